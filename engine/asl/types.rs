@@ -1,0 +1,200 @@
+//! A definition after parsing: names resolved, expressions compiled, limits checked.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use crate::{journal::StateType, query::Expression};
+
+/// A state machine, or the machine inside a branch of a Parallel or a Map's ItemProcessor.
+#[derive(Debug, Clone)]
+pub struct StateMachine {
+    /// `Comment`.
+    pub comment: Option<String>,
+    /// `StartAt`.
+    pub start_at: String,
+    /// `States`.
+    pub states: BTreeMap<String, Arc<State>>,
+    /// `TimeoutSeconds` of the whole execution (top level only).
+    pub timeout_seconds: Option<u64>,
+}
+
+/// The language of a state's expressions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryLanguage {
+    /// JSONPath, the default.
+    JsonPath,
+    /// JSONata.
+    Jsonata,
+}
+
+/// One state.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Its name in `States`.
+    pub name: String,
+    /// The fields all types share.
+    pub common: Common,
+    /// The fields of its type.
+    pub kind: StateKind,
+}
+
+/// Fields that most types of state share.
+#[derive(Debug, Clone)]
+pub struct Common {
+    /// `Comment`.
+    pub comment: Option<String>,
+    /// The language of this state's expressions.
+    pub query_language: QueryLanguage,
+    /// `Next`; `None` means `End: true` (or a terminal type).
+    pub next: Option<String>,
+    /// `Assign`, evaluated with the variables as they were when the state was entered.
+    pub assign: BTreeMap<String, Template>,
+    /// `Output`.
+    pub output: Option<Template>,
+    /// `Retry`, in order.
+    pub retry: Vec<Retrier>,
+    /// `Catch`, in order.
+    pub catch: Vec<Catcher>,
+}
+
+/// The types of state.
+#[derive(Debug, Clone)]
+pub enum StateKind {
+    /// Pass.
+    Pass,
+    /// Task.
+    Task(Task),
+    /// Choice: rules in order; where no rule fits and there is no default, `States.NoChoiceMatched`.
+    Choice { rules: Vec<ChoiceRule>, default: Option<String> },
+    /// Wait.
+    Wait(Wait),
+    /// Succeed.
+    Succeed,
+    /// Fail.
+    Fail { error: Option<Template>, cause: Option<Template> },
+    /// Parallel.
+    Parallel { arguments: Option<Template>, branches: Vec<Arc<StateMachine>> },
+    /// Map, inline.
+    Map(Map),
+}
+
+impl StateKind {
+    /// The type's name.
+    pub fn state_type(&self) -> StateType {
+        match self {
+            StateKind::Pass => StateType::Pass,
+            StateKind::Task(_) => StateType::Task,
+            StateKind::Choice { .. } => StateType::Choice,
+            StateKind::Wait(_) => StateType::Wait,
+            StateKind::Succeed => StateType::Succeed,
+            StateKind::Fail { .. } => StateType::Fail,
+            StateKind::Parallel { .. } => StateType::Parallel,
+            StateKind::Map(_) => StateType::Map,
+        }
+    }
+}
+
+/// Fields of a Task.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// `Resource`, such as `flow:ec2:createVpc`.
+    pub resource: String,
+    /// `Arguments`; `None` passes the state's input.
+    pub arguments: Option<Template>,
+    /// `TimeoutSeconds`: a number or an expression.
+    pub timeout_seconds: Option<Template>,
+    /// `HeartbeatSeconds`: a number or an expression.
+    pub heartbeat_seconds: Option<Template>,
+}
+
+/// The forms of Wait.
+#[derive(Debug, Clone)]
+pub enum Wait {
+    /// `Seconds`: a number or an expression, 0 to 99,999,999.
+    Seconds(Template),
+    /// `Timestamp`: RFC 3339, or an expression.
+    Timestamp(Template),
+}
+
+/// Fields of a Map (inline).
+#[derive(Debug, Clone)]
+pub struct Map {
+    /// `Items`; `None` takes the state's input.
+    pub items: Option<Template>,
+    /// `ItemSelector`.
+    pub item_selector: Option<Template>,
+    /// `MaxConcurrency`; 0 means as many as the machine allows.
+    pub max_concurrency: Option<Template>,
+    /// `ToleratedFailureCount`.
+    pub tolerated_failure_count: Option<Template>,
+    /// `ToleratedFailurePercentage`.
+    pub tolerated_failure_percentage: Option<Template>,
+    /// `ItemProcessor`.
+    pub processor: Arc<StateMachine>,
+}
+
+/// One rule of a Choice.
+#[derive(Debug, Clone)]
+pub struct ChoiceRule {
+    /// `Condition`: a boolean expression.
+    pub condition: Template,
+    /// `Next`.
+    pub next: String,
+    /// `Assign`.
+    pub assign: BTreeMap<String, Template>,
+    /// `Output`.
+    pub output: Option<Template>,
+}
+
+/// One rule of `Retry`.
+#[derive(Debug, Clone)]
+pub struct Retrier {
+    /// `ErrorEquals`.
+    pub error_equals: Vec<String>,
+    /// `IntervalSeconds`, default 1.
+    pub interval_seconds: u64,
+    /// `MaxAttempts`, default 3; 0 means never retry.
+    pub max_attempts: u32,
+    /// `BackoffRate`, default 2.0, at least 1.0.
+    pub backoff_rate: f64,
+    /// `MaxDelaySeconds`.
+    pub max_delay_seconds: Option<u64>,
+    /// `JitterStrategy`, default NONE.
+    pub jitter_strategy: JitterStrategy,
+}
+
+/// `JitterStrategy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JitterStrategy {
+    /// The delay as computed.
+    None,
+    /// A random part of it.
+    Full,
+}
+
+/// One rule of `Catch`.
+#[derive(Debug, Clone)]
+pub struct Catcher {
+    /// `ErrorEquals`.
+    pub error_equals: Vec<String>,
+    /// `Next`.
+    pub next: String,
+    /// `Assign`.
+    pub assign: BTreeMap<String, Template>,
+    /// `Output`.
+    pub output: Option<Template>,
+}
+
+/// A JSON value in which some strings are expressions.
+#[derive(Debug, Clone)]
+pub enum Template {
+    /// No expression inside.
+    Literal(Value),
+    /// The whole value is one expression; `pointer` is where it stands in the state, such as `/Arguments/cidr`.
+    Expression { expression: Arc<Expression>, pointer: String },
+    /// An array with an expression somewhere inside.
+    Array(Vec<Template>),
+    /// An object with an expression somewhere inside, in the definition's order.
+    Object(Vec<(String, Template)>),
+}

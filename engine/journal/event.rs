@@ -1,0 +1,116 @@
+//! History events, with the names and details of AWS's `HistoryEvent` (Step Functions API Reference, GetExecutionHistory).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One event of an execution's history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HistoryEvent {
+    /// Dense, from 1.
+    pub id: u64,
+    /// The id of the event that led to this one; 0 for the first.
+    #[serde(rename = "previousEventId")]
+    pub previous_event_id: u64,
+    /// The path of the frame it happened in: empty at the top, else such as `VPC and subnets[0]`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub frame: String,
+    /// Type and details.
+    #[serde(flatten)]
+    pub details: HistoryEventDetails,
+}
+
+/// An error name and what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorAndCause {
+    /// The error name, such as `States.Timeout`.
+    pub error: String,
+    /// The text for people.
+    pub cause: String,
+}
+
+/// The types of event that this version of the machine writes, each with AWS's details.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum HistoryEventDetails {
+    /// The execution began.
+    ExecutionStarted { input: Value },
+    /// The execution ended well.
+    ExecutionSucceeded { output: Value },
+    /// The execution failed.
+    ExecutionFailed(ErrorAndCause),
+    /// The execution ran out of time.
+    ExecutionTimedOut(ErrorAndCause),
+    /// The execution was cancelled.
+    ExecutionAborted(ErrorAndCause),
+    /// The execution goes on after a failure; `redrive_count` counts from 1.
+    ExecutionRedriven { redrive_count: u32 },
+    /// An expression failed.
+    EvaluationFailed { state: String, location: String, error: String, cause: String },
+    /// A state was entered; `state_type` names its type (`Task`, `Pass`, …), AWS writes it into the event's type.
+    StateEntered { state_type: StateType, name: String, input: Value },
+    /// A state was left.
+    StateExited {
+        state_type: StateType,
+        name: String,
+        output: Value,
+        #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+        assigned_variables: serde_json::Map<String, Value>,
+    },
+    /// A Task's call is to be made; durable before the call.
+    TaskScheduled { name: String, resource: String, parameters: Value, timeout_seconds: Option<u64>, heartbeat_seconds: Option<u64> },
+    /// A Task's call is being made.
+    TaskStarted { name: String, resource: String },
+    /// A Task's call answered.
+    TaskSucceeded { name: String, resource: String, output: Value },
+    /// A Task's call failed.
+    TaskFailed { name: String, resource: String, #[serde(flatten)] failure: ErrorAndCause },
+    /// A Task's call took too long.
+    TaskTimedOut { name: String, resource: String, #[serde(flatten)] failure: ErrorAndCause },
+    /// A Task waits for its token (`.waitForTaskToken`) or for its next look.
+    TaskSubmitted { name: String, resource: String, output: Value },
+    /// A Parallel's branches began.
+    ParallelStateStarted { name: String },
+    /// A Parallel's branches all ended well.
+    ParallelStateSucceeded { name: String },
+    /// A Parallel's branch failed.
+    ParallelStateFailed { name: String, #[serde(flatten)] failure: ErrorAndCause },
+    /// A Parallel was cancelled.
+    ParallelStateAborted { name: String },
+    /// A Map's iterations began.
+    MapStateStarted { name: String, length: u64 },
+    /// A Map's iterations all ended well.
+    MapStateSucceeded { name: String },
+    /// A Map failed.
+    MapStateFailed { name: String, #[serde(flatten)] failure: ErrorAndCause },
+    /// A Map was cancelled.
+    MapStateAborted { name: String },
+    /// One iteration began.
+    MapIterationStarted { name: String, index: u64 },
+    /// One iteration ended well.
+    MapIterationSucceeded { name: String, index: u64 },
+    /// One iteration failed.
+    MapIterationFailed { name: String, index: u64, #[serde(flatten)] failure: ErrorAndCause },
+    /// One iteration was cancelled.
+    MapIterationAborted { name: String, index: u64 },
+}
+
+/// The eight types of state, as they stand in a definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StateType {
+    /// Does nothing but transform.
+    Pass,
+    /// Calls a step.
+    Task,
+    /// Branches on data.
+    Choice,
+    /// Waits for a time.
+    Wait,
+    /// Ends well.
+    Succeed,
+    /// Ends with an error.
+    Fail,
+    /// Runs branches side by side.
+    Parallel,
+    /// Runs one machine for each item.
+    Map,
+}

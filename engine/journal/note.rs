@@ -1,0 +1,44 @@
+//! Notes: what Step Functions has no event for, but a person wants to know.
+
+use serde::{Deserialize, Serialize};
+
+use crate::step::{Effect, Instructions, StepError};
+
+/// A note about one state (`state_path` such as `VPC and subnets/Create VPC`) or the whole execution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "note", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Note {
+    /// A look found it not ready. Written when reason or instructions change, not for every look.
+    Waiting {
+        state_path: String,
+        reason: String,
+        look: u32,
+        next_look_ms: u64,
+        deadline_ms: Option<u64>,
+        instructions: Option<Instructions>,
+    },
+    /// A failed attempt will be repeated.
+    RetryScheduled { state_path: String, attempt: u32, next_attempt_ms: u64, failure: StepFailure },
+    /// A failure was caught and the workflow goes on elsewhere.
+    Caught { state_path: String, next: String, failure: StepFailure },
+    /// What a step did to the world.
+    Effect { state_path: String, effect: Effect },
+    /// The execution cannot go on until a person mends something (credentials); `flow resume` goes on.
+    Paused { state_path: String, failure: StepFailure },
+    /// A pause ended.
+    Continued { state_path: String },
+    /// An attempt failed for good; the details behind the error name and cause in the history.
+    Failure { state_path: String, attempt: u32, failure: StepFailure },
+}
+
+/// An error as `Retry` and `Catch` see it, with what the step knows beyond that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepFailure {
+    /// The error name, such as `Flow.Throttled` or `States.Timeout`.
+    pub error: String,
+    /// The text for people.
+    pub cause: String,
+    /// What the step knows, where it was a step that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<StepError>,
+}

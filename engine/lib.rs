@@ -1,0 +1,11 @@
+//! The machine: Amazon States Language in, events out. No AWS, no terminal.
+//!
+//! Arrows: `runner` -> `store`, `machine`, `step`; `store` -> `machine`, `journal`; `machine` -> `asl`, `query`, `journal`.
+
+pub mod asl;
+pub mod journal;
+pub mod machine;
+pub mod query;
+pub mod runner;
+pub mod step;
+pub mod store;

@@ -1,0 +1,27 @@
+//! The pure machine: `advance` takes an execution and one input and says what changed and what is to be done.
+//! No clock, no I/O, no randomness: time and results arrive as data.
+
+mod advance;
+mod command;
+mod execution;
+mod failure;
+mod frame;
+mod input;
+mod limits;
+mod map;
+mod parallel;
+mod redrive;
+mod retry;
+mod scope;
+mod state;
+mod task;
+mod token;
+mod turn;
+
+pub use advance::advance;
+pub use command::{Command, Transition};
+pub use execution::{Execution, ExecutionHeader, ExecutionStatus};
+pub use frame::{Activity, Frame, FrameId, FrameRow, Waiting};
+pub use input::{Input, StepAnswer};
+pub use limits::{HISTORY_EVENTS_MAX, PAYLOAD_BYTES_MAX};
+pub use token::idempotency_token;

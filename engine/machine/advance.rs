@@ -1,0 +1,22 @@
+//! The one way in: an input happens to an execution.
+
+use super::{Execution, ExecutionStatus, Input, Transition, turn::Turn};
+use crate::query::Moment;
+
+/// Applies `input` at `moment` and says what changed. An input that no longer fits (a late or doubled answer) changes nothing.
+pub fn advance(execution: &mut Execution, input: Input, moment: &Moment) -> Transition {
+    let mut turn = Turn::new(execution, moment);
+    let running = turn.execution.header.status == ExecutionStatus::Running;
+    match input {
+        Input::Start => turn.start(),
+        Input::Answered { frame, visit, attempt, answer } if running => turn.answered(frame, visit, attempt, answer),
+        Input::TimeCame if running => turn.time_came(),
+        Input::Signalled { frame, visit, answer } if running => turn.signalled(frame, visit, answer),
+        Input::Cancel { error, cause } if running => turn.cancel(error, cause),
+        Input::Resume if running => turn.go_on(),
+        Input::Resume => turn.redrive(),
+        Input::Recover if running => turn.recover(),
+        _ => {}
+    }
+    turn.finish()
+}

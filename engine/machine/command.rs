@@ -1,0 +1,58 @@
+//! What is to be done once the transition is durable.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde_json::Value;
+
+use super::{ExecutionHeader, FrameId, FrameRow};
+use crate::journal::Entry;
+
+/// Everything one input changed: rows to write in one batch, then commands to carry out.
+#[derive(Debug, Default)]
+pub struct Transition {
+    /// The header, when it changed.
+    pub header: Option<ExecutionHeader>,
+    /// Frames that changed, in the order of their ids.
+    pub frames_put: Vec<FrameRow>,
+    /// Frames that ended.
+    pub frames_deleted: Vec<FrameId>,
+    /// New journal entries, in order.
+    pub entries: Vec<Entry>,
+    /// What to do after the commit.
+    pub commands: Vec<Command>,
+}
+
+impl Transition {
+    /// Whether nothing needs to be written.
+    pub fn is_empty(&self) -> bool {
+        self.header.is_none() && self.frames_put.is_empty() && self.frames_deleted.is_empty() && self.entries.is_empty()
+    }
+}
+
+/// One thing to do. A runner carries it out only after the transition is durable.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Call the step behind `resource` once and answer with [`super::Input::Answered`].
+    Look {
+        frame: FrameId,
+        visit: u64,
+        attempt: u32,
+        look: u32,
+        state_path: String,
+        resource: String,
+        arguments: Arc<Value>,
+        token: String,
+        task_token: String,
+        first_look_ms: u64,
+        deadline_ms: Option<u64>,
+        created: Arc<BTreeSet<String>>,
+    },
+    /// Drop a call in flight: its visit is over.
+    Abandon { frame: FrameId, visit: u64 },
+    /// Send [`super::Input::TimeCame`] at this time. It takes the place of any earlier `WakeAt` of the execution.
+    WakeAt { due_ms: u64 },
+    /// Nothing is due: forget any earlier `WakeAt`.
+    NoWake,
+    /// The execution ended or paused; nothing will happen until an input from outside.
+    Rest,
+}

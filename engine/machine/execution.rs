@@ -1,0 +1,148 @@
+//! An execution in memory: header, frames, definition.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Frame, FrameId, FrameRow};
+use crate::{asl::StateMachine, journal::ErrorAndCause};
+
+/// Step Functions' words for how an execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ExecutionStatus {
+    /// Not ended; whether a process drives it right now is not in the store.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended with an error.
+    Failed,
+    /// Ended because `TimeoutSeconds` of the definition passed.
+    TimedOut,
+    /// Cancelled by a person.
+    Aborted,
+}
+
+/// The row that says what an execution is and how it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionHeader {
+    /// Such as `endpoints-aws-7k3f`.
+    pub id: String,
+    /// The workflow's name, or the file's.
+    pub workflow: String,
+    /// What it works on, such as `endpoints-aws/shop`; two running executions on one subject are refused.
+    pub subject: Option<String>,
+    /// What the definition was pinned from, and where it acts (region, profile), for display: a free object.
+    pub environment: Value,
+    /// The input.
+    pub input: Arc<Value>,
+    /// How it stands.
+    pub status: ExecutionStatus,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub started_ms: u64,
+    /// When it ended.
+    pub stopped_ms: Option<u64>,
+    /// The output of an execution that succeeded.
+    pub output: Option<Value>,
+    /// Error and cause of one that did not.
+    pub failure: Option<ErrorAndCause>,
+    /// When the whole execution gives up.
+    pub deadline_ms: Option<u64>,
+    /// How often it was resumed after a failure.
+    pub redrive_count: u32,
+    /// Whether it stands still until `flow resume` (credentials).
+    pub paused: bool,
+    /// Sequence of the last journal entry.
+    pub last_sequence: u64,
+    /// Id of the last history event.
+    pub last_event_id: u64,
+    /// The next frame's id.
+    pub next_frame_id: u64,
+    /// Ids and ARNs of everything it created.
+    pub created: Arc<BTreeSet<String>>,
+    /// When something is due next, in milliseconds since the Unix epoch.
+    pub next_wake_ms: Option<u64>,
+}
+
+/// An execution that a runner has in memory.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    /// The header row.
+    pub header: ExecutionHeader,
+    /// The pinned definition.
+    pub machine: Arc<StateMachine>,
+    /// The frames by id: frame 1 is the top level; a branch or an iteration is a frame below its parent.
+    pub frames: BTreeMap<FrameId, Frame>,
+    /// What is due when, derived from the frames.
+    pub(super) timers: BTreeSet<(u64, FrameId)>,
+}
+
+impl Execution {
+    /// An execution that has not begun: give it [`super::Input::Start`].
+    pub fn new(id: &str, workflow: &str, machine: Arc<StateMachine>, input: Value) -> Self {
+        let header = ExecutionHeader {
+            id: id.to_owned(),
+            workflow: workflow.to_owned(),
+            subject: None,
+            environment: Value::Null,
+            input: Arc::new(input),
+            status: ExecutionStatus::Running,
+            started_ms: 0,
+            stopped_ms: None,
+            output: None,
+            failure: None,
+            deadline_ms: None,
+            redrive_count: 0,
+            paused: false,
+            last_sequence: 0,
+            last_event_id: 0,
+            next_frame_id: 1,
+            created: Arc::default(),
+            next_wake_ms: None,
+        };
+        Execution { header, machine, frames: BTreeMap::new(), timers: BTreeSet::new() }
+    }
+
+    /// An execution as the store has it.
+    pub fn restore(header: ExecutionHeader, machine: Arc<StateMachine>, rows: Vec<FrameRow>) -> Self {
+        let frames = rows.into_iter().map(|row| (row.id, Frame::from_row(row))).collect();
+        let mut execution = Execution { header, machine, frames, timers: BTreeSet::new() };
+        for id in execution.frames.keys().copied().collect::<Vec<_>>() {
+            execution.arm(id);
+        }
+        execution
+    }
+
+    /// Whether a look of any frame is in flight: then its answer is still to come.
+    pub fn in_flight(&self) -> bool {
+        self.frames.values().any(Frame::in_flight)
+    }
+
+    pub(super) fn arm(&mut self, id: FrameId) {
+        let Some(frame) = self.frames.get_mut(&id) else { return };
+        let due = frame.due_ms();
+        if due == frame.armed_ms {
+            return;
+        }
+        if let Some(old) = frame.armed_ms.take() {
+            self.timers.remove(&(old, id));
+        }
+        if let Some(due) = due {
+            self.timers.insert((due, id));
+        }
+        frame.armed_ms = due;
+    }
+
+    pub(super) fn remove(&mut self, id: FrameId) {
+        if let Some(frame) = self.frames.remove(&id)
+            && let Some(old) = frame.armed_ms
+        {
+            self.timers.remove(&(old, id));
+        }
+    }
+}

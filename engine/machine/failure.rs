@@ -1,0 +1,127 @@
+//! A state failed: retry it, go on elsewhere, or fail the frame.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{
+    Activity, ExecutionStatus, FrameId, retry,
+    state::{ExtraKind, Leaving},
+    turn::Turn,
+};
+use crate::{
+    asl::{State, StateKind},
+    journal::{ErrorAndCause, HistoryEventDetails, Note, StepFailure},
+};
+
+impl Turn<'_> {
+    /// Lets `Retry`, then `Catch`, then the frame above deal with a failure of the state that a frame is in.
+    pub fn fail_state(&mut self, id: FrameId, failure: StepFailure) {
+        let Some(state) = self.state_of(id) else { return self.fail_execution(failure) };
+        if self.retry(id, &state, &failure) {
+            return;
+        }
+        match self.catch(id, &state, &failure) {
+            Ok(true) => {}
+            Ok(false) => self.fail_frame(id, failure),
+            Err(failure) => self.fail_frame(id, failure),
+        }
+    }
+
+    fn retry(&mut self, id: FrameId, state: &State, failure: &StepFailure) -> bool {
+        let rules = &state.common.retry;
+        let Some(at) = rules.iter().position(|rule| retry::matches(&rule.error_equals, &failure.error)) else { return false };
+        let used = self.frame(id).row.retries.get(at).copied().unwrap_or(0);
+        if used >= rules[at].max_attempts {
+            return false;
+        }
+        self.delete_children(id);
+        let entropy = self.moment.entropy ^ id.rotate_left(32) ^ u64::from(used);
+        let due_ms = self.now_ms().saturating_add(retry::delay_ms(&rules[at], used, entropy));
+        let row = self.row(id);
+        if let Some(count) = row.retries.get_mut(at) {
+            *count += 1;
+        }
+        row.attempt += 1;
+        row.activity = Activity::Backoff { due_ms, failure: failure.clone() };
+        let (state_path, attempt) = (row.state_path(), row.attempt);
+        self.note(Note::RetryScheduled { state_path, attempt, next_attempt_ms: due_ms, failure: failure.clone() });
+        true
+    }
+
+    fn catch(&mut self, id: FrameId, state: &State, failure: &StepFailure) -> Result<bool, StepFailure> {
+        let rule = state.common.catch.iter().find(|rule| retry::matches(&rule.error_equals, &failure.error));
+        let Some(rule) = rule else { return Ok(false) };
+        self.delete_children(id);
+        let state_path = self.frame(id).state_path();
+        self.note(Note::Caught { state_path, next: rule.next.clone(), failure: failure.clone() });
+        let leaving = Leaving {
+            result: Arc::new(json!({ "Error": failure.error, "Cause": failure.cause })),
+            next: Some(&rule.next),
+            assign: &rule.assign,
+            output: rule.output.as_ref(),
+            extra: ExtraKind::ErrorOutput,
+        };
+        self.leave(id, state, leaving)?;
+        Ok(true)
+    }
+
+    /// The frame cannot go on. It keeps its place, so that a redrive goes on here.
+    fn fail_frame(&mut self, id: FrameId, failure: StepFailure) {
+        let row = &self.frame(id).row;
+        let (state_path, attempt, parent) = (row.state_path(), row.attempt, row.parent);
+        // With children it keeps its activity: a redrive goes on in those that had not ended.
+        if self.children(id).is_empty() {
+            self.row(id).activity = Activity::Failed { failure: failure.clone() };
+            self.note(Note::Failure { state_path, attempt, failure: failure.clone() });
+        }
+        match parent {
+            Some(parent) => self.child_failed(parent, id, failure),
+            None => self.fail_execution(failure),
+        }
+    }
+
+    /// A branch or an iteration failed: the others stop, and the failure is their state's.
+    fn child_failed(&mut self, parent: FrameId, child: FrameId, failure: StepFailure) {
+        self.stop_children(parent);
+        let Some(state) = self.state_of(parent) else { return self.fail_execution(failure) };
+        let told = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
+        let name = state.name.clone();
+        match &state.kind {
+            StateKind::Map(_) => {
+                let index = self.frame(child).row.index;
+                self.event(Some(child), HistoryEventDetails::MapIterationFailed { name: name.clone(), index, failure: told.clone() });
+                self.event(Some(parent), HistoryEventDetails::MapStateFailed { name, failure: told });
+            }
+            _ => self.event(Some(parent), HistoryEventDetails::ParallelStateFailed { name, failure: told }),
+        }
+        self.fail_state(parent, failure);
+    }
+
+    /// Stops everything below a frame that has not ended; nothing is forgotten.
+    pub fn stop_children(&mut self, parent: FrameId) {
+        for child in self.children(parent) {
+            self.stop_children(child);
+            self.stop_leaf(child);
+        }
+    }
+
+    /// Stops a frame that waits or works itself; one with children, or one that has ended or failed, stays as it is.
+    pub fn stop_leaf(&mut self, id: FrameId) {
+        let leaf = !matches!(
+            self.frame(id).row.activity,
+            Activity::Parallel { .. } | Activity::Map { .. } | Activity::Ended { .. } | Activity::Failed { .. } | Activity::Stopped
+        );
+        if leaf {
+            self.abandon(id);
+            self.row(id).activity = Activity::Stopped;
+        }
+    }
+
+    /// The execution fails as a whole.
+    pub fn fail_execution(&mut self, failure: StepFailure) {
+        let told = ErrorAndCause { error: failure.error, cause: failure.cause };
+        self.event(None, HistoryEventDetails::ExecutionFailed(told.clone()));
+        self.end(ExecutionStatus::Failed, Some(told));
+    }
+}

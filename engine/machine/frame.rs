@@ -1,0 +1,141 @@
+//! A frame: one line of control. The top level is one, so is each branch of a Parallel and each iteration of a Map.
+//!
+//! A frame's row is all that is needed to go on with it: no replay, so a wake costs the same however long the history is.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{journal::StepFailure, step::Instructions};
+
+/// A frame's number within its execution, from 1.
+pub type FrameId = u64;
+
+/// A frame as it stands in the store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FrameRow {
+    /// Its number.
+    pub id: FrameId,
+    /// The frame whose Parallel or Map it belongs to.
+    pub parent: Option<FrameId>,
+    /// Which branch or iteration of the parent's state it is.
+    pub index: u64,
+    /// Where it is: the names of the parents' states, such as `VPC and subnets`, with `[1]`
+    /// behind a state of several branches or iterations; empty at the top.
+    pub path: String,
+    /// The state it is in.
+    pub state: String,
+    /// How many states it has entered: the number of the current visit.
+    pub visit: u64,
+    /// The state's input.
+    pub input: Arc<Value>,
+    /// The variables of this scope as they were when the state was entered; parents' variables are theirs.
+    pub variables: Arc<Map<String, Value>>,
+    /// What it is doing.
+    pub activity: Activity,
+    /// How often each rule of `Retry` has been used in this visit.
+    pub retries: Vec<u32>,
+    /// Which try this is, from 1.
+    pub attempt: u32,
+    /// When the state was entered, in milliseconds since the Unix epoch.
+    pub entered_ms: u64,
+    /// The item of a Map's iteration, for the context object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Arc<Value>>,
+    /// Id of the last history event in this frame.
+    pub last_event_id: u64,
+}
+
+impl FrameRow {
+    /// The path of the state it is in, such as `VPC and subnets/Create VPC`.
+    pub fn state_path(&self) -> String {
+        if self.path.is_empty() { self.state.clone() } else { format!("{}/{}", self.path, self.state) }
+    }
+}
+
+/// A frame in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// What the store has, or will have after the commit.
+    pub row: FrameRow,
+    /// When the execution's timers have it due.
+    pub(super) armed_ms: Option<u64>,
+}
+
+impl Frame {
+    /// The frame of a row.
+    pub fn from_row(row: FrameRow) -> Self {
+        Frame { row, armed_ms: None }
+    }
+
+    /// When something is due in this frame.
+    pub(super) fn due_ms(&self) -> Option<u64> {
+        match &self.row.activity {
+            Activity::Waiting { due_ms } | Activity::Backoff { due_ms, .. } => Some(*due_ms),
+            Activity::Task { next_look_ms: Some(next), deadline_ms, .. } => Some(deadline_ms.map_or(*next, |d| d.min(*next))),
+            // A look that began after the deadline (the machine was off) is the last one: its answer decides, not the clock.
+            Activity::Task { next_look_ms: None, deadline_ms, look_started_ms, .. } => {
+                deadline_ms.filter(|deadline| look_started_ms < deadline)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a look is in flight.
+    pub(super) fn in_flight(&self) -> bool {
+        matches!(self.row.activity, Activity::Task { next_look_ms: None, .. })
+    }
+
+    /// The path of the state it is in, such as `VPC and subnets/Create VPC`.
+    pub fn state_path(&self) -> String {
+        self.row.state_path()
+    }
+}
+
+/// What a frame is doing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "doing", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Activity {
+    /// Between two states, within one transition only.
+    Entering,
+    /// In a Wait until `due_ms`.
+    Waiting { due_ms: u64 },
+    /// In a Task: a look is in flight, or (`next_look_ms`) the next one is due then.
+    Task {
+        arguments: Arc<Value>,
+        first_look_ms: u64,
+        deadline_ms: Option<u64>,
+        look: u32,
+        look_started_ms: u64,
+        next_look_ms: Option<u64>,
+        waiting: Option<Waiting>,
+    },
+    /// A failed attempt will be repeated at `due_ms`.
+    Backoff { due_ms: u64, failure: StepFailure },
+    /// In a Parallel: branches not yet ended.
+    Parallel { running: u64 },
+    /// In a Map: `items` in order, the next one to start, how many run, how many failed.
+    Map { items: Arc<Vec<Value>>, next: u64, running: u64, failed: u64, max_concurrency: u64 },
+    /// The branch or iteration ended well; its output waits for the others.
+    Ended { output: Arc<Value> },
+    /// Stands still until `flow resume` (credentials).
+    Paused { failure: StepFailure },
+    /// Failed for good; kept so that a redrive goes on here.
+    Failed { failure: StepFailure },
+    /// Stopped because the execution failed or was cancelled elsewhere; a redrive goes on here.
+    Stopped,
+}
+
+/// What the last look of a waiting Task found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// One short phrase.
+    pub reason: String,
+    /// When that look was, in milliseconds since the Unix epoch.
+    pub looked_ms: u64,
+    /// What a person must do.
+    pub instructions: Option<Instructions>,
+}

@@ -1,0 +1,36 @@
+//! What can happen to an execution.
+
+use serde_json::Value;
+
+use super::FrameId;
+use crate::step::{Effect, Instructions, StepError};
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The execution begins.
+    Start,
+    /// A step answered. Ignored unless `attempt` is the current one of the visit (late and doubled answers).
+    Answered { frame: FrameId, visit: u64, attempt: u32, answer: StepAnswer },
+    /// Time has come to `now_ms` of the moment: everything due is done.
+    TimeCame,
+    /// The task token of a visit was answered from outside.
+    Signalled { frame: FrameId, visit: u64, answer: Result<Value, (String, String)> },
+    /// A person asks to stop.
+    Cancel { error: String, cause: String },
+    /// A person asks to go on after a pause, or after a failure (redrive).
+    Resume,
+    /// A process took the execution up from the store: tasks in flight when the last one died are to be looked at again.
+    Recover,
+}
+
+/// What a look said.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepAnswer {
+    /// The step is finished.
+    Done { output: Value, effects: Vec<Effect> },
+    /// Look again at `next_look_ms` (milliseconds since the Unix epoch).
+    Pending { reason: String, next_look_ms: u64, instructions: Option<Instructions> },
+    /// The look failed.
+    Failed(StepError),
+}

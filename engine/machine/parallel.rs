@@ -1,0 +1,79 @@
+//! Parallel: a frame for each branch.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Activity, FrameId, scope::Extra, state::Leaving, turn::Turn};
+use crate::{
+    asl::{State, StateKind, StateMachine, Template},
+    journal::{HistoryEventDetails, StepFailure},
+};
+
+impl Turn<'_> {
+    /// Starts all branches.
+    pub fn begin_parallel(
+        &mut self,
+        id: FrameId,
+        arguments: Option<&Template>,
+        branches: &[Arc<StateMachine>],
+    ) -> Result<(), StepFailure> {
+        let input = match arguments {
+            Some(template) => Arc::new(self.evaluate(id, template, Extra::None)?),
+            None => self.frame(id).row.input.clone(),
+        };
+        let name = self.frame(id).row.state.clone();
+        self.event(Some(id), HistoryEventDetails::ParallelStateStarted { name });
+        self.row(id).activity = Activity::Parallel { running: branches.len() as u64 };
+        let path = self.frame(id).state_path();
+        for (index, branch) in branches.iter().enumerate() {
+            let path = if branches.len() == 1 { path.clone() } else { format!("{path}[{index}]") };
+            let child = self.new_frame(Some(id), index as u64, path, None);
+            self.enter(child, &branch.start_at, input.clone());
+        }
+        Ok(())
+    }
+
+    /// A branch or an iteration ended well.
+    pub fn child_ended(&mut self, id: FrameId, output: Arc<Value>) {
+        let row = self.row(id);
+        row.activity = Activity::Ended { output };
+        row.variables = Arc::default();
+        row.input = Arc::default();
+        let Some(parent) = row.parent else { return };
+        let Some(state) = self.state_of(parent) else { return };
+        match &state.kind {
+            StateKind::Parallel { .. } => self.branch_ended(parent, &state),
+            StateKind::Map(map) => self.iteration_ended(parent, id, &state, map),
+            _ => {}
+        }
+    }
+
+    fn branch_ended(&mut self, parent: FrameId, state: &State) {
+        let Activity::Parallel { running } = &mut self.row(parent).activity else { return };
+        *running -= 1;
+        if *running > 0 {
+            return;
+        }
+        let result = self.gather(parent);
+        self.event(Some(parent), HistoryEventDetails::ParallelStateSucceeded { name: state.name.clone() });
+        self.leave_composite(parent, state, result);
+    }
+
+    /// The outputs of all children, in order.
+    pub fn gather(&self, parent: FrameId) -> Value {
+        let output = |id: FrameId| match &self.frame(id).row.activity {
+            Activity::Ended { output } => (**output).clone(),
+            _ => Value::Null,
+        };
+        self.children(parent).into_iter().map(output).collect()
+    }
+
+    /// Leaves a Parallel or Map with its result; its children are forgotten.
+    pub fn leave_composite(&mut self, id: FrameId, state: &State, result: Value) {
+        self.delete_children(id);
+        if let Err(failure) = self.leave(id, state, Leaving::with_result(state, Arc::new(result))) {
+            self.fail_state(id, failure);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Task: a call, its looks, its deadline.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Activity, Command, FrameId, StepAnswer, Waiting, scope::Extra, state::Leaving, token::idempotency_token, turn::Turn};
+use crate::{
+    asl::{StateKind, Task, Template},
+    journal::{ErrorAndCause, HistoryEventDetails, Note, StepFailure},
+    step::{Change, Effect, ErrorClass, Instructions, StepError},
+};
+
+impl Turn<'_> {
+    /// Begins an attempt: the arguments are evaluated, the deadline is set, the first look is asked for.
+    pub fn begin_task(&mut self, id: FrameId, task: &Task) -> Result<(), StepFailure> {
+        let arguments = match &task.arguments {
+            Some(template) => Arc::new(self.evaluate(id, template, Extra::None)?),
+            None => self.frame(id).row.input.clone(),
+        };
+        let timeout_seconds = self.seconds(id, task.timeout_seconds.as_ref(), "TimeoutSeconds")?;
+        let heartbeat_seconds = self.seconds(id, task.heartbeat_seconds.as_ref(), "HeartbeatSeconds")?;
+        let now = self.now_ms();
+        let name = self.frame(id).row.state.clone();
+        let resource = task.resource.clone();
+        self.event(
+            Some(id),
+            HistoryEventDetails::TaskScheduled {
+                name: name.clone(),
+                resource: resource.clone(),
+                parameters: (*arguments).clone(),
+                timeout_seconds,
+                heartbeat_seconds,
+            },
+        );
+        self.event(Some(id), HistoryEventDetails::TaskStarted { name, resource });
+        self.row(id).activity = Activity::Task {
+            arguments,
+            first_look_ms: now,
+            deadline_ms: timeout_seconds.map(|seconds| now.saturating_add(seconds.saturating_mul(1000))),
+            look: 0,
+            look_started_ms: now,
+            next_look_ms: None,
+            waiting: None,
+        };
+        self.look(id);
+        Ok(())
+    }
+
+    fn seconds(&mut self, id: FrameId, template: Option<&Template>, field: &str) -> Result<Option<u64>, StepFailure> {
+        let Some(template) = template else { return Ok(None) };
+        let value = self.evaluate(id, template, Extra::None)?;
+        let seconds = value.as_u64().or_else(|| value.as_f64().filter(|s| *s > 0.0 && s.fract() == 0.0).map(|s| s as u64));
+        seconds.filter(|seconds| (1..=99_999_999).contains(seconds)).map(Some).ok_or_else(|| StepFailure {
+            error: "States.QueryEvaluationError".to_owned(),
+            cause: format!("{field} must be a whole number from 1 to 99999999, not {value}."),
+            details: None,
+        })
+    }
+
+    /// Asks for the next look of the attempt that a frame is in.
+    pub fn look(&mut self, id: FrameId) {
+        let Some(state) = self.state_of(id) else { return };
+        let StateKind::Task(task) = &state.kind else { return };
+        let now = self.now_ms();
+        let execution = self.execution.header.id.clone();
+        let created = self.execution.header.created.clone();
+        let row = self.row(id);
+        let state_path = row.state_path();
+        let (visit, attempt) = (row.visit, row.attempt);
+        let Activity::Task { arguments, first_look_ms, deadline_ms, look, look_started_ms, next_look_ms, .. } = &mut row.activity
+        else {
+            return;
+        };
+        *look += 1;
+        *look_started_ms = now;
+        *next_look_ms = None;
+        let token = idempotency_token(&execution, &state_path, visit);
+        let command = Command::Look {
+            frame: id,
+            visit,
+            attempt,
+            look: *look,
+            state_path,
+            resource: task.resource.clone(),
+            arguments: arguments.clone(),
+            task_token: token.clone(),
+            token,
+            first_look_ms: *first_look_ms,
+            deadline_ms: *deadline_ms,
+            created,
+        };
+        self.commands.push(command);
+    }
+
+    /// The next look or the deadline of a Task has come. Where both have, the look decides: the machine was off meanwhile.
+    pub fn task_is_due(&mut self, id: FrameId) {
+        let now = self.now_ms();
+        match &self.frame(id).row.activity {
+            Activity::Task { next_look_ms: Some(next), .. } if *next <= now => self.look(id),
+            Activity::Task { .. } => self.task_timed_out(id),
+            _ => {}
+        }
+    }
+
+    fn task_timed_out(&mut self, id: FrameId) {
+        self.abandon(id);
+        let row = &self.frame(id).row;
+        let reason = match &row.activity {
+            Activity::Task { waiting: Some(waiting), .. } => format!(" The last look found: {}.", waiting.reason),
+            _ => String::new(),
+        };
+        let cause = format!("The state '{}' did not end within its TimeoutSeconds.{reason}", row.state);
+        let failure = StepFailure { error: "States.Timeout".to_owned(), cause, details: None };
+        if let Some((name, resource)) = self.name_and_resource(id) {
+            let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
+            self.event(Some(id), HistoryEventDetails::TaskTimedOut { name, resource, failure });
+        }
+        self.fail_state(id, failure);
+    }
+
+    fn name_and_resource(&self, id: FrameId) -> Option<(String, String)> {
+        let state = self.state_of(id)?;
+        match &state.kind {
+            StateKind::Task(task) => Some((state.name.clone(), task.resource.clone())),
+            _ => None,
+        }
+    }
+
+    /// A look answered. Late and doubled answers change nothing.
+    pub fn answered(&mut self, id: FrameId, visit: u64, attempt: u32, answer: StepAnswer) {
+        let current = self.execution.frames.get(&id);
+        if !current.is_some_and(|f| f.row.visit == visit && f.row.attempt == attempt && f.in_flight()) {
+            return;
+        }
+        match answer {
+            StepAnswer::Done { output, effects } => self.task_done(id, output, effects),
+            StepAnswer::Pending { reason, next_look_ms, instructions } => {
+                self.task_pending(id, reason, next_look_ms, instructions)
+            }
+            StepAnswer::Failed(error) if error.class == ErrorClass::Credentials => self.pause(id, error),
+            StepAnswer::Failed(error) => self.task_failed(id, error),
+        }
+        self.run();
+    }
+
+    /// The token of a visit was answered from outside.
+    pub fn signalled(&mut self, id: FrameId, visit: u64, answer: Result<Value, (String, String)>) {
+        let current = self.execution.frames.get(&id);
+        if !current.is_some_and(|f| f.row.visit == visit && matches!(f.row.activity, Activity::Task { .. })) {
+            return;
+        }
+        self.abandon(id);
+        match answer {
+            Ok(output) => self.task_done(id, output, Vec::new()),
+            Err((error, cause)) => self.task_failed_as(id, StepFailure { error, cause, details: None }),
+        }
+        self.run();
+    }
+
+    fn task_done(&mut self, id: FrameId, output: Value, effects: Vec<Effect>) {
+        let state_path = self.frame(id).state_path();
+        for effect in effects {
+            if effect.change == Change::Created {
+                Arc::make_mut(&mut self.header().created).insert(effect.id.clone());
+            }
+            self.note(Note::Effect { state_path: state_path.clone(), effect });
+        }
+        let Some(state) = self.state_of(id) else { return };
+        if let Some((name, resource)) = self.name_and_resource(id) {
+            self.event(Some(id), HistoryEventDetails::TaskSucceeded { name, resource, output: output.clone() });
+        }
+        if let Err(failure) = self.leave(id, &state, Leaving::with_result(&state, Arc::new(output))) {
+            self.fail_state(id, failure);
+        }
+    }
+
+    fn task_pending(&mut self, id: FrameId, reason: String, next_look: u64, instructions: Option<Instructions>) {
+        let now = self.now_ms();
+        let row = self.row(id);
+        let state_path = row.state_path();
+        let Activity::Task { deadline_ms, look, next_look_ms, waiting, .. } = &mut row.activity else { return };
+        *next_look_ms = Some(next_look);
+        let news = waiting.as_ref().is_none_or(|last| last.reason != reason || last.instructions != instructions);
+        *waiting = Some(Waiting { reason: reason.clone(), looked_ms: now, instructions: instructions.clone() });
+        let (look, deadline_ms) = (*look, *deadline_ms);
+        if deadline_ms.is_some_and(|deadline| deadline <= now) {
+            return self.task_timed_out(id);
+        }
+        if news {
+            self.note(Note::Waiting { state_path, reason, look, next_look_ms: next_look, deadline_ms, instructions });
+        }
+    }
+
+    fn task_failed(&mut self, id: FrameId, error: StepError) {
+        let failure =
+            StepFailure { error: error.class.error_name().to_owned(), cause: error.to_string(), details: Some(error) };
+        self.task_failed_as(id, failure);
+    }
+
+    fn task_failed_as(&mut self, id: FrameId, failure: StepFailure) {
+        if let Some((name, resource)) = self.name_and_resource(id) {
+            let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
+            self.event(Some(id), HistoryEventDetails::TaskFailed { name, resource, failure });
+        }
+        self.fail_state(id, failure);
+    }
+
+    fn pause(&mut self, id: FrameId, error: StepError) {
+        let failure =
+            StepFailure { error: error.class.error_name().to_owned(), cause: error.to_string(), details: Some(error) };
+        let state_path = self.frame(id).state_path();
+        self.header().paused = true;
+        self.row(id).activity = Activity::Paused { failure: failure.clone() };
+        self.note(Note::Paused { state_path, failure });
+    }
+}

@@ -1,0 +1,302 @@
+//! One turn of the machine: the execution, the moment, and what has changed so far.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use super::{Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Transition, limits};
+use crate::{
+    asl::{State, StateMachine},
+    journal::{Content, Entry, ErrorAndCause, HistoryEvent, HistoryEventDetails, Note, StepFailure},
+    query::Moment,
+};
+
+pub(super) struct Turn<'a> {
+    pub execution: &'a mut Execution,
+    pub moment: &'a Moment,
+    pub commands: Vec<Command>,
+    /// Frames whose state is to be executed.
+    pub ready: VecDeque<FrameId>,
+    entries: Vec<Entry>,
+    dirty: BTreeSet<FrameId>,
+    deleted: BTreeSet<FrameId>,
+    header_changed: bool,
+    rearm: bool,
+}
+
+impl<'a> Turn<'a> {
+    pub fn new(execution: &'a mut Execution, moment: &'a Moment) -> Self {
+        Turn {
+            execution,
+            moment,
+            commands: Vec::new(),
+            ready: VecDeque::new(),
+            entries: Vec::new(),
+            dirty: BTreeSet::new(),
+            deleted: BTreeSet::new(),
+            header_changed: false,
+            rearm: false,
+        }
+    }
+
+    pub fn now_ms(&self) -> u64 {
+        self.moment.now_ms
+    }
+
+    pub fn start(&mut self) {
+        if self.execution.header.last_sequence > 0 {
+            return;
+        }
+        let now = self.now_ms();
+        let header = &mut self.execution.header;
+        header.started_ms = now;
+        header.deadline_ms = self.execution.machine.timeout_seconds.map(|seconds| now.saturating_add(seconds * 1000));
+        let input = header.input.clone();
+        self.event(None, HistoryEventDetails::ExecutionStarted { input: (*input).clone() });
+        let machine = self.execution.machine.clone();
+        let frame = self.new_frame(None, 0, String::new(), None);
+        self.enter(frame, &machine.start_at, input);
+        self.run();
+    }
+
+    pub fn time_came(&mut self) {
+        if self.execution.header.deadline_ms.is_some_and(|deadline| deadline <= self.now_ms()) {
+            return self.end_timed_out();
+        }
+        while let Some(&(due, id)) = self.execution.timers.first()
+            && due <= self.now_ms()
+            && self.execution.header.status == ExecutionStatus::Running
+        {
+            self.due(id);
+            self.run();
+            self.execution.arm(id);
+        }
+        self.rearm = true;
+    }
+
+    fn due(&mut self, id: FrameId) {
+        if self.frame(id).due_ms().is_none_or(|due| due > self.now_ms()) {
+            return;
+        }
+        match &self.frame(id).row.activity {
+            Activity::Waiting { .. } => self.wait_is_over(id),
+            Activity::Backoff { .. } => self.ready.push_back(id),
+            Activity::Task { .. } => self.task_is_due(id),
+            _ => {}
+        }
+    }
+
+    /// Takes the execution up from the store: what was in flight is looked at again.
+    pub fn recover(&mut self) {
+        let in_flight: Vec<_> = self.execution.frames.values().filter(|f| f.in_flight()).map(|f| f.row.id).collect();
+        for id in in_flight {
+            self.look(id);
+        }
+        self.rearm = true;
+    }
+
+    pub fn cancel(&mut self, error: String, cause: String) {
+        let failure = ErrorAndCause { error, cause };
+        self.event(None, HistoryEventDetails::ExecutionAborted(failure.clone()));
+        self.end(ExecutionStatus::Aborted, Some(failure));
+    }
+
+    fn end_timed_out(&mut self) {
+        let failure = ErrorAndCause {
+            error: "States.Timeout".to_owned(),
+            cause: "The execution took longer than its TimeoutSeconds.".to_owned(),
+        };
+        self.event(None, HistoryEventDetails::ExecutionTimedOut(failure.clone()));
+        self.end(ExecutionStatus::TimedOut, Some(failure));
+    }
+
+    /// Ends the execution; frames that had not ended are kept stopped, so that a redrive goes on with them.
+    pub fn end(&mut self, status: ExecutionStatus, failure: Option<ErrorAndCause>) {
+        let now = self.now_ms();
+        let header = &mut self.execution.header;
+        header.status = status;
+        header.stopped_ms = Some(now);
+        header.failure = failure;
+        header.paused = false;
+        header.deadline_ms = None;
+        self.header_changed = true;
+        self.ready.clear();
+        let all: Vec<_> = self.execution.frames.keys().copied().collect();
+        if status == ExecutionStatus::Succeeded {
+            all.into_iter().for_each(|id| self.delete(id));
+        } else {
+            all.into_iter().for_each(|id| self.stop_leaf(id));
+        }
+    }
+
+    /// Executes every frame that is ready until all rest.
+    pub fn run(&mut self) {
+        while let Some(id) = self.ready.pop_front() {
+            if self.execution.header.status != ExecutionStatus::Running {
+                self.ready.clear();
+                break;
+            }
+            if self.execution.header.last_event_id + 10 > limits::HISTORY_EVENTS_MAX {
+                let cause = format!("The execution reached the maximum number of history events ({}).", limits::HISTORY_EVENTS_MAX);
+                self.fail_execution(StepFailure { error: "States.Runtime".to_owned(), cause, details: None });
+                break;
+            }
+            if self.execution.frames.contains_key(&id) {
+                self.execute(id);
+            }
+        }
+    }
+
+    pub fn finish(mut self) -> Transition {
+        let dirty = std::mem::take(&mut self.dirty);
+        for &id in &dirty {
+            self.execution.arm(id);
+        }
+        self.command_wake();
+        let rests = {
+            let header = &self.execution.header;
+            let ended = header.status != ExecutionStatus::Running;
+            (ended && self.header_changed) || (header.paused && !self.execution.in_flight())
+        };
+        if rests {
+            self.commands.push(Command::Rest);
+        }
+        let header = (self.header_changed || !self.entries.is_empty()).then(|| self.execution.header.clone());
+        let frames_put = dirty.iter().filter_map(|id| self.execution.frames.get(id)).map(|frame| frame.row.clone()).collect();
+        Transition {
+            header,
+            frames_put,
+            frames_deleted: self.deleted.into_iter().collect(),
+            entries: self.entries,
+            commands: self.commands,
+        }
+    }
+
+    fn command_wake(&mut self) {
+        let header = &self.execution.header;
+        let running = header.status == ExecutionStatus::Running;
+        let timer = self.execution.timers.first().map(|(due, _)| *due);
+        let next = running.then(|| timer.into_iter().chain(header.deadline_ms).min()).flatten();
+        if next != header.next_wake_ms {
+            self.execution.header.next_wake_ms = next;
+            self.header_changed = true;
+        } else if !self.rearm {
+            return;
+        }
+        self.commands.push(next.map_or(Command::NoWake, |due_ms| Command::WakeAt { due_ms }));
+    }
+
+    pub fn frame(&self, id: FrameId) -> &Frame {
+        &self.execution.frames[&id]
+    }
+
+    /// The row of a frame, marked as changed.
+    pub fn row(&mut self, id: FrameId) -> &mut FrameRow {
+        self.dirty.insert(id);
+        let frame = self.execution.frames.get_mut(&id);
+        &mut frame.unwrap_or_else(|| unreachable!("frame {id} is asked for after it ended")).row
+    }
+
+    pub fn header(&mut self) -> &mut super::ExecutionHeader {
+        self.header_changed = true;
+        &mut self.execution.header
+    }
+
+    /// Adds a frame that has not entered a state yet.
+    pub fn new_frame(&mut self, parent: Option<FrameId>, index: u64, path: String, item: Option<Arc<serde_json::Value>>) -> FrameId {
+        let id = self.execution.header.next_frame_id;
+        self.header().next_frame_id += 1;
+        let last_event_id = parent.map_or(0, |parent| self.frame(parent).row.last_event_id);
+        let row = FrameRow {
+            id,
+            parent,
+            index,
+            path,
+            state: String::new(),
+            visit: 0,
+            input: Arc::default(),
+            variables: Arc::default(),
+            activity: Activity::Entering,
+            retries: Vec::new(),
+            attempt: 1,
+            entered_ms: self.now_ms(),
+            item,
+            last_event_id,
+        };
+        self.execution.frames.insert(id, Frame::from_row(row));
+        self.dirty.insert(id);
+        id
+    }
+
+    /// Removes a frame and drops its call in flight.
+    pub fn delete(&mut self, id: FrameId) {
+        self.abandon(id);
+        self.execution.remove(id);
+        self.dirty.remove(&id);
+        self.deleted.insert(id);
+    }
+
+    /// Drops a frame's call in flight.
+    pub fn abandon(&mut self, id: FrameId) {
+        if self.frame(id).in_flight() {
+            let visit = self.frame(id).row.visit;
+            self.commands.push(Command::Abandon { frame: id, visit });
+        }
+    }
+
+    /// The ids of a frame's children, in the order of their index.
+    pub fn children(&self, parent: FrameId) -> Vec<FrameId> {
+        let mut children: Vec<_> =
+            self.execution.frames.range(parent..).filter(|(_, f)| f.row.parent == Some(parent)).map(|(id, f)| (f.row.index, *id)).collect();
+        children.sort_unstable();
+        children.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Removes everything below a frame.
+    pub fn delete_children(&mut self, parent: FrameId) {
+        for child in self.children(parent) {
+            self.delete_children(child);
+            self.delete(child);
+        }
+    }
+
+    pub fn event(&mut self, frame: Option<FrameId>, details: HistoryEventDetails) {
+        let id = self.execution.header.last_event_id + 1;
+        self.header().last_event_id = id;
+        let (previous_event_id, path) = match frame {
+            None => (id - 1, String::new()),
+            Some(frame) => {
+                let row = self.row(frame);
+                (std::mem::replace(&mut row.last_event_id, id), row.path.clone())
+            }
+        };
+        self.push(Content::Event(HistoryEvent { id, previous_event_id, frame: path, details }));
+    }
+
+    pub fn note(&mut self, note: Note) {
+        self.push(Content::Note(note));
+    }
+
+    fn push(&mut self, content: Content) {
+        self.header().last_sequence += 1;
+        let entry = Entry { sequence: self.execution.header.last_sequence, timestamp_ms: self.now_ms(), content };
+        self.entries.push(entry);
+    }
+
+    /// The machine that a frame runs: the top one, a branch's or an item processor's.
+    pub fn machine_of(&self, id: FrameId) -> Option<Arc<StateMachine>> {
+        let row = &self.frame(id).row;
+        let Some(parent) = row.parent else { return Some(self.execution.machine.clone()) };
+        match &self.state_of(parent)?.kind {
+            crate::asl::StateKind::Parallel { branches, .. } => branches.get(row.index as usize).cloned(),
+            crate::asl::StateKind::Map(map) => Some(map.processor.clone()),
+            _ => None,
+        }
+    }
+
+    /// The state that a frame is in.
+    pub fn state_of(&self, id: FrameId) -> Option<Arc<State>> {
+        self.machine_of(id)?.states.get(&self.frame(id).row.state).cloned()
+    }
+}

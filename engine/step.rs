@@ -1,0 +1,17 @@
+//! What a Task's `Resource` stands for: a typed async function that changes or watches the world.
+//!
+//! A *step* is the function, a *visit* one entering of the state that names it, an *attempt* one try within a visit, a
+//! *look* one call of the function within an attempt (a wait looks many times).
+
+mod answer;
+mod context;
+mod error;
+mod registry;
+
+pub use answer::{Answer, Change, Done, Effect, Instructions, Pending};
+pub use context::StepContext;
+pub use error::{ErrorClass, StepError};
+pub use registry::{Registry, Step, StepDescription};
+
+/// What a step function returns.
+pub type StepResult<T> = Result<Answer<T>, StepError>;

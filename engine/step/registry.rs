@@ -1,0 +1,116 @@
+//! The list of steps a runner can call, by name.
+
+use std::{collections::BTreeMap, future::Future, sync::Arc};
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{Answer, Done, ErrorClass, StepContext, StepError, StepResult};
+
+/// What `flow steps NAME` shows of a step.
+#[derive(Debug, Clone, Serialize)]
+pub struct StepDescription {
+    /// The name behind `flow:` in a `Resource`, such as `ec2:createVpc`.
+    pub name: String,
+    /// What it does, in one sentence.
+    pub summary: String,
+    /// The permissions it needs, in IAM's words.
+    pub actions: Vec<String>,
+    /// JSON Schema of the input.
+    pub input_schema: Value,
+    /// JSON Schema of the output.
+    pub output_schema: Value,
+}
+
+/// A step without its types: JSON in, JSON out.
+#[async_trait]
+pub trait Step: Send + Sync {
+    /// What it is and what it needs.
+    fn description(&self) -> StepDescription;
+    /// One look. It must stop at a safe point when dropped.
+    async fn look(&self, context: StepContext, input: Value) -> StepResult<Value>;
+}
+
+/// All steps by name.
+#[derive(Default, Clone)]
+pub struct Registry {
+    steps: BTreeMap<String, Arc<dyn Step>>,
+}
+
+impl Registry {
+    /// A registry without steps.
+    pub fn new() -> Self {
+        Registry::default()
+    }
+
+    /// Adds a typed async function under `name`; a later one of the same name takes its place.
+    pub fn register<I, O, F, Fut>(&mut self, name: &str, summary: &str, actions: &[&str], function: F)
+    where
+        I: DeserializeOwned + JsonSchema + Send + 'static,
+        O: Serialize + JsonSchema + Send + 'static,
+        F: Fn(StepContext, I) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = StepResult<O>> + Send + 'static,
+    {
+        let step = Typed {
+            name: name.to_owned(),
+            summary: summary.to_owned(),
+            actions: actions.iter().map(|action| (*action).to_owned()).collect(),
+            function,
+            types: std::marker::PhantomData::<fn(I) -> O>,
+        };
+        self.steps.insert(name.to_owned(), Arc::new(step));
+    }
+
+    /// The step behind a `Resource` such as `flow:ec2:createVpc`.
+    pub fn find(&self, resource: &str) -> Option<Arc<dyn Step>> {
+        self.steps.get(resource.strip_prefix("flow:")?).cloned()
+    }
+
+    /// Every step, in the order of their names.
+    pub fn descriptions(&self) -> impl Iterator<Item = StepDescription> + '_ {
+        self.steps.values().map(|step| step.description())
+    }
+}
+
+struct Typed<I, O, F> {
+    name: String,
+    summary: String,
+    actions: Vec<String>,
+    function: F,
+    types: std::marker::PhantomData<fn(I) -> O>,
+}
+
+#[async_trait]
+impl<I, O, F, Fut> Step for Typed<I, O, F>
+where
+    I: DeserializeOwned + JsonSchema + Send + 'static,
+    O: Serialize + JsonSchema + Send + 'static,
+    F: Fn(StepContext, I) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = StepResult<O>> + Send + 'static,
+{
+    fn description(&self) -> StepDescription {
+        StepDescription {
+            name: self.name.clone(),
+            summary: self.summary.clone(),
+            actions: self.actions.clone(),
+            input_schema: schemars::schema_for!(I).to_value(),
+            output_schema: schemars::schema_for!(O).to_value(),
+        }
+    }
+
+    async fn look(&self, context: StepContext, input: Value) -> StepResult<Value> {
+        let name = &self.name;
+        let input: I = serde_json::from_value(input)
+            .map_err(|e| StepError::new(ErrorClass::Invalid, format!("flow:{name} cannot read its Arguments: {e}")))?;
+        match (self.function)(context, input).await? {
+            Answer::Pending(pending) => Ok(Answer::Pending(pending)),
+            Answer::Done(Done { output, effects }) => {
+                let output = serde_json::to_value(output)
+                    .map_err(|e| StepError::new(ErrorClass::Invalid, format!("flow:{name} cannot write its output: {e}")))?;
+                Ok(Answer::Done(Done { output, effects }))
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! What survives: see the sub-modules.

@@ -1,0 +1,147 @@
+//! Everything through which a step reaches the world: AWS clients, DNS, SSH and HTTPS addresses, and the folder of keys.
+//!
+//! The same steps run against AWS and in a rehearsal; only what this file hands out differs.
+
+mod addresses;
+mod clients;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use engine::step::{ErrorClass, StepError};
+use hickory_resolver::TokioResolver;
+
+pub use addresses::RehearsalAddresses;
+pub(crate) use addresses::chain;
+use clients::Clients;
+
+/// Everything through which a step reaches the world.
+pub struct Environment {
+    region: String,
+    rehearsal: Option<RehearsalAddresses>,
+    keys_directory: PathBuf,
+    clients: Clients,
+    resolver: TokioResolver,
+    https: reqwest::Client,
+}
+
+impl Environment {
+    /// The real AWS, with the credentials that the AWS command line would use too: environment variables, the named
+    /// profile, single sign-on, the instance's role.
+    ///
+    /// # Errors
+    /// `Invalid` when no region is set anywhere or the machine has no usable DNS configuration. Missing credentials show
+    /// only at the first call, as `Credentials`.
+    pub async fn for_aws(profile: Option<&str>, region: Option<&str>) -> Result<Environment, StepError> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(profile) = profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region.to_owned()));
+        }
+        let config = loader.load().await;
+        let Some(region) = config.region().map(|region| region.as_ref().to_owned()) else {
+            return Err(StepError::new(ErrorClass::Invalid, "no AWS region is set")
+                .hint("Give --region, or set AWS_REGION, or a region in the profile."));
+        };
+        Ok(Environment {
+            region,
+            rehearsal: None,
+            keys_directory: default_keys_directory(),
+            clients: Clients::new(&config, Duration::from_secs(1)),
+            resolver: addresses::system_resolver()?,
+            https: addresses::https_client(None)?,
+        })
+    }
+
+    /// A rehearsal on this machine. Credentials are dummies set here; no variable, profile or proxy of the surroundings
+    /// is read, and the HTTP client cannot speak TLS, so that a rehearsal cannot reach AWS.
+    ///
+    /// # Errors
+    /// `Invalid` when one of the addresses is not a loopback address or the root certificate cannot be read.
+    pub fn for_rehearsal(addresses: RehearsalAddresses) -> Result<Environment, StepError> {
+        addresses.refuse_other_than_loopback()?;
+        let credentials = Credentials::new("rehearsal", "rehearsal", None, None, "rehearsal");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(addresses.region.clone()))
+            .endpoint_url(addresses.aws_endpoint.clone())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        Ok(Environment {
+            region: addresses.region.clone(),
+            keys_directory: default_keys_directory(),
+            clients: Clients::new(&config, Duration::from_millis(20)),
+            resolver: addresses::loopback_resolver(addresses.dns_server)?,
+            https: addresses::https_client(Some(&addresses))?,
+            rehearsal: Some(addresses),
+        })
+    }
+
+    /// The same, keeping generated SSH keys in `directory`.
+    pub fn with_keys_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.keys_directory = directory.into();
+        self
+    }
+
+    /// The region's name, such as `eu-central-1`.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Whether this is a rehearsal.
+    pub fn is_rehearsal(&self) -> bool {
+        self.rehearsal.is_some()
+    }
+
+    /// Where generated SSH keys are kept.
+    pub fn keys_directory(&self) -> &Path {
+        &self.keys_directory
+    }
+
+    /// The DNS resolver. It keeps no answers, so that every question is really asked.
+    pub fn resolver(&self) -> &TokioResolver {
+        &self.resolver
+    }
+
+    /// The client for HTTPS checks: follows no redirects, keeps no connections.
+    pub fn https(&self) -> &reqwest::Client {
+        &self.https
+    }
+
+    /// The address to open for SSH on `host`: in a rehearsal the rehearsal's own server, whatever the host; otherwise none,
+    /// which means to resolve the name.
+    pub fn ssh_server(&self) -> Option<SocketAddr> {
+        self.rehearsal.as_ref().map(|addresses| addresses.ssh_server)
+    }
+
+    /// How long to really wait on a socket that virtually waits `duration`: sockets are as fast in a rehearsal as elsewhere.
+    pub fn scaled(&self, duration: Duration) -> Duration {
+        duration
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Environment").field("region", &self.region).field("rehearsal", &self.rehearsal).finish()
+    }
+}
+
+/// What every `register` function takes.
+pub type Shared = Arc<Environment>;
+
+fn default_keys_directory() -> PathBuf {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_else(std::env::temp_dir);
+    home.join(".flow").join("keys")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! The AWS clients, two for each service: one for calls that change something, one for reads.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+
+use super::Environment;
+
+/// How long one connection attempt may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one try of a call may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a call may take with all its tries.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(90);
+/// How often a read is tried.
+const READ_ATTEMPTS: u32 = 3;
+
+macro_rules! clients {
+    ($($sdk:ident: $mutating:ident, $reads:ident, $service:literal;)*) => {
+        pub(super) struct Clients {
+            $($mutating: $sdk::Client, $reads: $sdk::Client,)*
+        }
+
+        impl Clients {
+            /// `read_backoff` is the pause before a read is tried for the second time.
+            pub(super) fn new(config: &SdkConfig, read_backoff: Duration) -> Self {
+                let timeouts = TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .operation_timeout(OPERATION_TIMEOUT)
+                    .build();
+                let again = RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_initial_backoff(read_backoff);
+                // The SDK's own retry after a lost answer makes a second VPC: only the engine repeats a change.
+                let once = RetryConfig::disabled();
+                Clients {
+                    $(
+                        $mutating: $sdk::Client::from_conf(
+                            $sdk::config::Builder::from(config)
+                                .retry_config(once.clone())
+                                .timeout_config(timeouts.clone())
+                                .build(),
+                        ),
+                        $reads: $sdk::Client::from_conf(
+                            $sdk::config::Builder::from(config)
+                                .retry_config(again.clone())
+                                .timeout_config(timeouts.clone())
+                                .build(),
+                        ),
+                    )*
+                }
+            }
+        }
+
+        impl Environment {
+            $(
+                #[doc = concat!("The ", $service, " client for calls that change something: never repeats one by itself.")]
+                pub fn $mutating(&self) -> &$sdk::Client {
+                    &self.clients.$mutating
+                }
+
+                #[doc = concat!("The ", $service, " client for reads: tries again by itself.")]
+                pub fn $reads(&self) -> &$sdk::Client {
+                    &self.clients.$reads
+                }
+            )*
+        }
+    };
+}
+
+clients! {
+    aws_sdk_acm: acm, acm_reads, "Certificate Manager";
+    aws_sdk_cloudwatch: cloudwatch, cloudwatch_reads, "CloudWatch";
+    aws_sdk_cloudwatchlogs: logs, logs_reads, "CloudWatch Logs";
+    aws_sdk_ec2: ec2, ec2_reads, "EC2";
+    aws_sdk_ecs: ecs, ecs_reads, "ECS";
+    aws_sdk_elasticloadbalancingv2: elbv2, elbv2_reads, "Elastic Load Balancing";
+    aws_sdk_iam: iam, iam_reads, "IAM";
+    aws_sdk_rds: rds, rds_reads, "RDS";
+    aws_sdk_resourcegroupstagging: tagging, tagging_reads, "Resource Groups Tagging";
+    aws_sdk_route53: route53, route53_reads, "Route 53";
+    aws_sdk_secretsmanager: secretsmanager, secretsmanager_reads, "Secrets Manager";
+    aws_sdk_sns: sns, sns_reads, "SNS";
+    aws_sdk_ssm: ssm, ssm_reads, "Systems Manager";
+    aws_sdk_sts: sts, sts_reads, "STS";
+}

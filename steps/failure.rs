@@ -1,0 +1,150 @@
+//! From what an AWS call answered to how the engine treats it.
+//!
+//! Classes go by the code on the wire, never by the SDK's variants: EC2 has none, and for other services wire code and
+//! variant differ.
+
+mod codes;
+
+use std::{error::Error, time::Duration};
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+use engine::step::{Answer, ErrorClass, StepContext, StepError, StepResult};
+
+use crate::environment::chain;
+pub use codes::{is_already_there_code, is_missing_code};
+
+/// The service's own error code, when it answered with one.
+pub fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
+    error.as_service_error().and_then(ProvideErrorMetadata::code)
+}
+
+/// Whether the service says that what is asked for exists already.
+pub fn is_already_there<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    code_of(error).is_some_and(is_already_there_code)
+}
+
+/// Whether the service says that what is asked for does not exist: for a delete that is success.
+pub fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    code_of(error).is_some_and(is_missing_code)
+}
+
+/// The failure of the call `action` (in IAM's words, such as `ec2:CreateVpc`).
+pub fn failure<E>(action: &str, error: SdkError<E, HttpResponse>) -> StepError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let request_id = error.request_id().map(str::to_owned);
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    if names_missing_credentials(&error) {
+        return credentials_error(action, &chain(&error));
+    }
+    let code = code_of(&error).map(str::to_owned);
+    let message = error.as_service_error().and_then(ProvideErrorMetadata::message).map(str::to_owned);
+    let class = class_of(&error, code.as_deref(), message.as_deref().unwrap_or_default(), status);
+    let cause = message.unwrap_or_else(|| cause_without_message(&error, status));
+    StepError { class, cause, action: Some(action.to_owned()), code, request_id, hint: hint(class, action) }
+}
+
+/// As [`failure`], but an id of this execution's own making that is not known yet is a matter of time.
+pub fn failure_for<E>(context: &StepContext, id: &str, action: &str, error: SdkError<E, HttpResponse>) -> StepError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let mut failure = failure(action, error);
+    if failure.class == ErrorClass::NotFound && context.created.contains(id) {
+        failure.class = ErrorClass::NotConsistentYet;
+    }
+    failure
+}
+
+/// For steps that only look: a look that failed for a passing reason is no reason to stop waiting.
+///
+/// # Errors
+/// The error itself when it will not pass.
+pub fn look_again_or<T>(error: StepError, context: &StepContext) -> StepResult<T> {
+    let reason = match error.class {
+        ErrorClass::Throttled => "throttled; looking again",
+        ErrorClass::Unknown => "no answer; looking again",
+        ErrorClass::NotConsistentYet => "not known everywhere yet; looking again",
+        _ => return Err(error),
+    };
+    tracing::debug!(%error, "looking again");
+    Ok(Answer::pending(reason, context.poll_interval(Duration::from_secs(5), Duration::from_secs(60))))
+}
+
+/// The failure of a creating step that found the name in use by something that is not this deployment's.
+pub fn name_taken(kind: &str, name: &str, deployment: &str, owner: Option<&str>) -> StepError {
+    let whose = match owner {
+        Some(owner) => format!("deployment {owner}"),
+        None => "something that carries no tags of a deployment".to_owned(),
+    };
+    StepError::new(ErrorClass::NameTaken, format!("{kind} {name} exists and belongs to {whose}, not to {deployment}"))
+        .hint(format!("Delete or rename it, or choose another name for the deployment than {deployment}."))
+}
+
+/// The failure of a creating step that found more than one match and will not choose.
+pub fn more_than_one(kind: &str, deployment: &str, ids: &[String]) -> StepError {
+    StepError::new(
+        ErrorClass::Invalid,
+        format!("{} {kind}s carry the tags of deployment {deployment}: {}", ids.len(), ids.join(", ")),
+    )
+    .hint("Delete all but one, then resume.")
+}
+
+fn class_of<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>, message: &str, status: Option<u16>) -> ErrorClass {
+    match (error, code) {
+        (SdkError::ConstructionFailure(_), _) => ErrorClass::Invalid,
+        (SdkError::ServiceError(_), Some(code)) => codes::class_of_code(code, message, status),
+        (SdkError::ServiceError(_) | SdkError::ResponseError(_), _) => codes::class_of_status(status),
+        _ => ErrorClass::Unknown,
+    }
+}
+
+fn names_missing_credentials(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<CredentialsError>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+fn credentials_error(action: &str, cause: &str) -> StepError {
+    let mut error = StepError::new(ErrorClass::Credentials, format!("no AWS credentials could be loaded: {cause}"));
+    error.hint = hint(ErrorClass::Credentials, action);
+    error.during(action)
+}
+
+fn cause_without_message<E: Error + 'static>(error: &SdkError<E, HttpResponse>, status: Option<u16>) -> String {
+    match (error, status) {
+        (SdkError::ServiceError(_) | SdkError::ResponseError(_), Some(status)) => {
+            format!("the service answered HTTP {status} with nothing readable")
+        }
+        (SdkError::TimeoutError(_), _) => "no answer in time; whether the call took effect is not known".to_owned(),
+        (SdkError::DispatchFailure(failure), _) => {
+            let detail = failure.as_connector_error().map(|error| chain(error)).unwrap_or_default();
+            format!("the service could not be reached or its answer was lost: {detail}")
+        }
+        _ => chain(error),
+    }
+}
+
+fn hint(class: ErrorClass, action: &str) -> Option<String> {
+    let hint = match class {
+        ErrorClass::Credentials => {
+            "Get new credentials (such as `aws sso login`, or AWS_PROFILE set to another profile), then resume.".to_owned()
+        }
+        ErrorClass::Permission => format!("Allow {action} to this identity in IAM, then resume."),
+        ErrorClass::Quota => "Ask for a higher quota in Service Quotas or delete what is not needed, then resume.".to_owned(),
+        _ => return None,
+    };
+    Some(hint)
+}
+
+#[cfg(test)]
+mod tests;

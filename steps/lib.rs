@@ -1,0 +1,52 @@
+//! What can be done: one file per service, one function per step. This file is the complete list of services.
+//!
+//! A step that creates looks first, by tag or by unique name; then it adopts, mends or creates with at most one mutating
+//! call, and says which. A step that waits only looks. A step that deletes takes "missing" for done.
+
+/// Registers the function of a step: `async fn(Arc<Environment>, StepContext, Input) -> StepResult<Output>`.
+macro_rules! step {
+    ($registry:expr, $environment:expr, $name:literal, $summary:literal, [$($action:literal),* $(,)?], $function:path) => {{
+        let environment = ::std::sync::Arc::clone($environment);
+        $registry.register($name, $summary, &[$($action),*], move |context, input| {
+            $function(::std::sync::Arc::clone(&environment), context, input)
+        });
+    }};
+}
+
+// Foundation.
+pub mod environment;
+pub mod failure;
+pub mod tags;
+
+// One per service.
+mod acm;
+mod dns;
+mod ec2;
+mod preflight;
+mod route53;
+mod ssh;
+mod sts;
+
+use std::sync::Arc;
+
+use engine::step::Registry;
+
+pub use environment::{Environment, RehearsalAddresses};
+
+/// Every step, by the name behind `flow:` in a Task's `Resource`.
+pub fn registry(environment: Arc<Environment>) -> Registry {
+    let mut registry = Registry::new();
+    let all = &mut registry;
+    acm::register(all, &environment);
+    dns::register(all, &environment);
+    ec2::register(all, &environment);
+    preflight::register(all, &environment);
+    route53::register(all, &environment);
+    ssh::register(all, &environment);
+    sts::register(all, &environment);
+    registry
+}
+
+/// The output of a step that has nothing to say.
+#[derive(Debug, Default, PartialEq, serde::Serialize, schemars::JsonSchema)]
+pub(crate) struct Nothing {}

@@ -1,0 +1,236 @@
+//! The tags that say what belongs to which deployment, in every service's own type.
+
+use engine::step::{Change, StepContext, StepError};
+
+use crate::failure::more_than_one;
+
+/// The tag that names the deployment: what carries ours is ours.
+pub const DEPLOYMENT: &str = "flow:deployment";
+/// The tag that names the execution that created the resource.
+pub const EXECUTION: &str = "flow:execution";
+/// The tag that names the state that created the resource.
+pub const STATE: &str = "flow:state";
+/// The tag that AWS's console shows as the name.
+pub const NAME: &str = "Name";
+
+/// AWS's limit on the length of a tag's value.
+const VALUE_LENGTH_MAX: usize = 256;
+
+/// The tags of a resource about to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tags {
+    pairs: Vec<(&'static str, String)>,
+}
+
+impl Tags {
+    /// The three tags of a resource that `context`'s state creates for `deployment`.
+    pub fn new(context: &StepContext, deployment: &str) -> Self {
+        Tags {
+            pairs: vec![
+                (DEPLOYMENT, sanitised(deployment)),
+                (EXECUTION, sanitised(&context.execution)),
+                (STATE, sanitised(&context.state_path)),
+            ],
+        }
+    }
+
+    /// The same and a `Name`.
+    pub fn named(mut self, name: &str) -> Self {
+        self.pairs.push((NAME, sanitised(name)));
+        self
+    }
+
+    /// Keys and values.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(key, value)| (*key, value.as_str()))
+    }
+
+    /// As EC2 wants them in a creating call.
+    pub fn ec2_specification(&self, kind: aws_sdk_ec2::types::ResourceType) -> aws_sdk_ec2::types::TagSpecification {
+        aws_sdk_ec2::types::TagSpecification::builder().resource_type(kind).set_tags(Some(self.ec2())).build()
+    }
+
+    /// As CloudWatch Logs wants them.
+    pub fn logs(&self) -> std::collections::HashMap<String, String> {
+        self.pairs().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    }
+}
+
+macro_rules! tag_types {
+    ($($name:ident: $sdk:ident, $service:literal;)*) => {
+        impl Tags {
+            $(
+                #[doc = concat!("As ", $service, " wants them.")]
+                pub fn $name(&self) -> Vec<$sdk::types::Tag> {
+                    self.pairs().map(|(key, value)| $sdk::types::Tag::builder().key(key).value(value).build()).collect()
+                }
+            )*
+        }
+    };
+}
+
+macro_rules! tag_types_that_check_for_a_key {
+    ($($name:ident: $sdk:ident, $service:literal;)*) => {
+        impl Tags {
+            $(
+                #[doc = concat!("As ", $service, " wants them.")]
+                pub fn $name(&self) -> Vec<$sdk::types::Tag> {
+                    // Building fails only without a key, and every pair has one.
+                    self.pairs()
+                        .filter_map(|(key, value)| $sdk::types::Tag::builder().key(key).value(value).build().ok())
+                        .collect()
+                }
+            )*
+        }
+    };
+}
+
+tag_types! {
+    cloudwatch: aws_sdk_cloudwatch, "CloudWatch";
+    ec2: aws_sdk_ec2, "EC2";
+    ecs: aws_sdk_ecs, "ECS";
+    elbv2: aws_sdk_elasticloadbalancingv2, "Elastic Load Balancing";
+    rds: aws_sdk_rds, "RDS";
+    secretsmanager: aws_sdk_secretsmanager, "Secrets Manager";
+}
+
+tag_types_that_check_for_a_key! {
+    acm: aws_sdk_acm, "Certificate Manager";
+    iam: aws_sdk_iam, "IAM";
+    sns: aws_sdk_sns, "SNS";
+}
+
+/// The tags found on a resource that exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FoundTags {
+    /// The deployment it belongs to, if it carries the tag.
+    pub deployment: Option<String>,
+    /// The execution that created it, if it carries the tag.
+    pub execution: Option<String>,
+    /// Its `Name`, if it carries the tag.
+    pub name: Option<String>,
+}
+
+impl FoundTags {
+    /// Picks our tags out of all tags of a resource, as keys and values. See [`found_tags!`](crate::found_tags) for the
+    /// services' own types.
+    pub fn of<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut found = FoundTags::default();
+        for (key, value) in tags {
+            match key {
+                DEPLOYMENT => found.deployment = Some(value.to_owned()),
+                EXECUTION => found.execution = Some(value.to_owned()),
+                NAME => found.name = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// Whether the resource belongs to `deployment`.
+    pub fn is_ours(&self, deployment: &str) -> bool {
+        self.deployment.as_deref() == Some(sanitised(deployment).as_str())
+    }
+
+    /// What to say of a resource of ours that is found as it should be: `Created` when this execution made it and has not
+    /// said so yet (the creating call's answer was lost), else `Unchanged`.
+    pub fn change(&self, context: &StepContext, id: &str) -> Change {
+        let made_here = self.execution.as_deref() == Some(sanitised(&context.execution).as_str());
+        if made_here && !context.created.contains(id) { Change::Created } else { Change::Unchanged }
+    }
+}
+
+/// [`FoundTags`] of a slice of any service's `Tag` type, whether its fields are optional or not.
+#[macro_export]
+macro_rules! found_tags {
+    ($tags:expr) => {
+        $crate::tags::FoundTags::of($tags.iter().map(|tag| {
+            (
+                $crate::tags::AsOptionalText::as_optional_text(&tag.key).unwrap_or_default(),
+                $crate::tags::AsOptionalText::as_optional_text(&tag.value).unwrap_or_default(),
+            )
+        }))
+    };
+}
+
+/// A tag's key or value, which some services make optional.
+pub trait AsOptionalText {
+    /// The text, if there is one.
+    fn as_optional_text(&self) -> Option<&str>;
+}
+
+impl AsOptionalText for String {
+    fn as_optional_text(&self) -> Option<&str> {
+        Some(self)
+    }
+}
+
+impl AsOptionalText for Option<String> {
+    fn as_optional_text(&self) -> Option<&str> {
+        self.as_deref()
+    }
+}
+
+/// A value as AWS allows it in a tag: other characters than letters, digits, spaces and `+-=._:/@` become `-`.
+pub fn sanitised(value: &str) -> String {
+    value
+        .chars()
+        .take(VALUE_LENGTH_MAX)
+        .map(|c| if c.is_alphanumeric() || " +-=._:/@".contains(c) { c } else { '-' })
+        .collect()
+}
+
+/// The only one of what was found by tag, or none.
+///
+/// # Errors
+/// `Invalid`, naming all of them, when there are several: a step never chooses silently.
+pub fn only_one<T>(
+    kind: &str,
+    deployment: &str,
+    mut found: Vec<T>,
+    id: impl Fn(&T) -> Option<&str>,
+) -> Result<Option<T>, StepError> {
+    if found.len() > 1 {
+        let ids: Vec<String> = found.iter().map(|one| id(one).unwrap_or_default().to_owned()).collect();
+        return Err(more_than_one(kind, deployment, &ids));
+    }
+    Ok(found.pop())
+}
+
+/// An idempotency token for services that allow only `length` characters.
+pub fn short_token(context: &StepContext, length: usize) -> String {
+    context.token.chars().take(length).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn a_state_path_with_commas_is_not_refused_by_aws() {
+        let context = StepContext::for_test("Domain, and (certificate)/Request*");
+        let tags = Tags::new(&context, "demo");
+        let state = tags.pairs().find(|(key, _)| *key == STATE).map(|(_, value)| value.to_owned());
+        assert_eq!(state.as_deref(), Some("Domain- and -certificate-/Request-"));
+        assert_eq!(sanitised(&"x".repeat(300)).len(), 256);
+    }
+
+    #[test]
+    fn what_was_made_by_a_lost_call_is_counted_once() {
+        let mut context = StepContext::for_test("Create VPC");
+        let tags = FoundTags { execution: Some("test-0000".into()), ..FoundTags::default() };
+        assert_eq!(tags.change(&context, "vpc-1"), Change::Created);
+        context.created = std::sync::Arc::new(["vpc-1".to_owned()].into());
+        assert_eq!(tags.change(&context, "vpc-1"), Change::Unchanged);
+        let other = FoundTags { execution: Some("test-0001".into()), ..FoundTags::default() };
+        assert_eq!(other.change(&context, "vpc-2"), Change::Unchanged);
+    }
+
+    #[test]
+    fn two_matches_are_never_chosen_between() {
+        let error = only_one("VPC", "demo", vec!["vpc-1", "vpc-2"], |id| Some(*id)).unwrap_err();
+        assert!(error.cause.contains("vpc-1, vpc-2"), "{error}");
+        assert_eq!(only_one("VPC", "demo", vec!["vpc-1"], |id| Some(*id)).unwrap(), Some("vpc-1"));
+    }
+}

@@ -1,0 +1,128 @@
+//! Makes one plain ASL document of a main definition and its sections.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+/// Why a definition cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkflowError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The text is not JSON or YAML.
+    #[error("{name} cannot be parsed: {message}")]
+    Parse {
+        /// The file, or the part of a shipped workflow.
+        name: String,
+        /// What the parser says, with line and column.
+        message: String,
+    },
+    /// A `Branches` entry names a part that does not exist.
+    #[error("{name} names the section {section}, which does not exist")]
+    MissingSection {
+        /// Who names it.
+        name: String,
+        /// What it names.
+        section: String,
+    },
+    /// Sections name each other in a circle, or too deep.
+    #[error("{name}: sections are nested more than {NESTING_MAX} deep; does one name itself?")]
+    TooDeep {
+        /// Where the limit was reached.
+        name: String,
+    },
+    /// The file's ending says nothing about its format.
+    #[error("{path}: a definition's name ends in .json, .yaml or .yml", path = path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A definition is an object with `States`.
+    #[error("{name} is not a state machine: it is not an object")]
+    NotAnObject {
+        /// The file, or the part of a shipped workflow.
+        name: String,
+    },
+}
+
+/// Sections in sections: more than this is a circle.
+pub(crate) const NESTING_MAX: usize = 16;
+
+/// The key under which YAML files keep what they repeat; no part of the language.
+const ANCHORS: &str = "Anchors";
+
+/// Parses YAML 1.2, where `yes`, `No` and `on` are texts. The error is what the parser says, with line and column.
+pub(crate) fn yaml(text: &str) -> Result<Value, String> {
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
+}
+
+/// Parses YAML into the value of a state machine, without its anchors.
+pub(crate) fn parse_yaml(name: &str, text: &str) -> Result<Value, WorkflowError> {
+    let mut value = yaml(text).map_err(|message| WorkflowError::Parse { name: name.to_owned(), message })?;
+    if let Value::Object(machine) = &mut value {
+        machine.shift_remove(ANCHORS);
+    }
+    Ok(value)
+}
+
+/// Replaces every `Branches` entry that is a string by the machine that `section` finds under it, at any depth.
+pub(crate) fn assemble<F>(name: &str, machine: Value, section: &F) -> Result<Value, WorkflowError>
+where
+    F: Fn(&str) -> Result<Value, WorkflowError>,
+{
+    machine_with_sections(name, machine, section, 0)
+}
+
+fn machine_with_sections<F>(name: &str, machine: Value, section: &F, depth: usize) -> Result<Value, WorkflowError>
+where
+    F: Fn(&str) -> Result<Value, WorkflowError>,
+{
+    if depth > NESTING_MAX {
+        return Err(WorkflowError::TooDeep { name: name.to_owned() });
+    }
+    let Value::Object(mut machine) = machine else {
+        return Err(WorkflowError::NotAnObject { name: name.to_owned() });
+    };
+    if let Some(Value::Object(states)) = machine.get_mut("States") {
+        for state in states.values_mut() {
+            if let Value::Object(state) = state {
+                state_with_sections(name, state, section, depth)?;
+            }
+        }
+    }
+    Ok(Value::Object(machine))
+}
+
+fn state_with_sections<F>(
+    name: &str,
+    state: &mut Map<String, Value>,
+    section: &F,
+    depth: usize,
+) -> Result<(), WorkflowError>
+where
+    F: Fn(&str) -> Result<Value, WorkflowError>,
+{
+    if let Some(Value::Array(branches)) = state.get_mut("Branches") {
+        for branch in branches {
+            *branch = match branch.take() {
+                Value::String(reference) => {
+                    machine_with_sections(&reference, section(&reference)?, section, depth + 1)?
+                }
+                inline => machine_with_sections(name, inline, section, depth + 1)?,
+            };
+        }
+    }
+    for key in ["ItemProcessor", "Iterator"] {
+        if let Some(processor) = state.get_mut(key) {
+            *processor = machine_with_sections(name, processor.take(), section, depth + 1)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! What a person gives: a file in one of three formats, and single values beside it.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+/// How an input is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputFormat {
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+    /// TOML.
+    Toml,
+}
+
+impl InputFormat {
+    /// The format that the ending of a file's name says, if it says one.
+    pub fn of_file(path: impl AsRef<Path>) -> Option<Self> {
+        match path.as_ref().extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "json" => Some(InputFormat::Json),
+            "yaml" | "yml" => Some(InputFormat::Yaml),
+            "toml" => Some(InputFormat::Toml),
+            _ => None,
+        }
+    }
+}
+
+/// Why an input cannot be read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum InputError {
+    /// The text breaks the rules of its format.
+    #[error("the input is not valid {format}: {message}")]
+    Syntax {
+        /// The format's name.
+        format: &'static str,
+        /// What the parser says, with line and column.
+        message: String,
+    },
+    /// The input is a list or a single value.
+    #[error("the input is not an object: it needs fields with values, such as deployment: my-endpoints")]
+    NotAnObject,
+    /// `--set` without a field or without `=`.
+    #[error("{assignment}: a single value is given as field=value, such as database.multiAz=true")]
+    Assignment {
+        /// What was given.
+        assignment: String,
+    },
+    /// `--set a.b=…` where `a` is not an object.
+    #[error("{field} cannot be set: {holder} is not a group of fields")]
+    NotAGroup {
+        /// The field to set.
+        field: String,
+        /// The part of it that is in the way.
+        holder: String,
+    },
+}
+
+/// Reads an input. Without `format` the text itself says which it is.
+pub fn parse_input(text: &str, format: Option<InputFormat>) -> Result<Value, InputError> {
+    let value = match format {
+        Some(InputFormat::Json) => json(text)?,
+        Some(InputFormat::Yaml) => yaml(text)?,
+        Some(InputFormat::Toml) => toml(text)?,
+        None => guess(text)?,
+    };
+    match value {
+        // An empty YAML file.
+        Value::Null => Ok(Value::Object(Map::new())),
+        Value::Object(_) => Ok(value),
+        _ => Err(InputError::NotAnObject),
+    }
+}
+
+fn guess(text: &str) -> Result<Value, InputError> {
+    if text.trim_start().starts_with(['{', '[']) {
+        // TOML's [table] begins like a JSON list, and YAML's {a: b} like a JSON object.
+        return json(text).or_else(|error| toml(text).or_else(|_| yaml(text)).map_err(|_| error));
+    }
+    match toml(text) {
+        Ok(value) => Ok(value),
+        Err(error) if text.lines().any(looks_like_toml) => yaml(text).ok().filter(Value::is_object).ok_or(error),
+        Err(_) => yaml(text),
+    }
+}
+
+fn looks_like_toml(line: &str) -> bool {
+    let name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.\"".contains(c));
+    line.split_once('=').is_some_and(|(left, _)| !left.trim().is_empty() && name(left.trim()))
+}
+
+fn json(text: &str) -> Result<Value, InputError> {
+    serde_json::from_str(text).map_err(|error| InputError::Syntax { format: "JSON", message: error.to_string() })
+}
+
+fn yaml(text: &str) -> Result<Value, InputError> {
+    crate::assemble::yaml(text).map_err(|message| InputError::Syntax { format: "YAML", message })
+}
+
+fn toml(text: &str) -> Result<Value, InputError> {
+    toml::from_str(text).map_err(|error| InputError::Syntax { format: "TOML", message: error.to_string() })
+}
+
+/// Sets one value from `field=value`, such as `database.multiAz=true`; groups on the way are made.
+///
+/// `true`, `false`, `null`, whole numbers and anything that is JSON (`["a"]`, `{"a": 1}`, `"14"`) mean what they mean
+/// there. Everything else is text, so `24.04` stays as it is written.
+pub fn set_key(input: &mut Value, assignment: &str) -> Result<(), InputError> {
+    let bad = || InputError::Assignment { assignment: assignment.to_owned() };
+    let (field, text) = assignment.split_once('=').ok_or_else(bad)?;
+    let (groups, name) = field.rsplit_once('.').map_or((None, field), |(groups, name)| (Some(groups), name));
+    if field.split('.').any(|part| part.trim().is_empty()) {
+        return Err(bad());
+    }
+    let mut holder_name = String::from("the input");
+    let mut holder = input;
+    for group in groups.into_iter().flat_map(|groups| groups.split('.')) {
+        let fields = as_group(holder, field, &holder_name)?;
+        holder = fields.entry(group).or_insert_with(|| Value::Object(Map::new()));
+        holder_name = group.to_owned();
+    }
+    as_group(holder, field, &holder_name)?.insert(name.to_owned(), value_of(text));
+    Ok(())
+}
+
+fn as_group<'a>(holder: &'a mut Value, field: &str, name: &str) -> Result<&'a mut Map<String, Value>, InputError> {
+    if holder.is_null() {
+        *holder = Value::Object(Map::new());
+    }
+    holder.as_object_mut().ok_or_else(|| InputError::NotAGroup { field: field.to_owned(), holder: name.to_owned() })
+}
+
+fn value_of(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(Value::Number(number)) if number.is_f64() => Value::String(text.to_owned()),
+        Ok(value) => value,
+        Err(_) => Value::String(text.to_owned()),
+    }
+}

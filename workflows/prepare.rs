@@ -1,0 +1,141 @@
+//! From what a person wrote to what an execution gets: every problem at once, or the input with its defaults.
+
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use serde_json::Value;
+
+use crate::{defaults, problem::InputProblem};
+
+/// Checks `input` by `schema` and by `check`, which sees it with its defaults filled in.
+pub(crate) fn prepare(
+    schema: &Value,
+    check: fn(&Value) -> Vec<InputProblem>,
+    mut input: Value,
+) -> Result<Value, Vec<InputProblem>> {
+    if !input.is_object() {
+        return Err(vec![InputProblem::new("", Some(&input), "is not an object", "fields with values")]);
+    }
+    defaults::numbers_to_text(schema, &mut input);
+    let mut problems = schema_problems(schema, &input);
+    let mut filled = input;
+    defaults::fill(schema, &mut filled);
+    for problem in check(&filled) {
+        // The schema's word is enough where it has spoken already.
+        if !problems.iter().any(|known| known.pointer == problem.pointer) {
+            problems.push(problem);
+        }
+    }
+    if problems.is_empty() { Ok(filled) } else { Err(problems) }
+}
+
+fn schema_problems(schema: &Value, input: &Value) -> Vec<InputProblem> {
+    let validator = match jsonschema::validator_for(schema) {
+        Ok(validator) => validator,
+        Err(error) => {
+            return vec![InputProblem::new("", None, format!("the schema itself is wrong: {error}"), "a valid schema")];
+        }
+    };
+    let mut problems: Vec<InputProblem> = Vec::new();
+    for error in validator.iter_errors(input) {
+        for problem in in_plain_words(schema, &error) {
+            if !problems.iter().any(|known| known.pointer == problem.pointer) {
+                problems.push(problem);
+            }
+        }
+    }
+    problems
+}
+
+fn in_plain_words(schema: &Value, error: &jsonschema::ValidationError<'_>) -> Vec<InputProblem> {
+    let pointer = error.instance_path().as_str();
+    let rule = error.schema_path().as_str();
+    let holder = schema.pointer(rule.rsplit_once('/').map_or("", |(holder, _)| holder)).unwrap_or(&Value::Null);
+    let value = Some(error.instance().as_ref());
+    let one = |problem: &str, allowed: String| vec![InputProblem::new(pointer, value, problem, allowed)];
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let known: Vec<&str> = holder["properties"]
+                .as_object()
+                .map(|known| known.keys().map(String::as_str).collect())
+                .unwrap_or_default();
+            let unknown = |name: &String| {
+                let value = error.instance().get(name);
+                InputProblem::new(&child(pointer, name), value, "is in a field that does not exist", known.join(", "))
+            };
+            unexpected.iter().map(unknown).collect()
+        }
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            let property_schema = &holder["properties"][name];
+            vec![InputProblem::new(&child(pointer, name), None, "is missing", allowed_by(property_schema))]
+        }
+        ValidationErrorKind::Type { kind } => {
+            let hint = match value {
+                Some(Value::Number(_) | Value::Bool(_)) if wants_text(kind) => " (write it in quotes)",
+                _ => "",
+            };
+            let is = value.map_or("nothing", name_of_type);
+            one(&format!("is {is}{hint}"), allowed_by(holder))
+        }
+        ValidationErrorKind::Enum { .. } => one("is not one of the allowed values", allowed_by(holder)),
+        ValidationErrorKind::Pattern { .. } => one("is not of the right form", allowed_by(holder)),
+        ValidationErrorKind::Minimum { .. } | ValidationErrorKind::ExclusiveMinimum { .. } => {
+            one("is too small", allowed_by(holder))
+        }
+        ValidationErrorKind::Maximum { .. } | ValidationErrorKind::ExclusiveMaximum { .. } => {
+            one("is too large", allowed_by(holder))
+        }
+        ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MinLength { .. } => {
+            one("is too short", allowed_by(holder))
+        }
+        ValidationErrorKind::MaxItems { .. } | ValidationErrorKind::MaxLength { .. } => {
+            one("is too long", allowed_by(holder))
+        }
+        _ => one(&format!("is not allowed: {error}"), allowed_by(holder)),
+    }
+}
+
+fn wants_text(kind: &TypeKind) -> bool {
+    match kind {
+        TypeKind::Single(single) => single.to_string() == "string",
+        TypeKind::Multiple(several) => several.iter().any(|one| one.to_string() == "string"),
+    }
+}
+
+fn name_of_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "empty",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a group of fields",
+    }
+}
+
+/// What a value may be, in plain words: the schema's own (`allowed`), else made from its rules.
+fn allowed_by(schema: &Value) -> String {
+    if let Some(words) = schema["allowed"].as_str() {
+        return words.to_owned();
+    }
+    if let Some(options) = schema["enum"].as_array() {
+        let options: Vec<String> =
+            options.iter().map(|option| option.as_str().map_or_else(|| option.to_string(), str::to_owned)).collect();
+        return format!("one of {}", options.join(", "));
+    }
+    match (schema["type"].as_str(), &schema["minimum"], &schema["maximum"]) {
+        (Some("integer"), Value::Null, Value::Null) => "a whole number".to_owned(),
+        (Some("integer"), minimum, Value::Null) => format!("a whole number from {minimum} on"),
+        (Some("integer"), minimum, maximum) => format!("a whole number from {minimum} to {maximum}"),
+        (Some("boolean"), ..) => "true or false".to_owned(),
+        (Some("object"), ..) => match schema["properties"].as_object() {
+            Some(fields) => format!("the fields {}", fields.keys().cloned().collect::<Vec<_>>().join(", ")),
+            None => "names with texts".to_owned(),
+        },
+        (Some("array"), ..) => "a list".to_owned(),
+        _ => schema["description"].as_str().map_or_else(|| "a text".to_owned(), |text| format!("a text. {text}")),
+    }
+}
+
+fn child(pointer: &str, name: &str) -> String {
+    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+}

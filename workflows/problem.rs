@@ -1,0 +1,65 @@
+//! One thing that is wrong with an input, in words for the person who wrote it.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// A field of an input that is not as it has to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InputProblem {
+    /// Where, as a JSON Pointer, such as `/database/version`; empty for the input as a whole.
+    pub pointer: String,
+    /// Where, as it is written with `--set`, such as `database.version`; empty for the input as a whole.
+    pub field: String,
+    /// What is there; `None` when nothing is.
+    pub value: Option<Value>,
+    /// What is wrong with it, such as `is not one of the allowed values`.
+    pub problem: String,
+    /// What is allowed, such as `one of DNS, EMAIL, EXISTING`.
+    pub allowed: String,
+}
+
+impl InputProblem {
+    /// A problem at `pointer`, where `value` is.
+    pub fn new(pointer: &str, value: Option<&Value>, problem: impl Into<String>, allowed: impl Into<String>) -> Self {
+        InputProblem {
+            pointer: pointer.to_owned(),
+            field: field_of(pointer),
+            value: value.cloned(),
+            problem: problem.into(),
+            allowed: allowed.into(),
+        }
+    }
+
+    /// A problem with the value that `input` has at `pointer`.
+    pub(crate) fn at(input: &Value, pointer: &str, problem: impl Into<String>, allowed: impl Into<String>) -> Self {
+        InputProblem::new(pointer, input.pointer(pointer), problem, allowed)
+    }
+}
+
+impl fmt::Display for InputProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let field = if self.field.is_empty() { "the input" } else { &self.field };
+        match &self.value {
+            Some(value) if !value.is_object() => write!(f, "{field}: {} {}", shortened(value), self.problem)?,
+            _ => write!(f, "{field}: {}", self.problem)?,
+        }
+        write!(f, "; allowed: {}", self.allowed)
+    }
+}
+
+const SHOWN_CHARACTERS_MAX: usize = 120;
+
+fn shortened(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= SHOWN_CHARACTERS_MAX {
+        return text;
+    }
+    text.chars().take(SHOWN_CHARACTERS_MAX).chain(['…']).collect()
+}
+
+fn field_of(pointer: &str) -> String {
+    let unescaped = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
+    unescaped.collect::<Vec<_>>().join(".")
+}
