@@ -1,6 +1,127 @@
-//! acm
+//! Certificate Manager.
+
+mod request;
+mod wait;
+
 use std::sync::Arc;
-use engine::step::Registry;
-use crate::Environment;
-/// Adds the steps.
-pub(crate) fn register(_registry: &mut Registry, _environment: &Arc<Environment>) {}
+
+use aws_sdk_acm::types::{CertificateDetail, DomainValidation};
+use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Environment, Nothing,
+    failure::{failure, failure_for, is_missing},
+};
+
+const RESOURCE_TYPE: &str = "AWS::CertificateManager::Certificate";
+
+pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    request::register(registry, environment);
+    wait::register(registry, environment);
+    step!(
+        registry,
+        environment,
+        "acm:deleteCertificate",
+        "Deletes a certificate.",
+        ["acm:DeleteCertificate"],
+        delete_certificate
+    );
+}
+
+/// A DNS record that proves who owns the domain.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ValidationRecord {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    value: String,
+}
+
+/// A certificate that can be used.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct IssuedCertificate {
+    certificate_arn: String,
+    status: String,
+    /// When it ends, such as `2027-01-31T23:59:59Z`.
+    not_after: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CertificateArn {
+    certificate_arn: String,
+}
+
+async fn describe(
+    environment: &Environment,
+    context: &StepContext,
+    certificate_arn: &str,
+) -> Result<CertificateDetail, StepError> {
+    let answer = environment.acm_reads().describe_certificate().certificate_arn(certificate_arn).send().await;
+    let answer = answer.map_err(|error| failure_for(context, certificate_arn, "acm:DescribeCertificate", error))?;
+    answer.certificate.ok_or_else(|| {
+        StepError::new(ErrorClass::Unknown, "the answer holds no certificate").during("acm:DescribeCertificate")
+    })
+}
+
+fn status(certificate: &CertificateDetail) -> String {
+    certificate.status().map_or("PENDING_VALIDATION", |status| status.as_str()).to_owned()
+}
+
+fn issued(certificate_arn: String, certificate: &CertificateDetail) -> IssuedCertificate {
+    use aws_smithy_types::date_time::Format;
+    let not_after = certificate.not_after().and_then(|time| time.fmt(Format::DateTime).ok());
+    IssuedCertificate { certificate_arn, status: status(certificate), not_after }
+}
+
+fn record(certificate: &CertificateDetail) -> Option<ValidationRecord> {
+    let record = certificate.domain_validation_options().iter().find_map(DomainValidation::resource_record)?;
+    Some(ValidationRecord {
+        name: record.name().to_owned(),
+        kind: record.r#type().as_str().to_owned(),
+        value: record.value().to_owned(),
+    })
+}
+
+/// The failure of a certificate that will never be issued, if it is one.
+fn failed_for_good(certificate: &CertificateDetail) -> Option<StepError> {
+    let status = status(certificate);
+    if !matches!(status.as_str(), "FAILED" | "VALIDATION_TIMED_OUT" | "EXPIRED" | "REVOKED" | "INACTIVE") {
+        return None;
+    }
+    let domain = certificate.domain_name().unwrap_or_default();
+    let reason = match (certificate.failure_reason(), status.as_str()) {
+        (Some(reason), _) => format!(": {reason}"),
+        (None, "VALIDATION_TIMED_OUT") => ": the domain was not validated within 72 hours".to_owned(),
+        (None, _) => String::new(),
+    };
+    let error = StepError::new(ErrorClass::Failed, format!("the certificate for {domain} is {status}{reason}"));
+    Some(error.hint("Mend the cause and run again: a new certificate is requested, this one is not used."))
+}
+
+async fn delete_certificate(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: CertificateArn,
+) -> StepResult<Nothing> {
+    match environment.acm().delete_certificate().certificate_arn(&input.certificate_arn).send().await {
+        Ok(_) => {
+            let effect = Effect::new(Change::Deleted, RESOURCE_TYPE, input.certificate_arn);
+            Ok(Answer::with_effect(Nothing {}, effect))
+        }
+        Err(error) if is_missing(&error) => Ok(Answer::done(Nothing {})),
+        Err(error) => {
+            let mut failure = failure("acm:DeleteCertificate", error);
+            if failure.class == ErrorClass::Busy {
+                if let Ok(certificate) = describe(&environment, &context, &input.certificate_arn).await {
+                    failure.cause = format!("{}; in use by {}", failure.cause, certificate.in_use_by().join(", "));
+                }
+            }
+            Err(failure)
+        }
+    }
+}

@@ -1,6 +1,69 @@
-//! ec2
-use std::sync::Arc;
-use engine::step::Registry;
-use crate::Environment;
-/// Adds the steps.
-pub(crate) fn register(_registry: &mut Registry, _environment: &Arc<Environment>) {}
+//! EC2: network, security groups, key pairs, images and instances.
+
+mod holders;
+mod image;
+mod instance;
+mod instance_wait;
+mod internet_gateway;
+mod key_pair;
+mod route_table;
+mod security_group;
+mod security_group_rule;
+mod subnet;
+mod use_vpc;
+mod vpc;
+mod zones;
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_ec2::types::Filter;
+use engine::step::{Answer, Change, Effect, Registry, StepContext, StepResult};
+
+use crate::{
+    Environment, Nothing,
+    tags::{DEPLOYMENT, sanitised},
+};
+
+pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    zones::register(registry, environment);
+    vpc::register(registry, environment);
+    use_vpc::register(registry, environment);
+    subnet::register(registry, environment);
+    internet_gateway::register(registry, environment);
+    route_table::register(registry, environment);
+    security_group::register(registry, environment);
+    security_group_rule::register(registry, environment);
+    key_pair::register(registry, environment);
+    image::register(registry, environment);
+    instance::register(registry, environment);
+    instance_wait::register(registry, environment);
+}
+
+fn filter(name: &str, value: &str) -> Filter {
+    Filter::builder().name(name).values(value).build()
+}
+
+/// What carries this deployment's tag.
+fn of_deployment(deployment: &str) -> Filter {
+    filter(&format!("tag:{DEPLOYMENT}"), &sanitised(deployment))
+}
+
+/// When to look again at something that takes seconds.
+fn soon(context: &StepContext) -> Duration {
+    context.poll_interval(Duration::from_secs(2), Duration::from_secs(15))
+}
+
+/// The change of a link that carries no tags of its own: if this execution made `parent` and has not reported `link`, it
+/// made the link too and the answer was lost.
+fn change_of_link(context: &StepContext, parent: &str, link: &str) -> Change {
+    let made_here = context.created.contains(parent) && !context.created.contains(link);
+    if made_here { Change::Created } else { Change::Unchanged }
+}
+
+fn gone(resource_type: &str, id: &str) -> StepResult<Nothing> {
+    Ok(Answer::with_effect(Nothing {}, Effect::new(Change::Deleted, resource_type, id)))
+}
+
+fn was_gone_already() -> StepResult<Nothing> {
+    Ok(Answer::done(Nothing {}))
+}

@@ -48,13 +48,15 @@ where
     StepError { class, cause, action: Some(action.to_owned()), code, request_id, hint: hint(class, action) }
 }
 
-/// As [`failure`], but an id of this execution's own making that is not known yet is a matter of time.
+/// As [`failure`], but not to know an id of this execution's own making, `id` or one that the service's message names, is
+/// a matter of time.
 pub fn failure_for<E>(context: &StepContext, id: &str, action: &str, error: SdkError<E, HttpResponse>) -> StepError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     let mut failure = failure(action, error);
-    if failure.class == ErrorClass::NotFound && context.created.contains(id) {
+    let made_here = context.created.contains(id) || context.created.iter().any(|made| failure.cause.contains(made));
+    if failure.class == ErrorClass::NotFound && made_here {
         failure.class = ErrorClass::NotConsistentYet;
     }
     failure

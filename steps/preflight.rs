@@ -1,6 +1,15 @@
-//! preflight
+//! What is checked before anything is changed.
+
+mod fargate;
+mod names;
+
 use std::sync::Arc;
+
 use engine::step::Registry;
+
 use crate::Environment;
-/// Adds the steps.
-pub(crate) fn register(_registry: &mut Registry, _environment: &Arc<Environment>) {}
+
+pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    fargate::register(registry, environment);
+    names::register(registry, environment);
+}

@@ -1,6 +1,31 @@
-//! route53
+//! Route 53: hosted zones and records.
+
+mod alias;
+mod change;
+mod record;
+mod zone;
+
 use std::sync::Arc;
+
 use engine::step::Registry;
+
 use crate::Environment;
-/// Adds the steps.
-pub(crate) fn register(_registry: &mut Registry, _environment: &Arc<Environment>) {}
+
+const RESOURCE_TYPE: &str = "AWS::Route53::RecordSet";
+
+pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    zone::register(registry, environment);
+    record::register(registry, environment);
+    alias::register(registry, environment);
+    change::register(registry, environment);
+}
+
+/// A name as names are compared: lower case, without the final dot, `*` as itself.
+fn normal(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase().replace("\\052", "*")
+}
+
+/// How a record is named in effects.
+fn record_id(name: &str, kind: &str) -> String {
+    format!("{} {kind}", normal(name))
+}

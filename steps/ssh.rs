@@ -1,6 +1,15 @@
-//! ssh
+//! SSH: keys on this machine, and waiting until a server really lets a user in.
+
+mod key;
+mod login;
+
 use std::sync::Arc;
+
 use engine::step::Registry;
+
 use crate::Environment;
-/// Adds the steps.
-pub(crate) fn register(_registry: &mut Registry, _environment: &Arc<Environment>) {}
+
+pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    key::register(registry, environment);
+    login::register(registry, environment);
+}

@@ -1,0 +1,147 @@
+//! Machine images.
+
+use std::{collections::HashMap, sync::Arc};
+
+use aws_sdk_ec2::types::Image;
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::filter;
+use crate::{Environment, failure::failure};
+
+/// Canonical's account, which publishes the Ubuntu images.
+const CANONICAL: &str = "099720109477";
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "ec2:findUbuntuImage",
+        "Finds the newest image of an Ubuntu release.",
+        ["ssm:GetParameters", "ec2:DescribeImages"],
+        find_ubuntu_image
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct FindUbuntuImage {
+    /// Such as `24.04`.
+    release: String,
+    /// `amd64` or `arm64`.
+    architecture: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct FoundImage {
+    image_id: String,
+    name: String,
+}
+
+async fn find_ubuntu_image(
+    environment: Arc<Environment>,
+    _context: StepContext,
+    input: FindUbuntuImage,
+) -> StepResult<FoundImage> {
+    if let Some((image_id, parameter)) = image_by_parameter(&environment, &input).await? {
+        tracing::info!(%image_id, %parameter, "image found by Canonical's Systems Manager parameter");
+        let found = environment.ec2_reads().describe_images().image_ids(&image_id).send().await;
+        let name = found.ok().and_then(|found| found.images().first().and_then(Image::name).map(str::to_owned));
+        return Ok(Answer::done(FoundImage { image_id, name: name.unwrap_or(parameter) }));
+    }
+    let found = environment
+        .ec2_reads()
+        .describe_images()
+        .owners(CANONICAL)
+        .filters(filter("state", "available"))
+        .send()
+        .await
+        .map_err(|error| failure("ec2:DescribeImages", error))?;
+    let images = found.images();
+    let newest = newest(images, |image| is_server_image(image, &input));
+    // What stands in for AWS knows only old releases.
+    let newest = newest.or_else(|| environment.is_rehearsal().then(|| self::newest(images, |_| true)).flatten());
+    let Some(image) = newest else {
+        return Err(StepError::new(
+            ErrorClass::Invalid,
+            format!(
+                "region {} has no image of Ubuntu {} for {}",
+                environment.region(),
+                input.release,
+                input.architecture
+            ),
+        )
+        .hint("Name a long-term support release such as 24.04 and the architecture amd64 or arm64."));
+    };
+    let image_id = image.image_id().unwrap_or_default().to_owned();
+    tracing::info!(%image_id, owner = CANONICAL, "image found by its owner and name");
+    Ok(Answer::done(FoundImage { name: image.name().unwrap_or(&image_id).to_owned(), image_id }))
+}
+
+/// The image that Canonical names in a public parameter: one call, for both kinds of volume that releases came with.
+async fn image_by_parameter(
+    environment: &Environment,
+    input: &FindUbuntuImage,
+) -> Result<Option<(String, String)>, StepError> {
+    let names = parameter_names(&input.release, &input.architecture);
+    let answer = environment.ssm_reads().get_parameters().set_names(Some(names.to_vec())).send().await;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            let error = failure("ssm:GetParameters", error);
+            if matches!(error.class, ErrorClass::Credentials | ErrorClass::Throttled) {
+                return Err(error);
+            }
+            tracing::info!(%error, "no image by Systems Manager parameter; asking for images instead");
+            return Ok(None);
+        }
+    };
+    let mut found: HashMap<String, String> = answer
+        .parameters
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|parameter| Some((parameter.name?, parameter.value?)))
+        .collect();
+    Ok(names.into_iter().find_map(|name| Some((found.remove(&name)?, name))))
+}
+
+fn parameter_names(release: &str, architecture: &str) -> [String; 2] {
+    ["ebs-gp3", "ebs-gp2"].map(|volume| {
+        format!("/aws/service/canonical/ubuntu/server/{release}/stable/current/{architecture}/hvm/{volume}/ami-id")
+    })
+}
+
+fn is_server_image(image: &Image, input: &FindUbuntuImage) -> bool {
+    let name = image.name().unwrap_or_default();
+    name.starts_with("ubuntu/images/hvm-ssd")
+        && name.contains(&format!("-{}-{}-server-", input.release, input.architecture))
+}
+
+fn newest(images: &[Image], wanted: impl Fn(&Image) -> bool) -> Option<&Image> {
+    let wanted = images.iter().filter(|image| wanted(image));
+    wanted.max_by(|one, other| (one.creation_date(), one.image_id()).cmp(&(other.creation_date(), other.image_id())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minimal_or_older_image_is_not_the_newest_server() {
+        let image = |id: &str, name: &str, date: &str| {
+            Image::builder().image_id(id).name(name).creation_date(date).build()
+        };
+        let server = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-";
+        let images = [
+            image("ami-1", &format!("{server}20240701"), "2024-07-01T00:00:00.000Z"),
+            image("ami-2", &format!("{server}20240801"), "2024-08-01T00:00:00.000Z"),
+            image("ami-3", "ubuntu-minimal/images/hvm-ssd/x-24.04-amd64-server-1", "2024-09-01T00:00:00.000Z"),
+            image("ami-4", "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server-1", "2024-09-01T00:00:00.000Z"),
+        ];
+        let input = FindUbuntuImage { release: "24.04".into(), architecture: "amd64".into() };
+        let found = newest(&images, |image| is_server_image(image, &input));
+        assert_eq!(found.and_then(Image::image_id), Some("ami-2"));
+    }
+}

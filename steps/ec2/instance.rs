@@ -1,0 +1,155 @@
+//! Instances: starting and terminating.
+
+use std::sync::Arc;
+
+use aws_sdk_ec2::types::{
+    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, Instance, InstanceMetadataOptionsRequest,
+    InstanceNetworkInterfaceSpecification, InstanceStateName, InstanceType, ResourceType, VolumeType,
+};
+use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{gone, instance_wait::find_instance, of_deployment, filter, was_gone_already};
+use crate::{
+    Environment, Nothing,
+    failure::{failure, failure_for, is_missing},
+    found_tags,
+    tags::{Tags, only_one, sanitised},
+};
+
+const RESOURCE_TYPE: &str = "AWS::EC2::Instance";
+/// Where Ubuntu's images have their root volume, if the image itself does not say.
+const UBUNTU_ROOT_DEVICE: &str = "/dev/sda1";
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "ec2:runInstance",
+        "Starts an instance with a public address.",
+        ["ec2:DescribeInstances", "ec2:DescribeImages", "ec2:RunInstances", "ec2:CreateTags"],
+        run_instance
+    );
+    step!(
+        registry,
+        environment,
+        "ec2:terminateInstance",
+        "Terminates an instance.",
+        ["ec2:DescribeInstances", "ec2:TerminateInstances"],
+        terminate_instance
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RunInstance {
+    deployment: String,
+    /// The name, unique within the deployment.
+    name: String,
+    image_id: String,
+    /// Such as `t3.micro`.
+    instance_type: String,
+    subnet_id: String,
+    group_ids: Vec<String>,
+    key_name: String,
+}
+
+/// An instance by its id.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct InstanceId {
+    pub(super) instance_id: String,
+}
+
+async fn run_instance(environment: Arc<Environment>, context: StepContext, input: RunInstance) -> StepResult<InstanceId> {
+    if let Some(instance) = find(&environment, &input).await? {
+        let instance_id = instance.instance_id().unwrap_or_default().to_owned();
+        let change = found_tags!(instance.tags()).change(&context, &instance_id);
+        return Ok(answer(instance_id, change, &input.name));
+    }
+    let root_device = root_device(&environment, &input.image_id).await?;
+    let tags = Tags::new(&context, &input.deployment).named(&input.name);
+    let interface = InstanceNetworkInterfaceSpecification::builder()
+        .device_index(0)
+        .associate_public_ip_address(true)
+        .delete_on_termination(true)
+        .subnet_id(&input.subnet_id)
+        .set_groups(Some(input.group_ids.clone()));
+    let volume =
+        EbsBlockDevice::builder().encrypted(true).volume_type(VolumeType::Gp3).delete_on_termination(true).build();
+    let started = environment
+        .ec2()
+        .run_instances()
+        .image_id(&input.image_id)
+        .instance_type(InstanceType::from(input.instance_type.as_str()))
+        .key_name(&input.key_name)
+        .min_count(1)
+        .max_count(1)
+        .client_token(&context.token)
+        .network_interfaces(interface.build())
+        .block_device_mappings(BlockDeviceMapping::builder().device_name(root_device).ebs(volume).build())
+        .metadata_options(InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build())
+        .tag_specifications(tags.ec2_specification(ResourceType::Instance))
+        .tag_specifications(tags.ec2_specification(ResourceType::Volume))
+        .tag_specifications(tags.ec2_specification(ResourceType::NetworkInterface))
+        .send()
+        .await
+        .map_err(|error| failure_for(&context, &input.subnet_id, "ec2:RunInstances", error))?;
+    let instance_id = started.instances().first().and_then(Instance::instance_id).unwrap_or_default().to_owned();
+    Ok(answer(instance_id, Change::Created, &input.name))
+}
+
+fn answer(instance_id: String, change: Change, name: &str) -> Answer<InstanceId> {
+    let effect = Effect::new(change, RESOURCE_TYPE, &instance_id).named(name).billed();
+    Answer::with_effect(InstanceId { instance_id }, effect)
+}
+
+async fn find(environment: &Environment, input: &RunInstance) -> Result<Option<Instance>, StepError> {
+    // Terminated instances keep their tags for an hour and are no matches.
+    let mut alive = filter("instance-state-name", "pending");
+    if let Some(states) = alive.values.as_mut() {
+        states.extend(["running", "stopping", "stopped"].map(str::to_owned));
+    }
+    let found = environment
+        .ec2_reads()
+        .describe_instances()
+        .filters(of_deployment(&input.deployment))
+        .filters(filter("tag:Name", &sanitised(&input.name)))
+        .filters(alive)
+        .send()
+        .await
+        .map_err(|error| failure("ec2:DescribeInstances", error))?;
+    let found = found.reservations.unwrap_or_default();
+    let instances = found.into_iter().flat_map(|reservation| reservation.instances.unwrap_or_default()).collect();
+    only_one("instance", &input.deployment, instances, Instance::instance_id)
+}
+
+async fn root_device(environment: &Environment, image_id: &str) -> Result<String, StepError> {
+    let found = environment.ec2_reads().describe_images().image_ids(image_id).send().await;
+    let found = found.map_err(|error| failure("ec2:DescribeImages", error))?;
+    let device = found.images().first().and_then(|image| image.root_device_name());
+    Ok(device.unwrap_or(UBUNTU_ROOT_DEVICE).to_owned())
+}
+
+async fn terminate_instance(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: InstanceId,
+) -> StepResult<Nothing> {
+    let found = match find_instance(&environment, &context, &input.instance_id).await {
+        Ok(found) => found,
+        Err(error) if error.class == engine::step::ErrorClass::NotFound => return was_gone_already(),
+        Err(error) => return Err(error),
+    };
+    let state = found.as_ref().and_then(Instance::state).and_then(|state| state.name());
+    match state {
+        None | Some(InstanceStateName::Terminated | InstanceStateName::ShuttingDown) => return was_gone_already(),
+        Some(_) => {}
+    }
+    match environment.ec2().terminate_instances().instance_ids(&input.instance_id).send().await {
+        Ok(_) => gone(RESOURCE_TYPE, &input.instance_id),
+        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) => Err(failure("ec2:TerminateInstances", error)),
+    }
+}

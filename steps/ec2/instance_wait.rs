@@ -1,0 +1,173 @@
+//! Instances: waiting for them.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_ec2::types::{Instance, InstanceStateName, InstanceStatusSummary, SummaryStatus};
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::instance::InstanceId;
+use crate::{
+    Environment, Nothing,
+    failure::{failure_for, look_again_or},
+};
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "ec2:waitForInstanceRunning",
+        "Waits until the instance runs and has a public address.",
+        ["ec2:DescribeInstances"],
+        wait_for_instance_running
+    );
+    step!(
+        registry,
+        environment,
+        "ec2:waitForInstanceStatus",
+        "Waits until EC2's two status checks of the instance pass.",
+        ["ec2:DescribeInstanceStatus"],
+        wait_for_instance_status
+    );
+    step!(
+        registry,
+        environment,
+        "ec2:waitForInstanceTerminated",
+        "Waits until the instance is terminated.",
+        ["ec2:DescribeInstances"],
+        wait_for_instance_terminated
+    );
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct RunningInstance {
+    instance_id: String,
+    public_ip: String,
+    private_ip: String,
+}
+
+async fn wait_for_instance_running(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: InstanceId,
+) -> StepResult<RunningInstance> {
+    let instance = match find_instance(&environment, &context, &input.instance_id).await {
+        Ok(instance) => instance,
+        Err(error) => return look_again_or(error, &context),
+    };
+    let interval = interval(&context);
+    let Some(instance) = instance else { return Ok(Answer::pending("pending", interval)) };
+    match instance.state().and_then(|state| state.name()) {
+        Some(InstanceStateName::Running) => match (instance.public_ip_address(), instance.private_ip_address()) {
+            (Some(public_ip), private_ip) => Ok(Answer::done(RunningInstance {
+                instance_id: input.instance_id,
+                public_ip: public_ip.to_owned(),
+                private_ip: private_ip.unwrap_or_default().to_owned(),
+            })),
+            (None, _) => Ok(Answer::pending("running, no public address yet", interval)),
+        },
+        Some(InstanceStateName::Pending) | None => Ok(Answer::pending("pending", interval)),
+        Some(state) => Err(not_alive(&instance, state)),
+    }
+}
+
+async fn wait_for_instance_status(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: InstanceId,
+) -> StepResult<InstanceId> {
+    let call = environment.ec2_reads().describe_instance_status().instance_ids(&input.instance_id);
+    let answer = match call.include_all_instances(true).send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let failure = failure_for(&context, &input.instance_id, "ec2:DescribeInstanceStatus", error);
+            return look_again_or(failure, &context);
+        }
+    };
+    let interval = context.poll_interval(Duration::from_secs(10), Duration::from_secs(30));
+    let Some(status) = answer.instance_statuses().first() else {
+        return Ok(Answer::pending("initializing", interval));
+    };
+    match status.instance_state().and_then(|state| state.name()) {
+        Some(InstanceStateName::Running | InstanceStateName::Pending) | None => {}
+        Some(state) => {
+            let found = find_instance(&environment, &context, &input.instance_id).await.ok().flatten();
+            return Err(not_alive(&found.unwrap_or_else(|| Instance::builder().build()), state));
+        }
+    }
+    let (system, instance) = (summary(status.system_status()), summary(status.instance_status()));
+    match (&system, &instance) {
+        (SummaryStatus::Ok, SummaryStatus::Ok) => Ok(Answer::done(input)),
+        (SummaryStatus::Ok, other) | (other, _) => Ok(Answer::pending(other.as_str(), interval)),
+    }
+}
+
+fn summary(status: Option<&InstanceStatusSummary>) -> SummaryStatus {
+    status.and_then(|status| status.status().cloned()).unwrap_or(SummaryStatus::Initializing)
+}
+
+async fn wait_for_instance_terminated(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: InstanceId,
+) -> StepResult<Nothing> {
+    let instance = match find_instance(&environment, &context, &input.instance_id).await {
+        Ok(instance) => instance,
+        Err(error) if error.class == ErrorClass::NotFound => None,
+        Err(error) => return look_again_or(error, &context),
+    };
+    match instance.as_ref().and_then(Instance::state).and_then(|state| state.name()) {
+        None | Some(InstanceStateName::Terminated) => Ok(Answer::done(Nothing {})),
+        Some(state) => Ok(Answer::pending(state.as_str(), interval(&context))),
+    }
+}
+
+fn interval(context: &StepContext) -> Duration {
+    context.poll_interval(Duration::from_secs(5), Duration::from_secs(20))
+}
+
+/// The instance by its id, in whatever state.
+pub(super) async fn find_instance(
+    environment: &Environment,
+    context: &StepContext,
+    instance_id: &str,
+) -> Result<Option<Instance>, StepError> {
+    let answer = environment.ec2_reads().describe_instances().instance_ids(instance_id).send().await;
+    let answer = answer.map_err(|error| failure_for(context, instance_id, "ec2:DescribeInstances", error))?;
+    let reservations = answer.reservations.unwrap_or_default();
+    Ok(reservations.into_iter().flat_map(|reservation| reservation.instances.unwrap_or_default()).next())
+}
+
+/// What EC2 says about an instance that will not come up by itself.
+fn not_alive(instance: &Instance, state: &InstanceStateName) -> StepError {
+    let id = instance.instance_id().unwrap_or("the instance");
+    let reason = instance
+        .state_reason()
+        .and_then(|reason| reason.message())
+        .or(instance.state_transition_reason())
+        .filter(|reason| !reason.is_empty())
+        .unwrap_or("EC2 gives no reason");
+    let error = StepError::new(ErrorClass::Failed, format!("{id} is {state}: {reason}"));
+    match state {
+        InstanceStateName::Stopped | InstanceStateName::Stopping => error.hint(format!("Start {id}, then resume.")),
+        _ => error.hint("Run again: a new instance is started in its place."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::StateReason;
+
+    use super::*;
+
+    #[test]
+    fn a_terminated_instance_says_why() {
+        let reason = StateReason::builder().message("Client.VolumeLimitExceeded: too many volumes").build();
+        let instance = Instance::builder().instance_id("i-1").state_reason(reason).build();
+        let error = not_alive(&instance, &InstanceStateName::Terminated);
+        assert_eq!(error.class, ErrorClass::Failed);
+        assert_eq!(error.cause, "i-1 is terminated: Client.VolumeLimitExceeded: too many volumes");
+    }
+}

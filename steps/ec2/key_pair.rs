@@ -1,0 +1,179 @@
+//! Key pairs: EC2 keeps the public half under a name.
+
+use std::sync::Arc;
+
+use aws_sdk_ec2::{primitives::Blob, types::{KeyPairInfo, ResourceType}};
+use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{filter, gone, was_gone_already};
+use crate::{
+    Environment, Nothing,
+    failure::{failure, is_already_there, is_missing, name_taken},
+    found_tags,
+    tags::Tags,
+};
+
+const RESOURCE_TYPE: &str = "AWS::EC2::KeyPair";
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "ec2:useKeyPair",
+        "Finds a key pair that exists already.",
+        ["ec2:DescribeKeyPairs"],
+        use_key_pair
+    );
+    step!(
+        registry,
+        environment,
+        "ec2:importKeyPair",
+        "Gives EC2 a public key.",
+        ["ec2:DescribeKeyPairs", "ec2:ImportKeyPair", "ec2:CreateTags"],
+        import_key_pair
+    );
+    step!(
+        registry,
+        environment,
+        "ec2:deleteKeyPair",
+        "Removes the public key from EC2.",
+        ["ec2:DescribeKeyPairs", "ec2:DeleteKeyPair"],
+        delete_key_pair
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct UseKeyPair {
+    key_name: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ImportKeyPair {
+    deployment: String,
+    key_name: String,
+    /// In OpenSSH's format, such as `ssh-ed25519 AAAA…`.
+    public_key: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct KeyPair {
+    key_name: String,
+    key_pair_id: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct KeyPairId {
+    key_pair_id: String,
+}
+
+async fn use_key_pair(environment: Arc<Environment>, _context: StepContext, input: UseKeyPair) -> StepResult<KeyPair> {
+    match find(&environment, &input.key_name).await? {
+        Some(found) => {
+            let key_pair_id = found.key_pair_id.unwrap_or_default();
+            Ok(Answer::done(KeyPair { key_name: input.key_name, key_pair_id }))
+        }
+        None => Err(StepError::new(
+            ErrorClass::Invalid,
+            format!("region {} has no key pair {}", environment.region(), input.key_name),
+        )
+        .hint("Name one that exists, give a public key file, or let a key be generated.")),
+    }
+}
+
+async fn import_key_pair(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: ImportKeyPair,
+) -> StepResult<KeyPair> {
+    if let Some(found) = find(&environment, &input.key_name).await? {
+        return found_key_pair(&context, input, &found);
+    }
+    let tags = Tags::new(&context, &input.deployment).named(&input.key_name);
+    let answer = environment
+        .ec2()
+        .import_key_pair()
+        .key_name(&input.key_name)
+        .public_key_material(Blob::new(input.public_key.as_bytes()))
+        .tag_specifications(tags.ec2_specification(ResourceType::KeyPair))
+        .send()
+        .await;
+    match answer {
+        Ok(answer) => {
+            let key_pair_id = answer.key_pair_id.unwrap_or_default();
+            let effect = Effect::new(Change::Created, RESOURCE_TYPE, &key_pair_id).named(&input.key_name);
+            Ok(Answer::with_effect(KeyPair { key_name: input.key_name, key_pair_id }, effect))
+        }
+        Err(error) if is_already_there(&error) => match find(&environment, &input.key_name).await? {
+            Some(found) => found_key_pair(&context, input, &found),
+            None => Err(failure("ec2:ImportKeyPair", error)),
+        },
+        Err(error) => Err(failure("ec2:ImportKeyPair", error)),
+    }
+}
+
+async fn find(environment: &Environment, key_name: &str) -> Result<Option<KeyPairInfo>, StepError> {
+    let found = environment
+        .ec2_reads()
+        .describe_key_pairs()
+        .filters(filter("key-name", key_name))
+        .include_public_key(true)
+        .send()
+        .await
+        .map_err(|error| failure("ec2:DescribeKeyPairs", error))?;
+    Ok(found.key_pairs.unwrap_or_default().into_iter().find(|found| found.key_name() == Some(key_name)))
+}
+
+fn found_key_pair(context: &StepContext, input: ImportKeyPair, found: &KeyPairInfo) -> StepResult<KeyPair> {
+    let key_pair_id = found.key_pair_id().unwrap_or_default().to_owned();
+    let tags = found_tags!(found.tags());
+    if !tags.is_ours(&input.deployment) {
+        return Err(name_taken("key pair", &input.key_name, &input.deployment, tags.deployment.as_deref()));
+    }
+    if found.public_key().is_some_and(|public_key| !is_same_key(public_key, &input.public_key)) {
+        return Err(StepError::new(
+            ErrorClass::Invalid,
+            format!("key pair {} of this deployment holds another public key than the one given", input.key_name),
+        )
+        .hint(
+            "Give the key that the deployment was made with. To change keys, put the new public key on the instance \
+             by hand, or tear the deployment down first.",
+        ));
+    }
+    let effect = Effect::new(tags.change(context, &key_pair_id), RESOURCE_TYPE, &key_pair_id).named(&input.key_name);
+    Ok(Answer::with_effect(KeyPair { key_name: input.key_name, key_pair_id }, effect))
+}
+
+/// Whether algorithm and key are the same; the comment after them is nobody's business.
+fn is_same_key(one: &str, other: &str) -> bool {
+    let without_comment = |key: &str| key.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();
+    without_comment(one) == without_comment(other)
+}
+
+async fn delete_key_pair(environment: Arc<Environment>, _context: StepContext, input: KeyPairId) -> StepResult<Nothing> {
+    let found = environment.ec2_reads().describe_key_pairs().send().await;
+    let found = found.map_err(|error| failure("ec2:DescribeKeyPairs", error))?.key_pairs.unwrap_or_default();
+    let found = found.into_iter().find(|found| found.key_pair_id() == Some(&input.key_pair_id));
+    let Some(key_name) = found.and_then(|found| found.key_name) else { return was_gone_already() };
+    match environment.ec2().delete_key_pair().key_name(key_name).send().await {
+        Ok(_) => gone(RESOURCE_TYPE, &input.key_pair_id),
+        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) => Err(failure("ec2:DeleteKeyPair", error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_comment_does_not_make_another_key() {
+        assert!(is_same_key("ssh-ed25519 AAAA me@here", "ssh-ed25519 AAAA\n"));
+        assert!(!is_same_key("ssh-ed25519 AAAA", "ssh-ed25519 AAAB"));
+    }
+}

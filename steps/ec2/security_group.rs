@@ -1,0 +1,139 @@
+//! Security groups.
+
+use std::sync::Arc;
+
+use aws_sdk_ec2::types::{ResourceType, SecurityGroup};
+use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{filter, gone, holders, was_gone_already};
+use crate::{
+    Environment, Nothing,
+    failure::{failure, failure_for, is_already_there, is_missing, name_taken},
+    found_tags,
+    tags::Tags,
+};
+
+const RESOURCE_TYPE: &str = "AWS::EC2::SecurityGroup";
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "ec2:createSecurityGroup",
+        "Creates a security group without rules for incoming traffic.",
+        ["ec2:DescribeSecurityGroups", "ec2:CreateSecurityGroup", "ec2:CreateTags"],
+        create_security_group
+    );
+    step!(
+        registry,
+        environment,
+        "ec2:deleteSecurityGroup",
+        "Deletes a security group.",
+        ["ec2:DeleteSecurityGroup"],
+        delete_security_group
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CreateSecurityGroup {
+    deployment: String,
+    vpc_id: String,
+    /// The name, unique within the VPC.
+    name: String,
+    description: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CreatedSecurityGroup {
+    group_id: String,
+    name: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct GroupId {
+    group_id: String,
+}
+
+async fn create_security_group(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: CreateSecurityGroup,
+) -> StepResult<CreatedSecurityGroup> {
+    if let Some(group) = find(&environment, &context, &input).await? {
+        return found_group(&context, input, &group);
+    }
+    let tags = Tags::new(&context, &input.deployment).named(&input.name);
+    let answer = environment
+        .ec2()
+        .create_security_group()
+        .vpc_id(&input.vpc_id)
+        .group_name(&input.name)
+        .description(&input.description)
+        .tag_specifications(tags.ec2_specification(ResourceType::SecurityGroup))
+        .send()
+        .await;
+    match answer {
+        Ok(answer) => {
+            let group_id = answer.group_id.unwrap_or_default();
+            let effect = Effect::new(Change::Created, RESOURCE_TYPE, &group_id).named(&input.name);
+            Ok(Answer::with_effect(CreatedSecurityGroup { group_id, name: input.name }, effect))
+        }
+        // The name is unique within the VPC, so that what has it is either ours or somebody else's.
+        Err(error) if is_already_there(&error) => match find(&environment, &context, &input).await? {
+            Some(group) => found_group(&context, input, &group),
+            None => Err(failure("ec2:CreateSecurityGroup", error)),
+        },
+        Err(error) => Err(failure_for(&context, &input.vpc_id, "ec2:CreateSecurityGroup", error)),
+    }
+}
+
+async fn find(
+    environment: &Environment,
+    context: &StepContext,
+    input: &CreateSecurityGroup,
+) -> Result<Option<SecurityGroup>, StepError> {
+    let found = environment
+        .ec2_reads()
+        .describe_security_groups()
+        .filters(filter("vpc-id", &input.vpc_id))
+        .filters(filter("group-name", &input.name))
+        .send()
+        .await
+        .map_err(|error| failure_for(context, &input.vpc_id, "ec2:DescribeSecurityGroups", error))?;
+    Ok(found.security_groups.unwrap_or_default().into_iter().next())
+}
+
+fn found_group(
+    context: &StepContext,
+    input: CreateSecurityGroup,
+    group: &SecurityGroup,
+) -> StepResult<CreatedSecurityGroup> {
+    let group_id = group.group_id().unwrap_or_default().to_owned();
+    let tags = found_tags!(group.tags());
+    if !tags.is_ours(&input.deployment) {
+        let what = format!("{} ({group_id}) in {}", input.name, input.vpc_id);
+        return Err(name_taken("security group", &what, &input.deployment, tags.deployment.as_deref()));
+    }
+    let effect = Effect::new(tags.change(context, &group_id), RESOURCE_TYPE, &group_id).named(&input.name);
+    Ok(Answer::with_effect(CreatedSecurityGroup { group_id, name: input.name }, effect))
+}
+
+async fn delete_security_group(
+    environment: Arc<Environment>,
+    _context: StepContext,
+    input: GroupId,
+) -> StepResult<Nothing> {
+    match environment.ec2().delete_security_group().group_id(&input.group_id).send().await {
+        Ok(_) => gone(RESOURCE_TYPE, &input.group_id),
+        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) => {
+            let failure = failure("ec2:DeleteSecurityGroup", error);
+            Err(holders::explain_group(&environment, failure, &input.group_id).await)
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Rules of security groups for incoming traffic.
+
+use std::sync::Arc;
+
+use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, SecurityGroupRule, UserIdGroupPair};
+use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{change_of_link, filter, was_gone_already};
+use crate::{
+    Environment, Nothing,
+    failure::{failure, failure_for, is_already_there, is_missing},
+};
+
+const RESOURCE_TYPE: &str = "AWS::EC2::SecurityGroupIngress";
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "ec2:authorizeIngress",
+        "Lets traffic into a security group.",
+        ["ec2:DescribeSecurityGroupRules", "ec2:AuthorizeSecurityGroupIngress"],
+        authorize_ingress
+    );
+    step!(
+        registry,
+        environment,
+        "ec2:revokeAllIngress",
+        "Removes all rules for incoming traffic, so that no group refers to another any more.",
+        ["ec2:DescribeSecurityGroupRules", "ec2:RevokeSecurityGroupIngress"],
+        revoke_all_ingress
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AuthorizeIngress {
+    group_id: String,
+    /// `tcp`, `udp`, `icmp`, or `-1` for all.
+    protocol: String,
+    from_port: i32,
+    to_port: i32,
+    /// From these addresses, such as `0.0.0.0/0`; or see `sourceGroupId`.
+    cidr: Option<String>,
+    /// From members of this group; or see `cidr`.
+    source_group_id: Option<String>,
+    description: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CreatedRule {
+    security_group_rule_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct GroupId {
+    group_id: String,
+}
+
+async fn authorize_ingress(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: AuthorizeIngress,
+) -> StepResult<CreatedRule> {
+    let permission = permission(&input)?;
+    if let Some(rule) = find(&environment, &context, &input).await? {
+        return found_rule(&context, &input, rule);
+    }
+    let answer = environment
+        .ec2()
+        .authorize_security_group_ingress()
+        .group_id(&input.group_id)
+        .ip_permissions(permission)
+        .send()
+        .await;
+    match answer {
+        Ok(answer) => {
+            let rule = answer.security_group_rules().first().and_then(SecurityGroupRule::security_group_rule_id);
+            let id = rule.unwrap_or(&input.group_id);
+            let effect = Effect::new(Change::Created, RESOURCE_TYPE, id).named(&input.description);
+            Ok(Answer::with_effect(CreatedRule { security_group_rule_id: rule.map(str::to_owned) }, effect))
+        }
+        Err(error) if is_already_there(&error) => {
+            let rule = find(&environment, &context, &input).await?;
+            let rule = rule.ok_or_else(|| failure("ec2:AuthorizeSecurityGroupIngress", error))?;
+            found_rule(&context, &input, rule)
+        }
+        Err(error) => Err(failure_for(&context, &input.group_id, "ec2:AuthorizeSecurityGroupIngress", error)),
+    }
+}
+
+fn found_rule(context: &StepContext, input: &AuthorizeIngress, rule: SecurityGroupRule) -> StepResult<CreatedRule> {
+    let id = rule.security_group_rule_id.unwrap_or_default();
+    let change = change_of_link(context, &input.group_id, &id);
+    let effect = Effect::new(change, RESOURCE_TYPE, &id).named(&input.description);
+    Ok(Answer::with_effect(CreatedRule { security_group_rule_id: Some(id) }, effect))
+}
+
+fn permission(input: &AuthorizeIngress) -> Result<IpPermission, StepError> {
+    let permission = IpPermission::builder()
+        .ip_protocol(&input.protocol)
+        .from_port(input.from_port)
+        .to_port(input.to_port);
+    let description = &input.description;
+    let permission = match (&input.cidr, &input.source_group_id) {
+        (Some(cidr), None) if cidr.contains(':') => {
+            permission.ipv6_ranges(Ipv6Range::builder().cidr_ipv6(cidr).description(description).build())
+        }
+        (Some(cidr), None) => permission.ip_ranges(IpRange::builder().cidr_ip(cidr).description(description).build()),
+        (None, Some(group)) => permission
+            .user_id_group_pairs(UserIdGroupPair::builder().group_id(group).description(description).build()),
+        _ => {
+            return Err(StepError::new(
+                ErrorClass::Invalid,
+                "ec2:authorizeIngress takes either cidr or sourceGroupId, and not both",
+            ));
+        }
+    };
+    Ok(permission.build())
+}
+
+async fn find(
+    environment: &Environment,
+    context: &StepContext,
+    input: &AuthorizeIngress,
+) -> Result<Option<SecurityGroupRule>, StepError> {
+    let rules = ingress_rules(environment, &input.group_id)
+        .await
+        .map_err(|error| failure_for(context, &input.group_id, "ec2:DescribeSecurityGroupRules", error))?;
+    Ok(rules.into_iter().find(|rule| is_wanted(rule, input)))
+}
+
+type DescribeError = aws_sdk_ec2::error::SdkError<
+    aws_sdk_ec2::operation::describe_security_group_rules::DescribeSecurityGroupRulesError,
+>;
+
+async fn ingress_rules(environment: &Environment, group_id: &str) -> Result<Vec<SecurityGroupRule>, DescribeError> {
+    let call = environment.ec2_reads().describe_security_group_rules().filters(filter("group-id", group_id));
+    let rules = call.send().await?.security_group_rules.unwrap_or_default();
+    Ok(rules.into_iter().filter(|rule| rule.is_egress() != Some(true)).collect())
+}
+
+fn is_wanted(rule: &SecurityGroupRule, input: &AuthorizeIngress) -> bool {
+    let source = match (&input.cidr, &input.source_group_id) {
+        (Some(cidr), _) => rule.cidr_ipv4() == Some(cidr) || rule.cidr_ipv6() == Some(cidr),
+        (None, Some(group)) => {
+            rule.referenced_group_info().and_then(|referenced| referenced.group_id()) == Some(group)
+        }
+        (None, None) => false,
+    };
+    // For "all protocols" AWS keeps no ports, or -1.
+    let ports = input.protocol == "-1"
+        || (rule.from_port() == Some(input.from_port) && rule.to_port() == Some(input.to_port));
+    source && ports && rule.ip_protocol() == Some(input.protocol.as_str())
+}
+
+async fn revoke_all_ingress(
+    environment: Arc<Environment>,
+    _context: StepContext,
+    input: GroupId,
+) -> StepResult<Nothing> {
+    let rules = match ingress_rules(&environment, &input.group_id).await {
+        Ok(rules) => rules,
+        Err(error) if is_missing(&error) => return was_gone_already(),
+        Err(error) => return Err(failure("ec2:DescribeSecurityGroupRules", error)),
+    };
+    let ids: Vec<String> = rules.into_iter().filter_map(|rule| rule.security_group_rule_id).collect();
+    if ids.is_empty() {
+        return was_gone_already();
+    }
+    let call = environment.ec2().revoke_security_group_ingress().group_id(&input.group_id);
+    match call.set_security_group_rule_ids(Some(ids.clone())).send().await {
+        Ok(_) => {
+            let effects = ids.into_iter().map(|id| Effect::new(Change::Deleted, RESOURCE_TYPE, id)).collect();
+            Ok(Answer::Done(engine::step::Done { output: Nothing {}, effects }))
+        }
+        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) => Err(failure("ec2:RevokeSecurityGroupIngress", error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn input(cidr: Option<&str>, group: Option<&str>) -> AuthorizeIngress {
+        AuthorizeIngress {
+            group_id: "sg-1".into(),
+            protocol: "tcp".into(),
+            from_port: 443,
+            to_port: 443,
+            cidr: cidr.map(Into::into),
+            source_group_id: group.map(Into::into),
+            description: "HTTPS".into(),
+        }
+    }
+
+    #[test]
+    fn a_rule_for_other_addresses_is_not_taken_for_ours() {
+        let rule = SecurityGroupRule::builder().ip_protocol("tcp").from_port(443).to_port(443).cidr_ipv4("10.0.0.0/8");
+        let rule = rule.build();
+        assert!(is_wanted(&rule, &input(Some("10.0.0.0/8"), None)));
+        assert!(!is_wanted(&rule, &input(Some("0.0.0.0/0"), None)));
+        assert!(!is_wanted(&rule, &input(None, Some("sg-2"))));
+    }
+
+    #[test]
+    fn a_rule_from_nowhere_or_from_two_places_is_refused() {
+        assert!(permission(&input(None, None)).is_err());
+        assert!(permission(&input(Some("0.0.0.0/0"), Some("sg-2"))).is_err());
+        assert_eq!(permission(&input(Some("::/0"), None)).unwrap().ipv6_ranges().len(), 1);
+    }
+}

@@ -1,0 +1,98 @@
+//! Availability Zones.
+
+use std::sync::Arc;
+
+use aws_sdk_ec2::types::{AvailabilityZone, AvailabilityZoneState};
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Environment, failure::failure};
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "ec2:describeAvailabilityZones",
+        "Chooses Availability Zones of the region.",
+        ["ec2:DescribeAvailabilityZones"],
+        describe_availability_zones
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DescribeAvailabilityZones {
+    /// How many are needed.
+    count: usize,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Zones {
+    /// Their names, such as `eu-central-1a`.
+    zones: Vec<String>,
+}
+
+async fn describe_availability_zones(
+    environment: Arc<Environment>,
+    _context: StepContext,
+    input: DescribeAvailabilityZones,
+) -> StepResult<Zones> {
+    let answer = environment.ec2_reads().describe_availability_zones().send().await;
+    let answer = answer.map_err(|error| failure("ec2:DescribeAvailabilityZones", error))?;
+    let zones = choose(answer.availability_zones(), environment.region(), input.count)?;
+    Ok(Answer::done(Zones { zones }))
+}
+
+/// The first `count` by name, so that every run chooses the same. Local and Wavelength Zones are no Availability Zones.
+fn choose(zones: &[AvailabilityZone], region: &str, count: usize) -> Result<Vec<String>, StepError> {
+    let mut names: Vec<String> = zones
+        .iter()
+        .filter(|zone| zone.state().is_none_or(|state| *state == AvailabilityZoneState::Available))
+        .filter(|zone| zone.zone_type().is_none_or(|kind| kind == "availability-zone"))
+        .filter_map(|zone| zone.zone_name().map(str::to_owned))
+        .collect();
+    names.sort();
+    names.dedup();
+    if names.len() < count {
+        let plural = if names.len() == 1 { "" } else { "s" };
+        return Err(StepError::new(
+            ErrorClass::Invalid,
+            format!("region {region} has only {} Availability Zone{plural}; {count} are needed", names.len()),
+        )
+        .hint("Choose another region."));
+    }
+    names.truncate(count);
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn zone(name: &str, kind: &str, state: AvailabilityZoneState) -> AvailabilityZone {
+        AvailabilityZone::builder().zone_name(name).zone_type(kind).state(state).build()
+    }
+
+    #[test]
+    fn zones_are_the_same_whatever_the_order_of_the_answer() {
+        let available = AvailabilityZoneState::Available;
+        let zones = [
+            zone("eu-central-1c", "availability-zone", available.clone()),
+            zone("eu-central-1-ham-1a", "local-zone", available.clone()),
+            zone("eu-central-1a", "availability-zone", available.clone()),
+            zone("eu-central-1b", "availability-zone", AvailabilityZoneState::Impaired),
+        ];
+        assert_eq!(choose(&zones, "eu-central-1", 2).unwrap(), ["eu-central-1a", "eu-central-1c"]);
+    }
+
+    #[test]
+    fn a_region_with_one_zone_is_refused_in_words() {
+        let zones = [zone("xx-north-1a", "availability-zone", AvailabilityZoneState::Available)];
+        let error = choose(&zones, "xx-north-1", 2).unwrap_err();
+        assert_eq!(error.class, ErrorClass::Invalid);
+        assert!(error.cause.contains("region xx-north-1 has only 1 Availability Zone;"), "{error}");
+    }
+}

@@ -1,0 +1,150 @@
+//! Alias records, which may stand where a CNAME may not: at a zone's apex.
+
+use std::sync::Arc;
+
+use aws_sdk_route53::types::{AliasTarget, ChangeAction, ResourceRecordSet, RrType};
+use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    RESOURCE_TYPE, normal,
+    record::{ChangedRecord, apply, incomplete, record_change, records_at},
+    record_id,
+};
+use crate::Environment;
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "route53:createAlias",
+        "Points a name at a load balancer.",
+        ["route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets"],
+        create_alias
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CreateAlias {
+    deployment: String,
+    hosted_zone_id: String,
+    name: String,
+    /// The load balancer's own name.
+    dns_name: String,
+    /// The hosted zone of the load balancer's own name.
+    canonical_hosted_zone_id: String,
+    /// Whether another record at that name may be replaced.
+    overwrite: bool,
+}
+
+async fn create_alias(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: CreateAlias,
+) -> StepResult<ChangedRecord> {
+    let records = records_at(&environment, &context, &input.hosted_zone_id, &input.name).await?;
+    let in_the_way: Vec<&ResourceRecordSet> = records.iter().filter(|record| answers_for_addresses(record)).collect();
+    let id = record_id(&input.name, "A");
+    if in_the_way.iter().any(|record| is_as_wanted(record, &input)) {
+        let output = ChangedRecord { name: input.name, change_id: None };
+        return Ok(Answer::with_effect(output, Effect::new(Change::Unchanged, RESOURCE_TYPE, id)));
+    }
+    if !in_the_way.is_empty() && !input.overwrite {
+        let there = in_the_way.iter().map(|record| described(record)).collect::<Vec<_>>().join("; ");
+        return Err(StepError::new(
+            ErrorClass::NameTaken,
+            format!("{} exists already, as {there}, and does not lead to {}", input.name, input.dns_name),
+        )
+        .hint("Remove the record, or allow it to be replaced."));
+    }
+    tracing::debug!(deployment = %input.deployment, record = %id, "pointing a name at the load balancer");
+    let changes = changes(&input, &in_the_way)?;
+    let change = if in_the_way.is_empty() { Change::Created } else { Change::Updated };
+    let change_id = apply(&environment, &context, &input.hosted_zone_id, changes).await?;
+    let output = ChangedRecord { name: input.name, change_id: Some(change_id) };
+    Ok(Answer::with_effect(output, Effect::new(change, RESOURCE_TYPE, id)))
+}
+
+fn answers_for_addresses(record: &ResourceRecordSet) -> bool {
+    matches!(record.r#type(), RrType::A | RrType::Aaaa | RrType::Cname)
+}
+
+fn is_as_wanted(record: &ResourceRecordSet, input: &CreateAlias) -> bool {
+    let leads_there = |target: &AliasTarget| {
+        let plain = |name: &str| normal(name).trim_start_matches("dualstack.").to_owned();
+        plain(target.dns_name()) == plain(&input.dns_name)
+    };
+    *record.r#type() == RrType::A && record.alias_target().is_some_and(leads_there)
+}
+
+/// One batch: what is in the way goes and the alias comes, or neither.
+fn changes(
+    input: &CreateAlias,
+    in_the_way: &[&ResourceRecordSet],
+) -> Result<Vec<aws_sdk_route53::types::Change>, StepError> {
+    let target = AliasTarget::builder()
+        .dns_name(&input.dns_name)
+        .hosted_zone_id(&input.canonical_hosted_zone_id)
+        .evaluate_target_health(false)
+        .build()
+        .map_err(|error| incomplete(&error))?;
+    let alias = ResourceRecordSet::builder().name(&input.name).r#type(RrType::A).alias_target(target).build();
+    let alias = alias.map_err(|error| incomplete(&error))?;
+    let mut changes = Vec::new();
+    for record in in_the_way.iter().filter(|record| *record.r#type() != RrType::A) {
+        changes.push(record_change(ChangeAction::Delete, (*record).clone())?);
+    }
+    changes.push(record_change(ChangeAction::Upsert, alias)?);
+    Ok(changes)
+}
+
+fn described(record: &ResourceRecordSet) -> String {
+    let target = match record.alias_target() {
+        Some(target) => format!("alias of {}", normal(target.dns_name())),
+        None => record.resource_records().iter().map(|record| record.value()).collect::<Vec<_>>().join(", "),
+    };
+    format!("{} {target}", record.r#type())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use aws_sdk_route53::types::ResourceRecord;
+
+    use super::*;
+
+    fn input() -> CreateAlias {
+        CreateAlias {
+            deployment: "demo".into(),
+            hosted_zone_id: "Z1".into(),
+            name: "a.example.com".into(),
+            dns_name: "LB-1.elb.amazonaws.com".into(),
+            canonical_hosted_zone_id: "Z2".into(),
+            overwrite: true,
+        }
+    }
+
+    #[test]
+    fn a_cname_is_replaced_in_the_same_batch_or_not_at_all() {
+        let value = ResourceRecord::builder().value("old.example.com").build().unwrap();
+        let cname = ResourceRecordSet::builder().name("a.example.com.").r#type(RrType::Cname).resource_records(value);
+        let cname = cname.build().unwrap();
+        assert_eq!(described(&cname), "CNAME old.example.com");
+        let changes = changes(&input(), &[&cname]).unwrap();
+        let actions: Vec<_> = changes.iter().map(|change| change.action().clone()).collect();
+        assert_eq!(actions, [ChangeAction::Delete, ChangeAction::Upsert]);
+    }
+
+    #[test]
+    fn the_dualstack_prefix_that_the_console_adds_is_the_same_target() {
+        let target = AliasTarget::builder()
+            .dns_name("dualstack.lb-1.elb.amazonaws.com.")
+            .hosted_zone_id("Z2")
+            .evaluate_target_health(true);
+        let record = ResourceRecordSet::builder().name("a.example.com.").r#type(RrType::A);
+        let record = record.alias_target(target.build().unwrap()).build().unwrap();
+        assert!(is_as_wanted(&record, &input()));
+    }
+}

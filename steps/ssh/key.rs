@@ -1,0 +1,213 @@
+//! Keys on this machine.
+
+use std::{
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use rand::RngCore;
+use russh::keys::{
+    PrivateKey, PublicKey, load_secret_key,
+    ssh_key::{LineEnding, private::Ed25519Keypair},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Environment;
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "ssh:generateKey",
+        "Makes an Ed25519 key and keeps it in a file that only this user can read, or takes the one kept there.",
+        [],
+        generate_key
+    );
+    step!(
+        registry,
+        environment,
+        "ssh:readPublicKey",
+        "Reads a public key file, and finds the private key beside it.",
+        [],
+        read_public_key
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct GenerateKey {
+    deployment: String,
+    /// Names the file too.
+    key_name: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct GeneratedKey {
+    /// In OpenSSH's format, such as `ssh-ed25519 AAAA…`.
+    public_key: String,
+    private_key_file: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ReadPublicKey {
+    public_key_file: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ReadKey {
+    /// In OpenSSH's format, such as `ssh-ed25519 AAAA…`.
+    public_key: String,
+    /// None when there is no private key beside the public one.
+    private_key_file: Option<String>,
+}
+
+async fn generate_key(
+    environment: Arc<Environment>,
+    _context: StepContext,
+    input: GenerateKey,
+) -> StepResult<GeneratedKey> {
+    let file = environment.keys_directory().join(format!("{}.pem", file_name(&input.key_name)));
+    let comment = format!("{} of {}", input.key_name, input.deployment);
+    let key = match load_secret_key(&file, None) {
+        Ok(key) => key,
+        Err(_) if !file.exists() => {
+            let key = new_key(&comment)?;
+            keep(&key, &file)?
+        }
+        Err(error) => {
+            return Err(invalid(format!("{} cannot be read as a private key: {error}", file.display()))
+                .hint("Move the file away to have a new key made."));
+        }
+    };
+    let public_key = in_openssh_format(key.public_key())?;
+    Ok(Answer::done(GeneratedKey { public_key, private_key_file: file.display().to_string() }))
+}
+
+fn new_key(comment: &str) -> Result<PrivateKey, StepError> {
+    let mut seed = [0_u8; 32];
+    rand::rng().fill_bytes(&mut seed);
+    let mut key = PrivateKey::from(Ed25519Keypair::from_seed(&seed));
+    seed.fill(0);
+    key.set_comment(comment);
+    Ok(key)
+}
+
+/// Writes the key where nothing is yet; when another process was faster, answers the key that is there now.
+fn keep(key: &PrivateKey, file: &Path) -> Result<PrivateKey, StepError> {
+    let cannot = |what: &str, error: &dyn std::fmt::Display| {
+        invalid(format!("{} cannot be {what}: {error}", file.display()))
+            .hint("The folder of keys must be writable for this user.")
+    };
+    let text = key.to_openssh(LineEnding::LF).map_err(|error| cannot("encoded", &error))?;
+    let directory = file.parent().unwrap_or(Path::new("."));
+    create_private_directory(directory).map_err(|error| cannot("written", &error))?;
+    // Written under another name first: a crash never leaves half a key under the real one.
+    let unfinished = directory.join(format!(".{}.{}", std::process::id(), file_name(&file.display().to_string())));
+    let written = write_private_file(&unfinished, text.as_bytes()).and_then(|()| std::fs::hard_link(&unfinished, file));
+    let removed = std::fs::remove_file(&unfinished);
+    match written {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && file.exists() => {}
+        Err(error) => return Err(cannot("written", &error)),
+    }
+    removed.map_err(|error| cannot("tidied up", &error))?;
+    load_secret_key(file, None).map_err(|error| cannot("read back", &error))
+}
+
+#[cfg(unix)]
+fn create_private_directory(directory: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+#[cfg(not(unix))]
+fn create_private_directory(directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)
+}
+
+fn write_private_file(file: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(file)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// The name with everything that could lead out of the folder replaced.
+fn file_name(name: &str) -> String {
+    let name: String =
+        name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    name.trim_start_matches('.').to_owned()
+}
+
+async fn read_public_key(
+    _environment: Arc<Environment>,
+    _context: StepContext,
+    input: ReadPublicKey,
+) -> StepResult<ReadKey> {
+    let file = expanded(&input.public_key_file);
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| invalid(format!("public key file {} cannot be read: {error}", file.display())))?;
+    if text.contains("PRIVATE KEY") {
+        return Err(invalid(format!("{} is a private key; name the public one, which ends in .pub", file.display())));
+    }
+    let key = PublicKey::from_openssh(text.trim())
+        .map_err(|error| invalid(format!("{} is no public key in OpenSSH's format: {error}", file.display())))?;
+    let private = file.with_extension("");
+    let has_private = file.extension().is_some_and(|extension| extension == "pub") && private.is_file();
+    let private_key_file = has_private.then(|| private.display().to_string());
+    Ok(Answer::done(ReadKey { public_key: in_openssh_format(&key)?, private_key_file }))
+}
+
+fn in_openssh_format(key: &PublicKey) -> Result<String, StepError> {
+    key.to_openssh().map_err(|error| invalid(format!("the public key cannot be encoded: {error}")))
+}
+
+fn expanded(file: &str) -> PathBuf {
+    match (file.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => PathBuf::from(file),
+    }
+}
+
+fn invalid(cause: String) -> StepError {
+    StepError::new(ErrorClass::Invalid, cause)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn a_kept_key_is_never_replaced_and_nobody_else_can_read_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("keys").join("demo.pem");
+        let first = keep(&new_key("one").unwrap(), &file).unwrap();
+        let second = keep(&new_key("two").unwrap(), &file).unwrap();
+        assert_eq!(first.public_key().key_data(), second.public_key().key_data());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_key_name_cannot_lead_out_of_the_folder() {
+        assert_eq!(file_name("../../etc/passwd"), "-..-etc-passwd");
+        assert_eq!(file_name("demo bastion"), "demo-bastion");
+    }
+}

@@ -1,0 +1,204 @@
+//! Waiting until a server lets a user in.
+
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use russh::{
+    Disconnect,
+    client::{self, AuthResult, Handle},
+    keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::Environment;
+
+const SSH_PORT: u16 = 22;
+/// How long to wait for the connection, and again for key exchange and login.
+const SOCKET_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much of a server's greeting is read: the version string has at most 255 bytes, lines may come before it.
+const GREETING_BYTES_MAX: u64 = 8 * 1024;
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "ssh:waitForLogin",
+        "Waits until the server really lets the user in with the key.",
+        [],
+        wait_for_login
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WaitForLogin {
+    /// A name or an address.
+    host: String,
+    /// 22 unless said.
+    #[serde(default)]
+    port: Option<u16>,
+    user: String,
+    /// Without one, only the server's greeting is waited for.
+    private_key_file: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct LoggedIn {
+    host: String,
+    /// What the server calls itself, such as `SSH-2.0-OpenSSH_9.6p1`.
+    server_banner: String,
+    /// Whether the user was let in; not when there is no key to try.
+    logged_in: bool,
+}
+
+async fn wait_for_login(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: WaitForLogin,
+) -> StepResult<LoggedIn> {
+    let key = match &input.private_key_file {
+        Some(file) => Some(Arc::new(load_key(file)?)),
+        None => None,
+    };
+    let within = environment.scaled(SOCKET_TIMEOUT);
+    match look(environment.ssh_server(), &input, key, within).await {
+        Ok(logged_in) => Ok(Answer::done(logged_in)),
+        Err(reason) => {
+            let interval = context.poll_interval(Duration::from_secs(5), Duration::from_secs(30));
+            Ok(Answer::pending(reason, interval))
+        }
+    }
+}
+
+fn load_key(file: &str) -> Result<PrivateKey, StepError> {
+    load_secret_key(file, None).map_err(|error| {
+        StepError::new(ErrorClass::Invalid, format!("private key file {file} cannot be used: {error}"))
+            .hint("It must be there, readable, and without a passphrase.")
+    })
+}
+
+/// One attempt; the error is the reason to go on waiting.
+async fn look(
+    server: Option<SocketAddr>,
+    input: &WaitForLogin,
+    key: Option<Arc<PrivateKey>>,
+    within: Duration,
+) -> Result<LoggedIn, String> {
+    let port = input.port.unwrap_or(SSH_PORT);
+    let stream = match server {
+        Some(address) => timeout(within, TcpStream::connect(address)).await,
+        None => timeout(within, TcpStream::connect((input.host.as_str(), port))).await,
+    };
+    let stream = stream.map_err(|_| "connection timed out".to_owned())?.map_err(|error| reason_of_io(&error))?;
+    let late = |_| "no greeting in time".to_owned();
+    let (server_banner, logged_in) = match key {
+        None => (timeout(within, greeting(stream)).await.map_err(late)??, false),
+        Some(key) => (timeout(within, log_in(stream, &input.user, key)).await.map_err(late)??, true),
+    };
+    Ok(LoggedIn { host: input.host.clone(), server_banner, logged_in })
+}
+
+/// The server's version string, without a handshake.
+async fn greeting(stream: TcpStream) -> Result<String, String> {
+    let mut lines = BufReader::new(stream.take(GREETING_BYTES_MAX)).lines();
+    while let Some(line) = lines.next_line().await.map_err(|error| reason_of_io(&error))? {
+        if line.starts_with("SSH-") {
+            return Ok(line);
+        }
+    }
+    Err("connection closed before the greeting".to_owned())
+}
+
+async fn log_in(stream: TcpStream, user: &str, key: Arc<PrivateKey>) -> Result<String, String> {
+    let banner = Arc::new(Mutex::new(String::new()));
+    let handler = AnyServer { banner: Arc::clone(&banner) };
+    let config = Arc::new(client::Config::default());
+    let mut session = client::connect_stream(config, stream, handler).await.map_err(|error| reason(&error))?;
+    // Only RSA keys have a choice of hash.
+    let hash = if key.algorithm().is_rsa() {
+        session.best_supported_rsa_hash().await.map_err(|error| reason(&error))?.flatten()
+    } else {
+        None
+    };
+    let result = session.authenticate_publickey(user, PrivateKeyWithHashAlg::new(key, hash)).await;
+    let result = result.map_err(|error| reason(&error))?;
+    leave(&session).await;
+    match result {
+        AuthResult::Success => Ok(banner.lock().map(|banner| banner.clone()).unwrap_or_default()),
+        AuthResult::Failure { remaining_methods, .. } => {
+            let methods: Vec<String> = remaining_methods.iter().map(|method| String::from(method)).collect();
+            let methods = if methods.is_empty() { "publickey".to_owned() } else { methods.join(",") };
+            Err(format!("Permission denied ({methods})"))
+        }
+    }
+}
+
+async fn leave(session: &Handle<AnyServer>) {
+    // Who is let in needs no polite good-bye to have been let in.
+    if let Err(error) = session.disconnect(Disconnect::ByApplication, "", "en").await {
+        tracing::debug!(%error, "SSH connection was closed by the server");
+    }
+}
+
+fn reason(error: &russh::Error) -> String {
+    match error {
+        russh::Error::IO(error) => reason_of_io(error),
+        russh::Error::HUP | russh::Error::Disconnect => "connection closed by the server".to_owned(),
+        russh::Error::ConnectionTimeout | russh::Error::InactivityTimeout => "connection timed out".to_owned(),
+        error => error.to_string(),
+    }
+}
+
+fn reason_of_io(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+            "connection reset".to_owned()
+        }
+        ErrorKind::UnexpectedEof => "connection closed by the server".to_owned(),
+        ErrorKind::TimedOut => "connection timed out".to_owned(),
+        ErrorKind::HostUnreachable => "host unreachable".to_owned(),
+        ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Takes any host key: the server was made a minute ago and nobody has seen its key; nothing is said to it but who we are.
+struct AnyServer {
+    banner: Arc<Mutex<String>>,
+}
+
+impl client::Handler for AnyServer {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, _key: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
+        Ok(true)
+    }
+
+    async fn kex_done(
+        &mut self,
+        _shared_secret: Option<&[u8]>,
+        _names: &russh::Names,
+        session: &mut client::Session,
+    ) -> Result<(), Self::Error> {
+        if let Ok(mut banner) = self.banner.lock() {
+            *banner = String::from_utf8_lossy(session.remote_sshid()).trim_end().to_owned();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

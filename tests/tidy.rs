@@ -1,0 +1,129 @@
+//! The fear: rooms grow crowded and arrows turn round. Every message names the cure.
+
+use std::path::{Path, PathBuf};
+
+use syn::{spanned::Spanned, visit::Visit};
+
+const FILE_LINES_MAX: usize = 500;
+const FUNCTION_LINES_MAX: usize = 70;
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    ["cli", "engine", "steps", "workflows", "rehearsal", "tests"]
+        .iter()
+        .flat_map(|folder| walkdir::WalkDir::new(root.join(folder)))
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "rs"))
+        .map(|entry| {
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            (entry.path().strip_prefix(root).unwrap().to_owned(), text)
+        })
+        .collect()
+}
+
+fn report(problems: &[String]) {
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+#[test]
+fn no_file_outgrows_its_room() {
+    let problems: Vec<_> = sources()
+        .iter()
+        .filter(|(_, text)| text.lines().count() > FILE_LINES_MAX)
+        .map(|(path, text)| {
+            let lines = text.lines().count();
+            format!("{}: {lines} lines, at most {FILE_LINES_MAX}: split it by subject", path.display())
+        })
+        .collect();
+    report(&problems);
+}
+
+struct Functions<'a> {
+    path: &'a Path,
+    problems: Vec<String>,
+}
+
+impl Functions<'_> {
+    fn measure(&mut self, name: &syn::Ident, span: proc_macro2::Span) {
+        let lines = span.end().line - span.start().line + 1;
+        if lines > FUNCTION_LINES_MAX {
+            let (path, line) = (self.path.display(), span.start().line);
+            self.problems.push(format!(
+                "{path}:{line}: fn {name} has {lines} lines, at most {FUNCTION_LINES_MAX}: \
+                 keep the branching here and move the leaves into functions of their own"
+            ));
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Functions<'_> {
+    fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
+        self.measure(&function.sig.ident, function.span());
+        syn::visit::visit_item_fn(self, function);
+    }
+
+    fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
+        self.measure(&function.sig.ident, function.span());
+        syn::visit::visit_impl_item_fn(self, function);
+    }
+}
+
+#[test]
+fn no_function_outgrows_a_screen() {
+    let mut problems = Vec::new();
+    for (path, text) in sources() {
+        let file = syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let mut functions = Functions { path: &path, problems: Vec::new() };
+        functions.visit_file(&file);
+        problems.extend(functions.problems);
+    }
+    report(&problems);
+}
+
+#[test]
+fn arrows_point_one_way() {
+    // (who, must not name, why)
+    let rules: &[(&str, &[&str], &str)] = &[
+        ("engine", &["steps::", "workflows::", "rehearsal::", "cli::", "aws_sdk", "aws_config", "clap::", "axum::"], "the engine knows none of ours"),
+        ("steps", &["workflows::", "rehearsal::", "cli::", "sled::", "clap::", "axum::"], "steps know only the engine"),
+        ("workflows", &["rehearsal::", "cli::", "aws_sdk", "sled::", "clap::", "axum::"], "workflows are data"),
+        ("rehearsal", &["engine::", "steps::", "workflows::", "cli::", "aws_sdk", "sled::", "clap::"], "the rehearsed world is nobody's friend"),
+        ("cli", &["aws_sdk", "aws_config::", "sled::"], "AWS only below steps, sled only in the store"),
+    ];
+    let mut problems = Vec::new();
+    for (path, text) in sources() {
+        for (folder, forbidden, why) in rules.iter().filter(|(folder, ..)| path.starts_with(folder)) {
+            for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+                for word in forbidden.iter().filter(|word| names(line, word)) {
+                    problems.push(format!("{}:{}: {folder} must not name {word} ({why})", path.display(), number + 1));
+                }
+            }
+        }
+        let sled_outside = path.starts_with("engine") && !path.starts_with("engine/store") && text.contains("sled::");
+        if sled_outside {
+            problems.push(format!("{}: sled only in engine/store", path.display()));
+        }
+    }
+    report(&problems);
+}
+
+/// Whether the line names the crate itself, not a module of that name in another path.
+fn names(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '"')
+    })
+}
+
+#[test]
+fn the_machine_stays_pure() {
+    let mut problems = Vec::new();
+    for (path, text) in sources().iter().filter(|(path, _)| path.starts_with("engine/machine")) {
+        for word in ["std::time::Instant", "SystemTime", "tokio::", "std::fs", "std::env", "rand::", "async fn", "Timestamp::now"] {
+            if text.contains(word) {
+                problems.push(format!("{}: {word}: hand it in as data (engine/query's Moment, or an Input)", path.display()));
+            }
+        }
+    }
+    report(&problems);
+}
