@@ -17,6 +17,8 @@ mod state;
 mod task;
 mod token;
 mod turn;
+#[cfg(test)]
+mod tests;
 
 pub use advance::advance;
 pub use command::{Command, Transition};

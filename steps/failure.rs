@@ -96,7 +96,12 @@ pub fn more_than_one(kind: &str, deployment: &str, ids: &[String]) -> StepError 
     .hint("Delete all but one, then resume.")
 }
 
-fn class_of<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>, message: &str, status: Option<u16>) -> ErrorClass {
+fn class_of<E>(
+    error: &SdkError<E, HttpResponse>,
+    code: Option<&str>,
+    message: &str,
+    status: Option<u16>,
+) -> ErrorClass {
     match (error, code) {
         (SdkError::ConstructionFailure(_), _) => ErrorClass::Invalid,
         (SdkError::ServiceError(_), Some(code)) => codes::class_of_code(code, message, status),
@@ -139,10 +144,13 @@ fn cause_without_message<E: Error + 'static>(error: &SdkError<E, HttpResponse>, 
 fn hint(class: ErrorClass, action: &str) -> Option<String> {
     let hint = match class {
         ErrorClass::Credentials => {
-            "Get new credentials (such as `aws sso login`, or AWS_PROFILE set to another profile), then resume.".to_owned()
+            "Get new credentials (such as `aws sso login`, or AWS_PROFILE set to another profile), then resume."
+                .to_owned()
         }
         ErrorClass::Permission => format!("Allow {action} to this identity in IAM, then resume."),
-        ErrorClass::Quota => "Ask for a higher quota in Service Quotas or delete what is not needed, then resume.".to_owned(),
+        ErrorClass::Quota => {
+            "Ask for a higher quota in Service Quotas or delete what is not needed, then resume.".to_owned()
+        }
         _ => return None,
     };
     Some(hint)

@@ -18,6 +18,11 @@ pub mod environment;
 pub mod failure;
 pub mod tags;
 
+#[cfg(test)]
+mod against_moto;
+#[cfg(test)]
+mod test_server;
+
 // One per service.
 mod acm;
 mod dns;

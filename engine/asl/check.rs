@@ -1,25 +1,117 @@
-//! Checking. (first slice follows)
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+//! Every problem of a definition at once: what parsing finds, and what only the whole can show.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{State, StateKind, StateMachine, parse::parse_all};
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// It cannot run.
     Error,
-    /// It can run.
+    /// It can run, but hardly as meant.
     Warning,
 }
+
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
-    /// AWS's code.
+    /// A code: AWS's where AWS has one (ValidateStateMachineDefinition), else of the same form.
     pub code: &'static str,
-    /// What is wrong.
+    /// What is wrong, and what is allowed.
     pub message: String,
-    /// JSON pointer.
+    /// A JSON pointer into the definition, such as `/States/A/Next`.
     pub location: String,
 }
-/// Every finding.
-pub fn check(_definition: &serde_json::Value, _known_resource: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
-    Vec::new()
+
+impl Diagnostic {
+    pub(super) fn error(code: &'static str, location: &str, message: impl Into<String>) -> Self {
+        Diagnostic { severity: Severity::Error, code, message: message.into(), location: location.to_owned() }
+    }
+
+    pub(super) fn warning(code: &'static str, location: &str, message: impl Into<String>) -> Self {
+        Diagnostic { severity: Severity::Warning, code, message: message.into(), location: location.to_owned() }
+    }
+}
+
+/// Every problem of the definition, errors first. `known_resource` says which `Resource` a Task may name.
+pub fn check(definition: &Value, known_resource: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
+    let (machine, mut found) = parse_all(definition);
+    if let Some(machine) = machine {
+        check_machine(&machine, "", known_resource, &mut found);
+    }
+    found.sort_by(|a, b| (a.severity, &a.location).cmp(&(b.severity, &b.location)));
+    found
+}
+
+/// A JSON pointer with one more name.
+pub(super) fn below(pointer: &str, name: &str) -> String {
+    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+fn check_machine(machine: &StateMachine, pointer: &str, known_resource: &dyn Fn(&str) -> bool, found: &mut Vec<Diagnostic>) {
+    let states = below(pointer, "States");
+    let reachable = reachable(machine);
+    for (name, state) in &machine.states {
+        let pointer = below(&states, name);
+        if !reachable.contains(name.as_str()) {
+            let message = format!("State '{name}' is not reachable from StartAt.");
+            found.push(Diagnostic::error("UNREACHABLE_STATE", &pointer, message));
+        }
+        check_state(state, &pointer, known_resource, found);
+    }
+}
+
+fn check_state(state: &State, pointer: &str, known_resource: &dyn Fn(&str) -> bool, found: &mut Vec<Diagnostic>) {
+    match &state.kind {
+        StateKind::Task(task) => {
+            if !known_resource(&task.resource) {
+                let message = format!("No step is named '{}'; `flow steps` lists all.", task.resource);
+                found.push(Diagnostic::error("UNKNOWN_RESOURCE", &below(pointer, "Resource"), message));
+            }
+            if task.resource.contains(":waitFor") && task.timeout_seconds.is_none() {
+                let message = "A wait without TimeoutSeconds can wait for ever.";
+                found.push(Diagnostic::warning("WAIT_WITHOUT_DEADLINE", pointer, message));
+            }
+        }
+        StateKind::Choice { default: None, .. } => {
+            let message = "A Choice without Default fails with States.NoChoiceMatched where no rule matches.";
+            found.push(Diagnostic::warning("CHOICE_WITHOUT_DEFAULT", pointer, message));
+        }
+        StateKind::Parallel { branches, .. } => {
+            for (index, branch) in branches.iter().enumerate() {
+                let pointer = below(&below(pointer, "Branches"), &index.to_string());
+                check_machine(branch, &pointer, known_resource, found);
+            }
+        }
+        StateKind::Map(map) => check_machine(&map.processor, &below(pointer, "ItemProcessor"), known_resource, found),
+        _ => {}
+    }
+}
+
+fn reachable(machine: &StateMachine) -> BTreeSet<&str> {
+    let mut seen = BTreeSet::new();
+    let mut to_see = vec![machine.start_at.as_str()];
+    while let Some(name) = to_see.pop() {
+        let Some((name, state)) = machine.states.get_key_value(name) else { continue };
+        if seen.insert(name.as_str()) {
+            to_see.extend(targets(state));
+        }
+    }
+    seen
+}
+
+/// The names of all states that can follow a state.
+pub(super) fn targets(state: &State) -> Vec<&str> {
+    let mut targets: Vec<&str> = state.common.next.as_deref().into_iter().collect();
+    targets.extend(state.common.catch.iter().map(|rule| rule.next.as_str()));
+    if let StateKind::Choice { rules, default } = &state.kind {
+        targets.extend(rules.iter().map(|rule| rule.next.as_str()));
+        targets.extend(default.as_deref());
+    }
+    targets
 }

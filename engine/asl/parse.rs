@@ -1,7 +1,95 @@
-//! Parsing. (first slice follows)
-use std::sync::Arc;
-use super::{Diagnostic, StateMachine};
-/// Parses a definition.
-pub fn parse(_definition: &serde_json::Value) -> Result<Arc<StateMachine>, Vec<Diagnostic>> {
-    Err(Vec::new())
+//! A JSON document becomes a [`StateMachine`]; every problem is told, not just the first.
+
+mod fields;
+mod rules;
+mod state;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    Diagnostic, Severity, StateMachine,
+    check::{below, targets},
+};
+use fields::Fields;
+
+/// The longest name of a state, in characters. Source: Step Functions Developer Guide, "State machine structure".
+const STATE_NAME_CHARACTERS_MAX: usize = 80;
+/// The deepest nesting of machines in machines.
+const NESTING_MAX: usize = 40;
+
+/// Parses a definition. Warnings are not errors.
+///
+/// # Errors
+/// Every problem that keeps it from running.
+pub fn parse(definition: &Value) -> Result<Arc<StateMachine>, Vec<Diagnostic>> {
+    let (machine, mut found) = parse_all(definition);
+    found.retain(|problem| problem.severity == Severity::Error);
+    match machine {
+        Some(machine) if found.is_empty() => Ok(machine),
+        _ => Err(found),
+    }
 }
+
+/// The machine as far as it can be read, and every problem.
+pub(super) fn parse_all(definition: &Value) -> (Option<Arc<StateMachine>>, Vec<Diagnostic>) {
+    let mut found = Vec::new();
+    let language = definition.get("QueryLanguage").and_then(Value::as_str).unwrap_or("JSONPath");
+    let machine = machine(definition, "", language, 0, &mut found);
+    (machine, found)
+}
+
+/// Parses a machine: the top level, a branch or an item processor.
+fn machine(value: &Value, pointer: &str, language: &str, depth: usize, found: &mut Vec<Diagnostic>) -> Option<Arc<StateMachine>> {
+    if depth > NESTING_MAX {
+        let message = format!("Machines are nested deeper than {NESTING_MAX} levels.");
+        found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", pointer, message));
+        return None;
+    }
+    let mut fields = Fields::new(value, pointer, found)?;
+    let start_at = fields.required_text("StartAt");
+    let comment = fields.text("Comment");
+    let timeout_seconds = fields.whole_number("TimeoutSeconds", 1, 99_999_999);
+    fields.allow(&["QueryLanguage", "Version", "ProcessorConfig"]);
+    let states = fields.required_object("States");
+    fields.refuse_others();
+    let mut parsed = BTreeMap::new();
+    for (name, state) in states.unwrap_or(&serde_json::Map::new()) {
+        let pointer = below(&below(pointer, "States"), name);
+        if name.is_empty() || name.chars().count() > STATE_NAME_CHARACTERS_MAX {
+            let message = format!("The name of a state has 1 to {STATE_NAME_CHARACTERS_MAX} characters.");
+            found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", &pointer, message));
+        }
+        if let Some(state) = state::state(name, state, &pointer, language, depth, found) {
+            parsed.insert(name.clone(), Arc::new(state));
+        }
+    }
+    let machine = StateMachine { comment, start_at: start_at?, states: parsed, timeout_seconds };
+    check_targets(&machine, states, pointer, found);
+    Some(Arc::new(machine))
+}
+
+fn check_targets(
+    machine: &StateMachine,
+    states: Option<&serde_json::Map<String, Value>>,
+    pointer: &str,
+    found: &mut Vec<Diagnostic>,
+) {
+    let Some(states) = states else { return };
+    let mut require = |target: &str, location: String| {
+        if !states.contains_key(target) {
+            let message = format!("There is no state named '{target}'.");
+            found.push(Diagnostic::error("MISSING_TRANSITION_TARGET", &location, message));
+        }
+    };
+    require(&machine.start_at, below(pointer, "StartAt"));
+    for (name, state) in &machine.states {
+        for target in targets(state) {
+            require(target, below(&below(&below(pointer, "States"), name), "Next"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

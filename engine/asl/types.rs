@@ -59,6 +59,7 @@ pub struct Common {
 }
 
 /// The types of state.
+#[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone)]
 pub enum StateKind {
     /// Pass.
@@ -187,6 +188,7 @@ pub struct Catcher {
 }
 
 /// A JSON value in which some strings are expressions.
+#[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone)]
 pub enum Template {
     /// No expression inside.

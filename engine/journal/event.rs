@@ -29,6 +29,7 @@ pub struct ErrorAndCause {
 }
 
 /// The types of event that this version of the machine writes, each with AWS's details.
+#[expect(missing_docs, reason = "the fields are those of the API reference's event details, under their names")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum HistoryEventDetails {

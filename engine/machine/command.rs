@@ -30,6 +30,7 @@ impl Transition {
 }
 
 /// One thing to do. A runner carries it out only after the transition is durable.
+#[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Call the step behind `resource` once and answer with [`super::Input::Answered`].

@@ -95,6 +95,7 @@ impl Frame {
 }
 
 /// What a frame is doing.
+#[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "doing", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Activity {

@@ -6,6 +6,7 @@ use super::FrameId;
 use crate::step::{Effect, Instructions, StepError};
 
 /// One thing that happened.
+#[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// The execution begins.
@@ -25,6 +26,7 @@ pub enum Input {
 }
 
 /// What a look said.
+#[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum StepAnswer {
     /// The step is finished.

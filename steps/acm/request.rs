@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use aws_sdk_acm::types::{
-    CertificateDetail, CertificateStatus, CertificateSummary, ValidationMethod,
-};
+use aws_sdk_acm::types::{CertificateDetail, CertificateStatus, CertificateSummary, ValidationMethod};
 use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

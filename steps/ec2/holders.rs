@@ -77,8 +77,7 @@ mod tests {
             failure.cause,
             "resource sg-1 has a dependent object; held by eni-1, eni-2, eni-3, eni-4, eni-5 and 2 more"
         );
-        let interface =
-            NetworkInterface::builder().network_interface_id("eni-9").description("ELB app/x/1").build();
+        let interface = NetworkInterface::builder().network_interface_id("eni-9").description("ELB app/x/1").build();
         assert_eq!(described(&interface), "network interface eni-9 (ELB app/x/1, )");
     }
 }

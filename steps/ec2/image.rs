@@ -130,9 +130,8 @@ mod tests {
 
     #[test]
     fn a_minimal_or_older_image_is_not_the_newest_server() {
-        let image = |id: &str, name: &str, date: &str| {
-            Image::builder().image_id(id).name(name).creation_date(date).build()
-        };
+        let image =
+            |id: &str, name: &str, date: &str| Image::builder().image_id(id).name(name).creation_date(date).build();
         let server = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-";
         let images = [
             image("ami-1", &format!("{server}20240701"), "2024-07-01T00:00:00.000Z"),

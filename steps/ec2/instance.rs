@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, Instance, InstanceMetadataOptionsRequest,
+    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, Image, Instance, InstanceMetadataOptionsRequest,
     InstanceNetworkInterfaceSpecification, InstanceStateName, InstanceType, ResourceType, VolumeType,
 };
 use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{gone, instance_wait::find_instance, of_deployment, filter, was_gone_already};
+use super::{filter, gone, instance_wait::find_instance, of_deployment, was_gone_already};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
@@ -21,6 +21,8 @@ use crate::{
 const RESOURCE_TYPE: &str = "AWS::EC2::Instance";
 /// Where Ubuntu's images have their root volume, if the image itself does not say.
 const UBUNTU_ROOT_DEVICE: &str = "/dev/sda1";
+/// How large Ubuntu's images make their root volume, if the image itself does not say.
+const UBUNTU_ROOT_VOLUME_GIB: i32 = 8;
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
@@ -62,13 +64,17 @@ pub(super) struct InstanceId {
     pub(super) instance_id: String,
 }
 
-async fn run_instance(environment: Arc<Environment>, context: StepContext, input: RunInstance) -> StepResult<InstanceId> {
+async fn run_instance(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: RunInstance,
+) -> StepResult<InstanceId> {
     if let Some(instance) = find(&environment, &input).await? {
         let instance_id = instance.instance_id().unwrap_or_default().to_owned();
         let change = found_tags!(instance.tags()).change(&context, &instance_id);
         return Ok(answer(instance_id, change, &input.name));
     }
-    let root_device = root_device(&environment, &input.image_id).await?;
+    let root_volume = root_volume(&environment, &input.image_id).await?;
     let tags = Tags::new(&context, &input.deployment).named(&input.name);
     let interface = InstanceNetworkInterfaceSpecification::builder()
         .device_index(0)
@@ -76,8 +82,6 @@ async fn run_instance(environment: Arc<Environment>, context: StepContext, input
         .delete_on_termination(true)
         .subnet_id(&input.subnet_id)
         .set_groups(Some(input.group_ids.clone()));
-    let volume =
-        EbsBlockDevice::builder().encrypted(true).volume_type(VolumeType::Gp3).delete_on_termination(true).build();
     let started = environment
         .ec2()
         .run_instances()
@@ -88,7 +92,7 @@ async fn run_instance(environment: Arc<Environment>, context: StepContext, input
         .max_count(1)
         .client_token(&context.token)
         .network_interfaces(interface.build())
-        .block_device_mappings(BlockDeviceMapping::builder().device_name(root_device).ebs(volume).build())
+        .block_device_mappings(root_volume)
         .metadata_options(InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build())
         .tag_specifications(tags.ec2_specification(ResourceType::Instance))
         .tag_specifications(tags.ec2_specification(ResourceType::Volume))
@@ -125,11 +129,22 @@ async fn find(environment: &Environment, input: &RunInstance) -> Result<Option<I
     only_one("instance", &input.deployment, instances, Instance::instance_id)
 }
 
-async fn root_device(environment: &Environment, image_id: &str) -> Result<String, StepError> {
+/// The image's root volume, but encrypted and of the current kind.
+async fn root_volume(environment: &Environment, image_id: &str) -> Result<BlockDeviceMapping, StepError> {
     let found = environment.ec2_reads().describe_images().image_ids(image_id).send().await;
     let found = found.map_err(|error| failure("ec2:DescribeImages", error))?;
-    let device = found.images().first().and_then(|image| image.root_device_name());
-    Ok(device.unwrap_or(UBUNTU_ROOT_DEVICE).to_owned())
+    let image = found.images().first();
+    let device = image.and_then(Image::root_device_name).unwrap_or(UBUNTU_ROOT_DEVICE);
+    let mappings = image.map(Image::block_device_mappings).unwrap_or_default();
+    let of_image = mappings.iter().find(|mapping| mapping.device_name() == Some(device));
+    let size_gib = of_image.and_then(|mapping| mapping.ebs()).and_then(|volume| volume.volume_size());
+    let volume = EbsBlockDevice::builder()
+        .encrypted(true)
+        .volume_type(VolumeType::Gp3)
+        .volume_size(size_gib.unwrap_or(UBUNTU_ROOT_VOLUME_GIB))
+        .delete_on_termination(true)
+        .build();
+    Ok(BlockDeviceMapping::builder().device_name(device).ebs(volume).build())
 }
 
 async fn terminate_instance(

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use aws_sdk_ec2::{primitives::Blob, types::{KeyPairInfo, ResourceType}};
+use aws_sdk_ec2::{
+    primitives::Blob,
+    types::{KeyPairInfo, ResourceType},
+};
 use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -155,7 +158,11 @@ fn is_same_key(one: &str, other: &str) -> bool {
     without_comment(one) == without_comment(other)
 }
 
-async fn delete_key_pair(environment: Arc<Environment>, _context: StepContext, input: KeyPairId) -> StepResult<Nothing> {
+async fn delete_key_pair(
+    environment: Arc<Environment>,
+    _context: StepContext,
+    input: KeyPairId,
+) -> StepResult<Nothing> {
     let found = environment.ec2_reads().describe_key_pairs().send().await;
     let found = found.map_err(|error| failure("ec2:DescribeKeyPairs", error))?.key_pairs.unwrap_or_default();
     let found = found.into_iter().find(|found| found.key_pair_id() == Some(&input.key_pair_id));

@@ -230,10 +230,7 @@ async fn associate_route_table(
 }
 
 /// The route table that the subnet uses explicitly, and the association's id.
-async fn find_association(
-    environment: &Environment,
-    subnet_id: &str,
-) -> Result<Option<(String, String)>, StepError> {
+async fn find_association(environment: &Environment, subnet_id: &str) -> Result<Option<(String, String)>, StepError> {
     let found = environment
         .ec2_reads()
         .describe_route_tables()
@@ -243,7 +240,8 @@ async fn find_association(
         .map_err(|error| failure("ec2:DescribeRouteTables", error))?;
     let associations = found.route_tables().iter().flat_map(RouteTable::associations);
     let of_subnet = associations.into_iter().find(|association| association.subnet_id() == Some(subnet_id));
-    Ok(of_subnet.and_then(|found| Some((found.route_table_id()?.to_owned(), found.route_table_association_id()?.to_owned()))))
+    Ok(of_subnet
+        .and_then(|found| Some((found.route_table_id()?.to_owned(), found.route_table_association_id()?.to_owned()))))
 }
 
 async fn disassociate_route_table(

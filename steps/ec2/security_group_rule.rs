@@ -101,18 +101,17 @@ fn found_rule(context: &StepContext, input: &AuthorizeIngress, rule: SecurityGro
 }
 
 fn permission(input: &AuthorizeIngress) -> Result<IpPermission, StepError> {
-    let permission = IpPermission::builder()
-        .ip_protocol(&input.protocol)
-        .from_port(input.from_port)
-        .to_port(input.to_port);
+    let permission =
+        IpPermission::builder().ip_protocol(&input.protocol).from_port(input.from_port).to_port(input.to_port);
     let description = &input.description;
     let permission = match (&input.cidr, &input.source_group_id) {
         (Some(cidr), None) if cidr.contains(':') => {
             permission.ipv6_ranges(Ipv6Range::builder().cidr_ipv6(cidr).description(description).build())
         }
         (Some(cidr), None) => permission.ip_ranges(IpRange::builder().cidr_ip(cidr).description(description).build()),
-        (None, Some(group)) => permission
-            .user_id_group_pairs(UserIdGroupPair::builder().group_id(group).description(description).build()),
+        (None, Some(group)) => {
+            permission.user_id_group_pairs(UserIdGroupPair::builder().group_id(group).description(description).build())
+        }
         _ => {
             return Err(StepError::new(
                 ErrorClass::Invalid,
@@ -147,14 +146,12 @@ async fn ingress_rules(environment: &Environment, group_id: &str) -> Result<Vec<
 fn is_wanted(rule: &SecurityGroupRule, input: &AuthorizeIngress) -> bool {
     let source = match (&input.cidr, &input.source_group_id) {
         (Some(cidr), _) => rule.cidr_ipv4() == Some(cidr) || rule.cidr_ipv6() == Some(cidr),
-        (None, Some(group)) => {
-            rule.referenced_group_info().and_then(|referenced| referenced.group_id()) == Some(group)
-        }
+        (None, Some(group)) => rule.referenced_group_info().and_then(|referenced| referenced.group_id()) == Some(group),
         (None, None) => false,
     };
     // For "all protocols" AWS keeps no ports, or -1.
-    let ports = input.protocol == "-1"
-        || (rule.from_port() == Some(input.from_port) && rule.to_port() == Some(input.to_port));
+    let ports =
+        input.protocol == "-1" || (rule.from_port() == Some(input.from_port) && rule.to_port() == Some(input.to_port));
     source && ports && rule.ip_protocol() == Some(input.protocol.as_str())
 }
 

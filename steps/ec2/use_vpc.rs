@@ -52,7 +52,14 @@ async fn use_vpc(environment: Arc<Environment>, context: StepContext, input: Use
     let tables = ec2.describe_route_tables().filters(filter("vpc-id", &vpc_id)).send().await;
     let tables = tables.map_err(|error| failure("ec2:DescribeRouteTables", error))?;
     let only_default = input.vpc_id.is_none();
-    let subnet_ids = choose_subnets(subnets.subnets(), tables.route_tables(), only_default).ok_or_else(|| {
+    // What stands in for AWS has a default VPC without an internet gateway.
+    let public_anyway = only_default && environment.is_rehearsal();
+    let candidates = subnets
+        .subnets()
+        .iter()
+        .filter(|subnet| !only_default || subnet.default_for_az() == Some(true))
+        .filter(|subnet| public_anyway || is_public(subnet, tables.route_tables()));
+    let subnet_ids = choose_subnets(candidates).ok_or_else(|| {
         let kind = if only_default { "the default VPC " } else { "" };
         StepError::new(
             ErrorClass::Invalid,
@@ -66,18 +73,16 @@ async fn use_vpc(environment: Arc<Environment>, context: StepContext, input: Use
     Ok(Answer::done(VpcToUse { vpc_id, cidr, subnet_ids }))
 }
 
-async fn find_vpc(
-    environment: &Environment,
-    context: &StepContext,
-    vpc_id: Option<&str>,
-) -> Result<Vpc, StepError> {
+async fn find_vpc(environment: &Environment, context: &StepContext, vpc_id: Option<&str>) -> Result<Vpc, StepError> {
     let call = environment.ec2_reads().describe_vpcs();
     let call = match vpc_id {
         Some(vpc_id) => call.vpc_ids(vpc_id),
         None => call.filters(filter("is-default", "true")),
     };
-    let found =
-        call.send().await.map_err(|error| failure_for(context, vpc_id.unwrap_or_default(), "ec2:DescribeVpcs", error))?;
+    let found = call
+        .send()
+        .await
+        .map_err(|error| failure_for(context, vpc_id.unwrap_or_default(), "ec2:DescribeVpcs", error))?;
     found.vpcs.unwrap_or_default().into_iter().next().ok_or_else(|| {
         StepError::new(ErrorClass::Invalid, format!("region {} has no default VPC", environment.region()))
             .hint("Name an existing VPC, or let the deployment make one of its own.")
@@ -85,13 +90,9 @@ async fn find_vpc(
 }
 
 /// The first subnet of each of the first two zones by name, so that every run chooses the same.
-fn choose_subnets(subnets: &[Subnet], tables: &[RouteTable], only_default: bool) -> Option<Vec<String>> {
-    let mut public: Vec<(&str, &str)> = subnets
-        .iter()
-        .filter(|subnet| !only_default || subnet.default_for_az() == Some(true))
-        .filter(|subnet| is_public(subnet, tables))
-        .filter_map(|subnet| Some((subnet.availability_zone()?, subnet.subnet_id()?)))
-        .collect();
+fn choose_subnets<'a>(candidates: impl Iterator<Item = &'a Subnet>) -> Option<Vec<String>> {
+    let mut public: Vec<(&str, &str)> =
+        candidates.filter_map(|subnet| Some((subnet.availability_zone()?, subnet.subnet_id()?))).collect();
     public.sort_unstable();
     let mut zones = BTreeSet::new();
     public.retain(|(zone, _)| zones.insert(*zone));
@@ -122,8 +123,8 @@ mod tests {
 
     use super::*;
 
-    fn subnet(id: &str, zone: &str, default: bool) -> Subnet {
-        Subnet::builder().subnet_id(id).availability_zone(zone).default_for_az(default).build()
+    fn subnet(id: &str, zone: &str) -> Subnet {
+        Subnet::builder().subnet_id(id).availability_zone(zone).build()
     }
 
     fn table(gateway: &str, association: RouteTableAssociation) -> RouteTable {
@@ -135,15 +136,12 @@ mod tests {
     fn private_subnets_and_a_second_one_in_the_same_zone_are_not_chosen() {
         let main = table("igw-1", RouteTableAssociation::builder().main(true).build());
         let private = table("vgw-1", RouteTableAssociation::builder().subnet_id("subnet-0").build());
-        let subnets = [
-            subnet("subnet-3", "b", true),
-            subnet("subnet-2", "a", true),
-            subnet("subnet-1", "a", false),
-            subnet("subnet-0", "a", true),
-        ];
         let tables = [private, main];
-        assert_eq!(choose_subnets(&subnets, &tables, true), Some(vec!["subnet-2".into(), "subnet-3".into()]));
-        assert_eq!(choose_subnets(&subnets, &tables, false), Some(vec!["subnet-1".into(), "subnet-3".into()]));
-        assert_eq!(choose_subnets(&subnets[1..], &tables, true), None);
+        let subnets =
+            [subnet("subnet-3", "b"), subnet("subnet-2", "a"), subnet("subnet-1", "a"), subnet("subnet-0", "a")];
+        let public = || subnets.iter().filter(|subnet| is_public(subnet, &tables));
+        assert_eq!(public().count(), 3);
+        assert_eq!(choose_subnets(public()), Some(vec!["subnet-1".into(), "subnet-3".into()]));
+        assert_eq!(choose_subnets(public().skip(1)), None);
     }
 }

@@ -41,7 +41,9 @@ impl RehearsalAddresses {
         let refuse = |what: &str, address: &str| {
             Err(StepError::new(
                 ErrorClass::Invalid,
-                format!("a rehearsal stays on this machine, but its {what} is {address}, which is not a loopback address"),
+                format!(
+                    "a rehearsal stays on this machine, but its {what} is {address}, which is not a loopback address"
+                ),
             ))
         };
         if !is_loopback_url(&self.aws_endpoint) {
@@ -90,15 +92,17 @@ fn no_resolver(error: impl std::fmt::Display) -> StepError {
 }
 
 pub(super) fn https_client(rehearsal: Option<&RehearsalAddresses>) -> Result<reqwest::Client, StepError> {
-    let unusable =
-        |error: reqwest::Error| StepError::new(ErrorClass::Invalid, format!("HTTPS cannot be set up: {}", chain(&error)));
+    let unusable = |error: reqwest::Error| {
+        StepError::new(ErrorClass::Invalid, format!("HTTPS cannot be set up: {}", chain(&error)))
+    };
     let mut builder = reqwest::Client::builder()
         .timeout(HTTPS_TIMEOUT)
         .pool_max_idle_per_host(0)
         .redirect(reqwest::redirect::Policy::none());
     if let Some(addresses) = rehearsal {
-        let root = reqwest::Certificate::from_pem(addresses.https_root_certificate_pem.as_bytes()).map_err(unusable)?;
-        builder = builder.no_proxy().tls_certs_only([root]).dns_resolver(Arc::new(OneServer(addresses.https_server)));
+        let roots = addresses.https_root_certificate_pem.as_bytes();
+        let roots = reqwest::Certificate::from_pem_bundle(roots).map_err(unusable)?;
+        builder = builder.no_proxy().tls_certs_only(roots).dns_resolver(Arc::new(OneServer(addresses.https_server)));
     }
     builder.build().map_err(unusable)
 }

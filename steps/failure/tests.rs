@@ -1,0 +1,173 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::{codes::class_of_code, *};
+use crate::test_server::{Canned, TestServer, environment};
+
+const XML: &str = "content-type: text/xml\r\nx-amzn-requestid: req-1\r\n";
+
+async fn create_vpc(canned: Canned) -> StepError {
+    let server = TestServer::start(canned).await;
+    let error = environment(&server).ec2().create_vpc().cidr_block("10.0.0.0/16").send().await.unwrap_err();
+    failure("ec2:CreateVpc", error)
+}
+
+macro_rules! ec2_error {
+    ($code:literal, $message:literal) => {
+        concat!(
+            "<Response><Errors><Error><Code>",
+            $code,
+            "</Code><Message>",
+            $message,
+            "</Message></Error></Errors></Response>"
+        )
+    };
+}
+
+#[tokio::test]
+async fn an_error_names_call_code_message_and_request() {
+    let error =
+        create_vpc((400, XML, ec2_error!("VpcLimitExceeded", "The maximum number of VPCs has been reached."))).await;
+    assert_eq!(error.class, ErrorClass::Quota);
+    let text = error.to_string();
+    assert!(
+        text.starts_with("ec2:CreateVpc: VpcLimitExceeded: The maximum number of VPCs has been reached."),
+        "{text}"
+    );
+    assert_eq!(error.request_id.as_deref(), Some("req-1"));
+    assert!(error.hint.unwrap().contains("quota"));
+}
+
+#[tokio::test]
+async fn a_refusal_nobody_can_parse_is_still_a_matter_of_permission() {
+    let server = TestServer::start((403, XML, "<Error><Code>AccessDenied</Code></Error>")).await;
+    let error = environment(&server).ecs().create_cluster().send().await.unwrap_err();
+    let error = failure("ecs:CreateCluster", error);
+    assert_eq!(error.class, ErrorClass::Permission, "{error}");
+    assert!(error.hint.unwrap().contains("ecs:CreateCluster"));
+}
+
+#[tokio::test]
+async fn json_services_are_understood_with_and_without_a_namespace() {
+    for body in [
+        r#"{"__type":"com.amazonaws.ecs#LimitExceededException","message":"no more clusters"}"#,
+        r#"{"__type":"LimitExceededException","message":"no more clusters"}"#,
+    ] {
+        let server = TestServer::start((400, "content-type: application/x-amz-json-1.1\r\n", body)).await;
+        let error = environment(&server).ecs().create_cluster().send().await.unwrap_err();
+        assert_eq!(failure("ecs:CreateCluster", error).class, ErrorClass::Quota, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_error_never_says_that_nothing_happened() {
+    for canned in [
+        (500, XML, ec2_error!("InternalError", "An internal error has occurred")),
+        (500, "content-type: text/html\r\n", "<html><h1>Internal Server Error</h1></html>"),
+        (502, "", ""),
+        (200, XML, "not at all XML"),
+    ] {
+        assert_eq!(create_vpc(canned).await.class, ErrorClass::Unknown, "{canned:?}");
+    }
+    assert_eq!(create_vpc((503, "", "")).await.class, ErrorClass::Throttled);
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_unknown_and_expired_credentials_are_not() {
+    let server = TestServer::start((200, "", "")).await;
+    let mut addresses = crate::test_server::addresses(server.endpoint());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    addresses.aws_endpoint = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let nobody_listens = crate::Environment::for_rehearsal(addresses).unwrap();
+    let error = nobody_listens.ec2().create_vpc().cidr_block("10.0.0.0/16").send().await.unwrap_err();
+    assert_eq!(failure("ec2:CreateVpc", error).class, ErrorClass::Unknown);
+    let expired = create_vpc((400, XML, ec2_error!("RequestExpired", "Request has expired."))).await;
+    assert_eq!(expired.class, ErrorClass::Credentials);
+}
+
+#[tokio::test]
+async fn without_any_credentials_the_execution_can_pause() {
+    let config = aws_sdk_sts::Config::builder()
+        .behavior_version(aws_config::BehaviorVersion::latest())
+        .region(aws_config::Region::new("eu-central-1"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .credentials_provider(NoCredentials)
+        .build();
+    let error = aws_sdk_sts::Client::from_conf(config).get_caller_identity().send().await.unwrap_err();
+    let error = failure("sts:GetCallerIdentity", error);
+    assert_eq!(error.class, ErrorClass::Credentials, "{error}");
+}
+
+#[derive(Debug)]
+struct NoCredentials;
+
+impl aws_credential_types::provider::ProvideCredentials for NoCredentials {
+    fn provide_credentials<'a>(&'a self) -> aws_credential_types::provider::future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        aws_credential_types::provider::future::ProvideCredentials::ready(Err(CredentialsError::not_loaded(
+            "none here",
+        )))
+    }
+}
+
+#[tokio::test]
+async fn only_an_id_of_our_own_making_may_become_known_later() {
+    let body = ec2_error!("InvalidVpcID.NotFound", "The vpc ID 'vpc-1' does not exist");
+    for (created, class) in [("vpc-1", ErrorClass::NotConsistentYet), ("vpc-2", ErrorClass::NotFound)] {
+        let server = TestServer::start((400, XML, body)).await;
+        let call = environment(&server).ec2().create_subnet().vpc_id("vpc-1").cidr_block("10.0.0.0/24");
+        let error = call.send().await.unwrap_err();
+        let mut context = StepContext::for_test("Create subnet");
+        context.created = std::sync::Arc::new([created.to_owned()].into());
+        assert_eq!(failure_for(&context, "vpc-1", "ec2:CreateSubnet", error).class, class);
+    }
+}
+
+#[test]
+fn every_code_of_the_table_has_its_class() {
+    use ErrorClass::*;
+    let table = [
+        (Throttled, "Throttling ThrottlingException RequestLimitExceeded TooManyRequestsException SlowDown"),
+        (Throttled, "PriorRequestNotComplete"),
+        (Unknown, "InternalError InternalFailure"),
+        (NotFound, "InvalidVpcID.NotFound InvalidSubnetID.NotFound InvalidGroup.NotFound InvalidInstanceID.NotFound"),
+        (
+            NotFound,
+            "NoSuchEntity DBInstanceNotFound LoadBalancerNotFound TargetGroupNotFound ResourceNotFoundException",
+        ),
+        (Capacity, "InsufficientInstanceCapacity InsufficientDBInstanceCapacity InsufficientFreeAddressesInSubnet"),
+        (Busy, "DependencyViolation ResourceInUse ResourceInUseException InvalidDBInstanceState DeleteConflict"),
+        (Busy, "InvalidDBSubnetGroupStateFault ClusterContainsServicesException OperationNotPermitted"),
+        (NameTaken, "EntityAlreadyExists InvalidGroup.Duplicate RouteAlreadyExists InvalidSubnet.Conflict"),
+        (NameTaken, "DuplicateTargetGroupName DuplicateListener DuplicateLoadBalancerName"),
+        (Credentials, "ExpiredToken ExpiredTokenException RequestExpired InvalidClientTokenId AuthFailure"),
+        (Credentials, "SignatureDoesNotMatch"),
+        (Permission, "UnauthorizedOperation AccessDenied AccessDeniedException"),
+        (Quota, "VpcLimitExceeded InternetGatewayLimitExceeded SecurityGroupLimitExceeded VcpuLimitExceeded"),
+        (Quota, "InstanceQuotaExceeded StorageQuotaExceeded DBSubnetQuotaExceeded TooManyLoadBalancers LimitExceeded"),
+        (Quota, "LimitExceededException"),
+        (Invalid, "InvalidParameterValue InvalidParameterCombination ValidationError InvalidSubnet.Range"),
+        (Invalid, "InvalidAMIID.NotFound InvalidInstanceType IdempotentParameterMismatch MalformedPolicyDocument"),
+    ];
+    for (class, codes) in table {
+        for code in codes.split(' ') {
+            assert_eq!(class_of_code(code, "", Some(400)), class, "{code}");
+        }
+    }
+    assert_eq!(class_of_code("Strange", "", Some(403)), Permission);
+    assert_eq!(class_of_code("Strange", "", Some(500)), Unknown);
+}
+
+#[test]
+fn a_wait_goes_on_after_a_passing_error_and_ends_with_a_lasting_one() {
+    let context = StepContext::for_test("Wait");
+    let throttled = StepError::new(ErrorClass::Throttled, "slow down");
+    match look_again_or::<()>(throttled, &context) {
+        Ok(Answer::Pending(pending)) => assert!(pending.reason.starts_with("throttled")),
+        other => panic!("{other:?}"),
+    }
+    let denied = StepError::new(ErrorClass::Permission, "no");
+    assert!(look_again_or::<()>(denied, &context).is_err());
+}

@@ -103,7 +103,8 @@ mod tests {
     #[test]
     fn pairs_that_fargate_refuses_are_refused_before_any_change() {
         assert_eq!(check(&size(256, 512, 450)).unwrap().memory_left_for_system_mib, 62);
-        for good in [(256, 2048), (512, 3072), (1024, 8192), (2048, 16384), (4096, 30720), (8192, 20480), (16384, 122880)]
+        for good in
+            [(256, 2048), (512, 3072), (1024, 8192), (2048, 16384), (4096, 30720), (8192, 20480), (16384, 122880)]
         {
             assert!(check(&size(good.0, good.1, 1)).is_ok(), "{good:?}");
         }

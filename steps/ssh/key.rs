@@ -146,8 +146,7 @@ fn write_private_file(file: &Path, content: &[u8]) -> std::io::Result<()> {
 
 /// The name with everything that could lead out of the folder replaced.
 fn file_name(name: &str) -> String {
-    let name: String =
-        name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    let name: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     name.trim_start_matches('.').to_owned()
 }
 

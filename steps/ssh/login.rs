@@ -138,7 +138,7 @@ async fn log_in(stream: TcpStream, user: &str, key: Arc<PrivateKey>) -> Result<S
     match result {
         AuthResult::Success => Ok(banner.lock().map(|banner| banner.clone()).unwrap_or_default()),
         AuthResult::Failure { remaining_methods, .. } => {
-            let methods: Vec<String> = remaining_methods.iter().map(|method| String::from(method)).collect();
+            let methods: Vec<String> = remaining_methods.iter().map(String::from).collect();
             let methods = if methods.is_empty() { "publickey".to_owned() } else { methods.join(",") };
             Err(format!("Permission denied ({methods})"))
         }

@@ -1,0 +1,96 @@
+//! `Retry`, `Catch` and the rules of a Choice.
+
+use serde_json::Value;
+
+use super::{
+    super::{Catcher, ChoiceRule, Diagnostic, JitterStrategy, Retrier, check::below},
+    fields::Fields,
+};
+
+/// `Retry`.
+pub(super) fn retry(items: &[Value], pointer: &str, found: &mut Vec<Diagnostic>) -> Vec<Retrier> {
+    let read = |(index, value): (usize, &Value)| {
+        let pointer = below(pointer, &index.to_string());
+        let mut fields = Fields::new(value, &pointer, found)?;
+        let error_equals = error_equals(&mut fields, index + 1 == items.len());
+        let interval_seconds = fields.whole_number("IntervalSeconds", 1, 99_999_999).unwrap_or(1);
+        let max_attempts = fields.whole_number("MaxAttempts", 0, 99_999_999).unwrap_or(3);
+        let max_delay_seconds = fields.whole_number("MaxDelaySeconds", 1, 31_622_400);
+        let backoff_rate = match fields.get("BackoffRate") {
+            None => 2.0,
+            Some(value) => value.as_f64().filter(|rate| *rate >= 1.0 && rate.is_finite()).unwrap_or_else(|| {
+                fields.wrong("BackoffRate", "BackoffRate must be a number of at least 1.0.");
+                2.0
+            }),
+        };
+        let jitter_strategy = match fields.text("JitterStrategy").as_deref() {
+            None | Some("NONE") => JitterStrategy::None,
+            Some("FULL") => JitterStrategy::Full,
+            Some(_) => {
+                fields.wrong("JitterStrategy", "JitterStrategy must be FULL or NONE.");
+                JitterStrategy::None
+            }
+        };
+        if max_delay_seconds.is_some_and(|max| max <= interval_seconds) {
+            fields.wrong("MaxDelaySeconds", "MaxDelaySeconds must be greater than IntervalSeconds.");
+        }
+        fields.allow(&["Comment"]);
+        fields.refuse_others();
+        Some(Retrier {
+            error_equals,
+            interval_seconds,
+            max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
+            backoff_rate,
+            max_delay_seconds,
+            jitter_strategy,
+        })
+    };
+    items.iter().enumerate().filter_map(read).collect()
+}
+
+/// `Catch`.
+pub(super) fn catch(items: &[Value], pointer: &str, found: &mut Vec<Diagnostic>) -> Vec<Catcher> {
+    let read = |(index, value): (usize, &Value)| {
+        let pointer = below(pointer, &index.to_string());
+        let mut fields = Fields::new(value, &pointer, found)?;
+        let error_equals = error_equals(&mut fields, index + 1 == items.len());
+        let next = fields.required_text("Next");
+        let assign = fields.assign();
+        let output = fields.template("Output");
+        fields.allow(&["Comment"]);
+        fields.refuse_others();
+        Some(Catcher { error_equals, next: next?, assign, output })
+    };
+    items.iter().enumerate().filter_map(read).collect()
+}
+
+/// The rules of a Choice.
+pub(super) fn choices(items: &[Value], pointer: &str, found: &mut Vec<Diagnostic>) -> Vec<ChoiceRule> {
+    let read = |(index, value): (usize, &Value)| {
+        let pointer = below(pointer, &index.to_string());
+        let mut fields = Fields::new(value, &pointer, found)?;
+        let next = fields.required_text("Next");
+        let condition = fields.template("Condition");
+        if condition.is_none() {
+            fields.wrong("Condition", "A rule of a JSONata Choice needs a Condition.");
+        }
+        let assign = fields.assign();
+        let output = fields.template("Output");
+        fields.allow(&["Comment"]);
+        fields.refuse_others();
+        Some(ChoiceRule { condition: condition?, next: next?, assign, output })
+    };
+    items.iter().enumerate().filter_map(read).collect()
+}
+
+fn error_equals(fields: &mut Fields<'_, '_>, last: bool) -> Vec<String> {
+    let items = fields.required_array("ErrorEquals");
+    let names: Vec<String> = items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect();
+    if names.len() != items.len() {
+        fields.wrong("ErrorEquals", "ErrorEquals must be an array of strings.");
+    }
+    if names.iter().any(|name| name == "States.ALL") && (names.len() > 1 || !last) {
+        fields.wrong("ErrorEquals", "States.ALL must stand alone, in the last rule.");
+    }
+    names
+}

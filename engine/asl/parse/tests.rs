@@ -1,0 +1,99 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::super::check;
+use super::*;
+
+fn problems(definition: Value) -> Vec<(&'static str, String)> {
+    check(&definition, &|resource| resource.starts_with("flow:test:")).into_iter().map(|d| (d.code, d.location)).collect()
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_place() {
+    let found = problems(json!({
+        "QueryLanguage": "JSONata",
+        "StartAt": "Nowhere",
+        "States": {
+            "A": { "Type": "Task", "Resource": "flow:none:such", "Next": "B", "Arguments": { "x": "{% 1 + %}" } },
+            "B": { "Type": "Wait", "Seconds": -1, "End": true, "Colour": "red" }
+        }
+    }));
+    for expected in [
+        ("MISSING_TRANSITION_TARGET", "/StartAt"),
+        ("UNKNOWN_RESOURCE", "/States/A/Resource"),
+        ("INVALID_JSONATA_EXPRESSION", "/States/A/Arguments/x"),
+        ("SCHEMA_VALIDATION_FAILED", "/States/B/Seconds"),
+        ("SCHEMA_VALIDATION_FAILED", "/States/B/Colour"),
+        ("UNREACHABLE_STATE", "/States/A"),
+    ] {
+        assert!(found.contains(&(expected.0, expected.1.to_owned())), "{expected:?} is not in {found:?}");
+    }
+}
+
+#[test]
+fn a_wait_without_a_deadline_and_a_choice_without_default_are_warned_of_but_run() {
+    let definition = json!({
+        "QueryLanguage": "JSONata",
+        "StartAt": "A",
+        "States": {
+            "A": { "Type": "Task", "Resource": "flow:test:waitForIt", "Next": "B" },
+            "B": { "Type": "Choice", "Choices": [{ "Condition": "{% true %}", "Next": "C" }] },
+            "C": { "Type": "Succeed" }
+        }
+    });
+    let found = problems(definition.clone());
+    assert_eq!(
+        found,
+        [("WAIT_WITHOUT_DEADLINE", "/States/A".to_owned()), ("CHOICE_WITHOUT_DEFAULT", "/States/B".to_owned())]
+    );
+    assert!(parse(&definition).is_ok());
+}
+
+#[test]
+fn jsonpath_is_refused_clearly_and_not_run_wrongly() {
+    let found = parse(&json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } })).unwrap_err();
+    assert!(found[0].message.contains("JSONPath is not supported yet"), "{found:?}");
+}
+
+#[test]
+fn a_value_without_an_expression_costs_no_evaluation() {
+    let machine = parse(&json!({
+        "QueryLanguage": "JSONata",
+        "StartAt": "A",
+        "States": { "A": { "Type": "Pass", "Output": { "a": [1, { "b": "c" }] }, "End": true } }
+    }))
+    .unwrap();
+    assert!(matches!(machine.states["A"].common.output, Some(super::super::Template::Literal(_))));
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[A-Za-z{%$ .}]{0,12}".prop_map(Value::from),
+    ];
+    let names = prop_oneof![
+        Just("StartAt".to_owned()),
+        Just("States".to_owned()),
+        Just("Type".to_owned()),
+        Just("Branches".to_owned()),
+        Just("Retry".to_owned()),
+        Just("ItemProcessor".to_owned()),
+        "[A-Z]{1,2}"
+    ];
+    leaf.prop_recursive(5, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(names.clone(), inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_document_however_broken_panics(definition in any_json()) {
+        let _ = check(&definition, &|_| true);
+    }
+}

@@ -1,0 +1,145 @@
+//! Parallel and Map: order of outputs, failures, redrive.
+
+use serde_json::json;
+
+use super::*;
+
+fn branch(name: &str) -> Value {
+    json!({ "StartAt": name, "States": { name: task(None) } })
+}
+
+fn side_by_side() -> Value {
+    json!({
+        "StartAt": "P",
+        "States": { "P": { "Type": "Parallel", "Branches": [branch("A"), branch("B")], "Next": "C" }, "C": task(None) }
+    })
+}
+
+#[test]
+fn outputs_stand_in_the_order_of_the_branches_not_of_their_ends() {
+    let mut trial = Trial::start(side_by_side(), json!({}));
+    trial.done("P[1]/B", json!("b"));
+    trial.done("P[0]/A", json!("a"));
+    assert_eq!(trial.looks()[0].3, "C");
+    let row = &trial.execution.frames.values().next().unwrap().row;
+    assert_eq!(*row.input, json!(["a", "b"]));
+    assert_eq!(trial.execution.frames.len(), 1, "ended branches are forgotten");
+}
+
+#[test]
+fn a_redrive_does_not_repeat_what_had_ended_well() {
+    let mut trial = Trial::start(side_by_side(), json!({}));
+    trial.done("P[0]/A", json!("a"));
+    trial.fail("P[1]/B", ErrorClass::Quota);
+    assert_eq!((trial.status(), trial.error().as_str()), (ExecutionStatus::Failed, "Flow.Quota"));
+    trial.give(Input::Resume);
+    assert_eq!(trial.status(), ExecutionStatus::Running);
+    assert_eq!(trial.looks().into_iter().map(|look| look.3).collect::<Vec<_>>(), ["P[1]/B"]);
+    trial.done("P[1]/B", json!("b"));
+    trial.done("C", json!("end"));
+    assert_eq!(trial.output(), json!("end"));
+    assert_eq!(trial.execution.header.redrive_count, 1);
+}
+
+#[test]
+fn a_failed_branch_stops_the_others_and_a_redrive_goes_on_with_all_of_them() {
+    let mut trial = Trial::start(side_by_side(), json!({}));
+    trial.fail("P[0]/A", ErrorClass::Invalid);
+    assert!(trial.commands.iter().any(|command| matches!(command, Command::Abandon { .. })));
+    trial.give(Input::Resume);
+    assert_eq!(trial.looks().len(), 2);
+    trial.done("P[0]/A", json!(1));
+    trial.done("P[1]/B", json!(2));
+    trial.done("C", json!(3));
+    assert_eq!(trial.status(), ExecutionStatus::Succeeded);
+}
+
+#[test]
+fn inner_branches_see_outer_variables_but_cannot_change_them() {
+    let definition = json!({
+        "StartAt": "A",
+        "States": {
+            "A": { "Type": "Pass", "Assign": { "x": 1 }, "Next": "P" },
+            "P": {
+                "Type": "Parallel",
+                "Branches": [{
+                    "StartAt": "I",
+                    "States": { "I": { "Type": "Pass", "Output": "{% $x + 1 %}", "Assign": { "y": 9 }, "End": true } }
+                }],
+                "Assign": { "z": "{% $states.result[0] %}" },
+                "Next": "E"
+            },
+            "E": { "Type": "Pass", "Output": { "x": "{% $x %}", "z": "{% $z %}", "y": "{% $exists($y) %}" }, "End": true }
+        }
+    });
+    let trial = Trial::start(definition, json!({}));
+    assert_eq!(trial.output(), json!({ "x": 1, "z": 2, "y": false }));
+}
+
+#[test]
+fn a_map_runs_no_more_at_once_than_it_may_and_keeps_the_order() {
+    let definition = json!({
+        "StartAt": "M",
+        "States": { "M": {
+            "Type": "Map", "Items": "{% $states.input.items %}", "MaxConcurrency": 2, "End": true,
+            "ItemProcessor": { "StartAt": "T", "States": { "T": {
+                "Type": "Task", "Resource": "flow:test:step", "End": true,
+                "Arguments": { "item": "{% $states.input %}", "at": "{% $states.context.Map.Item.Index %}" }
+            } } }
+        } }
+    });
+    let mut trial = Trial::start(definition, json!({ "items": ["a", "b", "c"] }));
+    assert_eq!(trial.looks().len(), 2);
+    trial.done("M[1]/T", json!("B"));
+    trial.done("M[2]/T", json!("C"));
+    trial.done("M[0]/T", json!("A"));
+    assert_eq!(trial.output(), json!(["A", "B", "C"]));
+    let arguments: Vec<_> = trial
+        .commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::Look { arguments, .. } => Some((**arguments).clone()),
+            _ => None,
+        })
+        .collect();
+    assert!(arguments.contains(&json!({ "item": "c", "at": 2 })), "{arguments:?}");
+}
+
+#[test]
+fn a_failed_map_goes_on_with_the_items_left() {
+    let definition = json!({
+        "StartAt": "M",
+        "States": { "M": {
+            "Type": "Map", "MaxConcurrency": 1, "End": true,
+            "ItemProcessor": { "StartAt": "T", "States": { "T": task(None) } }
+        } }
+    });
+    let mut trial = Trial::start(definition, json!([1, 2, 3]));
+    trial.done("M[0]/T", json!("one"));
+    trial.fail("M[1]/T", ErrorClass::Busy);
+    assert_eq!(trial.status(), ExecutionStatus::Failed);
+    trial.give(Input::Resume);
+    trial.done("M[1]/T", json!("two"));
+    trial.done("M[2]/T", json!("three"));
+    assert_eq!(trial.output(), json!(["one", "two", "three"]));
+}
+
+#[test]
+fn an_empty_map_ends_at_once() {
+    let definition = json!({
+        "StartAt": "M",
+        "States": { "M": { "Type": "Map", "End": true, "ItemProcessor": { "StartAt": "T", "States": { "T": task(None) } } } }
+    });
+    assert_eq!(Trial::start(definition, json!([])).output(), json!([]));
+}
+
+#[test]
+fn a_parallel_that_retries_begins_again_with_all_branches() {
+    let mut definition = side_by_side();
+    definition["States"]["P"]["Retry"] = json!([{ "ErrorEquals": ["Flow.Busy"], "IntervalSeconds": 1 }]);
+    let mut trial = Trial::start(definition, json!({}));
+    trial.done("P[0]/A", json!(1));
+    trial.fail("P[1]/B", ErrorClass::Busy);
+    trial.sleep();
+    assert_eq!(trial.looks().len(), 2);
+}

@@ -1,0 +1,116 @@
+//! The fear: a crash between any two turns changes the outcome.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::*;
+
+/// Everything a store would have after a number of turns.
+#[derive(Clone, Default)]
+struct Durable {
+    header: Option<ExecutionHeader>,
+    frames: BTreeMap<FrameId, FrameRow>,
+    entries: Vec<crate::journal::Entry>,
+}
+
+impl Durable {
+    fn commit(&mut self, transition: &Transition) {
+        if let Some(header) = &transition.header {
+            self.header = Some(header.clone());
+        }
+        for row in &transition.frames_put {
+            self.frames.insert(row.id, row.clone());
+        }
+        for id in &transition.frames_deleted {
+            self.frames.remove(id);
+        }
+        self.entries.extend(transition.entries.clone());
+    }
+}
+
+fn definition() -> Value {
+    json!({
+        "QueryLanguage": "JSONata",
+        "StartAt": "First",
+        "States": {
+            "First": { "Type": "Task", "Resource": "flow:test:step", "Assign": { "n": "{% $states.result.n %}" }, "Next": "Both" },
+            "Both": {
+                "Type": "Parallel",
+                "Branches": [
+                    { "StartAt": "W", "States": { "W": { "Type": "Wait", "Seconds": 30, "Next": "L" }, "L": {
+                        "Type": "Task", "Resource": "flow:test:step", "TimeoutSeconds": 500, "End": true
+                    } } },
+                    { "StartAt": "M", "States": { "M": {
+                        "Type": "Map", "Items": [1, 2, 3], "MaxConcurrency": 2, "End": true,
+                        "ItemProcessor": { "StartAt": "T", "States": { "T": {
+                            "Type": "Task", "Resource": "flow:test:step", "Retry": [{ "ErrorEquals": ["States.ALL"] }], "End": true
+                        } } }
+                    } } }
+                ],
+                "Output": { "n": "{% $n %}", "all": "{% $states.result %}" },
+                "End": true
+            }
+        }
+    })
+}
+
+/// What the world answers depends on the call alone, as a real one's would.
+fn world(state_path: &str, attempt: u32, look: u32) -> StepAnswer {
+    match (state_path, attempt, look) {
+        ("Both[0]/L", _, look) if look < 3 => {
+            StepAnswer::Pending { reason: "creating".to_owned(), next_look_ms: 0, instructions: None }
+        }
+        (path, 1, _) if path.starts_with("Both[1]/M[1]") => StepAnswer::Failed(StepError::new(ErrorClass::Unknown, "lost")),
+        (path, ..) => StepAnswer::Done { output: json!({ "n": path }), effects: Vec::new() },
+    }
+}
+
+/// Runs to the end, forgetting everything but the durable rows after the turn `crash_after`. Answers the output and history.
+fn run(crash_after: Option<usize>) -> (Value, usize) {
+    let machine = asl::parse(&definition()).unwrap();
+    let mut execution = Execution::new("crash-0001", "crash", machine.clone(), json!({}));
+    let (mut durable, mut turns, mut now_ms) = (Durable::default(), 0, 1_000);
+    let mut inputs = std::collections::VecDeque::from([Input::Start]);
+    while execution.header.status == ExecutionStatus::Running {
+        let input = inputs.pop_front().unwrap_or_else(|| {
+            now_ms = execution.header.next_wake_ms.expect("it hangs").max(now_ms);
+            Input::TimeCame
+        });
+        let transition = advance(&mut execution, input, &Moment { now_ms, entropy: 7 });
+        durable.commit(&transition);
+        turns += 1;
+        let mut commands = transition.commands;
+        if crash_after == Some(turns) {
+            inputs.clear();
+            let rows = durable.frames.values().cloned().collect();
+            execution = Execution::restore(durable.header.clone().unwrap(), machine.clone(), rows);
+            let recovered = advance(&mut execution, Input::Recover, &Moment { now_ms, entropy: 8 });
+            durable.commit(&recovered);
+            commands = recovered.commands;
+        }
+        for command in commands {
+            if let Command::Look { frame, visit, attempt, look, state_path, .. } = command {
+                let mut answer = world(&state_path, attempt, look);
+                if let StepAnswer::Pending { next_look_ms, .. } = &mut answer {
+                    *next_look_ms = now_ms + 10_000;
+                }
+                inputs.push_back(Input::Answered { frame, visit, attempt, answer });
+            }
+        }
+        assert!(turns < 1_000, "it does not end");
+    }
+    let sequences: Vec<_> = durable.entries.iter().map(|entry| entry.sequence).collect();
+    assert!(sequences.iter().copied().eq(1..=sequences.len() as u64), "the journal is dense");
+    assert_eq!(execution.header.status, ExecutionStatus::Succeeded);
+    (execution.header.output.clone().unwrap(), turns)
+}
+
+#[test]
+fn a_crash_after_any_turn_and_a_resume_give_the_outcome_without_the_crash() {
+    let (expected, turns) = run(None);
+    assert!(turns > 10, "{turns} turns");
+    for turn in 1..turns {
+        assert_eq!(run(Some(turn)).0, expected, "crash after turn {turn}");
+    }
+}

@@ -1,0 +1,124 @@
+//! Tasks: answers, waits, deadlines, retries, pauses.
+
+use serde_json::json;
+
+use super::*;
+
+fn one(extra: Value) -> Value {
+    let mut state = task(None);
+    for (name, value) in extra.as_object().unwrap() {
+        state[name] = value.clone();
+    }
+    json!({ "StartAt": "T", "States": { "T": state } })
+}
+
+#[test]
+fn a_late_or_doubled_answer_changes_nothing() {
+    let retry = json!({ "Retry": [{ "ErrorEquals": ["Flow.Unknown"], "IntervalSeconds": 1 }] });
+    let mut trial = Trial::start(one(retry), json!({}));
+    let (frame, visit, attempt, _) = trial.looks()[0].clone();
+    let failed = StepAnswer::Failed(StepError::new(ErrorClass::Unknown, "lost"));
+    trial.give(Input::Answered { frame, visit, attempt, answer: failed.clone() });
+    let before = trial.execution.header.last_sequence;
+    trial.give(Input::Answered { frame, visit, attempt, answer: failed });
+    trial.give(Input::Answered { frame, visit, attempt, answer: StepAnswer::Done { output: json!(1), effects: vec![] } });
+    assert_eq!(trial.execution.header.last_sequence, before);
+    trial.sleep();
+    trial.give(Input::Answered { frame, visit, attempt, answer: StepAnswer::Done { output: json!(1), effects: vec![] } });
+    assert_eq!(trial.status(), ExecutionStatus::Running, "the first attempt's answer must not end the second");
+    trial.done("T", json!("second"));
+    assert_eq!(trial.output(), json!("second"));
+}
+
+#[test]
+fn every_attempt_of_a_visit_has_the_same_token_and_another_visit_another() {
+    let retry = json!({ "Retry": [{ "ErrorEquals": ["States.ALL"] }] });
+    let mut trial = Trial::start(one(retry), json!({}));
+    trial.fail("T", ErrorClass::Unknown);
+    trial.sleep();
+    trial.fail("T", ErrorClass::Invalid);
+    trial.sleep();
+    trial.give(Input::Cancel { error: "Stop".to_owned(), cause: String::new() });
+    trial.give(Input::Resume);
+    let tokens: Vec<_> = trial
+        .commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::Look { token, .. } => Some(token.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(tokens.len(), 4);
+    assert!(tokens[0] == tokens[1] && tokens[1] == tokens[2] && tokens[2] != tokens[3]);
+}
+
+#[test]
+fn a_wait_gives_up_at_its_deadline_and_says_what_it_saw_last() {
+    let mut trial = Trial::start(one(json!({ "TimeoutSeconds": 100 })), json!({}));
+    trial.pending("T", 60_000);
+    trial.sleep();
+    trial.pending("T", 60_000);
+    trial.sleep();
+    assert_eq!((trial.now_ms, trial.error().as_str()), (1_100_000, "States.Timeout"));
+    let cause = &trial.execution.header.failure.as_ref().unwrap().cause;
+    assert!(cause.contains("The last look found: creating."), "{cause}");
+}
+
+#[test]
+fn after_a_long_sleep_of_the_machine_a_wait_looks_once_more_before_it_gives_up() {
+    let mut trial = Trial::start(one(json!({ "TimeoutSeconds": 100 })), json!({}));
+    trial.pending("T", 60_000);
+    trial.now_ms += 1_000_000;
+    trial.give(Input::TimeCame);
+    assert_eq!(trial.looks().len(), 1, "past its deadline, but it was not looked at meanwhile");
+    assert_eq!(trial.execution.header.next_wake_ms, None, "the look decides, not the clock");
+    trial.done("T", json!("issued"));
+    assert_eq!(trial.output(), json!("issued"));
+}
+
+#[test]
+fn expired_credentials_pause_and_lose_no_attempt() {
+    let mut trial = Trial::start(one(json!({})), json!({}));
+    trial.fail("T", ErrorClass::Credentials);
+    assert!(trial.execution.header.paused && trial.status() == ExecutionStatus::Running);
+    assert!(trial.commands.contains(&Command::Rest));
+    trial.give(Input::Resume);
+    assert!(!trial.execution.header.paused);
+    assert_eq!(trial.looks()[0].2, 1, "the same attempt");
+    trial.done("T", json!(1));
+    assert_eq!(trial.status(), ExecutionStatus::Succeeded);
+}
+
+#[test]
+fn retries_end_and_the_failure_keeps_what_the_step_said() {
+    let retry = json!({ "Retry": [{ "ErrorEquals": ["Flow.Throttled"], "MaxAttempts": 2, "IntervalSeconds": 5 }] });
+    let mut trial = Trial::start(one(retry), json!({}));
+    for _ in 0..2 {
+        trial.fail("T", ErrorClass::Throttled);
+        trial.sleep();
+    }
+    trial.fail("T", ErrorClass::Throttled);
+    assert_eq!((trial.now_ms, trial.error().as_str()), (1_015_000, "Flow.Throttled"));
+    let kept = trial.notes().iter().any(|note| matches!(note, Note::Failure { attempt: 3, failure, .. } if failure.details.is_some()));
+    assert!(kept);
+}
+
+#[test]
+fn a_catch_sees_the_error_and_goes_on_elsewhere() {
+    let mut definition = one(json!({
+        "Catch": [{ "ErrorEquals": ["Flow.NameTaken"], "Next": "Other", "Output": { "why": "{% $states.errorOutput.Error %}" } }]
+    }));
+    definition["States"]["Other"] = json!({ "Type": "Succeed" });
+    let mut trial = Trial::start(definition, json!({}));
+    trial.fail("T", ErrorClass::NameTaken);
+    assert_eq!(trial.output(), json!({ "why": "Flow.NameTaken" }));
+}
+
+#[test]
+fn an_answer_from_outside_ends_a_wait() {
+    let mut trial = Trial::start(one(json!({})), json!({}));
+    trial.pending("T", 60_000);
+    let row = trial.execution.frames.values().next().unwrap().row.clone();
+    trial.give(Input::Signalled { frame: row.id, visit: row.visit, answer: Ok(json!({ "by": "hand" })) });
+    assert_eq!(trial.output(), json!({ "by": "hand" }));
+}

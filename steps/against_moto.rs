@@ -1,0 +1,309 @@
+//! The steps of network, keys, instance, certificate and DNS against a running moto, each twice.
+//!
+//! Runs when `FLOW_TEST_AWS_ENDPOINT` names one (such as `http://127.0.0.1:5000`), which it empties first.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError};
+use serde_json::{Value, json};
+
+use crate::{Environment, registry, test_server::addresses};
+
+const ENDPOINT_VARIABLE: &str = "FLOW_TEST_AWS_ENDPOINT";
+const DOMAIN: &str = "endpoints.example.com";
+const LOOKS_MAX: u32 = 200;
+/// There is one moto, and a test empties it.
+static MOTO: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// One execution: calls steps by name as the engine does and remembers what they did.
+struct Execution {
+    registry: Registry,
+    id: &'static str,
+    created: BTreeSet<String>,
+    remembers: bool,
+    visits: u64,
+    effects: Vec<Effect>,
+}
+
+impl Execution {
+    fn new(environment: &Arc<Environment>, id: &'static str) -> Self {
+        let registry = registry(Arc::clone(environment));
+        Execution { registry, id, created: BTreeSet::new(), remembers: true, visits: 0, effects: Vec::new() }
+    }
+
+    async fn run(&mut self, name: &str, input: Value) -> Value {
+        self.try_run(name, input).await.unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    async fn try_run(&mut self, name: &str, input: Value) -> Result<Value, StepError> {
+        self.visits += 1;
+        let step = self.registry.find(&format!("flow:{name}")).unwrap_or_else(|| panic!("no step {name}"));
+        for look in 1..=LOOKS_MAX {
+            let context = StepContext {
+                execution: self.id.to_owned(),
+                look,
+                visit: self.visits,
+                token: format!("{:064x}", self.visits),
+                created: Arc::new(self.created.clone()),
+                ..StepContext::for_test(&format!("Test/{name}"))
+            };
+            match step.look(context, input.clone()).await? {
+                Answer::Pending(_) => tokio::task::yield_now().await,
+                Answer::Done(done) => {
+                    let made = done.effects.iter().filter(|effect| effect.change == Change::Created);
+                    if self.remembers {
+                        self.created.extend(made.map(|effect| effect.id.clone()));
+                    }
+                    self.effects.extend(done.effects);
+                    return Ok(done.output);
+                }
+            }
+        }
+        panic!("{name} is still pending after {LOOKS_MAX} looks");
+    }
+
+    fn changes(&self) -> BTreeSet<String> {
+        self.effects.iter().map(|effect| format!("{:?}", effect.change)).collect()
+    }
+}
+
+/// Everything of these services that a deployment needs; answers what was made.
+async fn deploy(execution: &mut Execution) -> Value {
+    let deployment = "demo";
+    let identity = execution.run("sts:getCallerIdentity", json!({})).await;
+    assert_eq!(identity["region"], "eu-central-1");
+    let zones = execution.run("ec2:describeAvailabilityZones", json!({"count": 2})).await;
+    let vpc = execution.run("ec2:createVpc", json!({"deployment": deployment, "cidr": "10.100.0.0/16"})).await["vpcId"]
+        .clone();
+    for step in ["ec2:waitForVpc", "ec2:enableVpcDnsSupport", "ec2:enableVpcDnsHostnames"] {
+        execution.run(step, json!({"vpcId": vpc})).await;
+    }
+    let gateway =
+        execution.run("ec2:createInternetGateway", json!({"deployment": deployment})).await["internetGatewayId"]
+            .clone();
+    execution.run("ec2:attachInternetGateway", json!({"internetGatewayId": gateway, "vpcId": vpc})).await;
+    let table = execution.run("ec2:createRouteTable", json!({"deployment": deployment, "vpcId": vpc})).await;
+    let table = table["routeTableId"].clone();
+    let route = json!({"routeTableId": table, "destinationCidr": "0.0.0.0/0", "internetGatewayId": gateway});
+    execution.run("ec2:createRoute", route).await;
+    let mut subnets = Vec::new();
+    let mut associations = Vec::new();
+    for (n, cidr) in ["10.100.10.0/26", "10.100.10.64/26"].into_iter().enumerate() {
+        let input = json!({
+            "deployment": deployment, "name": format!("demo-{n}"), "vpcId": vpc, "cidr": cidr,
+            "availabilityZone": zones["zones"][n],
+        });
+        let subnet = execution.run("ec2:createSubnet", input).await["subnetId"].clone();
+        execution.run("ec2:waitForSubnet", json!({"subnetId": subnet})).await;
+        let input = json!({"routeTableId": table, "subnetId": subnet});
+        associations.push(execution.run("ec2:associateRouteTable", input).await["associationId"].clone());
+        subnets.push(subnet);
+    }
+    let used = execution.run("ec2:useVpc", json!({"vpcId": vpc})).await;
+    assert_eq!(used["subnetIds"], json!(subnets));
+    let groups = security_groups(execution, deployment, &vpc).await;
+    let (key_pair, instance) = bastion(execution, deployment, &subnets[0], &groups[0]).await;
+    let certificate = certificate_and_records(execution, deployment).await;
+    json!({
+        "vpc": vpc, "gateway": gateway, "table": table, "subnets": subnets, "associations": associations,
+        "groups": groups, "keyPair": key_pair, "instance": instance, "certificate": certificate,
+    })
+}
+
+async fn security_groups(execution: &mut Execution, deployment: &str, vpc: &Value) -> Vec<Value> {
+    let mut groups = Vec::new();
+    for name in ["SSH from Internet", "Load Balancer HTTPS", "WebApp"] {
+        let input = json!({"deployment": deployment, "vpcId": vpc, "name": name, "description": name});
+        groups.push(execution.run("ec2:createSecurityGroup", input).await["groupId"].clone());
+    }
+    let rule = |group: &Value, port: (i32, i32), source: (&str, &Value)| {
+        let mut rule = json!({
+            "groupId": group, "protocol": "tcp", "fromPort": port.0, "toPort": port.1, "description": "test",
+        });
+        rule[source.0] = source.1.clone();
+        rule
+    };
+    let anywhere = json!("0.0.0.0/0");
+    execution.run("ec2:authorizeIngress", rule(&groups[0], (22, 22), ("cidr", &anywhere))).await;
+    execution.run("ec2:authorizeIngress", rule(&groups[1], (443, 443), ("cidr", &anywhere))).await;
+    let from_load_balancer = rule(&groups[2], (0, 65535), ("sourceGroupId", &groups[1]));
+    execution.run("ec2:authorizeIngress", from_load_balancer).await;
+    groups
+}
+
+async fn bastion(execution: &mut Execution, deployment: &str, subnet: &Value, group: &Value) -> (Value, Value) {
+    let key = execution.run("ssh:generateKey", json!({"deployment": deployment, "keyName": "demo-bastion"})).await;
+    let input = json!({"deployment": deployment, "keyName": "demo-bastion", "publicKey": key["publicKey"]});
+    let key_pair = execution.run("ec2:importKeyPair", input).await["keyPairId"].clone();
+    let used = execution.run("ec2:useKeyPair", json!({"keyName": "demo-bastion"})).await;
+    assert_eq!(used["keyPairId"], key_pair);
+    let image = execution.run("ec2:findUbuntuImage", json!({"release": "24.04", "architecture": "amd64"})).await;
+    let input = json!({
+        "deployment": deployment, "name": "demo-bastion", "imageId": image["imageId"], "instanceType": "t3.micro",
+        "subnetId": subnet, "groupIds": [group], "keyName": "demo-bastion",
+    });
+    let instance = execution.run("ec2:runInstance", input).await["instanceId"].clone();
+    let running = execution.run("ec2:waitForInstanceRunning", json!({"instanceId": instance})).await;
+    assert!(running["publicIp"].as_str().unwrap().contains('.'));
+    execution.run("ec2:waitForInstanceStatus", json!({"instanceId": instance})).await;
+    (key_pair, instance)
+}
+
+async fn certificate_and_records(execution: &mut Execution, deployment: &str) -> Value {
+    let zone = execution.run("route53:findHostedZone", json!({"domain": DOMAIN})).await;
+    assert_eq!(zone["found"], true);
+    assert_eq!(zone["zoneName"], "example.com");
+    let zone = zone["hostedZoneId"].clone();
+    let input = json!({"deployment": deployment, "domain": DOMAIN, "validationMethod": "DNS"});
+    let certificate = execution.run("acm:requestCertificate", input).await["certificateArn"].clone();
+    let record = execution.run("acm:describeValidation", json!({"certificateArn": certificate})).await;
+    let input = json!({
+        "deployment": deployment, "hostedZoneId": zone, "name": record["name"], "type": record["type"],
+        "value": record["value"], "ttlSeconds": 300,
+    });
+    let change = execution.run("route53:upsertRecord", input).await;
+    execution.run("route53:waitForChange", json!({"changeId": change["changeId"]})).await;
+    let input = json!({"certificateArn": certificate, "domain": DOMAIN, "validationMethod": "DNS", "record": record});
+    let issued = execution.run("acm:waitForCertificate", input).await;
+    assert_eq!(issued["status"], "ISSUED");
+    assert!(issued["notAfter"].as_str().unwrap().ends_with('Z'), "{issued}");
+    let used = execution.run("acm:useCertificate", json!({"certificateArn": certificate, "domain": DOMAIN})).await;
+    assert_eq!(used["certificateArn"], certificate);
+    let alias = json!({
+        "deployment": deployment, "hostedZoneId": zone, "name": DOMAIN, "dnsName": "demo-1.eu-central-1.elb.amazonaws.com",
+        "canonicalHostedZoneId": "Z215JYRZR1TBD5", "overwrite": false,
+    });
+    let change = execution.run("route53:createAlias", alias).await;
+    execution.run("route53:waitForChange", json!({"changeId": change["changeId"]})).await;
+    json!({"arn": certificate, "zone": zone, "record": record})
+}
+
+async fn tear_down(execution: &mut Execution, made: &Value) {
+    let certificate = &made["certificate"];
+    for (name, kind) in [(&json!(DOMAIN), &json!("A")), (&certificate["record"]["name"], &json!("CNAME"))] {
+        let input = json!({"hostedZoneId": certificate["zone"], "name": name, "type": kind});
+        execution.run("route53:deleteRecord", input).await;
+    }
+    execution.run("ec2:terminateInstance", json!({"instanceId": made["instance"]})).await;
+    execution.run("ec2:waitForInstanceTerminated", json!({"instanceId": made["instance"]})).await;
+    execution.run("ec2:deleteKeyPair", json!({"keyPairId": made["keyPair"]})).await;
+    let groups = made["groups"].as_array().unwrap();
+    for step in ["ec2:revokeAllIngress", "ec2:deleteSecurityGroup"] {
+        for group in groups {
+            execution.run(step, json!({"groupId": group})).await;
+        }
+    }
+    for association in made["associations"].as_array().unwrap() {
+        execution.run("ec2:disassociateRouteTable", json!({"associationId": association})).await;
+    }
+    let table = &made["table"];
+    execution.run("ec2:deleteRoute", json!({"routeTableId": table, "destinationCidr": "0.0.0.0/0"})).await;
+    execution.run("ec2:deleteRouteTable", json!({"routeTableId": table})).await;
+    let attachment = json!({"internetGatewayId": made["gateway"], "vpcId": made["vpc"]});
+    execution.run("ec2:detachInternetGateway", attachment).await;
+    execution.run("ec2:deleteInternetGateway", json!({"internetGatewayId": made["gateway"]})).await;
+    for subnet in made["subnets"].as_array().unwrap() {
+        execution.run("ec2:deleteSubnet", json!({"subnetId": subnet})).await;
+    }
+    execution.run("ec2:deleteVpc", json!({"vpcId": made["vpc"]})).await;
+    execution.run("acm:deleteCertificate", json!({"certificateArn": certificate["arn"]})).await;
+}
+
+fn names() -> Value {
+    json!({
+        "deployment": "demo", "loadBalancerName": "demo", "targetGroupName": "demo", "databaseIdentifier": "demo",
+        "databaseSubnetGroupName": "demo", "clusterName": "demo", "roleName": "demo", "secretNames": ["demo/a", "demo/b"],
+        "logGroupName": "/ecs/demo", "topicName": "demo", "keyPairName": "demo-bastion", "alarmNames": ["demo-cpu"],
+    })
+}
+
+async fn all_tagged(environment: &Environment) -> usize {
+    let call = environment.tagging_reads().get_resources();
+    let filter =
+        aws_sdk_resourcegroupstagging::types::TagFilter::builder().key("flow:deployment").values("demo").build();
+    call.tag_filters(filter).send().await.unwrap().resource_tag_mapping_list().len()
+}
+
+async fn instance_is_as_wanted(environment: &Environment, instance_id: &str) {
+    let ec2 = environment.ec2_reads();
+    let of_instance = |name: &str| aws_sdk_ec2::types::Filter::builder().name(name).values(instance_id).build();
+    let volumes = ec2.describe_volumes().filters(of_instance("attachment.instance-id")).send().await.unwrap();
+    let [volume] = volumes.volumes() else { panic!("{volumes:?}") };
+    assert_eq!(volume.encrypted(), Some(true));
+    assert_eq!(volume.volume_type().map(|kind| kind.as_str()), Some("gp3"));
+    assert!(crate::found_tags!(volume.tags()).is_ours("demo"), "{volume:?}");
+    let found = ec2.describe_instances().instance_ids(instance_id).send().await.unwrap();
+    let instance = &found.reservations()[0].instances()[0];
+    assert_eq!(instance.metadata_options().unwrap().http_tokens().unwrap().as_str(), "required");
+    assert_eq!(instance.key_name(), Some("demo-bastion"));
+    assert_eq!(instance.network_interfaces()[0].groups().len(), 1);
+}
+
+#[tokio::test]
+async fn a_second_run_finds_everything_and_a_teardown_leaves_nothing() {
+    let Ok(endpoint) = std::env::var(ENDPOINT_VARIABLE) else {
+        println!("skipped: {ENDPOINT_VARIABLE} names no moto");
+        return;
+    };
+    let _moto = MOTO.lock().await;
+    let keys = tempfile::tempdir().unwrap();
+    let environment = Environment::for_rehearsal(addresses(endpoint.clone())).unwrap();
+    let environment = Arc::new(environment.with_keys_directory(keys.path()));
+    let reset = environment.https().post(format!("{endpoint}/moto-api/reset")).send().await;
+    assert!(reset.unwrap().status().is_success());
+    for zone in ["example.com", "endpoints.example.org"] {
+        let call = environment.route53().create_hosted_zone().name(zone).caller_reference(zone);
+        call.send().await.unwrap();
+    }
+
+    let mut first = Execution::new(&environment, "demo-0001");
+    let free = first.run("preflight:checkNames", names()).await;
+    assert_eq!(free["ours"], json!([]));
+    let made = deploy(&mut first).await;
+    assert!(!first.changes().contains("Updated"), "{:?}", first.effects);
+    let tagged = all_tagged(&environment).await;
+    instance_is_as_wanted(&environment, made["instance"].as_str().unwrap()).await;
+    // Nothing is remembered, as after a crash before each commit: made twice, it must still be one.
+    first.created.clear();
+    first.remembers = false;
+    let again = deploy(&mut first).await;
+    assert_eq!(again, made, "a lost answer makes no second one");
+    assert_eq!(all_tagged(&environment).await, tagged);
+
+    let mut second = Execution::new(&environment, "demo-0002");
+    let names = second.run("preflight:checkNames", names()).await;
+    assert_eq!(names["ours"], json!(["key pair demo-bastion"]));
+    assert_eq!(deploy(&mut second).await, made);
+    assert_eq!(second.changes(), BTreeSet::from(["Unchanged".to_owned()]), "{:?}", second.effects);
+    assert_eq!(all_tagged(&environment).await, tagged);
+
+    let mut teardown = Execution::new(&environment, "demo-0003");
+    tear_down(&mut teardown, &made).await;
+    assert_eq!(teardown.changes(), BTreeSet::from(["Deleted".to_owned()]));
+    let mut nothing = Execution::new(&environment, "demo-0004");
+    tear_down(&mut nothing, &made).await;
+    assert_eq!(nothing.effects, Vec::new());
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_ours_stops_the_run() {
+    let Ok(endpoint) = std::env::var(ENDPOINT_VARIABLE) else {
+        println!("skipped: {ENDPOINT_VARIABLE} names no moto");
+        return;
+    };
+    let _moto = MOTO.lock().await;
+    let environment = Arc::new(Environment::for_rehearsal(addresses(endpoint)).unwrap());
+    let mut execution = Execution::new(&environment, "foreign-0001");
+    let vpc = execution.run("ec2:useVpc", json!({"vpcId": null})).await;
+    assert_eq!(vpc["subnetIds"].as_array().unwrap().len(), 2);
+    let create = environment.ec2().create_security_group().vpc_id(vpc["vpcId"].as_str().unwrap());
+    let _ = create.group_name("foreign").description("not ours").send().await;
+    let input = json!({"deployment": "foreign", "vpcId": vpc["vpcId"], "name": "foreign", "description": "x"});
+    let error = execution.try_run("ec2:createSecurityGroup", input).await.unwrap_err();
+    assert_eq!(error.class, engine::step::ErrorClass::NameTaken, "{error}");
+    let input = json!({"deployment": "foreign", "cidr": "10.0.0.0/99"});
+    let error = execution.try_run("ec2:createVpc", input).await.unwrap_err();
+    assert_eq!(error.class, engine::step::ErrorClass::Invalid, "{error}");
+}
