@@ -116,10 +116,10 @@ async fn delete_certificate(
         Err(error) if is_missing(&error) => Ok(Answer::done(Nothing {})),
         Err(error) => {
             let mut failure = failure("acm:DeleteCertificate", error);
-            if failure.class == ErrorClass::Busy {
-                if let Ok(certificate) = describe(&environment, &context, &input.certificate_arn).await {
-                    failure.cause = format!("{}; in use by {}", failure.cause, certificate.in_use_by().join(", "));
-                }
+            if failure.class == ErrorClass::Busy
+                && let Ok(certificate) = describe(&environment, &context, &input.certificate_arn).await
+            {
+                failure.cause = format!("{}; in use by {}", failure.cause, certificate.in_use_by().join(", "));
             }
             Err(failure)
         }

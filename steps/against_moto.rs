@@ -172,7 +172,8 @@ async fn certificate_and_records(execution: &mut Execution, deployment: &str) ->
     let used = execution.run("acm:useCertificate", json!({"certificateArn": certificate, "domain": DOMAIN})).await;
     assert_eq!(used["certificateArn"], certificate);
     let alias = json!({
-        "deployment": deployment, "hostedZoneId": zone, "name": DOMAIN, "dnsName": "demo-1.eu-central-1.elb.amazonaws.com",
+        "deployment": deployment, "hostedZoneId": zone, "name": DOMAIN,
+        "dnsName": "demo-1.eu-central-1.elb.amazonaws.com",
         "canonicalHostedZoneId": "Z215JYRZR1TBD5", "overwrite": false,
     });
     let change = execution.run("route53:createAlias", alias).await;
@@ -214,7 +215,8 @@ async fn tear_down(execution: &mut Execution, made: &Value) {
 fn names() -> Value {
     json!({
         "deployment": "demo", "loadBalancerName": "demo", "targetGroupName": "demo", "databaseIdentifier": "demo",
-        "databaseSubnetGroupName": "demo", "clusterName": "demo", "roleName": "demo", "secretNames": ["demo/a", "demo/b"],
+        "databaseSubnetGroupName": "demo", "clusterName": "demo", "roleName": "demo",
+        "secretNames": ["demo/a", "demo/b"],
         "logGroupName": "/ecs/demo", "topicName": "demo", "keyPairName": "demo-bastion", "alarmNames": ["demo-cpu"],
     })
 }

@@ -53,8 +53,8 @@ fn soon(context: &StepContext) -> Duration {
     context.poll_interval(Duration::from_secs(2), Duration::from_secs(15))
 }
 
-/// The change of a link that carries no tags of its own: if this execution made `parent` and has not reported `link`, it
-/// made the link too and the answer was lost.
+/// The change of a link that carries no tags of its own: if this execution made `parent` and has not reported `link`,
+/// it made the link too and the answer was lost.
 fn change_of_link(context: &StepContext, parent: &str, link: &str) -> Change {
     let made_here = context.created.contains(parent) && !context.created.contains(link);
     if made_here { Change::Created } else { Change::Unchanged }

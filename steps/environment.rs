@@ -1,4 +1,4 @@
-//! Everything through which a step reaches the world: AWS clients, DNS, SSH and HTTPS addresses, and the folder of keys.
+//! Everything through which a step reaches the world: AWS clients, DNS, SSH and HTTPS addresses, the folder of keys.
 //!
 //! The same steps run against AWS and in a rehearsal; only what this file hands out differs.
 
@@ -36,8 +36,8 @@ impl Environment {
     /// profile, single sign-on, the instance's role.
     ///
     /// # Errors
-    /// `Invalid` when no region is set anywhere or the machine has no usable DNS configuration. Missing credentials show
-    /// only at the first call, as `Credentials`.
+    /// `Invalid` when no region is set anywhere or the machine has no usable DNS configuration. Missing credentials
+    /// show only at the first call, as `Credentials`.
     pub async fn for_aws(profile: Option<&str>, region: Option<&str>) -> Result<Environment, StepError> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest());
         if let Some(profile) = profile {
@@ -117,13 +117,13 @@ impl Environment {
         &self.https
     }
 
-    /// The address to open for SSH on `host`: in a rehearsal the rehearsal's own server, whatever the host; otherwise none,
-    /// which means to resolve the name.
+    /// The address to open for SSH: in a rehearsal the rehearsal's own server, whatever the host; otherwise none, which
+    /// means to resolve the host's name.
     pub fn ssh_server(&self) -> Option<SocketAddr> {
         self.rehearsal.as_ref().map(|addresses| addresses.ssh_server)
     }
 
-    /// How long to really wait on a socket that virtually waits `duration`: sockets are as fast in a rehearsal as elsewhere.
+    /// How long to really wait on a socket that virtually waits `duration`: sockets are no faster in a rehearsal.
     pub fn scaled(&self, duration: Duration) -> Duration {
         duration
     }

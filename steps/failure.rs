@@ -48,8 +48,8 @@ where
     StepError { class, cause, action: Some(action.to_owned()), code, request_id, hint: hint(class, action) }
 }
 
-/// As [`failure`], but not to know an id of this execution's own making, `id` or one that the service's message names, is
-/// a matter of time.
+/// As [`failure`], but not to know an id of this execution's own making, be it `id` or one that the service's message
+/// names, is a matter of time.
 pub fn failure_for<E>(context: &StepContext, id: &str, action: &str, error: SdkError<E, HttpResponse>) -> StepError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,

@@ -1,11 +1,17 @@
 //! What can be done: one file per service, one function per step. This file is the complete list of services.
 //!
-//! A step that creates looks first, by tag or by unique name; then it adopts, mends or creates with at most one mutating
-//! call, and says which. A step that waits only looks. A step that deletes takes "missing" for done.
+//! A step that creates looks first, by tag or by unique name; then it adopts, mends or creates with at most one
+//! mutating call, and says which. A step that waits only looks. A step that deletes takes "missing" for done.
+
+// A failed step is rare and slow anyway, and its error is read by everyone: it is not worth a box.
+#![allow(clippy::result_large_err)]
 
 /// Registers the function of a step: `async fn(Arc<Environment>, StepContext, Input) -> StepResult<Output>`.
 macro_rules! step {
-    ($registry:expr, $environment:expr, $name:literal, $summary:literal, [$($action:literal),* $(,)?], $function:path) => {{
+    (
+        $registry:expr, $environment:expr, $name:literal, $summary:literal,
+        [$($action:literal),* $(,)?], $function:path
+    ) => {{
         let environment = ::std::sync::Arc::clone($environment);
         $registry.register($name, $summary, &[$($action),*], move |context, input| {
             $function(::std::sync::Arc::clone(&environment), context, input)

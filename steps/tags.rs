@@ -132,8 +132,8 @@ impl FoundTags {
         self.deployment.as_deref() == Some(sanitised(deployment).as_str())
     }
 
-    /// What to say of a resource of ours that is found as it should be: `Created` when this execution made it and has not
-    /// said so yet (the creating call's answer was lost), else `Unchanged`.
+    /// What to say of a resource of ours that is found as it should be: `Created` when this execution made it and has
+    /// not said so yet (the creating call's answer was lost), else `Unchanged`.
     pub fn change(&self, context: &StepContext, id: &str) -> Change {
         let made_here = self.execution.as_deref() == Some(sanitised(&context.execution).as_str());
         if made_here && !context.created.contains(id) { Change::Created } else { Change::Unchanged }

@@ -37,7 +37,7 @@ struct WaitForCertificate {
     validation_method: String,
     /// Whether a person must add the record.
     #[serde(default)]
-    instructions: bool,
+    instructions: Option<bool>,
     /// The record to show; without it, the one that Certificate Manager names.
     #[serde(default)]
     record: Option<ValidationRecord>,
@@ -99,7 +99,7 @@ fn instructions(input: &WaitForCertificate, record: Option<ValidationRecord>) ->
             ],
         });
     }
-    let record = record.filter(|_| input.instructions)?;
+    let record = record.filter(|_| input.instructions == Some(true))?;
     Some(Instructions {
         sentence: format!("Add this record at the DNS host of {domain}:"),
         values: vec![
@@ -120,7 +120,7 @@ mod tests {
             certificate_arn: "arn".into(),
             domain: "a.example.com".into(),
             validation_method: method.into(),
-            instructions,
+            instructions: Some(instructions),
             record: None,
         }
     }

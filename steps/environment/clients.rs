@@ -54,7 +54,7 @@ macro_rules! clients {
 
         impl Environment {
             $(
-                #[doc = concat!("The ", $service, " client for calls that change something: never repeats one by itself.")]
+                #[doc = concat!("The ", $service, " client for changes: never repeats one by itself.")]
                 pub fn $mutating(&self) -> &$sdk::Client {
                     &self.clients.$mutating
                 }

@@ -12,8 +12,6 @@ const THROTTLED: &[&str] = &[
     "RequestThrottledException",
     "PriorRequestNotComplete",
     "SlowDown",
-    "ServiceUnavailable",
-    "Unavailable",
     "BandwidthLimitExceeded",
 ];
 
@@ -26,6 +24,9 @@ const UNKNOWN: &[&str] = &[
     "InternalServiceFault",
     "ServerException",
     "ServiceFailure",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "Unavailable",
     "RequestTimeout",
     "RequestTimeoutException",
 ];
@@ -82,7 +83,6 @@ const CAPACITY: &[&str] = &[
     "InsufficientFreeAddressesInSubnet",
     "InsufficientCapacity",
     "InsufficientHostCapacity",
-    "PlatformTaskDefinitionIncompatibilityException",
 ];
 
 const BUSY: &[&str] = &[

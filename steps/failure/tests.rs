@@ -131,7 +131,7 @@ fn every_code_of_the_table_has_its_class() {
     let table = [
         (Throttled, "Throttling ThrottlingException RequestLimitExceeded TooManyRequestsException SlowDown"),
         (Throttled, "PriorRequestNotComplete"),
-        (Unknown, "InternalError InternalFailure"),
+        (Unknown, "InternalError InternalFailure ServiceUnavailable"),
         (NotFound, "InvalidVpcID.NotFound InvalidSubnetID.NotFound InvalidGroup.NotFound InvalidInstanceID.NotFound"),
         (
             NotFound,

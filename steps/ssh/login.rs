@@ -175,7 +175,7 @@ fn reason_of_io(error: &std::io::Error) -> String {
     }
 }
 
-/// Takes any host key: the server was made a minute ago and nobody has seen its key; nothing is said to it but who we are.
+/// Takes any host key: the server was made a minute ago and nobody has seen its key; it is told nothing but who we are.
 struct AnyServer {
     banner: Arc<Mutex<String>>,
 }

@@ -1,0 +1,49 @@
+//! Records in memory, which tell live bytes from durable ones, so that a test can crash them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::{Batch, Records, StoreError, records::Record};
+
+/// A map in memory. Clones share it, as two openings of one disk do.
+#[derive(Debug, Default, Clone)]
+pub struct MemoryRecords {
+    map: std::sync::Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>,
+}
+
+impl MemoryRecords {
+    /// Empty records.
+    pub fn new() -> Self {
+        MemoryRecords::default()
+    }
+
+    fn map(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, Vec<u8>>> {
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Records for MemoryRecords {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.map().get(key).cloned())
+    }
+
+    fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let map = self.map();
+        let from = from.unwrap_or(prefix).to_vec();
+        let records = map.range(from..).take_while(|(key, _)| key.starts_with(prefix)).take(limit);
+        Ok(records.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let mut map = self.map();
+        for (key, value) in batch.changes {
+            match value {
+                Some(value) => map.insert(key, value),
+                None => map.remove(&key),
+            };
+        }
+        Ok(())
+    }
+}

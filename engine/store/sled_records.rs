@@ -1,0 +1,78 @@
+//! Records in sled.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use super::{Batch, Records, StoreError, records::Record};
+
+/// How long an opening waits for the lock of a process that has just ended.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
+const LOCK_WAIT_STEP: Duration = Duration::from_millis(10);
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A sled database. One process at a time: take the [`super::OwnerLock`] first.
+#[derive(Debug)]
+pub struct SledRecords {
+    database: sled::Db,
+}
+
+impl SledRecords {
+    /// Opens or makes the database in a folder.
+    ///
+    /// # Errors
+    /// The folder cannot be used, or another process has it open.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let deadline = Instant::now() + LOCK_WAIT_MAX;
+        loop {
+            let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+            match config.open() {
+                Ok(database) => return Ok(SledRecords { database }),
+                Err(sled::Error::Io(error)) if is_locked(&error) && Instant::now() < deadline => {
+                    std::thread::sleep(LOCK_WAIT_STEP);
+                }
+                Err(error) => {
+                    return Err(StoreError::Open { folder: folder.display().to_string(), message: error.to_string() });
+                }
+            }
+        }
+    }
+}
+
+fn is_locked(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
+}
+
+fn read(error: sled::Error) -> StoreError {
+    StoreError::Read { message: error.to_string() }
+}
+
+impl Records for SledRecords {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.database.get(key).map_err(read)?.map(|bytes| bytes.to_vec()))
+    }
+
+    fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let records = self.database.range(from.unwrap_or(prefix).to_vec()..);
+        records
+            .take_while(|record| record.as_ref().map_or(true, |(key, _)| key.starts_with(prefix)))
+            .take(limit)
+            .map(|record| record.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(read))
+            .collect()
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let write = |error: sled::Error| StoreError::Write { message: error.to_string() };
+        let mut changes = sled::Batch::default();
+        for (key, value) in batch.changes {
+            match value {
+                Some(value) => changes.insert(key, value),
+                None => changes.remove(key),
+            }
+        }
+        self.database.apply_batch(changes).map_err(write)?;
+        self.database.flush().map_err(write)?;
+        Ok(())
+    }
+}
