@@ -10,5 +10,6 @@ pub use check::{Diagnostic, Severity, check};
 pub use evaluate::{EvaluationFailure, evaluate};
 pub use parse::parse;
 pub use types::{
-    Catcher, ChoiceRule, Common, JitterStrategy, Map, QueryLanguage, Retrier, State, StateKind, StateMachine, Task, Template, Wait,
+    Catcher, ChoiceRule, Common, JitterStrategy, Map, QueryLanguage, Retrier, State, StateKind, StateMachine, Task,
+    Template, Wait,
 };

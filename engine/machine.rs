@@ -15,10 +15,10 @@ mod retry;
 mod scope;
 mod state;
 mod task;
-mod token;
-mod turn;
 #[cfg(test)]
 mod tests;
+mod token;
+mod turn;
 
 pub use advance::advance;
 pub use command::{Command, Transition};

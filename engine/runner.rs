@@ -1,1 +1,46 @@
-//! The tokio side.
+//! The tokio side: one dispatcher that owns the executions, one thread that commits, timers, looks.
+//!
+//! An input is folded into its execution at once; what came of it is carried out and shown only when it is durable.
+
+mod clock;
+mod committer;
+mod dispatcher;
+mod error;
+mod event;
+mod handle;
+mod look;
+mod message;
+#[cfg(test)]
+mod tests;
+mod timers;
+
+use std::sync::Arc;
+
+pub use clock::{Clock, ManualClock, ScaledClock, SystemClock};
+pub use error::RunnerError;
+pub use event::{Follow, RunnerEvent};
+pub use handle::RunnerHandle;
+pub use message::NewExecution;
+
+use crate::{step::Registry, store::Store};
+
+/// How a runner behaves beside its work.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RunnerOptions {
+    /// For crash tests: the process ends itself, without a word, right before its n-th commit, counted from 1.
+    pub crash_before_commit: Option<u64>,
+    /// The same, right after the n-th commit is durable and before anything is done about it.
+    pub crash_after_commit: Option<u64>,
+}
+
+/// Starts a runner over a store that this process owns. Nothing runs until the handle asks for it.
+pub fn start(store: Arc<Store>, registry: Registry, clock: Arc<dyn Clock>, options: RunnerOptions) -> RunnerHandle {
+    let (messages, inbox) = tokio::sync::mpsc::unbounded_channel();
+    let (events, _) = tokio::sync::broadcast::channel(event::EVENTS_KEPT);
+    let committer = committer::start(store.clone(), messages.clone(), options);
+    let handle =
+        RunnerHandle::new(messages.clone(), store.clone(), events.clone(), clock.clone(), committer.commits.clone());
+    let dispatcher = dispatcher::Dispatcher::new(store, registry, clock, committer, messages, events);
+    tokio::spawn(dispatcher.run(inbox));
+    handle
+}

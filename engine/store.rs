@@ -181,7 +181,12 @@ impl Store {
         self.records.get(key)?.map(|bytes| codec::decode(key, &bytes)).transpose()
     }
 
-    fn scan<T: serde::de::DeserializeOwned>(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<T>, StoreError> {
+    fn scan<T: serde::de::DeserializeOwned>(
+        &self,
+        prefix: &[u8],
+        from: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<T>, StoreError> {
         self.records.scan(prefix, from, limit)?.iter().map(|(key, bytes)| codec::decode(key, bytes)).collect()
     }
 }

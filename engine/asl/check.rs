@@ -53,7 +53,12 @@ pub(super) fn below(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-fn check_machine(machine: &StateMachine, pointer: &str, known_resource: &dyn Fn(&str) -> bool, found: &mut Vec<Diagnostic>) {
+fn check_machine(
+    machine: &StateMachine,
+    pointer: &str,
+    known_resource: &dyn Fn(&str) -> bool,
+    found: &mut Vec<Diagnostic>,
+) {
     let states = below(pointer, "States");
     let reachable = reachable(machine);
     for (name, state) in &machine.states {

@@ -41,7 +41,13 @@ pub(super) fn parse_all(definition: &Value) -> (Option<Arc<StateMachine>>, Vec<D
 }
 
 /// Parses a machine: the top level, a branch or an item processor.
-fn machine(value: &Value, pointer: &str, language: &str, depth: usize, found: &mut Vec<Diagnostic>) -> Option<Arc<StateMachine>> {
+fn machine(
+    value: &Value,
+    pointer: &str,
+    language: &str,
+    depth: usize,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Arc<StateMachine>> {
     if depth > NESTING_MAX {
         let message = format!("Machines are nested deeper than {NESTING_MAX} levels.");
         found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", pointer, message));

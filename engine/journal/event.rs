@@ -58,15 +58,31 @@ pub enum HistoryEventDetails {
         assigned_variables: serde_json::Map<String, Value>,
     },
     /// A Task's call is to be made; durable before the call.
-    TaskScheduled { name: String, resource: String, parameters: Value, timeout_seconds: Option<u64>, heartbeat_seconds: Option<u64> },
+    TaskScheduled {
+        name: String,
+        resource: String,
+        parameters: Value,
+        timeout_seconds: Option<u64>,
+        heartbeat_seconds: Option<u64>,
+    },
     /// A Task's call is being made.
     TaskStarted { name: String, resource: String },
     /// A Task's call answered.
     TaskSucceeded { name: String, resource: String, output: Value },
     /// A Task's call failed.
-    TaskFailed { name: String, resource: String, #[serde(flatten)] failure: ErrorAndCause },
+    TaskFailed {
+        name: String,
+        resource: String,
+        #[serde(flatten)]
+        failure: ErrorAndCause,
+    },
     /// A Task's call took too long.
-    TaskTimedOut { name: String, resource: String, #[serde(flatten)] failure: ErrorAndCause },
+    TaskTimedOut {
+        name: String,
+        resource: String,
+        #[serde(flatten)]
+        failure: ErrorAndCause,
+    },
     /// A Task waits for its token (`.waitForTaskToken`) or for its next look.
     TaskSubmitted { name: String, resource: String, output: Value },
     /// A Parallel's branches began.
@@ -74,7 +90,11 @@ pub enum HistoryEventDetails {
     /// A Parallel's branches all ended well.
     ParallelStateSucceeded { name: String },
     /// A Parallel's branch failed.
-    ParallelStateFailed { name: String, #[serde(flatten)] failure: ErrorAndCause },
+    ParallelStateFailed {
+        name: String,
+        #[serde(flatten)]
+        failure: ErrorAndCause,
+    },
     /// A Parallel was cancelled.
     ParallelStateAborted { name: String },
     /// A Map's iterations began.
@@ -82,7 +102,11 @@ pub enum HistoryEventDetails {
     /// A Map's iterations all ended well.
     MapStateSucceeded { name: String },
     /// A Map failed.
-    MapStateFailed { name: String, #[serde(flatten)] failure: ErrorAndCause },
+    MapStateFailed {
+        name: String,
+        #[serde(flatten)]
+        failure: ErrorAndCause,
+    },
     /// A Map was cancelled.
     MapStateAborted { name: String },
     /// One iteration began.
@@ -90,7 +114,12 @@ pub enum HistoryEventDetails {
     /// One iteration ended well.
     MapIterationSucceeded { name: String, index: u64 },
     /// One iteration failed.
-    MapIterationFailed { name: String, index: u64, #[serde(flatten)] failure: ErrorAndCause },
+    MapIterationFailed {
+        name: String,
+        index: u64,
+        #[serde(flatten)]
+        failure: ErrorAndCause,
+    },
     /// One iteration was cancelled.
     MapIterationAborted { name: String, index: u64 },
 }

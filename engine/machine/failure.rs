@@ -30,7 +30,9 @@ impl Turn<'_> {
 
     fn retry(&mut self, id: FrameId, state: &State, failure: &StepFailure) -> bool {
         let rules = &state.common.retry;
-        let Some(at) = rules.iter().position(|rule| retry::matches(&rule.error_equals, &failure.error)) else { return false };
+        let Some(at) = rules.iter().position(|rule| retry::matches(&rule.error_equals, &failure.error)) else {
+            return false;
+        };
         let used = self.frame(id).row.retries.get(at).copied().unwrap_or(0);
         if used >= rules[at].max_attempts {
             return false;
@@ -90,7 +92,10 @@ impl Turn<'_> {
         match &state.kind {
             StateKind::Map(_) => {
                 let index = self.frame(child).row.index;
-                self.event(Some(child), HistoryEventDetails::MapIterationFailed { name: name.clone(), index, failure: told.clone() });
+                self.event(
+                    Some(child),
+                    HistoryEventDetails::MapIterationFailed { name: name.clone(), index, failure: told.clone() },
+                );
                 self.event(Some(parent), HistoryEventDetails::MapStateFailed { name, failure: told });
             }
             _ => self.event(Some(parent), HistoryEventDetails::ParallelStateFailed { name, failure: told }),
@@ -110,7 +115,11 @@ impl Turn<'_> {
     pub fn stop_leaf(&mut self, id: FrameId) {
         let leaf = !matches!(
             self.frame(id).row.activity,
-            Activity::Parallel { .. } | Activity::Map { .. } | Activity::Ended { .. } | Activity::Failed { .. } | Activity::Stopped
+            Activity::Parallel { .. }
+                | Activity::Map { .. }
+                | Activity::Ended { .. }
+                | Activity::Failed { .. }
+                | Activity::Stopped
         );
         if leaf {
             self.abandon(id);

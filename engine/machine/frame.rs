@@ -74,7 +74,9 @@ impl Frame {
     pub(super) fn due_ms(&self) -> Option<u64> {
         match &self.row.activity {
             Activity::Waiting { due_ms } | Activity::Backoff { due_ms, .. } => Some(*due_ms),
-            Activity::Task { next_look_ms: Some(next), deadline_ms, .. } => Some(deadline_ms.map_or(*next, |d| d.min(*next))),
+            Activity::Task { next_look_ms: Some(next), deadline_ms, .. } => {
+                Some(deadline_ms.map_or(*next, |d| d.min(*next)))
+            }
             // A look that began after the deadline (the machine was off) is the last one: its answer decides, not the clock.
             Activity::Task { next_look_ms: None, deadline_ms, look_started_ms, .. } => {
                 deadline_ms.filter(|deadline| look_started_ms < deadline)

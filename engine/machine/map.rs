@@ -32,7 +32,8 @@ impl Turn<'_> {
         let name = self.frame(id).row.state.clone();
         self.event(Some(id), HistoryEventDetails::MapStateStarted { name, length: items.len() as u64 });
         let none = items.is_empty();
-        self.row(id).activity = Activity::Map { items: Arc::new(items), next: 0, running: 0, failed: 0, max_concurrency };
+        self.row(id).activity =
+            Activity::Map { items: Arc::new(items), next: 0, running: 0, failed: 0, max_concurrency };
         if none && let Some(state) = self.state_of(id) {
             self.map_ended(id, &state);
             return Ok(());
@@ -42,9 +43,13 @@ impl Turn<'_> {
 
     fn start_iterations(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
         loop {
-            let Activity::Map { items, next, running, max_concurrency, .. } = &mut self.row(id).activity else { return Ok(()) };
+            let Activity::Map { items, next, running, max_concurrency, .. } = &mut self.row(id).activity else {
+                return Ok(());
+            };
             let index = *next;
-            let Some(item) = items.get(index as usize).filter(|_| *running < *max_concurrency).cloned() else { return Ok(()) };
+            let Some(item) = items.get(index as usize).filter(|_| *running < *max_concurrency).cloned() else {
+                return Ok(());
+            };
             *next += 1;
             *running += 1;
             let row = &self.frame(id).row;

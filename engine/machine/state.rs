@@ -70,7 +70,12 @@ impl Turn<'_> {
         }
     }
 
-    fn fail_on_purpose(&mut self, id: FrameId, error: Option<&Template>, cause: Option<&Template>) -> Result<(), StepFailure> {
+    fn fail_on_purpose(
+        &mut self,
+        id: FrameId,
+        error: Option<&Template>,
+        cause: Option<&Template>,
+    ) -> Result<(), StepFailure> {
         let mut text = |template: Option<&Template>| -> Result<String, StepFailure> {
             let Some(template) = template else { return Ok(String::new()) };
             let value = self.evaluate(id, template, Extra::None)?;
@@ -80,7 +85,13 @@ impl Turn<'_> {
         Err(failure)
     }
 
-    fn choose(&mut self, id: FrameId, state: &State, rules: &[ChoiceRule], default: Option<&str>) -> Result<(), StepFailure> {
+    fn choose(
+        &mut self,
+        id: FrameId,
+        state: &State,
+        rules: &[ChoiceRule],
+        default: Option<&str>,
+    ) -> Result<(), StepFailure> {
         let input = self.frame(id).row.input.clone();
         for rule in rules {
             match self.evaluate(id, &rule.condition, Extra::None)? {
@@ -96,7 +107,8 @@ impl Turn<'_> {
                 }
                 Value::Bool(false) => {}
                 other => {
-                    let cause = format!("The JSONata expression of a Condition must answer true or false, not {other}.");
+                    let cause =
+                        format!("The JSONata expression of a Condition must answer true or false, not {other}.");
                     return Err(StepFailure { error: "States.QueryEvaluationError".to_owned(), cause, details: None });
                 }
             }
@@ -110,7 +122,8 @@ impl Turn<'_> {
     }
 
     fn begin_wait(&mut self, id: FrameId, wait: &Wait) -> Result<(), StepFailure> {
-        let refuse = |cause: String| StepFailure { error: "States.QueryEvaluationError".to_owned(), cause, details: None };
+        let refuse =
+            |cause: String| StepFailure { error: "States.QueryEvaluationError".to_owned(), cause, details: None };
         let due_ms = match wait {
             Wait::Seconds(template) => {
                 let value = self.evaluate(id, template, Extra::None)?;

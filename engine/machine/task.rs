@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, Command, FrameId, StepAnswer, Waiting, scope::Extra, state::Leaving, token::idempotency_token, turn::Turn};
+use super::{
+    Activity, Command, FrameId, StepAnswer, Waiting, scope::Extra, state::Leaving, token::idempotency_token, turn::Turn,
+};
 use crate::{
     asl::{StateKind, Task, Template},
     journal::{ErrorAndCause, HistoryEventDetails, Note, StepFailure},
@@ -50,7 +52,8 @@ impl Turn<'_> {
     fn seconds(&mut self, id: FrameId, template: Option<&Template>, field: &str) -> Result<Option<u64>, StepFailure> {
         let Some(template) = template else { return Ok(None) };
         let value = self.evaluate(id, template, Extra::None)?;
-        let seconds = value.as_u64().or_else(|| value.as_f64().filter(|s| *s > 0.0 && s.fract() == 0.0).map(|s| s as u64));
+        let seconds =
+            value.as_u64().or_else(|| value.as_f64().filter(|s| *s > 0.0 && s.fract() == 0.0).map(|s| s as u64));
         seconds.filter(|seconds| (1..=99_999_999).contains(seconds)).map(Some).ok_or_else(|| StepFailure {
             error: "States.QueryEvaluationError".to_owned(),
             cause: format!("{field} must be a whole number from 1 to 99999999, not {value}."),
@@ -68,7 +71,8 @@ impl Turn<'_> {
         let row = self.row(id);
         let state_path = row.state_path();
         let (visit, attempt) = (row.visit, row.attempt);
-        let Activity::Task { arguments, first_look_ms, deadline_ms, look, look_started_ms, next_look_ms, .. } = &mut row.activity
+        let Activity::Task { arguments, first_look_ms, deadline_ms, look, look_started_ms, next_look_ms, .. } =
+            &mut row.activity
         else {
             return;
         };

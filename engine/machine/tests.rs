@@ -70,7 +70,10 @@ impl Trial {
 
     pub fn pending(&mut self, state_path: &str, after_ms: u64) {
         let next_look_ms = self.now_ms + after_ms;
-        self.answer(state_path, StepAnswer::Pending { reason: "creating".to_owned(), next_look_ms, instructions: None });
+        self.answer(
+            state_path,
+            StepAnswer::Pending { reason: "creating".to_owned(), next_look_ms, instructions: None },
+        );
     }
 
     /// Lets time pass up to the next thing that is due.

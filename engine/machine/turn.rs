@@ -138,7 +138,10 @@ impl<'a> Turn<'a> {
                 break;
             }
             if self.execution.header.last_event_id + 10 > limits::HISTORY_EVENTS_MAX {
-                let cause = format!("The execution reached the maximum number of history events ({}).", limits::HISTORY_EVENTS_MAX);
+                let cause = format!(
+                    "The execution reached the maximum number of history events ({}).",
+                    limits::HISTORY_EVENTS_MAX
+                );
                 self.fail_execution(StepFailure { error: "States.Runtime".to_owned(), cause, details: None });
                 break;
             }
@@ -163,7 +166,8 @@ impl<'a> Turn<'a> {
             self.commands.push(Command::Rest);
         }
         let header = (self.header_changed || !self.entries.is_empty()).then(|| self.execution.header.clone());
-        let frames_put = dirty.iter().filter_map(|id| self.execution.frames.get(id)).map(|frame| frame.row.clone()).collect();
+        let frames_put =
+            dirty.iter().filter_map(|id| self.execution.frames.get(id)).map(|frame| frame.row.clone()).collect();
         Transition {
             header,
             frames_put,
@@ -204,7 +208,13 @@ impl<'a> Turn<'a> {
     }
 
     /// Adds a frame that has not entered a state yet.
-    pub fn new_frame(&mut self, parent: Option<FrameId>, index: u64, path: String, item: Option<Arc<serde_json::Value>>) -> FrameId {
+    pub fn new_frame(
+        &mut self,
+        parent: Option<FrameId>,
+        index: u64,
+        path: String,
+        item: Option<Arc<serde_json::Value>>,
+    ) -> FrameId {
         let id = self.execution.header.next_frame_id;
         self.header().next_frame_id += 1;
         let last_event_id = parent.map_or(0, |parent| self.frame(parent).row.last_event_id);
@@ -247,8 +257,13 @@ impl<'a> Turn<'a> {
 
     /// The ids of a frame's children, in the order of their index.
     pub fn children(&self, parent: FrameId) -> Vec<FrameId> {
-        let mut children: Vec<_> =
-            self.execution.frames.range(parent..).filter(|(_, f)| f.row.parent == Some(parent)).map(|(id, f)| (f.row.index, *id)).collect();
+        let mut children: Vec<_> = self
+            .execution
+            .frames
+            .range(parent..)
+            .filter(|(_, f)| f.row.parent == Some(parent))
+            .map(|(id, f)| (f.row.index, *id))
+            .collect();
         children.sort_unstable();
         children.into_iter().map(|(_, id)| id).collect()
     }

@@ -157,7 +157,10 @@ mod tests {
     fn time_and_randomness_come_from_the_moment_alone() {
         assert_eq!(value("$millis()", json!({})).unwrap(), Some(json!(1_700_000_000_000_u64)));
         assert_eq!(value("$now()", json!({})).unwrap(), Some(json!("2023-11-14T22:13:20.000Z")));
-        assert_eq!(value("[$random(), $uuid()]", json!({})).unwrap(), value("[$random(), $uuid()]", json!({})).unwrap());
+        assert_eq!(
+            value("[$random(), $uuid()]", json!({})).unwrap(),
+            value("[$random(), $uuid()]", json!({})).unwrap()
+        );
         assert_ne!(value("$uuid()", json!({})).unwrap(), value("[$uuid(), $uuid()][1]", json!({})).unwrap());
     }
 

@@ -107,8 +107,9 @@ where
         match (self.function)(context, input).await? {
             Answer::Pending(pending) => Ok(Answer::Pending(pending)),
             Answer::Done(Done { output, effects }) => {
-                let output = serde_json::to_value(output)
-                    .map_err(|e| StepError::new(ErrorClass::Invalid, format!("flow:{name} cannot write its output: {e}")))?;
+                let output = serde_json::to_value(output).map_err(|e| {
+                    StepError::new(ErrorClass::Invalid, format!("flow:{name} cannot write its output: {e}"))
+                })?;
                 Ok(Answer::Done(Done { output, effects }))
             }
         }

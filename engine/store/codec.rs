@@ -19,7 +19,8 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, StoreE
 }
 
 pub(super) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, StoreError> {
-    let damaged = |message: String| StoreError::Damaged { key: String::from_utf8_lossy(key).replace('\0', "#"), message };
+    let damaged =
+        |message: String| StoreError::Damaged { key: String::from_utf8_lossy(key).replace('\0', "#"), message };
     let (head, body) = bytes.split_at_checked(HEAD_BYTES).ok_or_else(|| damaged("it is too short".to_owned()))?;
     if head[0] != RECORD_VERSION {
         return Err(damaged(format!("its version is {}, this program knows {RECORD_VERSION}", head[0])));

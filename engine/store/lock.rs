@@ -31,7 +31,8 @@ impl OwnerLock {
     /// The folder cannot be made or used.
     pub fn try_acquire(home: &Path) -> io::Result<Option<Self>> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home)?;
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path(home))?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path(home))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),

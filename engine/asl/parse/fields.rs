@@ -143,7 +143,10 @@ impl<'v, 'f> Fields<'v, 'f> {
         if let Template::Literal(value) = &template
             && !value.as_u64().is_some_and(|number| (min..=max).contains(&number))
         {
-            self.wrong(name, format!("{name} must be a whole number from {min} to {max} or an expression, not {value}."));
+            self.wrong(
+                name,
+                format!("{name} must be a whole number from {min} to {max} or an expression, not {value}."),
+            );
         }
         Some(template)
     }
@@ -177,13 +180,18 @@ pub(super) fn template(value: &Value, at: &str, state: &str, found: &mut Vec<Dia
     match value {
         Value::String(text) => expression(text, at, state, found),
         Value::Array(items) => {
-            let parsed: Vec<_> =
-                items.iter().enumerate().map(|(index, item)| template(item, &below(at, &index.to_string()), state, found)).collect();
+            let parsed: Vec<_> = items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| template(item, &below(at, &index.to_string()), state, found))
+                .collect();
             if parsed.iter().all(is_literal) { Template::Literal(value.clone()) } else { Template::Array(parsed) }
         }
         Value::Object(fields) => {
-            let parsed: Vec<_> =
-                fields.iter().map(|(name, field)| (name.clone(), template(field, &below(at, name), state, found))).collect();
+            let parsed: Vec<_> = fields
+                .iter()
+                .map(|(name, field)| (name.clone(), template(field, &below(at, name), state, found)))
+                .collect();
             let literal = parsed.iter().all(|(_, field)| is_literal(field));
             if literal { Template::Literal(value.clone()) } else { Template::Object(parsed) }
         }
@@ -197,7 +205,9 @@ fn is_literal(template: &Template) -> bool {
 
 fn expression(text: &str, at: &str, state: &str, found: &mut Vec<Diagnostic>) -> Template {
     let literal = || Template::Literal(Value::String(text.to_owned()));
-    let Some(source) = text.trim().strip_prefix("{%").and_then(|rest| rest.strip_suffix("%}")) else { return literal() };
+    let Some(source) = text.trim().strip_prefix("{%").and_then(|rest| rest.strip_suffix("%}")) else {
+        return literal();
+    };
     match Expression::parse(source.trim()) {
         Ok(expression) => Template::Expression { expression: Arc::new(expression), pointer: at.to_owned() },
         Err(error) => {

@@ -66,7 +66,13 @@ fn next(fields: &mut Fields<'_, '_>) -> Option<String> {
     next
 }
 
-fn kind(state_type: &str, fields: &mut Fields<'_, '_>, pointer: &str, language: &str, depth: usize) -> Option<StateKind> {
+fn kind(
+    state_type: &str,
+    fields: &mut Fields<'_, '_>,
+    pointer: &str,
+    language: &str,
+    depth: usize,
+) -> Option<StateKind> {
     Some(match state_type {
         "Pass" => StateKind::Pass,
         "Succeed" => StateKind::Succeed,
@@ -116,7 +122,9 @@ fn branches(fields: &mut Fields<'_, '_>, language: &str, depth: usize) -> Vec<Ar
     items
         .iter()
         .enumerate()
-        .filter_map(|(index, branch)| machine(branch, &below(&at, &index.to_string()), language, depth + 1, fields.found))
+        .filter_map(|(index, branch)| {
+            machine(branch, &below(&at, &index.to_string()), language, depth + 1, fields.found)
+        })
         .collect()
 }
 
@@ -134,5 +142,12 @@ fn map(fields: &mut Fields<'_, '_>, pointer: &str, language: &str, depth: usize)
         fields.wrong("ItemProcessor", "A distributed Map is not supported yet; use Mode INLINE.");
     }
     let processor = machine(processor, &below(pointer, "ItemProcessor"), language, depth + 1, fields.found)?;
-    Some(Map { items, item_selector, max_concurrency, tolerated_failure_count, tolerated_failure_percentage, processor })
+    Some(Map {
+        items,
+        item_selector,
+        max_concurrency,
+        tolerated_failure_count,
+        tolerated_failure_percentage,
+        processor,
+    })
 }

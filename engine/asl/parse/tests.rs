@@ -6,7 +6,10 @@ use super::super::check;
 use super::*;
 
 fn problems(definition: Value) -> Vec<(&'static str, String)> {
-    check(&definition, &|resource| resource.starts_with("flow:test:")).into_iter().map(|d| (d.code, d.location)).collect()
+    check(&definition, &|resource| resource.starts_with("flow:test:"))
+        .into_iter()
+        .map(|d| (d.code, d.location))
+        .collect()
 }
 
 #[test]
@@ -86,7 +89,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(5, 64, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::hash_map(names.clone(), inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::hash_map(names.clone(), inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }

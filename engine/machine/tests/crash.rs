@@ -61,7 +61,9 @@ fn world(state_path: &str, attempt: u32, look: u32) -> StepAnswer {
         ("Both[0]/L", _, look) if look < 3 => {
             StepAnswer::Pending { reason: "creating".to_owned(), next_look_ms: 0, instructions: None }
         }
-        (path, 1, _) if path.starts_with("Both[1]/M[1]") => StepAnswer::Failed(StepError::new(ErrorClass::Unknown, "lost")),
+        (path, 1, _) if path.starts_with("Both[1]/M[1]") => {
+            StepAnswer::Failed(StepError::new(ErrorClass::Unknown, "lost"))
+        }
         (path, ..) => StepAnswer::Done { output: json!({ "n": path }), effects: Vec::new() },
     }
 }

@@ -21,10 +21,20 @@ fn a_late_or_doubled_answer_changes_nothing() {
     trial.give(Input::Answered { frame, visit, attempt, answer: failed.clone() });
     let before = trial.execution.header.last_sequence;
     trial.give(Input::Answered { frame, visit, attempt, answer: failed });
-    trial.give(Input::Answered { frame, visit, attempt, answer: StepAnswer::Done { output: json!(1), effects: vec![] } });
+    trial.give(Input::Answered {
+        frame,
+        visit,
+        attempt,
+        answer: StepAnswer::Done { output: json!(1), effects: vec![] },
+    });
     assert_eq!(trial.execution.header.last_sequence, before);
     trial.sleep();
-    trial.give(Input::Answered { frame, visit, attempt, answer: StepAnswer::Done { output: json!(1), effects: vec![] } });
+    trial.give(Input::Answered {
+        frame,
+        visit,
+        attempt,
+        answer: StepAnswer::Done { output: json!(1), effects: vec![] },
+    });
     assert_eq!(trial.status(), ExecutionStatus::Running, "the first attempt's answer must not end the second");
     trial.done("T", json!("second"));
     assert_eq!(trial.output(), json!("second"));
@@ -99,7 +109,10 @@ fn retries_end_and_the_failure_keeps_what_the_step_said() {
     }
     trial.fail("T", ErrorClass::Throttled);
     assert_eq!((trial.now_ms, trial.error().as_str()), (1_015_000, "Flow.Throttled"));
-    let kept = trial.notes().iter().any(|note| matches!(note, Note::Failure { attempt: 3, failure, .. } if failure.details.is_some()));
+    let kept = trial
+        .notes()
+        .iter()
+        .any(|note| matches!(note, Note::Failure { attempt: 3, failure, .. } if failure.details.is_some()));
     assert!(kept);
 }
 

@@ -16,7 +16,11 @@ const RANGE_ITEMS_MAX: usize = 1_000;
 type Answer = Result<JValue, EvaluatorError>;
 
 /// Registers those functions that the expression names.
-pub(super) fn register(evaluator: &mut Evaluator, names: &BTreeSet<String>, moment: &Moment) -> Result<(), EvaluatorError> {
+pub(super) fn register(
+    evaluator: &mut Evaluator,
+    names: &BTreeSet<String>,
+    moment: &Moment,
+) -> Result<(), EvaluatorError> {
     let named = |name: &str| names.contains(name);
     let now_ms = moment.now_ms;
     if named("millis") {
@@ -83,11 +87,19 @@ fn random(numbers: &Numbers, arguments: &[JValue]) -> JValue {
 fn uuid(high: u64, low: u64) -> String {
     let high = (high & 0xffff_ffff_ffff_0fff) | 0x4000;
     let low = (low & 0x3fff_ffff_ffff_ffff) | 0x8000_0000_0000_0000;
-    format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xffff, high & 0xffff, low >> 48, low & 0xffff_ffff_ffff)
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xffff,
+        low >> 48,
+        low & 0xffff_ffff_ffff
+    )
 }
 
 fn partition(arguments: &[JValue]) -> Answer {
-    let (Some(items), Some(size)) = (arguments.first().and_then(JValue::as_array), arguments.get(1).and_then(JValue::as_f64))
+    let (Some(items), Some(size)) =
+        (arguments.first().and_then(JValue::as_array), arguments.get(1).and_then(JValue::as_f64))
     else {
         return wrong("T0410: $partition takes an array and a size");
     };
@@ -103,7 +115,9 @@ fn partition(arguments: &[JValue]) -> Answer {
 
 fn range(arguments: &[JValue]) -> Answer {
     let numbers: Option<Vec<f64>> = arguments.iter().map(JValue::as_f64).collect();
-    let Some([first, last, step]) = numbers.as_deref() else { return wrong("T0410: $range takes first, last and step") };
+    let Some([first, last, step]) = numbers.as_deref() else {
+        return wrong("T0410: $range takes first, last and step");
+    };
     if *step == 0.0 {
         return wrong("D3137: the step of $range must not be 0");
     }

@@ -1,0 +1,274 @@
+//! The one writer: every execution that this process drives changes here and nowhere else.
+
+mod drive;
+mod start;
+
+use std::{collections::HashMap, sync::Arc};
+
+use tokio::sync::{
+    Semaphore, broadcast,
+    mpsc::{UnboundedReceiver, UnboundedSender},
+    oneshot,
+};
+
+use super::{
+    Clock, RunnerError, RunnerEvent,
+    committer::{Commit, Committer},
+    look::{LOOKS_MAX, Looks},
+    message::{Committed, Message, Reply},
+    timers::Timers,
+};
+use crate::{
+    asl::StateMachine,
+    journal::{Content, Entry, Note},
+    machine::{Activity, Command, Execution, ExecutionHeader, Input, Transition, advance},
+    query::Moment,
+    step::Registry,
+    store::{Origin, Store, StoreError, Write},
+};
+
+/// An execution that this process drives. In memory only while something is in flight.
+#[derive(Default)]
+pub(super) struct Driven {
+    execution: Option<Box<Execution>>,
+    uncommitted: usize,
+}
+
+pub(super) struct Dispatcher {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    committer: Committer,
+    looks: Looks,
+    events: broadcast::Sender<RunnerEvent>,
+    driven: HashMap<String, Driven>,
+    machines: HashMap<String, Arc<StateMachine>>,
+    timers: Timers,
+    looks_in_flight: usize,
+    draining: Vec<oneshot::Sender<()>>,
+    failed: Option<StoreError>,
+}
+
+impl Dispatcher {
+    pub fn new(
+        store: Arc<Store>,
+        registry: Registry,
+        clock: Arc<dyn Clock>,
+        committer: Committer,
+        messages: UnboundedSender<Message>,
+        events: broadcast::Sender<RunnerEvent>,
+    ) -> Self {
+        let looks = Looks { registry, clock: clock.clone(), places: Arc::new(Semaphore::new(LOOKS_MAX)), messages };
+        Dispatcher {
+            store,
+            clock,
+            committer,
+            looks,
+            events,
+            driven: HashMap::new(),
+            machines: HashMap::new(),
+            timers: Timers::default(),
+            looks_in_flight: 0,
+            draining: Vec::new(),
+            failed: None,
+        }
+    }
+
+    pub async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
+        loop {
+            let next = self.timers.next_ms().filter(|_| self.draining.is_empty() && self.failed.is_none());
+            let message = match next {
+                None => inbox.recv().await,
+                Some(due_ms) => {
+                    let wait = self.clock.real_duration_until(due_ms);
+                    tokio::select! {
+                        biased;
+                        message = inbox.recv() => message,
+                        () = tokio::time::sleep(wait) => {
+                            self.time_came();
+                            continue;
+                        }
+                    }
+                }
+            };
+            let Some(message) = message else { return };
+            self.receive(message);
+            if self.drained() {
+                for reply in self.draining.drain(..) {
+                    let _ = reply.send(());
+                }
+                return;
+            }
+        }
+    }
+
+    fn drained(&self) -> bool {
+        let idle = self.looks_in_flight == 0 && self.driven.values().all(|driven| driven.uncommitted == 0);
+        !self.draining.is_empty() && (idle || self.failed.is_some())
+    }
+
+    fn receive(&mut self, message: Message) {
+        match message {
+            Message::Start { new, reply } => self.start(*new, reply),
+            Message::Drive { id, resume, reply } => self.drive(&id, resume, reply),
+            Message::Input { id, input, reply } => self.input(&id, input, reply),
+            Message::Answered { id, input } => {
+                self.looks_in_flight -= 1;
+                if self.driven.contains_key(&id) {
+                    self.advance(&id, input, None, None);
+                }
+            }
+            Message::Durable { committed } => committed.into_iter().for_each(|part| self.durable(part)),
+            Message::StoreFailed { error } => self.store_failed(error),
+            Message::Driven { reply } => drop(reply.send(self.driven.keys().cloned().collect())),
+            Message::Drain { reply } => self.draining.push(reply),
+        }
+    }
+
+    fn time_came(&mut self) {
+        let now_ms = self.clock.now_ms();
+        while let Some(id) = self.timers.pop_due(now_ms) {
+            self.advance(&id, Input::TimeCame, None, None);
+        }
+    }
+
+    fn store_failed(&mut self, error: StoreError) {
+        let _ = self.events.send(RunnerEvent::StoreFailed { message: error.to_string() });
+        self.failed = Some(error);
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { now_ms: self.clock.now_ms(), entropy: rand::random() }
+    }
+
+    /// Folds an input into an execution and hands what changed to the committer.
+    fn advance(&mut self, id: &str, input: Input, origin: Option<Origin>, reply: Option<Replies>) {
+        let moment = self.moment();
+        if let Err(error) = self.load(id) {
+            let error = RunnerError::from(error);
+            return Replies::refuse(reply, error);
+        }
+        let Some(driven) = self.driven.get_mut(id) else { return };
+        let Some(execution) = driven.execution.as_mut() else { return };
+        let mut transition = advance(execution, input, &moment);
+        let commands = std::mem::take(&mut transition.commands);
+        let entries = transition.entries.clone();
+        let looked = looked(id, &transition);
+        let rests = commands.contains(&Command::Rest);
+        let header = (rests || reply.is_some()).then(|| Arc::new(execution.header.clone()));
+        let (reply, done) = Replies::split(reply);
+        let committed = Committed { id: id.to_owned(), commands, entries, header, reply, done };
+        if transition.is_empty() && origin.is_none() {
+            return self.carry_out(committed);
+        }
+        driven.uncommitted += 1;
+        let write = Write { execution: id.to_owned(), origin, transition };
+        if self.committer.queue.send(Commit { write, committed }).is_err() {
+            self.store_failed(StoreError::Write { message: "the committing thread has stopped".to_owned() });
+        }
+        looked.into_iter().for_each(|event| drop(self.events.send(event)));
+    }
+
+    fn durable(&mut self, committed: Committed) {
+        let id = committed.id.clone();
+        if let Some(driven) = self.driven.get_mut(&id) {
+            driven.uncommitted -= 1;
+        }
+        self.carry_out(committed);
+        self.let_go(&id);
+    }
+
+    /// Shows and does what is durable now.
+    fn carry_out(&mut self, committed: Committed) {
+        let Committed { id, commands, entries, header, reply, done } = committed;
+        for entry in entries {
+            let _ = self.events.send(RunnerEvent::Entry { execution: id.clone(), entry });
+        }
+        for command in commands {
+            match command {
+                Command::Look { .. } if self.draining.is_empty() && self.failed.is_none() => {
+                    self.looks_in_flight += 1;
+                    self.looks.spawn(&id, command);
+                }
+                Command::Look { .. } | Command::Abandon { .. } => {}
+                Command::WakeAt { due_ms } => self.timers.set(&id, due_ms),
+                Command::NoWake => self.timers.clear(&id),
+                Command::Rest => {
+                    self.timers.clear(&id);
+                    if let Some(header) = &header {
+                        let _ = self.events.send(RunnerEvent::Rested { header: header.clone() });
+                    }
+                }
+            }
+        }
+        if let (Some(reply), Some(header)) = (reply, &header) {
+            let _ = reply.send(Ok((**header).clone()));
+        }
+        if let Some(done) = done {
+            let _ = done.send(Ok(()));
+        }
+    }
+
+    /// Drops an execution from memory when nothing of it is in flight; a timer brings it back.
+    fn let_go(&mut self, id: &str) {
+        let Some(driven) = self.driven.get_mut(id) else { return };
+        let Some(execution) = &driven.execution else { return };
+        if driven.uncommitted > 0 || execution.in_flight() {
+            return;
+        }
+        let over = execution.header.status != crate::machine::ExecutionStatus::Running;
+        driven.execution = None;
+        if over {
+            self.driven.remove(id);
+            self.timers.clear(id);
+        }
+        self.machines.retain(|_, machine| Arc::strong_count(machine) > 1);
+    }
+}
+
+/// Who waits for a turn to be durable.
+pub(super) enum Replies {
+    Header(Reply<ExecutionHeader>),
+    Done(Reply<()>),
+}
+
+impl Replies {
+    fn split(replies: Option<Self>) -> (Option<Reply<ExecutionHeader>>, Option<Reply<()>>) {
+        match replies {
+            None => (None, None),
+            Some(Replies::Header(reply)) => (Some(reply), None),
+            Some(Replies::Done(reply)) => (None, Some(reply)),
+        }
+    }
+
+    fn refuse(replies: Option<Self>, error: RunnerError) {
+        match replies {
+            None => {}
+            Some(Replies::Header(reply)) => drop(reply.send(Err(error))),
+            Some(Replies::Done(reply)) => drop(reply.send(Err(error))),
+        }
+    }
+}
+
+/// Looks that found a wait unchanged are told as progress; news is in the journal.
+fn looked(id: &str, transition: &Transition) -> Vec<RunnerEvent> {
+    let news = |entry: &Entry| matches!(entry.content, Content::Note(Note::Waiting { .. }));
+    if transition.entries.iter().any(news) {
+        return Vec::new();
+    }
+    transition
+        .frames_put
+        .iter()
+        .filter_map(|row| match &row.activity {
+            Activity::Task { next_look_ms: Some(next), deadline_ms, waiting: Some(waiting), .. } => {
+                Some(RunnerEvent::Looked {
+                    execution: id.to_owned(),
+                    state_path: row.state_path(),
+                    waiting: waiting.clone(),
+                    next_look_ms: *next,
+                    deadline_ms: *deadline_ms,
+                })
+            }
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,80 @@
+//! Taking executions up from the store.
+
+use super::*;
+use crate::{asl, machine::ExecutionStatus};
+
+impl Dispatcher {
+    /// Drives an execution that the store has: goes on with it after a crash, and, with `resume`, after a pause or a failure.
+    pub fn drive(&mut self, id: &str, resume: bool, reply: Reply<()>) {
+        if let Err(error) = self.drivable(id, resume) {
+            return drop(reply.send(Err(error)));
+        }
+        if self.driven.contains_key(id) {
+            return match resume {
+                true => self.advance(id, Input::Resume, None, Some(Replies::Done(reply))),
+                false => drop(reply.send(Ok(()))),
+            };
+        }
+        self.driven.insert(id.to_owned(), Driven::default());
+        match resume {
+            true => {
+                self.advance(id, Input::Recover, None, None);
+                self.advance(id, Input::Resume, None, Some(Replies::Done(reply)));
+            }
+            false => self.advance(id, Input::Recover, None, Some(Replies::Done(reply))),
+        }
+    }
+
+    fn drivable(&self, id: &str, resume: bool) -> Result<(), RunnerError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone().into());
+        }
+        if !self.draining.is_empty() {
+            return Err(RunnerError::Stopped);
+        }
+        let header = self.store.header(id)?.ok_or_else(|| RunnerError::ExecutionDoesNotExist { id: id.to_owned() })?;
+        if header.status == ExecutionStatus::Succeeded && resume {
+            return Err(RunnerError::Succeeded { id: id.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// Gives an input from outside to an execution, which is driven from then on.
+    pub fn input(&mut self, id: &str, input: Input, reply: Reply<()>) {
+        if let Err(error) = self.drivable(id, false) {
+            return drop(reply.send(Err(error)));
+        }
+        if !self.driven.contains_key(id) {
+            self.driven.insert(id.to_owned(), Driven::default());
+            if !matches!(input, Input::Cancel { .. }) {
+                self.advance(id, Input::Recover, None, None);
+            }
+        }
+        self.advance(id, input, None, Some(Replies::Done(reply)));
+    }
+
+    /// Brings an execution into memory that was dropped from it, or never was there.
+    pub(super) fn load(&mut self, id: &str) -> Result<(), StoreError> {
+        let Some(driven) = self.driven.get(id) else { return Ok(()) };
+        if driven.execution.is_some() {
+            return Ok(());
+        }
+        let missing =
+            |what: &str| StoreError::Damaged { key: id.to_owned(), message: format!("its {what} is missing") };
+        let header = self.store.header(id)?.ok_or_else(|| missing("header"))?;
+        let (hash, definition) = self.store.definition(id)?.ok_or_else(|| missing("definition"))?;
+        let machine = match self.machines.get(&hash) {
+            Some(machine) => machine.clone(),
+            None => asl::parse(&definition).map_err(|problems| StoreError::Damaged {
+                key: id.to_owned(),
+                message: format!("its definition cannot be read by this version: {problems:?}"),
+            })?,
+        };
+        self.machines.insert(hash, machine.clone());
+        let execution = Execution::restore(header, machine, self.store.frames(id)?);
+        if let Some(driven) = self.driven.get_mut(id) {
+            driven.execution = Some(Box::new(execution));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! How the rest of the program talks to a runner.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use serde_json::Value;
+use tokio::sync::{broadcast, mpsc::UnboundedSender, oneshot};
+
+use super::{
+    Clock, Follow, NewExecution, RunnerError, RunnerEvent,
+    message::{Message, Reply},
+};
+use crate::{
+    machine::{Activity, ExecutionHeader, ExecutionStatus, Input},
+    store::Store,
+};
+
+/// A runner, from outside. Clones are the same runner.
+#[derive(Clone)]
+pub struct RunnerHandle {
+    messages: UnboundedSender<Message>,
+    store: Arc<Store>,
+    events: broadcast::Sender<RunnerEvent>,
+    clock: Arc<dyn Clock>,
+    commits: Arc<AtomicU64>,
+}
+
+impl RunnerHandle {
+    pub(super) fn new(
+        messages: UnboundedSender<Message>,
+        store: Arc<Store>,
+        events: broadcast::Sender<RunnerEvent>,
+        clock: Arc<dyn Clock>,
+        commits: Arc<AtomicU64>,
+    ) -> Self {
+        RunnerHandle { messages, store, events, clock, commits }
+    }
+
+    /// The store, for reading.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The runner's clock.
+    pub fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    /// How many batches this runner has committed.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    async fn ask<T>(&self, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, RunnerError> {
+        let (reply, answer) = oneshot::channel();
+        self.messages.send(message(reply)).map_err(|_| RunnerError::Stopped)?;
+        answer.await.map_err(|_| RunnerError::Stopped)?
+    }
+
+    /// Begins an execution; answers when its beginning is durable.
+    ///
+    /// # Errors
+    /// The definition cannot run, the id is taken, or another execution works on the same subject.
+    pub async fn start_execution(&self, new: NewExecution) -> Result<ExecutionHeader, RunnerError> {
+        self.ask(|reply| Message::Start { new: Box::new(new), reply }).await
+    }
+
+    /// Goes on with an execution that another process left.
+    ///
+    /// # Errors
+    /// There is no such execution, or the store fails.
+    pub async fn recover(&self, id: &str) -> Result<(), RunnerError> {
+        self.ask(|reply| Message::Drive { id: id.to_owned(), resume: false, reply }).await
+    }
+
+    /// Goes on with an execution after a crash, a pause or a failure.
+    ///
+    /// # Errors
+    /// There is no such execution, it has succeeded, or the store fails.
+    pub async fn resume(&self, id: &str) -> Result<(), RunnerError> {
+        self.ask(|reply| Message::Drive { id: id.to_owned(), resume: true, reply }).await
+    }
+
+    /// Goes on with every execution that has not ended; answers which.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn recover_all(&self) -> Result<Vec<String>, RunnerError> {
+        let headers = self.store.headers()?;
+        let running: Vec<_> = headers
+            .into_iter()
+            .filter(|header| header.status == ExecutionStatus::Running)
+            .map(|header| header.id)
+            .collect();
+        for id in &running {
+            self.recover(id).await?;
+        }
+        Ok(running)
+    }
+
+    /// Answers a waiting Task from outside. `state` is its path, or its name where only one of that name waits.
+    ///
+    /// # Errors
+    /// No Task of that name waits, or several do.
+    pub async fn signal(
+        &self,
+        id: &str,
+        state: &str,
+        answer: Result<Value, (String, String)>,
+    ) -> Result<(), RunnerError> {
+        let waits = |activity: &Activity| matches!(activity, Activity::Task { .. });
+        let mut rows = self.store.frames(id)?;
+        rows.retain(|row| waits(&row.activity) && (row.state_path() == state || row.state == state));
+        let [row] = rows.as_slice() else {
+            let message = match rows.len() {
+                0 => format!("no state named '{state}' waits in {id}: flow status {id}"),
+                _ => format!("several states named '{state}' wait in {id}: name one by its path"),
+            };
+            return Err(RunnerError::NotWaiting { message });
+        };
+        let input = Input::Signalled { frame: row.id, visit: row.visit, answer };
+        self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
+    }
+
+    /// Cancels an execution. A call in flight is not cut off; its answer is not waited for.
+    ///
+    /// # Errors
+    /// There is no such execution, or the store fails.
+    pub async fn cancel(&self, id: &str, error: &str, cause: &str) -> Result<(), RunnerError> {
+        let input = Input::Cancel { error: error.to_owned(), cause: cause.to_owned() };
+        self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
+    }
+
+    /// Everything about an execution from a sequence on.
+    pub fn follow(&self, id: &str, from_sequence: u64) -> Follow {
+        Follow {
+            execution: id.to_owned(),
+            store: self.store.clone(),
+            live: self.events.subscribe(),
+            next_sequence: from_sequence.max(1),
+            stored: Default::default(),
+            read_store: true,
+        }
+    }
+
+    /// The executions that this runner drives.
+    pub async fn driven(&self) -> Vec<String> {
+        let (reply, answer) = oneshot::channel();
+        if self.messages.send(Message::Driven { reply }).is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
+    }
+
+    /// Stops: no new calls, those in flight end and are recorded. What waits goes on in the next process.
+    pub async fn drain(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.messages.send(Message::Drain { reply }).is_ok() {
+            let _ = answer.await;
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! One look: the step is called, whatever it does, an answer comes back.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::{Semaphore, mpsc::UnboundedSender};
+
+use super::{Clock, message::Message};
+use crate::{
+    machine::{Command, Input, StepAnswer},
+    step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult},
+};
+
+/// How many steps run at once.
+pub(super) const LOOKS_MAX: usize = 256;
+
+pub(super) struct Looks {
+    pub registry: Registry,
+    pub clock: Arc<dyn Clock>,
+    pub places: Arc<Semaphore>,
+    pub messages: UnboundedSender<Message>,
+}
+
+impl Looks {
+    /// Carries out [`Command::Look`]; every other command is not ours.
+    pub fn spawn(&self, execution: &str, command: Command) {
+        let Command::Look {
+            frame,
+            visit,
+            attempt,
+            look,
+            state_path,
+            resource,
+            arguments,
+            token,
+            task_token,
+            first_look_ms,
+            deadline_ms,
+            created,
+        } = command
+        else {
+            return;
+        };
+        let context = StepContext {
+            execution: execution.to_owned(),
+            state_path,
+            visit,
+            attempt,
+            look,
+            token,
+            task_token,
+            now_ms: self.clock.now_ms(),
+            first_look_ms,
+            deadline_ms,
+            created,
+        };
+        let (registry, clock, places) = (self.registry.clone(), self.clock.clone(), self.places.clone());
+        let (id, messages) = (execution.to_owned(), self.messages.clone());
+        tokio::spawn(async move {
+            let _place = places.acquire_owned().await;
+            let result = call(registry, resource, context, (*arguments).clone()).await;
+            let answer = answer(result, clock.as_ref());
+            let _ = messages.send(Message::Answered { id, input: Input::Answered { frame, visit, attempt, answer } });
+        });
+    }
+}
+
+async fn call(registry: Registry, resource: String, context: StepContext, arguments: Value) -> StepResult<Value> {
+    let Some(step) = registry.find(&resource) else {
+        return Err(StepError::new(ErrorClass::Invalid, format!("no step is named '{resource}'")));
+    };
+    match tokio::spawn(async move { step.look(context, arguments).await }).await {
+        Ok(result) => result,
+        Err(error) => Err(StepError::new(ErrorClass::Unknown, format!("the step '{resource}' broke off: {error}"))),
+    }
+}
+
+fn answer(result: StepResult<Value>, clock: &dyn Clock) -> StepAnswer {
+    match result {
+        Ok(Answer::Done(done)) => StepAnswer::Done { output: done.output, effects: done.effects },
+        Ok(Answer::Pending(pending)) => StepAnswer::Pending {
+            reason: pending.reason,
+            next_look_ms: clock.now_ms().saturating_add(pending.check_again_after.as_millis() as u64),
+            instructions: pending.instructions,
+        },
+        Err(error) => StepAnswer::Failed(error),
+    }
+}

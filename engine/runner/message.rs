@@ -1,0 +1,53 @@
+//! What reaches the dispatcher.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::RunnerError;
+use crate::{
+    journal::Entry,
+    machine::{Command, ExecutionHeader, Input},
+    store::StoreError,
+};
+
+/// An execution to begin.
+#[derive(Debug, Clone)]
+pub struct NewExecution {
+    /// Its id; see [`crate::store::ExecutionId`].
+    pub id: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// What it works on; two running executions on one subject are refused.
+    pub subject: Option<String>,
+    /// Where it acts, for display.
+    pub environment: Value,
+    /// The definition, which is pinned.
+    pub definition: Value,
+    /// The input.
+    pub input: Value,
+}
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, RunnerError>>;
+
+pub(super) enum Message {
+    Start { new: Box<NewExecution>, reply: Reply<ExecutionHeader> },
+    Drive { id: String, resume: bool, reply: Reply<()> },
+    Input { id: String, input: Input, reply: Reply<()> },
+    Answered { id: String, input: Input },
+    Durable { committed: Vec<Committed> },
+    StoreFailed { error: StoreError },
+    Driven { reply: oneshot::Sender<Vec<String>> },
+    Drain { reply: oneshot::Sender<()> },
+}
+
+/// One execution's part of a batch that is durable now.
+pub(super) struct Committed {
+    pub id: String,
+    pub commands: Vec<Command>,
+    pub entries: Vec<Entry>,
+    pub header: Option<Arc<ExecutionHeader>>,
+    pub reply: Option<Reply<ExecutionHeader>>,
+    pub done: Option<Reply<()>>,
+}

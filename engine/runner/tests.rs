@@ -1,0 +1,219 @@
+//! The runner with real tasks and threads; time jumps, so no wait takes any.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    machine::{ExecutionHeader, ExecutionStatus},
+    step::{Answer, ErrorClass, StepContext, StepError},
+    store::{MemoryRecords, SledRecords, Store},
+};
+
+fn definition(states: Value) -> Value {
+    json!({ "QueryLanguage": "JSONata", "StartAt": "A", "States": states })
+}
+
+fn chain() -> Value {
+    definition(json!({
+        "A": { "Type": "Task", "Resource": "flow:test:echo", "Arguments": { "n": 1 }, "Next": "W" },
+        "W": { "Type": "Wait", "Seconds": 3600, "Next": "B" },
+        "B": { "Type": "Task", "Resource": "flow:test:slow", "Next": "C" },
+        "C": { "Type": "Task", "Resource": "flow:test:flaky", "Retry": [{ "ErrorEquals": ["Flow.Unknown"] }], "End": true }
+    }))
+}
+
+/// Steps that count their calls: `echo` answers at once, `slow` at the third look, `flaky` at the second attempt.
+fn registry(calls: Arc<Mutex<Vec<String>>>) -> Registry {
+    let mut registry = Registry::new();
+    let note = move |context: &StepContext| calls.lock().unwrap().push(context.state_path.clone());
+    let counted = note.clone();
+    registry.register("test:echo", "Echoes", &[], move |context: StepContext, input: Value| {
+        counted(&context);
+        async move { Ok(Answer::done(input)) }
+    });
+    let counted = note.clone();
+    registry.register("test:slow", "Waits", &[], move |context: StepContext, _: Value| {
+        counted(&context);
+        async move {
+            match context.look {
+                ..3 => Ok(Answer::pending("creating", Duration::from_secs(60))),
+                _ => Ok(Answer::done(json!({ "looks": context.look }))),
+            }
+        }
+    });
+    registry.register("test:flaky", "Fails once", &[], move |context: StepContext, _: Value| {
+        note(&context);
+        async move {
+            match context.attempt {
+                1 => Err(StepError::new(ErrorClass::Unknown, "lost")),
+                attempt => Ok(Answer::done(json!({ "attempt": attempt }))),
+            }
+        }
+    });
+    registry
+}
+
+fn runner(records: &MemoryRecords, calls: &Arc<Mutex<Vec<String>>>) -> RunnerHandle {
+    let store = Arc::new(Store::new(records.clone()).unwrap());
+    start(store, registry(calls.clone()), Arc::new(ManualClock::new(1_000)), RunnerOptions::default())
+}
+
+fn new(id: &str, definition: Value) -> NewExecution {
+    NewExecution {
+        id: id.to_owned(),
+        workflow: "test".to_owned(),
+        subject: None,
+        environment: Value::Null,
+        definition,
+        input: json!({}),
+    }
+}
+
+async fn rested(handle: &RunnerHandle, id: &str) -> Arc<ExecutionHeader> {
+    let mut follow = handle.follow(id, 1);
+    let header = handle.store().header(id).unwrap().unwrap();
+    if header.status != ExecutionStatus::Running {
+        return Arc::new(header);
+    }
+    loop {
+        match follow.next().await.unwrap() {
+            Some(RunnerEvent::Rested { header }) => return header,
+            Some(_) => {}
+            None => panic!("the runner stopped"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_chain_of_calls_waits_and_retries_ends_with_each_call_made_as_often_as_needed() {
+    let (records, calls) = (MemoryRecords::new(), Arc::default());
+    let handle = runner(&records, &calls);
+    let header = handle.start_execution(new("t-1", chain())).await.unwrap();
+    assert_eq!(header.status, ExecutionStatus::Running);
+    let header = rested(&handle, "t-1").await;
+    assert_eq!(header.output, Some(json!({ "attempt": 2 })));
+    assert_eq!(*calls.lock().unwrap(), ["A", "B", "B", "B", "C", "C"]);
+    assert!(header.stopped_ms.unwrap() > 1_000 + 3_600_000, "time was waited for, on the clock");
+}
+
+#[tokio::test]
+async fn another_process_goes_on_where_the_last_one_stopped() {
+    let (records, calls): (_, Arc<Mutex<Vec<String>>>) = (MemoryRecords::new(), Arc::default());
+    let first = runner(&records, &calls);
+    let mut follow = first.follow("t-1", 1);
+    first.start_execution(new("t-1", chain())).await.unwrap();
+    while follow.next().await.unwrap().is_some() && !calls.lock().unwrap().contains(&"B".to_owned()) {}
+    first.drain().await;
+    assert!(matches!(first.start_execution(new("t-2", chain())).await, Err(RunnerError::Stopped)));
+    let second = runner(&records, &calls);
+    second.recover("t-1").await.unwrap();
+    assert_eq!(rested(&second, "t-1").await.output, Some(json!({ "attempt": 2 })));
+    assert_eq!(calls.lock().unwrap().iter().filter(|path| *path == "A").count(), 1, "what had ended is not done again");
+}
+
+#[tokio::test]
+async fn a_watcher_misses_no_entry_and_sees_none_twice() {
+    let (records, calls) = (MemoryRecords::new(), Arc::default());
+    let handle = runner(&records, &calls);
+    let mut early = handle.follow("t-1", 1);
+    handle.start_execution(new("t-1", chain())).await.unwrap();
+    let mut seen = Vec::new();
+    while let Some(event) = early.next().await.unwrap() {
+        match event {
+            RunnerEvent::Entry { entry, .. } => seen.push(entry.sequence),
+            RunnerEvent::Rested { header } => {
+                assert_eq!(header.last_sequence, seen.len() as u64);
+                break;
+            }
+            _ => {}
+        }
+    }
+    assert!(seen.iter().copied().eq(1..=seen.len() as u64));
+    assert_eq!(handle.store().entries("t-1", 1, 1000).unwrap().len(), seen.len());
+}
+
+#[tokio::test]
+async fn a_second_execution_on_the_same_subject_is_refused_while_the_first_runs() {
+    let (records, calls) = (MemoryRecords::new(), Arc::default());
+    let store = Arc::new(Store::new(records).unwrap());
+    let handle = start(store, registry(calls), Arc::new(SystemClock::default()), RunnerOptions::default());
+    let waits = definition(json!({ "A": { "Type": "Wait", "Seconds": 3600, "End": true } }));
+    let subject = Some("endpoints-aws/shop".to_owned());
+    handle.start_execution(NewExecution { subject: subject.clone(), ..new("t-1", waits.clone()) }).await.unwrap();
+    let refused = handle.start_execution(NewExecution { subject: subject.clone(), ..new("t-2", waits.clone()) }).await;
+    assert!(matches!(refused, Err(RunnerError::SubjectBusy { other, .. }) if other == "t-1"));
+    handle.cancel("t-1", "Cancelled", "by a test").await.unwrap();
+    handle.start_execution(NewExecution { subject, ..new("t-2", waits) }).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_same_id_and_input_attach_and_another_input_is_refused() {
+    let (records, calls) = (MemoryRecords::new(), Arc::default());
+    let handle = runner(&records, &calls);
+    handle.start_execution(new("t-1", chain())).await.unwrap();
+    assert_eq!(handle.start_execution(new("t-1", chain())).await.unwrap().id, "t-1");
+    let other = NewExecution { input: json!({ "other": true }), ..new("t-1", chain()) };
+    assert!(matches!(handle.start_execution(other).await, Err(RunnerError::ExecutionAlreadyExists { .. })));
+}
+
+#[tokio::test]
+async fn a_step_that_panics_is_a_failed_attempt_not_the_end_of_the_runner() {
+    let mut registry = Registry::new();
+    let attempts = Arc::new(AtomicU32::new(0));
+    let count = attempts.clone();
+    registry.register("test:panics", "Panics once", &[], move |_: StepContext, _: Value| {
+        let first = count.fetch_add(1, Ordering::Relaxed) == 0;
+        async move { if first { panic!("as meant by the test") } else { Ok(Answer::done(json!(1))) } }
+    });
+    let store = Arc::new(Store::new(MemoryRecords::new()).unwrap());
+    let handle = start(store, registry, Arc::new(ManualClock::new(0)), RunnerOptions::default());
+    let task = json!({ "A": { "Type": "Task", "Resource": "flow:test:panics", "Retry": [{ "ErrorEquals": ["Flow.Unknown"] }], "End": true } });
+    handle.start_execution(new("t-1", definition(task))).await.unwrap();
+    assert_eq!(rested(&handle, "t-1").await.output, Some(json!(1)));
+}
+
+#[tokio::test]
+async fn a_signal_ends_a_wait_and_a_wrong_name_is_told() {
+    let store = Arc::new(Store::new(MemoryRecords::new()).unwrap());
+    let clock = Arc::new(SystemClock::default());
+    let handle = start(store, registry(Arc::default()), clock, RunnerOptions::default());
+    let task = json!({ "A": { "Type": "Task", "Resource": "flow:test:slow", "End": true } });
+    let mut follow = handle.follow("t-1", 1);
+    handle.start_execution(new("t-1", definition(task))).await.unwrap();
+    loop {
+        if let Some(RunnerEvent::Entry { entry, .. }) = follow.next().await.unwrap()
+            && matches!(entry.content, crate::journal::Content::Note(crate::journal::Note::Waiting { .. }))
+        {
+            break;
+        }
+    }
+    let wrong = handle.signal("t-1", "None such", Ok(json!(1))).await;
+    assert!(matches!(wrong, Err(RunnerError::NotWaiting { .. })));
+    handle.signal("t-1", "A", Ok(json!("by hand"))).await.unwrap();
+    assert_eq!(rested(&handle, "t-1").await.output, Some(json!("by hand")));
+}
+
+#[tokio::test]
+async fn a_thousand_at_once_share_the_disk_and_all_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::new(SledRecords::open(folder.path()).unwrap()).unwrap());
+    let handle = start(store, registry(Arc::default()), Arc::new(ManualClock::new(0)), RunnerOptions::default());
+    let starts = (0..1_000).map(|n| {
+        let handle = handle.clone();
+        async move { handle.start_execution(new(&format!("t-{n}"), chain())).await.unwrap() }
+    });
+    futures::future::join_all(starts).await;
+    for n in 0..1_000 {
+        assert_eq!(rested(&handle, &format!("t-{n}")).await.status, ExecutionStatus::Succeeded);
+    }
+    assert!(handle.commits() < 6_000, "{} commits for 6,000 steps and more", handle.commits());
+}
