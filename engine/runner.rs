@@ -22,7 +22,7 @@ pub use event::{Follow, RunnerEvent};
 pub use handle::RunnerHandle;
 pub use message::NewExecution;
 
-use crate::{step::Registry, store::Store};
+use crate::{step::Registries, store::Store};
 
 /// How a runner behaves beside its work.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,13 +34,18 @@ pub struct RunnerOptions {
 }
 
 /// Starts a runner over a store that this process owns. Nothing runs until the handle asks for it.
-pub fn start(store: Arc<Store>, registry: Registry, clock: Arc<dyn Clock>, options: RunnerOptions) -> RunnerHandle {
+pub fn start(
+    store: Arc<Store>,
+    registries: Arc<dyn Registries>,
+    clock: Arc<dyn Clock>,
+    options: RunnerOptions,
+) -> RunnerHandle {
     let (messages, inbox) = tokio::sync::mpsc::unbounded_channel();
     let (events, _) = tokio::sync::broadcast::channel(event::EVENTS_KEPT);
     let committer = committer::start(store.clone(), messages.clone(), options);
     let handle =
         RunnerHandle::new(messages.clone(), store.clone(), events.clone(), clock.clone(), committer.commits.clone());
-    let dispatcher = dispatcher::Dispatcher::new(store, registry, clock, committer, messages, events);
+    let dispatcher = dispatcher::Dispatcher::new(store, registries, clock, committer, messages, events);
     tokio::spawn(dispatcher.run(inbox));
     handle
 }

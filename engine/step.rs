@@ -11,7 +11,7 @@ mod registry;
 pub use answer::{Answer, Change, Done, Effect, Instructions, Pending};
 pub use context::StepContext;
 pub use error::{ErrorClass, StepError};
-pub use registry::{Registry, Step, StepDescription};
+pub use registry::{Registries, Registry, Step, StepDescription};
 
 /// What a step function returns.
 pub type StepResult<T> = Result<Answer<T>, StepError>;

@@ -38,7 +38,7 @@ pub struct ExecutionHeader {
     /// What it works on, such as `endpoints-aws/shop`; two running executions on one subject are refused.
     pub subject: Option<String>,
     /// What the definition was pinned from, and where it acts (region, profile), for display: a free object.
-    pub environment: Value,
+    pub environment: Arc<Value>,
     /// The input.
     pub input: Arc<Value>,
     /// How it stands.
@@ -89,7 +89,7 @@ impl Execution {
             id: id.to_owned(),
             workflow: workflow.to_owned(),
             subject: None,
-            environment: Value::Null,
+            environment: Arc::default(),
             input: Arc::new(input),
             status: ExecutionStatus::Running,
             started_ms: 0,

@@ -23,7 +23,7 @@ use crate::{
     journal::{Content, Entry, Note},
     machine::{Activity, Command, Execution, ExecutionHeader, Input, Transition, advance},
     query::Moment,
-    step::Registry,
+    step::Registries,
     store::{Origin, Store, StoreError, Write},
 };
 
@@ -51,13 +51,13 @@ pub(super) struct Dispatcher {
 impl Dispatcher {
     pub fn new(
         store: Arc<Store>,
-        registry: Registry,
+        registries: Arc<dyn Registries>,
         clock: Arc<dyn Clock>,
         committer: Committer,
         messages: UnboundedSender<Message>,
         events: broadcast::Sender<RunnerEvent>,
     ) -> Self {
-        let looks = Looks { registry, clock: clock.clone(), places: Arc::new(Semaphore::new(LOOKS_MAX)), messages };
+        let looks = Looks { registries, clock: clock.clone(), places: Arc::new(Semaphore::new(LOOKS_MAX)), messages };
         Dispatcher {
             store,
             clock,
@@ -156,7 +156,8 @@ impl Dispatcher {
         let rests = commands.contains(&Command::Rest);
         let header = (rests || reply.is_some()).then(|| Arc::new(execution.header.clone()));
         let (reply, done) = Replies::split(reply);
-        let committed = Committed { id: id.to_owned(), commands, entries, header, reply, done };
+        let environment = execution.header.environment.clone();
+        let committed = Committed { id: id.to_owned(), environment, commands, entries, header, reply, done };
         if transition.is_empty() && origin.is_none() {
             return self.carry_out(committed);
         }
@@ -179,7 +180,7 @@ impl Dispatcher {
 
     /// Shows and does what is durable now.
     fn carry_out(&mut self, committed: Committed) {
-        let Committed { id, commands, entries, header, reply, done } = committed;
+        let Committed { id, environment, commands, entries, header, reply, done } = committed;
         for entry in entries {
             let _ = self.events.send(RunnerEvent::Entry { execution: id.clone(), entry });
         }
@@ -187,7 +188,7 @@ impl Dispatcher {
             match command {
                 Command::Look { .. } if self.draining.is_empty() && self.failed.is_none() => {
                     self.looks_in_flight += 1;
-                    self.looks.spawn(&id, command);
+                    self.looks.spawn(&id, environment.clone(), command);
                 }
                 Command::Look { .. } | Command::Abandon { .. } => {}
                 Command::WakeAt { due_ms } => self.timers.set(&id, due_ms),

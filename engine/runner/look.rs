@@ -8,14 +8,14 @@ use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 use super::{Clock, message::Message};
 use crate::{
     machine::{Command, Input, StepAnswer},
-    step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult},
+    step::{Answer, ErrorClass, Registries, StepContext, StepError, StepResult},
 };
 
 /// How many steps run at once.
 pub(super) const LOOKS_MAX: usize = 256;
 
 pub(super) struct Looks {
-    pub registry: Registry,
+    pub registries: Arc<dyn Registries>,
     pub clock: Arc<dyn Clock>,
     pub places: Arc<Semaphore>,
     pub messages: UnboundedSender<Message>,
@@ -23,7 +23,7 @@ pub(super) struct Looks {
 
 impl Looks {
     /// Carries out [`Command::Look`]; every other command is not ours.
-    pub fn spawn(&self, execution: &str, command: Command) {
+    pub fn spawn(&self, execution: &str, environment: Arc<Value>, command: Command) {
         let Command::Look {
             frame,
             visit,
@@ -54,19 +54,25 @@ impl Looks {
             deadline_ms,
             created,
         };
-        let (registry, clock, places) = (self.registry.clone(), self.clock.clone(), self.places.clone());
+        let (registries, clock, places) = (self.registries.clone(), self.clock.clone(), self.places.clone());
         let (id, messages) = (execution.to_owned(), self.messages.clone());
         tokio::spawn(async move {
             let _place = places.acquire_owned().await;
-            let result = call(registry, resource, context, (*arguments).clone()).await;
+            let result = call(registries, &environment, resource, context, (*arguments).clone()).await;
             let answer = answer(result, clock.as_ref());
             let _ = messages.send(Message::Answered { id, input: Input::Answered { frame, visit, attempt, answer } });
         });
     }
 }
 
-async fn call(registry: Registry, resource: String, context: StepContext, arguments: Value) -> StepResult<Value> {
-    let Some(step) = registry.find(&resource) else {
+async fn call(
+    registries: Arc<dyn Registries>,
+    environment: &Value,
+    resource: String,
+    context: StepContext,
+    arguments: Value,
+) -> StepResult<Value> {
+    let Some(step) = registries.registry(environment).await?.find(&resource) else {
         return Err(StepError::new(ErrorClass::Invalid, format!("no step is named '{resource}'")));
     };
     match tokio::spawn(async move { step.look(context, arguments).await }).await {

@@ -45,6 +45,7 @@ pub(super) enum Message {
 /// One execution's part of a batch that is durable now.
 pub(super) struct Committed {
     pub id: String,
+    pub environment: Arc<Value>,
     pub commands: Vec<Command>,
     pub entries: Vec<Entry>,
     pub header: Option<Arc<ExecutionHeader>>,

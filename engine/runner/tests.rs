@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     machine::{ExecutionHeader, ExecutionStatus},
-    step::{Answer, ErrorClass, StepContext, StepError},
+    step::{Answer, ErrorClass, Registry, StepContext, StepError},
     store::{MemoryRecords, SledRecords, Store},
 };
 
@@ -64,7 +64,7 @@ fn registry(calls: Arc<Mutex<Vec<String>>>) -> Registry {
 
 fn runner(records: &MemoryRecords, calls: &Arc<Mutex<Vec<String>>>) -> RunnerHandle {
     let store = Arc::new(Store::new(records.clone()).unwrap());
-    start(store, registry(calls.clone()), Arc::new(ManualClock::new(1_000)), RunnerOptions::default())
+    start(store, Arc::new(registry(calls.clone())), Arc::new(ManualClock::new(1_000)), RunnerOptions::default())
 }
 
 fn new(id: &str, definition: Value) -> NewExecution {
@@ -145,7 +145,7 @@ async fn a_watcher_misses_no_entry_and_sees_none_twice() {
 async fn a_second_execution_on_the_same_subject_is_refused_while_the_first_runs() {
     let (records, calls) = (MemoryRecords::new(), Arc::default());
     let store = Arc::new(Store::new(records).unwrap());
-    let handle = start(store, registry(calls), Arc::new(SystemClock::default()), RunnerOptions::default());
+    let handle = start(store, Arc::new(registry(calls)), Arc::new(SystemClock::default()), RunnerOptions::default());
     let waits = definition(json!({ "A": { "Type": "Wait", "Seconds": 3600, "End": true } }));
     let subject = Some("endpoints-aws/shop".to_owned());
     handle.start_execution(NewExecution { subject: subject.clone(), ..new("t-1", waits.clone()) }).await.unwrap();
@@ -175,7 +175,7 @@ async fn a_step_that_panics_is_a_failed_attempt_not_the_end_of_the_runner() {
         async move { if first { panic!("as meant by the test") } else { Ok(Answer::done(json!(1))) } }
     });
     let store = Arc::new(Store::new(MemoryRecords::new()).unwrap());
-    let handle = start(store, registry, Arc::new(ManualClock::new(0)), RunnerOptions::default());
+    let handle = start(store, Arc::new(registry), Arc::new(ManualClock::new(0)), RunnerOptions::default());
     let task = json!({ "A": { "Type": "Task", "Resource": "flow:test:panics", "Retry": [{ "ErrorEquals": ["Flow.Unknown"] }], "End": true } });
     handle.start_execution(new("t-1", definition(task))).await.unwrap();
     assert_eq!(rested(&handle, "t-1").await.output, Some(json!(1)));
@@ -185,7 +185,7 @@ async fn a_step_that_panics_is_a_failed_attempt_not_the_end_of_the_runner() {
 async fn a_signal_ends_a_wait_and_a_wrong_name_is_told() {
     let store = Arc::new(Store::new(MemoryRecords::new()).unwrap());
     let clock = Arc::new(SystemClock::default());
-    let handle = start(store, registry(Arc::default()), clock, RunnerOptions::default());
+    let handle = start(store, Arc::new(registry(Arc::default())), clock, RunnerOptions::default());
     let task = json!({ "A": { "Type": "Task", "Resource": "flow:test:slow", "End": true } });
     let mut follow = handle.follow("t-1", 1);
     handle.start_execution(new("t-1", definition(task))).await.unwrap();
@@ -206,7 +206,8 @@ async fn a_signal_ends_a_wait_and_a_wrong_name_is_told() {
 async fn a_thousand_at_once_share_the_disk_and_all_end() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::new(SledRecords::open(folder.path()).unwrap()).unwrap());
-    let handle = start(store, registry(Arc::default()), Arc::new(ManualClock::new(0)), RunnerOptions::default());
+    let handle =
+        start(store, Arc::new(registry(Arc::default())), Arc::new(ManualClock::new(0)), RunnerOptions::default());
     let starts = (0..1_000).map(|n| {
         let handle = handle.clone();
         async move { handle.start_execution(new(&format!("t-{n}"), chain())).await.unwrap() }

@@ -74,6 +74,23 @@ impl Registry {
     }
 }
 
+/// Where the steps of an execution come from: two executions may act in different accounts, so each has its environment pinned.
+#[async_trait]
+pub trait Registries: Send + Sync + 'static {
+    /// The steps for an environment, as the execution's header has it.
+    ///
+    /// # Errors
+    /// The environment cannot be reached; class `Credentials` pauses the execution.
+    async fn registry(&self, environment: &Value) -> Result<Registry, StepError>;
+}
+
+#[async_trait]
+impl Registries for Registry {
+    async fn registry(&self, _environment: &Value) -> Result<Registry, StepError> {
+        Ok(self.clone())
+    }
+}
+
 struct Typed<I, O, F> {
     name: String,
     summary: String,

@@ -43,7 +43,7 @@ impl Dispatcher {
         };
         let mut execution = Execution::new(&new.id, &new.workflow, machine, new.input);
         execution.header.subject = new.subject;
-        execution.header.environment = new.environment;
+        execution.header.environment = Arc::new(new.environment);
         let origin = Origin { definition: Arc::new(new.definition), input: execution.header.input.clone() };
         self.driven.insert(new.id.clone(), Driven { execution: Some(Box::new(execution)), uncommitted: 0 });
         self.advance(&new.id, Input::Start, Some(origin), Some(Replies::Header(reply)));
