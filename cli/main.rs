@@ -1,2 +1,5 @@
-//! flow
-fn main() {}
+//! `flow`: see the library.
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -33,8 +33,13 @@ mod test_server;
 mod acm;
 mod dns;
 mod ec2;
+mod iam;
+mod logs;
+mod outcome;
 mod preflight;
+mod rds;
 mod route53;
+mod secretsmanager;
 mod ssh;
 mod sts;
 
@@ -51,8 +56,12 @@ pub fn registry(environment: Arc<Environment>) -> Registry {
     acm::register(all, &environment);
     dns::register(all, &environment);
     ec2::register(all, &environment);
+    iam::register(all, &environment);
+    logs::register(all, &environment);
     preflight::register(all, &environment);
+    rds::register(all, &environment);
     route53::register(all, &environment);
+    secretsmanager::register(all, &environment);
     ssh::register(all, &environment);
     sts::register(all, &environment);
     registry

@@ -84,10 +84,18 @@ fn no_function_outgrows_a_screen() {
 fn arrows_point_one_way() {
     // (who, must not name, why)
     let rules: &[(&str, &[&str], &str)] = &[
-        ("engine", &["steps::", "workflows::", "rehearsal::", "cli::", "aws_sdk", "aws_config", "clap::", "axum::"], "the engine knows none of ours"),
+        (
+            "engine",
+            &["steps::", "workflows::", "rehearsal::", "cli::", "aws_sdk", "aws_config", "clap::", "axum::"],
+            "the engine knows none of ours",
+        ),
         ("steps", &["workflows::", "rehearsal::", "cli::", "sled::", "clap::", "axum::"], "steps know only the engine"),
         ("workflows", &["rehearsal::", "cli::", "aws_sdk", "sled::", "clap::", "axum::"], "workflows are data"),
-        ("rehearsal", &["engine::", "steps::", "workflows::", "cli::", "aws_sdk", "sled::", "clap::"], "the rehearsed world is nobody's friend"),
+        (
+            "rehearsal",
+            &["engine::", "steps::", "workflows::", "cli::", "aws_sdk", "sled::", "clap::"],
+            "the rehearsed world is nobody's friend",
+        ),
         ("cli", &["aws_sdk", "aws_config::", "sled::"], "AWS only below steps, sled only in the store"),
     ];
     let mut problems = Vec::new();
@@ -119,9 +127,21 @@ fn names(line: &str, word: &str) -> bool {
 fn the_machine_stays_pure() {
     let mut problems = Vec::new();
     for (path, text) in sources().iter().filter(|(path, _)| path.starts_with("engine/machine")) {
-        for word in ["std::time::Instant", "SystemTime", "tokio::", "std::fs", "std::env", "rand::", "async fn", "Timestamp::now"] {
+        for word in [
+            "std::time::Instant",
+            "SystemTime",
+            "tokio::",
+            "std::fs",
+            "std::env",
+            "rand::",
+            "async fn",
+            "Timestamp::now",
+        ] {
             if text.contains(word) {
-                problems.push(format!("{}: {word}: hand it in as data (engine/query's Moment, or an Input)", path.display()));
+                problems.push(format!(
+                    "{}: {word}: hand it in as data (engine/query's Moment, or an Input)",
+                    path.display()
+                ));
             }
         }
     }

@@ -1,0 +1,81 @@
+//! The operations and their shapes.
+
+use engine::{
+    journal::Entry,
+    machine::{ExecutionHeader, FrameRow},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The header that names the operation.
+pub const TARGET: &str = "x-amz-target";
+
+/// `Flow.Start`: begin an execution, or attach to the one of the same id and input.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Start {
+    pub id: String,
+    pub workflow: String,
+    pub subject: Option<String>,
+    pub environment: Value,
+    pub definition: Value,
+    pub input: Value,
+}
+
+/// `Flow.Status` of one execution.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    pub header: ExecutionHeader,
+    pub frames: Vec<FrameRow>,
+    pub definition: Value,
+    /// Whether a process drives it right now.
+    pub driven: bool,
+}
+
+/// `Flow.List`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct List {
+    pub headers: Vec<ExecutionHeader>,
+    /// The ids of those that a process drives right now.
+    pub driven: Vec<String>,
+}
+
+/// The id of an execution: `Flow.Status`, `Flow.Recover`, `Flow.Resume`, `Flow.Cancel`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Id {
+    pub id: String,
+}
+
+/// `Flow.Entries` and `Flow.Follow`: the journal from a sequence on.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct From {
+    pub id: String,
+    pub from_sequence: u64,
+}
+
+/// `Flow.Entries`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Entries {
+    pub entries: Vec<Entry>,
+}
+
+/// `Flow.Signal`: answer a waiting task.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signal {
+    pub id: String,
+    pub state: String,
+    pub output: Option<Value>,
+    pub error: Option<String>,
+    pub cause: Option<String>,
+}
+
+/// An error, in the shape of AWS JSON 1.0.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Refusal {
+    #[serde(rename = "__type")]
+    pub kind: String,
+    pub message: String,
+}

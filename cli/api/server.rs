@@ -1,0 +1,152 @@
+//! The owner's side of the socket.
+
+use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use engine::{
+    machine::ExecutionStatus,
+    runner::{NewExecution, RunnerError, RunnerHandle},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::net::UnixListener;
+
+use super::protocol::{Entries, From, Id, List, Refusal, Signal, Start, Status, TARGET};
+
+/// Serves the runner on a socket (mode 0600) until the process ends.
+///
+/// # Errors
+/// The socket cannot be made.
+pub fn serve(runner: RunnerHandle, socket: &Path) -> std::io::Result<()> {
+    // We hold the owner's lock: whatever lies there was left by a process that has ended.
+    match std::fs::remove_file(socket) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(socket)?;
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
+    let router = Router::new().fallback(answer).with_state(Arc::new(runner));
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!("the socket has failed: {error}");
+        }
+    });
+    Ok(())
+}
+
+async fn answer(State(runner): State<Arc<RunnerHandle>>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
+    let target = headers.get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let answer = match target {
+        "Flow.Start" => start(&runner, &body).await,
+        "Flow.List" => list(&runner).await,
+        "Flow.Status" => status(&runner, &body).await,
+        "Flow.Recover" => with_id(&body, async |id| runner.recover(&id).await).await,
+        "Flow.Resume" => with_id(&body, async |id| runner.resume(&id).await).await,
+        "Flow.Cancel" => {
+            with_id(&body, async |id| runner.cancel(&id, "Cancelled", "cancelled by a person").await).await
+        }
+        "Flow.Signal" => signal(&runner, &body).await,
+        "Flow.Entries" => entries(&runner, &body),
+        "Flow.Follow" => follow(&runner, &body),
+        other => Err(refusal(StatusCode::BAD_REQUEST, "UnknownOperationException", format!("no operation '{other}'"))),
+    };
+    answer.unwrap_or_else(|refused| refused)
+}
+
+type Answer = Result<Response, Response>;
+
+fn refusal(status: StatusCode, kind: &str, message: impl Into<String>) -> Response {
+    let body = Refusal { kind: kind.to_owned(), message: message.into() };
+    (status, axum::Json(body)).into_response()
+}
+
+fn refused(error: RunnerError) -> Response {
+    let kind = match &error {
+        RunnerError::ExecutionAlreadyExists { .. } => "ExecutionAlreadyExists",
+        RunnerError::SubjectBusy { .. } => "SubjectBusy",
+        RunnerError::ExecutionDoesNotExist { .. } => "ExecutionDoesNotExist",
+        RunnerError::NotWaiting { .. } => "TaskDoesNotExist",
+        RunnerError::InvalidId { .. } => "InvalidName",
+        RunnerError::InvalidDefinition { .. } => "InvalidDefinition",
+        RunnerError::Succeeded { .. } => "ExecutionNotRedrivable",
+        RunnerError::Store(_) => "StoreFailed",
+        RunnerError::Stopped => "Stopped",
+    };
+    refusal(StatusCode::BAD_REQUEST, kind, error.to_string())
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
+    serde_json::from_slice(body)
+        .map_err(|error| refusal(StatusCode::BAD_REQUEST, "SerializationException", error.to_string()))
+}
+
+fn write<T: Serialize>(value: T) -> Answer {
+    Ok(axum::Json(value).into_response())
+}
+
+async fn with_id(body: &[u8], act: impl AsyncFnOnce(String) -> Result<(), RunnerError>) -> Answer {
+    let Id { id } = read(body)?;
+    act(id).await.map_err(refused)?;
+    write(serde_json::json!({}))
+}
+
+async fn start(runner: &RunnerHandle, body: &[u8]) -> Answer {
+    let Start { id, workflow, subject, environment, definition, input } = read(body)?;
+    let new = NewExecution { id: id.clone(), workflow, subject, environment, definition, input };
+    let header = runner.start_execution(new).await.map_err(refused)?;
+    if header.status == ExecutionStatus::Running {
+        runner.recover(&id).await.map_err(refused)?;
+    }
+    write(header)
+}
+
+async fn list(runner: &RunnerHandle) -> Answer {
+    let headers = runner.store().headers().map_err(|error| refused(error.into()))?;
+    write(List { headers, driven: runner.driven().await })
+}
+
+async fn status(runner: &RunnerHandle, body: &[u8]) -> Answer {
+    let Id { id } = read(body)?;
+    let failed = |error: engine::store::StoreError| refused(error.into());
+    let store = runner.store();
+    let missing = || refused(RunnerError::ExecutionDoesNotExist { id: id.clone() });
+    let header = store.header(&id).map_err(failed)?.ok_or_else(missing)?;
+    let frames = store.frames(&id).map_err(failed)?;
+    let (_, definition) = store.definition(&id).map_err(failed)?.ok_or_else(missing)?;
+    let driven = runner.driven().await.contains(&id);
+    write(Status { header, frames, definition, driven })
+}
+
+async fn signal(runner: &RunnerHandle, body: &[u8]) -> Answer {
+    let Signal { id, state, output, error, cause } = read(body)?;
+    let answer = match error {
+        Some(error) => Err((error, cause.unwrap_or_default())),
+        None => Ok(output.unwrap_or_default()),
+    };
+    runner.signal(&id, &state, answer).await.map_err(refused)?;
+    write(serde_json::json!({}))
+}
+
+fn entries(runner: &RunnerHandle, body: &[u8]) -> Answer {
+    let From { id, from_sequence } = read(body)?;
+    let entries = runner.store().entries(&id, from_sequence, usize::MAX).map_err(|error| refused(error.into()))?;
+    write(Entries { entries })
+}
+
+/// A line of JSON for each event, until the client goes or the runner stops.
+fn follow(runner: &RunnerHandle, body: &[u8]) -> Answer {
+    let From { id, from_sequence } = read(body)?;
+    let follow = runner.follow(&id, from_sequence);
+    let lines = futures::stream::unfold(follow, |mut follow| async move {
+        let event = follow.next().await.ok()??;
+        let mut line = serde_json::to_vec(&event).ok()?;
+        line.push(b'\n');
+        Some((Ok::<_, std::convert::Infallible>(axum::body::Bytes::from(line)), follow))
+    });
+    Ok(Response::new(Body::from_stream(lines)))
+}

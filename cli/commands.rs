@@ -1,0 +1,37 @@
+//! One file per verb: an arguments struct whose doc comments are the help, and one function.
+
+pub mod cancel;
+pub mod check;
+pub mod events;
+pub mod init;
+pub mod rehearsal_world;
+pub mod resume;
+pub mod run;
+pub mod signal;
+pub mod status;
+pub mod steps;
+pub mod watch;
+pub mod workflows;
+
+use crate::{
+    arguments::{Arguments, Command},
+    exit::{CliError, Exit},
+};
+
+/// Carries out what the command line says.
+pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
+    let global = arguments.global;
+    match arguments.command {
+        Command::Run(arguments) => run::run(&global, arguments).await,
+        Command::Resume(arguments) => resume::run(&global, arguments).await,
+        Command::Status(arguments) => status::run(&global, arguments).await,
+        Command::Events(arguments) => events::run(&global, arguments).await,
+        Command::Signal(arguments) => signal::run(&global, arguments).await,
+        Command::Cancel(arguments) => cancel::run(&global, arguments).await,
+        Command::Check(arguments) => check::run(&global, arguments),
+        Command::Init(arguments) => init::run(arguments),
+        Command::Workflows => workflows::run(&global),
+        Command::Steps(arguments) => steps::run(&global, arguments),
+        Command::RehearsalWorld(arguments) => rehearsal_world::run(arguments).await,
+    }
+}

@@ -1,0 +1,33 @@
+//! `flow cancel`.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::{
+    arguments::{Global, Output},
+    exit::{CliError, Exit},
+    ids,
+    place::Place,
+    session::{Reader, Session},
+};
+
+/// Arguments of `flow cancel`.
+#[derive(Debug, Args)]
+pub struct CancelArguments {
+    /// The execution: its id, a unique prefix, or @latest.
+    id: String,
+}
+
+/// Ends an execution as ABORTED; what it made stays.
+pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
+    let place = Place::of_id(global, &arguments.id)?;
+    let id = ids::find(&Reader::open(&place).await?.list().await?.headers, &arguments.id)?.id.clone();
+    let mut session = Session::open(&place).await?;
+    let answer = session.call::<_, Value>("Flow.Cancel", &json!({ "id": id })).await;
+    session.close().await;
+    answer?;
+    if global.output == Output::Human {
+        println!("{id} is cancelled. What it made stays; flow resume {id} goes on, the teardown workflow removes it.");
+    }
+    Ok(Exit::Success)
+}

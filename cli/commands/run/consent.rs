@@ -1,0 +1,50 @@
+//! Asking, and never answering for the person asked.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use super::{Plan, RunArguments};
+use crate::{
+    arguments::{Global, Output},
+    exit::CliError,
+};
+
+/// Asks whether to go on.
+///
+/// # Errors
+/// The answer is no, or there is nobody to ask and `--yes` was not given.
+pub fn ask(plan: &Plan, arguments: &RunArguments) -> Result<(), CliError> {
+    if arguments.yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(CliError::refused("nothing was changed: there is no terminal to ask on")
+            .hint("--yes goes on without asking"));
+    }
+    if question(&format!("Run {}? [y/N] ", plan.name))? {
+        return Ok(());
+    }
+    Err(CliError::refused("nothing was changed"))
+}
+
+/// Whether to tear a rehearsal down: by the option, or by asking on a terminal.
+///
+/// # Errors
+/// The terminal cannot be read.
+pub fn tear_down(arguments: &RunArguments, global: &Global) -> Result<bool, CliError> {
+    if arguments.teardown || arguments.workflow.ends_with("-teardown") {
+        return Ok(arguments.teardown && !arguments.workflow.ends_with("-teardown"));
+    }
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && global.output == Output::Human;
+    if !terminal || arguments.yes {
+        return Ok(false);
+    }
+    question("Tear down now? [y/N] ")
+}
+
+fn question(text: &str) -> Result<bool, CliError> {
+    print!("{text}");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,75 @@
+//! Exit codes, and errors that carry one.
+
+use serde_json::json;
+
+/// The exit codes; the README lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Succeeded, or nothing to do.
+    Success = 0,
+    /// The execution FAILED, TIMED_OUT or was ABORTED.
+    Failed = 1,
+    /// Refused before anything was changed.
+    Refused = 3,
+    /// Not found.
+    NotFound = 4,
+    /// Owned by another process that cannot be reached.
+    Unreachable = 5,
+    /// Stopped at a wait or paused; resume later.
+    Waiting = 75,
+    /// Interrupted; nothing is lost.
+    Interrupted = 130,
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub struct CliError {
+    /// The exit code.
+    pub exit: Exit,
+    /// What happened; several lines where there are several problems.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl CliError {
+    /// An error with an exit code.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        CliError { exit, message: message.into(), hint: None }
+    }
+
+    /// Refused before anything was changed.
+    pub fn refused(message: impl Into<String>) -> Self {
+        CliError::new(Exit::Refused, message)
+    }
+
+    /// Not found.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        CliError::new(Exit::NotFound, message)
+    }
+
+    /// The same, with what to do next.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Prints it: for people on standard error, for programs as one more JSON line.
+    pub fn print(&self, as_json: bool) {
+        if as_json {
+            let line = json!({ "type": "error", "exit": self.exit as u8, "message": self.message, "hint": self.hint });
+            println!("{line}");
+        }
+        eprintln!("flow: {}", self.message);
+        if let Some(hint) = &self.hint {
+            eprintln!("hint: {hint}");
+        }
+    }
+}
+
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> Self {
+        CliError::refused(error.to_string())
+    }
+}

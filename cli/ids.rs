@@ -1,0 +1,42 @@
+//! Names of executions: made, and found by a prefix.
+
+use engine::machine::ExecutionHeader;
+use rand::Rng;
+
+use crate::exit::CliError;
+
+const SUFFIX_CHARACTERS: usize = 4;
+/// Without letters and digits that look alike.
+const ALPHABET: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
+
+/// A new id, such as `endpoints-aws-7k3f`.
+pub fn new_id(prefix: &str, workflow: &str) -> String {
+    let mut random = rand::rng();
+    let suffix: String =
+        (0..SUFFIX_CHARACTERS).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect();
+    format!("{prefix}{workflow}-{suffix}")
+}
+
+/// The execution that an id, a unique prefix of one, or `@latest` means.
+///
+/// # Errors
+/// None, or several.
+pub fn find<'h>(headers: &'h [ExecutionHeader], wanted: &str) -> Result<&'h ExecutionHeader, CliError> {
+    if wanted == "@latest" {
+        return headers
+            .first()
+            .ok_or_else(|| CliError::not_found("there is no execution yet").hint("flow run <workflow>"));
+    }
+    if let Some(header) = headers.iter().find(|header| header.id == wanted) {
+        return Ok(header);
+    }
+    let found: Vec<_> = headers.iter().filter(|header| header.id.starts_with(wanted)).collect();
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => Err(CliError::not_found(format!("there is no execution named '{wanted}'")).hint("flow status lists all")),
+        several => {
+            let names: Vec<_> = several.iter().map(|header| header.id.as_str()).collect();
+            Err(CliError::not_found(format!("'{wanted}' can mean {}", names.join(", "))).hint("write more of the id"))
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Where executions live: the home of real ones, and the home of rehearsals within it.
+
+use std::path::{Path, PathBuf};
+
+use crate::{arguments::Global, exit::CliError};
+
+/// What the ids of rehearsals begin with.
+pub const REHEARSAL_PREFIX: &str = "rehearsal-";
+
+/// A home folder: a store, its lock, its socket, its keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    home: PathBuf,
+    /// Whether this is the home of rehearsals.
+    pub rehearsal: bool,
+}
+
+impl Place {
+    /// The home of real executions: `--home`, else `FLOW_HOME`, else `$XDG_STATE_HOME/flow`, else `~/.local/state/flow`.
+    ///
+    /// # Errors
+    /// None of these is set.
+    pub fn real(global: &Global) -> Result<Self, CliError> {
+        let state = || std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+        let user = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state"));
+        let home = global.home.clone().or_else(|| state().or_else(user).map(|folder| folder.join("flow")));
+        let home = home.ok_or_else(|| CliError::refused("no home for executions: set --home or FLOW_HOME"))?;
+        Ok(Place { home, rehearsal: false })
+    }
+
+    /// The home of rehearsals.
+    ///
+    /// # Errors
+    /// As [`Place::real`].
+    pub fn rehearsals(global: &Global) -> Result<Self, CliError> {
+        let real = Place::real(global)?;
+        Ok(Place { home: real.home.join("rehearsal"), rehearsal: true })
+    }
+
+    /// The place that an id, a prefix of one or `@latest` points to.
+    ///
+    /// # Errors
+    /// As [`Place::real`].
+    pub fn of_id(global: &Global, id: &str) -> Result<Self, CliError> {
+        if id.starts_with(REHEARSAL_PREFIX) { Place::rehearsals(global) } else { Place::real(global) }
+    }
+
+    /// The folder.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The store's folder.
+    pub fn store(&self) -> PathBuf {
+        self.home.join("store")
+    }
+
+    /// The owner's socket.
+    pub fn socket(&self) -> PathBuf {
+        self.home.join("flow.sock")
+    }
+
+    /// Where generated SSH keys are kept.
+    pub fn keys(&self) -> PathBuf {
+        self.home.join("keys")
+    }
+
+    /// Where what can be made again is kept.
+    pub fn cache() -> PathBuf {
+        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let user = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+        cache.or_else(user).unwrap_or_else(std::env::temp_dir).join("flow")
+    }
+}

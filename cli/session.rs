@@ -1,0 +1,253 @@
+//! One store, many processes: the first to need it owns it and serves the others; they take over when it goes.
+
+use std::{sync::Arc, time::Duration};
+
+use engine::{
+    machine::ExecutionStatus,
+    runner::{Clock, RunnerHandle, RunnerOptions, ScaledClock, SystemClock},
+    store::{OwnerLock, SledRecords, Store},
+};
+use rehearsal::World;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
+
+use crate::{
+    api::{
+        client::{Client, ClientError},
+        protocol::{Entries, List, Status},
+        server,
+    },
+    environments::Environments,
+    exit::{CliError, Exit},
+    place::Place,
+};
+
+/// How long a process waits for an owner that holds the lock but does not answer yet, or any more.
+const OWNER_WAIT_MAX: Duration = Duration::from_secs(10);
+const OWNER_WAIT_STEP: Duration = Duration::from_millis(20);
+
+/// This process's way to a store that is being driven.
+pub struct Session {
+    place: Place,
+    client: Client,
+    owner: Option<Owner>,
+}
+
+struct Owner {
+    runner: RunnerHandle,
+    _lock: OwnerLock,
+}
+
+/// The clock of a place: a rehearsal's runs faster, from its world's beginning.
+pub fn clock(place: &Place) -> Arc<dyn Clock> {
+    let world = place.rehearsal.then(|| World::read(place.home()).ok().flatten()).flatten();
+    match world {
+        Some(world) => Arc::new(ScaledClock::new(world.started_at_ms, world.speed)),
+        None => Arc::new(SystemClock::default()),
+    }
+}
+
+impl Session {
+    /// Becomes the owner of the store, or a client of the one who is.
+    ///
+    /// # Errors
+    /// The store cannot be opened, or its owner does not answer.
+    pub async fn open(place: &Place) -> Result<Self, CliError> {
+        let client = Client::new(&place.socket());
+        let deadline = tokio::time::Instant::now() + OWNER_WAIT_MAX;
+        loop {
+            if let Some(lock) = OwnerLock::try_acquire(place.home())? {
+                let owner = own(place, lock)?;
+                return Ok(Session { place: place.clone(), client, owner: Some(owner) });
+            }
+            if client.call::<_, serde_json::Value>("Flow.List", &json!({})).await.is_ok() {
+                return Ok(Session { place: place.clone(), client, owner: None });
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err(unreachable_owner(place));
+            }
+            tokio::time::sleep(OWNER_WAIT_STEP).await;
+        }
+    }
+
+    /// The client of whoever owns the store now.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Calls an operation; takes the store over when its owner goes meanwhile.
+    ///
+    /// # Errors
+    /// The owner refused.
+    pub async fn call<I: Serialize, O: DeserializeOwned>(&mut self, operation: &str, input: &I) -> Result<O, CliError> {
+        loop {
+            match self.client.call(operation, input).await {
+                Ok(output) => return Ok(output),
+                Err(ClientError::Gone(_)) if self.owner.is_none() => *self = Session::open(&self.place).await?,
+                Err(error) => return Err(told(error)),
+            }
+        }
+    }
+
+    /// After the owner went: becomes the owner, or a client of the next one, and goes on with an execution.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn take_over(&mut self, id: &str) -> Result<(), CliError> {
+        if self.owner.is_some() {
+            return Err(CliError::new(Exit::Failed, "the store has failed; see above")
+                .hint("keep a copy of the store's folder"));
+        }
+        *self = Session::open(&self.place).await?;
+        self.call::<_, serde_json::Value>("Flow.Recover", &json!({ "id": id })).await.map(drop)
+    }
+
+    /// Leaves: calls in flight end and are recorded; clients whose executions we drove take over.
+    pub async fn close(self) {
+        if let Some(owner) = self.owner {
+            owner.runner.drain().await;
+            let _ = std::fs::remove_file(self.place.socket());
+        }
+    }
+}
+
+fn own(place: &Place, lock: OwnerLock) -> Result<Owner, CliError> {
+    let store = Arc::new(open_store(place)?);
+    let runner =
+        engine::runner::start(store, Arc::new(Environments::new(place.clone())), clock(place), crash_options());
+    server::serve(runner.clone(), &place.socket())?;
+    Ok(Owner { runner, _lock: lock })
+}
+
+fn open_store(place: &Place) -> Result<Store, CliError> {
+    let records = SledRecords::open(&place.store()).map_err(|error| CliError::refused(error.to_string()))?;
+    Store::new(records).map_err(|error| CliError::refused(error.to_string()))
+}
+
+/// For crash tests: at which commit the process ends itself.
+fn crash_options() -> RunnerOptions {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    RunnerOptions {
+        crash_before_commit: number("FLOW_CRASH_BEFORE_COMMIT"),
+        crash_after_commit: number("FLOW_CRASH_AFTER_COMMIT"),
+    }
+}
+
+fn unreachable_owner(place: &Place) -> CliError {
+    let who = OwnerLock::holder(place.home())
+        .map_or_else(|| "another process".to_owned(), |holder| format!("process {} ({})", holder.pid, holder.command));
+    CliError::new(
+        Exit::Unreachable,
+        format!("the store in {} is owned by {who}, which does not answer", place.home().display()),
+    )
+}
+
+fn told(error: ClientError) -> CliError {
+    match error {
+        ClientError::Gone(message) => CliError::new(Exit::Unreachable, message),
+        ClientError::Refused { kind, message } => {
+            let exit = if kind == "ExecutionDoesNotExist" { Exit::NotFound } else { Exit::Refused };
+            CliError::new(exit, message)
+        }
+    }
+}
+
+/// A look at a store without driving anything: through its owner, or, where there is none, in the store itself.
+pub enum Reader {
+    /// Through the owner.
+    Client(Client),
+    /// In the store.
+    Store(Box<Store>, #[expect(dead_code, reason = "held, not read")] OwnerLock),
+    /// There is no store yet.
+    Nothing,
+}
+
+impl Reader {
+    /// Finds the way.
+    ///
+    /// # Errors
+    /// The store cannot be opened, or its owner does not answer.
+    pub async fn open(place: &Place) -> Result<Self, CliError> {
+        if !place.store().exists() {
+            return Ok(Reader::Nothing);
+        }
+        let client = Client::new(&place.socket());
+        let deadline = tokio::time::Instant::now() + OWNER_WAIT_MAX;
+        loop {
+            if let Some(lock) = OwnerLock::try_acquire(place.home())? {
+                return Ok(Reader::Store(Box::new(open_store(place)?), lock));
+            }
+            if client.call::<_, serde_json::Value>("Flow.List", &json!({})).await.is_ok() {
+                return Ok(Reader::Client(client));
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err(unreachable_owner(place));
+            }
+            tokio::time::sleep(OWNER_WAIT_STEP).await;
+        }
+    }
+
+    /// Every execution.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn list(&self) -> Result<List, CliError> {
+        match self {
+            Reader::Client(client) => client.call("Flow.List", &json!({})).await.map_err(told),
+            Reader::Store(store, _) => Ok(List { headers: store.headers().map_err(unreadable)?, driven: Vec::new() }),
+            Reader::Nothing => Ok(List::default()),
+        }
+    }
+
+    /// One execution.
+    ///
+    /// # Errors
+    /// There is none, or the store cannot be read.
+    pub async fn status(&self, id: &str) -> Result<Status, CliError> {
+        let missing = || CliError::not_found(format!("there is no execution named '{id}'"));
+        match self {
+            Reader::Client(client) => client.call("Flow.Status", &json!({ "id": id })).await.map_err(told),
+            Reader::Store(store, _) => Ok(Status {
+                header: store.header(id).map_err(unreadable)?.ok_or_else(missing)?,
+                frames: store.frames(id).map_err(unreadable)?,
+                definition: store.definition(id).map_err(unreadable)?.ok_or_else(missing)?.1,
+                driven: false,
+            }),
+            Reader::Nothing => Err(missing()),
+        }
+    }
+
+    /// An execution's journal from a sequence on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn entries(&self, id: &str, from_sequence: u64) -> Result<Entries, CliError> {
+        match self {
+            Reader::Client(client) => {
+                let from = json!({ "id": id, "fromSequence": from_sequence });
+                client.call("Flow.Entries", &from).await.map_err(told)
+            }
+            Reader::Store(store, _) => {
+                Ok(Entries { entries: store.entries(id, from_sequence, usize::MAX).map_err(unreadable)? })
+            }
+            Reader::Nothing => Ok(Entries::default()),
+        }
+    }
+}
+
+fn unreadable(error: engine::store::StoreError) -> CliError {
+    CliError::refused(error.to_string())
+}
+
+/// How an execution stands, in one word: Step Functions' status, or what this machine makes of a running one.
+pub fn standing(header: &engine::machine::ExecutionHeader, driven: bool) -> &'static str {
+    match header.status {
+        ExecutionStatus::Running if header.paused => "PAUSED",
+        ExecutionStatus::Running if !driven => "INTERRUPTED",
+        ExecutionStatus::Running => "RUNNING",
+        ExecutionStatus::Succeeded => "SUCCEEDED",
+        ExecutionStatus::Failed => "FAILED",
+        ExecutionStatus::TimedOut => "TIMED_OUT",
+        ExecutionStatus::Aborted => "ABORTED",
+    }
+}

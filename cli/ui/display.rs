@@ -1,0 +1,130 @@
+//! The displays of a watch: a tree that is redrawn, lines, JSON, or nothing.
+
+use std::{
+    io::{IsTerminal, Write},
+    sync::Arc,
+    time::Duration,
+};
+
+use crossterm::{cursor, queue, terminal};
+use engine::runner::{Clock, RunnerEvent};
+
+use super::{json, lines, summary, tree::tree, view::View};
+use crate::arguments::{Global, Output, Progress};
+
+const HEARTBEAT_FIRST: Duration = Duration::from_secs(10);
+const HEARTBEAT_MAX: Duration = Duration::from_secs(300);
+
+/// Shows an execution while it happens.
+pub struct Display {
+    kind: Kind,
+    clock: Arc<dyn Clock>,
+    drawn_lines: u16,
+    heartbeat: Duration,
+    last_output: std::time::Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Tree,
+    Lines,
+    Json,
+    None,
+}
+
+impl Display {
+    /// The display that the options ask for.
+    pub fn new(global: &Global, clock: Arc<dyn Clock>) -> Self {
+        let terminal = std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let kind = match (global.output, global.progress) {
+            (Output::Json, _) => Kind::Json,
+            (_, Progress::None) => Kind::None,
+            (_, Progress::Tree) => Kind::Tree,
+            (_, Progress::Auto) if terminal => Kind::Tree,
+            _ => Kind::Lines,
+        };
+        Display { kind, clock, drawn_lines: 0, heartbeat: HEARTBEAT_FIRST, last_output: std::time::Instant::now() }
+    }
+
+    /// How often [`Display::tick`] wants to be called.
+    pub fn tick_interval(&self) -> Duration {
+        Duration::from_millis(if self.kind == Kind::Tree { 200 } else { 1_000 })
+    }
+
+    /// Shows an event that the view has seen.
+    pub fn event(&mut self, view: &View, event: &RunnerEvent) {
+        match (self.kind, event) {
+            (Kind::Json, event) => {
+                if let Some(line) = json::event(view, event) {
+                    println!("{line}");
+                }
+            }
+            (Kind::Lines, RunnerEvent::Entry { entry, .. }) => {
+                for line in lines::lines(view, entry) {
+                    println!("{line}");
+                    self.last_output = std::time::Instant::now();
+                    self.heartbeat = HEARTBEAT_FIRST;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Lets time show: redraws the tree, or says that it still waits.
+    pub fn tick(&mut self, view: &View) {
+        match self.kind {
+            Kind::Tree => self.draw(&tree(view, "RUNNING", self.clock.now_ms())),
+            Kind::Lines if self.last_output.elapsed() >= self.heartbeat => {
+                if let Some(line) = lines::heartbeat(view, self.clock.now_ms()) {
+                    println!("{line}");
+                }
+                self.last_output = std::time::Instant::now();
+                self.heartbeat = (self.heartbeat * 2).min(HEARTBEAT_MAX);
+            }
+            _ => {}
+        }
+    }
+
+    /// Shows how it ended, or where it stands.
+    pub fn end(&mut self, view: &View, standing: &str) {
+        let now_ms = self.clock.now_ms();
+        match self.kind {
+            Kind::Json => println!("{}", json::ended(view, now_ms)),
+            Kind::Tree => {
+                self.draw(&tree(view, standing, now_ms));
+                print_lines(&summary::end(view, now_ms));
+            }
+            Kind::Lines | Kind::None => print_lines(&summary::end(view, now_ms)),
+        }
+    }
+
+    /// Replaces what was drawn before; lines that do not fit the screen are left out, so that nothing scrolls away.
+    fn draw(&mut self, wanted: &[String]) {
+        let (columns, rows) = terminal::size().unwrap_or((100, 40));
+        let mut out = std::io::stdout().lock();
+        let up = self.drawn_lines;
+        let shown = wanted.iter().take(usize::from(rows.saturating_sub(2)).max(1));
+        let mut drawn = 0;
+        let mut text = String::new();
+        for line in shown {
+            text.extend(line.chars().take(usize::from(columns.saturating_sub(1))));
+            text.push('\n');
+            drawn += 1;
+        }
+        let moved = if up > 0 { queue!(out, cursor::MoveToPreviousLine(up)) } else { Ok(()) };
+        let drawn_well = moved
+            .and_then(|()| queue!(out, terminal::Clear(terminal::ClearType::FromCursorDown)))
+            .and_then(|()| out.write_all(text.as_bytes()))
+            .and_then(|()| out.flush());
+        // A terminal that went away is no reason to stop the work.
+        if drawn_well.is_ok() {
+            self.drawn_lines = drawn;
+        }
+    }
+}
+
+fn print_lines(lines: &[String]) {
+    for line in lines {
+        println!("{line}");
+    }
+}

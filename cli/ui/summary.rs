@@ -1,0 +1,160 @@
+//! The blocks at the end, and those that ask something of a person.
+
+use engine::{
+    machine::ExecutionStatus,
+    step::{Change, Instructions},
+};
+
+use super::{
+    lines::title,
+    text::{duration, moment, short_id},
+    view::{Doing, Made, View, Wait, word},
+};
+
+/// What a person must do: the sentence, then the values to copy.
+pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
+    let mut lines = vec![instructions.sentence.clone()];
+    let width = instructions.values.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    lines.extend(instructions.values.iter().map(|(name, value)| format!("  {name:<width$}  {value}")));
+    lines
+}
+
+/// Everything that waits for a person.
+pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
+    let mut lines = Vec::new();
+    for state in view.active() {
+        match &state.doing {
+            Doing::Waiting(wait @ Wait { instructions: Some(instructions), .. }) => {
+                lines.push(format!("{} needs you:", title(view, &state.path)));
+                lines.extend(instruction_lines(instructions).into_iter().map(|line| format!("  {line}")));
+                let deadline =
+                    wait.deadline_ms.map_or_else(String::new, |due| format!(" Gives up {}.", moment(due, now_ms)));
+                lines.push(format!(
+                    "  Last check {}: {}. Next check {}.{deadline}",
+                    moment(wait.looked_ms, now_ms),
+                    wait.reason,
+                    moment(wait.next_look_ms, now_ms)
+                ));
+                let (id, name) = (&view.id, &state.name);
+                lines.push(format!("  To give up: flow cancel {id}   To go on without the check: flow signal {id} \"{name}\" --success JSON"));
+            }
+            Doing::Paused { failure } => {
+                lines.push(format!("{} is paused: {}", title(view, &state.path), failure.cause));
+                if let Some(hint) = failure.details.as_ref().and_then(|details| details.hint.as_ref()) {
+                    lines.push(format!("  {hint}"));
+                }
+                lines.push(format!("  Nothing is lost. Then   flow resume {}", view.id));
+            }
+            _ => {}
+        }
+    }
+    lines
+}
+
+/// `3 created, 0 updated, 40 unchanged`.
+pub fn changes(view: &View) -> String {
+    let counts = view.changes();
+    let count = |word: &str| counts.get(word).copied().unwrap_or(0);
+    let mut text =
+        format!("{} created, {} updated, {} unchanged", count("created"), count("updated"), count("unchanged"));
+    for word in ["adopted", "deleted"] {
+        if count(word) > 0 {
+            text.push_str(&format!(", {} {word}", count(word)));
+        }
+    }
+    text
+}
+
+/// The end of an execution.
+pub fn end(view: &View, now_ms: u64) -> Vec<String> {
+    let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
+    match view.status {
+        ExecutionStatus::Succeeded => vec![format!("✔ {} SUCCEEDED after {took}: {}", view.id, changes(view))],
+        ExecutionStatus::Running => needs(view, now_ms),
+        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => failure(view, &took),
+    }
+}
+
+fn failure(view: &View, took: &str) -> Vec<String> {
+    let word = match view.status {
+        ExecutionStatus::Aborted => "was ABORTED",
+        ExecutionStatus::TimedOut => "TIMED_OUT",
+        _ => "FAILED",
+    };
+    let failed = view.states.values().find_map(|state| match &state.doing {
+        Doing::Failed { attempt, failure } => Some((state, attempt, failure)),
+        _ => None,
+    });
+    let mut lines = Vec::new();
+    match failed {
+        Some((state, attempt, failure)) => {
+            lines.push(format!(
+                "✖ {} {word} at \"{}\" after {took}   [{}]",
+                view.id,
+                title(view, &state.path),
+                failure.error
+            ));
+            if let Some(details) = &failure.details {
+                let action = details.action.clone().unwrap_or_else(|| "no call".to_owned());
+                let request = details.request_id.as_ref().map_or_else(String::new, |id| format!("   request id {id}"));
+                lines.push(format!("  {action}   attempt {attempt}{request}"));
+                let code = details.code.as_ref().map_or_else(String::new, |code| format!("{code}: "));
+                lines.extend(format!("{code}{}", details.cause).lines().map(|line| format!("  {line}")));
+                lines.extend(details.hint.iter().map(|hint| format!("  {hint}")));
+            } else {
+                lines.extend(failure.cause.lines().map(|line| format!("  {line}")));
+            }
+        }
+        None => {
+            lines.push(format!("✖ {} {word} after {took}", view.id));
+            if let Some((error, cause)) = &view.failure {
+                lines.push(format!("  {error}: {cause}"));
+            }
+        }
+    }
+    let kept = kept(view);
+    if !kept.is_empty() {
+        lines.push(format!("  Created and kept:  {}", kept.join(", ")));
+    }
+    lines.push(format!("  Fix the cause, then   flow resume {}", view.id));
+    lines
+}
+
+fn kept(view: &View) -> Vec<String> {
+    let created = view.made.iter().filter(|made| made.effect.change == Change::Created);
+    let (billed, free): (Vec<_>, Vec<_>) = created.partition(|made| made.effect.billed);
+    let mut kept: Vec<String> = billed.iter().map(|made| format!("{} ← billed while it exists", label(made))).collect();
+    if !free.is_empty() {
+        kept.push(format!("{} that cost nothing", free.len()));
+    }
+    kept
+}
+
+fn label(made: &Made) -> String {
+    let kind = made.effect.resource_type.rsplit("::").next().unwrap_or_default();
+    format!("{kind} {}", made.effect.name.clone().unwrap_or_else(|| short_id(&made.effect.id)))
+}
+
+/// The table of what was made, found and removed: one row per resource.
+pub fn table(view: &View) -> Vec<String> {
+    let mut rows: Vec<[String; 4]> = Vec::new();
+    for made in &view.made {
+        let id = short_id(&made.effect.id);
+        let known = rows.iter_mut().find(|row| row[1] == made.effect.resource_type && row[3] == id);
+        match known {
+            Some(row) if row[0] == "unchanged" => word(made.effect.change).clone_into(&mut row[0]),
+            Some(_) => {}
+            None => rows.push([
+                word(made.effect.change).to_owned(),
+                made.effect.resource_type.clone(),
+                made.effect.name.clone().unwrap_or_default(),
+                id,
+            ]),
+        }
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let (a, b, c) = (width(0), width(1), width(2));
+    rows.iter()
+        .map(|[change, kind, name, id]| format!("  {change:<a$}  {kind:<b$}  {name:<c$}  {id}").trim_end().to_owned())
+        .collect()
+}

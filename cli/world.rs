@@ -1,0 +1,72 @@
+//! The world of a rehearsal, from this side: found when it lives, started when it does not.
+
+use std::{
+    io::{BufRead, BufReader, Seek, SeekFrom},
+    os::unix::process::CommandExt,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use rehearsal::World;
+
+use crate::{exit::CliError, place::Place};
+
+/// How many times faster a rehearsal's time runs when nothing else is said: ten minutes take ten seconds.
+pub const SPEED_DEFAULT: f64 = 60.0;
+/// The first start makes a Python environment, which takes a while.
+const START_WAIT_MAX: Duration = Duration::from_secs(600);
+const START_WAIT_STEP: Duration = Duration::from_millis(100);
+
+/// The living world of a place, or a new one in a process of its own.
+///
+/// # Errors
+/// It cannot be started; its own words say why.
+pub async fn ensure(place: &Place, speed: f64, say: &dyn Fn(&str)) -> Result<World, CliError> {
+    if let Some(world) = living(place).await {
+        return Ok(world);
+    }
+    std::fs::create_dir_all(place.home())?;
+    let path = place.home().join("world.log");
+    let mut log = std::fs::OpenOptions::new().create(true).append(true).read(true).open(&path)?;
+    let from = log.seek(SeekFrom::End(0))?;
+    let mut child = Command::new(std::env::current_exe()?)
+        .arg("rehearsal-world")
+        .args(["--home".as_ref(), place.home().as_os_str()])
+        .args(["--speed", &speed.to_string()])
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .process_group(0)
+        .spawn()?;
+    let mut lines = BufReader::new(std::fs::File::open(&path)?);
+    lines.seek(SeekFrom::Start(from))?;
+    let deadline = std::time::Instant::now() + START_WAIT_MAX;
+    let mut last = String::new();
+    loop {
+        let mut line = String::new();
+        while lines.read_line(&mut line)? > 0 {
+            last = line.trim().to_owned();
+            say(&last);
+            line.clear();
+        }
+        if let Some(world) = living(place).await {
+            return Ok(world);
+        }
+        if child.try_wait()?.is_some() {
+            return Err(CliError::refused(format!("the world of the rehearsal did not start: {last}")));
+        }
+        if std::time::Instant::now() > deadline {
+            return Err(CliError::refused(format!(
+                "the world of the rehearsal takes too long to start; see {}",
+                path.display()
+            )));
+        }
+        tokio::time::sleep(START_WAIT_STEP).await;
+    }
+}
+
+/// The world of a place, when it answers.
+pub async fn living(place: &Place) -> Option<World> {
+    let world = World::read(place.home()).ok().flatten()?;
+    world.answers().await.then_some(world)
+}

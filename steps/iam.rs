@@ -1,0 +1,70 @@
+//! IAM: the role that starts the tasks, and ECS's own role.
+
+mod policy;
+mod role;
+mod service_linked_role;
+
+use std::sync::Arc;
+
+use engine::step::Registry;
+use serde_json::Value;
+
+use crate::Environment;
+
+const ROLE: &str = "AWS::IAM::Role";
+
+pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    service_linked_role::register(registry, environment);
+    role::register(registry, environment);
+    policy::register(registry, environment);
+}
+
+/// How the ARN of a role ends.
+fn role_ending(name: &str) -> String {
+    format!(":role/{name}")
+}
+
+/// Whether a policy document, which IAM answers percent-encoded, says the same as `wanted`.
+fn says(document: &str, wanted: &Value) -> bool {
+    serde_json::from_str::<Value>(&decoded(document)).is_ok_and(|document| document == *wanted)
+}
+
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let escaped = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten();
+        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                at += 3;
+            }
+            None => {
+                decoded.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_encoded_document_is_not_taken_for_another_one() {
+        let wanted = json!({"Version": "2012-10-17", "Resource": ["arn:aws:x:*"]});
+        assert!(says(
+            "%7B%22Resource%22%3A%5B%22arn%3Aaws%3Ax%3A%2A%22%5D%2C%22Version%22%3A%222012-10-17%22%7D",
+            &wanted
+        ));
+        assert!(says(r#"{"Version": "2012-10-17", "Resource": ["arn:aws:x:*"]}"#, &wanted));
+        assert!(!says("%7B%7D", &wanted));
+        assert!(!says("%", &wanted));
+        assert_eq!(decoded("100%zz%é"), "100%zz%é");
+    }
+}

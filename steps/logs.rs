@@ -1,0 +1,157 @@
+//! CloudWatch Logs: the log group of the tasks.
+
+use std::sync::Arc;
+
+use aws_sdk_cloudwatchlogs::types::LogGroup;
+use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Environment, Nothing,
+    failure::{failure, failure_for, is_already_there, is_missing, name_taken},
+    outcome::{gone, nothing_to_do, setting_changed},
+    tags::{FoundTags, Tags},
+};
+
+const RESOURCE_TYPE: &str = "AWS::Logs::LogGroup";
+
+pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "logs:createLogGroup",
+        "Creates a log group.",
+        ["logs:DescribeLogGroups", "logs:ListTagsForResource", "logs:CreateLogGroup", "logs:TagResource"],
+        create_log_group
+    );
+    step!(
+        registry,
+        environment,
+        "logs:putRetentionPolicy",
+        "Sets for how many days a log group keeps what is written.",
+        ["logs:DescribeLogGroups", "logs:PutRetentionPolicy"],
+        put_retention_policy
+    );
+    step!(
+        registry,
+        environment,
+        "logs:deleteLogGroup",
+        "Deletes a log group with everything in it.",
+        ["logs:DeleteLogGroup"],
+        delete_log_group
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CreateLogGroup {
+    deployment: String,
+    name: String,
+}
+
+/// A log group by its name.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LogGroupName {
+    name: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PutRetentionPolicy {
+    name: String,
+    /// One of the numbers that CloudWatch Logs allows, such as 1, 7, 14, 30, 90, 365.
+    retention_days: i32,
+}
+
+async fn create_log_group(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: CreateLogGroup,
+) -> StepResult<LogGroupName> {
+    if let Some(group) = find(&environment, &input.name).await? {
+        return found_group(&environment, &context, input, &group).await;
+    }
+    let tags = Tags::new(&context, &input.deployment).named(&input.name).logs();
+    match environment.logs().create_log_group().log_group_name(&input.name).set_tags(Some(tags)).send().await {
+        Ok(_) => Ok(answered(input.name, Change::Created)),
+        Err(error) if is_already_there(&error) => match find(&environment, &input.name).await? {
+            Some(group) => found_group(&environment, &context, input, &group).await,
+            None => Err(failure("logs:CreateLogGroup", error)),
+        },
+        Err(error) => Err(failure("logs:CreateLogGroup", error)),
+    }
+}
+
+fn answered(name: String, change: Change) -> Answer<LogGroupName> {
+    let effect = Effect::new(change, RESOURCE_TYPE, &name).named(&name);
+    Answer::with_effect(LogGroupName { name }, effect)
+}
+
+async fn find(environment: &Environment, name: &str) -> Result<Option<LogGroup>, StepError> {
+    let mut pages =
+        environment.logs_reads().describe_log_groups().log_group_name_prefix(name).into_paginator().items().send();
+    // A missing group is an empty list, and a longer name starts alike.
+    while let Some(group) = pages.next().await {
+        let group = group.map_err(|error| failure("logs:DescribeLogGroups", error))?;
+        if group.log_group_name() == Some(name) {
+            return Ok(Some(group));
+        }
+    }
+    Ok(None)
+}
+
+/// The tags of a log group; none when it is gone by now.
+pub(crate) async fn tags_of(environment: &Environment, group: &LogGroup) -> Result<Option<FoundTags>, StepError> {
+    let arn = group.log_group_arn().or(group.arn()).unwrap_or_default().trim_end_matches(":*");
+    match environment.logs_reads().list_tags_for_resource().resource_arn(arn).send().await {
+        Ok(answer) => {
+            let tags = answer.tags.unwrap_or_default();
+            Ok(Some(FoundTags::of(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())))))
+        }
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(failure("logs:ListTagsForResource", error)),
+    }
+}
+
+async fn found_group(
+    environment: &Environment,
+    context: &StepContext,
+    input: CreateLogGroup,
+    group: &LogGroup,
+) -> StepResult<LogGroupName> {
+    let tags = tags_of(environment, group).await?.unwrap_or_default();
+    if !tags.is_ours(&input.deployment) {
+        return Err(name_taken("log group", &input.name, &input.deployment, tags.deployment.as_deref()));
+    }
+    let change = tags.change(context, &input.name);
+    Ok(answered(input.name, change))
+}
+
+async fn put_retention_policy(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: PutRetentionPolicy,
+) -> StepResult<Nothing> {
+    let there = find(&environment, &input.name).await?.and_then(|group| group.retention_in_days);
+    if there == Some(input.retention_days) {
+        return nothing_to_do();
+    }
+    let call = environment.logs().put_retention_policy().log_group_name(&input.name);
+    let answer = call.retention_in_days(input.retention_days).send().await;
+    answer.map_err(|error| failure_for(&context, &input.name, "logs:PutRetentionPolicy", error))?;
+    setting_changed(&context, RESOURCE_TYPE, &input.name)
+}
+
+async fn delete_log_group(
+    environment: Arc<Environment>,
+    _context: StepContext,
+    input: LogGroupName,
+) -> StepResult<Nothing> {
+    match environment.logs().delete_log_group().log_group_name(&input.name).send().await {
+        Ok(_) => gone(RESOURCE_TYPE, &input.name),
+        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) => Err(failure("logs:DeleteLogGroup", error)),
+    }
+}

@@ -1,0 +1,144 @@
+//! Deleting the database.
+
+use std::sync::Arc;
+
+use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{DatabaseIdentifier, RESOURCE_TYPE, find_database, status};
+use crate::{
+    Environment, Nothing,
+    failure::{failure, is_missing},
+    found_tags,
+    outcome::nothing_to_do,
+    tags::short_token,
+};
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "rds:disableDeletionProtection",
+        "Switches the database's deletion protection off.",
+        ["rds:DescribeDBInstances", "rds:ModifyDBInstance"],
+        disable_deletion_protection
+    );
+    step!(
+        registry,
+        environment,
+        "rds:deleteDatabase",
+        "Deletes the database, after a last snapshot if wanted.",
+        ["rds:DescribeDBInstances", "rds:DescribeDBSnapshots", "rds:DeleteDBInstance", "rds:CreateDBSnapshot"],
+        delete_database
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DeleteDatabase {
+    deployment: String,
+    identifier: String,
+    /// Whether to keep a last snapshot.
+    final_snapshot: bool,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct DeletedDatabase {
+    final_snapshot_identifier: Option<String>,
+}
+
+async fn disable_deletion_protection(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: DatabaseIdentifier,
+) -> StepResult<Nothing> {
+    let database = find_database(&environment, &context, &input.identifier).await?;
+    let protected = database.filter(|database| database.deletion_protection() == Some(true));
+    let Some(database) = protected else { return nothing_to_do() };
+    let call = environment.rds().modify_db_instance().db_instance_identifier(&input.identifier);
+    match call.deletion_protection(false).apply_immediately(true).send().await {
+        Ok(_) => {
+            let arn = database.db_instance_arn().unwrap_or_default();
+            let effect = Effect::new(Change::Updated, RESOURCE_TYPE, arn).named(&input.identifier).billed();
+            Ok(Answer::with_effect(Nothing {}, effect))
+        }
+        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) => Err(failure("rds:ModifyDBInstance", error)),
+    }
+}
+
+async fn delete_database(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: DeleteDatabase,
+) -> StepResult<DeletedDatabase> {
+    let snapshot = input.final_snapshot.then(|| snapshot_identifier(&context, &input.identifier));
+    let Some(database) = find_database(&environment, &context, &input.identifier).await? else {
+        // Deleted by this very visit, whose answer was lost, or before.
+        let kept = existing_snapshot(&environment, snapshot).await?;
+        return Ok(Answer::done(DeletedDatabase { final_snapshot_identifier: kept }));
+    };
+    let tags = found_tags!(database.tag_list());
+    if !tags.is_ours(&input.deployment) {
+        let cause = format!("database {} does not belong to deployment {}", input.identifier, input.deployment);
+        return Err(StepError::new(ErrorClass::Invalid, cause).during("rds:DeleteDBInstance"));
+    }
+    let arn = database.db_instance_arn().unwrap_or_default();
+    let effect = Effect::new(Change::Deleted, RESOURCE_TYPE, arn).named(&input.identifier).billed();
+    if status(&database) == "deleting" {
+        let kept = existing_snapshot(&environment, snapshot).await?;
+        return Ok(Answer::with_effect(DeletedDatabase { final_snapshot_identifier: kept }, effect));
+    }
+    let call = environment.rds().delete_db_instance().db_instance_identifier(&input.identifier);
+    let call = call.skip_final_snapshot(!input.final_snapshot).set_final_db_snapshot_identifier(snapshot.clone());
+    match call.send().await {
+        Ok(_) => Ok(Answer::with_effect(DeletedDatabase { final_snapshot_identifier: snapshot }, effect)),
+        Err(error) if is_missing(&error) => Ok(Answer::done(DeletedDatabase { final_snapshot_identifier: None })),
+        Err(error) => Err(still_protected(failure("rds:DeleteDBInstance", error))),
+    }
+}
+
+/// The same for every attempt of a visit, so that a lost answer does not make two.
+fn snapshot_identifier(context: &StepContext, identifier: &str) -> String {
+    format!("{identifier}-final-{}", short_token(context, 12))
+}
+
+async fn existing_snapshot(environment: &Environment, identifier: Option<String>) -> Result<Option<String>, StepError> {
+    let Some(identifier) = identifier else { return Ok(None) };
+    let call = environment.rds_reads().describe_db_snapshots().db_snapshot_identifier(&identifier);
+    match call.send().await {
+        Ok(answer) => Ok(answer.db_snapshots().first().map(|_| identifier)),
+        // As the wire says it, and as the model does.
+        Err(error)
+            if is_missing(&error) || error.as_service_error().is_some_and(|e| e.is_db_snapshot_not_found_fault()) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(failure("rds:DescribeDBSnapshots", error)),
+    }
+}
+
+/// Protection that was just switched off is still seen for some seconds.
+fn still_protected(mut failure: StepError) -> StepError {
+    if failure.code.as_deref() == Some("InvalidParameterCombination") && failure.cause.contains("protect") {
+        failure.class = ErrorClass::Busy;
+    }
+    failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_snapshot_has_a_name_that_rds_takes_and_that_a_retry_repeats() {
+        let mut context = StepContext::for_test("Delete the database");
+        context.token = "a1b2".repeat(16);
+        let first = snapshot_identifier(&context, "demo-db");
+        context.attempt = 2;
+        assert_eq!(first, snapshot_identifier(&context, "demo-db"));
+        assert_eq!(first, "demo-db-final-a1b2a1b2a1b2");
+    }
+}

@@ -1,0 +1,139 @@
+//! Waiting for the database.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_rds::types::DbInstance;
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{DatabaseIdentifier, find_database, status};
+use crate::{
+    Environment, Nothing,
+    failure::look_again_or,
+    outcome::{incomplete_answer, nothing_to_do},
+};
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "rds:waitForDatabase",
+        "Waits until the database is available and has an address.",
+        ["rds:DescribeDBInstances"],
+        wait_for_database
+    );
+    step!(
+        registry,
+        environment,
+        "rds:waitForDatabaseDeleted",
+        "Waits until the database is gone.",
+        ["rds:DescribeDBInstances"],
+        wait_for_database_deleted
+    );
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct AvailableDatabase {
+    identifier: String,
+    address: String,
+    port: i32,
+    engine_version: String,
+    allocated_storage_gib: i32,
+    dbi_resource_id: String,
+}
+
+async fn wait_for_database(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: DatabaseIdentifier,
+) -> StepResult<AvailableDatabase> {
+    let database = match find_database(&environment, &context, &input.identifier).await {
+        Ok(Some(database)) => database,
+        Ok(None) => {
+            let cause = format!("there is no database {}", input.identifier);
+            return Err(StepError::new(ErrorClass::NotFound, cause).during("rds:DescribeDBInstances"));
+        }
+        Err(error) => return look_again_or(error, &context),
+    };
+    let interval = context.poll_interval(Duration::from_secs(15), Duration::from_secs(30));
+    let status = status(&database);
+    if let Some(hint) = hopeless(status) {
+        let cause = format!("database {} is {status}", input.identifier);
+        return Err(StepError::new(ErrorClass::Failed, cause).hint(hint));
+    }
+    if status != "available" {
+        return Ok(Answer::pending(status, interval));
+    }
+    if is_about_to_change(&database) {
+        return Ok(Answer::pending("modifying", interval));
+    }
+    let endpoint = database.endpoint();
+    let Some(address) = endpoint.and_then(|endpoint| endpoint.address()) else {
+        return Ok(Answer::pending("available, no address yet", interval));
+    };
+    let incomplete = |what| incomplete_answer("rds:DescribeDBInstances", what);
+    Ok(Answer::done(AvailableDatabase {
+        identifier: input.identifier,
+        address: address.to_owned(),
+        port: endpoint.and_then(|endpoint| endpoint.port()).ok_or_else(|| incomplete("port"))?,
+        engine_version: database.engine_version().unwrap_or_default().to_owned(),
+        allocated_storage_gib: database.allocated_storage().ok_or_else(|| incomplete("AllocatedStorage"))?,
+        dbi_resource_id: database.dbi_resource_id().unwrap_or_default().to_owned(),
+    }))
+}
+
+/// What to do about a status that the database will not leave by itself.
+fn hopeless(status: &str) -> Option<&'static str> {
+    match status {
+        "stopped" | "stopping" => Some("Start the database in RDS, then resume."),
+        "deleting" => Some("Run again when it is deleted: a new one is made."),
+        "storage-full" => Some("Give the database more storage, then resume."),
+        "failed" | "restore-error" | "insufficient-capacity" => {
+            Some("See the database's events in RDS for the reason; delete it and run again, or mend it and resume.")
+        }
+        _ if status.starts_with("incompatible-") || status.starts_with("inaccessible-") => {
+            Some("See the database's events in RDS for the reason, mend it, then resume.")
+        }
+        _ => None,
+    }
+}
+
+/// Whether a change was asked for that RDS has not begun to make: for some seconds it stays available.
+fn is_about_to_change(database: &DbInstance) -> bool {
+    database.pending_modified_values().is_some_and(|to| {
+        to.db_instance_class().is_some()
+            || to.allocated_storage().is_some()
+            || to.storage_type().is_some()
+            || to.multi_az().is_some()
+    })
+}
+
+async fn wait_for_database_deleted(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: DatabaseIdentifier,
+) -> StepResult<Nothing> {
+    let interval = context.poll_interval(Duration::from_secs(15), Duration::from_secs(30));
+    match find_database(&environment, &context, &input.identifier).await {
+        Ok(None) => nothing_to_do(),
+        Ok(Some(database)) => Ok(Answer::pending(status(&database), interval)),
+        Err(error) => look_again_or(error, &context),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopped_or_broken_database_is_not_waited_for_until_the_deadline() {
+        for status in ["failed", "stopped", "incompatible-network", "inaccessible-encryption-credentials", "deleting"] {
+            assert!(hopeless(status).is_some(), "{status}");
+        }
+        for status in ["creating", "backing-up", "modifying", "upgrading", "starting", "available"] {
+            assert!(hopeless(status).is_none(), "{status}");
+        }
+    }
+}

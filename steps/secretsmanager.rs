@@ -1,0 +1,141 @@
+//! Secrets Manager: the database's password and the URL that holds it. What is secret stays in this file and its parts:
+//! it is in no output, no error and no log.
+
+mod jdbc_url;
+mod login;
+mod password;
+
+use std::sync::Arc;
+
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use login::{Login, read_password};
+
+use crate::{
+    Environment, Nothing,
+    failure::{code_of, failure, is_already_there, is_missing, name_taken},
+    found_tags,
+    outcome::{gone, nothing_to_do},
+    tags::{FoundTags, Tags},
+};
+
+const RESOURCE_TYPE: &str = "AWS::SecretsManager::Secret";
+
+pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    password::register(registry, environment);
+    jdbc_url::register(registry, environment);
+    step!(
+        registry,
+        environment,
+        "secretsmanager:deleteSecret",
+        "Deletes a secret at once, without a time to recover it.",
+        ["secretsmanager:DescribeSecret", "secretsmanager:DeleteSecret"],
+        delete_secret
+    );
+}
+
+/// A secret by ARN and name, without its value.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct SecretArnAndName {
+    secret_arn: String,
+    name: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SecretArn {
+    secret_arn: String,
+}
+
+/// A secret that exists, is not being deleted and belongs to the deployment.
+struct FoundSecret {
+    arn: String,
+    tags: FoundTags,
+}
+
+/// # Errors
+/// `NameTaken` when the name belongs to another, or to a secret that waits for its deletion.
+async fn find(environment: &Environment, deployment: &str, name: &str) -> Result<Option<FoundSecret>, StepError> {
+    let Some(secret) = describe(environment, name).await? else { return Ok(None) };
+    let tags = found_tags!(secret.tags());
+    if !tags.is_ours(deployment) {
+        return Err(name_taken("secret", name, deployment, tags.deployment.as_deref()));
+    }
+    if secret.deleted_date().is_some() {
+        return Err(waits_for_deletion(name));
+    }
+    Ok(Some(FoundSecret { arn: secret.arn.unwrap_or_default(), tags }))
+}
+
+async fn describe(environment: &Environment, id: &str) -> Result<Option<DescribeSecretOutput>, StepError> {
+    match environment.secretsmanager_reads().describe_secret().secret_id(id).send().await {
+        Ok(secret) => Ok(Some(secret)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(failure("secretsmanager:DescribeSecret", error)),
+    }
+}
+
+fn waits_for_deletion(name: &str) -> StepError {
+    let cause = format!("secret {name} is scheduled for deletion and keeps its name until then");
+    StepError::new(ErrorClass::NameTaken, cause)
+        .hint("Restore it, or delete it without recovery (`aws secretsmanager delete-secret --force-delete-without-recovery`).")
+}
+
+/// Creates the secret. When the name turns out to be taken, it says who has it; ours is answered.
+async fn create(
+    environment: &Environment,
+    context: &StepContext,
+    (deployment, name): (&str, &str),
+    value: String,
+) -> StepResult<SecretArnAndName> {
+    let created = environment
+        .secretsmanager()
+        .create_secret()
+        .name(name)
+        .client_request_token(&context.token)
+        .secret_string(value)
+        .set_tags(Some(Tags::new(context, deployment).named(name).secretsmanager()))
+        .send()
+        .await;
+    match created {
+        Ok(secret) => Ok(answered(secret.arn.unwrap_or_default(), name, Change::Created)),
+        Err(error) if is_already_there(&error) => match find(environment, deployment, name).await? {
+            Some(secret) => {
+                let change = secret.tags.change(context, &secret.arn);
+                Ok(answered(secret.arn, name, change))
+            }
+            None => Err(failure("secretsmanager:CreateSecret", error)),
+        },
+        Err(error) => {
+            let being_deleted = code_of(&error) == Some("InvalidRequestException");
+            let mut failure = failure("secretsmanager:CreateSecret", error);
+            if being_deleted && failure.cause.contains("scheduled for deletion") {
+                // A deletion without recovery takes some seconds; a name that stays taken ends the retries.
+                failure.class = ErrorClass::Busy;
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn answered(secret_arn: String, name: &str, change: Change) -> Answer<SecretArnAndName> {
+    let effect = Effect::new(change, RESOURCE_TYPE, &secret_arn).named(name).billed();
+    Answer::with_effect(SecretArnAndName { secret_arn, name: name.to_owned() }, effect)
+}
+
+async fn delete_secret(environment: Arc<Environment>, _context: StepContext, input: SecretArn) -> StepResult<Nothing> {
+    // To delete without recovery what does not exist is answered like a deletion.
+    if describe(&environment, &input.secret_arn).await?.is_none() {
+        return nothing_to_do();
+    }
+    let call = environment.secretsmanager().delete_secret().secret_id(&input.secret_arn);
+    match call.force_delete_without_recovery(true).send().await {
+        Ok(_) => gone(RESOURCE_TYPE, &input.secret_arn),
+        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) => Err(failure("secretsmanager:DeleteSecret", error)),
+    }
+}
