@@ -1,0 +1,30 @@
+//! The files of the gateway, which runs inside the AWS API's Python process.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::RehearsalError;
+
+const FILES: &[(&str, &str)] = &[
+    ("__main__.py", include_str!("gateway/__main__.py")),
+    ("app.py", include_str!("gateway/app.py")),
+    ("durations.py", include_str!("gateway/durations.py")),
+    ("faults.py", include_str!("gateway/faults.py")),
+    ("markup.py", include_str!("gateway/markup.py")),
+    ("protocol.py", include_str!("gateway/protocol.py")),
+    ("rules.py", include_str!("gateway/rules.py")),
+    ("states.py", include_str!("gateway/states.py")),
+];
+
+/// Writes the gateway into a folder of the world's.
+pub(crate) fn write(state_directory: &Path) -> Result<PathBuf, RehearsalError> {
+    let folder = state_directory.join("gateway");
+    let write = || {
+        fs::create_dir_all(&folder)?;
+        FILES.iter().try_for_each(|(name, text)| fs::write(folder.join(name), text))
+    };
+    write().map_err(RehearsalError::io(folder.display().to_string()))?;
+    Ok(folder)
+}

@@ -1,0 +1,33 @@
+"""The AWS API of a rehearsal: moto behind a gateway, in one process that ends with the one that started it."""
+
+import json
+import os
+import sys
+import threading
+
+from werkzeug.serving import make_server
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from app import Gateway
+
+
+def serve(application):
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_port
+
+
+def main():
+    speed, domain, region = float(sys.argv[1]), sys.argv[2], sys.argv[3]
+    moto = DomainDispatcherApplication(create_backend_app)
+    gateway = Gateway(moto, speed, domain, region)
+    gateway.seed()
+    ports = {"gateway": serve(gateway), "moto": serve(moto)}
+    print(json.dumps(ports), flush=True)
+    # The parent holds the other end of standard input: when it ends, however, this process ends too.
+    sys.stdin.read()
+    os._exit(0)
+
+
+main()

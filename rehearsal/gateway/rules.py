@@ -1,0 +1,72 @@
+"""What AWS refuses and moto lets pass."""
+
+import json
+
+import durations
+from protocol import error
+
+
+class Rules:
+    def __init__(self, states):
+        self.states = states
+
+    def refuse(self, call):
+        rule = getattr(self, f"{call.service}_{call.operation}", None)
+        return rule(call) if rule else None
+
+    def elbv2_CreateListener(self, call):
+        wanted = [value for name, value in call.parameters.items() if name.endswith("CertificateArn")]
+        for arn in wanted:
+            certificate = self.states.backend("acm")._certificates.get(arn)
+            if certificate is None:
+                continue
+            described = certificate.describe()["Certificate"]
+            since = self.states.validation_is_there(json.loads(json.dumps(described, default=str)))
+            if since is None or since < durations.CERTIFICATE_VALIDATION:
+                return error(call, "UnsupportedCertificate", f"The certificate '{arn}' must have a fully-qualified domain name, "
+                             "a supported signature, and a supported key size.")
+        return None
+
+    def ec2_DeleteSecurityGroup(self, call):
+        wanted = call.parameters.get("GroupId")
+        ec2 = self.states.backend("ec2")
+        for group in ec2.describe_security_groups():
+            rules = group.ingress_rules + group.egress_rules
+            sources = [source.get("GroupId") for rule in rules for source in rule.source_groups]
+            if group.id != wanted and wanted in sources:
+                return error(call, "DependencyViolation", f"resource {wanted} has a dependent object")
+        for instance in self.living_instances():
+            if any(group.id == wanted for nic in instance.nics.values() for group in nic.group_set):
+                return error(call, "DependencyViolation", f"resource {wanted} has a dependent object")
+        return None
+
+    def ec2_DeleteSubnet(self, call):
+        wanted = call.parameters.get("SubnetId")
+        balancers = self.states.backend("elbv2").load_balancers.values()
+        used = any(instance.subnet_id == wanted for instance in self.living_instances())
+        used = used or any(subnet.id == wanted for balancer in balancers for subnet in balancer.subnets)
+        if used:
+            return error(call, "DependencyViolation", f"The subnet '{wanted}' has dependencies and cannot be deleted.")
+        return None
+
+    def living_instances(self):
+        for reservation in self.states.backend("ec2").reservations.values():
+            for instance in reservation.instances:
+                gone = instance._state.name == "terminated"
+                if not gone or self.states.age("terminated", instance.id) < durations.INSTANCE_SHUTTING_DOWN:
+                    yield instance
+
+    def acm_DeleteCertificate(self, call):
+        arn = call.parameters.get("CertificateArn")
+        for balancer in self.states.backend("elbv2").load_balancers.values():
+            for listener in balancer.listeners.values():
+                if arn in (listener.certificates or []) or arn == getattr(listener, "certificate", None):
+                    return error(call, "ResourceInUseException", f"Certificate {arn} is in use.")
+        return None
+
+    def ecs_DeleteCluster(self, call):
+        cluster = call.parameters.get("cluster", "").rsplit("/", 1)[-1]
+        for service in self.states.backend("ecs").services.values():
+            if service.cluster_name == cluster and service.status == "ACTIVE":
+                return error(call, "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
+        return None

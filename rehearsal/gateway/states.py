@@ -1,0 +1,320 @@
+"""The states that resources pass through on AWS and that moto skips, by their age."""
+
+import json
+import time
+
+import durations
+import markup
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
+
+GLOBAL_SERVICES = {"route53", "iam"}
+
+
+class States:
+    def __init__(self, speed, region):
+        self.speed, self.region = speed, region
+        self.born, self.deleting, self.last_change = {}, {}, 0.0
+        self.ssh_refusals = 0
+
+    def backend(self, service):
+        where = "aws" if service in GLOBAL_SERVICES else self.region
+        return get_backend(service)[DEFAULT_ACCOUNT_ID][where]
+
+    def age(self, kind, name):
+        """Seconds, on AWS's scale, since the thing was first seen."""
+        return (time.time() - self.born.setdefault((kind, name), time.time())) * self.speed
+
+    def renew(self, kind, name):
+        self.born[(kind, name)] = time.time()
+
+    def see(self, call, status, content_type, out):
+        """The answer to a call, as AWS would give it at this age."""
+        handler = getattr(self, f"{call.service}_{call.operation}", None)
+        if handler is None:
+            return status, content_type, out
+        return handler(call, status, content_type, out)
+
+    def edit_xml(self, status, content_type, out, edit):
+        return status, content_type, markup.change(out, edit) if status == 200 else out
+
+    def edit_json(self, status, content_type, out, edit):
+        if status != 200:
+            return status, content_type, out
+        answer = json.loads(out)
+        edit(answer)
+        return status, content_type, json.dumps(answer).encode()
+
+    # Network
+
+    def networks(self, call, *answer):
+        def edit(root):
+            for kind in ("vpcId", "subnetId"):
+                for item in markup.having(root, kind, "state"):
+                    if self.age(kind, markup.text(item, kind)) < durations.NETWORK_PENDING:
+                        markup.put(item, "pending", "state")
+
+        return self.edit_xml(*answer, edit)
+
+    ec2_CreateVpc = ec2_DescribeVpcs = ec2_CreateSubnet = ec2_DescribeSubnets = networks
+
+    # Instances
+
+    def instances(self, call, *answer):
+        def edit(root):
+            for item in markup.having(root, "instanceId", "instanceState"):
+                name, state = markup.text(item, "instanceId"), markup.text(item, "instanceState", "name")
+                if state == "running" and self.age("instance", name) < durations.INSTANCE_PENDING:
+                    self.put_state(item, "0", "pending")
+                    for address in ("ipAddress", "dnsName"):
+                        markup.remove(item, address)
+                elif state == "terminated" and self.age("terminated", name) < durations.INSTANCE_SHUTTING_DOWN:
+                    self.put_state(item, "32", "shutting-down")
+
+        return self.edit_xml(*answer, edit)
+
+    def put_state(self, item, code, name):
+        markup.put(item, code, "instanceState", "code")
+        markup.put(item, name, "instanceState", "name")
+
+    ec2_RunInstances = ec2_DescribeInstances = instances
+
+    def ec2_TerminateInstances(self, call, *answer):
+        def edit(root):
+            for item in markup.having(root, "instanceId"):
+                self.renew("terminated", markup.text(item, "instanceId"))
+
+        return self.edit_xml(*answer, edit)
+
+    def ec2_DescribeInstanceStatus(self, call, *answer):
+        def edit(root):
+            for item in markup.having(root, "instanceId", "instanceStatus"):
+                if self.age("instance", markup.text(item, "instanceId")) < self.checks_end():
+                    for part in ("instanceStatus", "systemStatus"):
+                        markup.put(item, "initializing", part, "status")
+
+        return self.edit_xml(*answer, edit)
+
+    def checks_end(self):
+        return durations.INSTANCE_PENDING + durations.INSTANCE_CHECKS
+
+    def ssh_phase(self):
+        """`closed`, then `refuses` the key, then `open`: by the age of the youngest instance."""
+        ages = [self.age("instance", name) for kind, name in list(self.born) if kind == "instance"]
+        since = min(ages, default=0) - self.checks_end()
+        if since < durations.INSTANCE_SSH_CLOSED:
+            return "closed"
+        return "refuses" if since < durations.INSTANCE_SSH_CLOSED + durations.INSTANCE_SSH_REFUSES_KEY else "open"
+
+    # Certificates and DNS
+
+    def records(self):
+        for zone in self.backend("route53").zones.values():
+            for record in zone.rrsets:
+                yield record
+
+    def validation_is_there(self, certificate):
+        """Since when, in AWS's seconds, the record that proves the domain has been in DNS; `None` where it is not."""
+        for option in certificate.get("DomainValidationOptions", []):
+            wanted = option.get("ResourceRecord")
+            if option.get("ValidationMethod") == "EMAIL":
+                return self.age("certificate", certificate["CertificateArn"])
+            found = wanted and any(r.name.rstrip(".") == wanted["Name"].rstrip(".") for r in self.records())
+            if not found:
+                return None
+        return self.age("validation", certificate["CertificateArn"])
+
+    def acm_DescribeCertificate(self, call, *answer):
+        def edit(answer):
+            certificate = answer["Certificate"]
+            arn = certificate["CertificateArn"]
+            age = self.age("certificate", arn)
+            since = self.validation_is_there(certificate)
+            if certificate.get("Status") == "ISSUED" and (since is None or since < durations.CERTIFICATE_VALIDATION):
+                certificate["Status"] = "PENDING_VALIDATION"
+                for name in ("IssuedAt", "NotAfter", "NotBefore"):
+                    certificate.pop(name, None)
+                for option in certificate.get("DomainValidationOptions", []):
+                    option["ValidationStatus"] = "PENDING_VALIDATION"
+            if age < durations.CERTIFICATE_RECORD:
+                for option in certificate.get("DomainValidationOptions", []):
+                    option.pop("ResourceRecord", None)
+
+        return self.edit_json(*answer, edit)
+
+    def acm_RequestCertificate(self, call, *answer):
+        return self.edit_json(*answer, lambda found: self.renew("certificate", found["CertificateArn"]))
+
+    def route53_ChangeResourceRecordSets(self, call, status, content_type, out):
+        if status == 200:
+            self.last_change = time.time()
+        return status, content_type, out.replace(b"INSYNC", b"PENDING")
+
+    def route53_GetChange(self, call, status, content_type, out):
+        pending = (time.time() - self.last_change) * self.speed < durations.DNS_CHANGE
+        return status, content_type, out.replace(b"INSYNC", b"PENDING") if pending else out
+
+    def resolve(self, name):
+        """`A` addresses and the `CNAME`, if any, of a name."""
+        if name.endswith(".elb.amazonaws.com"):
+            return {"addresses": ["127.0.0.1"], "alias": None}
+        for record in self.records():
+            if record.name.rstrip(".").lower() != name.lower():
+                continue
+            if record.alias_target:
+                return {"addresses": ["127.0.0.1"], "alias": None}
+            if record.type_ == "CNAME":
+                return {"addresses": [], "alias": record.records[0].rstrip(".")}
+            if record.type_ == "A":
+                return {"addresses": record.records, "alias": None}
+        return {"addresses": [], "alias": None}
+
+    # Databases
+
+    def databases(self, call, status, content_type, out):
+        name = call.parameters.get("DBInstanceIdentifier")
+        until, ended = self.deleting.get(name, (0, None))
+        if status != 200 and time.time() < until:
+            return 200, content_type, ended
+
+        def edit(root):
+            for item in markup.having(root, "DBInstanceIdentifier", "DBInstanceStatus"):
+                age = self.age("database", markup.text(item, "DBInstanceIdentifier"))
+                if age < durations.DATABASE_CREATING:
+                    markup.put(item, "creating", "DBInstanceStatus")
+                    markup.remove(item, "Endpoint")
+                elif age < durations.DATABASE_CREATING + durations.DATABASE_BACKING_UP:
+                    markup.put(item, "backing-up", "DBInstanceStatus")
+
+        return self.edit_xml(status, content_type, out, edit)
+
+    rds_CreateDBInstance = rds_DescribeDBInstances = databases
+
+    def rds_DeleteDBInstance(self, call, status, content_type, out):
+        name = call.parameters.get("DBInstanceIdentifier")
+        if status == 200:
+            described = out.replace(b"<DBInstance>", b"<DBInstances><DBInstance>").replace(
+                b"</DBInstance>", b"</DBInstance></DBInstances>").replace(b"DeleteDBInstance", b"DescribeDBInstances")
+
+            def edit(root):
+                for item in markup.having(root, "DBInstanceIdentifier", "DBInstanceStatus"):
+                    markup.put(item, "deleting", "DBInstanceStatus")
+
+            until = time.time() + durations.DATABASE_DELETING / self.speed
+            self.deleting[name] = (until, markup.change(described, edit))
+            self.born.pop(("database", name), None)
+        return status, content_type, out
+
+    # Load balancers
+
+    def load_balancers(self, call, *answer):
+        def edit(root):
+            for item in markup.having(root, "LoadBalancerArn", "State"):
+                age = self.age("balancer", markup.text(item, "LoadBalancerArn"))
+                if age < durations.LOAD_BALANCER_PROVISIONING:
+                    markup.put(item, "provisioning", "State", "Code")
+
+        return self.edit_xml(*answer, edit)
+
+    elbv2_CreateLoadBalancer = elbv2_DescribeLoadBalancers = load_balancers
+
+    def elbv2_DescribeTargetHealth(self, call, *answer):
+        service = self.service_behind(call.parameters.get("TargetGroupArn"))
+
+        def edit(root):
+            for list_ in [e for e in root.iter() if markup.local(e) == "TargetHealthDescriptions"]:
+                for item in list(list_):
+                    list_.remove(item)
+                for number in range(service.desired_count if service else 0):
+                    self.add_target(list_, number, self.rolled_out(service))
+
+        return self.edit_xml(*answer, edit)
+
+    def add_target(self, list_, number, healthy):
+        member = markup.add(list_, "member")
+        target = markup.add(member, "Target")
+        markup.add(target, "Id", f"10.100.10.{number + 5}")
+        markup.add(target, "Port", "8080")
+        markup.add(member, "HealthCheckPort", "8080")
+        health = markup.add(member, "TargetHealth")
+        markup.add(health, "State", "healthy" if healthy else "initial")
+        if not healthy:
+            markup.add(health, "Reason", "Elb.RegistrationInProgress")
+            markup.add(health, "Description", "Target registration is in progress")
+
+    # Services
+
+    def service_behind(self, target_group_arn):
+        for service in self.backend("ecs").services.values():
+            groups = [balancer.get("targetGroupArn") for balancer in service.load_balancers or []]
+            if target_group_arn in groups and service.status == "ACTIVE":
+                return service
+        return None
+
+    def rolled_out(self, service):
+        return self.age("service", service.arn) >= durations.SERVICE_ROLLOUT
+
+    def application_is_healthy(self):
+        services = self.backend("ecs").services.values()
+        return any(service.status == "ACTIVE" and self.rolled_out(service) for service in services)
+
+    def services(self, call, *answer):
+        def edit(answer):
+            listed = answer.get("services") or [answer["service"]] if answer.get("services") or "service" in answer else []
+            for service in listed:
+                self.edit_service(service)
+
+        return self.edit_json(*answer, edit)
+
+    def edit_service(self, service):
+        arn, desired = service["serviceArn"], service.get("desiredCount", 0)
+        name = service.get("serviceName")
+        if service.get("status") == "INACTIVE":
+            if self.age("drained", arn) < durations.SERVICE_DRAINING:
+                service["status"] = "DRAINING"
+            return
+        done = self.age("service", arn) >= durations.SERVICE_ROLLOUT or desired == 0
+        service["runningCount"], service["pendingCount"] = (desired, 0) if done else (0, desired)
+        service["events"] = [{"id": "rehearsal-1", "createdAt": self.born[("service", arn)],
+                              "message": f"(service {name}) has started {desired} tasks."}]
+        if done:
+            service["events"].insert(0, {"id": "rehearsal-2", "createdAt": time.time(),
+                                         "message": f"(service {name}) has reached a steady state."})
+        for deployment in service.get("deployments", [])[:1]:
+            deployment["rolloutState"] = "COMPLETED" if done else "IN_PROGRESS"
+            deployment["runningCount"], deployment["pendingCount"] = service["runningCount"], service["pendingCount"]
+            deployment["failedTasks"] = 0
+        if done:
+            service["deployments"] = service.get("deployments", [])[:1]
+
+    ecs_CreateService = ecs_DescribeServices = ecs_DeleteService = services
+
+    def ecs_UpdateService(self, call, status, content_type, out):
+        if status == 200 and call.parameters.get("desiredCount") != 0:
+            self.renew("service", json.loads(out)["service"]["serviceArn"])
+        return self.services(call, status, content_type, out)
+
+    # Notifications and alarms
+
+    def sns_Subscribe(self, call, *answer):
+        if call.parameters.get("Protocol") != "email":
+            return answer
+        return self.edit_xml(*answer, lambda root: [
+            setattr(element, "text", "pending confirmation") for element in root.iter() if markup.local(element) == "SubscriptionArn"
+        ])
+
+    def sns_ListSubscriptionsByTopic(self, call, *answer):
+        def edit(root):
+            for item in markup.having(root, "SubscriptionArn", "Protocol"):
+                if markup.text(item, "Protocol") == "email":
+                    markup.put(item, "PendingConfirmation", "SubscriptionArn")
+
+        return self.edit_xml(*answer, edit)
+
+    def cloudwatch_DescribeAlarms(self, call, *answer):
+        def edit(root):
+            for item in markup.having(root, "AlarmName", "StateValue"):
+                if self.age("alarm", markup.text(item, "AlarmName")) < durations.ALARM_WITHOUT_DATA:
+                    markup.put(item, "INSUFFICIENT_DATA", "StateValue")
+
+        return self.edit_xml(*answer, edit)

@@ -1,0 +1,88 @@
+//! What a living world says of itself, in `world.json` of its folder.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::RehearsalError;
+
+/// A world's addresses, all on loopback.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct World {
+    /// Its id: another world has another.
+    pub id: String,
+    /// Its process.
+    pub pid: u32,
+    /// The process of its AWS API.
+    pub moto_pid: u32,
+    /// The AWS API, through the gateway: `http://127.0.0.1:PORT`.
+    pub aws_endpoint: String,
+    /// The AWS API without the gateway, for tests that ask it directly.
+    pub moto_endpoint: String,
+    /// The SSH server that plays the bastion.
+    pub ssh_server: SocketAddr,
+    /// The DNS server.
+    pub dns_server: SocketAddr,
+    /// The HTTPS server that plays the application.
+    pub https_server: SocketAddr,
+    /// The authority that signed the HTTPS server's certificate.
+    pub https_root_certificate_pem: String,
+    /// The region.
+    pub region: String,
+    /// The domain of the hosted zone.
+    pub domain: String,
+    /// When it began, in milliseconds since the Unix epoch: the epoch of its clock.
+    pub started_at_ms: u64,
+    /// How many times faster its time runs.
+    pub speed: f64,
+}
+
+fn path(state_directory: &Path) -> PathBuf {
+    state_directory.join("world.json")
+}
+
+impl World {
+    /// The world that a folder tells of; it may have ended.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn read(state_directory: &Path) -> Result<Option<World>, RehearsalError> {
+        let path = path(state_directory);
+        match std::fs::read(&path) {
+            Ok(text) => Ok(serde_json::from_slice(&text).ok()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(RehearsalError::io(path.display().to_string())(error)),
+        }
+    }
+
+    pub(crate) fn write(&self, state_directory: &Path) -> Result<(), RehearsalError> {
+        let path = path(state_directory);
+        let new = path.with_extension("new");
+        let write = || {
+            let mut file =
+                std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
+            file.write_all(&serde_json::to_vec(self)?)?;
+            std::fs::rename(&new, &path)
+        };
+        write().map_err(RehearsalError::io(path.display().to_string()))
+    }
+
+    pub(crate) fn forget(state_directory: &Path) {
+        let _ = std::fs::remove_file(path(state_directory));
+    }
+
+    /// Whether it lives: its AWS API answers, and with it the rest.
+    pub async fn answers(&self) -> bool {
+        let url = format!("{}/world/health", self.aws_endpoint);
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build();
+        let Ok(client) = client else { return false };
+        let living = std::path::Path::new(&format!("/proc/{}", self.pid)).exists();
+        living && client.get(url).send().await.is_ok_and(|answer| answer.status().is_success())
+    }
+}
