@@ -31,8 +31,12 @@ mod test_server;
 
 // One per service.
 mod acm;
+mod cloudwatch;
 mod dns;
 mod ec2;
+mod ecs;
+mod elbv2;
+mod https;
 mod iam;
 mod logs;
 mod outcome;
@@ -40,6 +44,7 @@ mod preflight;
 mod rds;
 mod route53;
 mod secretsmanager;
+mod sns;
 mod ssh;
 mod sts;
 
@@ -54,14 +59,19 @@ pub fn registry(environment: Arc<Environment>) -> Registry {
     let mut registry = Registry::new();
     let all = &mut registry;
     acm::register(all, &environment);
+    cloudwatch::register(all, &environment);
     dns::register(all, &environment);
     ec2::register(all, &environment);
+    ecs::register(all, &environment);
+    elbv2::register(all, &environment);
+    https::register(all, &environment);
     iam::register(all, &environment);
     logs::register(all, &environment);
     preflight::register(all, &environment);
     rds::register(all, &environment);
     route53::register(all, &environment);
     secretsmanager::register(all, &environment);
+    sns::register(all, &environment);
     ssh::register(all, &environment);
     sts::register(all, &environment);
     registry

@@ -28,8 +28,8 @@ pub(crate) fn made_id<'a>(context: &'a StepContext, ending: &'a str) -> &'a str 
     context.created.iter().find(|id| id.ends_with(ending)).map_or(ending, String::as_str)
 }
 
-/// The change of something without tags of its own: if this execution made `parent` and has not reported `part`, it made
-/// the part too and the answer was lost.
+/// The change of something without tags of its own: if this execution made `parent` and has not reported `part`, it
+/// made the part too and the answer was lost.
 pub(crate) fn change_of_part(context: &StepContext, parent: &str, part: &str) -> Change {
     let made_here = context.created.contains(parent) && !context.created.contains(part);
     if made_here { Change::Created } else { Change::Unchanged }

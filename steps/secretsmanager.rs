@@ -82,7 +82,7 @@ async fn describe(environment: &Environment, id: &str) -> Result<Option<Describe
 fn waits_for_deletion(name: &str) -> StepError {
     let cause = format!("secret {name} is scheduled for deletion and keeps its name until then");
     StepError::new(ErrorClass::NameTaken, cause)
-        .hint("Restore it, or delete it without recovery (`aws secretsmanager delete-secret --force-delete-without-recovery`).")
+        .hint("Restore it, or delete it with `aws secretsmanager delete-secret --force-delete-without-recovery`.")
 }
 
 /// Creates the secret. When the name turns out to be taken, it says who has it; ours is answered.

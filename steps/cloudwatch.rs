@@ -1,0 +1,188 @@
+//! CloudWatch: alarms.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, Statistic};
+use engine::step::{Answer, Change, Done, Effect, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Environment, Nothing,
+    failure::{failure, is_missing, name_taken},
+    found_tags,
+    outcome::incomplete_answer,
+    tags::{FoundTags, Tags},
+};
+
+const ALARM: &str = "AWS::CloudWatch::Alarm";
+
+pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "cloudwatch:putAlarm",
+        "Creates an alarm, or mends it where it differs.",
+        [
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:ListTagsForResource",
+            "cloudwatch:PutMetricAlarm",
+            "cloudwatch:TagResource"
+        ],
+        put_alarm
+    );
+    step!(
+        registry,
+        environment,
+        "cloudwatch:deleteAlarms",
+        "Deletes alarms by their names.",
+        ["cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"],
+        delete_alarms
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PutAlarm {
+    deployment: String,
+    name: String,
+    description: String,
+    namespace: String,
+    metric_name: String,
+    dimensions: BTreeMap<String, String>,
+    /// Such as `Average`, `Maximum`, `Minimum`.
+    statistic: String,
+    period_seconds: i32,
+    evaluation_periods: i32,
+    datapoints_to_alarm: i32,
+    /// In the metric's own unit: per cent, a count, bytes.
+    threshold: f64,
+    /// Such as `GreaterThanThreshold`.
+    comparison_operator: String,
+    /// `missing`, `ignore`, `breaching` or `notBreaching`.
+    treat_missing_data: String,
+    /// Whom to tell; null for nobody.
+    topic_arn: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct PutAlarmOutput {
+    alarm_arn: String,
+    name: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AlarmNames {
+    names: Vec<String>,
+}
+
+/// The alarms of these names that exist.
+pub(crate) async fn find(environment: &Environment, names: &[String]) -> Result<Vec<MetricAlarm>, StepError> {
+    let call = environment.cloudwatch_reads().describe_alarms().set_alarm_names(Some(names.to_vec()));
+    let answer = call.send().await.map_err(|error| failure("cloudwatch:DescribeAlarms", error))?;
+    Ok(answer.metric_alarms.unwrap_or_default())
+}
+
+/// The tags of an alarm; none when it is gone by now.
+pub(crate) async fn tags_of(environment: &Environment, alarm_arn: &str) -> Result<FoundTags, StepError> {
+    match environment.cloudwatch_reads().list_tags_for_resource().resource_arn(alarm_arn).send().await {
+        Ok(answer) => Ok(found_tags!(answer.tags())),
+        Err(error) if is_missing(&error) => Ok(FoundTags::default()),
+        Err(error) => Err(failure("cloudwatch:ListTagsForResource", error)),
+    }
+}
+
+async fn put_alarm(environment: Arc<Environment>, context: StepContext, input: PutAlarm) -> StepResult<PutAlarmOutput> {
+    let there = find(&environment, std::slice::from_ref(&input.name)).await?.into_iter().next();
+    let mut change = Change::Created;
+    if let Some(alarm) = &there {
+        let arn = alarm.alarm_arn().unwrap_or_default();
+        let tags = tags_of(&environment, arn).await?;
+        if !tags.is_ours(&input.deployment) {
+            return Err(name_taken("alarm", &input.name, &input.deployment, tags.deployment.as_deref()));
+        }
+        if is_as_wanted(alarm, &input) {
+            return Ok(put(arn.to_owned(), input.name, tags.change(&context, arn)));
+        }
+        change = Change::Updated;
+    }
+    send(&environment, &context, &input).await?;
+    let arn = match there.and_then(|alarm| alarm.alarm_arn) {
+        Some(arn) => arn,
+        // PutMetricAlarm answers nothing: the ARN has to be asked for.
+        None => find(&environment, std::slice::from_ref(&input.name))
+            .await?
+            .into_iter()
+            .find_map(|alarm| alarm.alarm_arn)
+            .ok_or_else(|| incomplete_answer("cloudwatch:DescribeAlarms", "alarm"))?,
+    };
+    Ok(put(arn, input.name, change))
+}
+
+fn put(alarm_arn: String, name: String, change: Change) -> Answer<PutAlarmOutput> {
+    let effect = Effect::new(change, ALARM, &alarm_arn).named(&name).billed();
+    Answer::with_effect(PutAlarmOutput { alarm_arn, name }, effect)
+}
+
+async fn send(environment: &Environment, context: &StepContext, input: &PutAlarm) -> Result<(), StepError> {
+    let topics: Vec<String> = input.topic_arn.iter().cloned().collect();
+    let call = environment
+        .cloudwatch()
+        .put_metric_alarm()
+        .alarm_name(&input.name)
+        .alarm_description(&input.description)
+        .namespace(&input.namespace)
+        .metric_name(&input.metric_name)
+        .set_dimensions(Some(dimensions(input)))
+        .statistic(Statistic::from(input.statistic.as_str()))
+        .period(input.period_seconds)
+        .evaluation_periods(input.evaluation_periods)
+        .datapoints_to_alarm(input.datapoints_to_alarm)
+        .threshold(input.threshold)
+        .comparison_operator(ComparisonOperator::from(input.comparison_operator.as_str()))
+        .treat_missing_data(&input.treat_missing_data)
+        .set_alarm_actions(Some(topics.clone()))
+        .set_ok_actions(Some(topics))
+        .set_tags(Some(Tags::new(context, &input.deployment).named(&input.name).cloudwatch()));
+    call.send().await.map(drop).map_err(|error| failure("cloudwatch:PutMetricAlarm", error))
+}
+
+fn dimensions(input: &PutAlarm) -> Vec<Dimension> {
+    input.dimensions.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect()
+}
+
+fn is_as_wanted(alarm: &MetricAlarm, input: &PutAlarm) -> bool {
+    let there: BTreeMap<&str, &str> =
+        alarm.dimensions().iter().map(|d| (d.name().unwrap_or_default(), d.value().unwrap_or_default())).collect();
+    let wanted: BTreeMap<&str, &str> =
+        input.dimensions.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let topics: Vec<&str> = input.topic_arn.as_deref().into_iter().collect();
+    there == wanted
+        && alarm.namespace() == Some(&input.namespace)
+        && alarm.metric_name() == Some(&input.metric_name)
+        && alarm.statistic().map(Statistic::as_str) == Some(&input.statistic)
+        && alarm.period() == Some(input.period_seconds)
+        && alarm.evaluation_periods() == Some(input.evaluation_periods)
+        && alarm.datapoints_to_alarm() == Some(input.datapoints_to_alarm)
+        && alarm.threshold() == Some(input.threshold)
+        && alarm.comparison_operator().map(ComparisonOperator::as_str) == Some(&input.comparison_operator)
+        && alarm.treat_missing_data().unwrap_or("missing") == input.treat_missing_data
+        && alarm.alarm_actions().iter().map(String::as_str).eq(topics)
+}
+
+async fn delete_alarms(environment: Arc<Environment>, _context: StepContext, input: AlarmNames) -> StepResult<Nothing> {
+    let there = if input.names.is_empty() { Vec::new() } else { find(&environment, &input.names).await? };
+    if there.is_empty() {
+        return Ok(Answer::done(Nothing {}));
+    }
+    let names: Vec<String> = there.iter().filter_map(|alarm| alarm.alarm_name.clone()).collect();
+    let answer = environment.cloudwatch().delete_alarms().set_alarm_names(Some(names)).send().await;
+    answer.map_err(|error| failure("cloudwatch:DeleteAlarms", error))?;
+    let effects = there
+        .into_iter()
+        .filter_map(|alarm| Some(Effect::new(Change::Deleted, ALARM, alarm.alarm_arn?).named(alarm.alarm_name?)))
+        .collect();
+    Ok(Answer::Done(Done { output: Nothing {}, effects }))
+}

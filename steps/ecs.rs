@@ -1,0 +1,90 @@
+//! ECS: cluster, task definition and service.
+
+mod cluster;
+mod evidence;
+mod service;
+mod service_delete;
+mod service_wait;
+mod task_definition;
+
+use std::sync::Arc;
+
+use aws_sdk_ecs::types::{Failure, Service, ServiceField};
+use engine::step::{ErrorClass, Registry, StepContext, StepError};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    Environment,
+    failure::{failure_for, is_missing},
+};
+
+/// ECS's word, among the failures of an answer, for what does not exist.
+const MISSING: &str = "MISSING";
+const ACTIVE: &str = "ACTIVE";
+const INACTIVE: &str = "INACTIVE";
+const DRAINING: &str = "DRAINING";
+
+pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    cluster::register(registry, environment);
+    task_definition::register(registry, environment);
+    service::register(registry, environment);
+    service_wait::register(registry, environment);
+    service_delete::register(registry, environment);
+}
+
+/// A service by its cluster and name.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ServiceName {
+    cluster_arn: String,
+    service_name: String,
+}
+
+/// The service in whatever state, with its tags; none when ECS does not know it.
+async fn find_service(
+    environment: &Environment,
+    context: &StepContext,
+    cluster_arn: &str,
+    service_name: &str,
+) -> Result<Option<Service>, StepError> {
+    let answer = environment
+        .ecs_reads()
+        .describe_services()
+        .cluster(cluster_arn)
+        .services(service_name)
+        .include(ServiceField::Tags)
+        .send()
+        .await;
+    match answer {
+        Ok(answer) => {
+            refuse_failures("ecs:DescribeServices", answer.failures())?;
+            Ok(answer.services.unwrap_or_default().into_iter().next())
+        }
+        Err(error) if is_missing(&error) && !context.created.contains(cluster_arn) => Ok(None),
+        Err(error) => Err(failure_for(context, cluster_arn, "ecs:DescribeServices", error)),
+    }
+}
+
+/// Something missing is no error to ECS but one of the answer's failures; any other of them is an error to us.
+fn refuse_failures(action: &str, failures: &[Failure]) -> Result<(), StepError> {
+    let Some(other) = failures.iter().find(|failure| failure.reason() != Some(MISSING)) else { return Ok(()) };
+    let words = [other.arn(), other.reason(), other.detail()];
+    let cause = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    Err(StepError::new(ErrorClass::Invalid, cause).during(action))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_no_failure_but_another_reason_is() {
+        let missing = Failure::builder().arn("arn:service").reason(MISSING).build();
+        assert!(refuse_failures("ecs:DescribeServices", std::slice::from_ref(&missing)).is_ok());
+        let other = Failure::builder().arn("arn:service").reason("ACCESS").detail("no").build();
+        let error = refuse_failures("ecs:DescribeServices", &[missing, other]).unwrap_err();
+        assert_eq!(error.to_string(), "ecs:DescribeServices: arn:service ACCESS no");
+    }
+}

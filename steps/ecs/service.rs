@@ -1,0 +1,207 @@
+//! The service that keeps the tasks running.
+
+use std::sync::Arc;
+
+use aws_sdk_ecs::types::{
+    AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState,
+    LaunchType, LoadBalancer, NetworkConfiguration, Service,
+};
+use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{ACTIVE, DRAINING, find_service};
+use crate::{
+    Environment,
+    failure::{failure_for, name_taken},
+    found_tags,
+    outcome::{cannot_change, incomplete_answer, same_set},
+    tags::{Tags, short_token},
+};
+
+pub(super) const RESOURCE_TYPE: &str = "AWS::ECS::Service";
+/// ECS takes at most 36 characters.
+const TOKEN_LENGTH: usize = 32;
+/// How long a starting task may be unhealthy: the application prepares its database first.
+const HEALTH_CHECK_GRACE_PERIOD_SECONDS: i32 = 300;
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "ecs:createService",
+        "Creates a Fargate service behind the load balancer, or makes an existing one as wanted.",
+        ["ecs:DescribeServices", "ecs:CreateService", "ecs:UpdateService", "ecs:TagResource", "iam:PassRole"],
+        create_service
+    );
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CreateService {
+    deployment: String,
+    name: String,
+    cluster_arn: String,
+    task_definition_arn: String,
+    subnet_ids: Vec<String>,
+    group_ids: Vec<String>,
+    target_group_arn: String,
+    container_name: String,
+    container_port: i32,
+    /// How many tasks run.
+    desired_count: i32,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CreatedService {
+    service_arn: String,
+    service_name: String,
+}
+
+async fn create_service(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: CreateService,
+) -> StepResult<CreatedService> {
+    // A second call of the same name is not refused everywhere: it must not come to that.
+    let there = find_service(&environment, &context, &input.cluster_arn, &input.name).await?;
+    match there.as_ref().and_then(Service::status) {
+        Some(ACTIVE) => {}
+        Some(DRAINING) => {
+            let cause = format!("service {} is being deleted and keeps its name until then", input.name);
+            return Err(StepError::new(ErrorClass::Busy, cause).during("ecs:CreateService"));
+        }
+        _ => return create(&environment, &context, &input).await,
+    }
+    match there {
+        Some(service) => found_service(&environment, &context, input, &service).await,
+        None => create(&environment, &context, &input).await,
+    }
+}
+
+async fn create(environment: &Environment, context: &StepContext, input: &CreateService) -> StepResult<CreatedService> {
+    let breaker = DeploymentCircuitBreaker::builder().enable(true).rollback(true).build();
+    let target = LoadBalancer::builder()
+        .target_group_arn(&input.target_group_arn)
+        .container_name(&input.container_name)
+        .container_port(input.container_port);
+    let created = environment
+        .ecs()
+        .create_service()
+        .cluster(&input.cluster_arn)
+        .service_name(&input.name)
+        .client_token(short_token(context, TOKEN_LENGTH))
+        .task_definition(&input.task_definition_arn)
+        .desired_count(input.desired_count)
+        .launch_type(LaunchType::Fargate)
+        .network_configuration(network(input)?)
+        .load_balancers(target.build())
+        .health_check_grace_period_seconds(HEALTH_CHECK_GRACE_PERIOD_SECONDS)
+        .deployment_configuration(DeploymentConfiguration::builder().deployment_circuit_breaker(breaker).build())
+        .set_tags(Some(Tags::new(context, &input.deployment).named(&input.name).ecs()))
+        .send()
+        .await
+        .map_err(|error| {
+            not_consistent_yet(context, input, failure_for(context, &input.cluster_arn, "ecs:CreateService", error))
+        })?;
+    let arn = created.service.and_then(|service| service.service_arn);
+    let arn = arn.ok_or_else(|| incomplete_answer("ecs:CreateService", "service"))?;
+    Ok(answered(arn, input, Change::Created))
+}
+
+/// Without a public address a task in a public subnet reaches neither the image nor the secret.
+fn network(input: &CreateService) -> Result<NetworkConfiguration, StepError> {
+    let vpc = AwsVpcConfiguration::builder()
+        .set_subnets(Some(input.subnet_ids.clone()))
+        .set_security_groups(Some(input.group_ids.clone()))
+        .assign_public_ip(AssignPublicIp::Enabled)
+        .build();
+    let vpc = vpc.map_err(|error| StepError::new(ErrorClass::Invalid, error.to_string()))?;
+    Ok(NetworkConfiguration::builder().awsvpc_configuration(vpc).build())
+}
+
+/// ECS's words for things of this execution that it does not see yet.
+fn not_consistent_yet(context: &StepContext, input: &CreateService, mut failure: StepError) -> StepError {
+    let says = |words: &str| failure.cause.to_lowercase().contains(words);
+    let role = says("unable to assume the service linked role");
+    let made_here = context.created.contains(&input.target_group_arn)
+        || context.created.iter().any(|id| id.contains(":listener/app/"));
+    let target_group = says("does not have an associated load balancer") && made_here;
+    if role || target_group {
+        failure.class = ErrorClass::NotConsistentYet;
+    }
+    failure
+}
+
+fn answered(service_arn: String, input: &CreateService, change: Change) -> Answer<CreatedService> {
+    let effect = Effect::new(change, RESOURCE_TYPE, &service_arn).named(&input.name).billed();
+    Answer::with_effect(CreatedService { service_arn, service_name: input.name.clone() }, effect)
+}
+
+async fn found_service(
+    environment: &Environment,
+    context: &StepContext,
+    input: CreateService,
+    service: &Service,
+) -> StepResult<CreatedService> {
+    let tags = found_tags!(service.tags());
+    if !tags.is_ours(&input.deployment) {
+        return Err(name_taken("service", &input.name, &input.deployment, tags.deployment.as_deref()));
+    }
+    let arn = service.service_arn().unwrap_or_default().to_owned();
+    refuse_what_cannot_change(service, &input)?;
+    let failed = last_deployment_failed(service);
+    if is_as_wanted(service, &input) && !failed {
+        let change = tags.change(context, &arn);
+        return Ok(answered(arn, &input, change));
+    }
+    environment
+        .ecs()
+        .update_service()
+        .cluster(&input.cluster_arn)
+        .service(&input.name)
+        .task_definition(&input.task_definition_arn)
+        .desired_count(input.desired_count)
+        .network_configuration(network(&input)?)
+        .force_new_deployment(failed)
+        .send()
+        .await
+        .map_err(|error| failure_for(context, &arn, "ecs:UpdateService", error))?;
+    Ok(answered(arn, &input, Change::Updated))
+}
+
+fn refuse_what_cannot_change(service: &Service, input: &CreateService) -> Result<(), StepError> {
+    let mut targets = service.load_balancers().iter().filter_map(LoadBalancer::target_group_arn);
+    match targets.next() {
+        Some(there) if there != input.target_group_arn => {
+            let of = format!("service {}", input.name);
+            Err(cannot_change("the target group", &of, there, &input.target_group_arn))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// After the circuit breaker broke, ECS tries no more by itself: what stopped it may be mended by now.
+fn last_deployment_failed(service: &Service) -> bool {
+    let primary = service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
+    primary.and_then(|deployment| deployment.rollout_state()) == Some(&DeploymentRolloutState::Failed)
+}
+
+fn is_as_wanted(service: &Service, input: &CreateService) -> bool {
+    service.task_definition() == Some(input.task_definition_arn.as_str())
+        && service.desired_count() == input.desired_count
+        && service
+            .network_configuration()
+            .and_then(|network| network.awsvpc_configuration())
+            .is_none_or(|vpc| is_same_network(vpc, input))
+}
+
+fn is_same_network(vpc: &AwsVpcConfiguration, input: &CreateService) -> bool {
+    same_set(vpc.subnets().iter().map(String::as_str), &input.subnet_ids)
+        && same_set(vpc.security_groups().iter().map(String::as_str), &input.group_ids)
+        && vpc.assign_public_ip() == Some(&AssignPublicIp::Enabled)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Waiting until the service is stable and its targets are healthy.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, Service};
+use aws_sdk_elasticloadbalancingv2::types::{TargetHealthDescription, TargetHealthStateEnum};
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{ACTIVE, evidence, find_service};
+use crate::{
+    Environment,
+    failure::{failure_for, look_again_or},
+};
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "ecs:waitForService",
+        "Waits until the service is stable and its targets are healthy; a failure says what AWS knows about it.",
+        [
+            "ecs:DescribeServices",
+            "ecs:ListTasks",
+            "ecs:DescribeTasks",
+            "elasticloadbalancing:DescribeTargetHealth",
+            "logs:DescribeLogStreams",
+            "logs:GetLogEvents",
+        ],
+        wait_for_service
+    );
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct WaitForService {
+    pub(super) cluster_arn: String,
+    pub(super) service_name: String,
+    pub(super) target_group_arn: String,
+    /// Where the tasks write their logs.
+    pub(super) log_group: String,
+}
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct StableService {
+    running_count: i32,
+    desired_count: i32,
+    healthy_targets: usize,
+}
+
+/// How far the service is.
+#[derive(Debug, PartialEq)]
+enum Progress {
+    Stable(StableService),
+    /// On the way, in a few words.
+    OnTheWay(String),
+    /// It will not get there by itself, for this reason.
+    Failed(String),
+}
+
+async fn wait_for_service(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: WaitForService,
+) -> StepResult<StableService> {
+    let service = match find_service(&environment, &context, &input.cluster_arn, &input.service_name).await {
+        Ok(Some(service)) => service,
+        Ok(None) => {
+            let cause = format!("there is no service {} in {}", input.service_name, input.cluster_arn);
+            return Err(StepError::new(ErrorClass::NotFound, cause).during("ecs:DescribeServices"));
+        }
+        Err(error) => return look_again_or(error, &context),
+    };
+    let targets = match target_health(&environment, &context, &input.target_group_arn).await {
+        Ok(targets) => targets,
+        Err(error) => return look_again_or(error, &context),
+    };
+    let interval = context.poll_interval(Duration::from_secs(10), Duration::from_secs(30));
+    match progress(&context, &service, &targets) {
+        Progress::Stable(stable) => Ok(Answer::done(stable)),
+        Progress::Failed(reason) => {
+            let cause = format!("service {} failed: {reason}", input.service_name);
+            Err(evidence::explain(&environment, &input, cause, &service, &targets).await)
+        }
+        Progress::OnTheWay(reason) if is_last_look(&context, interval) => {
+            let cause = format!("service {} is not stable in time: {reason}", input.service_name);
+            Err(evidence::explain(&environment, &input, cause, &service, &targets).await)
+        }
+        Progress::OnTheWay(reason) => Ok(Answer::pending(reason, interval)),
+    }
+}
+
+/// Whether the deadline passes before the next look. The engine's time-out knows nothing about services, so that what
+/// AWS knows has to be said now.
+fn is_last_look(context: &StepContext, interval: Duration) -> bool {
+    let next_look_ms = context.now_ms.saturating_add(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
+    context.deadline_ms.is_some_and(|deadline_ms| next_look_ms >= deadline_ms)
+}
+
+async fn target_health(
+    environment: &Environment,
+    context: &StepContext,
+    target_group_arn: &str,
+) -> Result<Vec<TargetHealthDescription>, StepError> {
+    let answer = environment.elbv2_reads().describe_target_health().target_group_arn(target_group_arn).send().await;
+    let action = "elasticloadbalancing:DescribeTargetHealth";
+    let answer = answer.map_err(|error| failure_for(context, target_group_arn, action, error))?;
+    Ok(answer.target_health_descriptions.unwrap_or_default())
+}
+
+pub(super) fn health(target: &TargetHealthDescription) -> Option<&TargetHealthStateEnum> {
+    target.target_health().and_then(|health| health.state())
+}
+
+fn progress(context: &StepContext, service: &Service, targets: &[TargetHealthDescription]) -> Progress {
+    if let Some(status) = service.status().filter(|status| *status != ACTIVE) {
+        return Progress::Failed(format!("it is {status}"));
+    }
+    let deployments = service.deployments();
+    let failed = |deployment: &&Deployment| deployment.rollout_state() == Some(&DeploymentRolloutState::Failed);
+    if let Some(deployment) = deployments.iter().find(failed) {
+        let reason = deployment.rollout_state_reason().unwrap_or("AWS gives no reason");
+        return Progress::Failed(format!("its deployment is FAILED: {reason}"));
+    }
+    if let Some(newer) = rolled_back_from(context, service) {
+        return Progress::Failed(format!(
+            "ECS went back to an earlier revision, because {newer} did not become stable"
+        ));
+    }
+    let healthy = targets.iter().filter(|target| health(target) == Some(&TargetHealthStateEnum::Healthy)).count();
+    let (running, desired) = (service.running_count(), service.desired_count());
+    let state = deployments.iter().find(|deployment| deployment.status() == Some("PRIMARY"));
+    let completed = state
+        .is_some_and(|primary| primary.rollout_state().is_none_or(|state| *state == DeploymentRolloutState::Completed));
+    let enough_are_healthy = usize::try_from(desired).is_ok_and(|desired| healthy >= desired);
+    if completed && deployments.len() == 1 && running == desired && enough_are_healthy {
+        return Progress::Stable(StableService {
+            running_count: running,
+            desired_count: desired,
+            healthy_targets: healthy,
+        });
+    }
+    let word = state.and_then(|primary| primary.rollout_state()).map_or("IN_PROGRESS", DeploymentRolloutState::as_str);
+    let stopped = deployments.iter().map(Deployment::failed_tasks).sum::<i32>();
+    let stopped = if stopped > 0 { format!(", {stopped} failed") } else { String::new() };
+    Progress::OnTheWay(format!("{word} {running}/{desired} running, {healthy} healthy{stopped}"))
+}
+
+/// The revision that this execution registered, when the service runs an earlier one of the same family: once ECS has
+/// rolled back, nothing else shows that the new one failed.
+fn rolled_back_from<'a>(context: &'a StepContext, service: &Service) -> Option<&'a str> {
+    let (family, running) = service.task_definition()?.rsplit_once(':')?;
+    let running: u64 = running.parse().ok()?;
+    let registered = context.created.iter().filter_map(|id| {
+        let (of, revision) = id.rsplit_once(':')?;
+        (of == family && family.contains(":task-definition/")).then_some((id, revision.parse::<u64>().ok()?))
+    });
+    registered.filter(|(_, revision)| *revision > running).map(|(id, _)| id.as_str()).next()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! The container as it is wanted, and whether a revision says the same.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_ecs::types::{
+    Compatibility, ContainerDefinition, KeyValuePair, LogConfiguration, LogDriver, NetworkMode, PortMapping, Secret,
+    TaskDefinition, TransportProtocol,
+};
+use engine::step::{ErrorClass, StepError};
+
+use super::RegisterTaskDefinition;
+
+pub(super) fn container(input: &RegisterTaskDefinition, region: &str) -> Result<ContainerDefinition, StepError> {
+    let port = PortMapping::builder().container_port(input.port).protocol(TransportProtocol::Tcp).build();
+    let environment =
+        input.environment.iter().map(|(name, value)| KeyValuePair::builder().name(name).value(value).build());
+    let secrets: Result<Vec<Secret>, _> =
+        input.secrets.iter().map(|(name, arn)| Secret::builder().name(name).value_from(arn).build()).collect();
+    let options = [
+        ("awslogs-group", input.log_group.as_str()),
+        ("awslogs-region", region),
+        ("awslogs-stream-prefix", input.container_name.as_str()),
+    ];
+    let options: HashMap<String, String> =
+        options.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let logs = LogConfiguration::builder().log_driver(LogDriver::Awslogs).set_options(Some(options)).build();
+    let incomplete = |error: &dyn std::error::Error| {
+        StepError::new(ErrorClass::Invalid, format!("the task definition is incomplete: {error}"))
+    };
+    Ok(ContainerDefinition::builder()
+        .name(&input.container_name)
+        .image(&input.image)
+        .essential(true)
+        .memory(input.container_memory_mib)
+        .port_mappings(port)
+        .set_environment(Some(environment.collect()))
+        .set_secrets(Some(secrets.map_err(|error| incomplete(&error))?))
+        .log_configuration(logs.map_err(|error| incomplete(&error))?)
+        .build())
+}
+
+/// Only what we set is compared: ECS adds defaults of its own.
+pub(super) fn is_as_wanted(
+    there: &TaskDefinition,
+    input: &RegisterTaskDefinition,
+    wanted: &ContainerDefinition,
+) -> bool {
+    let [container] = there.container_definitions() else { return false };
+    there.cpu() == Some(input.cpu.to_string().as_str())
+        && there.memory() == Some(input.memory_mib.to_string().as_str())
+        && there.network_mode() == Some(&NetworkMode::Awsvpc)
+        && there.requires_compatibilities().contains(&Compatibility::Fargate)
+        && there.execution_role_arn() == Some(input.execution_role_arn.as_str())
+        && is_same_container(container, wanted)
+}
+
+fn is_same_container(there: &ContainerDefinition, wanted: &ContainerDefinition) -> bool {
+    there.name() == wanted.name()
+        && there.image() == wanted.image()
+        && there.memory() == wanted.memory()
+        && there.essential() != Some(false)
+        && ports(there) == ports(wanted)
+        && environment(there) == environment(wanted)
+        && secrets(there) == secrets(wanted)
+        && logs(there) == logs(wanted)
+}
+
+fn ports(container: &ContainerDefinition) -> Vec<Option<i32>> {
+    container.port_mappings().iter().map(PortMapping::container_port).collect()
+}
+
+fn environment(container: &ContainerDefinition) -> BTreeMap<Option<&str>, Option<&str>> {
+    container.environment().iter().map(|pair| (pair.name(), pair.value())).collect()
+}
+
+fn secrets(container: &ContainerDefinition) -> BTreeMap<&str, &str> {
+    container.secrets().iter().map(|secret| (secret.name(), secret.value_from())).collect()
+}
+
+fn logs(container: &ContainerDefinition) -> Option<(&LogDriver, Option<&HashMap<String, String>>)> {
+    container.log_configuration().map(|logs| (logs.log_driver(), logs.options()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn input() -> RegisterTaskDefinition {
+        RegisterTaskDefinition {
+            deployment: "demo".into(),
+            family: "demo".into(),
+            cpu: 256,
+            memory_mib: 512,
+            container_name: "endpoints".into(),
+            container_memory_mib: 450,
+            image: "example/image".into(),
+            port: 8080,
+            environment: [("A".to_owned(), "1".to_owned()), ("B".to_owned(), "2".to_owned())].into(),
+            secrets: [("ENDPOINTS_JDBC_URL".to_owned(), "arn:secret".to_owned())].into(),
+            execution_role_arn: "arn:role".into(),
+            log_group: "/ecs/demo".into(),
+        }
+    }
+
+    fn registered(container: ContainerDefinition) -> TaskDefinition {
+        TaskDefinition::builder()
+            .cpu("256")
+            .memory("512")
+            .network_mode(NetworkMode::Awsvpc)
+            .requires_compatibilities(Compatibility::Fargate)
+            .execution_role_arn("arn:role")
+            .container_definitions(container)
+            .build()
+    }
+
+    #[test]
+    fn defaults_that_ecs_adds_and_another_order_make_no_new_revision() {
+        let wanted = container(&input(), "eu-central-1").unwrap();
+        let mut there = wanted.clone();
+        there.cpu = 0;
+        there.mount_points = Some(Vec::new());
+        there.environment.as_mut().unwrap().reverse();
+        there.port_mappings.as_mut().unwrap()[0].host_port = Some(8080);
+        assert!(is_as_wanted(&registered(there), &input(), &wanted));
+    }
+
+    #[test]
+    fn another_image_or_setting_or_a_variable_too_many_makes_a_new_revision() {
+        let there = registered(container(&input(), "eu-central-1").unwrap());
+        let differs = |wanted: &RegisterTaskDefinition| {
+            !is_as_wanted(&there, wanted, &container(wanted, "eu-central-1").unwrap())
+        };
+        assert!(!differs(&input()));
+        assert!(differs(&RegisterTaskDefinition { image: "example/image:2".into(), ..input() }));
+        assert!(differs(&RegisterTaskDefinition { memory_mib: 1024, ..input() }));
+        assert!(differs(&RegisterTaskDefinition { environment: BTreeMap::new(), ..input() }));
+        assert!(differs(&RegisterTaskDefinition { secrets: BTreeMap::new(), ..input() }));
+        assert!(differs(&RegisterTaskDefinition { log_group: "/ecs/other".into(), ..input() }));
+    }
+
+    #[test]
+    fn the_jdbc_url_is_never_plain_environment() {
+        let container = container(&input(), "eu-central-1").unwrap();
+        assert!(container.environment().iter().all(|pair| pair.name() != Some("ENDPOINTS_JDBC_URL")));
+        assert_eq!(secrets(&container), BTreeMap::from([("ENDPOINTS_JDBC_URL", "arn:secret")]));
+    }
+}

@@ -1,0 +1,188 @@
+//! The load balancer.
+
+use std::sync::Arc;
+
+use aws_sdk_elasticloadbalancingv2::types::{
+    AvailabilityZone, IpAddressType, LoadBalancer, LoadBalancerSchemeEnum, LoadBalancerTypeEnum,
+};
+use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::tags_of;
+use crate::{
+    Environment, Nothing,
+    failure::{failure, failure_for, is_already_there, is_missing, name_taken},
+    outcome::{gone, incomplete_answer, nothing_to_do, same_set},
+    tags::{Tags, only_one},
+};
+
+pub(super) const RESOURCE_TYPE: &str = "AWS::ElasticLoadBalancingV2::LoadBalancer";
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "elbv2:createLoadBalancer",
+        "Creates an application load balancer that is reached from the Internet.",
+        [
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeTags",
+            "elasticloadbalancing:CreateLoadBalancer",
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:SetSecurityGroups",
+            "elasticloadbalancing:SetSubnets",
+        ],
+        create_load_balancer
+    );
+    step!(
+        registry,
+        environment,
+        "elbv2:deleteLoadBalancer",
+        "Deletes a load balancer.",
+        ["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DeleteLoadBalancer"],
+        delete_load_balancer
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CreateLoadBalancer {
+    deployment: String,
+    /// Unique within account and region, at most 32 characters.
+    name: String,
+    /// In at least two Availability Zones.
+    subnet_ids: Vec<String>,
+    group_ids: Vec<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CreatedLoadBalancer {
+    load_balancer_arn: String,
+    dns_name: String,
+    /// The hosted zone of `dnsName`, which an alias record needs.
+    canonical_hosted_zone_id: String,
+}
+
+/// A load balancer by its ARN.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct LoadBalancerArn {
+    pub(super) load_balancer_arn: String,
+}
+
+async fn create_load_balancer(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: CreateLoadBalancer,
+) -> StepResult<CreatedLoadBalancer> {
+    // A second call of the same name is not refused everywhere: it must not come to that.
+    if let Some(balancer) = find(&environment, &input).await? {
+        return found_load_balancer(&environment, &context, input, &balancer).await;
+    }
+    let created = environment
+        .elbv2()
+        .create_load_balancer()
+        .name(&input.name)
+        .r#type(LoadBalancerTypeEnum::Application)
+        .scheme(LoadBalancerSchemeEnum::InternetFacing)
+        .ip_address_type(IpAddressType::Ipv4)
+        .set_subnets(Some(input.subnet_ids.clone()))
+        .set_security_groups(Some(input.group_ids.clone()))
+        .set_tags(Some(Tags::new(&context, &input.deployment).named(&input.name).elbv2()))
+        .send()
+        .await;
+    match created {
+        Ok(answer) => {
+            let balancer = answer.load_balancers.unwrap_or_default().into_iter().next();
+            let balancer = balancer
+                .ok_or_else(|| incomplete_answer("elasticloadbalancing:CreateLoadBalancer", "load balancer"))?;
+            Ok(answered(&balancer, &input.name, Change::Created))
+        }
+        Err(error) if is_already_there(&error) => match find(&environment, &input).await? {
+            Some(balancer) => found_load_balancer(&environment, &context, input, &balancer).await,
+            None => Err(failure("elasticloadbalancing:CreateLoadBalancer", error)),
+        },
+        Err(error) => Err(failure_for(&context, &input.name, "elasticloadbalancing:CreateLoadBalancer", error)),
+    }
+}
+
+fn answered(balancer: &LoadBalancer, name: &str, change: Change) -> Answer<CreatedLoadBalancer> {
+    let load_balancer_arn = balancer.load_balancer_arn().unwrap_or_default().to_owned();
+    let effect = Effect::new(change, RESOURCE_TYPE, &load_balancer_arn).named(name).billed();
+    let output = CreatedLoadBalancer {
+        load_balancer_arn,
+        dns_name: balancer.dns_name().unwrap_or_default().to_owned(),
+        canonical_hosted_zone_id: balancer.canonical_hosted_zone_id().unwrap_or_default().to_owned(),
+    };
+    Answer::with_effect(output, effect)
+}
+
+async fn find(environment: &Environment, input: &CreateLoadBalancer) -> Result<Option<LoadBalancer>, StepError> {
+    match environment.elbv2_reads().describe_load_balancers().names(&input.name).send().await {
+        Ok(answer) => {
+            let found = answer.load_balancers.unwrap_or_default();
+            only_one("load balancer", &input.deployment, found, LoadBalancer::load_balancer_arn)
+        }
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(failure("elasticloadbalancing:DescribeLoadBalancers", error)),
+    }
+}
+
+async fn found_load_balancer(
+    environment: &Environment,
+    context: &StepContext,
+    input: CreateLoadBalancer,
+    balancer: &LoadBalancer,
+) -> StepResult<CreatedLoadBalancer> {
+    let arn = balancer.load_balancer_arn().unwrap_or_default();
+    let tags = tags_of(environment, arn).await?.unwrap_or_default();
+    if !tags.is_ours(&input.deployment) {
+        return Err(name_taken("load balancer", &input.name, &input.deployment, tags.deployment.as_deref()));
+    }
+    let mut change = tags.change(context, arn);
+    // Both calls set what is wanted as a whole, so that doing one of them twice does no harm.
+    if !same_set(balancer.security_groups().iter().map(String::as_str), &input.group_ids) {
+        let call = environment.elbv2().set_security_groups().load_balancer_arn(arn);
+        let answer = call.set_security_groups(Some(input.group_ids.clone())).send().await;
+        answer.map_err(|error| failure_for(context, arn, "elasticloadbalancing:SetSecurityGroups", error))?;
+        change = Change::Updated;
+    }
+    if !same_set(balancer.availability_zones().iter().filter_map(AvailabilityZone::subnet_id), &input.subnet_ids) {
+        let call = environment.elbv2().set_subnets().load_balancer_arn(arn);
+        let answer = call.set_subnets(Some(input.subnet_ids.clone())).send().await;
+        answer.map_err(|error| failure_for(context, arn, "elasticloadbalancing:SetSubnets", error))?;
+        change = Change::Updated;
+    }
+    Ok(answered(balancer, &input.name, change))
+}
+
+/// The load balancer by its ARN, in whatever state.
+pub(super) async fn find_by_arn(
+    environment: &Environment,
+    context: &StepContext,
+    arn: &str,
+) -> Result<Option<LoadBalancer>, StepError> {
+    match environment.elbv2_reads().describe_load_balancers().load_balancer_arns(arn).send().await {
+        Ok(answer) => Ok(answer.load_balancers.unwrap_or_default().into_iter().next()),
+        Err(error) if is_missing(&error) && !context.created.contains(arn) => Ok(None),
+        Err(error) => Err(failure_for(context, arn, "elasticloadbalancing:DescribeLoadBalancers", error)),
+    }
+}
+
+async fn delete_load_balancer(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: LoadBalancerArn,
+) -> StepResult<Nothing> {
+    // To delete what does not exist is answered like a deletion.
+    if find_by_arn(&environment, &context, &input.load_balancer_arn).await?.is_none() {
+        return nothing_to_do();
+    }
+    match environment.elbv2().delete_load_balancer().load_balancer_arn(&input.load_balancer_arn).send().await {
+        Ok(_) => gone(RESOURCE_TYPE, &input.load_balancer_arn),
+        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) => Err(failure("elasticloadbalancing:DeleteLoadBalancer", error)),
+    }
+}

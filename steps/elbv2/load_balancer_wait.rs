@@ -1,0 +1,117 @@
+//! Waiting for the load balancer.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_ec2::types::Filter;
+use aws_sdk_elasticloadbalancingv2::types::{LoadBalancer, LoadBalancerStateEnum};
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+
+use super::load_balancer::{LoadBalancerArn, find_by_arn};
+use crate::{
+    Environment, Nothing,
+    failure::{failure, look_again_or},
+    outcome::nothing_to_do,
+};
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "elbv2:waitForLoadBalancer",
+        "Waits until the load balancer is active.",
+        ["elasticloadbalancing:DescribeLoadBalancers"],
+        wait_for_load_balancer
+    );
+    step!(
+        registry,
+        environment,
+        "elbv2:waitForLoadBalancerDeleted",
+        "Waits until the load balancer and its network interfaces are gone.",
+        ["elasticloadbalancing:DescribeLoadBalancers", "ec2:DescribeNetworkInterfaces"],
+        wait_for_load_balancer_deleted
+    );
+}
+
+fn interval(context: &StepContext) -> Duration {
+    context.poll_interval(Duration::from_secs(10), Duration::from_secs(30))
+}
+
+async fn wait_for_load_balancer(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: LoadBalancerArn,
+) -> StepResult<LoadBalancerArn> {
+    let balancer = match find_by_arn(&environment, &context, &input.load_balancer_arn).await {
+        Ok(Some(balancer)) => balancer,
+        Ok(None) => {
+            let cause = format!("there is no load balancer {}", input.load_balancer_arn);
+            return Err(
+                StepError::new(ErrorClass::NotFound, cause).during("elasticloadbalancing:DescribeLoadBalancers")
+            );
+        }
+        Err(error) => return look_again_or(error, &context),
+    };
+    match state(&balancer) {
+        (Some(LoadBalancerStateEnum::Active), _) => Ok(Answer::done(input)),
+        // It carries traffic; more of it is on the way.
+        (Some(LoadBalancerStateEnum::ActiveImpaired), _) => Ok(Answer::done(input)),
+        (Some(LoadBalancerStateEnum::Failed), reason) => {
+            let reason = reason.unwrap_or("AWS gives no reason");
+            let cause = format!("the load balancer failed: {reason}");
+            Err(StepError::new(ErrorClass::Failed, cause).hint("Delete the load balancer and run again."))
+        }
+        (state, _) => {
+            let word = state.map_or("provisioning", LoadBalancerStateEnum::as_str);
+            Ok(Answer::pending(word, interval(&context)))
+        }
+    }
+}
+
+fn state(balancer: &LoadBalancer) -> (Option<&LoadBalancerStateEnum>, Option<&str>) {
+    let state = balancer.state();
+    (state.and_then(|state| state.code()), state.and_then(|state| state.reason()))
+}
+
+async fn wait_for_load_balancer_deleted(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: LoadBalancerArn,
+) -> StepResult<Nothing> {
+    match find_by_arn(&environment, &context, &input.load_balancer_arn).await {
+        Ok(Some(_)) => return Ok(Answer::pending("deleting", interval(&context))),
+        Ok(None) => {}
+        Err(error) => return look_again_or(error, &context),
+    }
+    match interfaces(&environment, &input.load_balancer_arn).await {
+        Ok(0) => nothing_to_do(),
+        Ok(1) => Ok(Answer::pending("1 network interface left", interval(&context))),
+        Ok(count) => Ok(Answer::pending(format!("{count} network interfaces left"), interval(&context))),
+        Err(error) => look_again_or(error, &context),
+    }
+}
+
+/// How many network interfaces the load balancer holds: they outlive it by minutes and keep subnets and groups busy.
+async fn interfaces(environment: &Environment, arn: &str) -> Result<usize, StepError> {
+    let Some(part) = arn_part(arn) else { return Ok(0) };
+    let named = Filter::builder().name("description").values(format!("ELB {part}")).build();
+    let answer = environment.ec2_reads().describe_network_interfaces().filters(named).send().await;
+    let answer = answer.map_err(|error| failure("ec2:DescribeNetworkInterfaces", error))?;
+    Ok(answer.network_interfaces().len())
+}
+
+/// Such as `app/demo-https/50dc6c495c0c9188`.
+fn arn_part(arn: &str) -> Option<&str> {
+    arn.split_once(":loadbalancer/").map(|(_, part)| part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interfaces_of_another_load_balancer_are_not_waited_for() {
+        let arn = "arn:aws:elasticloadbalancing:eu-central-1:1:loadbalancer/app/demo-https/50dc6c495c0c9188";
+        assert_eq!(arn_part(arn), Some("app/demo-https/50dc6c495c0c9188"));
+        assert_eq!(arn_part("demo-https"), None);
+    }
+}

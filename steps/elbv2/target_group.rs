@@ -1,0 +1,207 @@
+//! The target group.
+
+use std::sync::Arc;
+
+use aws_sdk_elasticloadbalancingv2::types::{Matcher, ProtocolEnum, TargetGroup, TargetTypeEnum};
+use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::tags_of;
+use crate::{
+    Environment, Nothing,
+    failure::{failure, failure_for, is_already_there, is_missing, name_taken},
+    outcome::{cannot_change, gone, nothing_to_do},
+    tags::{Tags, only_one},
+};
+
+pub(super) const RESOURCE_TYPE: &str = "AWS::ElasticLoadBalancingV2::TargetGroup";
+/// The answer that counts as healthy.
+const HEALTHY: &str = "200";
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "elbv2:createTargetGroup",
+        "Creates a group of targets that are addressed by IP and asked for their health.",
+        [
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTags",
+            "elasticloadbalancing:CreateTargetGroup",
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:ModifyTargetGroup",
+        ],
+        create_target_group
+    );
+    step!(
+        registry,
+        environment,
+        "elbv2:deleteTargetGroup",
+        "Deletes a target group.",
+        ["elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DeleteTargetGroup"],
+        delete_target_group
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CreateTargetGroup {
+    deployment: String,
+    /// Unique within account and region, at most 32 characters.
+    name: String,
+    vpc_id: String,
+    /// Where the targets listen, for HTTP.
+    port: i32,
+    /// Such as `/health-check`.
+    health_check_path: String,
+}
+
+/// A target group by its ARN.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TargetGroupArn {
+    target_group_arn: String,
+}
+
+async fn create_target_group(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: CreateTargetGroup,
+) -> StepResult<TargetGroupArn> {
+    if let Some(group) = find(&environment, &input).await? {
+        return found_target_group(&environment, &context, input, &group).await;
+    }
+    let created = environment
+        .elbv2()
+        .create_target_group()
+        .name(&input.name)
+        .target_type(TargetTypeEnum::Ip)
+        .protocol(ProtocolEnum::Http)
+        .port(input.port)
+        .vpc_id(&input.vpc_id)
+        .health_check_protocol(ProtocolEnum::Http)
+        .health_check_path(&input.health_check_path)
+        .matcher(Matcher::builder().http_code(HEALTHY).build())
+        .set_tags(Some(Tags::new(&context, &input.deployment).named(&input.name).elbv2()))
+        .send()
+        .await;
+    match created {
+        Ok(answer) => {
+            let arn = answer.target_groups().first().and_then(TargetGroup::target_group_arn).unwrap_or_default();
+            Ok(answered(arn, &input.name, Change::Created))
+        }
+        Err(error) if is_already_there(&error) => match find(&environment, &input).await? {
+            Some(group) => found_target_group(&environment, &context, input, &group).await,
+            None => Err(failure("elasticloadbalancing:CreateTargetGroup", error)),
+        },
+        Err(error) => Err(failure_for(&context, &input.vpc_id, "elasticloadbalancing:CreateTargetGroup", error)),
+    }
+}
+
+fn answered(arn: &str, name: &str, change: Change) -> Answer<TargetGroupArn> {
+    let effect = Effect::new(change, RESOURCE_TYPE, arn).named(name);
+    Answer::with_effect(TargetGroupArn { target_group_arn: arn.to_owned() }, effect)
+}
+
+async fn find(environment: &Environment, input: &CreateTargetGroup) -> Result<Option<TargetGroup>, StepError> {
+    match environment.elbv2_reads().describe_target_groups().names(&input.name).send().await {
+        Ok(answer) => {
+            let found = answer.target_groups.unwrap_or_default();
+            only_one("target group", &input.deployment, found, TargetGroup::target_group_arn)
+        }
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(failure("elasticloadbalancing:DescribeTargetGroups", error)),
+    }
+}
+
+async fn found_target_group(
+    environment: &Environment,
+    context: &StepContext,
+    input: CreateTargetGroup,
+    group: &TargetGroup,
+) -> StepResult<TargetGroupArn> {
+    let arn = group.target_group_arn().unwrap_or_default();
+    let tags = tags_of(environment, arn).await?.unwrap_or_default();
+    if !tags.is_ours(&input.deployment) {
+        return Err(name_taken("target group", &input.name, &input.deployment, tags.deployment.as_deref()));
+    }
+    refuse_what_cannot_change(group, &input)?;
+    if is_asked_as_wanted(group, &input) {
+        return Ok(answered(arn, &input.name, tags.change(context, arn)));
+    }
+    environment
+        .elbv2()
+        .modify_target_group()
+        .target_group_arn(arn)
+        .health_check_protocol(ProtocolEnum::Http)
+        .health_check_path(&input.health_check_path)
+        .matcher(Matcher::builder().http_code(HEALTHY).build())
+        .send()
+        .await
+        .map_err(|error| failure_for(context, arn, "elasticloadbalancing:ModifyTargetGroup", error))?;
+    Ok(answered(arn, &input.name, Change::Updated))
+}
+
+fn refuse_what_cannot_change(group: &TargetGroup, input: &CreateTargetGroup) -> Result<(), StepError> {
+    let of = format!("target group {}", input.name);
+    let refuse = |what: &str, there: &str, wanted: &str| Err(cannot_change(what, &of, there, wanted));
+    if let Some(vpc_id) = group.vpc_id().filter(|vpc_id| *vpc_id != input.vpc_id) {
+        return refuse("the VPC", vpc_id, &input.vpc_id);
+    }
+    if let Some(port) = group.port().filter(|port| *port != input.port) {
+        return refuse("the port", &port.to_string(), &input.port.to_string());
+    }
+    match group.target_type() {
+        Some(kind) if *kind != TargetTypeEnum::Ip => refuse("the kind of targets", kind.as_str(), "ip"),
+        _ => Ok(()),
+    }
+}
+
+fn is_asked_as_wanted(group: &TargetGroup, input: &CreateTargetGroup) -> bool {
+    group.health_check_path() == Some(input.health_check_path.as_str())
+        && group.health_check_protocol() == Some(&ProtocolEnum::Http)
+        && group.matcher().is_none_or(|matcher| matcher.http_code() == Some(HEALTHY))
+}
+
+async fn delete_target_group(
+    environment: Arc<Environment>,
+    _context: StepContext,
+    input: TargetGroupArn,
+) -> StepResult<Nothing> {
+    let arn = &input.target_group_arn;
+    // To delete what does not exist is answered like a deletion.
+    match environment.elbv2_reads().describe_target_groups().target_group_arns(arn).send().await {
+        Ok(_) => {}
+        Err(error) if is_missing(&error) => return nothing_to_do(),
+        Err(error) => return Err(failure("elasticloadbalancing:DescribeTargetGroups", error)),
+    }
+    match environment.elbv2().delete_target_group().target_group_arn(arn).send().await {
+        Ok(_) => gone(RESOURCE_TYPE, arn),
+        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) => Err(failure("elasticloadbalancing:DeleteTargetGroup", error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn a_group_in_another_vpc_is_not_taken_for_the_wanted_one() {
+        let input = CreateTargetGroup {
+            deployment: "demo".into(),
+            name: "demo-app".into(),
+            vpc_id: "vpc-1".into(),
+            port: 8080,
+            health_check_path: "/health-check".into(),
+        };
+        let group = || TargetGroup::builder().vpc_id("vpc-1").port(8080).target_type(TargetTypeEnum::Ip);
+        assert!(refuse_what_cannot_change(&group().build(), &input).is_ok());
+        let error = refuse_what_cannot_change(&group().vpc_id("vpc-2").build(), &input).unwrap_err();
+        assert_eq!(error.cause, "the VPC of target group demo-app is vpc-2, but the input says vpc-1");
+        let asked = group().health_check_path("/").health_check_protocol(ProtocolEnum::Http).build();
+        assert!(!is_asked_as_wanted(&asked, &input));
+    }
+}

@@ -1,0 +1,166 @@
+//! SNS: where alarms are told.
+
+use std::sync::Arc;
+
+use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Environment, Nothing,
+    failure::{failure, failure_for, is_missing, name_taken},
+    found_tags,
+    outcome::{change_of_part, gone, incomplete_answer, nothing_to_do},
+    tags::{FoundTags, Tags},
+};
+
+const TOPIC: &str = "AWS::SNS::Topic";
+const SUBSCRIPTION: &str = "AWS::SNS::Subscription";
+/// What SNS answers in place of an ARN until the link in its e-mail has been followed.
+const PENDING: [&str; 2] = ["PendingConfirmation", "pending confirmation"];
+
+pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "sns:createTopic",
+        "Creates a topic.",
+        ["sns:ListTopics", "sns:ListTagsForResource", "sns:CreateTopic", "sns:TagResource"],
+        create_topic
+    );
+    step!(
+        registry,
+        environment,
+        "sns:subscribeEmail",
+        "Subscribes an e-mail address to a topic; its owner has to confirm.",
+        ["sns:ListSubscriptionsByTopic", "sns:Subscribe"],
+        subscribe_email
+    );
+    step!(
+        registry,
+        environment,
+        "sns:deleteTopic",
+        "Deletes a topic with its subscriptions.",
+        ["sns:GetTopicAttributes", "sns:DeleteTopic"],
+        delete_topic
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CreateTopic {
+    deployment: String,
+    name: String,
+}
+
+/// A topic by its ARN.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TopicArn {
+    topic_arn: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SubscribeEmail {
+    topic_arn: String,
+    email: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Subscription {
+    /// Null until it is confirmed.
+    subscription_arn: Option<String>,
+    /// Whether the address's owner has still to follow the link in the e-mail from AWS.
+    pending_confirmation: bool,
+}
+
+/// The ARN of the topic of this name.
+pub(crate) async fn find_topic(environment: &Environment, name: &str) -> Result<Option<String>, StepError> {
+    let ending = format!(":{name}");
+    let mut topics = environment.sns_reads().list_topics().into_paginator().items().send();
+    while let Some(topic) = topics.next().await {
+        let topic = topic.map_err(|error| failure("sns:ListTopics", error))?;
+        if let Some(arn) = topic.topic_arn.filter(|arn| arn.ends_with(&ending)) {
+            return Ok(Some(arn));
+        }
+    }
+    Ok(None)
+}
+
+/// The tags of a topic; none when it is gone by now.
+pub(crate) async fn tags_of(environment: &Environment, topic_arn: &str) -> Result<FoundTags, StepError> {
+    match environment.sns_reads().list_tags_for_resource().resource_arn(topic_arn).send().await {
+        Ok(answer) => Ok(found_tags!(answer.tags())),
+        Err(error) if is_missing(&error) => Ok(FoundTags::default()),
+        Err(error) => Err(failure("sns:ListTagsForResource", error)),
+    }
+}
+
+async fn create_topic(environment: Arc<Environment>, context: StepContext, input: CreateTopic) -> StepResult<TopicArn> {
+    if let Some(topic_arn) = find_topic(&environment, &input.name).await? {
+        let tags = tags_of(&environment, &topic_arn).await?;
+        if !tags.is_ours(&input.deployment) {
+            return Err(name_taken("topic", &input.name, &input.deployment, tags.deployment.as_deref()));
+        }
+        let change = tags.change(&context, &topic_arn);
+        return Ok(topic(topic_arn, &input.name, change));
+    }
+    let tags = Tags::new(&context, &input.deployment).named(&input.name).sns();
+    let created = environment.sns().create_topic().name(&input.name).set_tags(Some(tags)).send().await;
+    let created = created.map_err(|error| failure("sns:CreateTopic", error))?;
+    let topic_arn = created.topic_arn.ok_or_else(|| incomplete_answer("sns:CreateTopic", "topic"))?;
+    Ok(topic(topic_arn, &input.name, Change::Created))
+}
+
+fn topic(topic_arn: String, name: &str, change: Change) -> Answer<TopicArn> {
+    let effect = Effect::new(change, TOPIC, &topic_arn).named(name);
+    Answer::with_effect(TopicArn { topic_arn }, effect)
+}
+
+async fn subscribe_email(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: SubscribeEmail,
+) -> StepResult<Subscription> {
+    let action = "sns:ListSubscriptionsByTopic";
+    let mut there = environment
+        .sns_reads()
+        .list_subscriptions_by_topic()
+        .topic_arn(&input.topic_arn)
+        .into_paginator()
+        .items()
+        .send();
+    while let Some(found) = there.next().await {
+        let found = found.map_err(|error| failure_for(&context, &input.topic_arn, action, error))?;
+        if found.endpoint() == Some(&input.email) {
+            let change = change_of_part(&context, &input.topic_arn, &input.email);
+            return Ok(subscription(found.subscription_arn, &input.email, change));
+        }
+    }
+    let call = environment.sns().subscribe().topic_arn(&input.topic_arn).protocol("email").endpoint(&input.email);
+    let answer = call.send().await.map_err(|error| failure_for(&context, &input.topic_arn, "sns:Subscribe", error))?;
+    Ok(subscription(answer.subscription_arn, &input.email, Change::Created))
+}
+
+fn subscription(arn: Option<String>, email: &str, change: Change) -> Answer<Subscription> {
+    let subscription_arn = arn.filter(|arn| !PENDING.contains(&arn.as_str()));
+    let pending_confirmation = subscription_arn.is_none();
+    let effect = Effect::new(change, SUBSCRIPTION, email);
+    Answer::with_effect(Subscription { subscription_arn, pending_confirmation }, effect)
+}
+
+async fn delete_topic(environment: Arc<Environment>, _context: StepContext, input: TopicArn) -> StepResult<Nothing> {
+    // DeleteTopic succeeds for a topic that is gone: whether there was one has to be asked.
+    match environment.sns_reads().get_topic_attributes().topic_arn(&input.topic_arn).send().await {
+        Ok(_) => {}
+        Err(error) if is_missing(&error) => return nothing_to_do(),
+        Err(error) => return Err(failure("sns:GetTopicAttributes", error)),
+    }
+    match environment.sns().delete_topic().topic_arn(&input.topic_arn).send().await {
+        Ok(_) => gone(TOPIC, &input.topic_arn),
+        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) => Err(failure("sns:DeleteTopic", error)),
+    }
+}
