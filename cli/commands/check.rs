@@ -27,7 +27,10 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
             workflows::load_definition(&arguments.workflow).map_err(refused)?
         }
         None => {
-            return Err(CliError::not_found(format!("neither a workflow nor a file is named '{}'", arguments.workflow)));
+            return Err(CliError::not_found(format!(
+                "neither a workflow nor a file is named '{}'",
+                arguments.workflow
+            )));
         }
     };
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
