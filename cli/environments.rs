@@ -3,7 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
-use engine::step::{ErrorClass, Registries, Registry, StepError};
+use engine::{
+    runner::{Clock, SystemClock},
+    step::{Answer, ErrorClass, Registries, Registry, StepContext, StepError},
+};
 use rehearsal::World;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -82,6 +85,22 @@ impl Registries for Environments {
         let registry = steps::registry(Arc::new(self.open(pinned).await?));
         open.insert(key, registry.clone());
         Ok(registry)
+    }
+}
+
+/// Who would act in an AWS account, and where: asked before anything begins.
+///
+/// # Errors
+/// No credentials, or they are refused.
+pub async fn caller(profile: Option<&str>, region: Option<&str>) -> Result<Value, StepError> {
+    let environment = Environment::for_aws(profile, region).await?;
+    let steps = steps::registry(Arc::new(environment));
+    let missing = || StepError::new(ErrorClass::Invalid, "there is no step that asks who the caller is");
+    let step = steps.find("flow:sts:getCallerIdentity").ok_or_else(missing)?;
+    let context = StepContext::outside_execution(SystemClock::default().now_ms());
+    match step.look(context, serde_json::json!({})).await? {
+        Answer::Done(done) => Ok(done.output),
+        Answer::Pending(pending) => Err(StepError::new(ErrorClass::Unknown, pending.reason)),
     }
 }
 

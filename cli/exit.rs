@@ -59,7 +59,7 @@ impl CliError {
     pub fn print(&self, as_json: bool) {
         if as_json {
             let line = json!({ "type": "error", "exit": self.exit as u8, "message": self.message, "hint": self.hint });
-            println!("{line}");
+            say!("{line}");
         }
         eprintln!("flow: {}", self.message);
         if let Some(hint) = &self.hint {

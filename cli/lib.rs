@@ -3,6 +3,15 @@
 //! `commands` has one file per verb; `ui` shows, from journal entries only; `api` is what processes say to each other over the
 //! store's socket; `session` makes this process the owner of a store or a client of the one that is.
 
+/// Prints a line on standard output. Whoever listened may have gone (`flow events | head`): that is no reason to stop the work,
+/// let alone to panic in the middle of it.
+macro_rules! say {
+    ($($argument:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($argument)*);
+    }};
+}
+
 mod api;
 mod arguments;
 mod commands;

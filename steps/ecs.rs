@@ -14,6 +14,8 @@ use engine::step::{ErrorClass, Registry, StepContext, StepError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use task_definition::describe as describe_task_definition;
+
 use crate::{
     Environment,
     failure::{failure_for, is_missing},

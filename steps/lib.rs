@@ -47,6 +47,7 @@ mod secretsmanager;
 mod sns;
 mod ssh;
 mod sts;
+mod teardown;
 
 use std::sync::Arc;
 
@@ -74,6 +75,7 @@ pub fn registry(environment: Arc<Environment>) -> Registry {
     sns::register(all, &environment);
     ssh::register(all, &environment);
     sts::register(all, &environment);
+    teardown::register(all, &environment);
     registry
 }
 

@@ -27,7 +27,7 @@ pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, Cl
     session.close().await;
     answer?;
     if global.output == Output::Human {
-        println!("{id} is cancelled. What it made stays; flow resume {id} goes on, the teardown workflow removes it.");
+        say!("{id} is cancelled. What it made stays; flow resume {id} goes on, the teardown workflow removes it.");
     }
     Ok(Exit::Success)
 }

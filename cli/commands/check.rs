@@ -36,13 +36,13 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
     let found = asl::check(&definition, &|resource| steps.find(resource).is_some());
     if global.output == Output::Json {
-        println!("{}", lines::version());
+        say!("{}", lines::version());
     }
     for problem in &found {
         let severity = if problem.severity == Severity::Error { "error" } else { "warning" };
         match global.output {
-            Output::Human => println!("{severity}: {}: {} [{}]", problem.location, problem.message, problem.code),
-            Output::Json => println!(
+            Output::Human => say!("{severity}: {}: {} [{}]", problem.location, problem.message, problem.code),
+            Output::Json => say!(
                 "{}",
                 json!({ "type": "diagnostic", "severity": severity, "code": problem.code, "location": problem.location, "message": problem.message })
             ),
@@ -52,7 +52,7 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
         return Ok(Exit::Refused);
     }
     if global.output == Output::Human {
-        println!("{} can run.", arguments.workflow);
+        say!("{} can run.", arguments.workflow);
     }
     Ok(Exit::Success)
 }

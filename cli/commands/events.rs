@@ -36,7 +36,7 @@ pub struct EventsArguments {
 /// Shows the journal, oldest first.
 pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, CliError> {
     if global.output == Output::Json {
-        println!("{}", lines::version());
+        say!("{}", lines::version());
     }
     let place = Place::of_id(global, &arguments.id)?;
     let reader = Reader::open(&place).await?;
@@ -72,13 +72,13 @@ fn show(global: &Global, arguments: &EventsArguments, id: &str, entry: &Entry) {
         if let (Value::Object(line), Ok(Value::Object(more))) = (&mut line, serde_json::to_value(entry)) {
             line.extend(more);
         }
-        return println!("{line}");
+        return say!("{line}");
     }
     let (what, details) = match &value {
         Value::Object(content) => content.iter().next().map(|(_, inner)| words(inner)).unwrap_or_default(),
         _ => Default::default(),
     };
-    println!("{:>6}  {}  {what:<24} {details}", entry.sequence, text::clock(entry.timestamp_ms));
+    say!("{:>6}  {}  {what:<24} {details}", entry.sequence, text::clock(entry.timestamp_ms));
 }
 
 fn words(content: &Value) -> (String, String) {

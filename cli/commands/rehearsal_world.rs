@@ -32,7 +32,7 @@ pub async fn run(arguments: RehearsalWorldArguments) -> Result<Exit, CliError> {
         idle_exit: IDLE_EXIT,
         python: std::env::var("FLOW_PYTHON").unwrap_or_else(|_| "python3".to_owned()),
     };
-    rehearsal::serve_world(options, &|line: &str| println!("{line}"))
+    rehearsal::serve_world(options, &|line: &str| say!("{line}"))
         .await
         .map_err(|error| CliError::refused(error.to_string()))?;
     Ok(Exit::Success)

@@ -34,7 +34,7 @@ pub struct ResumeArguments {
 /// Goes on with one execution, or with all that have not ended.
 pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, CliError> {
     if global.output == Output::Json {
-        println!("{}", lines::version());
+        say!("{}", lines::version());
     }
     let watching = Watch { no_wait: arguments.no_wait };
     let Some(wanted) = &arguments.id else { return all(global, watching).await };
@@ -47,7 +47,7 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
 async fn one(global: &Global, place: &Place, header: &ExecutionHeader, watching: Watch) -> Result<Exit, CliError> {
     if header.status == ExecutionStatus::Succeeded {
         if global.output == Output::Human {
-            println!("{} has succeeded: there is nothing to resume", header.id);
+            say!("{} has succeeded: there is nothing to resume", header.id);
         }
         return Ok(Exit::Success);
     }

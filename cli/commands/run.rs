@@ -11,7 +11,7 @@ use super::watch::{Watch, watch};
 use crate::{
     api::protocol::Start,
     arguments::{Global, Output},
-    environments::Pinned,
+    environments::{self, Pinned},
     exit::{CliError, Exit},
     ids,
     place::{Place, REHEARSAL_PREFIX},
@@ -58,12 +58,19 @@ pub struct RunArguments {
 /// Checks, shows, asks, executes, watches.
 pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliError> {
     if global.output == Output::Json {
-        println!("{}", json::version());
+        say!("{}", json::version());
     }
     let plan = Plan::make(&arguments)?;
     plan.check()?;
+    if !arguments.rehearse && !arguments.plan {
+        consent::can_be_had(&arguments)?;
+    }
     if !arguments.rehearse {
-        plan.show(global);
+        let caller = match plan.acts_on_aws() {
+            true => Some(caller(global, &plan).await?),
+            false => None,
+        };
+        plan.show(global, caller.as_ref());
     }
     if arguments.plan {
         return Ok(Exit::Success);
@@ -78,6 +85,15 @@ pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliEr
         return Box::pin(run(global, teardown_of(&arguments))).await;
     }
     Ok(exit)
+}
+
+async fn caller(global: &Global, plan: &Plan) -> Result<Value, CliError> {
+    let region = plan.input["region"].as_str().or(global.region.as_deref());
+    environments::caller(global.profile.as_deref(), region).await.map_err(|error| {
+        let hint =
+            error.hint.clone().unwrap_or_else(|| "name a profile with --profile, or run `aws sso login`".to_owned());
+        CliError::refused(format!("no usable AWS credentials; nothing was changed: {error}")).hint(hint)
+    })
 }
 
 fn teardown_of(arguments: &RunArguments) -> RunArguments {
@@ -149,7 +165,7 @@ async fn execute(
 
 fn show_made(place: &Place, arguments: &RunArguments, view: &crate::ui::view::View, exit: Exit) {
     if exit == Exit::Interrupted || exit == Exit::Waiting {
-        println!("Nothing is lost. Go on with   flow resume {}", view.id);
+        say!("Nothing is lost. Go on with   flow resume {}", view.id);
         return;
     }
     if exit != Exit::Success {
@@ -157,15 +173,15 @@ fn show_made(place: &Place, arguments: &RunArguments, view: &crate::ui::view::Vi
     }
     let table = summary::table(view);
     if place.rehearsal && !table.is_empty() {
-        println!();
-        table.iter().for_each(|row| println!("{row}"));
+        say!();
+        table.iter().for_each(|row| say!("{row}"));
     }
     if let Some(Value::Object(output)) = &view.output {
-        println!();
+        say!();
         show_output(output, 2);
     }
     if place.rehearsal && !arguments.teardown && !arguments.workflow.ends_with("-teardown") {
-        println!("\nTear it down with   flow run {}-teardown --rehearse", arguments.workflow);
+        say!("\nTear it down with   flow run {}-teardown --rehearse", arguments.workflow);
     }
 }
 
@@ -174,11 +190,11 @@ fn show_output(output: &serde_json::Map<String, Value>, indent: usize) {
         match value {
             Value::Null => {}
             Value::Object(inner) => {
-                println!("{:indent$}{name}:", "");
+                say!("{:indent$}{name}:", "");
                 show_output(inner, indent + 2);
             }
-            Value::String(text) => println!("{:indent$}{name}: {text}", ""),
-            other => println!("{:indent$}{name}: {other}", ""),
+            Value::String(text) => say!("{:indent$}{name}: {text}", ""),
+            other => say!("{:indent$}{name}: {other}", ""),
         }
     }
 }

@@ -43,7 +43,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     session.close().await;
     answer?;
     if global.output == Output::Human {
-        println!("{id}: \"{}\" is answered. If no process drives it: flow resume {id}", signal.state);
+        say!("{id}: \"{}\" is answered. If no process drives it: flow resume {id}", signal.state);
     }
     Ok(Exit::Success)
 }

@@ -30,7 +30,7 @@ pub struct StatusArguments {
 /// Shows how executions stand; never drives one.
 pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, CliError> {
     if global.output == Output::Json {
-        println!("{}", lines::version());
+        say!("{}", lines::version());
     }
     let Some(wanted) = &arguments.id else { return list(global).await };
     let place = Place::of_id(global, wanted)?;
@@ -69,7 +69,7 @@ async fn list(global: &Global) -> Result<Exit, CliError> {
         }
     }
     if !any && global.output == Output::Human {
-        println!("No execution yet. Try   flow run endpoints-aws --rehearse");
+        say!("No execution yet. Try   flow run endpoints-aws --rehearse");
     }
     Ok(Exit::Success)
 }
@@ -82,7 +82,7 @@ fn show_row(global: &Global, header: &ExecutionHeader, driven: bool, now_ms: u64
             "type": "execution", "execution": header.id, "workflow": header.workflow, "subject": header.subject,
             "status": header.status, "standing": standing, "started_ms": header.started_ms, "stopped_ms": header.stopped_ms,
         });
-        return println!("{line}");
+        return say!("{line}");
     }
     let next = if matches!(standing, "INTERRUPTED" | "PAUSED" | "FAILED") {
         format!("flow resume {}", header.id)
@@ -90,7 +90,7 @@ fn show_row(global: &Global, header: &ExecutionHeader, driven: bool, now_ms: u64
         String::new()
     };
     let line = format!("{:<34} {standing:<11} {:>8}   {next}", header.id, text::duration(took));
-    println!("{}", line.trim_end());
+    say!("{}", line.trim_end());
 }
 
 fn show(global: &Global, place: &Place, status: &Status, view: &View) {
@@ -101,16 +101,16 @@ fn show(global: &Global, place: &Place, status: &Status, view: &View) {
             "type": "status", "execution": view.id, "standing": standing, "header": status.header, "frames": status.frames,
             "needs": summary::needs(view, now_ms),
         });
-        return println!("{line}");
+        return say!("{line}");
     }
-    tree(view, standing, now_ms).iter().for_each(|line| println!("{line}"));
+    tree(view, standing, now_ms).iter().for_each(|line| say!("{line}"));
     if view.stopped_ms.is_some() {
-        summary::end(view, now_ms).iter().for_each(|line| println!("{line}"));
+        summary::end(view, now_ms).iter().for_each(|line| say!("{line}"));
     } else {
-        summary::needs(view, now_ms).iter().for_each(|line| println!("{line}"));
+        summary::needs(view, now_ms).iter().for_each(|line| say!("{line}"));
     }
     if standing == "INTERRUPTED" {
-        println!("No process drives it. Nothing is lost: flow resume {}", view.id);
+        say!("No process drives it. Nothing is lost: flow resume {}", view.id);
     }
 }
 
@@ -128,8 +128,8 @@ fn show_state(global: &Global, status: &Status, name: &str) -> Result<(), CliErr
             "input": row.input, "variables": row.variables, "activity": row.activity,
         });
         match global.output {
-            Output::Json => println!("{line}"),
-            Output::Human => println!("{}", serde_json::to_string_pretty(&line).unwrap_or_default()),
+            Output::Json => say!("{line}"),
+            Output::Human => say!("{}", serde_json::to_string_pretty(&line).unwrap_or_default()),
         }
     }
     Ok(())

@@ -21,16 +21,16 @@ pub struct StepsArguments {
 pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError> {
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
     if global.output == Output::Json {
-        println!("{}", lines::version());
+        say!("{}", lines::version());
     }
     let wanted = arguments.name.as_deref().map(|name| name.strip_prefix("flow:").unwrap_or(name));
     let mut found = false;
     for step in steps.descriptions().filter(|step| wanted.is_none_or(|wanted| step.name == wanted)) {
         found = true;
         match (global.output, wanted) {
-            (Output::Json, _) => println!("{}", json!({ "type": "step", "step": step })),
-            (Output::Human, None) => println!("{:<40} {}", step.name, step.summary),
-            (Output::Human, Some(_)) => println!("{}", serde_json::to_string_pretty(&step).unwrap_or_default()),
+            (Output::Json, _) => say!("{}", json!({ "type": "step", "step": step })),
+            (Output::Human, None) => say!("{:<40} {}", step.name, step.summary),
+            (Output::Human, Some(_)) => say!("{}", serde_json::to_string_pretty(&step).unwrap_or_default()),
         }
     }
     if !found {

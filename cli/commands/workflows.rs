@@ -11,13 +11,13 @@ use crate::{
 /// Lists what is shipped.
 pub fn run(global: &Global) -> Result<Exit, CliError> {
     if global.output == Output::Json {
-        println!("{}", lines::version());
+        say!("{}", lines::version());
     }
     for workflow in workflows::catalogue() {
         match global.output {
-            Output::Human => println!("{:<26} {}", workflow.name, workflow.summary),
+            Output::Human => say!("{:<26} {}", workflow.name, workflow.summary),
             Output::Json => {
-                println!("{}", json!({ "type": "workflow", "name": workflow.name, "summary": workflow.summary }))
+                say!("{}", json!({ "type": "workflow", "name": workflow.name, "summary": workflow.summary }))
             }
         }
     }

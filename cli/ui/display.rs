@@ -56,12 +56,12 @@ impl Display {
         match (self.kind, event) {
             (Kind::Json, event) => {
                 if let Some(line) = json::event(view, event) {
-                    println!("{line}");
+                    say!("{line}");
                 }
             }
             (Kind::Lines, RunnerEvent::Entry { entry, .. }) => {
                 for line in lines::lines(view, entry) {
-                    println!("{line}");
+                    say!("{line}");
                     self.last_output = std::time::Instant::now();
                     self.heartbeat = HEARTBEAT_FIRST;
                 }
@@ -76,7 +76,7 @@ impl Display {
             Kind::Tree => self.draw(&tree(view, "RUNNING", self.clock.now_ms())),
             Kind::Lines if self.last_output.elapsed() >= self.heartbeat => {
                 if let Some(line) = lines::heartbeat(view, self.clock.now_ms()) {
-                    println!("{line}");
+                    say!("{line}");
                 }
                 self.last_output = std::time::Instant::now();
                 self.heartbeat = (self.heartbeat * 2).min(HEARTBEAT_MAX);
@@ -89,7 +89,7 @@ impl Display {
     pub fn end(&mut self, view: &View, standing: &str) {
         let now_ms = self.clock.now_ms();
         match self.kind {
-            Kind::Json => println!("{}", json::ended(view, now_ms)),
+            Kind::Json => say!("{}", json::ended(view, now_ms)),
             Kind::Tree => {
                 self.draw(&tree(view, standing, now_ms));
                 print_lines(&summary::end(view, now_ms));
@@ -125,6 +125,6 @@ impl Display {
 
 fn print_lines(lines: &[String]) {
     for line in lines {
-        println!("{line}");
+        say!("{line}");
     }
 }

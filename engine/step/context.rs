@@ -37,6 +37,11 @@ impl StepContext {
         Duration::from_secs_f64((first.as_secs_f64() * growth).min(max.as_secs_f64()))
     }
 
+    /// A context for one look outside any execution, such as asking who the caller is before anything begins.
+    pub fn outside_execution(now_ms: u64) -> Self {
+        StepContext { execution: String::new(), now_ms, first_look_ms: now_ms, ..StepContext::for_test("") }
+    }
+
     /// A context for tests of a step function: first look of the first attempt of the first visit, at the epoch.
     pub fn for_test(state_path: &str) -> Self {
         StepContext {

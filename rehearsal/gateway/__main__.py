@@ -6,6 +6,7 @@ import sys
 import threading
 
 from werkzeug.serving import make_server
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -18,11 +19,27 @@ def serve(application):
     return server.server_port
 
 
+SERVICES = ["ec2", "rds", "ecs", "elasticloadbalancing", "iam", "logs", "secretsmanager", "sns", "monitoring", "acm", "route53",
+            "sts", "ssm", "tagging"]
+
+
+def warm(moto):
+    """moto imports a service at its first call, which takes seconds: so that no call of the rehearsal does, now."""
+    for service in SERVICES:
+        credential = f"Credential=warm/20260101/us-east-1/{service}/aws4_request"
+        builder = EnvironBuilder(method="POST", headers={"Authorization": f"AWS4-HMAC-SHA256 {credential}"})
+        try:
+            run_wsgi_app(moto, builder.get_environ(), buffered=True)
+        except Exception:
+            pass  # What was asked made no sense; the import is what mattered.
+
+
 def main():
     speed, domain, region = float(sys.argv[1]), sys.argv[2], sys.argv[3]
     moto = DomainDispatcherApplication(create_backend_app)
     gateway = Gateway(moto, speed, domain, region)
     gateway.seed()
+    warm(moto)
     ports = {"gateway": serve(gateway), "moto": serve(moto)}
     print(json.dumps(ports), flush=True)
     # The parent holds the other end of standard input: when it ends, however, this process ends too.

@@ -7,7 +7,7 @@ import time
 
 from werkzeug.test import run_wsgi_app
 
-from faults import AFTER, Faults, answer, delay
+from faults import AFTER, CHANGED, Faults, answer, delay, one_zone
 from protocol import parse
 from rules import Rules
 from states import States
@@ -37,9 +37,11 @@ class Gateway:
         fault = self.faults.take(call)
         entry = self.log(call, fault)
         delay(fault)
-        if fault and fault["kind"] not in AFTER and fault["kind"] != "delay":
+        if fault and fault["kind"] not in AFTER | CHANGED:
             return self.send(answer(fault, call), environ, start_response, entry)
         result = self.perform(call, environ, body)
+        if fault and fault["kind"] == "one_zone":
+            result = one_zone(result)
         if fault and fault["kind"] in AFTER:
             entry["applied"] = result[0]
             return self.send(answer(fault, call), environ, start_response, entry)

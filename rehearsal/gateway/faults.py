@@ -1,11 +1,18 @@
-"""Faults to order: an error before or after the call took effect, a dropped answer, a delay, throttling."""
+"""Faults to order: an error before or after the call took effect, a dropped answer, a delay, throttling.
 
+An order is `{"operation": "ec2:CreateVpc" or "*", "kind": ..., "times": 1, "each": false, "mutations": false}`: with `each` every
+operation meets the fault so many times, with `mutations` only those that change something.
+"""
+
+import re
 import threading
 import time
 
 from protocol import THROTTLED, error
 
 AFTER = {"error_after", "drop_after"}
+CHANGED = {"delay", "one_zone"}
+READS = ("Describe", "List", "Get", "Lookup", "Search")
 
 
 class Faults:
@@ -27,7 +34,7 @@ class Faults:
             for order in self.orders:
                 if order["operation"] not in ("*", call.name):
                     continue
-                if call.operation in order.get("except", []):
+                if order.get("mutations") and call.operation.startswith(READS):
                     continue
                 key = call.name if order.get("each") else ""
                 left = order["left"].setdefault(key, order.get("times", 1))
@@ -51,3 +58,12 @@ def answer(fault, call):
 def delay(fault):
     if fault and fault["kind"] == "delay":
         time.sleep(fault.get("delay_ms", 100) / 1000)
+
+
+def one_zone(result):
+    """A region with a single Availability Zone: all items of the answer but the first are left out."""
+    status, content_type, out = result
+    first = re.search(rb"<item>.*?<zoneName>.*?</zoneName>.*?</item>", out, re.DOTALL)
+    items = re.compile(rb"<availabilityZoneInfo>.*</availabilityZoneInfo>", re.DOTALL)
+    only = b"<availabilityZoneInfo>" + (first.group(0) if first else b"") + b"</availabilityZoneInfo>"
+    return status, content_type, items.sub(lambda _: only, out)

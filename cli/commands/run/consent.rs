@@ -8,17 +8,24 @@ use crate::{
     exit::CliError,
 };
 
+/// Whether somebody is there to ask, or has agreed before.
+///
+/// # Errors
+/// Neither.
+pub fn can_be_had(arguments: &RunArguments) -> Result<(), CliError> {
+    if arguments.yes || std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(CliError::refused("nothing was changed: there is no terminal to ask on").hint("--yes goes on without asking"))
+}
+
 /// Asks whether to go on.
 ///
 /// # Errors
-/// The answer is no, or there is nobody to ask and `--yes` was not given.
+/// The answer is no.
 pub fn ask(plan: &Plan, arguments: &RunArguments) -> Result<(), CliError> {
     if arguments.yes {
         return Ok(());
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(CliError::refused("nothing was changed: there is no terminal to ask on")
-            .hint("--yes goes on without asking"));
     }
     if question(&format!("Run {}? [y/N] ", plan.name))? {
         return Ok(());

@@ -90,22 +90,42 @@ impl Plan {
         Err(CliError::refused(format!("the definition cannot run; nothing was changed\n{}", errors.join("\n"))))
     }
 
-    /// Shows what will be done, and where.
-    pub fn show(&self, global: &Global) {
-        let profile = global.profile.as_deref().unwrap_or("AWS's default");
-        let region = self.input["region"].as_str().or(global.region.as_deref()).unwrap_or("the profile's");
+    /// Whether it names steps that need an AWS account.
+    pub fn acts_on_aws(&self) -> bool {
+        names_a_step(&self.definition)
+    }
+
+    /// Shows what will be done, by whom and where.
+    pub fn show(&self, global: &Global, caller: Option<&Value>) {
         let (lines, warnings) = match self.shipped {
             Some(workflow) => (workflow.plan_lines(&self.input), workflow.warnings(&self.input)),
             None => (Vec::new(), Vec::new()),
         };
         if global.output == Output::Json {
-            let line = json!({ "type": "plan", "workflow": self.name, "input": self.input, "plan": lines, "warnings": warnings });
-            println!("{line}");
+            let line = json!({ "type": "plan", "workflow": self.name, "input": self.input, "caller": caller, "plan": lines, "warnings": warnings });
+            say!("{line}");
             return;
         }
-        println!("{}   profile {profile}   region {region}", self.name);
-        lines.iter().for_each(|line| println!("  {line}"));
-        warnings.iter().for_each(|warning| println!("  warning: {warning}"));
+        match caller {
+            Some(caller) => {
+                let text = |name: &str| caller[name].as_str().unwrap_or("unknown").to_owned();
+                say!("{}   account {}   region {}   as {}", self.name, text("account"), text("region"), text("arn"));
+            }
+            None => say!("{}", self.name),
+        }
+        lines.iter().for_each(|line| say!("  {line}"));
+        warnings.iter().for_each(|warning| say!("  warning: {warning}"));
+    }
+}
+
+fn names_a_step(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.iter().any(|(name, value)| {
+            let step = name == "Resource" && value.as_str().is_some_and(|resource| resource.starts_with("flow:"));
+            step || names_a_step(value)
+        }),
+        Value::Array(items) => items.iter().any(names_a_step),
+        _ => false,
     }
 }
 

@@ -1,0 +1,89 @@
+//! Clusters, services and task definitions.
+
+use aws_sdk_ecs::types::{Cluster, ClusterField, ServiceField, TaskDefinitionStatus};
+use engine::step::StepError;
+
+use super::{Found, FoundService};
+use crate::{
+    Environment, ecs,
+    failure::{failure, is_missing},
+    found_tags,
+};
+
+/// ECS's limits on how much one call may ask for.
+const CLUSTERS_MAX: usize = 100;
+const SERVICES_MAX: usize = 10;
+
+const INACTIVE: &str = "INACTIVE";
+
+pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+    for arn in clusters(environment, deployment).await? {
+        services(environment, deployment, &arn, found).await?;
+        found.cluster_arns.push(arn);
+    }
+    task_definitions(environment, deployment, found).await
+}
+
+async fn clusters(environment: &Environment, deployment: &str) -> Result<Vec<String>, StepError> {
+    let mut arns = Vec::new();
+    let mut listed = environment.ecs_reads().list_clusters().into_paginator().items().send();
+    while let Some(arn) = listed.next().await {
+        arns.push(arn.map_err(|error| failure("ecs:ListClusters", error))?);
+    }
+    let mut ours = Vec::new();
+    for arns in arns.chunks(CLUSTERS_MAX) {
+        let call = environment.ecs_reads().describe_clusters().set_clusters(Some(arns.to_vec()));
+        let answer = call.include(ClusterField::Tags).send().await;
+        let answer = answer.map_err(|error| failure("ecs:DescribeClusters", error))?;
+        let is_ours =
+            |cluster: &&Cluster| cluster.status() != Some(INACTIVE) && found_tags!(cluster.tags()).is_ours(deployment);
+        ours.extend(answer.clusters().iter().filter(is_ours).filter_map(|cluster| cluster.cluster_arn.clone()));
+    }
+    Ok(ours)
+}
+
+async fn services(
+    environment: &Environment,
+    deployment: &str,
+    cluster_arn: &str,
+    found: &mut Found,
+) -> Result<(), StepError> {
+    let ecs = environment.ecs_reads();
+    let mut arns = Vec::new();
+    let mut listed = ecs.list_services().cluster(cluster_arn).into_paginator().items().send();
+    while let Some(arn) = listed.next().await {
+        match arn {
+            Ok(arn) => arns.push(arn),
+            Err(error) if is_missing(&error) => return Ok(()),
+            Err(error) => return Err(failure("ecs:ListServices", error)),
+        }
+    }
+    for arns in arns.chunks(SERVICES_MAX) {
+        let call = ecs.describe_services().cluster(cluster_arn).set_services(Some(arns.to_vec()));
+        let answer = call.include(ServiceField::Tags).send().await;
+        let answer = answer.map_err(|error| failure("ecs:DescribeServices", error))?;
+        for service in answer.services() {
+            if service.status() == Some(INACTIVE) || !found_tags!(service.tags()).is_ours(deployment) {
+                continue;
+            }
+            found.services.push(FoundService {
+                cluster_arn: cluster_arn.to_owned(),
+                service_name: service.service_name().unwrap_or_default().to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn task_definitions(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+    let call = environment.ecs_reads().list_task_definitions().family_prefix(deployment);
+    let mut listed = call.status(TaskDefinitionStatus::Active).into_paginator().items().send();
+    while let Some(arn) = listed.next().await {
+        let arn = arn.map_err(|error| failure("ecs:ListTaskDefinitions", error))?;
+        let there = ecs::describe_task_definition(environment, &arn).await?;
+        if there.is_some_and(|(_, tags)| tags.is_ours(deployment)) {
+            found.task_definition_arns.push(arn);
+        }
+    }
+    Ok(())
+}

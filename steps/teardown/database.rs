@@ -1,0 +1,48 @@
+//! Databases and their subnet groups.
+
+use engine::step::StepError;
+
+use super::{Found, FoundDatabase};
+use crate::{
+    Environment,
+    failure::{failure, is_missing},
+    found_tags,
+};
+
+pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+    let mut databases = environment.rds_reads().describe_db_instances().into_paginator().items().send();
+    while let Some(database) = databases.next().await {
+        let database = database.map_err(|error| failure("rds:DescribeDBInstances", error))?;
+        // One that is being deleted is still to be waited for.
+        if found_tags!(database.tag_list()).is_ours(deployment) {
+            found.databases.push(FoundDatabase {
+                deletion_protection: database.deletion_protection() == Some(true),
+                identifier: database.db_instance_identifier.unwrap_or_default(),
+            });
+        }
+    }
+    subnet_groups(environment, deployment, found).await
+}
+
+/// Their names begin with the deployment's: the list is without tags. RDS keeps the names in lower case.
+async fn subnet_groups(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+    let rds = environment.rds_reads();
+    let mut groups = rds.describe_db_subnet_groups().into_paginator().items().send();
+    while let Some(group) = groups.next().await {
+        let group = group.map_err(|error| failure("rds:DescribeDBSubnetGroups", error))?;
+        let name = group.db_subnet_group_name.unwrap_or_default();
+        if !name.starts_with(&deployment.to_ascii_lowercase()) {
+            continue;
+        }
+        let arn = group.db_subnet_group_arn.unwrap_or_default();
+        match rds.list_tags_for_resource().resource_name(arn).send().await {
+            Ok(answer) if found_tags!(answer.tag_list()).is_ours(deployment) => {
+                found.database_subnet_group_names.push(name);
+            }
+            Ok(_) => {}
+            Err(error) if is_missing(&error) => {}
+            Err(error) => return Err(failure("rds:ListTagsForResource", error)),
+        }
+    }
+    Ok(())
+}

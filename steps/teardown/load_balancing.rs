@@ -1,0 +1,83 @@
+//! Load balancers, listeners and target groups.
+
+use std::collections::BTreeSet;
+
+use engine::step::StepError;
+
+use super::Found;
+use crate::{
+    Environment,
+    failure::{failure, is_missing},
+    found_tags,
+};
+
+/// How many ARNs one call may ask for.
+const ARNS_MAX: usize = 20;
+
+/// Finds them and answers the DNS names of the load balancers.
+pub(super) async fn find(
+    environment: &Environment,
+    deployment: &str,
+    found: &mut Found,
+) -> Result<Vec<String>, StepError> {
+    let elbv2 = environment.elbv2_reads();
+    let mut balancers = Vec::new();
+    let mut pages = elbv2.describe_load_balancers().into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| failure("elasticloadbalancing:DescribeLoadBalancers", error))?;
+        balancers.extend(page.load_balancers.unwrap_or_default());
+    }
+    let arns = balancers.iter().filter_map(|balancer| balancer.load_balancer_arn.clone()).collect();
+    let ours = ours(environment, deployment, arns).await?;
+    for arn in &ours {
+        listeners(environment, arn, found).await?;
+    }
+    let is_ours = |arn: Option<&str>| arn.is_some_and(|arn| ours.contains(arn));
+    balancers.retain(|balancer| is_ours(balancer.load_balancer_arn()));
+    found.load_balancer_arns = ours.iter().cloned().collect();
+    target_groups(environment, deployment, found).await?;
+    Ok(balancers.into_iter().filter_map(|balancer| balancer.dns_name).collect())
+}
+
+/// Whatever listens on a load balancer of ours goes with it.
+async fn listeners(environment: &Environment, load_balancer_arn: &str, found: &mut Found) -> Result<(), StepError> {
+    let call = environment.elbv2_reads().describe_listeners().load_balancer_arn(load_balancer_arn);
+    let mut pages = call.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        match page {
+            Ok(page) => {
+                let listeners = page.listeners.unwrap_or_default();
+                found.listener_arns.extend(listeners.into_iter().filter_map(|listener| listener.listener_arn));
+            }
+            Err(error) if is_missing(&error) => return Ok(()),
+            Err(error) => return Err(failure("elasticloadbalancing:DescribeListeners", error)),
+        }
+    }
+    Ok(())
+}
+
+async fn target_groups(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+    let mut arns = Vec::new();
+    let mut pages = environment.elbv2_reads().describe_target_groups().into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| failure("elasticloadbalancing:DescribeTargetGroups", error))?;
+        arns.extend(page.target_groups.unwrap_or_default().into_iter().filter_map(|group| group.target_group_arn));
+    }
+    found.target_group_arns = ours(environment, deployment, arns).await?.into_iter().collect();
+    Ok(())
+}
+
+/// Those of the ARNs that carry the deployment's tag.
+async fn ours(environment: &Environment, deployment: &str, arns: Vec<String>) -> Result<BTreeSet<String>, StepError> {
+    let mut ours = BTreeSet::new();
+    for arns in arns.chunks(ARNS_MAX) {
+        let call = environment.elbv2_reads().describe_tags().set_resource_arns(Some(arns.to_vec()));
+        let answer = call.send().await.map_err(|error| failure("elasticloadbalancing:DescribeTags", error))?;
+        for tagged in answer.tag_descriptions.unwrap_or_default() {
+            if found_tags!(tagged.tags()).is_ours(deployment) {
+                ours.extend(tagged.resource_arn);
+            }
+        }
+    }
+    Ok(ours)
+}

@@ -1,0 +1,116 @@
+//! What EC2 has: instance, key pair, security groups and the network. EC2 filters by tag itself.
+
+use aws_sdk_ec2::types::{Filter, RouteTable, SecurityGroup};
+use engine::step::StepError;
+
+use super::{Found, FoundInternetGateway, FoundRouteTable, FoundSecurityGroup};
+use crate::{
+    Environment,
+    failure::failure,
+    tags::{DEPLOYMENT, sanitised},
+};
+
+/// The names of the groups, in the order in which they can be deleted: a group goes before those its rules refer to.
+const ORDER: [&str; 4] = ["DB", "WebApp", "Load Balancer HTTPS", "SSH from Internet"];
+/// A terminated instance keeps its tags for an hour and is gone all the same.
+const NOT_TERMINATED: [&str; 5] = ["pending", "running", "shutting-down", "stopping", "stopped"];
+
+/// Reads all pages of a call that is filtered by the deployment's tag, and collects what `$pick` answers of each item.
+macro_rules! tagged {
+    ($deployment:expr, $action:literal, $call:expr, |$item:ident| $pick:expr) => {{
+        let mut items = $call.filters(of_deployment($deployment)).into_paginator().items().send();
+        let mut picked = Vec::new();
+        while let Some($item) = items.next().await {
+            let $item = $item.map_err(|error| failure($action, error))?;
+            picked.extend($pick);
+        }
+        picked
+    }};
+}
+
+pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+    let ec2 = environment.ec2_reads();
+    found.instance_ids = instances(environment, deployment).await?;
+    let key_pairs = ec2.describe_key_pairs().filters(of_deployment(deployment)).send().await;
+    let key_pairs = key_pairs.map_err(|error| failure("ec2:DescribeKeyPairs", error))?;
+    found.key_pair_ids = key_pairs.key_pairs().iter().filter_map(|pair| pair.key_pair_id.clone()).collect();
+    let groups = tagged!(deployment, "ec2:DescribeSecurityGroups", ec2.describe_security_groups(), |group| Some(group));
+    found.security_groups = in_order(groups);
+    found.route_tables =
+        tagged!(deployment, "ec2:DescribeRouteTables", ec2.describe_route_tables(), |table| Some(route_table(&table)));
+    found.internet_gateways =
+        tagged!(deployment, "ec2:DescribeInternetGateways", ec2.describe_internet_gateways(), |gateway| {
+            let vpc_id = gateway.attachments().first().and_then(|attachment| attachment.vpc_id.clone());
+            gateway.internet_gateway_id.map(|id| FoundInternetGateway { internet_gateway_id: id, vpc_id })
+        });
+    found.subnet_ids = tagged!(deployment, "ec2:DescribeSubnets", ec2.describe_subnets(), |subnet| subnet.subnet_id);
+    found.vpc_ids = tagged!(deployment, "ec2:DescribeVpcs", ec2.describe_vpcs(), |vpc| vpc.vpc_id);
+    Ok(())
+}
+
+fn of_deployment(deployment: &str) -> Filter {
+    Filter::builder().name(format!("tag:{DEPLOYMENT}")).values(sanitised(deployment)).build()
+}
+
+async fn instances(environment: &Environment, deployment: &str) -> Result<Vec<String>, StepError> {
+    let states = NOT_TERMINATED.map(str::to_owned).to_vec();
+    let alive = Filter::builder().name("instance-state-name").set_values(Some(states)).build();
+    let call = environment.ec2_reads().describe_instances().filters(alive);
+    let reservations =
+        tagged!(deployment, "ec2:DescribeInstances", call, |reservation| reservation.instances.unwrap_or_default());
+    Ok(reservations.into_iter().filter_map(|instance| instance.instance_id).collect())
+}
+
+fn in_order(groups: Vec<SecurityGroup>) -> Vec<FoundSecurityGroup> {
+    // In a VPC that is shared the deployment's name stands before the group's.
+    let place = |name: &str| ORDER.iter().position(|known| name.ends_with(known)).unwrap_or(ORDER.len());
+    let mut found: Vec<FoundSecurityGroup> = groups
+        .into_iter()
+        .map(|group| FoundSecurityGroup {
+            group_id: group.group_id.unwrap_or_default(),
+            name: group.group_name.unwrap_or_default(),
+        })
+        .collect();
+    found.sort_by_key(|group| place(&group.name));
+    found
+}
+
+fn route_table(table: &RouteTable) -> FoundRouteTable {
+    // The main association and the VPC's own route go with the table.
+    let associations = table.associations().iter().filter(|association| association.main() != Some(true));
+    let routes = table.routes().iter().filter(|route| route.gateway_id() != Some("local"));
+    FoundRouteTable {
+        route_table_id: table.route_table_id().unwrap_or_default().to_owned(),
+        association_ids: associations.filter_map(|one| one.route_table_association_id.clone()).collect(),
+        destination_cidrs: routes.filter_map(|route| route.destination_cidr_block.clone()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::{Route, RouteTableAssociation};
+
+    use super::*;
+
+    #[test]
+    fn a_group_goes_before_those_that_it_refers_to() {
+        let named = |name: &str| SecurityGroup::builder().group_id("sg").group_name(name).build();
+        let groups = ["other", "demo SSH from Internet", "demo Load Balancer HTTPS", "demo DB", "demo WebApp"];
+        let found = in_order(groups.map(named).to_vec());
+        let names: Vec<&str> = found.iter().map(|group| group.name.as_str()).collect();
+        assert_eq!(names, ["demo DB", "demo WebApp", "demo Load Balancer HTTPS", "demo SSH from Internet", "other"]);
+    }
+
+    #[test]
+    fn what_cannot_be_deleted_by_itself_is_not_tried() {
+        let table = RouteTable::builder()
+            .route_table_id("rtb-1")
+            .routes(Route::builder().destination_cidr_block("10.100.0.0/16").gateway_id("local").build())
+            .routes(Route::builder().destination_cidr_block("0.0.0.0/0").gateway_id("igw-1").build())
+            .associations(RouteTableAssociation::builder().main(true).route_table_association_id("main").build())
+            .associations(RouteTableAssociation::builder().main(false).route_table_association_id("a-1").build());
+        let found = route_table(&table.build());
+        assert_eq!(found.association_ids, ["a-1"]);
+        assert_eq!(found.destination_cidrs, ["0.0.0.0/0"]);
+    }
+}

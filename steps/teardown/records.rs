@@ -1,0 +1,133 @@
+//! DNS records carry no tags: ours are those that lead to our load balancers or validate our certificates.
+
+use aws_sdk_route53::types::{HostedZone, ResourceRecordSet, RrType};
+use engine::step::StepError;
+
+use super::{Found, FoundRecord};
+use crate::{
+    Environment,
+    failure::{failure, is_missing},
+};
+
+/// The ending of the values that validate certificates.
+const VALIDATION: &str = ".acm-validations.aws";
+
+pub(super) async fn find(
+    environment: &Environment,
+    balancers: &[String],
+    validations: &[String],
+    found: &mut Found,
+) -> Result<(), StepError> {
+    if balancers.is_empty() && validations.is_empty() {
+        return Ok(());
+    }
+    let balancers: Vec<String> = balancers.iter().map(|name| normal(name)).collect();
+    let validations: Vec<String> = validations.iter().map(|name| normal(name)).collect();
+    let mut zones = environment.route53_reads().list_hosted_zones().into_paginator().send();
+    while let Some(page) = zones.next().await {
+        let page = page.map_err(|error| failure("route53:ListHostedZones", error))?;
+        for zone in page.hosted_zones().iter().filter(|zone| !is_private(zone)) {
+            of_zone(environment, zone, &balancers, &validations, found).await?;
+        }
+    }
+    Ok(())
+}
+
+fn is_private(zone: &HostedZone) -> bool {
+    zone.config().is_some_and(|config| config.private_zone())
+}
+
+async fn of_zone(
+    environment: &Environment,
+    zone: &HostedZone,
+    balancers: &[String],
+    validations: &[String],
+    found: &mut Found,
+) -> Result<(), StepError> {
+    let hosted_zone_id = zone.id().trim_start_matches("/hostedzone/");
+    let mut start = None;
+    loop {
+        let call = environment.route53_reads().list_resource_record_sets().hosted_zone_id(hosted_zone_id);
+        let call = match start.take() {
+            None => call,
+            Some((name, kind, identifier)) => {
+                call.set_start_record_name(name).set_start_record_type(kind).set_start_record_identifier(identifier)
+            }
+        };
+        let page = match call.send().await {
+            Ok(page) => page,
+            Err(error) if is_missing(&error) => return Ok(()),
+            Err(error) => return Err(failure("route53:ListResourceRecordSets", error)),
+        };
+        for record in page.resource_record_sets() {
+            if leads_to(record, balancers) || validates(record, validations) {
+                found.records.push(FoundRecord {
+                    hosted_zone_id: hosted_zone_id.to_owned(),
+                    name: normal(record.name()),
+                    kind: record.r#type().as_str().to_owned(),
+                });
+            }
+        }
+        if !page.is_truncated {
+            return Ok(());
+        }
+        start = Some((page.next_record_name, page.next_record_type, page.next_record_identifier));
+    }
+}
+
+fn leads_to(record: &ResourceRecordSet, balancers: &[String]) -> bool {
+    let is_ours = |target: &str| {
+        let target = normal(target);
+        balancers.iter().any(|balancer| target.trim_start_matches("dualstack.") == balancer)
+    };
+    let by_alias = record.alias_target().is_some_and(|target| is_ours(target.dns_name()));
+    let by_name = *record.r#type() == RrType::Cname && record.resource_records().iter().any(|one| is_ours(one.value()));
+    by_alias || by_name
+}
+
+/// Name and value both must be as a certificate's: a name alone may be used for something else by now.
+fn validates(record: &ResourceRecordSet, validations: &[String]) -> bool {
+    *record.r#type() == RrType::Cname
+        && validations.contains(&normal(record.name()))
+        && record.resource_records().iter().all(|one| normal(one.value()).ends_with(VALIDATION))
+}
+
+/// In lower case and without the final dot.
+fn normal(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use aws_sdk_route53::types::{AliasTarget, ResourceRecord};
+
+    use super::*;
+
+    fn cname(name: &str, value: &str) -> ResourceRecordSet {
+        let value = ResourceRecord::builder().value(value).build().unwrap();
+        ResourceRecordSet::builder().name(name).r#type(RrType::Cname).resource_records(value).build().unwrap()
+    }
+
+    #[test]
+    fn a_record_that_leads_elsewhere_is_never_deleted() {
+        let ours = ["demo-1.eu-central-1.elb.amazonaws.com".to_owned()];
+        let alias = |to: &str| {
+            let target = AliasTarget::builder().dns_name(to).hosted_zone_id("Z2").evaluate_target_health(false);
+            let record = ResourceRecordSet::builder().name("a.example.com.").r#type(RrType::A);
+            record.alias_target(target.build().unwrap()).build().unwrap()
+        };
+        assert!(leads_to(&alias("dualstack.Demo-1.eu-central-1.elb.amazonaws.com."), &ours));
+        assert!(leads_to(&cname("a.example.com.", "demo-1.eu-central-1.elb.amazonaws.com"), &ours));
+        assert!(!leads_to(&alias("other-demo-1.eu-central-1.elb.amazonaws.com."), &ours));
+        assert!(!leads_to(&cname("a.example.com.", "www.example.com"), &ours));
+    }
+
+    #[test]
+    fn only_a_validation_record_of_ours_is_deleted() {
+        let ours = ["_x.a.example.com".to_owned()];
+        assert!(validates(&cname("_x.A.example.com.", "_y.jkddzztszm.acm-validations.aws."), &ours));
+        assert!(!validates(&cname("_z.a.example.com.", "_y.acm-validations.aws."), &ours));
+        assert!(!validates(&cname("_x.a.example.com.", "www.example.com."), &ours));
+    }
+}

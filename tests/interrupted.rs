@@ -1,0 +1,84 @@
+//! The fear: people interrupt, look from elsewhere, take over; and something is lost.
+
+use std::io::{BufRead, BufReader};
+
+use serde_json::json;
+
+use crate::support::{Home, text};
+
+fn waiting_file(home: &Home, seconds: u64) -> String {
+    let file = home.path().join("waits.asl.json");
+    let definition = json!({
+        "QueryLanguage": "JSONata",
+        "StartAt": "First",
+        "States": {
+            "First": { "Type": "Pass", "Next": "Wait" },
+            "Wait": { "Type": "Wait", "Seconds": seconds, "Next": "Last" },
+            "Last": { "Type": "Pass", "Output": "{% 'end' %}", "End": true }
+        }
+    });
+    std::fs::write(&file, definition.to_string()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+fn until(child: &mut std::process::Child, wanted: &str) {
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains(wanted)), "{wanted} was never printed");
+}
+
+#[test]
+fn a_killed_run_is_seen_interrupted_and_goes_on_at_the_same_deadline() {
+    let home = Home::plain();
+    let mut child = home.spawn(&["run", &waiting_file(&home, 3), "--yes", "--id", "w-1"]);
+    until(&mut child, "Started   ( 2/3)");
+    assert!(home.succeed(&["status"]).contains("RUNNING"), "status answers while another process holds the store");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(home.succeed(&["status", "w-1"]).contains("INTERRUPTED"));
+    let begun = std::time::Instant::now();
+    assert!(home.succeed(&["resume", "w-1"]).contains("SUCCEEDED"));
+    assert!(begun.elapsed().as_millis() < 3_500, "the wait was continued, not begun again");
+}
+
+#[test]
+fn an_interrupt_loses_nothing_and_says_how_to_go_on() {
+    let home = Home::plain();
+    let mut child = home.spawn(&["run", &waiting_file(&home, 60), "--yes", "--id", "w-1"]);
+    until(&mut child, "Started   ( 2/3)");
+    let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(text(&output.stderr).contains("flow resume w-1"));
+    assert_eq!(home.flow(&["resume", "w-1", "--no-wait"]).status.code(), Some(75), "it still waits");
+}
+
+#[test]
+fn a_client_takes_over_when_the_owner_dies() {
+    let home = Home::plain();
+    let mut owner = home.spawn(&["run", &waiting_file(&home, 60), "--yes", "--id", "w-owner"]);
+    until(&mut owner, "Started   ( 2/3)");
+    let mut client = home.spawn(&["run", &waiting_file(&home, 2), "--yes", "--id", "w-client"]);
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    until(&mut client, "SUCCEEDED");
+    assert!(client.wait().unwrap().success());
+}
+
+#[test]
+fn an_unknown_id_is_not_found() {
+    let home = Home::plain();
+    for verb in ["status", "resume", "events", "cancel"] {
+        assert_eq!(home.flow(&[verb, "none"]).status.code(), Some(4), "{verb}");
+    }
+}
+
+#[test]
+fn json_lines_begin_with_their_version_and_end_with_the_outcome() {
+    let home = Home::plain();
+    let printed = home.succeed(&["run", &waiting_file(&home, 1), "--yes", "-o", "json"]);
+    let lines: Vec<serde_json::Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0], json!({ "type": "version", "ui": "1.0" }));
+    let last = lines.last().unwrap();
+    assert_eq!((&last["type"], &last["status"], &last["output"]), (&json!("end"), &json!("SUCCEEDED"), &json!("end")));
+}

@@ -1,0 +1,177 @@
+//! The real program, in a home of its own, and the world it rehearses in.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::{Value, json};
+
+/// As fast as the slowest call allows: 12 minutes of waits take seconds.
+pub const SPEED: &str = "400";
+
+/// Rehearsals share two cores: a few at a time, so that their waits stay waits.
+static PLACES: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
+
+/// A home folder for the program; what it started ends with it.
+pub struct Home {
+    folder: tempfile::TempDir,
+    _place: Option<MutexGuard<'static, ()>>,
+}
+
+impl Home {
+    /// A home without a rehearsal.
+    pub fn plain() -> Self {
+        Home { folder: tempfile::tempdir().unwrap(), _place: None }
+    }
+
+    /// A home in which one may rehearse.
+    pub fn for_rehearsal() -> Self {
+        let free = PLACES.iter().find_map(|place| place.try_lock().ok());
+        let place = free.unwrap_or_else(|| PLACES[0].lock().unwrap_or_else(PoisonError::into_inner));
+        Home { folder: tempfile::tempdir().unwrap(), _place: Some(place) }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `flow` with these arguments, off a terminal and without anything of AWS around.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flow"));
+        command.args(arguments).env("FLOW_HOME", self.path()).stdin(Stdio::null());
+        for (name, _) in std::env::vars() {
+            if name.starts_with("AWS_") || name.starts_with("FLOW_CRASH") {
+                command.env_remove(name);
+            }
+        }
+        // Without this the AWS client would ask the machine's metadata service, which is not on loopback.
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+            .env("AWS_CONFIG_FILE", self.path().join("none"))
+            .env("AWS_SHARED_CREDENTIALS_FILE", self.path().join("none"));
+        command
+    }
+
+    pub fn flow(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs and wants success; answers standard output.
+    pub fn succeed(&self, arguments: &[&str]) -> String {
+        let output = self.flow(arguments);
+        let told = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "flow {arguments:?}: {}\n{told}", output.status);
+        text(&output.stdout)
+    }
+
+    /// A rehearsal of `endpoints-aws`.
+    pub fn rehearse(&self, more: &[&str]) -> String {
+        self.succeed(&[&["run", "endpoints-aws", "--rehearse", "--speed", SPEED], more].concat())
+    }
+
+    /// The world, started if it is not there yet.
+    pub fn world(&self) -> World {
+        if World::read(self.path()).is_none() {
+            let file = self.path().join("nothing.asl.json");
+            let nothing =
+                json!({ "QueryLanguage": "JSONata", "StartAt": "A", "States": { "A": { "Type": "Succeed" } } });
+            std::fs::write(&file, nothing.to_string()).unwrap();
+            self.succeed(&["run", file.to_str().unwrap(), "--rehearse", "--speed", SPEED]);
+        }
+        World::read(self.path()).unwrap()
+    }
+
+    /// Starts it and does not wait.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Some(world) = World::read(self.path()) {
+            let _ = Command::new("kill").arg(world.pid.to_string()).status();
+        }
+    }
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What the world says of itself.
+pub struct World {
+    pub pid: u64,
+    pub gateway: String,
+    pub moto: String,
+    pub region: String,
+}
+
+impl World {
+    pub fn read(home: &Path) -> Option<World> {
+        let text = std::fs::read(home.join("rehearsal/world.json")).ok()?;
+        let world: Value = serde_json::from_slice(&text).ok()?;
+        let field = |name: &str| world[name].as_str().unwrap().to_owned();
+        Some(World {
+            pid: world["pid"].as_u64().unwrap(),
+            gateway: field("aws_endpoint"),
+            moto: field("moto_endpoint"),
+            region: field("region"),
+        })
+    }
+
+    /// Orders faults.
+    pub fn faults(&self, orders: &Value) {
+        let url = format!("{}/world/faults", self.gateway);
+        let status = Command::new("python3").args(["-c", POST, &url, &orders.to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Every call that was made.
+    pub fn calls(&self) -> Vec<Value> {
+        let output =
+            Command::new("python3").args(["-c", GET, &format!("{}/world/calls", self.gateway)]).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// What another client than ours (boto3, from the rehearsal's Python environment) finds, straight in moto.
+    pub fn inspect(&self) -> Value {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/account.py");
+        let output = Command::new(python()).arg(script).args([&self.moto, &self.region]).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+impl World {
+    /// Runs a script with boto3, straight at moto.
+    pub fn python(&self, script: &str) {
+        let output = Command::new(python()).args(["-c", script, &self.moto, &self.region]).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+}
+
+const POST: &str =
+    "import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], sys.argv[2].encode(), method='POST'))";
+const GET: &str = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1]).read().decode())";
+
+/// The interpreter of the environment that the rehearsal made.
+fn python() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").unwrap()).join(".cache"));
+    let folders = std::fs::read_dir(cache.join("flow")).unwrap();
+    let ready = |folder: &PathBuf| folder.join(".complete").exists();
+    folders.map(|entry| entry.unwrap().path()).find(ready).unwrap().join("bin/python")
+}
+
+/// How many of each thing there must be after the runbook: one of everything.
+pub fn one_of_everything() -> Value {
+    json!({
+        "vpcs": 1, "subnets": 2, "internet_gateways": 1, "route_tables": 1, "security_groups": 4, "key_pairs": 1, "instances": 1,
+        "database_subnet_groups": 1, "databases": 1, "secrets": 2, "roles": 1, "log_groups": 1, "task_definitions": 1,
+        "clusters": 1, "services": 1, "load_balancers": 1, "target_groups": 1, "listeners": 1, "topics": 1, "subscriptions": 1,
+        "alarms": 4, "certificates": 1, "records": 2
+    })
+}
