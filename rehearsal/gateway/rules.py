@@ -32,7 +32,7 @@ class Rules:
         ec2 = self.states.backend("ec2")
         for group in ec2.describe_security_groups():
             rules = group.ingress_rules + group.egress_rules
-            sources = [source.get("GroupId") for rule in rules for source in rule.source_groups]
+            sources = [rule.source_group.get("GroupId") for rule in rules if rule.source_group]
             if group.id != wanted and wanted in sources:
                 return error(call, "DependencyViolation", f"resource {wanted} has a dependent object")
         for instance in self.living_instances():
