@@ -46,7 +46,7 @@ fn a_kill_at_any_commit_then_a_resume_leaves_one_of_everything() {
     }
     let step = commits() / SAMPLE;
     let (after, before): (Vec<_>, Vec<_>) =
-        (0..SAMPLE).map(|n| n * step + 1).partition(|commit| (commit / step) % 2 == 0);
+        (0..SAMPLE).map(|n| n * step + 1).partition(|commit| (commit / step).is_multiple_of(2));
     let kill_all = |variable: &str, commits: &[u64]| {
         for commit in commits {
             kill_at(variable, *commit);
