@@ -37,14 +37,6 @@ impl Place {
         Ok(Place { home: real.home.join("rehearsal"), rehearsal: true })
     }
 
-    /// The place that an id, a prefix of one or `@latest` points to.
-    ///
-    /// # Errors
-    /// As [`Place::real`].
-    pub fn of_id(global: &Global, id: &str) -> Result<Self, CliError> {
-        if id.starts_with(REHEARSAL_PREFIX) { Place::rehearsals(global) } else { Place::real(global) }
-    }
-
     /// The folder.
     pub fn home(&self) -> &Path {
         &self.home

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use engine::{
-    machine::ExecutionStatus,
+    machine::{ExecutionHeader, ExecutionStatus},
     runner::{Clock, RunnerHandle, RunnerOptions, ScaledClock, SystemClock},
     store::{OwnerLock, SledRecords, Store},
 };
@@ -17,9 +17,11 @@ use crate::{
         protocol::{Entries, List, Status},
         server,
     },
+    arguments::Global,
     environments::Environments,
     exit::{CliError, Exit},
-    place::Place,
+    ids,
+    place::{Place, REHEARSAL_PREFIX},
 };
 
 /// How long a process waits for an owner that holds the lock but does not answer yet, or any more.
@@ -235,12 +237,27 @@ impl Reader {
     }
 }
 
+/// The execution that an id, a unique prefix of one, or `@latest` means, and where it lives.
+///
+/// # Errors
+/// None, or several, or a store cannot be read.
+pub async fn locate(global: &Global, wanted: &str) -> Result<(Place, ExecutionHeader), CliError> {
+    let (real, rehearsals) = (Place::real(global)?, Place::rehearsals(global)?);
+    let (mut headers, rehearsed) =
+        (Reader::open(&real).await?.list().await?.headers, Reader::open(&rehearsals).await?.list().await?.headers);
+    headers.extend(rehearsed);
+    headers.sort_by_key(|header| std::cmp::Reverse(header.started_ms));
+    let header = ids::find(&headers, wanted)?.clone();
+    let place = if header.id.starts_with(REHEARSAL_PREFIX) { rehearsals } else { real };
+    Ok((place, header))
+}
+
 fn unreadable(error: engine::store::StoreError) -> CliError {
     CliError::refused(error.to_string())
 }
 
 /// How an execution stands, in one word: Step Functions' status, or what this machine makes of a running one.
-pub fn standing(header: &engine::machine::ExecutionHeader, driven: bool) -> &'static str {
+pub fn standing(header: &ExecutionHeader, driven: bool) -> &'static str {
     match header.status {
         ExecutionStatus::Running if header.paused => "PAUSED",
         ExecutionStatus::Running if !driven => "INTERRUPTED",

@@ -1,14 +1,13 @@
 //! `flow cancel`.
 
 use clap::Args;
+use engine::machine::ExecutionHeader;
 use serde_json::{Value, json};
 
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
-    ids,
-    place::Place,
-    session::{Reader, Session},
+    session::{Session, locate},
 };
 
 /// Arguments of `flow cancel`.
@@ -20,8 +19,7 @@ pub struct CancelArguments {
 
 /// Ends an execution as ABORTED; what it made stays.
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
-    let place = Place::of_id(global, &arguments.id)?;
-    let id = ids::find(&Reader::open(&place).await?.list().await?.headers, &arguments.id)?.id.clone();
+    let (place, ExecutionHeader { id, .. }) = locate(global, &arguments.id).await?;
     let mut session = Session::open(&place).await?;
     let answer = session.call::<_, Value>("Flow.Cancel", &json!({ "id": id })).await;
     session.close().await;

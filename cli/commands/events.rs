@@ -3,6 +3,7 @@
 use clap::Args;
 use engine::{
     journal::{Content, Entry, HistoryEventDetails, Note},
+    machine::ExecutionHeader,
     runner::RunnerEvent,
 };
 use serde_json::{Value, json};
@@ -11,9 +12,7 @@ use crate::{
     api::client::Client,
     arguments::{Global, Output},
     exit::{CliError, Exit},
-    ids,
-    place::Place,
-    session::Reader,
+    session::{Reader, locate},
     ui::{json as lines, text},
 };
 
@@ -38,9 +37,8 @@ pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, Cl
     if global.output == Output::Json {
         say!("{}", lines::version());
     }
-    let place = Place::of_id(global, &arguments.id)?;
+    let (place, ExecutionHeader { id, .. }) = locate(global, &arguments.id).await?;
     let reader = Reader::open(&place).await?;
-    let id = ids::find(&reader.list().await?.headers, &arguments.id)?.id.clone();
     let entries = reader.entries(&id, arguments.since).await?.entries;
     drop(reader);
     let mut next = arguments.since;

@@ -10,9 +10,8 @@ use crate::{
     arguments::{Global, Output},
     environments::Pinned,
     exit::{CliError, Exit},
-    ids,
     place::Place,
-    session::{Reader, Session},
+    session::{Reader, Session, locate},
     ui::json as lines,
     world,
 };
@@ -38,9 +37,7 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
     }
     let watching = Watch { no_wait: arguments.no_wait };
     let Some(wanted) = &arguments.id else { return all(global, watching).await };
-    let place = Place::of_id(global, wanted)?;
-    let list = Reader::open(&place).await?.list().await?;
-    let header = ids::find(&list.headers, wanted)?.clone();
+    let (place, header) = locate(global, wanted).await?;
     one(global, &place, &header, watching).await
 }
 

@@ -1,15 +1,14 @@
 //! `flow signal`.
 
 use clap::Args;
+use engine::machine::ExecutionHeader;
 use serde_json::Value;
 
 use crate::{
     api::protocol::Signal,
     arguments::{Global, Output},
     exit::{CliError, Exit},
-    ids,
-    place::Place,
-    session::{Reader, Session},
+    session::{Session, locate},
 };
 
 /// Arguments of `flow signal`.
@@ -32,8 +31,7 @@ pub struct SignalArguments {
 
 /// Answers a waiting task.
 pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, CliError> {
-    let place = Place::of_id(global, &arguments.id)?;
-    let id = ids::find(&Reader::open(&place).await?.list().await?.headers, &arguments.id)?.id.clone();
+    let (place, ExecutionHeader { id, .. }) = locate(global, &arguments.id).await?;
     let output = arguments.success.as_deref().map(serde_json::from_str::<Value>).transpose();
     let output = output.map_err(|error| CliError::refused(format!("--success is not JSON: {error}")))?;
     let signal =

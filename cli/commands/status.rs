@@ -8,9 +8,8 @@ use crate::{
     api::protocol::{List, Status},
     arguments::{Global, Output},
     exit::{CliError, Exit},
-    ids,
     place::Place,
-    session::{Reader, clock, standing},
+    session::{Reader, clock, locate, standing},
     ui::{json as lines, summary, text, tree::tree, view::View},
 };
 
@@ -33,11 +32,9 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
         say!("{}", lines::version());
     }
     let Some(wanted) = &arguments.id else { return list(global).await };
-    let place = Place::of_id(global, wanted)?;
+    let (place, ExecutionHeader { id, .. }) = locate(global, wanted).await?;
     loop {
         let reader = Reader::open(&place).await?;
-        let list = reader.list().await?;
-        let id = ids::find(&list.headers, wanted)?.id.clone();
         let status = reader.status(&id).await?;
         let entries = reader.entries(&id, 1).await?.entries;
         drop(reader);
