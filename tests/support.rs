@@ -138,8 +138,8 @@ impl World {
 
     /// What another client than ours (boto3, from the rehearsal's Python environment) finds, straight in moto.
     pub fn inspect(&self) -> Value {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/account.py");
-        let output = Command::new(python()).arg(script).args([&self.moto, &self.region]).output().unwrap();
+        let script = include_str!("account.py");
+        let output = Command::new(python()).args(["-c", script, &self.moto, &self.region]).output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }

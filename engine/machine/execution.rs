@@ -69,6 +69,13 @@ pub struct ExecutionHeader {
     pub next_wake_ms: Option<u64>,
 }
 
+impl ExecutionHeader {
+    /// Whether nothing will happen until an input from outside: it has ended, or stands still.
+    pub fn rests(&self) -> bool {
+        self.status != ExecutionStatus::Running || self.paused
+    }
+}
+
 /// An execution that a runner has in memory.
 #[derive(Debug, Clone)]
 pub struct Execution {

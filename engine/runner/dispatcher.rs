@@ -193,8 +193,8 @@ impl Dispatcher {
                 Command::Look { .. } | Command::Abandon { .. } => {}
                 Command::WakeAt { due_ms } => self.timers.set(&id, due_ms),
                 Command::NoWake => self.timers.clear(&id),
+                // A pause leaves the timers: what waits beside the paused call goes on.
                 Command::Rest => {
-                    self.timers.clear(&id);
                     if let Some(header) = &header {
                         let _ = self.events.send(RunnerEvent::Rested { header: header.clone() });
                     }

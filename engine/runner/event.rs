@@ -26,7 +26,7 @@ pub enum RunnerEvent {
         /// The entry.
         entry: Entry,
     },
-    /// The execution ended or paused.
+    /// The execution ended or paused; never missed, may come twice.
     Rested {
         /// The execution, as it stands now.
         header: Arc<ExecutionHeader>,
@@ -51,7 +51,7 @@ pub enum RunnerEvent {
     },
 }
 
-/// Everything about one execution, from a sequence on: first what the store has, then what happens.
+/// Everything about one execution, from a sequence on: first what the store has, and that it rests if it does; then what happens.
 pub struct Follow {
     pub(super) execution: String,
     pub(super) store: Arc<Store>,
@@ -59,6 +59,8 @@ pub struct Follow {
     pub(super) next_sequence: u64,
     pub(super) stored: std::collections::VecDeque<Entry>,
     pub(super) read_store: bool,
+    /// Events were missed (those before we came, or by lagging), and the execution's rest may be among them.
+    pub(super) may_rest: bool,
 }
 
 impl Follow {
@@ -77,6 +79,12 @@ impl Follow {
                 self.read_store = self.stored.len() == EVENTS_KEPT;
                 continue;
             }
+            if std::mem::take(&mut self.may_rest)
+                && let Some(header) = self.store.header(&self.execution)?
+                && header.rests()
+            {
+                return Ok(Some(RunnerEvent::Rested { header: Arc::new(header) }));
+            }
             match self.live.recv().await {
                 Ok(RunnerEvent::Entry { execution, entry }) if execution == self.execution => {
                     match entry.sequence.cmp(&self.next_sequence) {
@@ -90,7 +98,7 @@ impl Follow {
                 }
                 Ok(event) if self.concerns(&event) => return Ok(Some(event)),
                 Ok(_) => {}
-                Err(broadcast::error::RecvError::Lagged(_)) => self.read_store = true,
+                Err(broadcast::error::RecvError::Lagged(_)) => (self.read_store, self.may_rest) = (true, true),
                 Err(broadcast::error::RecvError::Closed) => return Ok(None),
             }
         }

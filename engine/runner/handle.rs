@@ -142,6 +142,7 @@ impl RunnerHandle {
             next_sequence: from_sequence.max(1),
             stored: Default::default(),
             read_store: true,
+            may_rest: true,
         }
     }
 

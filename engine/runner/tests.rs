@@ -80,10 +80,6 @@ fn new(id: &str, definition: Value) -> NewExecution {
 
 async fn rested(handle: &RunnerHandle, id: &str) -> Arc<ExecutionHeader> {
     let mut follow = handle.follow(id, 1);
-    let header = handle.store().header(id).unwrap().unwrap();
-    if header.status != ExecutionStatus::Running {
-        return Arc::new(header);
-    }
     loop {
         match follow.next().await.unwrap() {
             Some(RunnerEvent::Rested { header }) => return header,
@@ -217,4 +213,41 @@ async fn a_thousand_at_once_share_the_disk_and_all_end() {
         assert_eq!(rested(&handle, &format!("t-{n}")).await.status, ExecutionStatus::Succeeded);
     }
     assert!(handle.commits() < 6_000, "{} commits for 6,000 steps and more", handle.commits());
+}
+
+#[tokio::test]
+async fn a_wait_beside_a_paused_call_goes_on_after_the_resume() {
+    let records = MemoryRecords::new();
+    let mut registry = Registry::new();
+    let denied = Arc::new(AtomicU32::new(0));
+    let count = denied.clone();
+    registry.register("test:expired", "Has no credentials at first", &[], move |_: StepContext, _: Value| {
+        let first = count.fetch_add(1, Ordering::Relaxed) == 0;
+        async move {
+            if first { Err(StepError::new(ErrorClass::Credentials, "expired")) } else { Ok(Answer::done(json!(1))) }
+        }
+    });
+    let registry = Arc::new(registry);
+    let store = || Arc::new(Store::new(records.clone()).unwrap());
+    let branch = |state: Value| json!({ "StartAt": "B", "States": { "B": state } });
+    let both = definition(json!({ "A": { "Type": "Parallel", "End": true, "Branches": [
+        branch(json!({ "Type": "Wait", "Seconds": 3600, "End": true })),
+        branch(json!({ "Type": "Task", "Resource": "flow:test:expired", "End": true }))
+    ] } }));
+    let first = start(store(), registry.clone(), Arc::new(SystemClock::default()), RunnerOptions::default());
+    first.start_execution(new("t-1", both)).await.unwrap();
+    assert!(rested(&first, "t-1").await.paused);
+    first.drain().await;
+    let clock = ManualClock::new(SystemClock::default().now_ms());
+    let second = start(store(), registry, Arc::new(clock), RunnerOptions::default());
+    let mut follow = second.follow("t-1", 1);
+    second.resume("t-1").await.unwrap();
+    let ended = async {
+        while let Some(event) = follow.next().await.unwrap() {
+            if matches!(&event, RunnerEvent::Rested { header } if header.status == ExecutionStatus::Succeeded) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), ended).await.expect("the wait was forgotten");
 }
