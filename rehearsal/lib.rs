@@ -10,8 +10,6 @@ mod https;
 mod python;
 mod serve;
 mod ssh;
-#[cfg(test)]
-mod tests;
 mod world;
 
 pub use error::RehearsalError;

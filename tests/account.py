@@ -65,6 +65,21 @@ def attributes(group):
     return {attribute["Key"]: attribute["Value"] for attribute in found}
 
 
+def balancing_tags(arn):
+    return elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]
+
+
+# What the tagging API of the rehearsal does not list.
+tagged_by_themselves = {
+    "load_balancer": [balancing_tags(b["LoadBalancerArn"]) for b in balancers],
+    "target_group": [balancing_tags(g["TargetGroupArn"]) for g in target_groups],
+    "listener": [balancing_tags(l["ListenerArn"]) for l in listeners],
+    "key_pair": ec2.describe_key_pairs()["KeyPairs"],
+    "role": [iam.get_role(RoleName=r["RoleName"])["Role"] for r in roles],
+    "database_subnet_group": [rds.list_tags_for_resource(ResourceName=g["DBSubnetGroupArn"])
+                              for g in rds.describe_db_subnet_groups()["DBSubnetGroups"]],
+}
+
 print(json.dumps({
     "counts": {
         "vpcs": len(vpcs), "subnets": len(subnets), "internet_gateways": len(gateways), "route_tables": len(route_tables),
@@ -127,5 +142,6 @@ print(json.dumps({
                       len(a["AlarmActions"])] for a in alarms),
     "records": sorted([r["Type"], "AliasTarget" in r] for r in records),
     "tagged": sorted(m["ResourceARN"] for m in tagging.get_resources(TagFilters=[{"Key": "flow:deployment"}])["ResourceTagMappingList"]),
+    "tagged_by_themselves": {kind: len(ours(found)) for kind, found in tagged_by_themselves.items()},
     "snapshots": len(rds.describe_db_snapshots()["DBSnapshots"]),
 }))

@@ -1,11 +1,13 @@
 //! Is it true end to end? One binary; each module is named after the fear it holds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod failures;
 mod faults;
 mod interrupted;
 mod kill;
 mod pins;
 mod refused;
+mod rehearsed;
 mod support;
 mod tidy;
 mod whole;

@@ -104,6 +104,7 @@ pub fn text(bytes: &[u8]) -> String {
 /// What the world says of itself.
 pub struct World {
     pub pid: u64,
+    pub moto_pid: u64,
     pub gateway: String,
     pub moto: String,
     pub region: String,
@@ -116,6 +117,7 @@ impl World {
         let field = |name: &str| world[name].as_str().unwrap().to_owned();
         Some(World {
             pid: world["pid"].as_u64().unwrap(),
+            moto_pid: world["moto_pid"].as_u64().unwrap(),
             gateway: field("aws_endpoint"),
             moto: field("moto_endpoint"),
             region: field("region"),

@@ -15,13 +15,49 @@ fn the_whole_runbook_is_there_once_with_every_attribute_then_unchanged_then_gone
     network(&found);
     database_and_application(&found);
     balancer_and_alarms(&found);
+    tags(&found);
 
     let again = home.rehearse(&[]);
     assert!(again.contains("0 created, 0 updated, 43 unchanged"), "{again}");
     assert_eq!(world.inspect()["counts"], one_of_everything());
 
+    let narrowed = home.rehearse(&["--set", "sshSourceCidr=192.0.2.0/24"]);
+    assert!(narrowed.contains("1 created, 0 updated, 42 unchanged, 1 deleted"), "{narrowed}");
+    let rules = &world.inspect()["security_groups"]["SSH from Internet"];
+    assert_eq!(*rules, json!([["tcp", 22, 22, "192.0.2.0/24"]]), "the earlier addresses are still let in");
+
     home.succeed(&["run", "endpoints-aws-teardown", "--rehearse", "--speed", crate::support::SPEED]);
     nothing_is_left(&world.inspect());
+}
+
+/// Without its tags a resource is not found by the teardown, and stays and costs.
+fn tags(found: &serde_json::Value) {
+    let arns: Vec<_> = found["tagged"].as_array().unwrap().iter().map(|arn| arn.as_str().unwrap()).collect();
+    let expected = [
+        (":acm:", 1),
+        (":alarm:", 4),
+        (":instance/", 1),
+        (":internet-gateway/", 1),
+        (":route-table/", 1),
+        (":security-group/", 4),
+        (":subnet/", 2),
+        (":volume/", 1),
+        (":vpc/", 1),
+        (":cluster/", 1),
+        (":service/", 1),
+        (":task-definition/", 1),
+        (":logs:", 1),
+        (":db:", 1),
+        (":secret:", 2),
+        (":sns:", 1),
+    ];
+    for (kind, count) in expected {
+        assert_eq!(arns.iter().filter(|arn| arn.contains(kind)).count(), count, "{kind} in {arns:?}");
+    }
+    let others = json!({
+        "load_balancer": 1, "target_group": 1, "listener": 1, "key_pair": 1, "role": 1, "database_subnet_group": 1
+    });
+    assert_eq!(found["tagged_by_themselves"], others);
 }
 
 fn network(found: &serde_json::Value) {

@@ -81,8 +81,12 @@ pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliEr
     let place = if arguments.rehearse { Place::rehearsals(global)? } else { Place::real(global)? };
     let environment = environment(global, &place, &arguments, &plan).await?;
     let exit = execute(global, &place, &arguments, plan, environment).await?;
-    if arguments.rehearse && exit == Exit::Success && consent::tear_down(&arguments, global)? {
-        return Box::pin(run(global, teardown_of(&arguments))).await;
+    if arguments.rehearse
+        && exit == Exit::Success
+        && let Some(teardown) = teardown_of(&arguments)
+        && consent::tear_down(&arguments, global)?
+    {
+        return Box::pin(run(global, teardown)).await;
     }
     Ok(exit)
 }
@@ -96,15 +100,10 @@ async fn caller(global: &Global, plan: &Plan) -> Result<Value, CliError> {
     })
 }
 
-fn teardown_of(arguments: &RunArguments) -> RunArguments {
-    RunArguments {
-        workflow: format!("{}-teardown", arguments.workflow),
-        input: None,
-        set: Vec::new(),
-        id: None,
-        teardown: false,
-        ..arguments.clone()
-    }
+/// The run that takes away what this one makes, where there is a workflow for it.
+fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
+    let workflow = workflows::find(&format!("{}-teardown", arguments.workflow))?.name.to_owned();
+    Some(RunArguments { workflow, input: None, set: Vec::new(), id: None, teardown: false, ..arguments.clone() })
 }
 
 async fn environment(
@@ -180,8 +179,8 @@ fn show_made(place: &Place, arguments: &RunArguments, view: &crate::ui::view::Vi
         say!();
         show_output(output, 2);
     }
-    if place.rehearsal && !arguments.teardown && !arguments.workflow.ends_with("-teardown") {
-        say!("\nTear it down with   flow run {}-teardown --rehearse", arguments.workflow);
+    if let Some(teardown) = teardown_of(arguments).filter(|_| place.rehearsal && !arguments.teardown) {
+        say!("\nTear it down with   flow run {} --rehearse", teardown.workflow);
     }
 }
 

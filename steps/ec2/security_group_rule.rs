@@ -27,6 +27,14 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
     step!(
         registry,
         environment,
+        "ec2:revokeReplacedIngress",
+        "Removes rules that an earlier input made under the same description for other addresses.",
+        ["ec2:DescribeSecurityGroupRules", "ec2:RevokeSecurityGroupIngress"],
+        revoke_replaced_ingress
+    );
+    step!(
+        registry,
+        environment,
         "ec2:revokeAllIngress",
         "Removes all rules for incoming traffic, so that no group refers to another any more.",
         ["ec2:DescribeSecurityGroupRules", "ec2:RevokeSecurityGroupIngress"],
@@ -47,6 +55,16 @@ struct AuthorizeIngress {
     /// From members of this group; or see `cidr`.
     source_group_id: Option<String>,
     description: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RevokeReplacedIngress {
+    group_id: String,
+    /// The description of the rules that are ours; those that a person added have others.
+    description: String,
+    /// The addresses whose rule stays.
+    cidr: String,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -160,16 +178,38 @@ async fn revoke_all_ingress(
     _context: StepContext,
     input: GroupId,
 ) -> StepResult<Nothing> {
-    let rules = match ingress_rules(&environment, &input.group_id).await {
+    revoke(&environment, &input.group_id, |_| true).await
+}
+
+async fn revoke_replaced_ingress(
+    environment: Arc<Environment>,
+    _context: StepContext,
+    input: RevokeReplacedIngress,
+) -> StepResult<Nothing> {
+    revoke(&environment, &input.group_id, |rule| is_replaced(rule, &input)).await
+}
+
+fn is_replaced(rule: &SecurityGroupRule, input: &RevokeReplacedIngress) -> bool {
+    let kept = [rule.cidr_ipv4(), rule.cidr_ipv6()].contains(&Some(input.cidr.as_str()));
+    rule.description() == Some(input.description.as_str()) && !kept
+}
+
+async fn revoke(
+    environment: &Environment,
+    group_id: &str,
+    wanted: impl Fn(&SecurityGroupRule) -> bool,
+) -> StepResult<Nothing> {
+    let rules = match ingress_rules(environment, group_id).await {
         Ok(rules) => rules,
         Err(error) if is_missing(&error) => return was_gone_already(),
         Err(error) => return Err(failure("ec2:DescribeSecurityGroupRules", error)),
     };
-    let ids: Vec<String> = rules.into_iter().filter_map(|rule| rule.security_group_rule_id).collect();
+    let rules = rules.into_iter().filter(wanted);
+    let ids: Vec<String> = rules.filter_map(|rule| rule.security_group_rule_id).collect();
     if ids.is_empty() {
         return was_gone_already();
     }
-    let call = environment.ec2().revoke_security_group_ingress().group_id(&input.group_id);
+    let call = environment.ec2().revoke_security_group_ingress().group_id(group_id);
     match call.set_security_group_rule_ids(Some(ids.clone())).send().await {
         Ok(_) => {
             let effects = ids.into_iter().map(|id| Effect::new(Change::Deleted, RESOURCE_TYPE, id)).collect();
@@ -204,6 +244,21 @@ mod tests {
         assert!(is_wanted(&rule, &input(Some("10.0.0.0/8"), None)));
         assert!(!is_wanted(&rule, &input(Some("0.0.0.0/0"), None)));
         assert!(!is_wanted(&rule, &input(None, Some("sg-2"))));
+    }
+
+    #[test]
+    fn only_our_rule_for_other_addresses_is_taken_back() {
+        let wanted = RevokeReplacedIngress {
+            group_id: "sg-1".into(),
+            description: "SSH to the bastion".into(),
+            cidr: "192.0.2.0/24".into(),
+        };
+        let rule = |description: &str, cidr: &str| {
+            SecurityGroupRule::builder().description(description).cidr_ipv4(cidr).build()
+        };
+        assert!(is_replaced(&rule("SSH to the bastion", "0.0.0.0/0"), &wanted));
+        assert!(!is_replaced(&rule("SSH to the bastion", "192.0.2.0/24"), &wanted));
+        assert!(!is_replaced(&rule("the second office, added by hand", "0.0.0.0/0"), &wanted));
     }
 
     #[test]

@@ -110,6 +110,7 @@ ec2:terminateInstance | instanceId | |
 ec2:waitForInstanceTerminated | instanceId | |
 ec2:deleteKeyPair | keyPairId | |
 ec2:revokeAllIngress | groupId | |
+ec2:revokeReplacedIngress | groupId description cidr | |
 ec2:deleteSecurityGroup | groupId | |
 ec2:disassociateRouteTable | associationId | |
 ec2:deleteRoute | routeTableId destinationCidr | |

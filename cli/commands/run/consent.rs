@@ -38,8 +38,8 @@ pub fn ask(plan: &Plan, arguments: &RunArguments) -> Result<(), CliError> {
 /// # Errors
 /// The terminal cannot be read.
 pub fn tear_down(arguments: &RunArguments, global: &Global) -> Result<bool, CliError> {
-    if arguments.teardown || arguments.workflow.ends_with("-teardown") {
-        return Ok(arguments.teardown && !arguments.workflow.ends_with("-teardown"));
+    if arguments.teardown || super::teardown_of(arguments).is_none() {
+        return Ok(arguments.teardown);
     }
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && global.output == Output::Human;
     if !terminal || arguments.yes {

@@ -1,0 +1,63 @@
+//! The fear: it fails or pauses, and the person neither learns why nor can go on.
+
+use serde_json::json;
+
+use crate::support::{Home, SPEED, one_of_everything, text};
+
+/// Runs the rehearsal while a call answers this error once; answers exit code and everything said.
+fn rehearse_with(home: &Home, operation: &str, code: &str, status: u16) -> (Option<i32>, String) {
+    let order = json!([{ "operation": operation, "kind": "error", "code": code, "status": status, "times": 1 }]);
+    home.world().faults(&order);
+    let output = home.flow(&["run", "endpoints-aws", "--rehearse", "--speed", SPEED, "--id", "rehearsal-told"]);
+    (output.status.code(), format!("{}\n{}", text(&output.stdout), text(&output.stderr)))
+}
+
+fn says(told: &str, expected: &[&str]) {
+    for words in expected {
+        assert!(told.contains(words), "{words:?} is not in: {told}");
+    }
+}
+
+/// A resume ends well, with one of everything.
+fn resumes(home: &Home) {
+    let told = home.succeed(&["resume", "rehearsal-told"]);
+    says(&told, &["SUCCEEDED"]);
+    assert_eq!(home.world().inspect()["counts"], one_of_everything(), "{told}");
+}
+
+#[test]
+fn expired_credentials_pause_and_a_resume_goes_on() {
+    let home = Home::for_rehearsal();
+    let (exit, told) = rehearse_with(&home, "ec2:CreateSubnet", "RequestExpired", 400);
+    assert_eq!(exit, Some(75), "{told}");
+    says(&told, &["paused", "RequestExpired", "request id rehearsal-", "aws sso login", "flow resume rehearsal-told"]);
+    says(&home.succeed(&["status", "rehearsal-told"]), &["PAUSED", "Create subnet", "RequestExpired"]);
+    resumes(&home);
+}
+
+#[test]
+fn a_missing_permission_names_the_action_and_what_is_kept() {
+    let home = Home::for_rehearsal();
+    let (exit, told) = rehearse_with(&home, "elbv2:CreateListener", "AccessDenied", 403);
+    assert_eq!(exit, Some(1), "{told}");
+    let call = ["elasticloadbalancing:CreateListener", "AccessDenied", "request id rehearsal-"];
+    says(&told, &[&call[..], &["FAILED at", "billed while it exists", "flow resume rehearsal-told"]].concat());
+    resumes(&home);
+}
+
+#[test]
+fn a_reached_limit_names_it_and_where_to_raise_it() {
+    let home = Home::for_rehearsal();
+    let (exit, told) = rehearse_with(&home, "ec2:CreateVpc", "VpcLimitExceeded", 400);
+    assert_eq!(exit, Some(1), "{told}");
+    says(&told, &["ec2:CreateVpc", "VpcLimitExceeded", "Service Quotas", "flow resume rehearsal-told"]);
+    resumes(&home);
+}
+
+#[test]
+fn the_shipped_workflows_pass_their_own_check() {
+    let home = Home::plain();
+    for workflow in ["endpoints-aws", "endpoints-aws-teardown"] {
+        home.succeed(&["check", workflow]);
+    }
+}

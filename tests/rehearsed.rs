@@ -1,0 +1,89 @@
+//! The fear: a rehearsal is not what it says: it touches something real, skips the waits, or stays behind.
+
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::support::{Home, SPEED, World, text};
+
+/// Listens where nobody may come; answers the address.
+fn trap() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    (listener, address)
+}
+
+#[test]
+fn with_real_looking_credentials_and_endpoints_around_nothing_leaves_the_rehearsal() {
+    let home = Home::for_rehearsal();
+    let (listener, address) = trap();
+    let (key, secret) = ("AKIAQ3EGREALLOOKING7", "hunter2hunter2hunter2hunter2hunter2hunt");
+    let mut command = home.command(&["run", "endpoints-aws", "--rehearse", "--speed", SPEED]);
+    command.env("AWS_ACCESS_KEY_ID", key).env("AWS_SECRET_ACCESS_KEY", secret).env("AWS_REGION", "us-west-2");
+    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2", "HTTP_PROXY", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
+        command.env(name, &address);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    let came = listener.accept().map(|(_, from)| from);
+    assert!(came.is_err(), "somebody went where the environment pointed: {came:?}");
+    let world = home.world();
+    assert!(world.gateway.starts_with("http://127.0.0.1:") && world.moto.starts_with("http://127.0.0.1:"));
+    let found = Command::new("grep").args(["-rlE", &format!("{key}|{secret}")]).arg(home.path()).output().unwrap();
+    assert_eq!(text(&found.stdout), "", "credentials of the person were written down");
+}
+
+#[test]
+fn every_state_that_aws_passes_through_is_seen_waiting() {
+    let home = Home::for_rehearsal();
+    // Slow enough that even on a busy machine no state passes between two looks.
+    let printed = home.succeed(&["run", "endpoints-aws", "--rehearse", "--speed", "60", "-o", "json"]);
+    let waits = printed.lines().filter(|line| line.contains("waiting")).collect::<Vec<_>>().join("\n");
+    for state in ["PENDING_VALIDATION", "PENDING", "pending", "creating", "backing-up", "provisioning", "IN_PROGRESS"] {
+        assert!(waits.contains(state), "{state} was never waited through:\n{waits}");
+    }
+    for refusal in ["connection reset", "Permission denied (publickey)"] {
+        assert!(waits.contains(refusal), "{refusal} was never met:\n{waits}");
+    }
+}
+
+#[test]
+fn the_aws_api_ends_with_its_world_even_when_that_is_killed() {
+    let home = Home::for_rehearsal();
+    let world: World = home.world();
+    let killed = Command::new("kill").args(["-9", &world.pid.to_string()]).status().unwrap();
+    assert!(killed.success());
+    let begun = Instant::now();
+    let process = format!("/proc/{}/stat", world.moto_pid);
+    // A process that has ended may still be in the table until its parent has asked for it.
+    let lives = || std::fs::read_to_string(Path::new(&process)).is_ok_and(|stat| !stat.contains(") Z "));
+    while lives() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the AWS API outlived its world");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn an_execution_whose_world_has_ended_is_not_resumed_in_another() {
+    let home = Home::for_rehearsal();
+    let world = home.world();
+    let order = serde_json::json!([
+        { "operation": "ec2:CreateVpc", "kind": "error", "code": "VpcLimitExceeded", "status": 400, "times": 1 }
+    ]);
+    world.faults(&order);
+    home.flow(&["run", "endpoints-aws", "--rehearse", "--speed", SPEED, "--id", "rehearsal-old"]);
+    let killed = Command::new("kill").args(["-9", &world.pid.to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = home.flow(&["resume", "rehearsal-old", "-o", "json"]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("world"), "{}", text(&output.stderr));
+    let again = home.rehearse(&["-o", "json"]);
+    let last: Value = serde_json::from_str(again.lines().last().unwrap()).unwrap();
+    assert!(last["message"].as_str().unwrap().contains("SUCCEEDED"), "{last}");
+}
