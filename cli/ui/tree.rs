@@ -53,16 +53,13 @@ fn section_line(view: &View, state: &StateView, now_ms: u64) -> String {
 
 fn made_in(view: &View, path: &str) -> String {
     let prefix = format!("{path}/");
-    let ids: Vec<String> = view
-        .made
-        .iter()
-        .filter(|made| made.state_path.starts_with(&prefix))
-        .map(|made| short_id(&made.effect.id))
-        .collect();
-    match ids.as_slice() {
+    let mut made: Vec<_> = view.made.iter().filter(|made| made.state_path.starts_with(&prefix)).collect();
+    // What costs is what the section is about: the instance, not its key pair.
+    made.sort_by_key(|made| !made.effect.billed);
+    match made.as_slice() {
         [] => String::new(),
-        [one] => one.clone(),
-        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        [one] => short_id(&one.effect.id),
+        [first, rest @ ..] => format!("{} and {} more", short_id(&first.effect.id), rest.len()),
     }
 }
 
