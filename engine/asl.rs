@@ -4,11 +4,13 @@
 mod check;
 mod evaluate;
 mod parse;
+mod resource;
 mod types;
 
-pub use check::{Diagnostic, Severity, check};
+pub use check::{Diagnostic, Severity, check, check_as};
 pub use evaluate::{EvaluationFailure, evaluate};
 pub use parse::parse;
+pub use resource::{Pattern, Resource};
 pub use types::{
     Catcher, ChoiceRule, Common, JitterStrategy, Map, QueryLanguage, Retrier, State, StateKind, StateMachine, Task,
     Template, Wait,

@@ -4,6 +4,7 @@
 //! crash. One conformance suite holds both.
 
 mod codec;
+mod documents;
 mod error;
 mod id;
 mod keys;
@@ -19,8 +20,9 @@ use std::sync::Arc;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub use documents::DocumentChanges;
 pub use error::StoreError;
-pub use id::{ExecutionId, InvalidId};
+pub use id::{ExecutionId, InvalidId, is_name};
 pub use lock::{Holder, OwnerLock};
 pub use memory::MemoryRecords;
 pub use records::{Batch, Records};

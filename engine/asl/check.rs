@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{State, StateKind, StateMachine, parse::parse_all};
+use super::{Pattern, Resource, State, StateKind, StateMachine, parse::parse_all};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,9 +40,14 @@ impl Diagnostic {
 
 /// Every problem of the definition, errors first. `known_resource` says which `Resource` a Task may name.
 pub fn check(definition: &Value, known_resource: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
+    check_as(definition, false, known_resource)
+}
+
+/// As [`check`], for a definition that may be `express`: those have no integration that waits for long.
+pub fn check_as(definition: &Value, express: bool, known_resource: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
     let (machine, mut found) = parse_all(definition);
     if let Some(machine) = machine {
-        check_machine(&machine, "", known_resource, &mut found);
+        check_machine(&machine, "", &Context { express, known_resource }, &mut found);
     }
     found.sort_by(|a, b| (a.severity, &a.location).cmp(&(b.severity, &b.location)));
     found
@@ -53,12 +58,13 @@ pub(super) fn below(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-fn check_machine(
-    machine: &StateMachine,
-    pointer: &str,
-    known_resource: &dyn Fn(&str) -> bool,
-    found: &mut Vec<Diagnostic>,
-) {
+/// What a definition is checked for.
+struct Context<'a> {
+    express: bool,
+    known_resource: &'a dyn Fn(&str) -> bool,
+}
+
+fn check_machine(machine: &StateMachine, pointer: &str, context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let states = below(pointer, "States");
     let reachable = reachable(machine);
     for (name, state) in &machine.states {
@@ -67,14 +73,18 @@ fn check_machine(
             let message = format!("State '{name}' is not reachable from StartAt.");
             found.push(Diagnostic::error("UNREACHABLE_STATE", &pointer, message));
         }
-        check_state(state, &pointer, known_resource, found);
+        check_state(state, &pointer, context, found);
     }
 }
 
-fn check_state(state: &State, pointer: &str, known_resource: &dyn Fn(&str) -> bool, found: &mut Vec<Diagnostic>) {
+fn check_state(state: &State, pointer: &str, context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     match &state.kind {
         StateKind::Task(task) => {
-            if !known_resource(&task.resource) {
+            if let Some(pattern) = context.express.then(|| refused_by_express(&task.resource)).flatten() {
+                let message = format!("Express state machine does not support '{pattern}' service integration");
+                found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", &below(pointer, "Resource"), message));
+            }
+            if !(context.known_resource)(&task.resource) {
                 let message = format!("No step is named '{}'; `flow steps` lists all.", task.resource);
                 found.push(Diagnostic::error("UNKNOWN_RESOURCE", &below(pointer, "Resource"), message));
             }
@@ -90,11 +100,21 @@ fn check_state(state: &State, pointer: &str, known_resource: &dyn Fn(&str) -> bo
         StateKind::Parallel { branches, .. } => {
             for (index, branch) in branches.iter().enumerate() {
                 let pointer = below(&below(pointer, "Branches"), &index.to_string());
-                check_machine(branch, &pointer, known_resource, found);
+                check_machine(branch, &pointer, context, found);
             }
         }
-        StateKind::Map(map) => check_machine(&map.processor, &below(pointer, "ItemProcessor"), known_resource, found),
+        StateKind::Map(map) => check_machine(&map.processor, &below(pointer, "ItemProcessor"), context, found),
         _ => {}
+    }
+}
+
+/// What of a resource waits longer than an EXPRESS execution may.
+fn refused_by_express(resource: &str) -> Option<&'static str> {
+    match Resource::parse(resource) {
+        Resource::Integration { pattern: Pattern::RunJob { .. }, .. } => Some(".sync"),
+        Resource::Integration { pattern: Pattern::WaitForTaskToken, .. } => Some(".waitForTaskToken"),
+        Resource::Activity => Some("activity"),
+        _ => None,
     }
 }
 

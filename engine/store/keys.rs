@@ -33,3 +33,7 @@ pub(super) fn entries(id: &str) -> Vec<u8> {
 pub(super) fn entry(id: &str, sequence: u64) -> Vec<u8> {
     [&entries(id)[..], &sequence.to_be_bytes()].concat()
 }
+
+pub(super) fn document(name: &str) -> Vec<u8> {
+    [b"n/", name.as_bytes()].concat()
+}

@@ -1,0 +1,86 @@
+//! Activities: tasks that workers fetch.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    Answer, Api, Fault, arn, paging,
+    records::{Activity, activity_key, seconds, set, tags_key},
+    request::{Page, checked_name},
+    tags::Tag,
+};
+
+/// A request of CreateActivity.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Create {
+    name: String,
+    #[serde(default)]
+    tags: Vec<Tag>,
+    #[serde(default)]
+    encryption_configuration: Option<Value>,
+}
+
+/// A request that names an activity.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Named {
+    activity_arn: String,
+}
+
+impl Api {
+    pub(crate) async fn create_activity(&self, request: Create) -> Answer {
+        checked_name(&request.name)?;
+        let _changing = self.changing.lock().await;
+        let arn = self.activity_arn(&request.name);
+        let key = activity_key(&request.name);
+        let created_ms = match self.runner.store().document::<Activity>(&key)? {
+            Some(found) if found.encryption_configuration == request.encryption_configuration => found.created_ms,
+            Some(_) => {
+                let message = format!("Activity Already Exists: '{arn}'");
+                return Err(Fault::new("ActivityAlreadyExists", message));
+            }
+            None => {
+                let created_ms = self.now_ms();
+                let encryption_configuration = request.encryption_configuration;
+                self.put(&key, &Activity { name: request.name, created_ms, encryption_configuration })?;
+                self.add_tags(&arn, request.tags)?;
+                created_ms
+            }
+        };
+        Ok(json!({ "activityArn": arn, "creationDate": seconds(created_ms) }))
+    }
+
+    pub(crate) fn activity(&self, arn: &str) -> Result<Activity, Fault> {
+        let found = self.runner.store().document(&activity_key(&arn::activity(arn)?))?;
+        found.ok_or_else(|| Fault::new("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'")))
+    }
+
+    pub(crate) fn describe_activity(&self, request: &Named) -> Answer {
+        let activity = self.activity(&request.activity_arn)?;
+        let mut answer = json!({
+            "activityArn": request.activity_arn, "name": activity.name, "creationDate": seconds(activity.created_ms),
+        });
+        set(&mut answer, "encryptionConfiguration", activity.encryption_configuration);
+        Ok(answer)
+    }
+
+    pub(crate) fn list_activities(&self, page: &Page) -> Answer {
+        let found = self.runner.store().documents::<Activity>("activity/", None, usize::MAX)?;
+        let listed = |(_, activity): (String, Activity)| {
+            let arn = self.activity_arn(&activity.name);
+            let item = json!({
+                "activityArn": arn, "name": activity.name, "creationDate": seconds(activity.created_ms),
+            });
+            (paging::newest_first(activity.created_ms, &activity.name), item)
+        };
+        paging::page("activities", page, found.into_iter().map(listed).collect())
+    }
+
+    pub(crate) async fn delete_activity(&self, request: Named) -> Answer {
+        let name = arn::activity(&request.activity_arn)?;
+        let _changing = self.changing.lock().await;
+        self.delete(&[activity_key(&name), tags_key(&request.activity_arn)])?;
+        Ok(json!({}))
+    }
+}

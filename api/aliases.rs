@@ -1,0 +1,168 @@
+//! Aliases: names for one version, or for two that share the executions.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    Answer, Api, Fault, arn, paging,
+    records::{self, Alias, Route, alias_key, seconds, set},
+    versions::List,
+};
+
+const NAME_CHARACTERS_MAX: usize = 80;
+const ROUTES_MAX: usize = 2;
+
+/// A request of CreateStateMachineAlias.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Create {
+    name: String,
+    #[serde(default)]
+    description: Option<String>,
+    routing_configuration: Vec<Route>,
+}
+
+/// A request of UpdateStateMachineAlias.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Update {
+    state_machine_alias_arn: String,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    routing_configuration: Option<Vec<Route>>,
+}
+
+/// A request that names an alias.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Named {
+    state_machine_alias_arn: String,
+}
+
+impl Api {
+    pub(crate) async fn create_alias(&self, request: Create) -> Answer {
+        let restricted = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let numeric = request.name.chars().all(|c| c.is_ascii_digit());
+        if numeric || request.name.len() > NAME_CHARACTERS_MAX || !request.name.chars().all(restricted) {
+            return Err(Fault::new("InvalidName", format!("Invalid Name: '{}'", request.name)));
+        }
+        let _changing = self.changing.lock().await;
+        let machine = self.checked_routes(&request.routing_configuration)?;
+        let key = alias_key(&machine, &request.name);
+        let arn = self.qualified_arn(&machine, &request.name);
+        let now = self.now_ms();
+        let wanted = Alias {
+            name: request.name,
+            description: request.description,
+            routing_configuration: request.routing_configuration,
+            created_ms: now,
+            updated_ms: now,
+        };
+        let created_ms = match self.runner.store().document::<Alias>(&key)? {
+            Some(found)
+                if found.routing_configuration == wanted.routing_configuration
+                    && found.description == wanted.description =>
+            {
+                found.created_ms
+            }
+            Some(_) => return Err(Fault::new("ConflictException", format!("Alias already exists: '{arn}'"))),
+            None => {
+                self.put(&key, &wanted)?;
+                now
+            }
+        };
+        Ok(json!({ "stateMachineAliasArn": arn, "creationDate": seconds(created_ms) }))
+    }
+
+    pub(crate) async fn update_alias(&self, request: Update) -> Answer {
+        let (machine, name) = arn::qualified(&request.state_machine_alias_arn)?;
+        let _changing = self.changing.lock().await;
+        let mut alias = self.alias(&machine, &name)?;
+        if let Some(routes) = request.routing_configuration {
+            self.checked_routes(&routes)?;
+            alias.routing_configuration = routes;
+        }
+        alias.description = request.description.or(alias.description);
+        alias.updated_ms = self.now_ms();
+        self.put(&alias_key(&machine, &name), &alias)?;
+        Ok(json!({ "updateDate": seconds(alias.updated_ms) }))
+    }
+
+    pub(crate) fn describe_alias(&self, request: &Named) -> Answer {
+        let (machine, name) = arn::qualified(&request.state_machine_alias_arn)?;
+        let alias = self.alias(&machine, &name)?;
+        let mut answer = json!({
+            "stateMachineAliasArn": request.state_machine_alias_arn, "name": alias.name,
+            "routingConfiguration": alias.routing_configuration, "creationDate": seconds(alias.created_ms),
+            "updateDate": seconds(alias.updated_ms),
+        });
+        set(&mut answer, "description", alias.description);
+        Ok(answer)
+    }
+
+    pub(crate) async fn delete_alias(&self, request: Named) -> Answer {
+        let (machine, name) = arn::qualified(&request.state_machine_alias_arn)?;
+        let _changing = self.changing.lock().await;
+        self.alias(&machine, &name)?;
+        self.delete(&[alias_key(&machine, &name)])?;
+        Ok(json!({}))
+    }
+
+    pub(crate) fn list_aliases(&self, request: &List) -> Answer {
+        let (machine, version_arn) = match arn::parse(&request.state_machine_arn)? {
+            arn::Resource::StateMachine { name, qualifier: None } => (name, None),
+            arn::Resource::StateMachine { name, .. } => (name, Some(&request.state_machine_arn)),
+            _ => return Err(Fault::new("InvalidArn", format!("Invalid Arn: '{}'", request.state_machine_arn))),
+        };
+        self.machine(&machine)?;
+        let found = self.runner.store().documents::<Alias>(&records::aliases_prefix(&machine), None, usize::MAX)?;
+        let routes = |alias: &Alias| {
+            let mut routes = alias.routing_configuration.iter();
+            version_arn.is_none_or(|arn| routes.any(|route| route.state_machine_version_arn == *arn))
+        };
+        let listed = |(_, alias): (String, Alias)| -> (String, Value) {
+            let arn = self.qualified_arn(&machine, &alias.name);
+            (alias.name, json!({ "stateMachineAliasArn": arn, "creationDate": seconds(alias.created_ms) }))
+        };
+        let shown = found.into_iter().filter(|(_, alias)| routes(alias)).map(listed).collect();
+        paging::page("stateMachineAliases", &request.page, shown)
+    }
+
+    /// The state machine whose versions the routes name, if they are as they must be.
+    fn checked_routes(&self, routes: &[Route]) -> Result<String, Fault> {
+        let total: u64 = routes.iter().map(|route| route.weight.min(1_000)).sum();
+        if routes.is_empty() || routes.len() > ROUTES_MAX || total != 100 {
+            let message = "A routing configuration has one or two versions, and their weights are 100 together";
+            return Err(Fault::validation(message));
+        }
+        let mut machines = Vec::new();
+        for route in routes {
+            let (machine, qualifier) = arn::qualified(&route.state_machine_version_arn)?;
+            let missing = || {
+                let arn = &route.state_machine_version_arn;
+                Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
+            };
+            let number = qualifier.parse().map_err(|_| missing())?;
+            self.version(&machine, number).map_err(|_| missing())?;
+            machines.push(machine);
+        }
+        match machines.as_slice() {
+            [first, rest @ ..] if rest.iter().all(|other| other == first) => Ok(first.clone()),
+            _ => Err(Fault::validation("The versions of a routing configuration are of one state machine")),
+        }
+    }
+
+    /// The version that the next start through an alias runs.
+    pub(crate) fn routed(&self, alias: &Alias) -> Result<u64, Fault> {
+        let mut drawn = rand::random_range(0..100_u64);
+        for route in &alias.routing_configuration {
+            if drawn < route.weight {
+                let (_, number) = arn::qualified(&route.state_machine_version_arn)?;
+                return number.parse().map_err(|_| Fault::new("InternalFailure", "an alias names no version"));
+            }
+            drawn -= route.weight;
+        }
+        Err(Fault::new("InternalFailure", "the weights of an alias are less than 100 together"))
+    }
+}

@@ -1,0 +1,87 @@
+//! Definitions: read, checked, and refused in AWS's words.
+
+use engine::asl::{self, Diagnostic, Severity};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{Fault, records::StateMachineType, request::checked_length};
+
+/// How many diagnostics one answer has at most (API Reference, ValidateStateMachineDefinition, `maxResults`).
+const DIAGNOSTICS_MAX: usize = 100;
+
+/// A request of ValidateStateMachineDefinition.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Validate {
+    definition: String,
+    #[serde(default, rename = "type")]
+    kind: StateMachineType,
+    #[serde(default)]
+    severity: Option<Least>,
+    #[serde(default)]
+    max_results: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Least {
+    Error,
+    Warning,
+}
+
+pub(crate) fn validate(request: &Validate) -> Result<Value, Fault> {
+    checked_length(&request.definition)?;
+    let (_, mut found) = diagnose(&request.definition, request.kind);
+    if request.severity != Some(Least::Warning) {
+        found.retain(|diagnostic| diagnostic.severity == Severity::Error);
+    }
+    let failed = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    let shown = if request.max_results == 0 { DIAGNOSTICS_MAX } else { request.max_results.min(DIAGNOSTICS_MAX) };
+    let truncated = found.len() > shown;
+    let diagnostics: Vec<Value> = found.iter().take(shown).map(told).collect();
+    Ok(json!({ "result": if failed { "FAIL" } else { "OK" }, "diagnostics": diagnostics, "truncated": truncated }))
+}
+
+fn told(diagnostic: &Diagnostic) -> Value {
+    let severity = if diagnostic.severity == Severity::Error { "ERROR" } else { "WARNING" };
+    json!({
+        "severity": severity, "code": diagnostic.code, "message": diagnostic.message, "location": diagnostic.location,
+    })
+}
+
+/// The definition, when it is JSON, and everything that is wrong with it.
+fn diagnose(definition: &str, kind: StateMachineType) -> (Option<Value>, Vec<Diagnostic>) {
+    match serde_json::from_str::<Value>(definition) {
+        Err(error) => {
+            let message = format!("{error}");
+            let code = "INVALID_JSON_DESCRIPTION";
+            (None, vec![Diagnostic { severity: Severity::Error, code, message, location: String::new() }])
+        }
+        Ok(value) => {
+            let found = asl::check_as(&value, kind == StateMachineType::Express, &|resource| {
+                asl::Resource::parse(resource) != asl::Resource::Unknown
+            });
+            (Some(value), found)
+        }
+    }
+}
+
+/// The definition as JSON, if it can run.
+pub(crate) fn runnable(definition: &str, kind: StateMachineType) -> Result<Value, Fault> {
+    checked_length(definition)?;
+    let (value, found) = diagnose(definition, kind);
+    let errors: Vec<&Diagnostic> = found.iter().filter(|found| found.severity == Severity::Error).collect();
+    match value {
+        Some(value) if errors.is_empty() => Ok(value),
+        _ => Err(invalid(&errors)),
+    }
+}
+
+fn invalid(errors: &[&Diagnostic]) -> Fault {
+    let told = |error: &&Diagnostic| match error.location.as_str() {
+        "" => format!("{}: {}", error.code, error.message),
+        location => format!("{}: {} at {location}", error.code, error.message),
+    };
+    let told: Vec<String> = errors.iter().map(told).collect();
+    Fault::new("InvalidDefinition", format!("Invalid State Machine Definition: '{}'", told.join(", ")))
+}

@@ -1,0 +1,72 @@
+//! Listing executions.
+
+use engine::machine::ExecutionStatus;
+use serde::Deserialize;
+
+use crate::{Answer, Api, Fault, arn, paging, records::Execution, request::Page};
+
+/// A request of ListExecutions.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct List {
+    #[serde(default)]
+    state_machine_arn: Option<String>,
+    #[serde(default)]
+    map_run_arn: Option<String>,
+    #[serde(default)]
+    status_filter: Option<String>,
+    #[serde(default)]
+    redrive_filter: Option<RedriveFilter>,
+    #[serde(flatten)]
+    page: Page,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum RedriveFilter {
+    Redriven,
+    NotRedriven,
+}
+
+impl Api {
+    pub(crate) fn list_executions(&self, request: &List) -> Answer {
+        if let Some(arn) = &request.map_run_arn {
+            return Err(Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'")));
+        }
+        let Some(arn) = &request.state_machine_arn else {
+            return Err(Fault::validation("One of stateMachineArn and mapRunArn must be specified"));
+        };
+        let arn::Resource::StateMachine { name, qualifier } = arn::parse(arn)? else {
+            return Err(Fault::new("InvalidArn", format!("Invalid State Machine Arn: '{arn}'")));
+        };
+        self.machine(&name)?;
+        let through = |started: &Execution| {
+            let version = started.version.map(|number| number.to_string());
+            qualifier.is_none() || started.alias == qualifier || version == qualifier
+        };
+        let store = self.runner.store();
+        let mut found = Vec::new();
+        for (key, started) in store.documents::<Execution>(&format!("execution/{name}:"), None, usize::MAX)? {
+            let id = key.strip_prefix("execution/").unwrap_or(&key);
+            let Some(header) = store.header(id)? else { continue };
+            if through(&started) && request.wants(header.status, header.redrive_count) {
+                let key = paging::newest_first(header.started_ms, id);
+                found.push((key, self.summary(&header, &started)));
+            }
+        }
+        paging::page("executions", &request.page, found)
+    }
+}
+
+impl List {
+    fn wants(&self, status: ExecutionStatus, redrive_count: u32) -> bool {
+        let named = serde_json::to_value(status).ok();
+        let status = self.status_filter.as_ref().is_none_or(|wanted| named.as_ref().is_some_and(|name| name == wanted));
+        let redriven = match self.redrive_filter {
+            None => true,
+            Some(RedriveFilter::Redriven) => redrive_count > 0,
+            Some(RedriveFilter::NotRedriven) => redrive_count == 0,
+        };
+        status && redriven
+    }
+}

@@ -1,0 +1,151 @@
+//! Starting executions.
+
+use engine::{
+    machine::{ExecutionHeader, ExecutionStatus},
+    runner::{NewExecution, RunnerError, RunnerEvent},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    Answer, Api, Fault,
+    records::{Execution, StateMachineType, execution_key, seconds, set},
+    request::checked_name,
+    state_machines::Resolved,
+};
+
+/// The longest input (API Reference, StartExecution), in bytes.
+const INPUT_BYTES_MAX: usize = 262_144;
+
+/// A request of StartExecution or StartSyncExecution.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Start {
+    state_machine_arn: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    input: Option<String>,
+    #[serde(default)]
+    trace_header: Option<String>,
+}
+
+/// An execution to begin: its id, what is kept about it, and what the runner gets.
+struct Prepared {
+    started: Execution,
+    new: NewExecution,
+    kind: StateMachineType,
+}
+
+/// A random name in the form of those that AWS makes.
+pub(crate) fn new_uuid() -> String {
+    let hex = format!("{:032x}", rand::random::<u128>());
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+impl Api {
+    pub(crate) async fn start_execution(&self, request: Start) -> Answer {
+        let prepared = self.prepare(request)?;
+        let header = self.begin(prepared).await?;
+        Ok(json!({ "executionArn": self.execution_arn(&header.id), "startDate": seconds(header.started_ms) }))
+    }
+
+    pub(crate) async fn start_sync_execution(&self, request: Start) -> Answer {
+        let prepared = self.prepare(request)?;
+        if prepared.kind != StateMachineType::Express {
+            let message = "This operation is not supported by this type of state machine";
+            return Err(Fault::new("StateMachineTypeNotSupported", message));
+        }
+        let (id, started) = (prepared.new.id.clone(), prepared.started.clone());
+        let mut follow = self.runner.follow(&id, 1);
+        self.begin(prepared).await?;
+        let header = loop {
+            match follow.next().await? {
+                Some(RunnerEvent::Rested { header }) if header.status != ExecutionStatus::Running => break header,
+                Some(RunnerEvent::StoreFailed { message }) => return Err(Fault::new("InternalFailure", message)),
+                Some(_) => {}
+                None => return Err(RunnerError::Stopped.into()),
+            }
+        };
+        Ok(self.told(&header, &started))
+    }
+
+    fn told(&self, header: &ExecutionHeader, started: &Execution) -> Value {
+        let stopped_ms = header.stopped_ms.unwrap_or(header.started_ms);
+        // AWS bills EXPRESS by 100 ms and 64 MB.
+        let billed_ms = stopped_ms.saturating_sub(header.started_ms).div_ceil(100).max(1) * 100;
+        let mut answer = json!({
+            "executionArn": self.execution_arn(&header.id), "stateMachineArn": self.state_machine_arn(&started.machine),
+            "name": started.name, "startDate": seconds(header.started_ms), "stopDate": seconds(stopped_ms),
+            "status": header.status, "input": started.input, "inputDetails": { "included": true },
+            "billingDetails": { "billedMemoryUsedInMB": 64, "billedDurationInMilliseconds": billed_ms },
+        });
+        if let Some(output) = &header.output {
+            answer["output"] = output.to_string().into();
+            answer["outputDetails"] = json!({ "included": true });
+        }
+        let failure = header.failure.as_ref();
+        let said = |text: &String| (!text.is_empty()).then(|| text.clone());
+        set(&mut answer, "error", failure.and_then(|failure| said(&failure.error)));
+        set(&mut answer, "cause", failure.and_then(|failure| said(&failure.cause)));
+        set(&mut answer, "traceHeader", started.trace_header.clone());
+        answer
+    }
+
+    fn prepare(&self, request: Start) -> Result<Prepared, Fault> {
+        let Resolved { machine, version, alias } = self.resolve(&request.state_machine_arn)?;
+        let name = request.name.unwrap_or_else(new_uuid);
+        checked_name(&name)?;
+        let text = request.input.unwrap_or_else(|| "{}".to_owned());
+        if text.len() > INPUT_BYTES_MAX {
+            return Err(Fault::new(
+                "InvalidExecutionInput",
+                format!("The input is longer than {INPUT_BYTES_MAX} bytes"),
+            ));
+        }
+        let input: Value = serde_json::from_str(&text).map_err(|error| {
+            Fault::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{error}'"))
+        })?;
+        let definition = serde_json::from_str(&machine.definition)
+            .map_err(|error| Fault::new("InvalidDefinition", error.to_string()))?;
+        let id = match machine.kind {
+            StateMachineType::Standard => format!("{}:{name}", machine.name),
+            // Names of EXPRESS executions need not differ: AWS adds a part of its own.
+            StateMachineType::Express => format!("{}:{name}:{}", machine.name, new_uuid()),
+        };
+        let new = NewExecution {
+            id,
+            workflow: machine.name.clone(),
+            subject: None,
+            environment: self.options.environment.clone(),
+            definition,
+            input,
+        };
+        let started = Execution {
+            name,
+            machine: machine.name,
+            role_arn: machine.role_arn,
+            version,
+            alias,
+            input: text,
+            trace_header: request.trace_header,
+            revision_id: machine.revision_id,
+            updated_ms: machine.updated_ms,
+        };
+        Ok(Prepared { started, new, kind: machine.kind })
+    }
+
+    /// Begins it, or finds the one that is running under the same name with the same input.
+    async fn begin(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
+        let Prepared { started, new, .. } = prepared;
+        if let Ok((header, earlier)) = self.header(&new.id) {
+            let same = earlier.input == started.input && header.status == ExecutionStatus::Running;
+            let arn = self.execution_arn(&new.id);
+            let exists = || Fault::new("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'"));
+            return if same { Ok(header) } else { Err(exists()) };
+        }
+        // Before the start: an execution that nobody knows the name of would be worse than a name without one.
+        self.put(&execution_key(&new.id), &started)?;
+        Ok(self.runner.start_execution(new).await?)
+    }
+}

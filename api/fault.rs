@@ -1,0 +1,50 @@
+//! What an operation answers when it refuses.
+
+use engine::{runner::RunnerError, store::StoreError};
+
+/// An error of the API: its name (`__type`) and what it says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: {message}")]
+pub struct Fault {
+    /// The name in the service model, such as `ExecutionDoesNotExist`.
+    pub kind: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+impl Fault {
+    pub(crate) fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Fault { kind, message: message.into() }
+    }
+
+    /// A request that does not have the shape of its operation.
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
+        Fault::new("ValidationException", message)
+    }
+
+    /// Whether it is ours and not the caller's: HTTP 500, and worth a retry.
+    pub fn is_internal(&self) -> bool {
+        self.kind == "InternalFailure"
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Fault::new("InternalFailure", error.to_string())
+    }
+}
+
+impl From<RunnerError> for Fault {
+    fn from(error: RunnerError) -> Self {
+        let kind = match &error {
+            RunnerError::ExecutionAlreadyExists { .. } | RunnerError::SubjectBusy { .. } => "ExecutionAlreadyExists",
+            RunnerError::ExecutionDoesNotExist { .. } => "ExecutionDoesNotExist",
+            RunnerError::NotWaiting { .. } => "TaskDoesNotExist",
+            RunnerError::InvalidId { .. } => "InvalidName",
+            RunnerError::InvalidDefinition { .. } => "InvalidDefinition",
+            RunnerError::Succeeded { .. } => "ExecutionNotRedrivable",
+            RunnerError::Store(_) | RunnerError::Stopped => "InternalFailure",
+        };
+        Fault::new(kind, error.to_string())
+    }
+}

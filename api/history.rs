@@ -1,0 +1,73 @@
+//! GetExecutionHistory: the engine's journal in AWS's shapes.
+
+mod details;
+
+use engine::journal::{Content, Entry};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{Answer, Api, Fault, arn, paging, records::seconds, request::Page};
+
+/// How many entries are read at once; notes of ours among them are left out.
+const ENTRIES_READ: usize = 1_000;
+
+/// A request of GetExecutionHistory.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct History {
+    execution_arn: String,
+    #[serde(flatten)]
+    page: Page,
+    #[serde(default)]
+    reverse_order: bool,
+    #[serde(default = "yes")]
+    include_execution_data: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Api {
+    pub(crate) fn execution_history(&self, request: &History) -> Answer {
+        let id = arn::execution(&request.execution_arn)?;
+        let (header, started) = self.header(&id)?;
+        let (size, after) = (request.page.size()?, request.page.after()?);
+        let invalid = || Fault::new("InvalidToken", "Invalid Token");
+        let after: Option<u64> = after.map(|after| after.parse().map_err(|_| invalid())).transpose()?;
+        let mut events: Vec<(u64, Value)> = Vec::new();
+        let told = |entry: &Entry| {
+            let Content::Event(event) = &entry.content else { return None };
+            let mut shown = json!({
+                "timestamp": seconds(entry.timestamp_ms), "id": event.id, "previousEventId": event.previous_event_id,
+            });
+            details::tell(&event.details, &started, &mut shown);
+            if !request.include_execution_data {
+                details::without_data(&mut shown);
+            }
+            Some((entry.sequence, shown))
+        };
+        if request.reverse_order {
+            let all = self.runner.store().entries(&id, 1, usize::MAX)?;
+            let before = after.unwrap_or(header.last_sequence + 1);
+            events.extend(all.iter().rev().filter(|entry| entry.sequence < before).filter_map(told).take(size + 1));
+        } else {
+            let mut from = after.unwrap_or(0) + 1;
+            while events.len() <= size {
+                let read = self.runner.store().entries(&id, from, ENTRIES_READ)?;
+                let Some(last) = read.last() else { break };
+                from = last.sequence + 1;
+                events.extend(read.iter().filter_map(told));
+            }
+        }
+        let more = events.len() > size;
+        events.truncate(size);
+        let last = events.last().map(|(sequence, _)| sequence.to_string());
+        let events: Vec<Value> = events.into_iter().map(|(_, event)| event).collect();
+        let mut answer = json!({ "events": events });
+        if let Some(last) = last.filter(|_| more) {
+            answer["nextToken"] = paging::token(&last).into();
+        }
+        Ok(answer)
+    }
+}

@@ -1,0 +1,196 @@
+//! Each event's type and details (API Reference, HistoryEvent).
+
+use engine::{
+    asl::Resource,
+    journal::{ErrorAndCause, HistoryEventDetails as Details, StateType},
+};
+use serde_json::{Map, Value, json};
+
+use crate::records::Execution;
+
+/// The fields that hold what went through an execution.
+const DATA: &[&str] = &[
+    "input",
+    "inputDetails",
+    "output",
+    "outputDetails",
+    "parameters",
+    "assignedVariables",
+    "assignedVariablesDetails",
+];
+
+/// Takes input, output and the like out of an event (`includeExecutionData: false`).
+pub(super) fn without_data(event: &mut Value) {
+    let Value::Object(event) = event else { return };
+    for details in event.values_mut().filter_map(Value::as_object_mut) {
+        details.retain(|name, _| !DATA.contains(&name.as_str()));
+    }
+}
+
+/// Writes an event's type and details into it.
+pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
+    let (kind, field, details) = match details {
+        Details::ExecutionStarted { .. } => execution_started(started),
+        Details::ExecutionSucceeded { output } => plain("ExecutionSucceeded", data("output", output)),
+        Details::ExecutionFailed(failure) => plain("ExecutionFailed", failed(failure)),
+        Details::ExecutionTimedOut(failure) => plain("ExecutionTimedOut", failed(failure)),
+        Details::ExecutionAborted(failure) => plain("ExecutionAborted", failed(failure)),
+        Details::ExecutionRedriven { redrive_count } => {
+            plain("ExecutionRedriven", fields([("redriveCount", json!(redrive_count))]))
+        }
+        Details::EvaluationFailed { state, location, error, cause } => {
+            let mut told = fields([("state", json!(state)), ("error", json!(error)), ("cause", json!(cause))]);
+            if !location.is_empty() {
+                told.insert("location".to_owned(), json!(location));
+            }
+            plain("EvaluationFailed", told)
+        }
+        Details::StateEntered { state_type, name, input } => {
+            let told = with_name(name, data("input", input));
+            (format!("{}StateEntered", word(*state_type)), "stateEntered".to_owned(), told)
+        }
+        Details::StateExited { state_type, name, output, assigned_variables } => {
+            let mut told = with_name(name, data("output", output));
+            if !assigned_variables.is_empty() {
+                let texts: Map<String, Value> =
+                    assigned_variables.iter().map(|(name, value)| (name.clone(), value.to_string().into())).collect();
+                told.insert("assignedVariables".to_owned(), Value::Object(texts));
+                told.insert("assignedVariablesDetails".to_owned(), json!({ "truncated": false }));
+            }
+            (format!("{}StateExited", word(*state_type)), "stateExited".to_owned(), told)
+        }
+        other => composite(other).unwrap_or_else(|| task(other)),
+    };
+    event["type"] = kind.into();
+    if !details.is_empty() {
+        event[format!("{field}EventDetails")] = Value::Object(details);
+    }
+}
+
+type Told = (String, String, Map<String, Value>);
+
+/// An event whose details are named after it.
+fn plain(kind: &str, details: Map<String, Value>) -> Told {
+    (kind.to_owned(), lower(kind), details)
+}
+
+fn lower(kind: &str) -> String {
+    let mut letters = kind.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
+fn word(kind: StateType) -> &'static str {
+    match kind {
+        StateType::Pass => "Pass",
+        StateType::Task => "Task",
+        StateType::Choice => "Choice",
+        StateType::Wait => "Wait",
+        StateType::Succeed => "Succeed",
+        StateType::Fail => "Fail",
+        StateType::Parallel => "Parallel",
+        StateType::Map => "Map",
+    }
+}
+
+fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Data goes as a text of JSON, with a word on whether it was cut off; ours never is.
+fn data(name: &str, value: &Value) -> Map<String, Value> {
+    fields([(name, value.to_string().into()), (&format!("{name}Details"), json!({ "truncated": false }))])
+}
+
+fn with_name(name: &str, mut details: Map<String, Value>) -> Map<String, Value> {
+    details.insert("name".to_owned(), name.into());
+    details
+}
+
+/// Error and cause; where a definition gives none, AWS leaves the field out.
+fn failed(failure: &ErrorAndCause) -> Map<String, Value> {
+    let both = [("error", &failure.error), ("cause", &failure.cause)];
+    let told = both.into_iter().filter(|(_, text)| !text.is_empty());
+    told.map(|(name, text)| (name.to_owned(), json!(text))).collect()
+}
+
+fn execution_started(started: &Execution) -> Told {
+    let mut told = fields([
+        ("input", started.input.clone().into()),
+        ("inputDetails", json!({ "truncated": false })),
+        ("roleArn", started.role_arn.clone().into()),
+    ]);
+    told.retain(|_, value| !value.is_null());
+    plain("ExecutionStarted", told)
+}
+
+fn composite(details: &Details) -> Option<Told> {
+    let iteration = |kind: &str, name: &str, index: u64| {
+        (kind.to_owned(), lower(kind), fields([("name", json!(name)), ("index", json!(index))]))
+    };
+    let bare = |kind: &str| (kind.to_owned(), String::new(), Map::new());
+    Some(match details {
+        Details::ParallelStateStarted { .. } => bare("ParallelStateStarted"),
+        Details::ParallelStateSucceeded { .. } => bare("ParallelStateSucceeded"),
+        Details::ParallelStateFailed { .. } => bare("ParallelStateFailed"),
+        Details::ParallelStateAborted { .. } => bare("ParallelStateAborted"),
+        Details::MapStateStarted { length, .. } => plain("MapStateStarted", fields([("length", json!(length))])),
+        Details::MapStateSucceeded { .. } => bare("MapStateSucceeded"),
+        Details::MapStateFailed { .. } => bare("MapStateFailed"),
+        Details::MapStateAborted { .. } => bare("MapStateAborted"),
+        Details::MapIterationStarted { name, index } => iteration("MapIterationStarted", name, *index),
+        Details::MapIterationSucceeded { name, index } => iteration("MapIterationSucceeded", name, *index),
+        Details::MapIterationFailed { name, index, .. } => iteration("MapIterationFailed", name, *index),
+        Details::MapIterationAborted { name, index } => iteration("MapIterationAborted", name, *index),
+        _ => return None,
+    })
+}
+
+/// How history names what a Task calls: the prefix of its events, and the fields that name the resource.
+fn called(resource: &str) -> (&'static str, Map<String, Value>) {
+    match Resource::parse(resource) {
+        Resource::LambdaFunction { .. } => ("LambdaFunction", Map::new()),
+        Resource::Activity => ("Activity", Map::new()),
+        Resource::Integration { service, action_with_pattern, .. } => {
+            ("Task", fields([("resourceType", json!(service)), ("resource", json!(action_with_pattern))]))
+        }
+        Resource::Step { service, action } => {
+            ("Task", fields([("resourceType", format!("flow:{service}").into()), ("resource", json!(action))]))
+        }
+        Resource::Unknown => ("Task", fields([("resourceType", json!("")), ("resource", json!(resource))])),
+    }
+}
+
+fn task(details: &Details) -> Told {
+    let (suffix, resource, more) = match details {
+        Details::TaskScheduled { resource, parameters, timeout_seconds, heartbeat_seconds, .. } => {
+            return task_scheduled(resource, parameters, *timeout_seconds, *heartbeat_seconds);
+        }
+        Details::TaskStarted { resource, .. } => ("Started", resource, Map::new()),
+        Details::TaskSucceeded { resource, output, .. } => ("Succeeded", resource, data("output", output)),
+        Details::TaskFailed { resource, failure, .. } => ("Failed", resource, failed(failure)),
+        Details::TaskTimedOut { resource, failure, .. } => ("TimedOut", resource, failed(failure)),
+        Details::TaskSubmitted { resource, output, .. } => ("Submitted", resource, data("output", output)),
+        _ => return ("Unknown".to_owned(), String::new(), Map::new()),
+    };
+    let (prefix, mut told) = called(resource);
+    told.extend(more);
+    let kind = format!("{prefix}{suffix}");
+    let field = lower(&kind);
+    (kind, field, told)
+}
+
+fn task_scheduled(resource: &str, parameters: &Value, timeout: Option<u64>, heartbeat: Option<u64>) -> Told {
+    let (prefix, mut told) = called(resource);
+    if prefix == "Task" {
+        told.insert("region".to_owned(), "us-east-1".into());
+        told.insert("parameters".to_owned(), parameters.to_string().into());
+    } else {
+        told.insert("resource".to_owned(), resource.into());
+        told.extend(data("input", parameters));
+    }
+    let limits = [("timeoutInSeconds", timeout), ("heartbeatInSeconds", heartbeat)];
+    told.extend(limits.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
+    let kind = format!("{prefix}Scheduled");
+    let field = lower(&kind);
+    (kind, field, told)
+}

@@ -1,0 +1,184 @@
+//! What the API keeps beside the executions, as named documents of the store.
+
+use std::collections::BTreeMap;
+
+use engine::store::DocumentChanges;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Api, Fault};
+
+/// Whether its executions are durable for long (STANDARD) or short and many (EXPRESS).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum StateMachineType {
+    #[default]
+    Standard,
+    Express,
+}
+
+/// A state machine: `machine/NAME`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StateMachine {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: StateMachineType,
+    pub definition: String,
+    pub role_arn: String,
+    pub logging_configuration: Value,
+    pub tracing_configuration: Value,
+    pub encryption_configuration: Option<Value>,
+    pub created_ms: u64,
+    pub updated_ms: u64,
+    /// Changes with every update; absent until the first.
+    pub revision_id: Option<String>,
+    /// The number that the last version published got.
+    pub last_version: u64,
+}
+
+/// A version, which never changes: `version/MACHINE:NUMBER`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Version {
+    pub number: u64,
+    pub description: Option<String>,
+    pub created_ms: u64,
+    pub machine: StateMachine,
+}
+
+/// An alias: `alias/MACHINE:NAME`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Alias {
+    pub name: String,
+    pub description: Option<String>,
+    pub routing_configuration: Vec<Route>,
+    pub created_ms: u64,
+    pub updated_ms: u64,
+}
+
+/// Which share of an alias's executions a version gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Route {
+    pub state_machine_version_arn: String,
+    /// In percent; the weights of an alias are 100 together.
+    pub weight: u64,
+}
+
+/// What started an execution: `execution/ID`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Execution {
+    pub name: String,
+    pub machine: String,
+    pub role_arn: String,
+    /// The version's number or the alias's name that the start named.
+    pub version: Option<u64>,
+    pub alias: Option<String>,
+    /// The input as it was sent, to the letter.
+    pub input: String,
+    pub trace_header: Option<String>,
+    /// The state machine's revision and time of change when it started.
+    pub revision_id: Option<String>,
+    pub updated_ms: u64,
+}
+
+/// An activity: `activity/NAME`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Activity {
+    pub name: String,
+    pub created_ms: u64,
+    pub encryption_configuration: Option<Value>,
+}
+
+/// Tags of a resource: `tags/ARN`.
+pub(crate) type Tags = BTreeMap<String, String>;
+
+pub(crate) fn machine_key(name: &str) -> String {
+    format!("machine/{name}")
+}
+
+pub(crate) fn version_key(machine: &str, number: u64) -> String {
+    // Twenty digits, so that the order of names is that of numbers.
+    format!("version/{machine}:{number:020}")
+}
+
+pub(crate) fn versions_prefix(machine: &str) -> String {
+    format!("version/{machine}:")
+}
+
+pub(crate) fn alias_key(machine: &str, name: &str) -> String {
+    format!("alias/{machine}:{name}")
+}
+
+pub(crate) fn aliases_prefix(machine: &str) -> String {
+    format!("alias/{machine}:")
+}
+
+pub(crate) fn execution_key(id: &str) -> String {
+    format!("execution/{id}")
+}
+
+pub(crate) fn activity_key(name: &str) -> String {
+    format!("activity/{name}")
+}
+
+pub(crate) fn tags_key(arn: &str) -> String {
+    format!("tags/{arn}")
+}
+
+impl Api {
+    pub(crate) fn machine(&self, name: &str) -> Result<StateMachine, Fault> {
+        let found = self.runner.store().document(&machine_key(name))?;
+        found.ok_or_else(|| {
+            let arn = self.state_machine_arn(name);
+            Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"))
+        })
+    }
+
+    pub(crate) fn version(&self, machine: &str, number: u64) -> Result<Version, Fault> {
+        let found = self.runner.store().document(&version_key(machine, number))?;
+        found.ok_or_else(|| {
+            let arn = self.qualified_arn(machine, &number.to_string());
+            Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"))
+        })
+    }
+
+    pub(crate) fn alias(&self, machine: &str, name: &str) -> Result<Alias, Fault> {
+        let found = self.runner.store().document(&alias_key(machine, name))?;
+        found.ok_or_else(|| {
+            Fault::new("ResourceNotFound", format!("Resource not found: '{}'", self.qualified_arn(machine, name)))
+        })
+    }
+
+    pub(crate) fn put<T: Serialize>(&self, key: &str, document: &T) -> Result<(), Fault> {
+        let mut changes = DocumentChanges::default();
+        changes.put(key, document)?;
+        Ok(self.runner.store().change_documents(changes)?)
+    }
+
+    pub(crate) fn delete(&self, keys: &[String]) -> Result<(), Fault> {
+        let mut changes = DocumentChanges::default();
+        keys.iter().for_each(|key| changes.delete(key));
+        Ok(self.runner.store().change_documents(changes)?)
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.runner.clock().now_ms()
+    }
+}
+
+/// A time as the API has it: seconds since the Unix epoch.
+pub(crate) fn seconds(at_ms: u64) -> Value {
+    Value::from(at_ms as f64 / 1_000.0)
+}
+
+/// Sets a field that may be absent.
+pub(crate) fn set<T: Into<Value>>(answer: &mut Value, field: &str, value: Option<T>) {
+    if let Some(value) = value {
+        answer[field] = value.into();
+    }
+}

@@ -1,0 +1,105 @@
+//! Versions of state machines: numbered, unchanging.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    Answer, Api, Fault, arn, paging,
+    records::{self, Alias, StateMachine, Version, seconds},
+    request::Page,
+};
+
+/// A request of PublishStateMachineVersion.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Publish {
+    state_machine_arn: String,
+    #[serde(default)]
+    revision_id: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+}
+
+/// A request of DeleteStateMachineVersion.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Delete {
+    state_machine_version_arn: String,
+}
+
+/// A request of ListStateMachineVersions or ListStateMachineAliases.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct List {
+    pub state_machine_arn: String,
+    #[serde(flatten)]
+    pub page: Page,
+}
+
+impl Api {
+    pub(crate) async fn publish_version(&self, request: Publish) -> Answer {
+        let name = arn::state_machine(&request.state_machine_arn)?;
+        let _changing = self.changing.lock().await;
+        let machine = self.machine(&name)?;
+        // The first revision has no id; AWS calls it INITIAL.
+        let revision = machine.revision_id.as_deref().unwrap_or("INITIAL");
+        if request.revision_id.as_deref().is_some_and(|wanted| wanted != revision) {
+            let message = format!("The revision of the state machine is {revision}, and not the one given");
+            return Err(Fault::new("ConflictException", message));
+        }
+        let version = self.publish(machine, request.description)?;
+        let arn = self.qualified_arn(&name, &version.number.to_string());
+        Ok(json!({ "stateMachineVersionArn": arn, "creationDate": seconds(version.created_ms) }))
+    }
+
+    /// Publishes the state machine as it is, unless its last version is the same already.
+    pub(crate) fn publish(&self, mut machine: StateMachine, description: Option<String>) -> Result<Version, Fault> {
+        let store = self.runner.store();
+        let last: Option<Version> = store.document(&records::version_key(&machine.name, machine.last_version))?;
+        if let Some(last) = last.filter(|last| last.machine.revision_id == machine.revision_id) {
+            if description.is_some() && description != last.description {
+                let message = "The version exists already, with another description";
+                return Err(Fault::new("ConflictException", message));
+            }
+            return Ok(last);
+        }
+        machine.last_version += 1;
+        let number = machine.last_version;
+        let version = Version { number, description, created_ms: self.now_ms(), machine: machine.clone() };
+        let mut changes = engine::store::DocumentChanges::default();
+        changes.put(&records::machine_key(&machine.name), &machine)?;
+        changes.put(&records::version_key(&machine.name, number), &version)?;
+        store.change_documents(changes)?;
+        Ok(version)
+    }
+
+    pub(crate) async fn delete_version(&self, request: Delete) -> Answer {
+        let arn = request.state_machine_version_arn;
+        let (name, qualifier) = arn::qualified(&arn)?;
+        let number = qualifier.parse().map_err(|_| Fault::new("InvalidArn", format!("Invalid Arn: '{arn}'")))?;
+        let _changing = self.changing.lock().await;
+        let aliases = self.runner.store().documents::<Alias>(&records::aliases_prefix(&name), None, usize::MAX)?;
+        let routed =
+            |alias: &Alias| alias.routing_configuration.iter().any(|route| route.state_machine_version_arn == arn);
+        if let Some((_, alias)) = aliases.iter().find(|(_, alias)| routed(alias)) {
+            let message = format!(
+                "Version to be deleted must not be referenced by an alias. Current list of aliases: [{}]",
+                alias.name
+            );
+            return Err(Fault::new("ConflictException", message));
+        }
+        self.delete(&[records::version_key(&name, number)])?;
+        Ok(json!({}))
+    }
+
+    pub(crate) fn list_versions(&self, request: &List) -> Answer {
+        let name = arn::state_machine(&request.state_machine_arn)?;
+        let found = self.runner.store().documents::<Version>(&records::versions_prefix(&name), None, usize::MAX)?;
+        let listed = |(_, version): (String, Version)| -> (String, Value) {
+            let arn = self.qualified_arn(&name, &version.number.to_string());
+            let item = json!({ "stateMachineVersionArn": arn, "creationDate": seconds(version.created_ms) });
+            (paging::newest_first(version.number, ""), item)
+        };
+        paging::page("stateMachineVersions", &request.page, found.into_iter().map(listed).collect())
+    }
+}

@@ -1,0 +1,114 @@
+//! What a Task's `Resource` names.
+
+/// The kinds of resource (Developer Guide, Task workflow state, and Integrating services).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource<'a> {
+    /// `arn:aws:lambda:…:function:…`: the function is invoked, its answer is the result.
+    LambdaFunction {
+        /// The function's region.
+        region: &'a str,
+    },
+    /// `arn:aws:states:REGION:ACCOUNT:activity:NAME`: a worker fetches it.
+    Activity,
+    /// `arn:aws:states:::SERVICE:ACTION[.sync[:2]|.waitForTaskToken]`: a service is called.
+    Integration {
+        /// Such as `lambda`, `states`, `aws-sdk:dynamodb`.
+        service: &'a str,
+        /// Such as `invoke`, without what follows the dot.
+        action: &'a str,
+        /// With what follows the dot, such as `startExecution.sync:2`, as history events name it.
+        action_with_pattern: &'a str,
+        /// How the state waits.
+        pattern: Pattern,
+    },
+    /// `flow:SERVICE:ACTION`: a step of ours.
+    Step {
+        /// Such as `ec2`.
+        service: &'a str,
+        /// Such as `createVpc`.
+        action: &'a str,
+    },
+    /// Something else.
+    Unknown,
+}
+
+/// How a Task waits for what it called (Developer Guide, service integration patterns).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pattern {
+    /// For the call's answer.
+    RequestResponse,
+    /// For the job's end: `.sync`.
+    RunJob {
+        /// 2 where the output is JSON and not text: `.sync:2`.
+        version: u8,
+    },
+    /// For a task token to come back: `.waitForTaskToken`.
+    WaitForTaskToken,
+}
+
+impl<'a> Resource<'a> {
+    /// Reads a `Resource`.
+    pub fn parse(text: &'a str) -> Self {
+        if let Some((service, action)) = text.strip_prefix("flow:").and_then(|rest| rest.split_once(':')) {
+            return Resource::Step { service, action };
+        }
+        let mut parts = text.splitn(6, ':');
+        let [Some("arn"), Some(_), Some(service), Some(region), Some(account), Some(rest)] =
+            std::array::from_fn(|_| parts.next())
+        else {
+            return Resource::Unknown;
+        };
+        match service {
+            "lambda" if rest.starts_with("function:") => Resource::LambdaFunction { region },
+            "states" if rest.starts_with("activity:") => Resource::Activity,
+            "states" if region.is_empty() && account.is_empty() => integration(rest),
+            _ => Resource::Unknown,
+        }
+    }
+}
+
+fn integration(rest: &str) -> Resource<'_> {
+    let (plain, pattern) = match rest {
+        _ if rest.ends_with(".sync:2") => (&rest[..rest.len() - 7], Pattern::RunJob { version: 2 }),
+        _ if rest.ends_with(".sync") => (&rest[..rest.len() - 5], Pattern::RunJob { version: 1 }),
+        _ => match rest.strip_suffix(".waitForTaskToken") {
+            Some(plain) => (plain, Pattern::WaitForTaskToken),
+            None => (rest, Pattern::RequestResponse),
+        },
+    };
+    let Some((service, action)) = plain.rsplit_once(':') else { return Resource::Unknown };
+    Resource::Integration { service, action, action_with_pattern: &rest[service.len() + 1..], pattern }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_told_from_the_others() {
+        assert_eq!(Resource::parse("flow:ec2:createVpc"), Resource::Step { service: "ec2", action: "createVpc" });
+        let lambda = "arn:aws:lambda:us-east-1:111111111111:function:f";
+        assert_eq!(Resource::parse(lambda), Resource::LambdaFunction { region: "us-east-1" });
+        assert_eq!(Resource::parse("arn:aws:states:us-east-1:111111111111:activity:a"), Resource::Activity);
+        let nested = Resource::Integration {
+            service: "states",
+            action: "startExecution",
+            action_with_pattern: "startExecution.sync:2",
+            pattern: Pattern::RunJob { version: 2 },
+        };
+        assert_eq!(Resource::parse("arn:aws:states:::states:startExecution.sync:2"), nested);
+        let sdk = Resource::parse("arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken");
+        assert!(matches!(
+            sdk,
+            Resource::Integration {
+                service: "aws-sdk:sqs",
+                action: "sendMessage",
+                pattern: Pattern::WaitForTaskToken,
+                ..
+            }
+        ));
+        for nothing in ["", "arn:aws:s3:::bucket", "arn:aws:states:::x", "invalid"] {
+            assert_eq!(Resource::parse(nothing), Resource::Unknown, "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Named JSON documents beside the executions: what an API keeps about state machines, activities, tags.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Batch, Store, StoreError, codec, keys};
+
+/// Changes of documents that become durable together.
+#[derive(Default)]
+pub struct DocumentChanges {
+    batch: Batch,
+}
+
+impl DocumentChanges {
+    /// Writes a document in place of an earlier one of that name.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn put<T: Serialize>(&mut self, name: &str, document: &T) -> Result<(), StoreError> {
+        self.batch.put(keys::document(name), codec::encode(document)?);
+        Ok(())
+    }
+
+    /// Deletes a document.
+    pub fn delete(&mut self, name: &str) {
+        self.batch.delete(keys::document(name));
+    }
+}
+
+impl Store {
+    /// Carries changes out in one batch and returns when they are durable.
+    ///
+    /// # Errors
+    /// The records cannot be written.
+    pub fn change_documents(&self, changes: DocumentChanges) -> Result<(), StoreError> {
+        self.records.commit(changes.batch)
+    }
+
+    /// The document of a name.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn document<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        self.read(&keys::document(name))
+    }
+
+    /// The documents whose name begins with `prefix`, by name, at most `limit` of them, those behind `after` only.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn documents<T: DeserializeOwned>(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, T)>, StoreError> {
+        // The least name behind another has one NUL more.
+        let from = after.map(|after| [&keys::document(after)[..], b"\0"].concat());
+        let found = self.records.scan(&keys::document(prefix), from.as_deref(), limit)?;
+        let skipped = keys::document("").len();
+        let named = |(key, bytes): (Vec<u8>, Vec<u8>)| {
+            let document = codec::decode(&key, &bytes)?;
+            Ok((String::from_utf8_lossy(&key[skipped..]).into_owned(), document))
+        };
+        found.into_iter().map(named).collect()
+    }
+}
