@@ -1,14 +1,17 @@
 //! The functions that Step Functions adds to JSONata, and the impure ones made pure.
 
-use std::{cell::Cell, collections::BTreeSet, rc::Rc};
+use std::collections::BTreeSet;
 
 use jsonata_core::{
     evaluator::{Evaluator, EvaluatorError},
     value::JValue,
 };
-use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::Moment;
+use crate::query::{
+    digest::digest,
+    random::{JavaRandom, Numbers},
+};
 
 /// The most items that `$range` and `$partition` make. Source: Developer Guide, intrinsic functions.
 const RANGE_ITEMS_MAX: usize = 1_000;
@@ -29,13 +32,13 @@ pub(super) fn register(
     if named("now") {
         evaluator.register_fn_override("now", move |arguments: &[JValue]| now(now_ms, arguments))?;
     }
-    let numbers = Numbers(Rc::new(Cell::new(moment.entropy)));
+    let numbers = Numbers::new(moment.entropy);
     if named("random") {
         let numbers = numbers.clone();
         evaluator.register_fn_override("random", move |arguments: &[JValue]| Ok(random(&numbers, arguments)))?;
     }
     if named("uuid") {
-        evaluator.register_fn("uuid", move |_: &[JValue]| Ok(JValue::from(uuid(numbers.next(), numbers.next()))))?;
+        evaluator.register_fn("uuid", move |_: &[JValue]| Ok(JValue::from(numbers.next_uuid())))?;
     }
     if named("partition") {
         evaluator.register_fn("partition", partition)?;
@@ -56,20 +59,6 @@ fn wrong<T>(message: impl Into<String>) -> Result<T, EvaluatorError> {
     Err(EvaluatorError::EvaluationError(message.into()))
 }
 
-/// A sequence of numbers drawn from one (splitmix64).
-#[derive(Clone)]
-struct Numbers(Rc<Cell<u64>>);
-
-impl Numbers {
-    fn next(&self) -> u64 {
-        let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.0.set(state);
-        let mut z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-}
-
 fn now(now_ms: u64, arguments: &[JValue]) -> Answer {
     if !arguments.is_empty() {
         return wrong("D3131: $now with a picture string is not supported: use $fromMillis($millis(), picture)");
@@ -78,23 +67,10 @@ fn now(now_ms: u64, arguments: &[JValue]) -> Answer {
     time.map_or_else(|| wrong("D3131: the time is out of range"), |time| Ok(JValue::from(format!("{time:.3}"))))
 }
 
+/// With a seed, AWS draws what Java draws: `$random(42)` is 0.7275636800328681.
 fn random(numbers: &Numbers, arguments: &[JValue]) -> JValue {
-    let seeded = arguments.first().and_then(JValue::as_f64).map(|seed| Numbers(Rc::new(Cell::new(seed.to_bits()))));
-    let bits = seeded.as_ref().unwrap_or(numbers).next() >> 11;
-    JValue::from(bits as f64 / (1_u64 << 53) as f64)
-}
-
-fn uuid(high: u64, low: u64) -> String {
-    let high = (high & 0xffff_ffff_ffff_0fff) | 0x4000;
-    let low = (low & 0x3fff_ffff_ffff_ffff) | 0x8000_0000_0000_0000;
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xffff,
-        low >> 48,
-        low & 0xffff_ffff_ffff
-    )
+    let seed = arguments.first().and_then(JValue::as_f64);
+    JValue::from(seed.map_or_else(|| numbers.next_fraction(), |seed| JavaRandom::new(seed as i64).next_fraction()))
 }
 
 fn partition(arguments: &[JValue]) -> Answer {
@@ -137,13 +113,10 @@ fn hash(arguments: &[JValue]) -> Answer {
         Some(text) => text.to_owned(),
         None => text.to_json_string().or_else(|error| wrong(error.to_string()))?,
     };
-    let digest = match algorithm {
-        Some("SHA-256") => hex::encode(Sha256::digest(&text)),
-        Some("SHA-384") => hex::encode(Sha384::digest(&text)),
-        Some("SHA-512") => hex::encode(Sha512::digest(&text)),
-        _ => return wrong("D3137: the algorithm of $hash must be SHA-256, SHA-384 or SHA-512"),
-    };
-    Ok(JValue::from(digest))
+    match algorithm.and_then(|algorithm| digest(&text, algorithm)) {
+        Some(digest) => Ok(JValue::from(digest)),
+        None => wrong("D3137: the algorithm of $hash must be MD5, SHA-1, SHA-256, SHA-384 or SHA-512"),
+    }
 }
 
 fn parse(arguments: &[JValue]) -> Answer {

@@ -1,0 +1,104 @@
+//! The operators by name.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use super::parse_timestamp;
+
+/// What an operator compares or asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Number,
+    Boolean,
+    Timestamp,
+    Null,
+    Present,
+}
+
+impl Kind {
+    /// Whether a value is of this kind.
+    pub(super) fn is_of(self, value: &Value) -> bool {
+        match self {
+            Kind::Text => value.is_string(),
+            Kind::Number => value.is_number(),
+            Kind::Boolean => value.is_boolean(),
+            Kind::Timestamp => value.as_str().is_some_and(|text| parse_timestamp(text).is_some()),
+            Kind::Null => value.is_null(),
+            Kind::Present => true,
+        }
+    }
+}
+
+/// How the variable stands to the operand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relation {
+    Equals,
+    LessThan,
+    GreaterThan,
+    LessThanEquals,
+    GreaterThanEquals,
+}
+
+impl Relation {
+    const ALL: [Relation; 5] = [
+        Relation::Equals,
+        Relation::LessThan,
+        Relation::GreaterThan,
+        Relation::LessThanEquals,
+        Relation::GreaterThanEquals,
+    ];
+
+    pub(super) fn fits(self, order: Ordering) -> bool {
+        match self {
+            Relation::Equals => order.is_eq(),
+            Relation::LessThan => order.is_lt(),
+            Relation::GreaterThan => order.is_gt(),
+            Relation::LessThanEquals => order.is_le(),
+            Relation::GreaterThanEquals => order.is_ge(),
+        }
+    }
+}
+
+/// A comparison operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operator {
+    Is(Kind),
+    Matches,
+    Compare { kind: Kind, relation: Relation, by_path: bool },
+}
+
+impl Operator {
+    pub(super) fn all() -> impl Iterator<Item = Operator> {
+        let compared = [Kind::Text, Kind::Number, Kind::Timestamp]
+            .into_iter()
+            .flat_map(|kind| Relation::ALL.map(|relation| (kind, relation)))
+            .chain([(Kind::Boolean, Relation::Equals)])
+            .flat_map(|(kind, relation)| [false, true].map(|by_path| Operator::Compare { kind, relation, by_path }));
+        let asked = [Kind::Null, Kind::Present, Kind::Number, Kind::Text, Kind::Boolean, Kind::Timestamp];
+        compared.chain([Operator::Matches]).chain(asked.map(Operator::Is))
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Operator::all().find(|operator| operator.name() == name)
+    }
+
+    pub(super) fn name(self) -> String {
+        let kind_name = |kind| match kind {
+            Kind::Text => "String",
+            Kind::Number => "Numeric",
+            Kind::Boolean => "Boolean",
+            Kind::Timestamp => "Timestamp",
+            Kind::Null => "Null",
+            Kind::Present => "Present",
+        };
+        match self {
+            Operator::Is(kind) => format!("Is{}", kind_name(kind)),
+            Operator::Matches => "StringMatches".to_owned(),
+            Operator::Compare { kind, relation, by_path } => {
+                format!("{}{relation:?}{}", kind_name(kind), if by_path { "Path" } else { "" })
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! How much an evaluation may build: a short text that names a large input many times must not fill the memory.
+
+use std::cell::Cell;
+
+use serde_json::Value;
+
+/// The most bytes one evaluation may hold, counted roughly. A payload has at most 256 KiB, so this is never near.
+const BYTES_MAX: usize = 64 << 20;
+
+/// What is left to an evaluation.
+#[derive(Debug)]
+pub(in crate::query) struct Budget(Cell<usize>);
+
+impl Budget {
+    /// A whole budget.
+    pub(in crate::query) fn new() -> Self {
+        Budget(Cell::new(BYTES_MAX))
+    }
+
+    /// Pays for a value, if enough is left.
+    pub(in crate::query) fn spend(&self, value: &Value) -> bool {
+        let mut left = self.0.get();
+        let mut pending = vec![value];
+        while let Some(value) = pending.pop() {
+            let bytes = match value {
+                Value::String(text) => text.len(),
+                Value::Array(items) => {
+                    pending.extend(items);
+                    0
+                }
+                Value::Object(fields) => {
+                    pending.extend(fields.values());
+                    fields.keys().map(String::len).sum()
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            };
+            match left.checked_sub(bytes + size_of::<Value>()) {
+                Some(rest) => left = rest,
+                None => return false,
+            }
+        }
+        self.0.set(left);
+        true
+    }
+}

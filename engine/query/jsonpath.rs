@@ -1,0 +1,183 @@
+//! JSONPath as Step Functions speaks it: the dialect of Jayway JsonPath (com.jayway.jsonpath), with the roots `$$`
+//! (Context Object) and `$name` (variable) before it. The crates for RFC 9535 speak another dialect: they know neither
+//! Jayway's functions and filter operators, nor definite paths, nor its error texts, which end up in AWS's causes.
+
+mod condition;
+mod evaluate;
+mod function;
+mod parse;
+mod parse_condition;
+mod parse_literal;
+mod set;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use evaluate::{Failure, Walk};
+pub(super) use parse::parse_embedded;
+use step::{Root, Step};
+
+/// What a path can start from.
+#[derive(Debug, Clone, Copy)]
+pub struct Roots<'a> {
+    /// The value of `$`.
+    pub input: &'a Value,
+    /// The value of `$$`.
+    pub context: &'a Value,
+    /// Variables, innermost scope first.
+    pub variables: &'a [&'a Map<String, Value>],
+}
+
+impl<'a> Roots<'a> {
+    fn variable(&self, name: &str) -> Option<&'a Value> {
+        self.variables.iter().find_map(|variables| variables.get(name))
+    }
+}
+
+/// A path, parsed.
+#[derive(Debug, Clone)]
+pub struct Path {
+    source: String,
+    root: Root,
+    steps: Vec<Step>,
+}
+
+/// Why a path failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathErrorKind {
+    /// The text is not a path.
+    Invalid,
+    /// Nothing stands where the path points.
+    Missing,
+    /// The last step is an index past the end of an array. AWS takes this for null in a payload template.
+    OutOfRange,
+    /// The path cannot be applied as a `ResultPath` (States.ResultPathMatchFailure).
+    NotApplicable,
+    /// The evaluation would take too long or build too much.
+    Limit,
+}
+
+/// A path that cannot be parsed or applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PathError {
+    /// Why it failed.
+    pub kind: PathErrorKind,
+    /// AWS's whole text, such as `Invalid path '$.a' : No results for path: $['a']`.
+    pub message: String,
+}
+
+impl PathError {
+    fn new(kind: PathErrorKind, source: &str, reason: &str) -> Self {
+        PathError { kind, message: format!("Invalid path '{source}' : {reason}") }
+    }
+
+    /// Whether the path is fine and only the value is not there.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.kind, PathErrorKind::Missing | PathErrorKind::OutOfRange)
+    }
+}
+
+impl Path {
+    /// Parses a path.
+    ///
+    /// # Errors
+    /// The text is not a path.
+    pub fn parse(source: &str) -> Result<Self, PathError> {
+        parse::parse(source).map_err(|reason| PathError::new(PathErrorKind::Invalid, source, &reason))
+    }
+
+    /// The text it was parsed from.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether the path points at one place, so that its value is not wrapped in an array.
+    pub fn is_definite(&self) -> bool {
+        step::is_definite(&self.steps)
+    }
+
+    /// Whether this is a Reference Path: only names and indices that are not negative.
+    pub fn is_reference(&self) -> bool {
+        self.steps.iter().all(|step| match step {
+            Step::Names(names) => names.len() == 1,
+            Step::Indices(indices) => indices.len() == 1 && indices.iter().all(|index| *index >= 0),
+            _ => false,
+        })
+    }
+
+    /// Whether the path starts at `$`, as a `ResultPath` must.
+    pub fn starts_at_input(&self) -> bool {
+        self.root == Root::Input
+    }
+
+    /// Whether the path starts at `$$`.
+    pub fn starts_at_context(&self) -> bool {
+        self.root == Root::Context
+    }
+
+    /// The name of the variable the path starts at.
+    pub fn variable(&self) -> Option<&str> {
+        match &self.root {
+            Root::Variable(name) => Some(name),
+            Root::Input | Root::Context | Root::Current => None,
+        }
+    }
+
+    /// The value of a definite path, or an array of the values of an indefinite one.
+    ///
+    /// # Errors
+    /// Nothing stands where a definite path points, or a limit was reached.
+    pub fn evaluate(&self, roots: &Roots<'_>) -> Result<Value, PathError> {
+        let document = self.document(roots)?;
+        let walk = Walk::new(document, *roots);
+        let found = walk.run(&self.root, &self.steps, document).and_then(|values| {
+            if self.is_definite() {
+                return Ok(values.into_iter().next().map(Cow::into_owned).unwrap_or_default());
+            }
+            walk.charge_copies(&values)?;
+            Ok(Value::Array(values.into_iter().map(Cow::into_owned).collect()))
+        });
+        let error = |kind, reason: &str| Err(PathError::new(kind, &self.source, reason));
+        match found {
+            Ok(value) => Ok(value),
+            Err(Failure::Limit) => error(PathErrorKind::Limit, "The evaluation of the path takes too long"),
+            // AWS answers an empty array where Jayway itself would refuse.
+            Err(Failure::Missing(_) | Failure::OutOfRange(_)) if !self.is_definite() => Ok(Value::Array(Vec::new())),
+            Err(Failure::Missing(reason)) => error(PathErrorKind::Missing, &reason),
+            Err(Failure::OutOfRange(reason)) => error(PathErrorKind::OutOfRange, &reason),
+        }
+    }
+
+    /// A copy of the input with a value put where this path points, as a `ResultPath` does: missing objects are made.
+    ///
+    /// # Errors
+    /// The path is no Reference Path into the input, or the input has no place for it.
+    pub fn set(&self, input: &Value, value: Value) -> Result<Value, PathError> {
+        if !(self.starts_at_input() && self.is_reference()) {
+            let reason = "A ResultPath must be a Reference Path into the input";
+            return Err(PathError::new(PathErrorKind::NotApplicable, &self.source, reason));
+        }
+        set::set(&self.steps, input, value).map_err(|message| PathError { kind: PathErrorKind::NotApplicable, message })
+    }
+
+    /// The same place, written from `$`: AWS's texts drop the second `$` of a path into the Context Object.
+    pub(super) fn source_from_input(&self) -> &str {
+        if self.starts_at_context() { self.source.get(1..).unwrap_or_default() } else { &self.source }
+    }
+
+    fn document<'a>(&self, roots: &Roots<'a>) -> Result<&'a Value, PathError> {
+        match &self.root {
+            Root::Input | Root::Current => Ok(roots.input),
+            Root::Context => Ok(roots.context),
+            Root::Variable(name) => roots.variable(name).ok_or_else(|| {
+                let reason = format!("The variable '${name}' has no value");
+                PathError::new(PathErrorKind::Missing, &self.source, &reason)
+            }),
+        }
+    }
+}

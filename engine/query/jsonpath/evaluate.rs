@@ -1,0 +1,261 @@
+//! Path to values.
+
+use std::{borrow::Cow, cell::Cell};
+
+use serde_json::{Map, Value};
+
+use super::{
+    Roots,
+    step::{Condition, Definiteness, Root, Step, canonical},
+};
+use crate::query::java::{java_class, java_text};
+
+/// How many values one evaluation may visit or copy.
+const WORK_MAX: usize = 2_000_000;
+
+/// Why an evaluation gives no values.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Missing(String),
+    OutOfRange(String),
+    Limit,
+}
+
+type Values<'v> = Vec<Cow<'v, Value>>;
+
+/// One evaluation, in one document.
+pub(super) struct Walk<'d> {
+    pub(super) document: &'d Value,
+    pub(super) roots: Roots<'d>,
+    work: Cell<usize>,
+}
+
+/// Where in its path a step stands.
+struct Place<'s> {
+    root: &'s Root,
+    steps: &'s [Step],
+    position: usize,
+    before: Definiteness,
+    scanned: bool,
+}
+
+impl Place<'_> {
+    fn is_last(&self) -> bool {
+        self.position + 1 == self.steps.len()
+    }
+
+    fn path_up_to(&self, count: usize) -> String {
+        canonical(self.root, self.steps.get(..count).unwrap_or(self.steps))
+    }
+
+    /// Values that are not there matter only where the path points at one place.
+    fn missing<'v>(&self, reason: impl FnOnce() -> String) -> Result<Values<'v>, Failure> {
+        if self.before.is_definite() { Err(Failure::Missing(reason())) } else { Ok(Vec::new()) }
+    }
+}
+
+impl<'d> Walk<'d> {
+    pub(super) fn new(document: &'d Value, roots: Roots<'d>) -> Self {
+        Walk { document, roots, work: Cell::new(WORK_MAX) }
+    }
+
+    pub(super) fn charge(&self, work: usize) -> Result<(), Failure> {
+        self.work.set(self.work.get().checked_sub(work).ok_or(Failure::Limit)?);
+        Ok(())
+    }
+
+    /// Charges for the copies of values that may overlap.
+    pub(super) fn charge_copies(&self, values: &Values<'_>) -> Result<(), Failure> {
+        values.iter().try_for_each(|value| self.charge_copy(value))
+    }
+
+    fn charge_copy(&self, value: &Value) -> Result<(), Failure> {
+        let mut pending = vec![value];
+        while let Some(value) = pending.pop() {
+            self.charge(1)?;
+            match value {
+                Value::Array(items) => pending.extend(items),
+                Value::Object(fields) => pending.extend(fields.values()),
+                Value::String(text) => self.charge(text.len() / 64)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The values at the end of steps: one where the steps are definite, any number otherwise.
+    pub(super) fn run<'v>(&self, root: &Root, steps: &[Step], start: &'v Value) -> Result<Values<'v>, Failure> {
+        let mut values: Values<'v> = vec![Cow::Borrowed(start)];
+        let mut place = Place { root, steps, position: 0, before: Definiteness::start(), scanned: false };
+        for (position, step) in steps.iter().enumerate() {
+            place.position = position;
+            values = match step {
+                Step::Function(function, arguments) if place.before.function_takes_all() => {
+                    self.charge_copies(&values)?;
+                    let all = Value::Array(values.into_iter().map(Cow::into_owned).collect());
+                    vec![Cow::Owned(self.call(*function, arguments, &all)?)]
+                }
+                _ => self.apply_to_all(&place, step, values)?,
+            };
+            place.before = place.before.after(step, place.is_last());
+            place.scanned = matches!(step, Step::Scan);
+        }
+        if values.is_empty() && place.before.is_definite() {
+            return Err(Failure::Missing(format!("No results for path: {}", canonical(root, steps))));
+        }
+        Ok(values)
+    }
+
+    fn apply_to_all<'v>(&self, place: &Place<'_>, step: &Step, values: Values<'v>) -> Result<Values<'v>, Failure> {
+        let mut found = Vec::new();
+        for value in values {
+            self.charge(1)?;
+            match value {
+                Cow::Borrowed(value) => found.append(&mut self.apply(place, step, value)?),
+                Cow::Owned(value) => {
+                    let children = self.apply(place, step, &value)?;
+                    self.charge_copies(&children)?;
+                    found.extend(children.into_iter().map(|child| Cow::Owned(child.into_owned())));
+                }
+            }
+        }
+        self.charge(found.len())?;
+        Ok(found)
+    }
+
+    fn apply<'v>(&self, place: &Place<'_>, step: &Step, value: &'v Value) -> Result<Values<'v>, Failure> {
+        match step {
+            Step::Names(names) => self.names(place, names, value),
+            Step::Indices(indices) => match array(place, value)? {
+                Some(items) => indexed(place, items, indices),
+                None => Ok(Vec::new()),
+            },
+            Step::Slice { from, to, step } => Ok(match array(place, value)? {
+                Some(items) => slice(items, *from, *to, *step),
+                None => Vec::new(),
+            }),
+            Step::Wildcard => Ok(children(value).map(Cow::Borrowed).collect()),
+            Step::Scan => self.containers(value),
+            Step::Filter(condition) => self.filter(place, condition, value),
+            Step::Function(function, arguments) => Ok(vec![Cow::Owned(self.call(*function, arguments, value)?)]),
+        }
+    }
+
+    fn names<'v>(&self, place: &Place<'_>, names: &[String], value: &'v Value) -> Result<Values<'v>, Failure> {
+        let Value::Object(fields) = value else {
+            return place.missing(|| {
+                format!(
+                    "Expected to find an object with property {} in path {} but found '{}'. This is not a json object \
+                     according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.",
+                    canonical(place.root, &[Step::Names(names.to_vec())]).trim_start_matches(['$', '@']),
+                    place.path_up_to(place.position),
+                    java_class(value)
+                )
+            });
+        };
+        if let [name] = names {
+            return match fields.get(name) {
+                Some(field) => Ok(vec![Cow::Borrowed(field)]),
+                None if place.is_last() => Ok(Vec::new()),
+                None => place.missing(|| format!("Missing property in path {}", place.path_up_to(place.position + 1))),
+            };
+        }
+        let present = names.iter().filter_map(|name| fields.get(name).map(|field| (name, field)));
+        if place.is_last() {
+            let merged: Map<_, _> = present.map(|(name, field)| (name.clone(), field.clone())).collect();
+            let merged = Value::Object(merged);
+            self.charge_copy(&merged)?;
+            return Ok(vec![Cow::Owned(merged)]);
+        }
+        Ok(present.map(|(_, field)| Cow::Borrowed(field)).collect())
+    }
+
+    fn filter<'v>(&self, place: &Place<'_>, condition: &Condition, value: &'v Value) -> Result<Values<'v>, Failure> {
+        let candidates: Vec<&'v Value> = match value {
+            // A deep scan meets the items of an array on its own.
+            Value::Array(_) if place.scanned => Vec::new(),
+            Value::Array(items) => items.iter().collect(),
+            Value::Object(_) => vec![value],
+            _ => {
+                let context = || {
+                    format!("Filter: [?] can not be applied to primitives. Current context is: {}", java_text(value))
+                };
+                return place.missing(context);
+            }
+        };
+        let mut found = Vec::new();
+        for candidate in candidates {
+            if self.holds(condition, candidate)? {
+                found.push(Cow::Borrowed(candidate));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Every object and array from here down, outermost first.
+    fn containers<'v>(&self, value: &'v Value) -> Result<Values<'v>, Failure> {
+        let mut found = Vec::new();
+        let mut pending = vec![value];
+        while let Some(value) = pending.pop() {
+            self.charge(1)?;
+            if value.is_array() || value.is_object() {
+                found.push(Cow::Borrowed(value));
+                let at = pending.len();
+                pending.extend(children(value));
+                pending.get_mut(at..).unwrap_or_default().reverse();
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn children(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
+    match value {
+        Value::Array(items) => Box::new(items.iter()),
+        Value::Object(fields) => Box::new(fields.values()),
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+/// The items of an array; `None` where another value may be passed over.
+fn array<'v>(place: &Place<'_>, value: &'v Value) -> Result<Option<&'v Vec<Value>>, Failure> {
+    if let Value::Array(items) = value {
+        return Ok(Some(items));
+    }
+    place.missing(|| {
+        let current = place.path_up_to(place.position);
+        if value.is_null() {
+            return format!("The path {current} is null");
+        }
+        let step = canonical(place.root, place.steps.get(place.position..=place.position).unwrap_or_default());
+        let step = step.trim_start_matches(['$', '@']);
+        format!("Filter: {step} can only be applied to arrays. Current context is: {}", java_text(value))
+    })?;
+    Ok(None)
+}
+
+fn item(items: &[Value], index: i64) -> Option<&Value> {
+    let length = i64::try_from(items.len()).ok()?;
+    let index = if index < 0 { index + length } else { index };
+    items.get(usize::try_from(index).ok()?)
+}
+
+fn indexed<'v>(place: &Place<'_>, items: &'v [Value], indices: &[i64]) -> Result<Values<'v>, Failure> {
+    let found: Values<'v> = indices.iter().filter_map(|index| item(items, *index)).map(Cow::Borrowed).collect();
+    if found.is_empty() && indices.len() == 1 && place.is_last() && place.before.is_definite() {
+        return Err(Failure::OutOfRange(format!("No results for path: {}", place.path_up_to(place.steps.len()))));
+    }
+    Ok(found)
+}
+
+/// As Jayway slices: a negative end counts from the end only where the other end is open.
+fn slice(items: &[Value], from: Option<i64>, to: Option<i64>, step: usize) -> Values<'_> {
+    let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
+    let (from, to) = match (from, to) {
+        (Some(from), Some(to)) => (from.max(-length), to.min(length)),
+        (Some(from), None) => (if from < 0 { (from + length).max(0) } else { from }, length),
+        (None, Some(to)) => (0, if to < 0 { to + length } else { to.min(length) }),
+        (None, None) => (0, length),
+    };
+    (from..to).step_by(step).filter_map(|index| item(items, index)).map(Cow::Borrowed).collect()
+}

@@ -1,0 +1,40 @@
+//! A value into a place.
+
+use serde_json::{Map, Value};
+
+use super::step::Step;
+
+/// A copy of the input with a value put where the steps lead; the error is AWS's text.
+pub(super) fn set(steps: &[Step], input: &Value, value: Value) -> Result<Value, String> {
+    if steps.is_empty() {
+        return Ok(value);
+    }
+    let mut output = input.clone();
+    let mut place = &mut output;
+    for step in steps {
+        place = match step {
+            Step::Names(names) => child(place, names.first().map(String::as_str).unwrap_or_default())?,
+            Step::Indices(indices) => item(place, indices.first().copied().unwrap_or_default())?,
+            _ => return Err("A ResultPath must be a Reference Path".to_owned()),
+        };
+    }
+    *place = value;
+    Ok(output)
+}
+
+fn child<'v>(place: &'v mut Value, name: &str) -> Result<&'v mut Value, String> {
+    match place {
+        // A new object begins empty, and grows by the next name.
+        Value::Object(fields) => Ok(fields.entry(name).or_insert_with(|| Value::Object(Map::new()))),
+        _ => Err(format!("Unable to apply step \"{name}\" to input {place}")),
+    }
+}
+
+fn item(place: &mut Value, index: i64) -> Result<&mut Value, String> {
+    let position = usize::try_from(index).unwrap_or(usize::MAX);
+    // Asked twice, as the borrow of the found item would outlive the message otherwise.
+    if place.get(position).is_none() {
+        return Err(format!("Unable to apply step \"{index}\" to input {place}"));
+    }
+    place.get_mut(position).ok_or_else(|| format!("Unable to apply step \"{index}\""))
+}

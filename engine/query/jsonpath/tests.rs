@@ -1,0 +1,180 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! What a path must never get wrong. The store is the example that JSONPath began with.
+
+mod anything;
+mod failures;
+
+use serde_json::json;
+
+use super::*;
+
+fn store() -> Value {
+    json!({
+        "store": {
+            "book": [
+                { "category": "reference", "author": "Nigel Rees", "title": "Sayings", "price": 8.95 },
+                { "category": "fiction", "author": "Evelyn Waugh", "title": "Sword", "price": 12.99 },
+                { "category": "fiction", "author": "Herman Melville", "title": "Moby", "isbn": "0-553", "price": 8.99 },
+                { "category": "fiction", "author": "Tolkien", "title": "Rings", "isbn": "0-395", "price": 22.99 }
+            ],
+            "bicycle": { "color": "red", "price": 19.95 }
+        },
+        "expensive": 10,
+        "numbers": [1, 2, 3, 4],
+        "words": ["a", "b", "c"],
+        "odd name": { "it's": 1 }
+    })
+}
+
+fn evaluate(source: &str, input: &Value) -> Result<Value, PathError> {
+    let context = json!({ "Execution": { "Id": "arn", "Input": { "limit": 9 } } });
+    let variables = Map::from_iter([("wanted".to_owned(), json!("fiction")), ("x".to_owned(), json!({ "y": [1, 2] }))]);
+    Path::parse(source)?.evaluate(&Roots { input, context: &context, variables: &[&variables] })
+}
+
+#[track_caller]
+fn holds(cases: &[(&str, Value)]) {
+    let input = store();
+    for (source, expected) in cases {
+        assert_eq!(evaluate(source, &input).as_ref(), Ok(expected), "{source}");
+    }
+}
+
+#[test]
+fn a_path_leads_to_another_place() {
+    holds(&[
+        ("$.expensive", json!(10)),
+        ("$['store']['bicycle']['color']", json!("red")),
+        (r#"$["store"].bicycle.color"#, json!("red")),
+        ("$['odd name']['it\\'s']", json!(1)),
+        ("$.store.book[0].title", json!("Sayings")),
+        ("$.store.book[-1].title", json!("Rings")),
+        ("$.store.book[0,3].title", json!(["Sayings", "Rings"])),
+        ("$.store.bicycle['color','price']", json!({ "color": "red", "price": 19.95 })),
+        ("$.store.book[*].price", json!([8.95, 12.99, 8.99, 22.99])),
+        ("$.store.bicycle.*", json!(["red", 19.95])),
+        ("$..price", json!([8.95, 12.99, 8.99, 22.99, 19.95])),
+        ("$..book[2].title", json!(["Moby"])),
+        ("$.store..color", json!(["red"])),
+        ("$..nothing", json!([])),
+    ]);
+}
+
+#[test]
+fn a_slice_takes_other_items() {
+    holds(&[
+        ("$.numbers[1:3]", json!([2, 3])),
+        ("$.numbers[:2]", json!([1, 2])),
+        ("$.numbers[2:]", json!([3, 4])),
+        ("$.numbers[-2:]", json!([3, 4])),
+        ("$.numbers[:-1]", json!([1, 2, 3])),
+        ("$.numbers[1:9]", json!([2, 3, 4])),
+        ("$.numbers[3:1]", json!([])),
+        ("$.numbers[9:]", json!([])),
+    ]);
+}
+
+#[test]
+fn a_filter_lets_others_through() {
+    holds(&[
+        ("$.store.book[?(@.isbn)].title", json!(["Moby", "Rings"])),
+        ("$.store.book[?(!@.isbn)].title", json!(["Sayings", "Sword"])),
+        ("$.store.book[?(@.price < 10)].title", json!(["Sayings", "Moby"])),
+        ("$.store.book[?(@.price <= $.expensive)].title", json!(["Sayings", "Moby"])),
+        ("$.store.book[?(@.category == 'fiction' && @.price < 10)].title", json!(["Moby"])),
+        ("$.store.book[?(@.price > 20 || @.category == \"reference\")].title", json!(["Sayings", "Rings"])),
+        ("$.store.book[?(@.category == 'fiction' && (@.price < 10 || @.price > 20))].title", json!(["Moby", "Rings"])),
+        ("$.store.book[?(@['category'] != 'fiction')].title", json!(["Sayings"])),
+        ("$.store.book[?(@.author =~ /.*WAUGH/i)].title", json!(["Sword"])),
+        ("$.store.book[?(@.title in ['Moby', 'Sword'])].price", json!([12.99, 8.99])),
+        ("$.store.book[?(@.title nin ['Moby', 'Sword'])].price", json!([8.95, 22.99])),
+        ("$.numbers[?(@ > 2)]", json!([3, 4])),
+        ("$.words[?(@ == 'b')]", json!(["b"])),
+        ("$..[?(@.color)].color", json!(["red"])),
+        ("$.store.book[?(@.nothing == 1)]", json!([])),
+    ]);
+}
+
+#[test]
+fn a_filter_sees_the_context_object_and_variables() {
+    holds(&[
+        ("$.store.book[?(@.price < $$.Execution.Input.limit)].title", json!(["Sayings", "Moby"])),
+        ("$.store.book[?(@.category == $wanted)].title", json!(["Sword", "Moby", "Rings"])),
+        ("$.store.book[?(@.category == $unknown)].title", json!([])),
+    ]);
+}
+
+#[test]
+fn a_function_counts_wrong() {
+    holds(&[
+        ("$.numbers.length()", json!(4)),
+        ("$.store.book.size()", json!(4)),
+        ("$.numbers.min()", json!(1.0)),
+        ("$.numbers.max()", json!(4.0)),
+        ("$.numbers.avg()", json!(2.5)),
+        ("$.numbers.sum()", json!(10.0)),
+        ("$.numbers.stddev()", json!(1.118_033_988_749_895)),
+        ("$.store.bicycle.keys()", json!(["color", "price"])),
+        ("$.words.concat()", json!("abc")),
+        ("$.words.append('d')", json!(["a", "b", "c", "d"])),
+        ("$.numbers.first()", json!(1)),
+        ("$.numbers.last()", json!(4)),
+        ("$.numbers.index(-2)", json!(3)),
+        ("$..price.max()", json!(22.99)),
+    ]);
+}
+
+#[test]
+fn roots_are_mixed_up() {
+    let input = store();
+    holds(&[
+        ("$", input.clone()),
+        ("$$.Execution.Id", json!("arn")),
+        ("$x", json!({ "y": [1, 2] })),
+        ("$x.y[1]", json!(2)),
+        ("$x['y'][0]", json!(1)),
+    ]);
+    assert!(evaluate("$$", &input).unwrap().is_object());
+    assert_eq!(Path::parse("$x.y").unwrap().variable(), Some("x"));
+    assert!(Path::parse("$$").unwrap().starts_at_context());
+}
+
+#[test]
+fn a_definite_path_is_taken_for_an_indefinite_one() {
+    for source in ["$", "$.a", "$['a','b']", "$.a[0]", "$.a[-1]", "$.a.length()", "$..a.sum()"] {
+        assert!(Path::parse(source).unwrap().is_definite(), "{source}");
+    }
+    for source in ["$..a", "$.*", "$.a[*]", "$.a[0,1]", "$.a[1:]", "$.a[?(@.b)]", "$['a','b'].c"] {
+        assert!(!Path::parse(source).unwrap().is_definite(), "{source}");
+    }
+}
+
+#[test]
+fn a_result_goes_to_another_place() {
+    let input = json!({ "a": { "b": 1 }, "list": [1, 2] });
+    let cases = [
+        ("$", json!(9)),
+        ("$.a", json!({ "a": 9, "list": [1, 2] })),
+        ("$.a.c", json!({ "a": { "b": 1, "c": 9 }, "list": [1, 2] })),
+        ("$.new.deep.er", json!({ "a": { "b": 1 }, "list": [1, 2], "new": { "deep": { "er": 9 } } })),
+        ("$.list[1]", json!({ "a": { "b": 1 }, "list": [1, 9] })),
+        ("$['odd name']", json!({ "a": { "b": 1 }, "list": [1, 2], "odd name": 9 })),
+    ];
+    for (source, expected) in cases {
+        assert_eq!(Path::parse(source).unwrap().set(&input, json!(9)), Ok(expected), "{source}");
+    }
+    for source in ["$.a.b.c", "$.list[2]", "$.list.x", "$.new[0]", "$.a[*]", "$$.a", "$x", "$.list[-1]", "$..a"] {
+        let error = Path::parse(source).unwrap().set(&input, json!(9)).unwrap_err();
+        assert_eq!(error.kind, PathErrorKind::NotApplicable, "{source}");
+    }
+}
+
+#[test]
+fn a_path_without_ambiguity_is_refused_as_reference() {
+    for source in ["$", "$.a.b", "$['a'][0]", "$$.Execution", "$x.y"] {
+        assert!(Path::parse(source).unwrap().is_reference(), "{source}");
+    }
+    for source in ["$..a", "$.*", "$.a[0,1]", "$['a','b']", "$.a[?(@.b)]", "$.a[0:1]", "$.a.length()"] {
+        assert!(!Path::parse(source).unwrap().is_reference(), "{source}");
+    }
+}
