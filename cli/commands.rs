@@ -7,6 +7,7 @@ pub mod init;
 pub mod rehearsal_world;
 pub mod resume;
 pub mod run;
+pub mod serve;
 pub mod signal;
 pub mod status;
 pub mod steps;
@@ -29,6 +30,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Signal(arguments) => signal::run(&global, arguments).await,
         Command::Cancel(arguments) => cancel::run(&global, arguments).await,
         Command::Check(arguments) => check::run(&global, arguments),
+        Command::Serve(arguments) => serve::run(&global, arguments).await,
         Command::Init(arguments) => init::run(arguments),
         Command::Workflows => workflows::run(&global),
         Command::Steps(arguments) => steps::run(&global, arguments),

@@ -1,6 +1,6 @@
 //! The command line: how people and machines talk to flow.
 //!
-//! `commands` has one file per verb; `ui` shows, from journal entries only; `api` is what processes say to each other over the
+//! `commands` has one file per verb; `ui` shows, from journal entries only; `socket` is what processes say to each other over the
 //! store's socket; `session` makes this process the owner of a store or a client of the one that is.
 
 /// Prints a line on standard output. Whoever listened may have gone (`flow events | head`): that is no reason to stop the work,
@@ -12,7 +12,6 @@ macro_rules! say {
     }};
 }
 
-mod api;
 mod arguments;
 mod commands;
 mod environments;
@@ -20,6 +19,7 @@ mod exit;
 mod ids;
 mod place;
 mod session;
+mod socket;
 mod ui;
 mod world;
 

@@ -12,16 +12,16 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
 use crate::{
-    api::{
+    arguments::Global,
+    environments::{Environments, Pinned},
+    exit::{CliError, Exit},
+    ids,
+    place::{Place, REHEARSAL_PREFIX},
+    socket::{
         client::{Client, ClientError},
         protocol::{Entries, List, Status},
         server,
     },
-    arguments::Global,
-    environments::Environments,
-    exit::{CliError, Exit},
-    ids,
-    place::{Place, REHEARSAL_PREFIX},
 };
 
 /// How long a process waits for an owner that holds the lock but does not answer yet, or any more.
@@ -37,6 +37,7 @@ pub struct Session {
 
 struct Owner {
     runner: RunnerHandle,
+    served: Arc<server::Served>,
     _lock: OwnerLock,
 }
 
@@ -70,6 +71,20 @@ impl Session {
             }
             tokio::time::sleep(OWNER_WAIT_STEP).await;
         }
+    }
+
+    /// Becomes the owner of the store, or says who is; for a server, which cannot be a client of another one.
+    ///
+    /// # Errors
+    /// Another process owns the store, or it cannot be opened.
+    pub fn own(place: &Place) -> Result<Self, CliError> {
+        let lock = OwnerLock::try_acquire(place.home())?.ok_or_else(|| owned_elsewhere(place))?;
+        Ok(Session { place: place.clone(), client: Client::new(&place.socket()), owner: Some(own(place, lock)?) })
+    }
+
+    /// What the owner answers with, and the runner behind it; `None` for a client.
+    pub fn served(&self) -> Option<(Arc<server::Served>, RunnerHandle)> {
+        self.owner.as_ref().map(|owner| (owner.served.clone(), owner.runner.clone()))
     }
 
     /// The client of whoever owns the store now.
@@ -117,8 +132,21 @@ fn own(place: &Place, lock: OwnerLock) -> Result<Owner, CliError> {
     let store = Arc::new(open_store(place)?);
     let runner =
         engine::runner::start(store, Arc::new(Environments::new(place.clone())), clock(place), crash_options());
-    server::serve(runner.clone(), &place.socket())?;
-    Ok(Owner { runner, _lock: lock })
+    let served = server::Served::new(runner.clone(), api_options());
+    server::serve(served.clone(), &place.socket())?;
+    Ok(Owner { runner, served, _lock: lock })
+}
+
+/// Where the Step Functions API says that its resources are, and where its executions act: as the environment says.
+fn api_options() -> api::ApiOptions {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+    let pinned = Pinned::Aws { profile: variable("AWS_PROFILE"), region: region.clone() };
+    api::ApiOptions {
+        region: region.unwrap_or_else(|| "us-east-1".to_owned()),
+        account_id: "123456789012".to_owned(),
+        environment: serde_json::to_value(pinned).unwrap_or_default(),
+    }
 }
 
 fn open_store(place: &Place) -> Result<Store, CliError> {
@@ -133,6 +161,13 @@ fn crash_options() -> RunnerOptions {
         crash_before_commit: number("FLOW_CRASH_BEFORE_COMMIT"),
         crash_after_commit: number("FLOW_CRASH_AFTER_COMMIT"),
     }
+}
+
+fn owned_elsewhere(place: &Place) -> CliError {
+    let who = OwnerLock::holder(place.home())
+        .map_or_else(|| "another process".to_owned(), |holder| format!("process {} ({})", holder.pid, holder.command));
+    CliError::new(Exit::Unreachable, format!("the store in {} is owned by {who}", place.home().display()))
+        .hint("end it first; what it runs goes on in the next owner, or give another --home")
 }
 
 fn unreachable_owner(place: &Place) -> CliError {

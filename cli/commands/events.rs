@@ -9,10 +9,10 @@ use engine::{
 use serde_json::{Value, json};
 
 use crate::{
-    api::client::Client,
     arguments::{Global, Output},
     exit::{CliError, Exit},
     session::{Reader, locate},
+    socket::client::Client,
     ui::{json as lines, text},
 };
 

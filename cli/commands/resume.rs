@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::watch::{Watch, watch};
 use crate::{
-    api::protocol::List,
     arguments::{Global, Output},
     environments::Pinned,
     exit::{CliError, Exit},
     place::Place,
     session::{Reader, Session, locate},
+    socket::protocol::List,
     ui::json as lines,
     world,
 };

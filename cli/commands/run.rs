@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use super::watch::{Watch, watch};
 use crate::{
-    api::protocol::Start,
     arguments::{Global, Output},
     environments::{self, Pinned},
     exit::{CliError, Exit},
     ids,
     place::{Place, REHEARSAL_PREFIX},
     session::Session,
+    socket::protocol::Start,
     ui::{json, summary},
     world,
 };

@@ -5,10 +5,10 @@ use engine::machine::ExecutionHeader;
 use serde_json::Value;
 
 use crate::{
-    api::protocol::Signal,
     arguments::{Global, Output},
     exit::{CliError, Exit},
     session::{Session, locate},
+    socket::protocol::Signal,
 };
 
 /// Arguments of `flow signal`.

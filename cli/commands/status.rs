@@ -5,11 +5,11 @@ use engine::machine::ExecutionHeader;
 use serde_json::json;
 
 use crate::{
-    api::protocol::{List, Status},
     arguments::{Global, Output},
     exit::{CliError, Exit},
     place::Place,
     session::{Reader, clock, locate, standing},
+    socket::protocol::{List, Status},
     ui::{json as lines, summary, text, tree::tree, view::View},
 };
 

@@ -3,11 +3,11 @@
 use engine::{machine::ExecutionStatus, runner::RunnerEvent};
 
 use crate::{
-    api::protocol::Status,
     arguments::Global,
     exit::{CliError, Exit},
     place::Place,
     session::{Session, clock, standing},
+    socket::protocol::Status,
     ui::{display::Display, view::View},
 };
 

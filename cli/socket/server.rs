@@ -1,4 +1,4 @@
-//! The owner's side of the socket.
+//! The owner's side: the store's socket, and any other listener that is given the same router.
 
 use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
@@ -18,11 +18,29 @@ use tokio::net::UnixListener;
 
 use super::protocol::{Entries, From, Id, List, Refusal, Signal, Start, Status, TARGET};
 
-/// Serves the runner on a socket (mode 0600) until the process ends.
+/// What the owner of a store answers with.
+pub struct Served {
+    runner: RunnerHandle,
+    api: ::api::Api,
+}
+
+impl Served {
+    /// The runner's own operations (`Flow.*`) and the Step Functions API.
+    pub fn new(runner: RunnerHandle, options: ::api::ApiOptions) -> Arc<Self> {
+        Arc::new(Served { api: ::api::Api::new(runner.clone(), options), runner })
+    }
+}
+
+/// The router of every listener.
+pub fn router(served: Arc<Served>) -> Router {
+    Router::new().fallback(answer).with_state(served)
+}
+
+/// Serves on a socket (mode 0600) until the process ends.
 ///
 /// # Errors
 /// The socket cannot be made.
-pub fn serve(runner: RunnerHandle, socket: &Path) -> std::io::Result<()> {
+pub fn serve(served: Arc<Served>, socket: &Path) -> std::io::Result<()> {
     // We hold the owner's lock: whatever lies there was left by a process that has ended.
     match std::fs::remove_file(socket) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -30,32 +48,49 @@ pub fn serve(runner: RunnerHandle, socket: &Path) -> std::io::Result<()> {
     }
     let listener = UnixListener::bind(socket)?;
     std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
-    let router = Router::new().fallback(answer).with_state(Arc::new(runner));
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
+        if let Err(error) = axum::serve(listener, router(served)).await {
             tracing::error!("the socket has failed: {error}");
         }
     });
     Ok(())
 }
 
-async fn answer(State(runner): State<Arc<RunnerHandle>>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
+async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
     let target = headers.get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if let Some(operation) = target.strip_prefix(::api::TARGET_PREFIX) {
+        return step_functions(&served.api, operation, &body).await;
+    }
+    let runner = &served.runner;
     let answer = match target {
-        "Flow.Start" => start(&runner, &body).await,
-        "Flow.List" => list(&runner).await,
-        "Flow.Status" => status(&runner, &body).await,
+        "Flow.Start" => start(runner, &body).await,
+        "Flow.List" => list(runner).await,
+        "Flow.Status" => status(runner, &body).await,
         "Flow.Recover" => with_id(&body, async |id| runner.recover(&id).await).await,
         "Flow.Resume" => with_id(&body, async |id| runner.resume(&id).await).await,
         "Flow.Cancel" => {
             with_id(&body, async |id| runner.cancel(&id, "Cancelled", "cancelled by a person").await).await
         }
-        "Flow.Signal" => signal(&runner, &body).await,
-        "Flow.Entries" => entries(&runner, &body),
-        "Flow.Follow" => follow(&runner, &body),
+        "Flow.Signal" => signal(runner, &body).await,
+        "Flow.Entries" => entries(runner, &body),
+        "Flow.Follow" => follow(runner, &body),
         other => Err(refusal(StatusCode::BAD_REQUEST, "UnknownOperationException", format!("no operation '{other}'"))),
     };
     answer.unwrap_or_else(|refused| refused)
+}
+
+/// AWS JSON 1.0: the answer, or the fault by its name.
+async fn step_functions(api: &::api::Api, operation: &str, body: &[u8]) -> Response {
+    let (status, body) = match api.call(operation, body).await {
+        Ok(answer) => (StatusCode::OK, answer),
+        Err(fault) => {
+            let status = if fault.is_internal() { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
+            (status, serde_json::json!({ "__type": fault.kind, "message": fault.message }))
+        }
+    };
+    let request_id = format!("{:032x}", rand::random::<u128>());
+    let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amzn-requestid", request_id.as_str())];
+    (status, headers, body.to_string()).into_response()
 }
 
 type Answer = Result<Response, Response>;
