@@ -35,7 +35,12 @@ pub(crate) fn parse(arn: &str) -> Result<Resource, Fault> {
 
 impl Api {
     fn arn(&self, rest: &str) -> String {
-        format!("arn:aws:states:{}:{}:{rest}", self.options.region, self.options.account_id)
+        format!("{}:{rest}", self.arn_prefix())
+    }
+
+    /// What all ARNs begin with.
+    pub(crate) fn arn_prefix(&self) -> String {
+        format!("arn:aws:states:{}:{}", self.options.region, self.options.account_id)
     }
 
     pub(crate) fn state_machine_arn(&self, name: &str) -> String {

@@ -83,6 +83,15 @@ pub(crate) struct Execution {
     /// The state machine's revision and time of change when it started.
     pub revision_id: Option<String>,
     pub updated_ms: u64,
+    /// What its ARN begins with, such as `arn:aws:states:us-east-1:111111111111`.
+    pub arn_prefix: String,
+}
+
+impl Execution {
+    /// The ARN of something beside it, of which `rest` is what follows the account.
+    pub fn arn_beside(&self, rest: &str) -> String {
+        format!("{}:{rest}", self.arn_prefix)
+    }
 }
 
 /// An activity: `activity/NAME`.

@@ -144,7 +144,7 @@ fn api_options() -> api::ApiOptions {
     let pinned = Pinned::Aws { profile: variable("AWS_PROFILE"), region: region.clone() };
     api::ApiOptions {
         region: region.unwrap_or_else(|| "us-east-1".to_owned()),
-        account_id: "123456789012".to_owned(),
+        account_id: variable("FLOW_ACCOUNT_ID").unwrap_or_else(|| "111111111111".to_owned()),
         environment: serde_json::to_value(pinned).unwrap_or_default(),
     }
 }

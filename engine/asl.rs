@@ -8,10 +8,10 @@ mod resource;
 mod types;
 
 pub use check::{Diagnostic, Severity, check, check_as};
-pub use evaluate::{EvaluationFailure, evaluate};
+pub use evaluate::{EvaluationFailure, View, evaluate, place, select};
 pub use parse::parse;
 pub use resource::{Pattern, Resource};
 pub use types::{
-    Catcher, ChoiceRule, Common, JitterStrategy, Map, QueryLanguage, Retrier, State, StateKind, StateMachine, Task,
-    Template, Wait,
+    Catcher, ChoiceRule, Common, Condition, ItemBatcher, JitterStrategy, Map, Paths, QueryLanguage, Retrier, Selection,
+    State, StateKind, StateMachine, Task, Template, Wait,
 };

@@ -2,11 +2,14 @@
 //! No clock, no I/O, no randomness: time and results arrive as data.
 
 mod advance;
+mod choice;
 mod command;
+mod data;
 mod execution;
 mod failure;
 mod frame;
 mod input;
+mod items;
 mod limits;
 mod map;
 mod parallel;
@@ -19,11 +22,12 @@ mod task;
 mod tests;
 mod token;
 mod turn;
+mod wait;
 
 pub use advance::advance;
 pub use command::{Command, Transition};
-pub use execution::{Execution, ExecutionHeader, ExecutionStatus};
-pub use frame::{Activity, Frame, FrameId, FrameRow, Waiting};
+pub use execution::{Execution, ExecutionHeader, ExecutionStatus, Identity};
+pub use frame::{Activity, Frame, FrameId, FrameRow, Tolerated, Waiting};
 pub use input::{Input, StepAnswer};
 pub use limits::{HISTORY_EVENTS_MAX, PAYLOAD_BYTES_MAX};
 pub use token::idempotency_token;

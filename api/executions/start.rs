@@ -1,7 +1,7 @@
 //! Starting executions.
 
 use engine::{
-    machine::{ExecutionHeader, ExecutionStatus},
+    machine::{ExecutionHeader, ExecutionStatus, Identity},
     runner::{NewExecution, RunnerError, RunnerEvent},
 };
 use serde::Deserialize;
@@ -114,9 +114,16 @@ impl Api {
             StateMachineType::Express => format!("{}:{name}:{}", machine.name, new_uuid()),
         };
         let new = NewExecution {
-            id,
             workflow: machine.name.clone(),
             subject: None,
+            identity: Some(Identity {
+                execution_id: self.execution_arn(&id),
+                execution_name: name.clone(),
+                role_arn: machine.role_arn.clone(),
+                state_machine_id: self.state_machine_arn(&machine.name),
+                state_machine_name: machine.name.clone(),
+            }),
+            id,
             environment: self.options.environment.clone(),
             definition,
             input,
@@ -131,6 +138,7 @@ impl Api {
             trace_header: request.trace_header,
             revision_id: machine.revision_id,
             updated_ms: machine.updated_ms,
+            arn_prefix: self.arn_prefix(),
         };
         Ok(Prepared { started, new, kind: machine.kind })
     }

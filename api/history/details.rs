@@ -59,7 +59,7 @@ pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
             }
             (format!("{}StateExited", word(*state_type)), "stateExited".to_owned(), told)
         }
-        other => composite(other).unwrap_or_else(|| task(other)),
+        other => composite(other, started).unwrap_or_else(|| task(other)),
     };
     event["type"] = kind.into();
     if !details.is_empty() {
@@ -123,7 +123,7 @@ fn execution_started(started: &Execution) -> Told {
     plain("ExecutionStarted", told)
 }
 
-fn composite(details: &Details) -> Option<Told> {
+fn composite(details: &Details, started: &Execution) -> Option<Told> {
     let iteration = |kind: &str, name: &str, index: u64| {
         (kind.to_owned(), lower(kind), fields([("name", json!(name)), ("index", json!(index))]))
     };
@@ -133,6 +133,12 @@ fn composite(details: &Details) -> Option<Told> {
         Details::ParallelStateSucceeded { .. } => bare("ParallelStateSucceeded"),
         Details::ParallelStateFailed { .. } => bare("ParallelStateFailed"),
         Details::ParallelStateAborted { .. } => bare("ParallelStateAborted"),
+        Details::MapRunStarted { map_run } => {
+            let arn = started.arn_beside(map_run);
+            plain("MapRunStarted", fields([("mapRunArn", json!(arn))]))
+        }
+        Details::MapRunSucceeded => bare("MapRunSucceeded"),
+        Details::MapRunFailed(failure) => plain("MapRunFailed", failed(failure)),
         Details::MapStateStarted { length, .. } => plain("MapStateStarted", fields([("length", json!(length))])),
         Details::MapStateSucceeded { .. } => bare("MapStateSucceeded"),
         Details::MapStateFailed { .. } => bare("MapStateFailed"),

@@ -3,45 +3,105 @@
 use serde_json::{Map, Value};
 
 use super::Template;
-use crate::query::{Moment, Scope};
+use crate::query::{EvaluationError, Moment, Path, QueryError, Roots, Scope};
+
+/// What a template can see: a JSONata expression its scope, a JSONPath query its roots.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The value of `$states`.
+    pub states: &'a Value,
+    /// What `$` is in a path.
+    pub input: &'a Value,
+    /// What `$$` is in a path.
+    pub context: &'a Value,
+    /// Variables, innermost scope first.
+    pub variables: &'a [&'a Map<String, Value>],
+}
+
+impl<'a> View<'a> {
+    /// The same for paths.
+    pub fn roots(&self) -> Roots<'a> {
+        Roots { input: self.input, context: self.context, variables: self.variables }
+    }
+}
 
 /// A template that could not be evaluated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvaluationFailure {
-    /// The field in AWS's notation, such as `Arguments/cidr`.
-    pub location: String,
-    /// The error name, `States.QueryEvaluationError`.
+    /// The field in AWS's notation, such as `Arguments/cidr`; `None` for JSONPath, of which AWS tells no location.
+    pub location: Option<String>,
+    /// The error name, `States.QueryEvaluationError` or `States.Runtime`.
     pub error: &'static str,
     /// What is wrong.
     pub cause: String,
+}
+
+impl EvaluationFailure {
+    fn runtime(cause: String) -> Self {
+        EvaluationFailure { location: None, error: "States.Runtime", cause }
+    }
 }
 
 /// Evaluates every expression in the template.
 ///
 /// # Errors
 /// An expression failed or is undefined.
-pub fn evaluate(template: &Template, scope: &Scope<'_>, moment: &Moment) -> Result<Value, EvaluationFailure> {
+pub fn evaluate(template: &Template, view: &View<'_>, moment: &Moment) -> Result<Value, EvaluationFailure> {
     match template {
         Template::Literal(value) => Ok(value.clone()),
-        Template::Array(items) => items.iter().map(|item| evaluate(item, scope, moment)).collect(),
+        Template::Array(items) => items.iter().map(|item| evaluate(item, view, moment)).collect(),
         Template::Object(fields) => fields
             .iter()
-            .map(|(name, field)| Ok((name.clone(), evaluate(field, scope, moment)?)))
+            .map(|(name, field)| Ok((name.clone(), evaluate(field, view, moment)?)))
             .collect::<Result<Map<_, _>, _>>()
             .map(Value::Object),
         Template::Expression { expression, pointer } => {
             let field = pointer.trim_start_matches('/');
             let source = expression.source();
             let failure = |what: String| EvaluationFailure {
-                location: field.to_owned(),
+                location: Some(field.to_owned()),
                 error: "States.QueryEvaluationError",
                 cause: format!("The JSONata expression '{source}' specified for the field '{field}' {what}"),
             };
-            match expression.evaluate(scope, moment) {
+            let scope = Scope { states: view.states, variables: view.variables };
+            match expression.evaluate(&scope, moment) {
                 Ok(Some(value)) => Ok(value),
                 Ok(None) => Err(failure("returned nothing (undefined).".to_owned())),
+                Err(EvaluationError::NotJson) => Err(failure("returned an unsupported result type.".to_owned())),
                 Err(error) => Err(failure(format!("threw an error during evaluation. {error}"))),
             }
         }
+        Template::Payload(template) => {
+            template.evaluate(&view.roots(), moment).map_err(|failure| EvaluationFailure::runtime(failure.message))
+        }
+        Template::Query { query, field } => query.evaluate(&view.roots(), moment).map_err(|error| {
+            EvaluationFailure::runtime(match error {
+                QueryError::Path(error) if error.is_missing() && names_an_input(field) => {
+                    format!("The {field} parameter does not reference an input value: {}", query.source())
+                }
+                error => error.to_string(),
+            })
+        }),
     }
+}
+
+/// Fields of which AWS says in its own words that their path leads nowhere.
+fn names_an_input(field: &str) -> bool {
+    matches!(field, "SecondsPath" | "TimestampPath" | "TimeoutSecondsPath" | "HeartbeatSecondsPath")
+}
+
+/// Selects with a path.
+///
+/// # Errors
+/// The path leads nowhere.
+pub fn select(path: &Path, view: &View<'_>) -> Result<Value, EvaluationFailure> {
+    path.evaluate(&view.roots()).map_err(|error| EvaluationFailure::runtime(error.message))
+}
+
+/// Places a result in an input.
+///
+/// # Errors
+/// The path does not fit the input.
+pub fn place(path: &Path, input: &Value, result: Value) -> Result<Value, EvaluationFailure> {
+    path.set(input, result).map_err(|error| EvaluationFailure::runtime(error.message))
 }

@@ -1,15 +1,18 @@
 //! A JSON document becomes a [`StateMachine`]; every problem is told, not just the first.
 
+mod choices;
 mod fields;
+mod map;
 mod rules;
 mod state;
+mod templates;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
 use super::{
-    Diagnostic, Severity, StateMachine,
+    Diagnostic, QueryLanguage, Severity, StateMachine,
     check::{below, targets},
 };
 use fields::Fields;
@@ -35,16 +38,28 @@ pub fn parse(definition: &Value) -> Result<Arc<StateMachine>, Vec<Diagnostic>> {
 /// The machine as far as it can be read, and every problem.
 pub(super) fn parse_all(definition: &Value) -> (Option<Arc<StateMachine>>, Vec<Diagnostic>) {
     let mut found = Vec::new();
-    let language = definition.get("QueryLanguage").and_then(Value::as_str).unwrap_or("JSONPath");
+    let language = match definition.get("QueryLanguage").and_then(Value::as_str) {
+        Some("JSONata") => QueryLanguage::Jsonata,
+        None | Some("JSONPath") => QueryLanguage::JsonPath,
+        Some(other) => {
+            found.push(unknown_language("/QueryLanguage", other));
+            QueryLanguage::JsonPath
+        }
+    };
     let machine = machine(definition, "", language, 0, &mut found);
     (machine, found)
+}
+
+fn unknown_language(location: &str, language: &str) -> Diagnostic {
+    let message = format!("QueryLanguage must be one of [JSONPath, JSONata], not '{language}'.");
+    Diagnostic::error("SCHEMA_VALIDATION_FAILED", location, message)
 }
 
 /// Parses a machine: the top level, a branch or an item processor.
 fn machine(
     value: &Value,
     pointer: &str,
-    language: &str,
+    language: QueryLanguage,
     depth: usize,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Arc<StateMachine>> {
@@ -53,7 +68,7 @@ fn machine(
         found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", pointer, message));
         return None;
     }
-    let mut fields = Fields::new(value, pointer, found)?;
+    let mut fields = Fields::new(value, pointer, language, found)?;
     let start_at = fields.required_text("StartAt");
     let comment = fields.text("Comment");
     let timeout_seconds = fields.whole_number("TimeoutSeconds", 1, 99_999_999);

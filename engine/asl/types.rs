@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
-use crate::{journal::StateType, query::Expression};
+use crate::{
+    journal::StateType,
+    query::{Comparison, Expression, Path, PayloadTemplate, Query},
+};
 
 /// A state machine, or the machine inside a branch of a Parallel or a Map's ItemProcessor.
 #[derive(Debug, Clone)]
@@ -48,22 +51,49 @@ pub struct Common {
     pub query_language: QueryLanguage,
     /// `Next`; `None` means `End: true` (or a terminal type).
     pub next: Option<String>,
-    /// `Assign`, evaluated with the variables as they were when the state was entered.
-    pub assign: BTreeMap<String, Template>,
-    /// `Output`.
+    /// `Assign`, evaluated with the variables as they were when the state was entered; its value is an object.
+    pub assign: Option<Template>,
+    /// `Output` (JSONata).
     pub output: Option<Template>,
+    /// What selects and places data (JSONPath).
+    pub paths: Paths,
     /// `Retry`, in order.
     pub retry: Vec<Retrier>,
     /// `Catch`, in order.
     pub catch: Vec<Catcher>,
 }
 
+/// The fields with which a JSONPath state selects and places data; in a JSONata state all are as where they are absent.
+#[derive(Debug, Clone, Default)]
+pub struct Paths {
+    /// `InputPath`: what of the state's input it works with.
+    pub input: Selection,
+    /// `ResultSelector`.
+    pub result_selector: Option<Template>,
+    /// `ResultPath`: where in the state's input the result goes.
+    pub result: Selection,
+    /// `OutputPath`: what of that is the output.
+    pub output: Selection,
+}
+
+/// A part of a value.
+#[derive(Debug, Clone, Default)]
+pub enum Selection {
+    /// All of it: the field is absent, or `$`.
+    #[default]
+    Whole,
+    /// None: the field is null.
+    Nothing,
+    /// What a path points at.
+    Path(Arc<Path>),
+}
+
 /// The types of state.
 #[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone)]
 pub enum StateKind {
-    /// Pass.
-    Pass,
+    /// Pass: `Result`, else `Parameters`, else the input.
+    Pass { result: Option<Value>, parameters: Option<Template> },
     /// Task.
     Task(Task),
     /// Choice: rules in order; where no rule fits and there is no default, `States.NoChoiceMatched`.
@@ -76,7 +106,7 @@ pub enum StateKind {
     Fail { error: Option<Template>, cause: Option<Template> },
     /// Parallel.
     Parallel { arguments: Option<Template>, branches: Vec<Arc<StateMachine>> },
-    /// Map, inline.
+    /// Map.
     Map(Map),
 }
 
@@ -84,7 +114,7 @@ impl StateKind {
     /// The type's name.
     pub fn state_type(&self) -> StateType {
         match self {
-            StateKind::Pass => StateType::Pass,
+            StateKind::Pass { .. } => StateType::Pass,
             StateKind::Task(_) => StateType::Task,
             StateKind::Choice { .. } => StateType::Choice,
             StateKind::Wait(_) => StateType::Wait,
@@ -101,7 +131,7 @@ impl StateKind {
 pub struct Task {
     /// `Resource`, such as `flow:ec2:createVpc`.
     pub resource: String,
-    /// `Arguments`; `None` passes the state's input.
+    /// `Arguments` or `Parameters`; `None` passes the state's input.
     pub arguments: Option<Template>,
     /// `TimeoutSeconds`: a number or an expression.
     pub timeout_seconds: Option<Template>,
@@ -118,13 +148,19 @@ pub enum Wait {
     Timestamp(Template),
 }
 
-/// Fields of a Map (inline).
+/// Fields of a Map.
 #[derive(Debug, Clone)]
 pub struct Map {
-    /// `Items`; `None` takes the state's input.
+    /// `Items` or `ItemsPath`; `None` takes the state's input.
     pub items: Option<Template>,
-    /// `ItemSelector`.
+    /// `ItemSelector`, or `Parameters` as it was called before.
     pub item_selector: Option<Template>,
+    /// `ItemBatcher`: iterations get several items.
+    pub item_batcher: Option<ItemBatcher>,
+    /// Mode DISTRIBUTED: iterations write no history here, and failures may be tolerated.
+    pub distributed: bool,
+    /// `Label`, for the map run's ARN.
+    pub label: Option<String>,
     /// `MaxConcurrency`; 0 means as many as the machine allows.
     pub max_concurrency: Option<Template>,
     /// `ToleratedFailureCount`.
@@ -135,15 +171,41 @@ pub struct Map {
     pub processor: Arc<StateMachine>,
 }
 
+/// `ItemBatcher` of a distributed Map.
+#[derive(Debug, Clone)]
+pub struct ItemBatcher {
+    /// `MaxItemsPerBatch`.
+    pub max_items: Option<Template>,
+    /// `MaxInputBytesPerBatch`.
+    pub max_input_bytes: Option<Template>,
+    /// `BatchInput`: what every batch gets beside its items.
+    pub batch_input: Option<Template>,
+}
+
+/// What a rule of a Choice asks.
+#[derive(Debug, Clone)]
+pub enum Condition {
+    /// JSONata: an expression that answers true or false.
+    Expression(Template),
+    /// JSONPath: all of these.
+    And(Vec<Condition>),
+    /// JSONPath: one of these.
+    Or(Vec<Condition>),
+    /// JSONPath: not this.
+    Not(Box<Condition>),
+    /// JSONPath: a comparison.
+    Comparison(Arc<Comparison>),
+}
+
 /// One rule of a Choice.
 #[derive(Debug, Clone)]
 pub struct ChoiceRule {
-    /// `Condition`: a boolean expression.
-    pub condition: Template,
+    /// What it asks.
+    pub condition: Condition,
     /// `Next`.
     pub next: String,
     /// `Assign`.
-    pub assign: BTreeMap<String, Template>,
+    pub assign: Option<Template>,
     /// `Output`.
     pub output: Option<Template>,
 }
@@ -182,9 +244,11 @@ pub struct Catcher {
     /// `Next`.
     pub next: String,
     /// `Assign`.
-    pub assign: BTreeMap<String, Template>,
+    pub assign: Option<Template>,
     /// `Output`.
     pub output: Option<Template>,
+    /// `ResultPath` (JSONPath): where in the state's input the error goes.
+    pub result: Selection,
 }
 
 /// A JSON value in which some strings are expressions.
@@ -199,4 +263,8 @@ pub enum Template {
     Array(Vec<Template>),
     /// An object with an expression somewhere inside, in the definition's order.
     Object(Vec<(String, Template)>),
+    /// A JSONPath payload template, with a `"name.$"` somewhere inside.
+    Payload(Arc<PayloadTemplate>),
+    /// The path or intrinsic call of a field such as `SecondsPath`.
+    Query { query: Arc<Query>, field: &'static str },
 }

@@ -109,6 +109,12 @@ pub enum HistoryEventDetails {
     },
     /// A Map was cancelled.
     MapStateAborted { name: String },
+    /// A distributed Map's run began; `map_run` is the part of its ARN behind the account.
+    MapRunStarted { map_run: String },
+    /// A distributed Map's run ended well.
+    MapRunSucceeded,
+    /// A distributed Map's run failed.
+    MapRunFailed(ErrorAndCause),
     /// One iteration began.
     MapIterationStarted { name: String, index: u64 },
     /// One iteration ended well.

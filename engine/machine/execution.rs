@@ -27,6 +27,35 @@ pub enum ExecutionStatus {
     Aborted,
 }
 
+/// Who an execution is in its context object (Developer Guide, "Accessing execution data from the Context object").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Identity {
+    /// `Execution.Id`, an ARN.
+    pub execution_id: String,
+    /// `Execution.Name`.
+    pub execution_name: String,
+    /// `Execution.RoleArn`.
+    pub role_arn: String,
+    /// `StateMachine.Id`, an ARN.
+    pub state_machine_id: String,
+    /// `StateMachine.Name`.
+    pub state_machine_name: String,
+}
+
+impl Identity {
+    /// Of an execution that no API started.
+    pub(super) fn local(id: &str, workflow: &str) -> Self {
+        Identity {
+            execution_id: id.to_owned(),
+            execution_name: id.to_owned(),
+            role_arn: String::new(),
+            state_machine_id: workflow.to_owned(),
+            state_machine_name: workflow.to_owned(),
+        }
+    }
+}
+
 /// The row that says what an execution is and how it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,6 +64,9 @@ pub struct ExecutionHeader {
     pub id: String,
     /// The workflow's name, or the file's.
     pub workflow: String,
+    /// What the context object says it is, where an API started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// What it works on, such as `endpoints-aws/shop`; two running executions on one subject are refused.
     pub subject: Option<String>,
     /// What the definition was pinned from, and where it acts (region, profile), for display: a free object.
@@ -95,6 +127,7 @@ impl Execution {
         let header = ExecutionHeader {
             id: id.to_owned(),
             workflow: workflow.to_owned(),
+            identity: None,
             subject: None,
             environment: Arc::default(),
             input: Arc::new(input),

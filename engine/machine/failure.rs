@@ -60,9 +60,11 @@ impl Turn<'_> {
         let leaving = Leaving {
             result: Arc::new(json!({ "Error": failure.error, "Cause": failure.cause })),
             next: Some(&rule.next),
-            assign: &rule.assign,
+            assign: rule.assign.as_ref(),
             output: rule.output.as_ref(),
             extra: ExtraKind::ErrorOutput,
+            placed: true,
+            caught: Some(&rule.result),
         };
         self.leave(id, state, leaving)?;
         Ok(true)
@@ -85,8 +87,15 @@ impl Turn<'_> {
 
     /// A branch or an iteration failed: the others stop, and the failure is their state's.
     fn child_failed(&mut self, parent: FrameId, child: FrameId, failure: StepFailure) {
-        self.stop_children(parent);
         let Some(state) = self.state_of(parent) else { return self.fail_execution(failure) };
+        if let StateKind::Map(map) = &state.kind
+            && map.distributed
+        {
+            let Some(failure) = self.iteration_failed(parent, &state, map) else { return };
+            self.stop_children(parent);
+            return self.fail_state(parent, failure);
+        }
+        self.stop_children(parent);
         let told = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
         let name = state.name.clone();
         match &state.kind {

@@ -41,6 +41,12 @@ pub struct FrameRow {
     pub attempt: u32,
     /// When the state was entered, in milliseconds since the Unix epoch.
     pub entered_ms: u64,
+    /// Id of the history event of the entering, which AWS names in the causes of failures.
+    #[serde(default)]
+    pub entered_event_id: u64,
+    /// Whether it is in an iteration of a distributed Map: then it writes no history events.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
     /// The item of a Map's iteration, for the context object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<Arc<Value>>,
@@ -119,8 +125,16 @@ pub enum Activity {
     Backoff { due_ms: u64, failure: StepFailure },
     /// In a Parallel: branches not yet ended.
     Parallel { running: u64 },
-    /// In a Map: `items` in order, the next one to start, how many run, how many failed.
-    Map { items: Arc<Vec<Value>>, next: u64, running: u64, failed: u64, max_concurrency: u64 },
+    /// In a Map: `items` in order, the next one to start, how many run, how many failed and may fail.
+    Map {
+        items: Arc<Vec<Value>>,
+        next: u64,
+        running: u64,
+        failed: u64,
+        max_concurrency: u64,
+        #[serde(default)]
+        tolerated: Tolerated,
+    },
     /// The branch or iteration ended well; its output waits for the others.
     Ended { output: Arc<Value> },
     /// Stands still until `flow resume` (credentials).
@@ -129,6 +143,26 @@ pub enum Activity {
     Failed { failure: StepFailure },
     /// Stopped because the execution failed or was cancelled elsewhere; a redrive goes on here.
     Stopped,
+}
+
+/// How many iterations of a distributed Map may fail before it fails itself.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Tolerated {
+    /// `ToleratedFailureCount`.
+    pub count: Option<u64>,
+    /// `ToleratedFailurePercentage`, 0 to 100.
+    pub percentage: Option<f64>,
+}
+
+impl Tolerated {
+    /// Whether so many failures of so many items are too many.
+    pub(super) fn is_exceeded(&self, failed: u64, items: usize) -> bool {
+        let percentage = failed as f64 * 100.0 / items.max(1) as f64;
+        match (self.count, self.percentage) {
+            (None, None) => failed > 0,
+            (count, most) => count.is_some_and(|count| failed > count) || most.is_some_and(|most| percentage > most),
+        }
+    }
 }
 
 /// What the last look of a waiting Task found.

@@ -1,4 +1,4 @@
-//! Map, inline: a frame for each item, at most `MaxConcurrency` at once.
+//! Map: a frame for each iteration, at most `MaxConcurrency` at once.
 
 use std::sync::Arc;
 
@@ -7,38 +7,56 @@ use serde_json::Value;
 use super::{Activity, FrameId, scope::Extra, turn::Turn};
 use crate::{
     asl::{Map, State, StateKind},
-    journal::{HistoryEventDetails, StepFailure},
+    journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
 };
 
 /// The most iterations of an inline Map that run at once. Source: Step Functions Developer Guide, "Map state processing modes".
-const CONCURRENCY_MAX: u64 = 40;
+const INLINE_CONCURRENCY_MAX: u64 = 40;
+/// The most child executions of a distributed Map that run at once, from the same page.
+const DISTRIBUTED_CONCURRENCY_MAX: u64 = 10_000;
 
 impl Turn<'_> {
     /// Evaluates the items and starts the first iterations.
     pub fn begin_map(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
-        let items = match &map.items {
-            Some(template) => self.evaluate(id, template, Extra::None)?,
-            None => (*self.frame(id).row.input).clone(),
-        };
-        let Value::Array(items) = items else {
-            let cause = format!("The Items of the Map state must be an array, not {}.", kind(&items));
-            return Err(StepFailure { error: "States.QueryEvaluationError".to_owned(), cause, details: None });
-        };
-        let limit = match &map.max_concurrency {
-            Some(template) => self.evaluate(id, template, Extra::None)?.as_u64().unwrap_or(0),
-            None => 0,
-        };
-        let max_concurrency = if limit == 0 { CONCURRENCY_MAX } else { limit.min(CONCURRENCY_MAX) };
+        let begun = self.try_begin_map(id, map);
+        if let Err(failure) = &begun {
+            let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
+            let name = self.frame(id).row.state.clone();
+            self.event(Some(id), HistoryEventDetails::MapStateFailed { name, failure });
+        }
+        begun
+    }
+
+    fn try_begin_map(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
+        let items = self.map_items(id, map)?;
+        let limit = self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?.unwrap_or(0);
+        let tolerated = self.tolerated(id, map)?;
+        let most = if map.distributed { DISTRIBUTED_CONCURRENCY_MAX } else { INLINE_CONCURRENCY_MAX };
+        let max_concurrency = if limit == 0 { most } else { limit.min(most) };
+        let items = self.batched(id, map, items)?;
         let name = self.frame(id).row.state.clone();
-        self.event(Some(id), HistoryEventDetails::MapStateStarted { name, length: items.len() as u64 });
+        // A distributed Map counts its items elsewhere: AWS writes 0.
+        let length = if map.distributed { 0 } else { items.len() as u64 };
+        self.event(Some(id), HistoryEventDetails::MapStateStarted { name: name.clone(), length });
+        if map.distributed {
+            let map_run = self.map_run(&name, map);
+            self.event(Some(id), HistoryEventDetails::MapRunStarted { map_run });
+        }
         let none = items.is_empty();
         self.row(id).activity =
-            Activity::Map { items: Arc::new(items), next: 0, running: 0, failed: 0, max_concurrency };
+            Activity::Map { items: Arc::new(items), next: 0, running: 0, failed: 0, max_concurrency, tolerated };
         if none && let Some(state) = self.state_of(id) {
-            self.map_ended(id, &state);
+            self.map_ended(id, &state, map);
             return Ok(());
         }
         self.start_iterations(id, map)
+    }
+
+    /// What a map run's ARN ends with: the state machine, the label, and an id of the run's own.
+    fn map_run(&self, name: &str, map: &Map) -> String {
+        let header = &self.execution.header;
+        let label = map.label.as_deref().unwrap_or(name);
+        format!("mapRun:{}/{label}:{}-{}", header.workflow, header.id, header.last_event_id)
     }
 
     fn start_iterations(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
@@ -52,54 +70,82 @@ impl Turn<'_> {
             };
             *next += 1;
             *running += 1;
-            let row = &self.frame(id).row;
-            let (path, name) = (format!("{}[{index}]", row.state_path()), row.state.clone());
-            let item = Arc::new(item);
-            let child = self.new_frame(Some(id), index, path, Some(item.clone()));
+            let child = self.new_iteration(id, index, Arc::new(item.clone()));
+            let name = self.frame(id).row.state.clone();
             self.event(Some(child), HistoryEventDetails::MapIterationStarted { name, index });
-            let input = match &map.item_selector {
-                // The selector sees the Map's own input and variables, and the iteration's item in the context object.
-                Some(template) => {
-                    let input = self.frame(id).row.input.clone();
-                    self.row(child).input = input;
-                    Arc::new(self.evaluate(child, template, Extra::None)?)
-                }
-                None => item,
+            let input = match map.item_batcher {
+                // What stands in a batch was selected when the batches were made.
+                Some(_) => item,
+                None => self.selected_item(id, child, map, item)?,
             };
-            self.enter(child, &map.processor.start_at, input);
+            self.enter(child, &map.processor.start_at, Arc::new(input));
         }
+    }
+
+    pub(super) fn new_iteration(&mut self, id: FrameId, index: u64, item: Arc<Value>) -> FrameId {
+        let path = format!("{}[{index}]", self.frame(id).state_path());
+        self.new_frame(Some(id), index, path, Some(item))
+    }
+
+    /// The input of an iteration. The selector sees the Map's own input and variables, and the item in the context object.
+    pub(super) fn selected_item(
+        &mut self,
+        id: FrameId,
+        child: FrameId,
+        map: &Map,
+        item: Value,
+    ) -> Result<Value, StepFailure> {
+        let Some(template) = &map.item_selector else { return Ok(item) };
+        let effective = self.effective_input(id)?;
+        let input = self.frame(id).row.input.clone();
+        self.row(child).input = input;
+        self.evaluate(child, template, Extra::Input(&effective))
     }
 
     /// An iteration ended well: the next one starts, or the Map ends.
     pub fn iteration_ended(&mut self, parent: FrameId, child: FrameId, state: &State, map: &Map) {
         let index = self.frame(child).row.index;
         self.event(Some(child), HistoryEventDetails::MapIterationSucceeded { name: state.name.clone(), index });
+        self.iteration_over(parent, state, map);
+    }
+
+    fn iteration_over(&mut self, parent: FrameId, state: &State, map: &Map) {
         let Activity::Map { items, next, running, .. } = &mut self.row(parent).activity else { return };
         *running -= 1;
         let all_ended = *running == 0 && *next as usize == items.len();
         if all_ended {
-            self.map_ended(parent, state);
+            self.map_ended(parent, state, map);
         } else if let Err(failure) = self.start_iterations(parent, map) {
             self.stop_children(parent);
             self.fail_state(parent, failure);
         }
     }
 
-    fn map_ended(&mut self, id: FrameId, state: &State) {
+    /// An iteration of a distributed Map failed; answers the failure of the Map itself when that was one too many.
+    pub fn iteration_failed(&mut self, parent: FrameId, state: &State, map: &Map) -> Option<StepFailure> {
+        let Activity::Map { items, failed, tolerated, .. } = &mut self.row(parent).activity else { return None };
+        *failed += 1;
+        if !tolerated.is_exceeded(*failed, items.len()) {
+            self.iteration_over(parent, state, map);
+            return None;
+        }
+        let (error, cause) = (
+            "States.ExceedToleratedFailureThreshold".to_owned(),
+            "The specified tolerated failure threshold was exceeded".to_owned(),
+        );
+        let told = ErrorAndCause { error: error.clone(), cause: cause.clone() };
+        self.event(Some(parent), HistoryEventDetails::MapRunFailed(told.clone()));
+        self.event(Some(parent), HistoryEventDetails::MapStateFailed { name: state.name.clone(), failure: told });
+        Some(StepFailure { error, cause, details: None })
+    }
+
+    fn map_ended(&mut self, id: FrameId, state: &State, map: &Map) {
         debug_assert!(matches!(state.kind, StateKind::Map(_)));
         let result = self.gather(id);
+        if map.distributed {
+            self.event(Some(id), HistoryEventDetails::MapRunSucceeded);
+        }
         self.event(Some(id), HistoryEventDetails::MapStateSucceeded { name: state.name.clone() });
         self.leave_composite(id, state, result);
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
     }
 }

@@ -20,7 +20,7 @@ impl Turn<'_> {
     ) -> Result<(), StepFailure> {
         let input = match arguments {
             Some(template) => Arc::new(self.evaluate(id, template, Extra::None)?),
-            None => self.frame(id).row.input.clone(),
+            None => self.effective_input(id)?,
         };
         let name = self.frame(id).row.state.clone();
         self.event(Some(id), HistoryEventDetails::ParallelStateStarted { name });
@@ -62,11 +62,12 @@ impl Turn<'_> {
 
     /// The outputs of all children, in order.
     pub fn gather(&self, parent: FrameId) -> Value {
+        // What failed and was tolerated has no output.
         let output = |id: FrameId| match &self.frame(id).row.activity {
-            Activity::Ended { output } => (**output).clone(),
-            _ => Value::Null,
+            Activity::Ended { output } => Some((**output).clone()),
+            _ => None,
         };
-        self.children(parent).into_iter().map(output).collect()
+        self.children(parent).into_iter().filter_map(output).collect()
     }
 
     /// Leaves a Parallel or Map with its result; its children are forgotten.

@@ -69,8 +69,8 @@ impl Turn<'_> {
         let Some(state) = self.state_of(id) else { return };
         if matches!(state.kind, StateKind::Parallel { .. }) {
             self.row(id).activity = Activity::Parallel { running };
-        } else if let Activity::Map { running: count, .. } = &mut self.row(id).activity {
-            *count = running;
+        } else if let Activity::Map { running: count, failed, .. } = &mut self.row(id).activity {
+            (*count, *failed) = (running, 0);
         }
     }
 }

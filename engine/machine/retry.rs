@@ -7,11 +7,18 @@ use backoff::{ExponentialBackoffBuilder, backoff::Backoff};
 
 use crate::asl::{JitterStrategy, Retrier};
 
-/// Whether `ErrorEquals` names the error. `States.ALL` does not catch what retrying or going on cannot mend.
+/// Whether `ErrorEquals` names the error. `States.ALL` does not catch what retrying or going on cannot mend, and nothing
+/// catches `States.Runtime`. Source: Step Functions Developer Guide, "Handling errors in Step Functions workflows".
 pub(super) fn matches(error_equals: &[String], error: &str) -> bool {
+    if error == "States.Runtime" {
+        return false;
+    }
     error_equals.iter().any(|name| match name.as_str() {
-        "States.ALL" => !matches!(error, "States.DataLimitExceeded" | "States.Runtime"),
-        "States.TaskFailed" => !matches!(error, "States.Timeout" | "States.DataLimitExceeded" | "States.Runtime"),
+        "States.ALL" => error != "States.DataLimitExceeded",
+        "States.TaskFailed" => {
+            !matches!(error, "States.Timeout" | "States.HeartbeatTimeout" | "States.DataLimitExceeded")
+        }
+        "States.Timeout" => matches!(error, "States.Timeout" | "States.HeartbeatTimeout"),
         name => name == error,
     })
 }

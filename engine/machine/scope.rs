@@ -1,4 +1,4 @@
-//! What an expression can see: `$states` and the variables of its frame and the frames above.
+//! What an expression can see: `$states`, `$`, `$$` and the variables of its frame and the frames above.
 //! Source: Step Functions Developer Guide, "Transforming data with JSONata" and "Accessing execution data from the Context object".
 
 use std::sync::Arc;
@@ -7,17 +7,21 @@ use serde_json::{Map, Value, json};
 
 use super::{FrameId, token::idempotency_token, turn::Turn};
 use crate::{
-    asl::{Template, evaluate},
+    asl::{EvaluationFailure, StateKind, Template, View, evaluate},
     journal::{HistoryEventDetails, StepFailure},
-    query::Scope,
 };
 
-/// What `$states` holds beside input and context.
+/// What an expression sees beside the state's input and the context.
 #[derive(Clone, Copy)]
 pub(super) enum Extra<'v> {
+    /// Nothing: `$` is the effective input.
     None,
+    /// `$states.result`; `$` is the result.
     Result(&'v Value),
+    /// `$states.errorOutput`; `$` is the error.
     ErrorOutput(&'v Value),
+    /// Nothing in JSONata; `$` is this.
+    Input(&'v Value),
 }
 
 /// Milliseconds since the Unix epoch as AWS writes them, such as `2026-11-23T08:00:00.000Z`.
@@ -34,23 +38,58 @@ impl Turn<'_> {
         if let Template::Literal(value) = template {
             return Ok(value.clone());
         }
-        let states = self.states(id, extra);
+        let paths = matches!(template, Template::Payload(_) | Template::Query { .. });
+        let effective = match extra {
+            Extra::None if paths => self.effective_input(id)?,
+            _ => self.frame(id).row.input.clone(),
+        };
+        let input = match extra {
+            Extra::Result(value) | Extra::ErrorOutput(value) | Extra::Input(value) => value,
+            Extra::None => &effective,
+        };
+        let evaluated = self.with_view(id, input, extra, paths, |view, turn| evaluate(template, view, turn.moment));
+        evaluated.map_err(|failure| self.evaluation_failed(id, failure))
+    }
+
+    /// Shows a function what an expression of a frame can see; `$states` only where it is not a path.
+    pub fn with_view<T>(
+        &self,
+        id: FrameId,
+        input: &Value,
+        extra: Extra<'_>,
+        paths: bool,
+        look: impl FnOnce(&View<'_>, &Self) -> T,
+    ) -> T {
+        let context = self.context(id);
+        let states = if paths { Value::Null } else { self.states(id, extra, &context) };
         let scopes = self.variables(id);
         let scopes: Vec<&Map<String, Value>> = scopes.iter().map(|scope| &**scope).collect();
-        let scope = Scope { states: &states, variables: &scopes };
-        evaluate(template, &scope, self.moment).map_err(|failure| {
-            let state = self.frame(id).row.state.clone();
-            self.event(
-                Some(id),
-                HistoryEventDetails::EvaluationFailed {
-                    state,
-                    location: failure.location.clone(),
-                    error: failure.error.to_owned(),
-                    cause: failure.cause.clone(),
-                },
-            );
-            StepFailure { error: failure.error.to_owned(), cause: failure.cause, details: None }
-        })
+        look(&View { states: &states, input, context: &context, variables: &scopes }, self)
+    }
+
+    /// The failure of a state whose expression failed. A JSONata one has an event of its own.
+    pub fn evaluation_failed(&mut self, id: FrameId, failure: EvaluationFailure) -> StepFailure {
+        let row = &self.frame(id).row;
+        // An iteration that has not entered a state yet fails its Map.
+        let named = if row.state.is_empty() { row.parent.unwrap_or(id) } else { id };
+        let row = &self.frame(named).row;
+        let (state, entered) = (row.state.clone(), row.entered_event_id);
+        let cause = format!(
+            "An error occurred while executing the state '{state}' (entered at the event id #{entered}). {}",
+            failure.cause
+        );
+        let error = failure.error.to_owned();
+        if error == "States.QueryEvaluationError" {
+            let location = failure.location.unwrap_or_default();
+            let (error, cause) = (error.clone(), cause.clone());
+            self.event(Some(named), HistoryEventDetails::EvaluationFailed { state, location, error, cause });
+        }
+        StepFailure { error, cause, details: None }
+    }
+
+    /// A failure of a state that JSONPath could not serve.
+    pub fn runtime_failure(&mut self, id: FrameId, cause: impl Into<String>) -> StepFailure {
+        self.evaluation_failed(id, EvaluationFailure { location: None, error: "States.Runtime", cause: cause.into() })
     }
 
     fn variables(&self, id: FrameId) -> Vec<Arc<Map<String, Value>>> {
@@ -64,11 +103,11 @@ impl Turn<'_> {
         scopes
     }
 
-    fn states(&self, id: FrameId, extra: Extra<'_>) -> Value {
+    fn states(&self, id: FrameId, extra: Extra<'_>, context: &Value) -> Value {
         let row = &self.frame(id).row;
-        let mut states = json!({ "input": &*row.input, "context": self.context(id) });
+        let mut states = json!({ "input": &*row.input, "context": context });
         match extra {
-            Extra::None => {}
+            Extra::None | Extra::Input(_) => {}
             Extra::Result(result) => states["result"] = result.clone(),
             Extra::ErrorOutput(output) => states["errorOutput"] = output.clone(),
         }
@@ -78,18 +117,29 @@ impl Turn<'_> {
     fn context(&self, id: FrameId) -> Value {
         let header = &self.execution.header;
         let row = &self.frame(id).row;
+        let identity = header.identity.clone().unwrap_or_else(|| super::Identity::local(&header.id, &header.workflow));
         let mut context = json!({
             "Execution": {
-                "Id": header.id,
-                "Name": header.id,
+                "Id": identity.execution_id,
                 "Input": &*header.input,
                 "StartTime": timestamp(header.started_ms),
+                "Name": identity.execution_name,
+                "RoleArn": identity.role_arn,
                 "RedriveCount": header.redrive_count,
             },
-            "State": { "Name": row.state, "EnteredTime": timestamp(row.entered_ms), "RetryCount": row.attempt - 1 },
-            "StateMachine": { "Id": header.workflow, "Name": header.workflow },
-            "Task": { "Token": idempotency_token(&header.id, &row.state_path(), row.visit) },
+            "StateMachine": { "Id": identity.state_machine_id, "Name": identity.state_machine_name },
+            "State": { "Name": row.state, "EnteredTime": timestamp(row.entered_ms) },
         });
+        match self.state_of(id).as_deref().map(|state| &state.kind) {
+            Some(StateKind::Task(_)) => {
+                context["State"]["RetryCount"] = (row.attempt - 1).into();
+                context["Task"] = json!({ "Token": idempotency_token(&header.id, &row.state_path(), row.visit) });
+            }
+            Some(StateKind::Parallel { .. } | StateKind::Map(_)) => {
+                context["State"]["RetryCount"] = (row.attempt - 1).into();
+            }
+            _ => {}
+        }
         let mut above = Some(id);
         while let Some(frame) = above {
             let row = &self.frame(frame).row;

@@ -1,17 +1,14 @@
 //! Entering, executing and leaving a state.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::{Activity, ExecutionStatus, FrameId, limits, scope::Extra, turn::Turn};
 use crate::{
-    asl::{ChoiceRule, State, StateKind, Template, Wait},
+    asl::{Selection, State, StateKind, Template},
     journal::{HistoryEventDetails, StepFailure},
 };
-
-/// The longest Wait, in seconds. Source: states-language.net/spec.html, "Wait State".
-const WAIT_SECONDS_MAX: f64 = 99_999_999.0;
 
 impl Turn<'_> {
     /// Moves a frame into a state and puts it in line to be executed.
@@ -30,6 +27,8 @@ impl Turn<'_> {
                 Some(id),
                 HistoryEventDetails::StateEntered { state_type, name: name.to_owned(), input: (*input).clone() },
             );
+            let entered_event_id = self.frame(id).row.last_event_id;
+            self.row(id).entered_event_id = entered_event_id;
         }
         self.ready.push_back(id);
     }
@@ -50,14 +49,8 @@ impl Turn<'_> {
             return self.fail_execution(StepFailure { error: "States.Runtime".to_owned(), cause, details: None });
         };
         let done = match &state.kind {
-            StateKind::Pass => {
-                let input = self.frame(id).row.input.clone();
-                self.leave(id, &state, Leaving::plain(&state, input))
-            }
-            StateKind::Succeed => {
-                let input = self.frame(id).row.input.clone();
-                self.leave(id, &state, Leaving::plain(&state, input))
-            }
+            StateKind::Pass { result, parameters } => self.pass(id, &state, result.as_ref(), parameters.as_ref()),
+            StateKind::Succeed => self.leave_with_input(id, &state),
             StateKind::Fail { error, cause } => self.fail_on_purpose(id, error.as_ref(), cause.as_ref()),
             StateKind::Choice { rules, default } => self.choose(id, &state, rules, default.as_deref()),
             StateKind::Wait(wait) => self.begin_wait(id, wait),
@@ -68,6 +61,28 @@ impl Turn<'_> {
         if let Err(failure) = done {
             self.fail_state(id, failure);
         }
+    }
+
+    fn pass(
+        &mut self,
+        id: FrameId,
+        state: &State,
+        result: Option<&Value>,
+        parameters: Option<&Template>,
+    ) -> Result<(), StepFailure> {
+        let effective = self.effective_input(id)?;
+        let result = match (result, parameters) {
+            (Some(result), _) => Arc::new(result.clone()),
+            (None, Some(template)) => Arc::new(self.evaluate(id, template, Extra::Input(&effective))?),
+            (None, None) => effective,
+        };
+        self.leave(id, state, Leaving { placed: true, ..Leaving::plain(state, result) })
+    }
+
+    /// Leaves a state that has no result of its own.
+    pub fn leave_with_input(&mut self, id: FrameId, state: &State) -> Result<(), StepFailure> {
+        let effective = self.effective_input(id)?;
+        self.leave(id, state, Leaving::plain(state, effective))
     }
 
     fn fail_on_purpose(
@@ -85,95 +100,24 @@ impl Turn<'_> {
         Err(failure)
     }
 
-    fn choose(
-        &mut self,
-        id: FrameId,
-        state: &State,
-        rules: &[ChoiceRule],
-        default: Option<&str>,
-    ) -> Result<(), StepFailure> {
-        let input = self.frame(id).row.input.clone();
-        for rule in rules {
-            match self.evaluate(id, &rule.condition, Extra::None)? {
-                Value::Bool(true) => {
-                    let leaving = Leaving {
-                        result: input,
-                        next: Some(&rule.next),
-                        assign: &rule.assign,
-                        output: rule.output.as_ref(),
-                        extra: ExtraKind::None,
-                    };
-                    return self.leave(id, state, leaving);
-                }
-                Value::Bool(false) => {}
-                other => {
-                    let cause =
-                        format!("The JSONata expression of a Condition must answer true or false, not {other}.");
-                    return Err(StepFailure { error: "States.QueryEvaluationError".to_owned(), cause, details: None });
-                }
-            }
-        }
-        let Some(default) = default else {
-            let cause = format!("No rule of the Choice state '{}' matched, and it has no Default.", state.name);
-            return Err(StepFailure { error: "States.NoChoiceMatched".to_owned(), cause, details: None });
-        };
-        let leaving = Leaving { next: Some(default), ..Leaving::plain(state, input) };
-        self.leave(id, state, leaving)
-    }
-
-    fn begin_wait(&mut self, id: FrameId, wait: &Wait) -> Result<(), StepFailure> {
-        let refuse =
-            |cause: String| StepFailure { error: "States.QueryEvaluationError".to_owned(), cause, details: None };
-        let due_ms = match wait {
-            Wait::Seconds(template) => {
-                let value = self.evaluate(id, template, Extra::None)?;
-                let seconds = value.as_f64().filter(|s| (0.0..=WAIT_SECONDS_MAX).contains(s));
-                let seconds = seconds.ok_or_else(|| refuse(format!("Seconds must be 0 to 99999999, not {value}.")))?;
-                self.now_ms().saturating_add((seconds * 1000.0) as u64)
-            }
-            Wait::Timestamp(template) => {
-                let value = self.evaluate(id, template, Extra::None)?;
-                let time = value.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
-                let time = time.ok_or_else(|| refuse(format!("Timestamp must be an RFC 3339 time, not {value}.")))?;
-                u64::try_from(time.as_millisecond()).unwrap_or(0)
-            }
-        };
-        self.row(id).activity = Activity::Waiting { due_ms };
-        Ok(())
-    }
-
-    /// A Wait's time has come.
-    pub fn wait_is_over(&mut self, id: FrameId) {
-        let Some(state) = self.state_of(id) else { return };
-        let input = self.frame(id).row.input.clone();
-        if let Err(failure) = self.leave(id, &state, Leaving::plain(&state, input)) {
-            self.fail_state(id, failure);
-        }
-    }
-
     /// Leaves a state: `Assign` and `Output` both see the variables as they were when it was entered.
     pub fn leave(&mut self, id: FrameId, state: &State, leaving: Leaving<'_>) -> Result<(), StepFailure> {
         let result = leaving.result.clone();
         let extra = match leaving.extra {
-            ExtraKind::None => Extra::None,
+            ExtraKind::None => Extra::Input(&result),
             ExtraKind::Result => Extra::Result(&result),
             ExtraKind::ErrorOutput => Extra::ErrorOutput(&result),
         };
-        let mut assigned = Map::new();
-        for (name, template) in leaving.assign {
-            assigned.insert(name.clone(), self.evaluate(id, template, extra)?);
-        }
+        let assigned = match leaving.assign.map(|template| self.evaluate(id, template, extra)).transpose()? {
+            Some(Value::Object(assigned)) => assigned,
+            _ => Map::new(),
+        };
         let output = match leaving.output {
             Some(template) => Arc::new(self.evaluate(id, template, extra)?),
-            None => result.clone(),
+            None => self.placed(id, state, &leaving)?,
         };
         if limits::too_large(&output) {
-            let cause = format!(
-                "The state '{}' returned an output larger than the maximum of {} bytes.",
-                state.name,
-                limits::PAYLOAD_BYTES_MAX
-            );
-            return Err(StepFailure { error: "States.DataLimitExceeded".to_owned(), cause, details: None });
+            return Err(too_large(&state.name));
         }
         if !assigned.is_empty() {
             Arc::make_mut(&mut self.row(id).variables).extend(assigned.clone());
@@ -204,6 +148,14 @@ impl Turn<'_> {
     }
 }
 
+/// A result that is larger than a payload may be, in AWS's words.
+pub(super) fn too_large(name: &str) -> StepFailure {
+    let cause = format!(
+        "The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
+    );
+    StepFailure { error: "States.DataLimitExceeded".to_owned(), cause, details: None }
+}
+
 /// How a state is left.
 #[derive(Clone)]
 pub(super) struct Leaving<'s> {
@@ -211,9 +163,13 @@ pub(super) struct Leaving<'s> {
     pub result: Arc<Value>,
     /// Where to; `None` ends the frame.
     pub next: Option<&'s str>,
-    pub assign: &'s BTreeMap<String, Template>,
+    pub assign: Option<&'s Template>,
     pub output: Option<&'s Template>,
     pub extra: ExtraKind,
+    /// Whether the result is one that `ResultPath` places in the input (JSONPath).
+    pub placed: bool,
+    /// `ResultPath` of the rule of `Catch` that goes on here, in place of the state's own.
+    pub caught: Option<&'s Selection>,
 }
 
 /// What `result` is called in `$states`.
@@ -231,14 +187,16 @@ impl<'s> Leaving<'s> {
         Leaving {
             result,
             next: common.next.as_deref(),
-            assign: &common.assign,
+            assign: common.assign.as_ref(),
             output: common.output.as_ref(),
             extra: ExtraKind::None,
+            placed: false,
+            caught: None,
         }
     }
 
     /// The same, with `$states.result`.
     pub fn with_result(state: &'s State, result: Arc<Value>) -> Self {
-        Leaving { extra: ExtraKind::Result, ..Leaving::plain(state, result) }
+        Leaving { extra: ExtraKind::Result, placed: true, ..Leaving::plain(state, result) }
     }
 }

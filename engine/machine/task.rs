@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    Activity, Command, FrameId, StepAnswer, Waiting, scope::Extra, state::Leaving, token::idempotency_token, turn::Turn,
+    Activity, Command, FrameId, StepAnswer, Waiting, scope::Extra, state::Leaving, token::idempotency_token,
+    turn::Turn, wait::shown,
 };
 use crate::{
     asl::{StateKind, Task, Template},
@@ -18,10 +19,10 @@ impl Turn<'_> {
     pub fn begin_task(&mut self, id: FrameId, task: &Task) -> Result<(), StepFailure> {
         let arguments = match &task.arguments {
             Some(template) => Arc::new(self.evaluate(id, template, Extra::None)?),
-            None => self.frame(id).row.input.clone(),
+            None => self.effective_input(id)?,
         };
-        let timeout_seconds = self.seconds(id, task.timeout_seconds.as_ref(), "TimeoutSeconds")?;
-        let heartbeat_seconds = self.seconds(id, task.heartbeat_seconds.as_ref(), "HeartbeatSeconds")?;
+        let timeout_seconds = self.seconds(id, task.timeout_seconds.as_ref())?;
+        let heartbeat_seconds = self.seconds(id, task.heartbeat_seconds.as_ref())?;
         let now = self.now_ms();
         let name = self.frame(id).row.state.clone();
         let resource = task.resource.clone();
@@ -49,16 +50,20 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn seconds(&mut self, id: FrameId, template: Option<&Template>, field: &str) -> Result<Option<u64>, StepFailure> {
+    fn seconds(&mut self, id: FrameId, template: Option<&Template>) -> Result<Option<u64>, StepFailure> {
         let Some(template) = template else { return Ok(None) };
         let value = self.evaluate(id, template, Extra::None)?;
         let seconds =
             value.as_u64().or_else(|| value.as_f64().filter(|s| *s > 0.0 && s.fract() == 0.0).map(|s| s as u64));
-        seconds.filter(|seconds| (1..=99_999_999).contains(seconds)).map(Some).ok_or_else(|| StepFailure {
-            error: "States.QueryEvaluationError".to_owned(),
-            cause: format!("{field} must be a whole number from 1 to 99999999, not {value}."),
-            details: None,
-        })
+        match (seconds.filter(|seconds| (1..=99_999_999).contains(seconds)), template) {
+            (Some(seconds), _) => Ok(Some(seconds)),
+            (None, Template::Query { query, field }) => {
+                let (path, value) = (query.source(), shown(&value));
+                let told = format!("The {field} parameter does not reference a positive integer: {path} == {value}");
+                Err(self.runtime_failure(id, told))
+            }
+            (None, template) => Err(self.unexpected_type(id, template, "integer", &value)),
+        }
     }
 
     /// Asks for the next look of the attempt that a frame is in.

@@ -231,6 +231,8 @@ impl<'a> Turn<'a> {
             retries: Vec::new(),
             attempt: 1,
             entered_ms: self.now_ms(),
+            entered_event_id: 0,
+            silent: parent.is_some_and(|parent| self.frame(parent).row.silent || self.is_distributed(parent)),
             item,
             last_event_id,
         };
@@ -276,7 +278,15 @@ impl<'a> Turn<'a> {
         }
     }
 
+    fn is_distributed(&self, id: FrameId) -> bool {
+        let kind = self.state_of(id).map(|state| state.kind.clone());
+        matches!(kind, Some(crate::asl::StateKind::Map(map)) if map.distributed)
+    }
+
     pub fn event(&mut self, frame: Option<FrameId>, details: HistoryEventDetails) {
+        if frame.is_some_and(|frame| self.frame(frame).row.silent) {
+            return;
+        }
         let id = self.execution.header.last_event_id + 1;
         self.header().last_event_id = id;
         let (previous_event_id, path) = match frame {

@@ -37,10 +37,13 @@ pub struct ParseError {
 
 /// An expression that cannot be evaluated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct EvaluationError {
+pub enum EvaluationError {
     /// The JSONata code and what is wrong, such as `T2001: The left side of the "+" operator must evaluate to a number`.
-    pub message: String,
+    #[error("{0}")]
+    Failed(String),
+    /// The result is a function or a regular expression.
+    #[error("the result is not JSON")]
+    NotJson,
 }
 
 /// All time and randomness an evaluation may use: the same scope and moment give the same value.
@@ -103,17 +106,17 @@ impl Expression {
         functions::register(&mut evaluator, &self.variables, moment).map_err(failed)?;
         let value = evaluator.evaluate(&self.tree, &JValue::Undefined).map_err(failed)?;
         if value.is_function() || value.is_regex() {
-            return Err(EvaluationError { message: "the result is a function, which is not JSON".to_owned() });
+            return Err(EvaluationError::NotJson);
         }
         if value.is_undefined() {
             return Ok(None);
         }
-        serde_json::to_value(&value).map(Some).map_err(|error| EvaluationError { message: error.to_string() })
+        serde_json::to_value(&value).map(Some).map_err(|error| EvaluationError::Failed(error.to_string()))
     }
 }
 
 fn failed(error: EvaluatorError) -> EvaluationError {
-    EvaluationError { message: error.message().to_owned() }
+    EvaluationError::Failed(error.message().to_owned())
 }
 
 /// The names behind every `$` of the text: at least all that the expression can refer to.
@@ -183,12 +186,12 @@ mod tests {
     #[test]
     fn a_recursion_without_end_ends() {
         let error = value("($f := function($n) { 1 + $f($n + 1) }; $f(0))", json!({})).unwrap_err();
-        assert!(!error.message.is_empty());
+        assert!(!error.to_string().is_empty());
     }
 
     #[test]
     fn an_error_keeps_its_code() {
         let error = value("1 + 'a'", json!({})).unwrap_err();
-        assert!(error.message.starts_with("T200"), "{}", error.message);
+        assert!(error.to_string().starts_with("T200"), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::RunnerError;
 use crate::{
     journal::Entry,
-    machine::{Command, ExecutionHeader, Input},
+    machine::{Command, ExecutionHeader, Identity, Input},
     store::StoreError,
 };
 
@@ -21,6 +21,8 @@ pub struct NewExecution {
     pub workflow: String,
     /// What it works on; two running executions on one subject are refused.
     pub subject: Option<String>,
+    /// Who it is in its context object; `None` for one that no API started.
+    pub identity: Option<Identity>,
     /// Where it acts, for display.
     pub environment: Value,
     /// The definition, which is pinned.

@@ -72,6 +72,7 @@ fn new(id: &str, definition: Value) -> NewExecution {
         id: id.to_owned(),
         workflow: "test".to_owned(),
         subject: None,
+        identity: None,
         environment: Value::Null,
         definition,
         input: json!({}),

@@ -1,14 +1,14 @@
 //! Reading the fields of an object, with a complaint for each that is wrong.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use super::super::{Diagnostic, Template, check::below};
-use crate::query::Expression;
+use super::{
+    super::{Diagnostic, QueryLanguage, Selection, Template, check::below},
+    templates::template,
+};
+use crate::query::{Path, Query};
 
 const SCHEMA: &str = "SCHEMA_VALIDATION_FAILED";
 
@@ -16,23 +16,30 @@ const SCHEMA: &str = "SCHEMA_VALIDATION_FAILED";
 pub(super) struct Fields<'v, 'f> {
     object: &'v Map<String, Value>,
     pointer: &'v str,
-    known: BTreeSet<&'static str>,
+    known: BTreeSet<String>,
+    /// The language of the values in it.
+    pub language: QueryLanguage,
     pub found: &'f mut Vec<Diagnostic>,
 }
 
 impl<'v, 'f> Fields<'v, 'f> {
     /// The fields of `value`, which must be an object.
-    pub fn new(value: &'v Value, pointer: &'v str, found: &'f mut Vec<Diagnostic>) -> Option<Self> {
+    pub fn new(
+        value: &'v Value,
+        pointer: &'v str,
+        language: QueryLanguage,
+        found: &'f mut Vec<Diagnostic>,
+    ) -> Option<Self> {
         let Some(object) = value.as_object() else {
             found.push(Diagnostic::error(SCHEMA, pointer, "This must be an object."));
             return None;
         };
-        Some(Fields { object, pointer, known: BTreeSet::new(), found })
+        Some(Fields { object, pointer, known: BTreeSet::new(), language, found })
     }
 
     /// The value of a field, whatever it is.
     pub fn get(&mut self, name: &'static str) -> Option<&'v Value> {
-        self.known.insert(name);
+        self.known.insert(name.to_owned());
         self.object.get(name)
     }
 
@@ -49,12 +56,17 @@ impl<'v, 'f> Fields<'v, 'f> {
 
     /// Names fields that may stand there and are not read.
     pub fn allow(&mut self, names: &[&'static str]) {
-        self.known.extend(names);
+        self.known.extend(names.iter().map(|name| (*name).to_owned()));
+    }
+
+    /// Names a field that is read elsewhere.
+    pub fn allow_also(&mut self, name: &str) {
+        self.known.insert(name.to_owned());
     }
 
     /// Complains of every field that was not asked for.
     pub fn refuse_others(&mut self) {
-        let others: Vec<_> = self.object.keys().filter(|name| !self.known.contains(name.as_str())).cloned().collect();
+        let others: Vec<_> = self.object.keys().filter(|name| !self.known.contains(*name)).cloned().collect();
         for name in others {
             self.wrong(&name, format!("The field '{name}' is not supported here."));
         }
@@ -74,15 +86,25 @@ impl<'v, 'f> Fields<'v, 'f> {
     /// A string that must be there.
     pub fn required_text(&mut self, name: &'static str) -> Option<String> {
         if !self.object.contains_key(name) {
-            self.wrong(name, format!("The field '{name}' is missing."));
+            self.missing(name);
         }
         self.text(name)
+    }
+
+    /// Complains of a field that must be there, as AWS does: at the object.
+    pub fn missing(&mut self, name: &str) {
+        let location = if self.pointer.is_empty() { "/" } else { self.pointer };
+        self.found.push(Diagnostic::error(SCHEMA, location, format!("These fields are required: [{name}]")));
     }
 
     /// An object that must be there and hold something.
     pub fn required_object(&mut self, name: &'static str) -> Option<&'v Map<String, Value>> {
         match self.get(name) {
             Some(Value::Object(object)) if !object.is_empty() => Some(object),
+            None => {
+                self.missing(name);
+                None
+            }
             _ => {
                 self.wrong(name, format!("{name} must be an object with at least one entry."));
                 None
@@ -134,7 +156,76 @@ impl<'v, 'f> Fields<'v, 'f> {
     pub fn template(&mut self, name: &'static str) -> Option<Template> {
         let value = self.get(name)?;
         let at = below("", name);
-        Some(template(value, &at, self.pointer, self.found))
+        Some(template(value, self.language, &at, self.pointer, self.found))
+    }
+
+    /// A field of JSONata states alone.
+    pub fn jsonata(&mut self, name: &'static str) -> Option<Template> {
+        if self.language == QueryLanguage::Jsonata { self.template(name) } else { None }
+    }
+
+    /// A field of JSONPath states alone.
+    pub fn json_path(&mut self, name: &'static str) -> Option<Template> {
+        if self.language == QueryLanguage::JsonPath { self.template(name) } else { None }
+    }
+
+    /// A field of JSONPath states that holds a path or a call of an intrinsic function.
+    pub fn query(&mut self, name: &'static str) -> Option<Template> {
+        if self.language != QueryLanguage::JsonPath {
+            return None;
+        }
+        let source = self.text(name)?;
+        match Query::parse(&source) {
+            Ok(query) => Some(Template::Query { query: Arc::new(query), field: name }),
+            Err(error) => {
+                self.wrong(name, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// `InputPath`, `OutputPath` or `ResultPath`: a path, or null. A `reference` is one that a value can be placed at.
+    pub fn selection(&mut self, name: &'static str, reference: bool) -> Selection {
+        if self.language != QueryLanguage::JsonPath {
+            return Selection::Whole;
+        }
+        let source = match self.get(name) {
+            None => return Selection::Whole,
+            Some(Value::Null) => return Selection::Nothing,
+            Some(Value::String(source)) if source == "$" => return Selection::Whole,
+            Some(Value::String(source)) => source,
+            Some(other) => {
+                self.wrong(name, format!("{name} must be a path or null, not {other}."));
+                return Selection::Whole;
+            }
+        };
+        match Path::parse(source) {
+            Ok(path) if !reference || (path.is_reference() && path.starts_at_input()) => {
+                Selection::Path(Arc::new(path))
+            }
+            Ok(_) => {
+                self.wrong(name, format!("Value is not a Reference Path: {source}"));
+                Selection::Whole
+            }
+            Err(error) => {
+                self.wrong(name, error.message);
+                Selection::Whole
+            }
+        }
+    }
+
+    /// A number in the field, or in JSONPath where the field with `Path` behind its name points.
+    pub fn number_or_path(
+        &mut self,
+        name: &'static str,
+        path: &'static str,
+        limits: std::ops::RangeInclusive<u64>,
+    ) -> Option<Template> {
+        let (number, query) = (self.number_or_expression(name, *limits.start(), *limits.end()), self.query(path));
+        if number.is_some() && query.is_some() {
+            self.wrong(path, format!("You cannot use {path} together with {name}."));
+        }
+        number.or(query)
     }
 
     /// A whole number within limits, or an expression.
@@ -152,68 +243,26 @@ impl<'v, 'f> Fields<'v, 'f> {
     }
 
     /// `Assign`: names and values.
-    pub fn assign(&mut self) -> BTreeMap<String, Template> {
-        let Some(value) = self.get("Assign") else { return BTreeMap::new() };
+    pub fn assign(&mut self) -> Option<Template> {
+        let value = self.get("Assign")?;
         let Some(object) = value.as_object() else {
             self.wrong("Assign", "Assign must be an object.");
-            return BTreeMap::new();
+            return None;
         };
-        let mut assign = BTreeMap::new();
-        for (name, value) in object {
-            let at = below("/Assign", name);
-            let plain = name.chars().next().is_some_and(|c| c.is_alphabetic())
-                && name.chars().count() <= 80
-                && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-            if !plain || name == "states" {
-                let location = format!("{}{at}", self.pointer);
-                let message = format!("'{name}' cannot be the name of a variable.");
+        for name in object.keys() {
+            let variable = match self.language {
+                QueryLanguage::JsonPath => name.strip_suffix(".$").unwrap_or(name),
+                QueryLanguage::Jsonata => name,
+            };
+            let plain = variable.chars().next().is_some_and(|c| c.is_alphabetic())
+                && variable.chars().count() <= 80
+                && variable.chars().all(|c| c.is_alphanumeric() || c == '_');
+            if !plain || variable == "states" {
+                let location = format!("{}{}", self.pointer, below("/Assign", name));
+                let message = format!("'{variable}' cannot be the name of a variable.");
                 self.found.push(Diagnostic::error(SCHEMA, &location, message));
             }
-            assign.insert(name.clone(), template(value, &at, self.pointer, self.found));
         }
-        assign
-    }
-}
-
-/// Compiles the expressions of a value. `at` is where it stands in its state, `state` the state's own pointer.
-pub(super) fn template(value: &Value, at: &str, state: &str, found: &mut Vec<Diagnostic>) -> Template {
-    match value {
-        Value::String(text) => expression(text, at, state, found),
-        Value::Array(items) => {
-            let parsed: Vec<_> = items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| template(item, &below(at, &index.to_string()), state, found))
-                .collect();
-            if parsed.iter().all(is_literal) { Template::Literal(value.clone()) } else { Template::Array(parsed) }
-        }
-        Value::Object(fields) => {
-            let parsed: Vec<_> = fields
-                .iter()
-                .map(|(name, field)| (name.clone(), template(field, &below(at, name), state, found)))
-                .collect();
-            let literal = parsed.iter().all(|(_, field)| is_literal(field));
-            if literal { Template::Literal(value.clone()) } else { Template::Object(parsed) }
-        }
-        other => Template::Literal(other.clone()),
-    }
-}
-
-fn is_literal(template: &Template) -> bool {
-    matches!(template, Template::Literal(_))
-}
-
-fn expression(text: &str, at: &str, state: &str, found: &mut Vec<Diagnostic>) -> Template {
-    let literal = || Template::Literal(Value::String(text.to_owned()));
-    let Some(source) = text.trim().strip_prefix("{%").and_then(|rest| rest.strip_suffix("%}")) else {
-        return literal();
-    };
-    match Expression::parse(source.trim()) {
-        Ok(expression) => Template::Expression { expression: Arc::new(expression), pointer: at.to_owned() },
-        Err(error) => {
-            let message = format!("The JSONata expression cannot be read: {error}");
-            found.push(Diagnostic::error("INVALID_JSONATA_EXPRESSION", &format!("{state}{at}"), message));
-            literal()
-        }
+        self.template("Assign")
     }
 }

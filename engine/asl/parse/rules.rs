@@ -1,9 +1,9 @@
-//! `Retry`, `Catch` and the rules of a Choice.
+//! `Retry` and `Catch`.
 
 use serde_json::Value;
 
 use super::{
-    super::{Catcher, ChoiceRule, Diagnostic, JitterStrategy, Retrier, check::below},
+    super::{Catcher, Diagnostic, JitterStrategy, QueryLanguage, Retrier, check::below},
     fields::Fields,
 };
 
@@ -11,7 +11,7 @@ use super::{
 pub(super) fn retry(items: &[Value], pointer: &str, found: &mut Vec<Diagnostic>) -> Vec<Retrier> {
     let read = |(index, value): (usize, &Value)| {
         let pointer = below(pointer, &index.to_string());
-        let mut fields = Fields::new(value, &pointer, found)?;
+        let mut fields = Fields::new(value, &pointer, QueryLanguage::Jsonata, found)?;
         let error_equals = error_equals(&mut fields, index + 1 == items.len());
         let interval_seconds = fields.whole_number("IntervalSeconds", 1, 99_999_999).unwrap_or(1);
         let max_attempts = fields.whole_number("MaxAttempts", 0, 99_999_999).unwrap_or(3);
@@ -49,36 +49,23 @@ pub(super) fn retry(items: &[Value], pointer: &str, found: &mut Vec<Diagnostic>)
 }
 
 /// `Catch`.
-pub(super) fn catch(items: &[Value], pointer: &str, found: &mut Vec<Diagnostic>) -> Vec<Catcher> {
+pub(super) fn catch(
+    items: &[Value],
+    language: QueryLanguage,
+    pointer: &str,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<Catcher> {
     let read = |(index, value): (usize, &Value)| {
         let pointer = below(pointer, &index.to_string());
-        let mut fields = Fields::new(value, &pointer, found)?;
+        let mut fields = Fields::new(value, &pointer, language, found)?;
         let error_equals = error_equals(&mut fields, index + 1 == items.len());
         let next = fields.required_text("Next");
         let assign = fields.assign();
-        let output = fields.template("Output");
+        let output = fields.jsonata("Output");
+        let result = fields.selection("ResultPath", true);
         fields.allow(&["Comment"]);
         fields.refuse_others();
-        Some(Catcher { error_equals, next: next?, assign, output })
-    };
-    items.iter().enumerate().filter_map(read).collect()
-}
-
-/// The rules of a Choice.
-pub(super) fn choices(items: &[Value], pointer: &str, found: &mut Vec<Diagnostic>) -> Vec<ChoiceRule> {
-    let read = |(index, value): (usize, &Value)| {
-        let pointer = below(pointer, &index.to_string());
-        let mut fields = Fields::new(value, &pointer, found)?;
-        let next = fields.required_text("Next");
-        let condition = fields.template("Condition");
-        if condition.is_none() {
-            fields.wrong("Condition", "A rule of a JSONata Choice needs a Condition.");
-        }
-        let assign = fields.assign();
-        let output = fields.template("Output");
-        fields.allow(&["Comment"]);
-        fields.refuse_others();
-        Some(ChoiceRule { condition: condition?, next: next?, assign, output })
+        Some(Catcher { error_equals, next: next?, assign, output, result })
     };
     items.iter().enumerate().filter_map(read).collect()
 }

@@ -5,54 +5,87 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    super::{Common, Diagnostic, Map, QueryLanguage, State, StateKind, StateMachine, Task, Wait, check::below},
+    super::{
+        Common, Diagnostic, Paths, QueryLanguage, State, StateKind, StateMachine, Task, Template, Wait, check::below,
+    },
+    choices,
     fields::Fields,
-    machine, rules,
+    machine, map, rules, unknown_language,
 };
+use crate::query::parse_timestamp;
 
-/// Parses a state; `language` is the one of the level above.
+/// Parses a state; `outer` is the language of the level above.
 pub(super) fn state(
     name: &str,
     value: &Value,
     pointer: &str,
-    language: &str,
+    outer: QueryLanguage,
     depth: usize,
     found: &mut Vec<Diagnostic>,
 ) -> Option<State> {
-    let mut fields = Fields::new(value, pointer, found)?;
+    let mut fields = Fields::new(value, pointer, outer, found)?;
     let state_type = fields.required_text("Type")?;
-    let own = fields.text("QueryLanguage");
-    let language = own.as_deref().unwrap_or(language);
-    if language != "JSONata" {
-        let message = format!("QueryLanguage {language} is not supported yet; set \"QueryLanguage\": \"JSONata\".");
-        fields.wrong("QueryLanguage", message);
-    }
+    let language = language(&mut fields, outer);
+    fields.language = language;
     let comment = fields.text("Comment");
-    let kind = kind(&state_type, &mut fields, pointer, language, depth)?;
+    let kind = kind(&state_type, &mut fields, pointer, depth)?;
     let terminal = matches!(kind, StateKind::Succeed | StateKind::Fail { .. });
     let chooses = matches!(kind, StateKind::Choice { .. });
     let next = if terminal || chooses { None } else { next(&mut fields) };
-    let retries = matches!(kind, StateKind::Task(_) | StateKind::Parallel { .. } | StateKind::Map(_));
+    let calls = matches!(kind, StateKind::Task(_) | StateKind::Parallel { .. } | StateKind::Map(_));
     let (mut retry, mut catch) = (Vec::new(), Vec::new());
-    if retries {
-        let items = fields.array("Retry");
-        let at = fields.at("Retry");
+    if calls {
+        let (items, at) = (fields.array("Retry"), fields.at("Retry"));
         retry = rules::retry(items, &at, fields.found);
-        let items = fields.array("Catch");
-        let at = fields.at("Catch");
-        catch = rules::catch(items, &at, fields.found);
+        let (items, at) = (fields.array("Catch"), fields.at("Catch"));
+        catch = rules::catch(items, language, &at, fields.found);
     }
-    let mut assign = Default::default();
-    let mut output = None;
+    let (mut assign, mut output, mut paths) = (None, None, Paths::default());
     if !matches!(kind, StateKind::Fail { .. }) {
-        output = fields.template("Output");
+        output = fields.jsonata("Output");
+        paths = self::paths(&mut fields, calls, calls || matches!(kind, StateKind::Pass { .. }));
         if !terminal {
             assign = fields.assign();
         }
     }
     fields.refuse_others();
-    let common = Common { comment, query_language: QueryLanguage::Jsonata, next, assign, output, retry, catch };
+    let common = Common { comment, query_language: language, next, assign, output, paths, retry, catch };
     Some(State { name: name.to_owned(), common, kind })
+}
+
+/// The state's own language. Within a JSONata machine there is no way back (Developer Guide, Transforming data).
+fn language(fields: &mut Fields<'_, '_>, outer: QueryLanguage) -> QueryLanguage {
+    match fields.text("QueryLanguage").as_deref() {
+        None => outer,
+        Some("JSONata") => QueryLanguage::Jsonata,
+        Some("JSONPath") => {
+            if outer == QueryLanguage::Jsonata {
+                let message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
+                fields.wrong("QueryLanguage", message);
+            }
+            QueryLanguage::JsonPath
+        }
+        Some(other) => {
+            let location = fields.at("QueryLanguage");
+            fields.found.push(unknown_language(&location, other));
+            outer
+        }
+    }
+}
+
+fn paths(fields: &mut Fields<'_, '_>, calls: bool, has_result: bool) -> Paths {
+    let mut paths = Paths {
+        input: fields.selection("InputPath", false),
+        output: fields.selection("OutputPath", false),
+        ..Paths::default()
+    };
+    if has_result {
+        paths.result = fields.selection("ResultPath", true);
+    }
+    if calls {
+        paths.result_selector = fields.json_path("ResultSelector");
+    }
+    paths
 }
 
 fn next(fields: &mut Fields<'_, '_>) -> Option<String> {
@@ -60,65 +93,99 @@ fn next(fields: &mut Fields<'_, '_>) -> Option<String> {
     let end = fields.boolean("End").unwrap_or(false);
     match (&next, end) {
         (Some(_), true) => fields.wrong("End", "A state has Next or End, not both."),
-        (None, false) => fields.wrong("Next", "A state needs Next, or End: true."),
+        (None, false) => fields.missing("End, Next"),
         _ => {}
     }
     next
 }
 
-fn kind(
-    state_type: &str,
-    fields: &mut Fields<'_, '_>,
-    pointer: &str,
-    language: &str,
-    depth: usize,
-) -> Option<StateKind> {
+fn kind(state_type: &str, fields: &mut Fields<'_, '_>, pointer: &str, depth: usize) -> Option<StateKind> {
     Some(match state_type {
-        "Pass" => StateKind::Pass,
+        "Pass" => StateKind::Pass { result: pass_result(fields), parameters: fields.json_path("Parameters") },
         "Succeed" => StateKind::Succeed,
-        "Fail" => StateKind::Fail { error: fields.template("Error"), cause: fields.template("Cause") },
-        "Task" => StateKind::Task(Task {
-            resource: fields.required_text("Resource")?,
-            arguments: fields.template("Arguments"),
-            timeout_seconds: fields.number_or_expression("TimeoutSeconds", 1, 99_999_999),
-            heartbeat_seconds: fields.number_or_expression("HeartbeatSeconds", 1, 99_999_999),
-        }),
+        "Fail" => StateKind::Fail {
+            error: text_or_path(fields, "Error", "ErrorPath"),
+            cause: text_or_path(fields, "Cause", "CausePath"),
+        },
+        "Task" => StateKind::Task(task(fields)?),
         "Choice" => {
             let items = fields.required_array("Choices");
             let at = fields.at("Choices");
-            let rules = rules::choices(items, &at, fields.found);
+            let rules = choices::choices(items, fields.language, &at, fields.found);
             StateKind::Choice { rules, default: fields.text("Default") }
         }
         "Wait" => StateKind::Wait(wait(fields)?),
         "Parallel" => {
-            let arguments = fields.template("Arguments");
-            StateKind::Parallel { arguments, branches: branches(fields, language, depth) }
+            let arguments = fields.jsonata("Arguments").or_else(|| fields.json_path("Parameters"));
+            StateKind::Parallel { arguments, branches: branches(fields, depth) }
         }
-        "Map" => StateKind::Map(map(fields, pointer, language, depth)?),
+        "Map" => StateKind::Map(map::map(fields, pointer, depth)?),
         other => {
             let types = "Pass, Task, Choice, Wait, Succeed, Fail, Parallel, Map";
-            fields.wrong("Type", format!("Type must be one of {types}, not '{other}'."));
+            fields.wrong("Type", format!("Type must be one of [{types}], not '{other}'."));
             return None;
         }
     })
 }
 
+/// `Result` is taken as it is, also where a name in it ends in `.$`.
+fn pass_result(fields: &mut Fields<'_, '_>) -> Option<Value> {
+    if fields.language == QueryLanguage::JsonPath { fields.get("Result").cloned() } else { None }
+}
+
+fn text_or_path(fields: &mut Fields<'_, '_>, name: &'static str, path: &'static str) -> Option<Template> {
+    let text = match fields.language {
+        QueryLanguage::Jsonata => fields.template(name),
+        QueryLanguage::JsonPath => fields.text(name).map(|text| Template::Literal(Value::String(text))),
+    };
+    let query = fields.query(path);
+    if text.is_some() && query.is_some() {
+        fields.wrong(path, format!("You cannot use {path} together with {name}."));
+    }
+    text.or(query)
+}
+
+fn task(fields: &mut Fields<'_, '_>) -> Option<Task> {
+    let task = Task {
+        resource: fields.required_text("Resource")?,
+        arguments: fields.jsonata("Arguments").or_else(|| fields.json_path("Parameters")),
+        timeout_seconds: fields.number_or_path("TimeoutSeconds", "TimeoutSecondsPath", 1..=99_999_999),
+        heartbeat_seconds: fields.number_or_path("HeartbeatSeconds", "HeartbeatSecondsPath", 1..=99_999_999),
+    };
+    let at = fields.at("Credentials");
+    if let Some(credentials) = fields.template("Credentials")
+        && let Template::Literal(Value::Object(credentials)) = credentials
+        && !credentials.contains_key("RoleArn")
+    {
+        let message = "The field 'RoleArn' is required but was missing";
+        fields.found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", &at, message));
+    }
+    Some(task)
+}
+
 fn wait(fields: &mut Fields<'_, '_>) -> Option<Wait> {
-    let seconds = fields.number_or_expression("Seconds", 0, 99_999_999);
+    let seconds = fields.number_or_path("Seconds", "SecondsPath", 0..=99_999_999);
     let timestamp = fields.template("Timestamp");
+    if let Some(Template::Literal(value)) = &timestamp
+        && value.as_str().and_then(parse_timestamp).is_none()
+    {
+        fields.wrong("Timestamp", "String does not match RFC3339 timestamp");
+    }
+    let timestamp = timestamp.or_else(|| fields.query("TimestampPath"));
     match (seconds, timestamp) {
         (Some(seconds), None) => Some(Wait::Seconds(seconds)),
         (None, Some(timestamp)) => Some(Wait::Timestamp(timestamp)),
         _ => {
-            fields.wrong("Seconds", "A Wait has exactly one of Seconds and Timestamp.");
+            fields.wrong("Seconds", "A Wait has exactly one of Seconds, SecondsPath, Timestamp and TimestampPath.");
             None
         }
     }
 }
 
-fn branches(fields: &mut Fields<'_, '_>, language: &str, depth: usize) -> Vec<Arc<StateMachine>> {
+fn branches(fields: &mut Fields<'_, '_>, depth: usize) -> Vec<Arc<StateMachine>> {
     let items = fields.required_array("Branches");
     let at = fields.at("Branches");
+    let language = fields.language;
     items
         .iter()
         .enumerate()
@@ -126,28 +193,4 @@ fn branches(fields: &mut Fields<'_, '_>, language: &str, depth: usize) -> Vec<Ar
             machine(branch, &below(&at, &index.to_string()), language, depth + 1, fields.found)
         })
         .collect()
-}
-
-fn map(fields: &mut Fields<'_, '_>, pointer: &str, language: &str, depth: usize) -> Option<Map> {
-    let items = fields.template("Items");
-    let item_selector = fields.template("ItemSelector");
-    let max_concurrency = fields.number_or_expression("MaxConcurrency", 0, 99_999_999);
-    let tolerated_failure_count = fields.template("ToleratedFailureCount");
-    let tolerated_failure_percentage = fields.template("ToleratedFailurePercentage");
-    let Some(processor) = fields.get("ItemProcessor") else {
-        fields.wrong("ItemProcessor", "A Map needs an ItemProcessor.");
-        return None;
-    };
-    if processor.pointer("/ProcessorConfig/Mode").and_then(Value::as_str) == Some("DISTRIBUTED") {
-        fields.wrong("ItemProcessor", "A distributed Map is not supported yet; use Mode INLINE.");
-    }
-    let processor = machine(processor, &below(pointer, "ItemProcessor"), language, depth + 1, fields.found)?;
-    Some(Map {
-        items,
-        item_selector,
-        max_concurrency,
-        tolerated_failure_count,
-        tolerated_failure_percentage,
-        processor,
-    })
 }

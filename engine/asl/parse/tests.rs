@@ -54,9 +54,18 @@ fn a_wait_without_a_deadline_and_a_choice_without_default_are_warned_of_but_run(
 }
 
 #[test]
-fn jsonpath_is_refused_clearly_and_not_run_wrongly() {
-    let found = parse(&json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } })).unwrap_err();
-    assert!(found[0].message.contains("JSONPath is not supported yet"), "{found:?}");
+fn a_field_of_the_other_query_language_is_refused_not_ignored() {
+    let of = |language: &str, field: &str, value: Value| {
+        let mut state = json!({ "Type": "Pass", "End": true });
+        state[field] = value;
+        json!({ "QueryLanguage": language, "StartAt": "A", "States": { "A": state } })
+    };
+    for (field, value) in [("Output", json!(1)), ("Arguments", json!({}))] {
+        assert_eq!(parse(&of("JSONPath", field, value)).unwrap_err()[0].location, format!("/States/A/{field}"));
+    }
+    for field in ["InputPath", "OutputPath", "ResultPath", "Parameters", "Result"] {
+        assert_eq!(parse(&of("JSONata", field, json!("$.a"))).unwrap_err()[0].location, format!("/States/A/{field}"));
+    }
 }
 
 #[test]

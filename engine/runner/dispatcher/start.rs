@@ -42,6 +42,7 @@ impl Dispatcher {
             Err(problems) => return drop(reply.send(Err(RunnerError::InvalidDefinition { problems }))),
         };
         let mut execution = Execution::new(&new.id, &new.workflow, machine, new.input);
+        execution.header.identity = new.identity;
         execution.header.subject = new.subject;
         execution.header.environment = Arc::new(new.environment);
         let origin = Origin { definition: Arc::new(new.definition), input: execution.header.input.clone() };

@@ -1,0 +1,79 @@
+//! Map, inline and distributed.
+
+use serde_json::Value;
+
+use super::{
+    super::{ItemBatcher, Map, Template, check::below},
+    fields::Fields,
+    machine,
+};
+
+const COUNT_MAX: u64 = 1_000_000_000;
+/// The longest label of a distributed Map. Source: Developer Guide, "Using Map state in Distributed mode".
+const LABEL_CHARACTERS_MAX: usize = 40;
+
+/// Parses the fields of a Map.
+pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, depth: usize) -> Option<Map> {
+    let items = fields.jsonata("Items").or_else(|| fields.query("ItemsPath"));
+    let item_selector = fields.template("ItemSelector").or_else(|| fields.json_path("Parameters"));
+    let max_concurrency = fields.number_or_path("MaxConcurrency", "MaxConcurrencyPath", 0..=COUNT_MAX);
+    let tolerated_failure_count =
+        fields.number_or_path("ToleratedFailureCount", "ToleratedFailureCountPath", 0..=COUNT_MAX);
+    let tolerated_failure_percentage = percentage(fields);
+    let label = fields.text("Label");
+    if label.as_ref().is_some_and(|label| label.is_empty() || label.chars().count() > LABEL_CHARACTERS_MAX) {
+        fields.wrong("Label", format!("Label has 1 to {LABEL_CHARACTERS_MAX} characters."));
+    }
+    let item_batcher = item_batcher(fields);
+    for name in ["ItemReader", "ResultWriter"] {
+        if fields.get(name).is_some() {
+            fields.wrong(name, format!("{name} is not supported yet."));
+        }
+    }
+    // Iterator is what ItemProcessor was called before.
+    let name = if fields.get("Iterator").is_some() { "Iterator" } else { "ItemProcessor" };
+    let Some(processor) = fields.get(name) else {
+        fields.missing("ItemProcessor");
+        return None;
+    };
+    let distributed = processor.pointer("/ProcessorConfig/Mode").and_then(Value::as_str) == Some("DISTRIBUTED");
+    let (at, language) = (below(pointer, name), fields.language);
+    let processor = machine(processor, &at, language, depth + 1, fields.found)?;
+    Some(Map {
+        items,
+        item_selector,
+        item_batcher,
+        distributed,
+        label,
+        max_concurrency,
+        tolerated_failure_count,
+        tolerated_failure_percentage,
+        processor,
+    })
+}
+
+fn percentage(fields: &mut Fields<'_, '_>) -> Option<Template> {
+    let name = "ToleratedFailurePercentage";
+    let template = fields.template(name);
+    if let Some(Template::Literal(value)) = &template
+        && !value.as_f64().is_some_and(|percentage| (0.0..=100.0).contains(&percentage))
+    {
+        fields.wrong(name, format!("{name} must be a number from 0 to 100, not {value}."));
+    }
+    template.or_else(|| fields.query("ToleratedFailurePercentagePath"))
+}
+
+fn item_batcher(fields: &mut Fields<'_, '_>) -> Option<ItemBatcher> {
+    let (value, at, language) = (fields.get("ItemBatcher")?, fields.at("ItemBatcher"), fields.language);
+    let mut inner = Fields::new(value, &at, language, fields.found)?;
+    let batcher = ItemBatcher {
+        max_items: inner.number_or_path("MaxItemsPerBatch", "MaxItemsPerBatchPath", 1..=COUNT_MAX),
+        max_input_bytes: inner.number_or_path("MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", 1..=262_144),
+        batch_input: inner.template("BatchInput"),
+    };
+    if batcher.max_items.is_none() && batcher.max_input_bytes.is_none() {
+        inner.wrong("MaxItemsPerBatch", "An ItemBatcher has MaxItemsPerBatch or MaxInputBytesPerBatch.");
+    }
+    inner.refuse_others();
+    Some(batcher)
+}

@@ -1,0 +1,89 @@
+//! Values with expressions inside, in either query language.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::super::{Diagnostic, QueryLanguage, Template, check::below};
+use crate::query::{Expression, PayloadTemplate};
+
+/// Compiles the expressions of a value. `at` is where it stands in its state, `state` the state's own pointer.
+pub(super) fn template(
+    value: &Value,
+    language: QueryLanguage,
+    at: &str,
+    state: &str,
+    found: &mut Vec<Diagnostic>,
+) -> Template {
+    match language {
+        QueryLanguage::Jsonata => jsonata(value, at, state, found),
+        QueryLanguage::JsonPath => payload(value, &format!("{state}{at}"), found),
+    }
+}
+
+fn payload(value: &Value, pointer: &str, found: &mut Vec<Diagnostic>) -> Template {
+    if !has_queries(value) {
+        return Template::Literal(value.clone());
+    }
+    match PayloadTemplate::parse(value) {
+        Ok(template) => Template::Payload(Arc::new(template)),
+        Err(problems) => {
+            for problem in problems {
+                let location = format!("{pointer}{}", problem.pointer);
+                found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", &location, problem.message));
+            }
+            Template::Literal(value.clone())
+        }
+    }
+}
+
+/// Whether a field's name ends in `.$` anywhere inside.
+fn has_queries(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_queries),
+        Value::Object(fields) => fields.iter().any(|(name, field)| name.ends_with(".$") || has_queries(field)),
+        _ => false,
+    }
+}
+
+fn jsonata(value: &Value, at: &str, state: &str, found: &mut Vec<Diagnostic>) -> Template {
+    match value {
+        Value::String(text) => expression(text, at, state, found),
+        Value::Array(items) => {
+            let parsed: Vec<_> = items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| jsonata(item, &below(at, &index.to_string()), state, found))
+                .collect();
+            if parsed.iter().all(is_literal) { Template::Literal(value.clone()) } else { Template::Array(parsed) }
+        }
+        Value::Object(fields) => {
+            let parsed: Vec<_> = fields
+                .iter()
+                .map(|(name, field)| (name.clone(), jsonata(field, &below(at, name), state, found)))
+                .collect();
+            let literal = parsed.iter().all(|(_, field)| is_literal(field));
+            if literal { Template::Literal(value.clone()) } else { Template::Object(parsed) }
+        }
+        other => Template::Literal(other.clone()),
+    }
+}
+
+fn is_literal(template: &Template) -> bool {
+    matches!(template, Template::Literal(_))
+}
+
+fn expression(text: &str, at: &str, state: &str, found: &mut Vec<Diagnostic>) -> Template {
+    let literal = || Template::Literal(Value::String(text.to_owned()));
+    let Some(source) = text.strip_prefix("{%").and_then(|rest| rest.strip_suffix("%}")) else {
+        return literal();
+    };
+    match Expression::parse(source.trim()) {
+        Ok(expression) => Template::Expression { expression: Arc::new(expression), pointer: at.to_owned() },
+        Err(error) => {
+            let message = format!("The JSONata expression cannot be read: {error}");
+            found.push(Diagnostic::error("INVALID_JSONATA_EXPRESSION", &format!("{state}{at}"), message));
+            literal()
+        }
+    }
+}

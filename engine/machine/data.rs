@@ -1,0 +1,59 @@
+//! How data goes through a JSONPath state: `InputPath` selects, `ResultSelector` and `ResultPath` place, `OutputPath` selects again.
+//! Source: Step Functions Developer Guide, "Processing input and output in Step Functions".
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{
+    FrameId,
+    scope::Extra,
+    state::{ExtraKind, Leaving},
+    turn::Turn,
+};
+use crate::{
+    asl::{Selection, State, place, select},
+    journal::StepFailure,
+};
+
+impl Turn<'_> {
+    /// What a state works with: its input, or what `InputPath` selects of it.
+    pub fn effective_input(&mut self, id: FrameId) -> Result<Arc<Value>, StepFailure> {
+        let input = self.frame(id).row.input.clone();
+        let Some(state) = self.state_of(id) else { return Ok(input) };
+        self.selected(id, &state.common.paths.input, input)
+    }
+
+    fn selected(&mut self, id: FrameId, selection: &Selection, value: Arc<Value>) -> Result<Arc<Value>, StepFailure> {
+        match selection {
+            Selection::Whole => Ok(value),
+            Selection::Nothing => Ok(Arc::new(json!({}))),
+            Selection::Path(path) => {
+                let found = self.with_view(id, &value, Extra::None, true, |view, _| select(path, view));
+                found.map(Arc::new).map_err(|failure| self.evaluation_failed(id, failure))
+            }
+        }
+    }
+
+    /// What a state without `Output` leaves with.
+    pub fn placed(&mut self, id: FrameId, state: &State, leaving: &Leaving<'_>) -> Result<Arc<Value>, StepFailure> {
+        let paths = &state.common.paths;
+        let mut value = leaving.result.clone();
+        if leaving.placed {
+            if let (Some(template), ExtraKind::Result) = (&paths.result_selector, leaving.extra) {
+                value = Arc::new(self.evaluate(id, template, Extra::Input(&value))?);
+            }
+            // A result goes into the input as it came, not into what InputPath selected of it.
+            let input = self.frame(id).row.input.clone();
+            value = match leaving.caught.unwrap_or(&paths.result) {
+                Selection::Whole => value,
+                Selection::Nothing => input,
+                Selection::Path(path) => {
+                    let placed = place(path, &input, (*value).clone());
+                    Arc::new(placed.map_err(|failure| self.evaluation_failed(id, failure))?)
+                }
+            };
+        }
+        self.selected(id, &paths.output, value)
+    }
+}

@@ -1,0 +1,140 @@
+//! What a Map works on: its items, its limits, its batches.
+
+use std::sync::Arc;
+
+use serde_json::{Map as Object, Value, json};
+
+use super::{FrameId, Tolerated, limits, scope::Extra, turn::Turn, wait::shown};
+use crate::{
+    asl::{EvaluationFailure, ItemBatcher, Map, QueryLanguage, Template},
+    journal::StepFailure,
+};
+
+impl Turn<'_> {
+    /// The items, which must be an array.
+    pub(super) fn map_items(&mut self, id: FrameId, map: &Map) -> Result<Vec<Value>, StepFailure> {
+        let items = match &map.items {
+            Some(template) => self.evaluate(id, template, Extra::None)?,
+            None => (*self.effective_input(id)?).clone(),
+        };
+        let items = match items {
+            Value::Array(items) => return Ok(items),
+            other => other,
+        };
+        let language = self.state_of(id).map(|state| state.common.query_language);
+        match &map.items {
+            Some(template @ Template::Expression { .. }) => Err(self.unexpected_type(id, template, "array", &items)),
+            Some(Template::Query { query, .. }) => {
+                let told = format!("Reference path \"{}\" must point to array.", query.source());
+                Err(self.runtime_failure(id, told))
+            }
+            None if language == Some(QueryLanguage::JsonPath) => {
+                Err(self.runtime_failure(id, "Reference path \"$\" must point to array."))
+            }
+            _ => {
+                let cause = format!("Map state input must be an array but was: {items}");
+                let failure = EvaluationFailure { location: None, error: "States.QueryEvaluationError", cause };
+                Err(self.evaluation_failed(id, failure))
+            }
+        }
+    }
+
+    /// The whole number of a field.
+    pub(super) fn map_count(
+        &mut self,
+        id: FrameId,
+        template: Option<&Template>,
+        name: &str,
+    ) -> Result<Option<u64>, StepFailure> {
+        let Some(template) = template else { return Ok(None) };
+        let value = self.evaluate(id, template, Extra::None)?;
+        let whole = value.as_i64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0).map(|n| n as i64));
+        match (whole, template) {
+            (Some(count), _) => match u64::try_from(count) {
+                Ok(count) => Ok(Some(count)),
+                Err(_) => Err(self.runtime_failure(id, format!("{name} cannot be negative."))),
+            },
+            (None, Template::Query { .. }) => Err(self.not_a_number(id, template, &value, "integer")),
+            (None, template) => Err(self.unexpected_type(id, template, "integer", &value)),
+        }
+    }
+
+    fn not_a_number(&mut self, id: FrameId, template: &Template, value: &Value, kind: &str) -> StepFailure {
+        let Template::Query { query, field } = template else { return self.runtime_failure(id, "not a number") };
+        let (path, value) = (query.source(), shown(value));
+        let told = format!("The {field} field refers to value \"{value}\" which is not a valid {kind}: {path}");
+        self.runtime_failure(id, told)
+    }
+
+    /// How many failures the Map bears.
+    pub(super) fn tolerated(&mut self, id: FrameId, map: &Map) -> Result<Tolerated, StepFailure> {
+        let count = self.map_count(id, map.tolerated_failure_count.as_ref(), "ToleratedFailureCount")?;
+        let percentage = match &map.tolerated_failure_percentage {
+            None => None,
+            Some(template) => {
+                let value = self.evaluate(id, template, Extra::None)?;
+                match (value.as_f64(), template) {
+                    (Some(percentage), _) => Some(percentage),
+                    (None, Template::Query { .. }) => return Err(self.not_a_number(id, template, &value, "float")),
+                    (None, template) => return Err(self.unexpected_type(id, template, "number", &value)),
+                }
+            }
+        };
+        if percentage.is_some_and(|percentage| !(0.0..=100.0).contains(&percentage)) {
+            return Err(self.runtime_failure(id, "ToleratedFailurePercentage must be between 0 and 100."));
+        }
+        Ok(Tolerated { count, percentage })
+    }
+
+    /// The items, or with an ItemBatcher the batches of items.
+    pub(super) fn batched(&mut self, id: FrameId, map: &Map, items: Vec<Value>) -> Result<Vec<Value>, StepFailure> {
+        let Some(batcher) = &map.item_batcher else { return Ok(items) };
+        let mut selected = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            if map.item_selector.is_none() {
+                selected.push(item);
+                continue;
+            }
+            // A frame for a moment: the selector looks at the item in its context object.
+            let child = self.new_iteration(id, index as u64, Arc::new(item.clone()));
+            let one = self.selected_item(id, child, map, item);
+            self.delete(child);
+            selected.push(one?);
+        }
+        self.batches(id, batcher, selected)
+    }
+
+    fn batches(&mut self, id: FrameId, batcher: &ItemBatcher, items: Vec<Value>) -> Result<Vec<Value>, StepFailure> {
+        let most_items = self.map_count(id, batcher.max_items.as_ref(), "MaxItemsPerBatch")?.unwrap_or(u64::MAX);
+        let most_bytes = self.map_count(id, batcher.max_input_bytes.as_ref(), "MaxInputBytesPerBatch")?;
+        let most_bytes = most_bytes.map_or(limits::PAYLOAD_BYTES_MAX, |bytes| bytes as usize);
+        let shared = match &batcher.batch_input {
+            Some(template) => Some(self.evaluate(id, template, Extra::None)?),
+            None => None,
+        };
+        let head_bytes = shared.as_ref().map_or(0, |shared| shared.to_string().len()) + 32;
+        let batch = |items: Vec<Value>| {
+            let mut batch = Object::new();
+            if let Some(shared) = &shared {
+                batch.insert("BatchInput".to_owned(), shared.clone());
+            }
+            batch.insert("Items".to_owned(), json!(items));
+            Value::Object(batch)
+        };
+        let (mut batches, mut open, mut bytes) = (Vec::new(), Vec::new(), head_bytes);
+        for item in items {
+            let size = item.to_string().len() + 1;
+            let full = open.len() as u64 >= most_items.max(1) || bytes + size > most_bytes;
+            if full && !open.is_empty() {
+                batches.push(batch(std::mem::take(&mut open)));
+                bytes = head_bytes;
+            }
+            bytes += size;
+            open.push(item);
+        }
+        if !open.is_empty() {
+            batches.push(batch(open));
+        }
+        Ok(batches)
+    }
+}

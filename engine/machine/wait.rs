@@ -1,0 +1,91 @@
+//! Wait: until a time, or for a while.
+
+use serde_json::Value;
+
+use super::{Activity, FrameId, scope::Extra, turn::Turn};
+use crate::{
+    asl::{EvaluationFailure, Template, Wait},
+    journal::StepFailure,
+    query::parse_timestamp,
+};
+
+/// The longest Wait for a number of seconds. Source: states-language.net/spec.html, "Wait State".
+const SECONDS_MAX: u64 = 99_999_999;
+/// The longest Wait for a time; AWS counts in 32 bits.
+const TIMESTAMP_SECONDS_AHEAD_MAX: u64 = 2_147_483_647;
+
+impl Turn<'_> {
+    /// Begins to wait.
+    pub fn begin_wait(&mut self, id: FrameId, wait: &Wait) -> Result<(), StepFailure> {
+        let now = self.now_ms();
+        let due_ms = match wait {
+            Wait::Seconds(template) => {
+                let value = self.evaluate(id, template, Extra::None)?;
+                let seconds = self.delay_seconds(id, template, &value)?;
+                now.saturating_add(seconds.saturating_mul(1_000))
+            }
+            Wait::Timestamp(template) => {
+                let value = self.evaluate(id, template, Extra::None)?;
+                self.due_time(id, template, &value)?
+            }
+        };
+        if due_ms.saturating_sub(now) / 1_000 > TIMESTAMP_SECONDS_AHEAD_MAX {
+            return Err(self.runtime_failure(id, "Wait state delay is too long."));
+        }
+        self.row(id).activity = Activity::Waiting { due_ms };
+        Ok(())
+    }
+
+    fn delay_seconds(&mut self, id: FrameId, template: &Template, value: &Value) -> Result<u64, StepFailure> {
+        if let Template::Query { query, field } = template {
+            let path = query.source().to_owned();
+            let refuse = |turn: &mut Self, what: &str| {
+                Err(turn.runtime_failure(id, format!("The {field} parameter {what}: {path} == {}", shown(value))))
+            };
+            return match (value.as_u64(), value.as_i64()) {
+                (Some(seconds), _) if seconds <= SECONDS_MAX => Ok(seconds),
+                (Some(_), _) => Err(self.runtime_failure(id, "Wait state delay is too long.")),
+                (None, Some(_)) => refuse(self, "references a negative value"),
+                (None, None) => refuse(self, "cannot be parsed as a long value"),
+            };
+        }
+        let seconds = value.as_f64().filter(|seconds| *seconds >= 0.0 && seconds.fract() == 0.0);
+        match seconds {
+            Some(seconds) if seconds <= SECONDS_MAX as f64 => Ok(seconds as u64),
+            Some(_) => Err(self.runtime_failure(id, "Wait state delay is too long.")),
+            None => Err(self.unexpected_type(id, template, "integer", value)),
+        }
+    }
+
+    fn due_time(&mut self, id: FrameId, template: &Template, value: &Value) -> Result<u64, StepFailure> {
+        if let Some(time) = value.as_str().and_then(parse_timestamp) {
+            return Ok(u64::try_from(time.as_millisecond()).unwrap_or(0));
+        }
+        let form = "ISO-8601 extended offset date-time format string";
+        if let Template::Query { query, field } = template {
+            let path = query.source();
+            let told = format!("The {field} parameter does not reference a valid {form}: {path} == {}", shown(value));
+            return Err(self.runtime_failure(id, told));
+        }
+        if !value.is_string() {
+            return Err(self.unexpected_type(id, template, "string", value));
+        }
+        let cause = format!("The Timestamp field cannot be parsed as an {form}: {}", shown(value));
+        let location = Some("Timestamp".to_owned());
+        let failure = EvaluationFailure { location, error: "States.QueryEvaluationError", cause };
+        Err(self.evaluation_failed(id, failure))
+    }
+
+    /// A Wait's time has come.
+    pub fn wait_is_over(&mut self, id: FrameId) {
+        let Some(state) = self.state_of(id) else { return };
+        if let Err(failure) = self.leave_with_input(id, &state) {
+            self.fail_state(id, failure);
+        }
+    }
+}
+
+/// A value as AWS shows it in a sentence: a text without quotes.
+pub(super) fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
