@@ -44,6 +44,11 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Whether it is an EXPRESS execution, which cannot be redriven.
+    pub(super) fn is_express(&self) -> bool {
+        self.execution_id.split(':').nth(5) == Some("express")
+    }
+
     /// Of an execution that no API started.
     pub(super) fn local(id: &str, workflow: &str) -> Self {
         Identity {

@@ -28,15 +28,17 @@ impl Turn<'_> {
         }
     }
 
+    /// The rule of `Retry` that serves a failure now, and how often it has done so.
+    fn retrier(&self, id: FrameId, state: &State, failure: &StepFailure) -> Option<(usize, u32)> {
+        let rules = &state.common.retry;
+        let at = rules.iter().position(|rule| retry::matches(&rule.error_equals, &failure.error))?;
+        let used = self.frame(id).row.retries.get(at).copied().unwrap_or(0);
+        (used < rules[at].max_attempts).then_some((at, used))
+    }
+
     fn retry(&mut self, id: FrameId, state: &State, failure: &StepFailure) -> bool {
         let rules = &state.common.retry;
-        let Some(at) = rules.iter().position(|rule| retry::matches(&rule.error_equals, &failure.error)) else {
-            return false;
-        };
-        let used = self.frame(id).row.retries.get(at).copied().unwrap_or(0);
-        if used >= rules[at].max_attempts {
-            return false;
-        }
+        let Some((at, used)) = self.retrier(id, state, failure) else { return false };
         self.delete_children(id);
         let entropy = self.moment.entropy ^ id.rotate_left(32) ^ u64::from(used);
         let due_ms = self.now_ms().saturating_add(retry::delay_ms(&rules[at], used, entropy));
@@ -93,23 +95,31 @@ impl Turn<'_> {
         {
             let Some(failure) = self.iteration_failed(parent, &state, map) else { return };
             self.stop_children(parent);
+            self.composite_failed(parent, &state, &failure);
             return self.fail_state(parent, failure);
         }
         self.stop_children(parent);
-        let told = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
-        let name = state.name.clone();
-        match &state.kind {
-            StateKind::Map(_) => {
-                let index = self.frame(child).row.index;
-                self.event(
-                    Some(child),
-                    HistoryEventDetails::MapIterationFailed { name: name.clone(), index, failure: told.clone() },
-                );
-                self.event(Some(parent), HistoryEventDetails::MapStateFailed { name, failure: told });
-            }
-            _ => self.event(Some(parent), HistoryEventDetails::ParallelStateFailed { name, failure: told }),
+        if matches!(state.kind, StateKind::Map(_)) {
+            let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
+            let (name, index) = (state.name.clone(), self.frame(child).row.index);
+            self.event(Some(child), HistoryEventDetails::MapIterationFailed { name, index, failure });
         }
+        self.composite_failed(parent, &state, &failure);
         self.fail_state(parent, failure);
+    }
+
+    /// Writes that a Parallel or a Map failed; one that will be retried has not failed yet.
+    fn composite_failed(&mut self, id: FrameId, state: &State, failure: &StepFailure) {
+        if self.retrier(id, state, failure).is_some() {
+            return;
+        }
+        let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
+        let name = state.name.clone();
+        let details = match &state.kind {
+            StateKind::Map(_) => HistoryEventDetails::MapStateFailed { name, failure },
+            _ => HistoryEventDetails::ParallelStateFailed { name, failure },
+        };
+        self.event(Some(id), details);
     }
 
     /// Stops everything below a frame that has not ended; nothing is forgotten.

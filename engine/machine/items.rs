@@ -48,7 +48,10 @@ impl Turn<'_> {
     ) -> Result<Option<u64>, StepFailure> {
         let Some(template) = template else { return Ok(None) };
         let value = self.evaluate(id, template, Extra::None)?;
+        // A path may lead to a text that is a number.
+        let text = |value: &Value| value.as_str().and_then(|text| text.parse().ok());
         let whole = value.as_i64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0).map(|n| n as i64));
+        let whole = whole.or_else(|| text(&value).filter(|_| matches!(template, Template::Query { .. })));
         match (whole, template) {
             (Some(count), _) => match u64::try_from(count) {
                 Ok(count) => Ok(Some(count)),
@@ -73,7 +76,9 @@ impl Turn<'_> {
             None => None,
             Some(template) => {
                 let value = self.evaluate(id, template, Extra::None)?;
-                match (value.as_f64(), template) {
+                let text = || value.as_str().and_then(|text| text.parse().ok());
+                let text = if matches!(template, Template::Query { .. }) { text() } else { None };
+                match (value.as_f64().or(text), template) {
                     (Some(percentage), _) => Some(percentage),
                     (None, Template::Query { .. }) => return Err(self.not_a_number(id, template, &value, "float")),
                     (None, template) => return Err(self.unexpected_type(id, template, "number", &value)),

@@ -19,7 +19,10 @@ impl Turn<'_> {
     /// Evaluates the items and starts the first iterations.
     pub fn begin_map(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
         let begun = self.try_begin_map(id, map);
-        if let Err(failure) = &begun {
+        // AWS writes no such event where JSONPath could not serve the state.
+        if let Err(failure) = &begun
+            && failure.error != "States.Runtime"
+        {
             let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
             let name = self.frame(id).row.state.clone();
             self.event(Some(id), HistoryEventDetails::MapStateFailed { name, failure });
@@ -30,7 +33,6 @@ impl Turn<'_> {
     fn try_begin_map(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
         let items = self.map_items(id, map)?;
         let limit = self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?.unwrap_or(0);
-        let tolerated = self.tolerated(id, map)?;
         let most = if map.distributed { DISTRIBUTED_CONCURRENCY_MAX } else { INLINE_CONCURRENCY_MAX };
         let max_concurrency = if limit == 0 { most } else { limit.min(most) };
         let items = self.batched(id, map, items)?;
@@ -38,6 +40,7 @@ impl Turn<'_> {
         // A distributed Map counts its items elsewhere: AWS writes 0.
         let length = if map.distributed { 0 } else { items.len() as u64 };
         self.event(Some(id), HistoryEventDetails::MapStateStarted { name: name.clone(), length });
+        let tolerated = self.tolerated(id, map)?;
         if map.distributed {
             let map_run = self.map_run(&name, map);
             self.event(Some(id), HistoryEventDetails::MapRunStarted { map_run });
@@ -134,8 +137,7 @@ impl Turn<'_> {
             "The specified tolerated failure threshold was exceeded".to_owned(),
         );
         let told = ErrorAndCause { error: error.clone(), cause: cause.clone() };
-        self.event(Some(parent), HistoryEventDetails::MapRunFailed(told.clone()));
-        self.event(Some(parent), HistoryEventDetails::MapStateFailed { name: state.name.clone(), failure: told });
+        self.event(Some(parent), HistoryEventDetails::MapRunFailed(told));
         Some(StepFailure { error, cause, details: None })
     }
 

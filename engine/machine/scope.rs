@@ -125,11 +125,13 @@ impl Turn<'_> {
                 "StartTime": timestamp(header.started_ms),
                 "Name": identity.execution_name,
                 "RoleArn": identity.role_arn,
-                "RedriveCount": header.redrive_count,
             },
             "StateMachine": { "Id": identity.state_machine_id, "Name": identity.state_machine_name },
             "State": { "Name": row.state, "EnteredTime": timestamp(row.entered_ms) },
         });
+        if !identity.is_express() {
+            context["Execution"]["RedriveCount"] = header.redrive_count.into();
+        }
         match self.state_of(id).as_deref().map(|state| &state.kind) {
             Some(StateKind::Task(_)) => {
                 context["State"]["RetryCount"] = (row.attempt - 1).into();
