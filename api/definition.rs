@@ -58,9 +58,9 @@ fn diagnose(definition: &str, kind: StateMachineType) -> (Option<Value>, Vec<Dia
             (None, vec![Diagnostic { severity: Severity::Error, code, message, location: String::new() }])
         }
         Ok(value) => {
-            let found = asl::check_as(&value, kind == StateMachineType::Express, &|resource| {
-                asl::Resource::parse(resource) != asl::Resource::Unknown
-            });
+            let express = kind == StateMachineType::Express;
+            let recognized = |resource: &str| asl::Resource::parse(resource).is_recognized();
+            let found = asl::check_as(&value, express, &recognized);
             (Some(value), found)
         }
     }

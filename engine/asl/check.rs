@@ -85,8 +85,7 @@ fn check_state(state: &State, pointer: &str, context: &Context<'_>, found: &mut 
                 found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", &below(pointer, "Resource"), message));
             }
             if !(context.known_resource)(&task.resource) {
-                let message = format!("No step is named '{}'; `flow steps` lists all.", task.resource);
-                found.push(Diagnostic::error("UNKNOWN_RESOURCE", &below(pointer, "Resource"), message));
+                found.push(unknown_resource(&task.resource, &below(pointer, "Resource")));
             }
             if task.resource.contains(":waitFor") && task.timeout_seconds.is_none() {
                 let message = "A wait without TimeoutSeconds can wait for ever.";
@@ -106,6 +105,18 @@ fn check_state(state: &State, pointer: &str, context: &Context<'_>, found: &mut 
         StateKind::Map(map) => check_machine(&map.processor, &below(pointer, "ItemProcessor"), context, found),
         _ => {}
     }
+}
+
+fn unknown_resource(resource: &str, location: &str) -> Diagnostic {
+    if resource.starts_with("flow:") {
+        let message = format!("No step is named '{resource}'; `flow steps` lists all.");
+        return Diagnostic::error("UNKNOWN_RESOURCE", location, message);
+    }
+    let message = format!(
+        "The resource provided {resource} is not recognized. The value is not a valid resource ARN, \
+         or the resource is not available in this region."
+    );
+    Diagnostic::error("SCHEMA_VALIDATION_FAILED", location, message)
 }
 
 /// What of a resource waits longer than an EXPRESS execution may.

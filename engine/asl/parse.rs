@@ -46,8 +46,26 @@ pub(super) fn parse_all(definition: &Value) -> (Option<Arc<StateMachine>>, Vec<D
             QueryLanguage::JsonPath
         }
     };
-    let machine = machine(definition, "", language, 0, &mut found);
+    let machine = machine(definition, "", Scope { language, top: language, depth: 0 }, &mut found);
     (machine, found)
+}
+
+/// Where a machine stands.
+#[derive(Debug, Clone, Copy)]
+struct Scope {
+    /// The language of the state around it, or the top level's.
+    language: QueryLanguage,
+    /// The language of the whole definition.
+    top: QueryLanguage,
+    /// How many machines it is within.
+    depth: usize,
+}
+
+impl Scope {
+    /// Of a machine within a state of this scope's.
+    fn within(self, language: QueryLanguage) -> Self {
+        Scope { language, depth: self.depth + 1, ..self }
+    }
 }
 
 fn unknown_language(location: &str, language: &str) -> Diagnostic {
@@ -56,19 +74,13 @@ fn unknown_language(location: &str, language: &str) -> Diagnostic {
 }
 
 /// Parses a machine: the top level, a branch or an item processor.
-fn machine(
-    value: &Value,
-    pointer: &str,
-    language: QueryLanguage,
-    depth: usize,
-    found: &mut Vec<Diagnostic>,
-) -> Option<Arc<StateMachine>> {
-    if depth > NESTING_MAX {
+fn machine(value: &Value, pointer: &str, scope: Scope, found: &mut Vec<Diagnostic>) -> Option<Arc<StateMachine>> {
+    if scope.depth > NESTING_MAX {
         let message = format!("Machines are nested deeper than {NESTING_MAX} levels.");
         found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", pointer, message));
         return None;
     }
-    let mut fields = Fields::new(value, pointer, language, found)?;
+    let mut fields = Fields::new(value, pointer, scope.language, found)?;
     let start_at = fields.required_text("StartAt");
     let comment = fields.text("Comment");
     let timeout_seconds = fields.whole_number("TimeoutSeconds", 1, 99_999_999);
@@ -82,7 +94,7 @@ fn machine(
             let message = format!("The name of a state has 1 to {STATE_NAME_CHARACTERS_MAX} characters.");
             found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", &pointer, message));
         }
-        if let Some(state) = state::state(name, state, &pointer, language, depth, found) {
+        if let Some(state) = state::state(name, state, &pointer, scope, found) {
             parsed.insert(name.clone(), Arc::new(state));
         }
     }

@@ -67,6 +67,103 @@ impl<'a> Resource<'a> {
     }
 }
 
+/// The optimized integrations and their actions (Developer Guide, "Integrating services").
+const OPTIMIZED: &[(&str, &[&str])] = &[
+    ("apigateway", &["invoke"]),
+    ("athena", &["startQueryExecution", "stopQueryExecution", "getQueryExecution", "getQueryResults"]),
+    ("batch", &["submitJob"]),
+    ("bedrock", &["invokeModel", "createModelCustomizationJob"]),
+    (
+        "codebuild",
+        &[
+            "startBuild",
+            "stopBuild",
+            "batchDeleteBuilds",
+            "batchGetReports",
+            "startBuildBatch",
+            "stopBuildBatch",
+            "retryBuildBatch",
+            "deleteBuildBatch",
+        ],
+    ),
+    ("databrew", &["startJobRun"]),
+    ("dynamodb", &["getItem", "putItem", "deleteItem", "updateItem"]),
+    ("ecs", &["runTask"]),
+    (
+        "eks",
+        &[
+            "call",
+            "createCluster",
+            "deleteCluster",
+            "createFargateProfile",
+            "deleteFargateProfile",
+            "createNodegroup",
+            "deleteNodegroup",
+            "runJob",
+        ],
+    ),
+    (
+        "elasticmapreduce",
+        &[
+            "createCluster",
+            "setClusterTerminationProtection",
+            "terminateCluster",
+            "addStep",
+            "cancelStep",
+            "modifyInstanceFleetByName",
+            "modifyInstanceGroupByName",
+        ],
+    ),
+    ("emr-containers", &["createVirtualCluster", "deleteVirtualCluster", "startJobRun"]),
+    (
+        "emr-serverless",
+        &[
+            "createApplication",
+            "startApplication",
+            "stopApplication",
+            "deleteApplication",
+            "startJobRun",
+            "cancelJobRun",
+        ],
+    ),
+    ("events", &["putEvents"]),
+    ("glue", &["startJobRun"]),
+    ("http", &["invoke"]),
+    ("lambda", &["invoke"]),
+    ("mediaconvert", &["createJob"]),
+    (
+        "sagemaker",
+        &[
+            "createEndpoint",
+            "createEndpointConfig",
+            "createHyperParameterTuningJob",
+            "createLabelingJob",
+            "createModel",
+            "createProcessingJob",
+            "createTrainingJob",
+            "createTransformJob",
+            "updateEndpoint",
+        ],
+    ),
+    ("sns", &["publish"]),
+    ("sqs", &["sendMessage"]),
+    ("states", &["startExecution"]),
+];
+
+impl Resource<'_> {
+    /// Whether Step Functions knows it: a Lambda function, an activity, an optimized integration, or any call of an AWS SDK.
+    pub fn is_recognized(&self) -> bool {
+        match self {
+            Resource::Unknown => false,
+            Resource::Integration { service, action, .. } => match service.strip_prefix("aws-sdk:") {
+                Some(_) => true,
+                None => OPTIMIZED.iter().any(|(name, actions)| name == service && actions.contains(action)),
+            },
+            _ => true,
+        }
+    }
+}
+
 fn integration(rest: &str) -> Resource<'_> {
     let (plain, pattern) = match rest {
         _ if rest.ends_with(".sync:2") => (&rest[..rest.len() - 7], Pattern::RunJob { version: 2 }),

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{
     super::{ItemBatcher, Map, Template, check::below},
+    Scope,
     fields::Fields,
     machine,
 };
@@ -13,7 +14,7 @@ const COUNT_MAX: u64 = 1_000_000_000;
 const LABEL_CHARACTERS_MAX: usize = 40;
 
 /// Parses the fields of a Map.
-pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, depth: usize) -> Option<Map> {
+pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, scope: Scope) -> Option<Map> {
     let items = fields.jsonata("Items").or_else(|| fields.query("ItemsPath"));
     let item_selector = fields.template("ItemSelector").or_else(|| fields.json_path("Parameters"));
     let max_concurrency = fields.number_or_path("MaxConcurrency", "MaxConcurrencyPath", 0..=COUNT_MAX);
@@ -37,8 +38,8 @@ pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, depth: usize) -> O
         return None;
     };
     let distributed = processor.pointer("/ProcessorConfig/Mode").and_then(Value::as_str) == Some("DISTRIBUTED");
-    let (at, language) = (below(pointer, name), fields.language);
-    let processor = machine(processor, &at, language, depth + 1, fields.found)?;
+    let (at, scope) = (below(pointer, name), scope.within(fields.language));
+    let processor = machine(processor, &at, scope, fields.found)?;
     Some(Map {
         items,
         item_selector,

@@ -8,27 +8,27 @@ use super::{
     super::{
         Common, Diagnostic, Paths, QueryLanguage, State, StateKind, StateMachine, Task, Template, Wait, check::below,
     },
-    choices,
+    Scope, choices,
     fields::Fields,
     machine, map, rules, unknown_language,
 };
 use crate::query::parse_timestamp;
 
-/// Parses a state; `outer` is the language of the level above.
+/// Parses a state of a machine in `scope`.
 pub(super) fn state(
     name: &str,
     value: &Value,
     pointer: &str,
-    outer: QueryLanguage,
-    depth: usize,
+    scope: Scope,
     found: &mut Vec<Diagnostic>,
 ) -> Option<State> {
+    let outer = scope.language;
     let mut fields = Fields::new(value, pointer, outer, found)?;
     let state_type = fields.required_text("Type")?;
-    let language = language(&mut fields, outer);
+    let language = language(&mut fields, outer, scope.top);
     fields.language = language;
     let comment = fields.text("Comment");
-    let kind = kind(&state_type, &mut fields, pointer, depth)?;
+    let kind = kind(&state_type, &mut fields, pointer, scope)?;
     let terminal = matches!(kind, StateKind::Succeed | StateKind::Fail { .. });
     let chooses = matches!(kind, StateKind::Choice { .. });
     let next = if terminal || chooses { None } else { next(&mut fields) };
@@ -54,12 +54,12 @@ pub(super) fn state(
 }
 
 /// The state's own language. Within a JSONata machine there is no way back (Developer Guide, Transforming data).
-fn language(fields: &mut Fields<'_, '_>, outer: QueryLanguage) -> QueryLanguage {
+fn language(fields: &mut Fields<'_, '_>, outer: QueryLanguage, top: QueryLanguage) -> QueryLanguage {
     match fields.text("QueryLanguage").as_deref() {
         None => outer,
         Some("JSONata") => QueryLanguage::Jsonata,
         Some("JSONPath") => {
-            if outer == QueryLanguage::Jsonata {
+            if top == QueryLanguage::Jsonata {
                 let message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
                 fields.wrong("QueryLanguage", message);
             }
@@ -99,7 +99,7 @@ fn next(fields: &mut Fields<'_, '_>) -> Option<String> {
     next
 }
 
-fn kind(state_type: &str, fields: &mut Fields<'_, '_>, pointer: &str, depth: usize) -> Option<StateKind> {
+fn kind(state_type: &str, fields: &mut Fields<'_, '_>, pointer: &str, scope: Scope) -> Option<StateKind> {
     Some(match state_type {
         "Pass" => StateKind::Pass { result: pass_result(fields), parameters: fields.json_path("Parameters") },
         "Succeed" => StateKind::Succeed,
@@ -117,9 +117,9 @@ fn kind(state_type: &str, fields: &mut Fields<'_, '_>, pointer: &str, depth: usi
         "Wait" => StateKind::Wait(wait(fields)?),
         "Parallel" => {
             let arguments = fields.jsonata("Arguments").or_else(|| fields.json_path("Parameters"));
-            StateKind::Parallel { arguments, branches: branches(fields, depth) }
+            StateKind::Parallel { arguments, branches: branches(fields, scope) }
         }
-        "Map" => StateKind::Map(map::map(fields, pointer, depth)?),
+        "Map" => StateKind::Map(map::map(fields, pointer, scope)?),
         other => {
             let types = "Pass, Task, Choice, Wait, Succeed, Fail, Parallel, Map";
             fields.wrong("Type", format!("Type must be one of [{types}], not '{other}'."));
@@ -182,15 +182,13 @@ fn wait(fields: &mut Fields<'_, '_>) -> Option<Wait> {
     }
 }
 
-fn branches(fields: &mut Fields<'_, '_>, depth: usize) -> Vec<Arc<StateMachine>> {
+fn branches(fields: &mut Fields<'_, '_>, scope: Scope) -> Vec<Arc<StateMachine>> {
     let items = fields.required_array("Branches");
     let at = fields.at("Branches");
-    let language = fields.language;
+    let scope = scope.within(fields.language);
     items
         .iter()
         .enumerate()
-        .filter_map(|(index, branch)| {
-            machine(branch, &below(&at, &index.to_string()), language, depth + 1, fields.found)
-        })
+        .filter_map(|(index, branch)| machine(branch, &below(&at, &index.to_string()), scope, fields.found))
         .collect()
 }
