@@ -14,6 +14,7 @@ mod records;
 mod request;
 mod state_machines;
 mod tags;
+mod test_state;
 mod versions;
 
 use engine::runner::RunnerHandle;
@@ -93,6 +94,7 @@ impl Api {
             "DescribeStateMachineForExecution" => self.describe_for_execution(&request::read(input)?),
             "ListExecutions" => self.list_executions(&request::read(input)?),
             "GetExecutionHistory" => self.execution_history(&request::read(input)?),
+            "TestState" => self.test_state(request::read(input)?),
             "ListMapRuns" => self.list_map_runs(&request::read(input)?),
             "DescribeMapRun" | "UpdateMapRun" => Self::no_map_run(&request::read(input)?),
             other => Err(Fault::new("UnknownOperationException", format!("There is no operation named {other}."))),

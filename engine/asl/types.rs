@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
+use super::{Pattern, Resource};
 use crate::{
     journal::StateType,
     query::{Comparison, Expression, Path, PayloadTemplate, Query},
@@ -137,6 +138,14 @@ pub struct Task {
     pub timeout_seconds: Option<Template>,
     /// `HeartbeatSeconds`: a number or an expression.
     pub heartbeat_seconds: Option<Template>,
+}
+
+impl Task {
+    /// Whether somebody must bring its token back.
+    pub fn waits_for_token(&self) -> bool {
+        let pattern = Pattern::WaitForTaskToken;
+        matches!(Resource::parse(&self.resource), Resource::Integration { pattern: found, .. } if found == pattern)
+    }
 }
 
 /// The forms of Wait.

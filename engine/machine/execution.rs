@@ -122,6 +122,8 @@ pub struct Execution {
     pub machine: Arc<StateMachine>,
     /// The frames by id: frame 1 is the top level; a branch or an iteration is a frame below its parent.
     pub frames: BTreeMap<FrameId, Frame>,
+    /// The context object instead of the execution's own, to try a state out with; never stored.
+    pub context: Option<Arc<Value>>,
     /// What is due when, derived from the frames.
     pub(super) timers: BTreeSet<(u64, FrameId)>,
 }
@@ -150,13 +152,13 @@ impl Execution {
             created: Arc::default(),
             next_wake_ms: None,
         };
-        Execution { header, machine, frames: BTreeMap::new(), timers: BTreeSet::new() }
+        Execution { header, machine, frames: BTreeMap::new(), context: None, timers: BTreeSet::new() }
     }
 
     /// An execution as the store has it.
     pub fn restore(header: ExecutionHeader, machine: Arc<StateMachine>, rows: Vec<FrameRow>) -> Self {
         let frames = rows.into_iter().map(|row| (row.id, Frame::from_row(row))).collect();
-        let mut execution = Execution { header, machine, frames, timers: BTreeSet::new() };
+        let mut execution = Execution { header, machine, frames, context: None, timers: BTreeSet::new() };
         for id in execution.frames.keys().copied().collect::<Vec<_>>() {
             execution.arm(id);
         }

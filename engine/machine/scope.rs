@@ -115,6 +115,9 @@ impl Turn<'_> {
     }
 
     fn context(&self, id: FrameId) -> Value {
+        if let Some(context) = &self.execution.context {
+            return (**context).clone();
+        }
         let header = &self.execution.header;
         let row = &self.frame(id).row;
         let identity = header.identity.clone().unwrap_or_else(|| super::Identity::local(&header.id, &header.workflow));
@@ -133,9 +136,11 @@ impl Turn<'_> {
             context["Execution"]["RedriveCount"] = header.redrive_count.into();
         }
         match self.state_of(id).as_deref().map(|state| &state.kind) {
-            Some(StateKind::Task(_)) => {
+            Some(StateKind::Task(task)) => {
                 context["State"]["RetryCount"] = (row.attempt - 1).into();
-                context["Task"] = json!({ "Token": idempotency_token(&header.id, &row.state_path(), row.visit) });
+                if task.waits_for_token() {
+                    context["Task"] = json!({ "Token": idempotency_token(&header.id, &row.state_path(), row.visit) });
+                }
             }
             Some(StateKind::Parallel { .. } | StateKind::Map(_)) => {
                 context["State"]["RetryCount"] = (row.attempt - 1).into();

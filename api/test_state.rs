@@ -1,0 +1,147 @@
+//! TestState: one state, tried out with data and, where it would call something, with a mocked answer. Nothing is kept.
+//! Source: API Reference, TestState; Developer Guide, "Testing state machines with TestState API".
+
+mod context;
+mod inspection;
+mod mock;
+mod trial;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Answer, Api, Fault,
+    records::{StateMachineType, set},
+    request::checked_length,
+};
+use trial::{Outcome, Trial};
+
+/// What AWS calls the state under test, in its context object and in the locations of diagnostics.
+const STATE_NAME: &str = "StateName";
+
+/// A request of TestState.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TestState {
+    definition: String,
+    #[serde(default)]
+    role_arn: Option<String>,
+    #[serde(default)]
+    input: Option<String>,
+    #[serde(default)]
+    inspection_level: InspectionLevel,
+    #[serde(default)]
+    variables: Option<String>,
+    #[serde(default)]
+    context: Option<String>,
+    #[serde(default)]
+    state_name: Option<String>,
+    #[serde(default)]
+    mock: Option<mock::MockInput>,
+    #[serde(default)]
+    state_configuration: Configuration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum InspectionLevel {
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Configuration {
+    #[serde(default)]
+    retrier_retry_count: u32,
+}
+
+impl Api {
+    pub(crate) fn test_state(&self, request: TestState) -> Answer {
+        checked_length(&request.definition)?;
+        let state = state_under_test(&request)?;
+        let input = match &request.input {
+            None => json!({}),
+            Some(text) => serde_json::from_str(text).map_err(|error| {
+                Fault::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{error}'"))
+            })?,
+        };
+        let context = request.context.as_deref().map(context::checked).transpose()?;
+        let variables = variables(request.variables.as_deref())?;
+        let mock = request.mock.map(|mock| mock.checked(&state)).transpose()?;
+        let trial = Trial {
+            identity: self.identity_of_test(request.role_arn.as_deref()),
+            context,
+            variables,
+            mock,
+            retries: request.state_configuration.retrier_retry_count,
+            now_ms: self.now_ms(),
+        };
+        let outcome = trial.run(&state, &input)?;
+        let mut answer = told(&outcome);
+        if request.inspection_level != InspectionLevel::Info {
+            answer["inspectionData"] = inspection::inspect(&trial, &state, &input, &outcome);
+        }
+        Ok(answer)
+    }
+
+    fn identity_of_test(&self, role_arn: Option<&str>) -> engine::machine::Identity {
+        let (machine, name) = (crate::executions::new_uuid(), crate::executions::new_uuid());
+        engine::machine::Identity {
+            execution_id: self.execution_arn(&format!("{machine}:{name}:{}", crate::executions::new_uuid())),
+            execution_name: name,
+            role_arn: role_arn.unwrap_or_default().to_owned(),
+            state_machine_id: self.state_machine_arn(&machine),
+            state_machine_name: machine,
+        }
+    }
+}
+
+/// The state's own JSON: the definition itself, or the named state of a definition that is a state machine.
+fn state_under_test(request: &TestState) -> Result<Value, Fault> {
+    let definition: Value = serde_json::from_str(&request.definition).map_err(|error| {
+        Fault::new(
+            "InvalidDefinition",
+            format!("Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: {error}'"),
+        )
+    })?;
+    let Some(name) = &request.state_name else { return Ok(definition) };
+    crate::definition::runnable(&request.definition, StateMachineType::Standard)?;
+    let missing = || Fault::validation("State not found in definition");
+    let mut state = find(&definition, name).ok_or_else(missing)?;
+    if state.get("QueryLanguage").is_none()
+        && let Some(language) = definition.get("QueryLanguage")
+    {
+        state["QueryLanguage"] = language.clone();
+    }
+    Ok(state)
+}
+
+/// A state anywhere in a machine, by its name.
+fn find(machine: &Value, name: &str) -> Option<Value> {
+    let states = machine.get("States")?.as_object()?;
+    if let Some(state) = states.get(name) {
+        return Some(state.clone());
+    }
+    states.values().find_map(|state| {
+        let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
+        let processors = ["ItemProcessor", "Iterator"].into_iter().filter_map(|field| state.get(field));
+        branches.chain(processors).find_map(|inner| find(inner, name))
+    })
+}
+
+fn variables(text: Option<&str>) -> Result<Map<String, Value>, Fault> {
+    let Some(text) = text else { return Ok(Map::new()) };
+    serde_json::from_str(text).map_err(|_| Fault::validation("Variables must be a JSON object"))
+}
+
+fn told(outcome: &Outcome) -> Value {
+    let mut answer = json!({ "status": outcome.status });
+    set(&mut answer, "output", outcome.output.as_ref().map(Value::to_string));
+    set(&mut answer, "error", outcome.failure.as_ref().map(|(error, _)| error.clone()));
+    set(&mut answer, "cause", outcome.failure.as_ref().map(|(_, cause)| cause.clone()));
+    set(&mut answer, "nextState", outcome.next_state.clone());
+    answer
+}

@@ -1,0 +1,70 @@
+//! What the state is told instead of calling anything.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::Fault;
+
+/// `mock` of the request.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MockInput {
+    #[serde(default)]
+    result: Option<String>,
+    #[serde(default)]
+    error_output: Option<ErrorOutput>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ErrorOutput {
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    cause: String,
+}
+
+/// A mock that fits its state.
+#[derive(Debug, Clone)]
+pub(super) enum Mock {
+    Result(Value),
+    Error(String, String),
+}
+
+/// What AWS's own clients add to an answer and a state does not show.
+const METADATA: [&str; 2] = ["SdkHttpMetadata", "SdkResponseMetadata"];
+
+impl MockInput {
+    pub fn checked(self, state: &Value) -> Result<Mock, Fault> {
+        match (self.result, self.error_output) {
+            (Some(_), Some(_)) => {
+                let message = "A test mock should have only one of the following fields: [result, errorOutput].";
+                Err(Fault::validation(message))
+            }
+            (None, None) => {
+                Err(Fault::validation("A test mock must have one of the following fields: [result, errorOutput]."))
+            }
+            (None, Some(ErrorOutput { error, cause })) => Ok(Mock::Error(error, cause)),
+            (Some(text), None) => {
+                let mut result: Value =
+                    serde_json::from_str(&text).map_err(|_| Fault::validation("Mocked result must be a valid JSON"))?;
+                fits(state, &result)?;
+                if let Value::Object(fields) = &mut result {
+                    fields.retain(|name, _| !METADATA.contains(&name.as_str()));
+                }
+                Ok(Mock::Result(result))
+            }
+        }
+    }
+}
+
+fn fits(state: &Value, result: &Value) -> Result<(), Fault> {
+    let branches = state["Branches"].as_array().map(Vec::len).filter(|_| state["Type"] == "Parallel");
+    match (branches, result.as_array()) {
+        (Some(0) | None, _) => Ok(()),
+        (Some(_), None) => Err(Fault::validation("Mocked result must be an array.")),
+        (Some(branches), Some(items)) if branches != items.len() => Err(Fault::validation(
+            "Mocked result must contain the same number of items as number of Parallel branches.",
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,235 @@
+//! The state in a machine of its own, driven by hand.
+
+use std::sync::Arc;
+
+use engine::{
+    asl::{self, Severity},
+    journal::{Content, Entry, HistoryEventDetails, Note},
+    machine::{Activity, Execution, ExecutionStatus, Identity, Input, advance},
+    query::Moment,
+};
+use serde_json::{Map, Value, json};
+
+use super::{STATE_NAME, mock::Mock};
+use crate::Fault;
+
+/// What a state is tried out with.
+pub(super) struct Trial {
+    pub identity: Identity,
+    pub context: Option<Value>,
+    pub variables: Map<String, Value>,
+    pub mock: Option<Mock>,
+    /// How often each rule of `Retry` is said to have been used.
+    pub retries: u32,
+    pub now_ms: u64,
+}
+
+/// How it ended.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub status: &'static str,
+    pub output: Option<Value>,
+    pub failure: Option<(String, String)>,
+    pub next_state: Option<String>,
+    /// What the Task would have sent.
+    pub parameters: Option<Value>,
+    /// Which rule of `Retry` serves the failure, and after how many seconds it tries again.
+    pub retrier: Option<usize>,
+    pub retry_seconds: Option<u64>,
+}
+
+/// Where the state leads, under names that cannot meet its own.
+struct Targets(Vec<String>);
+
+impl Targets {
+    fn name(&mut self, target: &str) -> String {
+        let known = self.0.iter().position(|name| name == target);
+        let index = known.unwrap_or_else(|| {
+            self.0.push(target.to_owned());
+            self.0.len() - 1
+        });
+        format!("target {index}")
+    }
+
+    /// Renames every target in the state's JSON.
+    fn rename(&mut self, state: &mut Value) {
+        for field in ["Next", "Default"] {
+            if let Some(Value::String(target)) = state.get_mut(field) {
+                *target = self.name(target);
+            }
+        }
+        for list in ["Choices", "Catch"] {
+            for rule in state.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(Value::String(target)) = rule.get_mut("Next") {
+                    *target = self.name(target);
+                }
+            }
+        }
+    }
+
+    fn original(&self, name: &str) -> Option<String> {
+        let index: usize = name.strip_prefix("target ")?.parse().ok()?;
+        self.0.get(index).cloned()
+    }
+}
+
+impl Trial {
+    /// Tries a state out with an input.
+    pub fn run(&self, state: &Value, input: &Value) -> Result<Outcome, Fault> {
+        let composite = state["Type"] == "Map" || state["Type"] == "Parallel";
+        if !composite {
+            return self.drive(state, input);
+        }
+        if self.mock.is_none() {
+            return Err(Fault::validation("A test mock is required to test a Map or Parallel state"));
+        }
+        let begun = self.drive(&with_idle_children(state), input)?;
+        if begun.status == "FAILED" || begun.status == "CAUGHT_ERROR" || begun.status == "RETRIABLE" {
+            return Ok(begun);
+        }
+        // What follows its result is the same as in a Task.
+        self.drive(&as_task(state), input)
+    }
+
+    fn drive(&self, state: &Value, input: &Value) -> Result<Outcome, Fault> {
+        let mut targets = Targets(Vec::new());
+        let machine = self.machine(state, &mut targets)?;
+        let mut execution = Execution::new("test", "test", machine, input.clone());
+        execution.header.identity = Some(self.identity.clone());
+        execution.context = self.context.clone().map(Arc::new);
+        let moment = Moment { now_ms: self.now_ms, entropy: rand::random() };
+        let mut entries = advance(&mut execution, Input::Start, &moment).entries;
+        let Some((frame, visit)) = waiting_task(&execution) else {
+            return Ok(outcome(&execution, &entries, &targets));
+        };
+        let Some(mock) = &self.mock else {
+            return Err(Fault::validation("A test mock is required to test a Task state here"));
+        };
+        if let Some(frame) = execution.frames.get_mut(&frame) {
+            frame.row.retries.iter_mut().for_each(|count| *count = self.retries);
+            frame.row.attempt += self.retries;
+        }
+        let answer = match mock.clone() {
+            Mock::Result(result) => Ok(result),
+            Mock::Error(error, cause) => Err((error, cause)),
+        };
+        entries.extend(advance(&mut execution, Input::Signalled { frame, visit, answer }, &moment).entries);
+        let mut outcome = outcome(&execution, &entries, &targets);
+        let served = |frame: &engine::machine::Frame| frame.row.retries.iter().position(|count| *count > self.retries);
+        outcome.retrier = execution.frames.values().find_map(served);
+        Ok(outcome)
+    }
+
+    fn machine(&self, state: &Value, targets: &mut Targets) -> Result<Arc<asl::StateMachine>, Fault> {
+        let mut state = state.clone();
+        targets.rename(&mut state);
+        if state.get("QueryLanguage").is_none() {
+            state["QueryLanguage"] = json!("JSONPath");
+        }
+        let first = json!({ "Type": "Pass", "Assign": self.variables, "Next": STATE_NAME });
+        let mut states = Map::new();
+        states.insert("first".to_owned(), first);
+        states.insert(STATE_NAME.to_owned(), state);
+        for index in 0..targets.0.len() {
+            states.insert(format!("target {index}"), json!({ "Type": "Wait", "Seconds": 1, "End": true }));
+        }
+        let definition = json!({ "StartAt": "first", "States": states });
+        asl::parse(&definition).map_err(|problems| {
+            let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+            let told: Vec<String> = errors.map(|p| format!("{}: {} at {}", p.code, p.message, p.location)).collect();
+            Fault::new("InvalidDefinition", format!("Invalid State Machine Definition: '{}'", told.join(", ")))
+        })
+    }
+}
+
+/// A Map or Parallel whose branches and iterations do nothing but wait.
+fn with_idle_children(state: &Value) -> Value {
+    let idle = json!({ "StartAt": "idle", "States": { "idle": { "Type": "Wait", "Seconds": 60, "End": true } } });
+    let mut state = state.clone();
+    for branch in state.get_mut("Branches").and_then(Value::as_array_mut).into_iter().flatten() {
+        *branch = idle.clone();
+    }
+    for field in ["ItemProcessor", "Iterator"] {
+        if let Some(processor) = state.get_mut(field) {
+            let mut quiet = idle.clone();
+            if let Some(config) = processor.get("ProcessorConfig") {
+                quiet["ProcessorConfig"] = config.clone();
+            }
+            *processor = quiet;
+        }
+    }
+    state
+}
+
+fn as_task(state: &Value) -> Value {
+    let kept = [
+        "QueryLanguage",
+        "Comment",
+        "InputPath",
+        "OutputPath",
+        "ResultPath",
+        "ResultSelector",
+        "Retry",
+        "Catch",
+        "Next",
+        "End",
+        "Assign",
+        "Output",
+    ];
+    let mut task = json!({ "Type": "Task", "Resource": "flow:mock:result" });
+    for field in kept {
+        if let Some(value) = state.get(field) {
+            task[field] = value.clone();
+        }
+    }
+    task
+}
+
+fn waiting_task(execution: &Execution) -> Option<(u64, u64)> {
+    let mut frames = execution.frames.values();
+    let row = &frames.find(|frame| matches!(frame.row.activity, Activity::Task { .. }))?.row;
+    Some((row.id, row.visit))
+}
+
+fn outcome(execution: &Execution, entries: &[Entry], targets: &Targets) -> Outcome {
+    let mut outcome = Outcome { status: "SUCCEEDED", ..Outcome::default() };
+    for entry in entries {
+        match &entry.content {
+            Content::Event(event) => match &event.details {
+                HistoryEventDetails::StateExited { name, output, .. } if name == STATE_NAME => {
+                    outcome.output = Some(output.clone());
+                }
+                HistoryEventDetails::StateEntered { name, .. } => {
+                    outcome.next_state = outcome.next_state.or_else(|| targets.original(name));
+                }
+                HistoryEventDetails::TaskScheduled { parameters, .. } => outcome.parameters = Some(parameters.clone()),
+                _ => {}
+            },
+            Content::Note(Note::Caught { failure, .. }) => {
+                outcome.status = "CAUGHT_ERROR";
+                outcome.failure = Some((failure.error.clone(), plain(&failure.cause)));
+            }
+            Content::Note(Note::RetryScheduled { failure, next_attempt_ms, .. }) => {
+                outcome.status = "RETRIABLE";
+                outcome.failure = Some((failure.error.clone(), plain(&failure.cause)));
+                outcome.retry_seconds = Some(next_attempt_ms.saturating_sub(entry.timestamp_ms) / 1_000);
+            }
+            Content::Note(_) => {}
+        }
+    }
+    if execution.header.status == ExecutionStatus::Failed
+        && let Some(failure) = &execution.header.failure
+    {
+        outcome.status = "FAILED";
+        outcome.failure = Some((failure.error.clone(), plain(&failure.cause)));
+    }
+    outcome
+}
+
+/// TestState tells causes without saying where: there is one state.
+fn plain(cause: &str) -> String {
+    match cause.strip_prefix("An error occurred while executing the state ").and_then(|rest| rest.split_once("). ")) {
+        Some((_, cause)) => cause.to_owned(),
+        None => cause.to_owned(),
+    }
+}
