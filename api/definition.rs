@@ -1,6 +1,9 @@
 //! Definitions: read, checked, and refused in AWS's words.
 
-use engine::asl::{self, Diagnostic, Severity};
+use engine::{
+    asl::{self, Diagnostic, Severity},
+    step::Resource,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -59,7 +62,7 @@ fn diagnose(definition: &str, kind: StateMachineType) -> (Option<Value>, Vec<Dia
         }
         Ok(value) => {
             let express = kind == StateMachineType::Express;
-            let recognized = |resource: &str| asl::Resource::parse(resource).is_recognized();
+            let recognized = |resource: &str| Resource::parse(resource).is_recognized();
             let found = asl::check_as(&value, express, &recognized);
             (Some(value), found)
         }

@@ -14,6 +14,7 @@ mod records;
 mod request;
 mod state_machines;
 mod tags;
+mod tasks;
 mod test_state;
 mod versions;
 
@@ -94,6 +95,10 @@ impl Api {
             "DescribeStateMachineForExecution" => self.describe_for_execution(&request::read(input)?),
             "ListExecutions" => self.list_executions(&request::read(input)?),
             "GetExecutionHistory" => self.execution_history(&request::read(input)?),
+            "GetActivityTask" => self.get_activity_task(request::read(input)?).await,
+            "SendTaskSuccess" => self.send_task_success(request::read(input)?).await,
+            "SendTaskFailure" => self.send_task_failure(request::read(input)?).await,
+            "SendTaskHeartbeat" => self.send_task_heartbeat(request::read(input)?).await,
             "TestState" => self.test_state(request::read(input)?),
             "ListMapRuns" => self.list_map_runs(&request::read(input)?),
             "DescribeMapRun" | "UpdateMapRun" => Self::no_map_run(&request::read(input)?),

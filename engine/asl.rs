@@ -4,13 +4,11 @@
 mod check;
 mod evaluate;
 mod parse;
-mod resource;
 mod types;
 
 pub use check::{Diagnostic, Severity, check, check_as};
 pub use evaluate::{EvaluationFailure, View, evaluate, place, select};
 pub use parse::parse;
-pub use resource::{Pattern, Resource};
 pub use types::{
     Catcher, ChoiceRule, Common, Condition, ItemBatcher, JitterStrategy, Map, Paths, QueryLanguage, Retrier, Selection,
     State, StateKind, StateMachine, Task, Template, Wait,

@@ -21,13 +21,14 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod token;
+mod token_wait;
 mod turn;
 mod wait;
 
 pub use advance::advance;
 pub use command::{Command, Transition};
 pub use execution::{Execution, ExecutionHeader, ExecutionStatus, Identity};
-pub use frame::{Activity, Frame, FrameId, FrameRow, Tolerated, Waiting};
+pub use frame::{Activity, Frame, FrameId, FrameRow, Heartbeat, Parked, Tolerated, Waiting};
 pub use input::{Input, StepAnswer};
 pub use limits::{HISTORY_EVENTS_MAX, PAYLOAD_BYTES_MAX};
-pub use token::idempotency_token;
+pub use token::{TaskToken, idempotency_token};

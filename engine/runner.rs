@@ -10,6 +10,7 @@ mod event;
 mod handle;
 mod look;
 mod message;
+mod offers;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -21,6 +22,7 @@ pub use error::RunnerError;
 pub use event::{Follow, RunnerEvent};
 pub use handle::RunnerHandle;
 pub use message::NewExecution;
+pub use offers::Offer;
 
 use crate::{step::Registries, store::Store};
 
@@ -43,9 +45,16 @@ pub fn start(
     let (messages, inbox) = tokio::sync::mpsc::unbounded_channel();
     let (events, _) = tokio::sync::broadcast::channel(event::EVENTS_KEPT);
     let committer = committer::start(store.clone(), messages.clone(), options);
-    let handle =
-        RunnerHandle::new(messages.clone(), store.clone(), events.clone(), clock.clone(), committer.commits.clone());
-    let dispatcher = dispatcher::Dispatcher::new(store, registries, clock, committer, messages, events);
+    let offers = Arc::new(offers::Offers::default());
+    let handle = RunnerHandle {
+        messages: messages.clone(),
+        store: store.clone(),
+        events: events.clone(),
+        clock: clock.clone(),
+        commits: committer.commits.clone(),
+        offers: offers.clone(),
+    };
+    let dispatcher = dispatcher::Dispatcher::new(store, registries, clock, committer, messages, events, offers);
     tokio::spawn(dispatcher.run(inbox));
     handle
 }

@@ -7,6 +7,7 @@ mod answer;
 mod context;
 mod error;
 mod registry;
+mod resource;
 
 pub use answer::{Answer, Change, Done, Effect, Instructions, Pending};
 pub use context::StepContext;
@@ -15,3 +16,4 @@ pub use registry::{Registries, Registry, Step, StepDescription};
 
 /// What a step function returns.
 pub type StepResult<T> = Result<Answer<T>, StepError>;
+pub use resource::{Pattern, Resource};

@@ -1,8 +1,8 @@
 //! Each event's type and details (API Reference, HistoryEvent).
 
 use engine::{
-    asl::Resource,
     journal::{ErrorAndCause, HistoryEventDetails as Details, StateType},
+    step::Resource,
 };
 use serde_json::{Map, Value, json};
 
@@ -171,7 +171,10 @@ fn task(details: &Details) -> Told {
         Details::TaskScheduled { resource, parameters, timeout_seconds, heartbeat_seconds, .. } => {
             return task_scheduled(resource, parameters, *timeout_seconds, *heartbeat_seconds);
         }
-        Details::TaskStarted { resource, .. } => ("Started", resource, Map::new()),
+        Details::TaskStarted { resource, worker, .. } => {
+            let told = worker.iter().map(|worker| ("workerName".to_owned(), json!(worker))).collect();
+            ("Started", resource, told)
+        }
         Details::TaskSucceeded { resource, output, .. } => ("Succeeded", resource, data("output", output)),
         Details::TaskFailed { resource, failure, .. } => ("Failed", resource, failed(failure)),
         Details::TaskTimedOut { resource, failure, .. } => ("TimedOut", resource, failed(failure)),

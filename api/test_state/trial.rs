@@ -113,7 +113,8 @@ impl Trial {
             Mock::Result(result) => Ok(result),
             Mock::Error(error, cause) => Err((error, cause)),
         };
-        entries.extend(advance(&mut execution, Input::Signalled { frame, visit, answer }, &moment).entries);
+        entries
+            .extend(advance(&mut execution, Input::Signalled { frame, visit, attempt: None, answer }, &moment).entries);
         let mut outcome = outcome(&execution, &entries, &targets);
         let served = |frame: &engine::machine::Frame| frame.row.retries.iter().position(|count| *count > self.retries);
         outcome.retrier = execution.frames.values().find_map(served);

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Pattern, Resource, State, StateKind, StateMachine, parse::parse_all};
+use super::{State, StateKind, StateMachine, parse::parse_all};
+use crate::step::{Pattern, Resource};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
-use super::{Pattern, Resource};
 use crate::{
     journal::StateType,
     query::{Comparison, Expression, Path, PayloadTemplate, Query},
+    step::{Pattern, Resource},
 };
 
 /// A state machine, or the machine inside a branch of a Parallel or a Map's ItemProcessor.

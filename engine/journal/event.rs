@@ -66,7 +66,12 @@ pub enum HistoryEventDetails {
         heartbeat_seconds: Option<u64>,
     },
     /// A Task's call is being made.
-    TaskStarted { name: String, resource: String },
+    TaskStarted {
+        name: String,
+        resource: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        worker: Option<String>,
+    },
     /// A Task's call answered.
     TaskSucceeded { name: String, resource: String, output: Value },
     /// A Task's call failed.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 
-use super::{ExecutionHeader, FrameId, FrameRow};
+use super::{ExecutionHeader, FrameId, FrameRow, TaskToken};
 use crate::journal::Entry;
 
 /// Everything one input changed: rows to write in one batch, then commands to carry out.
@@ -48,6 +48,8 @@ pub enum Command {
         deadline_ms: Option<u64>,
         created: Arc<BTreeSet<String>>,
     },
+    /// Offer a task to the workers of an activity.
+    Offer { activity: String, token: TaskToken, input: Arc<Value> },
     /// Drop a call in flight: its visit is over.
     Abandon { frame: FrameId, visit: u64 },
     /// Send [`super::Input::TimeCame`] at this time. It takes the place of any earlier `WakeAt` of the execution.

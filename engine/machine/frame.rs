@@ -83,6 +83,10 @@ impl Frame {
             Activity::Task { next_look_ms: Some(next), deadline_ms, .. } => {
                 Some(deadline_ms.map_or(*next, |d| d.min(*next)))
             }
+            Activity::Task { parked: Some(_), deadline_ms, heartbeat, .. } => {
+                let beat = heartbeat.as_ref().and_then(|heartbeat| heartbeat.due_ms);
+                deadline_ms.iter().copied().chain(beat).min()
+            }
             // A look that began after the deadline (the machine was off) is the last one: its answer decides, not the clock.
             Activity::Task { next_look_ms: None, deadline_ms, look_started_ms, .. } => {
                 deadline_ms.filter(|deadline| look_started_ms < deadline)
@@ -93,7 +97,7 @@ impl Frame {
 
     /// Whether a look is in flight.
     pub(super) fn in_flight(&self) -> bool {
-        matches!(self.row.activity, Activity::Task { next_look_ms: None, .. })
+        matches!(self.row.activity, Activity::Task { next_look_ms: None, parked: None, .. })
     }
 
     /// The path of the state it is in, such as `VPC and subnets/Create VPC`.
@@ -120,6 +124,15 @@ pub enum Activity {
         look_started_ms: u64,
         next_look_ms: Option<u64>,
         waiting: Option<Waiting>,
+        /// Nothing is called: somebody outside has to answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parked: Option<Parked>,
+        /// Whether history tells that the call was submitted.
+        #[serde(default)]
+        submitted: bool,
+        /// `HeartbeatSeconds`, and when the next is due.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        heartbeat: Option<Heartbeat>,
     },
     /// A failed attempt will be repeated at `due_ms`.
     Backoff { due_ms: u64, failure: StepFailure },
@@ -143,6 +156,26 @@ pub enum Activity {
     Failed { failure: StepFailure },
     /// Stopped because the execution failed or was cancelled elsewhere; a redrive goes on here.
     Stopped,
+}
+
+/// Who has to answer for a Task that calls nothing itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Parked {
+    /// A worker of the activity, which has not fetched it yet.
+    Offered,
+    /// Whoever holds its task token.
+    Token,
+}
+
+/// `HeartbeatSeconds` of a Task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Heartbeat {
+    /// The longest time between two, in seconds.
+    pub seconds: u64,
+    /// When the next is due, once the task is somebody's.
+    pub due_ms: Option<u64>,
 }
 
 /// How many iterations of a distributed Map may fail before it fails itself.

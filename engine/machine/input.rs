@@ -15,8 +15,12 @@ pub enum Input {
     Answered { frame: FrameId, visit: u64, attempt: u32, answer: StepAnswer },
     /// Time has come to `now_ms` of the moment: everything due is done.
     TimeCame,
-    /// The task token of a visit was answered from outside.
-    Signalled { frame: FrameId, visit: u64, answer: Result<Value, (String, String)> },
+    /// A Task was answered from outside; for an `attempt` where the answer names one.
+    Signalled { frame: FrameId, visit: u64, attempt: Option<u32>, answer: Result<Value, (String, String)> },
+    /// A worker has fetched the task.
+    Fetched { frame: FrameId, visit: u64, attempt: u32, worker: Option<String> },
+    /// Whoever has the task is still alive.
+    Heartbeat { frame: FrameId, visit: u64, attempt: u32 },
     /// A person asks to stop.
     Cancel { error: String, cause: String },
     /// A person asks to go on after a pause, or after a failure (redrive).
@@ -32,7 +36,8 @@ pub enum StepAnswer {
     /// The step is finished.
     Done { output: Value, effects: Vec<Effect> },
     /// Look again at `next_look_ms` (milliseconds since the Unix epoch).
-    Pending { reason: String, next_look_ms: u64, instructions: Option<Instructions> },
+    /// `submitted`: what was called has begun, and answered this; history tells it once.
+    Pending { reason: String, next_look_ms: u64, instructions: Option<Instructions>, submitted: Option<Value> },
     /// The look failed.
     Failed(StepError),
 }

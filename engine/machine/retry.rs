@@ -18,7 +18,8 @@ pub(super) fn matches(error_equals: &[String], error: &str) -> bool {
         "States.TaskFailed" => {
             !matches!(error, "States.Timeout" | "States.HeartbeatTimeout" | "States.DataLimitExceeded")
         }
-        "States.Timeout" => matches!(error, "States.Timeout" | "States.HeartbeatTimeout"),
+        // A missed heartbeat is told as States.Timeout; rules may name it either way.
+        "States.Timeout" | "States.HeartbeatTimeout" => matches!(error, "States.Timeout" | "States.HeartbeatTimeout"),
         name => name == error,
     })
 }

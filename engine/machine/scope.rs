@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{FrameId, token::idempotency_token, turn::Turn};
+use super::{FrameId, TaskToken, turn::Turn};
 use crate::{
     asl::{EvaluationFailure, StateKind, Template, View, evaluate},
     journal::{HistoryEventDetails, StepFailure},
@@ -139,7 +139,9 @@ impl Turn<'_> {
             Some(StateKind::Task(task)) => {
                 context["State"]["RetryCount"] = (row.attempt - 1).into();
                 if task.waits_for_token() {
-                    context["Task"] = json!({ "Token": idempotency_token(&header.id, &row.state_path(), row.visit) });
+                    let (frame, visit, attempt) = (row.id, row.visit, row.attempt);
+                    let token = TaskToken { execution: header.id.clone(), frame, visit, attempt };
+                    context["Task"] = json!({ "Token": token.encode() });
                 }
             }
             Some(StateKind::Parallel { .. } | StateKind::Map(_)) => {

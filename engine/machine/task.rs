@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    Activity, Command, FrameId, StepAnswer, Waiting, scope::Extra, state::Leaving, token::idempotency_token,
-    turn::Turn, wait::shown,
+    Activity, Command, FrameId, Heartbeat, Parked, StepAnswer, TaskToken, Waiting, scope::Extra, state::Leaving,
+    token::idempotency_token, turn::Turn, wait::shown,
 };
 use crate::{
     asl::{StateKind, Task, Template},
     journal::{ErrorAndCause, HistoryEventDetails, Note, StepFailure},
-    step::{Change, Effect, ErrorClass, Instructions, StepError},
+    step::{Change, Effect, ErrorClass, Instructions, Resource, StepError},
 };
 
 impl Turn<'_> {
@@ -26,6 +26,7 @@ impl Turn<'_> {
         let now = self.now_ms();
         let name = self.frame(id).row.state.clone();
         let resource = task.resource.clone();
+        let offered = Resource::parse(&resource) == Resource::Activity;
         self.event(
             Some(id),
             HistoryEventDetails::TaskScheduled {
@@ -36,7 +37,9 @@ impl Turn<'_> {
                 heartbeat_seconds,
             },
         );
-        self.event(Some(id), HistoryEventDetails::TaskStarted { name, resource });
+        if !offered {
+            self.event(Some(id), HistoryEventDetails::TaskStarted { name, resource: resource.clone(), worker: None });
+        }
         self.row(id).activity = Activity::Task {
             arguments,
             first_look_ms: now,
@@ -45,8 +48,15 @@ impl Turn<'_> {
             look_started_ms: now,
             next_look_ms: None,
             waiting: None,
+            parked: offered.then_some(Parked::Offered),
+            submitted: false,
+            heartbeat: heartbeat_seconds.map(|seconds| Heartbeat { seconds, due_ms: None }),
         };
-        self.look(id);
+        if offered {
+            self.offer(id);
+        } else {
+            self.look(id);
+        }
         Ok(())
     }
 
@@ -84,6 +94,7 @@ impl Turn<'_> {
         *look += 1;
         *look_started_ms = now;
         *next_look_ms = None;
+        let task_token = TaskToken { execution: execution.clone(), frame: id, visit, attempt }.encode();
         let token = idempotency_token(&execution, &state_path, visit);
         let command = Command::Look {
             frame: id,
@@ -93,7 +104,7 @@ impl Turn<'_> {
             state_path,
             resource: task.resource.clone(),
             arguments: arguments.clone(),
-            task_token: token.clone(),
+            task_token,
             token,
             first_look_ms: *first_look_ms,
             deadline_ms: *deadline_ms,
@@ -119,7 +130,11 @@ impl Turn<'_> {
             Activity::Task { waiting: Some(waiting), .. } => format!(" The last look found: {}.", waiting.reason),
             _ => String::new(),
         };
-        let cause = format!("The state '{}' did not end within its TimeoutSeconds.{reason}", row.state);
+        // AWS tells no cause; of a step of ours more is known.
+        let cause = match reason.as_str() {
+            "" if !self.is_step(id) => String::new(),
+            _ => format!("The state '{}' did not end within its TimeoutSeconds.{reason}", row.state),
+        };
         let failure = StepFailure { error: "States.Timeout".to_owned(), cause, details: None };
         if let Some((name, resource)) = self.name_and_resource(id) {
             let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
@@ -128,7 +143,7 @@ impl Turn<'_> {
         self.fail_state(id, failure);
     }
 
-    fn name_and_resource(&self, id: FrameId) -> Option<(String, String)> {
+    pub(super) fn name_and_resource(&self, id: FrameId) -> Option<(String, String)> {
         let state = self.state_of(id)?;
         match &state.kind {
             StateKind::Task(task) => Some((state.name.clone(), task.resource.clone())),
@@ -143,8 +158,12 @@ impl Turn<'_> {
             return;
         }
         match answer {
+            StepAnswer::Done { output, effects } if self.waits_for_token(id) => self.park(id, output, effects),
             StepAnswer::Done { output, effects } => self.task_done(id, output, effects),
-            StepAnswer::Pending { reason, next_look_ms, instructions } => {
+            StepAnswer::Pending { reason, next_look_ms, instructions, submitted } => {
+                if let Some(output) = submitted {
+                    self.submitted(id, output);
+                }
                 self.task_pending(id, reason, next_look_ms, instructions)
             }
             StepAnswer::Failed(error) if error.class == ErrorClass::Credentials => self.pause(id, error),
@@ -153,10 +172,15 @@ impl Turn<'_> {
         self.run();
     }
 
-    /// The token of a visit was answered from outside.
-    pub fn signalled(&mut self, id: FrameId, visit: u64, answer: Result<Value, (String, String)>) {
-        let current = self.execution.frames.get(&id);
-        if !current.is_some_and(|f| f.row.visit == visit && matches!(f.row.activity, Activity::Task { .. })) {
+    /// A Task was answered from outside.
+    pub fn signalled(
+        &mut self,
+        id: FrameId,
+        visit: u64,
+        attempt: Option<u32>,
+        answer: Result<Value, (String, String)>,
+    ) {
+        if !self.is_current_task(id, visit, attempt) {
             return;
         }
         self.abandon(id);
@@ -167,7 +191,7 @@ impl Turn<'_> {
         self.run();
     }
 
-    fn task_done(&mut self, id: FrameId, output: Value, effects: Vec<Effect>) {
+    pub(super) fn note_effects(&mut self, id: FrameId, effects: Vec<Effect>) {
         let state_path = self.frame(id).state_path();
         for effect in effects {
             if effect.change == Change::Created {
@@ -175,6 +199,10 @@ impl Turn<'_> {
             }
             self.note(Note::Effect { state_path: state_path.clone(), effect });
         }
+    }
+
+    fn task_done(&mut self, id: FrameId, output: Value, effects: Vec<Effect>) {
+        self.note_effects(id, effects);
         let Some(state) = self.state_of(id) else { return };
         if let Some((name, resource)) = self.name_and_resource(id) {
             self.event(Some(id), HistoryEventDetails::TaskSucceeded { name, resource, output: output.clone() });
@@ -202,8 +230,9 @@ impl Turn<'_> {
     }
 
     fn task_failed(&mut self, id: FrameId, error: StepError) {
-        let failure =
-            StepFailure { error: error.class.error_name().to_owned(), cause: error.to_string(), details: Some(error) };
+        // An integration's failure is told in AWS's words alone.
+        let cause = if error.name.is_some() { error.cause.clone() } else { error.to_string() };
+        let failure = StepFailure { error: error.error_name().to_owned(), cause, details: Some(error) };
         self.task_failed_as(id, failure);
     }
 

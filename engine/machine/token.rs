@@ -1,13 +1,90 @@
-//! Idempotency tokens.
+//! Tokens: one that makes a call idempotent, one that lets somebody answer for a Task from outside.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
+
+use super::FrameId;
 
 /// The token of a visit: 64 hexadecimal digits, the same for every attempt, different for every other visit.
 pub fn idempotency_token(execution: &str, state_path: &str, visit: u64) -> String {
+    hex::encode(hash(&[execution.as_bytes(), state_path.as_bytes(), &visit.to_be_bytes()]))
+}
+
+/// What a task token stands for: an attempt of a visit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskToken {
+    /// The execution's id.
+    pub execution: String,
+    /// The frame whose Task waits.
+    pub frame: FrameId,
+    /// The visit.
+    pub visit: u64,
+    /// The attempt.
+    pub attempt: u32,
+}
+
+/// How much of the checksum a token has, in bytes.
+const CHECK_BYTES: usize = 8;
+
+impl TaskToken {
+    /// The token as it goes out: opaque, at most 1,024 characters, the same after a crash.
+    pub fn encode(&self) -> String {
+        let mut bytes = self.check().to_vec();
+        bytes.extend(self.frame.to_be_bytes());
+        bytes.extend(self.visit.to_be_bytes());
+        bytes.extend(self.attempt.to_be_bytes());
+        bytes.extend(self.execution.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Reads a token; `None` where it is none of ours.
+    pub fn decode(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (check, rest) = bytes.split_at_checked(CHECK_BYTES)?;
+        let (frame, rest) = rest.split_first_chunk()?;
+        let (visit, rest) = rest.split_first_chunk()?;
+        let (attempt, execution) = rest.split_first_chunk()?;
+        let token = TaskToken {
+            execution: String::from_utf8(execution.to_vec()).ok()?,
+            frame: u64::from_be_bytes(*frame),
+            visit: u64::from_be_bytes(*visit),
+            attempt: u32::from_be_bytes(*attempt),
+        };
+        (token.check() == check).then_some(token)
+    }
+
+    fn check(&self) -> [u8; CHECK_BYTES] {
+        let numbers = [self.frame.to_be_bytes(), self.visit.to_be_bytes()].concat();
+        let hash = hash(&[b"task token", self.execution.as_bytes(), &numbers, &self.attempt.to_be_bytes()]);
+        std::array::from_fn(|index| hash[index])
+    }
+}
+
+fn hash(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for part in [execution.as_bytes(), state_path.as_bytes(), &visit.to_be_bytes()] {
+    for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    hex::encode(hash.finalize())
+    hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_token_comes_back_whole_and_a_changed_one_is_none() {
+        let token = TaskToken { execution: "machine:näme".to_owned(), frame: 7, visit: 2, attempt: 3 };
+        let text = token.encode();
+        assert_eq!(TaskToken::decode(&text), Some(token));
+        let mut other = text.into_bytes();
+        let last = other.len() - 1;
+        other[last] = if other[last] == b'A' { b'B' } else { b'A' };
+        assert_eq!(TaskToken::decode(&String::from_utf8(other).unwrap()), None);
+        for nothing in ["", "AAAA", "not a token", "ÄÖÜ"] {
+            assert_eq!(TaskToken::decode(nothing), None);
+        }
+    }
 }

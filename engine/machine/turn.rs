@@ -93,6 +93,7 @@ impl<'a> Turn<'a> {
         for id in in_flight {
             self.look(id);
         }
+        self.offer_again();
         self.rearm = true;
     }
 

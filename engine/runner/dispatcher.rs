@@ -16,6 +16,7 @@ use super::{
     committer::{Commit, Committer},
     look::{LOOKS_MAX, Looks},
     message::{Committed, Message, Reply},
+    offers::{Offer, Offers},
     timers::Timers,
 };
 use crate::{
@@ -40,6 +41,7 @@ pub(super) struct Dispatcher {
     committer: Committer,
     looks: Looks,
     events: broadcast::Sender<RunnerEvent>,
+    offers: Arc<Offers>,
     driven: HashMap<String, Driven>,
     machines: HashMap<String, Arc<StateMachine>>,
     timers: Timers,
@@ -56,6 +58,7 @@ impl Dispatcher {
         committer: Committer,
         messages: UnboundedSender<Message>,
         events: broadcast::Sender<RunnerEvent>,
+        offers: Arc<Offers>,
     ) -> Self {
         let looks = Looks { registries, clock: clock.clone(), places: Arc::new(Semaphore::new(LOOKS_MAX)), messages };
         Dispatcher {
@@ -64,6 +67,7 @@ impl Dispatcher {
             committer,
             looks,
             events,
+            offers,
             driven: HashMap::new(),
             machines: HashMap::new(),
             timers: Timers::default(),
@@ -191,6 +195,7 @@ impl Dispatcher {
                     self.looks.spawn(&id, environment.clone(), command);
                 }
                 Command::Look { .. } | Command::Abandon { .. } => {}
+                Command::Offer { activity, token, input } => self.offers.put(&activity, Offer { token, input }),
                 Command::WakeAt { due_ms } => self.timers.set(&id, due_ms),
                 Command::NoWake => self.timers.clear(&id),
                 // A pause leaves the timers: what waits beside the paused call goes on.

@@ -11,33 +11,25 @@ use tokio::sync::{broadcast, mpsc::UnboundedSender, oneshot};
 use super::{
     Clock, Follow, NewExecution, RunnerError, RunnerEvent,
     message::{Message, Reply},
+    offers::{Offer, Offers},
 };
 use crate::{
-    machine::{Activity, ExecutionHeader, ExecutionStatus, Input},
+    machine::{Activity, ExecutionHeader, ExecutionStatus, Input, TaskToken},
     store::Store,
 };
 
 /// A runner, from outside. Clones are the same runner.
 #[derive(Clone)]
 pub struct RunnerHandle {
-    messages: UnboundedSender<Message>,
-    store: Arc<Store>,
-    events: broadcast::Sender<RunnerEvent>,
-    clock: Arc<dyn Clock>,
-    commits: Arc<AtomicU64>,
+    pub(super) messages: UnboundedSender<Message>,
+    pub(super) store: Arc<Store>,
+    pub(super) events: broadcast::Sender<RunnerEvent>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) commits: Arc<AtomicU64>,
+    pub(super) offers: Arc<Offers>,
 }
 
 impl RunnerHandle {
-    pub(super) fn new(
-        messages: UnboundedSender<Message>,
-        store: Arc<Store>,
-        events: broadcast::Sender<RunnerEvent>,
-        clock: Arc<dyn Clock>,
-        commits: Arc<AtomicU64>,
-    ) -> Self {
-        RunnerHandle { messages, store, events, clock, commits }
-    }
-
     /// The store, for reading.
     pub fn store(&self) -> &Store {
         &self.store
@@ -120,8 +112,75 @@ impl RunnerHandle {
             };
             return Err(RunnerError::NotWaiting { message });
         };
-        let input = Input::Signalled { frame: row.id, visit: row.visit, answer };
+        let input = Input::Signalled { frame: row.id, visit: row.visit, attempt: None, answer };
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
+    }
+
+    /// Takes the oldest task that waits for a worker of an activity, and lets history tell that it was fetched; waits for one at
+    /// most so long.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn fetch(
+        &self,
+        activity: &str,
+        worker: Option<String>,
+        patience: std::time::Duration,
+    ) -> Result<Option<Offer>, RunnerError> {
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            let Some(offer) = self.offers.take(activity, left).await else { return Ok(None) };
+            // Its visit may be over meanwhile.
+            if self.waits(&offer.token)? {
+                let TaskToken { execution: id, frame, visit, attempt } = offer.token.clone();
+                let input = Input::Fetched { frame, visit, attempt, worker };
+                self.ask(|reply| Message::Input { id, input, reply }).await?;
+                return Ok(Some(offer));
+            }
+        }
+    }
+
+    /// Whether the attempt that a task token stands for is still waited for.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn waits(&self, token: &TaskToken) -> Result<bool, RunnerError> {
+        let rows = self.store.frames(&token.execution)?;
+        Ok(rows.iter().any(|row| {
+            let current = (row.id, row.visit, row.attempt) == (token.frame, token.visit, token.attempt);
+            current && matches!(row.activity, Activity::Task { .. })
+        }))
+    }
+
+    /// Answers for the task that a token stands for; answers whether anybody still waited for it.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn answer_task(
+        &self,
+        token: &TaskToken,
+        answer: Result<Value, (String, String)>,
+    ) -> Result<bool, RunnerError> {
+        let TaskToken { execution, frame, visit, attempt } = token.clone();
+        self.to_task(token, execution, Input::Signalled { frame, visit, attempt: Some(attempt), answer }).await
+    }
+
+    /// Tells that whoever has a task is still alive; answers whether anybody still waited for it.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn heartbeat(&self, token: &TaskToken) -> Result<bool, RunnerError> {
+        let TaskToken { execution, frame, visit, attempt } = token.clone();
+        self.to_task(token, execution, Input::Heartbeat { frame, visit, attempt }).await
+    }
+
+    async fn to_task(&self, token: &TaskToken, id: String, input: Input) -> Result<bool, RunnerError> {
+        if !self.waits(token)? {
+            return Ok(false);
+        }
+        self.ask(|reply| Message::Input { id, input, reply }).await?;
+        Ok(true)
     }
 
     /// Cancels an execution. A call in flight is not cut off; its answer is not waited for.

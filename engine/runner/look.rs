@@ -43,6 +43,7 @@ impl Looks {
         };
         let context = StepContext {
             execution: execution.to_owned(),
+            resource: resource.clone(),
             state_path,
             visit,
             attempt,
@@ -88,6 +89,7 @@ fn answer(result: StepResult<Value>, clock: &dyn Clock) -> StepAnswer {
             reason: pending.reason,
             next_look_ms: clock.now_ms().saturating_add(pending.check_again_after.as_millis() as u64),
             instructions: pending.instructions,
+            submitted: pending.submitted,
         },
         Err(error) => StepAnswer::Failed(error),
     }

@@ -35,7 +35,13 @@ impl<T> Answer<T> {
 
     /// Not yet: look again after `check_again_after`.
     pub fn pending(reason: impl Into<String>, check_again_after: Duration) -> Self {
-        Answer::Pending(Pending { reason: reason.into(), check_again_after, instructions: None })
+        Answer::Pending(Pending { reason: reason.into(), check_again_after, instructions: None, submitted: None })
+    }
+
+    /// Not yet, and what was called has begun and answered `submitted` (`.sync`).
+    pub fn submitted(reason: impl Into<String>, submitted: serde_json::Value, check_again_after: Duration) -> Self {
+        let (reason, submitted) = (reason.into(), Some(submitted));
+        Answer::Pending(Pending { reason, check_again_after, instructions: None, submitted })
     }
 }
 
@@ -48,6 +54,8 @@ pub struct Pending {
     pub check_again_after: Duration,
     /// What a person must do, when it is a person that is waited for.
     pub instructions: Option<Instructions>,
+    /// What the call that began it answered; history tells it once.
+    pub submitted: Option<serde_json::Value>,
 }
 
 /// What a person must do before a wait can end: data that terminal, JSON and page all show.

@@ -8,6 +8,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 pub struct StepContext {
     /// The execution's id, such as `endpoints-aws-7k3f`.
     pub execution: String,
+    /// The Task's `Resource`.
+    pub resource: String,
     /// The path of the state, such as `VPC and subnets/Create VPC`.
     pub state_path: String,
     /// Which entering of a state within its branch this is, from 1.
@@ -46,6 +48,7 @@ impl StepContext {
     pub fn for_test(state_path: &str) -> Self {
         StepContext {
             execution: "test-0000".to_owned(),
+            resource: String::new(),
             state_path: state_path.to_owned(),
             visit: 1,
             attempt: 1,

@@ -66,12 +66,25 @@ pub struct StepError {
     pub request_id: Option<String>,
     /// What to do next, when there is more to say than to resume.
     pub hint: Option<String>,
+    /// The error name that `Retry` and `Catch` match in place of the class's, such as `Lambda.TooManyRequestsException`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 impl StepError {
     /// A failure of `class` that says `cause`.
     pub fn new(class: ErrorClass, cause: impl Into<String>) -> Self {
-        StepError { class, cause: cause.into(), action: None, code: None, request_id: None, hint: None }
+        StepError { class, cause: cause.into(), action: None, code: None, request_id: None, hint: None, name: None }
+    }
+
+    /// A failure under an error name of its own, as AWS's integrations have them.
+    pub fn named(name: impl Into<String>, cause: impl Into<String>) -> Self {
+        StepError { name: Some(name.into()), ..StepError::new(ErrorClass::Failed, cause) }
+    }
+
+    /// The error name that `Retry` and `Catch` match.
+    pub fn error_name(&self) -> &str {
+        self.name.as_deref().unwrap_or_else(|| self.class.error_name())
     }
 
     /// The same, naming the call.

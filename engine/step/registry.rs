@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Answer, Done, ErrorClass, StepContext, StepError, StepResult};
+use super::{Answer, Done, ErrorClass, Pattern, Resource, StepContext, StepError, StepResult};
 
 /// What `flow steps NAME` shows of a step.
 #[derive(Debug, Clone, Serialize)]
@@ -63,9 +63,22 @@ impl Registry {
         self.steps.insert(name.to_owned(), Arc::new(step));
     }
 
-    /// The step behind a `Resource` such as `flow:ec2:createVpc`.
+    /// The step behind a `Resource` such as `flow:ec2:createVpc`; an integration such as
+    /// `arn:aws:states:::lambda:invoke.waitForTaskToken` is registered as `aws:lambda:invoke`, one that waits for the end of a
+    /// job as `aws:states:startExecution.sync:2`, and a function's own ARN as `aws:lambda:function`.
     pub fn find(&self, resource: &str) -> Option<Arc<dyn Step>> {
-        self.steps.get(resource.strip_prefix("flow:")?).cloned()
+        let name = match Resource::parse(resource) {
+            Resource::Step { .. } => resource.strip_prefix("flow:")?.to_owned(),
+            Resource::LambdaFunction { .. } => "aws:lambda:function".to_owned(),
+            Resource::Integration { service, action, pattern: Pattern::WaitForTaskToken, .. } => {
+                format!("aws:{service}:{action}")
+            }
+            Resource::Integration { service, action_with_pattern, .. } => {
+                format!("aws:{service}:{action_with_pattern}")
+            }
+            Resource::Activity | Resource::Unknown => return None,
+        };
+        self.steps.get(&name).cloned()
     }
 
     /// Every step, in the order of their names.

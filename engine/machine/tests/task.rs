@@ -132,6 +132,11 @@ fn an_answer_from_outside_ends_a_wait() {
     let mut trial = Trial::start(one(json!({})), json!({}));
     trial.pending("T", 60_000);
     let row = trial.execution.frames.values().next().unwrap().row.clone();
-    trial.give(Input::Signalled { frame: row.id, visit: row.visit, answer: Ok(json!({ "by": "hand" })) });
+    trial.give(Input::Signalled {
+        frame: row.id,
+        visit: row.visit,
+        attempt: None,
+        answer: Ok(json!({ "by": "hand" })),
+    });
     assert_eq!(trial.output(), json!({ "by": "hand" }));
 }

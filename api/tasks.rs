@@ -1,0 +1,96 @@
+//! Tasks that somebody outside works on: workers of activities, and whoever holds a task token.
+
+use std::time::Duration;
+
+use engine::machine::TaskToken;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{Answer, Api, Fault};
+
+/// How long a worker is kept waiting for a task (API Reference, GetActivityTask).
+const LONG_POLL: Duration = Duration::from_secs(60);
+/// The longest output (API Reference, SendTaskSuccess), in bytes.
+const OUTPUT_BYTES_MAX: usize = 262_144;
+
+/// A request of GetActivityTask.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Get {
+    activity_arn: String,
+    #[serde(default)]
+    worker_name: Option<String>,
+}
+
+/// A request of SendTaskSuccess.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Success {
+    task_token: String,
+    output: String,
+}
+
+/// A request of SendTaskFailure.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Failure {
+    task_token: String,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    cause: String,
+}
+
+/// A request of SendTaskHeartbeat.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Heartbeat {
+    task_token: String,
+}
+
+impl Api {
+    pub(crate) async fn get_activity_task(&self, request: Get) -> Answer {
+        self.activity(&request.activity_arn)?;
+        match self.runner.fetch(&request.activity_arn, request.worker_name, LONG_POLL).await? {
+            Some(offer) => Ok(json!({ "taskToken": offer.token.encode(), "input": offer.input.to_string() })),
+            None => Ok(json!({})),
+        }
+    }
+
+    pub(crate) async fn send_task_success(&self, request: Success) -> Answer {
+        let token = checked_token(&request.task_token)?;
+        if request.output.len() > OUTPUT_BYTES_MAX {
+            return Err(Fault::new("InvalidOutput", format!("The output is longer than {OUTPUT_BYTES_MAX} bytes")));
+        }
+        let output: Value = serde_json::from_str(&request.output)
+            .map_err(|error| Fault::new("InvalidOutput", format!("Invalid Output: '{error}'")))?;
+        self.still_waited(&token, self.runner.answer_task(&token, Ok(output)).await?)
+    }
+
+    pub(crate) async fn send_task_failure(&self, request: Failure) -> Answer {
+        let token = checked_token(&request.task_token)?;
+        let answered = self.runner.answer_task(&token, Err((request.error, request.cause))).await?;
+        self.still_waited(&token, answered)
+    }
+
+    pub(crate) async fn send_task_heartbeat(&self, request: Heartbeat) -> Answer {
+        let token = checked_token(&request.task_token)?;
+        let beaten = self.runner.heartbeat(&token).await?;
+        self.still_waited(&token, beaten)
+    }
+
+    fn still_waited(&self, token: &TaskToken, waited: bool) -> Answer {
+        if waited {
+            return Ok(json!({}));
+        }
+        // AWS tells a task that is over from one that never was.
+        match self.runner.store().header(&token.execution)? {
+            Some(_) => Err(Fault::new("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")),
+            None => Err(Fault::new("TaskDoesNotExist", "Task does not exist")),
+        }
+    }
+}
+
+fn checked_token(text: &str) -> Result<TaskToken, Fault> {
+    TaskToken::decode(text).ok_or_else(|| Fault::new("InvalidToken", "Invalid Token: 'Invalid token'"))
+}

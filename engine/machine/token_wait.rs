@@ -1,0 +1,107 @@
+//! Tasks that somebody outside answers for: workers of an activity, and whoever holds a task token.
+
+use serde_json::Value;
+
+use super::{Activity, Command, FrameId, Heartbeat, Parked, TaskToken, turn::Turn};
+use crate::{
+    asl::StateKind,
+    journal::HistoryEventDetails,
+    step::{Effect, Resource},
+};
+
+impl Turn<'_> {
+    /// Whether the Task that a frame is in waits for its token to come back.
+    pub(super) fn waits_for_token(&self, id: FrameId) -> bool {
+        matches!(self.state_of(id).as_deref().map(|state| &state.kind), Some(StateKind::Task(task)) if task.waits_for_token())
+    }
+
+    /// Whether the Task that a frame is in calls a step of ours.
+    pub(super) fn is_step(&self, id: FrameId) -> bool {
+        let state = self.state_of(id);
+        let Some(StateKind::Task(task)) = state.as_deref().map(|state| &state.kind) else { return false };
+        matches!(Resource::parse(&task.resource), Resource::Step { .. })
+    }
+
+    pub(super) fn is_current_task(&self, id: FrameId, visit: u64, attempt: Option<u32>) -> bool {
+        self.execution.frames.get(&id).is_some_and(|frame| {
+            frame.row.visit == visit
+                && attempt.is_none_or(|attempt| attempt == frame.row.attempt)
+                && matches!(frame.row.activity, Activity::Task { .. })
+        })
+    }
+
+    /// Offers a task to the workers of its activity.
+    pub(super) fn offer(&mut self, id: FrameId) {
+        let Some(state) = self.state_of(id) else { return };
+        let StateKind::Task(task) = &state.kind else { return };
+        let row = &self.frame(id).row;
+        let Activity::Task { arguments, .. } = &row.activity else { return };
+        let execution = self.execution.header.id.clone();
+        let token = TaskToken { execution, frame: id, visit: row.visit, attempt: row.attempt };
+        let command = Command::Offer { activity: task.resource.clone(), token, input: arguments.clone() };
+        self.commands.push(command);
+    }
+
+    /// Offers again what no worker had fetched when the last process ended.
+    pub(super) fn offer_again(&mut self) {
+        let offered = |activity: &Activity| matches!(activity, Activity::Task { parked: Some(Parked::Offered), .. });
+        let frames = self.execution.frames.values().filter(|frame| offered(&frame.row.activity));
+        let ids: Vec<_> = frames.map(|frame| frame.row.id).collect();
+        ids.into_iter().for_each(|id| self.offer(id));
+    }
+
+    /// A worker has fetched the task: it has its token now, and its heartbeat begins.
+    pub fn fetched(&mut self, id: FrameId, visit: u64, attempt: u32, worker: Option<String>) {
+        if !self.is_current_task(id, visit, Some(attempt)) {
+            return;
+        }
+        let now = self.now_ms();
+        let Activity::Task { parked, heartbeat, .. } = &mut self.row(id).activity else { return };
+        if *parked != Some(Parked::Offered) {
+            return;
+        }
+        *parked = Some(Parked::Token);
+        beat(heartbeat, now);
+        if let Some((name, resource)) = self.name_and_resource(id) {
+            self.event(Some(id), HistoryEventDetails::TaskStarted { name, resource, worker });
+        }
+    }
+
+    /// The call that carries the token was made: now the token is waited for.
+    pub(super) fn park(&mut self, id: FrameId, output: Value, effects: Vec<Effect>) {
+        self.note_effects(id, effects);
+        self.submitted(id, output);
+        let now = self.now_ms();
+        let Activity::Task { parked, heartbeat, .. } = &mut self.row(id).activity else { return };
+        *parked = Some(Parked::Token);
+        beat(heartbeat, now);
+    }
+
+    /// Tells once that what was called has begun.
+    pub(super) fn submitted(&mut self, id: FrameId, output: Value) {
+        let Activity::Task { submitted, .. } = &mut self.row(id).activity else { return };
+        if std::mem::replace(submitted, true) {
+            return;
+        }
+        if let Some((name, resource)) = self.name_and_resource(id) {
+            self.event(Some(id), HistoryEventDetails::TaskSubmitted { name, resource, output });
+        }
+    }
+
+    /// Whoever has the task is alive.
+    pub fn heartbeat(&mut self, id: FrameId, visit: u64, attempt: u32) {
+        if !self.is_current_task(id, visit, Some(attempt)) {
+            return;
+        }
+        let now = self.now_ms();
+        if let Activity::Task { heartbeat, .. } = &mut self.row(id).activity {
+            beat(heartbeat, now);
+        }
+    }
+}
+
+fn beat(heartbeat: &mut Option<Heartbeat>, now_ms: u64) {
+    if let Some(heartbeat) = heartbeat {
+        heartbeat.due_ms = Some(now_ms.saturating_add(heartbeat.seconds.saturating_mul(1_000)));
+    }
+}
