@@ -8,6 +8,7 @@ mod definition;
 mod executions;
 mod fault;
 mod history;
+mod integrations;
 mod map_runs;
 mod paging;
 mod records;

@@ -1,11 +1,14 @@
 //! Where an execution acts: pinned in its header, opened when a step first needs it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use async_trait::async_trait;
 use engine::{
     runner::{Clock, SystemClock},
-    step::{Answer, ErrorClass, Registries, Registry, StepContext, StepError},
+    step::{Answer, ErrorClass, Registries, Registry, Step, StepContext, StepError},
 };
 use rehearsal::World;
 use serde::{Deserialize, Serialize};
@@ -37,12 +40,19 @@ pub enum Pinned {
 pub struct Environments {
     place: Place,
     open: Mutex<HashMap<String, Registry>>,
+    /// Steps that need no environment.
+    anywhere: OnceLock<Registry>,
 }
 
 impl Environments {
     /// None opened yet.
     pub fn new(place: Place) -> Self {
-        Environments { place, open: Mutex::default() }
+        Environments { place, open: Mutex::default(), anywhere: OnceLock::new() }
+    }
+
+    /// Adds steps that need no environment: those that are answered by the process itself.
+    pub fn add(&self, steps: Registry) {
+        let _ = self.anywhere.set(steps);
     }
 
     async fn open(&self, pinned: Pinned) -> Result<Environment, StepError> {
@@ -85,6 +95,13 @@ impl Registries for Environments {
         let registry = steps::registry(Arc::new(self.open(pinned).await?));
         open.insert(key, registry.clone());
         Ok(registry)
+    }
+
+    async fn step(&self, environment: &Value, resource: &str) -> Result<Option<Arc<dyn Step>>, StepError> {
+        if let Some(step) = self.anywhere.get().and_then(|steps| steps.find(resource)) {
+            return Ok(Some(step));
+        }
+        Ok(self.registry(environment).await?.find(resource))
     }
 }
 

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
     runner::{Clock, RunnerHandle, RunnerOptions, ScaledClock, SystemClock},
+    step::Registry,
     store::{OwnerLock, SledRecords, Store},
 };
 use rehearsal::World;
@@ -130,9 +131,13 @@ impl Session {
 
 fn own(place: &Place, lock: OwnerLock) -> Result<Owner, CliError> {
     let store = Arc::new(open_store(place)?);
-    let runner =
-        engine::runner::start(store, Arc::new(Environments::new(place.clone())), clock(place), crash_options());
-    let served = server::Served::new(runner.clone(), api_options());
+    let environments = Arc::new(Environments::new(place.clone()));
+    let runner = engine::runner::start(store, environments.clone(), clock(place), crash_options());
+    let api = Arc::new(api::Api::new(runner.clone(), api_options()));
+    let mut steps = Registry::new();
+    api.integrate(&mut steps);
+    environments.add(steps);
+    let served = server::Served::new(runner.clone(), api);
     server::serve(served.clone(), &place.socket())?;
     Ok(Owner { runner, served, _lock: lock })
 }

@@ -52,6 +52,7 @@ async fn wait_for_record(
             reason,
             check_again_after: context.poll_interval(Duration::from_secs(10), Duration::from_secs(60)),
             instructions: (!input.hosted_zone_found).then(|| instructions(&input)),
+            submitted: None,
         })),
     }
 }

@@ -38,6 +38,7 @@ mod ecs;
 mod elbv2;
 mod https;
 mod iam;
+mod lambda;
 mod logs;
 mod outcome;
 mod preflight;
@@ -67,6 +68,7 @@ pub fn registry(environment: Arc<Environment>) -> Registry {
     elbv2::register(all, &environment);
     https::register(all, &environment);
     iam::register(all, &environment);
+    lambda::register(all, &environment);
     logs::register(all, &environment);
     preflight::register(all, &environment);
     rds::register(all, &environment);

@@ -21,13 +21,13 @@ use super::protocol::{Entries, From, Id, List, Refusal, Signal, Start, Status, T
 /// What the owner of a store answers with.
 pub struct Served {
     runner: RunnerHandle,
-    api: ::api::Api,
+    api: Arc<api::Api>,
 }
 
 impl Served {
     /// The runner's own operations (`Flow.*`) and the Step Functions API.
-    pub fn new(runner: RunnerHandle, options: ::api::ApiOptions) -> Arc<Self> {
-        Arc::new(Served { api: ::api::Api::new(runner.clone(), options), runner })
+    pub fn new(runner: RunnerHandle, api: Arc<api::Api>) -> Arc<Self> {
+        Arc::new(Served { runner, api })
     }
 }
 
@@ -58,7 +58,7 @@ pub fn serve(served: Arc<Served>, socket: &Path) -> std::io::Result<()> {
 
 async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
     let target = headers.get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if let Some(operation) = target.strip_prefix(::api::TARGET_PREFIX) {
+    if let Some(operation) = target.strip_prefix(api::TARGET_PREFIX) {
         return step_functions(&served.api, operation, &body).await;
     }
     let runner = &served.runner;
@@ -80,7 +80,7 @@ async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, body: axu
 }
 
 /// AWS JSON 1.0: the answer, or the fault by its name.
-async fn step_functions(api: &::api::Api, operation: &str, body: &[u8]) -> Response {
+async fn step_functions(api: &api::Api, operation: &str, body: &[u8]) -> Response {
     let (status, body) = match api.call(operation, body).await {
         Ok(answer) => (StatusCode::OK, answer),
         Err(fault) => {

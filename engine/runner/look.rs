@@ -73,7 +73,7 @@ async fn call(
     context: StepContext,
     arguments: Value,
 ) -> StepResult<Value> {
-    let Some(step) = registries.registry(environment).await?.find(&resource) else {
+    let Some(step) = registries.step(environment, &resource).await? else {
         return Err(StepError::new(ErrorClass::Invalid, format!("no step is named '{resource}'")));
     };
     match tokio::spawn(async move { step.look(context, arguments).await }).await {

@@ -95,6 +95,14 @@ pub trait Registries: Send + Sync + 'static {
     /// # Errors
     /// The environment cannot be reached; class `Credentials` pauses the execution.
     async fn registry(&self, environment: &Value) -> Result<Registry, StepError>;
+
+    /// The step behind a `Resource`; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Registries::registry`].
+    async fn step(&self, environment: &Value, resource: &str) -> Result<Option<Arc<dyn Step>>, StepError> {
+        Ok(self.registry(environment).await?.find(resource))
+    }
 }
 
 #[async_trait]

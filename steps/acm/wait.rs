@@ -85,6 +85,7 @@ async fn wait_for_certificate(
         reason: status,
         check_again_after: context.poll_interval(Duration::from_secs(10), Duration::from_secs(60)),
         instructions: instructions(&input, shown),
+        submitted: None,
     }))
 }
 

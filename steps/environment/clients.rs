@@ -76,6 +76,7 @@ clients! {
     aws_sdk_ecs: ecs, ecs_reads, "ECS";
     aws_sdk_elasticloadbalancingv2: elbv2, elbv2_reads, "Elastic Load Balancing";
     aws_sdk_iam: iam, iam_reads, "IAM";
+    aws_sdk_lambda: lambda, lambda_reads, "Lambda";
     aws_sdk_rds: rds, rds_reads, "RDS";
     aws_sdk_resourcegroupstagging: tagging, tagging_reads, "Resource Groups Tagging";
     aws_sdk_route53: route53, route53_reads, "Route 53";

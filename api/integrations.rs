@@ -1,0 +1,129 @@
+//! Executions that executions start: `states:startExecution`, with `.sync` and `.sync:2`.
+//! Source: Developer Guide, "Start workflow executions from a task state".
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use serde_json::{Value, json};
+
+use crate::{Api, Fault, arn};
+
+const FIRST_LOOK_AFTER: Duration = Duration::from_millis(50);
+const LOOK_AFTER_MAX: Duration = Duration::from_secs(5);
+
+impl Api {
+    /// Adds the steps behind `arn:aws:states:::states:startExecution` and its `.sync` forms.
+    pub fn integrate(self: &Arc<Self>, registry: &mut Registry) {
+        let actions = ["states:StartExecution"];
+        let api = self.clone();
+        registry.register("aws:states:startExecution", "Starts an execution.", &actions, move |context, input| {
+            let api = api.clone();
+            async move { api.start_nested(&context, &input).await.map(Answer::done) }
+        });
+        for (name, version) in [("aws:states:startExecution.sync", 1), ("aws:states:startExecution.sync:2", 2)] {
+            let api = self.clone();
+            registry.register(name, "Starts an execution and waits for its end.", &actions, move |context, input| {
+                let api = api.clone();
+                async move { api.run_nested(&context, &input, version).await }
+            });
+        }
+    }
+
+    async fn start_nested(&self, context: &StepContext, input: &Value) -> Result<Value, StepError> {
+        let request = request(context, input)?;
+        let told = self.call("StartExecution", request.to_string().as_bytes()).await.map_err(failed)?;
+        Ok(json!({ "ExecutionArn": told["executionArn"], "StartDate": milliseconds(&told["startDate"]) }))
+    }
+
+    async fn run_nested(&self, context: &StepContext, input: &Value, version: u8) -> StepResult<Value> {
+        if context.look == 1 || !self.nested_exists(context, input)? {
+            let started = self.start_nested(context, input).await?;
+            return Ok(Answer::submitted("RUNNING", started, FIRST_LOOK_AFTER));
+        }
+        let arn = self.execution_arn(&nested_id(context, input)?);
+        let request = json!({ "executionArn": arn }).to_string();
+        let told = self.call("DescribeExecution", request.as_bytes()).await.map_err(failed)?;
+        match told["status"].as_str() {
+            Some("RUNNING") => Ok(Answer::pending("RUNNING", context.poll_interval(FIRST_LOOK_AFTER, LOOK_AFTER_MAX))),
+            Some("SUCCEEDED") => Ok(Answer::done(shown(&told, version))),
+            _ => Err(StepError::named("States.TaskFailed", shown(&told, 1).to_string())),
+        }
+    }
+
+    fn nested_exists(&self, context: &StepContext, input: &Value) -> Result<bool, StepError> {
+        let found = self.runner.store().header(&nested_id(context, input)?);
+        found.map(|header| header.is_some()).map_err(|error| StepError::new(ErrorClass::Unknown, error.to_string()))
+    }
+}
+
+fn request(context: &StepContext, input: &Value) -> Result<Value, StepError> {
+    let arn = input["StateMachineArn"]
+        .as_str()
+        .ok_or_else(|| StepError::named("States.Runtime", "The field 'StateMachineArn' is required but was missing"))?;
+    let text = match &input["Input"] {
+        Value::Null => "{}".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Ok(json!({ "stateMachineArn": arn, "name": nested_name(context, input), "input": text }))
+}
+
+/// The name that the input gives, else one of this attempt's own: after a crash the same attempt finds what it started.
+fn nested_name(context: &StepContext, input: &Value) -> String {
+    match input["Name"].as_str() {
+        Some(name) => name.to_owned(),
+        None => {
+            let token = context.token.get(..40).unwrap_or(&context.token);
+            URL_SAFE_NO_PAD.encode(format!("{token}-{}", context.attempt))
+        }
+    }
+}
+
+fn nested_id(context: &StepContext, input: &Value) -> Result<String, StepError> {
+    let arn = input["StateMachineArn"].as_str().unwrap_or_default();
+    match arn::parse(arn).map_err(failed)? {
+        arn::Resource::StateMachine { name, .. } => Ok(format!("{name}:{}", nested_name(context, input))),
+        _ => Err(failed(Fault::new("InvalidArn", format!("Invalid Arn: '{arn}'")))),
+    }
+}
+
+/// A fault in the words of AWS's integrations.
+fn failed(fault: Fault) -> StepError {
+    if fault.is_internal() {
+        return StepError::new(ErrorClass::Unknown, fault.message);
+    }
+    let suffix = if fault.kind.ends_with("Exception") { "" } else { "Exception" };
+    let cause = format!(
+        "{} (Service: AWSStepFunctions; Status Code: 400; Error Code: {}; Request ID: {}; Proxy: null)",
+        fault.message,
+        fault.kind,
+        crate::executions::new_uuid()
+    );
+    StepError::named(format!("StepFunctions.{}{suffix}", fault.kind), cause)
+}
+
+fn milliseconds(seconds: &Value) -> Value {
+    seconds.as_f64().map_or(Value::Null, |seconds| Value::from((seconds * 1_000.0).round() as u64))
+}
+
+/// The end of an execution as a Task's result: names in capitals, times in milliseconds; JSON instead of texts in version 2.
+fn shown(told: &Value, version: u8) -> Value {
+    let data = |text: &Value| match version {
+        2 => text.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null),
+        _ => text.clone(),
+    };
+    let mut shown = serde_json::Map::new();
+    for (name, value) in told.as_object().into_iter().flatten() {
+        let value = match name.as_str() {
+            "input" | "output" => data(value),
+            "inputDetails" | "outputDetails" => json!({ "Included": value["included"] }),
+            "startDate" | "stopDate" => milliseconds(value),
+            _ => value.clone(),
+        };
+        let mut letters = name.chars();
+        let name = letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>());
+        shown.insert(name.unwrap_or_default(), value);
+    }
+    Value::Object(shown)
+}

@@ -1,0 +1,109 @@
+//! Lambda: functions by their own ARN, and the integration `lambda:invoke`.
+//! Source: Developer Guide, "Invoke an AWS Lambda function with Step Functions".
+
+mod metadata;
+
+use std::sync::Arc;
+
+use aws_sdk_lambda::{
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{RequestId, invoke::InvokeOutput},
+    primitives::Blob,
+    types::InvocationType,
+};
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use serde_json::{Map, Value, json};
+
+use crate::Environment;
+use metadata::Metadata;
+
+pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "aws:lambda:function",
+        "Invokes the function whose ARN is the Resource; its answer is the result.",
+        ["lambda:InvokeFunction"],
+        call_function
+    );
+    step!(
+        registry,
+        environment,
+        "aws:lambda:invoke",
+        "Invokes a function; the result has its answer under Payload.",
+        ["lambda:InvokeFunction"],
+        invoke
+    );
+}
+
+async fn call_function(environment: Arc<Environment>, context: StepContext, input: Value) -> StepResult<Value> {
+    let metadata = Metadata::default();
+    let call = environment.lambda().invoke().function_name(&context.resource).payload(Blob::new(input.to_string()));
+    let answer = call.customize().interceptor(metadata.clone()).send().await.map_err(failed)?;
+    payload(&answer).map(Answer::done)
+}
+
+async fn invoke(environment: Arc<Environment>, _context: StepContext, input: Value) -> StepResult<Value> {
+    let text = |name: &str| input[name].as_str().map(str::to_owned);
+    let name = text("FunctionName")
+        .ok_or_else(|| StepError::named("States.Runtime", "The field 'FunctionName' is required but was missing"))?;
+    let metadata = Metadata::default();
+    let mut call = environment.lambda().invoke().function_name(name).set_qualifier(text("Qualifier"));
+    call = call.set_client_context(text("ClientContext"));
+    call = call.set_invocation_type(text("InvocationType").map(|kind| InvocationType::from(kind.as_str())));
+    if let Some(payload) = input.get("Payload") {
+        call = call.payload(Blob::new(payload.to_string()));
+    }
+    let answer = call.customize().interceptor(metadata.clone()).send().await.map_err(failed)?;
+    let mut result = Map::new();
+    if let Some(version) = answer.executed_version() {
+        result.insert("ExecutedVersion".to_owned(), version.into());
+    }
+    result.insert("Payload".to_owned(), payload(&answer)?);
+    result.extend(metadata.told());
+    result.insert("SdkResponseMetadata".to_owned(), json!({ "RequestId": answer.request_id() }));
+    result.insert("StatusCode".to_owned(), answer.status_code().into());
+    Ok(Answer::done(Value::Object(result)))
+}
+
+/// What a function answered, or its failure under the name that it gave.
+fn payload(answer: &InvokeOutput) -> Result<Value, StepError> {
+    let bytes = answer.payload().map(Blob::as_ref).unwrap_or_default();
+    let text = String::from_utf8_lossy(bytes);
+    let value: Value = match text.is_empty() {
+        // AWS shows a function that answers nothing, such as one invoked as an event, as an empty object.
+        true => json!({}),
+        false => serde_json::from_slice(bytes).unwrap_or_else(|_| Value::String(text.clone().into_owned())),
+    };
+    match answer.function_error() {
+        None => Ok(value),
+        Some(_) => {
+            let name = value["errorType"].as_str().unwrap_or("Lambda.Unknown").to_owned();
+            Err(StepError::named(name, text))
+        }
+    }
+}
+
+fn failed<E: ProvideErrorMetadata + std::error::Error + 'static>(error: SdkError<E, HttpResponse>) -> StepError {
+    let Some(service) = error.as_service_error() else {
+        let mut cause = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(inner) = source {
+            cause = format!("{cause}: {inner}");
+            source = inner.source();
+        }
+        return match error {
+            SdkError::ConstructionFailure(_) => StepError::new(ErrorClass::Credentials, cause),
+            _ => StepError::named("Lambda.SdkClientException", cause),
+        };
+    };
+    let code = service.code().unwrap_or("Unknown").to_owned();
+    let message = service.message().unwrap_or_default().to_owned();
+    let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+    let request_id = error.raw_response().and_then(RequestId::request_id).unwrap_or_default().to_owned();
+    let cause = format!(
+        "{message} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null)"
+    );
+    StepError::named(format!("Lambda.{code}"), cause)
+}
