@@ -8,6 +8,7 @@ mod kill;
 mod pins;
 mod refused;
 mod rehearsed;
+mod serve;
 mod support;
 mod tidy;
 mod whole;

@@ -160,7 +160,7 @@ const POST: &str =
 const GET: &str = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1]).read().decode())";
 
 /// The interpreter of the environment that the rehearsal made.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").unwrap()).join(".cache"));
     let folders = std::fs::read_dir(cache.join("flow")).unwrap();

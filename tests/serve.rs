@@ -1,0 +1,81 @@
+//! The fear: a client of Step Functions is answered otherwise than by AWS, or loses something when the server dies.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use crate::support::{Home, python, text};
+
+/// `flow serve` on a free port; ends with this.
+struct Server {
+    process: Child,
+    endpoint: String,
+}
+
+impl Server {
+    fn start(home: &Home) -> Self {
+        let mut command = home.command(&["serve", "--listen", "127.0.0.1:0", "-o", "json"]);
+        let mut process = command.env("AWS_REGION", "us-east-1").stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let serving: serde_json::Value = serde_json::from_str(&line).unwrap();
+        Server { process, endpoint: serving["endpoint"].as_str().unwrap().to_owned() }
+    }
+
+    fn client(&self, phase: &str, more: &[&str]) -> String {
+        let script = include_str!("api_client.py");
+        let output = Command::new(python()).args(["-c", script, &self.endpoint, phase]).args(more).output().unwrap();
+        assert!(output.status.success(), "{phase}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A home; and the Python environment, which any rehearsal makes.
+fn home() -> Home {
+    let home = Home::for_rehearsal();
+    home.world();
+    home
+}
+
+#[test]
+fn boto3_starts_lists_stops_and_redrives_as_with_aws() {
+    let home = home();
+    Server::start(&home).client("executions", &[]);
+}
+
+#[test]
+fn boto3_publishes_versions_and_aliases_and_deletes_as_with_aws() {
+    let home = home();
+    Server::start(&home).client("versions", &[]);
+}
+
+#[test]
+fn executions_start_executions_and_wait_for_them() {
+    let home = home();
+    Server::start(&home).client("nested", &[]);
+}
+
+#[test]
+fn after_a_kill_tokens_offers_and_waits_go_on() {
+    let home = home();
+    let first = Server::start(&home);
+    let kept = first.client("before_the_kill", &[]);
+    drop(first);
+    Server::start(&home).client("after_the_kill", &[kept.trim()]);
+}
+
+#[test]
+fn nobody_else_reaches_it_without_a_token() {
+    let home = Home::plain();
+    let output = home.flow(&["serve", "--listen", "0.0.0.0:0"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("FLOW_TOKEN"), "{}", text(&output.stderr));
+}
