@@ -25,6 +25,11 @@ pub(super) struct Turn<'a> {
     rearm: bool,
 }
 
+fn too_many_events() -> StepFailure {
+    let cause = format!("The execution reached the maximum number of history events ({}).", limits::HISTORY_EVENTS_MAX);
+    StepFailure { error: "States.Runtime".to_owned(), cause, details: None }
+}
+
 impl<'a> Turn<'a> {
     pub fn new(execution: &'a mut Execution, moment: &'a Moment) -> Self {
         Turn {
@@ -139,12 +144,13 @@ impl<'a> Turn<'a> {
                 break;
             }
             if self.execution.header.last_event_id + 10 > limits::HISTORY_EVENTS_MAX {
-                let cause = format!(
-                    "The execution reached the maximum number of history events ({}).",
-                    limits::HISTORY_EVENTS_MAX
-                );
-                self.fail_execution(StepFailure { error: "States.Runtime".to_owned(), cause, details: None });
+                self.fail_execution(too_many_events());
                 break;
+            }
+            // An iteration of a distributed Map writes no history, but has a limit of its own.
+            if self.execution.frames.get(&id).is_some_and(|frame| frame.row.visit > limits::HISTORY_EVENTS_MAX / 2) {
+                self.fail_state(id, too_many_events());
+                continue;
             }
             if self.execution.frames.contains_key(&id) {
                 self.execute(id);
