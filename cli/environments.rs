@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use engine::{
     runner::{Clock, SystemClock},
-    step::{Answer, ErrorClass, Registries, Registry, Step, StepContext, StepError},
+    step::{Answer, ErrorClass, Registries, Registry, Resource, Step, StepContext, StepError},
 };
 use rehearsal::World;
 use serde::{Deserialize, Serialize};
@@ -137,4 +137,10 @@ pub fn described() -> Result<Registry, StepError> {
         speed: 1.0,
     })?;
     Ok(steps::registry(Arc::new(environment)))
+}
+
+/// Whether a Task may name a resource: a step of ours, or something of AWS's.
+pub fn is_known(steps: &Registry, resource: &str) -> bool {
+    let recognized = || !resource.starts_with("flow:") && Resource::parse(resource).is_recognized();
+    steps.find(resource).is_some() || recognized()
 }

@@ -16,10 +16,12 @@ mod arguments;
 mod commands;
 mod environments;
 mod exit;
+mod graph;
 mod ids;
 mod place;
 mod session;
 mod socket;
+mod source;
 mod ui;
 mod world;
 

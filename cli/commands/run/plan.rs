@@ -78,7 +78,7 @@ impl Plan {
     /// It cannot run: every problem at once.
     pub fn check(&self) -> Result<(), CliError> {
         let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-        let found = asl::check(&self.definition, &|resource| steps.find(resource).is_some());
+        let found = asl::check(&self.definition, &|resource| environments::is_known(&steps, resource));
         let errors: Vec<_> = found
             .iter()
             .filter(|problem| problem.severity == Severity::Error)

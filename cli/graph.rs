@@ -1,0 +1,156 @@
+//! A definition as a drawing: states, and where each can go.
+
+mod svg;
+
+use serde_json::Value;
+
+pub use svg::svg;
+
+/// A machine's states and ways; machines within states are graphs within.
+#[derive(Debug, Default)]
+pub struct Graph {
+    /// In the definition's order.
+    pub nodes: Vec<Node>,
+    /// From, to, and on what condition.
+    pub edges: Vec<(usize, usize, String)>,
+    /// The first state.
+    pub start: Option<usize>,
+}
+
+/// A state.
+#[derive(Debug)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: String,
+    /// The branches of a Parallel, the processor of a Map.
+    pub inner: Vec<Graph>,
+}
+
+impl Graph {
+    /// Of a definition; what is wrong in it is left out.
+    pub fn of(machine: &Value) -> Self {
+        let mut graph = Graph::default();
+        let states = machine["States"].as_object();
+        for (name, state) in states.into_iter().flatten() {
+            let branches = state["Branches"].as_array().into_iter().flatten();
+            let processors = ["ItemProcessor", "Iterator"].into_iter().filter_map(|field| state.get(field));
+            let inner = branches.chain(processors).map(Graph::of).collect();
+            let kind = state["Type"].as_str().unwrap_or("?").to_owned();
+            graph.nodes.push(Node { name: name.clone(), kind, inner });
+        }
+        graph.start = machine["StartAt"].as_str().and_then(|name| graph.find(name));
+        for (from, (_, state)) in states.into_iter().flatten().enumerate() {
+            let mut to = |target: &Value, label: &str| {
+                let target = target.as_str().and_then(|name| graph.nodes.iter().position(|node| node.name == name));
+                graph.edges.extend(target.map(|target| (from, target, label.to_owned())));
+            };
+            to(&state["Next"], "");
+            for (number, rule) in state["Choices"].as_array().into_iter().flatten().enumerate() {
+                to(&rule["Next"], &format!("rule {}", number + 1));
+            }
+            to(&state["Default"], "default");
+            for rule in state["Catch"].as_array().into_iter().flatten() {
+                let errors = rule["ErrorEquals"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                to(&rule["Next"], &errors.collect::<Vec<_>>().join(", "));
+            }
+        }
+        graph
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        self.nodes.iter().position(|node| node.name == name)
+    }
+}
+
+/// In Mermaid's language.
+pub fn mermaid(graph: &Graph) -> String {
+    let mut text = "flowchart TD\n".to_owned();
+    mermaid_within(graph, "s", 1, &mut text);
+    text
+}
+
+fn mermaid_within(graph: &Graph, prefix: &str, depth: usize, text: &mut String) {
+    let indent = "  ".repeat(depth);
+    let quoted = |text: &str| text.replace('"', "#quot;");
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let (id, name) = (format!("{prefix}{index}"), quoted(&node.name));
+        if node.inner.is_empty() {
+            let (left, right) = if node.kind == "Choice" { ("{", "}") } else { ("[", "]") };
+            text.push_str(&format!("{indent}{id}{left}\"{name}\"{right}\n"));
+            continue;
+        }
+        text.push_str(&format!("{indent}subgraph {id}[\"{name} ({})\"]\n", node.kind));
+        for (branch, inner) in node.inner.iter().enumerate() {
+            mermaid_within(inner, &format!("{id}_{branch}_"), depth + 1, text);
+        }
+        text.push_str(&format!("{indent}end\n"));
+    }
+    if let Some(start) = graph.start {
+        text.push_str(&format!("{indent}{prefix}start((start)) --> {prefix}{start}\n"));
+    }
+    for (from, to, label) in &graph.edges {
+        let label = if label.is_empty() { String::new() } else { format!("|\"{}\"|", quoted(label)) };
+        text.push_str(&format!("{indent}{prefix}{from} -->{label} {prefix}{to}\n"));
+    }
+}
+
+/// In Graphviz's language.
+pub fn dot(graph: &Graph) -> String {
+    let mut text = "digraph workflow {\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n".to_owned();
+    dot_within(graph, "s", 1, &mut text);
+    text.push_str("}\n");
+    text
+}
+
+fn dot_within(graph: &Graph, prefix: &str, depth: usize, text: &mut String) {
+    let indent = "  ".repeat(depth);
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let (id, name) = (format!("{prefix}{index}"), quoted(&node.name));
+        let shape = if node.kind == "Choice" { ", shape=diamond" } else { "" };
+        text.push_str(&format!("{indent}{id} [label={name}{shape}];\n"));
+        for (branch, inner) in node.inner.iter().enumerate() {
+            let below = format!("{id}_{branch}_");
+            text.push_str(&format!("{indent}subgraph cluster_{below} {{\n{indent}  label={name};\n"));
+            dot_within(inner, &below, depth + 1, text);
+            text.push_str(&format!("{indent}}}\n"));
+            text.extend(inner.start.map(|start| format!("{indent}{id} -> {below}{start} [style=dashed];\n")));
+        }
+    }
+    for (from, to, label) in &graph.edges {
+        text.push_str(&format!("{indent}{prefix}{from} -> {prefix}{to} [label={}];\n", quoted(label)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn graph() -> Graph {
+        Graph::of(&json!({ "StartAt": "Say \"hi\"", "States": {
+            "Say \"hi\"": { "Type": "Pass", "Next": "Both" },
+            "Both": { "Type": "Parallel", "Branches": [{ "StartAt": "I", "States": { "I": { "Type": "Succeed" } } }],
+                      "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Which" }], "End": true },
+            "Which": { "Type": "Choice", "Choices": [{ "Next": "Both" }], "Default": "No such" }
+        } }))
+    }
+
+    #[test]
+    fn every_way_is_drawn_and_none_to_nowhere() {
+        let graph = graph();
+        let ways: Vec<_> = graph.edges.iter().map(|(from, to, label)| (*from, *to, label.as_str())).collect();
+        assert_eq!(ways, [(0, 1, ""), (1, 2, "States.ALL"), (2, 1, "rule 1")]);
+        assert_eq!(graph.nodes[1].inner[0].nodes[0].name, "I");
+    }
+
+    #[test]
+    fn names_with_quotes_break_no_drawing() {
+        assert!(mermaid(&graph()).contains("Say #quot;hi#quot;"));
+        assert!(dot(&graph()).contains(r#"label="Say \"hi\"""#));
+        assert!(svg(&graph()).contains("Say &quot;hi&quot;"));
+    }
+}
