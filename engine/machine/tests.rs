@@ -4,6 +4,7 @@
 mod anything;
 mod composite;
 mod crash;
+mod paths;
 mod task;
 
 use serde_json::{Value, json};

@@ -1,0 +1,191 @@
+//! The fear: a JSONPath state selects, places or refuses data otherwise than Step Functions does.
+
+use super::*;
+use crate::step::ErrorClass;
+
+fn start(states: Value, input: Value) -> Trial {
+    let machine = asl::parse(&json!({ "StartAt": "A", "States": states })).unwrap_or_else(|p| panic!("{p:?}"));
+    let execution = Execution::new("trial-0001", "trial", machine, input);
+    let mut trial = Trial { execution, now_ms: 1_000_000, commands: Vec::new(), entries: Vec::new() };
+    trial.give(Input::Start);
+    trial
+}
+
+fn cause(trial: &Trial) -> String {
+    trial.execution.header.failure.as_ref().unwrap().cause.clone()
+}
+
+#[test]
+fn data_goes_through_all_five_fields_in_their_order() {
+    let mut trial = start(
+        json!({ "A": {
+            "Type": "Task", "Resource": "flow:test:step", "InputPath": "$.order",
+            "Parameters": { "id.$": "$.id", "name.$": "$$.State.Name", "fixed": [1] },
+            "ResultSelector": { "got.$": "$.value" }, "ResultPath": "$.order.result", "OutputPath": "$.order", "End": true
+        } }),
+        json!({ "order": { "id": 7 }, "rest": true }),
+    );
+    let sent = trial.commands.iter().find_map(|command| match command {
+        Command::Look { arguments, .. } => Some((**arguments).clone()),
+        _ => None,
+    });
+    assert_eq!(sent, Some(json!({ "id": 7, "name": "A", "fixed": [1] })));
+    trial.done("A", json!({ "value": 1, "noise": 2 }));
+    assert_eq!(trial.output(), json!({ "id": 7, "result": { "got": 1 } }));
+}
+
+#[test]
+fn null_paths_empty_the_input_discard_the_result_and_empty_the_output() {
+    let pass = |field: &str| {
+        let mut state = json!({ "Type": "Pass", "Result": { "r": 1 }, "End": true });
+        state[field] = Value::Null;
+        start(json!({ "A": state }), json!({ "in": 1 })).output()
+    };
+    assert_eq!(pass("InputPath"), json!({ "r": 1 }));
+    assert_eq!(pass("ResultPath"), json!({ "in": 1 }));
+    assert_eq!(pass("OutputPath"), json!({}));
+}
+
+#[test]
+fn a_literal_result_keeps_names_that_look_like_queries() {
+    let trial = start(json!({ "A": { "Type": "Pass", "Result": { "x.$": "$.a" }, "End": true } }), json!({}));
+    assert_eq!(trial.output(), json!({ "x.$": "$.a" }));
+}
+
+#[test]
+fn a_missing_path_fails_in_awss_words_and_nothing_catches_it() {
+    let catch =
+        json!([{ "ErrorEquals": ["States.ALL"], "Next": "B" }, { "ErrorEquals": ["States.Runtime"], "Next": "B" }]);
+    let catch = json!([catch[1], catch[0]]);
+    let trial = start(
+        json!({
+            "A": { "Type": "Task", "Resource": "flow:test:step", "InputPath": "$.no.such", "Catch": catch, "End": true },
+            "B": { "Type": "Succeed" }
+        }),
+        json!({}),
+    );
+    assert_eq!(trial.error(), "States.Runtime");
+    assert_eq!(
+        cause(&trial),
+        "An error occurred while executing the state 'A' (entered at the event id #2). \
+         Invalid path '$.no.such' : Missing property in path $['no']"
+    );
+}
+
+#[test]
+fn a_caught_error_is_placed_in_the_input() {
+    let mut trial = start(
+        json!({
+            "A": { "Type": "Task", "Resource": "flow:test:step", "End": true,
+                   "Catch": [{ "ErrorEquals": ["States.ALL"], "ResultPath": "$.failed", "Next": "B" }] },
+            "B": { "Type": "Pass", "Parameters": { "error.$": "$.failed.Error", "kept.$": "$.kept" }, "End": true }
+        }),
+        json!({ "kept": 1 }),
+    );
+    trial.fail("A", ErrorClass::Unknown);
+    assert_eq!(trial.output(), json!({ "error": "Flow.Unknown", "kept": 1 }));
+}
+
+#[test]
+fn rules_join_and_negate_and_a_missing_variable_fails() {
+    let choice = |rule: Value, input: Value| {
+        let mut rule = rule;
+        rule["Next"] = json!("B");
+        start(
+            json!({ "A": { "Type": "Choice", "Choices": [rule], "Default": "C" },
+                    "B": { "Type": "Pass", "Result": "fits", "End": true }, "C": { "Type": "Pass", "Result": "not", "End": true } }),
+            input,
+        )
+    };
+    let both = json!({ "And": [
+        { "Variable": "$.a", "NumericGreaterThan": 1 }, { "Not": { "Variable": "$.b", "StringMatches": "x*" } }
+    ] });
+    assert_eq!(choice(both.clone(), json!({ "a": 2, "b": "y" })).output(), "fits");
+    assert_eq!(choice(both.clone(), json!({ "a": 2, "b": "xy" })).output(), "not");
+    let either =
+        json!({ "Or": [{ "Variable": "$.a", "IsPresent": true }, { "Variable": "$.b", "BooleanEquals": true }] });
+    assert_eq!(choice(either, json!({ "b": true })).output(), "fits");
+    assert_eq!(choice(both, json!({ "b": "y" })).error(), "States.Runtime");
+}
+
+#[test]
+fn waits_take_their_time_from_the_input_and_refuse_what_is_none() {
+    let wait = |field: &str, value: Value| {
+        let mut state = json!({ "Type": "Wait", "End": true });
+        state[field] = json!("$.t");
+        start(json!({ "A": state }), json!({ "t": value }))
+    };
+    assert_eq!(wait("SecondsPath", json!(5)).execution.header.next_wake_ms, Some(1_005_000));
+    assert!(cause(&wait("SecondsPath", json!(-1))).ends_with("references a negative value: $.t == -1"));
+    assert!(cause(&wait("SecondsPath", json!(1.5))).ends_with("cannot be parsed as a long value: $.t == 1.5"));
+    assert_eq!(wait("TimestampPath", json!("1970-01-01T00:30:00Z")).execution.header.next_wake_ms, Some(1_800_000));
+    assert!(cause(&wait("TimestampPath", json!("soon"))).contains("format string: $.t == soon"));
+    assert!(cause(&wait("TimestampPath", json!("2200-01-01T00:00:00Z"))).ends_with("Wait state delay is too long."));
+}
+
+fn distributed(more: &Value) -> Value {
+    let fails = json!({ "Type": "Choice", "Default": "Fails", "Choices": [{ "Variable": "$", "IsNumeric": true, "Next": "Ends" }] });
+    let processor = json!({
+        "ProcessorConfig": { "Mode": "DISTRIBUTED" }, "StartAt": "Which",
+        "States": { "Which": fails, "Fails": { "Type": "Fail", "Error": "Bad" }, "Ends": { "Type": "Succeed" } }
+    });
+    let mut map = json!({ "Type": "Map", "ItemProcessor": processor, "End": true });
+    map.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({ "A": map })
+}
+
+#[test]
+fn a_distributed_map_bears_as_many_failures_as_it_says_and_tells_no_iterations() {
+    let items = json!([1, "x", 3, 4]);
+    let trial = start(distributed(&json!({ "ToleratedFailureCount": 1 })), items.clone());
+    assert_eq!(trial.output(), json!([1, 3, 4]));
+    let types =
+        ["StateEntered", "MapStateStarted", "MapRunStarted", "MapRunSucceeded", "MapStateSucceeded", "StateExited"];
+    assert_eq!(trial.types()[1..7], types);
+    let trial = start(distributed(&json!({ "ToleratedFailurePercentage": 20 })), items.clone());
+    assert_eq!(trial.error(), "States.ExceedToleratedFailureThreshold");
+    assert_eq!(start(distributed(&json!({})), items).error(), "States.ExceedToleratedFailureThreshold");
+}
+
+#[test]
+fn batches_hold_no_more_items_than_they_may_beside_what_they_share() {
+    let batcher = json!({ "MaxItemsPerBatch": 2, "BatchInput": { "job.$": "$$.State.Name" } });
+    let mut states = distributed(&json!({ "ItemBatcher": batcher }));
+    states["A"]["ItemProcessor"]["States"] = json!({ "Which": { "Type": "Pass", "End": true } });
+    let trial = start(states, json!([1, 2, 3]));
+    let batch = |items: Value| json!({ "BatchInput": { "job": "A" }, "Items": items });
+    assert_eq!(trial.output(), json!([batch(json!([1, 2])), batch(json!([3]))]));
+}
+
+#[test]
+fn a_task_token_is_waited_for_until_a_heartbeat_is_missed() {
+    let task = json!({ "A": {
+        "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "HeartbeatSeconds": 10,
+        "Parameters": { "token.$": "$$.Task.Token" }, "End": true
+    } });
+    let mut trial = start(task, json!({}));
+    trial.done("A", json!({ "MessageId": "m" }));
+    assert_eq!(trial.types().last().unwrap(), "TaskSubmitted");
+    let (frame, visit) = (1, trial.execution.frames[&1].row.visit);
+    trial.now_ms += 9_000;
+    trial.give(Input::Heartbeat { frame, visit, attempt: 1 });
+    assert_eq!(trial.execution.header.next_wake_ms, Some(trial.now_ms + 10_000), "the heartbeat begins anew");
+    trial.sleep();
+    assert_eq!((trial.error().as_str(), cause(&trial).as_str()), ("States.Timeout", ""));
+}
+
+#[test]
+fn a_worker_that_is_late_finds_the_task_gone() {
+    let task = json!({ "A": {
+        "Type": "Task", "Resource": "arn:aws:states:us-east-1:111111111111:activity:work", "TimeoutSeconds": 5, "End": true
+    } });
+    let mut trial = start(task, json!({ "job": 1 }));
+    assert!(trial.commands.iter().any(|command| matches!(command, Command::Offer { .. })));
+    let visit = trial.execution.frames[&1].row.visit;
+    trial.give(Input::Fetched { frame: 1, visit, attempt: 1, worker: Some("w".to_owned()) });
+    assert_eq!(trial.types().last().unwrap(), "TaskStarted");
+    trial.sleep();
+    assert_eq!(trial.error(), "States.Timeout");
+    trial.give(Input::Signalled { frame: 1, visit, attempt: Some(1), answer: Ok(json!(1)) });
+    assert_eq!(trial.error(), "States.Timeout", "a late answer changes nothing");
+}
