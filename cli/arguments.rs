@@ -80,6 +80,8 @@ pub enum Command {
     Cancel(commands::cancel::CancelArguments),
     /// Every problem of a definition at once.
     Check(commands::check::CheckArguments),
+    /// Run a definition against mocked answers: nothing is called, no wait takes time.
+    Test(commands::test::TestArguments),
     /// The Step Functions API on 127.0.0.1, until it is ended; what it runs goes on at the next start.
     Serve(commands::serve::ServeArguments),
     /// A commented input file to fill in, on standard output.

@@ -11,6 +11,7 @@ pub mod serve;
 pub mod signal;
 pub mod status;
 pub mod steps;
+pub mod test;
 pub mod watch;
 pub mod workflows;
 
@@ -31,6 +32,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Cancel(arguments) => cancel::run(&global, arguments).await,
         Command::Check(arguments) => check::run(&global, arguments),
         Command::Serve(arguments) => serve::run(&global, arguments).await,
+        Command::Test(arguments) => test::run(&global, arguments).await,
         Command::Init(arguments) => init::run(arguments),
         Command::Workflows => workflows::run(&global),
         Command::Steps(arguments) => steps::run(&global, arguments),

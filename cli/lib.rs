@@ -18,6 +18,7 @@ mod environments;
 mod exit;
 mod graph;
 mod ids;
+mod mocks;
 mod place;
 mod session;
 mod socket;

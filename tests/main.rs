@@ -1,6 +1,7 @@
 //! Is it true end to end? One binary; each module is named after the fear it holds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod checked;
 mod failures;
 mod faults;
 mod interrupted;

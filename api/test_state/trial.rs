@@ -177,7 +177,7 @@ fn as_task(state: &Value) -> Value {
         "Assign",
         "Output",
     ];
-    let mut task = json!({ "Type": "Task", "Resource": "flow:mock:result" });
+    let mut task = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke" });
     for field in kept {
         if let Some(value) = state.get(field) {
             task[field] = value.clone();

@@ -141,6 +141,11 @@ pub struct Task {
 }
 
 impl Task {
+    /// Whether its token stands in the context object: where somebody may bring it back, and for steps of ours.
+    pub fn has_token(&self) -> bool {
+        self.waits_for_token() || matches!(Resource::parse(&self.resource), Resource::Step { .. })
+    }
+
     /// Whether somebody must bring its token back.
     pub fn waits_for_token(&self) -> bool {
         let pattern = Pattern::WaitForTaskToken;

@@ -138,7 +138,7 @@ impl Turn<'_> {
         match self.state_of(id).as_deref().map(|state| &state.kind) {
             Some(StateKind::Task(task)) => {
                 context["State"]["RetryCount"] = (row.attempt - 1).into();
-                if task.waits_for_token() {
+                if task.has_token() {
                     let (frame, visit, attempt) = (row.id, row.visit, row.attempt);
                     let token = TaskToken { execution: header.id.clone(), frame, visit, attempt };
                     context["Task"] = json!({ "Token": token.encode() });

@@ -1,0 +1,128 @@
+//! `flow test`.
+
+use std::{path::Path, sync::Arc};
+
+use clap::Args;
+use engine::{
+    machine::{ExecutionHeader, ExecutionStatus},
+    runner::{ManualClock, NewExecution, RunnerEvent, RunnerOptions},
+    store::{MemoryRecords, Store},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    arguments::{Global, Output},
+    exit::{CliError, Exit},
+    mocks::{MockConfig, MockedSteps, Mocks, mocked},
+    ui::json as lines,
+};
+
+/// Arguments of `flow test`.
+#[derive(Debug, Args)]
+pub struct TestArguments {
+    /// A definition file.
+    file: String,
+    /// The mocked answers, in the format of Step Functions Local.
+    #[arg(long, default_value = "MockConfigFile.json", value_name = "FILE")]
+    mocks: String,
+    /// The state machine's name in that file; else the file's name, or the only one there is.
+    #[arg(long, value_name = "NAME")]
+    state_machine: Option<String>,
+    /// Only these cases.
+    #[arg(long = "case", value_name = "NAME")]
+    cases: Vec<String>,
+    /// The input, JSON.
+    #[arg(long, default_value = "{}", value_name = "JSON")]
+    input: String,
+    /// How a case must end, such as Unhappy=FAILED; others must end SUCCEEDED.
+    #[arg(long, value_name = "CASE=STATUS")]
+    expect: Vec<String>,
+}
+
+/// Runs every case; nothing is called, no wait takes time. Exit code 1 where a case ends otherwise than it must.
+pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliError> {
+    let mut definition =
+        workflows::load_definition(&arguments.file).map_err(|error| CliError::refused(error.to_string()))?;
+    mocked(&mut definition);
+    let text = std::fs::read_to_string(&arguments.mocks)
+        .map_err(|error| CliError::refused(format!("{} cannot be read: {error}", arguments.mocks)))?;
+    let config: MockConfig = serde_json::from_str(&text)
+        .map_err(|error| CliError::refused(format!("{} cannot be read: {error}", arguments.mocks)))?;
+    let input: Value =
+        serde_json::from_str(&arguments.input).map_err(|error| CliError::refused(format!("--input: {error}")))?;
+    if global.output == Output::Json {
+        say!("{}", lines::version());
+    }
+    let mut exit = Exit::Success;
+    let all = &config.state_machines[&machine(&config, &arguments)?].test_cases;
+    for (name, case) in all.iter().filter(|(name, _)| arguments.cases.is_empty() || arguments.cases.contains(name)) {
+        let mocks = config.case(case).map_err(CliError::refused)?;
+        let header = execute(mocks, definition.clone(), input.clone()).await?;
+        let wanted = arguments.expect.iter().find_map(|expect| expect.strip_prefix(&format!("{name}=")));
+        let status = serde_json::to_value(header.status).unwrap_or_default();
+        let as_wanted = status == wanted.unwrap_or("SUCCEEDED");
+        tell(global, name, &header, as_wanted);
+        if !as_wanted {
+            exit = Exit::Failed;
+        }
+    }
+    if let Some(missing) = arguments.cases.iter().find(|case| !all.contains_key(*case)) {
+        return Err(CliError::not_found(format!("{} has no case '{missing}'", arguments.mocks)));
+    }
+    Ok(exit)
+}
+
+fn machine(config: &MockConfig, arguments: &TestArguments) -> Result<String, CliError> {
+    let file = Path::new(&arguments.file).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let wanted = arguments.state_machine.clone().unwrap_or_else(|| file.split('.').next().unwrap_or(file).to_owned());
+    if config.state_machines.contains_key(&wanted) {
+        return Ok(wanted);
+    }
+    match (config.state_machines.keys().next(), config.state_machines.len(), &arguments.state_machine) {
+        (Some(only), 1, None) => Ok(only.clone()),
+        _ => Err(CliError::not_found(format!("{} has no state machine '{wanted}'", arguments.mocks))),
+    }
+}
+
+async fn execute(mocks: Mocks, definition: Value, input: Value) -> Result<ExecutionHeader, CliError> {
+    let refused = |error: String| CliError::refused(error);
+    let store = Arc::new(Store::new(MemoryRecords::new()).map_err(|error| refused(error.to_string()))?);
+    let steps = Arc::new(MockedSteps(Arc::new(mocks)));
+    let runner = engine::runner::start(store, steps, Arc::new(ManualClock::new(0)), RunnerOptions::default());
+    let new = NewExecution {
+        id: "test".to_owned(),
+        workflow: "test".to_owned(),
+        subject: None,
+        identity: None,
+        environment: Value::Null,
+        definition,
+        input,
+    };
+    let mut follow = runner.follow("test", 1);
+    runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;
+    loop {
+        match follow.next().await.map_err(|error| refused(error.to_string()))? {
+            Some(RunnerEvent::Rested { header }) => return Ok((*header).clone()),
+            Some(_) => {}
+            None => return Err(refused("the runner has stopped".to_owned())),
+        }
+    }
+}
+
+fn tell(global: &Global, name: &str, header: &ExecutionHeader, as_wanted: bool) {
+    let status = serde_json::to_value(header.status).unwrap_or_default();
+    let status = status.as_str().unwrap_or_default();
+    let failure = header.failure.as_ref().map(|failure| format!("{}: {}", failure.error, failure.cause));
+    if global.output == Output::Json {
+        let line = json!({
+            "type": "case", "case": name, "status": status, "asWanted": as_wanted, "output": header.output, "failure": failure,
+        });
+        return say!("{line}");
+    }
+    let mark = if as_wanted { "✔" } else { "✖" };
+    let rest = match (header.status, failure) {
+        (ExecutionStatus::Succeeded, _) => header.output.as_ref().map(Value::to_string),
+        (_, failure) => failure,
+    };
+    say!("{mark} {name:<24} {status:<10} {}", rest.unwrap_or_default());
+}

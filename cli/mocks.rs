@@ -1,0 +1,150 @@
+//! Mocked answers for Tasks, in the format of Step Functions Local (`MockConfigFile.json`).
+//! Source: Developer Guide, "Testing state machines with Step Functions Local", mocked service integrations.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use engine::step::{Answer, Registries, Registry, Step, StepContext, StepDescription, StepError, StepResult};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The file.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MockConfig {
+    /// By the state machine's name.
+    pub state_machines: BTreeMap<String, MockedMachine>,
+    /// By the response's name: what the n-th calls answer, such as `"0"` or `"1-2"`.
+    pub mocked_responses: BTreeMap<String, BTreeMap<String, MockedResponse>>,
+}
+
+/// One state machine's cases.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MockedMachine {
+    /// By the case's name: which response each state's calls get.
+    pub test_cases: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What a call answers.
+#[derive(Debug, Clone, Deserialize)]
+pub enum MockedResponse {
+    /// A result.
+    Return(Value),
+    /// A failure.
+    Throw {
+        /// The error's name.
+        #[serde(rename = "Error")]
+        error: String,
+        /// Its cause.
+        #[serde(rename = "Cause", default)]
+        cause: String,
+    },
+}
+
+/// One case, ready to answer.
+pub struct Mocks {
+    responses: HashMap<String, Vec<(u64, u64, MockedResponse)>>,
+    calls: Mutex<HashMap<String, u64>>,
+}
+
+impl MockConfig {
+    /// The answers of one case.
+    ///
+    /// # Errors
+    /// It names a response that the file does not have, or one with a call that is no number.
+    pub fn case(&self, cases: &BTreeMap<String, String>) -> Result<Mocks, String> {
+        let mut responses = HashMap::new();
+        for (state, name) in cases {
+            let answers = self.mocked_responses.get(name);
+            let answers = answers.ok_or_else(|| format!("MockedResponses has no '{name}', which '{state}' names"))?;
+            let read = |(calls, answer): (&String, &MockedResponse)| {
+                let (first, last) =
+                    range(calls).ok_or_else(|| format!("'{calls}' of '{name}' is no number of a call"))?;
+                Ok((first, last, answer.clone()))
+            };
+            responses.insert(state.clone(), answers.iter().map(read).collect::<Result<_, String>>()?);
+        }
+        Ok(Mocks { responses, calls: Mutex::default() })
+    }
+}
+
+/// `3`, or `3-5`.
+fn range(text: &str) -> Option<(u64, u64)> {
+    match text.split_once('-') {
+        Some((first, last)) => Some((first.trim().parse().ok()?, last.trim().parse().ok()?)),
+        None => text.trim().parse().ok().map(|call| (call, call)),
+    }
+}
+
+impl Mocks {
+    /// What a state's next call answers.
+    fn answer(&self, state: &str) -> StepResult<Value> {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let counter = calls.entry(state.to_owned()).or_default();
+        let call = *counter;
+        *counter += 1;
+        let answers = self.responses.get(state).map(Vec::as_slice).unwrap_or_default();
+        match answers.iter().find(|(first, last, _)| (*first..=*last).contains(&call)) {
+            Some((.., MockedResponse::Return(value))) => Ok(Answer::done(value.clone())),
+            Some((.., MockedResponse::Throw { error, cause })) => Err(StepError::named(error, cause)),
+            None => {
+                Err(StepError::named("States.Runtime", format!("no mock answers call {call} of the state '{state}'")))
+            }
+        }
+    }
+}
+
+/// Every step of a case: whatever a state calls, its mock answers.
+pub struct MockedSteps(pub Arc<Mocks>);
+
+#[async_trait]
+impl Registries for MockedSteps {
+    async fn registry(&self, _environment: &Value) -> Result<Registry, StepError> {
+        Ok(Registry::new())
+    }
+
+    async fn step(&self, _environment: &Value, _resource: &str) -> Result<Option<Arc<dyn Step>>, StepError> {
+        Ok(Some(Arc::new(MockedStep(self.0.clone()))))
+    }
+}
+
+struct MockedStep(Arc<Mocks>);
+
+#[async_trait]
+impl Step for MockedStep {
+    fn description(&self) -> StepDescription {
+        StepDescription {
+            name: "mock:step".to_owned(),
+            summary: "Answers what the mock file says.".to_owned(),
+            actions: Vec::new(),
+            input_schema: Value::Bool(true),
+            output_schema: Value::Bool(true),
+        }
+    }
+
+    async fn look(&self, context: StepContext, _input: Value) -> StepResult<Value> {
+        let path = context.state_path.as_str();
+        // A state's name may hold a slash: the longest end of the path that has a mock is meant.
+        let ends = std::iter::once(path).chain(path.match_indices('/').map(|(at, _)| &path[at + 1..]));
+        let known = ends.clone().find(|end| self.0.responses.contains_key(*end));
+        self.0.answer(known.or_else(|| ends.last()).unwrap_or(path))
+    }
+}
+
+/// The definition with every Task's call in the mocks' hands, also those that would wait for a worker or a token.
+pub fn mocked(definition: &mut Value) {
+    match definition {
+        Value::Object(fields) => {
+            if fields.get("Type").is_some_and(|kind| kind == "Task") && fields.contains_key("Resource") {
+                fields.insert("Resource".to_owned(), "flow:mock:step".into());
+            }
+            fields.values_mut().for_each(mocked);
+        }
+        Value::Array(items) => items.iter_mut().for_each(mocked),
+        _ => {}
+    }
+}

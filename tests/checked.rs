@@ -1,0 +1,71 @@
+//! The fear: a definition is wrong, and the person learns it in production.
+
+use serde_json::json;
+
+use crate::support::{Home, text};
+
+fn written(home: &Home, name: &str, content: &str) -> String {
+    let file = home.path().join(name);
+    std::fs::write(&file, content).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_problem_is_shown_with_its_line() {
+    let home = Home::plain();
+    let file = written(
+        &home,
+        "bad.asl.yaml",
+        "StartAt: A\nStates:\n  A:\n    Type: Pass\n    Next: Nowhere\n  B:\n    Type: Succeed\n",
+    );
+    let output = home.flow(&["check", &file]);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    for words in ["MISSING_TRANSITION_TARGET", ":5:5", "    Next: Nowhere", "UNREACHABLE_STATE", ":6:3"] {
+        assert!(told.contains(words), "{words:?} is not in: {told}");
+    }
+}
+
+#[test]
+fn a_drawing_has_every_state() {
+    let home = Home::plain();
+    for (language, begins) in [("mermaid", "flowchart"), ("dot", "digraph"), ("svg", "<svg")] {
+        let drawn = home.succeed(&["check", "endpoints-aws", "--graph", language]);
+        assert!(drawn.starts_with(begins) && drawn.contains("Create VPC") && drawn.contains("PostgreSQL database"));
+    }
+}
+
+#[test]
+fn retries_and_catches_are_tried_against_mocks_without_waiting() {
+    let home = Home::plain();
+    let definition = json!({ "StartAt": "Call", "States": {
+        "Call": { "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "Next": "Wait",
+                  "Parameters": { "FunctionName": "f", "Payload": { "token.$": "$$.Task.Token" } },
+                  "Retry": [{ "ErrorEquals": ["Busy"], "IntervalSeconds": 600, "MaxAttempts": 2 }],
+                  "Catch": [{ "ErrorEquals": ["Gone"], "Next": "Other" }] },
+        "Wait": { "Type": "Wait", "Seconds": 86400, "End": true },
+        "Other": { "Type": "Pass", "Result": "elsewhere", "End": true }
+    } });
+    let mocks = json!({
+        "StateMachines": { "mine": { "TestCases": {
+            "Retried": { "Call": "TwiceBusy" }, "Caught": { "Call": "Gone" }, "GivesUp": { "Call": "Busy" }, "Unmocked": {}
+        } } },
+        "MockedResponses": {
+            "TwiceBusy": { "0-1": { "Throw": { "Error": "Busy", "Cause": "later" } }, "2": { "Return": { "at": "last" } } },
+            "Gone": { "0": { "Throw": { "Error": "Gone" } } },
+            "Busy": { "0-9": { "Throw": { "Error": "Busy" } } }
+        }
+    });
+    let file = written(&home, "mine.asl.json", &definition.to_string());
+    let mocks = written(&home, "MockConfigFile.json", &mocks.to_string());
+    let expected = ["--expect", "GivesUp=FAILED", "--expect", "Unmocked=FAILED"];
+    let told = home.succeed(&[&["test", &file, "--mocks", &mocks], &expected[..]].concat());
+    for words in [r#"{"at":"last"}"#, "elsewhere", "Busy", "no mock answers call 0 of the state 'Call'"] {
+        assert!(told.contains(words), "{words:?} is not in: {told}");
+    }
+    assert_eq!(
+        home.flow(&["test", &file, "--mocks", &mocks]).status.code(),
+        Some(1),
+        "what was not expected is a failure"
+    );
+}
