@@ -73,6 +73,7 @@ impl Api {
         checked_name(&request.name)?;
         checked_role(&request.role_arn)?;
         definition::runnable(&request.definition, request.kind)?;
+        checked_logging(request.logging_configuration.as_ref())?;
         if request.version_description.is_some() && !request.publish {
             return Err(Fault::validation("Version description can only be set when publish is true"));
         }
@@ -121,6 +122,7 @@ impl Api {
                            the EncryptionConfiguration must be specified";
             return Err(Fault::new("MissingRequiredParameter", message));
         }
+        checked_logging(request.logging_configuration.as_ref())?;
         let _changing = self.changing.lock().await;
         let mut machine = self.machine(&name)?;
         if let Some(definition) = request.definition {
@@ -217,6 +219,18 @@ impl Api {
         let version = self.version(&name, number)?;
         Ok(Resolved { machine: version.machine, version: Some(number), alias: Some(qualifier) })
     }
+}
+
+/// Where something is logged, exactly one destination says where to.
+fn checked_logging(logging: Option<&Value>) -> Result<(), Fault> {
+    let Some(logging) = logging.filter(|logging| logging["level"].as_str().is_some_and(|level| level != "OFF")) else {
+        return Ok(());
+    };
+    if logging["destinations"].as_array().map_or(0, Vec::len) == 1 {
+        return Ok(());
+    }
+    let message = "Invalid Logging Configuration: Must specify exactly one Log Destination.";
+    Err(Fault::new("InvalidLoggingConfiguration", message))
 }
 
 fn no_logging() -> Value {

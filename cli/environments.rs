@@ -136,7 +136,9 @@ pub fn described() -> Result<Registry, StepError> {
         https_root_certificate_pem: String::new(),
         speed: 1.0,
     })?;
-    Ok(steps::registry(Arc::new(environment)))
+    let mut all = steps::registry(Arc::new(environment));
+    steps::register_local(&mut all);
+    Ok(all)
 }
 
 /// Whether a Task may name a resource: a step of ours, or something of AWS's.

@@ -134,9 +134,10 @@ fn own(place: &Place, lock: OwnerLock) -> Result<Owner, CliError> {
     let environments = Arc::new(Environments::new(place.clone()));
     let runner = engine::runner::start(store, environments.clone(), clock(place), crash_options());
     let api = Arc::new(api::Api::new(runner.clone(), api_options()));
-    let mut steps = Registry::new();
-    api.integrate(&mut steps);
-    environments.add(steps);
+    let mut anywhere = Registry::new();
+    api.integrate(&mut anywhere);
+    steps::register_local(&mut anywhere);
+    environments.add(anywhere);
     let served = server::Served::new(runner.clone(), api);
     server::serve(served.clone(), &place.socket())?;
     Ok(Owner { runner, served, _lock: lock })

@@ -10,6 +10,6 @@ pub use check::{Diagnostic, Severity, check, check_as};
 pub use evaluate::{EvaluationFailure, View, evaluate, place, select};
 pub use parse::parse;
 pub use types::{
-    Catcher, ChoiceRule, Common, Condition, ItemBatcher, JitterStrategy, Map, Paths, QueryLanguage, Retrier, Selection,
-    State, StateKind, StateMachine, Task, Template, Wait,
+    Catcher, ChoiceRule, Common, Condition, InputType, ItemBatcher, ItemReader, JitterStrategy, Map, Paths,
+    QueryLanguage, ResultWriter, Retrier, Selection, State, StateKind, StateMachine, Task, Template, Wait,
 };

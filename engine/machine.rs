@@ -13,6 +13,7 @@ mod items;
 mod limits;
 mod map;
 mod parallel;
+mod read;
 mod redrive;
 mod retry;
 mod scope;

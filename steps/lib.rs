@@ -36,12 +36,14 @@ mod dns;
 mod ec2;
 mod ecs;
 mod elbv2;
+mod file;
 mod https;
 mod iam;
 mod lambda;
 mod logs;
 mod outcome;
 mod preflight;
+mod process;
 mod rds;
 mod route53;
 mod secretsmanager;
@@ -79,6 +81,12 @@ pub fn registry(environment: Arc<Environment>) -> Registry {
     sts::register(all, &environment);
     teardown::register(all, &environment);
     registry
+}
+
+/// The steps that act on this machine alone and need no environment.
+pub fn register_local(registry: &mut Registry) {
+    file::register(registry);
+    process::register(registry);
 }
 
 /// The output of a step that has nothing to say.

@@ -6,6 +6,7 @@ mod failures;
 mod faults;
 mod interrupted;
 mod kill;
+mod local;
 mod pins;
 mod refused;
 mod rehearsed;

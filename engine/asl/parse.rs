@@ -3,6 +3,7 @@
 mod choices;
 mod fields;
 mod map;
+mod reader;
 mod rules;
 mod state;
 mod templates;

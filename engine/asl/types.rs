@@ -171,6 +171,10 @@ pub struct Map {
     pub item_selector: Option<Template>,
     /// `ItemBatcher`: iterations get several items.
     pub item_batcher: Option<ItemBatcher>,
+    /// `ItemReader`: where the items come from.
+    pub item_reader: Option<ItemReader>,
+    /// `ResultWriter`: where the results go.
+    pub result_writer: Option<ResultWriter>,
     /// Mode DISTRIBUTED: iterations write no history here, and failures may be tolerated.
     pub distributed: bool,
     /// `Label`, for the map run's ARN.
@@ -183,6 +187,44 @@ pub struct Map {
     pub tolerated_failure_percentage: Option<Template>,
     /// `ItemProcessor`.
     pub processor: Arc<StateMachine>,
+}
+
+/// `ItemReader` of a distributed Map.
+#[derive(Debug, Clone)]
+pub struct ItemReader {
+    /// `Resource`.
+    pub resource: String,
+    /// `Arguments` or `Parameters`.
+    pub arguments: Template,
+    /// `InputType` of `ReaderConfig`.
+    pub input_type: InputType,
+    /// `MaxItems`.
+    pub max_items: Option<Template>,
+}
+
+/// What an `ItemReader` reads (Developer Guide, "ItemReader (Map)").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputType {
+    /// A JSON array.
+    Json,
+    /// A JSON value in each line.
+    JsonLines,
+    /// Lines of fields: `CSVDelimiter`, and `CSVHeaders` where the first line has none.
+    Csv {
+        /// One character.
+        delimiter: u8,
+        /// The fields' names; `None` takes those of the first line.
+        headers: Option<Vec<String>>,
+    },
+}
+
+/// `ResultWriter` of a distributed Map.
+#[derive(Debug, Clone)]
+pub struct ResultWriter {
+    /// `Resource`.
+    pub resource: String,
+    /// `Arguments` or `Parameters`.
+    pub arguments: Template,
 }
 
 /// `ItemBatcher` of a distributed Map.

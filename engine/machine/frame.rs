@@ -133,6 +133,9 @@ pub enum Activity {
         /// `HeartbeatSeconds`, and when the next is due.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         heartbeat: Option<Heartbeat>,
+        /// What is called, where it is not the Task's `Resource` but a Map's reader or writer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resource: Option<String>,
     },
     /// A failed attempt will be repeated at `due_ms`.
     Backoff { due_ms: u64, failure: StepFailure },

@@ -31,20 +31,33 @@ impl Turn<'_> {
     }
 
     fn try_begin_map(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
+        if let Some(reader) = &map.item_reader {
+            self.map_started(id, map, 0);
+            return self.read_items(id, reader);
+        }
         let items = self.map_items(id, map)?;
-        let limit = self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?.unwrap_or(0);
-        let most = if map.distributed { DISTRIBUTED_CONCURRENCY_MAX } else { INLINE_CONCURRENCY_MAX };
-        let max_concurrency = if limit == 0 { most } else { limit.min(most) };
-        let items = self.batched(id, map, items)?;
-        let name = self.frame(id).row.state.clone();
+        self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?;
         // A distributed Map counts its items elsewhere: AWS writes 0.
-        let length = if map.distributed { 0 } else { items.len() as u64 };
+        self.map_started(id, map, if map.distributed { 0 } else { items.len() as u64 });
+        self.begin_with_items(id, map, items)
+    }
+
+    fn map_started(&mut self, id: FrameId, map: &Map, length: u64) {
+        let name = self.frame(id).row.state.clone();
         self.event(Some(id), HistoryEventDetails::MapStateStarted { name: name.clone(), length });
-        let tolerated = self.tolerated(id, map)?;
         if map.distributed {
             let map_run = self.map_run(&name, map);
             self.event(Some(id), HistoryEventDetails::MapRunStarted { map_run });
         }
+    }
+
+    /// Starts the first iterations.
+    pub(super) fn begin_with_items(&mut self, id: FrameId, map: &Map, items: Vec<Value>) -> Result<(), StepFailure> {
+        let limit = self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?.unwrap_or(0);
+        let tolerated = self.tolerated(id, map)?;
+        let most = if map.distributed { DISTRIBUTED_CONCURRENCY_MAX } else { INLINE_CONCURRENCY_MAX };
+        let max_concurrency = if limit == 0 { most } else { limit.min(most) };
+        let items = self.batched(id, map, items)?;
         let none = items.is_empty();
         self.row(id).activity =
             Activity::Map { items: Arc::new(items), next: 0, running: 0, failed: 0, max_concurrency, tolerated };
@@ -56,10 +69,12 @@ impl Turn<'_> {
     }
 
     /// What a map run's ARN ends with: the state machine, the label, and an id of the run's own.
-    fn map_run(&self, name: &str, map: &Map) -> String {
+    pub(super) fn map_run(&self, name: &str, map: &Map) -> String {
         let header = &self.execution.header;
         let label = map.label.as_deref().unwrap_or(name);
-        format!("mapRun:{}/{label}:{}-{}", header.workflow, header.id, header.last_event_id)
+        let entered = self.execution.frames.values().find(|frame| frame.row.state == name);
+        let run = entered.map_or(0, |frame| frame.row.entered_event_id);
+        format!("mapRun:{}/{label}:{}-{run}", header.workflow, header.id)
     }
 
     fn start_iterations(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
@@ -141,9 +156,17 @@ impl Turn<'_> {
         Some(StepFailure { error, cause, details: None })
     }
 
-    fn map_ended(&mut self, id: FrameId, state: &State, map: &Map) {
+    pub(super) fn map_ended(&mut self, id: FrameId, state: &State, map: &Map) {
         debug_assert!(matches!(state.kind, StateKind::Map(_)));
         let result = self.gather(id);
+        let Some(writer) = &map.result_writer else { return self.map_succeeded(id, state, map, result) };
+        if let Err(failure) = self.write_results(id, writer, result) {
+            self.map_run_failed(id, &failure);
+            self.fail_state(id, failure);
+        }
+    }
+
+    pub(super) fn map_succeeded(&mut self, id: FrameId, state: &State, map: &Map, result: Value) {
         if map.distributed {
             self.event(Some(id), HistoryEventDetails::MapRunSucceeded);
         }

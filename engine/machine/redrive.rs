@@ -59,8 +59,26 @@ impl Turn<'_> {
             return self.ready.push_back(id);
         }
         self.reset_retries(id);
+        if let Some(map) = self.calls_for_map(id)
+            && !matches!(self.frame(id).row.activity, Activity::Map { .. })
+        {
+            return self.redrive_map(id, &map, &children);
+        }
         self.restore_composite(id, &children);
         children.into_iter().for_each(|child| self.redrive_frame(child));
+    }
+
+    /// A Map that stopped while it wrote its results: they are written again. Where iterations had failed, it begins anew.
+    fn redrive_map(&mut self, id: FrameId, map: &crate::asl::Map, children: &[FrameId]) {
+        let ended = |id: &FrameId| matches!(self.frame(*id).row.activity, Activity::Ended { .. });
+        let Some(state) = self.state_of(id).filter(|_| children.iter().all(ended)) else {
+            self.delete_children(id);
+            self.row(id).visit += 1;
+            self.row(id).activity = Activity::Entering;
+            return self.ready.push_back(id);
+        };
+        self.row(id).visit += 1;
+        self.map_ended(id, &state, map);
     }
 
     fn restore_composite(&mut self, id: FrameId, children: &[FrameId]) {

@@ -51,6 +51,7 @@ impl Turn<'_> {
             parked: offered.then_some(Parked::Offered),
             submitted: false,
             heartbeat: heartbeat_seconds.map(|seconds| Heartbeat { seconds, due_ms: None }),
+            resource: None,
         };
         if offered {
             self.offer(id);
@@ -78,8 +79,7 @@ impl Turn<'_> {
 
     /// Asks for the next look of the attempt that a frame is in.
     pub fn look(&mut self, id: FrameId) {
-        let Some(state) = self.state_of(id) else { return };
-        let StateKind::Task(task) = &state.kind else { return };
+        let Some(resource) = self.called_resource(id) else { return };
         let now = self.now_ms();
         let execution = self.execution.header.id.clone();
         let created = self.execution.header.created.clone();
@@ -102,7 +102,7 @@ impl Turn<'_> {
             attempt,
             look: *look,
             state_path,
-            resource: task.resource.clone(),
+            resource,
             arguments: arguments.clone(),
             task_token,
             token,
@@ -111,6 +111,14 @@ impl Turn<'_> {
             created,
         };
         self.commands.push(command);
+    }
+
+    /// What a frame's call is made to.
+    fn called_resource(&self, id: FrameId) -> Option<String> {
+        if let Activity::Task { resource: Some(resource), .. } = &self.frame(id).row.activity {
+            return Some(resource.clone());
+        }
+        self.name_and_resource(id).map(|(_, resource)| resource)
     }
 
     /// The next look or the deadline of a Task has come. Where both have, the look decides: the machine was off meanwhile.
@@ -203,6 +211,9 @@ impl Turn<'_> {
 
     fn task_done(&mut self, id: FrameId, output: Value, effects: Vec<Effect>) {
         self.note_effects(id, effects);
+        if let Some(map) = self.calls_for_map(id) {
+            return self.map_answered(id, &map, output);
+        }
         let Some(state) = self.state_of(id) else { return };
         if let Some((name, resource)) = self.name_and_resource(id) {
             self.event(Some(id), HistoryEventDetails::TaskSucceeded { name, resource, output: output.clone() });
@@ -237,6 +248,9 @@ impl Turn<'_> {
     }
 
     fn task_failed_as(&mut self, id: FrameId, failure: StepFailure) {
+        if self.calls_for_map(id).is_some() {
+            self.map_run_failed(id, &failure);
+        }
         if let Some((name, resource)) = self.name_and_resource(id) {
             let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
             self.event(Some(id), HistoryEventDetails::TaskFailed { name, resource, failure });

@@ -6,7 +6,7 @@ use super::{
     super::{ItemBatcher, Map, Template, check::below},
     Scope,
     fields::Fields,
-    machine,
+    machine, reader,
 };
 
 const COUNT_MAX: u64 = 1_000_000_000;
@@ -26,11 +26,8 @@ pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, scope: Scope) -> O
         fields.wrong("Label", format!("Label has 1 to {LABEL_CHARACTERS_MAX} characters."));
     }
     let item_batcher = item_batcher(fields);
-    for name in ["ItemReader", "ResultWriter"] {
-        if fields.get(name).is_some() {
-            fields.wrong(name, format!("{name} is not supported yet."));
-        }
-    }
+    let item_reader = reader::item_reader(fields);
+    let result_writer = reader::result_writer(fields);
     // Iterator is what ItemProcessor was called before.
     let name = if fields.get("Iterator").is_some() { "Iterator" } else { "ItemProcessor" };
     let Some(processor) = fields.get(name) else {
@@ -38,12 +35,17 @@ pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, scope: Scope) -> O
         return None;
     };
     let distributed = processor.pointer("/ProcessorConfig/Mode").and_then(Value::as_str) == Some("DISTRIBUTED");
+    if !distributed && (item_reader.is_some() || result_writer.is_some()) {
+        fields.wrong("ItemProcessor", "ItemReader and ResultWriter need ProcessorConfig with Mode DISTRIBUTED.");
+    }
     let (at, scope) = (below(pointer, name), scope.within(fields.language));
     let processor = machine(processor, &at, scope, fields.found)?;
     Some(Map {
         items,
         item_selector,
         item_batcher,
+        item_reader,
+        result_writer,
         distributed,
         label,
         max_concurrency,

@@ -189,3 +189,31 @@ fn a_worker_that_is_late_finds_the_task_gone() {
     trial.give(Input::Signalled { frame: 1, visit, attempt: Some(1), answer: Ok(json!(1)) });
     assert_eq!(trial.error(), "States.Timeout", "a late answer changes nothing");
 }
+
+#[test]
+fn a_distributed_map_reads_its_items_and_hands_its_results_over() {
+    let reader = json!({
+        "Resource": "flow:file:read", "Parameters": { "Path.$": "$.from" },
+        "ReaderConfig": { "InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW", "MaxItems": 2 }
+    });
+    let writer = json!({ "Resource": "flow:file:write", "Parameters": { "Path": "out.json" } });
+    let mut states = distributed(&json!({ "ItemReader": reader, "ResultWriter": writer }));
+    states["A"]["ItemProcessor"]["States"] = json!({ "Which": { "Type": "Pass", "InputPath": "$.id", "End": true } });
+    let mut trial = start(states, json!({ "from": "in.csv" }));
+    let asked = |trial: &Trial| {
+        let look = trial.commands.iter().rev().find_map(|command| match command {
+            Command::Look { resource, arguments, .. } => Some((resource.clone(), (**arguments).clone())),
+            _ => None,
+        });
+        look.unwrap()
+    };
+    assert_eq!(asked(&trial), ("flow:file:read".to_owned(), json!({ "Path": "in.csv" })));
+    trial.done("A", json!("id,n\n1,a\n2,b\n3,c\n"));
+    assert_eq!(asked(&trial), ("flow:file:write".to_owned(), json!({ "Path": "out.json", "Results": ["1", "2"] })));
+    trial.fail("A", ErrorClass::Failed);
+    assert_eq!(trial.error(), "Flow.Failed");
+    trial.give(Input::Resume);
+    assert_eq!(asked(&trial).1["Results"], json!(["1", "2"]), "iterations that had ended are not done again");
+    trial.done("A", json!({ "Path": "out.json" }));
+    assert_eq!(trial.output()["ResultWriterDetails"], json!({ "Path": "out.json" }));
+}

@@ -1,0 +1,71 @@
+//! The fear: a workflow without AWS cannot do its work, or does more on the machine than its operator allowed.
+
+use serde_json::{Value, json};
+
+use crate::support::{Home, text};
+
+/// Runs a definition with these operators' variables; answers exit code, standard output and standard error.
+fn run(home: &Home, definition: &Value, variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let file = home.path().join("local.asl.json");
+    std::fs::write(&file, definition.to_string()).unwrap();
+    let mut command = home.command(&["run", file.to_str().unwrap(), "--yes", "-o", "json"]);
+    command.envs(variables.iter().copied());
+    let output = command.output().unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn process(program: &str, input: &Value) -> Value {
+    json!({ "StartAt": "A", "States": { "A": {
+        "Type": "Task", "Resource": "flow:process:run", "End": true,
+        "Parameters": { "Program": program, "Arguments": ["-c", "cat; echo oops >&2; exit $CODE"], "Input": input }
+    } } })
+}
+
+#[test]
+fn a_program_gets_json_and_answers_json_and_only_those_allowed_run() {
+    let home = Home::plain();
+    let mut definition = process("/bin/sh", &json!({ "a": [1] }));
+    definition["States"]["A"]["Parameters"]["Arguments"] = json!(["-c", "cat"]);
+    let (exit, out, error) = run(&home, &definition, &[("FLOW_PROGRAMS", "/bin/true:/bin/sh")]);
+    assert_eq!(exit, Some(0), "{out}{error}");
+    assert!(out.contains(r#""output":{"a":[1]}"#), "{out}");
+    let (exit, out, error) = run(&home, &definition, &[("FLOW_PROGRAMS", "/bin/true")]);
+    assert_eq!(exit, Some(1), "{out}{error}");
+    assert!(out.contains("is not among the programs that FLOW_PROGRAMS allows"), "{out}");
+}
+
+#[test]
+fn a_failed_program_is_told_with_its_last_words() {
+    let home = Home::plain();
+    let mut definition = process("/bin/sh", &json!({}));
+    definition["States"]["A"]["Parameters"]["Arguments"] = json!(["-c", "echo oops >&2; exit 3"]);
+    let (exit, out, error) = run(&home, &definition, &[("FLOW_PROGRAMS", "/bin/sh")]);
+    assert_eq!(exit, Some(1), "{error}");
+    assert!(out.contains("Process.Failed") && out.contains("oops"), "{out}");
+}
+
+#[test]
+fn a_map_reads_a_file_and_writes_its_results_below_the_folder_and_nowhere_else() {
+    let home = Home::plain();
+    let folder = home.path().join("data");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("in.csv"), "id,name\n1,a\n2,b\n3,c\n").unwrap();
+    let definition = |from: &str| {
+        json!({ "StartAt": "A", "States": { "A": {
+            "Type": "Map", "End": true,
+            "ItemReader": { "Resource": "flow:file:read", "Parameters": { "Path": from },
+                            "ReaderConfig": { "InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW" } },
+            "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED" }, "StartAt": "B",
+                               "States": { "B": { "Type": "Pass", "InputPath": "$.name", "End": true } } },
+            "ResultWriter": { "Resource": "flow:file:write", "Parameters": { "Path": "file:out/results.json" } }
+        } } })
+    };
+    let variables = [("FLOW_FILES", folder.to_str().unwrap())];
+    let (exit, out, error) = run(&home, &definition("file:in.csv"), &variables);
+    assert_eq!(exit, Some(0), "{out}{error}");
+    let written = std::fs::read_to_string(folder.join("out/results.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), json!(["a", "b", "c"]));
+    let (exit, out, _) = run(&home, &definition("file:../../etc/passwd"), &variables);
+    assert_eq!(exit, Some(1), "{out}");
+    assert!(out.contains("is not below"), "{out}");
+}
