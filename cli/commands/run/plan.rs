@@ -2,7 +2,10 @@
 
 use std::{io::Read, path::Path};
 
-use engine::asl::{self, Severity};
+use engine::{
+    asl::{self, Severity},
+    step::Resource,
+};
 use serde_json::{Value, json};
 use workflows::{InputFormat, Workflow};
 
@@ -92,7 +95,7 @@ impl Plan {
 
     /// Whether it names steps that need an AWS account.
     pub fn acts_on_aws(&self) -> bool {
-        names_a_step(&self.definition)
+        calls_aws(&self.definition)
     }
 
     /// Shows what will be done, by whom and where.
@@ -118,13 +121,17 @@ impl Plan {
     }
 }
 
-fn names_a_step(value: &Value) -> bool {
-    match value {
-        Value::Object(fields) => fields.iter().any(|(name, value)| {
-            let step = name == "Resource" && value.as_str().is_some_and(|resource| resource.starts_with("flow:"));
-            step || names_a_step(value)
-        }),
-        Value::Array(items) => items.iter().any(names_a_step),
+/// Whether a Task calls something of AWS's. What this machine does by itself needs no credentials.
+fn calls_aws(definition: &Value) -> bool {
+    const LOCAL: [&str; 3] = ["flow:file:", "flow:process:", "arn:aws:states:::states:startExecution"];
+    match definition {
+        Value::Object(fields) => {
+            let named = fields.get("Resource").and_then(Value::as_str);
+            let called = named.is_some_and(|resource| !LOCAL.iter().any(|local| resource.starts_with(local)));
+            let activity = named.is_some_and(|resource| Resource::parse(resource) == Resource::Activity);
+            (called && !activity) || fields.values().any(calls_aws)
+        }
+        Value::Array(items) => items.iter().any(calls_aws),
         _ => false,
     }
 }
