@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{FrameId, scope::Extra, state::Leaving, turn::Turn};
 use crate::{
-    asl::{ChoiceRule, Condition, EvaluationFailure, State, Template},
+    asl::{ChoiceRule, Condition, EvaluationFailure, Sight, State, Template},
     journal::StepFailure,
 };
 
@@ -61,7 +61,9 @@ impl Turn<'_> {
             }
             Condition::Not(condition) => Ok(!self.fits(id, condition, input)?),
             Condition::Comparison(comparison) => {
-                let holds = self.with_view(id, input, Extra::None, true, |view, _| comparison.holds(&view.roots()));
+                let sight = comparison.paths().into_iter().map(Sight::of_path).fold(Sight::default(), Sight::and);
+                let holds =
+                    self.with_view(id, input, Extra::None, true, sight, |view, _| comparison.holds(&view.roots()));
                 holds.map_err(|error| self.runtime_failure(id, error.message))
             }
         }

@@ -12,7 +12,7 @@ use super::{
     turn::Turn,
 };
 use crate::{
-    asl::{Selection, State, place, select},
+    asl::{Selection, Sight, State, place, select},
     journal::StepFailure,
 };
 
@@ -29,7 +29,8 @@ impl Turn<'_> {
             Selection::Whole => Ok(value),
             Selection::Nothing => Ok(Arc::new(json!({}))),
             Selection::Path(path) => {
-                let found = self.with_view(id, &value, Extra::None, true, |view, _| select(path, view));
+                let sight = Sight::of_path(path);
+                let found = self.with_view(id, &value, Extra::None, true, sight, |view, _| select(path, view));
                 found.map(Arc::new).map_err(|failure| self.evaluation_failed(id, failure))
             }
         }

@@ -124,6 +124,8 @@ pub struct Execution {
     pub frames: BTreeMap<FrameId, Frame>,
     /// The context object instead of the execution's own, to try a state out with; never stored.
     pub context: Option<Arc<Value>>,
+    /// The children of each frame by index, derived from the frames.
+    pub(super) children: BTreeMap<FrameId, BTreeSet<(u64, FrameId)>>,
     /// What is due when, derived from the frames.
     pub(super) timers: BTreeSet<(u64, FrameId)>,
 }
@@ -152,14 +154,23 @@ impl Execution {
             created: Arc::default(),
             next_wake_ms: None,
         };
-        Execution { header, machine, frames: BTreeMap::new(), context: None, timers: BTreeSet::new() }
+        Execution {
+            header,
+            machine,
+            frames: BTreeMap::new(),
+            context: None,
+            children: BTreeMap::new(),
+            timers: BTreeSet::new(),
+        }
     }
 
     /// An execution as the store has it.
     pub fn restore(header: ExecutionHeader, machine: Arc<StateMachine>, rows: Vec<FrameRow>) -> Self {
-        let frames = rows.into_iter().map(|row| (row.id, Frame::from_row(row))).collect();
-        let mut execution = Execution { header, machine, frames, context: None, timers: BTreeSet::new() };
-        for id in execution.frames.keys().copied().collect::<Vec<_>>() {
+        let (children, timers) = (BTreeMap::new(), BTreeSet::new());
+        let mut execution = Execution { header, machine, frames: BTreeMap::new(), context: None, children, timers };
+        for row in rows {
+            let id = row.id;
+            execution.insert(row);
             execution.arm(id);
         }
         execution
@@ -185,11 +196,21 @@ impl Execution {
         frame.armed_ms = due;
     }
 
+    pub(super) fn insert(&mut self, row: FrameRow) {
+        if let Some(parent) = row.parent {
+            self.children.entry(parent).or_default().insert((row.index, row.id));
+        }
+        self.frames.insert(row.id, Frame::from_row(row));
+    }
+
     pub(super) fn remove(&mut self, id: FrameId) {
-        if let Some(frame) = self.frames.remove(&id)
-            && let Some(old) = frame.armed_ms
-        {
+        let Some(frame) = self.frames.remove(&id) else { return };
+        if let Some(old) = frame.armed_ms {
             self.timers.remove(&(old, id));
         }
+        if let Some(siblings) = frame.row.parent.and_then(|parent| self.children.get_mut(&parent)) {
+            siblings.remove(&(frame.row.index, id));
+        }
+        self.children.remove(&id);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{FrameId, TaskToken, turn::Turn};
 use crate::{
-    asl::{EvaluationFailure, StateKind, Template, View, evaluate},
+    asl::{EvaluationFailure, Sight, StateKind, Template, View, evaluate},
     journal::{HistoryEventDetails, StepFailure},
 };
 
@@ -47,21 +47,24 @@ impl Turn<'_> {
             Extra::Result(value) | Extra::ErrorOutput(value) | Extra::Input(value) => value,
             Extra::None => &effective,
         };
-        let evaluated = self.with_view(id, input, extra, paths, |view, turn| evaluate(template, view, turn.moment));
+        let sight = template.sight();
+        let evaluated =
+            self.with_view(id, input, extra, paths, sight, |view, turn| evaluate(template, view, turn.moment));
         evaluated.map_err(|failure| self.evaluation_failed(id, failure))
     }
 
-    /// Shows a function what an expression of a frame can see; `$states` only where it is not a path.
+    /// Shows a function what an expression of a frame looks at; `$states` only where it is not a path.
     pub fn with_view<T>(
         &self,
         id: FrameId,
         input: &Value,
         extra: Extra<'_>,
         paths: bool,
+        sight: Sight,
         look: impl FnOnce(&View<'_>, &Self) -> T,
     ) -> T {
-        let context = self.context(id);
-        let states = if paths { Value::Null } else { self.states(id, extra, &context) };
+        let context = if sight.context { self.context(id, sight.execution_input) } else { Value::Null };
+        let states = if paths { Value::Null } else { self.states(id, extra, sight, &context) };
         let scopes = self.variables(id);
         let scopes: Vec<&Map<String, Value>> = scopes.iter().map(|scope| &**scope).collect();
         look(&View { states: &states, input, context: &context, variables: &scopes }, self)
@@ -103,9 +106,14 @@ impl Turn<'_> {
         scopes
     }
 
-    fn states(&self, id: FrameId, extra: Extra<'_>, context: &Value) -> Value {
-        let row = &self.frame(id).row;
-        let mut states = json!({ "input": &*row.input, "context": context });
+    fn states(&self, id: FrameId, extra: Extra<'_>, sight: Sight, context: &Value) -> Value {
+        let mut states = json!({});
+        if sight.input {
+            states["input"] = (*self.frame(id).row.input).clone();
+        }
+        if sight.context {
+            states["context"] = context.clone();
+        }
         match extra {
             Extra::None | Extra::Input(_) => {}
             Extra::Result(result) => states["result"] = result.clone(),
@@ -114,7 +122,7 @@ impl Turn<'_> {
         states
     }
 
-    fn context(&self, id: FrameId) -> Value {
+    fn context(&self, id: FrameId, with_input: bool) -> Value {
         if let Some(context) = &self.execution.context {
             return (**context).clone();
         }
@@ -124,7 +132,7 @@ impl Turn<'_> {
         let mut context = json!({
             "Execution": {
                 "Id": identity.execution_id,
-                "Input": &*header.input,
+                "Input": if with_input { (*header.input).clone() } else { Value::Null },
                 "StartTime": timestamp(header.started_ms),
                 "Name": identity.execution_name,
                 "RoleArn": identity.role_arn,

@@ -243,7 +243,7 @@ impl<'a> Turn<'a> {
             item,
             last_event_id,
         };
-        self.execution.frames.insert(id, Frame::from_row(row));
+        self.execution.insert(row);
         self.dirty.insert(id);
         id
     }
@@ -266,15 +266,7 @@ impl<'a> Turn<'a> {
 
     /// The ids of a frame's children, in the order of their index.
     pub fn children(&self, parent: FrameId) -> Vec<FrameId> {
-        let mut children: Vec<_> = self
-            .execution
-            .frames
-            .range(parent..)
-            .filter(|(_, f)| f.row.parent == Some(parent))
-            .map(|(id, f)| (f.row.index, *id))
-            .collect();
-        children.sort_unstable();
-        children.into_iter().map(|(_, id)| id).collect()
+        self.execution.children.get(&parent).into_iter().flatten().map(|(_, id)| *id).collect()
     }
 
     /// Removes everything below a frame.
@@ -286,8 +278,8 @@ impl<'a> Turn<'a> {
     }
 
     fn is_distributed(&self, id: FrameId) -> bool {
-        let kind = self.state_of(id).map(|state| state.kind.clone());
-        matches!(kind, Some(crate::asl::StateKind::Map(map)) if map.distributed)
+        let state = self.state_of(id);
+        matches!(state.as_deref().map(|state| &state.kind), Some(crate::asl::StateKind::Map(map)) if map.distributed)
     }
 
     pub fn event(&mut self, frame: Option<FrameId>, details: HistoryEventDetails) {

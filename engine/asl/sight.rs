@@ -1,0 +1,116 @@
+//! What of its surroundings a template looks at: the rest need not be put together for it.
+
+use super::Template;
+use crate::query::Path;
+
+/// What is looked at; when in doubt, it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sight {
+    /// `$states.input` (JSONata).
+    pub input: bool,
+    /// The context object.
+    pub context: bool,
+    /// `Execution.Input` of the context object, which may be large.
+    pub execution_input: bool,
+}
+
+/// The parts of the context object that are small.
+const SMALL: &[&str] = &[
+    ".Map.",
+    ".State.",
+    ".StateMachine.",
+    ".Task.",
+    ".Execution.Id",
+    ".Execution.Name",
+    ".Execution.RoleArn",
+    ".Execution.StartTime",
+    ".Execution.Redrive",
+];
+
+impl Sight {
+    /// Everything.
+    pub const ALL: Sight = Sight { input: true, context: true, execution_input: true };
+
+    /// What either looks at.
+    pub fn and(self, other: Sight) -> Sight {
+        Sight {
+            input: self.input || other.input,
+            context: self.context || other.context,
+            execution_input: self.execution_input || other.execution_input,
+        }
+    }
+
+    /// Of a path.
+    pub fn of_path(path: &Path) -> Sight {
+        match path.source().split_once("$$") {
+            None => Sight::default(),
+            // A filter may look at the context object too, several times.
+            Some((before, rest)) => {
+                let small = before.is_empty() && !rest.contains("$$") && is_small(rest);
+                Sight { input: false, context: true, execution_input: !small }
+            }
+        }
+    }
+
+    fn of_jsonata(source: &str) -> Sight {
+        let mut sight = Sight::default();
+        for rest in source.split("$states").skip(1) {
+            let seen = match rest {
+                _ if rest.starts_with(".input") => Sight { input: true, ..Sight::default() },
+                _ if rest.starts_with(".result") || rest.starts_with(".errorOutput") => Sight::default(),
+                _ => match rest.strip_prefix(".context") {
+                    Some(rest) => Sight { input: false, context: true, execution_input: !is_small(rest) },
+                    None => Sight::ALL,
+                },
+            };
+            sight = sight.and(seen);
+        }
+        sight
+    }
+}
+
+fn is_small(rest: &str) -> bool {
+    SMALL.iter().any(|part| rest.starts_with(part))
+}
+
+impl Template {
+    /// What it looks at.
+    pub fn sight(&self) -> Sight {
+        match self {
+            Template::Literal(_) => Sight::default(),
+            Template::Expression { expression, .. } => Sight::of_jsonata(expression.source()),
+            Template::Array(items) => items.iter().map(Template::sight).fold(Sight::default(), Sight::and),
+            Template::Object(fields) => {
+                fields.iter().map(|(_, field)| field.sight()).fold(Sight::default(), Sight::and)
+            }
+            Template::Payload(template) => {
+                let paths = template.queries().into_iter().flat_map(|query| query.paths());
+                paths.map(Sight::of_path).fold(Sight::default(), Sight::and)
+            }
+            Template::Query { query, .. } => {
+                query.paths().into_iter().map(Sight::of_path).fold(Sight::default(), Sight::and)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_looked_at_is_never_left_out() {
+        let path = |source: &str| Sight::of_path(&Path::parse(source).unwrap());
+        assert_eq!(path("$.a"), Sight::default());
+        assert!(path("$$.Map.Item.Value").context && !path("$$.Map.Item.Value").execution_input);
+        for all in ["$$", "$$.Execution", "$$.Execution.Input.a", "$$['Map']", "$.a[?(@.b == $$.Execution.Input)]"] {
+            assert!(path(all).execution_input || !all.contains("$$"), "{all}");
+        }
+        for all in ["$states", "$keys($states)", "$states.context", "$states.context.Execution.Input", "$states[0]"] {
+            assert!(Sight::of_jsonata(all).context && Sight::of_jsonata(all).execution_input, "{all}");
+        }
+        assert!(Sight::of_jsonata("$states.input.a & $states.context.State.Name").input);
+        assert_eq!(Sight::of_jsonata("$x + $states.result"), Sight::default());
+    }
+}
