@@ -27,6 +27,7 @@ pub struct Environment {
     rehearsal: Option<RehearsalAddresses>,
     keys_directory: PathBuf,
     clients: Clients,
+    s3: aws_sdk_s3::Client,
     resolver: TokioResolver,
     https: reqwest::Client,
 }
@@ -56,6 +57,7 @@ impl Environment {
             rehearsal: None,
             keys_directory: default_keys_directory(),
             clients: Clients::new(&config, Duration::from_secs(1)),
+            s3: clients::s3(&config, Duration::from_secs(1)),
             resolver: addresses::system_resolver()?,
             https: addresses::https_client(None)?,
         })
@@ -80,6 +82,7 @@ impl Environment {
             region: addresses.region.clone(),
             keys_directory: default_keys_directory(),
             clients: Clients::new(&config, Duration::from_millis(20)),
+            s3: clients::s3(&config, Duration::from_millis(20)),
             resolver: addresses::loopback_resolver(addresses.dns_server)?,
             https: addresses::https_client(Some(&addresses))?,
             rehearsal: Some(addresses),
@@ -105,6 +108,11 @@ impl Environment {
     /// Where generated SSH keys are kept.
     pub fn keys_directory(&self) -> &Path {
         &self.keys_directory
+    }
+
+    /// The S3 client. It tries again by itself: what it writes has the same name and content every time.
+    pub fn s3(&self) -> &aws_sdk_s3::Client {
+        &self.s3
     }
 
     /// The DNS resolver. It keeps no answers, so that every question is really asked.

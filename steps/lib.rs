@@ -46,6 +46,7 @@ mod preflight;
 mod process;
 mod rds;
 mod route53;
+mod s3;
 mod secretsmanager;
 mod sns;
 mod ssh;
@@ -75,6 +76,7 @@ pub fn registry(environment: Arc<Environment>) -> Registry {
     preflight::register(all, &environment);
     rds::register(all, &environment);
     route53::register(all, &environment);
+    s3::register(all, &environment);
     secretsmanager::register(all, &environment);
     sns::register(all, &environment);
     ssh::register(all, &environment);

@@ -87,3 +87,37 @@ fn an_execution_whose_world_has_ended_is_not_resumed_in_another() {
     let last: Value = serde_json::from_str(again.lines().last().unwrap()).unwrap();
     assert!(last["message"].as_str().unwrap().contains("SUCCEEDED"), "{last}");
 }
+
+#[test]
+fn a_map_reads_from_s3_and_its_results_are_all_there() {
+    let home = Home::for_rehearsal();
+    let world = home.world();
+    let client = r#"
+import boto3, json, sys
+c = boto3.client("s3", endpoint_url=sys.argv[1], region_name=sys.argv[2], aws_access_key_id="x", aws_secret_access_key="x")
+"#;
+    let fill = r#"
+c.create_bucket(Bucket="data.one", CreateBucketConfiguration={"LocationConstraint": sys.argv[2]})
+c.put_object(Bucket="data.one", Key="in/a.jsonl", Body=b'{"n": 1}\n{"n": 2}\n')
+"#;
+    world.python(&format!("{client}{fill}"));
+    let definition = serde_json::json!({ "StartAt": "A", "States": { "A": {
+        "Type": "Map", "End": true,
+        "ItemReader": { "Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": { "InputType": "JSONL" },
+                        "Parameters": { "Bucket": "data.one", "Key": "in/a.jsonl" } },
+        "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED" }, "StartAt": "B",
+                           "States": { "B": { "Type": "Pass", "InputPath": "$.n", "End": true } } },
+        "ResultWriter": { "Resource": "arn:aws:states:::s3:putObject", "Parameters": { "Bucket": "data.one", "Prefix": "out" } }
+    } } });
+    let file = home.path().join("s3.asl.json");
+    std::fs::write(&file, definition.to_string()).unwrap();
+    let told = home.succeed(&["run", file.to_str().unwrap(), "--rehearse", "--speed", SPEED]);
+    assert!(told.contains("manifest.json"), "{told}");
+    let look = r#"
+keys = [o["Key"] for o in c.list_objects_v2(Bucket="data.one", Prefix="out/")["Contents"]]
+manifest = json.loads(c.get_object(Bucket="data.one", Key=[k for k in keys if k.endswith("manifest.json")][0])["Body"].read())
+results = c.get_object(Bucket="data.one", Key=manifest["ResultFiles"]["SUCCEEDED"][0]["Key"])["Body"].read()
+assert (len(keys), json.loads(results)) == (2, [1, 2]), (keys, results)
+"#;
+    world.python(&format!("{client}{look}"));
+}

@@ -79,3 +79,41 @@ fn nobody_else_reaches_it_without_a_token() {
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("FLOW_TOKEN"), "{}", text(&output.stderr));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn awss_own_rust_client_runs_and_pages_as_with_aws() {
+    use aws_sdk_sfn::{config::Credentials, types::ExecutionStatus};
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let config = aws_sdk_sfn::Config::builder()
+        .behavior_version_latest()
+        .region(aws_sdk_sfn::config::Region::new("us-east-1"))
+        .endpoint_url(&server.endpoint)
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    let client = aws_sdk_sfn::Client::from_conf(config);
+    let definition = r#"{ "StartAt": "P", "States": { "P": { "Type": "Pass", "Result": [1], "End": true } } }"#;
+    let role = "arn:aws:iam::111111111111:role/flow";
+    let created =
+        client.create_state_machine().name("rust").definition(definition).role_arn(role).send().await.unwrap();
+    for number in 0..5 {
+        let start = client.start_execution().state_machine_arn(created.state_machine_arn());
+        start.name(format!("e-{number}")).send().await.unwrap();
+    }
+    let list = client.list_executions().state_machine_arn(created.state_machine_arn()).max_results(2);
+    let pages: Vec<_> = list.into_paginator().items().send().collect::<Result<_, _>>().await.unwrap();
+    assert_eq!(pages.len(), 5);
+    let arn = pages[0].execution_arn();
+    loop {
+        let found = client.describe_execution().execution_arn(arn).send().await.unwrap();
+        if *found.status() == ExecutionStatus::Succeeded {
+            break assert_eq!(found.output(), Some("[1]"));
+        }
+        assert_eq!(*found.status(), ExecutionStatus::Running);
+    }
+    let history = client.get_execution_history().execution_arn(arn).into_paginator().items().send();
+    assert_eq!(history.collect::<Result<Vec<_>, _>>().await.unwrap().len(), 4);
+    let missing = client.describe_execution().execution_arn(format!("{arn}-none")).send().await.unwrap_err();
+    assert!(missing.into_service_error().is_execution_does_not_exist());
+}

@@ -16,6 +16,14 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(90);
 /// How often a read is tried.
 const READ_ATTEMPTS: u32 = 3;
 
+/// The S3 client; against another endpoint than AWS's buckets are parts of the path, not of the host.
+pub(super) fn s3(config: &SdkConfig, backoff: Duration) -> aws_sdk_s3::Client {
+    let elsewhere = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+    let again = RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_initial_backoff(backoff);
+    let builder = aws_sdk_s3::config::Builder::from(config).retry_config(again).force_path_style(elsewhere);
+    aws_sdk_s3::Client::from_conf(builder.build())
+}
+
 macro_rules! clients {
     ($($sdk:ident: $mutating:ident, $reads:ident, $service:literal;)*) => {
         pub(super) struct Clients {
