@@ -60,6 +60,7 @@ impl Api {
     /// # Errors
     /// The fault that AWS would answer with.
     pub async fn call(&self, operation: &str, input: &[u8]) -> Answer {
+        let input = &request::checked(operation, input)?;
         match operation {
             "CreateStateMachine" => self.create_state_machine(request::read(input)?).await,
             "UpdateStateMachine" => self.update_state_machine(request::read(input)?).await,
@@ -86,7 +87,7 @@ impl Api {
         }
     }
 
-    async fn call_execution(&self, operation: &str, input: &[u8]) -> Answer {
+    async fn call_execution(&self, operation: &str, input: &Value) -> Answer {
         match operation {
             "StartExecution" => self.start_execution(request::read(input)?).await,
             "StartSyncExecution" => self.start_sync_execution(request::read(input)?).await,

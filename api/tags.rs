@@ -15,6 +15,7 @@ const TAGS_MAX: usize = 50;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Tag {
     key: String,
+    #[serde(default)]
     value: String,
 }
 
