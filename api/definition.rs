@@ -7,7 +7,7 @@ use engine::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Fault, records::StateMachineType};
+use crate::{Fault, malformed, records::StateMachineType};
 
 /// How many diagnostics one answer has at most (API Reference, ValidateStateMachineDefinition, `maxResults`).
 const DIAGNOSTICS_MAX: usize = 100;
@@ -55,7 +55,7 @@ fn told(diagnostic: &Diagnostic) -> Value {
 fn diagnose(definition: &str, kind: StateMachineType) -> (Option<Value>, Vec<Diagnostic>) {
     match serde_json::from_str::<Value>(definition) {
         Err(error) => {
-            let message = format!("{error}");
+            let message = malformed::complaint(definition, &error);
             let code = "INVALID_JSON_DESCRIPTION";
             (None, vec![Diagnostic { severity: Severity::Error, code, message, location: String::new() }])
         }

@@ -97,7 +97,7 @@ const OPERATIONS: &[Operation] = &[
         ],
     ),
     (&["StopExecution"], &[EXECUTION, may("error", ERROR), may("cause", CAUSE)]),
-    (&["RedriveExecution"], &[EXECUTION, may("clientToken", matching(1, 64, "[!-~]+", is_visible_ascii))]),
+    (&["RedriveExecution"], &[EXECUTION, may("clientToken", CLIENT_TOKEN)]),
     (&["DescribeExecution", "DescribeStateMachineForExecution"], &[EXECUTION, may("includedData", INCLUDED_DATA)]),
     (
         &["ListExecutions"],

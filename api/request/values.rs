@@ -52,6 +52,7 @@ pub(super) const CAUSE: Shape = secret(0, 32_768);
 pub(super) const DESCRIPTION: Shape = secret(0, 256);
 pub(super) const TASK_TOKEN: Shape = secret(1, 2_048);
 pub(super) const TRACE_HEADER: Shape = matching(0, 256, r"\p{ASCII}*", str::is_ascii);
+pub(super) const CLIENT_TOKEN: Shape = matching(1, 64, "[!-~]+", is_visible_ascii);
 pub(super) const KIND: Shape = Shape::Choice(&["STANDARD", "EXPRESS"]);
 pub(super) const INCLUDED_DATA: Shape = Shape::Choice(&["ALL_DATA", "METADATA_ONLY"]);
 
