@@ -19,6 +19,8 @@ mod state_machines;
 mod tags;
 mod tasks;
 mod test_state;
+#[cfg(test)]
+mod tests;
 mod versions;
 
 use engine::runner::RunnerHandle;
