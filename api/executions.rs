@@ -13,6 +13,7 @@ use crate::{
     Answer, Api, Fault, arn,
     records::{Execution, StateMachine, execution_key, seconds, set},
     state_machines::settings,
+    variables,
 };
 
 pub(crate) use start::new_uuid;
@@ -108,9 +109,10 @@ impl Api {
         };
         let mut answer = json!({
             "stateMachineArn": self.state_machine_arn(&started.machine), "name": started.machine,
-            "definition": definition, "roleArn": started.role_arn, "updateDate": seconds(started.updated_ms),
+            "definition": &definition, "roleArn": started.role_arn, "updateDate": seconds(started.updated_ms),
         });
         settings::tell(&started.settings, &mut answer);
+        variables::tell(&definition, &mut answer);
         set(&mut answer, "revisionId", started.revision_id);
         Ok(answer)
     }

@@ -21,6 +21,7 @@ mod tasks;
 mod test_state;
 #[cfg(test)]
 mod tests;
+mod variables;
 mod versions;
 
 use engine::runner::RunnerHandle;

@@ -13,6 +13,7 @@ use crate::{
     records::{self, Creation, StateMachine, StateMachineType, Version, machine_key, seconds, set},
     request::{Page, checked_name, checked_role},
     tags::{self, Tag},
+    variables,
 };
 
 /// A request of CreateStateMachine.
@@ -239,6 +240,7 @@ fn described(machine: &StateMachine, arn: &str, included: IncludedData) -> Value
         "roleArn": machine.role_arn, "type": machine.kind, "creationDate": seconds(machine.created_ms),
     });
     settings::tell(&machine.settings, &mut answer);
+    variables::tell(definition, &mut answer);
     set(&mut answer, "revisionId", machine.revision_id.clone());
     answer
 }

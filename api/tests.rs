@@ -10,6 +10,7 @@ mod requests;
 mod starts;
 mod state_machines;
 mod tags;
+mod variables;
 mod versions;
 
 use std::{
