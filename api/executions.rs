@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, Api, Fault, arn,
-    records::{Execution, StateMachine, execution_key, seconds, set},
+    records::{Execution, StateMachine, execution_key, input_key, seconds, set},
     state_machines::settings,
     variables,
 };
@@ -55,7 +55,8 @@ impl Api {
         };
         let store = self.runner.store();
         let header = store.header(id)?.ok_or_else(missing)?;
-        let started = store.document(&execution_key(id))?.ok_or_else(missing)?;
+        let mut started: Execution = store.document(&execution_key(id))?.ok_or_else(missing)?;
+        started.input = store.document(&input_key(id))?.unwrap_or_default();
         Ok((header, started))
     }
 

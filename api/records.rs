@@ -97,7 +97,8 @@ pub(crate) struct Execution {
     /// The version's number or the alias's name that the start named.
     pub version: Option<u64>,
     pub alias: Option<String>,
-    /// The input as it was sent, to the letter.
+    /// The input as it was sent, to the letter: `input/ID`, so that a list need not read it.
+    #[serde(skip)]
     pub input: String,
     pub trace_header: Option<String>,
     /// How the state machine was set when it started.
@@ -168,6 +169,10 @@ pub(crate) fn aliases_prefix(machine: &str) -> String {
 
 pub(crate) fn execution_key(id: &str) -> String {
     format!("execution/{id}")
+}
+
+pub(crate) fn input_key(id: &str) -> String {
+    format!("input/{id}")
 }
 
 pub(crate) fn activity_key(name: &str) -> String {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     Answer, Api, Fault, arn, paging,
-    records::{Execution, StateMachineType},
+    records::{Execution, StateMachineType, execution_key},
     request::Page,
 };
 
@@ -54,11 +54,14 @@ impl Api {
         };
         let store = self.runner.store();
         let mut found = Vec::new();
-        for (key, started) in store.documents::<Execution>(&format!("execution/{name}:"), None, usize::MAX)? {
-            let id = key.strip_prefix("execution/").unwrap_or(&key);
-            let Some(header) = store.header(id)? else { continue };
-            if through(&started) && request.wants(header.status, header.redrive_count) {
-                let key = paging::newest_first(listed_at_ms(&header, &started), id);
+        for header in store.headers_of(&format!("{name}:"))? {
+            // EXPRESS executions are those of an earlier state machine under this name.
+            if header.id.split(':').count() > 2 || !request.wants(header.status, header.redrive_count) {
+                continue;
+            }
+            let Some(started) = store.document(&execution_key(&header.id))? else { continue };
+            if through(&started) {
+                let key = paging::newest_first(listed_at_ms(&header, &started), &header.id);
                 found.push((key, self.summary(&header, &started)));
             }
         }

@@ -3,6 +3,7 @@
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus, Identity},
     runner::{NewExecution, RunnerError, RunnerEvent},
+    store::DocumentChanges,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::{IncludedData, input, tell_data};
 use crate::{
     Answer, Api, Fault,
-    records::{Execution, StateMachineType, execution_key, seconds, set},
+    records::{Execution, StateMachineType, execution_key, input_key, seconds, set},
     request::checked_name,
     state_machines::Resolved,
 };
@@ -148,7 +149,10 @@ impl Api {
             return if same { Ok(header) } else { Err(exists()) };
         }
         // Before the start: an execution that nobody knows the name of would be worse than a name without one.
-        self.put(&execution_key(&new.id), &started)?;
+        let mut changes = DocumentChanges::default();
+        changes.put(&execution_key(&new.id), &started)?;
+        changes.put(&input_key(&new.id), &started.input)?;
+        self.runner.store().change_documents(changes)?;
         Ok(self.runner.start_execution(new).await?)
     }
 }

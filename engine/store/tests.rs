@@ -60,6 +60,12 @@ fn conformance(open: &dyn Fn() -> Store) {
     assert_eq!(store.header("a-1").unwrap().unwrap(), execution.header, "what was committed is read back");
     assert_eq!(store.header("none").unwrap(), None);
     assert_eq!(store.headers().unwrap().len(), 2);
+    let ids = |prefix: &str| -> Vec<String> {
+        store.headers_of(prefix).unwrap().into_iter().map(|header| header.id).collect()
+    };
+    assert_eq!(ids("a-1"), ["a-1", "a-11"]);
+    assert_eq!(ids("a-11"), ["a-11"]);
+    assert_eq!(ids("b"), Vec::<String>::new());
     let rows = store.frames("a-1").unwrap();
     assert_eq!(rows, execution.frames.values().map(|frame| frame.row.clone()).collect::<Vec<_>>());
     assert_eq!(store.frames("a-11").unwrap().len(), other.frames.len(), "a longer id is another execution");
