@@ -1,5 +1,6 @@
 //! Activities: tasks that workers fetch.
 
+use engine::store::DocumentChanges;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use crate::{
     Answer, Api, Fault, arn, paging,
     records::{Activity, activity_key, seconds, set, tags_key},
     request::{Page, checked_name},
-    tags::Tag,
+    tags::{self, Tag},
 };
 
 /// A request of CreateActivity.
@@ -43,8 +44,10 @@ impl Api {
             None => {
                 let created_ms = self.now_ms();
                 let encryption_configuration = request.encryption_configuration;
-                self.put(&key, &Activity { name: request.name, created_ms, encryption_configuration })?;
-                self.add_tags(&arn, request.tags)?;
+                let mut changes = DocumentChanges::default();
+                changes.put(&key, &Activity { name: request.name, created_ms, encryption_configuration })?;
+                changes.put(&tags_key(&arn), &tags::collected(request.tags)?)?;
+                self.runner.store().change_documents(changes)?;
                 created_ms
             }
         };
@@ -65,6 +68,7 @@ impl Api {
         Ok(answer)
     }
 
+    /// By name, as AWS has them.
     pub(crate) fn list_activities(&self, page: &Page) -> Answer {
         let found = self.runner.store().documents::<Activity>("activity/", None, usize::MAX)?;
         let listed = |(_, activity): (String, Activity)| {
@@ -72,7 +76,7 @@ impl Api {
             let item = json!({
                 "activityArn": arn, "name": activity.name, "creationDate": seconds(activity.created_ms),
             });
-            (paging::newest_first(activity.created_ms, &activity.name), item)
+            (activity.name, item)
         };
         paging::page("activities", page, found.into_iter().map(listed).collect())
     }
@@ -80,7 +84,7 @@ impl Api {
     pub(crate) async fn delete_activity(&self, request: Named) -> Answer {
         let name = arn::activity(&request.activity_arn)?;
         let _changing = self.changing.lock().await;
-        self.delete(&[activity_key(&name), tags_key(&request.activity_arn)])?;
+        self.delete(&[activity_key(&name), tags_key(&self.activity_arn(&name))])?;
         Ok(json!({}))
     }
 }

@@ -5,12 +5,9 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, Api, Fault, arn, paging,
-    records::{self, Alias, Route, alias_key, seconds, set},
+    records::{self, Alias, Route, alias_key, no_such_resource, seconds, set},
     versions::List,
 };
-
-const NAME_CHARACTERS_MAX: usize = 80;
-const ROUTES_MAX: usize = 2;
 
 /// A request of CreateStateMachineAlias.
 #[derive(Debug, Deserialize)]
@@ -42,11 +39,6 @@ pub(crate) struct Named {
 
 impl Api {
     pub(crate) async fn create_alias(&self, request: Create) -> Answer {
-        let restricted = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        let numeric = request.name.chars().all(|c| c.is_ascii_digit());
-        if numeric || request.name.len() > NAME_CHARACTERS_MAX || !request.name.chars().all(restricted) {
-            return Err(Fault::new("InvalidName", format!("Invalid Name: '{}'", request.name)));
-        }
         let _changing = self.changing.lock().await;
         let machine = self.checked_routes(&request.routing_configuration)?;
         let key = alias_key(&machine, &request.name);
@@ -66,7 +58,11 @@ impl Api {
             {
                 found.created_ms
             }
-            Some(_) => return Err(Fault::new("ConflictException", format!("Alias already exists: '{arn}'"))),
+            Some(_) => {
+                let message = "Failed to create alias because an alias with the same name and a different routing \
+                               configuration already exists.";
+                return Err(Fault::new("ConflictException", message));
+            }
             None => {
                 self.put(&key, &wanted)?;
                 now
@@ -77,10 +73,15 @@ impl Api {
 
     pub(crate) async fn update_alias(&self, request: Update) -> Answer {
         let (machine, name) = arn::qualified(&request.state_machine_alias_arn)?;
+        if request.description.is_none() && request.routing_configuration.is_none() {
+            return Err(Fault::validation("Either the description or the RoutingConfiguration must be specified"));
+        }
         let _changing = self.changing.lock().await;
         let mut alias = self.alias(&machine, &name)?;
         if let Some(routes) = request.routing_configuration {
-            self.checked_routes(&routes)?;
+            if self.checked_routes(&routes)? != machine {
+                return Err(not_versions(&routes));
+            }
             alias.routing_configuration = routes;
         }
         alias.description = request.description.or(alias.description);
@@ -104,7 +105,6 @@ impl Api {
     pub(crate) async fn delete_alias(&self, request: Named) -> Answer {
         let (machine, name) = arn::qualified(&request.state_machine_alias_arn)?;
         let _changing = self.changing.lock().await;
-        self.alias(&machine, &name)?;
         self.delete(&[alias_key(&machine, &name)])?;
         Ok(json!({}))
     }
@@ -113,7 +113,7 @@ impl Api {
         let (machine, version_arn) = match arn::parse(&request.state_machine_arn)? {
             arn::Resource::StateMachine { name, qualifier: None } => (name, None),
             arn::Resource::StateMachine { name, .. } => (name, Some(&request.state_machine_arn)),
-            _ => return Err(Fault::new("InvalidArn", format!("Invalid Arn: '{}'", request.state_machine_arn))),
+            _ => return Err(arn::wrong_kind(&request.state_machine_arn)),
         };
         self.machine(&machine)?;
         let found = self.runner.store().documents::<Alias>(&records::aliases_prefix(&machine), None, usize::MAX)?;
@@ -131,25 +131,29 @@ impl Api {
 
     /// The state machine whose versions the routes name, if they are as they must be.
     fn checked_routes(&self, routes: &[Route]) -> Result<String, Fault> {
-        let total: u64 = routes.iter().map(|route| route.weight.min(1_000)).sum();
-        if routes.is_empty() || routes.len() > ROUTES_MAX || total != 100 {
-            let message = "A routing configuration has one or two versions, and their weights are 100 together";
+        if let [first, second] = routes
+            && first.state_machine_version_arn == second.state_machine_version_arn
+        {
+            let message = "Routing configuration must contain distinct state machine version ARNs.";
+            return Err(Fault::validation(format!("{message} Received: [{}]", arns(routes))));
+        }
+        let weights: Vec<u64> = routes.iter().map(|route| route.weight).collect();
+        if weights.iter().sum::<u64>() != 100 {
+            let message = format!("Sum of routing configuration weights must equal 100. Received: {weights:?}");
             return Err(Fault::validation(message));
         }
         let mut machines = Vec::new();
         for route in routes {
-            let (machine, qualifier) = arn::qualified(&route.state_machine_version_arn)?;
-            let missing = || {
-                let arn = &route.state_machine_version_arn;
-                Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
+            let Ok((machine, qualifier)) = arn::qualified(&route.state_machine_version_arn) else {
+                return Err(not_versions(routes));
             };
-            let number = qualifier.parse().map_err(|_| missing())?;
-            self.version(&machine, number).map_err(|_| missing())?;
+            let number = qualifier.parse().map_err(|_| not_versions(routes))?;
+            self.version(&machine, number).map_err(|_| no_such_resource())?;
             machines.push(machine);
         }
         match machines.as_slice() {
             [first, rest @ ..] if rest.iter().all(|other| other == first) => Ok(first.clone()),
-            _ => Err(Fault::validation("The versions of a routing configuration are of one state machine")),
+            _ => Err(not_versions(routes)),
         }
     }
 
@@ -165,4 +169,13 @@ impl Api {
         }
         Err(Fault::new("InternalFailure", "the weights of an alias are less than 100 together"))
     }
+}
+
+fn arns(routes: &[Route]) -> String {
+    routes.iter().map(|route| route.state_machine_version_arn.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn not_versions(routes: &[Route]) -> Fault {
+    let message = "Routing configuration must contain state machine version ARNs.";
+    Fault::validation(format!("{message} Received: [{}]", arns(routes)))
 }

@@ -16,6 +16,9 @@ pub(crate) enum Resource {
 /// Reads an ARN.
 pub(crate) fn parse(arn: &str) -> Result<Resource, Fault> {
     let invalid = || Fault::new("InvalidArn", format!("Invalid Arn: '{arn}'"));
+    if !arn.starts_with("arn:") {
+        return Err(Fault::new("InvalidArn", format!("Invalid Arn: 'Invalid ARN prefix: {arn}'")));
+    }
     let parts: Vec<&str> = arn.splitn(7, ':').collect();
     let ["arn", _, "states", _, _, kind, rest] = parts.as_slice() else { return Err(invalid()) };
     let names: Vec<&str> = rest.split(':').collect();
@@ -61,11 +64,20 @@ impl Api {
     }
 }
 
-/// The name in the ARN of a state machine without a qualifier.
+/// The refusal of an ARN that names a resource of another kind than the operation is about.
+pub(crate) fn wrong_kind(arn: &str) -> Fault {
+    let kind = arn.split(':').nth(5).unwrap_or_default();
+    Fault::new("InvalidArn", format!("Invalid Arn: 'Resource type not valid in this context: {kind}'"))
+}
+
+/// The name in the ARN of a state machine without a qualifier; AWS knows no state machine under a qualified one.
 pub(crate) fn state_machine(arn: &str) -> Result<String, Fault> {
     match parse(arn)? {
         Resource::StateMachine { name, qualifier: None } => Ok(name),
-        _ => Err(Fault::new("InvalidArn", format!("Invalid State Machine Arn: '{arn}'"))),
+        Resource::StateMachine { .. } => {
+            Err(Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'")))
+        }
+        _ => Err(wrong_kind(arn)),
     }
 }
 
@@ -73,7 +85,8 @@ pub(crate) fn state_machine(arn: &str) -> Result<String, Fault> {
 pub(crate) fn qualified(arn: &str) -> Result<(String, String), Fault> {
     match parse(arn)? {
         Resource::StateMachine { name, qualifier: Some(qualifier) } => Ok((name, qualifier)),
-        _ => Err(Fault::new("InvalidArn", format!("Invalid Arn: '{arn}' names neither a version nor an alias"))),
+        Resource::StateMachine { .. } => Err(Fault::new("InvalidArn", format!("Invalid Arn: '{arn}'"))),
+        _ => Err(wrong_kind(arn)),
     }
 }
 
@@ -81,7 +94,15 @@ pub(crate) fn qualified(arn: &str) -> Result<(String, String), Fault> {
 pub(crate) fn execution(arn: &str) -> Result<String, Fault> {
     match parse(arn)? {
         Resource::Execution { id } => Ok(id),
-        _ => Err(Fault::new("InvalidArn", format!("Invalid Execution Arn: '{arn}'"))),
+        _ => Err(wrong_kind(arn)),
+    }
+}
+
+/// The same, for what AWS does with STANDARD executions only.
+pub(crate) fn standard_execution(arn: &str) -> Result<String, Fault> {
+    match execution(arn)? {
+        id if id.split(':').count() == 2 => Ok(id),
+        _ => Err(wrong_kind(arn)),
     }
 }
 
@@ -89,6 +110,6 @@ pub(crate) fn execution(arn: &str) -> Result<String, Fault> {
 pub(crate) fn activity(arn: &str) -> Result<String, Fault> {
     match parse(arn)? {
         Resource::Activity { name } => Ok(name),
-        _ => Err(Fault::new("InvalidArn", format!("Invalid Activity Arn: '{arn}'"))),
+        _ => Err(wrong_kind(arn)),
     }
 }

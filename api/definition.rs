@@ -7,7 +7,7 @@ use engine::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Fault, records::StateMachineType, request::checked_length};
+use crate::{Fault, malformed, records::StateMachineType};
 
 /// How many diagnostics one answer has at most (API Reference, ValidateStateMachineDefinition, `maxResults`).
 const DIAGNOSTICS_MAX: usize = 100;
@@ -33,7 +33,6 @@ enum Least {
 }
 
 pub(crate) fn validate(request: &Validate) -> Result<Value, Fault> {
-    checked_length(&request.definition)?;
     let (_, mut found) = diagnose(&request.definition, request.kind);
     if request.severity != Some(Least::Warning) {
         found.retain(|diagnostic| diagnostic.severity == Severity::Error);
@@ -56,7 +55,7 @@ fn told(diagnostic: &Diagnostic) -> Value {
 fn diagnose(definition: &str, kind: StateMachineType) -> (Option<Value>, Vec<Diagnostic>) {
     match serde_json::from_str::<Value>(definition) {
         Err(error) => {
-            let message = format!("{error}");
+            let message = malformed::complaint(definition, &error);
             let code = "INVALID_JSON_DESCRIPTION";
             (None, vec![Diagnostic { severity: Severity::Error, code, message, location: String::new() }])
         }
@@ -71,7 +70,6 @@ fn diagnose(definition: &str, kind: StateMachineType) -> (Option<Value>, Vec<Dia
 
 /// The definition as JSON, if it can run.
 pub(crate) fn runnable(definition: &str, kind: StateMachineType) -> Result<Value, Fault> {
-    checked_length(definition)?;
     let (value, found) = diagnose(definition, kind);
     let errors: Vec<&Diagnostic> = found.iter().filter(|found| found.severity == Severity::Error).collect();
     match value {

@@ -1,6 +1,8 @@
-//! Executions: starting, stopping, going on, describing, listing.
+//! Executions: starting, stopping, redriving, describing, listing.
 
+pub(crate) mod input;
 mod list;
+mod redrive;
 mod start;
 
 use engine::machine::{ExecutionHeader, ExecutionStatus};
@@ -9,7 +11,9 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, Api, Fault, arn,
-    records::{Execution, execution_key, seconds, set},
+    records::{Execution, StateMachine, execution_key, input_key, seconds, set},
+    state_machines::settings,
+    variables,
 };
 
 pub(crate) use start::new_uuid;
@@ -51,12 +55,13 @@ impl Api {
         };
         let store = self.runner.store();
         let header = store.header(id)?.ok_or_else(missing)?;
-        let started = store.document(&execution_key(id))?.ok_or_else(missing)?;
+        let mut started: Execution = store.document(&execution_key(id))?.ok_or_else(missing)?;
+        started.input = store.document(&input_key(id))?.unwrap_or_default();
         Ok((header, started))
     }
 
     pub(crate) async fn stop_execution(&self, request: Stop) -> Answer {
-        let id = arn::execution(&request.execution_arn)?;
+        let id = arn::standard_execution(&request.execution_arn)?;
         let (header, _) = self.header(&id)?;
         if header.status != ExecutionStatus::Running {
             return Ok(json!({ "stopDate": seconds(header.stopped_ms.unwrap_or_default()) }));
@@ -66,35 +71,15 @@ impl Api {
         Ok(json!({ "stopDate": seconds(header.stopped_ms.unwrap_or_else(|| self.now_ms())) }))
     }
 
-    pub(crate) async fn redrive_execution(&self, request: Named) -> Answer {
-        let id = arn::execution(&request.execution_arn)?;
-        let (header, _) = self.header(&id)?;
-        if let Some(reason) = not_redrivable(&header) {
-            return Err(Fault::new("ExecutionNotRedrivable", reason));
-        }
-        self.runner.resume(&id).await?;
-        Ok(json!({ "redriveDate": seconds(self.now_ms()) }))
-    }
-
     pub(crate) fn describe_execution(&self, request: &Named) -> Answer {
         let id = arn::execution(&request.execution_arn)?;
         let (header, started) = self.header(&id)?;
         let mut answer = self.summary(&header, &started);
         if request.included_data == IncludedData::AllData {
-            let included = json!({ "included": true });
-            answer["input"] = started.input.clone().into();
-            answer["inputDetails"] = included.clone();
-            if let Some(output) = &header.output {
-                answer["output"] = output.to_string().into();
-                answer["outputDetails"] = included;
-            }
-            let failure = header.failure.as_ref();
-            let told = |text: &String| (!text.is_empty()).then(|| text.clone());
-            set(&mut answer, "error", failure.and_then(|failure| told(&failure.error)));
-            set(&mut answer, "cause", failure.and_then(|failure| told(&failure.cause)));
+            tell_data(&header, &started, &mut answer);
         }
         set(&mut answer, "traceHeader", started.trace_header);
-        let reason = not_redrivable(&header);
+        let reason = redrive::refusal(&header);
         answer["redriveStatus"] = if reason.is_some() { "NOT_REDRIVABLE" } else { "REDRIVABLE" }.into();
         set(&mut answer, "redriveStatusReason", reason);
         Ok(answer)
@@ -108,6 +93,7 @@ impl Api {
             "redriveCount": header.redrive_count,
         });
         set(&mut answer, "stopDate", header.stopped_ms.map(seconds));
+        set(&mut answer, "redriveDate", started.redrives.last().map(|redrive| seconds(redrive.at_ms)));
         let version = started.version.map(|number| self.qualified_arn(&started.machine, &number.to_string()));
         set(&mut answer, "stateMachineVersionArn", version);
         let alias = started.alias.as_ref().map(|alias| self.qualified_arn(&started.machine, alias));
@@ -116,28 +102,46 @@ impl Api {
     }
 
     pub(crate) fn describe_for_execution(&self, request: &Named) -> Answer {
-        let id = arn::execution(&request.execution_arn)?;
+        let id = arn::standard_execution(&request.execution_arn)?;
         let (_, started) = self.header(&id)?;
-        let (_, definition) = self.runner.store().definition(&id)?.unwrap_or_default();
-        let qualified = started.version.map(|number| self.qualified_arn(&started.machine, &number.to_string()));
-        let arn = qualified.unwrap_or_else(|| self.state_machine_arn(&started.machine));
+        let definition = match request.included_data {
+            IncludedData::AllData => self.definition_text(&id, &started)?,
+            IncludedData::MetadataOnly => "{}".to_owned(),
+        };
         let mut answer = json!({
-            "stateMachineArn": arn, "name": started.machine, "definition": definition.to_string(),
-            "roleArn": started.role_arn, "updateDate": seconds(started.updated_ms),
+            "stateMachineArn": self.state_machine_arn(&started.machine), "name": started.machine,
+            "definition": &definition, "roleArn": started.role_arn, "updateDate": seconds(started.updated_ms),
         });
+        settings::tell(&started.settings, &mut answer);
+        variables::tell(&definition, &mut answer);
         set(&mut answer, "revisionId", started.revision_id);
         Ok(answer)
     }
+
+    /// The definition that was pinned, to the letter where the state machine or the version still has it.
+    fn definition_text(&self, id: &str, started: &Execution) -> Result<String, Fault> {
+        let (_, pinned) = self.runner.store().definition(id)?.unwrap_or_default();
+        let kept = match started.version {
+            Some(number) => self.version(&started.machine, number).map(|version| version.machine),
+            None => self.machine(&started.machine),
+        };
+        let same =
+            |machine: &StateMachine| serde_json::from_str::<Value>(&machine.definition).ok() == Some(pinned.clone());
+        let text = kept.ok().filter(same).map(|machine| machine.definition);
+        Ok(text.unwrap_or_else(|| pinned.to_string()))
+    }
 }
 
-/// Why an execution cannot be redriven, if it cannot (Developer Guide, Redriving executions).
-fn not_redrivable(header: &ExecutionHeader) -> Option<String> {
-    if header.id.split(':').count() > 2 {
-        return Some("Express executions cannot be redriven".to_owned());
+/// Writes what went into an execution and what came of it into an answer.
+fn tell_data(header: &ExecutionHeader, started: &Execution, answer: &mut Value) {
+    answer["input"] = started.input.clone().into();
+    answer["inputDetails"] = json!({ "included": true });
+    if let Some(output) = &header.output {
+        answer["output"] = output.to_string().into();
+        answer["outputDetails"] = json!({ "included": true });
     }
-    match header.status {
-        ExecutionStatus::Running => Some("Execution is RUNNING and cannot be redriven".to_owned()),
-        ExecutionStatus::Succeeded => Some("Execution is SUCCEEDED and cannot be redriven".to_owned()),
-        _ => None,
-    }
+    let failure = header.failure.as_ref();
+    let said = |text: &String| (!text.is_empty()).then(|| text.clone());
+    set(answer, "error", failure.and_then(|failure| said(&failure.error)));
+    set(answer, "cause", failure.and_then(|failure| said(&failure.cause)));
 }

@@ -6,7 +6,7 @@ use engine::journal::{Content, Entry};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Answer, Api, Fault, arn, paging, records::seconds, request::Page};
+use crate::{Answer, Api, arn, paging, records::seconds, request::Page};
 
 /// How many entries are read at once; notes of ours among them are left out.
 const ENTRIES_READ: usize = 1_000;
@@ -32,9 +32,8 @@ impl Api {
     pub(crate) fn execution_history(&self, request: &History) -> Answer {
         let id = arn::execution(&request.execution_arn)?;
         let (header, started) = self.header(&id)?;
-        let (size, after) = (request.page.size()?, request.page.after()?);
-        let invalid = || Fault::new("InvalidToken", "Invalid Token");
-        let after: Option<u64> = after.map(|after| after.parse().map_err(|_| invalid())).transpose()?;
+        let (size, after) = (request.page.size(), request.page.after()?);
+        let after: Option<u64> = after.map(|after| after.parse().map_err(|_| paging::invalid_token())).transpose()?;
         let mut events: Vec<(u64, Value)> = Vec::new();
         let told = |entry: &Entry| {
             let Content::Event(event) = &entry.content else { return None };

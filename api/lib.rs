@@ -9,6 +9,8 @@ mod executions;
 mod fault;
 mod history;
 mod integrations;
+mod locks;
+mod malformed;
 mod map_runs;
 mod paging;
 mod records;
@@ -17,6 +19,9 @@ mod state_machines;
 mod tags;
 mod tasks;
 mod test_state;
+#[cfg(test)]
+mod tests;
+mod variables;
 mod versions;
 
 use engine::runner::RunnerHandle;
@@ -45,6 +50,8 @@ pub struct Api {
     options: ApiOptions,
     /// Held by whoever reads documents in order to change them.
     changing: Mutex<()>,
+    /// Held by whoever starts or redrives the execution of a name.
+    starting: locks::Locks,
 }
 
 type Answer = Result<Value, Fault>;
@@ -52,7 +59,7 @@ type Answer = Result<Value, Fault>;
 impl Api {
     /// The API over a runner and its store.
     pub fn new(runner: RunnerHandle, options: ApiOptions) -> Self {
-        Api { runner, options, changing: Mutex::default() }
+        Api { runner, options, changing: Mutex::default(), starting: locks::Locks::default() }
     }
 
     /// Carries out an operation, named without the prefix of its target.
@@ -60,11 +67,12 @@ impl Api {
     /// # Errors
     /// The fault that AWS would answer with.
     pub async fn call(&self, operation: &str, input: &[u8]) -> Answer {
+        let input = &request::checked(operation, input)?;
         match operation {
             "CreateStateMachine" => self.create_state_machine(request::read(input)?).await,
             "UpdateStateMachine" => self.update_state_machine(request::read(input)?).await,
-            "DescribeStateMachine" => self.describe_state_machine(request::read(input)?),
-            "ListStateMachines" => self.list_state_machines(request::read(input)?),
+            "DescribeStateMachine" => self.describe_state_machine(&request::read(input)?),
+            "ListStateMachines" => self.list_state_machines(&request::read(input)?),
             "DeleteStateMachine" => self.delete_state_machine(request::read(input)?).await,
             "ValidateStateMachineDefinition" => definition::validate(&request::read(input)?),
             "PublishStateMachineVersion" => self.publish_version(request::read(input)?).await,
@@ -86,7 +94,7 @@ impl Api {
         }
     }
 
-    async fn call_execution(&self, operation: &str, input: &[u8]) -> Answer {
+    async fn call_execution(&self, operation: &str, input: &Value) -> Answer {
         match operation {
             "StartExecution" => self.start_execution(request::read(input)?).await,
             "StartSyncExecution" => self.start_sync_execution(request::read(input)?).await,

@@ -7,19 +7,11 @@ use crate::{Fault, request::Page};
 
 /// How many a page has when the request says nothing (API Reference, ListExecutions, `maxResults`).
 const DEFAULT: usize = 100;
-const MAX: usize = 1_000;
 
 impl Page {
     /// How many this page may have.
-    pub fn size(&self) -> Result<usize, Fault> {
-        match self.max_results {
-            None | Some(0) => Ok(DEFAULT),
-            Some(size) if size <= MAX => Ok(size),
-            Some(_) => Err(Fault::validation(
-                "1 validation error detected: Value at 'maxResults' failed to satisfy constraint: \
-                 Member must have value less than or equal to 1000",
-            )),
-        }
+    pub fn size(&self) -> usize {
+        self.max_results.filter(|size| *size > 0).unwrap_or(DEFAULT)
     }
 
     /// What the last page ended with.
@@ -30,8 +22,13 @@ impl Page {
             let rest = text.strip_prefix(PREFIX)?;
             Some(rest.to_owned())
         });
-        text.map(Some).ok_or_else(|| Fault::new("InvalidToken", format!("Invalid Token: '{token}'")))
+        text.map(Some).ok_or_else(invalid_token)
     }
+}
+
+/// The refusal of a token that no page of ours ended with.
+pub(crate) fn invalid_token() -> Fault {
+    Fault::new("InvalidToken", "Invalid Token: 'Invalid token'")
 }
 
 /// What tells our tokens from other base64.
@@ -44,7 +41,7 @@ pub(crate) fn token(key: &str) -> String {
 
 /// `{"<list>": […], "nextToken": …}` out of everything that there is, each with a key that sorts.
 pub(crate) fn page(list: &str, page: &Page, mut all: Vec<(String, Value)>) -> Result<Value, Fault> {
-    let (size, after) = (page.size()?, page.after()?);
+    let (size, after) = (page.size(), page.after()?);
     all.sort_by(|(a, _), (b, _)| a.cmp(b));
     if let Some(after) = after {
         all.retain(|(key, _)| *key > after);

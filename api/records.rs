@@ -26,15 +26,35 @@ pub(crate) struct StateMachine {
     pub kind: StateMachineType,
     pub definition: String,
     pub role_arn: String,
-    pub logging_configuration: Value,
-    pub tracing_configuration: Value,
-    pub encryption_configuration: Option<Value>,
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// What its creation asked for: a repeated request must ask for the same.
+    #[serde(default)]
+    pub creation: Creation,
     pub created_ms: u64,
     pub updated_ms: u64,
     /// Changes with every update; absent until the first.
     pub revision_id: Option<String>,
     /// The number that the last version published got.
     pub last_version: u64,
+}
+
+/// What a state machine is set to beside its definition, complete with the defaults.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Settings {
+    pub logging_configuration: Value,
+    pub tracing_configuration: Value,
+    #[serde(default)]
+    pub encryption_configuration: Value,
+}
+
+/// What CreateStateMachine was asked to publish.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Creation {
+    pub publish: bool,
+    pub version_description: Option<String>,
 }
 
 /// A version, which never changes: `version/MACHINE:NUMBER`.
@@ -68,7 +88,7 @@ pub(crate) struct Route {
 }
 
 /// What started an execution: `execution/ID`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Execution {
     pub name: String,
@@ -77,9 +97,16 @@ pub(crate) struct Execution {
     /// The version's number or the alias's name that the start named.
     pub version: Option<u64>,
     pub alias: Option<String>,
-    /// The input as it was sent, to the letter.
+    /// The input as it was sent, to the letter: `input/ID`, so that a list need not read it.
+    #[serde(skip)]
     pub input: String,
     pub trace_header: Option<String>,
+    /// How the state machine was set when it started.
+    #[serde(default)]
+    pub settings: Settings,
+    /// When it was redriven, and by which requests: the last ones, the oldest first.
+    #[serde(default)]
+    pub redrives: Vec<Redrive>,
     /// The state machine's revision and time of change when it started.
     pub revision_id: Option<String>,
     pub updated_ms: u64,
@@ -87,7 +114,20 @@ pub(crate) struct Execution {
     pub arn_prefix: String,
 }
 
+/// One redrive of an execution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Redrive {
+    pub at_ms: u64,
+    pub client_token: Option<String>,
+}
+
 impl Execution {
+    /// The region in its ARN.
+    pub fn region(&self) -> &str {
+        self.arn_prefix.split(':').nth(3).unwrap_or_default()
+    }
+
     /// The ARN of something beside it, of which `rest` is what follows the account.
     pub fn arn_beside(&self, rest: &str) -> String {
         format!("{}:{rest}", self.arn_prefix)
@@ -131,6 +171,10 @@ pub(crate) fn execution_key(id: &str) -> String {
     format!("execution/{id}")
 }
 
+pub(crate) fn input_key(id: &str) -> String {
+    format!("input/{id}")
+}
+
 pub(crate) fn activity_key(name: &str) -> String {
     format!("activity/{name}")
 }
@@ -158,9 +202,7 @@ impl Api {
 
     pub(crate) fn alias(&self, machine: &str, name: &str) -> Result<Alias, Fault> {
         let found = self.runner.store().document(&alias_key(machine, name))?;
-        found.ok_or_else(|| {
-            Fault::new("ResourceNotFound", format!("Resource not found: '{}'", self.qualified_arn(machine, name)))
-        })
+        found.ok_or_else(no_such_resource)
     }
 
     pub(crate) fn put<T: Serialize>(&self, key: &str, document: &T) -> Result<(), Fault> {
@@ -178,6 +220,11 @@ impl Api {
     pub(crate) fn now_ms(&self) -> u64 {
         self.runner.clock().now_ms()
     }
+}
+
+/// What AWS says of an alias or a version that is named and is not there.
+pub(crate) fn no_such_resource() -> Fault {
+    Fault::new("ResourceNotFound", "Request references a resource that does not exist.")
 }
 
 /// A time as the API has it: seconds since the Unix epoch.

@@ -1,19 +1,40 @@
-//! Reading requests: their shape first, then the limits that several operations share.
+//! Reading requests: their shape first, then what several operations ask of a value.
+
+mod constraints;
+mod operations;
+mod shapes;
+mod values;
 
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::Fault;
 
-/// The longest definition (API Reference, CreateStateMachine), in bytes.
-const DEFINITION_BYTES_MAX: usize = 1_048_576;
-
-/// Reads a request; an empty body is an empty object.
-pub(crate) fn read<T: DeserializeOwned>(input: &[u8]) -> Result<T, Fault> {
+/// A request as JSON, when it has the members that its operation takes; an empty body is an empty object.
+pub(crate) fn checked(operation: &str, input: &[u8]) -> Result<Value, Fault> {
     let input = if input.is_empty() { b"{}" } else { input };
-    serde_json::from_slice(input).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => Fault::validation(error.to_string()),
-        _ => Fault::new("SerializationException", error.to_string()),
-    })
+    let mut request =
+        serde_json::from_slice(input).map_err(|error| Fault::new("SerializationException", error.to_string()))?;
+    constraints::check(operations::members(operation), &request)?;
+    without_nulls(&mut request);
+    Ok(request)
+}
+
+/// A member that is `null` is one that is not there.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
+/// The request as its operation reads it.
+pub(crate) fn read<T: DeserializeOwned>(request: &Value) -> Result<T, Fault> {
+    T::deserialize(request).map_err(|error| Fault::new("SerializationException", error.to_string()))
 }
 
 /// A page of a list: `maxResults` and `nextToken`.
@@ -34,20 +55,9 @@ pub(crate) fn checked_name(name: &str) -> Result<(), Fault> {
     Err(Fault::new("InvalidName", format!("Invalid Name: '{name}'")))
 }
 
-/// A definition that is not longer than AWS takes.
-pub(crate) fn checked_length(definition: &str) -> Result<(), Fault> {
-    if definition.is_empty() || definition.len() > DEFINITION_BYTES_MAX {
-        return Err(Fault::validation(format!(
-            "1 validation error detected: Value at 'definition' failed to satisfy constraint: \
-             Member must have length between 1 and {DEFINITION_BYTES_MAX}"
-        )));
-    }
-    Ok(())
-}
-
 /// An ARN of a role.
 pub(crate) fn checked_role(role_arn: &str) -> Result<(), Fault> {
-    if role_arn.starts_with("arn:") && role_arn.len() <= 256 && role_arn.splitn(6, ':').count() == 6 {
+    if role_arn.starts_with("arn:") && role_arn.splitn(6, ':').count() == 6 {
         return Ok(());
     }
     Err(Fault::new("InvalidArn", format!("Invalid Role Arn: '{role_arn}'")))

@@ -1,13 +1,19 @@
 //! State machines.
 
+pub(crate) mod settings;
+
+use engine::store::DocumentChanges;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Answer, Api, Fault, arn, definition, paging,
-    records::{self, StateMachine, StateMachineType, Version, machine_key, seconds, set},
+    Answer, Api, Fault, arn, definition,
+    executions::IncludedData,
+    paging,
+    records::{self, Creation, StateMachine, StateMachineType, Version, machine_key, seconds, set},
     request::{Page, checked_name, checked_role},
-    tags::Tag,
+    tags::{self, Tag},
+    variables,
 };
 
 /// A request of CreateStateMachine.
@@ -19,12 +25,8 @@ pub(crate) struct Create {
     role_arn: String,
     #[serde(default, rename = "type")]
     kind: StateMachineType,
-    #[serde(default)]
-    logging_configuration: Option<Value>,
-    #[serde(default)]
-    tracing_configuration: Option<Value>,
-    #[serde(default)]
-    encryption_configuration: Option<Value>,
+    #[serde(flatten)]
+    settings: settings::Given,
     #[serde(default)]
     tags: Vec<Tag>,
     #[serde(default)]
@@ -42,12 +44,8 @@ pub(crate) struct Update {
     definition: Option<String>,
     #[serde(default)]
     role_arn: Option<String>,
-    #[serde(default)]
-    logging_configuration: Option<Value>,
-    #[serde(default)]
-    tracing_configuration: Option<Value>,
-    #[serde(default)]
-    encryption_configuration: Option<Value>,
+    #[serde(flatten)]
+    settings: settings::Given,
     #[serde(default)]
     publish: bool,
     #[serde(default)]
@@ -59,6 +57,8 @@ pub(crate) struct Update {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Named {
     state_machine_arn: String,
+    #[serde(default)]
+    included_data: IncludedData,
 }
 
 /// What an ARN of a state machine stands for.
@@ -70,13 +70,11 @@ pub(crate) struct Resolved {
 
 impl Api {
     pub(crate) async fn create_state_machine(&self, request: Create) -> Answer {
+        checked_publishing(request.publish, request.version_description.as_deref())?;
         checked_name(&request.name)?;
         checked_role(&request.role_arn)?;
+        let settings = request.settings.over(settings::initial())?;
         definition::runnable(&request.definition, request.kind)?;
-        checked_logging(request.logging_configuration.as_ref())?;
-        if request.version_description.is_some() && !request.publish {
-            return Err(Fault::validation("Version description can only be set when publish is true"));
-        }
         let _changing = self.changing.lock().await;
         let arn = self.state_machine_arn(&request.name);
         let now = self.now_ms();
@@ -85,9 +83,8 @@ impl Api {
             kind: request.kind,
             definition: request.definition,
             role_arn: request.role_arn,
-            logging_configuration: request.logging_configuration.unwrap_or_else(no_logging),
-            tracing_configuration: request.tracing_configuration.unwrap_or_else(|| json!({ "enabled": false })),
-            encryption_configuration: request.encryption_configuration,
+            settings,
+            creation: Creation { publish: request.publish, version_description: request.version_description.clone() },
             created_ms: now,
             updated_ms: now,
             revision_id: None,
@@ -101,8 +98,10 @@ impl Api {
                 return Err(Fault::new("StateMachineAlreadyExists", message));
             }
             None => {
-                self.put(&machine_key(&wanted.name), &wanted)?;
-                self.add_tags(&arn, request.tags)?;
+                let mut changes = DocumentChanges::default();
+                changes.put(&machine_key(&wanted.name), &wanted)?;
+                changes.put(&records::tags_key(&arn), &tags::collected(request.tags)?)?;
+                self.runner.store().change_documents(changes)?;
                 wanted
             }
         };
@@ -116,15 +115,15 @@ impl Api {
 
     pub(crate) async fn update_state_machine(&self, request: Update) -> Answer {
         let name = arn::state_machine(&request.state_machine_arn)?;
-        let parts = [&request.logging_configuration, &request.tracing_configuration, &request.encryption_configuration];
-        if request.definition.is_none() && request.role_arn.is_none() && parts.iter().all(|part| part.is_none()) {
-            let message = "Either the definition, the role ARN, the LoggingConfiguration, the TracingConfiguration or \
-                           the EncryptionConfiguration must be specified";
+        if request.definition.is_none() && request.role_arn.is_none() && request.settings.is_empty() {
+            let message = "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration \
+                           must be specified";
             return Err(Fault::new("MissingRequiredParameter", message));
         }
-        checked_logging(request.logging_configuration.as_ref())?;
+        checked_publishing(request.publish, request.version_description.as_deref())?;
         let _changing = self.changing.lock().await;
-        let mut machine = self.machine(&name)?;
+        let earlier = self.machine(&name)?;
+        let mut machine = earlier.clone();
         if let Some(definition) = request.definition {
             definition::runnable(&definition, machine.kind)?;
             machine.definition = definition;
@@ -133,13 +132,15 @@ impl Api {
             checked_role(&role_arn)?;
             machine.role_arn = role_arn;
         }
-        machine.logging_configuration = request.logging_configuration.unwrap_or(machine.logging_configuration);
-        machine.tracing_configuration = request.tracing_configuration.unwrap_or(machine.tracing_configuration);
-        machine.encryption_configuration = request.encryption_configuration.or(machine.encryption_configuration);
-        machine.updated_ms = self.now_ms();
-        machine.revision_id = Some(crate::executions::new_uuid());
-        self.put(&machine_key(&name), &machine)?;
-        let mut answer = json!({ "updateDate": seconds(machine.updated_ms) });
+        machine.settings = request.settings.over(machine.settings)?;
+        let now = self.now_ms();
+        // An update that changes nothing makes no revision.
+        if machine != earlier {
+            machine.updated_ms = now;
+            machine.revision_id = Some(crate::executions::new_uuid());
+            self.put(&machine_key(&name), &machine)?;
+        }
+        let mut answer = json!({ "updateDate": seconds(now) });
         set(&mut answer, "revisionId", machine.revision_id.clone());
         if request.publish {
             let version = self.publish(machine, request.version_description)?;
@@ -152,40 +153,35 @@ impl Api {
         self.qualified_arn(&version.machine.name, &version.number.to_string())
     }
 
-    pub(crate) fn describe_state_machine(&self, request: Named) -> Answer {
-        let name = match arn::parse(&request.state_machine_arn)? {
+    pub(crate) fn describe_state_machine(&self, request: &Named) -> Answer {
+        let arn = &request.state_machine_arn;
+        let missing = || Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"));
+        match arn::parse(arn)? {
             arn::Resource::StateMachine { name, qualifier: None } => {
-                return Ok(described(&self.machine(&name)?, &self.state_machine_arn(&name)));
+                Ok(described(&self.machine(&name)?, &self.state_machine_arn(&name), request.included_data))
             }
-            arn::Resource::StateMachine { name, qualifier: Some(qualifier) } => (name, qualifier),
-            _ => {
-                let message = format!("Invalid State Machine Arn: '{}'", request.state_machine_arn);
-                return Err(Fault::new("InvalidArn", message));
+            arn::Resource::StateMachine { name, qualifier: Some(qualifier) } => {
+                let version = self.version(&name, qualifier.parse().map_err(|_| missing())?)?;
+                let mut answer = described(&version.machine, &self.version_arn(&version), request.included_data);
+                answer["creationDate"] = seconds(version.created_ms);
+                set(&mut answer, "description", version.description);
+                Ok(answer)
             }
-        };
-        let number = name.1.parse().map_err(|_| {
-            Fault::new(
-                "StateMachineDoesNotExist",
-                format!("State Machine Does Not Exist: '{}'", request.state_machine_arn),
-            )
-        })?;
-        let version = self.version(&name.0, number)?;
-        let mut answer = described(&version.machine, &request.state_machine_arn);
-        answer["creationDate"] = seconds(version.created_ms);
-        set(&mut answer, "description", version.description);
-        Ok(answer)
+            _ => Err(arn::wrong_kind(arn)),
+        }
     }
 
-    pub(crate) fn list_state_machines(&self, page: Page) -> Answer {
+    /// By name, as AWS has them.
+    pub(crate) fn list_state_machines(&self, page: &Page) -> Answer {
         let found = self.runner.store().documents::<StateMachine>("machine/", None, usize::MAX)?;
         let listed = |(_, machine): (String, StateMachine)| {
             let item = json!({
                 "stateMachineArn": self.state_machine_arn(&machine.name), "name": machine.name, "type": machine.kind,
                 "creationDate": seconds(machine.created_ms),
             });
-            (paging::newest_first(machine.created_ms, &machine.name), item)
+            (machine.name, item)
         };
-        paging::page("stateMachines", &page, found.into_iter().map(listed).collect())
+        paging::page("stateMachines", page, found.into_iter().map(listed).collect())
     }
 
     /// Deletes the state machine with its versions and aliases; its executions go on with the definition they began with.
@@ -193,7 +189,7 @@ impl Api {
         let name = arn::state_machine(&request.state_machine_arn)?;
         let _changing = self.changing.lock().await;
         let store = self.runner.store();
-        let mut keys = vec![machine_key(&name), records::tags_key(&request.state_machine_arn)];
+        let mut keys = vec![machine_key(&name), records::tags_key(&self.state_machine_arn(&name))];
         for prefix in [records::versions_prefix(&name), records::aliases_prefix(&name)] {
             keys.extend(store.documents::<Value>(&prefix, None, usize::MAX)?.into_iter().map(|(key, _)| key));
         }
@@ -204,7 +200,7 @@ impl Api {
     /// The definition that a start of this ARN runs.
     pub(crate) fn resolve(&self, arn: &str) -> Result<Resolved, Fault> {
         let arn::Resource::StateMachine { name, qualifier } = arn::parse(arn)? else {
-            return Err(Fault::new("InvalidArn", format!("Invalid State Machine Arn: '{arn}'")));
+            return Err(arn::wrong_kind(arn));
         };
         let Some(qualifier) = qualifier else {
             return Ok(Resolved { machine: self.machine(&name)?, version: None, alias: None });
@@ -221,39 +217,30 @@ impl Api {
     }
 }
 
-/// Where something is logged, exactly one destination says where to.
-fn checked_logging(logging: Option<&Value>) -> Result<(), Fault> {
-    let Some(logging) = logging.filter(|logging| logging["level"].as_str().is_some_and(|level| level != "OFF")) else {
-        return Ok(());
-    };
-    if logging["destinations"].as_array().map_or(0, Vec::len) == 1 {
-        return Ok(());
+fn checked_publishing(publish: bool, description: Option<&str>) -> Result<(), Fault> {
+    if description.is_some() && !publish {
+        return Err(Fault::validation("Version description can only be set when publish is true"));
     }
-    let message = "Invalid Logging Configuration: Must specify exactly one Log Destination.";
-    Err(Fault::new("InvalidLoggingConfiguration", message))
+    Ok(())
 }
 
-fn no_logging() -> Value {
-    json!({ "level": "OFF", "includeExecutionData": false })
-}
-
-/// Whether a create of the second is one of the first again (API Reference, CreateStateMachine: idempotent).
+/// Whether a create of the second is one of the first again. Another role or other tags do not matter (API Reference,
+/// CreateStateMachine: idempotent).
 fn is_same(found: &StateMachine, wanted: &StateMachine) -> bool {
-    let compared = |machine: &StateMachine| {
-        let StateMachine { kind, definition, role_arn, logging_configuration, tracing_configuration, .. } =
-            machine.clone();
-        (kind, definition, role_arn, logging_configuration, tracing_configuration)
-    };
-    compared(found) == compared(wanted)
+    found.kind == wanted.kind
+        && found.definition == wanted.definition
+        && found.settings == wanted.settings
+        && found.creation == wanted.creation
 }
 
-fn described(machine: &StateMachine, arn: &str) -> Value {
+fn described(machine: &StateMachine, arn: &str, included: IncludedData) -> Value {
+    let definition = if included == IncludedData::AllData { machine.definition.as_str() } else { "{}" };
     let mut answer = json!({
-        "stateMachineArn": arn, "name": machine.name, "status": "ACTIVE", "definition": machine.definition,
+        "stateMachineArn": arn, "name": machine.name, "status": "ACTIVE", "definition": definition,
         "roleArn": machine.role_arn, "type": machine.kind, "creationDate": seconds(machine.created_ms),
-        "loggingConfiguration": machine.logging_configuration, "tracingConfiguration": machine.tracing_configuration,
     });
+    settings::tell(&machine.settings, &mut answer);
+    variables::tell(definition, &mut answer);
     set(&mut answer, "revisionId", machine.revision_id.clone());
-    set(&mut answer, "encryptionConfiguration", machine.encryption_configuration.clone());
     answer
 }

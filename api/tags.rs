@@ -15,6 +15,7 @@ const TAGS_MAX: usize = 50;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Tag {
     key: String,
+    #[serde(default)]
     value: String,
 }
 
@@ -41,52 +42,58 @@ pub(crate) struct ListRequest {
     resource_arn: String,
 }
 
+/// The tags of a new resource.
+pub(crate) fn collected(tags: Vec<Tag>) -> Result<Tags, Fault> {
+    added(Tags::new(), tags)
+}
+
+fn added(mut all: Tags, tags: Vec<Tag>) -> Result<Tags, Fault> {
+    all.extend(tags.into_iter().map(|tag| (tag.key, tag.value)));
+    if all.len() > TAGS_MAX {
+        return Err(Fault::new("TooManyTags", format!("A resource has at most {TAGS_MAX} tags")));
+    }
+    Ok(all)
+}
+
 impl Api {
-    fn tagged_exists(&self, arn: &str) -> Result<(), Fault> {
-        let key = match arn::parse(arn)? {
-            arn::Resource::StateMachine { name, qualifier: None } => records::machine_key(&name),
-            arn::Resource::Activity { name } => records::activity_key(&name),
-            _ => return Err(Fault::new("InvalidArn", format!("Invalid Arn: '{arn}' cannot have tags"))),
+    /// The key of an existing resource's tags.
+    fn tagged(&self, arn: &str) -> Result<String, Fault> {
+        let missing = || Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'"));
+        let (key, canonical) = match arn::parse(arn)? {
+            arn::Resource::StateMachine { name, qualifier: None } => {
+                (records::machine_key(&name), self.state_machine_arn(&name))
+            }
+            arn::Resource::Activity { name } => (records::activity_key(&name), self.activity_arn(&name)),
+            // Versions and aliases have no tags of their own.
+            arn::Resource::StateMachine { .. } => return Err(missing()),
+            arn::Resource::Execution { .. } => return Err(arn::wrong_kind(arn)),
         };
         let found: Option<Value> = self.runner.store().document(&key)?;
-        found.map(drop).ok_or_else(|| Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'")))
+        found.map(|_| tags_key(&canonical)).ok_or_else(missing)
     }
 
-    pub(crate) fn tags_of(&self, arn: &str) -> Result<Tags, Fault> {
-        Ok(self.runner.store().document(&tags_key(arn))?.unwrap_or_default())
-    }
-
-    pub(crate) fn add_tags(&self, arn: &str, tags: Vec<Tag>) -> Result<(), Fault> {
-        if tags.is_empty() {
-            return Ok(());
-        }
-        let mut all = self.tags_of(arn)?;
-        all.extend(tags.into_iter().map(|tag| (tag.key, tag.value)));
-        if all.len() > TAGS_MAX {
-            return Err(Fault::new("TooManyTags", format!("A resource has at most {TAGS_MAX} tags")));
-        }
-        self.put(&tags_key(arn), &all)
+    fn tags(&self, key: &str) -> Result<Tags, Fault> {
+        Ok(self.runner.store().document(key)?.unwrap_or_default())
     }
 
     pub(crate) async fn tag(&self, request: TagRequest) -> Answer {
         let _changing = self.changing.lock().await;
-        self.tagged_exists(&request.resource_arn)?;
-        self.add_tags(&request.resource_arn, request.tags)?;
+        let key = self.tagged(&request.resource_arn)?;
+        self.put(&key, &added(self.tags(&key)?, request.tags)?)?;
         Ok(json!({}))
     }
 
     pub(crate) async fn untag(&self, request: UntagRequest) -> Answer {
         let _changing = self.changing.lock().await;
-        self.tagged_exists(&request.resource_arn)?;
-        let mut tags = self.tags_of(&request.resource_arn)?;
+        let key = self.tagged(&request.resource_arn)?;
+        let mut tags = self.tags(&key)?;
         tags.retain(|key, _| !request.tag_keys.contains(key));
-        self.put(&tags_key(&request.resource_arn), &tags)?;
+        self.put(&key, &tags)?;
         Ok(json!({}))
     }
 
     pub(crate) fn list_tags(&self, request: &ListRequest) -> Answer {
-        self.tagged_exists(&request.resource_arn)?;
-        let tags = self.tags_of(&request.resource_arn)?;
+        let tags = self.tags(&self.tagged(&request.resource_arn)?)?;
         let tags: Vec<Tag> = tags.into_iter().map(|(key, value)| Tag { key, value }).collect();
         Ok(json!({ "tags": tags }))
     }

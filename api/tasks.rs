@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use engine::machine::TaskToken;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::{Answer, Api, Fault};
+use crate::{Answer, Api, Fault, executions::input};
 
 /// How long a worker is kept waiting for a task (API Reference, GetActivityTask).
 const LONG_POLL: Duration = Duration::from_secs(60);
-/// The longest output (API Reference, SendTaskSuccess), in bytes.
-const OUTPUT_BYTES_MAX: usize = 262_144;
 
 /// A request of GetActivityTask.
 #[derive(Debug, Deserialize)]
@@ -59,11 +57,7 @@ impl Api {
 
     pub(crate) async fn send_task_success(&self, request: Success) -> Answer {
         let token = checked_token(&request.task_token)?;
-        if request.output.len() > OUTPUT_BYTES_MAX {
-            return Err(Fault::new("InvalidOutput", format!("The output is longer than {OUTPUT_BYTES_MAX} bytes")));
-        }
-        let output: Value = serde_json::from_str(&request.output)
-            .map_err(|error| Fault::new("InvalidOutput", format!("Invalid Output: '{error}'")))?;
+        let output = input::read_output(&request.output)?;
         self.still_waited(&token, self.runner.answer_task(&token, Ok(output)).await?)
     }
 

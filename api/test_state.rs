@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 use crate::{
     Answer, Api, Fault,
     records::{StateMachineType, set},
-    request::checked_length,
 };
 use trial::{Outcome, Trial};
 
@@ -60,7 +59,6 @@ struct Configuration {
 
 impl Api {
     pub(crate) fn test_state(&self, request: TestState) -> Answer {
-        checked_length(&request.definition)?;
         let state = state_under_test(&request)?;
         let input = match &request.input {
             None => json!({}),

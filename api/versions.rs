@@ -44,7 +44,11 @@ impl Api {
         // The first revision has no id; AWS calls it INITIAL.
         let revision = machine.revision_id.as_deref().unwrap_or("INITIAL");
         if request.revision_id.as_deref().is_some_and(|wanted| wanted != revision) {
-            let message = format!("The revision of the state machine is {revision}, and not the one given");
+            let wanted = request.revision_id.unwrap_or_default();
+            let message = format!(
+                "Failed to publish the State Machine version for revision {wanted}. \
+                 The current State Machine revision is {revision}."
+            );
             return Err(Fault::new("ConflictException", message));
         }
         let version = self.publish(machine, request.description)?;
@@ -52,15 +56,12 @@ impl Api {
         Ok(json!({ "stateMachineVersionArn": arn, "creationDate": seconds(version.created_ms) }))
     }
 
-    /// Publishes the state machine as it is, unless its last version is the same already.
+    /// Publishes the state machine as it is, unless its last version is the same already; another description does not matter
+    /// then (API Reference, PublishStateMachineVersion: idempotent).
     pub(crate) fn publish(&self, mut machine: StateMachine, description: Option<String>) -> Result<Version, Fault> {
         let store = self.runner.store();
         let last: Option<Version> = store.document(&records::version_key(&machine.name, machine.last_version))?;
         if let Some(last) = last.filter(|last| last.machine.revision_id == machine.revision_id) {
-            if description.is_some() && description != last.description {
-                let message = "The version exists already, with another description";
-                return Err(Fault::new("ConflictException", message));
-            }
             return Ok(last);
         }
         machine.last_version += 1;
@@ -81,10 +82,13 @@ impl Api {
         let aliases = self.runner.store().documents::<Alias>(&records::aliases_prefix(&name), None, usize::MAX)?;
         let routed =
             |alias: &Alias| alias.routing_configuration.iter().any(|route| route.state_machine_version_arn == arn);
-        if let Some((_, alias)) = aliases.iter().find(|(_, alias)| routed(alias)) {
+        let routed: Vec<&str> =
+            aliases.iter().filter(|(_, alias)| routed(alias)).map(|(_, alias)| alias.name.as_str()).collect();
+        if !routed.is_empty() {
             let message = format!(
-                "Version to be deleted must not be referenced by an alias. Current list of aliases: [{}]",
-                alias.name
+                "Version to be deleted must not be referenced by an alias. \
+                 Current list of aliases referencing this version: [{}]",
+                routed.join(", ")
             );
             return Err(Fault::new("ConflictException", message));
         }

@@ -125,6 +125,14 @@ impl Store {
         Ok(headers)
     }
 
+    /// The headers of the executions whose id begins with `prefix`, by id, without their inputs.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn headers_of(&self, prefix: &str) -> Result<Vec<ExecutionHeader>, StoreError> {
+        self.scan(&keys::header(prefix), None, usize::MAX)
+    }
+
     /// One execution's header, with its input.
     ///
     /// # Errors

@@ -1,9 +1,13 @@
 //! Listing executions.
 
-use engine::machine::ExecutionStatus;
+use engine::machine::{ExecutionHeader, ExecutionStatus};
 use serde::Deserialize;
 
-use crate::{Answer, Api, Fault, arn, paging, records::Execution, request::Page};
+use crate::{
+    Answer, Api, Fault, arn, paging,
+    records::{Execution, StateMachineType, execution_key},
+    request::Page,
+};
 
 /// A request of ListExecutions.
 #[derive(Debug, Deserialize)]
@@ -34,28 +38,41 @@ impl Api {
             return Err(Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'")));
         }
         let Some(arn) = &request.state_machine_arn else {
-            return Err(Fault::validation("One of stateMachineArn and mapRunArn must be specified"));
+            let message = "1 validation error detected: Must provide a StateMachine ARN or MapRun ARN";
+            return Err(Fault::validation(message));
         };
         let arn::Resource::StateMachine { name, qualifier } = arn::parse(arn)? else {
-            return Err(Fault::new("InvalidArn", format!("Invalid State Machine Arn: '{arn}'")));
+            return Err(arn::wrong_kind(arn));
         };
-        self.machine(&name)?;
+        if self.machine(&name)?.kind == StateMachineType::Express {
+            let message = "This operation is not supported by this type of state machine";
+            return Err(Fault::new("StateMachineTypeNotSupported", message));
+        }
         let through = |started: &Execution| {
             let version = started.version.map(|number| number.to_string());
             qualifier.is_none() || started.alias == qualifier || version == qualifier
         };
         let store = self.runner.store();
         let mut found = Vec::new();
-        for (key, started) in store.documents::<Execution>(&format!("execution/{name}:"), None, usize::MAX)? {
-            let id = key.strip_prefix("execution/").unwrap_or(&key);
-            let Some(header) = store.header(id)? else { continue };
-            if through(&started) && request.wants(header.status, header.redrive_count) {
-                let key = paging::newest_first(header.started_ms, id);
+        for header in store.headers_of(&format!("{name}:"))? {
+            // EXPRESS executions are those of an earlier state machine under this name.
+            if header.id.split(':').count() > 2 || !request.wants(header.status, header.redrive_count) {
+                continue;
+            }
+            let Some(started) = store.document(&execution_key(&header.id))? else { continue };
+            if through(&started) {
+                let key = paging::newest_first(listed_at_ms(&header, &started), &header.id);
                 found.push((key, self.summary(&header, &started)));
             }
         }
         paging::page("executions", &request.page, found)
     }
+}
+
+/// The time that decides its place: of the end, or while it runs, of the redrive or the start (API Reference, ListExecutions).
+fn listed_at_ms(header: &ExecutionHeader, started: &Execution) -> u64 {
+    let begun_ms = started.redrives.last().map_or(header.started_ms, |redrive| redrive.at_ms);
+    header.stopped_ms.unwrap_or(begun_ms)
 }
 
 impl List {

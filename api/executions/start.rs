@@ -3,19 +3,18 @@
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus, Identity},
     runner::{NewExecution, RunnerError, RunnerEvent},
+    store::DocumentChanges,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::{IncludedData, input, tell_data};
 use crate::{
     Answer, Api, Fault,
-    records::{Execution, StateMachineType, execution_key, seconds, set},
+    records::{Execution, StateMachineType, execution_key, input_key, seconds, set},
     request::checked_name,
     state_machines::Resolved,
 };
-
-/// The longest input (API Reference, StartExecution), in bytes.
-const INPUT_BYTES_MAX: usize = 262_144;
 
 /// A request of StartExecution or StartSyncExecution.
 #[derive(Debug, Deserialize)]
@@ -28,6 +27,8 @@ pub(crate) struct Start {
     input: Option<String>,
     #[serde(default)]
     trace_header: Option<String>,
+    #[serde(default)]
+    included_data: IncludedData,
 }
 
 /// An execution to begin: its id, what is kept about it, and what the runner gets.
@@ -39,7 +40,9 @@ struct Prepared {
 
 /// A random name in the form of those that AWS makes.
 pub(crate) fn new_uuid() -> String {
-    let hex = format!("{:032x}", rand::random::<u128>());
+    // Version 4, variant 1 (RFC 9562): whoever reads the name as a UUID must be able to.
+    let random = rand::random::<u128>() & !(0xf << 76 | 0x3 << 62) | (0x4 << 76 | 0x2 << 62);
+    let hex = format!("{random:032x}");
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
@@ -51,6 +54,7 @@ impl Api {
     }
 
     pub(crate) async fn start_sync_execution(&self, request: Start) -> Answer {
+        let included = request.included_data;
         let prepared = self.prepare(request)?;
         if prepared.kind != StateMachineType::Express {
             let message = "This operation is not supported by this type of state machine";
@@ -67,7 +71,11 @@ impl Api {
                 None => return Err(RunnerError::Stopped.into()),
             }
         };
-        Ok(self.told(&header, &started))
+        let mut answer = self.told(&header, &started);
+        if included == IncludedData::AllData {
+            tell_data(&header, &started, &mut answer);
+        }
+        Ok(answer)
     }
 
     fn told(&self, header: &ExecutionHeader, started: &Execution) -> Value {
@@ -77,17 +85,9 @@ impl Api {
         let mut answer = json!({
             "executionArn": self.execution_arn(&header.id), "stateMachineArn": self.state_machine_arn(&started.machine),
             "name": started.name, "startDate": seconds(header.started_ms), "stopDate": seconds(stopped_ms),
-            "status": header.status, "input": started.input, "inputDetails": { "included": true },
+            "status": header.status,
             "billingDetails": { "billedMemoryUsedInMB": 64, "billedDurationInMilliseconds": billed_ms },
         });
-        if let Some(output) = &header.output {
-            answer["output"] = output.to_string().into();
-            answer["outputDetails"] = json!({ "included": true });
-        }
-        let failure = header.failure.as_ref();
-        let said = |text: &String| (!text.is_empty()).then(|| text.clone());
-        set(&mut answer, "error", failure.and_then(|failure| said(&failure.error)));
-        set(&mut answer, "cause", failure.and_then(|failure| said(&failure.cause)));
         set(&mut answer, "traceHeader", started.trace_header.clone());
         answer
     }
@@ -97,15 +97,7 @@ impl Api {
         let name = request.name.unwrap_or_else(new_uuid);
         checked_name(&name)?;
         let text = request.input.unwrap_or_else(|| "{}".to_owned());
-        if text.len() > INPUT_BYTES_MAX {
-            return Err(Fault::new(
-                "InvalidExecutionInput",
-                format!("The input is longer than {INPUT_BYTES_MAX} bytes"),
-            ));
-        }
-        let input: Value = serde_json::from_str(&text).map_err(|error| {
-            Fault::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{error}'"))
-        })?;
+        let input = input::read(&text)?;
         let definition = serde_json::from_str(&machine.definition)
             .map_err(|error| Fault::new("InvalidDefinition", error.to_string()))?;
         let id = match machine.kind {
@@ -136,6 +128,8 @@ impl Api {
             alias,
             input: text,
             trace_header: request.trace_header,
+            settings: machine.settings,
+            redrives: Vec::new(),
             revision_id: machine.revision_id,
             updated_ms: machine.updated_ms,
             arn_prefix: self.arn_prefix(),
@@ -146,6 +140,8 @@ impl Api {
     /// Begins it, or finds the one that is running under the same name with the same input.
     async fn begin(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
         let Prepared { started, new, .. } = prepared;
+        // Two starts of one name at once: the second must not write over what is kept about the first.
+        let _starting = self.starting.lock(&new.id).await;
         if let Ok((header, earlier)) = self.header(&new.id) {
             let same = earlier.input == started.input && header.status == ExecutionStatus::Running;
             let arn = self.execution_arn(&new.id);
@@ -153,7 +149,10 @@ impl Api {
             return if same { Ok(header) } else { Err(exists()) };
         }
         // Before the start: an execution that nobody knows the name of would be worse than a name without one.
-        self.put(&execution_key(&new.id), &started)?;
+        let mut changes = DocumentChanges::default();
+        changes.put(&execution_key(&new.id), &started)?;
+        changes.put(&input_key(&new.id), &started.input)?;
+        self.runner.store().change_documents(changes)?;
         Ok(self.runner.start_execution(new).await?)
     }
 }

@@ -59,10 +59,11 @@ pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
             }
             (format!("{}StateExited", word(*state_type)), "stateExited".to_owned(), told)
         }
-        other => composite(other, started).unwrap_or_else(|| task(other)),
+        other => composite(other, started).unwrap_or_else(|| task(other, started)),
     };
     event["type"] = kind.into();
-    if !details.is_empty() {
+    // Some events have no details at all; those of others are there even where nothing is in them.
+    if !field.is_empty() {
         event[format!("{field}EventDetails")] = Value::Object(details);
     }
 }
@@ -166,10 +167,11 @@ fn called(resource: &str) -> (&'static str, Map<String, Value>) {
     }
 }
 
-fn task(details: &Details) -> Told {
+fn task(details: &Details, started: &Execution) -> Told {
     let (suffix, resource, more) = match details {
         Details::TaskScheduled { resource, parameters, timeout_seconds, heartbeat_seconds, .. } => {
-            return task_scheduled(resource, parameters, *timeout_seconds, *heartbeat_seconds);
+            let limits = [("timeoutInSeconds", *timeout_seconds), ("heartbeatInSeconds", *heartbeat_seconds)];
+            return task_scheduled(resource, parameters, limits, started.region());
         }
         Details::TaskStarted { resource, worker, .. } => {
             let told = worker.iter().map(|worker| ("workerName".to_owned(), json!(worker))).collect();
@@ -188,16 +190,15 @@ fn task(details: &Details) -> Told {
     (kind, field, told)
 }
 
-fn task_scheduled(resource: &str, parameters: &Value, timeout: Option<u64>, heartbeat: Option<u64>) -> Told {
+fn task_scheduled(resource: &str, parameters: &Value, limits: [(&str, Option<u64>); 2], region: &str) -> Told {
     let (prefix, mut told) = called(resource);
     if prefix == "Task" {
-        told.insert("region".to_owned(), "us-east-1".into());
+        told.insert("region".to_owned(), region.into());
         told.insert("parameters".to_owned(), parameters.to_string().into());
     } else {
         told.insert("resource".to_owned(), resource.into());
         told.extend(data("input", parameters));
     }
-    let limits = [("timeoutInSeconds", timeout), ("heartbeatInSeconds", heartbeat)];
     told.extend(limits.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
     let kind = format!("{prefix}Scheduled");
     let field = lower(&kind);

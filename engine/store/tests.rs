@@ -23,6 +23,33 @@ fn begun(id: &str) -> (Execution, Write) {
     (execution, Write { execution: id.to_owned(), origin: Some(origin), transition })
 }
 
+fn documents(open: &dyn Fn() -> Store) {
+    let store = open();
+    let mut changes = DocumentChanges::default();
+    for name in ["m/a", "m/a:1", "m/b", "n/a"] {
+        changes.put(name, &json!({ "name": name })).unwrap();
+    }
+    store.change_documents(changes).unwrap();
+    let mut changes = DocumentChanges::default();
+    changes.put("m/a", &json!("replaced")).unwrap();
+    changes.delete("m/b");
+    changes.delete("m/none");
+    store.change_documents(changes).unwrap();
+    drop(store);
+    let store = open();
+    let named = |prefix: &str, after: Option<&str>, limit: usize| -> Vec<String> {
+        let found: Vec<(String, Value)> = store.documents(prefix, after, limit).unwrap();
+        found.into_iter().map(|(name, _)| name).collect()
+    };
+    assert_eq!(store.document::<Value>("m/a").unwrap(), Some(json!("replaced")));
+    assert_eq!(store.document::<Value>("m/b").unwrap(), None, "what was deleted is gone");
+    assert_eq!(store.document::<Value>("m").unwrap(), None, "a prefix is no name");
+    assert_eq!(named("m/", None, 10), ["m/a", "m/a:1"], "by name, and no other prefix's");
+    assert_eq!(named("m/", Some("m/a"), 10), ["m/a:1"], "a name is not behind itself");
+    assert_eq!(named("", None, 2), ["m/a", "m/a:1"]);
+    assert_eq!(named("m/", Some("m/z"), 10), Vec::<String>::new());
+}
+
 fn conformance(open: &dyn Fn() -> Store) {
     let store = open();
     let (execution, write) = begun("a-1");
@@ -33,6 +60,12 @@ fn conformance(open: &dyn Fn() -> Store) {
     assert_eq!(store.header("a-1").unwrap().unwrap(), execution.header, "what was committed is read back");
     assert_eq!(store.header("none").unwrap(), None);
     assert_eq!(store.headers().unwrap().len(), 2);
+    let ids = |prefix: &str| -> Vec<String> {
+        store.headers_of(prefix).unwrap().into_iter().map(|header| header.id).collect()
+    };
+    assert_eq!(ids("a-1"), ["a-1", "a-11"]);
+    assert_eq!(ids("a-11"), ["a-11"]);
+    assert_eq!(ids("b"), Vec::<String>::new());
     let rows = store.frames("a-1").unwrap();
     assert_eq!(rows, execution.frames.values().map(|frame| frame.row.clone()).collect::<Vec<_>>());
     assert_eq!(store.frames("a-11").unwrap().len(), other.frames.len(), "a longer id is another execution");
@@ -51,12 +84,28 @@ fn conformance(open: &dyn Fn() -> Store) {
 fn records_in_memory_keep_their_promises() {
     let records = MemoryRecords::new();
     conformance(&|| Store::new(records.clone()).unwrap());
+    documents(&|| Store::new(records.clone()).unwrap());
 }
 
 #[test]
 fn records_in_sled_keep_their_promises() {
     let folder = tempfile::tempdir().unwrap();
-    conformance(&|| Store::new(SledRecords::open(folder.path()).unwrap()).unwrap());
+    let open = || Store::new(SledRecords::open(folder.path()).unwrap()).unwrap();
+    conformance(&open);
+    documents(&open);
+}
+
+#[test]
+fn an_id_is_one_to_three_names() {
+    for id in ["endpoints-7k3f", "m:e", "m:e:uuid", "Ünïcode:ok"] {
+        assert!(ExecutionId::new(id).is_ok(), "{id}");
+    }
+    let long = "n".repeat(81);
+    for id in ["", ":", "m:", ":e", "a:b:c:d", "a b", "a/b", "a\0b", &long] {
+        assert!(ExecutionId::new(id).is_err(), "{id}");
+    }
+    let longest = "n".repeat(80);
+    assert!(ExecutionId::new(&format!("{longest}:{longest}:{longest}")).is_ok());
 }
 
 #[test]

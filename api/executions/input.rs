@@ -1,0 +1,32 @@
+//! Inputs and outputs: JSON texts of limited length.
+
+use serde_json::Value;
+
+use crate::{Fault, malformed};
+
+/// The longest input and output, in bytes of UTF-8 (API Reference, StartExecution).
+const BYTES_MAX: usize = 262_144;
+
+/// Reads an execution's input.
+pub(crate) fn read(text: &str) -> Result<Value, Fault> {
+    if text.trim().is_empty() {
+        return Err(invalid("Invalid execution input."));
+    }
+    if text.len() > BYTES_MAX {
+        return Err(invalid(&format!("The input is longer than {BYTES_MAX} bytes")));
+    }
+    serde_json::from_str(text).map_err(|error| invalid(&malformed::complaint(text, &error)))
+}
+
+/// Reads a task's output.
+pub(crate) fn read_output(text: &str) -> Result<Value, Fault> {
+    let invalid = |what: &str| Fault::new("InvalidOutput", format!("Invalid Output: '{what}'"));
+    if text.len() > BYTES_MAX {
+        return Err(invalid(&format!("The output is longer than {BYTES_MAX} bytes")));
+    }
+    serde_json::from_str(text).map_err(|error| invalid(&malformed::complaint(text, &error)))
+}
+
+fn invalid(what: &str) -> Fault {
+    Fault::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{what}'"))
+}

@@ -1,0 +1,45 @@
+//! What the members of a request can be.
+
+/// What a member holds.
+pub(super) enum Shape {
+    Text(Text),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    Number {
+        min: i64,
+        max: i64,
+    },
+    Flag,
+    List {
+        item: &'static Shape,
+        min: usize,
+        max: usize,
+    },
+    /// `name` is what the model calls it.
+    Object {
+        name: &'static str,
+        members: &'static [Member],
+    },
+}
+
+/// A text; lengths in characters.
+pub(super) struct Text {
+    pub min: usize,
+    pub max: usize,
+    pub pattern: Option<Pattern>,
+    /// Whether a refusal must not repeat it (`sensitive` in the model).
+    pub is_secret: bool,
+}
+
+/// A regular expression as the model has it, and what it comes to.
+pub(super) struct Pattern {
+    pub expression: &'static str,
+    pub matches: fn(&str) -> bool,
+}
+
+/// A named part of a request or of an object in it.
+pub(super) struct Member {
+    pub name: &'static str,
+    pub required: bool,
+    pub shape: Shape,
+}

@@ -1,0 +1,139 @@
+//! The operations over the real runner and records in memory, asked as a client asks: a name and JSON.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod activities;
+mod aliases;
+mod executions;
+mod history;
+mod lists;
+mod requests;
+mod starts;
+mod state_machines;
+mod tags;
+mod variables;
+mod versions;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use engine::{
+    runner::{self, RunnerHandle, RunnerOptions, SystemClock},
+    step::{Answer, Registry, StepContext, StepError},
+    store::{MemoryRecords, Store},
+};
+use serde_json::{Value, json};
+
+use crate::{Api, ApiOptions, Fault};
+
+const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
+const PREFIX: &str = "arn:aws:states:us-east-1:111111111111";
+
+/// The API over steps: `echo` answers with its input, `mended` fails until [`World::mend`].
+struct World {
+    api: Api,
+    runner: RunnerHandle,
+    whole: Arc<AtomicBool>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::over(&MemoryRecords::new())
+    }
+
+    fn over(records: &MemoryRecords) -> Self {
+        let whole = Arc::new(AtomicBool::new(false));
+        let mut registry = Registry::new();
+        registry.register(
+            "test:echo",
+            "Echoes",
+            &[],
+            |_: StepContext, input: Value| async move { Ok(Answer::done(input)) },
+        );
+        let mended = whole.clone();
+        registry.register("test:mended", "Fails until it is mended", &[], move |_: StepContext, input: Value| {
+            let whole = mended.load(Ordering::Relaxed);
+            async move { if whole { Ok(Answer::done(input)) } else { Err(StepError::named("Broken", "as meant")) } }
+        });
+        let store = Arc::new(Store::new(records.clone()).unwrap());
+        let clock = Arc::new(SystemClock::default());
+        let runner = runner::start(store, Arc::new(registry), clock, RunnerOptions::default());
+        let (region, account_id) = ("us-east-1".to_owned(), "111111111111".to_owned());
+        let api = Api::new(runner.clone(), ApiOptions { region, account_id, environment: Value::Null });
+        World { api, runner, whole }
+    }
+
+    fn mend(&self) {
+        self.whole.store(true, Ordering::Relaxed);
+    }
+
+    async fn try_ask(&self, operation: &str, request: Value) -> Result<Value, Fault> {
+        self.api.call(operation, request.to_string().as_bytes()).await
+    }
+
+    async fn ask(&self, operation: &str, request: Value) -> Value {
+        self.try_ask(operation, request).await.unwrap_or_else(|fault| panic!("{operation}: {fault}"))
+    }
+
+    /// The fault that a request is refused with: its name and what it says.
+    async fn refused(&self, operation: &str, request: Value) -> (String, String) {
+        match self.try_ask(operation, request).await {
+            Ok(answer) => panic!("{operation} answered {answer}"),
+            Err(fault) => (fault.kind.to_owned(), fault.message),
+        }
+    }
+
+    /// A state machine of that name, STANDARD; its ARN.
+    async fn machine(&self, name: &str, definition: &Value) -> String {
+        let request = json!({ "name": name, "definition": definition.to_string(), "roleArn": ROLE });
+        text(&self.ask("CreateStateMachine", request).await["stateMachineArn"])
+    }
+
+    async fn start(&self, machine: &str, name: &str) -> String {
+        let request = json!({ "stateMachineArn": machine, "name": name });
+        text(&self.ask("StartExecution", request).await["executionArn"])
+    }
+
+    /// What DescribeExecution says once the execution has ended.
+    async fn ended(&self, execution: &str) -> Value {
+        let ended = async {
+            loop {
+                let told = self.ask("DescribeExecution", json!({ "executionArn": execution })).await;
+                if told["status"] != "RUNNING" {
+                    return told;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), ended).await.expect("the execution goes on and on")
+    }
+
+    async fn history(&self, execution: &str) -> Vec<Value> {
+        let told = self.ask("GetExecutionHistory", json!({ "executionArn": execution, "maxResults": 1000 })).await;
+        told["events"].as_array().unwrap().clone()
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+fn pass() -> Value {
+    json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "Result": { "n": 1 }, "End": true } } })
+}
+
+fn wait() -> Value {
+    json!({ "StartAt": "A", "States": { "A": { "Type": "Wait", "Seconds": 3600, "End": true } } })
+}
+
+fn task(resource: &str) -> Value {
+    json!({ "StartAt": "A", "States": { "A": { "Type": "Task", "Resource": resource, "End": true } } })
+}
+
+fn pair(kind: &str, message: &str) -> (String, String) {
+    (kind.to_owned(), message.to_owned())
+}

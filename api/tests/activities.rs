@@ -1,0 +1,65 @@
+//! The fear: a worker's answer reaches nobody, or reaches the wrong task.
+
+use serde_json::json;
+
+use super::*;
+
+#[tokio::test]
+async fn an_activity_is_created_once_and_deleted_for_good() {
+    let world = World::new();
+    let first = world.ask("CreateActivity", json!({ "name": "a" })).await;
+    assert_eq!(world.ask("CreateActivity", json!({ "name": "a" })).await, first);
+    let arn = text(&first["activityArn"]);
+    let told = world.ask("DescribeActivity", json!({ "activityArn": arn })).await;
+    assert_eq!(told, json!({ "activityArn": arn, "name": "a", "creationDate": first["creationDate"] }));
+    for _ in 0..2 {
+        assert_eq!(world.ask("DeleteActivity", json!({ "activityArn": arn })).await, json!({}));
+    }
+    let missing = pair("ActivityDoesNotExist", &format!("Activity Does Not Exist: '{arn}'"));
+    assert_eq!(world.refused("DescribeActivity", json!({ "activityArn": arn })).await, missing);
+    assert_eq!(world.refused("GetActivityTask", json!({ "activityArn": arn })).await, missing);
+    let name = "TestActivity InvalidName$";
+    let refused = world.refused("CreateActivity", json!({ "name": name })).await;
+    assert_eq!(refused, pair("InvalidName", &format!("Invalid Name: '{name}'")));
+}
+
+#[tokio::test]
+async fn a_worker_fetches_a_task_and_its_answer_goes_on() {
+    let world = World::new();
+    let activity = text(&world.ask("CreateActivity", json!({ "name": "a" })).await["activityArn"]);
+    let machine = world.machine("m", &task(&activity)).await;
+    let request = json!({ "stateMachineArn": machine, "name": "e", "input": r#"{"a":1}"# });
+    let execution = text(&world.ask("StartExecution", request).await["executionArn"]);
+    let offered = world.ask("GetActivityTask", json!({ "activityArn": activity, "workerName": "w" })).await;
+    assert_eq!(offered["input"], r#"{"a":1}"#);
+    world.ask("SendTaskHeartbeat", json!({ "taskToken": offered["taskToken"] })).await;
+    let invalid = json!({ "taskToken": offered["taskToken"], "output": "done" });
+    assert_eq!(world.refused("SendTaskSuccess", invalid).await.0, "InvalidOutput");
+    let answer = json!({ "taskToken": offered["taskToken"], "output": r#"{"b":2}"# });
+    world.ask("SendTaskSuccess", answer.clone()).await;
+    assert_eq!(world.ended(&execution).await["output"], r#"{"b":2}"#);
+    assert_eq!(world.refused("SendTaskSuccess", answer).await.0, "TaskTimedOut", "nobody waits any more");
+}
+
+#[tokio::test]
+async fn a_worker_that_fails_fails_its_task() {
+    let world = World::new();
+    let activity = text(&world.ask("CreateActivity", json!({ "name": "a" })).await["activityArn"]);
+    let machine = world.machine("m", &task(&activity)).await;
+    let execution = world.start(&machine, "e").await;
+    let offered = world.ask("GetActivityTask", json!({ "activityArn": activity })).await;
+    let answer = json!({ "taskToken": offered["taskToken"], "error": "Broken", "cause": "by a test" });
+    world.ask("SendTaskFailure", answer).await;
+    let told = world.ended(&execution).await;
+    assert_eq!(
+        (&told["status"], &told["error"], &told["cause"]),
+        (&json!("FAILED"), &json!("Broken"), &json!("by a test"))
+    );
+}
+
+#[tokio::test]
+async fn a_token_of_nobodys_is_refused() {
+    let world = World::new();
+    let refused = world.refused("SendTaskHeartbeat", json!({ "taskToken": "garbage" })).await;
+    assert_eq!(refused, pair("InvalidToken", "Invalid Token: 'Invalid token'"));
+}

@@ -1,0 +1,104 @@
+//! The fear: a history that a client cannot read, or one that leaves something out.
+
+use serde_json::json;
+
+use super::*;
+
+#[tokio::test]
+async fn a_pass_leaves_the_events_that_aws_has() {
+    let world = World::new();
+    let machine = world.machine("m", &pass()).await;
+    let execution = world.start(&machine, "e").await;
+    world.ended(&execution).await;
+    let mut events = world.history(&execution).await;
+    for event in &mut events {
+        assert!(event["timestamp"].is_f64());
+        event.as_object_mut().unwrap().shift_remove("timestamp");
+    }
+    let whole = json!({ "truncated": false });
+    let expected = json!([
+        { "id": 1, "previousEventId": 0, "type": "ExecutionStarted",
+            "executionStartedEventDetails": { "input": "{}", "inputDetails": whole, "roleArn": ROLE } },
+        { "id": 2, "previousEventId": 0, "type": "PassStateEntered",
+            "stateEnteredEventDetails": { "name": "A", "input": "{}", "inputDetails": whole } },
+        { "id": 3, "previousEventId": 2, "type": "PassStateExited",
+            "stateExitedEventDetails": { "name": "A", "output": r#"{"n":1}"#, "outputDetails": whole } },
+        { "id": 4, "previousEventId": 3, "type": "ExecutionSucceeded",
+            "executionSucceededEventDetails": { "output": r#"{"n":1}"#, "outputDetails": whole } },
+    ]);
+    assert_eq!(Value::Array(events), expected);
+}
+
+#[tokio::test]
+async fn pages_put_together_are_the_whole_in_both_directions() {
+    let world = World::new();
+    let machine = world.machine("m", &task("flow:test:mended")).await;
+    let execution = world.start(&machine, "e").await;
+    world.ended(&execution).await;
+    let whole = world.history(&execution).await;
+    assert!(whole.len() > 4);
+    for reverse in [false, true] {
+        let mut events = Vec::new();
+        let mut request = json!({ "executionArn": execution, "maxResults": 2, "reverseOrder": reverse });
+        loop {
+            let page = world.ask("GetExecutionHistory", request.clone()).await;
+            let shown = page["events"].as_array().unwrap();
+            assert!(!shown.is_empty() && shown.len() <= 2);
+            events.extend(shown.clone());
+            let Some(token) = page.get("nextToken") else { break };
+            request["nextToken"] = token.clone();
+        }
+        if reverse {
+            events.reverse();
+        }
+        assert_eq!(events, whole);
+    }
+}
+
+#[tokio::test]
+async fn without_data_there_is_none_in_any_event() {
+    let world = World::new();
+    let machine = world.machine("m", &task("flow:test:echo")).await;
+    let request = json!({ "stateMachineArn": machine, "name": "e", "input": r#"{"password":"hunter2"}"# });
+    let execution = text(&world.ask("StartExecution", request).await["executionArn"]);
+    world.ended(&execution).await;
+    let request = json!({ "executionArn": execution, "includeExecutionData": false });
+    let told = world.ask("GetExecutionHistory", request).await;
+    assert_eq!(told["events"].as_array().unwrap().len(), world.history(&execution).await.len());
+    assert!(!told.to_string().contains("hunter2"), "{told}");
+}
+
+#[tokio::test]
+async fn an_event_about_nothing_has_its_details_all_the_same() {
+    let world = World::new();
+    let machine = world.machine("m", &wait()).await;
+    let execution = world.start(&machine, "e").await;
+    world.ask("StopExecution", json!({ "executionArn": execution })).await;
+    let events = world.history(&execution).await;
+    assert_eq!(events.last().unwrap()["executionAbortedEventDetails"], json!({}));
+}
+
+#[tokio::test]
+async fn a_task_says_what_it_calls_and_where() {
+    let world = World::new();
+    let machine = world.machine("m", &task("flow:test:echo")).await;
+    let execution = world.start(&machine, "e").await;
+    world.ended(&execution).await;
+    let events = world.history(&execution).await;
+    let scheduled = events.iter().find(|event| event["type"] == "TaskScheduled").unwrap();
+    let details = &scheduled["taskScheduledEventDetails"];
+    assert_eq!((&details["region"], &details["parameters"]), (&json!("us-east-1"), &json!("{}")));
+    assert_eq!((&details["resourceType"], &details["resource"]), (&json!("flow:test"), &json!("echo")));
+}
+
+#[tokio::test]
+async fn a_token_of_nobodys_is_refused() {
+    let world = World::new();
+    let machine = world.machine("m", &pass()).await;
+    let execution = world.start(&machine, "e").await;
+    for token in ["garbage", "MXx4", "🦀"] {
+        let request = json!({ "executionArn": execution, "nextToken": token });
+        let refused = world.refused("GetExecutionHistory", request).await;
+        assert_eq!(refused, pair("InvalidToken", "Invalid Token: 'Invalid token'"), "{token}");
+    }
+}

@@ -1,0 +1,173 @@
+//! The fear: a deployment that is repeated changes something, or one that changes something is taken for a repetition.
+
+use serde_json::json;
+
+use super::*;
+
+fn create(definition: &str) -> Value {
+    json!({ "name": "m", "definition": definition, "roleArn": ROLE })
+}
+
+#[tokio::test]
+async fn a_repeated_creation_answers_as_the_first() {
+    let world = World::new();
+    let first = world.ask("CreateStateMachine", create(&pass().to_string())).await;
+    let mut again = create(&pass().to_string());
+    again["roleArn"] = json!(format!("{ROLE}-of-another"));
+    again["tags"] = json!([{ "key": "late", "value": "v" }]);
+    assert_eq!(world.ask("CreateStateMachine", again).await, first, "role and tags do not matter");
+    let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": first["stateMachineArn"] })).await;
+    assert_eq!(told["roleArn"], ROLE, "and are left as they were");
+}
+
+#[tokio::test]
+async fn a_creation_of_something_else_under_the_name_is_refused() {
+    let world = World::new();
+    world.ask("CreateStateMachine", create(&pass().to_string())).await;
+    let exists = pair("StateMachineAlreadyExists", &format!("State Machine Already Exists: '{PREFIX}:stateMachine:m'"));
+    let spaced = serde_json::to_string_pretty(&pass()).unwrap();
+    assert_eq!(world.refused("CreateStateMachine", create(&spaced)).await, exists);
+    for (member, value) in [
+        ("type", json!("EXPRESS")),
+        ("tracingConfiguration", json!({ "enabled": true })),
+        ("publish", json!(true)),
+        ("encryptionConfiguration", json!({ "type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "k" })),
+    ] {
+        let mut other = create(&pass().to_string());
+        other[member] = value;
+        assert_eq!(world.refused("CreateStateMachine", other).await, exists, "{member}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_described_is_what_was_created() {
+    let world = World::new();
+    let definition = serde_json::to_string_pretty(&pass()).unwrap();
+    let created = world.ask("CreateStateMachine", create(&definition)).await;
+    let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": created["stateMachineArn"] })).await;
+    let expected = json!({
+        "stateMachineArn": format!("{PREFIX}:stateMachine:m"), "name": "m", "status": "ACTIVE",
+        "definition": definition, "roleArn": ROLE, "type": "STANDARD", "creationDate": created["creationDate"],
+        "loggingConfiguration": { "level": "OFF", "includeExecutionData": false },
+        "tracingConfiguration": { "enabled": false }, "encryptionConfiguration": { "type": "AWS_OWNED_KEY" },
+    });
+    assert_eq!(told, expected);
+    let request = json!({ "stateMachineArn": created["stateMachineArn"], "includedData": "METADATA_ONLY" });
+    assert_eq!(world.ask("DescribeStateMachine", request).await["definition"], "{}");
+}
+
+#[tokio::test]
+async fn a_definition_that_cannot_run_is_refused_with_code_and_place() {
+    let world = World::new();
+    let message =
+        "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /'";
+    let refused = world.refused("CreateStateMachine", create(r#"{"StartAt":"A"}"#)).await;
+    assert_eq!(refused, pair("InvalidDefinition", message));
+    let (kind, message) = world.refused("CreateStateMachine", create("runbook")).await;
+    assert_eq!(kind, "InvalidDefinition");
+    assert!(message.contains("INVALID_JSON_DESCRIPTION: Unrecognized token 'runbook'"), "{message}");
+}
+
+#[tokio::test]
+async fn validation_tells_what_creation_would_refuse() {
+    let world = World::new();
+    let told = world.ask("ValidateStateMachineDefinition", json!({ "definition": pass().to_string() })).await;
+    assert_eq!(told, json!({ "result": "OK", "diagnostics": [], "truncated": false }));
+    let broken = json!({ "StartAt": "Z", "States": { "A": { "Type": "Pass" }, "B": { "Type": "Nap" } } });
+    let told = world.ask("ValidateStateMachineDefinition", json!({ "definition": broken.to_string() })).await;
+    assert_eq!(told["result"], "FAIL");
+    let all = told["diagnostics"].as_array().unwrap().len();
+    assert!(all > 1, "{told}");
+    let request = json!({ "definition": broken.to_string(), "maxResults": 1 });
+    let told = world.ask("ValidateStateMachineDefinition", request).await;
+    assert_eq!((told["diagnostics"].as_array().unwrap().len(), &told["truncated"]), (1, &json!(true)));
+}
+
+#[tokio::test]
+async fn a_name_that_aws_refuses_is_refused() {
+    let world = World::new();
+    for name in ["a b", "a/b", "a:b", "a*", "é\u{7f}", "<a>"] {
+        let mut request = create(&pass().to_string());
+        request["name"] = json!(name);
+        assert_eq!(
+            world.refused("CreateStateMachine", request).await,
+            pair("InvalidName", &format!("Invalid Name: '{name}'"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_update_that_changes_nothing_makes_no_revision() {
+    let world = World::new();
+    let machine = world.machine("m", &pass()).await;
+    let told =
+        world.ask("UpdateStateMachine", json!({ "stateMachineArn": machine, "definition": pass().to_string() })).await;
+    assert_eq!(told.get("revisionId"), None);
+    let update = json!({ "stateMachineArn": machine, "definition": wait().to_string() });
+    let first = world.ask("UpdateStateMachine", update.clone()).await["revisionId"].clone();
+    assert!(first.is_string());
+    assert_eq!(world.ask("UpdateStateMachine", update).await["revisionId"], first);
+    let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
+    assert_eq!((&told["revisionId"], &told["definition"]), (&first, &json!(wait().to_string())));
+}
+
+#[tokio::test]
+async fn an_update_of_nothing_is_refused() {
+    let world = World::new();
+    let machine = world.machine("m", &pass()).await;
+    let message =
+        "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified";
+    let refused = world.refused("UpdateStateMachine", json!({ "stateMachineArn": machine })).await;
+    assert_eq!(refused, pair("MissingRequiredParameter", message));
+    let request = json!({ "stateMachineArn": format!("{machine}:1"), "roleArn": ROLE });
+    let missing = format!("State Machine Does Not Exist: '{machine}:1'");
+    assert_eq!(world.refused("UpdateStateMachine", request).await, pair("StateMachineDoesNotExist", &missing));
+}
+
+#[tokio::test]
+async fn whoever_logs_names_one_destination() {
+    let world = World::new();
+    let message = "Invalid Logging Configuration: Must specify exactly one Log Destination.";
+    let group = json!({ "cloudWatchLogsLogGroup": { "logGroupArn": "arn:aws:logs:us-east-1:1:log-group:g:*" } });
+    for logging in [json!({ "level": "ALL" }), json!({ "destinations": [group, group] })] {
+        let mut request = create(&pass().to_string());
+        request["loggingConfiguration"] = logging;
+        let refused = world.refused("CreateStateMachine", request).await;
+        assert_eq!(refused, pair("InvalidLoggingConfiguration", message));
+    }
+    let mut request = create(&pass().to_string());
+    request["loggingConfiguration"] = json!({ "level": "ERROR", "destinations": [group] });
+    let created = world.ask("CreateStateMachine", request).await;
+    let told = world.ask("DescribeStateMachine", created).await;
+    let expected = json!({ "level": "ERROR", "destinations": [group], "includeExecutionData": false });
+    assert_eq!(told["loggingConfiguration"], expected);
+}
+
+#[tokio::test]
+async fn a_deleted_state_machine_is_gone_with_all_that_is_its_own() {
+    let world = World::new();
+    let mut request = create(&pass().to_string());
+    request["publish"] = json!(true);
+    request["tags"] = json!([{ "key": "k", "value": "v" }]);
+    let machine = text(&world.ask("CreateStateMachine", request).await["stateMachineArn"]);
+    world.ask("DeleteStateMachine", json!({ "stateMachineArn": machine })).await;
+    for arn in [machine.clone(), format!("{machine}:1")] {
+        let (kind, _) = world.refused("DescribeStateMachine", json!({ "stateMachineArn": arn })).await;
+        assert_eq!(kind, "StateMachineDoesNotExist");
+    }
+    world.ask("DeleteStateMachine", json!({ "stateMachineArn": machine })).await;
+    assert_eq!(world.machine("m", &wait()).await, machine, "the name is free");
+    let tags = world.ask("ListTagsForResource", json!({ "resourceArn": machine })).await;
+    assert_eq!(tags["tags"], json!([]));
+}
+
+#[tokio::test]
+async fn what_was_created_is_there_after_a_crash() {
+    let records = MemoryRecords::new();
+    let world = World::over(&records);
+    let machine = world.machine("m", &pass()).await;
+    drop(world);
+    let world = World::over(&records);
+    let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
+    assert_eq!(told["definition"], pass().to_string());
+}

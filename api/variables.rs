@@ -1,0 +1,116 @@
+//! Which workflow variables each state refers to (API Reference, DescribeStateMachine, `variableReferences`).
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+/// The names of the variables, in order, by state; states that refer to none are left out. Nothing for a text that is no
+/// definition.
+pub(crate) fn references(definition: &str) -> Map<String, Value> {
+    let mut found = Map::new();
+    if let Ok(machine) = serde_json::from_str::<Value>(definition) {
+        let language = if machine["QueryLanguage"] == "JSONata" { Language::Jsonata } else { Language::Jsonpath };
+        visit_machine(&machine, language, &mut found);
+    }
+    found
+}
+
+/// Writes them into an answer, if there are any.
+pub(crate) fn tell(definition: &str, answer: &mut Value) {
+    let references = references(definition);
+    if !references.is_empty() {
+        answer["variableReferences"] = Value::Object(references);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Language {
+    Jsonpath,
+    Jsonata,
+}
+
+fn visit_machine(machine: &Value, language: Language, found: &mut Map<String, Value>) {
+    for (name, state) in machine["States"].as_object().into_iter().flatten() {
+        let language = if state["QueryLanguage"] == "JSONata" { Language::Jsonata } else { language };
+        let mut names = BTreeSet::new();
+        for (field, value) in state.as_object().into_iter().flatten() {
+            match field.as_str() {
+                "ItemProcessor" | "Iterator" => visit_machine(value, language, found),
+                "Branches" => {
+                    value.as_array().into_iter().flatten().for_each(|branch| visit_machine(branch, language, found));
+                }
+                // Data to the letter.
+                "Comment" => {}
+                "Result" if language == Language::Jsonpath => {}
+                _ => visit(field, value, language, &mut names),
+            }
+        }
+        if !names.is_empty() {
+            found.insert(name.clone(), names.into_iter().collect());
+        }
+    }
+}
+
+fn visit(field: &str, value: &Value, language: Language, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(field, value)| visit(field, value, language, names)),
+        Value::Array(items) => items.iter().for_each(|item| visit(field, item, language, names)),
+        Value::String(text) => match language {
+            Language::Jsonata => {
+                let expression = text.trim().strip_prefix("{%").and_then(|text| text.strip_suffix("%}"));
+                names.extend(expression.map(in_jsonata).unwrap_or_default());
+            }
+            Language::Jsonpath if field.ends_with(".$") || field.ends_with("Path") || field == "Variable" => {
+                names.extend(words(text).into_iter().map(|word| word.name.to_owned()));
+            }
+            Language::Jsonpath => {}
+        },
+        _ => {}
+    }
+}
+
+/// `$name` in an expression, outside quotes, with what stands right before and behind it.
+struct Word<'a> {
+    name: &'a str,
+    before: &'a str,
+    behind: &'a str,
+}
+
+fn words(expression: &str) -> Vec<Word<'_>> {
+    let mut words = Vec::new();
+    let mut quote = None;
+    let mut rest = expression.char_indices().peekable();
+    while let Some((at, c)) = rest.next() {
+        match (quote, c) {
+            (Some(_), '\\') => drop(rest.next()),
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"' | '`') => quote = Some(c),
+            (None, '$') => {
+                let tail = &expression[at + 1..];
+                let length = tail.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(tail.len());
+                let (name, behind) = tail.split_at(length);
+                // `$$` is the context object's.
+                let own = !expression[..at].ends_with('$') && !name.starts_with(|c: char| c.is_ascii_digit());
+                if own && !name.is_empty() {
+                    words.push(Word { name, before: expression[..at].trim_end(), behind: behind.trim_start() });
+                }
+            }
+            (None, _) => {}
+        }
+    }
+    words
+}
+
+/// Without functions that are called, what the expression binds itself, and `$states`.
+fn in_jsonata(expression: &str) -> Vec<String> {
+    let words = words(expression);
+    let parameter = |word: &Word| {
+        let list = word.before.rsplit_once('(').filter(|(_, between)| !between.contains(')'));
+        list.is_some_and(|(head, _)| head.trim_end().ends_with("function") || head.trim_end().ends_with('λ'))
+    };
+    let binds = |word: &Word| word.behind.starts_with(":=") || word.before.ends_with(['@', '#']) || parameter(word);
+    let bound: BTreeSet<&str> = words.iter().filter(|word| binds(word)).map(|word| word.name).collect();
+    let refers = |word: &&Word| !word.behind.starts_with('(') && word.name != "states" && !bound.contains(word.name);
+    words.iter().filter(refers).map(|word| word.name.to_owned()).collect()
+}
