@@ -252,3 +252,22 @@ async fn a_wait_beside_a_paused_call_goes_on_after_the_resume() {
     };
     tokio::time::timeout(Duration::from_secs(10), ended).await.expect("the wait was forgotten");
 }
+
+#[tokio::test]
+async fn two_starts_at_once_of_one_id_or_one_subject_begin_one_execution() {
+    let (records, calls) = (MemoryRecords::new(), Arc::default());
+    let handle = runner(&records, &calls);
+    let waits =
+        definition(json!({ "A": { "Type": "Wait", "Seconds": 3600, "Next": "B" }, "B": { "Type": "Succeed" } }));
+    let starts = (0..20).map(|_| handle.start_execution(new("t-1", waits.clone())));
+    for started in futures::future::join_all(starts).await {
+        assert_eq!(started.unwrap().id, "t-1");
+    }
+    let subject = Some("shop".to_owned());
+    let starts = (0..20).map(|number| {
+        handle.start_execution(NewExecution { subject: subject.clone(), ..new(&format!("s-{number}"), chain()) })
+    });
+    let begun = futures::future::join_all(starts).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!(begun, 1, "the subject was worked on twice");
+    assert_eq!(rested(&handle, "t-1").await.status, ExecutionStatus::Succeeded);
+}
