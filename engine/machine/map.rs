@@ -32,23 +32,26 @@ impl Turn<'_> {
 
     fn try_begin_map(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
         if let Some(reader) = &map.item_reader {
-            self.map_started(id, map, 0);
+            self.map_started(id, map, 0)?;
             return self.read_items(id, reader);
         }
         let items = self.map_items(id, map)?;
         self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?;
         // A distributed Map counts its items elsewhere: AWS writes 0.
-        self.map_started(id, map, if map.distributed { 0 } else { items.len() as u64 });
+        self.map_started(id, map, if map.distributed { 0 } else { items.len() as u64 })?;
         self.begin_with_items(id, map, items)
     }
 
-    fn map_started(&mut self, id: FrameId, map: &Map, length: u64) {
+    /// Writes that it began, with a run of its own where it is distributed; between the two AWS looks at what it tolerates.
+    fn map_started(&mut self, id: FrameId, map: &Map, length: u64) -> Result<(), StepFailure> {
         let name = self.frame(id).row.state.clone();
         self.event(Some(id), HistoryEventDetails::MapStateStarted { name: name.clone(), length });
+        self.tolerated(id, map)?;
         if map.distributed {
             let map_run = self.map_run(&name, map);
             self.event(Some(id), HistoryEventDetails::MapRunStarted { map_run });
         }
+        Ok(())
     }
 
     /// Starts the first iterations.
