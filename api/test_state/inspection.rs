@@ -8,58 +8,139 @@ use super::{
 };
 use crate::records::set;
 
+/// A state being looked at.
+struct Inspected<'a> {
+    trial: &'a Trial,
+    state: &'a Value,
+    input: &'a Value,
+}
+
 /// What the state did with its data, as far as it came.
 pub(super) fn inspect(trial: &Trial, state: &Value, input: &Value, outcome: &Outcome) -> Value {
+    let inspected = Inspected { trial, state, input };
     let mut data = json!({ "input": input.to_string() });
     if !trial.variables.is_empty() {
         data["variables"] = Value::Object(trial.variables.clone()).to_string().into();
     }
-    if state["QueryLanguage"] == "JSONata" {
+    if inspected.is_jsonata() {
         let arguments = outcome.parameters.as_ref().filter(|_| state.get("Arguments").is_some());
         set(&mut data, "afterArguments", arguments.map(Value::to_string));
     } else {
-        paths(trial, state, input, &mut data);
+        inspected.inputs(&mut data);
+    }
+    if state["Type"] == "Map" {
+        inspected.limits(&mut data, outcome);
+    }
+    if !inspected.is_jsonata() {
+        inspected.results(&mut data);
     }
     if let Some(Mock::Result(result)) = trial.mock.as_ref().filter(|_| state["Type"] == "Task") {
         data["result"] = result.to_string().into();
     }
-    if let Some(seconds) = outcome.retry_seconds {
-        data["errorDetails"] = json!({ "retryBackoffIntervalSeconds": seconds });
-        set(&mut data["errorDetails"], "retryIndex", outcome.retrier);
+    if let Some(index) = rule(state, outcome) {
+        data["errorDetails"] = json!({ "retryIndex": index });
+        set(&mut data["errorDetails"], "retryBackoffIntervalSeconds", outcome.retry_seconds);
     }
     data
 }
 
-fn paths(trial: &Trial, state: &Value, input: &Value, data: &mut Value) {
-    let kept = |fields: &[&str]| {
+/// Which rule of `Retry` names the failure, whether or not it has tries left.
+fn rule(state: &Value, outcome: &Outcome) -> Option<usize> {
+    let (error, _) = outcome.failure.as_ref()?;
+    let names = |rule: &Value| {
+        let names = rule["ErrorEquals"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        names.into_iter().any(|name| name == error || name == "States.ALL" || name == "States.TaskFailed")
+    };
+    outcome.retrier.or_else(|| state["Retry"].as_array()?.iter().position(names))
+}
+
+impl Inspected<'_> {
+    fn is_jsonata(&self) -> bool {
+        self.state["QueryLanguage"] == "JSONata"
+    }
+
+    /// A Pass with some of the state's fields.
+    fn pass(&self, fields: &[&str]) -> Value {
         let mut pass = json!({ "Type": "Pass", "End": true });
         for field in fields {
-            if let Some(value) = state.get(*field) {
-                pass[*field] = value.clone();
-            }
+            set(&mut pass, field, self.state.get(*field).cloned());
         }
         pass
-    };
-    let left = |pass: Value, input: &Value| trial.run(&pass, input).ok().and_then(|outcome| outcome.output);
-    let Some(selected) = left(kept(&["InputPath"]), input) else { return };
-    data["afterInputPath"] = selected.to_string().into();
-    let kind = state["Type"].as_str().unwrap_or_default();
-    if !matches!(kind, "Pass" | "Task" | "Parallel") {
-        return;
     }
-    let Some(parameters) = left(kept(&["InputPath", "Parameters"]), input) else { return };
-    data["afterParameters"] = parameters.to_string().into();
-    let result = match (&trial.mock, kind, state.get("Result")) {
-        (Some(Mock::Result(result)), "Task" | "Parallel", _) => result.clone(),
-        (_, "Pass", Some(result)) => result.clone(),
-        (_, "Pass", None) => parameters,
-        _ => return,
-    };
-    let mut selector = json!({ "Type": "Pass", "End": true });
-    set(&mut selector, "Parameters", state.get("ResultSelector").cloned());
-    let Some(result) = left(selector, &result) else { return };
-    data["afterResultSelector"] = result.to_string().into();
-    let mut placing = kept(&["ResultPath"]);
-    placing["Result"] = result;
-    set(data, "afterResultPath", left(placing, input).map(|value| value.to_string()));
+
+    fn left(&self, pass: &Value, input: &Value) -> Option<Value> {
+        self.trial.run(pass, input).ok().and_then(|outcome| outcome.output)
+    }
+
+    /// What the fields before the work made of the input; a state whose result is given does no work.
+    fn inputs(&self, data: &mut Value) {
+        let kind = self.state["Type"].as_str().unwrap_or_default();
+        if self.state.get("Result").is_some() || kind == "Parallel" {
+            return;
+        }
+        let selected = self.left(&self.pass(&["InputPath"]), self.input);
+        set(data, "afterInputPath", selected.map(|value| value.to_string()));
+        if matches!(kind, "Pass" | "Task") {
+            let parameters = self.left(&self.pass(&["InputPath", "Parameters"]), self.input);
+            set(data, "afterParameters", parameters.map(|value| value.to_string()));
+        }
+    }
+
+    /// What of a Map's fields came out, when its items are items.
+    fn limits(&self, data: &mut Value, outcome: &Outcome) {
+        if outcome.failure.as_ref().is_some_and(|(error, _)| error.starts_with("States.")) {
+            return;
+        }
+        if !self.is_jsonata() {
+            let items = self.state.get("ItemsPath").map_or_else(|| Some(self.input.clone()), |path| self.at(path));
+            set(data, "afterItemsPath", items.map(|items| items.to_string()));
+        }
+        data["maxConcurrency"] = self.number("MaxConcurrency").unwrap_or_else(|| json!(0));
+        set(data, "toleratedFailureCount", self.number("ToleratedFailureCount"));
+        let percentage = self.number("ToleratedFailurePercentage").and_then(|value| value.as_f64());
+        set(data, "toleratedFailurePercentage", percentage);
+    }
+
+    fn number(&self, name: &str) -> Option<Value> {
+        match (self.state.get(name), self.state.get(format!("{name}Path"))) {
+            (Some(Value::String(expression)), _) => {
+                let pass = json!({ "Type": "Pass", "QueryLanguage": "JSONata", "Output": expression, "End": true });
+                self.left(&pass, self.input)
+            }
+            (Some(number), _) => Some(number.clone()),
+            (None, Some(path)) => self.at(path),
+            (None, None) => None,
+        }
+    }
+
+    /// What a path of the state points at.
+    fn at(&self, path: &Value) -> Option<Value> {
+        let mut pass = self.pass(&["InputPath"]);
+        pass["Parameters"] = json!({ "value.$": path });
+        self.left(&pass, self.input).map(|found| found["value"].clone())
+    }
+
+    /// What the fields behind the work made of the result.
+    fn results(&self, data: &mut Value) {
+        let kind = self.state["Type"].as_str().unwrap_or_default();
+        let result = match (&self.trial.mock, kind, self.state.get("Result")) {
+            (Some(Mock::Result(result)), "Task" | "Parallel" | "Map", _) => result.clone(),
+            (_, "Pass", Some(result)) => {
+                data["result"] = result.to_string().into();
+                result.clone()
+            }
+            (_, "Pass", None) => match self.left(&self.pass(&["InputPath", "Parameters"]), self.input) {
+                Some(parameters) => parameters,
+                None => return,
+            },
+            _ => return,
+        };
+        let mut selector = json!({ "Type": "Pass", "End": true });
+        set(&mut selector, "Parameters", self.state.get("ResultSelector").cloned());
+        let Some(result) = self.left(&selector, &result) else { return };
+        data["afterResultSelector"] = result.to_string().into();
+        let mut placing = self.pass(&["ResultPath"]);
+        placing["Result"] = result;
+        set(data, "afterResultPath", self.left(&placing, self.input).map(|value| value.to_string()));
+    }
 }

@@ -56,7 +56,10 @@ impl<'a> Turn<'a> {
         let now = self.now_ms();
         let header = &mut self.execution.header;
         header.started_ms = now;
-        header.deadline_ms = self.execution.machine.timeout_seconds.map(|seconds| now.saturating_add(seconds * 1000));
+        let express = header.identity.as_ref().is_some_and(super::Identity::is_express);
+        let limit = express.then_some(limits::EXPRESS_SECONDS_MAX);
+        let seconds = self.execution.machine.timeout_seconds.into_iter().chain(limit).min();
+        header.deadline_ms = seconds.map(|seconds| now.saturating_add(seconds * 1000));
         let input = header.input.clone();
         self.event(None, HistoryEventDetails::ExecutionStarted { input: (*input).clone() });
         let machine = self.execution.machine.clone();
