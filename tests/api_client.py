@@ -113,6 +113,43 @@ def nested():
     refused("StateMachineTypeNotSupported", client.start_sync_execution, stateMachineArn=child)
 
 
+def functions():
+    arn = "arn:aws:lambda:us-east-1:111111111111:function:"
+    found = ended(client.start_execution(
+        stateMachineArn=machine("by-arn", {"A": {"Type": "Task", "Resource": arn + "echo", "End": True}}), input='{"a": 1}',
+    )["executionArn"])
+    assert json.loads(found["output"]) == {"a": 1}, found
+    expected = ["LambdaFunctionScheduled", "LambdaFunctionStarted", "LambdaFunctionSucceeded"]
+    assert types(found["executionArn"])[2:5] == expected
+    invoke = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
+
+    def invoked(name, function, **more):
+        states = {"A": {**invoke, "Parameters": {"FunctionName": function, "Payload.$": "$"}, **more},
+                  "B": {"Type": "Pass", "Parameters": {"caught.$": "$.Error"}, "End": True}}
+        if "Catch" not in more:
+            del states["B"]
+        return ended(client.start_execution(stateMachineArn=machine(name, states), input='"in"')["executionArn"])
+
+    output = json.loads(invoked("echoes", "echo")["output"])
+    assert (output["Payload"], output["StatusCode"], output["ExecutedVersion"]) == ("in", 200, "$LATEST"), output
+    assert output["SdkHttpMetadata"]["HttpHeaders"]["x-amzn-RequestId"] == "r-1", output
+    caught = invoked("caught", "fails", Catch=[{"ErrorEquals": ["Exception"], "Next": "B"}])
+    assert json.loads(caught["output"]) == {"caught": "Exception"}, caught
+    gone = invoked("gone", "gone")
+    assert gone["error"] == "Lambda.ResourceNotFoundException", gone
+    assert "Error Code: ResourceNotFoundException; Request ID: r-2" in gone["cause"], gone
+    token = {**invoke, "Resource": invoke["Resource"] + ".waitForTaskToken",
+             "Parameters": {"FunctionName": "echo", "Payload": {"token.$": "$$.Task.Token"}}}
+    execution = client.start_execution(stateMachineArn=machine("token", {"A": token}))["executionArn"]
+    submitted = []
+    while not submitted:
+        events = client.get_execution_history(executionArn=execution)["events"]
+        submitted = [event for event in events if event["type"] == "TaskSubmitted"]
+    payload = json.loads(submitted[0]["taskSubmittedEventDetails"]["output"])["Payload"]
+    client.send_task_success(taskToken=payload["token"], output='"back"')
+    assert ended(execution)["output"] == '"back"'
+
+
 def before_the_kill():
     work = client.create_activity(name="work")["activityArn"]
     arn = machine("works", {"A": {"Type": "Task", "Resource": work, "TimeoutSeconds": 600, "HeartbeatSeconds": 300, "End": True}})
@@ -145,4 +182,4 @@ def after_the_kill(token, work, fetched, offered, waiting):
 if phase == "after_the_kill":
     after_the_kill(*json.loads(sys.argv[3]))
 else:
-    {"executions": executions, "versions": versions, "nested": nested, "before_the_kill": before_the_kill}[phase]()
+    {"executions": executions, "versions": versions, "nested": nested, "functions": functions, "before_the_kill": before_the_kill}[phase]()

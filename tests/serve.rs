@@ -15,7 +15,12 @@ struct Server {
 
 impl Server {
     fn start(home: &Home) -> Self {
+        Server::start_with(home, &[])
+    }
+
+    fn start_with(home: &Home, variables: &[(&str, &str)]) -> Self {
         let mut command = home.command(&["serve", "--listen", "127.0.0.1:0", "-o", "json"]);
+        command.envs(variables.iter().copied());
         let mut process = command.env("AWS_REGION", "us-east-1").stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -61,6 +66,22 @@ fn boto3_publishes_versions_and_aliases_and_deletes_as_with_aws() {
 fn executions_start_executions_and_wait_for_them() {
     let home = home();
     Server::start(&home).client("nested", &[]);
+}
+
+#[test]
+fn functions_answer_fail_by_name_and_bring_tokens_back() {
+    let home = home();
+    let stub = Command::new("python3").args(["-c", include_str!("lambda_stub.py")]).stdout(Stdio::piped()).spawn();
+    let mut stub = stub.unwrap();
+    let mut port = String::new();
+    BufReader::new(stub.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let endpoint = format!("http://127.0.0.1:{}", port.trim());
+    let variables =
+        [("AWS_ENDPOINT_URL_LAMBDA", &*endpoint), ("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")];
+    let server = Server::start_with(&home, &variables);
+    server.client("functions", &[]);
+    stub.kill().unwrap();
+    stub.wait().unwrap();
 }
 
 #[test]
