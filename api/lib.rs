@@ -108,7 +108,7 @@ impl Api {
             "SendTaskSuccess" => self.send_task_success(request::read(input)?).await,
             "SendTaskFailure" => self.send_task_failure(request::read(input)?).await,
             "SendTaskHeartbeat" => self.send_task_heartbeat(request::read(input)?).await,
-            "TestState" => self.test_state(request::read(input)?),
+            "TestState" => self.test_state(request::read(input)?).await,
             "ListMapRuns" => self.list_map_runs(&request::read(input)?),
             "DescribeMapRun" | "UpdateMapRun" => Self::no_map_run(&request::read(input)?),
             other => Err(Fault::new("UnknownOperationException", format!("There is no operation named {other}."))),

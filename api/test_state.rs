@@ -58,7 +58,7 @@ struct Configuration {
 }
 
 impl Api {
-    pub(crate) fn test_state(&self, request: TestState) -> Answer {
+    pub(crate) async fn test_state(&self, request: TestState) -> Answer {
         let state = state_under_test(&request)?;
         let input = match &request.input {
             None => json!({}),
@@ -77,7 +77,10 @@ impl Api {
             retries: request.state_configuration.retrier_retry_count,
             now_ms: self.now_ms(),
         };
-        let outcome = trial.run(&state, &input)?;
+        let outcome = match (&trial.mock, state["Type"] == "Task") {
+            (None, true) => trial.call(self, &state, &input).await?,
+            _ => trial.run(&state, &input)?,
+        };
         let mut answer = told(&outcome);
         if request.inspection_level != InspectionLevel::Info {
             answer["inspectionData"] = inspection::inspect(&trial, &state, &input, &outcome);

@@ -138,6 +138,14 @@ def functions():
     gone = invoked("gone", "gone")
     assert gone["error"] == "Lambda.ResourceNotFoundException", gone
     assert "Error Code: ResourceNotFoundException; Request ID: r-2" in gone["cause"], gone
+    tried = client.test_state(
+        definition=json.dumps({**invoke, "Parameters": {"FunctionName": "echo", "Payload.$": "$"}, "OutputPath": "$.Payload"}),
+        roleArn=ROLE, input='{"b": 2}',
+    )
+    assert (tried["status"], json.loads(tried["output"])) == ("SUCCEEDED", {"b": 2}), tried
+    retry = [{"ErrorEquals": ["Exception"], "IntervalSeconds": 600}]
+    tried = client.test_state(definition=json.dumps({**invoke, "Parameters": {"FunctionName": "fails"}, "Retry": retry}), roleArn=ROLE)
+    assert (tried["status"], tried["error"]) == ("RETRIABLE", "Exception"), tried
     token = {**invoke, "Resource": invoke["Resource"] + ".waitForTaskToken",
              "Parameters": {"FunctionName": "echo", "Payload": {"token.$": "$$.Task.Token"}}}
     execution = client.start_execution(stateMachineArn=machine("token", {"A": token}))["executionArn"]

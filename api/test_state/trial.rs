@@ -5,13 +5,14 @@ use std::sync::Arc;
 use engine::{
     asl::{self, Severity},
     journal::{Content, Entry, HistoryEventDetails, Note},
-    machine::{Activity, Execution, ExecutionStatus, Identity, Input, advance},
+    machine::{Activity, Execution, ExecutionHeader, ExecutionStatus, Identity, Input, advance},
     query::Moment,
+    runner::{NewExecution, RunnerEvent},
 };
 use serde_json::{Map, Value, json};
 
 use super::{STATE_NAME, mock::Mock};
-use crate::Fault;
+use crate::{Api, Fault};
 
 /// What a state is tried out with.
 pub(super) struct Trial {
@@ -93,14 +94,14 @@ impl Trial {
 
     fn drive(&self, state: &Value, input: &Value) -> Result<Outcome, Fault> {
         let mut targets = Targets(Vec::new());
-        let machine = self.machine(state, &mut targets)?;
+        let machine = parsed(&self.definition(state, &mut targets))?;
         let mut execution = Execution::new("test", "test", machine, input.clone());
         execution.header.identity = Some(self.identity.clone());
         execution.context = self.context.clone().map(Arc::new);
         let moment = Moment { now_ms: self.now_ms, entropy: rand::random() };
         let mut entries = advance(&mut execution, Input::Start, &moment).entries;
         let Some((frame, visit)) = waiting_task(&execution) else {
-            return Ok(outcome(&execution, &entries, &targets));
+            return Ok(outcome(&execution.header, &entries, &targets));
         };
         let Some(mock) = &self.mock else {
             return Err(Fault::validation("A test mock is required to test a Task state here"));
@@ -115,13 +116,53 @@ impl Trial {
         };
         entries
             .extend(advance(&mut execution, Input::Signalled { frame, visit, attempt: None, answer }, &moment).entries);
-        let mut outcome = outcome(&execution, &entries, &targets);
+        let mut outcome = outcome(&execution.header, &entries, &targets);
         let served = |frame: &engine::machine::Frame| frame.row.retries.iter().position(|count| *count > self.retries);
         outcome.retrier = execution.frames.values().find_map(served);
         Ok(outcome)
     }
 
-    fn machine(&self, state: &Value, targets: &mut Targets) -> Result<Arc<asl::StateMachine>, Fault> {
+    /// Lets a Task make its call, in an execution that is forgotten afterwards.
+    pub async fn call(&self, api: &Api, state: &Value, input: &Value) -> Result<Outcome, Fault> {
+        let mut targets = Targets(Vec::new());
+        let definition = self.definition(state, &mut targets);
+        parsed(&definition)?;
+        let id = format!("test-state:{}", crate::executions::new_uuid());
+        let new = NewExecution {
+            id: id.clone(),
+            workflow: "test-state".to_owned(),
+            subject: None,
+            identity: Some(self.identity.clone()),
+            environment: api.options.environment.clone(),
+            definition,
+            input: input.clone(),
+        };
+        let mut follow = api.runner.follow(&id, 1);
+        api.runner.start_execution(new).await?;
+        let mut entries = Vec::new();
+        while let Some(event) = follow.next().await? {
+            match event {
+                RunnerEvent::Entry { entry, .. } => {
+                    let over = is_over(&entry);
+                    entries.push(entry);
+                    if over {
+                        break;
+                    }
+                }
+                RunnerEvent::Rested { .. } => break,
+                _ => {}
+            }
+        }
+        let header = api.runner.store().header(&id)?;
+        let header = header.ok_or_else(|| Fault::new("InternalFailure", "the trial was forgotten too early"))?;
+        if header.status == ExecutionStatus::Running {
+            api.runner.cancel(&id, "", "").await?;
+        }
+        api.runner.store().forget(&id)?;
+        Ok(outcome(&header, &entries, &targets))
+    }
+
+    fn definition(&self, state: &Value, targets: &mut Targets) -> Value {
         let mut state = state.clone();
         targets.rename(&mut state);
         if state.get("QueryLanguage").is_none() {
@@ -134,12 +175,25 @@ impl Trial {
         for index in 0..targets.0.len() {
             states.insert(format!("target {index}"), json!({ "Type": "Wait", "Seconds": 1, "End": true }));
         }
-        let definition = json!({ "StartAt": "first", "States": states });
-        asl::parse(&definition).map_err(|problems| {
-            let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-            let told: Vec<String> = errors.map(|p| format!("{}: {} at {}", p.code, p.message, p.location)).collect();
-            Fault::new("InvalidDefinition", format!("Invalid State Machine Definition: '{}'", told.join(", ")))
-        })
+        json!({ "StartAt": "first", "States": states })
+    }
+}
+
+fn parsed(definition: &Value) -> Result<Arc<asl::StateMachine>, Fault> {
+    asl::parse(definition).map_err(|problems| {
+        let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+        let told: Vec<String> = errors.map(|p| format!("{}: {} at {}", p.code, p.message, p.location)).collect();
+        Fault::new("InvalidDefinition", format!("Invalid State Machine Definition: '{}'", told.join(", ")))
+    })
+}
+
+/// Whether what TestState tells is decided: the next state was entered, or another try was put off.
+fn is_over(entry: &Entry) -> bool {
+    match &entry.content {
+        Content::Event(event) => {
+            matches!(&event.details, HistoryEventDetails::StateEntered { name, .. } if name.starts_with("target "))
+        }
+        Content::Note(note) => matches!(note, Note::RetryScheduled { .. } | Note::Paused { .. }),
     }
 }
 
@@ -192,7 +246,7 @@ fn waiting_task(execution: &Execution) -> Option<(u64, u64)> {
     Some((row.id, row.visit))
 }
 
-fn outcome(execution: &Execution, entries: &[Entry], targets: &Targets) -> Outcome {
+fn outcome(header: &ExecutionHeader, entries: &[Entry], targets: &Targets) -> Outcome {
     let mut outcome = Outcome { status: "SUCCEEDED", ..Outcome::default() };
     for entry in entries {
         match &entry.content {
@@ -218,8 +272,8 @@ fn outcome(execution: &Execution, entries: &[Entry], targets: &Targets) -> Outco
             Content::Note(_) => {}
         }
     }
-    if execution.header.status == ExecutionStatus::Failed
-        && let Some(failure) = &execution.header.failure
+    if header.status == ExecutionStatus::Failed
+        && let Some(failure) = &header.failure
     {
         outcome.status = "FAILED";
         outcome.failure = Some((failure.error.clone(), plain(&failure.cause)));
