@@ -69,7 +69,7 @@ impl Api {
         let context = request.context.as_deref().map(context::checked).transpose()?;
         let variables = variables(request.variables.as_deref())?;
         let mock = request.mock.map(|mock| mock.checked(&state)).transpose()?;
-        let trial = Trial {
+        let mut trial = Trial {
             identity: self.identity_of_test(request.role_arn.as_deref()),
             context,
             variables,
@@ -77,10 +77,10 @@ impl Api {
             retries: request.state_configuration.retrier_retry_count,
             now_ms: self.now_ms(),
         };
-        let outcome = match (&trial.mock, state["Type"] == "Task") {
-            (None, true) => trial.call(self, &state, &input).await?,
-            _ => trial.run(&state, &input)?,
-        };
+        if trial.mock.is_none() && state["Type"] == "Task" {
+            trial.mock = Some(trial.call(self, &state, &input).await?);
+        }
+        let outcome = trial.run(&state, &input)?;
         let mut answer = told(&outcome);
         if request.inspection_level != InspectionLevel::Info {
             answer["inspectionData"] = inspection::inspect(&trial, &state, &input, &outcome);

@@ -33,6 +33,14 @@ pub(super) enum Mock {
 /// What AWS's own clients add to an answer and a state does not show.
 const METADATA: [&str; 2] = ["SdkHttpMetadata", "SdkResponseMetadata"];
 
+/// A result as TestState shows it.
+pub(super) fn without_metadata(mut result: Value) -> Value {
+    if let Value::Object(fields) = &mut result {
+        fields.retain(|name, _| !METADATA.contains(&name.as_str()));
+    }
+    result
+}
+
 impl MockInput {
     pub fn checked(self, state: &Value) -> Result<Mock, Fault> {
         match (self.result, self.error_output) {
@@ -45,13 +53,10 @@ impl MockInput {
             }
             (None, Some(ErrorOutput { error, cause })) => Ok(Mock::Error(error, cause)),
             (Some(text), None) => {
-                let mut result: Value =
+                let result: Value =
                     serde_json::from_str(&text).map_err(|_| Fault::validation("Mocked result must be a valid JSON"))?;
                 fits(state, &result)?;
-                if let Value::Object(fields) = &mut result {
-                    fields.retain(|name, _| !METADATA.contains(&name.as_str()));
-                }
-                Ok(Mock::Result(result))
+                Ok(Mock::Result(without_metadata(result)))
             }
         }
     }

@@ -7,12 +7,15 @@ use engine::{
     journal::{Content, Entry, HistoryEventDetails, Note},
     machine::{Activity, Execution, ExecutionHeader, ExecutionStatus, Identity, Input, advance},
     query::Moment,
-    runner::{NewExecution, RunnerEvent},
+    runner::{NewExecution, RunnerError, RunnerEvent},
 };
 use serde_json::{Map, Value, json};
 
-use super::{STATE_NAME, mock::Mock};
-use crate::{Api, Fault};
+use super::{
+    STATE_NAME,
+    mock::{Mock, without_metadata},
+};
+use crate::{Api, Fault, records::set};
 
 /// What a state is tried out with.
 pub(super) struct Trial {
@@ -38,6 +41,19 @@ pub(super) struct Outcome {
     pub retrier: Option<usize>,
     pub retry_seconds: Option<u64>,
 }
+
+/// What of a Task makes up its call.
+const CALL_FIELDS: [&str; 9] = [
+    "Resource",
+    "InputPath",
+    "Parameters",
+    "Arguments",
+    "TimeoutSeconds",
+    "TimeoutSecondsPath",
+    "HeartbeatSeconds",
+    "Credentials",
+    "QueryLanguage",
+];
 
 /// Where the state leads, under names that cannot meet its own.
 struct Targets(Vec<String>);
@@ -122,10 +138,13 @@ impl Trial {
         Ok(outcome)
     }
 
-    /// Lets a Task make its call, in an execution that is forgotten afterwards.
-    pub async fn call(&self, api: &Api, state: &Value, input: &Value) -> Result<Outcome, Fault> {
-        let mut targets = Targets(Vec::new());
-        let definition = self.definition(state, &mut targets);
+    /// What a Task's call answers: it is made in an execution of its own, which is forgotten afterwards.
+    pub async fn call(&self, api: &Api, state: &Value, input: &Value) -> Result<Mock, Fault> {
+        let mut bare = json!({ "Type": "Task", "End": true });
+        for field in CALL_FIELDS {
+            set(&mut bare, field, state.get(field).cloned());
+        }
+        let definition = self.definition(&bare, &mut Targets(Vec::new()));
         parsed(&definition)?;
         let id = format!("test-state:{}", crate::executions::new_uuid());
         let new = NewExecution {
@@ -139,27 +158,22 @@ impl Trial {
         };
         let mut follow = api.runner.follow(&id, 1);
         api.runner.start_execution(new).await?;
-        let mut entries = Vec::new();
-        while let Some(event) = follow.next().await? {
-            match event {
-                RunnerEvent::Entry { entry, .. } => {
-                    let over = is_over(&entry);
-                    entries.push(entry);
-                    if over {
-                        break;
-                    }
-                }
-                RunnerEvent::Rested { .. } => break,
-                _ => {}
+        let header = loop {
+            match follow.next().await? {
+                Some(RunnerEvent::Rested { header }) => break header,
+                Some(_) => {}
+                None => return Err(RunnerError::Stopped.into()),
             }
-        }
-        let header = api.runner.store().header(&id)?;
-        let header = header.ok_or_else(|| Fault::new("InternalFailure", "the trial was forgotten too early"))?;
-        if header.status == ExecutionStatus::Running {
+        };
+        if header.paused {
             api.runner.cancel(&id, "", "").await?;
         }
         api.runner.store().forget(&id)?;
-        Ok(outcome(&header, &entries, &targets))
+        match (&header.output, &header.failure) {
+            (Some(output), _) => Ok(Mock::Result(without_metadata(output.clone()))),
+            (None, Some(failure)) => Ok(Mock::Error(failure.error.clone(), plain(&failure.cause))),
+            (None, None) => Err(Fault::validation("The call has no usable credentials")),
+        }
     }
 
     fn definition(&self, state: &Value, targets: &mut Targets) -> Value {
@@ -185,16 +199,6 @@ fn parsed(definition: &Value) -> Result<Arc<asl::StateMachine>, Fault> {
         let told: Vec<String> = errors.map(|p| format!("{}: {} at {}", p.code, p.message, p.location)).collect();
         Fault::new("InvalidDefinition", format!("Invalid State Machine Definition: '{}'", told.join(", ")))
     })
-}
-
-/// Whether what TestState tells is decided: the next state was entered, or another try was put off.
-fn is_over(entry: &Entry) -> bool {
-    match &entry.content {
-        Content::Event(event) => {
-            matches!(&event.details, HistoryEventDetails::StateEntered { name, .. } if name.starts_with("target "))
-        }
-        Content::Note(note) => matches!(note, Note::RetryScheduled { .. } | Note::Paused { .. }),
-    }
 }
 
 /// A Map or Parallel whose branches and iterations do nothing but wait.
