@@ -52,7 +52,8 @@ async fn invoke(environment: Arc<Environment>, _context: StepContext, input: Val
     let mut call = environment.lambda().invoke().function_name(name).set_qualifier(text("Qualifier"));
     call = call.set_client_context(text("ClientContext"));
     call = call.set_invocation_type(text("InvocationType").map(|kind| InvocationType::from(kind.as_str())));
-    if let Some(payload) = input.get("Payload") {
+    // AWS sends nothing for null: the function then sees an empty object.
+    if let Some(payload) = input.get("Payload").filter(|payload| !payload.is_null()) {
         call = call.payload(Blob::new(payload.to_string()));
     }
     let answer = call.customize().interceptor(metadata.clone()).send().await.map_err(failed)?;
