@@ -6,7 +6,7 @@ use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
     runner::{Clock, RunnerHandle, RunnerOptions, ScaledClock, SystemClock},
     step::Registry,
-    store::{OwnerLock, SledRecords, Store},
+    store::{LoggedRecords, OwnerLock, Store},
 };
 use rehearsal::World;
 use serde::{Serialize, de::DeserializeOwned};
@@ -156,7 +156,7 @@ fn api_options() -> api::ApiOptions {
 }
 
 fn open_store(place: &Place) -> Result<Store, CliError> {
-    let records = SledRecords::open(&place.store()).map_err(|error| CliError::refused(error.to_string()))?;
+    let records = LoggedRecords::open(&place.store()).map_err(|error| CliError::refused(error.to_string()))?;
     Store::new(records).map_err(|error| CliError::refused(error.to_string()))
 }
 

@@ -29,7 +29,7 @@ mod wait;
 pub use advance::advance;
 pub use command::{Command, Transition};
 pub use execution::{Execution, ExecutionHeader, ExecutionStatus, Identity};
-pub use frame::{Activity, Frame, FrameId, FrameRow, Heartbeat, Parked, Tolerated, Waiting};
+pub use frame::{Activity, Frame, FrameId, FrameRow, FrameWrite, Heartbeat, Parked, Part, Tolerated, Waiting, is_long};
 pub use input::{Input, StepAnswer};
 pub use limits::{HISTORY_EVENTS_MAX, PAYLOAD_BYTES_MAX};
 pub use token::{TaskToken, idempotency_token};

@@ -54,7 +54,8 @@ impl Api {
         };
         let store = self.runner.store();
         let mut found = Vec::new();
-        for header in store.headers_of(&format!("{name}:"))? {
+        for listed in store.listed(&name, None, usize::MAX)? {
+            let Some(header) = store.summary(&listed.id)? else { continue };
             // EXPRESS executions are those of an earlier state machine under this name.
             if header.id.split(':').count() > 2 || !request.wants(header.status, header.redrive_count) {
                 continue;

@@ -119,6 +119,7 @@ impl Api {
             environment: self.options.environment.clone(),
             definition,
             input,
+            documents: DocumentChanges::default(),
         };
         let started = Execution {
             name,
@@ -139,7 +140,7 @@ impl Api {
 
     /// Begins it, or finds the one that is running under the same name with the same input.
     async fn begin(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
-        let Prepared { started, new, .. } = prepared;
+        let Prepared { started, mut new, .. } = prepared;
         // Two starts of one name at once: the second must not write over what is kept about the first.
         let _starting = self.starting.lock(&new.id).await;
         if let Ok((header, earlier)) = self.header(&new.id) {
@@ -148,11 +149,8 @@ impl Api {
             let exists = || Fault::new("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'"));
             return if same { Ok(header) } else { Err(exists()) };
         }
-        // Before the start: an execution that nobody knows the name of would be worse than a name without one.
-        let mut changes = DocumentChanges::default();
-        changes.put(&execution_key(&new.id), &started)?;
-        changes.put(&input_key(&new.id), &started.input)?;
-        self.runner.store().change_documents(changes)?;
+        new.documents.put(&execution_key(&new.id), &started)?;
+        new.documents.put(&input_key(&new.id), &started.input)?;
         Ok(self.runner.start_execution(new).await?)
     }
 }

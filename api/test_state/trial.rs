@@ -115,7 +115,7 @@ impl Trial {
         execution.header.identity = Some(self.identity.clone());
         execution.context = self.context.clone().map(Arc::new);
         let moment = Moment { now_ms: self.now_ms, entropy: rand::random() };
-        let mut entries = advance(&mut execution, Input::Start, &moment).entries;
+        let mut entries = advance(&mut execution, Input::Start, &moment).entries.to_vec();
         let Some((frame, visit)) = waiting_task(&execution) else {
             return Ok(outcome(&execution.header, &entries, &targets));
         };
@@ -130,8 +130,8 @@ impl Trial {
             Mock::Result(result) => Ok(result),
             Mock::Error(error, cause) => Err((error, cause)),
         };
-        entries
-            .extend(advance(&mut execution, Input::Signalled { frame, visit, attempt: None, answer }, &moment).entries);
+        let signalled = Input::Signalled { frame, visit, attempt: None, answer };
+        entries.extend(advance(&mut execution, signalled, &moment).entries.iter().cloned());
         let mut outcome = outcome(&execution.header, &entries, &targets);
         let served = |frame: &engine::machine::Frame| frame.row.retries.iter().position(|count| *count > self.retries);
         outcome.retrier = execution.frames.values().find_map(served);
@@ -155,6 +155,7 @@ impl Trial {
             environment: api.options.environment.clone(),
             definition,
             input: input.clone(),
+            documents: Default::default(),
         };
         let mut follow = api.runner.follow(&id, 1);
         api.runner.start_execution(new).await?;

@@ -97,6 +97,7 @@ async fn execute(mocks: Mocks, definition: Value, input: Value) -> Result<Execut
         environment: Value::Null,
         definition,
         input,
+        documents: Default::default(),
     };
     let mut follow = runner.follow("test", 1);
     runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;

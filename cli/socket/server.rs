@@ -132,7 +132,16 @@ async fn with_id(body: &[u8], act: impl AsyncFnOnce(String) -> Result<(), Runner
 
 async fn start(runner: &RunnerHandle, body: &[u8]) -> Answer {
     let Start { id, workflow, subject, environment, definition, input } = read(body)?;
-    let new = NewExecution { id: id.clone(), workflow, identity: None, subject, environment, definition, input };
+    let new = NewExecution {
+        id: id.clone(),
+        workflow,
+        identity: None,
+        subject,
+        environment,
+        definition,
+        input,
+        documents: Default::default(),
+    };
     let header = runner.start_execution(new).await.map_err(refused)?;
     if header.status == ExecutionStatus::Running {
         runner.recover(&id).await.map_err(refused)?;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 
-use super::{ExecutionHeader, FrameId, FrameRow, TaskToken};
+use super::{ExecutionHeader, FrameId, FrameWrite, Part, TaskToken};
 use crate::journal::Entry;
 
 /// Everything one input changed: rows to write in one batch, then commands to carry out.
@@ -13,11 +13,11 @@ pub struct Transition {
     /// The header, when it changed.
     pub header: Option<ExecutionHeader>,
     /// Frames that changed, in the order of their ids.
-    pub frames_put: Vec<FrameRow>,
-    /// Frames that ended.
-    pub frames_deleted: Vec<FrameId>,
+    pub frames_put: Vec<FrameWrite>,
+    /// Frames that ended, with their values that lie for themselves.
+    pub frames_deleted: Vec<(FrameId, Vec<Part>)>,
     /// New journal entries, in order.
-    pub entries: Vec<Entry>,
+    pub entries: Arc<Vec<Entry>>,
     /// What to do after the commit.
     pub commands: Vec<Command>,
 }

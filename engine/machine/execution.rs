@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Frame, FrameId, FrameRow};
+use super::{Frame, FrameId, FrameRow, Part};
 use crate::{asl::StateMachine, journal::ErrorAndCause};
 
 /// Step Functions' words for how an execution stands.
@@ -94,6 +94,9 @@ pub struct ExecutionHeader {
     pub redrive_count: u32,
     /// Whether it stands still until `flow resume` (credentials).
     pub paused: bool,
+    /// Whether something of it is in flight or on offer, so that a new process has to take it up at once.
+    #[serde(default)]
+    pub awake: bool,
     /// Sequence of the last journal entry.
     pub last_sequence: u64,
     /// Id of the last history event.
@@ -128,6 +131,10 @@ pub struct Execution {
     pub(super) children: BTreeMap<FrameId, BTreeSet<(u64, FrameId)>>,
     /// What is due when, derived from the frames.
     pub(super) timers: BTreeSet<(u64, FrameId)>,
+    /// Frames with a look in flight, derived from the frames.
+    in_flight: BTreeSet<FrameId>,
+    /// Frames on offer to a worker, derived from the frames.
+    offered: BTreeSet<FrameId>,
 }
 
 impl Execution {
@@ -148,6 +155,7 @@ impl Execution {
             deadline_ms: None,
             redrive_count: 0,
             paused: false,
+            awake: false,
             last_sequence: 0,
             last_event_id: 0,
             next_frame_id: 1,
@@ -161,16 +169,26 @@ impl Execution {
             context: None,
             children: BTreeMap::new(),
             timers: BTreeSet::new(),
+            in_flight: BTreeSet::new(),
+            offered: BTreeSet::new(),
         }
     }
 
     /// An execution as the store has it.
     pub fn restore(header: ExecutionHeader, machine: Arc<StateMachine>, rows: Vec<FrameRow>) -> Self {
-        let (children, timers) = (BTreeMap::new(), BTreeSet::new());
-        let mut execution = Execution { header, machine, frames: BTreeMap::new(), context: None, children, timers };
+        let mut execution = Execution {
+            header,
+            machine,
+            frames: BTreeMap::new(),
+            context: None,
+            children: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            in_flight: BTreeSet::new(),
+            offered: BTreeSet::new(),
+        };
         for row in rows {
             let id = row.id;
-            execution.insert(row);
+            execution.insert(Frame::restored(row));
             execution.arm(id);
         }
         execution
@@ -178,11 +196,23 @@ impl Execution {
 
     /// Whether a look of any frame is in flight: then its answer is still to come.
     pub fn in_flight(&self) -> bool {
-        self.frames.values().any(Frame::in_flight)
+        !self.in_flight.is_empty()
+    }
+
+    /// Whether a new process has to take it up at once.
+    pub(super) fn is_awake(&self) -> bool {
+        self.in_flight() || !self.offered.is_empty()
+    }
+
+    /// The frames with a look in flight.
+    pub(super) fn looked_at(&self) -> Vec<FrameId> {
+        self.in_flight.iter().copied().collect()
     }
 
     pub(super) fn arm(&mut self, id: FrameId) {
         let Some(frame) = self.frames.get_mut(&id) else { return };
+        mark(&mut self.in_flight, id, frame.in_flight());
+        mark(&mut self.offered, id, frame.is_offered());
         let due = frame.due_ms();
         if due == frame.armed_ms {
             return;
@@ -196,15 +226,19 @@ impl Execution {
         frame.armed_ms = due;
     }
 
-    pub(super) fn insert(&mut self, row: FrameRow) {
+    pub(super) fn insert(&mut self, frame: Frame) {
+        let row = &frame.row;
         if let Some(parent) = row.parent {
             self.children.entry(parent).or_default().insert((row.index, row.id));
         }
-        self.frames.insert(row.id, Frame::from_row(row));
+        self.frames.insert(row.id, frame);
     }
 
-    pub(super) fn remove(&mut self, id: FrameId) {
-        let Some(frame) = self.frames.remove(&id) else { return };
+    /// Removes a frame; answers which of its values lie for themselves, where the store has it.
+    pub(super) fn remove(&mut self, id: FrameId) -> Option<Vec<Part>> {
+        let frame = self.frames.remove(&id)?;
+        self.in_flight.remove(&id);
+        self.offered.remove(&id);
         if let Some(old) = frame.armed_ms {
             self.timers.remove(&(old, id));
         }
@@ -212,5 +246,14 @@ impl Execution {
             siblings.remove(&(frame.row.index, id));
         }
         self.children.remove(&id);
+        frame.kept_parts()
+    }
+}
+
+fn mark(frames: &mut BTreeSet<FrameId>, id: FrameId, belongs: bool) {
+    if belongs {
+        frames.insert(id);
+    } else {
+        frames.remove(&id);
     }
 }

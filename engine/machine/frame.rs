@@ -2,8 +2,12 @@
 //!
 //! A frame's row is all that is needed to go on with it: no replay, so a wake costs the same however long the history is.
 
+mod part;
+
 use std::sync::Arc;
 
+pub(super) use part::fits;
+pub use part::{FrameWrite, Part, PartValue, is_long};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -62,18 +66,51 @@ impl FrameRow {
 }
 
 /// A frame in memory.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Frame {
     /// What the store has, or will have after the commit.
     pub row: FrameRow,
     /// When the execution's timers have it due.
     pub(super) armed_ms: Option<u64>,
+    /// The long values that the store has.
+    kept: Vec<(Part, PartValue)>,
+    /// Whether the store has it at all.
+    stored: bool,
 }
 
 impl Frame {
-    /// The frame of a row.
+    /// The frame of a row that the store does not have yet.
     pub fn from_row(row: FrameRow) -> Self {
-        Frame { row, armed_ms: None }
+        Frame { row, armed_ms: None, kept: Vec::new(), stored: false }
+    }
+
+    /// The frame of a row as the store has it.
+    pub(super) fn restored(row: FrameRow) -> Self {
+        let kept = long_parts(&row);
+        Frame { row, armed_ms: None, kept, stored: true }
+    }
+
+    /// What of it has to be written, which is the store's from now on.
+    pub(super) fn write(&mut self) -> FrameWrite {
+        self.stored = true;
+        let long = long_parts(&self.row);
+        let kept = |(part, value): &&(Part, PartValue)| self.kept.iter().any(|(p, v)| p == part && v.is(value));
+        let written = long.iter().filter(|new| !kept(new)).map(|(part, _)| *part).collect();
+        let apart = long.iter().map(|(part, _)| *part).collect();
+        let shorter = std::mem::replace(&mut self.kept, long);
+        let left = |(part, _): &(Part, PartValue)| !self.kept.iter().any(|(p, _)| p == part);
+        let left: Vec<Part> = shorter.iter().filter(|old| left(old)).map(|(part, _)| *part).collect();
+        FrameWrite { row: self.row.clone(), apart, written, left }
+    }
+
+    /// The values that lie for themselves; `None` where the store does not have the frame.
+    pub(super) fn kept_parts(&self) -> Option<Vec<Part>> {
+        self.stored.then(|| self.kept.iter().map(|(part, _)| *part).collect())
+    }
+
+    /// Whether a worker has to be offered it again by a new process.
+    pub(super) fn is_offered(&self) -> bool {
+        matches!(self.row.activity, Activity::Task { parked: Some(Parked::Offered), .. })
     }
 
     /// When something is due in this frame.
@@ -104,6 +141,11 @@ impl Frame {
     pub fn state_path(&self) -> String {
         self.row.state_path()
     }
+}
+
+fn long_parts(row: &FrameRow) -> Vec<(Part, PartValue)> {
+    let parts = Part::ALL.into_iter().filter_map(|part| Some((part, row.part(part)?)));
+    parts.filter(|(_, value)| value.is_long()).collect()
 }
 
 /// What a frame is doing.

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::frame::fits;
+
 /// The largest input, output or result of a state, in bytes of JSON.
 pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
@@ -15,23 +17,4 @@ pub const EXPRESS_SECONDS_MAX: u64 = 300;
 pub(super) fn too_large(value: &Value) -> bool {
     let mut left = PAYLOAD_BYTES_MAX;
     !fits(value, &mut left)
-}
-
-fn fits(value: &Value, left: &mut usize) -> bool {
-    let take = |bytes: usize, left: &mut usize| {
-        let enough = *left >= bytes;
-        *left = left.saturating_sub(bytes);
-        enough
-    };
-    match value {
-        Value::Null | Value::Bool(true) => take(4, left),
-        Value::Bool(false) => take(5, left),
-        Value::Number(number) => take(number.to_string().len(), left),
-        Value::String(text) => take(text.len() + 2, left),
-        Value::Array(items) => take(1 + items.len().max(1), left) && items.iter().all(|item| fits(item, left)),
-        Value::Object(fields) => {
-            take(1 + fields.len().max(1), left)
-                && fields.iter().all(|(name, value)| take(name.len() + 3, left) && fits(value, left))
-        }
-    }
 }

@@ -40,7 +40,7 @@ impl Trial {
         let moment = Moment { now_ms: self.now_ms, entropy: self.now_ms };
         let transition = advance(&mut self.execution, input, &moment);
         self.commands.extend(transition.commands);
-        self.entries.extend(transition.entries);
+        self.entries.extend(transition.entries.iter().cloned());
     }
 
     /// The looks asked for and not answered, abandoned or asked for again.

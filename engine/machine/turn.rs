@@ -1,11 +1,11 @@
 //! One turn of the machine: the execution, the moment, and what has changed so far.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
-use super::{Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Transition, limits};
+use super::{Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, Transition, limits};
 use crate::{
     asl::{State, StateMachine},
     journal::{Content, Entry, ErrorAndCause, HistoryEvent, HistoryEventDetails, Note, StepFailure},
@@ -20,7 +20,7 @@ pub(super) struct Turn<'a> {
     pub ready: VecDeque<FrameId>,
     entries: Vec<Entry>,
     dirty: BTreeSet<FrameId>,
-    deleted: BTreeSet<FrameId>,
+    deleted: BTreeMap<FrameId, Vec<Part>>,
     header_changed: bool,
     rearm: bool,
 }
@@ -39,7 +39,7 @@ impl<'a> Turn<'a> {
             ready: VecDeque::new(),
             entries: Vec::new(),
             dirty: BTreeSet::new(),
-            deleted: BTreeSet::new(),
+            deleted: BTreeMap::new(),
             header_changed: false,
             rearm: false,
         }
@@ -97,8 +97,7 @@ impl<'a> Turn<'a> {
 
     /// Takes the execution up from the store: what was in flight is looked at again.
     pub fn recover(&mut self) {
-        let in_flight: Vec<_> = self.execution.frames.values().filter(|f| f.in_flight()).map(|f| f.row.id).collect();
-        for id in in_flight {
+        for id in self.execution.looked_at() {
             self.look(id);
         }
         self.offer_again();
@@ -167,6 +166,10 @@ impl<'a> Turn<'a> {
             self.execution.arm(id);
         }
         self.command_wake();
+        let awake = self.execution.is_awake() && self.execution.header.status == ExecutionStatus::Running;
+        if awake != self.execution.header.awake {
+            self.header().awake = awake;
+        }
         let rests = {
             let header = &self.execution.header;
             let ended = header.status != ExecutionStatus::Running;
@@ -176,13 +179,13 @@ impl<'a> Turn<'a> {
             self.commands.push(Command::Rest);
         }
         let header = (self.header_changed || !self.entries.is_empty()).then(|| self.execution.header.clone());
-        let frames_put =
-            dirty.iter().filter_map(|id| self.execution.frames.get(id)).map(|frame| frame.row.clone()).collect();
+        let frames = &mut self.execution.frames;
+        let frames_put = dirty.iter().filter_map(|id| Some(frames.get_mut(id)?.write())).collect();
         Transition {
             header,
             frames_put,
             frames_deleted: self.deleted.into_iter().collect(),
-            entries: self.entries,
+            entries: Arc::new(self.entries),
             commands: self.commands,
         }
     }
@@ -246,7 +249,7 @@ impl<'a> Turn<'a> {
             item,
             last_event_id,
         };
-        self.execution.insert(row);
+        self.execution.insert(Frame::from_row(row));
         self.dirty.insert(id);
         id
     }
@@ -254,9 +257,10 @@ impl<'a> Turn<'a> {
     /// Removes a frame and drops its call in flight.
     pub fn delete(&mut self, id: FrameId) {
         self.abandon(id);
-        self.execution.remove(id);
         self.dirty.remove(&id);
-        self.deleted.insert(id);
+        if let Some(parts) = self.execution.remove(id) {
+            self.deleted.insert(id, parts);
+        }
     }
 
     /// Drops a frame's call in flight.

@@ -1,7 +1,9 @@
 //! The one writer: every execution that this process drives changes here and nowhere else.
 
 mod drive;
+mod machines;
 mod start;
+mod subjects;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,6 +13,7 @@ use tokio::sync::{
     oneshot,
 };
 
+use self::{machines::Machines, subjects::Subjects};
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
@@ -20,12 +23,11 @@ use super::{
     timers::Timers,
 };
 use crate::{
-    asl::StateMachine,
     journal::{Content, Entry, Note},
     machine::{Activity, Command, Execution, ExecutionHeader, Input, Transition, advance},
     query::Moment,
     step::Registries,
-    store::{Origin, Store, StoreError, Write},
+    store::{DocumentChanges, Origin, Store, StoreError, Write},
 };
 
 /// An execution that this process drives. In memory only while something is in flight.
@@ -35,6 +37,12 @@ pub(super) struct Driven {
     uncommitted: usize,
 }
 
+/// What an execution begins with.
+pub(super) struct Begun {
+    origin: Origin,
+    documents: DocumentChanges,
+}
+
 pub(super) struct Dispatcher {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
@@ -42,8 +50,9 @@ pub(super) struct Dispatcher {
     looks: Looks,
     events: broadcast::Sender<RunnerEvent>,
     offers: Arc<Offers>,
-    driven: HashMap<String, Driven>,
-    machines: HashMap<String, Arc<StateMachine>>,
+    driven: HashMap<Arc<str>, Driven>,
+    machines: Machines,
+    subjects: Subjects,
     timers: Timers,
     looks_in_flight: usize,
     draining: Vec<oneshot::Sender<()>>,
@@ -69,7 +78,8 @@ impl Dispatcher {
             events,
             offers,
             driven: HashMap::new(),
-            machines: HashMap::new(),
+            machines: Machines::default(),
+            subjects: Subjects::default(),
             timers: Timers::default(),
             looks_in_flight: 0,
             draining: Vec::new(),
@@ -114,16 +124,17 @@ impl Dispatcher {
         match message {
             Message::Start { new, reply } => self.start(*new, reply),
             Message::Drive { id, resume, reply } => self.drive(&id, resume, reply),
+            Message::RecoverAll { reply } => drop(reply.send(self.recover_all())),
             Message::Input { id, input, reply } => self.input(&id, input, reply),
             Message::Answered { id, input } => {
                 self.looks_in_flight -= 1;
-                if self.driven.contains_key(&id) {
+                if self.driven.contains_key(id.as_str()) {
                     self.advance(&id, input, None, None);
                 }
             }
             Message::Durable { committed } => committed.into_iter().for_each(|part| self.durable(part)),
             Message::StoreFailed { error } => self.store_failed(error),
-            Message::Driven { reply } => drop(reply.send(self.driven.keys().cloned().collect())),
+            Message::Driven { reply } => drop(reply.send(self.driven.keys().map(|id| id.to_string()).collect())),
             Message::Drain { reply } => self.draining.push(reply),
         }
     }
@@ -145,12 +156,14 @@ impl Dispatcher {
     }
 
     /// Folds an input into an execution and hands what changed to the committer.
-    fn advance(&mut self, id: &str, input: Input, origin: Option<Origin>, reply: Option<Replies>) {
+    fn advance(&mut self, id: &str, input: Input, begun: Option<Begun>, reply: Option<Replies>) {
         let moment = self.moment();
         if let Err(error) = self.load(id) {
             let error = RunnerError::from(error);
             return Replies::refuse(reply, error);
         }
+        let Some((key, _)) = self.driven.get_key_value(id) else { return };
+        let key = key.clone();
         let Some(driven) = self.driven.get_mut(id) else { return };
         let Some(execution) = driven.execution.as_mut() else { return };
         let mut transition = advance(execution, input, &moment);
@@ -161,12 +174,14 @@ impl Dispatcher {
         let header = (rests || reply.is_some()).then(|| Arc::new(execution.header.clone()));
         let (reply, done) = Replies::split(reply);
         let environment = execution.header.environment.clone();
-        let committed = Committed { id: id.to_owned(), environment, commands, entries, header, reply, done };
-        if transition.is_empty() && origin.is_none() {
+        let committed = Committed { id: key, environment, commands, entries, header, reply, done };
+        if transition.is_empty() && begun.is_none() {
             return self.carry_out(committed);
         }
         driven.uncommitted += 1;
-        let write = Write { execution: id.to_owned(), origin, transition };
+        let (origin, documents) = begun.map(|begun| (begun.origin, begun.documents)).unzip();
+        let documents = documents.unwrap_or_default();
+        let write = Write { execution: id.to_owned(), origin, transition, documents };
         if self.committer.queue.send(Commit { write, committed }).is_err() {
             self.store_failed(StoreError::Write { message: "the committing thread has stopped".to_owned() });
         }
@@ -185,8 +200,11 @@ impl Dispatcher {
     /// Shows and does what is durable now.
     fn carry_out(&mut self, committed: Committed) {
         let Committed { id, environment, commands, entries, header, reply, done } = committed;
-        for entry in entries {
-            let _ = self.events.send(RunnerEvent::Entry { execution: id.clone(), entry });
+        // Who comes to watch after this reads them in the store, where they are.
+        if self.events.receiver_count() > 0 {
+            for entry in entries.iter() {
+                let _ = self.events.send(RunnerEvent::Entry { execution: id.to_string(), entry: entry.clone() });
+            }
         }
         for command in commands {
             match command {
@@ -227,7 +245,6 @@ impl Dispatcher {
             self.driven.remove(id);
             self.timers.clear(id);
         }
-        self.machines.retain(|_, machine| Arc::strong_count(machine) > 1);
     }
 }
 
@@ -264,6 +281,7 @@ fn looked(id: &str, transition: &Transition) -> Vec<RunnerEvent> {
     transition
         .frames_put
         .iter()
+        .map(|write| &write.row)
         .filter_map(|row| match &row.activity {
             Activity::Task { next_look_ms: Some(next), deadline_ms, waiting: Some(waiting), .. } => {
                 Some(RunnerEvent::Looked {

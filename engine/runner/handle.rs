@@ -14,7 +14,7 @@ use super::{
     offers::{Offer, Offers},
 };
 use crate::{
-    machine::{Activity, ExecutionHeader, ExecutionStatus, Input, TaskToken},
+    machine::{Activity, ExecutionHeader, Input, TaskToken},
     store::Store,
 };
 
@@ -75,21 +75,12 @@ impl RunnerHandle {
         self.ask(|reply| Message::Drive { id: id.to_owned(), resume: true, reply }).await
     }
 
-    /// Goes on with every execution that has not ended; answers which.
+    /// Goes on with every execution that has not ended; answers which. Those that only wait for a time stay where they are.
     ///
     /// # Errors
     /// The store fails.
     pub async fn recover_all(&self) -> Result<Vec<String>, RunnerError> {
-        let headers = self.store.headers()?;
-        let running: Vec<_> = headers
-            .into_iter()
-            .filter(|header| header.status == ExecutionStatus::Running)
-            .map(|header| header.id)
-            .collect();
-        for id in &running {
-            self.recover(id).await?;
-        }
-        Ok(running)
+        self.ask(|reply| Message::RecoverAll { reply }).await
     }
 
     /// Answers a waiting Task from outside. `state` is its path, or its name where only one of that name waits.
@@ -220,5 +211,7 @@ impl RunnerHandle {
         if self.messages.send(Message::Drain { reply }).is_ok() {
             let _ = answer.await;
         }
+        // What could not be settled is in the log, and the next process reads it there.
+        let _ = self.store.settle();
     }
 }

@@ -9,7 +9,7 @@ use super::RunnerError;
 use crate::{
     journal::Entry,
     machine::{Command, ExecutionHeader, Identity, Input},
-    store::StoreError,
+    store::{DocumentChanges, StoreError},
 };
 
 /// An execution to begin.
@@ -29,6 +29,8 @@ pub struct NewExecution {
     pub definition: Value,
     /// The input.
     pub input: Value,
+    /// Documents that become durable with its beginning.
+    pub documents: DocumentChanges,
 }
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, RunnerError>>;
@@ -36,6 +38,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, RunnerError>>;
 pub(super) enum Message {
     Start { new: Box<NewExecution>, reply: Reply<ExecutionHeader> },
     Drive { id: String, resume: bool, reply: Reply<()> },
+    RecoverAll { reply: Reply<Vec<String>> },
     Input { id: String, input: Input, reply: Reply<()> },
     Answered { id: String, input: Input },
     Durable { committed: Vec<Committed> },
@@ -46,10 +49,10 @@ pub(super) enum Message {
 
 /// One execution's part of a batch that is durable now.
 pub(super) struct Committed {
-    pub id: String,
+    pub id: Arc<str>,
     pub environment: Arc<Value>,
     pub commands: Vec<Command>,
-    pub entries: Vec<Entry>,
+    pub entries: Arc<Vec<Entry>>,
     pub header: Option<Arc<ExecutionHeader>>,
     pub reply: Option<Reply<ExecutionHeader>>,
     pub done: Option<Reply<()>>,

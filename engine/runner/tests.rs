@@ -76,6 +76,7 @@ fn new(id: &str, definition: Value) -> NewExecution {
         environment: Value::Null,
         definition,
         input: json!({}),
+        documents: Default::default(),
     }
 }
 

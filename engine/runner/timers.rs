@@ -1,25 +1,28 @@
 //! When each execution is due: one entry per execution, the earliest first.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    due: BTreeSet<(u64, String)>,
-    of: HashMap<String, u64>,
+    due: BTreeSet<(u64, Arc<str>)>,
+    of: HashMap<Arc<str>, u64>,
 }
 
 impl Timers {
     /// Sets an execution's time, in place of an earlier one.
-    pub fn set(&mut self, id: &str, due_ms: u64) {
+    pub fn set(&mut self, id: &Arc<str>, due_ms: u64) {
         self.clear(id);
-        self.of.insert(id.to_owned(), due_ms);
-        self.due.insert((due_ms, id.to_owned()));
+        self.of.insert(id.clone(), due_ms);
+        self.due.insert((due_ms, id.clone()));
     }
 
     /// Forgets an execution's time.
     pub fn clear(&mut self, id: &str) {
-        if let Some(due_ms) = self.of.remove(id) {
-            self.due.remove(&(due_ms, id.to_owned()));
+        if let Some((id, due_ms)) = self.of.remove_entry(id) {
+            self.due.remove(&(due_ms, id));
         }
     }
 
@@ -29,7 +32,7 @@ impl Timers {
     }
 
     /// Takes one execution whose time has come.
-    pub fn pop_due(&mut self, now_ms: u64) -> Option<String> {
+    pub fn pop_due(&mut self, now_ms: u64) -> Option<Arc<str>> {
         if self.next_ms()? > now_ms {
             return None;
         }

@@ -2,10 +2,10 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Batch, Store, StoreError, codec, keys};
+use super::{Batch, Store, StoreError, codec, keys, records::Change};
 
 /// Changes of documents that become durable together.
-#[derive(Default)]
+#[derive(Debug, Default, Clone)]
 pub struct DocumentChanges {
     batch: Batch,
 }
@@ -16,13 +16,19 @@ impl DocumentChanges {
     /// # Errors
     /// It cannot be written as JSON.
     pub fn put<T: Serialize>(&mut self, name: &str, document: &T) -> Result<(), StoreError> {
-        self.batch.put(keys::document(name), codec::encode(document)?);
+        let key = keys::document(name);
+        let bytes = codec::encode(&key, document)?;
+        self.batch.put(key, bytes);
         Ok(())
     }
 
     /// Deletes a document.
     pub fn delete(&mut self, name: &str) {
         self.batch.delete(keys::document(name));
+    }
+
+    pub(super) fn changes(&self) -> &[Change] {
+        &self.batch.changes
     }
 }
 

@@ -1,12 +1,29 @@
 //! Where each record lies. Ids hold no NUL, so a prefix with one behind the id is that execution's alone.
+//!
+//! | prefix | what |
+//! |---|---|
+//! | `a/` | how an execution stands that has not ended: the few that a new process must know of |
+//! | `h/` | how an execution stands that has ended |
+//! | `o/` | what it began with; `i/` its input, where that is long |
+//! | `t/` | executions by workflow and start, the latest first; the value is the definition's hash |
+//! | `d/` | definitions by their hash |
+//! | `f/` | frames, and the long values of a frame, each for itself |
+//! | `j/` | the journal, a record for each turn, by the last sequence in it |
+//! | `c/` | what it created |
+//! | `n/` | documents |
 
 pub(super) const FORMAT: &[u8] = b"m/format";
+pub(super) const ACTIVE: &[u8] = b"a/";
+pub(super) const DEFINITIONS: &[u8] = b"d/";
+pub(super) const BY_START: &[u8] = b"t/";
 
-pub(super) fn headers() -> Vec<u8> {
-    b"h/".to_vec()
+/// How an execution stands that has not ended.
+pub(super) fn active(id: &str) -> Vec<u8> {
+    [ACTIVE, id.as_bytes()].concat()
 }
 
-pub(super) fn header(id: &str) -> Vec<u8> {
+/// How an execution stands that has ended.
+pub(super) fn ended(id: &str) -> Vec<u8> {
     [b"h/", id.as_bytes()].concat()
 }
 
@@ -14,8 +31,32 @@ pub(super) fn origin(id: &str) -> Vec<u8> {
     [b"o/", id.as_bytes()].concat()
 }
 
+pub(super) fn input(id: &str) -> Vec<u8> {
+    [b"i/", id.as_bytes()].concat()
+}
+
 pub(super) fn definition(hash: &str) -> Vec<u8> {
-    [b"d/", hash.as_bytes()].concat()
+    [DEFINITIONS, hash.as_bytes()].concat()
+}
+
+/// All executions of a workflow by their start.
+pub(super) fn of_workflow(workflow: &str) -> Vec<u8> {
+    [BY_START, workflow.as_bytes(), b"\0"].concat()
+}
+
+/// An execution by its start: the latest lies first.
+pub(super) fn by_start(workflow: &str, started_ms: u64, id: &str) -> Vec<u8> {
+    [&of_workflow(workflow)[..], &(!started_ms).to_be_bytes(), id.as_bytes()].concat()
+}
+
+/// Workflow, start and id of a key of [`by_start`].
+pub(super) fn started(key: &[u8]) -> Option<(&str, u64, &str)> {
+    let rest = key.strip_prefix(BY_START)?;
+    let end = rest.iter().position(|byte| *byte == 0)?;
+    let (workflow, rest) = (&rest[..end], &rest[end + 1..]);
+    let (time, id) = rest.split_at_checked(8)?;
+    let started_ms = !u64::from_be_bytes(time.try_into().ok()?);
+    Some((std::str::from_utf8(workflow).ok()?, started_ms, std::str::from_utf8(id).ok()?))
 }
 
 pub(super) fn frames(id: &str) -> Vec<u8> {
@@ -26,12 +67,27 @@ pub(super) fn frame(id: &str, frame: u64) -> Vec<u8> {
     [&frames(id)[..], &frame.to_be_bytes()].concat()
 }
 
+/// A long value of a frame: it lies behind its frame.
+pub(super) fn part(id: &str, frame_number: u64, part: u8) -> Vec<u8> {
+    let mut key = frame(id, frame_number);
+    key.push(part);
+    key
+}
+
 pub(super) fn entries(id: &str) -> Vec<u8> {
     [b"j/", id.as_bytes(), b"\0"].concat()
 }
 
-pub(super) fn entry(id: &str, sequence: u64) -> Vec<u8> {
-    [&entries(id)[..], &sequence.to_be_bytes()].concat()
+pub(super) fn entry(id: &str, last_sequence: u64) -> Vec<u8> {
+    [&entries(id)[..], &last_sequence.to_be_bytes()].concat()
+}
+
+pub(super) fn all_created(id: &str) -> Vec<u8> {
+    [b"c/", id.as_bytes(), b"\0"].concat()
+}
+
+pub(super) fn created(id: &str, resource: &str) -> Vec<u8> {
+    [&all_created(id)[..], resource.as_bytes()].concat()
 }
 
 pub(super) fn document(name: &str) -> Vec<u8> {

@@ -1,11 +1,14 @@
-//! Records in memory, which tell live bytes from durable ones, so that a test can crash them.
+//! Records in memory.
 
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Batch, Records, StoreError, records::Record};
+use super::{
+    Batch, Records, StoreError,
+    records::{FinalPlace, Record},
+};
 
 /// A map in memory. Clones share it, as two openings of one disk do.
 #[derive(Debug, Default, Clone)]
@@ -37,6 +40,12 @@ impl Records for MemoryRecords {
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.write(batch)
+    }
+}
+
+impl FinalPlace for MemoryRecords {
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
         let mut map = self.map();
         for (key, value) in batch.changes {
             match value {
@@ -44,6 +53,10 @@ impl Records for MemoryRecords {
                 None => map.remove(&key),
             };
         }
+        Ok(())
+    }
+
+    fn synchronize(&self) -> Result<(), StoreError> {
         Ok(())
     }
 }

@@ -3,11 +3,14 @@
 use super::StoreError;
 
 /// Changes to be made together. A later change of a key takes the place of an earlier one.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// Keys and their new values; `None` deletes.
-    pub changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    pub changes: Vec<Change>,
 }
+
+/// A key and its new value; `None` deletes.
+pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
 impl Batch {
     /// Sets a key.
@@ -43,4 +46,27 @@ pub trait Records: Send + Sync + 'static {
     /// # Errors
     /// The disk cannot be written: it is not known what is durable.
     fn commit(&self, batch: Batch) -> Result<(), StoreError>;
+
+    /// Brings everything to its final place, so that the next opening has nothing to do.
+    ///
+    /// # Errors
+    /// The disk cannot be written. What was committed is safe all the same.
+    fn settle(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// A sorted map whose changes need not be durable at once: where committed records have their final place.
+pub trait FinalPlace: Records {
+    /// Makes changes that a crash may undo, each for itself.
+    ///
+    /// # Errors
+    /// The disk cannot be written.
+    fn write(&self, batch: Batch) -> Result<(), StoreError>;
+
+    /// Returns when every change is durable.
+    ///
+    /// # Errors
+    /// The disk cannot be written.
+    fn synchronize(&self) -> Result<(), StoreError>;
 }

@@ -6,12 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Batch, Records, StoreError, records::Record};
+use super::{
+    Batch, Records, StoreError,
+    records::{FinalPlace, Record},
+};
 
 /// How long an opening waits for the lock of a process that has just ended.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
 const LOCK_WAIT_STEP: Duration = Duration::from_millis(10);
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A sled database. One process at a time: take the [`super::OwnerLock`] first.
 #[derive(Debug)]
@@ -72,7 +75,13 @@ impl Records for SledRecords {
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        let write = |error: sled::Error| StoreError::Write { message: error.to_string() };
+        self.write(batch)?;
+        self.synchronize()
+    }
+}
+
+impl FinalPlace for SledRecords {
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
         let mut changes = sled::Batch::default();
         for (key, value) in batch.changes {
             match value {
@@ -80,8 +89,15 @@ impl Records for SledRecords {
                 None => changes.remove(key),
             }
         }
-        self.database.apply_batch(changes).map_err(write)?;
-        self.database.flush().map_err(write)?;
-        self.log.sync_data().map_err(|error| StoreError::Write { message: error.to_string() })
+        self.database.apply_batch(changes).map_err(|error| written(&error))
     }
+
+    fn synchronize(&self) -> Result<(), StoreError> {
+        self.database.flush().map_err(|error| written(&error))?;
+        self.log.sync_data().map_err(|error| written(&error))
+    }
+}
+
+fn written(error: &dyn std::error::Error) -> StoreError {
+    StoreError::Write { message: error.to_string() }
 }

@@ -1,7 +1,9 @@
 //! One suite for every kind of records, and what only a disk can fear.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use serde_json::json;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
@@ -19,8 +21,11 @@ fn begun(id: &str) -> (Execution, Write) {
     let input = json!({ "n": 1 });
     let mut execution = Execution::new(id, "test", asl::parse(&definition).unwrap(), input.clone());
     let transition = advance(&mut execution, Input::Start, &Moment { now_ms: 5_000, entropy: 1 });
-    let origin = Origin { definition: Arc::new(definition), input: Arc::new(input) };
-    (execution, Write { execution: id.to_owned(), origin: Some(origin), transition })
+    let origin = Origin { definition: Definition::new(&definition).unwrap(), input: Arc::new(input) };
+    (
+        execution,
+        Write { execution: id.to_owned(), origin: Some(origin), transition, documents: DocumentChanges::default() },
+    )
 }
 
 fn documents(open: &dyn Fn() -> Store) {
@@ -60,12 +65,13 @@ fn conformance(open: &dyn Fn() -> Store) {
     assert_eq!(store.header("a-1").unwrap().unwrap(), execution.header, "what was committed is read back");
     assert_eq!(store.header("none").unwrap(), None);
     assert_eq!(store.headers().unwrap().len(), 2);
-    let ids = |prefix: &str| -> Vec<String> {
-        store.headers_of(prefix).unwrap().into_iter().map(|header| header.id).collect()
-    };
-    assert_eq!(ids("a-1"), ["a-1", "a-11"]);
-    assert_eq!(ids("a-11"), ["a-11"]);
-    assert_eq!(ids("b"), Vec::<String>::new());
+    let listed = store.listed("test", None, 10).unwrap();
+    assert_eq!(listed.iter().map(|listed| listed.id.as_str()).collect::<Vec<_>>(), ["a-1", "a-11"]);
+    assert_eq!(store.listed("test", Some(&listed[0]), 10).unwrap(), listed[1..], "those behind it only");
+    assert_eq!(store.listed("tes", None, 10).unwrap(), [], "a prefix is no workflow");
+    assert_eq!(store.workflows().unwrap(), ["test"]);
+    let active = store.active().unwrap();
+    assert_eq!(active.iter().map(|active| active.next_wake_ms).collect::<Vec<_>>(), [Some(65_000), Some(65_000)]);
     let rows = store.frames("a-1").unwrap();
     assert_eq!(rows, execution.frames.values().map(|frame| frame.row.clone()).collect::<Vec<_>>());
     assert_eq!(store.frames("a-11").unwrap().len(), other.frames.len(), "a longer id is another execution");
@@ -78,6 +84,13 @@ fn conformance(open: &dyn Fn() -> Store) {
     assert_eq!(store.header("a-1").unwrap(), None);
     assert_eq!(store.entries("a-1", 1, 100).unwrap(), []);
     assert!(store.header("a-11").unwrap().is_some());
+    assert_eq!(store.forget_unused_definitions().unwrap(), 0, "another has the same");
+    store.forget("a-11").unwrap();
+    assert_eq!(store.forget_unused_definitions().unwrap(), 1);
+    assert_eq!(store.workflows().unwrap(), Vec::<String>::new());
+    store.commit(&[begun("a-2").1]).unwrap();
+    assert!(store.definition("a-2").unwrap().is_some(), "what was forgotten is written again");
+    store.forget("a-2").unwrap();
 }
 
 #[test]
@@ -85,6 +98,14 @@ fn records_in_memory_keep_their_promises() {
     let records = MemoryRecords::new();
     conformance(&|| Store::new(records.clone()).unwrap());
     documents(&|| Store::new(records.clone()).unwrap());
+}
+
+#[test]
+fn records_with_a_log_keep_their_promises() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Store::new(LoggedRecords::open(folder.path()).unwrap()).unwrap();
+    conformance(&open);
+    documents(&open);
 }
 
 #[test]
@@ -113,7 +134,7 @@ fn a_flipped_byte_is_told_and_not_believed() {
     let records = MemoryRecords::new();
     let store = Store::new(records.clone()).unwrap();
     store.commit(&[begun("a-1").1]).unwrap();
-    let key = keys::header("a-1");
+    let key = keys::active("a-1");
     let mut bytes = records.get(&key).unwrap().unwrap();
     let last = bytes.len() - 2;
     bytes[last] ^= 1;
@@ -121,14 +142,14 @@ fn a_flipped_byte_is_told_and_not_believed() {
     batch.put(key, bytes);
     records.commit(batch).unwrap();
     let error = store.header("a-1").unwrap_err();
-    assert!(matches!(&error, StoreError::Damaged { key, .. } if key == "h/a-1"), "{error}");
+    assert!(matches!(&error, StoreError::Damaged { key, .. } if key == "a/a-1"), "{error}");
 }
 
 #[test]
 fn a_store_of_a_later_version_is_left_alone() {
     let records = MemoryRecords::new();
     let mut batch = Batch::default();
-    batch.put(keys::FORMAT.to_vec(), codec::encode(&99_u32).unwrap());
+    batch.put(keys::FORMAT.to_vec(), codec::encode(keys::FORMAT, &99_u32).unwrap());
     records.commit(batch).unwrap();
     assert_eq!(Store::new(records).unwrap_err(), StoreError::Format { found: 99, known: codec::FORMAT });
 }
@@ -142,4 +163,52 @@ fn two_owners_are_impossible() {
     assert_eq!(OwnerLock::holder(home.path()).unwrap().pid, std::process::id());
     drop(first);
     assert!(OwnerLock::try_acquire(home.path()).unwrap().is_some(), "the lock dies with its owner");
+}
+
+/// Turns of one execution whose data is long.
+#[test]
+fn a_long_value_is_written_once_and_read_back_whole() {
+    let definition = json!({
+        "QueryLanguage": "JSONata",
+        "StartAt": "W",
+        "States": {
+            "W": { "Type": "Wait", "Seconds": 60, "Assign": { "long": "{% $states.input.long %}" }, "Next": "M" },
+            "M": { "Type": "Map", "Items": "{% $states.input.items %}", "End": true, "ItemProcessor": {
+                "StartAt": "T", "States": { "T": { "Type": "Task", "Resource": "flow:test:step", "End": true } } } }
+        }
+    });
+    let items: Vec<_> = (0..200).map(|n| format!("item number {n}")).collect();
+    let input = json!({ "long": "x".repeat(5_000), "items": items });
+    let mut execution = Execution::new("long", "test", asl::parse(&definition).unwrap(), input.clone());
+    let origin = Origin { definition: Definition::new(&definition).unwrap(), input: Arc::new(input) };
+    let store = Store::new(MemoryRecords::new()).unwrap();
+    let mut origin = Some(origin);
+    let mut written = Vec::new();
+    let mut now_ms = 5_000;
+    let mut inputs = std::collections::VecDeque::from([Input::Start]);
+    while let Some(input) = inputs.pop_front() {
+        let transition = advance(&mut execution, input, &Moment { now_ms, entropy: 1 });
+        written.push(transition.frames_put.iter().map(|frame| frame.written.len()).sum::<usize>());
+        for command in &transition.commands {
+            match command {
+                crate::machine::Command::WakeAt { due_ms } => {
+                    now_ms = *due_ms;
+                    inputs.push_back(Input::TimeCame);
+                }
+                crate::machine::Command::Look { frame, visit, attempt, .. } => {
+                    let output = json!("y".repeat(if *frame == 3 { 3_000 } else { 3 }));
+                    let answer = crate::machine::StepAnswer::Done { output, effects: Vec::new() };
+                    inputs.push_back(Input::Answered { frame: *frame, visit: *visit, attempt: *attempt, answer });
+                }
+                _ => {}
+            }
+        }
+        let write = Write { execution: "long".to_owned(), origin: origin.take(), transition, ..Write::default() };
+        store.commit(&[write]).unwrap();
+        let rows: Vec<_> = execution.frames.values().map(|frame| frame.row.clone()).collect();
+        assert_eq!(store.frames("long").unwrap(), rows, "what is read back is what was written");
+        assert_eq!(store.header("long").unwrap().unwrap(), execution.header);
+    }
+    assert!(written.len() > 200, "{written:?}");
+    assert_eq!(written.iter().sum::<usize>(), 4, "input, variables, items, one output: {written:?}");
 }

@@ -20,12 +20,12 @@ impl Durable {
             self.header = Some(header.clone());
         }
         for row in &transition.frames_put {
-            self.frames.insert(row.id, row.clone());
+            self.frames.insert(row.row.id, row.row.clone());
         }
-        for id in &transition.frames_deleted {
+        for (id, _) in &transition.frames_deleted {
             self.frames.remove(id);
         }
-        self.entries.extend(transition.entries.clone());
+        self.entries.extend(transition.entries.iter().cloned());
     }
 }
 

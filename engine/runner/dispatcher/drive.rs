@@ -1,7 +1,8 @@
 //! Taking executions up from the store.
 
 use super::*;
-use crate::{asl, machine::ExecutionStatus};
+use crate::machine::ExecutionStatus;
+use crate::store::Active;
 
 impl Dispatcher {
     /// Drives an execution that the store has: goes on with it after a crash, and, with `resume`, after a pause or a failure.
@@ -15,7 +16,7 @@ impl Dispatcher {
                 false => drop(reply.send(Ok(()))),
             };
         }
-        self.driven.insert(id.to_owned(), Driven::default());
+        self.driven.insert(id.into(), Driven::default());
         match resume {
             true => {
                 self.advance(id, Input::Recover, None, None);
@@ -25,18 +26,49 @@ impl Dispatcher {
         }
     }
 
-    fn drivable(&self, id: &str, resume: bool) -> Result<(), RunnerError> {
+    fn drivable(&mut self, id: &str, resume: bool) -> Result<(), RunnerError> {
         if let Some(error) = &self.failed {
             return Err(error.clone().into());
         }
         if !self.draining.is_empty() {
             return Err(RunnerError::Stopped);
         }
-        let header = self.store.header(id)?.ok_or_else(|| RunnerError::ExecutionDoesNotExist { id: id.to_owned() })?;
-        if header.status == ExecutionStatus::Succeeded && resume {
+        let header = self.store.summary(id)?.ok_or_else(|| RunnerError::ExecutionDoesNotExist { id: id.to_owned() })?;
+        if !resume || header.status == ExecutionStatus::Running {
+            return Ok(());
+        }
+        if header.status == ExecutionStatus::Succeeded {
             return Err(RunnerError::Succeeded { id: id.to_owned() });
         }
+        if let Some(subject) = &header.subject {
+            self.free(subject, id)?;
+            self.subjects.take(subject, id, &self.store)?;
+        }
         Ok(())
+    }
+
+    /// Takes up every execution that has not ended. One that only waits stays in the store until its time comes.
+    pub fn recover_all(&mut self) -> Result<Vec<String>, RunnerError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone().into());
+        }
+        if !self.draining.is_empty() {
+            return Err(RunnerError::Stopped);
+        }
+        let mut taken = Vec::new();
+        for Active { id, awake, next_wake_ms, .. } in self.store.active()? {
+            if !self.driven.contains_key(id.as_str()) {
+                let key: Arc<str> = id.as_str().into();
+                self.driven.insert(key.clone(), Driven::default());
+                match next_wake_ms {
+                    _ if awake => self.advance(&id, Input::Recover, None, None),
+                    Some(due_ms) => self.timers.set(&key, due_ms),
+                    None => {}
+                }
+            }
+            taken.push(id);
+        }
+        Ok(taken)
     }
 
     /// Gives an input from outside to an execution, which is driven from then on.
@@ -45,7 +77,7 @@ impl Dispatcher {
             return drop(reply.send(Err(error)));
         }
         if !self.driven.contains_key(id) {
-            self.driven.insert(id.to_owned(), Driven::default());
+            self.driven.insert(id.into(), Driven::default());
             if !matches!(input, Input::Cancel { .. }) {
                 self.advance(id, Input::Recover, None, None);
             }
@@ -62,15 +94,17 @@ impl Dispatcher {
         let missing =
             |what: &str| StoreError::Damaged { key: id.to_owned(), message: format!("its {what} is missing") };
         let header = self.store.header(id)?.ok_or_else(|| missing("header"))?;
-        let (hash, definition) = self.store.definition(id)?.ok_or_else(|| missing("definition"))?;
-        let machine = match self.machines.get(&hash) {
-            Some(machine) => machine.clone(),
-            None => asl::parse(&definition).map_err(|problems| StoreError::Damaged {
-                key: id.to_owned(),
-                message: format!("its definition cannot be read by this version: {problems:?}"),
-            })?,
+        let hash = self.store.definition_hash(id)?.ok_or_else(|| missing("definition"))?;
+        let machine = match self.machines.known(&hash) {
+            Some(machine) => machine,
+            None => {
+                let (_, definition) = self.store.definition(id)?.ok_or_else(|| missing("definition"))?;
+                self.machines.read(&hash, &definition).map_err(|problems| StoreError::Damaged {
+                    key: id.to_owned(),
+                    message: format!("its definition cannot be read by this version: {problems:?}"),
+                })?
+            }
         };
-        self.machines.insert(hash, machine.clone());
         let execution = Execution::restore(header, machine, self.store.frames(id)?);
         if let Some(driven) = self.driven.get_mut(id) {
             driven.execution = Some(Box::new(execution));

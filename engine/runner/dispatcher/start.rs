@@ -1,7 +1,11 @@
 //! Beginning an execution.
 
 use super::*;
-use crate::{asl, machine::ExecutionStatus, runner::NewExecution, store::ExecutionId};
+use crate::{
+    machine::ExecutionStatus,
+    runner::NewExecution,
+    store::{Definition, ExecutionId},
+};
 
 impl Dispatcher {
     /// Begins an execution. The same id with the same workflow and input attaches to the one that exists.
@@ -13,7 +17,7 @@ impl Dispatcher {
         }
     }
 
-    fn prepare(&self, new: &NewExecution) -> Result<Option<ExecutionHeader>, RunnerError> {
+    fn prepare(&mut self, new: &NewExecution) -> Result<Option<ExecutionHeader>, RunnerError> {
         if let Some(error) = &self.failed {
             return Err(error.clone().into());
         }
@@ -22,29 +26,37 @@ impl Dispatcher {
         }
         let id = ExecutionId::new(&new.id).map_err(|error| RunnerError::InvalidId { message: error.to_string() })?;
         // One that has begun and is not durable yet is in memory only.
-        let begun = self.driven.get(&new.id).and_then(|driven| driven.execution.as_ref());
+        let begun = self.driven.get(new.id.as_str()).and_then(|driven| driven.execution.as_ref());
         let begun = begun.map(|execution| execution.header.clone());
         if let Some(header) = begun.or(self.store.header(id.as_str())?) {
             let same = header.workflow == new.workflow && *header.input == new.input;
             let id = new.id.clone();
             return if same { Ok(Some(header)) } else { Err(RunnerError::ExecutionAlreadyExists { id }) };
         }
-        let Some(subject) = &new.subject else { return Ok(None) };
-        let busy = |header: &ExecutionHeader| {
-            header.status == ExecutionStatus::Running && header.subject.as_ref() == Some(subject)
-        };
-        let driven = self.driven.values().filter_map(|driven| driven.execution.as_ref());
-        let driven: Vec<_> = driven.map(|execution| execution.header.clone()).collect();
-        match self.store.headers()?.into_iter().chain(driven).find(busy) {
-            Some(other) => Err(RunnerError::SubjectBusy { subject: subject.clone(), other: other.id }),
+        match &new.subject {
+            Some(subject) => self.free(subject, &new.id).map(|()| None),
             None => Ok(None),
+        }
+    }
+
+    /// Refuses a subject that another running execution works on.
+    pub(super) fn free(&mut self, subject: &str, id: &str) -> Result<(), RunnerError> {
+        let Some(other) = self.subjects.taken(subject, &self.store)?.filter(|other| other != id) else { return Ok(()) };
+        let in_memory = self.driven.get(other.as_str()).and_then(|driven| driven.execution.as_ref());
+        let status = match in_memory {
+            Some(execution) => Some(execution.header.status),
+            None => self.store.summary(&other)?.map(|header| header.status),
+        };
+        match status {
+            Some(ExecutionStatus::Running) => Err(RunnerError::SubjectBusy { subject: subject.to_owned(), other }),
+            _ => Ok(()),
         }
     }
 
     /// Answers with an execution that has begun already, once its beginning is durable.
     fn attach(&mut self, header: ExecutionHeader, reply: Reply<ExecutionHeader>) {
         let id = header.id.clone();
-        let Some(driven) = self.driven.get_mut(&id).filter(|driven| driven.uncommitted > 0) else {
+        let Some(driven) = self.driven.get_mut(id.as_str()).filter(|driven| driven.uncommitted > 0) else {
             return drop(reply.send(Ok(header)));
         };
         driven.uncommitted += 1;
@@ -52,24 +64,41 @@ impl Dispatcher {
         let write = Write { execution: id.clone(), ..Write::default() };
         let environment = header.environment.clone();
         let header = Some(Arc::new(header));
-        let (commands, entries, done) = (Vec::new(), Vec::new(), None);
-        let committed = Committed { id, environment, commands, entries, header, reply: Some(reply), done };
+        let (commands, entries, done) = (Vec::new(), Arc::default(), None);
+        let committed = Committed { id: id.into(), environment, commands, entries, header, reply: Some(reply), done };
         if self.committer.queue.send(Commit { write, committed }).is_err() {
             self.store_failed(StoreError::Write { message: "the committing thread has stopped".to_owned() });
         }
     }
 
     fn begin(&mut self, new: NewExecution, reply: Reply<ExecutionHeader>) {
-        let machine = match asl::parse(&new.definition) {
-            Ok(machine) => machine,
-            Err(problems) => return drop(reply.send(Err(RunnerError::InvalidDefinition { problems }))),
+        let id: Arc<str> = new.id.as_str().into();
+        match self.prepared(new) {
+            Err(error) => drop(reply.send(Err(error))),
+            Ok((execution, begun)) => {
+                self.driven.insert(id.clone(), Driven { execution: Some(Box::new(execution)), uncommitted: 0 });
+                self.advance(&id, Input::Start, Some(begun), Some(Replies::Header(reply)));
+            }
+        }
+    }
+
+    fn prepared(&mut self, new: NewExecution) -> Result<(Execution, Begun), RunnerError> {
+        let definition = Definition::new(&new.definition)?;
+        let machine = match self.machines.known(&definition.hash) {
+            Some(machine) => machine,
+            None => self
+                .machines
+                .read(&definition.hash, &new.definition)
+                .map_err(|problems| RunnerError::InvalidDefinition { problems })?,
         };
+        if let Some(subject) = &new.subject {
+            self.subjects.take(subject, &new.id, &self.store)?;
+        }
         let mut execution = Execution::new(&new.id, &new.workflow, machine, new.input);
         execution.header.identity = new.identity;
         execution.header.subject = new.subject;
         execution.header.environment = Arc::new(new.environment);
-        let origin = Origin { definition: Arc::new(new.definition), input: execution.header.input.clone() };
-        self.driven.insert(new.id.clone(), Driven { execution: Some(Box::new(execution)), uncommitted: 0 });
-        self.advance(&new.id, Input::Start, Some(origin), Some(Replies::Header(reply)));
+        let origin = Origin { definition, input: execution.header.input.clone() };
+        Ok((execution, Begun { origin, documents: new.documents }))
     }
 }

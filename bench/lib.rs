@@ -1,0 +1,1 @@
+//! What this engine does on this disk.

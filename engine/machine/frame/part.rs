@@ -1,0 +1,146 @@
+//! The values of a frame that may be long. A long one is kept for itself and written only when it changes, so that a turn costs
+//! the same whatever the sizes of what went before.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{Activity, FrameRow};
+
+/// From how many bytes of JSON on a value is kept for itself.
+const LONG_BYTES: usize = 1_024;
+
+/// One of the values of a frame that may be long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Part {
+    /// The state's input.
+    Input = b'i',
+    /// The variables of its scope.
+    Variables = b'v',
+    /// The item of its iteration.
+    Item = b't',
+    /// A Task's arguments.
+    Arguments = b'a',
+    /// A Map's items.
+    Items = b'm',
+    /// The output of an iteration or branch that has ended.
+    Output = b'o',
+}
+
+/// A frame's row to be written, and which of its values lie for themselves.
+#[derive(Debug, Clone)]
+pub struct FrameWrite {
+    /// The row.
+    pub row: FrameRow,
+    /// The values that lie for themselves.
+    pub apart: Vec<Part>,
+    /// Those of them that are new.
+    pub written: Vec<Part>,
+    /// Those that lay for themselves and do no more.
+    pub left: Vec<Part>,
+}
+
+/// A value of a frame, whatever its shape.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum PartValue {
+    /// Any value.
+    Value(Arc<Value>),
+    /// Variables.
+    Variables(Arc<Map<String, Value>>),
+    /// Items.
+    Items(Arc<Vec<Value>>),
+}
+
+impl PartValue {
+    /// Whether both are the same in memory: then nothing has changed.
+    pub(super) fn is(&self, other: &PartValue) -> bool {
+        match (self, other) {
+            (PartValue::Value(a), PartValue::Value(b)) => Arc::ptr_eq(a, b),
+            (PartValue::Variables(a), PartValue::Variables(b)) => Arc::ptr_eq(a, b),
+            (PartValue::Items(a), PartValue::Items(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    pub(super) fn is_long(&self) -> bool {
+        let mut left = LONG_BYTES;
+        match self {
+            PartValue::Value(value) => !fits(value, &mut left),
+            PartValue::Variables(variables) => !all_fit(variables.iter(), &mut left),
+            PartValue::Items(items) => !items.iter().all(|item| take(1, &mut left) && fits(item, &mut left)),
+        }
+    }
+}
+
+/// Whether a value is kept for itself.
+pub fn is_long(value: &Value) -> bool {
+    !fits(value, &mut LONG_BYTES.clone())
+}
+
+fn take(bytes: usize, left: &mut usize) -> bool {
+    let enough = *left >= bytes;
+    *left = left.saturating_sub(bytes);
+    enough
+}
+
+fn all_fit<'v>(fields: impl Iterator<Item = (&'v String, &'v Value)>, left: &mut usize) -> bool {
+    fields.into_iter().all(|(name, value)| take(name.len() + 3, left) && fits(value, left))
+}
+
+/// Counts the bytes of JSON off, and stops as soon as there are too many.
+pub(in crate::machine) fn fits(value: &Value, left: &mut usize) -> bool {
+    match value {
+        Value::Null | Value::Bool(true) => take(4, left),
+        Value::Bool(false) => take(5, left),
+        Value::Number(number) => take(number.to_string().len(), left),
+        Value::String(text) => take(text.len() + 2, left),
+        Value::Array(items) => take(1 + items.len().max(1), left) && items.iter().all(|item| fits(item, left)),
+        Value::Object(fields) => take(1 + fields.len().max(1), left) && all_fit(fields.iter(), left),
+    }
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Part; 6] = [Part::Input, Part::Variables, Part::Item, Part::Arguments, Part::Items, Part::Output];
+
+    /// The part that a byte stands for.
+    pub fn of(byte: u8) -> Option<Part> {
+        Part::ALL.into_iter().find(|part| *part as u8 == byte)
+    }
+}
+
+impl FrameRow {
+    /// A value of this frame, where it has one.
+    pub fn part(&self, part: Part) -> Option<PartValue> {
+        match (part, &self.activity) {
+            (Part::Input, _) => Some(PartValue::Value(self.input.clone())),
+            (Part::Variables, _) => Some(PartValue::Variables(self.variables.clone())),
+            (Part::Item, _) => self.item.clone().map(PartValue::Value),
+            (Part::Arguments, Activity::Task { arguments, .. }) => Some(PartValue::Value(arguments.clone())),
+            (Part::Items, Activity::Map { items, .. }) => Some(PartValue::Items(items.clone())),
+            (Part::Output, Activity::Ended { output }) => Some(PartValue::Value(output.clone())),
+            _ => None,
+        }
+    }
+
+    /// Puts a value of this frame back, or something short in its place.
+    pub fn set_part(&mut self, part: Part, value: Value) {
+        let (value, fields, array) = match value {
+            Value::Object(fields) if part == Part::Variables => (Value::Null, fields, Vec::new()),
+            Value::Array(items) if part == Part::Items => (Value::Null, Map::new(), items),
+            value => (value, Map::new(), Vec::new()),
+        };
+        match (part, &mut self.activity) {
+            (Part::Input, _) => self.input = Arc::new(value),
+            (Part::Variables, _) => self.variables = Arc::new(fields),
+            (Part::Item, _) => self.item = Some(Arc::new(value)),
+            (Part::Arguments, Activity::Task { arguments, .. }) => *arguments = Arc::new(value),
+            (Part::Items, Activity::Map { items, .. }) => *items = Arc::new(array),
+            (Part::Output, Activity::Ended { output }) => *output = Arc::new(value),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Who works on what: two running executions on one subject are refused.
+
+use std::collections::HashMap;
+
+use crate::store::{Store, StoreError};
+
+#[derive(Default)]
+pub(super) struct Subjects {
+    /// Read from the store when it is needed first.
+    taken: Option<HashMap<String, String>>,
+}
+
+impl Subjects {
+    /// Who took a subject last; that execution may have ended since.
+    pub fn taken(&mut self, subject: &str, store: &Store) -> Result<Option<String>, StoreError> {
+        Ok(self.all(store)?.get(subject).cloned())
+    }
+
+    /// An execution takes a subject.
+    pub fn take(&mut self, subject: &str, id: &str, store: &Store) -> Result<(), StoreError> {
+        self.all(store)?.insert(subject.to_owned(), id.to_owned());
+        Ok(())
+    }
+
+    fn all(&mut self, store: &Store) -> Result<&mut HashMap<String, String>, StoreError> {
+        if self.taken.is_none() {
+            let active = store.active()?.into_iter();
+            self.taken = Some(active.filter_map(|active| Some((active.subject?, active.id))).collect());
+        }
+        Ok(self.taken.get_or_insert_default())
+    }
+}

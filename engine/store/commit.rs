@@ -1,0 +1,145 @@
+//! What is written when executions go on.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Batch, DocumentChanges, Store, StoreError, codec, keys,
+    standing::{Beginning, Standing},
+};
+use crate::{
+    journal::{Content, Entry, Note},
+    machine::{ExecutionHeader, ExecutionStatus, FrameWrite, Transition, is_long},
+    step::Change,
+};
+
+/// What is written for one execution in a batch.
+#[derive(Debug, Default)]
+pub struct Write {
+    /// The execution's id.
+    pub execution: String,
+    /// What it begins with, when it does.
+    pub origin: Option<Origin>,
+    /// What a turn of the machine changed; its commands are not stored.
+    pub transition: Transition,
+    /// Documents that become durable with it.
+    pub documents: DocumentChanges,
+}
+
+/// What an execution begins with: written once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// The definition, pinned.
+    pub definition: Definition,
+    /// The input.
+    pub input: Arc<Value>,
+}
+
+/// A definition as it is kept: once, however many executions have it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Definition {
+    json: Arc<Vec<u8>>,
+    /// Its hash (SHA-256 of its JSON, in hexadecimal), which names it.
+    pub hash: String,
+}
+
+impl Definition {
+    /// Of a definition's JSON.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn new(definition: &Value) -> Result<Self, StoreError> {
+        let json = serde_json::to_vec(definition).map_err(|error| StoreError::Encode { message: error.to_string() })?;
+        let hash = hex::encode(Sha256::digest(&json));
+        Ok(Definition { json: Arc::new(json), hash })
+    }
+}
+
+impl Store {
+    /// Writes all in one batch and returns when it is durable.
+    ///
+    /// # Errors
+    /// Nothing of the batch is to be relied on.
+    pub fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        for write in writes {
+            self.begin(&mut batch, write)?;
+            write.transition.frames_put.iter().try_for_each(|frame| put_frame(&mut batch, &write.execution, frame))?;
+            for (frame, parts) in &write.transition.frames_deleted {
+                batch.delete(keys::frame(&write.execution, *frame));
+                parts.iter().for_each(|part| batch.delete(keys::part(&write.execution, *frame, *part as u8)));
+            }
+            put_entries(&mut batch, &write.execution, &write.transition.entries)?;
+            if let Some(header) = &write.transition.header {
+                put_standing(&mut batch, header)?;
+            }
+            batch.changes.extend_from_slice(write.documents.changes());
+        }
+        self.records.commit(batch)?;
+        let begun = writes.iter().filter_map(|write| write.origin.as_ref());
+        self.known_definitions().extend(begun.map(|origin| origin.definition.hash.clone()));
+        Ok(())
+    }
+
+    fn begin(&self, batch: &mut Batch, write: &Write) -> Result<(), StoreError> {
+        let (Some(origin), Some(header)) = (&write.origin, &write.transition.header) else { return Ok(()) };
+        let (id, definition) = (&write.execution, &origin.definition);
+        if !self.known_definitions().contains(&definition.hash) {
+            let key = keys::definition(&definition.hash);
+            let bytes = codec::encode_json(&key, &definition.json);
+            batch.put(key, bytes);
+        }
+        let mut beginning = Beginning::of(header, &definition.hash);
+        if is_long(&origin.input) {
+            put(batch, keys::input(id), &*origin.input)?;
+        } else {
+            beginning.input = Some(origin.input.clone());
+        }
+        put(batch, keys::origin(id), &beginning)?;
+        put(batch, keys::by_start(&header.workflow, header.started_ms, id), &definition.hash)
+    }
+}
+
+fn put<T: serde::Serialize + ?Sized>(batch: &mut Batch, key: Vec<u8>, value: &T) -> Result<(), StoreError> {
+    let bytes = codec::encode(&key, value)?;
+    batch.put(key, bytes);
+    Ok(())
+}
+
+fn put_standing(batch: &mut Batch, header: &ExecutionHeader) -> Result<(), StoreError> {
+    let (active, ended) = (keys::active(&header.id), keys::ended(&header.id));
+    let (key, other) = if header.status == ExecutionStatus::Running { (active, ended) } else { (ended, active) };
+    // It changes sides when it ends and when it is redriven.
+    if header.status != ExecutionStatus::Running || header.redrive_count > 0 {
+        batch.delete(other);
+    }
+    put(batch, key, &Standing::of(header))
+}
+
+fn put_frame(batch: &mut Batch, id: &str, frame: &FrameWrite) -> Result<(), StoreError> {
+    for part in &frame.written {
+        put(batch, keys::part(id, frame.row.id, *part as u8), &frame.row.part(*part))?;
+    }
+    frame.left.iter().for_each(|part| batch.delete(keys::part(id, frame.row.id, *part as u8)));
+    let key = keys::frame(id, frame.row.id);
+    if frame.apart.is_empty() {
+        return put(batch, key, &(&frame.row, ""));
+    }
+    let mut row = frame.row.clone();
+    frame.apart.iter().for_each(|part| row.set_part(*part, Value::Null));
+    put(batch, key, &(row, frame.apart.iter().map(|part| *part as u8 as char).collect::<String>()))
+}
+
+fn put_entries(batch: &mut Batch, id: &str, entries: &Arc<Vec<Entry>>) -> Result<(), StoreError> {
+    let Some(last) = entries.last() else { return Ok(()) };
+    for entry in entries.iter() {
+        if let Content::Note(Note::Effect { effect, .. }) = &entry.content
+            && effect.change == Change::Created
+        {
+            put(batch, keys::created(id, &effect.id), &())?;
+        }
+    }
+    put(batch, keys::entry(id, last.sequence), &**entries)
+}

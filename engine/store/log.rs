@@ -1,0 +1,139 @@
+//! The commit log: what was committed and is not yet in its final place, in two files that take turns.
+//!
+//! A commit is one write at the end of a file whose blocks are there already, and one fdatasync: as fast as the disk. Each file
+//! begins with a header that exists twice and names a salt; a frame that an earlier turn of the file left behind has another
+//! salt and is not believed. One append at a time: a crash can tear the last frame, which nobody was told of, and no other.
+
+mod file;
+mod frame;
+mod header;
+#[cfg(test)]
+mod tests;
+
+pub use file::{DiskFile, LogFile};
+use header::Header;
+
+use super::StoreError;
+
+/// How much of a file is made ready at once, at first and at most.
+const ALLOCATION_BYTES_MIN: u64 = 256 * 1024;
+const ALLOCATION_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// A frame that was found in the log: its sequence and what it holds.
+pub type Found = (u64, Vec<u8>);
+
+/// The two files of a log and where in them the next frame goes.
+pub struct CommitLog {
+    files: [Box<dyn LogFile>; 2],
+    active: usize,
+    header: Header,
+    offset_bytes: u64,
+    next_sequence: u64,
+}
+
+impl CommitLog {
+    /// Opens a log and answers with the frames behind `checkpoint`, the last sequence that is in its final place already.
+    ///
+    /// # Errors
+    /// The files cannot be read or written, or a frame that was acknowledged is missing or damaged.
+    pub fn open(files: [Box<dyn LogFile>; 2], checkpoint: u64) -> Result<(Self, Vec<Found>), StoreError> {
+        let mut files = files;
+        let mut generations = Vec::new();
+        for (index, file) in files.iter_mut().enumerate() {
+            if let Some((header, bytes)) = header::read(file.as_mut())? {
+                generations.push((index, header, bytes));
+            }
+        }
+        generations.sort_by_key(|(_, header, _)| header.first_sequence);
+        let mut next_sequence = checkpoint + 1;
+        let mut found = Vec::new();
+        let mut end = None;
+        for (index, header, bytes) in generations {
+            let (frames, end_bytes) = frame::read_all(&header, &bytes)?;
+            for (sequence, payload) in frames {
+                if sequence == next_sequence {
+                    found.push((sequence, payload));
+                    next_sequence += 1;
+                } else if sequence > next_sequence {
+                    let message = format!("the commits from {next_sequence} to {} are missing", sequence - 1);
+                    return Err(frame::damaged(message));
+                }
+            }
+            end = Some((index, header, end_bytes));
+        }
+        let (active, header, offset_bytes) = match end {
+            Some(end) => end,
+            None => {
+                let header = Header::new(1, next_sequence);
+                header::write(files[0].as_mut(), &header)?;
+                (0, header, header::BYTES)
+            }
+        };
+        // A frame that only the system's cache still has would be acted on, and then lost with the power.
+        files[active].synchronize().map_err(unwritten)?;
+        Ok((CommitLog { files, active, header, offset_bytes, next_sequence }, found))
+    }
+
+    /// Appends a frame and returns its sequence when it is durable.
+    ///
+    /// # Errors
+    /// The disk cannot be written: whether the frame is durable is not known.
+    pub fn append(&mut self, payload: &[u8]) -> Result<u64, StoreError> {
+        let sequence = self.next_sequence;
+        let bytes = frame::encode(&self.header, sequence, payload)?;
+        let end_bytes = self.offset_bytes + bytes.len() as u64;
+        self.allocate(end_bytes)?;
+        let file = self.files[self.active].as_mut();
+        file.write(self.offset_bytes, &bytes).map_err(unwritten)?;
+        file.synchronize().map_err(unwritten)?;
+        self.offset_bytes = end_bytes;
+        self.next_sequence += 1;
+        Ok(sequence)
+    }
+
+    /// Goes on in the other file, whose frames are in their final place; answers the last sequence of this one.
+    ///
+    /// # Errors
+    /// The disk cannot be written.
+    pub fn switch(&mut self) -> Result<u64, StoreError> {
+        let other = 1 - self.active;
+        let allocated_bytes = self.files[other].length().map_err(unwritten)?;
+        let header = Header {
+            allocated_bytes: allocated_bytes.max(header::BYTES),
+            ..Header::new(self.header.turn + 1, self.next_sequence)
+        };
+        header::write(self.files[other].as_mut(), &header)?;
+        (self.active, self.header, self.offset_bytes) = (other, header, header::BYTES);
+        Ok(self.next_sequence - 1)
+    }
+
+    /// How long the active file's frames are.
+    pub fn used_bytes(&self) -> u64 {
+        self.offset_bytes - header::BYTES
+    }
+
+    /// Fills with zeros ahead, so that an append changes no more than the blocks it writes.
+    fn allocate(&mut self, end_bytes: u64) -> Result<(), StoreError> {
+        if end_bytes <= self.header.allocated_bytes {
+            return Ok(());
+        }
+        let file = self.files[self.active].as_mut();
+        let from_bytes = self.header.allocated_bytes;
+        let step = from_bytes.clamp(ALLOCATION_BYTES_MIN, ALLOCATION_BYTES_MAX);
+        let to_bytes = end_bytes.max(from_bytes + step);
+        let zeros = vec![0; (to_bytes - from_bytes) as usize];
+        file.write(from_bytes, &zeros).map_err(unwritten)?;
+        file.synchronize().map_err(unwritten)?;
+        self.header.allocated_bytes = to_bytes;
+        self.header.turn += 1;
+        header::write(file, &self.header)
+    }
+}
+
+fn unwritten(error: std::io::Error) -> StoreError {
+    StoreError::Write { message: error.to_string() }
+}
+
+fn unread(error: std::io::Error) -> StoreError {
+    StoreError::Read { message: error.to_string() }
+}

@@ -1,0 +1,72 @@
+//! The little that a log needs of a file.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::Path,
+};
+
+/// Bytes that stay. A simulation may put something in their place that loses and tears what was not synchronized.
+pub trait LogFile: Send + 'static {
+    /// Its length in bytes.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn length(&mut self) -> io::Result<u64>;
+
+    /// Fills `bytes` from an offset.
+    ///
+    /// # Errors
+    /// The disk's; the file is too short.
+    fn read(&mut self, offset_bytes: u64, bytes: &mut [u8]) -> io::Result<()>;
+
+    /// Writes at an offset; the file grows where it has to. Not durable before [`LogFile::synchronize`].
+    ///
+    /// # Errors
+    /// The disk's.
+    fn write(&mut self, offset_bytes: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Returns when everything written is durable, the length too.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn synchronize(&mut self) -> io::Result<()>;
+}
+
+/// A file on disk.
+#[derive(Debug)]
+pub struct DiskFile(File);
+
+impl DiskFile {
+    /// Opens a file, or makes it (mode 0600) and its folder's entry durable.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let new = !path.exists();
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        if let (true, Some(folder)) = (new, path.parent()) {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(DiskFile(file))
+    }
+}
+
+impl LogFile for DiskFile {
+    fn length(&mut self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read(&mut self, offset_bytes: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(bytes, offset_bytes)
+    }
+
+    fn write(&mut self, offset_bytes: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset_bytes)
+    }
+
+    fn synchronize(&mut self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}

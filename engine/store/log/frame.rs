@@ -1,0 +1,74 @@
+//! A frame: length, checksum, sequence, what it holds.
+
+use super::{
+    Found, StoreError,
+    header::{self, Header},
+};
+
+const HEAD_BYTES: usize = 4 + 4 + 8;
+
+pub(super) fn damaged(message: String) -> StoreError {
+    StoreError::Damaged { key: "commit log".to_owned(), message }
+}
+
+pub(super) fn encode(header: &Header, sequence: u64, payload: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let length = u32::try_from(payload.len())
+        .map_err(|_| StoreError::Encode { message: "a commit is longer than 4 GiB".to_owned() })?;
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + payload.len());
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(&checksum(header, sequence, payload).to_le_bytes());
+    bytes.extend_from_slice(&sequence.to_le_bytes());
+    bytes.extend_from_slice(payload);
+    Ok(bytes)
+}
+
+fn checksum(header: &Header, sequence: u64, payload: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&header.salt.to_le_bytes());
+    hasher.update(&sequence.to_le_bytes());
+    hasher.update(payload);
+    hasher.finalize()
+}
+
+/// The frame at an offset, and where it ends.
+fn decode<'b>(header: &Header, bytes: &'b [u8], at: usize) -> Option<(u64, &'b [u8], usize)> {
+    let head = bytes.get(at..at + HEAD_BYTES)?;
+    let length = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
+    let told = u32::from_le_bytes(head[4..8].try_into().ok()?);
+    let sequence = u64::from_le_bytes(head[8..].try_into().ok()?);
+    // What is zero was never written.
+    if length == 0 || sequence < header.first_sequence {
+        return None;
+    }
+    let end = at.checked_add(HEAD_BYTES)?.checked_add(length)?;
+    let payload = bytes.get(at + HEAD_BYTES..end)?;
+    (checksum(header, sequence, payload) == told).then_some((sequence, payload, end))
+}
+
+/// All frames of a file, and where the next one goes.
+pub(super) fn read_all(header: &Header, bytes: &[u8]) -> Result<(Vec<Found>, u64), StoreError> {
+    let mut frames = Vec::new();
+    let mut at = header::BYTES as usize;
+    while let Some((sequence, payload, end)) = decode(header, bytes, at) {
+        if sequence != header.first_sequence + frames.len() as u64 {
+            break;
+        }
+        frames.push((sequence, payload.to_vec()));
+        at = end;
+    }
+    let next = header.first_sequence + frames.len() as u64;
+    match later_frame(header, bytes, at, next) {
+        None => Ok((frames, at as u64)),
+        Some(later) => Err(damaged(format!("the commit {next} cannot be read, and commit {later} behind it can"))),
+    }
+}
+
+/// A whole frame behind one that cannot be read: then it was not the last one, and somebody was told of it.
+fn later_frame(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
+    let end = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
+    (from..end).find_map(|at| {
+        let sequence = u64::from_le_bytes(bytes.get(at + 8..at + HEAD_BYTES)?.try_into().ok()?);
+        let near = sequence > next && sequence - next < bytes.len() as u64;
+        if near { decode(header, bytes, at).map(|(sequence, ..)| sequence) } else { None }
+    })
+}

@@ -1,0 +1,118 @@
+//! The fear: a commit that was acknowledged is lost, or one that was torn is believed.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A file in memory; clones are the same file.
+#[derive(Clone, Default)]
+struct Bytes(Arc<Mutex<Vec<u8>>>);
+
+impl LogFile for Bytes {
+    fn length(&mut self) -> std::io::Result<u64> {
+        Ok(self.0.lock().unwrap().len() as u64)
+    }
+
+    fn read(&mut self, offset_bytes: u64, bytes: &mut [u8]) -> std::io::Result<()> {
+        let from = offset_bytes as usize;
+        bytes.copy_from_slice(&self.0.lock().unwrap()[from..from + bytes.len()]);
+        Ok(())
+    }
+
+    fn write(&mut self, offset_bytes: u64, bytes: &[u8]) -> std::io::Result<()> {
+        let mut file = self.0.lock().unwrap();
+        let end = offset_bytes as usize + bytes.len();
+        if file.len() < end {
+            file.resize(end, 0);
+        }
+        file[offset_bytes as usize..end].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn synchronize(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn open(files: &[Bytes; 2], checkpoint: u64) -> Result<(CommitLog, Vec<Found>), StoreError> {
+    CommitLog::open([Box::new(files[0].clone()), Box::new(files[1].clone())], checkpoint)
+}
+
+#[test]
+fn what_was_appended_is_found_in_order_after_any_number_of_turns() {
+    let files = [Bytes::default(), Bytes::default()];
+    let (mut log, found) = open(&files, 0).unwrap();
+    assert!(found.is_empty());
+    for number in 1..=20_u64 {
+        assert_eq!(log.append(format!("commit {number}").as_bytes()).unwrap(), number);
+        if number % 6 == 0 {
+            assert_eq!(log.switch().unwrap(), number);
+        }
+    }
+    drop(log);
+    // The switch at 18 says that everything up to 12 had arrived.
+    let (mut log, found) = open(&files, 12).unwrap();
+    assert_eq!(found.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), (13..=20).collect::<Vec<_>>());
+    assert_eq!(found[7].1, b"commit 20");
+    assert_eq!(log.append(b"next").unwrap(), 21);
+    drop(log);
+    assert_eq!(open(&files, 12).unwrap().1.last().unwrap(), &(21, b"next".to_vec()));
+    assert_eq!(open(&files, 20).unwrap().1.len(), 1, "what has arrived is not told again");
+    let error = open(&files, 3).err().unwrap();
+    assert!(error.to_string().contains("from 4 to 12 are missing"), "{error}");
+}
+
+#[test]
+fn a_torn_last_frame_is_not_believed_and_its_place_is_used_again() {
+    let files = [Bytes::default(), Bytes::default()];
+    let (mut log, _) = open(&files, 0).unwrap();
+    log.append(b"first").unwrap();
+    let whole = log.offset_bytes as usize;
+    log.append(&[7; 300]).unwrap();
+    drop(log);
+    for byte in &mut files[0].0.lock().unwrap()[whole + 100..whole + 300] {
+        *byte = 0;
+    }
+    let (mut log, found) = open(&files, 0).unwrap();
+    assert_eq!(found, [(1, b"first".to_vec())]);
+    log.append(b"second").unwrap();
+    drop(log);
+    assert_eq!(open(&files, 0).unwrap().1, [(1, b"first".to_vec()), (2, b"second".to_vec())]);
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_told() {
+    let files = [Bytes::default(), Bytes::default()];
+    open(&files, 0).unwrap().0.append(b"first").unwrap();
+    files[0].0.lock().unwrap().truncate(5_000);
+    let error = open(&files, 0).err().unwrap();
+    assert!(error.to_string().contains("only 5000 left"), "{error}");
+}
+
+proptest! {
+    /// Of the last frame nobody can tell whether it was torn; every earlier one was acknowledged.
+    #[test]
+    fn a_flipped_byte_before_the_last_frame_is_never_taken_for_the_end(at in 0_usize..2_000, bit in 0_u8..8) {
+        let files = [Bytes::default(), Bytes::default()];
+        let (mut log, _) = open(&files, 0).unwrap();
+        for number in 0..10_u8 {
+            log.append(&[number; 150]).unwrap();
+        }
+        let last = log.offset_bytes as usize - 166;
+        drop(log);
+        let at = header::BYTES as usize + at % (last - header::BYTES as usize);
+        files[0].0.lock().unwrap()[at] ^= 1 << bit;
+        let error = open(&files, 0).err();
+        prop_assert!(matches!(error, Some(StoreError::Damaged { .. })), "{error:?}");
+    }
+
+    #[test]
+    fn no_bytes_make_the_log_panic(bytes in proptest::collection::vec(any::<u8>(), 0..3_000)) {
+        let files = [Bytes::default(), Bytes::default()];
+        *files[0].0.lock().unwrap() = bytes;
+        let _ = open(&files, 0);
+    }
+}

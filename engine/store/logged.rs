@@ -1,0 +1,135 @@
+//! Records with a commit log before them: a commit is durable in the log at once and moves to its final place later, many at a
+//! time, so that what is written over again and again (where an execution stands) reaches the slower place only once.
+
+mod checkpoint;
+mod overlay;
+mod payload;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use self::{
+    checkpoint::{Checkpointer, Shared},
+    overlay::Overlay,
+};
+use super::{
+    Batch, Records, SledRecords, StoreError,
+    log::{CommitLog, DiskFile, LogFile},
+    records::{FinalPlace, Record},
+};
+
+/// When the log's active file is this long, the other one takes its turn.
+const LOG_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// A file that is so much longer waits until the other one is free: bounds memory and disk.
+const LOG_BYTES_BEHIND_MAX: u64 = 4 * LOG_BYTES_MAX;
+/// Less than this may stay in the log when the store is closed: reading it takes no time.
+const LOG_BYTES_LEFT_MAX: u64 = 256 * 1024;
+
+/// Records that are durable in a log and lie in a [`FinalPlace`] later.
+pub struct LoggedRecords {
+    shared: Arc<Shared>,
+    log: Mutex<CommitLog>,
+    checkpointer: Checkpointer,
+    log_bytes_max: u64,
+}
+
+impl LoggedRecords {
+    /// Opens or makes a store's records in a folder: sled, and the two files of the log.
+    ///
+    /// # Errors
+    /// The folder cannot be used, another process has it open, or what is there is damaged.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let place = SledRecords::open(folder)?;
+        let file = |name: &str| -> Result<Box<dyn LogFile>, StoreError> {
+            let path = folder.join(name);
+            let file = DiskFile::open(&path)
+                .map_err(|error| StoreError::Open { folder: path.display().to_string(), message: error.to_string() })?;
+            Ok(Box::new(file))
+        };
+        Self::over(place, [file("commits-0.log")?, file("commits-1.log")?], LOG_BYTES_MAX)
+    }
+
+    /// Records over any final place and any two files.
+    ///
+    /// # Errors
+    /// As [`LoggedRecords::open`].
+    pub fn over(place: impl FinalPlace, files: [Box<dyn LogFile>; 2], log_bytes_max: u64) -> Result<Self, StoreError> {
+        let checkpoint = checkpoint::last(&place)?;
+        let (log, found) = CommitLog::open(files, checkpoint)?;
+        let mut overlay = Overlay::default();
+        for (_, bytes) in found {
+            overlay.extend(payload::decode(&bytes)?);
+        }
+        let shared = Arc::new(Shared::new(Box::new(place), overlay));
+        let checkpointer = Checkpointer::start(shared.clone());
+        Ok(LoggedRecords { shared, log: Mutex::new(log), checkpointer, log_bytes_max })
+    }
+
+    fn log(&self) -> MutexGuard<'_, CommitLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn switch(&self, log: &mut CommitLog) -> Result<(), StoreError> {
+        let sequence = log.switch().map_err(|error| self.shared.fail(error))?;
+        self.checkpointer.begin(sequence);
+        Ok(())
+    }
+}
+
+impl Records for LoggedRecords {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.shared.overlay().get(key) {
+            Some(change) => Ok(change),
+            None => self.shared.place.get(key),
+        }
+    }
+
+    fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        // Before the final place is read: what moves there in between is seen here.
+        let changes = self.shared.overlay().range(prefix, from.unwrap_or(prefix));
+        if changes.is_empty() {
+            return self.shared.place.scan(prefix, from, limit);
+        }
+        let deleted = changes.values().filter(|value| value.is_none()).count();
+        let placed = self.shared.place.scan(prefix, from, limit.saturating_add(deleted))?;
+        let mut merged: overlay::Changes = placed.into_iter().map(|(key, value)| (key, Some(value))).collect();
+        merged.extend(changes);
+        Ok(merged.into_iter().filter_map(|(key, value)| Some((key, value?))).take(limit).collect())
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        if batch.changes.is_empty() {
+            return Ok(());
+        }
+        let mut log = self.log();
+        self.shared.trouble()?;
+        if log.used_bytes() >= self.log_bytes_max {
+            if log.used_bytes() >= self.log_bytes_max.saturating_mul(LOG_BYTES_BEHIND_MAX / LOG_BYTES_MAX) {
+                self.shared.wait_until_free()?;
+            }
+            if self.shared.freeze() {
+                self.switch(&mut log)?;
+            }
+        }
+        // After a failure nothing more is written: whether that commit is durable is not known.
+        log.append(&payload::encode(&batch)).map_err(|error| self.shared.fail(error))?;
+        self.shared.change().extend(batch.changes);
+        Ok(())
+    }
+
+    fn settle(&self) -> Result<(), StoreError> {
+        let mut log = self.log();
+        if log.used_bytes() <= LOG_BYTES_LEFT_MAX {
+            return Ok(());
+        }
+        self.shared.wait_until_free()?;
+        if self.shared.freeze() {
+            self.switch(&mut log)?;
+        }
+        self.shared.wait_until_free()
+    }
+}

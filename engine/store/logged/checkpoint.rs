@@ -1,0 +1,149 @@
+//! The thread that brings changes to their final place.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc},
+    thread::JoinHandle,
+};
+
+use super::overlay::Overlay;
+use crate::store::{Batch, Records, StoreError, records::FinalPlace};
+
+/// Where the final place says up to which commit it has everything.
+const CHECKPOINT: &[u8] = b"m/checkpoint";
+/// How many changes are handed over at once: readers wait no longer than that takes.
+const CHANGES_AT_ONCE: usize = 2_048;
+
+/// The last commit that is in its final place.
+pub(super) fn last(place: &dyn Records) -> Result<u64, StoreError> {
+    let Some(bytes) = place.get(CHECKPOINT)? else { return Ok(0) };
+    let damaged = |_| StoreError::Damaged { key: "m/checkpoint".to_owned(), message: "it is no number".to_owned() };
+    bytes.try_into().map(u64::from_le_bytes).map_err(damaged)
+}
+
+/// What the committing side, the readers and the checkpointer share.
+pub(super) struct Shared {
+    pub place: Box<dyn FinalPlace>,
+    overlay: RwLock<Overlay>,
+    on_its_way: Mutex<Way>,
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Way {
+    busy: bool,
+    trouble: Option<StoreError>,
+}
+
+impl Shared {
+    pub fn new(place: Box<dyn FinalPlace>, overlay: Overlay) -> Self {
+        Shared { place, overlay: RwLock::new(overlay), on_its_way: Mutex::default(), news: Condvar::new() }
+    }
+
+    pub fn overlay(&self) -> RwLockReadGuard<'_, Overlay> {
+        self.overlay.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn change(&self) -> RwLockWriteGuard<'_, Overlay> {
+        self.overlay.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn way(&self) -> MutexGuard<'_, Way> {
+        self.on_its_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why nothing reaches its final place any more.
+    pub fn trouble(&self) -> Result<(), StoreError> {
+        self.way().trouble.clone().map_or(Ok(()), Err)
+    }
+
+    /// From now on every commit is refused with this error.
+    pub fn fail(&self, error: StoreError) -> StoreError {
+        self.way().trouble = Some(error.clone());
+        self.news.notify_all();
+        error
+    }
+
+    /// Sets the changes aside for the checkpointer; `false` where it is busy.
+    pub fn freeze(&self) -> bool {
+        let mut way = self.way();
+        if way.busy || !self.change().freeze() {
+            return false;
+        }
+        way.busy = true;
+        true
+    }
+
+    /// Returns when nothing is on its way.
+    pub fn wait_until_free(&self) -> Result<(), StoreError> {
+        let mut way = self.way();
+        while way.busy && way.trouble.is_none() {
+            way = self.news.wait(way).unwrap_or_else(PoisonError::into_inner);
+        }
+        way.trouble.clone().map_or(Ok(()), Err)
+    }
+
+    fn bring(&self, sequence: u64) -> Result<(), StoreError> {
+        let Some(changes) = self.overlay().frozen() else { return Ok(()) };
+        let mut batch = Batch::default();
+        for (key, value) in changes.iter() {
+            batch.changes.push((key.clone(), value.clone()));
+            if batch.changes.len() == CHANGES_AT_ONCE {
+                self.place.write(std::mem::take(&mut batch))?;
+            }
+        }
+        self.place.write(batch)?;
+        self.place.synchronize()?;
+        // Only now: a crash before this repeats the whole of it.
+        let mut batch = Batch::default();
+        batch.put(CHECKPOINT.to_vec(), sequence.to_le_bytes().to_vec());
+        self.place.commit(batch)
+    }
+
+    fn checkpoint(&self, sequence: u64) {
+        let brought = self.bring(sequence);
+        let mut way = self.way();
+        match brought {
+            Ok(()) => {
+                self.change().arrived();
+                way.busy = false;
+            }
+            Err(error) => way.trouble = Some(error),
+        }
+        drop(way);
+        self.news.notify_all();
+    }
+}
+
+/// The thread's handle; dropping it waits for what is on its way.
+pub(super) struct Checkpointer {
+    orders: Option<mpsc::Sender<u64>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    pub fn start(shared: Arc<Shared>) -> Self {
+        let (orders, received) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            while let Ok(sequence) = received.recv() {
+                shared.checkpoint(sequence);
+            }
+        });
+        Checkpointer { orders: Some(orders), thread: Some(thread) }
+    }
+
+    /// Begins with what was set aside, which ends with the commit `sequence`.
+    pub fn begin(&self, sequence: u64) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(sequence);
+        }
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

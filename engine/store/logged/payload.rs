@@ -1,0 +1,45 @@
+//! A batch as bytes: for each change the lengths of key and value, the key, the value.
+
+use crate::store::{Batch, StoreError, records::Change};
+
+/// The length of a value that is deleted.
+const DELETED: u32 = u32::MAX;
+
+pub(super) fn encode(batch: &Batch) -> Vec<u8> {
+    let length = |change: &Change| 8 + change.0.len() + change.1.as_ref().map_or(0, Vec::len);
+    let mut bytes = Vec::with_capacity(batch.changes.iter().map(length).sum());
+    for (key, value) in &batch.changes {
+        bytes.extend_from_slice(&(key.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&value.as_ref().map_or(DELETED, |value| value.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(value.as_deref().unwrap_or_default());
+    }
+    bytes
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Change>, StoreError> {
+    let mut rest = bytes;
+    let mut changes = Vec::new();
+    while !rest.is_empty() {
+        let Some((change, behind)) = first(rest) else {
+            let message = "a commit does not hold what it says".to_owned();
+            return Err(StoreError::Damaged { key: "commit log".to_owned(), message });
+        };
+        changes.push(change);
+        rest = behind;
+    }
+    Ok(changes)
+}
+
+fn first(bytes: &[u8]) -> Option<(Change, &[u8])> {
+    let (lengths, bytes) = bytes.split_at_checked(8)?;
+    let (key_length, value_length) = lengths.split_at(4);
+    let key_length = u32::from_le_bytes(key_length.try_into().ok()?);
+    let value_length = u32::from_le_bytes(value_length.try_into().ok()?);
+    let (key, bytes) = bytes.split_at_checked(key_length as usize)?;
+    if value_length == DELETED {
+        return Some(((key.to_vec(), None), bytes));
+    }
+    let (value, bytes) = bytes.split_at_checked(value_length as usize)?;
+    Some(((key.to_vec(), Some(value.to_vec())), bytes))
+}
