@@ -1,1 +1,22 @@
-//! What this engine does on this disk.
+//! What this engine does on this disk: the workloads of `flow bench`. Each uses the real runner over the real store, with steps
+//! that answer about 100 bytes, and tells its figure beside the disk's own rate of the same run.
+
+mod chain;
+mod disk;
+mod error;
+mod fan;
+mod growth;
+mod pure;
+mod report;
+mod sleepers;
+mod start;
+mod world;
+
+pub use chain::chain;
+pub use error::BenchError;
+pub use fan::fan;
+pub use growth::growth;
+pub use pure::pure;
+pub use report::Report;
+pub use sleepers::{sleep, sleepers, wake};
+pub use start::start;

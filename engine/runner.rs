@@ -44,17 +44,20 @@ pub fn start(
 ) -> RunnerHandle {
     let (messages, inbox) = tokio::sync::mpsc::unbounded_channel();
     let (events, _) = tokio::sync::broadcast::channel(event::EVENTS_KEPT);
+    let (rests, _) = tokio::sync::broadcast::channel(event::RESTS_KEPT);
     let committer = committer::start(store.clone(), messages.clone(), options);
     let offers = Arc::new(offers::Offers::default());
     let handle = RunnerHandle {
         messages: messages.clone(),
         store: store.clone(),
         events: events.clone(),
+        rests: rests.clone(),
         clock: clock.clone(),
         commits: committer.commits.clone(),
         offers: offers.clone(),
     };
-    let dispatcher = dispatcher::Dispatcher::new(store, registries, clock, committer, messages, events, offers);
+    let dispatcher =
+        dispatcher::Dispatcher::new(store, registries, clock, committer, messages, (events, rests), offers);
     tokio::spawn(dispatcher.run(inbox));
     handle
 }

@@ -31,7 +31,7 @@ pub use error::StoreError;
 pub use executions::{Active, Listed};
 pub use id::{ExecutionId, InvalidId, is_name};
 pub use lock::{Holder, OwnerLock};
-pub use log::{DiskFile, LogFile};
+pub use log::{DiskFile, LogFile, synchronizations};
 pub use logged::LoggedRecords;
 pub use memory::MemoryRecords;
 pub use records::{Batch, Change, FinalPlace, Record, Records};

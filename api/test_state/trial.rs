@@ -257,12 +257,14 @@ fn outcome(header: &ExecutionHeader, entries: &[Entry], targets: &Targets) -> Ou
         match &entry.content {
             Content::Event(event) => match &event.details {
                 HistoryEventDetails::StateExited { name, output, .. } if name == STATE_NAME => {
-                    outcome.output = Some(output.clone());
+                    outcome.output = Some((**output).clone());
                 }
                 HistoryEventDetails::StateEntered { name, .. } => {
                     outcome.next_state = outcome.next_state.or_else(|| targets.original(name));
                 }
-                HistoryEventDetails::TaskScheduled { parameters, .. } => outcome.parameters = Some(parameters.clone()),
+                HistoryEventDetails::TaskScheduled { parameters, .. } => {
+                    outcome.parameters = Some((**parameters).clone())
+                }
                 _ => {}
             },
             Content::Note(Note::Caught { failure, .. }) => {

@@ -1,5 +1,7 @@
 //! History events, with the names and details of AWS's `HistoryEvent` (Step Functions API Reference, GetExecutionHistory).
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -34,9 +36,9 @@ pub struct ErrorAndCause {
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum HistoryEventDetails {
     /// The execution began.
-    ExecutionStarted { input: Value },
+    ExecutionStarted { input: Arc<Value> },
     /// The execution ended well.
-    ExecutionSucceeded { output: Value },
+    ExecutionSucceeded { output: Arc<Value> },
     /// The execution failed.
     ExecutionFailed(ErrorAndCause),
     /// The execution ran out of time.
@@ -48,12 +50,12 @@ pub enum HistoryEventDetails {
     /// An expression failed.
     EvaluationFailed { state: String, location: String, error: String, cause: String },
     /// A state was entered; `state_type` names its type (`Task`, `Pass`, …), AWS writes it into the event's type.
-    StateEntered { state_type: StateType, name: String, input: Value },
+    StateEntered { state_type: StateType, name: String, input: Arc<Value> },
     /// A state was left.
     StateExited {
         state_type: StateType,
         name: String,
-        output: Value,
+        output: Arc<Value>,
         #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
         assigned_variables: serde_json::Map<String, Value>,
     },
@@ -61,7 +63,7 @@ pub enum HistoryEventDetails {
     TaskScheduled {
         name: String,
         resource: String,
-        parameters: Value,
+        parameters: Arc<Value>,
         timeout_seconds: Option<u64>,
         heartbeat_seconds: Option<u64>,
     },
@@ -73,7 +75,7 @@ pub enum HistoryEventDetails {
         worker: Option<String>,
     },
     /// A Task's call answered.
-    TaskSucceeded { name: String, resource: String, output: Value },
+    TaskSucceeded { name: String, resource: String, output: Arc<Value> },
     /// A Task's call failed.
     TaskFailed {
         name: String,
@@ -89,7 +91,7 @@ pub enum HistoryEventDetails {
         failure: ErrorAndCause,
     },
     /// A Task waits for its token (`.waitForTaskToken`) or for its next look.
-    TaskSubmitted { name: String, resource: String, output: Value },
+    TaskSubmitted { name: String, resource: String, output: Arc<Value> },
     /// A Parallel's branches began.
     ParallelStateStarted { name: String },
     /// A Parallel's branches all ended well.

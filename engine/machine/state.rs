@@ -25,7 +25,7 @@ impl Turn<'_> {
             let state_type = state.kind.state_type();
             self.event(
                 Some(id),
-                HistoryEventDetails::StateEntered { state_type, name: name.to_owned(), input: (*input).clone() },
+                HistoryEventDetails::StateEntered { state_type, name: name.to_owned(), input: input.clone() },
             );
             let entered_event_id = self.frame(id).row.last_event_id;
             self.row(id).entered_event_id = entered_event_id;
@@ -127,7 +127,7 @@ impl Turn<'_> {
             HistoryEventDetails::StateExited {
                 state_type: state.kind.state_type(),
                 name: state.name.clone(),
-                output: (*output).clone(),
+                output: output.clone(),
                 assigned_variables: assigned,
             },
         );
@@ -142,7 +142,7 @@ impl Turn<'_> {
         if self.frame(id).row.parent.is_some() {
             return self.child_ended(id, output);
         }
-        self.event(Some(id), HistoryEventDetails::ExecutionSucceeded { output: (*output).clone() });
+        self.event(Some(id), HistoryEventDetails::ExecutionSucceeded { output: output.clone() });
         self.header().output = Some((*output).clone());
         self.end(ExecutionStatus::Succeeded, None);
     }

@@ -32,7 +32,7 @@ impl Turn<'_> {
             HistoryEventDetails::TaskScheduled {
                 name: name.clone(),
                 resource: resource.clone(),
-                parameters: (*arguments).clone(),
+                parameters: arguments.clone(),
                 timeout_seconds,
                 heartbeat_seconds,
             },
@@ -215,10 +215,11 @@ impl Turn<'_> {
             return self.map_answered(id, &map, output);
         }
         let Some(state) = self.state_of(id) else { return };
+        let output = Arc::new(output);
         if let Some((name, resource)) = self.name_and_resource(id) {
             self.event(Some(id), HistoryEventDetails::TaskSucceeded { name, resource, output: output.clone() });
         }
-        if let Err(failure) = self.leave(id, &state, Leaving::with_result(&state, Arc::new(output))) {
+        if let Err(failure) = self.leave(id, &state, Leaving::with_result(&state, output)) {
             self.fail_state(id, failure);
         }
     }

@@ -1,5 +1,7 @@
 //! Tasks that somebody outside answers for: workers of an activity, and whoever holds a task token.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{Activity, Command, FrameId, Heartbeat, Parked, TaskToken, turn::Turn};
@@ -84,7 +86,7 @@ impl Turn<'_> {
             return;
         }
         if let Some((name, resource)) = self.name_and_resource(id) {
-            self.event(Some(id), HistoryEventDetails::TaskSubmitted { name, resource, output });
+            self.event(Some(id), HistoryEventDetails::TaskSubmitted { name, resource, output: Arc::new(output) });
         }
     }
 

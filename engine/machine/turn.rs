@@ -61,7 +61,7 @@ impl<'a> Turn<'a> {
         let seconds = self.execution.machine.timeout_seconds.into_iter().chain(limit).min();
         header.deadline_ms = seconds.map(|seconds| now.saturating_add(seconds * 1000));
         let input = header.input.clone();
-        self.event(None, HistoryEventDetails::ExecutionStarted { input: (*input).clone() });
+        self.event(None, HistoryEventDetails::ExecutionStarted { input: input.clone() });
         let machine = self.execution.machine.clone();
         let frame = self.new_frame(None, 0, String::new(), None);
         self.enter(frame, &machine.start_at, input);

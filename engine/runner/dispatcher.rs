@@ -4,6 +4,7 @@ mod drive;
 mod machines;
 mod start;
 mod subjects;
+mod warm;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -13,7 +14,7 @@ use tokio::sync::{
     oneshot,
 };
 
-use self::{machines::Machines, subjects::Subjects};
+use self::{machines::Machines, subjects::Subjects, warm::Warm};
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
@@ -49,11 +50,13 @@ pub(super) struct Dispatcher {
     committer: Committer,
     looks: Looks,
     events: broadcast::Sender<RunnerEvent>,
+    rests: broadcast::Sender<Arc<ExecutionHeader>>,
     offers: Arc<Offers>,
     driven: HashMap<Arc<str>, Driven>,
     machines: Machines,
     subjects: Subjects,
     timers: Timers,
+    warm: Warm,
     looks_in_flight: usize,
     draining: Vec<oneshot::Sender<()>>,
     failed: Option<StoreError>,
@@ -66,7 +69,7 @@ impl Dispatcher {
         clock: Arc<dyn Clock>,
         committer: Committer,
         messages: UnboundedSender<Message>,
-        events: broadcast::Sender<RunnerEvent>,
+        (events, rests): (broadcast::Sender<RunnerEvent>, broadcast::Sender<Arc<ExecutionHeader>>),
         offers: Arc<Offers>,
     ) -> Self {
         let looks = Looks { registries, clock: clock.clone(), places: Arc::new(Semaphore::new(LOOKS_MAX)), messages };
@@ -76,11 +79,13 @@ impl Dispatcher {
             committer,
             looks,
             events,
+            rests,
             offers,
             driven: HashMap::new(),
             machines: Machines::default(),
             subjects: Subjects::default(),
             timers: Timers::default(),
+            warm: Warm::default(),
             looks_in_flight: 0,
             draining: Vec::new(),
             failed: None,
@@ -92,20 +97,21 @@ impl Dispatcher {
             let next = self.timers.next_ms().filter(|_| self.draining.is_empty() && self.failed.is_none());
             let message = match next {
                 None => inbox.recv().await,
+                Some(_) if self.warm_up() => inbox.try_recv().ok(),
                 Some(due_ms) => {
                     let wait = self.clock.real_duration_until(due_ms);
                     tokio::select! {
                         biased;
                         message = inbox.recv() => message,
-                        () = tokio::time::sleep(wait) => {
-                            self.time_came();
-                            continue;
-                        }
+                        () = tokio::time::sleep(wait) => None,
                     }
                 }
             };
-            let Some(message) = message else { return };
-            self.receive(message);
+            match message {
+                Some(message) => self.receive(message),
+                None if inbox.is_closed() && inbox.is_empty() => return,
+                None => self.time_came(),
+            }
             if self.drained() {
                 for reply in self.draining.drain(..) {
                     let _ = reply.send(());
@@ -142,6 +148,7 @@ impl Dispatcher {
     fn time_came(&mut self) {
         let now_ms = self.clock.now_ms();
         while let Some(id) = self.timers.pop_due(now_ms) {
+            self.warm.count = self.warm.count.saturating_sub(1);
             self.advance(&id, Input::TimeCame, None, None);
         }
     }
@@ -219,6 +226,7 @@ impl Dispatcher {
                 // A pause leaves the timers: what waits beside the paused call goes on.
                 Command::Rest => {
                     if let Some(header) = &header {
+                        let _ = self.rests.send(header.clone());
                         let _ = self.events.send(RunnerEvent::Rested { header: header.clone() });
                     }
                 }

@@ -15,6 +15,9 @@ use crate::{
 /// How many events a slow watcher may lag behind before it reads the rest from the store.
 pub(super) const EVENTS_KEPT: usize = 4096;
 
+/// How many executions may come to rest before a slow watcher of rests misses some.
+pub(super) const RESTS_KEPT: usize = 16_384;
+
 /// Something to show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]

@@ -24,6 +24,7 @@ pub struct RunnerHandle {
     pub(super) messages: UnboundedSender<Message>,
     pub(super) store: Arc<Store>,
     pub(super) events: broadcast::Sender<RunnerEvent>,
+    pub(super) rests: broadcast::Sender<Arc<ExecutionHeader>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) commits: Arc<AtomicU64>,
     pub(super) offers: Arc<Offers>,
@@ -194,6 +195,12 @@ impl RunnerHandle {
             read_store: true,
             may_rest: true,
         }
+    }
+
+    /// Every execution that comes to rest from now on (has ended, or paused), as it stands then. Who lags behind thousands of them
+    /// is told so by the channel.
+    pub fn rests(&self) -> broadcast::Receiver<Arc<ExecutionHeader>> {
+        self.rests.subscribe()
     }
 
     /// The executions that this runner drives.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 
@@ -76,9 +77,13 @@ async fn call(
     let Some(step) = registries.step(environment, &resource).await? else {
         return Err(StepError::new(ErrorClass::Invalid, format!("no step is named '{resource}'")));
     };
-    match tokio::spawn(async move { step.look(context, arguments).await }).await {
+    match std::panic::AssertUnwindSafe(step.look(context, arguments)).catch_unwind().await {
         Ok(result) => result,
-        Err(error) => Err(StepError::new(ErrorClass::Unknown, format!("the step '{resource}' broke off: {error}"))),
+        Err(panic) => {
+            let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
+            let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            Err(StepError::new(ErrorClass::Unknown, format!("the step '{resource}' broke off: {said}")))
+        }
     }
 }
 

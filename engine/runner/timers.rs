@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    ops::Bound,
     sync::Arc,
 };
 
@@ -29,6 +30,12 @@ impl Timers {
     /// The earliest time.
     pub fn next_ms(&self) -> Option<u64> {
         self.due.first().map(|(due_ms, _)| *due_ms)
+    }
+
+    /// Those that are due behind a place in the order and until then, the earliest first.
+    pub fn due_between(&self, after: &(u64, Arc<str>), until_ms: u64) -> impl Iterator<Item = &(u64, Arc<str>)> {
+        let range = self.due.range((Bound::Excluded(after), Bound::Unbounded));
+        range.take_while(move |(due_ms, _)| *due_ms <= until_ms)
     }
 
     /// Takes one execution whose time has come.

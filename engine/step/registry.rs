@@ -110,6 +110,10 @@ impl Registries for Registry {
     async fn registry(&self, _environment: &Value) -> Result<Registry, StepError> {
         Ok(self.clone())
     }
+
+    async fn step(&self, _environment: &Value, resource: &str) -> Result<Option<Arc<dyn Step>>, StepError> {
+        Ok(self.find(resource))
+    }
 }
 
 struct Typed<I, O, F> {

@@ -1,4 +1,7 @@
-//! A record: one byte of version, four of checksum over key and body (CRC-32, little endian), then JSON.
+//! A record: one byte of version, four of checksum over key and body (CRC-32, little endian), then JSON, which a long record
+//! packs (LZ4 block with its length before it): journals repeat themselves.
+
+use std::{borrow::Cow, cell::RefCell};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -7,28 +10,38 @@ use super::StoreError;
 /// The format of the whole store. A later version must read all earlier ones, from the first released on.
 pub(super) const FORMAT: u32 = 2;
 
-const RECORD_VERSION: u8 = 2;
+/// JSON as it is.
+const PLAIN: u8 = 2;
+/// JSON, packed.
+const PACKED: u8 = 3;
+/// From how many bytes on a record is packed.
+const PACKED_BYTES_MIN: usize = 2_048;
 const HEAD_BYTES: usize = 5;
+/// What a thread keeps ready to write records in.
+const SCRATCH_BYTES_MAX: usize = 64 * 1024;
 
 pub(super) fn encode<T: Serialize + ?Sized>(key: &[u8], value: &T) -> Result<Vec<u8>, StoreError> {
-    let mut bytes = Vec::with_capacity(256);
-    bytes.extend_from_slice(&[RECORD_VERSION, 0, 0, 0, 0]);
-    serde_json::to_writer(&mut bytes, value).map_err(|error| StoreError::Encode { message: error.to_string() })?;
-    sign(key, &mut bytes);
-    Ok(bytes)
+    thread_local!(static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+    // Records stay in memory until they are in their final place: no longer than they are.
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.clear();
+        serde_json::to_writer(&mut *scratch, value)
+            .map_err(|error| StoreError::Encode { message: error.to_string() })?;
+        let bytes = encode_json(key, scratch);
+        scratch.shrink_to(SCRATCH_BYTES_MAX);
+        Ok(bytes)
+    })
 }
 
 /// A record of what is JSON already.
 pub(super) fn encode_json(key: &[u8], json: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![RECORD_VERSION, 0, 0, 0, 0];
-    bytes.extend_from_slice(json);
-    sign(key, &mut bytes);
+    let packed = (json.len() > PACKED_BYTES_MIN).then(|| lz4_flex::compress_prepend_size(json));
+    let (version, body) = packed.as_deref().map_or((PLAIN, json), |packed| (PACKED, packed));
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + body.len());
+    bytes.push(version);
+    bytes.extend_from_slice(&checksum(key, body).to_le_bytes());
+    bytes.extend_from_slice(body);
     bytes
-}
-
-fn sign(key: &[u8], bytes: &mut [u8]) {
-    let checksum = checksum(key, &bytes[HEAD_BYTES..]);
-    bytes[1..HEAD_BYTES].copy_from_slice(&checksum.to_le_bytes());
 }
 
 /// A record under another's key is not believed either.
@@ -40,21 +53,24 @@ fn checksum(key: &[u8], body: &[u8]) -> u32 {
 }
 
 pub(super) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, StoreError> {
-    let body = body(key, bytes)?;
-    serde_json::from_slice(body).map_err(|error| damaged(key, error.to_string()))
+    serde_json::from_slice(&json(key, bytes)?).map_err(|error| damaged(key, error.to_string()))
 }
 
-/// The body of a record whose version and checksum are right.
-pub(super) fn body<'b>(key: &[u8], bytes: &'b [u8]) -> Result<&'b [u8], StoreError> {
+/// The JSON of a record whose version and checksum are right.
+pub(super) fn json<'b>(key: &[u8], bytes: &'b [u8]) -> Result<Cow<'b, [u8]>, StoreError> {
     let too_short = || damaged(key, "it is too short".to_owned());
     let (head, body) = bytes.split_at_checked(HEAD_BYTES).ok_or_else(too_short)?;
-    if head[0] != RECORD_VERSION {
-        return Err(damaged(key, format!("its version is {}, this program knows {RECORD_VERSION}", head[0])));
-    }
     if checksum(key, body).to_le_bytes() != head[1..] {
         return Err(damaged(key, "its checksum does not match".to_owned()));
     }
-    Ok(body)
+    match head[0] {
+        PLAIN => Ok(Cow::Borrowed(body)),
+        PACKED => {
+            let unpacked = lz4_flex::decompress_size_prepended(body);
+            unpacked.map(Cow::Owned).map_err(|error| damaged(key, error.to_string()))
+        }
+        version => Err(damaged(key, format!("its version is {version}, this program knows {PLAIN} and {PACKED}"))),
+    }
 }
 
 pub(super) fn damaged(key: &[u8], message: String) -> StoreError {

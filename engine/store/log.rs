@@ -10,7 +10,8 @@ mod header;
 #[cfg(test)]
 mod tests;
 
-pub use file::{DiskFile, LogFile};
+pub(super) use file::count_synchronization;
+pub use file::{DiskFile, LogFile, synchronizations};
 use header::Header;
 
 use super::StoreError;

@@ -23,9 +23,9 @@ use super::{
 };
 
 /// When the log's active file is this long, the other one takes its turn.
-const LOG_BYTES_MAX: u64 = 8 * 1024 * 1024;
+const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// A file that is so much longer waits until the other one is free: bounds memory and disk.
-const LOG_BYTES_BEHIND_MAX: u64 = 4 * LOG_BYTES_MAX;
+const LOG_BYTES_BEHIND_MAX: u64 = 2 * LOG_BYTES_MAX;
 /// Less than this may stay in the log when the store is closed: reading it takes no time.
 const LOG_BYTES_LEFT_MAX: u64 = 256 * 1024;
 

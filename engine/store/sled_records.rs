@@ -8,13 +8,14 @@ use std::{
 
 use super::{
     Batch, Records, StoreError,
+    log::count_synchronization,
     records::{FinalPlace, Record},
 };
 
 /// How long an opening waits for the lock of a process that has just ended.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
 const LOCK_WAIT_STEP: Duration = Duration::from_millis(10);
-const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// A sled database. One process at a time: take the [`super::OwnerLock`] first.
 #[derive(Debug)]
@@ -75,13 +76,6 @@ impl Records for SledRecords {
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.write(batch)?;
-        self.synchronize()
-    }
-}
-
-impl FinalPlace for SledRecords {
-    fn write(&self, batch: Batch) -> Result<(), StoreError> {
         let mut changes = sled::Batch::default();
         for (key, value) in batch.changes {
             match value {
@@ -89,10 +83,27 @@ impl FinalPlace for SledRecords {
                 None => changes.remove(key),
             }
         }
-        self.database.apply_batch(changes).map_err(|error| written(&error))
+        self.database.apply_batch(changes).map_err(|error| written(&error))?;
+        self.synchronize()
+    }
+}
+
+impl FinalPlace for SledRecords {
+    /// One by one: within a batch sled keeps every earlier copy of the nodes that it changes in memory.
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+        for (key, value) in batch.changes {
+            match value {
+                Some(value) => self.database.insert(key, value),
+                None => self.database.remove(key),
+            }
+            .map_err(|error| written(&error))?;
+        }
+        Ok(())
     }
 
     fn synchronize(&self) -> Result<(), StoreError> {
+        count_synchronization();
+        count_synchronization();
         self.database.flush().map_err(|error| written(&error))?;
         self.log.sync_data().map_err(|error| written(&error))
     }

@@ -5,7 +5,19 @@ use std::{
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
+    sync::atomic::{AtomicU64, Ordering},
 };
+
+static SYNCHRONIZATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// How often this process has waited for the disk to make something durable.
+pub fn synchronizations() -> u64 {
+    SYNCHRONIZATIONS.load(Ordering::Relaxed)
+}
+
+pub(in crate::store) fn count_synchronization() {
+    SYNCHRONIZATIONS.fetch_add(1, Ordering::Relaxed);
+}
 
 /// Bytes that stay. A simulation may put something in their place that loses and tears what was not synchronized.
 pub trait LogFile: Send + 'static {
@@ -67,6 +79,7 @@ impl LogFile for DiskFile {
     }
 
     fn synchronize(&mut self) -> io::Result<()> {
+        count_synchronization();
         self.0.sync_data()
     }
 }

@@ -1,0 +1,48 @@
+//! fan: so many executions at once, ten Tasks each.
+
+use std::{path::Path, time::Instant};
+
+use engine::store::synchronizations;
+
+use super::{BenchError, Report, disk, world};
+
+const STEPS_EACH: usize = 10;
+
+/// Measures `executions` that all start at once, ten Tasks each.
+///
+/// # Errors
+/// The folder or the store fails.
+pub async fn fan(folder: &Path, executions: usize) -> Result<Report, BenchError> {
+    let disk_rate = disk::fdatasyncs_per_second(folder)?;
+    let runner = world::runner(folder)?;
+    let definition = world::tasks(STEPS_EACH);
+    let mut rests = runner.rests();
+    let (synchronizations_before, began) = (synchronizations(), Instant::now());
+    let starts = (0..executions).map(|number| {
+        let new = world::new(&format!("fan-{number}"), "fan", &definition);
+        let runner = runner.clone();
+        async move { runner.start_execution(new).await }
+    });
+    let starts = futures::future::try_join_all(starts);
+    let (started, ended) = tokio::join!(starts, world::wait_for(&mut rests, executions));
+    started?;
+    ended?;
+    let seconds = began.elapsed().as_secs_f64();
+    let waits = synchronizations() - synchronizations_before;
+    let steps = executions * STEPS_EACH;
+    let rate = steps as f64 / seconds;
+    let rss_bytes = disk::rss_bytes(std::process::id());
+    runner.drain().await;
+    Ok(Report {
+        workload: "fan",
+        did: format!("{executions} executions at once, {STEPS_EACH} Tasks each, every step durable before the next"),
+        figure: rate,
+        unit: "steps/s",
+        disk_fdatasyncs_per_second: disk_rate,
+        ratio_to_disk: Some(rate / disk_rate),
+        fsyncs_per_step: Some(waits as f64 / steps as f64),
+        rss_bytes,
+        disk_bytes: disk::folder_bytes(folder),
+        more: vec![("from the first start to the last end".to_owned(), seconds, "s")],
+    })
+}

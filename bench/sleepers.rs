@@ -1,0 +1,164 @@
+//! sleepers: so many executions in a Wait of an hour. Started, killed with all of them asleep, recovered by another process; and
+//! ten thousand that fall due together.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{BenchError, Report, disk, world};
+
+/// How many are started at once: clients that wait for their answer.
+const STARTS_AT_ONCE: usize = 1_000;
+/// The most that fall due together.
+const TOGETHER_MAX: usize = 10_000;
+
+/// What a process tells that put executions to sleep, or recovered them.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Phase {
+    seconds: f64,
+    count: usize,
+    rss_before_bytes: u64,
+    rss_after_bytes: u64,
+}
+
+fn rss_bytes() -> u64 {
+    disk::rss_bytes(std::process::id()).unwrap_or_default()
+}
+
+/// Starts `count` executions in a Wait of an hour, tells how long that took, and waits to be killed.
+///
+/// # Errors
+/// The folder or the store fails.
+pub async fn sleep(folder: &Path, count: usize) -> Result<Phase, BenchError> {
+    let runner = world::runner(folder)?;
+    let definition = json!({ "StartAt": "Sleep", "States": {
+        "Sleep": { "Type": "Wait", "Seconds": 3600, "Next": "Step" },
+        "Step": { "Type": "Task", "Resource": world::STEP, "End": true }
+    } });
+    let rss_before_bytes = rss_bytes();
+    let began = Instant::now();
+    let mut next = 0;
+    while next < count {
+        let batch = (next..count.min(next + STARTS_AT_ONCE)).map(|number| {
+            let new = world::new(&format!("sleeper-{number}"), "sleepers", &definition);
+            let runner = runner.clone();
+            async move { runner.start_execution(new).await }
+        });
+        next += futures::future::try_join_all(batch).await?.len();
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    Ok(Phase { seconds, count, rss_before_bytes, rss_after_bytes: rss_bytes() })
+}
+
+/// Takes up everything that sleeps in a folder and tells how long that took, from the opening of the store on.
+///
+/// # Errors
+/// The folder or the store fails.
+pub async fn wake(folder: &Path) -> Result<Phase, BenchError> {
+    let rss_before_bytes = rss_bytes();
+    let began = Instant::now();
+    let runner = world::runner(folder)?;
+    let count = runner.recover_all().await?.len();
+    let seconds = began.elapsed().as_secs_f64();
+    Ok(Phase { seconds, count, rss_before_bytes, rss_after_bytes: rss_bytes() })
+}
+
+/// Measures `count` sleepers; `phase` makes the command that runs [`sleep`] or [`wake`] (by that name) in a process of its own.
+///
+/// # Errors
+/// The folder, the store or a process fails.
+pub async fn sleepers(folder: &Path, count: usize, phase: &dyn Fn(&str) -> Command) -> Result<Report, BenchError> {
+    let disk_rate = disk::fdatasyncs_per_second(folder)?;
+    let (mut sleeping, slept) = begin(phase("sleep"))?;
+    end(&mut sleeping)?;
+    let (mut recovering, recovered) = begin(phase("wake"))?;
+    end(&mut recovering)?;
+    if recovered.count != count {
+        return Err(BenchError::Failed(format!("{} of {count}", count - recovered.count)));
+    }
+    let disk_bytes = disk::folder_bytes(folder);
+    let over = |phase: &Phase| phase.rss_after_bytes.saturating_sub(phase.rss_before_bytes) as f64 / 1e6;
+    let (late_ms, told_ms) = together(&folder.join("together"), count.min(TOGETHER_MAX)).await?;
+    let at =
+        |times_ms: &[f64], share: f64| times_ms.get((times_ms.len() as f64 * share) as usize).copied().unwrap_or(0.0);
+    let due = late_ms.len();
+    Ok(Report {
+        workload: "sleepers",
+        did: format!(
+            "{count} executions in a Wait of an hour, the process killed (SIGKILL), all recovered by the next one"
+        ),
+        figure: count as f64 / slept.seconds,
+        unit: "starts/s",
+        disk_fdatasyncs_per_second: disk_rate,
+        ratio_to_disk: Some(count as f64 / slept.seconds / disk_rate),
+        fsyncs_per_step: None,
+        rss_bytes: Some(slept.rss_after_bytes),
+        disk_bytes,
+        more: vec![
+            ("all started and durable after".to_owned(), slept.seconds, "s"),
+            ("all recovered after".to_owned(), recovered.seconds, "s"),
+            ("memory over the empty process, asleep".to_owned(), over(&slept), "MB"),
+            ("memory over the empty process, recovered".to_owned(), over(&recovered), "MB"),
+            (format!("{due} due together: woken late by, p50"), at(&late_ms, 0.5), "ms"),
+            (format!("{due} due together: woken late by, p99"), at(&late_ms, 0.99), "ms"),
+            (format!("{due} due together: durable late by, p99"), at(&told_ms, 0.99), "ms"),
+        ],
+    })
+}
+
+fn begin(mut command: Command) -> Result<(Child, Phase), BenchError> {
+    let failed = |error: String| BenchError::Process { what: "a phase of the workload".to_owned(), error };
+    let mut child =
+        command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().map_err(|error| failed(error.to_string()))?;
+    let mut line = String::new();
+    let output = child.stdout.take().ok_or_else(|| failed("it has no output".to_owned()))?;
+    BufReader::new(output).read_line(&mut line).map_err(|error| failed(error.to_string()))?;
+    let phase = serde_json::from_str(&line).map_err(|error| failed(format!("it said '{}': {error}", line.trim())))?;
+    Ok((child, phase))
+}
+
+fn end(child: &mut Child) -> Result<(), BenchError> {
+    let failed = |error: std::io::Error| BenchError::Process { what: "the kill".to_owned(), error: error.to_string() };
+    child.kill().map_err(failed)?;
+    child.wait().map(drop).map_err(failed)
+}
+
+/// How late each of `count` executions left a Wait that ended for all at the same time, by its history, and how late that was
+/// durable and told, in milliseconds, in order.
+async fn together(folder: &Path, count: usize) -> Result<(Vec<f64>, Vec<f64>), BenchError> {
+    std::fs::create_dir_all(folder).map_err(disk::unusable(folder))?;
+    let runner = world::runner(folder)?;
+    let ahead = Duration::from_secs(5 + count as u64 / 5_000);
+    let due_ms = runner.clock().now_ms() + ahead.as_millis() as u64;
+    let definition = json!({ "StartAt": "Sleep", "States": {
+        "Sleep": { "Type": "Wait", "TimestampPath": "$.due", "End": true }
+    } });
+    let due = jiff::Timestamp::from_millisecond(due_ms as i64).map(|due| format!("{due:.3}")).unwrap_or_default();
+    let mut rests = runner.rests();
+    let starts = (0..count).map(|number| {
+        let mut new = world::new(&format!("together-{number}"), "together", &definition);
+        new.input = json!({ "due": due });
+        let runner = runner.clone();
+        async move { runner.start_execution(new).await }
+    });
+    futures::future::try_join_all(starts).await?;
+    let (mut lateness, mut told) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for _ in 0..count {
+        let header = rests.recv().await.map_err(|error| BenchError::Failed(error.to_string()))?;
+        let Some(stopped_ms) = header.stopped_ms.filter(|stopped_ms| *stopped_ms >= due_ms) else {
+            return Err(BenchError::Failed(header.id.clone()));
+        };
+        lateness.push((stopped_ms - due_ms) as f64);
+        told.push((runner.clock().now_ms() - due_ms) as f64);
+    }
+    runner.drain().await;
+    lateness.sort_by(f64::total_cmp);
+    told.sort_by(f64::total_cmp);
+    Ok((lateness, told))
+}

@@ -1,0 +1,42 @@
+//! Bringing executions into memory shortly before their time comes, so that thousands that are due together all wake on time.
+
+use super::*;
+
+/// How long before its time an execution is brought into memory, on the runner's clock.
+const AHEAD_MS: u64 = 1_000;
+/// The most that are kept in memory for this.
+const WARM_MAX: usize = 20_000;
+/// How many are looked at, at once: so long a message waits.
+const AT_ONCE: usize = 32;
+
+/// Up to where the timers have been looked at, and how many executions wait in memory.
+pub(super) struct Warm {
+    place: (u64, Arc<str>),
+    pub count: usize,
+}
+
+impl Default for Warm {
+    fn default() -> Self {
+        Warm { place: (0, "".into()), count: 0 }
+    }
+}
+
+impl Dispatcher {
+    /// Reads a few executions that are due soon; answers whether there may be more.
+    pub(super) fn warm_up(&mut self) -> bool {
+        if self.warm.count >= WARM_MAX {
+            return false;
+        }
+        let until_ms = self.clock.now_ms().saturating_add(AHEAD_MS);
+        let due: Vec<_> = self.timers.due_between(&self.warm.place, until_ms).take(AT_ONCE).cloned().collect();
+        let Some(last) = due.last() else { return false };
+        self.warm.place = last.clone();
+        for (_, id) in &due {
+            if self.driven.get(id).is_some_and(|driven| driven.execution.is_none()) {
+                // What cannot be read is told when its time has come.
+                self.warm.count += usize::from(self.load(id).is_ok());
+            }
+        }
+        true
+    }
+}
