@@ -5,6 +5,7 @@
 
 mod codec;
 mod commit;
+mod compact;
 mod documents;
 mod error;
 mod executions;
@@ -19,6 +20,8 @@ mod sled_records;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod transfer;
+mod verify;
 
 use std::{
     collections::HashSet,
@@ -26,6 +29,7 @@ use std::{
 };
 
 pub use commit::{Definition, Origin, Write};
+pub use compact::{compact, mend};
 pub use documents::DocumentChanges;
 pub use error::StoreError;
 pub use executions::{Active, Listed};
@@ -36,6 +40,8 @@ pub use logged::LoggedRecords;
 pub use memory::MemoryRecords;
 pub use records::{Batch, Change, FinalPlace, Record, Records};
 pub use sled_records::SledRecords;
+pub use transfer::{EXPORT_VERSION, Exported, Line};
+pub use verify::Findings;
 
 /// Executions, durable.
 pub struct Store {

@@ -12,6 +12,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+pub(super) use self::checkpoint::CHECKPOINT;
 use self::{
     checkpoint::{Checkpointer, Shared},
     overlay::Overlay,

@@ -212,3 +212,78 @@ fn a_long_value_is_written_once_and_read_back_whole() {
     assert!(written.len() > 200, "{written:?}");
     assert_eq!(written.iter().sum::<usize>(), 4, "input, variables, items, one output: {written:?}");
 }
+
+#[test]
+fn what_is_exported_is_imported_as_it_was() {
+    let from = Store::new(MemoryRecords::new()).unwrap();
+    from.commit(&[begun("a-1").1, begun("a-2").1]).unwrap();
+    let to = Store::new(MemoryRecords::new()).unwrap();
+    for id in from.ids().unwrap() {
+        let line = serde_json::to_string(&Line::Execution(Box::new(from.export(&id).unwrap()))).unwrap();
+        let Line::Execution(read) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
+        assert!(to.import((*read).clone()).unwrap());
+        assert!(!to.import(*read).unwrap(), "what is there stays as it is");
+        assert_eq!(to.export(&id).unwrap(), from.export(&id).unwrap());
+    }
+    assert_eq!(to.active().unwrap(), from.active().unwrap());
+    assert_eq!(to.verify().unwrap(), from.verify().unwrap());
+}
+
+#[test]
+fn a_look_through_finds_what_is_damaged_and_what_is_missing() {
+    let records = MemoryRecords::new();
+    let store = Store::new(records.clone()).unwrap();
+    store.commit(&[begun("a-1").1, begun("a-2").1, begun("a-3").1]).unwrap();
+    let findings = store.verify().unwrap();
+    assert_eq!((findings.executions, findings.active, findings.problems.len()), (3, 3, 0), "{findings:?}");
+    for (key, _) in records.scan(&[], None, usize::MAX).unwrap() {
+        let bytes = records.get(&key).unwrap().unwrap();
+        for at in (0..bytes.len()).step_by(5) {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 4;
+            records.write(Batch { changes: vec![(key.clone(), Some(flipped))] }).unwrap();
+            assert!(!store.verify().unwrap().problems.is_empty(), "byte {at} of {}", String::from_utf8_lossy(&key));
+        }
+        let optional = key.starts_with(b"t/") || key == keys::FORMAT;
+        records.write(Batch { changes: vec![(key.clone(), None)] }).unwrap();
+        assert!(
+            optional || !store.verify().unwrap().problems.is_empty(),
+            "{} is missing",
+            String::from_utf8_lossy(&key)
+        );
+        records.write(Batch { changes: vec![(key, Some(bytes))] }).unwrap();
+    }
+}
+
+#[test]
+fn a_compacted_store_is_smaller_and_has_lost_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let open = || Store::new(LoggedRecords::open(&path).unwrap()).unwrap();
+    let bytes =
+        || -> u64 { std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum() };
+    let store = open();
+    for round in 0..100 {
+        let writes: Vec<_> = (0..100).map(|n| begun(&format!("e-{round}-{n}")).1).collect();
+        store.commit(&writes).unwrap();
+    }
+    let ids = store.ids().unwrap();
+    let (kept, gone) = ids.split_at(10);
+    gone.chunks(1_000).for_each(|ids| store.forget_all(&ids.iter().map(String::as_str).collect::<Vec<_>>()).unwrap());
+    let exported: Vec<_> = kept.iter().map(|id| store.export(id).unwrap()).collect();
+    store.settle().unwrap();
+    drop(store);
+    let before = bytes();
+    compact(&path).unwrap();
+    assert!(bytes() * 4 < before, "{before} bytes before, {} after", bytes());
+    let store = open();
+    assert_eq!(kept.iter().map(|id| store.export(id).unwrap()).collect::<Vec<_>>(), exported);
+    assert_eq!(store.ids().unwrap().len(), 10);
+    store.commit(&[begun("later").1]).unwrap();
+    drop(store);
+    assert!(open().header("later").unwrap().is_some(), "commits after it are kept");
+    // The process died between the two moves.
+    std::fs::rename(&path, path.with_extension("old")).unwrap();
+    mend(&path).unwrap();
+    assert_eq!(open().ids().unwrap().len(), 11);
+}

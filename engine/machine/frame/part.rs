@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Activity, FrameRow};
+use super::{Activity, Frame, FrameRow};
 
 /// From how many bytes of JSON on a value is kept for itself.
 const LONG_BYTES: usize = 1_024;
@@ -40,6 +40,13 @@ pub struct FrameWrite {
     pub written: Vec<Part>,
     /// Those that lay for themselves and do no more.
     pub left: Vec<Part>,
+}
+
+impl FrameWrite {
+    /// A row of which a store has nothing yet.
+    pub fn whole(row: FrameRow) -> Self {
+        Frame::from_row(row).write()
+    }
 }
 
 /// A value of a frame, whatever its shape.

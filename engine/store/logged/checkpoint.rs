@@ -9,7 +9,7 @@ use super::overlay::Overlay;
 use crate::store::{Batch, Records, StoreError, records::FinalPlace};
 
 /// Where the final place says up to which commit it has everything.
-const CHECKPOINT: &[u8] = b"m/checkpoint";
+pub(in crate::store) const CHECKPOINT: &[u8] = b"m/checkpoint";
 /// How many changes are handed over at once: readers wait no longer than that takes.
 const CHANGES_AT_ONCE: usize = 2_048;
 

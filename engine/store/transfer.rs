@@ -1,0 +1,107 @@
+//! Executions as JSON lines: out of one store, into another, so that nobody is locked into a broken one.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Definition, DocumentChanges, Origin, Record, Store, StoreError, Write, codec, keys};
+use crate::{
+    journal::Entry,
+    machine::{ExecutionHeader, FrameRow, FrameWrite, Transition},
+};
+
+/// One line of an export.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum Line {
+    /// The first line: which version of the lines this is.
+    Export {
+        /// The version; a program reads its own and earlier ones.
+        version: u32,
+    },
+    /// An execution, whole.
+    Execution(Box<Exported>),
+    /// A document of an API: a state machine, an activity, what was said at a start.
+    Document {
+        /// Its name.
+        name: String,
+        /// What it says.
+        document: Value,
+    },
+}
+
+/// An execution, whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exported {
+    /// How it stands, with its input.
+    pub header: ExecutionHeader,
+    /// Its definition.
+    pub definition: Value,
+    /// Its frames.
+    pub frames: Vec<FrameRow>,
+    /// Its journal.
+    pub entries: Vec<Entry>,
+}
+
+/// The version of the lines that this program writes.
+pub const EXPORT_VERSION: u32 = 1;
+
+impl Store {
+    /// An execution, whole.
+    ///
+    /// # Errors
+    /// There is none, or something of it cannot be read.
+    pub fn export(&self, id: &str) -> Result<Exported, StoreError> {
+        let missing = |key: Vec<u8>| move || codec::damaged(&key, "it is missing".to_owned());
+        let header = self.header(id)?.ok_or_else(missing(keys::active(id)))?;
+        let (hash, definition) = self.definition(id)?.ok_or_else(missing(keys::origin(id)))?;
+        debug_assert!(!hash.is_empty());
+        let (frames, entries) = (self.frames(id)?, self.entries(id, 1, usize::MAX)?);
+        Ok(Exported { header, definition, frames, entries })
+    }
+
+    /// Every execution's id, also of one whose other records are damaged.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn ids(&self) -> Result<Vec<String>, StoreError> {
+        let listed = self.records.scan(keys::BY_START, None, usize::MAX)?;
+        Ok(listed.iter().filter_map(|(key, _)| Some(keys::started(key)?.2.to_owned())).collect())
+    }
+
+    /// Every document, those that cannot be read as their error.
+    ///
+    /// # Errors
+    /// The records cannot be read at all.
+    pub fn all_documents(&self) -> Result<Vec<Result<Line, StoreError>>, StoreError> {
+        let prefix = keys::document("");
+        let line = |(key, bytes): Record| {
+            let name = String::from_utf8_lossy(&key[prefix.len()..]).into_owned();
+            codec::decode(&key, &bytes).map(|document| Line::Document { name, document })
+        };
+        Ok(self.records.scan(&prefix, None, usize::MAX)?.into_iter().map(line).collect())
+    }
+
+    /// Takes an execution in; answers `false` where the store has one of that id, which stays as it is.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn import(&self, exported: Exported) -> Result<bool, StoreError> {
+        let Exported { header, definition, frames, entries } = exported;
+        let id = header.id.clone();
+        if self.summary(&id)?.is_some() {
+            return Ok(false);
+        }
+        let origin = Origin { definition: Definition::new(&definition)?, input: header.input.clone() };
+        let transition = Transition {
+            header: Some(header),
+            frames_put: frames.into_iter().map(FrameWrite::whole).collect(),
+            entries: Arc::new(entries),
+            ..Transition::default()
+        };
+        let write = Write { execution: id, origin: Some(origin), transition, documents: DocumentChanges::default() };
+        self.commit(&[write])?;
+        Ok(true)
+    }
+}

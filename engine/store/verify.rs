@@ -1,0 +1,99 @@
+//! Looking a whole store through: every record's checksum and version, and that what belongs together is there.
+
+use super::{
+    Record, Store, StoreError, codec, keys,
+    standing::{Beginning, Standing},
+};
+use crate::{
+    journal::Entry,
+    machine::{ExecutionStatus, FrameRow},
+};
+
+/// How many records are read at once.
+const AT_ONCE: usize = 1_024;
+
+/// What a look through a store found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// How many records there are.
+    pub records: usize,
+    /// How many executions.
+    pub executions: usize,
+    /// How many of them have not ended.
+    pub active: usize,
+    /// What is wrong, each with the key of its record.
+    pub problems: Vec<StoreError>,
+}
+
+impl Store {
+    /// Reads everything; what is damaged is among the findings.
+    ///
+    /// # Errors
+    /// The records cannot be read at all.
+    pub fn verify(&self) -> Result<Findings, StoreError> {
+        let mut findings = Findings::default();
+        let mut from = Vec::new();
+        loop {
+            let records = self.records.scan(&[], Some(&from), AT_ONCE)?;
+            let Some((last, _)) = records.last() else { break };
+            from = [&last[..], &[0]].concat();
+            for record in &records {
+                findings.records += 1;
+                if let Err(problem) = whole(record) {
+                    findings.problems.push(problem);
+                }
+            }
+        }
+        for id in self.ids()? {
+            findings.executions += 1;
+            if let Err(problem) = self.verify_execution(&id) {
+                findings.problems.push(problem);
+            }
+        }
+        findings.active = self.records.scan(keys::ACTIVE, None, usize::MAX)?.len();
+        Ok(findings)
+    }
+
+    /// That an execution can be gone on with: its records are all there and its journal has no gap.
+    fn verify_execution(&self, id: &str) -> Result<(), StoreError> {
+        let missing = |key: Vec<u8>| codec::damaged(&key, "it is missing".to_owned());
+        let header = self.summary(id)?.ok_or_else(|| missing(keys::active(id)))?;
+        self.definition(id)?.ok_or_else(|| missing(keys::origin(id)))?;
+        let frames = self.frames(id)?;
+        if header.status == ExecutionStatus::Running && frames.is_empty() {
+            return Err(missing(keys::frames(id)));
+        }
+        let parentless =
+            frames.iter().find(|row| row.parent.is_some_and(|parent| !frames.iter().any(|f| f.id == parent)));
+        if let Some(row) = parentless {
+            return Err(codec::damaged(&keys::frame(id, row.id), "the frame above it is missing".to_owned()));
+        }
+        let entries = self.entries(id, 1, usize::MAX)?;
+        let gap = entries.iter().zip(1..).find(|(entry, sequence)| entry.sequence != *sequence);
+        let end = entries.len() as u64;
+        match gap {
+            Some((_, sequence)) => Err(missing(keys::entry(id, sequence))),
+            None if end != header.last_sequence => Err(missing(keys::entry(id, end + 1))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a record is what its key says it is.
+fn whole((key, bytes): &Record) -> Result<(), StoreError> {
+    match key.get(..2) {
+        // The checkpoint's number.
+        Some(b"m/") if key.as_slice() != keys::FORMAT => Ok(()),
+        Some(b"a/" | b"h/") => codec::decode::<Standing>(key, bytes).map(drop),
+        Some(b"o/") => codec::decode::<Beginning>(key, bytes).map(drop),
+        Some(b"j/") => codec::decode::<Vec<Entry>>(key, bytes).map(drop),
+        Some(b"f/") if is_row(key) => codec::decode::<(FrameRow, String)>(key, bytes).map(drop),
+        _ => codec::json(key, bytes).map(drop),
+    }
+}
+
+/// A part has a byte more than its frame.
+fn is_row(key: &[u8]) -> bool {
+    let id_ends = key.iter().position(|byte| *byte == 0);
+    id_ends.is_some_and(|end| key.len() == end + 1 + 8)
+}
