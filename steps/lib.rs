@@ -37,6 +37,7 @@ mod ec2;
 mod ecs;
 mod elbv2;
 mod file;
+mod http;
 mod https;
 mod iam;
 mod lambda;
@@ -88,6 +89,7 @@ pub fn registry(environment: Arc<Environment>) -> Registry {
 /// The steps that act on this machine alone and need no environment.
 pub fn register_local(registry: &mut Registry) {
     file::register(registry);
+    http::register(registry);
     process::register(registry);
 }
 
