@@ -13,6 +13,7 @@ mod keys;
 mod lock;
 mod log;
 mod logged;
+mod map_runs;
 mod memory;
 mod records;
 mod sled_records;

@@ -177,6 +177,8 @@ pub struct Map {
     pub result_writer: Option<ResultWriter>,
     /// Mode DISTRIBUTED: iterations write no history here, and failures may be tolerated.
     pub distributed: bool,
+    /// `ExecutionType` EXPRESS of a distributed Map's child executions.
+    pub is_express: bool,
     /// `Label`, for the map run's ARN.
     pub label: Option<String>,
     /// `MaxConcurrency`; 0 means as many as the machine allows.
