@@ -18,6 +18,7 @@ mod parallel;
 mod read;
 mod redrive;
 mod retry;
+mod runs;
 mod scope;
 mod state;
 mod task;

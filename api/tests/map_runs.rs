@@ -277,3 +277,18 @@ async fn a_name_that_nothing_has_is_told() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_forgotten_execution_leaves_no_map_run_behind() {
+    let world = World::new();
+    let execution = started(&world, json!({}), json!([1])).await;
+    world.ended(&execution).await;
+    let run = run_of(&world, &execution).await;
+    let child = children(&world, &run, json!({})).await[0]["executionArn"].clone();
+    world.runner.store().forget("m:e").unwrap();
+    let (kind, _) = world.refused("DescribeMapRun", json!({ "mapRunArn": run["mapRunArn"] })).await;
+    assert_eq!(kind, "ResourceNotFound");
+    let (kind, _) = world.refused("DescribeExecution", json!({ "executionArn": child })).await;
+    assert_eq!(kind, "ExecutionDoesNotExist");
+    assert_eq!(world.runner.store().map_runs("m:e").unwrap(), []);
+}

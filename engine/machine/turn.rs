@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, Transition, child::RunsChanged,
-    limits,
+    Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, Transition, limits,
+    runs::RunsChanged,
 };
 use crate::{
     asl::{State, StateMachine},
