@@ -11,6 +11,21 @@ pub(crate) enum Resource {
     Execution { id: String },
     /// `activity:NAME`.
     Activity { name: String },
+    /// `mapRun:MACHINE/LABEL:ID`.
+    MapRun(MapRunName),
+    /// `execution:MACHINE/LABEL:NAME`, or `express:` and the same: a child execution of a map run.
+    Child(MapRunName),
+}
+
+/// What names a map run or a child execution of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MapRunName {
+    pub machine: String,
+    pub label: String,
+    /// The UUID of either.
+    pub id: String,
+    /// Whether it is an EXPRESS child execution.
+    pub is_express: bool,
 }
 
 /// Reads an ARN.
@@ -21,6 +36,9 @@ pub(crate) fn parse(arn: &str) -> Result<Resource, Fault> {
     }
     let parts: Vec<&str> = arn.splitn(7, ':').collect();
     let ["arn", _, "states", _, _, kind, rest] = parts.as_slice() else { return Err(invalid()) };
+    if rest.contains('/') {
+        return below_machine(kind, rest).ok_or_else(invalid);
+    }
     let names: Vec<&str> = rest.split(':').collect();
     if !names.iter().all(|name| engine::store::is_name(name)) {
         return Err(invalid());
@@ -33,6 +51,22 @@ pub(crate) fn parse(arn: &str) -> Result<Resource, Fault> {
         ("execution", [_, _]) | ("express", [_, _, _]) => Ok(Resource::Execution { id: (*rest).to_owned() }),
         ("activity", [name]) => Ok(Resource::Activity { name: (*name).to_owned() }),
         _ => Err(invalid()),
+    }
+}
+
+/// What an ARN names that has a label behind the state machine's name.
+fn below_machine(kind: &str, rest: &str) -> Option<Resource> {
+    let (machine, behind) = rest.split_once('/')?;
+    let (label, id) = behind.split_once(':')?;
+    if ![machine, label, id].iter().all(|name| engine::store::is_name(name)) {
+        return None;
+    }
+    let [machine, label, id] = [machine, label, id].map(str::to_owned);
+    let name = MapRunName { machine, label, id, is_express: kind == "express" };
+    match kind {
+        "mapRun" => Some(Resource::MapRun(name)),
+        "execution" | "express" => Some(Resource::Child(name)),
+        _ => None,
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, Api, Fault, arn,
+    map_runs::{Child, processor},
     records::{Execution, StateMachine, execution_key, input_key, seconds, set},
     state_machines::settings,
     variables,
@@ -72,6 +73,10 @@ impl Api {
     }
 
     pub(crate) fn describe_execution(&self, request: &Named) -> Answer {
+        if let arn::Resource::Child(name) = arn::parse(&request.execution_arn)? {
+            let child = self.child(&name, &request.execution_arn)?;
+            return self.describe_child(&child, request.included_data == IncludedData::AllData);
+        }
         let id = arn::execution(&request.execution_arn)?;
         let (header, started) = self.header(&id)?;
         let mut answer = self.summary(&header, &started);
@@ -102,20 +107,40 @@ impl Api {
     }
 
     pub(crate) fn describe_for_execution(&self, request: &Named) -> Answer {
-        let id = arn::standard_execution(&request.execution_arn)?;
+        let child = match arn::parse(&request.execution_arn)? {
+            arn::Resource::Child(name) => Some(self.child(&name, &request.execution_arn)?),
+            _ => None,
+        };
+        let id = match &child {
+            Some(child) => child.found.execution.clone(),
+            None => arn::standard_execution(&request.execution_arn)?,
+        };
         let (_, started) = self.header(&id)?;
-        let definition = match request.included_data {
-            IncludedData::AllData => self.definition_text(&id, &started)?,
-            IncludedData::MetadataOnly => "{}".to_owned(),
+        let definition = match (request.included_data, &child) {
+            (IncludedData::AllData, None) => self.definition_text(&id, &started)?,
+            (IncludedData::AllData, Some(child)) => self.processor_text(child)?,
+            (IncludedData::MetadataOnly, _) => "{}".to_owned(),
         };
         let mut answer = json!({
             "stateMachineArn": self.state_machine_arn(&started.machine), "name": started.machine,
             "definition": &definition, "roleArn": started.role_arn, "updateDate": seconds(started.updated_ms),
         });
+        if let Some(Child { found, .. }) = &child {
+            answer["stateMachineArn"] = self.processor_arn(found).into();
+            answer["name"] = format!("{}/{}", started.machine, found.run.label).into();
+            answer["mapRunArn"] = self.map_run_arn(found).into();
+            answer["label"] = found.run.label.clone().into();
+        }
         settings::tell(&started.settings, &mut answer);
         variables::tell(&definition, &mut answer);
         set(&mut answer, "revisionId", started.revision_id);
         Ok(answer)
+    }
+
+    /// The part of the pinned definition that a child execution runs.
+    fn processor_text(&self, child: &Child) -> Result<String, Fault> {
+        let (_, pinned) = self.runner.store().definition(&child.found.execution)?.unwrap_or_default();
+        Ok(processor(&pinned, &child.found.run.label).unwrap_or(&Value::Null).to_string())
     }
 
     /// The definition that was pinned, to the letter where the state machine or the version still has it.

@@ -6,7 +6,13 @@ use engine::journal::{Content, Entry};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Answer, Api, arn, paging, records::seconds, request::Page};
+use crate::{
+    Answer, Api, Fault, arn,
+    map_runs::Child,
+    paging,
+    records::{Execution, seconds},
+    request::Page,
+};
 
 /// How many entries are read at once; notes of ours among them are left out.
 const ENTRIES_READ: usize = 1_000;
@@ -28,10 +34,35 @@ fn yes() -> bool {
     true
 }
 
+/// Whose history is told.
+struct Source {
+    id: String,
+    started: Execution,
+    child: Option<Child>,
+}
+
 impl Api {
+    fn history_of(&self, arn: &str) -> Result<Source, Fault> {
+        if let arn::Resource::Child(name) = arn::parse(arn)? {
+            let child = self.child(&name, arn)?;
+            let (id, started) = (child.found.execution.clone(), self.started_child(&child)?);
+            return Ok(Source { id, started, child: Some(child) });
+        }
+        let id = arn::execution(arn)?;
+        let (_, started) = self.header(&id)?;
+        Ok(Source { id, started, child: None })
+    }
+
+    fn entries_of(&self, source: &Source, from: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
+        match &source.child {
+            Some(child) => self.child_entries(child, from, limit),
+            None => Ok(self.runner.store().entries(&source.id, from, limit)?),
+        }
+    }
+
     pub(crate) fn execution_history(&self, request: &History) -> Answer {
-        let id = arn::execution(&request.execution_arn)?;
-        let (header, started) = self.header(&id)?;
+        let source = self.history_of(&request.execution_arn)?;
+        let started = &source.started;
         let (size, after) = (request.page.size(), request.page.after()?);
         let after: Option<u64> = after.map(|after| after.parse().map_err(|_| paging::invalid_token())).transpose()?;
         let mut events: Vec<(u64, Value)> = Vec::new();
@@ -40,20 +71,20 @@ impl Api {
             let mut shown = json!({
                 "timestamp": seconds(entry.timestamp_ms), "id": event.id, "previousEventId": event.previous_event_id,
             });
-            details::tell(&event.details, &started, &mut shown);
+            details::tell(&event.details, started, &mut shown);
             if !request.include_execution_data {
                 details::without_data(&mut shown);
             }
             Some((entry.sequence, shown))
         };
         if request.reverse_order {
-            let all = self.runner.store().entries(&id, 1, usize::MAX)?;
-            let before = after.unwrap_or(header.last_sequence + 1);
+            let all = self.entries_of(&source, 1, usize::MAX)?;
+            let before = after.unwrap_or(u64::MAX);
             events.extend(all.iter().rev().filter(|entry| entry.sequence < before).filter_map(told).take(size + 1));
         } else {
             let mut from = after.unwrap_or(0) + 1;
             while events.len() <= size {
-                let read = self.runner.store().entries(&id, from, ENTRIES_READ)?;
+                let read = self.entries_of(&source, from, ENTRIES_READ)?;
                 let Some(last) = read.last() else { break };
                 from = last.sequence + 1;
                 events.extend(read.iter().filter_map(told));

@@ -110,7 +110,8 @@ impl Api {
             "SendTaskHeartbeat" => self.send_task_heartbeat(request::read(input)?).await,
             "TestState" => self.test_state(request::read(input)?).await,
             "ListMapRuns" => self.list_map_runs(&request::read(input)?),
-            "DescribeMapRun" | "UpdateMapRun" => Self::no_map_run(&request::read(input)?),
+            "DescribeMapRun" => self.describe_map_run(&request::read(input)?),
+            "UpdateMapRun" => self.update_map_run(request::read(input)?).await,
             other => Err(Fault::new("UnknownOperationException", format!("There is no operation named {other}."))),
         }
     }

@@ -1,15 +1,29 @@
-//! Map runs of distributed Maps. Their iterations are kept in the parent's execution, so there is none to list yet.
+//! Map runs of distributed Maps: listing, describing, changing their limits.
+//! Source: Step Functions API Reference, "ListMapRuns", "DescribeMapRun", "UpdateMapRun".
 
+mod children;
+
+use engine::machine::{Counts, MapRun, MapRunLimits, MapRunStatus};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{Answer, Api, Fault, arn};
+use crate::{
+    Answer, Api, Fault,
+    arn::{self, MapRunName, Resource},
+    paging,
+    records::{seconds, set},
+    request::Page,
+};
+
+pub(crate) use children::{Child, processor};
 
 /// A request of ListMapRuns.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct List {
     execution_arn: String,
+    #[serde(flatten)]
+    page: Page,
 }
 
 /// A request that names a map run.
@@ -19,13 +33,116 @@ pub(crate) struct Named {
     map_run_arn: String,
 }
 
+/// A request of UpdateMapRun.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Update {
+    map_run_arn: String,
+    #[serde(flatten)]
+    limits: MapRunLimits,
+}
+
+/// A map run and the execution that it lies in.
+pub(crate) struct Found {
+    pub execution: String,
+    pub run: MapRun,
+}
+
+impl Found {
+    /// The name of the state machine.
+    pub fn machine(&self) -> &str {
+        self.execution.split(':').next().unwrap_or_default()
+    }
+}
+
 impl Api {
     pub(crate) fn list_map_runs(&self, request: &List) -> Answer {
-        self.header(&arn::execution(&request.execution_arn)?)?;
-        Ok(json!({ "mapRuns": [] }))
+        let (execution, within) = match arn::parse(&request.execution_arn)? {
+            Resource::Child(name) => {
+                let child = self.child(&name, &request.execution_arn)?;
+                (child.found.execution, Some(child.row.id))
+            }
+            _ => {
+                let id = arn::execution(&request.execution_arn)?;
+                self.header(&id)?;
+                (id, None)
+            }
+        };
+        let runs = self.runner.store().map_runs(&execution)?;
+        let found = runs.into_iter().filter(|run| run.within == within).map(|run| {
+            let found = Found { execution: execution.clone(), run };
+            let key = paging::newest_first(found.run.started_ms, &format!("{:020}", u64::MAX - found.run.number));
+            let mut told = json!({
+                "executionArn": request.execution_arn, "mapRunArn": self.map_run_arn(&found),
+                "stateMachineArn": self.state_machine_arn(found.machine()), "startDate": seconds(found.run.started_ms),
+            });
+            set(&mut told, "stopDate", found.run.stopped_ms.map(seconds));
+            (key, told)
+        });
+        paging::page("mapRuns", &request.page, found.collect())
     }
 
-    pub(crate) fn no_map_run(request: &Named) -> Answer {
-        Err(Fault::new("ResourceNotFound", format!("Resource not found: '{}'", request.map_run_arn)))
+    pub(crate) fn describe_map_run(&self, request: &Named) -> Answer {
+        let found = self.map_run(&request.map_run_arn)?;
+        let run = &found.run;
+        let mut told = json!({
+            "mapRunArn": request.map_run_arn, "executionArn": self.arn_of_its_execution(&found)?, "status": run.status,
+            "startDate": seconds(run.started_ms), "maxConcurrency": run.max_concurrency,
+            "toleratedFailurePercentage": run.tolerated.percentage.unwrap_or(0.0),
+            "toleratedFailureCount": run.tolerated.count.unwrap_or(0),
+            "itemCounts": counts(&run.items), "executionCounts": counts(&run.executions),
+            "redriveCount": run.redrive_count,
+        });
+        set(&mut told, "stopDate", run.stopped_ms.map(seconds));
+        set(&mut told, "redriveDate", run.redriven_ms.map(seconds));
+        Ok(told)
     }
+
+    pub(crate) async fn update_map_run(&self, request: Update) -> Answer {
+        let found = self.map_run(&request.map_run_arn)?;
+        if request.limits == MapRunLimits::default() {
+            let told = "Must provide at least one of maxConcurrency, toleratedFailureCount, toleratedFailurePercentage";
+            return Err(Fault::validation(told));
+        }
+        if found.run.status != MapRunStatus::Running {
+            let told = format!("Map Run is not running and cannot be updated: '{}'", request.map_run_arn);
+            return Err(Fault::validation(told));
+        }
+        self.runner.update_map_run(&found.execution, found.run.number, request.limits).await?;
+        Ok(json!({}))
+    }
+
+    /// The map run of an ARN.
+    pub(crate) fn map_run(&self, arn: &str) -> Result<Found, Fault> {
+        let Resource::MapRun(name) = arn::parse(arn)? else { return Err(arn::wrong_kind(arn)) };
+        let found = self.run_named(&name)?.filter(|found| found.run.uuid == name.id);
+        found.ok_or_else(|| Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'")))
+    }
+
+    /// The map run of which a name is, or which has the child execution of that name.
+    pub(crate) fn run_named(&self, name: &MapRunName) -> Result<Option<Found>, Fault> {
+        let found = self.runner.store().map_run(&name.id)?.map(|(execution, run)| Found { execution, run });
+        Ok(found.filter(|found| found.machine() == name.machine && found.run.label == name.label))
+    }
+
+    pub(crate) fn map_run_arn(&self, found: &Found) -> String {
+        format!("{}:mapRun:{}/{}:{}", self.arn_prefix(), found.machine(), found.run.label, found.run.uuid)
+    }
+
+    /// The ARN of the execution that a map run was started in, which may be a child execution of another.
+    fn arn_of_its_execution(&self, found: &Found) -> Result<String, Fault> {
+        let Some(child) = found.run.within else { return Ok(self.execution_arn(&found.execution)) };
+        let runs = self.runner.store().map_runs(&found.execution)?;
+        let outer = runs.into_iter().find(|run| run.number == child.run);
+        Ok(outer.map_or_else(String::new, |run| {
+            self.child_arn(&Found { execution: found.execution.clone(), run }, child.index)
+        }))
+    }
+}
+
+/// Counts in AWS's words. Whatever failed can be redriven here.
+fn counts(counts: &Counts) -> Value {
+    let mut told = json!(counts);
+    told["failuresNotRedrivable"] = 0.into();
+    told
 }

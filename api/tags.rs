@@ -66,7 +66,9 @@ impl Api {
             arn::Resource::Activity { name } => (records::activity_key(&name), self.activity_arn(&name)),
             // Versions and aliases have no tags of their own.
             arn::Resource::StateMachine { .. } => return Err(missing()),
-            arn::Resource::Execution { .. } => return Err(arn::wrong_kind(arn)),
+            arn::Resource::Execution { .. } | arn::Resource::MapRun(_) | arn::Resource::Child(_) => {
+                return Err(arn::wrong_kind(arn));
+            }
         };
         let found: Option<Value> = self.runner.store().document(&key)?;
         found.map(|_| tags_key(&canonical)).ok_or_else(missing)

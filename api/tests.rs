@@ -6,6 +6,7 @@ mod aliases;
 mod executions;
 mod history;
 mod lists;
+mod map_runs;
 mod requests;
 mod starts;
 mod state_machines;

@@ -2,6 +2,7 @@
 //! No clock, no I/O, no randomness: time and results arrive as data.
 
 mod advance;
+mod child;
 mod choice;
 mod command;
 mod data;
@@ -12,10 +13,12 @@ mod input;
 mod items;
 mod limits;
 mod map;
+mod map_run;
 mod parallel;
 mod read;
 mod redrive;
 mod retry;
+mod runs;
 mod scope;
 mod state;
 mod task;
@@ -32,4 +35,8 @@ pub use execution::{Execution, ExecutionHeader, ExecutionStatus, Identity};
 pub use frame::{Activity, Frame, FrameId, FrameRow, FrameWrite, Heartbeat, Parked, Part, Tolerated, Waiting, is_long};
 pub use input::{Input, StepAnswer};
 pub use limits::{HISTORY_EVENTS_MAX, PAYLOAD_BYTES_MAX};
+pub use map_run::{
+    Child, ChildEntries, ChildId, ChildStatus, Counts, MapRun, MapRunChanges, MapRunLimits, MapRunStatus, child_index,
+    label, place,
+};
 pub use token::{TaskToken, idempotency_token};

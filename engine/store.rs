@@ -14,6 +14,7 @@ mod keys;
 mod lock;
 mod log;
 mod logged;
+mod map_runs;
 mod memory;
 mod records;
 mod sled_records;

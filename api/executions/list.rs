@@ -1,7 +1,7 @@
 //! Listing executions.
 
-use engine::machine::{ExecutionHeader, ExecutionStatus};
-use serde::Deserialize;
+use engine::machine::ExecutionHeader;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Answer, Api, Fault, arn, paging,
@@ -35,7 +35,7 @@ enum RedriveFilter {
 impl Api {
     pub(crate) fn list_executions(&self, request: &List) -> Answer {
         if let Some(arn) = &request.map_run_arn {
-            return Err(Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'")));
+            return self.list_children(arn, &request.page, |status, redrives| request.wants(status, redrives));
         }
         let Some(arn) = &request.state_machine_arn else {
             let message = "1 validation error detected: Must provide a StateMachine ARN or MapRun ARN";
@@ -77,7 +77,7 @@ fn listed_at_ms(header: &ExecutionHeader, started: &Execution) -> u64 {
 }
 
 impl List {
-    fn wants(&self, status: ExecutionStatus, redrive_count: u32) -> bool {
+    fn wants(&self, status: impl Serialize, redrive_count: u32) -> bool {
         let named = serde_json::to_value(status).ok();
         let status = self.status_filter.as_ref().is_none_or(|wanted| named.as_ref().is_some_and(|name| name == wanted));
         let redriven = match self.redrive_filter {

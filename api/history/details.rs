@@ -138,6 +138,10 @@ fn composite(details: &Details, started: &Execution) -> Option<Told> {
             let arn = started.arn_beside(map_run);
             plain("MapRunStarted", fields([("mapRunArn", json!(arn))]))
         }
+        Details::MapRunRedriven { map_run, redrive_count } => {
+            let arn = started.arn_beside(map_run);
+            plain("MapRunRedriven", fields([("mapRunArn", json!(arn)), ("redriveCount", json!(redrive_count))]))
+        }
         Details::MapRunSucceeded => bare("MapRunSucceeded"),
         Details::MapRunFailed(failure) => plain("MapRunFailed", failed(failure)),
         Details::MapStateStarted { length, .. } => plain("MapStateStarted", fields([("length", json!(length))])),

@@ -175,8 +175,10 @@ pub struct Map {
     pub item_reader: Option<ItemReader>,
     /// `ResultWriter`: where the results go.
     pub result_writer: Option<ResultWriter>,
-    /// Mode DISTRIBUTED: iterations write no history here, and failures may be tolerated.
+    /// Mode DISTRIBUTED: iterations have histories of their own, and failures may be tolerated.
     pub distributed: bool,
+    /// `ExecutionType` EXPRESS of a distributed Map's child executions.
+    pub is_express: bool,
     /// `Label`, for the map run's ARN.
     pub label: Option<String>,
     /// `MaxConcurrency`; 0 means as many as the machine allows.

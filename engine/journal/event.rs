@@ -118,6 +118,8 @@ pub enum HistoryEventDetails {
     MapStateAborted { name: String },
     /// A distributed Map's run began; `map_run` is the part of its ARN behind the account.
     MapRunStarted { map_run: String },
+    /// A distributed Map's run goes on after a failure; `redrive_count` counts from 1.
+    MapRunRedriven { map_run: String, redrive_count: u32 },
     /// A distributed Map's run ended well.
     MapRunSucceeded,
     /// A distributed Map's run failed.

@@ -14,6 +14,7 @@ pub fn advance(execution: &mut Execution, input: Input, moment: &Moment) -> Tran
         Input::Signalled { frame, visit, attempt, answer } if running => turn.signalled(frame, visit, attempt, answer),
         Input::Fetched { frame, visit, attempt, worker } if running => turn.fetched(frame, visit, attempt, worker),
         Input::Heartbeat { frame, visit, attempt } if running => turn.heartbeat(frame, visit, attempt),
+        Input::UpdateMapRun { run, limits } if running => turn.update_run(run, limits),
         Input::Cancel { error, cause } if running => turn.cancel(error, cause),
         Input::Resume if running => turn.go_on(),
         Input::Resume => turn.redrive(),

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 
-use super::{ExecutionHeader, FrameId, FrameWrite, Part, TaskToken};
+use super::{ExecutionHeader, FrameId, FrameWrite, MapRunChanges, Part, TaskToken};
 use crate::journal::Entry;
 
 /// Everything one input changed: rows to write in one batch, then commands to carry out.
@@ -18,6 +18,8 @@ pub struct Transition {
     pub frames_deleted: Vec<(FrameId, Vec<Part>)>,
     /// New journal entries, in order.
     pub entries: Arc<Vec<Entry>>,
+    /// What became of map runs and their child executions.
+    pub map_runs: MapRunChanges,
     /// What to do after the commit.
     pub commands: Vec<Command>,
 }
@@ -25,7 +27,11 @@ pub struct Transition {
 impl Transition {
     /// Whether nothing needs to be written.
     pub fn is_empty(&self) -> bool {
-        self.header.is_none() && self.frames_put.is_empty() && self.frames_deleted.is_empty() && self.entries.is_empty()
+        self.header.is_none()
+            && self.frames_put.is_empty()
+            && self.frames_deleted.is_empty()
+            && self.entries.is_empty()
+            && self.map_runs.is_empty()
     }
 }
 

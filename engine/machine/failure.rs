@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{
-    Activity, ExecutionStatus, FrameId, retry,
+    Activity, ExecutionStatus, FrameId, MapRunStatus, retry,
     state::{ExtraKind, Leaving},
     turn::Turn,
 };
@@ -17,6 +17,7 @@ use crate::{
 impl Turn<'_> {
     /// Lets `Retry`, then `Catch`, then the frame above deal with a failure of the state that a frame is in.
     pub fn fail_state(&mut self, id: FrameId, failure: StepFailure) {
+        self.end_run(id, MapRunStatus::Failed);
         let Some(state) = self.state_of(id) else { return self.fail_execution(failure) };
         if self.retry(id, &state, &failure) {
             return;
@@ -73,7 +74,7 @@ impl Turn<'_> {
     }
 
     /// The frame cannot go on. It keeps its place, so that a redrive goes on here.
-    fn fail_frame(&mut self, id: FrameId, failure: StepFailure) {
+    pub(super) fn fail_frame(&mut self, id: FrameId, failure: StepFailure) {
         let row = &self.frame(id).row;
         let (state_path, attempt, parent) = (row.state_path(), row.attempt, row.parent);
         // With children it keeps its activity: a redrive goes on in those that had not ended.
@@ -93,10 +94,8 @@ impl Turn<'_> {
         if let StateKind::Map(map) = &state.kind
             && map.distributed
         {
-            let Some(failure) = self.iteration_failed(parent, &state, map) else { return };
-            self.stop_children(parent);
-            self.composite_failed(parent, &state, &failure);
-            return self.fail_state(parent, failure);
+            self.child_execution_failed(child, &failure);
+            return self.iteration_failed(parent, &state, map);
         }
         self.stop_children(parent);
         if matches!(state.kind, StateKind::Map(_)) {
@@ -106,6 +105,14 @@ impl Turn<'_> {
         }
         self.composite_failed(parent, &state, &failure);
         self.fail_state(parent, failure);
+    }
+
+    /// A distributed Map fails although iterations of it run.
+    pub(super) fn map_failed(&mut self, id: FrameId, state: &State, failure: StepFailure) {
+        self.end_run(id, MapRunStatus::Failed);
+        self.stop_children(id);
+        self.composite_failed(id, state, &failure);
+        self.fail_state(id, failure);
     }
 
     /// Writes that a Parallel or a Map failed; one that will be retried has not failed yet.
@@ -132,6 +139,7 @@ impl Turn<'_> {
 
     /// Stops a frame that waits or works itself; one with children, or one that has ended or failed, stays as it is.
     pub fn stop_leaf(&mut self, id: FrameId) {
+        self.stop_runs(id);
         let leaf = !matches!(
             self.frame(id).row.activity,
             Activity::Parallel { .. }

@@ -11,6 +11,7 @@ pub use part::{FrameWrite, Part, PartValue, is_long};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::{Child, MapRun};
 use crate::{journal::StepFailure, step::Instructions};
 
 /// A frame's number within its execution, from 1.
@@ -48,12 +49,18 @@ pub struct FrameRow {
     /// Id of the history event of the entering, which AWS names in the causes of failures.
     #[serde(default)]
     pub entered_event_id: u64,
-    /// Whether it is in an iteration of a distributed Map: then it writes no history events.
+    /// Whether it is in an iteration of a distributed Map: then its events go to the history of that child execution.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
     /// The item of a Map's iteration, for the context object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<Arc<Value>>,
+    /// The run of the distributed Map that the frame is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_run: Option<Box<MapRun>>,
+    /// The child execution that the frame is the top of, being an iteration of a distributed Map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<Box<Child>>,
     /// Id of the last history event in this frame.
     pub last_event_id: u64,
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::FrameId;
+use super::{FrameId, MapRunLimits};
 use crate::step::{Effect, Instructions, StepError};
 
 /// One thing that happened.
@@ -21,6 +21,8 @@ pub enum Input {
     Fetched { frame: FrameId, visit: u64, attempt: u32, worker: Option<String> },
     /// Whoever has the task is still alive.
     Heartbeat { frame: FrameId, visit: u64, attempt: u32 },
+    /// Somebody sets a running map run, by its number, to other limits.
+    UpdateMapRun { run: u64, limits: MapRunLimits },
     /// A person asks to stop.
     Cancel { error: String, cause: String },
     /// A person asks to go on after a pause, or after a failure (redrive).

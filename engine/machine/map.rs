@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, FrameId, scope::Extra, turn::Turn};
+use super::{Activity, FrameId, MapRunStatus, scope::Extra, turn::Turn};
 use crate::{
     asl::{Map, State, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
@@ -14,6 +14,12 @@ use crate::{
 const INLINE_CONCURRENCY_MAX: u64 = 40;
 /// The most child executions of a distributed Map that run at once, from the same page.
 const DISTRIBUTED_CONCURRENCY_MAX: u64 = 10_000;
+
+/// How many iterations may run at once under a `MaxConcurrency`, of which 0 is no limit.
+pub(super) fn concurrency(map: &Map, limit: u64) -> u64 {
+    let most = if map.distributed { DISTRIBUTED_CONCURRENCY_MAX } else { INLINE_CONCURRENCY_MAX };
+    if limit == 0 { most } else { limit.min(most) }
+}
 
 impl Turn<'_> {
     /// Evaluates the items and starts the first iterations.
@@ -45,10 +51,10 @@ impl Turn<'_> {
     /// Writes that it began, with a run of its own where it is distributed; between the two AWS looks at what it tolerates.
     fn map_started(&mut self, id: FrameId, map: &Map, length: u64) -> Result<(), StepFailure> {
         let name = self.frame(id).row.state.clone();
-        self.event(Some(id), HistoryEventDetails::MapStateStarted { name: name.clone(), length });
-        self.tolerated(id, map)?;
+        self.event(Some(id), HistoryEventDetails::MapStateStarted { name, length });
+        let tolerated = self.tolerated(id, map)?;
         if map.distributed {
-            let map_run = self.map_run(&name, map);
+            let map_run = self.begin_run(id, map, tolerated);
             self.event(Some(id), HistoryEventDetails::MapRunStarted { map_run });
         }
         Ok(())
@@ -58,9 +64,10 @@ impl Turn<'_> {
     pub(super) fn begin_with_items(&mut self, id: FrameId, map: &Map, items: Vec<Value>) -> Result<(), StepFailure> {
         let limit = self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?.unwrap_or(0);
         let tolerated = self.tolerated(id, map)?;
-        let most = if map.distributed { DISTRIBUTED_CONCURRENCY_MAX } else { INLINE_CONCURRENCY_MAX };
-        let max_concurrency = if limit == 0 { most } else { limit.min(most) };
+        let count = items.len() as u64;
         let items = self.batched(id, map, items)?;
+        let (limit, tolerated) = self.run_has_items(id, limit, tolerated, [count, items.len() as u64]);
+        let max_concurrency = concurrency(map, limit);
         let none = items.is_empty();
         self.row(id).activity =
             Activity::Map { items: Arc::new(items), next: 0, running: 0, failed: 0, max_concurrency, tolerated };
@@ -71,35 +78,62 @@ impl Turn<'_> {
         self.start_iterations(id, map)
     }
 
-    /// What a map run's ARN ends with: the state machine, the label, and an id of the run's own.
-    pub(super) fn map_run(&self, name: &str, map: &Map) -> String {
-        let header = &self.execution.header;
-        let label = map.label.as_deref().unwrap_or(name);
-        let entered = self.execution.frames.values().find(|frame| frame.row.state == name);
-        let run = entered.map_or(0, |frame| frame.row.entered_event_id);
-        format!("mapRun:{}/{label}:{}-{run}", header.workflow, header.id)
-    }
-
-    fn start_iterations(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
+    /// Starts as many iterations as there may be at once; those that a redrive has to repeat come first.
+    pub(super) fn start_iterations(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
         loop {
+            let redriven = self.next_redriven(id);
             let Activity::Map { items, next, running, max_concurrency, .. } = &mut self.row(id).activity else {
                 return Ok(());
             };
-            let index = *next;
-            let Some(item) = items.get(index as usize).filter(|_| *running < *max_concurrency).cloned() else {
+            if *running >= *max_concurrency {
                 return Ok(());
-            };
+            }
+            if let Some(child) = redriven {
+                *running += 1;
+                self.redrive_child(id, child);
+                continue;
+            }
+            let index = *next;
+            let Some(item) = items.get(index as usize).cloned() else { return Ok(()) };
             *next += 1;
             *running += 1;
-            let child = self.new_iteration(id, index, Arc::new(item.clone()));
+            self.start_iteration(id, map, index, item)?;
+        }
+    }
+
+    fn start_iteration(&mut self, id: FrameId, map: &Map, index: u64, item: Value) -> Result<(), StepFailure> {
+        let child = self.new_iteration(id, index, Arc::new(item.clone()));
+        if !map.distributed {
             let name = self.frame(id).row.state.clone();
             self.event(Some(child), HistoryEventDetails::MapIterationStarted { name, index });
-            let input = match map.item_batcher {
-                // What stands in a batch was selected when the batches were made.
-                Some(_) => item,
-                None => self.selected_item(id, child, map, item)?,
-            };
-            self.enter(child, &map.processor.start_at, Arc::new(input));
+        }
+        let items = match &map.item_batcher {
+            Some(_) => item.get("Items").and_then(Value::as_array).map_or(0, Vec::len),
+            None => 1,
+        };
+        let input = match map.item_batcher {
+            // What stands in a batch was selected when the batches were made.
+            Some(_) => Ok(item),
+            None => self.selected_item(id, child, map, item),
+        };
+        let input = match input {
+            Ok(input) => Arc::new(input),
+            Err(failure) => {
+                self.iteration_not_begun(id, child);
+                return Err(failure);
+            }
+        };
+        self.begin_child(id, child, items as u64, &input);
+        self.enter(child, &map.processor.start_at, input);
+        Ok(())
+    }
+
+    /// An iteration without an input: a redrive begins it anew.
+    fn iteration_not_begun(&mut self, id: FrameId, child: FrameId) {
+        self.delete(child);
+        if let Activity::Map { next, running, .. } = &mut self.row(id).activity {
+            *next -= 1;
+            *running -= 1;
         }
     }
 
@@ -125,8 +159,10 @@ impl Turn<'_> {
 
     /// An iteration ended well: the next one starts, or the Map ends.
     pub fn iteration_ended(&mut self, parent: FrameId, child: FrameId, state: &State, map: &Map) {
-        let index = self.frame(child).row.index;
-        self.event(Some(child), HistoryEventDetails::MapIterationSucceeded { name: state.name.clone(), index });
+        if !map.distributed {
+            let index = self.frame(child).row.index;
+            self.event(Some(child), HistoryEventDetails::MapIterationSucceeded { name: state.name.clone(), index });
+        }
         self.iteration_over(parent, state, map);
     }
 
@@ -142,12 +178,20 @@ impl Turn<'_> {
         }
     }
 
-    /// An iteration of a distributed Map failed; answers the failure of the Map itself when that was one too many.
-    pub fn iteration_failed(&mut self, parent: FrameId, state: &State, map: &Map) -> Option<StepFailure> {
-        let Activity::Map { items, failed, tolerated, .. } = &mut self.row(parent).activity else { return None };
+    /// An iteration of a distributed Map failed: the Map goes on, unless that was one too many.
+    pub fn iteration_failed(&mut self, parent: FrameId, state: &State, map: &Map) {
+        let Activity::Map { failed, .. } = &mut self.row(parent).activity else { return };
         *failed += 1;
+        match self.threshold_exceeded(parent) {
+            Some(failure) => self.map_failed(parent, state, failure),
+            None => self.iteration_over(parent, state, map),
+        }
+    }
+
+    /// The failure of a distributed Map of which more iterations failed than it bears.
+    pub(super) fn threshold_exceeded(&mut self, id: FrameId) -> Option<StepFailure> {
+        let Activity::Map { items, failed, tolerated, .. } = &self.frame(id).row.activity else { return None };
         if !tolerated.is_exceeded(*failed, items.len()) {
-            self.iteration_over(parent, state, map);
             return None;
         }
         let (error, cause) = (
@@ -155,7 +199,7 @@ impl Turn<'_> {
             "The specified tolerated failure threshold was exceeded".to_owned(),
         );
         let told = ErrorAndCause { error: error.clone(), cause: cause.clone() };
-        self.event(Some(parent), HistoryEventDetails::MapRunFailed(told));
+        self.event(Some(id), HistoryEventDetails::MapRunFailed(told));
         Some(StepFailure { error, cause, details: None })
     }
 
@@ -171,6 +215,7 @@ impl Turn<'_> {
 
     pub(super) fn map_succeeded(&mut self, id: FrameId, state: &State, map: &Map, result: Value) {
         if map.distributed {
+            self.end_run(id, MapRunStatus::Succeeded);
             self.event(Some(id), HistoryEventDetails::MapRunSucceeded);
         }
         self.event(Some(id), HistoryEventDetails::MapStateSucceeded { name: state.name.clone() });

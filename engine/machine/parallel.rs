@@ -37,10 +37,11 @@ impl Turn<'_> {
     /// A branch or an iteration ended well.
     pub fn child_ended(&mut self, id: FrameId, output: Arc<Value>) {
         let row = self.row(id);
-        row.activity = Activity::Ended { output };
+        row.activity = Activity::Ended { output: output.clone() };
         row.variables = Arc::default();
         row.input = Arc::default();
         let Some(parent) = row.parent else { return };
+        self.child_succeeded(id, &output);
         let Some(state) = self.state_of(parent) else { return };
         match &state.kind {
             StateKind::Parallel { .. } => self.branch_ended(parent, &state),

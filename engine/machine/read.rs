@@ -54,8 +54,8 @@ impl Turn<'_> {
         let writes = matches!(&self.frame(id).row.activity, Activity::Task { arguments, .. } if arguments.get("Results").is_some());
         let Some(state) = self.state_of(id) else { return };
         if writes {
-            let name = self.frame(id).row.state.clone();
-            let result = json!({ "MapRunArn": self.map_run(&name, map), "ResultWriterDetails": output });
+            let result = json!({ "MapRunArn": self.map_run_arn(id), "ResultWriterDetails": output });
+            self.results_written(id);
             return self.map_succeeded(id, &state, map, result);
         }
         let begun = self.items_read(id, map, &output).and_then(|items| self.begin_with_items(id, map, items));

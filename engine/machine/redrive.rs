@@ -1,8 +1,10 @@
 //! Going on: after a pause, and after a failure (Step Functions' redrive).
 
-use super::{Activity, ExecutionStatus, FrameId, turn::Turn};
+use std::sync::Arc;
+
+use super::{Activity, ExecutionStatus, FrameId, map::concurrency, turn::Turn};
 use crate::{
-    asl::StateKind,
+    asl::{Map, StateKind},
     journal::{HistoryEventDetails, Note},
 };
 
@@ -47,7 +49,7 @@ impl Turn<'_> {
         self.run();
     }
 
-    fn redrive_frame(&mut self, id: FrameId) {
+    pub(super) fn redrive_frame(&mut self, id: FrameId) {
         if matches!(self.frame(id).row.activity, Activity::Ended { .. }) {
             return;
         }
@@ -59,26 +61,38 @@ impl Turn<'_> {
             return self.ready.push_back(id);
         }
         self.reset_retries(id);
-        if let Some(map) = self.calls_for_map(id)
-            && !matches!(self.frame(id).row.activity, Activity::Map { .. })
-        {
+        if let Some(map) = self.calls_for_map(id).filter(|map| map.distributed) {
             return self.redrive_map(id, &map, &children);
         }
         self.restore_composite(id, &children);
         children.into_iter().for_each(|child| self.redrive_frame(child));
     }
 
-    /// A Map that stopped while it wrote its results: they are written again. Where iterations had failed, it begins anew.
-    fn redrive_map(&mut self, id: FrameId, map: &crate::asl::Map, children: &[FrameId]) {
-        let ended = |id: &FrameId| matches!(self.frame(*id).row.activity, Activity::Ended { .. });
-        let Some(state) = self.state_of(id).filter(|_| children.iter().all(ended)) else {
-            self.delete_children(id);
-            self.row(id).visit += 1;
-            self.row(id).activity = Activity::Entering;
-            return self.ready.push_back(id);
-        };
+    /// A distributed Map: what did not end well goes on, no more at once than may be, then what had not begun. Where all have
+    /// ended well, only the results are written again.
+    fn redrive_map(&mut self, id: FrameId, map: &Map, children: &[FrameId]) {
+        let Some(state) = self.state_of(id) else { return };
         self.row(id).visit += 1;
-        self.map_ended(id, &state, map);
+        self.redrive_run(id, children);
+        let ended = |id: &FrameId| matches!(self.frame(*id).row.activity, Activity::Ended { .. });
+        let (items, begun) = match &self.frame(id).row.activity {
+            Activity::Map { items, next, .. } => (items.clone(), *next),
+            // All had begun when the results were to be written.
+            _ => {
+                let item = |id: &FrameId| self.frame(*id).row.item.as_deref().cloned().unwrap_or_default();
+                (Arc::new(children.iter().map(item).collect::<Vec<_>>()), children.len() as u64)
+            }
+        };
+        if begun as usize == items.len() && children.iter().all(ended) {
+            return self.map_ended(id, &state, map);
+        }
+        let (limit, tolerated) = self.run_limits(id);
+        let max_concurrency = concurrency(map, limit);
+        self.row(id).activity = Activity::Map { items, next: begun, running: 0, failed: 0, max_concurrency, tolerated };
+        if let Err(failure) = self.start_iterations(id, map) {
+            self.stop_children(id);
+            self.fail_state(id, failure);
+        }
     }
 
     fn restore_composite(&mut self, id: FrameId, children: &[FrameId]) {
@@ -87,8 +101,8 @@ impl Turn<'_> {
         let Some(state) = self.state_of(id) else { return };
         if matches!(state.kind, StateKind::Parallel { .. }) {
             self.row(id).activity = Activity::Parallel { running };
-        } else if let Activity::Map { running: count, failed, .. } = &mut self.row(id).activity {
-            (*count, *failed) = (running, 0);
+        } else if let Activity::Map { running: count, .. } = &mut self.row(id).activity {
+            *count = running;
         }
     }
 }

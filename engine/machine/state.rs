@@ -14,6 +14,7 @@ impl Turn<'_> {
     /// Moves a frame into a state and puts it in line to be executed.
     pub fn enter(&mut self, id: FrameId, name: &str, input: Arc<Value>) {
         let now = self.now_ms();
+        self.forget_run(id);
         let row = self.row(id);
         row.state = name.to_owned();
         row.visit += 1;

@@ -4,6 +4,7 @@
 mod anything;
 mod composite;
 mod crash;
+mod map_runs;
 mod paths;
 mod task;
 
@@ -23,6 +24,7 @@ pub(super) struct Trial {
     pub now_ms: u64,
     pub commands: Vec<Command>,
     pub entries: Vec<crate::journal::Entry>,
+    pub map_runs: Vec<MapRunChanges>,
 }
 
 impl Trial {
@@ -31,7 +33,8 @@ impl Trial {
         definition["QueryLanguage"] = json!("JSONata");
         let machine = asl::parse(&definition).unwrap_or_else(|problems| panic!("{problems:?}"));
         let execution = Execution::new("trial-0001", "trial", machine, input);
-        let mut trial = Trial { execution, now_ms: 1_000_000, commands: Vec::new(), entries: Vec::new() };
+        let mut trial =
+            Trial { execution, now_ms: 1_000_000, commands: Vec::new(), entries: Vec::new(), map_runs: Vec::new() };
         trial.give(Input::Start);
         trial
     }
@@ -41,6 +44,7 @@ impl Trial {
         let transition = advance(&mut self.execution, input, &moment);
         self.commands.extend(transition.commands);
         self.entries.extend(transition.entries.iter().cloned());
+        self.map_runs.push(transition.map_runs);
     }
 
     /// The looks asked for and not answered, abandoned or asked for again.

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, Transition, limits};
+use super::{
+    Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, Transition, limits,
+    runs::RunsChanged,
+};
 use crate::{
     asl::{State, StateMachine},
     journal::{Content, Entry, ErrorAndCause, HistoryEvent, HistoryEventDetails, Note, StepFailure},
@@ -18,6 +21,8 @@ pub(super) struct Turn<'a> {
     pub commands: Vec<Command>,
     /// Frames whose state is to be executed.
     pub ready: VecDeque<FrameId>,
+    /// What of map runs has changed.
+    pub(super) runs: RunsChanged,
     entries: Vec<Entry>,
     dirty: BTreeSet<FrameId>,
     deleted: BTreeMap<FrameId, Vec<Part>>,
@@ -37,6 +42,7 @@ impl<'a> Turn<'a> {
             moment,
             commands: Vec::new(),
             ready: VecDeque::new(),
+            runs: RunsChanged::default(),
             entries: Vec::new(),
             dirty: BTreeSet::new(),
             deleted: BTreeMap::new(),
@@ -149,18 +155,20 @@ impl<'a> Turn<'a> {
                 self.fail_execution(too_many_events());
                 break;
             }
-            // An iteration of a distributed Map writes no history, but has a limit of its own.
-            if self.execution.frames.get(&id).is_some_and(|frame| frame.row.visit > limits::HISTORY_EVENTS_MAX / 2) {
-                self.fail_state(id, too_many_events());
+            let Some(frame) = self.execution.frames.get(&id) else { continue };
+            // One that was in line when its map run or its branches stopped.
+            if matches!(frame.row.activity, Activity::Stopped) {
                 continue;
             }
-            if self.execution.frames.contains_key(&id) {
-                self.execute(id);
+            match self.full_child(id) {
+                Some(child) => self.fail_child(child, too_many_events()),
+                None => self.execute(id),
             }
         }
     }
 
     pub fn finish(mut self) -> Transition {
+        let map_runs = self.map_runs_changed();
         let dirty = std::mem::take(&mut self.dirty);
         for &id in &dirty {
             self.execution.arm(id);
@@ -186,6 +194,7 @@ impl<'a> Turn<'a> {
             frames_put,
             frames_deleted: self.deleted.into_iter().collect(),
             entries: Arc::new(self.entries),
+            map_runs,
             commands: self.commands,
         }
     }
@@ -247,6 +256,8 @@ impl<'a> Turn<'a> {
             entered_event_id: 0,
             silent: parent.is_some_and(|parent| self.frame(parent).row.silent || self.is_distributed(parent)),
             item,
+            map_run: None,
+            child: None,
             last_event_id,
         };
         self.execution.insert(Frame::from_row(row));
@@ -257,6 +268,7 @@ impl<'a> Turn<'a> {
     /// Removes a frame and drops its call in flight.
     pub fn delete(&mut self, id: FrameId) {
         self.abandon(id);
+        self.leave_runs(id);
         self.dirty.remove(&id);
         if let Some(parts) = self.execution.remove(id) {
             self.deleted.insert(id, parts);
@@ -290,8 +302,8 @@ impl<'a> Turn<'a> {
     }
 
     pub fn event(&mut self, frame: Option<FrameId>, details: HistoryEventDetails) {
-        if frame.is_some_and(|frame| self.frame(frame).row.silent) {
-            return;
+        if let Some(frame) = frame.filter(|frame| self.frame(*frame).row.silent) {
+            return self.child_event(frame, details);
         }
         let id = self.execution.header.last_event_id + 1;
         self.header().last_event_id = id;

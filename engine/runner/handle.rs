@@ -14,7 +14,7 @@ use super::{
     offers::{Offer, Offers},
 };
 use crate::{
-    machine::{Activity, ExecutionHeader, Input, TaskToken},
+    machine::{Activity, ExecutionHeader, Input, MapRunLimits, TaskToken},
     store::Store,
 };
 
@@ -173,6 +173,14 @@ impl RunnerHandle {
         }
         self.ask(|reply| Message::Input { id, input, reply }).await?;
         Ok(true)
+    }
+
+    /// Sets a map run of an execution to other limits; nothing where it is not running.
+    ///
+    /// # Errors
+    /// There is no such execution, or the store fails.
+    pub async fn update_map_run(&self, id: &str, run: u64, limits: MapRunLimits) -> Result<(), RunnerError> {
+        self.ask(|reply| Message::Input { id: id.to_owned(), input: Input::UpdateMapRun { run, limits }, reply }).await
     }
 
     /// Cancels an execution. A call in flight is not cut off; its answer is not waited for.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Batch, DocumentChanges, Store, StoreError, codec, keys,
+    Batch, DocumentChanges, Store, StoreError, codec, keys, map_runs,
     standing::{Beginning, Standing},
 };
 use crate::{
@@ -72,6 +72,7 @@ impl Store {
                 parts.iter().for_each(|part| batch.delete(keys::part(&write.execution, *frame, *part as u8)));
             }
             put_entries(&mut batch, &write.execution, &write.transition.entries)?;
+            map_runs::put(&mut batch, &write.execution, &write.transition.map_runs)?;
             if let Some(header) = &write.transition.header {
                 put_standing(&mut batch, header)?;
             }

@@ -11,6 +11,10 @@
 //! | `j/` | the journal, a record for each turn, by the last sequence in it |
 //! | `c/` | what it created |
 //! | `n/` | documents |
+//! | `r/` | map runs, by their number; `u/` where one is, by what its UUID shares with those of its child executions |
+//! | `x/` | child executions of map runs, those begun last first; `y/` their histories, a record for each turn |
+
+use crate::machine::ChildId;
 
 pub(super) const FORMAT: &[u8] = b"m/format";
 pub(super) const ACTIVE: &[u8] = b"a/";
@@ -88,6 +92,47 @@ pub(super) fn all_created(id: &str) -> Vec<u8> {
 
 pub(super) fn created(id: &str, resource: &str) -> Vec<u8> {
     [&all_created(id)[..], resource.as_bytes()].concat()
+}
+
+/// The map runs of an execution.
+pub(super) fn map_runs(id: &str) -> Vec<u8> {
+    [b"r/", id.as_bytes(), b"\0"].concat()
+}
+
+pub(super) fn map_run(id: &str, number: u64) -> Vec<u8> {
+    [&map_runs(id)[..], &number.to_be_bytes()].concat()
+}
+
+pub(super) fn map_run_place(place: &str) -> Vec<u8> {
+    [b"u/", place.as_bytes()].concat()
+}
+
+/// The child executions of all map runs of an execution.
+pub(super) fn all_children(id: &str) -> Vec<u8> {
+    [b"x/", id.as_bytes(), b"\0"].concat()
+}
+
+/// The child executions of a map run.
+pub(super) fn children(id: &str, run: u64) -> Vec<u8> {
+    [&all_children(id)[..], &run.to_be_bytes()].concat()
+}
+
+/// A child execution: the highest index lies first.
+pub(super) fn child(id: &str, child: ChildId) -> Vec<u8> {
+    [&children(id, child.run)[..], &(!child.index).to_be_bytes()].concat()
+}
+
+/// The histories of all child executions of an execution.
+pub(super) fn all_child_entries(id: &str) -> Vec<u8> {
+    [b"y/", id.as_bytes(), b"\0"].concat()
+}
+
+pub(super) fn child_entries(id: &str, child: ChildId) -> Vec<u8> {
+    [&all_child_entries(id)[..], &child.run.to_be_bytes(), &child.index.to_be_bytes()].concat()
+}
+
+pub(super) fn child_entry(id: &str, child: ChildId, last_sequence: u64) -> Vec<u8> {
+    [&child_entries(id, child)[..], &last_sequence.to_be_bytes()].concat()
 }
 
 pub(super) fn document(name: &str) -> Vec<u8> {

@@ -35,6 +35,8 @@ pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, scope: Scope) -> O
         return None;
     };
     let distributed = processor.pointer("/ProcessorConfig/Mode").and_then(Value::as_str) == Some("DISTRIBUTED");
+    let is_express =
+        distributed && processor.pointer("/ProcessorConfig/ExecutionType").and_then(Value::as_str) == Some("EXPRESS");
     if !distributed && (item_reader.is_some() || result_writer.is_some()) {
         fields.wrong("ItemProcessor", "ItemReader and ResultWriter need ProcessorConfig with Mode DISTRIBUTED.");
     }
@@ -47,6 +49,7 @@ pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, scope: Scope) -> O
         item_reader,
         result_writer,
         distributed,
+        is_express,
         label,
         max_concurrency,
         tolerated_failure_count,

@@ -12,6 +12,9 @@ struct Durable {
     header: Option<ExecutionHeader>,
     frames: BTreeMap<FrameId, FrameRow>,
     entries: Vec<crate::journal::Entry>,
+    map_runs: BTreeMap<u64, MapRun>,
+    children: BTreeMap<ChildId, Child>,
+    child_events: BTreeMap<ChildId, Vec<u64>>,
 }
 
 impl Durable {
@@ -26,6 +29,13 @@ impl Durable {
             self.frames.remove(id);
         }
         self.entries.extend(transition.entries.iter().cloned());
+        let changes = &transition.map_runs;
+        self.map_runs.extend(changes.runs.iter().map(|run| (run.number, run.clone())));
+        self.children.extend(changes.children.iter().map(|child| (child.id, child.clone())));
+        for added in &changes.entries {
+            let events = self.child_events.entry(added.id).or_default();
+            events.extend(added.entries.iter().map(|entry| entry.sequence));
+        }
     }
 }
 
@@ -46,6 +56,12 @@ fn definition() -> Value {
                         "ItemProcessor": { "StartAt": "T", "States": { "T": {
                             "Type": "Task", "Resource": "flow:test:step", "Retry": [{ "ErrorEquals": ["States.ALL"] }], "End": true
                         } } }
+                    } } },
+                    { "StartAt": "D", "States": { "D": {
+                        "Type": "Map", "Items": [1, 2, 3], "MaxConcurrency": 2, "ToleratedFailureCount": 1, "End": true,
+                        "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED" }, "StartAt": "T", "States": { "T": {
+                            "Type": "Task", "Resource": "flow:test:step", "Next": "W"
+                        }, "W": { "Type": "Wait", "Seconds": 5, "End": true } } }
                     } } }
                 ],
                 "Output": { "n": "{% $n %}", "all": "{% $states.result %}" },
@@ -64,12 +80,14 @@ fn world(state_path: &str, attempt: u32, look: u32) -> StepAnswer {
         (path, 1, _) if path.starts_with("Both[1]/M[1]") => {
             StepAnswer::Failed(StepError::new(ErrorClass::Unknown, "lost"))
         }
+        (path, ..) if path.starts_with("Both[2]/D[1]") => StepAnswer::Failed(StepError::named("Bad", "as meant")),
         (path, ..) => StepAnswer::Done { output: json!({ "n": path }), effects: Vec::new() },
     }
 }
 
-/// Runs to the end, forgetting everything but the durable rows after the turn `crash_after`. Answers the output and history.
-fn run(crash_after: Option<usize>) -> (Value, usize) {
+/// Runs to the end, forgetting everything but the durable rows after the turn `crash_after`. Answers the output, what is told of
+/// map runs, and the number of turns.
+fn run(crash_after: Option<usize>) -> ((Value, Value), usize) {
     let machine = asl::parse(&definition()).unwrap();
     let mut execution = Execution::new("crash-0001", "crash", machine.clone(), json!({}));
     let (mut durable, mut turns, mut now_ms) = (Durable::default(), 0, 1_000);
@@ -105,7 +123,14 @@ fn run(crash_after: Option<usize>) -> (Value, usize) {
     let sequences: Vec<_> = durable.entries.iter().map(|entry| entry.sequence).collect();
     assert!(sequences.iter().copied().eq(1..=sequences.len() as u64), "the journal is dense");
     assert_eq!(execution.header.status, ExecutionStatus::Succeeded);
-    (execution.header.output.clone().unwrap(), turns)
+    assert!(
+        durable.child_events.values().all(|events| events.iter().copied().eq(1..=events.len() as u64)),
+        "so are those of children"
+    );
+    let runs = durable.map_runs.values().map(|run| json!([run.uuid, run.status, run.executions, run.items]));
+    let children = durable.children.values().map(|child| json!([child.id, child.status, child.last_event_id]));
+    let told = json!([runs.collect::<Vec<_>>(), children.collect::<Vec<_>>()]);
+    ((execution.header.output.clone().unwrap(), told), turns)
 }
 
 #[test]

@@ -1,0 +1,179 @@
+//! Child executions: what they are told as, although they are iterations in the execution of their parent.
+//! Source: Step Functions API Reference, "ListExecutions", "DescribeExecution", "DescribeStateMachineForExecution".
+
+use engine::{
+    journal::{Content, Entry, HistoryEventDetails},
+    machine::{self, ChildId, ChildStatus},
+};
+use serde_json::{Value, json};
+
+use super::Found;
+use crate::{
+    Answer, Api, Fault,
+    arn::MapRunName,
+    paging,
+    records::{Execution, execution_key, seconds, set},
+    request::Page,
+};
+
+/// How many child executions are read at once for a page of them.
+const CHILDREN_READ: usize = 1_000;
+
+/// A child execution, and the map run that started it.
+pub(crate) struct Child {
+    pub found: Found,
+    pub row: machine::Child,
+}
+
+impl Api {
+    /// The child execution of a name.
+    pub(crate) fn child(&self, name: &MapRunName, arn: &str) -> Result<Child, Fault> {
+        let missing = || Fault::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"));
+        let found = self.run_named(name)?.filter(|found| found.run.express == name.is_express).ok_or_else(missing)?;
+        let index = machine::child_index(&name.id).ok_or_else(missing)?;
+        let id = ChildId { run: found.run.number, index };
+        let row = self.runner.store().child(&found.execution, id)?;
+        // The UUID of the map run itself may look like a name.
+        let row = row.filter(|_| found.run.child_name(index) == name.id).ok_or_else(missing)?;
+        Ok(Child { found, row })
+    }
+
+    pub(crate) fn child_arn(&self, found: &Found, index: u64) -> String {
+        let kind = if found.run.express { "express" } else { "execution" };
+        let (machine, label, name) = (found.machine(), &found.run.label, found.run.child_name(index));
+        format!("{}:{kind}:{machine}/{label}:{name}", self.arn_prefix())
+    }
+
+    /// The ARN of the part of a state machine that child executions run.
+    pub(crate) fn processor_arn(&self, found: &Found) -> String {
+        self.state_machine_arn(&format!("{}/{}", found.machine(), found.run.label))
+    }
+
+    /// A page of the child executions of a map run that `wants` lets through, those begun last first.
+    pub(crate) fn list_children(&self, arn: &str, page: &Page, wants: impl Fn(ChildStatus, u32) -> bool) -> Answer {
+        let found = self.map_run(arn)?;
+        if found.run.express {
+            let message = "This operation is not supported by this type of state machine";
+            return Err(Fault::new("StateMachineTypeNotSupported", message));
+        }
+        let (size, after) = (page.size(), page.after()?);
+        let mut after: Option<u64> = after.map(|text| text.parse().map_err(|_| paging::invalid_token())).transpose()?;
+        let mut listed: Vec<(u64, Value)> = Vec::new();
+        while listed.len() <= size {
+            let store = self.runner.store();
+            let rows = store.children(&found.execution, found.run.number, after, CHILDREN_READ)?;
+            let Some(last) = rows.last() else { break };
+            after = Some(last.id.index);
+            let wanted = rows.iter().filter(|row| wants(row.status, row.redrive_count));
+            listed.extend(wanted.map(|row| (row.id.index, self.child_listed(&found, row))));
+        }
+        let more = listed.len() > size;
+        listed.truncate(size);
+        let token = listed.last().filter(|_| more).map(|(index, _)| paging::token(&index.to_string()));
+        let executions: Vec<Value> = listed.into_iter().map(|(_, child)| child).collect();
+        let mut answer = json!({ "executions": executions });
+        set(&mut answer, "nextToken", token);
+        Ok(answer)
+    }
+
+    fn child_listed(&self, found: &Found, row: &machine::Child) -> Value {
+        let mut told = self.child_summary(found, row);
+        told["itemCount"] = row.items.into();
+        told
+    }
+
+    fn child_summary(&self, found: &Found, row: &machine::Child) -> Value {
+        let mut told = json!({
+            "executionArn": self.child_arn(found, row.id.index), "stateMachineArn": self.processor_arn(found),
+            "name": found.run.child_name(row.id.index), "status": row.status, "startDate": seconds(row.started_ms),
+            "mapRunArn": self.map_run_arn(found), "redriveCount": row.redrive_count,
+        });
+        set(&mut told, "stopDate", row.stopped_ms.map(seconds));
+        set(&mut told, "redriveDate", row.redriven_ms.map(seconds));
+        told
+    }
+
+    /// What DescribeExecution answers for a child execution.
+    pub(crate) fn describe_child(&self, child: &Child, with_data: bool) -> Answer {
+        let Child { found, row } = child;
+        let mut told = self.child_summary(found, row);
+        if with_data {
+            let ends = [self.child_event(child, 1)?, self.child_event(child, row.last_event_id)?];
+            ends.into_iter().flatten().for_each(|details| tell_data(details, &mut told));
+        }
+        let (status, reason) = redrivable(row.status, found.run.express);
+        told["redriveStatus"] = status.into();
+        set(&mut told, "redriveStatusReason", reason);
+        Ok(told)
+    }
+
+    fn child_event(&self, child: &Child, event: u64) -> Result<Option<HistoryEventDetails>, Fault> {
+        let entry = self.child_entries(child, event, 1)?.pop();
+        Ok(entry.and_then(|entry| match entry.content {
+            Content::Event(event) => Some(event.details),
+            Content::Note(_) => None,
+        }))
+    }
+
+    /// The history of a child execution from an event on.
+    pub(crate) fn child_entries(&self, child: &Child, from: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
+        Ok(self.runner.store().child_entries(&child.found.execution, child.row.id, from, limit)?)
+    }
+
+    /// What started the execution above a child execution, with the child's input in the place of that one's.
+    pub(crate) fn started_child(&self, child: &Child) -> Result<Execution, Fault> {
+        let id = &child.found.execution;
+        let missing = || {
+            let arn = self.child_arn(&child.found, child.row.id.index);
+            Fault::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
+        };
+        let mut started: Execution = self.runner.store().document(&execution_key(id))?.ok_or_else(missing)?;
+        if let Some(HistoryEventDetails::ExecutionStarted { input }) = self.child_event(child, 1)? {
+            started.input = input.to_string();
+        }
+        Ok(started)
+    }
+}
+
+/// Whether a child execution can be redriven, and why not (API Reference, DescribeExecution, `redriveStatus`).
+fn redrivable(status: ChildStatus, express: bool) -> (&'static str, Option<&'static str>) {
+    match status {
+        _ if express => ("NOT_REDRIVABLE", Some("Express executions cannot be redriven")),
+        ChildStatus::Failed | ChildStatus::Aborted => ("REDRIVABLE_BY_MAP_RUN", None),
+        ChildStatus::Running => ("NOT_REDRIVABLE", Some("Execution is RUNNING and cannot be redriven")),
+        ChildStatus::PendingRedrive => ("NOT_REDRIVABLE", Some("Execution is PENDING_REDRIVE and cannot be redriven")),
+        ChildStatus::Succeeded => ("NOT_REDRIVABLE", Some("Execution is SUCCEEDED and cannot be redriven")),
+    }
+}
+
+fn tell_data(details: HistoryEventDetails, told: &mut Value) {
+    match details {
+        HistoryEventDetails::ExecutionStarted { input } => {
+            told["input"] = input.to_string().into();
+            told["inputDetails"] = json!({ "included": true });
+        }
+        HistoryEventDetails::ExecutionSucceeded { output } => {
+            told["output"] = output.to_string().into();
+            told["outputDetails"] = json!({ "included": true });
+        }
+        HistoryEventDetails::ExecutionFailed(failure) | HistoryEventDetails::ExecutionAborted(failure) => {
+            let said = |text: String| (!text.is_empty()).then_some(text);
+            set(told, "error", said(failure.error));
+            set(told, "cause", said(failure.cause));
+        }
+        _ => {}
+    }
+}
+
+/// The definition that child executions run: the processor of the Map with that label, wherever it stands.
+pub(crate) fn processor<'d>(definition: &'d Value, label: &str) -> Option<&'d Value> {
+    let states = definition["States"].as_object()?;
+    states.iter().find_map(|(name, state)| {
+        let inner = [&state["ItemProcessor"], &state["Iterator"]].into_iter().find(|inner| inner.is_object());
+        let distributed = inner.filter(|inner| inner["ProcessorConfig"]["Mode"] == "DISTRIBUTED");
+        let labelled = |_: &&Value| machine::label(state["Label"].as_str(), name) == label;
+        let branches = state["Branches"].as_array().into_iter().flatten();
+        let within = || inner.into_iter().chain(branches).find_map(|below| processor(below, label));
+        distributed.filter(labelled).or_else(within)
+    })
+}

@@ -1,0 +1,174 @@
+//! Child executions of a map run, as the iterations go on. AWS starts an execution for each iteration; here an iteration is a
+//! frame, and what AWS would tell of its execution is written as it happens.
+
+use serde_json::Value;
+
+use super::{Child, ChildId, ChildStatus, FrameId, MapRunStatus, limits, turn::Turn};
+use crate::journal::{Content, Entry, ErrorAndCause, HistoryEvent, HistoryEventDetails, StepFailure};
+
+impl Turn<'_> {
+    /// The child execution that a frame belongs to: the frame at the top of it.
+    pub(super) fn child_of(&self, id: FrameId) -> Option<FrameId> {
+        let mut next = Some(id);
+        while let Some(id) = next {
+            let row = &self.frame(id).row;
+            if !row.silent {
+                return None;
+            }
+            if row.child.is_some() {
+                return Some(id);
+            }
+            next = row.parent;
+        }
+        None
+    }
+
+    /// The child execution of a frame, where its history has no room for more.
+    pub(super) fn full_child(&self, id: FrameId) -> Option<FrameId> {
+        let child = self.child_of(id)?;
+        let last = self.frame(child).row.child.as_ref().map_or(0, |child| child.last_event_id);
+        (last + 10 > limits::HISTORY_EVENTS_MAX).then_some(child)
+    }
+
+    /// A child execution fails as a whole; no rule of a state within it can catch that.
+    pub(super) fn fail_child(&mut self, id: FrameId, failure: StepFailure) {
+        self.stop_children(id);
+        self.fail_frame(id, failure);
+    }
+
+    /// Writes an event that happened in a frame into the history of its child execution.
+    pub(super) fn child_event(&mut self, id: FrameId, details: HistoryEventDetails) {
+        let Some(child) = self.child_of(id) else { return };
+        let previous = self.frame(id).row.last_event_id;
+        if let Some(event) = self.write_child_event(child, Some(previous), details) {
+            self.row(id).last_event_id = event;
+        }
+    }
+
+    fn write_child_event(&mut self, id: FrameId, previous: Option<u64>, details: HistoryEventDetails) -> Option<u64> {
+        let timestamp_ms = self.now_ms();
+        let child = self.row(id).child.as_mut()?;
+        child.last_event_id += 1;
+        let (of, event_id) = (child.id, child.last_event_id);
+        let previous_event_id = previous.unwrap_or(event_id - 1);
+        let event = HistoryEvent { id: event_id, previous_event_id, frame: String::new(), details };
+        let entry = Entry { sequence: event_id, timestamp_ms, content: Content::Event(event) };
+        self.runs.entries.entry(of).or_default().push(entry);
+        Some(event_id)
+    }
+
+    /// Begins the child execution of an iteration; nothing where its Map has no run.
+    pub(super) fn begin_child(&mut self, map: FrameId, id: FrameId, items: u64, input: &Value) {
+        let (started_ms, index) = (self.now_ms(), self.frame(id).row.index);
+        let Some(run) = self.run_of(map) else { return };
+        let child = Child {
+            id: ChildId { run: run.number, index },
+            status: ChildStatus::Running,
+            started_ms,
+            stopped_ms: None,
+            items,
+            last_event_id: 0,
+            redrive_count: 0,
+            redriven_ms: None,
+        };
+        run.count(None, &child);
+        let row = self.row(id);
+        row.last_event_id = 0;
+        row.child = Some(Box::new(child));
+        self.runs.children.insert(id);
+        self.write_child_event(id, None, HistoryEventDetails::ExecutionStarted { input: input.clone() });
+    }
+
+    /// Gives a child execution another status, and counts it there.
+    pub(super) fn set_child(&mut self, id: FrameId, status: ChildStatus) {
+        let now = self.now_ms();
+        let row = self.row(id);
+        let (Some(child), Some(parent)) = (row.child.as_mut(), row.parent) else { return };
+        let from = std::mem::replace(&mut child.status, status);
+        match status {
+            ChildStatus::PendingRedrive => {}
+            ChildStatus::Running => {
+                child.stopped_ms = None;
+                child.redriven_ms = Some(now);
+                child.redrive_count += 1;
+            }
+            _ => child.stopped_ms = Some(now),
+        }
+        let child = child.clone();
+        self.runs.children.insert(id);
+        if let Some(run) = self.run_of(parent) {
+            run.count(Some(from), &child);
+        }
+    }
+
+    pub(super) fn child_status(&self, id: FrameId) -> Option<ChildStatus> {
+        self.frame(id).row.child.as_ref().map(|child| child.status)
+    }
+
+    /// An iteration ended well.
+    pub(super) fn child_succeeded(&mut self, id: FrameId, output: &Value) {
+        if self.child_status(id) == Some(ChildStatus::Running) {
+            let output = output.clone();
+            self.write_child_event(id, None, HistoryEventDetails::ExecutionSucceeded { output });
+            self.set_child(id, ChildStatus::Succeeded);
+        }
+    }
+
+    /// An iteration failed.
+    pub(super) fn child_execution_failed(&mut self, id: FrameId, failure: &StepFailure) {
+        if self.child_status(id) == Some(ChildStatus::Running) {
+            let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
+            self.write_child_event(id, None, HistoryEventDetails::ExecutionFailed(failure));
+            self.set_child(id, ChildStatus::Failed);
+        }
+    }
+
+    /// A frame stops: so do the run of its Map and its child execution, if they have not ended.
+    pub(super) fn stop_runs(&mut self, id: FrameId) {
+        self.end_run(id, MapRunStatus::Aborted);
+        match self.child_status(id) {
+            Some(ChildStatus::Running) => {
+                let failure = ErrorAndCause { error: String::new(), cause: String::new() };
+                self.write_child_event(id, None, HistoryEventDetails::ExecutionAborted(failure));
+                self.set_child(id, ChildStatus::Aborted);
+            }
+            Some(ChildStatus::PendingRedrive) => self.set_child(id, ChildStatus::Aborted),
+            _ => {}
+        }
+    }
+
+    /// A frame is about to be forgotten: what there is to tell of it is not.
+    pub(super) fn leave_runs(&mut self, id: FrameId) {
+        self.stop_runs(id);
+        self.keep_run(id);
+        self.keep_child(id);
+    }
+
+    pub(super) fn keep_child(&mut self, id: FrameId) {
+        if self.runs.children.remove(&id) {
+            let child = self.frame(id).row.child.as_deref().cloned();
+            self.runs.changes.children.extend(child);
+        }
+    }
+
+    /// The next child execution that waits for its redrive.
+    pub(super) fn next_redriven(&self, id: FrameId) -> Option<FrameId> {
+        let run = self.frame(id).row.map_run.as_deref().filter(|run| run.executions.pending_redrive > 0)?;
+        let mut waiting = self.execution.children.get(&id)?.range((run.redrive_from, 0)..);
+        waiting
+            .find(|(_, child)| self.child_status(*child) == Some(ChildStatus::PendingRedrive))
+            .map(|(_, child)| *child)
+    }
+
+    /// Lets a child execution go on where it failed or was stopped.
+    pub(super) fn redrive_child(&mut self, map: FrameId, id: FrameId) {
+        let index = self.frame(id).row.index;
+        if let Some(run) = self.run_of(map) {
+            run.redrive_from = index + 1;
+        }
+        self.set_child(id, ChildStatus::Running);
+        let redrive_count = self.frame(id).row.child.as_ref().map_or(0, |child| child.redrive_count);
+        self.write_child_event(id, None, HistoryEventDetails::ExecutionRedriven { redrive_count });
+        self.redrive_frame(id);
+    }
+}

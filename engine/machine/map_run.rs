@@ -1,0 +1,306 @@
+//! A map run: what AWS keeps about one run of a distributed Map, and about each child execution that it starts. The iterations
+//! themselves are frames of the parent; this is what is left of them for whoever asks. Source: Step Functions API Reference,
+//! "DescribeMapRun", "MapRunItemCounts", "MapRunExecutionCounts"; Developer Guide, "Examining Map Run".
+
+use serde::{Deserialize, Serialize};
+
+use super::Tolerated;
+use crate::journal::Entry;
+
+/// A map run as it stands: a few numbers, however many child executions it has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MapRun {
+    /// Its number within the top execution: a later run has a higher one.
+    pub number: u64,
+    /// What its ARN ends with: a UUID that execution, state path and number alone decide.
+    pub uuid: String,
+    /// The label in its ARN and in those of its child executions.
+    pub label: String,
+    /// The child execution that its Map is in, where distributed Maps are nested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<ChildId>,
+    /// Whether its child executions are EXPRESS ones.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub express: bool,
+    /// How it stands.
+    pub status: MapRunStatus,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub started_ms: u64,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_ms: Option<u64>,
+    /// `MaxConcurrency`; 0 is as many as the service allows.
+    pub max_concurrency: u64,
+    /// How many failures it bears.
+    pub tolerated: Tolerated,
+    /// What UpdateMapRun has set; it outlives a redrive.
+    #[serde(default)]
+    pub updated: MapRunLimits,
+    /// Its items.
+    pub items: Counts,
+    /// Its child executions.
+    pub executions: Counts,
+    /// How often it was redriven.
+    #[serde(default)]
+    pub redrive_count: u32,
+    /// When it was redriven last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redriven_ms: Option<u64>,
+    /// From which index on child executions wait for their redrive.
+    #[serde(default)]
+    pub(super) redrive_from: u64,
+}
+
+/// How a map run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum MapRunStatus {
+    /// Not ended.
+    Running,
+    /// All child executions have ended, and no more of them failed than was tolerated.
+    Succeeded,
+    /// Too many child executions failed, or the items or the results could not be read or written.
+    Failed,
+    /// Its execution was stopped or timed out, or a branch beside it failed.
+    Aborted,
+}
+
+/// What UpdateMapRun can change; `None` leaves it as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MapRunLimits {
+    /// `maxConcurrency`; 0 is as many as the service allows.
+    pub max_concurrency: Option<u64>,
+    /// `toleratedFailureCount`.
+    pub tolerated_failure_count: Option<u64>,
+    /// `toleratedFailurePercentage`, 0 to 100.
+    pub tolerated_failure_percentage: Option<f64>,
+}
+
+/// How many items or child executions stand how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of MapRunItemCounts and MapRunExecutionCounts, under their names"
+)]
+pub struct Counts {
+    pub pending: u64,
+    pub running: u64,
+    pub succeeded: u64,
+    pub failed: u64,
+    pub timed_out: u64,
+    pub aborted: u64,
+    pub total: u64,
+    pub results_written: u64,
+    pub pending_redrive: u64,
+}
+
+/// How a child execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ChildStatus {
+    /// Not ended.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended with an error.
+    Failed,
+    /// Stopped, because its map run failed or its execution was stopped.
+    Aborted,
+    /// It failed or was stopped, and waits for its turn in a redrive.
+    PendingRedrive,
+}
+
+/// Which child execution of a top execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ChildId {
+    /// The number of its map run.
+    pub run: u64,
+    /// The index of its item, or of its batch of items.
+    pub index: u64,
+}
+
+/// A child execution as it stands. Input, output and what happened between are in its journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Child {
+    /// Which one.
+    pub id: ChildId,
+    /// How it stands.
+    pub status: ChildStatus,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub started_ms: u64,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_ms: Option<u64>,
+    /// How many items it works on.
+    pub items: u64,
+    /// Id of the last event of its history.
+    pub last_event_id: u64,
+    /// How often it was redriven.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub redrive_count: u32,
+    /// When it was redriven last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redriven_ms: Option<u64>,
+}
+
+/// What a turn added to the history of a child execution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChildEntries {
+    /// Whose.
+    pub id: ChildId,
+    /// In order; the sequence of an entry is its event's id.
+    pub entries: Vec<Entry>,
+}
+
+/// What a turn changed about map runs and their child executions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MapRunChanges {
+    /// The numbers of map runs that began.
+    pub begun: Vec<u64>,
+    /// Map runs that changed, among them those that began.
+    pub runs: Vec<MapRun>,
+    /// Child executions that changed.
+    pub children: Vec<Child>,
+    /// What was added to their histories.
+    pub entries: Vec<ChildEntries>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl MapRunChanges {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty() && self.children.is_empty() && self.entries.is_empty()
+    }
+}
+
+impl Counts {
+    /// What has not begun.
+    pub(super) fn of(total: u64) -> Self {
+        Counts { pending: total, total, ..Counts::default() }
+    }
+
+    fn of_status(&mut self, status: ChildStatus) -> &mut u64 {
+        match status {
+            ChildStatus::Running => &mut self.running,
+            ChildStatus::Succeeded => &mut self.succeeded,
+            ChildStatus::Failed => &mut self.failed,
+            ChildStatus::Aborted => &mut self.aborted,
+            ChildStatus::PendingRedrive => &mut self.pending_redrive,
+        }
+    }
+
+    /// Moves so many from one status to another; `None` is what has not begun.
+    fn moved(&mut self, from: Option<ChildStatus>, to: ChildStatus, count: u64) {
+        let left = match from {
+            None => &mut self.pending,
+            Some(from) => self.of_status(from),
+        };
+        *left = left.saturating_sub(count);
+        *self.of_status(to) += count;
+    }
+}
+
+impl MapRunLimits {
+    /// These, and over them those of a later request.
+    pub(super) fn with(self, later: MapRunLimits) -> Self {
+        MapRunLimits {
+            max_concurrency: later.max_concurrency.or(self.max_concurrency),
+            tolerated_failure_count: later.tolerated_failure_count.or(self.tolerated_failure_count),
+            tolerated_failure_percentage: later.tolerated_failure_percentage.or(self.tolerated_failure_percentage),
+        }
+    }
+}
+
+impl MapRun {
+    /// Goes by other limits from now on.
+    pub(super) fn apply(&mut self, limits: MapRunLimits) {
+        self.max_concurrency = limits.max_concurrency.unwrap_or(self.max_concurrency);
+        self.tolerated.count = limits.tolerated_failure_count.or(self.tolerated.count);
+        self.tolerated.percentage = limits.tolerated_failure_percentage.or(self.tolerated.percentage);
+    }
+
+    /// Counts a child execution under its new status.
+    pub(super) fn count(&mut self, from: Option<ChildStatus>, child: &Child) {
+        self.executions.moved(from, child.status, 1);
+        self.items.moved(from, child.status, child.items);
+    }
+
+    /// Where the names of its child executions begin as its own UUID does.
+    pub fn place(&self) -> &str {
+        place(&self.uuid).unwrap_or_default()
+    }
+
+    /// The name of a child execution: a UUID, of which all but the last group are the run's and the last is the index.
+    pub fn child_name(&self, index: u64) -> String {
+        format!("{}{index:012x}", self.place())
+    }
+}
+
+/// How many characters the UUIDs of a map run and of its child executions have in common.
+const PLACE_CHARACTERS: usize = 24;
+
+/// What the UUID of a map run and those of its child executions have in common; `None` where the text is none of them.
+pub fn place(uuid: &str) -> Option<&str> {
+    let (place, rest) = uuid.split_at_checked(PLACE_CHARACTERS)?;
+    (rest.len() == 12 && rest.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(place)
+}
+
+/// The index in the name of a child execution.
+pub fn child_index(name: &str) -> Option<u64> {
+    place(name)?;
+    u64::from_str_radix(&name[PLACE_CHARACTERS..], 16).ok()
+}
+
+/// The UUID of a map run (RFC 9562, version 8: its bits are a hash of ours).
+pub(super) fn uuid(execution: &str, state_path: &str, number: u64) -> String {
+    let hex = super::idempotency_token(execution, &format!("map run of {state_path}"), number);
+    format!("{}-{}-8{}-a{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30])
+}
+
+/// The longest label. Source: Developer Guide, "Using Map state in Distributed mode".
+const LABEL_CHARACTERS_MAX: usize = 40;
+
+/// The label of a Map: its own, or one made from the state's name; nothing that cannot stand in an ARN, and unlike that of any
+/// other name.
+pub fn label(own: Option<&str>, state: &str) -> String {
+    let text = own.unwrap_or(state);
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
+    if text.chars().all(plain) && text.len() <= LABEL_CHARACTERS_MAX {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().map(|c| if plain(c) { c } else { '-' }).take(LABEL_CHARACTERS_MAX - 9).collect();
+    format!("{kept}-{}", &super::idempotency_token(text, "label", 0)[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_label_fits_into_an_arn_and_two_names_do_not_share_one() {
+        assert_eq!(label(Some("Rows"), "Any"), "Rows");
+        let (one, other) = (label(None, "Each row: a/b"), label(None, "Each row; a/b"));
+        assert!(one.starts_with("Each-row--a-b-") && one.len() <= 40, "{one}");
+        assert_ne!(one, other);
+        assert!(label(None, &"ü".repeat(80)).len() <= 40);
+    }
+
+    #[test]
+    fn the_name_of_a_child_leads_to_its_run_and_index() {
+        let run = uuid("m:e", "A", 7);
+        assert_eq!((run.len(), run.as_bytes()[14], run.as_bytes()[19]), (36, b'8', b'a'));
+        assert_eq!(run, uuid("m:e", "A", 7), "the same after a crash");
+        assert_ne!(run, uuid("m:e", "A", 8));
+        let name = format!("{}{:012x}", place(&run).unwrap(), 10_000);
+        assert_eq!((place(&name), child_index(&name)), (place(&run), Some(10_000)));
+        assert_eq!((child_index("none"), child_index(&"x".repeat(36))), (None, None));
+    }
+}

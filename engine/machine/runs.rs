@@ -1,0 +1,189 @@
+//! The run of a distributed Map: how it begins, changes, ends and is redriven.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Activity, ChildEntries, ChildId, ChildStatus, Counts, FrameId, MapRun, MapRunChanges, MapRunLimits, MapRunStatus,
+    Tolerated,
+    map::concurrency,
+    map_run::{label, uuid},
+    turn::Turn,
+};
+use crate::{
+    asl::{Map, StateKind},
+    journal::{Entry, HistoryEventDetails},
+};
+
+/// What of map runs has changed in a turn: frames whose run or child execution did, and what left its frame already.
+#[derive(Debug, Default)]
+pub(super) struct RunsChanged {
+    pub runs: BTreeSet<FrameId>,
+    pub children: BTreeSet<FrameId>,
+    pub entries: BTreeMap<ChildId, Vec<Entry>>,
+    pub changes: MapRunChanges,
+}
+
+impl Turn<'_> {
+    /// Begins the run of the Map that a frame is in; answers what its ARN ends with.
+    pub(super) fn begin_run(&mut self, id: FrameId, map: &Map, tolerated: Tolerated) -> String {
+        self.forget_run(id);
+        // Frames and map runs are numbered together: a number is never given twice.
+        let number = self.execution.header.next_frame_id;
+        self.header().next_frame_id += 1;
+        let within = self.child_of(id).and_then(|child| self.frame(child).row.child.as_ref()).map(|child| child.id);
+        let (now, row) = (self.now_ms(), &self.frame(id).row);
+        let run = MapRun {
+            number,
+            uuid: uuid(&self.execution.header.id, &row.state_path(), number),
+            label: label(map.label.as_deref(), &row.state),
+            within,
+            express: map.is_express,
+            status: MapRunStatus::Running,
+            started_ms: now,
+            stopped_ms: None,
+            max_concurrency: 0,
+            tolerated,
+            updated: MapRunLimits::default(),
+            items: Counts::default(),
+            executions: Counts::default(),
+            redrive_count: 0,
+            redriven_ms: None,
+            redrive_from: 0,
+        };
+        let told = self.map_run_name(&run);
+        self.runs.changes.begun.push(number);
+        self.row(id).map_run = Some(Box::new(run));
+        self.runs.runs.insert(id);
+        told
+    }
+
+    /// The part of a run's ARN behind the account.
+    pub(super) fn map_run_name(&self, run: &MapRun) -> String {
+        format!("mapRun:{}/{}:{}", self.execution.header.workflow, run.label, run.uuid)
+    }
+
+    /// The ARN of the run of the Map that a frame is in; only its end where no API started the execution.
+    pub(super) fn map_run_arn(&self, id: FrameId) -> String {
+        let name = self.frame(id).row.map_run.as_ref().map_or_else(String::new, |run| self.map_run_name(run));
+        let identity = self.execution.header.identity.as_ref();
+        match identity.and_then(|identity| identity.state_machine_id.split_once(":stateMachine:")) {
+            Some((prefix, _)) => format!("{prefix}:{name}"),
+            None => name,
+        }
+    }
+
+    /// The run of the Map that a frame is in, marked as changed.
+    pub(super) fn run_of(&mut self, id: FrameId) -> Option<&mut MapRun> {
+        self.frame(id).row.map_run.as_ref()?;
+        self.runs.runs.insert(id);
+        self.row(id).map_run.as_deref_mut()
+    }
+
+    /// Tells the run its limits and how many items and child executions it has; answers the limits that it goes by.
+    pub(super) fn run_has_items(
+        &mut self,
+        id: FrameId,
+        max_concurrency: u64,
+        tolerated: Tolerated,
+        [items, executions]: [u64; 2],
+    ) -> (u64, Tolerated) {
+        let Some(run) = self.run_of(id) else { return (max_concurrency, tolerated) };
+        (run.max_concurrency, run.tolerated) = (max_concurrency, tolerated);
+        run.apply(run.updated);
+        (run.items, run.executions) = (Counts::of(items), Counts::of(executions));
+        (run.max_concurrency, run.tolerated)
+    }
+
+    /// `MaxConcurrency` and how many failures the run bears, as UpdateMapRun left them.
+    pub(super) fn run_limits(&self, id: FrameId) -> (u64, Tolerated) {
+        let run = self.frame(id).row.map_run.as_deref();
+        run.map_or((0, Tolerated::default()), |run| (run.max_concurrency, run.tolerated))
+    }
+
+    /// The writer has the results of all child executions that succeeded.
+    pub(super) fn results_written(&mut self, id: FrameId) {
+        if let Some(run) = self.run_of(id) {
+            run.items.results_written = run.items.succeeded;
+            run.executions.results_written = run.executions.succeeded;
+        }
+    }
+
+    /// Ends a run that has not ended.
+    pub(super) fn end_run(&mut self, id: FrameId, status: MapRunStatus) {
+        let running = |run: &MapRun| run.status == MapRunStatus::Running;
+        if !self.frame(id).row.map_run.as_deref().is_some_and(running) {
+            return;
+        }
+        let now = self.now_ms();
+        if let Some(run) = self.run_of(id) {
+            (run.status, run.stopped_ms) = (status, Some(now));
+        }
+    }
+
+    /// Sets a running run to other limits: more iterations start, or too many have failed already.
+    pub fn update_run(&mut self, number: u64, limits: MapRunLimits) {
+        let wanted = |run: &MapRun| run.number == number && run.status == MapRunStatus::Running;
+        let mut frames = self.execution.frames.values();
+        let found = frames.find(|frame| frame.row.map_run.as_deref().is_some_and(wanted)).map(|frame| frame.row.id);
+        let Some((id, state)) = found.and_then(|id| Some((id, self.state_of(id)?))) else { return };
+        let StateKind::Map(map) = &state.kind else { return };
+        let Some(run) = self.run_of(id) else { return };
+        run.updated = run.updated.with(limits);
+        run.apply(limits);
+        let (limit, set) = (concurrency(map, run.max_concurrency), run.tolerated);
+        let Activity::Map { max_concurrency, tolerated, .. } = &mut self.row(id).activity else { return };
+        (*max_concurrency, *tolerated) = (limit, set);
+        if let Some(failure) = self.threshold_exceeded(id) {
+            self.map_failed(id, &state, failure);
+        } else if let Err(failure) = self.start_iterations(id, map) {
+            self.stop_children(id);
+            self.fail_state(id, failure);
+        }
+        self.run();
+    }
+
+    /// The frame is in another state from now on.
+    pub(super) fn forget_run(&mut self, id: FrameId) {
+        self.keep_run(id);
+        if self.frame(id).row.map_run.is_some() {
+            self.row(id).map_run = None;
+        }
+    }
+
+    pub(super) fn keep_run(&mut self, id: FrameId) {
+        if self.runs.runs.remove(&id) {
+            let run = self.frame(id).row.map_run.as_deref().cloned();
+            self.runs.changes.runs.extend(run);
+        }
+    }
+
+    /// Everything about map runs that this turn changed.
+    pub(super) fn map_runs_changed(&mut self) -> MapRunChanges {
+        while let Some(id) = self.runs.runs.first().copied() {
+            self.keep_run(id);
+        }
+        while let Some(id) = self.runs.children.first().copied() {
+            self.keep_child(id);
+        }
+        let entries = std::mem::take(&mut self.runs.entries).into_iter();
+        let mut changes = std::mem::take(&mut self.runs.changes);
+        changes.entries = entries.map(|(id, entries)| ChildEntries { id, entries }).collect();
+        changes
+    }
+
+    /// Begins the redrive of a run: what did not end well waits for its turn.
+    pub(super) fn redrive_run(&mut self, id: FrameId, children: &[FrameId]) {
+        let now = self.now_ms();
+        let Some(run) = self.run_of(id) else { return };
+        (run.status, run.stopped_ms, run.redriven_ms, run.redrive_from) = (MapRunStatus::Running, None, Some(now), 0);
+        run.redrive_count += 1;
+        let run = run.clone();
+        let (map_run, redrive_count) = (self.map_run_name(&run), run.redrive_count);
+        self.event(Some(id), HistoryEventDetails::MapRunRedriven { map_run, redrive_count });
+        for &child in children {
+            if matches!(self.child_status(child), Some(ChildStatus::Failed | ChildStatus::Aborted)) {
+                self.set_child(child, ChildStatus::PendingRedrive);
+            }
+        }
+    }
+}

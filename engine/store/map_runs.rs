@@ -1,0 +1,118 @@
+//! Map runs and their child executions as they stand in the store: a row for each, and for each turn of a child execution what
+//! it added to that one's history. Nothing of this is read to go on; it is for whoever asks.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Batch, Store, StoreError, codec, keys, records::Record};
+use crate::{
+    journal::Entry,
+    machine::{Child, ChildId, MapRun, MapRunChanges, place},
+};
+
+/// Where a map run is found by what its UUID and those of its child executions have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapRunPlace {
+    /// The execution.
+    pub execution: String,
+    /// The map run's number.
+    pub number: u64,
+}
+
+pub(super) fn put(batch: &mut Batch, id: &str, changes: &MapRunChanges) -> Result<(), StoreError> {
+    let mut put = |key: Vec<u8>, bytes: Result<Vec<u8>, StoreError>| bytes.map(|bytes| batch.put(key, bytes));
+    for run in &changes.runs {
+        let key = keys::map_run(id, run.number);
+        put(key.clone(), codec::encode(&key, run))?;
+        if changes.begun.contains(&run.number) {
+            let key = keys::map_run_place(run.place());
+            let place = MapRunPlace { execution: id.to_owned(), number: run.number };
+            put(key.clone(), codec::encode(&key, &place))?;
+        }
+    }
+    for child in &changes.children {
+        let key = keys::child(id, child.id);
+        put(key.clone(), codec::encode(&key, child))?;
+    }
+    for of in &changes.entries {
+        let Some(last) = of.entries.last() else { continue };
+        let key = keys::child_entry(id, of.id, last.sequence);
+        put(key.clone(), codec::encode(&key, &of.entries))?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// The map runs of an execution and of its child executions, the latest first.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn map_runs(&self, id: &str) -> Result<Vec<MapRun>, StoreError> {
+        let found = self.records.scan(&keys::map_runs(id), None, usize::MAX)?;
+        found.iter().rev().map(|(key, bytes)| codec::decode(key, bytes)).collect()
+    }
+
+    /// A map run and its execution, by its UUID or by that of a child execution.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn map_run(&self, uuid: &str) -> Result<Option<(String, MapRun)>, StoreError> {
+        let Some(place) = place(uuid) else { return Ok(None) };
+        let found: Option<MapRunPlace> = self.read(&keys::map_run_place(place))?;
+        let Some(MapRunPlace { execution, number }) = found else { return Ok(None) };
+        let run: Option<MapRun> = self.read(&keys::map_run(&execution, number))?;
+        Ok(run.map(|run| (execution, run)))
+    }
+
+    /// A child execution.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn child(&self, id: &str, child: ChildId) -> Result<Option<Child>, StoreError> {
+        self.read(&keys::child(id, child))
+    }
+
+    /// Child executions of a map run, those begun last first, at most `limit`, those behind the one with the index `after` only.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn children(&self, id: &str, run: u64, after: Option<u64>, limit: usize) -> Result<Vec<Child>, StoreError> {
+        let from = after.map(|index| [&keys::child(id, ChildId { run, index })[..], b"\0"].concat());
+        let found = self.records.scan(&keys::children(id, run), from.as_deref(), limit)?;
+        found.iter().map(|(key, bytes)| codec::decode(key, bytes)).collect()
+    }
+
+    /// The history of a child execution from an event on, at most `limit` entries.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn child_entries(
+        &self,
+        id: &str,
+        child: ChildId,
+        from_sequence: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let from = keys::child_entry(id, child, from_sequence);
+        let records = self.records.scan(&keys::child_entries(id, child), Some(&from), limit)?;
+        let mut entries: Vec<Entry> = Vec::new();
+        for (key, bytes) in &records {
+            let turn: Vec<Entry> = codec::decode(key, bytes)?;
+            entries.extend(turn.into_iter().filter(|entry| entry.sequence >= from_sequence));
+        }
+        entries.truncate(limit);
+        Ok(entries)
+    }
+
+    /// Forgets the map runs of an execution.
+    pub(super) fn forget_map_runs(&self, batch: &mut Batch, id: &str) -> Result<(), StoreError> {
+        let forget = |(key, _): Record, batch: &mut Batch| batch.delete(key);
+        for run in self.map_runs(id)? {
+            batch.delete(keys::map_run_place(run.place()));
+        }
+        for prefix in [keys::map_runs(id), keys::all_children(id), keys::all_child_entries(id)] {
+            let records = self.records.scan(&prefix, None, usize::MAX)?;
+            records.into_iter().for_each(|record| forget(record, batch));
+        }
+        Ok(())
+    }
+}
