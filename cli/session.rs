@@ -143,13 +143,24 @@ fn own(place: &Place, lock: OwnerLock) -> Result<Owner, CliError> {
     Ok(Owner { runner, served, _lock: lock })
 }
 
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn given_region() -> Option<String> {
+    variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"))
+}
+
+/// The region that the Step Functions API says it is in.
+pub fn region() -> String {
+    given_region().unwrap_or_else(|| "us-east-1".to_owned())
+}
+
 /// Where the Step Functions API says that its resources are, and where its executions act: as the environment says.
 fn api_options() -> api::ApiOptions {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
-    let pinned = Pinned::Aws { profile: variable("AWS_PROFILE"), region: region.clone() };
+    let pinned = Pinned::Aws { profile: variable("AWS_PROFILE"), region: given_region() };
     api::ApiOptions {
-        region: region.unwrap_or_else(|| "us-east-1".to_owned()),
+        region: region(),
         account_id: variable("FLOW_ACCOUNT_ID").unwrap_or_else(|| "111111111111".to_owned()),
         environment: serde_json::to_value(pinned).unwrap_or_default(),
     }

@@ -11,6 +11,7 @@ mod pins;
 mod refused;
 mod rehearsed;
 mod serve;
+mod signed;
 mod support;
 mod tidy;
 mod whole;
