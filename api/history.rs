@@ -47,13 +47,13 @@ impl Api {
             Some((entry.sequence, shown))
         };
         if request.reverse_order {
-            let all = self.runner.store().entries(&id, 1, usize::MAX)?;
+            let all = self.runner.store().entries(&header.id, 1, usize::MAX)?;
             let before = after.unwrap_or(header.last_sequence + 1);
             events.extend(all.iter().rev().filter(|entry| entry.sequence < before).filter_map(told).take(size + 1));
         } else {
             let mut from = after.unwrap_or(0) + 1;
             while events.len() <= size {
-                let read = self.runner.store().entries(&id, from, ENTRIES_READ)?;
+                let read = self.runner.store().entries(&header.id, from, ENTRIES_READ)?;
                 let Some(last) = read.last() else { break };
                 from = last.sequence + 1;
                 events.extend(read.iter().filter_map(told));

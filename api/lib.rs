@@ -2,6 +2,7 @@
 //! credentials and addresses are the caller's. Source of every shape: Step Functions API Reference, version 2016-11-23.
 
 mod activities;
+mod adoption;
 mod aliases;
 mod arn;
 mod definition;
@@ -23,12 +24,14 @@ mod test_state;
 mod tests;
 mod variables;
 mod versions;
+mod workflow;
 
 use engine::runner::RunnerHandle;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
 pub use fault::Fault;
+pub use workflow::{WorkflowStart, state_machine_name};
 
 /// What the names of `X-Amz-Target` begin with.
 pub const TARGET_PREFIX: &str = "AWSStepFunctions.";

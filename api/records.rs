@@ -37,6 +37,9 @@ pub(crate) struct StateMachine {
     pub revision_id: Option<String>,
     /// The number that the last version published got.
     pub last_version: u64,
+    /// Whether `flow run` made it: then it follows the workflow's definition.
+    #[serde(default)]
+    pub of_workflow: bool,
 }
 
 /// What a state machine is set to beside its definition, complete with the defaults.
@@ -123,6 +126,11 @@ pub(crate) struct Redrive {
 }
 
 impl Execution {
+    /// What its ARN ends with: `MACHINE:NAME`.
+    pub fn qualified_name(&self) -> String {
+        format!("{}:{}", self.machine, self.name)
+    }
+
     /// The region in its ARN.
     pub fn region(&self) -> &str {
         self.arn_prefix.split(':').nth(3).unwrap_or_default()

@@ -89,6 +89,7 @@ impl Api {
             updated_ms: now,
             revision_id: None,
             last_version: 0,
+            of_workflow: false,
         };
         let found = self.runner.store().document::<StateMachine>(&machine_key(&wanted.name))?;
         let machine = match found {

@@ -7,6 +7,7 @@ mod faults;
 mod interrupted;
 mod kill;
 mod local;
+mod one_path;
 mod pins;
 mod refused;
 mod rehearsed;
