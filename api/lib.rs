@@ -31,6 +31,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 pub use fault::Fault;
+pub use integrations::INTEGRATIONS;
 pub use workflow::{WorkflowStart, state_machine_name};
 
 /// What the names of `X-Amz-Target` begin with.
