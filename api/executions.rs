@@ -86,7 +86,7 @@ impl Api {
             tell_data(&header, &started, &mut answer);
         }
         set(&mut answer, "traceHeader", started.trace_header);
-        let reason = redrive::refusal(&header, self.now_ms());
+        let reason = redrive::refusal(&header, self.now_ms()).or_else(|| self.redrive_hindered(&started.machine));
         answer["redriveStatus"] = if reason.is_some() { "NOT_REDRIVABLE" } else { "REDRIVABLE" }.into();
         set(&mut answer, "redriveStatusReason", reason);
         Ok(answer)

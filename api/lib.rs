@@ -6,6 +6,7 @@ mod adoption;
 mod aliases;
 mod arn;
 mod definition;
+mod deletion;
 mod executions;
 mod fault;
 mod history;
@@ -63,6 +64,8 @@ type Answer = Result<Value, Fault>;
 impl Api {
     /// The API over a runner and its store.
     pub fn new(runner: RunnerHandle, options: ApiOptions) -> Self {
+        let store = runner.shared_store();
+        runner.know_activities(move |arn| activities::exists(&store, arn));
         Api { runner, options, changing: Mutex::default(), starting: locks::Locks::default() }
     }
 

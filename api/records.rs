@@ -40,6 +40,9 @@ pub(crate) struct StateMachine {
     /// Whether `flow run` made it: then it follows the workflow's definition.
     #[serde(default)]
     pub of_workflow: bool,
+    /// Whether it is there only until its executions have ended.
+    #[serde(default)]
+    pub deleting: bool,
 }
 
 /// What a state machine is set to beside its definition, complete with the defaults.
@@ -193,8 +196,7 @@ pub(crate) fn tags_key(arn: &str) -> String {
 
 impl Api {
     pub(crate) fn machine(&self, name: &str) -> Result<StateMachine, Fault> {
-        let found = self.runner.store().document(&machine_key(name))?;
-        found.ok_or_else(|| {
+        self.machine_if_any(name)?.ok_or_else(|| {
             let arn = self.state_machine_arn(name);
             Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"))
         })

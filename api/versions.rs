@@ -43,7 +43,7 @@ impl Api {
     pub(crate) async fn publish_version(&self, request: Publish) -> Answer {
         let name = arn::state_machine(&request.state_machine_arn)?;
         let _changing = self.changing.lock().await;
-        let machine = self.machine(&name)?;
+        let machine = self.lasting_machine(&name)?;
         // The first revision has no id; AWS calls it INITIAL.
         let revision = machine.revision_id.as_deref().unwrap_or("INITIAL");
         if request.revision_id.as_deref().is_some_and(|wanted| wanted != revision) {

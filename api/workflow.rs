@@ -80,12 +80,13 @@ impl Api {
         definition: &Value,
     ) -> Result<(StateMachine, DocumentChanges, Option<MutexGuard<'_, ()>>), Fault> {
         let changing = self.changing.lock().await;
-        let found = self.runner.store().document::<StateMachine>(&machine_key(name))?;
+        let found = self.machine_if_any(name)?;
         let same =
             |found: &StateMachine| serde_json::from_str::<Value>(&found.definition).ok().as_ref() == Some(definition);
         let standard = |found: &StateMachine| found.kind == StateMachineType::Standard;
         let text = definition.to_string();
         let machine = match found {
+            Some(found) if found.deleting => return Err(self.deleting(name)),
             Some(found) if standard(&found) && same(&found) => return Ok((found, DocumentChanges::default(), None)),
             Some(found) if found.of_workflow => {
                 StateMachine { definition: text, updated_ms: self.now_ms(), revision_id: Some(new_uuid()), ..found }
@@ -120,6 +121,7 @@ impl Api {
             revision_id: None,
             last_version: 0,
             of_workflow: true,
+            deleting: false,
         }
     }
 

@@ -66,7 +66,7 @@ impl Api {
         if let Some(earlier) = started.redrives.iter().find(repeated) {
             return Ok(earlier.at_ms);
         }
-        if let Some(reason) = refusal(&header, now) {
+        if let Some(reason) = refusal(&header, now).or_else(|| self.redrive_hindered(&started.machine)) {
             return Err(Fault::new("ExecutionNotRedrivable", reason));
         }
         self.runner.resume(&header.id).await?;
