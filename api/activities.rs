@@ -1,7 +1,7 @@
 //! Activities: tasks that workers fetch.
 
-use engine::store::DocumentChanges;
-use serde::Deserialize;
+use engine::store::{DocumentChanges, Store};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
 use crate::{
@@ -27,6 +27,12 @@ pub(crate) struct Create {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Named {
     activity_arn: String,
+}
+
+/// Whether there is an activity of that ARN. A store that cannot be read lets the task wait: it is no reason to fail it.
+pub(crate) fn exists(store: &Store, arn: &str) -> bool {
+    let found = |name: String| !matches!(store.document::<IgnoredAny>(&activity_key(&name)), Ok(None));
+    arn::activity(arn).is_ok_and(found)
 }
 
 impl Api {
@@ -85,6 +91,8 @@ impl Api {
         let name = arn::activity(&request.activity_arn)?;
         let _changing = self.changing.lock().await;
         self.delete(&[activity_key(&name), tags_key(&self.activity_arn(&name))])?;
+        // Those that a worker has fetched may still be answered.
+        self.runner.withdraw_offers(&request.activity_arn).await?;
         Ok(json!({}))
     }
 }

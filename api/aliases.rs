@@ -9,6 +9,9 @@ use crate::{
     versions::List,
 };
 
+/// How many aliases a state machine may have (API Reference, CreateStateMachineAlias).
+const ALIASES_MAX: usize = 100;
+
 /// A request of CreateStateMachineAlias.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -64,11 +67,21 @@ impl Api {
                 return Err(Fault::new("ConflictException", message));
             }
             None => {
+                self.has_room(&machine)?;
                 self.put(&key, &wanted)?;
                 now
             }
         };
         Ok(json!({ "stateMachineAliasArn": arn, "creationDate": seconds(created_ms) }))
+    }
+
+    fn has_room(&self, machine: &str) -> Result<(), Fault> {
+        let aliases = self.runner.store().documents::<Value>(&records::aliases_prefix(machine), None, ALIASES_MAX)?;
+        if aliases.len() < ALIASES_MAX {
+            return Ok(());
+        }
+        let message = format!("A state machine has at most {ALIASES_MAX} aliases: delete those that are not used");
+        Err(Fault::new("ServiceQuotaExceededException", message))
     }
 
     pub(crate) async fn update_alias(&self, request: Update) -> Answer {

@@ -1,13 +1,14 @@
 //! ARNs of this API's resources.
 
-use crate::{Api, Fault};
+use crate::{Api, Fault, records::Execution};
 
 /// What an ARN of Step Functions names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Resource {
     /// `stateMachine:NAME[:QUALIFIER]`; the qualifier is a version's number or an alias's name.
     StateMachine { name: String, qualifier: Option<String> },
-    /// `execution:MACHINE:NAME` or `express:MACHINE:NAME:ID`: the id in the engine is what follows the kind.
+    /// `execution:MACHINE:NAME` or `express:MACHINE:NAME:ID`: the id in the engine is what follows the kind, or the name alone
+    /// where `flow run` began it.
     Execution { id: String },
     /// `activity:NAME`.
     Activity { name: String },
@@ -88,6 +89,15 @@ impl Api {
         self.arn(&format!("stateMachine:{name}:{qualifier}"))
     }
 
+    /// The ARN of an execution.
+    pub(crate) fn arn_of(&self, id: &str, started: &Execution) -> String {
+        match id.contains(':') {
+            true => self.execution_arn(id),
+            false => self.execution_arn(&started.qualified_name()),
+        }
+    }
+
+    /// The ARN of an execution whose id, or whose qualified name, is of the form `MACHINE:NAME`.
     pub(crate) fn execution_arn(&self, id: &str) -> String {
         let kind = if id.split(':').count() > 2 { "express" } else { "execution" };
         self.arn(&format!("{kind}:{id}"))

@@ -17,7 +17,7 @@ use crate::{
     variables,
 };
 
-pub(crate) use start::new_uuid;
+pub(crate) use start::{Prepared, new_uuid};
 
 /// A request that names an execution.
 #[derive(Debug, Deserialize)]
@@ -48,17 +48,24 @@ pub(crate) struct Stop {
 }
 
 impl Api {
-    /// The header of an execution, and what started it.
+    /// The header of an execution, and what started it; by its id, or by what its ARN ends with.
     pub(crate) fn header(&self, id: &str) -> Result<(ExecutionHeader, Execution), Fault> {
-        let missing = || {
+        let found = match (self.kept(id)?, id.split_once(':')) {
+            (None, Some((machine, name))) => self.kept(name)?.filter(|(_, started)| started.machine == machine),
+            (found, _) => found,
+        };
+        found.ok_or_else(|| {
             let arn = self.execution_arn(id);
             Fault::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
-        };
+        })
+    }
+
+    fn kept(&self, id: &str) -> Result<Option<(ExecutionHeader, Execution)>, Fault> {
         let store = self.runner.store();
-        let header = store.header(id)?.ok_or_else(missing)?;
-        let mut started: Execution = store.document(&execution_key(id))?.ok_or_else(missing)?;
+        let started = store.document::<Execution>(&execution_key(id))?;
+        let Some((header, mut started)) = store.header(id)?.zip(started) else { return Ok(None) };
         started.input = store.document(&input_key(id))?.unwrap_or_default();
-        Ok((header, started))
+        Ok(Some((header, started)))
     }
 
     pub(crate) async fn stop_execution(&self, request: Stop) -> Answer {
@@ -67,8 +74,8 @@ impl Api {
         if header.status != ExecutionStatus::Running {
             return Ok(json!({ "stopDate": seconds(header.stopped_ms.unwrap_or_default()) }));
         }
-        self.runner.cancel(&id, &request.error, &request.cause).await?;
-        let (header, _) = self.header(&id)?;
+        self.runner.cancel(&header.id, &request.error, &request.cause).await?;
+        let (header, _) = self.header(&header.id)?;
         Ok(json!({ "stopDate": seconds(header.stopped_ms.unwrap_or_else(|| self.now_ms())) }))
     }
 
@@ -84,7 +91,7 @@ impl Api {
             tell_data(&header, &started, &mut answer);
         }
         set(&mut answer, "traceHeader", started.trace_header);
-        let reason = redrive::refusal(&header);
+        let reason = redrive::refusal(&header, self.now_ms()).or_else(|| self.redrive_hindered(&started.machine));
         answer["redriveStatus"] = if reason.is_some() { "NOT_REDRIVABLE" } else { "REDRIVABLE" }.into();
         set(&mut answer, "redriveStatusReason", reason);
         Ok(answer)
@@ -93,7 +100,7 @@ impl Api {
     /// What a list shows of an execution.
     fn summary(&self, header: &ExecutionHeader, started: &Execution) -> Value {
         let mut answer = json!({
-            "executionArn": self.execution_arn(&header.id), "stateMachineArn": self.state_machine_arn(&started.machine),
+            "executionArn": self.arn_of(&header.id, started), "stateMachineArn": self.state_machine_arn(&started.machine),
             "name": started.name, "status": header.status, "startDate": seconds(header.started_ms),
             "redriveCount": header.redrive_count,
         });
@@ -115,9 +122,9 @@ impl Api {
             Some(child) => child.found.execution.clone(),
             None => arn::standard_execution(&request.execution_arn)?,
         };
-        let (_, started) = self.header(&id)?;
+        let (header, started) = self.header(&id)?;
         let definition = match (request.included_data, &child) {
-            (IncludedData::AllData, None) => self.definition_text(&id, &started)?,
+            (IncludedData::AllData, None) => self.definition_text(&header.id, &started)?,
             (IncludedData::AllData, Some(child)) => self.processor_text(child)?,
             (IncludedData::MetadataOnly, _) => "{}".to_owned(),
         };

@@ -2,6 +2,9 @@
 
 use engine::{runner::RunnerError, store::StoreError};
 
+/// The kind of a fault that says nothing about the request (API Reference, Common Errors).
+const UNAVAILABLE: &str = "ServiceUnavailable";
+
 /// An error of the API: its name (`__type`) and what it says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}: {message}")]
@@ -22,9 +25,14 @@ impl Fault {
         Fault::new("ValidationException", message)
     }
 
-    /// Whether it is ours and not the caller's: HTTP 500, and worth a retry.
+    /// Whether it is ours and not the caller's: worth a retry.
     pub fn is_internal(&self) -> bool {
-        self.kind == "InternalFailure"
+        self.kind == "InternalFailure" || self.is_unavailable()
+    }
+
+    /// Whether the runner has stopped: the next owner of the store will answer.
+    pub fn is_unavailable(&self) -> bool {
+        self.kind == UNAVAILABLE
     }
 }
 
@@ -43,7 +51,8 @@ impl From<RunnerError> for Fault {
             RunnerError::InvalidId { .. } => "InvalidName",
             RunnerError::InvalidDefinition { .. } => "InvalidDefinition",
             RunnerError::Succeeded { .. } => "ExecutionNotRedrivable",
-            RunnerError::Store(_) | RunnerError::Stopped => "InternalFailure",
+            RunnerError::Store(_) => "InternalFailure",
+            RunnerError::Stopped => UNAVAILABLE,
         };
         Fault::new(kind, error.to_string())
     }

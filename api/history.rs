@@ -49,8 +49,8 @@ impl Api {
             return Ok(Source { id, started, child: Some(child) });
         }
         let id = arn::execution(arn)?;
-        let (_, started) = self.header(&id)?;
-        Ok(Source { id, started, child: None })
+        let (header, started) = self.header(&id)?;
+        Ok(Source { id: header.id, started, child: None })
     }
 
     fn entries_of(&self, source: &Source, from: u64, limit: usize) -> Result<Vec<Entry>, Fault> {

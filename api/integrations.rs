@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 
 use crate::{Api, Fault, arn};
 
+/// The service integrations that the API itself answers, as a Task's `Resource` names them behind `arn:aws:states:::`.
+pub const INTEGRATIONS: [&str; 3] =
+    ["states:startExecution", "states:startExecution.sync", "states:startExecution.sync:2"];
+
 const FIRST_LOOK_AFTER: Duration = Duration::from_millis(50);
 const LOOK_AFTER_MAX: Duration = Duration::from_secs(5);
 

@@ -2,9 +2,11 @@
 //! credentials and addresses are the caller's. Source of every shape: Step Functions API Reference, version 2016-11-23.
 
 mod activities;
+mod adoption;
 mod aliases;
 mod arn;
 mod definition;
+mod deletion;
 mod executions;
 mod fault;
 mod history;
@@ -23,12 +25,15 @@ mod test_state;
 mod tests;
 mod variables;
 mod versions;
+mod workflow;
 
 use engine::runner::RunnerHandle;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
 pub use fault::Fault;
+pub use integrations::INTEGRATIONS;
+pub use workflow::{WorkflowStart, state_machine_name};
 
 /// What the names of `X-Amz-Target` begin with.
 pub const TARGET_PREFIX: &str = "AWSStepFunctions.";
@@ -59,6 +64,8 @@ type Answer = Result<Value, Fault>;
 impl Api {
     /// The API over a runner and its store.
     pub fn new(runner: RunnerHandle, options: ApiOptions) -> Self {
+        let store = runner.shared_store();
+        runner.know_activities(move |arn| activities::exists(&store, arn));
         Api { runner, options, changing: Mutex::default(), starting: locks::Locks::default() }
     }
 

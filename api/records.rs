@@ -37,6 +37,12 @@ pub(crate) struct StateMachine {
     pub revision_id: Option<String>,
     /// The number that the last version published got.
     pub last_version: u64,
+    /// Whether `flow run` made it: then it follows the workflow's definition.
+    #[serde(default)]
+    pub of_workflow: bool,
+    /// Whether it is there only until its executions have ended.
+    #[serde(default)]
+    pub deleting: bool,
 }
 
 /// What a state machine is set to beside its definition, complete with the defaults.
@@ -123,6 +129,11 @@ pub(crate) struct Redrive {
 }
 
 impl Execution {
+    /// What its ARN ends with: `MACHINE:NAME`.
+    pub fn qualified_name(&self) -> String {
+        format!("{}:{}", self.machine, self.name)
+    }
+
     /// The region in its ARN.
     pub fn region(&self) -> &str {
         self.arn_prefix.split(':').nth(3).unwrap_or_default()
@@ -185,8 +196,7 @@ pub(crate) fn tags_key(arn: &str) -> String {
 
 impl Api {
     pub(crate) fn machine(&self, name: &str) -> Result<StateMachine, Fault> {
-        let found = self.runner.store().document(&machine_key(name))?;
-        found.ok_or_else(|| {
+        self.machine_if_any(name)?.ok_or_else(|| {
             let arn = self.state_machine_arn(name);
             Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"))
         })

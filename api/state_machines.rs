@@ -61,6 +61,12 @@ pub(crate) struct Named {
     included_data: IncludedData,
 }
 
+impl Named {
+    pub fn arn(&self) -> &str {
+        &self.state_machine_arn
+    }
+}
+
 /// What an ARN of a state machine stands for.
 pub(crate) struct Resolved {
     pub machine: StateMachine,
@@ -89,9 +95,12 @@ impl Api {
             updated_ms: now,
             revision_id: None,
             last_version: 0,
+            of_workflow: false,
+            deleting: false,
         };
-        let found = self.runner.store().document::<StateMachine>(&machine_key(&wanted.name))?;
+        let found = self.machine_if_any(&wanted.name)?;
         let machine = match found {
+            Some(found) if found.deleting => return Err(self.deleting(&found.name)),
             Some(found) if is_same(&found, &wanted) => found,
             Some(_) => {
                 let message = format!("State Machine Already Exists: '{arn}'");
@@ -122,7 +131,7 @@ impl Api {
         }
         checked_publishing(request.publish, request.version_description.as_deref())?;
         let _changing = self.changing.lock().await;
-        let earlier = self.machine(&name)?;
+        let earlier = self.lasting_machine(&name)?;
         let mut machine = earlier.clone();
         if let Some(definition) = request.definition {
             definition::runnable(&definition, machine.kind)?;
@@ -173,7 +182,10 @@ impl Api {
 
     /// By name, as AWS has them.
     pub(crate) fn list_state_machines(&self, page: &Page) -> Answer {
-        let found = self.runner.store().documents::<StateMachine>("machine/", None, usize::MAX)?;
+        let mut found = self.runner.store().documents::<StateMachine>("machine/", None, usize::MAX)?;
+        for gone in self.gone(found.iter().map(|(_, machine)| machine))? {
+            found.retain(|(_, machine)| machine.name != gone);
+        }
         let listed = |(_, machine): (String, StateMachine)| {
             let item = json!({
                 "stateMachineArn": self.state_machine_arn(&machine.name), "name": machine.name, "type": machine.kind,
@@ -184,26 +196,13 @@ impl Api {
         paging::page("stateMachines", page, found.into_iter().map(listed).collect())
     }
 
-    /// Deletes the state machine with its versions and aliases; its executions go on with the definition they began with.
-    pub(crate) async fn delete_state_machine(&self, request: Named) -> Answer {
-        let name = arn::state_machine(&request.state_machine_arn)?;
-        let _changing = self.changing.lock().await;
-        let store = self.runner.store();
-        let mut keys = vec![machine_key(&name), records::tags_key(&self.state_machine_arn(&name))];
-        for prefix in [records::versions_prefix(&name), records::aliases_prefix(&name)] {
-            keys.extend(store.documents::<Value>(&prefix, None, usize::MAX)?.into_iter().map(|(key, _)| key));
-        }
-        self.delete(&keys)?;
-        Ok(json!({}))
-    }
-
     /// The definition that a start of this ARN runs.
     pub(crate) fn resolve(&self, arn: &str) -> Result<Resolved, Fault> {
         let arn::Resource::StateMachine { name, qualifier } = arn::parse(arn)? else {
             return Err(arn::wrong_kind(arn));
         };
         let Some(qualifier) = qualifier else {
-            return Ok(Resolved { machine: self.machine(&name)?, version: None, alias: None });
+            return Ok(Resolved { machine: self.lasting_machine(&name)?, version: None, alias: None });
         };
         if let Ok(number) = qualifier.parse() {
             let version = self.version(&name, number)?;
@@ -235,8 +234,9 @@ fn is_same(found: &StateMachine, wanted: &StateMachine) -> bool {
 
 fn described(machine: &StateMachine, arn: &str, included: IncludedData) -> Value {
     let definition = if included == IncludedData::AllData { machine.definition.as_str() } else { "{}" };
+    let status = if machine.deleting { "DELETING" } else { "ACTIVE" };
     let mut answer = json!({
-        "stateMachineArn": arn, "name": machine.name, "status": "ACTIVE", "definition": definition,
+        "stateMachineArn": arn, "name": machine.name, "status": status, "definition": definition,
         "roleArn": machine.role_arn, "type": machine.kind, "creationDate": seconds(machine.created_ms),
     });
     settings::tell(&machine.settings, &mut answer);

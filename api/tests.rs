@@ -13,6 +13,7 @@ mod state_machines;
 mod tags;
 mod variables;
 mod versions;
+mod workflow;
 
 use std::{
     sync::{

@@ -1,6 +1,6 @@
 //! Versions of state machines: numbered, unchanging.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
 use crate::{
@@ -8,6 +8,9 @@ use crate::{
     records::{self, Alias, StateMachine, Version, seconds},
     request::Page,
 };
+
+/// How many versions a state machine may have (API Reference, PublishStateMachineVersion).
+const VERSIONS_MAX: u64 = 1_000;
 
 /// A request of PublishStateMachineVersion.
 #[derive(Debug, Deserialize)]
@@ -40,7 +43,7 @@ impl Api {
     pub(crate) async fn publish_version(&self, request: Publish) -> Answer {
         let name = arn::state_machine(&request.state_machine_arn)?;
         let _changing = self.changing.lock().await;
-        let machine = self.machine(&name)?;
+        let machine = self.lasting_machine(&name)?;
         // The first revision has no id; AWS calls it INITIAL.
         let revision = machine.revision_id.as_deref().unwrap_or("INITIAL");
         if request.revision_id.as_deref().is_some_and(|wanted| wanted != revision) {
@@ -63,6 +66,13 @@ impl Api {
         let last: Option<Version> = store.document(&records::version_key(&machine.name, machine.last_version))?;
         if let Some(last) = last.filter(|last| last.machine.revision_id == machine.revision_id) {
             return Ok(last);
+        }
+        let versions = || store.documents::<IgnoredAny>(&records::versions_prefix(&machine.name), None, usize::MAX);
+        // Fewer were ever made than there may be: nothing to count.
+        if machine.last_version >= VERSIONS_MAX && versions()?.len() as u64 >= VERSIONS_MAX {
+            let message =
+                format!("A state machine has at most {VERSIONS_MAX} versions: delete those that are not used");
+            return Err(Fault::new("ServiceQuotaExceededException", message));
         }
         machine.last_version += 1;
         let number = machine.last_version;

@@ -6,6 +6,8 @@ use rand::Rng;
 use crate::exit::CliError;
 
 const SUFFIX_CHARACTERS: usize = 4;
+/// The longest name of an execution (API Reference, StartExecution, `name`).
+const CHARACTERS_MAX: usize = 80;
 /// Without letters and digits that look alike.
 const ALPHABET: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
 
@@ -14,10 +16,13 @@ pub fn new_id(prefix: &str, workflow: &str) -> String {
     let mut random = rand::rng();
     let suffix: String =
         (0..SUFFIX_CHARACTERS).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect();
-    format!("{prefix}{workflow}-{suffix}")
+    let name = api::state_machine_name(workflow);
+    let kept = CHARACTERS_MAX.saturating_sub(prefix.chars().count() + 1 + SUFFIX_CHARACTERS);
+    let name: String = name.chars().take(kept).collect();
+    format!("{prefix}{name}-{suffix}")
 }
 
-/// The execution that an id, a unique prefix of one, or `@latest` means.
+/// The execution that an id, a unique prefix of one, an ARN, or `@latest` means.
 ///
 /// # Errors
 /// None, or several.
@@ -27,7 +32,9 @@ pub fn find<'h>(headers: &'h [ExecutionHeader], wanted: &str) -> Result<&'h Exec
             .first()
             .ok_or_else(|| CliError::not_found("there is no execution yet").hint("flow run <workflow>"));
     }
-    if let Some(header) = headers.iter().find(|header| header.id == wanted) {
+    let called =
+        |header: &ExecutionHeader| header.identity.as_ref().is_some_and(|identity| identity.execution_id == wanted);
+    if let Some(header) = headers.iter().find(|header| header.id == wanted || called(header)) {
         return Ok(header);
     }
     let found: Vec<_> = headers.iter().filter(|header| header.id.starts_with(wanted)).collect();

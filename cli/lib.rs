@@ -18,6 +18,7 @@ mod environments;
 mod exit;
 mod graph;
 mod ids;
+mod integrations;
 mod mocks;
 mod place;
 mod session;

@@ -1,6 +1,6 @@
 //! One store, many processes: the first to need it owns it and serves the others; they take over when it goes.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
@@ -17,7 +17,7 @@ use crate::{
     environments::{Environments, Pinned},
     exit::{CliError, Exit},
     ids,
-    place::{Place, REHEARSAL_PREFIX},
+    place::Place,
     socket::{
         client::{Client, ClientError},
         protocol::{Entries, List, Status},
@@ -107,6 +107,16 @@ impl Session {
         }
     }
 
+    /// What Step Functions' operations call an execution.
+    ///
+    /// # Errors
+    /// There is none of that id, or its state machine is not known.
+    pub async fn execution_arn(&mut self, id: &str) -> Result<String, CliError> {
+        let status: Status = self.call("Flow.Status", &json!({ "id": id })).await?;
+        let unknown = || CliError::refused(format!("the Step Functions API does not know '{id}'"));
+        status.execution_arn.ok_or_else(unknown)
+    }
+
     /// After the owner went: becomes the owner, or a client of the next one, and goes on with an execution.
     ///
     /// # Errors
@@ -133,7 +143,8 @@ fn own(place: &Place, lock: OwnerLock) -> Result<Owner, CliError> {
     let store = Arc::new(open_store(place)?);
     let environments = Arc::new(Environments::new(place.clone()));
     let runner = engine::runner::start(store, environments.clone(), clock(place), crash_options());
-    let api = Arc::new(api::Api::new(runner.clone(), api_options()));
+    let api = Arc::new(api::Api::new(runner.clone(), api_options(place)));
+    api.adopt().map_err(|fault| CliError::refused(fault.message))?;
     let mut anywhere = Registry::new();
     api.integrate(&mut anywhere);
     steps::register_local(&mut anywhere);
@@ -143,13 +154,29 @@ fn own(place: &Place, lock: OwnerLock) -> Result<Owner, CliError> {
     Ok(Owner { runner, served, _lock: lock })
 }
 
-/// Where the Step Functions API says that its resources are, and where its executions act: as the environment says.
-fn api_options() -> api::ApiOptions {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
-    let pinned = Pinned::Aws { profile: variable("AWS_PROFILE"), region: region.clone() };
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn given_region() -> Option<String> {
+    variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"))
+}
+
+/// The region that the Step Functions API says it is in.
+pub fn region() -> String {
+    given_region().unwrap_or_else(|| "us-east-1".to_owned())
+}
+
+/// Where the Step Functions API says that its resources are, and where its executions act: as the environment says. What a
+/// rehearsal starts stays in its world; where that has ended, it acts nowhere.
+fn api_options(place: &Place) -> api::ApiOptions {
+    let world = || World::read(place.home()).ok().flatten().map(|world| world.id);
+    let pinned = match place.rehearsal {
+        true => Pinned::Rehearsal { world: world().unwrap_or_default() },
+        false => Pinned::Aws { profile: variable("AWS_PROFILE"), region: given_region() },
+    };
     api::ApiOptions {
-        region: region.unwrap_or_else(|| "us-east-1".to_owned()),
+        region: region(),
         account_id: variable("FLOW_ACCOUNT_ID").unwrap_or_else(|| "111111111111".to_owned()),
         environment: serde_json::to_value(pinned).unwrap_or_default(),
     }
@@ -255,6 +282,7 @@ impl Reader {
                 frames: store.frames(id).map_err(unreadable)?,
                 definition: store.definition(id).map_err(unreadable)?.ok_or_else(missing)?.1,
                 driven: false,
+                execution_arn: None,
             }),
             Reader::Nothing => Err(missing()),
         }
@@ -286,10 +314,12 @@ pub async fn locate(global: &Global, wanted: &str) -> Result<(Place, ExecutionHe
     let (real, rehearsals) = (Place::real(global)?, Place::rehearsals(global)?);
     let (mut headers, rehearsed) =
         (Reader::open(&real).await?.list().await?.headers, Reader::open(&rehearsals).await?.list().await?.headers);
+    // A state machine of any client may be called like a rehearsal: where it was found decides.
+    let in_rehearsals: BTreeSet<String> = rehearsed.iter().map(|header| header.id.clone()).collect();
     headers.extend(rehearsed);
     headers.sort_by_key(|header| std::cmp::Reverse(header.started_ms));
     let header = ids::find(&headers, wanted)?.clone();
-    let place = if header.id.starts_with(REHEARSAL_PREFIX) { rehearsals } else { real };
+    let place = if in_rehearsals.contains(&header.id) { rehearsals } else { real };
     Ok((place, header))
 }
 

@@ -2,5 +2,7 @@
 //! `X-Amz-Target`. What Step Functions has no operation for is under `Flow.`.
 
 pub mod client;
+pub mod guard;
 pub mod protocol;
 pub mod server;
+pub mod signature;

@@ -27,6 +27,25 @@ fn every_problem_is_shown_with_its_line() {
 }
 
 #[test]
+fn an_integration_that_nothing_here_makes_is_warned_of_with_what_there_is() {
+    let home = Home::plain();
+    let task = |resource: &str| json!({ "Type": "Task", "Resource": resource, "End": true });
+    let known =
+        ["lambda:invoke", "lambda:invoke.waitForTaskToken", "states:startExecution.sync:2", "aws-sdk:sqs:sendMessage"];
+    let branch = |name: &&str| json!({ "StartAt": "A", "States": { "A": task(&format!("arn:aws:states:::{name}")) } });
+    let branches: Vec<_> = known.iter().map(branch).collect();
+    let definition =
+        json!({ "StartAt": "P", "States": { "P": { "Type": "Parallel", "Branches": branches, "End": true } } });
+    let file = written(&home, "calls.asl.json", &definition.to_string());
+    let told = home.succeed(&["check", &file, "-o", "json"]);
+    let warned: Vec<_> = told.lines().filter(|line| line.contains("INTEGRATION_WITHOUT_STEP")).collect();
+    assert_eq!(warned.len(), 1, "{told}");
+    for words in ["/States/P/Branches/3/States/A/Resource", "no step for aws-sdk:sqs:sendMessage", "lambda:invoke, "] {
+        assert!(warned[0].contains(words), "{words:?} is not in: {told}");
+    }
+}
+
+#[test]
 fn a_drawing_has_every_state() {
     let home = Home::plain();
     for (language, begins) in [("mermaid", "flowchart"), ("dot", "digraph"), ("svg", "<svg")] {

@@ -8,17 +8,17 @@ use std::{
 use crate::support::{Home, python, text};
 
 /// `flow serve` on a free port; ends with this.
-struct Server {
+pub struct Server {
     process: Child,
-    endpoint: String,
+    pub endpoint: String,
 }
 
 impl Server {
-    fn start(home: &Home) -> Self {
+    pub fn start(home: &Home) -> Self {
         Server::start_with(home, &[])
     }
 
-    fn start_with(home: &Home, variables: &[(&str, &str)]) -> Self {
+    pub fn start_with(home: &Home, variables: &[(&str, &str)]) -> Self {
         let mut command = home.command(&["serve", "--listen", "127.0.0.1:0", "-o", "json"]);
         command.envs(variables.iter().copied());
         let mut process = command.env("AWS_REGION", "us-east-1").stdout(Stdio::piped()).spawn().unwrap();
@@ -29,9 +29,13 @@ impl Server {
     }
 
     fn client(&self, phase: &str, more: &[&str]) -> String {
-        let script = include_str!("api_client.py");
-        let output = Command::new(python()).args(["-c", script, &self.endpoint, phase]).args(more).output().unwrap();
-        assert!(output.status.success(), "{phase}: {}", text(&output.stderr));
+        self.python(include_str!("api_client.py"), &[&[phase], more].concat())
+    }
+
+    /// Runs a script with boto3 at hand; its first argument is the endpoint. Answers what it printed.
+    pub fn python(&self, script: &str, arguments: &[&str]) -> String {
+        let output = Command::new(python()).args(["-c", script, &self.endpoint]).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
         text(&output.stdout)
     }
 }

@@ -13,6 +13,12 @@ use crate::{
 const TOKENS_KEPT: usize = 10;
 const TOKEN_KEPT_MS: u64 = 15 * 60 * 1_000;
 
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+/// How long after its end an execution may be redriven, and what else limits it (Developer Guide, Redriving executions).
+const REDRIVABLE_MS: u64 = 14 * DAY_MS;
+const EXECUTION_MS_MAX: u64 = 365 * DAY_MS;
+const REDRIVABLE_EVENTS_MAX: u64 = 24_999;
+
 /// A request of RedriveExecution.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,34 +29,76 @@ pub(crate) struct Request {
 }
 
 impl Api {
+    /// Goes on with an execution, named by its id: after a pause, or, as RedriveExecution, after it did not end well.
+    ///
+    /// # Errors
+    /// There is none of that id, it has succeeded, or the store fails.
+    pub async fn resume(&self, id: &str) -> Result<(), Fault> {
+        let (header, started) = self.header(id)?;
+        match header.status {
+            ExecutionStatus::Running => Ok(self.runner.resume(id).await?),
+            _ if id.contains(':') => self.redrive(id, None, refusal_by_status).await.map(drop),
+            _ => self.redrive(&started.qualified_name(), None, refusal_by_status).await.map(drop),
+        }
+    }
+
     pub(crate) async fn redrive_execution(&self, request: Request) -> Answer {
         let id = arn::standard_execution(&request.execution_arn)?;
-        let _starting = self.starting.lock(&id).await;
-        let (header, mut started) = self.header(&id)?;
+        let redriven_ms = self.redrive(&id, request.client_token, refusal).await?;
+        Ok(json!({ "redriveDate": seconds(redriven_ms) }))
+    }
+
+    /// Goes on with an execution that did not end well; answers when it did, in milliseconds since the Unix epoch.
+    async fn redrive(
+        &self,
+        id: &str,
+        client_token: Option<String>,
+        refusal: impl FnOnce(&ExecutionHeader, u64) -> Option<String>,
+    ) -> Result<u64, Fault> {
+        let _starting = self.starting.lock(id).await;
+        let (header, mut started) = self.header(id)?;
         let now = self.now_ms();
         let repeated = |redrive: &&Redrive| {
             redrive.client_token.is_some()
-                && redrive.client_token == request.client_token
+                && redrive.client_token == client_token
                 && now.saturating_sub(redrive.at_ms) < TOKEN_KEPT_MS
         };
         if let Some(earlier) = started.redrives.iter().find(repeated) {
-            return Ok(json!({ "redriveDate": seconds(earlier.at_ms) }));
+            return Ok(earlier.at_ms);
         }
-        if let Some(reason) = refusal(&header) {
+        if let Some(reason) = refusal(&header, now).or_else(|| self.redrive_hindered(&started.machine)) {
             return Err(Fault::new("ExecutionNotRedrivable", reason));
         }
-        self.runner.resume(&id).await?;
+        self.runner.resume(&header.id).await?;
         let surplus = (started.redrives.len() + 1).saturating_sub(TOKENS_KEPT);
         started.redrives.drain(..surplus);
-        started.redrives.push(Redrive { at_ms: now, client_token: request.client_token });
+        started.redrives.push(Redrive { at_ms: now, client_token });
         // After the redrive: a token that is remembered for one that never was would hide the failure.
-        self.put(&execution_key(&id), &started)?;
-        Ok(json!({ "redriveDate": seconds(now) }))
+        self.put(&execution_key(&header.id), &started)?;
+        Ok(now)
     }
 }
 
-/// Why an execution cannot be redriven, if it cannot (Developer Guide, Redriving executions).
-pub(super) fn refusal(header: &ExecutionHeader) -> Option<String> {
+/// Why an execution cannot be redriven, if it cannot (API Reference, DescribeExecution, `redriveStatusReason`).
+pub(super) fn refusal(header: &ExecutionHeader, now_ms: u64) -> Option<String> {
+    let since_ms = |at_ms: u64| now_ms.saturating_sub(at_ms);
+    match refusal_by_status(header, now_ms) {
+        Some(reason) => Some(reason),
+        None if header.last_event_id >= REDRIVABLE_EVENTS_MAX => {
+            Some("Execution history event limit exceeded".to_owned())
+        }
+        None if since_ms(header.started_ms) > EXECUTION_MS_MAX => {
+            Some("Execution has exceeded the max execution time".to_owned())
+        }
+        None if header.stopped_ms.map(since_ms).unwrap_or_default() > REDRIVABLE_MS => {
+            Some("Execution redrivable period exceeded".to_owned())
+        }
+        None => None,
+    }
+}
+
+/// The same without the limits of time and history, which do not bind a person at the machine.
+fn refusal_by_status(header: &ExecutionHeader, _now_ms: u64) -> Option<String> {
     if header.id.split(':').count() > 2 {
         return Some("Express executions cannot be redriven".to_owned());
     }
@@ -58,5 +106,31 @@ pub(super) fn refusal(header: &ExecutionHeader) -> Option<String> {
         ExecutionStatus::Running => Some("Execution is RUNNING and cannot be redriven".to_owned()),
         ExecutionStatus::Succeeded => Some("Execution is SUCCEEDED and cannot be redriven".to_owned()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use engine::machine::{Execution, ExecutionStatus};
+    use serde_json::json;
+
+    use super::{DAY_MS, refusal, refusal_by_status};
+
+    #[test]
+    fn a_redrive_has_fourteen_days_and_a_history_with_room() {
+        let definition = json!({ "StartAt": "A", "States": { "A": { "Type": "Succeed" } } });
+        let machine = engine::asl::parse(&definition).unwrap();
+        let mut header = Execution::new("m:e", "m", machine, json!({})).header;
+        (header.status, header.stopped_ms) = (ExecutionStatus::Failed, Some(DAY_MS));
+        assert_eq!(refusal(&header, 15 * DAY_MS), None);
+        let late = refusal(&header, 15 * DAY_MS + 1);
+        assert_eq!(late.as_deref(), Some("Execution redrivable period exceeded"));
+        assert_eq!(refusal_by_status(&header, 15 * DAY_MS + 1), None, "flow resume has no such limit");
+        header.stopped_ms = Some(366 * DAY_MS);
+        let late = refusal(&header, 366 * DAY_MS);
+        assert_eq!(late.as_deref(), Some("Execution has exceeded the max execution time"));
+        header.last_event_id = 24_999;
+        assert_eq!(refusal(&header, 0).as_deref(), Some("Execution history event limit exceeded"));
     }
 }

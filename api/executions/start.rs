@@ -32,9 +32,9 @@ pub(crate) struct Start {
 }
 
 /// An execution to begin: its id, what is kept about it, and what the runner gets.
-struct Prepared {
-    started: Execution,
-    new: NewExecution,
+pub(crate) struct Prepared {
+    pub started: Execution,
+    pub new: NewExecution,
     kind: StateMachineType,
 }
 
@@ -49,8 +49,9 @@ pub(crate) fn new_uuid() -> String {
 impl Api {
     pub(crate) async fn start_execution(&self, request: Start) -> Answer {
         let prepared = self.prepare(request)?;
+        let started = prepared.started.clone();
         let header = self.begin(prepared).await?;
-        Ok(json!({ "executionArn": self.execution_arn(&header.id), "startDate": seconds(header.started_ms) }))
+        Ok(json!({ "executionArn": self.arn_of(&header.id, &started), "startDate": seconds(header.started_ms) }))
     }
 
     pub(crate) async fn start_sync_execution(&self, request: Start) -> Answer {
@@ -93,10 +94,18 @@ impl Api {
     }
 
     fn prepare(&self, request: Start) -> Result<Prepared, Fault> {
-        let Resolved { machine, version, alias } = self.resolve(&request.state_machine_arn)?;
+        let resolved = self.resolve(&request.state_machine_arn)?;
         let name = request.name.unwrap_or_else(new_uuid);
-        checked_name(&name)?;
         let text = request.input.unwrap_or_else(|| "{}".to_owned());
+        let mut prepared = self.prepared(resolved, name, text)?;
+        prepared.started.trace_header = request.trace_header;
+        Ok(prepared)
+    }
+
+    /// An execution of that name and with that input.
+    pub(crate) fn prepared(&self, resolved: Resolved, name: String, text: String) -> Result<Prepared, Fault> {
+        let Resolved { machine, version, alias } = resolved;
+        checked_name(&name)?;
         let input = input::read(&text)?;
         let definition = serde_json::from_str(&machine.definition)
             .map_err(|error| Fault::new("InvalidDefinition", error.to_string()))?;
@@ -128,7 +137,7 @@ impl Api {
             version,
             alias,
             input: text,
-            trace_header: request.trace_header,
+            trace_header: None,
             settings: machine.settings,
             redrives: Vec::new(),
             revision_id: machine.revision_id,
@@ -140,7 +149,7 @@ impl Api {
 
     /// Begins it, or finds the one that is running under the same name with the same input.
     async fn begin(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
-        let Prepared { started, mut new, .. } = prepared;
+        let Prepared { started, new, .. } = &prepared;
         // Two starts of one name at once: the second must not write over what is kept about the first.
         let _starting = self.starting.lock(&new.id).await;
         if let Ok((header, earlier)) = self.header(&new.id) {
@@ -149,6 +158,12 @@ impl Api {
             let exists = || Fault::new("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'"));
             return if same { Ok(header) } else { Err(exists()) };
         }
+        self.begin_new(prepared).await
+    }
+
+    /// Begins an execution of a name that is free; what is kept about it becomes durable with its beginning.
+    pub(crate) async fn begin_new(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
+        let Prepared { started, mut new, .. } = prepared;
         new.documents.put(&execution_key(&new.id), &started)?;
         new.documents.put(&input_key(&new.id), &started.input)?;
         Ok(self.runner.start_execution(new).await?)

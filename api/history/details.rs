@@ -182,6 +182,7 @@ fn task(details: &Details, started: &Execution) -> Told {
             ("Started", resource, told)
         }
         Details::TaskSucceeded { resource, output, .. } => ("Succeeded", resource, data("output", output)),
+        Details::TaskScheduleFailed { resource, failure, .. } => ("ScheduleFailed", resource, failed(failure)),
         Details::TaskFailed { resource, failure, .. } => ("Failed", resource, failed(failure)),
         Details::TaskTimedOut { resource, failure, .. } => ("TimedOut", resource, failed(failure)),
         Details::TaskSubmitted { resource, output, .. } => ("Submitted", resource, data("output", output)),

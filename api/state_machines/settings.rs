@@ -39,7 +39,7 @@ impl Given {
 }
 
 /// What a state machine is set to when nothing is given.
-pub(super) fn initial() -> Settings {
+pub(crate) fn initial() -> Settings {
     Settings {
         logging_configuration: json!({ "level": "OFF", "includeExecutionData": false }),
         tracing_configuration: json!({ "enabled": false }),

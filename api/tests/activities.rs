@@ -63,3 +63,34 @@ async fn a_token_of_nobodys_is_refused() {
     let refused = world.refused("SendTaskHeartbeat", json!({ "taskToken": "garbage" })).await;
     assert_eq!(refused, pair("InvalidToken", "Invalid Token: 'Invalid token'"));
 }
+
+#[tokio::test]
+async fn a_task_of_an_activity_that_does_not_exist_fails_when_scheduled_and_when_it_is_deleted() {
+    let world = World::new();
+    let activity = text(&world.ask("CreateActivity", json!({ "name": "a" })).await["activityArn"]);
+    let mut definition = task(&activity);
+    definition["States"]["A"]["Catch"] = json!([{ "ErrorEquals": ["States.ALL"], "Next": "B" }]);
+    definition["States"]["B"] = json!({ "Type": "Succeed" });
+    let machine = world.machine("m", &definition).await;
+    let fetched = world.start(&machine, "fetched").await;
+    let offered = world.ask("GetActivityTask", json!({ "activityArn": activity })).await;
+    let waiting = world.start(&machine, "waiting").await;
+    world.ask("DeleteActivity", json!({ "activityArn": activity })).await;
+    let late = world.start(&machine, "late").await;
+    for execution in [waiting, late] {
+        let told = world.ended(&execution).await;
+        assert_eq!(
+            (&told["status"], &told["error"]),
+            (&json!("FAILED"), &json!("States.Runtime")),
+            "nothing catches it"
+        );
+        assert_eq!(told["cause"], format!("The activity does not exist: '{activity}'"));
+        let history = world.history(&execution).await;
+        let types: Vec<&str> = history.iter().filter_map(|event| event["type"].as_str()).collect();
+        assert_eq!(types[2..], ["ActivityScheduled", "ActivityScheduleFailed", "ExecutionFailed"]);
+        assert_eq!(history[3]["activityScheduleFailedEventDetails"]["error"], "States.Runtime");
+    }
+    let answer = json!({ "taskToken": offered["taskToken"], "output": "1" });
+    world.ask("SendTaskSuccess", answer).await;
+    assert_eq!(world.ended(&fetched).await["output"], "1", "a worker that has the task may still answer");
+}

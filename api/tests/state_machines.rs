@@ -171,3 +171,64 @@ async fn what_was_created_is_there_after_a_crash() {
     let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
     assert_eq!(told["definition"], pass().to_string());
 }
+
+#[tokio::test]
+async fn a_state_machine_is_being_deleted_until_its_executions_would_enter_their_next_state() {
+    let world = World::new();
+    let activity = text(&world.ask("CreateActivity", json!({ "name": "a" })).await["activityArn"]);
+    let definition = json!({ "StartAt": "A", "States": {
+        "A": { "Type": "Task", "Resource": activity, "Next": "B" }, "B": { "Type": "Pass", "End": true }
+    } });
+    let machine = world.machine("m", &definition).await;
+    let named = json!({ "stateMachineArn": machine });
+    let execution = world.start(&machine, "e").await;
+    world.ask("DeleteStateMachine", named.clone()).await;
+    world.ask("DeleteStateMachine", named.clone()).await;
+    assert_eq!(world.ask("DescribeStateMachine", named.clone()).await["status"], "DELETING");
+    assert_eq!(world.ask("DescribeExecution", json!({ "executionArn": execution })).await["status"], "RUNNING");
+    let deleting = pair("StateMachineDeleting", &format!("State Machine Deleting: '{machine}'"));
+    assert_eq!(world.refused("StartExecution", named.clone()).await, deleting);
+    assert_eq!(world.refused("PublishStateMachineVersion", named.clone()).await, deleting);
+    let create = json!({ "name": "m", "definition": pass().to_string(), "roleArn": ROLE });
+    assert_eq!(world.refused("CreateStateMachine", create.clone()).await, deleting);
+    let offered = world.ask("GetActivityTask", json!({ "activityArn": activity })).await;
+    world.ask("SendTaskSuccess", json!({ "taskToken": offered["taskToken"], "output": "1" })).await;
+    let told = world.ended(&execution).await;
+    let failed = (json!("FAILED"), json!("States.Runtime"), json!("State machine m has been deleted."));
+    assert_eq!((&told["status"], &told["error"], &told["cause"]), (&failed.0, &failed.1, &failed.2));
+    let types: Vec<Value> = world.history(&execution).await.iter().map(|event| event["type"].clone()).collect();
+    assert_eq!(types[types.len() - 2..], [json!("PassStateEntered"), json!("ExecutionFailed")]);
+    assert_eq!(world.ask("ListStateMachines", json!({})).await["stateMachines"], json!([]));
+    assert_eq!(world.refused("DescribeStateMachine", named).await.0, "StateMachineDoesNotExist");
+    world.ask("CreateStateMachine", create).await;
+    world.start(&machine, "new").await;
+}
+
+#[tokio::test]
+async fn a_deletion_outlives_its_process() {
+    let records = engine::store::MemoryRecords::new();
+    let world = World::over(&records);
+    let activity = text(&world.ask("CreateActivity", json!({ "name": "a" })).await["activityArn"]);
+    let machine = world
+        .machine(
+            "m",
+            &json!({ "StartAt": "A", "States": {
+        "A": { "Type": "Task", "Resource": activity, "Next": "B" }, "B": { "Type": "Pass", "End": true }
+    } }),
+        )
+        .await;
+    let (first, second) = (world.start(&machine, "1").await, world.start(&machine, "2").await);
+    world.ask("DeleteStateMachine", json!({ "stateMachineArn": machine })).await;
+    world.runner.drain().await;
+    let world = World::over(&records);
+    world.runner.recover_all().await.unwrap();
+    for execution in [first, second] {
+        let offered = world.ask("GetActivityTask", json!({ "activityArn": activity })).await;
+        let answer = json!({ "taskToken": offered["taskToken"], "output": "1" });
+        world.ask("SendTaskSuccess", answer).await;
+        let told = world.ended(&execution).await;
+        assert_eq!(told["error"], "States.Runtime");
+        let hindered = world.try_ask("RedriveExecution", json!({ "executionArn": execution })).await;
+        assert_eq!(hindered.is_err(), execution.ends_with(":1"), "until the last has ended: {hindered:?}");
+    }
+}

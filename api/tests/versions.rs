@@ -84,3 +84,28 @@ async fn a_description_needs_a_version() {
     let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": version })).await;
     assert_eq!(told["description"], "first");
 }
+
+#[tokio::test]
+async fn versions_and_aliases_end_at_their_quotas_and_deleting_makes_room() {
+    let world = World::new();
+    let machine = world.machine("m", &pass()).await;
+    let update = |number: u64| {
+        let definition =
+            json!({ "Comment": number.to_string(), "StartAt": "A", "States": { "A": { "Type": "Succeed" } } });
+        json!({ "stateMachineArn": machine, "definition": definition.to_string(), "publish": true })
+    };
+    for number in 1..=1_000 {
+        world.ask("UpdateStateMachine", update(number)).await;
+    }
+    assert_eq!(world.refused("UpdateStateMachine", update(1_001)).await.0, "ServiceQuotaExceededException");
+    world.ask("DeleteStateMachineVersion", json!({ "stateMachineVersionArn": format!("{machine}:1") })).await;
+    let published = world.ask("PublishStateMachineVersion", json!({ "stateMachineArn": machine })).await;
+    assert_eq!(published["stateMachineVersionArn"], format!("{machine}:1001"));
+    let routes = json!([{ "stateMachineVersionArn": format!("{machine}:2"), "weight": 100 }]);
+    let alias = |number: u64| json!({ "name": format!("a-{number}"), "routingConfiguration": routes });
+    for number in 1..=100 {
+        world.ask("CreateStateMachineAlias", alias(number)).await;
+    }
+    world.ask("CreateStateMachineAlias", alias(100)).await;
+    assert_eq!(world.refused("CreateStateMachineAlias", alias(101)).await.0, "ServiceQuotaExceededException");
+}

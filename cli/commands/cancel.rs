@@ -21,11 +21,21 @@ pub struct CancelArguments {
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
     let (place, ExecutionHeader { id, .. }) = locate(global, &arguments.id).await?;
     let mut session = Session::open(&place).await?;
-    let answer = session.call::<_, Value>("Flow.Cancel", &json!({ "id": id })).await;
+    let answer = stop(&mut session, &id).await;
     session.close().await;
     answer?;
     if global.output == Output::Human {
         say!("{id} is cancelled. What it made stays; flow resume {id} goes on, the teardown workflow removes it.");
     }
     Ok(Exit::Success)
+}
+
+async fn stop(session: &mut Session, id: &str) -> Result<Value, CliError> {
+    let execution_arn = session.execution_arn(id).await?;
+    if execution_arn.contains(":express:") {
+        let message = format!("{id} is an EXPRESS execution, and Step Functions cannot stop those");
+        return Err(CliError::refused(message).hint("it ends by itself within five minutes"));
+    }
+    let request = json!({ "executionArn": execution_arn, "error": "Cancelled", "cause": "cancelled by a person" });
+    session.call("AWSStepFunctions.StopExecution", &request).await
 }

@@ -11,6 +11,7 @@ use crate::{
     environments,
     exit::{CliError, Exit},
     graph::{self, Graph},
+    integrations::without_step,
     source::Source,
     ui::json as lines,
 };
@@ -50,7 +51,8 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
         return Ok(Exit::Success);
     }
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-    let found = asl::check(&definition, &|resource| environments::is_known(&steps, resource));
+    let mut found = asl::check(&definition, &|resource| environments::is_known(&steps, resource));
+    found.extend(without_step(&definition, &steps));
     if global.output == Output::Json {
         say!("{}", lines::version());
     }

@@ -105,6 +105,7 @@ fn is_failure(content: &Content) -> bool {
         Content::Event(event) => matches!(
             event.details,
             HistoryEventDetails::TaskFailed { .. }
+                | HistoryEventDetails::TaskScheduleFailed { .. }
                 | HistoryEventDetails::TaskTimedOut { .. }
                 | HistoryEventDetails::ExecutionFailed(_)
                 | HistoryEventDetails::ExecutionTimedOut(_)

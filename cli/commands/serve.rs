@@ -2,13 +2,6 @@
 
 use std::net::SocketAddr;
 
-use axum::{
-    Router,
-    extract::{Request, State},
-    http::StatusCode,
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
-};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,14 +9,19 @@ use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
     place::Place,
-    session::Session,
-    socket::server::router,
+    session::{Session, region},
+    socket::{guard::Guard, server::router, signature::Key},
 };
+
+/// The variables with the key that requests may be signed with. Never arguments: everybody can list processes.
+const ACCESS_KEY_ID: &str = "FLOW_ACCESS_KEY_ID";
+const SECRET_ACCESS_KEY: &str = "FLOW_SECRET_ACCESS_KEY";
 
 /// Arguments of `flow serve`.
 #[derive(Debug, Args)]
 pub struct ServeArguments {
-    /// Where to listen; other than on this machine only with a token.
+    /// Where to listen; other than on this machine only with a token, or with a key in FLOW_ACCESS_KEY_ID and
+    /// FLOW_SECRET_ACCESS_KEY that every request is signed with (Signature Version 4, service `states`).
     #[arg(long, default_value = "127.0.0.1:8083", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
     /// What every request must bring as `Authorization: Bearer TOKEN`.
@@ -33,10 +31,8 @@ pub struct ServeArguments {
 
 /// Owns the store and serves it until SIGINT or SIGTERM.
 pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, CliError> {
-    if !arguments.listen.ip().is_loopback() && arguments.token.is_none() {
-        let message = format!("{} can be reached from other machines, and no token is set", arguments.listen);
-        return Err(CliError::refused(message).hint("set FLOW_TOKEN, or listen on 127.0.0.1"));
-    }
+    let guard = Guard { token: arguments.token, key: key()? };
+    permitted(arguments.listen, &guard)?;
     let place = Place::real(global)?;
     let session = Session::own(&place)?;
     let Some((served, runner)) = session.served() else { return Ok(Exit::Unreachable) };
@@ -54,7 +50,7 @@ pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, Cli
             );
         }
     }
-    let router = guarded(router(served), arguments.token);
+    let router = guard.before(router(served));
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         served = axum::serve(listener, router) => served?,
@@ -65,26 +61,45 @@ pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, Cli
     Ok(Exit::Success)
 }
 
-fn guarded(router: Router, token: Option<String>) -> Router {
-    match token {
-        None => router,
-        Some(token) => router.layer(middleware::from_fn_with_state(token, check)),
+/// Other machines are let in only where they must show who they are.
+fn permitted(listen: SocketAddr, guard: &Guard) -> Result<(), CliError> {
+    if listen.ip().is_loopback() || !guard.is_open() {
+        return Ok(());
+    }
+    let message = format!("{listen} can be reached from other machines, and neither token nor key is set");
+    let hint = format!("set FLOW_TOKEN, or {ACCESS_KEY_ID} and {SECRET_ACCESS_KEY}, or listen on 127.0.0.1");
+    Err(CliError::refused(message).hint(hint))
+}
+
+/// The key that the operator gave.
+fn key() -> Result<Option<Key>, CliError> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match (variable(ACCESS_KEY_ID), variable(SECRET_ACCESS_KEY)) {
+        (None, None) => Ok(None),
+        (Some(id), Some(secret)) => Ok(Some(Key::new(&id, &secret, &region()))),
+        (id, _) => {
+            let (set, unset) =
+                if id.is_some() { (ACCESS_KEY_ID, SECRET_ACCESS_KEY) } else { (SECRET_ACCESS_KEY, ACCESS_KEY_ID) };
+            Err(CliError::refused(format!("{set} is set and {unset} is not")).hint("set both, or none"))
+        }
     }
 }
 
-async fn check(State(token): State<String>, request: Request, next: Next) -> Response {
-    let brought = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    let brought = brought.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if same(brought.as_bytes(), token.as_bytes()) {
-        return next.run(request).await;
-    }
-    let refusal = serde_json::json!({
-        "__type": "UnrecognizedClientException", "message": "Authorization: Bearer with the server's token is missing",
-    });
-    (StatusCode::FORBIDDEN, axum::Json(refusal)).into_response()
-}
+#[cfg(test)]
+mod tests {
+    use super::{Guard, Key, permitted};
 
-/// Compares in a time that does not tell where the first difference is.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
+    #[test]
+    fn other_addresses_are_open_to_a_token_or_a_key_only() {
+        let key = Some(Key::new("id", "secret", "us-east-1"));
+        let guards = [
+            (Guard::default(), false),
+            (Guard { token: Some("t".to_owned()), key: None }, true),
+            (Guard { token: None, key }, true),
+        ];
+        for (guard, expected) in guards {
+            assert_eq!(permitted(([0, 0, 0, 0], 0).into(), &guard).is_ok(), expected);
+            assert!(permitted(([127, 0, 0, 1], 0).into(), &guard).is_ok());
+        }
+    }
 }

@@ -11,6 +11,9 @@ use tokio::net::UnixStream;
 
 use super::protocol::{From, Refusal, TARGET};
 
+/// What an owner says that is about to go.
+const UNAVAILABLE: &str = "ServiceUnavailable";
+
 /// Talks to the owner of a store.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -60,7 +63,7 @@ impl Client {
         }
         let body = response.into_body().collect().await.map_err(gone)?.to_bytes();
         let Refusal { kind, message } = serde_json::from_slice(&body).map_err(gone)?;
-        Err(if kind == "Stopped" { ClientError::Gone(message) } else { ClientError::Refused { kind, message } })
+        Err(if kind == UNAVAILABLE { ClientError::Gone(message) } else { ClientError::Refused { kind, message } })
     }
 
     /// Calls an operation.

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// The header that names the operation.
 pub const TARGET: &str = "x-amz-target";
 
-/// `Flow.Start`: begin an execution, or attach to the one of the same id and input.
+/// `Flow.Start`: what StartExecution does, with what it cannot say: definition, subject, environment.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Start {
@@ -31,6 +31,9 @@ pub struct Status {
     pub definition: Value,
     /// Whether a process drives it right now.
     pub driven: bool,
+    /// What Step Functions' operations call it; `None` where nobody was there to ask.
+    #[serde(default)]
+    pub execution_arn: Option<String>,
 }
 
 /// `Flow.List`.
@@ -41,7 +44,7 @@ pub struct List {
     pub driven: Vec<String>,
 }
 
-/// The id of an execution: `Flow.Status`, `Flow.Recover`, `Flow.Resume`, `Flow.Cancel`.
+/// The id of an execution: `Flow.Status`, `Flow.Recover`, `Flow.Resume`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Id {
     pub id: String,
@@ -61,15 +64,18 @@ pub struct Entries {
     pub entries: Vec<Entry>,
 }
 
-/// `Flow.Signal`: answer a waiting task.
+/// `Flow.TaskToken`: a state that waits, by its path or its name.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Signal {
+pub struct Waiting {
     pub id: String,
     pub state: String,
-    pub output: Option<Value>,
-    pub error: Option<String>,
-    pub cause: Option<String>,
+}
+
+/// `Flow.TaskToken`: what SendTaskSuccess and SendTaskFailure take.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskToken {
+    pub task_token: String,
 }
 
 /// An error, in the shape of AWS JSON 1.0.

@@ -2,6 +2,7 @@
 
 use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
+use api::Fault;
 use axum::{
     Router,
     body::Body,
@@ -11,12 +12,12 @@ use axum::{
 };
 use engine::{
     machine::ExecutionStatus,
-    runner::{NewExecution, RunnerError, RunnerHandle},
+    runner::{RunnerError, RunnerHandle},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixListener;
 
-use super::protocol::{Entries, From, Id, List, Refusal, Signal, Start, Status, TARGET};
+use super::protocol::{Entries, From, Id, List, Refusal, Start, Status, TARGET, TaskToken, Waiting};
 
 /// What the owner of a store answers with.
 pub struct Served {
@@ -63,15 +64,12 @@ async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, body: axu
     }
     let runner = &served.runner;
     let answer = match target {
-        "Flow.Start" => start(runner, &body).await,
+        "Flow.Start" => start(&served, &body).await,
         "Flow.List" => list(runner).await,
-        "Flow.Status" => status(runner, &body).await,
-        "Flow.Recover" => with_id(&body, async |id| runner.recover(&id).await).await,
-        "Flow.Resume" => with_id(&body, async |id| runner.resume(&id).await).await,
-        "Flow.Cancel" => {
-            with_id(&body, async |id| runner.cancel(&id, "Cancelled", "cancelled by a person").await).await
-        }
-        "Flow.Signal" => signal(runner, &body).await,
+        "Flow.Status" => status(&served, &body).await,
+        "Flow.Recover" => with_id(&body, async |id| Ok(runner.recover(&id).await?)).await,
+        "Flow.Resume" => with_id(&body, async |id| served.api.resume(&id).await).await,
+        "Flow.TaskToken" => task_token(&served.api, &body),
         "Flow.Entries" => entries(runner, &body),
         "Flow.Follow" => follow(runner, &body),
         other => Err(refusal(StatusCode::BAD_REQUEST, "UnknownOperationException", format!("no operation '{other}'"))),
@@ -83,10 +81,7 @@ async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, body: axu
 async fn step_functions(api: &api::Api, operation: &str, body: &[u8]) -> Response {
     let (status, body) = match api.call(operation, body).await {
         Ok(answer) => (StatusCode::OK, answer),
-        Err(fault) => {
-            let status = if fault.is_internal() { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
-            (status, serde_json::json!({ "__type": fault.kind, "message": fault.message }))
-        }
+        Err(fault) => (status_of(&fault), serde_json::json!({ "__type": fault.kind, "message": fault.message })),
     };
     let request_id = format!("{:032x}", rand::random::<u128>());
     let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amzn-requestid", request_id.as_str())];
@@ -100,19 +95,17 @@ fn refusal(status: StatusCode, kind: &str, message: impl Into<String>) -> Respon
     (status, axum::Json(body)).into_response()
 }
 
-fn refused(error: RunnerError) -> Response {
-    let kind = match &error {
-        RunnerError::ExecutionAlreadyExists { .. } => "ExecutionAlreadyExists",
-        RunnerError::SubjectBusy { .. } => "SubjectBusy",
-        RunnerError::ExecutionDoesNotExist { .. } => "ExecutionDoesNotExist",
-        RunnerError::NotWaiting { .. } => "TaskDoesNotExist",
-        RunnerError::InvalidId { .. } => "InvalidName",
-        RunnerError::InvalidDefinition { .. } => "InvalidDefinition",
-        RunnerError::Succeeded { .. } => "ExecutionNotRedrivable",
-        RunnerError::Store(_) => "StoreFailed",
-        RunnerError::Stopped => "Stopped",
-    };
-    refusal(StatusCode::BAD_REQUEST, kind, error.to_string())
+fn refused(fault: Fault) -> Response {
+    refusal(status_of(&fault), fault.kind, fault.message)
+}
+
+/// The status of a fault (API Reference, Common Errors).
+fn status_of(fault: &Fault) -> StatusCode {
+    match fault {
+        _ if fault.is_unavailable() => StatusCode::SERVICE_UNAVAILABLE,
+        _ if fault.is_internal() => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    }
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
@@ -124,27 +117,18 @@ fn write<T: Serialize>(value: T) -> Answer {
     Ok(axum::Json(value).into_response())
 }
 
-async fn with_id(body: &[u8], act: impl AsyncFnOnce(String) -> Result<(), RunnerError>) -> Answer {
+async fn with_id(body: &[u8], act: impl AsyncFnOnce(String) -> Result<(), Fault>) -> Answer {
     let Id { id } = read(body)?;
     act(id).await.map_err(refused)?;
     write(serde_json::json!({}))
 }
 
-async fn start(runner: &RunnerHandle, body: &[u8]) -> Answer {
+async fn start(served: &Served, body: &[u8]) -> Answer {
     let Start { id, workflow, subject, environment, definition, input } = read(body)?;
-    let new = NewExecution {
-        id: id.clone(),
-        workflow,
-        identity: None,
-        subject,
-        environment,
-        definition,
-        input,
-        documents: Default::default(),
-    };
-    let header = runner.start_execution(new).await.map_err(refused)?;
+    let start = api::WorkflowStart { id, workflow, subject, environment, definition, input };
+    let header = served.api.start_workflow(start).await.map_err(refused)?;
     if header.status == ExecutionStatus::Running {
-        runner.recover(&id).await.map_err(refused)?;
+        served.runner.recover(&header.id).await.map_err(|error| refused(error.into()))?;
     }
     write(header)
 }
@@ -154,26 +138,22 @@ async fn list(runner: &RunnerHandle) -> Answer {
     write(List { headers, driven: runner.driven().await })
 }
 
-async fn status(runner: &RunnerHandle, body: &[u8]) -> Answer {
+async fn status(served: &Served, body: &[u8]) -> Answer {
     let Id { id } = read(body)?;
     let failed = |error: engine::store::StoreError| refused(error.into());
-    let store = runner.store();
-    let missing = || refused(RunnerError::ExecutionDoesNotExist { id: id.clone() });
+    let store = served.runner.store();
+    let missing = || refused(RunnerError::ExecutionDoesNotExist { id: id.clone() }.into());
     let header = store.header(&id).map_err(failed)?.ok_or_else(missing)?;
     let frames = store.frames(&id).map_err(failed)?;
     let (_, definition) = store.definition(&id).map_err(failed)?.ok_or_else(missing)?;
-    let driven = runner.driven().await.contains(&id);
-    write(Status { header, frames, definition, driven })
+    let driven = served.runner.driven().await.contains(&id);
+    let execution_arn = served.api.arn_of_execution(&id).ok();
+    write(Status { header, frames, definition, driven, execution_arn })
 }
 
-async fn signal(runner: &RunnerHandle, body: &[u8]) -> Answer {
-    let Signal { id, state, output, error, cause } = read(body)?;
-    let answer = match error {
-        Some(error) => Err((error, cause.unwrap_or_default())),
-        None => Ok(output.unwrap_or_default()),
-    };
-    runner.signal(&id, &state, answer).await.map_err(refused)?;
-    write(serde_json::json!({}))
+fn task_token(api: &api::Api, body: &[u8]) -> Answer {
+    let Waiting { id, state } = read(body)?;
+    write(TaskToken { task_token: api.task_token(&id, &state).map_err(refused)? })
 }
 
 fn entries(runner: &RunnerHandle, body: &[u8]) -> Answer {

@@ -76,6 +76,13 @@ pub enum HistoryEventDetails {
     },
     /// A Task's call answered.
     TaskSucceeded { name: String, resource: String, output: Arc<Value> },
+    /// There is nobody who could ever do the Task.
+    TaskScheduleFailed {
+        name: String,
+        resource: String,
+        #[serde(flatten)]
+        failure: ErrorAndCause,
+    },
     /// A Task's call failed.
     TaskFailed {
         name: String,

@@ -1,6 +1,8 @@
 //! Child executions of a map run, as the iterations go on. AWS starts an execution for each iteration; here an iteration is a
 //! frame, and what AWS would tell of its execution is written as it happens.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{Child, ChildId, ChildStatus, FrameId, MapRunStatus, limits, turn::Turn};
@@ -76,7 +78,7 @@ impl Turn<'_> {
         row.last_event_id = 0;
         row.child = Some(Box::new(child));
         self.runs.children.insert(id);
-        self.write_child_event(id, None, HistoryEventDetails::ExecutionStarted { input: input.clone() });
+        self.write_child_event(id, None, HistoryEventDetails::ExecutionStarted { input: Arc::new(input.clone()) });
     }
 
     /// Gives a child execution another status, and counts it there.
@@ -109,7 +111,7 @@ impl Turn<'_> {
     pub(super) fn child_succeeded(&mut self, id: FrameId, output: &Value) {
         if self.child_status(id) == Some(ChildStatus::Running) {
             let output = output.clone();
-            self.write_child_event(id, None, HistoryEventDetails::ExecutionSucceeded { output });
+            self.write_child_event(id, None, HistoryEventDetails::ExecutionSucceeded { output: Arc::new(output) });
             self.set_child(id, ChildStatus::Succeeded);
         }
     }

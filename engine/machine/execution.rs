@@ -97,6 +97,9 @@ pub struct ExecutionHeader {
     /// Whether something of it is in flight or on offer, so that a new process has to take it up at once.
     #[serde(default)]
     pub awake: bool,
+    /// What it fails with when it enters its next state; set when its state machine is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_with: Option<ErrorAndCause>,
     /// Sequence of the last journal entry.
     pub last_sequence: u64,
     /// Id of the last history event.
@@ -156,6 +159,7 @@ impl Execution {
             redrive_count: 0,
             paused: false,
             awake: false,
+            ends_with: None,
             last_sequence: 0,
             last_event_id: 0,
             next_frame_id: 1,

@@ -17,6 +17,8 @@ pub enum Input {
     TimeCame,
     /// A Task was answered from outside; for an `attempt` where the answer names one.
     Signalled { frame: FrameId, visit: u64, attempt: Option<u32>, answer: Result<Value, (String, String)> },
+    /// The task cannot be offered: its activity does not exist. Nothing catches that.
+    NotOffered { frame: FrameId, visit: u64, attempt: u32, cause: String },
     /// A worker has fetched the task.
     Fetched { frame: FrameId, visit: u64, attempt: u32, worker: Option<String> },
     /// Whoever has the task is still alive.
@@ -25,6 +27,8 @@ pub enum Input {
     UpdateMapRun { run: u64, limits: MapRunLimits },
     /// A person asks to stop.
     Cancel { error: String, cause: String },
+    /// Its state machine is deleted: it fails with this when it enters its next state.
+    EndNext { error: String, cause: String },
     /// A person asks to go on after a pause, or after a failure (redrive).
     Resume,
     /// A process took the execution up from the store: tasks in flight when the last one died are to be looked at again.

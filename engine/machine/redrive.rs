@@ -39,6 +39,7 @@ impl Turn<'_> {
         let header = self.header();
         header.status = ExecutionStatus::Running;
         header.failure = None;
+        header.ends_with = None;
         header.stopped_ms = None;
         header.redrive_count += 1;
         header.deadline_ms = timeout_seconds.map(|seconds| now.saturating_add(seconds * 1000));

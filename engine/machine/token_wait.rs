@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Activity, Command, FrameId, Heartbeat, Parked, TaskToken, turn::Turn};
 use crate::{
     asl::StateKind,
-    journal::HistoryEventDetails,
+    journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
     step::{Effect, Resource},
 };
 
@@ -50,6 +50,21 @@ impl Turn<'_> {
         let frames = self.execution.frames.values().filter(|frame| offered(&frame.row.activity));
         let ids: Vec<_> = frames.map(|frame| frame.row.id).collect();
         ids.into_iter().for_each(|id| self.offer(id));
+    }
+
+    /// Nobody can fetch the task: its activity does not exist.
+    pub fn not_offered(&mut self, id: FrameId, visit: u64, attempt: u32, cause: String) {
+        if !self.is_current_task(id, visit, Some(attempt)) {
+            return;
+        }
+        let Activity::Task { parked: Some(Parked::Offered), .. } = self.frame(id).row.activity else { return };
+        let failure = ErrorAndCause { error: "States.Runtime".to_owned(), cause };
+        if let Some((name, resource)) = self.name_and_resource(id) {
+            self.event(Some(id), HistoryEventDetails::TaskScheduleFailed { name, resource, failure: failure.clone() });
+        }
+        let ErrorAndCause { error, cause } = failure;
+        self.fail_state(id, StepFailure { error, cause, details: None });
+        self.run();
     }
 
     /// A worker has fetched the task: it has its token now, and its heartbeat begins.

@@ -116,6 +116,17 @@ impl<'a> Turn<'a> {
         self.end(ExecutionStatus::Aborted, Some(failure));
     }
 
+    pub fn end_next(&mut self, error: String, cause: String) {
+        self.header().ends_with = Some(ErrorAndCause { error, cause });
+    }
+
+    /// What the execution fails with, if it was to end and this frame enters a state.
+    fn ends_here(&self, id: FrameId) -> Option<StepFailure> {
+        let ErrorAndCause { error, cause } = self.execution.header.ends_with.clone()?;
+        let enters = matches!(self.execution.frames.get(&id)?.row.activity, Activity::Entering);
+        enters.then_some(StepFailure { error, cause, details: None })
+    }
+
     fn end_timed_out(&mut self) {
         let failure = ErrorAndCause {
             error: "States.Timeout".to_owned(),
@@ -153,6 +164,10 @@ impl<'a> Turn<'a> {
             }
             if self.execution.header.last_event_id + 10 > limits::HISTORY_EVENTS_MAX {
                 self.fail_execution(too_many_events());
+                break;
+            }
+            if let Some(failure) = self.ends_here(id) {
+                self.fail_execution(failure);
                 break;
             }
             let Some(frame) = self.execution.frames.get(&id) else { continue };

@@ -20,7 +20,7 @@ use super::{
     committer::{Commit, Committer},
     look::{LOOKS_MAX, Looks},
     message::{Committed, Message, Reply},
-    offers::{Offer, Offers},
+    offers::{Offer, Offers, not_offered},
     timers::Timers,
 };
 use crate::{
@@ -220,6 +220,9 @@ impl Dispatcher {
                     self.looks.spawn(&id, environment.clone(), command);
                 }
                 Command::Look { .. } | Command::Abandon { .. } => {}
+                Command::Offer { activity, token, .. } if !self.offers.knows(&activity) => {
+                    self.advance(&id, not_offered(&activity, token), None, None);
+                }
                 Command::Offer { activity, token, input } => self.offers.put(&activity, Offer { token, input }),
                 Command::WakeAt { due_ms } => self.timers.set(&id, due_ms),
                 Command::NoWake => self.timers.clear(&id),

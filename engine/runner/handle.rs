@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, mpsc::UnboundedSender, oneshot};
 use super::{
     Clock, Follow, NewExecution, RunnerError, RunnerEvent,
     message::{Message, Reply},
-    offers::{Offer, Offers},
+    offers::{Offer, Offers, not_offered},
 };
 use crate::{
     machine::{Activity, ExecutionHeader, Input, MapRunLimits, TaskToken},
@@ -34,6 +34,11 @@ impl RunnerHandle {
     /// The store, for reading.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The same store, to keep.
+    pub fn shared_store(&self) -> Arc<Store> {
+        self.store.clone()
     }
 
     /// The runner's clock.
@@ -106,6 +111,23 @@ impl RunnerHandle {
         };
         let input = Input::Signalled { frame: row.id, visit: row.visit, attempt: None, answer };
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
+    }
+
+    /// Says, once for this runner, which activities there are: tasks of others fail when they are scheduled.
+    pub fn know_activities(&self, known: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        let _ = self.offers.known.set(Box::new(known));
+    }
+
+    /// Fails the tasks of an activity that no worker has fetched: it does not exist any more.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn withdraw_offers(&self, activity: &str) -> Result<(), RunnerError> {
+        for Offer { token, .. } in self.offers.withdraw(activity) {
+            let (id, input) = (token.execution.clone(), not_offered(activity, token));
+            self.ask(|reply| Message::Input { id, input, reply }).await?;
+        }
+        Ok(())
     }
 
     /// Takes the oldest task that waits for a worker of an activity, and lets history tell that it was fetched; waits for one at
@@ -189,6 +211,15 @@ impl RunnerHandle {
     /// There is no such execution, or the store fails.
     pub async fn cancel(&self, id: &str, error: &str, cause: &str) -> Result<(), RunnerError> {
         let input = Input::Cancel { error: error.to_owned(), cause: cause.to_owned() };
+        self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
+    }
+
+    /// Lets an execution fail when it enters its next state.
+    ///
+    /// # Errors
+    /// There is no such execution, or the store fails.
+    pub async fn end_next(&self, id: &str, error: &str, cause: &str) -> Result<(), RunnerError> {
+        let input = Input::EndNext { error: error.to_owned(), cause: cause.to_owned() };
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
     }
 

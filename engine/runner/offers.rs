@@ -2,14 +2,14 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use crate::machine::TaskToken;
+use crate::machine::{Input, TaskToken};
 
 /// A task for a worker.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,13 +20,28 @@ pub struct Offer {
     pub input: std::sync::Arc<Value>,
 }
 
+/// Says whether there is an activity of an ARN.
+pub(super) type Known = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
 #[derive(Default)]
 pub(super) struct Offers {
+    /// Where nobody says which activities there are, there are all.
+    pub known: OnceLock<Known>,
     waiting: Mutex<HashMap<String, VecDeque<Offer>>>,
     news: Notify,
 }
 
 impl Offers {
+    pub fn knows(&self, activity: &str) -> bool {
+        self.known.get().is_none_or(|known| known(activity))
+    }
+
+    /// Takes all that nobody has fetched.
+    pub fn withdraw(&self, activity: &str) -> Vec<Offer> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.remove(activity).map(Vec::from).unwrap_or_default()
+    }
+
     pub fn put(&self, activity: &str, offer: Offer) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = waiting.entry(activity.to_owned()).or_default();
@@ -56,4 +71,10 @@ impl Offers {
             tokio::time::timeout_at(deadline, news).await.ok()?;
         }
     }
+}
+
+/// What a task is told whose activity does not exist.
+pub(super) fn not_offered(activity: &str, token: TaskToken) -> Input {
+    let TaskToken { frame, visit, attempt, .. } = token;
+    Input::NotOffered { frame, visit, attempt, cause: format!("The activity does not exist: '{activity}'") }
 }

@@ -43,6 +43,8 @@ pub(super) struct Standing {
     #[serde(default, skip_serializing_if = "is_default")]
     pub awake: bool,
     #[serde(default, skip_serializing_if = "is_default")]
+    pub ends_with: Option<ErrorAndCause>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub next_wake_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub deadline_ms: Option<u64>,
@@ -87,6 +89,7 @@ impl Standing {
             redrive_count: header.redrive_count,
             paused: header.paused,
             awake: header.awake,
+            ends_with: header.ends_with.clone(),
             next_wake_ms: header.next_wake_ms,
             deadline_ms: header.deadline_ms,
             subject: header.subject.clone().filter(|_| running),
@@ -114,6 +117,7 @@ impl Standing {
             redrive_count: self.redrive_count,
             paused: self.paused,
             awake: self.awake,
+            ends_with: self.ends_with,
             last_sequence: self.last_sequence,
             last_event_id: self.last_event_id,
             next_frame_id: self.next_frame_id,

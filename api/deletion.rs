@@ -1,0 +1,103 @@
+//! Deleting state machines: one whose executions run is DELETING until they have ended, which they do when they enter
+//! their next state. Source: API Reference, DeleteStateMachine; Developer Guide, "Deleting a state machine".
+
+use engine::{machine::ExecutionStatus, store::DocumentChanges};
+use serde_json::{Value, json};
+
+use crate::{
+    Answer, Api, Fault, arn,
+    records::{self, StateMachine, StateMachineType, machine_key},
+    state_machines::Named,
+};
+
+impl Api {
+    /// Deletes the state machine with its versions and aliases, at once where no execution of it runs.
+    pub(crate) async fn delete_state_machine(&self, request: Named) -> Answer {
+        let name = arn::state_machine(request.arn())?;
+        let _changing = self.changing.lock().await;
+        let Some(machine) = self.machine_if_any(&name)?.filter(|machine| !machine.deleting) else {
+            return Ok(json!({}));
+        };
+        let store = self.runner.store();
+        let mut changes = DocumentChanges::default();
+        changes.delete(&records::tags_key(&self.state_machine_arn(&name)));
+        for prefix in [records::versions_prefix(&name), records::aliases_prefix(&name)] {
+            for (key, _) in store.documents::<Value>(&prefix, None, usize::MAX)? {
+                changes.delete(&key);
+            }
+        }
+        // Those of an EXPRESS state machine end by themselves, and soon.
+        let running = match machine.kind {
+            StateMachineType::Standard => self.running(&name)?,
+            StateMachineType::Express => Vec::new(),
+        };
+        match running.is_empty() {
+            true => changes.delete(&machine_key(&name)),
+            false => changes.put(&machine_key(&name), &StateMachine { deleting: true, ..machine })?,
+        }
+        store.change_documents(changes)?;
+        for id in running {
+            let cause = format!("State machine {name} has been deleted.");
+            self.runner.end_next(&id, "States.Runtime", &cause).await?;
+        }
+        Ok(json!({}))
+    }
+
+    fn running(&self, name: &str) -> Result<Vec<String>, Fault> {
+        let store = self.runner.store();
+        let mut running = Vec::new();
+        for listed in store.listed(name, None, usize::MAX)? {
+            let header = store.summary(&listed.id)?;
+            if header.is_some_and(|header| header.status == ExecutionStatus::Running) {
+                running.push(listed.id);
+            }
+        }
+        Ok(running)
+    }
+
+    /// The state machine of a name, unless its deletion is complete.
+    pub(crate) fn machine_if_any(&self, name: &str) -> Result<Option<StateMachine>, Fault> {
+        let found: Option<StateMachine> = self.runner.store().document(&machine_key(name))?;
+        let Some(machine) = found else { return Ok(None) };
+        let gone = !self.gone([&machine])?.is_empty();
+        Ok(Some(machine).filter(|_| !gone))
+    }
+
+    /// The names of those whose last execution has ended since they were deleted.
+    pub(crate) fn gone<'a>(&self, machines: impl IntoIterator<Item = &'a StateMachine>) -> Result<Vec<String>, Fault> {
+        let mut gone = Vec::new();
+        for machine in machines.into_iter().filter(|machine| machine.deleting) {
+            if self.running(&machine.name)?.is_empty() {
+                gone.push(machine.name.clone());
+            }
+        }
+        // Whoever holds the lock may be making a new one of that name: then it stays for the next who looks.
+        if let Some(_changing) = self.changing.try_lock().ok().filter(|_| !gone.is_empty()) {
+            for name in &gone {
+                let found: Option<StateMachine> = self.runner.store().document(&machine_key(name))?;
+                if found.is_some_and(|found| found.deleting) {
+                    self.delete(&[machine_key(name)])?;
+                }
+            }
+        }
+        Ok(gone)
+    }
+
+    /// The state machine, for what is not done with one that is being deleted.
+    pub(crate) fn lasting_machine(&self, name: &str) -> Result<StateMachine, Fault> {
+        match self.machine(name)? {
+            machine if machine.deleting => Err(self.deleting(name)),
+            machine => Ok(machine),
+        }
+    }
+
+    pub(crate) fn deleting(&self, name: &str) -> Fault {
+        Fault::new("StateMachineDeleting", format!("State Machine Deleting: '{}'", self.state_machine_arn(name)))
+    }
+
+    /// Why a state machine keeps its executions from being redriven.
+    pub(crate) fn redrive_hindered(&self, name: &str) -> Option<String> {
+        let deleting = self.lasting_machine(name).is_err_and(|fault| fault.kind == "StateMachineDeleting");
+        deleting.then(|| "State machine is in DELETING status".to_owned())
+    }
+}

@@ -1,0 +1,147 @@
+//! The fear: what `flow run` begins is another thing than what StartExecution begins, or what was begun before is lost.
+
+use engine::runner::NewExecution;
+
+use super::*;
+use crate::{WorkflowStart, state_machine_name};
+
+fn workflow(id: &str, definition: &Value) -> WorkflowStart {
+    WorkflowStart {
+        id: id.to_owned(),
+        workflow: "work".to_owned(),
+        subject: None,
+        environment: Value::Null,
+        definition: definition.clone(),
+        input: json!({ "a": 1 }),
+    }
+}
+
+#[tokio::test]
+async fn what_a_workflow_begins_is_seen_stopped_and_redriven_by_its_arn() {
+    let world = World::new();
+    let header = world.api.start_workflow(workflow("work-7k3f", &wait())).await.unwrap();
+    assert_eq!(header.id, "work-7k3f", "people see the id that they know");
+    let machine = format!("{PREFIX}:stateMachine:work");
+    let described = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
+    assert_eq!(serde_json::from_str::<Value>(&text(&described["definition"])).unwrap(), wait());
+    let listed = world.ask("ListExecutions", json!({ "stateMachineArn": machine })).await;
+    let arn = text(&listed["executions"][0]["executionArn"]);
+    assert_eq!(arn, format!("{PREFIX}:execution:work:work-7k3f"));
+    assert_eq!(world.api.arn_of_execution("work-7k3f").unwrap(), arn);
+    let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
+    assert_eq!((&told["status"], &told["input"]), (&json!("RUNNING"), &json!(r#"{"a":1}"#)));
+    assert_eq!(world.history(&arn).await[0]["type"], "ExecutionStarted");
+    world.ask("StopExecution", json!({ "executionArn": arn, "error": "E" })).await;
+    assert_eq!(world.ended(&arn).await["error"], "E");
+    world.ask("RedriveExecution", json!({ "executionArn": arn })).await;
+    world.ask("StopExecution", json!({ "executionArn": arn })).await;
+    world.api.resume("work-7k3f").await.unwrap();
+    let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
+    assert_eq!((&told["status"], &told["redriveCount"]), (&json!("RUNNING"), &json!(2)), "both redrives count");
+    assert!(told["redriveDate"].is_number());
+    let pinned = world.ask("DescribeStateMachineForExecution", json!({ "executionArn": arn })).await;
+    assert_eq!(pinned["stateMachineArn"], machine);
+}
+
+#[tokio::test]
+async fn the_context_object_says_what_awss_says() {
+    let world = World::new();
+    let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "A", "States": { "A": {
+        "Type": "Pass", "Output": "{% $states.context.Execution.Id & ' ' & $states.context.StateMachine.Name %}", "End": true
+    } } });
+    world.api.start_workflow(workflow("w-1", &definition)).await.unwrap();
+    let arn = format!("{PREFIX}:execution:work:w-1");
+    assert_eq!(world.ended(&arn).await["output"], format!("\"{arn} work\""));
+}
+
+#[tokio::test]
+async fn one_name_is_one_execution_whoever_begins_it() {
+    let world = World::new();
+    world.api.start_workflow(workflow("w-1", &wait())).await.unwrap();
+    world.api.start_workflow(workflow("w-1", &wait())).await.unwrap();
+    let other = WorkflowStart { input: json!({ "a": 2 }), ..workflow("w-1", &wait()) };
+    assert_eq!(world.api.start_workflow(other).await.unwrap_err().kind, "ExecutionAlreadyExists");
+    let machine = format!("{PREFIX}:stateMachine:work");
+    let again = |input: &str| json!({ "stateMachineArn": machine, "name": "w-1", "input": input });
+    let same = world.ask("StartExecution", again(r#"{"a":1}"#)).await;
+    assert_eq!(same["executionArn"], format!("{PREFIX}:execution:work:w-1"), "it attaches to what runs");
+    assert_eq!(world.refused("StartExecution", again("{}")).await.0, "ExecutionAlreadyExists");
+    world.ask("StartExecution", json!({ "stateMachineArn": machine, "name": "w-2" })).await;
+    let taken = WorkflowStart { input: json!({}), ..workflow("w-2", &wait()) };
+    assert_eq!(world.api.start_workflow(taken).await.unwrap_err().kind, "ExecutionAlreadyExists");
+    let listed = world.ask("ListExecutions", json!({ "stateMachineArn": machine })).await;
+    assert_eq!(listed["executions"].as_array().unwrap().len(), 2);
+    for id in ["a:b", "", "a b"] {
+        assert_eq!(world.api.start_workflow(workflow(id, &wait())).await.unwrap_err().kind, "InvalidName", "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_workflow_updates_its_state_machine_and_no_other() {
+    let world = World::new();
+    let machine = json!({ "stateMachineArn": format!("{PREFIX}:stateMachine:work") });
+    world.api.start_workflow(workflow("w-1", &wait())).await.unwrap();
+    let first = world.ask("DescribeStateMachine", machine.clone()).await;
+    world.api.start_workflow(workflow("w-2", &wait())).await.unwrap();
+    assert_eq!(world.ask("DescribeStateMachine", machine.clone()).await, first, "the same definition is no update");
+    world.api.start_workflow(workflow("w-3", &pass())).await.unwrap();
+    let second = world.ask("DescribeStateMachine", machine.clone()).await;
+    assert_eq!(second["definition"], pass().to_string());
+    assert!(second["revisionId"].is_string() && first["revisionId"].is_null());
+    let pinned = json!({ "executionArn": format!("{PREFIX}:execution:work:w-1") });
+    let pinned = world.ask("DescribeStateMachineForExecution", pinned).await;
+    assert_eq!(pinned["definition"], wait().to_string(), "what runs keeps what it began with");
+    world.machine("mine", &pass()).await;
+    let mine = |definition: &Value| WorkflowStart { workflow: "mine".to_owned(), ..workflow("m-1", definition) };
+    let refused = world.api.start_workflow(mine(&wait())).await.unwrap_err();
+    assert_eq!(refused.kind, "StateMachineAlreadyExists");
+    world.api.start_workflow(mine(&pass())).await.unwrap();
+}
+
+#[tokio::test]
+async fn executions_of_earlier_versions_are_known_by_arn_too() {
+    let world = World::new();
+    let old = |id: &str, workflow: &str, definition: Value| NewExecution {
+        id: id.to_owned(),
+        workflow: workflow.to_owned(),
+        identity: None,
+        subject: None,
+        environment: Value::Null,
+        definition,
+        input: json!({ "old": true }),
+        documents: Default::default(),
+    };
+    world.runner.start_execution(old("old-1", "old", wait())).await.unwrap();
+    world.api.adopt().unwrap();
+    world.api.adopt().unwrap();
+    let arn = format!("{PREFIX}:execution:old:old-1");
+    let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
+    assert_eq!((&told["name"], &told["input"]), (&json!("old-1"), &json!(r#"{"old":true}"#)));
+    world.ask("StopExecution", json!({ "executionArn": arn })).await;
+    world.api.resume("old-1").await.unwrap();
+    let listed = world.ask("ListExecutions", json!({ "stateMachineArn": format!("{PREFIX}:stateMachine:old") })).await;
+    assert_eq!(listed["executions"][0]["executionArn"], arn);
+    let start =
+        WorkflowStart { workflow: "old".to_owned(), input: json!({ "old": true }), ..workflow("old-1", &wait()) };
+    assert_eq!(world.api.start_workflow(start).await.unwrap().id, "old-1", "the same start attaches");
+}
+
+#[tokio::test]
+async fn a_waiting_state_is_answered_by_its_name() {
+    let world = World::new();
+    let activity = text(&world.ask("CreateActivity", json!({ "name": "work" })).await["activityArn"]);
+    world.api.start_workflow(workflow("w-1", &task(&activity))).await.unwrap();
+    assert_eq!(world.api.task_token("w-1", "B").unwrap_err().kind, "TaskDoesNotExist");
+    let token = world.api.task_token("w-1", "A").unwrap();
+    world.ask("SendTaskSuccess", json!({ "taskToken": token, "output": "[1]" })).await;
+    assert_eq!(world.ended(&format!("{PREFIX}:execution:work:w-1")).await["output"], "[1]");
+}
+
+#[test]
+fn any_file_has_a_name_for_its_state_machine() {
+    for (workflow, expected) in [("endpoints-aws", "endpoints-aws"), ("my flow, new", "my-flow--new"), ("", "workflow")]
+    {
+        assert_eq!(state_machine_name(workflow), expected);
+    }
+    assert!(engine::store::is_name(&state_machine_name(&"ä/".repeat(90))));
+}

@@ -1,0 +1,105 @@
+//! The fear: what the command line does and what the API does are two worlds, and one does not see the other.
+
+use serde_json::{Value, json};
+
+use crate::{
+    serve::Server,
+    support::{Home, SPEED, text},
+};
+
+const CLIENT: &str = include_str!("one_path_client.py");
+
+fn waits(home: &Home) -> String {
+    let definition = json!({ "StartAt": "First", "States": {
+        "First": { "Type": "Pass", "Next": "Wait" }, "Wait": { "Type": "Wait", "Seconds": 3600, "End": true }
+    } });
+    file(home, "waits", &definition)
+}
+
+fn file(home: &Home, name: &str, definition: &Value) -> String {
+    let file = home.path().join(format!("{name}.asl.json"));
+    std::fs::write(&file, definition.to_string()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+fn exit(home: &Home, arguments: &[&str], expected: i32) -> String {
+    let output = home.flow(arguments);
+    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(expected), "flow {arguments:?}: {told}");
+    told
+}
+
+/// A home; and the Python environment, which any rehearsal makes.
+fn home() -> Home {
+    let home = Home::for_rehearsal();
+    home.world();
+    home
+}
+
+#[test]
+fn boto3_sees_stops_and_redrives_what_flow_run_began_before_and_beside_the_server() {
+    for begun_beside in [true, false] {
+        let home = home();
+        let run = ["run", &waits(&home), "--yes", "--id", "w-1", "--input", r#"{"a": 1}"#, "--no-wait"];
+        let server = if begun_beside {
+            let server = Server::start(&home);
+            exit(&home, &run, 75);
+            server
+        } else {
+            exit(&home, &run, 75);
+            Server::start(&home)
+        };
+        server.python(CLIENT, &["stop_what_flow_run_began"]);
+        let told = exit(&home, &["status", "w-1"], 0);
+        assert!(told.contains("ABORTED") && told.contains("by boto3"), "{told}");
+        assert!(!told.contains("waits:w-1"), "people see the id that they gave: {told}");
+        exit(&home, &["resume", "w-1", "--no-wait"], 75);
+        server.python(CLIENT, &["is_redriven"]);
+        exit(&home, &["cancel", "arn:aws:states:us-east-1:111111111111:execution:waits:w-1"], 0);
+        let told = server.python(CLIENT, &["status", "waits:w-1"]);
+        assert_eq!(told.trim(), r#"["ABORTED", null, "Cancelled", 1]"#);
+    }
+}
+
+#[test]
+fn every_command_works_on_what_boto3_began() {
+    let home = home();
+    let server = Server::start(&home);
+    server.python(CLIENT, &["start"]);
+    assert!(exit(&home, &["status"], 0).contains("rehearsal-task:e-1"));
+    for id in ["rehearsal-task:e-1", "rehearsal-wait:e-1"] {
+        assert!(exit(&home, &["status", id], 0).contains(id));
+        assert!(exit(&home, &["events", id], 0).contains("ExecutionStarted"));
+    }
+    exit(&home, &["signal", "rehearsal-task:e-1", "None such", "--success", "1"], 3);
+    exit(&home, &["signal", "rehearsal-task:e-1", "A", "--success", r#"{"by": "hand"}"#], 0);
+    let told = server.python(CLIENT, &["status", "rehearsal-task:e-1"]);
+    assert_eq!(told.trim(), r#"["SUCCEEDED", "{\"by\":\"hand\"}", null, 0]"#);
+    exit(&home, &["cancel", "rehearsal-wait:e-1"], 0);
+    exit(&home, &["resume", "rehearsal-wait:e-1", "--no-wait"], 75);
+    let told = server.python(CLIENT, &["status", "rehearsal-wait:e-1"]);
+    assert_eq!(told.trim(), r#"["RUNNING", null, null, 1]"#);
+}
+
+#[test]
+fn a_file_with_any_name_runs() {
+    let home = Home::plain();
+    let succeed = json!({ "StartAt": "A", "States": { "A": { "Type": "Succeed" } } });
+    let name = format!("my first, {}", "long ".repeat(20));
+    let told = exit(&home, &["run", &file(&home, &name, &succeed), "--yes"], 0);
+    assert!(told.contains("my-first--long-"), "{told}");
+}
+
+#[test]
+fn what_a_rehearsal_starts_stays_in_its_world() {
+    let home = home();
+    let task = json!({ "Type": "Task", "Resource": "flow:sts:getCallerIdentity", "Parameters": {}, "End": true });
+    let child = file(&home, "child", &json!({ "StartAt": "A", "States": { "A": task } }));
+    let start = json!({ "Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "End": true,
+        "Parameters": { "StateMachineArn": "arn:aws:states:us-east-1:111111111111:stateMachine:child" } });
+    let parent = file(&home, "parent", &json!({ "StartAt": "A", "States": { "A": start } }));
+    for file in [child, parent] {
+        let told = exit(&home, &["run", &file, "--rehearse", "--speed", SPEED], 0);
+        assert!(told.contains("123456789012"), "the account of the rehearsal's AWS: {told}");
+    }
+}
