@@ -15,9 +15,8 @@ impl Api {
     pub(crate) async fn delete_state_machine(&self, request: Named) -> Answer {
         let name = arn::state_machine(request.arn())?;
         let _changing = self.changing.lock().await;
-        let Some(machine) = self.machine_if_any(&name)?.filter(|machine| !machine.deleting) else {
-            return Ok(json!({}));
-        };
+        // One that is being deleted already is deleted once more: its executions may not have been told.
+        let Some(machine) = self.machine_if_any(&name)? else { return Ok(json!({})) };
         let store = self.runner.store();
         let mut changes = DocumentChanges::default();
         changes.delete(&records::tags_key(&self.state_machine_arn(&name)));
@@ -37,10 +36,23 @@ impl Api {
         }
         store.change_documents(changes)?;
         for id in running {
-            let cause = format!("State machine {name} has been deleted.");
-            self.runner.end_next(&id, "States.Runtime", &cause).await?;
+            self.end_next(&id, &name).await?;
         }
         Ok(json!({}))
+    }
+
+    async fn end_next(&self, id: &str, name: &str) -> Result<(), Fault> {
+        let cause = format!("State machine {name} has been deleted.");
+        Ok(self.runner.end_next(id, "States.Runtime", &cause).await?)
+    }
+
+    /// Ends an execution that began while its state machine was being deleted, which nobody has told it.
+    pub(crate) async fn end_if_deleted(&self, id: &str, name: &str) -> Result<(), Fault> {
+        let found: Option<StateMachine> = self.runner.store().document(&machine_key(name))?;
+        match found {
+            Some(machine) if !machine.deleting => Ok(()),
+            _ => self.end_next(id, name).await,
+        }
     }
 
     fn running(&self, name: &str) -> Result<Vec<String>, Fault> {
@@ -92,7 +104,10 @@ impl Api {
     }
 
     pub(crate) fn deleting(&self, name: &str) -> Fault {
-        Fault::new("StateMachineDeleting", format!("State Machine Deleting: '{}'", self.state_machine_arn(name)))
+        Fault::new(
+            "StateMachineDeleting",
+            format!("State Machine is being deleted: '{}'", self.state_machine_arn(name)),
+        )
     }
 
     /// Why a state machine keeps its executions from being redriven.

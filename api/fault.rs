@@ -25,6 +25,17 @@ impl Fault {
         Fault::new("ValidationException", message)
     }
 
+    /// The HTTP status that AWS answers it with (API Reference, the errors of each operation).
+    pub fn http_status(&self) -> u16 {
+        match self.kind {
+            "ServiceQuotaExceededException" => 402,
+            "ConflictException" => 409,
+            _ if self.is_unavailable() => 503,
+            _ if self.is_internal() => 500,
+            _ => 400,
+        }
+    }
+
     /// Whether it is ours and not the caller's: worth a retry.
     pub fn is_internal(&self) -> bool {
         self.kind == "InternalFailure" || self.is_unavailable()

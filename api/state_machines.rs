@@ -145,6 +145,10 @@ impl Api {
         let now = self.now_ms();
         // An update that changes nothing makes no revision.
         if machine != earlier {
+            // A refused update changes nothing.
+            if request.publish {
+                self.has_room_for_version(&machine)?;
+            }
             machine.updated_ms = now;
             machine.revision_id = Some(crate::executions::new_uuid());
             self.put(&machine_key(&name), &machine)?;

@@ -67,13 +67,7 @@ impl Api {
         if let Some(last) = last.filter(|last| last.machine.revision_id == machine.revision_id) {
             return Ok(last);
         }
-        let versions = || store.documents::<IgnoredAny>(&records::versions_prefix(&machine.name), None, usize::MAX);
-        // Fewer were ever made than there may be: nothing to count.
-        if machine.last_version >= VERSIONS_MAX && versions()?.len() as u64 >= VERSIONS_MAX {
-            let message =
-                format!("A state machine has at most {VERSIONS_MAX} versions: delete those that are not used");
-            return Err(Fault::new("ServiceQuotaExceededException", message));
-        }
+        self.has_room_for_version(&machine)?;
         machine.last_version += 1;
         let number = machine.last_version;
         let version = Version { number, description, created_ms: self.now_ms(), machine: machine.clone() };
@@ -82,6 +76,21 @@ impl Api {
         changes.put(&records::version_key(&machine.name, number), &version)?;
         store.change_documents(changes)?;
         Ok(version)
+    }
+
+    /// Refuses a version more than a state machine may have.
+    pub(crate) fn has_room_for_version(&self, machine: &StateMachine) -> Result<(), Fault> {
+        // Fewer were ever made than there may be: nothing to count.
+        if machine.last_version < VERSIONS_MAX {
+            return Ok(());
+        }
+        let prefix = records::versions_prefix(&machine.name);
+        let versions = self.runner.store().documents::<IgnoredAny>(&prefix, None, usize::MAX)?;
+        if (versions.len() as u64) < VERSIONS_MAX {
+            return Ok(());
+        }
+        let message = format!("A state machine has at most {VERSIONS_MAX} versions: delete those that are not used");
+        Err(Fault::new("ServiceQuotaExceededException", message))
     }
 
     pub(crate) async fn delete_version(&self, request: Delete) -> Answer {

@@ -41,7 +41,7 @@ def refused(code, call, **arguments):
         call(**arguments)
     except client.exceptions.ClientError as error:
         assert error.response["Error"]["Code"] == code, error
-        return
+        return error.response["ResponseMetadata"]["HTTPStatusCode"]
     raise AssertionError(f"{code} was not raised")
 
 
@@ -88,7 +88,7 @@ def versions():
     found = ended(client.start_execution(stateMachineArn=alias, input="1")["executionArn"])
     assert (found["output"], found["stateMachineVersionArn"], found["stateMachineAliasArn"]) == ("1", version, alias)
     assert ended(client.start_execution(stateMachineArn=arn, input="1")["executionArn"])["output"] == "2"
-    refused("ConflictException", client.delete_state_machine_version, stateMachineVersionArn=version)
+    assert refused("ConflictException", client.delete_state_machine_version, stateMachineVersionArn=version) == 409
     client.untag_resource(resourceArn=arn, tagKeys=["team"])
     assert client.list_tags_for_resource(resourceArn=arn)["tags"] == []
     client.delete_state_machine(stateMachineArn=arn)

@@ -163,9 +163,14 @@ impl Api {
 
     /// Begins an execution of a name that is free; what is kept about it becomes durable with its beginning.
     pub(crate) async fn begin_new(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
-        let Prepared { started, mut new, .. } = prepared;
+        let Prepared { started, mut new, kind } = prepared;
         new.documents.put(&execution_key(&new.id), &started)?;
         new.documents.put(&input_key(&new.id), &started.input)?;
-        Ok(self.runner.start_execution(new).await?)
+        let id = new.id.clone();
+        let header = self.runner.start_execution(new).await?;
+        if kind == StateMachineType::Standard {
+            self.end_if_deleted(&id, &started.machine).await?;
+        }
+        Ok(header)
     }
 }

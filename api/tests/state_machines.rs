@@ -186,7 +186,7 @@ async fn a_state_machine_is_being_deleted_until_its_executions_would_enter_their
     world.ask("DeleteStateMachine", named.clone()).await;
     assert_eq!(world.ask("DescribeStateMachine", named.clone()).await["status"], "DELETING");
     assert_eq!(world.ask("DescribeExecution", json!({ "executionArn": execution })).await["status"], "RUNNING");
-    let deleting = pair("StateMachineDeleting", &format!("State Machine Deleting: '{machine}'"));
+    let deleting = pair("StateMachineDeleting", &format!("State Machine is being deleted: '{machine}'"));
     assert_eq!(world.refused("StartExecution", named.clone()).await, deleting);
     assert_eq!(world.refused("PublishStateMachineVersion", named.clone()).await, deleting);
     let create = json!({ "name": "m", "definition": pass().to_string(), "roleArn": ROLE });

@@ -97,9 +97,13 @@ async fn versions_and_aliases_end_at_their_quotas_and_deleting_makes_room() {
     for number in 1..=1_000 {
         world.ask("UpdateStateMachine", update(number)).await;
     }
-    assert_eq!(world.refused("UpdateStateMachine", update(1_001)).await.0, "ServiceQuotaExceededException");
+    let before = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
+    let fault = world.try_ask("UpdateStateMachine", update(1_001)).await.unwrap_err();
+    assert_eq!((fault.kind, fault.http_status()), ("ServiceQuotaExceededException", 402));
+    let after = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
+    assert_eq!(after, before, "a refused update changes nothing");
     world.ask("DeleteStateMachineVersion", json!({ "stateMachineVersionArn": format!("{machine}:1") })).await;
-    let published = world.ask("PublishStateMachineVersion", json!({ "stateMachineArn": machine })).await;
+    let published = world.ask("UpdateStateMachine", update(1_001)).await;
     assert_eq!(published["stateMachineVersionArn"], format!("{machine}:1001"));
     let routes = json!([{ "stateMachineVersionArn": format!("{machine}:2"), "weight": 100 }]);
     let alias = |number: u64| json!({ "name": format!("a-{number}"), "routingConfiguration": routes });

@@ -99,13 +99,8 @@ fn refused(fault: Fault) -> Response {
     refusal(status_of(&fault), fault.kind, fault.message)
 }
 
-/// The status of a fault (API Reference, Common Errors).
 fn status_of(fault: &Fault) -> StatusCode {
-    match fault {
-        _ if fault.is_unavailable() => StatusCode::SERVICE_UNAVAILABLE,
-        _ if fault.is_internal() => StatusCode::INTERNAL_SERVER_ERROR,
-        _ => StatusCode::BAD_REQUEST,
-    }
+    StatusCode::from_u16(fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {

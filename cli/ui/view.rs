@@ -142,7 +142,7 @@ impl View {
             Details::StateExited { name, .. } => self.set(&path(name), Doing::Done { stopped_ms: at_ms }),
             Details::TaskScheduled { name, .. } => self.set(&path(name), Doing::Running),
             Details::ExecutionSucceeded { output } => {
-                self.output = Some(output.clone());
+                self.output = Some((**output).clone());
                 self.end(ExecutionStatus::Succeeded, at_ms, None);
             }
             Details::ExecutionFailed(failure) => {
