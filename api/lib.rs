@@ -33,6 +33,7 @@ use tokio::sync::Mutex;
 
 pub use fault::Fault;
 pub use integrations::INTEGRATIONS;
+pub use records::documents_of;
 pub use workflow::{WorkflowStart, state_machine_name};
 
 /// What the names of `X-Amz-Target` begin with.

@@ -248,3 +248,8 @@ pub(crate) fn set<T: Into<Value>>(answer: &mut Value, field: &str, value: Option
         answer[field] = value.into();
     }
 }
+
+/// The names of the documents that are kept about an execution: they go when it is forgotten.
+pub fn documents_of(id: &str) -> [String; 2] {
+    [execution_key(id), input_key(id)]
+}

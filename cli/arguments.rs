@@ -82,6 +82,16 @@ pub enum Command {
     Check(commands::check::CheckArguments),
     /// Run a definition against mocked answers: nothing is called, no wait takes time.
     Test(commands::test::TestArguments),
+    /// Look the store and this machine through: what is damaged, who may read it, how fast the disk is.
+    Doctor(commands::doctor::DoctorArguments),
+    /// Executions as JSON lines on standard output: for keeping, or for another store.
+    Export(commands::export::ExportArguments),
+    /// Take in executions that were exported.
+    Import(commands::import::ImportArguments),
+    /// Forget executions that ended long ago and give their disk space back.
+    Prune(commands::prune::PruneArguments),
+    /// Measure this engine on this disk.
+    Bench(commands::bench::BenchArguments),
     /// The Step Functions API on 127.0.0.1, until it is ended; what it runs goes on at the next start.
     Serve(commands::serve::ServeArguments),
     /// A commented input file to fill in, on standard output.

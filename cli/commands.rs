@@ -1,9 +1,14 @@
 //! One file per verb: an arguments struct whose doc comments are the help, and one function.
 
+pub mod bench;
 pub mod cancel;
 pub mod check;
+pub mod doctor;
 pub mod events;
+pub mod export;
+pub mod import;
 pub mod init;
+pub mod prune;
 pub mod rehearsal_world;
 pub mod resume;
 pub mod run;
@@ -31,6 +36,11 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Signal(arguments) => signal::run(&global, arguments).await,
         Command::Cancel(arguments) => cancel::run(&global, arguments).await,
         Command::Check(arguments) => check::run(&global, arguments),
+        Command::Doctor(arguments) => doctor::run(&global, arguments).await,
+        Command::Export(arguments) => export::run(&global, arguments).await,
+        Command::Import(arguments) => import::run(&global, arguments),
+        Command::Prune(arguments) => prune::run(&global, &arguments),
+        Command::Bench(arguments) => bench::run(&global, arguments).await,
         Command::Serve(arguments) => serve::run(&global, arguments).await,
         Command::Test(arguments) => test::run(&global, arguments).await,
         Command::Init(arguments) => init::run(arguments),

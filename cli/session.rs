@@ -6,7 +6,7 @@ use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
     runner::{Clock, RunnerHandle, RunnerOptions, ScaledClock, SystemClock},
     step::Registry,
-    store::{LoggedRecords, OwnerLock, Store},
+    store::{self, LoggedRecords, OwnerLock, Store, StoreError},
 };
 use rehearsal::World;
 use serde::{Serialize, de::DeserializeOwned};
@@ -20,7 +20,7 @@ use crate::{
     place::Place,
     socket::{
         client::{Client, ClientError},
-        protocol::{Entries, List, Status},
+        protocol::{Entries, List, Status, Which},
         server,
     },
 };
@@ -51,6 +51,11 @@ pub fn clock(place: &Place) -> Arc<dyn Clock> {
     }
 }
 
+/// A question that costs nothing: whether the owner answers.
+fn nobody() -> Which {
+    Which { latest: Some(0), named: None }
+}
+
 impl Session {
     /// Becomes the owner of the store, or a client of the one who is.
     ///
@@ -64,7 +69,7 @@ impl Session {
                 let owner = own(place, lock)?;
                 return Ok(Session { place: place.clone(), client, owner: Some(owner) });
             }
-            if client.call::<_, serde_json::Value>("Flow.List", &json!({})).await.is_ok() {
+            if client.call::<_, serde_json::Value>("Flow.List", &nobody()).await.is_ok() {
                 return Ok(Session { place: place.clone(), client, owner: None });
             }
             if tokio::time::Instant::now() > deadline {
@@ -183,8 +188,23 @@ fn api_options(place: &Place) -> api::ApiOptions {
 }
 
 fn open_store(place: &Place) -> Result<Store, CliError> {
-    let records = LoggedRecords::open(&place.store()).map_err(|error| CliError::refused(error.to_string()))?;
-    Store::new(records).map_err(|error| CliError::refused(error.to_string()))
+    let open = || {
+        store::mend(&place.store())?;
+        Store::new(LoggedRecords::open(&place.store())?)
+    };
+    open().map_err(|error: StoreError| {
+        CliError::refused(error.to_string())
+            .hint(format!("nothing was changed. Keep a copy of {}, then   flow doctor", place.store().display()))
+    })
+}
+
+/// The store itself, for what is done while nobody drives it.
+///
+/// # Errors
+/// Another process owns it, or it cannot be opened.
+pub fn exclusive(place: &Place) -> Result<(Store, OwnerLock), CliError> {
+    let lock = OwnerLock::try_acquire(place.home())?.ok_or_else(|| owned_elsewhere(place))?;
+    Ok((open_store(place)?, lock))
 }
 
 /// For crash tests: at which commit the process ends itself.
@@ -247,7 +267,7 @@ impl Reader {
             if let Some(lock) = OwnerLock::try_acquire(place.home())? {
                 return Ok(Reader::Store(Box::new(open_store(place)?), lock));
             }
-            if client.call::<_, serde_json::Value>("Flow.List", &json!({})).await.is_ok() {
+            if client.call::<_, serde_json::Value>("Flow.List", &nobody()).await.is_ok() {
                 return Ok(Reader::Client(client));
             }
             if tokio::time::Instant::now() > deadline {
@@ -257,14 +277,16 @@ impl Reader {
         }
     }
 
-    /// Every execution.
+    /// Executions, those begun last first.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn list(&self) -> Result<List, CliError> {
+    pub async fn list(&self, which: &Which) -> Result<List, CliError> {
         match self {
-            Reader::Client(client) => client.call("Flow.List", &json!({})).await.map_err(told),
-            Reader::Store(store, _) => Ok(List { headers: store.headers().map_err(unreadable)?, driven: Vec::new() }),
+            Reader::Client(client) => client.call("Flow.List", which).await.map_err(told),
+            Reader::Store(store, _) => {
+                Ok(List { headers: which.headers(store).map_err(unreadable)?, driven: Vec::new() })
+            }
             Reader::Nothing => Ok(List::default()),
         }
     }
@@ -312,8 +334,9 @@ impl Reader {
 /// None, or several, or a store cannot be read.
 pub async fn locate(global: &Global, wanted: &str) -> Result<(Place, ExecutionHeader), CliError> {
     let (real, rehearsals) = (Place::real(global)?, Place::rehearsals(global)?);
-    let (mut headers, rehearsed) =
-        (Reader::open(&real).await?.list().await?.headers, Reader::open(&rehearsals).await?.list().await?.headers);
+    let which = Which { latest: None, named: Some(wanted.to_owned()) };
+    let mut headers = Reader::open(&real).await?.list(&which).await?.headers;
+    let rehearsed = Reader::open(&rehearsals).await?.list(&which).await?.headers;
     // A state machine of any client may be called like a rehearsal: where it was found decides.
     let in_rehearsals: BTreeSet<String> = rehearsed.iter().map(|header| header.id.clone()).collect();
     headers.extend(rehearsed);

@@ -43,7 +43,7 @@ fn a_killed_run_is_seen_interrupted_and_goes_on_at_the_same_deadline() {
 #[test]
 fn an_interrupt_loses_nothing_and_says_how_to_go_on() {
     let home = Home::plain();
-    let mut child = home.spawn(&["run", &waiting_file(&home, 60), "--yes", "--id", "w-1"]);
+    let mut child = home.spawn(&["run", &waiting_file(&home, 600), "--yes", "--id", "w-1"]);
     until(&mut child, "Started   ( 2/3)");
     let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(interrupted.success());

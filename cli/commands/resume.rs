@@ -11,7 +11,7 @@ use crate::{
     exit::{CliError, Exit},
     place::Place,
     session::{Reader, Session, locate},
-    socket::protocol::List,
+    socket::protocol::{List, Which},
     ui::json as lines,
     world,
 };
@@ -74,7 +74,7 @@ async fn rehearsal_lives(place: &Place, header: &ExecutionHeader) -> Result<(), 
 
 async fn all(global: &Global, watching: Watch) -> Result<Exit, CliError> {
     let place = Place::real(global)?;
-    let List { headers, driven } = Reader::open(&place).await?.list().await?;
+    let List { headers, driven } = Reader::open(&place).await?.list(&Which::default()).await?;
     let unfinished = headers.iter().filter(|h| h.status == ExecutionStatus::Running && !driven.contains(&h.id));
     let mut worst = Exit::Success;
     for header in unfinished {

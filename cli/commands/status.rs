@@ -9,9 +9,12 @@ use crate::{
     exit::{CliError, Exit},
     place::Place,
     session::{Reader, clock, locate, standing},
-    socket::protocol::{List, Status},
+    socket::protocol::{List, Status, Which},
     ui::{json as lines, summary, text, tree::tree, view::View},
 };
+
+/// How many executions are listed of each store.
+const LISTED_MAX: usize = 100;
 
 /// Arguments of `flow status`.
 #[derive(Debug, Args)]
@@ -21,6 +24,9 @@ pub struct StatusArguments {
     /// Show one state: input, attempts, what it does.
     #[arg(long, value_name = "NAME", requires = "id")]
     state: Option<String>,
+    /// List all executions, not only the latest.
+    #[arg(long, conflicts_with = "id")]
+    all: bool,
     /// Look again every second until it ends.
     #[arg(long, requires = "id")]
     watch: bool,
@@ -31,7 +37,7 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
     if global.output == Output::Json {
         say!("{}", lines::version());
     }
-    let Some(wanted) = &arguments.id else { return list(global).await };
+    let Some(wanted) = &arguments.id else { return list(global, arguments.all).await };
     let (place, ExecutionHeader { id, .. }) = locate(global, wanted).await?;
     loop {
         let reader = Reader::open(&place).await?;
@@ -55,15 +61,21 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
     }
 }
 
-async fn list(global: &Global) -> Result<Exit, CliError> {
-    let mut any = false;
+async fn list(global: &Global, all: bool) -> Result<Exit, CliError> {
+    let which = Which { latest: Some(LISTED_MAX + 1).filter(|_| !all), named: None };
+    let (mut any, mut more) = (false, false);
     for place in [Place::real(global)?, Place::rehearsals(global)?] {
-        let List { headers, driven } = Reader::open(&place).await?.list().await?;
+        let List { headers, driven } = Reader::open(&place).await?.list(&which).await?;
+        let limit = if all { usize::MAX } else { LISTED_MAX };
+        more |= headers.len() > limit;
         let now_ms = clock(&place).now_ms();
-        for header in &headers {
+        for header in headers.iter().take(limit) {
             any = true;
             show_row(global, header, driven.contains(&header.id), now_ms);
         }
+    }
+    if more && global.output == Output::Human {
+        say!("Earlier ones:   flow status --all");
     }
     if !any && global.output == Output::Human {
         say!("No execution yet. Try   flow run endpoints-aws --rehearse");

@@ -76,6 +76,16 @@ impl Client {
         serde_json::from_slice(&body).map_err(gone)
     }
 
+    /// Calls an operation that answers with lines.
+    ///
+    /// # Errors
+    /// The owner refused, or is gone.
+    pub async fn text<I: Serialize>(&self, operation: &str, input: &I) -> Result<String, ClientError> {
+        let response = self.send(operation, input).await?;
+        let body = response.into_body().collect().await.map_err(gone)?.to_bytes();
+        String::from_utf8(body.to_vec()).map_err(gone)
+    }
+
     /// Follows an execution from a sequence on.
     ///
     /// # Errors

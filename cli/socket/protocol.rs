@@ -1,5 +1,6 @@
 //! The operations and their shapes.
 
+use engine::store::{Store, StoreError};
 use engine::{
     journal::Entry,
     machine::{ExecutionHeader, FrameRow},
@@ -36,6 +37,35 @@ pub struct Status {
     pub execution_arn: Option<String>,
 }
 
+/// `Flow.List`: which executions; all where nothing is said.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Which {
+    /// Only so many, those begun last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest: Option<usize>,
+    /// Only those that these words may mean: an id, `@latest`; all for what may be a prefix or an ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<String>,
+}
+
+impl Which {
+    /// The executions, those begun last first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn headers(&self, store: &Store) -> Result<Vec<ExecutionHeader>, StoreError> {
+        let limit = self.latest.unwrap_or(usize::MAX);
+        match self.named.as_deref() {
+            Some("@latest") => store.latest(limit.min(1)),
+            Some(id) => match store.summary(id)? {
+                Some(header) => Ok(vec![header]),
+                None => store.latest(limit),
+            },
+            None => store.latest(limit),
+        }
+    }
+}
+
 /// `Flow.List`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct List {
@@ -48,6 +78,12 @@ pub struct List {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Id {
     pub id: String,
+}
+
+/// `Flow.Export`: executions' ids; all where there is none.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Ids {
+    pub ids: Vec<String>,
 }
 
 /// `Flow.Entries` and `Flow.Follow`: the journal from a sequence on.

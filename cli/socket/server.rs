@@ -17,7 +17,8 @@ use engine::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixListener;
 
-use super::protocol::{Entries, From, Id, List, Refusal, Start, Status, TARGET, TaskToken, Waiting};
+use super::protocol::{Entries, From, Id, Ids, List, Refusal, Start, Status, TARGET, TaskToken, Waiting, Which};
+use crate::commands::export::lines;
 
 /// What the owner of a store answers with.
 pub struct Served {
@@ -65,7 +66,8 @@ async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, body: axu
     let runner = &served.runner;
     let answer = match target {
         "Flow.Start" => start(&served, &body).await,
-        "Flow.List" => list(runner).await,
+        "Flow.List" => list(runner, &body).await,
+        "Flow.Export" => export(runner, &body),
         "Flow.Status" => status(&served, &body).await,
         "Flow.Recover" => with_id(&body, async |id| Ok(runner.recover(&id).await?)).await,
         "Flow.Resume" => with_id(&body, async |id| served.api.resume(&id).await).await,
@@ -128,8 +130,9 @@ async fn start(served: &Served, body: &[u8]) -> Answer {
     write(header)
 }
 
-async fn list(runner: &RunnerHandle) -> Answer {
-    let headers = runner.store().headers().map_err(|error| refused(error.into()))?;
+async fn list(runner: &RunnerHandle, body: &[u8]) -> Answer {
+    let which: Which = read(body)?;
+    let headers = which.headers(runner.store()).map_err(|error| refused(error.into()))?;
     write(List { headers, driven: runner.driven().await })
 }
 
@@ -155,6 +158,21 @@ fn entries(runner: &RunnerHandle, body: &[u8]) -> Answer {
     let From { id, from_sequence } = read(body)?;
     let entries = runner.store().entries(&id, from_sequence, usize::MAX).map_err(|error| refused(error.into()))?;
     write(Entries { entries })
+}
+
+/// The lines of an export; the first that cannot be read ends it.
+fn export(runner: &RunnerHandle, body: &[u8]) -> Answer {
+    let Ids { ids } = read(body)?;
+    let failed = |error: engine::store::StoreError| refused(error.into());
+    let mut text = String::new();
+    for line in lines(runner.store(), &ids).map_err(failed)? {
+        let line = serde_json::to_string(&line.map_err(failed)?);
+        text.push_str(
+            &line.map_err(|error| refusal(StatusCode::INTERNAL_SERVER_ERROR, "StoreFailed", error.to_string()))?,
+        );
+        text.push('\n');
+    }
+    Ok(text.into_response())
 }
 
 /// A line of JSON for each event, until the client goes or the runner stops.
