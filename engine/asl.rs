@@ -13,5 +13,5 @@ pub use parse::parse;
 pub use sight::Sight;
 pub use types::{
     Catcher, ChoiceRule, Common, Condition, InputType, ItemBatcher, ItemReader, JitterStrategy, Map, Paths,
-    QueryLanguage, ResultWriter, Retrier, Selection, State, StateKind, StateMachine, Task, Template, Wait,
+    QueryLanguage, ResultWriter, Retrier, Selection, State, StateKind, StateMachine, Task, Template, Through, Wait,
 };

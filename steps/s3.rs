@@ -1,6 +1,8 @@
 //! S3, as far as a distributed Map reads its items from there and writes its results there.
 //! Source: Developer Guide, "ItemReader (Map)" and "ResultWriter (Map)".
 
+mod through;
+
 use std::sync::Arc;
 
 use aws_sdk_s3::{
@@ -14,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::through::ReadThrough;
 use crate::Environment;
 
 const READER: &str = "States.ItemReaderFailed";
@@ -30,6 +33,10 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 struct GetObject {
     bucket: String,
     key: String,
+    version_id: Option<String>,
+    expected_bucket_owner: Option<String>,
+    /// Set by the engine where the object is a manifest.
+    read_through: Option<ReadThrough>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -37,6 +44,10 @@ struct GetObject {
 struct ListObjects {
     bucket: String,
     prefix: Option<String>,
+    start_after: Option<String>,
+    expected_bucket_owner: Option<String>,
+    /// Set by the engine where the objects themselves are to be read.
+    read_through: Option<ReadThrough>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -56,22 +67,30 @@ struct Written {
     key: String,
 }
 
-async fn get_object(environment: Arc<Environment>, _context: StepContext, input: GetObject) -> StepResult<String> {
-    let answer = environment.s3().get_object().bucket(&input.bucket).key(&input.key).send().await;
-    let body = answer.map_err(|error| failed(READER, error))?.body.collect().await;
-    let body = body.map_err(|error| StepError::new(ErrorClass::Unknown, error.to_string()))?;
-    let text = String::from_utf8(body.to_vec());
-    text.map(Answer::done).map_err(|_| StepError::named(READER, format!("{} is no text in UTF-8", input.key)))
+async fn get_object(environment: Arc<Environment>, _context: StepContext, input: GetObject) -> StepResult<Value> {
+    let call = environment.s3().get_object().bucket(&input.bucket).key(&input.key);
+    let call = call.set_version_id(input.version_id).set_expected_bucket_owner(input.expected_bucket_owner);
+    let answer = call.send().await.map_err(|error| failed(READER, error))?;
+    let text = through::text(&input.key, answer.body).await?;
+    let read = match input.read_through {
+        Some(through) => through::manifest(&environment, through, &input.bucket, &text).await?,
+        None => text.into(),
+    };
+    Ok(Answer::done(read))
 }
 
 async fn list_objects(environment: Arc<Environment>, _context: StepContext, input: ListObjects) -> StepResult<Value> {
     let call = environment.s3().list_objects_v2().bucket(&input.bucket).set_prefix(input.prefix);
+    let call = call.set_start_after(input.start_after).set_expected_bucket_owner(input.expected_bucket_owner);
     let mut pages = call.into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
-        found.extend(page.map_err(|error| failed(READER, error))?.contents().iter().map(shown));
+        found.extend_from_slice(page.map_err(|error| failed(READER, error))?.contents());
     }
-    Ok(Answer::done(Value::Array(found)))
+    if input.read_through.is_some() {
+        return Ok(Answer::done(through::objects(&environment, &input.bucket, &found).await?));
+    }
+    Ok(Answer::done(Value::Array(found.iter().map(shown).collect())))
 }
 
 fn shown(object: &Object) -> Value {

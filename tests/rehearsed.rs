@@ -121,3 +121,49 @@ assert (len(keys), json.loads(results)) == (2, [1, 2]), (keys, results)
 "#;
     world.python(&format!("{client}{look}"));
 }
+
+#[test]
+fn a_map_reads_what_an_inventory_names_and_what_lies_below_a_prefix() {
+    let home = Home::for_rehearsal();
+    let fill = r#"
+import boto3, gzip, json, sys
+c = boto3.client("s3", endpoint_url=sys.argv[1], region_name=sys.argv[2], aws_access_key_id="x", aws_secret_access_key="x")
+c.create_bucket(Bucket="data.two", CreateBucketConfiguration={"LocationConstraint": sys.argv[2]})
+for number in (1, 2):
+    rows = f'"photos","a{number}.png","10"\n"photos","b{number}.png","20"\n'
+    c.put_object(Bucket="data.two", Key=f"lists/{number}.csv.gz", Body=gzip.compress(rows.encode()))
+    c.put_object(Bucket="data.two", Key=f"parts/{number}.jsonl", Body=b'{"n": %d}\n' % number)
+manifest = {"sourceBucket": "photos", "destinationBucket": "arn:aws:s3:::data.two", "version": "2016-11-30",
+            "fileFormat": "CSV", "fileSchema": "Bucket, Key, Size",
+            "files": [{"key": f"lists/{n}.csv.gz", "size": 1, "MD5checksum": ""} for n in (1, 2)]}
+c.put_object(Bucket="data.two", Key="manifest.json", Body=json.dumps(manifest).encode())
+"#;
+    home.world().python(fill);
+    let map = |reader: Value, next: Value| {
+        let mut map = serde_json::json!({
+            "Type": "Map", "ItemReader": reader, "ResultPath": "$.read",
+            "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED" }, "StartAt": "I",
+                               "States": { "I": { "Type": "Pass", "End": true } } } });
+        map.as_object_mut().unwrap().extend(next.as_object().unwrap().clone());
+        map
+    };
+    let inventory = serde_json::json!({
+        "Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": { "InputType": "MANIFEST", "MaxItems": 3 },
+        "Parameters": { "Bucket": "data.two", "Key": "manifest.json" } });
+    let listing = serde_json::json!({
+        "Resource": "arn:aws:states:::s3:listObjectsV2",
+        "ReaderConfig": { "InputType": "JSONL", "Transformation": "LOAD_AND_FLATTEN" },
+        "Parameters": { "Bucket": "data.two", "Prefix": "parts/" } });
+    let definition = serde_json::json!({ "StartAt": "Inventory", "States": {
+        "Inventory": map(inventory, serde_json::json!({ "Next": "Listing", "ResultPath": "$.inventory" })),
+        "Listing": map(listing, serde_json::json!({ "End": true, "ResultPath": "$.listing" })) } });
+    let file = home.path().join("inventory.asl.json");
+    std::fs::write(&file, definition.to_string()).unwrap();
+    home.succeed(&["run", file.to_str().unwrap(), "--rehearse", "--speed", SPEED, "--id", "rehearsal-inventory"]);
+    let told = home.succeed(&["events", "rehearsal-inventory", "-o", "json"]);
+    let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    let row = |key: &str, size: &str| serde_json::json!({ "Bucket": "photos", "Key": key, "Size": size });
+    let rows = [row("a1.png", "10"), row("b1.png", "20"), row("a2.png", "10")];
+    let wanted = serde_json::json!({ "inventory": rows, "listing": [{ "n": 1 }, { "n": 2 }] });
+    assert_eq!(last["event"]["output"], wanted);
+}

@@ -200,8 +200,23 @@ pub struct ItemReader {
     pub arguments: Template,
     /// `InputType` of `ReaderConfig`.
     pub input_type: InputType,
+    /// What the call answers names the files that hold the items.
+    pub through: Option<Through>,
+    /// `ItemsPointer`: where in a JSON text the array stands (RFC 6901).
+    pub items_pointer: Option<String>,
     /// `MaxItems`.
     pub max_items: Option<Template>,
+}
+
+/// What stands between an `ItemReader`'s call and the files with the items (Developer Guide, "ItemReader (Map)").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Through {
+    /// `ManifestType` `S3_INVENTORY`: a JSON manifest that names columns and files of comma separated values.
+    S3Inventory,
+    /// `ManifestType` `ATHENA_DATA`: a line for each file.
+    AthenaData,
+    /// `Transformation` `LOAD_AND_FLATTEN`: the objects of a listing.
+    LoadAndFlatten,
 }
 
 /// What an `ItemReader` reads (Developer Guide, "ItemReader (Map)").

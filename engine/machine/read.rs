@@ -1,19 +1,24 @@
 //! Items that a distributed Map reads from outside, and results that it writes there.
 
+mod items;
+
 use std::sync::Arc;
 
-use serde_json::{Map as Object, Value, json};
+use serde_json::{Value, json};
 
 use super::{Activity, FrameId, scope::Extra, turn::Turn};
 use crate::{
-    asl::{InputType, ItemReader, Map, ResultWriter, StateKind},
+    asl::{ItemReader, Map, ResultWriter, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
 };
 
 impl Turn<'_> {
     /// Asks for what the reader names.
     pub(super) fn read_items(&mut self, id: FrameId, reader: &ItemReader) -> Result<(), StepFailure> {
-        let arguments = self.evaluate(id, &reader.arguments, Extra::None)?;
+        let mut arguments = self.evaluate(id, &reader.arguments, Extra::None)?;
+        if let (Some(through), Value::Object(arguments)) = (reader.through, &mut arguments) {
+            arguments.insert("ReadThrough".to_owned(), format!("{through:?}").into());
+        }
         self.call_for_map(id, &reader.resource, arguments);
         Ok(())
     }
@@ -84,78 +89,10 @@ impl Turn<'_> {
     fn items_read(&mut self, id: FrameId, map: &Map, output: &Value) -> Result<Vec<Value>, StepFailure> {
         let Some(reader) = &map.item_reader else { return Ok(Vec::new()) };
         let refuse = |cause: String| StepFailure { error: "States.ItemReaderFailed".to_owned(), cause, details: None };
-        let mut items = match output {
-            // What a list of objects answers is an array already.
-            Value::Array(items) => items.clone(),
-            Value::String(text) => parse(&reader.input_type, text).map_err(refuse)?,
-            _ => return Err(refuse("The reader answered neither a text nor an array.".to_owned())),
-        };
+        let mut items = items::of(reader, output).map_err(refuse)?;
         if let Some(most) = self.map_count(id, reader.max_items.as_ref(), "MaxItems")?.filter(|most| *most > 0) {
             items.truncate(most as usize);
         }
         Ok(items)
-    }
-}
-
-fn parse(input_type: &InputType, text: &str) -> Result<Vec<Value>, String> {
-    match input_type {
-        InputType::Json => match serde_json::from_str(text) {
-            Ok(Value::Array(items)) => Ok(items),
-            Ok(_) => Err("Attempting to map over non-iterable node.".to_owned()),
-            Err(error) => Err(format!("The JSON cannot be read: {error}")),
-        },
-        InputType::JsonLines => {
-            let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-            lines
-                .map(|(number, line)| {
-                    serde_json::from_str(line).map_err(|error| format!("Line {} cannot be read: {error}", number + 1))
-                })
-                .collect()
-        }
-        InputType::Csv { delimiter, headers } => csv(text, *delimiter, headers.as_deref()),
-    }
-}
-
-fn csv(text: &str, delimiter: u8, given: Option<&[String]>) -> Result<Vec<Value>, String> {
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.as_bytes());
-    let mut records = reader.records();
-    let told = |error: csv::Error| format!("The CSV cannot be read: {error}");
-    let headers: Vec<String> = match given {
-        Some(headers) => headers.to_vec(),
-        None => match records.next() {
-            Some(first) => first.map_err(told)?.iter().map(str::to_owned).collect(),
-            None => return Ok(Vec::new()),
-        },
-    };
-    if (1..headers.len()).any(|index| headers[..index].contains(&headers[index])) {
-        return Err("CSV headers cannot contain duplicates.".to_owned());
-    }
-    records
-        .map(|record| {
-            let record = record.map_err(told)?;
-            // A field that a line does not have is an empty one.
-            let field = |(index, name): (usize, &String)| (name.clone(), record.get(index).unwrap_or_default().into());
-            Ok(Value::Object(headers.iter().enumerate().map(field).collect::<Object<_, _>>()))
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn lines_of_fields_become_objects_and_short_ones_are_filled() {
-        let rows = csv("id;name\n1;a\n2\n\"3\";\"x;y\"\n", b';', None).unwrap();
-        assert_eq!(
-            rows,
-            [json!({ "id": "1", "name": "a" }), json!({ "id": "2", "name": "" }), json!({ "id": "3", "name": "x;y" })]
-        );
-        assert_eq!(csv("1,2", b',', Some(&["a".to_owned()])).unwrap(), [json!({ "a": "1" })]);
-        assert!(csv("a,a\n1,2", b',', None).unwrap_err().contains("duplicates"));
-        assert_eq!(parse(&InputType::JsonLines, "1\n\n{}\n").unwrap(), [json!(1), json!({})]);
-        assert!(parse(&InputType::Json, "{}").is_err());
     }
 }

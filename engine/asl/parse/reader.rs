@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{InputType, ItemReader, ResultWriter, Template},
+    super::{InputType, ItemReader, ResultWriter, Template, Through},
     fields::Fields,
 };
 
@@ -21,19 +21,69 @@ pub(super) fn item_reader(fields: &mut Fields<'_, '_>) -> Option<ItemReader> {
     inner.refuse_others();
     let config_at = format!("{at}/ReaderConfig");
     let mut config = Fields::new(&config, &config_at, language, fields.found)?;
-    let input_type = config.text("InputType");
-    let input_type = match input_type.as_deref() {
-        None | Some("JSON") => InputType::Json,
-        Some("JSONL") => InputType::JsonLines,
-        Some("CSV") => csv(&mut config),
-        Some(other) => {
-            config.wrong("InputType", format!("InputType {other} is not supported; JSON, JSONL and CSV are."));
-            InputType::Json
-        }
-    };
+    let through = through(&mut config, resource.as_deref().unwrap_or_default());
+    let input_type = input_type(&mut config, through);
+    let items_pointer = items_pointer(&mut config, &input_type);
     let max_items = config.number_or_path("MaxItems", "MaxItemsPath", 0..=100_000_000);
     config.refuse_others();
-    Some(ItemReader { resource: resource?, arguments, input_type, max_items })
+    Some(ItemReader { resource: resource?, arguments, input_type, through, items_pointer, max_items })
+}
+
+/// `ManifestType` and `Transformation`; `InputType` `MANIFEST` alone is an inventory's.
+fn through(config: &mut Fields<'_, '_>, resource: &str) -> Option<Through> {
+    let inventory = config.text("InputType").as_deref() == Some("MANIFEST");
+    let manifest = match config.text("ManifestType").as_deref() {
+        Some("S3_INVENTORY") => Some(Through::S3Inventory),
+        Some("ATHENA_DATA") => Some(Through::AthenaData),
+        Some(_) => {
+            config.wrong("ManifestType", "ManifestType must be one of [ATHENA_DATA, S3_INVENTORY].");
+            None
+        }
+        None => inventory.then_some(Through::S3Inventory),
+    };
+    let flatten = match config.text("Transformation").as_deref() {
+        None | Some("NONE") => None,
+        Some("LOAD_AND_FLATTEN") => Some(Through::LoadAndFlatten),
+        Some(_) => {
+            config.wrong("Transformation", "Transformation must be one of [NONE, LOAD_AND_FLATTEN].");
+            None
+        }
+    };
+    if manifest.is_some() && !resource.ends_with(":s3:getObject") {
+        config.wrong("ManifestType", "A manifest is read with arn:aws:states:::s3:getObject.");
+    }
+    if flatten.is_some() && !resource.ends_with(":s3:listObjectsV2") {
+        config.wrong("Transformation", "LOAD_AND_FLATTEN goes with arn:aws:states:::s3:listObjectsV2.");
+    }
+    manifest.or(flatten)
+}
+
+fn input_type(config: &mut Fields<'_, '_>, through: Option<Through>) -> InputType {
+    let name = config.text("InputType");
+    match name.as_deref() {
+        // The columns' names are the manifest's.
+        None | Some("MANIFEST" | "CSV") if through == Some(Through::S3Inventory) => {
+            InputType::Csv { delimiter: b',', headers: None }
+        }
+        None | Some("JSON") => InputType::Json,
+        Some("JSONL") => InputType::JsonLines,
+        Some("CSV") => csv(config),
+        Some(other) => {
+            let message = format!("InputType {other} is not supported; JSON, JSONL, CSV and MANIFEST are.");
+            config.wrong("InputType", message);
+            InputType::Json
+        }
+    }
+}
+
+fn items_pointer(config: &mut Fields<'_, '_>, input_type: &InputType) -> Option<String> {
+    let pointer = config.text("ItemsPointer")?;
+    if *input_type != InputType::Json {
+        config.wrong("ItemsPointer", "ItemsPointer goes with InputType JSON.");
+    } else if !pointer.is_empty() && !pointer.starts_with('/') {
+        config.wrong("ItemsPointer", "ItemsPointer must be a JSON pointer, such as /data/items.");
+    }
+    Some(pointer)
 }
 
 fn csv(config: &mut Fields<'_, '_>) -> InputType {

@@ -1,0 +1,140 @@
+//! The items in what a reader has answered (Developer Guide, "ItemReader (Map)").
+
+use serde::Deserialize;
+use serde_json::{Map as Object, Value, json};
+
+use crate::asl::{InputType, ItemReader};
+
+/// What a call answers that went through a manifest or a listing.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Files {
+    /// The names of the fields, where the manifest tells them.
+    columns: Option<Vec<String>>,
+    /// What each file holds.
+    files: Vec<String>,
+}
+
+/// The items, in the order of the files.
+pub(super) fn of(reader: &ItemReader, output: &Value) -> Result<Vec<Value>, String> {
+    match output {
+        // What a list of objects answers is an array already.
+        Value::Array(items) => Ok(items.clone()),
+        Value::String(text) => parse(reader, text),
+        output => {
+            let Files { columns, files } = Files::deserialize(output)
+                .map_err(|_| "The reader answered neither a text nor an array nor files.".to_owned())?;
+            let each = files.iter().map(|text| match (&columns, &reader.input_type) {
+                (Some(columns), InputType::Csv { delimiter, .. }) => csv(text, *delimiter, Some(columns)),
+                _ => parse(reader, text),
+            });
+            Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
+        }
+    }
+}
+
+fn parse(reader: &ItemReader, text: &str) -> Result<Vec<Value>, String> {
+    match &reader.input_type {
+        InputType::Json => json(reader.items_pointer.as_deref(), text),
+        InputType::JsonLines => {
+            let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+            lines
+                .map(|(number, line)| {
+                    serde_json::from_str(line).map_err(|error| format!("Line {} cannot be read: {error}", number + 1))
+                })
+                .collect()
+        }
+        InputType::Csv { delimiter, headers } => csv(text, *delimiter, headers.as_deref()),
+    }
+}
+
+fn json(pointer: Option<&str>, text: &str) -> Result<Vec<Value>, String> {
+    let mut read: Value = serde_json::from_str(text).map_err(|error| format!("The JSON cannot be read: {error}"))?;
+    let found = read.pointer_mut(pointer.unwrap_or_default());
+    match found.map(Value::take) {
+        Some(Value::Array(items)) => Ok(items),
+        // The values of an object are iterated with their keys.
+        Some(Value::Object(object)) if pointer.is_some() => {
+            Ok(object.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect())
+        }
+        Some(_) => Err("Attempting to map over non-iterable node.".to_owned()),
+        None => Err(format!("ItemsPointer {} leads nowhere.", pointer.unwrap_or_default())),
+    }
+}
+
+fn csv(text: &str, delimiter: u8, given: Option<&[String]>) -> Result<Vec<Value>, String> {
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.as_bytes());
+    let mut records = reader.records();
+    let told = |error: csv::Error| format!("The CSV cannot be read: {error}");
+    let headers: Vec<String> = match given {
+        Some(headers) => headers.to_vec(),
+        None => match records.next() {
+            Some(first) => first.map_err(told)?.iter().map(str::to_owned).collect(),
+            None => return Ok(Vec::new()),
+        },
+    };
+    if (1..headers.len()).any(|index| headers[..index].contains(&headers[index])) {
+        return Err("CSV headers cannot contain duplicates.".to_owned());
+    }
+    records
+        .map(|record| {
+            let record = record.map_err(told)?;
+            // A field that a line does not have is an empty one.
+            let field = |(index, name): (usize, &String)| (name.clone(), record.get(index).unwrap_or_default().into());
+            Ok(Value::Object(headers.iter().enumerate().map(field).collect::<Object<_, _>>()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::asl::Template;
+
+    #[test]
+    fn lines_of_fields_become_objects_and_short_ones_are_filled() {
+        let rows = csv("id;name\n1;a\n2\n\"3\";\"x;y\"\n", b';', None).unwrap();
+        assert_eq!(
+            rows,
+            [json!({ "id": "1", "name": "a" }), json!({ "id": "2", "name": "" }), json!({ "id": "3", "name": "x;y" })]
+        );
+        assert_eq!(csv("1,2", b',', Some(&["a".to_owned()])).unwrap(), [json!({ "a": "1" })]);
+        assert!(csv("a,a\n1,2", b',', None).unwrap_err().contains("duplicates"));
+        assert_eq!(parse(&reader(InputType::JsonLines), "1\n\n{}\n").unwrap(), [json!(1), json!({})]);
+        assert!(parse(&reader(InputType::Json), "{}").is_err());
+    }
+
+    fn reader(input_type: InputType) -> ItemReader {
+        let arguments = Template::Literal(json!({}));
+        ItemReader {
+            resource: String::new(),
+            arguments,
+            input_type,
+            through: None,
+            items_pointer: None,
+            max_items: None,
+        }
+    }
+
+    #[test]
+    fn an_array_is_found_where_the_pointer_says() {
+        let at = |pointer: &str| ItemReader { items_pointer: Some(pointer.to_owned()), ..reader(InputType::Json) };
+        let text = r#"{"data": {"items": [1, 2], "by": {"a": 3}, "n": 4}}"#;
+        assert_eq!(parse(&at("/data/items"), text).unwrap(), [json!(1), json!(2)]);
+        assert_eq!(parse(&at("/data/by"), text).unwrap(), [json!({ "Key": "a", "Value": 3 })]);
+        for wrong in ["/data/none", "/data/n"] {
+            assert!(parse(&at(wrong), text).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_files_of_a_manifest_are_read_one_after_the_other_with_its_columns() {
+        let reader = reader(InputType::Csv { delimiter: b',', headers: None });
+        let answer = json!({ "Columns": ["Bucket", "Key"], "Files": ["\"b\",\"k 1\"\n", "\"b\",\"k 2\"\n"] });
+        let rows = of(&reader, &answer).unwrap();
+        assert_eq!(rows, [json!({ "Bucket": "b", "Key": "k 1" }), json!({ "Bucket": "b", "Key": "k 2" })]);
+        assert!(of(&reader, &json!(7)).is_err());
+    }
+}
