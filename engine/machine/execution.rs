@@ -104,6 +104,9 @@ pub struct ExecutionHeader {
     pub last_sequence: u64,
     /// Id of the last history event.
     pub last_event_id: u64,
+    /// When the last journal entry was made, in milliseconds since the Unix epoch.
+    #[serde(default)]
+    pub last_timestamp_ms: u64,
     /// The next frame's id.
     pub next_frame_id: u64,
     /// Ids and ARNs of everything it created.
@@ -162,6 +165,7 @@ impl Execution {
             ends_with: None,
             last_sequence: 0,
             last_event_id: 0,
+            last_timestamp_ms: 0,
             next_frame_id: 1,
             created: Arc::default(),
             next_wake_ms: None,

@@ -141,7 +141,7 @@ impl<'a> Turn<'a> {
         let now = self.now_ms();
         let header = &mut self.execution.header;
         header.status = status;
-        header.stopped_ms = Some(now);
+        header.stopped_ms = Some(now.max(header.last_timestamp_ms));
         header.failure = failure;
         header.paused = false;
         header.deadline_ms = None;
@@ -337,8 +337,12 @@ impl<'a> Turn<'a> {
     }
 
     fn push(&mut self, content: Content) {
-        self.header().last_sequence += 1;
-        let entry = Entry { sequence: self.execution.header.last_sequence, timestamp_ms: self.now_ms(), content };
+        let now_ms = self.now_ms();
+        let header = self.header();
+        header.last_sequence += 1;
+        // A history never goes back in time, whatever the clock did between two processes.
+        header.last_timestamp_ms = header.last_timestamp_ms.max(now_ms);
+        let entry = Entry { sequence: header.last_sequence, timestamp_ms: header.last_timestamp_ms, content };
         self.entries.push(entry);
     }
 

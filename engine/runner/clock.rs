@@ -1,8 +1,11 @@
 //! What time it is.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// A clock in milliseconds since the Unix epoch that never goes back within a process.
@@ -17,16 +20,42 @@ fn wall_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-/// The wall's clock. When the wall's goes back, this one stands still until it has caught up.
-#[derive(Debug, Default)]
+/// The wall's clock. When the wall's goes back, this one goes on from where it was: waits of this process take no longer.
+#[derive(Debug)]
 pub struct SystemClock {
-    last_ms: AtomicU64,
+    anchor: Mutex<Anchor>,
+}
+
+/// What the clock showed at a moment.
+#[derive(Debug)]
+struct Anchor {
+    shown_ms: u64,
+    at: Instant,
+}
+
+impl Anchor {
+    /// The wall's time, or as much as has passed since the anchor where the wall's is behind that.
+    fn now_ms(&mut self, wall_ms: u64, at: Instant) -> u64 {
+        let passed_ms = at.saturating_duration_since(self.at).as_millis() as u64;
+        let shown_ms = self.shown_ms + passed_ms;
+        if wall_ms < shown_ms {
+            return shown_ms;
+        }
+        *self = Anchor { shown_ms: wall_ms, at };
+        wall_ms
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        SystemClock { anchor: Mutex::new(Anchor { shown_ms: wall_ms(), at: Instant::now() }) }
+    }
 }
 
 impl Clock for SystemClock {
     fn now_ms(&self) -> u64 {
-        let now = wall_ms();
-        self.last_ms.fetch_max(now, Ordering::Relaxed).max(now)
+        let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+        anchor.now_ms(wall_ms(), Instant::now())
     }
 
     fn real_duration_until(&self, due_ms: u64) -> Duration {
@@ -83,5 +112,26 @@ impl Clock for ManualClock {
     fn real_duration_until(&self, due_ms: u64) -> Duration {
         self.now_ms.fetch_max(due_ms, Ordering::Relaxed);
         Duration::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_clock_that_goes_back_an_hour_makes_no_wait_longer() {
+        let begun = Instant::now();
+        let mut anchor = Anchor { shown_ms: 10_000_000, at: begun };
+        let after = |ms: u64| begun + Duration::from_millis(ms);
+        assert_eq!(anchor.now_ms(10_000_500, after(500)), 10_000_500);
+        assert_eq!(anchor.now_ms(6_401_000, after(1_000)), 10_001_000, "an hour back: time goes on all the same");
+        assert_eq!(anchor.now_ms(6_461_000, after(61_000)), 10_061_000);
+        assert_eq!(
+            anchor.now_ms(10_500_000, after(62_000)),
+            10_500_000,
+            "forward, as after a sleep: the wall is right"
+        );
+        assert_eq!(anchor.now_ms(10_499_999, after(62_000)), 10_500_000, "never back");
     }
 }

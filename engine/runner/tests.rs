@@ -272,3 +272,48 @@ async fn two_starts_at_once_of_one_id_or_one_subject_begin_one_execution() {
     assert_eq!(begun, 1, "the subject was worked on twice");
     assert_eq!(rested(&handle, "t-1").await.status, ExecutionStatus::Succeeded);
 }
+
+/// The wall's clock, an hour behind.
+struct HourBehind(SystemClock);
+
+const HOUR_MS: u64 = 3_600_000;
+
+impl Clock for HourBehind {
+    fn now_ms(&self) -> u64 {
+        self.0.now_ms() - HOUR_MS
+    }
+
+    fn real_duration_until(&self, due_ms: u64) -> Duration {
+        self.0.real_duration_until(due_ms + HOUR_MS)
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_went_back_an_hour_between_two_processes_loses_nothing() {
+    let records = MemoryRecords::new();
+    let runner_with = |clock: Arc<dyn Clock>| {
+        let store = Arc::new(Store::new(records.clone()).unwrap());
+        start(store, Arc::new(registry(Arc::default())), clock, RunnerOptions::default())
+    };
+    let first = runner_with(Arc::new(SystemClock::default()));
+    let states = json!({
+        "A": { "Type": "Task", "Resource": "flow:test:slow", "Next": "B" },
+        "B": { "Type": "Task", "Resource": "flow:test:echo", "End": true }
+    });
+    first.start_execution(new("t-1", definition(states))).await.unwrap();
+    first.drain().await;
+    let second = runner_with(Arc::new(HourBehind(SystemClock::default())));
+    second.recover("t-1").await.unwrap();
+    while second.signal("t-1", "A", Ok(json!("by hand"))).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    let header = rested(&second, "t-1").await;
+    assert_eq!(header.status, ExecutionStatus::Succeeded);
+    let mut follow = second.follow("t-1", 1);
+    let mut times = Vec::new();
+    while let Some(RunnerEvent::Entry { entry, .. }) = follow.next().await.unwrap() {
+        times.push(entry.timestamp_ms);
+    }
+    assert!(times.len() > 5 && times.is_sorted(), "{times:?}");
+    assert!(header.stopped_ms >= times.last().copied());
+}

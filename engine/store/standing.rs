@@ -35,6 +35,8 @@ pub(super) struct Standing {
     pub status: ExecutionStatus,
     pub last_sequence: u64,
     pub last_event_id: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub last_timestamp_ms: u64,
     pub next_frame_id: u64,
     #[serde(default, skip_serializing_if = "is_default")]
     pub redrive_count: u32,
@@ -85,6 +87,7 @@ impl Standing {
             status: header.status,
             last_sequence: header.last_sequence,
             last_event_id: header.last_event_id,
+            last_timestamp_ms: header.last_timestamp_ms,
             next_frame_id: header.next_frame_id,
             redrive_count: header.redrive_count,
             paused: header.paused,
@@ -120,6 +123,7 @@ impl Standing {
             ends_with: self.ends_with,
             last_sequence: self.last_sequence,
             last_event_id: self.last_event_id,
+            last_timestamp_ms: self.last_timestamp_ms,
             next_frame_id: self.next_frame_id,
             created: Arc::default(),
             next_wake_ms: self.next_wake_ms,
