@@ -31,18 +31,23 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::exit::CliError;
+
+/// What a command needs at least beside its standard streams.
+const FILE_HANDLES_MIN: usize = 24;
+
 /// Runs the command line and answers its exit code.
 pub fn main() -> ExitCode {
     let arguments = arguments::Arguments::parse();
     start_log(&arguments);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let json = arguments.global.output == arguments::Output::Json;
+    let runtime = match file_handles().and_then(|()| runtime()) {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("flow: the system gives no threads: {error}");
-            return ExitCode::from(exit::Exit::Refused as u8);
+            error.print(json);
+            return ExitCode::from(error.exit as u8);
         }
     };
-    let json = arguments.global.output == arguments::Output::Json;
     let code = match runtime.block_on(commands::run(arguments)) {
         Ok(exit) => exit,
         Err(error) => {
@@ -55,8 +60,24 @@ pub fn main() -> ExitCode {
     ExitCode::from(code as u8)
 }
 
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| CliError::refused(format!("the system gives no threads: {error}")))
+}
+
+/// Refuses where there are too few file handles: the libraries below us end the process when they get none.
+fn file_handles() -> Result<(), CliError> {
+    let open = |_| std::fs::File::open("/dev/null");
+    let opened = (0..FILE_HANDLES_MIN).map(open).collect::<Result<Vec<_>, _>>();
+    opened.map(drop).map_err(|error| {
+        CliError::refused(error.to_string())
+            .hint(format!("{FILE_HANDLES_MIN} must be free; the limit is shown and changed with   ulimit -n"))
+    })
+}
+
 fn start_log(arguments: &arguments::Arguments) {
-    let default = if arguments.global.verbose { "info" } else { "warn" };
+    // What the store cannot do is told by whoever asked it, once.
+    let default = if arguments.global.verbose { "info" } else { "warn,sled=off" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("FLOW_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();

@@ -128,8 +128,7 @@ impl Session {
     /// As [`Session::open`].
     pub async fn take_over(&mut self, id: &str) -> Result<(), CliError> {
         if self.owner.is_some() {
-            return Err(CliError::new(Exit::Failed, "the store has failed; see above")
-                .hint("keep a copy of the store's folder"));
+            return Err(store_failed("the store has failed; see above"));
         }
         *self = Session::open(&self.place).await?;
         self.call::<_, serde_json::Value>("Flow.Recover", &json!({ "id": id })).await.map(drop)
@@ -235,11 +234,18 @@ fn unreachable_owner(place: &Place) -> CliError {
 fn told(error: ClientError) -> CliError {
     match error {
         ClientError::Gone(message) => CliError::new(Exit::Unreachable, message),
+        ClientError::Refused { kind, message } if kind == "InternalFailure" => store_failed(message),
         ClientError::Refused { kind, message } => {
             let exit = if kind == "ExecutionDoesNotExist" { Exit::NotFound } else { Exit::Refused };
             CliError::new(exit, message)
         }
     }
+}
+
+/// The store has failed under a running program.
+pub fn store_failed(message: impl Into<String>) -> CliError {
+    CliError::new(Exit::Failed, message)
+        .hint("nothing new was begun. See   flow doctor   , make room or mend the disk, then   flow resume --all")
 }
 
 /// A look at a store without driving anything: through its owner, or, where there is none, in the store itself.

@@ -54,6 +54,7 @@ pub fn start(
         rests: rests.clone(),
         clock: clock.clone(),
         commits: committer.commits.clone(),
+        failure: committer.failure.clone(),
         offers: offers.clone(),
     };
     let dispatcher =

@@ -17,6 +17,7 @@ mod logged;
 mod map_runs;
 mod memory;
 mod records;
+mod room;
 mod sled_records;
 mod standing;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use log::{DiskFile, LogFile, synchronizations};
 pub use logged::LoggedRecords;
 pub use memory::MemoryRecords;
 pub use records::{Batch, Change, FinalPlace, Record, Records};
+pub use room::has_room;
 pub use sled_records::SledRecords;
 pub use transfer::{EXPORT_VERSION, Exported, Line};
 pub use verify::Findings;

@@ -54,15 +54,25 @@ fn an_interrupt_loses_nothing_and_says_how_to_go_on() {
 }
 
 #[test]
-fn a_client_takes_over_when_the_owner_dies() {
+fn a_client_takes_over_within_a_second_when_the_owner_dies() {
     let home = Home::plain();
     let mut owner = home.spawn(&["run", &waiting_file(&home, 60), "--yes", "--id", "w-owner"]);
     until(&mut owner, "Started   ( 2/3)");
-    let mut client = home.spawn(&["run", &waiting_file(&home, 2), "--yes", "--id", "w-client"]);
+    let mut client = home.spawn(&["run", &waiting_file(&home, 4), "--yes", "--id", "w-client"]);
+    let lock = home.path().join("owner.lock");
+    let owned_by = |pid: u32| std::fs::read_to_string(&lock).unwrap().contains(&format!("\"pid\":{pid},"));
+    assert!(owned_by(owner.id()));
+    while !home.flow(&["status", "w-client"]).status.success() {}
     owner.kill().unwrap();
+    let died = std::time::Instant::now();
     owner.wait().unwrap();
+    while !owned_by(client.id()) {
+        assert!(died.elapsed().as_millis() < 1_000, "nobody has taken over for a second");
+    }
+    println!("taken over after {} ms", died.elapsed().as_millis());
     until(&mut client, "SUCCEEDED");
     assert!(client.wait().unwrap().success());
+    assert!(home.succeed(&["status"]).contains("INTERRUPTED"), "the other one waits for whoever resumes it");
 }
 
 #[test]

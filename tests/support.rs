@@ -1,6 +1,7 @@
 //! The real program, in a home of its own, and the world it rehearses in.
 
 use std::{
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,6 +15,12 @@ pub const SPEED: &str = "400";
 /// Rehearsals share two cores: a few at a time, so that their waits stay waits.
 static PLACES: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
 
+/// One that nobody else may look into, whatever the mask of this process is.
+fn folder() -> tempfile::TempDir {
+    let private = std::fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().permissions(private).tempdir().unwrap()
+}
+
 /// A home folder for the program; what it started ends with it.
 pub struct Home {
     folder: tempfile::TempDir,
@@ -23,14 +30,14 @@ pub struct Home {
 impl Home {
     /// A home without a rehearsal.
     pub fn plain() -> Self {
-        Home { folder: tempfile::tempdir().unwrap(), _place: None }
+        Home { folder: folder(), _place: None }
     }
 
     /// A home in which one may rehearse.
     pub fn for_rehearsal() -> Self {
         let free = PLACES.iter().find_map(|place| place.try_lock().ok());
         let place = free.unwrap_or_else(|| PLACES[0].lock().unwrap_or_else(PoisonError::into_inner));
-        Home { folder: tempfile::tempdir().unwrap(), _place: Some(place) }
+        Home { folder: folder(), _place: Some(place) }
     }
 
     pub fn path(&self) -> &Path {

@@ -1,11 +1,16 @@
 //! `flow doctor`.
 
-use std::{io::Write, os::unix::fs::PermissionsExt, path::Path, time::Instant};
+use std::{
+    io::{Seek, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    time::Instant,
+};
 
 use clap::Args;
 use engine::{
     runner::{Clock, SystemClock},
-    store::OwnerLock,
+    store::{OwnerLock, has_room},
 };
 
 use crate::{
@@ -17,6 +22,8 @@ use crate::{
 
 /// Fewer than this many fdatasync in a second make every step slow.
 const FDATASYNCS_SLOW: f64 = 200.0;
+/// How many writes of the probe stand one behind the other.
+const PROBE_WRITES: u32 = 256;
 /// A history that is so far ahead of the clock means that the clock went back.
 const AHEAD_MS_MAX: u64 = 60_000;
 
@@ -90,6 +97,10 @@ fn disk(report: &mut Report, home: &Path) {
         let mut file = std::fs::File::create(&path)?;
         let (began, mut count) = (Instant::now(), 0);
         while began.elapsed().as_millis() < 300 {
+            // The same few pages again and again: a probe must not fill the disk.
+            if count % PROBE_WRITES == 0 {
+                file.rewind()?;
+            }
             file.write_all(&[0; 256])?;
             file.sync_data()?;
             count += 1;
@@ -98,6 +109,9 @@ fn disk(report: &mut Report, home: &Path) {
     };
     let rate = probe();
     let _ = std::fs::remove_file(&path);
+    if let Err(error) = has_room(home) {
+        return report.tell("disk", Verdict::Bad, &error.to_string());
+    }
     match rate {
         Ok(rate) if rate >= FDATASYNCS_SLOW => {
             report.tell("disk", Verdict::Good, &format!("{rate:.0} fdatasync/s"));

@@ -23,7 +23,7 @@ pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, Cl
     if let Reader::Client(client) = Reader::open(&place).await? {
         let lines = client.text("Flow.Export", &serde_json::json!({ "ids": arguments.ids })).await;
         let lines = lines.map_err(|error| CliError::refused(error.to_string()))?;
-        print!("{lines}");
+        say!("{}", lines.trim_end());
         return Ok(Exit::Success);
     }
     let (store, _lock) = exclusive(&place)?;

@@ -9,7 +9,7 @@ use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
     place::Place,
-    session::{Session, region},
+    session::{Session, region, store_failed},
     socket::{guard::Guard, server::router, signature::Key},
 };
 
@@ -56,6 +56,7 @@ pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, Cli
         served = axum::serve(listener, router) => served?,
         interrupted = tokio::signal::ctrl_c() => interrupted?,
         _ = terminate.recv() => {}
+        failure = runner.store_failure() => return Err(store_failed(failure.to_string())),
     }
     session.close().await;
     Ok(Exit::Success)

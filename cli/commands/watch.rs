@@ -6,7 +6,7 @@ use crate::{
     arguments::Global,
     exit::{CliError, Exit},
     place::Place,
-    session::{Session, clock, standing},
+    session::{Session, clock, standing, store_failed},
     socket::protocol::Status,
     ui::{display::Display, view::View},
 };
@@ -90,7 +90,7 @@ async fn follow(
             event = events.next() => {
                 let Some(event) = event else { return Ok(None) };
                 if let RunnerEvent::StoreFailed { message } = &event {
-                    return Err(CliError::new(Exit::Failed, message.clone()));
+                    return Err(store_failed(message));
                 }
                 view.see(&event);
                 display.event(view, &event);

@@ -7,13 +7,13 @@ use std::sync::{
 };
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{mpsc::UnboundedSender, watch};
 
 use super::{
     RunnerOptions,
     message::{Committed, Message},
 };
-use crate::store::{Store, Write};
+use crate::store::{Store, StoreError, Write};
 
 /// The most executions' changes in one batch: bounds the time that the first of them waits for the last.
 const BATCH_WRITES_MAX: usize = 1_024;
@@ -31,12 +31,15 @@ pub(super) struct Committer {
     pub queue: mpsc::Sender<Commit>,
     /// How many batches are durable.
     pub commits: Arc<AtomicU64>,
+    /// Why nothing can be committed any more; set before anybody who waits for a commit is let go.
+    pub failure: watch::Receiver<Option<StoreError>>,
 }
 
 pub(super) fn start(store: Arc<Store>, messages: UnboundedSender<Message>, options: RunnerOptions) -> Committer {
     let (queue, waiting) = mpsc::channel::<Commit>();
     let commits = Arc::new(AtomicU64::new(0));
     let count = commits.clone();
+    let (failed, failure) = watch::channel(None);
     std::thread::spawn(move || {
         while let Some(first) = next(&waiting) {
             let mut batch = vec![first];
@@ -46,6 +49,7 @@ pub(super) fn start(store: Arc<Store>, messages: UnboundedSender<Message>, optio
             crash_if(options.crash_before_commit, number);
             if let Err(error) = store.commit(&writes) {
                 // Nothing more is written: what is durable is not known any more.
+                failed.send_replace(Some(error.clone()));
                 let _ = messages.send(Message::StoreFailed { error });
                 return;
             }
@@ -56,7 +60,7 @@ pub(super) fn start(store: Arc<Store>, messages: UnboundedSender<Message>, optio
             }
         }
     });
-    Committer { queue, commits }
+    Committer { queue, commits, failure }
 }
 
 /// The next commit. After one, the next often comes within microseconds: looking out for it costs less than being woken.

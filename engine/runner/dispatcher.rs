@@ -154,8 +154,11 @@ impl Dispatcher {
     }
 
     fn store_failed(&mut self, error: StoreError) {
-        let _ = self.events.send(RunnerEvent::StoreFailed { message: error.to_string() });
-        self.failed = Some(error);
+        // The first failure says what happened; what follows it does not.
+        if self.failed.is_none() {
+            let _ = self.events.send(RunnerEvent::StoreFailed { message: error.to_string() });
+            self.failed = Some(error);
+        }
     }
 
     fn moment(&self) -> Moment {

@@ -86,6 +86,12 @@ impl Follow {
                 && let Some(header) = self.store.header(&self.execution)?
                 && header.rests()
             {
+                // It may have gone on, and come to rest, since its entries were read: they come first.
+                self.stored = self.store.entries(&self.execution, self.next_sequence, EVENTS_KEPT)?.into();
+                if !self.stored.is_empty() {
+                    (self.read_store, self.may_rest) = (true, true);
+                    continue;
+                }
                 return Ok(Some(RunnerEvent::Rested { header: Arc::new(header) }));
             }
             match self.live.recv().await {

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use serde_json::Value;
-use tokio::sync::{broadcast, mpsc::UnboundedSender, oneshot};
+use tokio::sync::{broadcast, mpsc::UnboundedSender, oneshot, watch};
 
 use super::{
     Clock, Follow, NewExecution, RunnerError, RunnerEvent,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     machine::{Activity, ExecutionHeader, Input, MapRunLimits, TaskToken},
-    store::Store,
+    store::{Store, StoreError},
 };
 
 /// A runner, from outside. Clones are the same runner.
@@ -27,6 +27,7 @@ pub struct RunnerHandle {
     pub(super) rests: broadcast::Sender<Arc<ExecutionHeader>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) commits: Arc<AtomicU64>,
+    pub(super) failure: watch::Receiver<Option<StoreError>>,
     pub(super) offers: Arc<Offers>,
 }
 
@@ -53,8 +54,21 @@ impl RunnerHandle {
 
     async fn ask<T>(&self, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, RunnerError> {
         let (reply, answer) = oneshot::channel();
-        self.messages.send(message(reply)).map_err(|_| RunnerError::Stopped)?;
-        answer.await.map_err(|_| RunnerError::Stopped)?
+        self.messages.send(message(reply)).map_err(|_| self.gone())?;
+        answer.await.map_err(|_| self.gone())?
+    }
+
+    fn gone(&self) -> RunnerError {
+        self.failure.borrow().clone().map_or(RunnerError::Stopped, RunnerError::Store)
+    }
+
+    /// Waits until the store has failed, and tells how; for ever while it works.
+    pub async fn store_failure(&self) -> StoreError {
+        let mut failure = self.failure.clone();
+        match failure.wait_for(Option::is_some).await.map(|failure| failure.clone()) {
+            Ok(Some(failure)) => failure,
+            _ => std::future::pending().await,
+        }
     }
 
     /// Begins an execution; answers when its beginning is durable.

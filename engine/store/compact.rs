@@ -58,8 +58,15 @@ pub fn compact(folder: &Path) -> Result<(), StoreError> {
     swap().map_err(failed(folder))
 }
 
+/// What a folder's files hold, in bytes.
+fn bytes(folder: &Path) -> u64 {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    files.filter_map(|file| file.metadata().ok()).filter(fs::Metadata::is_file).map(|data| data.len()).sum()
+}
+
 fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     let (source, target) = (LoggedRecords::open(from)?, SledRecords::open(to)?);
+    target.ensure_room(bytes(from) / 2)?;
     let mut next = Vec::new();
     loop {
         let records = source.scan(&[], Some(&next), AT_ONCE)?;

@@ -30,9 +30,11 @@ impl OwnerLock {
     /// # Errors
     /// The folder cannot be made or used.
     pub fn try_acquire(home: &Path) -> io::Result<Option<Self>> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home)?;
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path(home))?;
+        let in_home = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", home.display()));
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(in_home)?;
+        let mut open = OpenOptions::new();
+        let open = open.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = open.open(path(home)).map_err(in_home)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
@@ -40,9 +42,9 @@ impl OwnerLock {
         }
         let command = std::env::args().collect::<Vec<_>>().join(" ");
         let holder = Holder { pid: std::process::id(), command };
-        file.set_len(0)?;
-        file.rewind()?;
-        file.write_all(&serde_json::to_vec(&holder)?)?;
+        let words = serde_json::to_vec(&holder)?;
+        let mut write = || file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&words));
+        write().map_err(in_home)?;
         Ok(Some(OwnerLock { _file: file }))
     }
 

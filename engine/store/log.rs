@@ -33,20 +33,24 @@ pub struct CommitLog {
 }
 
 impl CommitLog {
-    /// Opens a log and answers with the frames behind `checkpoint`, the last sequence that is in its final place already.
+    /// Opens a log and answers with the frames behind `checkpoint`, the last sequence that is in its final place already; `None`
+    /// where the final place has never heard of a log.
     ///
     /// # Errors
     /// The files cannot be read or written, or a frame that was acknowledged is missing or damaged.
-    pub fn open(files: [Box<dyn LogFile>; 2], checkpoint: u64) -> Result<(Self, Vec<Found>), StoreError> {
+    pub fn open(files: [Box<dyn LogFile>; 2], checkpoint: Option<u64>) -> Result<(Self, Vec<Found>), StoreError> {
         let mut files = files;
         let mut generations = Vec::new();
         for (index, file) in files.iter_mut().enumerate() {
+            if checkpoint.is_some() && file.length().map_err(unread)? < header::BYTES {
+                return Err(frame::damaged(format!("file {index} is gone, or was cut off")));
+            }
             if let Some((header, bytes)) = header::read(file.as_mut())? {
                 generations.push((index, header, bytes));
             }
         }
         generations.sort_by_key(|(_, header, _)| header.first_sequence);
-        let mut next_sequence = checkpoint + 1;
+        let mut next_sequence = checkpoint.unwrap_or_default() + 1;
         let mut found = Vec::new();
         let mut end = None;
         for (index, header, bytes) in generations {
@@ -64,8 +68,15 @@ impl CommitLog {
         }
         let (active, header, offset_bytes) = match end {
             Some(end) => end,
+            None if checkpoint.is_some() => {
+                return Err(frame::damaged("neither file has a header".to_owned()));
+            }
             None => {
                 let header = Header::new(1, next_sequence);
+                // From here on a file that is shorter has lost something.
+                files[1].write(0, &[0; header::BYTES as usize]).map_err(unwritten)?;
+                files[1].synchronize().map_err(unwritten)?;
+                files[0].write(0, &[0; header::BYTES as usize]).map_err(unwritten)?;
                 header::write(files[0].as_mut(), &header)?;
                 (0, header, header::BYTES)
             }

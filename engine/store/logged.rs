@@ -61,6 +61,9 @@ impl LoggedRecords {
     pub fn over(place: impl FinalPlace, files: [Box<dyn LogFile>; 2], log_bytes_max: u64) -> Result<Self, StoreError> {
         let checkpoint = checkpoint::last(&place)?;
         let (log, found) = CommitLog::open(files, checkpoint)?;
+        if checkpoint.is_none() {
+            checkpoint::set(&place, 0)?;
+        }
         let mut overlay = Overlay::default();
         for (_, bytes) in found {
             overlay.extend(payload::decode(&bytes)?);
@@ -75,6 +78,8 @@ impl LoggedRecords {
     }
 
     fn switch(&self, log: &mut CommitLog) -> Result<(), StoreError> {
+        // Before anything is written: what was acknowledged stays in the log until there is room.
+        self.shared.place.ensure_room(log.used_bytes()).map_err(|error| self.shared.fail(error))?;
         let sequence = log.switch().map_err(|error| self.shared.fail(error))?;
         self.checkpointer.begin(sequence);
         Ok(())

@@ -69,4 +69,10 @@ pub trait FinalPlace: Records {
     /// # Errors
     /// The disk cannot be written.
     fn synchronize(&self) -> Result<(), StoreError>;
+
+    /// Refuses where the disk has no room for so many bytes of changes.
+    ///
+    /// # Errors
+    /// There is no room.
+    fn ensure_room(&self, bytes: u64) -> Result<(), StoreError>;
 }

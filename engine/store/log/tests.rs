@@ -38,7 +38,8 @@ impl LogFile for Bytes {
 }
 
 fn open(files: &[Bytes; 2], checkpoint: u64) -> Result<(CommitLog, Vec<Found>), StoreError> {
-    CommitLog::open([Box::new(files[0].clone()), Box::new(files[1].clone())], checkpoint)
+    let begun = files.iter().any(|file| !file.0.lock().unwrap().is_empty());
+    CommitLog::open([Box::new(files[0].clone()), Box::new(files[1].clone())], begun.then_some(checkpoint))
 }
 
 #[test]
@@ -90,6 +91,12 @@ fn a_file_that_was_cut_off_is_told() {
     files[0].0.lock().unwrap().truncate(5_000);
     let error = open(&files, 0).err().unwrap();
     assert!(error.to_string().contains("only 5000 left"), "{error}");
+    files[0].0.lock().unwrap().clear();
+    let error = open(&files, 0).err().unwrap();
+    assert!(error.to_string().contains("file 0 is gone"), "{error}");
+    files[0].0.lock().unwrap().resize(9_000, 0);
+    let error = open(&files, 0).err().unwrap();
+    assert!(error.to_string().contains("neither file has a header"), "{error}");
 }
 
 proptest! {

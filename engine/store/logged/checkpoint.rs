@@ -13,11 +13,18 @@ pub(in crate::store) const CHECKPOINT: &[u8] = b"m/checkpoint";
 /// How many changes are handed over at once: readers wait no longer than that takes.
 const CHANGES_AT_ONCE: usize = 2_048;
 
-/// The last commit that is in its final place.
-pub(super) fn last(place: &dyn Records) -> Result<u64, StoreError> {
-    let Some(bytes) = place.get(CHECKPOINT)? else { return Ok(0) };
+/// The last commit that is in its final place; `None` where there was no log yet.
+pub(super) fn last(place: &dyn Records) -> Result<Option<u64>, StoreError> {
+    let Some(bytes) = place.get(CHECKPOINT)? else { return Ok(None) };
     let damaged = |_| StoreError::Damaged { key: "m/checkpoint".to_owned(), message: "it is no number".to_owned() };
-    bytes.try_into().map(u64::from_le_bytes).map_err(damaged)
+    bytes.try_into().map(|bytes| Some(u64::from_le_bytes(bytes))).map_err(damaged)
+}
+
+/// Says up to which commit everything is in its final place, once it is durable there.
+pub(super) fn set(place: &dyn Records, sequence: u64) -> Result<(), StoreError> {
+    let mut batch = Batch::default();
+    batch.put(CHECKPOINT.to_vec(), sequence.to_le_bytes().to_vec());
+    place.commit(batch)
 }
 
 /// What the committing side, the readers and the checkpointer share.
@@ -94,9 +101,7 @@ impl Shared {
         self.place.write(batch)?;
         self.place.synchronize()?;
         // Only now: a crash before this repeats the whole of it.
-        let mut batch = Batch::default();
-        batch.put(CHECKPOINT.to_vec(), sequence.to_le_bytes().to_vec());
-        self.place.commit(batch)
+        set(self.place.as_ref(), sequence)
     }
 
     fn checkpoint(&self, sequence: u64) {

@@ -1,0 +1,129 @@
+//! A sorted map in sled whose long values are kept in parts. Sled writes what is long into files of its own without synchronizing
+//! them, and a node holds up to sixteen values: only short ones are as durable as its log.
+
+use sled::{Db, IVec, Tree};
+
+use super::{read, written};
+use crate::store::StoreError;
+
+/// The longest value that is kept whole, and the longest part, in bytes: a full node stays far below what sled calls long.
+const PART_BYTES_MAX: usize = 4_096;
+/// What stands in the place of a value in parts, with its length behind it. No record begins like this.
+const IN_PARTS: [u8; 8] = *b"\xF5parts\0\0";
+
+pub(super) struct LongTree {
+    whole: Db,
+    parts: Tree,
+}
+
+impl LongTree {
+    pub fn new(whole: Db) -> Result<Self, sled::Error> {
+        let parts = whole.open_tree("parts")?;
+        Ok(LongTree { whole, parts })
+    }
+
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.whole.get(key).map_err(read)?.map(|value| self.joined(key, &value)).transpose()
+    }
+
+    pub fn range(&self, from: &[u8]) -> impl Iterator<Item = Result<(IVec, Vec<u8>), StoreError>> + '_ {
+        self.whole.range(from.to_vec()..).map(|record| {
+            let (key, value) = record.map_err(read)?;
+            let value = self.joined(&key, &value)?;
+            Ok((key, value))
+        })
+    }
+
+    pub fn insert(&self, key: &[u8], value: Vec<u8>) -> Result<(), StoreError> {
+        let count = match value.len() <= PART_BYTES_MAX {
+            true => 0,
+            false => self.insert_parts(key, &value)?,
+        };
+        let before = match count {
+            0 => self.whole.insert(key, value),
+            _ => self.whole.insert(key, [&IN_PARTS[..], &(value.len() as u32).to_le_bytes()].concat()),
+        };
+        self.remove_parts(key, before, count)
+    }
+
+    pub fn remove(&self, key: &[u8]) -> Result<(), StoreError> {
+        self.remove_parts(key, self.whole.remove(key), 0)
+    }
+
+    /// Everything to the operating system; what that does with it is the caller's.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.whole.flush().map_err(|error| written(&error))?;
+        self.parts.flush().map(drop).map_err(|error| written(&error))
+    }
+
+    fn insert_parts(&self, key: &[u8], value: &[u8]) -> Result<usize, StoreError> {
+        let parts = value.chunks(PART_BYTES_MAX);
+        let count = parts.len();
+        for (number, part) in parts.enumerate() {
+            self.parts.insert(part_key(key, number), part).map_err(|error| written(&error))?;
+        }
+        Ok(count)
+    }
+
+    /// Removes the parts from a number on of what stood under a key.
+    fn remove_parts(&self, key: &[u8], before: sled::Result<Option<IVec>>, from: usize) -> Result<(), StoreError> {
+        let before = before.map_err(|error| written(&error))?;
+        let count =
+            before.and_then(|value| length_in_parts(&value)).map_or(0, |length| length.div_ceil(PART_BYTES_MAX));
+        for number in from..count {
+            self.parts.remove(part_key(key, number)).map_err(|error| written(&error))?;
+        }
+        Ok(())
+    }
+
+    fn joined(&self, key: &[u8], value: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let Some(length) = length_in_parts(value) else { return Ok(value.to_vec()) };
+        let mut joined = Vec::with_capacity(length);
+        for number in 0..length.div_ceil(PART_BYTES_MAX) {
+            let part = self.parts.get(part_key(key, number)).map_err(read)?;
+            let missing = || StoreError::Damaged {
+                key: String::from_utf8_lossy(key).into_owned(),
+                message: "a part is missing".to_owned(),
+            };
+            joined.extend_from_slice(&part.ok_or_else(missing)?);
+        }
+        Ok(joined)
+    }
+}
+
+fn length_in_parts(value: &[u8]) -> Option<usize> {
+    let length: [u8; 4] = value.strip_prefix(&IN_PARTS)?.try_into().ok()?;
+    Some(u32::from_le_bytes(length) as usize)
+}
+
+/// The length goes before the key: no key's parts stand among another's.
+fn part_key(key: &[u8], number: usize) -> Vec<u8> {
+    [&(key.len() as u32).to_be_bytes()[..], key, &(number as u32).to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_long_value_comes_back_whole_leaves_nothing_behind_and_makes_no_file_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = LongTree::new(sled::open(folder.path()).unwrap()).unwrap();
+        for length in [0, 4_096, 4_097, 300_000, 9_000, 5, 1_000_000] {
+            let value: Vec<u8> = (0..length).map(|at: u32| (at % 251) as u8).collect();
+            tree.insert(b"a", value.clone()).unwrap();
+            tree.insert(b"a\0", value.clone()).unwrap();
+            assert_eq!(tree.get(b"a").unwrap(), Some(value.clone()), "{length}");
+            assert_eq!(
+                tree.range(b"").map(Result::unwrap).map(|(_, found)| found).collect::<Vec<_>>(),
+                [value.clone(), value]
+            );
+        }
+        tree.flush().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path().join("blobs")).unwrap().count(), 0);
+        tree.remove(b"a").unwrap();
+        tree.insert(b"a\0", vec![1]).unwrap();
+        assert_eq!((tree.get(b"a").unwrap(), tree.parts.len(), tree.whole.len()), (None, 0, 1));
+    }
+}

@@ -1,0 +1,120 @@
+//! The fear: a store holds its executions captive, grows for ever, or is not understood by the next version.
+
+use serde_json::{Value, json};
+
+use crate::support::{Home, text};
+
+fn file(home: &Home, seconds: u64) -> String {
+    let file = home.path().join("kept.asl.json");
+    let definition = json!({ "StartAt": "A", "States": {
+        "A": { "Type": "Pass", "Result": { "long": "x".repeat(20_000) }, "ResultPath": "$.a", "Next": "W" },
+        "W": { "Type": "Wait", "Seconds": seconds, "Next": "B" },
+        "B": { "Type": "Pass", "OutputPath": "$.n", "End": true } } });
+    std::fs::write(&file, definition.to_string()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+fn fill(home: &Home, count: u32) {
+    for number in 0..count {
+        let (id, input) = (format!("kept-{number}"), json!({ "n": number }).to_string());
+        home.succeed(&["run", &file(home, 0), "--yes", "--id", &id, "--input", &input, "--progress", "none"]);
+    }
+}
+
+/// What can be asked about executions, as it is answered.
+fn asked(home: &Home, ids: &[&str]) -> Vec<String> {
+    let of = |id: &&str| ["status", "events"].map(|verb| home.succeed(&[verb, id, "-o", "json"]));
+    ids.iter().flat_map(of).collect()
+}
+
+#[test]
+fn what_is_exported_goes_on_in_another_home_as_if_nothing_had_happened() {
+    let (from, to) = (Home::plain(), Home::plain());
+    fill(&from, 3);
+    let waiting = from.flow(&["run", &file(&from, 2), "--yes", "--id", "waits", "--input", r#"{"n": 7}"#, "--no-wait"]);
+    assert_eq!(waiting.status.code(), Some(75));
+    let exported = from.succeed(&["export"]);
+    let path = to.path().join("exported.jsonl");
+    std::fs::write(&path, &exported).unwrap();
+    assert!(to.succeed(&["import", path.to_str().unwrap()]).contains("4 executions"));
+    let ids = ["kept-0", "kept-2", "waits"];
+    assert_eq!(asked(&to, &ids), asked(&from, &ids));
+    assert!(to.succeed(&["resume", "waits"]).contains("SUCCEEDED"));
+    assert!(to.succeed(&["import", path.to_str().unwrap()]).contains("0 executions"), "what is here stays as it is");
+    assert!(to.succeed(&["status", "waits"]).contains("SUCCEEDED"));
+    assert!(to.succeed(&["doctor"]).contains("✔ store"));
+}
+
+#[test]
+fn a_line_that_is_no_execution_is_named_and_changes_nothing() {
+    let home = Home::plain();
+    let path = home.path().join("wrong.jsonl");
+    for (line, words) in [("nonsense", "line 2"), (r#"{"type":"export","version":99}"#, "version 99")] {
+        std::fs::write(&path, format!("{}\n{line}\n", r#"{"type":"export","version":1}"#)).unwrap();
+        let output = home.flow(&["import", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(3));
+        assert!(text(&output.stderr).contains(words), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn pruning_forgets_what_ended_gives_the_disk_back_and_spares_what_waits() {
+    let home = Home::plain();
+    fill(&home, 40);
+    home.flow(&["run", &file(&home, 600), "--yes", "--id", "waits", "--input", r#"{"n": 7}"#, "--no-wait"]);
+    let pruned = |arguments: &[&str]| -> Value {
+        let told = home.succeed(&[&["prune", "-o", "json"], arguments].concat());
+        serde_json::from_str(told.trim()).unwrap()
+    };
+    assert_eq!(pruned(&[])["executions"], 0, "ninety days are kept unless something else is said");
+    assert_eq!(pruned(&["--days", "0", "--plan"])["executions"], 40);
+    assert!(home.succeed(&["status", "kept-0"]).contains("SUCCEEDED"), "a plan changes nothing");
+    let told = pruned(&["--days", "0"]);
+    assert_eq!(told["executions"], 40);
+    assert!(told["bytes_after"].as_u64() < told["bytes_before"].as_u64(), "{told}");
+    assert_eq!(home.flow(&["status", "kept-0"]).status.code(), Some(4));
+    assert!(
+        home.succeed(&["status", "waits"]).contains("RUNNING")
+            || home.succeed(&["status", "waits"]).contains("INTERRUPTED")
+    );
+    assert!(home.succeed(&["doctor"]).contains("✔ store"));
+}
+
+#[test]
+fn a_small_measurement_tells_what_it_did() {
+    let home = Home::plain();
+    for workload in ["chain", "fan", "pure", "sleepers", "growth"] {
+        let told = home.succeed(&["bench", workload, "-n", "20", "-o", "json"]);
+        let line: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+        for figure in ["figure", "disk_fdatasyncs_per_second", "rss_bytes", "disk_bytes"] {
+            assert!(line[figure].as_f64().is_some_and(|figure| figure > 0.0), "{figure}: {line}");
+        }
+    }
+}
+
+/// `tests/stores` holds a store of each format, packed: three executions that succeeded, two that wait.
+#[test]
+fn the_store_of_every_earlier_version_opens() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores");
+    let mut opened = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "tgz") {
+            continue;
+        }
+        let home = Home::plain();
+        let unpacked = std::process::Command::new("tar").arg("-xzf").arg(&path).arg("-C").arg(home.path()).status();
+        assert!(unpacked.unwrap().success());
+        let doctor = home.succeed(&["doctor"]);
+        assert!(
+            doctor.contains("✔ store") && doctor.contains("5 executions, 2 not ended"),
+            "{}: {doctor}",
+            path.display()
+        );
+        assert!(home.succeed(&["status", "kept-1"]).contains("SUCCEEDED"));
+        assert!(home.succeed(&["resume", "waits"]).contains("SUCCEEDED"), "what waited goes on");
+        assert_eq!(home.flow(&["resume", "sleeps", "--no-wait"]).status.code(), Some(75));
+        opened += 1;
+    }
+    assert!(opened > 0, "no store is kept");
+}

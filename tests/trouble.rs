@@ -1,0 +1,242 @@
+//! The fear: the disk is full, or damaged, or read-only, or there are no file handles left; and what was acknowledged is lost, or
+//! nobody is told what to do.
+
+use std::{
+    collections::BTreeMap,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{Home, text};
+
+/// A short workflow.
+fn short(home: &Home) -> String {
+    let states =
+        json!({ "A": { "Type": "Pass", "Next": "B" }, "B": { "Type": "Pass", "Result": { "kept": 1 }, "End": true } });
+    write(home, "short", &json!({ "StartAt": "A", "States": states }))
+}
+
+/// One whose hundred and twenty tasks answer 200 KB each: more than the small disk has.
+fn long(home: &Home) -> String {
+    let program = json!({ "Program": "/bin/sh", "Arguments": ["-c", "head -c 150000 /dev/urandom | base64 -w0"] });
+    let task = json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": program, "End": true });
+    let states = json!({ "M": { "Type": "Map", "Items": "{% [1..120] %}", "MaxConcurrency": 2, "Output": "{% 'end' %}",
+        "ItemProcessor": { "StartAt": "T", "States": { "T": task } }, "End": true } });
+    write(home, "long", &json!({ "QueryLanguage": "JSONata", "StartAt": "M", "States": states }))
+}
+
+fn write(home: &Home, name: &str, definition: &Value) -> String {
+    let file = home.path().join(format!("{name}.asl.json"));
+    std::fs::write(&file, definition.to_string()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+/// Runs a script that has a small disk of its own in `$DISK`; `None` where this machine gives nobody one.
+fn on_a_small_disk(home: &Home, script: &str) -> Option<Output> {
+    let disk = home.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let namespace = ["-rm", "-m"].into_iter().find(|flags| {
+        let mount = Command::new("unshare").args([flags, "mount", "-t", "tmpfs", "none"]).arg(&disk).output();
+        mount.is_ok_and(|output| output.status.success())
+    });
+    let Some(namespace) = namespace else {
+        eprintln!("skipped: no file system can be mounted here");
+        return None;
+    };
+    let mut command = home.command(&[]);
+    command.env("FLOW_HOME", disk.join("home"));
+    let variables: Vec<_> =
+        command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+    let mut shell = Command::new("unshare");
+    for (name, value) in variables {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let script = format!("mount -t tmpfs -o size=512m none $DISK\n{script}");
+    shell.env("DISK", &disk).env("FLOW", env!("CARGO_BIN_EXE_flow")).env("FLOW_PROGRAMS", "/bin/sh");
+    Some(shell.args([namespace, "sh", "-c", &script, "sh", &short(home), &long(home)]).output().unwrap())
+}
+
+/// The exit codes that the script told.
+fn exits(output: &Output) -> BTreeMap<String, i32> {
+    let told = text(&output.stdout);
+    let lines = told.lines().filter_map(|line| line.strip_prefix("exit ")?.split_once(' '));
+    lines.map(|(name, code)| (name.to_owned(), code.parse().unwrap())).collect()
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_acknowledged_is_lost() {
+    let home = Home::plain();
+    let script = r#"
+        run() { name=$1; shift; $FLOW "$@" --progress none 2>&1; echo "exit $name $?"; }
+        run first run $1 --yes --id first
+        dd if=/dev/zero of=$DISK/ballast bs=1M count=470 2>/dev/null
+        run full run $2 --yes --id long
+        run refused run $2 --yes --id another
+        run kept status first
+        run sick doctor
+        rm $DISK/ballast
+        run cured doctor
+        run resumed resume long
+        run again run $1 --yes --id again
+        run whole doctor
+    "#;
+    let Some(output) = on_a_small_disk(&home, script) else { return };
+    let (told, exits) = (text(&output.stdout), exits(&output));
+    let wanted =
+        [("first", 0), ("full", 1), ("kept", 0), ("sick", 1), ("cured", 0), ("resumed", 0), ("again", 0), ("whole", 0)];
+    for (name, code) in wanted {
+        assert_eq!(exits.get(name), Some(&code), "{name}\n{told}");
+    }
+    for words in ["No space left", "what was acknowledged before is safe", "make room", "long SUCCEEDED"] {
+        assert!(told.contains(words), "{words}\n{told}");
+    }
+    assert!(!told.contains("panicked"), "{told}");
+}
+
+#[test]
+fn a_read_only_folder_is_named_and_works_again_when_it_can_be_written() {
+    let home = Home::plain();
+    let script = r#"
+        run() { name=$1; shift; $FLOW "$@" --progress none 2>&1; echo "exit $name $?"; }
+        run first run $1 --yes --id first
+        mount -o remount,ro $DISK
+        run refused run $1 --yes --id second
+        run sick doctor
+        mount -o remount,rw $DISK
+        run kept status first
+        run second run $1 --yes --id second
+    "#;
+    let Some(output) = on_a_small_disk(&home, script) else { return };
+    let (told, exits) = (text(&output.stdout), exits(&output));
+    for (name, code) in [("first", 0), ("refused", 3), ("sick", 1), ("kept", 0), ("second", 0)] {
+        assert_eq!(exits.get(name), Some(&code), "{name}\n{told}");
+    }
+    assert!(told.contains("disk/home: Read-only file system"), "{told}");
+}
+
+/// Every file of the store with bytes in it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
+    let full = entries.filter(|entry| entry.file_type().is_file() && entry.metadata().unwrap().len() > 0);
+    full.map(walkdir::DirEntry::into_path).collect()
+}
+
+/// A home with thirty ended executions, most of them in their final place.
+fn filled() -> Home {
+    let home = Home::plain();
+    let file = short(&home);
+    for number in 0..30 {
+        home.succeed(&["run", &file, "--yes", "--id", &format!("e-{number}"), "--progress", "none"]);
+    }
+    home
+}
+
+/// Damage is told, or it hit nothing; what is answered is what was kept. Afterwards an export brings out what is whole.
+fn look_after(home: &Home, what: &str) {
+    let listed = home.flow(&["status", "--all", "-o", "json"]);
+    let told = format!("{what}: {}{}", text(&listed.stdout), text(&listed.stderr));
+    assert!(!told.contains("panicked") && listed.status.code().is_some_and(|code| code != 101), "{told}");
+    let doctor = home.flow(&["doctor"]);
+    let examined = text(&doctor.stdout);
+    assert!(!text(&doctor.stderr).contains("panicked"), "{what}: {}", text(&doctor.stderr));
+    let exported = home.flow(&["export"]);
+    let kept = text(&exported.stdout).lines().filter(|line| line.contains(r#""type":"execution""#)).count();
+    if doctor.status.success() {
+        assert_eq!(kept, 30, "{what}: nothing is wrong, they say\n{examined}");
+        let whole = text(&exported.stdout).lines().filter(|line| line.contains(r#""output":{"kept":1}"#)).count();
+        assert_eq!(whole, 30, "{what}");
+    } else {
+        assert!(examined.contains('✖'), "{what}: {examined}");
+        let words = format!("{examined}{}{}", text(&listed.stderr), text(&exported.stderr));
+        assert!(words.contains("keep a copy") || words.contains("Keep a copy"), "{what}: what to do is said: {words}");
+    }
+}
+
+#[test]
+fn a_flipped_byte_anywhere_is_told_or_hurts_nothing() {
+    let home = filled();
+    for path in files(&home.path().join("store")) {
+        let length = std::fs::metadata(&path).unwrap().len();
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        for part in 0..6 {
+            let whole = backup(&home);
+            let at = (length - 1) * part / 5;
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, at).unwrap();
+            file.write_all_at(&[byte[0] ^ 0x41], at).unwrap();
+            look_after(&home, &format!("{} byte {at} of {length}", path.display()));
+            restore(&home, &whole);
+        }
+    }
+}
+
+#[test]
+fn a_store_that_was_cut_off_is_told_or_hurts_nothing() {
+    let home = filled();
+    for path in files(&home.path().join("store")) {
+        let length = std::fs::metadata(&path).unwrap().len();
+        for part in [0, 1, 2, 3] {
+            let whole = backup(&home);
+            std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length * part / 4).unwrap();
+            look_after(&home, &format!("{} cut to {part}/4 of {length}", path.display()));
+            restore(&home, &whole);
+        }
+    }
+}
+
+/// The store's files and what is in them.
+fn backup(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
+    files(&home.path().join("store")).into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+fn restore(home: &Home, whole: &[(PathBuf, Vec<u8>)]) {
+    let store = home.path().join("store");
+    std::fs::remove_dir_all(&store).unwrap();
+    for (path, bytes) in whole {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+#[test]
+fn without_file_handles_nothing_begins_and_with_few_everything_ends() {
+    let home = Home::plain();
+    let (short, program) = (short(&home), env!("CARGO_BIN_EXE_flow"));
+    let limited = |handles: u32, arguments: &[&str]| {
+        let mut command = home.command(&[]);
+        let variables: Vec<_> =
+            command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+        command = Command::new("sh");
+        for (name, value) in variables {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let script = format!("ulimit -n {handles}; exec {program} \"$@\"");
+        command.env("FLOW_PROGRAMS", "/bin/sh").args(["-c", &script, "sh"]).args(arguments).output().unwrap()
+    };
+    for handles in 4..14 {
+        let output = limited(handles, &["run", &short, "--yes", "--id", &format!("e-{handles}"), "--progress", "none"]);
+        let told = format!("{handles} handles: {}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!told.contains("panicked"), "{told}");
+        assert!(output.status.success() || told.contains("Too many open files"), "{told}");
+    }
+    let task = json!({ "Type": "Task", "Resource": "flow:process:run", "End": true,
+        "Arguments": { "Program": "/bin/sh", "Arguments": ["-c", "sleep 0.2; echo 1"] },
+        "Retry": [{ "ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 30, "BackoffRate": 1, "JitterStrategy": "FULL" }] });
+    let map = json!({ "M": { "Type": "Map", "Items": "{% [1..40] %}", "Output": "{% $count($states.result) %}", "End": true,
+        "ItemProcessor": { "StartAt": "T", "States": { "T": task } } } });
+    let many = write(&home, "many", &json!({ "QueryLanguage": "JSONata", "StartAt": "M", "States": map }));
+    let output = limited(40, &["run", &many, "--yes", "--id", "many", "-o", "json"]);
+    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("Too many open files"), "the limit was reached: {told}");
+    assert!(text(&home.flow(&["doctor"]).stdout).contains("✔ store"));
+}
