@@ -13,6 +13,7 @@ mod one_path;
 mod pins;
 mod refused;
 mod rehearsed;
+mod secrets;
 mod serve;
 mod signed;
 mod support;

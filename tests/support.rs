@@ -156,9 +156,10 @@ impl World {
 
 impl World {
     /// Runs a script with boto3, straight at moto.
-    pub fn python(&self, script: &str) {
+    pub fn python(&self, script: &str) -> String {
         let output = Command::new(python()).args(["-c", script, &self.moto, &self.region]).output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
     }
 }
 
