@@ -57,8 +57,10 @@ pub fn start(
         failure: committer.failure.clone(),
         offers: offers.clone(),
     };
-    let dispatcher =
-        dispatcher::Dispatcher::new(store, registries, clock, committer, messages, (events, rests), offers);
+    let places = Arc::new(tokio::sync::Semaphore::new(look::LOOKS_MAX));
+    let looks = look::Looks { registries, clock: clock.clone(), places, messages };
+    let outside: (Box<dyn look::Calls>, dispatcher::Entropy) = (Box::new(looks), Box::new(rand::random));
+    let dispatcher = dispatcher::Dispatcher::new(store, clock, committer, outside, (events, rests), offers);
     tokio::spawn(dispatcher.run(inbox));
     handle
 }

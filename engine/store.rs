@@ -38,6 +38,8 @@ pub use executions::{Active, Listed};
 pub use id::{ExecutionId, InvalidId, is_name};
 pub use lock::{Holder, OwnerLock};
 pub use log::{DiskFile, LogFile, synchronizations};
+#[cfg(test)]
+pub(crate) use logged::ByHand;
 pub use logged::LoggedRecords;
 pub use memory::MemoryRecords;
 pub use records::{Batch, Change, FinalPlace, Record, Records};

@@ -14,6 +14,9 @@ use serde_json::{Map, Value};
 use super::{Child, MapRun};
 use crate::{journal::StepFailure, step::Instructions};
 
+/// How long a look may take that began after its state's deadline: ten minutes.
+const LAST_LOOK_MS_MAX: u64 = 600_000;
+
 /// A frame's number within its execution, from 1.
 pub type FrameId = u64;
 
@@ -131,9 +134,10 @@ impl Frame {
                 let beat = heartbeat.as_ref().and_then(|heartbeat| heartbeat.due_ms);
                 deadline_ms.iter().copied().chain(beat).min()
             }
-            // A look that began after the deadline (the machine was off) is the last one: its answer decides, not the clock.
+            // A look that began after the deadline (the machine was off) is the last one: its answer decides, if it comes.
             Activity::Task { next_look_ms: None, deadline_ms, look_started_ms, .. } => {
-                deadline_ms.filter(|deadline| look_started_ms < deadline)
+                let last_look_due_ms = look_started_ms.saturating_add(LAST_LOOK_MS_MAX);
+                deadline_ms.map(|deadline| if *look_started_ms < deadline { deadline } else { last_look_due_ms })
             }
             _ => None,
         }

@@ -44,23 +44,31 @@ pub(super) fn start(store: Arc<Store>, messages: UnboundedSender<Message>, optio
         while let Some(first) = next(&waiting) {
             let mut batch = vec![first];
             batch.extend(waiting.try_iter().take(BATCH_WRITES_MAX - 1));
-            let (writes, committed): (Vec<_>, Vec<_>) = batch.into_iter().map(|c| (c.write, c.committed)).unzip();
             let number = count.load(Ordering::Relaxed) + 1;
             crash_if(options.crash_before_commit, number);
-            if let Err(error) = store.commit(&writes) {
-                // Nothing more is written: what is durable is not known any more.
-                failed.send_replace(Some(error.clone()));
-                let _ = messages.send(Message::StoreFailed { error });
-                return;
-            }
+            let done = commit(&store, batch, |error| drop(failed.send_replace(Some(error.clone()))));
             crash_if(options.crash_after_commit, number);
             count.store(number, Ordering::Relaxed);
-            if messages.send(Message::Durable { committed }).is_err() {
+            let over = matches!(done, Message::StoreFailed { .. });
+            if messages.send(done).is_err() || over {
                 return;
             }
         }
     });
     Committer { queue, commits, failure }
+}
+
+/// Makes a batch durable and answers with what the dispatcher is to be told. After a failure nothing more may be written: what is
+/// durable is not known any more. `failed` hears of that before anybody who waits for the batch is let go.
+pub(super) fn commit(store: &Store, batch: Vec<Commit>, failed: impl FnOnce(&StoreError)) -> Message {
+    let (writes, committed): (Vec<_>, Vec<_>) = batch.into_iter().map(|part| (part.write, part.committed)).unzip();
+    match store.commit(&writes) {
+        Ok(()) => Message::Durable { committed },
+        Err(error) => {
+            failed(&error);
+            Message::StoreFailed { error }
+        }
+    }
 }
 
 /// The next commit. After one, the next often comes within microseconds: looking out for it costs less than being woken.

@@ -2,23 +2,21 @@
 
 mod drive;
 mod machines;
+#[cfg(test)]
+mod simulation;
 mod start;
 mod subjects;
 mod warm;
 
 use std::{collections::HashMap, sync::Arc};
 
-use tokio::sync::{
-    Semaphore, broadcast,
-    mpsc::{UnboundedReceiver, UnboundedSender},
-    oneshot,
-};
+use tokio::sync::{broadcast, mpsc::UnboundedReceiver, oneshot};
 
 use self::{machines::Machines, subjects::Subjects, warm::Warm};
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
-    look::{LOOKS_MAX, Looks},
+    look::Calls,
     message::{Committed, Message, Reply},
     offers::{Offer, Offers, not_offered},
     timers::Timers,
@@ -27,7 +25,6 @@ use crate::{
     journal::{Content, Entry, Note},
     machine::{Activity, Command, Execution, ExecutionHeader, Input, Transition, advance},
     query::Moment,
-    step::Registries,
     store::{DocumentChanges, Origin, Store, StoreError, Write},
 };
 
@@ -44,11 +41,15 @@ pub(super) struct Begun {
     documents: DocumentChanges,
 }
 
+/// Where the randomness of each turn comes from.
+pub(super) type Entropy = Box<dyn FnMut() -> u64 + Send>;
+
 pub(super) struct Dispatcher {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     committer: Committer,
-    looks: Looks,
+    calls: Box<dyn Calls>,
+    entropy: Entropy,
     events: broadcast::Sender<RunnerEvent>,
     rests: broadcast::Sender<Arc<ExecutionHeader>>,
     offers: Arc<Offers>,
@@ -65,19 +66,18 @@ pub(super) struct Dispatcher {
 impl Dispatcher {
     pub fn new(
         store: Arc<Store>,
-        registries: Arc<dyn Registries>,
         clock: Arc<dyn Clock>,
         committer: Committer,
-        messages: UnboundedSender<Message>,
+        (calls, entropy): (Box<dyn Calls>, Entropy),
         (events, rests): (broadcast::Sender<RunnerEvent>, broadcast::Sender<Arc<ExecutionHeader>>),
         offers: Arc<Offers>,
     ) -> Self {
-        let looks = Looks { registries, clock: clock.clone(), places: Arc::new(Semaphore::new(LOOKS_MAX)), messages };
         Dispatcher {
             store,
             clock,
             committer,
-            looks,
+            calls,
+            entropy,
             events,
             rests,
             offers,
@@ -161,8 +161,8 @@ impl Dispatcher {
         }
     }
 
-    fn moment(&self) -> Moment {
-        Moment { now_ms: self.clock.now_ms(), entropy: rand::random() }
+    fn moment(&mut self) -> Moment {
+        Moment { now_ms: self.clock.now_ms(), entropy: (self.entropy)() }
     }
 
     /// Folds an input into an execution and hands what changed to the committer.
@@ -220,7 +220,7 @@ impl Dispatcher {
             match command {
                 Command::Look { .. } if self.draining.is_empty() && self.failed.is_none() => {
                     self.looks_in_flight += 1;
-                    self.looks.spawn(&id, environment.clone(), command);
+                    self.calls.call(&id, environment.clone(), command);
                 }
                 Command::Look { .. } | Command::Abandon { .. } => {}
                 Command::Offer { activity, token, .. } if !self.offers.knows(&activity) => {

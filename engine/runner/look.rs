@@ -15,6 +15,13 @@ use crate::{
 /// How many steps run at once.
 pub(super) const LOOKS_MAX: usize = 256;
 
+/// Whoever carries out [`Command::Look`]; every other command is not theirs.
+pub(super) trait Calls: Send {
+    /// Calls a step; its answer comes back as [`Message::Answered`].
+    fn call(&self, execution: &str, environment: Arc<Value>, command: Command);
+}
+
+/// Calls the steps of the registries, each in a task of its own.
 pub(super) struct Looks {
     pub registries: Arc<dyn Registries>,
     pub clock: Arc<dyn Clock>,
@@ -22,9 +29,8 @@ pub(super) struct Looks {
     pub messages: UnboundedSender<Message>,
 }
 
-impl Looks {
-    /// Carries out [`Command::Look`]; every other command is not ours.
-    pub fn spawn(&self, execution: &str, environment: Arc<Value>, command: Command) {
+impl Calls for Looks {
+    fn call(&self, execution: &str, environment: Arc<Value>, command: Command) {
         let Command::Look {
             frame,
             visit,

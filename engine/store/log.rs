@@ -119,6 +119,11 @@ impl CommitLog {
         Ok(self.next_sequence - 1)
     }
 
+    /// The sequence of the active file's first frame.
+    pub fn first_sequence(&self) -> u64 {
+        self.header.first_sequence
+    }
+
     /// How long the active file's frames are.
     pub fn used_bytes(&self) -> u64 {
         self.offset_bytes - header::BYTES

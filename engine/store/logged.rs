@@ -1,6 +1,8 @@
 //! Records with a commit log before them: a commit is durable in the log at once and moves to its final place later, many at a
 //! time, so that what is written over again and again (where an execution stands) reaches the slower place only once.
 
+#[cfg(test)]
+mod by_hand;
 mod checkpoint;
 mod overlay;
 mod payload;
@@ -12,6 +14,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+#[cfg(test)]
+pub(crate) use self::by_hand::ByHand;
 pub(super) use self::checkpoint::CHECKPOINT;
 use self::{
     checkpoint::{Checkpointer, Shared},
@@ -59,17 +63,40 @@ impl LoggedRecords {
     /// # Errors
     /// As [`LoggedRecords::open`].
     pub fn over(place: impl FinalPlace, files: [Box<dyn LogFile>; 2], log_bytes_max: u64) -> Result<Self, StoreError> {
+        Self::with(place, files, log_bytes_max, Checkpointer::start)
+    }
+
+    fn with(
+        place: impl FinalPlace,
+        files: [Box<dyn LogFile>; 2],
+        log_bytes_max: u64,
+        checkpointer: impl FnOnce(Arc<Shared>) -> Checkpointer,
+    ) -> Result<Self, StoreError> {
         let checkpoint = checkpoint::last(&place)?;
+        if checkpoint.is_some() {
+            // A number that only the system's cache has would let a file be written over whose commits the power takes away.
+            place.synchronize()?;
+        }
         let (log, found) = CommitLog::open(files, checkpoint)?;
         if checkpoint.is_none() {
             checkpoint::set(&place, 0)?;
         }
-        let mut overlay = Overlay::default();
-        for (_, bytes) in found {
-            overlay.extend(payload::decode(&bytes)?);
+        let shared = Arc::new(Shared::new(Box::new(place), Overlay::default()));
+        let checkpointer = checkpointer(shared.clone());
+        let (before, active): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|(number, _)| *number < log.first_sequence());
+        for (_, bytes) in &before {
+            shared.change().extend(payload::decode(bytes)?);
         }
-        let shared = Arc::new(Shared::new(Box::new(place), overlay));
-        let checkpointer = Checkpointer::start(shared.clone());
+        // The other file may not be used again before what is in it has arrived: as it was when the last process ended.
+        if let Some((last, _)) = before.last()
+            && shared.freeze()
+        {
+            checkpointer.begin(*last);
+        }
+        for (_, bytes) in &active {
+            shared.change().extend(payload::decode(bytes)?);
+        }
         Ok(LoggedRecords { shared, log: Mutex::new(log), checkpointer, log_bytes_max })
     }
 

@@ -81,9 +81,19 @@ fn after_a_long_sleep_of_the_machine_a_wait_looks_once_more_before_it_gives_up()
     trial.now_ms += 1_000_000;
     trial.give(Input::TimeCame);
     assert_eq!(trial.looks().len(), 1, "past its deadline, but it was not looked at meanwhile");
-    assert_eq!(trial.execution.header.next_wake_ms, None, "the look decides, not the clock");
+    let last_ms = trial.now_ms + 600_000;
+    assert_eq!(trial.execution.header.next_wake_ms, Some(last_ms), "the look decides, unless it hangs");
     trial.done("T", json!("issued"));
     assert_eq!(trial.output(), json!("issued"));
+}
+
+#[test]
+fn a_last_look_that_hangs_after_the_deadline_does_not_hold_the_execution_for_ever() {
+    let mut trial = Trial::start(one(json!({ "TimeoutSeconds": 100 })), json!({}));
+    trial.now_ms += 200_000;
+    trial.give(Input::Recover);
+    trial.sleep();
+    assert_eq!((trial.status(), trial.error().as_str()), (ExecutionStatus::Failed, "States.Timeout"));
 }
 
 #[test]

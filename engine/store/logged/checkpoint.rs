@@ -104,7 +104,7 @@ impl Shared {
         set(self.place.as_ref(), sequence)
     }
 
-    fn checkpoint(&self, sequence: u64) {
+    pub(super) fn checkpoint(&self, sequence: u64) {
         let brought = self.bring(sequence);
         let mut way = self.way();
         match brought {
@@ -134,6 +134,13 @@ impl Checkpointer {
             }
         });
         Checkpointer { orders: Some(orders), thread: Some(thread) }
+    }
+
+    /// One without a thread: whoever gets the orders carries them out.
+    #[cfg(test)]
+    pub fn by_hand() -> (Self, mpsc::Receiver<u64>) {
+        let (orders, received) = mpsc::channel();
+        (Checkpointer { orders: Some(orders), thread: None }, received)
     }
 
     /// Begins with what was set aside, which ends with the commit `sequence`.

@@ -30,6 +30,77 @@ fn open(place: &MemoryRecords, folder: &Path) -> LoggedRecords {
     LoggedRecords::over(place.clone(), [file("0"), file("1")], 2_000).unwrap()
 }
 
+/// A place that a crash takes back to what was synchronized.
+#[derive(Clone, Default)]
+struct Cached {
+    live: MemoryRecords,
+    durable: MemoryRecords,
+}
+
+impl Records for Cached {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.live.get(key)
+    }
+
+    fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.live.scan(prefix, from, limit)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.write(batch)?;
+        self.synchronize()
+    }
+}
+
+impl FinalPlace for Cached {
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+        self.live.write(batch)
+    }
+
+    fn synchronize(&self) -> Result<(), StoreError> {
+        let all = self.live.scan(&[], None, usize::MAX)?;
+        let changes = all.into_iter().map(|(key, value)| (key, Some(value))).collect();
+        self.durable.write(Batch { changes })
+    }
+
+    fn ensure_room(&self, _bytes: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_checkpoint_that_only_the_cache_has_is_not_believed_before_it_is_durable() {
+    let (place, folder) = (Cached::default(), tempfile::tempdir().unwrap());
+    let file = |name: &str| -> Box<dyn LogFile> { Box::new(DiskFile::open(&folder.path().join(name)).unwrap()) };
+    let open = || LoggedRecords::over(place.clone(), [file("0"), file("1")], 2_000).unwrap();
+    drop(open());
+    let seven = 7_u64.to_le_bytes().to_vec();
+    let mut batch = Batch::default();
+    batch.put(CHECKPOINT.to_vec(), seven.clone());
+    place.write(batch).unwrap();
+    drop(open());
+    assert_eq!(place.durable.get(CHECKPOINT).unwrap(), Some(seven), "a loss of power would take it back");
+}
+
+#[test]
+fn a_file_is_not_written_over_when_the_process_before_died_during_the_checkpoint_of_it() {
+    let (folder, place) = (tempfile::tempdir().unwrap(), Cached::default());
+    let file = |name: &str| -> Box<dyn LogFile> { Box::new(DiskFile::open(&folder.path().join(name)).unwrap()) };
+    let open = || LoggedRecords::by_hand(place.clone(), [file("0"), file("1")], 300).unwrap();
+    for round in 0..2_u8 {
+        // Nobody carries out this one's checkpoint: the process dies first.
+        let (records, _checkpoints) = open();
+        for number in 0..4 {
+            let mut batch = Batch::default();
+            batch.put(vec![round, number], vec![number; 100]);
+            records.commit(batch).unwrap();
+        }
+    }
+    let (records, _checkpoints) = open();
+    let found = records.scan(&[], None, 100).unwrap().into_iter().filter(|(key, _)| key.len() == 2).count();
+    assert_eq!(found, 8, "acknowledged commits are lost");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

@@ -1,0 +1,38 @@
+//! Everything that is left to chance, from one seed.
+
+/// Numbers that look random (Marsaglia's xorshift64*); the same for the same seed.
+#[derive(Debug, Clone)]
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        dice.next();
+        dice
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// A number from 0 to `most` - 1.
+    pub fn below(&mut self, most: usize) -> usize {
+        (self.next() >> 33) as usize % most.max(1)
+    }
+
+    /// True so often in a thousand times.
+    pub fn in_thousand(&mut self, often: usize) -> bool {
+        self.below(1_000) < often
+    }
+}
+
+/// A number for a text: the same in every run, whatever came before.
+pub fn of_text(seed: u64, text: &str) -> Dice {
+    let hash = text
+        .bytes()
+        .fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3));
+    Dice::new(seed ^ hash)
+}

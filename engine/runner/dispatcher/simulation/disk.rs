@@ -1,0 +1,225 @@
+//! A disk that tells what a process sees from what survives its end. A crash keeps, loses or tears whatever was not
+//! synchronized, in any order; a disk can also break at any single operation.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::dice::Dice;
+use crate::store::{Batch, FinalPlace, LogFile, Record, Records, StoreError};
+
+/// What a crash tears a write into, in bytes: less than any disk does.
+const PIECE_BYTES: usize = 128;
+
+type Bytes = Vec<u8>;
+
+/// A file: what is seen, what survives, and what lies between.
+#[derive(Default)]
+struct File {
+    seen: Bytes,
+    durable: Bytes,
+    waiting: Vec<(usize, Bytes)>,
+}
+
+/// A sorted map: the same.
+#[derive(Default)]
+struct Map {
+    seen: BTreeMap<Bytes, Bytes>,
+    durable: BTreeMap<Bytes, Bytes>,
+    waiting: Vec<(Bytes, Option<Bytes>)>,
+}
+
+struct State {
+    files: [File; 2],
+    map: Map,
+    dice: Dice,
+    /// So many operations still succeed.
+    left: Option<usize>,
+}
+
+/// Clones are the same disk.
+#[derive(Clone)]
+pub struct Disk(Arc<Mutex<State>>);
+
+impl Disk {
+    pub fn new(dice: Dice) -> Self {
+        let state = State { files: Default::default(), map: Map::default(), dice, left: None };
+        Disk(Arc::new(Mutex::new(state)))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on so many operations succeed; the next one breaks off in the middle, and all after it fail.
+    pub fn break_after(&self, operations: usize) {
+        self.state().left = Some(operations);
+    }
+
+    pub fn is_broken(&self) -> bool {
+        self.state().left == Some(0)
+    }
+
+    pub fn file(&self, index: usize) -> Box<dyn LogFile> {
+        Box::new(DiskFile { disk: self.clone(), index })
+    }
+
+    /// The process has ended, or the power went with it: then what was not synchronized is kept, lost or torn. The disk works
+    /// again.
+    pub fn crash(&self) {
+        let state = &mut *self.state();
+        state.left = None;
+        if state.dice.in_thousand(400) {
+            // The process alone: the next one sees what the system's cache has, durable or not.
+            return;
+        }
+        let kept_in_thousand = [1_000, 0, 500, 900, 100][state.dice.below(5)];
+        for file in &mut state.files {
+            for (offset, bytes) in std::mem::take(&mut file.waiting) {
+                for (piece, number) in bytes.chunks(PIECE_BYTES).zip(0..) {
+                    if state.dice.in_thousand(kept_in_thousand) {
+                        put(&mut file.durable, offset + number * PIECE_BYTES, piece);
+                    }
+                }
+            }
+            file.seen.clone_from(&file.durable);
+        }
+        for (key, value) in std::mem::take(&mut state.map.waiting) {
+            if state.dice.in_thousand(kept_in_thousand) {
+                set(&mut state.map.durable, key, value);
+            }
+        }
+        state.map.seen = state.map.durable.clone();
+    }
+}
+
+impl State {
+    /// Counts an operation; `Err(true)` for the one that breaks off in the middle, `Err(false)` after it.
+    fn operation(&mut self) -> Result<(), bool> {
+        match self.left {
+            None => Ok(()),
+            Some(0) => Err(false),
+            Some(left) => {
+                self.left = Some(left - 1);
+                if left == 1 { Err(true) } else { Ok(()) }
+            }
+        }
+    }
+}
+
+fn put(file: &mut Bytes, offset: usize, bytes: &[u8]) {
+    let end = offset + bytes.len();
+    if file.len() < end {
+        file.resize(end, 0);
+    }
+    file[offset..end].copy_from_slice(bytes);
+}
+
+fn set(map: &mut BTreeMap<Bytes, Bytes>, key: Bytes, value: Option<Bytes>) {
+    match value {
+        Some(value) => drop(map.insert(key, value)),
+        None => drop(map.remove(&key)),
+    }
+}
+
+struct DiskFile {
+    disk: Disk,
+    index: usize,
+}
+
+fn broken() -> io::Error {
+    io::Error::other("the simulated disk is broken")
+}
+
+impl LogFile for DiskFile {
+    fn length(&mut self) -> io::Result<u64> {
+        Ok(self.disk.state().files[self.index].seen.len() as u64)
+    }
+
+    fn read(&mut self, offset_bytes: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let state = self.disk.state();
+        let from = offset_bytes as usize;
+        let found = state.files[self.index].seen.get(from..from + bytes.len());
+        bytes.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn write(&mut self, offset_bytes: u64, bytes: &[u8]) -> io::Result<()> {
+        let state = &mut *self.disk.state();
+        let done = state.operation();
+        if done != Err(false) {
+            let kept = if done.is_ok() { bytes.len() } else { state.dice.below(bytes.len()) };
+            let file = &mut state.files[self.index];
+            put(&mut file.seen, offset_bytes as usize, &bytes[..kept]);
+            file.waiting.push((offset_bytes as usize, bytes[..kept].to_vec()));
+        }
+        done.map_err(|_| broken())
+    }
+
+    fn synchronize(&mut self) -> io::Result<()> {
+        let state = &mut *self.disk.state();
+        let done = state.operation();
+        // One that breaks off may have done all it was asked for.
+        if done.is_ok() || (done == Err(true) && state.dice.in_thousand(500)) {
+            let file = &mut state.files[self.index];
+            for (offset, bytes) in file.waiting.drain(..) {
+                put(&mut file.durable, offset, &bytes);
+            }
+        }
+        done.map_err(|_| broken())
+    }
+}
+
+fn unwritten(_: bool) -> StoreError {
+    StoreError::Write { message: broken().to_string() }
+}
+
+impl Records for Disk {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.state().map.seen.get(key).cloned())
+    }
+
+    fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let state = self.state();
+        let records = state.map.seen.range(from.unwrap_or(prefix).to_vec()..);
+        let records = records.take_while(|(key, _)| key.starts_with(prefix)).take(limit);
+        Ok(records.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.write(batch)?;
+        self.synchronize()
+    }
+}
+
+impl FinalPlace for Disk {
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+        let state = &mut *self.state();
+        for (key, value) in batch.changes {
+            let done = state.operation();
+            if done != Err(false) {
+                set(&mut state.map.seen, key.clone(), value.clone());
+                state.map.waiting.push((key, value));
+            }
+            done.map_err(unwritten)?;
+        }
+        Ok(())
+    }
+
+    fn synchronize(&self) -> Result<(), StoreError> {
+        let state = &mut *self.state();
+        let done = state.operation();
+        if done.is_ok() || (done == Err(true) && state.dice.in_thousand(500)) {
+            for (key, value) in state.map.waiting.drain(..) {
+                set(&mut state.map.durable, key, value);
+            }
+        }
+        done.map_err(unwritten)
+    }
+
+    fn ensure_room(&self, _bytes: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! A process: the real dispatcher over the real store, without threads, tasks and time.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+use super::{super::*, dice::Dice, disk::Disk};
+use crate::{
+    runner::{committer, look::Calls},
+    store::{ByHand, LoggedRecords},
+};
+
+/// So small that a run turns the log over many times, and larger than what is committed until the next checkpoint at most.
+const LOG_BYTES_MAX: u64 = 24 * 1024;
+/// How many batches may be committed while a checkpoint waits: the log has room for them.
+const COMMITS_BEHIND_MAX: usize = 3;
+/// The most executions' changes in one batch.
+const BATCH_WRITES_MAX: usize = 3;
+
+/// A clock that shows what it is set to.
+#[derive(Default)]
+pub struct SetClock(AtomicU64);
+
+impl SetClock {
+    pub fn set(&self, now_ms: u64) {
+        self.0.store(now_ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for SetClock {
+    fn now_ms(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn real_duration_until(&self, _due_ms: u64) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Calls that nobody has carried out yet.
+#[derive(Default, Clone)]
+pub struct Called(Arc<Mutex<VecDeque<(String, Command)>>>);
+
+impl Called {
+    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<(String, Command)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn take(&self, dice: &mut Dice) -> Option<(String, Command)> {
+        let mut queue = self.queue();
+        let at = dice.below(queue.len());
+        queue.remove(at)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.queue().is_empty()
+    }
+}
+
+impl Calls for Called {
+    fn call(&self, execution: &str, _environment: Arc<serde_json::Value>, command: Command) {
+        self.queue().push_back((execution.to_owned(), command));
+    }
+}
+
+pub struct Process {
+    pub dispatcher: Dispatcher,
+    pub inbox: VecDeque<Message>,
+    pub called: Called,
+    pub events: broadcast::Receiver<RunnerEvent>,
+    commits: std::sync::mpsc::Receiver<Commit>,
+    waiting: VecDeque<Commit>,
+    checkpoints: ByHand,
+    behind: usize,
+}
+
+impl Process {
+    /// A process opens the store, as it finds it, and takes up what has not ended.
+    pub fn start(disk: &Disk, clock: Arc<SetClock>, mut dice: Dice) -> Result<Self, StoreError> {
+        let (records, checkpoints) = LoggedRecords::by_hand(disk.clone(), [disk.file(0), disk.file(1)], LOG_BYTES_MAX)?;
+        let store = Arc::new(Store::new(records)?);
+        let (queue, commits) = std::sync::mpsc::channel();
+        let (_, failure) = watch::channel(None);
+        let committer = Committer { queue, commits: Arc::default(), failure };
+        let called = Called::default();
+        let (events, received) = broadcast::channel(8_192);
+        let entropy: Entropy = Box::new(move || dice.next());
+        let outside: (Box<dyn Calls>, Entropy) = (Box::new(called.clone()), entropy);
+        let rests = broadcast::channel(64).0;
+        let mut dispatcher = Dispatcher::new(store, clock, committer, outside, (events, rests), Arc::default());
+        dispatcher.recover_all().map_err(|error| StoreError::Read { message: error.to_string() })?;
+        let (inbox, waiting) = (VecDeque::new(), VecDeque::new());
+        Ok(Process { dispatcher, inbox, called, events: received, commits, waiting, checkpoints, behind: 0 })
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.dispatcher.store
+    }
+
+    pub fn may_commit(&mut self) -> bool {
+        self.waiting.extend(self.commits.try_iter());
+        !self.waiting.is_empty() && self.dispatcher.failed.is_none()
+    }
+
+    /// What the committing thread does.
+    pub fn commit(&mut self, dice: &mut Dice) {
+        if self.checkpoints.waits() {
+            self.behind += 1;
+            if self.behind >= COMMITS_BEHIND_MAX {
+                self.checkpoint();
+            }
+        }
+        let count = (1 + dice.below(BATCH_WRITES_MAX)).min(self.waiting.len());
+        let batch: Vec<Commit> = self.waiting.drain(..count).collect();
+        let done = committer::commit(&self.dispatcher.store, batch, |_| ());
+        self.inbox.push_back(done);
+    }
+
+    pub fn may_checkpoint(&mut self) -> bool {
+        self.checkpoints.waits()
+    }
+
+    /// What the checkpointing thread does.
+    pub fn checkpoint(&mut self) {
+        self.checkpoints.checkpoint();
+        self.behind = 0;
+    }
+
+    pub fn receive(&mut self) {
+        if let Some(message) = self.inbox.pop_front() {
+            self.dispatcher.receive(message);
+        }
+    }
+
+    pub fn next_timer_ms(&self) -> Option<u64> {
+        self.dispatcher.timers.next_ms()
+    }
+
+    pub fn time_came(&mut self) {
+        self.dispatcher.warm_up();
+        self.dispatcher.time_came();
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.dispatcher.failed.is_some()
+    }
+}

@@ -1,0 +1,361 @@
+//! A run: clients, a process, its disk and the world, one thing at a time, as the dice fall. Crashes come at any moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot::{self, error::TryRecvError};
+
+use super::{
+    super::*,
+    dice::{Dice, of_text},
+    disk::Disk,
+    legal::legal,
+    process::{Process, SetClock},
+    world::{OnItsWay, World, definition},
+};
+use crate::{machine::ExecutionStatus, runner::NewExecution};
+
+const EXECUTIONS: usize = 3;
+const CRASHES_MAX: usize = 6;
+const STEPS_MAX: usize = 20_000;
+/// How many steps a broken disk may go unnoticed.
+const BROKEN_STEPS_MAX: usize = 50;
+
+/// How everything ended: status and output of each execution, and which tasks had their effect.
+pub type Outcome = (BTreeMap<String, (ExecutionStatus, Option<Value>)>, BTreeSet<(String, String)>);
+
+/// What a run was like.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Figures {
+    pub steps: usize,
+    pub crashes: usize,
+}
+
+struct Client {
+    id: String,
+    acknowledged: bool,
+    waits: Option<oneshot::Receiver<Result<ExecutionHeader, RunnerError>>>,
+}
+
+pub struct Run {
+    seed: u64,
+    dice: Dice,
+    disk: Disk,
+    world: World,
+    clock: Arc<SetClock>,
+    now_ms: u64,
+    process: Option<Process>,
+    clients: Vec<Client>,
+    /// Answers on their way back to this process.
+    answers: BTreeMap<(u64, usize), (String, Input)>,
+    /// What people do about what stands still: when, and to which execution.
+    people: BTreeMap<String, u64>,
+    /// Entries that were shown as durable.
+    shown: BTreeMap<String, BTreeMap<u64, Entry>>,
+    crashes_left: usize,
+    broken_steps: usize,
+    figures: Figures,
+}
+
+impl Run {
+    pub fn new(seed: u64, with_crashes: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let crashes_left = if with_crashes { 1 + dice.below(CRASHES_MAX) } else { 0 };
+        let client = |number| Client { id: format!("e-{number}"), acknowledged: false, waits: None };
+        Run {
+            seed,
+            disk: Disk::new(of_text(seed, "disk")),
+            dice,
+            world: World::new(seed),
+            clock: Arc::default(),
+            now_ms: 1_000_000,
+            process: None,
+            clients: (0..EXECUTIONS).map(client).collect(),
+            answers: BTreeMap::new(),
+            people: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            crashes_left,
+            broken_steps: 0,
+            figures: Figures::default(),
+        }
+    }
+
+    /// To the end of every execution; an error is a promise that was broken.
+    pub fn finish(mut self) -> Result<(Outcome, Figures), String> {
+        self.clock.set(self.now_ms);
+        while self.step()? {
+            self.figures.steps += 1;
+            if self.figures.steps > STEPS_MAX {
+                return Err("it does not end".to_owned());
+            }
+        }
+        let Some(process) = &self.process else { return Err("no process is left".to_owned()) };
+        let mut ended = BTreeMap::new();
+        for client in &self.clients {
+            let header = header(process, &client.id)?;
+            legal(&entries(process, &client.id)?, &header).map_err(|problem| format!("{}: {problem}", client.id))?;
+            ended.insert(client.id.clone(), (header.status, header.output));
+        }
+        let effects = self.world.effects.into_keys().collect();
+        Ok(((ended, effects), self.figures))
+    }
+
+    /// One thing happens; `false` when everything has ended.
+    fn step(&mut self) -> Result<bool, String> {
+        if self.process.is_none() {
+            self.start()?;
+        }
+        if self.crashes_left > 0 && self.dice.in_thousand(15) {
+            self.trouble();
+            return Ok(true);
+        }
+        self.happens()?;
+        self.watch();
+        self.doubled()?;
+        let failed = self.process.as_ref().is_some_and(Process::has_failed);
+        if failed || self.disk.is_broken() {
+            self.broken_steps += 1;
+            if self.broken_steps > BROKEN_STEPS_MAX || self.dice.in_thousand(100) {
+                self.crash();
+            }
+            return Ok(true);
+        }
+        self.goes_on()
+    }
+
+    /// A crash now, or a disk that breaks soon.
+    fn trouble(&mut self) {
+        if self.dice.in_thousand(500) {
+            self.disk.break_after(1 + self.dice.below(60));
+            self.crashes_left -= 1;
+        } else {
+            self.crashes_left -= 1;
+            self.crash();
+        }
+    }
+
+    fn crash(&mut self) {
+        self.figures.crashes += 1;
+        self.process = None;
+        self.answers.clear();
+        self.broken_steps = 0;
+        self.disk.crash();
+        self.now_ms += self.dice.below(5_000) as u64;
+        self.clock.set(self.now_ms);
+        // The next process may find a disk that breaks while it recovers.
+        if self.crashes_left > 0 && self.dice.in_thousand(300) {
+            self.crashes_left -= 1;
+            self.disk.break_after(1 + self.dice.below(20));
+        }
+    }
+
+    fn start(&mut self) -> Result<(), String> {
+        let dice = Dice::new(self.dice.next());
+        match Process::start(&self.disk, self.clock.clone(), dice) {
+            Ok(process) => self.process = Some(process),
+            Err(_) if self.disk.is_broken() => {
+                self.crash();
+                return self.start();
+            }
+            Err(error) => return Err(format!("the store does not open after a crash: {error}")),
+        }
+        self.nothing_lost()?;
+        for client in &mut self.clients {
+            client.waits = None;
+        }
+        self.people.clear();
+        let ids: Vec<_> =
+            self.clients.iter().filter(|client| client.acknowledged).map(|client| client.id.clone()).collect();
+        ids.iter().for_each(|id| self.person_looks(id));
+        Ok(())
+    }
+
+    fn happens(&mut self) -> Result<(), String> {
+        let Some(process) = &mut self.process else { return Ok(()) };
+        let commits = process.may_commit();
+        let can = [
+            !process.inbox.is_empty(),
+            commits,
+            !process.called.is_empty(),
+            process.may_checkpoint(),
+            self.clients.iter().any(|client| !client.acknowledged && client.waits.is_none()),
+        ];
+        let possible: Vec<usize> = can.iter().enumerate().filter(|(_, can)| **can).map(|(index, _)| index).collect();
+        // Time passes whether there is something to do or not.
+        if possible.is_empty() || self.dice.in_thousand(30) {
+            return self.time_passes(possible.is_empty());
+        }
+        match possible[self.dice.below(possible.len())] {
+            0 => process.receive(),
+            1 => process.commit(&mut self.dice),
+            2 => {
+                if let Some((id, command)) = process.called.take(&mut self.dice) {
+                    for OnItsWay { due_ms, input } in self.world.call(&id, command, self.now_ms) {
+                        self.answers
+                            .insert((due_ms, self.figures.steps * 10 + self.answers.len()), (id.clone(), input));
+                    }
+                    self.answers_come();
+                }
+            }
+            3 => process.checkpoint(),
+            _ => self.client_starts(),
+        }
+        Ok(())
+    }
+
+    fn time_passes(&mut self, all_wait: bool) -> Result<(), String> {
+        let Some(process) = &mut self.process else { return Ok(()) };
+        let next = [
+            process.next_timer_ms(),
+            self.answers.keys().next().map(|(due_ms, _)| *due_ms),
+            self.people.values().min().copied(),
+        ];
+        let next_ms = next.into_iter().flatten().min();
+        self.now_ms = match next_ms {
+            Some(next_ms) if all_wait => self.now_ms.max(next_ms),
+            _ => self.now_ms + self.dice.below(2_000) as u64,
+        };
+        self.clock.set(self.now_ms);
+        process.time_came();
+        self.answers_come();
+        self.people_act();
+        Ok(())
+    }
+
+    fn answers_come(&mut self) {
+        let Some(process) = &mut self.process else { return };
+        while let Some(entry) = self.answers.first_entry().filter(|entry| entry.key().0 <= self.now_ms) {
+            let (id, input) = entry.remove();
+            process.dispatcher.looks_in_flight += 1;
+            process.inbox.push_back(Message::Answered { id, input });
+        }
+    }
+
+    fn client_starts(&mut self) {
+        let (Some(process), seed) = (&mut self.process, self.seed) else { return };
+        let waiting =
+            self.clients.iter_mut().zip(0..).find(|(client, _)| !client.acknowledged && client.waits.is_none());
+        let Some((client, number)) = waiting else { return };
+        let (reply, answer) = oneshot::channel();
+        client.waits = Some(answer);
+        let new = NewExecution {
+            id: client.id.clone(),
+            workflow: "simulated".to_owned(),
+            subject: None,
+            identity: None,
+            environment: Value::Null,
+            definition: definition(seed, number),
+            input: json!({ "n": number }),
+            documents: DocumentChanges::default(),
+        };
+        process.inbox.push_back(Message::Start { new: Box::new(new), reply });
+    }
+
+    /// What clients and watchers are told.
+    fn watch(&mut self) {
+        let Some(process) = &mut self.process else { return };
+        let mut rested: Vec<String> = Vec::new();
+        for client in &mut self.clients {
+            let answered = client.waits.as_mut().map(oneshot::Receiver::try_recv);
+            match answered {
+                Some(Ok(Ok(_))) => {
+                    (client.acknowledged, client.waits) = (true, None);
+                    rested.push(client.id.clone());
+                }
+                Some(Ok(Err(_)) | Err(TryRecvError::Closed)) => client.waits = None,
+                _ => {}
+            }
+        }
+        while let Ok(event) = process.events.try_recv() {
+            match event {
+                RunnerEvent::Entry { execution, entry } => {
+                    self.shown.entry(execution).or_default().insert(entry.sequence, entry);
+                }
+                RunnerEvent::Rested { header } => rested.push(header.id.clone()),
+                _ => {}
+            }
+        }
+        rested.iter().for_each(|id| self.person_looks(id));
+    }
+
+    /// Somebody sees an execution that stands still and will do something about it.
+    fn person_looks(&mut self, id: &str) {
+        let Some(process) = &self.process else { return };
+        let Ok(Some(header)) = process.store().summary(id) else { return };
+        if header.paused || header.status == ExecutionStatus::Failed {
+            let after_ms = 1_000 + self.dice.below(100_000) as u64;
+            self.people.entry(id.to_owned()).or_insert(self.now_ms + after_ms);
+        }
+    }
+
+    fn people_act(&mut self) {
+        let Some(process) = &mut self.process else { return };
+        let now_ms = self.now_ms;
+        let due: Vec<String> =
+            self.people.iter().filter(|(_, due_ms)| **due_ms <= now_ms).map(|(id, _)| id.clone()).collect();
+        for id in due {
+            self.people.remove(&id);
+            self.world.mend(&id);
+            process.inbox.push_back(Message::Drive { id, resume: true, reply: oneshot::channel().0 });
+        }
+    }
+
+    /// Whether there is anything left to come; an execution that has not ended and waits for nothing is lost.
+    fn goes_on(&mut self) -> Result<bool, String> {
+        let Some(process) = &mut self.process else { return Ok(true) };
+        let quiet = process.inbox.is_empty() && !process.may_commit() && process.called.is_empty();
+        let clients = self.clients.iter().all(|client| client.acknowledged);
+        if !quiet || !clients || !self.answers.is_empty() || !self.people.is_empty() || process.may_checkpoint() {
+            return Ok(true);
+        }
+        let timer = process.next_timer_ms().is_some();
+        let mut over = true;
+        for client in &self.clients {
+            let header = header(process, &client.id)?;
+            over &= header.status != ExecutionStatus::Running;
+            if header.status == ExecutionStatus::Running && !timer {
+                let frames = process.store().frames(&client.id);
+                return Err(format!("{} has not ended and waits for nothing: {header:?} {frames:?}", client.id));
+            }
+        }
+        Ok(!over)
+    }
+
+    /// No task has its effect under two tokens.
+    fn doubled(&self) -> Result<(), String> {
+        match self.world.effects.iter().find(|(_, tokens)| tokens.len() > 1) {
+            Some(((id, path), tokens)) => Err(format!("the effect of {path} of {id} happened under {tokens:?}")),
+            None => Ok(()),
+        }
+    }
+
+    /// What was acknowledged or shown is there after a crash, as it was.
+    fn nothing_lost(&self) -> Result<(), String> {
+        let Some(process) = &self.process else { return Ok(()) };
+        for client in self.clients.iter().filter(|client| client.acknowledged) {
+            header(process, &client.id)?;
+        }
+        for (id, shown) in &self.shown {
+            let kept: BTreeMap<u64, Entry> =
+                entries(process, id)?.into_iter().map(|entry| (entry.sequence, entry)).collect();
+            for (sequence, entry) in shown {
+                if kept.get(sequence) != Some(entry) {
+                    return Err(format!(
+                        "{id}: entry {sequence} was shown, and after a crash it is {:?}",
+                        kept.get(sequence)
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn header(process: &Process, id: &str) -> Result<ExecutionHeader, String> {
+    let header = process.store().header(id).map_err(|error| error.to_string())?;
+    header.ok_or_else(|| format!("{id} was acknowledged and is not there"))
+}
+
+fn entries(process: &Process, id: &str) -> Result<Vec<Entry>, String> {
+    process.store().entries(id, 1, usize::MAX).map_err(|error| format!("{id}: {error}"))
+}

@@ -1,0 +1,136 @@
+//! The world outside: what steps do there, and what they answer. It outlives every crash, and what it answers depends on the call
+//! alone, not on when it comes: so a run with crashes must end as the one without.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::dice::of_text;
+use crate::{
+    machine::{Command, Input, StepAnswer},
+    step::{ErrorClass, StepError},
+};
+
+/// How long a wait that is looked at takes, and how often it is looked at.
+const READY_AFTER_MS: u64 = 30_000;
+const LOOK_AGAIN_MS: u64 = 10_000;
+
+/// An answer on its way back.
+pub struct OnItsWay {
+    pub due_ms: u64,
+    pub input: Input,
+}
+
+pub struct World {
+    seed: u64,
+    /// Which tokens have had an effect, for each task of each execution.
+    pub effects: BTreeMap<(String, String), BTreeSet<String>>,
+    /// What a person has mended.
+    mended: BTreeSet<String>,
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        World { seed, effects: BTreeMap::new(), mended: BTreeSet::new() }
+    }
+
+    /// A person has mended whatever made calls of an execution fail.
+    pub fn mend(&mut self, execution: &str) {
+        self.mended.insert(execution.to_owned());
+    }
+
+    /// A call arrives; its answers come back after a while, once, twice or never.
+    pub fn call(&mut self, execution: &str, command: Command, now_ms: u64) -> Vec<OnItsWay> {
+        let Command::Look { frame, visit, attempt, state_path, token, first_look_ms, deadline_ms, .. } = command else {
+            return Vec::new();
+        };
+        let mut dice = of_text(self.seed, &format!("{execution} {state_path}"));
+        let kind = dice.below(14);
+        let mended = self.mended.contains(execution);
+        let late_ms = 5_000 + dice.below(60_000) as u64;
+        let done = StepAnswer::Done { output: json!({ "path": state_path, "n": dice.below(10) }), effects: Vec::new() };
+        let failed = |class| StepAnswer::Failed(StepError::new(class, "as the seed wants it"));
+        let mut effect = || {
+            let tokens = self.effects.entry((execution.to_owned(), state_path.clone())).or_default();
+            tokens.insert(token.clone());
+        };
+        let (delays, answer): (&[u64], StepAnswer) = match (kind, attempt) {
+            (0, 1) => (&[0], failed(ErrorClass::Throttled)),
+            (1, 1) => {
+                effect();
+                (&[0], failed(ErrorClass::Unknown))
+            }
+            // It never answers; only a deadline ends that.
+            (2, 1) if deadline_ms.is_some() => (&[], done),
+            (3, _) if !mended => (&[0], failed(ErrorClass::Credentials)),
+            // What the workflow catches fails for ever; what it does not is mended by a person before it is redriven.
+            (4, _) if !mended || state_path.contains('[') => {
+                (&[0], StepAnswer::Failed(StepError::named("Bad", "as the seed wants it")))
+            }
+            (5, _) => {
+                effect();
+                let answer = if now_ms < first_look_ms + READY_AFTER_MS { pending(now_ms) } else { done };
+                (&[0], answer)
+            }
+            (6, _) if deadline_ms.is_none() => {
+                effect();
+                (&[1], done)
+            }
+            (7 | 8, _) => {
+                effect();
+                (&[0, 3_000], done)
+            }
+            _ => {
+                effect();
+                (&[0], done)
+            }
+        };
+        let due = |delay: &u64| now_ms + if *delay == 1 { late_ms } else { *delay };
+        let input = |answer: StepAnswer| Input::Answered { frame, visit, attempt, answer };
+        delays.iter().map(|delay| OnItsWay { due_ms: due(delay), input: input(answer.clone()) }).collect()
+    }
+}
+
+fn pending(now_ms: u64) -> StepAnswer {
+    let next_look_ms = now_ms + LOOK_AGAIN_MS;
+    StepAnswer::Pending { reason: "creating".to_owned(), next_look_ms, instructions: None, submitted: None }
+}
+
+/// A workflow of a shape that the seed picks. No task is visited twice.
+pub fn definition(seed: u64, number: usize) -> Value {
+    let mut dice = of_text(seed, &format!("definition {number}"));
+    let deadline = dice.in_thousand(400);
+    let task = |more: Value| {
+        let mut task = json!({ "Type": "Task", "Resource": "flow:test:step", "Retry": [{
+            "ErrorEquals": ["Flow.Throttled", "Flow.Unknown", "States.Timeout"], "IntervalSeconds": 2, "MaxAttempts": 3,
+            "JitterStrategy": "FULL" }] });
+        if let (Value::Object(task), Value::Object(more)) = (&mut task, more) {
+            task.extend(more);
+            if deadline {
+                task.insert("TimeoutSeconds".to_owned(), json!(2_000));
+            }
+        }
+        task
+    };
+    let caught = json!([{ "ErrorEquals": ["States.ALL"], "Output": { "caught": "{% $states.errorOutput.Error %}" }, "Next": "End" }]);
+    let safe = |name: &str| {
+        let state = task(json!({ "Catch": caught, "Next": "End" }));
+        json!({ "StartAt": name, "States": { name: state, "End": { "Type": "Succeed" } } })
+    };
+    let wait = |seconds: usize, next: &str| json!({ "Type": "Wait", "Seconds": seconds, "Next": next });
+    let both = json!({ "Type": "Parallel", "Branches": [safe("L"), safe("R")], "Next": "After", "Output": { "both": "{% $states.result %}" } });
+    let mut map = json!({ "Type": "Map", "Items": [1, 2, 3], "MaxConcurrency": 2, "ItemProcessor": safe("Item"), "Next": "After",
+        "Output": { "all": "{% $states.result %}" } });
+    if dice.in_thousand(400) {
+        map["ItemProcessor"]["ProcessorConfig"] = json!({ "Mode": "DISTRIBUTED" });
+    }
+    let choice = json!({ "Type": "Choice", "Choices": [{ "Condition": "{% $states.input.n > 5 %}", "Next": "Both" }], "Default": "Each" });
+    let next = ["Pick", "Pause", "After"][dice.below(3)];
+    let first = task(json!({ "Assign": { "first": "{% $states.result %}" }, "Next": next }));
+    let last = task(
+        json!({ "Output": { "first": "{% $first %}", "before": "{% $states.input %}", "last": "{% $states.result %}" }, "End": true }),
+    );
+    json!({ "QueryLanguage": "JSONata", "StartAt": "First", "States": {
+        "First": first, "Pause": wait(dice.below(100), "Pick"), "Pick": choice, "Both": both, "Each": map,
+        "After": wait(dice.below(3), "Last"), "Last": last } })
+}

@@ -1,0 +1,47 @@
+//! Checkpoints when somebody says so, for the simulation: no thread, so that a seed decides when each is made.
+
+use std::sync::mpsc;
+
+use super::*;
+
+/// Makes the checkpoints of records that have no thread for it.
+pub(crate) struct ByHand {
+    shared: Arc<Shared>,
+    orders: mpsc::Receiver<u64>,
+    waiting: Option<u64>,
+}
+
+impl LoggedRecords {
+    /// As [`LoggedRecords::over`], with checkpoints by hand.
+    pub(crate) fn by_hand(
+        place: impl FinalPlace,
+        files: [Box<dyn LogFile>; 2],
+        log_bytes_max: u64,
+    ) -> Result<(Self, ByHand), StoreError> {
+        let mut by_hand = None;
+        let records = Self::with(place, files, log_bytes_max, |shared| {
+            let (checkpointer, orders) = Checkpointer::by_hand();
+            by_hand = Some(ByHand { shared, orders, waiting: None });
+            checkpointer
+        })?;
+        let missing = || StoreError::Read { message: "no checkpointer was asked for".to_owned() };
+        Ok((records, by_hand.ok_or_else(missing)?))
+    }
+}
+
+impl ByHand {
+    /// Whether changes are set aside for their final place.
+    pub(crate) fn waits(&mut self) -> bool {
+        self.waiting = self.waiting.or_else(|| self.orders.try_recv().ok());
+        self.waiting.is_some()
+    }
+
+    /// Brings them there.
+    pub(crate) fn checkpoint(&mut self) {
+        if self.waits()
+            && let Some(sequence) = self.waiting.take()
+        {
+            self.shared.checkpoint(sequence);
+        }
+    }
+}
