@@ -20,7 +20,7 @@ use std::{
 
 use self::run::{Figures, Run};
 
-const SEEDS: usize = 400;
+const SEEDS: usize = 1_000;
 
 /// Runs a seed twice, with crashes and without.
 fn seed(seed: u64) -> Result<Figures, String> {

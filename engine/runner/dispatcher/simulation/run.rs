@@ -94,6 +94,9 @@ impl Run {
         for client in &self.clients {
             let header = header(process, &client.id)?;
             legal(&entries(process, &client.id)?, &header).map_err(|problem| format!("{}: {problem}", client.id))?;
+            if header.output.as_ref().is_some_and(|output| output.to_string().contains("stale")) {
+                return Err(format!("{}: the answer of an attempt that was over was taken", client.id));
+            }
             ended.insert(client.id.clone(), (header.status, header.output));
         }
         let effects = self.world.effects.into_keys().collect();

@@ -15,6 +15,10 @@ use crate::{
 const READY_AFTER_MS: u64 = 30_000;
 const LOOK_AGAIN_MS: u64 = 10_000;
 
+/// Stands for a delay that the seed picks, and for one until after the deadline.
+const LATE: u64 = u64::MAX;
+const STALE: u64 = u64::MAX - 1;
+
 /// An answer on its way back.
 pub struct OnItsWay {
     pub due_ms: u64,
@@ -60,8 +64,16 @@ impl World {
                 effect();
                 (&[0], failed(ErrorClass::Unknown))
             }
-            // It never answers; only a deadline ends that.
-            (2, 1) if deadline_ms.is_some() => (&[], done),
+            // A last look after the deadline never comes back.
+            (2, 1) if deadline_ms.is_some_and(|deadline_ms| deadline_ms <= now_ms) => (&[], done),
+            // It answers when its deadline is over and the next attempt is under way.
+            (2, 1) if deadline_ms.is_some() => {
+                (&[STALE], StepAnswer::Done { output: json!("stale"), effects: Vec::new() })
+            }
+            (2, _) if deadline_ms.is_some() => {
+                effect();
+                (&[LATE], done)
+            }
             (3, _) if !mended => (&[0], failed(ErrorClass::Credentials)),
             // What the workflow catches fails for ever; what it does not is mended by a person before it is redriven.
             (4, _) if !mended || state_path.contains('[') => {
@@ -74,7 +86,7 @@ impl World {
             }
             (6, _) if deadline_ms.is_none() => {
                 effect();
-                (&[1], done)
+                (&[LATE], done)
             }
             (7 | 8, _) => {
                 effect();
@@ -85,7 +97,11 @@ impl World {
                 (&[0], done)
             }
         };
-        let due = |delay: &u64| now_ms + if *delay == 1 { late_ms } else { *delay };
+        let due = |delay: &u64| match *delay {
+            LATE => now_ms + late_ms,
+            STALE => deadline_ms.unwrap_or(now_ms) + 2_500,
+            delay => now_ms + delay,
+        };
         let input = |answer: StepAnswer| Input::Answered { frame, visit, attempt, answer };
         delays.iter().map(|delay| OnItsWay { due_ms: due(delay), input: input(answer.clone()) }).collect()
     }
