@@ -11,7 +11,10 @@ mod tests;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 #[cfg(test)]
@@ -40,6 +43,8 @@ pub struct LoggedRecords {
     log: Mutex<CommitLog>,
     checkpointer: Checkpointer,
     log_bytes_max: u64,
+    /// Whether the checkpoint that was found is durable for certain.
+    believed: AtomicBool,
 }
 
 impl LoggedRecords {
@@ -73,10 +78,6 @@ impl LoggedRecords {
         checkpointer: impl FnOnce(Arc<Shared>) -> Checkpointer,
     ) -> Result<Self, StoreError> {
         let checkpoint = checkpoint::last(&place)?;
-        if checkpoint.is_some() {
-            // A number that only the system's cache has would let a file be written over whose commits the power takes away.
-            place.synchronize()?;
-        }
         let (log, found) = CommitLog::open(files, checkpoint)?;
         if checkpoint.is_none() {
             checkpoint::set(&place, 0)?;
@@ -97,7 +98,8 @@ impl LoggedRecords {
         for (_, bytes) in &active {
             shared.change().extend(payload::decode(bytes)?);
         }
-        Ok(LoggedRecords { shared, log: Mutex::new(log), checkpointer, log_bytes_max })
+        let believed = AtomicBool::new(checkpoint.is_none());
+        Ok(LoggedRecords { shared, log: Mutex::new(log), checkpointer, log_bytes_max, believed })
     }
 
     fn log(&self) -> MutexGuard<'_, CommitLog> {
@@ -107,6 +109,10 @@ impl LoggedRecords {
     fn switch(&self, log: &mut CommitLog) -> Result<(), StoreError> {
         // Before anything is written: what was acknowledged stays in the log until there is room.
         self.shared.place.ensure_room(log.used_bytes()).map_err(|error| self.shared.fail(error))?;
+        // A checkpoint that only the system's cache has would let a file be written over whose commits the power takes away.
+        if !self.believed.swap(true, Ordering::Relaxed) {
+            self.shared.place.synchronize().map_err(|error| self.shared.fail(error))?;
+        }
         let sequence = log.switch().map_err(|error| self.shared.fail(error))?;
         self.checkpointer.begin(sequence);
         Ok(())

@@ -10,6 +10,8 @@ use crate::store::{Batch, Records, StoreError, records::FinalPlace};
 
 /// Where the final place says up to which commit it has everything.
 pub(in crate::store) const CHECKPOINT: &[u8] = b"m/checkpoint";
+/// How much the thread stands back, as `nice` counts it.
+const NICE: i32 = 10;
 /// How many changes are handed over at once: readers wait no longer than that takes.
 const CHANGES_AT_ONCE: usize = 2_048;
 
@@ -129,6 +131,8 @@ impl Checkpointer {
     pub fn start(shared: Arc<Shared>) -> Self {
         let (orders, received) = mpsc::channel();
         let thread = std::thread::spawn(move || {
+            // What is due goes first: nobody waits for a checkpoint. Where the system does not allow it, it is not needed.
+            let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
             while let Ok(sequence) = received.recv() {
                 shared.checkpoint(sequence);
             }

@@ -78,8 +78,16 @@ fn a_checkpoint_that_only_the_cache_has_is_not_believed_before_it_is_durable() {
     let mut batch = Batch::default();
     batch.put(CHECKPOINT.to_vec(), seven.clone());
     place.write(batch).unwrap();
-    drop(open());
-    assert_eq!(place.durable.get(CHECKPOINT).unwrap(), Some(seven), "a loss of power would take it back");
+    let records = open();
+    for number in 0..40 {
+        let mut batch = Batch::default();
+        batch.put(vec![number], vec![number; 100]);
+        records.commit(batch).unwrap();
+    }
+    assert!(
+        place.durable.get(CHECKPOINT).unwrap().is_some_and(|number| number >= seven),
+        "the power would take it back"
+    );
 }
 
 #[test]
