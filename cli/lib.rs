@@ -15,6 +15,7 @@ macro_rules! say {
 mod arguments;
 mod commands;
 mod environments;
+mod evaluator;
 mod exit;
 mod graph;
 mod ids;
@@ -38,6 +39,10 @@ const FILE_HANDLES_MIN: usize = 24;
 
 /// Runs the command line and answers its exit code.
 pub fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == evaluator::ARGUMENT) {
+        return evaluator::run();
+    }
+    engine::query::evaluate_elsewhere(Box::<evaluator::Workers>::default());
     let arguments = arguments::Arguments::parse();
     start_log(&arguments);
     let json = arguments.global.output == arguments::Output::Json;

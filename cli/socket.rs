@@ -4,5 +4,6 @@
 pub mod client;
 pub mod guard;
 pub mod protocol;
+mod request_body;
 pub mod server;
 pub mod signature;

@@ -34,7 +34,7 @@ pub use command::{Command, Transition};
 pub use execution::{Execution, ExecutionHeader, ExecutionStatus, Identity};
 pub use frame::{Activity, Frame, FrameId, FrameRow, FrameWrite, Heartbeat, Parked, Part, Tolerated, Waiting, is_long};
 pub use input::{Input, StepAnswer};
-pub use limits::{HISTORY_EVENTS_MAX, PAYLOAD_BYTES_MAX};
+pub use limits::{HISTORY_EVENTS_MAX, NESTING_LEVELS_MAX, PAYLOAD_BYTES_MAX, too_deep};
 pub use map_run::{
     Child, ChildEntries, ChildId, ChildStatus, Counts, MapRun, MapRunChanges, MapRunLimits, MapRunStatus, child_index,
     label, place,

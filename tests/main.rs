@@ -5,6 +5,7 @@ mod checked;
 mod crashed;
 mod failures;
 mod faults;
+mod hostile;
 mod interrupted;
 mod kept;
 mod kill;

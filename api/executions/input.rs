@@ -1,5 +1,6 @@
 //! Inputs and outputs: JSON texts of limited length.
 
+use engine::machine::{NESTING_LEVELS_MAX, too_deep};
 use serde_json::Value;
 
 use crate::{Fault, malformed};
@@ -15,7 +16,11 @@ pub(crate) fn read(text: &str) -> Result<Value, Fault> {
     if text.len() > BYTES_MAX {
         return Err(invalid(&format!("The input is longer than {BYTES_MAX} bytes")));
     }
-    serde_json::from_str(text).map_err(|error| invalid(&malformed::complaint(text, &error)))
+    let input = serde_json::from_str(text).map_err(|error| invalid(&malformed::complaint(text, &error)))?;
+    if too_deep(&input) {
+        return Err(invalid(&format!("The input is nested deeper than {NESTING_LEVELS_MAX} levels")));
+    }
+    Ok(input)
 }
 
 /// Reads a task's output.
@@ -24,7 +29,11 @@ pub(crate) fn read_output(text: &str) -> Result<Value, Fault> {
     if text.len() > BYTES_MAX {
         return Err(invalid(&format!("The output is longer than {BYTES_MAX} bytes")));
     }
-    serde_json::from_str(text).map_err(|error| invalid(&malformed::complaint(text, &error)))
+    let output = serde_json::from_str(text).map_err(|error| invalid(&malformed::complaint(text, &error)))?;
+    if too_deep(&output) {
+        return Err(invalid(&format!("The output is nested deeper than {NESTING_LEVELS_MAX} levels")));
+    }
+    Ok(output)
 }
 
 fn invalid(what: &str) -> Fault {

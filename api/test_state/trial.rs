@@ -115,7 +115,7 @@ impl Trial {
         execution.header.identity = Some(self.identity.clone());
         execution.context = self.context.clone().map(Arc::new);
         let moment = Moment { now_ms: self.now_ms, entropy: rand::random() };
-        let mut entries = advance(&mut execution, Input::Start, &moment).entries.to_vec();
+        let mut entries = settled(&mut execution, Input::Start, &moment);
         let Some((frame, visit)) = waiting_task(&execution) else {
             return Ok(outcome(&execution.header, &entries, &targets));
         };
@@ -131,7 +131,7 @@ impl Trial {
             Mock::Error(error, cause) => Err((error, cause)),
         };
         let signalled = Input::Signalled { frame, visit, attempt: None, answer };
-        entries.extend(advance(&mut execution, signalled, &moment).entries.iter().cloned());
+        entries.extend(settled(&mut execution, signalled, &moment));
         let mut outcome = outcome(&execution.header, &entries, &targets);
         let served = |frame: &engine::machine::Frame| frame.row.retries.iter().position(|count| *count > self.retries);
         outcome.retrier = execution.frames.values().find_map(served);
@@ -243,6 +243,15 @@ fn as_task(state: &Value) -> Value {
         }
     }
     task
+}
+
+/// What happens until it waits for somebody.
+fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<Entry> {
+    let mut entries = advance(execution, input, moment).entries.to_vec();
+    while execution.has_more_to_do() {
+        entries.extend(advance(execution, Input::TimeCame, moment).entries.iter().cloned());
+    }
+    entries
 }
 
 fn waiting_task(execution: &Execution) -> Option<(u64, u64)> {

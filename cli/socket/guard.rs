@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{Request, State},
     http::StatusCode,
     middleware::{self, Next},
@@ -13,11 +13,9 @@ use axum::{
 
 use super::{
     protocol::Refusal,
+    request_body,
     signature::{Key, Signed},
 };
-
-/// The most that a request has, in bytes: a definition of 1 MiB, written as a JSON text.
-const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// What a request must bring, one of them where there are both.
 #[derive(Clone, Default)]
@@ -83,9 +81,9 @@ async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
         return Refused::new("UnrecognizedClientException", message).into_response();
     };
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, REQUEST_BYTES_MAX).await else {
-        let message = format!("the request is longer than {REQUEST_BYTES_MAX} bytes, or ended early");
-        return Refused::new("SerializationException", message).into_response();
+    let body = match request_body::read(body).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
     };
     let signed = Signed { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
     match key.check(&signed, SystemTime::now()) {

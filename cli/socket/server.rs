@@ -17,7 +17,10 @@ use engine::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixListener;
 
-use super::protocol::{Entries, From, Id, Ids, List, Refusal, Start, Status, TARGET, TaskToken, Waiting, Which};
+use super::{
+    protocol::{Entries, From, Id, Ids, List, Refusal, Start, Status, TARGET, TaskToken, Waiting, Which},
+    request_body,
+};
 use crate::commands::export::lines;
 
 /// What the owner of a store answers with.
@@ -58,7 +61,11 @@ pub fn serve(served: Arc<Served>, socket: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
+async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, body: Body) -> Response {
+    let body = match request_body::read(body).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
+    };
     let target = headers.get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if let Some(operation) = target.strip_prefix(api::TARGET_PREFIX) {
         return step_functions(&served.api, operation, &body).await;
@@ -92,7 +99,7 @@ async fn step_functions(api: &api::Api, operation: &str, body: &[u8]) -> Respons
 
 type Answer = Result<Response, Response>;
 
-fn refusal(status: StatusCode, kind: &str, message: impl Into<String>) -> Response {
+pub(super) fn refusal(status: StatusCode, kind: &str, message: impl Into<String>) -> Response {
     let body = Refusal { kind: kind.to_owned(), message: message.into() };
     (status, axum::Json(body)).into_response()
 }

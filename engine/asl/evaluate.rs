@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Template;
-use crate::query::{EvaluationError, Moment, Path, QueryError, Roots, Scope};
+use crate::query::{Budget, EvaluationError, Moment, Path, QueryError, Roots, Scope};
 
 /// What a template can see: a JSONata expression its scope, a JSONPath query its roots.
 #[derive(Debug, Clone, Copy)]
@@ -47,12 +47,21 @@ impl EvaluationFailure {
 /// # Errors
 /// An expression failed or is undefined.
 pub fn evaluate(template: &Template, view: &View<'_>, moment: &Moment) -> Result<Value, EvaluationFailure> {
+    evaluate_within(template, view, moment, &Budget::new())
+}
+
+fn evaluate_within(
+    template: &Template,
+    view: &View<'_>,
+    moment: &Moment,
+    budget: &Budget,
+) -> Result<Value, EvaluationFailure> {
     match template {
         Template::Literal(value) => Ok(value.clone()),
-        Template::Array(items) => items.iter().map(|item| evaluate(item, view, moment)).collect(),
+        Template::Array(items) => items.iter().map(|item| evaluate_within(item, view, moment, budget)).collect(),
         Template::Object(fields) => fields
             .iter()
-            .map(|(name, field)| Ok((name.clone(), evaluate(field, view, moment)?)))
+            .map(|(name, field)| Ok((name.clone(), evaluate_within(field, view, moment, budget)?)))
             .collect::<Result<Map<_, _>, _>>()
             .map(Value::Object),
         Template::Expression { expression, pointer } => {
@@ -65,7 +74,10 @@ pub fn evaluate(template: &Template, view: &View<'_>, moment: &Moment) -> Result
             };
             let scope = Scope { states: view.states, variables: view.variables };
             match expression.evaluate(&scope, moment) {
-                Ok(Some(value)) => Ok(value),
+                Ok(Some(value)) if budget.spend(&value) => Ok(value),
+                Ok(Some(_)) => {
+                    Err(failure("takes, with those beside it, more time or memory than a state may.".to_owned()))
+                }
                 Ok(None) => Err(failure("returned nothing (undefined).".to_owned())),
                 Err(EvaluationError::NotJson) => Err(failure("returned an unsupported result type.".to_owned())),
                 Err(error) => Err(failure(format!("threw an error during evaluation. {error}"))),

@@ -43,3 +43,28 @@ pub struct StepFailure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<StepError>,
 }
+
+impl StepFailure {
+    /// The longest error name, in characters. Source: Step Functions API Reference, `SendTaskFailure`.
+    const ERROR_CHARACTERS_MAX: usize = 256;
+    /// The longest cause, in characters. Source: as above.
+    const CAUSE_CHARACTERS_MAX: usize = 32_768;
+
+    /// The same, with texts no longer than AWS takes them: what a step or an expression says has no bound of its own.
+    pub(crate) fn shortened(mut self) -> Self {
+        cut(&mut self.error, Self::ERROR_CHARACTERS_MAX);
+        cut(&mut self.cause, Self::CAUSE_CHARACTERS_MAX);
+        if let Some(details) = &mut self.details {
+            cut(&mut details.cause, Self::CAUSE_CHARACTERS_MAX);
+        }
+        self
+    }
+}
+
+fn cut(text: &mut String, characters_max: usize) {
+    if text.len() > characters_max
+        && let Some((end, _)) = text.char_indices().nth(characters_max)
+    {
+        text.truncate(end);
+    }
+}

@@ -61,6 +61,7 @@ impl Turn<'_> {
             }
             Condition::Not(condition) => Ok(!self.fits(id, condition, input)?),
             Condition::Comparison(comparison) => {
+                self.check_patience(id)?;
                 let sight = comparison.paths().into_iter().map(Sight::of_path).fold(Sight::default(), Sight::and);
                 let holds =
                     self.with_view(id, input, Extra::None, true, sight, |view, _| comparison.holds(&view.roots()));

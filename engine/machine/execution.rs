@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Frame, FrameId, FrameRow, Part};
+use super::{Frame, FrameId, FrameRow, Part, frame::AT_ONCE_MS};
 use crate::{asl::StateMachine, journal::ErrorAndCause};
 
 /// Step Functions' words for how an execution stands.
@@ -205,6 +205,11 @@ impl Execution {
     /// Whether a look of any frame is in flight: then its answer is still to come.
     pub fn in_flight(&self) -> bool {
         !self.in_flight.is_empty()
+    }
+
+    /// Whether the last turn left something to do to the next, which must be given [`super::Input::TimeCame`] at once.
+    pub fn has_more_to_do(&self) -> bool {
+        self.header.next_wake_ms == Some(AT_ONCE_MS)
     }
 
     /// Whether a new process has to take it up at once.

@@ -17,6 +17,9 @@ use crate::{journal::StepFailure, step::Instructions};
 /// How long a look may take that began after its state's deadline: ten minutes.
 const LAST_LOOK_MS_MAX: u64 = 600_000;
 
+/// When a frame is due that only waits for its turn.
+pub(super) const AT_ONCE_MS: u64 = 0;
+
 /// A frame's number within its execution, from 1.
 pub type FrameId = u64;
 
@@ -126,6 +129,7 @@ impl Frame {
     /// When something is due in this frame.
     pub(super) fn due_ms(&self) -> Option<u64> {
         match &self.row.activity {
+            Activity::Entering => Some(AT_ONCE_MS),
             Activity::Waiting { due_ms } | Activity::Backoff { due_ms, .. } => Some(*due_ms),
             Activity::Task { next_look_ms: Some(next), deadline_ms, .. } => {
                 Some(deadline_ms.map_or(*next, |d| d.min(*next)))
@@ -164,7 +168,7 @@ fn long_parts(row: &FrameRow) -> Vec<(Part, PartValue)> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "doing", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Activity {
-    /// Between two states, within one transition only.
+    /// About to execute its state: within one turn, or in the next where this one has cost enough.
     Entering,
     /// In a Wait until `due_ms`.
     Waiting { due_ms: u64 },

@@ -93,6 +93,7 @@ impl Turn<'_> {
 
     /// The items, or with an ItemBatcher the batches of items.
     pub(super) fn batched(&mut self, id: FrameId, map: &Map, items: Vec<Value>) -> Result<Vec<Value>, StepFailure> {
+        items.iter().try_for_each(|item| limits::refuse_deep(&self.frame(id).row.state, item))?;
         let Some(batcher) = &map.item_batcher else { return Ok(items) };
         let mut selected = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {

@@ -1,11 +1,20 @@
 //! The limits of an execution. Source: Step Functions Developer Guide, "Service quotas".
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::frame::fits;
+use crate::journal::StepFailure;
 
-/// The largest input, output or result of a state, in bytes of JSON.
+/// The largest input, output or result of a state, in bytes of JSON; also the largest variable, and the most that one `Assign`
+/// sets.
 pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
+
+/// The most that all variables of a scope take together, in bytes of JSON.
+const VARIABLES_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+/// The deepest nesting of a value, in levels. AWS documents none. Records are read back with at most 127 levels, of which a
+/// value has this many to itself.
+pub const NESTING_LEVELS_MAX: usize = 100;
 
 /// The most history events of one execution.
 pub const HISTORY_EVENTS_MAX: u64 = 25_000;
@@ -17,4 +26,63 @@ pub const EXPRESS_SECONDS_MAX: u64 = 300;
 pub(super) fn too_large(value: &Value) -> bool {
     let mut left = PAYLOAD_BYTES_MAX;
     !fits(value, &mut left)
+}
+
+/// Whether the value is nested deeper than any may be.
+pub fn too_deep(value: &Value) -> bool {
+    is_deeper_than(value, NESTING_LEVELS_MAX)
+}
+
+fn is_deeper_than(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper_than(item, levels - 1)),
+        Value::Object(fields) => levels == 0 || fields.values().any(|field| is_deeper_than(field, levels - 1)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// A value that is larger or nested deeper than one may be: the failure of the state it is in.
+pub(super) fn refuse(state: &str, value: &Value) -> Result<(), StepFailure> {
+    refuse_deep(state, value)?;
+    if too_large(value) {
+        return Err(exceeded(format!(
+            "The state/task '{state}' returned a result with a size exceeding the maximum number of bytes service limit."
+        )));
+    }
+    Ok(())
+}
+
+/// A value that is nested deeper than one may be.
+pub(super) fn refuse_deep(state: &str, value: &Value) -> Result<(), StepFailure> {
+    if too_deep(value) {
+        let cause = format!("The state/task '{state}' made a value nested deeper than {NESTING_LEVELS_MAX} levels.");
+        return Err(exceeded(cause));
+    }
+    Ok(())
+}
+
+/// Variables that take more than they may, beside those that there are.
+pub(super) fn refuse_variables(
+    state: &str,
+    assigned: &Map<String, Value>,
+    before: &Map<String, Value>,
+) -> Result<(), StepFailure> {
+    let mut left = PAYLOAD_BYTES_MAX;
+    if !assigned.values().all(|value| fits(value, &mut left)) {
+        return Err(exceeded(format!(
+            "The variables that the state '{state}' assigns exceed the maximum of {PAYLOAD_BYTES_MAX} bytes."
+        )));
+    }
+    let mut left = VARIABLES_BYTES_MAX;
+    let kept = before.iter().filter(|(name, _)| !assigned.contains_key(*name)).map(|(_, value)| value);
+    if !assigned.values().chain(kept).all(|value| fits(value, &mut left)) {
+        return Err(exceeded(format!(
+            "With what the state '{state}' assigns, the variables exceed the maximum of {VARIABLES_BYTES_MAX} bytes."
+        )));
+    }
+    Ok(())
+}
+
+fn exceeded(cause: String) -> StepFailure {
+    StepFailure { error: "States.DataLimitExceeded".to_owned(), cause, details: None }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, FrameId, MapRunStatus, scope::Extra, turn::Turn};
+use super::{Activity, FrameId, MapRunStatus, limits, scope::Extra, turn::Turn};
 use crate::{
     asl::{Map, State, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
@@ -116,6 +116,7 @@ impl Turn<'_> {
             Some(_) => Ok(item),
             None => self.selected_item(id, child, map, item),
         };
+        let input = input.and_then(|input| limits::refuse(&self.frame(id).row.state, &input).map(|()| input));
         let input = match input {
             Ok(input) => Arc::new(input),
             Err(failure) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, FrameId, scope::Extra, state::Leaving, turn::Turn};
+use super::{Activity, FrameId, limits, scope::Extra, state::Leaving, turn::Turn};
 use crate::{
     asl::{State, StateKind, StateMachine, Template},
     journal::{HistoryEventDetails, StepFailure},
@@ -23,6 +23,7 @@ impl Turn<'_> {
             None => self.effective_input(id)?,
         };
         let name = self.frame(id).row.state.clone();
+        limits::refuse(&name, &input)?;
         self.event(Some(id), HistoryEventDetails::ParallelStateStarted { name });
         self.row(id).activity = Activity::Parallel { running: branches.len() as u64 };
         let path = self.frame(id).state_path();

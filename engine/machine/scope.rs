@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{FrameId, TaskToken, turn::Turn};
+use super::{FrameId, TaskToken, limits, turn::Turn};
 use crate::{
     asl::{EvaluationFailure, Sight, StateKind, Template, View, evaluate},
     journal::{HistoryEventDetails, StepFailure},
@@ -48,9 +48,13 @@ impl Turn<'_> {
             Extra::None => &effective,
         };
         let sight = template.sight();
+        self.check_patience(id)?;
+        self.charge_expressions(template.expressions_not_plain());
         let evaluated =
             self.with_view(id, input, extra, paths, sight, |view, turn| evaluate(template, view, turn.moment));
-        evaluated.map_err(|failure| self.evaluation_failed(id, failure))
+        let value = evaluated.map_err(|failure| self.evaluation_failed(id, failure))?;
+        limits::refuse_deep(&self.frame(id).row.state, &value)?;
+        Ok(value)
     }
 
     /// Shows a function what an expression of a frame looks at; `$states` only where it is not a path.
@@ -81,7 +85,8 @@ impl Turn<'_> {
             "An error occurred while executing the state '{state}' (entered at the event id #{entered}). {}",
             failure.cause
         );
-        let error = failure.error.to_owned();
+        let StepFailure { error, cause, .. } =
+            StepFailure { error: failure.error.to_owned(), cause, details: None }.shortened();
         if error == "States.QueryEvaluationError" {
             let location = failure.location.unwrap_or_default();
             let (error, cause) = (error.clone(), cause.clone());

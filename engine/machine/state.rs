@@ -98,7 +98,7 @@ impl Turn<'_> {
             Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         };
         let failure = StepFailure { error: text(error)?, cause: text(cause)?, details: None };
-        Err(failure)
+        Err(failure.shortened())
     }
 
     /// Leaves a state: `Assign` and `Output` both see the variables as they were when it was entered.
@@ -117,10 +117,9 @@ impl Turn<'_> {
             Some(template) => Arc::new(self.evaluate(id, template, extra)?),
             None => self.placed(id, state, &leaving)?,
         };
-        if limits::too_large(&output) {
-            return Err(too_large(&state.name));
-        }
+        limits::refuse(&state.name, &output)?;
         if !assigned.is_empty() {
+            limits::refuse_variables(&state.name, &assigned, &self.frame(id).row.variables)?;
             Arc::make_mut(&mut self.row(id).variables).extend(assigned.clone());
         }
         self.event(
@@ -147,14 +146,6 @@ impl Turn<'_> {
         self.header().output = Some((*output).clone());
         self.end(ExecutionStatus::Succeeded, None);
     }
-}
-
-/// A result that is larger than a payload may be, in AWS's words.
-pub(super) fn too_large(name: &str) -> StepFailure {
-    let cause = format!(
-        "The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
-    );
-    StepFailure { error: "States.DataLimitExceeded".to_owned(), cause, details: None }
 }
 
 /// How a state is left.

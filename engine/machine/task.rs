@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    Activity, Command, FrameId, Heartbeat, Parked, StepAnswer, TaskToken, Waiting, scope::Extra, state::Leaving,
-    token::idempotency_token, turn::Turn, wait::shown,
+    Activity, Command, FrameId, Heartbeat, Parked, StepAnswer, TaskToken, Waiting, limits, scope::Extra,
+    state::Leaving, token::idempotency_token, turn::Turn, wait::shown,
 };
 use crate::{
     asl::{StateKind, Task, Template},
@@ -21,6 +21,7 @@ impl Turn<'_> {
             Some(template) => Arc::new(self.evaluate(id, template, Extra::None)?),
             None => self.effective_input(id)?,
         };
+        limits::refuse(&self.frame(id).row.state, &arguments)?;
         let timeout_seconds = self.seconds(id, task.timeout_seconds.as_ref())?;
         let heartbeat_seconds = self.seconds(id, task.heartbeat_seconds.as_ref())?;
         let now = self.now_ms();
@@ -165,6 +166,10 @@ impl Turn<'_> {
         if !current.is_some_and(|f| f.row.visit == visit && f.row.attempt == attempt && f.in_flight()) {
             return;
         }
+        if let Err(failure) = self.refuse_begun(id, &answer) {
+            self.task_failed_as(id, failure);
+            return self.run();
+        }
         match answer {
             StepAnswer::Done { output, effects } if self.waits_for_token(id) => self.park(id, output, effects),
             StepAnswer::Done { output, effects } => self.task_done(id, output, effects),
@@ -178,6 +183,16 @@ impl Turn<'_> {
             StepAnswer::Failed(error) => self.task_failed(id, error),
         }
         self.run();
+    }
+
+    /// What was called tells more, before it is done, than may be kept.
+    fn refuse_begun(&self, id: FrameId, answer: &StepAnswer) -> Result<(), StepFailure> {
+        let state = &self.frame(id).row.state;
+        match answer {
+            StepAnswer::Done { output, .. } if self.waits_for_token(id) => limits::refuse(state, output),
+            StepAnswer::Pending { submitted: Some(output), .. } => limits::refuse(state, output),
+            _ => Ok(()),
+        }
     }
 
     /// A Task was answered from outside.
@@ -215,6 +230,9 @@ impl Turn<'_> {
             return self.map_answered(id, &map, output);
         }
         let Some(state) = self.state_of(id) else { return };
+        if let Err(failure) = limits::refuse(&state.name, &output) {
+            return self.task_failed_as(id, failure);
+        }
         let output = Arc::new(output);
         if let Some((name, resource)) = self.name_and_resource(id) {
             self.event(Some(id), HistoryEventDetails::TaskSucceeded { name, resource, output: output.clone() });
@@ -249,6 +267,7 @@ impl Turn<'_> {
     }
 
     fn task_failed_as(&mut self, id: FrameId, failure: StepFailure) {
+        let failure = failure.shortened();
         if self.calls_for_map(id).is_some() {
             self.map_run_failed(id, &failure);
         }

@@ -4,6 +4,7 @@
 mod anything;
 mod composite;
 mod crash;
+mod limits;
 mod map_runs;
 mod paths;
 mod task;
@@ -40,6 +41,13 @@ impl Trial {
     }
 
     pub fn give(&mut self, input: Input) {
+        self.turn(input);
+        while self.execution.has_more_to_do() {
+            self.turn(Input::TimeCame);
+        }
+    }
+
+    fn turn(&mut self, input: Input) {
         let moment = Moment { now_ms: self.now_ms, entropy: self.now_ms };
         let transition = advance(&mut self.execution, input, &moment);
         self.commands.extend(transition.commands);

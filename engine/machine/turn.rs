@@ -12,7 +12,7 @@ use super::{
 use crate::{
     asl::{State, StateMachine},
     journal::{Content, Entry, ErrorAndCause, HistoryEvent, HistoryEventDetails, Note, StepFailure},
-    query::Moment,
+    query::{Moment, Patience},
 };
 
 pub(super) struct Turn<'a> {
@@ -28,7 +28,15 @@ pub(super) struct Turn<'a> {
     deleted: BTreeMap<FrameId, Vec<Part>>,
     header_changed: bool,
     rearm: bool,
+    cost: u64,
+    patience: Patience,
 }
+
+/// What a turn may cost before it ends and the rest is left to the next one: what runs without a pause must not keep all others
+/// waiting. An event costs one.
+const COST_MAX: u64 = if cfg!(test) { 48 } else { 10_000 };
+/// What an expression costs that is not plain: it may take seconds.
+const EXPRESSION_COST: u64 = COST_MAX / 8;
 
 fn too_many_events() -> StepFailure {
     let cause = format!("The execution reached the maximum number of history events ({}).", limits::HISTORY_EVENTS_MAX);
@@ -48,7 +56,27 @@ impl<'a> Turn<'a> {
             deleted: BTreeMap::new(),
             header_changed: false,
             rearm: false,
+            cost: 0,
+            patience: Patience::new(),
         }
+    }
+
+    /// Refuses to evaluate more for a state whose evaluations have taken longer than they may.
+    pub fn check_patience(&mut self, id: FrameId) -> Result<(), StepFailure> {
+        if self.patience.is_over() {
+            return Err(self.runtime_failure(id, "The evaluations of the state take longer than they may together."));
+        }
+        Ok(())
+    }
+
+    /// Whether the turn is to end as soon as it can.
+    fn is_spent(&self) -> bool {
+        self.cost >= COST_MAX
+    }
+
+    /// Counts expressions that may have taken long.
+    pub fn charge_expressions(&mut self, count: usize) {
+        self.cost += EXPRESSION_COST * count as u64;
     }
 
     pub fn now_ms(&self) -> u64 {
@@ -81,6 +109,7 @@ impl<'a> Turn<'a> {
         while let Some(&(due, id)) = self.execution.timers.first()
             && due <= self.now_ms()
             && self.execution.header.status == ExecutionStatus::Running
+            && !self.is_spent()
         {
             self.due(id);
             self.run();
@@ -95,7 +124,7 @@ impl<'a> Turn<'a> {
         }
         match &self.frame(id).row.activity {
             Activity::Waiting { .. } => self.wait_is_over(id),
-            Activity::Backoff { .. } => self.ready.push_back(id),
+            Activity::Backoff { .. } | Activity::Entering => self.ready.push_back(id),
             Activity::Task { .. } => self.task_is_due(id),
             _ => {}
         }
@@ -155,9 +184,21 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Executes every frame that is ready until all rest.
+    /// Leaves what is ready to the next turn, which comes at once.
+    fn put_off(&mut self) {
+        for id in std::mem::take(&mut self.ready) {
+            let there = self.execution.frames.get(&id).map(|frame| &frame.row.activity);
+            if there.is_some_and(|activity| !matches!(activity, Activity::Stopped)) {
+                self.row(id).activity = Activity::Entering;
+            }
+        }
+    }
+
+    /// Executes every frame that is ready until all rest, or the turn has cost enough.
     pub fn run(&mut self) {
-        while let Some(id) = self.ready.pop_front() {
+        while !self.is_spent()
+            && let Some(id) = self.ready.pop_front()
+        {
             if self.execution.header.status != ExecutionStatus::Running {
                 self.ready.clear();
                 break;
@@ -177,9 +218,13 @@ impl<'a> Turn<'a> {
             }
             match self.full_child(id) {
                 Some(child) => self.fail_child(child, too_many_events()),
-                None => self.execute(id),
+                None => {
+                    self.patience = Patience::new();
+                    self.execute(id);
+                }
             }
         }
+        self.put_off();
     }
 
     pub fn finish(mut self) -> Transition {
@@ -317,6 +362,7 @@ impl<'a> Turn<'a> {
     }
 
     pub fn event(&mut self, frame: Option<FrameId>, details: HistoryEventDetails) {
+        self.cost += 1;
         if let Some(frame) = frame.filter(|frame| self.frame(*frame).row.silent) {
             return self.child_event(frame, details);
         }

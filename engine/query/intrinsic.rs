@@ -2,7 +2,6 @@
 //! JSONPath states", and the States Language specification; where AWS itself was seen to differ, AWS.
 
 mod arrays;
-mod budget;
 mod function;
 mod numbers;
 mod objects;
@@ -15,10 +14,10 @@ use serde_json::Value;
 
 use super::{
     Path, PathError, PathErrorKind, Roots,
+    budget::Budget,
     jsonata::Moment,
     random::{JavaRandom, Numbers},
 };
-pub(super) use budget::Budget;
 use function::Function;
 
 /// What every function answers where it does not like its arguments.

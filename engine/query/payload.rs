@@ -7,7 +7,7 @@ mod tests;
 
 use serde_json::{Map, Value};
 
-use super::{Path, Roots, intrinsic::Budget, jsonata::Moment};
+use super::{Path, Roots, budget::Budget, jsonata::Moment};
 pub use query::{Query, QueryError, QueryErrorKind};
 
 /// The deepest nesting of a template.

@@ -128,7 +128,7 @@ fn an_endless_child_fails_at_its_own_limit_and_no_rule_keeps_it_alive() {
     let inner = json!({ "StartAt": "I", "States": { "I": { "Type": "Pass", "End": true } } });
     let loops = json!({ "StartAt": "P", "States": {
         "P": { "Type": "Parallel", "Branches": [inner], "Catch": catch, "Next": "Q" },
-        "Q": { "Type": "Pass", "Next": "P" },
+        "Q": { "Type": "Pass", "Output": {}, "Next": "P" },
     } });
     let trial = Trial::start(only(each(loops, json!({ "Items": [1], "ToleratedFailureCount": 1 }))), json!({}));
     assert_eq!((trial.status(), trial.output()), (ExecutionStatus::Succeeded, json!([])));

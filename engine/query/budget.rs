@@ -4,22 +4,27 @@ use std::cell::Cell;
 
 use serde_json::Value;
 
+use super::patience::Patience;
+
 /// The most bytes one evaluation may hold, counted roughly. A payload has at most 256 KiB, so this is never near.
 const BYTES_MAX: usize = 64 << 20;
 
 /// What is left to an evaluation.
 #[derive(Debug)]
-pub(in crate::query) struct Budget(Cell<usize>);
+pub(crate) struct Budget {
+    bytes_left: Cell<usize>,
+    patience: Patience,
+}
 
 impl Budget {
     /// A whole budget.
-    pub(in crate::query) fn new() -> Self {
-        Budget(Cell::new(BYTES_MAX))
+    pub(crate) fn new() -> Self {
+        Budget { bytes_left: Cell::new(BYTES_MAX), patience: Patience::new() }
     }
 
-    /// Pays for a value, if enough is left.
-    pub(in crate::query) fn spend(&self, value: &Value) -> bool {
-        let mut left = self.0.get();
+    /// Pays for a value, if enough is left of it and of time.
+    pub(crate) fn spend(&self, value: &Value) -> bool {
+        let mut left = self.bytes_left.get();
         let mut pending = vec![value];
         while let Some(value) = pending.pop() {
             let bytes = match value {
@@ -39,7 +44,7 @@ impl Budget {
                 None => return false,
             }
         }
-        self.0.set(left);
-        true
+        self.bytes_left.set(left);
+        !self.patience.is_over()
     }
 }

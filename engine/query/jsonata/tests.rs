@@ -1,0 +1,118 @@
+//! The fear: JSONata that answers otherwise than Step Functions does.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+use serde_json::json;
+
+use super::*;
+
+const MOMENT: Moment = Moment { now_ms: 1_700_000_000_000, entropy: 42 };
+
+fn value(source: &str, states: Value) -> Result<Option<Value>, EvaluationError> {
+    let variables = Map::from_iter([("x".to_owned(), json!(5)), ("list".to_owned(), json!([1, 2]))]);
+    let scope = Scope { states: &states, variables: &[&variables] };
+    Expression::parse(source).unwrap().evaluate(&scope, &MOMENT)
+}
+
+#[test]
+fn whole_numbers_stay_whole() {
+    assert_eq!(value("$x + 1", json!({})).unwrap(), Some(json!(6)));
+    assert_eq!(value("$states.input.a / 4", json!({ "input": { "a": 10 } })).unwrap(), Some(json!(2.5)));
+}
+
+#[test]
+fn undefined_is_not_null() {
+    assert_eq!(value("$states.input.none", json!({ "input": {} })).unwrap(), None);
+    assert_eq!(value("null", json!({})).unwrap(), Some(Value::Null));
+}
+
+#[test]
+fn time_and_randomness_come_from_the_moment_alone() {
+    assert_eq!(value("$millis()", json!({})).unwrap(), Some(json!(1_700_000_000_000_u64)));
+    assert_eq!(value("$now()", json!({})).unwrap(), Some(json!("2023-11-14T22:13:20.000Z")));
+    assert_eq!(value("[$random(), $uuid()]", json!({})).unwrap(), value("[$random(), $uuid()]", json!({})).unwrap());
+    assert_ne!(value("$uuid()", json!({})).unwrap(), value("[$uuid(), $uuid()][1]", json!({})).unwrap());
+}
+
+#[test]
+fn what_step_functions_adds_is_there() {
+    assert_eq!(value("$partition([1,2,3,4,5], 2)", json!({})).unwrap(), Some(json!([[1, 2], [3, 4], [5]])));
+    assert_eq!(value("$range(0, 10, 5)", json!({})).unwrap(), Some(json!([0, 5, 10])));
+    assert_eq!(value("$parse('{\"a\":1}').a", json!({})).unwrap(), Some(json!(1)));
+    assert_eq!(
+        value("$hash('a', 'SHA-256')", json!({})).unwrap(),
+        Some(json!("ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"))
+    );
+}
+
+#[test]
+fn eval_is_refused_when_the_definition_is_read() {
+    assert!(Expression::parse("$eval('1')").is_err());
+}
+
+#[test]
+fn a_recursion_without_end_ends() {
+    let error = value("($f := function($n) { 1 + $f($n + 1) }; $f(0))", json!({})).unwrap_err();
+    assert!(!error.to_string().is_empty());
+}
+
+#[test]
+fn an_error_keeps_its_code() {
+    let error = value("1 + 'a'", json!({})).unwrap_err();
+    assert!(error.to_string().starts_with("T200"), "{error}");
+}
+
+/// The fear: an expression that fills the memory is taken for one that cannot, and ends the process.
+#[test]
+fn what_can_grow_is_not_taken_for_plain() {
+    let plain = [
+        "$states.input.a.b[0]",
+        "$states.input.list[id = $x].name",
+        "$states.input.list.{ 'id': id, 'of': $x }",
+        "'https://' & $states.input.host & ':' & $string($x)",
+        "$count($states.input.list) > 3 and $not($exists($states.input.b))",
+        "$states.input.a ? { 'a': [1, $x] } : null",
+        "($x + 1) * 2",
+        "$states.input.*",
+    ];
+    let grows = [
+        "$pad('x', 1e9)",
+        "$join($list, $x)",
+        "$replace($x, 'a', $x)",
+        "[1..1e6]",
+        "$map($list, function($v){ $v })",
+        "($f := function($n){ $f($n) }; $f(1))",
+        "$list.($list.($list))",
+        "$list.($x & $x)",
+        "$count($list@$a.$list@$b)",
+        "$list#$i[$i = 1]",
+        "$states.**",
+        "$list^(a)",
+        "$list{ a: b }",
+        "$states ~> |a|{}|",
+        "$x ~> $string",
+        "$string([$list, $list])",
+        "$match($x, /a*/)",
+        "$formatInteger($x, 'I')",
+        "$fromMillis(1, $x)",
+        "$list[$contains($x, a)]",
+        "$list[$count($list[a = b]) = 1]",
+    ];
+    for (sources, expected) in [(&plain[..], true), (&grows[..], false)] {
+        for source in sources {
+            assert_eq!(Expression::parse(source).unwrap().plain, expected, "{source}");
+        }
+    }
+    let long = vec!["$x"; 100].join(" & ");
+    assert!(!Expression::parse(&long).unwrap().plain, "each of many parts may be a whole payload");
+}
+
+#[test]
+fn what_shares_its_parts_is_not_written_out_without_end() {
+    let doubled = |part: &str| format!("$reduce([1..60], function($a, $b){{ {part} }}, 'x')");
+    for source in [doubled("{ 'a': $a, 'b': $a }"), doubled("[[$a], [$a]]")] {
+        let error = value(&source, json!({})).unwrap_err().to_string();
+        assert!(error.contains("the result is larger than"), "{error}");
+    }
+    let deep = "$reduce([1..5000], function($a, $b){ { 'a': $a } }, 'x')";
+    assert!(value(deep, json!({})).unwrap_err().to_string().contains("nested deeper"));
+    assert!(value("1e308 * 1e308", json!({})).unwrap_err().to_string().starts_with("D1001"));
+}

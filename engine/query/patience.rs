@@ -1,0 +1,21 @@
+//! How long the evaluations of one state may take together: each has its own limit, but a state may have thousands.
+
+use std::time::{Duration, Instant};
+
+/// The longest they may take.
+const TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Begins when it is made.
+#[derive(Debug)]
+pub(crate) struct Patience(Instant);
+
+impl Patience {
+    pub(crate) fn new() -> Self {
+        Patience(Instant::now())
+    }
+
+    /// Whether they have taken longer.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.elapsed() > TIME_MAX
+    }
+}

@@ -1,0 +1,82 @@
+//! The fear: one line of a definition takes the server's memory or its thread, and takes it again after every start.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::{
+    serve::Server,
+    support::{Home, text},
+};
+
+/// The longest that an expression may keep the server, with room for a busy machine.
+const TIME_MAX: Duration = Duration::from_secs(20);
+/// The most memory that the server may have had, in bytes.
+const MEMORY_BYTES_MAX: u64 = 400 << 20;
+
+/// Expressions that ask for all there is, and what people are told.
+const EXPRESSIONS: [(&str, &str); 12] = [
+    ("$reduce([1..60], function($a, $b){ $a & $a }, 'x')", "MiB of memory"),
+    ("$pad('x', 2000000000)", "MiB of memory"),
+    ("($s := $pad('a', 100000, 'a'); $replace($s, 'a', $s))", "MiB of memory"),
+    ("($s := $pad('a', 100000, 'a'); $join([1..100000].$s))", "MiB of memory"),
+    (
+        "($n := $reduce([1..60], function($a, $b){ { 'a': $a, 'b': $a } }, 'x'); $string($n))",
+        "D1012: Evaluation timeout. Check",
+    ),
+    ("($n := $reduce([1..60], function($a, $b){ { 'a': $a, 'b': $a } }, 'x'); $n)", "larger than"),
+    ("$reduce([1..100000], function($a, $b){ { 'a': $a } }, 'x')", "nested deeper than"),
+    ("($l := [1..30000]; $count($l@$a.$l@$b))", "MiB of memory"),
+    ("$formatInteger(1000000000000000, 'I')", "MiB of memory"),
+    ("$fromMillis(1, '[Y,1000000000-1000000000]')", "failed in JSONata itself"),
+    ("($f := function($x){ $f($x + 1) }; $f(1))", "D1012"),
+    ("($f := function($x){ 1 + $f($x + 1) }; $f(1))", "D1011"),
+];
+
+#[test]
+fn an_expression_that_asks_for_all_there_is_fails_its_execution_and_nothing_else() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let sleeper = written(&home, "sleeper", &json!({ "Type": "Wait", "Seconds": 3600, "End": true }));
+    assert_eq!(home.flow(&["run", &sleeper, "--yes", "--no-wait", "--id", "s-1"]).status.code(), Some(75));
+    for (number, (expression, told)) in EXPRESSIONS.iter().enumerate() {
+        let output = format!("{{% {expression} %}}");
+        let state = json!({ "Type": "Pass", "QueryLanguage": "JSONata", "Output": output, "End": true });
+        let (file, id) = (written(&home, &format!("hostile-{number}"), &state), format!("h-{number}"));
+        let began = Instant::now();
+        let output = home.flow(&["run", &file, "--yes", "--id", &id]);
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(1), "{expression}: {said}");
+        assert!(began.elapsed() < TIME_MAX, "{expression} took {:?}", began.elapsed());
+        assert!(said.contains(told), "{expression}: {said}");
+    }
+    assert!(home.succeed(&["status", "s-1"]).contains("RUNNING"));
+    let peak_bytes = server.peak_memory_bytes();
+    assert!(peak_bytes < MEMORY_BYTES_MAX, "the server grew to {} MiB", peak_bytes >> 20);
+}
+
+#[test]
+fn what_evaluates_ends_with_the_server() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let state = json!({ "Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $sum([1..10]) %}", "End": true });
+    home.succeed(&["run", &written(&home, "sum", &state), "--yes"]);
+    let workers = server.children();
+    assert_eq!(workers.len(), 1, "one is started and kept");
+    drop(server);
+    let gone_by = Instant::now() + Duration::from_secs(10);
+    while workers.iter().any(|worker| is_evaluating(*worker)) {
+        assert!(Instant::now() < gone_by, "it outlives the server");
+        std::thread::yield_now();
+    }
+}
+
+fn written(home: &Home, name: &str, state: &serde_json::Value) -> String {
+    let file = home.path().join(format!("{name}.asl.json"));
+    std::fs::write(&file, json!({ "StartAt": "A", "States": { "A": state } }).to_string()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+fn is_evaluating(process: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{process}/cmdline")).is_ok_and(|line| line.contains("evaluate-jsonata"))
+}
