@@ -5,6 +5,7 @@ mod worker;
 
 use std::{
     io::{BufRead, BufReader, Error, Write},
+    os::unix::process::CommandExt,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{Mutex, PoisonError},
 };
@@ -81,6 +82,7 @@ impl Worker {
         // The program's file may have been replaced since this process began.
         let this = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
         let mut child = Command::new(this)
+            .arg0("flow")
             .arg(ARGUMENT)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
