@@ -33,8 +33,8 @@ pub(super) struct Turn<'a> {
 }
 
 /// What a turn may cost before it ends and the rest is left to the next one: what runs without a pause must not keep all others
-/// waiting. An event costs one.
-const COST_MAX: u64 = if cfg!(test) { 48 } else { 10_000 };
+/// waiting. An event costs one; those that one history may have take a tenth of a second.
+const COST_MAX: u64 = if cfg!(test) { 48 } else { 30_000 };
 /// What an expression costs that is not plain: it may take seconds.
 const EXPRESSION_COST: u64 = COST_MAX / 8;
 

@@ -41,6 +41,7 @@ pub(super) fn start(store: Arc<Store>, messages: UnboundedSender<Message>, optio
     let count = commits.clone();
     let (failed, failure) = watch::channel(None);
     std::thread::spawn(move || {
+        let _ = rustix::thread::set_name(c"committer");
         while let Some(first) = next(&waiting) {
             let mut batch = vec![first];
             batch.extend(waiting.try_iter().take(BATCH_WRITES_MAX - 1));

@@ -131,6 +131,7 @@ impl Checkpointer {
     pub fn start(shared: Arc<Shared>) -> Self {
         let (orders, received) = mpsc::channel();
         let thread = std::thread::spawn(move || {
+            let _ = rustix::thread::set_name(c"checkpointer");
             // What is due goes first: nobody waits for a checkpoint. Where the system does not allow it, it is not needed.
             let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
             while let Ok(sequence) = received.recv() {
