@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Instant};
 
-use engine::store::synchronizations;
+use engine::store::{Definition, synchronizations};
 
 use super::{BenchError, Report, disk, world};
 
@@ -13,7 +13,7 @@ use super::{BenchError, Report, disk, world};
 pub async fn chain(folder: &Path, steps: usize) -> Result<Report, BenchError> {
     let before = disk::fdatasyncs_per_second(folder)?;
     let runner = world::runner(folder)?;
-    let definition = world::tasks(steps);
+    let definition = Definition::from(&world::tasks(steps));
     let (synchronizations_before, began) = (synchronizations(), Instant::now());
     world::run(&runner, world::new("chain", "chain", &definition)).await?;
     let rate = steps as f64 / began.elapsed().as_secs_f64();

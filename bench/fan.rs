@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Instant};
 
-use engine::store::synchronizations;
+use engine::store::{Definition, synchronizations};
 
 use super::{BenchError, Report, disk, world};
 
@@ -15,7 +15,7 @@ const STEPS_EACH: usize = 10;
 pub async fn fan(folder: &Path, executions: usize) -> Result<Report, BenchError> {
     let disk_rate = disk::fdatasyncs_per_second(folder)?;
     let runner = world::runner(folder)?;
-    let definition = world::tasks(STEPS_EACH);
+    let definition = Definition::from(&world::tasks(STEPS_EACH));
     let mut rests = runner.rests();
     let (synchronizations_before, began) = (synchronizations(), Instant::now());
     let starts = (0..executions).map(|number| {

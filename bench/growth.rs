@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Instant};
 
-use engine::runner::RunnerHandle;
+use engine::{runner::RunnerHandle, store::Definition};
 use serde_json::{Value, json};
 
 use super::{BenchError, Report, disk, world};
@@ -56,7 +56,7 @@ pub async fn growth(folder: &Path, executions: usize) -> Result<Report, BenchErr
 async fn history(runner: &RunnerHandle) -> Result<Vec<(String, f64, &'static str)>, BenchError> {
     let mut follow = runner.rests();
     let began_ms = runner.clock().now_ms();
-    runner.start_execution(world::new("history", "history", &world::tasks(LONG_CHAIN))).await?;
+    runner.start_execution(world::new("history", "history", &Definition::from(&world::tasks(LONG_CHAIN)))).await?;
     world::wait_for(&mut follow, 1).await?;
     let mut rates = Vec::new();
     let (mut since_ms, each) = (began_ms, LONG_CHAIN / PARTS);
@@ -78,13 +78,14 @@ async fn short(runner: &RunnerHandle, id: &str, variable: Value) -> Result<f64, 
         json!({ "Type": "Pass", "Assign": { "kept": variable }, "Next": definition["StartAt"] });
     definition["StartAt"] = "Keep".into();
     let began = Instant::now();
-    world::run(runner, world::new(id, "short", &definition)).await?;
+    world::run(runner, world::new(id, "short", &Definition::from(&definition))).await?;
     Ok(SHORT_CHAIN as f64 / began.elapsed().as_secs_f64())
 }
 
 /// Finishes executions until there are `until` of them.
 async fn finish(runner: &RunnerHandle, from: usize, until: usize) -> Result<(), BenchError> {
-    let definition = json!({ "StartAt": "Pass", "States": { "Pass": { "Type": "Pass", "End": true } } });
+    let definition =
+        Definition::from(&json!({ "StartAt": "Pass", "States": { "Pass": { "Type": "Pass", "End": true } } }));
     let mut next = from;
     while next < until {
         let batch = (next..until.min(next + STARTS_AT_ONCE)).map(|number| {

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Instant};
 
-use engine::runner::RunnerHandle;
+use engine::{runner::RunnerHandle, store::Definition};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ const ITEMS_EACH: usize = 5_000;
 pub async fn pure(folder: &Path, transitions: usize) -> Result<Report, BenchError> {
     let disk_rate = disk::fdatasyncs_per_second(folder)?;
     let runner = world::runner(folder)?;
-    let (chain, map) = (alternating(), mapping());
+    let (chain, map) = (Definition::from(&alternating()), Definition::from(&mapping()));
     let chains = (transitions / 2).div_ceil(TRANSITIONS_EACH);
     let began = Instant::now();
     run_all(&runner, "chain", chains, &chain).await?;
@@ -56,7 +56,7 @@ pub async fn pure(folder: &Path, transitions: usize) -> Result<Report, BenchErro
 }
 
 /// Runs executions of a definition, a few at a time: what one writes the disk has while the next one thinks.
-async fn run_all(runner: &RunnerHandle, name: &str, count: usize, definition: &Value) -> Result<(), BenchError> {
+async fn run_all(runner: &RunnerHandle, name: &str, count: usize, definition: &Definition) -> Result<(), BenchError> {
     let mut rests = runner.rests();
     let starts = (0..count).map(|number| {
         let new = world::new(&format!("{name}-{number}"), name, definition);

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use engine::store::Definition;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -37,10 +38,10 @@ fn rss_bytes() -> u64 {
 /// The folder or the store fails.
 pub async fn sleep(folder: &Path, count: usize) -> Result<Phase, BenchError> {
     let runner = world::runner(folder)?;
-    let definition = json!({ "StartAt": "Sleep", "States": {
+    let definition = Definition::from(&json!({ "StartAt": "Sleep", "States": {
         "Sleep": { "Type": "Wait", "Seconds": 3600, "Next": "Step" },
         "Step": { "Type": "Task", "Resource": world::STEP, "End": true }
-    } });
+    } }));
     let rss_before_bytes = rss_bytes();
     let began = Instant::now();
     let mut next = 0;
@@ -64,7 +65,7 @@ pub async fn wake(folder: &Path) -> Result<Phase, BenchError> {
     let rss_before_bytes = rss_bytes();
     let began = Instant::now();
     let runner = world::runner(folder)?;
-    let count = runner.recover_all().await?.len();
+    let count = runner.recover_all().await?;
     let seconds = began.elapsed().as_secs_f64();
     Ok(Phase { seconds, count, rss_before_bytes, rss_after_bytes: rss_bytes() })
 }
@@ -136,9 +137,9 @@ async fn together(folder: &Path, count: usize) -> Result<(Vec<f64>, Vec<f64>), B
     let runner = world::runner(folder)?;
     let ahead = Duration::from_secs(5 + count as u64 / 5_000);
     let due_ms = runner.clock().now_ms() + ahead.as_millis() as u64;
-    let definition = json!({ "StartAt": "Sleep", "States": {
+    let definition = Definition::from(&json!({ "StartAt": "Sleep", "States": {
         "Sleep": { "Type": "Wait", "TimestampPath": "$.due", "End": true }
-    } });
+    } }));
     let due = jiff::Timestamp::from_millisecond(due_ms as i64).map(|due| format!("{due:.3}")).unwrap_or_default();
     let mut rests = runner.rests();
     let starts = (0..count).map(|number| {

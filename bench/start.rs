@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use engine::store::Definition;
 use serde_json::json;
 
 use super::{BenchError, Report, disk, world};
@@ -68,7 +69,8 @@ fn median_ms(command: impl Fn() -> Command) -> Result<f64, BenchError> {
 
 async fn finish(folder: &Path, finished: usize) -> Result<(), BenchError> {
     let runner = world::runner(folder)?;
-    let definition = json!({ "StartAt": "Pass", "States": { "Pass": { "Type": "Pass", "End": true } } });
+    let definition =
+        Definition::from(&json!({ "StartAt": "Pass", "States": { "Pass": { "Type": "Pass", "End": true } } }));
     let mut next = 0;
     while next < finished {
         let batch = (next..finished.min(next + STARTS_AT_ONCE)).map(|number| {

@@ -6,7 +6,7 @@ use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
     runner::{Clock, NewExecution, RunnerHandle, RunnerOptions, SystemClock},
     step::{Answer, Registry, StepContext},
-    store::{LoggedRecords, Store},
+    store::{Definition, LoggedRecords, Store},
 };
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
@@ -32,7 +32,7 @@ pub(crate) fn runner(folder: &Path) -> Result<RunnerHandle, BenchError> {
 }
 
 /// An execution of a definition.
-pub(crate) fn new(id: &str, workflow: &str, definition: &Value) -> NewExecution {
+pub(crate) fn new(id: &str, workflow: &str, definition: &Definition) -> NewExecution {
     NewExecution {
         id: id.to_owned(),
         workflow: workflow.to_owned(),

@@ -15,6 +15,9 @@ use engine::query::{Elsewhere, ElsewhereAnswer, ElsewhereRequest};
 pub(crate) use worker::{ARGUMENT, run};
 use worker::{MEMORY_BYTES_MAX, TOOK_TOO_LONG};
 
+/// How much address space the allocator of such a process reserves at once: by itself more than it is allowed.
+const ARENA_KIBIBYTES: &str = "32768";
+
 /// Processes that wait for an expression. There are as many as were ever needed at once.
 #[derive(Default)]
 pub(crate) struct Workers(Mutex<Vec<Worker>>);
@@ -84,6 +87,7 @@ impl Worker {
         let mut child = Command::new(this)
             .arg0("flow")
             .arg(ARGUMENT)
+            .env("MIMALLOC_ARENA_RESERVE", ARENA_KIBIBYTES)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -27,7 +27,7 @@ mod verify;
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 pub use commit::{Definition, Origin, Write};
@@ -52,7 +52,7 @@ pub use verify::Findings;
 pub struct Store {
     records: Box<dyn Records>,
     /// The hashes of definitions that are in the store for certain.
-    known_definitions: Mutex<HashSet<String>>,
+    known_definitions: Mutex<HashSet<Arc<str>>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -90,7 +90,7 @@ impl Store {
         self.records.settle()
     }
 
-    fn known_definitions(&self) -> MutexGuard<'_, HashSet<String>> {
+    fn known_definitions(&self) -> MutexGuard<'_, HashSet<Arc<str>>> {
         self.known_definitions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -107,7 +107,7 @@ impl Api {
         let Resolved { machine, version, alias } = resolved;
         checked_name(&name)?;
         let input = input::read(&text)?;
-        let definition = serde_json::from_str(&machine.definition)
+        let definition: Value = serde_json::from_str(&machine.definition)
             .map_err(|error| Fault::new("InvalidDefinition", error.to_string()))?;
         let id = match machine.kind {
             StateMachineType::Standard => format!("{}:{name}", machine.name),
@@ -126,7 +126,7 @@ impl Api {
             }),
             id,
             environment: self.options.environment.clone(),
-            definition,
+            definition: (&definition).into(),
             input,
             documents: DocumentChanges::default(),
         };

@@ -133,7 +133,7 @@ impl Trial {
         let signalled = Input::Signalled { frame, visit, attempt: None, answer };
         entries.extend(settled(&mut execution, signalled, &moment));
         let mut outcome = outcome(&execution.header, &entries, &targets);
-        let served = |frame: &engine::machine::Frame| frame.row.retries.iter().position(|count| *count > self.retries);
+        let served = |frame: &Box<engine::machine::Frame>| frame.row.retries.iter().position(|count| *count > self.retries);
         outcome.retrier = execution.frames.values().find_map(served);
         Ok(outcome)
     }
@@ -153,7 +153,7 @@ impl Trial {
             subject: None,
             identity: Some(self.identity.clone()),
             environment: api.options.environment.clone(),
-            definition,
+            definition: (&definition).into(),
             input: input.clone(),
             documents: Default::default(),
         };
@@ -265,7 +265,7 @@ fn outcome(header: &ExecutionHeader, entries: &[Entry], targets: &Targets) -> Ou
     for entry in entries {
         match &entry.content {
             Content::Event(event) => match &event.details {
-                HistoryEventDetails::StateExited { name, output, .. } if name == STATE_NAME => {
+                HistoryEventDetails::StateExited { name, output, .. } if **name == *STATE_NAME => {
                     outcome.output = Some((**output).clone());
                 }
                 HistoryEventDetails::StateEntered { name, .. } => {

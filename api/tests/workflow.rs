@@ -107,7 +107,7 @@ async fn executions_of_earlier_versions_are_known_by_arn_too() {
         identity: None,
         subject: None,
         environment: Value::Null,
-        definition,
+        definition: (&definition).into(),
         input: json!({ "old": true }),
         documents: Default::default(),
     };

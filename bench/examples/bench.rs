@@ -2,6 +2,10 @@
 
 use std::process::Command;
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> Result<(), bench::BenchError> {
     let arguments: Vec<String> = std::env::args().collect();

@@ -41,7 +41,7 @@ pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, Cli
     let address = listener.local_addr()?;
     match global.output {
         Output::Human => {
-            say!("Step Functions API on http://{address}; {} executions go on", recovered.len());
+            say!("Step Functions API on http://{address}; {recovered} executions go on");
         }
         Output::Json => {
             say!(

@@ -124,7 +124,7 @@ fn show(global: &Global, place: &Place, status: &Status, view: &View) {
 }
 
 fn show_state(global: &Global, status: &Status, name: &str) -> Result<(), CliError> {
-    let found: Vec<_> = status.frames.iter().filter(|row| row.state == name || row.state_path() == name).collect();
+    let found: Vec<_> = status.frames.iter().filter(|row| *row.state == *name || row.state_path() == name).collect();
     if found.is_empty() {
         let message = format!("{} is in no state named '{name}'", status.header.id);
         return Err(

@@ -95,7 +95,7 @@ async fn execute(mocks: Mocks, definition: Value, input: Value) -> Result<Execut
         subject: None,
         identity: None,
         environment: Value::Null,
-        definition,
+        definition: (&definition).into(),
         input,
         documents: Default::default(),
     };

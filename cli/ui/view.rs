@@ -130,7 +130,7 @@ impl View {
                 let path = path(name);
                 let state = StateView {
                     path: path.clone(),
-                    name: name.clone(),
+                    name: name.to_string(),
                     state_type: *state_type,
                     entered_ms: at_ms,
                     doing: Doing::Running,

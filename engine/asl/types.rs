@@ -36,7 +36,7 @@ pub enum QueryLanguage {
 #[derive(Debug, Clone)]
 pub struct State {
     /// Its name in `States`.
-    pub name: String,
+    pub name: Arc<str>,
     /// The fields all types share.
     pub common: Common,
     /// The fields of its type.
@@ -131,7 +131,7 @@ impl StateKind {
 #[derive(Debug, Clone)]
 pub struct Task {
     /// `Resource`, such as `flow:ec2:createVpc`.
-    pub resource: String,
+    pub resource: Arc<str>,
     /// `Arguments` or `Parameters`; `None` passes the state's input.
     pub arguments: Option<Template>,
     /// `TimeoutSeconds`: a number or an expression.
@@ -195,7 +195,7 @@ pub struct Map {
 #[derive(Debug, Clone)]
 pub struct ItemReader {
     /// `Resource`.
-    pub resource: String,
+    pub resource: Arc<str>,
     /// `Arguments` or `Parameters`.
     pub arguments: Template,
     /// `InputType` of `ReaderConfig`.
@@ -239,7 +239,7 @@ pub enum InputType {
 #[derive(Debug, Clone)]
 pub struct ResultWriter {
     /// `Resource`.
-    pub resource: String,
+    pub resource: Arc<str>,
     /// `Arguments` or `Parameters`.
     pub arguments: Template,
 }

@@ -14,8 +14,8 @@ pub struct HistoryEvent {
     #[serde(rename = "previousEventId")]
     pub previous_event_id: u64,
     /// The path of the frame it happened in: empty at the top, else such as `VPC and subnets[0]`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub frame: String,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub frame: Arc<str>,
     /// Type and details.
     #[serde(flatten)]
     pub details: HistoryEventDetails,
@@ -50,79 +50,79 @@ pub enum HistoryEventDetails {
     /// An expression failed.
     EvaluationFailed { state: String, location: String, error: String, cause: String },
     /// A state was entered; `state_type` names its type (`Task`, `Pass`, …), AWS writes it into the event's type.
-    StateEntered { state_type: StateType, name: String, input: Arc<Value> },
+    StateEntered { state_type: StateType, name: Arc<str>, input: Arc<Value> },
     /// A state was left.
     StateExited {
         state_type: StateType,
-        name: String,
+        name: Arc<str>,
         output: Arc<Value>,
         #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
         assigned_variables: serde_json::Map<String, Value>,
     },
     /// A Task's call is to be made; durable before the call.
     TaskScheduled {
-        name: String,
-        resource: String,
+        name: Arc<str>,
+        resource: Arc<str>,
         parameters: Arc<Value>,
         timeout_seconds: Option<u64>,
         heartbeat_seconds: Option<u64>,
     },
     /// A Task's call is being made.
     TaskStarted {
-        name: String,
-        resource: String,
+        name: Arc<str>,
+        resource: Arc<str>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         worker: Option<String>,
     },
     /// A Task's call answered.
-    TaskSucceeded { name: String, resource: String, output: Arc<Value> },
+    TaskSucceeded { name: Arc<str>, resource: Arc<str>, output: Arc<Value> },
     /// There is nobody who could ever do the Task.
     TaskScheduleFailed {
-        name: String,
-        resource: String,
+        name: Arc<str>,
+        resource: Arc<str>,
         #[serde(flatten)]
         failure: ErrorAndCause,
     },
     /// A Task's call failed.
     TaskFailed {
-        name: String,
-        resource: String,
+        name: Arc<str>,
+        resource: Arc<str>,
         #[serde(flatten)]
         failure: ErrorAndCause,
     },
     /// A Task's call took too long.
     TaskTimedOut {
-        name: String,
-        resource: String,
+        name: Arc<str>,
+        resource: Arc<str>,
         #[serde(flatten)]
         failure: ErrorAndCause,
     },
     /// A Task waits for its token (`.waitForTaskToken`) or for its next look.
-    TaskSubmitted { name: String, resource: String, output: Arc<Value> },
+    TaskSubmitted { name: Arc<str>, resource: Arc<str>, output: Arc<Value> },
     /// A Parallel's branches began.
-    ParallelStateStarted { name: String },
+    ParallelStateStarted { name: Arc<str> },
     /// A Parallel's branches all ended well.
-    ParallelStateSucceeded { name: String },
+    ParallelStateSucceeded { name: Arc<str> },
     /// A Parallel's branch failed.
     ParallelStateFailed {
-        name: String,
+        name: Arc<str>,
         #[serde(flatten)]
         failure: ErrorAndCause,
     },
     /// A Parallel was cancelled.
-    ParallelStateAborted { name: String },
+    ParallelStateAborted { name: Arc<str> },
     /// A Map's iterations began.
-    MapStateStarted { name: String, length: u64 },
+    MapStateStarted { name: Arc<str>, length: u64 },
     /// A Map's iterations all ended well.
-    MapStateSucceeded { name: String },
+    MapStateSucceeded { name: Arc<str> },
     /// A Map failed.
     MapStateFailed {
-        name: String,
+        name: Arc<str>,
         #[serde(flatten)]
         failure: ErrorAndCause,
     },
     /// A Map was cancelled.
-    MapStateAborted { name: String },
+    MapStateAborted { name: Arc<str> },
     /// A distributed Map's run began; `map_run` is the part of its ARN behind the account.
     MapRunStarted { map_run: String },
     /// A distributed Map's run goes on after a failure; `redrive_count` counts from 1.
@@ -132,18 +132,18 @@ pub enum HistoryEventDetails {
     /// A distributed Map's run failed.
     MapRunFailed(ErrorAndCause),
     /// One iteration began.
-    MapIterationStarted { name: String, index: u64 },
+    MapIterationStarted { name: Arc<str>, index: u64 },
     /// One iteration ended well.
-    MapIterationSucceeded { name: String, index: u64 },
+    MapIterationSucceeded { name: Arc<str>, index: u64 },
     /// One iteration failed.
     MapIterationFailed {
-        name: String,
+        name: Arc<str>,
         index: u64,
         #[serde(flatten)]
         failure: ErrorAndCause,
     },
     /// One iteration was cancelled.
-    MapIterationAborted { name: String, index: u64 },
+    MapIterationAborted { name: Arc<str>, index: u64 },
 }
 
 /// The eight types of state, as they stand in a definition.

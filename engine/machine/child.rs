@@ -53,7 +53,7 @@ impl Turn<'_> {
         child.last_event_id += 1;
         let (of, event_id) = (child.id, child.last_event_id);
         let previous_event_id = previous.unwrap_or(event_id - 1);
-        let event = HistoryEvent { id: event_id, previous_event_id, frame: String::new(), details };
+        let event = HistoryEvent { id: event_id, previous_event_id, frame: Arc::default(), details };
         let entry = Entry { sequence: event_id, timestamp_ms, content: Content::Event(event) };
         self.runs.entries.entry(of).or_default().push(entry);
         Some(event_id)

@@ -130,7 +130,7 @@ pub struct Execution {
     /// The pinned definition.
     pub machine: Arc<StateMachine>,
     /// The frames by id: frame 1 is the top level; a branch or an iteration is a frame below its parent.
-    pub frames: BTreeMap<FrameId, Frame>,
+    pub frames: BTreeMap<FrameId, Box<Frame>>,
     /// The context object instead of the execution's own, to try a state out with; never stored.
     pub context: Option<Arc<Value>>,
     /// The children of each frame by index, derived from the frames.
@@ -244,7 +244,7 @@ impl Execution {
         if let Some(parent) = row.parent {
             self.children.entry(parent).or_default().insert((row.index, row.id));
         }
-        self.frames.insert(row.id, frame);
+        self.frames.insert(row.id, Box::new(frame));
     }
 
     /// Removes a frame; answers which of its values lie for themselves, where the store has it.

@@ -4,7 +4,7 @@
 
 mod part;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub(super) use part::fits;
 pub use part::{FrameWrite, Part, PartValue, is_long};
@@ -12,7 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Child, MapRun};
-use crate::{journal::StepFailure, step::Instructions};
+use crate::{
+    asl::{State, StateMachine},
+    journal::StepFailure,
+    step::Instructions,
+};
 
 /// How long a look may take that began after its state's deadline: ten minutes.
 const LAST_LOOK_MS_MAX: u64 = 600_000;
@@ -35,9 +39,9 @@ pub struct FrameRow {
     pub index: u64,
     /// Where it is: the names of the parents' states, such as `VPC and subnets`, with `[1]`
     /// behind a state of several branches or iterations; empty at the top.
-    pub path: String,
+    pub path: Arc<str>,
     /// The state it is in.
-    pub state: String,
+    pub state: Arc<str>,
     /// How many states it has entered: the number of the current visit.
     pub visit: u64,
     /// The state's input.
@@ -74,7 +78,7 @@ pub struct FrameRow {
 impl FrameRow {
     /// The path of the state it is in, such as `VPC and subnets/Create VPC`.
     pub fn state_path(&self) -> String {
-        if self.path.is_empty() { self.state.clone() } else { format!("{}/{}", self.path, self.state) }
+        if self.path.is_empty() { self.state.to_string() } else { format!("{}/{}", self.path, self.state) }
     }
 }
 
@@ -89,18 +93,56 @@ pub struct Frame {
     kept: Vec<(Part, PartValue)>,
     /// Whether the store has it at all.
     stored: bool,
+    /// Whether it has changed in this turn.
+    pub(super) changed: bool,
+    /// The state it is in, once it was looked up.
+    state: OnceLock<Arc<State>>,
+    /// The machine it is in, once it was looked up: its parent stays where it is as long as there is this frame.
+    machine: OnceLock<Arc<StateMachine>>,
 }
 
 impl Frame {
     /// The frame of a row that the store does not have yet.
     pub fn from_row(row: FrameRow) -> Self {
-        Frame { row, armed_ms: None, kept: Vec::new(), stored: false }
+        Frame {
+            row,
+            armed_ms: None,
+            kept: Vec::new(),
+            stored: false,
+            changed: false,
+            state: OnceLock::new(),
+            machine: OnceLock::new(),
+        }
     }
 
     /// The frame of a row as the store has it.
     pub(super) fn restored(row: FrameRow) -> Self {
         let kept = long_parts(&row);
-        Frame { row, armed_ms: None, kept, stored: true }
+        Frame { kept, stored: true, ..Frame::from_row(row) }
+    }
+
+    /// Moves it into a state, which its machine has or, after a mistake of ours, has not.
+    pub(super) fn enter(&mut self, name: &str, state: Option<Arc<State>>) {
+        self.row.state = state.as_ref().map_or_else(|| name.into(), |state| state.name.clone());
+        self.state = state.map_or_else(OnceLock::new, OnceLock::from);
+    }
+
+    /// The state it is in.
+    pub(super) fn state(&self, machine: impl FnOnce() -> Option<Arc<StateMachine>>) -> Option<&Arc<State>> {
+        if self.state.get().is_none() {
+            let state = machine()?.states.get(&*self.row.state)?.clone();
+            return Some(self.state.get_or_init(|| state));
+        }
+        self.state.get()
+    }
+
+    /// The machine it is in.
+    pub(super) fn machine(&self, find: impl FnOnce() -> Option<Arc<StateMachine>>) -> Option<&Arc<StateMachine>> {
+        if self.machine.get().is_none() {
+            let machine = find()?;
+            return Some(self.machine.get_or_init(|| machine));
+        }
+        self.machine.get()
     }
 
     /// What of it has to be written, which is the store's from now on.

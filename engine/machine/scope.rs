@@ -90,7 +90,10 @@ impl Turn<'_> {
         if error == "States.QueryEvaluationError" {
             let location = failure.location.unwrap_or_default();
             let (error, cause) = (error.clone(), cause.clone());
-            self.event(Some(named), HistoryEventDetails::EvaluationFailed { state, location, error, cause });
+            self.event(
+                Some(named),
+                HistoryEventDetails::EvaluationFailed { state: state.to_string(), location, error, cause },
+            );
         }
         StepFailure { error, cause, details: None }
     }

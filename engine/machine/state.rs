@@ -15,8 +15,10 @@ impl Turn<'_> {
     pub fn enter(&mut self, id: FrameId, name: &str, input: Arc<Value>) {
         let now = self.now_ms();
         self.forget_run(id);
-        let row = self.row(id);
-        row.state = name.to_owned();
+        let state = self.machine_of(id).and_then(|machine| machine.states.get(name).cloned());
+        let frame = self.changed(id);
+        frame.enter(name, state);
+        let row = &mut frame.row;
         row.visit += 1;
         row.input = input.clone();
         row.activity = Activity::Entering;
@@ -24,10 +26,7 @@ impl Turn<'_> {
         self.reset_retries(id);
         if let Some(state) = self.state_of(id) {
             let state_type = state.kind.state_type();
-            self.event(
-                Some(id),
-                HistoryEventDetails::StateEntered { state_type, name: name.to_owned(), input: input.clone() },
-            );
+            self.event(Some(id), HistoryEventDetails::StateEntered { state_type, name: state.name.clone(), input });
             let entered_event_id = self.frame(id).row.last_event_id;
             self.row(id).entered_event_id = entered_event_id;
         }

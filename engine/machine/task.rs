@@ -119,7 +119,7 @@ impl Turn<'_> {
         if let Activity::Task { resource: Some(resource), .. } = &self.frame(id).row.activity {
             return Some(resource.clone());
         }
-        self.name_and_resource(id).map(|(_, resource)| resource)
+        self.name_and_resource(id).map(|(_, resource)| resource.to_string())
     }
 
     /// The next look or the deadline of a Task has come. Where both have, the look decides: the machine was off meanwhile.
@@ -152,7 +152,7 @@ impl Turn<'_> {
         self.fail_state(id, failure);
     }
 
-    pub(super) fn name_and_resource(&self, id: FrameId) -> Option<(String, String)> {
+    pub(super) fn name_and_resource(&self, id: FrameId) -> Option<(Arc<str>, Arc<str>)> {
         let state = self.state_of(id)?;
         match &state.kind {
             StateKind::Task(task) => Some((state.name.clone(), task.resource.clone())),

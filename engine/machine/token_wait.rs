@@ -40,7 +40,7 @@ impl Turn<'_> {
         let Activity::Task { arguments, .. } = &row.activity else { return };
         let execution = self.execution.header.id.clone();
         let token = TaskToken { execution, frame: id, visit: row.visit, attempt: row.attempt };
-        let command = Command::Offer { activity: task.resource.clone(), token, input: arguments.clone() };
+        let command = Command::Offer { activity: task.resource.to_string(), token, input: arguments.clone() };
         self.commands.push(command);
     }
 

@@ -1,7 +1,7 @@
 //! One turn of the machine: the execution, the moment, and what has changed so far.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -24,7 +24,7 @@ pub(super) struct Turn<'a> {
     /// What of map runs has changed.
     pub(super) runs: RunsChanged,
     entries: Vec<Entry>,
-    dirty: BTreeSet<FrameId>,
+    dirty: Vec<FrameId>,
     deleted: BTreeMap<FrameId, Vec<Part>>,
     header_changed: bool,
     rearm: bool,
@@ -52,7 +52,7 @@ impl<'a> Turn<'a> {
             ready: VecDeque::new(),
             runs: RunsChanged::default(),
             entries: Vec::new(),
-            dirty: BTreeSet::new(),
+            dirty: Vec::new(),
             deleted: BTreeMap::new(),
             header_changed: false,
             rearm: false,
@@ -229,7 +229,9 @@ impl<'a> Turn<'a> {
 
     pub fn finish(mut self) -> Transition {
         let map_runs = self.map_runs_changed();
-        let dirty = std::mem::take(&mut self.dirty);
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.retain(|id| self.execution.frames.get_mut(id).is_some_and(|frame| std::mem::take(&mut frame.changed)));
+        dirty.sort_unstable();
         for &id in &dirty {
             self.execution.arm(id);
         }
@@ -279,9 +281,17 @@ impl<'a> Turn<'a> {
 
     /// The row of a frame, marked as changed.
     pub fn row(&mut self, id: FrameId) -> &mut FrameRow {
-        self.dirty.insert(id);
+        &mut self.changed(id).row
+    }
+
+    /// A frame, marked as changed.
+    pub fn changed(&mut self, id: FrameId) -> &mut Frame {
         let frame = self.execution.frames.get_mut(&id);
-        &mut frame.unwrap_or_else(|| unreachable!("frame {id} is asked for after it ended")).row
+        let frame = frame.unwrap_or_else(|| unreachable!("frame {id} is asked for after it ended"));
+        if !std::mem::replace(&mut frame.changed, true) {
+            self.dirty.push(id);
+        }
+        frame
     }
 
     pub fn header(&mut self) -> &mut super::ExecutionHeader {
@@ -304,8 +314,8 @@ impl<'a> Turn<'a> {
             id,
             parent,
             index,
-            path,
-            state: String::new(),
+            path: path.into(),
+            state: Arc::default(),
             visit: 0,
             input: Arc::default(),
             variables: Arc::default(),
@@ -321,7 +331,7 @@ impl<'a> Turn<'a> {
             last_event_id,
         };
         self.execution.insert(Frame::from_row(row));
-        self.dirty.insert(id);
+        self.changed(id);
         id
     }
 
@@ -329,7 +339,6 @@ impl<'a> Turn<'a> {
     pub fn delete(&mut self, id: FrameId) {
         self.abandon(id);
         self.leave_runs(id);
-        self.dirty.remove(&id);
         if let Some(parts) = self.execution.remove(id) {
             self.deleted.insert(id, parts);
         }
@@ -369,7 +378,7 @@ impl<'a> Turn<'a> {
         let id = self.execution.header.last_event_id + 1;
         self.header().last_event_id = id;
         let (previous_event_id, path) = match frame {
-            None => (id - 1, String::new()),
+            None => (id - 1, Arc::default()),
             Some(frame) => {
                 let row = self.row(frame);
                 (std::mem::replace(&mut row.last_event_id, id), row.path.clone())
@@ -394,17 +403,18 @@ impl<'a> Turn<'a> {
 
     /// The machine that a frame runs: the top one, a branch's or an item processor's.
     pub fn machine_of(&self, id: FrameId) -> Option<Arc<StateMachine>> {
-        let row = &self.frame(id).row;
-        let Some(parent) = row.parent else { return Some(self.execution.machine.clone()) };
-        match &self.state_of(parent)?.kind {
-            crate::asl::StateKind::Parallel { branches, .. } => branches.get(row.index as usize).cloned(),
+        let frame = self.frame(id);
+        let Some(parent) = frame.row.parent else { return Some(self.execution.machine.clone()) };
+        let find = || match &self.state_of(parent)?.kind {
+            crate::asl::StateKind::Parallel { branches, .. } => branches.get(frame.row.index as usize).cloned(),
             crate::asl::StateKind::Map(map) => Some(map.processor.clone()),
             _ => None,
-        }
+        };
+        frame.machine(find).cloned()
     }
 
     /// The state that a frame is in.
     pub fn state_of(&self, id: FrameId) -> Option<Arc<State>> {
-        self.machine_of(id)?.states.get(&self.frame(id).row.state).cloned()
+        self.frame(id).state(|| self.machine_of(id)).cloned()
     }
 }

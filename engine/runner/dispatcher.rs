@@ -99,7 +99,7 @@ impl Dispatcher {
                 None => inbox.recv().await,
                 Some(_) if self.warm_up() => inbox.try_recv().ok(),
                 Some(due_ms) => {
-                    let wait = self.clock.real_duration_until(due_ms);
+                    let wait = self.clock.real_duration_until(self.warm.wakes_ms(due_ms, self.clock.now_ms()));
                     tokio::select! {
                         biased;
                         message = inbox.recv() => message,

@@ -95,11 +95,11 @@ impl RunnerHandle {
         self.ask(|reply| Message::Drive { id: id.to_owned(), resume: true, reply }).await
     }
 
-    /// Goes on with every execution that has not ended; answers which. Those that only wait for a time stay where they are.
+    /// Goes on with every execution that has not ended; answers how many there are. Those that only wait for a time stay where they are.
     ///
     /// # Errors
     /// The store fails.
-    pub async fn recover_all(&self) -> Result<Vec<String>, RunnerError> {
+    pub async fn recover_all(&self) -> Result<usize, RunnerError> {
         self.ask(|reply| Message::RecoverAll { reply }).await
     }
 
@@ -115,7 +115,7 @@ impl RunnerHandle {
     ) -> Result<(), RunnerError> {
         let waits = |activity: &Activity| matches!(activity, Activity::Task { .. });
         let mut rows = self.store.frames(id)?;
-        rows.retain(|row| waits(&row.activity) && (row.state_path() == state || row.state == state));
+        rows.retain(|row| waits(&row.activity) && (row.state_path() == state || *row.state == *state));
         let [row] = rows.as_slice() else {
             let message = match rows.len() {
                 0 => format!("no state named '{state}' waits in {id}: flow status {id}"),

@@ -9,7 +9,7 @@ use super::RunnerError;
 use crate::{
     journal::Entry,
     machine::{Command, ExecutionHeader, Identity, Input},
-    store::{DocumentChanges, StoreError},
+    store::{Definition, DocumentChanges, StoreError},
 };
 
 /// An execution to begin.
@@ -26,7 +26,7 @@ pub struct NewExecution {
     /// Where it acts, for display.
     pub environment: Value,
     /// The definition, which is pinned.
-    pub definition: Value,
+    pub definition: Definition,
     /// The input.
     pub input: Value,
     /// Documents that become durable with its beginning.
@@ -38,7 +38,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, RunnerError>>;
 pub(super) enum Message {
     Start { new: Box<NewExecution>, reply: Reply<ExecutionHeader> },
     Drive { id: String, resume: bool, reply: Reply<()> },
-    RecoverAll { reply: Reply<Vec<String>> },
+    RecoverAll { reply: Reply<usize> },
     Input { id: String, input: Input, reply: Reply<()> },
     Answered { id: String, input: Input },
     Durable { committed: Vec<Committed> },

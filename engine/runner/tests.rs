@@ -74,7 +74,7 @@ fn new(id: &str, definition: Value) -> NewExecution {
         subject: None,
         identity: None,
         environment: Value::Null,
-        definition,
+        definition: (&definition).into(),
         input: json!({}),
         documents: Default::default(),
     }

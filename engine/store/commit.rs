@@ -40,20 +40,26 @@ pub struct Origin {
 /// A definition as it is kept: once, however many executions have it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Definition {
-    json: Arc<Vec<u8>>,
+    json: Arc<str>,
     /// Its hash (SHA-256 of its JSON, in hexadecimal), which names it.
-    pub hash: String,
+    pub hash: Arc<str>,
+}
+
+impl From<&Value> for Definition {
+    fn from(definition: &Value) -> Self {
+        let json: Arc<str> = definition.to_string().into();
+        let hash = hex::encode(Sha256::digest(json.as_bytes())).into();
+        Definition { json, hash }
+    }
 }
 
 impl Definition {
-    /// Of a definition's JSON.
+    /// What it says.
     ///
     /// # Errors
-    /// It cannot be written as JSON.
-    pub fn new(definition: &Value) -> Result<Self, StoreError> {
-        let json = serde_json::to_vec(definition).map_err(|error| StoreError::Encode { message: error.to_string() })?;
-        let hash = hex::encode(Sha256::digest(&json));
-        Ok(Definition { json: Arc::new(json), hash })
+    /// It is nested deeper than definitions can be read.
+    pub fn value(&self) -> Result<Value, StoreError> {
+        serde_json::from_str(&self.json).map_err(|error| StoreError::Encode { message: error.to_string() })
     }
 }
 
@@ -89,7 +95,7 @@ impl Store {
         let (id, definition) = (&write.execution, &origin.definition);
         if !self.known_definitions().contains(&definition.hash) {
             let key = keys::definition(&definition.hash);
-            let bytes = codec::encode_json(&key, &definition.json);
+            let bytes = codec::encode_json(&key, definition.json.as_bytes());
             batch.put(key, bytes);
         }
         let mut beginning = Beginning::of(header, &definition.hash);

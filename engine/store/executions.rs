@@ -44,13 +44,22 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn active(&self) -> Result<Vec<Active>, StoreError> {
+        self.active_after(None, usize::MAX)
+    }
+
+    /// The same, those behind an id only and at most `limit` of them: there may be a million.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn active_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Active>, StoreError> {
+        let from = after.map(|after| [keys::ACTIVE, after.as_bytes(), b"\0"].concat());
         let read = |(key, bytes): Record| {
             let standing: Standing = codec::decode(&key, &bytes)?;
             let id = String::from_utf8_lossy(&key[keys::ACTIVE.len()..]).into_owned();
             let Standing { subject, awake, next_wake_ms, .. } = standing;
             Ok(Active { id, subject, awake, next_wake_ms })
         };
-        self.records.scan(keys::ACTIVE, None, usize::MAX)?.into_iter().map(read).collect()
+        self.records.scan(keys::ACTIVE, from.as_deref(), limit)?.into_iter().map(read).collect()
     }
 
     /// The names of the workflows that have executions.
@@ -246,7 +255,7 @@ impl Store {
         for (key, _) in self.records.scan(keys::DEFINITIONS, None, usize::MAX)? {
             let hash = String::from_utf8_lossy(&key[keys::DEFINITIONS.len()..]).into_owned();
             if !used.contains(&hash) {
-                self.known_definitions().remove(&hash);
+                self.known_definitions().remove(hash.as_str());
                 batch.delete(key);
             }
         }

@@ -30,8 +30,8 @@ use super::{
     records::{FinalPlace, Record},
 };
 
-/// When the log's active file is this long, the other one takes its turn.
-const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// When the log's active file is this long, the other one takes its turn. What is in them lies in memory too.
+const LOG_BYTES_MAX: u64 = 1024 * 1024;
 /// A file that is so much longer waits until the other one is free: bounds memory and disk.
 const LOG_BYTES_BEHIND_MAX: u64 = 2 * LOG_BYTES_MAX;
 /// Less than this may stay in the log when the store is closed: reading it takes no time.

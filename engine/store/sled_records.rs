@@ -21,7 +21,7 @@ const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
 const LOCK_WAIT_STEP: Duration = Duration::from_millis(10);
 /// How often sled may write a byte until it lies where it stays.
 const WRITTEN_TIMES_MAX: u64 = 4;
-const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A sled database. One process at a time: take the [`super::OwnerLock`] first.
 pub struct SledRecords {

@@ -21,7 +21,7 @@ fn begun(id: &str) -> (Execution, Write) {
     let input = json!({ "n": 1 });
     let mut execution = Execution::new(id, "test", asl::parse(&definition).unwrap(), input.clone());
     let transition = advance(&mut execution, Input::Start, &Moment { now_ms: 5_000, entropy: 1 });
-    let origin = Origin { definition: Definition::new(&definition).unwrap(), input: Arc::new(input) };
+    let origin = Origin { definition: Definition::from(&definition), input: Arc::new(input) };
     (
         execution,
         Write { execution: id.to_owned(), origin: Some(origin), transition, documents: DocumentChanges::default() },
@@ -180,7 +180,7 @@ fn a_long_value_is_written_once_and_read_back_whole() {
     let items: Vec<_> = (0..200).map(|n| format!("item number {n}")).collect();
     let input = json!({ "long": "x".repeat(5_000), "items": items });
     let mut execution = Execution::new("long", "test", asl::parse(&definition).unwrap(), input.clone());
-    let origin = Origin { definition: Definition::new(&definition).unwrap(), input: Arc::new(input) };
+    let origin = Origin { definition: Definition::from(&definition), input: Arc::new(input) };
     let store = Store::new(MemoryRecords::new()).unwrap();
     let mut origin = Some(origin);
     let mut written = Vec::new();

@@ -93,7 +93,7 @@ impl Store {
         if self.summary(&id)?.is_some() {
             return Ok(false);
         }
-        let origin = Origin { definition: Definition::new(&definition)?, input: header.input.clone() };
+        let origin = Origin { definition: Definition::from(&definition), input: header.input.clone() };
         let transition = Transition {
             header: Some(header),
             frames_put: frames.into_iter().map(FrameWrite::whole).collect(),

@@ -26,7 +26,7 @@ pub(super) fn item_reader(fields: &mut Fields<'_, '_>) -> Option<ItemReader> {
     let items_pointer = items_pointer(&mut config, &input_type);
     let max_items = config.number_or_path("MaxItems", "MaxItemsPath", 0..=100_000_000);
     config.refuse_others();
-    Some(ItemReader { resource: resource?, arguments, input_type, through, items_pointer, max_items })
+    Some(ItemReader { resource: resource?.into(), arguments, input_type, through, items_pointer, max_items })
 }
 
 /// `ManifestType` and `Transformation`; `InputType` `MANIFEST` alone is an inventory's.
@@ -118,7 +118,7 @@ pub(super) fn result_writer(fields: &mut Fields<'_, '_>) -> Option<ResultWriter>
     let resource = inner.required_text("Resource");
     let arguments = arguments(&mut inner);
     inner.refuse_others();
-    Some(ResultWriter { resource: resource?, arguments })
+    Some(ResultWriter { resource: resource?.into(), arguments })
 }
 
 fn arguments(fields: &mut Fields<'_, '_>) -> Template {

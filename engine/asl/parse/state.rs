@@ -50,7 +50,7 @@ pub(super) fn state(
     }
     fields.refuse_others();
     let common = Common { comment, query_language: language, next, assign, output, paths, retry, catch };
-    Some(State { name: name.to_owned(), common, kind })
+    Some(State { name: name.into(), common, kind })
 }
 
 /// The state's own language. Within a JSONata machine there is no way back (Developer Guide, Transforming data).
@@ -147,7 +147,7 @@ fn text_or_path(fields: &mut Fields<'_, '_>, name: &'static str, path: &'static 
 
 fn task(fields: &mut Fields<'_, '_>) -> Option<Task> {
     let task = Task {
-        resource: fields.required_text("Resource")?,
+        resource: fields.required_text("Resource")?.into(),
         arguments: fields.jsonata("Arguments").or_else(|| fields.json_path("Parameters")),
         timeout_seconds: fields.number_or_path("TimeoutSeconds", "TimeoutSecondsPath", 1..=99_999_999),
         heartbeat_seconds: fields.number_or_path("HeartbeatSeconds", "HeartbeatSecondsPath", 1..=99_999_999),

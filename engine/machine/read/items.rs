@@ -109,7 +109,7 @@ mod tests {
     fn reader(input_type: InputType) -> ItemReader {
         let arguments = Template::Literal(json!({}));
         ItemReader {
-            resource: String::new(),
+            resource: "".into(),
             arguments,
             input_type,
             through: None,

@@ -4,6 +4,9 @@ use super::*;
 use crate::machine::ExecutionStatus;
 use crate::store::Active;
 
+/// How many are read at once: a million must not lie in memory beside what is made of them.
+const RECOVERED_AT_ONCE: usize = 1_000;
+
 impl Dispatcher {
     /// Drives an execution that the store has: goes on with it after a crash, and, with `resume`, after a pause or a failure.
     pub fn drive(&mut self, id: &str, resume: bool, reply: Reply<()>) {
@@ -48,27 +51,34 @@ impl Dispatcher {
     }
 
     /// Takes up every execution that has not ended. One that only waits stays in the store until its time comes.
-    pub fn recover_all(&mut self) -> Result<Vec<String>, RunnerError> {
+    pub fn recover_all(&mut self) -> Result<usize, RunnerError> {
         if let Some(error) = &self.failed {
             return Err(error.clone().into());
         }
         if !self.draining.is_empty() {
             return Err(RunnerError::Stopped);
         }
-        let mut taken = Vec::new();
-        for Active { id, awake, next_wake_ms, .. } in self.store.active()? {
-            if !self.driven.contains_key(id.as_str()) {
-                let key: Arc<str> = id.as_str().into();
-                self.driven.insert(key.clone(), Driven::default());
-                match next_wake_ms {
-                    _ if awake => self.advance(&id, Input::Recover, None, None),
-                    Some(due_ms) => self.timers.set(&key, due_ms),
-                    None => {}
-                }
-            }
-            taken.push(id);
+        let (mut count, mut last) = (0, None);
+        loop {
+            let page = self.store.active_after(last.as_deref(), RECOVERED_AT_ONCE)?;
+            let Some(behind) = page.last() else { return Ok(count) };
+            last = Some(behind.id.clone());
+            count += page.len();
+            page.into_iter().for_each(|active| self.take_up(active));
         }
-        Ok(taken)
+    }
+
+    fn take_up(&mut self, Active { id, awake, next_wake_ms, .. }: Active) {
+        if self.driven.contains_key(id.as_str()) {
+            return;
+        }
+        let key: Arc<str> = id.into();
+        self.driven.insert(key.clone(), Driven::default());
+        match next_wake_ms {
+            _ if awake => self.advance(&key, Input::Recover, None, None),
+            Some(due_ms) => self.timers.set(&key, due_ms),
+            None => {}
+        }
     }
 
     /// Gives an input from outside to an execution, which is driven from then on.

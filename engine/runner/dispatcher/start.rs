@@ -1,11 +1,7 @@
 //! Beginning an execution.
 
 use super::*;
-use crate::{
-    machine::ExecutionStatus,
-    runner::NewExecution,
-    store::{Definition, ExecutionId},
-};
+use crate::{machine::ExecutionStatus, runner::NewExecution, store::ExecutionId};
 
 impl Dispatcher {
     /// Begins an execution. The same id with the same workflow and input attaches to the one that exists.
@@ -83,12 +79,12 @@ impl Dispatcher {
     }
 
     fn prepared(&mut self, new: NewExecution) -> Result<(Execution, Begun), RunnerError> {
-        let definition = Definition::new(&new.definition)?;
+        let definition = new.definition;
         let machine = match self.machines.known(&definition.hash) {
             Some(machine) => machine,
             None => self
                 .machines
-                .read(&definition.hash, &new.definition)
+                .read(&definition.hash, &definition.value()?)
                 .map_err(|problems| RunnerError::InvalidDefinition { problems })?,
         };
         if let Some(subject) = &new.subject {

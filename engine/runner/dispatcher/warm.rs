@@ -21,6 +21,14 @@ impl Default for Warm {
     }
 }
 
+impl Warm {
+    /// When the dispatcher has to wake up for what is due next: first to bring it into memory.
+    pub fn wakes_ms(&self, due_ms: u64, now_ms: u64) -> u64 {
+        let ahead_ms = due_ms.saturating_sub(AHEAD_MS);
+        if ahead_ms > now_ms { ahead_ms } else { due_ms }
+    }
+}
+
 impl Dispatcher {
     /// Reads a few executions that are due soon; answers whether there may be more.
     pub(super) fn warm_up(&mut self) -> bool {

@@ -247,7 +247,7 @@ impl Run {
             subject: None,
             identity: None,
             environment: Value::Null,
-            definition: definition(seed, number),
+            definition: (&definition(seed, number)).into(),
             input: json!({ "n": number }),
             documents: DocumentChanges::default(),
         };
