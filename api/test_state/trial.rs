@@ -133,8 +133,8 @@ impl Trial {
         let signalled = Input::Signalled { frame, visit, attempt: None, answer };
         entries.extend(settled(&mut execution, signalled, &moment));
         let mut outcome = outcome(&execution.header, &entries, &targets);
-        let served = |frame: &Box<engine::machine::Frame>| frame.row.retries.iter().position(|count| *count > self.retries);
-        outcome.retrier = execution.frames.values().find_map(served);
+        let mut frames = execution.frames.values();
+        outcome.retrier = frames.find_map(|frame| frame.row.retries.iter().position(|count| *count > self.retries));
         Ok(outcome)
     }
 

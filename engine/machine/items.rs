@@ -102,10 +102,11 @@ impl Turn<'_> {
                 continue;
             }
             // A frame for a moment: the selector looks at the item in its context object.
-            let child = self.new_iteration(id, index as u64, Arc::new(item.clone()));
+            let item = Arc::new(item);
+            let child = self.new_iteration(id, index as u64, item.clone());
             let one = self.selected_item(id, child, map, item);
             self.delete(child);
-            selected.push(one?);
+            selected.push(Arc::unwrap_or_clone(one?));
         }
         self.batches(id, batcher, selected)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, FrameId, MapRunStatus, limits, scope::Extra, turn::Turn};
+use super::{Activity, FrameId, FrameRow, MapRunStatus, limits, scope::Extra, turn::Turn};
 use crate::{
     asl::{Map, State, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
@@ -94,15 +94,15 @@ impl Turn<'_> {
                 continue;
             }
             let index = *next;
-            let Some(item) = items.get(index as usize).cloned() else { return Ok(()) };
+            let Some(item) = items.get(index as usize).cloned().map(Arc::new) else { return Ok(()) };
             *next += 1;
             *running += 1;
             self.start_iteration(id, map, index, item)?;
         }
     }
 
-    fn start_iteration(&mut self, id: FrameId, map: &Map, index: u64, item: Value) -> Result<(), StepFailure> {
-        let child = self.new_iteration(id, index, Arc::new(item.clone()));
+    fn start_iteration(&mut self, id: FrameId, map: &Map, index: u64, item: Arc<Value>) -> Result<(), StepFailure> {
+        let child = self.new_iteration(id, index, item.clone());
         if !map.distributed {
             let name = self.frame(id).row.state.clone();
             self.event(Some(child), HistoryEventDetails::MapIterationStarted { name, index });
@@ -118,7 +118,7 @@ impl Turn<'_> {
         };
         let input = input.and_then(|input| limits::refuse(&self.frame(id).row.state, &input).map(|()| input));
         let input = match input {
-            Ok(input) => Arc::new(input),
+            Ok(input) => input,
             Err(failure) => {
                 self.iteration_not_begun(id, child);
                 return Err(failure);
@@ -139,7 +139,8 @@ impl Turn<'_> {
     }
 
     pub(super) fn new_iteration(&mut self, id: FrameId, index: u64, item: Arc<Value>) -> FrameId {
-        let path = format!("{}[{index}]", self.frame(id).state_path());
+        let FrameRow { path, state, .. } = &self.frame(id).row;
+        let path = if path.is_empty() { format!("{state}[{index}]") } else { format!("{path}/{state}[{index}]") };
         self.new_frame(Some(id), index, path, Some(item))
     }
 
@@ -149,13 +150,13 @@ impl Turn<'_> {
         id: FrameId,
         child: FrameId,
         map: &Map,
-        item: Value,
-    ) -> Result<Value, StepFailure> {
+        item: Arc<Value>,
+    ) -> Result<Arc<Value>, StepFailure> {
         let Some(template) = &map.item_selector else { return Ok(item) };
         let effective = self.effective_input(id)?;
         let input = self.frame(id).row.input.clone();
         self.row(child).input = input;
-        self.evaluate(child, template, Extra::Input(&effective))
+        self.evaluate(child, template, Extra::Input(&effective)).map(Arc::new)
     }
 
     /// An iteration ended well: the next one starts, or the Map ends.

@@ -17,18 +17,19 @@ impl Turn<'_> {
         self.forget_run(id);
         let state = self.machine_of(id).and_then(|machine| machine.states.get(name).cloned());
         let frame = self.changed(id);
-        frame.enter(name, state);
+        frame.enter(name, state.clone());
         let row = &mut frame.row;
         row.visit += 1;
         row.input = input.clone();
         row.activity = Activity::Entering;
         row.entered_ms = now;
-        self.reset_retries(id);
-        if let Some(state) = self.state_of(id) {
-            let state_type = state.kind.state_type();
-            self.event(Some(id), HistoryEventDetails::StateEntered { state_type, name: state.name.clone(), input });
-            let entered_event_id = self.frame(id).row.last_event_id;
-            self.row(id).entered_event_id = entered_event_id;
+        row.attempt = 1;
+        row.retries = vec![0; state.as_ref().map_or(0, |state| state.common.retry.len())];
+        if let Some(state) = state {
+            let (state_type, name) = (state.kind.state_type(), state.name.clone());
+            self.event(Some(id), HistoryEventDetails::StateEntered { state_type, name, input });
+            let row = self.row(id);
+            row.entered_event_id = row.last_event_id;
         }
         self.ready.push_back(id);
     }

@@ -19,7 +19,7 @@ use super::{
     look::Calls,
     message::{Committed, Message, Reply},
     offers::{Offer, Offers, not_offered},
-    timers::Timers,
+    timers::{NEVER_MS, Timers},
 };
 use crate::{
     journal::{Content, Entry, Note},
@@ -29,10 +29,17 @@ use crate::{
 };
 
 /// An execution that this process drives. In memory only while something is in flight.
-#[derive(Default)]
 pub(super) struct Driven {
     execution: Option<Box<Execution>>,
-    uncommitted: usize,
+    uncommitted: u32,
+    /// When the timers have it.
+    due_ms: u64,
+}
+
+impl Default for Driven {
+    fn default() -> Self {
+        Driven { execution: None, uncommitted: 0, due_ms: NEVER_MS }
+    }
 }
 
 /// What an execution begins with.
@@ -149,6 +156,9 @@ impl Dispatcher {
         let now_ms = self.clock.now_ms();
         while let Some(id) = self.timers.pop_due(now_ms) {
             self.warm.count = self.warm.count.saturating_sub(1);
+            if let Some(driven) = self.driven.get_mut(&id) {
+                driven.due_ms = NEVER_MS;
+            }
             self.advance(&id, Input::TimeCame, None, None);
         }
     }
@@ -227,8 +237,8 @@ impl Dispatcher {
                     self.advance(&id, not_offered(&activity, token), None, None);
                 }
                 Command::Offer { activity, token, input } => self.offers.put(&activity, Offer { token, input }),
-                Command::WakeAt { due_ms } => self.timers.set(&id, due_ms),
-                Command::NoWake => self.timers.clear(&id),
+                Command::WakeAt { due_ms } => self.wake_at(&id, due_ms),
+                Command::NoWake => self.wake_at(&id, NEVER_MS),
                 // A pause leaves the timers: what waits beside the paused call goes on.
                 Command::Rest => {
                     if let Some(header) = &header {
@@ -247,7 +257,7 @@ impl Dispatcher {
     }
 
     /// Drops an execution from memory when nothing of it is in flight; a timer brings it back.
-    fn let_go(&mut self, id: &str) {
+    fn let_go(&mut self, id: &Arc<str>) {
         let Some(driven) = self.driven.get_mut(id) else { return };
         let Some(execution) = &driven.execution else { return };
         if driven.uncommitted > 0 || execution.in_flight() {
@@ -256,8 +266,15 @@ impl Dispatcher {
         let over = execution.header.status != crate::machine::ExecutionStatus::Running;
         driven.execution = None;
         if over {
+            self.wake_at(id, NEVER_MS);
             self.driven.remove(id);
-            self.timers.clear(id);
+        }
+    }
+
+    /// Sets the time of an execution that is driven.
+    fn wake_at(&mut self, id: &Arc<str>, due_ms: u64) {
+        if let Some(driven) = self.driven.get_mut(id) {
+            self.timers.set(id, &mut driven.due_ms, due_ms);
         }
     }
 }

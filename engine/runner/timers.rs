@@ -1,40 +1,34 @@
-//! When each execution is due: one entry per execution, the earliest first.
+//! When each execution is due, the earliest first.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    ops::Bound,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 
+/// The time of an execution that has none.
+pub(super) const NEVER_MS: u64 = u64::MAX;
+
+/// One entry per execution that has a time; who has one keeps it at hand, to take it back.
 #[derive(Debug, Default)]
-pub(super) struct Timers {
-    due: BTreeSet<(u64, Arc<str>)>,
-    of: HashMap<Arc<str>, u64>,
-}
+pub(super) struct Timers(BTreeSet<(u64, Arc<str>)>);
 
 impl Timers {
-    /// Sets an execution's time, in place of an earlier one.
-    pub fn set(&mut self, id: &Arc<str>, due_ms: u64) {
-        self.clear(id);
-        self.of.insert(id.clone(), due_ms);
-        self.due.insert((due_ms, id.clone()));
-    }
-
-    /// Forgets an execution's time.
-    pub fn clear(&mut self, id: &str) {
-        if let Some((id, due_ms)) = self.of.remove_entry(id) {
-            self.due.remove(&(due_ms, id));
+    /// Sets an execution's time, in place of the one that it keeps.
+    pub fn set(&mut self, id: &Arc<str>, kept_ms: &mut u64, due_ms: u64) {
+        if *kept_ms != NEVER_MS {
+            self.0.remove(&(*kept_ms, id.clone()));
         }
+        if due_ms != NEVER_MS {
+            self.0.insert((due_ms, id.clone()));
+        }
+        *kept_ms = due_ms;
     }
 
     /// The earliest time.
     pub fn next_ms(&self) -> Option<u64> {
-        self.due.first().map(|(due_ms, _)| *due_ms)
+        self.0.first().map(|(due_ms, _)| *due_ms)
     }
 
     /// Those that are due behind a place in the order and until then, the earliest first.
     pub fn due_between(&self, after: &(u64, Arc<str>), until_ms: u64) -> impl Iterator<Item = &(u64, Arc<str>)> {
-        let range = self.due.range((Bound::Excluded(after), Bound::Unbounded));
+        let range = self.0.range((Bound::Excluded(after), Bound::Unbounded));
         range.take_while(move |(due_ms, _)| *due_ms <= until_ms)
     }
 
@@ -43,8 +37,6 @@ impl Timers {
         if self.next_ms()? > now_ms {
             return None;
         }
-        let (_, id) = self.due.pop_first()?;
-        self.of.remove(&id);
-        Some(id)
+        self.0.pop_first().map(|(_, id)| id)
     }
 }

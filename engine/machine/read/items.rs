@@ -108,14 +108,7 @@ mod tests {
 
     fn reader(input_type: InputType) -> ItemReader {
         let arguments = Template::Literal(json!({}));
-        ItemReader {
-            resource: "".into(),
-            arguments,
-            input_type,
-            through: None,
-            items_pointer: None,
-            max_items: None,
-        }
+        ItemReader { resource: "".into(), arguments, input_type, through: None, items_pointer: None, max_items: None }
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Dispatcher {
         self.driven.insert(key.clone(), Driven::default());
         match next_wake_ms {
             _ if awake => self.advance(&key, Input::Recover, None, None),
-            Some(due_ms) => self.timers.set(&key, due_ms),
+            Some(due_ms) => self.wake_at(&key, due_ms),
             None => {}
         }
     }

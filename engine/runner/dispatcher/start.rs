@@ -72,7 +72,7 @@ impl Dispatcher {
         match self.prepared(new) {
             Err(error) => drop(reply.send(Err(error))),
             Ok((execution, begun)) => {
-                self.driven.insert(id.clone(), Driven { execution: Some(Box::new(execution)), uncommitted: 0 });
+                self.driven.insert(id.clone(), Driven { execution: Some(Box::new(execution)), ..Driven::default() });
                 self.advance(&id, Input::Start, Some(begun), Some(Replies::Header(reply)));
             }
         }
