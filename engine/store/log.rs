@@ -18,7 +18,7 @@ use super::StoreError;
 
 /// How much of a file is made ready at once, at first and at most.
 const ALLOCATION_BYTES_MIN: u64 = 256 * 1024;
-const ALLOCATION_BYTES_MAX: u64 = 4 * 1024 * 1024;
+const ALLOCATION_BYTES_MAX: u64 = 512 * 1024;
 
 /// A frame that was found in the log: its sequence and what it holds.
 pub type Found = (u64, Vec<u8>);

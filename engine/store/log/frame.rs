@@ -5,7 +5,8 @@ use super::{
     header::{self, Header},
 };
 
-const HEAD_BYTES: usize = 4 + 4 + 8;
+const SEQUENCE_BYTES: usize = 8;
+const HEAD_BYTES: usize = 4 + 4 + SEQUENCE_BYTES;
 
 pub(super) fn damaged(message: String) -> StoreError {
     StoreError::Damaged { key: "commit log".to_owned(), message }
@@ -66,9 +67,12 @@ pub(super) fn read_all(header: &Header, bytes: &[u8]) -> Result<(Vec<Found>, u64
 /// A whole frame behind one that cannot be read: then it was not the last one, and somebody was told of it.
 fn later_frame(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
     let end = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
-    (from..end).find_map(|at| {
-        let sequence = u64::from_le_bytes(bytes.get(at + 8..at + HEAD_BYTES)?.try_into().ok()?);
-        let near = sequence > next && sequence - next < bytes.len() as u64;
-        if near { decode(header, bytes, at).map(|(sequence, ..)| sequence) } else { None }
-    })
+    let sequences = bytes.get(from + HEAD_BYTES - SEQUENCE_BYTES..(end + HEAD_BYTES).min(bytes.len()))?;
+    // The files are read whenever the store is opened, by the shortest command too: nothing but this for each of their bytes.
+    let near = |sequence: u64| sequence.wrapping_sub(next).wrapping_sub(1) < bytes.len() as u64;
+    sequences
+        .windows(SEQUENCE_BYTES)
+        .enumerate()
+        .filter(|(_, window)| (*window).try_into().is_ok_and(|sequence| near(u64::from_le_bytes(sequence))))
+        .find_map(|(at, _)| decode(header, bytes, from + at).map(|(sequence, ..)| sequence))
 }
