@@ -24,6 +24,9 @@ use crate::{
     tags::{DEPLOYMENT, sanitised},
 };
 
+/// How long a VPC or a subnet usually takes until it is available.
+const TYPICAL_CREATION: Duration = Duration::from_secs(2);
+
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     zones::register(registry, environment);
     vpc::register(registry, environment);
@@ -50,7 +53,7 @@ fn of_deployment(deployment: &str) -> Filter {
 
 /// When to look again at something that takes seconds.
 fn soon(context: &StepContext) -> Duration {
-    context.poll_interval(Duration::from_secs(2), Duration::from_secs(15))
+    context.poll_towards(TYPICAL_CREATION)
 }
 
 /// The change of a link that carries no tags of its own: if this execution made `parent` and has not reported `link`,

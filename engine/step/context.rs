@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+/// The shortest interval between two looks at what takes longer than a few seconds.
+const LEAST_INTERVAL: Duration = Duration::from_secs(5);
+/// The longest interval between two looks.
+const MOST_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Where and when a step runs. Times are milliseconds since the Unix epoch on the runner's clock, which a rehearsal may
 /// run faster than the wall's.
 #[derive(Debug, Clone)]
@@ -39,6 +44,18 @@ impl StepContext {
         Duration::from_secs_f64((first.as_secs_f64() * growth).min(max.as_secs_f64()))
     }
 
+    /// The interval before the next look at what usually takes `typical`: three quarters of what is left of that, or half of what
+    /// it is overdue, within a twentieth of it and a minute. Few looks while it cannot be done, close ones when it should be.
+    pub fn poll_towards(&self, typical: Duration) -> Duration {
+        let elapsed = Duration::from_millis(self.now_ms.saturating_sub(self.first_look_ms));
+        let least = (typical / 20).max(LEAST_INTERVAL.min(typical / 2));
+        let next = match typical.checked_sub(elapsed) {
+            Some(left) => left * 3 / 4,
+            None => (elapsed - typical) / 2,
+        };
+        next.clamp(least, MOST_INTERVAL.max(least))
+    }
+
     /// A context for one look outside any execution, such as asking who the caller is before anything begins.
     pub fn outside_execution(now_ms: u64) -> Self {
         StepContext { execution: String::new(), now_ms, first_look_ms: now_ms, ..StepContext::for_test("") }
@@ -59,6 +76,42 @@ impl StepContext {
             first_look_ms: 0,
             deadline_ms: None,
             created: Arc::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The looks at something that is done after `done_seconds`: how many, and how late the last one is.
+    fn looks(typical_seconds: u64, done_seconds: u64) -> (usize, f64) {
+        let mut context = StepContext::for_test("");
+        let mut looks = 1;
+        while context.now_ms < done_seconds * 1_000 {
+            context.now_ms += context.poll_towards(Duration::from_secs(typical_seconds)).as_millis() as u64;
+            looks += 1;
+        }
+        (looks, context.now_ms as f64 / 1_000.0 - done_seconds as f64)
+    }
+
+    /// The fear: people wait for a look that comes late, or AWS is asked so often that it refuses.
+    #[test]
+    fn what_takes_as_long_as_usual_is_seen_soon_and_with_few_looks() {
+        for typical_seconds in [2, 5, 25, 40, 150, 180, 360] {
+            let (looks, late_seconds) = looks(typical_seconds, typical_seconds);
+            assert!(looks <= 10, "{typical_seconds}: {looks} looks");
+            assert!(late_seconds <= (typical_seconds as f64 / 20.0).max(5.0), "{typical_seconds}: {late_seconds} s late");
+        }
+    }
+
+    #[test]
+    fn what_is_quicker_or_slower_than_usual_is_seen_within_a_minute() {
+        for typical_seconds in [5, 40, 150, 360] {
+            for done_seconds in (1..40).map(|tenth| typical_seconds * tenth / 10) {
+                let (_, late_seconds) = looks(typical_seconds, done_seconds);
+                assert!(late_seconds <= 60.0, "{typical_seconds} {done_seconds}: {late_seconds} s late");
+            }
         }
     }
 }

@@ -9,6 +9,11 @@ use serde::Deserialize;
 use super::{CertificateArn, IssuedCertificate, ValidationRecord, describe, failed_for_good, issued, record, status};
 use crate::{Environment, failure::look_again_or};
 
+/// How long a certificate usually has no validation record.
+const TYPICAL_RECORD: Duration = Duration::from_secs(5);
+/// How long ACM usually takes at least to find the record: two to thirty minutes.
+const TYPICAL_VALIDATION: Duration = Duration::from_secs(150);
+
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
@@ -58,7 +63,7 @@ async fn describe_validation(
     match record(&certificate) {
         Some(record) => Ok(Answer::done(record)),
         None => {
-            let interval = context.poll_interval(Duration::from_secs(2), Duration::from_secs(15));
+            let interval = context.poll_towards(TYPICAL_RECORD);
             Ok(Answer::pending("record not published yet", interval))
         }
     }
@@ -83,7 +88,7 @@ async fn wait_for_certificate(
     let shown = input.record.clone().or_else(|| record(&certificate));
     Ok(Answer::Pending(Pending {
         reason: status,
-        check_again_after: context.poll_interval(Duration::from_secs(10), Duration::from_secs(60)),
+        check_again_after: context.poll_towards(TYPICAL_VALIDATION),
         instructions: instructions(&input, shown),
         submitted: None,
     }))

@@ -13,6 +13,11 @@ use crate::{
     failure::{failure_for, look_again_or},
 };
 
+/// How long the status checks usually take to pass: two to five minutes.
+const TYPICAL_CHECKS: Duration = Duration::from_secs(180);
+/// How long an instance usually takes to start or to stop: ten to forty seconds.
+const TYPICAL_CHANGE: Duration = Duration::from_secs(25);
+
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
@@ -86,7 +91,7 @@ async fn wait_for_instance_status(
             return look_again_or(failure, &context);
         }
     };
-    let interval = context.poll_interval(Duration::from_secs(10), Duration::from_secs(30));
+    let interval = context.poll_towards(TYPICAL_CHECKS);
     let Some(status) = answer.instance_statuses().first() else {
         return Ok(Answer::pending("initializing", interval));
     };
@@ -125,7 +130,7 @@ async fn wait_for_instance_terminated(
 }
 
 fn interval(context: &StepContext) -> Duration {
-    context.poll_interval(Duration::from_secs(5), Duration::from_secs(20))
+    context.poll_towards(TYPICAL_CHANGE)
 }
 
 /// The instance by its id, in whatever state.

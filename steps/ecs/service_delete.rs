@@ -12,6 +12,9 @@ use crate::{
     outcome::{gone, nothing_to_do},
 };
 
+/// How long the tasks of a service usually take to stop.
+const TYPICAL_DRAINING: Duration = Duration::from_secs(30);
+
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
@@ -92,7 +95,7 @@ async fn wait_for_service_inactive(
         Ok(None) => return nothing_to_do(),
         Err(error) => return look_again_or(error, &context),
     };
-    let interval = context.poll_interval(Duration::from_secs(10), Duration::from_secs(30));
+    let interval = context.poll_towards(TYPICAL_DRAINING);
     let status = service.status().unwrap_or("DRAINING");
     let reason = match service.running_count() {
         0 => status.to_owned(),

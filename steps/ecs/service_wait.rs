@@ -14,6 +14,9 @@ use crate::{
     failure::{failure_for, look_again_or},
 };
 
+/// How long a roll-out usually takes: two to six minutes.
+const TYPICAL_ROLLOUT: Duration = Duration::from_secs(180);
+
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
@@ -73,11 +76,15 @@ async fn wait_for_service(
         }
         Err(error) => return look_again_or(error, &context),
     };
-    let targets = match target_health(&environment, &context, &input.target_group_arn).await {
-        Ok(targets) => targets,
-        Err(error) => return look_again_or(error, &context),
+    // Nothing that does not run can be healthy.
+    let targets = match service.running_count() {
+        0 => Vec::new(),
+        _ => match target_health(&environment, &context, &input.target_group_arn).await {
+            Ok(targets) => targets,
+            Err(error) => return look_again_or(error, &context),
+        },
     };
-    let interval = context.poll_interval(Duration::from_secs(10), Duration::from_secs(30));
+    let interval = context.poll_towards(TYPICAL_ROLLOUT);
     match progress(&context, &service, &targets) {
         Progress::Stable(stable) => Ok(Answer::done(stable)),
         Progress::Failed(reason) => {

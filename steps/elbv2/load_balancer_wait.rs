@@ -13,6 +13,9 @@ use crate::{
     outcome::nothing_to_do,
 };
 
+/// How long a load balancer usually takes until it is active: one to four minutes.
+const TYPICAL_PROVISIONING: Duration = Duration::from_secs(150);
+
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
@@ -33,7 +36,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 }
 
 fn interval(context: &StepContext) -> Duration {
-    context.poll_interval(Duration::from_secs(10), Duration::from_secs(30))
+    context.poll_towards(TYPICAL_PROVISIONING)
 }
 
 async fn wait_for_load_balancer(

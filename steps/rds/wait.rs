@@ -14,6 +14,11 @@ use crate::{
     outcome::{incomplete_answer, nothing_to_do},
 };
 
+/// How long a database of one zone usually takes until it is available, its first backup included: five to ten minutes.
+const TYPICAL_CREATION: Duration = Duration::from_secs(360);
+/// How long it usually takes to be gone.
+const TYPICAL_DELETION: Duration = Duration::from_secs(180);
+
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
@@ -57,7 +62,7 @@ async fn wait_for_database(
         }
         Err(error) => return look_again_or(error, &context),
     };
-    let interval = context.poll_interval(Duration::from_secs(15), Duration::from_secs(30));
+    let interval = context.poll_towards(TYPICAL_CREATION);
     let status = status(&database);
     if let Some(hint) = hopeless(status) {
         let cause = format!("database {} is {status}", input.identifier);
@@ -115,7 +120,7 @@ async fn wait_for_database_deleted(
     context: StepContext,
     input: DatabaseIdentifier,
 ) -> StepResult<Nothing> {
-    let interval = context.poll_interval(Duration::from_secs(15), Duration::from_secs(30));
+    let interval = context.poll_towards(TYPICAL_DELETION);
     match find_database(&environment, &context, &input.identifier).await {
         Ok(None) => nothing_to_do(),
         Ok(Some(database)) => Ok(Answer::pending(status(&database), interval)),

@@ -12,6 +12,9 @@ use crate::{
     failure::{failure, look_again_or},
 };
 
+/// How long a change usually takes to reach all of Route 53's servers.
+const TYPICAL_CHANGE: Duration = Duration::from_secs(40);
+
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
@@ -51,7 +54,7 @@ async fn wait_for_change(
         Some(ChangeStatus::Insync) => Ok(in_sync()),
         status => {
             let reason = status.as_ref().map_or("PENDING", ChangeStatus::as_str).to_owned();
-            Ok(Answer::pending(reason, context.poll_interval(Duration::from_secs(5), Duration::from_secs(20))))
+            Ok(Answer::pending(reason, context.poll_towards(TYPICAL_CHANGE)))
         }
     }
 }
