@@ -32,7 +32,11 @@ impl Trial {
     pub fn start(definition: Value, input: Value) -> Self {
         let mut definition = definition;
         definition["QueryLanguage"] = json!("JSONata");
-        let machine = asl::parse(&definition).unwrap_or_else(|problems| panic!("{problems:?}"));
+        Trial::start_as_it_is(&definition, input)
+    }
+
+    fn start_as_it_is(definition: &Value, input: Value) -> Self {
+        let machine = asl::parse(definition).unwrap_or_else(|problems| panic!("{problems:?}"));
         let execution = Execution::new("trial-0001", "trial", machine, input);
         let mut trial =
             Trial { execution, now_ms: 1_000_000, commands: Vec::new(), entries: Vec::new(), map_runs: Vec::new() };
@@ -129,6 +133,11 @@ impl Trial {
             })
             .collect()
     }
+}
+
+/// A machine of these states that starts at `A`, in JSONPath.
+fn start(states: Value, input: Value) -> Trial {
+    Trial::start_as_it_is(&json!({ "StartAt": "A", "States": states }), input)
 }
 
 fn event_type(details: &HistoryEventDetails) -> String {

@@ -101,7 +101,10 @@ mod tests {
         for typical_seconds in [2, 5, 25, 40, 150, 180, 360] {
             let (looks, late_seconds) = looks(typical_seconds, typical_seconds);
             assert!(looks <= 10, "{typical_seconds}: {looks} looks");
-            assert!(late_seconds <= (typical_seconds as f64 / 20.0).max(5.0), "{typical_seconds}: {late_seconds} s late");
+            assert!(
+                late_seconds <= (typical_seconds as f64 / 20.0).max(5.0),
+                "{typical_seconds}: {late_seconds} s late"
+            );
         }
     }
 

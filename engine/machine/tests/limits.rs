@@ -4,16 +4,6 @@
 use super::*;
 use crate::step::ErrorClass;
 
-/// JSONPath, from the states of a machine that starts at `A`.
-fn start(states: Value, input: Value) -> Trial {
-    let machine = asl::parse(&json!({ "StartAt": "A", "States": states })).unwrap_or_else(|p| panic!("{p:?}"));
-    let execution = Execution::new("trial-0001", "trial", machine, input);
-    let mut trial =
-        Trial { execution, now_ms: 1_000_000, commands: Vec::new(), entries: Vec::new(), map_runs: Vec::new() };
-    trial.give(Input::Start);
-    trial
-}
-
 fn nested(levels: usize) -> Value {
     (0..levels).fold(json!("core"), |inner, _| json!([inner]))
 }

@@ -3,15 +3,6 @@
 use super::*;
 use crate::step::ErrorClass;
 
-fn start(states: Value, input: Value) -> Trial {
-    let machine = asl::parse(&json!({ "StartAt": "A", "States": states })).unwrap_or_else(|p| panic!("{p:?}"));
-    let execution = Execution::new("trial-0001", "trial", machine, input);
-    let mut trial =
-        Trial { execution, now_ms: 1_000_000, commands: Vec::new(), entries: Vec::new(), map_runs: Vec::new() };
-    trial.give(Input::Start);
-    trial
-}
-
 fn cause(trial: &Trial) -> String {
     trial.execution.header.failure.as_ref().unwrap().cause.clone()
 }
