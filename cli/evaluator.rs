@@ -53,30 +53,24 @@ impl Workers {
     fn ask(&self, request: &ElsewhereRequest<'_>) -> Result<ElsewhereAnswer, Trouble> {
         let mut line = serde_json::to_vec(request).map_err(|error| Trouble::Absent(error.into()))?;
         line.push(b'\n');
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut worker = match waiting {
-            Some(worker) => worker,
-            None => Worker::start().map_err(Trouble::Absent)?,
-        };
-        let answer = match worker.ask(&line) {
-            // One that waited may have been ended by somebody else.
-            Err(Trouble::Absent(_)) => {
-                worker.end();
-                worker = Worker::start().map_err(Trouble::Absent)?;
-                worker.ask(&line)
-            }
-            answer => answer,
-        };
-        match answer {
-            Ok(answer) => {
-                self.0.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
-                Ok(answer)
-            }
-            Err(trouble) => {
-                worker.end();
-                Err(trouble)
-            }
+        let waited = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        // One that waited may have been ended by somebody else meanwhile: then the expression is not to blame.
+        if let Some(worker) = waited
+            && let Ok(answer) = self.ask_one(worker, &line)
+        {
+            return Ok(answer);
         }
+        self.ask_one(Worker::start().map_err(Trouble::Absent)?, &line)
+    }
+
+    /// Asks a process, which waits again or, without an answer, is ended.
+    fn ask_one(&self, mut worker: Worker, line: &[u8]) -> Result<ElsewhereAnswer, Trouble> {
+        let answer = worker.ask(line);
+        match answer {
+            Ok(_) => self.0.lock().unwrap_or_else(PoisonError::into_inner).push(worker),
+            Err(_) => worker.end(),
+        }
+        answer
     }
 }
 
@@ -87,6 +81,8 @@ impl Worker {
         let mut child = Command::new(this)
             .arg0("flow")
             .arg(ARGUMENT)
+            // It needs nothing of what is in the environment, credentials least of all.
+            .env_clear()
             .env("MIMALLOC_ARENA_RESERVE", ARENA_KIBIBYTES)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -71,6 +71,22 @@ fn what_evaluates_ends_with_the_server() {
     }
 }
 
+/// The fear: somebody ends a process that waits for work, and the next expression fails for it.
+#[test]
+fn an_evaluator_that_was_killed_is_replaced() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let state = json!({ "Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $sum([1..10]) %}", "End": true });
+    let file = written(&home, "sum", &state);
+    home.succeed(&["run", &file, "--yes", "--id", "first"]);
+    let first = server.children();
+    for worker in &first {
+        assert!(std::process::Command::new("kill").args(["-9", &worker.to_string()]).status().unwrap().success());
+    }
+    home.succeed(&["run", &file, "--yes", "--id", "second"]);
+    assert!(server.children().iter().all(|worker| !first.contains(worker)));
+}
+
 fn written(home: &Home, name: &str, state: &serde_json::Value) -> String {
     let file = home.path().join(format!("{name}.asl.json"));
     std::fs::write(&file, json!({ "StartAt": "A", "States": { "A": state } }).to_string()).unwrap();
