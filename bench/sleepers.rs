@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{BenchError, Report, disk, world};
 
 /// How many are started at once: clients that wait for their answer.
-const STARTS_AT_ONCE: usize = 500;
+const STARTS_AT_ONCE: usize = 200;
 /// The most that fall due together.
 const TOGETHER_MAX: usize = 10_000;
 
