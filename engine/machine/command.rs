@@ -11,7 +11,7 @@ use crate::journal::Entry;
 #[derive(Debug, Default)]
 pub struct Transition {
     /// The header, when it changed.
-    pub header: Option<ExecutionHeader>,
+    pub header: Option<Arc<ExecutionHeader>>,
     /// Frames that changed, in the order of their ids.
     pub frames_put: Vec<FrameWrite>,
     /// Frames that ended, with their values that lie for themselves.

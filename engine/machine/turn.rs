@@ -248,7 +248,7 @@ impl<'a> Turn<'a> {
         if rests {
             self.commands.push(Command::Rest);
         }
-        let header = (self.header_changed || !self.entries.is_empty()).then(|| self.execution.header.clone());
+        let header = (self.header_changed || !self.entries.is_empty()).then(|| Arc::new(self.execution.header.clone()));
         let frames = &mut self.execution.frames;
         let frames_put = dirty.iter().filter_map(|id| Some(frames.get_mut(id)?.write())).collect();
         Transition {

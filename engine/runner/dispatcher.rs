@@ -191,7 +191,8 @@ impl Dispatcher {
         let entries = transition.entries.clone();
         let looked = looked(id, &transition);
         let rests = commands.contains(&Command::Rest);
-        let header = (rests || reply.is_some()).then(|| Arc::new(execution.header.clone()));
+        let changed = transition.header.clone();
+        let header = (rests || reply.is_some()).then(|| changed.unwrap_or_else(|| Arc::new(execution.header.clone())));
         let (reply, done) = Replies::split(reply);
         let environment = execution.header.environment.clone();
         let committed = Committed { id: key, environment, commands, entries, header, reply, done };

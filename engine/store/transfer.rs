@@ -95,7 +95,7 @@ impl Store {
         }
         let origin = Origin { definition: Definition::from(&definition), input: header.input.clone() };
         let transition = Transition {
-            header: Some(header),
+            header: Some(Arc::new(header)),
             frames_put: frames.into_iter().map(FrameWrite::whole).collect(),
             entries: Arc::new(entries),
             ..Transition::default()

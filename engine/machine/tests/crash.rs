@@ -20,7 +20,7 @@ struct Durable {
 impl Durable {
     fn commit(&mut self, transition: &Transition) {
         if let Some(header) = &transition.header {
-            self.header = Some(header.clone());
+            self.header = Some((**header).clone());
         }
         for row in &transition.frames_put {
             self.frames.insert(row.row.id, row.row.clone());
