@@ -11,6 +11,8 @@ use super::{BenchError, Report, disk, world};
 const LONG_CHAIN: usize = 4_900;
 const PARTS: usize = 5;
 const SHORT_CHAIN: usize = 500;
+/// One chain lasts less than a tenth of a second: what else the disk does then would be taken for growth.
+const SHORT_CHAINS: usize = 5;
 const STARTS_AT_ONCE: usize = 1_000;
 const LARGE_BYTES: usize = 200_000;
 
@@ -71,15 +73,21 @@ async fn history(runner: &RunnerHandle) -> Result<Vec<(String, f64, &'static str
     Ok(rates)
 }
 
-/// Steps per second of a short chain with a variable.
+/// Steps per second of a short chain with a variable: the middle one of a few.
 async fn short(runner: &RunnerHandle, id: &str, variable: Value) -> Result<f64, BenchError> {
     let mut definition = world::tasks(SHORT_CHAIN);
     definition["States"]["Keep"] =
         json!({ "Type": "Pass", "Assign": { "kept": variable }, "Next": definition["StartAt"] });
     definition["StartAt"] = "Keep".into();
-    let began = Instant::now();
-    world::run(runner, world::new(id, "short", &Definition::from(&definition))).await?;
-    Ok(SHORT_CHAIN as f64 / began.elapsed().as_secs_f64())
+    let definition = Definition::from(&definition);
+    let mut rates = Vec::new();
+    for number in 1..=SHORT_CHAINS {
+        let began = Instant::now();
+        world::run(runner, world::new(&format!("{id}-{number}"), "short", &definition)).await?;
+        rates.push(SHORT_CHAIN as f64 / began.elapsed().as_secs_f64());
+    }
+    rates.sort_by(f64::total_cmp);
+    Ok(rates[SHORT_CHAINS / 2])
 }
 
 /// Finishes executions until there are `until` of them.
