@@ -29,6 +29,6 @@ pub struct Entry {
 pub enum Content {
     /// An event of GetExecutionHistory.
     Event(HistoryEvent),
-    /// Something that Step Functions has no event for.
-    Note(Note),
+    /// Something that Step Functions has no event for. Apart, because it is rare and long, and every event would be as long.
+    Note(Box<Note>),
 }

@@ -122,7 +122,7 @@ impl Trial {
         let Some(mock) = &self.mock else {
             return Err(Fault::validation("A test mock is required to test a Task state here"));
         };
-        if let Some(frame) = execution.frames.get_mut(&frame) {
+        if let Some(frame) = execution.frames.get_mut(frame) {
             frame.row.retries.iter_mut().for_each(|count| *count = self.retries);
             frame.row.attempt += self.retries;
         }
@@ -133,7 +133,7 @@ impl Trial {
         let signalled = Input::Signalled { frame, visit, attempt: None, answer };
         entries.extend(settled(&mut execution, signalled, &moment));
         let mut outcome = outcome(&execution.header, &entries, &targets);
-        let mut frames = execution.frames.values();
+        let mut frames = execution.frames.in_order();
         outcome.retrier = frames.find_map(|frame| frame.row.retries.iter().position(|count| *count > self.retries));
         Ok(outcome)
     }
@@ -171,7 +171,7 @@ impl Trial {
         }
         api.runner.store().forget(&id)?;
         match (&header.output, &header.failure) {
-            (Some(output), _) => Ok(Mock::Result(without_metadata(output.clone()))),
+            (Some(output), _) => Ok(Mock::Result(without_metadata(Value::clone(output)))),
             (None, Some(failure)) => Ok(Mock::Error(failure.error.clone(), plain(&failure.cause))),
             (None, None) => Err(Fault::validation("The call has no usable credentials")),
         }
@@ -255,9 +255,26 @@ fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<Entr
 }
 
 fn waiting_task(execution: &Execution) -> Option<(u64, u64)> {
-    let mut frames = execution.frames.values();
+    let mut frames = execution.frames.in_order();
     let row = &frames.find(|frame| matches!(frame.row.activity, Activity::Task { .. }))?.row;
     Some((row.id, row.visit))
+}
+
+impl Outcome {
+    fn fold_note(&mut self, note: &Note, at_ms: u64) {
+        match note {
+            Note::Caught { failure, .. } => {
+                self.status = "CAUGHT_ERROR";
+                self.failure = Some((failure.error.clone(), plain(&failure.cause)));
+            }
+            Note::RetryScheduled { failure, next_attempt_ms, .. } => {
+                self.status = "RETRIABLE";
+                self.failure = Some((failure.error.clone(), plain(&failure.cause)));
+                self.retry_seconds = Some(next_attempt_ms.saturating_sub(at_ms) / 1_000);
+            }
+            _ => {}
+        }
+    }
 }
 
 fn outcome(header: &ExecutionHeader, entries: &[Entry], targets: &Targets) -> Outcome {
@@ -276,16 +293,7 @@ fn outcome(header: &ExecutionHeader, entries: &[Entry], targets: &Targets) -> Ou
                 }
                 _ => {}
             },
-            Content::Note(Note::Caught { failure, .. }) => {
-                outcome.status = "CAUGHT_ERROR";
-                outcome.failure = Some((failure.error.clone(), plain(&failure.cause)));
-            }
-            Content::Note(Note::RetryScheduled { failure, next_attempt_ms, .. }) => {
-                outcome.status = "RETRIABLE";
-                outcome.failure = Some((failure.error.clone(), plain(&failure.cause)));
-                outcome.retry_seconds = Some(next_attempt_ms.saturating_sub(entry.timestamp_ms) / 1_000);
-            }
-            Content::Note(_) => {}
+            Content::Note(note) => outcome.fold_note(note, entry.timestamp_ms),
         }
     }
     if header.status == ExecutionStatus::Failed

@@ -99,7 +99,7 @@ fn words(content: &Value) -> (String, String) {
 fn is_failure(content: &Content) -> bool {
     match content {
         Content::Note(note) => matches!(
-            note,
+            **note,
             Note::Failure { .. } | Note::RetryScheduled { .. } | Note::Paused { .. } | Note::Caught { .. }
         ),
         Content::Event(event) => matches!(

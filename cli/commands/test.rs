@@ -122,7 +122,7 @@ fn tell(global: &Global, name: &str, header: &ExecutionHeader, as_wanted: bool) 
     }
     let mark = if as_wanted { "✔" } else { "✖" };
     let rest = match (header.status, failure) {
-        (ExecutionStatus::Succeeded, _) => header.output.as_ref().map(Value::to_string),
+        (ExecutionStatus::Succeeded, _) => header.output.as_deref().map(Value::to_string),
         (_, failure) => failure,
     };
     say!("{mark} {name:<24} {status:<10} {}", rest.unwrap_or_default());

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Frame, FrameId, FrameRow, Part, frame::AT_ONCE_MS};
+use super::{Frame, FrameId, FrameRow, Frames, Part, frame::AT_ONCE_MS};
 use crate::{asl::StateMachine, journal::ErrorAndCause};
 
 /// Step Functions' words for how an execution stands.
@@ -85,7 +85,7 @@ pub struct ExecutionHeader {
     /// When it ended.
     pub stopped_ms: Option<u64>,
     /// The output of an execution that succeeded.
-    pub output: Option<Value>,
+    pub output: Option<Arc<Value>>,
     /// Error and cause of one that did not.
     pub failure: Option<ErrorAndCause>,
     /// When the whole execution gives up.
@@ -130,7 +130,7 @@ pub struct Execution {
     /// The pinned definition.
     pub machine: Arc<StateMachine>,
     /// The frames by id: frame 1 is the top level; a branch or an iteration is a frame below its parent.
-    pub frames: BTreeMap<FrameId, Box<Frame>>,
+    pub frames: Frames,
     /// The context object instead of the execution's own, to try a state out with; never stored.
     pub context: Option<Arc<Value>>,
     /// The children of each frame by index, derived from the frames.
@@ -173,7 +173,7 @@ impl Execution {
         Execution {
             header,
             machine,
-            frames: BTreeMap::new(),
+            frames: Frames::default(),
             context: None,
             children: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -187,7 +187,7 @@ impl Execution {
         let mut execution = Execution {
             header,
             machine,
-            frames: BTreeMap::new(),
+            frames: Frames::default(),
             context: None,
             children: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -223,7 +223,7 @@ impl Execution {
     }
 
     pub(super) fn arm(&mut self, id: FrameId) {
-        let Some(frame) = self.frames.get_mut(&id) else { return };
+        let Some(frame) = self.frames.get_mut(id) else { return };
         mark(&mut self.in_flight, id, frame.in_flight());
         mark(&mut self.offered, id, frame.is_offered());
         let due = frame.due_ms();
@@ -244,12 +244,12 @@ impl Execution {
         if let Some(parent) = row.parent {
             self.children.entry(parent).or_default().insert((row.index, row.id));
         }
-        self.frames.insert(row.id, Box::new(frame));
+        self.frames.insert(frame);
     }
 
     /// Removes a frame; answers which of its values lie for themselves, where the store has it.
     pub(super) fn remove(&mut self, id: FrameId) -> Option<Vec<Part>> {
-        let frame = self.frames.remove(&id)?;
+        let frame = self.frames.remove(id)?;
         self.in_flight.remove(&id);
         self.offered.remove(&id);
         if let Some(old) = frame.armed_ms {

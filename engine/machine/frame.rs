@@ -4,7 +4,7 @@
 
 mod part;
 
-use std::sync::{Arc, OnceLock};
+use std::{cell::OnceCell, sync::Arc};
 
 pub(super) use part::fits;
 pub use part::{FrameWrite, Part, PartValue, is_long};
@@ -96,9 +96,9 @@ pub struct Frame {
     /// Whether it has changed in this turn.
     pub(super) changed: bool,
     /// The state it is in, once it was looked up.
-    state: OnceLock<Arc<State>>,
+    state: OnceCell<Arc<State>>,
     /// The machine it is in, once it was looked up: its parent stays where it is as long as there is this frame.
-    machine: OnceLock<Arc<StateMachine>>,
+    machine: OnceCell<Arc<StateMachine>>,
 }
 
 impl Frame {
@@ -110,8 +110,8 @@ impl Frame {
             kept: Vec::new(),
             stored: false,
             changed: false,
-            state: OnceLock::new(),
-            machine: OnceLock::new(),
+            state: OnceCell::new(),
+            machine: OnceCell::new(),
         }
     }
 
@@ -124,7 +124,7 @@ impl Frame {
     /// Moves it into a state, which its machine has or, after a mistake of ours, has not.
     pub(super) fn enter(&mut self, name: &str, state: Option<Arc<State>>) {
         self.row.state = state.as_ref().map_or_else(|| name.into(), |state| state.name.clone());
-        self.state = state.map_or_else(OnceLock::new, OnceLock::from);
+        self.state = state.map_or_else(OnceCell::new, OnceCell::from);
     }
 
     /// The state it is in.

@@ -14,7 +14,7 @@ impl Turn<'_> {
         let paused: Vec<_> = self
             .execution
             .frames
-            .values()
+            .in_order()
             .filter(|frame| matches!(frame.row.activity, Activity::Paused { .. }))
             .map(|frame| frame.row.id)
             .collect();
@@ -45,7 +45,8 @@ impl Turn<'_> {
         header.deadline_ms = timeout_seconds.map(|seconds| now.saturating_add(seconds * 1000));
         let redrive_count = header.redrive_count;
         self.event(None, HistoryEventDetails::ExecutionRedriven { redrive_count });
-        let top: Vec<_> = self.execution.frames.values().filter(|f| f.row.parent.is_none()).map(|f| f.row.id).collect();
+        let top: Vec<_> =
+            self.execution.frames.in_order().filter(|f| f.row.parent.is_none()).map(|f| f.row.id).collect();
         top.into_iter().for_each(|id| self.redrive_frame(id));
         self.run();
     }

@@ -123,7 +123,7 @@ impl Turn<'_> {
     /// Sets a running run to other limits: more iterations start, or too many have failed already.
     pub fn update_run(&mut self, number: u64, limits: MapRunLimits) {
         let wanted = |run: &MapRun| run.number == number && run.status == MapRunStatus::Running;
-        let mut frames = self.execution.frames.values();
+        let mut frames = self.execution.frames.in_order();
         let found = frames.find(|frame| frame.row.map_run.as_deref().is_some_and(wanted)).map(|frame| frame.row.id);
         let Some((id, state)) = found.and_then(|id| Some((id, self.state_of(id)?))) else { return };
         let StateKind::Map(map) = &state.kind else { return };

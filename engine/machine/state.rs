@@ -143,7 +143,7 @@ impl Turn<'_> {
             return self.child_ended(id, output);
         }
         self.event(Some(id), HistoryEventDetails::ExecutionSucceeded { output: output.clone() });
-        self.header().output = Some((*output).clone());
+        self.header().output = Some(output);
         self.end(ExecutionStatus::Succeeded, None);
     }
 }

@@ -162,7 +162,7 @@ impl Turn<'_> {
 
     /// A look answered. Late and doubled answers change nothing.
     pub fn answered(&mut self, id: FrameId, visit: u64, attempt: u32, answer: StepAnswer) {
-        let current = self.execution.frames.get(&id);
+        let current = self.execution.frames.get(id);
         if !current.is_some_and(|f| f.row.visit == visit && f.row.attempt == attempt && f.in_flight()) {
             return;
         }

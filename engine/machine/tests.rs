@@ -63,7 +63,7 @@ impl Trial {
     pub fn looks(&self) -> Vec<(FrameId, u64, u32, String)> {
         self.execution
             .frames
-            .values()
+            .in_order()
             .filter(|frame| frame.in_flight())
             .map(|frame| (frame.row.id, frame.row.visit, frame.row.attempt, frame.state_path()))
             .collect()
@@ -105,7 +105,7 @@ impl Trial {
     }
 
     pub fn output(&self) -> Value {
-        self.execution.header.output.clone().expect("no output")
+        Value::clone(self.execution.header.output.as_ref().expect("no output"))
     }
 
     pub fn error(&self) -> String {
@@ -123,12 +123,10 @@ impl Trial {
     }
 
     pub fn notes(&self) -> Vec<&Note> {
-        let note = |entry: &'_ crate::journal::Entry| matches!(entry.content, Content::Note(_));
         self.entries
             .iter()
-            .filter(|entry| note(entry))
             .filter_map(|entry| match &entry.content {
-                Content::Note(note) => Some(note),
+                Content::Note(note) => Some(&**note),
                 Content::Event(_) => None,
             })
             .collect()

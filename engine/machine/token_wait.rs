@@ -25,7 +25,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn is_current_task(&self, id: FrameId, visit: u64, attempt: Option<u32>) -> bool {
-        self.execution.frames.get(&id).is_some_and(|frame| {
+        self.execution.frames.get(id).is_some_and(|frame| {
             frame.row.visit == visit
                 && attempt.is_none_or(|attempt| attempt == frame.row.attempt)
                 && matches!(frame.row.activity, Activity::Task { .. })
@@ -47,7 +47,7 @@ impl Turn<'_> {
     /// Offers again what no worker had fetched when the last process ended.
     pub(super) fn offer_again(&mut self) {
         let offered = |activity: &Activity| matches!(activity, Activity::Task { parked: Some(Parked::Offered), .. });
-        let frames = self.execution.frames.values().filter(|frame| offered(&frame.row.activity));
+        let frames = self.execution.frames.in_order().filter(|frame| offered(&frame.row.activity));
         let ids: Vec<_> = frames.map(|frame| frame.row.id).collect();
         ids.into_iter().for_each(|id| self.offer(id));
     }

@@ -152,7 +152,7 @@ impl<'a> Turn<'a> {
     /// What the execution fails with, if it was to end and this frame enters a state.
     fn ends_here(&self, id: FrameId) -> Option<StepFailure> {
         let ErrorAndCause { error, cause } = self.execution.header.ends_with.clone()?;
-        let enters = matches!(self.execution.frames.get(&id)?.row.activity, Activity::Entering);
+        let enters = matches!(self.execution.frames.get(id)?.row.activity, Activity::Entering);
         enters.then_some(StepFailure { error, cause, details: None })
     }
 
@@ -176,7 +176,7 @@ impl<'a> Turn<'a> {
         header.deadline_ms = None;
         self.header_changed = true;
         self.ready.clear();
-        let all: Vec<_> = self.execution.frames.keys().copied().collect();
+        let all: Vec<_> = self.execution.frames.in_order().map(|frame| frame.row.id).collect();
         if status == ExecutionStatus::Succeeded {
             all.into_iter().for_each(|id| self.delete(id));
         } else {
@@ -187,7 +187,7 @@ impl<'a> Turn<'a> {
     /// Leaves what is ready to the next turn, which comes at once.
     fn put_off(&mut self) {
         for id in std::mem::take(&mut self.ready) {
-            let there = self.execution.frames.get(&id).map(|frame| &frame.row.activity);
+            let there = self.execution.frames.get(id).map(|frame| &frame.row.activity);
             if there.is_some_and(|activity| !matches!(activity, Activity::Stopped)) {
                 self.row(id).activity = Activity::Entering;
             }
@@ -211,7 +211,7 @@ impl<'a> Turn<'a> {
                 self.fail_execution(failure);
                 break;
             }
-            let Some(frame) = self.execution.frames.get(&id) else { continue };
+            let Some(frame) = self.execution.frames.get(id) else { continue };
             // One that was in line when its map run or its branches stopped.
             if matches!(frame.row.activity, Activity::Stopped) {
                 continue;
@@ -230,7 +230,7 @@ impl<'a> Turn<'a> {
     pub fn finish(mut self) -> Transition {
         let map_runs = self.map_runs_changed();
         let mut dirty = std::mem::take(&mut self.dirty);
-        dirty.retain(|id| self.execution.frames.get_mut(id).is_some_and(|frame| std::mem::take(&mut frame.changed)));
+        dirty.retain(|id| self.execution.frames.get_mut(*id).is_some_and(|frame| std::mem::take(&mut frame.changed)));
         dirty.sort_unstable();
         for &id in &dirty {
             self.execution.arm(id);
@@ -250,7 +250,7 @@ impl<'a> Turn<'a> {
         }
         let header = (self.header_changed || !self.entries.is_empty()).then(|| Arc::new(self.execution.header.clone()));
         let frames = &mut self.execution.frames;
-        let frames_put = dirty.iter().filter_map(|id| Some(frames.get_mut(id)?.write())).collect();
+        let frames_put = dirty.iter().filter_map(|id| Some(frames.get_mut(*id)?.write())).collect();
         Transition {
             header,
             frames_put,
@@ -276,7 +276,7 @@ impl<'a> Turn<'a> {
     }
 
     pub fn frame(&self, id: FrameId) -> &Frame {
-        &self.execution.frames[&id]
+        &self.execution.frames[id]
     }
 
     /// The row of a frame, marked as changed.
@@ -286,7 +286,7 @@ impl<'a> Turn<'a> {
 
     /// A frame, marked as changed.
     pub fn changed(&mut self, id: FrameId) -> &mut Frame {
-        let frame = self.execution.frames.get_mut(&id);
+        let frame = self.execution.frames.get_mut(id);
         let frame = frame.unwrap_or_else(|| unreachable!("frame {id} is asked for after it ended"));
         if !std::mem::replace(&mut frame.changed, true) {
             self.dirty.push(id);
@@ -359,7 +359,9 @@ impl<'a> Turn<'a> {
 
     /// Removes everything below a frame.
     pub fn delete_children(&mut self, parent: FrameId) {
-        for child in self.children(parent) {
+        // Taken away as a whole: one by one, each would be looked for among its siblings.
+        let children = self.execution.children.remove(&parent);
+        for (_, child) in children.into_iter().flatten() {
             self.delete_children(child);
             self.delete(child);
         }
@@ -388,7 +390,7 @@ impl<'a> Turn<'a> {
     }
 
     pub fn note(&mut self, note: Note) {
-        self.push(Content::Note(note));
+        self.push(Content::Note(Box::new(note)));
     }
 
     fn push(&mut self, content: Content) {

@@ -1,21 +1,24 @@
 //! How long the evaluations of one state may take together: each has its own limit, but a state may have thousands.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::OnceCell,
+    time::{Duration, Instant},
+};
 
 /// The longest they may take.
 const TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Begins when it is made.
+/// Begins when it is first asked.
 #[derive(Debug)]
-pub(crate) struct Patience(Instant);
+pub(crate) struct Patience(OnceCell<Instant>);
 
 impl Patience {
     pub(crate) fn new() -> Self {
-        Patience(Instant::now())
+        Patience(OnceCell::new())
     }
 
     /// Whether they have taken longer.
     pub(crate) fn is_over(&self) -> bool {
-        self.0.elapsed() > TIME_MAX
+        self.0.get_or_init(Instant::now).elapsed() > TIME_MAX
     }
 }

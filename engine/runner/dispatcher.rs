@@ -306,7 +306,7 @@ impl Replies {
 
 /// Looks that found a wait unchanged are told as progress; news is in the journal.
 fn looked(id: &str, transition: &Transition) -> Vec<RunnerEvent> {
-    let news = |entry: &Entry| matches!(entry.content, Content::Note(Note::Waiting { .. }));
+    let news = |entry: &Entry| matches!(&entry.content, Content::Note(note) if matches!(**note, Note::Waiting { .. }));
     if transition.entries.iter().any(news) {
         return Vec::new();
     }

@@ -142,7 +142,8 @@ fn put_frame(batch: &mut Batch, id: &str, frame: &FrameWrite) -> Result<(), Stor
 fn put_entries(batch: &mut Batch, id: &str, entries: &Arc<Vec<Entry>>) -> Result<(), StoreError> {
     let Some(last) = entries.last() else { return Ok(()) };
     for entry in entries.iter() {
-        if let Content::Note(Note::Effect { effect, .. }) = &entry.content
+        if let Content::Note(note) = &entry.content
+            && let Note::Effect { effect, .. } = &**note
             && effect.change == Change::Created
         {
             put(batch, keys::created(id, &effect.id), &())?;

@@ -58,7 +58,7 @@ pub(super) struct Standing {
     #[serde(default, skip_serializing_if = "is_default")]
     pub failure: Option<ErrorAndCause>,
     #[serde(default, skip_serializing_if = "is_default")]
-    pub output: Option<Value>,
+    pub output: Option<Arc<Value>>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

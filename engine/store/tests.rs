@@ -73,7 +73,7 @@ fn conformance(open: &dyn Fn() -> Store) {
     let active = store.active().unwrap();
     assert_eq!(active.iter().map(|active| active.next_wake_ms).collect::<Vec<_>>(), [Some(65_000), Some(65_000)]);
     let rows = store.frames("a-1").unwrap();
-    assert_eq!(rows, execution.frames.values().map(|frame| frame.row.clone()).collect::<Vec<_>>());
+    assert_eq!(rows, execution.frames.in_order().map(|frame| frame.row.clone()).collect::<Vec<_>>());
     assert_eq!(store.frames("a-11").unwrap().len(), other.frames.len(), "a longer id is another execution");
     let entries = store.entries("a-1", 1, 100).unwrap();
     assert_eq!(entries.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1, 2]);
@@ -205,7 +205,7 @@ fn a_long_value_is_written_once_and_read_back_whole() {
         }
         let write = Write { execution: "long".to_owned(), origin: origin.take(), transition, ..Write::default() };
         store.commit(&[write]).unwrap();
-        let rows: Vec<_> = execution.frames.values().map(|frame| frame.row.clone()).collect();
+        let rows: Vec<_> = execution.frames.in_order().map(|frame| frame.row.clone()).collect();
         assert_eq!(store.frames("long").unwrap(), rows, "what is read back is what was written");
         assert_eq!(store.header("long").unwrap().unwrap(), execution.header);
     }

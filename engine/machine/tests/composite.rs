@@ -21,7 +21,7 @@ fn outputs_stand_in_the_order_of_the_branches_not_of_their_ends() {
     trial.done("P[1]/B", json!("b"));
     trial.done("P[0]/A", json!("a"));
     assert_eq!(trial.looks()[0].3, "C");
-    let row = &trial.execution.frames.values().next().unwrap().row;
+    let row = &trial.execution.frames.in_order().next().unwrap().row;
     assert_eq!(*row.input, json!(["a", "b"]));
     assert_eq!(trial.execution.frames.len(), 1, "ended branches are forgotten");
 }

@@ -158,7 +158,7 @@ fn a_task_token_is_waited_for_until_a_heartbeat_is_missed() {
     let mut trial = start(task, json!({}));
     trial.done("A", json!({ "MessageId": "m" }));
     assert_eq!(trial.types().last().unwrap(), "TaskSubmitted");
-    let (frame, visit) = (1, trial.execution.frames[&1].row.visit);
+    let (frame, visit) = (1, trial.execution.frames[1].row.visit);
     trial.now_ms += 9_000;
     trial.give(Input::Heartbeat { frame, visit, attempt: 1 });
     assert_eq!(trial.execution.header.next_wake_ms, Some(trial.now_ms + 10_000), "the heartbeat begins anew");
@@ -173,7 +173,7 @@ fn a_worker_that_is_late_finds_the_task_gone() {
     } });
     let mut trial = start(task, json!({ "job": 1 }));
     assert!(trial.commands.iter().any(|command| matches!(command, Command::Offer { .. })));
-    let visit = trial.execution.frames[&1].row.visit;
+    let visit = trial.execution.frames[1].row.visit;
     trial.give(Input::Fetched { frame: 1, visit, attempt: 1, worker: Some("w".to_owned()) });
     assert_eq!(trial.types().last().unwrap(), "TaskStarted");
     trial.sleep();

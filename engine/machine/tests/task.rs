@@ -141,7 +141,7 @@ fn a_catch_sees_the_error_and_goes_on_elsewhere() {
 fn an_answer_from_outside_ends_a_wait() {
     let mut trial = Trial::start(one(json!({})), json!({}));
     trial.pending("T", 60_000);
-    let row = trial.execution.frames.values().next().unwrap().row.clone();
+    let row = trial.execution.frames.in_order().next().unwrap().row.clone();
     trial.give(Input::Signalled {
         frame: row.id,
         visit: row.visit,

@@ -20,7 +20,13 @@ type Bytes = Vec<u8>;
 struct File {
     seen: Bytes,
     durable: Bytes,
-    waiting: Vec<(usize, Bytes)>,
+    waiting: Vec<FileChange>,
+}
+
+/// A change of a file that is seen and not yet durable.
+enum FileChange {
+    Put(usize, Bytes),
+    Cut(usize),
 }
 
 /// A sorted map: the same.
@@ -77,11 +83,19 @@ impl Disk {
         }
         let kept_in_thousand = [1_000, 0, 500, 900, 100][state.dice.below(5)];
         for file in &mut state.files {
-            for (offset, bytes) in std::mem::take(&mut file.waiting) {
-                for (piece, number) in bytes.chunks(PIECE_BYTES).zip(0..) {
-                    if state.dice.in_thousand(kept_in_thousand) {
-                        put(&mut file.durable, offset + number * PIECE_BYTES, piece);
+            for change in std::mem::take(&mut file.waiting) {
+                match change {
+                    FileChange::Put(offset, bytes) => {
+                        for (piece, number) in bytes.chunks(PIECE_BYTES).zip(0..) {
+                            if state.dice.in_thousand(kept_in_thousand) {
+                                put(&mut file.durable, offset + number * PIECE_BYTES, piece);
+                            }
+                        }
                     }
+                    FileChange::Cut(length) if state.dice.in_thousand(kept_in_thousand) => {
+                        file.durable.truncate(length)
+                    }
+                    FileChange::Cut(_) => {}
                 }
             }
             file.seen.clone_from(&file.durable);
@@ -153,7 +167,18 @@ impl LogFile for DiskFile {
             let kept = if done.is_ok() { bytes.len() } else { state.dice.below(bytes.len()) };
             let file = &mut state.files[self.index];
             put(&mut file.seen, offset_bytes as usize, &bytes[..kept]);
-            file.waiting.push((offset_bytes as usize, bytes[..kept].to_vec()));
+            file.waiting.push(FileChange::Put(offset_bytes as usize, bytes[..kept].to_vec()));
+        }
+        done.map_err(|_| broken())
+    }
+
+    fn shorten(&mut self, length_bytes: u64) -> io::Result<()> {
+        let state = &mut *self.disk.state();
+        let done = state.operation();
+        if done.is_ok() || (done == Err(true) && state.dice.in_thousand(500)) {
+            let file = &mut state.files[self.index];
+            file.seen.truncate(length_bytes as usize);
+            file.waiting.push(FileChange::Cut(length_bytes as usize));
         }
         done.map_err(|_| broken())
     }
@@ -164,8 +189,11 @@ impl LogFile for DiskFile {
         // One that breaks off may have done all it was asked for.
         if done.is_ok() || (done == Err(true) && state.dice.in_thousand(500)) {
             let file = &mut state.files[self.index];
-            for (offset, bytes) in file.waiting.drain(..) {
-                put(&mut file.durable, offset, &bytes);
+            for change in file.waiting.drain(..) {
+                match change {
+                    FileChange::Put(offset, bytes) => put(&mut file.durable, offset, &bytes),
+                    FileChange::Cut(length) => file.durable.truncate(length),
+                }
             }
         }
         done.map_err(|_| broken())

@@ -97,7 +97,7 @@ impl Run {
             if header.output.as_ref().is_some_and(|output| output.to_string().contains("stale")) {
                 return Err(format!("{}: the answer of an attempt that was over was taken", client.id));
             }
-            ended.insert(client.id.clone(), (header.status, header.output));
+            ended.insert(client.id.clone(), (header.status, header.output.as_deref().cloned()));
         }
         let effects = self.world.effects.into_keys().collect();
         Ok(((ended, effects), self.figures))
