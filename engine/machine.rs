@@ -9,6 +9,7 @@ mod data;
 mod execution;
 mod failure;
 mod frame;
+mod frames;
 mod input;
 mod items;
 mod limits;
@@ -33,6 +34,7 @@ pub use advance::advance;
 pub use command::{Command, Transition};
 pub use execution::{Execution, ExecutionHeader, ExecutionStatus, Identity};
 pub use frame::{Activity, Frame, FrameId, FrameRow, FrameWrite, Heartbeat, Parked, Part, Tolerated, Waiting, is_long};
+pub use frames::Frames;
 pub use input::{Input, StepAnswer};
 pub use limits::{HISTORY_EVENTS_MAX, NESTING_LEVELS_MAX, PAYLOAD_BYTES_MAX, too_deep};
 pub use map_run::{

@@ -5,6 +5,7 @@
 //! salt and is not believed. One append at a time: a crash can tear the last frame, which nobody was told of, and no other.
 
 mod file;
+mod found;
 mod frame;
 mod header;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 
 pub(super) use file::count_synchronization;
 pub use file::{DiskFile, LogFile, synchronizations};
+pub use found::FoundFile;
 use header::Header;
 
 use super::StoreError;
@@ -19,9 +21,8 @@ use super::StoreError;
 /// How much of a file is made ready at once, at first and at most.
 const ALLOCATION_BYTES_MIN: u64 = 256 * 1024;
 const ALLOCATION_BYTES_MAX: u64 = 512 * 1024;
-
-/// A frame that was found in the log: its sequence and what it holds.
-pub type Found = (u64, Vec<u8>);
+/// What a file that a burst made longer keeps when it begins anew: it is read whole whenever the store is opened.
+const KEPT_BYTES_MAX: u64 = if cfg!(test) { 128 * 1024 } else { 1536 * 1024 };
 
 /// The two files of a log and where in them the next frame goes.
 pub struct CommitLog {
@@ -33,53 +34,41 @@ pub struct CommitLog {
 }
 
 impl CommitLog {
-    /// Opens a log and answers with the frames behind `checkpoint`, the last sequence that is in its final place already; `None`
-    /// where the final place has never heard of a log.
+    /// Opens a log and answers with the files that hold frames behind `checkpoint`, the last sequence that is in its final place
+    /// already (`None` where the final place has never heard of a log); the last of them is the one that grows.
     ///
     /// # Errors
     /// The files cannot be read or written, or a frame that was acknowledged is missing or damaged.
-    pub fn open(files: [Box<dyn LogFile>; 2], checkpoint: Option<u64>) -> Result<(Self, Vec<Found>), StoreError> {
+    pub fn open(files: [Box<dyn LogFile>; 2], checkpoint: Option<u64>) -> Result<(Self, Vec<FoundFile>), StoreError> {
         let mut files = files;
         let mut generations = Vec::new();
         for (index, file) in files.iter_mut().enumerate() {
             if checkpoint.is_some() && file.length().map_err(unread)? < header::BYTES {
                 return Err(frame::damaged(format!("file {index} is gone, or was cut off")));
             }
-            if let Some((header, bytes)) = header::read(file.as_mut())? {
-                generations.push((index, header, bytes));
+            if let Some(header) = header::read(file.as_mut())? {
+                generations.push((index, header));
             }
         }
-        generations.sort_by_key(|(_, header, _)| header.first_sequence);
+        generations.sort_by_key(|(_, header)| header.first_sequence);
+        let arrived = |header: &Header| checkpoint.is_some_and(|checkpoint| header.first_sequence <= checkpoint + 1);
+        if generations.get(1).is_some_and(|(_, header)| arrived(header)) {
+            // The earlier file has nothing that is not in its final place.
+            generations.remove(0);
+        }
         let mut next_sequence = checkpoint.unwrap_or_default() + 1;
         let mut found = Vec::new();
         let mut end = None;
-        for (index, header, bytes) in generations {
-            let (frames, end_bytes) = frame::read_all(&header, &bytes)?;
-            for (sequence, payload) in frames {
-                if sequence == next_sequence {
-                    found.push((sequence, payload));
-                    next_sequence += 1;
-                } else if sequence > next_sequence {
-                    let message = format!("the commits from {next_sequence} to {} are missing", sequence - 1);
-                    return Err(frame::damaged(message));
-                }
-            }
+        for (index, header) in generations {
+            let (file, end_bytes) = read(files[index].as_mut(), &header, next_sequence)?;
+            next_sequence = file.last_sequence().map_or(next_sequence, |last| last + 1);
+            found.push(file);
             end = Some((index, header, end_bytes));
         }
         let (active, header, offset_bytes) = match end {
             Some(end) => end,
-            None if checkpoint.is_some() => {
-                return Err(frame::damaged("neither file has a header".to_owned()));
-            }
-            None => {
-                let header = Header::new(1, next_sequence);
-                // From here on a file that is shorter has lost something.
-                files[1].write(0, &[0; header::BYTES as usize]).map_err(unwritten)?;
-                files[1].synchronize().map_err(unwritten)?;
-                files[0].write(0, &[0; header::BYTES as usize]).map_err(unwritten)?;
-                header::write(files[0].as_mut(), &header)?;
-                (0, header, header::BYTES)
-            }
+            None if checkpoint.is_some() => return Err(frame::damaged("neither file has a header".to_owned())),
+            None => (0, begin(&mut files, next_sequence)?, header::BYTES),
         };
         // A frame that only the system's cache still has would be acted on, and then lost with the power.
         files[active].synchronize().map_err(unwritten)?;
@@ -109,19 +98,16 @@ impl CommitLog {
     /// The disk cannot be written.
     pub fn switch(&mut self) -> Result<u64, StoreError> {
         let other = 1 - self.active;
-        let allocated_bytes = self.files[other].length().map_err(unwritten)?;
-        let header = Header {
-            allocated_bytes: allocated_bytes.max(header::BYTES),
-            ..Header::new(self.header.turn + 1, self.next_sequence)
-        };
+        let length_bytes = self.files[other].length().map_err(unwritten)?;
+        let kept_bytes = length_bytes.clamp(header::BYTES, KEPT_BYTES_MAX);
+        let header = Header { allocated_bytes: kept_bytes, ..Header::new(self.header.turn + 1, self.next_sequence) };
         header::write(self.files[other].as_mut(), &header)?;
+        // Only now: a file that is shorter than its header says has lost something.
+        if length_bytes > kept_bytes {
+            self.files[other].shorten(kept_bytes).map_err(unwritten)?;
+        }
         (self.active, self.header, self.offset_bytes) = (other, header, header::BYTES);
         Ok(self.next_sequence - 1)
-    }
-
-    /// The sequence of the active file's first frame.
-    pub fn first_sequence(&self) -> u64 {
-        self.header.first_sequence
     }
 
     /// How long the active file's frames are.
@@ -145,6 +131,32 @@ impl CommitLog {
         self.header.turn += 1;
         header::write(file, &self.header)
     }
+}
+
+/// Reads the frames of a file that are not before `next_sequence`, and where the next one goes.
+fn read(file: &mut dyn LogFile, header: &Header, next_sequence: u64) -> Result<(FoundFile, u64), StoreError> {
+    let mut bytes = vec![0; file.length().map_err(unread)? as usize];
+    file.read(0, &mut bytes).map_err(unread)?;
+    let (mut frames, end_bytes) = frame::read_all(header, &bytes)?;
+    frames.retain(|(sequence, _)| *sequence >= next_sequence);
+    match frames.first() {
+        Some((first, _)) if *first > next_sequence => {
+            let message = format!("the commits from {next_sequence} to {} are missing", first - 1);
+            Err(frame::damaged(message))
+        }
+        _ => Ok((FoundFile { bytes, frames }, end_bytes)),
+    }
+}
+
+/// Makes both files ready for the first frame.
+fn begin(files: &mut [Box<dyn LogFile>; 2], next_sequence: u64) -> Result<Header, StoreError> {
+    let header = Header::new(1, next_sequence);
+    // From here on a file that is shorter has lost something.
+    files[1].write(0, &[0; header::BYTES as usize]).map_err(unwritten)?;
+    files[1].synchronize().map_err(unwritten)?;
+    files[0].write(0, &[0; header::BYTES as usize]).map_err(unwritten)?;
+    header::write(files[0].as_mut(), &header)?;
+    Ok(header)
 }
 
 fn unwritten(error: std::io::Error) -> StoreError {

@@ -33,7 +33,7 @@ use super::{
 /// When the log's active file is this long, the other one takes its turn. What is in them lies in memory too.
 const LOG_BYTES_MAX: u64 = 1024 * 1024;
 /// A file that is so much longer waits until the other one is free: bounds memory and disk.
-const LOG_BYTES_BEHIND_MAX: u64 = 2 * LOG_BYTES_MAX;
+const LOG_BYTES_BEHIND_MAX: u64 = 4 * LOG_BYTES_MAX;
 /// Less than this may stay in the log when the store is closed: reading it takes no time.
 const LOG_BYTES_LEFT_MAX: u64 = 256 * 1024;
 
@@ -84,19 +84,17 @@ impl LoggedRecords {
         }
         let shared = Arc::new(Shared::new(Box::new(place), Overlay::default()));
         let checkpointer = checkpointer(shared.clone());
-        let (before, active): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|(number, _)| *number < log.first_sequence());
-        for (_, bytes) in &before {
-            shared.change().extend(payload::decode(bytes)?);
-        }
-        // The other file may not be used again before what is in it has arrived: as it was when the last process ended.
-        if let Some((last, _)) = before.last()
-            && shared.freeze()
-        {
-            checkpointer.begin(*last);
-        }
-        for (_, bytes) in &active {
-            shared.change().extend(payload::decode(bytes)?);
+        let behind = found.len().saturating_sub(1);
+        for (file, number) in found.into_iter().zip(0..) {
+            for (_, bytes) in file.frames() {
+                shared.change().extend(payload::decode(bytes)?);
+            }
+            // The other file may not be used again before what is in it has arrived: as it was when the last process ended.
+            if let Some(last) = file.last_sequence().filter(|_| number < behind)
+                && shared.freeze()
+            {
+                checkpointer.begin(last);
+            }
         }
         let believed = AtomicBool::new(checkpoint.is_none());
         Ok(LoggedRecords { shared, log: Mutex::new(log), checkpointer, log_bytes_max, believed })
@@ -129,7 +127,7 @@ impl Records for LoggedRecords {
 
     fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
         // Before the final place is read: what moves there in between is seen here.
-        let changes = self.shared.overlay().range(prefix, from.unwrap_or(prefix));
+        let changes = self.shared.overlay().range(prefix, from.unwrap_or(prefix), limit);
         if changes.is_empty() {
             return self.shared.place.scan(prefix, from, limit);
         }

@@ -39,6 +39,12 @@ pub trait LogFile: Send + 'static {
     /// The disk's.
     fn write(&mut self, offset_bytes: u64, bytes: &[u8]) -> io::Result<()>;
 
+    /// Cuts off what lies behind a length. Not durable before [`LogFile::synchronize`].
+    ///
+    /// # Errors
+    /// The disk's.
+    fn shorten(&mut self, length_bytes: u64) -> io::Result<()>;
+
     /// Returns when everything written is durable, the length too.
     ///
     /// # Errors
@@ -76,6 +82,10 @@ impl LogFile for DiskFile {
 
     fn write(&mut self, offset_bytes: u64, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all_at(bytes, offset_bytes)
+    }
+
+    fn shorten(&mut self, length_bytes: u64) -> io::Result<()> {
+        self.0.set_len(length_bytes)
     }
 
     fn synchronize(&mut self) -> io::Result<()> {

@@ -1,7 +1,8 @@
 //! A frame: length, checksum, sequence, what it holds.
 
 use super::{
-    Found, StoreError,
+    StoreError,
+    found::FrameAt,
     header::{self, Header},
 };
 
@@ -31,8 +32,8 @@ fn checksum(header: &Header, sequence: u64, payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The frame at an offset, and where it ends.
-fn decode<'b>(header: &Header, bytes: &'b [u8], at: usize) -> Option<(u64, &'b [u8], usize)> {
+/// The sequence of the frame at an offset, and where what it holds lies.
+fn decode(header: &Header, bytes: &[u8], at: usize) -> Option<FrameAt> {
     let head = bytes.get(at..at + HEAD_BYTES)?;
     let length = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
     let told = u32::from_le_bytes(head[4..8].try_into().ok()?);
@@ -41,21 +42,21 @@ fn decode<'b>(header: &Header, bytes: &'b [u8], at: usize) -> Option<(u64, &'b [
     if length == 0 || sequence < header.first_sequence {
         return None;
     }
-    let end = at.checked_add(HEAD_BYTES)?.checked_add(length)?;
-    let payload = bytes.get(at + HEAD_BYTES..end)?;
-    (checksum(header, sequence, payload) == told).then_some((sequence, payload, end))
+    let range = at + HEAD_BYTES..at.checked_add(HEAD_BYTES)?.checked_add(length)?;
+    let payload = bytes.get(range.clone())?;
+    (checksum(header, sequence, payload) == told).then_some((sequence, range))
 }
 
-/// All frames of a file, and where the next one goes.
-pub(super) fn read_all(header: &Header, bytes: &[u8]) -> Result<(Vec<Found>, u64), StoreError> {
+/// The sequences of all frames of a file and where what they hold lies, and where the next one goes.
+pub(super) fn read_all(header: &Header, bytes: &[u8]) -> Result<(Vec<FrameAt>, u64), StoreError> {
     let mut frames = Vec::new();
     let mut at = header::BYTES as usize;
-    while let Some((sequence, payload, end)) = decode(header, bytes, at) {
+    while let Some((sequence, range)) = decode(header, bytes, at) {
         if sequence != header.first_sequence + frames.len() as u64 {
             break;
         }
-        frames.push((sequence, payload.to_vec()));
-        at = end;
+        at = range.end;
+        frames.push((sequence, range));
     }
     let next = header.first_sequence + frames.len() as u64;
     match later_frame(header, bytes, at, next) {

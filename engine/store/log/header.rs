@@ -63,10 +63,10 @@ pub(super) fn write(file: &mut dyn LogFile, header: &Header) -> Result<(), Store
     file.synchronize().map_err(unwritten)
 }
 
-/// The header and the whole file; `None` for one that was never begun.
-pub(super) fn read(file: &mut dyn LogFile) -> Result<Option<(Header, Vec<u8>)>, StoreError> {
+/// The header of a file; `None` for one that was never begun.
+pub(super) fn read(file: &mut dyn LogFile) -> Result<Option<Header>, StoreError> {
     let length_bytes = file.length().map_err(unread)?;
-    let mut bytes = vec![0; length_bytes as usize];
+    let mut bytes = vec![0; length_bytes.min(BYTES) as usize];
     file.read(0, &mut bytes).map_err(unread)?;
     let copies = bytes.chunks(COPY_BYTES as usize).take(2).filter_map(Header::decode);
     let Some(header) = copies.max_by_key(|header| header.turn) else { return Ok(None) };
@@ -74,5 +74,5 @@ pub(super) fn read(file: &mut dyn LogFile) -> Result<Option<(Header, Vec<u8>)>, 
         let message = format!("a file of {} bytes has only {length_bytes} left", header.allocated_bytes);
         return Err(super::frame::damaged(message));
     }
-    Ok(Some((header, bytes)))
+    Ok(Some(header))
 }

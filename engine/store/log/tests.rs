@@ -32,14 +32,24 @@ impl LogFile for Bytes {
         Ok(())
     }
 
+    fn shorten(&mut self, length_bytes: u64) -> std::io::Result<()> {
+        self.0.lock().unwrap().truncate(length_bytes as usize);
+        Ok(())
+    }
+
     fn synchronize(&mut self) -> std::io::Result<()> {
         Ok(())
     }
 }
 
-fn open(files: &[Bytes; 2], checkpoint: u64) -> Result<(CommitLog, Vec<Found>), StoreError> {
+type Frames = Vec<(u64, Vec<u8>)>;
+
+fn open(files: &[Bytes; 2], checkpoint: u64) -> Result<(CommitLog, Frames), StoreError> {
     let begun = files.iter().any(|file| !file.0.lock().unwrap().is_empty());
-    CommitLog::open([Box::new(files[0].clone()), Box::new(files[1].clone())], begun.then_some(checkpoint))
+    let files: [Box<dyn LogFile>; 2] = [Box::new(files[0].clone()), Box::new(files[1].clone())];
+    let (log, found) = CommitLog::open(files, begun.then_some(checkpoint))?;
+    let frames = found.iter().flat_map(FoundFile::frames).map(|(sequence, bytes)| (sequence, bytes.to_vec()));
+    Ok((log, frames.collect()))
 }
 
 #[test]
@@ -97,6 +107,31 @@ fn a_file_that_was_cut_off_is_told() {
     files[0].0.lock().unwrap().resize(9_000, 0);
     let error = open(&files, 0).err().unwrap();
     assert!(error.to_string().contains("neither file has a header"), "{error}");
+}
+
+#[test]
+fn a_file_that_a_burst_made_long_is_short_again_when_its_turn_comes() {
+    let files = [Bytes::default(), Bytes::default()];
+    let (mut log, _) = open(&files, 0).unwrap();
+    for _ in 0..100 {
+        log.append(&[7; 10_000]).unwrap();
+    }
+    assert_eq!(log.switch().unwrap(), 100);
+    log.append(b"between").unwrap();
+    let long = files[0].0.lock().unwrap().clone();
+    assert_eq!(log.switch().unwrap(), 101);
+    assert_eq!(files[0].0.lock().unwrap().len() as u64, KEPT_BYTES_MAX);
+    log.append(b"after").unwrap();
+    drop(log);
+    assert_eq!(open(&files, 101).unwrap().1, [(102, b"after".to_vec())]);
+    // The power went before the disk had cut it.
+    let cut = files[0].0.lock().unwrap().len();
+    files[0].0.lock().unwrap().extend_from_slice(&long[cut..]);
+    let (mut log, found) = open(&files, 101).unwrap();
+    assert_eq!(found, [(102, b"after".to_vec())]);
+    log.append(&[8; 500_000]).unwrap();
+    drop(log);
+    assert_eq!(open(&files, 102).unwrap().1, [(103, vec![8; 500_000])]);
 }
 
 proptest! {

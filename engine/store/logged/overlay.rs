@@ -25,15 +25,28 @@ impl Overlay {
         self.fresh.get(key).or_else(frozen).cloned()
     }
 
-    /// All changes under a prefix from a key on.
-    pub fn range(&self, prefix: &[u8], from: &[u8]) -> Changes {
-        let range = (Bound::Included(from), Bound::Unbounded);
-        let under = |changes: &Changes| -> Vec<Change> {
-            let found = changes.range::<[u8], _>(range).take_while(|(key, _)| key.starts_with(prefix));
-            found.map(|(key, value)| (key.clone(), value.clone())).collect()
-        };
-        let mut changes: Changes = self.frozen.as_deref().map(under).unwrap_or_default().into_iter().collect();
-        changes.extend(under(&self.fresh));
+    /// The changes under a prefix from a key on, in order, until `limit` of them are no deletions: no record behind those can be
+    /// among the first `limit`.
+    pub fn range(&self, prefix: &[u8], from: &[u8], limit: usize) -> Changes {
+        let mut fresh = under(&self.fresh, prefix, from).peekable();
+        let mut frozen = self.frozen.as_deref().into_iter().flat_map(|frozen| under(frozen, prefix, from)).peekable();
+        let (mut changes, mut left) = (Changes::new(), limit);
+        while left > 0 {
+            let change = match (fresh.peek(), frozen.peek()) {
+                (Some((key, _)), Some((earlier, _))) if earlier < key => frozen.next(),
+                (Some((key, _)), Some((earlier, _))) => {
+                    if earlier == key {
+                        frozen.next();
+                    }
+                    fresh.next()
+                }
+                (Some(_), None) => fresh.next(),
+                (None, _) => frozen.next(),
+            };
+            let Some((key, value)) = change else { break };
+            left -= usize::from(value.is_some());
+            changes.insert(key.clone(), value.clone());
+        }
         changes
     }
 
@@ -55,4 +68,13 @@ impl Overlay {
     pub fn arrived(&mut self) {
         self.frozen = None;
     }
+}
+
+fn under<'c>(
+    changes: &'c Changes,
+    prefix: &'c [u8],
+    from: &'c [u8],
+) -> impl Iterator<Item = (&'c Vec<u8>, &'c Option<Vec<u8>>)> {
+    let range = (Bound::Included(from), Bound::Unbounded);
+    changes.range::<[u8], _>(range).take_while(move |(key, _)| key.starts_with(prefix))
 }
