@@ -1,4 +1,4 @@
-//! A frame: length, checksum, sequence, what it holds.
+//! A frame: length, checksum, sequence, what it holds. An empty one says that the commit before it was acknowledged.
 
 use super::{
     StoreError,
@@ -24,6 +24,11 @@ pub(super) fn encode(header: &Header, sequence: u64, payload: &[u8]) -> Result<V
     Ok(bytes)
 }
 
+/// What is written behind a frame that is durable: with it, a frame that cannot be read is known not to have been torn.
+pub(super) fn acknowledgement(header: &Header, sequence: u64) -> Result<Vec<u8>, StoreError> {
+    encode(header, sequence, &[])
+}
+
 fn checksum(header: &Header, sequence: u64, payload: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&header.salt.to_le_bytes());
@@ -39,7 +44,7 @@ fn decode(header: &Header, bytes: &[u8], at: usize) -> Option<FrameAt> {
     let told = u32::from_le_bytes(head[4..8].try_into().ok()?);
     let sequence = u64::from_le_bytes(head[8..].try_into().ok()?);
     // What is zero was never written.
-    if length == 0 || sequence < header.first_sequence {
+    if sequence < header.first_sequence {
         return None;
     }
     let range = at + HEAD_BYTES..at.checked_add(HEAD_BYTES)?.checked_add(length)?;
@@ -52,28 +57,30 @@ pub(super) fn read_all(header: &Header, bytes: &[u8]) -> Result<(Vec<FrameAt>, u
     let mut frames = Vec::new();
     let mut at = header::BYTES as usize;
     while let Some((sequence, range)) = decode(header, bytes, at) {
-        if sequence != header.first_sequence + frames.len() as u64 {
+        if range.is_empty() || sequence != header.first_sequence + frames.len() as u64 {
             break;
         }
         at = range.end;
         frames.push((sequence, range));
     }
     let next = header.first_sequence + frames.len() as u64;
-    match later_frame(header, bytes, at, next) {
+    match told_of(header, bytes, at, next) {
         None => Ok((frames, at as u64)),
+        Some(later) if later == next => Err(damaged(format!("the commit {next} was acknowledged and cannot be read"))),
         Some(later) => Err(damaged(format!("the commit {next} cannot be read, and commit {later} behind it can"))),
     }
 }
 
-/// A whole frame behind one that cannot be read: then it was not the last one, and somebody was told of it.
-fn later_frame(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
+/// What shows that somebody was told of the commit `next`, which cannot be read: an acknowledgement, or a whole frame behind it.
+fn told_of(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
     let end = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
     let sequences = bytes.get(from + HEAD_BYTES - SEQUENCE_BYTES..(end + HEAD_BYTES).min(bytes.len()))?;
     // The files are read whenever the store is opened, by the shortest command too: nothing but this for each of their bytes.
-    let near = |sequence: u64| sequence.wrapping_sub(next).wrapping_sub(1) < bytes.len() as u64;
+    let near = |sequence: u64| sequence.wrapping_sub(next) < bytes.len() as u64;
     sequences
         .windows(SEQUENCE_BYTES)
         .enumerate()
         .filter(|(_, window)| (*window).try_into().is_ok_and(|sequence| near(u64::from_le_bytes(sequence))))
-        .find_map(|(at, _)| decode(header, bytes, from + at).map(|(sequence, ..)| sequence))
+        .filter_map(|(at, _)| decode(header, bytes, from + at))
+        .find_map(|(sequence, range)| (range.is_empty() || sequence > next).then_some(sequence))
 }

@@ -63,13 +63,28 @@ pub(super) fn write(file: &mut dyn LogFile, header: &Header) -> Result<(), Store
     file.synchronize().map_err(unwritten)
 }
 
+/// Writes both copies of the header of a file that begins anew and answers with the later one: the copy that an earlier turn of
+/// the file left would be believed if the other were damaged.
+pub(super) fn begin(file: &mut dyn LogFile, header: &Header) -> Result<Header, StoreError> {
+    write(file, header)?;
+    let second = Header { turn: header.turn + 1, ..*header };
+    write(file, &second)?;
+    Ok(second)
+}
+
 /// The header of a file; `None` for one that was never begun.
 pub(super) fn read(file: &mut dyn LogFile) -> Result<Option<Header>, StoreError> {
     let length_bytes = file.length().map_err(unread)?;
     let mut bytes = vec![0; length_bytes.min(BYTES) as usize];
     file.read(0, &mut bytes).map_err(unread)?;
     let copies = bytes.chunks(COPY_BYTES as usize).take(2).filter_map(Header::decode);
-    let Some(header) = copies.max_by_key(|header| header.turn) else { return Ok(None) };
+    let Some(header) = copies.max_by_key(|header| header.turn) else {
+        // No more than the headers' place is there before one of them is durable, and one of two is always whole.
+        return match length_bytes > BYTES {
+            true => Err(super::frame::damaged(format!("a file of {length_bytes} bytes has no header"))),
+            false => Ok(None),
+        };
+    };
     if length_bytes < header.allocated_bytes && header.allocated_bytes > BYTES {
         let message = format!("a file of {} bytes has only {length_bytes} left", header.allocated_bytes);
         return Err(super::frame::damaged(message));
