@@ -2,7 +2,10 @@
 
 use std::{path::Path, time::Instant};
 
-use engine::{runner::RunnerHandle, store::Definition};
+use engine::{
+    runner::RunnerHandle,
+    store::{Definition, synchronizations},
+};
 use serde_json::{Value, json};
 
 use super::{BenchError, Report, disk, world};
@@ -30,11 +33,13 @@ pub async fn growth(folder: &Path, executions: usize) -> Result<Report, BenchErr
     more.push(("a variable of 1 byte".to_owned(), small, "steps/s"));
     more.push((format!("a variable of {LARGE_BYTES} bytes"), large, "steps/s"));
     let mut finished = 0;
-    let mut last = small;
+    let (mut last, mut waits) = (small, 0);
     for share in [executions / 100, executions / 10, executions] {
         finish(&runner, finished, share).await?;
         finished = share.max(finished);
+        let synchronizations_before = synchronizations();
         last = short(&runner, &format!("after-{finished}"), json!("x")).await?;
+        waits = synchronizations() - synchronizations_before;
         more.push((format!("after {finished} finished executions"), last, "steps/s"));
     }
     let rss_bytes = disk::rss_bytes(std::process::id());
@@ -46,8 +51,8 @@ pub async fn growth(folder: &Path, executions: usize) -> Result<Report, BenchErr
         figure: last / small,
         unit: "times the rate of an empty store",
         disk_fdatasyncs_per_second: disk_rate,
-        ratio_to_disk: None,
-        fsyncs_per_step: None,
+        ratio_to_disk: Some(last / disk_rate),
+        fsyncs_per_step: Some(waits as f64 / (SHORT_CHAINS * SHORT_CHAIN) as f64),
         rss_bytes,
         disk_bytes: disk::folder_bytes(folder),
         more,

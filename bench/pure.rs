@@ -2,7 +2,10 @@
 
 use std::{path::Path, time::Instant};
 
-use engine::{runner::RunnerHandle, store::Definition};
+use engine::{
+    runner::RunnerHandle,
+    store::{Definition, synchronizations},
+};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 
@@ -24,7 +27,7 @@ pub async fn pure(folder: &Path, transitions: usize) -> Result<Report, BenchErro
     let runner = world::runner(folder)?;
     let (chain, map) = (Definition::from(&alternating()), Definition::from(&mapping()));
     let chains = (transitions / 2).div_ceil(TRANSITIONS_EACH);
-    let began = Instant::now();
+    let (synchronizations_before, began) = (synchronizations(), Instant::now());
     run_all(&runner, "chain", chains, &chain).await?;
     let chained = (chains * TRANSITIONS_EACH) as f64 / began.elapsed().as_secs_f64();
     let maps = (transitions / 2).div_ceil(ITEMS_EACH);
@@ -32,6 +35,7 @@ pub async fn pure(folder: &Path, transitions: usize) -> Result<Report, BenchErro
     run_all(&runner, "map", maps, &map).await?;
     let mapped = (maps * ITEMS_EACH) as f64 / began_maps.elapsed().as_secs_f64();
     let seconds = began.elapsed().as_secs_f64();
+    let waits = synchronizations() - synchronizations_before;
     let done = chains * TRANSITIONS_EACH + maps * ITEMS_EACH;
     let rss_bytes = disk::rss_bytes(std::process::id());
     runner.drain().await;
@@ -44,8 +48,8 @@ pub async fn pure(folder: &Path, transitions: usize) -> Result<Report, BenchErro
         figure: done as f64 / seconds,
         unit: "transitions/s",
         disk_fdatasyncs_per_second: disk_rate,
-        ratio_to_disk: None,
-        fsyncs_per_step: None,
+        ratio_to_disk: Some(done as f64 / seconds / disk_rate),
+        fsyncs_per_step: Some(waits as f64 / done as f64),
         rss_bytes,
         disk_bytes: disk::folder_bytes(folder),
         more: vec![

@@ -15,7 +15,7 @@ pub struct Report {
     pub unit: &'static str,
     /// How often this disk makes 256 bytes durable in a second (write at the end of a file, fdatasync), from the same run.
     pub disk_fdatasyncs_per_second: f64,
-    /// The figure as a multiple of the disk's own rate, where it is a rate.
+    /// What was done in a second as a multiple of the disk's own rate, where it is a rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ratio_to_disk: Option<f64>,
     /// How often the disk was waited for, for each step.

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine::store::Definition;
+use engine::store::{Definition, synchronizations};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -24,6 +24,7 @@ const TOGETHER_MAX: usize = 10_000;
 pub struct Phase {
     seconds: f64,
     count: usize,
+    synchronizations: u64,
     rss_before_bytes: u64,
     rss_after_bytes: u64,
 }
@@ -42,7 +43,7 @@ pub async fn sleep(folder: &Path, count: usize) -> Result<Phase, BenchError> {
         "Sleep": { "Type": "Wait", "Seconds": 3600, "Next": "Step" },
         "Step": { "Type": "Task", "Resource": world::STEP, "End": true }
     } }));
-    let rss_before_bytes = rss_bytes();
+    let (synchronizations_before, rss_before_bytes) = (synchronizations(), rss_bytes());
     let began = Instant::now();
     let mut next = 0;
     while next < count {
@@ -54,7 +55,8 @@ pub async fn sleep(folder: &Path, count: usize) -> Result<Phase, BenchError> {
         next += futures::future::try_join_all(batch).await?.len();
     }
     let seconds = began.elapsed().as_secs_f64();
-    Ok(Phase { seconds, count, rss_before_bytes, rss_after_bytes: rss_bytes() })
+    let synchronizations = synchronizations() - synchronizations_before;
+    Ok(Phase { seconds, count, synchronizations, rss_before_bytes, rss_after_bytes: rss_bytes() })
 }
 
 /// Takes up everything that sleeps in a folder and tells how long that took, from the opening of the store on.
@@ -67,7 +69,7 @@ pub async fn wake(folder: &Path) -> Result<Phase, BenchError> {
     let runner = world::runner(folder)?;
     let count = runner.recover_all().await?;
     let seconds = began.elapsed().as_secs_f64();
-    Ok(Phase { seconds, count, rss_before_bytes, rss_after_bytes: rss_bytes() })
+    Ok(Phase { seconds, count, synchronizations: synchronizations(), rss_before_bytes, rss_after_bytes: rss_bytes() })
 }
 
 /// Measures `count` sleepers; `phase` makes the command that runs [`sleep`] or [`wake`] (by that name) in a process of its own.
@@ -98,7 +100,7 @@ pub async fn sleepers(folder: &Path, count: usize, phase: &dyn Fn(&str) -> Comma
         unit: "starts/s",
         disk_fdatasyncs_per_second: disk_rate,
         ratio_to_disk: Some(count as f64 / slept.seconds / disk_rate),
-        fsyncs_per_step: None,
+        fsyncs_per_step: Some(slept.synchronizations as f64 / count as f64),
         rss_bytes: Some(slept.rss_after_bytes),
         disk_bytes,
         more: vec![

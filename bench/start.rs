@@ -12,37 +12,40 @@ use serde_json::json;
 use super::{BenchError, Report, disk, world};
 
 const RUNS: usize = 20;
+const STEPS: usize = 3;
+/// What each step reads and answers.
+const ANSWER: &str =
+    r#"{"arn": "arn:aws:service:us-east-1:111111111111:resource/0123456789abcdef0", "state": "available"}"#;
 const STARTS_AT_ONCE: usize = 1_000;
 
-/// Measures `flow run` of three Pass, Choice and process-free states from start to exit, and `flow status` with `finished`
-/// executions in the store; `flow` makes the command with its arguments, over the home in `folder`.
+/// Measures `flow run` of three Tasks from start to exit, and `flow status` with `finished` executions in the store; `flow` makes
+/// the command with its arguments, over the home in `folder`.
 ///
 /// # Errors
 /// The folder, the store or a process fails.
 pub async fn start(folder: &Path, finished: usize, flow: &dyn Fn(&[&str]) -> Command) -> Result<Report, BenchError> {
     let disk_rate = disk::fdatasyncs_per_second(folder)?;
-    let file = folder.join("three.asl.json");
-    let definition = json!({ "StartAt": "One", "States": {
-        "One": { "Type": "Pass", "Next": "Two" },
-        "Two": { "Type": "Wait", "Seconds": 0, "Next": "Three" },
-        "Three": { "Type": "Pass", "End": true }
-    } });
-    std::fs::write(&file, definition.to_string()).map_err(disk::unusable(folder))?;
-    let file = file.display().to_string();
+    let file = three_steps(folder).map_err(disk::unusable(folder))?;
+    let flow = |arguments: &[&str]| {
+        let mut command = flow(arguments);
+        command.env("FLOW_FILES", folder);
+        command
+    };
     let run = median_ms(|| flow(&["run", &file, "--yes"]))?;
     let status_of_few = median_ms(|| flow(&["status"]))?;
+    let rss_bytes = peak_rss_bytes(&mut flow(&["run", &file, "--yes"]))?;
     finish(folder, finished).await?;
     let run_beside = median_ms(|| flow(&["run", &file, "--yes"]))?;
     let status = median_ms(|| flow(&["status"]))?;
     Ok(Report {
         workload: "start",
-        did: format!("`flow run` of three states and `flow status`, each {RUNS} times, process start to exit"),
+        did: format!("`flow run` of {STEPS} Tasks and `flow status`, each {RUNS} times, process start to exit"),
         figure: run,
         unit: "ms",
         disk_fdatasyncs_per_second: disk_rate,
         ratio_to_disk: None,
         fsyncs_per_step: None,
-        rss_bytes: None,
+        rss_bytes,
         disk_bytes: disk::folder_bytes(folder),
         more: vec![
             (format!("flow run beside {finished} finished executions"), run_beside, "ms"),
@@ -52,8 +55,39 @@ pub async fn start(folder: &Path, finished: usize, flow: &dyn Fn(&[&str]) -> Com
     })
 }
 
+/// Writes a workflow of three Tasks, each of which reads a file of 100 bytes; answers where it is.
+fn three_steps(folder: &Path) -> std::io::Result<String> {
+    std::fs::write(folder.join("answer.json"), ANSWER)?;
+    let mut definition = world::tasks(STEPS);
+    for state in definition["States"].as_object_mut().into_iter().flat_map(|states| states.values_mut()) {
+        state["Resource"] = "flow:file:read".into();
+        state["Parameters"] = json!({ "Path": "answer.json" });
+    }
+    let file = folder.join("three.asl.json");
+    std::fs::write(&file, definition.to_string())?;
+    Ok(file.display().to_string())
+}
+
+fn failed(command: &Command) -> impl Fn(String) -> BenchError + use<> {
+    let what = format!("{command:?}");
+    move |error| BenchError::Process { what: what.clone(), error }
+}
+
+/// The most memory that a process was seen with.
+fn peak_rss_bytes(command: &mut Command) -> Result<Option<u64>, BenchError> {
+    let failed = failed(command);
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().map_err(|error| failed(error.to_string()))?;
+    let mut peak = None;
+    while child.try_wait().map_err(|error| failed(error.to_string()))?.is_none() {
+        peak = peak.max(disk::rss_bytes(child.id()));
+        std::thread::yield_now();
+    }
+    Ok(peak)
+}
+
 fn median_ms(command: impl Fn() -> Command) -> Result<f64, BenchError> {
-    let failed = |error: String| BenchError::Process { what: format!("{:?}", command()), error };
+    let failed = failed(&command());
     let mut times = Vec::with_capacity(RUNS);
     for _ in 0..RUNS {
         let began = Instant::now();

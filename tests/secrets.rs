@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Home, SPEED, World, text};
+use crate::{
+    serve::Server,
+    support::{Home, SPEED, World, text},
+};
 
 const ID: &str = "rehearsal-secrets";
 
@@ -36,6 +39,22 @@ fn files_with(folder: &Path, wanted: &str) -> Vec<String> {
     let files = walkdir::WalkDir::new(folder).into_iter().flatten().filter(|entry| entry.file_type().is_file());
     let holds = |path: &Path| std::fs::read(path).is_ok_and(|bytes| contains(&bytes, wanted));
     files.map(walkdir::DirEntry::into_path).filter(|path| holds(path)).map(|path| path.display().to_string()).collect()
+}
+
+/// What the Step Functions API answers about every execution, with all its data.
+fn answers(rehearsals: &Path, home: &Home) -> String {
+    let script = r#"
+import boto3, sys
+c = boto3.client("stepfunctions", endpoint_url=sys.argv[1], region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+for machine in c.list_state_machines()["stateMachines"]:
+    print(machine, c.describe_state_machine(stateMachineArn=machine["stateMachineArn"]))
+    for execution in c.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]:
+        arn = execution["executionArn"]
+        print(execution, c.describe_execution(executionArn=arn), c.describe_state_machine_for_execution(executionArn=arn))
+        for page in c.get_paginator("get_execution_history").paginate(executionArn=arn, includeExecutionData=True):
+            print(page)
+"#;
+    Server::start_with(home, &[("FLOW_HOME", rehearsals.to_str().unwrap())]).python(script, &[])
 }
 
 fn contains(bytes: &[u8], wanted: &str) -> bool {
@@ -77,5 +96,11 @@ fn the_databases_password_is_in_no_file_log_event_process_list_or_answer() {
         let answer = home.succeed(&[&question[..], &["-o", "json"]].concat());
         assert!(answer.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
         assert!(!answer.contains(&password), "{question:?}");
+    }
+    let rehearsals = home.path().join("rehearsal");
+    let exported = home.succeed(&["export", "--home", rehearsals.to_str().unwrap()]);
+    for everything in [exported, answers(&rehearsals, &home)] {
+        assert!(everything.contains(ID) && everything.contains("rehearsal/database-password"), "it was asked for");
+        assert!(!everything.contains(&password));
     }
 }
