@@ -186,15 +186,46 @@ fn api_options(place: &Place) -> api::ApiOptions {
     }
 }
 
+/// Opens a store. One whose index is damaged is opened all the same: it is made anew from its mirror.
 fn open_store(place: &Place) -> Result<Store, CliError> {
-    let open = || {
-        store::mend(&place.store())?;
-        Store::new(LoggedRecords::open(&place.store())?)
-    };
-    open().map_err(|error: StoreError| {
-        CliError::refused(error.to_string())
-            .hint(format!("nothing was changed. Keep a copy of {}, then   flow doctor", place.store().display()))
+    let folder = place.store();
+    let open = || Store::new(LoggedRecords::open(&folder)?);
+    let opened = store::mend(&folder).and_then(|()| open()).or_else(|error| match error {
+        StoreError::Index { .. } => {
+            let damaged = store::rebuild(&folder).map_err(|_| error.clone())?;
+            let kept = damaged.display();
+            eprintln!(
+                "flow: {error}; it was made anew from its mirror, and nothing is lost. The damaged one is in {kept}"
+            );
+            open()
+        }
+        _ => Err(error),
+    });
+    opened.map_err(|error: StoreError| {
+        CliError::refused(error.to_string()).hint(format!(
+            "nothing was changed. Keep a copy of {}; what is whole comes out with   flow export > kept.jsonl   and goes into \
+             another --home with   flow import kept.jsonl",
+            folder.display()
+        ))
     })
+}
+
+/// Opens a store again whose lock is held.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn reopen(place: &Place) -> Result<Store, CliError> {
+    open_store(place)
+}
+
+/// What can be read of a store that cannot be opened, and what is wrong with the rest.
+///
+/// # Errors
+/// Another process owns it, or its files cannot be read at all.
+pub fn salvage(place: &Place) -> Result<(Store, Vec<StoreError>, OwnerLock), CliError> {
+    let lock = OwnerLock::try_acquire(place.home())?.ok_or_else(|| owned_elsewhere(place))?;
+    let (store, problems) = Store::salvage(&place.store()).map_err(unreadable)?;
+    Ok((store, problems, lock))
 }
 
 /// The store itself, for what is done while nobody drives it.
@@ -253,7 +284,7 @@ pub enum Reader {
     /// Through the owner.
     Client(Client),
     /// In the store.
-    Store(Box<Store>, #[expect(dead_code, reason = "held, not read")] OwnerLock),
+    Store(Box<Store>, OwnerLock),
     /// There is no store yet.
     Nothing,
 }

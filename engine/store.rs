@@ -5,7 +5,6 @@
 
 mod codec;
 mod commit;
-mod compact;
 mod documents;
 mod error;
 mod executions;
@@ -16,7 +15,9 @@ mod log;
 mod logged;
 mod map_runs;
 mod memory;
+mod payload;
 mod records;
+mod replace;
 mod room;
 mod sled_records;
 mod standing;
@@ -27,11 +28,11 @@ mod verify;
 
 use std::{
     collections::HashSet,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 pub use commit::{Definition, Origin, Write};
-pub use compact::{compact, mend};
 pub use documents::DocumentChanges;
 pub use error::StoreError;
 pub use executions::{Active, Listed};
@@ -43,7 +44,9 @@ pub(crate) use logged::ByHand;
 pub use logged::LoggedRecords;
 pub use memory::MemoryRecords;
 pub use records::{Batch, Change, FinalPlace, Record, Records};
+pub use replace::{compact, mend, rebuild};
 pub use room::has_room;
+use sled_records::Mirror;
 pub use sled_records::SledRecords;
 pub use transfer::{EXPORT_VERSION, Exported, Line};
 pub use verify::Findings;
@@ -80,6 +83,15 @@ impl Store {
             Ok(found) => Err(StoreError::Format { found, known: codec::FORMAT }),
             Err(error) => Err(codec::damaged(keys::FORMAT, error.to_string())),
         }
+    }
+
+    /// What can be read of a store that cannot be opened, and what is wrong with the rest. Nothing can be written to it.
+    ///
+    /// # Errors
+    /// Its files cannot be opened at all.
+    pub fn salvage(folder: &Path) -> Result<(Self, Vec<StoreError>), StoreError> {
+        let (records, problems) = logged::SalvagedRecords::open(folder)?;
+        Ok((Store { records: Box::new(records), known_definitions: Mutex::default() }, problems))
     }
 
     /// Brings everything to its final place, so that the next opening has nothing to do.

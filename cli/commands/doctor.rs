@@ -10,14 +10,14 @@ use std::{
 use clap::Args;
 use engine::{
     runner::{Clock, SystemClock},
-    store::{OwnerLock, has_room},
+    store::{Findings, OwnerLock, Store, StoreError, has_room, rebuild},
 };
 
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
     place::Place,
-    session::exclusive,
+    session::{exclusive, reopen},
 };
 
 /// Fewer than this many fdatasync in a second make every step slow.
@@ -33,6 +33,9 @@ pub struct DoctorArguments {
     /// Ask AWS who the credentials belong to.
     #[arg(long)]
     aws: bool,
+    /// Make a damaged index of the store anew from its mirror; the damaged one is kept beside it.
+    #[arg(long)]
+    repair: bool,
 }
 
 /// How one look turned out.
@@ -73,7 +76,7 @@ pub async fn run(global: &Global, arguments: DoctorArguments) -> Result<Exit, Cl
         }
         permissions(&mut report, &place);
         disk(&mut report, place.home());
-        store(&mut report, &place);
+        store(&mut report, &place, arguments.repair);
     }
     credentials(&mut report, global, arguments.aws).await;
     Ok(if report.bad { Exit::Failed } else { Exit::Success })
@@ -121,41 +124,68 @@ fn disk(report: &mut Report, home: &Path) {
     }
 }
 
-fn store(report: &mut Report, place: &Place) {
+fn store(report: &mut Report, place: &Place, repair: bool) {
     if !place.store().exists() {
         return report.tell("store", Verdict::Note, "none yet");
     }
-    let (store, _lock) = match exclusive(place) {
+    let (mut store, _lock) = match exclusive(place) {
         Ok(owned) => owned,
         Err(error) if error.exit == Exit::Unreachable => {
             let holder = OwnerLock::holder(place.home()).map_or(String::new(), |holder| holder.command);
             return report.tell("store", Verdict::Note, &format!("in use ({holder}): not looked through"));
         }
-        Err(error) => return report.tell("store", Verdict::Bad, &error.message),
+        Err(error) => {
+            report.tell("store", Verdict::Bad, &error.message);
+            return report.tell("store", Verdict::Note, error.hint.as_deref().unwrap_or_default());
+        }
     };
-    let findings = match store.verify() {
-        Ok(findings) => findings,
-        Err(error) => return report.tell("store", Verdict::Bad, &error.to_string()),
-    };
-    let counts =
-        format!("{} records, {} executions, {} not ended", findings.records, findings.executions, findings.active);
-    if findings.problems.is_empty() {
-        report.tell("store", Verdict::Good, &counts);
+    let mut findings = store.verify();
+    if repair && findings.problems.iter().any(is_of_index) {
+        drop(store);
+        match repaired(report, place) {
+            Ok(again) => store = again,
+            Err(error) => return report.tell("store", Verdict::Bad, &error.message),
+        }
+        findings = store.verify();
     }
-    for problem in &findings.problems {
-        report.tell("store", Verdict::Bad, &problem.to_string());
-    }
-    if !findings.problems.is_empty() {
-        let cure = "keep a copy of the folder; what is whole comes out with   flow export > kept.jsonl   and goes into \
-                    another --home with   flow import kept.jsonl";
-        report.tell("store", Verdict::Note, &format!("{counts}; {cure}"));
-    }
+    tell_findings(report, &findings);
     if !place.rehearsal {
         clock(
             report,
             store.latest(1).ok().and_then(|latest| latest.into_iter().next()).map(|header| header.started_ms),
         );
     }
+}
+
+/// Damage that the mirror knows better.
+fn is_of_index(problem: &StoreError) -> bool {
+    matches!(problem, StoreError::Index { .. })
+}
+
+fn repaired(report: &mut Report, place: &Place) -> Result<Store, CliError> {
+    let damaged = rebuild(&place.store()).map_err(|error| CliError::refused(error.to_string()))?;
+    let found = format!("the index was made anew from its mirror; the damaged one is in {}", damaged.display());
+    report.tell("repair", Verdict::Good, &found);
+    reopen(place)
+}
+
+fn tell_findings(report: &mut Report, findings: &Findings) {
+    let counts =
+        format!("{} records, {} executions, {} not ended", findings.records, findings.executions, findings.active);
+    if findings.problems.is_empty() {
+        return report.tell("store", Verdict::Good, &counts);
+    }
+    for problem in &findings.problems {
+        report.tell("store", Verdict::Bad, &problem.to_string());
+    }
+    let cure = match findings.problems.iter().any(is_of_index) {
+        true => "nothing is lost: its mirror has all of it. Keep a copy of the folder, then   flow doctor --repair",
+        false => {
+            "keep a copy of the folder; what is whole comes out with   flow export > kept.jsonl   and goes into another \
+             --home with   flow import kept.jsonl"
+        }
+    };
+    report.tell("store", Verdict::Note, &format!("{counts}; {cure}"));
 }
 
 fn clock(report: &mut Report, started_ms: Option<u64>) {

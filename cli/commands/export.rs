@@ -7,7 +7,7 @@ use crate::{
     arguments::Global,
     exit::{CliError, Exit},
     place::Place,
-    session::{Reader, exclusive},
+    session::{Reader, salvage},
 };
 
 /// Arguments of `flow export`.
@@ -20,14 +20,22 @@ pub struct ExportArguments {
 /// Prints executions as JSON lines. What cannot be read is told on standard error, and the rest is printed all the same.
 pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, CliError> {
     let place = Place::real(global)?;
-    if let Reader::Client(client) = Reader::open(&place).await? {
-        let lines = client.text("Flow.Export", &serde_json::json!({ "ids": arguments.ids })).await;
-        let lines = lines.map_err(|error| CliError::refused(error.to_string()))?;
-        say!("{}", lines.trim_end());
-        return Ok(Exit::Success);
-    }
-    let (store, _lock) = exclusive(&place)?;
-    let mut damaged = false;
+    let (store, problems, _lock) = match Reader::open(&place).await {
+        Ok(Reader::Client(client)) => {
+            let lines = client.text("Flow.Export", &serde_json::json!({ "ids": arguments.ids })).await;
+            let lines = lines.map_err(|error| CliError::refused(error.to_string()))?;
+            say!("{}", lines.trim_end());
+            return Ok(Exit::Success);
+        }
+        Ok(Reader::Store(store, lock)) => (*store, Vec::new(), lock),
+        Ok(Reader::Nothing) => {
+            return Err(CliError::not_found(format!("there is no store in {}", place.home().display())));
+        }
+        Err(error) if error.exit == Exit::Refused => salvage(&place)?,
+        Err(error) => return Err(error),
+    };
+    let mut damaged = !problems.is_empty();
+    problems.iter().for_each(|problem| eprintln!("flow: {problem}"));
     for line in lines(&store, &arguments.ids).map_err(|error| CliError::refused(error.to_string()))? {
         match line.map(|line| serde_json::to_string(&line)) {
             Ok(Ok(line)) => say!("{line}"),

@@ -11,6 +11,14 @@ pub enum StoreError {
         /// The system's words.
         message: String,
     },
+    /// The index that its records lie in is damaged: they lie a second time in its mirror.
+    #[error("the index of the store in {folder} is damaged: {message}")]
+    Index {
+        /// The folder.
+        folder: String,
+        /// What is wrong with it.
+        message: String,
+    },
     /// It is of another version.
     #[error("the store has format {found}, this program knows {known}: use the version of flow that wrote it")]
     Format {

@@ -9,14 +9,18 @@
 mod file;
 mod found;
 mod frame;
+mod framed;
 mod header;
+mod salvage;
 #[cfg(test)]
 mod tests;
 
 pub(super) use file::count_synchronization;
 pub use file::{DiskFile, LogFile, synchronizations};
 pub use found::FoundFile;
+pub(super) use framed::FramedFile;
 use header::Header;
+pub(super) use salvage::salvage;
 
 use super::StoreError;
 
@@ -140,17 +144,25 @@ impl CommitLog {
 
 /// Reads the frames of a file that are not before `next_sequence`, and where the next one goes.
 fn read(file: &mut dyn LogFile, header: &Header, next_sequence: u64) -> Result<(FoundFile, u64), StoreError> {
+    let (found, end_bytes, damage) = read_whole(file, header, next_sequence)?;
+    damage.map_or(Ok((found, end_bytes)), Err)
+}
+
+/// Reads the frames of a file that are whole and not before `next_sequence`, where the next one goes, and what is wrong.
+fn read_whole(
+    file: &mut dyn LogFile,
+    header: &Header,
+    next_sequence: u64,
+) -> Result<(FoundFile, u64, Option<StoreError>), StoreError> {
     let mut bytes = vec![0; file.length().map_err(unread)? as usize];
     file.read(0, &mut bytes).map_err(unread)?;
-    let (mut frames, end_bytes) = frame::read_all(header, &bytes)?;
+    let frame::Frames { places: mut frames, end_bytes, damage } = frame::find_all(header, &bytes);
     frames.retain(|(sequence, _)| *sequence >= next_sequence);
-    match frames.first() {
-        Some((first, _)) if *first > next_sequence => {
-            let message = format!("the commits from {next_sequence} to {} are missing", first - 1);
-            Err(frame::damaged(message))
-        }
-        _ => Ok((FoundFile { bytes, frames }, end_bytes)),
-    }
+    let missing = frames
+        .first()
+        .filter(|(first, _)| *first > next_sequence)
+        .map(|(first, _)| frame::damaged(format!("the commits from {next_sequence} to {} are missing", first - 1)));
+    Ok((FoundFile { bytes, frames }, end_bytes, missing.or(damage)))
 }
 
 /// Makes both files ready for the first frame.

@@ -5,7 +5,7 @@
 mod by_hand;
 mod checkpoint;
 mod overlay;
-mod payload;
+mod salvaged;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +19,7 @@ use std::{
 
 #[cfg(test)]
 pub(crate) use self::by_hand::ByHand;
-pub(super) use self::checkpoint::CHECKPOINT;
+pub(super) use self::{checkpoint::CHECKPOINT, salvaged::SalvagedRecords};
 use self::{
     checkpoint::{Checkpointer, Shared},
     overlay::Overlay,
@@ -27,6 +27,7 @@ use self::{
 use super::{
     Batch, Records, SledRecords, StoreError,
     log::{CommitLog, DiskFile, LogFile},
+    payload,
     records::{FinalPlace, Record},
 };
 
@@ -36,6 +37,20 @@ const LOG_BYTES_MAX: u64 = 1024 * 1024;
 const LOG_BYTES_BEHIND_MAX: u64 = 4 * LOG_BYTES_MAX;
 /// Less than this may stay in the log when the store is closed: reading it takes no time.
 const LOG_BYTES_LEFT_MAX: u64 = 256 * 1024;
+
+/// The names of a log's files.
+pub(super) const LOG_NAMES: [&str; 2] = ["commits-0.log", "commits-1.log"];
+
+fn log_files(folder: &Path) -> Result<[Box<dyn LogFile>; 2], StoreError> {
+    let file = |name: &str| -> Result<Box<dyn LogFile>, StoreError> {
+        let path = folder.join(name);
+        let file = DiskFile::open(&path)
+            .map_err(|error| StoreError::Open { folder: path.display().to_string(), message: error.to_string() })?;
+        Ok(Box::new(file))
+    };
+    let [first, second] = LOG_NAMES;
+    Ok([file(first)?, file(second)?])
+}
 
 /// Records that are durable in a log and lie in a [`FinalPlace`] later.
 pub struct LoggedRecords {
@@ -54,13 +69,12 @@ impl LoggedRecords {
     /// The folder cannot be used, another process has it open, or what is there is damaged.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let place = SledRecords::open(folder)?;
-        let file = |name: &str| -> Result<Box<dyn LogFile>, StoreError> {
-            let path = folder.join(name);
-            let file = DiskFile::open(&path)
-                .map_err(|error| StoreError::Open { folder: path.display().to_string(), message: error.to_string() })?;
-            Ok(Box::new(file))
-        };
-        Self::over(place, [file("commits-0.log")?, file("commits-1.log")?], LOG_BYTES_MAX)
+        let is_doubtful = place.is_doubtful();
+        let records = Self::over(place, log_files(folder)?, LOG_BYTES_MAX)?;
+        // Only now: what a crash interrupted on its way to the final place has arrived there.
+        let problems = if is_doubtful { records.examine()? } else { Vec::new() };
+        let damage = problems.into_iter().find(|problem| matches!(problem, StoreError::Index { .. }));
+        damage.map_or(Ok(records), Err)
     }
 
     /// Records over any final place and any two files.
@@ -128,14 +142,7 @@ impl Records for LoggedRecords {
     fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
         // Before the final place is read: what moves there in between is seen here.
         let changes = self.shared.overlay().range(prefix, from.unwrap_or(prefix), limit);
-        if changes.is_empty() {
-            return self.shared.place.scan(prefix, from, limit);
-        }
-        let deleted = changes.values().filter(|value| value.is_none()).count();
-        let placed = self.shared.place.scan(prefix, from, limit.saturating_add(deleted))?;
-        let mut merged: overlay::Changes = placed.into_iter().map(|(key, value)| (key, Some(value))).collect();
-        merged.extend(changes);
-        Ok(merged.into_iter().filter_map(|(key, value)| Some((key, value?))).take(limit).collect())
+        overlay::scan_under(changes, self.shared.place.as_ref(), prefix, from, limit)
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
@@ -156,6 +163,12 @@ impl Records for LoggedRecords {
         log.append(&payload::encode(&batch)).map_err(|error| self.shared.fail(error))?;
         self.shared.change().extend(batch.changes);
         Ok(())
+    }
+
+    fn examine(&self) -> Result<Vec<StoreError>, StoreError> {
+        // What is on its way is in both or in neither of what the final place compares.
+        self.shared.wait_until_free()?;
+        self.shared.place.examine()
     }
 
     fn settle(&self) -> Result<(), StoreError> {

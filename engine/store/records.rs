@@ -54,6 +54,14 @@ pub trait Records: Send + Sync + 'static {
     fn settle(&self) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// Looks for what the records alone do not show: that some of them are gone, or are what they were before.
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    fn examine(&self) -> Result<Vec<StoreError>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 /// A sorted map whose changes need not be durable at once: where committed records have their final place.
@@ -69,6 +77,11 @@ pub trait FinalPlace: Records {
     /// # Errors
     /// The disk cannot be written.
     fn synchronize(&self) -> Result<(), StoreError>;
+
+    /// Whether damage may have been passed over when it was opened, and to look for it ([`Records::examine`]) takes no time.
+    fn is_doubtful(&self) -> bool {
+        false
+    }
 
     /// Refuses where the disk has no room for so many bytes of changes.
     ///

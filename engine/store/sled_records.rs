@@ -1,14 +1,24 @@
-//! Records in sled.
+//! Records in sled, and beside it in a mirror.
 
+mod mirror;
+mod opening;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::{
+    collections::HashMap,
     fs::File,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use self::tree::LongTree;
+pub(super) use self::mirror::Mirror;
+use self::{
+    mirror::{End, fingerprint},
+    opening::Opened,
+    tree::LongTree,
+};
 use super::{
     Batch, Records, StoreError,
     log::count_synchronization,
@@ -16,12 +26,16 @@ use super::{
     room,
 };
 
-/// How long an opening waits for the lock of a process that has just ended.
-const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
-const LOCK_WAIT_STEP: Duration = Duration::from_millis(10);
-/// How often sled may write a byte until it lies where it stays.
-const WRITTEN_TIMES_MAX: u64 = 4;
-const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+/// How often sled and the mirror may write a byte until it lies where it stays.
+const WRITTEN_TIMES_MAX: u64 = 5;
+/// How many records are copied at once into a new mirror.
+const COPIED_AT_ONCE: usize = 2_048;
+/// Up to how long a mirror is compared with sled at an opening: it takes no time. A longer one is compared by whoever asks.
+const COMPARED_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// The note that tells up to where the mirror has everything.
+const MIRROR_END: &str = "mirror";
+/// The most differences that are told.
+const DIFFERENCES_MAX: usize = 20;
 
 /// A sled database. One process at a time: take the [`super::OwnerLock`] first.
 pub struct SledRecords {
@@ -30,40 +44,117 @@ pub struct SledRecords {
     /// The file that sled writes. On Linux its `flush` ends with sync_file_range, which leaves the file's length and the disk's
     /// own cache alone; only after fdatasync is a commit safe from a loss of power.
     log: File,
+    /// `None` until something is written where there is none in step with sled.
+    mirror: Mutex<Option<Mirror>>,
+    is_doubtful: bool,
 }
 
 impl SledRecords {
     /// Opens or makes the database in a folder.
     ///
     /// # Errors
-    /// The folder cannot be used, or another process has it open.
+    /// The folder cannot be used, another process has it open, or it is damaged ([`StoreError::Index`]).
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let deadline = Instant::now() + LOCK_WAIT_MAX;
         std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
         room::ensure(folder, room::ROOM_BYTES_MIN)?;
-        loop {
-            let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-            match config.open() {
-                Ok(database) => {
-                    let log = File::open(folder.join("db")).map_err(|error| failed(folder, &error))?;
-                    let tree = LongTree::new(database).map_err(|error| failed(folder, &error))?;
-                    return Ok(SledRecords { folder: folder.to_owned(), tree, log });
-                }
-                Err(sled::Error::Io(error)) if is_locked(&error) && Instant::now() < deadline => {
-                    std::thread::sleep(LOCK_WAIT_STEP);
-                }
-                Err(error) => return Err(failed(folder, &error)),
+        let Opened { tree, log, was_read_anew } = opening::open(folder)?;
+        let end = tree.note(MIRROR_END)?.as_deref().and_then(End::decode);
+        let mirror = match end {
+            Some(end) => Mirror::in_step(&mirror::path(folder), end, |batch| make(&tree, batch)).unwrap_or_default(),
+            // Sled makes a new file where its own is gone.
+            None if Mirror::found(folder)?.is_some_and(|mirror| !mirror.is_empty()) => {
+                return Err(opening::damaged(folder, "it is empty, and its mirror is not".to_owned()));
             }
+            None => None,
+        };
+        let is_short = mirror.as_ref().is_some_and(|mirror| mirror.length_bytes() <= COMPARED_BYTES_MAX);
+        let is_doubtful = was_read_anew && is_short;
+        Ok(SledRecords { folder: folder.to_owned(), tree, log, mirror: Mutex::new(mirror), is_doubtful })
+    }
+
+    fn mirror(&self) -> MutexGuard<'_, Option<Mirror>> {
+        self.mirror.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes go to the mirror first: a crash in between leaves sled as it was.
+    fn reflect(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut mirror = self.mirror();
+        match mirror.as_mut() {
+            Some(mirror) => mirror.append(batch),
+            None => mirror.insert(self.mirror_anew()?).append(batch),
         }
     }
+
+    /// A mirror of what sled has, for a store that has none: an earlier version's, or one whose mirror was lost.
+    fn mirror_anew(&self) -> Result<Mirror, StoreError> {
+        let mut mirror = Mirror::create(&mirror::path(&self.folder))?;
+        let mut from = Vec::new();
+        loop {
+            let records = self.scan(&[], Some(&from), COPIED_AT_ONCE)?;
+            let Some((last, _)) = records.last() else { break };
+            from = [&last[..], &[0]].concat();
+            let changes = records.into_iter().map(|(key, value)| (key, Some(value))).collect();
+            mirror.append(&Batch { changes })?;
+        }
+        Ok(mirror)
+    }
+
+    /// What every record is by the mirror: fingerprints of keys and values.
+    fn mirrored(&self) -> Result<Option<HashMap<u128, u128>>, StoreError> {
+        let mut mirror = self.mirror();
+        let Some(mirror) = mirror.as_mut() else { return Ok(None) };
+        let mut expected = HashMap::new();
+        mirror.records(|(key, value)| {
+            expected.insert(fingerprint(&key), fingerprint(value.as_deref().unwrap_or_default()));
+            Ok(())
+        })?;
+        Ok(Some(expected))
+    }
+
+    fn renew_mirror(&self) -> Result<(), StoreError> {
+        *self.mirror() = Some(self.mirror_anew()?);
+        self.synchronize()
+    }
+
+    /// How the records differ from those that are expected.
+    fn differences(&self, mut expected: HashMap<u128, u128>) -> Vec<StoreError> {
+        let mut differences = Vec::new();
+        for record in self.tree.range(&[]) {
+            match record {
+                Ok((key, value)) if expected.remove(&fingerprint(&key)) == Some(fingerprint(&value)) => {}
+                Ok((key, _)) => {
+                    differences.push(self.differs(format!("the record {} is not what it was set to", shown(&key))))
+                }
+                Err(error) => differences.push(self.differs(error.to_string())),
+            }
+            if differences.len() >= DIFFERENCES_MAX {
+                return differences;
+            }
+        }
+        if !expected.is_empty() {
+            differences.push(self.differs(format!("{} records are missing", expected.len())));
+        }
+        differences
+    }
+
+    fn differs(&self, message: String) -> StoreError {
+        opening::damaged(&self.folder, message)
+    }
+}
+
+/// One by one: within a batch sled keeps every earlier copy of the nodes that it changes in memory.
+fn make(tree: &LongTree, batch: Batch) -> Result<(), StoreError> {
+    for (key, value) in batch.changes {
+        match value {
+            Some(value) => tree.insert(&key, value)?,
+            None => tree.remove(&key)?,
+        }
+    }
+    Ok(())
 }
 
 fn failed(folder: &Path, error: &dyn std::error::Error) -> StoreError {
     StoreError::Open { folder: folder.display().to_string(), message: error.to_string() }
-}
-
-fn is_locked(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
 }
 
 fn read(error: sled::Error) -> StoreError {
@@ -89,30 +180,48 @@ impl Records for SledRecords {
         self.write(batch)?;
         self.synchronize()
     }
+
+    /// Sled and its mirror are compared; a mirror that is damaged itself is made anew.
+    fn examine(&self) -> Result<Vec<StoreError>, StoreError> {
+        match self.mirrored() {
+            Ok(Some(expected)) => Ok(self.differences(expected)),
+            Ok(None) => self.renew_mirror().map(|()| Vec::new()),
+            Err(problem) => self.renew_mirror().map(|()| vec![problem]),
+        }
+    }
 }
 
 impl FinalPlace for SledRecords {
-    /// One by one: within a batch sled keeps every earlier copy of the nodes that it changes in memory.
     fn write(&self, batch: Batch) -> Result<(), StoreError> {
-        for (key, value) in batch.changes {
-            match value {
-                Some(value) => self.tree.insert(&key, value)?,
-                None => self.tree.remove(&key)?,
-            }
+        if batch.changes.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.reflect(&batch)?;
+        make(&self.tree, batch)
     }
 
     fn synchronize(&self) -> Result<(), StoreError> {
+        if let Some(mirror) = self.mirror().as_mut() {
+            mirror.synchronize()?;
+            self.tree.set_note(MIRROR_END, mirror.end().encode())?;
+        }
         count_synchronization();
         count_synchronization();
         self.tree.flush()?;
         self.log.sync_data().map_err(|error| written(&error))
     }
 
+    fn is_doubtful(&self) -> bool {
+        self.is_doubtful
+    }
+
     fn ensure_room(&self, bytes: u64) -> Result<(), StoreError> {
         room::ensure(&self.folder, bytes.saturating_mul(WRITTEN_TIMES_MAX).saturating_add(room::ROOM_BYTES_MIN))
     }
+}
+
+fn shown(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).replace('\0', "#")
 }
 
 fn written(error: &dyn std::error::Error) -> StoreError {

@@ -226,7 +226,7 @@ fn what_is_exported_is_imported_as_it_was() {
         assert_eq!(to.export(&id).unwrap(), from.export(&id).unwrap());
     }
     assert_eq!(to.active().unwrap(), from.active().unwrap());
-    assert_eq!(to.verify().unwrap(), from.verify().unwrap());
+    assert_eq!(to.verify(), from.verify());
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn a_look_through_finds_what_is_damaged_and_what_is_missing() {
     let records = MemoryRecords::new();
     let store = Store::new(records.clone()).unwrap();
     store.commit(&[begun("a-1").1, begun("a-2").1, begun("a-3").1]).unwrap();
-    let findings = store.verify().unwrap();
+    let findings = store.verify();
     assert_eq!((findings.executions, findings.active, findings.problems.len()), (3, 3, 0), "{findings:?}");
     for (key, _) in records.scan(&[], None, usize::MAX).unwrap() {
         let bytes = records.get(&key).unwrap().unwrap();
@@ -242,15 +242,11 @@ fn a_look_through_finds_what_is_damaged_and_what_is_missing() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 4;
             records.write(Batch { changes: vec![(key.clone(), Some(flipped))] }).unwrap();
-            assert!(!store.verify().unwrap().problems.is_empty(), "byte {at} of {}", String::from_utf8_lossy(&key));
+            assert!(!store.verify().problems.is_empty(), "byte {at} of {}", String::from_utf8_lossy(&key));
         }
         let optional = key.starts_with(b"t/") || key == keys::FORMAT;
         records.write(Batch { changes: vec![(key.clone(), None)] }).unwrap();
-        assert!(
-            optional || !store.verify().unwrap().problems.is_empty(),
-            "{} is missing",
-            String::from_utf8_lossy(&key)
-        );
+        assert!(optional || !store.verify().problems.is_empty(), "{} is missing", String::from_utf8_lossy(&key));
         records.write(Batch { changes: vec![(key, Some(bytes))] }).unwrap();
     }
 }

@@ -27,11 +27,16 @@ pub struct Findings {
 
 impl Store {
     /// Reads everything; what is damaged is among the findings.
-    ///
-    /// # Errors
-    /// The records cannot be read at all.
-    pub fn verify(&self) -> Result<Findings, StoreError> {
+    pub fn verify(&self) -> Findings {
         let mut findings = Findings::default();
+        if let Err(problem) = self.verify_all(&mut findings) {
+            findings.problems.push(problem);
+        }
+        findings
+    }
+
+    fn verify_all(&self, findings: &mut Findings) -> Result<(), StoreError> {
+        findings.problems = self.records.examine()?;
         let mut from = Vec::new();
         loop {
             let records = self.records.scan(&[], Some(&from), AT_ONCE)?;
@@ -51,7 +56,7 @@ impl Store {
             }
         }
         findings.active = self.records.scan(keys::ACTIVE, None, usize::MAX)?.len();
-        Ok(findings)
+        Ok(())
     }
 
     /// That an execution can be gone on with: its records are all there and its journal has no gap.

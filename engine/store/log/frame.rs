@@ -7,7 +7,7 @@ use super::{
 };
 
 const SEQUENCE_BYTES: usize = 8;
-const HEAD_BYTES: usize = 4 + 4 + SEQUENCE_BYTES;
+pub(super) const HEAD_BYTES: usize = 4 + 4 + SEQUENCE_BYTES;
 
 pub(super) fn damaged(message: String) -> StoreError {
     StoreError::Damaged { key: "commit log".to_owned(), message }
@@ -37,10 +37,16 @@ fn checksum(header: &Header, sequence: u64, payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
+/// How many bytes follow a frame's head, by its own words.
+pub(super) fn payload_length(head: [u8; HEAD_BYTES]) -> u32 {
+    let [first, second, third, fourth, ..] = head;
+    u32::from_le_bytes([first, second, third, fourth])
+}
+
 /// The sequence of the frame at an offset, and where what it holds lies.
-fn decode(header: &Header, bytes: &[u8], at: usize) -> Option<FrameAt> {
-    let head = bytes.get(at..at + HEAD_BYTES)?;
-    let length = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
+pub(super) fn decode(header: &Header, bytes: &[u8], at: usize) -> Option<FrameAt> {
+    let head: [u8; HEAD_BYTES] = bytes.get(at..at + HEAD_BYTES)?.try_into().ok()?;
+    let length = payload_length(head) as usize;
     let told = u32::from_le_bytes(head[4..8].try_into().ok()?);
     let sequence = u64::from_le_bytes(head[8..].try_into().ok()?);
     // What is zero was never written.
@@ -52,27 +58,34 @@ fn decode(header: &Header, bytes: &[u8], at: usize) -> Option<FrameAt> {
     (checksum(header, sequence, payload) == told).then_some((sequence, range))
 }
 
-/// The sequences of all frames of a file and where what they hold lies, and where the next one goes.
-pub(super) fn read_all(header: &Header, bytes: &[u8]) -> Result<(Vec<FrameAt>, u64), StoreError> {
-    let mut frames = Vec::new();
+/// What the frames of a file are: their places, where the next one goes, and what is wrong where one of them is missing.
+pub(super) struct Frames {
+    pub places: Vec<FrameAt>,
+    pub end_bytes: u64,
+    pub damage: Option<StoreError>,
+}
+
+/// Finds the frames of a file, up to the first that cannot be read.
+pub(super) fn find_all(header: &Header, bytes: &[u8]) -> Frames {
+    let mut places = Vec::new();
     let mut at = header::BYTES as usize;
     while let Some((sequence, range)) = decode(header, bytes, at) {
-        if range.is_empty() || sequence != header.first_sequence + frames.len() as u64 {
+        if range.is_empty() || sequence != header.first_sequence + places.len() as u64 {
             break;
         }
         at = range.end;
-        frames.push((sequence, range));
+        places.push((sequence, range));
     }
-    let next = header.first_sequence + frames.len() as u64;
-    match told_of(header, bytes, at, next) {
-        None => Ok((frames, at as u64)),
-        Some(later) if later == next => Err(damaged(format!("the commit {next} was acknowledged and cannot be read"))),
-        Some(later) => Err(damaged(format!("the commit {next} cannot be read, and commit {later} behind it can"))),
-    }
+    let next = header.first_sequence + places.len() as u64;
+    let damage = told_of(header, bytes, at, next).map(|later| match later == next {
+        true => damaged(format!("the commit {next} was acknowledged and cannot be read")),
+        false => damaged(format!("the commit {next} cannot be read, and commit {later} behind it can")),
+    });
+    Frames { places, end_bytes: at as u64, damage }
 }
 
 /// What shows that somebody was told of the commit `next`, which cannot be read: an acknowledgement, or a whole frame behind it.
-fn told_of(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
+pub(super) fn told_of(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
     let end = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
     let sequences = bytes.get(from + HEAD_BYTES - SEQUENCE_BYTES..(end + HEAD_BYTES).min(bytes.len()))?;
     // The files are read whenever the store is opened, by the shortest command too: nothing but this for each of their bytes.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
-use crate::store::records::Change;
+use crate::store::{
+    Records, StoreError,
+    records::{Change, Record},
+};
 
 pub(super) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -68,6 +71,24 @@ impl Overlay {
     pub fn arrived(&mut self) {
         self.frozen = None;
     }
+}
+
+/// The records of a final place under a prefix, with changes of [`Overlay::range`] over them.
+pub(super) fn scan_under(
+    changes: Changes,
+    place: &dyn Records,
+    prefix: &[u8],
+    from: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<Record>, StoreError> {
+    if changes.is_empty() {
+        return place.scan(prefix, from, limit);
+    }
+    let deleted = changes.values().filter(|value| value.is_none()).count();
+    let placed = place.scan(prefix, from, limit.saturating_add(deleted))?;
+    let mut merged: Changes = placed.into_iter().map(|(key, value)| (key, Some(value))).collect();
+    merged.extend(changes);
+    Ok(merged.into_iter().filter_map(|(key, value)| Some((key, value?))).take(limit).collect())
 }
 
 fn under<'c>(

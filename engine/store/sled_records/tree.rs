@@ -14,12 +14,23 @@ const IN_PARTS: [u8; 8] = *b"\xF5parts\0\0";
 pub(super) struct LongTree {
     whole: Db,
     parts: Tree,
+    notes: Tree,
 }
 
 impl LongTree {
     pub fn new(whole: Db) -> Result<Self, sled::Error> {
-        let parts = whole.open_tree("parts")?;
-        Ok(LongTree { whole, parts })
+        let (parts, notes) = (whole.open_tree("parts")?, whole.open_tree("notes")?);
+        Ok(LongTree { whole, parts, notes })
+    }
+
+    /// What was noted beside the records.
+    pub fn note(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.notes.get(name).map_err(read)?.map(|bytes| bytes.to_vec()))
+    }
+
+    /// Notes something beside the records: as durable as they are.
+    pub fn set_note(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
+        self.notes.insert(name, bytes).map(drop).map_err(|error| written(&error))
     }
 
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

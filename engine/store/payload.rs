@@ -1,6 +1,6 @@
 //! A batch as bytes: for each change the lengths of key and value, the key, the value.
 
-use crate::store::{Batch, StoreError, records::Change};
+use super::{Batch, StoreError, records::Change};
 
 /// The length of a value that is deleted.
 const DELETED: u32 = u32::MAX;

@@ -1,0 +1,89 @@
+//! A file of frames that grows at its end and is read frame by frame: it may be longer than memory.
+
+use super::{
+    LogFile, StoreError, frame,
+    header::{self, Header},
+    unread, unwritten,
+};
+
+/// The sequence of a frame that was read, where the next one begins, and what it holds.
+pub(in crate::store) type FrameRead = (u64, u64, Vec<u8>);
+
+/// A file of frames; where they lie is the caller's to know.
+pub(in crate::store) struct FramedFile {
+    file: Box<dyn LogFile>,
+    header: Header,
+}
+
+impl FramedFile {
+    /// Makes an empty file ready.
+    pub fn begin(mut file: Box<dyn LogFile>) -> Result<Self, StoreError> {
+        file.write(0, &[0; header::BYTES as usize]).map_err(unwritten)?;
+        let header = header::begin(file.as_mut(), &Header::new(1, 1))?;
+        Ok(FramedFile { file, header })
+    }
+
+    /// Opens a file; `None` for one that was never made ready.
+    pub fn open(mut file: Box<dyn LogFile>) -> Result<Option<Self>, StoreError> {
+        let header = header::read(file.as_mut())?;
+        Ok(header.map(|header| FramedFile { file, header }))
+    }
+
+    /// Where the first frame begins.
+    pub fn begins_bytes(&self) -> u64 {
+        header::BYTES
+    }
+
+    /// What tells this file from others of its kind.
+    pub fn salt(&self) -> u64 {
+        self.header.salt
+    }
+
+    pub fn length_bytes(&mut self) -> Result<u64, StoreError> {
+        self.file.length().map_err(unread)
+    }
+
+    pub fn shorten(&mut self, length_bytes: u64) -> Result<(), StoreError> {
+        self.file.shorten(length_bytes).map_err(unwritten)
+    }
+
+    /// Writes a frame and answers where it ends.
+    pub fn write(&mut self, at_bytes: u64, sequence: u64, payload: &[u8]) -> Result<u64, StoreError> {
+        let bytes = frame::encode(&self.header, sequence, payload)?;
+        self.file.write(at_bytes, &bytes).map_err(unwritten)?;
+        Ok(at_bytes + bytes.len() as u64)
+    }
+
+    pub fn synchronize(&mut self) -> Result<(), StoreError> {
+        self.file.synchronize().map_err(unwritten)
+    }
+
+    /// Where the frame ends that begins here, by its own words.
+    pub fn end_of(&mut self, at_bytes: u64) -> Result<Option<u64>, StoreError> {
+        let length_bytes = self.length_bytes()?;
+        let mut head = [0; frame::HEAD_BYTES];
+        let behind_bytes = at_bytes + frame::HEAD_BYTES as u64;
+        if behind_bytes > length_bytes {
+            return Ok(None);
+        }
+        self.file.read(at_bytes, &mut head).map_err(unread)?;
+        let end_bytes = behind_bytes + u64::from(frame::payload_length(head));
+        Ok((end_bytes > behind_bytes && end_bytes <= length_bytes).then_some(end_bytes))
+    }
+
+    /// The frame that begins here, if it is whole.
+    pub fn read(&mut self, at_bytes: u64) -> Result<Option<FrameRead>, StoreError> {
+        let Some(end_bytes) = self.end_of(at_bytes)? else { return Ok(None) };
+        let mut bytes = vec![0; (end_bytes - at_bytes) as usize];
+        self.file.read(at_bytes, &mut bytes).map_err(unread)?;
+        let Some((sequence, range)) = frame::decode(&self.header, &bytes, 0) else { return Ok(None) };
+        Ok(Some((sequence, end_bytes, bytes.split_off(range.start))))
+    }
+
+    /// A frame behind this place whose sequence is later than `next`: then what stands here was not the last of them.
+    pub fn later_than(&mut self, at_bytes: u64, next: u64) -> Result<Option<u64>, StoreError> {
+        let mut bytes = vec![0; self.length_bytes()?.saturating_sub(at_bytes) as usize];
+        self.file.read(at_bytes, &mut bytes).map_err(unread)?;
+        Ok(frame::told_of(&self.header, &bytes, 0, next))
+    }
+}

@@ -1,0 +1,194 @@
+//! Everything that sled holds, a second time: its changes as they were made, in frames with checksums. One damaged byte can take
+//! sled's whole file with it; from this file it is made anew.
+
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::store::{
+    Batch, StoreError,
+    log::{DiskFile, FramedFile, LogFile},
+    payload,
+    records::Change,
+};
+
+const NAME: &str = "mirror.log";
+
+/// Where a mirror's file lies in a store's folder.
+pub(super) fn path(folder: &Path) -> PathBuf {
+    folder.join(NAME)
+}
+
+/// Up to where a mirror has everything that sled has, and of which file that is true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    salt: u64,
+    length_bytes: u64,
+    sequence: u64,
+}
+
+impl End {
+    pub fn encode(self) -> Vec<u8> {
+        [self.salt, self.length_bytes, self.sequence].iter().flat_map(|number| number.to_le_bytes()).collect()
+    }
+
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let number = |index: usize| {
+            let bytes = bytes.get(index * 8..index * 8 + 8)?;
+            bytes.try_into().ok().map(u64::from_le_bytes)
+        };
+        Some(End { salt: number(0)?, length_bytes: number(1)?, sequence: number(2)? })
+    }
+}
+
+/// The file.
+pub struct Mirror {
+    file: FramedFile,
+    length_bytes: u64,
+    sequence: u64,
+}
+
+impl Mirror {
+    /// An empty one in place of whatever lies there.
+    pub fn create(path: &Path) -> Result<Self, StoreError> {
+        let failed = |error: io::Error| StoreError::Write { message: format!("{}: {error}", path.display()) };
+        let mut file = DiskFile::open(path).map_err(failed)?;
+        file.shorten(0).map_err(failed)?;
+        let file = FramedFile::begin(Box::new(file))?;
+        Ok(Mirror { length_bytes: file.begins_bytes(), file, sequence: 0 })
+    }
+
+    /// The one that sled was in step with at its last synchronization, by what sled knows of that; `None` where it is not there
+    /// any more. What is behind that, because a crash came or because sled has lost what it knew, is handed over in order.
+    pub fn in_step(
+        path: &Path,
+        end: End,
+        mut behind: impl FnMut(Batch) -> Result<(), StoreError>,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(mut file) = existing(path)? else { return Ok(None) };
+        if file.salt() != end.salt || file.length_bytes()? < end.length_bytes {
+            return Ok(None);
+        }
+        let mut mirror = Mirror { file, length_bytes: end.length_bytes, sequence: end.sequence };
+        while let Some((end_bytes, packed)) = mirror.next()? {
+            behind(Batch { changes: unpacked(&packed, mirror.sequence + 1)? })?;
+            (mirror.length_bytes, mirror.sequence) = (end_bytes, mirror.sequence + 1);
+        }
+        mirror.file.shorten(mirror.length_bytes)?;
+        Ok(Some(mirror))
+    }
+
+    /// The one in a folder, to its last whole frame: where sled itself cannot be asked.
+    ///
+    /// # Errors
+    /// It is damaged, or cannot be read.
+    pub fn found(folder: &Path) -> Result<Option<Self>, StoreError> {
+        let Some(file) = existing(&path(folder))? else { return Ok(None) };
+        let mut mirror = Mirror { length_bytes: file.begins_bytes(), file, sequence: 0 };
+        while let Some((end_bytes, _)) = mirror.next()? {
+            (mirror.length_bytes, mirror.sequence) = (end_bytes, mirror.sequence + 1);
+        }
+        Ok(Some(mirror))
+    }
+
+    /// Where the frame behind the last one ends, and what it holds.
+    ///
+    /// # Errors
+    /// It cannot be read, and one behind it can.
+    fn next(&mut self) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+        let next = self.sequence + 1;
+        let read = self.file.read(self.length_bytes)?.filter(|(sequence, ..)| *sequence == next);
+        if let Some((_, end_bytes, packed)) = read {
+            return Ok(Some((end_bytes, packed)));
+        }
+        match self.file.later_than(self.length_bytes, next)? {
+            None => Ok(None),
+            Some(later) => Err(damaged(format!("part {next} cannot be read, part {later} can"))),
+        }
+    }
+
+    /// Whether nothing was ever written to it.
+    pub fn is_empty(&self) -> bool {
+        self.sequence == 0
+    }
+
+    pub fn length_bytes(&self) -> u64 {
+        self.length_bytes
+    }
+
+    pub fn end(&self) -> End {
+        End { salt: self.file.salt(), length_bytes: self.length_bytes, sequence: self.sequence }
+    }
+
+    /// Takes changes that are about to be made; not durable before [`Mirror::synchronize`].
+    pub fn append(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let packed = lz4_flex::compress_prepend_size(&payload::encode(batch));
+        self.length_bytes = self.file.write(self.length_bytes, self.sequence + 1, &packed)?;
+        self.sequence += 1;
+        Ok(())
+    }
+
+    pub fn synchronize(&mut self) -> Result<(), StoreError> {
+        self.file.synchronize()
+    }
+
+    /// Hands over every record as it was set last, each once, in no order.
+    ///
+    /// # Errors
+    /// A frame is damaged or cannot be read, or `each` failed.
+    pub fn records(&mut self, mut each: impl FnMut(Change) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let mut places = Vec::new();
+        let mut at_bytes = self.file.begins_bytes();
+        while at_bytes < self.length_bytes {
+            let end_bytes = self.file.end_of(at_bytes)?.filter(|end_bytes| *end_bytes <= self.length_bytes);
+            places.push(at_bytes);
+            at_bytes = end_bytes.ok_or_else(|| damaged(format!("part {} has no end", places.len())))?;
+        }
+        // The last change of a key comes first: those before it do not count.
+        let mut seen = HashSet::new();
+        for (index, place_bytes) in places.into_iter().enumerate().rev() {
+            let number = index as u64 + 1;
+            let found = self.file.read(place_bytes)?.filter(|(sequence, ..)| *sequence == number);
+            let (.., packed) = found.ok_or_else(|| damaged(format!("part {number} cannot be read")))?;
+            let unpacked = lz4_flex::decompress_size_prepended(&packed)
+                .map_err(|error| damaged(format!("part {number}: {error}")))?;
+            for change in payload::decode(&unpacked)?.into_iter().rev() {
+                if seen.insert(fingerprint(&change.0)) && change.1.is_some() {
+                    each(change)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unpacked(packed: &[u8], number: u64) -> Result<Vec<Change>, StoreError> {
+    let bytes = lz4_flex::decompress_size_prepended(packed);
+    payload::decode(&bytes.map_err(|error| damaged(format!("part {number}: {error}")))?)
+}
+
+fn existing(path: &Path) -> Result<Option<FramedFile>, StoreError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let file =
+        DiskFile::open(path).map_err(|error| StoreError::Read { message: format!("{}: {error}", path.display()) })?;
+    FramedFile::open(Box::new(file))
+}
+
+fn damaged(message: String) -> StoreError {
+    StoreError::Damaged { key: NAME.to_owned(), message }
+}
+
+/// A number for bytes that no other bytes of a store have.
+pub(super) fn fingerprint(bytes: &[u8]) -> u128 {
+    let half = |number: u8| {
+        let mut hasher = DefaultHasher::new();
+        (number, bytes).hash(&mut hasher);
+        u128::from(hasher.finish())
+    };
+    half(0) << 64 | half(1)
+}

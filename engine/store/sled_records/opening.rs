@@ -1,0 +1,85 @@
+//! Opening sled, which answers some damage to its file with an error and some with a panic.
+
+use std::{
+    ffi::OsString,
+    fs::File,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use super::{LongTree, failed};
+use crate::store::StoreError;
+
+/// How long an opening waits for the lock of a process that has just ended.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
+const LOCK_WAIT_STEP: Duration = Duration::from_millis(10);
+const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// A database that was opened.
+pub(super) struct Opened {
+    pub tree: LongTree,
+    /// The file that it writes.
+    pub log: File,
+    /// Whether it was put together anew from that file: then sled has passed over what it could not read. What its last snapshot
+    /// knows of is found damaged when it is read.
+    pub was_read_anew: bool,
+}
+
+/// The database in a folder.
+pub(super) fn open(folder: &Path) -> Result<Opened, StoreError> {
+    let snapshot_before = snapshot(folder);
+    let deadline = Instant::now() + LOCK_WAIT_MAX;
+    let tree = loop {
+        let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        match quietly(|| config.open().and_then(LongTree::new)) {
+            Ok(Ok(tree)) => break tree,
+            Ok(Err(sled::Error::Io(error))) if is_locked(&error) && Instant::now() < deadline => {
+                std::thread::sleep(LOCK_WAIT_STEP);
+            }
+            Ok(Err(error)) if is_damage(&error) => return Err(damaged(folder, error.to_string())),
+            Ok(Err(error)) => return Err(failed(folder, &error)),
+            Err(message) => return Err(damaged(folder, message)),
+        }
+    };
+    let log = File::open(folder.join("db")).map_err(|error| failed(folder, &error))?;
+    let was_read_anew = snapshot_before.is_none() || snapshot(folder) != snapshot_before;
+    Ok(Opened { tree, log, was_read_anew })
+}
+
+/// The name of sled's last snapshot of where everything lies: it names the place in the file that it knows of.
+fn snapshot(folder: &Path) -> Option<OsString> {
+    let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.file_name());
+    names.filter(|name| name.as_encoded_bytes().starts_with(b"snap.")).max()
+}
+
+pub(super) fn damaged(folder: &Path, message: String) -> StoreError {
+    StoreError::Index { folder: folder.display().to_string(), message }
+}
+
+fn is_locked(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
+}
+
+/// Whether it is the file's bytes that are wrong, not the system that refuses.
+fn is_damage(error: &sled::Error) -> bool {
+    match error {
+        sled::Error::Io(error) => {
+            !is_locked(error) && matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData)
+        }
+        _ => true,
+    }
+}
+
+/// Takes a panic for an error, without the words that it would print.
+fn quietly<T>(act: impl FnOnce() -> T) -> Result<T, String> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let done = catch_unwind(AssertUnwindSafe(act));
+    std::panic::set_hook(hook);
+    done.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+    })
+}

@@ -1,0 +1,140 @@
+//! The fear: one damaged byte takes all executions with it, or some of them without a word.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::store::{LoggedRecords, rebuild};
+
+type Model = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// A store as a kill leaves it: most records in sled, some changed and deleted again, the last of them in the log alone.
+fn killed() -> (tempfile::TempDir, Model) {
+    let (folder, lived) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let records = LoggedRecords::open(&lived.path().join("store")).unwrap();
+    let mut model = Model::new();
+    for turn in 0..60_u32 {
+        let mut batch = Batch::default();
+        for number in 0..60_u32 {
+            let key = format!("k/{}", (turn * 7 + number * 31) % 900).into_bytes();
+            if number % 9 == 0 {
+                model.remove(&key);
+                batch.delete(key);
+            } else {
+                let value = format!("{turn} {number} ").repeat(20 + number as usize * 4).into_bytes();
+                model.insert(key.clone(), value.clone());
+                batch.put(key, value);
+            }
+        }
+        records.commit(batch).unwrap();
+    }
+    assert_eq!(records.examine().unwrap(), [], "nothing is on its way any more");
+    copy(&lived.path().join("store"), &folder.path().join("store"));
+    (folder, model)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        match entry.metadata().unwrap().is_dir() {
+            true => copy(&entry.path(), &to.join(entry.file_name())),
+            false => drop(fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
+        }
+    }
+}
+
+/// Opens a store as the command line does, and reads it all.
+fn reopened(folder: &Path) -> Model {
+    let records = match LoggedRecords::open(folder) {
+        Err(StoreError::Index { .. }) => {
+            rebuild(folder).unwrap();
+            LoggedRecords::open(folder).unwrap()
+        }
+        opened => opened.unwrap(),
+    };
+    let all = records.scan(b"k/", None, usize::MAX).unwrap();
+    assert_eq!(records.examine().unwrap(), [], "what was made anew is whole");
+    all.into_iter().collect()
+}
+
+fn flip(path: &Path, at: prop::sample::Index, bits: u8) {
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let at = at.index(file.metadata().unwrap().len() as usize) as u64;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ bits], at).unwrap();
+}
+
+fn damaged_files(folder: &Path) -> Vec<PathBuf> {
+    ["db", "conf", "mirror.log"].iter().map(|name| folder.join(name)).collect()
+}
+
+#[test]
+fn a_store_without_its_index_or_without_its_mirror_has_lost_nothing() {
+    let (folder, model) = killed();
+    let store = folder.path().join("store");
+    let whole = folder.path().join("whole");
+    copy(&store, &whole);
+    for path in damaged_files(&store) {
+        let length = fs::metadata(&path).unwrap().len();
+        for quarters in [None, Some(0), Some(1), Some(2), Some(3)] {
+            fs::remove_dir_all(&store).unwrap();
+            copy(&whole, &store);
+            let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+            match quarters {
+                None => fs::remove_file(&path).unwrap(),
+                Some(quarters) => file.set_len(length * quarters / 4).unwrap(),
+            }
+            assert!(reopened(&store) == model, "{} cut to {quarters:?} quarters", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_damaged_mirror_is_told_and_made_anew() {
+    let (folder, model) = killed();
+    let store = folder.path().join("store");
+    let mirror = mirror::path(&store);
+    let file = fs::OpenOptions::new().write(true).open(&mirror).unwrap();
+    file.write_all_at(&[0x41; 9], file.metadata().unwrap().len() / 2).unwrap();
+    let records = LoggedRecords::open(&store).unwrap();
+    records.settle().unwrap();
+    drop(records);
+    assert!(reopened(&store) == model);
+    fs::remove_file(store.join("db")).unwrap();
+    assert!(reopened(&store) == model, "the new mirror has all of it");
+}
+
+#[test]
+fn a_mirror_of_which_nothing_is_whole_makes_no_index() {
+    let (folder, _) = killed();
+    let store = folder.path().join("store");
+    fs::write(mirror::path(&store), vec![7; 50_000]).unwrap();
+    fs::write(store.join("db"), vec![7; 50_000]).unwrap();
+    let error = LoggedRecords::open(&store).err();
+    assert!(error.is_some());
+    assert!(rebuild(&store).is_err());
+    assert!(store.join("db").exists() && !folder.path().join("store.new").exists(), "it is as it was");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn a_flipped_byte_in_sled_or_its_mirror_loses_nothing(
+        file in 0_usize..4, at in any::<prop::sample::Index>(), bits in 1_u8..,
+    ) {
+        let (folder, model) = killed();
+        let store = folder.path().join("store");
+        // Most often sled's own file.
+        let files = damaged_files(&store);
+        flip(files.get(file).unwrap_or(&files[0]), at, bits);
+        prop_assert!(reopened(&store) == model);
+    }
+}
