@@ -13,6 +13,7 @@ macro_rules! say {
 }
 
 mod arguments;
+mod clock;
 mod commands;
 mod environments;
 mod evaluator;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
-    runner::{Clock, RunnerHandle, RunnerOptions, ScaledClock, SystemClock},
+    runner::{RunnerHandle, RunnerOptions},
     step::Registry,
     store::{self, LoggedRecords, OwnerLock, Store, StoreError},
 };
@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::{
     arguments::Global,
+    clock,
     environments::{Environments, Pinned},
     exit::{CliError, Exit},
     ids,
@@ -40,15 +41,6 @@ struct Owner {
     runner: RunnerHandle,
     served: Arc<server::Served>,
     _lock: OwnerLock,
-}
-
-/// The clock of a place: a rehearsal's runs faster, from its world's beginning.
-pub fn clock(place: &Place) -> Arc<dyn Clock> {
-    let world = place.rehearsal.then(|| World::read(place.home()).ok().flatten()).flatten();
-    match world {
-        Some(world) => Arc::new(ScaledClock::new(world.started_at_ms, world.speed)),
-        None => Arc::new(SystemClock::default()),
-    }
 }
 
 /// A question that costs nothing: whether the owner answers.
@@ -145,8 +137,11 @@ impl Session {
 
 fn own(place: &Place, lock: OwnerLock) -> Result<Owner, CliError> {
     let store = Arc::new(open_store(place)?);
+    if let Some(words) = clock::behind(&store).filter(|_| !place.rehearsal) {
+        eprintln!("flow: {words}");
+    }
     let environments = Arc::new(Environments::new(place.clone()));
-    let runner = engine::runner::start(store, environments.clone(), clock(place), crash_options());
+    let runner = engine::runner::start(store, environments.clone(), clock::of(place), crash_options());
     let api = Arc::new(api::Api::new(runner.clone(), api_options(place)));
     api.adopt().map_err(|fault| CliError::refused(fault.message))?;
     let mut anywhere = Registry::new();

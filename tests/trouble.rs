@@ -228,6 +228,53 @@ fn restore(home: &Home, whole: &[(PathBuf, Vec<u8>)]) {
     }
 }
 
+/// Moves every time in an export an hour ahead: as if the clock had gone back since.
+fn an_hour_ahead(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            if let Some(time_ms) =
+                number.as_u64().filter(|number| (1_600_000_000_000..9_000_000_000_000).contains(number))
+            {
+                *value = json!(time_ms + 3_600_000);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(an_hour_ahead),
+        Value::Object(fields) => fields.values_mut().for_each(an_hour_ahead),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_clock_that_went_back_an_hour_is_told_and_no_history_goes_back_with_it() {
+    let (before, home) = (Home::plain(), Home::plain());
+    let states = json!({ "W": { "Type": "Wait", "Seconds": 36_000, "Next": "E" }, "E": { "Type": "Succeed" } });
+    let file = write(&before, "waits", &json!({ "StartAt": "W", "States": states }));
+    assert_eq!(before.flow(&["run", &file, "--yes", "--id", "waits", "--no-wait"]).status.code(), Some(75));
+    before.succeed(&["run", &short(&before), "--yes", "--id", "ended"]);
+    let moved = before.succeed(&["export"]).lines().fold(String::new(), |moved, line| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        an_hour_ahead(&mut line);
+        moved + &line.to_string() + "\n"
+    });
+    let path = home.path().join("moved.jsonl");
+    std::fs::write(&path, moved).unwrap();
+    home.succeed(&["import", path.to_str().unwrap()]);
+    let words = "s behind the last start: it went back";
+    let doctor = home.flow(&["doctor"]);
+    assert_eq!(doctor.status.code(), Some(1));
+    assert!(text(&doctor.stdout).contains(words), "{}", text(&doctor.stdout));
+    let resumed = home.flow(&["resume", "waits", "--no-wait"]);
+    assert_eq!(resumed.status.code(), Some(75), "it waits on: {}", text(&resumed.stderr));
+    assert!(text(&resumed.stderr).contains(words), "{}", text(&resumed.stderr));
+    home.flow(&["cancel", "waits"]);
+    let printed = home.succeed(&["events", "waits", "-o", "json"]);
+    let events: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let times: Vec<u64> = events.iter().filter_map(|event| event["timestamp_ms"].as_u64()).collect();
+    assert!(times.len() > 2 && times.is_sorted(), "{times:?}");
+    assert!(home.succeed(&["status", "waits"]).contains("ABORTED"));
+    home.succeed(&["run", &short(&home), "--yes", "--id", "after"]);
+}
+
 #[test]
 fn without_file_handles_nothing_begins_and_with_few_everything_ends() {
     let home = Home::plain();

@@ -8,13 +8,11 @@ use std::{
 };
 
 use clap::Args;
-use engine::{
-    runner::{Clock, SystemClock},
-    store::{Findings, OwnerLock, Store, StoreError, has_room, rebuild},
-};
+use engine::store::{Findings, OwnerLock, Store, StoreError, has_room, rebuild};
 
 use crate::{
     arguments::{Global, Output},
+    clock,
     exit::{CliError, Exit},
     place::Place,
     session::{exclusive, reopen},
@@ -24,8 +22,6 @@ use crate::{
 const FDATASYNCS_SLOW: f64 = 200.0;
 /// How many writes of the probe stand one behind the other.
 const PROBE_WRITES: u32 = 256;
-/// A history that is so far ahead of the clock means that the clock went back.
-const AHEAD_MS_MAX: u64 = 60_000;
 
 /// Arguments of `flow doctor`.
 #[derive(Debug, Args)]
@@ -150,10 +146,10 @@ fn store(report: &mut Report, place: &Place, repair: bool) {
     }
     tell_findings(report, &findings);
     if !place.rehearsal {
-        clock(
-            report,
-            store.latest(1).ok().and_then(|latest| latest.into_iter().next()).map(|header| header.started_ms),
-        );
+        match clock::behind(&store) {
+            Some(words) => report.tell("clock", Verdict::Bad, &words),
+            None => report.tell("clock", Verdict::Good, "not behind the history"),
+        }
     }
 }
 
@@ -186,19 +182,6 @@ fn tell_findings(report: &mut Report, findings: &Findings) {
         }
     };
     report.tell("store", Verdict::Note, &format!("{counts}; {cure}"));
-}
-
-fn clock(report: &mut Report, started_ms: Option<u64>) {
-    let now_ms = SystemClock::default().now_ms();
-    match started_ms.map(|started_ms| started_ms.saturating_sub(now_ms)) {
-        Some(ahead_ms) if ahead_ms > AHEAD_MS_MAX => {
-            let seconds = ahead_ms / 1_000;
-            let found =
-                format!("the last start is {seconds} s ahead of the clock: the clock went back, waits take longer");
-            report.tell("clock", Verdict::Bad, &found);
-        }
-        _ => report.tell("clock", Verdict::Good, "not behind the history"),
-    }
 }
 
 async fn credentials(report: &mut Report, global: &Global, ask: bool) {

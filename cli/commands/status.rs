@@ -6,9 +6,10 @@ use serde_json::json;
 
 use crate::{
     arguments::{Global, Output},
+    clock,
     exit::{CliError, Exit},
     place::Place,
-    session::{Reader, clock, locate, standing},
+    session::{Reader, locate, standing},
     socket::protocol::{List, Status, Which},
     ui::{json as lines, summary, text, tree::tree, view::View},
 };
@@ -68,7 +69,7 @@ async fn list(global: &Global, all: bool) -> Result<Exit, CliError> {
         let List { headers, driven } = Reader::open(&place).await?.list(&which).await?;
         let limit = if all { usize::MAX } else { LISTED_MAX };
         more |= headers.len() > limit;
-        let now_ms = clock(&place).now_ms();
+        let now_ms = clock::of(&place).now_ms();
         for header in headers.iter().take(limit) {
             any = true;
             show_row(global, header, driven.contains(&header.id), now_ms);
@@ -103,7 +104,7 @@ fn show_row(global: &Global, header: &ExecutionHeader, driven: bool, now_ms: u64
 }
 
 fn show(global: &Global, place: &Place, status: &Status, view: &View) {
-    let now_ms = clock(place).now_ms();
+    let now_ms = clock::of(place).now_ms();
     let standing = standing(&status.header, status.driven);
     if global.output == Output::Json {
         let line = json!({

@@ -4,9 +4,10 @@ use engine::{machine::ExecutionStatus, runner::RunnerEvent};
 
 use crate::{
     arguments::Global,
+    clock,
     exit::{CliError, Exit},
     place::Place,
-    session::{Session, clock, standing, store_failed},
+    session::{Session, standing, store_failed},
     socket::protocol::Status,
     ui::{display::Display, view::View},
 };
@@ -45,7 +46,7 @@ pub async fn watch(
 ) -> Result<Watched, CliError> {
     let status: Status = session.call("Flow.Status", &serde_json::json!({ "id": id })).await?;
     let mut view = View::new(id, &status.definition);
-    let mut display = Display::new(global, clock(place));
+    let mut display = Display::new(global, clock::of(place));
     let stop = loop {
         match follow(session, &mut view, &mut display, watch, status.header.last_sequence).await? {
             Some(stop) => break stop,

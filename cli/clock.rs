@@ -1,0 +1,33 @@
+//! What time it is where executions live, and whether that can be right.
+
+use std::{sync::Arc, time::Duration};
+
+use engine::{
+    runner::{Clock, ScaledClock, SystemClock},
+    store::Store,
+};
+use rehearsal::World;
+
+use crate::place::Place;
+
+/// Executions of a place may have begun so far ahead of its clock: two machines' clocks differ.
+const AHEAD_MAX: Duration = Duration::from_secs(60);
+
+/// The clock of a place: a rehearsal's runs faster, from its world's beginning.
+pub fn of(place: &Place) -> Arc<dyn Clock> {
+    let world = place.rehearsal.then(|| World::read(place.home()).ok().flatten()).flatten();
+    match world {
+        Some(world) => Arc::new(ScaledClock::new(world.started_at_ms, world.speed)),
+        None => Arc::new(SystemClock::default()),
+    }
+}
+
+/// What to say where the clock is behind the last start in a store: it went back since, and nobody can know which waits are meant.
+pub fn behind(store: &Store) -> Option<String> {
+    let started_ms = store.latest(1).ok()?.first()?.started_ms;
+    let behind = Duration::from_millis(started_ms.saturating_sub(SystemClock::default().now_ms()));
+    (behind > AHEAD_MAX).then(|| {
+        let seconds = behind.as_secs();
+        format!("the clock is {seconds} s behind the last start: it went back, and waits take that much longer until it is set")
+    })
+}
