@@ -26,6 +26,9 @@ use crate::{
     },
 };
 
+/// What to do about a store of which something cannot be read.
+pub const MENDING: &str = "flow doctor   tells what is wrong,   flow doctor --repair   mends what lies there a second time";
+
 /// How long a process waits for an owner that holds the lock but does not answer yet, or any more.
 const OWNER_WAIT_MAX: Duration = Duration::from_secs(10);
 const OWNER_WAIT_STEP: Duration = Duration::from_millis(20);
@@ -378,8 +381,8 @@ pub async fn locate(global: &Global, wanted: &str) -> Result<(Place, ExecutionHe
     Ok((place, header))
 }
 
-fn unreadable(error: engine::store::StoreError) -> CliError {
-    CliError::refused(error.to_string())
+fn unreadable(error: StoreError) -> CliError {
+    CliError::refused(error.to_string()).hint(MENDING)
 }
 
 /// How an execution stands, in one word: Step Functions' status, or what this machine makes of a running one.

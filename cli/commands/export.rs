@@ -7,7 +7,7 @@ use crate::{
     arguments::Global,
     exit::{CliError, Exit},
     place::Place,
-    session::{Reader, salvage},
+    session::{MENDING, Reader, salvage},
 };
 
 /// Arguments of `flow export`.
@@ -49,7 +49,11 @@ pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, Cl
             }
         }
     }
-    Ok(if damaged { Exit::Failed } else { Exit::Success })
+    if damaged {
+        eprintln!("hint: {MENDING}");
+        return Ok(Exit::Failed);
+    }
+    Ok(Exit::Success)
 }
 
 /// The lines of an export, those that cannot be read as their error.

@@ -58,9 +58,14 @@ impl SledRecords {
         std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
         room::ensure(folder, room::ROOM_BYTES_MIN)?;
         let Opened { tree, log, was_read_anew } = opening::open(folder)?;
-        let end = tree.note(MIRROR_END)?.as_deref().and_then(End::decode);
+        let damaged = |error: StoreError| opening::damaged(folder, error.to_string());
+        let end = tree.note(MIRROR_END).map_err(damaged)?.as_deref().and_then(End::decode);
         let mirror = match end {
-            Some(end) => Mirror::in_step(&mirror::path(folder), end, |batch| make(&tree, batch)).unwrap_or_default(),
+            Some(end) => match Mirror::in_step(folder, end, |batch| make(&tree, batch).map_err(damaged)) {
+                Err(error @ StoreError::Index { .. }) => return Err(error),
+                // What is wrong with the mirror alone is made good by the next one.
+                mirror => mirror.unwrap_or_default(),
+            },
             // Sled makes a new file where its own is gone.
             None if Mirror::found(folder)?.is_some_and(|mirror| !mirror.is_empty()) => {
                 return Err(opening::damaged(folder, "it is empty, and its mirror is not".to_owned()));
@@ -87,16 +92,16 @@ impl SledRecords {
 
     /// A mirror of what sled has, for a store that has none: an earlier version's, or one whose mirror was lost.
     fn mirror_anew(&self) -> Result<Mirror, StoreError> {
-        let mut mirror = Mirror::create(&mirror::path(&self.folder))?;
-        let mut from = Vec::new();
-        loop {
-            let records = self.scan(&[], Some(&from), COPIED_AT_ONCE)?;
-            let Some((last, _)) = records.last() else { break };
-            from = [&last[..], &[0]].concat();
-            let changes = records.into_iter().map(|(key, value)| (key, Some(value))).collect();
-            mirror.append(&Batch { changes })?;
-        }
-        Ok(mirror)
+        Mirror::anew(&self.folder, |mirror| {
+            let mut from = Vec::new();
+            loop {
+                let records = self.scan(&[], Some(&from), COPIED_AT_ONCE)?;
+                let Some((last, _)) = records.last() else { return Ok(()) };
+                from = [&last[..], &[0]].concat();
+                let changes = records.into_iter().map(|(key, value)| (key, Some(value))).collect();
+                mirror.append(&Batch { changes })?;
+            }
+        })
     }
 
     /// What every record is by the mirror: fingerprints of keys and values.

@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashSet,
+    fs,
     hash::{DefaultHasher, Hash, Hasher},
     io,
     path::{Path, PathBuf},
@@ -16,8 +17,9 @@ use crate::store::{
 };
 
 const NAME: &str = "mirror.log";
+const NEW_NAME: &str = "mirror.new";
 
-/// Where a mirror's file lies in a store's folder.
+/// Where the file lies in a store's folder.
 pub(super) fn path(folder: &Path) -> PathBuf {
     folder.join(NAME)
 }
@@ -52,23 +54,31 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// An empty one in place of whatever lies there.
-    pub fn create(path: &Path) -> Result<Self, StoreError> {
-        let failed = |error: io::Error| StoreError::Write { message: format!("{}: {error}", path.display()) };
-        let mut file = DiskFile::open(path).map_err(failed)?;
+    /// One that `fill` fills, in place of whatever lies there: but only once it is whole and durable.
+    pub fn anew(folder: &Path, fill: impl FnOnce(&mut Self) -> Result<(), StoreError>) -> Result<Self, StoreError> {
+        let (path, new) = (path(folder), folder.join(NEW_NAME));
+        let failed = |error: io::Error| StoreError::Write { message: format!("{}: {error}", new.display()) };
+        let mut file = DiskFile::open(&new).map_err(failed)?;
         file.shorten(0).map_err(failed)?;
         let file = FramedFile::begin(Box::new(file))?;
-        Ok(Mirror { length_bytes: file.begins_bytes(), file, sequence: 0 })
+        let mut mirror = Mirror { length_bytes: file.begins_bytes(), file, sequence: 0 };
+        fill(&mut mirror)?;
+        mirror.synchronize()?;
+        fs::rename(&new, &path).and_then(|()| fs::File::open(folder)?.sync_all()).map_err(failed)?;
+        Ok(mirror)
     }
 
     /// The one that sled was in step with at its last synchronization, by what sled knows of that; `None` where it is not there
     /// any more. What is behind that, because a crash came or because sled has lost what it knew, is handed over in order.
+    ///
+    /// # Errors
+    /// It is damaged behind that place, or cannot be read, or `behind` failed.
     pub fn in_step(
-        path: &Path,
+        folder: &Path,
         end: End,
         mut behind: impl FnMut(Batch) -> Result<(), StoreError>,
     ) -> Result<Option<Self>, StoreError> {
-        let Some(mut file) = existing(path)? else { return Ok(None) };
+        let Some(mut file) = existing(&path(folder))? else { return Ok(None) };
         if file.salt() != end.salt || file.length_bytes()? < end.length_bytes {
             return Ok(None);
         }

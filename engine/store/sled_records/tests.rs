@@ -112,6 +112,46 @@ fn a_damaged_mirror_is_told_and_made_anew() {
     assert!(reopened(&store) == model, "the new mirror has all of it");
 }
 
+/// A page of sled's that cannot be read is met when something is written, and the next opening must not take that for a lost mirror.
+#[test]
+fn a_page_that_cannot_be_read_does_not_take_the_mirror_with_it() {
+    let (folder, model) = killed();
+    let store = folder.path().join("store");
+    // Now a snapshot knows of everything: damage is found when it is read.
+    assert!(reopened(&store) == model);
+    let whole = folder.path().join("whole");
+    copy(&store, &whole);
+    let length = fs::metadata(store.join("db")).unwrap().len();
+    for part in 0..10_u64 {
+        fs::remove_dir_all(&store).unwrap();
+        copy(&whole, &store);
+        let file = fs::OpenOptions::new().write(true).open(store.join("db")).unwrap();
+        file.write_all_at(&[0x41; 3], length * part / 10).unwrap();
+        let mut model = model.clone();
+        for opening in 0..3_u32 {
+            let Ok(records) = LoggedRecords::open(&store) else { break };
+            for turn in 0..8_u32 {
+                let mut batch = Batch::default();
+                for number in 0..200_u32 {
+                    let value = format!("{opening} {turn} ").repeat(200).into_bytes();
+                    batch.put(format!("k/{number}").into_bytes(), value);
+                }
+                let made = batch.changes.clone();
+                if records.commit(batch).is_err() {
+                    break;
+                }
+                model.extend(made.into_iter().filter_map(|(key, value)| Some((key, value?))));
+            }
+            let _ = records.settle();
+        }
+        let problems = LoggedRecords::open(&store).and_then(|records| records.examine());
+        if problems.is_ok_and(|problems| !problems.is_empty()) {
+            rebuild(&store).unwrap();
+        }
+        assert!(reopened(&store) == model, "part {part}");
+    }
+}
+
 #[test]
 fn a_mirror_of_which_nothing_is_whole_makes_no_index() {
     let (folder, _) = killed();
