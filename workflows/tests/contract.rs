@@ -33,9 +33,9 @@ acm:requestCertificate | deployment domain validationMethod | | certificateArn
 acm:describeValidation | certificateArn | | name type value
 acm:waitForCertificate | certificateArn domain validationMethod | instructions record | certificateArn status notAfter
 acm:useCertificate | certificateArn domain | | certificateArn status notAfter
-route53:upsertRecord | deployment hostedZoneId name type value ttlSeconds | | name changeId
-route53:createAlias | deployment hostedZoneId name dnsName canonicalHostedZoneId overwrite | | name changeId
-route53:waitForChange | changeId | | status
+route53:upsertRecord | deployment hostedZoneId name type value ttlSeconds | | name recordId changeId
+route53:createAlias | deployment hostedZoneId name dnsName canonicalHostedZoneId overwrite | | name recordId changeId
+route53:waitForChange | changeId | recordId | status
 dns:waitForRecord | name target hostedZoneFound | | answers
 ec2:createVpc | deployment cidr | | vpcId cidr
 ec2:waitForVpc | vpcId | | vpcId
