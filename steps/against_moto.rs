@@ -145,6 +145,7 @@ async fn bastion(execution: &mut Execution, deployment: &str, subnet: &Value, gr
     let image = execution.run("ec2:findUbuntuImage", json!({"release": "24.04", "architecture": "amd64"})).await;
     let input = json!({
         "deployment": deployment, "name": "demo-bastion", "imageId": image["imageId"], "instanceType": "t3.micro",
+        "rootDeviceName": image["rootDeviceName"], "rootVolumeGib": image["rootVolumeGib"],
         "subnetId": subnet, "groupIds": [group], "keyName": "demo-bastion",
     });
     let instance = execution.run("ec2:runInstance", input).await["instanceId"].clone();
