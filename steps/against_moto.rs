@@ -4,7 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError};
 use serde_json::{Value, json};
@@ -21,7 +24,7 @@ static MOTO: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 struct Execution {
     registry: Registry,
     id: &'static str,
-    created: BTreeSet<String>,
+    created: BTreeMap<String, u64>,
     remembers: bool,
     visits: u64,
     effects: Vec<Effect>,
@@ -30,7 +33,7 @@ struct Execution {
 impl Execution {
     fn new(environment: &Arc<Environment>, id: &'static str) -> Self {
         let registry = registry(Arc::clone(environment));
-        Execution { registry, id, created: BTreeSet::new(), remembers: true, visits: 0, effects: Vec::new() }
+        Execution { registry, id, created: BTreeMap::new(), remembers: true, visits: 0, effects: Vec::new() }
     }
 
     async fn run(&mut self, name: &str, input: Value) -> Value {
@@ -54,7 +57,7 @@ impl Execution {
                 Answer::Done(done) => {
                     let made = done.effects.iter().filter(|effect| effect.change == Change::Created);
                     if self.remembers {
-                        self.created.extend(made.map(|effect| effect.id.clone()));
+                        self.created.extend(made.map(|effect| (effect.id.clone(), 0)));
                     }
                     self.effects.extend(done.effects);
                     return Ok(done.output);
@@ -142,6 +145,7 @@ async fn bastion(execution: &mut Execution, deployment: &str, subnet: &Value, gr
     let image = execution.run("ec2:findUbuntuImage", json!({"release": "24.04", "architecture": "amd64"})).await;
     let input = json!({
         "deployment": deployment, "name": "demo-bastion", "imageId": image["imageId"], "instanceType": "t3.micro",
+        "rootDeviceName": image["rootDeviceName"], "rootVolumeGib": image["rootVolumeGib"],
         "subnetId": subnet, "groupIds": [group], "keyName": "demo-bastion",
     });
     let instance = execution.run("ec2:runInstance", input).await["instanceId"].clone();

@@ -11,7 +11,6 @@ use crate::{
     Environment, Nothing,
     failure::{failure, is_missing, name_taken},
     found_tags,
-    outcome::incomplete_answer,
     tags::{FoundTags, Tags},
 };
 
@@ -68,7 +67,6 @@ struct PutAlarm {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct PutAlarmOutput {
-    alarm_arn: String,
     name: String,
 }
 
@@ -98,32 +96,24 @@ async fn put_alarm(environment: Arc<Environment>, context: StepContext, input: P
     let there = find(&environment, std::slice::from_ref(&input.name)).await?.into_iter().next();
     let mut change = Change::Created;
     if let Some(alarm) = &there {
-        let arn = alarm.alarm_arn().unwrap_or_default();
-        let tags = tags_of(&environment, arn).await?;
+        let tags = tags_of(&environment, alarm.alarm_arn().unwrap_or_default()).await?;
         if !tags.is_ours(&input.deployment) {
             return Err(name_taken("alarm", &input.name, &input.deployment, tags.deployment.as_deref()));
         }
         if is_as_wanted(alarm, &input) {
-            return Ok(put(arn.to_owned(), input.name, tags.change(&context, arn)));
+            let change = tags.change(&context, &input.name);
+            return Ok(put(input.name, change));
         }
         change = Change::Updated;
     }
     send(&environment, &context, &input).await?;
-    let arn = match there.and_then(|alarm| alarm.alarm_arn) {
-        Some(arn) => arn,
-        // PutMetricAlarm answers nothing: the ARN has to be asked for.
-        None => find(&environment, std::slice::from_ref(&input.name))
-            .await?
-            .into_iter()
-            .find_map(|alarm| alarm.alarm_arn)
-            .ok_or_else(|| incomplete_answer("cloudwatch:DescribeAlarms", "alarm"))?,
-    };
-    Ok(put(arn, input.name, change))
+    Ok(put(input.name, change))
 }
 
-fn put(alarm_arn: String, name: String, change: Change) -> Answer<PutAlarmOutput> {
-    let effect = Effect::new(change, ALARM, &alarm_arn).named(&name).billed();
-    Answer::with_effect(PutAlarmOutput { alarm_arn, name }, effect)
+/// As in CloudFormation an alarm goes by its name: PutMetricAlarm answers no ARN, which would have to be asked for.
+fn put(name: String, change: Change) -> Answer<PutAlarmOutput> {
+    let effect = Effect::new(change, ALARM, &name).billed();
+    Answer::with_effect(PutAlarmOutput { name }, effect)
 }
 
 async fn send(environment: &Environment, context: &StepContext, input: &PutAlarm) -> Result<(), StepError> {
@@ -177,12 +167,9 @@ async fn delete_alarms(environment: Arc<Environment>, _context: StepContext, inp
     if there.is_empty() {
         return Ok(Answer::done(Nothing {}));
     }
-    let names: Vec<String> = there.iter().filter_map(|alarm| alarm.alarm_name.clone()).collect();
-    let answer = environment.cloudwatch().delete_alarms().set_alarm_names(Some(names)).send().await;
+    let names: Vec<String> = there.into_iter().filter_map(|alarm| alarm.alarm_name).collect();
+    let answer = environment.cloudwatch().delete_alarms().set_alarm_names(Some(names.clone())).send().await;
     answer.map_err(|error| failure("cloudwatch:DeleteAlarms", error))?;
-    let effects = there
-        .into_iter()
-        .filter_map(|alarm| Some(Effect::new(Change::Deleted, ALARM, alarm.alarm_arn?).named(alarm.alarm_name?)))
-        .collect();
+    let effects = names.into_iter().map(|name| Effect::new(Change::Deleted, ALARM, name)).collect();
     Ok(Answer::Done(Done { output: Nothing {}, effects }))
 }

@@ -59,7 +59,7 @@ fn soon(context: &StepContext) -> Duration {
 /// The change of a link that carries no tags of its own: if this execution made `parent` and has not reported `link`,
 /// it made the link too and the answer was lost.
 fn change_of_link(context: &StepContext, parent: &str, link: &str) -> Change {
-    let made_here = context.created.contains(parent) && !context.created.contains(link);
+    let made_here = context.created.contains_key(parent) && !context.created.contains_key(link);
     if made_here { Change::Created } else { Change::Unchanged }
 }
 

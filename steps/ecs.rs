@@ -63,7 +63,7 @@ async fn find_service(
             refuse_failures("ecs:DescribeServices", answer.failures())?;
             Ok(answer.services.unwrap_or_default().into_iter().next())
         }
-        Err(error) if is_missing(&error) && !context.created.contains(cluster_arn) => Ok(None),
+        Err(error) if is_missing(&error) && !context.created.contains_key(cluster_arn) => Ok(None),
         Err(error) => Err(failure_for(context, cluster_arn, "ecs:DescribeServices", error)),
     }
 }

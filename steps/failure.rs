@@ -55,7 +55,7 @@ where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     let mut failure = failure(action, error);
-    let made_here = context.created.contains(id) || context.created.iter().any(|made| failure.cause.contains(made));
+    let made_here = context.created.contains_key(id) || context.created.keys().any(|made| failure.cause.contains(made));
     if failure.class == ErrorClass::NotFound && made_here {
         failure.class = ErrorClass::NotConsistentYet;
     }

@@ -16,7 +16,7 @@ pub(crate) fn nothing_to_do() -> StepResult<Nothing> {
 
 /// A setting of a resource was changed: a part of making it when this execution made it, else a mending.
 pub(crate) fn setting_changed(context: &StepContext, resource_type: &str, id: &str) -> StepResult<Nothing> {
-    if context.created.contains(id) {
+    if context.created.contains_key(id) {
         return nothing_to_do();
     }
     Ok(Answer::with_effect(Nothing {}, Effect::new(Change::Updated, resource_type, id)))
@@ -25,13 +25,13 @@ pub(crate) fn setting_changed(context: &StepContext, resource_type: &str, id: &s
 /// The ARN that this execution made and that ends in `ending` (such as `:db:demo-db`), else `ending` itself: for calls
 /// that name a resource otherwise than by its ARN.
 pub(crate) fn made_id<'a>(context: &'a StepContext, ending: &'a str) -> &'a str {
-    context.created.iter().find(|id| id.ends_with(ending)).map_or(ending, String::as_str)
+    context.created.keys().find(|id| id.ends_with(ending)).map_or(ending, String::as_str)
 }
 
 /// The change of something without tags of its own: if this execution made `parent` and has not reported `part`, it
 /// made the part too and the answer was lost.
 pub(crate) fn change_of_part(context: &StepContext, parent: &str, part: &str) -> Change {
-    let made_here = context.created.contains(parent) && !context.created.contains(part);
+    let made_here = context.created.contains_key(parent) && !context.created.contains_key(part);
     if made_here { Change::Created } else { Change::Unchanged }
 }
 
@@ -66,7 +66,7 @@ mod tests {
     fn a_database_and_a_subnet_group_of_one_name_are_not_taken_for_each_other() {
         let mut context = StepContext::for_test("Create the database");
         let subnet_group = "arn:aws:rds:eu-central-1:123456789012:subgrp:demo-db".to_owned();
-        context.created = std::sync::Arc::new([subnet_group.clone()].into());
+        context.created = std::sync::Arc::new([(subnet_group.clone(), 0)].into());
         assert_eq!(made_id(&context, ":db:demo-db"), ":db:demo-db");
         assert_eq!(made_id(&context, ":subgrp:demo-db"), subnet_group);
     }

@@ -44,7 +44,7 @@ async fn find_database(
     let answer = environment.rds_reads().describe_db_instances().db_instance_identifier(identifier).send().await;
     match answer {
         Ok(answer) => Ok(answer.db_instances.unwrap_or_default().into_iter().next()),
-        Err(error) if is_missing(&error) && !context.created.contains(id) => Ok(None),
+        Err(error) if is_missing(&error) && !context.created.contains_key(id) => Ok(None),
         Err(error) => Err(failure_for(context, id, "rds:DescribeDBInstances", error)),
     }
 }

@@ -136,7 +136,7 @@ impl FoundTags {
     /// not said so yet (the creating call's answer was lost), else `Unchanged`.
     pub fn change(&self, context: &StepContext, id: &str) -> Change {
         let made_here = self.execution.as_deref() == Some(sanitised(&context.execution).as_str());
-        if made_here && !context.created.contains(id) { Change::Created } else { Change::Unchanged }
+        if made_here && !context.created.contains_key(id) { Change::Created } else { Change::Unchanged }
     }
 }
 
@@ -221,7 +221,7 @@ mod tests {
         let mut context = StepContext::for_test("Create VPC");
         let tags = FoundTags { execution: Some("test-0000".into()), ..FoundTags::default() };
         assert_eq!(tags.change(&context, "vpc-1"), Change::Created);
-        context.created = std::sync::Arc::new(["vpc-1".to_owned()].into());
+        context.created = std::sync::Arc::new([("vpc-1".to_owned(), 0)].into());
         assert_eq!(tags.change(&context, "vpc-1"), Change::Unchanged);
         let other = FoundTags { execution: Some("test-0001".into()), ..FoundTags::default() };
         assert_eq!(other.change(&context, "vpc-2"), Change::Unchanged);

@@ -11,6 +11,7 @@ mod kept;
 mod kill;
 mod local;
 mod one_path;
+mod paced;
 mod pins;
 mod refused;
 mod rehearsed;

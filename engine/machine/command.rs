@@ -1,6 +1,6 @@
 //! What is to be done once the transition is durable.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ pub enum Command {
         task_token: String,
         first_look_ms: u64,
         deadline_ms: Option<u64>,
-        created: Arc<BTreeSet<String>>,
+        created: Arc<BTreeMap<String, u64>>,
     },
     /// Offer a task to the workers of an activity.
     Offer { activity: String, token: TaskToken, input: Arc<Value> },

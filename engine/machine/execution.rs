@@ -109,8 +109,8 @@ pub struct ExecutionHeader {
     pub last_timestamp_ms: u64,
     /// The next frame's id.
     pub next_frame_id: u64,
-    /// Ids and ARNs of everything it created.
-    pub created: Arc<BTreeSet<String>>,
+    /// Ids and ARNs of everything it created, and when, in milliseconds since the Unix epoch.
+    pub created: Arc<BTreeMap<String, u64>>,
     /// When something is due next, in milliseconds since the Unix epoch.
     pub next_wake_ms: Option<u64>,
 }

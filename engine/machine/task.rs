@@ -217,10 +217,12 @@ impl Turn<'_> {
     pub(super) fn note_effects(&mut self, id: FrameId, effects: Vec<Effect>) {
         let state_path = self.frame(id).state_path();
         for effect in effects {
-            if effect.change == Change::Created {
-                Arc::make_mut(&mut self.header().created).insert(effect.id.clone());
-            }
+            let made = (effect.change == Change::Created).then(|| effect.id.clone());
             self.note(Note::Effect { state_path: state_path.clone(), effect });
+            if let Some(id) = made {
+                let header = self.header();
+                Arc::make_mut(&mut header.created).insert(id, header.last_timestamp_ms);
+            }
         }
     }
 

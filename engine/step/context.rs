@@ -1,6 +1,6 @@
 //! What a step knows about the moment it runs in.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// The shortest interval between two looks at what takes longer than a few seconds.
 const LEAST_INTERVAL: Duration = Duration::from_secs(5);
@@ -33,8 +33,9 @@ pub struct StepContext {
     pub first_look_ms: u64,
     /// When the attempt gives up, in milliseconds since the Unix epoch.
     pub deadline_ms: Option<u64>,
-    /// Ids and ARNs of everything this execution created so far: only for these is "not found" a matter of time.
-    pub created: Arc<BTreeSet<String>>,
+    /// Ids and ARNs of everything this execution created so far, and when, in milliseconds since the Unix epoch: only for these
+    /// is "not found" a matter of time.
+    pub created: Arc<BTreeMap<String, u64>>,
 }
 
 impl StepContext {
@@ -44,16 +45,19 @@ impl StepContext {
         Duration::from_secs_f64((first.as_secs_f64() * growth).min(max.as_secs_f64()))
     }
 
-    /// The interval before the next look at what usually takes `typical`: three quarters of what is left of that, or half of what
-    /// it is overdue, within a twentieth of it and a minute. Few looks while it cannot be done, close ones when it should be.
+    /// The interval before the next look at what usually takes `typical`: three quarters of what is left of that (near its end
+    /// all of it), or a third of what it is overdue, within a twentieth of it and a minute. Few looks while it cannot be done,
+    /// close ones when it should be.
     pub fn poll_towards(&self, typical: Duration) -> Duration {
-        let elapsed = Duration::from_millis(self.now_ms.saturating_sub(self.first_look_ms));
-        let least = (typical / 20).max(LEAST_INTERVAL.min(typical / 2));
-        let next = match typical.checked_sub(elapsed) {
-            Some(left) => left * 3 / 4,
-            None => (elapsed - typical) / 2,
-        };
-        next.clamp(least, MOST_INTERVAL.max(least))
+        interval_towards(typical, Duration::from_millis(self.now_ms.saturating_sub(self.first_look_ms)))
+    }
+
+    /// How long the first look at `id`, which usually takes `typical`, has still time; `None` when it is to be made now. The call
+    /// that made a thing has told that it is on its way: so soon after it there is nothing to ask.
+    pub fn first_look_after(&self, id: &str, typical: Duration) -> Option<Duration> {
+        let made_ms = self.created.get(id).filter(|_| self.look == 1)?;
+        let age = Duration::from_millis(self.now_ms.saturating_sub(*made_ms));
+        interval_towards(typical, Duration::ZERO).checked_sub(age).filter(|left| !left.is_zero())
     }
 
     /// A context for one look outside any execution, such as asking who the caller is before anything begins.
@@ -80,6 +84,17 @@ impl StepContext {
     }
 }
 
+fn interval_towards(typical: Duration, elapsed: Duration) -> Duration {
+    let least = (typical / 20).max(LEAST_INTERVAL.min(typical / 2));
+    let most = MOST_INTERVAL.max(least);
+    match typical.checked_sub(elapsed) {
+        Some(left) if left > least * 4 => (left * 3 / 4).clamp(least, most),
+        // One look when it should be done, instead of one just before and one just after.
+        Some(left) if left > least / 4 => left.min(most),
+        _ => (elapsed.saturating_sub(typical) / 3).clamp(least, most),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,12 +115,24 @@ mod tests {
     fn what_takes_as_long_as_usual_is_seen_soon_and_with_few_looks() {
         for typical_seconds in [2, 5, 25, 40, 150, 180, 360] {
             let (looks, late_seconds) = looks(typical_seconds, typical_seconds);
-            assert!(looks <= 10, "{typical_seconds}: {looks} looks");
-            assert!(
-                late_seconds <= (typical_seconds as f64 / 20.0).max(5.0),
-                "{typical_seconds}: {late_seconds} s late"
-            );
+            assert!(looks <= 7, "{typical_seconds}: {looks} looks");
+            assert!(late_seconds < 0.01, "{typical_seconds}: {late_seconds} s late");
         }
+    }
+
+    /// The fear: it is asked whether a thing is ready of which the call that made it has just told that it is not.
+    #[test]
+    fn what_was_made_a_moment_ago_is_not_asked_for_and_what_was_made_long_ago_is_at_once() {
+        let (database, typical) = ("arn:db", Duration::from_secs(360));
+        let mut context = StepContext::for_test("");
+        assert_eq!(context.first_look_after(database, typical), None, "somebody else made it: it may be ready");
+        context.created = Arc::new([(database.to_owned(), 1_000)].into());
+        context.now_ms = 1_500;
+        assert_eq!(context.first_look_after(database, typical), Some(Duration::from_millis(59_500)));
+        context.look = 2;
+        assert_eq!(context.first_look_after(database, typical), None);
+        (context.look, context.now_ms) = (1, 61_000);
+        assert_eq!(context.first_look_after(database, typical), None, "resumed later: it may be ready");
     }
 
     #[test]

@@ -146,7 +146,7 @@ fn put_entries(batch: &mut Batch, id: &str, entries: &Arc<Vec<Entry>>) -> Result
             && let Note::Effect { effect, .. } = &**note
             && effect.change == Change::Created
         {
-            put(batch, keys::created(id, &effect.id), &())?;
+            put(batch, keys::created(id, &effect.id), &entry.timestamp_ms)?;
         }
     }
     put(batch, keys::entry(id, last.sequence), &**entries)

@@ -1,6 +1,9 @@
 //! Executions as they stand in the store.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
@@ -145,8 +148,12 @@ impl Store {
         }
         let prefix = keys::all_created(id);
         let created = self.records.scan(&prefix, None, usize::MAX)?;
-        let name = |(key, _): &Record| String::from_utf8_lossy(&key[prefix.len()..]).into_owned();
-        header.created = Arc::new(created.iter().map(name).collect::<BTreeSet<_>>());
+        let read = |(key, bytes): &Record| {
+            let name = String::from_utf8_lossy(&key[prefix.len()..]).into_owned();
+            // Stores of earlier versions do not say when: long ago.
+            Ok((name, codec::decode::<Option<u64>>(key, bytes)?.unwrap_or_default()))
+        };
+        header.created = Arc::new(created.iter().map(read).collect::<Result<BTreeMap<_, _>, StoreError>>()?);
         Ok(Some(header))
     }
 

@@ -9,7 +9,7 @@
 //! | `d/` | definitions by their hash |
 //! | `f/` | frames, and the long values of a frame, each for itself |
 //! | `j/` | the journal, a record for each turn, by the last sequence in it |
-//! | `c/` | what it created |
+//! | `c/` | what it created, and when |
 //! | `n/` | documents |
 //! | `r/` | map runs, by their number; `u/` where one is, by what its UUID shares with those of its child executions |
 //! | `x/` | child executions of map runs, those begun last first; `y/` their histories, a record for each turn |

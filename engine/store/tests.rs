@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     asl,
+    journal::{Content, Entry, Note},
     machine::{Execution, Input, advance},
     query::Moment,
+    step::{Change, Effect},
 };
 
 fn begun(id: &str) -> (Execution, Write) {
@@ -143,6 +145,22 @@ fn a_flipped_byte_is_told_and_not_believed() {
     records.commit(batch).unwrap();
     let error = store.header("a-1").unwrap_err();
     assert!(matches!(&error, StoreError::Damaged { key, .. } if key == "a/a-1"), "{error}");
+}
+
+#[test]
+fn when_a_thing_was_created_is_kept_and_of_earlier_versions_things_it_was_long_ago() {
+    let records = MemoryRecords::new();
+    let store = Store::new(records.clone()).unwrap();
+    let (_, mut write) = begun("a-1");
+    let effect = Effect::new(Change::Created, "AWS::EC2::VPC", "vpc-1");
+    let content = Content::Note(Box::new(Note::Effect { state_path: "W".to_owned(), effect }));
+    Arc::make_mut(&mut write.transition.entries).push(Entry { sequence: 3, timestamp_ms: 6_000, content });
+    store.commit(&[write]).unwrap();
+    let (key, mut batch) = (keys::created("a-1", "vpc-0"), Batch::default());
+    batch.put(key.clone(), codec::encode(&key, &()).unwrap());
+    records.commit(batch).unwrap();
+    let created = store.header("a-1").unwrap().unwrap().created;
+    assert_eq!(*created, [("vpc-0".to_owned(), 0), ("vpc-1".to_owned(), 6_000)].into());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 """The gateway: every call is logged, may meet a fault, may be refused as AWS would, and sees the states that moto skips."""
 
+import hashlib
 import json
 import socket
 import threading
@@ -11,6 +12,12 @@ from faults import AFTER, CHANGED, Faults, answer, delay, one_zone
 from protocol import parse
 from rules import Rules
 from states import States
+
+
+def fingerprint(environ, body):
+    """The same for the same request, and tells nothing of what is in it."""
+    request = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}".encode() + b"\0" + body
+    return hashlib.sha256(request).hexdigest()[:16]
 
 
 class Gateway:
@@ -35,7 +42,7 @@ class Gateway:
         self.last_request = time.time()
         call = parse(environ, body)
         fault = self.faults.take(call)
-        entry = self.log(call, fault)
+        entry = self.log(call, fault, fingerprint(environ, body))
         delay(fault)
         if fault and fault["kind"] not in AFTER | CHANGED:
             return self.send(answer(fault, call), environ, start_response, entry)
@@ -79,9 +86,9 @@ class Gateway:
         ])
         return [out]
 
-    def log(self, call, fault):
+    def log(self, call, fault, asked):
         with self.lock:
-            entry = {"sequence": len(self.calls) + 1, "time": time.time(), "call": call.name,
+            entry = {"sequence": len(self.calls) + 1, "time": time.time(), "call": call.name, "asked": asked,
                      "fault": fault["kind"] if fault else None}
             self.calls.append(entry)
             return entry

@@ -64,7 +64,9 @@ class States:
         def edit(root):
             for item in markup.having(root, "instanceId", "instanceState"):
                 name, state = markup.text(item, "instanceId"), markup.text(item, "instanceState", "name")
-                if state == "running" and self.age("instance", name) < durations.INSTANCE_PENDING:
+                # Of every state: the call that starts an instance answers another than `running`.
+                age = self.age("instance", name)
+                if state == "running" and age < durations.INSTANCE_PENDING:
                     self.put_state(item, "0", "pending")
                     for address in ("ipAddress", "dnsName"):
                         markup.remove(item, address)

@@ -13,6 +13,7 @@ use crate::{Environment, failure::look_again_or};
 const TYPICAL_RECORD: Duration = Duration::from_secs(5);
 /// How long ACM usually takes at least to find the record: two to thirty minutes.
 const TYPICAL_VALIDATION: Duration = Duration::from_secs(150);
+const NO_RECORD: &str = "record not published yet";
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
@@ -53,6 +54,9 @@ async fn describe_validation(
     context: StepContext,
     input: CertificateArn,
 ) -> StepResult<ValidationRecord> {
+    if let Some(later) = context.first_look_after(&input.certificate_arn, TYPICAL_RECORD) {
+        return Ok(Answer::pending(NO_RECORD, later));
+    }
     let certificate = match describe(&environment, &context, &input.certificate_arn).await {
         Ok(certificate) => certificate,
         Err(error) => return look_again_or(error, &context),
@@ -64,7 +68,7 @@ async fn describe_validation(
         Some(record) => Ok(Answer::done(record)),
         None => {
             let interval = context.poll_towards(TYPICAL_RECORD);
-            Ok(Answer::pending("record not published yet", interval))
+            Ok(Answer::pending(NO_RECORD, interval))
         }
     }
 }

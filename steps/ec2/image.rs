@@ -38,6 +38,10 @@ struct FindUbuntuImage {
 struct FoundImage {
     image_id: String,
     name: String,
+    /// Where the root volume is, such as `/dev/sda1`, if the image says so.
+    root_device_name: Option<String>,
+    /// How large it is, if the image says so.
+    root_volume_gib: Option<i32>,
 }
 
 async fn find_ubuntu_image(
@@ -48,8 +52,9 @@ async fn find_ubuntu_image(
     if let Some((image_id, parameter)) = image_by_parameter(&environment, &input).await? {
         tracing::info!(%image_id, %parameter, "image found by Canonical's Systems Manager parameter");
         let found = environment.ec2_reads().describe_images().image_ids(&image_id).send().await;
-        let name = found.ok().and_then(|found| found.images().first().and_then(Image::name).map(str::to_owned));
-        return Ok(Answer::done(FoundImage { image_id, name: name.unwrap_or(parameter) }));
+        let found = found.map_err(|error| failure("ec2:DescribeImages", error))?;
+        let image = found.images().first().cloned().unwrap_or_else(|| Image::builder().name(parameter).build());
+        return Ok(Answer::done(described(image_id, &image)));
     }
     let found = environment
         .ec2_reads()
@@ -77,7 +82,18 @@ async fn find_ubuntu_image(
     };
     let image_id = image.image_id().unwrap_or_default().to_owned();
     tracing::info!(%image_id, owner = CANONICAL, "image found by its owner and name");
-    Ok(Answer::done(FoundImage { name: image.name().unwrap_or(&image_id).to_owned(), image_id }))
+    Ok(Answer::done(described(image_id, image)))
+}
+
+fn described(image_id: String, image: &Image) -> FoundImage {
+    let root = image.root_device_name();
+    let mapping = image.block_device_mappings().iter().find(|mapping| root.is_some() && mapping.device_name() == root);
+    FoundImage {
+        name: image.name().unwrap_or(&image_id).to_owned(),
+        image_id,
+        root_device_name: root.map(str::to_owned),
+        root_volume_gib: mapping.and_then(|mapping| mapping.ebs()).and_then(|volume| volume.volume_size()),
+    }
 }
 
 /// The image that Canonical names in a public parameter: one call, for both kinds of volume that releases came with.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, Image, Instance, InstanceMetadataOptionsRequest,
+    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, Instance, InstanceMetadataOptionsRequest,
     InstanceNetworkInterfaceSpecification, InstanceStateName, InstanceType, ResourceType, VolumeType,
 };
 use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
@@ -30,7 +30,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         environment,
         "ec2:runInstance",
         "Starts an instance with a public address.",
-        ["ec2:DescribeInstances", "ec2:DescribeImages", "ec2:RunInstances", "ec2:CreateTags"],
+        ["ec2:DescribeInstances", "ec2:RunInstances", "ec2:CreateTags"],
         run_instance
     );
     step!(
@@ -50,6 +50,12 @@ struct RunInstance {
     /// The name, unique within the deployment.
     name: String,
     image_id: String,
+    /// Where the image has its root volume, such as `/dev/sda1`; without it, where Ubuntu's images have it.
+    #[serde(default)]
+    root_device_name: Option<String>,
+    /// How large the image makes it; without it, as large as Ubuntu's images do.
+    #[serde(default)]
+    root_volume_gib: Option<i32>,
     /// Such as `t3.micro`.
     instance_type: String,
     subnet_id: String,
@@ -74,7 +80,6 @@ async fn run_instance(
         let change = found_tags!(instance.tags()).change(&context, &instance_id);
         return Ok(answer(instance_id, change, &input.name));
     }
-    let root_volume = root_volume(&environment, &input.image_id).await?;
     let tags = Tags::new(&context, &input.deployment).named(&input.name);
     let interface = InstanceNetworkInterfaceSpecification::builder()
         .device_index(0)
@@ -92,7 +97,7 @@ async fn run_instance(
         .max_count(1)
         .client_token(&context.token)
         .network_interfaces(interface.build())
-        .block_device_mappings(root_volume)
+        .block_device_mappings(root_volume(&input))
         .metadata_options(InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build())
         .tag_specifications(tags.ec2_specification(ResourceType::Instance))
         .tag_specifications(tags.ec2_specification(ResourceType::Volume))
@@ -130,21 +135,15 @@ async fn find(environment: &Environment, input: &RunInstance) -> Result<Option<I
 }
 
 /// The image's root volume, but encrypted and of the current kind.
-async fn root_volume(environment: &Environment, image_id: &str) -> Result<BlockDeviceMapping, StepError> {
-    let found = environment.ec2_reads().describe_images().image_ids(image_id).send().await;
-    let found = found.map_err(|error| failure("ec2:DescribeImages", error))?;
-    let image = found.images().first();
-    let device = image.and_then(Image::root_device_name).unwrap_or(UBUNTU_ROOT_DEVICE);
-    let mappings = image.map(Image::block_device_mappings).unwrap_or_default();
-    let of_image = mappings.iter().find(|mapping| mapping.device_name() == Some(device));
-    let size_gib = of_image.and_then(|mapping| mapping.ebs()).and_then(|volume| volume.volume_size());
+fn root_volume(input: &RunInstance) -> BlockDeviceMapping {
     let volume = EbsBlockDevice::builder()
         .encrypted(true)
         .volume_type(VolumeType::Gp3)
-        .volume_size(size_gib.unwrap_or(UBUNTU_ROOT_VOLUME_GIB))
+        .volume_size(input.root_volume_gib.unwrap_or(UBUNTU_ROOT_VOLUME_GIB))
         .delete_on_termination(true)
         .build();
-    Ok(BlockDeviceMapping::builder().device_name(device).ebs(volume).build())
+    let device = input.root_device_name.as_deref().unwrap_or(UBUNTU_ROOT_DEVICE);
+    BlockDeviceMapping::builder().device_name(device).ebs(volume).build()
 }
 
 async fn terminate_instance(

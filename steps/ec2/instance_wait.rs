@@ -58,6 +58,9 @@ async fn wait_for_instance_running(
     context: StepContext,
     input: InstanceId,
 ) -> StepResult<RunningInstance> {
+    if let Some(later) = context.first_look_after(&input.instance_id, TYPICAL_CHANGE) {
+        return Ok(Answer::pending("pending", later));
+    }
     let instance = match find_instance(&environment, &context, &input.instance_id).await {
         Ok(instance) => instance,
         Err(error) => return look_again_or(error, &context),
@@ -83,6 +86,9 @@ async fn wait_for_instance_status(
     context: StepContext,
     input: InstanceId,
 ) -> StepResult<InstanceId> {
+    if let Some(later) = context.first_look_after(&input.instance_id, TYPICAL_CHECKS) {
+        return Ok(Answer::pending("initializing", later));
+    }
     let call = environment.ec2_reads().describe_instance_status().instance_ids(&input.instance_id);
     let answer = match call.include_all_instances(true).send().await {
         Ok(answer) => answer,

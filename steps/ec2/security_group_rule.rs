@@ -71,6 +71,8 @@ struct RevokeReplacedIngress {
 #[serde(rename_all = "camelCase")]
 struct CreatedRule {
     security_group_rule_id: Option<String>,
+    /// Whether other rules carry the description, which an earlier input made for other addresses.
+    has_earlier_rules: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -85,8 +87,10 @@ async fn authorize_ingress(
     input: AuthorizeIngress,
 ) -> StepResult<CreatedRule> {
     let permission = permission(&input)?;
-    if let Some(rule) = find(&environment, &context, &input).await? {
-        return found_rule(&context, &input, rule);
+    let (wanted, others) = find(&environment, &context, &input).await?;
+    let has_earlier_rules = others.iter().any(|rule| rule.description() == Some(&input.description));
+    if let Some(rule) = wanted {
+        return found_rule(&context, &input, rule, has_earlier_rules);
     }
     let answer = environment
         .ec2()
@@ -100,22 +104,28 @@ async fn authorize_ingress(
             let rule = answer.security_group_rules().first().and_then(SecurityGroupRule::security_group_rule_id);
             let id = rule.unwrap_or(&input.group_id);
             let effect = Effect::new(Change::Created, RESOURCE_TYPE, id).named(&input.description);
-            Ok(Answer::with_effect(CreatedRule { security_group_rule_id: rule.map(str::to_owned) }, effect))
+            let security_group_rule_id = rule.map(str::to_owned);
+            Ok(Answer::with_effect(CreatedRule { security_group_rule_id, has_earlier_rules }, effect))
         }
         Err(error) if is_already_there(&error) => {
-            let rule = find(&environment, &context, &input).await?;
+            let (rule, _) = find(&environment, &context, &input).await?;
             let rule = rule.ok_or_else(|| failure("ec2:AuthorizeSecurityGroupIngress", error))?;
-            found_rule(&context, &input, rule)
+            found_rule(&context, &input, rule, has_earlier_rules)
         }
         Err(error) => Err(failure_for(&context, &input.group_id, "ec2:AuthorizeSecurityGroupIngress", error)),
     }
 }
 
-fn found_rule(context: &StepContext, input: &AuthorizeIngress, rule: SecurityGroupRule) -> StepResult<CreatedRule> {
+fn found_rule(
+    context: &StepContext,
+    input: &AuthorizeIngress,
+    rule: SecurityGroupRule,
+    has_earlier_rules: bool,
+) -> StepResult<CreatedRule> {
     let id = rule.security_group_rule_id.unwrap_or_default();
     let change = change_of_link(context, &input.group_id, &id);
     let effect = Effect::new(change, RESOURCE_TYPE, &id).named(&input.description);
-    Ok(Answer::with_effect(CreatedRule { security_group_rule_id: Some(id) }, effect))
+    Ok(Answer::with_effect(CreatedRule { security_group_rule_id: Some(id), has_earlier_rules }, effect))
 }
 
 fn permission(input: &AuthorizeIngress) -> Result<IpPermission, StepError> {
@@ -140,15 +150,17 @@ fn permission(input: &AuthorizeIngress) -> Result<IpPermission, StepError> {
     Ok(permission.build())
 }
 
+/// The wanted rule, if it is there, and all others of the group.
 async fn find(
     environment: &Environment,
     context: &StepContext,
     input: &AuthorizeIngress,
-) -> Result<Option<SecurityGroupRule>, StepError> {
+) -> Result<(Option<SecurityGroupRule>, Vec<SecurityGroupRule>), StepError> {
     let rules = ingress_rules(environment, &input.group_id)
         .await
         .map_err(|error| failure_for(context, &input.group_id, "ec2:DescribeSecurityGroupRules", error))?;
-    Ok(rules.into_iter().find(|rule| is_wanted(rule, input)))
+    let (wanted, others): (Vec<_>, Vec<_>) = rules.into_iter().partition(|rule| is_wanted(rule, input));
+    Ok((wanted.into_iter().next(), others))
 }
 
 type DescribeError = aws_sdk_ec2::error::SdkError<

@@ -7,7 +7,7 @@ use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, St
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{filter, gone, holders, of_deployment, soon, was_gone_already};
+use super::{TYPICAL_CREATION, filter, gone, holders, of_deployment, soon, was_gone_already};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, look_again_or},
@@ -131,6 +131,9 @@ fn found_subnet(context: &StepContext, input: &CreateSubnet, subnet: &Subnet) ->
 }
 
 async fn wait_for_subnet(environment: Arc<Environment>, context: StepContext, input: SubnetId) -> StepResult<SubnetId> {
+    if let Some(later) = context.first_look_after(&input.subnet_id, TYPICAL_CREATION) {
+        return Ok(Answer::pending("pending", later));
+    }
     let answer = match environment.ec2_reads().describe_subnets().subnet_ids(&input.subnet_id).send().await {
         Ok(answer) => answer,
         Err(error) => {

@@ -7,7 +7,7 @@ use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, St
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{filter, gone, holders, of_deployment, soon, was_gone_already};
+use super::{TYPICAL_CREATION, filter, gone, holders, of_deployment, soon, was_gone_already};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing, look_again_or},
@@ -114,6 +114,9 @@ fn found_vpc(context: &StepContext, input: &CreateVpc, vpc: &Vpc) -> StepResult<
 }
 
 async fn wait_for_vpc(environment: Arc<Environment>, context: StepContext, input: VpcId) -> StepResult<VpcId> {
+    if let Some(later) = context.first_look_after(&input.vpc_id, TYPICAL_CREATION) {
+        return Ok(Answer::pending("pending", later));
+    }
     let answer = environment.ec2_reads().describe_vpcs().vpc_ids(&input.vpc_id).send().await;
     let answer = match answer {
         Ok(answer) => answer,
@@ -163,7 +166,7 @@ async fn enable_attribute(
         _ => call.enable_dns_hostnames(on),
     };
     call.send().await.map_err(|error| failure_for(context, &input.vpc_id, "ec2:ModifyVpcAttribute", error))?;
-    if context.created.contains(&input.vpc_id) {
+    if context.created.contains_key(&input.vpc_id) {
         // Part of making it, not a mending of what was there.
         return Ok(Answer::done(input));
     }

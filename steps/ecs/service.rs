@@ -125,8 +125,8 @@ fn network(input: &CreateService) -> Result<NetworkConfiguration, StepError> {
 fn not_consistent_yet(context: &StepContext, input: &CreateService, mut failure: StepError) -> StepError {
     let says = |words: &str| failure.cause.to_lowercase().contains(words);
     let role = says("unable to assume the service linked role");
-    let made_here = context.created.contains(&input.target_group_arn)
-        || context.created.iter().any(|id| id.contains(":listener/app/"));
+    let made_here = context.created.contains_key(&input.target_group_arn)
+        || context.created.keys().any(|id| id.contains(":listener/app/"));
     let target_group = says("does not have an associated load balancer") && made_here;
     if role || target_group {
         failure.class = ErrorClass::NotConsistentYet;

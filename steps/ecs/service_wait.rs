@@ -68,6 +68,9 @@ async fn wait_for_service(
     context: StepContext,
     input: WaitForService,
 ) -> StepResult<StableService> {
+    if let Some(later) = context.first_look_after(&service_arn(&input), TYPICAL_ROLLOUT) {
+        return Ok(Answer::pending(DeploymentRolloutState::InProgress.as_str(), later));
+    }
     let service = match find_service(&environment, &context, &input.cluster_arn, &input.service_name).await {
         Ok(Some(service)) => service,
         Ok(None) => {
@@ -97,6 +100,11 @@ async fn wait_for_service(
         }
         Progress::OnTheWay(reason) => Ok(Answer::pending(reason, interval)),
     }
+}
+
+/// The cluster's ARN, but the service's.
+fn service_arn(input: &WaitForService) -> String {
+    format!("{}/{}", input.cluster_arn.replacen(":cluster/", ":service/", 1), input.service_name)
 }
 
 /// Whether the deadline passes before the next look. The engine's time-out knows nothing about services, so that what
@@ -160,7 +168,7 @@ fn progress(context: &StepContext, service: &Service, targets: &[TargetHealthDes
 fn rolled_back_from<'a>(context: &'a StepContext, service: &Service) -> Option<&'a str> {
     let (family, running) = service.task_definition()?.rsplit_once(':')?;
     let running: u64 = running.parse().ok()?;
-    let registered = context.created.iter().filter_map(|id| {
+    let registered = context.created.keys().filter_map(|id| {
         let (of, revision) = id.rsplit_once(':')?;
         (of == family && family.contains(":task-definition/")).then_some((id, revision.parse::<u64>().ok()?))
     });

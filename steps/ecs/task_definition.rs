@@ -130,7 +130,7 @@ fn answered(definition: &TaskDefinition, family: &str, change: Change) -> Answer
 /// A role of this execution takes some seconds to be known everywhere.
 fn role_not_known_yet(context: &StepContext, input: &RegisterTaskDefinition, mut failure: StepError) -> StepError {
     let of_role = failure.code.as_deref() == Some("ClientException") && failure.cause.to_lowercase().contains("role");
-    if of_role && context.created.contains(&input.execution_role_arn) {
+    if of_role && context.created.contains_key(&input.execution_role_arn) {
         failure.class = ErrorClass::NotConsistentYet;
     }
     failure

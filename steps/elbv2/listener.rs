@@ -108,7 +108,7 @@ fn forward(input: &CreateListener) -> Action {
 /// A certificate of this execution that was issued a moment ago is not known to the load balancers at once.
 fn not_known_yet(context: &StepContext, certificate_arn: &str, mut failure: StepError) -> StepError {
     let of_certificate = matches!(failure.code.as_deref(), Some("CertificateNotFound" | "UnsupportedCertificate"));
-    if of_certificate && context.created.contains(certificate_arn) {
+    if of_certificate && context.created.contains_key(certificate_arn) {
         failure.class = ErrorClass::NotConsistentYet;
     }
     failure
@@ -243,7 +243,7 @@ mod tests {
         failure.code = Some("CertificateNotFound".into());
         let mut context = StepContext::for_test("Create the listener");
         assert_eq!(not_known_yet(&context, "arn:certificate", failure.clone()).class, ErrorClass::NotFound);
-        context.created = Arc::new(["arn:certificate".to_owned()].into());
+        context.created = Arc::new([("arn:certificate".to_owned(), 0)].into());
         assert_eq!(not_known_yet(&context, "arn:certificate", failure).class, ErrorClass::NotConsistentYet);
     }
 }

@@ -166,7 +166,7 @@ pub(super) async fn find_by_arn(
 ) -> Result<Option<LoadBalancer>, StepError> {
     match environment.elbv2_reads().describe_load_balancers().load_balancer_arns(arn).send().await {
         Ok(answer) => Ok(answer.load_balancers.unwrap_or_default().into_iter().next()),
-        Err(error) if is_missing(&error) && !context.created.contains(arn) => Ok(None),
+        Err(error) if is_missing(&error) && !context.created.contains_key(arn) => Ok(None),
         Err(error) => Err(failure_for(context, arn, "elasticloadbalancing:DescribeLoadBalancers", error)),
     }
 }

@@ -44,6 +44,9 @@ async fn wait_for_load_balancer(
     context: StepContext,
     input: LoadBalancerArn,
 ) -> StepResult<LoadBalancerArn> {
+    if let Some(later) = context.first_look_after(&input.load_balancer_arn, TYPICAL_PROVISIONING) {
+        return Ok(Answer::pending("provisioning", later));
+    }
     let balancer = match find_by_arn(&environment, &context, &input.load_balancer_arn).await {
         Ok(Some(balancer)) => balancer,
         Ok(None) => {

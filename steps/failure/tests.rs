@@ -120,7 +120,7 @@ async fn only_an_id_of_our_own_making_may_become_known_later() {
         let call = environment(&server).ec2().create_subnet().vpc_id("vpc-1").cidr_block("10.0.0.0/24");
         let error = call.send().await.unwrap_err();
         let mut context = StepContext::for_test("Create subnet");
-        context.created = std::sync::Arc::new([created.to_owned()].into());
+        context.created = std::sync::Arc::new([(created.to_owned(), 0)].into());
         assert_eq!(failure_for(&context, "vpc-1", "ec2:CreateSubnet", error).class, class);
     }
 }

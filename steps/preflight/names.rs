@@ -100,8 +100,8 @@ async fn check_names(
     if let Some(name) = &input.key_pair_name {
         add("key pair", name, look::key_pair(world, name).await?);
     }
-    for name in &input.alarm_names {
-        add("alarm", name, look::alarm(world, name).await?);
+    for (name, holder) in input.alarm_names.iter().zip(look::alarms(world, &input.alarm_names).await?) {
+        add("alarm", name, holder);
     }
     sorted_out(&input.deployment, checked).map(Answer::done)
 }

@@ -7,11 +7,11 @@ use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepRes
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{DatabaseIdentifier, find_database, status};
+use super::{DatabaseIdentifier, database_ending, find_database, status};
 use crate::{
     Environment, Nothing,
     failure::look_again_or,
-    outcome::{incomplete_answer, nothing_to_do},
+    outcome::{incomplete_answer, made_id, nothing_to_do},
 };
 
 /// How long a database of one zone usually takes until it is available, its first backup included: five to ten minutes.
@@ -54,6 +54,10 @@ async fn wait_for_database(
     context: StepContext,
     input: DatabaseIdentifier,
 ) -> StepResult<AvailableDatabase> {
+    let ending = database_ending(&input.identifier);
+    if let Some(later) = context.first_look_after(made_id(&context, &ending), TYPICAL_CREATION) {
+        return Ok(Answer::pending("creating", later));
+    }
     let database = match find_database(&environment, &context, &input.identifier).await {
         Ok(Some(database)) => database,
         Ok(None) => {

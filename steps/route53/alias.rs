@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use aws_sdk_route53::types::{AliasTarget, ChangeAction, ResourceRecordSet, RrType};
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Change, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    RESOURCE_TYPE, normal,
-    record::{ChangedRecord, apply, incomplete, record_change, records_at},
+    normal,
+    record::{ChangedRecord, apply, changed, incomplete, record_change, records_at},
     record_id,
 };
 use crate::Environment;
@@ -48,8 +48,7 @@ async fn create_alias(
     let in_the_way: Vec<&ResourceRecordSet> = records.iter().filter(|record| answers_for_addresses(record)).collect();
     let id = record_id(&input.name, "A");
     if in_the_way.iter().any(|record| is_as_wanted(record, &input)) {
-        let output = ChangedRecord { name: input.name, change_id: None };
-        return Ok(Answer::with_effect(output, Effect::new(Change::Unchanged, RESOURCE_TYPE, id)));
+        return Ok(changed(input.name, id, None, Change::Unchanged));
     }
     if !in_the_way.is_empty() && !input.overwrite {
         let there = in_the_way.iter().map(|record| described(record)).collect::<Vec<_>>().join("; ");
@@ -63,8 +62,7 @@ async fn create_alias(
     let changes = changes(&input, &in_the_way)?;
     let change = if in_the_way.is_empty() { Change::Created } else { Change::Updated };
     let change_id = apply(&environment, &context, &input.hosted_zone_id, changes).await?;
-    let output = ChangedRecord { name: input.name, change_id: Some(change_id) };
-    Ok(Answer::with_effect(output, Effect::new(change, RESOURCE_TYPE, id)))
+    Ok(changed(input.name, id, Some(change_id), change))
 }
 
 fn answers_for_addresses(record: &ResourceRecordSet) -> bool {

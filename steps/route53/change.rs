@@ -31,6 +31,9 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 struct WaitForChange {
     /// None when nothing was changed.
     change_id: Option<String>,
+    /// The record, as `recordId` of the step that changed it.
+    #[serde(default)]
+    record_id: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -46,6 +49,10 @@ async fn wait_for_change(
 ) -> StepResult<Synchronised> {
     let in_sync = || Answer::done(Synchronised { status: ChangeStatus::Insync.as_str().to_owned() });
     let Some(change_id) = input.change_id else { return Ok(in_sync()) };
+    let record_id = input.record_id.as_deref().unwrap_or_default();
+    if let Some(later) = context.first_look_after(record_id, TYPICAL_CHANGE) {
+        return Ok(Answer::pending(ChangeStatus::Pending.as_str(), later));
+    }
     let answer = match environment.route53_reads().get_change().id(change_id).send().await {
         Ok(answer) => answer,
         Err(error) => return look_again_or(failure("route53:GetChange", error), &context),

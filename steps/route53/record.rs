@@ -52,6 +52,8 @@ struct UpsertRecord {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChangedRecord {
     pub(super) name: String,
+    /// How the record is named among what was made.
+    pub(super) record_id: String,
     /// What to wait for; none when nothing had to be changed.
     pub(super) change_id: Option<String>,
 }
@@ -75,8 +77,7 @@ async fn upsert_record(
     let there = records.iter().find(|record| *record.r#type() == kind);
     let id = record_id(&input.name, &input.kind);
     if there.is_some_and(|record| is_as_wanted(record, &input)) {
-        let output = ChangedRecord { name: input.name, change_id: None };
-        return Ok(Answer::with_effect(output, Effect::new(Change::Unchanged, RESOURCE_TYPE, id)));
+        return Ok(changed(input.name, id, None, Change::Unchanged));
     }
     tracing::debug!(deployment = %input.deployment, record = %id, "changing a record");
     let change = if there.is_some() { Change::Updated } else { Change::Created };
@@ -90,8 +91,17 @@ async fn upsert_record(
         .map_err(|error| incomplete(&error))?;
     let changes = vec![record_change(ChangeAction::Upsert, wanted)?];
     let change_id = apply(&environment, &context, &input.hosted_zone_id, changes).await?;
-    let output = ChangedRecord { name: input.name, change_id: Some(change_id) };
-    Ok(Answer::with_effect(output, Effect::new(change, RESOURCE_TYPE, id)))
+    Ok(changed(input.name, id, Some(change_id), change))
+}
+
+pub(super) fn changed(
+    name: String,
+    record_id: String,
+    change_id: Option<String>,
+    change: Change,
+) -> Answer<ChangedRecord> {
+    let effect = Effect::new(change, RESOURCE_TYPE, &record_id);
+    Answer::with_effect(ChangedRecord { name, record_id, change_id }, effect)
 }
 
 fn is_as_wanted(record: &ResourceRecordSet, input: &UpsertRecord) -> bool {

@@ -33,9 +33,9 @@ acm:requestCertificate | deployment domain validationMethod | | certificateArn
 acm:describeValidation | certificateArn | | name type value
 acm:waitForCertificate | certificateArn domain validationMethod | instructions record | certificateArn status notAfter
 acm:useCertificate | certificateArn domain | | certificateArn status notAfter
-route53:upsertRecord | deployment hostedZoneId name type value ttlSeconds | | name changeId
-route53:createAlias | deployment hostedZoneId name dnsName canonicalHostedZoneId overwrite | | name changeId
-route53:waitForChange | changeId | | status
+route53:upsertRecord | deployment hostedZoneId name type value ttlSeconds | | name recordId changeId
+route53:createAlias | deployment hostedZoneId name dnsName canonicalHostedZoneId overwrite | | name recordId changeId
+route53:waitForChange | changeId | recordId | status
 dns:waitForRecord | name target hostedZoneFound | | answers
 ec2:createVpc | deployment cidr | | vpcId cidr
 ec2:waitForVpc | vpcId | | vpcId
@@ -50,13 +50,13 @@ ec2:createRouteTable | deployment vpcId | | routeTableId
 ec2:createRoute | routeTableId destinationCidr internetGatewayId | | routeTableId
 ec2:associateRouteTable | routeTableId subnetId | | associationId
 ec2:createSecurityGroup | deployment vpcId name description | | groupId name
-ec2:authorizeIngress | groupId protocol fromPort toPort description | cidr sourceGroupId | securityGroupRuleId
+ec2:authorizeIngress | groupId protocol fromPort toPort description | cidr sourceGroupId | securityGroupRuleId hasEarlierRules
 ec2:useKeyPair | keyName | | keyName keyPairId
 ec2:importKeyPair | deployment keyName publicKey | | keyName keyPairId
 ssh:generateKey | deployment keyName | | publicKey privateKeyFile
 ssh:readPublicKey | publicKeyFile | | publicKey privateKeyFile
-ec2:findUbuntuImage | release architecture | | imageId name
-ec2:runInstance | deployment name imageId instanceType subnetId groupIds keyName | | instanceId
+ec2:findUbuntuImage | release architecture | | imageId name rootDeviceName rootVolumeGib
+ec2:runInstance | deployment name imageId instanceType subnetId groupIds keyName | rootDeviceName rootVolumeGib | instanceId
 ec2:waitForInstanceRunning | instanceId | | instanceId publicIp privateIp
 ec2:waitForInstanceStatus | instanceId | | instanceId
 ssh:waitForLogin | host user privateKeyFile | port | host serverBanner loggedIn
@@ -82,7 +82,7 @@ ecs:createService | deployment name clusterArn taskDefinitionArn subnetIds group
 ecs:waitForService | clusterArn serviceName targetGroupArn logGroup | | runningCount desiredCount healthyTargets
 sns:createTopic | deployment name | | topicArn
 sns:subscribeEmail | topicArn email | | subscriptionArn pendingConfirmation
-cloudwatch:putAlarm | deployment name description namespace metricName dimensions statistic periodSeconds evaluationPeriods datapointsToAlarm threshold comparisonOperator treatMissingData topicArn | | alarmArn name
+cloudwatch:putAlarm | deployment name description namespace metricName dimensions statistic periodSeconds evaluationPeriods datapointsToAlarm threshold comparisonOperator treatMissingData topicArn | | name
 https:waitForAnswer | url | | status url
 teardown:find | deployment | | alarmNames topicArns services records listenerArns loadBalancerArns targetGroupArns taskDefinitionArns clusterArns logGroupNames roles secretArns databases databaseSubnetGroupNames instanceIds keyPairIds securityGroups routeTables internetGateways subnetIds vpcIds certificateArns total
 cloudwatch:deleteAlarms | names | |

@@ -60,7 +60,7 @@ fn only_a_target_group_of_this_execution_is_waited_for() {
     let failure = StepError::new(ErrorClass::Invalid, cause);
     let mut context = StepContext::for_test("Create the service");
     assert_eq!(not_consistent_yet(&context, &input(), failure.clone()).class, ErrorClass::Invalid);
-    context.created = Arc::new(["arn:tg".to_owned()].into());
+    context.created = Arc::new([("arn:tg".to_owned(), 0)].into());
     assert_eq!(not_consistent_yet(&context, &input(), failure).class, ErrorClass::NotConsistentYet);
     let role = StepError::new(ErrorClass::Invalid, "Unable to assume the service linked role. Please verify …");
     assert_eq!(not_consistent_yet(&context, &input(), role).class, ErrorClass::NotConsistentYet);

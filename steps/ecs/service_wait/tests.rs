@@ -55,11 +55,11 @@ fn a_failed_deployment_ends_the_wait_at_once() {
 #[test]
 fn a_rollback_that_became_stable_is_not_taken_for_success() {
     let mut context = context();
-    context.created = Arc::new([format!("{REVISION}:3")].into());
+    context.created = Arc::new([(format!("{REVISION}:3"), 0)].into());
     let back = service(1, DeploymentRolloutState::Completed).build();
     let found = progress(&context, &back, &[target(TargetHealthStateEnum::Healthy)]);
     assert!(matches!(&found, Progress::Failed(reason) if reason.contains("demo:3")), "{found:?}");
-    context.created = Arc::new([format!("{REVISION}:2")].into());
+    context.created = Arc::new([(format!("{REVISION}:2"), 0)].into());
     let found = progress(&context, &back, &[target(TargetHealthStateEnum::Healthy)]);
     assert!(matches!(found, Progress::Stable(_)), "{found:?}");
 }

@@ -1,11 +1,12 @@
 //! Who has a name, one function per service.
 
+use aws_sdk_cloudwatch::types::MetricAlarm;
 use aws_sdk_ecs::types::ClusterField;
 use engine::step::StepError;
 
 use super::Holder;
 use crate::{
-    Environment,
+    Environment, cloudwatch,
     failure::{failure, is_missing},
     found_tags,
 };
@@ -140,12 +141,21 @@ pub(super) async fn key_pair(environment: &Environment, name: &str) -> Result<Ho
     Ok(Holder::Tagged(found_tags!(found.tags())))
 }
 
-pub(super) async fn alarm(environment: &Environment, name: &str) -> Result<Holder, StepError> {
-    let cloudwatch = environment.cloudwatch_reads();
-    let call = cloudwatch.describe_alarms().alarm_names(name);
-    let arn = part!("cloudwatch:DescribeAlarms", call, |answer| {
-        answer.metric_alarms().first().and_then(|found| found.alarm_arn().map(str::to_owned))
-    });
-    let call = cloudwatch.list_tags_for_resource().resource_arn(arn);
+/// In the order of the names: all are asked for in one call.
+pub(super) async fn alarms(environment: &Environment, names: &[String]) -> Result<Vec<Holder>, StepError> {
+    let found = if names.is_empty() { Vec::new() } else { cloudwatch::find(environment, names).await? };
+    let mut holders = Vec::new();
+    for name in names {
+        let alarm = found.iter().find(|alarm| alarm.alarm_name() == Some(name));
+        holders.push(match alarm.and_then(MetricAlarm::alarm_arn) {
+            Some(arn) => alarm_tags(environment, arn).await?,
+            None => Holder::Nobody,
+        });
+    }
+    Ok(holders)
+}
+
+async fn alarm_tags(environment: &Environment, arn: &str) -> Result<Holder, StepError> {
+    let call = environment.cloudwatch_reads().list_tags_for_resource().resource_arn(arn);
     holder!("cloudwatch:ListTagsForResource", call, |answer| answer.tags())
 }
