@@ -27,7 +27,8 @@ use crate::{
 };
 
 /// What to do about a store of which something cannot be read.
-pub const MENDING: &str = "flow doctor   tells what is wrong,   flow doctor --repair   mends what lies there a second time";
+pub const MENDING: &str =
+    "flow doctor   tells what is wrong,   flow doctor --repair   mends what lies there a second time";
 
 /// How long a process waits for an owner that holds the lock but does not answer yet, or any more.
 const OWNER_WAIT_MAX: Duration = Duration::from_secs(10);
