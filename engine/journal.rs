@@ -5,11 +5,13 @@
 
 mod event;
 mod note;
+mod write;
 
 use serde::{Deserialize, Serialize};
 
 pub use event::{ErrorAndCause, HistoryEvent, HistoryEventDetails, StateType};
 pub use note::{Note, StepFailure};
+pub use write::write_entries;
 
 /// One line of an execution's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod handle;
 mod look;
+mod look_out;
 mod message;
 mod offers;
 #[cfg(test)]

@@ -94,6 +94,11 @@ impl Store {
         Ok((Store { records: Box::new(records), known_definitions: Mutex::default() }, problems))
     }
 
+    /// Hears that nothing more comes for now. Costs no wait for the disk.
+    pub fn rest(&self) {
+        self.records.rest();
+    }
+
     /// Brings everything to its final place, so that the next opening has nothing to do.
     ///
     /// # Errors

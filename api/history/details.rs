@@ -47,7 +47,7 @@ pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
         }
         Details::StateEntered { state_type, name, input } => {
             let told = with_name(name, data("input", input));
-            (format!("{}StateEntered", word(*state_type)), "stateEntered".to_owned(), told)
+            (format!("{}StateEntered", state_type.name()), "stateEntered".to_owned(), told)
         }
         Details::StateExited { state_type, name, output, assigned_variables } => {
             let mut told = with_name(name, data("output", output));
@@ -57,7 +57,7 @@ pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
                 told.insert("assignedVariables".to_owned(), Value::Object(texts));
                 told.insert("assignedVariablesDetails".to_owned(), json!({ "truncated": false }));
             }
-            (format!("{}StateExited", word(*state_type)), "stateExited".to_owned(), told)
+            (format!("{}StateExited", state_type.name()), "stateExited".to_owned(), told)
         }
         other => composite(other, started).unwrap_or_else(|| task(other, started)),
     };
@@ -78,19 +78,6 @@ fn plain(kind: &str, details: Map<String, Value>) -> Told {
 fn lower(kind: &str) -> String {
     let mut letters = kind.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
-}
-
-fn word(kind: StateType) -> &'static str {
-    match kind {
-        StateType::Pass => "Pass",
-        StateType::Task => "Task",
-        StateType::Choice => "Choice",
-        StateType::Wait => "Wait",
-        StateType::Succeed => "Succeed",
-        StateType::Fail => "Fail",
-        StateType::Parallel => "Parallel",
-        StateType::Map => "Map",
-    }
 }
 
 fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {

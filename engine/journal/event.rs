@@ -166,3 +166,19 @@ pub enum StateType {
     /// Runs one machine for each item.
     Map,
 }
+
+impl StateType {
+    /// The name that a definition writes.
+    pub fn name(self) -> &'static str {
+        match self {
+            StateType::Pass => "Pass",
+            StateType::Task => "Task",
+            StateType::Choice => "Choice",
+            StateType::Wait => "Wait",
+            StateType::Succeed => "Succeed",
+            StateType::Fail => "Fail",
+            StateType::Parallel => "Parallel",
+            StateType::Map => "Map",
+        }
+    }
+}

@@ -61,6 +61,20 @@ impl Identity {
     }
 }
 
+/// What was created, and when. What was exported before that was kept says only what: it was long ago.
+fn created<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Arc<BTreeMap<String, u64>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Created {
+        When(BTreeMap<String, u64>),
+        Long(Vec<String>),
+    }
+    Ok(Arc::new(match Created::deserialize(from)? {
+        Created::When(created) => created,
+        Created::Long(created) => created.into_iter().map(|id| (id, 0)).collect(),
+    }))
+}
+
 /// The row that says what an execution is and how it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -110,6 +124,7 @@ pub struct ExecutionHeader {
     /// The next frame's id.
     pub next_frame_id: u64,
     /// Ids and ARNs of everything it created, and when, in milliseconds since the Unix epoch.
+    #[serde(deserialize_with = "created")]
     pub created: Arc<BTreeMap<String, u64>>,
     /// When something is due next, in milliseconds since the Unix epoch.
     pub next_wake_ms: Option<u64>,

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc::UnboundedSender, watch};
 
 use super::{
     RunnerOptions,
+    look_out::LookOut,
     message::{Committed, Message},
 };
 use crate::store::{Store, StoreError, Write};
@@ -19,7 +20,7 @@ use crate::store::{Store, StoreError, Write};
 const BATCH_WRITES_MAX: usize = 1_024;
 
 /// How long the thread looks out for the next commit before it sleeps.
-const LOOK_OUT: Duration = Duration::from_micros(60);
+const PATIENCE: Duration = Duration::from_micros(60);
 
 /// What is to be committed, and what to say when it is.
 pub(super) struct Commit {
@@ -42,7 +43,8 @@ pub(super) fn start(store: Arc<Store>, messages: UnboundedSender<Message>, optio
     let (failed, failure) = watch::channel(None);
     std::thread::spawn(move || {
         let _ = rustix::thread::set_name(c"committer");
-        while let Some(first) = next(&waiting) {
+        let mut look_out = LookOut::new(PATIENCE);
+        while let Some(first) = next(&waiting, &store, &mut look_out) {
             let mut batch = vec![first];
             batch.extend(waiting.try_iter().take(BATCH_WRITES_MAX - 1));
             let number = count.load(Ordering::Relaxed) + 1;
@@ -72,17 +74,27 @@ pub(super) fn commit(store: &Store, batch: Vec<Commit>, failed: impl FnOnce(&Sto
     }
 }
 
-/// The next commit. After one, the next often comes within microseconds: looking out for it costs less than being woken.
-fn next(waiting: &mpsc::Receiver<Commit>) -> Option<Commit> {
-    let began = Instant::now();
-    loop {
+/// The next commit. After one, the next often comes within microseconds.
+fn next(waiting: &mpsc::Receiver<Commit>, store: &Store, look_out: &mut LookOut) -> Option<Commit> {
+    let until = look_out.until();
+    while until.is_some_and(|until| Instant::now() < until) {
         match waiting.try_recv() {
-            Ok(commit) => return Some(commit),
-            Err(mpsc::TryRecvError::Disconnected) => return None,
-            Err(mpsc::TryRecvError::Empty) if began.elapsed() > LOOK_OUT => return waiting.recv().ok(),
+            Ok(commit) => {
+                look_out.ended(true);
+                return Some(commit);
+            }
+            Err(mpsc::TryRecvError::Disconnected) => break,
             Err(mpsc::TryRecvError::Empty) => std::hint::spin_loop(),
         }
     }
+    if until.is_some() {
+        look_out.ended(false);
+    }
+    if let Ok(commit) = waiting.try_recv() {
+        return Some(commit);
+    }
+    store.rest();
+    waiting.recv().ok()
 }
 
 fn crash_if(at: Option<u64>, number: u64) {

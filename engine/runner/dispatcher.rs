@@ -8,7 +8,11 @@ mod start;
 mod subjects;
 mod warm;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{broadcast, mpsc::UnboundedReceiver, oneshot};
 
@@ -17,6 +21,7 @@ use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
     look::Calls,
+    look_out::LookOut,
     message::{Committed, Message, Reply},
     offers::{Offer, Offers, not_offered},
     timers::{NEVER_MS, Timers},
@@ -27,6 +32,9 @@ use crate::{
     query::Moment,
     store::{DocumentChanges, Origin, Store, StoreError, Write},
 };
+
+/// How long the dispatcher looks out for a commit's end before it sleeps.
+const PATIENCE: Duration = Duration::from_micros(150);
 
 /// An execution that this process drives. In memory only while something is in flight.
 pub(super) struct Driven {
@@ -66,6 +74,8 @@ pub(super) struct Dispatcher {
     timers: Timers,
     warm: Warm,
     looks_in_flight: usize,
+    commits_under_way: usize,
+    look_out: LookOut,
     draining: Vec<oneshot::Sender<()>>,
     failed: Option<StoreError>,
 }
@@ -94,6 +104,8 @@ impl Dispatcher {
             timers: Timers::default(),
             warm: Warm::default(),
             looks_in_flight: 0,
+            commits_under_way: 0,
+            look_out: LookOut::new(PATIENCE),
             draining: Vec::new(),
             failed: None,
         }
@@ -102,7 +114,9 @@ impl Dispatcher {
     pub async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
         loop {
             let next = self.timers.next_ms().filter(|_| self.draining.is_empty() && self.failed.is_none());
+            let came = self.look_out(&mut inbox);
             let message = match next {
+                _ if came.is_some() => came,
                 None => inbox.recv().await,
                 Some(_) if self.warm_up() => inbox.try_recv().ok(),
                 Some(due_ms) => {
@@ -126,6 +140,16 @@ impl Dispatcher {
                 return;
             }
         }
+    }
+
+    /// While a commit is under way its end is near.
+    fn look_out(&mut self, inbox: &mut UnboundedReceiver<Message>) -> Option<Message> {
+        if self.commits_under_way == 0 || self.failed.is_some() {
+            return None;
+        }
+        let came = comes(inbox, self.look_out.until()?);
+        self.look_out.ended(came.is_some());
+        came
     }
 
     fn drained(&self) -> bool {
@@ -203,13 +227,19 @@ impl Dispatcher {
         let (origin, documents) = begun.map(|begun| (begun.origin, begun.documents)).unzip();
         let documents = documents.unwrap_or_default();
         let write = Write { execution: id.to_owned(), origin, transition, documents };
-        if self.committer.queue.send(Commit { write, committed }).is_err() {
-            self.store_failed(StoreError::Write { message: "the committing thread has stopped".to_owned() });
-        }
+        self.hand_over(Commit { write, committed });
         looked.into_iter().for_each(|event| drop(self.events.send(event)));
     }
 
+    fn hand_over(&mut self, commit: Commit) {
+        self.commits_under_way += 1;
+        if self.committer.queue.send(commit).is_err() {
+            self.store_failed(StoreError::Write { message: "the committing thread has stopped".to_owned() });
+        }
+    }
+
     fn durable(&mut self, committed: Committed) {
+        self.commits_under_way = self.commits_under_way.saturating_sub(1);
         let id = committed.id.clone();
         if let Some(driven) = self.driven.get_mut(&id) {
             driven.uncommitted -= 1;
@@ -278,6 +308,17 @@ impl Dispatcher {
             self.timers.set(id, &mut driven.due_ms, due_ms);
         }
     }
+}
+
+/// What comes until then. The task keeps its thread: giving way to others would wake them for nothing.
+fn comes(inbox: &mut UnboundedReceiver<Message>, until: Instant) -> Option<Message> {
+    while Instant::now() < until {
+        if let Ok(message) = inbox.try_recv() {
+            return Some(message);
+        }
+        std::hint::spin_loop();
+    }
+    None
 }
 
 /// Who waits for a turn to be durable.

@@ -21,12 +21,19 @@ const HEAD_BYTES: usize = 5;
 const SCRATCH_BYTES_MAX: usize = 64 * 1024;
 
 pub(super) fn encode<T: Serialize + ?Sized>(key: &[u8], value: &T) -> Result<Vec<u8>, StoreError> {
+    encode_written(key, |json| serde_json::to_writer(json, value))
+}
+
+/// A record of the JSON that `write` writes.
+pub(super) fn encode_written(
+    key: &[u8],
+    write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
+) -> Result<Vec<u8>, StoreError> {
     thread_local!(static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
     // Records stay in memory until they are in their final place: no longer than they are.
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.clear();
-        serde_json::to_writer(&mut *scratch, value)
-            .map_err(|error| StoreError::Encode { message: error.to_string() })?;
+        write(scratch).map_err(|error| StoreError::Encode { message: error.to_string() })?;
         let bytes = encode_json(key, scratch);
         scratch.shrink_to(SCRATCH_BYTES_MAX);
         Ok(bytes)

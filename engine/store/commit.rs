@@ -10,7 +10,7 @@ use super::{
     standing::{Beginning, Standing},
 };
 use crate::{
-    journal::{Content, Entry, Note},
+    journal::{Content, Entry, Note, write_entries},
     machine::{ExecutionHeader, ExecutionStatus, FrameWrite, Transition, is_long},
     step::Change,
 };
@@ -149,5 +149,8 @@ fn put_entries(batch: &mut Batch, id: &str, entries: &Arc<Vec<Entry>>) -> Result
             put(batch, keys::created(id, &effect.id), &entry.timestamp_ms)?;
         }
     }
-    put(batch, keys::entry(id, last.sequence), &**entries)
+    let key = keys::entry(id, last.sequence);
+    let bytes = codec::encode_written(&key, |json| write_entries(entries, json))?;
+    batch.put(key, bytes);
+    Ok(())
 }

@@ -171,8 +171,13 @@ impl Records for LoggedRecords {
         self.shared.place.examine()
     }
 
+    fn rest(&self) {
+        self.log().acknowledge();
+    }
+
     fn settle(&self) -> Result<(), StoreError> {
         let mut log = self.log();
+        log.acknowledge();
         if log.used_bytes() <= LOG_BYTES_LEFT_MAX {
             return Ok(());
         }

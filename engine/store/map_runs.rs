@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Batch, Store, StoreError, codec, keys, records::Record};
 use crate::{
-    journal::Entry,
+    journal::{Entry, write_entries},
     machine::{Child, ChildId, MapRun, MapRunChanges, place},
 };
 
@@ -36,7 +36,7 @@ pub(super) fn put(batch: &mut Batch, id: &str, changes: &MapRunChanges) -> Resul
     for of in &changes.entries {
         let Some(last) = of.entries.last() else { continue };
         let key = keys::child_entry(id, of.id, last.sequence);
-        put(key.clone(), codec::encode(&key, &of.entries))?;
+        put(key.clone(), codec::encode_written(&key, |json| write_entries(&of.entries, json)))?;
     }
     Ok(())
 }

@@ -47,6 +47,9 @@ pub trait Records: Send + Sync + 'static {
     /// The disk cannot be written: it is not known what is durable.
     fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 
+    /// Hears that nothing more comes for now. Costs no wait for the disk.
+    fn rest(&self) {}
+
     /// Brings everything to its final place, so that the next opening has nothing to do.
     ///
     /// # Errors

@@ -164,6 +164,15 @@ fn when_a_thing_was_created_is_kept_and_of_earlier_versions_things_it_was_long_a
 }
 
 #[test]
+fn an_export_that_does_not_say_when_things_were_created_is_taken_in() {
+    let (execution, _) = begun("a-1");
+    let mut header = serde_json::to_value(&execution.header).unwrap();
+    header["created"] = json!(["vpc-1"]);
+    let header: crate::machine::ExecutionHeader = serde_json::from_value(header).unwrap();
+    assert_eq!(*header.created, [("vpc-1".to_owned(), 0)].into());
+}
+
+#[test]
 fn a_store_of_a_later_version_is_left_alone() {
     let records = MemoryRecords::new();
     let mut batch = Batch::default();

@@ -62,9 +62,7 @@ impl Dispatcher {
         let header = Some(Arc::new(header));
         let (commands, entries, done) = (Vec::new(), Arc::default(), None);
         let committed = Committed { id: id.into(), environment, commands, entries, header, reply: Some(reply), done };
-        if self.committer.queue.send(Commit { write, committed }).is_err() {
-            self.store_failed(StoreError::Write { message: "the committing thread has stopped".to_owned() });
-        }
+        self.hand_over(Commit { write, committed });
     }
 
     fn begin(&mut self, new: NewExecution, reply: Reply<ExecutionHeader>) {

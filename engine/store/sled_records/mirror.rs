@@ -18,6 +18,11 @@ use crate::store::{
 
 const NAME: &str = "mirror.log";
 const NEW_NAME: &str = "mirror.new";
+/// How the changes of a frame are written: as they are, or packed (LZ4 block with its length before it).
+const PLAIN: u8 = 0;
+const PACKED: u8 = 1;
+/// The shortest value that packing again does not make shorter.
+const LONG_BYTES_MIN: usize = 1_024;
 
 /// Where the file lies in a store's folder.
 pub(super) fn path(folder: &Path) -> PathBuf {
@@ -135,8 +140,7 @@ impl Mirror {
 
     /// Takes changes that are about to be made; not durable before [`Mirror::synchronize`].
     pub fn append(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let packed = lz4_flex::compress_prepend_size(&payload::encode(batch));
-        self.length_bytes = self.file.write(self.length_bytes, self.sequence + 1, &packed)?;
+        self.length_bytes = self.file.write(self.length_bytes, self.sequence + 1, &packed(batch))?;
         self.sequence += 1;
         Ok(())
     }
@@ -175,9 +179,26 @@ impl Mirror {
     }
 }
 
+/// Changes as bytes, with a byte before them that tells how they are written: long values are packed already.
+fn packed(batch: &Batch) -> Vec<u8> {
+    let long = |change: &&Change| change.1.as_ref().is_some_and(|value| value.len() > LONG_BYTES_MIN);
+    let bytes = payload::encode(batch);
+    match batch.changes.iter().filter(long).count() * 4 > batch.changes.len() {
+        true => [&[PLAIN], &bytes[..]].concat(),
+        false => [&[PACKED], &lz4_flex::compress_prepend_size(&bytes)[..]].concat(),
+    }
+}
+
 fn unpacked(packed: &[u8], number: u64) -> Result<Vec<Change>, StoreError> {
-    let bytes = lz4_flex::decompress_size_prepended(packed);
-    payload::decode(&bytes.map_err(|error| damaged(format!("part {number}: {error}")))?)
+    let wrong = |message: String| damaged(format!("part {number}: {message}"));
+    match packed.split_first() {
+        Some((&PLAIN, bytes)) => payload::decode(bytes),
+        Some((&PACKED, bytes)) => {
+            let bytes = lz4_flex::decompress_size_prepended(bytes).map_err(|error| wrong(error.to_string()))?;
+            payload::decode(&bytes)
+        }
+        _ => Err(wrong("it is written in a way that this program does not know".to_owned())),
+    }
 }
 
 fn existing(path: &Path) -> Result<Option<FramedFile>, StoreError> {

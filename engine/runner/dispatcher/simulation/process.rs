@@ -120,6 +120,9 @@ impl Process {
         let count = (1 + dice.below(BATCH_WRITES_MAX)).min(self.waiting.len());
         let batch: Vec<Commit> = self.waiting.drain(..count).collect();
         let done = committer::commit(&self.dispatcher.store, batch, |_| ());
+        if dice.in_thousand(300) {
+            self.dispatcher.store.rest();
+        }
         self.inbox.push_back(done);
     }
 
