@@ -1,7 +1,7 @@
 //! Each event's type and details (API Reference, HistoryEvent).
 
 use engine::{
-    journal::{ErrorAndCause, HistoryEventDetails as Details, StateType},
+    journal::{ErrorAndCause, HistoryEventDetails as Details},
     step::Resource,
 };
 use serde_json::{Map, Value, json};

@@ -167,9 +167,7 @@ impl Mirror {
             let number = index as u64 + 1;
             let found = self.file.read(place_bytes)?.filter(|(sequence, ..)| *sequence == number);
             let (.., packed) = found.ok_or_else(|| damaged(format!("part {number} cannot be read")))?;
-            let unpacked = lz4_flex::decompress_size_prepended(&packed)
-                .map_err(|error| damaged(format!("part {number}: {error}")))?;
-            for change in payload::decode(&unpacked)?.into_iter().rev() {
+            for change in unpacked(&packed, number)?.into_iter().rev() {
                 if seen.insert(fingerprint(&change.0)) && change.1.is_some() {
                     each(change)?;
                 }
