@@ -1,6 +1,9 @@
 //! Where executions live: the home of real ones, and the home of rehearsals within it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
 use crate::{arguments::Global, exit::CliError};
 
@@ -35,6 +38,14 @@ impl Place {
     pub fn rehearsals(global: &Global) -> Result<Self, CliError> {
         let real = Place::real(global)?;
         Ok(Place { home: real.home.join("rehearsal"), rehearsal: true })
+    }
+
+    /// Makes the folder where it is missing, for its owner alone.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn make(&self) -> std::io::Result<()> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.home)
     }
 
     /// The folder.

@@ -25,7 +25,7 @@ pub async fn ensure(place: &Place, speed: f64, say: &dyn Fn(&str)) -> Result<Wor
     if let Some(world) = living(place).await {
         return Ok(world);
     }
-    std::fs::create_dir_all(place.home())?;
+    place.make()?;
     let path = place.home().join("world.log");
     let mut log = std::fs::OpenOptions::new().create(true).append(true).read(true).open(&path)?;
     let from = log.seek(SeekFrom::End(0))?;

@@ -70,6 +70,14 @@ fn the_aws_api_ends_with_its_world_even_when_that_is_killed() {
 }
 
 #[test]
+fn what_a_rehearsal_leaves_is_its_owners_alone() {
+    let home = Home::for_rehearsal();
+    home.world();
+    let told = home.succeed(&["doctor"]);
+    assert!(told.contains("rehearsal, mode 700"), "{told}");
+}
+
+#[test]
 fn an_execution_whose_world_has_ended_is_not_resumed_in_another() {
     let home = Home::for_rehearsal();
     let world = home.world();

@@ -63,7 +63,9 @@ impl Workload {
 
 /// Measures one workload and removes what it wrote.
 pub async fn run(global: &Global, arguments: BenchArguments) -> Result<Exit, CliError> {
-    let home = Place::real(global)?.home().to_owned();
+    let place = Place::real(global)?;
+    place.make()?;
+    let home = place.home().to_owned();
     let own = arguments.folder.is_none();
     let folder = arguments.folder.unwrap_or_else(|| home.join(format!("bench-{}", std::process::id())));
     std::fs::create_dir_all(&folder)?;
