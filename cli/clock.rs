@@ -23,7 +23,11 @@ pub fn of(place: &Place) -> Arc<dyn Clock> {
 }
 
 /// What to say where the clock is behind the last start in a store: it went back since, and nobody can know which waits are meant.
-pub fn behind(store: &Store) -> Option<String> {
+/// A rehearsal's begins anew with each world.
+pub fn behind(place: &Place, store: &Store) -> Option<String> {
+    if place.rehearsal {
+        return None;
+    }
     let started_ms = store.latest(1).ok()?.first()?.started_ms;
     let behind = Duration::from_millis(started_ms.saturating_sub(SystemClock::default().now_ms()));
     (behind > AHEAD_MAX).then(|| {

@@ -30,6 +30,10 @@ use crate::{
 pub const MENDING: &str =
     "flow doctor   tells what is wrong,   flow doctor --repair   mends what lies there a second time";
 
+/// What to do about a store that cannot be mended.
+pub const SAVING: &str = "what is whole comes out with   flow export > kept.jsonl   and goes into another --home with   \
+                          flow import kept.jsonl";
+
 /// How long a process waits for an owner that holds the lock but does not answer yet, or any more.
 const OWNER_WAIT_MAX: Duration = Duration::from_secs(10);
 const OWNER_WAIT_STEP: Duration = Duration::from_millis(20);
@@ -141,7 +145,7 @@ impl Session {
 
 fn own(place: &Place, lock: OwnerLock) -> Result<Owner, CliError> {
     let store = Arc::new(open_store(place)?);
-    if let Some(words) = clock::behind(&store).filter(|_| !place.rehearsal) {
+    if let Some(words) = clock::behind(place, &store) {
         eprintln!("flow: {words}");
     }
     let environments = Arc::new(Environments::new(place.clone()));
@@ -185,8 +189,11 @@ fn api_options(place: &Place) -> api::ApiOptions {
     }
 }
 
-/// Opens a store. One whose index is damaged is opened all the same: it is made anew from its mirror.
-fn open_store(place: &Place) -> Result<Store, CliError> {
+/// Opens a store whose lock is held. One whose index is damaged is opened all the same: it is made anew from its mirror.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn open_store(place: &Place) -> Result<Store, CliError> {
     let folder = place.store();
     let open = || Store::new(LoggedRecords::open(&folder)?);
     let opened = store::mend(&folder).and_then(|()| open()).or_else(|error| match error {
@@ -201,20 +208,9 @@ fn open_store(place: &Place) -> Result<Store, CliError> {
         _ => Err(error),
     });
     opened.map_err(|error: StoreError| {
-        CliError::refused(error.to_string()).hint(format!(
-            "nothing was changed. Keep a copy of {}; what is whole comes out with   flow export > kept.jsonl   and goes into \
-             another --home with   flow import kept.jsonl",
-            folder.display()
-        ))
+        let folder = folder.display();
+        CliError::refused(error.to_string()).hint(format!("nothing was changed. Keep a copy of {folder}; {SAVING}"))
     })
-}
-
-/// Opens a store again whose lock is held.
-///
-/// # Errors
-/// It cannot be opened.
-pub fn reopen(place: &Place) -> Result<Store, CliError> {
-    open_store(place)
 }
 
 /// What can be read of a store that cannot be opened, and what is wrong with the rest.

@@ -15,7 +15,7 @@ use crate::{
     clock,
     exit::{CliError, Exit},
     place::Place,
-    session::{exclusive, reopen},
+    session::{SAVING, exclusive, open_store},
 };
 
 /// Fewer than this many fdatasync in a second make every step slow.
@@ -146,7 +146,7 @@ fn store(report: &mut Report, place: &Place, repair: bool) {
     }
     tell_findings(report, &findings);
     if !place.rehearsal {
-        match clock::behind(&store) {
+        match clock::behind(place, &store) {
             Some(words) => report.tell("clock", Verdict::Bad, &words),
             None => report.tell("clock", Verdict::Good, "not behind the history"),
         }
@@ -162,7 +162,7 @@ fn repaired(report: &mut Report, place: &Place) -> Result<Store, CliError> {
     let damaged = rebuild(&place.store()).map_err(|error| CliError::refused(error.to_string()))?;
     let found = format!("the index was made anew from its mirror; the damaged one is in {}", damaged.display());
     report.tell("repair", Verdict::Good, &found);
-    reopen(place)
+    open_store(place)
 }
 
 fn tell_findings(report: &mut Report, findings: &Findings) {
@@ -175,11 +175,9 @@ fn tell_findings(report: &mut Report, findings: &Findings) {
         report.tell("store", Verdict::Bad, &problem.to_string());
     }
     let cure = match findings.problems.iter().any(is_of_index) {
-        true => "nothing is lost: its mirror has all of it. Keep a copy of the folder, then   flow doctor --repair",
-        false => {
-            "keep a copy of the folder; what is whole comes out with   flow export > kept.jsonl   and goes into another \
-             --home with   flow import kept.jsonl"
-        }
+        true => "nothing is lost: its mirror has all of it. Keep a copy of the folder, then   flow doctor --repair"
+            .to_owned(),
+        false => format!("keep a copy of the folder; {SAVING}"),
     };
     report.tell("store", Verdict::Note, &format!("{counts}; {cure}"));
 }

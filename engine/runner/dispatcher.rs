@@ -153,7 +153,7 @@ impl Dispatcher {
     }
 
     fn drained(&self) -> bool {
-        let idle = self.looks_in_flight == 0 && self.driven.values().all(|driven| driven.uncommitted == 0);
+        let idle = self.looks_in_flight == 0 && self.commits_under_way == 0;
         !self.draining.is_empty() && (idle || self.failed.is_some())
     }
 

@@ -30,7 +30,10 @@ fn failed(folder: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
 pub fn mend(folder: &Path) -> Result<(), StoreError> {
     let (new, old, damaged) = (beside(folder, "new"), beside(folder, "old"), beside(folder, "damaged"));
     let mend = || -> io::Result<()> {
-        let before = [&old, &damaged].into_iter().find(|before| before.exists());
+        // A damaged one is the last that there was only where the new one has not taken its place: it may lie there for long.
+        let before =
+            [(&old, true), (&damaged, new.exists())].into_iter().find(|(before, last)| *last && before.exists());
+        let before = before.map(|(before, _)| before);
         if let (false, Some(before)) = (folder.exists(), before) {
             fs::rename(before, folder)?;
         }
