@@ -9,9 +9,9 @@ mod error;
 mod event;
 mod handle;
 mod look;
-mod look_out;
 mod message;
 mod offers;
+mod prompt;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -59,7 +59,8 @@ pub fn start(
         offers: offers.clone(),
     };
     let places = Arc::new(tokio::sync::Semaphore::new(look::LOOKS_MAX));
-    let looks = look::Looks { registries, clock: clock.clone(), places, messages };
+    let prompt = Arc::default();
+    let looks = look::Looks { registries, clock: clock.clone(), places, messages, prompt };
     let outside: (Box<dyn look::Calls>, dispatcher::Entropy) = (Box::new(looks), Box::new(rand::random));
     let dispatcher = dispatcher::Dispatcher::new(store, clock, committer, outside, (events, rests), offers);
     tokio::spawn(dispatcher.run(inbox));

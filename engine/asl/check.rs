@@ -56,7 +56,10 @@ pub fn check_as(definition: &Value, express: bool, known_resource: &dyn Fn(&str)
 
 /// A JSON pointer with one more name.
 pub(super) fn below(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+    match name.contains(['~', '/']) {
+        true => [pointer, "/", &name.replace('~', "~0").replace('/', "~1")].concat(),
+        false => [pointer, "/", name].concat(),
+    }
 }
 
 /// What a definition is checked for.

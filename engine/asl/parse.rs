@@ -111,16 +111,16 @@ fn check_targets(
     found: &mut Vec<Diagnostic>,
 ) {
     let Some(states) = states else { return };
-    let mut require = |target: &str, location: String| {
-        if !states.contains_key(target) {
-            let message = format!("There is no state named '{target}'.");
-            found.push(Diagnostic::error("MISSING_TRANSITION_TARGET", &location, message));
-        }
+    let mut missing = |target: &str, location: &str| {
+        let message = format!("There is no state named '{target}'.");
+        found.push(Diagnostic::error("MISSING_TRANSITION_TARGET", location, message));
     };
-    require(&machine.start_at, below(pointer, "StartAt"));
+    if !states.contains_key(&machine.start_at) {
+        missing(&machine.start_at, &below(pointer, "StartAt"));
+    }
     for (name, state) in &machine.states {
-        for target in targets(state) {
-            require(target, below(&below(&below(pointer, "States"), name), "Next"));
+        for target in targets(state).into_iter().filter(|target| !states.contains_key(*target)) {
+            missing(target, &below(&below(&below(pointer, "States"), name), "Next"));
         }
     }
 }

@@ -5,22 +5,17 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
     mpsc,
 };
-use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc::UnboundedSender, watch};
 
 use super::{
     RunnerOptions,
-    look_out::LookOut,
     message::{Committed, Message},
 };
 use crate::store::{Store, StoreError, Write};
 
 /// The most executions' changes in one batch: bounds the time that the first of them waits for the last.
 const BATCH_WRITES_MAX: usize = 1_024;
-
-/// How long the thread looks out for the next commit before it sleeps.
-const PATIENCE: Duration = Duration::from_micros(60);
 
 /// What is to be committed, and what to say when it is.
 pub(super) struct Commit {
@@ -30,6 +25,8 @@ pub(super) struct Commit {
 
 pub(super) struct Committer {
     pub queue: mpsc::Sender<Commit>,
+    /// The same, for who commits without the thread while nothing is in its queue.
+    pub batches: Batches,
     /// How many batches are durable.
     pub commits: Arc<AtomicU64>,
     /// Why nothing can be committed any more; set before anybody who waits for a commit is let go.
@@ -38,58 +35,59 @@ pub(super) struct Committer {
 
 pub(super) fn start(store: Arc<Store>, messages: UnboundedSender<Message>, options: RunnerOptions) -> Committer {
     let (queue, waiting) = mpsc::channel::<Commit>();
-    let commits = Arc::new(AtomicU64::new(0));
-    let count = commits.clone();
-    let (failed, failure) = watch::channel(None);
+    let (batches, failure) = Batches::new(store, options);
+    let of_thread = batches.clone();
     std::thread::spawn(move || {
         let _ = rustix::thread::set_name(c"committer");
-        let mut look_out = LookOut::new(PATIENCE);
-        while let Some(first) = next(&waiting, &store, &mut look_out) {
+        while let Some(first) = next(&waiting, &of_thread.store) {
             let mut batch = vec![first];
             batch.extend(waiting.try_iter().take(BATCH_WRITES_MAX - 1));
-            let number = count.load(Ordering::Relaxed) + 1;
-            crash_if(options.crash_before_commit, number);
-            let done = commit(&store, batch, |error| drop(failed.send_replace(Some(error.clone()))));
-            crash_if(options.crash_after_commit, number);
-            count.store(number, Ordering::Relaxed);
+            let done = of_thread.commit(batch);
             let over = matches!(done, Message::StoreFailed { .. });
             if messages.send(done).is_err() || over {
                 return;
             }
         }
     });
-    Committer { queue, commits, failure }
+    Committer { queue, commits: batches.count.clone(), batches, failure }
 }
 
-/// Makes a batch durable and answers with what the dispatcher is to be told. After a failure nothing more may be written: what is
-/// durable is not known any more. `failed` hears of that before anybody who waits for the batch is let go.
-pub(super) fn commit(store: &Store, batch: Vec<Commit>, failed: impl FnOnce(&StoreError)) -> Message {
-    let (writes, committed): (Vec<_>, Vec<_>) = batch.into_iter().map(|part| (part.write, part.committed)).unzip();
-    match store.commit(&writes) {
-        Ok(()) => Message::Durable { committed },
-        Err(error) => {
-            failed(&error);
-            Message::StoreFailed { error }
-        }
+/// Makes batches durable, one after the other, whoever asks.
+#[derive(Clone)]
+pub(super) struct Batches {
+    store: Arc<Store>,
+    options: RunnerOptions,
+    count: Arc<AtomicU64>,
+    failed: watch::Sender<Option<StoreError>>,
+}
+
+impl Batches {
+    pub fn new(store: Arc<Store>, options: RunnerOptions) -> (Self, watch::Receiver<Option<StoreError>>) {
+        let (failed, failure) = watch::channel(None);
+        (Batches { store, options, count: Arc::default(), failed }, failure)
     }
-}
 
-/// The next commit. After one, the next often comes within microseconds.
-fn next(waiting: &mpsc::Receiver<Commit>, store: &Store, look_out: &mut LookOut) -> Option<Commit> {
-    let until = look_out.until();
-    while until.is_some_and(|until| Instant::now() < until) {
-        match waiting.try_recv() {
-            Ok(commit) => {
-                look_out.ended(true);
-                return Some(commit);
+    /// Makes a batch durable and answers with what the dispatcher is to be told. After a failure nothing more may be written: what
+    /// is durable is not known any more. Who watches for a failure hears of it before anybody who waits for the batch is let go.
+    pub fn commit(&self, batch: Vec<Commit>) -> Message {
+        let number = self.count.load(Ordering::Relaxed) + 1;
+        crash_if(self.options.crash_before_commit, number);
+        let (writes, committed): (Vec<_>, Vec<_>) = batch.into_iter().map(|part| (part.write, part.committed)).unzip();
+        let done = match self.store.commit(&writes) {
+            Ok(()) => Message::Durable { committed },
+            Err(error) => {
+                self.failed.send_replace(Some(error.clone()));
+                Message::StoreFailed { error }
             }
-            Err(mpsc::TryRecvError::Disconnected) => break,
-            Err(mpsc::TryRecvError::Empty) => std::hint::spin_loop(),
-        }
+        };
+        crash_if(self.options.crash_after_commit, number);
+        self.count.store(number, Ordering::Relaxed);
+        done
     }
-    if until.is_some() {
-        look_out.ended(false);
-    }
+}
+
+/// The next commit.
+fn next(waiting: &mpsc::Receiver<Commit>, store: &Store) -> Option<Commit> {
     if let Ok(commit) = waiting.try_recv() {
         return Some(commit);
     }

@@ -1,27 +1,24 @@
 //! The one writer: every execution that this process drives changes here and nowhere else.
 
+mod alone;
 mod drive;
 mod machines;
+mod occasions;
 #[cfg(test)]
 mod simulation;
 mod start;
 mod subjects;
 mod warm;
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::sync::{broadcast, mpsc::UnboundedReceiver, oneshot};
 
-use self::{machines::Machines, subjects::Subjects, warm::Warm};
+use self::{alone::Alone, machines::Machines, subjects::Subjects, warm::Warm};
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
     look::Calls,
-    look_out::LookOut,
     message::{Committed, Message, Reply},
     offers::{Offer, Offers, not_offered},
     timers::{NEVER_MS, Timers},
@@ -32,9 +29,6 @@ use crate::{
     query::Moment,
     store::{DocumentChanges, Origin, Store, StoreError, Write},
 };
-
-/// How long the dispatcher looks out for a commit's end before it sleeps.
-const PATIENCE: Duration = Duration::from_micros(150);
 
 /// An execution that this process drives. In memory only while something is in flight.
 pub(super) struct Driven {
@@ -75,7 +69,7 @@ pub(super) struct Dispatcher {
     warm: Warm,
     looks_in_flight: usize,
     commits_under_way: usize,
-    look_out: LookOut,
+    alone: Alone,
     draining: Vec<oneshot::Sender<()>>,
     failed: Option<StoreError>,
 }
@@ -105,7 +99,7 @@ impl Dispatcher {
             warm: Warm::default(),
             looks_in_flight: 0,
             commits_under_way: 0,
-            look_out: LookOut::new(PATIENCE),
+            alone: Alone::default(),
             draining: Vec::new(),
             failed: None,
         }
@@ -113,26 +107,12 @@ impl Dispatcher {
 
     pub async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
         loop {
-            let next = self.timers.next_ms().filter(|_| self.draining.is_empty() && self.failed.is_none());
-            let came = self.look_out(&mut inbox);
-            let message = match next {
-                _ if came.is_some() => came,
-                None => inbox.recv().await,
-                Some(_) if self.warm_up() => inbox.try_recv().ok(),
-                Some(due_ms) => {
-                    let wait = self.clock.real_duration_until(self.warm.wakes_ms(due_ms, self.clock.now_ms()));
-                    tokio::select! {
-                        biased;
-                        message = inbox.recv() => message,
-                        () = tokio::time::sleep(wait) => None,
-                    }
-                }
-            };
-            match message {
+            match self.next(&mut inbox).await {
                 Some(message) => self.receive(message),
                 None if inbox.is_closed() && inbox.is_empty() => return,
                 None => self.time_came(),
             }
+            self.commit_alone(inbox.is_empty());
             if self.drained() {
                 for reply in self.draining.drain(..) {
                     let _ = reply.send(());
@@ -142,14 +122,27 @@ impl Dispatcher {
         }
     }
 
-    /// While a commit is under way its end is near.
-    fn look_out(&mut self, inbox: &mut UnboundedReceiver<Message>) -> Option<Message> {
-        if self.commits_under_way == 0 || self.failed.is_some() {
-            return None;
+    /// The next message; `None` when a time has come.
+    async fn next(&mut self, inbox: &mut UnboundedReceiver<Message>) -> Option<Message> {
+        let due_ms = self.timers.next_ms().filter(|_| self.goes_on());
+        if due_ms.is_some() && self.warm_up() {
+            return inbox.try_recv().ok();
         }
-        let came = comes(inbox, self.look_out.until()?);
-        self.look_out.ended(came.is_some());
-        came
+        let until_ms = |due_ms| self.warm.wakes_ms(due_ms, self.clock.now_ms());
+        let wait = due_ms.map(|due_ms| self.clock.real_duration_until(until_ms(due_ms)));
+        match wait.into_iter().chain(self.alone.rests_after()).min() {
+            None => inbox.recv().await,
+            Some(wait) => tokio::select! {
+                biased;
+                message = inbox.recv() => message,
+                () = tokio::time::sleep(wait) => None,
+            },
+        }
+    }
+
+    /// Whether times and calls are acted on.
+    fn goes_on(&self) -> bool {
+        self.draining.is_empty() && self.failed.is_none()
     }
 
     fn drained(&self) -> bool {
@@ -177,6 +170,10 @@ impl Dispatcher {
     }
 
     fn time_came(&mut self) {
+        self.alone.rest(&self.store);
+        if !self.goes_on() {
+            return;
+        }
         let now_ms = self.clock.now_ms();
         while let Some(id) = self.timers.pop_due(now_ms) {
             self.warm.count = self.warm.count.saturating_sub(1);
@@ -233,6 +230,18 @@ impl Dispatcher {
 
     fn hand_over(&mut self, commit: Commit) {
         self.commits_under_way += 1;
+        if self.commits_under_way == 1 {
+            return self.alone.waits(commit);
+        }
+        let earlier = self.alone.take();
+        earlier.into_iter().chain([commit]).for_each(|commit| self.send(commit));
+    }
+
+    fn send(&mut self, commit: Commit) {
+        // What is durable is not known any more.
+        if self.failed.is_some() {
+            return;
+        }
         if self.committer.queue.send(commit).is_err() {
             self.store_failed(StoreError::Write { message: "the committing thread has stopped".to_owned() });
         }
@@ -259,7 +268,7 @@ impl Dispatcher {
         }
         for command in commands {
             match command {
-                Command::Look { .. } if self.draining.is_empty() && self.failed.is_none() => {
+                Command::Look { .. } if self.goes_on() => {
                     self.looks_in_flight += 1;
                     self.calls.call(&id, environment.clone(), command);
                 }
@@ -308,17 +317,6 @@ impl Dispatcher {
             self.timers.set(id, &mut driven.due_ms, due_ms);
         }
     }
-}
-
-/// What comes until then. The task keeps its thread: giving way to others would wake them for nothing.
-fn comes(inbox: &mut UnboundedReceiver<Message>, until: Instant) -> Option<Message> {
-    while Instant::now() < until {
-        if let Ok(message) = inbox.try_recv() {
-            return Some(message);
-        }
-        std::hint::spin_loop();
-    }
-    None
 }
 
 /// Who waits for a turn to be durable.

@@ -1,12 +1,12 @@
 //! One look: the step is called, whatever it does, an answer comes back.
 
-use std::sync::Arc;
+use std::{sync::Arc, task::Poll, time::Instant};
 
 use futures::FutureExt;
 use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 
-use super::{Clock, message::Message};
+use super::{Clock, message::Message, prompt::Prompt};
 use crate::{
     machine::{Command, Input, StepAnswer},
     step::{Answer, ErrorClass, Registries, StepContext, StepError, StepResult},
@@ -21,12 +21,14 @@ pub(super) trait Calls: Send {
     fn call(&self, execution: &str, environment: Arc<Value>, command: Command);
 }
 
-/// Calls the steps of the registries, each in a task of its own.
+/// Calls the steps of the registries, each in a task of its own. Those that were prompt the last time answer without one: it may be
+/// taken up by another thread, and waking that takes longer than they do.
 pub(super) struct Looks {
     pub registries: Arc<dyn Registries>,
     pub clock: Arc<dyn Clock>,
     pub places: Arc<Semaphore>,
     pub messages: UnboundedSender<Message>,
+    pub prompt: Arc<Prompt>,
 }
 
 impl Calls for Looks {
@@ -63,27 +65,51 @@ impl Calls for Looks {
             created,
         };
         let (registries, clock, places) = (self.registries.clone(), self.clock.clone(), self.places.clone());
-        let (id, messages) = (execution.to_owned(), self.messages.clone());
-        tokio::spawn(async move {
+        let (id, named) = (execution.to_owned(), resource.clone());
+        let mut called = Box::pin(async move {
             let _place = places.acquire_owned().await;
-            let result = call(registries, &environment, resource, context, (*arguments).clone()).await;
+            let result = call(registries, &environment, &resource, context, (*arguments).clone()).await;
             let answer = answer(result, clock.as_ref());
-            let _ = messages.send(Message::Answered { id, input: Input::Answered { frame, visit, attempt, answer } });
+            Message::Answered { id, input: Input::Answered { frame, visit, attempt, answer } }
+        });
+        if self.prompt.is(&named) {
+            let began = Instant::now();
+            let answered = called.as_mut().now_or_never();
+            self.prompt.was(&named, began, answered.is_some());
+            if let Some(answered) = answered {
+                let _ = self.messages.send(answered);
+                return;
+            }
+        }
+        let (messages, prompt) = (self.messages.clone(), self.prompt.clone());
+        tokio::spawn(async move {
+            let began = Instant::now();
+            let first = futures::poll!(called.as_mut());
+            prompt.was(&named, began, first.is_ready());
+            let answered = match first {
+                Poll::Ready(answered) => answered,
+                Poll::Pending => called.await,
+            };
+            let _ = messages.send(answered);
         });
     }
 }
 
+/// A step that breaks off is an answer, too: whoever waits for one hears of it.
 async fn call(
     registries: Arc<dyn Registries>,
     environment: &Value,
-    resource: String,
+    resource: &str,
     context: StepContext,
     arguments: Value,
 ) -> StepResult<Value> {
-    let Some(step) = registries.step(environment, &resource).await? else {
-        return Err(StepError::new(ErrorClass::Invalid, format!("no step is named '{resource}'")));
+    let look = async {
+        match registries.step(environment, resource).await? {
+            Some(step) => step.look(context, arguments).await,
+            None => Err(StepError::new(ErrorClass::Invalid, format!("no step is named '{resource}'"))),
+        }
     };
-    match std::panic::AssertUnwindSafe(step.look(context, arguments)).catch_unwind().await {
+    match std::panic::AssertUnwindSafe(look).catch_unwind().await {
         Ok(result) => result,
         Err(panic) => {
             let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());

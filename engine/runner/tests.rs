@@ -179,6 +179,45 @@ async fn a_step_that_panics_is_a_failed_attempt_not_the_end_of_the_runner() {
     assert_eq!(rested(&handle, "t-1").await.output.as_deref(), Some(&json!(1)));
 }
 
+/// The fear: a step that answered at once and now waits is called where it keeps everybody, or is never asked again.
+#[tokio::test]
+async fn a_step_that_was_prompt_and_then_waits_is_waited_for_beside_the_others() {
+    let mut registry = registry(Arc::default());
+    let opened = Arc::new(tokio::sync::Notify::new());
+    let waits_for = opened.clone();
+    registry.register(
+        "test:door",
+        "Is prompt three times, then waits for the key",
+        &[],
+        move |_: StepContext, n: u32| {
+            let opened = waits_for.clone();
+            async move {
+                if n > 3 {
+                    opened.notified().await;
+                }
+                Ok(Answer::done(json!(n)))
+            }
+        },
+    );
+    registry.register("test:key", "Opens", &[], move |_: StepContext, _: Value| {
+        opened.notify_one();
+        async move { Ok(Answer::done(json!("open"))) }
+    });
+    let store = Arc::new(Store::new(MemoryRecords::new()).unwrap());
+    let handle = start(store, Arc::new(registry), Arc::new(ManualClock::new(0)), RunnerOptions::default());
+    let door = |n: u32, next: &str| {
+        let state = json!({ "Type": "Task", "Resource": "flow:test:door", "Arguments": n, "Next": next });
+        (["A", "B", "C", "D"][n as usize - 1].to_owned(), state)
+    };
+    let mut doors = serde_json::Map::from_iter([door(1, "B"), door(2, "C"), door(3, "D"), door(4, "End")]);
+    doors.insert("End".to_owned(), json!({ "Type": "Succeed" }));
+    handle.start_execution(new("t-1", definition(doors.into()))).await.unwrap();
+    let key = json!({ "A": { "Type": "Task", "Resource": "flow:test:key", "End": true } });
+    handle.start_execution(new("t-2", definition(key))).await.unwrap();
+    assert_eq!(rested(&handle, "t-1").await.output.as_deref(), Some(&json!(4)));
+    assert_eq!(rested(&handle, "t-2").await.status, ExecutionStatus::Succeeded);
+}
+
 #[tokio::test]
 async fn a_signal_ends_a_wait_and_a_wrong_name_is_told() {
     let store = Arc::new(Store::new(MemoryRecords::new()).unwrap());

@@ -24,9 +24,8 @@ pub(super) use salvage::salvage;
 
 use super::StoreError;
 
-/// How much of a file is made ready at once, at first and at most.
-const ALLOCATION_BYTES_MIN: u64 = 256 * 1024;
-const ALLOCATION_BYTES_MAX: u64 = 512 * 1024;
+/// How much of a file is made ready at once: all that it takes until the other one's turn, so that it is waited for only once.
+const ALLOCATION_BYTES: u64 = if cfg!(test) { 256 * 1024 } else { 1088 * 1024 };
 /// What a file that a burst made longer keeps when it begins anew: it is read whole whenever the store is opened.
 const KEPT_BYTES_MAX: u64 = if cfg!(test) { 128 * 1024 } else { 1536 * 1024 };
 
@@ -73,6 +72,7 @@ impl CommitLog {
             found.push(file);
             end = Some((index, header, end_bytes));
         }
+        let is_new = end.is_none();
         let (active, header, offset_bytes) = match end {
             Some(end) => end,
             None if checkpoint.is_some() => return Err(frame::damaged("neither file has a header".to_owned())),
@@ -80,7 +80,11 @@ impl CommitLog {
         };
         // A frame that only the system's cache still has would be acted on, and then lost with the power.
         files[active].synchronize().map_err(unwritten)?;
-        Ok((CommitLog { files, active, header, offset_bytes, next_sequence, is_acknowledged: true }, found))
+        let mut log = CommitLog { files, active, header, offset_bytes, next_sequence, is_acknowledged: true };
+        if is_new {
+            log.allocate(header::BYTES + ALLOCATION_BYTES)?;
+        }
+        Ok((log, found))
     }
 
     /// Appends a frame and returns its sequence when it is durable.
@@ -144,8 +148,7 @@ impl CommitLog {
         }
         let file = self.files[self.active].as_mut();
         let from_bytes = self.header.allocated_bytes;
-        let step = from_bytes.clamp(ALLOCATION_BYTES_MIN, ALLOCATION_BYTES_MAX);
-        let to_bytes = end_bytes.max(from_bytes + step);
+        let to_bytes = end_bytes.max(from_bytes + ALLOCATION_BYTES);
         let zeros = vec![0; (to_bytes - from_bytes) as usize];
         file.write(from_bytes, &zeros).map_err(unwritten)?;
         file.synchronize().map_err(unwritten)?;

@@ -44,7 +44,7 @@ pub(super) fn choices(
 }
 
 /// A rule, or one within And, Or and Not.
-fn rule(value: &Value, fields: &mut Fields<'_, '_>, pointer: &str, depth: usize) -> Option<Condition> {
+fn rule<'v>(value: &'v Value, fields: &mut Fields<'v, '_>, pointer: &str, depth: usize) -> Option<Condition> {
     if depth > NESTING_MAX {
         fields.wrong("Not", format!("And, Or and Not are nested deeper than {NESTING_MAX} levels."));
         return None;
@@ -75,7 +75,7 @@ fn within(value: &Value, pointer: &str, outer: &mut Fields<'_, '_>, depth: usize
     condition
 }
 
-fn comparison(value: &Value, fields: &mut Fields<'_, '_>) -> Option<Condition> {
+fn comparison<'v>(value: &'v Value, fields: &mut Fields<'v, '_>) -> Option<Condition> {
     let variable = fields.required_text("Variable");
     let given: Vec<(&String, &Value)> =
         value.as_object().into_iter().flatten().filter(|(name, _)| Comparison::operators().contains(name)).collect();

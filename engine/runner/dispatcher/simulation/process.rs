@@ -9,11 +9,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::watch;
-
-use super::{super::*, dice::Dice, disk::Disk};
+use super::{
+    super::{alone::Alone, *},
+    dice::Dice,
+    disk::Disk,
+};
 use crate::{
-    runner::{committer, look::Calls},
+    runner::{RunnerOptions, committer::Batches, look::Calls},
     store::{ByHand, LoggedRecords},
 };
 
@@ -87,15 +89,18 @@ impl Process {
         let (records, checkpoints) = LoggedRecords::by_hand(disk.clone(), [disk.file(0), disk.file(1)], LOG_BYTES_MAX)?;
         let store = Arc::new(Store::new(records)?);
         let (queue, commits) = std::sync::mpsc::channel();
-        let (_, failure) = watch::channel(None);
-        let committer = Committer { queue, commits: Arc::default(), failure };
+        let (batches, failure) = Batches::new(store.clone(), RunnerOptions::default());
+        let committer = Committer { queue, batches, commits: Arc::default(), failure };
         let called = Called::default();
         let (events, received) = broadcast::channel(8_192);
         let entropy: Entropy = Box::new(move || dice.next());
         let outside: (Box<dyn Calls>, Entropy) = (Box::new(called.clone()), entropy);
         let rests = broadcast::channel(64).0;
         let mut dispatcher = Dispatcher::new(store, clock, committer, outside, (events, rests), Arc::default());
+        // How long something really takes is no dice of ours.
+        dispatcher.alone = Alone::where_quick_is(Duration::MAX);
         dispatcher.recover_all().map_err(|error| StoreError::Read { message: error.to_string() })?;
+        dispatcher.commit_alone(false);
         let (inbox, waiting) = (VecDeque::new(), VecDeque::new());
         Ok(Process { dispatcher, inbox, called, events: received, commits, waiting, checkpoints, behind: 0 })
     }
@@ -111,15 +116,10 @@ impl Process {
 
     /// What the committing thread does.
     pub fn commit(&mut self, dice: &mut Dice) {
-        if self.checkpoints.waits() {
-            self.behind += 1;
-            if self.behind >= COMMITS_BEHIND_MAX {
-                self.checkpoint();
-            }
-        }
+        self.one_more_behind();
         let count = (1 + dice.below(BATCH_WRITES_MAX)).min(self.waiting.len());
         let batch: Vec<Commit> = self.waiting.drain(..count).collect();
-        let done = committer::commit(&self.dispatcher.store, batch, |_| ());
+        let done = self.dispatcher.committer.batches.commit(batch);
         if dice.in_thousand(300) {
             self.dispatcher.store.rest();
         }
@@ -136,19 +136,39 @@ impl Process {
         self.behind = 0;
     }
 
-    pub fn receive(&mut self) {
+    /// The log has room for so many.
+    fn one_more_behind(&mut self) {
+        if self.checkpoints.waits() {
+            self.behind += 1;
+            if self.behind >= COMMITS_BEHIND_MAX {
+                self.checkpoint();
+            }
+        }
+    }
+
+    pub fn receive(&mut self, dice: &mut Dice) {
         if let Some(message) = self.inbox.pop_front() {
             self.dispatcher.receive(message);
+            self.commit_alone(dice);
         }
+    }
+
+    /// What the dispatcher does when nothing else waits, or seems to.
+    fn commit_alone(&mut self, dice: &mut Dice) {
+        if self.dispatcher.alone.is_waiting() {
+            self.one_more_behind();
+        }
+        self.dispatcher.commit_alone(dice.in_thousand(500));
     }
 
     pub fn next_timer_ms(&self) -> Option<u64> {
         self.dispatcher.timers.next_ms()
     }
 
-    pub fn time_came(&mut self) {
+    pub fn time_came(&mut self, dice: &mut Dice) {
         self.dispatcher.warm_up();
         self.dispatcher.time_came();
+        self.commit_alone(dice);
     }
 
     pub fn has_failed(&self) -> bool {

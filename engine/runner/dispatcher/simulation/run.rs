@@ -189,7 +189,7 @@ impl Run {
             return self.time_passes(possible.is_empty());
         }
         match possible[self.dice.below(possible.len())] {
-            0 => process.receive(),
+            0 => process.receive(&mut self.dice),
             1 => process.commit(&mut self.dice),
             2 => {
                 if let Some((id, command)) = process.called.take(&mut self.dice) {
@@ -219,7 +219,7 @@ impl Run {
             _ => self.now_ms + self.dice.below(2_000) as u64,
         };
         self.clock.set(self.now_ms);
-        process.time_came();
+        process.time_came(&mut self.dice);
         self.answers_come();
         self.people_act();
         Ok(())
