@@ -43,7 +43,7 @@ pub use log::{DiskFile, LogFile, synchronizations};
 pub(crate) use logged::ByHand;
 pub use logged::LoggedRecords;
 pub use memory::MemoryRecords;
-pub use records::{Batch, Change, FinalPlace, Record, Records};
+pub use records::{Batch, Change, ChangeRef, FinalPlace, Record, Records};
 pub use replace::{compact, mend, rebuild};
 pub use room::has_room;
 use sled_records::Mirror;

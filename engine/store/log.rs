@@ -26,6 +26,8 @@ use super::StoreError;
 
 /// How much of a file is made ready at once: all that it takes until the other one's turn, so that it is waited for only once.
 const ALLOCATION_BYTES: u64 = if cfg!(test) { 256 * 1024 } else { 1088 * 1024 };
+/// How much memory is kept ready for the next frame.
+const SCRATCH_BYTES_MAX: usize = 256 * 1024;
 /// What a file that a burst made longer keeps when it begins anew: it is read whole whenever the store is opened.
 const KEPT_BYTES_MAX: u64 = if cfg!(test) { 128 * 1024 } else { 1536 * 1024 };
 
@@ -38,6 +40,8 @@ pub struct CommitLog {
     next_sequence: u64,
     /// Whether there is nothing left to say about the last frame.
     is_acknowledged: bool,
+    /// What frames are written in.
+    scratch: Vec<u8>,
 }
 
 impl CommitLog {
@@ -80,25 +84,37 @@ impl CommitLog {
         };
         // A frame that only the system's cache still has would be acted on, and then lost with the power.
         files[active].synchronize().map_err(unwritten)?;
-        let mut log = CommitLog { files, active, header, offset_bytes, next_sequence, is_acknowledged: true };
+        let mut log = CommitLog {
+            files,
+            active,
+            header,
+            offset_bytes,
+            next_sequence,
+            is_acknowledged: true,
+            scratch: Vec::new(),
+        };
         if is_new {
             log.allocate(header::BYTES + ALLOCATION_BYTES)?;
         }
         Ok((log, found))
     }
 
-    /// Appends a frame and returns its sequence when it is durable.
+    /// Appends a frame of what `write` writes and returns its sequence when it is durable.
     ///
     /// # Errors
     /// The disk cannot be written: whether the frame is durable is not known.
-    pub fn append(&mut self, payload: &[u8]) -> Result<u64, StoreError> {
+    pub fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<u64, StoreError> {
         let sequence = self.next_sequence;
-        let bytes = frame::encode(&self.header, sequence, payload)?;
+        let mut bytes = std::mem::take(&mut self.scratch);
+        frame::encode(&self.header, sequence, write, &mut bytes)?;
         let end_bytes = self.offset_bytes + bytes.len() as u64;
         self.allocate(end_bytes + frame::HEAD_BYTES as u64)?;
         let file = self.files[self.active].as_mut();
         file.write(self.offset_bytes, &bytes).map_err(unwritten)?;
         file.synchronize().map_err(unwritten)?;
+        bytes.clear();
+        bytes.shrink_to(SCRATCH_BYTES_MAX);
+        self.scratch = bytes;
         self.offset_bytes = end_bytes;
         self.next_sequence += 1;
         self.is_acknowledged = false;
@@ -112,7 +128,8 @@ impl CommitLog {
             return;
         }
         // Without it nothing is lost, only less is noticed.
-        if let Ok(bytes) = frame::acknowledgement(&self.header, self.next_sequence - 1) {
+        let mut bytes = Vec::new();
+        if frame::encode(&self.header, self.next_sequence - 1, |_| (), &mut bytes).is_ok() {
             let _ = self.files[self.active].write(self.offset_bytes, &bytes);
         }
     }

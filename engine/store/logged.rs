@@ -34,7 +34,7 @@ use super::{
 /// When the log's active file is this long, the other one takes its turn. What is in them lies in memory too.
 const LOG_BYTES_MAX: u64 = 1024 * 1024;
 /// A file that is so much longer waits until the other one is free: bounds memory and disk.
-const LOG_BYTES_BEHIND_MAX: u64 = 4 * LOG_BYTES_MAX;
+const LOG_BYTES_BEHIND_MAX: u64 = 3 * LOG_BYTES_MAX;
 /// Less than this may stay in the log when the store is closed: reading it takes no time.
 const LOG_BYTES_LEFT_MAX: u64 = 256 * 1024;
 
@@ -160,7 +160,8 @@ impl Records for LoggedRecords {
             }
         }
         // After a failure nothing more is written: whether that commit is durable is not known.
-        log.append(&payload::encode(&batch)).map_err(|error| self.shared.fail(error))?;
+        let changes = batch.changes.iter().map(|(key, value)| (&key[..], value.as_deref()));
+        log.append(|bytes| payload::encode(changes, bytes)).map_err(|error| self.shared.fail(error))?;
         self.shared.change().extend(batch.changes);
         Ok(())
     }

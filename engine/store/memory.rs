@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Batch, Records, StoreError,
-    records::{FinalPlace, Record},
+    records::{ChangeRef, FinalPlace, Record},
 };
 
 /// A map in memory. Clones share it, as two openings of one disk do.
@@ -40,17 +40,17 @@ impl Records for MemoryRecords {
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.write(batch)
+        self.write(&batch.by_reference())
     }
 }
 
 impl FinalPlace for MemoryRecords {
-    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+    fn write(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
         let mut map = self.map();
-        for (key, value) in batch.changes {
+        for (key, value) in changes {
             match value {
-                Some(value) => map.insert(key, value),
-                None => map.remove(&key),
+                Some(value) => map.insert(key.to_vec(), value.to_vec()),
+                None => map.remove(*key),
             };
         }
         Ok(())

@@ -1,20 +1,23 @@
 //! A batch as bytes: for each change the lengths of key and value, the key, the value.
 
-use super::{Batch, StoreError, records::Change};
+use super::{
+    StoreError,
+    records::{Change, ChangeRef},
+};
 
 /// The length of a value that is deleted.
 const DELETED: u32 = u32::MAX;
 
-pub(super) fn encode(batch: &Batch) -> Vec<u8> {
-    let length = |change: &Change| 8 + change.0.len() + change.1.as_ref().map_or(0, Vec::len);
-    let mut bytes = Vec::with_capacity(batch.changes.iter().map(length).sum());
-    for (key, value) in &batch.changes {
+/// Writes changes behind what is there already.
+pub(super) fn encode<'c>(changes: impl Iterator<Item = ChangeRef<'c>> + Clone, bytes: &mut Vec<u8>) {
+    let length = |(key, value): ChangeRef<'_>| 8 + key.len() + value.map_or(0, <[u8]>::len);
+    bytes.reserve(changes.clone().map(length).sum());
+    for (key, value) in changes {
         bytes.extend_from_slice(&(key.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&value.as_ref().map_or(DELETED, |value| value.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&value.map_or(DELETED, |value| value.len() as u32).to_le_bytes());
         bytes.extend_from_slice(key);
-        bytes.extend_from_slice(value.as_deref().unwrap_or_default());
+        bytes.extend_from_slice(value.unwrap_or_default());
     }
-    bytes
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Change>, StoreError> {

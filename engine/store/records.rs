@@ -12,6 +12,9 @@ pub struct Batch {
 /// A key and its new value; `None` deletes.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
+/// A change that lies elsewhere.
+pub type ChangeRef<'c> = (&'c [u8], Option<&'c [u8]>);
+
 impl Batch {
     /// Sets a key.
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
@@ -21,6 +24,11 @@ impl Batch {
     /// Deletes a key.
     pub fn delete(&mut self, key: Vec<u8>) {
         self.changes.push((key, None));
+    }
+
+    /// The changes where they lie.
+    pub fn by_reference(&self) -> Vec<ChangeRef<'_>> {
+        self.changes.iter().map(|(key, value)| (&key[..], value.as_deref())).collect()
     }
 }
 
@@ -69,11 +77,11 @@ pub trait Records: Send + Sync + 'static {
 
 /// A sorted map whose changes need not be durable at once: where committed records have their final place.
 pub trait FinalPlace: Records {
-    /// Makes changes that a crash may undo, each for itself.
+    /// Makes changes that a crash may undo, each for itself. Who has them keeps them until they are durable.
     ///
     /// # Errors
     /// The disk cannot be written.
-    fn write(&self, batch: Batch) -> Result<(), StoreError>;
+    fn write(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError>;
 
     /// Returns when every change is durable.
     ///

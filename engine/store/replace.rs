@@ -10,7 +10,7 @@ use std::{
 use super::{
     Batch, LoggedRecords, Mirror, Records, SledRecords, StoreError,
     logged::{CHECKPOINT, LOG_NAMES},
-    records::{Change, FinalPlace},
+    records::FinalPlace,
 };
 
 const AT_ONCE: usize = 1_024;
@@ -99,8 +99,9 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
         let Some((last, _)) = records.last() else { break };
         next = [&last[..], &[0]].concat();
         // The new folder's log begins anew, and so does the count of its commits.
-        let kept = records.into_iter().filter(|(key, _)| key != CHECKPOINT);
-        target.write(Batch { changes: kept.map(|(key, value)| (key, Some(value))).collect() })?;
+        let kept = records.iter().filter(|(key, _)| key != CHECKPOINT);
+        let kept: Vec<_> = kept.map(|(key, value)| (&key[..], Some(&value[..]))).collect();
+        target.write(&kept)?;
     }
     target.synchronize()?;
     drop(target);
@@ -113,15 +114,15 @@ fn reflect(from: &Path, to: &Path) -> Result<(), StoreError> {
     let mut mirror = Mirror::found(from)?.ok_or_else(|| index("it has no mirror"))?;
     let target = SledRecords::open(to)?;
     target.ensure_room(bytes(from) / 2)?;
-    let mut changes: Vec<Change> = Vec::new();
+    let mut batch = Batch::default();
     mirror.records(|change| {
-        changes.push(change);
-        match changes.len() < AT_ONCE {
+        batch.changes.push(change);
+        match batch.changes.len() < AT_ONCE {
             true => Ok(()),
-            false => target.write(Batch { changes: std::mem::take(&mut changes) }),
+            false => target.write(&std::mem::take(&mut batch).by_reference()),
         }
     })?;
-    target.write(Batch { changes })?;
+    target.write(&batch.by_reference())?;
     target.synchronize()?;
     drop(target);
     let take_along = || -> io::Result<()> {

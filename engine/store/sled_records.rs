@@ -22,7 +22,7 @@ use self::{
 use super::{
     Batch, Records, StoreError,
     log::count_synchronization,
-    records::{FinalPlace, Record},
+    records::{ChangeRef, FinalPlace, Record},
     room,
 };
 
@@ -61,7 +61,7 @@ impl SledRecords {
         let damaged = |error: StoreError| opening::damaged(folder, error.to_string());
         let end = tree.note(MIRROR_END).map_err(damaged)?.as_deref().and_then(End::decode);
         let mirror = match end {
-            Some(end) => match Mirror::in_step(folder, end, |batch| make(&tree, batch).map_err(damaged)) {
+            Some(end) => match Mirror::in_step(folder, end, |changes| make(&tree, changes).map_err(damaged)) {
                 Err(error @ StoreError::Index { .. }) => return Err(error),
                 // What is wrong with the mirror alone is made good by the next one.
                 mirror => mirror.unwrap_or_default(),
@@ -82,11 +82,11 @@ impl SledRecords {
     }
 
     /// Changes go to the mirror first: a crash in between leaves sled as it was.
-    fn reflect(&self, batch: &Batch) -> Result<(), StoreError> {
+    fn reflect(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
         let mut mirror = self.mirror();
         match mirror.as_mut() {
-            Some(mirror) => mirror.append(batch),
-            None => mirror.insert(self.mirror_anew()?).append(batch),
+            Some(mirror) => mirror.append(changes),
+            None => mirror.insert(self.mirror_anew()?).append(changes),
         }
     }
 
@@ -98,8 +98,8 @@ impl SledRecords {
                 let records = self.scan(&[], Some(&from), COPIED_AT_ONCE)?;
                 let Some((last, _)) = records.last() else { return Ok(()) };
                 from = [&last[..], &[0]].concat();
-                let changes = records.into_iter().map(|(key, value)| (key, Some(value))).collect();
-                mirror.append(&Batch { changes })?;
+                let changes: Vec<_> = records.iter().map(|(key, value)| (&key[..], Some(&value[..]))).collect();
+                mirror.append(&changes)?;
             }
         })
     }
@@ -148,14 +148,11 @@ impl SledRecords {
 }
 
 /// One by one: within a batch sled keeps every earlier copy of the nodes that it changes in memory.
-fn make(tree: &LongTree, batch: Batch) -> Result<(), StoreError> {
-    for (key, value) in batch.changes {
-        match value {
-            Some(value) => tree.insert(&key, value)?,
-            None => tree.remove(&key)?,
-        }
-    }
-    Ok(())
+fn make(tree: &LongTree, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
+    changes.iter().try_for_each(|(key, value)| match value {
+        Some(value) => tree.insert(key, value),
+        None => tree.remove(key),
+    })
 }
 
 fn failed(folder: &Path, error: &dyn std::error::Error) -> StoreError {
@@ -182,7 +179,7 @@ impl Records for SledRecords {
 
     /// Each change for itself: a crash may leave some of them. Behind a log, which repeats the whole of it, that is enough.
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.write(batch)?;
+        self.write(&batch.by_reference())?;
         self.synchronize()
     }
 
@@ -197,12 +194,12 @@ impl Records for SledRecords {
 }
 
 impl FinalPlace for SledRecords {
-    fn write(&self, batch: Batch) -> Result<(), StoreError> {
-        if batch.changes.is_empty() {
+    fn write(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
+        if changes.is_empty() {
             return Ok(());
         }
-        self.reflect(&batch)?;
-        make(&self.tree, batch)
+        self.reflect(changes)?;
+        make(&self.tree, changes)
     }
 
     fn synchronize(&self) -> Result<(), StoreError> {

@@ -268,13 +268,13 @@ fn a_look_through_finds_what_is_damaged_and_what_is_missing() {
         for at in (0..bytes.len()).step_by(5) {
             let mut flipped = bytes.clone();
             flipped[at] ^= 4;
-            records.write(Batch { changes: vec![(key.clone(), Some(flipped))] }).unwrap();
+            records.commit(Batch { changes: vec![(key.clone(), Some(flipped))] }).unwrap();
             assert!(!store.verify().problems.is_empty(), "byte {at} of {}", String::from_utf8_lossy(&key));
         }
         let optional = key.starts_with(b"t/") || key == keys::FORMAT;
-        records.write(Batch { changes: vec![(key.clone(), None)] }).unwrap();
+        records.commit(Batch { changes: vec![(key.clone(), None)] }).unwrap();
         assert!(optional || !store.verify().problems.is_empty(), "{} is missing", String::from_utf8_lossy(&key));
-        records.write(Batch { changes: vec![(key, Some(bytes))] }).unwrap();
+        records.commit(Batch { changes: vec![(key, Some(bytes))] }).unwrap();
     }
 }
 

@@ -1,5 +1,7 @@
 //! A frame: length, checksum, sequence, what it holds. An empty one says that the commit before it was acknowledged.
 
+use memchr::memmem;
+
 use super::{
     StoreError,
     found::FrameAt,
@@ -8,25 +10,31 @@ use super::{
 
 const SEQUENCE_BYTES: usize = 8;
 pub(super) const HEAD_BYTES: usize = 4 + 4 + SEQUENCE_BYTES;
+/// How many bytes are looked at together for being zero.
+const ZEROS_AT_ONCE: usize = 64;
 
 pub(super) fn damaged(message: String) -> StoreError {
     StoreError::Damaged { key: "commit log".to_owned(), message }
 }
 
-pub(super) fn encode(header: &Header, sequence: u64, payload: &[u8]) -> Result<Vec<u8>, StoreError> {
+/// A frame of what `write` writes, in place of what is in `bytes`. Nothing, behind a frame that is durable, acknowledges it: with that,
+/// a frame that cannot be read is known not to have been torn.
+pub(super) fn encode(
+    header: &Header,
+    sequence: u64,
+    write: impl FnOnce(&mut Vec<u8>),
+    bytes: &mut Vec<u8>,
+) -> Result<(), StoreError> {
+    bytes.clear();
+    bytes.resize(HEAD_BYTES, 0);
+    write(bytes);
+    let (head, payload) = bytes.split_at_mut(HEAD_BYTES);
     let length = u32::try_from(payload.len())
         .map_err(|_| StoreError::Encode { message: "a commit is longer than 4 GiB".to_owned() })?;
-    let mut bytes = Vec::with_capacity(HEAD_BYTES + payload.len());
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&checksum(header, sequence, payload).to_le_bytes());
-    bytes.extend_from_slice(&sequence.to_le_bytes());
-    bytes.extend_from_slice(payload);
-    Ok(bytes)
-}
-
-/// What is written behind a frame that is durable: with it, a frame that cannot be read is known not to have been torn.
-pub(super) fn acknowledgement(header: &Header, sequence: u64) -> Result<Vec<u8>, StoreError> {
-    encode(header, sequence, &[])
+    head[..4].copy_from_slice(&length.to_le_bytes());
+    head[4..8].copy_from_slice(&checksum(header, sequence, payload).to_le_bytes());
+    head[8..].copy_from_slice(&sequence.to_le_bytes());
+    Ok(())
 }
 
 fn checksum(header: &Header, sequence: u64, payload: &[u8]) -> u32 {
@@ -86,14 +94,39 @@ pub(super) fn find_all(header: &Header, bytes: &[u8]) -> Frames {
 
 /// What shows that somebody was told of the commit `next`, which cannot be read: an acknowledgement, or a whole frame behind it.
 pub(super) fn told_of(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
-    let end = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
-    let sequences = bytes.get(from + HEAD_BYTES - SEQUENCE_BYTES..(end + HEAD_BYTES).min(bytes.len()))?;
-    // The files are read whenever the store is opened, by the shortest command too: nothing but this for each of their bytes.
-    let near = |sequence: u64| sequence.wrapping_sub(next) < bytes.len() as u64;
-    sequences
-        .windows(SEQUENCE_BYTES)
-        .enumerate()
-        .filter(|(_, window)| (*window).try_into().is_ok_and(|sequence| near(u64::from_le_bytes(sequence))))
-        .filter_map(|(at, _)| decode(header, bytes, from + at))
-        .find_map(|(sequence, range)| (range.is_empty() || sequence > next).then_some(sequence))
+    let bytes = &bytes[..written_bytes(bytes).saturating_add(HEAD_BYTES).min(bytes.len())];
+    // The files are read whenever the store is opened, by the shortest command too. What may be the upper half of a sequence is
+    // found faster than the sequence, which may be any of those that have room here.
+    let is_near = |sequence: u64| sequence.wrapping_sub(next) < bytes.len() as u64;
+    let upper_half = |sequence: u64| ((sequence >> 32) as u32).to_le_bytes();
+    let mut halves = vec![upper_half(next), upper_half(next.saturating_add(bytes.len() as u64))];
+    halves.dedup();
+    halves.iter().find_map(|half| {
+        places(bytes, from + HEAD_BYTES - half.len(), half)
+            .map(|at| at + half.len() - HEAD_BYTES)
+            .filter(|at| sequence_at(bytes, *at).is_some_and(is_near))
+            .filter_map(|at| decode(header, bytes, at))
+            .find_map(|(sequence, range)| (range.is_empty() || sequence > next).then_some(sequence))
+    })
+}
+
+/// How many bytes there are before the zeros that a file ends in.
+fn written_bytes(bytes: &[u8]) -> usize {
+    let zeros = bytes.rchunks(ZEROS_AT_ONCE).take_while(|chunk| chunk.iter().fold(0, |all, byte| all | byte) == 0);
+    bytes.len() - zeros.map(<[u8]>::len).sum::<usize>()
+}
+
+/// Every place of some bytes, from one on; they may overlap.
+fn places(bytes: &[u8], from: usize, wanted: &[u8]) -> impl Iterator<Item = usize> {
+    let mut next = from;
+    std::iter::from_fn(move || {
+        let at = next + memmem::find(bytes.get(next..)?, wanted)?;
+        next = at + 1;
+        Some(at)
+    })
+}
+
+fn sequence_at(bytes: &[u8], head_at: usize) -> Option<u64> {
+    let sequence = bytes.get(head_at + HEAD_BYTES - SEQUENCE_BYTES..head_at + HEAD_BYTES)?;
+    sequence.try_into().ok().map(u64::from_le_bytes)
 }

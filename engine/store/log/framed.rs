@@ -49,7 +49,8 @@ impl FramedFile {
 
     /// Writes a frame and answers where it ends.
     pub fn write(&mut self, at_bytes: u64, sequence: u64, payload: &[u8]) -> Result<u64, StoreError> {
-        let bytes = frame::encode(&self.header, sequence, payload)?;
+        let mut bytes = Vec::with_capacity(frame::HEAD_BYTES + payload.len());
+        frame::encode(&self.header, sequence, |bytes| bytes.extend_from_slice(payload), &mut bytes)?;
         self.file.write(at_bytes, &bytes).map_err(unwritten)?;
         Ok(at_bytes + bytes.len() as u64)
     }

@@ -42,6 +42,11 @@ impl LogFile for Bytes {
     }
 }
 
+/// Writes what a frame holds.
+fn bytes<B: AsRef<[u8]>>(payload: B) -> impl FnOnce(&mut Vec<u8>) {
+    move |bytes| bytes.extend_from_slice(payload.as_ref())
+}
+
 type Frames = Vec<(u64, Vec<u8>)>;
 
 fn open(files: &[Bytes; 2], checkpoint: u64) -> Result<(CommitLog, Frames), StoreError> {
@@ -58,7 +63,7 @@ fn what_was_appended_is_found_in_order_after_any_number_of_turns() {
     let (mut log, found) = open(&files, 0).unwrap();
     assert!(found.is_empty());
     for number in 1..=20_u64 {
-        assert_eq!(log.append(format!("commit {number}").as_bytes()).unwrap(), number);
+        assert_eq!(log.append(bytes(format!("commit {number}"))).unwrap(), number);
         if number % 6 == 0 {
             assert_eq!(log.switch().unwrap(), number);
         }
@@ -68,7 +73,7 @@ fn what_was_appended_is_found_in_order_after_any_number_of_turns() {
     let (mut log, found) = open(&files, 12).unwrap();
     assert_eq!(found.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), (13..=20).collect::<Vec<_>>());
     assert_eq!(found[7].1, b"commit 20");
-    assert_eq!(log.append(b"next").unwrap(), 21);
+    assert_eq!(log.append(bytes(b"next")).unwrap(), 21);
     drop(log);
     assert_eq!(open(&files, 12).unwrap().1.last().unwrap(), &(21, b"next".to_vec()));
     assert_eq!(open(&files, 20).unwrap().1.len(), 1, "what has arrived is not told again");
@@ -80,16 +85,16 @@ fn what_was_appended_is_found_in_order_after_any_number_of_turns() {
 fn a_torn_last_frame_is_not_believed_and_its_place_is_used_again() {
     let files = [Bytes::default(), Bytes::default()];
     let (mut log, _) = open(&files, 0).unwrap();
-    log.append(b"first").unwrap();
+    log.append(bytes(b"first")).unwrap();
     let whole = log.offset_bytes as usize;
-    log.append(&[7; 300]).unwrap();
+    log.append(bytes([7; 300])).unwrap();
     log.acknowledge();
     drop(log);
     // To the end: what says that it was acknowledged comes behind it.
     files[0].0.lock().unwrap()[whole + 100..].fill(0);
     let (mut log, found) = open(&files, 0).unwrap();
     assert_eq!(found, [(1, b"first".to_vec())]);
-    log.append(b"second").unwrap();
+    log.append(bytes(b"second")).unwrap();
     drop(log);
     assert_eq!(open(&files, 0).unwrap().1, [(1, b"first".to_vec()), (2, b"second".to_vec())]);
 }
@@ -97,7 +102,7 @@ fn a_torn_last_frame_is_not_believed_and_its_place_is_used_again() {
 #[test]
 fn a_file_that_was_cut_off_is_told() {
     let files = [Bytes::default(), Bytes::default()];
-    open(&files, 0).unwrap().0.append(b"first").unwrap();
+    open(&files, 0).unwrap().0.append(bytes(b"first")).unwrap();
     files[0].0.lock().unwrap().truncate(5_000);
     let error = open(&files, 0).err().unwrap();
     assert!(error.to_string().contains("only 5000 left"), "{error}");
@@ -114,14 +119,14 @@ fn a_file_that_a_burst_made_long_is_short_again_when_its_turn_comes() {
     let files = [Bytes::default(), Bytes::default()];
     let (mut log, _) = open(&files, 0).unwrap();
     for _ in 0..100 {
-        log.append(&[7; 10_000]).unwrap();
+        log.append(bytes([7; 10_000])).unwrap();
     }
     assert_eq!(log.switch().unwrap(), 100);
-    log.append(b"between").unwrap();
+    log.append(bytes(b"between")).unwrap();
     let long = files[0].0.lock().unwrap().clone();
     assert_eq!(log.switch().unwrap(), 101);
     assert_eq!(files[0].0.lock().unwrap().len() as u64, KEPT_BYTES_MAX);
-    log.append(b"after").unwrap();
+    log.append(bytes(b"after")).unwrap();
     drop(log);
     assert_eq!(open(&files, 101).unwrap().1, [(102, b"after".to_vec())]);
     // The power went before the disk had cut it.
@@ -129,7 +134,7 @@ fn a_file_that_a_burst_made_long_is_short_again_when_its_turn_comes() {
     files[0].0.lock().unwrap().extend_from_slice(&long[cut..]);
     let (mut log, found) = open(&files, 101).unwrap();
     assert_eq!(found, [(102, b"after".to_vec())]);
-    log.append(&[8; 500_000]).unwrap();
+    log.append(bytes([8; 500_000])).unwrap();
     drop(log);
     assert_eq!(open(&files, 102).unwrap().1, [(103, vec![8; 500_000])]);
 }
@@ -139,10 +144,10 @@ fn on_its_second_turn() -> [Bytes; 2] {
     let files = [Bytes::default(), Bytes::default()];
     let (mut log, _) = open(&files, 0).unwrap();
     for _ in 0..2 {
-        log.append(&[1; 100]).unwrap();
+        log.append(bytes([1; 100])).unwrap();
         log.switch().unwrap();
     }
-    log.append(b"third").unwrap();
+    log.append(bytes(b"third")).unwrap();
     files
 }
 
@@ -166,7 +171,7 @@ proptest! {
         let files = [Bytes::default(), Bytes::default()];
         let (mut log, _) = open(&files, 0).unwrap();
         for number in 0..10_u8 {
-            log.append(&[number; 150]).unwrap();
+            log.append(bytes([number; 150])).unwrap();
         }
         log.acknowledge();
         let frames_bytes = log.used_bytes() as usize;
@@ -182,5 +187,31 @@ proptest! {
         let files = [Bytes::default(), Bytes::default()];
         *files[0].0.lock().unwrap() = bytes;
         let _ = open(&files, 0);
+    }
+}
+
+/// Every place, one by one.
+fn told_of_slowly(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
+    let near = |sequence: u64| sequence.wrapping_sub(next) < bytes.len() as u64;
+    (from..bytes.len())
+        .filter_map(|at| frame::decode(header, bytes, at))
+        .filter(|(sequence, _)| near(*sequence))
+        .find_map(|(sequence, range)| (range.is_empty() || sequence > next).then_some(sequence))
+}
+
+proptest! {
+    /// The fear: looking fast passes over what shows that a commit is missing.
+    #[test]
+    fn what_shows_that_somebody_was_told_is_found_wherever_it_lies(
+        first in prop_oneof![Just(1_u64), (1_u64 << 32) - 40..(1 << 32) + 40, any::<u32>().prop_map(|first| u64::from(first) << 20)],
+        before in proptest::collection::vec(prop_oneof![4 => Just(0_u8), 1 => any::<u8>()], 0..200),
+        (ahead, length, behind) in (0_u64..30, 0_usize..40, 0_usize..300),
+    ) {
+        let (header, next) = (Header::new(7, first), first + 20);
+        let (mut bytes, mut frame) = (before, Vec::new());
+        frame::encode(&header, next - 20 + ahead, self::bytes(vec![9; length]), &mut frame).unwrap();
+        bytes.extend(frame);
+        bytes.resize(bytes.len() + behind, 0);
+        prop_assert_eq!(frame::told_of(&header, &bytes, 0, next), told_of_slowly(&header, &bytes, 0, next));
     }
 }

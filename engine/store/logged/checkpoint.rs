@@ -93,14 +93,16 @@ impl Shared {
 
     fn bring(&self, sequence: u64) -> Result<(), StoreError> {
         let Some(changes) = self.overlay().frozen() else { return Ok(()) };
-        let mut batch = Batch::default();
-        for (key, value) in changes.iter() {
-            batch.changes.push((key.clone(), value.clone()));
-            if batch.changes.len() == CHANGES_AT_ONCE {
-                self.place.write(std::mem::take(&mut batch))?;
+        let mut all = changes.iter().map(|(key, value)| (&key[..], value.as_deref()));
+        let mut at_once = Vec::with_capacity(CHANGES_AT_ONCE);
+        loop {
+            at_once.extend(all.by_ref().take(CHANGES_AT_ONCE));
+            if at_once.is_empty() {
+                break;
             }
+            self.place.write(&at_once)?;
+            at_once.clear();
         }
-        self.place.write(batch)?;
         self.place.synchronize()?;
         // Only now: a crash before this repeats the whole of it.
         set(self.place.as_ref(), sequence)

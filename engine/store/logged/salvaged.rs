@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use super::{checkpoint, log_files, overlay, overlay::Overlay};
-use crate::store::{
-    Batch, FinalPlace, MemoryRecords, Mirror, Records, SledRecords, StoreError, log, payload, records::Record,
-};
+use crate::store::{Batch, MemoryRecords, Mirror, Records, SledRecords, StoreError, log, payload, records::Record};
 
 /// Read, never written.
 pub(in crate::store) struct SalvagedRecords {
@@ -48,7 +46,7 @@ impl SalvagedRecords {
 fn mirrored(folder: &Path, problems: &mut Vec<StoreError>) -> MemoryRecords {
     let records = MemoryRecords::new();
     let read = || match Mirror::found(folder)? {
-        Some(mut mirror) => mirror.records(|change| records.write(Batch { changes: vec![change] })),
+        Some(mut mirror) => mirror.records(|change| records.commit(Batch { changes: vec![change] })),
         None => Ok(()),
     };
     problems.extend(read().err());

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::MemoryRecords;
+use crate::store::{ChangeRef, MemoryRecords};
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -47,20 +47,20 @@ impl Records for Cached {
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.write(batch)?;
+        self.write(&batch.by_reference())?;
         self.synchronize()
     }
 }
 
 impl FinalPlace for Cached {
-    fn write(&self, batch: Batch) -> Result<(), StoreError> {
-        self.live.write(batch)
+    fn write(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
+        self.live.write(changes)
     }
 
     fn synchronize(&self) -> Result<(), StoreError> {
         let all = self.live.scan(&[], None, usize::MAX)?;
         let changes = all.into_iter().map(|(key, value)| (key, Some(value))).collect();
-        self.durable.write(Batch { changes })
+        self.durable.commit(Batch { changes })
     }
 
     fn ensure_room(&self, _bytes: u64) -> Result<(), StoreError> {
@@ -77,7 +77,7 @@ fn a_checkpoint_that_only_the_cache_has_is_not_believed_before_it_is_durable() {
     let seven = 7_u64.to_le_bytes().to_vec();
     let mut batch = Batch::default();
     batch.put(CHECKPOINT.to_vec(), seven.clone());
-    place.write(batch).unwrap();
+    place.write(&batch.by_reference()).unwrap();
     let records = open();
     for number in 0..40 {
         let mut batch = Batch::default();

@@ -13,7 +13,7 @@ use crate::store::{
     Batch, StoreError,
     log::{DiskFile, FramedFile, LogFile},
     payload,
-    records::Change,
+    records::{Change, ChangeRef},
 };
 
 const NAME: &str = "mirror.log";
@@ -81,7 +81,7 @@ impl Mirror {
     pub fn in_step(
         folder: &Path,
         end: End,
-        mut behind: impl FnMut(Batch) -> Result<(), StoreError>,
+        mut behind: impl FnMut(&[ChangeRef<'_>]) -> Result<(), StoreError>,
     ) -> Result<Option<Self>, StoreError> {
         let Some(mut file) = existing(&path(folder))? else { return Ok(None) };
         if file.salt() != end.salt || file.length_bytes()? < end.length_bytes {
@@ -89,7 +89,8 @@ impl Mirror {
         }
         let mut mirror = Mirror { file, length_bytes: end.length_bytes, sequence: end.sequence };
         while let Some((end_bytes, packed)) = mirror.next()? {
-            behind(Batch { changes: unpacked(&packed, mirror.sequence + 1)? })?;
+            let changes = unpacked(&packed, mirror.sequence + 1)?;
+            behind(&Batch { changes }.by_reference())?;
             (mirror.length_bytes, mirror.sequence) = (end_bytes, mirror.sequence + 1);
         }
         mirror.file.shorten(mirror.length_bytes)?;
@@ -139,8 +140,9 @@ impl Mirror {
     }
 
     /// Takes changes that are about to be made; not durable before [`Mirror::synchronize`].
-    pub fn append(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        self.length_bytes = self.file.write(self.length_bytes, self.sequence + 1, &packed(batch))?;
+    pub fn append(&mut self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
+        let packed = packed(changes);
+        self.length_bytes = self.file.write(self.length_bytes, self.sequence + 1, &packed)?;
         self.sequence += 1;
         Ok(())
     }
@@ -178,12 +180,13 @@ impl Mirror {
 }
 
 /// Changes as bytes, with a byte before them that tells how they are written: long values are packed already.
-fn packed(batch: &Batch) -> Vec<u8> {
-    let long = |change: &&Change| change.1.as_ref().is_some_and(|value| value.len() > LONG_BYTES_MIN);
-    let bytes = payload::encode(batch);
-    match batch.changes.iter().filter(long).count() * 4 > batch.changes.len() {
-        true => [&[PLAIN], &bytes[..]].concat(),
-        false => [&[PACKED], &lz4_flex::compress_prepend_size(&bytes)[..]].concat(),
+fn packed(changes: &[ChangeRef<'_>]) -> Vec<u8> {
+    let is_long = |(_, value): &&ChangeRef<'_>| value.is_some_and(|value| value.len() > LONG_BYTES_MIN);
+    let mut bytes = vec![PLAIN];
+    payload::encode(changes.iter().copied(), &mut bytes);
+    match changes.iter().filter(is_long).count() * 4 > changes.len() {
+        true => bytes,
+        false => [&[PACKED], &lz4_flex::compress_prepend_size(&bytes[1..])[..]].concat(),
     }
 }
 

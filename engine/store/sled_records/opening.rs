@@ -6,8 +6,11 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
+
+use rustix::thread::{CpuSet, Pid, gettid, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
 use super::{LongTree, failed};
 use crate::store::StoreError;
@@ -33,7 +36,7 @@ pub(super) fn open(folder: &Path) -> Result<Opened, StoreError> {
     let deadline = Instant::now() + LOCK_WAIT_MAX;
     let tree = loop {
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        match quietly(|| config.open().and_then(LongTree::new)) {
+        match quietly(|| on_one_processor(|| config.open().and_then(LongTree::new))) {
             Ok(Ok(tree)) => break tree,
             Ok(Err(sled::Error::Io(error))) if is_locked(&error) && Instant::now() < deadline => {
                 std::thread::sleep(LOCK_WAIT_STEP);
@@ -70,6 +73,38 @@ fn is_damage(error: &sled::Error) -> bool {
         }
         _ => true,
     }
+}
+
+/// Sled starts seven threads when it is first used, which spin until all of them are there: on two processors that takes as long as
+/// everything else. On the same processor as the one that starts them they run when it is done, or has used up its time.
+fn on_one_processor<T>(act: impl FnOnce() -> T) -> T {
+    static STARTED: AtomicBool = AtomicBool::new(false);
+    let one = || -> rustix::io::Result<CpuSet> {
+        let allowed = sched_getaffinity(None)?;
+        let mut one = CpuSet::new();
+        one.set(sched_getcpu());
+        sched_setaffinity(None, &one)?;
+        Ok(allowed)
+    };
+    if STARTED.swap(true, Ordering::Relaxed) {
+        return act();
+    }
+    let before = threads();
+    let Ok(allowed) = one() else { return act() };
+    // Whoever has just slept has all of its time before it.
+    std::thread::sleep(Duration::from_micros(1));
+    let done = act();
+    let begun = threads().into_iter().filter(|thread| !before.contains(thread));
+    for thread in begun.chain([gettid()]) {
+        let _ = sched_setaffinity(Some(thread), &allowed);
+    }
+    done
+}
+
+/// The threads of this process.
+fn threads() -> Vec<Pid> {
+    let names = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.filter_map(|name| Pid::from_raw(name.to_str()?.parse().ok()?)).collect()
 }
 
 /// Takes a panic for an error, without the words that it would print.

@@ -45,10 +45,10 @@ impl LongTree {
         })
     }
 
-    pub fn insert(&self, key: &[u8], value: Vec<u8>) -> Result<(), StoreError> {
+    pub fn insert(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let count = match value.len() <= PART_BYTES_MAX {
             true => 0,
-            false => self.insert_parts(key, &value)?,
+            false => self.insert_parts(key, value)?,
         };
         let before = match count {
             0 => self.whole.insert(key, value),
@@ -123,8 +123,8 @@ mod tests {
         let tree = LongTree::new(sled::open(folder.path()).unwrap()).unwrap();
         for length in [0, 4_096, 4_097, 300_000, 9_000, 5, 1_000_000] {
             let value: Vec<u8> = (0..length).map(|at: u32| (at % 251) as u8).collect();
-            tree.insert(b"a", value.clone()).unwrap();
-            tree.insert(b"a\0", value.clone()).unwrap();
+            tree.insert(b"a", &value).unwrap();
+            tree.insert(b"a\0", &value).unwrap();
             assert_eq!(tree.get(b"a").unwrap(), Some(value.clone()), "{length}");
             assert_eq!(
                 tree.range(b"").map(Result::unwrap).map(|(_, found)| found).collect::<Vec<_>>(),
@@ -134,7 +134,7 @@ mod tests {
         tree.flush().unwrap();
         assert_eq!(std::fs::read_dir(folder.path().join("blobs")).unwrap().count(), 0);
         tree.remove(b"a").unwrap();
-        tree.insert(b"a\0", vec![1]).unwrap();
+        tree.insert(b"a\0", &[1]).unwrap();
         assert_eq!((tree.get(b"a").unwrap(), tree.parts.len(), tree.whole.len()), (None, 0, 1));
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::dice::Dice;
-use crate::store::{Batch, FinalPlace, LogFile, Record, Records, StoreError};
+use crate::store::{Batch, ChangeRef, FinalPlace, LogFile, Record, Records, StoreError};
 
 /// What a crash tears a write into, in bytes: less than any disk does.
 const PIECE_BYTES: usize = 128;
@@ -217,15 +217,16 @@ impl Records for Disk {
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.write(batch)?;
+        self.write(&batch.by_reference())?;
         self.synchronize()
     }
 }
 
 impl FinalPlace for Disk {
-    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+    fn write(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
         let state = &mut *self.state();
-        for (key, value) in batch.changes {
+        for (key, value) in changes {
+            let (key, value) = (key.to_vec(), value.map(<[u8]>::to_vec));
             let done = state.operation();
             if done != Err(false) {
                 set(&mut state.map.seen, key.clone(), value.clone());
