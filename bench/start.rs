@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use engine::store::Definition;
+use engine::store::{Definition, synchronizations};
 use serde_json::json;
 
 use super::{BenchError, Report, disk, world};
@@ -34,6 +34,7 @@ pub async fn start(folder: &Path, finished: usize, flow: &dyn Fn(&[&str]) -> Com
     let run = median_ms(|| flow(&["run", &file, "--yes"]))?;
     let status_of_few = median_ms(|| flow(&["status"]))?;
     let rss_bytes = peak_rss_bytes(&mut flow(&["run", &file, "--yes"]))?;
+    let waits = waits_for_disk(&folder.join("counted")).await?;
     finish(folder, finished).await?;
     let run_beside = median_ms(|| flow(&["run", &file, "--yes"]))?;
     let status = median_ms(|| flow(&["status"]))?;
@@ -44,7 +45,7 @@ pub async fn start(folder: &Path, finished: usize, flow: &dyn Fn(&[&str]) -> Com
         unit: "ms",
         disk_fdatasyncs_per_second: disk_rate,
         ratio_to_disk: None,
-        fsyncs_per_step: None,
+        fsyncs_per_step: Some(waits as f64 / STEPS as f64),
         rss_bytes,
         disk_bytes: disk::folder_bytes(folder),
         more: vec![
@@ -99,6 +100,19 @@ fn median_ms(command: impl Fn() -> Command) -> Result<f64, BenchError> {
     }
     times.sort_by(f64::total_cmp);
     Ok(times[RUNS / 2])
+}
+
+/// How often the disk is waited for from the opening of a store that exists to its closing, with as many Tasks in between: in this
+/// process, because another one's waits cannot be counted.
+async fn waits_for_disk(folder: &Path) -> Result<u64, BenchError> {
+    std::fs::create_dir_all(folder).map_err(disk::unusable(folder))?;
+    let definition = Definition::from(&world::tasks(STEPS));
+    world::runner(folder)?.drain().await;
+    let before = synchronizations();
+    let runner = world::runner(folder)?;
+    world::run(&runner, world::new("counted", "counted", &definition)).await?;
+    runner.drain().await;
+    Ok(synchronizations() - before)
 }
 
 async fn finish(folder: &Path, finished: usize) -> Result<(), BenchError> {

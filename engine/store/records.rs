@@ -2,6 +2,9 @@
 
 use super::StoreError;
 
+/// How many records are in memory at once when all of them are read.
+pub(super) const RECORDS_AT_ONCE: usize = 2_048;
+
 /// Changes to be made together. A later change of a key takes the place of an earlier one.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Batch {
@@ -99,4 +102,21 @@ pub trait FinalPlace: Records {
     /// # Errors
     /// There is no room.
     fn ensure_room(&self, bytes: u64) -> Result<(), StoreError>;
+}
+
+/// Hands over all records in the order of their keys, as many at a time as lie in memory together.
+///
+/// # Errors
+/// The disk cannot be read, or `part` failed.
+pub(super) fn all_in_parts(
+    records: &dyn Records,
+    mut part: impl FnMut(&[Record]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut from = Vec::new();
+    loop {
+        let found = records.scan(&[], Some(&from), RECORDS_AT_ONCE)?;
+        let Some((last, _)) = found.last() else { return Ok(()) };
+        from = [&last[..], &[0]].concat();
+        part(&found)?;
+    }
 }

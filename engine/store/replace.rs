@@ -10,10 +10,8 @@ use std::{
 use super::{
     Batch, LoggedRecords, Mirror, Records, SledRecords, StoreError,
     logged::{CHECKPOINT, LOG_NAMES},
-    records::FinalPlace,
+    records::{FinalPlace, RECORDS_AT_ONCE, all_in_parts},
 };
-
-const AT_ONCE: usize = 1_024;
 
 fn beside(folder: &Path, ending: &str) -> PathBuf {
     folder.with_extension(ending)
@@ -93,16 +91,12 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     // What it has lost without a word would be lost for good.
     source.examine()?.into_iter().next().map_or(Ok(()), Err)?;
     target.ensure_room(bytes(from) / 2)?;
-    let mut next = Vec::new();
-    loop {
-        let records = source.scan(&[], Some(&next), AT_ONCE)?;
-        let Some((last, _)) = records.last() else { break };
-        next = [&last[..], &[0]].concat();
+    all_in_parts(&source, |records| {
         // The new folder's log begins anew, and so does the count of its commits.
         let kept = records.iter().filter(|(key, _)| key != CHECKPOINT);
         let kept: Vec<_> = kept.map(|(key, value)| (&key[..], Some(&value[..]))).collect();
-        target.write(&kept)?;
-    }
+        target.write(&kept)
+    })?;
     target.synchronize()?;
     drop(target);
     synchronize(to).map_err(failed(to))
@@ -117,7 +111,7 @@ fn reflect(from: &Path, to: &Path) -> Result<(), StoreError> {
     let mut batch = Batch::default();
     mirror.records(|change| {
         batch.changes.push(change);
-        match batch.changes.len() < AT_ONCE {
+        match batch.changes.len() < RECORDS_AT_ONCE {
             true => Ok(()),
             false => target.write(&std::mem::take(&mut batch).by_reference()),
         }

@@ -22,14 +22,12 @@ use self::{
 use super::{
     Batch, Records, StoreError,
     log::count_synchronization,
-    records::{ChangeRef, FinalPlace, Record},
+    records::{ChangeRef, FinalPlace, Record, all_in_parts},
     room,
 };
 
 /// How often sled and the mirror may write a byte until it lies where it stays.
 const WRITTEN_TIMES_MAX: u64 = 5;
-/// How many records are copied at once into a new mirror.
-const COPIED_AT_ONCE: usize = 2_048;
 /// Up to how long a mirror is compared with sled at an opening: it takes no time. A longer one is compared by whoever asks.
 const COMPARED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// The note that tells up to where the mirror has everything.
@@ -93,14 +91,10 @@ impl SledRecords {
     /// A mirror of what sled has, for a store that has none: an earlier version's, or one whose mirror was lost.
     fn mirror_anew(&self) -> Result<Mirror, StoreError> {
         Mirror::anew(&self.folder, |mirror| {
-            let mut from = Vec::new();
-            loop {
-                let records = self.scan(&[], Some(&from), COPIED_AT_ONCE)?;
-                let Some((last, _)) = records.last() else { return Ok(()) };
-                from = [&last[..], &[0]].concat();
+            all_in_parts(self, |records| {
                 let changes: Vec<_> = records.iter().map(|(key, value)| (&key[..], Some(&value[..]))).collect();
-                mirror.append(&changes)?;
-            }
+                mirror.append(&changes)
+            })
         })
     }
 

@@ -2,15 +2,13 @@
 
 use super::{
     Record, Store, StoreError, codec, keys,
+    records::all_in_parts,
     standing::{Beginning, Standing},
 };
 use crate::{
     journal::Entry,
     machine::{ExecutionStatus, FrameRow},
 };
-
-/// How many records are read at once.
-const AT_ONCE: usize = 1_024;
 
 /// What a look through a store found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,18 +35,11 @@ impl Store {
 
     fn verify_all(&self, findings: &mut Findings) -> Result<(), StoreError> {
         findings.problems = self.records.examine()?;
-        let mut from = Vec::new();
-        loop {
-            let records = self.records.scan(&[], Some(&from), AT_ONCE)?;
-            let Some((last, _)) = records.last() else { break };
-            from = [&last[..], &[0]].concat();
-            for record in &records {
-                findings.records += 1;
-                if let Err(problem) = whole(record) {
-                    findings.problems.push(problem);
-                }
-            }
-        }
+        all_in_parts(self.records.as_ref(), |records| {
+            findings.records += records.len();
+            findings.problems.extend(records.iter().filter_map(|record| whole(record).err()));
+            Ok(())
+        })?;
         for id in self.ids()? {
             findings.executions += 1;
             if let Err(problem) = self.verify_execution(&id) {
