@@ -309,12 +309,6 @@ impl Reader {
         }
     }
 
-    /// For a process that ends now: nothing was written, so there is nothing to close, and freeing what was read takes longer than
-    /// reading it.
-    pub fn leave(self) {
-        std::mem::forget(self);
-    }
-
     /// Executions, those begun last first.
     ///
     /// # Errors

@@ -54,7 +54,7 @@ pub fn start(
         events: events.clone(),
         rests: rests.clone(),
         clock: clock.clone(),
-        commits: committer.commits.clone(),
+        commits: committer.batches.count.clone(),
         failure: committer.failure.clone(),
         offers: offers.clone(),
     };

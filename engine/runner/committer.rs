@@ -27,8 +27,6 @@ pub(super) struct Committer {
     pub queue: mpsc::Sender<Commit>,
     /// The same, for who commits without the thread while nothing is in its queue.
     pub batches: Batches,
-    /// How many batches are durable.
-    pub commits: Arc<AtomicU64>,
     /// Why nothing can be committed any more; set before anybody who waits for a commit is let go.
     pub failure: watch::Receiver<Option<StoreError>>,
 }
@@ -49,7 +47,7 @@ pub(super) fn start(store: Arc<Store>, messages: UnboundedSender<Message>, optio
             }
         }
     });
-    Committer { queue, commits: batches.count.clone(), batches, failure }
+    Committer { queue, batches, failure }
 }
 
 /// Makes batches durable, one after the other, whoever asks.
@@ -57,7 +55,8 @@ pub(super) fn start(store: Arc<Store>, messages: UnboundedSender<Message>, optio
 pub(super) struct Batches {
     store: Arc<Store>,
     options: RunnerOptions,
-    count: Arc<AtomicU64>,
+    /// How many are durable.
+    pub count: Arc<AtomicU64>,
     failed: watch::Sender<Option<StoreError>>,
 }
 

@@ -9,6 +9,9 @@ use std::{
 /// Within this time, and without waiting for anything.
 const PROMPT: Duration = Duration::from_micros(50);
 
+/// So many are remembered.
+const KEPT_MAX: usize = 1_024;
+
 /// The resources of steps that were prompt the last time.
 #[derive(Default)]
 pub(super) struct Prompt(Mutex<HashSet<String>>);
@@ -29,6 +32,10 @@ impl Prompt {
         if !answered || began.elapsed() > PROMPT {
             resources.remove(resource);
         } else if !resources.contains(resource) {
+            // Definitions may name any number of steps; those in use come back with their next call.
+            if resources.len() >= KEPT_MAX {
+                resources.clear();
+            }
             resources.insert(resource.to_owned());
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn open(folder: &Path) -> Result<Opened, StoreError> {
     let deadline = Instant::now() + LOCK_WAIT_MAX;
     let tree = loop {
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        match quietly(|| on_one_processor(|| config.open().and_then(LongTree::new))) {
+        match on_one_processor(|| quietly(|| config.open().and_then(LongTree::new))) {
             Ok(Ok(tree)) => break tree,
             Ok(Err(sled::Error::Io(error))) if is_locked(&error) && Instant::now() < deadline => {
                 std::thread::sleep(LOCK_WAIT_STEP);

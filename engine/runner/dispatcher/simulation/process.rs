@@ -90,7 +90,7 @@ impl Process {
         let store = Arc::new(Store::new(records)?);
         let (queue, commits) = std::sync::mpsc::channel();
         let (batches, failure) = Batches::new(store.clone(), RunnerOptions::default());
-        let committer = Committer { queue, batches, commits: Arc::default(), failure };
+        let committer = Committer { queue, batches, failure };
         let called = Called::default();
         let (events, received) = broadcast::channel(8_192);
         let entropy: Entropy = Box::new(move || dice.next());
