@@ -5,12 +5,14 @@
 
 mod event;
 mod note;
+mod read;
 mod write;
 
 use serde::{Deserialize, Serialize};
 
-pub use event::{ErrorAndCause, HistoryEvent, HistoryEventDetails, StateType};
+pub use event::{ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails, StateType};
 pub use note::{Note, StepFailure};
+pub use read::Entries;
 pub use write::write_entries;
 
 /// One line of an execution's journal.

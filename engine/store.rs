@@ -71,18 +71,21 @@ impl Store {
     /// The records are of another format, or cannot be read or written.
     pub fn new(records: impl Records) -> Result<Self, StoreError> {
         let store = Store { records: Box::new(records), known_definitions: Mutex::default() };
-        let Some(bytes) = store.records.get(keys::FORMAT)? else {
-            let mut batch = Batch::default();
-            batch.put(keys::FORMAT.to_vec(), codec::encode(keys::FORMAT, &codec::FORMAT)?);
-            store.records.commit(batch)?;
-            return Ok(store);
-        };
+        let Some(bytes) = store.records.get(keys::FORMAT)? else { return store.of_this_format() };
         // The format is read before anything else is believed, so its record is the same in every version.
         match serde_json::from_slice(bytes.get(5..).unwrap_or_default()) {
             Ok(codec::FORMAT) => Ok(store),
+            Ok(found) if codec::EARLIER_FORMATS.contains(&found) => store.of_this_format(),
             Ok(found) => Err(StoreError::Format { found, known: codec::FORMAT }),
             Err(error) => Err(codec::damaged(keys::FORMAT, error.to_string())),
         }
+    }
+
+    fn of_this_format(self) -> Result<Self, StoreError> {
+        let mut batch = Batch::default();
+        batch.put(keys::FORMAT.to_vec(), codec::encode(keys::FORMAT, &codec::FORMAT)?);
+        self.records.commit(batch)?;
+        Ok(self)
     }
 
     /// What can be read of a store that cannot be opened, and what is wrong with the rest. Nothing can be written to it.

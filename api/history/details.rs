@@ -1,7 +1,7 @@
 //! Each event's type and details (API Reference, HistoryEvent).
 
 use engine::{
-    journal::{ErrorAndCause, HistoryEventDetails as Details},
+    journal::{ErrorAndCause, EvaluationFailedEventDetails, HistoryEventDetails as Details},
     step::Resource,
 };
 use serde_json::{Map, Value, json};
@@ -38,7 +38,8 @@ pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
         Details::ExecutionRedriven { redrive_count } => {
             plain("ExecutionRedriven", fields([("redriveCount", json!(redrive_count))]))
         }
-        Details::EvaluationFailed { state, location, error, cause } => {
+        Details::EvaluationFailed(failed) => {
+            let EvaluationFailedEventDetails { state, location, error, cause } = &**failed;
             let mut told = fields([("state", json!(state)), ("error", json!(error)), ("cause", json!(cause))]);
             if !location.is_empty() {
                 told.insert("location".to_owned(), json!(location));
@@ -51,7 +52,7 @@ pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
         }
         Details::StateExited { state_type, name, output, assigned_variables } => {
             let mut told = with_name(name, data("output", output));
-            if !assigned_variables.is_empty() {
+            if let Some(assigned_variables) = assigned_variables {
                 let texts: Map<String, Value> =
                     assigned_variables.iter().map(|(name, value)| (name.clone(), value.to_string().into())).collect();
                 told.insert("assignedVariables".to_owned(), Value::Object(texts));

@@ -110,7 +110,7 @@ fn is_failure(content: &Content) -> bool {
                 | HistoryEventDetails::ExecutionFailed(_)
                 | HistoryEventDetails::ExecutionTimedOut(_)
                 | HistoryEventDetails::ExecutionAborted(_)
-                | HistoryEventDetails::EvaluationFailed { .. }
+                | HistoryEventDetails::EvaluationFailed(_)
         ),
     }
 }

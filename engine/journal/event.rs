@@ -30,6 +30,16 @@ pub struct ErrorAndCause {
     pub cause: String,
 }
 
+/// Which expression failed, and how (Step Functions API Reference, EvaluationFailedEventDetails).
+#[expect(missing_docs, reason = "the fields are those of the API reference")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvaluationFailedEventDetails {
+    pub state: String,
+    pub location: String,
+    pub error: String,
+    pub cause: String,
+}
+
 /// The types of event that this version of the machine writes, each with AWS's details.
 #[expect(missing_docs, reason = "the fields are those of the API reference's event details, under their names")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +58,7 @@ pub enum HistoryEventDetails {
     /// The execution goes on after a failure; `redrive_count` counts from 1.
     ExecutionRedriven { redrive_count: u32 },
     /// An expression failed.
-    EvaluationFailed { state: String, location: String, error: String, cause: String },
+    EvaluationFailed(Box<EvaluationFailedEventDetails>),
     /// A state was entered; `state_type` names its type (`Task`, `Pass`, …), AWS writes it into the event's type.
     StateEntered { state_type: StateType, name: Arc<str>, input: Arc<Value> },
     /// A state was left.
@@ -56,8 +66,8 @@ pub enum HistoryEventDetails {
         state_type: StateType,
         name: Arc<str>,
         output: Arc<Value>,
-        #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
-        assigned_variables: serde_json::Map<String, Value>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assigned_variables: Option<Box<serde_json::Map<String, Value>>>,
     },
     /// A Task's call is to be made; durable before the call.
     TaskScheduled {

@@ -20,8 +20,14 @@ impl Turn<'_> {
     /// What a state works with: its input, or what `InputPath` selects of it.
     pub fn effective_input(&mut self, id: FrameId) -> Result<Arc<Value>, StepFailure> {
         let input = self.frame(id).row.input.clone();
-        let Some(state) = self.state_of(id) else { return Ok(input) };
-        self.selected(id, &state.common.paths.input, input)
+        match self.state_of(id) {
+            None => Ok(input),
+            Some(state) if matches!(state.common.paths.input, Selection::Whole) => Ok(input),
+            Some(state) => {
+                let state = state.clone();
+                self.selected(id, &state.common.paths.input, input)
+            }
+        }
     }
 
     fn selected(&mut self, id: FrameId, selection: &Selection, value: Arc<Value>) -> Result<Arc<Value>, StepFailure> {
@@ -45,12 +51,12 @@ impl Turn<'_> {
                 value = Arc::new(self.evaluate(id, template, Extra::Input(&value))?);
             }
             // A result goes into the input as it came, not into what InputPath selected of it.
-            let input = self.frame(id).row.input.clone();
+            let input = &self.frame(id).row.input;
             value = match leaving.caught.unwrap_or(&paths.result) {
                 Selection::Whole => value,
-                Selection::Nothing => input,
+                Selection::Nothing => input.clone(),
                 Selection::Path(path) => {
-                    let placed = place(path, &input, (*value).clone());
+                    let placed = place(path, input, (*value).clone());
                     Arc::new(placed.map_err(|failure| self.evaluation_failed(id, failure))?)
                 }
             };

@@ -18,7 +18,7 @@ impl Turn<'_> {
     /// Lets `Retry`, then `Catch`, then the frame above deal with a failure of the state that a frame is in.
     pub fn fail_state(&mut self, id: FrameId, failure: StepFailure) {
         self.end_run(id, MapRunStatus::Failed);
-        let Some(state) = self.state_of(id) else { return self.fail_execution(failure) };
+        let Some(state) = self.state_of(id).cloned() else { return self.fail_execution(failure) };
         if self.retry(id, &state, &failure) {
             return;
         }
@@ -90,7 +90,7 @@ impl Turn<'_> {
 
     /// A branch or an iteration failed: the others stop, and the failure is their state's.
     fn child_failed(&mut self, parent: FrameId, child: FrameId, failure: StepFailure) {
-        let Some(state) = self.state_of(parent) else { return self.fail_execution(failure) };
+        let Some(state) = self.state_of(parent).cloned() else { return self.fail_execution(failure) };
         if let StateKind::Map(map) = &state.kind
             && map.distributed
         {

@@ -4,7 +4,10 @@
 
 mod part;
 
-use std::{cell::OnceCell, sync::Arc};
+use std::{
+    cell::OnceCell,
+    sync::{Arc, LazyLock},
+};
 
 pub(super) use part::fits;
 pub use part::{FrameWrite, Part, PartValue, is_long};
@@ -75,6 +78,14 @@ pub struct FrameRow {
     pub last_event_id: u64,
 }
 
+/// What a frame is given that has not entered its first state, or has left its last one. Shared: there may be thousands of them.
+static NOTHING: LazyLock<(Arc<Value>, Arc<Map<String, Value>>)> = LazyLock::new(Default::default);
+
+/// No input and no variables.
+pub(super) fn nothing() -> (Arc<Value>, Arc<Map<String, Value>>) {
+    NOTHING.clone()
+}
+
 impl FrameRow {
     /// The path of the state it is in, such as `VPC and subnets/Create VPC`.
     pub fn state_path(&self) -> String {
@@ -128,7 +139,7 @@ impl Frame {
     }
 
     /// The state it is in.
-    pub(super) fn state(&self, machine: impl FnOnce() -> Option<Arc<StateMachine>>) -> Option<&Arc<State>> {
+    pub(super) fn state<'m>(&self, machine: impl FnOnce() -> Option<&'m StateMachine>) -> Option<&Arc<State>> {
         if self.state.get().is_none() {
             let state = machine()?.states.get(&*self.row.state)?.clone();
             return Some(self.state.get_or_init(|| state));

@@ -71,7 +71,7 @@ impl Turn<'_> {
         let none = items.is_empty();
         self.row(id).activity =
             Activity::Map { items: Arc::new(items), next: 0, running: 0, failed: 0, max_concurrency, tolerated };
-        if none && let Some(state) = self.state_of(id) {
+        if none && let Some(state) = self.state_of(id).cloned() {
             self.map_ended(id, &state, map);
             return Ok(());
         }
@@ -140,8 +140,9 @@ impl Turn<'_> {
 
     pub(super) fn new_iteration(&mut self, id: FrameId, index: u64, item: Arc<Value>) -> FrameId {
         let FrameRow { path, state, .. } = &self.frame(id).row;
-        let path = if path.is_empty() { format!("{state}[{index}]") } else { format!("{path}/{state}[{index}]") };
-        self.new_frame(Some(id), index, path, Some(item))
+        let (slash, mut number) = (if path.is_empty() { "" } else { "/" }, itoa::Buffer::new());
+        let path = [path, slash, state, "[", number.format(index), "]"].concat();
+        self.new_frame(Some(id), index, path.into(), Some(item))
     }
 
     /// The input of an iteration. The selector sees the Map's own input and variables, and the item in the context object.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, FrameId, limits, scope::Extra, state::Leaving, turn::Turn};
+use super::{Activity, FrameId, frame::nothing, limits, scope::Extra, state::Leaving, turn::Turn};
 use crate::{
     asl::{State, StateKind, StateMachine, Template},
     journal::{HistoryEventDetails, StepFailure},
@@ -29,7 +29,7 @@ impl Turn<'_> {
         let path = self.frame(id).state_path();
         for (index, branch) in branches.iter().enumerate() {
             let path = if branches.len() == 1 { path.clone() } else { format!("{path}[{index}]") };
-            let child = self.new_frame(Some(id), index as u64, path, None);
+            let child = self.new_frame(Some(id), index as u64, path.into(), None);
             self.enter(child, &branch.start_at, input.clone());
         }
         Ok(())
@@ -39,11 +39,10 @@ impl Turn<'_> {
     pub fn child_ended(&mut self, id: FrameId, output: Arc<Value>) {
         let row = self.row(id);
         row.activity = Activity::Ended { output: output.clone() };
-        row.variables = Arc::default();
-        row.input = Arc::default();
+        (row.input, row.variables) = nothing();
         let Some(parent) = row.parent else { return };
         self.child_succeeded(id, &output);
-        let Some(state) = self.state_of(parent) else { return };
+        let Some(state) = self.state_of(parent).cloned() else { return };
         match &state.kind {
             StateKind::Parallel { .. } => self.branch_ended(parent, &state),
             StateKind::Map(map) => self.iteration_ended(parent, id, &state, map),

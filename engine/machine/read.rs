@@ -57,7 +57,7 @@ impl Turn<'_> {
     /// The reader or the writer of a Map has answered.
     pub(super) fn map_answered(&mut self, id: FrameId, map: &Map, output: Value) {
         let writes = matches!(&self.frame(id).row.activity, Activity::Task { arguments, .. } if arguments.get("Results").is_some());
-        let Some(state) = self.state_of(id) else { return };
+        let Some(state) = self.state_of(id).cloned() else { return };
         if writes {
             let result = json!({ "MapRunArn": self.map_run_arn(id), "ResultWriterDetails": output });
             self.results_written(id);
@@ -80,7 +80,7 @@ impl Turn<'_> {
 
     /// Whether the frame is in a Map whose reader or writer is called.
     pub(super) fn calls_for_map(&self, id: FrameId) -> Option<Map> {
-        match self.state_of(id).as_deref().map(|state| &state.kind) {
+        match self.state_of(id).map(|state| &state.kind) {
             Some(StateKind::Map(map)) => Some(map.clone()),
             _ => None,
         }

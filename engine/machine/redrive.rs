@@ -73,7 +73,7 @@ impl Turn<'_> {
     /// A distributed Map: what did not end well goes on, no more at once than may be, then what had not begun. Where all have
     /// ended well, only the results are written again.
     fn redrive_map(&mut self, id: FrameId, map: &Map, children: &[FrameId]) {
-        let Some(state) = self.state_of(id) else { return };
+        let Some(state) = self.state_of(id).cloned() else { return };
         self.row(id).visit += 1;
         self.redrive_run(id, children);
         let ended = |id: &FrameId| matches!(self.frame(*id).row.activity, Activity::Ended { .. });
@@ -100,7 +100,7 @@ impl Turn<'_> {
     fn restore_composite(&mut self, id: FrameId, children: &[FrameId]) {
         let ended = |id: &FrameId| matches!(self.frame(*id).row.activity, Activity::Ended { .. });
         let running = children.iter().filter(|child| !ended(child)).count() as u64;
-        let Some(state) = self.state_of(id) else { return };
+        let Some(state) = self.state_of(id).cloned() else { return };
         if matches!(state.kind, StateKind::Parallel { .. }) {
             self.row(id).activity = Activity::Parallel { running };
         } else if let Activity::Map { running: count, .. } = &mut self.row(id).activity {

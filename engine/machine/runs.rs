@@ -125,7 +125,7 @@ impl Turn<'_> {
         let wanted = |run: &MapRun| run.number == number && run.status == MapRunStatus::Running;
         let mut frames = self.execution.frames.in_order();
         let found = frames.find(|frame| frame.row.map_run.as_deref().is_some_and(wanted)).map(|frame| frame.row.id);
-        let Some((id, state)) = found.and_then(|id| Some((id, self.state_of(id)?))) else { return };
+        let Some((id, state)) = found.and_then(|id| Some((id, self.state_of(id)?.clone()))) else { return };
         let StateKind::Map(map) = &state.kind else { return };
         let Some(run) = self.run_of(id) else { return };
         run.updated = run.updated.with(limits);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{FrameId, TaskToken, limits, turn::Turn};
 use crate::{
     asl::{EvaluationFailure, Sight, StateKind, Template, View, evaluate},
-    journal::{HistoryEventDetails, StepFailure},
+    journal::{EvaluationFailedEventDetails, HistoryEventDetails, StepFailure},
 };
 
 /// What an expression sees beside the state's input and the context.
@@ -90,10 +90,8 @@ impl Turn<'_> {
         if error == "States.QueryEvaluationError" {
             let location = failure.location.unwrap_or_default();
             let (error, cause) = (error.clone(), cause.clone());
-            self.event(
-                Some(named),
-                HistoryEventDetails::EvaluationFailed { state: state.to_string(), location, error, cause },
-            );
+            let details = EvaluationFailedEventDetails { state: state.to_string(), location, error, cause };
+            self.event(Some(named), HistoryEventDetails::EvaluationFailed(Box::new(details)));
         }
         StepFailure { error, cause, details: None }
     }
@@ -151,7 +149,7 @@ impl Turn<'_> {
         if !identity.is_express() {
             context["Execution"]["RedriveCount"] = header.redrive_count.into();
         }
-        match self.state_of(id).as_deref().map(|state| &state.kind) {
+        match self.state_of(id).map(|state| &state.kind) {
             Some(StateKind::Task(task)) => {
                 context["State"]["RetryCount"] = (row.attempt - 1).into();
                 if task.has_token() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Activity, ExecutionStatus, FrameId, limits, scope::Extra, turn::Turn};
 use crate::{
@@ -16,17 +16,18 @@ impl Turn<'_> {
         let now = self.now_ms();
         self.forget_run(id);
         let state = self.machine_of(id).and_then(|machine| machine.states.get(name).cloned());
+        let entered = state.as_ref().map(|state| (state.kind.state_type(), state.name.clone()));
+        let rules = state.as_ref().map_or(0, |state| state.common.retry.len());
         let frame = self.changed(id);
-        frame.enter(name, state.clone());
+        frame.enter(name, state);
         let row = &mut frame.row;
         row.visit += 1;
         row.input = input.clone();
         row.activity = Activity::Entering;
         row.entered_ms = now;
         row.attempt = 1;
-        row.retries = vec![0; state.as_ref().map_or(0, |state| state.common.retry.len())];
-        if let Some(state) = state {
-            let (state_type, name) = (state.kind.state_type(), state.name.clone());
+        row.retries = vec![0; rules];
+        if let Some((state_type, name)) = entered {
             self.event(Some(id), HistoryEventDetails::StateEntered { state_type, name, input });
             let row = self.row(id);
             row.entered_event_id = row.last_event_id;
@@ -44,7 +45,7 @@ impl Turn<'_> {
 
     /// Does what the state does, as far as it goes without time or an answer.
     pub fn execute(&mut self, id: FrameId) {
-        let Some(state) = self.state_of(id) else {
+        let Some(state) = self.state_of(id).cloned() else {
             let name = self.frame(id).row.state.clone();
             let cause = format!("The definition has no state named '{name}'.");
             return self.fail_execution(StepFailure { error: "States.Runtime".to_owned(), cause, details: None });
@@ -103,23 +104,23 @@ impl Turn<'_> {
 
     /// Leaves a state: `Assign` and `Output` both see the variables as they were when it was entered.
     pub fn leave(&mut self, id: FrameId, state: &State, leaving: Leaving<'_>) -> Result<(), StepFailure> {
-        let result = leaving.result.clone();
+        let result = &leaving.result;
         let extra = match leaving.extra {
-            ExtraKind::None => Extra::Input(&result),
-            ExtraKind::Result => Extra::Result(&result),
-            ExtraKind::ErrorOutput => Extra::ErrorOutput(&result),
+            ExtraKind::None => Extra::Input(result),
+            ExtraKind::Result => Extra::Result(result),
+            ExtraKind::ErrorOutput => Extra::ErrorOutput(result),
         };
         let assigned = match leaving.assign.map(|template| self.evaluate(id, template, extra)).transpose()? {
-            Some(Value::Object(assigned)) => assigned,
-            _ => Map::new(),
+            Some(Value::Object(assigned)) if !assigned.is_empty() => Some(assigned),
+            _ => None,
         };
         let output = match leaving.output {
             Some(template) => Arc::new(self.evaluate(id, template, extra)?),
             None => self.placed(id, state, &leaving)?,
         };
         limits::refuse(&state.name, &output)?;
-        if !assigned.is_empty() {
-            limits::refuse_variables(&state.name, &assigned, &self.frame(id).row.variables)?;
+        if let Some(assigned) = &assigned {
+            limits::refuse_variables(&state.name, assigned, &self.frame(id).row.variables)?;
             Arc::make_mut(&mut self.row(id).variables).extend(assigned.clone());
         }
         self.event(
@@ -128,7 +129,7 @@ impl Turn<'_> {
                 state_type: state.kind.state_type(),
                 name: state.name.clone(),
                 output: output.clone(),
-                assigned_variables: assigned,
+                assigned_variables: assigned.map(Box::new),
             },
         );
         match leaving.next {

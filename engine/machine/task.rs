@@ -231,7 +231,7 @@ impl Turn<'_> {
         if let Some(map) = self.calls_for_map(id) {
             return self.map_answered(id, &map, output);
         }
-        let Some(state) = self.state_of(id) else { return };
+        let Some(state) = self.state_of(id).cloned() else { return };
         if let Err(failure) = limits::refuse(&state.name, &output) {
             return self.task_failed_as(id, failure);
         }

@@ -14,13 +14,12 @@ use crate::{
 impl Turn<'_> {
     /// Whether the Task that a frame is in waits for its token to come back.
     pub(super) fn waits_for_token(&self, id: FrameId) -> bool {
-        matches!(self.state_of(id).as_deref().map(|state| &state.kind), Some(StateKind::Task(task)) if task.waits_for_token())
+        matches!(self.state_of(id).map(|state| &state.kind), Some(StateKind::Task(task)) if task.waits_for_token())
     }
 
     /// Whether the Task that a frame is in calls a step of ours.
     pub(super) fn is_step(&self, id: FrameId) -> bool {
-        let state = self.state_of(id);
-        let Some(StateKind::Task(task)) = state.as_deref().map(|state| &state.kind) else { return false };
+        let Some(StateKind::Task(task)) = self.state_of(id).map(|state| &state.kind) else { return false };
         matches!(Resource::parse(&task.resource), Resource::Step { .. })
     }
 
@@ -34,7 +33,7 @@ impl Turn<'_> {
 
     /// Offers a task to the workers of its activity.
     pub(super) fn offer(&mut self, id: FrameId) {
-        let Some(state) = self.state_of(id) else { return };
+        let Some(state) = self.state_of(id).cloned() else { return };
         let StateKind::Task(task) = &state.kind else { return };
         let row = &self.frame(id).row;
         let Activity::Task { arguments, .. } = &row.activity else { return };

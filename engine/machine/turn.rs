@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, Transition, limits,
+    Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, Transition, frame::nothing, limits,
     runs::RunsChanged,
 };
 use crate::{
@@ -97,7 +97,7 @@ impl<'a> Turn<'a> {
         let input = header.input.clone();
         self.event(None, HistoryEventDetails::ExecutionStarted { input: input.clone() });
         let machine = self.execution.machine.clone();
-        let frame = self.new_frame(None, 0, String::new(), None);
+        let frame = self.new_frame(None, 0, Arc::default(), None);
         self.enter(frame, &machine.start_at, input);
         self.run();
     }
@@ -304,21 +304,22 @@ impl<'a> Turn<'a> {
         &mut self,
         parent: Option<FrameId>,
         index: u64,
-        path: String,
+        path: Arc<str>,
         item: Option<Arc<serde_json::Value>>,
     ) -> FrameId {
         let id = self.execution.header.next_frame_id;
         self.header().next_frame_id += 1;
         let last_event_id = parent.map_or(0, |parent| self.frame(parent).row.last_event_id);
+        let (input, variables) = nothing();
         let row = FrameRow {
             id,
             parent,
             index,
-            path: path.into(),
+            path,
             state: Arc::default(),
             visit: 0,
-            input: Arc::default(),
-            variables: Arc::default(),
+            input,
+            variables,
             activity: Activity::Entering,
             retries: Vec::new(),
             attempt: 1,
@@ -368,8 +369,7 @@ impl<'a> Turn<'a> {
     }
 
     fn is_distributed(&self, id: FrameId) -> bool {
-        let state = self.state_of(id);
-        matches!(state.as_deref().map(|state| &state.kind), Some(crate::asl::StateKind::Map(map)) if map.distributed)
+        matches!(self.state_of(id).map(|state| &state.kind), Some(crate::asl::StateKind::Map(map)) if map.distributed)
     }
 
     pub fn event(&mut self, frame: Option<FrameId>, details: HistoryEventDetails) {
@@ -404,19 +404,19 @@ impl<'a> Turn<'a> {
     }
 
     /// The machine that a frame runs: the top one, a branch's or an item processor's.
-    pub fn machine_of(&self, id: FrameId) -> Option<Arc<StateMachine>> {
+    pub fn machine_of(&self, id: FrameId) -> Option<&StateMachine> {
         let frame = self.frame(id);
-        let Some(parent) = frame.row.parent else { return Some(self.execution.machine.clone()) };
+        let Some(parent) = frame.row.parent else { return Some(&self.execution.machine) };
         let find = || match &self.state_of(parent)?.kind {
             crate::asl::StateKind::Parallel { branches, .. } => branches.get(frame.row.index as usize).cloned(),
             crate::asl::StateKind::Map(map) => Some(map.processor.clone()),
             _ => None,
         };
-        frame.machine(find).cloned()
+        frame.machine(find).map(|machine| &**machine)
     }
 
     /// The state that a frame is in.
-    pub fn state_of(&self, id: FrameId) -> Option<Arc<State>> {
-        self.frame(id).state(|| self.machine_of(id)).cloned()
+    pub fn state_of(&self, id: FrameId) -> Option<&Arc<State>> {
+        self.frame(id).state(|| self.machine_of(id))
     }
 }

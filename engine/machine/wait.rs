@@ -78,7 +78,7 @@ impl Turn<'_> {
 
     /// A Wait's time has come.
     pub fn wait_is_over(&mut self, id: FrameId) {
-        let Some(state) = self.state_of(id) else { return };
+        let Some(state) = self.state_of(id).cloned() else { return };
         if let Err(failure) = self.leave_with_input(id, &state) {
             self.fail_state(id, failure);
         }

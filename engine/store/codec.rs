@@ -8,7 +8,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::StoreError;
 
 /// The format of the whole store. A later version must read all earlier ones, from the first released on.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
+/// The formats before it. Their journals have each entry whole; what is added to them is of this format.
+pub(super) const EARLIER_FORMATS: [u32; 1] = [2];
 
 /// JSON as it is.
 const PLAIN: u8 = 2;

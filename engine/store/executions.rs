@@ -13,7 +13,7 @@ use super::{
     standing::{Beginning, Standing},
 };
 use crate::{
-    journal::Entry,
+    journal::{Entries, Entry},
     machine::{ExecutionHeader, FrameRow, Part},
 };
 
@@ -208,7 +208,7 @@ impl Store {
         let records = self.records.scan(&prefix, Some(&keys::entry(id, from_sequence)), limit)?;
         let mut entries: Vec<Entry> = Vec::new();
         for (key, bytes) in &records {
-            let turn: Vec<Entry> = codec::decode(key, bytes)?;
+            let Entries(turn) = codec::decode(key, bytes)?;
             entries.extend(turn.into_iter().filter(|entry| entry.sequence >= from_sequence));
             if entries.len() >= limit {
                 entries.truncate(limit);

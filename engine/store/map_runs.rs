@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Batch, Store, StoreError, codec, keys, records::Record};
 use crate::{
-    journal::{Entry, write_entries},
+    journal::{Entries, Entry, write_entries},
     machine::{Child, ChildId, MapRun, MapRunChanges, place},
 };
 
@@ -96,7 +96,7 @@ impl Store {
         let records = self.records.scan(&keys::child_entries(id, child), Some(&from), limit)?;
         let mut entries: Vec<Entry> = Vec::new();
         for (key, bytes) in &records {
-            let turn: Vec<Entry> = codec::decode(key, bytes)?;
+            let Entries(turn) = codec::decode(key, bytes)?;
             entries.extend(turn.into_iter().filter(|entry| entry.sequence >= from_sequence));
         }
         entries.truncate(limit);

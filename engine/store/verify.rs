@@ -6,7 +6,7 @@ use super::{
     standing::{Beginning, Standing},
 };
 use crate::{
-    journal::Entry,
+    journal::Entries,
     machine::{ExecutionStatus, FrameRow},
 };
 
@@ -82,7 +82,7 @@ fn whole((key, bytes): &Record) -> Result<(), StoreError> {
         Some(b"m/") if key.as_slice() != keys::FORMAT => Ok(()),
         Some(b"a/" | b"h/") => codec::decode::<Standing>(key, bytes).map(drop),
         Some(b"o/") => codec::decode::<Beginning>(key, bytes).map(drop),
-        Some(b"j/") => codec::decode::<Vec<Entry>>(key, bytes).map(drop),
+        Some(b"j/") => codec::decode::<Entries>(key, bytes).map(drop),
         Some(b"f/") if is_row(key) => codec::decode::<(FrameRow, String)>(key, bytes).map(drop),
         _ => codec::json(key, bytes).map(drop),
     }

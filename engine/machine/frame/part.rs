@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::{Activity, Frame, FrameRow};
 
@@ -102,10 +102,20 @@ pub(in crate::machine) fn fits(value: &Value, left: &mut usize) -> bool {
     match value {
         Value::Null | Value::Bool(true) => take(4, left),
         Value::Bool(false) => take(5, left),
-        Value::Number(number) => take(number.to_string().len(), left),
+        Value::Number(number) => take(length(number), left),
         Value::String(text) => take(text.len() + 2, left),
         Value::Array(items) => take(1 + items.len().max(1), left) && items.iter().all(|item| fits(item, left)),
         Value::Object(fields) => take(1 + fields.len().max(1), left) && all_fit(fields.iter(), left),
+    }
+}
+
+/// How many characters a number has. Whole numbers are many, and need not be written for that.
+fn length(number: &Number) -> usize {
+    let digits = |n: u64| n.checked_ilog10().map_or(1, |exponent| exponent as usize + 1);
+    match (number.as_u64(), number.as_i64()) {
+        (Some(whole), _) => digits(whole),
+        (None, Some(below_zero)) => 1 + digits(below_zero.unsigned_abs()),
+        (None, None) => number.to_string().len(),
     }
 }
 
