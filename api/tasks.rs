@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::machine::TaskToken;
+use engine::step::TaskToken;
 use serde::Deserialize;
 use serde_json::json;
 

@@ -1,7 +1,8 @@
 //! Workflows that `flow run` begins: state machines and executions like all others, and what StartExecution cannot say of them.
 
 use engine::{
-    machine::{Activity, ExecutionHeader, TaskToken},
+    machine::{Activity, ExecutionHeader},
+    step::TaskToken,
     store::DocumentChanges,
 };
 use serde_json::Value;

@@ -25,7 +25,6 @@ mod state;
 mod task;
 #[cfg(test)]
 mod tests;
-mod token;
 mod token_wait;
 mod turn;
 mod wait;
@@ -33,7 +32,9 @@ mod wait;
 pub use advance::advance;
 pub use command::{Command, Transition};
 pub use execution::{Execution, ExecutionHeader, ExecutionStatus, Identity};
-pub use frame::{Activity, Frame, FrameId, FrameRow, FrameWrite, Heartbeat, Parked, Part, Tolerated, Waiting, is_long};
+pub use frame::{
+    Activity, Frame, FrameId, FrameRow, FrameWrite, Heartbeat, Parked, Part, TOP_FRAME, Tolerated, Waiting, is_long,
+};
 pub use frames::Frames;
 pub use input::{Input, StepAnswer};
 pub use limits::{HISTORY_EVENTS_MAX, NESTING_LEVELS_MAX, PAYLOAD_BYTES_MAX, too_deep};
@@ -41,4 +42,3 @@ pub use map_run::{
     Child, ChildEntries, ChildId, ChildStatus, Counts, MapRun, MapRunChanges, MapRunLimits, MapRunStatus, child_index,
     label, place,
 };
-pub use token::{TaskToken, idempotency_token};

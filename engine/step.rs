@@ -8,12 +8,14 @@ mod context;
 mod error;
 mod registry;
 mod resource;
+mod token;
 
 pub use answer::{Answer, Change, Done, Effect, Instructions, Pending};
 pub use context::StepContext;
 pub use error::{ErrorClass, StepError};
 pub use registry::{Registries, Registry, Step, StepDescription};
+pub use resource::{Pattern, Resource};
+pub use token::{TaskToken, idempotency_token};
 
 /// What a step function returns.
 pub type StepResult<T> = Result<Answer<T>, StepError>;
-pub use resource::{Pattern, Resource};

@@ -8,6 +8,8 @@ mod commit;
 mod documents;
 mod error;
 mod executions;
+mod forget;
+mod frames;
 mod id;
 mod keys;
 mod lock;
@@ -35,7 +37,7 @@ use std::{
 pub use commit::{Definition, Origin, Write};
 pub use documents::DocumentChanges;
 pub use error::StoreError;
-pub use executions::{Active, Listed};
+pub use executions::{Active, Kept, Listed};
 pub use id::{ExecutionId, InvalidId, is_name};
 pub use lock::{Holder, OwnerLock};
 pub use log::{DiskFile, LogFile, synchronizations};

@@ -43,7 +43,7 @@ async fn run(context: StepContext, input: Run) -> StepResult<Value> {
     for name in ["PATH", "HOME", "LANG"] {
         command.envs(std::env::var_os(name).map(|value| (name, value)));
     }
-    command.env("FLOW_IDEMPOTENCY_TOKEN", &context.token).env("FLOW_TASK_TOKEN", &context.task_token);
+    command.env("FLOW_IDEMPOTENCY_TOKEN", &context.token).env("FLOW_TASK_TOKEN", context.task_token());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let begin = |error: std::io::Error| StepError::named("Process.CannotStart", format!("{}: {error}", input.program));
     let mut process = command.spawn().map_err(begin)?;

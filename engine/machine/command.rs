@@ -4,15 +4,17 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
-use super::{ExecutionHeader, FrameId, FrameWrite, MapRunChanges, Part, TaskToken};
-use crate::journal::Entry;
+use super::{ExecutionHeader, FrameId, FrameWrite, MapRunChanges, Part};
+use crate::{journal::Entry, step::TaskToken};
 
 /// Everything one input changed: rows to write in one batch, then commands to carry out.
 #[derive(Debug, Default)]
 pub struct Transition {
     /// The header, when it changed.
     pub header: Option<Arc<ExecutionHeader>>,
-    /// Frames that changed, in the order of their ids.
+    /// Whether it changed when a new process has to take the execution up: status, `awake`, `next_wake_ms`.
+    pub waking_changed: bool,
+    /// Frames that changed, in the order of their ids. The top one is always together with the header: they are one record.
     pub frames_put: Vec<FrameWrite>,
     /// Frames that ended, with their values that lie for themselves.
     pub frames_deleted: Vec<(FrameId, Vec<Part>)>,
@@ -49,7 +51,6 @@ pub enum Command {
         resource: String,
         arguments: Arc<Value>,
         token: String,
-        task_token: String,
         first_look_ms: u64,
         deadline_ms: Option<u64>,
         created: Arc<BTreeMap<String, u64>>,

@@ -131,6 +131,11 @@ pub struct ExecutionHeader {
 }
 
 impl ExecutionHeader {
+    /// What a new process has to know of it.
+    pub(super) fn waking(&self) -> (ExecutionStatus, bool, Option<u64>) {
+        (self.status, self.awake, self.next_wake_ms)
+    }
+
     /// Whether nothing will happen until an input from outside: it has ended, or stands still.
     pub fn rests(&self) -> bool {
         self.status != ExecutionStatus::Running || self.paused

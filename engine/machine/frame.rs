@@ -30,6 +30,9 @@ pub(super) const AT_ONCE_MS: u64 = 0;
 /// A frame's number within its execution, from 1.
 pub type FrameId = u64;
 
+/// The frame at the top of an execution.
+pub const TOP_FRAME: FrameId = 1;
+
 /// A frame as it stands in the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -260,7 +260,7 @@ pub fn child_index(name: &str) -> Option<u64> {
 
 /// The UUID of a map run (RFC 9562, version 8: its bits are a hash of ours).
 pub(super) fn uuid(execution: &str, state_path: &str, number: u64) -> String {
-    let hex = super::idempotency_token(execution, &format!("map run of {state_path}"), number);
+    let hex = crate::step::idempotency_token(execution, &format!("map run of {state_path}"), number);
     format!("{}-{}-8{}-a{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30])
 }
 
@@ -276,7 +276,7 @@ pub fn label(own: Option<&str>, state: &str) -> String {
         return text.to_owned();
     }
     let kept: String = text.chars().map(|c| if plain(c) { c } else { '-' }).take(LABEL_CHARACTERS_MAX - 9).collect();
-    format!("{kept}-{}", &super::idempotency_token(text, "label", 0)[..8])
+    format!("{kept}-{}", &crate::step::idempotency_token(text, "label", 0)[..8])
 }
 
 #[cfg(test)]

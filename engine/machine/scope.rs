@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{FrameId, TaskToken, limits, turn::Turn};
+use super::{FrameId, limits, turn::Turn};
 use crate::{
     asl::{EvaluationFailure, Sight, StateKind, Template, View, evaluate},
     journal::{EvaluationFailedEventDetails, HistoryEventDetails, StepFailure},
+    step::TaskToken,
 };
 
 /// What an expression sees beside the state's input and the context.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    Activity, Command, FrameId, Heartbeat, Parked, StepAnswer, TaskToken, Waiting, limits, scope::Extra,
-    state::Leaving, token::idempotency_token, turn::Turn, wait::shown,
+    Activity, Command, FrameId, Heartbeat, Parked, StepAnswer, Waiting, limits, scope::Extra, state::Leaving,
+    turn::Turn, wait::shown,
 };
 use crate::{
     asl::{StateKind, Task, Template},
     journal::{ErrorAndCause, HistoryEventDetails, Note, StepFailure},
-    step::{Change, Effect, ErrorClass, Instructions, Resource, StepError},
+    step::{Change, Effect, ErrorClass, Instructions, Resource, StepError, idempotency_token},
 };
 
 impl Turn<'_> {
@@ -82,10 +82,10 @@ impl Turn<'_> {
     pub fn look(&mut self, id: FrameId) {
         let Some(resource) = self.called_resource(id) else { return };
         let now = self.now_ms();
-        let execution = self.execution.header.id.clone();
         let created = self.execution.header.created.clone();
+        let state_path = self.frame(id).state_path();
+        let token = idempotency_token(&self.execution.header.id, &state_path, self.frame(id).row.visit);
         let row = self.row(id);
-        let state_path = row.state_path();
         let (visit, attempt) = (row.visit, row.attempt);
         let Activity::Task { arguments, first_look_ms, deadline_ms, look, look_started_ms, next_look_ms, .. } =
             &mut row.activity
@@ -95,8 +95,6 @@ impl Turn<'_> {
         *look += 1;
         *look_started_ms = now;
         *next_look_ms = None;
-        let task_token = TaskToken { execution: execution.clone(), frame: id, visit, attempt }.encode();
-        let token = idempotency_token(&execution, &state_path, visit);
         let command = Command::Look {
             frame: id,
             visit,
@@ -105,7 +103,6 @@ impl Turn<'_> {
             state_path,
             resource,
             arguments: arguments.clone(),
-            task_token,
             token,
             first_look_ms: *first_look_ms,
             deadline_ms: *deadline_ms,

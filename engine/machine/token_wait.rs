@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, Command, FrameId, Heartbeat, Parked, TaskToken, turn::Turn};
+use super::{Activity, Command, FrameId, Heartbeat, Parked, turn::Turn};
 use crate::{
     asl::StateKind,
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
-    step::{Effect, Resource},
+    step::{Effect, Resource, TaskToken},
 };
 
 impl Turn<'_> {

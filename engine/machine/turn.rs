@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, Transition, frame::nothing, limits,
-    runs::RunsChanged,
+    Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, TOP_FRAME, Transition,
+    frame::nothing, limits, runs::RunsChanged,
 };
 use crate::{
     asl::{State, StateMachine},
@@ -27,6 +27,7 @@ pub(super) struct Turn<'a> {
     dirty: Vec<FrameId>,
     deleted: BTreeMap<FrameId, Vec<Part>>,
     header_changed: bool,
+    waking_before: (ExecutionStatus, bool, Option<u64>),
     rearm: bool,
     cost: u64,
     patience: Patience,
@@ -46,6 +47,7 @@ fn too_many_events() -> StepFailure {
 impl<'a> Turn<'a> {
     pub fn new(execution: &'a mut Execution, moment: &'a Moment) -> Self {
         Turn {
+            waking_before: execution.header.waking(),
             execution,
             moment,
             commands: Vec::new(),
@@ -248,11 +250,19 @@ impl<'a> Turn<'a> {
         if rests {
             self.commands.push(Command::Rest);
         }
-        let header = (self.header_changed || !self.entries.is_empty()).then(|| Arc::new(self.execution.header.clone()));
         let frames = &mut self.execution.frames;
+        // The store has them in one record.
+        let top_changed = dirty.first() == Some(&TOP_FRAME);
+        let header_written = self.header_changed || top_changed || !self.entries.is_empty();
+        if header_written && !top_changed && frames.get(TOP_FRAME).is_some() {
+            dirty.insert(0, TOP_FRAME);
+        }
+        let header = header_written.then(|| Arc::new(self.execution.header.clone()));
+        let waking_changed = self.execution.header.waking() != self.waking_before;
         let frames_put = dirty.iter().filter_map(|id| Some(frames.get_mut(*id)?.write())).collect();
         Transition {
             header,
+            waking_changed,
             frames_put,
             frames_deleted: self.deleted.into_iter().collect(),
             entries: Arc::new(self.entries),

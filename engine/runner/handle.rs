@@ -14,7 +14,8 @@ use super::{
     offers::{Offer, Offers, not_offered},
 };
 use crate::{
-    machine::{Activity, ExecutionHeader, Input, MapRunLimits, TaskToken},
+    machine::{Activity, ExecutionHeader, Input, MapRunLimits},
+    step::TaskToken,
     store::{Store, StoreError},
 };
 

@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use crate::machine::{Input, TaskToken};
+use crate::{machine::Input, step::TaskToken};
 
 /// A task for a worker.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use super::TaskToken;
+
 /// The shortest interval between two looks at what takes longer than a few seconds.
 const LEAST_INTERVAL: Duration = Duration::from_secs(5);
 /// The longest interval between two looks.
@@ -17,6 +19,8 @@ pub struct StepContext {
     pub resource: String,
     /// The path of the state, such as `VPC and subnets/Create VPC`.
     pub state_path: String,
+    /// The number of the frame that the state is in.
+    pub frame: u64,
     /// Which entering of a state within its branch this is, from 1.
     pub visit: u64,
     /// Which try within the visit, from 1.
@@ -25,8 +29,6 @@ pub struct StepContext {
     pub look: u32,
     /// Idempotency token: 64 hexadecimal digits, the same for every attempt of a visit, different for every other visit.
     pub token: String,
-    /// The task token that answers this visit from outside (`flow signal`).
-    pub task_token: String,
     /// Now, in milliseconds since the Unix epoch.
     pub now_ms: u64,
     /// When the first look of this attempt was, in milliseconds since the Unix epoch.
@@ -39,6 +41,12 @@ pub struct StepContext {
 }
 
 impl StepContext {
+    /// The task token that answers this attempt from outside (`flow signal`).
+    pub fn task_token(&self) -> String {
+        let StepContext { execution, frame, visit, attempt, .. } = self;
+        TaskToken { execution: execution.clone(), frame: *frame, visit: *visit, attempt: *attempt }.encode()
+    }
+
     /// The interval before the next look: `first` at the first look, half as much again at each later one, at most `max`.
     pub fn poll_interval(&self, first: Duration, max: Duration) -> Duration {
         let growth = 1.5_f64.powi(self.look.saturating_sub(1).min(64) as i32);
@@ -71,11 +79,11 @@ impl StepContext {
             execution: "test-0000".to_owned(),
             resource: String::new(),
             state_path: state_path.to_owned(),
+            frame: 1,
             visit: 1,
             attempt: 1,
             look: 1,
             token: "0".repeat(64),
-            task_token: "0".repeat(64),
             now_ms: 0,
             first_look_ms: 0,
             deadline_ms: None,

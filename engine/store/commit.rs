@@ -6,12 +6,14 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Batch, DocumentChanges, Store, StoreError, codec, keys, map_runs,
-    standing::{Beginning, Standing},
+    Batch, DocumentChanges, Store, StoreError, codec,
+    frames::{self, StoredFrame},
+    keys, map_runs,
+    standing::{Beginning, Standing, Waking},
 };
 use crate::{
     journal::{Content, Entry, Note, write_entries},
-    machine::{ExecutionHeader, ExecutionStatus, FrameWrite, Transition, is_long},
+    machine::{ExecutionStatus, Transition, is_long},
     step::Change,
 };
 
@@ -72,16 +74,11 @@ impl Store {
         let mut batch = Batch::default();
         for write in writes {
             self.begin(&mut batch, write)?;
-            write.transition.frames_put.iter().try_for_each(|frame| put_frame(&mut batch, &write.execution, frame))?;
-            for (frame, parts) in &write.transition.frames_deleted {
-                batch.delete(keys::frame(&write.execution, *frame));
-                parts.iter().for_each(|part| batch.delete(keys::part(&write.execution, *frame, *part as u8)));
-            }
+            let top = frames::put_all(&mut batch, &write.execution, &write.transition.frames_put)?;
+            frames::delete_all(&mut batch, &write.execution, &write.transition.frames_deleted);
             put_entries(&mut batch, &write.execution, &write.transition.entries)?;
             map_runs::put(&mut batch, &write.execution, &write.transition.map_runs)?;
-            if let Some(header) = &write.transition.header {
-                put_standing(&mut batch, header)?;
-            }
+            put_standing(&mut batch, write, top)?;
             batch.changes.extend_from_slice(write.documents.changes());
         }
         self.records.commit(batch)?;
@@ -104,39 +101,31 @@ impl Store {
         } else {
             beginning.input = Some(origin.input.clone());
         }
-        put(batch, keys::origin(id), &beginning)?;
-        put(batch, keys::by_start(&header.workflow, header.started_ms, id), &definition.hash)
+        put(batch, keys::by_start(&header.workflow, header.started_ms, id), &beginning)
     }
 }
 
-fn put<T: serde::Serialize + ?Sized>(batch: &mut Batch, key: Vec<u8>, value: &T) -> Result<(), StoreError> {
+pub(super) fn put<T: serde::Serialize + ?Sized>(batch: &mut Batch, key: Vec<u8>, value: &T) -> Result<(), StoreError> {
     let bytes = codec::encode(&key, value)?;
     batch.put(key, bytes);
     Ok(())
 }
 
-fn put_standing(batch: &mut Batch, header: &ExecutionHeader) -> Result<(), StoreError> {
-    let (active, ended) = (keys::active(&header.id), keys::ended(&header.id));
-    let (key, other) = if header.status == ExecutionStatus::Running { (active, ended) } else { (ended, active) };
-    // It changes sides when it ends and when it is redriven.
-    if header.status != ExecutionStatus::Running || header.redrive_count > 0 {
-        batch.delete(other);
+fn put_standing(batch: &mut Batch, write: &Write, top: Option<StoredFrame<'_>>) -> Result<(), StoreError> {
+    let Some(header) = &write.transition.header else {
+        debug_assert!(top.is_none(), "the top frame is written with the header");
+        return Ok(());
+    };
+    put(batch, keys::standing(&header.id), &Standing::of(header, top))?;
+    if !write.transition.waking_changed && write.origin.is_none() {
+        return Ok(());
     }
-    put(batch, key, &Standing::of(header))
-}
-
-fn put_frame(batch: &mut Batch, id: &str, frame: &FrameWrite) -> Result<(), StoreError> {
-    for part in &frame.written {
-        put(batch, keys::part(id, frame.row.id, *part as u8), &frame.row.part(*part))?;
+    let key = keys::active(&header.id);
+    match header.status {
+        ExecutionStatus::Running => put(batch, key, &Waking::of(header))?,
+        _ => batch.delete(key),
     }
-    frame.left.iter().for_each(|part| batch.delete(keys::part(id, frame.row.id, *part as u8)));
-    let key = keys::frame(id, frame.row.id);
-    if frame.apart.is_empty() {
-        return put(batch, key, &(&frame.row, ""));
-    }
-    let mut row = frame.row.clone();
-    frame.apart.iter().for_each(|part| row.set_part(*part, Value::Null));
-    put(batch, key, &(row, frame.apart.iter().map(|part| *part as u8 as char).collect::<String>()))
+    Ok(())
 }
 
 fn put_entries(batch: &mut Batch, id: &str, entries: &Arc<Vec<Entry>>) -> Result<(), StoreError> {

@@ -1,20 +1,17 @@
 //! Executions as they stand in the store.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
 use super::{
-    Batch, Store, StoreError, codec, keys,
-    records::Record,
-    standing::{Beginning, Standing},
+    Store, StoreError, codec, keys,
+    records::{RECORDS_AT_ONCE, Record},
+    standing::{Beginning, Begun, Standing, Waking},
 };
 use crate::{
     journal::{Entries, Entry},
-    machine::{ExecutionHeader, FrameRow, Part},
+    machine::{ExecutionHeader, FrameRow},
 };
 
 /// An execution that has not ended, as far as a new process has to know.
@@ -28,6 +25,17 @@ pub struct Active {
     pub awake: bool,
     /// When something is due, in milliseconds since the Unix epoch.
     pub next_wake_ms: Option<u64>,
+}
+
+/// An execution as a process takes it up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// Its header, with its input and what it created.
+    pub header: ExecutionHeader,
+    /// The hash of its definition.
+    pub definition_hash: String,
+    /// Its frames.
+    pub frames: Vec<FrameRow>,
 }
 
 /// A place in the list of a workflow's executions.
@@ -57,9 +65,9 @@ impl Store {
     pub fn active_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Active>, StoreError> {
         let from = after.map(|after| [keys::ACTIVE, after.as_bytes(), b"\0"].concat());
         let read = |(key, bytes): Record| {
-            let standing: Standing = codec::decode(&key, &bytes)?;
+            let Waking { subject, awake, next_wake_ms } = codec::decode(&key, &bytes)?;
+            let subject = subject.map(Cow::into_owned);
             let id = String::from_utf8_lossy(&key[keys::ACTIVE.len()..]).into_owned();
-            let Standing { subject, awake, next_wake_ms, .. } = standing;
             Ok(Active { id, subject, awake, next_wake_ms })
         };
         self.records.scan(keys::ACTIVE, from.as_deref(), limit)?.into_iter().map(read).collect()
@@ -86,17 +94,20 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn listed(&self, workflow: &str, after: Option<&Listed>, limit: usize) -> Result<Vec<Listed>, StoreError> {
-        let from = after.map(|after| {
-            let mut key = keys::by_start(&after.workflow, after.started_ms, &after.id);
-            key.push(0);
-            key
-        });
-        let records = self.records.scan(&keys::of_workflow(workflow), from.as_deref(), limit)?;
-        let read = |(key, _): &Record| {
-            let (workflow, started_ms, id) = started(key)?;
-            Ok(Listed { id: id.to_owned(), workflow: workflow.to_owned(), started_ms })
-        };
-        records.iter().map(read).collect()
+        let prefix = keys::of_workflow(workflow);
+        let behind = |key: &[u8]| [key, b"\0"].concat();
+        let mut from = after.map(|after| behind(&keys::by_start(&after.workflow, after.started_ms, &after.id)));
+        let mut listed = Vec::new();
+        while listed.len() < limit {
+            let records = self.records.scan(&prefix, from.as_deref(), RECORDS_AT_ONCE.min(limit - listed.len()))?;
+            let Some((last, _)) = records.last() else { break };
+            from = Some(behind(last));
+            for (key, _) in &records {
+                let (workflow, started_ms, id) = started(key)?;
+                listed.push(Listed { id: id.to_owned(), workflow: workflow.to_owned(), started_ms });
+            }
+        }
+        Ok(listed)
     }
 
     /// The headers of the executions begun last, those first, at most `limit`; without inputs and what was created.
@@ -127,14 +138,32 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn summary(&self, id: &str) -> Result<Option<ExecutionHeader>, StoreError> {
-        let standing: Option<Standing> = match self.read(&keys::active(id))? {
-            Some(standing) => Some(standing),
-            None => self.read(&keys::ended(id))?,
+        Ok(self.standing_and_beginning(id)?.map(|(standing, beginning)| standing.header(id, beginning)))
+    }
+
+    /// How an execution stands.
+    pub(super) fn standing(&self, id: &str) -> Result<Option<Standing<'static>>, StoreError> {
+        for key in [keys::standing(id), keys::active(id), keys::ended(id)] {
+            if let Some(standing) = self.read(&key)? {
+                return Ok(Some(standing));
+            }
+        }
+        Ok(None)
+    }
+
+    fn standing_and_beginning(&self, id: &str) -> Result<Option<(Standing<'static>, Beginning)>, StoreError> {
+        let Some(standing) = self.standing(id)? else { return Ok(None) };
+        let key = match &standing.began {
+            Some((workflow, started_ms)) => keys::by_start(workflow, *started_ms, id),
+            None => keys::origin(id),
         };
-        let Some(standing) = standing else { return Ok(None) };
-        let key = keys::origin(id);
-        let beginning: Beginning = self.read(&key)?.ok_or_else(|| codec::damaged(&key, "it is missing".to_owned()))?;
-        Ok(Some(standing.header(id, beginning)))
+        let missing = |key: &[u8]| codec::damaged(key, "it is missing".to_owned());
+        let beginning = match self.read(&key)?.ok_or_else(|| missing(&key))? {
+            Begun::With(beginning) => *beginning,
+            // It began in format 2 and has gone on since.
+            Begun::Elsewhere(_) => self.read(&keys::origin(id))?.ok_or_else(|| missing(&keys::origin(id)))?,
+        };
+        Ok(Some((standing, beginning)))
     }
 
     /// One execution's header, with its input and what it created.
@@ -142,8 +171,27 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn header(&self, id: &str) -> Result<Option<ExecutionHeader>, StoreError> {
-        let Some(mut header) = self.summary(id)? else { return Ok(None) };
-        if let Some(input) = self.read::<Value>(&keys::input(id))? {
+        match self.standing_and_beginning(id)? {
+            Some((standing, beginning)) => self.header_of(id, standing, beginning).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// All that is needed to go on with an execution.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn kept(&self, id: &str) -> Result<Option<Kept>, StoreError> {
+        let Some((mut standing, beginning)) = self.standing_and_beginning(id)? else { return Ok(None) };
+        let frames = self.frames_below(id, standing.began.is_some(), standing.top.take())?;
+        let definition_hash = beginning.definition.clone();
+        Ok(Some(Kept { header: self.header_of(id, standing, beginning)?, definition_hash, frames }))
+    }
+
+    fn header_of(&self, id: &str, standing: Standing<'_>, beginning: Beginning) -> Result<ExecutionHeader, StoreError> {
+        let is_apart = beginning.input.is_none();
+        let mut header = standing.header(id, beginning);
+        if is_apart && let Some(input) = self.read::<Value>(&keys::input(id))? {
             header.input = Arc::new(input);
         }
         let prefix = keys::all_created(id);
@@ -154,15 +202,7 @@ impl Store {
             Ok((name, codec::decode::<Option<u64>>(key, bytes)?.unwrap_or_default()))
         };
         header.created = Arc::new(created.iter().map(read).collect::<Result<BTreeMap<_, _>, StoreError>>()?);
-        Ok(Some(header))
-    }
-
-    /// The hash of the definition that an execution was started with.
-    ///
-    /// # Errors
-    /// The records cannot be read.
-    pub fn definition_hash(&self, id: &str) -> Result<Option<String>, StoreError> {
-        Ok(self.read::<Beginning>(&keys::origin(id))?.map(|beginning| beginning.definition))
+        Ok(header)
     }
 
     /// The definition that an execution was started with, and its hash.
@@ -170,32 +210,10 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn definition(&self, id: &str) -> Result<Option<(String, Value)>, StoreError> {
-        let Some(hash) = self.definition_hash(id)? else { return Ok(None) };
+        let Some((_, beginning)) = self.standing_and_beginning(id)? else { return Ok(None) };
+        let hash = beginning.definition;
         let definition = self.read(&keys::definition(&hash))?;
         Ok(definition.map(|definition| (hash, definition)))
-    }
-
-    /// An execution's frames.
-    ///
-    /// # Errors
-    /// The records cannot be read.
-    pub fn frames(&self, id: &str) -> Result<Vec<FrameRow>, StoreError> {
-        let prefix = keys::frames(id);
-        let mut rows: Vec<FrameRow> = Vec::new();
-        for (key, bytes) in self.records.scan(&prefix, None, usize::MAX)? {
-            // A part lies right behind its frame and has a byte more.
-            match key.get(prefix.len() + 8).and_then(|part| Part::of(*part)) {
-                Some(part) => {
-                    let row = rows.last_mut().ok_or_else(|| codec::damaged(&key, "its frame is missing".to_owned()))?;
-                    row.set_part(part, codec::decode(&key, &bytes)?);
-                }
-                None => {
-                    let (row, _): (FrameRow, String) = codec::decode(&key, &bytes)?;
-                    rows.push(row);
-                }
-            }
-        }
-        Ok(rows)
     }
 
     /// An execution's journal from a sequence on, at most `limit` entries.
@@ -216,59 +234,6 @@ impl Store {
             }
         }
         Ok(entries)
-    }
-
-    /// Forgets ended executions, and the definitions that no other execution has.
-    ///
-    /// # Errors
-    /// The records cannot be read or written.
-    pub fn forget_all(&self, ids: &[&str]) -> Result<(), StoreError> {
-        let mut batch = Batch::default();
-        for id in ids {
-            if let Some(header) = self.summary(id)? {
-                batch.delete(keys::by_start(&header.workflow, header.started_ms, id));
-            }
-            self.forget_map_runs(&mut batch, id)?;
-            for prefix in [keys::frames(id), keys::entries(id), keys::all_created(id)] {
-                for (key, _) in self.records.scan(&prefix, None, usize::MAX)? {
-                    batch.delete(key);
-                }
-            }
-            for key in [keys::active(id), keys::ended(id), keys::origin(id), keys::input(id)] {
-                batch.delete(key);
-            }
-        }
-        self.records.commit(batch)
-    }
-
-    /// Forgets an ended execution; its definition stays for others.
-    ///
-    /// # Errors
-    /// The records cannot be read or written.
-    pub fn forget(&self, id: &str) -> Result<(), StoreError> {
-        self.forget_all(&[id])
-    }
-
-    /// Forgets the definitions that no execution has; answers how many.
-    ///
-    /// # Errors
-    /// The records cannot be read or written.
-    pub fn forget_unused_definitions(&self) -> Result<usize, StoreError> {
-        let mut used = BTreeSet::new();
-        for (key, bytes) in self.records.scan(keys::BY_START, None, usize::MAX)? {
-            used.insert(codec::decode::<String>(&key, &bytes)?);
-        }
-        let mut batch = Batch::default();
-        for (key, _) in self.records.scan(keys::DEFINITIONS, None, usize::MAX)? {
-            let hash = String::from_utf8_lossy(&key[keys::DEFINITIONS.len()..]).into_owned();
-            if !used.contains(&hash) {
-                self.known_definitions().remove(hash.as_str());
-                batch.delete(key);
-            }
-        }
-        let count = batch.changes.len();
-        self.records.commit(batch)?;
-        Ok(count)
     }
 }
 

@@ -2,35 +2,52 @@
 //!
 //! | prefix | what |
 //! |---|---|
-//! | `a/` | how an execution stands that has not ended: the few that a new process must know of |
-//! | `h/` | how an execution stands that has ended |
-//! | `o/` | what it began with; `i/` its input, where that is long |
-//! | `t/` | executions by workflow and start, the latest first; the value is the definition's hash |
+//! | `s/` | how an execution stands, with its top frame |
+//! | `a/` | of one that has not ended, what a new process must know: whether it is awake, when it wakes |
+//! | `t/` | what it began with, by workflow and start, the latest first; `i/` its input, where that is long |
 //! | `d/` | definitions by their hash |
-//! | `f/` | frames, and the long values of a frame, each for itself |
+//! | `f/` | the frames below the top, and the long values of a frame, each for itself |
 //! | `j/` | the journal, a record for each turn, by the last sequence in it |
 //! | `c/` | what it created, and when |
 //! | `n/` | documents |
 //! | `r/` | map runs, by their number; `u/` where one is, by what its UUID shares with those of its child executions |
 //! | `x/` | child executions of map runs, those begun last first; `y/` their histories, a record for each turn |
+//!
+//! In format 2 an execution that has not gone on since stands under `a/` or, ended, `h/`; its top frame lies under `f/`, what it
+//! began with under `o/`, and `t/` has its definition's hash.
 
 use crate::machine::ChildId;
 
 pub(super) const FORMAT: &[u8] = b"m/format";
 pub(super) const ACTIVE: &[u8] = b"a/";
+const STANDING: &[u8] = b"s/";
 pub(super) const DEFINITIONS: &[u8] = b"d/";
 pub(super) const BY_START: &[u8] = b"t/";
 
-/// How an execution stands that has not ended.
+/// How an execution stands.
+pub(super) fn standing(id: &str) -> Vec<u8> {
+    [STANDING, id.as_bytes()].concat()
+}
+
+/// What must be known of an execution that has not ended.
 pub(super) fn active(id: &str) -> Vec<u8> {
     [ACTIVE, id.as_bytes()].concat()
 }
 
-/// How an execution stands that has ended.
+/// How an execution stands that has ended, in format 2.
 pub(super) fn ended(id: &str) -> Vec<u8> {
     [b"h/", id.as_bytes()].concat()
 }
 
+/// The execution that a record is about which each has: how it stands, or what it began with.
+pub(super) fn execution(key: &[u8]) -> Option<&str> {
+    match key.strip_prefix(STANDING).or_else(|| key.strip_prefix(ACTIVE)) {
+        Some(id) => std::str::from_utf8(id).ok(),
+        None => started(key).map(|(.., id)| id),
+    }
+}
+
+/// What an execution began with, in format 2.
 pub(super) fn origin(id: &str) -> Vec<u8> {
     [b"o/", id.as_bytes()].concat()
 }

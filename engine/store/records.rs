@@ -104,17 +104,18 @@ pub trait FinalPlace: Records {
     fn ensure_room(&self, bytes: u64) -> Result<(), StoreError>;
 }
 
-/// Hands over all records in the order of their keys, as many at a time as lie in memory together.
+/// Hands over all records under a prefix in the order of their keys, as many at a time as lie in memory together.
 ///
 /// # Errors
 /// The disk cannot be read, or `part` failed.
 pub(super) fn all_in_parts(
     records: &dyn Records,
+    prefix: &[u8],
     mut part: impl FnMut(&[Record]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut from = Vec::new();
+    let mut from = prefix.to_vec();
     loop {
-        let found = records.scan(&[], Some(&from), RECORDS_AT_ONCE)?;
+        let found = records.scan(prefix, Some(&from), RECORDS_AT_ONCE)?;
         let Some((last, _)) = found.last() else { return Ok(()) };
         from = [&last[..], &[0]].concat();
         part(&found)?;

@@ -91,7 +91,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     // What it has lost without a word would be lost for good.
     source.examine()?.into_iter().next().map_or(Ok(()), Err)?;
     target.ensure_room(bytes(from) / 2)?;
-    all_in_parts(&source, |records| {
+    all_in_parts(&source, &[], |records| {
         // The new folder's log begins anew, and so does the count of its commits.
         let kept = records.iter().filter(|(key, _)| key != CHECKPOINT);
         let kept: Vec<_> = kept.map(|(key, value)| (&key[..], Some(&value[..]))).collect();

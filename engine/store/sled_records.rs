@@ -91,7 +91,7 @@ impl SledRecords {
     /// A mirror of what sled has, for a store that has none: an earlier version's, or one whose mirror was lost.
     fn mirror_anew(&self) -> Result<Mirror, StoreError> {
         Mirror::anew(&self.folder, |mirror| {
-            all_in_parts(self, |records| {
+            all_in_parts(self, &[], |records| {
                 let changes: Vec<_> = records.iter().map(|(key, value)| (&key[..], Some(&value[..]))).collect();
                 mirror.append(&changes)
             })

@@ -1,10 +1,11 @@
 //! What of an execution is written once, and what is written with every turn.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::frames::StoredFrame;
 use crate::{
     journal::ErrorAndCause,
     machine::{ExecutionHeader, ExecutionStatus, Identity},
@@ -15,8 +16,11 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub(super) struct Beginning {
     pub definition: String,
-    pub workflow: String,
-    pub started_ms: u64,
+    /// Workflow and start, in format 2 only: later ones have them in the key.
+    #[serde(default, skip_serializing)]
+    workflow: String,
+    #[serde(default, skip_serializing)]
+    started_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,11 +32,45 @@ pub(super) struct Beginning {
     pub input: Option<Arc<Value>>,
 }
 
+/// What lies under an execution's start: what it began with, or in format 2, where that lies for itself, the definition's hash.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Begun {
+    With(Box<Beginning>),
+    Elsewhere(String),
+}
+
+/// What a new process must know of every execution that has not ended: apart from how it stands, because there may be a million.
+/// Source of the fields: [`ExecutionHeader`].
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Waking<'w> {
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub subject: Option<Cow<'w, str>>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub awake: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub next_wake_ms: Option<u64>,
+}
+
+impl<'w> Waking<'w> {
+    pub fn of(header: &'w ExecutionHeader) -> Self {
+        let subject = header.subject.as_deref().map(Cow::Borrowed);
+        Waking { subject, awake: header.awake, next_wake_ms: header.next_wake_ms }
+    }
+}
+
 /// How an execution stands: short, whatever went before.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Standing {
+pub(super) struct Standing<'s> {
     pub status: ExecutionStatus,
+    /// Workflow and start, by which its beginning is found; in format 2 that lies under the id, and the top frame for itself.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub began: Option<(Cow<'s, str>, u64)>,
+    /// The frame at the top, as far as it is short, until the execution succeeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top: Option<StoredFrame<'s>>,
     pub last_sequence: u64,
     pub last_event_id: u64,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -50,9 +88,6 @@ pub(super) struct Standing {
     pub next_wake_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub deadline_ms: Option<u64>,
-    /// Of one that has not ended, so that it is known without what it began with.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub subject: Option<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub stopped_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -70,8 +105,8 @@ impl Beginning {
     pub fn of(header: &ExecutionHeader, definition: &str) -> Self {
         Beginning {
             definition: definition.to_owned(),
-            workflow: header.workflow.clone(),
-            started_ms: header.started_ms,
+            workflow: String::new(),
+            started_ms: 0,
             subject: header.subject.clone(),
             identity: header.identity.clone(),
             environment: header.environment.clone(),
@@ -80,11 +115,12 @@ impl Beginning {
     }
 }
 
-impl Standing {
-    pub fn of(header: &ExecutionHeader) -> Self {
-        let running = header.status == ExecutionStatus::Running;
+impl<'s> Standing<'s> {
+    pub fn of(header: &'s ExecutionHeader, top: Option<StoredFrame<'s>>) -> Self {
         Standing {
             status: header.status,
+            began: Some((Cow::Borrowed(&header.workflow), header.started_ms)),
+            top,
             last_sequence: header.last_sequence,
             last_event_id: header.last_event_id,
             last_timestamp_ms: header.last_timestamp_ms,
@@ -95,7 +131,6 @@ impl Standing {
             ends_with: header.ends_with.clone(),
             next_wake_ms: header.next_wake_ms,
             deadline_ms: header.deadline_ms,
-            subject: header.subject.clone().filter(|_| running),
             stopped_ms: header.stopped_ms,
             failure: header.failure.clone(),
             output: header.output.clone(),
@@ -104,15 +139,17 @@ impl Standing {
 
     /// The header that both make; without what was created.
     pub fn header(self, id: &str, beginning: Beginning) -> ExecutionHeader {
+        let began = self.began.map(|(workflow, started_ms)| (workflow.into_owned(), started_ms));
+        let (workflow, started_ms) = began.unwrap_or((beginning.workflow, beginning.started_ms));
         ExecutionHeader {
             id: id.to_owned(),
-            workflow: beginning.workflow,
+            workflow,
             identity: beginning.identity,
             subject: beginning.subject,
             environment: beginning.environment,
             input: beginning.input.unwrap_or_default(),
             status: self.status,
-            started_ms: beginning.started_ms,
+            started_ms,
             stopped_ms: self.stopped_ms,
             output: self.output,
             failure: self.failure,

@@ -136,7 +136,7 @@ fn a_flipped_byte_is_told_and_not_believed() {
     let records = MemoryRecords::new();
     let store = Store::new(records.clone()).unwrap();
     store.commit(&[begun("a-1").1]).unwrap();
-    let key = keys::active("a-1");
+    let key = keys::standing("a-1");
     let mut bytes = records.get(&key).unwrap().unwrap();
     let last = bytes.len() - 2;
     bytes[last] ^= 1;
@@ -144,7 +144,7 @@ fn a_flipped_byte_is_told_and_not_believed() {
     batch.put(key, bytes);
     records.commit(batch).unwrap();
     let error = store.header("a-1").unwrap_err();
-    assert!(matches!(&error, StoreError::Damaged { key, .. } if key == "a/a-1"), "{error}");
+    assert!(matches!(&error, StoreError::Damaged { key, .. } if key == "s/a-1"), "{error}");
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn a_look_through_finds_what_is_damaged_and_what_is_missing() {
             records.commit(Batch { changes: vec![(key.clone(), Some(flipped))] }).unwrap();
             assert!(!store.verify().problems.is_empty(), "byte {at} of {}", String::from_utf8_lossy(&key));
         }
-        let optional = key.starts_with(b"t/") || key == keys::FORMAT;
+        let optional = key == keys::FORMAT;
         records.commit(Batch { changes: vec![(key.clone(), None)] }).unwrap();
         assert!(optional || !store.verify().problems.is_empty(), "{} is missing", String::from_utf8_lossy(&key));
         records.commit(Batch { changes: vec![(key, Some(bytes))] }).unwrap();

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Definition, DocumentChanges, Origin, Record, Store, StoreError, Write, codec, keys};
+use super::{
+    Definition, DocumentChanges, Origin, Record, Store, StoreError, Write, codec, keys, records::all_in_parts,
+};
 use crate::{
     journal::Entry,
     machine::{ExecutionHeader, FrameRow, FrameWrite, Transition},
@@ -54,8 +56,8 @@ impl Store {
     /// There is none, or something of it cannot be read.
     pub fn export(&self, id: &str) -> Result<Exported, StoreError> {
         let missing = |key: Vec<u8>| move || codec::damaged(&key, "it is missing".to_owned());
-        let header = self.header(id)?.ok_or_else(missing(keys::active(id)))?;
-        let (hash, definition) = self.definition(id)?.ok_or_else(missing(keys::origin(id)))?;
+        let header = self.header(id)?.ok_or_else(missing(keys::standing(id)))?;
+        let (hash, definition) = self.definition(id)?.ok_or_else(missing(keys::DEFINITIONS.to_vec()))?;
         debug_assert!(!hash.is_empty());
         let (frames, entries) = (self.frames(id)?, self.entries(id, 1, usize::MAX)?);
         Ok(Exported { header, definition, frames, entries })
@@ -66,8 +68,12 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn ids(&self) -> Result<Vec<String>, StoreError> {
-        let listed = self.records.scan(keys::BY_START, None, usize::MAX)?;
-        Ok(listed.iter().filter_map(|(key, _)| Some(keys::started(key)?.2.to_owned())).collect())
+        let mut ids = Vec::new();
+        all_in_parts(self.records.as_ref(), keys::BY_START, |records| {
+            ids.extend(records.iter().filter_map(|(key, _)| keys::execution(key).map(str::to_owned)));
+            Ok(())
+        })?;
+        Ok(ids)
     }
 
     /// Every document, those that cannot be read as their error.

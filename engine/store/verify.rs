@@ -1,14 +1,15 @@
 //! Looking a whole store through: every record's checksum and version, and that what belongs together is there.
 
+use std::collections::BTreeSet;
+
 use super::{
-    Record, Store, StoreError, codec, keys,
+    Record, Store, StoreError, codec,
+    frames::StoredFrame,
+    keys,
     records::all_in_parts,
-    standing::{Beginning, Standing},
+    standing::{Beginning, Begun, Standing, Waking},
 };
-use crate::{
-    journal::Entries,
-    machine::{ExecutionStatus, FrameRow},
-};
+use crate::{journal::Entries, machine::ExecutionStatus};
 
 /// What a look through a store found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,26 +36,27 @@ impl Store {
 
     fn verify_all(&self, findings: &mut Findings) -> Result<(), StoreError> {
         findings.problems = self.records.examine()?;
-        all_in_parts(self.records.as_ref(), |records| {
+        let mut ids = BTreeSet::new();
+        all_in_parts(self.records.as_ref(), &[], |records| {
             findings.records += records.len();
+            findings.active += records.iter().filter(|(key, _)| key.starts_with(keys::ACTIVE)).count();
             findings.problems.extend(records.iter().filter_map(|record| whole(record).err()));
+            ids.extend(records.iter().filter_map(|(key, _)| keys::execution(key).map(str::to_owned)));
             Ok(())
         })?;
-        for id in self.ids()? {
-            findings.executions += 1;
-            if let Err(problem) = self.verify_execution(&id) {
-                findings.problems.push(problem);
-            }
-        }
-        findings.active = self.records.scan(keys::ACTIVE, None, usize::MAX)?.len();
+        findings.executions = ids.len();
+        findings.problems.extend(ids.iter().filter_map(|id| self.verify_execution(id).err()));
         Ok(())
     }
 
     /// That an execution can be gone on with: its records are all there and its journal has no gap.
     fn verify_execution(&self, id: &str) -> Result<(), StoreError> {
         let missing = |key: Vec<u8>| codec::damaged(&key, "it is missing".to_owned());
-        let header = self.summary(id)?.ok_or_else(|| missing(keys::active(id)))?;
-        self.definition(id)?.ok_or_else(|| missing(keys::origin(id)))?;
+        let header = self.summary(id)?.ok_or_else(|| missing(keys::standing(id)))?;
+        self.definition(id)?.ok_or_else(|| missing(keys::DEFINITIONS.to_vec()))?;
+        if header.status == ExecutionStatus::Running && self.records.get(&keys::active(id))?.is_none() {
+            return Err(missing(keys::active(id)));
+        }
         let frames = self.frames(id)?;
         if header.status == ExecutionStatus::Running && frames.is_empty() {
             return Err(missing(keys::frames(id)));
@@ -80,10 +82,12 @@ fn whole((key, bytes): &Record) -> Result<(), StoreError> {
     match key.get(..2) {
         // The checkpoint's number.
         Some(b"m/") if key.as_slice() != keys::FORMAT => Ok(()),
-        Some(b"a/" | b"h/") => codec::decode::<Standing>(key, bytes).map(drop),
+        Some(b"s/" | b"h/") => codec::decode::<Standing<'_>>(key, bytes).map(drop),
+        Some(b"a/") => codec::decode::<Waking<'_>>(key, bytes).map(drop),
         Some(b"o/") => codec::decode::<Beginning>(key, bytes).map(drop),
         Some(b"j/") => codec::decode::<Entries>(key, bytes).map(drop),
-        Some(b"f/") if is_row(key) => codec::decode::<(FrameRow, String)>(key, bytes).map(drop),
+        Some(b"t/") => codec::decode::<Begun>(key, bytes).map(drop),
+        Some(b"f/") if is_row(key) => codec::decode::<StoredFrame<'_>>(key, bytes).map(drop),
         _ => codec::json(key, bytes).map(drop),
     }
 }

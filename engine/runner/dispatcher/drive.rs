@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::machine::ExecutionStatus;
-use crate::store::Active;
+use crate::store::{Active, Kept};
 
 /// How many are read at once: a million must not lie in memory beside what is made of them.
 const RECOVERED_AT_ONCE: usize = 1_000;
@@ -103,19 +103,18 @@ impl Dispatcher {
         }
         let missing =
             |what: &str| StoreError::Damaged { key: id.to_owned(), message: format!("its {what} is missing") };
-        let header = self.store.header(id)?.ok_or_else(|| missing("header"))?;
-        let hash = self.store.definition_hash(id)?.ok_or_else(|| missing("definition"))?;
-        let machine = match self.machines.known(&hash) {
+        let Kept { header, definition_hash, frames } = self.store.kept(id)?.ok_or_else(|| missing("header"))?;
+        let machine = match self.machines.known(&definition_hash) {
             Some(machine) => machine,
             None => {
                 let (_, definition) = self.store.definition(id)?.ok_or_else(|| missing("definition"))?;
-                self.machines.read(&hash, &definition).map_err(|problems| StoreError::Damaged {
+                self.machines.read(&definition_hash, &definition).map_err(|problems| StoreError::Damaged {
                     key: id.to_owned(),
                     message: format!("its definition cannot be read by this version: {problems:?}"),
                 })?
             }
         };
-        let execution = Execution::restore(header, machine, self.store.frames(id)?);
+        let execution = Execution::restore(header, machine, frames);
         if let Some(driven) = self.driven.get_mut(id) {
             driven.execution = Some(Box::new(execution));
         }

@@ -3,8 +3,6 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use super::FrameId;
-
 /// The token of a visit: 64 hexadecimal digits, the same for every attempt, different for every other visit.
 pub fn idempotency_token(execution: &str, state_path: &str, visit: u64) -> String {
     hex::encode(hash(&[execution.as_bytes(), state_path.as_bytes(), &visit.to_be_bytes()]))
@@ -15,8 +13,8 @@ pub fn idempotency_token(execution: &str, state_path: &str, visit: u64) -> Strin
 pub struct TaskToken {
     /// The execution's id.
     pub execution: String,
-    /// The frame whose Task waits.
-    pub frame: FrameId,
+    /// The number of the frame whose Task waits.
+    pub frame: u64,
     /// The visit.
     pub visit: u64,
     /// The attempt.

@@ -1,0 +1,66 @@
+//! Forgetting what has ended.
+
+use std::collections::BTreeSet;
+
+use super::{Batch, Store, StoreError, codec, keys, records::all_in_parts, standing::Begun};
+
+impl Store {
+    /// Forgets ended executions, and the definitions that no other execution has.
+    ///
+    /// # Errors
+    /// The records cannot be read or written.
+    pub fn forget_all(&self, ids: &[&str]) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        for id in ids {
+            if let Some(header) = self.summary(id)? {
+                batch.delete(keys::by_start(&header.workflow, header.started_ms, id));
+            }
+            self.forget_map_runs(&mut batch, id)?;
+            for prefix in [keys::frames(id), keys::entries(id), keys::all_created(id)] {
+                for (key, _) in self.records.scan(&prefix, None, usize::MAX)? {
+                    batch.delete(key);
+                }
+            }
+            for key in [keys::standing(id), keys::active(id), keys::ended(id), keys::origin(id), keys::input(id)] {
+                batch.delete(key);
+            }
+        }
+        self.records.commit(batch)
+    }
+
+    /// Forgets an ended execution; its definition stays for others.
+    ///
+    /// # Errors
+    /// The records cannot be read or written.
+    pub fn forget(&self, id: &str) -> Result<(), StoreError> {
+        self.forget_all(&[id])
+    }
+
+    /// Forgets the definitions that no execution has; answers how many.
+    ///
+    /// # Errors
+    /// The records cannot be read or written.
+    pub fn forget_unused_definitions(&self) -> Result<usize, StoreError> {
+        let mut used = BTreeSet::new();
+        all_in_parts(self.records.as_ref(), keys::BY_START, |records| {
+            for (key, bytes) in records {
+                used.insert(match codec::decode(key, bytes)? {
+                    Begun::With(beginning) => beginning.definition,
+                    Begun::Elsewhere(definition) => definition,
+                });
+            }
+            Ok(())
+        })?;
+        let mut batch = Batch::default();
+        for (key, _) in self.records.scan(keys::DEFINITIONS, None, usize::MAX)? {
+            let hash = String::from_utf8_lossy(&key[keys::DEFINITIONS.len()..]).into_owned();
+            if !used.contains(&hash) {
+                self.known_definitions().remove(hash.as_str());
+                batch.delete(key);
+            }
+        }
+        let count = batch.changes.len();
+        self.records.commit(batch)?;
+        Ok(count)
+    }
+}
