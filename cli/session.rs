@@ -309,6 +309,14 @@ impl Reader {
         }
     }
 
+    /// For a process that is about to end: it opens this store no more, and has it to itself until then.
+    pub fn leave(self) {
+        if let Reader::Store(store, lock) = self {
+            store.leave();
+            std::mem::forget(lock);
+        }
+    }
+
     /// Executions, those begun last first.
     ///
     /// # Errors

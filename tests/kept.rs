@@ -114,6 +114,12 @@ fn the_store_of_every_earlier_version_opens() {
         assert!(home.succeed(&["status", "kept-1"]).contains("SUCCEEDED"));
         assert!(home.succeed(&["resume", "waits"]).contains("SUCCEEDED"), "what waited goes on");
         assert_eq!(home.flow(&["resume", "sleeps", "--no-wait"]).status.code(), Some(75));
+        let doctor = home.succeed(&["doctor"]);
+        assert!(doctor.contains("✔ store") && doctor.contains("5 executions, 1 not ended"), "{doctor}");
+        assert!(
+            home.succeed(&["status", "waits", "-o", "json"]).contains("SUCCEEDED"),
+            "what has gone on is read back"
+        );
         opened += 1;
     }
     assert!(opened > 0, "no store is kept");

@@ -66,7 +66,8 @@ async fn list(global: &Global, all: bool) -> Result<Exit, CliError> {
     let which = Which { latest: Some(LISTED_MAX + 1).filter(|_| !all), named: None };
     let (mut any, mut more) = (false, false);
     for place in [Place::real(global)?, Place::rehearsals(global)?] {
-        let List { headers, driven } = Reader::open(&place).await?.list(&which).await?;
+        let reader = Reader::open(&place).await?;
+        let List { headers, driven } = reader.list(&which).await?;
         let limit = if all { usize::MAX } else { LISTED_MAX };
         more |= headers.len() > limit;
         let now_ms = clock::of(&place).now_ms();
@@ -74,6 +75,7 @@ async fn list(global: &Global, all: bool) -> Result<Exit, CliError> {
             any = true;
             show_row(global, header, driven.contains(&header.id), now_ms);
         }
+        reader.leave();
     }
     if more && global.output == Output::Human {
         say!("Earlier ones:   flow status --all");

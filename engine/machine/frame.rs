@@ -82,11 +82,12 @@ pub struct FrameRow {
 }
 
 /// What a frame is given that has not entered its first state, or has left its last one. Shared: there may be thousands of them.
-static NOTHING: LazyLock<(Arc<Value>, Arc<Map<String, Value>>)> = LazyLock::new(Default::default);
+static NO_INPUT: LazyLock<Arc<Value>> = LazyLock::new(Arc::default);
+static NO_VARIABLES: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(Arc::default);
 
 /// No input and no variables.
 pub(super) fn nothing() -> (Arc<Value>, Arc<Map<String, Value>>) {
-    NOTHING.clone()
+    (NO_INPUT.clone(), NO_VARIABLES.clone())
 }
 
 impl FrameRow {

@@ -207,16 +207,3 @@ fn an_endless_loop_of_pure_states_ends_at_the_event_limit() {
     assert_eq!((trial.status(), trial.error().as_str()), (ExecutionStatus::Failed, "States.Runtime"));
     assert!(trial.execution.header.last_event_id <= HISTORY_EVENTS_MAX);
 }
-
-#[test]
-fn sizes() {
-    println!(
-        "entry {} details {} row {} activity {} frame {} failure {}",
-        size_of::<crate::journal::Entry>(),
-        size_of::<HistoryEventDetails>(),
-        size_of::<FrameRow>(),
-        size_of::<Activity>(),
-        size_of::<Frame>(),
-        size_of::<crate::journal::StepFailure>()
-    );
-}

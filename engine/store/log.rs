@@ -187,8 +187,7 @@ fn read_whole(
     header: &Header,
     next_sequence: u64,
 ) -> Result<(FoundFile, u64, Option<StoreError>), StoreError> {
-    let mut bytes = vec![0; file.length().map_err(unread)? as usize];
-    file.read(0, &mut bytes).map_err(unread)?;
+    let bytes = file.read_whole().map_err(unread)?;
     let frame::Frames { places: mut frames, end_bytes, damage } = frame::find_all(header, &bytes);
     frames.retain(|(sequence, _)| *sequence >= next_sequence);
     let missing = frames

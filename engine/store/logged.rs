@@ -176,6 +176,10 @@ impl Records for LoggedRecords {
         self.log().acknowledge();
     }
 
+    fn arrive(&self) -> Result<(), StoreError> {
+        self.shared.wait_until_free()
+    }
+
     fn settle(&self) -> Result<(), StoreError> {
         let mut log = self.log();
         log.acknowledge();

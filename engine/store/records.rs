@@ -61,6 +61,14 @@ pub trait Records: Send + Sync + 'static {
     /// Hears that nothing more comes for now. Costs no wait for the disk.
     fn rest(&self) {}
 
+    /// Returns when nothing is on its way to its final place.
+    ///
+    /// # Errors
+    /// The disk cannot be written. What was committed is safe all the same.
+    fn arrive(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Brings everything to its final place, so that the next opening has nothing to do.
     ///
     /// # Errors

@@ -76,6 +76,9 @@ fn conformance(open: &dyn Fn() -> Store) {
     assert_eq!(active.iter().map(|active| active.next_wake_ms).collect::<Vec<_>>(), [Some(65_000), Some(65_000)]);
     let rows = store.frames("a-1").unwrap();
     assert_eq!(rows, execution.frames.in_order().map(|frame| frame.row.clone()).collect::<Vec<_>>());
+    let kept = store.kept("a-1").unwrap().unwrap();
+    assert_eq!((kept.header, kept.frames), (execution.header, rows), "what a process takes up is all of that");
+    assert_eq!(store.kept("none").unwrap(), None);
     assert_eq!(store.frames("a-11").unwrap().len(), other.frames.len(), "a longer id is another execution");
     let entries = store.entries("a-1", 1, 100).unwrap();
     assert_eq!(entries.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1, 2]);
@@ -208,10 +211,12 @@ fn a_long_value_is_written_once_and_read_back_whole() {
     let input = json!({ "long": "x".repeat(5_000), "items": items });
     let mut execution = Execution::new("long", "test", asl::parse(&definition).unwrap(), input.clone());
     let origin = Origin { definition: Definition::from(&definition), input: Arc::new(input) };
-    let store = Store::new(MemoryRecords::new()).unwrap();
+    let records = MemoryRecords::new();
+    let store = Store::new(records.clone()).unwrap();
     let mut origin = Some(origin);
     let mut written = Vec::new();
     let mut now_ms = 5_000;
+    let mut parts = std::collections::BTreeSet::new();
     let mut inputs = std::collections::VecDeque::from([Input::Start]);
     while let Some(input) = inputs.pop_front() {
         let transition = advance(&mut execution, input, &Moment { now_ms, entropy: 1 });
@@ -235,7 +240,17 @@ fn a_long_value_is_written_once_and_read_back_whole() {
         let rows: Vec<_> = execution.frames.in_order().map(|frame| frame.row.clone()).collect();
         assert_eq!(store.frames("long").unwrap(), rows, "what is read back is what was written");
         assert_eq!(store.header("long").unwrap().unwrap(), execution.header);
+        // A part's key has a byte more than its frame's.
+        let prefix = keys::frames("long");
+        for (key, bytes) in records.scan(&prefix, None, usize::MAX).unwrap() {
+            if key.len() == prefix.len() + 9 && parts.insert(key.clone()) {
+                records.commit(Batch { changes: vec![(key.clone(), None)] }).unwrap();
+                assert!(store.frames("long").is_err(), "a value that is gone is not taken for none");
+                records.commit(Batch { changes: vec![(key, Some(bytes))] }).unwrap();
+            }
+        }
     }
+    assert_eq!(parts.len(), 4);
     assert!(written.len() > 200, "{written:?}");
     assert_eq!(written.iter().sum::<usize>(), 4, "input, variables, items, one output: {written:?}");
 }

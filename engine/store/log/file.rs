@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io,
+    io::{self, Read, Seek},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
@@ -32,6 +32,16 @@ pub trait LogFile: Send + 'static {
     /// # Errors
     /// The disk's; the file is too short.
     fn read(&mut self, offset_bytes: u64, bytes: &mut [u8]) -> io::Result<()>;
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn read_whole(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; self.length()? as usize];
+        self.read(0, &mut bytes)?;
+        Ok(bytes)
+    }
 
     /// Writes at an offset; the file grows where it has to. Not durable before [`LogFile::synchronize`].
     ///
@@ -78,6 +88,14 @@ impl LogFile for DiskFile {
 
     fn read(&mut self, offset_bytes: u64, bytes: &mut [u8]) -> io::Result<()> {
         self.0.read_exact_at(bytes, offset_bytes)
+    }
+
+    // Without filling the memory with zeros first: that takes as long as the reading.
+    fn read_whole(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(self.length()? as usize + 1);
+        self.0.rewind()?;
+        self.0.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn write(&mut self, offset_bytes: u64, bytes: &[u8]) -> io::Result<()> {
