@@ -30,7 +30,7 @@ mod turn;
 mod wait;
 
 pub use advance::advance;
-pub use command::{Command, Transition};
+pub use command::{Command, Look, OfferedTask, Transition};
 pub use execution::{Execution, ExecutionHeader, ExecutionStatus, Identity};
 pub use frame::{
     Activity, Frame, FrameId, FrameRow, FrameWrite, Heartbeat, Parked, Part, TOP_FRAME, Tolerated, Waiting, is_long,

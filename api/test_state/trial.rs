@@ -112,7 +112,7 @@ impl Trial {
         let mut targets = Targets(Vec::new());
         let machine = parsed(&self.definition(state, &mut targets))?;
         let mut execution = Execution::new("test", "test", machine, input.clone());
-        execution.header.identity = Some(self.identity.clone());
+        execution.header.identity = Some(Arc::new(self.identity.clone()));
         execution.context = self.context.clone().map(Arc::new);
         let moment = Moment { now_ms: self.now_ms, entropy: rand::random() };
         let mut entries = settled(&mut execution, Input::Start, &moment);

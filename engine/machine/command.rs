@@ -41,22 +41,10 @@ impl Transition {
 #[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Call the step behind `resource` once and answer with [`super::Input::Answered`].
-    Look {
-        frame: FrameId,
-        visit: u64,
-        attempt: u32,
-        look: u32,
-        state_path: String,
-        resource: String,
-        arguments: Arc<Value>,
-        token: String,
-        first_look_ms: u64,
-        deadline_ms: Option<u64>,
-        created: Arc<BTreeMap<String, u64>>,
-    },
+    /// Call a step once and answer with [`super::Input::Answered`].
+    Look(Box<Look>),
     /// Offer a task to the workers of an activity.
-    Offer { activity: String, token: TaskToken, input: Arc<Value> },
+    Offer(Box<OfferedTask>),
     /// Drop a call in flight: its visit is over.
     Abandon { frame: FrameId, visit: u64 },
     /// Send [`super::Input::TimeCame`] at this time. It takes the place of any earlier `WakeAt` of the execution.
@@ -65,4 +53,32 @@ pub enum Command {
     NoWake,
     /// The execution ended or paused; nothing will happen until an input from outside.
     Rest,
+}
+
+/// A call of the step behind `resource`. Source of the other fields: [`crate::step::StepContext`].
+#[expect(missing_docs, reason = "the fields are those of the context that the step gets")]
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    pub frame: FrameId,
+    pub visit: u64,
+    pub attempt: u32,
+    pub look: u32,
+    pub state_path: String,
+    pub resource: String,
+    pub arguments: Arc<Value>,
+    pub token: String,
+    pub first_look_ms: u64,
+    pub deadline_ms: Option<u64>,
+    pub created: Arc<BTreeMap<String, u64>>,
+}
+
+/// A task for the workers of an activity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OfferedTask {
+    /// The activity's ARN.
+    pub activity: String,
+    /// What a worker answers with.
+    pub token: TaskToken,
+    /// The task's input.
+    pub input: Arc<Value>,
 }

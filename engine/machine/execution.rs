@@ -85,7 +85,7 @@ pub struct ExecutionHeader {
     pub workflow: String,
     /// What the context object says it is, where an API started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<Identity>,
+    pub identity: Option<Arc<Identity>>,
     /// What it works on, such as `endpoints-aws/shop`; two running executions on one subject are refused.
     pub subject: Option<String>,
     /// What the definition was pinned from, and where it acts (region, profile), for display: a free object.

@@ -48,7 +48,7 @@ impl Turn<'_> {
             *count += 1;
         }
         row.attempt += 1;
-        row.activity = Activity::Backoff { due_ms, failure: failure.clone() };
+        row.activity = Activity::Backoff { due_ms, failure: Box::new(failure.clone()) };
         let (state_path, attempt) = (row.state_path(), row.attempt);
         self.note(Note::RetryScheduled { state_path, attempt, next_attempt_ms: due_ms, failure: failure.clone() });
         true
@@ -79,7 +79,7 @@ impl Turn<'_> {
         let (state_path, attempt, parent) = (row.state_path(), row.attempt, row.parent);
         // With children it keeps its activity: a redrive goes on in those that had not ended.
         if self.children(id).is_empty() {
-            self.row(id).activity = Activity::Failed { failure: failure.clone() };
+            self.row(id).activity = Activity::Failed { failure: Box::new(failure.clone()) };
             self.note(Note::Failure { state_path, attempt, failure: failure.clone() });
         }
         match parent {

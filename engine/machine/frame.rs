@@ -220,7 +220,7 @@ fn long_parts(row: &FrameRow) -> Vec<(Part, PartValue)> {
     parts.filter(|(_, value)| value.is_long()).collect()
 }
 
-/// What a frame is doing.
+/// What a frame is doing. What is rare and long lies elsewhere: of most frames it is short, and there may be thousands.
 #[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "doing", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -237,7 +237,7 @@ pub enum Activity {
         look: u32,
         look_started_ms: u64,
         next_look_ms: Option<u64>,
-        waiting: Option<Waiting>,
+        waiting: Option<Box<Waiting>>,
         /// Nothing is called: somebody outside has to answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parked: Option<Parked>,
@@ -252,7 +252,7 @@ pub enum Activity {
         resource: Option<String>,
     },
     /// A failed attempt will be repeated at `due_ms`.
-    Backoff { due_ms: u64, failure: StepFailure },
+    Backoff { due_ms: u64, failure: Box<StepFailure> },
     /// In a Parallel: branches not yet ended.
     Parallel { running: u64 },
     /// In a Map: `items` in order, the next one to start, how many run, how many failed and may fail.
@@ -268,9 +268,9 @@ pub enum Activity {
     /// The branch or iteration ended well; its output waits for the others.
     Ended { output: Arc<Value> },
     /// Stands still until `flow resume` (credentials).
-    Paused { failure: StepFailure },
+    Paused { failure: Box<StepFailure> },
     /// Failed for good; kept so that a redrive goes on here.
-    Failed { failure: StepFailure },
+    Failed { failure: Box<StepFailure> },
     /// Stopped because the execution failed or was cancelled elsewhere; a redrive goes on here.
     Stopped,
 }

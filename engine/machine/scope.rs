@@ -135,7 +135,8 @@ impl Turn<'_> {
         }
         let header = &self.execution.header;
         let row = &self.frame(id).row;
-        let identity = header.identity.clone().unwrap_or_else(|| super::Identity::local(&header.id, &header.workflow));
+        let identity = header.identity.as_deref().cloned();
+        let identity = identity.unwrap_or_else(|| super::Identity::local(&header.id, &header.workflow));
         let mut context = json!({
             "Execution": {
                 "Id": identity.execution_id,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    Activity, Command, FrameId, Heartbeat, Parked, StepAnswer, Waiting, limits, scope::Extra, state::Leaving,
+    Activity, Command, FrameId, Heartbeat, Look, Parked, StepAnswer, Waiting, limits, scope::Extra, state::Leaving,
     turn::Turn, wait::shown,
 };
 use crate::{
@@ -95,7 +95,7 @@ impl Turn<'_> {
         *look += 1;
         *look_started_ms = now;
         *next_look_ms = None;
-        let command = Command::Look {
+        let look = Look {
             frame: id,
             visit,
             attempt,
@@ -108,7 +108,7 @@ impl Turn<'_> {
             deadline_ms: *deadline_ms,
             created,
         };
-        self.commands.push(command);
+        self.commands.push(Command::Look(Box::new(look)));
     }
 
     /// What a frame's call is made to.
@@ -248,7 +248,8 @@ impl Turn<'_> {
         let Activity::Task { deadline_ms, look, next_look_ms, waiting, .. } = &mut row.activity else { return };
         *next_look_ms = Some(next_look);
         let news = waiting.as_ref().is_none_or(|last| last.reason != reason || last.instructions != instructions);
-        *waiting = Some(Waiting { reason: reason.clone(), looked_ms: now, instructions: instructions.clone() });
+        let found = Waiting { reason: reason.clone(), looked_ms: now, instructions: instructions.clone() };
+        *waiting = Some(Box::new(found));
         let (look, deadline_ms) = (*look, *deadline_ms);
         if deadline_ms.is_some_and(|deadline| deadline <= now) {
             return self.task_timed_out(id);
@@ -282,7 +283,7 @@ impl Turn<'_> {
             StepFailure { error: error.class.error_name().to_owned(), cause: error.to_string(), details: Some(error) };
         let state_path = self.frame(id).state_path();
         self.header().paused = true;
-        self.row(id).activity = Activity::Paused { failure: failure.clone() };
+        self.row(id).activity = Activity::Paused { failure: Box::new(failure.clone()) };
         self.note(Note::Paused { state_path, failure });
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, Command, FrameId, Heartbeat, Parked, turn::Turn};
+use super::{Activity, Command, FrameId, Heartbeat, OfferedTask, Parked, turn::Turn};
 use crate::{
     asl::StateKind,
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
@@ -39,8 +39,8 @@ impl Turn<'_> {
         let Activity::Task { arguments, .. } = &row.activity else { return };
         let execution = self.execution.header.id.clone();
         let token = TaskToken { execution, frame: id, visit: row.visit, attempt: row.attempt };
-        let command = Command::Offer { activity: task.resource.to_string(), token, input: arguments.clone() };
-        self.commands.push(command);
+        let offered = OfferedTask { activity: task.resource.to_string(), token, input: arguments.clone() };
+        self.commands.push(Command::Offer(Box::new(offered)));
     }
 
     /// Offers again what no worker had fetched when the last process ended.

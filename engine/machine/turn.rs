@@ -1,9 +1,6 @@
 //! One turn of the machine: the execution, the moment, and what has changed so far.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, TOP_FRAME, Transition,
@@ -25,7 +22,7 @@ pub(super) struct Turn<'a> {
     pub(super) runs: RunsChanged,
     entries: Vec<Entry>,
     dirty: Vec<FrameId>,
-    deleted: BTreeMap<FrameId, Vec<Part>>,
+    deleted: Vec<(FrameId, Vec<Part>)>,
     header_changed: bool,
     waking_before: (ExecutionStatus, bool, Option<u64>),
     rearm: bool,
@@ -55,7 +52,7 @@ impl<'a> Turn<'a> {
             runs: RunsChanged::default(),
             entries: Vec::new(),
             dirty: Vec::new(),
-            deleted: BTreeMap::new(),
+            deleted: Vec::new(),
             header_changed: false,
             rearm: false,
             cost: 0,
@@ -92,7 +89,7 @@ impl<'a> Turn<'a> {
         let now = self.now_ms();
         let header = &mut self.execution.header;
         header.started_ms = now;
-        let express = header.identity.as_ref().is_some_and(super::Identity::is_express);
+        let express = header.identity.as_ref().is_some_and(|identity| identity.is_express());
         let limit = express.then_some(limits::EXPRESS_SECONDS_MAX);
         let seconds = self.execution.machine.timeout_seconds.into_iter().chain(limit).min();
         header.deadline_ms = seconds.map(|seconds| now.saturating_add(seconds * 1000));
@@ -264,7 +261,7 @@ impl<'a> Turn<'a> {
             header,
             waking_changed,
             frames_put,
-            frames_deleted: self.deleted.into_iter().collect(),
+            frames_deleted: self.deleted,
             entries: Arc::new(self.entries),
             map_runs,
             commands: self.commands,
@@ -351,7 +348,7 @@ impl<'a> Turn<'a> {
         self.abandon(id);
         self.leave_runs(id);
         if let Some(parts) = self.execution.remove(id) {
-            self.deleted.insert(id, parts);
+            self.deleted.push((id, parts));
         }
     }
 

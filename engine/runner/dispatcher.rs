@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     journal::{Content, Entry, Note},
-    machine::{Activity, Command, Execution, ExecutionHeader, Input, Transition, advance},
+    machine::{Activity, Command, Execution, ExecutionHeader, Input, OfferedTask, Transition, advance},
     query::Moment,
     store::{DocumentChanges, Origin, Store, StoreError, Write},
 };
@@ -268,15 +268,12 @@ impl Dispatcher {
         }
         for command in commands {
             match command {
-                Command::Look { .. } if self.goes_on() => {
+                Command::Look(look) if self.goes_on() => {
                     self.looks_in_flight += 1;
-                    self.calls.call(&id, environment.clone(), command);
+                    self.calls.call(&id, environment.clone(), *look);
                 }
-                Command::Look { .. } | Command::Abandon { .. } => {}
-                Command::Offer { activity, token, .. } if !self.offers.knows(&activity) => {
-                    self.advance(&id, not_offered(&activity, token), None, None);
-                }
-                Command::Offer { activity, token, input } => self.offers.put(&activity, Offer { token, input }),
+                Command::Look(_) | Command::Abandon { .. } => {}
+                Command::Offer(offered) => self.offer(&id, *offered),
                 Command::WakeAt { due_ms } => self.wake_at(&id, due_ms),
                 Command::NoWake => self.wake_at(&id, NEVER_MS),
                 // A pause leaves the timers: what waits beside the paused call goes on.
@@ -293,6 +290,13 @@ impl Dispatcher {
         }
         if let Some(done) = done {
             let _ = done.send(Ok(()));
+        }
+    }
+
+    fn offer(&mut self, id: &str, OfferedTask { activity, token, input }: OfferedTask) {
+        match self.offers.knows(&activity) {
+            true => self.offers.put(&activity, Offer { token, input }),
+            false => self.advance(id, not_offered(&activity, token), None, None),
         }
     }
 
@@ -358,7 +362,7 @@ fn looked(id: &str, transition: &Transition) -> Vec<RunnerEvent> {
                 Some(RunnerEvent::Looked {
                     execution: id.to_owned(),
                     state_path: row.state_path(),
-                    waiting: waiting.clone(),
+                    waiting: (**waiting).clone(),
                     next_look_ms: *next,
                     deadline_ms: *deadline_ms,
                 })

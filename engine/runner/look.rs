@@ -8,17 +8,17 @@ use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 
 use super::{Clock, message::Message, prompt::Prompt};
 use crate::{
-    machine::{Command, Input, StepAnswer},
+    machine::{Input, Look, StepAnswer},
     step::{Answer, ErrorClass, Registries, StepContext, StepError, StepResult},
 };
 
 /// How many steps run at once.
 pub(super) const LOOKS_MAX: usize = 256;
 
-/// Whoever carries out [`Command::Look`]; every other command is not theirs.
+/// Whoever carries out [`crate::machine::Command::Look`].
 pub(super) trait Calls: Send {
     /// Calls a step; its answer comes back as [`Message::Answered`].
-    fn call(&self, execution: &str, environment: Arc<Value>, command: Command);
+    fn call(&self, execution: &str, environment: Arc<Value>, look: Look);
 }
 
 /// Calls the steps of the registries, each in a task of its own. Those that were prompt the last time answer without one: it may be
@@ -32,8 +32,8 @@ pub(super) struct Looks {
 }
 
 impl Calls for Looks {
-    fn call(&self, execution: &str, environment: Arc<Value>, command: Command) {
-        let Command::Look {
+    fn call(&self, execution: &str, environment: Arc<Value>, look: Look) {
+        let Look {
             frame,
             visit,
             attempt,
@@ -45,10 +45,7 @@ impl Calls for Looks {
             first_look_ms,
             deadline_ms,
             created,
-        } = command
-        else {
-            return;
-        };
+        } = look;
         let context = StepContext {
             execution: execution.to_owned(),
             resource: resource.clone(),

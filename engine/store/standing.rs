@@ -24,7 +24,7 @@ pub(super) struct Beginning {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<Identity>,
+    pub identity: Option<Arc<Identity>>,
     #[serde(default)]
     pub environment: Arc<Value>,
     /// `None` where it is long and lies for itself.

@@ -227,10 +227,11 @@ fn a_long_value_is_written_once_and_read_back_whole() {
                     now_ms = *due_ms;
                     inputs.push_back(Input::TimeCame);
                 }
-                crate::machine::Command::Look { frame, visit, attempt, .. } => {
-                    let output = json!("y".repeat(if *frame == 3 { 3_000 } else { 3 }));
+                crate::machine::Command::Look(look) => {
+                    let output = json!("y".repeat(if look.frame == 3 { 3_000 } else { 3 }));
                     let answer = crate::machine::StepAnswer::Done { output, effects: Vec::new() };
-                    inputs.push_back(Input::Answered { frame: *frame, visit: *visit, attempt: *attempt, answer });
+                    let (frame, visit, attempt) = (look.frame, look.visit, look.attempt);
+                    inputs.push_back(Input::Answered { frame, visit, attempt, answer });
                 }
                 _ => {}
             }

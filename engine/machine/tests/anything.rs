@@ -145,7 +145,7 @@ fn drive(definition: &Value, input: Value, answers: &[Value]) {
             return;
         }
         let look = commands.iter().find_map(|command| match command {
-            Command::Look { frame, visit, attempt, .. } => Some((*frame, *visit, *attempt)),
+            Command::Look(look) => Some((look.frame, look.visit, look.attempt)),
             _ => None,
         });
         let input = match look.filter(|_| execution.in_flight()) {
@@ -167,7 +167,7 @@ fn drive(definition: &Value, input: Value, answers: &[Value]) {
                 Input::TimeCame
             }
         };
-        commands.retain(|command| !matches!((command, look), (Command::Look { frame, visit, attempt, .. }, Some(done)) if (*frame, *visit, *attempt) == done));
+        commands.retain(|command| !matches!((command, look), (Command::Look(look), Some(done)) if (look.frame, look.visit, look.attempt) == done));
         let transition = advance(&mut execution, input, &Moment { now_ms, entropy: turn as u64 });
         commands.extend(transition.commands);
     }

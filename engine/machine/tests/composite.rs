@@ -98,7 +98,7 @@ fn a_map_runs_no_more_at_once_than_it_may_and_keeps_the_order() {
         .commands
         .iter()
         .filter_map(|command| match command {
-            Command::Look { arguments, .. } => Some((**arguments).clone()),
+            Command::Look(look) => Some((*look.arguments).clone()),
             _ => None,
         })
         .collect();

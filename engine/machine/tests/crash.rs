@@ -110,7 +110,8 @@ fn run(crash_after: Option<usize>) -> ((Value, Value), usize) {
             commands = recovered.commands;
         }
         for command in commands {
-            if let Command::Look { frame, visit, attempt, look, state_path, .. } = command {
+            if let Command::Look(look) = command {
+                let Look { frame, visit, attempt, look, state_path, .. } = *look;
                 let mut answer = world(&state_path, attempt, look);
                 if let StepAnswer::Pending { next_look_ms, .. } = &mut answer {
                     *next_look_ms = now_ms + 10_000;

@@ -79,7 +79,7 @@ fn a_variable_that_doubles_and_variables_that_become_many_are_refused() {
 fn a_task_is_not_called_with_more_than_it_may_get_nor_believed_with_more_than_it_may_answer() {
     let task = json!({ "A": { "Type": "Task", "Resource": "flow:test:step", "Parameters": { "a.$": "$", "b.$": "$" }, "End": true } });
     let trial = start(task, json!("x".repeat(200_000)));
-    assert!(!trial.commands.iter().any(|command| matches!(command, Command::Look { .. })));
+    assert!(!trial.commands.iter().any(|command| matches!(command, Command::Look(_))));
     assert_ended_by_a_limit(&trial);
 
     let task = || start(json!({ "A": { "Type": "Task", "Resource": "flow:test:step", "End": true } }), json!({}));

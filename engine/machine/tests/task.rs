@@ -54,7 +54,7 @@ fn every_attempt_of_a_visit_has_the_same_token_and_another_visit_another() {
         .commands
         .iter()
         .filter_map(|command| match command {
-            Command::Look { token, .. } => Some(token.clone()),
+            Command::Look(look) => Some(look.token.clone()),
             _ => None,
         })
         .collect();

@@ -89,7 +89,7 @@ impl Dispatcher {
             self.subjects.take(subject, &new.id, &self.store)?;
         }
         let mut execution = Execution::new(&new.id, &new.workflow, machine, new.input);
-        execution.header.identity = new.identity;
+        execution.header.identity = new.identity.map(Arc::new);
         execution.header.subject = new.subject;
         execution.header.environment = Arc::new(new.environment);
         let origin = Origin { definition, input: execution.header.input.clone() };

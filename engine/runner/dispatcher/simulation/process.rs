@@ -15,6 +15,7 @@ use super::{
     disk::Disk,
 };
 use crate::{
+    machine::Look,
     runner::{RunnerOptions, committer::Batches, look::Calls},
     store::{ByHand, LoggedRecords},
 };
@@ -48,14 +49,14 @@ impl Clock for SetClock {
 
 /// Calls that nobody has carried out yet.
 #[derive(Default, Clone)]
-pub struct Called(Arc<Mutex<VecDeque<(String, Command)>>>);
+pub struct Called(Arc<Mutex<VecDeque<(String, Look)>>>);
 
 impl Called {
-    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<(String, Command)>> {
+    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<(String, Look)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn take(&self, dice: &mut Dice) -> Option<(String, Command)> {
+    pub fn take(&self, dice: &mut Dice) -> Option<(String, Look)> {
         let mut queue = self.queue();
         let at = dice.below(queue.len());
         queue.remove(at)
@@ -67,8 +68,8 @@ impl Called {
 }
 
 impl Calls for Called {
-    fn call(&self, execution: &str, _environment: Arc<serde_json::Value>, command: Command) {
-        self.queue().push_back((execution.to_owned(), command));
+    fn call(&self, execution: &str, _environment: Arc<serde_json::Value>, look: Look) {
+        self.queue().push_back((execution.to_owned(), look));
     }
 }
 

@@ -192,8 +192,8 @@ impl Run {
             0 => process.receive(&mut self.dice),
             1 => process.commit(&mut self.dice),
             2 => {
-                if let Some((id, command)) = process.called.take(&mut self.dice) {
-                    for OnItsWay { due_ms, input } in self.world.call(&id, command, self.now_ms) {
+                if let Some((id, look)) = process.called.take(&mut self.dice) {
+                    for OnItsWay { due_ms, input } in self.world.call(&id, look, self.now_ms) {
                         self.answers
                             .insert((due_ms, self.figures.steps * 10 + self.answers.len()), (id.clone(), input));
                     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::dice::of_text;
 use crate::{
-    machine::{Command, Input, StepAnswer},
+    machine::{Input, Look, StepAnswer},
     step::{ErrorClass, StepError},
 };
 
@@ -44,10 +44,8 @@ impl World {
     }
 
     /// A call arrives; its answers come back after a while, once, twice or never.
-    pub fn call(&mut self, execution: &str, command: Command, now_ms: u64) -> Vec<OnItsWay> {
-        let Command::Look { frame, visit, attempt, state_path, token, first_look_ms, deadline_ms, .. } = command else {
-            return Vec::new();
-        };
+    pub fn call(&mut self, execution: &str, look: Look, now_ms: u64) -> Vec<OnItsWay> {
+        let Look { frame, visit, attempt, state_path, token, first_look_ms, deadline_ms, .. } = look;
         let mut dice = of_text(self.seed, &format!("{execution} {state_path}"));
         let kind = dice.below(14);
         let mended = self.mended.contains(execution);
