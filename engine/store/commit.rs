@@ -113,8 +113,8 @@ pub(super) fn put<T: serde::Serialize + ?Sized>(batch: &mut Batch, key: Vec<u8>,
 
 fn put_standing(batch: &mut Batch, write: &Write, top: Option<StoredFrame<'_>>) -> Result<(), StoreError> {
     let Some(header) = &write.transition.header else {
-        debug_assert!(top.is_none(), "the top frame is written with the header");
-        return Ok(());
+        let message = || format!("the top frame of {} comes without the header that it lies with", write.execution);
+        return top.map_or(Ok(()), |_| Err(StoreError::Encode { message: message() }));
     };
     put(batch, keys::standing(&header.id), &Standing::of(header, top))?;
     if !write.transition.waking_changed && write.origin.is_none() {

@@ -22,7 +22,9 @@ impl Store {
                 }
             }
             for key in [keys::standing(id), keys::active(id), keys::ended(id), keys::origin(id), keys::input(id)] {
-                batch.delete(key);
+                if self.records.get(&key)?.is_some() {
+                    batch.delete(key);
+                }
             }
         }
         self.records.commit(batch)

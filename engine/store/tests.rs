@@ -185,6 +185,14 @@ fn a_store_of_a_later_version_is_left_alone() {
 }
 
 #[test]
+fn a_top_frame_without_its_header_is_refused_and_not_forgotten() {
+    let store = Store::new(MemoryRecords::new()).unwrap();
+    let (_, mut write) = begun("a-1");
+    (write.origin, write.transition.header) = (None, None);
+    assert!(matches!(store.commit(&[write]), Err(StoreError::Encode { .. })));
+}
+
+#[test]
 fn two_owners_are_impossible() {
     let home = tempfile::tempdir().unwrap();
     let first = OwnerLock::try_acquire(home.path()).unwrap();

@@ -34,8 +34,9 @@ fuzz_target!(|given: (&str, &str, [u8; 16])| {
         let Some(next) = next else { return };
         let transition = advance(&mut execution, next, &Moment { now_ms, entropy: number as u64 });
         for command in transition.commands {
-            if let Command::Look { frame, visit, attempt, .. } = command {
+            if let Command::Look(look) = command {
                 let answer = answer(answers[number % answers.len()], now_ms);
+                let (frame, visit, attempt) = (look.frame, look.visit, look.attempt);
                 waiting.push_back(Input::Answered { frame, visit, attempt, answer });
             }
         }
