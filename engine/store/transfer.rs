@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Definition, DocumentChanges, Origin, Record, Store, StoreError, Write, codec, keys, records::all_in_parts,
+    Definition, DocumentChanges, Kept, Origin, Record, Store, StoreError, Write, codec, keys, records::all_in_parts,
 };
 use crate::{
     journal::Entry,
@@ -56,10 +56,10 @@ impl Store {
     /// There is none, or something of it cannot be read.
     pub fn export(&self, id: &str) -> Result<Exported, StoreError> {
         let missing = |key: Vec<u8>| move || codec::damaged(&key, "it is missing".to_owned());
-        let header = self.header(id)?.ok_or_else(missing(keys::standing(id)))?;
-        let (hash, definition) = self.definition(id)?.ok_or_else(missing(keys::DEFINITIONS.to_vec()))?;
-        debug_assert!(!hash.is_empty());
-        let (frames, entries) = (self.frames(id)?, self.entries(id, 1, usize::MAX)?);
+        let Kept { header, definition_hash, frames } = self.kept(id)?.ok_or_else(missing(keys::standing(id)))?;
+        let key = keys::definition(&definition_hash);
+        let definition = self.read(&key)?.ok_or_else(missing(key))?;
+        let entries = self.entries(id, 1, usize::MAX)?;
         Ok(Exported { header, definition, frames, entries })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Record, Store, StoreError, codec,
+    Kept, Record, Store, StoreError, codec,
     frames::StoredFrame,
     keys,
     records::all_in_parts,
@@ -52,12 +52,12 @@ impl Store {
     /// That an execution can be gone on with: its records are all there and its journal has no gap.
     fn verify_execution(&self, id: &str) -> Result<(), StoreError> {
         let missing = |key: Vec<u8>| codec::damaged(&key, "it is missing".to_owned());
-        let header = self.summary(id)?.ok_or_else(|| missing(keys::standing(id)))?;
-        self.definition(id)?.ok_or_else(|| missing(keys::DEFINITIONS.to_vec()))?;
+        let Kept { header, definition_hash, frames } = self.kept(id)?.ok_or_else(|| missing(keys::standing(id)))?;
+        let definition = keys::definition(&definition_hash);
+        self.records.get(&definition)?.ok_or_else(|| missing(definition))?;
         if header.status == ExecutionStatus::Running && self.records.get(&keys::active(id))?.is_none() {
             return Err(missing(keys::active(id)));
         }
-        let frames = self.frames(id)?;
         if header.status == ExecutionStatus::Running && frames.is_empty() {
             return Err(missing(keys::frames(id)));
         }
