@@ -21,6 +21,7 @@ use crate::machine::ChildId;
 pub(super) const FORMAT: &[u8] = b"m/format";
 pub(super) const ACTIVE: &[u8] = b"a/";
 const STANDING: &[u8] = b"s/";
+const ENDED: &[u8] = b"h/";
 pub(super) const DEFINITIONS: &[u8] = b"d/";
 pub(super) const BY_START: &[u8] = b"t/";
 
@@ -36,7 +37,13 @@ pub(super) fn active(id: &str) -> Vec<u8> {
 
 /// How an execution stands that has ended, in format 2.
 pub(super) fn ended(id: &str) -> Vec<u8> {
-    [b"h/", id.as_bytes()].concat()
+    [ENDED, id.as_bytes()].concat()
+}
+
+/// The id in a key of [`standing`], [`active`] or [`ended`].
+pub(super) fn id(key: &[u8]) -> Option<&str> {
+    let id = [STANDING, ACTIVE, ENDED].into_iter().find_map(|prefix| key.strip_prefix(prefix))?;
+    std::str::from_utf8(id).ok()
 }
 
 /// The execution that a record is about which each has: how it stands, or what it began with.

@@ -79,6 +79,7 @@ fn conformance(open: &dyn Fn() -> Store) {
     let kept = store.kept("a-1").unwrap().unwrap();
     assert_eq!((kept.header, kept.frames), (execution.header, rows), "what a process takes up is all of that");
     assert_eq!(store.kept("none").unwrap(), None);
+    lookups(&store);
     assert_eq!(store.frames("a-11").unwrap().len(), other.frames.len(), "a longer id is another execution");
     let entries = store.entries("a-1", 1, 100).unwrap();
     assert_eq!(entries.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1, 2]);
@@ -87,6 +88,7 @@ fn conformance(open: &dyn Fn() -> Store) {
     assert_eq!(store.definition("a-1").unwrap().unwrap().1["StartAt"], "W");
     store.forget("a-1").unwrap();
     assert_eq!(store.header("a-1").unwrap(), None);
+    assert!(!store.exists("a-1").unwrap());
     assert_eq!(store.entries("a-1", 1, 100).unwrap(), []);
     assert!(store.header("a-11").unwrap().is_some());
     assert_eq!(store.forget_unused_definitions().unwrap(), 0, "another has the same");
@@ -96,6 +98,36 @@ fn conformance(open: &dyn Fn() -> Store) {
     store.commit(&[begun("a-2").1]).unwrap();
     assert!(store.definition("a-2").unwrap().is_some(), "what was forgotten is written again");
     store.forget("a-2").unwrap();
+}
+
+/// Of a store that has `a-1` and `a-11`.
+fn lookups(store: &Store) {
+    for (id, exists) in [("a-1", true), ("a-11", true), ("a-", false), ("a-111", false), ("", false)] {
+        assert_eq!(store.exists(id).unwrap(), exists, "{id}");
+    }
+    let found = |prefix: &str, limit: usize| store.ids_with_prefix(prefix, limit).unwrap();
+    assert_eq!(found("a-1", 10), ["a-1", "a-11"]);
+    assert_eq!(found("a-11", 10), ["a-11"]);
+    assert_eq!(found("", usize::MAX), ["a-1", "a-11"]);
+    assert_eq!(found("a", 1), ["a-1"], "no more than the limit, the first ones");
+    assert_eq!(found("a", 0), Vec::<String>::new());
+    assert_eq!(found("b", 10), Vec::<String>::new());
+}
+
+#[test]
+fn ids_of_format_2_are_found_by_their_prefix() {
+    let records = MemoryRecords::new();
+    let store = Store::new(records.clone()).unwrap();
+    store.commit(&[begun("b-3").1]).unwrap();
+    // Of these keys no value is read: format 2 had an execution that ran under one prefix, one that had ended under another.
+    let mut batch = Batch::default();
+    for key in [keys::active("b-1"), keys::ended("b-2"), keys::ended("c-1")] {
+        batch.put(key, b"format 2".to_vec());
+    }
+    store.records.commit(batch).unwrap();
+    assert_eq!(store.ids_with_prefix("b-", 10).unwrap(), ["b-1", "b-2", "b-3"]);
+    assert_eq!(store.ids_with_prefix("", 2).unwrap(), ["b-1", "b-2"]);
+    assert!(store.exists("b-2").unwrap() && store.exists("c-1").unwrap() && !store.exists("b-4").unwrap());
 }
 
 #[test]
@@ -195,12 +227,12 @@ fn a_top_frame_without_its_header_is_refused_and_not_forgotten() {
 #[test]
 fn two_owners_are_impossible() {
     let home = tempfile::tempdir().unwrap();
-    let first = OwnerLock::try_acquire(home.path()).unwrap();
+    let first = OwnerLock::try_acquire(home.path(), "flow test").unwrap();
     assert!(first.is_some());
-    assert!(OwnerLock::try_acquire(home.path()).unwrap().is_none());
+    assert!(OwnerLock::try_acquire(home.path(), "flow test").unwrap().is_none());
     assert_eq!(OwnerLock::holder(home.path()).unwrap().pid, std::process::id());
     drop(first);
-    assert!(OwnerLock::try_acquire(home.path()).unwrap().is_some(), "the lock dies with its owner");
+    assert!(OwnerLock::try_acquire(home.path(), "flow test").unwrap().is_some(), "the lock dies with its owner");
 }
 
 /// Turns of one execution whose data is long.
