@@ -170,7 +170,7 @@ async fn another_process_tells_the_same_and_goes_by_the_limits_that_were_set() {
     world.ask("UpdateMapRun", json!({ "mapRunArn": arn, "maxConcurrency": 2, "toleratedFailureCount": 7 })).await;
     let run = run_of(&world, &execution).await;
     assert_eq!(counts(&run, "executionCounts"), json!({ "running": 2, "pending": 2, "total": 4 }));
-    world.runner.drain().await;
+    world.runner.drain(std::time::Duration::from_secs(10)).await;
     drop(world);
     let world = World::over(&records);
     world.runner.recover_all().await.unwrap();

@@ -1,6 +1,8 @@
-//! The one writer: every execution that this process drives changes here and nowhere else.
+//! The one writer: every execution that this process drives changes here and nowhere else. A thread of its own, because it may
+//! wait for the disk and for an expression.
 
 mod alone;
+mod draining;
 mod drive;
 mod machines;
 mod occasions;
@@ -12,12 +14,14 @@ mod warm;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::sync::{broadcast, mpsc::UnboundedReceiver, oneshot};
+use tokio::sync::{broadcast, oneshot};
 
-use self::{alone::Alone, machines::Machines, subjects::Subjects, warm::Warm};
+pub(super) use self::draining::COMMITS_WAIT_MAX;
+use self::{alone::Alone, draining::Draining, machines::Machines, subjects::Subjects, warm::Warm};
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
+    inbox::{Inbox, Received},
     look::Calls,
     message::{Committed, Message, Reply},
     offers::{Offer, Offers, not_offered},
@@ -70,7 +74,7 @@ pub(super) struct Dispatcher {
     looks_in_flight: usize,
     commits_under_way: usize,
     alone: Alone,
-    draining: Vec<oneshot::Sender<()>>,
+    draining: Draining,
     failed: Option<StoreError>,
 }
 
@@ -100,54 +104,52 @@ impl Dispatcher {
             looks_in_flight: 0,
             commits_under_way: 0,
             alone: Alone::default(),
-            draining: Vec::new(),
+            draining: Draining::default(),
             failed: None,
         }
     }
 
-    pub async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
+    /// Receives messages and acts on times until the runner stops.
+    pub fn run(mut self, mut inbox: Inbox) {
         loop {
-            match self.next(&mut inbox).await {
-                Some(message) => self.receive(message),
-                None if inbox.is_closed() && inbox.is_empty() => return,
-                None => self.time_came(),
+            match self.next(&mut inbox) {
+                Received::Message(Message::Stop) | Received::Closed => return self.commit_alone(false),
+                Received::Message(message) => self.receive(message),
+                Received::TimedOut => self.time_came(),
             }
             self.commit_alone(inbox.is_empty());
-            if self.drained() {
-                for reply in self.draining.drain(..) {
-                    let _ = reply.send(());
-                }
-                return;
+            if self.has_drained() {
+                return self.end_drained();
             }
         }
     }
 
-    /// The next message; `None` when a time has come.
-    async fn next(&mut self, inbox: &mut UnboundedReceiver<Message>) -> Option<Message> {
-        let due_ms = self.timers.next_ms().filter(|_| self.goes_on());
-        if due_ms.is_some() && self.warm_up() {
-            return inbox.try_recv().ok();
+    /// The next message, or that a time has come.
+    fn next(&mut self, inbox: &mut Inbox) -> Received {
+        let acknowledge_after = self.alone.rests_after();
+        let Some(due_ms) = self.timers.next_ms().filter(|_| self.goes_on()) else {
+            return inbox.next(acknowledge_after.into_iter().chain(self.draining.wait_max()).min());
+        };
+        if self.warm_up() {
+            return inbox.try_next();
         }
-        let until_ms = |due_ms| self.warm.wakes_ms(due_ms, self.clock.now_ms());
-        let wait = due_ms.map(|due_ms| self.clock.real_duration_until(until_ms(due_ms)));
-        match wait.into_iter().chain(self.alone.rests_after()).min() {
-            None => inbox.recv().await,
-            Some(wait) => tokio::select! {
-                biased;
-                message = inbox.recv() => message,
-                () = tokio::time::sleep(wait) => None,
-            },
+        if let Some(wait) = self.clock.in_flight_wait_max().filter(|_| self.is_busy(inbox))
+            && let received @ (Received::Message(_) | Received::Closed) = inbox.next(Some(wait))
+        {
+            return received;
         }
+        let wait = self.clock.real_duration_until(self.warm.wakes_ms(due_ms, self.clock.now_ms()));
+        inbox.next(acknowledge_after.into_iter().chain([wait]).min())
+    }
+
+    /// Whether something happens without time passing.
+    fn is_busy(&self, inbox: &mut Inbox) -> bool {
+        self.looks_in_flight > 0 || self.commits_under_way > 0 || !inbox.is_empty()
     }
 
     /// Whether times and calls are acted on.
     fn goes_on(&self) -> bool {
-        self.draining.is_empty() && self.failed.is_none()
-    }
-
-    fn drained(&self) -> bool {
-        let idle = self.looks_in_flight == 0 && self.commits_under_way == 0;
-        !self.draining.is_empty() && (idle || self.failed.is_some())
+        !self.draining.has_begun() && self.failed.is_none()
     }
 
     fn receive(&mut self, message: Message) {
@@ -165,7 +167,9 @@ impl Dispatcher {
             Message::Durable { committed } => committed.into_iter().for_each(|part| self.durable(part)),
             Message::StoreFailed { error } => self.store_failed(error),
             Message::Driven { reply } => drop(reply.send(self.driven.keys().map(|id| id.to_string()).collect())),
-            Message::Drain { reply } => self.draining.push(reply),
+            Message::Drain { limit, reply } => self.draining.begin(limit, reply),
+            // The loop ends with it.
+            Message::Stop => {}
         }
     }
 

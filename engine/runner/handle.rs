@@ -1,17 +1,22 @@
 //! How the rest of the program talks to a runner.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use serde_json::Value;
-use tokio::sync::{broadcast, mpsc::UnboundedSender, oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use super::{
     Clock, Follow, NewExecution, RunnerError, RunnerEvent,
+    dispatcher::COMMITS_WAIT_MAX,
     message::{Message, Reply},
     offers::{Offer, Offers, not_offered},
+    threads::Threads,
 };
 use crate::{
     machine::{Activity, ExecutionHeader, Input, MapRunLimits},
@@ -19,13 +24,27 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// A runner, from outside. Clones are the same runner.
+/// How long the runner's threads may take to end once calls and commits are over: they checkpoint the store.
+const ENDING_MAX: Duration = Duration::from_secs(30);
+
+/// How a runner stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// How many calls had not answered within the limit. Their steps may still run on the tokio runtime; what they answer is
+    /// discarded, and the next runner calls them again.
+    pub unanswered: usize,
+    /// Whether the runner's threads have ended and dropped their references to the store. `false` where the disk does not answer.
+    pub has_ended: bool,
+}
+
+/// A runner, from outside. Clones are the same runner, which stops when the last one is dropped.
 #[derive(Clone)]
 pub struct RunnerHandle {
-    pub(super) messages: UnboundedSender<Message>,
+    pub(super) threads: Arc<Threads>,
     pub(super) store: Arc<Store>,
-    pub(super) events: broadcast::Sender<RunnerEvent>,
-    pub(super) rests: broadcast::Sender<Arc<ExecutionHeader>>,
+    /// Weak: watchers learn from the end of the last sender that the runner has stopped.
+    pub(super) events: broadcast::WeakSender<RunnerEvent>,
+    pub(super) rests: broadcast::WeakSender<Arc<ExecutionHeader>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) commits: Arc<AtomicU64>,
     pub(super) failure: watch::Receiver<Option<StoreError>>,
@@ -55,7 +74,7 @@ impl RunnerHandle {
 
     async fn ask<T>(&self, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, RunnerError> {
         let (reply, answer) = oneshot::channel();
-        self.messages.send(message(reply)).map_err(|_| self.gone())?;
+        self.threads.messages.send(message(reply)).map_err(|_| self.gone())?;
         answer.await.map_err(|_| self.gone())?
     }
 
@@ -154,7 +173,7 @@ impl RunnerHandle {
         &self,
         activity: &str,
         worker: Option<String>,
-        patience: std::time::Duration,
+        patience: Duration,
     ) -> Result<Option<Offer>, RunnerError> {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
@@ -243,7 +262,7 @@ impl RunnerHandle {
         Follow {
             execution: id.to_owned(),
             store: self.store.clone(),
-            live: self.events.subscribe(),
+            live: subscribe(&self.events),
             next_sequence: from_sequence.max(1),
             stored: Default::default(),
             read_store: true,
@@ -254,25 +273,36 @@ impl RunnerHandle {
     /// Every execution that comes to rest from now on (has ended, or paused), as it stands then. Who lags behind thousands of them
     /// is told so by the channel.
     pub fn rests(&self) -> broadcast::Receiver<Arc<ExecutionHeader>> {
-        self.rests.subscribe()
+        subscribe(&self.rests)
     }
 
     /// The executions that this runner drives.
     pub async fn driven(&self) -> Vec<String> {
         let (reply, answer) = oneshot::channel();
-        if self.messages.send(Message::Driven { reply }).is_err() {
+        if self.threads.messages.send(Message::Driven { reply }).is_err() {
             return Vec::new();
         }
         answer.await.unwrap_or_default()
     }
 
-    /// Stops: no new calls, those in flight end and are recorded. What waits goes on in the next process.
-    pub async fn drain(&self) {
+    /// Stops the runner. No new calls are made; those in flight have up to `limit` to answer and to be recorded; then the runner's
+    /// threads bring what is in the store's log to its index, end, and drop their references to the store. What waits continues in
+    /// the next runner, which also repeats the calls that were left unanswered.
+    ///
+    /// Afterwards only handles, [`Follow`]s and what the caller keeps refer to the store: drop them and call [`Store::close`].
+    /// Returns at most 40 seconds after `limit`, whatever the disk does.
+    pub async fn drain(&self, limit: Duration) -> Drained {
         let (reply, answer) = oneshot::channel();
-        if self.messages.send(Message::Drain { reply }).is_ok() {
-            let _ = answer.await;
+        let mut unanswered = 0;
+        if self.threads.messages.send(Message::Drain { limit, reply }).is_ok() {
+            let answer_max = limit.saturating_add(COMMITS_WAIT_MAX);
+            unanswered = tokio::time::timeout(answer_max, answer).await.map_or(0, Result::unwrap_or_default);
         }
-        // What could not be settled is in the log, and the next process reads it there.
-        let _ = self.store.settle();
+        Drained { unanswered, has_ended: self.threads.ended(ENDING_MAX).await }
     }
+}
+
+/// A receiver of what comes from now on; of nothing where the runner has stopped.
+fn subscribe<T: Clone>(events: &broadcast::WeakSender<T>) -> broadcast::Receiver<T> {
+    events.upgrade().map_or_else(|| broadcast::channel(1).1, |events| events.subscribe())
 }

@@ -4,9 +4,13 @@ use std::{sync::Arc, task::Poll, time::Instant};
 
 use futures::FutureExt;
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc::UnboundedSender};
+use tokio::{runtime::Handle, sync::Semaphore};
 
-use super::{Clock, message::Message, prompt::Prompt};
+use super::{
+    Clock,
+    message::{Message, Messages},
+    prompt::Prompt,
+};
 use crate::{
     machine::{Input, Look, StepAnswer},
     step::{Answer, ErrorClass, Registries, StepContext, StepError, StepResult},
@@ -21,13 +25,14 @@ pub(super) trait Calls: Send {
     fn call(&self, execution: &str, environment: Arc<Value>, look: Look);
 }
 
-/// Calls the steps of the registries, each in a task of its own. Those that were prompt the last time answer without one: it may be
-/// taken up by another thread, and waking that takes longer than they do.
+/// Calls the steps of the registries, each in a task of the runtime. A step that was prompt the last time is polled once by the
+/// calling thread first: waking another thread takes longer than the step does.
 pub(super) struct Looks {
+    pub runtime: Handle,
     pub registries: Arc<dyn Registries>,
     pub clock: Arc<dyn Clock>,
     pub places: Arc<Semaphore>,
-    pub messages: UnboundedSender<Message>,
+    pub messages: Messages,
     pub prompt: Arc<Prompt>,
 }
 
@@ -69,6 +74,8 @@ impl Calls for Looks {
             Message::Answered { id, input: Input::Answered { frame, visit, attempt, answer } }
         });
         if self.prompt.is(&named) {
+            // The calling thread is not one of the runtime's: without this a step could not use its timers and sockets.
+            let _entered = self.runtime.enter();
             let began = Instant::now();
             let answered = called.as_mut().now_or_never();
             self.prompt.was(&named, began, answered.is_some());
@@ -78,7 +85,7 @@ impl Calls for Looks {
             }
         }
         let (messages, prompt) = (self.messages.clone(), self.prompt.clone());
-        tokio::spawn(async move {
+        self.runtime.spawn(async move {
             let began = Instant::now();
             let first = futures::poll!(called.as_mut());
             prompt.was(&named, began, first.is_ready());

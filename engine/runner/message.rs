@@ -1,6 +1,9 @@
 //! What reaches the dispatcher.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -35,16 +38,47 @@ pub struct NewExecution {
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, RunnerError>>;
 
+/// Where the dispatcher's messages are sent to. It has no limit of its own: each of its senders waits for an answer, or is one of a
+/// limited number of calls and commits.
+pub(super) type Messages = mpsc::Sender<Message>;
+
 pub(super) enum Message {
-    Start { new: Box<NewExecution>, reply: Reply<ExecutionHeader> },
-    Drive { id: String, resume: bool, reply: Reply<()> },
-    RecoverAll { reply: Reply<usize> },
-    Input { id: String, input: Input, reply: Reply<()> },
-    Answered { id: String, input: Input },
-    Durable { committed: Vec<Committed> },
-    StoreFailed { error: StoreError },
-    Driven { reply: oneshot::Sender<Vec<String>> },
-    Drain { reply: oneshot::Sender<()> },
+    Start {
+        new: Box<NewExecution>,
+        reply: Reply<ExecutionHeader>,
+    },
+    Drive {
+        id: String,
+        resume: bool,
+        reply: Reply<()>,
+    },
+    RecoverAll {
+        reply: Reply<usize>,
+    },
+    Input {
+        id: String,
+        input: Input,
+        reply: Reply<()>,
+    },
+    Answered {
+        id: String,
+        input: Input,
+    },
+    Durable {
+        committed: Vec<Committed>,
+    },
+    StoreFailed {
+        error: StoreError,
+    },
+    Driven {
+        reply: oneshot::Sender<Vec<String>>,
+    },
+    Drain {
+        limit: Duration,
+        reply: oneshot::Sender<usize>,
+    },
+    /// No handle is left.
+    Stop,
 }
 
 /// One execution's part of a batch that is durable now.

@@ -33,7 +33,7 @@ impl Dispatcher {
         if let Some(error) = &self.failed {
             return Err(error.clone().into());
         }
-        if !self.draining.is_empty() {
+        if self.draining.has_begun() {
             return Err(RunnerError::Stopped);
         }
         let header = self.store.summary(id)?.ok_or_else(|| RunnerError::ExecutionDoesNotExist { id: id.to_owned() })?;
@@ -55,7 +55,7 @@ impl Dispatcher {
         if let Some(error) = &self.failed {
             return Err(error.clone().into());
         }
-        if !self.draining.is_empty() {
+        if self.draining.has_begun() {
             return Err(RunnerError::Stopped);
         }
         let (mut count, mut last) = (0, None);

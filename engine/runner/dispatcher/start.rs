@@ -17,7 +17,7 @@ impl Dispatcher {
         if let Some(error) = &self.failed {
             return Err(error.clone().into());
         }
-        if !self.draining.is_empty() {
+        if self.draining.has_begun() {
             return Err(RunnerError::Stopped);
         }
         let id = ExecutionId::new(&new.id).map_err(|error| RunnerError::InvalidId { message: error.to_string() })?;
