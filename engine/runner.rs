@@ -7,6 +7,7 @@ mod committer;
 mod dispatcher;
 mod error;
 mod event;
+mod follow;
 mod handle;
 mod inbox;
 mod look;
@@ -22,7 +23,8 @@ use std::sync::Arc;
 
 pub use clock::{Clock, ManualClock, ScaledClock, SystemClock};
 pub use error::RunnerError;
-pub use event::{Follow, RunnerEvent};
+pub use event::RunnerEvent;
+pub use follow::Follow;
 pub use handle::{Drained, RunnerHandle};
 pub use message::NewExecution;
 pub use offers::Offer;

@@ -2,6 +2,7 @@
 //! wait for the disk and for an expression.
 
 mod alone;
+mod asleep;
 mod draining;
 mod drive;
 mod machines;
@@ -21,6 +22,7 @@ use self::{alone::Alone, draining::Draining, machines::Machines, subjects::Subje
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
+    event::Broadcast,
     inbox::{Inbox, Received},
     look::Calls,
     message::{Committed, Message, Reply},
@@ -63,7 +65,7 @@ pub(super) struct Dispatcher {
     committer: Committer,
     calls: Box<dyn Calls>,
     entropy: Entropy,
-    events: broadcast::Sender<RunnerEvent>,
+    events: broadcast::Sender<Broadcast>,
     rests: broadcast::Sender<Arc<ExecutionHeader>>,
     offers: Arc<Offers>,
     driven: HashMap<Arc<str>, Driven>,
@@ -84,7 +86,7 @@ impl Dispatcher {
         clock: Arc<dyn Clock>,
         committer: Committer,
         (calls, entropy): (Box<dyn Calls>, Entropy),
-        (events, rests): (broadcast::Sender<RunnerEvent>, broadcast::Sender<Arc<ExecutionHeader>>),
+        (events, rests): (broadcast::Sender<Broadcast>, broadcast::Sender<Arc<ExecutionHeader>>),
         offers: Arc<Offers>,
     ) -> Self {
         Dispatcher {
@@ -166,6 +168,7 @@ impl Dispatcher {
             }
             Message::Durable { committed } => committed.into_iter().for_each(|part| self.durable(part)),
             Message::StoreFailed { error } => self.store_failed(error),
+            Message::Asleep { id, reply } => drop(reply.send(self.asleep(&id))),
             Message::Driven { reply } => drop(reply.send(self.driven.keys().map(|id| id.to_string()).collect())),
             Message::Drain { limit, reply } => self.draining.begin(limit, reply),
             // The loop ends with it.
@@ -191,7 +194,7 @@ impl Dispatcher {
     fn store_failed(&mut self, error: StoreError) {
         // The first failure says what happened; what follows it does not.
         if self.failed.is_none() {
-            let _ = self.events.send(RunnerEvent::StoreFailed { message: error.to_string() });
+            self.show(RunnerEvent::StoreFailed { message: error.to_string() });
             self.failed = Some(error);
         }
     }
@@ -220,16 +223,17 @@ impl Dispatcher {
         let header = (rests || reply.is_some()).then(|| changed.unwrap_or_else(|| Arc::new(execution.header.clone())));
         let (reply, done) = Replies::split(reply);
         let environment = execution.header.environment.clone();
-        let committed = Committed { id: key, environment, commands, entries, header, reply, done };
+        let committed = Committed { id: key.clone(), environment, commands, entries, header, reply, done };
         if transition.is_empty() && begun.is_none() {
-            return self.carry_out(committed);
+            self.carry_out(committed);
+            return self.show_asleep(&key);
         }
         driven.uncommitted += 1;
         let (origin, documents) = begun.map(|begun| (begun.origin, begun.documents)).unzip();
         let documents = documents.unwrap_or_default();
         let write = Write { execution: id.to_owned(), origin, transition, documents };
         self.hand_over(Commit { write, committed });
-        looked.into_iter().for_each(|event| drop(self.events.send(event)));
+        looked.into_iter().for_each(|event| self.show(event));
     }
 
     fn hand_over(&mut self, commit: Commit) {
@@ -258,7 +262,13 @@ impl Dispatcher {
             driven.uncommitted -= 1;
         }
         self.carry_out(committed);
+        self.show_asleep(&id);
         self.let_go(&id);
+    }
+
+    /// Sends an event to everybody who watches.
+    fn show(&self, event: RunnerEvent) {
+        let _ = self.events.send(Broadcast::Event(event));
     }
 
     /// Shows and does what is durable now.
@@ -267,7 +277,7 @@ impl Dispatcher {
         // Who comes to watch after this reads them in the store, where they are.
         if self.events.receiver_count() > 0 {
             for entry in entries.iter() {
-                let _ = self.events.send(RunnerEvent::Entry { execution: id.to_string(), entry: entry.clone() });
+                self.show(RunnerEvent::Entry { execution: id.to_string(), entry: entry.clone() });
             }
         }
         for command in commands {
@@ -284,7 +294,7 @@ impl Dispatcher {
                 Command::Rest => {
                     if let Some(header) = &header {
                         let _ = self.rests.send(header.clone());
-                        let _ = self.events.send(RunnerEvent::Rested { header: header.clone() });
+                        self.show(RunnerEvent::Rested { header: header.clone() });
                     }
                 }
             }

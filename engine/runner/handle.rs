@@ -12,8 +12,9 @@ use serde_json::Value;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use super::{
-    Clock, Follow, NewExecution, RunnerError, RunnerEvent,
+    Clock, Follow, NewExecution, RunnerError,
     dispatcher::COMMITS_WAIT_MAX,
+    event::Broadcast,
     message::{Message, Reply},
     offers::{Offer, Offers, not_offered},
     threads::Threads,
@@ -43,7 +44,7 @@ pub struct RunnerHandle {
     pub(super) threads: Arc<Threads>,
     pub(super) store: Arc<Store>,
     /// Weak: watchers learn from the end of the last sender that the runner has stopped.
-    pub(super) events: broadcast::WeakSender<RunnerEvent>,
+    pub(super) events: broadcast::WeakSender<Broadcast>,
     pub(super) rests: broadcast::WeakSender<Arc<ExecutionHeader>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) commits: Arc<AtomicU64>,
@@ -259,15 +260,8 @@ impl RunnerHandle {
 
     /// Everything about an execution from a sequence on.
     pub fn follow(&self, id: &str, from_sequence: u64) -> Follow {
-        Follow {
-            execution: id.to_owned(),
-            store: self.store.clone(),
-            live: subscribe(&self.events),
-            next_sequence: from_sequence.max(1),
-            stored: Default::default(),
-            read_store: true,
-            may_rest: true,
-        }
+        let messages = self.threads.messages.clone();
+        Follow::new(id.to_owned(), from_sequence, self.store.clone(), subscribe(&self.events), messages)
     }
 
     /// Every execution that comes to rest from now on (has ended, or paused), as it stands then. Who lags behind thousands of them

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::RunnerError;
+use super::{RunnerError, event::Asleep};
 use crate::{
     journal::Entry,
     machine::{Command, ExecutionHeader, Identity, Input},
@@ -69,6 +69,11 @@ pub(super) enum Message {
     },
     StoreFailed {
         error: StoreError,
+    },
+    /// Whether an execution that is driven is asleep.
+    Asleep {
+        id: String,
+        reply: oneshot::Sender<Option<Asleep>>,
     },
     Driven {
         reply: oneshot::Sender<Vec<String>>,

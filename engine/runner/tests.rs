@@ -18,6 +18,7 @@ use crate::{
     store::{MemoryRecords, SledRecords, Store},
 };
 
+mod asleep;
 mod stopping;
 
 const DRAIN_MAX: Duration = Duration::from_secs(10);

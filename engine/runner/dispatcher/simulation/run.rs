@@ -271,10 +271,10 @@ impl Run {
         }
         while let Ok(event) = process.events.try_recv() {
             match event {
-                RunnerEvent::Entry { execution, entry } => {
+                Broadcast::Event(RunnerEvent::Entry { execution, entry }) => {
                     self.shown.entry(execution).or_default().insert(entry.sequence, entry);
                 }
-                RunnerEvent::Rested { header } => rested.push(header.id.clone()),
+                Broadcast::Event(RunnerEvent::Rested { header }) => rested.push(header.id.clone()),
                 _ => {}
             }
         }
