@@ -154,6 +154,9 @@ pub enum HistoryEventDetails {
     },
     /// One iteration was cancelled.
     MapIterationAborted { name: Arc<str>, index: u64 },
+    /// An event of a type that a later version writes; this version reads it and never writes it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The eight types of state, as they stand in a definition.

@@ -30,6 +30,9 @@ pub enum Note {
     Continued { state_path: String },
     /// An attempt failed for good; the details behind the error name and cause in the history.
     Failure { state_path: String, attempt: u32, failure: StepFailure },
+    /// A note of a kind that a later version writes; this version reads it and never writes it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// An error as `Retry` and `Catch` see it, with what the step knows beyond that.

@@ -58,6 +58,9 @@ pub enum RunnerEvent {
         /// What went wrong.
         message: String,
     },
+    /// An event of a kind that a later version sends; this version reads it and never sends it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// That an execution is asleep, and since when.
@@ -78,4 +81,22 @@ pub(super) enum Broadcast {
         execution: String,
         asleep: Asleep,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_of_a_later_version_is_read_as_unknown_and_asleep_as_it_was_sent() {
+        let later = json!({ "kind": "dreamt", "execution": "t-1", "of": { "sheep": 7 } });
+        assert_eq!(serde_json::from_value::<RunnerEvent>(later).unwrap(), RunnerEvent::Unknown);
+        let asleep = RunnerEvent::Asleep { execution: "t-1".to_owned(), next_wake_ms: None };
+        let sent = serde_json::to_value(&asleep).unwrap();
+        assert_eq!(sent, json!({ "kind": "asleep", "execution": "t-1", "nextWakeMs": null }));
+        assert_eq!(serde_json::from_value::<RunnerEvent>(sent).unwrap(), asleep);
+    }
 }

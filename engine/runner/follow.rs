@@ -175,7 +175,7 @@ impl Follow {
 
     fn concerns(&self, event: &RunnerEvent) -> bool {
         match event {
-            RunnerEvent::Entry { .. } => false,
+            RunnerEvent::Entry { .. } | RunnerEvent::Unknown => false,
             RunnerEvent::Rested { header } => header.id == self.execution,
             RunnerEvent::Looked { execution, .. } | RunnerEvent::Asleep { execution, .. } => {
                 *execution == self.execution
