@@ -6,6 +6,7 @@
 mod event;
 mod note;
 mod read;
+mod signaller;
 mod write;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use event::{ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails, StateType};
 pub use note::{Note, StepFailure};
 pub use read::Entries;
+pub use signaller::Signaller;
 pub use write::write_entries;
 
 /// One line of an execution's journal.
@@ -35,6 +37,16 @@ pub enum Content {
     Event(HistoryEvent),
     /// Something that Step Functions has no event for. Apart, because it is rare and long, and every event would be as long.
     Note(Box<Note>),
+}
+
+impl Content {
+    /// Whether it is of a kind that this version does not know.
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            Content::Event(event) => event.details == HistoryEventDetails::Unknown,
+            Content::Note(note) => **note == Note::Unknown,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ impl Api {
     pub async fn resume(&self, id: &str) -> Result<(), Fault> {
         let (header, started) = self.header(id)?;
         match header.status {
-            ExecutionStatus::Running => Ok(self.runner.resume(id).await?),
+            ExecutionStatus::Running => Ok(self.runner.resume(id, None).await?),
             _ if id.contains(':') => self.redrive(id, None, refusal_by_status).await.map(drop),
             _ => self.redrive(&started.qualified_name(), None, refusal_by_status).await.map(drop),
         }
@@ -69,7 +69,7 @@ impl Api {
         if let Some(reason) = refusal(&header, now).or_else(|| self.redrive_hindered(&started.machine)) {
             return Err(Fault::new("ExecutionNotRedrivable", reason));
         }
-        self.runner.resume(&header.id).await?;
+        self.runner.resume(&header.id, None).await?;
         let surplus = (started.redrives.len() + 1).saturating_sub(TOKENS_KEPT);
         started.redrives.drain(..surplus);
         started.redrives.push(Redrive { at_ms: now, client_token });

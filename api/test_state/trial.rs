@@ -130,7 +130,7 @@ impl Trial {
             Mock::Result(result) => Ok(result),
             Mock::Error(error, cause) => Err((error, cause)),
         };
-        let signalled = Input::Signalled { frame, visit, attempt: None, answer };
+        let signalled = Input::Signalled { frame, visit, attempt: None, answer, by: None };
         entries.extend(settled(&mut execution, signalled, &moment));
         let mut outcome = outcome(&execution.header, &entries, &targets);
         let mut frames = execution.frames.in_order();

@@ -75,6 +75,7 @@ impl Turn<'_> {
 
     /// The frame cannot go on. It keeps its place, so that a redrive goes on here.
     pub(super) fn fail_frame(&mut self, id: FrameId, failure: StepFailure) {
+        self.drop_early_signals_of(id);
         let row = &self.frame(id).row;
         let (state_path, attempt, parent) = (row.state_path(), row.attempt, row.parent);
         // With children it keeps its activity: a redrive goes on in those that had not ended.
@@ -157,6 +158,7 @@ impl Turn<'_> {
     /// The execution fails as a whole.
     pub fn fail_execution(&mut self, failure: StepFailure) {
         let told = ErrorAndCause { error: failure.error, cause: failure.cause };
+        self.drop_all_early_signals();
         self.event(None, HistoryEventDetails::ExecutionFailed(told.clone()));
         self.end(ExecutionStatus::Failed, Some(told));
     }

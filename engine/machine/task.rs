@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     asl::{StateKind, Task, Template},
-    journal::{ErrorAndCause, HistoryEventDetails, Note, StepFailure},
+    journal::{ErrorAndCause, HistoryEventDetails, Note, Signaller, StepFailure},
     step::{Change, Effect, ErrorClass, Instructions, Resource, StepError, idempotency_token},
 };
 
@@ -54,10 +54,10 @@ impl Turn<'_> {
             heartbeat: heartbeat_seconds.map(|seconds| Heartbeat { seconds, due_ms: None }),
             resource: None,
         };
-        if offered {
-            self.offer(id);
-        } else {
+        if !offered {
             self.look(id);
+        } else if !self.apply_early_signal(id) {
+            self.offer(id);
         }
         Ok(())
     }
@@ -199,16 +199,26 @@ impl Turn<'_> {
         visit: u64,
         attempt: Option<u32>,
         answer: Result<Value, (String, String)>,
+        by: Option<Signaller>,
     ) {
         if !self.is_current_task(id, visit, attempt) {
             return;
         }
         self.abandon(id);
+        if let Some(by) = by {
+            let state_path = self.frame(id).state_path();
+            self.note(Note::Signalled { state_path, by: by.shortened(), succeeded: answer.is_ok() });
+        }
+        self.answer_from_outside(id, answer);
+        self.run();
+    }
+
+    /// Ends a Task with the answer of somebody outside.
+    pub(super) fn answer_from_outside(&mut self, id: FrameId, answer: Result<Value, (String, String)>) {
         match answer {
             Ok(output) => self.task_done(id, output, Vec::new()),
             Err((error, cause)) => self.task_failed_as(id, StepFailure { error, cause, details: None }),
         }
-        self.run();
     }
 
     pub(super) fn note_effects(&mut self, id: FrameId, effects: Vec<Effect>) {
@@ -257,6 +267,7 @@ impl Turn<'_> {
         if news {
             self.note(Note::Waiting { state_path, reason, look, next_look_ms: next_look, deadline_ms, instructions });
         }
+        self.apply_early_signal(id);
     }
 
     fn task_failed(&mut self, id: FrameId, error: StepError) {

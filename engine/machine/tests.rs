@@ -4,6 +4,7 @@
 mod anything;
 mod composite;
 mod crash;
+mod early_signal;
 mod limits;
 mod map_runs;
 mod paths;

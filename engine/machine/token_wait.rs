@@ -91,6 +91,7 @@ impl Turn<'_> {
         let Activity::Task { parked, heartbeat, .. } = &mut self.row(id).activity else { return };
         *parked = Some(Parked::Token);
         beat(heartbeat, now);
+        self.apply_early_signal(id);
     }
 
     /// Tells once that what was called has begun.

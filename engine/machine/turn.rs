@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, TOP_FRAME, Transition,
-    frame::nothing, limits, runs::RunsChanged,
+    Activity, Command, EarlySignalChanges, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, TOP_FRAME,
+    Transition, frame::nothing, limits, runs::RunsChanged,
 };
 use crate::{
     asl::{State, StateMachine},
@@ -20,6 +20,8 @@ pub(super) struct Turn<'a> {
     pub ready: VecDeque<FrameId>,
     /// What of map runs has changed.
     pub(super) runs: RunsChanged,
+    /// Which answers for Tasks that do not wait yet have changed.
+    pub(super) early_signals: EarlySignalChanges,
     entries: Vec<Entry>,
     dirty: Vec<FrameId>,
     deleted: Vec<(FrameId, Vec<Part>)>,
@@ -50,6 +52,7 @@ impl<'a> Turn<'a> {
             commands: Vec::new(),
             ready: VecDeque::new(),
             runs: RunsChanged::default(),
+            early_signals: EarlySignalChanges::default(),
             entries: Vec::new(),
             dirty: Vec::new(),
             deleted: Vec::new(),
@@ -140,6 +143,7 @@ impl<'a> Turn<'a> {
 
     pub fn cancel(&mut self, error: String, cause: String) {
         let failure = ErrorAndCause { error, cause };
+        self.drop_all_early_signals();
         self.event(None, HistoryEventDetails::ExecutionAborted(failure.clone()));
         self.end(ExecutionStatus::Aborted, Some(failure));
     }
@@ -160,6 +164,7 @@ impl<'a> Turn<'a> {
             error: "States.Timeout".to_owned(),
             cause: "The execution took longer than its TimeoutSeconds.".to_owned(),
         };
+        self.drop_all_early_signals();
         self.event(None, HistoryEventDetails::ExecutionTimedOut(failure.clone()));
         self.end(ExecutionStatus::TimedOut, Some(failure));
     }
@@ -264,6 +269,7 @@ impl<'a> Turn<'a> {
             frames_deleted: self.deleted,
             entries: Arc::new(self.entries),
             map_runs,
+            early_signals: self.early_signals,
             commands: self.commands,
         }
     }

@@ -158,6 +158,7 @@ impl Dispatcher {
         match message {
             Message::Start { new, reply } => self.start(*new, reply),
             Message::Drive { id, resume, reply } => self.drive(&id, resume, reply),
+            Message::SignalEarly { id, state, answer, by, reply } => self.signal_early(&id, state, answer, by, reply),
             Message::RecoverAll { reply } => drop(reply.send(self.recover_all())),
             Message::Input { id, input, reply } => self.input(&id, input, reply),
             Message::Answered { id, input } => {
@@ -226,7 +227,8 @@ impl Dispatcher {
         let committed = Committed { id: key.clone(), environment, commands, entries, header, reply, done };
         if transition.is_empty() && begun.is_none() {
             self.carry_out(committed);
-            return self.show_asleep(&key);
+            self.show_asleep(&key);
+            return self.let_go_ended(&key);
         }
         driven.uncommitted += 1;
         let (origin, documents) = begun.map(|begun| (begun.origin, begun.documents)).unzip();
@@ -326,6 +328,14 @@ impl Dispatcher {
         if over {
             self.wake_at(id, NEVER_MS);
             self.driven.remove(id);
+        }
+    }
+
+    /// Drops an execution that has ended and that an input brought into memory once more.
+    fn let_go_ended(&mut self, id: &Arc<str>) {
+        let execution = self.driven.get(id).and_then(|driven| driven.execution.as_ref());
+        if execution.is_some_and(|execution| execution.header.status != crate::machine::ExecutionStatus::Running) {
+            self.let_go(id);
         }
     }
 

@@ -15,11 +15,12 @@ use super::{
     Clock, Follow, NewExecution, RunnerError,
     dispatcher::COMMITS_WAIT_MAX,
     event::Broadcast,
-    message::{Message, Reply},
+    message::{Message, Reply, Resume},
     offers::{Offer, Offers, not_offered},
     threads::Threads,
 };
 use crate::{
+    journal::Signaller,
     machine::{Activity, ExecutionHeader, Input, MapRunLimits},
     step::TaskToken,
     store::{Store, StoreError},
@@ -105,15 +106,17 @@ impl RunnerHandle {
     /// # Errors
     /// There is no such execution, or the store fails.
     pub async fn recover(&self, id: &str) -> Result<(), RunnerError> {
-        self.ask(|reply| Message::Drive { id: id.to_owned(), resume: false, reply }).await
+        self.ask(|reply| Message::Drive { id: id.to_owned(), resume: None, reply }).await
     }
 
-    /// Goes on with an execution after a crash, a pause or a failure.
+    /// Continues an execution after a crash, a pause or a failure. With `environment`, it acts there from now on: durable with the
+    /// same turn.
     ///
     /// # Errors
     /// There is no such execution, it has succeeded, or the store fails.
-    pub async fn resume(&self, id: &str) -> Result<(), RunnerError> {
-        self.ask(|reply| Message::Drive { id: id.to_owned(), resume: true, reply }).await
+    pub async fn resume(&self, id: &str, environment: Option<Value>) -> Result<(), RunnerError> {
+        let resume = Some(Resume { environment });
+        self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await
     }
 
     /// Goes on with every execution that has not ended; answers how many there are. Those that only wait for a time stay where they are.
@@ -124,7 +127,8 @@ impl RunnerHandle {
         self.ask(|reply| Message::RecoverAll { reply }).await
     }
 
-    /// Answers a waiting Task from outside. `state` is its path, or its name where only one of that name waits.
+    /// Answers a waiting Task from outside. `state` is its path, or its name where only one of that name waits. `by` is written into
+    /// the journal.
     ///
     /// # Errors
     /// No Task of that name waits, or several do.
@@ -133,6 +137,7 @@ impl RunnerHandle {
         id: &str,
         state: &str,
         answer: Result<Value, (String, String)>,
+        by: Option<Signaller>,
     ) -> Result<(), RunnerError> {
         let waits = |activity: &Activity| matches!(activity, Activity::Task { .. });
         let mut rows = self.store.frames(id)?;
@@ -144,8 +149,27 @@ impl RunnerHandle {
             };
             return Err(RunnerError::NotWaiting { message });
         };
-        let input = Input::Signalled { frame: row.id, visit: row.visit, attempt: None, answer };
+        let input = Input::Signalled { frame: row.id, visit: row.visit, attempt: None, answer, by };
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
+    }
+
+    /// Answers a Task that need not wait yet: the answer is kept with the execution, durably, until a Task of that name or path waits
+    /// (its call answered that it is pending, its token is awaited, or a worker can fetch it). It is dropped when the state ends
+    /// without it, or the execution ends. The same answer given again changes nothing.
+    ///
+    /// # Errors
+    /// There is no such execution or it has ended, its definition has no Task of that name or path, several of that name wait, the
+    /// answer is larger than a payload may be, another one is kept for that state, or
+    /// [`crate::machine::EARLY_SIGNALS_MAX`] are kept.
+    pub async fn signal_early(
+        &self,
+        id: &str,
+        state: &str,
+        answer: Result<Value, (String, String)>,
+        by: Option<Signaller>,
+    ) -> Result<(), RunnerError> {
+        let (id, state, answer) = (id.to_owned(), state.to_owned(), answer.into());
+        self.ask(|reply| Message::SignalEarly { id, state, answer, by, reply }).await
     }
 
     /// Says, once for this runner, which activities there are: tasks of others fail when they are scheduled.
@@ -202,7 +226,7 @@ impl RunnerHandle {
         }))
     }
 
-    /// Answers for the task that a token stands for; answers whether anybody still waited for it.
+    /// Answers the Task of a task token; returns whether it still waited. `by` is written into the journal.
     ///
     /// # Errors
     /// The store fails.
@@ -210,9 +234,10 @@ impl RunnerHandle {
         &self,
         token: &TaskToken,
         answer: Result<Value, (String, String)>,
+        by: Option<Signaller>,
     ) -> Result<bool, RunnerError> {
         let TaskToken { execution, frame, visit, attempt } = token.clone();
-        self.to_task(token, execution, Input::Signalled { frame, visit, attempt: Some(attempt), answer }).await
+        self.to_task(token, execution, Input::Signalled { frame, visit, attempt: Some(attempt), answer, by }).await
     }
 
     /// Tells that whoever has a task is still alive; answers whether anybody still waited for it.

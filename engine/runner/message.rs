@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 
 use super::{RunnerError, event::Asleep};
 use crate::{
-    journal::Entry,
-    machine::{Command, ExecutionHeader, Identity, Input},
+    journal::{Entry, Signaller},
+    machine::{Command, ExecutionHeader, Identity, Input, SignalAnswer},
     store::{Definition, DocumentChanges, StoreError},
 };
 
@@ -47,9 +47,18 @@ pub(super) enum Message {
         new: Box<NewExecution>,
         reply: Reply<ExecutionHeader>,
     },
+    /// Drives an execution of the store; with `resume`, continues it after a pause or a failure.
     Drive {
         id: String,
-        resume: bool,
+        resume: Option<Resume>,
+        reply: Reply<()>,
+    },
+    /// Answers a Task that need not wait yet.
+    SignalEarly {
+        id: String,
+        state: String,
+        answer: SignalAnswer,
+        by: Option<Signaller>,
         reply: Reply<()>,
     },
     RecoverAll {
@@ -84,6 +93,12 @@ pub(super) enum Message {
     },
     /// No handle is left.
     Stop,
+}
+
+/// How an execution is resumed.
+pub(super) struct Resume {
+    /// Where it acts from now on, if not where it did.
+    pub environment: Option<Value>,
 }
 
 /// One execution's part of a batch that is durable now.

@@ -19,6 +19,9 @@ use crate::{
 };
 
 mod asleep;
+mod earlier_formats;
+mod resuming;
+mod signals;
 mod stopping;
 
 const DRAIN_MAX: Duration = Duration::from_secs(10);
@@ -238,9 +241,9 @@ async fn a_signal_ends_a_wait_and_a_wrong_name_is_told() {
             break;
         }
     }
-    let wrong = handle.signal("t-1", "None such", Ok(json!(1))).await;
+    let wrong = handle.signal("t-1", "None such", Ok(json!(1)), None).await;
     assert!(matches!(wrong, Err(RunnerError::NotWaiting { .. })));
-    handle.signal("t-1", "A", Ok(json!("by hand"))).await.unwrap();
+    handle.signal("t-1", "A", Ok(json!("by hand")), None).await.unwrap();
     assert_eq!(rested(&handle, "t-1").await.output.as_deref(), Some(&json!("by hand")));
 }
 
@@ -287,7 +290,7 @@ async fn a_wait_beside_a_paused_call_goes_on_after_the_resume() {
     let clock = ManualClock::new(SystemClock::default().now_ms());
     let second = start(store(), registry, Arc::new(clock), RunnerOptions::default());
     let mut follow = second.follow("t-1", 1);
-    second.resume("t-1").await.unwrap();
+    second.resume("t-1", None).await.unwrap();
     let ended = async {
         while let Some(event) = follow.next().await.unwrap() {
             if matches!(&event, RunnerEvent::Rested { header } if header.status == ExecutionStatus::Succeeded) {
@@ -352,7 +355,7 @@ async fn a_clock_that_went_back_an_hour_between_two_processes_loses_nothing() {
     first.drain(DRAIN_MAX).await;
     let second = runner_with(Arc::new(HourBehind(SystemClock::default())));
     second.recover("t-1").await.unwrap();
-    while second.signal("t-1", "A", Ok(json!("by hand"))).await.is_err() {
+    while second.signal("t-1", "A", Ok(json!("by hand")), None).await.is_err() {
         tokio::task::yield_now().await;
     }
     let header = rested(&second, "t-1").await;

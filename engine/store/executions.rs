@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     journal::{Entries, Entry},
-    machine::{ExecutionHeader, FrameRow},
+    machine::{EarlySignal, ExecutionHeader, FrameRow},
 };
 
 /// An execution that has not ended, as far as a new process has to know.
@@ -190,10 +190,12 @@ impl Store {
 
     fn header_of(&self, id: &str, standing: Standing<'_>, beginning: Beginning) -> Result<ExecutionHeader, StoreError> {
         let is_apart = beginning.input.is_none();
+        let early_signals = self.early_signals(id, &standing.early_signals)?;
         let mut header = standing.header(id, beginning);
         if is_apart && let Some(input) = self.read::<Value>(&keys::input(id))? {
             header.input = Arc::new(input);
         }
+        header.early_signals = Arc::new(early_signals);
         let prefix = keys::all_created(id);
         let created = self.records.scan(&prefix, None, usize::MAX)?;
         let read = |(key, bytes): &Record| {
@@ -203,6 +205,14 @@ impl Store {
         };
         header.created = Arc::new(created.iter().map(read).collect::<Result<BTreeMap<_, _>, StoreError>>()?);
         Ok(header)
+    }
+
+    fn early_signals(&self, id: &str, numbers: &[u64]) -> Result<Vec<EarlySignal>, StoreError> {
+        let read = |number: &u64| {
+            let key = keys::early_signal(id, *number);
+            self.read(&key)?.ok_or_else(|| codec::damaged(&key, "it is missing".to_owned()))
+        };
+        numbers.iter().map(read).collect()
     }
 
     /// The definition that an execution was started with, and its hash.

@@ -312,6 +312,82 @@ fn what_is_exported_is_imported_as_it_was() {
     assert_eq!(to.verify(), from.verify());
 }
 
+/// An execution that keeps two early signals, one of them long, and acts in another environment than at its start.
+fn with_early_signals(store: &Store) -> Execution {
+    let definition = json!({ "StartAt": "T", "States": {
+        "T": { "Type": "Task", "Resource": "flow:test:step", "Next": "U" },
+        "U": { "Type": "Task", "Resource": "flow:test:step", "End": true } } });
+    let mut execution = Execution::new("e-1", "test", asl::parse(&definition).unwrap(), json!({}));
+    let origin = Origin { definition: Definition::from(&definition), input: Arc::new(json!({})) };
+    let mut origin = Some(origin);
+    let answer = |output: Value| crate::machine::SignalAnswer::Output(Arc::new(output));
+    for input in [
+        Input::Start,
+        Input::SignalEarly { state: "T".to_owned(), answer: answer(json!(1)), by: None },
+        Input::SignalEarly { state: "U".to_owned(), answer: answer(json!("long".repeat(2_000))), by: None },
+        Input::Resume { environment: Some(Arc::new(json!({ "region": "eu-west-1" }))), recover: false },
+    ] {
+        let transition = advance(&mut execution, input, &Moment { now_ms: 5_000, entropy: 1 });
+        let documents = DocumentChanges::default();
+        let write = Write { execution: "e-1".to_owned(), origin: origin.take(), transition, documents };
+        store.commit(&[write]).unwrap();
+    }
+    execution
+}
+
+#[test]
+fn early_signals_and_a_replaced_environment_are_read_back_exported_and_forgotten() {
+    let records = MemoryRecords::new();
+    let store = Store::new(records.clone()).unwrap();
+    let execution = with_early_signals(&store);
+    drop(store);
+    let store = Store::new(records.clone()).unwrap();
+    let kept = store.kept("e-1").unwrap().unwrap().header;
+    assert_eq!(kept, execution.header);
+    assert_eq!((kept.early_signals.len(), &kept.environment["region"]), (2, &json!("eu-west-1")));
+    assert_eq!(store.verify().problems, []);
+    let other = Store::new(MemoryRecords::new()).unwrap();
+    let line = serde_json::to_string(&store.export("e-1").unwrap()).unwrap();
+    assert!(other.import(serde_json::from_str(&line).unwrap()).unwrap());
+    let imported = other.kept("e-1").unwrap().unwrap().header;
+    assert_eq!((&imported.early_signals, &imported.environment), (&kept.early_signals, &kept.environment));
+    // A turn that gives one of them away deletes its record.
+    let mut execution = execution;
+    let visit = execution.frames[1].row.visit;
+    let answer = crate::machine::StepAnswer::Done { output: json!(1), effects: Vec::new() };
+    let answered = Input::Answered { frame: 1, visit, attempt: 1, answer };
+    let transition = advance(&mut execution, answered, &Moment { now_ms: 6_000, entropy: 1 });
+    store.commit(&[Write { execution: "e-1".to_owned(), transition, ..Write::default() }]).unwrap();
+    assert_eq!(store.kept("e-1").unwrap().unwrap().header, execution.header);
+    let records_of = |store: &Store| store.records.scan(&keys::early_signals("e-1"), None, 10).unwrap().len();
+    assert_eq!((execution.header.early_signals.len(), records_of(&store)), (1, 1));
+    store.forget("e-1").unwrap();
+    assert_eq!(records_of(&store), 0);
+}
+
+#[test]
+fn an_import_of_what_this_version_does_not_know_is_refused() {
+    let from = Store::new(MemoryRecords::new()).unwrap();
+    from.commit(&[begun("a-1").1]).unwrap();
+    let mut exported = from.export("a-1").unwrap();
+    exported.entries[1].content = Content::Note(Box::new(Note::Unknown));
+    let to = Store::new(MemoryRecords::new()).unwrap();
+    let refused = to.import(exported).unwrap_err().to_string();
+    assert!(refused.contains("entry 2 of a-1 is of a kind that this version does not know"), "{refused}");
+    assert!(!to.exists("a-1").unwrap());
+}
+
+#[test]
+fn a_store_of_format_3_opens_and_becomes_one_of_this_format() {
+    let records = MemoryRecords::new();
+    let store = Store::new(records.clone()).unwrap();
+    let mut batch = Batch::default();
+    batch.put(keys::FORMAT.to_vec(), codec::encode(keys::FORMAT, &3_u32).unwrap());
+    store.records.commit(batch).unwrap();
+    let store = Store::new(records).unwrap();
+    assert_eq!(store.read::<u32>(keys::FORMAT).unwrap(), Some(codec::FORMAT));
+}
+
 #[test]
 fn a_look_through_finds_what_is_damaged_and_what_is_missing() {
     let records = MemoryRecords::new();

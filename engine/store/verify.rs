@@ -9,7 +9,10 @@ use super::{
     records::all_in_parts,
     standing::{Beginning, Begun, Standing, Waking},
 };
-use crate::{journal::Entries, machine::ExecutionStatus};
+use crate::{
+    journal::Entries,
+    machine::{EarlySignal, ExecutionStatus},
+};
 
 /// What a look through a store found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,6 +88,7 @@ fn whole((key, bytes): &Record) -> Result<(), StoreError> {
         Some(b"s/" | b"h/") => codec::decode::<Standing<'_>>(key, bytes).map(drop),
         Some(b"a/") => codec::decode::<Waking<'_>>(key, bytes).map(drop),
         Some(b"o/") => codec::decode::<Beginning>(key, bytes).map(drop),
+        Some(b"e/") => codec::decode::<EarlySignal>(key, bytes).map(drop),
         Some(b"j/") => codec::decode::<Entries>(key, bytes).map(drop),
         Some(b"t/") => codec::decode::<Begun>(key, bytes).map(drop),
         Some(b"f/") if is_row(key) => codec::decode::<StoredFrame<'_>>(key, bytes).map(drop),

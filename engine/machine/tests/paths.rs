@@ -178,7 +178,7 @@ fn a_worker_that_is_late_finds_the_task_gone() {
     assert_eq!(trial.types().last().unwrap(), "TaskStarted");
     trial.sleep();
     assert_eq!(trial.error(), "States.Timeout");
-    trial.give(Input::Signalled { frame: 1, visit, attempt: Some(1), answer: Ok(json!(1)) });
+    trial.give(Input::Signalled { frame: 1, visit, attempt: Some(1), answer: Ok(json!(1)), by: None });
     assert_eq!(trial.error(), "States.Timeout", "a late answer changes nothing");
 }
 
@@ -204,7 +204,7 @@ fn a_distributed_map_reads_its_items_and_hands_its_results_over() {
     assert_eq!(asked(&trial), ("flow:file:write".to_owned(), json!({ "Path": "out.json", "Results": ["1", "2"] })));
     trial.fail("A", ErrorClass::Failed);
     assert_eq!(trial.error(), "Flow.Failed");
-    trial.give(Input::Resume);
+    trial.give(Input::Resume { environment: None, recover: false });
     assert_eq!(asked(&trial).1["Results"], json!(["1", "2"]), "iterations that had ended are not done again");
     trial.done("A", json!({ "Path": "out.json" }));
     assert_eq!(trial.output()["ResultWriterDetails"], json!({ "Path": "out.json" }));

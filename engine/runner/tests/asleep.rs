@@ -54,6 +54,16 @@ async fn until_asleep(follow: &mut Follow) -> (Vec<String>, Option<u64>) {
     }
 }
 
+/// Brings a watcher that has read everything to where it only waits for what happens next.
+async fn listening(follow: &mut Follow, handle: &RunnerHandle) {
+    // It asks the dispatcher before this does, so it has its answer first.
+    tokio::select! {
+        biased;
+        event = follow.next() => panic!("nothing has happened yet: {event:?}"),
+        _ = handle.driven() => {}
+    }
+}
+
 #[tokio::test]
 async fn a_wait_is_asleep_until_its_time_for_an_early_and_for_a_late_watcher() {
     let handle = plain(&MemoryRecords::new());
@@ -90,7 +100,7 @@ async fn a_task_that_a_worker_must_do_has_no_time() {
     assert_eq!(next_wake_ms, None);
     let offer = handle.fetch(ACTIVITY, None, Duration::from_secs(10)).await.unwrap().unwrap();
     assert_eq!(until_asleep(&mut follow).await, (vec!["TaskStarted".to_owned()], None), "a worker has it");
-    assert!(handle.answer_task(&offer.token, Ok(json!(1))).await.unwrap());
+    assert!(handle.answer_task(&offer.token, Ok(json!(1)), None).await.unwrap());
     assert_eq!(seen(&mut follow).await, Some(Seen::Event("TaskSucceeded".to_owned())));
 }
 
@@ -137,6 +147,7 @@ async fn a_wait_that_is_due_sleeps_until_at_once() {
     let now_ms = clock.now_ms();
     let second = runner_of(registry(Arc::default()), Arc::new(clock), &records);
     let mut follow = second.follow("t-1", 3);
+    listening(&mut follow, &second).await;
     second.recover("t-1").await.unwrap();
     let (events, next_wake_ms) = until_asleep(&mut follow).await;
     assert_eq!(events, Vec::<String>::new());
@@ -181,6 +192,7 @@ async fn an_execution_that_has_more_to_do_is_due_at_once() {
     }
     states.insert("P39".to_owned(), json!({ "Type": "Succeed" }));
     let mut follow = handle.follow("t-1", 1);
+    listening(&mut follow, &handle).await;
     handle.start_execution(new("t-1", definition(states.into()))).await.unwrap();
     assert_eq!(until_asleep(&mut follow).await.1, Some(0));
     let last = HistoryEventDetails::ExecutionSucceeded { output: Arc::new(json!({})) };

@@ -13,7 +13,10 @@ use super::{
     process::{Process, SetClock},
     world::{OnItsWay, World, definition},
 };
-use crate::{machine::ExecutionStatus, runner::NewExecution};
+use crate::{
+    machine::ExecutionStatus,
+    runner::{NewExecution, message::Resume},
+};
 
 const EXECUTIONS: usize = 3;
 const CRASHES_MAX: usize = 6;
@@ -299,7 +302,11 @@ impl Run {
         for id in due {
             self.people.remove(&id);
             self.world.mend(&id);
-            process.inbox.push_back(Message::Drive { id, resume: true, reply: oneshot::channel().0 });
+            process.inbox.push_back(Message::Drive {
+                id,
+                resume: Some(Resume { environment: None }),
+                reply: oneshot::channel().0,
+            });
         }
     }
 
