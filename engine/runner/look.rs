@@ -38,33 +38,8 @@ pub(super) struct Looks {
 
 impl Calls for Looks {
     fn call(&self, execution: &str, environment: Arc<Value>, look: Look) {
-        let Look {
-            frame,
-            visit,
-            attempt,
-            look,
-            state_path,
-            resource,
-            arguments,
-            token,
-            first_look_ms,
-            deadline_ms,
-            created,
-        } = look;
-        let context = StepContext {
-            execution: execution.to_owned(),
-            resource: resource.clone(),
-            state_path,
-            frame,
-            visit,
-            attempt,
-            look,
-            token,
-            now_ms: self.clock.now_ms(),
-            first_look_ms,
-            deadline_ms,
-            created,
-        };
+        let (frame, visit, attempt, resource) = (look.frame, look.visit, look.attempt, look.resource.clone());
+        let (arguments, context) = (look.arguments.clone(), self.context(execution, look));
         let (registries, clock, places) = (self.registries.clone(), self.clock.clone(), self.places.clone());
         let (id, named) = (execution.to_owned(), resource.clone());
         let mut called = Box::pin(async move {
@@ -95,6 +70,25 @@ impl Calls for Looks {
             };
             let _ = messages.send(answered);
         });
+    }
+}
+
+impl Looks {
+    fn context(&self, execution: &str, look: Look) -> StepContext {
+        StepContext {
+            execution: execution.to_owned(),
+            resource: look.resource,
+            state_path: look.state_path,
+            frame: look.frame,
+            visit: look.visit,
+            attempt: look.attempt,
+            look: look.look,
+            token: look.token,
+            now_ms: self.clock.now_ms(),
+            first_look_ms: look.first_look_ms,
+            deadline_ms: look.deadline_ms,
+            created: look.created,
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod asleep;
+mod blocking;
 mod earlier_formats;
 mod resuming;
 mod signals;

@@ -11,6 +11,9 @@ use tokio::sync::watch;
 
 use super::message::{Message, Messages};
 
+/// What a thread does.
+type Run = Box<dyn FnOnce() + Send>;
+
 /// Stops the dispatcher when the last handle is dropped.
 pub(super) struct Threads {
     pub messages: Messages,
@@ -21,7 +24,7 @@ pub(super) struct Threads {
 
 impl Threads {
     /// Starts the threads, each with its name, which the system shows. One that the system refuses to start has ended.
-    pub fn start<const COUNT: usize>(messages: Messages, threads: [(&str, Box<dyn FnOnce() + Send>); COUNT]) -> Self {
+    pub fn start<const COUNT: usize>(messages: Messages, threads: [(&str, Run); COUNT]) -> Self {
         let (ended, running) = watch::channel(());
         let joins = threads.into_iter().filter_map(|(name, run)| spawn(name, run, ended.clone()).ok());
         Threads { messages, joins: Mutex::new(joins.collect()), running }
@@ -47,7 +50,7 @@ impl Drop for Threads {
     }
 }
 
-fn spawn(name: &str, run: Box<dyn FnOnce() + Send>, ended: watch::Sender<()>) -> io::Result<JoinHandle<()>> {
+fn spawn(name: &str, run: Run, ended: watch::Sender<()>) -> io::Result<JoinHandle<()>> {
     let thread = std::thread::Builder::new().name(name.to_owned());
     thread.spawn(move || {
         // Dropped last, after everything that `run` owns.

@@ -36,7 +36,7 @@ async fn an_early_answer_survives_a_restart_and_is_given_when_its_state_waits() 
     first.signal_early("t-1", "B", Ok(json!("approved")), ann()).await.unwrap();
     first.signal_early("t-1", "B", Ok(json!("approved")), ann()).await.unwrap();
     let kept = Note::SignalKept { state: "B".to_owned(), by: ann(), succeeded: true };
-    assert_eq!(notes(&first, "t-1"), [kept.clone()], "durable when it is acknowledged, and once");
+    assert_eq!(notes(&first, "t-1"), std::slice::from_ref(&kept), "durable when it is acknowledged, and once");
     first.drain(DRAIN_MAX).await;
     // The Wait is over on this clock.
     let clock = ManualClock::new(SystemClock::default().now_ms() + 7_200_000);
