@@ -167,7 +167,7 @@ async fn what_this_runner_does_not_drive_reports_no_sleep() {
     let second = plain(&records);
     let (mut follow, mut none) = (second.follow("t-1", 2), second.follow("none", 1));
     assert_eq!(seen(&mut follow).await, Some(Seen::Event("StateEntered".to_owned())));
-    // Both ask the dispatcher before it is told to stop: a message is received in the order in which it was sent.
+    // Both ask the dispatcher before the stop is sent: a message is received in the order in which it was sent.
     let drained = async {
         tokio::task::yield_now().await;
         second.drain(DRAIN_MAX).await

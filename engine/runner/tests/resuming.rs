@@ -44,7 +44,7 @@ fn in_region(id: &str, region: &str) -> NewExecution {
 }
 
 #[tokio::test]
-async fn a_paused_execution_continues_where_it_is_told_to_and_stays_there() {
+async fn a_paused_execution_continues_in_the_new_environment_and_stays_there() {
     let records = MemoryRecords::new();
     let first = runner_in(&records);
     first.start_execution(in_region("t-1", "old")).await.unwrap();
