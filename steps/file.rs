@@ -1,22 +1,20 @@
 //! Files of this machine, below the folder that its operator names in `FLOW_FILES`: what a distributed Map reads and writes.
 
-use std::path::{Component, Path, PathBuf};
+use std::{
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
 
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepError, StepResult};
+use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-const FOLDER: &str = "FLOW_FILES";
+use crate::local::{FILES, LocalSettings};
 
-pub(crate) fn register(registry: &mut Registry) {
-    registry.register("file:read", "Reads a file below the folder in FLOW_FILES.", &[], |_, input: Read| read(input));
-    registry.register(
-        "file:write",
-        "Writes results to a file below the folder in FLOW_FILES.",
-        &[],
-        |_, input: Write| write(input),
-    );
+pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
+    step!(registry, settings, "file:read", "Reads a file below the folder in FLOW_FILES.", [], read);
+    step!(registry, settings, "file:write", "Writes results to a file below the folder in FLOW_FILES.", [], write);
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -42,14 +40,14 @@ struct Written {
     path: String,
 }
 
-async fn read(input: Read) -> StepResult<String> {
-    let path = allowed(&input.path)?;
+async fn read(settings: Arc<LocalSettings>, _context: StepContext, input: Read) -> StepResult<String> {
+    let path = allowed(&settings, &input.path)?;
     let text = tokio::fs::read_to_string(&path).await;
     text.map(Answer::done).map_err(|error| failed("States.ItemReaderFailed", &input.path, &error))
 }
 
-async fn write(input: Write) -> StepResult<Written> {
-    let path = allowed(&input.path)?;
+async fn write(settings: Arc<LocalSettings>, _context: StepContext, input: Write) -> StepResult<Written> {
+    let path = allowed(&settings, &input.path)?;
     let error = |error: &std::io::Error| failed("States.ResultWriterFailed", &input.path, error);
     if let Some(folder) = path.parent() {
         tokio::fs::create_dir_all(folder).await.map_err(|problem| error(&problem))?;
@@ -67,11 +65,11 @@ fn failed(name: &str, path: &str, error: &std::io::Error) -> StepError {
 }
 
 /// A path below the operator's folder.
-fn allowed(path: &str) -> Result<PathBuf, StepError> {
+fn allowed(settings: &LocalSettings, path: &str) -> Result<PathBuf, StepError> {
     let refuse = |cause: String| StepError::new(ErrorClass::Permission, cause);
-    let folder = std::env::var_os(FOLDER)
-        .ok_or_else(|| refuse(format!("no folder may be read or written: {FOLDER} names none")))?;
-    below(Path::new(&folder), path.strip_prefix("file:").unwrap_or(path)).map_err(refuse)
+    let none = || refuse(format!("no folder may be read or written: {FILES} names none"));
+    let folder = settings.files.as_deref().ok_or_else(none)?;
+    below(folder, path.strip_prefix("file:").unwrap_or(path)).map_err(refuse)
 }
 
 fn below(folder: &Path, path: &str) -> Result<PathBuf, String> {

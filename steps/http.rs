@@ -7,7 +7,10 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use serde_json::{Map, Value, json};
@@ -15,19 +18,27 @@ use serde_json::{Map, Value, json};
 use connection::Connection;
 use request::Call;
 
+use crate::local::LocalSettings;
+
 /// The longest a request may take, as AWS has it.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 /// The largest answer, in bytes, as AWS has it.
 const RESPONSE_BYTES_MAX: usize = 262_144;
 
-pub(crate) fn register(registry: &mut Registry) {
-    let summary = "Calls an HTTPS API with the credentials of a connection that FLOW_CONNECTIONS declares.";
-    registry.register("aws:http:invoke", summary, &["states:InvokeHTTPEndpoint"], invoke);
+pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
+    step!(
+        registry,
+        settings,
+        "aws:http:invoke",
+        "Calls an HTTPS API with the credentials of a connection that FLOW_CONNECTIONS declares.",
+        ["states:InvokeHTTPEndpoint"],
+        invoke
+    );
 }
 
-async fn invoke(_context: StepContext, input: Value) -> StepResult<Value> {
+async fn invoke(settings: Arc<LocalSettings>, _context: StepContext, input: Value) -> StepResult<Value> {
     let call = Call::read(&input)?;
-    let connection = Connection::find(call.connection.as_deref())?;
+    let connection = Connection::find(settings.connections.as_deref(), call.connection.as_deref())?;
     perform(&call, &connection).await
 }
 

@@ -41,6 +41,7 @@ mod http;
 mod https;
 mod iam;
 mod lambda;
+mod local;
 mod logs;
 mod outcome;
 mod preflight;
@@ -58,7 +59,8 @@ use std::sync::Arc;
 
 use engine::step::Registry;
 
-pub use environment::{Environment, RehearsalAddresses};
+pub use environment::{CallerIdentity, Environment, RehearsalAddresses};
+pub use local::{LocalSettings, needs_account, register_local};
 
 /// Every step, by the name behind `flow:` in a Task's `Resource`.
 pub fn registry(environment: Arc<Environment>) -> Registry {
@@ -84,13 +86,6 @@ pub fn registry(environment: Arc<Environment>) -> Registry {
     sts::register(all, &environment);
     teardown::register(all, &environment);
     registry
-}
-
-/// The steps that act on this machine alone and need no environment.
-pub fn register_local(registry: &mut Registry) {
-    file::register(registry);
-    http::register(registry);
-    process::register(registry);
 }
 
 /// The output of a step that has nothing to say.

@@ -1,6 +1,6 @@
 //! Programs of this machine that its operator allows in `FLOW_PROGRAMS`: workflows in any language, JSON in and out.
 
-use std::{process::Stdio, time::Duration};
+use std::{process::Stdio, sync::Arc, time::Duration};
 
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt, process::Command};
 
-/// Absolute paths, separated as those in PATH are.
-const PROGRAMS: &str = "FLOW_PROGRAMS";
+use crate::local::{LocalSettings, PROGRAMS};
+
 /// How much of a failed program's last words goes into the cause, in characters.
 const LAST_WORDS_CHARACTERS: usize = 2_000;
 /// The largest output, in bytes: more is refused anyway.
@@ -17,9 +17,15 @@ const OUTPUT_BYTES_MAX: usize = 262_144;
 /// How long a program may run where the state has no TimeoutSeconds.
 const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
 
-pub(crate) fn register(registry: &mut Registry) {
-    let summary = "Runs a program that FLOW_PROGRAMS allows: Input as JSON on its standard input, its standard output as the result.";
-    registry.register("process:run", summary, &[], run);
+pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
+    step!(
+        registry,
+        settings,
+        "process:run",
+        "Runs a program that FLOW_PROGRAMS allows: Input as JSON on its standard input, its standard output as the result.",
+        [],
+        run
+    );
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -36,8 +42,8 @@ struct Run {
 }
 
 /// The program sees PATH, HOME and LANG, the idempotency token of the visit and the task token; nothing else of ours.
-async fn run(context: StepContext, input: Run) -> StepResult<Value> {
-    allowed(&input.program)?;
+async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> StepResult<Value> {
+    allowed(&settings, &input.program)?;
     let mut command = Command::new(&input.program);
     command.args(&input.arguments).env_clear().kill_on_drop(true);
     for name in ["PATH", "HOME", "LANG"] {
@@ -75,9 +81,9 @@ async fn run(context: StepContext, input: Run) -> StepResult<Value> {
     Ok(Answer::done(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))))
 }
 
-fn allowed(program: &str) -> Result<(), StepError> {
-    let programs = std::env::var_os(PROGRAMS).unwrap_or_default();
-    if std::env::split_paths(&programs).any(|path| path.as_os_str() == program && path.is_absolute()) {
+fn allowed(settings: &LocalSettings, program: &str) -> Result<(), StepError> {
+    // By the spelling: `/bin/../bin/sh` is not `/bin/sh`, although it is the same file.
+    if settings.programs.iter().any(|path| path.as_os_str() == program && path.is_absolute()) {
         return Ok(());
     }
     let cause = format!("'{program}' is not among the programs that {PROGRAMS} allows");
