@@ -61,6 +61,7 @@ use engine::step::Registry;
 
 pub use environment::{CallerIdentity, Environment, RehearsalAddresses};
 pub use local::{LocalSettings, needs_account, register_local};
+pub use process::{ProgramLine, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, supervise};
 
 /// Every step, by the name behind `flow:` in a Task's `Resource`.
 pub fn registry(environment: Arc<Environment>) -> Registry {
