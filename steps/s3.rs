@@ -17,8 +17,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::through::ReadThrough;
-use crate::Environment;
+use crate::{Environment, READ_BYTES_MAX};
 
+/// The most objects that one listing may have: all of them are held in memory.
+const OBJECTS_MAX: usize = 500_000;
 const READER: &str = "States.ItemReaderFailed";
 const WRITER: &str = "States.ResultWriterFailed";
 
@@ -71,7 +73,7 @@ async fn get_object(environment: Arc<Environment>, _context: StepContext, input:
     let call = environment.s3().get_object().bucket(&input.bucket).key(&input.key);
     let call = call.set_version_id(input.version_id).set_expected_bucket_owner(input.expected_bucket_owner);
     let answer = call.send().await.map_err(|error| failed(READER, error))?;
-    let text = through::text(&input.key, answer.body).await?;
+    let text = through::text(&input.key, answer.body, READ_BYTES_MAX).await?;
     let read = match input.read_through {
         Some(through) => through::manifest(&environment, through, &input.bucket, &text).await?,
         None => text.into(),
@@ -86,6 +88,9 @@ async fn list_objects(environment: Arc<Environment>, _context: StepContext, inpu
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         found.extend_from_slice(page.map_err(|error| failed(READER, error))?.contents());
+        if found.len() > OBJECTS_MAX {
+            return Err(StepError::named(READER, format!("There are more than {OBJECTS_MAX} objects.")));
+        }
     }
     if input.read_through.is_some() {
         return Ok(Answer::done(through::objects(&environment, &input.bucket, &found).await?));

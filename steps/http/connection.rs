@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    io::Read,
     os::unix::fs::PermissionsExt,
     path::Path,
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
@@ -25,6 +26,11 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(300);
 const TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(86_400);
 /// How many tokens are kept at once; one more is fetched for each request.
 const TOKENS_MAX: usize = 1_000;
+
+/// The largest answer that holds a token, in bytes.
+const TOKEN_BYTES_MAX: usize = 64 << 10;
+/// The largest file of connections, in bytes.
+const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// An access token (RFC 6749, section 5.1).
 struct Token {
@@ -78,12 +84,11 @@ impl Connection {
     pub fn declared_in(file: &Path, arn: &str) -> Result<Self, StepError> {
         let shown = file.display();
         let unreadable = |error: std::io::Error| refuse(format!("{CONNECTIONS} names {shown}: {error}"));
-        let mode = std::fs::metadata(file).map_err(unreadable)?.permissions().mode();
+        let (text, mode) = read(file).map_err(unreadable)?;
         if mode & 0o077 != 0 {
             return Err(refuse(format!("{shown} holds secrets and others may read it: chmod 600 {shown}")));
         }
-        let text = std::fs::read_to_string(file).map_err(unreadable)?;
-        // The parser's words would show what stands in the file.
+        // Without the parser's message, which quotes the file.
         let all: Value = serde_json::from_str(&text)
             .map_err(|error| refuse(format!("{shown} is not JSON at line {}", error.line())))?;
         let name = arn.split(":connection/").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or(arn);
@@ -168,12 +173,28 @@ impl Connection {
         if !status.is_success() {
             return Err(failed(format!("HTTP {}", status.as_u16())));
         }
-        let answer: Value = answer.json().await.map_err(|_| failed("the answer is not JSON".to_owned()))?;
+        let body = super::body(answer, TOKEN_BYTES_MAX).await.map_err(|error| failed(error.cause))?;
+        let answer: Value = serde_json::from_slice(&body).map_err(|_| failed("the answer is not JSON".to_owned()))?;
         let token =
             answer["access_token"].as_str().ok_or_else(|| failed("the answer has no access_token".to_owned()))?;
         let lifetime = answer["expires_in"].as_u64().map_or(TOKEN_LIFETIME, Duration::from_secs);
         Ok((token.to_owned(), lifetime))
     }
+}
+
+/// The content of a regular file, and its mode.
+fn read(file: &Path) -> std::io::Result<(String, u32)> {
+    // First: to open a named pipe would wait for its writer.
+    if !std::fs::metadata(file)?.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
+    }
+    let open = std::fs::File::open(file)?;
+    let (mode, mut text) = (open.metadata()?.permissions().mode(), String::new());
+    open.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(std::io::Error::other(format!("it has more than {FILE_BYTES_MAX} bytes")));
+    }
+    Ok((text, mode))
 }
 
 fn text<'v>(parameters: &'v Value, field: &str) -> Result<&'v str, StepError> {
