@@ -90,6 +90,12 @@ impl Api {
         if request.included_data == IncludedData::AllData {
             tell_data(&header, &started, &mut answer);
         }
+        // AWS reports States.Timeout in the history alone (recorded).
+        if header.status == ExecutionStatus::TimedOut
+            && let Value::Object(answer) = &mut answer
+        {
+            answer.retain(|name, _| name != "error" && name != "cause");
+        }
         set(&mut answer, "traceHeader", started.trace_header);
         let reason = redrive::refusal(&header, self.now_ms()).or_else(|| self.redrive_hindered(&started.machine));
         answer["redriveStatus"] = if reason.is_some() { "NOT_REDRIVABLE" } else { "REDRIVABLE" }.into();
@@ -168,7 +174,7 @@ impl Api {
 fn tell_data(header: &ExecutionHeader, started: &Execution, answer: &mut Value) {
     answer["input"] = started.input.clone().into();
     answer["inputDetails"] = json!({ "included": true });
-    if let Some(output) = &header.output {
+    if let Some(output) = header.result() {
         answer["output"] = output.to_string().into();
         answer["outputDetails"] = json!({ "included": true });
     }

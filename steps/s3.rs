@@ -56,6 +56,8 @@ struct PutResults {
     bucket: String,
     #[serde(default)]
     prefix: String,
+    /// `JSONL` for a line for each result; set by the engine, as are the results.
+    output_type: Option<String>,
     results: Value,
 }
 
@@ -102,7 +104,7 @@ fn shown(object: &Object) -> Value {
 
 /// The results, then the manifest that names them: who finds a manifest finds all of it.
 async fn put_results(environment: Arc<Environment>, context: StepContext, input: PutResults) -> StepResult<Written> {
-    let PutResults { bucket, prefix, results } = input;
+    let PutResults { bucket, prefix, output_type, results } = input;
     let prefix = if prefix.is_empty() || prefix.ends_with('/') { prefix } else { format!("{prefix}/") };
     // The same for every attempt: a lost answer leaves one set of objects.
     let folder = format!("{prefix}{}", context.token.get(..32).unwrap_or(&context.token));
@@ -111,8 +113,13 @@ async fn put_results(environment: Arc<Environment>, context: StepContext, input:
         let answer = environment.s3().put_object().bucket(&bucket).key(key).body(body).send().await;
         answer.map(drop).map_err(|error| failed(WRITER, error))
     };
-    let (results_key, key) = (format!("{folder}/SUCCEEDED_0.json"), format!("{folder}/manifest.json"));
-    let text = results.to_string();
+    let lines = output_type.as_deref() == Some("JSONL");
+    let ending = if lines { "jsonl" } else { "json" };
+    let (results_key, key) = (format!("{folder}/SUCCEEDED_0.{ending}"), format!("{folder}/manifest.json"));
+    let text = match &results {
+        Value::Array(items) if lines => items.iter().map(|item| format!("{item}\n")).collect(),
+        results => results.to_string(),
+    };
     let file = json!({ "Key": results_key, "Size": text.len() });
     put(results_key, text).await?;
     let manifest = json!({

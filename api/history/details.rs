@@ -121,7 +121,7 @@ fn composite(details: &Details, started: &Execution) -> Option<Told> {
         Details::ParallelStateStarted { .. } => bare("ParallelStateStarted"),
         Details::ParallelStateSucceeded { .. } => bare("ParallelStateSucceeded"),
         Details::ParallelStateFailed { .. } => bare("ParallelStateFailed"),
-        Details::ParallelStateAborted { .. } => bare("ParallelStateAborted"),
+        Details::StateAborted { state_type, .. } => bare(&format!("{}StateAborted", state_type.name())),
         Details::MapRunStarted { map_run } => {
             let arn = started.arn_beside(map_run);
             plain("MapRunStarted", fields([("mapRunArn", json!(arn))]))
@@ -135,7 +135,6 @@ fn composite(details: &Details, started: &Execution) -> Option<Told> {
         Details::MapStateStarted { length, .. } => plain("MapStateStarted", fields([("length", json!(length))])),
         Details::MapStateSucceeded { .. } => bare("MapStateSucceeded"),
         Details::MapStateFailed { .. } => bare("MapStateFailed"),
-        Details::MapStateAborted { .. } => bare("MapStateAborted"),
         Details::MapIterationStarted { name, index } => iteration("MapIterationStarted", name, *index),
         Details::MapIterationSucceeded { name, index } => iteration("MapIterationSucceeded", name, *index),
         Details::MapIterationFailed { name, index, .. } => iteration("MapIterationFailed", name, *index),

@@ -228,8 +228,8 @@ async fn a_nested_map_run_belongs_to_the_child_that_started_it() {
     let world = World::new();
     let inner = map(&json!({ "Label": "Inner", "ItemsPath": "$.rows" }));
     let mut outer = map(&json!({}));
-    outer["States"]["Each"]["ItemProcessor"]["StartAt"] = "Each".into();
-    outer["States"]["Each"]["ItemProcessor"]["States"] = inner["States"].clone();
+    outer["States"]["Each"]["ItemProcessor"]["StartAt"] = "Inner".into();
+    outer["States"]["Each"]["ItemProcessor"]["States"] = json!({ "Inner": inner["States"]["Each"] });
     let machine = world.machine("m", &outer).await;
     let request = json!({ "stateMachineArn": machine, "name": "e", "input": "[{\"rows\": [1, 2]}]" });
     let execution = text(&world.ask("StartExecution", request).await["executionArn"]);

@@ -69,6 +69,8 @@ pub enum HistoryEventDetails {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         assigned_variables: Option<Box<serde_json::Map<String, Value>>>,
     },
+    /// A state was cut short: the branch or iteration it is in failed, or another one beside it.
+    StateAborted { state_type: StateType, name: Arc<str> },
     /// A Task's call is to be made; durable before the call.
     TaskScheduled {
         name: Arc<str>,
@@ -119,8 +121,6 @@ pub enum HistoryEventDetails {
         #[serde(flatten)]
         failure: ErrorAndCause,
     },
-    /// A Parallel was cancelled.
-    ParallelStateAborted { name: Arc<str> },
     /// A Map's iterations began.
     MapStateStarted { name: Arc<str>, length: u64 },
     /// A Map's iterations all ended well.
@@ -131,8 +131,6 @@ pub enum HistoryEventDetails {
         #[serde(flatten)]
         failure: ErrorAndCause,
     },
-    /// A Map was cancelled.
-    MapStateAborted { name: Arc<str> },
     /// A distributed Map's run began; `map_run` is the part of its ARN behind the account.
     MapRunStarted { map_run: String },
     /// A distributed Map's run goes on after a failure; `redrive_count` counts from 1.

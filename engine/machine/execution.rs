@@ -136,6 +136,11 @@ impl ExecutionHeader {
         (self.status, self.awake, self.next_wake_ms)
     }
 
+    /// The output of an execution that succeeded. A record without one has JSON null: serde reads both alike.
+    pub fn result(&self) -> Option<Arc<Value>> {
+        (self.status == ExecutionStatus::Succeeded).then(|| self.output.clone().unwrap_or_default())
+    }
+
     /// Whether nothing will happen until an input from outside: it has ended, or stands still.
     pub fn rests(&self) -> bool {
         self.status != ExecutionStatus::Running || self.paused

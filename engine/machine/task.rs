@@ -9,7 +9,7 @@ use super::{
     turn::Turn, wait::shown,
 };
 use crate::{
-    asl::{StateKind, Task, Template},
+    asl::{State, StateKind, Task, Template},
     journal::{ErrorAndCause, HistoryEventDetails, Note, StepFailure},
     step::{Change, Effect, ErrorClass, Instructions, Resource, StepError, idempotency_token},
 };
@@ -70,7 +70,7 @@ impl Turn<'_> {
         match (seconds.filter(|seconds| (1..=99_999_999).contains(seconds)), template) {
             (Some(seconds), _) => Ok(Some(seconds)),
             (None, Template::Query { query, field }) => {
-                let (path, value) = (query.source(), shown(&value));
+                let (path, value) = (query.source_in_cause(), shown(&value));
                 let told = format!("The {field} parameter does not reference a positive integer: {path} == {value}");
                 Err(self.runtime_failure(id, told))
             }
@@ -184,10 +184,10 @@ impl Turn<'_> {
 
     /// What was called tells more, before it is done, than may be kept.
     fn refuse_begun(&self, id: FrameId, answer: &StepAnswer) -> Result<(), StepFailure> {
-        let state = &self.frame(id).row.state;
+        let Some(state) = self.state_of(id) else { return Ok(()) };
         match answer {
-            StepAnswer::Done { output, .. } if self.waits_for_token(id) => limits::refuse(state, output),
-            StepAnswer::Pending { submitted: Some(output), .. } => limits::refuse(state, output),
+            StepAnswer::Done { output, .. } if self.waits_for_token(id) => limits::refuse(called(state), output),
+            StepAnswer::Pending { submitted: Some(output), .. } => limits::refuse(called(state), output),
             _ => Ok(()),
         }
     }
@@ -229,7 +229,7 @@ impl Turn<'_> {
             return self.map_answered(id, &map, output);
         }
         let Some(state) = self.state_of(id).cloned() else { return };
-        if let Err(failure) = limits::refuse(&state.name, &output) {
+        if let Err(failure) = limits::refuse(called(&state), &output) {
             return self.task_failed_as(id, failure);
         }
         let output = Arc::new(output);
@@ -285,5 +285,15 @@ impl Turn<'_> {
         self.header().paused = true;
         self.row(id).activity = Activity::Paused { failure: Box::new(failure.clone()) };
         self.note(Note::Paused { state_path, failure });
+    }
+}
+
+/// How AWS names what answered too much: a function or an activity by its ARN, an integration by its service.
+fn called(state: &State) -> &str {
+    let StateKind::Task(task) = &state.kind else { return &state.name };
+    match Resource::parse(&task.resource) {
+        Resource::Integration { service, .. } => service,
+        Resource::LambdaFunction { .. } | Resource::Activity => &task.resource,
+        Resource::Step { .. } | Resource::Unknown => &state.name,
     }
 }

@@ -5,6 +5,7 @@ mod anything;
 mod composite;
 mod crash;
 mod limits;
+mod lines;
 mod map_runs;
 mod paths;
 mod task;
