@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 use super::{Clock, message::Message, prompt::Prompt};
 use crate::{
     machine::{Input, Look, StepAnswer},
-    step::{Answer, ErrorClass, Registries, StepContext, StepError, StepResult},
+    step::{Answer, ErrorClass, Registries, Resource, StepContext, StepError, StepResult},
 };
 
 /// How many steps run at once.
@@ -102,7 +102,7 @@ async fn call(
     let look = async {
         match registries.step(environment, resource).await? {
             Some(step) => step.look(context, arguments).await,
-            None => Err(StepError::new(ErrorClass::Invalid, format!("no step is named '{resource}'"))),
+            None => Err(missing(resource)),
         }
     };
     match std::panic::AssertUnwindSafe(look).catch_unwind().await {
@@ -112,6 +112,19 @@ async fn call(
             let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
             Err(StepError::new(ErrorClass::Unknown, format!("the step '{resource}' broke off: {said}")))
         }
+    }
+}
+
+/// The failure of a Task whose step is missing. Nothing catches that of an integration: a workflow whose call was never made must not
+/// go on as if the service had refused it.
+fn missing(resource: &str) -> StepError {
+    match Resource::parse(resource) {
+        Resource::Integration { service, action_with_pattern, .. } => {
+            let cause =
+                format!("There is no step for the integration {service}:{action_with_pattern}: nothing was called.");
+            StepError::named("States.Runtime", cause)
+        }
+        _ => StepError::new(ErrorClass::Invalid, format!("no step is named '{resource}'")),
     }
 }
 
