@@ -7,7 +7,10 @@ use engine::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Fault, malformed, records::StateMachineType};
+use crate::{
+    Fault, malformed,
+    records::{StateMachineType, set},
+};
 
 /// How many diagnostics one answer has at most (API Reference, ValidateStateMachineDefinition, `maxResults`).
 const DIAGNOSTICS_MAX: usize = 100;
@@ -46,9 +49,9 @@ pub(crate) fn validate(request: &Validate) -> Result<Value, Fault> {
 
 fn told(diagnostic: &Diagnostic) -> Value {
     let severity = if diagnostic.severity == Severity::Error { "ERROR" } else { "WARNING" };
-    json!({
-        "severity": severity, "code": diagnostic.code, "message": diagnostic.message, "location": diagnostic.location,
-    })
+    let mut told = json!({ "severity": severity, "code": diagnostic.code, "message": diagnostic.message });
+    set(&mut told, "location", Some(diagnostic.location.as_str()).filter(|location| !location.is_empty()));
+    told
 }
 
 /// The definition, when it is JSON, and everything that is wrong with it.
@@ -62,10 +65,18 @@ fn diagnose(definition: &str, kind: StateMachineType) -> (Option<Value>, Vec<Dia
         Ok(value) => {
             let express = kind == StateMachineType::Express;
             let recognized = |resource: &str| Resource::parse(resource).is_recognized();
-            let found = asl::check_as(&value, express, &recognized);
+            let mut found = asl::repeated_keys(definition);
+            found.extend(asl::check_as(&value, express, &recognized));
             (Some(value), found)
         }
     }
+}
+
+/// What is wrong with a machine that is JSON already.
+pub(crate) fn errors(machine: &Value) -> Vec<Diagnostic> {
+    let mut found = asl::check_as(machine, false, &|resource| Resource::parse(resource).is_recognized());
+    found.retain(|problem| problem.severity == Severity::Error);
+    found
 }
 
 /// The definition as JSON, if it can run.
@@ -78,9 +89,11 @@ pub(crate) fn runnable(definition: &str, kind: StateMachineType) -> Result<Value
     }
 }
 
-fn invalid(errors: &[&Diagnostic]) -> Fault {
+/// The problems of a definition in one text, as AWS has it: what is about the whole is at null.
+pub(crate) fn invalid(errors: &[&Diagnostic]) -> Fault {
     let told = |error: &&Diagnostic| match error.location.as_str() {
-        "" => format!("{}: {}", error.code, error.message),
+        "" if error.code == "INVALID_JSON_DESCRIPTION" => format!("{}: {}", error.code, error.message),
+        "" => format!("{}: {} at null", error.code, error.message),
         location => format!("{}: {} at {location}", error.code, error.message),
     };
     let told: Vec<String> = errors.iter().map(told).collect();

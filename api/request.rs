@@ -47,9 +47,10 @@ pub(crate) struct Page {
     pub next_token: Option<String>,
 }
 
-/// A name of a state machine, an execution or an activity.
+/// A name of a state machine, an execution or an activity. AWS counts in UTF-16: what takes a surrogate pair there is refused
+/// (API Reference, StartExecution, `name`), as are the two code points that are no characters.
 pub(crate) fn checked_name(name: &str) -> Result<(), Fault> {
-    if engine::store::is_name(name) {
+    if engine::store::is_name(name) && name.chars().all(|c| c < '\u{fffe}') {
         return Ok(());
     }
     Err(Fault::new("InvalidName", format!("Invalid Name: '{name}'")))

@@ -75,6 +75,8 @@ impl Api {
         let mut answer = self.told(&header, &started);
         if included == IncludedData::AllData {
             tell_data(&header, &started, &mut answer);
+            // AWS says so of an output that is not there, too (recorded).
+            answer["outputDetails"] = json!({ "included": true });
         }
         Ok(answer)
     }
