@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Fault, malformed,
+    Answer, Api, Fault, malformed,
     records::{StateMachineType, set},
 };
 
@@ -35,16 +35,21 @@ enum Least {
     Warning,
 }
 
-pub(crate) fn validate(request: &Validate) -> Result<Value, Fault> {
-    let (_, mut found) = diagnose(&request.definition, request.kind);
-    if request.severity != Some(Least::Warning) {
-        found.retain(|diagnostic| diagnostic.severity == Severity::Error);
+impl Api {
+    pub(crate) fn validate(&self, request: &Validate) -> Answer {
+        let (definition, mut found) = diagnose(&request.definition, request.kind);
+        if request.severity != Some(Least::Warning) {
+            found.retain(|diagnostic| diagnostic.severity == Severity::Error);
+        } else if let (Some(definition), Some(has_step)) = (definition, self.has_step.get()) {
+            let nested = |resource: &str| resource.contains(":states:startExecution");
+            found.extend(asl::without_step(&definition, &|resource| nested(resource) || has_step(resource)));
+        }
+        let failed = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        let shown = if request.max_results == 0 { DIAGNOSTICS_MAX } else { request.max_results.min(DIAGNOSTICS_MAX) };
+        let truncated = found.len() > shown;
+        let diagnostics: Vec<Value> = found.iter().take(shown).map(told).collect();
+        Ok(json!({ "result": if failed { "FAIL" } else { "OK" }, "diagnostics": diagnostics, "truncated": truncated }))
     }
-    let failed = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    let shown = if request.max_results == 0 { DIAGNOSTICS_MAX } else { request.max_results.min(DIAGNOSTICS_MAX) };
-    let truncated = found.len() > shown;
-    let diagnostics: Vec<Value> = found.iter().take(shown).map(told).collect();
-    Ok(json!({ "result": if failed { "FAIL" } else { "OK" }, "diagnostics": diagnostics, "truncated": truncated }))
 }
 
 fn told(diagnostic: &Diagnostic) -> Value {

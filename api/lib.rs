@@ -27,6 +27,8 @@ mod variables;
 mod versions;
 mod workflow;
 
+use std::sync::OnceLock;
+
 use engine::runner::RunnerHandle;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -58,7 +60,11 @@ pub struct Api {
     changing: Mutex<()>,
     /// Held by whoever starts or redrives the execution of a name.
     starting: locks::Locks,
+    /// Whether there is a step for a `Resource`.
+    has_step: OnceLock<Box<HasStep>>,
 }
+
+type HasStep = dyn Fn(&str) -> bool + Send + Sync;
 
 type Answer = Result<Value, Fault>;
 
@@ -67,7 +73,14 @@ impl Api {
     pub fn new(runner: RunnerHandle, options: ApiOptions) -> Self {
         let store = runner.shared_store();
         runner.know_activities(move |arn| activities::exists(&store, arn));
-        Api { runner, options, changing: Mutex::default(), starting: locks::Locks::default() }
+        let (changing, starting, has_step) = (Mutex::default(), locks::Locks::default(), OnceLock::new());
+        Api { runner, options, changing, starting, has_step }
+    }
+
+    /// Names the steps that there are, so that ValidateStateMachineDefinition warns of integrations that nothing here makes. The first
+    /// call counts.
+    pub fn know_steps(&self, has_step: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        let _ = self.has_step.set(Box::new(has_step));
     }
 
     /// Carries out an operation, named without the prefix of its target.
@@ -82,7 +95,7 @@ impl Api {
             "DescribeStateMachine" => self.describe_state_machine(&request::read(input)?),
             "ListStateMachines" => self.list_state_machines(&request::read(input)?),
             "DeleteStateMachine" => self.delete_state_machine(request::read(input)?).await,
-            "ValidateStateMachineDefinition" => definition::validate(&request::read(input)?),
+            "ValidateStateMachineDefinition" => self.validate(&request::read(input)?),
             "PublishStateMachineVersion" => self.publish_version(request::read(input)?).await,
             "DeleteStateMachineVersion" => self.delete_version(request::read(input)?).await,
             "ListStateMachineVersions" => self.list_versions(&request::read(input)?),

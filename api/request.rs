@@ -20,6 +20,12 @@ pub(crate) fn checked(operation: &str, input: &[u8]) -> Result<Value, Fault> {
     Ok(request)
 }
 
+/// The members that the request of an operation may have, as nested objects; `None` where there is no such operation.
+#[cfg(test)]
+pub(crate) fn known_members(operation: &str) -> Option<Value> {
+    operations::is_known(operation).then(|| shapes::named(operations::members(operation)))
+}
+
 /// A member that is `null` is one that is not there.
 fn without_nulls(value: &mut Value) {
     match value {

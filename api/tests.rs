@@ -3,14 +3,17 @@
 
 mod activities;
 mod aliases;
+mod definitions;
 mod executions;
 mod history;
 mod lists;
 mod map_runs;
+mod model;
 mod requests;
 mod starts;
 mod state_machines;
 mod tags;
+mod test_state;
 mod variables;
 mod versions;
 mod workflow;

@@ -156,6 +156,11 @@ fn own(place: &Place, lock: OwnerLock) -> Result<Owner, CliError> {
     api.integrate(&mut anywhere);
     steps::register_local(&mut anywhere);
     environments.add(anywhere);
+    let described = std::sync::OnceLock::new();
+    api.know_steps(move |resource| {
+        let steps = described.get_or_init(|| crate::environments::described().unwrap_or_default());
+        steps.find(resource).is_some()
+    });
     let served = server::Served::new(runner.clone(), api);
     server::serve(served.clone(), &place.socket())?;
     Ok(Owner { runner, served, _lock: lock })

@@ -7,7 +7,7 @@ mod parse;
 mod sight;
 mod types;
 
-pub use check::{Diagnostic, Severity, check, check_as, repeated_keys};
+pub use check::{Diagnostic, Severity, check, check_as, repeated_keys, without_step};
 pub use evaluate::{EvaluationFailure, View, evaluate, place, select};
 pub use parse::parse;
 pub use sight::Sight;

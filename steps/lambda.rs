@@ -63,8 +63,9 @@ async fn invoke(environment: Arc<Environment>, _context: StepContext, input: Val
     if let Some(version) = answer.executed_version() {
         result.insert("ExecutedVersion".to_owned(), version.into());
     }
-    if let Some(log) = answer.log_result() {
-        result.insert("LogResult".to_owned(), log.into());
+    // Lambda answers a tail with its log, be it empty.
+    if input["LogType"] == "Tail" {
+        result.insert("LogResult".to_owned(), answer.log_result().unwrap_or_default().into());
     }
     result.insert("Payload".to_owned(), payload(&answer)?);
     result.extend(metadata.told());

@@ -160,9 +160,13 @@ fn called(resource: &str) -> (&'static str, Map<String, Value>) {
 
 fn task(details: &Details, started: &Execution) -> Told {
     let (suffix, resource, more) = match details {
-        Details::TaskScheduled { resource, parameters, timeout_seconds, heartbeat_seconds, .. } => {
+        Details::TaskScheduled { resource, parameters, timeout_seconds, heartbeat_seconds, role_arn, .. } => {
             let limits = [("timeoutInSeconds", *timeout_seconds), ("heartbeatInSeconds", *heartbeat_seconds)];
-            return task_scheduled(resource, parameters, limits, started.region());
+            let (kind, field, mut told) = task_scheduled(resource, parameters, limits, started.region());
+            if let Some(role_arn) = role_arn {
+                told.insert("taskCredentials".to_owned(), json!({ "roleArn": role_arn }));
+            }
+            return (kind, field, told);
         }
         Details::TaskStarted { resource, worker, .. } => {
             let told = worker.iter().map(|worker| ("workerName".to_owned(), json!(worker))).collect();

@@ -4,6 +4,7 @@ mod expressions;
 mod forms;
 mod graph;
 mod keys;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 use super::parse::parse_all;
 pub(super) use graph::targets;
 pub use keys::repeated_keys;
+pub use steps::without_step;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -148,6 +148,8 @@ pub struct Task {
     pub timeout_seconds: Option<Template>,
     /// `HeartbeatSeconds`: a number or an expression.
     pub heartbeat_seconds: Option<Template>,
+    /// `Credentials`: the role that the call is made with.
+    pub credentials: Option<Template>,
 }
 
 impl Task {

@@ -78,6 +78,9 @@ pub enum HistoryEventDetails {
         parameters: Arc<Value>,
         timeout_seconds: Option<u64>,
         heartbeat_seconds: Option<u64>,
+        /// `RoleArn` of the Task's `Credentials`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role_arn: Option<Box<str>>,
     },
     /// A Task's call is being made.
     TaskStarted {

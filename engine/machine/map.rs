@@ -234,6 +234,8 @@ impl Turn<'_> {
     pub(super) fn map_succeeded(&mut self, id: FrameId, state: &State, map: &Map, result: Value) {
         let line = self.frame(id).row.last_event_id;
         if map.distributed {
+            // AWS counts results as written where they are the state's output, too (recorded).
+            self.results_written(id);
             self.end_run(id, MapRunStatus::Succeeded);
             self.event(Some(id), HistoryEventDetails::MapRunSucceeded);
         }

@@ -65,7 +65,6 @@ impl Turn<'_> {
         let Some(state) = self.state_of(id).cloned() else { return };
         if writes {
             let result = json!({ "MapRunArn": self.map_run_arn(id), "ResultWriterDetails": output });
-            self.results_written(id);
             return self.map_succeeded(id, &state, map, result);
         }
         let begun = self.items_read(id, map, &output).and_then(|items| self.begin_with_items(id, map, items));

@@ -24,6 +24,7 @@ impl Turn<'_> {
         limits::refuse(&self.frame(id).row.state, &arguments)?;
         let timeout_seconds = self.seconds(id, task.timeout_seconds.as_ref())?;
         let heartbeat_seconds = self.seconds(id, task.heartbeat_seconds.as_ref())?;
+        let role_arn = self.role_arn(id, task)?;
         let now = self.now_ms();
         let name = self.frame(id).row.state.clone();
         let resource = task.resource.clone();
@@ -36,6 +37,7 @@ impl Turn<'_> {
                 parameters: arguments.clone(),
                 timeout_seconds,
                 heartbeat_seconds,
+                role_arn,
             },
         );
         if !offered {
@@ -60,6 +62,13 @@ impl Turn<'_> {
             self.look(id);
         }
         Ok(())
+    }
+
+    /// `RoleArn` of the Task's `Credentials`, for the history: calls are made with the credentials of the process.
+    fn role_arn(&mut self, id: FrameId, task: &Task) -> Result<Option<Box<str>>, StepFailure> {
+        let Some(template) = &task.credentials else { return Ok(None) };
+        let credentials = self.evaluate(id, template, Extra::None)?;
+        Ok(credentials["RoleArn"].as_str().map(Into::into))
     }
 
     fn seconds(&mut self, id: FrameId, template: Option<&Template>) -> Result<Option<u64>, StepFailure> {

@@ -42,6 +42,7 @@ fn templates(state: &State) -> Vec<&Template> {
         StateKind::Pass { .. } | StateKind::Succeed => {}
         StateKind::Task(task) => {
             templates.extend(task.arguments.iter().chain(&task.timeout_seconds).chain(&task.heartbeat_seconds));
+            templates.extend(&task.credentials);
         }
         StateKind::Choice { rules, .. } => {
             for ChoiceRule { condition, assign, output, .. } in rules {

@@ -146,15 +146,16 @@ fn text_or_path(fields: &mut Fields<'_, '_>, name: &'static str, path: &'static 
 }
 
 fn task(fields: &mut Fields<'_, '_>) -> Option<Task> {
-    let task = Task {
+    let mut task = Task {
         resource: fields.required_text("Resource")?.into(),
         arguments: fields.jsonata("Arguments").or_else(|| fields.json_path("Parameters")),
         timeout_seconds: fields.number_or_path("TimeoutSeconds", "TimeoutSecondsPath", 1..=99_999_999),
         heartbeat_seconds: fields.number_or_path("HeartbeatSeconds", "HeartbeatSecondsPath", 1..=99_999_999),
+        credentials: None,
     };
     let at = fields.at("Credentials");
-    if let Some(credentials) = fields.template("Credentials")
-        && let Template::Literal(Value::Object(credentials)) = credentials
+    task.credentials = fields.template("Credentials");
+    if let Some(Template::Literal(Value::Object(credentials))) = &task.credentials
         && !credentials.contains_key("RoleArn")
     {
         let message = "The field 'RoleArn' is required but was missing";

@@ -182,7 +182,7 @@ impl<'a> Parser<'a> {
                 self.cursor.skip_blanks();
                 Step::Filter(Box::new(self.nested(parse_condition::filter)?))
             }
-            Some('(') => self.from_end()?,
+            Some('(') => self.index_from_end()?,
             Some(c) if c.is_ascii_digit() || c == '-' || c == ':' => self.indices()?,
             _ => {
                 return Err(format!("Could not parse token starting at position {start}. Expected ?, ', 0-9, * "));
@@ -212,7 +212,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads `(@.length-1)`.
-    fn from_end(&mut self) -> Result<Step, String> {
+    fn index_from_end(&mut self) -> Result<Step, String> {
         let start = self.cursor.position();
         let text = self.cursor.take_while(|c| c != ']');
         let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
