@@ -85,7 +85,7 @@ fn a_redrive_keeps_to_the_concurrency_and_begins_what_had_not_begun_last() {
     assert_eq!(trial.output(), json!(["A[0]/T", "A[1]/T", "A[2]/T", "A[3]/T"]));
     let kept = Kept::of(&trial);
     assert_eq!((kept.runs.len(), kept.run().status, kept.run().redrive_count), (1, MapRunStatus::Succeeded, 1));
-    assert_eq!(kept.run().executions, Counts { succeeded: 4, total: 4, ..Counts::default() });
+    assert_eq!(kept.run().executions, Counts { succeeded: 4, results_written: 4, total: 4, ..Counts::default() });
 }
 
 #[test]
