@@ -3,8 +3,9 @@
 mod expressions;
 mod forms;
 mod graph;
+mod integrations;
 mod keys;
-mod steps;
+
 #[cfg(test)]
 mod tests;
 
@@ -12,8 +13,8 @@ use serde_json::Value;
 
 use super::parse::parse_all;
 pub(super) use graph::targets;
+pub use integrations::without_step;
 pub use keys::repeated_keys;
-pub use steps::without_step;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
