@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, Api, Fault, arn, paging,
-    records::{Activity, activity_key, seconds, set, tags_key},
+    records::{Activity, activity_key, seconds, tags_key},
     request::{Page, checked_name},
     tags::{self, Tag},
 };
@@ -70,7 +70,8 @@ impl Api {
         let mut answer = json!({
             "activityArn": request.activity_arn, "name": activity.name, "creationDate": seconds(activity.created_ms),
         });
-        set(&mut answer, "encryptionConfiguration", activity.encryption_configuration);
+        let encryption = activity.encryption_configuration.unwrap_or_else(|| json!({ "type": "AWS_OWNED_KEY" }));
+        answer["encryptionConfiguration"] = encryption;
         Ok(answer)
     }
 

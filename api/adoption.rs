@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     Api, Fault,
     records::{Execution, StateMachine, execution_key, input_key, machine_key},
-    workflow::state_machine_name,
+    state_machine_name,
 };
 
 /// The document that says that it was done.

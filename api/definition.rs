@@ -7,7 +7,10 @@ use engine::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Fault, malformed, records::StateMachineType};
+use crate::{
+    Answer, Api, Fault, malformed,
+    records::{StateMachineType, set},
+};
 
 /// How many diagnostics one answer has at most (API Reference, ValidateStateMachineDefinition, `maxResults`).
 const DIAGNOSTICS_MAX: usize = 100;
@@ -32,23 +35,28 @@ enum Least {
     Warning,
 }
 
-pub(crate) fn validate(request: &Validate) -> Result<Value, Fault> {
-    let (_, mut found) = diagnose(&request.definition, request.kind);
-    if request.severity != Some(Least::Warning) {
-        found.retain(|diagnostic| diagnostic.severity == Severity::Error);
+impl Api {
+    pub(crate) fn validate(&self, request: &Validate) -> Answer {
+        let (definition, mut found) = diagnose(&request.definition, request.kind);
+        if request.severity != Some(Least::Warning) {
+            found.retain(|diagnostic| diagnostic.severity == Severity::Error);
+        } else if let Some(definition) = definition {
+            let has_step = |resource: &str| self.options.surroundings.has_step(resource);
+            found.extend(asl::without_step(&definition, &has_step));
+        }
+        let failed = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        let shown = if request.max_results == 0 { DIAGNOSTICS_MAX } else { request.max_results.min(DIAGNOSTICS_MAX) };
+        let truncated = found.len() > shown;
+        let diagnostics: Vec<Value> = found.iter().take(shown).map(told).collect();
+        Ok(json!({ "result": if failed { "FAIL" } else { "OK" }, "diagnostics": diagnostics, "truncated": truncated }))
     }
-    let failed = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    let shown = if request.max_results == 0 { DIAGNOSTICS_MAX } else { request.max_results.min(DIAGNOSTICS_MAX) };
-    let truncated = found.len() > shown;
-    let diagnostics: Vec<Value> = found.iter().take(shown).map(told).collect();
-    Ok(json!({ "result": if failed { "FAIL" } else { "OK" }, "diagnostics": diagnostics, "truncated": truncated }))
 }
 
 fn told(diagnostic: &Diagnostic) -> Value {
     let severity = if diagnostic.severity == Severity::Error { "ERROR" } else { "WARNING" };
-    json!({
-        "severity": severity, "code": diagnostic.code, "message": diagnostic.message, "location": diagnostic.location,
-    })
+    let mut told = json!({ "severity": severity, "code": diagnostic.code, "message": diagnostic.message });
+    set(&mut told, "location", Some(diagnostic.location.as_str()).filter(|location| !location.is_empty()));
+    told
 }
 
 /// The definition, when it is JSON, and everything that is wrong with it.
@@ -62,10 +70,18 @@ fn diagnose(definition: &str, kind: StateMachineType) -> (Option<Value>, Vec<Dia
         Ok(value) => {
             let express = kind == StateMachineType::Express;
             let recognized = |resource: &str| Resource::parse(resource).is_recognized();
-            let found = asl::check_as(&value, express, &recognized);
+            let mut found = asl::repeated_keys(definition);
+            found.extend(asl::check_as(&value, express, &recognized));
             (Some(value), found)
         }
     }
+}
+
+/// What is wrong with a machine that is JSON already.
+pub(crate) fn errors(machine: &Value) -> Vec<Diagnostic> {
+    let mut found = asl::check_as(machine, false, &|resource| Resource::parse(resource).is_recognized());
+    found.retain(|problem| problem.severity == Severity::Error);
+    found
 }
 
 /// The definition as JSON, if it can run.
@@ -78,9 +94,11 @@ pub(crate) fn runnable(definition: &str, kind: StateMachineType) -> Result<Value
     }
 }
 
-fn invalid(errors: &[&Diagnostic]) -> Fault {
+/// The problems of a definition in one text, as AWS has it: what is about the whole is at null.
+pub(crate) fn invalid(errors: &[&Diagnostic]) -> Fault {
     let told = |error: &&Diagnostic| match error.location.as_str() {
-        "" => format!("{}: {}", error.code, error.message),
+        "" if error.code == "INVALID_JSON_DESCRIPTION" => format!("{}: {}", error.code, error.message),
+        "" => format!("{}: {} at null", error.code, error.message),
         location => format!("{}: {} at {location}", error.code, error.message),
     };
     let told: Vec<String> = errors.iter().map(told).collect();

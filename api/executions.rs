@@ -17,7 +17,9 @@ use crate::{
     variables,
 };
 
-pub(crate) use start::{Prepared, new_uuid};
+pub(crate) use list::List;
+pub(crate) use redrive::Request as RedriveRequest;
+pub(crate) use start::{Prepared, Start, new_uuid};
 
 /// A request that names an execution.
 #[derive(Debug, Deserialize)]
@@ -60,11 +62,17 @@ impl Api {
         })
     }
 
+    /// The header of an execution, without its input.
+    pub(crate) fn standing_of(&self, id: &str) -> Result<ExecutionHeader, Fault> {
+        self.runner.store().summary(id)?.ok_or_else(|| Fault::no_execution(id))
+    }
+
     fn kept(&self, id: &str) -> Result<Option<(ExecutionHeader, Execution)>, Fault> {
         let store = self.runner.store();
         let started = store.document::<Execution>(&execution_key(id))?;
         let Some((header, mut started)) = store.header(id)?.zip(started) else { return Ok(None) };
-        started.input = store.document(&input_key(id))?.unwrap_or_default();
+        // Kept as a text only where the client wrote it in another form.
+        started.input = store.document(&input_key(id))?.unwrap_or_else(|| header.input.to_string());
         Ok(Some((header, started)))
     }
 
@@ -89,6 +97,12 @@ impl Api {
         let mut answer = self.summary(&header, &started);
         if request.included_data == IncludedData::AllData {
             tell_data(&header, &started, &mut answer);
+        }
+        // AWS reports States.Timeout in the history alone (recorded).
+        if header.status == ExecutionStatus::TimedOut
+            && let Value::Object(answer) = &mut answer
+        {
+            answer.retain(|name, _| name != "error" && name != "cause");
         }
         set(&mut answer, "traceHeader", started.trace_header);
         let reason = redrive::refusal(&header, self.now_ms()).or_else(|| self.redrive_hindered(&started.machine));
@@ -168,7 +182,7 @@ impl Api {
 fn tell_data(header: &ExecutionHeader, started: &Execution, answer: &mut Value) {
     answer["input"] = started.input.clone().into();
     answer["inputDetails"] = json!({ "included": true });
-    if let Some(output) = &header.output {
+    if let Some(output) = header.result() {
         answer["output"] = output.to_string().into();
         answer["outputDetails"] = json!({ "included": true });
     }

@@ -16,8 +16,14 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(crate) fn new(kind: &'static str, message: impl Into<String>) -> Self {
+    /// A fault of a kind in the service model, or of one of our own.
+    pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
         Fault { kind, message: message.into() }
+    }
+
+    /// There is no execution of that id.
+    pub(crate) fn no_execution(id: &str) -> Self {
+        Fault::new("ExecutionDoesNotExist", format!("there is no execution named '{id}'"))
     }
 
     /// A request that does not have the shape of its operation.
@@ -59,6 +65,7 @@ impl From<RunnerError> for Fault {
             RunnerError::ExecutionAlreadyExists { .. } | RunnerError::SubjectBusy { .. } => "ExecutionAlreadyExists",
             RunnerError::ExecutionDoesNotExist { .. } => "ExecutionDoesNotExist",
             RunnerError::NotWaiting { .. } => "TaskDoesNotExist",
+            RunnerError::SignalRefused { .. } => "ValidationException",
             RunnerError::InvalidId { .. } => "InvalidName",
             RunnerError::InvalidDefinition { .. } => "InvalidDefinition",
             RunnerError::Succeeded { .. } => "ExecutionNotRedrivable",

@@ -1,13 +1,19 @@
 //! Executions that executions start: `states:startExecution`, with `.sync` and `.sync:2`.
 //! Source: Developer Guide, "Start workflow executions from a task state".
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use serde_json::{Value, json};
 
-use crate::{Api, Fault, arn};
+use crate::{
+    Api, Fault, arn,
+    step_functions::{self, DescribeExecution, StartExecution},
+};
 
 /// The service integrations that the API itself answers, as a Task's `Resource` names them behind `arn:aws:states:::`.
 pub const INTEGRATIONS: [&str; 3] =
@@ -17,26 +23,28 @@ const FIRST_LOOK_AFTER: Duration = Duration::from_millis(50);
 const LOOK_AFTER_MAX: Duration = Duration::from_secs(5);
 
 impl Api {
-    /// Adds the steps behind `arn:aws:states:::states:startExecution` and its `.sync` forms.
+    /// Adds the steps behind `arn:aws:states:::states:startExecution` and its `.sync` forms. They do not keep the API, and with it the
+    /// store, alive.
     pub fn integrate(self: &Arc<Self>, registry: &mut Registry) {
         let actions = ["states:StartExecution"];
-        let api = self.clone();
+        let api = Arc::downgrade(self);
         registry.register("aws:states:startExecution", "Starts an execution.", &actions, move |context, input| {
-            let api = api.clone();
-            async move { api.start_nested(&context, &input).await.map(Answer::done) }
+            let api = alive(&api);
+            async move { api?.start_nested(&context, &input).await.map(Answer::done) }
         });
         for (name, version) in [("aws:states:startExecution.sync", 1), ("aws:states:startExecution.sync:2", 2)] {
-            let api = self.clone();
+            let api = Arc::downgrade(self);
             registry.register(name, "Starts an execution and waits for its end.", &actions, move |context, input| {
-                let api = api.clone();
-                async move { api.run_nested(&context, &input, version).await }
+                let api = alive(&api);
+                async move { api?.run_nested(&context, &input, version).await }
             });
         }
     }
 
     async fn start_nested(&self, context: &StepContext, input: &Value) -> Result<Value, StepError> {
         let request = request(context, input)?;
-        let told = self.call("StartExecution", request.to_string().as_bytes()).await.map_err(failed)?;
+        let told =
+            step_functions::checked::<StartExecution>(self, request.to_string().as_bytes()).await.map_err(failed)?;
         Ok(json!({ "ExecutionArn": told["executionArn"], "StartDate": milliseconds(&told["startDate"]) }))
     }
 
@@ -47,7 +55,7 @@ impl Api {
         }
         let arn = self.execution_arn(&nested_id(context, input)?);
         let request = json!({ "executionArn": arn }).to_string();
-        let told = self.call("DescribeExecution", request.as_bytes()).await.map_err(failed)?;
+        let told = step_functions::checked::<DescribeExecution>(self, request.as_bytes()).await.map_err(failed)?;
         match told["status"].as_str() {
             Some("RUNNING") => Ok(Answer::pending("RUNNING", context.poll_interval(FIRST_LOOK_AFTER, LOOK_AFTER_MAX))),
             Some("SUCCEEDED") => Ok(Answer::done(shown(&told, version))),
@@ -59,6 +67,10 @@ impl Api {
         let found = self.runner.store().header(&nested_id(context, input)?);
         found.map(|header| header.is_some()).map_err(|error| StepError::new(ErrorClass::Unknown, error.to_string()))
     }
+}
+
+fn alive(api: &Weak<Api>) -> Result<Arc<Api>, StepError> {
+    api.upgrade().ok_or_else(|| StepError::new(ErrorClass::Unknown, "the engine is ending"))
 }
 
 fn request(context: &StepContext, input: &Value) -> Result<Value, StepError> {

@@ -74,7 +74,7 @@ impl Api {
             let key = paging::newest_first(found.run.started_ms, &format!("{:020}", u64::MAX - found.run.number));
             let mut told = json!({
                 "executionArn": request.execution_arn, "mapRunArn": self.map_run_arn(&found),
-                "stateMachineArn": self.state_machine_arn(found.machine()), "startDate": seconds(found.run.started_ms),
+                "stateMachineArn": self.processor_arn(&found), "startDate": seconds(found.run.started_ms),
             });
             set(&mut told, "stopDate", found.run.stopped_ms.map(seconds));
             (key, told)

@@ -250,6 +250,6 @@ pub(crate) fn set<T: Into<Value>>(answer: &mut Value, field: &str, value: Option
 }
 
 /// The names of the documents that are kept about an execution: they go when it is forgotten.
-pub fn documents_of(id: &str) -> [String; 2] {
-    [execution_key(id), input_key(id)]
+pub fn documents_of(id: &str) -> [String; 3] {
+    [execution_key(id), input_key(id), crate::flow::shown_key(id)]
 }

@@ -20,6 +20,12 @@ pub(crate) fn checked(operation: &str, input: &[u8]) -> Result<Value, Fault> {
     Ok(request)
 }
 
+/// The members that the request of an operation may have, as nested objects; `None` where there is no such operation.
+#[cfg(test)]
+pub(crate) fn known_members(operation: &str) -> Option<Value> {
+    operations::is_known(operation).then(|| shapes::named(operations::members(operation)))
+}
+
 /// A member that is `null` is one that is not there.
 fn without_nulls(value: &mut Value) {
     match value {
@@ -47,9 +53,10 @@ pub(crate) struct Page {
     pub next_token: Option<String>,
 }
 
-/// A name of a state machine, an execution or an activity.
+/// A name of a state machine, an execution or an activity. AWS counts in UTF-16: what takes a surrogate pair there is refused
+/// (API Reference, StartExecution, `name`), as are the two code points that are no characters.
 pub(crate) fn checked_name(name: &str) -> Result<(), Fault> {
-    if engine::store::is_name(name) {
+    if engine::store::is_name(name) && name.chars().all(|c| c < '\u{fffe}') {
         return Ok(());
     }
     Err(Fault::new("InvalidName", format!("Invalid Name: '{name}'")))

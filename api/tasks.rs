@@ -58,12 +58,12 @@ impl Api {
     pub(crate) async fn send_task_success(&self, request: Success) -> Answer {
         let token = checked_token(&request.task_token)?;
         let output = input::read_output(&request.output)?;
-        self.still_waited(&token, self.runner.answer_task(&token, Ok(output)).await?)
+        self.still_waited(&token, self.runner.answer_task(&token, Ok(output), None).await?)
     }
 
     pub(crate) async fn send_task_failure(&self, request: Failure) -> Answer {
         let token = checked_token(&request.task_token)?;
-        let answered = self.runner.answer_task(&token, Err((request.error, request.cause))).await?;
+        let answered = self.runner.answer_task(&token, Err((request.error, request.cause)), None).await?;
         self.still_waited(&token, answered)
     }
 

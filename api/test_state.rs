@@ -4,6 +4,7 @@
 mod context;
 mod inspection;
 mod mock;
+mod shapes;
 mod trial;
 
 use serde::Deserialize;
@@ -39,6 +40,8 @@ pub(crate) struct TestState {
     mock: Option<mock::MockInput>,
     #[serde(default)]
     state_configuration: Configuration,
+    #[serde(default)]
+    reveal_secrets: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -55,11 +58,18 @@ enum InspectionLevel {
 struct Configuration {
     #[serde(default)]
     retrier_retry_count: u32,
+    #[serde(default)]
+    error_caused_by_state: Option<String>,
+    #[serde(default)]
+    map_iteration_failure_count: Option<u64>,
+    #[serde(default)]
+    map_item_reader_data: Option<String>,
 }
 
 impl Api {
     pub(crate) async fn test_state(&self, request: TestState) -> Answer {
         let state = state_under_test(&request)?;
+        refuse(&request, &state)?;
         let input = match &request.input {
             None => json!({}),
             Some(text) => serde_json::from_str(text).map_err(|error| {
@@ -75,8 +85,10 @@ impl Api {
             variables,
             mock,
             retries: request.state_configuration.retrier_retry_count,
+            reader_data: request.state_configuration.map_item_reader_data,
             now_ms: self.now_ms(),
         };
+        trial.refuse_invalid(&state)?;
         if trial.mock.is_none() && state["Type"] == "Task" {
             trial.mock = Some(trial.call(self, &state, &input).await?);
         }
@@ -100,13 +112,54 @@ impl Api {
     }
 }
 
+/// Refuses what cannot be tested together, in AWS's words where they are known.
+fn refuse(request: &TestState, state: &Value) -> Result<(), Fault> {
+    let kind = state["Type"].as_str().unwrap_or_default();
+    let configuration = &request.state_configuration;
+    let Some(_) = &request.mock else {
+        let needs_mock = [
+            (configuration.map_iteration_failure_count.is_some(), "MapIterationFailureCount"),
+            (configuration.error_caused_by_state.is_some(), "ErrorCausedByState"),
+            (configuration.map_item_reader_data.is_some(), "MapItemReaderData"),
+        ];
+        if let Some((_, name)) = needs_mock.iter().find(|(given, _)| *given) {
+            return Err(Fault::validation(format!("TestState does not support {name} when a mock is not specified.")));
+        }
+        if kind == "Map" || kind == "Parallel" {
+            let message = "TestState API does not support Map or Parallel states. \
+                           Supported state types include: [Task, Wait, Pass, Succeed, Fail, Choice]";
+            return Err(Fault::new("InvalidDefinition", message));
+        }
+        if kind == "Task" && request.role_arn.is_none() {
+            return Err(Fault::validation("RoleArn must be specified when testing a Task state"));
+        }
+        return Ok(());
+    };
+    if request.reveal_secrets {
+        return Err(Fault::validation("TestState does not support RevealSecrets when a mock is specified."));
+    }
+    if !["Task", "Map", "Parallel"].contains(&kind) {
+        let message = format!("State type '{kind}' is not supported when a mock is specified");
+        return Err(Fault::validation(message));
+    }
+    let Some(name) = &configuration.error_caused_by_state else { return Ok(()) };
+    if !inner_states(state, name) {
+        return Err(Fault::validation("ErrorCausedByState must name a state within the state under test"));
+    }
+    Ok(())
+}
+
+/// Whether a Map or a Parallel has a state of that name inside.
+fn inner_states(state: &Value, name: &str) -> bool {
+    find(&json!({ "States": { "": state } }), name).is_some()
+}
+
 /// The state's own JSON: the definition itself, or the named state of a definition that is a state machine.
 fn state_under_test(request: &TestState) -> Result<Value, Fault> {
     let definition: Value = serde_json::from_str(&request.definition).map_err(|error| {
-        Fault::new(
-            "InvalidDefinition",
-            format!("Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: {error}'"),
-        )
+        let complaint = crate::malformed::complaint(&request.definition, &error);
+        let message = format!("Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: {complaint}'");
+        Fault::new("InvalidDefinition", message)
     })?;
     let Some(name) = &request.state_name else { return Ok(definition) };
     crate::definition::runnable(&request.definition, StateMachineType::Standard)?;

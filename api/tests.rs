@@ -3,14 +3,17 @@
 
 mod activities;
 mod aliases;
+mod definitions;
 mod executions;
 mod history;
 mod lists;
 mod map_runs;
+mod model;
 mod requests;
 mod starts;
 mod state_machines;
 mod tags;
+mod test_state;
 mod variables;
 mod versions;
 mod workflow;
@@ -30,10 +33,41 @@ use engine::{
 };
 use serde_json::{Value, json};
 
-use crate::{Api, ApiOptions, Fault};
+use crate::{Api, ApiOptions, Fault, OwnerDescription, Surroundings};
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
 const PREFIX: &str = "arn:aws:states:us-east-1:111111111111";
+
+/// A process without an environment, whose only integration is Lambda; a task of `test:echo` wants a number.
+pub struct Nowhere;
+
+#[async_trait::async_trait]
+impl Surroundings for Nowhere {
+    async fn environment(&self, _needs_account: bool) -> Value {
+        Value::Null
+    }
+
+    async fn verify(&self, _environment: &Value) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn needs_account(&self, _resource: &str) -> bool {
+        false
+    }
+
+    fn has_step(&self, resource: &str) -> bool {
+        resource.ends_with("lambda:invoke") || resource.contains(":states:startExecution")
+    }
+
+    fn problems_of_output(&self, resource: &str, output: &Value) -> Vec<String> {
+        let wrong = resource == "flow:test:echo" && !output.is_number();
+        if wrong { vec!["it is no number".to_owned()] } else { Vec::new() }
+    }
+
+    fn owner(&self) -> OwnerDescription {
+        OwnerDescription::default()
+    }
+}
 
 /// The API over steps: `echo` answers with its input, `mended` fails until [`World::mend`].
 struct World {
@@ -65,7 +99,8 @@ impl World {
         let clock = Arc::new(SystemClock::default());
         let runner = runner::start(store, Arc::new(registry), clock, RunnerOptions::default());
         let (region, account_id) = ("us-east-1".to_owned(), "111111111111".to_owned());
-        let api = Api::new(runner.clone(), ApiOptions { region, account_id, environment: Value::Null });
+        let surroundings = Arc::new(Nowhere);
+        let api = Api::new(runner.clone(), ApiOptions { region, account_id, surroundings });
         World { api, runner, whole }
     }
 

@@ -18,7 +18,7 @@ pub async fn chain(folder: &Path, steps: usize) -> Result<Report, BenchError> {
     world::run(&runner, world::new("chain", "chain", &definition)).await?;
     let rate = steps as f64 / began.elapsed().as_secs_f64();
     let waits = synchronizations() - synchronizations_before;
-    runner.drain().await;
+    runner.drain(world::DRAIN_MAX).await;
     // The disk drifts: what it did before and after is told, what it did in between nobody knows.
     let after = disk::fdatasyncs_per_second(folder)?;
     let disk_rate = (before + after) / 2.0;

@@ -32,7 +32,7 @@ pub async fn fan(folder: &Path, executions: usize) -> Result<Report, BenchError>
     let steps = executions * STEPS_EACH;
     let rate = steps as f64 / seconds;
     let rss_bytes = disk::rss_bytes(std::process::id());
-    runner.drain().await;
+    runner.drain(world::DRAIN_MAX).await;
     Ok(Report {
         workload: "fan",
         did: format!("{executions} executions at once, {STEPS_EACH} Tasks each, every step durable before the next"),

@@ -44,7 +44,7 @@ pub async fn growth(folder: &Path, executions: usize) -> Result<Report, BenchErr
     }
     let rss_bytes = disk::rss_bytes(std::process::id());
     more.push((format!("disk with {finished} finished executions"), disk::folder_bytes(folder) as f64 / 1e6, "MB"));
-    runner.drain().await;
+    runner.drain(world::DRAIN_MAX).await;
     Ok(Report {
         workload: "growth",
         did: format!("chains of Tasks as the history, the finished executions ({finished}) and the data grow"),

@@ -38,7 +38,7 @@ pub async fn pure(folder: &Path, transitions: usize) -> Result<Report, BenchErro
     let waits = synchronizations() - synchronizations_before;
     let done = chains * TRANSITIONS_EACH + maps * ITEMS_EACH;
     let rss_bytes = disk::rss_bytes(std::process::id());
-    runner.drain().await;
+    runner.drain(world::DRAIN_MAX).await;
     Ok(Report {
         workload: "pure",
         did: format!(

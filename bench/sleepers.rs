@@ -160,7 +160,7 @@ async fn together(folder: &Path, count: usize) -> Result<(Vec<f64>, Vec<f64>), B
         lateness.push((stopped_ms - due_ms) as f64);
         told.push((runner.clock().now_ms() - due_ms) as f64);
     }
-    runner.drain().await;
+    runner.drain(world::DRAIN_MAX).await;
     lateness.sort_by(f64::total_cmp);
     told.sort_by(f64::total_cmp);
     Ok((lateness, told))

@@ -107,11 +107,11 @@ fn median_ms(command: impl Fn() -> Command) -> Result<f64, BenchError> {
 async fn waits_for_disk(folder: &Path) -> Result<u64, BenchError> {
     std::fs::create_dir_all(folder).map_err(disk::unusable(folder))?;
     let definition = Definition::from(&world::tasks(STEPS));
-    world::runner(folder)?.drain().await;
+    world::runner(folder)?.drain(world::DRAIN_MAX).await;
     let before = synchronizations();
     let runner = world::runner(folder)?;
     world::run(&runner, world::new("counted", "counted", &definition)).await?;
-    runner.drain().await;
+    runner.drain(world::DRAIN_MAX).await;
     Ok(synchronizations() - before)
 }
 
@@ -128,6 +128,6 @@ async fn finish(folder: &Path, finished: usize) -> Result<(), BenchError> {
         });
         next += futures::future::try_join_all(batch).await?.len();
     }
-    runner.drain().await;
+    runner.drain(world::DRAIN_MAX).await;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A runner over a store in a folder, and steps that answer about 100 bytes.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
@@ -15,6 +15,9 @@ use super::BenchError;
 
 /// The name of the step in a `Resource`.
 pub(crate) const STEP: &str = "flow:bench:step";
+
+/// How long calls in flight may take at the end of a workload: its steps answer at once.
+pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(10);
 
 /// A runner over a store in a folder.
 pub(crate) fn runner(folder: &Path) -> Result<RunnerHandle, BenchError> {
@@ -40,6 +43,7 @@ pub(crate) fn new(id: &str, workflow: &str, definition: &Definition) -> NewExecu
         identity: None,
         environment: Value::Null,
         definition: definition.clone(),
+        machine: None,
         input: json!({ "shop": "example" }),
         documents: Default::default(),
     }

@@ -28,17 +28,33 @@ pub struct Global {
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub progress: Progress,
     /// Where executions are kept; else FLOW_HOME, else $XDG_STATE_HOME/flow.
-    #[arg(long, global = true, env = "FLOW_HOME", value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER")]
     pub home: Option<PathBuf>,
-    /// The AWS profile.
-    #[arg(long, global = true, env = "AWS_PROFILE", value_name = "NAME")]
+    /// The AWS profile; else AWS_PROFILE.
+    #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
-    /// The AWS region.
-    #[arg(long, global = true, env = "AWS_REGION", value_name = "REGION")]
+    /// The AWS region; else AWS_REGION, else AWS_DEFAULT_REGION, else the profile's.
+    #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
     /// Say more on standard error.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
+    /// Print only changes, failures and what needs a person; for cron.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+impl Global {
+    /// The same, with what the environment says where an option is not given. Read here and not by the parser, which would show an
+    /// option from the environment as one that was written.
+    pub fn with_environment(mut self) -> Self {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+        self.home = self.home.or_else(|| variable("FLOW_HOME").map(PathBuf::from));
+        self.profile = self.profile.or_else(|| text("AWS_PROFILE"));
+        self.region = self.region.or_else(|| text("AWS_REGION")).or_else(|| text("AWS_DEFAULT_REGION"));
+        self
+    }
 }
 
 /// How to answer.
@@ -68,9 +84,9 @@ pub enum Progress {
 pub enum Command {
     /// Check, show what and where, confirm, execute, watch.
     Run(commands::run::RunArguments),
-    /// Go on after a stop, a crash or a failure.
+    /// Continue after a stop, a crash or a failure.
     Resume(commands::resume::ResumeArguments),
-    /// All executions, or one: how it stands and what it needs.
+    /// All executions, or one: its status and what it needs.
     Status(commands::status::StatusArguments),
     /// The history of an execution, oldest first.
     Events(commands::events::EventsArguments),
@@ -82,7 +98,7 @@ pub enum Command {
     Check(commands::check::CheckArguments),
     /// Run a definition against mocked answers: nothing is called, no wait takes time.
     Test(commands::test::TestArguments),
-    /// Look the store and this machine through: what is damaged, who may read it, how fast the disk is.
+    /// Verify the store and this machine: what is damaged, who may read it, how fast the disk is.
     Doctor(commands::doctor::DoctorArguments),
     /// Executions as JSON lines on standard output: for keeping, or for another store.
     Export(commands::export::ExportArguments),
@@ -92,7 +108,7 @@ pub enum Command {
     Prune(commands::prune::PruneArguments),
     /// Measure this engine on this disk.
     Bench(commands::bench::BenchArguments),
-    /// The Step Functions API on 127.0.0.1, until it is ended; what it runs goes on at the next start.
+    /// The Step Functions API on 127.0.0.1, until it is ended; what it runs continues at the next start.
     Serve(commands::serve::ServeArguments),
     /// A commented input file to fill in, on standard output.
     Init(commands::init::InitArguments),
@@ -103,4 +119,59 @@ pub enum Command {
     /// The world of a rehearsal; started by `flow run --rehearse`.
     #[command(hide = true)]
     RehearsalWorld(commands::rehearsal_world::RehearsalWorldArguments),
+}
+
+impl Command {
+    /// The verb as it is written.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Command::Run(_) => "run",
+            Command::Resume(_) => "resume",
+            Command::Status(_) => "status",
+            Command::Events(_) => "events",
+            Command::Signal(_) => "signal",
+            Command::Cancel(_) => "cancel",
+            Command::Check(_) => "check",
+            Command::Test(_) => "test",
+            Command::Doctor(_) => "doctor",
+            Command::Export(_) => "export",
+            Command::Import(_) => "import",
+            Command::Prune(_) => "prune",
+            Command::Bench(_) => "bench",
+            Command::Serve(_) => "serve",
+            Command::Init(_) => "init",
+            Command::Workflows => "workflows",
+            Command::Steps(_) => "steps",
+            Command::RehearsalWorld(_) => "rehearsal-world",
+        }
+    }
+}
+
+/// A duration as people write it: `10s`, `5m`, `1h30m`, or whole seconds.
+///
+/// # Errors
+/// It is none, or it is negative.
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Ok(std::time::Duration::from_secs(seconds));
+    }
+    let parsed = text.parse::<jiff::SignedDuration>().map_err(|error| error.to_string())?;
+    parsed.try_into().map_err(|_| "a duration is not negative".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::duration;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, seconds) in [("0", 0), ("90", 90), ("10s", 10), ("5m", 300), ("1h30m", 5_400)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "soon", "-5s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
 }

@@ -8,14 +8,14 @@ use engine::{
 };
 use rehearsal::World;
 
-use crate::place::Place;
+use crate::home::Home;
 
-/// Executions of a place may have begun so far ahead of its clock: two machines' clocks differ.
+/// Executions of a home may have begun so far ahead of its clock: two machines' clocks differ.
 const AHEAD_MAX: Duration = Duration::from_secs(60);
 
-/// The clock of a place: a rehearsal's runs faster, from its world's beginning.
-pub fn of(place: &Place) -> Arc<dyn Clock> {
-    let world = place.rehearsal.then(|| World::read(place.home()).ok().flatten()).flatten();
+/// The clock of a home: a rehearsal's runs faster, from its world's beginning.
+pub fn of(home: &Home) -> Arc<dyn Clock> {
+    let world = home.rehearsal.then(|| World::read(home.folder()).ok().flatten()).flatten();
     match world {
         Some(world) => Arc::new(ScaledClock::new(world.started_at_ms, world.speed)),
         None => Arc::new(SystemClock::default()),
@@ -24,8 +24,8 @@ pub fn of(place: &Place) -> Arc<dyn Clock> {
 
 /// What to say where the clock is behind the last start in a store: it went back since, and nobody can know which waits are meant.
 /// A rehearsal's begins anew with each world.
-pub fn behind(place: &Place, store: &Store) -> Option<String> {
-    if place.rehearsal {
+pub fn behind(home: &Home, store: &Store) -> Option<String> {
+    if home.rehearsal {
         return None;
     }
     let started_ms = store.latest(1).ok()?.first()?.started_ms;

@@ -23,11 +23,16 @@ pub mod workflows;
 use crate::{
     arguments::{Arguments, Command},
     exit::{CliError, Exit},
+    interrupt,
 };
 
 /// Carries out what the command line says.
 pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let global = arguments.global;
+    // The world of a rehearsal handles signals itself: it ends the processes that it started.
+    if !matches!(arguments.command, Command::RehearsalWorld(_)) {
+        interrupt::install()?;
+    }
     match arguments.command {
         Command::Run(arguments) => run::run(&global, arguments).await,
         Command::Resume(arguments) => resume::run(&global, arguments).await,
@@ -39,7 +44,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Doctor(arguments) => doctor::run(&global, arguments).await,
         Command::Export(arguments) => export::run(&global, arguments).await,
         Command::Import(arguments) => import::run(&global, arguments),
-        Command::Prune(arguments) => prune::run(&global, &arguments),
+        Command::Prune(arguments) => prune::run(&global, &arguments).await,
         Command::Bench(arguments) => bench::run(&global, arguments).await,
         Command::Serve(arguments) => serve::run(&global, arguments).await,
         Command::Test(arguments) => test::run(&global, arguments).await,

@@ -1,66 +1,87 @@
-//! Where an execution acts: pinned in its header, opened when a step first needs it.
+//! Where executions act: pinned in their headers, opened when a step first needs it, and only in the account that is pinned.
+
+mod pinned;
 
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
+    time::{Duration, Instant},
 };
 
+use api::{Fault, OwnerDescription, Surroundings};
 use async_trait::async_trait;
-use engine::{
-    runner::{Clock, SystemClock},
-    step::{Answer, ErrorClass, Registries, Registry, Resource, Step, StepContext, StepError},
-};
+use engine::step::{ErrorClass, Registries, Registry, Resource, Step, StepError};
 use rehearsal::World;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use steps::environment::{Environment, RehearsalAddresses};
+use steps::{CallerIdentity, Environment, LocalSettings, RehearsalAddresses};
 use tokio::sync::Mutex;
 
-use crate::place::Place;
+pub use self::pinned::{Account, Pinned, Place};
+use crate::{home::Home, owner};
 
-/// What an execution's header says of where it acts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
-pub enum Pinned {
-    /// In an AWS account.
-    Aws {
-        /// The profile; `None` takes AWS's own defaults.
-        profile: Option<String>,
-        /// The region; `None` takes the profile's.
-        region: Option<String>,
-    },
-    /// In the world of a rehearsal.
-    Rehearsal {
-        /// The world's id.
-        world: String,
-    },
-}
+/// How long the question who the credentials belong to may take.
+const IDENTITY_MAX: Duration = Duration::from_secs(20);
+
+/// After how long credentials that were not usable are tried again for the start of an execution by a client.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// The environments of this process's executions, each opened once.
 pub struct Environments {
-    place: Place,
-    open: Mutex<HashMap<String, Registry>>,
-    /// Steps that need no environment.
+    home: Home,
+    /// What this process's own variables allow, for executions that pin nothing.
+    settings: LocalSettings,
+    /// The AWS environments by profile and region: one question to STS for each.
+    open: Mutex<HashMap<Place, Arc<Environment>>>,
+    /// The places whose credentials were not usable, and since when.
+    unusable_since: Mutex<HashMap<Place, Instant>>,
+    registries: Mutex<HashMap<String, Registry>>,
+    /// Steps that need no environment: those that the process itself answers.
     anywhere: OnceLock<Registry>,
+    /// The schemas of all steps, for checks.
+    described: OnceLock<Registry>,
 }
 
 impl Environments {
     /// None opened yet.
-    pub fn new(place: Place) -> Self {
-        Environments { place, open: Mutex::default(), anywhere: OnceLock::new() }
+    pub fn new(home: Home) -> Arc<Self> {
+        Arc::new(Environments {
+            home,
+            settings: LocalSettings::from_environment(),
+            open: Mutex::default(),
+            unusable_since: Mutex::default(),
+            registries: Mutex::default(),
+            anywhere: OnceLock::new(),
+            described: OnceLock::new(),
+        })
     }
 
-    /// Adds steps that need no environment: those that are answered by the process itself.
+    /// The home whose executions act in them.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// What this process's variables allow to local steps.
+    pub fn settings(&self) -> &LocalSettings {
+        &self.settings
+    }
+
+    /// Adds steps that need no environment.
     pub fn add(&self, steps: Registry) {
         let _ = self.anywhere.set(steps);
     }
 
-    async fn open(&self, pinned: Pinned) -> Result<Environment, StepError> {
-        let environment = match pinned {
-            Pinned::Aws { profile, region } => Environment::for_aws(profile.as_deref(), region.as_deref()).await?,
-            Pinned::Rehearsal { world } => Environment::for_rehearsal(self.addresses(&world)?)?,
+    async fn open(&self, place: &Place) -> Result<Arc<Environment>, StepError> {
+        let mut open = self.open.lock().await;
+        if let Some(environment) = open.get(place) {
+            return Ok(environment.clone());
+        }
+        let environment = match place {
+            Place::Aws { profile, region } => Environment::for_aws(profile.as_deref(), region.as_deref()).await?,
+            Place::Rehearsal { world } => Environment::for_rehearsal(self.addresses(world)?)?,
         };
-        Ok(environment.with_keys_directory(self.place.keys()))
+        let environment = Arc::new(environment.with_keys_directory(self.home.keys()));
+        open.insert(place.clone(), environment.clone());
+        Ok(environment)
     }
 
     fn addresses(&self, id: &str) -> Result<RehearsalAddresses, StepError> {
@@ -68,7 +89,7 @@ impl Environments {
             let cause = "the world of this rehearsal has ended, and what was made in it is gone with it";
             StepError::new(ErrorClass::Failed, cause).hint("start a new rehearsal: flow run endpoints-aws --rehearse")
         };
-        let world = World::read(self.place.home()).ok().flatten().filter(|world| world.id == id).ok_or_else(gone)?;
+        let world = World::read(self.home.folder()).ok().flatten().filter(|world| world.id == id).ok_or_else(gone)?;
         Ok(RehearsalAddresses {
             aws_endpoint: world.aws_endpoint,
             region: world.region,
@@ -79,21 +100,76 @@ impl Environments {
             speed: world.speed,
         })
     }
+
+    /// Who the credentials of a place belong to, asked once.
+    ///
+    /// # Errors
+    /// There are none, or they are refused.
+    pub async fn identity(&self, place: &Place) -> Result<CallerIdentity, StepError> {
+        let environment = self.open(place).await?;
+        tokio::time::timeout(IDENTITY_MAX, environment.identity()).await.unwrap_or_else(|_| {
+            let cause = format!("AWS STS did not answer within {} s", IDENTITY_MAX.as_secs());
+            Err(StepError::new(ErrorClass::Credentials, cause).during("sts:GetCallerIdentity"))
+        })
+    }
+
+    /// The account of a place, if its credentials are usable; not asked again for a while after they were not.
+    async fn account_if_any(&self, place: &Place) -> Option<Account> {
+        let mut unusable = self.unusable_since.lock().await;
+        if unusable.get(place).is_some_and(|since| since.elapsed() < ASK_AGAIN_AFTER) {
+            return None;
+        }
+        match self.identity(place).await {
+            Ok(identity) => Some(Account::of(&identity)),
+            Err(_) => {
+                unusable.insert(place.clone(), Instant::now());
+                None
+            }
+        }
+    }
+
+    /// Who would act in a place, which is answered with its region: the profile's, where none was given.
+    ///
+    /// # Errors
+    /// There are no credentials, or they are refused.
+    pub async fn pin(&self, place: Place) -> Result<(Place, CallerIdentity), StepError> {
+        let identity = self.identity(&place).await?;
+        let Place::Aws { profile, .. } = place.clone() else { return Ok((place, identity)) };
+        let resolved = Place::Aws { profile, region: Some(identity.region.clone()) };
+        let environment = self.open(&place).await?;
+        self.open.lock().await.insert(resolved.clone(), environment);
+        Ok((resolved, identity))
+    }
+
+    /// Opens the AWS environment of an execution, if its credentials are those of the account that is pinned.
+    async fn verified(&self, pinned: &Pinned) -> Result<Arc<Environment>, StepError> {
+        if let Some(account) = &pinned.account {
+            let identity = self.identity(&pinned.place).await?;
+            account.refuse_other(&identity)?;
+        }
+        self.open(&pinned.place).await
+    }
+
+    /// All steps with their schemas; they reach nothing.
+    pub fn described(&self) -> &Registry {
+        self.described.get_or_init(|| described().unwrap_or_else(|_| Registry::new()))
+    }
+}
+
+fn read(environment: &Value) -> Result<Pinned, StepError> {
+    serde_json::from_value(environment.clone())
+        .map_err(|error| StepError::new(ErrorClass::Invalid, format!("the pinned environment cannot be read: {error}")))
 }
 
 #[async_trait]
 impl Registries for Environments {
     async fn registry(&self, environment: &Value) -> Result<Registry, StepError> {
         let key = environment.to_string();
-        let mut open = self.open.lock().await;
-        if let Some(registry) = open.get(&key) {
+        if let Some(registry) = self.registries.lock().await.get(&key) {
             return Ok(registry.clone());
         }
-        let pinned = serde_json::from_value(environment.clone()).map_err(|e| {
-            StepError::new(ErrorClass::Invalid, format!("where the execution acts cannot be read: {e}"))
-        })?;
-        let registry = steps::registry(Arc::new(self.open(pinned).await?));
-        open.insert(key, registry.clone());
+        let registry = steps::registry(self.verified(&read(environment)?).await?);
+        self.registries.lock().await.insert(key, registry.clone());
         Ok(registry)
     }
 
@@ -101,27 +177,78 @@ impl Registries for Environments {
         if let Some(step) = self.anywhere.get().and_then(|steps| steps.find(resource)) {
             return Ok(Some(step));
         }
-        Ok(self.registry(environment).await?.find(resource))
+        if steps::needs_account(resource) {
+            return Ok(self.registry(environment).await?.find(resource));
+        }
+        let key = format!("local {environment}");
+        let mut registries = self.registries.lock().await;
+        if let Some(registry) = registries.get(&key) {
+            return Ok(registry.find(resource));
+        }
+        let mut registry = Registry::new();
+        steps::register_local(&mut registry, &read(environment)?.settings_or(&self.settings));
+        registries.insert(key, registry.clone());
+        Ok(registry.find(resource))
     }
 }
 
-/// Who would act in an AWS account, and where: asked before anything begins.
-///
-/// # Errors
-/// No credentials, or they are refused.
-pub async fn caller(profile: Option<&str>, region: Option<&str>) -> Result<Value, StepError> {
-    let environment = Environment::for_aws(profile, region).await?;
-    let steps = steps::registry(Arc::new(environment));
-    let missing = || StepError::new(ErrorClass::Invalid, "there is no step that asks who the caller is");
-    let step = steps.find("flow:sts:getCallerIdentity").ok_or_else(missing)?;
-    let context = StepContext::outside_execution(SystemClock::default().now_ms());
-    match step.look(context, serde_json::json!({})).await? {
-        Answer::Done(done) => Ok(done.output),
-        Answer::Pending(pending) => Err(StepError::new(ErrorClass::Unknown, pending.reason)),
+#[async_trait]
+impl Surroundings for Environments {
+    async fn environment(&self, needs_account: bool) -> Value {
+        let place = match self.home.rehearsal {
+            // What a rehearsal starts stays in its world; where that has ended, it acts nowhere.
+            true => Place::Rehearsal {
+                world: World::read(self.home.folder()).ok().flatten().map(|world| world.id).unwrap_or_default(),
+            },
+            false => Place::of_this_process(),
+        };
+        // Without usable credentials nothing can be pinned; the first call says so, as AWS would.
+        let account = match needs_account && !self.home.rehearsal {
+            true => self.account_if_any(&place).await,
+            false => None,
+        };
+        // The operator of a server decides at each call what its clients' executions may use.
+        serde_json::to_value(Pinned { place, account, settings: LocalSettings::default() }).unwrap_or_default()
+    }
+
+    async fn verify(&self, environment: &Value) -> Result<(), Fault> {
+        let pinned = read(environment).map_err(|error| Fault::new("EnvironmentRefused", error.cause))?;
+        match self.verified(&pinned).await {
+            Ok(_) => Ok(()),
+            Err(_) if pinned.account.is_none() => Ok(()),
+            Err(error) => {
+                let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!(". {hint}"));
+                Err(Fault::new("EnvironmentRefused", format!("{error}{hint}")))
+            }
+        }
+    }
+
+    fn needs_account(&self, resource: &str) -> bool {
+        steps::needs_account(resource)
+    }
+
+    fn has_step(&self, resource: &str) -> bool {
+        has_step(self.described(), resource)
+    }
+
+    fn problems_of_output(&self, resource: &str, output: &Value) -> Vec<String> {
+        if !resource.starts_with("flow:") {
+            return Vec::new();
+        }
+        let Some(step) = self.described().find(resource) else { return Vec::new() };
+        workflows::schema_problems(&step.description().output_schema, output).iter().map(ToString::to_string).collect()
+    }
+
+    fn owner(&self) -> OwnerDescription {
+        OwnerDescription {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            command: owner::command().to_owned(),
+        }
     }
 }
 
-/// All steps, for looking at, not for running: their environment reaches nothing.
+/// All steps with their schemas, for checks and lists: their environment reaches nothing.
 ///
 /// # Errors
 /// The environment cannot be made.
@@ -137,7 +264,7 @@ pub fn described() -> Result<Registry, StepError> {
         speed: 1.0,
     })?;
     let mut all = steps::registry(Arc::new(environment));
-    steps::register_local(&mut all);
+    steps::register_local(&mut all, &LocalSettings::default());
     Ok(all)
 }
 
@@ -145,4 +272,10 @@ pub fn described() -> Result<Registry, StepError> {
 pub fn is_known(steps: &Registry, resource: &str) -> bool {
     let recognized = || !resource.starts_with("flow:") && Resource::parse(resource).is_recognized();
     steps.find(resource).is_some() || recognized()
+}
+
+/// Whether something here makes the call of a Task's `Resource`: a step, or the API itself.
+pub fn has_step(steps: &Registry, resource: &str) -> bool {
+    let nested = |called: &&str| resource.ends_with(&format!(":{called}"));
+    api::INTEGRATIONS.iter().any(nested) || steps.find(resource).is_some()
 }

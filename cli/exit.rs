@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use crate::wire::client::ClientError;
+
 /// The exit codes; the README lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -18,8 +20,31 @@ pub enum Exit {
     Unreachable = 5,
     /// Stopped at a wait or paused; resume later.
     Waiting = 75,
-    /// Interrupted; nothing is lost.
+    /// Ended by SIGINT; nothing is lost.
     Interrupted = 130,
+    /// Ended by SIGTERM; nothing is lost.
+    Terminated = 143,
+}
+
+impl Exit {
+    /// How much a code says that something needs attention: of several executions, the worst counts.
+    fn weight(self) -> u8 {
+        match self {
+            Exit::Success => 0,
+            Exit::Waiting => 1,
+            Exit::NotFound => 2,
+            Exit::Refused => 3,
+            Exit::Failed => 4,
+            Exit::Unreachable => 5,
+            Exit::Interrupted => 6,
+            Exit::Terminated => 7,
+        }
+    }
+
+    /// The worse of two.
+    pub fn worse(self, other: Exit) -> Exit {
+        if other.weight() > self.weight() { other } else { self }
+    }
 }
 
 /// Why a command did not do what was asked.
@@ -66,6 +91,39 @@ impl CliError {
             eprintln!("hint: {hint}");
         }
     }
+}
+
+impl From<api::Fault> for CliError {
+    fn from(fault: api::Fault) -> Self {
+        of_fault(fault.kind, fault.message)
+    }
+}
+
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Fault(fault) => of_fault(&fault.kind, fault.message),
+            ClientError::Gone(_) | ClientError::Silent | ClientError::Incompatible { .. } => {
+                CliError::new(Exit::Unreachable, error.to_string())
+            }
+        }
+    }
+}
+
+/// The exit code and the hint of a fault, by its name.
+fn of_fault(kind: &str, message: String) -> CliError {
+    match kind {
+        "ExecutionDoesNotExist" => CliError::not_found(message).hint("flow status lists all"),
+        "InternalFailure" => store_failed(message),
+        "ServiceUnavailable" => CliError::new(Exit::Unreachable, message),
+        _ => CliError::refused(message),
+    }
+}
+
+/// The store has failed under a running program.
+pub fn store_failed(message: impl Into<String>) -> CliError {
+    CliError::new(Exit::Failed, message)
+        .hint("nothing new was begun. See   flow doctor   , make room or repair the disk, then   flow resume --all")
 }
 
 impl From<std::io::Error> for CliError {

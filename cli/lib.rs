@@ -1,15 +1,16 @@
 //! The command line: how people and machines talk to flow.
 //!
-//! `commands` has one file per verb; `ui` shows, from journal entries only; `socket` is what processes say to each other over the
-//! store's socket; `session` makes this process the owner of a store or a client of the one that is.
+//! `commands` has one file per verb; `ui` shows, from views only; `owner` makes this process the owner of a store or a client of the
+//! one that is; `wire` carries operations between processes; `interrupt` handles signals, `out` standard output.
 
-/// Prints a line on standard output. Whoever listened may have gone (`flow events | head`): that is no reason to stop the work,
-/// let alone to panic in the middle of it.
+/// Prints a line on standard output: see [`out::line`].
 macro_rules! say {
-    ($($argument:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($argument)*);
-    }};
+    () => {
+        crate::out::line(format_args!(""))
+    };
+    ($($argument:tt)*) => {
+        crate::out::line(format_args!($($argument)*))
+    };
 }
 
 mod arguments;
@@ -19,32 +20,38 @@ mod environments;
 mod evaluator;
 mod exit;
 mod graph;
+mod home;
 mod ids;
-mod integrations;
+mod interrupt;
+mod locate;
 mod mocks;
-mod place;
-mod session;
-mod socket;
+mod out;
+mod owner;
 mod source;
 mod ui;
+mod wire;
 mod world;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use clap::Parser;
 
-use crate::exit::CliError;
+use crate::exit::{CliError, Exit};
 
 /// What a command needs at least beside its standard streams.
 const FILE_HANDLES_MIN: usize = 24;
 
 /// Runs the command line and answers its exit code.
 pub fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == evaluator::ARGUMENT) {
-        return evaluator::run();
+    match std::env::args_os().nth(1) {
+        Some(argument) if argument == evaluator::ARGUMENT => return evaluator::run(),
+        Some(argument) if argument == steps::SUPERVISOR_ARGUMENT => return steps::supervise(),
+        _ => {}
     }
     engine::query::evaluate_elsewhere(Box::<evaluator::Workers>::default());
-    let arguments = arguments::Arguments::parse();
+    let mut arguments = arguments::Arguments::parse();
+    arguments.global = arguments.global.with_environment();
+    owner::name_this_process(arguments.command.verb());
     start_log(&arguments);
     let json = arguments.global.output == arguments::Output::Json;
     let runtime = match file_handles().and_then(|()| runtime()) {
@@ -61,9 +68,21 @@ pub fn main() -> ExitCode {
             error.exit
         }
     };
-    // A look in flight is not waited for any more: whoever wanted that has drained the runner.
+    // A call that is still in flight is not waited for: commands that need its answer have drained the engine.
     runtime.shutdown_background();
-    ExitCode::from(code as u8)
+    ExitCode::from(with_output(code) as u8)
+}
+
+/// What could not be printed is a failure, where nothing else is.
+fn with_output(code: Exit) -> Exit {
+    out::flush();
+    match out::failure() {
+        Some(failure) => {
+            eprintln!("flow: standard output cannot be written: {failure}");
+            if code == Exit::Success { Exit::Failed } else { code }
+        }
+        None => code,
+    }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
@@ -82,9 +101,10 @@ fn file_handles() -> Result<(), CliError> {
 }
 
 fn start_log(arguments: &arguments::Arguments) {
-    // What the store cannot do is told by whoever asked it, once.
-    let default = if arguments.global.verbose { "info" } else { "warn,sled=off" };
+    // What sled and the AWS SDK warn of is reported by the command that called them, once and in its own words.
+    let default = if arguments.global.verbose { "info" } else { "warn,sled=off,aws=error,hyper=error" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("FLOW_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
 }

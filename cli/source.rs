@@ -77,9 +77,18 @@ impl Source {
         }
     }
 
-    /// Where a pointer stands, or what is around it where the field itself is missing.
-    pub fn position(&self, pointer: &str) -> Option<Position> {
-        let mut pointer = pointer.trim_end_matches('/');
+    /// Where a location is, or what is around it where the field itself is missing. An index may be `[1]`, as AWS writes it.
+    pub fn position(&self, location: &str) -> Option<Position> {
+        let location = location.trim_end_matches('/');
+        let mut pointer = String::with_capacity(location.len());
+        for (at, part) in location.split('[').enumerate() {
+            match part.split_once(']').filter(|(index, _)| at > 0 && index.parse::<usize>().is_ok()) {
+                Some((index, rest)) => pointer.extend(["/", index, rest]),
+                None if at > 0 => pointer.extend(["[", part]),
+                None => pointer.push_str(part),
+            }
+        }
+        let mut pointer = pointer.as_str();
         loop {
             if let Some(position) = self.positions.get(pointer) {
                 return Some(*position);
@@ -104,6 +113,7 @@ mod tests {
         let source = Source::new(json);
         assert_eq!(source.position("/States/A~1B"), Some(Position { line: 4, column: 5 }));
         assert_eq!(source.position("/States/A~1B/x/1"), Some(Position { line: 6, column: 2 }));
+        assert_eq!(source.position("/States/A~1B/x[1]"), Some(Position { line: 6, column: 2 }));
         assert_eq!(source.position("/States/A~1B/Next"), Some(Position { line: 4, column: 5 }), "what is around it");
         let source = Source::new("StartAt: A\nStates:\n  A:\n    Type: Pass\n");
         assert_eq!(source.position("/States/A/Type"), Some(Position { line: 4, column: 5 }));

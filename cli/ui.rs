@@ -3,8 +3,7 @@
 pub mod display;
 pub mod json;
 pub mod lines;
-pub mod outline;
+pub mod standing;
 pub mod summary;
 pub mod text;
 pub mod tree;
-pub mod view;

@@ -9,7 +9,7 @@ use std::{
 
 use rehearsal::World;
 
-use crate::{exit::CliError, place::Place};
+use crate::{exit::CliError, home::Home};
 
 /// How many times faster a rehearsal's time runs when nothing else is said: ten minutes take ten seconds.
 pub const SPEED_DEFAULT: f64 = 60.0;
@@ -17,21 +17,21 @@ pub const SPEED_DEFAULT: f64 = 60.0;
 const START_WAIT_MAX: Duration = Duration::from_secs(600);
 const START_WAIT_STEP: Duration = Duration::from_millis(100);
 
-/// The living world of a place, or a new one in a process of its own.
+/// The living world of a home, or a new one in a process of its own.
 ///
 /// # Errors
 /// It cannot be started; its own words say why.
-pub async fn ensure(place: &Place, speed: f64, say: &dyn Fn(&str)) -> Result<World, CliError> {
-    if let Some(world) = living(place).await {
+pub async fn ensure(home: &Home, speed: f64, say: &dyn Fn(&str)) -> Result<World, CliError> {
+    if let Some(world) = living(home).await {
         return Ok(world);
     }
-    place.make()?;
-    let path = place.home().join("world.log");
+    home.make()?;
+    let path = home.folder().join("world.log");
     let mut log = std::fs::OpenOptions::new().create(true).append(true).read(true).open(&path)?;
     let from = log.seek(SeekFrom::End(0))?;
     let mut child = Command::new(std::env::current_exe()?)
         .arg("rehearsal-world")
-        .args(["--home".as_ref(), place.home().as_os_str()])
+        .args(["--home".as_ref(), home.folder().as_os_str()])
         .args(["--speed", &speed.to_string()])
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
@@ -49,7 +49,7 @@ pub async fn ensure(place: &Place, speed: f64, say: &dyn Fn(&str)) -> Result<Wor
             say(&last);
             line.clear();
         }
-        if let Some(world) = living(place).await {
+        if let Some(world) = living(home).await {
             return Ok(world);
         }
         if child.try_wait()?.is_some() {
@@ -65,8 +65,8 @@ pub async fn ensure(place: &Place, speed: f64, say: &dyn Fn(&str)) -> Result<Wor
     }
 }
 
-/// The world of a place, when it answers.
-pub async fn living(place: &Place) -> Option<World> {
-    let world = World::read(place.home()).ok().flatten()?;
+/// The world of a home, when it answers.
+pub async fn living(home: &Home) -> Option<World> {
+    let world = World::read(home.folder()).ok().flatten()?;
     world.answers().await.then_some(world)
 }

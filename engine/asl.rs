@@ -7,11 +7,12 @@ mod parse;
 mod sight;
 mod types;
 
-pub use check::{Diagnostic, Severity, check, check_as};
+pub use check::{Diagnostic, Severity, check, check_as, read, repeated_keys, without_step};
 pub use evaluate::{EvaluationFailure, View, evaluate, place, select};
 pub use parse::parse;
 pub use sight::Sight;
 pub use types::{
     Catcher, ChoiceRule, Common, Condition, InputType, ItemBatcher, ItemReader, JitterStrategy, Map, Paths,
-    QueryLanguage, ResultWriter, Retrier, Selection, State, StateKind, StateMachine, Task, Template, Through, Wait,
+    QueryLanguage, ResultWriter, Retrier, Selection, State, StateKind, StateMachine, Task, Template, Through,
+    Transformation, Wait,
 };

@@ -6,6 +6,7 @@
 mod event;
 mod note;
 mod read;
+mod signaller;
 mod write;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use event::{ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails, StateType};
 pub use note::{Note, StepFailure};
 pub use read::Entries;
+pub use signaller::Signaller;
 pub use write::write_entries;
 
 /// One line of an execution's journal.
@@ -35,4 +37,50 @@ pub enum Content {
     Event(HistoryEvent),
     /// Something that Step Functions has no event for. Apart, because it is rare and long, and every event would be as long.
     Note(Box<Note>),
+}
+
+impl Content {
+    /// Whether it is of a kind that this version does not know.
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            Content::Event(event) => event.details == HistoryEventDetails::Unknown,
+            Content::Note(note) => **note == Note::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The fear: a client that is older than the owner of the store fails at the first event that it does not know.
+    #[test]
+    fn what_a_later_version_writes_is_read_as_unknown() {
+        let read = |mut entry: Value| {
+            entry["sequence"] = json!(7);
+            entry["timestamp_ms"] = json!(1_000);
+            serde_json::from_value::<Entry>(entry).unwrap().content
+        };
+        let event =
+            json!({ "id": 3, "previousEventId": 2, "frame": "A[0]", "type": "StateDreamt", "dream": { "of": [1] } });
+        let Content::Event(event) = read(json!({ "event": event })) else { unreachable!("an event") };
+        assert_eq!((event.id, &*event.frame, event.details), (3, "A[0]", HistoryEventDetails::Unknown));
+        let note = json!({ "note": "dreamt", "statePath": "A", "of": { "sheep": 7 } });
+        assert_eq!(read(json!({ "note": note })), Content::Note(Box::new(Note::Unknown)));
+        let Entries(entries) =
+            serde_json::from_value(json!([{ "sequence": 1, "timestamp_ms": 5, "note": { "note": "dreamt" } }]))
+                .unwrap();
+        assert_eq!(entries[0].content, Content::Note(Box::new(Note::Unknown)));
+    }
+
+    #[test]
+    fn what_has_no_kind_at_all_is_still_an_error() {
+        assert!(serde_json::from_value::<Note>(json!({ "statePath": "A" })).is_err());
+        assert!(serde_json::from_value::<HistoryEventDetails>(json!({ "name": "A" })).is_err());
+        let known_but_broken = json!({ "note": "continued" });
+        assert!(serde_json::from_value::<Note>(known_but_broken).is_err());
+    }
 }

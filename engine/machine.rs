@@ -6,6 +6,7 @@ mod child;
 mod choice;
 mod command;
 mod data;
+mod early_signal;
 mod execution;
 mod failure;
 mod frame;
@@ -31,6 +32,7 @@ mod wait;
 
 pub use advance::advance;
 pub use command::{Command, Look, OfferedTask, Transition};
+pub use early_signal::{EARLY_SIGNALS_MAX, EarlySignal, EarlySignalChanges, SignalAnswer};
 pub use execution::{Execution, ExecutionHeader, ExecutionStatus, Identity};
 pub use frame::{
     Activity, Frame, FrameId, FrameRow, FrameWrite, Heartbeat, Parked, Part, TOP_FRAME, Tolerated, Waiting, is_long,

@@ -21,7 +21,7 @@ pub use choice::{Comparison, ComparisonError, parse_timestamp};
 pub use intrinsic::{Intrinsic, IntrinsicError, IntrinsicErrorKind};
 pub use jsonata::{
     EVALUATION_MS_MAX, Elsewhere, ElsewhereAnswer, ElsewhereRequest, EvaluationError, Expression, Moment, ParseError,
-    Scope, evaluate_elsewhere,
+    References, Scope, evaluate_elsewhere,
 };
 pub use jsonpath::{Path, PathError, PathErrorKind, Roots};
 pub(crate) use patience::Patience;

@@ -1,4 +1,4 @@
-//! The tokio side: one dispatcher that owns the executions, one thread that commits, timers, looks.
+//! What drives executions: a dispatcher thread that owns them, a committer thread, timers, calls of steps on the tokio runtime.
 //!
 //! An input is folded into its execution at once; what came of it is carried out and shown only when it is durable.
 
@@ -7,21 +7,26 @@ mod committer;
 mod dispatcher;
 mod error;
 mod event;
+mod follow;
 mod handle;
+mod idle;
+mod inbox;
 mod look;
 mod message;
 mod offers;
 mod prompt;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod timers;
 
 use std::sync::Arc;
 
 pub use clock::{Clock, ManualClock, ScaledClock, SystemClock};
 pub use error::RunnerError;
-pub use event::{Follow, RunnerEvent};
-pub use handle::RunnerHandle;
+pub use event::RunnerEvent;
+pub use follow::Follow;
+pub use handle::{Drained, RunnerHandle};
 pub use message::NewExecution;
 pub use offers::Offer;
 
@@ -36,33 +41,44 @@ pub struct RunnerOptions {
     pub crash_after_commit: Option<u64>,
 }
 
-/// Starts a runner over a store that this process owns. Nothing runs until the handle asks for it.
+/// Starts a runner over a store that this process owns, from within the tokio runtime that its steps are to run on. No execution is
+/// driven until the handle asks for it.
 pub fn start(
     store: Arc<Store>,
     registries: Arc<dyn Registries>,
     clock: Arc<dyn Clock>,
     options: RunnerOptions,
 ) -> RunnerHandle {
-    let (messages, inbox) = tokio::sync::mpsc::unbounded_channel();
+    let (messages, received) = std::sync::mpsc::channel();
     let (events, _) = tokio::sync::broadcast::channel(event::EVENTS_KEPT);
     let (rests, _) = tokio::sync::broadcast::channel(event::RESTS_KEPT);
-    let committer = committer::start(store.clone(), messages.clone(), options);
+    let (weak_events, weak_rests) = (events.downgrade(), rests.downgrade());
+    let (committer, commits) = committer::new(store.clone(), messages.clone(), options);
+    let (count, failure) = (committer.batches.count.clone(), committer.failure.clone());
     let offers = Arc::new(offers::Offers::default());
-    let handle = RunnerHandle {
-        messages: messages.clone(),
-        store: store.clone(),
-        events: events.clone(),
-        rests: rests.clone(),
+    let looks = look::Looks {
+        runtime: tokio::runtime::Handle::current(),
+        registries,
         clock: clock.clone(),
-        commits: committer.batches.count.clone(),
-        failure: committer.failure.clone(),
-        offers: offers.clone(),
+        places: Arc::new(tokio::sync::Semaphore::new(look::LOOKS_MAX)),
+        messages: messages.clone(),
+        prompt: Arc::default(),
     };
-    let places = Arc::new(tokio::sync::Semaphore::new(look::LOOKS_MAX));
-    let prompt = Arc::default();
-    let looks = look::Looks { registries, clock: clock.clone(), places, messages, prompt };
     let outside: (Box<dyn look::Calls>, dispatcher::Entropy) = (Box::new(looks), Box::new(rand::random));
-    let dispatcher = dispatcher::Dispatcher::new(store, clock, committer, outside, (events, rests), offers);
-    tokio::spawn(dispatcher.run(inbox));
-    handle
+    let (of_dispatcher, watchers) = (store.clone(), (events, rests));
+    let dispatcher =
+        dispatcher::Dispatcher::new(of_dispatcher, clock.clone(), committer, outside, watchers, offers.clone());
+    let dispatch = move || dispatcher.run(inbox::Inbox::new(received));
+    let threads =
+        threads::Threads::start(messages, [("committer", Box::new(commits)), ("dispatcher", Box::new(dispatch))]);
+    RunnerHandle {
+        threads: Arc::new(threads),
+        store,
+        events: weak_events,
+        rests: weak_rests,
+        clock,
+        commits: count,
+        failure,
+        offers,
+    }
 }

@@ -3,6 +3,7 @@
 //! The records lie in anything that is a sorted map with a durable batch ([`Records`]): on disk a commit log before sled
 //! ([`LoggedRecords`]), in memory a map. One conformance suite holds them all.
 
+mod close;
 mod codec;
 mod commit;
 mod documents;
@@ -15,6 +16,7 @@ mod keys;
 mod lock;
 mod log;
 mod logged;
+mod lookup;
 mod map_runs;
 mod memory;
 mod payload;
@@ -109,7 +111,7 @@ impl Store {
     /// # Errors
     /// The records cannot be written. What was committed is safe all the same.
     pub fn settle(&self) -> Result<(), StoreError> {
-        self.records.settle()
+        self.records.settle(None)
     }
 
     /// Leaves the store to the end of the process, which is sooner there when nothing is taken apart. What is on its way arrives

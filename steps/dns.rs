@@ -65,6 +65,7 @@ fn instructions(input: &WaitForRecord) -> Instructions {
             ("type".to_owned(), "CNAME (ALIAS or ANAME where the name is the zone's own)".to_owned()),
             ("value".to_owned(), input.target.clone()),
         ],
+        answer: Some(serde_json::json!({ "answers": [input.target] })),
     }
 }
 

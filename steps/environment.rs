@@ -4,6 +4,7 @@
 
 mod addresses;
 mod clients;
+mod identity;
 
 use std::{
     net::SocketAddr,
@@ -16,10 +17,12 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use engine::step::{ErrorClass, StepError};
 use hickory_resolver::TokioResolver;
+use tokio::sync::OnceCell;
 
 pub use addresses::RehearsalAddresses;
 pub(crate) use addresses::chain;
 use clients::Clients;
+pub use identity::CallerIdentity;
 
 /// Everything through which a step reaches the world.
 pub struct Environment {
@@ -30,6 +33,7 @@ pub struct Environment {
     s3: aws_sdk_s3::Client,
     resolver: TokioResolver,
     https: reqwest::Client,
+    identity: OnceCell<CallerIdentity>,
 }
 
 impl Environment {
@@ -60,6 +64,7 @@ impl Environment {
             s3: clients::s3(&config, Duration::from_secs(1)),
             resolver: addresses::system_resolver()?,
             https: addresses::https_client(None)?,
+            identity: OnceCell::new(),
         })
     }
 
@@ -85,6 +90,7 @@ impl Environment {
             s3: clients::s3(&config, Duration::from_millis(20)),
             resolver: addresses::loopback_resolver(addresses.dns_server)?,
             https: addresses::https_client(Some(&addresses))?,
+            identity: OnceCell::new(),
             rehearsal: Some(addresses),
         })
     }

@@ -1,37 +1,52 @@
 //! Files of this machine, below the folder that its operator names in `FLOW_FILES`: what a distributed Map reads and writes.
 
-use std::path::{Component, Path, PathBuf};
+mod folder;
+mod temporary;
+#[cfg(test)]
+mod tests;
 
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepError, StepResult};
+use std::{
+    io::{Error, ErrorKind, Read as _, Result},
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
+use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use rustix::io::Errno;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-const FOLDER: &str = "FLOW_FILES";
+use self::{
+    folder::{Existing, Folder},
+    temporary::Temporary,
+};
+use crate::{
+    READ_BYTES_MAX,
+    local::{FILES, LocalSettings},
+};
 
-pub(crate) fn register(registry: &mut Registry) {
-    registry.register("file:read", "Reads a file below the folder in FLOW_FILES.", &[], |_, input: Read| read(input));
-    registry.register(
-        "file:write",
-        "Writes results to a file below the folder in FLOW_FILES.",
-        &[],
-        |_, input: Write| write(input),
-    );
+const READER: &str = "States.ItemReaderFailed";
+const WRITER: &str = "States.ResultWriterFailed";
+
+pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
+    step!(registry, settings, "file:read", "Reads a file below the folder in FLOW_FILES.", [], read);
+    step!(registry, settings, "file:write", "Writes results to a file below the folder in FLOW_FILES.", [], write);
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Read {
-    /// Where it lies, below the folder; `file:` in front of it may stay.
+    /// The file's path below the folder; it may begin with `file:`.
     path: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Write {
-    /// Where it goes, below the folder.
+    /// The file's path below the folder; it may begin with `file:`.
     path: String,
-    /// What goes there, as JSON.
+    /// The file's content, as JSON.
     results: Value,
 }
 
@@ -42,58 +57,95 @@ struct Written {
     path: String,
 }
 
-async fn read(input: Read) -> StepResult<String> {
-    let path = allowed(&input.path)?;
-    let text = tokio::fs::read_to_string(&path).await;
-    text.map(Answer::done).map_err(|error| failed("States.ItemReaderFailed", &input.path, &error))
+async fn read(settings: Arc<LocalSettings>, _context: StepContext, input: Read) -> StepResult<String> {
+    let (folder, relative) = allowed(&settings, &input.path)?;
+    let shown = folder.clone();
+    let text = on_a_thread(move || read_text(&folder, &relative)).await;
+    text.map(Answer::done).map_err(|error| failed(READER, &input.path, &shown, &error))
 }
 
-async fn write(input: Write) -> StepResult<Written> {
-    let path = allowed(&input.path)?;
-    let error = |error: &std::io::Error| failed("States.ResultWriterFailed", &input.path, error);
-    if let Some(folder) = path.parent() {
-        tokio::fs::create_dir_all(folder).await.map_err(|problem| error(&problem))?;
+async fn write(settings: Arc<LocalSettings>, _context: StepContext, input: Write) -> StepResult<Written> {
+    let (folder, relative) = allowed(&settings, &input.path)?;
+    let shown = folder.clone();
+    let id = folder.join(&relative).display().to_string();
+    let results = input.results;
+    let change = on_a_thread(move || replace(&folder, &relative, &results)).await;
+    let change = change.map_err(|error| failed(WRITER, &input.path, &shown, &error))?;
+    Ok(Answer::with_effect(Written { path: input.path }, Effect::new(change, "File", id)))
+}
+
+/// Disks block: not on the threads that serve everything else.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::other(error)))
+}
+
+fn read_text(folder: &Path, relative: &Path) -> Result<String> {
+    let file = Folder::open(folder)?.open_regular(relative)?;
+    let too_large = || Error::other(format!("it has more than {READ_BYTES_MAX} bytes"));
+    // First: the length decides how much is allocated.
+    let length = file.metadata()?.len();
+    if length > READ_BYTES_MAX {
+        return Err(too_large());
     }
-    // Whole or not at all: a reader never sees half of it.
-    let new = path.with_extension("new");
-    tokio::fs::write(&new, input.results.to_string()).await.map_err(|problem| error(&problem))?;
-    tokio::fs::rename(&new, &path).await.map_err(|problem| error(&problem))?;
-    let effect = Effect::new(Change::Created, "File", path.display().to_string());
-    Ok(Answer::with_effect(Written { path: input.path }, effect))
+    let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(|_| too_large())? + 1);
+    // The file may grow meanwhile.
+    file.take(READ_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > READ_BYTES_MAX {
+        return Err(too_large());
+    }
+    String::from_utf8(bytes).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not a text in UTF-8"))
 }
 
-fn failed(name: &str, path: &str, error: &std::io::Error) -> StepError {
-    StepError::named(name, format!("{path}: {error}"))
+/// Replaces the file atomically and durably: a reader sees the old content or the new one, after a crash too.
+fn replace(folder: &Path, relative: &Path, results: &Value) -> Result<Change> {
+    let folder = Folder::open(folder)?;
+    let name = relative.file_name().ok_or(ErrorKind::InvalidInput)?;
+    let parent = folder.make_parent(relative)?;
+    let change = match folder.existing(relative)? {
+        Existing::RegularFile => Change::Updated,
+        Existing::Nothing => Change::Created,
+        Existing::Other => return Err(not_regular()),
+    };
+    let mut temporary = Temporary::beside(&parent, name)?;
+    temporary.write(results)?;
+    temporary.replace(name)?;
+    Ok(change)
 }
 
-/// A path below the operator's folder.
-fn allowed(path: &str) -> Result<PathBuf, StepError> {
+fn not_regular() -> Error {
+    Error::other("it is not a regular file")
+}
+
+fn failed(name: &str, path: &str, folder: &Path, error: &Error) -> StepError {
+    let is = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
+    if is(Errno::XDEV) {
+        return StepError::new(ErrorClass::Permission, format!("'{path}' leads out of {}", folder.display()));
+    }
+    let cause = match is(Errno::NOSYS) {
+        true => "this kernel cannot keep a path below a folder: openat2 needs Linux 5.6".to_owned(),
+        false => error.to_string(),
+    };
+    StepError::named(name, format!("{path}: {cause}"))
+}
+
+/// The operator's folder and a path relative to it.
+fn allowed(settings: &LocalSettings, path: &str) -> std::result::Result<(PathBuf, PathBuf), StepError> {
     let refuse = |cause: String| StepError::new(ErrorClass::Permission, cause);
-    let folder = std::env::var_os(FOLDER)
-        .ok_or_else(|| refuse(format!("no folder may be read or written: {FOLDER} names none")))?;
-    below(Path::new(&folder), path.strip_prefix("file:").unwrap_or(path)).map_err(refuse)
+    let none = || refuse(format!("no folder may be read or written: {FILES} names none"));
+    let folder = settings.files.as_deref().ok_or_else(none)?;
+    let relative = below(folder, path.strip_prefix("file:").unwrap_or(path)).map_err(refuse)?;
+    Ok((folder.to_owned(), relative))
 }
 
-fn below(folder: &Path, path: &str) -> Result<PathBuf, String> {
+/// The path relative to the folder, without `.`: what its spelling alone shows. Links are the folder's matter.
+fn below(folder: &Path, path: &str) -> std::result::Result<PathBuf, String> {
     let relative = Path::new(path).strip_prefix(folder).unwrap_or(Path::new(path));
     let plain = |component: Component<'_>| matches!(component, Component::Normal(_) | Component::CurDir);
-    if relative.as_os_str().is_empty() || !relative.components().all(plain) {
+    let all_plain = relative.components().all(plain);
+    let relative: PathBuf =
+        relative.components().filter(|component| matches!(component, Component::Normal(_))).collect();
+    if relative.as_os_str().is_empty() || !all_plain {
         return Err(format!("'{path}' is not below {}", folder.display()));
     }
-    Ok(folder.join(relative))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_that_leads_out_of_the_folder_is_refused() {
-        let folder = Path::new("/srv/data");
-        assert_eq!(below(folder, "a/b.csv"), Ok(PathBuf::from("/srv/data/a/b.csv")));
-        assert_eq!(below(folder, "/srv/data/c.json"), Ok(PathBuf::from("/srv/data/c.json")));
-        for path in ["../secret", "/etc/passwd", "a/../../b", "", "/srv/data"] {
-            assert!(below(folder, path).is_err(), "{path}");
-        }
-    }
+    Ok(relative)
 }

@@ -7,7 +7,10 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use serde_json::{Map, Value, json};
@@ -15,29 +18,51 @@ use serde_json::{Map, Value, json};
 use connection::Connection;
 use request::Call;
 
+use crate::local::LocalSettings;
+
 /// The longest a request may take, as AWS has it.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 /// The largest answer, in bytes, as AWS has it.
 const RESPONSE_BYTES_MAX: usize = 262_144;
 
-pub(crate) fn register(registry: &mut Registry) {
-    let summary = "Calls an HTTPS API with the credentials of a connection that FLOW_CONNECTIONS declares.";
-    registry.register("aws:http:invoke", summary, &["states:InvokeHTTPEndpoint"], invoke);
+pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
+    step!(
+        registry,
+        settings,
+        "aws:http:invoke",
+        "Calls an HTTPS API with the credentials of a connection that FLOW_CONNECTIONS declares.",
+        ["states:InvokeHTTPEndpoint"],
+        invoke
+    );
 }
 
-async fn invoke(_context: StepContext, input: Value) -> StepResult<Value> {
+async fn invoke(settings: Arc<LocalSettings>, context: StepContext, input: Value) -> StepResult<Value> {
     let call = Call::read(&input)?;
-    let connection = Connection::find(call.connection.as_deref())?;
-    perform(&call, &connection).await
+    let connection = Connection::find(settings.connections.as_deref(), call.connection.as_deref())?;
+    let time_left = context.deadline_ms.map(|due| Duration::from_millis(due.saturating_sub(context.now_ms)));
+    perform(&call, &connection, time_left.unwrap_or(REQUEST_TIME_MAX)).await
 }
 
-async fn perform(call: &Call, connection: &Connection) -> StepResult<Value> {
+/// Performs the call within AWS's limit and the time that the state has left, the fetch of a token and a second try included.
+async fn perform(call: &Call, connection: &Connection, time_left: Duration) -> StepResult<Value> {
+    let late = match time_left < REQUEST_TIME_MAX {
+        true => StepError::named("States.Timeout", ""),
+        false => StepError::named("States.Http.Socket", took_too_long()),
+    };
+    tokio::time::timeout(time_left.min(REQUEST_TIME_MAX), tried_twice(call, connection)).await.map_err(|_| late)?
+}
+
+fn took_too_long() -> String {
+    format!("The request took longer than {} seconds.", REQUEST_TIME_MAX.as_secs())
+}
+
+async fn tried_twice(call: &Call, connection: &Connection) -> StepResult<Value> {
     let mut answer = send(call, connection, false).await?;
-    // A token may have been taken back before its time.
+    // A token may have been revoked before it expired.
     if answer.status().as_u16() == 401 && connection.has_token() {
         answer = send(call, connection, true).await?;
     }
-    told(answer).await
+    output(answer).await
 }
 
 async fn send(call: &Call, connection: &Connection, anew: bool) -> Result<reqwest::Response, StepError> {
@@ -64,14 +89,14 @@ fn socket(error: &reqwest::Error) -> StepError {
         cause = inner;
     }
     let text = match error.is_timeout() {
-        true => format!("The request took longer than {} seconds.", REQUEST_TIME_MAX.as_secs()),
+        true => took_too_long(),
         // Without the address, whose query may hold a key.
         false => cause.to_string(),
     };
     StepError::named("States.Http.Socket", text)
 }
 
-async fn told(answer: reqwest::Response) -> StepResult<Value> {
+async fn output(answer: reqwest::Response) -> StepResult<Value> {
     let status = answer.status();
     let mut headers = Map::new();
     for (name, value) in answer.headers() {
@@ -80,7 +105,7 @@ async fn told(answer: reqwest::Response) -> StepResult<Value> {
             values.push(value.into());
         }
     }
-    let body = text(answer).await?;
+    let body = String::from_utf8_lossy(&body(answer, RESPONSE_BYTES_MAX).await?).into_owned();
     if !status.is_success() {
         return Err(StepError::named(format!("States.Http.StatusCode.{}", status.as_u16()), body));
     }
@@ -93,14 +118,15 @@ async fn told(answer: reqwest::Response) -> StepResult<Value> {
     })))
 }
 
-async fn text(mut answer: reqwest::Response) -> Result<String, StepError> {
+/// The body of an answer: at most `bytes_max`.
+async fn body(mut answer: reqwest::Response, bytes_max: usize) -> Result<Vec<u8>, StepError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| socket(&error))? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > RESPONSE_BYTES_MAX {
-            let cause = format!("The response is larger than {RESPONSE_BYTES_MAX} bytes.");
+        if bytes.len() + chunk.len() > bytes_max {
+            let cause = format!("The response is larger than {bytes_max} bytes.");
             return Err(StepError::named("States.DataLimitExceeded", cause));
         }
+        bytes.extend_from_slice(&chunk);
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }

@@ -10,9 +10,10 @@ use aws_sdk_lambda::{
     error::{ProvideErrorMetadata, SdkError},
     operation::{RequestId, invoke::InvokeOutput},
     primitives::Blob,
-    types::InvocationType,
+    types::{InvocationType, LogType},
 };
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use crate::Environment;
@@ -54,18 +55,31 @@ async fn invoke(environment: Arc<Environment>, _context: StepContext, input: Val
     call = call.set_invocation_type(text("InvocationType").map(|kind| InvocationType::from(kind.as_str())));
     // AWS sends nothing for null: the function then sees an empty object.
     if let Some(payload) = input.get("Payload").filter(|payload| !payload.is_null()) {
-        call = call.payload(Blob::new(payload.to_string()));
+        call = call.payload(Blob::new(sent(payload)));
     }
+    call = call.set_log_type(text("LogType").map(|kind| LogType::from(kind.as_str())));
     let answer = call.customize().interceptor(metadata.clone()).send().await.map_err(failed)?;
     let mut result = Map::new();
     if let Some(version) = answer.executed_version() {
         result.insert("ExecutedVersion".to_owned(), version.into());
+    }
+    // Lambda answers a tail with its log, be it empty.
+    if input["LogType"] == "Tail" {
+        result.insert("LogResult".to_owned(), answer.log_result().unwrap_or_default().into());
     }
     result.insert("Payload".to_owned(), payload(&answer)?);
     result.extend(metadata.told());
     result.insert("SdkResponseMetadata".to_owned(), json!({ "RequestId": answer.request_id() }));
     result.insert("StatusCode".to_owned(), answer.status_code().into());
     Ok(Answer::done(Value::Object(result)))
+}
+
+/// What a function gets: a text that is JSON goes as it is, not as a text of JSON (recorded).
+fn sent(payload: &Value) -> String {
+    match payload.as_str() {
+        Some(text) if serde_json::from_str::<IgnoredAny>(text).is_ok() => text.to_owned(),
+        _ => payload.to_string(),
+    }
 }
 
 /// What a function answered, or its failure under the name that it gave.

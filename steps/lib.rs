@@ -41,6 +41,7 @@ mod http;
 mod https;
 mod iam;
 mod lambda;
+mod local;
 mod logs;
 mod outcome;
 mod preflight;
@@ -58,7 +59,12 @@ use std::sync::Arc;
 
 use engine::step::Registry;
 
-pub use environment::{Environment, RehearsalAddresses};
+/// The most that one step reads for a Map, in bytes: the content is held in memory, as a text and as the Map's items.
+pub(crate) const READ_BYTES_MAX: u64 = 128 << 20;
+
+pub use environment::{CallerIdentity, Environment, RehearsalAddresses};
+pub use local::{LocalSettings, needs_account, register_local};
+pub use process::{ProgramLine, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, supervise};
 
 /// Every step, by the name behind `flow:` in a Task's `Resource`.
 pub fn registry(environment: Arc<Environment>) -> Registry {
@@ -84,13 +90,6 @@ pub fn registry(environment: Arc<Environment>) -> Registry {
     sts::register(all, &environment);
     teardown::register(all, &environment);
     registry
-}
-
-/// The steps that act on this machine alone and need no environment.
-pub fn register_local(registry: &mut Registry) {
-    file::register(registry);
-    http::register(registry);
-    process::register(registry);
 }
 
 /// The output of a step that has nothing to say.

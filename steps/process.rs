@@ -1,25 +1,53 @@
 //! Programs of this machine that its operator allows in `FLOW_PROGRAMS`: workflows in any language, JSON in and out.
+//!
+//! A program runs below a supervisor: this same executable, started with [`SUPERVISOR_ARGUMENT`]. The supervisor ends the
+//! program and its descendants when the attempt is abandoned or this process dies, even by SIGKILL.
 
-use std::{process::Stdio, time::Duration};
+mod lines;
+mod output;
+mod processes;
+mod program;
+mod protocol;
+mod supervisor;
+mod turn;
+
+use std::{sync::Arc, time::Duration};
 
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::{io::AsyncWriteExt, process::Command};
 
-/// Absolute paths, separated as those in PATH are.
-const PROGRAMS: &str = "FLOW_PROGRAMS";
-/// How much of a failed program's last words goes into the cause, in characters.
-const LAST_WORDS_CHARACTERS: usize = 2_000;
-/// The largest output, in bytes: more is refused anyway.
+pub use lines::{ProgramLine, ProgramStream, follow_programs};
+pub use supervisor::{SUPERVISOR_ARGUMENT, supervise};
+pub use turn::programs_ended;
+
+use self::{
+    lines::Origin,
+    program::{Ended, Failure, Program},
+    protocol::Request,
+    turn::Turn,
+};
+use crate::local::{LocalSettings, PROGRAMS};
+
+/// How much of a failed program's output the cause quotes, in characters.
+const TAIL_CHARACTERS: usize = 2_000;
+/// The largest output, in bytes (Step Functions quotas: the result of a Task).
 const OUTPUT_BYTES_MAX: usize = 262_144;
 /// How long a program may run where the state has no TimeoutSeconds.
 const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
+/// The variables that a program inherits.
+const INHERITED_VARIABLES: [&str; 3] = ["PATH", "HOME", "LANG"];
 
-pub(crate) fn register(registry: &mut Registry) {
-    let summary = "Runs a program that FLOW_PROGRAMS allows: Input as JSON on its standard input, its standard output as the result.";
-    registry.register("process:run", summary, &[], run);
+pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
+    step!(
+        registry,
+        settings,
+        "process:run",
+        "Runs a program that FLOW_PROGRAMS allows: Input as JSON on its standard input, its standard output as the result.",
+        [],
+        run
+    );
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -36,50 +64,99 @@ struct Run {
 }
 
 /// The program sees PATH, HOME and LANG, the idempotency token of the visit and the task token; nothing else of ours.
-async fn run(context: StepContext, input: Run) -> StepResult<Value> {
-    allowed(&input.program)?;
-    let mut command = Command::new(&input.program);
-    command.args(&input.arguments).env_clear().kill_on_drop(true);
-    for name in ["PATH", "HOME", "LANG"] {
-        command.envs(std::env::var_os(name).map(|value| (name, value)));
-    }
-    command.env("FLOW_IDEMPOTENCY_TOKEN", &context.token).env("FLOW_TASK_TOKEN", context.task_token());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let begin = |error: std::io::Error| StepError::named("Process.CannotStart", format!("{}: {error}", input.program));
-    let mut process = command.spawn().map_err(begin)?;
-    if let Some(mut stdin) = process.stdin.take() {
-        let text = input.input.to_string();
-        // A program need not read what it is given.
-        tokio::spawn(async move { drop(stdin.write_all(text.as_bytes()).await) });
-    }
-    let left =
+async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> StepResult<Value> {
+    allowed(&settings, &input.program)?;
+    let time_left =
         context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)));
-    let ended = tokio::time::timeout(left, process.wait_with_output()).await;
-    let output = ended.map_err(|_| StepError::named("States.Timeout", ""))?.map_err(begin)?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        let skipped = words.chars().count().saturating_sub(LAST_WORDS_CHARACTERS);
-        let words: String = words.chars().skip(skipped).collect();
-        return Err(StepError::named(
-            "Process.Failed",
-            format!("{}: {}: {}", input.program, output.status, words.trim()),
-        ));
-    }
-    if output.stdout.len() > OUTPUT_BYTES_MAX {
-        let cause = format!("{} printed more than {OUTPUT_BYTES_MAX} bytes", input.program);
-        return Err(StepError::named("States.DataLimitExceeded", cause));
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
+    let name = input.program.clone();
+    // A time-out drops the program, which ends it.
+    let ended = tokio::time::timeout(time_left, run_in_turn(&context, input)).await;
+    let ended = ended.map_err(|_| StepError::named("States.Timeout", ""))?;
+    result(&name, ended)
+}
+
+/// Runs the program after the last one of the same visit has ended: that one may still be ending.
+async fn run_in_turn(context: &StepContext, input: Run) -> Result<Ended, Failure> {
+    let turn = Turn::wait(&context.token).await;
+    let mut variables = vec![
+        ("FLOW_IDEMPOTENCY_TOKEN".into(), context.token.clone().into()),
+        ("FLOW_TASK_TOKEN".into(), context.task_token().into()),
+    ];
+    let inherited = INHERITED_VARIABLES.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?)));
+    variables.extend(inherited);
+    let request = Request { program: input.program, arguments: input.arguments, input: input.input.to_string() };
+    Program::start(&request, variables, Origin::of(context), turn)?.ended().await
+}
+
+fn result(name: &str, ended: Result<Ended, Failure>) -> StepResult<Value> {
+    let ended = ended.map_err(|failure| match failure {
+        Failure::CannotStart(cause) => StepError::named("Process.CannotStart", format!("{name}: {cause}")),
+        Failure::TooMuchOutput => StepError::named(
+            "States.DataLimitExceeded",
+            format!("{name} printed more than {OUTPUT_BYTES_MAX} bytes and was ended"),
+        ),
+        Failure::Lost(cause) => StepError::named("Process.Failed", format!("{name}: {cause}")),
+    })?;
+    let text = String::from_utf8_lossy(&ended.output);
     let text = text.trim();
+    if !ended.status.success() {
+        let tail = if ended.error_tail.trim().is_empty() { text } else { ended.error_tail.trim() };
+        let cause = format!("{name}: {}: {}", ended.status, output::last_characters(tail, TAIL_CHARACTERS));
+        return Err(StepError::named("Process.Failed", cause));
+    }
     // A program that prints no JSON has printed a text.
     Ok(Answer::done(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))))
 }
 
-fn allowed(program: &str) -> Result<(), StepError> {
-    let programs = std::env::var_os(PROGRAMS).unwrap_or_default();
-    if std::env::split_paths(&programs).any(|path| path.as_os_str() == program && path.is_absolute()) {
+fn allowed(settings: &LocalSettings, program: &str) -> Result<(), StepError> {
+    // By the spelling: `/bin/../bin/sh` is not `/bin/sh`, although it is the same file.
+    if settings.programs.iter().any(|path| path.as_os_str() == program && path.is_absolute()) {
         return Ok(());
     }
     let cause = format!("'{program}' is not among the programs that {PROGRAMS} allows");
     Err(StepError::new(ErrorClass::Permission, cause))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    fn ended(raw_status: i32, output: &str, error_tail: &str) -> StepResult<Value> {
+        let status = std::process::ExitStatus::from_raw(raw_status);
+        result("/p", Ok(Ended { status, output: output.into(), error_tail: error_tail.into() }))
+    }
+
+    #[test]
+    fn output_is_json_or_text() {
+        let output = |text| match ended(0, text, "ignored").unwrap() {
+            Answer::Done(done) => done.output,
+            Answer::Pending(_) => panic!("it is pending"),
+        };
+        assert_eq!(output(" {\"a\": 1}\n"), serde_json::json!({ "a": 1 }));
+        assert_eq!(output(" two words \n"), "two words");
+        assert_eq!(output(""), "");
+    }
+
+    #[test]
+    fn a_failure_quotes_standard_error_or_else_standard_output() {
+        let cause = |raw, output, error| ended(raw, output, error).unwrap_err().cause;
+        assert_eq!(cause(3 << 8, "out", "no disk\n"), "/p: exit status: 3: no disk");
+        assert_eq!(cause(9, "out\n", " \n"), "/p: signal: 9 (SIGKILL): out");
+        assert_eq!(cause(1 << 8, "", &"x".repeat(5_000)).len(), "/p: exit status: 1: ".len() + TAIL_CHARACTERS);
+    }
+
+    #[test]
+    fn only_the_spelling_in_the_list_is_allowed() {
+        let settings =
+            LocalSettings { programs: vec!["/bin/sh".into(), "relative".into()], ..LocalSettings::default() };
+        assert!(allowed(&settings, "/bin/sh").is_ok());
+        for program in ["/bin/../bin/sh", "/bin//sh", "/bin/sh/", "/bin/sh\0x", "relative", "sh", ""] {
+            let error = allowed(&settings, program).unwrap_err();
+            assert!(error.cause.contains("is not among the programs that FLOW_PROGRAMS allows"), "{program}");
+        }
+    }
 }

@@ -17,8 +17,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::through::ReadThrough;
-use crate::Environment;
+use crate::{Environment, READ_BYTES_MAX};
 
+/// The most objects that one listing may have: all of them are held in memory.
+const OBJECTS_MAX: usize = 500_000;
 const READER: &str = "States.ItemReaderFailed";
 const WRITER: &str = "States.ResultWriterFailed";
 
@@ -56,6 +58,8 @@ struct PutResults {
     bucket: String,
     #[serde(default)]
     prefix: String,
+    /// `JSONL` for a line for each result; set by the engine, as are the results.
+    output_type: Option<String>,
     results: Value,
 }
 
@@ -71,7 +75,7 @@ async fn get_object(environment: Arc<Environment>, _context: StepContext, input:
     let call = environment.s3().get_object().bucket(&input.bucket).key(&input.key);
     let call = call.set_version_id(input.version_id).set_expected_bucket_owner(input.expected_bucket_owner);
     let answer = call.send().await.map_err(|error| failed(READER, error))?;
-    let text = through::text(&input.key, answer.body).await?;
+    let text = through::text(&input.key, answer.body, READ_BYTES_MAX).await?;
     let read = match input.read_through {
         Some(through) => through::manifest(&environment, through, &input.bucket, &text).await?,
         None => text.into(),
@@ -86,6 +90,9 @@ async fn list_objects(environment: Arc<Environment>, _context: StepContext, inpu
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         found.extend_from_slice(page.map_err(|error| failed(READER, error))?.contents());
+        if found.len() > OBJECTS_MAX {
+            return Err(StepError::named(READER, format!("There are more than {OBJECTS_MAX} objects.")));
+        }
     }
     if input.read_through.is_some() {
         return Ok(Answer::done(through::objects(&environment, &input.bucket, &found).await?));
@@ -102,7 +109,7 @@ fn shown(object: &Object) -> Value {
 
 /// The results, then the manifest that names them: who finds a manifest finds all of it.
 async fn put_results(environment: Arc<Environment>, context: StepContext, input: PutResults) -> StepResult<Written> {
-    let PutResults { bucket, prefix, results } = input;
+    let PutResults { bucket, prefix, output_type, results } = input;
     let prefix = if prefix.is_empty() || prefix.ends_with('/') { prefix } else { format!("{prefix}/") };
     // The same for every attempt: a lost answer leaves one set of objects.
     let folder = format!("{prefix}{}", context.token.get(..32).unwrap_or(&context.token));
@@ -111,8 +118,13 @@ async fn put_results(environment: Arc<Environment>, context: StepContext, input:
         let answer = environment.s3().put_object().bucket(&bucket).key(key).body(body).send().await;
         answer.map(drop).map_err(|error| failed(WRITER, error))
     };
-    let (results_key, key) = (format!("{folder}/SUCCEEDED_0.json"), format!("{folder}/manifest.json"));
-    let text = results.to_string();
+    let lines = output_type.as_deref() == Some("JSONL");
+    let ending = if lines { "jsonl" } else { "json" };
+    let (results_key, key) = (format!("{folder}/SUCCEEDED_0.{ending}"), format!("{folder}/manifest.json"));
+    let text = match &results {
+        Value::Array(items) if lines => items.iter().map(|item| format!("{item}\n")).collect(),
+        results => results.to_string(),
+    };
     let file = json!({ "Key": results_key, "Size": text.len() });
     put(results_key, text).await?;
     let manifest = json!({

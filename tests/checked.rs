@@ -21,26 +21,31 @@ fn every_problem_is_shown_with_its_line() {
     let output = home.flow(&["check", &file]);
     let told = text(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{told}");
-    for words in ["MISSING_TRANSITION_TARGET", ":5:5", "    Next: Nowhere", "UNREACHABLE_STATE", ":6:3"] {
+    for words in ["MISSING_TRANSITION_TARGET", ":5:5", "    Next: Nowhere", "State \"B\" is not reachable.", ":6:3"] {
         assert!(told.contains(words), "{words:?} is not in: {told}");
     }
 }
 
 #[test]
-fn an_integration_that_nothing_here_makes_is_warned_of_with_what_there_is() {
+fn an_integration_that_nothing_here_makes_is_an_error_with_what_there_is() {
     let home = Home::plain();
     let task = |resource: &str| json!({ "Type": "Task", "Resource": resource, "End": true });
     let known =
         ["lambda:invoke", "lambda:invoke.waitForTaskToken", "states:startExecution.sync:2", "aws-sdk:sqs:sendMessage"];
-    let branch = |name: &&str| json!({ "StartAt": "A", "States": { "A": task(&format!("arn:aws:states:::{name}")) } });
-    let branches: Vec<_> = known.iter().map(branch).collect();
+    let branch = |(index, name): (usize, &&str)| {
+        let state = format!("A{index}");
+        json!({ "StartAt": state, "States": { &state: task(&format!("arn:aws:states:::{name}")) } })
+    };
+    let branches: Vec<_> = known.iter().enumerate().map(branch).collect();
     let definition =
         json!({ "StartAt": "P", "States": { "P": { "Type": "Parallel", "Branches": branches, "End": true } } });
     let file = written(&home, "calls.asl.json", &definition.to_string());
-    let told = home.succeed(&["check", &file, "-o", "json"]);
+    let told = home.exits(&["check", &file, "-o", "json"], 3);
+    assert!(!told.contains("can run"), "one verdict: {told}");
     let warned: Vec<_> = told.lines().filter(|line| line.contains("INTEGRATION_WITHOUT_STEP")).collect();
     assert_eq!(warned.len(), 1, "{told}");
-    for words in ["/States/P/Branches/3/States/A/Resource", "no step for aws-sdk:sqs:sendMessage", "lambda:invoke, "] {
+    for words in ["/States/P/Branches[3]/States/A3/Resource", "no step for aws-sdk:sqs:sendMessage", "lambda:invoke, "]
+    {
         assert!(warned[0].contains(words), "{words:?} is not in: {told}");
     }
 }

@@ -55,7 +55,7 @@ fn a_map_reads_a_file_and_writes_its_results_below_the_folder_and_nowhere_else()
             "Type": "Map", "End": true,
             "ItemReader": { "Resource": "flow:file:read", "Parameters": { "Path": from },
                             "ReaderConfig": { "InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW" } },
-            "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED" }, "StartAt": "B",
+            "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" }, "StartAt": "B",
                                "States": { "B": { "Type": "Pass", "InputPath": "$.name", "End": true } } },
             "ResultWriter": { "Resource": "flow:file:write", "Parameters": { "Path": "file:out/results.json" } }
         } } })

@@ -1,8 +1,12 @@
 //! Is it true end to end? One binary; each module is named after the fear it holds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod accounts;
+mod answers;
+mod beside;
 mod checked;
 mod crashed;
+mod cron;
 mod failures;
 mod faults;
 mod hostile;
@@ -15,9 +19,12 @@ mod paced;
 mod pins;
 mod refused;
 mod rehearsed;
+mod screens;
 mod secrets;
 mod serve;
 mod signed;
+mod stopping;
+mod sts_stub;
 mod support;
 mod tidy;
 mod trouble;

@@ -113,7 +113,7 @@ c.put_object(Bucket="data.one", Key="in/a.jsonl", Body=b'{"n": 1}\n{"n": 2}\n')
         "Type": "Map", "End": true,
         "ItemReader": { "Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": { "InputType": "JSONL" },
                         "Parameters": { "Bucket": "data.one", "Key": "in/a.jsonl" } },
-        "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED" }, "StartAt": "B",
+        "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" }, "StartAt": "B",
                            "States": { "B": { "Type": "Pass", "InputPath": "$.n", "End": true } } },
         "ResultWriter": { "Resource": "arn:aws:states:::s3:putObject", "Parameters": { "Bucket": "data.one", "Prefix": "out" } }
     } } });
@@ -147,11 +147,11 @@ manifest = {"sourceBucket": "photos", "destinationBucket": "arn:aws:s3:::data.tw
 c.put_object(Bucket="data.two", Key="manifest.json", Body=json.dumps(manifest).encode())
 "#;
     home.world().python(fill);
-    let map = |reader: Value, next: Value| {
+    let map = |item: &str, reader: Value, next: Value| {
         let mut map = serde_json::json!({
             "Type": "Map", "ItemReader": reader, "ResultPath": "$.read",
-            "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED" }, "StartAt": "I",
-                               "States": { "I": { "Type": "Pass", "End": true } } } });
+            "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" }, "StartAt": item,
+                               "States": { item: { "Type": "Pass", "End": true } } } });
         map.as_object_mut().unwrap().extend(next.as_object().unwrap().clone());
         map
     };
@@ -163,8 +163,8 @@ c.put_object(Bucket="data.two", Key="manifest.json", Body=json.dumps(manifest).e
         "ReaderConfig": { "InputType": "JSONL", "Transformation": "LOAD_AND_FLATTEN" },
         "Parameters": { "Bucket": "data.two", "Prefix": "parts/" } });
     let definition = serde_json::json!({ "StartAt": "Inventory", "States": {
-        "Inventory": map(inventory, serde_json::json!({ "Next": "Listing", "ResultPath": "$.inventory" })),
-        "Listing": map(listing, serde_json::json!({ "End": true, "ResultPath": "$.listing" })) } });
+        "Inventory": map("Row", inventory, serde_json::json!({ "Next": "Listing", "ResultPath": "$.inventory" })),
+        "Listing": map("Line", listing, serde_json::json!({ "End": true, "ResultPath": "$.listing" })) } });
     let file = home.path().join("inventory.asl.json");
     std::fs::write(&file, definition.to_string()).unwrap();
     home.succeed(&["run", file.to_str().unwrap(), "--rehearse", "--speed", SPEED, "--id", "rehearsal-inventory"]);

@@ -96,6 +96,79 @@ impl Home {
     }
 }
 
+impl Home {
+    /// Writes a definition; answers with its path.
+    pub fn definition(&self, name: &str, definition: &Value) -> String {
+        let file = self.path().join(format!("{name}.asl.json"));
+        std::fs::write(&file, definition.to_string()).unwrap();
+        file.to_str().unwrap().to_owned()
+    }
+
+    /// A definition of one state.
+    pub fn one(&self, name: &str, state: &Value) -> String {
+        self.definition(name, &json!({ "QueryLanguage": "JSONata", "StartAt": "Only", "States": { "Only": state } }))
+    }
+
+    /// A definition that waits so long.
+    pub fn waits(&self, name: &str, seconds: u64) -> String {
+        self.definition(
+            name,
+            &json!({ "StartAt": "Rest", "States": { "Rest": { "Type": "Wait", "Seconds": seconds, "End": true } } }),
+        )
+    }
+
+    /// A program of a shell script.
+    pub fn program(&self, name: &str, script: &str) -> String {
+        let file = self.path().join(name);
+        std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700)).unwrap();
+        file.to_str().unwrap().to_owned()
+    }
+
+    /// Runs and wants an exit code; answers with everything that was said.
+    pub fn exits(&self, arguments: &[&str], expected: i32) -> String {
+        self.exits_with(arguments, &[], expected)
+    }
+
+    /// The same with variables.
+    pub fn exits_with(&self, arguments: &[&str], variables: &[(&str, &str)], expected: i32) -> String {
+        let output = self.command(arguments).envs(variables.iter().copied()).output().unwrap();
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(expected), "flow {arguments:?}: {said}");
+        said
+    }
+
+    /// Step Functions' status of an execution.
+    pub fn status_of(&self, id: &str) -> String {
+        let said = self.succeed(&["status", id, "-o", "json"]);
+        let line: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+        line["header"]["status"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Calls an operation over HTTP with the standard library of Python.
+pub fn post(endpoint: &str, target: &str, body: &str) -> String {
+    const SCRIPT: &str = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(u.Request(sys.argv[1], sys.argv[3].encode(), \
+                          {'X-Amz-Target': sys.argv[2], 'Content-Type': 'application/x-amz-json-1.0'})).read().decode())";
+    let output = Command::new("python3").args(["-c", SCRIPT, endpoint, target, body]).output().unwrap();
+    assert!(output.status.success(), "{target}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Asks until the answer is true, for at most so many seconds.
+pub fn until(seconds: u64, what: &str, mut question: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    while !question() {
+        assert!(std::time::Instant::now() < end, "{what}: not within {seconds} s");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// Sends a signal to a process that the test started.
+pub fn send(signal: &str, pid: u32) {
+    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+}
+
 impl Drop for Home {
     fn drop(&mut self) {
         if let Some(world) = World::read(self.path()) {

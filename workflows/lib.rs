@@ -25,4 +25,5 @@ pub use assemble::WorkflowError;
 pub use catalogue::{Workflow, catalogue, find};
 pub use input::{InputError, InputFormat, parse_input, set_key};
 pub use load::load_definition;
+pub use prepare::schema_problems;
 pub use problem::InputProblem;

@@ -27,7 +27,8 @@ pub(crate) fn prepare(
     if problems.is_empty() { Ok(filled) } else { Err(problems) }
 }
 
-fn schema_problems(schema: &Value, input: &Value) -> Vec<InputProblem> {
+/// What keeps a value from fitting a JSON schema, every problem in plain words.
+pub fn schema_problems(schema: &Value, input: &Value) -> Vec<InputProblem> {
     let validator = match jsonschema::validator_for(schema) {
         Ok(validator) => validator,
         Err(error) => {

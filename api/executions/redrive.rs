@@ -2,7 +2,7 @@
 
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     Answer, Api, Fault, arn,
@@ -29,22 +29,23 @@ pub(crate) struct Request {
 }
 
 impl Api {
-    /// Goes on with an execution, named by its id: after a pause, or, as RedriveExecution, after it did not end well.
+    /// Continues an execution, named by its id: after a crash, after a pause, or, as RedriveExecution, after it did not succeed. It
+    /// acts in `environment` from then on, where one is given.
     ///
     /// # Errors
     /// There is none of that id, it has succeeded, or the store fails.
-    pub async fn resume(&self, id: &str) -> Result<(), Fault> {
+    pub(crate) async fn resume(&self, id: &str, environment: Option<Value>) -> Result<(), Fault> {
         let (header, started) = self.header(id)?;
+        let name = if id.contains(':') { id.to_owned() } else { started.qualified_name() };
         match header.status {
-            ExecutionStatus::Running => Ok(self.runner.resume(id).await?),
-            _ if id.contains(':') => self.redrive(id, None, refusal_by_status).await.map(drop),
-            _ => self.redrive(&started.qualified_name(), None, refusal_by_status).await.map(drop),
+            ExecutionStatus::Running => Ok(self.runner.resume(id, environment).await?),
+            _ => self.redrive(&name, None, environment, refusal_by_status).await.map(drop),
         }
     }
 
     pub(crate) async fn redrive_execution(&self, request: Request) -> Answer {
         let id = arn::standard_execution(&request.execution_arn)?;
-        let redriven_ms = self.redrive(&id, request.client_token, refusal).await?;
+        let redriven_ms = self.redrive(&id, request.client_token, None, refusal).await?;
         Ok(json!({ "redriveDate": seconds(redriven_ms) }))
     }
 
@@ -53,6 +54,7 @@ impl Api {
         &self,
         id: &str,
         client_token: Option<String>,
+        environment: Option<Value>,
         refusal: impl FnOnce(&ExecutionHeader, u64) -> Option<String>,
     ) -> Result<u64, Fault> {
         let _starting = self.starting.lock(id).await;
@@ -69,7 +71,7 @@ impl Api {
         if let Some(reason) = refusal(&header, now).or_else(|| self.redrive_hindered(&started.machine)) {
             return Err(Fault::new("ExecutionNotRedrivable", reason));
         }
-        self.runner.resume(&header.id).await?;
+        self.runner.resume(&header.id, environment).await?;
         let surplus = (started.redrives.len() + 1).saturating_sub(TOKENS_KEPT);
         started.redrives.drain(..surplus);
         started.redrives.push(Redrive { at_ms: now, client_token });

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{IncludedData, input, tell_data};
 use crate::{
-    Answer, Api, Fault,
+    Answer, Api, CheckedDefinition, Fault,
     records::{Execution, StateMachineType, execution_key, input_key, seconds, set},
     request::checked_name,
     state_machines::Resolved,
@@ -48,7 +48,7 @@ pub(crate) fn new_uuid() -> String {
 
 impl Api {
     pub(crate) async fn start_execution(&self, request: Start) -> Answer {
-        let prepared = self.prepare(request)?;
+        let prepared = self.prepare(request).await?;
         let started = prepared.started.clone();
         let header = self.begin(prepared).await?;
         Ok(json!({ "executionArn": self.arn_of(&header.id, &started), "startDate": seconds(header.started_ms) }))
@@ -56,7 +56,7 @@ impl Api {
 
     pub(crate) async fn start_sync_execution(&self, request: Start) -> Answer {
         let included = request.included_data;
-        let prepared = self.prepare(request)?;
+        let prepared = self.prepare(request).await?;
         if prepared.kind != StateMachineType::Express {
             let message = "This operation is not supported by this type of state machine";
             return Err(Fault::new("StateMachineTypeNotSupported", message));
@@ -75,6 +75,8 @@ impl Api {
         let mut answer = self.told(&header, &started);
         if included == IncludedData::AllData {
             tell_data(&header, &started, &mut answer);
+            // AWS says so of an output that is not there, too (recorded).
+            answer["outputDetails"] = json!({ "included": true });
         }
         Ok(answer)
     }
@@ -93,22 +95,32 @@ impl Api {
         answer
     }
 
-    fn prepare(&self, request: Start) -> Result<Prepared, Fault> {
+    async fn prepare(&self, request: Start) -> Result<Prepared, Fault> {
         let resolved = self.resolve(&request.state_machine_arn)?;
         let name = request.name.unwrap_or_else(new_uuid);
         let text = request.input.unwrap_or_else(|| "{}".to_owned());
-        let mut prepared = self.prepared(resolved, name, text)?;
+        let input = input::read(&text)?;
+        let express = resolved.machine.kind == StateMachineType::Express;
+        let definition = self.definitions.get(&resolved.machine.definition, express)?;
+        let needs_account = definition.resources().iter().any(|r| self.options.surroundings.needs_account(r));
+        let environment = self.options.surroundings.environment(needs_account).await;
+        let mut prepared = self.prepared(resolved, name, &definition, input)?;
+        prepared.new.environment = environment;
         prepared.started.trace_header = request.trace_header;
+        prepared.started.input = text;
         Ok(prepared)
     }
 
-    /// An execution of that name and with that input.
-    pub(crate) fn prepared(&self, resolved: Resolved, name: String, text: String) -> Result<Prepared, Fault> {
+    /// An execution of that name and with that input, which acts nowhere yet.
+    pub(crate) fn prepared(
+        &self,
+        resolved: Resolved,
+        name: String,
+        definition: &CheckedDefinition,
+        input: Value,
+    ) -> Result<Prepared, Fault> {
         let Resolved { machine, version, alias } = resolved;
         checked_name(&name)?;
-        let input = input::read(&text)?;
-        let definition: Value = serde_json::from_str(&machine.definition)
-            .map_err(|error| Fault::new("InvalidDefinition", error.to_string()))?;
         let id = match machine.kind {
             StateMachineType::Standard => format!("{}:{name}", machine.name),
             // Names of EXPRESS executions need not differ: AWS adds a part of its own.
@@ -125,8 +137,9 @@ impl Api {
                 state_machine_name: machine.name.clone(),
             }),
             id,
-            environment: self.options.environment.clone(),
-            definition: (&definition).into(),
+            environment: Value::Null,
+            definition: definition.definition().clone(),
+            machine: Some(definition.machine().clone()),
             input,
             documents: DocumentChanges::default(),
         };
@@ -136,7 +149,7 @@ impl Api {
             role_arn: machine.role_arn,
             version,
             alias,
-            input: text,
+            input: String::new(),
             trace_header: None,
             settings: machine.settings,
             redrives: Vec::new(),
@@ -165,7 +178,11 @@ impl Api {
     pub(crate) async fn begin_new(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
         let Prepared { started, mut new, kind } = prepared;
         new.documents.put(&execution_key(&new.id), &started)?;
-        new.documents.put(&input_key(&new.id), &started.input)?;
+        // The engine keeps the input as JSON; its text only where a client wrote it in another form.
+        let written = new.input.to_string();
+        if !started.input.is_empty() && started.input != written {
+            new.documents.put(&input_key(&new.id), &started.input)?;
+        }
         let id = new.id.clone();
         let header = self.runner.start_execution(new).await?;
         if kind == StateMachineType::Standard {

@@ -121,7 +121,7 @@ fn composite(details: &Details, started: &Execution) -> Option<Told> {
         Details::ParallelStateStarted { .. } => bare("ParallelStateStarted"),
         Details::ParallelStateSucceeded { .. } => bare("ParallelStateSucceeded"),
         Details::ParallelStateFailed { .. } => bare("ParallelStateFailed"),
-        Details::ParallelStateAborted { .. } => bare("ParallelStateAborted"),
+        Details::StateAborted { state_type, .. } => bare(&format!("{}StateAborted", state_type.name())),
         Details::MapRunStarted { map_run } => {
             let arn = started.arn_beside(map_run);
             plain("MapRunStarted", fields([("mapRunArn", json!(arn))]))
@@ -135,7 +135,6 @@ fn composite(details: &Details, started: &Execution) -> Option<Told> {
         Details::MapStateStarted { length, .. } => plain("MapStateStarted", fields([("length", json!(length))])),
         Details::MapStateSucceeded { .. } => bare("MapStateSucceeded"),
         Details::MapStateFailed { .. } => bare("MapStateFailed"),
-        Details::MapStateAborted { .. } => bare("MapStateAborted"),
         Details::MapIterationStarted { name, index } => iteration("MapIterationStarted", name, *index),
         Details::MapIterationSucceeded { name, index } => iteration("MapIterationSucceeded", name, *index),
         Details::MapIterationFailed { name, index, .. } => iteration("MapIterationFailed", name, *index),
@@ -161,9 +160,13 @@ fn called(resource: &str) -> (&'static str, Map<String, Value>) {
 
 fn task(details: &Details, started: &Execution) -> Told {
     let (suffix, resource, more) = match details {
-        Details::TaskScheduled { resource, parameters, timeout_seconds, heartbeat_seconds, .. } => {
+        Details::TaskScheduled { resource, parameters, timeout_seconds, heartbeat_seconds, role_arn, .. } => {
             let limits = [("timeoutInSeconds", *timeout_seconds), ("heartbeatInSeconds", *heartbeat_seconds)];
-            return task_scheduled(resource, parameters, limits, started.region());
+            let (kind, field, mut told) = task_scheduled(resource, parameters, limits, started.region());
+            if let Some(role_arn) = role_arn {
+                told.insert("taskCredentials".to_owned(), json!({ "roleArn": role_arn }));
+            }
+            return (kind, field, told);
         }
         Details::TaskStarted { resource, worker, .. } => {
             let told = worker.iter().map(|worker| ("workerName".to_owned(), json!(worker))).collect();

@@ -153,3 +153,9 @@ pub(super) fn members(operation: &str) -> &'static [Member] {
     let found = OPERATIONS.iter().find(|(names, _)| names.contains(&operation));
     found.map_or(&[], |(_, members)| *members)
 }
+
+/// Whether there is an operation of that name.
+#[cfg(test)]
+pub(super) fn is_known(operation: &str) -> bool {
+    OPERATIONS.iter().any(|(names, _)| names.contains(&operation))
+}

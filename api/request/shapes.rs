@@ -43,3 +43,14 @@ pub(super) struct Member {
     pub required: bool,
     pub shape: Shape,
 }
+
+/// The names of members, with those of the objects in them.
+#[cfg(test)]
+pub(super) fn named(members: &[Member]) -> serde_json::Value {
+    let inside = |shape: &Shape| match shape {
+        Shape::Object { members, .. } | Shape::List { item: Shape::Object { members, .. }, .. } => named(members),
+        _ => serde_json::json!({}),
+    };
+    let named = members.iter().map(|member| (member.name.to_owned(), inside(&member.shape)));
+    serde_json::Value::Object(named.collect())
+}

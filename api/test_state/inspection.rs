@@ -31,27 +31,32 @@ pub(super) fn inspect(trial: &Trial, state: &Value, input: &Value, outcome: &Out
     if state["Type"] == "Map" {
         inspected.limits(&mut data, outcome);
     }
-    if !inspected.is_jsonata() {
+    if !inspected.is_jsonata() && !outcome.not_begun {
         inspected.results(&mut data);
     }
     if let Some(Mock::Result(result)) = trial.mock.as_ref().filter(|_| state["Type"] == "Task") {
         data["result"] = result.to_string().into();
     }
-    if let Some(index) = rule(state, outcome) {
-        data["errorDetails"] = json!({ "retryIndex": index });
-        set(&mut data["errorDetails"], "retryBackoffIntervalSeconds", outcome.retry_seconds);
+    let mut details = json!({});
+    set(&mut details, "retryIndex", outcome.retrier.or_else(|| rule(state, "Retry", outcome)));
+    set(&mut details, "retryBackoffIntervalSeconds", outcome.retry_seconds);
+    if outcome.status == "CAUGHT_ERROR" {
+        set(&mut details, "catchIndex", rule(state, "Catch", outcome));
+    }
+    if details.as_object().is_some_and(|details| !details.is_empty()) {
+        data["errorDetails"] = details;
     }
     data
 }
 
-/// Which rule of `Retry` names the failure, whether or not it has tries left.
-fn rule(state: &Value, outcome: &Outcome) -> Option<usize> {
+/// Which rule of `Retry` or `Catch` names the failure, whether or not it has tries left.
+fn rule(state: &Value, list: &str, outcome: &Outcome) -> Option<usize> {
     let (error, _) = outcome.failure.as_ref()?;
     let names = |rule: &Value| {
         let names = rule["ErrorEquals"].as_array().into_iter().flatten().filter_map(Value::as_str);
         names.into_iter().any(|name| name == error || name == "States.ALL" || name == "States.TaskFailed")
     };
-    outcome.retrier.or_else(|| state["Retry"].as_array()?.iter().position(names))
+    state[list].as_array()?.iter().position(names)
 }
 
 impl Inspected<'_> {
@@ -94,6 +99,13 @@ impl Inspected<'_> {
         if !self.is_jsonata() {
             let items = self.state.get("ItemsPath").map_or_else(|| Some(self.input.clone()), |path| self.at(path));
             set(data, "afterItemsPath", items.map(|items| items.to_string()));
+        }
+        let text = |value: &Option<Value>, field: &str| {
+            value.as_ref().filter(|_| self.state.get(field).is_some()).map(Value::to_string)
+        };
+        set(data, "afterItemBatcher", text(&outcome.items, "ItemBatcher"));
+        if self.state.get("ItemBatcher").is_none() {
+            set(data, "afterItemSelector", text(&outcome.selected, "ItemSelector"));
         }
         data["maxConcurrency"] = self.number("MaxConcurrency").unwrap_or_else(|| json!(0));
         set(data, "toleratedFailureCount", self.number("ToleratedFailureCount"));

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::shapes::{self, ValidationMode};
 use crate::Fault;
 
 /// `mock` of the request.
@@ -13,6 +14,8 @@ pub(super) struct MockInput {
     result: Option<String>,
     #[serde(default)]
     error_output: Option<ErrorOutput>,
+    #[serde(default)]
+    field_validation_mode: ValidationMode,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,8 +57,12 @@ impl MockInput {
             (None, Some(ErrorOutput { error, cause })) => Ok(Mock::Error(error, cause)),
             (Some(text), None) => {
                 let result: Value =
-                    serde_json::from_str(&text).map_err(|_| Fault::validation("Mocked result must be a valid JSON"))?;
+                    serde_json::from_str(&text).map_err(|_| Fault::validation("Mocked result must be valid JSON"))?;
                 fits(state, &result)?;
+                if state["Type"] == "Task" {
+                    let resource = state["Resource"].as_str().unwrap_or_default();
+                    shapes::check(resource, &result, self.field_validation_mode)?;
+                }
                 Ok(Mock::Result(without_metadata(result)))
             }
         }
@@ -63,6 +70,13 @@ impl MockInput {
 }
 
 fn fits(state: &Value, result: &Value) -> Result<(), Fault> {
+    if state["Type"] == "Map" {
+        return match (state.get("ResultWriter").is_some(), result) {
+            (true, Value::Object(_)) | (false, Value::Array(_)) => Ok(()),
+            (true, _) => Err(Fault::validation("Mocked result must be a JSON object.")),
+            (false, _) => Err(Fault::validation("Mocked result must be an array.")),
+        };
+    }
     let branches = state["Branches"].as_array().map(Vec::len).filter(|_| state["Type"] == "Parallel");
     match (branches, result.as_array()) {
         (Some(0) | None, _) => Ok(()),

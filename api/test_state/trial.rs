@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::{
     asl::{self, Severity},
     journal::{Content, Entry, HistoryEventDetails, Note},
-    machine::{Activity, Execution, ExecutionHeader, ExecutionStatus, Identity, Input, advance},
+    machine::{Activity, Execution, ExecutionHeader, ExecutionStatus, Identity, Input, StepAnswer, advance},
     query::Moment,
     runner::{NewExecution, RunnerError, RunnerEvent},
 };
@@ -15,7 +15,7 @@ use super::{
     STATE_NAME,
     mock::{Mock, without_metadata},
 };
-use crate::{Api, Fault, records::set};
+use crate::{Api, Fault, definition, records::set};
 
 /// What a state is tried out with.
 pub(super) struct Trial {
@@ -25,6 +25,8 @@ pub(super) struct Trial {
     pub mock: Option<Mock>,
     /// How often each rule of `Retry` is said to have been used.
     pub retries: u32,
+    /// What an ItemReader is said to have read.
+    pub reader_data: Option<String>,
     pub now_ms: u64,
 }
 
@@ -40,7 +42,15 @@ pub(super) struct Outcome {
     /// Which rule of `Retry` serves the failure, and after how many seconds it tries again.
     pub retrier: Option<usize>,
     pub retry_seconds: Option<u64>,
+    /// Whether a Map or a Parallel failed before its children began.
+    pub not_begun: bool,
+    /// What the iterations of a Map work on, and what each began with, where all of them began.
+    pub items: Option<Value>,
+    pub selected: Option<Value>,
 }
+
+/// The state before the one under test, which sets the variables; a name that no state inside has.
+const FIRST: &str = "flow: variables";
 
 /// What of a Task makes up its call.
 const CALL_FIELDS: [&str; 9] = [
@@ -97,15 +107,19 @@ impl Trial {
         if !composite {
             return self.drive(state, input);
         }
-        if self.mock.is_none() {
-            return Err(Fault::validation("A test mock is required to test a Map or Parallel state"));
-        }
         let begun = self.drive(&with_idle_children(state), input)?;
         if begun.status == "FAILED" || begun.status == "CAUGHT_ERROR" || begun.status == "RETRIABLE" {
-            return Ok(begun);
+            return Ok(Outcome { not_begun: true, ..begun });
         }
         // What follows its result is the same as in a Task.
-        self.drive(&as_task(state), input)
+        let ended = self.drive(&as_task(state), input)?;
+        Ok(Outcome { items: begun.items, selected: begun.selected, ..ended })
+    }
+
+    /// Refuses a state that could not be created.
+    pub fn refuse_invalid(&self, state: &Value) -> Result<(), Fault> {
+        let found = definition::errors(&self.definition(state, &mut Targets(Vec::new())));
+        if found.is_empty() { Ok(()) } else { Err(definition::invalid(&found.iter().collect::<Vec<_>>())) }
     }
 
     fn drive(&self, state: &Value, input: &Value) -> Result<Outcome, Fault> {
@@ -116,8 +130,15 @@ impl Trial {
         execution.context = self.context.clone().map(Arc::new);
         let moment = Moment { now_ms: self.now_ms, entropy: rand::random() };
         let mut entries = settled(&mut execution, Input::Start, &moment);
-        let Some((frame, visit)) = waiting_task(&execution) else {
-            return Ok(outcome(&execution.header, &entries, &targets));
+        if let (Some(data), Some((frame, visit, true))) = (&self.reader_data, waiting_task(&execution)) {
+            let output = Value::String(data.clone());
+            let answer = StepAnswer::Done { output, effects: Vec::new() };
+            let read = Input::Answered { frame, visit, attempt: 1, answer };
+            entries.extend(settled(&mut execution, read, &moment));
+        }
+        let Some((frame, visit, _)) = waiting_task(&execution) else {
+            let (items, selected) = items_of(&execution);
+            return Ok(Outcome { items, selected, ..outcome(&execution.header, &entries, &targets) });
         };
         let Some(mock) = &self.mock else {
             return Err(Fault::validation("A test mock is required to test a Task state here"));
@@ -130,7 +151,7 @@ impl Trial {
             Mock::Result(result) => Ok(result),
             Mock::Error(error, cause) => Err((error, cause)),
         };
-        let signalled = Input::Signalled { frame, visit, attempt: None, answer };
+        let signalled = Input::Signalled { frame, visit, attempt: None, answer, by: None };
         entries.extend(settled(&mut execution, signalled, &moment));
         let mut outcome = outcome(&execution.header, &entries, &targets);
         let mut frames = execution.frames.in_order();
@@ -152,8 +173,9 @@ impl Trial {
             workflow: "test-state".to_owned(),
             subject: None,
             identity: Some(self.identity.clone()),
-            environment: api.options.environment.clone(),
+            environment: api.options.surroundings.environment(true).await,
             definition: (&definition).into(),
+            machine: None,
             input: input.clone(),
             documents: Default::default(),
         };
@@ -170,8 +192,8 @@ impl Trial {
             api.runner.cancel(&id, "", "").await?;
         }
         api.runner.store().forget(&id)?;
-        match (&header.output, &header.failure) {
-            (Some(output), _) => Ok(Mock::Result(without_metadata(Value::clone(output)))),
+        match (header.result(), &header.failure) {
+            (Some(output), _) => Ok(Mock::Result(without_metadata(Arc::unwrap_or_clone(output)))),
             (None, Some(failure)) => Ok(Mock::Error(failure.error.clone(), plain(&failure.cause))),
             (None, None) => Err(Fault::validation("The call has no usable credentials")),
         }
@@ -185,12 +207,12 @@ impl Trial {
         }
         let first = json!({ "Type": "Pass", "Assign": self.variables, "Next": STATE_NAME });
         let mut states = Map::new();
-        states.insert("first".to_owned(), first);
+        states.insert(FIRST.to_owned(), first);
         states.insert(STATE_NAME.to_owned(), state);
         for index in 0..targets.0.len() {
             states.insert(format!("target {index}"), json!({ "Type": "Wait", "Seconds": 1, "End": true }));
         }
-        json!({ "StartAt": "first", "States": states })
+        json!({ "StartAt": FIRST, "States": states })
     }
 }
 
@@ -254,10 +276,25 @@ fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<Entr
     entries
 }
 
-fn waiting_task(execution: &Execution) -> Option<(u64, u64)> {
-    let mut frames = execution.frames.in_order();
-    let row = &frames.find(|frame| matches!(frame.row.activity, Activity::Task { .. }))?.row;
-    Some((row.id, row.visit))
+/// The Task that waits for an answer, and whether it is the call of a Map's reader.
+fn waiting_task(execution: &Execution) -> Option<(u64, u64, bool)> {
+    execution.frames.in_order().find_map(|frame| match &frame.row.activity {
+        Activity::Task { resource, .. } => Some((frame.row.id, frame.row.visit, resource.is_some())),
+        _ => None,
+    })
+}
+
+/// What a Map works on, and what its iterations began with.
+fn items_of(execution: &Execution) -> (Option<Value>, Option<Value>) {
+    let found = execution.frames.in_order().find_map(|frame| match &frame.row.activity {
+        Activity::Map { items, .. } => Some((frame.row.id, items.clone())),
+        _ => None,
+    });
+    let Some((map, items)) = found else { return (None, None) };
+    let begun = execution.frames.in_order().filter(|frame| frame.row.parent == Some(map));
+    let begun: Vec<Value> = begun.map(|frame| Value::clone(&frame.row.input)).collect();
+    let selected = (begun.len() == items.len()).then_some(Value::Array(begun));
+    (Some(Value::Array(items.to_vec())), selected)
 }
 
 impl Outcome {

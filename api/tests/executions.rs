@@ -141,7 +141,7 @@ async fn another_process_tells_the_same() {
     let machine = world.machine("m", &wait()).await;
     let execution = world.start(&machine, "e").await;
     let told = world.ask("DescribeExecution", json!({ "executionArn": execution })).await;
-    world.runner.drain().await;
+    world.runner.drain(std::time::Duration::from_secs(10)).await;
     drop(world);
     let world = World::over(&records);
     world.runner.recover_all().await.unwrap();

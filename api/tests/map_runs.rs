@@ -75,11 +75,15 @@ async fn a_map_run_that_succeeded_is_told_whole_and_its_history_names_it() {
     assert_eq!((&run["redriveCount"], run.get("redriveDate")), (&json!(0), None));
     assert!(run["stopDate"].as_f64() >= run["startDate"].as_f64());
     for which in ["itemCounts", "executionCounts"] {
-        assert_eq!(counts(&run, which), json!({ "succeeded": 2, "failed": 1, "total": 3 }), "{which}");
+        assert_eq!(
+            counts(&run, which),
+            json!({ "succeeded": 2, "failed": 1, "resultsWritten": 2, "total": 3 }),
+            "{which}"
+        );
     }
     let listed = world.ask("ListMapRuns", json!({ "executionArn": execution })).await;
     let expected = json!({ "executionArn": execution, "mapRunArn": arn, "startDate": run["startDate"],
-        "stopDate": run["stopDate"], "stateMachineArn": format!("{PREFIX}:stateMachine:m") });
+        "stopDate": run["stopDate"], "stateMachineArn": format!("{PREFIX}:stateMachine:m/Rows") });
     assert_eq!(listed["mapRuns"], json!([expected]));
 }
 
@@ -154,8 +158,8 @@ async fn batches_count_their_items() {
     let execution = started(&world, fields, json!([1, 2, 3])).await;
     world.ended(&execution).await;
     let run = run_of(&world, &execution).await;
-    assert_eq!(counts(&run, "itemCounts"), json!({ "succeeded": 3, "total": 3 }));
-    assert_eq!(counts(&run, "executionCounts"), json!({ "succeeded": 2, "total": 2 }));
+    assert_eq!(counts(&run, "itemCounts"), json!({ "succeeded": 3, "resultsWritten": 3, "total": 3 }));
+    assert_eq!(counts(&run, "executionCounts"), json!({ "succeeded": 2, "resultsWritten": 2, "total": 2 }));
     let items: Vec<_> =
         children(&world, &run, json!({})).await.iter().map(|child| child["itemCount"].clone()).collect();
     assert_eq!(items, [1, 2]);
@@ -170,7 +174,7 @@ async fn another_process_tells_the_same_and_goes_by_the_limits_that_were_set() {
     world.ask("UpdateMapRun", json!({ "mapRunArn": arn, "maxConcurrency": 2, "toleratedFailureCount": 7 })).await;
     let run = run_of(&world, &execution).await;
     assert_eq!(counts(&run, "executionCounts"), json!({ "running": 2, "pending": 2, "total": 4 }));
-    world.runner.drain().await;
+    world.runner.drain(std::time::Duration::from_secs(10)).await;
     drop(world);
     let world = World::over(&records);
     world.runner.recover_all().await.unwrap();
@@ -212,7 +216,7 @@ async fn a_redrive_repeats_what_failed_and_nothing_else() {
     let run = run_of(&world, &execution).await;
     assert_eq!((&run["mapRunArn"], &run["status"]), (&failed["mapRunArn"], &json!("SUCCEEDED")));
     assert_eq!((&run["redriveCount"], run["redriveDate"].is_number()), (&json!(1), true));
-    assert_eq!(counts(&run, "executionCounts"), json!({ "succeeded": 3, "total": 3 }));
+    assert_eq!(counts(&run, "executionCounts"), json!({ "succeeded": 3, "resultsWritten": 3, "total": 3 }));
     let all = children(&world, &run, json!({})).await;
     let redrives: Vec<_> = all.iter().map(|child| child["redriveCount"].clone()).collect();
     assert_eq!(redrives, [0, 1, 0]);
@@ -228,8 +232,8 @@ async fn a_nested_map_run_belongs_to_the_child_that_started_it() {
     let world = World::new();
     let inner = map(&json!({ "Label": "Inner", "ItemsPath": "$.rows" }));
     let mut outer = map(&json!({}));
-    outer["States"]["Each"]["ItemProcessor"]["StartAt"] = "Each".into();
-    outer["States"]["Each"]["ItemProcessor"]["States"] = inner["States"].clone();
+    outer["States"]["Each"]["ItemProcessor"]["StartAt"] = "Inner".into();
+    outer["States"]["Each"]["ItemProcessor"]["States"] = json!({ "Inner": inner["States"]["Each"] });
     let machine = world.machine("m", &outer).await;
     let request = json!({ "stateMachineArn": machine, "name": "e", "input": "[{\"rows\": [1, 2]}]" });
     let execution = text(&world.ask("StartExecution", request).await["executionArn"]);

@@ -219,7 +219,7 @@ async fn a_deletion_outlives_its_process() {
         .await;
     let (first, second) = (world.start(&machine, "1").await, world.start(&machine, "2").await);
     world.ask("DeleteStateMachine", json!({ "stateMachineArn": machine })).await;
-    world.runner.drain().await;
+    world.runner.drain(std::time::Duration::from_secs(10)).await;
     let world = World::over(&records);
     world.runner.recover_all().await.unwrap();
     for execution in [first, second] {

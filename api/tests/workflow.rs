@@ -3,15 +3,19 @@
 use engine::runner::NewExecution;
 
 use super::*;
-use crate::{WorkflowStart, state_machine_name};
+use crate::{
+    CheckedDefinition, Operation,
+    flow::{SignalTask, SignalTaskRequest, StartExecutionRequest, TaskOutcome},
+    state_machine_name,
+};
 
-fn workflow(id: &str, definition: &Value) -> WorkflowStart {
-    WorkflowStart {
+fn workflow(id: &str, definition: &Value) -> StartExecutionRequest {
+    StartExecutionRequest {
         id: id.to_owned(),
         workflow: "work".to_owned(),
         subject: None,
         environment: Value::Null,
-        definition: definition.clone(),
+        definition: CheckedDefinition::read(definition.clone(), false, &|_| true).0.unwrap(),
         input: json!({ "a": 1 }),
     }
 }
@@ -35,7 +39,7 @@ async fn what_a_workflow_begins_is_seen_stopped_and_redriven_by_its_arn() {
     assert_eq!(world.ended(&arn).await["error"], "E");
     world.ask("RedriveExecution", json!({ "executionArn": arn })).await;
     world.ask("StopExecution", json!({ "executionArn": arn })).await;
-    world.api.resume("work-7k3f").await.unwrap();
+    world.api.resume("work-7k3f", None).await.unwrap();
     let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
     assert_eq!((&told["status"], &told["redriveCount"]), (&json!("RUNNING"), &json!(2)), "both redrives count");
     assert!(told["redriveDate"].is_number());
@@ -59,7 +63,7 @@ async fn one_name_is_one_execution_whoever_begins_it() {
     let world = World::new();
     world.api.start_workflow(workflow("w-1", &wait())).await.unwrap();
     world.api.start_workflow(workflow("w-1", &wait())).await.unwrap();
-    let other = WorkflowStart { input: json!({ "a": 2 }), ..workflow("w-1", &wait()) };
+    let other = StartExecutionRequest { input: json!({ "a": 2 }), ..workflow("w-1", &wait()) };
     assert_eq!(world.api.start_workflow(other).await.unwrap_err().kind, "ExecutionAlreadyExists");
     let machine = format!("{PREFIX}:stateMachine:work");
     let again = |input: &str| json!({ "stateMachineArn": machine, "name": "w-1", "input": input });
@@ -67,7 +71,7 @@ async fn one_name_is_one_execution_whoever_begins_it() {
     assert_eq!(same["executionArn"], format!("{PREFIX}:execution:work:w-1"), "it attaches to what runs");
     assert_eq!(world.refused("StartExecution", again("{}")).await.0, "ExecutionAlreadyExists");
     world.ask("StartExecution", json!({ "stateMachineArn": machine, "name": "w-2" })).await;
-    let taken = WorkflowStart { input: json!({}), ..workflow("w-2", &wait()) };
+    let taken = StartExecutionRequest { input: json!({}), ..workflow("w-2", &wait()) };
     assert_eq!(world.api.start_workflow(taken).await.unwrap_err().kind, "ExecutionAlreadyExists");
     let listed = world.ask("ListExecutions", json!({ "stateMachineArn": machine })).await;
     assert_eq!(listed["executions"].as_array().unwrap().len(), 2);
@@ -92,7 +96,8 @@ async fn a_changed_workflow_updates_its_state_machine_and_no_other() {
     let pinned = world.ask("DescribeStateMachineForExecution", pinned).await;
     assert_eq!(pinned["definition"], wait().to_string(), "what runs keeps what it began with");
     world.machine("mine", &pass()).await;
-    let mine = |definition: &Value| WorkflowStart { workflow: "mine".to_owned(), ..workflow("m-1", definition) };
+    let mine =
+        |definition: &Value| StartExecutionRequest { workflow: "mine".to_owned(), ..workflow("m-1", definition) };
     let refused = world.api.start_workflow(mine(&wait())).await.unwrap_err();
     assert_eq!(refused.kind, "StateMachineAlreadyExists");
     world.api.start_workflow(mine(&pass())).await.unwrap();
@@ -108,6 +113,7 @@ async fn executions_of_earlier_versions_are_known_by_arn_too() {
         subject: None,
         environment: Value::Null,
         definition: (&definition).into(),
+        machine: None,
         input: json!({ "old": true }),
         documents: Default::default(),
     };
@@ -118,11 +124,14 @@ async fn executions_of_earlier_versions_are_known_by_arn_too() {
     let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
     assert_eq!((&told["name"], &told["input"]), (&json!("old-1"), &json!(r#"{"old":true}"#)));
     world.ask("StopExecution", json!({ "executionArn": arn })).await;
-    world.api.resume("old-1").await.unwrap();
+    world.api.resume("old-1", None).await.unwrap();
     let listed = world.ask("ListExecutions", json!({ "stateMachineArn": format!("{PREFIX}:stateMachine:old") })).await;
     assert_eq!(listed["executions"][0]["executionArn"], arn);
-    let start =
-        WorkflowStart { workflow: "old".to_owned(), input: json!({ "old": true }), ..workflow("old-1", &wait()) };
+    let start = StartExecutionRequest {
+        workflow: "old".to_owned(),
+        input: json!({ "old": true }),
+        ..workflow("old-1", &wait())
+    };
     assert_eq!(world.api.start_workflow(start).await.unwrap().id, "old-1", "the same start attaches");
 }
 
@@ -131,9 +140,15 @@ async fn a_waiting_state_is_answered_by_its_name() {
     let world = World::new();
     let activity = text(&world.ask("CreateActivity", json!({ "name": "work" })).await["activityArn"]);
     world.api.start_workflow(workflow("w-1", &task(&activity))).await.unwrap();
-    assert_eq!(world.api.task_token("w-1", "B").unwrap_err().kind, "TaskDoesNotExist");
-    let token = world.api.task_token("w-1", "A").unwrap();
-    world.ask("SendTaskSuccess", json!({ "taskToken": token, "output": "[1]" })).await;
+    let answer = |state: &str| {
+        let by = engine::journal::Signaller { user: "alice".to_owned(), host: "here".to_owned(), comment: None };
+        let (id, state, outcome) = ("w-1".to_owned(), state.to_owned(), TaskOutcome::Success("[1]".to_owned()));
+        SignalTask::answer(&world.api, SignalTaskRequest { id, state, outcome, by, early: false })
+    };
+    let refused = answer("B").await.unwrap_err();
+    assert_eq!(refused.kind, "TaskDoesNotExist");
+    assert!(refused.message.contains("\"A\""), "it names what waits: {}", refused.message);
+    answer("A").await.unwrap();
     assert_eq!(world.ended(&format!("{PREFIX}:execution:work:w-1")).await["output"], "[1]");
 }
 

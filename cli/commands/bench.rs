@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
-    place::Place,
+    home::Home,
 };
 
 /// Arguments of `flow bench`.
@@ -63,9 +63,9 @@ impl Workload {
 
 /// Measures one workload and removes what it wrote.
 pub async fn run(global: &Global, arguments: BenchArguments) -> Result<Exit, CliError> {
-    let place = Place::real(global)?;
-    place.make()?;
-    let home = place.home().to_owned();
+    let home = Home::real(global)?;
+    home.make()?;
+    let home = home.folder().to_owned();
     let own = arguments.folder.is_none();
     let folder = arguments.folder.unwrap_or_else(|| home.join(format!("bench-{}", std::process::id())));
     std::fs::create_dir_all(&folder)?;

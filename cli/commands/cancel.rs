@@ -1,13 +1,15 @@
 //! `flow cancel`.
 
+use api::flow::{CancelExecution, CancelExecutionRequest};
 use clap::Args;
-use engine::machine::ExecutionHeader;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     arguments::{Global, Output},
+    environments::Environments,
     exit::{CliError, Exit},
-    session::{Session, locate},
+    locate::locate,
+    owner::Handle,
 };
 
 /// Arguments of `flow cancel`.
@@ -19,23 +21,34 @@ pub struct CancelArguments {
 
 /// Ends an execution as ABORTED; what it made stays.
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
-    let (place, ExecutionHeader { id, .. }) = locate(global, &arguments.id).await?;
-    let mut session = Session::open(&place).await?;
-    let answer = stop(&mut session, &id).await;
-    session.close().await;
-    answer?;
-    if global.output == Output::Human {
-        say!("{id} is cancelled. What it made stays; flow resume {id} goes on, the teardown workflow removes it.");
+    let located = locate(global, &arguments.id).await?;
+    let (id, home) = (located.header.id, located.store.home().clone());
+    drop(located.store);
+    let handle = Handle::drive(Environments::new(home)).await?;
+    let request = CancelExecutionRequest {
+        id: id.clone(),
+        error: "Cancelled".to_owned(),
+        cause: "cancelled by a person".to_owned(),
+    };
+    let answer = handle.call::<CancelExecution>(request).await;
+    let closed = handle.close().await;
+    let answer = answer?;
+    closed?;
+    if let Some(status) = answer.ended_before {
+        let status = serde_json::to_value(status).unwrap_or_default();
+        let message = format!("{id} had ended before ({}): nothing was changed", status.as_str().unwrap_or_default());
+        return Err(CliError::new(Exit::Failed, message).hint(format!("flow status {id} shows it")));
+    }
+    match global.output {
+        Output::Human if global.quiet => {}
+        Output::Human => {
+            say!(
+                "{id} is cancelled. What it made stays: flow resume {id} continues it, the teardown workflow removes it."
+            );
+        }
+        Output::Json => {
+            say!("{}", json!({ "type": "cancelled", "execution": id, "message": format!("{id} is cancelled") }))
+        }
     }
     Ok(Exit::Success)
-}
-
-async fn stop(session: &mut Session, id: &str) -> Result<Value, CliError> {
-    let execution_arn = session.execution_arn(id).await?;
-    if execution_arn.contains(":express:") {
-        let message = format!("{id} is an EXPRESS execution, and Step Functions cannot stop those");
-        return Err(CliError::refused(message).hint("it ends by itself within five minutes"));
-    }
-    let request = json!({ "executionArn": execution_arn, "error": "Cancelled", "cause": "cancelled by a person" });
-    session.call("AWSStepFunctions.StopExecution", &request).await
 }

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use engine::asl::{self, Diagnostic, Severity};
+use engine::{
+    asl::{self, Diagnostic, Severity},
+    step::Registry,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,7 +14,6 @@ use crate::{
     environments,
     exit::{CliError, Exit},
     graph::{self, Graph},
-    integrations::without_step,
     source::Source,
     ui::json as lines,
 };
@@ -53,6 +55,7 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
     let mut found = asl::check(&definition, &|resource| environments::is_known(&steps, resource));
     found.extend(without_step(&definition, &steps));
+    found.sort_by_key(|problem| problem.severity);
     if global.output == Output::Json {
         say!("{}", lines::version());
     }
@@ -69,6 +72,24 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
         say!("{} can run.", arguments.workflow);
     }
     Ok(Exit::Success)
+}
+
+/// The Tasks whose call nothing here makes: such a workflow cannot run to its end.
+fn without_step(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
+    let mut found = asl::without_step(definition, &|resource| environments::has_step(steps, resource));
+    for problem in &mut found {
+        problem.severity = Severity::Error;
+        problem.message = format!("{} There are steps for {}.", problem.message, integrations(steps));
+    }
+    found
+}
+
+fn integrations(steps: &Registry) -> String {
+    let names = steps.descriptions().map(|step| step.name);
+    let mut names: Vec<String> = names.filter_map(|name| name.strip_prefix("aws:").map(str::to_owned)).collect();
+    names.extend(api::INTEGRATIONS.map(str::to_owned));
+    names.sort();
+    names.join(", ")
 }
 
 fn read(workflow: &str) -> Result<(Value, Option<Source>), CliError> {

@@ -7,20 +7,22 @@ use std::{
     time::Instant,
 };
 
+use api::flow::{StoreFindings, VerifyStore, VerifyStoreRequest};
 use clap::Args;
-use engine::store::{Findings, OwnerLock, Store, StoreError, has_room, rebuild};
+use engine::store::{Store, has_room, rebuild};
 
 use crate::{
     arguments::{Global, Output},
     clock,
+    environments::{Environments, Place},
     exit::{CliError, Exit},
-    place::Place,
-    session::{SAVING, exclusive, open_store},
+    home::Home,
+    owner::{Handle, SAVE_HINT, exclusive, open_store, owned_elsewhere},
 };
 
 /// Fewer than this many fdatasync in a second make every step slow.
 const FDATASYNCS_SLOW: f64 = 200.0;
-/// How many writes of the probe stand one behind the other.
+/// How many writes the probe makes before it starts again at the beginning of its file.
 const PROBE_WRITES: u32 = 256;
 
 /// Arguments of `flow doctor`.
@@ -34,7 +36,7 @@ pub struct DoctorArguments {
     repair: bool,
 }
 
-/// How one look turned out.
+/// The result of one check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Good,
@@ -48,7 +50,7 @@ struct Report {
 }
 
 impl Report {
-    fn tell(&mut self, what: &str, verdict: Verdict, found: &str) {
+    fn add(&mut self, what: &str, verdict: Verdict, found: &str) {
         self.bad |= verdict == Verdict::Bad;
         let (sign, word) = match verdict {
             Verdict::Good => ("✔", "good"),
@@ -56,37 +58,39 @@ impl Report {
             Verdict::Bad => ("✖", "bad"),
         };
         match self.json {
-            true => say!("{}", serde_json::json!({ "type": "look", "what": what, "verdict": word, "found": found })),
+            true => say!("{}", serde_json::json!({ "type": "check", "what": what, "verdict": word, "found": found })),
             false => say!("{sign} {what:<12} {found}"),
         }
     }
 }
 
-/// Looks the store and this machine through; 1 where something is wrong.
+/// Checks the store and this machine; 1 where something is wrong.
 pub async fn run(global: &Global, arguments: DoctorArguments) -> Result<Exit, CliError> {
     let mut report = Report { json: global.output == Output::Json, bad: false };
-    for place in [Place::real(global)?, Place::rehearsals(global)?] {
-        if !place.home().exists() {
-            report.tell("home", Verdict::Note, &format!("{}: nothing yet", place.home().display()));
+    for home in [Home::real(global)?, Home::rehearsals(global)?] {
+        if !home.folder().exists() {
+            report.add("home", Verdict::Note, &format!("{}: nothing yet", home.folder().display()));
             continue;
         }
-        permissions(&mut report, &place);
-        disk(&mut report, place.home());
-        store(&mut report, &place, arguments.repair);
+        permissions(&mut report, &home);
+        disk(&mut report, home.folder());
+        if arguments.repair {
+            repair(&mut report, &home)?;
+        }
+        store(&mut report, &home).await?;
     }
-    credentials(&mut report, global, arguments.aws).await;
+    credentials(&mut report, global, arguments.aws).await?;
     Ok(if report.bad { Exit::Failed } else { Exit::Success })
 }
 
-fn permissions(report: &mut Report, place: &Place) {
-    let home = place.home();
-    let shown = home.display();
-    match std::fs::metadata(home).map(|data| data.permissions().mode() & 0o777) {
-        Ok(mode) if mode & 0o077 == 0 => report.tell("home", Verdict::Good, &format!("{shown}, mode {mode:o}")),
+fn permissions(report: &mut Report, home: &Home) {
+    let shown = home.folder().display();
+    match std::fs::metadata(home.folder()).map(|data| data.permissions().mode() & 0o777) {
+        Ok(mode) if mode & 0o077 == 0 => report.add("home", Verdict::Good, &format!("{shown}, mode {mode:o}")),
         Ok(mode) => {
-            report.tell("home", Verdict::Bad, &format!("{shown} is open to others (mode {mode:o}): chmod 700 {shown}"));
+            report.add("home", Verdict::Bad, &format!("{shown} is open to others (mode {mode:o}): chmod 700 {shown}"));
         }
-        Err(error) => report.tell("home", Verdict::Bad, &format!("{shown}: {error}")),
+        Err(error) => report.add("home", Verdict::Bad, &format!("{shown}: {error}")),
     }
 }
 
@@ -109,80 +113,94 @@ fn disk(report: &mut Report, home: &Path) {
     let rate = probe();
     let _ = std::fs::remove_file(&path);
     if let Err(error) = has_room(home) {
-        return report.tell("disk", Verdict::Bad, &error.to_string());
+        return report.add("disk", Verdict::Bad, &error.to_string());
     }
     match rate {
         Ok(rate) if rate >= FDATASYNCS_SLOW => {
-            report.tell("disk", Verdict::Good, &format!("{rate:.0} fdatasync/s"));
+            report.add("disk", Verdict::Good, &format!("{rate:.0} fdatasync/s"));
         }
-        Ok(rate) => report.tell("disk", Verdict::Note, &format!("{rate:.0} fdatasync/s: no step is faster than that")),
-        Err(error) => report.tell("disk", Verdict::Bad, &format!("{}: {error}", home.display())),
+        Ok(rate) => report.add("disk", Verdict::Note, &format!("{rate:.0} fdatasync/s: no step is faster than that")),
+        Err(error) => report.add("disk", Verdict::Bad, &format!("{}: {error}", home.display())),
     }
 }
 
-fn store(report: &mut Report, place: &Place, repair: bool) {
-    if !place.store().exists() {
-        return report.tell("store", Verdict::Note, "none yet");
+/// Reads every record, through the owner of the store where there is one.
+async fn store(report: &mut Report, home: &Home) -> Result<(), CliError> {
+    if !home.store().exists() {
+        report.add("store", Verdict::Note, "none yet");
+        return Ok(());
     }
-    let (mut store, _lock) = match exclusive(place) {
-        Ok(owned) => owned,
-        Err(error) if error.exit == Exit::Unreachable => {
-            let holder = OwnerLock::holder(place.home()).map_or(String::new(), |holder| holder.command);
-            return report.tell("store", Verdict::Note, &format!("in use ({holder}): not looked through"));
+    let handle = match Handle::read(home).await {
+        Ok(handle) => handle,
+        Err(error) if error.exit == Exit::Refused => {
+            report.add("store", Verdict::Bad, &error.message);
+            report.add("store", Verdict::Note, error.hint.as_deref().unwrap_or_default());
+            return Ok(());
         }
-        Err(error) => {
-            report.tell("store", Verdict::Bad, &error.message);
-            return report.tell("store", Verdict::Note, error.hint.as_deref().unwrap_or_default());
-        }
+        Err(error) => return Err(error),
     };
-    let mut findings = store.verify();
-    if repair && findings.problems.iter().any(is_of_index) {
-        drop(store);
-        match repaired(report, place) {
-            Ok(again) => store = again,
-            Err(error) => return report.tell("store", Verdict::Bad, &error.message),
-        }
-        findings = store.verify();
+    let findings = handle.only::<VerifyStore>(VerifyStoreRequest {}).await?;
+    let owner = handle.owner_elsewhere().await;
+    handle.close().await?;
+    add_findings(report, &findings, owner.as_deref());
+    if !home.rehearsal
+        && owner.is_none()
+        && let Some((store, _lock)) = exclusive(home)?
+    {
+        add_clock(report, home, &store);
     }
-    tell_findings(report, &findings);
-    if !place.rehearsal {
-        match clock::behind(place, &store) {
-            Some(words) => report.tell("clock", Verdict::Bad, &words),
-            None => report.tell("clock", Verdict::Good, "not behind the history"),
-        }
+    Ok(())
+}
+
+fn add_clock(report: &mut Report, home: &Home, store: &Store) {
+    match clock::behind(home, store) {
+        Some(words) => report.add("clock", Verdict::Bad, &words),
+        None => report.add("clock", Verdict::Good, "not behind the history"),
     }
 }
 
-/// Damage that the mirror knows better.
-fn is_of_index(problem: &StoreError) -> bool {
-    matches!(problem, StoreError::Index { .. })
+/// Builds a damaged index again from its mirror.
+fn repair(report: &mut Report, home: &Home) -> Result<(), CliError> {
+    if !home.store().exists() {
+        return Ok(());
+    }
+    let (store, lock) = match exclusive(home) {
+        Ok(found) => found.ok_or_else(|| owned_elsewhere(home))?,
+        // What cannot be opened is reported with the rest.
+        Err(error) if error.exit == Exit::Refused => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let damaged = StoreFindings::from(store.verify()).index_is_damaged;
+    drop(store);
+    if damaged {
+        let damaged = rebuild(&home.store()).map_err(|error| CliError::refused(error.to_string()))?;
+        let found = format!("the index was built again from its mirror; the damaged one is in {}", damaged.display());
+        report.add("repair", Verdict::Good, &found);
+        drop(open_store(home)?);
+    }
+    drop(lock);
+    Ok(())
 }
 
-fn repaired(report: &mut Report, place: &Place) -> Result<Store, CliError> {
-    let damaged = rebuild(&place.store()).map_err(|error| CliError::refused(error.to_string()))?;
-    let found = format!("the index was made anew from its mirror; the damaged one is in {}", damaged.display());
-    report.tell("repair", Verdict::Good, &found);
-    open_store(place)
-}
-
-fn tell_findings(report: &mut Report, findings: &Findings) {
+fn add_findings(report: &mut Report, findings: &StoreFindings, owner: Option<&str>) {
+    let by = owner.map_or_else(String::new, |owner| format!("; read by its owner, {owner}"));
     let counts =
-        format!("{} records, {} executions, {} not ended", findings.records, findings.executions, findings.active);
+        format!("{} records, {} executions, {} not ended{by}", findings.records, findings.executions, findings.active);
     if findings.problems.is_empty() {
-        return report.tell("store", Verdict::Good, &counts);
+        return report.add("store", Verdict::Good, &counts);
     }
     for problem in &findings.problems {
-        report.tell("store", Verdict::Bad, &problem.to_string());
+        report.add("store", Verdict::Bad, problem);
     }
-    let cure = match findings.problems.iter().any(is_of_index) {
-        true => "nothing is lost: its mirror has all of it. Keep a copy of the folder, then   flow doctor --repair"
+    let cure = match findings.index_is_damaged {
+        true => "nothing is lost: the mirror has every record. Keep a copy of the folder, then   flow doctor --repair"
             .to_owned(),
-        false => format!("keep a copy of the folder; {SAVING}"),
+        false => format!("keep a copy of the folder; {SAVE_HINT}"),
     };
-    report.tell("store", Verdict::Note, &format!("{counts}; {cure}"));
+    report.add("store", Verdict::Note, &format!("{counts}; {cure}"));
 }
 
-async fn credentials(report: &mut Report, global: &Global, ask: bool) {
+async fn credentials(report: &mut Report, global: &Global, ask: bool) -> Result<(), CliError> {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let source = match &global.profile {
         Some(profile) => format!("profile {profile}"),
@@ -190,10 +208,13 @@ async fn credentials(report: &mut Report, global: &Global, ask: bool) {
         None => "AWS's default chain".to_owned(),
     };
     if !ask {
-        return report.tell("credentials", Verdict::Note, &format!("{source}; not asked: flow doctor --aws"));
+        report.add("credentials", Verdict::Note, &format!("{source}; not asked: flow doctor --aws"));
+        return Ok(());
     }
-    match crate::environments::caller(global.profile.as_deref(), global.region.as_deref()).await {
-        Ok(caller) => report.tell("credentials", Verdict::Good, &format!("{source}: {}", caller["arn"])),
-        Err(error) => report.tell("credentials", Verdict::Bad, &format!("{source}: {error}")),
+    let place = Place::Aws { profile: global.profile.clone(), region: global.region.clone() };
+    match Environments::new(Home::real(global)?).identity(&place).await {
+        Ok(identity) => report.add("credentials", Verdict::Good, &format!("{source}: {}", identity.arn)),
+        Err(error) => report.add("credentials", Verdict::Bad, &format!("{source}: {error}")),
     }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! `flow events`.
 
+use api::flow::{EntriesRequest, FollowExecution, GetEntries};
 use clap::Args;
 use engine::{
     journal::{Content, Entry, HistoryEventDetails, Note},
@@ -11,8 +12,9 @@ use serde_json::{Value, json};
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
-    session::{Reader, locate},
-    socket::client::Client,
+    locate::{Located, locate},
+    out,
+    owner::{Handle, StreamError},
     ui::{json as lines, text},
 };
 
@@ -21,7 +23,7 @@ use crate::{
 pub struct EventsArguments {
     /// The execution: its id, a unique prefix, or @latest.
     id: String,
-    /// Go on showing what happens, while a process drives it.
+    /// Continue to show what happens, while a process drives it.
     #[arg(long)]
     follow: bool,
     /// Begin at this sequence.
@@ -37,27 +39,44 @@ pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, Cl
     if global.output == Output::Json {
         say!("{}", lines::version());
     }
-    let (place, ExecutionHeader { id, .. }) = locate(global, &arguments.id).await?;
-    let reader = Reader::open(&place).await?;
-    let entries = reader.entries(&id, arguments.since).await?.entries;
-    drop(reader);
-    let mut next = arguments.since;
-    for entry in &entries {
-        next = entry.sequence + 1;
-        show(global, &arguments, &id, entry);
-    }
-    if arguments.follow
-        && let Ok(mut events) = Client::new(&place.socket()).follow(&id, next).await
-    {
-        while let Some(event) = events.next().await {
-            match event {
-                RunnerEvent::Entry { entry, .. } => show(global, &arguments, &id, &entry),
-                RunnerEvent::Rested { .. } => break,
-                _ => {}
-            }
+    let Located { header: ExecutionHeader { id, .. }, store } = locate(global, &arguments.id).await?;
+    let mut next = arguments.since.max(1);
+    loop {
+        let request = EntriesRequest { id: id.clone(), from_sequence: next };
+        let entries = store.call::<GetEntries>(request).await?.entries;
+        let Some(last) = entries.last() else { break };
+        next = last.sequence + 1;
+        entries.iter().for_each(|entry| show(global, &arguments, &id, entry));
+        if out::is_closed() {
+            return Ok(Exit::Success);
         }
     }
+    if arguments.follow && store.is_remote().await {
+        follow(global, &arguments, &store, &id, next).await?;
+    }
+    store.leave();
     Ok(Exit::Success)
+}
+
+/// Shows what happens from a sequence on, until the execution rests or its owner ends.
+async fn follow(
+    global: &Global,
+    arguments: &EventsArguments,
+    store: &Handle,
+    id: &str,
+    from_sequence: u64,
+) -> Result<(), CliError> {
+    let request = EntriesRequest { id: id.to_owned(), from_sequence };
+    let mut events = store.stream::<FollowExecution>(request).await?;
+    while !out::is_closed() {
+        match events.next().await {
+            Ok(Some(RunnerEvent::Entry { entry, .. })) => show(global, arguments, id, &entry),
+            Ok(Some(RunnerEvent::Rested { .. }) | None) | Err(StreamError::Gone) => break,
+            Ok(Some(_)) => {}
+            Err(StreamError::Failed(error)) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn show(global: &Global, arguments: &EventsArguments, id: &str, entry: &Entry) {
@@ -93,7 +112,15 @@ fn words(content: &Value) -> (String, String) {
     let effect = content["effect"]["id"].as_str();
     let effect =
         effect.map_or_else(String::new, |id| format!(": {} {id}", content["effect"]["change"].as_str().unwrap_or("")));
-    (what, format!("{place}{cause}{reason}{effect}"))
+    let by = &content["by"];
+    let by = match (by["user"].as_str(), by["host"].as_str()) {
+        (Some(user), Some(host)) => {
+            let comment = by["comment"].as_str().map_or_else(String::new, |comment| format!(", {comment}"));
+            format!(": by {user} on {host}{comment}")
+        }
+        _ => String::new(),
+    };
+    (what, format!("{place}{cause}{reason}{effect}{by}"))
 }
 
 fn is_failure(content: &Content) -> bool {

@@ -1,13 +1,14 @@
 //! `flow export`.
 
+use api::flow::{ExportExecutions, ExportItem, ExportRequest, export_lines};
 use clap::Args;
-use engine::store::{EXPORT_VERSION, Line, Store, StoreError};
 
 use crate::{
     arguments::Global,
     exit::{CliError, Exit},
-    place::Place,
-    session::{MENDING, Reader, salvage},
+    home::Home,
+    out,
+    owner::{Handle, REPAIR_HINT, StreamError, salvage},
 };
 
 /// Arguments of `flow export`.
@@ -17,59 +18,65 @@ pub struct ExportArguments {
     ids: Vec<String>,
 }
 
-/// Prints executions as JSON lines. What cannot be read is told on standard error, and the rest is printed all the same.
+/// Prints executions as JSON lines, through the owner of the store where there is one. What cannot be read is said on standard error,
+/// and the rest is printed all the same.
 pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, CliError> {
-    let place = Place::real(global)?;
-    let (store, problems, _lock) = match Reader::open(&place).await {
-        Ok(Reader::Client(client)) => {
-            let lines = client.text("Flow.Export", &serde_json::json!({ "ids": arguments.ids })).await;
-            let lines = lines.map_err(|error| CliError::refused(error.to_string()))?;
-            say!("{}", lines.trim_end());
-            return Ok(Exit::Success);
+    let home = Home::real(global)?;
+    if !home.store().exists() {
+        return Err(CliError::not_found(format!("there is no store in {}", home.folder().display())));
+    }
+    let damaged = match Handle::read(&home).await {
+        Ok(handle) => {
+            let damaged = through(&handle, arguments.ids).await?;
+            handle.leave();
+            damaged
         }
-        Ok(Reader::Store(store, lock)) => (*store, Vec::new(), lock),
-        Ok(Reader::Nothing) => {
-            return Err(CliError::not_found(format!("there is no store in {}", place.home().display())));
-        }
-        Err(error) if error.exit == Exit::Refused => salvage(&place)?,
+        Err(error) if error.exit == Exit::Refused => salvaged(&home, arguments.ids)?,
         Err(error) => return Err(error),
     };
-    let mut damaged = !problems.is_empty();
-    problems.iter().for_each(|problem| eprintln!("flow: {problem}"));
-    for line in lines(&store, &arguments.ids).map_err(|error| CliError::refused(error.to_string()))? {
-        match line.map(|line| serde_json::to_string(&line)) {
-            Ok(Ok(line)) => say!("{line}"),
-            Ok(Err(error)) => {
-                damaged = true;
-                eprintln!("flow: {error}");
-            }
-            Err(error) => {
-                damaged = true;
-                eprintln!("flow: left out: {error}");
-            }
-        }
-    }
     if damaged {
-        eprintln!("hint: {MENDING}");
+        eprintln!("hint: {REPAIR_HINT}");
         return Ok(Exit::Failed);
     }
     Ok(Exit::Success)
 }
 
-/// The lines of an export, those that cannot be read as their error.
-///
-/// # Errors
-/// The store cannot be read at all.
-pub fn lines(store: &Store, ids: &[String]) -> Result<Vec<Result<Line, StoreError>>, StoreError> {
-    let mut lines = vec![Ok(Line::Export { version: EXPORT_VERSION })];
-    let wanted = if ids.is_empty() { store.ids()? } else { ids.to_vec() };
-    lines.extend(wanted.iter().map(|id| store.export(id).map(|whole| Line::Execution(Box::new(whole)))));
-    let belongs = |line: &Result<Line, StoreError>| match line {
-        Ok(Line::Document { name, .. }) => {
-            ids.is_empty() || ids.iter().any(|id| name.rsplit('/').next() == Some(id.as_str()))
+/// Prints the lines of a store that can be opened; answers whether something was left out.
+async fn through(handle: &Handle, ids: Vec<String>) -> Result<bool, CliError> {
+    let mut lines = handle.stream::<ExportExecutions>(ExportRequest { ids }).await?;
+    let mut damaged = false;
+    while !out::is_closed() && out::failure().is_none() {
+        match lines.next().await {
+            Ok(Some(item)) => damaged |= print(item),
+            Ok(None) => return Ok(damaged),
+            Err(StreamError::Failed(error)) => return Err(error),
+            Err(StreamError::Gone) => {
+                return Err(CliError::new(Exit::Unreachable, "the owner of the store ended before the export did")
+                    .hint("what was printed is not complete; run it again"));
+            }
         }
-        _ => ids.is_empty(),
-    };
-    lines.extend(store.all_documents()?.into_iter().filter(belongs));
-    Ok(lines)
+    }
+    Ok(damaged)
+}
+
+/// Prints what can be read of a store that cannot be opened; that is always less than everything.
+fn salvaged(home: &Home, ids: Vec<String>) -> Result<bool, CliError> {
+    let (store, problems, _lock) = salvage(home)?;
+    problems.iter().for_each(|problem| eprintln!("flow: {problem}"));
+    let lines = export_lines(store, ids).map_err(|error| CliError::refused(error.to_string()))?;
+    let left_out = lines.map(print).fold(false, |any, left_out| any | left_out);
+    Ok(left_out || !problems.is_empty())
+}
+
+fn print(item: ExportItem) -> bool {
+    match item {
+        ExportItem::Line(line) => {
+            say!("{line}");
+            false
+        }
+        ExportItem::LeftOut(why) => {
+            eprintln!("flow: left out: {why}");
+            true
+        }
+    }
 }

@@ -8,8 +8,8 @@ use engine::store::{DocumentChanges, EXPORT_VERSION, Line, Store};
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
-    place::Place,
-    session::exclusive,
+    home::Home,
+    owner::{exclusive, owned_elsewhere},
 };
 
 /// Arguments of `flow import`.
@@ -36,7 +36,8 @@ pub fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError
             Box::new(file)
         }
     };
-    let (store, _lock) = exclusive(&Place::real(global)?)?;
+    let home = Home::real(global)?;
+    let (store, _lock) = exclusive(&home)?.ok_or_else(|| owned_elsewhere(&home))?;
     let mut taken = Taken::default();
     for (line, number) in BufReader::new(input).lines().zip(1..) {
         take(&store, &line?, number, &mut taken)?;
@@ -44,9 +45,10 @@ pub fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError
     store.settle().map_err(|error| CliError::refused(error.to_string()))?;
     let Taken { executions, documents, known } = taken;
     match global.output {
+        Output::Human if global.quiet => {}
         Output::Human => {
             say!("{executions} executions and {documents} documents taken in, {known} were here already");
-            say!("Those that had not ended go on with   flow resume --all");
+            say!("Those that had not ended continue with   flow resume --all");
         }
         Output::Json => {
             let line = serde_json::json!({ "type": "imported", "executions": executions, "documents": documents, "known": known });

@@ -16,6 +16,6 @@ pub fn run(arguments: InitArguments) -> Result<Exit, CliError> {
     let missing =
         || CliError::not_found(format!("no workflow is named '{}'", arguments.workflow)).hint("flow workflows");
     let workflow = workflows::find(&arguments.workflow).ok_or_else(missing)?;
-    print!("{}", workflow.example_input());
+    crate::out::text(workflow.example_input());
     Ok(Exit::Success)
 }

@@ -2,21 +2,20 @@
 
 use std::time::Duration;
 
+use api::flow::{PruneExecutions, PruneRequest, PruneResponse};
 use clap::Args;
 use engine::{
     runner::{Clock, SystemClock},
-    store::{DocumentChanges, Store, StoreError, compact},
+    store::compact,
 };
 
 use crate::{
     arguments::{Global, Output},
+    environments::Environments,
     exit::{CliError, Exit},
-    place::Place,
-    session::exclusive,
+    home::Home,
+    owner::{Handle, StreamError, exclusive},
 };
-
-/// How many are forgotten at once.
-const AT_ONCE: usize = 500;
 
 /// Arguments of `flow prune`.
 #[derive(Debug, Args)]
@@ -29,32 +28,52 @@ pub struct PruneArguments {
     plan: bool,
 }
 
-/// Forgets what ended long ago; what has not ended is never forgotten.
-pub fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, CliError> {
-    let place = Place::real(global)?;
-    let (store, lock) = exclusive(&place)?;
-    let failed = |error: StoreError| CliError::refused(error.to_string());
+/// Forgets what ended long ago; what has not ended is never forgotten. Beside an owner the space is used again by what comes next; with
+/// none it is given back to the system.
+pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, CliError> {
+    let home = Home::real(global)?;
     let age_ms = Duration::try_from_secs_f64(arguments.days * 86_400.0)
         .map_err(|error| CliError::refused(format!("--days: {error}")))?
         .as_millis() as u64;
-    let before_ms = SystemClock::default().now_ms().saturating_sub(age_ms);
-    let old = old(&store, before_ms).map_err(failed)?;
-    let bytes_before = bytes(&place.store());
-    if !arguments.plan {
-        for ids in old.chunks(AT_ONCE) {
-            forget(&store, ids).map_err(failed)?;
-        }
-        store.forget_unused_definitions().map_err(failed)?;
-        store.settle().map_err(failed)?;
+    let ended_before_ms = SystemClock::default().now_ms().saturating_sub(age_ms);
+    let bytes_before = bytes(&home.store());
+    let handle = Handle::drive(Environments::new(home.clone())).await?;
+    let pruned = prune(&handle, PruneRequest { ended_before_ms, plan: arguments.plan }).await;
+    let owner = handle.owner_elsewhere().await;
+    let closed = handle.close().await;
+    let count = pruned?.executions;
+    closed?;
+    if !arguments.plan
+        && owner.is_none()
+        && let Some((store, lock)) = exclusive(&home)?
+    {
         drop(store);
-        compact(&place.store()).map_err(failed)?;
+        compact(&home.store()).map_err(|error| CliError::refused(error.to_string()))?;
+        drop(lock);
     }
-    drop(lock);
-    tell(global, arguments, old.len(), bytes_before, bytes(&place.store()));
+    report(global, arguments, count, (bytes_before, bytes(&home.store())), owner.as_deref());
     Ok(Exit::Success)
 }
 
-fn tell(global: &Global, arguments: &PruneArguments, count: usize, before: u64, after: u64) {
+async fn prune(handle: &Handle, request: PruneRequest) -> Result<PruneResponse, CliError> {
+    let mut steps = handle.stream::<PruneExecutions>(request).await?;
+    let mut last = PruneResponse::default();
+    loop {
+        match steps.next().await {
+            Ok(Some(step)) => last = step,
+            Ok(None) => return Ok(last),
+            Err(StreamError::Failed(error)) => return Err(error),
+            Err(StreamError::Gone) => {
+                let message =
+                    format!("the owner of the store ended after {} executions were forgotten", last.executions);
+                return Err(CliError::new(Exit::Unreachable, message).hint("run it again: flow prune"));
+            }
+        }
+    }
+}
+
+fn report(global: &Global, arguments: &PruneArguments, count: usize, (before, after): (u64, u64), owner: Option<&str>) {
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
     match (global.output, arguments.plan) {
         (Output::Json, plan) => {
             let line = serde_json::json!({
@@ -62,38 +81,24 @@ fn tell(global: &Global, arguments: &PruneArguments, count: usize, before: u64, 
             });
             say!("{line}");
         }
+        (Output::Human, _) if global.quiet => {}
         (Output::Human, true) => say!("{count} executions ended more than {} days ago", arguments.days),
-        (Output::Human, false) => {
-            let megabytes = |bytes: u64| bytes as f64 / 1e6;
-            say!(
+        (Output::Human, false) => match owner {
+            Some(owner) => say!(
+                "{count} executions forgotten; {:.1} MB on disk, of which the space of what was forgotten is used again by \
+                 {owner}",
+                megabytes(after)
+            ),
+            None => say!(
                 "{count} executions forgotten; {:.1} MB on disk, {:.1} MB before",
                 megabytes(after),
                 megabytes(before)
-            );
-        }
+            ),
+        },
     }
 }
 
-fn old(store: &Store, before_ms: u64) -> Result<Vec<String>, StoreError> {
-    let mut old = Vec::new();
-    for id in store.ids()? {
-        let ended_ms = store.summary(&id)?.and_then(|header| header.stopped_ms);
-        if ended_ms.is_some_and(|ended_ms| ended_ms < before_ms) {
-            old.push(id);
-        }
-    }
-    Ok(old)
-}
-
-/// Forgets executions, and what the API keeps about each.
-fn forget(store: &Store, ids: &[String]) -> Result<(), StoreError> {
-    let mut changes = DocumentChanges::default();
-    ids.iter().flat_map(|id| api::documents_of(id)).for_each(|name| changes.delete(&name));
-    store.forget_all(&ids.iter().map(String::as_str).collect::<Vec<_>>())?;
-    store.change_documents(changes)
-}
-
-pub(super) fn bytes(folder: &std::path::Path) -> u64 {
+fn bytes(folder: &std::path::Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let size = |entry: std::fs::DirEntry| match entry.metadata() {
         Ok(data) if data.is_dir() => bytes(&entry.path()),

@@ -5,7 +5,7 @@ use rehearsal::WorldOptions;
 
 use crate::{
     exit::{CliError, Exit},
-    place::Place,
+    home::Home,
 };
 
 /// A world in which nobody asks for anything ends by itself.
@@ -25,7 +25,7 @@ pub struct RehearsalWorldArguments {
 /// Serves the world until it is stopped.
 pub async fn run(arguments: RehearsalWorldArguments) -> Result<Exit, CliError> {
     let options = WorldOptions {
-        cache_directory: Place::cache(),
+        cache_directory: Home::cache(),
         state_directory: arguments.home,
         speed: arguments.speed,
         domain: "example.com".to_owned(),

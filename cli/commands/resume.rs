@@ -1,18 +1,25 @@
 //! `flow resume`.
 
+mod all;
+
+use std::time::Duration;
+
+use api::flow::{DescribeExecution, DescribeExecutionRequest, ResumeExecution, ResumeRequest};
 use clap::Args;
 use engine::machine::{ExecutionHeader, ExecutionStatus};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::watch::{Watch, watch};
+use super::watch::{NO_WAIT_DEFAULT, Watch, show_end, show_output, watch};
 use crate::{
-    arguments::{Global, Output},
-    environments::Pinned,
+    arguments::{Global, Output, duration},
+    clock,
+    environments::{Environments, Pinned, Place},
     exit::{CliError, Exit},
-    place::Place,
-    session::{Reader, Session, locate},
-    socket::protocol::{List, Which},
-    ui::json as lines,
+    home::Home,
+    interrupt,
+    locate::locate,
+    owner::Handle,
+    ui::{display::Display, json as lines},
     world,
 };
 
@@ -22,49 +29,111 @@ pub struct ResumeArguments {
     /// The execution: its id, a unique prefix, or @latest.
     #[arg(required_unless_present = "all")]
     id: Option<String>,
-    /// Every execution that has not ended; for cron.
+    /// Every execution that has not ended, side by side, one line for each; for cron.
     #[arg(long, conflicts_with = "id")]
     all: bool,
-    /// Stop at the first wait with exit code 75.
-    #[arg(long)]
-    no_wait: bool,
+    /// Stop with exit code 75 when nothing can proceed within this time.
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
+          value_parser = duration)]
+    no_wait: Option<Duration>,
 }
 
-/// Goes on with one execution, or with all that have not ended.
+/// Continues one execution, or all that have not ended.
 pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, CliError> {
     if global.output == Output::Json {
         say!("{}", lines::version());
     }
     let watching = Watch { no_wait: arguments.no_wait };
-    let Some(wanted) = &arguments.id else { return all(global, watching).await };
-    let (place, header) = locate(global, wanted).await?;
-    one(global, &place, &header, watching).await
+    let Some(wanted) = &arguments.id else { return all::run(global, watching).await };
+    let located = locate(global, wanted).await?;
+    let home = located.store.home().clone();
+    let request = DescribeExecutionRequest { id: located.header.id, as_shown: true };
+    let header = located.store.call::<DescribeExecution>(request).await?.execution;
+    drop(located.store);
+    one(global, home, &header, watching).await
 }
 
-async fn one(global: &Global, place: &Place, header: &ExecutionHeader, watching: Watch) -> Result<Exit, CliError> {
+async fn one(global: &Global, home: Home, header: &ExecutionHeader, watching: Watch) -> Result<Exit, CliError> {
     if header.status == ExecutionStatus::Succeeded {
-        if global.output == Output::Human {
+        if global.output == Output::Human && !global.quiet {
             say!("{} has succeeded: there is nothing to resume", header.id);
         }
         return Ok(Exit::Success);
     }
-    if place.rehearsal {
-        rehearsal_lives(place, header).await?;
+    if home.rehearsal {
+        rehearsal_lives(&home, header).await?;
     }
-    let mut session = Session::open(place).await?;
-    let watched = match session.call::<_, Value>("Flow.Resume", &json!({ "id": header.id })).await {
-        Ok(_) => watch(global, place, &mut session, &header.id, watching).await,
-        Err(error) => Err(error),
-    };
-    session.close().await;
-    Ok(watched?.exit)
+    let pinned = pinned(header);
+    if let Some(pinned) = &pinned {
+        refuse_other_place(global, header, pinned)?;
+    }
+    let _orderly = interrupt::Orderly::begin();
+    let handle = Handle::drive(Environments::new(home)).await?;
+    let watched = resume_and_watch(global, &handle, header, pinned.as_ref(), watching).await;
+    let closed = handle.close().await;
+    let exit = watched?;
+    closed.map(|()| exit)
 }
 
-async fn rehearsal_lives(place: &Place, header: &ExecutionHeader) -> Result<(), CliError> {
-    let pinned = serde_json::from_value::<Pinned>((*header.environment).clone());
-    let living = world::living(place).await.map(|world| world.id);
-    match pinned {
-        Ok(Pinned::Rehearsal { world }) if living.as_ref() != Some(&world) => {
+async fn resume_and_watch(
+    global: &Global,
+    handle: &Handle,
+    header: &ExecutionHeader,
+    pinned: Option<&Pinned>,
+    watching: Watch,
+) -> Result<Exit, CliError> {
+    resume(handle, header, pinned).await?;
+    let mut display = Display::new(global, clock::of(handle.home()));
+    let watched = watch(handle, &header.id, watching, &mut display).await?;
+    show_end(global, handle, &watched, &mut display);
+    if global.output == Output::Human && !global.quiet {
+        show_output(&watched.view);
+    }
+    Ok(watched.exit)
+}
+
+/// Resumes an execution where it is pinned, if whoever acts may act there.
+async fn resume(handle: &Handle, header: &ExecutionHeader, pinned: Option<&Pinned>) -> Result<(), CliError> {
+    let mut environment = None;
+    if let Some(pinned) = pinned {
+        let with_settings = pinned.clone().with_settings(handle.settings());
+        if with_settings != *pinned {
+            environment = serde_json::to_value(with_settings).ok();
+        }
+        if pinned.account.is_some() {
+            handle.verify(&header.environment).await?;
+        }
+    }
+    handle.call::<ResumeExecution>(ResumeRequest { id: header.id.clone(), environment }).await.map(drop)
+}
+
+fn pinned(header: &ExecutionHeader) -> Option<Pinned> {
+    serde_json::from_value::<Pinned>((*header.environment).clone()).ok()
+}
+
+/// Refuses options that name another profile or region than the pinned ones: those would act, whatever the options say.
+fn refuse_other_place(global: &Global, header: &ExecutionHeader, pinned: &Pinned) -> Result<(), CliError> {
+    if pinned.account.is_none() {
+        return Ok(());
+    }
+    let of_input = header.input["region"].is_string();
+    let given = [("region", global.region.as_deref().filter(|_| !of_input), pinned.place.region())];
+    for (what, given, pinned) in given {
+        if let (Some(given), Some(pinned)) = (given, pinned)
+            && given != pinned
+        {
+            let message =
+                format!("{} is pinned to {what} {pinned}, and {given} is given: nothing was changed", header.id);
+            return Err(CliError::refused(message).hint(format!("flow resume {} --{what} {pinned}", header.id)));
+        }
+    }
+    Ok(())
+}
+
+async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), CliError> {
+    let living = world::living(home).await.map(|world| world.id);
+    match pinned(header).map(|pinned| pinned.place) {
+        Some(Place::Rehearsal { world }) if living.as_ref() != Some(&world) => {
             let message = "the world of this rehearsal has ended, and what was made in it is gone with it";
             Err(CliError::not_found(message).hint("start a new one: flow run endpoints-aws --rehearse"))
         }
@@ -72,21 +141,7 @@ async fn rehearsal_lives(place: &Place, header: &ExecutionHeader) -> Result<(), 
     }
 }
 
-async fn all(global: &Global, watching: Watch) -> Result<Exit, CliError> {
-    let place = Place::real(global)?;
-    let List { headers, driven } = Reader::open(&place).await?.list(&Which::default()).await?;
-    let unfinished = headers.iter().filter(|h| h.status == ExecutionStatus::Running && !driven.contains(&h.id));
-    let mut worst = Exit::Success;
-    for header in unfinished {
-        let exit = one(global, &place, header, watching).await?;
-        if exit == Exit::Interrupted {
-            return Ok(exit);
-        }
-        worst = match (worst, exit) {
-            (_, Exit::Failed) | (Exit::Failed, _) => Exit::Failed,
-            (Exit::Success, exit) => exit,
-            (worst, _) => worst,
-        };
-    }
-    Ok(worst)
+/// What a line for programs says of an execution that was resumed.
+fn line(id: &str, standing: &str, message: &str) -> Value {
+    serde_json::json!({ "type": "resumed", "execution": id, "standing": standing, "message": message })
 }

@@ -3,23 +3,24 @@
 mod consent;
 mod plan;
 
-use clap::Args;
-use engine::machine::ExecutionHeader;
-use serde_json::Value;
+use std::{sync::Arc, time::Duration};
 
-use super::watch::{Watch, watch};
+use api::flow::{StartExecution, StartExecutionRequest};
+use clap::Args;
+
+use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_output, watch};
 use crate::{
-    arguments::{Global, Output},
-    environments::{self, Pinned},
+    arguments::{Global, Output, duration},
+    clock,
+    environments::{Account, Environments, Pinned, Place},
     exit::{CliError, Exit},
-    ids,
-    place::{Place, REHEARSAL_PREFIX},
-    session::Session,
-    socket::protocol::Start,
-    ui::{json, summary},
+    home::{Home, REHEARSAL_PREFIX},
+    ids, interrupt,
+    owner::Handle,
+    ui::{display::Display, json, summary},
     world,
 };
-use plan::Plan;
+use plan::{Caller, Plan};
 
 /// Arguments of `flow run`.
 #[derive(Debug, Clone, Args)]
@@ -41,9 +42,10 @@ pub struct RunArguments {
     /// Stop after showing what would be done.
     #[arg(long)]
     pub plan: bool,
-    /// Stop at the first wait with exit code 75; `flow resume` goes on.
-    #[arg(long)]
-    pub no_wait: bool,
+    /// Stop with exit code 75 when nothing can proceed within this time; `flow resume` continues.
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
+          value_parser = duration)]
+    pub no_wait: Option<Duration>,
     /// Run against a world of its own on this machine: no account, no input, nothing to pay.
     #[arg(long)]
     pub rehearse: bool,
@@ -61,43 +63,61 @@ pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliEr
         say!("{}", json::version());
     }
     let plan = Plan::make(&arguments)?;
-    plan.check()?;
+    let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
     if !arguments.rehearse && !arguments.plan {
         consent::can_be_had(&arguments)?;
     }
+    let environments = Environments::new(home.clone());
+    let mut pinned = None;
     if !arguments.rehearse {
-        let caller = match plan.acts_on_aws() {
-            true => Some(caller(global, &plan).await?),
-            false => None,
-        };
+        let (place, caller) = where_it_acts(global, &environments, &plan).await?;
         plan.show(global, caller.as_ref());
+        pinned = Some((place, caller.map(|caller| caller.account)));
+    } else if arguments.plan {
+        plan.show(global, None);
     }
     if arguments.plan {
         return Ok(Exit::Success);
     }
     if !arguments.rehearse {
-        consent::ask(&plan, &arguments)?;
+        consent::ask(&plan, &arguments).await?;
     }
-    let place = if arguments.rehearse { Place::rehearsals(global)? } else { Place::real(global)? };
-    let environment = environment(global, &place, &arguments, &plan).await?;
-    let exit = execute(global, &place, &arguments, plan, environment).await?;
+    let (place, account) = match pinned {
+        Some(pinned) => pinned,
+        None => (rehearsed(global, &home, &arguments).await?, None),
+    };
+    let pinned = Pinned { place, account, settings: environments.settings().clone() };
+    let exit = execute(global, environments, &arguments, plan, pinned).await?;
     if arguments.rehearse
         && exit == Exit::Success
         && let Some(teardown) = teardown_of(&arguments)
-        && consent::tear_down(&arguments, global)?
+        && consent::tear_down(&arguments, global).await?
     {
         return Box::pin(run(global, teardown)).await;
     }
     Ok(exit)
 }
 
-async fn caller(global: &Global, plan: &Plan) -> Result<Value, CliError> {
-    let region = plan.input["region"].as_str().or(global.region.as_deref());
-    environments::caller(global.profile.as_deref(), region).await.map_err(|error| {
+/// The place in which the workflow will act, and as whom where it calls AWS.
+async fn where_it_acts(
+    global: &Global,
+    environments: &Arc<Environments>,
+    plan: &Plan,
+) -> Result<(Place, Option<Caller>), CliError> {
+    let region = plan.input["region"].as_str().map(str::to_owned).or_else(|| global.region.clone());
+    let place = Place::Aws { profile: global.profile.clone(), region };
+    if !plan.needs_account() {
+        return Ok((place, None));
+    }
+    let (place, identity) = environments.pin(place).await.map_err(|error| {
         let hint =
             error.hint.clone().unwrap_or_else(|| "name a profile with --profile, or run `aws sso login`".to_owned());
         CliError::refused(format!("no usable AWS credentials; nothing was changed: {error}")).hint(hint)
-    })
+    })?;
+    let account = Account::of(&identity);
+    plan.refuse_other_accounts(&account)?;
+    let caller = Caller { account, arn: identity.arn, region: identity.region, profile: global.profile.clone() };
+    Ok((place, Some(caller)))
 }
 
 /// The run that takes away what this one makes, where there is a workflow for it.
@@ -106,94 +126,89 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
     Some(RunArguments { workflow, input: None, set: Vec::new(), id: None, teardown: false, ..arguments.clone() })
 }
 
-async fn environment(
-    global: &Global,
-    place: &Place,
-    arguments: &RunArguments,
-    plan: &Plan,
-) -> Result<Pinned, CliError> {
-    if !arguments.rehearse {
-        let region = plan.input["region"].as_str().map(str::to_owned).or_else(|| global.region.clone());
-        return Ok(Pinned::Aws { profile: global.profile.clone(), region });
-    }
+/// The world of a rehearsal, started where it is not there yet.
+async fn rehearsed(global: &Global, home: &Home, arguments: &RunArguments) -> Result<Place, CliError> {
     let say = |line: &str| {
-        if global.output == Output::Human {
+        if global.output == Output::Human && !global.quiet {
             eprintln!("{line}");
         }
     };
-    let world = world::ensure(place, arguments.speed, &say).await?;
+    let world = world::ensure(home, arguments.speed, &say).await?;
     say(&format!(
         "Rehearsal: an AWS API, DNS, SSH and HTTPS on this machine only. Time runs {} times faster; times below are the workflow's.",
         world.speed
     ));
-    Ok(Pinned::Rehearsal { world: world.id })
+    Ok(Place::Rehearsal { world: world.id })
 }
 
 async fn execute(
     global: &Global,
-    place: &Place,
+    environments: Arc<Environments>,
     arguments: &RunArguments,
     plan: Plan,
-    environment: Pinned,
+    pinned: Pinned,
 ) -> Result<Exit, CliError> {
-    let prefix = if place.rehearsal { REHEARSAL_PREFIX } else { "" };
+    let rehearsal = environments.home().rehearsal;
+    let prefix = if rehearsal { REHEARSAL_PREFIX } else { "" };
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id(prefix, &plan.name));
-    if place.rehearsal && !id.starts_with(REHEARSAL_PREFIX) {
+    if rehearsal && !id.starts_with(REHEARSAL_PREFIX) {
         return Err(CliError::refused(format!("the id of a rehearsal begins with {REHEARSAL_PREFIX}")));
     }
-    let mut session = Session::open(place).await?;
-    let start = Start {
+    let environment = serde_json::to_value(&pinned).map_err(|error| CliError::refused(error.to_string()))?;
+    let _orderly = interrupt::Orderly::begin();
+    let handle = Handle::drive(environments).await?;
+    let start = StartExecutionRequest {
         id: id.clone(),
         workflow: plan.name,
         subject: plan.subject,
-        environment: serde_json::to_value(environment).map_err(|error| CliError::refused(error.to_string()))?,
+        environment,
         definition: plan.definition,
         input: plan.input,
     };
-    let watched = match session.call::<_, ExecutionHeader>("Flow.Start", &start).await {
-        Ok(_) => watch(global, place, &mut session, &id, Watch { no_wait: arguments.no_wait }).await,
-        Err(error) => Err(error),
-    };
-    session.close().await;
+    let watched = start_and_watch(global, &handle, start, pinned.account.is_some(), arguments).await;
+    let closed = handle.close().await;
     let watched = watched?;
     if global.output == Output::Human {
-        show_made(place, arguments, &watched.view, watched.exit);
+        show_made(global, rehearsal, arguments, &watched);
     }
-    Ok(watched.exit)
+    closed.map(|()| watched.exit)
 }
 
-fn show_made(place: &Place, arguments: &RunArguments, view: &crate::ui::view::View, exit: Exit) {
-    if exit == Exit::Interrupted || exit == Exit::Waiting {
-        say!("Nothing is lost. Go on with   flow resume {}", view.id);
+async fn start_and_watch(
+    global: &Global,
+    handle: &Handle,
+    start: StartExecutionRequest,
+    has_account: bool,
+    arguments: &RunArguments,
+) -> Result<Watched, CliError> {
+    // The account that was shown is the one that acts, whichever process owns the store.
+    if has_account && handle.is_remote().await {
+        handle.verify(&start.environment).await?;
+    }
+    let id = start.id.clone();
+    handle.call::<StartExecution>(start).await?;
+    let mut display = Display::new(global, clock::of(handle.home()));
+    let watched = watch(handle, &id, Watch { no_wait: arguments.no_wait }, &mut display).await?;
+    show_end(global, handle, &watched, &mut display);
+    Ok(watched)
+}
+
+fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched: &Watched) {
+    let view = &watched.view;
+    if watched.exit == Exit::Waiting && !global.quiet {
+        say!("Nothing is lost. Continue with   flow resume {}", view.id);
         return;
     }
-    if exit != Exit::Success {
+    if watched.exit != Exit::Success || (global.quiet && view.changed_nothing()) {
         return;
     }
     let table = summary::table(view);
-    if place.rehearsal && !table.is_empty() {
+    if rehearsal && !table.is_empty() {
         say!();
         table.iter().for_each(|row| say!("{row}"));
     }
-    if let Some(Value::Object(output)) = &view.output {
-        say!();
-        show_output(output, 2);
-    }
-    if let Some(teardown) = teardown_of(arguments).filter(|_| place.rehearsal && !arguments.teardown) {
+    show_output(view);
+    if let Some(teardown) = teardown_of(arguments).filter(|_| rehearsal && !arguments.teardown) {
         say!("\nTear it down with   flow run {} --rehearse", teardown.workflow);
-    }
-}
-
-fn show_output(output: &serde_json::Map<String, Value>, indent: usize) {
-    for (name, value) in output {
-        match value {
-            Value::Null => {}
-            Value::Object(inner) => {
-                say!("{:indent$}{name}:", "");
-                show_output(inner, indent + 2);
-            }
-            Value::String(text) => say!("{:indent$}{name}: {text}", ""),
-            other => say!("{:indent$}{name}: {other}", ""),
-        }
     }
 }

@@ -3,14 +3,19 @@
 use std::net::SocketAddr;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     arguments::{Global, Output},
-    exit::{CliError, Exit},
-    place::Place,
-    session::{Session, region, store_failed},
-    socket::{guard::Guard, server::router, signature::Key},
+    environments::Environments,
+    exit::{CliError, Exit, store_failed},
+    home::Home,
+    interrupt,
+    owner::{DRAIN_MAX, Handle, Local, region},
+    wire::{
+        guard::Guard,
+        server::{Door, router},
+        signature::Key,
+    },
 };
 
 /// The variables with the key that requests may be signed with. Never arguments: everybody can list processes.
@@ -29,19 +34,29 @@ pub struct ServeArguments {
     token: Option<String>,
 }
 
-/// Owns the store and serves it until SIGINT or SIGTERM.
+/// Owns the store and serves it until SIGINT or SIGTERM: then no new calls are made, those in flight end and are recorded.
 pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, CliError> {
     let guard = Guard { token: arguments.token, key: key()? };
     permitted(arguments.listen, &guard)?;
-    let place = Place::real(global)?;
-    let session = Session::own(&place)?;
-    let Some((served, runner)) = session.served() else { return Ok(Exit::Unreachable) };
-    let listener = tokio::net::TcpListener::bind(arguments.listen).await?;
+    let _orderly = interrupt::Orderly::begin();
+    let environments = Environments::new(Home::real(global)?);
+    let local = Handle::own(environments)?;
+    let served = serve(global, &local, arguments.listen, guard).await;
+    let closed = local.close().await;
+    let exit = served?;
+    closed.map(|()| exit)
+}
+
+async fn serve(global: &Global, local: &Local, listen: SocketAddr, guard: Guard) -> Result<Exit, CliError> {
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .map_err(|error| CliError::refused(format!("{listen} cannot be listened on: {error}")))?;
+    let runner = local.runner();
     let recovered = runner.recover_all().await.map_err(|error| CliError::refused(error.to_string()))?;
     let address = listener.local_addr()?;
     match global.output {
         Output::Human => {
-            say!("Step Functions API on http://{address}; {recovered} executions go on");
+            say!("Step Functions API on http://{address}; {recovered} executions continue");
         }
         Output::Json => {
             say!(
@@ -50,16 +65,15 @@ pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, Cli
             );
         }
     }
-    let router = guard.before(router(served));
-    let mut terminate = signal(SignalKind::terminate())?;
+    let router = guard.before(router(local.served(Door::Network)));
     tokio::select! {
-        served = axum::serve(listener, router) => served?,
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
-        failure = runner.store_failure() => return Err(store_failed(failure.to_string())),
+        served = axum::serve(listener, router) => served.map(|()| Exit::Success).map_err(CliError::from),
+        exit = interrupt::requested() => {
+            eprintln!("flow: no new calls; those in flight may end within {} s (once more stops now)", DRAIN_MAX.as_secs());
+            Ok(exit)
+        }
+        failure = runner.store_failure() => Err(store_failed(failure.to_string())),
     }
-    session.close().await;
-    Ok(Exit::Success)
 }
 
 /// Other machines are let in only where they must show who they are.

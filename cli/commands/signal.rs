@@ -1,14 +1,16 @@
 //! `flow signal`.
 
+use api::flow::{SignalTask, SignalTaskRequest, TaskOutcome};
 use clap::Args;
-use engine::machine::ExecutionHeader;
+use engine::{journal::Signaller, store::Holder};
 use serde_json::{Value, json};
 
 use crate::{
     arguments::{Global, Output},
+    environments::Environments,
     exit::{CliError, Exit},
-    session::{Session, locate},
-    socket::protocol::{TaskToken, Waiting},
+    locate::locate,
+    owner::{self, Handle},
 };
 
 /// Arguments of `flow signal`.
@@ -18,7 +20,7 @@ pub struct SignalArguments {
     id: String,
     /// The waiting state: its name, or its path.
     state: String,
-    /// The task succeeded with this output.
+    /// The task succeeded with this output. It must fit what the step answers: flow steps NAME shows its schema.
     #[arg(long, value_name = "JSON", required_unless_present = "failure")]
     success: Option<String>,
     /// The task failed with this error name.
@@ -27,35 +29,50 @@ pub struct SignalArguments {
     /// Why it failed.
     #[arg(long, value_name = "TEXT", requires = "failure")]
     cause: Option<String>,
+    /// Why you answer; the history keeps it with your user name and this machine's.
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+    /// Keep the answer, where the state does not wait yet, until it does.
+    #[arg(long)]
+    early: bool,
 }
 
 /// Answers a waiting task.
 pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, CliError> {
-    let (place, ExecutionHeader { id, .. }) = locate(global, &arguments.id).await?;
+    let located = locate(global, &arguments.id).await?;
     if let Some(Err(error)) = arguments.success.as_deref().map(serde_json::from_str::<Value>) {
-        return Err(CliError::refused(format!("--success is not JSON: {error}")));
+        return Err(CliError::refused(format!("--success is not JSON: {error}"))
+            .hint("a text is written with its quotes: --success '\"yes\"'"));
     }
-    let mut session = Session::open(&place).await?;
-    let answer = send(&mut session, &id, &arguments).await;
-    session.close().await;
-    answer?;
-    if global.output == Output::Human {
-        say!("{id}: \"{}\" is answered. If no process drives it: flow resume {id}", arguments.state);
+    let (id, home) = (located.header.id, located.store.home().clone());
+    drop(located.store);
+    let handle = Handle::drive(Environments::new(home)).await?;
+    let SignalArguments { state, success, failure, cause, comment, early, .. } = arguments;
+    let outcome = match (success, failure) {
+        (Some(output), _) => TaskOutcome::Success(output),
+        (None, failure) => {
+            TaskOutcome::Failure { error: failure.unwrap_or_default(), cause: cause.unwrap_or_default() }
+        }
+    };
+    let Holder { user, host, .. } = Holder::this_process(owner::command());
+    let by = Signaller { user, host, comment };
+    let request = SignalTaskRequest { id: id.clone(), state: state.clone(), outcome, by, early };
+    let answer = handle.call::<SignalTask>(request).await;
+    let driven_elsewhere = handle.is_remote().await;
+    let closed = handle.close().await;
+    answer.map_err(|error| match error.exit {
+        Exit::Refused => {
+            error.hint(format!("flow status {id} shows what waits, and with which answer it can continue"))
+        }
+        _ => error,
+    })?;
+    closed?;
+    let message = format!("{id}: \"{state}\" is answered");
+    match global.output {
+        Output::Human if global.quiet => {}
+        Output::Human if driven_elsewhere => say!("{message}."),
+        Output::Human => say!("{message}. No process drives it: flow resume {id}"),
+        Output::Json => say!("{}", json!({ "type": "signalled", "execution": id, "state": state, "message": message })),
     }
     Ok(Exit::Success)
-}
-
-async fn send(session: &mut Session, id: &str, arguments: &SignalArguments) -> Result<Value, CliError> {
-    let waiting = Waiting { id: id.to_owned(), state: arguments.state.clone() };
-    let TaskToken { task_token } = session.call("Flow.TaskToken", &waiting).await?;
-    match &arguments.success {
-        Some(output) => {
-            let success = json!({ "taskToken": task_token, "output": output });
-            session.call("AWSStepFunctions.SendTaskSuccess", &success).await
-        }
-        None => {
-            let failure = json!({ "taskToken": task_token, "error": arguments.failure, "cause": arguments.cause });
-            session.call("AWSStepFunctions.SendTaskFailure", &failure).await
-        }
-    }
 }

@@ -1,17 +1,25 @@
 //! `flow status`.
 
+use api::{
+    flow::{
+        DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, ListExecutions, ListRequest,
+        ListResponse,
+    },
+    view::View,
+};
 use clap::Args;
-use engine::machine::ExecutionHeader;
+use engine::machine::{ExecutionHeader, ExecutionStatus};
 use serde_json::json;
 
 use crate::{
     arguments::{Global, Output},
     clock,
+    environments::Pinned,
     exit::{CliError, Exit},
-    place::Place,
-    session::{Reader, locate, standing},
-    socket::protocol::{List, Status, Which},
-    ui::{json as lines, summary, text, tree::tree, view::View},
+    home::Home,
+    locate::{Located, locate},
+    owner::Handle,
+    ui::{json as lines, standing::standing, summary, text, tree::tree},
 };
 
 /// How many executions are listed of each store.
@@ -28,54 +36,59 @@ pub struct StatusArguments {
     /// List all executions, not only the latest.
     #[arg(long, conflicts_with = "id")]
     all: bool,
-    /// Look again every second until it ends.
+    /// Ask again every second until it ends; the exit code is the execution's.
     #[arg(long, requires = "id")]
     watch: bool,
 }
 
-/// Shows how executions stand; never drives one.
+/// Shows the status of executions; never drives one.
 pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, CliError> {
     if global.output == Output::Json {
         say!("{}", lines::version());
     }
     let Some(wanted) = &arguments.id else { return list(global, arguments.all).await };
-    let (place, ExecutionHeader { id, .. }) = locate(global, wanted).await?;
+    let Located { header: ExecutionHeader { id, .. }, mut store } = locate(global, wanted).await?;
     loop {
-        let reader = Reader::open(&place).await?;
-        let status = reader.status(&id).await?;
-        let entries = reader.entries(&id, 1).await?.entries;
-        drop(reader);
-        let mut view = View::new(&id, &status.definition);
-        entries.iter().for_each(|entry| view.fold(entry));
-        let ended = status.header.stopped_ms.is_some();
+        let home = store.home().clone();
+        let request = DescribeExecutionRequest { id: id.clone(), as_shown: false };
+        let status = store.call::<DescribeExecution>(request).await?;
         match &arguments.state {
             Some(state) => show_state(global, &status, state)?,
-            None => show(global, &place, &status, &view),
+            None => show(global, &home, &status),
         }
-        if !arguments.watch || ended {
+        if !arguments.watch {
+            store.leave();
             return Ok(Exit::Success);
         }
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => return Ok(Exit::Success),
-            () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
+        if status.execution.stopped_ms.is_some() {
+            return Ok(if status.execution.status == ExecutionStatus::Succeeded {
+                Exit::Success
+            } else {
+                Exit::Failed
+            });
         }
+        // A store that nobody drives is closed meanwhile: whoever wants to drive it must find it free.
+        drop(store);
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        store = Handle::read(&home).await?;
     }
 }
 
 async fn list(global: &Global, all: bool) -> Result<Exit, CliError> {
-    let which = Which { latest: Some(LISTED_MAX + 1).filter(|_| !all), named: None };
+    let request = ListRequest { limit: Some(LISTED_MAX + 1).filter(|_| !all), unfinished: false };
+    let (real, rehearsals) = (Home::real(global)?, Home::rehearsals(global)?);
+    let (real, rehearsals) = tokio::try_join!(Handle::read(&real), Handle::read(&rehearsals))?;
     let (mut any, mut more) = (false, false);
-    for place in [Place::real(global)?, Place::rehearsals(global)?] {
-        let reader = Reader::open(&place).await?;
-        let List { headers, driven } = reader.list(&which).await?;
+    for handle in [real, rehearsals] {
+        let ListResponse { executions, driven } = handle.call::<ListExecutions>(request.clone()).await?;
         let limit = if all { usize::MAX } else { LISTED_MAX };
-        more |= headers.len() > limit;
-        let now_ms = clock::of(&place).now_ms();
-        for header in headers.iter().take(limit) {
+        more |= executions.len() > limit;
+        let now_ms = clock::of(handle.home()).now_ms();
+        for header in executions.iter().take(limit) {
             any = true;
             show_row(global, header, driven.contains(&header.id), now_ms);
         }
-        reader.leave();
+        handle.leave();
     }
     if more && global.output == Output::Human {
         say!("Earlier ones:   flow status --all");
@@ -96,26 +109,31 @@ fn show_row(global: &Global, header: &ExecutionHeader, driven: bool, now_ms: u64
         });
         return say!("{line}");
     }
-    let next = if matches!(standing, "INTERRUPTED" | "PAUSED" | "FAILED") {
-        format!("flow resume {}", header.id)
-    } else {
-        String::new()
+    let next = match standing {
+        "INTERRUPTED" | "PAUSED" => format!("flow resume {}", header.id),
+        "FAILED" | "TIMED_OUT" => format!("flow status {}", header.id),
+        _ => String::new(),
     };
     let line = format!("{:<34} {standing:<11} {:>8}   {next}", header.id, text::duration(took));
     say!("{}", line.trim_end());
 }
 
-fn show(global: &Global, place: &Place, status: &Status, view: &View) {
-    let now_ms = clock::of(place).now_ms();
-    let standing = standing(&status.header, status.driven);
+fn show(global: &Global, home: &Home, status: &DescribeExecutionResponse) {
+    let now_ms = clock::of(home).now_ms();
+    let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
+    let standing = standing(execution, *driven);
     if global.output == Output::Json {
         let line = json!({
-            "type": "status", "execution": view.id, "standing": standing, "header": status.header, "frames": status.frames,
+            "type": "status", "execution": view.id, "standing": standing, "header": execution, "frames": frames, "view": view,
             "needs": summary::needs(view, now_ms),
         });
         return say!("{line}");
     }
     tree(view, standing, now_ms).iter().for_each(|line| say!("{line}"));
+    let place = place(view);
+    if !place.is_empty() {
+        say!("  {place}");
+    }
     if view.stopped_ms.is_some() {
         summary::end(view, now_ms).iter().for_each(|line| say!("{line}"));
     } else {
@@ -126,17 +144,22 @@ fn show(global: &Global, place: &Place, status: &Status, view: &View) {
     }
 }
 
-fn show_state(global: &Global, status: &Status, name: &str) -> Result<(), CliError> {
+/// Account, region and profile, where an execution is pinned to an account.
+fn place(view: &View) -> String {
+    serde_json::from_value::<Pinned>(view.environment.clone())
+        .map_or_else(|_| String::new(), |pinned| pinned.described())
+}
+
+fn show_state(global: &Global, status: &DescribeExecutionResponse, name: &str) -> Result<(), CliError> {
     let found: Vec<_> = status.frames.iter().filter(|row| *row.state == *name || row.state_path() == name).collect();
     if found.is_empty() {
-        let message = format!("{} is in no state named '{name}'", status.header.id);
-        return Err(
-            CliError::not_found(message).hint(format!("flow events {} shows the states it has left", status.header.id))
-        );
+        let message = format!("{} is in no state named '{name}'", status.execution.id);
+        return Err(CliError::not_found(message)
+            .hint(format!("flow events {} shows the states it has left", status.execution.id)));
     }
     for row in found {
         let line = json!({
-            "type": "state", "execution": status.header.id, "state": row.state_path(), "visit": row.visit, "attempt": row.attempt,
+            "type": "state", "execution": status.execution.id, "state": row.state_path(), "visit": row.visit, "attempt": row.attempt,
             "input": row.input, "variables": row.variables, "activity": row.activity,
         });
         match global.output {

@@ -96,6 +96,7 @@ async fn execute(mocks: Mocks, definition: Value, input: Value) -> Result<Execut
         identity: None,
         environment: Value::Null,
         definition: (&definition).into(),
+        machine: None,
         input,
         documents: Default::default(),
     };

@@ -1,120 +1,204 @@
-//! Watching an execution until it rests, whoever drives it.
+//! Watching an execution until it rests, waits or is interrupted, whichever process drives it.
 
-use engine::{machine::ExecutionStatus, runner::RunnerEvent};
+use std::time::Duration;
+
+use api::{
+    flow::{
+        DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, EntriesRequest, FollowExecution,
+        MarkShown, MarkShownRequest,
+    },
+    view::View,
+};
+use engine::{
+    machine::ExecutionStatus,
+    runner::{Clock, RunnerEvent},
+};
+
+use serde_json::Value;
 
 use crate::{
     arguments::Global,
     clock,
-    exit::{CliError, Exit},
-    place::Place,
-    session::{Session, standing, store_failed},
-    socket::protocol::Status,
-    ui::{display::Display, view::View},
+    exit::{CliError, Exit, store_failed},
+    interrupt,
+    owner::{DRAIN_MAX, Handle, StreamError},
+    ui::{display::Display, standing::standing},
 };
 
-/// How a watch goes.
+/// A wait whose next check is further away than this ends a `--no-wait` that names no duration.
+pub const NO_WAIT_DEFAULT: &str = "10s";
+
+/// How an execution is watched.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
-    /// Stop at the first wait (exit code 75).
-    pub no_wait: bool,
+    /// Stop (exit code 75) when nothing can proceed within this time.
+    pub no_wait: Option<Duration>,
 }
 
-/// Where a watch stopped.
+/// What was seen until a watch stopped.
 pub struct Watched {
-    /// What was seen.
+    /// The execution as it is now.
     pub view: View,
-    /// The exit code that it stands for.
+    /// One word for it: Step Functions' status, or PAUSED, INTERRUPTED.
+    pub standing: &'static str,
+    /// Whether what it needs of a person was not shown before.
+    pub needs_are_news: bool,
+    /// The exit code.
     pub exit: Exit,
 }
 
+/// Why a watch stops.
 enum Stop {
     Rested,
-    Interrupted,
-    Waits,
+    Asleep,
+    Asked(Exit),
 }
 
-/// Follows an execution from its beginning until it rests, is interrupted, or (with `no_wait`) only waits.
+/// Follows an execution from where it was shown last until there is a reason to stop, and remembers what was shown.
 ///
 /// # Errors
-/// The store fails.
-pub async fn watch(
-    global: &Global,
-    place: &Place,
-    session: &mut Session,
-    id: &str,
-    watch: Watch,
-) -> Result<Watched, CliError> {
-    let status: Status = session.call("Flow.Status", &serde_json::json!({ "id": id })).await?;
-    let mut view = View::new(id, &status.definition);
-    let mut display = Display::new(global, clock::of(place));
+/// The store fails, or its owner does not answer.
+pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Display) -> Result<Watched, CliError> {
+    let before = describe(handle, id, true).await?;
+    let mut view = before.view;
+    let shown_before = view.last_sequence;
+    let needed_before = view.needs_person();
+    let clock = clock::of(handle.home());
+    display.begin(&view);
     let stop = loop {
-        match follow(session, &mut view, &mut display, watch, status.header.last_sequence).await? {
+        let follow = Follow { watch, known_sequence: before.execution.last_sequence, clock: clock.as_ref() };
+        match follow.until_stop(handle, &mut view, display).await? {
             Some(stop) => break stop,
-            None => session.take_over(id).await?,
+            None => handle.take_over(id).await?,
         }
     };
-    let status: Status = session.call("Flow.Status", &serde_json::json!({ "id": id })).await?;
-    display.end(&view, standing(&status.header, true));
-    let exit = match stop {
-        Stop::Interrupted => Exit::Interrupted,
-        Stop::Waits => Exit::Waiting,
-        Stop::Rested => match status.header.status {
-            ExecutionStatus::Succeeded => Exit::Success,
-            ExecutionStatus::Running => Exit::Waiting,
-            _ => Exit::Failed,
-        },
+    let asked = match stop {
+        Stop::Asked(exit) => {
+            say_that_it_stops(handle, id).await;
+            Some(exit)
+        }
+        Stop::Rested | Stop::Asleep => None,
     };
-    Ok(Watched { view, exit })
+    let DescribeExecutionResponse { execution, view, driven, .. } = describe(handle, id, false).await?;
+    let exit = asked.unwrap_or(match execution.status {
+        ExecutionStatus::Succeeded => Exit::Success,
+        ExecutionStatus::Running => Exit::Waiting,
+        _ => Exit::Failed,
+    });
+    let is_news = view.last_sequence > shown_before;
+    // Nothing is resumed after a success: what it printed need not be remembered.
+    if is_news && view.status != ExecutionStatus::Succeeded {
+        let request = MarkShownRequest { id: id.to_owned(), sequence: view.last_sequence };
+        handle.call::<MarkShown>(request).await?;
+    }
+    let needs_are_news = view.needs_person() && (is_news || !needed_before);
+    Ok(Watched { standing: standing(&execution, driven), needs_are_news, exit, view })
 }
 
-/// Follows until there is a reason to stop; `None` when the owner of the store went away.
-async fn follow(
-    session: &Session,
-    view: &mut View,
-    display: &mut Display,
-    watch: Watch,
-    known_sequence: u64,
-) -> Result<Option<Stop>, CliError> {
-    let Ok(mut events) = session.client().follow(&view.id.clone(), view.last_sequence + 1).await else {
-        return Ok(None);
-    };
-    let mut tick = tokio::time::interval(display.tick_interval());
-    loop {
-        tokio::select! {
-            biased;
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                stop_at_second_interrupt();
-                eprintln!("\nflow: finishing the calls in flight; nothing is lost. Then   flow resume {}", view.id);
-                return Ok(Some(Stop::Interrupted));
-            }
-            event = events.next() => {
-                let Some(event) = event else { return Ok(None) };
-                if let RunnerEvent::StoreFailed { message } = &event {
-                    return Err(store_failed(message));
-                }
-                view.see(&event);
-                display.event(view, &event);
-                // What the store had when we came may say "ended" and be redriven since: only what came after counts.
-                let current = view.last_sequence >= known_sequence;
-                let rested = matches!(&event, RunnerEvent::Rested { .. });
-                if rested || (current && view.status != ExecutionStatus::Running) {
-                    return Ok(Some(Stop::Rested));
-                }
-                if watch.no_wait && current && view.only_waits() {
-                    return Ok(Some(Stop::Waits));
-                }
-            }
-            _ = tick.tick() => display.tick(view),
-        }
+async fn describe(handle: &Handle, id: &str, as_shown: bool) -> Result<DescribeExecutionResponse, CliError> {
+    handle.call::<DescribeExecution>(DescribeExecutionRequest { id: id.to_owned(), as_shown }).await
+}
+
+/// After a signal: what happens now, and how to stop at once.
+async fn say_that_it_stops(handle: &Handle, id: &str) {
+    match handle.owner_elsewhere().await {
+        Some(owner) => eprintln!("\nflow: {id} continues in {owner}. Watch it with   flow status {id} --watch"),
+        None => eprintln!(
+            "\nflow: no new calls; those in flight may end within {} s (once more stops now). Nothing is lost: flow resume {id}",
+            DRAIN_MAX.as_secs()
+        ),
     }
 }
 
-/// A second Ctrl-C does not wait for the calls in flight. Nothing is lost then either: they are looked up at the resume.
-fn stop_at_second_interrupt() {
-    tokio::spawn(async {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(i32::from(Exit::Interrupted as u8));
+struct Follow<'c> {
+    watch: Watch,
+    /// What the store had when the watch began: it may say "ended" and be redriven since.
+    known_sequence: u64,
+    clock: &'c dyn Clock,
+}
+
+impl Follow<'_> {
+    /// Follows until there is a reason to stop; `None` when the owner of the store has ended.
+    async fn until_stop(
+        &self,
+        handle: &Handle,
+        view: &mut View,
+        display: &mut Display,
+    ) -> Result<Option<Stop>, CliError> {
+        let request = EntriesRequest { id: view.id.clone(), from_sequence: view.last_sequence + 1 };
+        let mut events = handle.stream::<FollowExecution>(request).await?;
+        let mut tick = tokio::time::interval(display.tick_interval());
+        loop {
+            tokio::select! {
+                biased;
+                exit = interrupt::requested() => return Ok(Some(Stop::Asked(exit))),
+                event = events.next() => {
+                    let event = match event {
+                        Ok(Some(event)) => event,
+                        Ok(None) | Err(StreamError::Gone) => return Ok(None),
+                        Err(StreamError::Failed(error)) => return Err(error),
+                    };
+                    if let RunnerEvent::StoreFailed { message } = &event {
+                        return Err(store_failed(message));
+                    }
+                    view.see(&event);
+                    display.event(view, &event);
+                    if let Some(stop) = self.stop(view, &event) {
+                        return Ok(Some(stop));
+                    }
+                }
+                _ = tick.tick() => display.tick(view),
+            }
         }
-    });
+    }
+
+    fn stop(&self, view: &View, event: &RunnerEvent) -> Option<Stop> {
+        let current = view.last_sequence >= self.known_sequence;
+        if matches!(event, RunnerEvent::Rested { .. }) || (current && view.status != ExecutionStatus::Running) {
+            return Some(Stop::Rested);
+        }
+        let RunnerEvent::Asleep { next_wake_ms, .. } = event else { return None };
+        let limit = self.watch.no_wait.filter(|_| current)?;
+        let latest_ms = self.clock.now_ms().saturating_add(limit.as_millis() as u64);
+        let proceeds = next_wake_ms.is_some_and(|next_wake_ms| next_wake_ms <= latest_ms);
+        (!proceeds).then_some(Stop::Asleep)
+    }
+}
+
+/// Shows the end of a watch, as the display does it.
+pub fn show_end(global: &Global, handle: &Handle, watched: &Watched, display: &mut Display) {
+    let worth_saying = !global.quiet
+        || matches!(watched.exit, Exit::Failed)
+        || watched.needs_are_news
+        || (watched.exit == Exit::Success && !watched.view.changed_nothing());
+    if worth_saying {
+        display.end(&watched.view, watched.standing, clock::of(handle.home()).now_ms());
+    }
+}
+
+/// Shows the output of an execution that succeeded, whatever its type; nothing where it is null.
+pub fn show_output(view: &View) {
+    match &view.output {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(output)) => {
+            say!();
+            show_fields(output, 2);
+        }
+        Some(Value::String(text)) => say!("\n  {text}"),
+        Some(other) => say!("\n  {other}"),
+    }
+}
+
+fn show_fields(fields: &serde_json::Map<String, Value>, indent: usize) {
+    for (name, value) in fields {
+        match value {
+            Value::Null => {}
+            Value::Object(inner) => {
+                say!("{:indent$}{name}:", "");
+                show_fields(inner, indent + 2);
+            }
+            Value::String(text) => say!("{:indent$}{name}: {text}", ""),
+            other => say!("{:indent$}{name}: {other}", ""),
+        }
+    }
 }

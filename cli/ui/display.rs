@@ -6,10 +6,11 @@ use std::{
     time::Duration,
 };
 
+use api::view::View;
 use crossterm::{cursor, queue, terminal};
 use engine::runner::{Clock, RunnerEvent};
 
-use super::{json, lines, summary, tree::tree, view::View};
+use super::{json, lines, summary, tree};
 use crate::arguments::{Global, Output, Progress};
 
 const HEARTBEAT_FIRST: Duration = Duration::from_secs(10);
@@ -18,6 +19,8 @@ const HEARTBEAT_MAX: Duration = Duration::from_secs(300);
 /// Shows an execution while it happens.
 pub struct Display {
     kind: Kind,
+    /// Whether only changes, failures and what needs a person are shown.
+    quiet: bool,
     clock: Arc<dyn Clock>,
     drawn_lines: u16,
     heartbeat: Duration,
@@ -43,7 +46,25 @@ impl Display {
             (_, Progress::Auto) if terminal => Kind::Tree,
             _ => Kind::Lines,
         };
-        Display { kind, clock, drawn_lines: 0, heartbeat: HEARTBEAT_FIRST, last_output: std::time::Instant::now() }
+        let kind = if global.quiet && kind == Kind::Tree { Kind::Lines } else { kind };
+        Display { quiet: global.quiet, ..Display::of(kind, clock) }
+    }
+
+    /// A display that shows nothing.
+    pub fn none(clock: Arc<dyn Clock>) -> Self {
+        Display::of(Kind::None, clock)
+    }
+
+    fn of(kind: Kind, clock: Arc<dyn Clock>) -> Self {
+        let last_output = std::time::Instant::now();
+        Display { kind, quiet: false, clock, drawn_lines: 0, heartbeat: HEARTBEAT_FIRST, last_output }
+    }
+
+    /// Begins to show an execution from what has been shown of it before.
+    pub fn begin(&mut self, view: &View) {
+        if self.kind == Kind::Lines && !self.quiet && view.last_sequence > 0 {
+            say!("{}: what is new since it was shown last; all of it: flow events {}", view.id, view.id);
+        }
     }
 
     /// How often [`Display::tick`] wants to be called.
@@ -60,6 +81,9 @@ impl Display {
                 }
             }
             (Kind::Lines, RunnerEvent::Entry { entry, .. }) => {
+                if self.quiet && !lines::is_worth_a_quiet_line(entry) {
+                    return;
+                }
                 for line in lines::lines(view, entry) {
                     say!("{line}");
                     self.last_output = std::time::Instant::now();
@@ -73,8 +97,8 @@ impl Display {
     /// Lets time show: redraws the tree, or says that it still waits.
     pub fn tick(&mut self, view: &View) {
         match self.kind {
-            Kind::Tree => self.draw(&tree(view, "RUNNING", self.clock.now_ms())),
-            Kind::Lines if self.last_output.elapsed() >= self.heartbeat => {
+            Kind::Tree => self.draw(&tree::fitted(view, "RUNNING", self.clock.now_ms(), rows())),
+            Kind::Lines if !self.quiet && self.last_output.elapsed() >= self.heartbeat => {
                 if let Some(line) = lines::heartbeat(view, self.clock.now_ms()) {
                     say!("{line}");
                 }
@@ -85,28 +109,26 @@ impl Display {
         }
     }
 
-    /// Shows how it ended, or where it stands.
-    pub fn end(&mut self, view: &View, standing: &str) {
-        let now_ms = self.clock.now_ms();
+    /// Shows how it ended, or what it waits for.
+    pub fn end(&mut self, view: &View, standing: &str, now_ms: u64) {
         match self.kind {
             Kind::Json => say!("{}", json::ended(view, now_ms)),
             Kind::Tree => {
-                self.draw(&tree(view, standing, now_ms));
+                self.draw(&tree::fitted(view, standing, now_ms, rows()));
                 print_lines(&summary::end(view, now_ms));
             }
             Kind::Lines | Kind::None => print_lines(&summary::end(view, now_ms)),
         }
     }
 
-    /// Replaces what was drawn before; lines that do not fit the screen are left out, so that nothing scrolls away.
+    /// Replaces what was drawn before.
     fn draw(&mut self, wanted: &[String]) {
-        let (columns, rows) = terminal::size().unwrap_or((100, 40));
+        let columns = terminal::size().map_or(100, |(columns, _)| columns);
         let mut out = std::io::stdout().lock();
         let up = self.drawn_lines;
-        let shown = wanted.iter().take(usize::from(rows.saturating_sub(2)).max(1));
         let mut drawn = 0;
         let mut text = String::new();
-        for line in shown {
+        for line in wanted.iter().take(rows()) {
             text.extend(line.chars().take(usize::from(columns.saturating_sub(1))));
             text.push('\n');
             drawn += 1;
@@ -121,6 +143,12 @@ impl Display {
             self.drawn_lines = drawn;
         }
     }
+}
+
+/// How many lines may be drawn, so that nothing scrolls away.
+fn rows() -> usize {
+    let rows = terminal::size().map_or(40, |(_, rows)| rows);
+    usize::from(rows.saturating_sub(2)).max(1)
 }
 
 fn print_lines(lines: &[String]) {

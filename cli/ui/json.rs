@@ -1,12 +1,12 @@
 //! For programs: one object per line. A minor step of the version means: ignore what you do not know; a major one: reject.
 
+use api::view::View;
 use engine::runner::RunnerEvent;
 use serde_json::{Value, json};
 
 use super::{
     lines,
     summary::{changes, end},
-    view::View,
 };
 
 /// The first line of every answer.
@@ -17,7 +17,10 @@ pub fn version() -> Value {
 /// The line of an event, given the view with the event folded in.
 pub fn event(view: &View, event: &RunnerEvent) -> Option<Value> {
     let RunnerEvent::Entry { execution, entry } = event else { return None };
-    let message = lines::lines(view, entry).join("\n");
+    let message = match lines::lines(view, entry) {
+        none if none.is_empty() => lines::sentence(view, entry),
+        lines => lines.join("\n"),
+    };
     let mut line = json!({ "type": "entry", "execution": execution, "message": message });
     merge(&mut line, serde_json::to_value(entry).unwrap_or_default());
     Some(line)

@@ -1,13 +1,14 @@
 //! Off a terminal: one line per change, and a heartbeat that grows rarer.
 
+use api::view::{View, word};
 use engine::{
-    journal::{Content, Entry, HistoryEventDetails, Note, StateType},
+    journal::{Content, Entry, HistoryEventDetails, Note, Signaller, StateType},
     step::Change,
 };
 
 use super::{
     text::{clock, duration, moment, short_id},
-    view::{Doing, View, word},
+    tree::detail,
 };
 
 /// The lines that an entry is worth, given the view with the entry folded in.
@@ -48,6 +49,41 @@ pub fn lines(view: &View, entry: &Entry) -> Vec<String> {
     }
 }
 
+/// Whether an entry is shown where only changes, failures and what needs a person are.
+pub fn is_worth_a_quiet_line(entry: &Entry) -> bool {
+    match &entry.content {
+        Content::Event(_) => false,
+        Content::Note(note) => match &**note {
+            Note::Effect { effect, .. } => effect.change != Change::Unchanged,
+            Note::Waiting { instructions, .. } => instructions.is_some(),
+            Note::Paused { .. }
+            | Note::Failure { .. }
+            | Note::Signalled { .. }
+            | Note::SignalApplied { .. }
+            | Note::SignalDropped { .. } => true,
+            _ => false,
+        },
+    }
+}
+
+/// What an entry says, for those that are worth no line: its type, and the state where it has one.
+pub fn sentence(view: &View, entry: &Entry) -> String {
+    let value = serde_json::to_value(&entry.content).unwrap_or_default();
+    let inner = value.as_object().and_then(|content| content.values().next()).cloned().unwrap_or_default();
+    let text = |name: &str| inner[name].as_str().filter(|text| !text.is_empty());
+    let what = text("type").or_else(|| text("note")).unwrap_or("entry");
+    let path = match (text("frame"), text("name"), text("statePath")) {
+        (Some(frame), Some(name), _) => Some(format!("{frame}/{name}")),
+        (None, Some(name), _) => Some(name.to_owned()),
+        (_, None, path) => path.map(str::to_owned),
+    };
+    let at = clock(entry.timestamp_ms);
+    match path {
+        Some(path) => format!("{at} {what}: {}", title(view, &path)),
+        None => format!("{at} {what}: {}", view.id),
+    }
+}
+
 fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> String) -> Option<String> {
     Some(match note {
         Note::Waiting { state_path, reason, next_look_ms, deadline_ms, instructions, .. } => {
@@ -67,7 +103,7 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
             line("Retry", state_path, format!("attempt {attempt} in {delay}: {}", failure.cause))
         }
         Note::Caught { state_path, next, failure } => {
-            line("Caught", state_path, format!("{}; goes on at {next}", failure.cause))
+            line("Caught", state_path, format!("{}; continues at {next}", failure.cause))
         }
         Note::Effect { effect, .. } if effect.change == Change::Unchanged => return None,
         Note::Effect { state_path, effect } => {
@@ -78,8 +114,32 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
         }
         Note::Paused { state_path, failure } => line("Paused", state_path, failure.cause.clone()),
         Note::Continued { state_path } => line("Continued", state_path, String::new()),
+        Note::Signalled { state_path, by, succeeded } => {
+            line("Signalled", state_path, format!("{}{}", outcome(*succeeded), signaller(Some(by))))
+        }
+        Note::SignalKept { state, by, succeeded } => {
+            line("Kept", state, format!("an answer for later, {}{}", outcome(*succeeded), signaller(by.as_ref())))
+        }
+        Note::SignalApplied { state_path, by, succeeded } => {
+            line("Signalled", state_path, format!("{}{}, kept until now", outcome(*succeeded), signaller(by.as_ref())))
+        }
+        Note::SignalDropped { state, by, reason } => {
+            line("Dropped", state, format!("the answer that was kept{}: {reason}", signaller(by.as_ref())))
+        }
+        Note::Unknown => return None,
         Note::Failure { state_path, failure, .. } => line("Failed", state_path, failure.cause.clone()),
     })
+}
+
+fn outcome(succeeded: bool) -> &'static str {
+    if succeeded { "success" } else { "failure" }
+}
+
+/// Who signalled, and why.
+fn signaller(by: Option<&Signaller>) -> String {
+    let Some(Signaller { user, host, comment }) = by else { return String::new() };
+    let comment = comment.as_ref().map_or_else(String::new, |comment| format!(" ({comment})"));
+    format!(" by {user} on {host}{comment}")
 }
 
 fn is_section(view: &View, path: &str) -> bool {
@@ -101,10 +161,9 @@ pub fn heartbeat(view: &View, now_ms: u64) -> Option<String> {
         .active()
         .map(|state| {
             let since = duration(now_ms.saturating_sub(state.entered_ms));
-            match &state.doing {
-                Doing::Waiting(wait) => format!("{} {since} ({})", state.name, wait.reason),
-                _ => format!("{} {since}", state.name),
-            }
+            let detail = detail(state, now_ms);
+            let detail = if detail.is_empty() { detail } else { format!(" ({detail})") };
+            format!("{} {since}{detail}", state.name)
         })
         .collect();
     let (done, total) = (view.sections_done(), view.sections.len());

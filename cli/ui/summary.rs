@@ -1,5 +1,6 @@
 //! The blocks at the end, and those that ask something of a person.
 
+use api::view::{Doing, Made, Remedy, View, Wait, word};
 use engine::{
     machine::ExecutionStatus,
     step::{Change, Instructions},
@@ -7,9 +8,12 @@ use engine::{
 
 use super::{
     lines::title,
-    text::{duration, moment, short_id},
-    view::{Doing, Made, View, Wait, word},
+    text::{duration, moment, quoted, short_id},
+    tree::detail,
 };
+
+/// How many waits are named at the end of a watch.
+const WAITS_SHOWN_MAX: usize = 5;
 
 /// What a person must do: the sentence, then the values to copy.
 pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
@@ -31,12 +35,17 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                     wait.deadline_ms.map_or_else(String::new, |due| format!(" Gives up {}.", moment(due, now_ms)));
                 lines.push(format!(
                     "  Last check {}: {}. Next check {}.{deadline}",
-                    moment(wait.looked_ms, now_ms),
+                    moment(wait.polled_ms, now_ms),
                     wait.reason,
-                    moment(wait.next_look_ms, now_ms)
+                    moment(wait.next_poll_ms, now_ms)
                 ));
-                let (id, name) = (&view.id, &state.name);
-                lines.push(format!("  To give up: flow cancel {id}   To go on without the check: flow signal {id} \"{name}\" --success JSON"));
+                let id = &view.id;
+                lines.push(format!("  To give up:   flow cancel {id}"));
+                if let Some(answer) = &instructions.answer {
+                    let (path, answer) = (quoted(&state.path), quoted(&answer.to_string()));
+                    lines
+                        .push(format!("  To continue without the check:   flow signal {id} {path} --success {answer}"));
+                }
             }
             Doing::Paused { failure } => {
                 lines.push(format!("{} is paused: {}", title(view, &state.path), failure.cause));
@@ -70,8 +79,51 @@ pub fn end(view: &View, now_ms: u64) -> Vec<String> {
     let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
     match view.status {
         ExecutionStatus::Succeeded => vec![format!("✔ {} SUCCEEDED after {took}: {}", view.id, changes(view))],
-        ExecutionStatus::Running => needs(view, now_ms),
+        ExecutionStatus::Running => waits(view, now_ms),
         ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => failure(view, &took),
+    }
+}
+
+/// What an execution that has not ended waits for: what needs a person first.
+fn waits(view: &View, now_ms: u64) -> Vec<String> {
+    let mut lines = needs(view, now_ms);
+    let others: Vec<_> = view.active().filter(|state| !needs_person(&state.doing)).collect();
+    for state in others.iter().take(WAITS_SHOWN_MAX) {
+        let detail = detail(state, now_ms);
+        let detail = if detail.is_empty() { "runs".to_owned() } else { detail };
+        lines.push(format!("… {}: {detail}", title(view, &state.path)));
+    }
+    if others.len() > WAITS_SHOWN_MAX {
+        lines.push(format!("… and {} more", others.len() - WAITS_SHOWN_MAX));
+    }
+    lines
+}
+
+fn needs_person(doing: &Doing) -> bool {
+    match doing {
+        Doing::Waiting(wait) => wait.instructions.is_some(),
+        Doing::Paused { .. } => true,
+        _ => false,
+    }
+}
+
+/// An execution in one line, for a list of several.
+pub fn one_line(view: &View, standing: &str, now_ms: u64) -> String {
+    let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
+    match view.status {
+        ExecutionStatus::Succeeded => format!("SUCCEEDED after {took}: {}", changes(view)),
+        ExecutionStatus::Running if view.needs_person() => format!("{standing}, needs you: flow status {}", view.id),
+        ExecutionStatus::Running => {
+            let first = view.active().next();
+            let waits = first
+                .map_or_else(String::new, |state| format!(": {}, {}", title(view, &state.path), detail(state, now_ms)));
+            format!("{standing}{waits}")
+        }
+        _ => {
+            let failure =
+                view.failure.as_ref().map_or_else(String::new, |(error, cause)| format!(": {error}: {cause}"));
+            format!("{standing} after {took}{failure}. flow status {}", view.id)
+        }
     }
 }
 
@@ -82,7 +134,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
         _ => "FAILED",
     };
     let failed = view.states.values().find_map(|state| match &state.doing {
-        Doing::Failed { attempt, failure } => Some((state, attempt, failure)),
+        Doing::Failed { attempt, failure, .. } => Some((state, attempt, failure)),
         _ => None,
     });
     let mut lines = Vec::new();
@@ -116,7 +168,14 @@ fn failure(view: &View, took: &str) -> Vec<String> {
     if !kept.is_empty() {
         lines.push(format!("  Created and kept:  {}", kept.join(", ")));
     }
-    lines.push(format!("  Fix the cause, then   flow resume {}", view.id));
+    lines.push(match (view.status, view.remedy()) {
+        (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {}", view.id),
+        (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {}", view.id),
+        (_, Remedy::StartAgain) => {
+            "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \
+             execution with   flow run".to_owned()
+        }
+    });
     lines
 }
 

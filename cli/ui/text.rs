@@ -38,6 +38,15 @@ pub fn short_id(id: &str) -> String {
     format!("…{resource}")
 }
 
+/// A word of a command line, in quotes where a shell needs them.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +55,13 @@ mod tests {
     fn durations_read_well_at_every_size() {
         let read: Vec<_> = [820, 42_000, 124_000, 3_780_000].into_iter().map(duration).collect();
         assert_eq!(read, ["0.8s", "42s", "2m04s", "1h03m"]);
+    }
+
+    #[test]
+    fn a_word_survives_a_shell() {
+        assert_eq!(quoted("Create-VPC_1"), "Create-VPC_1");
+        assert_eq!(quoted("it's {\"a\": 1}"), r#"'it'\''s {"a": 1}'"#);
+        assert_eq!(quoted(""), "''");
     }
 
     #[test]

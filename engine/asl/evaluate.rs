@@ -87,9 +87,14 @@ fn evaluate_within(
             template.evaluate(&view.roots(), moment).map_err(|failure| EvaluationFailure::runtime(failure.message))
         }
         Template::Query { query, field } => query.evaluate(&view.roots(), moment).map_err(|error| {
+            let path = query.source_in_cause();
             EvaluationFailure::runtime(match error {
                 QueryError::Path(error) if error.is_missing() && names_an_input(field) => {
-                    format!("The {field} parameter does not reference an input value: {}", query.source())
+                    format!("The {field} parameter does not reference an input value: {path}")
+                }
+                QueryError::Path(error) if error.is_missing() && matches!(*field, "ErrorPath" | "CausePath") => {
+                    let input = view.input;
+                    format!("The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{input}'")
                 }
                 error => error.to_string(),
             })

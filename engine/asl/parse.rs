@@ -47,25 +47,23 @@ pub(super) fn parse_all(definition: &Value) -> (Option<Arc<StateMachine>>, Vec<D
             QueryLanguage::JsonPath
         }
     };
-    let machine = machine(definition, "", Scope { language, top: language, depth: 0 }, &mut found);
+    let machine = machine(definition, "", Scope { language, depth: 0 }, &mut found);
     (machine, found)
 }
 
-/// Where a machine stands.
+/// What holds for every state of a machine.
 #[derive(Debug, Clone, Copy)]
 struct Scope {
-    /// The language of the state around it, or the top level's.
+    /// The language of the whole definition: that of a state around the machine does not reach in (floci, issue 2968).
     language: QueryLanguage,
-    /// The language of the whole definition.
-    top: QueryLanguage,
     /// How many machines it is within.
     depth: usize,
 }
 
 impl Scope {
-    /// Of a machine within a state of this scope's.
-    fn within(self, language: QueryLanguage) -> Self {
-        Scope { language, depth: self.depth + 1, ..self }
+    /// Of a machine within a state.
+    fn within(self) -> Self {
+        Scope { depth: self.depth + 1, ..self }
     }
 }
 
@@ -111,17 +109,17 @@ fn check_targets(
     found: &mut Vec<Diagnostic>,
 ) {
     let Some(states) = states else { return };
-    let mut missing = |target: &str, location: &str| {
-        let message = format!("There is no state named '{target}'.");
-        found.push(Diagnostic::error("MISSING_TRANSITION_TARGET", location, message));
-    };
-    if !states.contains_key(&machine.start_at) {
-        missing(&machine.start_at, &below(pointer, "StartAt"));
-    }
-    for (name, state) in &machine.states {
-        for target in targets(state).into_iter().filter(|target| !states.contains_key(*target)) {
-            missing(target, &below(&below(&below(pointer, "States"), name), "Next"));
+    // AWS says 'Next' wherever the name is.
+    let mut check = |target: &str, location: String| {
+        if !states.contains_key(target) {
+            let message = format!("Missing 'Next' target: {target}");
+            found.push(Diagnostic::error("MISSING_TRANSITION_TARGET", &location, message));
         }
+    };
+    check(&machine.start_at, below(pointer, "StartAt"));
+    for (name, state) in &machine.states {
+        let pointer = below(&below(pointer, "States"), name);
+        targets(state).into_iter().for_each(|(target, at)| check(target, format!("{pointer}{at}")));
     }
 }
 

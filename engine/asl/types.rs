@@ -32,6 +32,16 @@ pub enum QueryLanguage {
     Jsonata,
 }
 
+impl QueryLanguage {
+    /// The name that a definition writes.
+    pub fn name(self) -> &'static str {
+        match self {
+            QueryLanguage::JsonPath => "JSONPath",
+            QueryLanguage::Jsonata => "JSONata",
+        }
+    }
+}
+
 /// One state.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -138,6 +148,8 @@ pub struct Task {
     pub timeout_seconds: Option<Template>,
     /// `HeartbeatSeconds`: a number or an expression.
     pub heartbeat_seconds: Option<Template>,
+    /// `Credentials`: the role that the call is made with.
+    pub credentials: Option<Template>,
 }
 
 impl Task {
@@ -189,6 +201,8 @@ pub struct Map {
     pub tolerated_failure_percentage: Option<Template>,
     /// `ItemProcessor`.
     pub processor: Arc<StateMachine>,
+    /// What the definition calls it: `ItemProcessor`, or `Iterator` as it was called before.
+    pub processor_field: &'static str,
 }
 
 /// `ItemReader` of a distributed Map.
@@ -238,10 +252,25 @@ pub enum InputType {
 /// `ResultWriter` of a distributed Map.
 #[derive(Debug, Clone)]
 pub struct ResultWriter {
-    /// `Resource`.
-    pub resource: Arc<str>,
+    /// `Resource`; `None` leaves the results to the state's output.
+    pub resource: Option<Arc<str>>,
     /// `Arguments` or `Parameters`.
     pub arguments: Template,
+    /// `Transformation` of `WriterConfig`, where there is one.
+    pub transformation: Option<Transformation>,
+    /// Whether `OutputType` is JSONL: a line for each result.
+    pub lines: bool,
+}
+
+/// What a `ResultWriter` makes of the results (Developer Guide, "ResultWriter (Map)").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transformation {
+    /// `NONE`: the outputs with what is known of their child executions.
+    None,
+    /// `COMPACT`: the outputs.
+    Compact,
+    /// `FLATTEN`: the outputs, of which arrays are joined.
+    Flatten,
 }
 
 /// `ItemBatcher` of a distributed Map.

@@ -69,6 +69,8 @@ pub enum HistoryEventDetails {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         assigned_variables: Option<Box<serde_json::Map<String, Value>>>,
     },
+    /// A state was cut short: the branch or iteration it is in failed, or another one beside it.
+    StateAborted { state_type: StateType, name: Arc<str> },
     /// A Task's call is to be made; durable before the call.
     TaskScheduled {
         name: Arc<str>,
@@ -76,6 +78,9 @@ pub enum HistoryEventDetails {
         parameters: Arc<Value>,
         timeout_seconds: Option<u64>,
         heartbeat_seconds: Option<u64>,
+        /// `RoleArn` of the Task's `Credentials`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role_arn: Option<Box<str>>,
     },
     /// A Task's call is being made.
     TaskStarted {
@@ -119,8 +124,6 @@ pub enum HistoryEventDetails {
         #[serde(flatten)]
         failure: ErrorAndCause,
     },
-    /// A Parallel was cancelled.
-    ParallelStateAborted { name: Arc<str> },
     /// A Map's iterations began.
     MapStateStarted { name: Arc<str>, length: u64 },
     /// A Map's iterations all ended well.
@@ -131,8 +134,6 @@ pub enum HistoryEventDetails {
         #[serde(flatten)]
         failure: ErrorAndCause,
     },
-    /// A Map was cancelled.
-    MapStateAborted { name: Arc<str> },
     /// A distributed Map's run began; `map_run` is the part of its ARN behind the account.
     MapRunStarted { map_run: String },
     /// A distributed Map's run goes on after a failure; `redrive_count` counts from 1.
@@ -154,6 +155,9 @@ pub enum HistoryEventDetails {
     },
     /// One iteration was cancelled.
     MapIterationAborted { name: Arc<str>, index: u64 },
+    /// An event of a type that a later version writes; this version reads it and never writes it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The eight types of state, as they stand in a definition.

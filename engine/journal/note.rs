@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Signaller;
 use crate::step::{Effect, Instructions, StepError};
 
 /// A note about one state (`state_path` such as `VPC and subnets/Create VPC`) or the whole execution.
@@ -30,6 +31,17 @@ pub enum Note {
     Continued { state_path: String },
     /// An attempt failed for good; the details behind the error name and cause in the history.
     Failure { state_path: String, attempt: u32, failure: StepFailure },
+    /// A person answered a Task from outside.
+    Signalled { state_path: String, by: Signaller, succeeded: bool },
+    /// An answer is kept for a Task that does not wait yet; `state` is its name or path.
+    SignalKept { state: String, by: Option<Signaller>, succeeded: bool },
+    /// A Task came to wait and was given the answer that was kept for it.
+    SignalApplied { state_path: String, by: Option<Signaller>, succeeded: bool },
+    /// An answer that was kept is not needed any more.
+    SignalDropped { state: String, by: Option<Signaller>, reason: String },
+    /// A note of a kind that a later version writes; this version reads it and never writes it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// An error as `Retry` and `Catch` see it, with what the step knows beyond that.
@@ -61,7 +73,7 @@ impl StepFailure {
     }
 }
 
-fn cut(text: &mut String, characters_max: usize) {
+pub(super) fn cut(text: &mut String, characters_max: usize) {
     if text.len() > characters_max
         && let Some((end, _)) = text.char_indices().nth(characters_max)
     {

@@ -61,7 +61,14 @@ impl Writer<'_> {
                 self.text(",\"name\":", name);
                 self.value(",\"output\":", output)?;
             }
-            Details::TaskScheduled { name, resource, parameters, timeout_seconds: None, heartbeat_seconds: None } => {
+            Details::TaskScheduled {
+                name,
+                resource,
+                parameters,
+                timeout_seconds: None,
+                heartbeat_seconds: None,
+                role_arn: None,
+            } => {
                 self.text("{\"event\":{\"type\":\"TaskScheduled\",\"name\":", name);
                 self.text(",\"resource\":", resource);
                 self.value(",\"parameters\":", parameters)?;
@@ -195,6 +202,7 @@ mod tests {
                     parameters: value,
                     timeout_seconds: None,
                     heartbeat_seconds: None,
+                    role_arn: None,
                 },
                 4 => Details::TaskScheduled {
                     name,
@@ -202,6 +210,7 @@ mod tests {
                     parameters: value,
                     timeout_seconds: Some(number),
                     heartbeat_seconds: None,
+                    role_arn: Some("arn:aws:iam::111111111111:role/r".into()),
                 },
                 5 => Details::TaskStarted { name, resource, worker: None },
                 6 => Details::TaskSucceeded { name, resource, output: value },

@@ -11,15 +11,17 @@ pub fn advance(execution: &mut Execution, input: Input, moment: &Moment) -> Tran
         Input::Start => turn.start(),
         Input::Answered { frame, visit, attempt, answer } if running => turn.answered(frame, visit, attempt, answer),
         Input::TimeCame if running => turn.time_came(),
-        Input::Signalled { frame, visit, attempt, answer } if running => turn.signalled(frame, visit, attempt, answer),
+        Input::Signalled { frame, visit, attempt, answer, by } if running => {
+            turn.signalled(frame, visit, attempt, answer, by)
+        }
+        Input::SignalEarly { state, answer, by } if running => turn.signal_early(state, answer, by),
         Input::NotOffered { frame, visit, attempt, cause } if running => turn.not_offered(frame, visit, attempt, cause),
         Input::Fetched { frame, visit, attempt, worker } if running => turn.fetched(frame, visit, attempt, worker),
         Input::Heartbeat { frame, visit, attempt } if running => turn.heartbeat(frame, visit, attempt),
         Input::UpdateMapRun { run, limits } if running => turn.update_run(run, limits),
         Input::Cancel { error, cause } if running => turn.cancel(error, cause),
         Input::EndNext { error, cause } if running => turn.end_next(error, cause),
-        Input::Resume if running => turn.go_on(),
-        Input::Resume => turn.redrive(),
+        Input::Resume { environment, recover } => turn.resume(environment, recover),
         Input::Recover if running => turn.recover(),
         _ => {}
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
-use super::{ExecutionHeader, FrameId, FrameWrite, MapRunChanges, Part};
+use super::{EarlySignalChanges, ExecutionHeader, FrameId, FrameWrite, MapRunChanges, Part};
 use crate::{journal::Entry, step::TaskToken};
 
 /// Everything one input changed: rows to write in one batch, then commands to carry out.
@@ -22,6 +22,8 @@ pub struct Transition {
     pub entries: Arc<Vec<Entry>>,
     /// What became of map runs and their child executions.
     pub map_runs: MapRunChanges,
+    /// Which answers for Tasks that do not wait yet are new, and which are kept no longer.
+    pub early_signals: EarlySignalChanges,
     /// What to do after the commit.
     pub commands: Vec<Command>,
 }
@@ -34,6 +36,7 @@ impl Transition {
             && self.frames_deleted.is_empty()
             && self.entries.is_empty()
             && self.map_runs.is_empty()
+            && self.early_signals.is_empty()
     }
 }
 

@@ -61,6 +61,7 @@ impl Turn<'_> {
                 }
             };
         }
-        self.selected(id, &paths.output, value)
+        // A caught error goes to the handler by ResultPath alone.
+        if leaving.caught.is_some() { Ok(value) } else { self.selected(id, &paths.output, value) }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Frame, FrameId, FrameRow, Frames, Part, frame::AT_ONCE_MS};
+use super::{EarlySignal, Frame, FrameId, FrameRow, Frames, Part, frame::AT_ONCE_MS};
 use crate::{asl::StateMachine, journal::ErrorAndCause};
 
 /// Step Functions' words for how an execution stands.
@@ -90,6 +90,9 @@ pub struct ExecutionHeader {
     pub subject: Option<String>,
     /// What the definition was pinned from, and where it acts (region, profile), for display: a free object.
     pub environment: Arc<Value>,
+    /// Whether the environment is another one than at the start: then the store has it with the record of each turn.
+    #[serde(skip)]
+    pub environment_replaced: bool,
     /// The input.
     pub input: Arc<Value>,
     /// How it stands.
@@ -128,12 +131,24 @@ pub struct ExecutionHeader {
     pub created: Arc<BTreeMap<String, u64>>,
     /// When something is due next, in milliseconds since the Unix epoch.
     pub next_wake_ms: Option<u64>,
+    /// Answers for Tasks that do not wait yet, the oldest first.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub early_signals: Arc<Vec<EarlySignal>>,
+}
+
+fn is_empty<T>(all: &Arc<Vec<T>>) -> bool {
+    all.is_empty()
 }
 
 impl ExecutionHeader {
     /// What a new process has to know of it.
     pub(super) fn waking(&self) -> (ExecutionStatus, bool, Option<u64>) {
         (self.status, self.awake, self.next_wake_ms)
+    }
+
+    /// The output of an execution that succeeded. A record without one has JSON null: serde reads both alike.
+    pub fn result(&self) -> Option<Arc<Value>> {
+        (self.status == ExecutionStatus::Succeeded).then(|| self.output.clone().unwrap_or_default())
     }
 
     /// Whether nothing will happen until an input from outside: it has ended, or stands still.
@@ -172,6 +187,7 @@ impl Execution {
             identity: None,
             subject: None,
             environment: Arc::default(),
+            environment_replaced: false,
             input: Arc::new(input),
             status: ExecutionStatus::Running,
             started_ms: 0,
@@ -189,6 +205,7 @@ impl Execution {
             next_frame_id: 1,
             created: Arc::default(),
             next_wake_ms: None,
+            early_signals: Arc::default(),
         };
         Execution {
             header,

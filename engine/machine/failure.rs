@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{
-    Activity, ExecutionStatus, FrameId, MapRunStatus, retry,
+    Activity, ExecutionStatus, FrameId, FrameRow, MapRunStatus, TOP_FRAME, retry,
     state::{ExtraKind, Leaving},
     turn::Turn,
 };
 use crate::{
     asl::{State, StateKind},
-    journal::{ErrorAndCause, HistoryEventDetails, Note, StepFailure},
+    journal::{ErrorAndCause, HistoryEventDetails, Note, StateType, StepFailure},
 };
 
 impl Turn<'_> {
@@ -75,6 +75,7 @@ impl Turn<'_> {
 
     /// The frame cannot go on. It keeps its place, so that a redrive goes on here.
     pub(super) fn fail_frame(&mut self, id: FrameId, failure: StepFailure) {
+        self.drop_early_signals_of(id);
         let row = &self.frame(id).row;
         let (state_path, attempt, parent) = (row.state_path(), row.attempt, row.parent);
         // With children it keeps its activity: a redrive goes on in those that had not ended.
@@ -97,11 +98,17 @@ impl Turn<'_> {
             self.child_execution_failed(child, &failure);
             return self.iteration_failed(parent, &state, map);
         }
-        self.stop_children(parent);
+        self.continue_from(parent, child);
+        // What nothing catches fails the execution at once: AWS writes no event between.
+        if failure.error == "States.Runtime" {
+            self.stop_children(parent);
+            return self.fail_frame(parent, failure);
+        }
+        self.abort_children(parent, child);
         if matches!(state.kind, StateKind::Map(_)) {
             let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
             let (name, index) = (state.name.clone(), self.frame(child).row.index);
-            self.event(Some(child), HistoryEventDetails::MapIterationFailed { name, index, failure });
+            self.event_beside(child, HistoryEventDetails::MapIterationFailed { name, index, failure });
         }
         self.composite_failed(parent, &state, &failure);
         self.fail_state(parent, failure);
@@ -127,6 +134,51 @@ impl Turn<'_> {
             _ => HistoryEventDetails::ParallelStateFailed { name, failure },
         };
         self.event(Some(id), details);
+    }
+
+    /// Stops what runs beside a child that failed, and writes what was cut short: an iteration, then the state it was in. All of
+    /// it follows the last event of the child. Measured on AWS: floci, pull request 3167; recorded: a Task that failed within a
+    /// Parallel is aborted too.
+    fn abort_children(&mut self, parent: FrameId, failed: FrameId) {
+        let line = self.frame(failed).row.last_event_id;
+        for child in self.children(parent) {
+            if child == failed {
+                self.write_aborted(line, child, &[StateType::Task]);
+            } else if self.is_running(child) {
+                self.abort_below(line, child);
+            }
+            self.stop_children(child);
+            self.stop_leaf(child);
+        }
+    }
+
+    fn is_running(&self, id: FrameId) -> bool {
+        !matches!(self.frame(id).row.activity, Activity::Ended { .. } | Activity::Failed { .. } | Activity::Stopped)
+    }
+
+    /// Writes, after the event `line`, that a child and everything below it were cut short.
+    fn abort_below(&mut self, line: u64, child: FrameId) {
+        let FrameRow { parent, index, .. } = self.frame(child).row;
+        let above = parent.and_then(|parent| self.state_of(parent).cloned());
+        if let Some(state) = above.filter(|state| matches!(state.kind, StateKind::Map(_))) {
+            let name = state.name.clone();
+            self.event_beside_line(child, line, HistoryEventDetails::MapIterationAborted { name, index });
+        }
+        self.write_aborted(line, child, &[StateType::Task, StateType::Wait, StateType::Parallel, StateType::Map]);
+        for below in self.children(child) {
+            // What runs in a child execution has a history of its own.
+            if self.is_running(below) && self.frame(below).row.silent == self.frame(child).row.silent {
+                self.abort_below(line, below);
+            }
+        }
+    }
+
+    fn write_aborted(&mut self, line: u64, child: FrameId, kinds: &[StateType]) {
+        let Some(state) = self.state_of(child) else { return };
+        let (state_type, name) = (state.kind.state_type(), state.name.clone());
+        if kinds.contains(&state_type) {
+            self.event_beside_line(child, line, HistoryEventDetails::StateAborted { state_type, name });
+        }
     }
 
     /// Stops everything below a frame that has not ended; nothing is forgotten.
@@ -157,7 +209,9 @@ impl Turn<'_> {
     /// The execution fails as a whole.
     pub fn fail_execution(&mut self, failure: StepFailure) {
         let told = ErrorAndCause { error: failure.error, cause: failure.cause };
-        self.event(None, HistoryEventDetails::ExecutionFailed(told.clone()));
+        self.drop_all_early_signals();
+        let last = self.execution.frames.get(TOP_FRAME).map_or(0, |top| top.row.last_event_id);
+        self.event_after(last, HistoryEventDetails::ExecutionFailed(told.clone()));
         self.end(ExecutionStatus::Failed, Some(told));
     }
 }

@@ -69,7 +69,7 @@ pub struct FrameRow {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
     /// The item of a Map's iteration, for the context object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub item: Option<Arc<Value>>,
     /// The run of the distributed Map that the frame is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,6 +79,11 @@ pub struct FrameRow {
     pub child: Option<Box<Child>>,
     /// Id of the last history event in this frame.
     pub last_event_id: u64,
+}
+
+/// A value that is there, also where it is JSON null.
+fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Arc<Value>>, D::Error> {
+    Arc::deserialize(from).map(Some)
 }
 
 /// What a frame is given that has not entered its first state, or has left its last one. Shared: there may be thousands of them.

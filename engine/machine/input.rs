@@ -1,9 +1,14 @@
 //! What can happen to an execution.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::{FrameId, MapRunLimits};
-use crate::step::{Effect, Instructions, StepError};
+use super::{FrameId, MapRunLimits, SignalAnswer};
+use crate::{
+    journal::Signaller,
+    step::{Effect, Instructions, StepError},
+};
 
 /// One thing that happened.
 #[expect(missing_docs, reason = "the variants say what their fields are")]
@@ -15,8 +20,17 @@ pub enum Input {
     Answered { frame: FrameId, visit: u64, attempt: u32, answer: StepAnswer },
     /// Time has come to `now_ms` of the moment: everything due is done.
     TimeCame,
-    /// A Task was answered from outside; for an `attempt` where the answer names one.
-    Signalled { frame: FrameId, visit: u64, attempt: Option<u32>, answer: Result<Value, (String, String)> },
+    /// A Task was answered from outside; for an `attempt` where the answer names one. `by` is written into the journal.
+    Signalled {
+        frame: FrameId,
+        visit: u64,
+        attempt: Option<u32>,
+        answer: Result<Value, (String, String)>,
+        by: Option<Signaller>,
+    },
+    /// A Task of that name or path is answered, which need not wait yet. Ignored where
+    /// [`super::Execution::check_early_signal`] refuses it.
+    SignalEarly { state: String, answer: SignalAnswer, by: Option<Signaller> },
     /// The task cannot be offered: its activity does not exist. Nothing catches that.
     NotOffered { frame: FrameId, visit: u64, attempt: u32, cause: String },
     /// A worker has fetched the task.
@@ -29,8 +43,9 @@ pub enum Input {
     Cancel { error: String, cause: String },
     /// Its state machine is deleted: it fails with this when it enters its next state.
     EndNext { error: String, cause: String },
-    /// A person asks to go on after a pause, or after a failure (redrive).
-    Resume,
+    /// A person asks to continue after a pause, or after a failure (redrive); in another `environment` where one is given. With
+    /// `recover`, a process has loaded the execution for this: as [`Input::Recover`] in the same turn.
+    Resume { environment: Option<Arc<Value>>, recover: bool },
     /// A process took the execution up from the store: tasks in flight when the last one died are to be looked at again.
     Recover,
 }

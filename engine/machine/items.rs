@@ -4,9 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Map as Object, Value, json};
 
-use super::{FrameId, Tolerated, limits, scope::Extra, turn::Turn, wait::shown};
+use super::{
+    Activity, FrameId, Tolerated, limits,
+    scope::{Extra, timestamp},
+    turn::Turn,
+    wait::shown,
+};
 use crate::{
-    asl::{EvaluationFailure, ItemBatcher, Map, QueryLanguage, Template},
+    asl::{EvaluationFailure, ItemBatcher, Map, QueryLanguage, ResultWriter, Template, Transformation},
     journal::StepFailure,
 };
 
@@ -25,7 +30,7 @@ impl Turn<'_> {
         match &map.items {
             Some(template @ Template::Expression { .. }) => Err(self.unexpected_type(id, template, "array", &items)),
             Some(Template::Query { query, .. }) => {
-                let told = format!("Reference path \"{}\" must point to array.", query.source());
+                let told = format!("Reference path \"{}\" must point to array.", query.source_in_cause());
                 Err(self.runtime_failure(id, told))
             }
             None if language == Some(QueryLanguage::JsonPath) => {
@@ -64,7 +69,7 @@ impl Turn<'_> {
 
     fn not_a_number(&mut self, id: FrameId, template: &Template, value: &Value, kind: &str) -> StepFailure {
         let Template::Query { query, field } = template else { return self.runtime_failure(id, "not a number") };
-        let (path, value) = (query.source(), shown(value));
+        let (path, value) = (query.source_in_cause(), shown(value));
         let told = format!("The {field} field refers to value \"{value}\" which is not a valid {kind}: {path}");
         self.runtime_failure(id, told)
     }
@@ -143,5 +148,48 @@ impl Turn<'_> {
             batches.push(batch(open));
         }
         Ok(batches)
+    }
+}
+
+impl Turn<'_> {
+    /// The results of a Map as its writer wants them.
+    pub(super) fn transformed(&self, id: FrameId, writer: &ResultWriter) -> Value {
+        match writer.transformation {
+            Some(Transformation::Flatten) => {
+                let Value::Array(outputs) = self.gather(id) else { return Value::Null };
+                let joined = outputs.into_iter().flat_map(|output| match output {
+                    Value::Array(items) => items,
+                    other => vec![other],
+                });
+                joined.collect()
+            }
+            // What is written to a file has a form of its own.
+            Some(Transformation::None) if writer.resource.is_none() => self.with_metadata(id),
+            _ => self.gather(id),
+        }
+    }
+
+    /// The outputs with what is known of their child executions.
+    fn with_metadata(&self, id: FrameId) -> Value {
+        let Some(run) = self.frame(id).row.map_run.as_deref() else { return self.gather(id) };
+        let machine = format!("{}/{}", self.execution.header.workflow, run.label);
+        let prefix = self.arn_prefix();
+        let kind = if run.express { "express" } else { "execution" };
+        let shown = |child: FrameId| {
+            let row = &self.frame(child).row;
+            let Activity::Ended { output } = &row.activity else { return None };
+            let name = run.child_name(row.index);
+            let started_ms = row.child.as_deref().map_or(0, |child| child.started_ms);
+            let stopped_ms = row.child.as_deref().and_then(|child| child.stopped_ms).unwrap_or(started_ms);
+            Some(json!({
+                "ExecutionArn": format!("{prefix}:{kind}:{machine}:{name}"), "Name": name,
+                "Output": output.to_string(), "OutputDetails": { "Included": true }, "RedriveCount": 0,
+                "RedriveStatus": "NOT_REDRIVABLE",
+                "RedriveStatusReason": "Execution is SUCCEEDED and cannot be redriven",
+                "StartDate": timestamp(started_ms), "StateMachineArn": format!("{prefix}:stateMachine:{machine}"),
+                "Status": "SUCCEEDED", "StopDate": timestamp(stopped_ms),
+            }))
+        };
+        self.children(id).into_iter().filter_map(shown).collect()
     }
 }

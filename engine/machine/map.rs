@@ -43,8 +43,7 @@ impl Turn<'_> {
         }
         let items = self.map_items(id, map)?;
         self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?;
-        // A distributed Map counts its items elsewhere: AWS writes 0.
-        self.map_started(id, map, if map.distributed { 0 } else { items.len() as u64 })?;
+        self.map_started(id, map, items.len() as u64)?;
         self.begin_with_items(id, map, items)
     }
 
@@ -164,9 +163,19 @@ impl Turn<'_> {
     pub fn iteration_ended(&mut self, parent: FrameId, child: FrameId, state: &State, map: &Map) {
         if !map.distributed {
             let index = self.frame(child).row.index;
+            // What starts in its place follows the iteration's last event, what ends the Map the event of its end.
+            self.continue_from(parent, child);
             self.event(Some(child), HistoryEventDetails::MapIterationSucceeded { name: state.name.clone(), index });
+            if self.is_last_iteration(parent) {
+                self.continue_from(parent, child);
+            }
         }
         self.iteration_over(parent, state, map);
+    }
+
+    fn is_last_iteration(&self, id: FrameId) -> bool {
+        let Activity::Map { items, next, running, .. } = &self.frame(id).row.activity else { return false };
+        *running == 1 && *next as usize == items.len()
     }
 
     fn iteration_over(&mut self, parent: FrameId, state: &State, map: &Map) {
@@ -208,8 +217,14 @@ impl Turn<'_> {
 
     pub(super) fn map_ended(&mut self, id: FrameId, state: &State, map: &Map) {
         debug_assert!(matches!(state.kind, StateKind::Map(_)));
-        let result = self.gather(id);
-        let Some(writer) = &map.result_writer else { return self.map_succeeded(id, state, map, result) };
+        let Some(writer) = &map.result_writer else {
+            let result = self.gather(id);
+            return self.map_succeeded(id, state, map, result);
+        };
+        let result = self.transformed(id, writer);
+        if writer.resource.is_none() {
+            return self.map_succeeded(id, state, map, result);
+        }
         if let Err(failure) = self.write_results(id, writer, result) {
             self.map_run_failed(id, &failure);
             self.fail_state(id, failure);
@@ -217,11 +232,15 @@ impl Turn<'_> {
     }
 
     pub(super) fn map_succeeded(&mut self, id: FrameId, state: &State, map: &Map, result: Value) {
+        let line = self.frame(id).row.last_event_id;
         if map.distributed {
+            // AWS counts results as written where they are the state's output, too (recorded).
+            self.results_written(id);
             self.end_run(id, MapRunStatus::Succeeded);
             self.event(Some(id), HistoryEventDetails::MapRunSucceeded);
         }
         self.event(Some(id), HistoryEventDetails::MapStateSucceeded { name: state.name.clone() });
+        self.row(id).last_event_id = line;
         self.leave_composite(id, state, result);
     }
 }

@@ -44,7 +44,10 @@ impl Turn<'_> {
         self.child_succeeded(id, &output);
         let Some(state) = self.state_of(parent).cloned() else { return };
         match &state.kind {
-            StateKind::Parallel { .. } => self.branch_ended(parent, &state),
+            StateKind::Parallel { .. } => {
+                self.continue_from(parent, id);
+                self.branch_ended(parent, &state)
+            }
             StateKind::Map(map) => self.iteration_ended(parent, id, &state, map),
             _ => {}
         }
@@ -57,7 +60,7 @@ impl Turn<'_> {
             return;
         }
         let result = self.gather(parent);
-        self.event(Some(parent), HistoryEventDetails::ParallelStateSucceeded { name: state.name.clone() });
+        self.event_beside(parent, HistoryEventDetails::ParallelStateSucceeded { name: state.name.clone() });
         self.leave_composite(parent, state, result);
     }
 

@@ -1,5 +1,6 @@
 //! Items that a distributed Map reads from outside, and results that it writes there.
 
+mod csv;
 mod items;
 
 use std::sync::Arc;
@@ -30,9 +31,13 @@ impl Turn<'_> {
         writer: &ResultWriter,
         results: Value,
     ) -> Result<(), StepFailure> {
+        let Some(resource) = &writer.resource else { return Ok(()) };
         let mut arguments = self.evaluate(id, &writer.arguments, Extra::None)?;
         arguments["Results"] = results;
-        self.call_for_map(id, &writer.resource, arguments);
+        if writer.lines {
+            arguments["OutputType"] = "JSONL".into();
+        }
+        self.call_for_map(id, resource, arguments);
         Ok(())
     }
 
@@ -60,7 +65,6 @@ impl Turn<'_> {
         let Some(state) = self.state_of(id).cloned() else { return };
         if writes {
             let result = json!({ "MapRunArn": self.map_run_arn(id), "ResultWriterDetails": output });
-            self.results_written(id);
             return self.map_succeeded(id, &state, map, result);
         }
         let begun = self.items_read(id, map, &output).and_then(|items| self.begin_with_items(id, map, items));
@@ -90,6 +94,12 @@ impl Turn<'_> {
         let Some(reader) = &map.item_reader else { return Ok(Vec::new()) };
         let refuse = |cause: String| StepFailure { error: "States.ItemReaderFailed".to_owned(), cause, details: None };
         let mut items = items::of(reader, output).map_err(refuse)?;
+        if let Some(template) = &reader.max_items {
+            let value = self.evaluate(id, template, Extra::None)?;
+            if value.as_f64().is_some_and(|most| most < 0.0) {
+                return Err(refuse("field MaxItems must be positive".to_owned()));
+            }
+        }
         if let Some(most) = self.map_count(id, reader.max_items.as_ref(), "MaxItems")?.filter(|most| *most > 0) {
             items.truncate(most as usize);
         }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::{Activity, ExecutionStatus, FrameId, map::concurrency, turn::Turn};
 use crate::{
     asl::{Map, StateKind},
@@ -9,8 +11,26 @@ use crate::{
 };
 
 impl Turn<'_> {
+    /// Continues an execution that has not succeeded, in another environment where one is given.
+    pub fn resume(&mut self, environment: Option<Arc<Value>>, recover: bool) {
+        if self.execution.header.status == ExecutionStatus::Succeeded {
+            return;
+        }
+        if let Some(environment) = environment {
+            let header = self.header();
+            (header.environment, header.environment_replaced) = (environment, true);
+        }
+        if self.execution.header.status != ExecutionStatus::Running {
+            return self.redrive();
+        }
+        if recover {
+            self.recover();
+        }
+        self.go_on();
+    }
+
     /// Ends a pause: the calls that could not be made are made again, in the same visit and attempt.
-    pub fn go_on(&mut self) {
+    fn go_on(&mut self) {
         let paused: Vec<_> = self
             .execution
             .frames
@@ -30,7 +50,7 @@ impl Turn<'_> {
     }
 
     /// Goes on where a failed, timed out or cancelled execution stopped; what had ended well is not done again.
-    pub fn redrive(&mut self) {
+    fn redrive(&mut self) {
         if self.execution.header.status == ExecutionStatus::Succeeded || self.execution.frames.is_empty() {
             return;
         }

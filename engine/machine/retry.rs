@@ -7,14 +7,14 @@ use backoff::{ExponentialBackoffBuilder, backoff::Backoff};
 
 use crate::asl::{JitterStrategy, Retrier};
 
-/// Whether `ErrorEquals` names the error. `States.ALL` does not catch what retrying or going on cannot mend, and nothing
-/// catches `States.Runtime`. Source: Step Functions Developer Guide, "Handling errors in Step Functions workflows".
+/// Whether `ErrorEquals` names the error. Nothing catches `States.Runtime`. Source: Step Functions Developer Guide, "Handling errors
+/// in Step Functions workflows"; that `States.ALL` catches States.DataLimitExceeded of a Task, which the guide denies, is recorded.
 pub(super) fn matches(error_equals: &[String], error: &str) -> bool {
     if error == "States.Runtime" {
         return false;
     }
     error_equals.iter().any(|name| match name.as_str() {
-        "States.ALL" => error != "States.DataLimitExceeded",
+        "States.ALL" => true,
         "States.TaskFailed" => {
             !matches!(error, "States.Timeout" | "States.HeartbeatTimeout" | "States.DataLimitExceeded")
         }

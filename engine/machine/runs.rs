@@ -65,11 +65,17 @@ impl Turn<'_> {
     /// The ARN of the run of the Map that a frame is in; only its end where no API started the execution.
     pub(super) fn map_run_arn(&self, id: FrameId) -> String {
         let name = self.frame(id).row.map_run.as_ref().map_or_else(String::new, |run| self.map_run_name(run));
-        let identity = self.execution.header.identity.as_ref();
-        match identity.and_then(|identity| identity.state_machine_id.split_once(":stateMachine:")) {
-            Some((prefix, _)) => format!("{prefix}:{name}"),
-            None => name,
+        match self.arn_prefix() {
+            "" => name,
+            prefix => format!("{prefix}:{name}"),
         }
+    }
+
+    /// What the execution's ARNs begin with; nothing where no API started it.
+    pub(super) fn arn_prefix(&self) -> &str {
+        let identity = self.execution.header.identity.as_ref();
+        let parts = identity.and_then(|identity| identity.state_machine_id.split_once(":stateMachine:"));
+        parts.map_or("", |(prefix, _)| prefix)
     }
 
     /// The run of the Map that a frame is in, marked as changed.

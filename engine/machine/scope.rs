@@ -92,9 +92,21 @@ impl Turn<'_> {
             let location = failure.location.unwrap_or_default();
             let (error, cause) = (error.clone(), cause.clone());
             let details = EvaluationFailedEventDetails { state: state.to_string(), location, error, cause };
+            self.map_not_begun(named, entered);
             self.event(Some(named), HistoryEventDetails::EvaluationFailed(Box::new(details)));
         }
         StepFailure { error, cause, details: None }
+    }
+
+    /// A Map evaluates its items as it is entered: the failure follows what the entering follows (recorded).
+    fn map_not_begun(&mut self, id: FrameId, entered_event_id: u64) {
+        let is_map = matches!(self.state_of(id).map(|state| &state.kind), Some(StateKind::Map(_)));
+        if is_map
+            && self.frame(id).row.last_event_id == entered_event_id
+            && let Some(before) = self.followed_by(entered_event_id)
+        {
+            self.row(id).last_event_id = before;
+        }
     }
 
     /// A failure of a state that JSONPath could not serve.
@@ -143,7 +155,7 @@ impl Turn<'_> {
                 "Input": if with_input { (*header.input).clone() } else { Value::Null },
                 "StartTime": timestamp(header.started_ms),
                 "Name": identity.execution_name,
-                "RoleArn": identity.role_arn,
+                "RoleArn": if identity.role_arn.is_empty() { Value::Null } else { json!(identity.role_arn) },
             },
             "StateMachine": { "Id": identity.state_machine_id, "Name": identity.state_machine_name },
             "State": { "Name": row.state, "EnteredTime": timestamp(row.entered_ms) },

@@ -132,6 +132,7 @@ impl Turn<'_> {
                 assigned_variables: assigned.map(Box::new),
             },
         );
+        self.drop_early_signals_of(id);
         match leaving.next {
             Some(next) => self.enter(id, next, output),
             None => self.frame_ended(id, output),
@@ -143,6 +144,7 @@ impl Turn<'_> {
         if self.frame(id).row.parent.is_some() {
             return self.child_ended(id, output);
         }
+        self.drop_all_early_signals();
         self.event(Some(id), HistoryEventDetails::ExecutionSucceeded { output: output.clone() });
         self.header().output = Some(output);
         self.end(ExecutionStatus::Succeeded, None);

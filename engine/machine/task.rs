@@ -9,8 +9,8 @@ use super::{
     turn::Turn, wait::shown,
 };
 use crate::{
-    asl::{StateKind, Task, Template},
-    journal::{ErrorAndCause, HistoryEventDetails, Note, StepFailure},
+    asl::{State, StateKind, Task, Template},
+    journal::{ErrorAndCause, HistoryEventDetails, Note, Signaller, StepFailure},
     step::{Change, Effect, ErrorClass, Instructions, Resource, StepError, idempotency_token},
 };
 
@@ -24,6 +24,7 @@ impl Turn<'_> {
         limits::refuse(&self.frame(id).row.state, &arguments)?;
         let timeout_seconds = self.seconds(id, task.timeout_seconds.as_ref())?;
         let heartbeat_seconds = self.seconds(id, task.heartbeat_seconds.as_ref())?;
+        let role_arn = self.role_arn(id, task)?;
         let now = self.now_ms();
         let name = self.frame(id).row.state.clone();
         let resource = task.resource.clone();
@@ -36,6 +37,7 @@ impl Turn<'_> {
                 parameters: arguments.clone(),
                 timeout_seconds,
                 heartbeat_seconds,
+                role_arn,
             },
         );
         if !offered {
@@ -54,12 +56,19 @@ impl Turn<'_> {
             heartbeat: heartbeat_seconds.map(|seconds| Heartbeat { seconds, due_ms: None }),
             resource: None,
         };
-        if offered {
-            self.offer(id);
-        } else {
+        if !offered {
             self.look(id);
+        } else if !self.apply_early_signal(id) {
+            self.offer(id);
         }
         Ok(())
+    }
+
+    /// `RoleArn` of the Task's `Credentials`, for the history: calls are made with the credentials of the process.
+    fn role_arn(&mut self, id: FrameId, task: &Task) -> Result<Option<Box<str>>, StepFailure> {
+        let Some(template) = &task.credentials else { return Ok(None) };
+        let credentials = self.evaluate(id, template, Extra::None)?;
+        Ok(credentials["RoleArn"].as_str().map(Into::into))
     }
 
     fn seconds(&mut self, id: FrameId, template: Option<&Template>) -> Result<Option<u64>, StepFailure> {
@@ -70,7 +79,7 @@ impl Turn<'_> {
         match (seconds.filter(|seconds| (1..=99_999_999).contains(seconds)), template) {
             (Some(seconds), _) => Ok(Some(seconds)),
             (None, Template::Query { query, field }) => {
-                let (path, value) = (query.source(), shown(&value));
+                let (path, value) = (query.source_in_cause(), shown(&value));
                 let told = format!("The {field} parameter does not reference a positive integer: {path} == {value}");
                 Err(self.runtime_failure(id, told))
             }
@@ -184,10 +193,10 @@ impl Turn<'_> {
 
     /// What was called tells more, before it is done, than may be kept.
     fn refuse_begun(&self, id: FrameId, answer: &StepAnswer) -> Result<(), StepFailure> {
-        let state = &self.frame(id).row.state;
+        let Some(state) = self.state_of(id) else { return Ok(()) };
         match answer {
-            StepAnswer::Done { output, .. } if self.waits_for_token(id) => limits::refuse(state, output),
-            StepAnswer::Pending { submitted: Some(output), .. } => limits::refuse(state, output),
+            StepAnswer::Done { output, .. } if self.waits_for_token(id) => limits::refuse(called(state), output),
+            StepAnswer::Pending { submitted: Some(output), .. } => limits::refuse(called(state), output),
             _ => Ok(()),
         }
     }
@@ -199,16 +208,26 @@ impl Turn<'_> {
         visit: u64,
         attempt: Option<u32>,
         answer: Result<Value, (String, String)>,
+        by: Option<Signaller>,
     ) {
         if !self.is_current_task(id, visit, attempt) {
             return;
         }
         self.abandon(id);
+        if let Some(by) = by {
+            let state_path = self.frame(id).state_path();
+            self.note(Note::Signalled { state_path, by: by.shortened(), succeeded: answer.is_ok() });
+        }
+        self.answer_from_outside(id, answer);
+        self.run();
+    }
+
+    /// Ends a Task with the answer of somebody outside.
+    pub(super) fn answer_from_outside(&mut self, id: FrameId, answer: Result<Value, (String, String)>) {
         match answer {
             Ok(output) => self.task_done(id, output, Vec::new()),
             Err((error, cause)) => self.task_failed_as(id, StepFailure { error, cause, details: None }),
         }
-        self.run();
     }
 
     pub(super) fn note_effects(&mut self, id: FrameId, effects: Vec<Effect>) {
@@ -229,7 +248,7 @@ impl Turn<'_> {
             return self.map_answered(id, &map, output);
         }
         let Some(state) = self.state_of(id).cloned() else { return };
-        if let Err(failure) = limits::refuse(&state.name, &output) {
+        if let Err(failure) = limits::refuse(called(&state), &output) {
             return self.task_failed_as(id, failure);
         }
         let output = Arc::new(output);
@@ -257,6 +276,7 @@ impl Turn<'_> {
         if news {
             self.note(Note::Waiting { state_path, reason, look, next_look_ms: next_look, deadline_ms, instructions });
         }
+        self.apply_early_signal(id);
     }
 
     fn task_failed(&mut self, id: FrameId, error: StepError) {
@@ -285,5 +305,15 @@ impl Turn<'_> {
         self.header().paused = true;
         self.row(id).activity = Activity::Paused { failure: Box::new(failure.clone()) };
         self.note(Note::Paused { state_path, failure });
+    }
+}
+
+/// How AWS names what answered too much: a function or an activity by its ARN, an integration by its service.
+fn called(state: &State) -> &str {
+    let StateKind::Task(task) = &state.kind else { return &state.name };
+    match Resource::parse(&task.resource) {
+        Resource::Integration { service, .. } => service,
+        Resource::LambdaFunction { .. } | Resource::Activity => &task.resource,
+        Resource::Step { .. } | Resource::Unknown => &state.name,
     }
 }

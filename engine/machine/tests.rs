@@ -4,7 +4,9 @@
 mod anything;
 mod composite;
 mod crash;
+mod early_signal;
 mod limits;
+mod lines;
 mod map_runs;
 mod paths;
 mod task;

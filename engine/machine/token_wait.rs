@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Activity, Command, FrameId, Heartbeat, OfferedTask, Parked, turn::Turn};
 use crate::{
     asl::StateKind,
-    journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
+    journal::HistoryEventDetails,
     step::{Effect, Resource, TaskToken},
 };
 
@@ -57,12 +57,8 @@ impl Turn<'_> {
             return;
         }
         let Activity::Task { parked: Some(Parked::Offered), .. } = self.frame(id).row.activity else { return };
-        let failure = ErrorAndCause { error: "States.Runtime".to_owned(), cause };
-        if let Some((name, resource)) = self.name_and_resource(id) {
-            self.event(Some(id), HistoryEventDetails::TaskScheduleFailed { name, resource, failure: failure.clone() });
-        }
-        let ErrorAndCause { error, cause } = failure;
-        self.fail_state(id, StepFailure { error, cause, details: None });
+        let failure = self.runtime_failure(id, cause);
+        self.fail_state(id, failure);
         self.run();
     }
 
@@ -91,6 +87,7 @@ impl Turn<'_> {
         let Activity::Task { parked, heartbeat, .. } = &mut self.row(id).activity else { return };
         *parked = Some(Parked::Token);
         beat(heartbeat, now);
+        self.apply_early_signal(id);
     }
 
     /// Tells once that what was called has begun.

@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Activity, Command, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, TOP_FRAME, Transition,
-    frame::nothing, limits, runs::RunsChanged,
+    Activity, Command, EarlySignalChanges, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, TOP_FRAME,
+    Transition, frame::nothing, limits, runs::RunsChanged,
 };
 use crate::{
     asl::{State, StateMachine},
@@ -20,6 +20,8 @@ pub(super) struct Turn<'a> {
     pub ready: VecDeque<FrameId>,
     /// What of map runs has changed.
     pub(super) runs: RunsChanged,
+    /// Which answers for Tasks that do not wait yet have changed.
+    pub(super) early_signals: EarlySignalChanges,
     entries: Vec<Entry>,
     dirty: Vec<FrameId>,
     deleted: Vec<(FrameId, Vec<Part>)>,
@@ -50,6 +52,7 @@ impl<'a> Turn<'a> {
             commands: Vec::new(),
             ready: VecDeque::new(),
             runs: RunsChanged::default(),
+            early_signals: EarlySignalChanges::default(),
             entries: Vec::new(),
             dirty: Vec::new(),
             deleted: Vec::new(),
@@ -140,7 +143,8 @@ impl<'a> Turn<'a> {
 
     pub fn cancel(&mut self, error: String, cause: String) {
         let failure = ErrorAndCause { error, cause };
-        self.event(None, HistoryEventDetails::ExecutionAborted(failure.clone()));
+        self.drop_all_early_signals();
+        self.event_after(0, HistoryEventDetails::ExecutionAborted(failure.clone()));
         self.end(ExecutionStatus::Aborted, Some(failure));
     }
 
@@ -156,11 +160,9 @@ impl<'a> Turn<'a> {
     }
 
     fn end_timed_out(&mut self) {
-        let failure = ErrorAndCause {
-            error: "States.Timeout".to_owned(),
-            cause: "The execution took longer than its TimeoutSeconds.".to_owned(),
-        };
-        self.event(None, HistoryEventDetails::ExecutionTimedOut(failure.clone()));
+        let failure = ErrorAndCause { error: "States.Timeout".to_owned(), cause: String::new() };
+        self.drop_all_early_signals();
+        self.event_after(0, HistoryEventDetails::ExecutionTimedOut(failure.clone()));
         self.end(ExecutionStatus::TimedOut, Some(failure));
     }
 
@@ -264,6 +266,7 @@ impl<'a> Turn<'a> {
             frames_deleted: self.deleted,
             entries: Arc::new(self.entries),
             map_runs,
+            early_signals: self.early_signals,
             commands: self.commands,
         }
     }
@@ -384,16 +387,48 @@ impl<'a> Turn<'a> {
         if let Some(frame) = frame.filter(|frame| self.frame(*frame).row.silent) {
             return self.child_event(frame, details);
         }
+        let Some(frame) = frame else { return self.event_after(self.execution.header.last_event_id, details) };
         let id = self.execution.header.last_event_id + 1;
         self.header().last_event_id = id;
-        let (previous_event_id, path) = match frame {
-            None => (id - 1, Arc::default()),
-            Some(frame) => {
-                let row = self.row(frame);
-                (std::mem::replace(&mut row.last_event_id, id), row.path.clone())
-            }
-        };
+        let row = self.row(frame);
+        let previous_event_id = std::mem::replace(&mut row.last_event_id, id);
+        let path = row.path.clone();
         self.push(Content::Event(HistoryEvent { id, previous_event_id, frame: path, details }));
+    }
+
+    /// Writes an event of the execution itself that follows the event of an id; AWS names 0 where an execution was stopped or
+    /// timed out.
+    pub fn event_after(&mut self, previous_event_id: u64, details: HistoryEventDetails) {
+        let id = self.execution.header.last_event_id + 1;
+        self.header().last_event_id = id;
+        self.push(Content::Event(HistoryEvent { id, previous_event_id, frame: Arc::default(), details }));
+    }
+
+    /// Writes an event of a frame that the frame's next event does not follow: both follow the same one. AWS chains so what ends
+    /// a Parallel, a Map, an iteration or a map run.
+    pub fn event_beside(&mut self, id: FrameId, details: HistoryEventDetails) {
+        self.event_beside_line(id, self.frame(id).row.last_event_id, details);
+    }
+
+    /// The same, where it follows an event of another frame.
+    pub fn event_beside_line(&mut self, id: FrameId, previous_event_id: u64, details: HistoryEventDetails) {
+        let line = std::mem::replace(&mut self.row(id).last_event_id, previous_event_id);
+        self.event(Some(id), details);
+        self.row(id).last_event_id = line;
+    }
+
+    /// Lets a frame's next event follow the last one of another frame.
+    pub fn continue_from(&mut self, id: FrameId, other: FrameId) {
+        let line = self.frame(other).row.last_event_id;
+        self.row(id).last_event_id = line;
+    }
+
+    /// The id of the event that an event of this turn follows.
+    pub fn followed_by(&self, event_id: u64) -> Option<u64> {
+        self.entries.iter().rev().find_map(|entry| match &entry.content {
+            Content::Event(event) if event.id == event_id => Some(event.previous_event_id),
+            _ => None,
+        })
     }
 
     pub fn note(&mut self, note: Note) {

@@ -38,7 +38,7 @@ impl Turn<'_> {
 
     fn delay_seconds(&mut self, id: FrameId, template: &Template, value: &Value) -> Result<u64, StepFailure> {
         if let Template::Query { query, field } = template {
-            let path = query.source().to_owned();
+            let path = query.source_in_cause().to_owned();
             let refuse = |turn: &mut Self, what: &str| {
                 Err(turn.runtime_failure(id, format!("The {field} parameter {what}: {path} == {}", shown(value))))
             };
@@ -63,7 +63,7 @@ impl Turn<'_> {
         }
         let form = "ISO-8601 extended offset date-time format string";
         if let Template::Query { query, field } = template {
-            let path = query.source();
+            let path = query.source_in_cause();
             let told = format!("The {field} parameter does not reference a valid {form}: {path} == {}", shown(value));
             return Err(self.runtime_failure(id, told));
         }

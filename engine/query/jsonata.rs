@@ -7,6 +7,7 @@
 mod elsewhere;
 mod functions;
 mod plain;
+mod references;
 mod result;
 
 use std::{borrow::Cow, collections::BTreeSet};
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use elsewhere::{Elsewhere, ElsewhereAnswer, ElsewhereRequest, evaluate_elsewhere};
+pub use references::References;
 
 /// The deepest nesting of an evaluation: a runaway recursion ends here.
 const STACK_DEPTH_MAX: usize = 2_000;
@@ -80,7 +82,8 @@ impl Expression {
     /// # Errors
     /// The text is not JSONata, or calls `$eval`, which Step Functions forbids.
     pub fn parse(source: &str) -> Result<Self, ParseError> {
-        let tree = jsonata_core::parser::parse(source).map_err(|error| ParseError { message: error.to_string() })?;
+        let tree = jsonata_core::parser::parse(source)
+            .map_err(|error| ParseError { message: without_code(&error.to_string()).to_owned() })?;
         let variables = variables_in(source);
         if variables.contains("eval") {
             return Err(ParseError { message: "the function $eval is not allowed".to_owned() });
@@ -92,6 +95,11 @@ impl Expression {
     /// The text it was parsed from.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// What it refers to that Step Functions does not offer everywhere.
+    pub fn references(&self) -> References {
+        References::of(&self.tree)
     }
 
     /// Whether it takes time and memory in proportion to what it sees, and no more.
@@ -146,6 +154,12 @@ impl Expression {
         let seen = self.seen(scope).map(|(name, value)| (name.to_owned(), Cow::Borrowed(value))).collect();
         ElsewhereRequest { source: Cow::Borrowed(&self.source), seen, moment: *moment }
     }
+}
+
+/// A parser's message as AWS words it: without JSONata's code, such as `S0207: `.
+fn without_code(message: &str) -> &str {
+    let code = |text: &str| text.len() == 5 && text.starts_with('S') && text[1..].bytes().all(|b| b.is_ascii_digit());
+    message.split_once(": ").filter(|(head, _)| code(head)).map_or(message, |(_, rest)| rest)
 }
 
 fn failed(error: EvaluatorError) -> EvaluationError {

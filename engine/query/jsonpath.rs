@@ -166,7 +166,7 @@ impl Path {
     }
 
     /// The same place, written from `$`: AWS's texts drop the second `$` of a path into the Context Object.
-    pub(super) fn source_from_input(&self) -> &str {
+    pub(in crate::query) fn source_from_input(&self) -> &str {
         if self.starts_at_context() { self.source.get(1..).unwrap_or_default() } else { &self.source }
     }
 

@@ -14,6 +14,11 @@ pub trait Clock: Send + Sync + 'static {
     fn now_ms(&self) -> u64;
     /// How long to really wait until the clock shows `due_ms`.
     fn real_duration_until(&self, due_ms: u64) -> Duration;
+    /// For a clock that jumps: how long, on the wall's clock, a runner waits for what is in flight before it lets it jump. `None`
+    /// for a clock that runs.
+    fn in_flight_wait_max(&self) -> Option<Duration> {
+        None
+    }
 }
 
 fn wall_ms() -> u64 {
@@ -91,7 +96,11 @@ impl Clock for ScaledClock {
     }
 }
 
-/// A clock for tests: it jumps to whatever is waited for, so that no wait takes time.
+/// How long a call may take, on the wall's clock, before a [`ManualClock`] jumps over it: without this, a time-out of an hour would
+/// come before the answer.
+const MANUAL_IN_FLIGHT_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// A clock for tests: it jumps to the next due time when nothing is in flight, so that no wait takes time.
 #[derive(Debug)]
 pub struct ManualClock {
     now_ms: AtomicU64,
@@ -112,6 +121,10 @@ impl Clock for ManualClock {
     fn real_duration_until(&self, due_ms: u64) -> Duration {
         self.now_ms.fetch_max(due_ms, Ordering::Relaxed);
         Duration::ZERO
+    }
+
+    fn in_flight_wait_max(&self) -> Option<Duration> {
+        Some(MANUAL_IN_FLIGHT_WAIT_MAX)
     }
 }
 

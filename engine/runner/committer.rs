@@ -6,11 +6,11 @@ use std::sync::{
     mpsc,
 };
 
-use tokio::sync::{mpsc::UnboundedSender, watch};
+use tokio::sync::watch;
 
 use super::{
     RunnerOptions,
-    message::{Committed, Message},
+    message::{Committed, Message, Messages},
 };
 use crate::store::{Store, StoreError, Write};
 
@@ -31,23 +31,25 @@ pub(super) struct Committer {
     pub failure: watch::Receiver<Option<StoreError>>,
 }
 
-pub(super) fn start(store: Arc<Store>, messages: UnboundedSender<Message>, options: RunnerOptions) -> Committer {
+/// The committer, and its thread's loop: it ends when the queue has no sender, or with the first failure.
+pub(super) fn new(store: Arc<Store>, messages: Messages, options: RunnerOptions) -> (Committer, impl FnOnce() + Send) {
     let (queue, waiting) = mpsc::channel::<Commit>();
     let (batches, failure) = Batches::new(store, options);
     let of_thread = batches.clone();
-    std::thread::spawn(move || {
-        let _ = rustix::thread::set_name(c"committer");
+    let run = move || {
         while let Some(first) = next(&waiting, &of_thread.store) {
             let mut batch = vec![first];
             batch.extend(waiting.try_iter().take(BATCH_WRITES_MAX - 1));
             let done = of_thread.commit(batch);
-            let over = matches!(done, Message::StoreFailed { .. });
-            if messages.send(done).is_err() || over {
+            let failed = matches!(done, Message::StoreFailed { .. });
+            // A dispatcher that has stopped does not receive it. What is in the queue is committed all the same.
+            let _ = messages.send(done);
+            if failed {
                 return;
             }
         }
-    });
-    Committer { queue, batches, failure }
+    };
+    (Committer { queue, batches, failure }, run)
 }
 
 /// Makes batches durable, one after the other, whoever asks.

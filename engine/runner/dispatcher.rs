@@ -1,7 +1,11 @@
-//! The one writer: every execution that this process drives changes here and nowhere else.
+//! The one writer: every execution that this process drives changes here and nowhere else. A thread of its own, because it may
+//! wait for the disk and for an expression.
 
 mod alone;
+mod asleep;
+mod draining;
 mod drive;
+mod forget;
 mod machines;
 mod occasions;
 #[cfg(test)]
@@ -12,12 +16,15 @@ mod warm;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::sync::{broadcast, mpsc::UnboundedReceiver, oneshot};
+use tokio::sync::{broadcast, oneshot};
 
-use self::{alone::Alone, machines::Machines, subjects::Subjects, warm::Warm};
+pub(super) use self::draining::COMMITS_WAIT_MAX;
+use self::{alone::Alone, draining::Draining, machines::Machines, subjects::Subjects, warm::Warm};
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
+    event::Broadcast,
+    inbox::{Inbox, Received},
     look::Calls,
     message::{Committed, Message, Reply},
     offers::{Offer, Offers, not_offered},
@@ -59,7 +66,7 @@ pub(super) struct Dispatcher {
     committer: Committer,
     calls: Box<dyn Calls>,
     entropy: Entropy,
-    events: broadcast::Sender<RunnerEvent>,
+    events: broadcast::Sender<Broadcast>,
     rests: broadcast::Sender<Arc<ExecutionHeader>>,
     offers: Arc<Offers>,
     driven: HashMap<Arc<str>, Driven>,
@@ -70,7 +77,7 @@ pub(super) struct Dispatcher {
     looks_in_flight: usize,
     commits_under_way: usize,
     alone: Alone,
-    draining: Vec<oneshot::Sender<()>>,
+    draining: Draining,
     failed: Option<StoreError>,
 }
 
@@ -80,7 +87,7 @@ impl Dispatcher {
         clock: Arc<dyn Clock>,
         committer: Committer,
         (calls, entropy): (Box<dyn Calls>, Entropy),
-        (events, rests): (broadcast::Sender<RunnerEvent>, broadcast::Sender<Arc<ExecutionHeader>>),
+        (events, rests): (broadcast::Sender<Broadcast>, broadcast::Sender<Arc<ExecutionHeader>>),
         offers: Arc<Offers>,
     ) -> Self {
         Dispatcher {
@@ -100,60 +107,59 @@ impl Dispatcher {
             looks_in_flight: 0,
             commits_under_way: 0,
             alone: Alone::default(),
-            draining: Vec::new(),
+            draining: Draining::default(),
             failed: None,
         }
     }
 
-    pub async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
+    /// Receives messages and acts on times until the runner stops.
+    pub fn run(mut self, mut inbox: Inbox) {
         loop {
-            match self.next(&mut inbox).await {
-                Some(message) => self.receive(message),
-                None if inbox.is_closed() && inbox.is_empty() => return,
-                None => self.time_came(),
+            match self.next(&mut inbox) {
+                Received::Message(Message::Stop) | Received::Closed => return self.commit_alone(false),
+                Received::Message(message) => self.receive(message),
+                Received::TimedOut => self.time_came(),
             }
             self.commit_alone(inbox.is_empty());
-            if self.drained() {
-                for reply in self.draining.drain(..) {
-                    let _ = reply.send(());
-                }
-                return;
+            if self.has_drained() {
+                return self.end_drained();
             }
         }
     }
 
-    /// The next message; `None` when a time has come.
-    async fn next(&mut self, inbox: &mut UnboundedReceiver<Message>) -> Option<Message> {
-        let due_ms = self.timers.next_ms().filter(|_| self.goes_on());
-        if due_ms.is_some() && self.warm_up() {
-            return inbox.try_recv().ok();
+    /// The next message, or that a time has come.
+    fn next(&mut self, inbox: &mut Inbox) -> Received {
+        let acknowledge_after = self.alone.rests_after();
+        let Some(due_ms) = self.timers.next_ms().filter(|_| self.goes_on()) else {
+            return inbox.next(acknowledge_after.into_iter().chain(self.draining.wait_max()).min());
+        };
+        if self.warm_up() {
+            return inbox.try_next();
         }
-        let until_ms = |due_ms| self.warm.wakes_ms(due_ms, self.clock.now_ms());
-        let wait = due_ms.map(|due_ms| self.clock.real_duration_until(until_ms(due_ms)));
-        match wait.into_iter().chain(self.alone.rests_after()).min() {
-            None => inbox.recv().await,
-            Some(wait) => tokio::select! {
-                biased;
-                message = inbox.recv() => message,
-                () = tokio::time::sleep(wait) => None,
-            },
+        if let Some(wait) = self.clock.in_flight_wait_max().filter(|_| self.is_busy(inbox))
+            && let received @ (Received::Message(_) | Received::Closed) = inbox.next(Some(wait))
+        {
+            return received;
         }
+        let wait = self.clock.real_duration_until(self.warm.wakes_ms(due_ms, self.clock.now_ms()));
+        inbox.next(acknowledge_after.into_iter().chain([wait]).min())
+    }
+
+    /// Whether something happens without time passing.
+    fn is_busy(&self, inbox: &mut Inbox) -> bool {
+        self.looks_in_flight > 0 || self.commits_under_way > 0 || !inbox.is_empty()
     }
 
     /// Whether times and calls are acted on.
     fn goes_on(&self) -> bool {
-        self.draining.is_empty() && self.failed.is_none()
-    }
-
-    fn drained(&self) -> bool {
-        let idle = self.looks_in_flight == 0 && self.commits_under_way == 0;
-        !self.draining.is_empty() && (idle || self.failed.is_some())
+        !self.draining.has_begun() && self.failed.is_none()
     }
 
     fn receive(&mut self, message: Message) {
         match message {
             Message::Start { new, reply } => self.start(*new, reply),
             Message::Drive { id, resume, reply } => self.drive(&id, resume, reply),
+            Message::SignalEarly { id, state, answer, by, reply } => self.signal_early(&id, state, answer, by, reply),
             Message::RecoverAll { reply } => drop(reply.send(self.recover_all())),
             Message::Input { id, input, reply } => self.input(&id, input, reply),
             Message::Answered { id, input } => {
@@ -164,8 +170,13 @@ impl Dispatcher {
             }
             Message::Durable { committed } => committed.into_iter().for_each(|part| self.durable(part)),
             Message::StoreFailed { error } => self.store_failed(error),
+            Message::Forget { ids, documents, reply } => drop(reply.send(self.forget(&ids, documents.as_ref()))),
+            Message::Ping { reply } => drop(reply.send(())),
+            Message::Asleep { id, reply } => drop(reply.send(self.asleep(&id))),
             Message::Driven { reply } => drop(reply.send(self.driven.keys().map(|id| id.to_string()).collect())),
-            Message::Drain { reply } => self.draining.push(reply),
+            Message::Drain { limit, reply } => self.draining.begin(limit, reply),
+            // The loop ends with it.
+            Message::Stop => {}
         }
     }
 
@@ -187,7 +198,7 @@ impl Dispatcher {
     fn store_failed(&mut self, error: StoreError) {
         // The first failure says what happened; what follows it does not.
         if self.failed.is_none() {
-            let _ = self.events.send(RunnerEvent::StoreFailed { message: error.to_string() });
+            self.show(RunnerEvent::StoreFailed { message: error.to_string() });
             self.failed = Some(error);
         }
     }
@@ -216,16 +227,18 @@ impl Dispatcher {
         let header = (rests || reply.is_some()).then(|| changed.unwrap_or_else(|| Arc::new(execution.header.clone())));
         let (reply, done) = Replies::split(reply);
         let environment = execution.header.environment.clone();
-        let committed = Committed { id: key, environment, commands, entries, header, reply, done };
+        let committed = Committed { id: key.clone(), environment, commands, entries, header, reply, done };
         if transition.is_empty() && begun.is_none() {
-            return self.carry_out(committed);
+            self.carry_out(committed);
+            self.show_asleep(&key);
+            return self.let_go_ended(&key);
         }
         driven.uncommitted += 1;
         let (origin, documents) = begun.map(|begun| (begun.origin, begun.documents)).unzip();
         let documents = documents.unwrap_or_default();
         let write = Write { execution: id.to_owned(), origin, transition, documents };
         self.hand_over(Commit { write, committed });
-        looked.into_iter().for_each(|event| drop(self.events.send(event)));
+        looked.into_iter().for_each(|event| self.show(event));
     }
 
     fn hand_over(&mut self, commit: Commit) {
@@ -254,7 +267,13 @@ impl Dispatcher {
             driven.uncommitted -= 1;
         }
         self.carry_out(committed);
+        self.show_asleep(&id);
         self.let_go(&id);
+    }
+
+    /// Sends an event to everybody who watches.
+    fn show(&self, event: RunnerEvent) {
+        let _ = self.events.send(Broadcast::Event(event));
     }
 
     /// Shows and does what is durable now.
@@ -263,7 +282,7 @@ impl Dispatcher {
         // Who comes to watch after this reads them in the store, where they are.
         if self.events.receiver_count() > 0 {
             for entry in entries.iter() {
-                let _ = self.events.send(RunnerEvent::Entry { execution: id.to_string(), entry: entry.clone() });
+                self.show(RunnerEvent::Entry { execution: id.to_string(), entry: entry.clone() });
             }
         }
         for command in commands {
@@ -280,7 +299,7 @@ impl Dispatcher {
                 Command::Rest => {
                     if let Some(header) = &header {
                         let _ = self.rests.send(header.clone());
-                        let _ = self.events.send(RunnerEvent::Rested { header: header.clone() });
+                        self.show(RunnerEvent::Rested { header: header.clone() });
                     }
                 }
             }
@@ -312,6 +331,14 @@ impl Dispatcher {
         if over {
             self.wake_at(id, NEVER_MS);
             self.driven.remove(id);
+        }
+    }
+
+    /// Drops an execution that has ended and that an input brought into memory once more.
+    fn let_go_ended(&mut self, id: &Arc<str>) {
+        let execution = self.driven.get(id).and_then(|driven| driven.execution.as_ref());
+        if execution.is_some_and(|execution| execution.header.status != crate::machine::ExecutionStatus::Running) {
+            self.let_go(id);
         }
     }
 

@@ -31,6 +31,12 @@ pub enum RunnerError {
         /// What is the case instead.
         message: String,
     },
+    /// An answer for a Task that does not wait yet cannot be kept.
+    #[error("{message}")]
+    SignalRefused {
+        /// Why.
+        message: String,
+    },
     /// The id has other characters than an id may have.
     #[error("{message}")]
     InvalidId {

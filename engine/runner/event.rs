@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
 
-use super::RunnerError;
 use crate::{
     journal::Entry,
     machine::{ExecutionHeader, Waiting},
-    store::Store,
 };
 
 /// How many events a slow watcher may lag behind before it reads the rest from the store.
@@ -47,78 +44,59 @@ pub enum RunnerEvent {
         /// When the wait gives up.
         deadline_ms: Option<u64>,
     },
+    /// The execution is running, and nothing of it proceeds: no call is in flight and everything is durable. It comes after the
+    /// entries that led to it, and is over with the next event of the execution.
+    Asleep {
+        /// The execution.
+        execution: String,
+        /// When something is due next, in milliseconds since the Unix epoch; 0 means at once. `None` where only an answer from
+        /// outside can continue it: a task token, a worker of an activity, a person.
+        next_wake_ms: Option<u64>,
+    },
     /// The store failed, the runner has stopped.
     StoreFailed {
         /// What went wrong.
         message: String,
     },
+    /// An event of a kind that a later version sends; this version reads it and never sends it.
+    #[serde(other)]
+    Unknown,
 }
 
-/// Everything about one execution, from a sequence on: first what the store has, and that it rests if it does; then what happens.
-pub struct Follow {
-    pub(super) execution: String,
-    pub(super) store: Arc<Store>,
-    pub(super) live: broadcast::Receiver<RunnerEvent>,
-    pub(super) next_sequence: u64,
-    pub(super) stored: std::collections::VecDeque<Entry>,
-    pub(super) read_store: bool,
-    /// Events were missed (those before we came, or by lagging), and the execution's rest may be among them.
-    pub(super) may_rest: bool,
+/// That an execution is asleep, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asleep {
+    /// The sequence of the last entry before it: events without one cannot be ordered among entries that were read from the store.
+    pub last_sequence: u64,
+    /// See [`RunnerEvent::Asleep`].
+    pub next_wake_ms: Option<u64>,
 }
 
-impl Follow {
-    /// The next event; `None` when the runner has stopped.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn next(&mut self) -> Result<Option<RunnerEvent>, RunnerError> {
-        loop {
-            if let Some(entry) = self.stored.pop_front() {
-                self.next_sequence = entry.sequence + 1;
-                return Ok(Some(RunnerEvent::Entry { execution: self.execution.clone(), entry }));
-            }
-            if self.read_store {
-                self.stored = self.store.entries(&self.execution, self.next_sequence, EVENTS_KEPT)?.into();
-                self.read_store = self.stored.len() == EVENTS_KEPT;
-                continue;
-            }
-            if std::mem::take(&mut self.may_rest)
-                && let Some(header) = self.store.header(&self.execution)?
-                && header.rests()
-            {
-                // It may have gone on, and come to rest, since its entries were read: they come first.
-                self.stored = self.store.entries(&self.execution, self.next_sequence, EVENTS_KEPT)?.into();
-                if !self.stored.is_empty() {
-                    (self.read_store, self.may_rest) = (true, true);
-                    continue;
-                }
-                return Ok(Some(RunnerEvent::Rested { header: Arc::new(header) }));
-            }
-            match self.live.recv().await {
-                Ok(RunnerEvent::Entry { execution, entry }) if execution == self.execution => {
-                    match entry.sequence.cmp(&self.next_sequence) {
-                        std::cmp::Ordering::Less => {}
-                        std::cmp::Ordering::Greater => self.read_store = true,
-                        std::cmp::Ordering::Equal => {
-                            self.next_sequence += 1;
-                            return Ok(Some(RunnerEvent::Entry { execution, entry }));
-                        }
-                    }
-                }
-                Ok(event) if self.concerns(&event) => return Ok(Some(event)),
-                Ok(_) => {}
-                Err(broadcast::error::RecvError::Lagged(_)) => (self.read_store, self.may_rest) = (true, true),
-                Err(broadcast::error::RecvError::Closed) => return Ok(None),
-            }
-        }
-    }
+/// What the dispatcher sends to everybody who watches.
+#[derive(Debug, Clone)]
+pub(super) enum Broadcast {
+    Event(RunnerEvent),
+    /// [`RunnerEvent::Asleep`] before it is put in order.
+    Asleep {
+        execution: String,
+        asleep: Asleep,
+    },
+}
 
-    fn concerns(&self, event: &RunnerEvent) -> bool {
-        match event {
-            RunnerEvent::Entry { .. } => false,
-            RunnerEvent::Rested { header } => header.id == self.execution,
-            RunnerEvent::Looked { execution, .. } => *execution == self.execution,
-            RunnerEvent::StoreFailed { .. } => true,
-        }
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_of_a_later_version_is_read_as_unknown_and_asleep_as_it_was_sent() {
+        let later = json!({ "kind": "dreamt", "execution": "t-1", "of": { "sheep": 7 } });
+        assert_eq!(serde_json::from_value::<RunnerEvent>(later).unwrap(), RunnerEvent::Unknown);
+        let asleep = RunnerEvent::Asleep { execution: "t-1".to_owned(), next_wake_ms: None };
+        let sent = serde_json::to_value(&asleep).unwrap();
+        assert_eq!(sent, json!({ "kind": "asleep", "execution": "t-1", "nextWakeMs": null }));
+        assert_eq!(serde_json::from_value::<RunnerEvent>(sent).unwrap(), asleep);
     }
 }

@@ -1,31 +1,52 @@
 //! How the rest of the program talks to a runner.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use serde_json::Value;
-use tokio::sync::{broadcast, mpsc::UnboundedSender, oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use super::{
-    Clock, Follow, NewExecution, RunnerError, RunnerEvent,
-    message::{Message, Reply},
+    Clock, Follow, NewExecution, RunnerError,
+    dispatcher::COMMITS_WAIT_MAX,
+    event::Broadcast,
+    message::{Message, Reply, Resume},
     offers::{Offer, Offers, not_offered},
+    threads::Threads,
 };
 use crate::{
+    journal::Signaller,
     machine::{Activity, ExecutionHeader, Input, MapRunLimits},
     step::TaskToken,
     store::{Store, StoreError},
 };
 
-/// A runner, from outside. Clones are the same runner.
+/// How long the runner's threads may take to end once calls and commits are over: they checkpoint the store.
+const ENDING_MAX: Duration = Duration::from_secs(30);
+
+/// How a runner stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// How many calls had not answered within the limit. Their steps may still run on the tokio runtime; what they answer is
+    /// discarded, and the next runner calls them again.
+    pub unanswered: usize,
+    /// Whether the runner's threads have ended and dropped their references to the store. `false` where the disk does not answer.
+    pub has_ended: bool,
+}
+
+/// A runner, from outside. Clones are the same runner, which stops when the last one is dropped.
 #[derive(Clone)]
 pub struct RunnerHandle {
-    pub(super) messages: UnboundedSender<Message>,
+    pub(super) threads: Arc<Threads>,
     pub(super) store: Arc<Store>,
-    pub(super) events: broadcast::Sender<RunnerEvent>,
-    pub(super) rests: broadcast::Sender<Arc<ExecutionHeader>>,
+    /// Weak: watchers learn from the end of the last sender that the runner has stopped.
+    pub(super) events: broadcast::WeakSender<Broadcast>,
+    pub(super) rests: broadcast::WeakSender<Arc<ExecutionHeader>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) commits: Arc<AtomicU64>,
     pub(super) failure: watch::Receiver<Option<StoreError>>,
@@ -55,7 +76,7 @@ impl RunnerHandle {
 
     async fn ask<T>(&self, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, RunnerError> {
         let (reply, answer) = oneshot::channel();
-        self.messages.send(message(reply)).map_err(|_| self.gone())?;
+        self.threads.messages.send(message(reply)).map_err(|_| self.gone())?;
         answer.await.map_err(|_| self.gone())?
     }
 
@@ -85,15 +106,17 @@ impl RunnerHandle {
     /// # Errors
     /// There is no such execution, or the store fails.
     pub async fn recover(&self, id: &str) -> Result<(), RunnerError> {
-        self.ask(|reply| Message::Drive { id: id.to_owned(), resume: false, reply }).await
+        self.ask(|reply| Message::Drive { id: id.to_owned(), resume: None, reply }).await
     }
 
-    /// Goes on with an execution after a crash, a pause or a failure.
+    /// Continues an execution after a crash, a pause or a failure. With `environment`, it acts there from now on: durable with the
+    /// same turn.
     ///
     /// # Errors
     /// There is no such execution, it has succeeded, or the store fails.
-    pub async fn resume(&self, id: &str) -> Result<(), RunnerError> {
-        self.ask(|reply| Message::Drive { id: id.to_owned(), resume: true, reply }).await
+    pub async fn resume(&self, id: &str, environment: Option<Value>) -> Result<(), RunnerError> {
+        let resume = Some(Resume { environment });
+        self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await
     }
 
     /// Goes on with every execution that has not ended; answers how many there are. Those that only wait for a time stay where they are.
@@ -104,7 +127,8 @@ impl RunnerHandle {
         self.ask(|reply| Message::RecoverAll { reply }).await
     }
 
-    /// Answers a waiting Task from outside. `state` is its path, or its name where only one of that name waits.
+    /// Answers a waiting Task from outside. `state` is its path, or its name where only one of that name waits. `by` is written into
+    /// the journal.
     ///
     /// # Errors
     /// No Task of that name waits, or several do.
@@ -113,6 +137,7 @@ impl RunnerHandle {
         id: &str,
         state: &str,
         answer: Result<Value, (String, String)>,
+        by: Option<Signaller>,
     ) -> Result<(), RunnerError> {
         let waits = |activity: &Activity| matches!(activity, Activity::Task { .. });
         let mut rows = self.store.frames(id)?;
@@ -124,8 +149,27 @@ impl RunnerHandle {
             };
             return Err(RunnerError::NotWaiting { message });
         };
-        let input = Input::Signalled { frame: row.id, visit: row.visit, attempt: None, answer };
+        let input = Input::Signalled { frame: row.id, visit: row.visit, attempt: None, answer, by };
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
+    }
+
+    /// Answers a Task that need not wait yet: the answer is kept with the execution, durably, until a Task of that name or path waits
+    /// (its call answered that it is pending, its token is awaited, or a worker can fetch it). It is dropped when the state ends
+    /// without it, or the execution ends. The same answer given again changes nothing.
+    ///
+    /// # Errors
+    /// There is no such execution or it has ended, its definition has no Task of that name or path, several of that name wait, the
+    /// answer is larger than a payload may be, another one is kept for that state, or
+    /// [`crate::machine::EARLY_SIGNALS_MAX`] are kept.
+    pub async fn signal_early(
+        &self,
+        id: &str,
+        state: &str,
+        answer: Result<Value, (String, String)>,
+        by: Option<Signaller>,
+    ) -> Result<(), RunnerError> {
+        let (id, state, answer) = (id.to_owned(), state.to_owned(), answer.into());
+        self.ask(|reply| Message::SignalEarly { id, state, answer, by, reply }).await
     }
 
     /// Says, once for this runner, which activities there are: tasks of others fail when they are scheduled.
@@ -154,7 +198,7 @@ impl RunnerHandle {
         &self,
         activity: &str,
         worker: Option<String>,
-        patience: std::time::Duration,
+        patience: Duration,
     ) -> Result<Option<Offer>, RunnerError> {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
@@ -182,7 +226,7 @@ impl RunnerHandle {
         }))
     }
 
-    /// Answers for the task that a token stands for; answers whether anybody still waited for it.
+    /// Answers the Task of a task token; returns whether it still waited. `by` is written into the journal.
     ///
     /// # Errors
     /// The store fails.
@@ -190,9 +234,10 @@ impl RunnerHandle {
         &self,
         token: &TaskToken,
         answer: Result<Value, (String, String)>,
+        by: Option<Signaller>,
     ) -> Result<bool, RunnerError> {
         let TaskToken { execution, frame, visit, attempt } = token.clone();
-        self.to_task(token, execution, Input::Signalled { frame, visit, attempt: Some(attempt), answer }).await
+        self.to_task(token, execution, Input::Signalled { frame, visit, attempt: Some(attempt), answer, by }).await
     }
 
     /// Tells that whoever has a task is still alive; answers whether anybody still waited for it.
@@ -240,39 +285,64 @@ impl RunnerHandle {
 
     /// Everything about an execution from a sequence on.
     pub fn follow(&self, id: &str, from_sequence: u64) -> Follow {
-        Follow {
-            execution: id.to_owned(),
-            store: self.store.clone(),
-            live: self.events.subscribe(),
-            next_sequence: from_sequence.max(1),
-            stored: Default::default(),
-            read_store: true,
-            may_rest: true,
-        }
+        let messages = self.threads.messages.clone();
+        Follow::new(id.to_owned(), from_sequence, self.store.clone(), subscribe(&self.events), messages)
     }
 
     /// Every execution that comes to rest from now on (has ended, or paused), as it stands then. Who lags behind thousands of them
     /// is told so by the channel.
     pub fn rests(&self) -> broadcast::Receiver<Arc<ExecutionHeader>> {
-        self.rests.subscribe()
+        subscribe(&self.rests)
+    }
+
+    /// Forgets those of the executions that have ended, in one batch, with the documents that `documents` names for each; answers
+    /// how many. The dispatcher does it, so that none of them is redriven meanwhile: call it with a few hundred at a time.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn forget(
+        &self,
+        ids: Vec<String>,
+        documents: impl Fn(&str) -> Vec<String> + Send + 'static,
+    ) -> Result<usize, RunnerError> {
+        self.ask(|reply| Message::Forget { ids, documents: Box::new(documents), reply }).await
+    }
+
+    /// Returns when the dispatcher has answered: never while it is blocked, at once where it has stopped.
+    pub async fn ping(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.threads.messages.send(Message::Ping { reply }).is_ok() {
+            let _ = answer.await;
+        }
     }
 
     /// The executions that this runner drives.
     pub async fn driven(&self) -> Vec<String> {
         let (reply, answer) = oneshot::channel();
-        if self.messages.send(Message::Driven { reply }).is_err() {
+        if self.threads.messages.send(Message::Driven { reply }).is_err() {
             return Vec::new();
         }
         answer.await.unwrap_or_default()
     }
 
-    /// Stops: no new calls, those in flight end and are recorded. What waits goes on in the next process.
-    pub async fn drain(&self) {
+    /// Stops the runner. No new calls are made; those in flight have up to `limit` to answer and to be recorded; then the runner's
+    /// threads bring what is in the store's log to its index, end, and drop their references to the store. What waits continues in
+    /// the next runner, which also repeats the calls that were left unanswered.
+    ///
+    /// Afterwards only handles, [`Follow`]s and what the caller keeps refer to the store: drop them and call [`Store::close`].
+    /// Returns at most 40 seconds after `limit`, whatever the disk does.
+    pub async fn drain(&self, limit: Duration) -> Drained {
         let (reply, answer) = oneshot::channel();
-        if self.messages.send(Message::Drain { reply }).is_ok() {
-            let _ = answer.await;
+        let mut unanswered = 0;
+        if self.threads.messages.send(Message::Drain { limit, reply }).is_ok() {
+            let answer_max = limit.saturating_add(COMMITS_WAIT_MAX);
+            unanswered = tokio::time::timeout(answer_max, answer).await.map_or(0, Result::unwrap_or_default);
         }
-        // What could not be settled is in the log, and the next process reads it there.
-        let _ = self.store.settle();
+        Drained { unanswered, has_ended: self.threads.ended(ENDING_MAX).await }
     }
+}
+
+/// A receiver of what comes from now on; of nothing where the runner has stopped.
+fn subscribe<T: Clone>(events: &broadcast::WeakSender<T>) -> broadcast::Receiver<T> {
+    events.upgrade().map_or_else(|| broadcast::channel(1).1, |events| events.subscribe())
 }

@@ -4,12 +4,16 @@ use std::{sync::Arc, task::Poll, time::Instant};
 
 use futures::FutureExt;
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc::UnboundedSender};
+use tokio::{runtime::Handle, sync::Semaphore};
 
-use super::{Clock, message::Message, prompt::Prompt};
+use super::{
+    Clock,
+    message::{Message, Messages},
+    prompt::Prompt,
+};
 use crate::{
     machine::{Input, Look, StepAnswer},
-    step::{Answer, ErrorClass, Registries, StepContext, StepError, StepResult},
+    step::{Answer, ErrorClass, Registries, Resource, StepContext, StepError, StepResult},
 };
 
 /// How many steps run at once.
@@ -21,45 +25,21 @@ pub(super) trait Calls: Send {
     fn call(&self, execution: &str, environment: Arc<Value>, look: Look);
 }
 
-/// Calls the steps of the registries, each in a task of its own. Those that were prompt the last time answer without one: it may be
-/// taken up by another thread, and waking that takes longer than they do.
+/// Calls the steps of the registries, each in a task of the runtime. A step that was prompt the last time is polled once by the
+/// calling thread first: waking another thread takes longer than the step does.
 pub(super) struct Looks {
+    pub runtime: Handle,
     pub registries: Arc<dyn Registries>,
     pub clock: Arc<dyn Clock>,
     pub places: Arc<Semaphore>,
-    pub messages: UnboundedSender<Message>,
+    pub messages: Messages,
     pub prompt: Arc<Prompt>,
 }
 
 impl Calls for Looks {
     fn call(&self, execution: &str, environment: Arc<Value>, look: Look) {
-        let Look {
-            frame,
-            visit,
-            attempt,
-            look,
-            state_path,
-            resource,
-            arguments,
-            token,
-            first_look_ms,
-            deadline_ms,
-            created,
-        } = look;
-        let context = StepContext {
-            execution: execution.to_owned(),
-            resource: resource.clone(),
-            state_path,
-            frame,
-            visit,
-            attempt,
-            look,
-            token,
-            now_ms: self.clock.now_ms(),
-            first_look_ms,
-            deadline_ms,
-            created,
-        };
+        let (frame, visit, attempt, resource) = (look.frame, look.visit, look.attempt, look.resource.clone());
+        let (arguments, context) = (look.arguments.clone(), self.context(execution, look));
         let (registries, clock, places) = (self.registries.clone(), self.clock.clone(), self.places.clone());
         let (id, named) = (execution.to_owned(), resource.clone());
         let mut called = Box::pin(async move {
@@ -69,6 +49,8 @@ impl Calls for Looks {
             Message::Answered { id, input: Input::Answered { frame, visit, attempt, answer } }
         });
         if self.prompt.is(&named) {
+            // The calling thread is not one of the runtime's: without this a step could not use its timers and sockets.
+            let _entered = self.runtime.enter();
             let began = Instant::now();
             let answered = called.as_mut().now_or_never();
             self.prompt.was(&named, began, answered.is_some());
@@ -78,7 +60,7 @@ impl Calls for Looks {
             }
         }
         let (messages, prompt) = (self.messages.clone(), self.prompt.clone());
-        tokio::spawn(async move {
+        self.runtime.spawn(async move {
             let began = Instant::now();
             let first = futures::poll!(called.as_mut());
             prompt.was(&named, began, first.is_ready());
@@ -88,6 +70,25 @@ impl Calls for Looks {
             };
             let _ = messages.send(answered);
         });
+    }
+}
+
+impl Looks {
+    fn context(&self, execution: &str, look: Look) -> StepContext {
+        StepContext {
+            execution: execution.to_owned(),
+            resource: look.resource,
+            state_path: look.state_path,
+            frame: look.frame,
+            visit: look.visit,
+            attempt: look.attempt,
+            look: look.look,
+            token: look.token,
+            now_ms: self.clock.now_ms(),
+            first_look_ms: look.first_look_ms,
+            deadline_ms: look.deadline_ms,
+            created: look.created,
+        }
     }
 }
 
@@ -102,7 +103,7 @@ async fn call(
     let look = async {
         match registries.step(environment, resource).await? {
             Some(step) => step.look(context, arguments).await,
-            None => Err(StepError::new(ErrorClass::Invalid, format!("no step is named '{resource}'"))),
+            None => Err(missing(resource)),
         }
     };
     match std::panic::AssertUnwindSafe(look).catch_unwind().await {
@@ -112,6 +113,19 @@ async fn call(
             let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
             Err(StepError::new(ErrorClass::Unknown, format!("the step '{resource}' broke off: {said}")))
         }
+    }
+}
+
+/// The failure of a Task whose step is missing. Nothing catches that of an integration: a workflow whose call was never made must not
+/// go on as if the service had refused it.
+fn missing(resource: &str) -> StepError {
+    match Resource::parse(resource) {
+        Resource::Integration { service, action_with_pattern, .. } => {
+            let cause =
+                format!("There is no step for the integration {service}:{action_with_pattern}: nothing was called.");
+            StepError::named("States.Runtime", cause)
+        }
+        _ => StepError::new(ErrorClass::Invalid, format!("no step is named '{resource}'")),
     }
 }
 

@@ -1,14 +1,18 @@
 //! What reaches the dispatcher.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::RunnerError;
+use super::{RunnerError, event::Asleep};
 use crate::{
-    journal::Entry,
-    machine::{Command, ExecutionHeader, Identity, Input},
+    asl::StateMachine,
+    journal::{Entry, Signaller},
+    machine::{Command, ExecutionHeader, Identity, Input, SignalAnswer},
     store::{Definition, DocumentChanges, StoreError},
 };
 
@@ -27,6 +31,8 @@ pub struct NewExecution {
     pub environment: Value,
     /// The definition, which is pinned.
     pub definition: Definition,
+    /// The machine of the definition, where the caller has read it already.
+    pub machine: Option<Arc<StateMachine>>,
     /// The input.
     pub input: Value,
     /// Documents that become durable with its beginning.
@@ -35,16 +41,80 @@ pub struct NewExecution {
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, RunnerError>>;
 
+/// Where the dispatcher's messages are sent to. It has no limit of its own: each of its senders waits for an answer, or is one of a
+/// limited number of calls and commits.
+pub(super) type Messages = mpsc::Sender<Message>;
+
+/// The names of the documents that belong to an execution.
+pub(super) type DocumentsOf = Box<dyn Fn(&str) -> Vec<String> + Send>;
+
 pub(super) enum Message {
-    Start { new: Box<NewExecution>, reply: Reply<ExecutionHeader> },
-    Drive { id: String, resume: bool, reply: Reply<()> },
-    RecoverAll { reply: Reply<usize> },
-    Input { id: String, input: Input, reply: Reply<()> },
-    Answered { id: String, input: Input },
-    Durable { committed: Vec<Committed> },
-    StoreFailed { error: StoreError },
-    Driven { reply: oneshot::Sender<Vec<String>> },
-    Drain { reply: oneshot::Sender<()> },
+    Start {
+        new: Box<NewExecution>,
+        reply: Reply<ExecutionHeader>,
+    },
+    /// Drives an execution of the store; with `resume`, continues it after a pause or a failure.
+    Drive {
+        id: String,
+        resume: Option<Resume>,
+        reply: Reply<()>,
+    },
+    /// Answers a Task that need not wait yet.
+    SignalEarly {
+        id: String,
+        state: String,
+        answer: SignalAnswer,
+        by: Option<Signaller>,
+        reply: Reply<()>,
+    },
+    RecoverAll {
+        reply: Reply<usize>,
+    },
+    Input {
+        id: String,
+        input: Input,
+        reply: Reply<()>,
+    },
+    Answered {
+        id: String,
+        input: Input,
+    },
+    Durable {
+        committed: Vec<Committed>,
+    },
+    StoreFailed {
+        error: StoreError,
+    },
+    /// Whether an execution that is driven is asleep.
+    Asleep {
+        id: String,
+        reply: oneshot::Sender<Option<Asleep>>,
+    },
+    Driven {
+        reply: oneshot::Sender<Vec<String>>,
+    },
+    /// Forgets ended executions, and the documents that the function names for each.
+    Forget {
+        ids: Vec<String>,
+        documents: DocumentsOf,
+        reply: Reply<usize>,
+    },
+    /// Whether the dispatcher answers.
+    Ping {
+        reply: oneshot::Sender<()>,
+    },
+    Drain {
+        limit: Duration,
+        reply: oneshot::Sender<usize>,
+    },
+    /// No handle is left.
+    Stop,
+}
+
+/// How an execution is resumed.
+pub(super) struct Resume {
+    /// Where it acts from now on, if not where it did.
+    pub environment: Option<Value>,
 }
 
 /// One execution's part of a batch that is durable now.

@@ -76,5 +76,5 @@ impl Offers {
 /// What a task is told whose activity does not exist.
 pub(super) fn not_offered(activity: &str, token: TaskToken) -> Input {
     let TaskToken { frame, visit, attempt, .. } = token;
-    Input::NotOffered { frame, visit, attempt, cause: format!("The activity does not exist: '{activity}'") }
+    Input::NotOffered { frame, visit, attempt, cause: format!("The activity {activity} does not exist.") }
 }

@@ -18,6 +18,15 @@ use crate::{
     store::{MemoryRecords, SledRecords, Store},
 };
 
+mod asleep;
+mod blocking;
+mod earlier_formats;
+mod resuming;
+mod signals;
+mod stopping;
+
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
 fn definition(states: Value) -> Value {
     json!({ "QueryLanguage": "JSONata", "StartAt": "A", "States": states })
 }
@@ -75,6 +84,7 @@ fn new(id: &str, definition: Value) -> NewExecution {
         identity: None,
         environment: Value::Null,
         definition: (&definition).into(),
+        machine: None,
         input: json!({}),
         documents: Default::default(),
     }
@@ -110,7 +120,7 @@ async fn another_process_goes_on_where_the_last_one_stopped() {
     let mut follow = first.follow("t-1", 1);
     first.start_execution(new("t-1", chain())).await.unwrap();
     while follow.next().await.unwrap().is_some() && !calls.lock().unwrap().contains(&"B".to_owned()) {}
-    first.drain().await;
+    first.drain(DRAIN_MAX).await;
     assert!(matches!(first.start_execution(new("t-2", chain())).await, Err(RunnerError::Stopped)));
     let second = runner(&records, &calls);
     second.recover("t-1").await.unwrap();
@@ -233,9 +243,9 @@ async fn a_signal_ends_a_wait_and_a_wrong_name_is_told() {
             break;
         }
     }
-    let wrong = handle.signal("t-1", "None such", Ok(json!(1))).await;
+    let wrong = handle.signal("t-1", "None such", Ok(json!(1)), None).await;
     assert!(matches!(wrong, Err(RunnerError::NotWaiting { .. })));
-    handle.signal("t-1", "A", Ok(json!("by hand"))).await.unwrap();
+    handle.signal("t-1", "A", Ok(json!("by hand")), None).await.unwrap();
     assert_eq!(rested(&handle, "t-1").await.output.as_deref(), Some(&json!("by hand")));
 }
 
@@ -278,11 +288,11 @@ async fn a_wait_beside_a_paused_call_goes_on_after_the_resume() {
     let first = start(store(), registry.clone(), Arc::new(SystemClock::default()), RunnerOptions::default());
     first.start_execution(new("t-1", both)).await.unwrap();
     assert!(rested(&first, "t-1").await.paused);
-    first.drain().await;
+    first.drain(DRAIN_MAX).await;
     let clock = ManualClock::new(SystemClock::default().now_ms());
     let second = start(store(), registry, Arc::new(clock), RunnerOptions::default());
     let mut follow = second.follow("t-1", 1);
-    second.resume("t-1").await.unwrap();
+    second.resume("t-1", None).await.unwrap();
     let ended = async {
         while let Some(event) = follow.next().await.unwrap() {
             if matches!(&event, RunnerEvent::Rested { header } if header.status == ExecutionStatus::Succeeded) {
@@ -304,8 +314,12 @@ async fn two_starts_at_once_of_one_id_or_one_subject_begin_one_execution() {
         assert_eq!(started.unwrap().id, "t-1");
     }
     let subject = Some("shop".to_owned());
+    // Nobody fetches the task: the first of them does not end before the last is sent.
+    let never = definition(
+        json!({ "A": { "Type": "Task", "Resource": "arn:aws:states:us-east-1:111111111111:activity:none", "End": true } }),
+    );
     let starts = (0..20).map(|number| {
-        handle.start_execution(NewExecution { subject: subject.clone(), ..new(&format!("s-{number}"), chain()) })
+        handle.start_execution(NewExecution { subject: subject.clone(), ..new(&format!("s-{number}"), never.clone()) })
     });
     let begun = futures::future::join_all(starts).await.into_iter().filter(Result::is_ok).count();
     assert_eq!(begun, 1, "the subject was worked on twice");
@@ -340,10 +354,10 @@ async fn a_clock_that_went_back_an_hour_between_two_processes_loses_nothing() {
         "B": { "Type": "Task", "Resource": "flow:test:echo", "End": true }
     });
     first.start_execution(new("t-1", definition(states))).await.unwrap();
-    first.drain().await;
+    first.drain(DRAIN_MAX).await;
     let second = runner_with(Arc::new(HourBehind(SystemClock::default())));
     second.recover("t-1").await.unwrap();
-    while second.signal("t-1", "A", Ok(json!("by hand"))).await.is_err() {
+    while second.signal("t-1", "A", Ok(json!("by hand")), None).await.is_err() {
         tokio::task::yield_now().await;
     }
     let header = rested(&second, "t-1").await;

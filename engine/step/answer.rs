@@ -65,6 +65,9 @@ pub struct Instructions {
     pub sentence: String,
     /// Named values to copy, in order, such as `("type", "CNAME")`.
     pub values: Vec<(String, String)>,
+    /// The output with which the task may be signalled to continue without the check; `None` where only the check knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<serde_json::Value>,
 }
 
 /// What happened to one resource.

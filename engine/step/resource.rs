@@ -61,7 +61,8 @@ impl<'a> Resource<'a> {
         match service {
             "lambda" if rest.starts_with("function:") => Resource::LambdaFunction { region },
             "states" if rest.starts_with("activity:") => Resource::Activity,
-            "states" if region.is_empty() && account.is_empty() => integration(rest),
+            // AWS's own samples name integrations with region and account too.
+            "states" if region.is_empty() == account.is_empty() => integration(rest),
             _ => Resource::Unknown,
         }
     }
@@ -73,6 +74,7 @@ const OPTIMIZED: &[(&str, &[&str])] = &[
     ("athena", &["startQueryExecution", "stopQueryExecution", "getQueryExecution", "getQueryResults"]),
     ("batch", &["submitJob"]),
     ("bedrock", &["invokeModel", "createModelCustomizationJob"]),
+    ("bedrockagentcore", &["invokeHarness"]),
     (
         "codebuild",
         &[
@@ -157,11 +159,19 @@ impl Resource<'_> {
             Resource::Unknown => false,
             Resource::Integration { service, action, .. } => match service.strip_prefix("aws-sdk:") {
                 Some(_) => true,
-                None => OPTIMIZED.iter().any(|(name, actions)| name == service && actions.contains(action)),
+                // A service that is not listed may be newer than the list.
+                None => match OPTIMIZED.iter().find(|(name, _)| name == service) {
+                    Some((_, actions)) => actions.contains(action),
+                    None => !service.is_empty() && !action.is_empty() && is_word(service) && is_word(action),
+                },
             },
             _ => true,
         }
     }
+}
+
+fn is_word(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 fn integration(rest: &str) -> Resource<'_> {
@@ -204,6 +214,8 @@ mod tests {
                 ..
             }
         ));
+        let located = Resource::parse("arn:aws:states:eu-west-1:111111111111:lambda:invoke");
+        assert_eq!(located, Resource::parse("arn:aws:states:::lambda:invoke"));
         for nothing in ["", "arn:aws:s3:::bucket", "arn:aws:states:::x", "invalid"] {
             assert_eq!(Resource::parse(nothing), Resource::Unknown, "{nothing}");
         }

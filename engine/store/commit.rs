@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     journal::{Content, Entry, Note, write_entries},
-    machine::{ExecutionStatus, Transition, is_long},
+    machine::{EarlySignalChanges, ExecutionStatus, Transition, is_long},
     step::Change,
 };
 
@@ -56,6 +56,11 @@ impl From<&Value> for Definition {
 }
 
 impl Definition {
+    /// Its JSON, as the store keeps it.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
     /// What it says.
     ///
     /// # Errors
@@ -78,6 +83,7 @@ impl Store {
             frames::delete_all(&mut batch, &write.execution, &write.transition.frames_deleted);
             put_entries(&mut batch, &write.execution, &write.transition.entries)?;
             map_runs::put(&mut batch, &write.execution, &write.transition.map_runs)?;
+            put_early_signals(&mut batch, &write.execution, &write.transition.early_signals)?;
             put_standing(&mut batch, write, top)?;
             batch.changes.extend_from_slice(write.documents.changes());
         }
@@ -125,6 +131,14 @@ fn put_standing(batch: &mut Batch, write: &Write, top: Option<StoredFrame<'_>>) 
         ExecutionStatus::Running => put(batch, key, &Waking::of(header))?,
         _ => batch.delete(key),
     }
+    Ok(())
+}
+
+fn put_early_signals(batch: &mut Batch, id: &str, changes: &EarlySignalChanges) -> Result<(), StoreError> {
+    for signal in &changes.put {
+        put(batch, keys::early_signal(id, signal.number), signal)?;
+    }
+    changes.deleted.iter().for_each(|number| batch.delete(keys::early_signal(id, *number)));
     Ok(())
 }
 

@@ -39,6 +39,12 @@ pub enum StoreError {
         /// The system's words.
         message: String,
     },
+    /// It could not be closed within the time that its owner gave it.
+    #[error("the store was not closed in time: {message}; what was acknowledged before is safe")]
+    NotClosed {
+        /// What it still waited for.
+        message: String,
+    },
     /// A record is damaged.
     #[error("the record {key} is damaged: {message}; keep a copy of the store's folder before anything else")]
     Damaged {

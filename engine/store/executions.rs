@@ -11,8 +11,11 @@ use super::{
 };
 use crate::{
     journal::{Entries, Entry},
-    machine::{ExecutionHeader, FrameRow},
+    machine::{EarlySignal, ExecutionHeader, FrameRow},
 };
+
+/// How often records that are being written are read again, until none was written meanwhile.
+const READS_MAX: usize = 200;
 
 /// An execution that has not ended, as far as a new process has to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,12 +191,47 @@ impl Store {
         Ok(Some(Kept { header: self.header_of(id, standing, beginning)?, definition_hash, frames }))
     }
 
+    /// The same, while a runner may be writing: all of it as of one moment.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub(super) fn kept_beside_a_writer(&self, id: &str) -> Result<Option<Kept>, StoreError> {
+        self.at_one_moment(id, || self.kept(id))
+    }
+
+    /// Reads several records of an execution as of one moment: again, where a turn was committed meanwhile. Without this a value that
+    /// the turn deleted would be taken for damage.
+    pub(super) fn at_one_moment<T>(&self, id: &str, read: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut before = self.standing_bytes(id)?;
+        for _ in 0..READS_MAX {
+            let found = read();
+            let after = self.standing_bytes(id)?;
+            if after == before {
+                return found;
+            }
+            before = after;
+        }
+        read()
+    }
+
+    /// The record that every turn of an execution rewrites.
+    fn standing_bytes(&self, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        for key in [keys::standing(id), keys::active(id), keys::ended(id)] {
+            if let Some(bytes) = self.records.get(&key)? {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
+
     fn header_of(&self, id: &str, standing: Standing<'_>, beginning: Beginning) -> Result<ExecutionHeader, StoreError> {
         let is_apart = beginning.input.is_none();
+        let early_signals = self.early_signals(id, &standing.early_signals)?;
         let mut header = standing.header(id, beginning);
         if is_apart && let Some(input) = self.read::<Value>(&keys::input(id))? {
             header.input = Arc::new(input);
         }
+        header.early_signals = Arc::new(early_signals);
         let prefix = keys::all_created(id);
         let created = self.records.scan(&prefix, None, usize::MAX)?;
         let read = |(key, bytes): &Record| {
@@ -203,6 +241,14 @@ impl Store {
         };
         header.created = Arc::new(created.iter().map(read).collect::<Result<BTreeMap<_, _>, StoreError>>()?);
         Ok(header)
+    }
+
+    fn early_signals(&self, id: &str, numbers: &[u64]) -> Result<Vec<EarlySignal>, StoreError> {
+        let read = |number: &u64| {
+            let key = keys::early_signal(id, *number);
+            self.read(&key)?.ok_or_else(|| codec::damaged(&key, "it is missing".to_owned()))
+        };
+        numbers.iter().map(read).collect()
     }
 
     /// The definition that an execution was started with, and its hash.

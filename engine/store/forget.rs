@@ -16,7 +16,7 @@ impl Store {
                 batch.delete(keys::by_start(&header.workflow, header.started_ms, id));
             }
             self.forget_map_runs(&mut batch, id)?;
-            for prefix in [keys::frames(id), keys::entries(id), keys::all_created(id)] {
+            for prefix in [keys::frames(id), keys::entries(id), keys::all_created(id), keys::early_signals(id)] {
                 for (key, _) in self.records.scan(&prefix, None, usize::MAX)? {
                     batch.delete(key);
                 }

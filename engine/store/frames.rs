@@ -59,8 +59,10 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn frames(&self, id: &str) -> Result<Vec<FrameRow>, StoreError> {
-        let Some(standing) = self.standing(id)? else { return Ok(Vec::new()) };
-        self.frames_below(id, standing.began.is_some(), standing.top)
+        self.at_one_moment(id, || match self.standing(id)? {
+            Some(standing) => self.frames_below(id, standing.began.is_some(), standing.top),
+            None => Ok(Vec::new()),
+        })
     }
 
     /// The same, of which the top one has been read. Of an execution that has gone on in this format, the top frame of format 2

@@ -9,6 +9,7 @@
 //! | `f/` | the frames below the top, and the long values of a frame, each for itself |
 //! | `j/` | the journal, a record for each turn, by the last sequence in it |
 //! | `c/` | what it created, and when |
+//! | `e/` | answers for its Tasks that do not wait yet, since format 4 |
 //! | `n/` | documents |
 //! | `r/` | map runs, by their number; `u/` where one is, by what its UUID shares with those of its child executions |
 //! | `x/` | child executions of map runs, those begun last first; `y/` their histories, a record for each turn |
@@ -21,6 +22,7 @@ use crate::machine::ChildId;
 pub(super) const FORMAT: &[u8] = b"m/format";
 pub(super) const ACTIVE: &[u8] = b"a/";
 const STANDING: &[u8] = b"s/";
+const ENDED: &[u8] = b"h/";
 pub(super) const DEFINITIONS: &[u8] = b"d/";
 pub(super) const BY_START: &[u8] = b"t/";
 
@@ -36,7 +38,13 @@ pub(super) fn active(id: &str) -> Vec<u8> {
 
 /// How an execution stands that has ended, in format 2.
 pub(super) fn ended(id: &str) -> Vec<u8> {
-    [b"h/", id.as_bytes()].concat()
+    [ENDED, id.as_bytes()].concat()
+}
+
+/// The id in a key of [`standing`], [`active`] or [`ended`].
+pub(super) fn id(key: &[u8]) -> Option<&str> {
+    let id = [STANDING, ACTIVE, ENDED].into_iter().find_map(|prefix| key.strip_prefix(prefix))?;
+    std::str::from_utf8(id).ok()
 }
 
 /// The execution that a record is about which each has: how it stands, or what it began with.
@@ -109,6 +117,15 @@ pub(super) fn all_created(id: &str) -> Vec<u8> {
 
 pub(super) fn created(id: &str, resource: &str) -> Vec<u8> {
     [&all_created(id)[..], resource.as_bytes()].concat()
+}
+
+/// The early signals of an execution.
+pub(super) fn early_signals(id: &str) -> Vec<u8> {
+    [b"e/", id.as_bytes(), b"\0"].concat()
+}
+
+pub(super) fn early_signal(id: &str, number: u64) -> Vec<u8> {
+    [&early_signals(id)[..], &number.to_be_bytes()].concat()
 }
 
 /// The map runs of an execution.

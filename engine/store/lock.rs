@@ -1,13 +1,19 @@
 //! Who owns a store. The kernel's lock dies with its process, so a stale lock is impossible.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
+use rustix::{fs::OFlags, io::Errno, process::geteuid, system::uname};
 use serde::{Deserialize, Serialize};
+
+/// Write permission for the group and for others.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+/// The longest lock file that is read, in bytes: it holds one [`Holder`].
+const HOLDER_BYTES_MAX: u64 = 4_096;
 
 /// The one process that may open the store of a home folder, for as long as this value lives.
 #[derive(Debug)]
@@ -15,47 +21,177 @@ pub struct OwnerLock {
     _file: File,
 }
 
-/// Who holds the lock, in its own words; for messages only.
+/// The process that holds the lock, as it described itself; for messages only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// The process.
+    /// Its process id.
     pub pid: u32,
-    /// Its command line.
+    /// The machine that it runs on; empty where an earlier version wrote the file.
+    #[serde(default)]
+    pub host: String,
+    /// The user that it runs as; empty where an earlier version wrote the file.
+    #[serde(default)]
+    pub user: String,
+    /// The program's name and its subcommand. Never further arguments: they may hold a secret.
     pub command: String,
 }
 
+impl Holder {
+    /// This process. `command` is the program's name and its subcommand.
+    pub fn this_process(command: &str) -> Self {
+        let named =
+            ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+        Holder {
+            pid: std::process::id(),
+            host: uname().nodename().to_string_lossy().into_owned(),
+            user: named.unwrap_or_else(|| format!("uid {}", geteuid().as_raw())),
+            command: command.to_owned(),
+        }
+    }
+}
+
 impl OwnerLock {
-    /// Makes the home folder (mode 0700) where it is missing and takes its lock; `None` where another process has it.
+    /// Creates the home folder (mode 0700) where it is missing and takes its lock; `None` where another process has it. `command` is
+    /// the program's name and its subcommand, for the messages of other processes.
     ///
     /// # Errors
-    /// The folder cannot be made or used.
-    pub fn try_acquire(home: &Path) -> io::Result<Option<Self>> {
+    /// The folder cannot be created or used, other users own it or may write to it, or its lock file is a symbolic link.
+    pub fn try_acquire(home: &Path, command: &str) -> io::Result<Option<Self>> {
         let in_home = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", home.display()));
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(in_home)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(in_home)?;
+        refuse_shared(home)?;
         let mut open = OpenOptions::new();
         let open = open.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut file = open.open(path(home)).map_err(in_home)?;
+        let mut file = open_unlinked(open, home)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        let command = std::env::args().collect::<Vec<_>>().join(" ");
-        let holder = Holder { pid: std::process::id(), command };
-        let words = serde_json::to_vec(&holder)?;
-        let mut write = || file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&words));
+        let holder = serde_json::to_vec(&Holder::this_process(command))?;
+        let mut write = || file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&holder));
         write().map_err(in_home)?;
         Ok(Some(OwnerLock { _file: file }))
     }
 
-    /// Who wrote itself into the lock file last.
+    /// The process that took the lock last.
     pub fn holder(home: &Path) -> Option<Holder> {
         let mut text = String::new();
-        File::open(path(home)).ok()?.read_to_string(&mut text).ok()?;
+        let file = open_unlinked(OpenOptions::new().read(true), home).ok()?;
+        file.take(HOLDER_BYTES_MAX).read_to_string(&mut text).ok()?;
         serde_json::from_str(&text).ok()
     }
 }
 
+/// Refuses a home in which another user could replace the store: it decides what this user's credentials are used for.
+fn refuse_shared(home: &Path) -> io::Result<()> {
+    let refused = |message: String| Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    let found = home.metadata()?;
+    let (owner, user) = (found.uid(), geteuid().as_raw());
+    let shown = home.display();
+    if owner != user {
+        return refused(format!(
+            "{shown} belongs to another user (uid {owner}, this process is uid {user}): use a folder of your own, or run \
+             chown {user} '{shown}' as its owner"
+        ));
+    }
+    if found.mode() & WRITABLE_BY_OTHERS != 0 {
+        let mode = found.mode() & 0o777;
+        return refused(format!("{shown} may be written by other users (mode {mode:o}): run chmod 700 '{shown}'"));
+    }
+    Ok(())
+}
+
+/// Opens the lock file without following a link, which could point to a file of anybody's choice.
+fn open_unlinked(open: &mut OpenOptions, home: &Path) -> io::Result<File> {
+    let path = path(home);
+    let shown = path.display();
+    // The bits are the platform's `int`.
+    let file = open.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(&path);
+    file.map_err(|error| match error.raw_os_error() {
+        Some(code) if code == Errno::LOOP.raw_os_error() => {
+            io::Error::other(format!("{shown} is a symbolic link, which is not followed: remove it"))
+        }
+        _ => io::Error::new(error.kind(), format!("{shown}: {error}")),
+    })
+}
+
 fn path(home: &Path) -> PathBuf {
     home.join("owner.lock")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn set_mode(home: &Path, mode: u32) {
+        std::fs::set_permissions(home, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn the_holder_says_who_it_is_without_its_arguments() {
+        let home = tempfile::tempdir().unwrap();
+        let _lock = OwnerLock::try_acquire(home.path(), "flow run").unwrap().unwrap();
+        assert!(OwnerLock::try_acquire(home.path(), "flow run").unwrap().is_none());
+        let holder = OwnerLock::holder(home.path()).unwrap();
+        assert_eq!(holder, Holder::this_process("flow run"));
+        assert!(!holder.host.is_empty() && !holder.user.is_empty() && holder.pid == std::process::id());
+        assert_eq!(holder.command, "flow run");
+    }
+
+    #[test]
+    fn a_lock_file_of_an_earlier_version_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(path(home.path()), r#"{"pid":7,"command":"flow serve --port 80"}"#).unwrap();
+        let holder = OwnerLock::holder(home.path()).unwrap();
+        assert_eq!((holder.pid, holder.host.as_str(), holder.user.as_str()), (7, "", ""));
+    }
+
+    /// The fear: a link in a shared folder lets this process overwrite a file that its user may write.
+    #[test]
+    fn a_link_in_place_of_the_lock_file_is_refused_and_its_target_untouched() {
+        let home = tempfile::tempdir().unwrap();
+        let target = home.path().join("precious");
+        std::fs::write(&target, "precious").unwrap();
+        symlink(&target, path(home.path())).unwrap();
+        let refused = OwnerLock::try_acquire(home.path(), "flow").unwrap_err().to_string();
+        assert!(refused.contains("owner.lock is a symbolic link"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+        assert!(OwnerLock::holder(home.path()).is_none());
+        // A link to nothing creates nothing.
+        std::fs::remove_file(&target).unwrap();
+        assert!(OwnerLock::try_acquire(home.path(), "flow").is_err());
+        assert!(!target.exists());
+    }
+
+    #[test]
+    fn a_home_that_others_may_write_is_refused_with_the_command_that_repairs_it() {
+        let home = tempfile::tempdir().unwrap();
+        for mode in [0o770, 0o702, 0o777] {
+            set_mode(home.path(), mode);
+            let refused = OwnerLock::try_acquire(home.path(), "flow").unwrap_err().to_string();
+            assert!(refused.contains(&format!("chmod 700 '{}'", home.path().display())), "{refused}");
+            assert!(!path(home.path()).exists(), "nothing was written");
+        }
+        set_mode(home.path(), 0o755);
+        assert!(
+            OwnerLock::try_acquire(home.path(), "flow").unwrap().is_some(),
+            "what others may only read is not refused"
+        );
+    }
+
+    #[test]
+    fn a_home_of_another_user_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        // Only a privileged user can give a folder away.
+        if !geteuid().is_root() {
+            return;
+        }
+        std::os::unix::fs::chown(home.path(), Some(4_711), None).unwrap();
+        let refused = OwnerLock::try_acquire(home.path(), "flow").unwrap_err().to_string();
+        assert!(refused.contains("belongs to another user (uid 4711"), "{refused}");
+    }
 }

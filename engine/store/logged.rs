@@ -15,6 +15,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 #[cfg(test)]
@@ -180,16 +181,16 @@ impl Records for LoggedRecords {
         self.shared.wait_until_free()
     }
 
-    fn settle(&self) -> Result<(), StoreError> {
+    fn settle(&self, until: Option<Instant>) -> Result<(), StoreError> {
         let mut log = self.log();
         log.acknowledge();
         if log.used_bytes() <= LOG_BYTES_LEFT_MAX {
             return Ok(());
         }
-        self.shared.wait_until_free()?;
+        self.shared.wait_until_free_by(until)?;
         if self.shared.freeze() {
             self.switch(&mut log)?;
         }
-        self.shared.wait_until_free()
+        self.shared.wait_until_free_by(until)
     }
 }

@@ -1,5 +1,7 @@
 //! The little that a store needs of its disk.
 
+use std::time::Instant;
+
 use super::StoreError;
 
 /// How many records are in memory at once when all of them are read.
@@ -69,11 +71,11 @@ pub trait Records: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Brings everything to its final place, so that the next opening has nothing to do.
+    /// Moves everything to its final place, so that the next opening has nothing to do. Gives up at `until`, where it is given.
     ///
     /// # Errors
-    /// The disk cannot be written. What was committed is safe all the same.
-    fn settle(&self) -> Result<(), StoreError> {
+    /// The disk cannot be written, or the time is over. What was committed is safe all the same.
+    fn settle(&self, _until: Option<Instant>) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -94,6 +94,12 @@ pub(super) struct Standing<'s> {
     pub failure: Option<ErrorAndCause>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub output: Option<Arc<Value>>,
+    /// Where it acts, once that is another environment than at its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Arc<Value>>,
+    /// The numbers of the early signals that are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub early_signals: Vec<u64>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -134,10 +140,12 @@ impl<'s> Standing<'s> {
             stopped_ms: header.stopped_ms,
             failure: header.failure.clone(),
             output: header.output.clone(),
+            environment: header.environment_replaced.then(|| header.environment.clone()),
+            early_signals: header.early_signals.iter().map(|signal| signal.number).collect(),
         }
     }
 
-    /// The header that both make; without what was created.
+    /// The header that both make; without what was created and early signals.
     pub fn header(self, id: &str, beginning: Beginning) -> ExecutionHeader {
         let began = self.began.map(|(workflow, started_ms)| (workflow.into_owned(), started_ms));
         let (workflow, started_ms) = began.unwrap_or((beginning.workflow, beginning.started_ms));
@@ -146,7 +154,8 @@ impl<'s> Standing<'s> {
             workflow,
             identity: beginning.identity,
             subject: beginning.subject,
-            environment: beginning.environment,
+            environment_replaced: self.environment.is_some(),
+            environment: self.environment.unwrap_or(beginning.environment),
             input: beginning.input.unwrap_or_default(),
             status: self.status,
             started_ms,
@@ -164,6 +173,7 @@ impl<'s> Standing<'s> {
             next_frame_id: self.next_frame_id,
             created: Arc::default(),
             next_wake_ms: self.next_wake_ms,
+            early_signals: Arc::default(),
         }
     }
 }

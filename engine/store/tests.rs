@@ -79,6 +79,7 @@ fn conformance(open: &dyn Fn() -> Store) {
     let kept = store.kept("a-1").unwrap().unwrap();
     assert_eq!((kept.header, kept.frames), (execution.header, rows), "what a process takes up is all of that");
     assert_eq!(store.kept("none").unwrap(), None);
+    lookups(&store);
     assert_eq!(store.frames("a-11").unwrap().len(), other.frames.len(), "a longer id is another execution");
     let entries = store.entries("a-1", 1, 100).unwrap();
     assert_eq!(entries.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1, 2]);
@@ -87,6 +88,7 @@ fn conformance(open: &dyn Fn() -> Store) {
     assert_eq!(store.definition("a-1").unwrap().unwrap().1["StartAt"], "W");
     store.forget("a-1").unwrap();
     assert_eq!(store.header("a-1").unwrap(), None);
+    assert!(!store.exists("a-1").unwrap());
     assert_eq!(store.entries("a-1", 1, 100).unwrap(), []);
     assert!(store.header("a-11").unwrap().is_some());
     assert_eq!(store.forget_unused_definitions().unwrap(), 0, "another has the same");
@@ -96,6 +98,36 @@ fn conformance(open: &dyn Fn() -> Store) {
     store.commit(&[begun("a-2").1]).unwrap();
     assert!(store.definition("a-2").unwrap().is_some(), "what was forgotten is written again");
     store.forget("a-2").unwrap();
+}
+
+/// Of a store that has `a-1` and `a-11`.
+fn lookups(store: &Store) {
+    for (id, exists) in [("a-1", true), ("a-11", true), ("a-", false), ("a-111", false), ("", false)] {
+        assert_eq!(store.exists(id).unwrap(), exists, "{id}");
+    }
+    let found = |prefix: &str, limit: usize| store.ids_with_prefix(prefix, limit).unwrap();
+    assert_eq!(found("a-1", 10), ["a-1", "a-11"]);
+    assert_eq!(found("a-11", 10), ["a-11"]);
+    assert_eq!(found("", usize::MAX), ["a-1", "a-11"]);
+    assert_eq!(found("a", 1), ["a-1"], "no more than the limit, the first ones");
+    assert_eq!(found("a", 0), Vec::<String>::new());
+    assert_eq!(found("b", 10), Vec::<String>::new());
+}
+
+#[test]
+fn ids_of_format_2_are_found_by_their_prefix() {
+    let records = MemoryRecords::new();
+    let store = Store::new(records.clone()).unwrap();
+    store.commit(&[begun("b-3").1]).unwrap();
+    // Of these keys no value is read: format 2 had an execution that ran under one prefix, one that had ended under another.
+    let mut batch = Batch::default();
+    for key in [keys::active("b-1"), keys::ended("b-2"), keys::ended("c-1")] {
+        batch.put(key, b"format 2".to_vec());
+    }
+    store.records.commit(batch).unwrap();
+    assert_eq!(store.ids_with_prefix("b-", 10).unwrap(), ["b-1", "b-2", "b-3"]);
+    assert_eq!(store.ids_with_prefix("", 2).unwrap(), ["b-1", "b-2"]);
+    assert!(store.exists("b-2").unwrap() && store.exists("c-1").unwrap() && !store.exists("b-4").unwrap());
 }
 
 #[test]
@@ -195,12 +227,12 @@ fn a_top_frame_without_its_header_is_refused_and_not_forgotten() {
 #[test]
 fn two_owners_are_impossible() {
     let home = tempfile::tempdir().unwrap();
-    let first = OwnerLock::try_acquire(home.path()).unwrap();
+    let first = OwnerLock::try_acquire(home.path(), "flow test").unwrap();
     assert!(first.is_some());
-    assert!(OwnerLock::try_acquire(home.path()).unwrap().is_none());
+    assert!(OwnerLock::try_acquire(home.path(), "flow test").unwrap().is_none());
     assert_eq!(OwnerLock::holder(home.path()).unwrap().pid, std::process::id());
     drop(first);
-    assert!(OwnerLock::try_acquire(home.path()).unwrap().is_some(), "the lock dies with its owner");
+    assert!(OwnerLock::try_acquire(home.path(), "flow test").unwrap().is_some(), "the lock dies with its owner");
 }
 
 /// Turns of one execution whose data is long.
@@ -278,6 +310,82 @@ fn what_is_exported_is_imported_as_it_was() {
     }
     assert_eq!(to.active().unwrap(), from.active().unwrap());
     assert_eq!(to.verify(), from.verify());
+}
+
+/// An execution that keeps two early signals, one of them long, and acts in another environment than at its start.
+fn with_early_signals(store: &Store) -> Execution {
+    let definition = json!({ "StartAt": "T", "States": {
+        "T": { "Type": "Task", "Resource": "flow:test:step", "Next": "U" },
+        "U": { "Type": "Task", "Resource": "flow:test:step", "End": true } } });
+    let mut execution = Execution::new("e-1", "test", asl::parse(&definition).unwrap(), json!({}));
+    let origin = Origin { definition: Definition::from(&definition), input: Arc::new(json!({})) };
+    let mut origin = Some(origin);
+    let answer = |output: Value| crate::machine::SignalAnswer::Output(Arc::new(output));
+    for input in [
+        Input::Start,
+        Input::SignalEarly { state: "T".to_owned(), answer: answer(json!(1)), by: None },
+        Input::SignalEarly { state: "U".to_owned(), answer: answer(json!("long".repeat(2_000))), by: None },
+        Input::Resume { environment: Some(Arc::new(json!({ "region": "eu-west-1" }))), recover: false },
+    ] {
+        let transition = advance(&mut execution, input, &Moment { now_ms: 5_000, entropy: 1 });
+        let documents = DocumentChanges::default();
+        let write = Write { execution: "e-1".to_owned(), origin: origin.take(), transition, documents };
+        store.commit(&[write]).unwrap();
+    }
+    execution
+}
+
+#[test]
+fn early_signals_and_a_replaced_environment_are_read_back_exported_and_forgotten() {
+    let records = MemoryRecords::new();
+    let store = Store::new(records.clone()).unwrap();
+    let execution = with_early_signals(&store);
+    drop(store);
+    let store = Store::new(records.clone()).unwrap();
+    let kept = store.kept("e-1").unwrap().unwrap().header;
+    assert_eq!(kept, execution.header);
+    assert_eq!((kept.early_signals.len(), &kept.environment["region"]), (2, &json!("eu-west-1")));
+    assert_eq!(store.verify().problems, []);
+    let other = Store::new(MemoryRecords::new()).unwrap();
+    let line = serde_json::to_string(&store.export("e-1").unwrap()).unwrap();
+    assert!(other.import(serde_json::from_str(&line).unwrap()).unwrap());
+    let imported = other.kept("e-1").unwrap().unwrap().header;
+    assert_eq!((&imported.early_signals, &imported.environment), (&kept.early_signals, &kept.environment));
+    // A turn that gives one of them away deletes its record.
+    let mut execution = execution;
+    let visit = execution.frames[1].row.visit;
+    let answer = crate::machine::StepAnswer::Done { output: json!(1), effects: Vec::new() };
+    let answered = Input::Answered { frame: 1, visit, attempt: 1, answer };
+    let transition = advance(&mut execution, answered, &Moment { now_ms: 6_000, entropy: 1 });
+    store.commit(&[Write { execution: "e-1".to_owned(), transition, ..Write::default() }]).unwrap();
+    assert_eq!(store.kept("e-1").unwrap().unwrap().header, execution.header);
+    let records_of = |store: &Store| store.records.scan(&keys::early_signals("e-1"), None, 10).unwrap().len();
+    assert_eq!((execution.header.early_signals.len(), records_of(&store)), (1, 1));
+    store.forget("e-1").unwrap();
+    assert_eq!(records_of(&store), 0);
+}
+
+#[test]
+fn an_import_of_what_this_version_does_not_know_is_refused() {
+    let from = Store::new(MemoryRecords::new()).unwrap();
+    from.commit(&[begun("a-1").1]).unwrap();
+    let mut exported = from.export("a-1").unwrap();
+    exported.entries[1].content = Content::Note(Box::new(Note::Unknown));
+    let to = Store::new(MemoryRecords::new()).unwrap();
+    let refused = to.import(exported).unwrap_err().to_string();
+    assert!(refused.contains("entry 2 of a-1 is of a kind that this version does not know"), "{refused}");
+    assert!(!to.exists("a-1").unwrap());
+}
+
+#[test]
+fn a_store_of_format_3_opens_and_becomes_one_of_this_format() {
+    let records = MemoryRecords::new();
+    let store = Store::new(records.clone()).unwrap();
+    let mut batch = Batch::default();
+    batch.put(keys::FORMAT.to_vec(), codec::encode(keys::FORMAT, &3_u32).unwrap());
+    store.records.commit(batch).unwrap();
+    let store = Store::new(records).unwrap();
+    assert_eq!(store.read::<u32>(keys::FORMAT).unwrap(), Some(codec::FORMAT));
 }
 
 #[test]

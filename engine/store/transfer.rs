@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     journal::Entry,
-    machine::{ExecutionHeader, FrameRow, FrameWrite, Transition},
+    machine::{EarlySignalChanges, ExecutionHeader, FrameRow, FrameWrite, Transition},
 };
 
 /// One line of an export.
@@ -46,8 +46,9 @@ pub struct Exported {
     pub entries: Vec<Entry>,
 }
 
-/// The version of the lines that this program writes.
-pub const EXPORT_VERSION: u32 = 1;
+/// The version of the lines that this program writes. Version 2 added early signals and their notes, which readers of version 1 do not
+/// know.
+pub const EXPORT_VERSION: u32 = 2;
 
 impl Store {
     /// An execution, whole.
@@ -56,10 +57,13 @@ impl Store {
     /// There is none, or something of it cannot be read.
     pub fn export(&self, id: &str) -> Result<Exported, StoreError> {
         let missing = |key: Vec<u8>| move || codec::damaged(&key, "it is missing".to_owned());
-        let Kept { header, definition_hash, frames } = self.kept(id)?.ok_or_else(missing(keys::standing(id)))?;
+        let Kept { header, definition_hash, frames } =
+            self.kept_beside_a_writer(id)?.ok_or_else(missing(keys::standing(id)))?;
         let key = keys::definition(&definition_hash);
         let definition = self.read(&key)?.ok_or_else(missing(key))?;
-        let entries = self.entries(id, 1, usize::MAX)?;
+        // What was written since belongs to a later moment.
+        let mut entries = self.entries(id, 1, usize::MAX)?;
+        entries.retain(|entry| entry.sequence <= header.last_sequence);
         Ok(Exported { header, definition, frames, entries })
     }
 
@@ -89,18 +93,24 @@ impl Store {
         Ok(self.records.scan(&prefix, None, usize::MAX)?.into_iter().map(line).collect())
     }
 
-    /// Takes an execution in; answers `false` where the store has one of that id, which stays as it is.
+    /// Adds an execution; returns `false` where the store has one of that id, which is not changed.
     ///
     /// # Errors
-    /// The store fails.
+    /// The store fails, or the journal has an entry of a kind that this version does not know: it could not be written again.
     pub fn import(&self, exported: Exported) -> Result<bool, StoreError> {
         let Exported { header, definition, frames, entries } = exported;
         let id = header.id.clone();
         if self.summary(&id)?.is_some() {
             return Ok(false);
         }
+        if let Some(entry) = entries.iter().find(|entry| entry.content.is_unknown()) {
+            let message = format!("entry {} of {id} is of a kind that this version does not know", entry.sequence);
+            return Err(StoreError::Encode { message });
+        }
         let origin = Origin { definition: Definition::from(&definition), input: header.input.clone() };
+        let early_signals = EarlySignalChanges { put: header.early_signals.to_vec(), deleted: Vec::new() };
         let transition = Transition {
+            early_signals,
             header: Some(Arc::new(header)),
             frames_put: frames.into_iter().map(FrameWrite::whole).collect(),
             entries: Arc::new(entries),

@@ -1,6 +1,6 @@
 //! Looking a whole store through: every record's checksum and version, and that what belongs together is there.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::{
     Kept, Record, Store, StoreError, codec,
@@ -9,7 +9,10 @@ use super::{
     records::all_in_parts,
     standing::{Beginning, Begun, Standing, Waking},
 };
-use crate::{journal::Entries, machine::ExecutionStatus};
+use crate::{
+    journal::Entries,
+    machine::{EarlySignal, ExecutionHeader, ExecutionStatus},
+};
 
 /// What a look through a store found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,21 +39,43 @@ impl Store {
 
     fn verify_all(&self, findings: &mut Findings) -> Result<(), StoreError> {
         findings.problems = self.records.examine()?;
-        let mut ids = BTreeSet::new();
+        // By id, a record that names it.
+        let mut ids = BTreeMap::new();
         all_in_parts(self.records.as_ref(), &[], |records| {
             findings.records += records.len();
             findings.active += records.iter().filter(|(key, _)| key.starts_with(keys::ACTIVE)).count();
             findings.problems.extend(records.iter().filter_map(|record| whole(record).err()));
-            ids.extend(records.iter().filter_map(|(key, _)| keys::execution(key).map(str::to_owned)));
+            let named = |(key, _): &Record| Some((keys::execution(key)?.to_owned(), key.clone()));
+            ids.extend(records.iter().filter_map(named));
             Ok(())
         })?;
         findings.executions = ids.len();
-        findings.problems.extend(ids.iter().filter_map(|id| self.verify_execution(id).err()));
+        findings.problems.extend(ids.iter().filter_map(|(id, key)| self.verify_execution(id, key).err()));
         Ok(())
     }
 
-    /// That an execution can be gone on with: its records are all there and its journal has no gap.
-    fn verify_execution(&self, id: &str) -> Result<(), StoreError> {
+    /// That an execution can be continued: its records are complete and its journal has no gap.
+    fn verify_execution(&self, id: &str, found_at: &[u8]) -> Result<(), StoreError> {
+        let header = self.at_one_moment(id, || self.verify_records(id, found_at))?;
+        let Some(header) = header else { return Ok(()) };
+        let missing = |key: Vec<u8>| codec::damaged(&key, "it is missing".to_owned());
+        let mut entries = self.entries(id, 1, usize::MAX)?;
+        // What was written since belongs to a later moment.
+        entries.retain(|entry| entry.sequence <= header.last_sequence);
+        let gap = entries.iter().zip(1..).find(|(entry, sequence)| entry.sequence != *sequence);
+        let end = entries.len() as u64;
+        match gap {
+            Some((_, sequence)) => Err(missing(keys::entry(id, sequence))),
+            None if end != header.last_sequence => Err(missing(keys::entry(id, end + 1))),
+            None => Ok(()),
+        }
+    }
+
+    /// Verifies all but the journal; answers with the header, `None` where the execution was forgotten meanwhile.
+    fn verify_records(&self, id: &str, found_at: &[u8]) -> Result<Option<ExecutionHeader>, StoreError> {
+        if !self.exists(id)? && self.records.get(found_at)?.is_none() {
+            return Ok(None);
+        }
         let missing = |key: Vec<u8>| codec::damaged(&key, "it is missing".to_owned());
         let Kept { header, definition_hash, frames } = self.kept(id)?.ok_or_else(|| missing(keys::standing(id)))?;
         let definition = keys::definition(&definition_hash);
@@ -66,14 +91,7 @@ impl Store {
         if let Some(row) = parentless {
             return Err(codec::damaged(&keys::frame(id, row.id), "the frame above it is missing".to_owned()));
         }
-        let entries = self.entries(id, 1, usize::MAX)?;
-        let gap = entries.iter().zip(1..).find(|(entry, sequence)| entry.sequence != *sequence);
-        let end = entries.len() as u64;
-        match gap {
-            Some((_, sequence)) => Err(missing(keys::entry(id, sequence))),
-            None if end != header.last_sequence => Err(missing(keys::entry(id, end + 1))),
-            None => Ok(()),
-        }
+        Ok(Some(header))
     }
 }
 
@@ -85,6 +103,7 @@ fn whole((key, bytes): &Record) -> Result<(), StoreError> {
         Some(b"s/" | b"h/") => codec::decode::<Standing<'_>>(key, bytes).map(drop),
         Some(b"a/") => codec::decode::<Waking<'_>>(key, bytes).map(drop),
         Some(b"o/") => codec::decode::<Beginning>(key, bytes).map(drop),
+        Some(b"e/") => codec::decode::<EarlySignal>(key, bytes).map(drop),
         Some(b"j/") => codec::decode::<Entries>(key, bytes).map(drop),
         Some(b"t/") => codec::decode::<Begun>(key, bytes).map(drop),
         Some(b"f/") if is_row(key) => codec::decode::<StoredFrame<'_>>(key, bytes).map(drop),

@@ -1,6 +1,6 @@
 //! The AWS clients, two for each service: one for calls that change something, one for reads.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use aws_config::SdkConfig;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
@@ -24,10 +24,18 @@ pub(super) fn s3(config: &SdkConfig, backoff: Duration) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(builder.build())
 }
 
+/// How a service's clients are made: on first use, because a process that only checks a workflow needs none of them.
+struct Settings {
+    config: SdkConfig,
+    timeouts: TimeoutConfig,
+    reads: RetryConfig,
+}
+
 macro_rules! clients {
     ($($sdk:ident: $mutating:ident, $reads:ident, $service:literal;)*) => {
         pub(super) struct Clients {
-            $($mutating: $sdk::Client, $reads: $sdk::Client,)*
+            settings: Settings,
+            $($mutating: OnceLock<$sdk::Client>, $reads: OnceLock<$sdk::Client>,)*
         }
 
         impl Clients {
@@ -38,24 +46,10 @@ macro_rules! clients {
                     .operation_attempt_timeout(ATTEMPT_TIMEOUT)
                     .operation_timeout(OPERATION_TIMEOUT)
                     .build();
-                let again = RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_initial_backoff(read_backoff);
-                // The SDK's own retry after a lost answer makes a second VPC: only the engine repeats a change.
-                let once = RetryConfig::disabled();
+                let reads = RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_initial_backoff(read_backoff);
                 Clients {
-                    $(
-                        $mutating: $sdk::Client::from_conf(
-                            $sdk::config::Builder::from(config)
-                                .retry_config(once.clone())
-                                .timeout_config(timeouts.clone())
-                                .build(),
-                        ),
-                        $reads: $sdk::Client::from_conf(
-                            $sdk::config::Builder::from(config)
-                                .retry_config(again.clone())
-                                .timeout_config(timeouts.clone())
-                                .build(),
-                        ),
-                    )*
+                    settings: Settings { config: config.clone(), timeouts, reads },
+                    $($mutating: OnceLock::new(), $reads: OnceLock::new(),)*
                 }
             }
         }
@@ -64,12 +58,22 @@ macro_rules! clients {
             $(
                 #[doc = concat!("The ", $service, " client for changes: never repeats one by itself.")]
                 pub fn $mutating(&self) -> &$sdk::Client {
-                    &self.clients.$mutating
+                    let Settings { config, timeouts, .. } = &self.clients.settings;
+                    self.clients.$mutating.get_or_init(|| {
+                        // The SDK's own retry after a lost answer makes a second VPC: only the engine repeats a change.
+                        let once = RetryConfig::disabled();
+                        let builder = $sdk::config::Builder::from(config).retry_config(once);
+                        $sdk::Client::from_conf(builder.timeout_config(timeouts.clone()).build())
+                    })
                 }
 
                 #[doc = concat!("The ", $service, " client for reads: tries again by itself.")]
                 pub fn $reads(&self) -> &$sdk::Client {
-                    &self.clients.$reads
+                    let Settings { config, timeouts, reads } = &self.clients.settings;
+                    self.clients.$reads.get_or_init(|| {
+                        let builder = $sdk::config::Builder::from(config).retry_config(reads.clone());
+                        $sdk::Client::from_conf(builder.timeout_config(timeouts.clone()).build())
+                    })
                 }
             )*
         }

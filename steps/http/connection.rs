@@ -3,9 +3,10 @@
 
 use std::{
     collections::HashMap,
+    io::Read,
     os::unix::fs::PermissionsExt,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -15,11 +16,35 @@ use reqwest::Client;
 use serde_json::{Map, Value, json};
 
 use super::{form, request::pairs};
+use crate::local::CONNECTIONS;
 
-const FILE: &str = "FLOW_CONNECTIONS";
-/// A token is fetched anew so long before it expires.
+/// How long before a token expires a new one is fetched.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(30);
-const TOKEN_LIFE: Duration = Duration::from_secs(300);
+/// How long a token lasts whose answer does not say it.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(300);
+/// The longest that a token is kept, whatever its answer says.
+const TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(86_400);
+/// How many tokens are kept at once; one more is fetched for each request.
+const TOKENS_MAX: usize = 1_000;
+
+/// The largest answer that holds a token, in bytes.
+const TOKEN_BYTES_MAX: usize = 64 << 10;
+/// The largest file of connections, in bytes.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// An access token (RFC 6749, section 5.1).
+struct Token {
+    text: String,
+    expires: Instant,
+}
+
+/// The kept tokens, by the connection's name and declaration.
+type Tokens = HashMap<(String, String), Token>;
+
+fn tokens() -> MutexGuard<'static, Tokens> {
+    static TOKENS: LazyLock<Mutex<Tokens>> = LazyLock::new(Mutex::default);
+    TOKENS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What a connection adds to a request.
 #[derive(Default)]
@@ -46,25 +71,24 @@ fn unusable(cause: String) -> StepError {
 }
 
 impl Connection {
-    /// The connection of an ARN, or of the name in it.
-    pub fn find(arn: Option<&str>) -> Result<Self, StepError> {
+    /// The connection of an ARN, or of the name in it; an empty one where a Task names none.
+    pub fn find(file: Option<&Path>, arn: Option<&str>) -> Result<Self, StepError> {
         let Some(arn) = arn else { return Ok(Connection::default()) };
-        match std::env::var_os(FILE) {
-            Some(file) => Self::declared_in(Path::new(&file), arn),
-            None => Err(refuse(format!("the connection {arn} is not known: {FILE} names no file"))),
+        match file {
+            Some(file) => Self::declared_in(file, arn),
+            None => Err(refuse(format!("the connection {arn} is not known: {CONNECTIONS} names no file"))),
         }
     }
 
     /// The connection of an ARN in a file that only its owner may read.
     pub fn declared_in(file: &Path, arn: &str) -> Result<Self, StepError> {
         let shown = file.display();
-        let unreadable = |error: std::io::Error| refuse(format!("{FILE} names {shown}: {error}"));
-        let mode = std::fs::metadata(file).map_err(unreadable)?.permissions().mode();
+        let unreadable = |error: std::io::Error| refuse(format!("{CONNECTIONS} names {shown}: {error}"));
+        let (text, mode) = read(file).map_err(unreadable)?;
         if mode & 0o077 != 0 {
             return Err(refuse(format!("{shown} holds secrets and others may read it: chmod 600 {shown}")));
         }
-        let text = std::fs::read_to_string(file).map_err(unreadable)?;
-        // The parser's words would show what stands in the file.
+        // Without the parser's message, which quotes the file.
         let all: Value = serde_json::from_str(&text)
             .map_err(|error| refuse(format!("{shown} is not JSON at line {}", error.line())))?;
         let name = arn.split(":connection/").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or(arn);
@@ -103,21 +127,22 @@ impl Connection {
         Ok(additions)
     }
 
+    /// The kept token while it lasts; a new one where there is none, it has expired, or `anew` is set.
     async fn token(&self, client: &Client, oauth: &Value, anew: bool) -> Result<String, StepError> {
-        static TOKENS: Mutex<Option<HashMap<String, (String, Instant)>>> = Mutex::new(None);
-        let kept = || -> Option<String> {
-            let tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
-            let (token, until) = tokens.as_ref()?.get(&self.name)?;
-            (*until > Instant::now()).then(|| token.clone())
-        };
-        if let Some(token) = kept().filter(|_| !anew) {
-            return Ok(token);
+        // With what is declared: two files may declare one name, and a changed secret asks for a new token.
+        let key = (self.name.clone(), self.declared.to_string());
+        if let Some(token) = tokens().get(&key).filter(|token| !anew && token.expires > Instant::now()) {
+            return Ok(token.text.clone());
         }
-        let (token, life) = self.fetch(client, oauth).await?;
-        let until = Instant::now() + life.saturating_sub(EXPIRY_MARGIN);
-        let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.get_or_insert_default().insert(self.name.clone(), (token.clone(), until));
-        Ok(token)
+        let (text, lifetime) = self.fetch(client, oauth).await?;
+        let now = Instant::now();
+        let expires = now + lifetime.min(TOKEN_LIFETIME_MAX).saturating_sub(EXPIRY_MARGIN);
+        let mut tokens = tokens();
+        tokens.retain(|_, token| token.expires > now);
+        if tokens.len() < TOKENS_MAX {
+            tokens.insert(key, Token { text: text.clone(), expires });
+        }
+        Ok(text)
     }
 
     /// The client credentials grant. Source: RFC 6749, section 4.4.
@@ -148,12 +173,28 @@ impl Connection {
         if !status.is_success() {
             return Err(failed(format!("HTTP {}", status.as_u16())));
         }
-        let answer: Value = answer.json().await.map_err(|_| failed("the answer is not JSON".to_owned()))?;
+        let body = super::body(answer, TOKEN_BYTES_MAX).await.map_err(|error| failed(error.cause))?;
+        let answer: Value = serde_json::from_slice(&body).map_err(|_| failed("the answer is not JSON".to_owned()))?;
         let token =
             answer["access_token"].as_str().ok_or_else(|| failed("the answer has no access_token".to_owned()))?;
-        let life = answer["expires_in"].as_u64().map_or(TOKEN_LIFE, Duration::from_secs);
-        Ok((token.to_owned(), life))
+        let lifetime = answer["expires_in"].as_u64().map_or(TOKEN_LIFETIME, Duration::from_secs);
+        Ok((token.to_owned(), lifetime))
     }
+}
+
+/// The content of a regular file, and its mode.
+fn read(file: &Path) -> std::io::Result<(String, u32)> {
+    // First: to open a named pipe would wait for its writer.
+    if !std::fs::metadata(file)?.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
+    }
+    let open = std::fs::File::open(file)?;
+    let (mode, mut text) = (open.metadata()?.permissions().mode(), String::new());
+    open.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(std::io::Error::other(format!("it has more than {FILE_BYTES_MAX} bytes")));
+    }
+    Ok((text, mode))
 }
 
 fn text<'v>(parameters: &'v Value, field: &str) -> Result<&'v str, StepError> {

@@ -44,6 +44,8 @@ const REFUSED_HEADERS: &[&str] = &[
     "warning",
 ];
 const REFUSED_PREFIXES: &[&str] = &["x-forwarded", "x-amz", "x-amzn"];
+/// As AWS sends it, with `local` in place of a region: an HTTP task acts in none.
+const USER_AGENT: &str = "Amazon|StepFunctions|HttpInvoke|local";
 const METHODS: &[Method] =
     &[Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS, Method::HEAD];
 
@@ -102,9 +104,7 @@ impl Call {
             url.query_pairs_mut().extend_pairs(query);
         }
         let mut headers = HeaderMap::new();
-        let region = std::env::var("AWS_REGION").unwrap_or_else(|_| "local".to_owned());
-        let agent = format!("Amazon|StepFunctions|HttpInvoke|{region}");
-        insert(&mut headers, "user-agent", &agent, false)?;
+        insert(&mut headers, "user-agent", USER_AGENT, false)?;
         insert(&mut headers, "range", "bytes=0-262144", false)?;
         headers.extend(self.headers.clone());
         for (name, value, secret) in &additions.headers {

@@ -1,4 +1,4 @@
-//! The fear: an API is called otherwise than AWS would call it, or a secret is told to somebody else.
+//! The fear: an API is called otherwise than AWS would call it, or a secret reaches another server.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::os::unix::fs::OpenOptionsExt;
@@ -21,7 +21,7 @@ async fn call(server: &TestServer, mut input: Value, declared: &Value) -> (StepR
         Value::Null => Connection::default(),
         _ => Connection::declared_in(&file, &name).unwrap(),
     };
-    let result = perform(&Call::read(&input).unwrap(), &connection).await;
+    let result = perform(&Call::read(&input).unwrap(), &connection, REQUEST_TIME_MAX).await;
     (result, server.requests())
 }
 
@@ -83,7 +83,7 @@ async fn a_bad_status_is_an_error_by_its_number_and_no_connection_is_a_socket_er
     assert_eq!((error.error_name(), error.cause.as_str()), ("States.Http.StatusCode.503", "later"));
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let input = json!({ "Method": "GET", "ApiEndpoint": format!("http://{nobody}/?key={CANARY}") });
-    let error = perform(&Call::read(&input).unwrap(), &Connection::default()).await.unwrap_err();
+    let error = perform(&Call::read(&input).unwrap(), &Connection::default(), REQUEST_TIME_MAX).await.unwrap_err();
     assert_eq!(error.error_name(), "States.Http.Socket");
     assert!(!error.cause.contains(CANARY), "{}", error.cause);
 }
@@ -162,4 +162,67 @@ fn a_file_of_secrets_that_others_may_read_is_not_read() {
     std::io::Write::write_all(&mut options(0o600).unwrap(), br#"{ "canary-7f3a91 "#).unwrap();
     let error = Connection::declared_in(&file, "c").err().unwrap();
     assert!(error.cause.contains("is not JSON") && !error.cause.contains(CANARY), "{}", error.cause);
+}
+
+#[tokio::test]
+async fn a_large_answer_is_refused_and_one_at_the_limit_is_complete() {
+    let body = |bytes: usize| -> &'static str { Box::leak("x".repeat(bytes).into_boxed_str()) };
+    let server = TestServer::start((200, "", body(RESPONSE_BYTES_MAX))).await;
+    let (result, _) = call(&server, json!({ "Method": "GET" }), &Value::Null).await;
+    assert_eq!(done(result)["ResponseBody"].as_str().unwrap().len(), RESPONSE_BYTES_MAX);
+    let server = TestServer::start((200, "", body(RESPONSE_BYTES_MAX + 1))).await;
+    let (result, _) = call(&server, json!({ "Method": "GET" }), &Value::Null).await;
+    assert_eq!(result.unwrap_err().error_name(), "States.DataLimitExceeded");
+}
+
+#[tokio::test]
+async fn a_large_answer_holds_no_token() {
+    let answer: &'static str = Box::leak(format!(r#"{{"access_token":"t","x":"{}"}}"#, "x".repeat(1 << 20)).into());
+    let tokens = TestServer::start((200, "", answer)).await;
+    let oauth = json!({ "AuthorizationType": "OAUTH_CLIENT_CREDENTIALS", "AuthParameters": { "OAuthParameters": {
+        "AuthorizationEndpoint": tokens.endpoint(), "ClientParameters": { "ClientID": "i", "ClientSecret": CANARY } } } });
+    let server = TestServer::start((200, "", "{}")).await;
+    let (result, requests) = call(&server, json!({ "Method": "GET" }), &oauth).await;
+    let error = result.unwrap_err();
+    assert!(error.cause.contains("larger than 65536 bytes") && !error.cause.contains(CANARY), "{error}");
+    assert!(requests.is_empty());
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_with_the_credentials() {
+    let other = TestServer::start((200, "", "{}")).await;
+    let location: &'static str = Box::leak(format!("location: {}/\r\n", other.endpoint()).into_boxed_str());
+    let server = TestServer::start((302, location, "elsewhere")).await;
+    let key = json!({ "AuthorizationType": "API_KEY", "AuthParameters": {
+        "ApiKeyAuthParameters": { "ApiKeyName": "x-api-key", "ApiKeyValue": CANARY } } });
+    let (result, _) = call(&server, json!({ "Method": "GET" }), &key).await;
+    assert_eq!(result.unwrap_err().error_name(), "States.Http.StatusCode.302");
+    assert!(other.requests().is_empty());
+}
+
+/// Through the registry, without an environment: an HTTP task needs no AWS account and no region.
+#[tokio::test]
+async fn a_call_ends_at_the_deadline_of_its_state() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut registry = Registry::new();
+    crate::register_local(&mut registry, &LocalSettings::default());
+    let step = registry.find("arn:aws:states:::http:invoke").unwrap();
+    let context = StepContext { now_ms: 5_000, deadline_ms: Some(5_050), ..StepContext::for_test("") };
+    let input = json!({ "Method": "GET", "ApiEndpoint": format!("http://{}/", silent.local_addr().unwrap()) });
+    let error = step.look(context, input).await.unwrap_err();
+    assert_eq!(error.error_name(), "States.Timeout");
+}
+
+#[test]
+fn a_named_pipe_or_an_endless_file_declares_no_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, large) = (folder.path().join("pipe"), folder.path().join("large"));
+    let private = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, private, 0).unwrap();
+    let options = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&large);
+    options.unwrap().set_len(1 << 30).unwrap();
+    for (file, reason) in [(pipe, "not a regular file"), (large, "more than 4194304 bytes")] {
+        let error = Connection::declared_in(&file, "c").err().unwrap();
+        assert!(error.cause.contains(reason), "{}", error.cause);
+    }
 }

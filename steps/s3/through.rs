@@ -11,10 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{READER, failed};
-use crate::Environment;
-
-/// The most that one file may hold once unpacked, in bytes: a small file that unpacks without end must not fill the memory.
-const FILE_BYTES_MAX: u64 = 1 << 30;
+use crate::{Environment, READ_BYTES_MAX};
 
 /// How the items are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -82,34 +79,60 @@ fn place(uri: &str) -> Result<(String, String), StepError> {
 }
 
 async fn read_all(environment: &Environment, places: &[(String, String)]) -> Result<Vec<String>, StepError> {
-    let mut texts = Vec::with_capacity(places.len());
+    let mut texts = Vec::new();
+    let mut bytes_left = READ_BYTES_MAX;
     for (bucket, key) in places {
         let answer = environment.s3().get_object().bucket(bucket).key(key).send().await;
-        texts.push(text(key, answer.map_err(|error| failed(READER, error))?.body).await?);
+        let text = text(key, answer.map_err(|error| failed(READER, error))?.body, bytes_left).await?;
+        bytes_left = bytes_left.saturating_sub(text.len() as u64);
+        texts.push(text);
     }
     Ok(texts)
 }
 
-/// The text of an object, unpacked where its key says that it is packed.
+/// The text of an object, unpacked where its key ends in `.gz`: at most `bytes_max`.
 ///
 /// # Errors
 ///
-/// Where the body breaks off, is not what its key says or is no text.
-pub(super) async fn text(key: &str, body: ByteStream) -> Result<String, StepError> {
-    let body = body.collect().await.map_err(|error| StepError::new(ErrorClass::Unknown, error.to_string()))?;
-    let refuse = |told: &str| StepError::named(READER, format!("{key} {told}"));
-    let mut bytes = body.to_vec();
+/// The body breaks off, is larger, cannot be unpacked or is not UTF-8.
+pub(super) async fn text(key: &str, body: ByteStream, bytes_max: u64) -> Result<String, StepError> {
+    let refuse = |cause: &str| StepError::named(READER, format!("{key} {cause}"));
+    let mut bytes = collect(body, bytes_max).await?.ok_or_else(|| refuse(&too_large(bytes_max)))?;
     if key.ends_with(".gz") {
-        bytes = unpacked(&bytes, FILE_BYTES_MAX).map_err(|error| refuse(&format!("cannot be unpacked: {error}")))?;
+        bytes = unpacked(&bytes, bytes_max).map_err(|error| refuse(&format!("cannot be unpacked: {error}")))?;
     }
-    String::from_utf8(bytes).map_err(|_| refuse("is no text in UTF-8"))
+    String::from_utf8(bytes).map_err(|_| refuse("is not a text in UTF-8"))
 }
 
-fn unpacked(bytes: &[u8], most: u64) -> std::io::Result<Vec<u8>> {
+fn too_large(bytes_max: u64) -> String {
+    match bytes_max {
+        READ_BYTES_MAX => format!("has more than {READ_BYTES_MAX} bytes"),
+        left => format!("has more than the {left} bytes that are left of {READ_BYTES_MAX} for all objects together"),
+    }
+}
+
+/// The bytes of a body; `None` where there are more than `bytes_max`, by its announced length before any is read.
+async fn collect(mut body: ByteStream, bytes_max: u64) -> Result<Option<Vec<u8>>, StepError> {
+    if body.size_hint().0 > bytes_max {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    let broken =
+        |error: aws_sdk_s3::primitives::ByteStreamError| StepError::new(ErrorClass::Unknown, error.to_string());
+    while let Some(chunk) = body.try_next().await.map_err(broken)? {
+        if bytes.len() as u64 + chunk.len() as u64 > bytes_max {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes))
+}
+
+fn unpacked(bytes: &[u8], bytes_max: u64) -> std::io::Result<Vec<u8>> {
     let mut unpacked = Vec::new();
-    MultiGzDecoder::new(bytes).take(most + 1).read_to_end(&mut unpacked)?;
-    if unpacked.len() as u64 > most {
-        return Err(std::io::Error::other(format!("it holds more than {most} bytes")));
+    MultiGzDecoder::new(bytes).take(bytes_max + 1).read_to_end(&mut unpacked)?;
+    if unpacked.len() as u64 > bytes_max {
+        return Err(std::io::Error::other(format!("it {}", too_large(bytes_max))));
     }
     Ok(unpacked)
 }
@@ -131,5 +154,16 @@ mod tests {
         assert!(unpacked(&packed, 4_999).is_err());
         assert!(unpacked(packed.get(..20).unwrap_or_default(), 5_000).is_err());
         Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_its_limit_whether_or_not_it_announces_its_length() {
+        use aws_smithy_types::body::SdkBody;
+        let streamed = || ByteStream::new(SdkBody::from("x".repeat(100)));
+        for body in [streamed, || ByteStream::from(vec![b'x'; 100])] {
+            assert_eq!(text("a.csv", body(), 100).await.ok(), Some("x".repeat(100)));
+            let error = text("a.csv", body(), 99).await.err().map(|error| error.cause).unwrap_or_default();
+            assert!(error.contains("a.csv has more than the 99 bytes"), "{error}");
+        }
     }
 }

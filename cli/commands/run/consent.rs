@@ -1,6 +1,6 @@
 //! Asking, and never answering for the person asked.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 use super::{Plan, RunArguments};
 use crate::{
@@ -16,18 +16,18 @@ pub fn can_be_had(arguments: &RunArguments) -> Result<(), CliError> {
     if arguments.yes || std::io::stdin().is_terminal() {
         return Ok(());
     }
-    Err(CliError::refused("nothing was changed: there is no terminal to ask on").hint("--yes goes on without asking"))
+    Err(CliError::refused("nothing was changed: there is no terminal to ask on").hint("--yes runs it without asking"))
 }
 
-/// Asks whether to go on.
+/// Asks whether to run it.
 ///
 /// # Errors
 /// The answer is no.
-pub fn ask(plan: &Plan, arguments: &RunArguments) -> Result<(), CliError> {
+pub async fn ask(plan: &Plan, arguments: &RunArguments) -> Result<(), CliError> {
     if arguments.yes {
         return Ok(());
     }
-    if question(&format!("Run {}? [y/N] ", plan.name))? {
+    if question(format!("Run {}? [y/N] ", plan.name)).await? {
         return Ok(());
     }
     Err(CliError::refused("nothing was changed"))
@@ -37,7 +37,7 @@ pub fn ask(plan: &Plan, arguments: &RunArguments) -> Result<(), CliError> {
 ///
 /// # Errors
 /// The terminal cannot be read.
-pub fn tear_down(arguments: &RunArguments, global: &Global) -> Result<bool, CliError> {
+pub async fn tear_down(arguments: &RunArguments, global: &Global) -> Result<bool, CliError> {
     if arguments.teardown || super::teardown_of(arguments).is_none() {
         return Ok(arguments.teardown);
     }
@@ -45,13 +45,17 @@ pub fn tear_down(arguments: &RunArguments, global: &Global) -> Result<bool, CliE
     if !terminal || arguments.yes {
         return Ok(false);
     }
-    question("Tear down now? [y/N] ")
+    question("Tear down now? [y/N] ".to_owned()).await
 }
 
-fn question(text: &str) -> Result<bool, CliError> {
-    print!("{text}");
-    std::io::stdout().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
+/// Asks on a thread of its own: a signal ends the program also while it waits for an answer.
+async fn question(text: String) -> Result<bool, CliError> {
+    let asked = tokio::task::spawn_blocking(move || -> std::io::Result<String> {
+        crate::out::text(&text);
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer)?;
+        Ok(answer)
+    });
+    let answer = asked.await.map_err(|error| CliError::refused(error.to_string()))??;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

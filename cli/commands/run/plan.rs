@@ -2,26 +2,37 @@
 
 use std::{io::Read, path::Path};
 
-use engine::{
-    asl::{self, Severity},
-    step::Resource,
-};
+use api::CheckedDefinition;
+use engine::asl::Severity;
 use serde_json::{Value, json};
 use workflows::{InputFormat, Workflow};
 
 use super::RunArguments;
 use crate::{
     arguments::{Global, Output},
-    environments,
+    environments::{self, Account},
     exit::CliError,
 };
+
+/// Who will act, and where.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The account, which is pinned.
+    pub account: Account,
+    /// The identity's ARN.
+    pub arn: String,
+    /// The region, which is pinned.
+    pub region: String,
+    /// The profile, where one is named.
+    pub profile: Option<String>,
+}
 
 /// A definition and its input, both checked.
 pub struct Plan {
     /// The workflow's name, or the file's.
     pub name: String,
     /// The definition.
-    pub definition: Value,
+    pub definition: CheckedDefinition,
     /// The input, with its defaults.
     pub input: Value,
     /// What it works on.
@@ -56,6 +67,7 @@ impl Plan {
         };
         let input = workflow.prepare_input(input).map_err(problems)?;
         let subject = Some(workflow.subject(&input));
+        let definition = checked(definition)?;
         Ok(Plan { name: workflow.name.to_owned(), definition, input, subject, shipped: Some(workflow) })
     }
 
@@ -72,47 +84,59 @@ impl Plan {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("workflow");
         let name = name.split('.').next().unwrap_or(name).to_owned();
         let input = read_input(arguments)?.unwrap_or_else(|| json!({}));
+        let definition = checked(definition)?;
         Ok(Plan { name, definition, input, subject: None, shipped: None })
     }
 
-    /// Checks the definition.
-    ///
-    /// # Errors
-    /// It cannot run: every problem at once.
-    pub fn check(&self) -> Result<(), CliError> {
-        let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-        let found = asl::check(&self.definition, &|resource| environments::is_known(&steps, resource));
-        let errors: Vec<_> = found
-            .iter()
-            .filter(|problem| problem.severity == Severity::Error)
-            .map(|problem| format!("  {}: {} [{}]", problem.location, problem.message, problem.code))
-            .collect();
-        if errors.is_empty() {
-            return Ok(());
-        }
-        Err(CliError::refused(format!("the definition cannot run; nothing was changed\n{}", errors.join("\n"))))
+    /// Whether it calls something of an AWS account.
+    pub fn needs_account(&self) -> bool {
+        self.definition.resources().iter().any(|resource| steps::needs_account(resource))
     }
 
-    /// Whether it names steps that need an AWS account.
-    pub fn acts_on_aws(&self) -> bool {
-        calls_aws(&self.definition)
+    /// Refuses an account that the input does not allow (`allowedAccountIds`).
+    ///
+    /// # Errors
+    /// It is another one; both are named.
+    pub fn refuse_other_accounts(&self, account: &Account) -> Result<(), CliError> {
+        let Some(allowed) = self.input["allowedAccountIds"].as_array().filter(|allowed| !allowed.is_empty()) else {
+            return Ok(());
+        };
+        let allowed: Vec<&str> = allowed.iter().filter_map(Value::as_str).collect();
+        if allowed.contains(&account.account_id.as_str()) {
+            return Ok(());
+        }
+        let message = format!(
+            "the credentials are of AWS account {}, and allowedAccountIds of the input allows {}: nothing was changed",
+            account.account_id,
+            allowed.join(", ")
+        );
+        Err(CliError::refused(message).hint("use credentials of an allowed account: --profile NAME"))
     }
 
     /// Shows what will be done, by whom and where.
-    pub fn show(&self, global: &Global, caller: Option<&Value>) {
+    pub fn show(&self, global: &Global, caller: Option<&Caller>) {
         let (lines, warnings) = match self.shipped {
             Some(workflow) => (workflow.plan_lines(&self.input), workflow.warnings(&self.input)),
             None => (Vec::new(), Vec::new()),
         };
         if global.output == Output::Json {
+            let caller = caller.map(|caller| {
+                json!({ "account": caller.account.account_id, "partition": caller.account.partition, "arn": caller.arn,
+                        "region": caller.region, "profile": caller.profile })
+            });
             let line = json!({ "type": "plan", "workflow": self.name, "input": self.input, "caller": caller, "plan": lines, "warnings": warnings });
             say!("{line}");
             return;
         }
+        if global.quiet {
+            return;
+        }
         match caller {
-            Some(caller) => {
-                let text = |name: &str| caller[name].as_str().unwrap_or("unknown").to_owned();
-                say!("{}   account {}   region {}   as {}", self.name, text("account"), text("region"), text("arn"));
+            Some(Caller { account, arn, region, profile }) => {
+                let profile = profile.as_ref().map_or_else(String::new, |profile| format!("   profile {profile}"));
+                let partition =
+                    if account.partition == "aws" { String::new() } else { format!(" ({})", account.partition) };
+                say!("{}   account {}{partition}   region {region}{profile}   as {arn}", self.name, account.account_id);
             }
             None => say!("{}", self.name),
         }
@@ -121,19 +145,22 @@ impl Plan {
     }
 }
 
-/// Whether a Task calls something of AWS's. What this machine does by itself needs no credentials.
-fn calls_aws(definition: &Value) -> bool {
-    const LOCAL: [&str; 3] = ["flow:file:", "flow:process:", "arn:aws:states:::states:startExecution"];
-    match definition {
-        Value::Object(fields) => {
-            let named = fields.get("Resource").and_then(Value::as_str);
-            let called = named.is_some_and(|resource| !LOCAL.iter().any(|local| resource.starts_with(local)));
-            let activity = named.is_some_and(|resource| Resource::parse(resource) == Resource::Activity);
-            (called && !activity) || fields.values().any(calls_aws)
-        }
-        Value::Array(items) => items.iter().any(calls_aws),
-        _ => false,
-    }
+/// Reads and checks a definition, once for its whole way to the store.
+///
+/// # Errors
+/// It cannot run: every problem at once.
+fn checked(definition: Value) -> Result<CheckedDefinition, CliError> {
+    let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
+    let known = |resource: &str| environments::is_known(&steps, resource);
+    let (checked, found) = CheckedDefinition::read(definition, false, &known);
+    checked.ok_or_else(|| {
+        let errors: Vec<_> = found
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .map(|problem| format!("  {}: {} [{}]", problem.location, problem.message, problem.code))
+            .collect();
+        CliError::refused(format!("the definition cannot run; nothing was changed\n{}", errors.join("\n")))
+    })
 }
 
 fn read_input(arguments: &RunArguments) -> Result<Option<Value>, CliError> {

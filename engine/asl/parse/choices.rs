@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    super::{ChoiceRule, Condition, Diagnostic, QueryLanguage, check::below},
+    super::{
+        ChoiceRule, Condition, Diagnostic, QueryLanguage,
+        check::{below, item},
+    },
     fields::Fields,
 };
 use crate::query::Comparison;
@@ -18,11 +21,12 @@ pub(super) fn choices(
     items: &[Value],
     language: QueryLanguage,
     pointer: &str,
+    base: usize,
     found: &mut Vec<Diagnostic>,
 ) -> Vec<ChoiceRule> {
     let read = |(index, value): (usize, &Value)| {
-        let pointer = below(pointer, &index.to_string());
-        let mut fields = Fields::new(value, &pointer, language, found)?;
+        let pointer = item(pointer, index);
+        let mut fields = Fields::within(value, &pointer, base, language, found)?;
         let next = fields.required_text("Next");
         let assign = fields.assign();
         let output = fields.jsonata("Output");
@@ -56,7 +60,7 @@ fn rule<'v>(value: &'v Value, fields: &mut Fields<'v, '_>, pointer: &str, depth:
             let nested = items
                 .iter()
                 .enumerate()
-                .filter_map(|(index, item)| within(item, &below(&at, &index.to_string()), fields, depth + 1));
+                .filter_map(|(index, value)| within(value, &item(&at, index), fields, depth + 1));
             return Some(join(nested.collect()));
         }
     }

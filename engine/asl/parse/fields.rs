@@ -13,11 +13,25 @@ use crate::query::{Path, Query};
 /// About so many are asked for.
 const FIELDS_OF_A_STATE: usize = 32;
 const SCHEMA: &str = "SCHEMA_VALIDATION_FAILED";
+const REQUIRED: &str = "These fields are required: [";
+const EMPTY: &str = "Value cannot be empty";
+
+/// The language that alone has a field, in any type of state. Source: Developer Guide, "Transforming data".
+fn language_of(field: &str) -> Option<QueryLanguage> {
+    match field {
+        "Arguments" | "Output" | "Items" | "Condition" => Some(QueryLanguage::Jsonata),
+        "Parameters" | "Result" | "ResultSelector" | "Variable" => Some(QueryLanguage::JsonPath),
+        path if path.ends_with("Path") => Some(QueryLanguage::JsonPath),
+        _ => None,
+    }
+}
 
 /// The fields of one object, and which of them were asked for.
 pub(super) struct Fields<'v, 'f> {
     object: &'v Map<String, Value>,
     pointer: &'v str,
+    /// How much of the pointer is that of the state around it.
+    pub base: usize,
     known: Vec<&'v str>,
     /// The language of the values in it.
     pub language: QueryLanguage,
@@ -32,11 +46,22 @@ impl<'v, 'f> Fields<'v, 'f> {
         language: QueryLanguage,
         found: &'f mut Vec<Diagnostic>,
     ) -> Option<Self> {
+        Fields::within(value, pointer, pointer.len(), language, found)
+    }
+
+    /// The same, of an object within a state; `base` is the length of the state's pointer.
+    pub fn within(
+        value: &'v Value,
+        pointer: &'v str,
+        base: usize,
+        language: QueryLanguage,
+        found: &'f mut Vec<Diagnostic>,
+    ) -> Option<Self> {
         let Some(object) = value.as_object() else {
             found.push(Diagnostic::error(SCHEMA, pointer, "This must be an object."));
             return None;
         };
-        Some(Fields { object, pointer, known: Vec::with_capacity(FIELDS_OF_A_STATE), language, found })
+        Some(Fields { object, pointer, base, known: Vec::with_capacity(FIELDS_OF_A_STATE), language, found })
     }
 
     /// The value of a field, whatever it is.
@@ -60,6 +85,12 @@ impl<'v, 'f> Fields<'v, 'f> {
         self.found.push(Diagnostic::error(SCHEMA, &location, message));
     }
 
+    /// Complains of the object itself.
+    pub fn wrong_here(&mut self, message: impl Into<String>) {
+        let location = if self.pointer.is_empty() { "/" } else { self.pointer };
+        self.found.push(Diagnostic::error(SCHEMA, location, message));
+    }
+
     /// Names fields that may stand there and are not read.
     pub fn allow(&mut self, names: &[&'static str]) {
         self.known.extend(names);
@@ -74,7 +105,15 @@ impl<'v, 'f> Fields<'v, 'f> {
     pub fn refuse_others(&mut self) {
         let others: Vec<_> = self.object.keys().filter(|name| !self.known.contains(&name.as_str())).cloned().collect();
         for name in others {
-            self.wrong(&name, format!("The field '{name}' is not supported here."));
+            let message = match language_of(&name).filter(|language| *language != self.language) {
+                Some(other) => format!(
+                    "The QueryLanguage is set to '{}', but field '{name}' is only supported for the '{}' QueryLanguage",
+                    self.language.name(),
+                    other.name()
+                ),
+                None => format!("Field '{name}' is not supported"),
+            };
+            self.wrong_here(message);
         }
     }
 
@@ -100,7 +139,14 @@ impl<'v, 'f> Fields<'v, 'f> {
     /// Complains of a field that must be there, as AWS does: at the object.
     pub fn missing(&mut self, name: &str) {
         let location = if self.pointer.is_empty() { "/" } else { self.pointer };
-        self.found.push(Diagnostic::error(SCHEMA, location, format!("These fields are required: [{name}]")));
+        // All that an object lacks is one diagnostic.
+        if let Some(last) = self.found.last_mut().filter(|last| last.location == location)
+            && let Some(names) = last.message.strip_prefix(REQUIRED).and_then(|names| names.strip_suffix(']'))
+        {
+            last.message = format!("{REQUIRED}{names}, {name}]");
+            return;
+        }
+        self.found.push(Diagnostic::error(SCHEMA, location, format!("{REQUIRED}{name}]")));
     }
 
     /// An object that must be there and hold something.
@@ -111,8 +157,12 @@ impl<'v, 'f> Fields<'v, 'f> {
                 self.missing(name);
                 None
             }
+            Some(Value::Object(_)) => {
+                self.wrong(name, EMPTY);
+                None
+            }
             _ => {
-                self.wrong(name, format!("{name} must be an object with at least one entry."));
+                self.wrong(name, format!("{name} must be an object."));
                 None
             }
         }
@@ -132,11 +182,12 @@ impl<'v, 'f> Fields<'v, 'f> {
 
     /// An array that must be there and hold something.
     pub fn required_array(&mut self, name: &'static str) -> &'v [Value] {
-        let items = self.array(name);
-        if items.is_empty() {
-            self.wrong(name, format!("{name} must be an array with at least one entry."));
+        match self.get(name) {
+            None => self.missing(name),
+            Some(Value::Array(items)) if items.is_empty() => self.wrong(name, EMPTY),
+            Some(_) => return self.array(name),
         }
-        items
+        &[]
     }
 
     /// A whole number within limits.
@@ -161,8 +212,8 @@ impl<'v, 'f> Fields<'v, 'f> {
     /// Any value with expressions inside.
     pub fn template(&mut self, name: &'static str) -> Option<Template> {
         let value = self.get(name)?;
-        let at = below("", name);
-        Some(template(value, self.language, &at, self.pointer, self.found))
+        let (state, inside) = self.pointer.split_at(self.base);
+        Some(template(value, self.language, &below(inside, name), state, self.found))
     }
 
     /// A field of JSONata states alone.

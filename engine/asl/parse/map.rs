@@ -40,7 +40,7 @@ pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, scope: Scope) -> O
     if !distributed && (item_reader.is_some() || result_writer.is_some()) {
         fields.wrong("ItemProcessor", "ItemReader and ResultWriter need ProcessorConfig with Mode DISTRIBUTED.");
     }
-    let (at, scope) = (below(pointer, name), scope.within(fields.language));
+    let (at, scope) = (below(pointer, name), scope.within());
     let processor = machine(processor, &at, scope, fields.found)?;
     Some(Map {
         items,
@@ -55,6 +55,7 @@ pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, scope: Scope) -> O
         tolerated_failure_count,
         tolerated_failure_percentage,
         processor,
+        processor_field: name,
     })
 }
 
@@ -71,7 +72,7 @@ fn percentage(fields: &mut Fields<'_, '_>) -> Option<Template> {
 
 fn item_batcher(fields: &mut Fields<'_, '_>) -> Option<ItemBatcher> {
     let (value, at, language) = (fields.get("ItemBatcher")?, fields.at("ItemBatcher"), fields.language);
-    let mut inner = Fields::new(value, &at, language, fields.found)?;
+    let mut inner = Fields::within(value, &at, fields.base, language, fields.found)?;
     let batcher = ItemBatcher {
         max_items: inner.number_or_path("MaxItemsPerBatch", "MaxItemsPerBatchPath", 1..=COUNT_MAX),
         max_input_bytes: inner.number_or_path("MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", 1..=262_144),

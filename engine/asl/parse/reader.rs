@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{InputType, ItemReader, ResultWriter, Template, Through},
+    super::{InputType, ItemReader, ResultWriter, Template, Through, Transformation},
     fields::Fields,
 };
 
@@ -14,13 +14,13 @@ const DELIMITERS: &[(&str, u8)] =
 /// `ItemReader`.
 pub(super) fn item_reader(fields: &mut Fields<'_, '_>) -> Option<ItemReader> {
     let (value, at, language) = (fields.get("ItemReader")?, fields.at("ItemReader"), fields.language);
-    let mut inner = Fields::new(value, &at, language, fields.found)?;
+    let mut inner = Fields::within(value, &at, fields.base, language, fields.found)?;
     let resource = inner.required_text("Resource");
     let arguments = arguments(&mut inner);
     let config = inner.get("ReaderConfig").cloned().unwrap_or_else(|| json!({}));
     inner.refuse_others();
     let config_at = format!("{at}/ReaderConfig");
-    let mut config = Fields::new(&config, &config_at, language, fields.found)?;
+    let mut config = Fields::within(&config, &config_at, fields.base, language, fields.found)?;
     let through = through(&mut config, resource.as_deref().unwrap_or_default());
     let input_type = input_type(&mut config, through);
     let items_pointer = items_pointer(&mut config, &input_type);
@@ -114,11 +114,37 @@ fn csv(config: &mut Fields<'_, '_>) -> InputType {
 /// `ResultWriter`.
 pub(super) fn result_writer(fields: &mut Fields<'_, '_>) -> Option<ResultWriter> {
     let (value, at, language) = (fields.get("ResultWriter")?, fields.at("ResultWriter"), fields.language);
-    let mut inner = Fields::new(value, &at, language, fields.found)?;
-    let resource = inner.required_text("Resource");
+    let mut inner = Fields::within(value, &at, fields.base, language, fields.found)?;
+    let config = inner.get("WriterConfig");
+    let resource = if config.is_some() { inner.text("Resource") } else { inner.required_text("Resource") };
     let arguments = arguments(&mut inner);
     inner.refuse_others();
-    Some(ResultWriter { resource: resource?.into(), arguments })
+    let mut writer = ResultWriter { resource: resource.map(Into::into), arguments, transformation: None, lines: false };
+    if let Some(config) = config {
+        let at = format!("{at}/WriterConfig");
+        writer_config(&mut Fields::within(config, &at, fields.base, language, fields.found)?, &mut writer);
+    }
+    Some(writer)
+}
+
+/// `WriterConfig` (Developer Guide, "ResultWriter (Map)").
+fn writer_config(config: &mut Fields<'_, '_>, writer: &mut ResultWriter) {
+    writer.transformation = match config.text("Transformation").as_deref() {
+        None => None,
+        Some("NONE") => Some(Transformation::None),
+        Some("COMPACT") => Some(Transformation::Compact),
+        Some("FLATTEN") => Some(Transformation::Flatten),
+        Some(_) => {
+            config.wrong("Transformation", "Transformation must be one of [NONE, COMPACT, FLATTEN].");
+            None
+        }
+    };
+    match config.text("OutputType").as_deref() {
+        None | Some("JSON") => {}
+        Some("JSONL") => writer.lines = true,
+        Some(_) => config.wrong("OutputType", "OutputType must be one of [JSON, JSONL]."),
+    }
+    config.refuse_others();
 }
 
 fn arguments(fields: &mut Fields<'_, '_>) -> Template {

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::{
-    super::{Catcher, Diagnostic, JitterStrategy, QueryLanguage, Retrier, check::below},
+    super::{Catcher, Diagnostic, JitterStrategy, QueryLanguage, Retrier, check::item},
     fields::Fields,
 };
 
 /// `Retry`.
 pub(super) fn retry(items: &[Value], pointer: &str, found: &mut Vec<Diagnostic>) -> Vec<Retrier> {
     let read = |(index, value): (usize, &Value)| {
-        let pointer = below(pointer, &index.to_string());
+        let pointer = item(pointer, index);
         let mut fields = Fields::new(value, &pointer, QueryLanguage::Jsonata, found)?;
         let error_equals = error_equals(&mut fields, index + 1 == items.len());
         let interval_seconds = fields.whole_number("IntervalSeconds", 1, 99_999_999).unwrap_or(1);
@@ -53,11 +53,12 @@ pub(super) fn catch(
     items: &[Value],
     language: QueryLanguage,
     pointer: &str,
+    base: usize,
     found: &mut Vec<Diagnostic>,
 ) -> Vec<Catcher> {
     let read = |(index, value): (usize, &Value)| {
-        let pointer = below(pointer, &index.to_string());
-        let mut fields = Fields::new(value, &pointer, language, found)?;
+        let pointer = item(pointer, index);
+        let mut fields = Fields::within(value, &pointer, base, language, found)?;
         let error_equals = error_equals(&mut fields, index + 1 == items.len());
         let next = fields.required_text("Next");
         let assign = fields.assign();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     super::{
-        Common, Diagnostic, Paths, QueryLanguage, State, StateKind, StateMachine, Task, Template, Wait, check::below,
+        Common, Diagnostic, Paths, QueryLanguage, State, StateKind, StateMachine, Task, Template, Wait, check::item,
     },
     Scope, choices,
     fields::Fields,
@@ -25,7 +25,7 @@ pub(super) fn state(
     let outer = scope.language;
     let mut fields = Fields::new(value, pointer, outer, found)?;
     let state_type = fields.required_text("Type")?;
-    let language = language(&mut fields, outer, scope.top);
+    let language = language(&mut fields, outer);
     fields.language = language;
     let comment = fields.text("Comment");
     let kind = kind(&state_type, &mut fields, pointer, scope)?;
@@ -38,7 +38,7 @@ pub(super) fn state(
         let (items, at) = (fields.array("Retry"), fields.at("Retry"));
         retry = rules::retry(items, &at, fields.found);
         let (items, at) = (fields.array("Catch"), fields.at("Catch"));
-        catch = rules::catch(items, language, &at, fields.found);
+        catch = rules::catch(items, language, &at, fields.base, fields.found);
     }
     let (mut assign, mut output, mut paths) = (None, None, Paths::default());
     if !matches!(kind, StateKind::Fail { .. }) {
@@ -54,14 +54,14 @@ pub(super) fn state(
 }
 
 /// The state's own language. Within a JSONata machine there is no way back (Developer Guide, Transforming data).
-fn language(fields: &mut Fields<'_, '_>, outer: QueryLanguage, top: QueryLanguage) -> QueryLanguage {
+fn language(fields: &mut Fields<'_, '_>, outer: QueryLanguage) -> QueryLanguage {
     match fields.text("QueryLanguage").as_deref() {
         None => outer,
         Some("JSONata") => QueryLanguage::Jsonata,
         Some("JSONPath") => {
-            if top == QueryLanguage::Jsonata {
+            if outer == QueryLanguage::Jsonata {
                 let message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
-                fields.wrong("QueryLanguage", message);
+                fields.wrong_here(message);
             }
             QueryLanguage::JsonPath
         }
@@ -111,7 +111,7 @@ fn kind(state_type: &str, fields: &mut Fields<'_, '_>, pointer: &str, scope: Sco
         "Choice" => {
             let items = fields.required_array("Choices");
             let at = fields.at("Choices");
-            let rules = choices::choices(items, fields.language, &at, fields.found);
+            let rules = choices::choices(items, fields.language, &at, fields.base, fields.found);
             StateKind::Choice { rules, default: fields.text("Default") }
         }
         "Wait" => StateKind::Wait(wait(fields)?),
@@ -146,15 +146,16 @@ fn text_or_path(fields: &mut Fields<'_, '_>, name: &'static str, path: &'static 
 }
 
 fn task(fields: &mut Fields<'_, '_>) -> Option<Task> {
-    let task = Task {
+    let mut task = Task {
         resource: fields.required_text("Resource")?.into(),
         arguments: fields.jsonata("Arguments").or_else(|| fields.json_path("Parameters")),
         timeout_seconds: fields.number_or_path("TimeoutSeconds", "TimeoutSecondsPath", 1..=99_999_999),
         heartbeat_seconds: fields.number_or_path("HeartbeatSeconds", "HeartbeatSecondsPath", 1..=99_999_999),
+        credentials: None,
     };
     let at = fields.at("Credentials");
-    if let Some(credentials) = fields.template("Credentials")
-        && let Template::Literal(Value::Object(credentials)) = credentials
+    task.credentials = fields.template("Credentials");
+    if let Some(Template::Literal(Value::Object(credentials))) = &task.credentials
         && !credentials.contains_key("RoleArn")
     {
         let message = "The field 'RoleArn' is required but was missing";
@@ -185,10 +186,10 @@ fn wait(fields: &mut Fields<'_, '_>) -> Option<Wait> {
 fn branches(fields: &mut Fields<'_, '_>, scope: Scope) -> Vec<Arc<StateMachine>> {
     let items = fields.required_array("Branches");
     let at = fields.at("Branches");
-    let scope = scope.within(fields.language);
+    let scope = scope.within();
     items
         .iter()
         .enumerate()
-        .filter_map(|(index, branch)| machine(branch, &below(&at, &index.to_string()), scope, fields.found))
+        .filter_map(|(index, branch)| machine(branch, &item(&at, index), scope, fields.found))
         .collect()
 }

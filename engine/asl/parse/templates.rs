@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::super::{Diagnostic, QueryLanguage, Template, check::below};
+use super::super::{
+    Diagnostic, QueryLanguage, Template,
+    check::{below, item},
+};
 use crate::query::{Expression, PayloadTemplate};
 
 /// Compiles the expressions of a value. `at` is where it stands in its state, `state` the state's own pointer.
@@ -28,8 +31,10 @@ fn payload(value: &Value, pointer: &str, found: &mut Vec<Diagnostic>) -> Templat
     match PayloadTemplate::parse(value) {
         Ok(template) => Template::Payload(Arc::new(template)),
         Err(problems) => {
+            // AWS names the object; the message has the field.
             for problem in problems {
-                let location = format!("{pointer}{}", problem.pointer);
+                let within = problem.pointer.rfind('/').map_or("", |at| &problem.pointer[..at]);
+                let location = format!("{pointer}{within}");
                 found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", &location, problem.message));
             }
             Template::Literal(value.clone())
@@ -50,11 +55,8 @@ fn jsonata(value: &Value, at: &str, state: &str, found: &mut Vec<Diagnostic>) ->
     match value {
         Value::String(text) => expression(text, at, state, found),
         Value::Array(items) => {
-            let parsed: Vec<_> = items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| jsonata(item, &below(at, &index.to_string()), state, found))
-                .collect();
+            let parsed: Vec<_> =
+                items.iter().enumerate().map(|(index, value)| jsonata(value, &item(at, index), state, found)).collect();
             if parsed.iter().all(is_literal) { Template::Literal(value.clone()) } else { Template::Array(parsed) }
         }
         Value::Object(fields) => {
@@ -81,8 +83,7 @@ fn expression(text: &str, at: &str, state: &str, found: &mut Vec<Diagnostic>) ->
     match Expression::parse(source.trim()) {
         Ok(expression) => Template::Expression { expression: Arc::new(expression), pointer: at.to_owned() },
         Err(error) => {
-            let message = format!("The JSONata expression cannot be read: {error}");
-            found.push(Diagnostic::error("INVALID_JSONATA_EXPRESSION", &format!("{state}{at}"), message));
+            found.push(Diagnostic::error("INVALID_JSONATA_EXPRESSION", &format!("{state}{at}"), error.message));
             literal()
         }
     }

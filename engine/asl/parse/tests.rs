@@ -27,8 +27,8 @@ fn every_problem_is_told_at_once_with_its_place() {
         ("UNKNOWN_RESOURCE", "/States/A/Resource"),
         ("INVALID_JSONATA_EXPRESSION", "/States/A/Arguments/x"),
         ("SCHEMA_VALIDATION_FAILED", "/States/B/Seconds"),
-        ("SCHEMA_VALIDATION_FAILED", "/States/B/Colour"),
-        ("UNREACHABLE_STATE", "/States/A"),
+        ("SCHEMA_VALIDATION_FAILED", "/States/B"),
+        ("MISSING_TRANSITION_TARGET", "/States/A"),
     ] {
         assert!(found.contains(&(expected.0, expected.1.to_owned())), "{expected:?} is not in {found:?}");
     }
@@ -60,11 +60,18 @@ fn a_field_of_the_other_query_language_is_refused_not_ignored() {
         state[field] = value;
         json!({ "QueryLanguage": language, "StartAt": "A", "States": { "A": state } })
     };
+    let refused = |language: &str, other: &str, field: &str, value: Value| {
+        let problem = parse(&of(language, field, value)).unwrap_err().remove(0);
+        let message = format!(
+            "The QueryLanguage is set to '{language}', but field '{field}' is only supported for the '{other}' QueryLanguage"
+        );
+        assert_eq!((problem.location, problem.message), ("/States/A".to_owned(), message));
+    };
     for (field, value) in [("Output", json!(1)), ("Arguments", json!({}))] {
-        assert_eq!(parse(&of("JSONPath", field, value)).unwrap_err()[0].location, format!("/States/A/{field}"));
+        refused("JSONPath", "JSONata", field, value);
     }
     for field in ["InputPath", "OutputPath", "ResultPath", "Parameters", "Result"] {
-        assert_eq!(parse(&of("JSONata", field, json!("$.a"))).unwrap_err()[0].location, format!("/States/A/{field}"));
+        refused("JSONata", "JSONPath", field, json!("$.a"));
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map as Object, Value, json};
 
+use super::csv::records;
 use crate::asl::{InputType, ItemReader};
 
 /// What a call answers that went through a manifest or a listing.
@@ -63,28 +64,24 @@ fn json(pointer: Option<&str>, text: &str) -> Result<Vec<Value>, String> {
 }
 
 fn csv(text: &str, delimiter: u8, given: Option<&[String]>) -> Result<Vec<Value>, String> {
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.as_bytes());
-    let mut records = reader.records();
-    let told = |error: csv::Error| format!("The CSV cannot be read: {error}");
+    let mut records = records(text, delimiter).into_iter();
     let headers: Vec<String> = match given {
         Some(headers) => headers.to_vec(),
         None => match records.next() {
-            Some(first) => first.map_err(told)?.iter().map(str::to_owned).collect(),
+            Some(first) => first,
             None => return Ok(Vec::new()),
         },
     };
     if (1..headers.len()).any(|index| headers[..index].contains(&headers[index])) {
         return Err("CSV headers cannot contain duplicates.".to_owned());
     }
-    records
-        .map(|record| {
-            let record = record.map_err(told)?;
-            // A field that a line does not have is an empty one.
-            let field = |(index, name): (usize, &String)| (name.clone(), record.get(index).unwrap_or_default().into());
-            Ok(Value::Object(headers.iter().enumerate().map(field).collect::<Object<_, _>>()))
-        })
-        .collect()
+    let object = |record: Vec<String>| {
+        // A field that a line does not have is an empty one; those without a header are skipped.
+        let mut fields = record.into_iter();
+        let named = headers.iter().map(|name| (name.clone(), Value::String(fields.next().unwrap_or_default())));
+        Value::Object(named.collect::<Object<_, _>>())
+    };
+    Ok(records.map(object).collect())
 }
 
 #[cfg(test)]

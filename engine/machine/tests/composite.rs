@@ -32,7 +32,7 @@ fn a_redrive_does_not_repeat_what_had_ended_well() {
     trial.done("P[0]/A", json!("a"));
     trial.fail("P[1]/B", ErrorClass::Quota);
     assert_eq!((trial.status(), trial.error().as_str()), (ExecutionStatus::Failed, "Flow.Quota"));
-    trial.give(Input::Resume);
+    trial.give(Input::Resume { environment: None, recover: false });
     assert_eq!(trial.status(), ExecutionStatus::Running);
     assert_eq!(trial.looks().into_iter().map(|look| look.3).collect::<Vec<_>>(), ["P[1]/B"]);
     trial.done("P[1]/B", json!("b"));
@@ -46,7 +46,7 @@ fn a_failed_branch_stops_the_others_and_a_redrive_goes_on_with_all_of_them() {
     let mut trial = Trial::start(side_by_side(), json!({}));
     trial.fail("P[0]/A", ErrorClass::Invalid);
     assert!(trial.commands.iter().any(|command| matches!(command, Command::Abandon { .. })));
-    trial.give(Input::Resume);
+    trial.give(Input::Resume { environment: None, recover: false });
     assert_eq!(trial.looks().len(), 2);
     trial.done("P[0]/A", json!(1));
     trial.done("P[1]/B", json!(2));
@@ -118,7 +118,7 @@ fn a_failed_map_goes_on_with_the_items_left() {
     trial.done("M[0]/T", json!("one"));
     trial.fail("M[1]/T", ErrorClass::Busy);
     assert_eq!(trial.status(), ExecutionStatus::Failed);
-    trial.give(Input::Resume);
+    trial.give(Input::Resume { environment: None, recover: false });
     trial.done("M[1]/T", json!("two"));
     trial.done("M[2]/T", json!("three"));
     assert_eq!(trial.output(), json!(["one", "two", "three"]));

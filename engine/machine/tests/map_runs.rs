@@ -74,7 +74,7 @@ fn a_redrive_keeps_to_the_concurrency_and_begins_what_had_not_begun_last() {
     assert_eq!(trial.error(), "States.ExceedToleratedFailureThreshold");
     let expected = Counts { failed: 2, aborted: 1, pending: 1, total: 4, ..Counts::default() };
     assert_eq!(Kept::of(&trial).run().executions, expected);
-    trial.give(Input::Resume);
+    trial.give(Input::Resume { environment: None, recover: false });
     let paths = |trial: &Trial| trial.looks().into_iter().map(|(.., path)| path).collect::<Vec<_>>();
     assert_eq!(paths(&trial), ["A[0]/T", "A[1]/T"]);
     let expected = Counts { running: 2, pending_redrive: 1, pending: 1, total: 4, ..Counts::default() };
@@ -85,7 +85,7 @@ fn a_redrive_keeps_to_the_concurrency_and_begins_what_had_not_begun_last() {
     assert_eq!(trial.output(), json!(["A[0]/T", "A[1]/T", "A[2]/T", "A[3]/T"]));
     let kept = Kept::of(&trial);
     assert_eq!((kept.runs.len(), kept.run().status, kept.run().redrive_count), (1, MapRunStatus::Succeeded, 1));
-    assert_eq!(kept.run().executions, Counts { succeeded: 4, total: 4, ..Counts::default() });
+    assert_eq!(kept.run().executions, Counts { succeeded: 4, results_written: 4, total: 4, ..Counts::default() });
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn results_that_could_not_be_written_do_not_cost_what_had_ended_well() {
     trial.fail("A[1]/T", ErrorClass::Failed);
     trial.fail("A", ErrorClass::Failed);
     assert_eq!(Kept::of(&trial).run().status, MapRunStatus::Failed);
-    trial.give(Input::Resume);
+    trial.give(Input::Resume { environment: None, recover: false });
     assert_eq!(trial.looks().into_iter().map(|(.., path)| path).collect::<Vec<_>>(), ["A[1]/T"]);
     trial.done("A[1]/T", json!("two"));
     trial.done("A", json!({ "Path": "out.json" }));
@@ -145,7 +145,7 @@ fn an_iteration_without_an_input_fails_the_run_and_is_begun_by_the_redrive() {
     let mut trial = Trial::start(only(each(call(), fields)), json!({}));
     trial.done("A[0]/T", json!(1));
     assert_eq!(trial.error(), "States.QueryEvaluationError");
-    trial.give(Input::Resume);
+    trial.give(Input::Resume { environment: None, recover: false });
     assert_eq!(trial.error(), "States.QueryEvaluationError", "again, and nothing else");
     let kept = Kept::of(&trial);
     let expected = Counts { succeeded: 1, pending: 1, total: 2, ..Counts::default() };

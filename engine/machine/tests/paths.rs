@@ -178,7 +178,7 @@ fn a_worker_that_is_late_finds_the_task_gone() {
     assert_eq!(trial.types().last().unwrap(), "TaskStarted");
     trial.sleep();
     assert_eq!(trial.error(), "States.Timeout");
-    trial.give(Input::Signalled { frame: 1, visit, attempt: Some(1), answer: Ok(json!(1)) });
+    trial.give(Input::Signalled { frame: 1, visit, attempt: Some(1), answer: Ok(json!(1)), by: None });
     assert_eq!(trial.error(), "States.Timeout", "a late answer changes nothing");
 }
 
@@ -204,8 +204,98 @@ fn a_distributed_map_reads_its_items_and_hands_its_results_over() {
     assert_eq!(asked(&trial), ("flow:file:write".to_owned(), json!({ "Path": "out.json", "Results": ["1", "2"] })));
     trial.fail("A", ErrorClass::Failed);
     assert_eq!(trial.error(), "Flow.Failed");
-    trial.give(Input::Resume);
+    trial.give(Input::Resume { environment: None, recover: false });
     assert_eq!(asked(&trial).1["Results"], json!(["1", "2"]), "iterations that had ended are not done again");
     trial.done("A", json!({ "Path": "out.json" }));
     assert_eq!(trial.output()["ResultWriterDetails"], json!({ "Path": "out.json" }));
+}
+
+#[test]
+fn output_path_plays_no_part_in_what_a_catcher_hands_on() {
+    for output_path in [json!("$.Payload"), json!("$.no.such"), json!("$.kept"), Value::Null] {
+        let mut trial = start(
+            json!({
+                "A": { "Type": "Task", "Resource": "flow:test:step", "OutputPath": output_path, "End": true,
+                       "Catch": [{ "ErrorEquals": ["States.ALL"], "ResultPath": "$.failed", "Next": "B" }] },
+                "B": { "Type": "Pass", "Parameters": { "error.$": "$.failed.Error", "kept.$": "$.kept" }, "End": true }
+            }),
+            json!({ "kept": 1 }),
+        );
+        trial.fail("A", ErrorClass::Unknown);
+        assert_eq!(trial.output(), json!({ "error": "Flow.Unknown", "kept": 1 }), "{output_path}");
+    }
+}
+
+#[test]
+fn a_result_that_is_too_large_is_caught_and_names_what_was_called() {
+    let mut trial = start(
+        json!({
+            "A": { "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:111111111111:function:f", "End": true,
+                   "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "B" }] },
+            "B": { "Type": "Succeed" }
+        }),
+        json!({}),
+    );
+    trial.done("A", json!("x".repeat(270_000)));
+    let told = trial.output();
+    assert_eq!(told["Error"], "States.DataLimitExceeded");
+    let cause = told["Cause"].as_str().unwrap();
+    assert!(cause.contains("'arn:aws:lambda:us-east-1:111111111111:function:f'"), "{cause}");
+}
+
+#[test]
+fn causes_name_paths_into_the_context_object_without_their_second_dollar() {
+    let wait = json!({ "A": { "Type": "Wait", "SecondsPath": "$$.State.Name", "End": true } });
+    assert!(cause(&start(wait, json!({}))).ends_with("cannot be parsed as a long value: $.State.Name == A"));
+    let missing = json!({ "A": { "Type": "Fail", "ErrorPath": "$.none" } });
+    let said = "The JSONPath '$.none' specified for the field 'ErrorPath' could not be found in the input '{\"a\":1}'";
+    assert!(cause(&start(missing, json!({ "a": 1 }))).ends_with(said));
+}
+
+#[test]
+fn the_results_of_a_distributed_map_have_the_form_that_its_writer_wants() {
+    let output = |transformation: &str| {
+        let writer = json!({ "WriterConfig": { "Transformation": transformation, "OutputType": "JSON" } });
+        let mut states = distributed(&json!({ "ResultWriter": writer }));
+        states["A"]["ItemProcessor"]["States"] = json!({ "Which": { "Type": "Pass", "End": true } });
+        start(states, json!([[1, 2], [3], "x"])).output()
+    };
+    assert_eq!(output("FLATTEN"), json!([1, 2, 3, "x"]));
+    assert_eq!(output("COMPACT"), json!([[1, 2], [3], "x"]));
+    let whole = output("NONE");
+    assert_eq!((&whole[1]["Output"], &whole[1]["Status"]), (&json!("[3]"), &json!("SUCCEEDED")));
+}
+
+#[test]
+fn a_reader_takes_no_number_of_items_below_zero() {
+    let reader = json!({
+        "Resource": "flow:file:read", "Parameters": { "Path": "in.json" }, "ReaderConfig": { "MaxItemsPath": "$.most" }
+    });
+    let mut trial = start(distributed(&json!({ "ItemReader": reader })), json!({ "most": -1 }));
+    trial.done("A", json!("[1, 2]"));
+    assert_eq!(
+        (trial.error().as_str(), cause(&trial).as_str()),
+        ("States.ItemReaderFailed", "field MaxItems must be positive")
+    );
+}
+
+#[test]
+fn a_cause_names_the_rule_and_the_element() {
+    let at = |state: Value| {
+        let definition = json!({ "StartAt": "A", "States": { "A": state, "Z": { "Type": "Succeed" } } });
+        cause(&Trial::start(definition, json!({})))
+    };
+    let choice = json!({ "Type": "Choice", "Default": "Z", "Choices": [
+        { "Condition": "{% false %}", "Next": "Z" }, { "Condition": "{% $states.input.x %}", "Next": "Z" }
+    ] });
+    assert!(at(choice).contains("for the field 'Choices[1]/Condition'"));
+    let pass = json!({ "Type": "Pass", "Output": { "values": ["{% $states.input.x %}", 1] }, "Next": "Z" });
+    assert!(at(pass).contains("for the field 'Output/values[0]'"));
+    let branch = json!({ "StartAt": "F", "States": { "F": { "Type": "Fail", "Error": "E" } } });
+    let rules = json!([
+        { "ErrorEquals": ["Other"], "Next": "Z" },
+        { "ErrorEquals": ["States.ALL"], "Output": { "v": "{% $states.input.x %}" }, "Next": "Z" }
+    ]);
+    let parallel = json!({ "Type": "Parallel", "Branches": [branch], "Catch": rules, "Next": "Z" });
+    assert!(at(parallel).contains("for the field 'Catch[1]/Output/v'"));
 }

@@ -49,7 +49,7 @@ fn every_attempt_of_a_visit_has_the_same_token_and_another_visit_another() {
     trial.fail("T", ErrorClass::Invalid);
     trial.sleep();
     trial.give(Input::Cancel { error: "Stop".to_owned(), cause: String::new() });
-    trial.give(Input::Resume);
+    trial.give(Input::Resume { environment: None, recover: false });
     let tokens: Vec<_> = trial
         .commands
         .iter()
@@ -102,7 +102,7 @@ fn expired_credentials_pause_and_lose_no_attempt() {
     trial.fail("T", ErrorClass::Credentials);
     assert!(trial.execution.header.paused && trial.status() == ExecutionStatus::Running);
     assert!(trial.commands.contains(&Command::Rest));
-    trial.give(Input::Resume);
+    trial.give(Input::Resume { environment: None, recover: false });
     assert!(!trial.execution.header.paused);
     assert_eq!(trial.looks()[0].2, 1, "the same attempt");
     trial.done("T", json!(1));
@@ -147,6 +147,7 @@ fn an_answer_from_outside_ends_a_wait() {
         visit: row.visit,
         attempt: None,
         answer: Ok(json!({ "by": "hand" })),
+        by: None,
     });
     assert_eq!(trial.output(), json!({ "by": "hand" }));
 }

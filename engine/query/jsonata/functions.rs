@@ -13,8 +13,9 @@ use crate::query::{
     random::{JavaRandom, Numbers},
 };
 
-/// The most items that `$range` and `$partition` make. Source: Developer Guide, intrinsic functions.
-const RANGE_ITEMS_MAX: usize = 1_000;
+/// The most items that `$range` and `$partition` make. AWS makes at least 200,000 (floci, pull request 2676); the limit of
+/// `States.ArrayRange` is not theirs.
+const RANGE_ITEMS_MAX: usize = 1_000_000;
 
 type Answer = Result<JValue, EvaluatorError>;
 
@@ -102,6 +103,10 @@ fn range(arguments: &[JValue]) -> Answer {
         return wrong(format!("D3137: $range makes at most {RANGE_ITEMS_MAX} items"));
     }
     let count = if count < 0.0 { 0 } else { count as usize + 1 };
+    // A sequence of one is its element.
+    if count == 1 {
+        return Ok(JValue::from(*first));
+    }
     Ok(JValue::array((0..count).map(|n| JValue::from(first + step * n as f64)).collect()))
 }
 

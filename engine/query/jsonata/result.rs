@@ -38,6 +38,12 @@ impl Conversion {
                 self.spend(text.len())?;
                 Ok(Value::String(text.to_string()))
             }
+            // AWS writes what JSON cannot hold as a text, but refuses it as the value of the expression (floci, issue 2737).
+            JValue::Number(number) if !number.is_finite() && levels_left < NESTING_LEVELS_MAX => {
+                let sign = if number.is_sign_negative() { "-" } else { "" };
+                let text = if number.is_nan() { "NaN".to_owned() } else { format!("{sign}Infinity") };
+                Ok(Value::String(text))
+            }
             JValue::Number(number) if !number.is_finite() => {
                 Err(EvaluationError::Failed(format!("D1001: Number out of range: {number}")))
             }

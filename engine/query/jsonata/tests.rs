@@ -116,3 +116,18 @@ fn what_shares_its_parts_is_not_written_out_without_end() {
     assert!(value(deep, json!({})).unwrap_err().to_string().contains("nested deeper"));
     assert!(value("1e308 * 1e308", json!({})).unwrap_err().to_string().starts_with("D1001"));
 }
+
+#[test]
+fn a_range_may_be_long_and_of_one_is_its_number() {
+    assert_eq!(value("$count($range(1, 200000, 1))", json!({})).unwrap(), Some(json!(200_000)));
+    assert_eq!(value("$range(3, 4, 5)", json!({})).unwrap(), Some(json!(3)));
+    assert_eq!(value("$partition([0], 3)", json!({})).unwrap(), Some(json!([[0]])));
+    assert!(value("$range(0, 1e9, 1)", json!({})).is_err());
+}
+
+#[test]
+fn what_json_cannot_hold_is_a_text_inside_and_an_error_alone() {
+    let inside = json!({ "a": ["Infinity", "-Infinity"] });
+    assert_eq!(value("{ 'a': [1/0, -1/0] }", json!({})).unwrap(), Some(inside));
+    assert!(value("1/0", json!({})).is_err());
+}

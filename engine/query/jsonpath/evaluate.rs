@@ -130,6 +130,13 @@ impl<'d> Walk<'d> {
                 Some(items) => indexed(place, items, indices),
                 None => Ok(Vec::new()),
             },
+            Step::FromEnd(back) => Ok(match array(place, value)? {
+                Some(items) => {
+                    let found = items.len().checked_sub(*back).and_then(|index| items.get(index));
+                    found.map(Cow::Borrowed).into_iter().collect()
+                }
+                None => Vec::new(),
+            }),
             Step::Slice { from, to, step } => Ok(match array(place, value)? {
                 Some(items) => slice(items, *from, *to, *step),
                 None => Vec::new(),
@@ -241,7 +248,9 @@ fn item(items: &[Value], index: i64) -> Option<&Value> {
 }
 
 fn indexed<'v>(place: &Place<'_>, items: &'v [Value], indices: &[i64]) -> Result<Values<'v>, Failure> {
-    let found: Values<'v> = indices.iter().filter_map(|index| item(items, *index)).map(Cow::Borrowed).collect();
+    // An index below zero finds nothing (measured on AWS).
+    let at = |index: &i64| usize::try_from(*index).ok().and_then(|index| items.get(index));
+    let found: Values<'v> = indices.iter().filter_map(at).map(Cow::Borrowed).collect();
     if found.is_empty() && indices.len() == 1 && place.is_last() && place.before.is_definite() {
         return Err(Failure::OutOfRange(format!("No results for path: {}", place.path_up_to(place.steps.len()))));
     }

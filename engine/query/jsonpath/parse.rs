@@ -182,6 +182,7 @@ impl<'a> Parser<'a> {
                 self.cursor.skip_blanks();
                 Step::Filter(Box::new(self.nested(parse_condition::filter)?))
             }
+            Some('(') => self.index_from_end()?,
             Some(c) if c.is_ascii_digit() || c == '-' || c == ':' => self.indices()?,
             _ => {
                 return Err(format!("Could not parse token starting at position {start}. Expected ?, ', 0-9, * "));
@@ -201,13 +202,23 @@ impl<'a> Parser<'a> {
             if self.cursor.peek() != Some(quote) {
                 return Err(format!("Found empty property at index {}", self.cursor.position()));
             }
-            names.push(self.quoted()?);
+            names.push(self.name_in_quotes()?);
             self.cursor.skip_blanks();
             if !self.cursor.take_text(",") {
                 return Ok(Step::Names(names));
             }
             self.cursor.skip_blanks();
         }
+    }
+
+    /// Reads `(@.length-1)`.
+    fn index_from_end(&mut self) -> Result<Step, String> {
+        let start = self.cursor.position();
+        let text = self.cursor.take_while(|c| c != ']');
+        let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        let back = plain.strip_prefix("(@.length-").and_then(|rest| rest.strip_suffix(')'));
+        let back = back.and_then(|back| back.parse().ok()).filter(|back| *back > 0);
+        back.map(Step::FromEnd).ok_or_else(|| format!("Could not parse token starting at position {start}"))
     }
 
     fn indices(&mut self) -> Result<Step, String> {

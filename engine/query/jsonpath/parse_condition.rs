@@ -116,7 +116,7 @@ fn operand(parser: &mut Parser<'_>) -> Result<Operand, String> {
     match parser.cursor.peek() {
         Some('@' | '$') => parser.inner_path().map(|(root, steps)| Operand::Path(root, steps)),
         Some('/') => pattern(parser).map(Operand::Pattern),
-        _ => parser.literal().map(Operand::Literal),
+        _ => parser.literal_or_word().map(Operand::Literal),
     }
 }
 

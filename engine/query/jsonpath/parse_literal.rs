@@ -28,6 +28,32 @@ impl Parser<'_> {
         }
     }
 
+    /// Reads a name in quotes, in which a backslash is itself (recorded), unless the quote follows it.
+    pub(super) fn name_in_quotes(&mut self) -> Result<String, String> {
+        let quote = self.cursor.take();
+        let mut name = String::new();
+        loop {
+            match self.cursor.take() {
+                None => return Err("Property has not been closed - missing closing quote".to_owned()),
+                end if end == quote => return Ok(name),
+                Some('\\') if self.cursor.peek() == quote => name.extend(self.cursor.take()),
+                Some(other) => name.push(other),
+            }
+        }
+    }
+
+    /// Reads one side of a comparison: a JSON value, or a word that is a text without quotes.
+    pub(super) fn literal_or_word(&mut self) -> Result<Value, String> {
+        if matches!(self.cursor.peek(), None | Some('\'' | '"' | '[' | '{')) {
+            return self.literal();
+        }
+        let word = self.cursor.take_while(|c| !c.is_whitespace() && !"()&|<>=!~,".contains(c));
+        match word.chars().next() {
+            None => Err("A comparison lacks a value".to_owned()),
+            Some(_) => Ok(serde_json::from_str(word).unwrap_or_else(|_| Value::String(word.to_owned()))),
+        }
+    }
+
     fn unicode_escape(&mut self) -> Result<char, String> {
         let unit = self.hexadecimal()?;
         if let Some(character) = char::from_u32(unit) {

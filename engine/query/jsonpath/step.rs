@@ -23,6 +23,8 @@ pub(super) enum Step {
     Names(Vec<String>),
     /// `[1]`, `[-1]`, `[1,2]`
     Indices(Vec<i64>),
+    /// `[(@.length-1)]`: an index from the end, of which 1 is the last item.
+    FromEnd(usize),
     /// `[from:to:step]`
     Slice { from: Option<i64>, to: Option<i64>, step: usize },
     /// `.*`, `[*]`
@@ -143,7 +145,7 @@ impl Step {
             // The values of several names at the end are merged into one object.
             Step::Names(names) => names.len() == 1 || is_last,
             Step::Indices(indices) => indices.len() == 1,
-            Step::Function(..) => true,
+            Step::FromEnd(_) | Step::Function(..) => true,
             Step::Slice { .. } | Step::Wildcard | Step::Scan | Step::Filter(_) => false,
         }
     }
@@ -200,6 +202,7 @@ pub(super) fn canonical(root: &Root, steps: &[Step]) -> String {
                 let indices: Vec<_> = indices.iter().map(i64::to_string).collect();
                 text.push_str(&format!("[{}]", indices.join(",")));
             }
+            Step::FromEnd(back) => text.push_str(&format!("[(@.length-{back})]")),
             Step::Slice { from, to, .. } => {
                 let bound = |bound: &Option<i64>| bound.map(|bound| bound.to_string()).unwrap_or_default();
                 text.push_str(&format!("[{}:{}]", bound(from), bound(to)));

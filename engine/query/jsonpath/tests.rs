@@ -48,7 +48,8 @@ fn a_path_leads_to_another_place() {
         (r#"$["store"].bicycle.color"#, json!("red")),
         ("$['odd name']['it\\'s']", json!(1)),
         ("$.store.book[0].title", json!("Sayings")),
-        ("$.store.book[-1].title", json!("Rings")),
+        ("$.store.book[(@.length-1)].title", json!("Rings")),
+        ("$.store.book[( @.length - 2 )].title", json!("Moby")),
         ("$.store.book[0,3].title", json!(["Sayings", "Rings"])),
         ("$.store.bicycle['color','price']", json!({ "color": "red", "price": 19.95 })),
         ("$.store.book[*].price", json!([8.95, 12.99, 8.99, 22.99])),
@@ -58,6 +59,20 @@ fn a_path_leads_to_another_place() {
         ("$.store..color", json!(["red"])),
         ("$..nothing", json!([])),
     ]);
+}
+
+#[test]
+fn an_index_below_zero_finds_nothing() {
+    for source in ["$.store.book[-1].title", "$.store.book[(@.length-9)].title", "$.numbers[-1]"] {
+        assert!(evaluate(source, &store()).unwrap_err().is_missing(), "{source}");
+    }
+}
+
+#[test]
+fn a_backslash_in_a_name_is_itself() {
+    let input = json!({ "12\\\" pipe": 1, "a\\nb": 2 });
+    assert_eq!(evaluate("$['12\\\" pipe']", &input), Ok(json!(1)));
+    assert_eq!(evaluate("$['a\\nb']", &input), Ok(json!(2)));
 }
 
 #[test]
@@ -90,6 +105,8 @@ fn a_filter_lets_others_through() {
         ("$.store.book[?(@.title nin ['Moby', 'Sword'])].price", json!([8.95, 22.99])),
         ("$.numbers[?(@ > 2)]", json!([3, 4])),
         ("$.words[?(@ == 'b')]", json!(["b"])),
+        ("$.words[?(@==b)]", json!(["b"])),
+        ("$.store.book[?(@.category == fiction && @.price < 10)].title", json!(["Moby"])),
         ("$..[?(@.color)].color", json!(["red"])),
         ("$.store.book[?(@.nothing == 1)]", json!([])),
     ]);

@@ -60,6 +60,14 @@ impl Query {
         }
     }
 
+    /// The text as AWS's causes have it: of a path into the Context Object the second `$` is missing.
+    pub fn source_in_cause(&self) -> &str {
+        match self {
+            Query::Path(path) => path.source_from_input(),
+            Query::Intrinsic(intrinsic) => intrinsic.source(),
+        }
+    }
+
     /// The paths in the query.
     pub fn paths(&self) -> Vec<&Path> {
         match self {

@@ -1,39 +1,39 @@
 //! Taking executions up from the store.
 
 use super::*;
-use crate::machine::ExecutionStatus;
-use crate::store::{Active, Kept};
+use crate::{
+    journal::Signaller,
+    machine::{ExecutionStatus, SignalAnswer},
+    runner::message::Resume,
+    store::{Active, Kept},
+};
 
 /// How many are read at once: a million must not lie in memory beside what is made of them.
 const RECOVERED_AT_ONCE: usize = 1_000;
 
 impl Dispatcher {
-    /// Drives an execution that the store has: goes on with it after a crash, and, with `resume`, after a pause or a failure.
-    pub fn drive(&mut self, id: &str, resume: bool, reply: Reply<()>) {
-        if let Err(error) = self.drivable(id, resume) {
+    /// Drives an execution that the store has: continues it after a crash, and, with `resume`, after a pause or a failure.
+    pub fn drive(&mut self, id: &str, resume: Option<Resume>, reply: Reply<()>) {
+        if let Err(error) = self.drivable(id, resume.is_some()) {
             return drop(reply.send(Err(error)));
         }
-        if self.driven.contains_key(id) {
-            return match resume {
-                true => self.advance(id, Input::Resume, None, Some(Replies::Done(reply))),
-                false => drop(reply.send(Ok(()))),
-            };
+        let recover = !self.driven.contains_key(id);
+        let input = match resume {
+            Some(Resume { environment }) => Input::Resume { environment: environment.map(Arc::new), recover },
+            None if recover => Input::Recover,
+            None => return drop(reply.send(Ok(()))),
+        };
+        if recover {
+            self.driven.insert(id.into(), Driven::default());
         }
-        self.driven.insert(id.into(), Driven::default());
-        match resume {
-            true => {
-                self.advance(id, Input::Recover, None, None);
-                self.advance(id, Input::Resume, None, Some(Replies::Done(reply)));
-            }
-            false => self.advance(id, Input::Recover, None, Some(Replies::Done(reply))),
-        }
+        self.advance(id, input, None, Some(Replies::Done(reply)));
     }
 
     fn drivable(&mut self, id: &str, resume: bool) -> Result<(), RunnerError> {
         if let Some(error) = &self.failed {
             return Err(error.clone().into());
         }
-        if !self.draining.is_empty() {
+        if self.draining.has_begun() {
             return Err(RunnerError::Stopped);
         }
         let header = self.store.summary(id)?.ok_or_else(|| RunnerError::ExecutionDoesNotExist { id: id.to_owned() })?;
@@ -55,7 +55,7 @@ impl Dispatcher {
         if let Some(error) = &self.failed {
             return Err(error.clone().into());
         }
-        if !self.draining.is_empty() {
+        if self.draining.has_begun() {
             return Err(RunnerError::Stopped);
         }
         let (mut count, mut last) = (0, None);
@@ -95,12 +95,46 @@ impl Dispatcher {
         self.advance(id, input, None, Some(Replies::Done(reply)));
     }
 
+    /// Answers a Task that need not wait yet; refuses what its execution could not keep.
+    pub fn signal_early(
+        &mut self,
+        id: &str,
+        state: String,
+        answer: SignalAnswer,
+        by: Option<Signaller>,
+        reply: Reply<()>,
+    ) {
+        match self.check_early_signal(id, &state, &answer) {
+            Ok(()) => self.input(id, Input::SignalEarly { state, answer, by }, reply),
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    fn check_early_signal(&mut self, id: &str, state: &str, answer: &SignalAnswer) -> Result<(), RunnerError> {
+        self.drivable(id, false)?;
+        let in_memory = self.driven.get(id).and_then(|driven| driven.execution.as_deref());
+        let checked = match in_memory {
+            Some(execution) => execution.check_early_signal(state, answer),
+            None => self.restored(id)?.check_early_signal(state, answer),
+        };
+        checked.map_err(|message| RunnerError::SignalRefused { message })
+    }
+
     /// Brings an execution into memory that was dropped from it, or never was there.
     pub(super) fn load(&mut self, id: &str) -> Result<(), StoreError> {
         let Some(driven) = self.driven.get(id) else { return Ok(()) };
         if driven.execution.is_some() {
             return Ok(());
         }
+        let execution = self.restored(id)?;
+        if let Some(driven) = self.driven.get_mut(id) {
+            driven.execution = Some(Box::new(execution));
+        }
+        Ok(())
+    }
+
+    /// An execution as the store has it.
+    fn restored(&mut self, id: &str) -> Result<Execution, StoreError> {
         let missing =
             |what: &str| StoreError::Damaged { key: id.to_owned(), message: format!("its {what} is missing") };
         let Kept { header, definition_hash, frames } = self.store.kept(id)?.ok_or_else(|| missing("header"))?;
@@ -114,10 +148,6 @@ impl Dispatcher {
                 })?
             }
         };
-        let execution = Execution::restore(header, machine, frames);
-        if let Some(driven) = self.driven.get_mut(id) {
-            driven.execution = Some(Box::new(execution));
-        }
-        Ok(())
+        Ok(Execution::restore(header, machine, frames))
     }
 }

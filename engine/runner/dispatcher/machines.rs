@@ -22,11 +22,15 @@ impl Machines {
 
     /// Reads a definition.
     pub fn read(&mut self, hash: &str, definition: &Value) -> Result<Arc<StateMachine>, Vec<Diagnostic>> {
-        let machine = asl::parse(definition)?;
+        Ok(self.keep(hash, asl::parse(definition)?))
+    }
+
+    /// Keeps a machine that was read elsewhere.
+    pub fn keep(&mut self, hash: &str, machine: Arc<StateMachine>) -> Arc<StateMachine> {
         if self.by_hash.len() >= KEPT_MAX {
             self.by_hash.retain(|_, machine| Arc::strong_count(machine) > 1);
         }
         self.by_hash.insert(hash.to_owned(), machine.clone());
-        Ok(machine)
+        machine
     }
 }

@@ -17,7 +17,7 @@ impl Dispatcher {
         if let Some(error) = &self.failed {
             return Err(error.clone().into());
         }
-        if !self.draining.is_empty() {
+        if self.draining.has_begun() {
             return Err(RunnerError::Stopped);
         }
         let id = ExecutionId::new(&new.id).map_err(|error| RunnerError::InvalidId { message: error.to_string() })?;
@@ -78,9 +78,10 @@ impl Dispatcher {
 
     fn prepared(&mut self, new: NewExecution) -> Result<(Execution, Begun), RunnerError> {
         let definition = new.definition;
-        let machine = match self.machines.known(&definition.hash) {
-            Some(machine) => machine,
-            None => self
+        let machine = match (self.machines.known(&definition.hash), new.machine) {
+            (Some(machine), _) => machine,
+            (None, Some(machine)) => self.machines.keep(&definition.hash, machine),
+            (None, None) => self
                 .machines
                 .read(&definition.hash, &definition.value()?)
                 .map_err(|problems| RunnerError::InvalidDefinition { problems })?,

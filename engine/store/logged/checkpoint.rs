@@ -3,6 +3,7 @@
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use super::overlay::Overlay;
@@ -84,9 +85,21 @@ impl Shared {
 
     /// Returns when nothing is on its way.
     pub fn wait_until_free(&self) -> Result<(), StoreError> {
+        self.wait_until_free_by(None)
+    }
+
+    /// The same, with an error at `until`, where it is given.
+    pub fn wait_until_free_by(&self, until: Option<Instant>) -> Result<(), StoreError> {
         let mut way = self.way();
         while way.busy && way.trouble.is_none() {
-            way = self.news.wait(way).unwrap_or_else(PoisonError::into_inner);
+            way = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => self.news.wait(way).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => {
+                    let message = "a checkpoint of its log is being made".to_owned();
+                    return Err(StoreError::NotClosed { message });
+                }
+                Some(left) => self.news.wait_timeout(way, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
         }
         way.trouble.clone().map_or(Ok(()), Err)
     }

@@ -127,7 +127,7 @@ proptest! {
                     model.remove(&vec![key / 10, key]);
                     batch.delete(vec![key / 10, key]);
                 }
-                Act::Settle => records.settle().unwrap(),
+                Act::Settle => records.settle(None).unwrap(),
                 Act::Reopen => {
                     drop(records);
                     records = open(&place, folder.path());

@@ -105,7 +105,7 @@ fn a_damaged_mirror_is_told_and_made_anew() {
     let file = fs::OpenOptions::new().write(true).open(&mirror).unwrap();
     file.write_all_at(&[0x41; 9], file.metadata().unwrap().len() / 2).unwrap();
     let records = LoggedRecords::open(&store).unwrap();
-    records.settle().unwrap();
+    records.settle(None).unwrap();
     drop(records);
     assert!(reopened(&store) == model);
     fs::remove_file(store.join("db")).unwrap();
@@ -142,7 +142,7 @@ fn a_page_that_cannot_be_read_does_not_take_the_mirror_with_it() {
                 }
                 model.extend(made.into_iter().filter_map(|(key, value)| Some((key, value?))));
             }
-            let _ = records.settle();
+            let _ = records.settle(None);
         }
         let problems = LoggedRecords::open(&store).and_then(|records| records.examine());
         if problems.is_ok_and(|problems| !problems.is_empty()) {

@@ -77,7 +77,7 @@ pub struct Process {
     pub dispatcher: Dispatcher,
     pub inbox: VecDeque<Message>,
     pub called: Called,
-    pub events: broadcast::Receiver<RunnerEvent>,
+    pub events: broadcast::Receiver<Broadcast>,
     commits: std::sync::mpsc::Receiver<Commit>,
     waiting: VecDeque<Commit>,
     checkpoints: ByHand,

@@ -13,7 +13,10 @@ use super::{
     process::{Process, SetClock},
     world::{OnItsWay, World, definition},
 };
-use crate::{machine::ExecutionStatus, runner::NewExecution};
+use crate::{
+    machine::ExecutionStatus,
+    runner::{NewExecution, message::Resume},
+};
 
 const EXECUTIONS: usize = 3;
 const CRASHES_MAX: usize = 6;
@@ -248,6 +251,7 @@ impl Run {
             identity: None,
             environment: Value::Null,
             definition: (&definition(seed, number)).into(),
+            machine: None,
             input: json!({ "n": number }),
             documents: DocumentChanges::default(),
         };
@@ -271,10 +275,10 @@ impl Run {
         }
         while let Ok(event) = process.events.try_recv() {
             match event {
-                RunnerEvent::Entry { execution, entry } => {
+                Broadcast::Event(RunnerEvent::Entry { execution, entry }) => {
                     self.shown.entry(execution).or_default().insert(entry.sequence, entry);
                 }
-                RunnerEvent::Rested { header } => rested.push(header.id.clone()),
+                Broadcast::Event(RunnerEvent::Rested { header }) => rested.push(header.id.clone()),
                 _ => {}
             }
         }
@@ -299,7 +303,11 @@ impl Run {
         for id in due {
             self.people.remove(&id);
             self.world.mend(&id);
-            process.inbox.push_back(Message::Drive { id, resume: true, reply: oneshot::channel().0 });
+            process.inbox.push_back(Message::Drive {
+                id,
+                resume: Some(Resume { environment: None }),
+                reply: oneshot::channel().0,
+            });
         }
     }
 

@@ -1,0 +1,104 @@
+//! Operations of our own: what Step Functions' API cannot say, for the command line and for other clients of an owner.
+
+mod cancel;
+mod describe;
+mod entries;
+mod export;
+mod find;
+mod list;
+mod owner;
+mod prune;
+mod resume;
+mod shown;
+mod signal;
+mod start;
+mod verify;
+
+use futures::{StreamExt, stream::BoxStream};
+use serde_json::Value;
+
+use crate::{Api, Fault, Operation, StreamOperation};
+
+pub use cancel::{CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
+pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};
+pub use entries::{EntriesRequest, EntriesResponse, FollowExecution, GetEntries};
+pub use export::{ExportExecutions, ExportItem, ExportRequest, export_lines};
+pub use find::{FindExecutions, FindRequest, FindResponse};
+pub use list::{ListExecutions, ListRequest, ListResponse};
+pub use owner::{DescribeOwner, DescribeOwnerRequest};
+pub use prune::{PruneExecutions, PruneRequest, PruneResponse};
+pub use resume::{ExecutionIdRequest, RecoverExecution, ResumeExecution, ResumeRequest};
+pub use shown::{MarkShown, MarkShownRequest};
+pub use signal::{SignalTask, SignalTaskRequest, TaskOutcome};
+pub use start::{StartExecution, StartExecutionRequest, state_machine_name};
+pub use verify::{StoreFindings, VerifyEnvironment, VerifyEnvironmentRequest, VerifyStore, VerifyStoreRequest};
+
+pub(crate) use shown::shown_key;
+
+/// The prefix of every operation here.
+pub const TARGET_PREFIX: &str = "Flow.";
+
+/// The operations that act for the user of this machine: they are answered to processes of that user only, over the store's socket.
+/// They say where an execution acts, or who answered, which a client of the network must not.
+pub const SOCKET_ONLY: [&str; 4] =
+    [StartExecution::NAME, ResumeExecution::NAME, SignalTask::NAME, <PruneExecutions as StreamOperation>::NAME];
+
+/// The answer of an operation, as JSON.
+pub enum Reply {
+    /// One response, or a fault.
+    One(Result<Value, Fault>),
+    /// Items, the last of which may be a fault.
+    Many(BoxStream<'static, Result<Value, Fault>>),
+}
+
+/// Nothing to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Empty {}
+
+macro_rules! operations {
+    (one: $($one:ident),* $(,)?; many: $($many:ident),* $(,)?;) => {
+        /// Answers the operation of a target; `None` where there is none of that name.
+        pub async fn answer(api: &Api, target: &str, body: &[u8]) -> Option<Reply> {
+            match target {
+                $(<$one as Operation>::NAME => Some(Reply::One(one::<$one>(api, body).await)),)*
+                $(<$many as StreamOperation>::NAME => Some(Reply::Many(many::<$many>(api, body))),)*
+                _ => None,
+            }
+        }
+
+        /// The names of all of them.
+        pub fn names() -> impl Iterator<Item = &'static str> {
+            [$(<$one as Operation>::NAME,)* $(<$many as StreamOperation>::NAME,)*].into_iter()
+        }
+    };
+}
+
+operations! {
+    one: CancelExecution, DescribeExecution, DescribeOwner, FindExecutions, GetEntries, ListExecutions, MarkShown,
+         RecoverExecution, ResumeExecution, SignalTask, StartExecution;
+    many: ExportExecutions, FollowExecution, PruneExecutions, VerifyEnvironment, VerifyStore;
+}
+
+async fn one<O: Operation>(api: &Api, body: &[u8]) -> Result<Value, Fault> {
+    let request = read(body)?;
+    let response = O::answer(api, request).await?;
+    serde_json::to_value(response).map_err(|error| Fault::new("InternalFailure", error.to_string()))
+}
+
+fn many<O: StreamOperation>(api: &Api, body: &[u8]) -> BoxStream<'static, Result<Value, Fault>> {
+    let request = match read(body) {
+        Ok(request) => request,
+        Err(fault) => return futures::stream::once(async { Err(fault) }).boxed(),
+    };
+    let value = |item: Result<O::Item, Fault>| {
+        item.and_then(|item| {
+            serde_json::to_value(item).map_err(|error| Fault::new("InternalFailure", error.to_string()))
+        })
+    };
+    O::answer(api, request).map(value).boxed()
+}
+
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|error| Fault::new("SerializationException", error.to_string()))
+}

@@ -1,0 +1,81 @@
+//! Describing an execution: its header, its frames, and the view that displays show.
+
+use engine::machine::{ExecutionHeader, FrameRow};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Api, Fault, Operation, view::View};
+
+/// How many journal entries are read at once.
+const ENTRIES_AT_ONCE: usize = 4_096;
+
+/// Describes an execution.
+pub struct DescribeExecution;
+
+/// A request of [`DescribeExecution`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeExecutionRequest {
+    /// The execution's id.
+    pub id: String,
+    /// Folds the view only up to what has been shown before, so that a display can print what came after.
+    #[serde(default)]
+    pub as_shown: bool,
+}
+
+/// The response of [`DescribeExecution`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeExecutionResponse {
+    /// The header.
+    pub execution: ExecutionHeader,
+    /// Its frames.
+    pub frames: Vec<FrameRow>,
+    /// The pinned definition.
+    pub definition: Value,
+    /// What displays show.
+    pub view: View,
+    /// Whether the owner drives it now.
+    pub driven: bool,
+    /// Its name in Step Functions' API; `None` where no API knows it.
+    #[serde(default)]
+    pub execution_arn: Option<String>,
+}
+
+impl Operation for DescribeExecution {
+    const NAME: &'static str = "Flow.DescribeExecution";
+    type Request = DescribeExecutionRequest;
+    type Response = DescribeExecutionResponse;
+
+    async fn answer(api: &Api, request: DescribeExecutionRequest) -> Result<DescribeExecutionResponse, Fault> {
+        let DescribeExecutionRequest { id, as_shown } = request;
+        let store = api.runner.store();
+        let missing = || Fault::no_execution(&id);
+        // The frames and the definition belong to the header that was read first: what comes later is in the journal.
+        let execution = store.header(&id)?.ok_or_else(missing)?;
+        let frames = store.frames(&id)?;
+        let (_, definition) = store.definition(&id)?.ok_or_else(missing)?;
+        let mut view = View::new(&execution, &definition);
+        let last = if as_shown { api.shown(&id)?.min(execution.last_sequence) } else { execution.last_sequence };
+        fold(api, &mut view, last)?;
+        if !as_shown {
+            view.paused = execution.paused;
+            view.see_frames(&frames);
+        }
+        let driven = api.runner.driven().await.contains(&id);
+        let execution_arn = api.arn_of_execution(&id).ok();
+        Ok(DescribeExecutionResponse { execution, frames, definition, view, driven, execution_arn })
+    }
+}
+
+/// Folds the journal up to a sequence into a view, in parts: a history has up to 25,000 events.
+fn fold(api: &Api, view: &mut View, last: u64) -> Result<(), Fault> {
+    while view.last_sequence < last {
+        let entries = api.runner.store().entries(&view.id, view.last_sequence + 1, ENTRIES_AT_ONCE)?;
+        if entries.is_empty() {
+            break;
+        }
+        entries.iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! Listing executions of all state machines.
+
+use engine::{machine::ExecutionHeader, store::StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::{Api, Fault, Operation};
+
+/// Lists executions, those that began last first.
+pub struct ListExecutions;
+
+/// A request of [`ListExecutions`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ListRequest {
+    /// At most so many; all where nothing is said.
+    pub limit: Option<usize>,
+    /// Only those that have not ended.
+    pub unfinished: bool,
+}
+
+/// The response of [`ListExecutions`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ListResponse {
+    /// The executions, without inputs and without what they created.
+    pub executions: Vec<ExecutionHeader>,
+    /// The ids of those among them that the owner drives now.
+    pub driven: Vec<String>,
+}
+
+impl Operation for ListExecutions {
+    const NAME: &'static str = "Flow.ListExecutions";
+    type Request = ListRequest;
+    type Response = ListResponse;
+
+    async fn answer(api: &Api, request: ListRequest) -> Result<ListResponse, Fault> {
+        let limit = request.limit.unwrap_or(usize::MAX);
+        let executions = match request.unfinished {
+            true => unfinished(api, limit)?,
+            false => api.runner.store().latest(limit)?,
+        };
+        let mut driven = api.runner.driven().await;
+        driven.retain(|id| executions.iter().any(|header| header.id == *id));
+        Ok(ListResponse { executions, driven })
+    }
+}
+
+/// By the index of those that have not ended: what has ended costs nothing.
+fn unfinished(api: &Api, limit: usize) -> Result<Vec<ExecutionHeader>, StoreError> {
+    let store = api.runner.store();
+    let active = store.active_after(None, limit)?;
+    let headers = active.iter().filter_map(|active| store.summary(&active.id).transpose());
+    let mut headers = headers.collect::<Result<Vec<_>, _>>()?;
+    headers.sort_by_key(|header| std::cmp::Reverse(header.started_ms));
+    Ok(headers)
+}

@@ -1,0 +1,52 @@
+//! Continuing executions.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Empty;
+use crate::{Api, Fault, Operation};
+
+/// Continues an execution after a crash, a pause or a failure. Has no window of 14 days, other than RedriveExecution.
+pub struct ResumeExecution;
+
+/// A request of [`ResumeExecution`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResumeRequest {
+    /// The execution's id.
+    pub id: String,
+    /// Where it acts from now on; `None` keeps what is pinned.
+    #[serde(default)]
+    pub environment: Option<Value>,
+}
+
+/// The id of an execution.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExecutionIdRequest {
+    /// The id.
+    pub id: String,
+}
+
+impl Operation for ResumeExecution {
+    const NAME: &'static str = "Flow.ResumeExecution";
+    type Request = ResumeRequest;
+    type Response = Empty;
+
+    async fn answer(api: &Api, ResumeRequest { id, environment }: ResumeRequest) -> Result<Empty, Fault> {
+        api.resume(&id, environment).await.map(|()| Empty {})
+    }
+}
+
+/// Continues an execution that another process left, in the state in which it left it: neither a pause nor a failure ends by this.
+pub struct RecoverExecution;
+
+impl Operation for RecoverExecution {
+    const NAME: &'static str = "Flow.RecoverExecution";
+    type Request = ExecutionIdRequest;
+    type Response = Empty;
+
+    async fn answer(api: &Api, ExecutionIdRequest { id }: ExecutionIdRequest) -> Result<Empty, Fault> {
+        api.runner.recover(&id).await?;
+        Ok(Empty {})
+    }
+}

@@ -1,0 +1,45 @@
+//! Up to where an execution's journal has been shown to a person, so that the next display prints only what is new.
+
+use serde::{Deserialize, Serialize};
+
+use super::Empty;
+use crate::{Api, Fault, Operation};
+
+/// Remembers what has been shown.
+pub struct MarkShown;
+
+/// A request of [`MarkShown`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MarkShownRequest {
+    /// The execution's id.
+    pub id: String,
+    /// The sequence of the last journal entry that was shown.
+    pub sequence: u64,
+}
+
+/// The document `shown/ID`: a sequence.
+pub(crate) fn shown_key(id: &str) -> String {
+    format!("shown/{id}")
+}
+
+impl Api {
+    /// The sequence of the last journal entry that was shown; 0 where none was.
+    pub(crate) fn shown(&self, id: &str) -> Result<u64, Fault> {
+        Ok(self.runner.store().document(&shown_key(id))?.unwrap_or_default())
+    }
+}
+
+impl Operation for MarkShown {
+    const NAME: &'static str = "Flow.MarkShown";
+    type Request = MarkShownRequest;
+    type Response = Empty;
+
+    async fn answer(api: &Api, MarkShownRequest { id, sequence }: MarkShownRequest) -> Result<Empty, Fault> {
+        api.standing_of(&id)?;
+        if api.shown(&id)? < sequence {
+            api.put(&shown_key(&id), &sequence)?;
+        }
+        Ok(Empty {})
+    }
+}

@@ -1,0 +1,158 @@
+//! Answering a task from outside, as a person or a script on this machine does.
+
+use engine::{
+    journal::Signaller,
+    machine::{Activity, FrameRow},
+    step::TaskToken,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Empty;
+use crate::{Api, Fault, Operation, executions::input};
+
+/// Answers the task of a waiting state. What SendTaskSuccess and SendTaskFailure do, for a state that a person names.
+pub struct SignalTask;
+
+/// A request of [`SignalTask`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignalTaskRequest {
+    /// The execution's id.
+    pub id: String,
+    /// The state: its name, or its path where several states of that name wait.
+    pub state: String,
+    /// The answer.
+    pub outcome: TaskOutcome,
+    /// Who answers; the history keeps it.
+    pub by: Signaller,
+    /// Keeps the answer for a state that does not wait yet.
+    #[serde(default)]
+    pub early: bool,
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TaskOutcome {
+    /// It succeeded with an output: JSON text, as SendTaskSuccess takes it.
+    Success(String),
+    /// It failed.
+    Failure {
+        /// The error name.
+        error: String,
+        /// Why, for people.
+        cause: String,
+    },
+}
+
+impl Operation for SignalTask {
+    const NAME: &'static str = "Flow.SignalTask";
+    type Request = SignalTaskRequest;
+    type Response = Empty;
+
+    async fn answer(api: &Api, request: SignalTaskRequest) -> Result<Empty, Fault> {
+        let SignalTaskRequest { id, state, outcome, by, early } = request;
+        api.standing_of(&id)?;
+        let outcome = match outcome {
+            TaskOutcome::Success(text) => Ok(input::read_output(&text)?),
+            TaskOutcome::Failure { error, cause } => Err((error, cause)),
+        };
+        let found = api.waiting(&id, &state)?;
+        let Some(row) = found else {
+            if !early {
+                return Err(api.nothing_waits(&id, &state)?);
+            }
+            let resources = api.resources_of(&id, &state)?;
+            if let Ok(output) = &outcome {
+                resources.iter().try_for_each(|resource| api.check_output(resource, output))?;
+            }
+            api.runner.signal_early(&id, &state, outcome, Some(by)).await?;
+            return Ok(Empty {});
+        };
+        if let Ok(output) = &outcome {
+            api.resources_of(&id, &row.state_path())?
+                .iter()
+                .try_for_each(|resource| api.check_output(resource, output))?;
+        }
+        let token = TaskToken { execution: id.clone(), frame: row.id, visit: row.visit, attempt: row.attempt };
+        match api.runner.answer_task(&token, outcome, Some(by)).await? {
+            true => Ok(Empty {}),
+            false => Err(api.nothing_waits(&id, &state)?),
+        }
+    }
+}
+
+impl Api {
+    /// The frame of the one state of that name or path whose task waits; `None` where none waits.
+    fn waiting(&self, id: &str, state: &str) -> Result<Option<FrameRow>, Fault> {
+        let mut rows = self.waiting_tasks(id)?;
+        rows.retain(|row| row.state_path() == state || *row.state == *state);
+        match rows.len() {
+            0 | 1 => Ok(rows.pop()),
+            _ => {
+                let paths: Vec<String> = rows.iter().map(|row| format!("\"{}\"", row.state_path())).collect();
+                let message =
+                    format!("several states named \"{state}\" wait in {id}: name one of {}", paths.join(", "));
+                Err(Fault::new("TaskDoesNotExist", message))
+            }
+        }
+    }
+
+    fn waiting_tasks(&self, id: &str) -> Result<Vec<FrameRow>, Fault> {
+        let mut rows = self.runner.store().frames(id)?;
+        rows.retain(|row| matches!(row.activity, Activity::Task { .. }));
+        Ok(rows)
+    }
+
+    fn nothing_waits(&self, id: &str, state: &str) -> Result<Fault, Fault> {
+        let waiting: Vec<String> =
+            self.waiting_tasks(id)?.iter().map(|row| format!("\"{}\"", row.state_path())).collect();
+        let others = match waiting.as_slice() {
+            [] => "no task waits".to_owned(),
+            _ => format!("these wait: {}", waiting.join(", ")),
+        };
+        Ok(Fault::new("TaskDoesNotExist", format!("no task of a state named \"{state}\" waits in {id}; {others}")))
+    }
+
+    /// The resources of the states of that name or path in the pinned definition.
+    fn resources_of(&self, id: &str, state: &str) -> Result<Vec<String>, Fault> {
+        let (_, definition) = self.runner.store().definition(id)?.unwrap_or_default();
+        // The last part of a path is the state's name; parts before it may hold an index, as in `Both[1]/Ask`.
+        let name = state.rsplit('/').next().unwrap_or(state);
+        let mut found = Vec::new();
+        collect(&definition, name, &mut found);
+        if found.is_empty() && name != state {
+            collect(&definition, state, &mut found);
+        }
+        if found.is_empty() {
+            return Err(Fault::new("TaskDoesNotExist", format!("{id} has no task in a state named \"{state}\"")));
+        }
+        Ok(found)
+    }
+
+    fn check_output(&self, resource: &str, output: &Value) -> Result<(), Fault> {
+        let problems = self.options.surroundings.problems_of_output(resource, output);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let message = format!("this is no output of {resource}: {}; nothing was answered", problems.join("; "));
+        Err(Fault::new("InvalidOutput", message))
+    }
+}
+
+/// Collects the resources of the tasks of that name in a machine and in those inside it.
+fn collect(machine: &Value, name: &str, found: &mut Vec<String>) {
+    for (key, state) in machine["States"].as_object().into_iter().flatten() {
+        if key == name
+            && let Some(resource) = state["Resource"].as_str()
+        {
+            found.push(resource.to_owned());
+        }
+        let branches = state["Branches"].as_array().map_or(&[][..], Vec::as_slice);
+        branches
+            .iter()
+            .chain([&state["ItemProcessor"], &state["Iterator"]])
+            .for_each(|inner| collect(inner, name, found));
+    }
+}

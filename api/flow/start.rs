@@ -1,0 +1,169 @@
+//! Starting an execution of a workflow: a state machine and an execution like all others, and what Step Functions'
+//! StartExecution cannot say of them.
+
+use engine::{
+    machine::{ExecutionHeader, ExecutionStatus},
+    store::DocumentChanges,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::MutexGuard;
+
+use crate::{
+    Api, CheckedDefinition, Fault, Operation,
+    executions::{Prepared, new_uuid},
+    records::{Creation, StateMachine, StateMachineType, machine_key},
+    state_machines::{Resolved, settings},
+};
+
+/// The longest name of a state machine (API Reference, CreateStateMachine, `name`).
+const NAME_CHARACTERS_MAX: usize = 80;
+
+/// Starts an execution of a workflow, whose state machine is created, or updated, with it. The same id and input find the
+/// execution that exists, ended or not.
+pub struct StartExecution;
+
+/// A request of [`StartExecution`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StartExecutionRequest {
+    /// The execution's id, which is its name too.
+    pub id: String,
+    /// The workflow's name; its state machine is named after it, see [`state_machine_name`].
+    pub workflow: String,
+    /// What it works on: two running executions on one subject are refused.
+    pub subject: Option<String>,
+    /// Where it acts; see [`engine::step::Registries`].
+    pub environment: Value,
+    /// The definition, pinned for this execution and current for the state machine from now on.
+    pub definition: CheckedDefinition,
+    /// The input.
+    pub input: Value,
+}
+
+/// The name of a workflow's state machine: the workflow's own, as far as AWS allows its characters and its length.
+pub fn state_machine_name(workflow: &str) -> String {
+    let legal = |c: char| if engine::store::is_name(&c.to_string()) { c } else { '-' };
+    let name: String = workflow.chars().take(NAME_CHARACTERS_MAX).map(legal).collect();
+    if name.is_empty() { "workflow".to_owned() } else { name }
+}
+
+impl Operation for StartExecution {
+    const NAME: &'static str = "Flow.StartExecution";
+    type Request = StartExecutionRequest;
+    type Response = ExecutionHeader;
+
+    async fn answer(api: &Api, request: StartExecutionRequest) -> Result<ExecutionHeader, Fault> {
+        let header = api.start_workflow(request).await?;
+        if header.status == ExecutionStatus::Running {
+            api.runner.recover(&header.id).await?;
+        }
+        Ok(header)
+    }
+}
+
+/// Whether two environments are the same account, region and world: who attaches to an execution must have been shown where it acts.
+fn same_place(pinned: &Value, shown: &Value) -> bool {
+    let fields: &[&str] = match pinned["accountId"].is_null() && shown["accountId"].is_null() {
+        true => &["kind", "world"],
+        false => &["kind", "world", "accountId", "partition", "region"],
+    };
+    fields.iter().all(|field| pinned[field] == shown[field])
+}
+
+impl Api {
+    pub(crate) async fn start_workflow(&self, request: StartExecutionRequest) -> Result<ExecutionHeader, Fault> {
+        let StartExecutionRequest { id, workflow, subject, environment, definition, input } = request;
+        if !engine::store::is_name(&id) {
+            let message = format!(
+                "'{id}' cannot be the id of an execution: 1 to 80 characters, without spaces, colons, wildcards and the like"
+            );
+            return Err(Fault::new("InvalidName", message));
+        }
+        let name = state_machine_name(&workflow);
+        let qualified_name = format!("{name}:{id}");
+        let _starting = self.starting.lock(&qualified_name).await;
+        if let Ok((header, _)) = self.header(&qualified_name) {
+            let message =
+                match (header.id == id && *header.input == input, same_place(&header.environment, &environment)) {
+                    (true, true) => return Ok(header),
+                    (false, _) => format!("an execution named '{id}' exists already, with another input"),
+                    (_, false) => {
+                        let pinned = &header.environment;
+                        format!(
+                            "an execution named '{id}' exists already and acts elsewhere: {pinned}, not {environment}"
+                        )
+                    }
+                };
+            return Err(Fault::new("ExecutionAlreadyExists", message));
+        }
+        let (machine, documents, _changing) = self.deployed(&name, &definition).await?;
+        let resolved = Resolved { machine, version: None, alias: None };
+        let mut prepared: Prepared = self.prepared(resolved, id.clone(), &definition, input)?;
+        prepared.new.id = id;
+        prepared.new.subject = subject;
+        prepared.new.environment = environment;
+        prepared.new.documents = documents;
+        self.begin_new(prepared).await
+    }
+
+    /// The state machine with this definition, and what has to be written for it. The lock is held where that is anything.
+    async fn deployed(
+        &self,
+        name: &str,
+        definition: &CheckedDefinition,
+    ) -> Result<(StateMachine, DocumentChanges, Option<MutexGuard<'_, ()>>), Fault> {
+        let changing = self.changing.lock().await;
+        let found = self.machine_if_any(name)?;
+        let standard = |found: &StateMachine| found.kind == StateMachineType::Standard;
+        let text = definition.text().to_owned();
+        let machine = match found {
+            Some(found) if found.deleting => return Err(self.deleting(name)),
+            Some(found) if standard(&found) && definition.is_of(&found.definition) => {
+                return Ok((found, DocumentChanges::default(), None));
+            }
+            Some(found) if found.of_workflow => {
+                StateMachine { definition: text, updated_ms: self.now_ms(), revision_id: Some(new_uuid()), ..found }
+            }
+            Some(_) => {
+                let arn = self.state_machine_arn(name);
+                let message = format!(
+                    "State Machine Already Exists: '{arn}', made by a client of the API and with another definition: \
+                     rename the workflow's file, or delete the state machine"
+                );
+                return Err(Fault::new("StateMachineAlreadyExists", message));
+            }
+            None => self.of_workflow(name, text),
+        };
+        let mut documents = DocumentChanges::default();
+        documents.put(&machine_key(name), &machine)?;
+        Ok((machine, documents, Some(changing)))
+    }
+
+    pub(crate) fn of_workflow(&self, name: &str, definition: String) -> StateMachine {
+        let now = self.now_ms();
+        StateMachine {
+            name: name.to_owned(),
+            kind: StateMachineType::Standard,
+            definition,
+            role_arn: format!("arn:aws:iam::{}:role/flow", self.options.account_id),
+            settings: settings::initial(),
+            creation: Creation::default(),
+            created_ms: now,
+            updated_ms: now,
+            revision_id: None,
+            last_version: 0,
+            of_workflow: true,
+            deleting: false,
+        }
+    }
+
+    /// The ARN of an execution, by its id.
+    ///
+    /// # Errors
+    /// There is none of that id, or the store cannot be read.
+    pub fn arn_of_execution(&self, id: &str) -> Result<String, Fault> {
+        let (header, started) = self.header(id)?;
+        Ok(self.arn_of(&header.id, &started))
+    }
+}

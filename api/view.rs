@@ -1,0 +1,434 @@
+//! What is known of an execution, folded from its journal and its frames: one model for terminal, JSON and page.
+
+mod failure;
+mod sections;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use engine::{
+    journal::{Content, Entry, HistoryEventDetails, Note, StateType, StepFailure},
+    machine::{Activity, ExecutionHeader, ExecutionStatus, FrameRow},
+    runner::RunnerEvent,
+    step::{Change, Effect, Instructions},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use failure::Remedy;
+pub use sections::{Section, sections};
+
+/// What a state is doing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "doing", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Doing {
+    /// A call is in flight, or states inside it run.
+    Running,
+    /// Polled until it is ready.
+    Waiting(Wait),
+    /// In a Wait state until `due_ms`, in milliseconds since the Unix epoch.
+    Sleeping {
+        /// When the Wait ends.
+        due_ms: u64,
+    },
+    /// Waits for whoever holds its task token, or for a worker of its activity.
+    Parked {
+        /// When it times out.
+        deadline_ms: Option<u64>,
+    },
+    /// A failed attempt will be repeated.
+    Retrying {
+        /// The number of the next attempt, from 1.
+        attempt: u32,
+        /// When that attempt begins, in milliseconds since the Unix epoch.
+        next_attempt_ms: u64,
+        /// Why the last attempt failed.
+        failure: StepFailure,
+    },
+    /// Exited.
+    Exited {
+        /// When it was left, in milliseconds since the Unix epoch.
+        stopped_ms: u64,
+    },
+    /// Failed for good.
+    Failed {
+        /// When, in milliseconds since the Unix epoch.
+        stopped_ms: u64,
+        /// The attempt that failed last, from 1.
+        attempt: u32,
+        /// Why.
+        failure: StepFailure,
+    },
+    /// Paused until `flow resume`.
+    Paused {
+        /// Why.
+        failure: StepFailure,
+    },
+    /// Stopped with its execution, which ended elsewhere.
+    Stopped {
+        /// When, in milliseconds since the Unix epoch.
+        stopped_ms: u64,
+    },
+}
+
+/// The last poll of a wait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wait {
+    /// What the poll found, such as `creating`.
+    pub reason: String,
+    /// When it was, in milliseconds since the Unix epoch.
+    pub polled_ms: u64,
+    /// When the next one is due.
+    pub next_poll_ms: u64,
+    /// When the wait gives up.
+    pub deadline_ms: Option<u64>,
+    /// What a person must do.
+    pub instructions: Option<Instructions>,
+}
+
+/// A state that has been entered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StateView {
+    /// The path, such as `VPC and subnets/Create VPC`.
+    pub path: String,
+    /// The name in the definition.
+    pub name: String,
+    /// The type in the definition.
+    pub state_type: StateType,
+    /// When it was entered last, in milliseconds since the Unix epoch.
+    pub entered_ms: u64,
+    /// Whether its call has answered in this visit.
+    #[serde(default)]
+    pub answered: bool,
+    /// What it is doing.
+    pub doing: Doing,
+}
+
+/// Something that a step created, found, changed or deleted, and where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Made {
+    /// The path of the state.
+    pub state_path: String,
+    /// What happened to which resource.
+    pub effect: Effect,
+}
+
+/// An execution as far as it is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct View {
+    /// The execution's id.
+    pub id: String,
+    /// Where it acts: its pinned environment.
+    #[serde(default)]
+    pub environment: Value,
+    /// The sections of the definition, in the document's order.
+    pub sections: Vec<Section>,
+    /// The states entered, by path.
+    pub states: BTreeMap<String, StateView>,
+    /// The paths of the states entered, in order.
+    pub order: Vec<String>,
+    /// What its steps did.
+    pub made: Vec<Made>,
+    /// Step Functions' status.
+    pub status: ExecutionStatus,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub started_ms: u64,
+    /// When it ended.
+    pub stopped_ms: Option<u64>,
+    /// Error and cause of one that failed.
+    pub failure: Option<(String, String)>,
+    /// The output of one that succeeded.
+    pub output: Option<Value>,
+    /// Whether it is paused until `flow resume`.
+    pub paused: bool,
+    /// The sequence of the last journal entry that is folded in.
+    pub last_sequence: u64,
+}
+
+impl View {
+    /// The view of an execution of which nothing is known but its header and its definition.
+    pub fn new(header: &ExecutionHeader, definition: &Value) -> Self {
+        View {
+            id: header.id.clone(),
+            environment: (*header.environment).clone(),
+            sections: sections(definition),
+            states: BTreeMap::new(),
+            order: Vec::new(),
+            made: Vec::new(),
+            status: ExecutionStatus::Running,
+            started_ms: header.started_ms,
+            stopped_ms: None,
+            failure: None,
+            output: None,
+            paused: false,
+            last_sequence: 0,
+        }
+    }
+
+    /// Folds an event in.
+    pub fn see(&mut self, event: &RunnerEvent) {
+        match event {
+            RunnerEvent::Entry { entry, .. } => self.fold(entry),
+            RunnerEvent::Rested { header } => self.paused = header.paused,
+            RunnerEvent::Looked { state_path, waiting, next_look_ms, deadline_ms, .. } => {
+                let wait = Wait {
+                    reason: waiting.reason.clone(),
+                    polled_ms: waiting.looked_ms,
+                    next_poll_ms: *next_look_ms,
+                    deadline_ms: *deadline_ms,
+                    instructions: waiting.instructions.clone(),
+                };
+                self.set(state_path, Doing::Waiting(wait));
+            }
+            RunnerEvent::Asleep { .. } | RunnerEvent::StoreFailed { .. } | RunnerEvent::Unknown => {}
+        }
+    }
+
+    /// Folds in what only frames say: when a Wait ends, when a task was polled last.
+    pub fn see_frames(&mut self, frames: &[FrameRow]) {
+        for row in frames {
+            let doing = match &row.activity {
+                Activity::Waiting { due_ms } => Doing::Sleeping { due_ms: *due_ms },
+                Activity::Task { parked: Some(_), deadline_ms, .. } => Doing::Parked { deadline_ms: *deadline_ms },
+                Activity::Task { next_look_ms: Some(next), deadline_ms, waiting: Some(waiting), .. } => {
+                    Doing::Waiting(Wait {
+                        reason: waiting.reason.clone(),
+                        polled_ms: waiting.looked_ms,
+                        next_poll_ms: *next,
+                        deadline_ms: *deadline_ms,
+                        instructions: waiting.instructions.clone(),
+                    })
+                }
+                _ => continue,
+            };
+            self.set(&row.state_path(), doing);
+        }
+    }
+
+    /// Folds a journal entry in.
+    pub fn fold(&mut self, entry: &Entry) {
+        self.last_sequence = self.last_sequence.max(entry.sequence);
+        match &entry.content {
+            Content::Event(event) => self.fold_event(&event.frame, &event.details, entry.timestamp_ms),
+            Content::Note(note) => self.fold_note(note, entry.timestamp_ms),
+        }
+    }
+
+    fn fold_event(&mut self, frame: &str, details: &HistoryEventDetails, at_ms: u64) {
+        use HistoryEventDetails as Details;
+        let path = |name: &str| if frame.is_empty() { name.to_owned() } else { format!("{frame}/{name}") };
+        match details {
+            Details::ExecutionStarted { .. } => self.started_ms = at_ms,
+            Details::StateEntered { state_type, name, .. } => {
+                let path = path(name);
+                let state = StateView {
+                    path: path.clone(),
+                    name: name.to_string(),
+                    state_type: *state_type,
+                    entered_ms: at_ms,
+                    answered: false,
+                    doing: Doing::Running,
+                };
+                if self.states.insert(path.clone(), state).is_none() {
+                    self.order.push(path);
+                }
+            }
+            Details::StateExited { name, .. } => self.set(&path(name), Doing::Exited { stopped_ms: at_ms }),
+            Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
+            Details::TaskSubmitted { name, .. } => self.set(&path(name), Doing::Parked { deadline_ms: None }),
+            Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
+            Details::ExecutionSucceeded { output } => {
+                self.output = Some((**output).clone());
+                self.end(ExecutionStatus::Succeeded, at_ms, None);
+            }
+            Details::ExecutionFailed(failure) => {
+                self.end(ExecutionStatus::Failed, at_ms, Some((failure.error.clone(), failure.cause.clone())));
+            }
+            Details::ExecutionTimedOut(failure) => {
+                self.end(ExecutionStatus::TimedOut, at_ms, Some((failure.error.clone(), failure.cause.clone())));
+            }
+            Details::ExecutionAborted(failure) => {
+                self.end(ExecutionStatus::Aborted, at_ms, Some((failure.error.clone(), failure.cause.clone())));
+            }
+            Details::ExecutionRedriven { .. } => {
+                self.status = ExecutionStatus::Running;
+                self.stopped_ms = None;
+                self.failure = None;
+                // What had not ended continues: its own events say how.
+                for state in self.states.values_mut() {
+                    if matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
+                        state.doing = Doing::Running;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, status: ExecutionStatus, at_ms: u64, failure: Option<(String, String)>) {
+        self.status = status;
+        self.stopped_ms = Some(at_ms);
+        self.failure = failure;
+        self.paused = false;
+        for state in self.states.values_mut() {
+            if !matches!(state.doing, Doing::Exited { .. } | Doing::Failed { .. }) {
+                state.doing = Doing::Stopped { stopped_ms: at_ms };
+            }
+        }
+    }
+
+    /// A call is about to be made: a repeated attempt, or after a redrive, is a new beginning of the same state.
+    fn scheduled(&mut self, path: &str, at_ms: u64) {
+        if let Some(state) = self.states.get_mut(path) {
+            if matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
+                state.entered_ms = at_ms;
+            }
+            state.answered = false;
+            state.doing = Doing::Running;
+        }
+    }
+
+    fn answered(&mut self, path: &str) {
+        if let Some(state) = self.states.get_mut(path) {
+            state.answered = true;
+            state.doing = Doing::Running;
+        }
+    }
+
+    fn fold_note(&mut self, note: &Note, at_ms: u64) {
+        match note {
+            Note::Waiting { state_path, reason, next_look_ms, deadline_ms, instructions, .. } => {
+                let wait = Wait {
+                    reason: reason.clone(),
+                    polled_ms: at_ms,
+                    next_poll_ms: *next_look_ms,
+                    deadline_ms: *deadline_ms,
+                    instructions: instructions.clone(),
+                };
+                self.set(state_path, Doing::Waiting(wait));
+            }
+            Note::RetryScheduled { state_path, attempt, next_attempt_ms, failure } => {
+                let (attempt, next_attempt_ms, failure) = (*attempt, *next_attempt_ms, failure.clone());
+                self.set(state_path, Doing::Retrying { attempt, next_attempt_ms, failure });
+            }
+            Note::Caught { .. }
+            | Note::Signalled { .. }
+            | Note::SignalKept { .. }
+            | Note::SignalApplied { .. }
+            | Note::SignalDropped { .. }
+            | Note::Unknown => {}
+            Note::Effect { state_path, effect } => {
+                self.made.push(Made { state_path: state_path.clone(), effect: effect.clone() });
+            }
+            Note::Paused { state_path, failure } => {
+                self.paused = true;
+                self.set(state_path, Doing::Paused { failure: failure.clone() });
+            }
+            Note::Continued { state_path } => {
+                self.paused = false;
+                self.set(state_path, Doing::Running);
+            }
+            Note::Failure { state_path, attempt, failure } => {
+                self.set(state_path, Doing::Failed { stopped_ms: at_ms, attempt: *attempt, failure: failure.clone() });
+            }
+        }
+    }
+
+    fn set(&mut self, path: &str, doing: Doing) {
+        if let Some(state) = self.states.get_mut(path) {
+            state.doing = doing;
+        }
+    }
+
+    /// The section that a state belongs to, with its number from 0.
+    pub fn section_of(&self, path: &str) -> Option<(usize, &Section)> {
+        let within = |section: &Section| path == section.path || path.starts_with(&format!("{}/", section.path));
+        self.sections.iter().enumerate().find(|(_, section)| within(section))
+    }
+
+    /// How many sections have been left.
+    pub fn sections_done(&self) -> usize {
+        let done = |section: &&Section| {
+            self.states.get(&section.path).is_some_and(|s| matches!(s.doing, Doing::Exited { .. }))
+        };
+        self.sections.iter().filter(done).count()
+    }
+
+    /// The states that work or wait themselves, in the order in which they were entered; none once the execution has ended.
+    pub fn active(&self) -> impl Iterator<Item = &StateView> {
+        self.order.iter().filter_map(|path| self.states.get(path)).filter(|state| {
+            let own = !matches!(state.state_type, StateType::Parallel | StateType::Map);
+            own && !matches!(state.doing, Doing::Exited { .. } | Doing::Stopped { .. })
+        })
+    }
+
+    /// Whether a person has to do something before it can continue.
+    pub fn needs_person(&self) -> bool {
+        self.status == ExecutionStatus::Running
+            && self.active().any(|state| match &state.doing {
+                Doing::Waiting(wait) => wait.instructions.is_some(),
+                Doing::Paused { .. } => true,
+                _ => false,
+            })
+    }
+
+    /// When something is due next by what the states say, in milliseconds since the Unix epoch.
+    pub fn next_due_ms(&self) -> Option<u64> {
+        let due = self.active().filter_map(|state| match &state.doing {
+            Doing::Waiting(wait) => Some(wait.next_poll_ms),
+            Doing::Sleeping { due_ms } => Some(*due_ms),
+            Doing::Retrying { next_attempt_ms, .. } => Some(*next_attempt_ms),
+            _ => None,
+        });
+        due.min()
+    }
+
+    /// Whether its steps found everything as it was wanted.
+    pub fn changed_nothing(&self) -> bool {
+        self.made.iter().all(|made| made.effect.change == Change::Unchanged)
+    }
+
+    /// How many resources were created, updated and so on. A resource that several steps touched counts once, by its largest
+    /// change.
+    pub fn changes(&self) -> BTreeMap<&'static str, usize> {
+        let mut fates: BTreeMap<(&str, &str), Change> = BTreeMap::new();
+        for made in &self.made {
+            let key = (made.effect.resource_type.as_str(), made.effect.id.as_str());
+            let fate = fates.entry(key).or_insert(made.effect.change);
+            if weight(made.effect.change) > weight(*fate) {
+                *fate = made.effect.change;
+            }
+        }
+        let mut counts = BTreeMap::new();
+        for fate in fates.into_values() {
+            *counts.entry(word(fate)).or_insert(0) += 1;
+        }
+        counts
+    }
+}
+
+fn weight(change: Change) -> u8 {
+    match change {
+        Change::Unchanged => 0,
+        Change::Adopted => 1,
+        Change::Updated => 2,
+        Change::Created => 3,
+        Change::Deleted => 4,
+    }
+}
+
+/// The word for a change.
+pub fn word(change: Change) -> &'static str {
+    match change {
+        Change::Created => "created",
+        Change::Adopted => "adopted",
+        Change::Updated => "updated",
+        Change::Unchanged => "unchanged",
+        Change::Deleted => "deleted",
+    }
+}

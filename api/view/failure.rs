@@ -1,0 +1,68 @@
+//! What helps after a failure: to resume, or only a new execution.
+
+use engine::{
+    journal::{StateType, StepFailure},
+    machine::ExecutionStatus,
+    step::ErrorClass,
+};
+
+use super::{Doing, StateView, View};
+
+/// What a person can do about an execution that did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// `flow resume` calls again what failed: it continues once the cause is repaired.
+    Resume,
+    /// The mistake is in the pinned definition or in the input: a resume would fail in the same way.
+    StartAgain,
+}
+
+/// Errors of the interpreter: they depend on the definition and on data that are pinned (Amazon States Language specification,
+/// "Predefined Error Codes"; Developer Guide, "Error names").
+const OF_THE_DEFINITION: [&str; 8] = [
+    "States.QueryEvaluationError",
+    "States.ParameterPathFailure",
+    "States.ResultPathMatchFailure",
+    "States.IntrinsicFailure",
+    "States.NoChoiceMatched",
+    "States.BranchFailed",
+    "States.Runtime",
+    "States.DataLimitExceeded",
+];
+
+impl View {
+    /// What helps after it failed, timed out or was aborted.
+    pub fn remedy(&self) -> Remedy {
+        if self.status != ExecutionStatus::Failed {
+            return Remedy::Resume;
+        }
+        let mut failed = self.failed().peekable();
+        let hopeless = match failed.peek() {
+            Some(_) => failed.any(|(state, failure)| repeats(state, failure)),
+            None => self.failure.as_ref().is_some_and(|(error, _)| OF_THE_DEFINITION.contains(&error.as_str())),
+        };
+        if hopeless { Remedy::StartAgain } else { Remedy::Resume }
+    }
+
+    /// The states that failed for good, with their failures.
+    pub fn failed(&self) -> impl Iterator<Item = (&StateView, &StepFailure)> {
+        self.order.iter().filter_map(|path| self.states.get(path)).filter_map(|state| match &state.doing {
+            Doing::Failed { failure, .. } => Some((state, failure)),
+            _ => None,
+        })
+    }
+}
+
+/// Whether a state would fail in the same way again: nothing outside decides how it ends.
+fn repeats(state: &StateView, failure: &StepFailure) -> bool {
+    if let Some(details) = &failure.details {
+        return details.class == ErrorClass::Invalid && details.code.is_none();
+    }
+    match state.state_type {
+        // Reached again, it fails again.
+        StateType::Fail | StateType::Pass | StateType::Choice | StateType::Succeed | StateType::Wait => true,
+        // A new call may answer what the expressions after it can read.
+        StateType::Task if state.answered => false,
+        StateType::Task | StateType::Parallel | StateType::Map => OF_THE_DEFINITION.contains(&failure.error.as_str()),
+    }
+}

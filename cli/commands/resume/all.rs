@@ -1,0 +1,125 @@
+//! `flow resume --all`: every execution that has not ended, side by side over one owner, one line for each.
+
+use api::flow::{ListExecutions, ListRequest, ListResponse};
+use engine::{machine::ExecutionHeader, runner::Clock};
+use futures::{StreamExt, stream::FuturesUnordered};
+
+use super::{line, pinned, resume};
+use crate::{
+    arguments::{Global, Output},
+    clock,
+    commands::watch::{Watch, Watched, watch},
+    environments::Environments,
+    exit::{CliError, Exit},
+    home::Home,
+    interrupt,
+    owner::Handle,
+    ui::{display::Display, summary},
+};
+
+/// How many executions are named at most that another process drives.
+const DRIVEN_SHOWN_MAX: usize = 20;
+
+/// What became of one execution.
+struct Outcome {
+    id: String,
+    standing: &'static str,
+    message: String,
+    exit: Exit,
+    /// Whether it is worth a line where only changes, failures and needs are wanted.
+    is_news: bool,
+}
+
+/// Drives every execution that has not ended; a failing one does not stop the others. The exit code is the worst.
+pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
+    let home = Home::real(global)?;
+    if !home.store().exists() {
+        return Ok(Exit::Success);
+    }
+    let _orderly = interrupt::Orderly::begin();
+    let handle = Handle::drive(Environments::new(home)).await?;
+    let exit = all(global, &handle, watching).await;
+    let closed = handle.close().await;
+    let exit = exit?;
+    closed.map(|()| exit)
+}
+
+async fn all(global: &Global, handle: &Handle, watching: Watch) -> Result<Exit, CliError> {
+    let request = ListRequest { limit: None, unfinished: true };
+    let ListResponse { executions, driven } = handle.call::<ListExecutions>(request).await?;
+    let elsewhere = handle.owner_elsewhere().await;
+    let is_driven = |header: &ExecutionHeader| elsewhere.is_some() && !header.paused && driven.contains(&header.id);
+    let (theirs, ours): (Vec<_>, Vec<_>) = executions.into_iter().partition(is_driven);
+    if let Some(owner) = &elsewhere {
+        show_driven(global, &theirs, owner);
+    }
+    let mut running = FuturesUnordered::new();
+    let mut worst = Exit::Success;
+    // All are resumed before one is waited for: none that is due waits for another's long Wait.
+    for header in &ours {
+        match resume(handle, header, pinned(header).as_ref()).await {
+            Ok(()) => running.push(one(handle, header, watching)),
+            Err(error) if error.exit == Exit::Unreachable => return Err(error),
+            Err(error) => {
+                let message = format!("not resumed: {}", error.message);
+                let refused =
+                    Outcome { id: header.id.clone(), standing: "REFUSED", message, exit: error.exit, is_news: true };
+                worst = worst.worse(show(global, &refused));
+            }
+        }
+        if let Some(exit) = interrupt::received() {
+            return Ok(exit);
+        }
+    }
+    while let Some(outcome) = running.next().await {
+        worst = worst.worse(show(global, &outcome));
+    }
+    Ok(interrupt::received().unwrap_or(worst))
+}
+
+async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outcome {
+    let clock = clock::of(handle.home());
+    let mut display = Display::none(clock.clone());
+    match watch(handle, &header.id, watching, &mut display).await {
+        Ok(watched) => outcome(&watched, clock.as_ref()),
+        Err(error) => Outcome {
+            id: header.id.clone(),
+            standing: "UNKNOWN",
+            message: error.message,
+            exit: error.exit,
+            is_news: true,
+        },
+    }
+}
+
+fn outcome(watched: &Watched, clock: &dyn Clock) -> Outcome {
+    let Watched { view, standing, needs_are_news, exit } = watched;
+    let message = summary::one_line(view, standing, clock.now_ms());
+    let is_news = *needs_are_news || matches!(exit, Exit::Success | Exit::Failed);
+    Outcome { id: view.id.clone(), standing, message, exit: *exit, is_news }
+}
+
+fn show(global: &Global, outcome: &Outcome) -> Exit {
+    let Outcome { id, standing, message, exit, is_news } = outcome;
+    match global.output {
+        Output::Json => say!("{}", line(id, standing, message)),
+        Output::Human if global.quiet && !is_news => {}
+        Output::Human => say!("{id}   {message}"),
+    }
+    *exit
+}
+
+/// Another process drives these: there is nothing to do about them here.
+fn show_driven(global: &Global, headers: &[ExecutionHeader], owner: &str) {
+    for header in headers.iter().take(DRIVEN_SHOWN_MAX) {
+        let message = format!("RUNNING in {owner}");
+        match global.output {
+            Output::Json => say!("{}", line(&header.id, "RUNNING", &message)),
+            Output::Human if global.quiet => {}
+            Output::Human => say!("{}   {message}", header.id),
+        }
+    }
+    if headers.len() > DRIVEN_SHOWN_MAX && global.output == Output::Human && !global.quiet {
+        say!("and {} more that this owner drives", headers.len() - DRIVEN_SHOWN_MAX);
+    }
+}

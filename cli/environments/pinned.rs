@@ -1,0 +1,168 @@
+//! What an execution's header says of where it acts. Never credentials.
+
+use engine::step::{ErrorClass, StepError};
+use serde::{Deserialize, Serialize};
+use steps::{CallerIdentity, LocalSettings};
+
+/// Where an execution acts, as its start pinned it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pinned {
+    /// The profile and region, or the rehearsal's world.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The AWS account, where its definition calls AWS.
+    #[serde(flatten, default)]
+    pub account: Option<Account>,
+    /// What the person who started it allowed to local steps.
+    #[serde(flatten, default)]
+    pub settings: LocalSettings,
+}
+
+/// What decides which credentials and which addresses are used.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Place {
+    /// AWS.
+    Aws {
+        /// The profile; `None` takes AWS's own defaults.
+        profile: Option<String>,
+        /// The region; `None` takes the profile's.
+        region: Option<String>,
+    },
+    /// The world of a rehearsal.
+    Rehearsal {
+        /// The world's id.
+        world: String,
+    },
+}
+
+impl Place {
+    /// As this process's variables say.
+    pub fn of_this_process() -> Self {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+        Place::Aws { profile: variable("AWS_PROFILE"), region }
+    }
+
+    /// The region, where it is set.
+    pub fn region(&self) -> Option<&str> {
+        match self {
+            Place::Aws { region, .. } => region.as_deref(),
+            Place::Rehearsal { .. } => None,
+        }
+    }
+
+    /// The profile, where one is named.
+    pub fn profile(&self) -> Option<&str> {
+        match self {
+            Place::Aws { profile, .. } => profile.as_deref(),
+            Place::Rehearsal { .. } => None,
+        }
+    }
+}
+
+/// An AWS account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// Its twelve digits.
+    pub account_id: String,
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: String,
+}
+
+impl Account {
+    /// The account of an identity.
+    pub fn of(identity: &CallerIdentity) -> Self {
+        Account { account_id: identity.account.clone(), partition: identity.partition.clone() }
+    }
+
+    /// Refuses an identity of another account or partition. The class pauses an execution: it continues with the right credentials.
+    ///
+    /// # Errors
+    /// It is of another one; both are named.
+    pub fn refuse_other(&self, identity: &CallerIdentity) -> Result<(), StepError> {
+        if *self == Account::of(identity) {
+            return Ok(());
+        }
+        let cause = format!(
+            "the execution is pinned to AWS account {} ({}), and the credentials in use are of account {} ({}), {}",
+            self.account_id, self.partition, identity.account, identity.partition, identity.arn
+        );
+        let hint = format!("Nothing was called. Use credentials of account {}, then resume.", self.account_id);
+        Err(StepError::new(ErrorClass::Credentials, cause).hint(hint))
+    }
+}
+
+impl Pinned {
+    /// What local steps may use: what is pinned, else what this process's variables say.
+    pub fn settings_or(&self, own: &LocalSettings) -> LocalSettings {
+        let LocalSettings { programs, files, connections } = self.settings.clone();
+        LocalSettings {
+            programs: if programs.is_empty() { own.programs.clone() } else { programs },
+            files: files.or_else(|| own.files.clone()),
+            connections: connections.or_else(|| own.connections.clone()),
+        }
+    }
+
+    /// The same with the settings of the person who resumes it, where that person gives any.
+    pub fn with_settings(mut self, given: &LocalSettings) -> Self {
+        self.settings = Pinned { settings: given.clone(), ..self.clone() }.settings_or(&self.settings);
+        self
+    }
+
+    /// One line for people: account, region, profile; empty where it acts on no account.
+    pub fn described(&self) -> String {
+        let account = self.account.as_ref().map(|account| match account.partition.as_str() {
+            "aws" => format!("account {}", account.account_id),
+            partition => format!("account {} ({partition})", account.account_id),
+        });
+        let region = self.account.as_ref().and(self.place.region()).map(|region| format!("region {region}"));
+        let profile = self.account.as_ref().and(self.place.profile()).map(|profile| format!("profile {profile}"));
+        [account, region, profile].into_iter().flatten().collect::<Vec<_>>().join("   ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    fn identity(account: &str, partition: &str) -> CallerIdentity {
+        let arn = format!("arn:{partition}:iam::{account}:user/x");
+        let region = "eu-central-1".to_owned();
+        CallerIdentity {
+            account: account.to_owned(),
+            arn,
+            user_id: String::new(),
+            partition: partition.to_owned(),
+            region,
+        }
+    }
+
+    #[test]
+    fn an_environment_of_an_earlier_version_is_read_and_a_new_one_survives_json() {
+        let earlier = json!({ "kind": "aws", "profile": "p", "region": null });
+        let read: Pinned = serde_json::from_value(earlier).unwrap();
+        assert_eq!((read.place.profile(), &read.account), (Some("p"), &None));
+        let settings = LocalSettings { programs: vec!["/bin/true".into()], ..LocalSettings::default() };
+        let account = Some(Account::of(&identity("111111111111", "aws-cn")));
+        let pinned = Pinned { place: Place::Rehearsal { world: "w".to_owned() }, account, settings };
+        let json = serde_json::to_value(&pinned).unwrap();
+        assert_eq!(json["accountId"], "111111111111");
+        assert_eq!(serde_json::from_value::<Pinned>(json).unwrap(), pinned);
+    }
+
+    #[test]
+    fn another_account_or_partition_is_refused_and_both_are_named() {
+        let pinned = Account::of(&identity("111111111111", "aws"));
+        assert!(pinned.refuse_other(&identity("111111111111", "aws")).is_ok());
+        for (account, partition) in [("222222222222", "aws"), ("111111111111", "aws-cn")] {
+            let error = pinned.refuse_other(&identity(account, partition)).unwrap_err();
+            assert_eq!(error.class, ErrorClass::Credentials);
+            assert!(error.cause.contains("111111111111") && error.cause.contains(account), "{}", error.cause);
+        }
+    }
+}

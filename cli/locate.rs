@@ -1,0 +1,59 @@
+//! The execution that a person means, and the home that it is kept in.
+
+use api::flow::{FindExecutions, FindRequest, FindResponse};
+use engine::machine::ExecutionHeader;
+
+use crate::{arguments::Global, exit::CliError, home::Home, owner::Handle};
+
+/// The execution that began last.
+const LATEST: &str = "@latest";
+
+/// An execution, and a way to read it.
+pub struct Located {
+    /// Its header, without its input.
+    pub header: ExecutionHeader,
+    /// The store in which it was found.
+    pub store: Handle,
+}
+
+/// The execution that an id, a unique prefix of one, an ARN, or `@latest` means. Both homes are asked at the same time.
+///
+/// # Errors
+/// None, or several, or a store cannot be read.
+pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> {
+    let (real, rehearsals) = (Home::real(global)?, Home::rehearsals(global)?);
+    let ((real, found), (rehearsals, rehearsed)) = tokio::try_join!(find(&real, wanted), find(&rehearsals, wanted))?;
+    let (mut in_real, mut in_rehearsals) = (found.matches, rehearsed.matches);
+    match (found.exact, rehearsed.exact) {
+        (true, _) => in_rehearsals.clear(),
+        (_, true) => in_real.clear(),
+        _ => {}
+    }
+    if wanted == LATEST {
+        let started_ms = |found: &[ExecutionHeader]| found.first().map(|header| header.started_ms);
+        match started_ms(&in_real) < started_ms(&in_rehearsals) {
+            true => in_real.clear(),
+            false => in_rehearsals.clear(),
+        }
+    }
+    match (in_real.len(), in_rehearsals.len()) {
+        (1, 0) => Ok(Located { header: in_real.remove(0), store: real }),
+        (0, 1) => Ok(Located { header: in_rehearsals.remove(0), store: rehearsals }),
+        (0, 0) if wanted == LATEST => {
+            Err(CliError::not_found("there is no execution yet").hint("flow run <workflow> starts one"))
+        }
+        (0, 0) => {
+            Err(CliError::not_found(format!("there is no execution named '{wanted}'")).hint("flow status lists all"))
+        }
+        _ => {
+            let names: Vec<_> = in_real.iter().chain(&in_rehearsals).map(|header| header.id.as_str()).collect();
+            Err(CliError::not_found(format!("'{wanted}' can mean {}", names.join(", "))).hint("write more of the id"))
+        }
+    }
+}
+
+async fn find(home: &Home, wanted: &str) -> Result<(Handle, FindResponse), CliError> {
+    let handle = Handle::read(home).await?;
+    let found = handle.call::<FindExecutions>(FindRequest { wanted: wanted.to_owned() }).await?;
+    Ok((handle, found))
+}

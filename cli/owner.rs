@@ -1,0 +1,321 @@
+//! One store, many processes: the first to need it owns it and answers its own calls directly; others call it over its socket, and
+//! the next of them owns it when it ends.
+
+mod holder;
+mod local;
+mod opening;
+
+use std::{sync::Arc, time::Duration};
+
+use api::{Operation, StreamOperation, flow};
+use engine::store::OwnerLock;
+use futures::{StreamExt, stream::BoxStream};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{sync::Mutex, time::Instant};
+
+use self::{holder::unreachable, local::Idle};
+pub use self::{
+    holder::{command, name_this_process, owned_elsewhere},
+    local::{DRAIN_MAX, Local, region},
+    opening::{REPAIR_HINT, SAVE_HINT, exclusive, open_store, salvage},
+};
+use crate::{
+    environments::Environments,
+    exit::{CliError, Exit},
+    home::Home,
+    wire::client::{Client, ClientError, Items, SILENCE_MAX},
+};
+
+/// How long a process waits for an owner that starts or ends.
+const OWNER_WAIT_MAX: Duration = SILENCE_MAX;
+/// How often it tries again meanwhile.
+const RETRY_AFTER: Duration = Duration::from_millis(20);
+
+/// What a handle is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Reading: nothing is driven.
+    Read,
+    /// Driving executions.
+    Drive,
+}
+
+/// A way to the operations of a store: in this process, or over its owner's socket. Callers do not see which.
+pub struct Handle {
+    home: Home,
+    purpose: Purpose,
+    environments: Arc<Environments>,
+    side: Mutex<Arc<Side>>,
+}
+
+enum Side {
+    Local(Local),
+    Idle(Idle),
+    Remote(Client),
+}
+
+/// The items of an operation, from either side.
+pub enum Stream<T> {
+    Local(BoxStream<'static, Result<T, api::Fault>>),
+    Remote(Items<T>),
+}
+
+impl<T: DeserializeOwned> Stream<T> {
+    /// The next item; `None` after the last.
+    ///
+    /// # Errors
+    /// The operation's fault, or the owner is gone or silent.
+    pub async fn next(&mut self) -> Result<Option<T>, StreamError> {
+        match self {
+            Stream::Local(items) => items.next().await.transpose().map_err(|fault| StreamError::Failed(fault.into())),
+            Stream::Remote(items) => items.next().await.map_err(|error| match error {
+                ClientError::Gone(_) => StreamError::Gone,
+                other => StreamError::Failed(other.into()),
+            }),
+        }
+    }
+}
+
+/// Why a stream has no next item.
+#[derive(Debug)]
+pub enum StreamError {
+    /// Its owner has ended: another may continue.
+    Gone,
+    /// Anything else.
+    Failed(CliError),
+}
+
+impl Handle {
+    /// Becomes the owner of the store, or a client of its owner, in order to drive executions.
+    ///
+    /// # Errors
+    /// The store cannot be opened, or its owner does not answer.
+    pub async fn drive(environments: Arc<Environments>) -> Result<Self, CliError> {
+        Self::open(environments, Purpose::Drive).await
+    }
+
+    /// Opens the store in order to read it, through its owner where there is one. Where there is no store, it is an empty one.
+    ///
+    /// # Errors
+    /// As [`Handle::drive`].
+    pub async fn read(home: &Home) -> Result<Self, CliError> {
+        Self::open(Environments::new(home.clone()), Purpose::Read).await
+    }
+
+    async fn open(environments: Arc<Environments>, purpose: Purpose) -> Result<Self, CliError> {
+        let home = environments.home().clone();
+        let side = side(&environments, purpose).await?;
+        Ok(Handle { home, purpose, environments, side: Mutex::new(Arc::new(side)) })
+    }
+
+    /// Becomes the owner of the store, or says who is; for a server, which cannot be a client of another one.
+    ///
+    /// # Errors
+    /// Another process owns the store, or it cannot be opened.
+    pub fn own(environments: Arc<Environments>) -> Result<Local, CliError> {
+        let home = environments.home().clone();
+        let lock = acquire(&home)?.ok_or_else(|| owned_elsewhere(&home))?;
+        Local::open(environments, lock)
+    }
+
+    /// The home that it is a way to.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// What this process's variables allow to local steps.
+    pub fn settings(&self) -> &steps::LocalSettings {
+        self.environments.settings()
+    }
+
+    /// Whether another process owns the store.
+    pub async fn is_remote(&self) -> bool {
+        matches!(**self.side.lock().await, Side::Remote(_))
+    }
+
+    /// Who drives what this handle starts, where that is another process; for messages.
+    pub async fn owner_elsewhere(&self) -> Option<String> {
+        let remote = self.is_remote().await;
+        remote.then(|| holder::described(self.home.folder()))
+    }
+
+    async fn side(&self) -> Arc<Side> {
+        self.side.lock().await.clone()
+    }
+
+    /// Calls an operation. Where the owner ends meanwhile, the next owner is called, which may be this process.
+    ///
+    /// # Errors
+    /// The operation's fault, or nobody answers.
+    pub async fn call<O: Operation>(&self, request: O::Request) -> Result<O::Response, CliError>
+    where
+        O::Request: Serialize,
+        O::Response: DeserializeOwned,
+    {
+        let deadline = Instant::now() + OWNER_WAIT_MAX;
+        loop {
+            let side = self.side().await;
+            let client = match &*side {
+                Side::Local(local) => return Ok(local.api().respond::<O>(request).await?),
+                Side::Idle(idle) => return Ok(idle.api().respond::<O>(request).await?),
+                Side::Remote(client) => client,
+            };
+            match client.call::<O>(&request).await {
+                Ok(response) => return Ok(response),
+                Err(ClientError::Gone(_)) if Instant::now() < deadline => self.reopen(&side).await?,
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    /// Calls an operation that answers with items.
+    ///
+    /// # Errors
+    /// The operation's fault, or nobody answers.
+    pub async fn stream<S: StreamOperation>(&self, request: S::Request) -> Result<Stream<S::Item>, CliError>
+    where
+        S::Request: Serialize,
+        S::Item: DeserializeOwned,
+    {
+        let deadline = Instant::now() + OWNER_WAIT_MAX;
+        loop {
+            let side = self.side().await;
+            let client = match &*side {
+                Side::Local(local) => return Ok(Stream::Local(S::answer(local.api(), request))),
+                Side::Idle(idle) => return Ok(Stream::Local(S::answer(idle.api(), request))),
+                Side::Remote(client) => client,
+            };
+            match client.stream::<S>(&request).await {
+                Ok(items) => return Ok(Stream::Remote(items)),
+                Err(ClientError::Gone(_)) if Instant::now() < deadline => self.reopen(&side).await?,
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    /// The only item of an operation that may take long. Where the owner ends meanwhile, the next owner is called.
+    ///
+    /// # Errors
+    /// The operation's fault, or nobody answers.
+    pub async fn only<S: StreamOperation>(&self, request: S::Request) -> Result<S::Item, CliError>
+    where
+        S::Request: Serialize + Clone,
+        S::Item: DeserializeOwned,
+    {
+        let deadline = Instant::now() + OWNER_WAIT_MAX;
+        loop {
+            let side = self.side().await;
+            match self.stream::<S>(request.clone()).await?.next().await {
+                Ok(Some(item)) => return Ok(item),
+                Err(StreamError::Failed(error)) => return Err(error),
+                Ok(None) | Err(StreamError::Gone) if Instant::now() < deadline => self.reopen(&side).await?,
+                Ok(None) | Err(StreamError::Gone) => return Err(unreachable(&self.home)),
+            }
+        }
+    }
+
+    fn failed(&self, error: ClientError) -> CliError {
+        match error {
+            ClientError::Silent | ClientError::Gone(_) => unreachable(&self.home),
+            other => other.into(),
+        }
+    }
+
+    /// Finds the next owner after one has ended, unless another caller has done so meanwhile.
+    async fn reopen(&self, ended: &Arc<Side>) -> Result<(), CliError> {
+        let mut current = self.side.lock().await;
+        if !Arc::ptr_eq(&current, ended) {
+            return Ok(());
+        }
+        // Never without a pause: an owner that ends answers at once for as long as it ends.
+        tokio::time::sleep(RETRY_AFTER).await;
+        *current = Arc::new(side(&self.environments, self.purpose).await?);
+        Ok(())
+    }
+
+    /// After the owner ended: becomes the owner, or a client of the next one, and continues with an execution, if this process may
+    /// act where that is pinned.
+    ///
+    /// # Errors
+    /// As [`Handle::drive`]; or the credentials in use are of another account.
+    pub async fn take_over(&self, id: &str) -> Result<(), CliError> {
+        let side = self.side().await;
+        // Another execution's watch may have taken the store over already.
+        if matches!(*side, Side::Remote(_)) {
+            self.reopen(&side).await?;
+        }
+        let request = flow::DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
+        let execution = self.call::<flow::DescribeExecution>(request).await?.execution;
+        if execution.rests() {
+            return Ok(());
+        }
+        self.verify(&execution.environment).await?;
+        self.call::<flow::RecoverExecution>(flow::ExecutionIdRequest { id: id.to_owned() }).await.map(drop)
+    }
+
+    /// Verifies that whoever will act for this handle can act where an environment says.
+    ///
+    /// # Errors
+    /// It cannot; the message names what is pinned and what is in use.
+    pub async fn verify(&self, environment: &serde_json::Value) -> Result<(), CliError> {
+        let request = flow::VerifyEnvironmentRequest { environment: environment.clone() };
+        match (self.only::<flow::VerifyEnvironment>(request).await, self.owner_elsewhere().await) {
+            (Ok(_), _) => Ok(()),
+            (Err(error), Some(owner)) if error.exit == Exit::Refused => {
+                Err(CliError::refused(format!("the owner of the store, {owner}, would act: {}", error.message)).hint(
+                    format!("end it first, or start it with these credentials; or give another --home. Owner: {owner}"),
+                ))
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Leaves: calls in flight end and are recorded; clients whose executions this process drives continue elsewhere.
+    ///
+    /// # Errors
+    /// The store could not be closed.
+    pub async fn close(self) -> Result<(), CliError> {
+        match Arc::into_inner(self.side.into_inner()) {
+            Some(Side::Local(local)) => local.close().await,
+            Some(Side::Idle(_) | Side::Remote(_)) => Ok(()),
+            None => Err(CliError::new(Exit::Failed, "the store is still in use by this process")),
+        }
+    }
+
+    /// Leaves the store to the end of this process, which closes it sooner than taking it apart would; for a command that ends now.
+    pub fn leave(self) {
+        if let Some(Side::Idle(idle)) = Arc::into_inner(self.side.into_inner()) {
+            idle.leave();
+        }
+    }
+}
+
+fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
+    Ok(OwnerLock::try_acquire(home.folder(), holder::command())?)
+}
+
+async fn side(environments: &Arc<Environments>, purpose: Purpose) -> Result<Side, CliError> {
+    let home = environments.home();
+    if purpose == Purpose::Read && !home.store().exists() {
+        return Ok(Side::Idle(Idle::empty(environments)?));
+    }
+    let client = Client::new(&home.socket());
+    let deadline = Instant::now() + OWNER_WAIT_MAX;
+    loop {
+        if let Some(lock) = acquire(home)? {
+            return Ok(match purpose {
+                Purpose::Drive => Side::Local(Local::open(environments.clone(), lock)?),
+                Purpose::Read => Side::Idle(Idle::open(environments, lock)?),
+            });
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        match client.call_within::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}, left).await {
+            Ok(_) => return Ok(Side::Remote(client)),
+            Err(ClientError::Gone(_)) if !left.is_zero() => tokio::time::sleep(RETRY_AFTER).await,
+            Err(ClientError::Gone(_) | ClientError::Silent) => return Err(unreachable(home)),
+            Err(error) => {
+                return Err(CliError::from(error).hint(format!("owner: {}", holder::described(home.folder()))));
+            }
+        }
+    }
+}

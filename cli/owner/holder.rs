@@ -1,0 +1,51 @@
+//! Who owns a store, in words: process, host, user and command, never its arguments.
+
+use std::{path::Path, sync::OnceLock};
+
+use engine::store::OwnerLock;
+
+use crate::{
+    exit::{CliError, Exit},
+    home::Home,
+};
+
+/// What this process calls itself in the lock.
+static COMMAND: OnceLock<String> = OnceLock::new();
+
+/// Names this process after its verb.
+pub fn name_this_process(verb: &str) {
+    let _ = COMMAND.set(format!("flow {verb}"));
+}
+
+/// The program and its verb.
+pub fn command() -> &'static str {
+    COMMAND.get().map_or("flow", String::as_str)
+}
+
+/// The owner of the store of a folder.
+pub fn described(folder: &Path) -> String {
+    match OwnerLock::holder(folder) {
+        None => "another process".to_owned(),
+        Some(holder) => {
+            let (pid, host, user, command) = (holder.pid, holder.host, holder.user, holder.command);
+            format!("process {pid} on {host} (user {user}, {command})")
+        }
+    }
+}
+
+/// The error of a command that needs the store for itself.
+pub fn owned_elsewhere(home: &Home) -> CliError {
+    let who = described(home.folder());
+    CliError::new(Exit::Unreachable, format!("the store in {} is owned by {who}", home.folder().display()))
+        .hint("end it first; what it runs continues in the next owner. Or give another --home")
+}
+
+/// The error of a command whose owner does not answer.
+pub fn unreachable(home: &Home) -> CliError {
+    let who = described(home.folder());
+    let message = format!("the store in {} is owned by {who}, which does not answer", home.folder().display());
+    let pid = OwnerLock::holder(home.folder()).map_or_else(String::new, |holder| holder.pid.to_string());
+    CliError::new(Exit::Unreachable, message).hint(format!(
+        "continue it, if it is stopped, with   kill -CONT {pid}   or end it with   kill -9 {pid}   : nothing is lost"
+    ))
+}

@@ -1,0 +1,179 @@
+//! The store in this process: driven, with a socket for others, or only read.
+
+use std::{sync::Arc, time::Duration};
+
+use api::{Api, ApiOptions};
+use engine::{
+    runner::{Drained, RunnerHandle, RunnerOptions},
+    step::Registry,
+    store::{MemoryRecords, OwnerLock, Store, StoreError},
+};
+
+use super::open_store;
+use crate::{
+    clock,
+    environments::Environments,
+    exit::{CliError, Exit},
+    home::Home,
+    wire::{
+        server::{Closer, Door, Listener, Served},
+        socket,
+    },
+};
+
+/// How long calls in flight may take to end when this process stops.
+pub const DRAIN_MAX: Duration = Duration::from_secs(30);
+/// How long the engine's threads and open requests may take to let go of the store.
+const RELEASE_MAX: Duration = Duration::from_secs(5);
+
+/// A driven store: the engine, the operations over it, and the socket on which other processes reach them.
+pub struct Local {
+    home: Home,
+    api: Arc<Api>,
+    runner: RunnerHandle,
+    closer: Closer,
+    listener: Listener,
+    lock: OwnerLock,
+}
+
+impl Local {
+    /// Opens the store and starts the engine. Nothing is driven yet.
+    ///
+    /// # Errors
+    /// The store cannot be opened, or the socket cannot be made.
+    pub fn open(environments: Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
+        let home = environments.home().clone();
+        let store = Arc::new(open_store(&home)?);
+        if let Some(words) = clock::behind(&home, &store) {
+            eprintln!("flow: {words}");
+        }
+        let runner = engine::runner::start(store, environments.clone(), clock::of(&home), crash_options());
+        let api = Arc::new(Api::new(runner.clone(), options(&environments)));
+        api.adopt()?;
+        let mut integrations = Registry::new();
+        api.integrate(&mut integrations);
+        environments.add(integrations);
+        let closer = Closer::new();
+        let listener = Listener::on_socket(socket::listen(&home.socket())?, closer.served(api.clone(), Door::Socket));
+        Ok(Local { home, api, runner, closer, listener, lock })
+    }
+
+    /// The operations.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// The engine.
+    pub fn runner(&self) -> &RunnerHandle {
+        &self.runner
+    }
+
+    /// What another listener of this process answers with, until the store is closed.
+    pub fn served(&self, door: Door) -> Served {
+        self.closer.served(self.api.clone(), door)
+    }
+
+    /// Stops: no new calls; those in flight end and are recorded, or are repeated by the next owner. Then the listener ends, the
+    /// store is closed and the socket goes: this process or another can open the store again.
+    ///
+    /// # Errors
+    /// The store could not be closed.
+    pub async fn close(self) -> Result<(), CliError> {
+        let Local { home, api, runner, closer, listener, lock } = self;
+        let Drained { unanswered, .. } = runner.drain(DRAIN_MAX).await;
+        if unanswered > 0 {
+            eprintln!(
+                "flow: {unanswered} calls did not end within {} s; they are checked at the next resume",
+                DRAIN_MAX.as_secs()
+            );
+        }
+        closer.close();
+        listener.ended().await;
+        let _ = std::fs::remove_file(home.socket());
+        let store = runner.shared_store();
+        drop((api, runner));
+        let closed = tokio::task::spawn_blocking(move || Store::close(store, RELEASE_MAX)).await;
+        drop(lock);
+        match closed {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(not_closed(&error)),
+            Err(error) => Err(CliError::new(Exit::Failed, error.to_string())),
+        }
+    }
+}
+
+fn not_closed(error: &StoreError) -> CliError {
+    CliError::new(Exit::Failed, format!("the store could not be closed: {error}"))
+        .hint("what was acknowledged is in its log: the next opening reads it there")
+}
+
+/// A store that is only read, while no process owns it; or an empty one, where there is none yet.
+pub struct Idle {
+    api: Arc<Api>,
+    lock: Option<OwnerLock>,
+}
+
+impl Idle {
+    /// Opens the store for reading.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open(environments: &Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
+        let store = open_store(environments.home())?;
+        Ok(Idle::over(environments, store, Some(lock)))
+    }
+
+    /// A store without executions, in memory: nothing is made on the disk in order to say that nothing is there.
+    ///
+    /// # Errors
+    /// None is expected.
+    pub fn empty(environments: &Arc<Environments>) -> Result<Self, CliError> {
+        let store = Store::new(MemoryRecords::new()).map_err(|error| CliError::refused(error.to_string()))?;
+        Ok(Idle::over(environments, store, None))
+    }
+
+    fn over(environments: &Arc<Environments>, store: Store, lock: Option<OwnerLock>) -> Self {
+        let runner = RunnerHandle::idle(Arc::new(store), clock::of(environments.home()));
+        Idle { api: Arc::new(Api::new(runner, options(environments))), lock }
+    }
+
+    /// The operations.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// For a process that is about to end: the end of the process closes the store sooner than taking it apart would.
+    pub fn leave(self) {
+        let Idle { api, lock } = self;
+        let store = api.shared_store();
+        drop(api);
+        if let Some(store) = Arc::into_inner(store) {
+            store.leave();
+            std::mem::forget(lock);
+        }
+    }
+}
+
+/// The region in the ARNs of this process's API.
+pub fn region() -> String {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).unwrap_or_else(|| "us-east-1".to_owned())
+}
+
+fn options(environments: &Arc<Environments>) -> ApiOptions {
+    let account = std::env::var("FLOW_ACCOUNT_ID").ok().filter(|account| !account.is_empty());
+    ApiOptions {
+        region: region(),
+        account_id: account.unwrap_or_else(|| "111111111111".to_owned()),
+        surroundings: environments.clone(),
+    }
+}
+
+/// For crash tests: at which commit the process ends itself.
+fn crash_options() -> RunnerOptions {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    RunnerOptions {
+        crash_before_commit: number("FLOW_CRASH_BEFORE_COMMIT"),
+        crash_after_commit: number("FLOW_CRASH_AFTER_COMMIT"),
+    }
+}

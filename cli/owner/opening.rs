@@ -1,0 +1,60 @@
+//! Opening a store whose lock is held, repaired where that is certain.
+
+use std::sync::Arc;
+
+use engine::store::{self, LoggedRecords, OwnerLock, Store, StoreError};
+
+use super::{acquire, owned_elsewhere};
+use crate::{exit::CliError, home::Home};
+
+/// What to do about a store of which something cannot be read.
+pub const REPAIR_HINT: &str =
+    "flow doctor   says what is wrong,   flow doctor --repair   repairs what is stored a second time";
+
+/// What to do about a store that cannot be repaired.
+pub const SAVE_HINT: &str = "what is readable comes out with   flow export > saved.jsonl   and goes into another --home with   \
+                             flow import saved.jsonl";
+
+/// Opens a store. One whose index is damaged is opened all the same: the index is built again from its mirror.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn open_store(home: &Home) -> Result<Store, CliError> {
+    let folder = home.store();
+    let open = || Store::new(LoggedRecords::open(&folder)?);
+    let opened = store::mend(&folder).and_then(|()| open()).or_else(|error| match error {
+        StoreError::Index { .. } => {
+            let damaged = store::rebuild(&folder).map_err(|_| error.clone())?;
+            let kept = damaged.display();
+            eprintln!(
+                "flow: {error}; it was built again from its mirror, and nothing is lost. The damaged one is in {kept}"
+            );
+            open()
+        }
+        _ => Err(error),
+    });
+    opened.map_err(|error: StoreError| {
+        let folder = folder.display();
+        CliError::refused(error.to_string()).hint(format!("nothing was changed. Keep a copy of {folder}; {SAVE_HINT}"))
+    })
+}
+
+/// What can be read of a store that cannot be opened, and what is wrong with the rest.
+///
+/// # Errors
+/// Another process owns it, or its files cannot be read at all.
+pub fn salvage(home: &Home) -> Result<(Arc<Store>, Vec<StoreError>, OwnerLock), CliError> {
+    let lock = acquire(home)?.ok_or_else(|| owned_elsewhere(home))?;
+    let unreadable = |error: StoreError| CliError::refused(error.to_string()).hint(REPAIR_HINT);
+    let (store, problems) = Store::salvage(&home.store()).map_err(unreadable)?;
+    Ok((Arc::new(store), problems, lock))
+}
+
+/// The store itself, for what is done while nobody drives it; `None` where another process owns it.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn exclusive(home: &Home) -> Result<Option<(Store, OwnerLock)>, CliError> {
+    let Some(lock) = acquire(home)? else { return Ok(None) };
+    Ok(Some((open_store(home)?, lock)))
+}

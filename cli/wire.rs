@@ -1,0 +1,27 @@
+//! What processes say to each other: bytes of operations that `api` answers, over the store's Unix socket or TCP. The form is Step
+//! Functions': AWS JSON 1.0 with `X-Amz-Target`; operations of our own are under `Flow.`.
+
+pub mod client;
+pub mod guard;
+mod lines;
+mod request_body;
+pub mod server;
+pub mod signature;
+pub mod socket;
+mod version;
+
+use serde::{Deserialize, Serialize};
+
+/// The header that names the operation.
+const TARGET: &str = "x-amz-target";
+
+/// A fault, in the shape of AWS JSON 1.0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireFault {
+    /// Its name, such as `ExecutionDoesNotExist`.
+    #[serde(rename = "__type")]
+    pub kind: String,
+    /// For people.
+    #[serde(default)]
+    pub message: String,
+}

@@ -1,0 +1,174 @@
+//! The client's side of the wire. Every call ends: within its deadline, or when the owner has been silent for too long.
+
+use std::{marker::PhantomData, path::Path, path::PathBuf, time::Duration};
+
+use api::{Operation, StreamOperation};
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, body::Bytes, body::Incoming};
+use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::{Instant, timeout_at};
+
+use super::{TARGET, WireFault, lines::WireLine, socket, version};
+
+/// How long an owner may take for one response, or be silent between two lines. A command that finds its owner stopped ends within
+/// ten seconds.
+pub const SILENCE_MAX: Duration = Duration::from_secs(8);
+
+/// The fault of an owner that is about to end.
+const UNAVAILABLE: &str = "ServiceUnavailable";
+
+/// Talks to the owner of a store.
+#[derive(Debug, Clone)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+/// Why a call has no response.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens, or the owner ended meanwhile: the next owner may answer.
+    #[error("the owner of the store has ended: {0}")]
+    Gone(String),
+    /// The owner accepts connections and does not answer.
+    #[error("the owner of the store does not answer within {} s", SILENCE_MAX.as_secs())]
+    Silent,
+    /// The owner speaks another version of the wire.
+    #[error("the owner of the store is {program} (wire {theirs}), this is version {} (wire {})", env!("CARGO_PKG_VERSION"), version::CURRENT)]
+    Incompatible {
+        /// The owner's program, such as `version 0.2.0`.
+        program: String,
+        /// Its wire's version.
+        theirs: String,
+    },
+    /// The operation's fault.
+    #[error("{}", .0.message)]
+    Fault(WireFault),
+}
+
+fn gone(error: impl std::fmt::Display) -> ClientError {
+    ClientError::Gone(error.to_string())
+}
+
+impl Client {
+    /// A client of the owner that listens on a socket.
+    pub fn new(socket: &Path) -> Self {
+        Client { socket: socket.to_owned() }
+    }
+
+    async fn send<R: Serialize>(&self, operation: &str, request: &R) -> Result<Response<Incoming>, ClientError> {
+        let stream = socket::connect(&self.socket).await.map_err(gone)?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(gone)?;
+        tokio::spawn(connection);
+        let request = Request::post("/")
+            .header("host", "flow")
+            .header(TARGET, operation)
+            .header(version::WIRE, version::CURRENT)
+            .header("content-type", "application/x-amz-json-1.0")
+            .body(Full::new(Bytes::from(serde_json::to_vec(request).map_err(gone)?)))
+            .map_err(gone)?;
+        let response = sender.send_request(request).await.map_err(gone)?;
+        if let Some(theirs) = version::incompatible(response.headers()) {
+            return Err(ClientError::Incompatible { program: version::program(response.headers()), theirs });
+        }
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let body = response.into_body().collect().await.map_err(gone)?.to_bytes();
+        Err(refused(serde_json::from_slice(&body).map_err(gone)?))
+    }
+
+    /// Calls an operation.
+    ///
+    /// # Errors
+    /// The operation's fault, or there is no response.
+    pub async fn call<O: Operation>(&self, request: &O::Request) -> Result<O::Response, ClientError>
+    where
+        O::Request: Serialize,
+        O::Response: DeserializeOwned,
+    {
+        self.call_within::<O>(request, SILENCE_MAX).await
+    }
+
+    /// The same, with another deadline.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn call_within<O: Operation>(
+        &self,
+        request: &O::Request,
+        limit: Duration,
+    ) -> Result<O::Response, ClientError>
+    where
+        O::Request: Serialize,
+        O::Response: DeserializeOwned,
+    {
+        let answer = async {
+            let response = self.send(O::NAME, request).await?;
+            let body = response.into_body().collect().await.map_err(gone)?.to_bytes();
+            serde_json::from_slice(&body).map_err(gone)
+        };
+        tokio::time::timeout(limit, answer).await.unwrap_or(Err(ClientError::Silent))
+    }
+
+    /// Calls an operation that answers with items.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn stream<O: StreamOperation>(&self, request: &O::Request) -> Result<Items<O::Item>, ClientError>
+    where
+        O::Request: Serialize,
+    {
+        let sent = tokio::time::timeout(SILENCE_MAX, self.send(O::NAME, request)).await;
+        let body = sent.unwrap_or(Err(ClientError::Silent))?.into_body();
+        Ok(Items { body, buffer: Vec::new(), ended: false, silent_since: Instant::now(), item: PhantomData })
+    }
+}
+
+fn refused(fault: WireFault) -> ClientError {
+    if fault.kind == UNAVAILABLE { ClientError::Gone(fault.message) } else { ClientError::Fault(fault) }
+}
+
+/// The items of an operation, as they come.
+pub struct Items<T> {
+    body: Incoming,
+    buffer: Vec<u8>,
+    ended: bool,
+    silent_since: Instant,
+    item: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Items<T> {
+    /// The next item; `None` after the last. Safe to be dropped half-way and called again.
+    ///
+    /// # Errors
+    /// The operation's fault, or the owner is gone or silent; nothing follows.
+    pub async fn next(&mut self) -> Result<Option<T>, ClientError> {
+        while !self.ended {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                match serde_json::from_slice(&line).map_err(gone)? {
+                    WireLine::Item(item) => return serde_json::from_value(item).map(Some).map_err(gone),
+                    WireLine::Fault(fault) => {
+                        self.ended = true;
+                        return Err(refused(fault));
+                    }
+                    WireLine::Alive(_) => continue,
+                    WireLine::End(_) => self.ended = true,
+                }
+                continue;
+            }
+            let frame = match timeout_at(self.silent_since + SILENCE_MAX, self.body.frame()).await {
+                Err(_) => return Err(ClientError::Silent),
+                Ok(None) => return Err(ClientError::Gone("its answer broke off".to_owned())),
+                Ok(Some(frame)) => frame.map_err(gone)?,
+            };
+            self.silent_since = Instant::now();
+            if let Ok(data) = frame.into_data() {
+                self.buffer.extend_from_slice(&data);
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,202 @@
+//! The owner's side of the wire: bytes in, bytes out. What they mean is `api`'s.
+
+use std::{sync::Arc, time::Duration};
+
+use api::{Api, Fault, flow::Reply};
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use futures::{StreamExt, stream::BoxStream};
+use serde_json::Value;
+use tokio::{net::UnixListener, sync::watch, task::JoinHandle};
+
+use super::{TARGET, WireFault, lines::WireLine, request_body, version};
+
+/// How often a listener of items is told that the owner is alive.
+const ALIVE_EVERY: Duration = Duration::from_secs(2);
+/// How long the engine may take to answer before a listener is not told so any more.
+const ENGINE_ANSWERS_WITHIN: Duration = Duration::from_secs(4);
+/// How long open requests may take to end when a listener is closed.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// By which way a request comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The store's socket, which only processes of its user can open.
+    Socket,
+    /// TCP.
+    Network,
+}
+
+/// What the owner of a store answers with, until it is closed.
+pub struct Served {
+    api: Arc<Api>,
+    door: Door,
+    closing: watch::Receiver<bool>,
+}
+
+/// Closes every listener that was made with its [`Served`].
+pub struct Closer(watch::Sender<bool>);
+
+impl Closer {
+    /// One that has closed nothing yet.
+    pub fn new() -> Self {
+        Closer(watch::Sender::new(false))
+    }
+
+    /// What a listener answers with.
+    pub fn served(&self, api: Arc<Api>, door: Door) -> Served {
+        Served { api, door, closing: self.0.subscribe() }
+    }
+
+    /// Answers no request any more: those that are open end.
+    pub fn close(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// The router of a listener.
+pub fn router(served: Served) -> Router {
+    Router::new().fallback(answer).with_state(Arc::new(served))
+}
+
+/// A listener in a task of its own.
+pub struct Listener(JoinHandle<()>);
+
+impl Listener {
+    /// Serves on a socket until it is closed.
+    pub fn on_socket(listener: UnixListener, served: Served) -> Self {
+        let mut closing = served.closing.clone();
+        Listener(tokio::spawn(async move {
+            let closed = async move { drop(closing.wait_for(|closing| *closing).await) };
+            let serve = axum::serve(listener, router(served)).with_graceful_shutdown(closed);
+            if let Err(error) = serve.await {
+                tracing::error!("the socket has failed: {error}");
+            }
+        }))
+    }
+
+    /// Waits until its open requests have ended; those that do not are ended.
+    pub async fn ended(mut self) {
+        if tokio::time::timeout(CLOSE_WITHIN, &mut self.0).await.is_err() {
+            self.0.abort();
+        }
+    }
+}
+
+/// A request ends when the listener is closed: whoever waits for a task for a minute must not keep the store open.
+async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, body: Body) -> Response {
+    let mut closing = served.closing.clone();
+    let response = tokio::select! {
+        response = respond(&served, &headers, body) => response,
+        _ = closing.wait_for(|closing| *closing) => fault_response(&stopping()),
+    };
+    with_version(response)
+}
+
+fn stopping() -> Fault {
+    Fault::new("ServiceUnavailable", "the owner of the store is ending")
+}
+
+fn with_version(mut response: Response) -> Response {
+    let current = [(version::WIRE, version::CURRENT), (version::PROGRAM, env!("CARGO_PKG_VERSION"))];
+    for (name, value) in current {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn respond(served: &Served, headers: &HeaderMap, body: Body) -> Response {
+    let body = match request_body::read(body).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
+    };
+    let target = headers.get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if let Some(operation) = target.strip_prefix(api::TARGET_PREFIX) {
+        return json_response(served.api.call(operation, &body).await);
+    }
+    if headers.contains_key(version::WIRE)
+        && let Some(theirs) = version::incompatible(headers)
+    {
+        let message = format!("this owner speaks wire {}, the request wire {theirs}", version::CURRENT);
+        return fault_response(&Fault::new("IncompatibleVersion", message));
+    }
+    if served.door == Door::Network && api::flow::SOCKET_ONLY.contains(&target) {
+        let message =
+            format!("{target} is answered over the store's socket only: it acts for the user of this machine");
+        return fault_response(&Fault::new("AccessDeniedException", message));
+    }
+    match api::flow::answer(&served.api, target, &body).await {
+        None => {
+            fault_response(&Fault::new("UnknownOperationException", format!("There is no operation named {target}.")))
+        }
+        Some(Reply::One(answer)) => json_response(answer),
+        Some(Reply::Many(items)) => lines_response(served, items),
+    }
+}
+
+/// AWS JSON 1.0: the answer, or the fault by its name.
+fn json_response(answer: Result<Value, Fault>) -> Response {
+    match answer {
+        Ok(answer) => with_headers(StatusCode::OK, answer.to_string()),
+        Err(fault) => fault_response(&fault),
+    }
+}
+
+fn with_headers(status: StatusCode, body: String) -> Response {
+    let request_id = format!("{:032x}", rand::random::<u128>());
+    let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amzn-requestid", request_id.as_str())];
+    (status, headers, body).into_response()
+}
+
+/// The response of a fault.
+pub fn fault_response(fault: &Fault) -> Response {
+    let status = StatusCode::from_u16(fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::to_string(&wire_fault(fault)).unwrap_or_default();
+    with_headers(status, body)
+}
+
+fn wire_fault(fault: &Fault) -> WireFault {
+    WireFault { kind: fault.kind.to_owned(), message: fault.message.clone() }
+}
+
+/// A line for each item, and one now and then while there is none.
+fn lines_response(served: &Served, items: BoxStream<'static, Result<Value, Fault>>) -> Response {
+    struct Lines {
+        items: BoxStream<'static, Result<Value, Fault>>,
+        api: Arc<Api>,
+        closing: watch::Receiver<bool>,
+        ended: bool,
+    }
+    let lines = Lines { items, api: served.api.clone(), closing: served.closing.clone(), ended: false };
+    let lines = futures::stream::unfold(lines, |mut lines| async move {
+        if lines.ended {
+            return None;
+        }
+        let line = tokio::select! {
+            biased;
+            item = lines.items.next() => match item {
+                Some(Ok(item)) => WireLine::Item(item),
+                Some(Err(fault)) => WireLine::Fault(wire_fault(&fault)),
+                None => WireLine::End(true),
+            },
+            _ = lines.closing.wait_for(|closing| *closing) => WireLine::Fault(wire_fault(&stopping())),
+            () = alive(&lines.api) => WireLine::Alive(true),
+        };
+        lines.ended = matches!(line, WireLine::Fault(_) | WireLine::End(_));
+        Some((Ok::<_, std::convert::Infallible>(axum::body::Bytes::from(line.bytes())), lines))
+    });
+    Response::new(Body::from_stream(lines))
+}
+
+/// Returns after a while, if the engine answers then; never while it does not.
+async fn alive(api: &Api) {
+    tokio::time::sleep(ALIVE_EVERY).await;
+    if tokio::time::timeout(ENGINE_ANSWERS_WITHIN, api.engine_answers()).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,144 @@
+//! Rules of form that a definition is refused for, although it could run: they hold when it is created, not for what an execution
+//! has pinned already. Source: Amazon States Language specification; Developer Guide, "Map workflow state".
+
+use serde_json::{Map, Value};
+
+use super::{Diagnostic, below, item};
+
+/// Checks a definition.
+pub(super) fn check(definition: &Value, found: &mut Vec<Diagnostic>) {
+    if let Some(version) = definition.get("Version")
+        && version != "1.0"
+    {
+        found.push(wrong("/Version", format!("Version must be \"1.0\", not {version}")));
+    }
+    let jsonata = definition.get("QueryLanguage").is_some_and(|language| language == "JSONata");
+    machine(definition, "", jsonata, found);
+}
+
+fn wrong(location: &str, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("SCHEMA_VALIDATION_FAILED", location, message)
+}
+
+fn machine(machine: &Value, pointer: &str, jsonata: bool, found: &mut Vec<Diagnostic>) {
+    for (name, value) in machine.get("States").and_then(Value::as_object).into_iter().flatten() {
+        let pointer = below(&below(pointer, "States"), name);
+        let Some(fields) = value.as_object() else { continue };
+        state(fields, &pointer, fields.get("QueryLanguage").map_or(jsonata, |own| own == "JSONata"), found);
+        for (index, branch) in fields.get("Branches").and_then(Value::as_array).into_iter().flatten().enumerate() {
+            inner(branch, &item(&below(&pointer, "Branches"), index), jsonata, found);
+        }
+        for field in ["ItemProcessor", "Iterator"] {
+            if let Some(processor) = fields.get(field) {
+                let pointer = below(&pointer, field);
+                config(processor, &pointer, found);
+                inner(processor, &pointer, jsonata, found);
+            }
+        }
+    }
+}
+
+/// A branch or a processor, which has no query language.
+fn inner(value: &Value, pointer: &str, jsonata: bool, found: &mut Vec<Diagnostic>) {
+    if value.get("QueryLanguage").is_some() {
+        found.push(wrong(pointer, "Field 'QueryLanguage' is not supported"));
+    }
+    machine(value, pointer, jsonata, found);
+}
+
+fn config(processor: &Value, pointer: &str, found: &mut Vec<Diagnostic>) {
+    let Some(config) = processor.get("ProcessorConfig") else { return };
+    let at = below(pointer, "ProcessorConfig");
+    let Some(config) = config.as_object() else { return found.push(wrong(&at, "This must be an object.")) };
+    one_of(config, "Mode", &["INLINE", "DISTRIBUTED"], &at, found);
+    one_of(config, "ExecutionType", &["STANDARD", "EXPRESS"], &at, found);
+    let distributed = config.get("Mode").is_some_and(|mode| mode == "DISTRIBUTED");
+    if distributed && !config.contains_key("ExecutionType") {
+        found.push(wrong(&at, "These fields are required: [ExecutionType]"));
+    }
+    for field in config.keys().filter(|field| !["Mode", "ExecutionType"].contains(&field.as_str())) {
+        found.push(wrong(&at, format!("Field '{field}' is not supported")));
+    }
+}
+
+fn one_of(fields: &Map<String, Value>, name: &str, values: &[&str], pointer: &str, found: &mut Vec<Diagnostic>) {
+    if let Some(value) = fields.get(name)
+        && !value.as_str().is_some_and(|value| values.contains(&value))
+    {
+        let message = format!("Value is not valid. Allowed values: [{}]", values.join(", "));
+        found.push(wrong(&below(pointer, name), message));
+    }
+}
+
+fn state(fields: &Map<String, Value>, pointer: &str, jsonata: bool, found: &mut Vec<Diagnostic>) {
+    if let Some(credentials) = fields.get("Credentials")
+        && !credentials.is_object()
+    {
+        found.push(wrong(&below(pointer, "Credentials"), "Credentials must be an object with a RoleArn."));
+    }
+    let seconds = |name: &str| fields.get(name).and_then(Value::as_u64);
+    if let (Some(heartbeat), Some(timeout)) = (seconds("HeartbeatSeconds"), seconds("TimeoutSeconds"))
+        && heartbeat >= timeout
+    {
+        found.push(wrong(&below(pointer, "HeartbeatSeconds"), "HeartbeatSeconds must be smaller than TimeoutSeconds"));
+    }
+    if let Some(label) = fields.get("Label").and_then(Value::as_str)
+        && label.chars().any(is_refused_in_label)
+    {
+        let message = "Label must not contain white space, control characters or any of ? * < > { } [ ] : ; , \\ | ^ ~ $ # % & ` \" /";
+        found.push(wrong(&below(pointer, "Label"), message));
+    }
+    if jsonata {
+        let values = fields.iter().filter(|(name, _)| *name != "Comment");
+        return values.for_each(|(name, value)| expressions(value, &below(pointer, name), found));
+    }
+    for name in ["Parameters", "ResultSelector", "ItemSelector", "Assign"] {
+        if let Some(template) = fields.get(name) {
+            twins(template, &below(pointer, name), found);
+        }
+    }
+}
+
+/// What a label may not have. Source: Developer Guide, "Using Map state in Distributed mode", `Label`.
+fn is_refused_in_label(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || "?*<>{}[]:;,\\|^~$#%&`\"/".contains(c)
+}
+
+/// Finds texts that begin an expression and do not end it.
+fn expressions(value: &Value, pointer: &str, found: &mut Vec<Diagnostic>) {
+    match value {
+        Value::String(text) if text.starts_with("{%") && !text.ends_with("%}") => {
+            found.push(Diagnostic::error(
+                "INVALID_JSONATA_EXPRESSION",
+                pointer,
+                "The expression does not end with '%}'",
+            ));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, value)| expressions(value, &item(pointer, index), found));
+        }
+        // States within are checked as states.
+        Value::Object(fields) if !fields.contains_key("States") => {
+            fields.iter().for_each(|(name, value)| expressions(value, &below(pointer, name), found));
+        }
+        _ => {}
+    }
+}
+
+/// Finds `x` beside `x.$`: both would be the same field.
+fn twins(template: &Value, pointer: &str, found: &mut Vec<Diagnostic>) {
+    match template {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if name.strip_suffix(".$").is_some_and(|plain| fields.contains_key(plain)) {
+                    found.push(wrong(pointer, format!("The field '{name}' is there without '.$' too")));
+                }
+                twins(value, &below(pointer, name), found);
+            }
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, value)| twins(value, &item(pointer, index), found));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,152 @@
+//! Problems of states together: what leads where, names, resources.
+
+use std::collections::BTreeSet;
+
+use super::{Diagnostic, below, item};
+use crate::{
+    asl::{State, StateKind, StateMachine},
+    step::{Pattern, Resource},
+};
+
+/// What a definition is checked for.
+pub(super) struct Context<'a> {
+    pub express: bool,
+    pub known_resource: &'a dyn Fn(&str) -> bool,
+}
+
+/// Checks a machine and all that are in it.
+pub(super) fn check(machine: &StateMachine, context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let mut names = BTreeSet::new();
+    check_machine(machine, "", context, &mut names, found);
+}
+
+fn check_machine<'m>(
+    machine: &'m StateMachine,
+    pointer: &str,
+    context: &Context<'_>,
+    names: &mut BTreeSet<&'m str>,
+    found: &mut Vec<Diagnostic>,
+) {
+    check_ends(machine, pointer, found);
+    let states = below(pointer, "States");
+    // Names of this machine first: the one that is reported is the inner one.
+    for name in machine.states.keys() {
+        if !names.insert(name) {
+            let message = format!("Duplicate State name: {name}");
+            found.push(Diagnostic::error("DUPLICATE_STATE_NAME", &below(&states, name), message));
+        }
+    }
+    for (name, state) in &machine.states {
+        let pointer = below(&states, name);
+        check_state(state, &pointer, context, found);
+        for (inner, pointer) in inner_machines(state, &pointer) {
+            check_machine(inner, &pointer, context, names, found);
+        }
+    }
+}
+
+/// A machine must be able to end, and every state must be reached. AWS does not look for unreachable states in one without an end.
+fn check_ends(machine: &StateMachine, pointer: &str, found: &mut Vec<Diagnostic>) {
+    let ends = |state: &State| match &state.kind {
+        StateKind::Succeed | StateKind::Fail { .. } => true,
+        StateKind::Choice { .. } => false,
+        _ => state.common.next.is_none(),
+    };
+    if machine.states.is_empty() {
+        return;
+    }
+    if !machine.states.values().any(|state| ends(state)) {
+        found.push(Diagnostic::error("MISSING_END_STATE", "", "Workflow has no terminal state"));
+        return;
+    }
+    let reachable = reachable(machine);
+    for name in machine.states.keys().filter(|name| !reachable.contains(name.as_str())) {
+        let message = format!("State \"{name}\" is not reachable.");
+        found.push(Diagnostic::error("MISSING_TRANSITION_TARGET", &below(&below(pointer, "States"), name), message));
+    }
+}
+
+fn check_state(state: &State, pointer: &str, context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    match &state.kind {
+        StateKind::Task(task) => {
+            if let Some(pattern) = context.express.then(|| refused_by_express(&task.resource)).flatten() {
+                let message = format!("Express state machine does not support {pattern}");
+                found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", &below(pointer, "Resource"), message));
+            }
+            if !(context.known_resource)(&task.resource) {
+                found.push(unknown_resource(&task.resource, &below(pointer, "Resource")));
+            }
+            if task.resource.contains(":waitFor") && task.timeout_seconds.is_none() {
+                let message = "A wait without TimeoutSeconds can wait for ever.";
+                found.push(Diagnostic::warning("WAIT_WITHOUT_DEADLINE", pointer, message));
+            }
+        }
+        StateKind::Choice { default: None, .. } => {
+            let message = "A Choice without Default fails with States.NoChoiceMatched where no rule matches.";
+            found.push(Diagnostic::warning("CHOICE_WITHOUT_DEFAULT", pointer, message));
+        }
+        _ => {}
+    }
+}
+
+/// The machines in a state, with their pointers.
+pub(super) fn inner_machines<'s>(state: &'s State, pointer: &str) -> Vec<(&'s StateMachine, String)> {
+    match &state.kind {
+        StateKind::Parallel { branches, .. } => {
+            let at = below(pointer, "Branches");
+            branches.iter().enumerate().map(|(index, branch)| (&**branch, item(&at, index))).collect()
+        }
+        StateKind::Map(map) => vec![(&*map.processor, below(pointer, map.processor_field))],
+        _ => Vec::new(),
+    }
+}
+
+fn unknown_resource(resource: &str, location: &str) -> Diagnostic {
+    if resource.starts_with("flow:") {
+        let message = format!("No step is named '{resource}'; `flow steps` lists all.");
+        return Diagnostic::error("UNKNOWN_RESOURCE", location, message);
+    }
+    let message = format!(
+        "The resource provided {resource} is not recognized. The value is not a valid resource ARN, \
+         or the resource is not available in this region."
+    );
+    Diagnostic::error("SCHEMA_VALIDATION_FAILED", location, message)
+}
+
+/// What of a resource waits longer than an EXPRESS execution may, in AWS's words: one of them ends with a blank.
+fn refused_by_express(resource: &str) -> Option<&'static str> {
+    match Resource::parse(resource) {
+        Resource::Integration { pattern: Pattern::RunJob { .. }, .. } => Some("'.sync' service integration"),
+        Resource::Integration { pattern: Pattern::WaitForTaskToken, .. } => {
+            Some("'.waitForTaskToken' service integration ")
+        }
+        Resource::Activity => Some("'activity' service integration"),
+        _ => None,
+    }
+}
+
+fn reachable(machine: &StateMachine) -> BTreeSet<&str> {
+    let mut seen = BTreeSet::new();
+    let mut to_see = vec![machine.start_at.as_str()];
+    while let Some(name) = to_see.pop() {
+        let Some((name, state)) = machine.states.get_key_value(name) else { continue };
+        if seen.insert(name.as_str()) {
+            to_see.extend(targets(state).into_iter().map(|(target, _)| target));
+        }
+    }
+    seen
+}
+
+/// The names of all states that can follow a state, and where in the state they are.
+pub(in crate::asl) fn targets(state: &State) -> Vec<(&str, String)> {
+    let next = state.common.next.as_deref();
+    let mut targets: Vec<(&str, String)> = next.map(|next| (next, "/Next".to_owned())).into_iter().collect();
+    let at = |list: &str, index: usize| format!("/{list}[{index}]/Next");
+    let catchers = state.common.catch.iter().enumerate();
+    targets.extend(catchers.map(|(index, rule)| (rule.next.as_str(), at("Catch", index))));
+    if let StateKind::Choice { rules, default } = &state.kind {
+        targets.extend(rules.iter().enumerate().map(|(index, rule)| (rule.next.as_str(), at("Choices", index))));
+        targets.extend(default.as_deref().map(|default| (default, "/Default".to_owned())));
+    }
+    targets
+}

@@ -1,0 +1,56 @@
+//! Service integrations that Step Functions knows and for which there is no step.
+
+use serde_json::Value;
+
+use super::{Diagnostic, below, item};
+use crate::step::Resource;
+
+/// A warning for each Task whose call nothing makes: it fails with `States.Runtime` when it runs. `has_step` says whether there is a
+/// step for a `Resource`.
+pub fn without_step(definition: &Value, has_step: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    machine(definition, "", has_step, &mut found);
+    found
+}
+
+fn machine(value: &Value, pointer: &str, has_step: &dyn Fn(&str) -> bool, found: &mut Vec<Diagnostic>) {
+    for (name, state) in value.get("States").and_then(Value::as_object).into_iter().flatten() {
+        let pointer = below(&below(pointer, "States"), name);
+        let resource = state["Resource"].as_str().filter(|_| state["Type"] == "Task").unwrap_or_default();
+        let parsed = Resource::parse(resource);
+        if let Resource::Integration { service, action_with_pattern, .. } = &parsed
+            && parsed.is_recognized()
+            && !has_step(resource)
+        {
+            let message =
+                format!("There is no step for {service}:{action_with_pattern}: this Task will fail when it runs.");
+            found.push(Diagnostic::warning("INTEGRATION_WITHOUT_STEP", &below(&pointer, "Resource"), message));
+        }
+        for (index, branch) in state["Branches"].as_array().into_iter().flatten().enumerate() {
+            machine(branch, &item(&below(&pointer, "Branches"), index), has_step, found);
+        }
+        for processor in ["ItemProcessor", "Iterator"] {
+            machine(&state[processor], &below(&pointer, processor), has_step, found);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_call_that_nothing_makes_is_told_wherever_it_is() {
+        let task =
+            |service: &str| json!({ "Type": "Task", "Resource": format!("arn:aws:states:::{service}"), "End": true });
+        let branch = json!({ "StartAt": "B", "States": { "B": task("sqs:sendMessage"), "C": task("lambda:invoke") } });
+        let machine =
+            json!({ "StartAt": "A", "States": { "A": { "Type": "Parallel", "Branches": [branch], "End": true } } });
+        let found = without_step(&machine, &|resource| resource.ends_with("lambda:invoke"));
+        let told: Vec<_> = found.iter().map(|found| (found.code, &*found.location)).collect();
+        assert_eq!(told, [("INTEGRATION_WITHOUT_STEP", "/States/A/Branches[0]/States/B/Resource")]);
+        assert!(found[0].message.contains("sqs:sendMessage"));
+    }
+}

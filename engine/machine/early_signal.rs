@@ -1,0 +1,252 @@
+//! Answers for Tasks that do not wait yet: kept with the execution, given to the Task when it comes to wait.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Activity, Execution, ExecutionStatus, FrameId, FrameRow, limits, turn::Turn};
+use crate::{
+    asl::{StateKind, StateMachine},
+    journal::{ErrorAndCause, Note, Signaller, StepFailure},
+};
+
+/// The most answers that are kept with one execution.
+pub const EARLY_SIGNALS_MAX: usize = 16;
+
+/// An answer for a Task that did not wait when it was given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EarlySignal {
+    /// The sequence of the note that says it is kept; unique within the execution.
+    pub number: u64,
+    /// The Task's name, or its path.
+    pub state: String,
+    /// What the Task is answered with.
+    pub answer: SignalAnswer,
+    /// Who gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Signaller>,
+}
+
+/// How a Task is answered from outside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SignalAnswer {
+    /// It succeeds with this output.
+    Output(Arc<Value>),
+    /// It fails.
+    Failure(ErrorAndCause),
+}
+
+impl SignalAnswer {
+    fn succeeded(&self) -> bool {
+        matches!(self, SignalAnswer::Output(_))
+    }
+
+    fn into_result(self) -> Result<Value, (String, String)> {
+        match self {
+            SignalAnswer::Output(output) => Ok(Arc::unwrap_or_clone(output)),
+            SignalAnswer::Failure(ErrorAndCause { error, cause }) => Err((error, cause)),
+        }
+    }
+}
+
+impl From<Result<Value, (String, String)>> for SignalAnswer {
+    fn from(answer: Result<Value, (String, String)>) -> Self {
+        match answer {
+            Ok(output) => SignalAnswer::Output(Arc::new(output)),
+            Err((error, cause)) => {
+                let StepFailure { error, cause, .. } = StepFailure { error, cause, details: None }.shortened();
+                SignalAnswer::Failure(ErrorAndCause { error, cause })
+            }
+        }
+    }
+}
+
+/// What a turn changed of the answers that are kept.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EarlySignalChanges {
+    /// New ones.
+    pub put: Vec<EarlySignal>,
+    /// The numbers of those that were given to their Task or dropped.
+    pub deleted: Vec<u64>,
+}
+
+impl EarlySignalChanges {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.put.is_empty() && self.deleted.is_empty()
+    }
+}
+
+impl Execution {
+    /// Why an answer for a state cannot be kept or given.
+    ///
+    /// # Errors
+    /// The execution has ended, no Task has that name or path, several of that name wait, the answer is too large, or as many are
+    /// kept as may be.
+    pub fn check_early_signal(&self, state: &str, answer: &SignalAnswer) -> Result<(), String> {
+        let id = &self.header.id;
+        if self.header.status != ExecutionStatus::Running {
+            return Err(format!("{id} has ended: no state of it will wait"));
+        }
+        if !has_task(&self.machine, state) {
+            return Err(format!("the definition of {id} has no Task named '{state}', and none with that path"));
+        }
+        if let SignalAnswer::Output(output) = answer
+            && let Err(failure) = limits::refuse(state, output)
+        {
+            return Err(failure.cause);
+        }
+        match self.waiting(state).len() {
+            0 => self.check_kept(state, answer),
+            1 => Ok(()),
+            _ => Err(format!("several states named '{state}' wait in {id}: name one by its path")),
+        }
+    }
+
+    fn check_kept(&self, state: &str, answer: &SignalAnswer) -> Result<(), String> {
+        let (id, kept) = (&self.header.id, &self.header.early_signals);
+        match kept.iter().find(|signal| signal.state == state) {
+            // The same request again.
+            Some(signal) if signal.answer == *answer => Ok(()),
+            Some(_) => Err(format!("another answer for '{state}' is kept with {id} already")),
+            None if kept.len() >= EARLY_SIGNALS_MAX => {
+                Err(format!("{id} keeps {EARLY_SIGNALS_MAX} answers for states that do not wait yet: that is the most"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The frames that wait in a Task of that name or path.
+    fn waiting(&self, state: &str) -> Vec<FrameId> {
+        let waits = |activity: &Activity| {
+            let waits = |next_look_ms: &Option<u64>, parked: bool| next_look_ms.is_some() || parked;
+            matches!(activity, Activity::Task { next_look_ms, parked, .. } if waits(next_look_ms, parked.is_some()))
+        };
+        let frames = self.frames.in_order().map(|frame| &frame.row);
+        frames.filter(|row| is_meant(row, state) && waits(&row.activity)).map(|row| row.id).collect()
+    }
+}
+
+/// Whether a name or path means the state that a frame is in.
+fn is_meant(row: &FrameRow, state: &str) -> bool {
+    *row.state == *state || row.state_path() == state
+}
+
+/// Whether a definition has a Task of that name, or of that path such as `VPC and subnets[1]/Create VPC`.
+fn has_task(machine: &StateMachine, state: &str) -> bool {
+    has_task_at(machine, state) || inner(machine).any(|(_, _, inner)| has_task(inner, state))
+}
+
+/// Whether the rest of a path leads to a Task of this machine or one inside it.
+fn has_task_at(machine: &StateMachine, path: &str) -> bool {
+    let here = machine.states.get(path).is_some_and(|state| matches!(state.kind, StateKind::Task(_)));
+    here || inner(machine).any(|(name, index, inner)| {
+        let rest = path.strip_prefix(name).and_then(|rest| match index {
+            Index::Alone => Some(rest),
+            Index::Branch(branch) => rest.strip_prefix(&format!("[{branch}]")),
+            Index::Iteration => {
+                let (number, rest) = rest.strip_prefix('[')?.split_once(']')?;
+                number.parse::<u64>().ok().map(|_| rest)
+            }
+        });
+        rest.and_then(|rest| rest.strip_prefix('/')).is_some_and(|rest| has_task_at(inner, rest))
+    })
+}
+
+/// What is written after a state's name in the path of a frame below it.
+enum Index {
+    /// Nothing: the only branch of its Parallel.
+    Alone,
+    Branch(usize),
+    Iteration,
+}
+
+/// The machines inside the states of a machine, each with its state's name.
+fn inner(machine: &StateMachine) -> impl Iterator<Item = (&str, Index, &StateMachine)> {
+    machine.states.values().flat_map(|state| {
+        let inner: Vec<(Index, &StateMachine)> = match &state.kind {
+            StateKind::Parallel { branches, .. } => match branches.as_slice() {
+                [branch] => vec![(Index::Alone, &**branch)],
+                branches => branches.iter().enumerate().map(|(at, branch)| (Index::Branch(at), &**branch)).collect(),
+            },
+            StateKind::Map(map) => vec![(Index::Iteration, &*map.processor)],
+            _ => Vec::new(),
+        };
+        inner.into_iter().map(|(index, inner)| (&*state.name, index, inner))
+    })
+}
+
+impl Turn<'_> {
+    /// Answers the Task of a name or path where it waits, and keeps the answer where it does not yet.
+    pub fn signal_early(&mut self, state: String, answer: SignalAnswer, by: Option<Signaller>) {
+        if self.execution.check_early_signal(&state, &answer).is_err() {
+            return;
+        }
+        if let [id] = self.execution.waiting(&state)[..] {
+            let visit = self.frame(id).row.visit;
+            return self.signalled(id, visit, None, answer.into_result(), by);
+        }
+        if self.execution.header.early_signals.iter().any(|signal| signal.state == state) {
+            return;
+        }
+        let by = by.map(Signaller::shortened);
+        self.note(Note::SignalKept { state: state.clone(), by: by.clone(), succeeded: answer.succeeded() });
+        let signal = EarlySignal { number: self.execution.header.last_sequence, state, answer, by };
+        Arc::make_mut(&mut self.header().early_signals).push(signal.clone());
+        self.early_signals.put.push(signal);
+    }
+
+    /// Gives a Task that has come to wait the answer that is kept for it, if one is.
+    pub(super) fn apply_early_signal(&mut self, id: FrameId) -> bool {
+        if self.execution.header.early_signals.is_empty() {
+            return false;
+        }
+        let Some(signal) = self.take_early_signals(id, 1).pop() else { return false };
+        let EarlySignal { answer, by, .. } = signal;
+        let state_path = self.frame(id).state_path();
+        self.note(Note::SignalApplied { state_path, by, succeeded: answer.succeeded() });
+        self.answer_from_outside(id, answer.into_result());
+        true
+    }
+
+    /// The state that a frame is in ends: what is kept for it is not needed.
+    pub(super) fn drop_early_signals_of(&mut self, id: FrameId) {
+        if !self.execution.header.early_signals.is_empty() {
+            let dropped = self.take_early_signals(id, usize::MAX);
+            self.note_dropped(dropped, "the state ended without it");
+        }
+    }
+
+    /// The execution ends.
+    pub(super) fn drop_all_early_signals(&mut self) {
+        if !self.execution.header.early_signals.is_empty() {
+            let dropped = Arc::unwrap_or_clone(std::mem::take(&mut self.header().early_signals));
+            self.early_signals.deleted.extend(dropped.iter().map(|signal| signal.number));
+            self.note_dropped(dropped, "the execution ended");
+        }
+    }
+
+    fn note_dropped(&mut self, dropped: Vec<EarlySignal>, reason: &str) {
+        for EarlySignal { state, by, .. } in dropped {
+            self.note(Note::SignalDropped { state, by, reason: reason.to_owned() });
+        }
+    }
+
+    /// Takes at most so many of the answers that are kept for the Task that a frame is in, the oldest first.
+    fn take_early_signals(&mut self, id: FrameId, limit: usize) -> Vec<EarlySignal> {
+        let kept = self.execution.header.early_signals.iter();
+        let row = &self.frame(id).row;
+        let taken: Vec<_> = kept.filter(|signal| is_meant(row, &signal.state)).take(limit).cloned().collect();
+        let is_task = matches!(self.state_of(id).map(|state| &state.kind), Some(StateKind::Task(_)));
+        if taken.is_empty() || !is_task {
+            return Vec::new();
+        }
+        let numbers: Vec<u64> = taken.iter().map(|signal| signal.number).collect();
+        Arc::make_mut(&mut self.header().early_signals).retain(|signal| !numbers.contains(&signal.number));
+        self.early_signals.deleted.extend(numbers);
+        taken
+    }
+}

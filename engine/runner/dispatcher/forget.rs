@@ -1,0 +1,25 @@
+//! Forgetting ended executions while others run: in the dispatcher, so that none is redriven meanwhile.
+
+use super::*;
+use crate::machine::ExecutionStatus;
+
+impl Dispatcher {
+    /// Forgets those of the executions that have ended, with documents that belong to each; answers how many.
+    pub fn forget(&mut self, ids: &[String], documents: &dyn Fn(&str) -> Vec<String>) -> Result<usize, RunnerError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone().into());
+        }
+        let mut ended: Vec<&str> = Vec::new();
+        for id in ids.iter().filter(|id| !self.driven.contains_key(id.as_str())) {
+            let header = self.store.summary(id)?;
+            if header.is_some_and(|header| header.status != ExecutionStatus::Running) {
+                ended.push(id);
+            }
+        }
+        let mut changes = DocumentChanges::default();
+        ended.iter().flat_map(|id| documents(id)).for_each(|name| changes.delete(&name));
+        self.store.forget_all(&ended)?;
+        self.store.change_documents(changes)?;
+        Ok(ended.len())
+    }
+}

@@ -1,0 +1,186 @@
+//! Everything about one execution, as it happens.
+
+use std::{cmp::Ordering, collections::VecDeque, sync::Arc};
+
+use tokio::sync::{broadcast, oneshot};
+
+use super::{
+    RunnerError, RunnerEvent,
+    event::{Asleep, Broadcast, EVENTS_KEPT},
+    message::{Message, Messages},
+};
+use crate::{journal::Entry, store::Store};
+
+/// Everything about one execution, from a sequence on: first the entries that the store has and whether it rests or sleeps, then
+/// what happens.
+pub struct Follow {
+    execution: String,
+    store: Arc<Store>,
+    live: broadcast::Receiver<Broadcast>,
+    messages: Messages,
+    next_sequence: u64,
+    stored: VecDeque<Entry>,
+    read_store: bool,
+    /// Events were missed (those before the beginning, or by lagging), and the execution's rest may be among them.
+    may_rest: bool,
+    /// The same of its sleep.
+    may_be_asleep: bool,
+    /// Reported when the entries before it have been.
+    asleep: Option<Asleep>,
+    /// Reported last: the dispatcher's answer may be the same as its broadcast.
+    asleep_reported: Option<Asleep>,
+}
+
+impl Follow {
+    pub(super) fn new(
+        execution: String,
+        from_sequence: u64,
+        store: Arc<Store>,
+        live: broadcast::Receiver<Broadcast>,
+        messages: Messages,
+    ) -> Self {
+        Follow {
+            execution,
+            store,
+            live,
+            messages,
+            next_sequence: from_sequence.max(1),
+            stored: VecDeque::new(),
+            read_store: true,
+            may_rest: true,
+            may_be_asleep: true,
+            asleep: None,
+            asleep_reported: None,
+        }
+    }
+
+    /// The next event; `None` when the runner has stopped. Nothing is lost where this is cancelled.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn next(&mut self) -> Result<Option<RunnerEvent>, RunnerError> {
+        loop {
+            if let Some(entry) = self.stored.pop_front() {
+                self.next_sequence = entry.sequence + 1;
+                return Ok(Some(RunnerEvent::Entry { execution: self.execution.clone(), entry }));
+            }
+            if self.read_store {
+                self.read_entries()?;
+                self.read_store = self.stored.len() == EVENTS_KEPT;
+                continue;
+            }
+            if std::mem::take(&mut self.may_rest)
+                && let Some(event) = self.rested()?
+            {
+                return Ok(Some(event));
+            }
+            if !self.stored.is_empty() {
+                continue;
+            }
+            if self.may_be_asleep {
+                self.asleep = self.ask_whether_asleep().await;
+                self.may_be_asleep = false;
+            }
+            if let Some(asleep) = self.asleep.take()
+                && let Some(event) = self.in_order(asleep)?
+            {
+                return Ok(Some(event));
+            }
+            if !self.stored.is_empty() {
+                continue;
+            }
+            match self.live.recv().await {
+                Ok(broadcast) => {
+                    if let Some(event) = self.concerning(broadcast) {
+                        return Ok(Some(event));
+                    }
+                }
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    (self.read_store, self.may_rest, self.may_be_asleep) = (true, true, true);
+                }
+                Err(broadcast::error::RecvError::Closed) => return Ok(None),
+            }
+        }
+    }
+
+    fn read_entries(&mut self) -> Result<(), RunnerError> {
+        self.stored = self.store.entries(&self.execution, self.next_sequence, EVENTS_KEPT)?.into();
+        Ok(())
+    }
+
+    /// That the execution rests, if it does and every entry before that has been reported.
+    fn rested(&mut self) -> Result<Option<RunnerEvent>, RunnerError> {
+        let Some(header) = self.store.header(&self.execution)?.filter(|header| header.rests()) else { return Ok(None) };
+        // It may have continued, and come to rest again, since its entries were read: they come first.
+        self.read_entries()?;
+        if self.stored.is_empty() {
+            return Ok(Some(RunnerEvent::Rested { header: Arc::new(header) }));
+        }
+        (self.read_store, self.may_rest) = (true, true);
+        Ok(None)
+    }
+
+    /// Asks the dispatcher, after subscribing: what it sends later is received here.
+    async fn ask_whether_asleep(&self) -> Option<Asleep> {
+        let (reply, answer) = oneshot::channel();
+        let id = self.execution.clone();
+        self.messages.send(Message::Asleep { id, reply }).ok()?;
+        answer.await.ok()?
+    }
+
+    /// That the execution is asleep, once every entry before that has been reported; nothing where entries after it have been.
+    fn in_order(&mut self, asleep: Asleep) -> Result<Option<RunnerEvent>, RunnerError> {
+        match asleep.last_sequence.saturating_add(1).cmp(&self.next_sequence) {
+            Ordering::Less => Ok(None),
+            Ordering::Equal if self.asleep_reported == Some(asleep) => Ok(None),
+            Ordering::Equal => {
+                self.asleep_reported = Some(asleep);
+                let (execution, next_wake_ms) = (self.execution.clone(), asleep.next_wake_ms);
+                Ok(Some(RunnerEvent::Asleep { execution, next_wake_ms }))
+            }
+            Ordering::Greater => {
+                self.read_entries()?;
+                // Without any the execution has been forgotten meanwhile.
+                self.asleep = (!self.stored.is_empty()).then_some(asleep);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The event of a broadcast that is about this execution and can be reported at once.
+    fn concerning(&mut self, broadcast: Broadcast) -> Option<RunnerEvent> {
+        match broadcast {
+            Broadcast::Asleep { execution, asleep } => {
+                if execution == self.execution {
+                    self.asleep = Some(asleep);
+                }
+                None
+            }
+            Broadcast::Event(RunnerEvent::Entry { execution, entry }) if execution == self.execution => {
+                match entry.sequence.cmp(&self.next_sequence) {
+                    Ordering::Less => None,
+                    Ordering::Greater => {
+                        self.read_store = true;
+                        None
+                    }
+                    Ordering::Equal => {
+                        self.next_sequence += 1;
+                        Some(RunnerEvent::Entry { execution, entry })
+                    }
+                }
+            }
+            Broadcast::Event(event) => self.concerns(&event).then_some(event),
+        }
+    }
+
+    fn concerns(&self, event: &RunnerEvent) -> bool {
+        match event {
+            RunnerEvent::Entry { .. } | RunnerEvent::Unknown => false,
+            RunnerEvent::Rested { header } => header.id == self.execution,
+            RunnerEvent::Looked { execution, .. } | RunnerEvent::Asleep { execution, .. } => {
+                *execution == self.execution
+            }
+            RunnerEvent::StoreFailed { .. } => true,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! A handle without a runner: the store is read, nothing is driven.
+
+use std::sync::{Arc, atomic::AtomicU64};
+
+use tokio::sync::{broadcast, watch};
+
+use super::{Clock, RunnerHandle, offers::Offers, threads::Threads};
+use crate::store::Store;
+
+impl RunnerHandle {
+    /// A handle over a store that nobody drives. What reads works; what a dispatcher has to do is refused as after a stop.
+    pub fn idle(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
+        let (messages, _) = std::sync::mpsc::channel();
+        let threads = Arc::new(Threads::start::<0>(messages, []));
+        RunnerHandle {
+            threads,
+            store,
+            events: broadcast::channel(1).0.downgrade(),
+            rests: broadcast::channel(1).0.downgrade(),
+            clock,
+            commits: Arc::new(AtomicU64::new(0)),
+            failure: watch::channel(None).1,
+            offers: Arc::new(Offers::default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{
+        runner::{ManualClock, RunnerError},
+        store::MemoryRecords,
+    };
+
+    #[tokio::test]
+    async fn an_idle_store_is_read_and_nothing_is_driven() {
+        let store = Arc::new(Store::new(MemoryRecords::new()).unwrap());
+        let handle = RunnerHandle::idle(store, Arc::new(ManualClock::new(0)));
+        assert!(handle.store().latest(1).unwrap().is_empty());
+        assert!(handle.driven().await.is_empty());
+        assert!(matches!(handle.resume("a-1", None).await, Err(RunnerError::Stopped)));
+        assert!(matches!(handle.follow("a-1", 1).next().await, Ok(None)));
+    }
+}

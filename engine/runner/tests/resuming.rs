@@ -1,0 +1,77 @@
+//! The fear: what is resumed elsewhere acts where it did before.
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::step::Registries;
+
+/// Steps that act in an environment: nothing can be done in `old`, a call in `hangs` never answers, and elsewhere the name of the
+/// environment is the output.
+struct Environments;
+
+#[async_trait]
+impl Registries for Environments {
+    async fn registry(&self, environment: &Value) -> Result<Registry, StepError> {
+        let region = environment["region"].as_str().unwrap_or_default().to_owned();
+        if region == "old" {
+            return Err(StepError::new(ErrorClass::Credentials, "expired"));
+        }
+        let mut registry = Registry::new();
+        registry.register("test:where", "Says where it is", &[], move |_: StepContext, _: Value| {
+            let region = region.clone();
+            async move {
+                if region == "hangs" {
+                    std::future::pending::<()>().await;
+                }
+                Ok(Answer::done(json!(region)))
+            }
+        });
+        Ok(registry)
+    }
+}
+
+fn runner_in(records: &MemoryRecords) -> RunnerHandle {
+    let store = Arc::new(Store::new(records.clone()).unwrap());
+    start(store, Arc::new(Environments), Arc::new(SystemClock::default()), RunnerOptions::default())
+}
+
+fn in_region(id: &str, region: &str) -> NewExecution {
+    let states = json!({
+        "A": { "Type": "Task", "Resource": "flow:test:where", "Next": "B" },
+        "B": { "Type": "Task", "Resource": "flow:test:where", "End": true }
+    });
+    NewExecution { environment: json!({ "region": region }), ..new(id, definition(states)) }
+}
+
+#[tokio::test]
+async fn a_paused_execution_continues_in_the_new_environment_and_stays_there() {
+    let records = MemoryRecords::new();
+    let first = runner_in(&records);
+    first.start_execution(in_region("t-1", "old")).await.unwrap();
+    assert!(rested(&first, "t-1").await.paused);
+    first.resume("t-1", None).await.unwrap();
+    let paused = async {
+        while !first.store().header("t-1").unwrap().unwrap().paused {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DRAIN_MAX, paused).await.expect("without another environment it pauses again");
+    let mut rests = first.rests();
+    first.resume("t-1", Some(json!({ "region": "new" }))).await.unwrap();
+    assert_eq!(rests.recv().await.unwrap().output.as_deref(), Some(&json!("new")));
+    first.drain(DRAIN_MAX).await;
+    let header = Store::new(records).unwrap().header("t-1").unwrap().unwrap();
+    assert_eq!(*header.environment, json!({ "region": "new" }));
+}
+
+#[tokio::test]
+async fn a_call_that_was_in_flight_is_repeated_in_the_new_environment() {
+    let records = MemoryRecords::new();
+    let first = runner_in(&records);
+    first.start_execution(in_region("t-1", "hangs")).await.unwrap();
+    first.drain(Duration::ZERO).await;
+    let second = runner_in(&records);
+    let mut rests = second.rests();
+    second.resume("t-1", Some(json!({ "region": "new" }))).await.unwrap();
+    assert_eq!(rests.recv().await.unwrap().output.as_deref(), Some(&json!("new")));
+}

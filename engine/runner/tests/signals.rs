@@ -1,0 +1,82 @@
+//! The fear: an answer from outside is lost between two processes, or nobody knows who gave it.
+
+use super::*;
+use crate::journal::{Content, Note, Signaller};
+
+fn runner_with_clock(records: &MemoryRecords) -> RunnerHandle {
+    let store = Arc::new(Store::new(records.clone()).unwrap());
+    start(store, Arc::new(registry(Arc::default())), Arc::new(SystemClock::default()), RunnerOptions::default())
+}
+
+fn wait_then_slow() -> Value {
+    definition(json!({
+        "A": { "Type": "Wait", "Seconds": 3600, "Next": "B" },
+        "B": { "Type": "Task", "Resource": "flow:test:slow", "End": true }
+    }))
+}
+
+fn ann() -> Option<Signaller> {
+    Some(Signaller { user: "ann".to_owned(), host: "desk".to_owned(), comment: None })
+}
+
+fn notes(handle: &RunnerHandle, id: &str) -> Vec<Note> {
+    let entries = handle.store().entries(id, 1, 1_000).unwrap();
+    let note = |content| match content {
+        Content::Note(note) => Some(*note),
+        Content::Event(_) => None,
+    };
+    entries.into_iter().filter_map(|entry| note(entry.content)).collect()
+}
+
+#[tokio::test]
+async fn an_early_answer_survives_a_restart_and_is_given_when_its_state_waits() {
+    let records = MemoryRecords::new();
+    let first = runner_with_clock(&records);
+    first.start_execution(new("t-1", wait_then_slow())).await.unwrap();
+    first.signal_early("t-1", "B", Ok(json!("approved")), ann()).await.unwrap();
+    first.signal_early("t-1", "B", Ok(json!("approved")), ann()).await.unwrap();
+    let kept = Note::SignalKept { state: "B".to_owned(), by: ann(), succeeded: true };
+    assert_eq!(notes(&first, "t-1"), std::slice::from_ref(&kept), "durable when it is acknowledged, and once");
+    first.drain(DRAIN_MAX).await;
+    // The Wait is over on this clock.
+    let clock = ManualClock::new(SystemClock::default().now_ms() + 7_200_000);
+    let store = Arc::new(Store::new(records.clone()).unwrap());
+    let second = start(store, Arc::new(registry(Arc::default())), Arc::new(clock), RunnerOptions::default());
+    assert_eq!(second.recover_all().await.unwrap(), 1);
+    let header = rested(&second, "t-1").await;
+    assert_eq!(header.output.as_deref(), Some(&json!("approved")));
+    let applied = Note::SignalApplied { state_path: "B".to_owned(), by: ann(), succeeded: true };
+    let notes = notes(&second, "t-1");
+    assert!(notes.first() == Some(&kept) && notes.last() == Some(&applied), "{notes:?}");
+}
+
+#[tokio::test]
+async fn an_early_answer_that_cannot_be_kept_is_refused_also_of_an_execution_in_the_store() {
+    let records = MemoryRecords::new();
+    let first = runner_with_clock(&records);
+    first.start_execution(new("t-1", wait_then_slow())).await.unwrap();
+    let none = first.signal_early("none", "B", Ok(json!(1)), None).await;
+    assert!(matches!(none, Err(RunnerError::ExecutionDoesNotExist { .. })));
+    first.drain(DRAIN_MAX).await;
+    let second = runner_with_clock(&records);
+    for state in ["C", "A"] {
+        let refused = second.signal_early("t-1", state, Ok(json!(1)), None).await;
+        assert!(matches!(refused, Err(RunnerError::SignalRefused { .. })), "{refused:?}");
+    }
+    second.cancel("t-1", "Cancelled", "by a test").await.unwrap();
+    let refused = second.signal_early("t-1", "B", Ok(json!(1)), None).await;
+    assert!(matches!(&refused, Err(RunnerError::SignalRefused { message }) if message.contains("has ended")));
+    assert_eq!(second.driven().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn who_answered_a_waiting_task_is_in_its_journal() {
+    let handle = runner_with_clock(&MemoryRecords::new());
+    let task = definition(json!({ "A": { "Type": "Task", "Resource": "flow:test:slow", "End": true } }));
+    let mut follow = handle.follow("t-1", 1);
+    handle.start_execution(new("t-1", task)).await.unwrap();
+    while !matches!(follow.next().await.unwrap(), Some(RunnerEvent::Asleep { .. })) {}
+    handle.signal("t-1", "A", Err(("Rejected".to_owned(), "no".to_owned())), ann()).await.unwrap();
+    let signalled = Note::Signalled { state_path: "A".to_owned(), by: ann().unwrap(), succeeded: false };
+    assert!(notes(&handle, "t-1").contains(&signalled));
+}

@@ -1,0 +1,99 @@
+//! The fear: a runner that was stopped keeps its store, so that the same process cannot open it again, or waits for ever.
+
+use std::{path::Path, time::Instant};
+
+use super::*;
+use crate::store::LoggedRecords;
+
+const CLOSE_MAX: Duration = Duration::from_secs(30);
+
+/// A runner over the store of a folder, with a step that never answers beside the usual ones.
+fn opened(folder: &Path) -> RunnerHandle {
+    opened_with(folder, Arc::default())
+}
+
+/// The same; the step that never answers notifies of each of its calls.
+fn opened_with(folder: &Path, called: Arc<tokio::sync::Notify>) -> RunnerHandle {
+    let mut registry = registry(Arc::default());
+    let hangs = move |_: StepContext, _: Value| {
+        called.notify_one();
+        std::future::pending::<Result<Answer<Value>, StepError>>()
+    };
+    registry.register("test:hangs", "Never answers", &[], hangs);
+    let store = Arc::new(Store::new(LoggedRecords::open(folder).unwrap()).unwrap());
+    start(store, Arc::new(registry), Arc::new(SystemClock::default()), RunnerOptions::default())
+}
+
+/// Drops the last handle and closes the store.
+fn close(handle: RunnerHandle) {
+    let store = handle.shared_store();
+    drop(handle);
+    store.close(CLOSE_MAX).unwrap();
+}
+
+fn one_task(resource: &str) -> Value {
+    definition(json!({ "A": { "Type": "Task", "Resource": resource, "End": true } }))
+}
+
+#[tokio::test]
+async fn a_drained_store_is_opened_ten_times_in_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..10 {
+        let handle = opened(folder.path());
+        assert_eq!(handle.store().ids_with_prefix("t-", 100).unwrap().len(), round);
+        let id = format!("t-{round}");
+        handle.start_execution(new(&id, one_task("flow:test:echo"))).await.unwrap();
+        assert_eq!(rested(&handle, &id).await.status, ExecutionStatus::Succeeded);
+        assert_eq!(handle.drain(DRAIN_MAX).await, Drained { unanswered: 0, has_ended: true });
+        close(handle);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_is_left_unanswered_after_the_limit_and_called_again_by_the_next_runner() {
+    let folder = tempfile::tempdir().unwrap();
+    let called = Arc::new(tokio::sync::Notify::new());
+    let handle = opened_with(folder.path(), called.clone());
+    handle.start_execution(new("t-1", one_task("flow:test:hangs"))).await.unwrap();
+    called.notified().await;
+    let mut follow = handle.follow("t-1", 1);
+    let began = Instant::now();
+    assert_eq!(handle.drain(Duration::from_millis(100)).await, Drained { unanswered: 1, has_ended: true });
+    assert!(began.elapsed() >= Duration::from_millis(100));
+    while follow.next().await.unwrap().is_some() {}
+    drop(follow);
+    close(handle);
+    let handle = opened_with(folder.path(), called.clone());
+    assert_eq!(handle.recover_all().await.unwrap(), 1);
+    called.notified().await;
+    assert_eq!(handle.drain(Duration::ZERO).await.unanswered, 1);
+    close(handle);
+}
+
+#[tokio::test]
+async fn a_runner_that_has_stopped_answers_everybody_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = opened(folder.path());
+    let other = handle.clone();
+    let mut rests = handle.rests();
+    let (first, second) = tokio::join!(handle.drain(DRAIN_MAX), other.drain(DRAIN_MAX));
+    assert!(first.has_ended && second.has_ended);
+    assert!(matches!(other.recover_all().await, Err(RunnerError::Stopped)));
+    assert!(matches!(other.start_execution(new("t-1", chain())).await, Err(RunnerError::Stopped)));
+    assert_eq!(other.driven().await, Vec::<String>::new());
+    assert!(rests.recv().await.is_err() && other.rests().recv().await.is_err());
+    assert!(other.follow("t-1", 1).next().await.unwrap().is_none());
+    assert!(other.drain(DRAIN_MAX).await.has_ended, "a second stop has nothing to do");
+}
+
+#[tokio::test]
+async fn a_runner_without_a_handle_stops_and_lets_go_of_its_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = opened(folder.path());
+    handle.start_execution(new("t-1", one_task("flow:test:hangs"))).await.unwrap();
+    close(handle);
+    let handle = opened(folder.path());
+    assert!(handle.store().exists("t-1").unwrap());
+    handle.drain(Duration::ZERO).await;
+    close(handle);
+}

@@ -1,0 +1,124 @@
+//! A folder whose files are reached without leaving it, whatever the links in it.
+
+use std::{
+    fs::File,
+    io::{Error, Result},
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{CWD, FileType, Mode, OFlags, fstat, fsync, mkdirat, openat},
+    io::Errno,
+};
+
+/// How often a path is resolved again that was renamed meanwhile.
+const RESOLUTIONS_MAX: usize = 32;
+/// Opens a folder to reach what is in it.
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// Finds a file without opening it: a device may act when it is opened.
+#[cfg(target_os = "linux")]
+const FIND: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+const FIND: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+
+/// The folder that the operator names.
+pub(super) struct Folder(OwnedFd);
+
+/// What a path leads to.
+pub(super) enum Existing {
+    RegularFile,
+    Nothing,
+    /// A folder, a device, a named pipe, a socket.
+    Other,
+}
+
+impl Folder {
+    /// Opens the folder itself; its own path may go through links.
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Folder(openat(CWD, path, DIRECTORY, Mode::empty())?))
+    }
+
+    /// Opens a regular file for reading. It does not wait for the writer of a named pipe.
+    ///
+    /// # Errors
+    /// Errno XDEV where the path leads out of the folder, NOSYS where the kernel cannot check that.
+    pub fn open_regular(&self, relative: &Path) -> Result<File> {
+        match self.existing(relative)? {
+            Existing::RegularFile => {}
+            Existing::Nothing => return Err(Errno::NOENT.into()),
+            Existing::Other => return Err(super::not_regular()),
+        }
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = self.reach(relative, flags)?;
+        // Another file may have taken its name meanwhile.
+        if file_type(&file)? != FileType::RegularFile {
+            return Err(super::not_regular());
+        }
+        Ok(File::from(file))
+    }
+
+    /// What the path leads to, through links inside the folder.
+    ///
+    /// # Errors
+    /// As [`Folder::open_regular`].
+    pub fn existing(&self, relative: &Path) -> Result<Existing> {
+        match self.reach(relative, FIND) {
+            Ok(found) => Ok(match file_type(&found)? {
+                FileType::RegularFile => Existing::RegularFile,
+                _ => Existing::Other,
+            }),
+            Err(Errno::NOENT) => Ok(Existing::Nothing),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The folder that a path is in; makes it, and durably, where it is missing.
+    ///
+    /// # Errors
+    /// As [`Folder::open_regular`].
+    pub fn make_parent(&self, relative: &Path) -> Result<OwnedFd> {
+        let mut parent = self.0.try_clone()?;
+        let mut path = PathBuf::new();
+        for name in relative.parent().unwrap_or(Path::new("")).iter() {
+            path.push(name);
+            // From the operator's folder each time: a link may lead to another place inside it.
+            let next = match self.reach(&path, DIRECTORY) {
+                Err(Errno::NOENT) => {
+                    match mkdirat(&parent, name, Mode::from_raw_mode(0o777)) {
+                        // Another writer made it.
+                        Ok(()) | Err(Errno::EXIST) => fsync(&parent)?,
+                        Err(error) => return Err(error.into()),
+                    }
+                    self.reach(&path, DIRECTORY)?
+                }
+                found => found?,
+            };
+            parent = next;
+        }
+        Ok(parent)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn reach(&self, relative: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        use rustix::fs::{ResolveFlags, openat2};
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let mut result = Err(Errno::AGAIN);
+        for _ in 0..RESOLUTIONS_MAX {
+            result = openat2(&self.0, relative, flags, Mode::empty(), beneath);
+            if !matches!(result, Err(Errno::AGAIN | Errno::INTR)) {
+                break;
+            }
+        }
+        result
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn reach(&self, _relative: &Path, _flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        Err(Errno::NOSYS)
+    }
+}
+
+fn file_type(file: &impl AsFd) -> std::result::Result<FileType, Error> {
+    Ok(FileType::from_raw_mode(fstat(file)?.st_mode))
+}

@@ -1,0 +1,156 @@
+//! The steps that act on this machine alone, and the settings that their operator gives them.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf, absolute},
+    sync::Arc,
+};
+
+use engine::step::{Registry, Resource};
+use serde::{Deserialize, Serialize};
+
+use crate::{file, http, process};
+
+/// Names the programs that `flow:process:run` may run, separated as in PATH.
+pub(crate) const PROGRAMS: &str = "FLOW_PROGRAMS";
+/// Names the folder that `flow:file:read` and `flow:file:write` may use.
+pub(crate) const FILES: &str = "FLOW_FILES";
+/// Names the file with the connections of HTTP tasks.
+pub(crate) const CONNECTIONS: &str = "FLOW_CONNECTIONS";
+
+/// What the operator of this machine allows to the local steps. The default allows nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LocalSettings {
+    /// The programs that `flow:process:run` may run: absolute paths (`FLOW_PROGRAMS`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<PathBuf>,
+    /// The folder that `flow:file:read` and `flow:file:write` may use: an absolute path (`FLOW_FILES`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<PathBuf>,
+    /// The file that declares the connections of HTTP tasks: an absolute path (`FLOW_CONNECTIONS`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections: Option<PathBuf>,
+}
+
+impl LocalSettings {
+    /// The settings in this process's environment variables. A relative path is taken from the current folder; an empty
+    /// variable is one that is not set.
+    pub fn from_environment() -> Self {
+        Self::from_variables(|name| std::env::var_os(name))
+    }
+
+    fn from_variables<V: AsRef<OsStr>>(variable: impl Fn(&str) -> Option<V>) -> Self {
+        let path = |name| variable(name).and_then(|value| usable(Path::new(value.as_ref())));
+        let programs = variable(PROGRAMS).map(|value| {
+            std::env::split_paths(value.as_ref()).filter_map(|program| usable(&program)).collect::<Vec<_>>()
+        });
+        LocalSettings { programs: programs.unwrap_or_default(), files: path(FILES), connections: path(CONNECTIONS) }
+    }
+}
+
+/// The absolute path; none where it is empty, or where it is relative and there is no current folder.
+fn usable(path: &Path) -> Option<PathBuf> {
+    absolute(path).ok()
+}
+
+/// Registers the steps that act on this machine alone. They need no AWS account and no [`crate::Environment`].
+pub fn register_local(registry: &mut Registry, settings: &LocalSettings) {
+    let settings = Arc::new(settings.clone());
+    file::register(registry, &settings);
+    http::register(registry, &settings);
+    process::register(registry, &settings);
+}
+
+/// Whether a Task with this `Resource` acts on an AWS account: false for the steps of [`register_local`], for nested
+/// executions and for activities, true for everything else.
+pub fn needs_account(resource: &str) -> bool {
+    let local = matches!(
+        Resource::parse(resource),
+        Resource::Activity
+            | Resource::Step { service: "file" | "process", .. }
+            | Resource::Integration { service: "http", action: "invoke", .. }
+            | Resource::Integration { service: "states", action: "startExecution", .. }
+    );
+    !local
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn relative_paths_become_absolute_and_empty_ones_are_left_out() {
+        let settings = LocalSettings::from_variables(|name| match name {
+            PROGRAMS => Some("/bin/true::tools/deploy"),
+            FILES => Some("files"),
+            _ => Some(""),
+        });
+        let here = std::env::current_dir().unwrap();
+        let programs = vec![PathBuf::from("/bin/true"), here.join("tools/deploy")];
+        assert_eq!(settings, LocalSettings { programs, files: Some(here.join("files")), connections: None });
+        assert_eq!(LocalSettings::from_variables(|_| None::<&str>), LocalSettings::default());
+    }
+
+    #[test]
+    fn settings_survive_json_and_empty_ones_take_no_space() {
+        assert_eq!(serde_json::to_value(LocalSettings::default()).unwrap(), serde_json::json!({}));
+        let settings = LocalSettings {
+            programs: vec!["/bin/true".into()],
+            files: Some("/srv/files".into()),
+            connections: Some("/etc/flow/connections.json".into()),
+        };
+        let json = serde_json::json!({
+            "programs": ["/bin/true"], "files": "/srv/files", "connections": "/etc/flow/connections.json",
+        });
+        assert_eq!(serde_json::to_value(&settings).unwrap(), json);
+        assert_eq!(serde_json::from_value::<LocalSettings>(json).unwrap(), settings);
+        assert_eq!(serde_json::from_str::<LocalSettings>("{}").unwrap(), LocalSettings::default());
+    }
+
+    /// The fear: a run that touches no cloud asks for AWS credentials, or one that does touch it does not name the account.
+    #[test]
+    fn exactly_the_steps_outside_the_local_registry_need_an_account() {
+        let resource = |name: &str| match name.strip_prefix("aws:") {
+            Some(integration) => format!("arn:aws:states:::{integration}"),
+            None => format!("flow:{name}"),
+        };
+        let mut local = Registry::new();
+        register_local(&mut local, &LocalSettings::default());
+        for step in local.descriptions() {
+            assert!(!needs_account(&resource(&step.name)), "{}", step.name);
+        }
+        let environment = crate::Environment::for_rehearsal(crate::test_server::addresses("http://127.0.0.1:9".into()));
+        let of_aws = crate::registry(Arc::new(environment.unwrap()));
+        assert!(of_aws.descriptions().count() > 50);
+        for step in of_aws.descriptions() {
+            assert!(needs_account(&resource(&step.name)), "{}", step.name);
+        }
+    }
+
+    #[test]
+    fn nested_executions_and_activities_need_no_account_and_other_integrations_do() {
+        for resource in [
+            "arn:aws:states:::states:startExecution",
+            "arn:aws:states:::states:startExecution.sync:2",
+            "arn:aws:states:::states:startExecution.waitForTaskToken",
+            "arn:aws:states:::http:invoke",
+            "arn:aws:states:us-east-1:111111111111:activity:approve",
+        ] {
+            assert!(!needs_account(resource), "{resource}");
+        }
+        for resource in [
+            "arn:aws:states:::lambda:invoke",
+            "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "arn:aws:states:::aws-sdk:sfn:startExecution",
+            "arn:aws:states:::s3:getObject",
+            "arn:aws:lambda:us-east-1:111111111111:function:f",
+            "flow:files:read",
+            "",
+        ] {
+            assert!(needs_account(resource), "{resource}");
+        }
+    }
+}

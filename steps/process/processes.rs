@@ -1,0 +1,81 @@
+//! The processes of this machine, as the proc file system lists them.
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+/// A process that has not been reaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Process {
+    id: Pid,
+    parent: Pid,
+    group: Pid,
+    session: Pid,
+}
+
+/// Sends a signal to every child of this process and to its process group.
+///
+/// A child's id is valid until this process reaps it, and a group's id as long as it has a member: a caller that does not reap
+/// meanwhile signals no other process. Grandchildren in other groups are not signalled; where this process is their subreaper
+/// they become its children when their parent ends.
+pub(super) fn signal_children(signal: Signal) {
+    let this = rustix::process::getpid();
+    for child in all().filter(|process| process.parent == this) {
+        // A process of this session can join any group of it, this process's own too.
+        if child.group != this {
+            let _ = kill_process_group(child.group, signal);
+        }
+        let _ = kill_process(child.id, signal);
+    }
+}
+
+/// Sends a signal to every process of a session.
+pub(super) fn signal_session(session: Pid, signal: Signal) {
+    for member in all().filter(|process| process.session == session) {
+        let _ = kill_process(member.id, signal);
+    }
+}
+
+fn all() -> impl Iterator<Item = Process> {
+    let process = |entry: std::fs::DirEntry| {
+        let id = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
+        read(id, &std::fs::read_to_string(entry.path().join("stat")).ok()?)
+    };
+    std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok).filter_map(process)
+}
+
+/// Reads fields 4 to 6 of `/proc/PID/stat` (proc_pid_stat(5)). The second is a name in parentheses that may hold any character.
+/// `None` where one of them is outside this process's namespace.
+fn read(id: Pid, stat: &str) -> Option<Process> {
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(1);
+    let mut next = || Pid::from_raw(fields.next()?.parse().ok()?);
+    Some(Process { id, parent: next()?, group: next()?, session: next()? })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_and_spaces_hides_no_field() {
+        let pid = |raw| Pid::from_raw(raw).unwrap();
+        let process = Process { id: pid(7), parent: pid(4), group: pid(5), session: pid(6) };
+        assert_eq!(read(pid(7), "7 (a) (b c) S 4 5 6 0 -1"), Some(process));
+        assert_eq!(read(pid(7), "7 (init) S 0 0 0"), None);
+        assert_eq!(read(pid(7), ""), None);
+    }
+
+    #[test]
+    fn a_child_is_found_with_its_group_until_it_is_reaped() {
+        use std::os::unix::process::CommandExt;
+        let mut child = std::process::Command::new("/bin/sleep").arg("60").process_group(0).spawn().unwrap();
+        let id = Pid::from_child(&child);
+        let this = rustix::process::getpid();
+        let found = all().find(|process| process.id == id);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let session = rustix::process::getsid(None).unwrap();
+        assert_eq!(found, Some(Process { id, parent: this, group: id, session }));
+        assert_eq!(all().find(|process| process.id == id), None);
+    }
+}

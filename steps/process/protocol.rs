@@ -1,0 +1,28 @@
+//! What the owner and its supervisor send each other over a socket, a JSON value a line.
+
+use serde::{Deserialize, Serialize};
+
+/// The longest request, in bytes: an input of 256 KiB whose every byte is escaped, and the arguments.
+pub(super) const REQUEST_BYTES_MAX: u64 = 8 << 20;
+/// The longest report, in bytes.
+pub(super) const REPORT_BYTES_MAX: u64 = 64 << 10;
+/// What the owner sends to end the program.
+pub(super) const END: &[u8] = b"\"End\"\n";
+
+/// The first line that the owner sends: the program to run.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub program: String,
+    pub arguments: Vec<String>,
+    /// The content of the program's standard input.
+    pub input: String,
+}
+
+/// The line that the supervisor sends before it ends.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Report {
+    /// The program could not be started.
+    CannotStart(String),
+    /// The program and all its descendants have ended; the program with this wait status (wait(2)).
+    Ended(i32),
+}

@@ -1,0 +1,68 @@
+//! One program at a time for each visit: the next attempt waits until the program of the last one has ended.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+
+type Turns = HashMap<String, Arc<AsyncMutex<()>>>;
+
+/// By idempotency token. An entry lives as long as an attempt holds or awaits it.
+static TURNS: LazyLock<Mutex<Turns>> = LazyLock::new(Mutex::default);
+
+/// The right to run a visit's program. Dropping it lets the next attempt begin.
+pub(super) struct Turn {
+    _held: OwnedMutexGuard<()>,
+}
+
+impl Turn {
+    /// Waits until no other program of the visit runs in this process. The caller bounds the wait.
+    pub async fn wait(token: &str) -> Self {
+        let turn = {
+            let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(turns.entry(token.to_owned()).or_default())
+        };
+        Turn { _held: turn.lock_owned().await }
+    }
+}
+
+/// Waits until every program of this process has ended, at most `time_max`; whether they have. For a shutdown: programs of
+/// abandoned attempts have been asked to end, and the exit of this process kills those that still run.
+pub async fn programs_ended(time_max: Duration) -> bool {
+    let turns: Vec<_> = TURNS.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+    let all = async {
+        for turn in turns {
+            drop(turn.lock().await);
+        }
+    };
+    tokio::time::timeout(time_max, all).await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_visit_has_one_turn_and_visits_do_not_wait_for_each_other() {
+        let first = Turn::wait("turn-a").await;
+        let mut second = polled_once(Turn::wait("turn-a")).await;
+        drop(Turn::wait("turn-b").await);
+        drop(first);
+        drop(second.as_mut().await);
+        drop(second);
+        drop(Turn::wait("turn-c").await);
+        assert!(!TURNS.lock().unwrap_or_else(PoisonError::into_inner).contains_key("turn-a"), "it is forgotten");
+    }
+
+    /// The future, after a poll that found it pending.
+    async fn polled_once<F: Future>(future: F) -> std::pin::Pin<Box<F>> {
+        let mut future = Box::pin(future);
+        let pending = std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx).is_pending())).await;
+        assert!(pending);
+        future
+    }
+}

@@ -1,0 +1,35 @@
+//! The fear: a program outlives its attempt or its owner and does its work beside the next attempt, or fills the memory.
+//!
+//! Without the test harness: the supervisor of a program is this test's own executable.
+
+mod programs {
+    pub mod ending;
+    pub mod owner;
+    pub mod running;
+    pub mod support;
+}
+
+use std::process::ExitCode;
+
+type Test = (&'static str, fn());
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some(steps::SUPERVISOR_ARGUMENT) => return steps::supervise(),
+        Some(programs::owner::OWNER_ARGUMENT) => return programs::owner::run(&arguments[1..]),
+        _ => {}
+    }
+    let tests: Vec<Test> = [programs::running::TESTS, programs::ending::TESTS, programs::owner::TESTS].concat();
+    let names: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |test: &&Test| names.is_empty() || names.iter().any(|name| test.0.contains(name.as_str()));
+    let mut failed = 0;
+    for (name, test) in tests.iter().filter(wanted) {
+        // The panic's own message is printed above the line.
+        let passed = std::panic::catch_unwind(test).is_ok();
+        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
+        failed += usize::from(!passed);
+    }
+    println!("{failed} failed");
+    ExitCode::from(u8::from(failed > 0))
+}

@@ -1,0 +1,69 @@
+//! What the tests of programs share.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use engine::step::{Answer, Registry, StepContext, StepError};
+use rustix::process::{Pid, test_kill_process};
+use serde_json::{Value, json};
+use steps::{LocalSettings, register_local};
+
+/// Longer than anything that a test waits for takes.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// Runs a test's future on a runtime of its own.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+}
+
+/// The context of the visit `token`.
+pub fn context(token: &str) -> StepContext {
+    StepContext { token: token.to_owned(), ..StepContext::for_test("Run it") }
+}
+
+/// Runs a shell script; `$1` is the first argument.
+pub async fn shell(context: StepContext, script: &str, argument: &Path) -> Result<Value, StepError> {
+    let input = json!({ "Program": "/bin/sh", "Arguments": ["-c", script, "sh", argument], "Input": { "a": [1] } });
+    run(context, input).await
+}
+
+/// Runs what the input asks for.
+pub async fn run(context: StepContext, input: Value) -> Result<Value, StepError> {
+    let programs = ["/bin/sh", "/bin/true", "/nowhere/program"].map(PathBuf::from).to_vec();
+    let mut registry = Registry::new();
+    register_local(&mut registry, &LocalSettings { programs, ..LocalSettings::default() });
+    let step = registry.find("flow:process:run").unwrap();
+    match step.look(context, input).await? {
+        Answer::Done(done) => Ok(done.output),
+        Answer::Pending(_) => panic!("the step is pending"),
+    }
+}
+
+/// Waits until `condition` holds.
+pub fn until(what: &str, condition: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < WAIT_MAX, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The lines of a file; none where there is no file.
+pub fn lines(file: &Path) -> Vec<String> {
+    std::fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// The process ids in a file, a line each.
+pub fn process_ids(file: &Path) -> Vec<i32> {
+    lines(file).iter().map(|line| line.trim().parse().unwrap()).collect()
+}
+
+/// Whether the process is there and is no zombie.
+pub fn runs(id: i32) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let zombie = state.rsplit_once(')').is_some_and(|(_, fields)| fields.trim_start().starts_with('Z'));
+    test_kill_process(Pid::from_raw(id).unwrap()).is_ok() && !zombie
+}

@@ -1,0 +1,171 @@
+//! The fear: one account was shown, and another one acts.
+
+use serde_json::{Value, json};
+
+use crate::{
+    serve::Server,
+    sts_stub::{PRODUCTION, STAGING, Sts},
+    support::{Home, text, until},
+};
+
+fn who() -> Value {
+    json!({ "Type": "Task", "Resource": "flow:sts:getCallerIdentity", "Arguments": {}, "End": true })
+}
+
+/// Asks who acts, waits for an answer from outside, asks again.
+fn asks_twice(home: &Home) -> String {
+    let mut first = who();
+    first.as_object_mut().unwrap().remove("End");
+    first["Assign"] = json!({ "first": "{% $states.result.account %}" });
+    first["Next"] = json!("Rest");
+    let mut second = who();
+    second["Output"] = json!("{% {'first': $first, 'second': $states.result.account} %}");
+    let states =
+        json!({ "First": first, "Rest": { "Type": "Wait", "Seconds": 15, "Next": "Second" }, "Second": second });
+    home.definition("twice", &json!({ "QueryLanguage": "JSONata", "StartAt": "First", "States": states }))
+}
+
+#[test]
+fn a_run_pins_what_it_showed_and_asks_sts_once() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let run = ["run", &home.one("who", &who()), "--yes", "--id", "one"];
+    let said = home.exits_with(&run, &sts.credentials(STAGING), 0);
+    assert!(said.contains("account 111111111111   region us-east-1"), "{said}");
+    assert_eq!(sts.asked(), 1, "once for each process and credentials");
+    let said = home.exits(&["status", "one"], 0);
+    assert!(said.contains("account 111111111111   region us-east-1"), "{said}");
+    let said = home.exits(&["status", "one", "-o", "json"], 0);
+    assert!(said.contains(r#""accountId":"111111111111""#) && said.contains(r#""partition":"aws""#), "{said}");
+    assert!(!said.contains("secret"), "no credentials are stored: {said}");
+}
+
+#[test]
+fn a_resume_with_another_account_or_region_is_refused_and_names_both() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let run = ["run", &asks_twice(&home), "--yes", "--no-wait=0", "--id", "one"];
+    home.exits_with(&run, &sts.credentials(STAGING), 75);
+    for resume in [&["resume", "one"][..], &["resume", "--all"]] {
+        let said = home.exits_with(resume, &sts.credentials(PRODUCTION), 3);
+        assert!(said.contains(STAGING) && said.contains(PRODUCTION), "{said}");
+    }
+    let elsewhere = ["resume", "one", "--region", "eu-west-1"];
+    let said = home.exits_with(&elsewhere, &sts.credentials(STAGING), 3);
+    assert!(said.contains("us-east-1") && said.contains("eu-west-1"), "{said}");
+    assert_eq!(home.status_of("one"), "RUNNING", "nothing was called, nothing failed");
+    // Cron has no region: the pinned one acts.
+    let mut credentials = sts.credentials(STAGING).to_vec();
+    credentials.retain(|(name, _)| *name != "AWS_REGION");
+    let said = home.exits_with(&["resume", "one"], &credentials, 0);
+    assert!(said.contains("second: 111111111111"), "{said}");
+}
+
+#[test]
+fn a_server_of_another_account_does_not_act_for_a_run_that_showed_this_one() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let server = Server::start_with(&home, &sts.credentials(STAGING));
+    let file = home.one("who", &who());
+    let said = home.exits_with(&["run", &file, "--yes", "--id", "one"], &sts.credentials(PRODUCTION), 3);
+    for words in ["222222222222", "111111111111", "flow serve", &server.pid().to_string()] {
+        assert!(said.contains(words), "{words:?} is not in: {said}");
+    }
+    home.exits(&["status", "one"], 4);
+    let said = home.exits_with(&["run", &file, "--yes", "--id", "two"], &sts.credentials(STAGING), 0);
+    assert!(said.contains("account: 111111111111"), "{said}");
+}
+
+#[test]
+fn a_server_of_another_account_pauses_what_it_finds_and_calls_nothing() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let run = ["run", &asks_twice(&home), "--yes", "--no-wait=0", "--id", "one"];
+    home.exits_with(&run, &sts.credentials(STAGING), 75);
+    let server = Server::start_with(&home, &sts.credentials(PRODUCTION));
+    until(40, "it is paused", || home.exits(&["status", "one"], 0).contains("PAUSED"));
+    let said = home.exits(&["status", "one"], 0);
+    assert!(said.contains(STAGING) && said.contains(PRODUCTION) && said.contains("flow resume one"), "{said}");
+    drop(server);
+    let said = home.exits_with(&["resume", "one"], &sts.credentials(STAGING), 0);
+    assert!(said.contains("second: 111111111111"), "{said}");
+}
+
+#[test]
+fn a_client_takes_over_with_the_account_that_is_pinned() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let mut owner = Server::start_with(&home, &sts.credentials(STAGING));
+    let file = asks_twice(&home);
+    let mut client = home.command(&["run", &file, "--yes", "--id", "one"]);
+    client.envs(sts.credentials(STAGING)).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let client = client.spawn().unwrap();
+    until(10, "it waits", || text(&home.flow(&["status", "one"]).stdout).contains("Rest"));
+    // The client keeps its credentials, which are the pinned ones: it takes over and finishes.
+    crate::support::send("-KILL", owner.pid());
+    owner.exit_code();
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(text(&output.stdout).contains("second: 111111111111"));
+}
+
+#[test]
+fn the_input_may_allow_some_accounts_only() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let run = |allowed: &str, expected: i32| {
+        let input = json!({ "deployment": "shop", "domain": "app.example.com", "allowedAccountIds": [allowed] });
+        let arguments = ["run", "endpoints-aws", "--input", &input.to_string(), "--plan"];
+        home.exits_with(&arguments, &sts.credentials(STAGING), expected)
+    };
+    let said = run(PRODUCTION, 3);
+    assert!(said.contains(STAGING) && said.contains(PRODUCTION), "{said}");
+    assert!(run(STAGING, 0).contains("account 111111111111"));
+}
+
+#[test]
+fn what_the_caller_allows_is_what_a_server_runs_with() {
+    let home = Home::plain();
+    let _server = Server::start(&home);
+    let program = home.program("hello.sh", "echo '\"hello from '$0'\"'");
+    let folder = home.path().join("files");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("in.txt"), "content of the file").unwrap();
+    let task =
+        json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": program }, "End": true });
+    let said = home.exits_with(&["run", &home.one("program", &task), "--yes"], &[("FLOW_PROGRAMS", &program)], 0);
+    assert!(said.contains("hello from"), "{said}");
+    let read = json!({ "Type": "Task", "Resource": "flow:file:read", "Arguments": { "Path": "in.txt" }, "End": true });
+    let files = [("FLOW_FILES", folder.to_str().unwrap())];
+    let said = home.exits_with(&["run", &home.one("file", &read), "--yes"], &files, 0);
+    assert!(said.contains("content of the file"), "{said}");
+    let said = home.exits(&["run", &home.one("program", &task), "--yes"], 1);
+    assert!(said.contains("FLOW_PROGRAMS"), "without the variable nothing is allowed: {said}");
+}
+
+#[test]
+fn a_resume_brings_the_program_that_was_missing() {
+    let home = Home::plain();
+    let program = home.program("hello.sh", "echo 1");
+    let task =
+        json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": program }, "End": true });
+    let said = home.exits(&["run", &home.one("program", &task), "--yes", "--id", "one"], 1);
+    assert!(said.contains("flow resume one"), "{said}");
+    home.exits_with(&["resume", "one"], &[("FLOW_PROGRAMS", &program)], 0);
+}
+
+#[test]
+fn a_workflow_that_calls_no_aws_needs_no_credentials() {
+    let home = Home::plain();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).unwrap();
+        let body = r#"{"up": true}"#;
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    });
+    let arguments = json!({ "ApiEndpoint": format!("{address}/health"), "Method": "GET" });
+    let task =
+        json!({ "Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Arguments": arguments, "End": true });
+    home.exits(&["run", &home.one("http", &task), "--yes"], 0);
+    server.join().unwrap();
+}

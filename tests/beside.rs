@@ -1,0 +1,262 @@
+//! The fear: a command meets the owner of the store, and hangs, is refused, or does not understand it.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::net::{UnixListener, UnixStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+
+use crate::{
+    serve::Server,
+    support::{Home, send, text, until},
+};
+
+#[test]
+fn every_command_gives_up_on_a_stopped_owner_within_ten_seconds_and_names_it() {
+    let home = Home::plain();
+    let mut owner = home
+        .command(&["serve", "--listen", "127.0.0.1:0"])
+        .env("FLOW_TOKEN", "owner-secret")
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let file = home.waits("long", 3600);
+    until(10, "the owner serves", || home.path().join("flow.sock").exists());
+    home.exits(&["run", &file, "--yes", "--no-wait", "--id", "one"], 75);
+    send("-STOP", owner.id());
+    let commands: [&[&str]; 10] = [
+        &["status"],
+        &["status", "one"],
+        &["events", "one"],
+        &["cancel", "one"],
+        &["signal", "one", "Rest", "--success", "1"],
+        &["export"],
+        &["prune"],
+        &["doctor"],
+        &["resume", "--all", "--no-wait"],
+        &["run", &file, "--yes"],
+    ];
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for command in commands {
+            let (home, pid) = (&home, owner.id().to_string());
+            scope.spawn(move || {
+                let said = home.exits(command, 5);
+                assert!(
+                    said.contains(&format!("process {pid} on ")) && said.contains("flow serve"),
+                    "{command:?}: {said}"
+                );
+                assert!(!said.contains("--listen") && !said.contains("owner-secret"), "never its arguments: {said}");
+            });
+        }
+    });
+    assert!(begun.elapsed() < Duration::from_secs(14), "{:?}", begun.elapsed());
+    send("-CONT", owner.id());
+    until(10, "it answers again", || home.flow(&["status", "one"]).status.success());
+    send("-KILL", owner.id());
+    owner.wait().unwrap();
+}
+
+#[test]
+fn a_watch_ends_when_its_owner_is_stopped_meanwhile() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let client = home.spawn(&["run", &home.waits("long", 3600), "--yes", "--id", "one"]);
+    until(10, "it runs", || home.flow(&["status", "one"]).status.success());
+    send("-STOP", server.pid());
+    let begun = Instant::now();
+    let output = client.wait_with_output().unwrap();
+    send("-CONT", server.pid());
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn export_doctor_and_prune_go_through_the_owner() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let file = home.one("keep", &json!({ "Type": "Pass", "End": true }));
+    for id in ["one", "two"] {
+        home.exits(&["run", &file, "--yes", "--id", id], 0);
+    }
+    home.exits(&["run", &home.waits("long", 3600), "--yes", "--no-wait", "--id", "waits"], 75);
+    let exported = home.exits(&["export"], 0);
+    assert!(exported.lines().filter(|line| line.contains(r#""type":"execution""#)).count() == 3, "{exported}");
+    let said = home.exits(&["doctor"], 0);
+    assert!(said.contains("3 executions, 1 not ended; read by its owner, process"), "{said}");
+    assert!(home.exits(&["prune", "--days", "0", "--plan"], 0).contains("2 executions"));
+    for (count, left) in [("2 executions forgotten", 4), ("0 executions forgotten", 4)] {
+        let said = home.exits(&["prune", "--days", "0"], 0);
+        assert!(said.contains(count) && said.contains("is used again by process"), "{said}");
+        home.exits(&["status", "one"], left);
+        home.exits(&["status", "waits"], 0);
+    }
+    drop(server);
+    assert!(home.exits(&["prune", "--days", "0"], 0).contains("MB before"));
+    home.exits(&["doctor"], 0);
+    let said = home.exits(&["resume", "waits", "--no-wait"], 75);
+    assert!(said.contains("Rest"), "{said}");
+}
+
+#[test]
+fn an_import_beside_an_owner_says_whose_the_store_is() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let said = home.exits(&["import", "-"], 5);
+    assert!(said.contains(&format!("process {}", server.pid())), "{said}");
+}
+
+/// An owner that says what it is told, in the wire of a version, and counts what it is asked.
+fn owner(home: &Home, version: &'static str, answer: fn(&str) -> String) -> (std::fs::File, Arc<AtomicUsize>) {
+    std::fs::create_dir_all(home.path().join("store")).unwrap();
+    let mut lock = std::fs::File::create(home.path().join("owner.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let holder = json!({ "pid": std::process::id(), "host": "here", "user": "me", "command": "flow serve" });
+    lock.write_all(holder.to_string().as_bytes()).unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (listener, count) = (UnixListener::bind(home.path().join("flow.sock")).unwrap(), asked.clone());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            count.fetch_add(1, Ordering::SeqCst);
+            std::thread::spawn(move || respond(stream, version, answer));
+        }
+    });
+    (lock, asked)
+}
+
+fn respond(mut stream: UnixStream, version: &str, answer: fn(&str) -> String) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let (mut target, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(':').unwrap_or_default();
+        match name.to_lowercase().as_str() {
+            "x-amz-target" => target = value.trim().to_owned(),
+            "content-length" => length = value.trim().parse().unwrap(),
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let body = answer(&target);
+    let wire =
+        if version.is_empty() { String::new() } else { format!("x-flow-wire: {version}\r\nx-flow-version: 9.9.9\r\n") };
+    let _ =
+        stream.write_all(format!("HTTP/1.1 200 OK\r\n{wire}content-length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    if target == "Flow.FollowExecution" {
+        std::thread::sleep(Duration::from_secs(20));
+    }
+}
+
+#[test]
+fn an_owner_of_another_wire_is_named_with_both_versions() {
+    for (version, words) in
+        [("3.0", ["version 9.9.9 (wire 3.0)", "wire 2.0"]), ("", ["an earlier version (wire 1)", "wire 2.0"])]
+    {
+        let home = Home::plain();
+        let (_lock, asked) = owner(&home, version, |_| "{}".to_owned());
+        for command in [&["status"][..], &["resume", "--all"], &["export"]] {
+            let said = home.exits(command, 5);
+            assert!(words.iter().all(|words| said.contains(words)), "{said}");
+        }
+        assert!(asked.load(Ordering::SeqCst) <= 6, "no loop: {asked:?}");
+    }
+}
+
+/// What a newer owner of the same wire may send: fields and kinds of event that this version does not know.
+fn newer(target: &str) -> String {
+    let header = json!({
+        "id": "one", "workflow": "w", "subject": null, "environment": null, "input": {}, "status": "RUNNING", "startedMs": 1,
+        "stoppedMs": null, "output": null, "failure": null, "deadlineMs": null, "redriveCount": 0, "paused": false,
+        "lastSequence": 0, "lastEventId": 0, "nextFrameId": 2, "created": {}, "nextWakeMs": null, "newField": { "a": 1 },
+    });
+    let view = json!({
+        "id": "one", "environment": null, "sections": [], "states": {}, "order": [], "made": [], "status": "RUNNING",
+        "startedMs": 1, "stoppedMs": null, "failure": null, "output": null, "paused": false, "lastSequence": 0, "newField": 1,
+    });
+    match target {
+        "Flow.FollowExecution" => {
+            let event = json!({ "item": { "kind": "eventOfANewerVersion", "execution": "one" } });
+            let mut ended = header;
+            (ended["status"], ended["stoppedMs"], ended["output"]) = (json!("SUCCEEDED"), json!(2), json!(7));
+            let rested = json!({ "item": { "kind": "rested", "header": ended } });
+            format!("{event}\n{rested}\n{}\n", json!({ "end": true }))
+        }
+        "Flow.FindExecutions" => json!({ "exact": true, "matches": [header] }).to_string(),
+        "Flow.DescribeExecution" => json!({
+            "execution": header, "frames": [], "driven": true, "view": view,
+            "definition": { "StartAt": "A", "States": { "A": { "Type": "Succeed" } } },
+        })
+        .to_string(),
+        _ => "{}".to_owned(),
+    }
+}
+
+#[test]
+fn an_event_that_this_version_does_not_know_is_passed_over() {
+    let home = Home::plain();
+    let (_lock, asked) = owner(&home, "2.7", newer);
+    let begun = Instant::now();
+    let output = home.flow(&["resume", "one"]);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(output.status.code(), Some(75), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(asked.load(Ordering::SeqCst) <= 12, "no loop: {asked:?}");
+}
+
+/// What the runtime writes into the log for each socket.
+const SOCKET: &str = "interests=READABLE | WRITABLE";
+
+#[test]
+fn a_process_that_owns_the_store_makes_no_connection_to_itself() {
+    let home = Home::plain();
+    let file = home.waits("short", 1);
+    let run = home.command(&["run", &file, "--yes", "--id", "one"]).env("FLOW_LOG", "trace").output().unwrap();
+    assert_eq!(run.status.code(), Some(0));
+    let own = text(&run.stderr);
+    assert_eq!(own.matches(SOCKET).count(), 1, "its listener, and no connection: {own}");
+    let _server = Server::start(&home);
+    let run = home.command(&["run", &file, "--yes", "--id", "two"]).env("FLOW_LOG", "trace").output().unwrap();
+    assert!(text(&run.stderr).matches(SOCKET).count() > 1, "a client of a server connects");
+}
+
+#[test]
+fn clients_of_an_owner_that_ends_continue_one_after_the_other() {
+    let home = Home::plain();
+    let files: Vec<String> = (1..=4).map(|n| home.waits(&format!("w{n}"), n)).collect();
+    let children: Vec<_> =
+        files.iter().zip(1..).map(|(file, n)| home.spawn(&["run", file, "--yes", "--id", &format!("e-{n}")])).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    }
+    for n in 1..=4 {
+        assert_eq!(home.status_of(&format!("e-{n}")), "SUCCEEDED");
+    }
+}
+
+#[test]
+fn a_home_with_a_long_path_works_for_owners_and_clients() {
+    let home = Home::plain();
+    let folder = home.path().join("h".repeat(60)).join("h".repeat(60));
+    let file = home.waits("long", 3600);
+    let long = |arguments: &[&str], expected: i32| {
+        home.exits_with(arguments, &[("FLOW_HOME", folder.to_str().unwrap())], expected)
+    };
+    let mut server = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut server = server.env("FLOW_HOME", &folder).stdout(std::process::Stdio::null()).spawn().unwrap();
+    until(10, "it serves", || folder.join("flow.sock").exists());
+    long(&["run", &file, "--yes", "--no-wait", "--id", "one"], 75);
+    assert!(long(&["status"], 0).contains("RUNNING"));
+    send("-TERM", server.id());
+    assert_eq!(server.wait().unwrap().code(), Some(143));
+    long(&["resume", "one", "--no-wait"], 75);
+}

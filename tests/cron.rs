@@ -1,0 +1,190 @@
+//! The fear: cron runs it every ten minutes, nobody watches, and executions are held up or mail is full of old news.
+
+use serde_json::{Value, json};
+
+use crate::{
+    serve::Server,
+    support::{Home, text, until},
+};
+
+fn start(home: &Home, file: &str, id: &str) {
+    home.exits(&["run", file, "--yes", "--no-wait=0", "--id", id], 75);
+}
+
+fn token_wait() -> Value {
+    // An activity that no worker serves: only somebody outside can answer.
+    let resource = "arn:aws:states:us-east-1:111111111111:activity:approve";
+    json!({ "Type": "Task", "Resource": resource, "End": true })
+}
+
+/// Creates the activity of [`token_wait`].
+fn with_activity(home: &Home) {
+    let server = Server::start(home);
+    let body = r#"{"name": "approve"}"#;
+    crate::support::post(&server.endpoint, "AWSStepFunctions.CreateActivity", body);
+}
+
+#[test]
+fn every_execution_that_is_due_is_taken_to_its_end_again_and_again() {
+    let home = Home::plain();
+    let file = home.waits("due", 1);
+    let ids = ["first", "second", "third"];
+    ids.iter().for_each(|id| start(&home, &file, id));
+    let said = home.exits(&["resume", "--all"], 0);
+    for id in ids {
+        assert!(said.contains(&format!("{id}   SUCCEEDED")), "{said}");
+        assert_eq!(home.status_of(id), "SUCCEEDED");
+    }
+    assert_eq!(home.exits(&["resume", "--all"], 0), "", "nothing is left: nothing is said");
+    assert_eq!(home.exits(&["resume", "--all", "--no-wait"], 0), "");
+}
+
+#[test]
+fn waiting_executions_are_passed_over_with_a_line_each_and_75() {
+    let home = Home::plain();
+    let file = home.waits("long", 3600);
+    ["first", "second"].iter().for_each(|id| start(&home, &file, id));
+    for _ in 0..3 {
+        let said = home.exits(&["resume", "--all", "--no-wait"], 75);
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines.len(), 2, "{said}");
+        assert!(lines.iter().all(|line| line.contains("Rest, until ")), "{said}");
+        assert_eq!(home.exits(&["resume", "--all", "--no-wait", "--quiet"], 75), "", "no change, no mail");
+    }
+}
+
+#[test]
+fn one_that_is_due_does_not_wait_for_another_that_is_not() {
+    let home = Home::plain();
+    start(&home, &home.waits("due", 2), "due");
+    start(&home, &home.waits("long", 3600), "long");
+    let mut child = home.spawn(&["resume", "--all"]);
+    until(20, "the one that is due ends", || home.status_of("due") == "SUCCEEDED");
+    crate::support::send("-TERM", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(home.status_of("long"), "RUNNING");
+}
+
+#[test]
+fn a_failing_one_does_not_stop_the_others_and_decides_the_exit_code() {
+    let home = Home::plain();
+    let fails = json!({ "StartAt": "Rest", "States": {
+        "Rest": { "Type": "Wait", "Seconds": 1, "Next": "Stop" }, "Stop": { "Type": "Fail", "Error": "Broken", "Cause": "as meant" } } });
+    start(&home, &home.definition("fails", &fails), "fails");
+    start(&home, &home.waits("due", 1), "due");
+    start(&home, &home.waits("long", 3600), "long");
+    let said = home.exits(&["resume", "--all", "--no-wait"], 1);
+    assert!(said.contains("fails   FAILED") && said.contains("as meant"), "{said}");
+    assert!(said.contains("due   SUCCEEDED") && said.contains("long   "), "{said}");
+    let said = home.exits(&["resume", "--all", "--no-wait", "-q"], 75);
+    assert_eq!(said, "", "what failed is not resumed again and again");
+}
+
+#[test]
+fn an_approval_is_a_wait_and_a_due_wait_beside_it_is_done() {
+    let home = Home::plain();
+    with_activity(&home);
+    start(&home, &home.one("approval", &token_wait()), "approval");
+    start(&home, &home.waits("due", 1), "due");
+    let said = home.exits(&["resume", "--all", "--no-wait"], 75);
+    assert!(said.contains("due   SUCCEEDED") && said.contains("waits for an answer"), "{said}");
+}
+
+#[test]
+fn no_wait_does_what_is_ready_in_every_branch_and_stops_then() {
+    let home = Home::plain();
+    let log = home.path().join("log");
+    let program = home.program("work.sh", &format!("sleep 0.3; echo done >> {}; echo 1", log.display()));
+    let mut steps = serde_json::Map::new();
+    for n in 1..=4 {
+        let mut work = json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": program } });
+        match n {
+            4 => work["End"] = json!(true),
+            n => work["Next"] = json!(format!("Work {}", n + 1)),
+        }
+        steps.insert(format!("Work {n}"), work);
+    }
+    let rest = json!({ "StartAt": "Rest", "States": { "Rest": { "Type": "Wait", "Seconds": 3600, "End": true } } });
+    let both = json!({ "Type": "Parallel", "Branches": [rest, { "StartAt": "Work 1", "States": steps }], "End": true });
+    let file = home.one("both", &both);
+    let run = ["run", &file, "--yes", "--no-wait", "--id", "one"];
+    home.exits_with(&run, &[("FLOW_PROGRAMS", &program)], 75);
+    assert_eq!(
+        std::fs::read_to_string(&log).unwrap().lines().count(),
+        4,
+        "calls in flight ended, and what could run did"
+    );
+}
+
+#[test]
+fn a_due_wait_needs_one_resume_and_a_short_one_none() {
+    let home = Home::plain();
+    let two = json!({ "StartAt": "First", "States": {
+        "First": { "Type": "Wait", "Seconds": 1, "Next": "Second" }, "Second": { "Type": "Wait", "Seconds": 1, "End": true } } });
+    let file = home.definition("two", &two);
+    home.exits(&["run", &file, "--yes", "--no-wait", "--id", "short"], 0);
+    start(&home, &file, "one");
+    std::thread::sleep(std::time::Duration::from_millis(1_200));
+    let said = home.exits(&["resume", "one", "--no-wait=0"], 75);
+    assert!(said.contains("Second"), "the first was due and is over: {said}");
+    home.exits(&["resume", "one", "--no-wait=5s"], 0);
+    home.exits(&["run", &file, "--yes", "--no-wait=soon"], 2);
+}
+
+#[test]
+fn a_resume_prints_what_is_new_and_nothing_else() {
+    let home = Home::plain();
+    let mut states = serde_json::Map::new();
+    for n in 1..=20 {
+        states.insert(format!("Step {n}"), json!({ "Type": "Pass", "Next": format!("Step {}", n + 1) }));
+    }
+    states.insert("Step 21".to_owned(), json!({ "Type": "Wait", "Seconds": 3600, "Next": "Step 22" }));
+    states.insert("Step 22".to_owned(), json!({ "Type": "Succeed" }));
+    let file = home.definition("long", &json!({ "StartAt": "Step 1", "States": states }));
+    let said = home.exits(&["run", &file, "--yes", "--no-wait", "--id", "one"], 75);
+    assert!(said.contains("Step 3"), "{said}");
+    for _ in 0..2 {
+        let said = home.exits(&["resume", "one", "--no-wait"], 75);
+        assert!(said.lines().count() <= 4 && !said.contains("Step 3"), "{said}");
+        assert_eq!(home.exits(&["resume", "one", "--no-wait", "--quiet"], 75), "");
+        let json = home.exits(&["resume", "one", "--no-wait", "-o", "json"], 75);
+        assert!(json.lines().all(|line| !line.contains(r#""type":"entry""#)), "{json}");
+    }
+}
+
+#[test]
+fn a_nightly_run_that_changes_nothing_says_nothing_when_quiet() {
+    let home = Home::plain();
+    let file = home.one("pass", &json!({ "Type": "Pass", "End": true }));
+    assert_eq!(home.exits(&["run", &file, "--yes", "--quiet"], 0), "");
+    let fails = home.one("fail", &json!({ "Type": "Fail", "Error": "Broken" }));
+    let said = home.exits(&["run", &fails, "--yes", "--quiet"], 1);
+    assert!(said.contains("FAILED"), "{said}");
+}
+
+#[test]
+fn beside_a_server_nothing_is_to_be_done_and_it_says_whose_it_is() {
+    let home = Home::plain();
+    start(&home, &home.waits("long", 3600), "one");
+    start(&home, &home.waits("other", 3600), "two");
+    let server = Server::start(&home);
+    let said = home.exits(&["resume", "--all", "--no-wait"], 0);
+    assert!(said.contains(&format!("one   RUNNING in process {}", server.pid())), "{said}");
+    assert_eq!(said.lines().count(), 2, "{said}");
+    assert_eq!(home.exits(&["resume", "--all", "--no-wait", "-q"], 0), "");
+}
+
+#[test]
+fn two_at_once_do_not_hinder_each_other() {
+    let home = Home::plain();
+    let file = home.waits("due", 2);
+    ["first", "second"].iter().for_each(|id| start(&home, &file, id));
+    let children: Vec<_> = (0..3).map(|_| home.spawn(&["resume", "--all"])).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    }
+    for id in ["first", "second"] {
+        until(10, "it ends", || home.status_of(id) == "SUCCEEDED");
+    }
+}

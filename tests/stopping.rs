@@ -1,0 +1,126 @@
+//! The fear: somebody presses Ctrl-C or the system shuts down, and something is done twice, or it does not end.
+
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    serve::Server,
+    support::{Home, send, text, until},
+};
+
+fn work(program: &str) -> Value {
+    json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": program }, "End": true })
+}
+
+/// Runs a program that takes a while; answers with the process once the program runs.
+fn running(home: &Home, script: &str) -> (std::process::Child, std::path::PathBuf, String) {
+    let log = home.path().join("log");
+    let program =
+        home.program("work.sh", &format!("echo begin >> {0}; {script}; echo end >> {0}; echo 1", log.display()));
+    let mut run = home.command(&["run", &home.one("work", &work(&program)), "--yes", "--id", "one"]);
+    let run = run.env("FLOW_PROGRAMS", &program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until(10, "the program runs", || log.exists());
+    (run, log, program)
+}
+
+#[test]
+fn one_signal_lets_the_call_in_flight_end_and_records_it() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let home = Home::plain();
+        let (run, log, program) = running(&home, "sleep 2");
+        send(signal, run.id());
+        let output = run.wait_with_output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        for words in ["no new calls", "30 s", "once more stops now", "Nothing is lost: flow resume one"] {
+            assert!(said.contains(words), "{words:?} is not in: {said}");
+        }
+        home.exits_with(&["resume", "one"], &[("FLOW_PROGRAMS", &program)], 0);
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), "begin\nend\n", "it ran once and to its end");
+    }
+}
+
+#[test]
+fn two_signals_stop_at_once_and_nothing_runs_on() {
+    let home = Home::plain();
+    let (run, log, program) = running(&home, "trap '' TERM INT; sleep 30");
+    let begun = Instant::now();
+    send("-TERM", run.id());
+    std::thread::sleep(Duration::from_millis(300));
+    send("-TERM", run.id());
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143), "{}", text(&output.stderr));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(home.status_of("one"), "RUNNING");
+    std::fs::write(&program, "#!/bin/sh\necho 2\n").unwrap();
+    let said = home.exits_with(&["resume", "one"], &[("FLOW_PROGRAMS", &program)], 0);
+    assert!(said.contains("SUCCEEDED"), "{said}");
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "begin\n", "the first program ended with its owner");
+}
+
+#[test]
+fn a_server_stops_in_order_when_told_once_and_at_once_when_told_twice() {
+    let home = Home::plain();
+    let mut server = Server::start(&home);
+    send("-TERM", server.pid());
+    assert_eq!(server.exit_code(), Some(143));
+    let program = home.program("stubborn.sh", "trap '' TERM INT; sleep 100");
+    let mut server = Server::start_with(&home, &[("FLOW_PROGRAMS", &program)]);
+    let file = home.one("work", &work(&program));
+    home.exits_with(&["run", &file, "--yes", "--id", "one", "--no-wait"], &[("FLOW_PROGRAMS", "/bin/true")], 1);
+    let client = home
+        .command(&["run", &file, "--yes", "--id", "two"])
+        .env("FLOW_PROGRAMS", &program)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until(10, "it runs", || home.flow(&["status", "two"]).status.success());
+    let begun = Instant::now();
+    send("-INT", client.id());
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(text(&output.stderr).contains("two continues in process"), "{}", text(&output.stderr));
+    send("-TERM", server.pid());
+    std::thread::sleep(Duration::from_millis(300));
+    send("-TERM", server.pid());
+    assert_eq!(server.exit_code(), Some(143));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_wait_is_left_at_once() {
+    let home = Home::plain();
+    let run = home.spawn(&["run", &home.waits("long", 3600), "--yes", "--id", "one"]);
+    until(10, "it waits", || home.flow(&["status", "one"]).status.success());
+    let begun = Instant::now();
+    send("-TERM", run.id());
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143), "{}", text(&output.stderr));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_limit_on_files_is_reported_and_does_not_end_the_process() {
+    let home = Home::plain();
+    let file = home.waits("short", 1);
+    let script = format!("ulimit -f 64; exec {} run {file} --yes", env!("CARGO_BIN_EXE_flow"));
+    let output = std::process::Command::new("sh").args(["-c", &script]).env("FLOW_HOME", home.path()).output().unwrap();
+    assert!(output.status.code().is_some_and(|code| code != 0), "{:?}", output.status);
+    assert!(text(&output.stderr).contains("too large"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_lock_that_is_a_link_is_refused_and_its_target_stays() {
+    let home = Home::plain();
+    let victim = home.path().join("victim.txt");
+    std::fs::write(&victim, "precious\n").unwrap();
+    std::os::unix::fs::symlink(&victim, home.path().join("owner.lock")).unwrap();
+    let said = home.exits(&["run", &home.waits("short", 1), "--yes"], 3);
+    assert!(said.contains("owner.lock") && said.contains("link"), "{said}");
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious\n");
+}

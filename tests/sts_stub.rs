@@ -1,0 +1,86 @@
+//! A stand-in for AWS STS on loopback with two accounts, told apart by their access keys.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+pub const STAGING: &str = "111111111111";
+pub const PRODUCTION: &str = "222222222222";
+
+/// The stub, for as long as the test runs.
+pub struct Sts {
+    endpoint: String,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Sts {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let count = count.clone();
+                std::thread::spawn(move || answer(stream, &count));
+            }
+        });
+        Sts { endpoint, asked }
+    }
+
+    /// How often it was asked who somebody is.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// The variables of a process with the credentials of an account.
+    pub fn credentials<'s>(&'s self, account: &'s str) -> [(&'s str, &'s str); 4] {
+        [
+            ("AWS_ACCESS_KEY_ID", account),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_ENDPOINT_URL", &self.endpoint),
+            ("AWS_REGION", "us-east-1"),
+        ]
+    }
+}
+
+fn answer(stream: TcpStream, count: &AtomicUsize) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut stream = stream;
+    loop {
+        let (mut account, mut length) = (String::new(), 0);
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                return;
+            }
+            let lower = line.to_lowercase();
+            if let Some(credential) = line.split("Credential=").nth(1) {
+                account = credential.split('/').next().unwrap().to_owned();
+            }
+            if let Some(value) = lower.strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        count.fetch_add(1, Ordering::SeqCst);
+        let xml = format!(
+            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+             <Arn>arn:aws:iam::{account}:user/test</Arn><UserId>U</UserId><Account>{account}</Account>\
+             </GetCallerIdentityResult></GetCallerIdentityResponse>"
+        );
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\r\n", xml.len());
+        if stream.write_all(format!("{head}{xml}").as_bytes()).is_err() {
+            return;
+        }
+    }
+}
