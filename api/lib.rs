@@ -51,6 +51,9 @@ pub use surroundings::{OwnerDescription, Surroundings};
 /// What the names of Step Functions' targets (`X-Amz-Target`) begin with.
 pub const TARGET_PREFIX: &str = "AWSStepFunctions.";
 
+/// The kind of the fault of an environment whose credentials are missing, expired or refused: new ones help.
+pub const CREDENTIALS_UNUSABLE: &str = "CredentialsUnusable";
+
 /// What an API needs to know of the process around it.
 #[derive(Clone)]
 pub struct ApiOptions {

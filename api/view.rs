@@ -100,6 +100,9 @@ pub struct StateView {
     pub state_type: StateType,
     /// When it was entered last, in milliseconds since the Unix epoch.
     pub entered_ms: u64,
+    /// Whether its call was to be made in this visit.
+    #[serde(default)]
+    pub called: bool,
     /// Whether its call has answered in this visit.
     #[serde(default)]
     pub answered: bool,
@@ -231,6 +234,7 @@ impl View {
                     name: name.to_string(),
                     state_type: *state_type,
                     entered_ms: at_ms,
+                    called: false,
                     answered: false,
                     doing: Doing::Running,
                 };
@@ -288,7 +292,7 @@ impl View {
             if matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
                 state.entered_ms = at_ms;
             }
-            state.answered = false;
+            (state.called, state.answered) = (true, false);
             state.doing = Doing::Running;
         }
     }
@@ -369,12 +373,19 @@ impl View {
 
     /// Whether a person has to do something before it can continue.
     pub fn needs_person(&self) -> bool {
-        self.status == ExecutionStatus::Running
-            && self.active().any(|state| match &state.doing {
-                Doing::Waiting(wait) => wait.instructions.is_some(),
-                Doing::Paused { .. } => true,
-                _ => false,
-            })
+        self.status == ExecutionStatus::Running && !self.needs().is_empty()
+    }
+
+    /// Whether a person has to do something that an earlier view did not ask for.
+    pub fn needs_more_than(&self, earlier: &View) -> bool {
+        let asks = |doing: &Doing| match doing {
+            Doing::Waiting(wait) => wait.instructions.clone(),
+            _ => None,
+        };
+        let known = |path: &str, doing: &Doing| {
+            earlier.needs().iter().any(|(known, before)| *known == path && asks(before) == asks(doing))
+        };
+        self.needs_person() && self.needs().iter().any(|(path, doing)| !known(path, doing))
     }
 
     /// When something is due next by what the states say, in milliseconds since the Unix epoch.
@@ -386,6 +397,16 @@ impl View {
             _ => None,
         });
         due.min()
+    }
+
+    /// What it needs of people: the states, and what each asks for.
+    pub fn needs(&self) -> Vec<(&str, &Doing)> {
+        let needs = |doing: &Doing| match doing {
+            Doing::Waiting(wait) => wait.instructions.is_some(),
+            Doing::Paused { .. } => true,
+            _ => false,
+        };
+        self.active().filter(|state| needs(&state.doing)).map(|state| (state.path.as_str(), &state.doing)).collect()
     }
 
     /// Whether its steps found everything as it was wanted.

@@ -150,6 +150,17 @@ impl Environments {
         self.open(&pinned.place).await
     }
 
+    /// Why this process cannot act where an execution is pinned: with credentials of another account, or with none that are usable.
+    async fn refusal(&self, pinned: &Pinned) -> Option<Fault> {
+        let account = pinned.account.as_ref()?;
+        let (kind, error) = match self.identity(&pinned.place).await {
+            Err(error) => (api::CREDENTIALS_UNUSABLE, error),
+            Ok(identity) => ("EnvironmentRefused", account.refuse_other(&identity).err()?),
+        };
+        let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!(". {hint}"));
+        Some(Fault::new(kind, format!("{error}{hint}")))
+    }
+
     /// All steps with their schemas; they reach nothing.
     pub fn described(&self) -> &Registry {
         self.described.get_or_init(|| described().unwrap_or_else(|_| Registry::new()))
@@ -213,14 +224,7 @@ impl Surroundings for Environments {
 
     async fn verify(&self, environment: &Value) -> Result<(), Fault> {
         let pinned = read(environment).map_err(|error| Fault::new("EnvironmentRefused", error.cause))?;
-        match self.verified(&pinned).await {
-            Ok(_) => Ok(()),
-            Err(_) if pinned.account.is_none() => Ok(()),
-            Err(error) => {
-                let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!(". {hint}"));
-                Err(Fault::new("EnvironmentRefused", format!("{error}{hint}")))
-            }
-        }
+        self.refusal(&pinned).await.map_or(Ok(()), Err)
     }
 
     fn needs_account(&self, resource: &str) -> bool {

@@ -115,6 +115,7 @@ fn of_fault(kind: &str, message: String) -> CliError {
     match kind {
         "ExecutionDoesNotExist" => CliError::not_found(message).hint("flow status lists all"),
         "InternalFailure" => store_failed(message),
+        api::CREDENTIALS_UNUSABLE => CliError::new(Exit::Waiting, message),
         "ServiceUnavailable" => CliError::new(Exit::Unreachable, message),
         _ => CliError::refused(message),
     }

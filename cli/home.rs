@@ -58,6 +58,19 @@ impl Home {
         self.folder.join("store")
     }
 
+    /// Whether there is a store.
+    ///
+    /// # Errors
+    /// That cannot be known: the folder belongs to somebody else, or is none.
+    pub fn has_store(&self) -> Result<bool, CliError> {
+        match std::fs::metadata(self.store()) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(CliError::refused(format!("{} cannot be read: {error}", self.folder.display()))
+                .hint("run it as the user whose it is, or give another --home")),
+        }
+    }
+
     /// The owner's socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.join("flow.sock")

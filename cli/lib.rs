@@ -79,7 +79,7 @@ fn with_output(code: Exit) -> Exit {
     match out::failure() {
         Some(failure) => {
             eprintln!("flow: standard output cannot be written: {failure}");
-            if code == Exit::Success { Exit::Failed } else { code }
+            code.worse(Exit::Failed)
         }
         None => code,
     }

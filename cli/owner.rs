@@ -261,12 +261,20 @@ impl Handle {
         let request = flow::VerifyEnvironmentRequest { environment: environment.clone() };
         match (self.only::<flow::VerifyEnvironment>(request).await, self.owner_elsewhere().await) {
             (Ok(_), _) => Ok(()),
-            (Err(error), Some(owner)) if error.exit == Exit::Refused => {
-                Err(CliError::refused(format!("the owner of the store, {owner}, would act: {}", error.message)).hint(
-                    format!("end it first, or start it with these credentials; or give another --home. Owner: {owner}"),
-                ))
+            (Err(error), Some(owner)) if matches!(error.exit, Exit::Refused | Exit::Waiting) => {
+                Err(CliError::new(error.exit, format!("the owner of the store, {owner}, would act: {}", error.message))
+                    .hint(format!(
+                        "end it first, or start it with these credentials; or give another --home. Owner: {owner}"
+                    )))
             }
             (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Makes no new calls, and waits for those in flight to end and be recorded; nothing where another process owns the store.
+    pub async fn drain(&self) {
+        if let Side::Local(local) = &*self.side().await {
+            local.drain().await;
         }
     }
 
@@ -296,7 +304,7 @@ fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
 
 async fn side(environments: &Arc<Environments>, purpose: Purpose) -> Result<Side, CliError> {
     let home = environments.home();
-    if purpose == Purpose::Read && !home.store().exists() {
+    if purpose == Purpose::Read && !home.has_store()? {
         return Ok(Side::Idle(Idle::empty(environments)?));
     }
     let client = Client::new(&home.socket());

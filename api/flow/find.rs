@@ -41,6 +41,10 @@ impl Operation for FindExecutions {
         if wanted == LATEST {
             return Ok(FindResponse { exact: false, matches: store.latest(1)? });
         }
+        // A prefix of nothing means nothing: in a script it is a variable that is not set.
+        if wanted.is_empty() {
+            return Ok(FindResponse::default());
+        }
         for id in ids_of(&wanted) {
             if let Some(header) = store.summary(&id)?.filter(|header| is_named(header, &wanted)) {
                 return Ok(FindResponse { exact: true, matches: vec![header] });

@@ -63,6 +63,8 @@ fn repeats(state: &StateView, failure: &StepFailure) -> bool {
         StateType::Fail | StateType::Pass | StateType::Choice | StateType::Succeed | StateType::Wait => true,
         // A new call may answer what the expressions after it can read.
         StateType::Task if state.answered => false,
+        // The call was scheduled: what it needs, such as an activity, can be made.
+        StateType::Task if state.called && failure.error == "States.Runtime" => false,
         StateType::Task | StateType::Parallel | StateType::Map => OF_THE_DEFINITION.contains(&failure.error.as_str()),
     }
 }

@@ -126,7 +126,7 @@ fn disk(report: &mut Report, home: &Path) {
 
 /// Reads every record, through the owner of the store where there is one.
 async fn store(report: &mut Report, home: &Home) -> Result<(), CliError> {
-    if !home.store().exists() {
+    if !home.has_store()? {
         report.add("store", Verdict::Note, "none yet");
         return Ok(());
     }
@@ -161,7 +161,7 @@ fn add_clock(report: &mut Report, home: &Home, store: &Store) {
 
 /// Builds a damaged index again from its mirror.
 fn repair(report: &mut Report, home: &Home) -> Result<(), CliError> {
-    if !home.store().exists() {
+    if !home.has_store()? {
         return Ok(());
     }
     let (store, lock) = match exclusive(home) {

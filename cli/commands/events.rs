@@ -58,25 +58,32 @@ pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, Cl
     Ok(Exit::Success)
 }
 
-/// Shows what happens from a sequence on, until the execution rests or its owner ends.
+/// Shows what happens from a sequence on, until the execution rests or no process drives it. Where its owner ends, the next is asked.
 async fn follow(
     global: &Global,
     arguments: &EventsArguments,
     store: &Handle,
     id: &str,
-    from_sequence: u64,
+    mut from_sequence: u64,
 ) -> Result<(), CliError> {
-    let request = EntriesRequest { id: id.to_owned(), from_sequence };
-    let mut events = store.stream::<FollowExecution>(request).await?;
-    while !out::is_closed() {
-        match events.next().await {
-            Ok(Some(RunnerEvent::Entry { entry, .. })) => show(global, arguments, id, &entry),
-            Ok(Some(RunnerEvent::Rested { .. }) | None) | Err(StreamError::Gone) => break,
-            Ok(Some(_)) => {}
-            Err(StreamError::Failed(error)) => return Err(error),
+    loop {
+        let mut events = store.stream::<FollowExecution>(EntriesRequest { id: id.to_owned(), from_sequence }).await?;
+        while !out::is_closed() {
+            match events.next().await {
+                Ok(Some(RunnerEvent::Entry { entry, .. })) => {
+                    from_sequence = entry.sequence + 1;
+                    show(global, arguments, id, &entry);
+                }
+                Ok(Some(RunnerEvent::Rested { .. })) => return Ok(()),
+                Ok(Some(_)) => {}
+                Err(StreamError::Failed(error)) => return Err(error),
+                Ok(None) | Err(StreamError::Gone) => break,
+            }
+        }
+        if out::is_closed() || !store.is_remote().await {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 fn show(global: &Global, arguments: &EventsArguments, id: &str, entry: &Entry) {

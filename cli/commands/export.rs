@@ -1,6 +1,6 @@
 //! `flow export`.
 
-use api::flow::{ExportExecutions, ExportItem, ExportRequest, export_lines};
+use api::flow::{ExportExecutions, ExportItem, ExportRequest, FindExecutions, FindRequest, FindResponse, export_lines};
 use clap::Args;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 /// Arguments of `flow export`.
 #[derive(Debug, Args)]
 pub struct ExportArguments {
-    /// The executions' ids; none exports everything, with state machines and activities.
+    /// The executions: ids, unique prefixes, or @latest; none exports everything, with state machines and activities.
     ids: Vec<String>,
 }
 
@@ -22,12 +22,13 @@ pub struct ExportArguments {
 /// and the rest is printed all the same.
 pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
-    if !home.store().exists() {
+    if !home.has_store()? {
         return Err(CliError::not_found(format!("there is no store in {}", home.folder().display())));
     }
     let damaged = match Handle::read(&home).await {
         Ok(handle) => {
-            let damaged = through(&handle, arguments.ids).await?;
+            let ids = found(&handle, &arguments.ids).await?;
+            let damaged = through(&handle, ids).await?;
             handle.leave();
             damaged
         }
@@ -39,6 +40,27 @@ pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, Cl
         return Ok(Exit::Failed);
     }
     Ok(Exit::Success)
+}
+
+/// The ids that people's words mean.
+async fn found(handle: &Handle, wanted: &[String]) -> Result<Vec<String>, CliError> {
+    let mut ids = Vec::new();
+    for wanted in wanted {
+        let FindResponse { matches, .. } =
+            handle.call::<FindExecutions>(FindRequest { wanted: wanted.clone() }).await?;
+        match matches.as_slice() {
+            [one] => ids.push(one.id.clone()),
+            [] => {
+                return Err(CliError::not_found(format!("there is no execution named '{wanted}'"))
+                    .hint("flow status lists all"));
+            }
+            several => {
+                let names: Vec<_> = several.iter().map(|header| header.id.as_str()).collect();
+                return Err(CliError::not_found(format!("'{wanted}' can mean {}", names.join(", "))));
+            }
+        }
+    }
+    Ok(ids)
 }
 
 /// Prints the lines of a store that can be opened; answers whether something was left out.

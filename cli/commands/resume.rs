@@ -29,7 +29,7 @@ pub struct ResumeArguments {
     /// The execution: its id, a unique prefix, or @latest.
     #[arg(required_unless_present = "all")]
     id: Option<String>,
-    /// Every execution that has not ended, side by side, one line for each; for cron.
+    /// Every execution that has not ended (rehearsals excepted), side by side, one line for each; for cron.
     #[arg(long, conflicts_with = "id")]
     all: bool,
     /// Stop with exit code 75 when nothing can proceed within this time.

@@ -183,7 +183,11 @@ async fn start_and_watch(
 ) -> Result<Watched, CliError> {
     // The account that was shown is the one that acts, whichever process owns the store.
     if has_account && handle.is_remote().await {
-        handle.verify(&start.environment).await?;
+        handle.verify(&start.environment).await.map_err(|error| match error.exit {
+            // Nothing was started that could be resumed.
+            Exit::Waiting => CliError { exit: Exit::Refused, ..error },
+            _ => error,
+        })?;
     }
     let id = start.id.clone();
     handle.call::<StartExecution>(start).await?;

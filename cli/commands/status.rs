@@ -137,7 +137,7 @@ fn show(global: &Global, home: &Home, status: &DescribeExecutionResponse) {
     if view.stopped_ms.is_some() {
         summary::end(view, now_ms).iter().for_each(|line| say!("{line}"));
     } else {
-        summary::needs(view, now_ms).iter().for_each(|line| say!("{line}"));
+        summary::waits(view, now_ms).iter().for_each(|line| say!("{line}"));
     }
     if standing == "INTERRUPTED" {
         say!("No process drives it. Nothing is lost: flow resume {}", view.id);

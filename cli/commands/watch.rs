@@ -60,13 +60,13 @@ enum Stop {
 /// The store fails, or its owner does not answer.
 pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Display) -> Result<Watched, CliError> {
     let before = describe(handle, id, true).await?;
-    let mut view = before.view;
+    let known_sequence = before.execution.last_sequence;
+    let mut view = before.view.clone();
     let shown_before = view.last_sequence;
-    let needed_before = view.needs_person();
     let clock = clock::of(handle.home());
     display.begin(&view);
     let stop = loop {
-        let follow = Follow { watch, known_sequence: before.execution.last_sequence, clock: clock.as_ref() };
+        let follow = Follow { watch, known_sequence, clock: clock.as_ref() };
         match follow.until_stop(handle, &mut view, display).await? {
             Some(stop) => break stop,
             None => handle.take_over(id).await?,
@@ -75,6 +75,8 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let asked = match stop {
         Stop::Asked(exit) => {
             say_that_it_stops(handle, id).await;
+            // What ends within the limit is part of what is shown.
+            handle.drain().await;
             Some(exit)
         }
         Stop::Rested | Stop::Asleep => None,
@@ -91,7 +93,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         let request = MarkShownRequest { id: id.to_owned(), sequence: view.last_sequence };
         handle.call::<MarkShown>(request).await?;
     }
-    let needs_are_news = view.needs_person() && (is_news || !needed_before);
+    let needs_are_news = view.needs_more_than(&before.view);
     Ok(Watched { standing: standing(&execution, driven), needs_are_news, exit, view })
 }
 
@@ -171,7 +173,9 @@ pub fn show_end(global: &Global, handle: &Handle, watched: &Watched, display: &m
         || matches!(watched.exit, Exit::Failed)
         || watched.needs_are_news
         || (watched.exit == Exit::Success && !watched.view.changed_nothing());
-    if worth_saying {
+    if global.quiet && watched.exit == Exit::Waiting && worth_saying {
+        display.needs(&watched.view, clock::of(handle.home()).now_ms());
+    } else if worth_saying {
         display.end(&watched.view, watched.standing, clock::of(handle.home()).now_ms());
     }
 }

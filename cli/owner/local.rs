@@ -73,6 +73,11 @@ impl Local {
         self.closer.served(self.api.clone(), door)
     }
 
+    /// Makes no new calls, and waits for those in flight to end and be recorded.
+    pub async fn drain(&self) {
+        drain(&self.runner).await;
+    }
+
     /// Stops: no new calls; those in flight end and are recorded, or are repeated by the next owner. Then the listener ends, the
     /// store is closed and the socket goes: this process or another can open the store again.
     ///
@@ -99,6 +104,17 @@ impl Local {
             Ok(Err(error)) => Err(not_closed(&error)),
             Err(error) => Err(CliError::new(Exit::Failed, error.to_string())),
         }
+    }
+}
+
+/// Drains the engine, if that is not done yet.
+async fn drain(runner: &RunnerHandle) {
+    let Drained { unanswered, .. } = runner.drain(DRAIN_MAX).await;
+    if unanswered > 0 {
+        let seconds = DRAIN_MAX.as_secs();
+        eprintln!(
+            "flow: {unanswered} calls did not end within {seconds} s; the next resume checks what became of them"
+        );
     }
 }
 

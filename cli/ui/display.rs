@@ -121,6 +121,14 @@ impl Display {
         }
     }
 
+    /// Shows only what an execution needs of a person.
+    pub fn needs(&mut self, view: &View, now_ms: u64) {
+        match self.kind {
+            Kind::Json => say!("{}", json::ended(view, now_ms)),
+            _ => print_lines(&summary::needs(view, now_ms)),
+        }
+    }
+
     /// Replaces what was drawn before.
     fn draw(&mut self, wanted: &[String]) {
         let columns = terminal::size().map_or(100, |(columns, _)| columns);

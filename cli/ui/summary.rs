@@ -85,13 +85,16 @@ pub fn end(view: &View, now_ms: u64) -> Vec<String> {
 }
 
 /// What an execution that has not ended waits for: what needs a person first.
-fn waits(view: &View, now_ms: u64) -> Vec<String> {
+pub fn waits(view: &View, now_ms: u64) -> Vec<String> {
     let mut lines = needs(view, now_ms);
     let others: Vec<_> = view.active().filter(|state| !needs_person(&state.doing)).collect();
     for state in others.iter().take(WAITS_SHOWN_MAX) {
         let detail = detail(state, now_ms);
         let detail = if detail.is_empty() { "runs".to_owned() } else { detail };
         lines.push(format!("… {}: {detail}", title(view, &state.path)));
+        if matches!(state.doing, Doing::Parked { .. }) {
+            lines.push(format!("  To answer:   flow signal {} {} --success '{{}}'", view.id, quoted(&state.path)));
+        }
     }
     if others.len() > WAITS_SHOWN_MAX {
         lines.push(format!("… and {} more", others.len() - WAITS_SHOWN_MAX));

@@ -163,8 +163,15 @@ mod tests {
         for n in 1..=running {
             let doing = if n < running { Doing::Exited { stopped_ms: 2 } } else { Doing::Running };
             let (path, state_type) = (format!("Step {n}"), engine::journal::StateType::Pass);
-            let state =
-                StateView { path: path.clone(), name: path.clone(), state_type, entered_ms: 1, answered: false, doing };
+            let state = StateView {
+                path: path.clone(),
+                name: path.clone(),
+                state_type,
+                entered_ms: 1,
+                called: false,
+                answered: false,
+                doing,
+            };
             view.states.insert(path.clone(), state);
             view.order.push(path);
         }

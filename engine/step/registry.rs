@@ -138,7 +138,12 @@ where
             summary: self.summary.clone(),
             actions: self.actions.clone(),
             input_schema: schemars::schema_for!(I).to_value(),
-            output_schema: schemars::schema_for!(O).to_value(),
+            // As it is written: a field that is always there is required, also where it may be null.
+            output_schema: schemars::generate::SchemaSettings::default()
+                .for_serialize()
+                .into_generator()
+                .into_root_schema_for::<O>()
+                .to_value(),
         }
     }
 

@@ -44,10 +44,19 @@ impl Holder {
         Holder {
             pid: std::process::id(),
             host: uname().nodename().to_string_lossy().into_owned(),
-            user: named.unwrap_or_else(|| format!("uid {}", geteuid().as_raw())),
+            user: named
+                .or_else(|| user_of(geteuid().as_raw()))
+                .unwrap_or_else(|| format!("uid {}", geteuid().as_raw())),
             command: command.to_owned(),
         }
     }
+}
+
+/// The name of a user in the system's table (passwd(5)); cron and services set no variable with it.
+fn user_of(uid: u32) -> Option<String> {
+    let table = std::fs::read_to_string("/etc/passwd").ok()?;
+    let of_uid = |line: &&str| line.split(':').nth(2) == Some(uid.to_string().as_str());
+    table.lines().find(of_uid)?.split(':').next().map(str::to_owned)
 }
 
 impl OwnerLock {

@@ -124,7 +124,7 @@ fn instructions(input: &WaitForCertificate, record: Option<ValidationRecord>) ->
 
 /// The output with which the wait may be signalled: later sections only need the ARN.
 fn as_issued(input: &WaitForCertificate) -> serde_json::Value {
-    serde_json::json!({ "certificateArn": input.certificate_arn, "status": "ISSUED" })
+    serde_json::json!({ "certificateArn": input.certificate_arn, "status": "ISSUED", "notAfter": null })
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ struct Outcome {
 /// Drives every execution that has not ended; a failing one does not stop the others. The exit code is the worst.
 pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
-    if !home.store().exists() {
+    if !home.has_store()? {
         return Ok(Exit::Success);
     }
     let _orderly = interrupt::Orderly::begin();
