@@ -12,7 +12,8 @@ use crate::{Api, Fault, StreamOperation, documents_of};
 /// How many executions are forgotten in one batch: so long the dispatcher does nothing else.
 const AT_ONCE: usize = 100;
 
-/// Forgets executions that ended before a time; what has not ended is never forgotten. Answers after each batch, the last item
+/// Forgets executions that ended before a time; what has not ended is never forgotten. Definitions stay: beside a running engine an
+/// execution that is just starting may need one. Answers after each batch, the last item
 /// says the total.
 pub struct PruneExecutions;
 
@@ -77,8 +78,6 @@ impl Pruning {
         };
         let batch: Vec<String> = left.drain(..left.len().min(AT_ONCE)).collect();
         if batch.is_empty() {
-            let store = self.runner.shared_store();
-            blocking(move || store.forget_unused_definitions()).await?;
             self.finished = true;
         } else {
             self.executions += self.runner.forget(batch, |id| documents_of(id).to_vec()).await?;

@@ -47,6 +47,8 @@ pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, Cl
         && owner.is_none()
         && let Some((store, lock)) = exclusive(&home)?
     {
+        // While nobody drives the store: no execution that is just starting can need one of them.
+        store.forget_unused_definitions().map_err(|error| CliError::refused(error.to_string()))?;
         drop(store);
         compact(&home.store()).map_err(|error| CliError::refused(error.to_string()))?;
         drop(lock);
