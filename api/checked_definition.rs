@@ -10,6 +10,8 @@ use engine::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::states::for_each_state;
+
 /// A definition that can run: its JSON, its hash, and the machine that was read from it.
 #[derive(Debug, Clone)]
 pub struct CheckedDefinition {
@@ -28,8 +30,7 @@ impl CheckedDefinition {
         let machine = machine.filter(|_| !errors);
         let checked = machine.map(|machine| {
             let definition = Definition::from(&value);
-            let mut resources = Vec::new();
-            collect_resources(&value, &mut resources);
+            let resources = called_resources(&value);
             CheckedDefinition { value: Arc::new(value), definition, machine, resources: resources.into() }
         });
         (checked, found)
@@ -55,7 +56,7 @@ impl CheckedDefinition {
         &self.machine
     }
 
-    /// What its Tasks, readers and writers call.
+    /// What its Tasks, ItemReaders and ResultWriters call.
     pub fn resources(&self) -> &[String] {
         &self.resources
     }
@@ -66,15 +67,14 @@ impl CheckedDefinition {
     }
 }
 
-fn collect_resources(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Object(fields) => {
-            found.extend(fields.get("Resource").and_then(Value::as_str).map(str::to_owned));
-            fields.values().for_each(|field| collect_resources(field, found));
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect_resources(item, found)),
-        _ => {}
-    }
+/// The resources that a definition names where they are called: a field of that name in a state's data calls nothing.
+fn called_resources(definition: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for_each_state(definition, &mut |_, state| {
+        let called = [&state["Resource"], &state["ItemReader"]["Resource"], &state["ResultWriter"]["Resource"]];
+        found.extend(called.into_iter().filter_map(Value::as_str).map(str::to_owned));
+    });
+    found
 }
 
 impl Serialize for CheckedDefinition {
@@ -92,5 +92,26 @@ impl<'de> Deserialize<'de> for CheckedDefinition {
             let first = found.first().map_or_else(String::new, |problem| problem.message.clone());
             serde::de::Error::custom(format!("the definition cannot run: {first}"))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_field_named_resource_in_data_calls_nothing() {
+        let item = |states: Value| json!({ "StartAt": "B", "States": states });
+        let definition = json!({ "StartAt": "A", "States": {
+            "A": { "Type": "Pass", "Result": { "Resource": "arn:aws:states:::lambda:invoke" }, "Next": "M" },
+            "M": { "Type": "Map", "End": true, "ItemReader": { "Resource": "reader" }, "ResultWriter": { "Resource": "writer" },
+                   "ItemProcessor": item(json!({ "B": { "Type": "Task", "Resource": "task", "Parameters": { "Resource": "data" } } })) },
+            "P": { "Type": "Parallel", "Branches": [item(json!({ "C": { "Type": "Task", "Resource": "branch" } }))] },
+        } });
+        let mut found = called_resources(&definition);
+        found.sort();
+        assert_eq!(found, ["branch", "reader", "task", "writer"]);
     }
 }

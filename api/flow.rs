@@ -35,9 +35,6 @@ pub use verify::{StoreFindings, VerifyEnvironment, VerifyEnvironmentRequest, Ver
 
 pub(crate) use shown::shown_key;
 
-/// The prefix of every operation here.
-pub const TARGET_PREFIX: &str = "Flow.";
-
 /// The operations that act for the user of this machine: they are answered to processes of that user only, over the store's socket.
 /// They say where an execution acts, or who answered, which a client of the network must not.
 pub const SOCKET_ONLY: [&str; 4] =
@@ -64,11 +61,6 @@ macro_rules! operations {
                 $(<$many as StreamOperation>::NAME => Some(Reply::Many(many::<$many>(api, body))),)*
                 _ => None,
             }
-        }
-
-        /// The names of all of them.
-        pub fn names() -> impl Iterator<Item = &'static str> {
-            [$(<$one as Operation>::NAME,)* $(<$many as StreamOperation>::NAME,)*].into_iter()
         }
     };
 }

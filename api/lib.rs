@@ -23,6 +23,7 @@ mod paging;
 mod records;
 mod request;
 mod state_machines;
+mod states;
 mod step_functions;
 mod surroundings;
 mod tags;

@@ -72,6 +72,17 @@ pub enum Doing {
     },
 }
 
+impl Doing {
+    /// Whether a person has to do something before it can continue.
+    pub fn needs_person(&self) -> bool {
+        match self {
+            Doing::Waiting(wait) => wait.instructions.is_some(),
+            Doing::Paused { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 /// The last poll of a wait.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -401,12 +412,10 @@ impl View {
 
     /// What it needs of people: the states, and what each asks for.
     pub fn needs(&self) -> Vec<(&str, &Doing)> {
-        let needs = |doing: &Doing| match doing {
-            Doing::Waiting(wait) => wait.instructions.is_some(),
-            Doing::Paused { .. } => true,
-            _ => false,
-        };
-        self.active().filter(|state| needs(&state.doing)).map(|state| (state.path.as_str(), &state.doing)).collect()
+        self.active()
+            .filter(|state| state.doing.needs_person())
+            .map(|state| (state.path.as_str(), &state.doing))
+            .collect()
     }
 
     /// Whether its steps found everything as it was wanted.

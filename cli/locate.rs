@@ -42,13 +42,16 @@ pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> 
         (0, 0) if wanted == LATEST => {
             Err(CliError::not_found("there is no execution yet").hint("flow run <workflow> starts one"))
         }
-        (0, 0) => {
-            Err(CliError::not_found(format!("there is no execution named '{wanted}'")).hint("flow status lists all"))
-        }
-        _ => {
-            let names: Vec<_> = in_real.iter().chain(&in_rehearsals).map(|header| header.id.as_str()).collect();
-            Err(CliError::not_found(format!("'{wanted}' can mean {}", names.join(", "))).hint("write more of the id"))
-        }
+        _ => Err(no_single(wanted, in_real.iter().chain(&in_rehearsals))),
+    }
+}
+
+/// The error of words that mean no execution, or several.
+pub fn no_single<'h>(wanted: &str, matches: impl Iterator<Item = &'h ExecutionHeader>) -> CliError {
+    let names: Vec<_> = matches.map(|header| header.id.as_str()).collect();
+    match names.as_slice() {
+        [] => CliError::not_found(format!("there is no execution named '{wanted}'")).hint("flow status lists all"),
+        _ => CliError::not_found(format!("'{wanted}' can mean {}", names.join(", "))).hint("write more of the id"),
     }
 }
 

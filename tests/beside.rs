@@ -112,7 +112,7 @@ fn an_import_beside_an_owner_says_whose_the_store_is() {
     assert!(said.contains(&format!("process {}", server.pid())), "{said}");
 }
 
-/// An owner that says what it is told, in the wire of a version, and counts what it is asked.
+/// An owner that sends prepared answers, in the wire of a version, and counts the requests.
 fn owner(home: &Home, version: &'static str, answer: fn(&str) -> String) -> (std::fs::File, Arc<AtomicUsize>) {
     std::fs::create_dir_all(home.path().join("store")).unwrap();
     let mut lock = std::fs::File::create(home.path().join("owner.lock")).unwrap();

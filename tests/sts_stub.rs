@@ -1,4 +1,4 @@
-//! A stand-in for AWS STS on loopback with two accounts, told apart by their access keys.
+//! A stand-in for AWS STS on loopback with two accounts, named by their access keys.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

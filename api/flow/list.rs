@@ -1,5 +1,7 @@
 //! Listing executions of all state machines.
 
+use std::collections::HashSet;
+
 use engine::{machine::ExecutionHeader, store::StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +42,8 @@ impl Operation for ListExecutions {
             false => api.runner.store().latest(limit)?,
         };
         let mut driven = api.runner.driven().await;
-        driven.retain(|id| executions.iter().any(|header| header.id == *id));
+        let listed: HashSet<&str> = executions.iter().map(|header| header.id.as_str()).collect();
+        driven.retain(|id| listed.contains(id.as_str()));
         Ok(ListResponse { executions, driven })
     }
 }

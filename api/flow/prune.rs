@@ -13,8 +13,7 @@ use crate::{Api, Fault, StreamOperation, documents_of};
 const AT_ONCE: usize = 100;
 
 /// Forgets executions that ended before a time; what has not ended is never forgotten. Definitions stay: beside a running engine an
-/// execution that is just starting may need one. Answers after each batch, the last item
-/// says the total.
+/// execution that is just starting may need one. Answers after each batch; the last item says the total.
 pub struct PruneExecutions;
 
 /// A request of [`PruneExecutions`].

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Empty;
-use crate::{Api, Fault, Operation, executions::input};
+use crate::{Api, Fault, Operation, executions::input, states::for_each_state};
 
 /// Answers the task of a waiting state. What SendTaskSuccess and SendTaskFailure do, for a state that a person names.
 pub struct SignalTask;
@@ -59,22 +59,19 @@ impl Operation for SignalTask {
             TaskOutcome::Failure { error, cause } => Err((error, cause)),
         };
         let found = api.waiting(&id, &state)?;
+        if found.is_none() && !early {
+            return Err(api.nothing_waits(&id, &state)?);
+        }
+        let path = found.as_ref().map_or_else(|| state.clone(), FrameRow::state_path);
+        let resources = api.resources_of(&id, &path)?;
+        // With several states of that name, the output must fit each of their steps.
+        if let Ok(output) = &outcome {
+            resources.iter().try_for_each(|resource| api.check_output(resource, output))?;
+        }
         let Some(row) = found else {
-            if !early {
-                return Err(api.nothing_waits(&id, &state)?);
-            }
-            let resources = api.resources_of(&id, &state)?;
-            if let Ok(output) = &outcome {
-                resources.iter().try_for_each(|resource| api.check_output(resource, output))?;
-            }
             api.runner.signal_early(&id, &state, outcome, Some(by)).await?;
             return Ok(Empty {});
         };
-        if let Ok(output) = &outcome {
-            api.resources_of(&id, &row.state_path())?
-                .iter()
-                .try_for_each(|resource| api.check_output(resource, output))?;
-        }
         let token = TaskToken { execution: id.clone(), frame: row.id, visit: row.visit, attempt: row.attempt };
         match api.runner.answer_task(&token, outcome, Some(by)).await? {
             true => Ok(Empty {}),
@@ -120,10 +117,16 @@ impl Api {
         let (_, definition) = self.runner.store().definition(id)?.unwrap_or_default();
         // The last part of a path is the state's name; parts before it may hold an index, as in `Both[1]/Ask`.
         let name = state.rsplit('/').next().unwrap_or(state);
-        let mut found = Vec::new();
-        collect(&definition, name, &mut found);
+        let named = |wanted: &str| {
+            let mut found = Vec::new();
+            for_each_state(&definition, &mut |name, state| {
+                found.extend(state["Resource"].as_str().filter(|_| name == wanted).map(str::to_owned));
+            });
+            found
+        };
+        let mut found = named(name);
         if found.is_empty() && name != state {
-            collect(&definition, state, &mut found);
+            found = named(state);
         }
         if found.is_empty() {
             return Err(Fault::new("TaskDoesNotExist", format!("{id} has no task in a state named \"{state}\"")));
@@ -138,21 +141,5 @@ impl Api {
         }
         let message = format!("this is no output of {resource}: {}; nothing was answered", problems.join("; "));
         Err(Fault::new("InvalidOutput", message))
-    }
-}
-
-/// Collects the resources of the tasks of that name in a machine and in those inside it.
-fn collect(machine: &Value, name: &str, found: &mut Vec<String>) {
-    for (key, state) in machine["States"].as_object().into_iter().flatten() {
-        if key == name
-            && let Some(resource) = state["Resource"].as_str()
-        {
-            found.push(resource.to_owned());
-        }
-        let branches = state["Branches"].as_array().map_or(&[][..], Vec::as_slice);
-        branches
-            .iter()
-            .chain([&state["ItemProcessor"], &state["Iterator"]])
-            .for_each(|inner| collect(inner, name, found));
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     arguments::Global,
     exit::{CliError, Exit},
     home::Home,
+    locate::no_single,
     out,
     owner::{Handle, REPAIR_HINT, StreamError, salvage},
 };
@@ -50,14 +51,7 @@ async fn found(handle: &Handle, wanted: &[String]) -> Result<Vec<String>, CliErr
             handle.call::<FindExecutions>(FindRequest { wanted: wanted.clone() }).await?;
         match matches.as_slice() {
             [one] => ids.push(one.id.clone()),
-            [] => {
-                return Err(CliError::not_found(format!("there is no execution named '{wanted}'"))
-                    .hint("flow status lists all"));
-            }
-            several => {
-                let names: Vec<_> = several.iter().map(|header| header.id.as_str()).collect();
-                return Err(CliError::not_found(format!("'{wanted}' can mean {}", names.join(", "))));
-            }
+            none_or_several => return Err(no_single(wanted, none_or_several.iter())),
         }
     }
     Ok(ids)

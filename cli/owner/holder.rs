@@ -33,7 +33,7 @@ pub fn described(folder: &Path) -> String {
     }
 }
 
-/// The error of a command that needs the store for itself.
+/// The error of a command that needs exclusive access to the store.
 pub fn owned_elsewhere(home: &Home) -> CliError {
     let who = described(home.folder());
     CliError::new(Exit::Unreachable, format!("the store in {} is owned by {who}", home.folder().display()))

@@ -85,13 +85,7 @@ impl Local {
     /// The store could not be closed.
     pub async fn close(self) -> Result<(), CliError> {
         let Local { home, api, runner, closer, listener, lock } = self;
-        let Drained { unanswered, .. } = runner.drain(DRAIN_MAX).await;
-        if unanswered > 0 {
-            eprintln!(
-                "flow: {unanswered} calls did not end within {} s; they are checked at the next resume",
-                DRAIN_MAX.as_secs()
-            );
-        }
+        drain(&runner).await;
         closer.close();
         listener.ended().await;
         let _ = std::fs::remove_file(home.socket());

@@ -87,7 +87,7 @@ pub fn end(view: &View, now_ms: u64) -> Vec<String> {
 /// What an execution that has not ended waits for: what needs a person first.
 pub fn waits(view: &View, now_ms: u64) -> Vec<String> {
     let mut lines = needs(view, now_ms);
-    let others: Vec<_> = view.active().filter(|state| !needs_person(&state.doing)).collect();
+    let others: Vec<_> = view.active().filter(|state| !state.doing.needs_person()).collect();
     for state in others.iter().take(WAITS_SHOWN_MAX) {
         let detail = detail(state, now_ms);
         let detail = if detail.is_empty() { "runs".to_owned() } else { detail };
@@ -100,14 +100,6 @@ pub fn waits(view: &View, now_ms: u64) -> Vec<String> {
         lines.push(format!("… and {} more", others.len() - WAITS_SHOWN_MAX));
     }
     lines
-}
-
-fn needs_person(doing: &Doing) -> bool {
-    match doing {
-        Doing::Waiting(wait) => wait.instructions.is_some(),
-        Doing::Paused { .. } => true,
-        _ => false,
-    }
 }
 
 /// An execution in one line, for a list of several.

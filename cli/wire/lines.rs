@@ -1,4 +1,4 @@
-//! The lines of an operation that answers with many items: each a JSON object, so that silence, a fault and the end are told apart.
+//! The lines of an operation that answers with many items: each a JSON object, so that silence, a fault and the end differ.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -16,9 +16,9 @@ use tokio::{net::UnixListener, sync::watch, task::JoinHandle};
 
 use super::{TARGET, WireFault, lines::WireLine, request_body, version};
 
-/// How often a listener of items is told that the owner is alive.
+/// How often a stream of items sends a line that says that the owner is alive.
 const ALIVE_EVERY: Duration = Duration::from_secs(2);
-/// How long the engine may take to answer before a listener is not told so any more.
+/// An engine that takes longer to answer gets no such line.
 const ENGINE_ANSWERS_WITHIN: Duration = Duration::from_secs(4);
 /// How long open requests may take to end when a listener is closed.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
