@@ -2,13 +2,14 @@
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-/// A process that has not been reaped.
+/// A process that has not been reaped. Its parent, group and session are `None` where they are outside this process's PID
+/// namespace, as the session of a container's first process often is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Process {
     id: Pid,
-    parent: Pid,
-    group: Pid,
-    session: Pid,
+    parent: Option<Pid>,
+    group: Option<Pid>,
+    session: Option<Pid>,
 }
 
 /// Sends a signal to every child of this process and to its process group.
@@ -18,10 +19,10 @@ struct Process {
 /// they become its children when their parent ends.
 pub(super) fn signal_children(signal: Signal) {
     let this = rustix::process::getpid();
-    for child in all().filter(|process| process.parent == this) {
+    for child in all().filter(|process| process.parent == Some(this)) {
         // A process of this session can join any group of it, this process's own too.
-        if child.group != this {
-            let _ = kill_process_group(child.group, signal);
+        if let Some(group) = child.group.filter(|group| *group != this) {
+            let _ = kill_process_group(group, signal);
         }
         let _ = kill_process(child.id, signal);
     }
@@ -29,7 +30,7 @@ pub(super) fn signal_children(signal: Signal) {
 
 /// Sends a signal to every process of a session.
 pub(super) fn signal_session(session: Pid, signal: Signal) {
-    for member in all().filter(|process| process.session == session) {
+    for member in all().filter(|process| process.session == Some(session)) {
         let _ = kill_process(member.id, signal);
     }
 }
@@ -43,10 +44,10 @@ fn all() -> impl Iterator<Item = Process> {
 }
 
 /// Reads fields 4 to 6 of `/proc/PID/stat` (proc_pid_stat(5)). The second is a name in parentheses that may hold any character.
-/// `None` where one of them is outside this process's namespace.
+/// The kernel writes 0 for a process outside the reader's namespace.
 fn read(id: Pid, stat: &str) -> Option<Process> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(1);
-    let mut next = || Pid::from_raw(fields.next()?.parse().ok()?);
+    let mut next = || fields.next()?.parse().ok().map(Pid::from_raw);
     Some(Process { id, parent: next()?, group: next()?, session: next()? })
 }
 
@@ -58,11 +59,14 @@ mod tests {
 
     #[test]
     fn a_name_with_parentheses_and_spaces_hides_no_field() {
-        let pid = |raw| Pid::from_raw(raw).unwrap();
-        let process = Process { id: pid(7), parent: pid(4), group: pid(5), session: pid(6) };
-        assert_eq!(read(pid(7), "7 (a) (b c) S 4 5 6 0 -1"), Some(process));
-        assert_eq!(read(pid(7), "7 (init) S 0 0 0"), None);
-        assert_eq!(read(pid(7), ""), None);
+        let id = Pid::from_raw(7).unwrap();
+        let process = |parent, group, session| {
+            Some(Process { id, parent: Pid::from_raw(parent), group: Pid::from_raw(group), session: Pid::from_raw(session) })
+        };
+        assert_eq!(read(id, "7 (a) (b c) S 4 5 6 0 -1"), process(4, 5, 6));
+        assert_eq!(read(id, "7 (init) S 0 0 0"), process(0, 0, 0));
+        assert_eq!(read(id, "7 (short) S 4 5"), None);
+        assert_eq!(read(id, ""), None);
     }
 
     #[test]
@@ -71,11 +75,12 @@ mod tests {
         let mut child = std::process::Command::new("/bin/sleep").arg("60").process_group(0).spawn().unwrap();
         let id = Pid::from_child(&child);
         let this = rustix::process::getpid();
-        let found = all().find(|process| process.id == id);
+        let of = |id| all().find(|process| process.id == id);
+        let (found, parent) = (of(id), of(this).unwrap());
         child.kill().unwrap();
         child.wait().unwrap();
-        let session = rustix::process::getsid(None).unwrap();
-        assert_eq!(found, Some(Process { id, parent: this, group: id, session }));
-        assert_eq!(all().find(|process| process.id == id), None);
+        // The session is this process's, which is none where its leader is outside a container.
+        assert_eq!(found, Some(Process { id, parent: Some(this), group: Some(id), session: parent.session }));
+        assert_eq!(of(id), None);
     }
 }
