@@ -16,11 +16,9 @@ use serde_json::Value;
 use steps::{CallerIdentity, Environment, LocalSettings, RehearsalAddresses};
 use tokio::sync::Mutex;
 
-pub use self::pinned::{Account, Pinned, Place};
+pub use self::pinned::{Pinned, Place};
 use crate::{home::Home, owner};
-
-/// How long the question who the credentials belong to may take.
-const IDENTITY_MAX: Duration = Duration::from_secs(20);
+pub use steps::Account;
 
 /// After how long credentials that were not usable are tried again for the start of an execution by a client.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -101,16 +99,12 @@ impl Environments {
         })
     }
 
-    /// Who the credentials of a place belong to, asked once.
+    /// Who the credentials of a place belong to, asked once for each set of credentials.
     ///
     /// # Errors
     /// There are none, or they are refused.
     pub async fn identity(&self, place: &Place) -> Result<CallerIdentity, StepError> {
-        let environment = self.open(place).await?;
-        tokio::time::timeout(IDENTITY_MAX, environment.identity()).await.unwrap_or_else(|_| {
-            let cause = format!("AWS STS did not answer within {} s", IDENTITY_MAX.as_secs());
-            Err(StepError::new(ErrorClass::Credentials, cause).during("sts:GetCallerIdentity"))
-        })
+        self.open(place).await?.identity().await
     }
 
     /// The account of a place, if its credentials are usable; not asked again for a while after they were not.
@@ -141,13 +135,12 @@ impl Environments {
         Ok((resolved, identity))
     }
 
-    /// Opens the AWS environment of an execution, if its credentials are those of the account that is pinned.
+    /// Opens the AWS environment of an execution, which acts in the account that is pinned only.
     async fn verified(&self, pinned: &Pinned) -> Result<Arc<Environment>, StepError> {
-        if let Some(account) = &pinned.account {
-            let identity = self.identity(&pinned.place).await?;
-            account.refuse_other(&identity)?;
-        }
-        self.open(&pinned.place).await
+        let environment = self.open(&pinned.place).await?;
+        let Some(account) = &pinned.account else { return Ok(environment) };
+        account.refuse_other(&environment.identity().await?)?;
+        Ok(Arc::new(environment.restricted_to(account.clone())))
     }
 
     /// Why this process cannot act where an execution is pinned: with credentials of another account, or with none that are usable.

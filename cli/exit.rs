@@ -103,9 +103,11 @@ impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Fault(fault) => of_fault(&fault.kind, fault.message),
-            ClientError::Gone(_) | ClientError::Silent | ClientError::Incompatible { .. } => {
-                CliError::new(Exit::Unreachable, error.to_string())
-            }
+            ClientError::Gone(_)
+            | ClientError::Ending(_)
+            | ClientError::Silent
+            | ClientError::Malformed(_)
+            | ClientError::Incompatible { .. } => CliError::new(Exit::Unreachable, error.to_string()),
         }
     }
 }

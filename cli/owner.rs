@@ -13,21 +13,27 @@ use futures::{StreamExt, stream::BoxStream};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{sync::Mutex, time::Instant};
 
-use self::{holder::unreachable, local::Idle};
 pub use self::{
     holder::{command, name_this_process, owned_elsewhere},
     local::{DRAIN_MAX, Local, region},
     opening::{REPAIR_HINT, SAVE_HINT, exclusive, open_store, salvage},
 };
+use self::{
+    holder::{ending, unreachable},
+    local::Idle,
+};
 use crate::{
     environments::Environments,
     exit::{CliError, Exit},
     home::Home,
+    interrupt,
     wire::client::{Client, ClientError, Items, SILENCE_MAX},
 };
 
 /// How long a process waits for an owner that starts or ends.
 const OWNER_WAIT_MAX: Duration = SILENCE_MAX;
+/// How long it waits for one whose calls in flight have to end first.
+const OWNER_END_MAX: Duration = Duration::from_secs(DRAIN_MAX.as_secs() + 5);
 /// How often it tries again meanwhile.
 const RETRY_AFTER: Duration = Duration::from_millis(20);
 
@@ -57,7 +63,8 @@ enum Side {
 /// The items of an operation, from either side.
 pub enum Stream<T> {
     Local(BoxStream<'static, Result<T, api::Fault>>),
-    Remote(Items<T>),
+    /// The items, and the home whose owner sends them.
+    Remote(Items<T>, Home),
 }
 
 impl<T: DeserializeOwned> Stream<T> {
@@ -68,9 +75,9 @@ impl<T: DeserializeOwned> Stream<T> {
     pub async fn next(&mut self) -> Result<Option<T>, StreamError> {
         match self {
             Stream::Local(items) => items.next().await.transpose().map_err(|fault| StreamError::Failed(fault.into())),
-            Stream::Remote(items) => items.next().await.map_err(|error| match error {
-                ClientError::Gone(_) => StreamError::Gone,
-                other => StreamError::Failed(other.into()),
+            Stream::Remote(items, home) => items.next().await.map_err(|error| match error {
+                ClientError::Gone(_) | ClientError::Ending(_) => StreamError::Gone,
+                other => StreamError::Failed(failed(home, other)),
             }),
         }
     }
@@ -152,7 +159,7 @@ impl Handle {
         O::Request: Serialize,
         O::Response: DeserializeOwned,
     {
-        let deadline = Instant::now() + OWNER_WAIT_MAX;
+        let mut patience = Patience::begin();
         loop {
             let side = self.side().await;
             let client = match &*side {
@@ -162,8 +169,8 @@ impl Handle {
             };
             match client.call::<O>(&request).await {
                 Ok(response) => return Ok(response),
-                Err(ClientError::Gone(_)) if Instant::now() < deadline => self.reopen(&side).await?,
-                Err(error) => return Err(self.failed(error)),
+                Err(error) if patience.lasts(&self.home, &error) => self.reopen(&side).await?,
+                Err(error) => return Err(failed(&self.home, error)),
             }
         }
     }
@@ -177,7 +184,7 @@ impl Handle {
         S::Request: Serialize,
         S::Item: DeserializeOwned,
     {
-        let deadline = Instant::now() + OWNER_WAIT_MAX;
+        let mut patience = Patience::begin();
         loop {
             let side = self.side().await;
             let client = match &*side {
@@ -186,9 +193,9 @@ impl Handle {
                 Side::Remote(client) => client,
             };
             match client.stream::<S>(&request).await {
-                Ok(items) => return Ok(Stream::Remote(items)),
-                Err(ClientError::Gone(_)) if Instant::now() < deadline => self.reopen(&side).await?,
-                Err(error) => return Err(self.failed(error)),
+                Ok(items) => return Ok(Stream::Remote(items, self.home.clone())),
+                Err(error) if patience.lasts(&self.home, &error) => self.reopen(&side).await?,
+                Err(error) => return Err(failed(&self.home, error)),
             }
         }
     }
@@ -211,13 +218,6 @@ impl Handle {
                 Ok(None) | Err(StreamError::Gone) if Instant::now() < deadline => self.reopen(&side).await?,
                 Ok(None) | Err(StreamError::Gone) => return Err(unreachable(&self.home)),
             }
-        }
-    }
-
-    fn failed(&self, error: ClientError) -> CliError {
-        match error {
-            ClientError::Silent | ClientError::Gone(_) => unreachable(&self.home),
-            other => other.into(),
         }
     }
 
@@ -259,7 +259,12 @@ impl Handle {
     /// It cannot; the message names what is pinned and what is in use.
     pub async fn verify(&self, environment: &serde_json::Value) -> Result<(), CliError> {
         let request = flow::VerifyEnvironmentRequest { environment: environment.clone() };
-        match (self.only::<flow::VerifyEnvironment>(request).await, self.owner_elsewhere().await) {
+        // STS can take long to answer, and nothing is in flight yet: a signal need not wait for it.
+        let verified = tokio::select! {
+            verified = self.only::<flow::VerifyEnvironment>(request) => verified,
+            exit = interrupt::requested() => return Err(CliError::new(exit, "stopped before the first call")),
+        };
+        match (verified, self.owner_elsewhere().await) {
             (Ok(_), _) => Ok(()),
             (Err(error), Some(owner)) if matches!(error.exit, Exit::Refused | Exit::Waiting) => {
                 Err(CliError::new(error.exit, format!("the owner of the store, {owner}, would act: {}", error.message))
@@ -298,6 +303,40 @@ impl Handle {
     }
 }
 
+/// How long a call waits for the next owner.
+struct Patience {
+    began: Instant,
+    is_announced: bool,
+}
+
+impl Patience {
+    fn begin() -> Self {
+        Patience { began: Instant::now(), is_announced: false }
+    }
+
+    /// Whether the call is to be made again at the next owner. An owner that is ending may take as long as its calls in flight.
+    fn lasts(&mut self, home: &Home, error: &ClientError) -> bool {
+        let limit = match error {
+            ClientError::Gone(_) => OWNER_WAIT_MAX,
+            ClientError::Ending(_) => OWNER_END_MAX,
+            _ => return false,
+        };
+        if matches!(error, ClientError::Ending(_)) && !std::mem::replace(&mut self.is_announced, true) {
+            let (who, seconds) = (holder::described(home.folder()), DRAIN_MAX.as_secs());
+            eprintln!("flow: waiting until {who} has ended, which may take {seconds} s");
+        }
+        self.began.elapsed() < limit
+    }
+}
+
+fn failed(home: &Home, error: ClientError) -> CliError {
+    match error {
+        ClientError::Silent | ClientError::Gone(_) => unreachable(home),
+        ClientError::Ending(_) => ending(home),
+        other => other.into(),
+    }
+}
+
 fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
     Ok(OwnerLock::try_acquire(home.folder(), holder::command())?)
 }
@@ -308,7 +347,7 @@ async fn side(environments: &Arc<Environments>, purpose: Purpose) -> Result<Side
         return Ok(Side::Idle(Idle::empty(environments)?));
     }
     let client = Client::new(&home.socket());
-    let deadline = Instant::now() + OWNER_WAIT_MAX;
+    let mut patience = Patience::begin();
     loop {
         if let Some(lock) = acquire(home)? {
             return Ok(match purpose {
@@ -316,14 +355,13 @@ async fn side(environments: &Arc<Environments>, purpose: Purpose) -> Result<Side
                 Purpose::Read => Side::Idle(Idle::open(environments, lock)?),
             });
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        match client.call_within::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}, left).await {
+        match client.call_within::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}, OWNER_WAIT_MAX).await {
             Ok(_) => return Ok(Side::Remote(client)),
-            Err(ClientError::Gone(_)) if !left.is_zero() => tokio::time::sleep(RETRY_AFTER).await,
-            Err(ClientError::Gone(_) | ClientError::Silent) => return Err(unreachable(home)),
-            Err(error) => {
+            Err(error) if patience.lasts(home, &error) => tokio::time::sleep(RETRY_AFTER).await,
+            Err(error @ ClientError::Incompatible { .. }) => {
                 return Err(CliError::from(error).hint(format!("owner: {}", holder::described(home.folder()))));
             }
+            Err(error) => return Err(failed(home, error)),
         }
     }
 }

@@ -10,6 +10,7 @@ mod event;
 mod follow;
 mod handle;
 mod idle;
+mod in_flight;
 mod inbox;
 mod look;
 mod message;
@@ -63,6 +64,7 @@ pub fn start(
         places: Arc::new(tokio::sync::Semaphore::new(look::LOOKS_MAX)),
         messages: messages.clone(),
         prompt: Arc::default(),
+        in_flight: Arc::default(),
     };
     let outside: (Box<dyn look::Calls>, dispatcher::Entropy) = (Box::new(looks), Box::new(rand::random));
     let (of_dispatcher, watchers) = (store.clone(), (events, rests));

@@ -3,6 +3,7 @@
 //! A *step* is the function, a *visit* one entering of the state that names it, an *attempt* one try within a visit, a
 //! *look* one call of the function within an attempt (a wait looks many times).
 
+mod abandonment;
 mod answer;
 mod context;
 mod error;
@@ -10,6 +11,7 @@ mod registry;
 mod resource;
 mod token;
 
+pub use abandonment::Abandonment;
 pub use answer::{Answer, Change, Done, Effect, Instructions, Pending};
 pub use context::StepContext;
 pub use error::{ErrorClass, StepError};

@@ -2,6 +2,7 @@
 //!
 //! The same steps run against AWS and in a rehearsal; only what this file hands out differs.
 
+mod account;
 mod addresses;
 mod clients;
 mod identity;
@@ -17,12 +18,17 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use engine::step::{ErrorClass, StepError};
 use hickory_resolver::TokioResolver;
-use tokio::sync::OnceCell;
 
+pub use account::Account;
 pub use addresses::RehearsalAddresses;
 pub(crate) use addresses::chain;
 use clients::Clients;
 pub use identity::CallerIdentity;
+use identity::Identities;
+
+/// The pause before a read is tried for the second time.
+const AWS_READ_BACKOFF: Duration = Duration::from_secs(1);
+const REHEARSAL_READ_BACKOFF: Duration = Duration::from_millis(20);
 
 /// Everything through which a step reaches the world.
 pub struct Environment {
@@ -33,7 +39,8 @@ pub struct Environment {
     s3: aws_sdk_s3::Client,
     resolver: TokioResolver,
     https: reqwest::Client,
-    identity: OnceCell<CallerIdentity>,
+    identities: Arc<Identities>,
+    read_backoff: Duration,
 }
 
 impl Environment {
@@ -60,11 +67,12 @@ impl Environment {
             region,
             rehearsal: None,
             keys_directory: default_keys_directory(),
-            clients: Clients::new(&config, Duration::from_secs(1)),
-            s3: clients::s3(&config, Duration::from_secs(1)),
+            clients: Clients::new(&config, AWS_READ_BACKOFF),
+            s3: clients::s3(&config, AWS_READ_BACKOFF),
             resolver: addresses::system_resolver()?,
             https: addresses::https_client(None)?,
-            identity: OnceCell::new(),
+            identities: Arc::default(),
+            read_backoff: AWS_READ_BACKOFF,
         })
     }
 
@@ -86,11 +94,12 @@ impl Environment {
         Ok(Environment {
             region: addresses.region.clone(),
             keys_directory: default_keys_directory(),
-            clients: Clients::new(&config, Duration::from_millis(20)),
-            s3: clients::s3(&config, Duration::from_millis(20)),
+            clients: Clients::new(&config, REHEARSAL_READ_BACKOFF),
+            s3: clients::s3(&config, REHEARSAL_READ_BACKOFF),
             resolver: addresses::loopback_resolver(addresses.dns_server)?,
             https: addresses::https_client(Some(&addresses))?,
-            identity: OnceCell::new(),
+            identities: Arc::default(),
+            read_backoff: REHEARSAL_READ_BACKOFF,
             rehearsal: Some(addresses),
         })
     }
@@ -99,6 +108,22 @@ impl Environment {
     pub fn with_keys_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.keys_directory = directory.into();
         self
+    }
+
+    /// The same, acting in one account only: credentials of another one are refused before the first call with them, at any time.
+    pub fn restricted_to(&self, account: Account) -> Environment {
+        let config = account::restricted(self.clients.config(), account, self.identities.clone());
+        Environment {
+            region: self.region.clone(),
+            rehearsal: self.rehearsal.clone(),
+            keys_directory: self.keys_directory.clone(),
+            clients: Clients::new(&config, self.read_backoff),
+            s3: clients::s3(&config, self.read_backoff),
+            resolver: self.resolver.clone(),
+            https: self.https.clone(),
+            identities: self.identities.clone(),
+            read_backoff: self.read_backoff,
+        }
     }
 
     /// The region's name, such as `eu-central-1`.

@@ -38,6 +38,9 @@ where
 {
     let request_id = error.request_id().map(str::to_owned);
     let status = error.raw_response().map(|response| response.status().as_u16());
+    if let Some(error) = reported_by_a_provider(&error) {
+        return error.during(action);
+    }
     if names_missing_credentials(&error) {
         return credentials_error(action, &chain(&error));
     }
@@ -108,6 +111,26 @@ fn class_of<E>(
         (SdkError::ServiceError(_) | SdkError::ResponseError(_), _) => codes::class_of_status(status),
         _ => ErrorClass::Unknown,
     }
+}
+
+/// The failure of a credentials provider.
+pub(crate) fn of_credentials(action: &str, error: &CredentialsError) -> StepError {
+    match reported_by_a_provider(error) {
+        Some(error) => error.during(action),
+        None => credentials_error(action, &chain(error)),
+    }
+}
+
+/// What a credentials provider of ours reports, such as that the credentials are of another account.
+fn reported_by_a_provider(error: &(dyn Error + 'static)) -> Option<StepError> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(reported) = error.downcast_ref::<StepError>() {
+            return Some(reported.clone());
+        }
+        next = error.source();
+    }
+    None
 }
 
 fn names_missing_credentials(error: &(dyn Error + 'static)) -> bool {

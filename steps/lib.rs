@@ -62,7 +62,7 @@ use engine::step::Registry;
 /// The most that one step reads for a Map, in bytes: the content is held in memory, as a text and as the Map's items.
 pub(crate) const READ_BYTES_MAX: u64 = 128 << 20;
 
-pub use environment::{CallerIdentity, Environment, RehearsalAddresses};
+pub use environment::{Account, CallerIdentity, Environment, RehearsalAddresses};
 pub use local::{LocalSettings, needs_account, register_local};
 pub use process::{ProgramLine, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, supervise};
 

@@ -69,10 +69,14 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
     let time_left =
         context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)));
     let name = input.program.clone();
-    // A time-out drops the program, which ends it.
-    let ended = tokio::time::timeout(time_left, run_in_turn(&context, input)).await;
-    let ended = ended.map_err(|_| StepError::named("States.Timeout", ""))?;
-    result(&name, ended)
+    // Dropping the program ends it.
+    tokio::select! {
+        ended = run_in_turn(&context, input) => result(&name, ended),
+        () = tokio::time::sleep(time_left) => Err(StepError::named("States.Timeout", "")),
+        () = context.abandonment.abandoned() => {
+            Err(StepError::new(ErrorClass::Failed, format!("{name} was ended: its attempt is over")))
+        }
+    }
 }
 
 /// Runs the program after the last one of the same visit has ended: that one may still be ending.

@@ -169,3 +169,68 @@ fn a_workflow_that_calls_no_aws_needs_no_credentials() {
     home.exits(&["run", &home.one("http", &task), "--yes"], 0);
     server.join().unwrap();
 }
+
+/// Writes an AWS configuration with profiles, each with the lines that are given, and returns the variable that names it.
+fn configuration(home: &Home, profiles: &[(&str, &str)]) -> String {
+    let lines = profiles.iter().map(|(name, lines)| format!("[profile {name}]\nregion = us-east-1\n{lines}\n"));
+    let path = home.path().join("aws-config");
+    std::fs::write(&path, lines.collect::<String>()).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn credentials_that_change_to_another_account_in_a_running_process_are_refused() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let (script, rotated) = (home.path().join("credentials.sh"), home.path().join("rotated"));
+    // As a tool for single sign-on does it: short-lived credentials, of whichever account is chosen at the moment.
+    let text = format!(
+        "#!/bin/sh\nkey={STAGING}\n[ -e '{}' ] && key={PRODUCTION}\n\
+         echo \"{{\\\"Version\\\":1,\\\"AccessKeyId\\\":\\\"$key\\\",\\\"SecretAccessKey\\\":\\\"s\\\",\
+         \\\"Expiration\\\":\\\"2020-01-01T00:00:00Z\\\"}}\"\n",
+        rotated.display()
+    );
+    std::fs::write(&script, text).unwrap();
+    let process = format!("credential_process = /bin/sh {}", script.display());
+    let config = configuration(&home, &[("rotating", &process)]);
+    let endpoint = sts.credentials(STAGING)[2].1.to_owned();
+    let variables = [
+        ("AWS_CONFIG_FILE", &*config),
+        ("AWS_PROFILE", "rotating"),
+        ("AWS_ENDPOINT_URL", &endpoint),
+        ("AWS_REGION", "us-east-1"),
+    ];
+    let states = json!({ "QueryLanguage": "JSONata", "StartAt": "First", "States": {
+        "First": { "Type": "Task", "Resource": "flow:sts:getCallerIdentity", "Arguments": {}, "Next": "Rotate" },
+        "Rotate": { "Type": "Task", "Resource": "flow:process:run", "Next": "Second",
+                    "Arguments": { "Program": "/bin/touch", "Arguments": [rotated.display().to_string()] } },
+        "Second": who()
+    } });
+    let file = home.definition("rotates", &states);
+    let mut variables = variables.to_vec();
+    variables.push(("FLOW_PROGRAMS", "/bin/touch"));
+    let said = home.exits_with(&["run", &file, "--yes", "--id", "one"], &variables, 75);
+    assert!(said.contains(STAGING) && said.contains(PRODUCTION), "{said}");
+    let status = home.exits(&["status", "one"], 0);
+    assert!(status.contains("PAUSED"), "{status}");
+    std::fs::remove_file(&rotated).unwrap();
+    let said = home.exits_with(&["resume", "one"], &variables, 0);
+    assert!(said.contains("account: 111111111111"), "{said}");
+}
+
+#[test]
+fn a_resume_uses_the_profile_that_is_given_if_it_is_of_the_pinned_account() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let key = |account: &str| format!("aws_access_key_id = {account}\naws_secret_access_key = s");
+    let (staging, production) = (key(STAGING), key(PRODUCTION));
+    let config = configuration(&home, &[("first", &staging), ("second", &staging), ("other", &production)]);
+    let endpoint = sts.credentials(STAGING)[2].1.to_owned();
+    let variables = [("AWS_CONFIG_FILE", &*config), ("AWS_ENDPOINT_URL", &endpoint)];
+    let run = ["run", &asks_twice(&home), "--yes", "--no-wait=0", "--id", "one", "--profile", "first"];
+    let said = home.exits_with(&run, &variables, 75);
+    assert!(said.contains("profile first"), "{said}");
+    let said = home.exits_with(&["resume", "one", "--profile", "other"], &variables, 3);
+    assert!(said.contains(STAGING) && said.contains(PRODUCTION), "{said}");
+    home.exits_with(&["resume", "one", "--no-wait=0", "--profile", "second"], &variables, 75);
+    let said = home.exits(&["status", "one"], 0);
+    assert!(said.contains("profile second"), "{said}");
+}

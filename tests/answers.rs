@@ -86,7 +86,8 @@ fn an_early_answer_is_kept_until_its_state_waits() {
     let said = home.exits(&["signal", "one", "Approve", "--success", "\"yes\""], 3);
     assert!(said.contains("no task waits"), "{said}");
     home.exits(&["signal", "one", "Nowhere", "--success", "1", "--early"], 3);
-    home.exits(&["signal", "one", "Approve", "--success", "\"yes\"", "--early", "--comment", "on leave"], 0);
+    let said = home.exits(&["signal", "one", "Approve", "--success", "\"yes\"", "--early", "--comment", "on leave"], 0);
+    assert!(said.contains("kept until it does"), "{said}");
     let said = home.exits(&["resume", "one"], 0);
     assert!(said.contains("SUCCEEDED") && said.contains("yes"), "{said}");
     assert!(home.exits(&["events", "one"], 0).contains("on leave"));

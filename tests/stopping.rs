@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     serve::Server,
+    sts_stub::{STAGING, Sts},
     support::{Home, send, text, until},
 };
 
@@ -123,4 +124,53 @@ fn a_lock_that_is_a_link_is_refused_and_its_target_stays() {
     let said = home.exits(&["run", &home.waits("short", 1), "--yes"], 3);
     assert!(said.contains("owner.lock") && said.contains("link"), "{said}");
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious\n");
+}
+
+#[test]
+fn a_cancelled_execution_ends_its_program() {
+    let home = Home::plain();
+    let (run, log, _) = running(&home, "sleep 60");
+    let begun = Instant::now();
+    let said = home.exits(&["cancel", "one"], 0);
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}{}", text(&output.stderr));
+    assert!(begun.elapsed() < Duration::from_secs(10), "the run does not wait for the program: {:?}", begun.elapsed());
+    assert_eq!(home.status_of("one"), "ABORTED");
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "begin\n");
+    let left = std::process::Command::new("pgrep").args(["-f", &format!("{}/work.sh", home.path().display())]).output();
+    assert!(left.is_ok_and(|left| left.stdout.is_empty()), "a program is left");
+}
+
+#[test]
+fn a_signal_ends_a_resume_that_waits_for_sts() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let who = json!({ "Type": "Task", "Resource": "flow:sts:getCallerIdentity", "Arguments": {}, "End": true });
+    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 1, "Next": "Who" }, "Who": who });
+    let file = home.definition("who", &json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states }));
+    home.exits_with(&["run", &file, "--yes", "--no-wait=0", "--id", "one"], &sts.credentials(STAGING), 75);
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let mut variables = sts.credentials(STAGING);
+    variables[2].1 = &endpoint;
+    let mut resume = home.command(&["resume", "one"]);
+    let resume = resume.envs(variables).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let _called = silent.accept().unwrap();
+    let begun = Instant::now();
+    send("-TERM", resume.id());
+    let output = resume.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143), "{}", text(&output.stderr));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    home.exits_with(&["resume", "one"], &sts.credentials(STAGING), 0);
+}
+
+#[test]
+fn a_command_waits_for_an_owner_that_is_ending_and_says_so() {
+    let home = Home::plain();
+    let (run, log, _) = running(&home, "sleep 3");
+    send("-TERM", run.id());
+    let other = home.one("other", &json!({ "Type": "Pass", "End": true }));
+    let said = home.exits(&["run", &other, "--yes", "--id", "two"], 0);
+    assert!(!said.contains("kill"), "{said}");
+    assert_eq!(run.wait_with_output().unwrap().status.code(), Some(143));
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "begin\nend\n");
 }

@@ -1,6 +1,9 @@
 //! Describing an execution: its header, its frames, and the view that displays show.
 
-use engine::machine::{ExecutionHeader, FrameRow};
+use engine::{
+    machine::{ExecutionHeader, FrameRow},
+    store::Kept,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -51,9 +54,8 @@ impl Operation for DescribeExecution {
         let DescribeExecutionRequest { id, as_shown } = request;
         let store = api.runner.store();
         let missing = || Fault::no_execution(&id);
-        // The frames and the definition belong to the header that was read first: what comes later is in the journal.
-        let execution = store.header(&id)?.ok_or_else(missing)?;
-        let frames = store.frames(&id)?;
+        // The frames belong to the header: what comes later is in the journal.
+        let Kept { header: execution, frames, .. } = store.kept_beside_a_writer(&id)?.ok_or_else(missing)?;
         let (_, definition) = store.definition(&id)?.ok_or_else(missing)?;
         let mut view = View::new(&execution, &definition);
         let last = if as_shown { api.shown(&id)?.min(execution.last_sequence) } else { execution.last_sequence };
@@ -62,7 +64,7 @@ impl Operation for DescribeExecution {
             view.paused = execution.paused;
             view.see_frames(&frames);
         }
-        let driven = api.runner.driven().await.contains(&id);
+        let driven = !api.runner.driven(vec![id.clone()]).await.is_empty();
         let execution_arn = api.arn_of_execution(&id).ok();
         Ok(DescribeExecutionResponse { execution, frames, definition, view, driven, execution_arn })
     }

@@ -43,7 +43,7 @@ impl Operation for GetEntries {
     }
 }
 
-/// Everything that happens in an execution from a sequence on; ends when the runner stops.
+/// Everything that happens in an execution from a sequence on; ends when the runner stops or forgets the execution.
 pub struct FollowExecution;
 
 impl StreamOperation for FollowExecution {
@@ -55,15 +55,26 @@ impl StreamOperation for FollowExecution {
         api: &Api,
         EntriesRequest { id, from_sequence }: EntriesRequest,
     ) -> BoxStream<'static, Result<RunnerEvent, Fault>> {
-        let follow = Some(api.runner.follow(&id, from_sequence));
-        futures::stream::unfold(follow, next).boxed()
+        // Followed first: what is forgotten after this check ends the stream.
+        let follow = api.runner.follow(&id, from_sequence);
+        let first = match api.runner.store().exists(&id) {
+            Ok(true) => Ok(follow),
+            Ok(false) => Err(Fault::no_execution(&id)),
+            Err(error) => Err(error.into()),
+        };
+        futures::stream::unfold(Some(first), next).boxed()
     }
 }
 
-async fn next(follow: Option<Follow>) -> Option<(Result<RunnerEvent, Fault>, Option<Follow>)> {
-    let mut follow = follow?;
+type Following = Option<Result<Follow, Fault>>;
+
+async fn next(follow: Following) -> Option<(Result<RunnerEvent, Fault>, Following)> {
+    let mut follow = match follow? {
+        Ok(follow) => follow,
+        Err(fault) => return Some((Err(fault), None)),
+    };
     match follow.next().await {
-        Ok(event) => Some((Ok(event?), Some(follow))),
+        Ok(event) => Some((Ok(event?), Some(Ok(follow)))),
         Err(error) => Some((Err(error.into()), None)),
     }
 }

@@ -1,7 +1,5 @@
 //! Listing executions of all state machines.
 
-use std::collections::HashSet;
-
 use engine::{machine::ExecutionHeader, store::StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -41,9 +39,7 @@ impl Operation for ListExecutions {
             true => unfinished(api, limit)?,
             false => api.runner.store().latest(limit)?,
         };
-        let mut driven = api.runner.driven().await;
-        let listed: HashSet<&str> = executions.iter().map(|header| header.id.as_str()).collect();
-        driven.retain(|id| listed.contains(id.as_str()));
+        let driven = api.runner.driven(executions.iter().map(|header| header.id.clone()).collect()).await;
         Ok(ListResponse { executions, driven })
     }
 }

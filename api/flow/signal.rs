@@ -8,7 +8,6 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Empty;
 use crate::{Api, Fault, Operation, executions::input, states::for_each_state};
 
 /// Answers the task of a waiting state. What SendTaskSuccess and SendTaskFailure do, for a state that a person names.
@@ -31,6 +30,14 @@ pub struct SignalTaskRequest {
     pub early: bool,
 }
 
+/// The response of [`SignalTask`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SignalTaskResponse {
+    /// Whether the answer is kept until the state waits for it.
+    pub is_kept: bool,
+}
+
 /// How a task ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,9 +56,9 @@ pub enum TaskOutcome {
 impl Operation for SignalTask {
     const NAME: &'static str = "Flow.SignalTask";
     type Request = SignalTaskRequest;
-    type Response = Empty;
+    type Response = SignalTaskResponse;
 
-    async fn answer(api: &Api, request: SignalTaskRequest) -> Result<Empty, Fault> {
+    async fn answer(api: &Api, request: SignalTaskRequest) -> Result<SignalTaskResponse, Fault> {
         let SignalTaskRequest { id, state, outcome, by, early } = request;
         api.standing_of(&id)?;
         let outcome = match outcome {
@@ -69,12 +76,12 @@ impl Operation for SignalTask {
             resources.iter().try_for_each(|resource| api.check_output(resource, output))?;
         }
         let Some(row) = found else {
-            api.runner.signal_early(&id, &state, outcome, Some(by)).await?;
-            return Ok(Empty {});
+            let is_kept = api.runner.signal_early(&id, &state, outcome, Some(by)).await?;
+            return Ok(SignalTaskResponse { is_kept });
         };
         let token = TaskToken { execution: id.clone(), frame: row.id, visit: row.visit, attempt: row.attempt };
         match api.runner.answer_task(&token, outcome, Some(by)).await? {
-            true => Ok(Empty {}),
+            true => Ok(SignalTaskResponse { is_kept: false }),
             false => Err(api.nothing_waits(&id, &state)?),
         }
     }

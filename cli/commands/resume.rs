@@ -43,7 +43,7 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
     if global.output == Output::Json {
         say!("{}", lines::version());
     }
-    let watching = Watch { no_wait: arguments.no_wait };
+    let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: arguments.all };
     let Some(wanted) = &arguments.id else { return all::run(global, watching).await };
     let located = locate(global, wanted).await?;
     let home = located.store.home().clone();
@@ -82,7 +82,7 @@ async fn resume_and_watch(
     pinned: Option<&Pinned>,
     watching: Watch,
 ) -> Result<Exit, CliError> {
-    resume(handle, header, pinned).await?;
+    resume(global, handle, header, pinned).await?;
     let mut display = Display::new(global, clock::of(handle.home()));
     let watched = watch(handle, &header.id, watching, &mut display).await?;
     show_end(global, handle, &watched, &mut display);
@@ -92,16 +92,22 @@ async fn resume_and_watch(
     Ok(watched.exit)
 }
 
-/// Resumes an execution where it is pinned, if whoever acts may act there.
-async fn resume(handle: &Handle, header: &ExecutionHeader, pinned: Option<&Pinned>) -> Result<(), CliError> {
+/// Resumes an execution where it is pinned, if whoever acts may act there. A profile that is given is used from now on: it only says
+/// where the credentials of the pinned account are.
+async fn resume(
+    global: &Global,
+    handle: &Handle,
+    header: &ExecutionHeader,
+    pinned: Option<&Pinned>,
+) -> Result<(), CliError> {
     let mut environment = None;
     if let Some(pinned) = pinned {
-        let with_settings = pinned.clone().with_settings(handle.settings());
-        if with_settings != *pinned {
-            environment = serde_json::to_value(with_settings).ok();
+        let given = pinned.clone().with_settings(handle.settings()).with_profile(global.profile.as_deref());
+        if given != *pinned {
+            environment = serde_json::to_value(given).ok();
         }
         if pinned.account.is_some() {
-            handle.verify(&header.environment).await?;
+            handle.verify(environment.as_ref().unwrap_or(&header.environment)).await?;
         }
     }
     handle.call::<ResumeExecution>(ResumeRequest { id: header.id.clone(), environment }).await.map(drop)
@@ -111,21 +117,17 @@ fn pinned(header: &ExecutionHeader) -> Option<Pinned> {
     serde_json::from_value::<Pinned>((*header.environment).clone()).ok()
 }
 
-/// Refuses options that name another profile or region than the pinned ones: those would act, whatever the options say.
+/// Refuses a region other than the pinned one: that would act, whatever the option says.
 fn refuse_other_place(global: &Global, header: &ExecutionHeader, pinned: &Pinned) -> Result<(), CliError> {
     if pinned.account.is_none() {
         return Ok(());
     }
     let of_input = header.input["region"].is_string();
-    let given = [("region", global.region.as_deref().filter(|_| !of_input), pinned.place.region())];
-    for (what, given, pinned) in given {
-        if let (Some(given), Some(pinned)) = (given, pinned)
-            && given != pinned
-        {
-            let message =
-                format!("{} is pinned to {what} {pinned}, and {given} is given: nothing was changed", header.id);
-            return Err(CliError::refused(message).hint(format!("flow resume {} --{what} {pinned}", header.id)));
-        }
+    if let (Some(given), Some(pinned)) = (global.region.as_deref().filter(|_| !of_input), pinned.place.region())
+        && given != pinned
+    {
+        let message = format!("{} is pinned to region {pinned}, and {given} is given: nothing was changed", header.id);
+        return Err(CliError::refused(message).hint(format!("flow resume {} --region {pinned}", header.id)));
     }
     Ok(())
 }

@@ -192,7 +192,7 @@ async fn start_and_watch(
     let id = start.id.clone();
     handle.call::<StartExecution>(start).await?;
     let mut display = Display::new(global, clock::of(handle.home()));
-    let watched = watch(handle, &id, Watch { no_wait: arguments.no_wait }, &mut display).await?;
+    let watched = watch(handle, &id, Watch { no_wait: arguments.no_wait, is_one_of_many: false }, &mut display).await?;
     show_end(global, handle, &watched, &mut display);
     Ok(watched)
 }

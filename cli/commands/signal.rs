@@ -60,19 +60,23 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     let answer = handle.call::<SignalTask>(request).await;
     let driven_elsewhere = handle.is_remote().await;
     let closed = handle.close().await;
-    answer.map_err(|error| match error.exit {
+    let answer = answer.map_err(|error| match error.exit {
         Exit::Refused => {
             error.hint(format!("flow status {id} shows what waits, and with which answer it can continue"))
         }
         _ => error,
     })?;
     closed?;
-    let message = format!("{id}: \"{state}\" is answered");
+    let what = if answer.is_kept { "does not wait yet; the answer is kept until it does" } else { "is answered" };
+    let message = format!("{id}: \"{state}\" {what}");
     match global.output {
         Output::Human if global.quiet => {}
         Output::Human if driven_elsewhere => say!("{message}."),
         Output::Human => say!("{message}. No process drives it: flow resume {id}"),
-        Output::Json => say!("{}", json!({ "type": "signalled", "execution": id, "state": state, "message": message })),
+        Output::Json => say!(
+            "{}",
+            json!({ "type": "signalled", "execution": id, "state": state, "kept": answer.is_kept, "message": message })
+        ),
     }
     Ok(Exit::Success)
 }

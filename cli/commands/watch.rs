@@ -33,6 +33,8 @@ pub const NO_WAIT_DEFAULT: &str = "10s";
 pub struct Watch {
     /// Stop (exit code 75) when nothing can proceed within this time.
     pub no_wait: Option<Duration>,
+    /// Whether several executions are watched at once: then their command says once what a signal does.
+    pub is_one_of_many: bool,
 }
 
 /// What was seen until a watch stopped.
@@ -74,7 +76,9 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     };
     let asked = match stop {
         Stop::Asked(exit) => {
-            say_that_it_stops(handle, id).await;
+            if !watch.is_one_of_many {
+                say_that_it_stops(handle, id).await;
+            }
             // What ends within the limit is part of what is shown.
             handle.drain().await;
             Some(exit)

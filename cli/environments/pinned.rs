@@ -1,8 +1,7 @@
 //! What an execution's header says of where it acts. Never credentials.
 
-use engine::step::{ErrorClass, StepError};
 use serde::{Deserialize, Serialize};
-use steps::{CallerIdentity, LocalSettings};
+use steps::{Account, LocalSettings};
 
 /// Where an execution acts, as its start pinned it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,39 +60,6 @@ impl Place {
     }
 }
 
-/// An AWS account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Account {
-    /// Its twelve digits.
-    pub account_id: String,
-    /// `aws`, `aws-cn` or `aws-us-gov`.
-    pub partition: String,
-}
-
-impl Account {
-    /// The account of an identity.
-    pub fn of(identity: &CallerIdentity) -> Self {
-        Account { account_id: identity.account.clone(), partition: identity.partition.clone() }
-    }
-
-    /// Refuses an identity of another account or partition. The class pauses an execution: it continues with the right credentials.
-    ///
-    /// # Errors
-    /// It is of another one; both are named.
-    pub fn refuse_other(&self, identity: &CallerIdentity) -> Result<(), StepError> {
-        if *self == Account::of(identity) {
-            return Ok(());
-        }
-        let cause = format!(
-            "the execution is pinned to AWS account {} ({}), and the credentials in use are of account {} ({}), {}",
-            self.account_id, self.partition, identity.account, identity.partition, identity.arn
-        );
-        let hint = format!("Nothing was called. Use credentials of account {}, then resume.", self.account_id);
-        Err(StepError::new(ErrorClass::Credentials, cause).hint(hint))
-    }
-}
-
 impl Pinned {
     /// What local steps may use: what is pinned, else what this process's variables say.
     pub fn settings_or(&self, own: &LocalSettings) -> LocalSettings {
@@ -103,6 +69,14 @@ impl Pinned {
             files: files.or_else(|| own.files.clone()),
             connections: connections.or_else(|| own.connections.clone()),
         }
+    }
+
+    /// The same with the credentials of another profile, where one is given and an AWS account is pinned.
+    pub fn with_profile(mut self, given: Option<&str>) -> Self {
+        if let (Place::Aws { profile, .. }, Some(given), true) = (&mut self.place, given, self.account.is_some()) {
+            *profile = Some(given.to_owned());
+        }
+        self
     }
 
     /// The same with the settings of the person who resumes it, where that person gives any.
@@ -130,39 +104,16 @@ mod tests {
 
     use super::*;
 
-    fn identity(account: &str, partition: &str) -> CallerIdentity {
-        let arn = format!("arn:{partition}:iam::{account}:user/x");
-        let region = "eu-central-1".to_owned();
-        CallerIdentity {
-            account: account.to_owned(),
-            arn,
-            user_id: String::new(),
-            partition: partition.to_owned(),
-            region,
-        }
-    }
-
     #[test]
     fn an_environment_of_an_earlier_version_is_read_and_a_new_one_survives_json() {
         let earlier = json!({ "kind": "aws", "profile": "p", "region": null });
         let read: Pinned = serde_json::from_value(earlier).unwrap();
         assert_eq!((read.place.profile(), &read.account), (Some("p"), &None));
         let settings = LocalSettings { programs: vec!["/bin/true".into()], ..LocalSettings::default() };
-        let account = Some(Account::of(&identity("111111111111", "aws-cn")));
-        let pinned = Pinned { place: Place::Rehearsal { world: "w".to_owned() }, account, settings };
+        let account = Account { account_id: "111111111111".to_owned(), partition: "aws-cn".to_owned() };
+        let pinned = Pinned { place: Place::Rehearsal { world: "w".to_owned() }, account: Some(account), settings };
         let json = serde_json::to_value(&pinned).unwrap();
         assert_eq!(json["accountId"], "111111111111");
         assert_eq!(serde_json::from_value::<Pinned>(json).unwrap(), pinned);
-    }
-
-    #[test]
-    fn another_account_or_partition_is_refused_and_both_are_named() {
-        let pinned = Account::of(&identity("111111111111", "aws"));
-        assert!(pinned.refuse_other(&identity("111111111111", "aws")).is_ok());
-        for (account, partition) in [("222222222222", "aws"), ("111111111111", "aws-cn")] {
-            let error = pinned.refuse_other(&identity(account, partition)).unwrap_err();
-            assert_eq!(error.class, ErrorClass::Credentials);
-            assert!(error.cause.contains("111111111111") && error.cause.contains(account), "{}", error.cause);
-        }
     }
 }

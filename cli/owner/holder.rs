@@ -40,6 +40,13 @@ pub fn owned_elsewhere(home: &Home) -> CliError {
         .hint("end it first; what it runs continues in the next owner. Or give another --home")
 }
 
+/// The error of a command that needs the next owner, while this one still waits for its calls in flight.
+pub fn ending(home: &Home) -> CliError {
+    let who = described(home.folder());
+    let message = format!("the store in {} is owned by {who}, which is ending", home.folder().display());
+    CliError::new(Exit::Unreachable, message).hint("nothing was changed. Give the command again when it has ended")
+}
+
 /// The error of a command whose owner does not answer.
 pub fn unreachable(home: &Home) -> CliError {
     let who = described(home.folder());

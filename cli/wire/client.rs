@@ -30,6 +30,12 @@ pub enum ClientError {
     /// Nobody listens, or the owner ended meanwhile: the next owner may answer.
     #[error("the owner of the store has ended: {0}")]
     Gone(String),
+    /// The owner makes no new calls and ends when those in flight have: the next owner may answer.
+    #[error("the owner of the store is ending: {0}")]
+    Ending(String),
+    /// The owner's answer is none that this version can read. The call may have been carried out.
+    #[error("the answer of the store's owner cannot be read: {0}")]
+    Malformed(String),
     /// The owner accepts connections and does not answer.
     #[error("the owner of the store does not answer within {} s", SILENCE_MAX.as_secs())]
     Silent,
@@ -44,6 +50,10 @@ pub enum ClientError {
     /// The operation's fault.
     #[error("{}", .0.message)]
     Fault(WireFault),
+}
+
+fn malformed(error: serde_json::Error) -> ClientError {
+    ClientError::Malformed(error.to_string())
 }
 
 fn gone(error: impl std::fmt::Display) -> ClientError {
@@ -66,7 +76,7 @@ impl Client {
             .header(TARGET, operation)
             .header(version::WIRE, version::CURRENT)
             .header("content-type", "application/x-amz-json-1.0")
-            .body(Full::new(Bytes::from(serde_json::to_vec(request).map_err(gone)?)))
+            .body(Full::new(Bytes::from(serde_json::to_vec(request).map_err(malformed)?)))
             .map_err(gone)?;
         let response = sender.send_request(request).await.map_err(gone)?;
         if let Some(theirs) = version::incompatible(response.headers()) {
@@ -76,7 +86,7 @@ impl Client {
             return Ok(response);
         }
         let body = response.into_body().collect().await.map_err(gone)?.to_bytes();
-        Err(refused(serde_json::from_slice(&body).map_err(gone)?))
+        Err(refused(serde_json::from_slice(&body).map_err(malformed)?))
     }
 
     /// Calls an operation.
@@ -107,7 +117,7 @@ impl Client {
         let answer = async {
             let response = self.send(O::NAME, request).await?;
             let body = response.into_body().collect().await.map_err(gone)?.to_bytes();
-            serde_json::from_slice(&body).map_err(gone)
+            serde_json::from_slice(&body).map_err(malformed)
         };
         tokio::time::timeout(limit, answer).await.unwrap_or(Err(ClientError::Silent))
     }
@@ -127,7 +137,7 @@ impl Client {
 }
 
 fn refused(fault: WireFault) -> ClientError {
-    if fault.kind == UNAVAILABLE { ClientError::Gone(fault.message) } else { ClientError::Fault(fault) }
+    if fault.kind == UNAVAILABLE { ClientError::Ending(fault.message) } else { ClientError::Fault(fault) }
 }
 
 /// The items of an operation, as they come.
@@ -148,8 +158,8 @@ impl<T: DeserializeOwned> Items<T> {
         while !self.ended {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                match serde_json::from_slice(&line).map_err(gone)? {
-                    WireLine::Item(item) => return serde_json::from_value(item).map(Some).map_err(gone),
+                match serde_json::from_slice(&line).map_err(malformed)? {
+                    WireLine::Item(item) => return serde_json::from_value(item).map(Some).map_err(malformed),
                     WireLine::Fault(fault) => {
                         self.ended = true;
                         return Err(refused(fault));

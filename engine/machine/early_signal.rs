@@ -81,12 +81,12 @@ impl EarlySignalChanges {
 }
 
 impl Execution {
-    /// Why an answer for a state cannot be kept or given.
+    /// Whether an answer for a state is kept, because no Task of it waits yet, or why it cannot be kept or given.
     ///
     /// # Errors
     /// The execution has ended, no Task has that name or path, several of that name wait, the answer is too large, or as many are
     /// kept as may be.
-    pub fn check_early_signal(&self, state: &str, answer: &SignalAnswer) -> Result<(), String> {
+    pub fn check_early_signal(&self, state: &str, answer: &SignalAnswer) -> Result<bool, String> {
         let id = &self.header.id;
         if self.header.status != ExecutionStatus::Running {
             return Err(format!("{id} has ended: no state of it will wait"));
@@ -100,8 +100,8 @@ impl Execution {
             return Err(failure.cause);
         }
         match self.waiting(state).len() {
-            0 => self.check_kept(state, answer),
-            1 => Ok(()),
+            0 => self.check_kept(state, answer).map(|()| true),
+            1 => Ok(false),
             _ => Err(format!("several states named '{state}' wait in {id}: name one by its path")),
         }
     }

@@ -4,12 +4,33 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, Command, FrameId, Heartbeat, OfferedTask, Parked, turn::Turn};
+use super::{Activity, Command, Execution, FrameId, Heartbeat, Input, OfferedTask, Parked, turn::Turn};
 use crate::{
     asl::StateKind,
     journal::HistoryEventDetails,
     step::{Effect, Resource, TaskToken},
 };
+
+impl Execution {
+    /// Whether the task that an input is for still waits; true for an input that is for no task.
+    pub fn awaits(&self, input: &Input) -> bool {
+        match input {
+            Input::Signalled { frame, visit, attempt, .. } => self.is_current_task(*frame, *visit, *attempt),
+            Input::Heartbeat { frame, visit, attempt } | Input::Fetched { frame, visit, attempt, .. } => {
+                self.is_current_task(*frame, *visit, Some(*attempt))
+            }
+            _ => true,
+        }
+    }
+
+    fn is_current_task(&self, id: FrameId, visit: u64, attempt: Option<u32>) -> bool {
+        self.frames.get(id).is_some_and(|frame| {
+            frame.row.visit == visit
+                && attempt.is_none_or(|attempt| attempt == frame.row.attempt)
+                && matches!(frame.row.activity, Activity::Task { .. })
+        })
+    }
+}
 
 impl Turn<'_> {
     /// Whether the Task that a frame is in waits for its token to come back.
@@ -24,11 +45,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn is_current_task(&self, id: FrameId, visit: u64, attempt: Option<u32>) -> bool {
-        self.execution.frames.get(id).is_some_and(|frame| {
-            frame.row.visit == visit
-                && attempt.is_none_or(|attempt| attempt == frame.row.attempt)
-                && matches!(frame.row.activity, Activity::Task { .. })
-        })
+        self.execution.is_current_task(id, visit, attempt)
     }
 
     /// Offers a task to the workers of its activity.

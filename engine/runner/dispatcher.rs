@@ -159,7 +159,9 @@ impl Dispatcher {
         match message {
             Message::Start { new, reply } => self.start(*new, reply),
             Message::Drive { id, resume, reply } => self.drive(&id, resume, reply),
-            Message::SignalEarly { id, state, answer, by, reply } => self.signal_early(&id, state, answer, by, reply),
+            Message::SignalEarly { id, state, answer, by, kept, reply } => {
+                self.signal_early(&id, (state, answer, by), kept, reply)
+            }
             Message::RecoverAll { reply } => drop(reply.send(self.recover_all())),
             Message::Input { id, input, reply } => self.input(&id, input, reply),
             Message::Answered { id, input } => {
@@ -173,7 +175,7 @@ impl Dispatcher {
             Message::Forget { ids, documents, reply } => drop(reply.send(self.forget(&ids, documents.as_ref()))),
             Message::Ping { reply } => drop(reply.send(())),
             Message::Asleep { id, reply } => drop(reply.send(self.asleep(&id))),
-            Message::Driven { reply } => drop(reply.send(self.driven.keys().map(|id| id.to_string()).collect())),
+            Message::Driven { ids, reply } => drop(reply.send(self.driven_of(ids))),
             Message::Drain { limit, reply } => self.draining.begin(limit, reply),
             // The loop ends with it.
             Message::Stop => {}
@@ -291,7 +293,8 @@ impl Dispatcher {
                     self.looks_in_flight += 1;
                     self.calls.call(&id, environment.clone(), *look);
                 }
-                Command::Look(_) | Command::Abandon { .. } => {}
+                Command::Look(_) => {}
+                Command::Abandon { frame, visit } => self.calls.abandon(&id, frame, visit),
                 Command::Offer(offered) => self.offer(&id, *offered),
                 Command::WakeAt { due_ms } => self.wake_at(&id, due_ms),
                 Command::NoWake => self.wake_at(&id, NEVER_MS),

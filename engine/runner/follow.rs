@@ -9,7 +9,7 @@ use super::{
     event::{Asleep, Broadcast, EVENTS_KEPT},
     message::{Message, Messages},
 };
-use crate::{journal::Entry, store::Store};
+use crate::{journal::Entry, machine::ExecutionHeader, store::Store};
 
 /// Everything about one execution, from a sequence on: first the entries that the store has and whether it rests or sleeps, then
 /// what happens.
@@ -29,6 +29,9 @@ pub struct Follow {
     asleep: Option<Asleep>,
     /// Reported last: the dispatcher's answer may be the same as its broadcast.
     asleep_reported: Option<Asleep>,
+    /// The store has had the execution: one that is missing afterwards has been forgotten.
+    has_existed: bool,
+    has_been_forgotten: bool,
 }
 
 impl Follow {
@@ -51,10 +54,12 @@ impl Follow {
             may_be_asleep: true,
             asleep: None,
             asleep_reported: None,
+            has_existed: false,
+            has_been_forgotten: false,
         }
     }
 
-    /// The next event; `None` when the runner has stopped. Nothing is lost where this is cancelled.
+    /// The next event; `None` when the runner has stopped or has forgotten the execution. Nothing is lost where this is cancelled.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -62,6 +67,7 @@ impl Follow {
         loop {
             if let Some(entry) = self.stored.pop_front() {
                 self.next_sequence = entry.sequence + 1;
+                self.has_existed = true;
                 return Ok(Some(RunnerEvent::Entry { execution: self.execution.clone(), entry }));
             }
             if self.read_store {
@@ -73,6 +79,9 @@ impl Follow {
                 && let Some(event) = self.rested()?
             {
                 return Ok(Some(event));
+            }
+            if self.has_been_forgotten {
+                return Ok(None);
             }
             if !self.stored.is_empty() {
                 continue;
@@ -110,7 +119,10 @@ impl Follow {
 
     /// That the execution rests, if it does and every entry before that has been reported.
     fn rested(&mut self) -> Result<Option<RunnerEvent>, RunnerError> {
-        let Some(header) = self.store.header(&self.execution)?.filter(|header| header.rests()) else { return Ok(None) };
+        let header = self.store.header(&self.execution)?;
+        self.has_been_forgotten = self.has_existed && header.is_none();
+        self.has_existed |= header.is_some();
+        let Some(header) = header.filter(ExecutionHeader::rests) else { return Ok(None) };
         // It may have continued, and come to rest again, since its entries were read: they come first.
         self.read_entries()?;
         if self.stored.is_empty() {
@@ -165,6 +177,7 @@ impl Follow {
                     }
                     Ordering::Equal => {
                         self.next_sequence += 1;
+                        self.has_existed = true;
                         Some(RunnerEvent::Entry { execution, entry })
                     }
                 }

@@ -155,7 +155,8 @@ impl RunnerHandle {
 
     /// Answers a Task that need not wait yet: the answer is kept with the execution, durably, until a Task of that name or path waits
     /// (its call answered that it is pending, its token is awaited, or a worker can fetch it). It is dropped when the state ends
-    /// without it, or the execution ends. The same answer given again changes nothing.
+    /// without it, or the execution ends. The same answer given again changes nothing. Returns whether the answer is kept: a Task that
+    /// waits is answered at once.
     ///
     /// # Errors
     /// There is no such execution or it has ended, its definition has no Task of that name or path, several of that name wait, the
@@ -167,9 +168,11 @@ impl RunnerHandle {
         state: &str,
         answer: Result<Value, (String, String)>,
         by: Option<Signaller>,
-    ) -> Result<(), RunnerError> {
+    ) -> Result<bool, RunnerError> {
         let (id, state, answer) = (id.to_owned(), state.to_owned(), answer.into());
-        self.ask(|reply| Message::SignalEarly { id, state, answer, by, reply }).await
+        let (kept, is_kept) = oneshot::channel();
+        self.ask(|reply| Message::SignalEarly { id, state, answer, by, kept, reply }).await?;
+        Ok(is_kept.await.unwrap_or(false))
     }
 
     /// Says, once for this runner, which activities there are: tasks of others fail when they are scheduled.
@@ -207,9 +210,12 @@ impl RunnerHandle {
             // Its visit may be over meanwhile.
             if self.waits(&offer.token)? {
                 let TaskToken { execution: id, frame, visit, attempt } = offer.token.clone();
-                let input = Input::Fetched { frame, visit, attempt, worker };
-                self.ask(|reply| Message::Input { id, input, reply }).await?;
-                return Ok(Some(offer));
+                let input = Input::Fetched { frame, visit, attempt, worker: worker.clone() };
+                match self.ask(|reply| Message::Input { id, input, reply }).await {
+                    Ok(()) => return Ok(Some(offer)),
+                    Err(RunnerError::NotWaiting { .. }) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
     }
@@ -253,8 +259,11 @@ impl RunnerHandle {
         if !self.waits(token)? {
             return Ok(false);
         }
-        self.ask(|reply| Message::Input { id, input, reply }).await?;
-        Ok(true)
+        match self.ask(|reply| Message::Input { id, input, reply }).await {
+            Ok(()) => Ok(true),
+            Err(RunnerError::NotWaiting { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sets a map run of an execution to other limits; nothing where it is not running.
@@ -316,10 +325,10 @@ impl RunnerHandle {
         }
     }
 
-    /// The executions that this runner drives.
-    pub async fn driven(&self) -> Vec<String> {
+    /// Those of these executions that this runner drives.
+    pub async fn driven(&self, ids: Vec<String>) -> Vec<String> {
         let (reply, answer) = oneshot::channel();
-        if self.threads.messages.send(Message::Driven { reply }).is_err() {
+        if self.threads.messages.send(Message::Driven { ids, reply }).is_err() {
             return Vec::new();
         }
         answer.await.unwrap_or_default()

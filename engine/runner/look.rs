@@ -8,12 +8,13 @@ use tokio::{runtime::Handle, sync::Semaphore};
 
 use super::{
     Clock,
+    in_flight::InFlight,
     message::{Message, Messages},
     prompt::Prompt,
 };
 use crate::{
-    machine::{Input, Look, StepAnswer},
-    step::{Answer, ErrorClass, Registries, Resource, StepContext, StepError, StepResult},
+    machine::{FrameId, Input, Look, StepAnswer},
+    step::{Abandonment, Answer, ErrorClass, Registries, Resource, StepContext, StepError, StepResult},
 };
 
 /// How many steps run at once.
@@ -23,6 +24,9 @@ pub(super) const LOOKS_MAX: usize = 256;
 pub(super) trait Calls: Send {
     /// Calls a step; its answer comes back as [`Message::Answered`].
     fn call(&self, execution: &str, environment: Arc<Value>, look: Look);
+
+    /// Lets the call of a visit know that its attempt is over. Its answer still comes back.
+    fn abandon(&self, execution: &str, frame: FrameId, visit: u64);
 }
 
 /// Calls the steps of the registries, each in a task of the runtime. A step that was prompt the last time is polled once by the
@@ -34,14 +38,17 @@ pub(super) struct Looks {
     pub places: Arc<Semaphore>,
     pub messages: Messages,
     pub prompt: Arc<Prompt>,
+    pub in_flight: Arc<InFlight>,
 }
 
 impl Calls for Looks {
     fn call(&self, execution: &str, environment: Arc<Value>, look: Look) {
         let (frame, visit, attempt, resource) = (look.frame, look.visit, look.attempt, look.resource.clone());
-        let (arguments, context) = (look.arguments.clone(), self.context(execution, look));
+        let abandonment = Abandonment::default();
+        let (arguments, context) = (look.arguments.clone(), self.context(execution, look, abandonment.clone()));
         let (registries, clock, places) = (self.registries.clone(), self.clock.clone(), self.places.clone());
         let (id, named) = (execution.to_owned(), resource.clone());
+        let key = (id.clone(), frame, visit, attempt);
         let mut called = Box::pin(async move {
             let _place = places.acquire_owned().await;
             let result = call(registries, &environment, &resource, context, (*arguments).clone()).await;
@@ -60,6 +67,7 @@ impl Calls for Looks {
             }
         }
         let (messages, prompt) = (self.messages.clone(), self.prompt.clone());
+        let registered = self.in_flight.register(key, abandonment);
         self.runtime.spawn(async move {
             let began = Instant::now();
             let first = futures::poll!(called.as_mut());
@@ -68,13 +76,18 @@ impl Calls for Looks {
                 Poll::Ready(answered) => answered,
                 Poll::Pending => called.await,
             };
+            drop(registered);
             let _ = messages.send(answered);
         });
+    }
+
+    fn abandon(&self, execution: &str, frame: FrameId, visit: u64) {
+        self.in_flight.abandon(execution, frame, visit);
     }
 }
 
 impl Looks {
-    fn context(&self, execution: &str, look: Look) -> StepContext {
+    fn context(&self, execution: &str, look: Look, abandonment: Abandonment) -> StepContext {
         StepContext {
             execution: execution.to_owned(),
             resource: look.resource,
@@ -88,6 +101,7 @@ impl Looks {
             first_look_ms: look.first_look_ms,
             deadline_ms: look.deadline_ms,
             created: look.created,
+            abandonment,
         }
     }
 }

@@ -65,6 +65,8 @@ pub(super) enum Message {
         state: String,
         answer: SignalAnswer,
         by: Option<Signaller>,
+        /// Receives, before the reply, whether the answer is kept because no Task of that name waits.
+        kept: oneshot::Sender<bool>,
         reply: Reply<()>,
     },
     RecoverAll {
@@ -90,7 +92,9 @@ pub(super) enum Message {
         id: String,
         reply: oneshot::Sender<Option<Asleep>>,
     },
+    /// Which of these executions are driven.
     Driven {
+        ids: Vec<String>,
         reply: oneshot::Sender<Vec<String>>,
     },
     /// Forgets ended executions, and the documents that the function names for each.

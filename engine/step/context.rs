@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::TaskToken;
+use super::{Abandonment, TaskToken};
 
 /// The shortest interval between two looks at what takes longer than a few seconds.
 const LEAST_INTERVAL: Duration = Duration::from_secs(5);
@@ -38,6 +38,8 @@ pub struct StepContext {
     /// Ids and ARNs of everything this execution created so far, and when, in milliseconds since the Unix epoch: only for these
     /// is "not found" a matter of time.
     pub created: Arc<BTreeMap<String, u64>>,
+    /// Whether the attempt is over while the call is in flight.
+    pub abandonment: Abandonment,
 }
 
 impl StepContext {
@@ -88,6 +90,7 @@ impl StepContext {
             first_look_ms: 0,
             deadline_ms: None,
             created: Arc::default(),
+            abandonment: Abandonment::default(),
         }
     }
 }

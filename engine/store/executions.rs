@@ -195,7 +195,7 @@ impl Store {
     ///
     /// # Errors
     /// The records cannot be read.
-    pub(super) fn kept_beside_a_writer(&self, id: &str) -> Result<Option<Kept>, StoreError> {
+    pub fn kept_beside_a_writer(&self, id: &str) -> Result<Option<Kept>, StoreError> {
         self.at_one_moment(id, || self.kept(id))
     }
 

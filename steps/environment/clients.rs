@@ -54,6 +54,13 @@ macro_rules! clients {
             }
         }
 
+        impl Clients {
+            /// What the clients are made from.
+            pub(super) fn config(&self) -> &SdkConfig {
+                &self.settings.config
+            }
+        }
+
         impl Environment {
             $(
                 #[doc = concat!("The ", $service, " client for changes: never repeats one by itself.")]

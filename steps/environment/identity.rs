@@ -1,11 +1,22 @@
 //! Who acts: the account and the identity behind the credentials of an environment.
 
+use std::{collections::VecDeque, time::Duration};
+
+use aws_config::SdkConfig;
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, error::CredentialsError},
+};
+use aws_smithy_types::retry::RetryConfig;
 use engine::step::{ErrorClass, StepError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
 use super::Environment;
 use crate::failure::failure;
+
+const ACTION: &str = "sts:GetCallerIdentity";
 
 /// The answer of STS GetCallerIdentity, and the region in which its caller acts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,30 +34,72 @@ pub struct CallerIdentity {
     pub region: String,
 }
 
+/// How long STS may take.
+const STS_TIME_MAX: Duration = Duration::from_secs(20);
+/// The most identities that are kept: credentials that expire come again under other key ids.
+const IDENTITIES_MAX: usize = 16;
+
+/// The identities of the credentials that were used, by access key id.
+#[derive(Default)]
+pub(super) struct Identities(Mutex<VecDeque<(String, CallerIdentity)>>);
+
+impl Identities {
+    /// The identity behind credentials; STS is called once for each access key id. A failure is not kept.
+    ///
+    /// # Errors
+    /// As [`Environment::identity`].
+    pub async fn of(&self, config: &SdkConfig, credentials: &Credentials) -> Result<CallerIdentity, StepError> {
+        let mut known = self.0.lock().await;
+        let key = credentials.access_key_id();
+        if let Some((_, identity)) = known.iter().find(|(known, _)| known == key) {
+            return Ok(identity.clone());
+        }
+        let asked = tokio::time::timeout(STS_TIME_MAX, ask(config, credentials)).await;
+        let identity = asked.unwrap_or_else(|_| {
+            let cause = format!("AWS STS did not answer within {} s", STS_TIME_MAX.as_secs());
+            Err(StepError::new(ErrorClass::Unknown, cause).during(ACTION))
+        })?;
+        if known.len() == IDENTITIES_MAX {
+            known.pop_front();
+        }
+        known.push_back((key.to_owned(), identity.clone()));
+        Ok(identity)
+    }
+}
+
+/// The credentials that a configuration provides now.
+pub(super) async fn provided(config: &SdkConfig) -> Result<Credentials, CredentialsError> {
+    let provider = config.credentials_provider().ok_or_else(|| CredentialsError::not_loaded("there is no provider"))?;
+    provider.provide_credentials().await
+}
+
+async fn ask(config: &SdkConfig, credentials: &Credentials) -> Result<CallerIdentity, StepError> {
+    let reads = RetryConfig::standard().with_max_attempts(3);
+    let of_these = aws_sdk_sts::config::Builder::from(config).credentials_provider(credentials.clone());
+    let client = aws_sdk_sts::Client::from_conf(of_these.retry_config(reads).build());
+    let answer = client.get_caller_identity().send().await.map_err(|error| failure(ACTION, error))?;
+    let (Some(account), Some(arn)) = (answer.account, answer.arn) else {
+        let cause = "the answer of STS names no account or no ARN";
+        return Err(StepError::new(ErrorClass::Unknown, cause).during(ACTION));
+    };
+    Ok(CallerIdentity {
+        user_id: answer.user_id.unwrap_or_default(),
+        partition: arn.split(':').nth(1).unwrap_or("aws").to_owned(),
+        region: config.region().map(|region| region.as_ref().to_owned()).unwrap_or_default(),
+        account,
+        arn,
+    })
+}
+
 impl Environment {
-    /// The account and the identity behind the credentials (STS API Reference, GetCallerIdentity). The first success is kept for
-    /// the life of this environment; a failure is not kept.
+    /// The account and the identity behind the credentials that would be used now (STS API Reference, GetCallerIdentity).
     ///
     /// # Errors
     /// `Credentials` where there are none or they are refused; `Unknown` where STS does not answer or its answer is incomplete.
     pub async fn identity(&self) -> Result<CallerIdentity, StepError> {
-        self.identity.get_or_try_init(|| self.ask_identity()).await.cloned()
-    }
-
-    async fn ask_identity(&self) -> Result<CallerIdentity, StepError> {
-        let answer = self.sts_reads().get_caller_identity().send().await;
-        let answer = answer.map_err(|error| failure("sts:GetCallerIdentity", error))?;
-        let (Some(account), Some(arn)) = (answer.account, answer.arn) else {
-            let cause = "the answer of STS names no account or no ARN";
-            return Err(StepError::new(ErrorClass::Unknown, cause).during("sts:GetCallerIdentity"));
-        };
-        Ok(CallerIdentity {
-            user_id: answer.user_id.unwrap_or_default(),
-            partition: arn.split(':').nth(1).unwrap_or("aws").to_owned(),
-            region: self.region().to_owned(),
-            account,
-            arn,
-        })
+        let config = self.clients.config();
+        let credentials = provided(config).await.map_err(|error| crate::failure::of_credentials(ACTION, &error))?;
+        self.identities.of(config, &credentials).await
     }
 }
 
@@ -66,7 +119,7 @@ mod tests {
         <Code>ExpiredToken</Code><Message>The security token is expired</Message></Error></ErrorResponse>";
 
     #[tokio::test]
-    async fn sts_is_asked_once_for_an_environment() {
+    async fn sts_is_asked_once_for_each_set_of_credentials() {
         let server = TestServer::start((200, "content-type: text/xml\r\n", CHINA)).await;
         let environment = environment(&server);
         let (first, second) = tokio::join!(environment.identity(), environment.identity());

@@ -1,8 +1,10 @@
 //! `flow resume --all`: every execution that has not ended, side by side over one owner, one line for each.
 
+use std::pin::pin;
+
 use api::flow::{ListExecutions, ListRequest, ListResponse};
 use engine::{machine::ExecutionHeader, runner::Clock};
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{FutureExt, StreamExt, future::FusedFuture, stream::FuturesUnordered};
 
 use super::{line, pinned, resume};
 use crate::{
@@ -13,7 +15,7 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     interrupt,
-    owner::Handle,
+    owner::{DRAIN_MAX, Handle},
     ui::{display::Display, summary},
 };
 
@@ -57,7 +59,7 @@ async fn all(global: &Global, handle: &Handle, watching: Watch) -> Result<Exit, 
     let mut worst = Exit::Success;
     // All are resumed before one is waited for: none that is due waits for another's long Wait.
     for header in &ours {
-        match resume(handle, header, pinned(header).as_ref()).await {
+        match resume(global, handle, header, pinned(header).as_ref()).await {
             Ok(()) => running.push(one(handle, header, watching)),
             Err(error) if error.exit == Exit::Unreachable => return Err(error),
             Err(error) => {
@@ -71,10 +73,29 @@ async fn all(global: &Global, handle: &Handle, watching: Watch) -> Result<Exit, 
             return Ok(exit);
         }
     }
-    while let Some(outcome) = running.next().await {
-        worst = worst.worse(show(global, &outcome));
+    let mut stops = pin!(interrupt::requested().fuse());
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut stops, if !stops.is_terminated() => say_that_all_stop(elsewhere.as_deref()),
+            outcome = running.next() => match outcome {
+                Some(outcome) => worst = worst.worse(show(global, &outcome)),
+                None => break,
+            },
+        }
     }
     Ok(interrupt::received().unwrap_or(worst))
+}
+
+/// After a signal: what happens now, and how to stop at once.
+fn say_that_all_stop(elsewhere: Option<&str>) {
+    match elsewhere {
+        Some(owner) => eprintln!("\nflow: what runs continues in {owner}"),
+        None => eprintln!(
+            "\nflow: no new calls; those in flight may end within {} s (once more stops now). Nothing is lost: flow resume --all",
+            DRAIN_MAX.as_secs()
+        ),
+    }
 }
 
 async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outcome {

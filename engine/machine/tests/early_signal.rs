@@ -165,7 +165,7 @@ fn what_no_task_of_the_definition_could_need_is_refused() {
     let mut trial = start(states, json!({ "items": [1, 2] }));
     let answer = output(json!(1));
     for state in ["A", "T0", "Alone/T0", "U1", "Both[1]/U1", "M", "Each[0]/M", "Each[4711]/M"] {
-        assert_eq!(trial.execution.check_early_signal(state, &answer), Ok(()), "{state}");
+        assert_eq!(trial.execution.check_early_signal(state, &answer), Ok(true), "{state}");
     }
     for state in
         ["", "None", "W", "Alone", "Alone[0]/T0", "Both/U1", "Both[0]/U1", "Both[2]/U1", "Each/M", "Each[x]/M", "A/A"]

@@ -92,25 +92,52 @@ impl Dispatcher {
                 self.advance(id, Input::Recover, None, None);
             }
         }
-        self.advance(id, input, None, Some(Replies::Done(reply)));
+        // Only here: what the store has can be one turn old, and of two answers at once the second must not be confirmed.
+        match self.is_awaited(id, &input) {
+            Ok(true) => self.advance(id, input, None, Some(Replies::Done(reply))),
+            Ok(false) => {
+                let message = format!("the task was answered, timed out or cancelled meanwhile: flow status {id}");
+                let _ = reply.send(Err(RunnerError::NotWaiting { message }));
+                self.let_go_ended(&Arc::from(id));
+            }
+            Err(error) => drop(reply.send(Err(error.into()))),
+        }
+    }
+
+    /// Whether the task that an input from outside is for still waits; true for an input that is for no task.
+    fn is_awaited(&mut self, id: &str, input: &Input) -> Result<bool, StoreError> {
+        let (Input::Signalled { .. } | Input::Heartbeat { .. } | Input::Fetched { .. }) = input else {
+            return Ok(true);
+        };
+        self.load(id)?;
+        let execution = self.driven.get(id).and_then(|driven| driven.execution.as_deref());
+        Ok(execution.is_some_and(|execution| execution.awaits(input)))
+    }
+
+    /// Those of these executions that are driven.
+    pub fn driven_of(&self, mut ids: Vec<String>) -> Vec<String> {
+        ids.retain(|id| self.driven.contains_key(id.as_str()));
+        ids
     }
 
     /// Answers a Task that need not wait yet; refuses what its execution could not keep.
     pub fn signal_early(
         &mut self,
         id: &str,
-        state: String,
-        answer: SignalAnswer,
-        by: Option<Signaller>,
+        (state, answer, by): (String, SignalAnswer, Option<Signaller>),
+        kept: oneshot::Sender<bool>,
         reply: Reply<()>,
     ) {
         match self.check_early_signal(id, &state, &answer) {
-            Ok(()) => self.input(id, Input::SignalEarly { state, answer, by }, reply),
+            Ok(is_kept) => {
+                let _ = kept.send(is_kept);
+                self.input(id, Input::SignalEarly { state, answer, by }, reply)
+            }
             Err(error) => drop(reply.send(Err(error))),
         }
     }
 
-    fn check_early_signal(&mut self, id: &str, state: &str, answer: &SignalAnswer) -> Result<(), RunnerError> {
+    fn check_early_signal(&mut self, id: &str, state: &str, answer: &SignalAnswer) -> Result<bool, RunnerError> {
         self.drivable(id, false)?;
         let in_memory = self.driven.get(id).and_then(|driven| driven.execution.as_deref());
         let checked = match in_memory {

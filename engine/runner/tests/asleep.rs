@@ -60,7 +60,7 @@ async fn listening(follow: &mut Follow, handle: &RunnerHandle) {
     tokio::select! {
         biased;
         event = follow.next() => panic!("nothing has happened yet: {event:?}"),
-        _ = handle.driven() => {}
+        _ = handle.driven(Vec::new()) => {}
     }
 }
 

@@ -1,7 +1,10 @@
 //! The fear: an answer from outside is lost between two processes, or nobody knows who gave it.
 
 use super::*;
-use crate::journal::{Content, Note, Signaller};
+use crate::{
+    journal::{Content, Note, Signaller},
+    step::TaskToken,
+};
 
 fn runner_with_clock(records: &MemoryRecords) -> RunnerHandle {
     let store = Arc::new(Store::new(records.clone()).unwrap());
@@ -66,7 +69,7 @@ async fn an_early_answer_that_cannot_be_kept_is_refused_also_of_an_execution_in_
     second.cancel("t-1", "Cancelled", "by a test").await.unwrap();
     let refused = second.signal_early("t-1", "B", Ok(json!(1)), None).await;
     assert!(matches!(&refused, Err(RunnerError::SignalRefused { message }) if message.contains("has ended")));
-    assert_eq!(second.driven().await, Vec::<String>::new());
+    assert_eq!(second.driven(vec!["t-1".into()]).await, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -79,4 +82,73 @@ async fn who_answered_a_waiting_task_is_in_its_journal() {
     handle.signal("t-1", "A", Err(("Rejected".to_owned(), "no".to_owned())), ann()).await.unwrap();
     let signalled = Note::Signalled { state_path: "A".to_owned(), by: ann().unwrap(), succeeded: false };
     assert!(notes(&handle, "t-1").contains(&signalled));
+}
+
+#[tokio::test]
+async fn of_two_answers_at_once_only_one_is_confirmed() {
+    let handle = runner_with_clock(&MemoryRecords::new());
+    let task = definition(json!({ "A": { "Type": "Task", "Resource": "flow:test:slow", "End": true } }));
+    let mut follow = handle.follow("t-1", 1);
+    handle.start_execution(new("t-1", task)).await.unwrap();
+    while !matches!(follow.next().await.unwrap(), Some(RunnerEvent::Asleep { .. })) {}
+    let row = handle.store().frames("t-1").unwrap().into_iter().find(|row| *row.state == *"A").unwrap();
+    let token = TaskToken { execution: "t-1".to_owned(), frame: row.id, visit: row.visit, attempt: row.attempt };
+    let answer = |n: u32| handle.answer_task(&token, Ok(json!(n)), None);
+    let answers = futures::future::join_all((0..8).map(answer)).await;
+    let confirmed: Vec<usize> = (0..8).filter(|at| *answers[*at].as_ref().unwrap()).collect();
+    let [confirmed] = confirmed[..] else { panic!("{confirmed:?} were confirmed") };
+    assert_eq!(rested(&handle, "t-1").await.output.as_deref(), Some(&json!(confirmed)));
+}
+
+#[tokio::test]
+async fn an_early_answer_is_kept_only_where_nothing_waits() {
+    let handle = runner_with_clock(&MemoryRecords::new());
+    let task = definition(json!({ "A": { "Type": "Task", "Resource": "flow:test:slow", "End": true } }));
+    handle.start_execution(new("waits-later", wait_then_slow())).await.unwrap();
+    assert!(handle.signal_early("waits-later", "B", Ok(json!(1)), ann()).await.unwrap());
+    let mut follow = handle.follow("waits", 1);
+    handle.start_execution(new("waits", task)).await.unwrap();
+    while !matches!(follow.next().await.unwrap(), Some(RunnerEvent::Asleep { .. })) {}
+    assert!(!handle.signal_early("waits", "A", Ok(json!(1)), ann()).await.unwrap());
+}
+
+/// The fear: a program runs on although its execution was cancelled, its state timed out, or a person answered for it.
+#[tokio::test]
+async fn a_call_learns_that_its_attempt_is_over() {
+    let ended = Arc::new(AtomicU32::new(0));
+    let counter = ended.clone();
+    let mut registry = Registry::new();
+    registry.register("test:hangs", "Hangs until its attempt is over", &[], move |context: StepContext, _: Value| {
+        let counter = counter.clone();
+        async move {
+            context.abandonment.abandoned().await;
+            counter.fetch_add(1, Ordering::SeqCst);
+            Ok(Answer::done(json!("too late")))
+        }
+    });
+    let store = Arc::new(Store::new(MemoryRecords::new()).unwrap());
+    let handle = start(store, Arc::new(registry), Arc::new(SystemClock::default()), RunnerOptions::default());
+    let hangs = |more: Value| {
+        let mut state = json!({ "Type": "Task", "Resource": "flow:test:hangs", "End": true });
+        state.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        definition(json!({ "A": state }))
+    };
+    let entered = async |id: &str, definition: Value| {
+        let mut follow = handle.follow(id, 1);
+        handle.start_execution(new(id, definition)).await.unwrap();
+        while !matches!(follow.next().await.unwrap(), Some(RunnerEvent::Entry { .. })) {}
+    };
+    entered("cancelled", hangs(json!({}))).await;
+    handle.cancel("cancelled", "Cancelled", "by a test").await.unwrap();
+    entered("answered", hangs(json!({}))).await;
+    handle.signal("answered", "A", Ok(json!("by a person")), None).await.unwrap();
+    entered("timed-out", hangs(json!({ "TimeoutSeconds": 1 }))).await;
+    let statuses =
+        [rested(&handle, "cancelled").await, rested(&handle, "answered").await, rested(&handle, "timed-out").await];
+    assert_eq!(
+        statuses.map(|header| header.status),
+        [ExecutionStatus::Aborted, ExecutionStatus::Succeeded, ExecutionStatus::Failed]
+    );
+    handle.drain(DRAIN_MAX).await;
+    assert_eq!(ended.load(Ordering::SeqCst), 3);
 }

@@ -80,7 +80,7 @@ async fn a_runner_that_has_stopped_answers_everybody_at_once() {
     assert!(first.has_ended && second.has_ended);
     assert!(matches!(other.recover_all().await, Err(RunnerError::Stopped)));
     assert!(matches!(other.start_execution(new("t-1", chain())).await, Err(RunnerError::Stopped)));
-    assert_eq!(other.driven().await, Vec::<String>::new());
+    assert_eq!(other.driven(vec!["t-1".into()]).await, Vec::<String>::new());
     assert!(rests.recv().await.is_err() && other.rests().recv().await.is_err());
     assert!(other.follow("t-1", 1).next().await.unwrap().is_none());
     assert!(other.drain(DRAIN_MAX).await.has_ended, "a second stop has nothing to do");
