@@ -2,6 +2,7 @@
 //! Functions': AWS JSON 1.0 with `X-Amz-Target`; operations of our own are under `Flow.`.
 
 pub mod client;
+mod connections;
 pub mod guard;
 mod lines;
 mod request_body;

@@ -7,6 +7,7 @@ mod beside;
 mod checked;
 mod crashed;
 mod cron;
+mod doors;
 mod failures;
 mod faults;
 mod hostile;

@@ -19,8 +19,32 @@ impl Server {
     }
 
     pub fn start_with(home: &Home, variables: &[(&str, &str)]) -> Self {
-        let mut command = home.command(&["serve", "--listen", "127.0.0.1:0", "-o", "json"]);
+        Self::start_as(home, &[], variables)
+    }
+
+    /// With more arguments.
+    pub fn start_as(home: &Home, more: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = home.command(&[&["serve", "--listen", "127.0.0.1:0", "-o", "json"], more].concat());
         command.envs(variables.iter().copied());
+        Self::begin(command)
+    }
+
+    /// With so many file handles.
+    pub fn start_with_handles(home: &Home, handles: u32) -> Self {
+        let flow = home.command(&[]);
+        let mut command = Command::new("/bin/sh");
+        let line = format!("ulimit -n {handles}; exec \"$0\" serve --listen 127.0.0.1:0 -o json");
+        command.args(["-c", &line]).arg(flow.get_program()).stdin(Stdio::null());
+        for (name, value) in flow.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self::begin(command)
+    }
+
+    fn begin(mut command: Command) -> Self {
         let mut process = command.env("AWS_REGION", "us-east-1").stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -158,3 +158,23 @@ fn the_machine_stays_pure() {
     }
     report(&problems);
 }
+
+#[test]
+fn every_test_that_the_documents_name_exists() {
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    let security = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let sources = sources();
+    let exists = |name: &str| sources.iter().any(|(_, text)| text.contains(&format!("fn {name}(")));
+    // A test's name is the only code with several underscores in small letters.
+    let is_test = |code: &&str| {
+        code.matches('_').count() > 1 && code.chars().all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    let named: Vec<&str> = security.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() > 15, "{named:?}");
+    let missing = named.iter().filter(|name| !exists(name));
+    report(
+        &missing
+            .map(|name| format!("docs/security.md names {name}: name the test that holds the sentence"))
+            .collect::<Vec<_>>(),
+    );
+}

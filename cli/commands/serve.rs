@@ -1,6 +1,10 @@
 //! `flow serve`.
 
-use std::net::SocketAddr;
+use std::{
+    io::Read,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 
@@ -11,13 +15,13 @@ use crate::{
     home::Home,
     interrupt,
     owner::{DRAIN_MAX, Handle, Local, region},
-    wire::{
-        guard::Guard,
-        server::{Door, router},
-        signature::Key,
-    },
+    wire::{guard::Guard, signature::Key},
 };
 
+/// The variable with the token.
+const TOKEN: &str = "FLOW_TOKEN";
+/// The longest token file that is read.
+const TOKEN_BYTES_MAX: u64 = 4_096;
 /// The variables with the key that requests may be signed with. Never arguments: everybody can list processes.
 const ACCESS_KEY_ID: &str = "FLOW_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY: &str = "FLOW_SECRET_ACCESS_KEY";
@@ -29,25 +33,25 @@ pub struct ServeArguments {
     /// FLOW_SECRET_ACCESS_KEY that every request is signed with (Signature Version 4, service `states`).
     #[arg(long, default_value = "127.0.0.1:8083", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
-    /// What every request must bring as `Authorization: Bearer TOKEN`.
-    #[arg(long, env = "FLOW_TOKEN", hide_env_values = true, value_name = "TOKEN")]
-    token: Option<String>,
+    /// A file with the token that requests may have in `Authorization: Bearer TOKEN`; else FLOW_TOKEN.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
 }
 
 /// Owns the store and serves it until SIGINT or SIGTERM: then no new calls are made, those in flight end and are recorded.
 pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, CliError> {
-    let guard = Guard { token: arguments.token, key: key()? };
+    let guard = Guard { token: token(arguments.token_file.as_deref())?, key: key()? };
     permitted(arguments.listen, &guard)?;
     let _orderly = interrupt::Orderly::begin();
     let environments = Environments::new(Home::real(global)?);
-    let local = Handle::own(environments)?;
-    let served = serve(global, &local, arguments.listen, guard).await;
+    let mut local = Handle::own(environments)?;
+    let served = serve(global, &mut local, arguments.listen, guard).await;
     let closed = local.close().await;
     let exit = served?;
     closed.map(|()| exit)
 }
 
-async fn serve(global: &Global, local: &Local, listen: SocketAddr, guard: Guard) -> Result<Exit, CliError> {
+async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Guard) -> Result<Exit, CliError> {
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .map_err(|error| CliError::refused(format!("{listen} cannot be listened on: {error}")))?;
@@ -65,9 +69,9 @@ async fn serve(global: &Global, local: &Local, listen: SocketAddr, guard: Guard)
             );
         }
     }
-    let router = guard.before(router(local.served(Door::Network)));
+    local.listen(listener, guard);
+    let runner = local.runner();
     tokio::select! {
-        served = axum::serve(listener, router) => served.map(|()| Exit::Success).map_err(CliError::from),
         exit = interrupt::requested() => {
             eprintln!("flow: no new calls; those in flight may end within {} s (once more stops now)", DRAIN_MAX.as_secs());
             Ok(exit)
@@ -82,8 +86,23 @@ fn permitted(listen: SocketAddr, guard: &Guard) -> Result<(), CliError> {
         return Ok(());
     }
     let message = format!("{listen} can be reached from other machines, and neither token nor key is set");
-    let hint = format!("set FLOW_TOKEN, or {ACCESS_KEY_ID} and {SECRET_ACCESS_KEY}, or listen on 127.0.0.1");
+    let hint = format!(
+        "give --token-file, or set {TOKEN}, or {ACCESS_KEY_ID} and {SECRET_ACCESS_KEY}, or listen on 127.0.0.1"
+    );
     Err(CliError::refused(message).hint(hint))
+}
+
+/// The token that the operator gave. An empty variable counts as unset.
+fn token(file: Option<&Path>) -> Result<Option<String>, CliError> {
+    let Some(file) = file else { return Ok(std::env::var(TOKEN).ok().filter(|token| !token.is_empty())) };
+    let refused = |what: &str| CliError::refused(format!("--token-file {}: {what}", file.display()));
+    let mut text = String::new();
+    let opened = std::fs::File::open(file).map_err(|error| refused(&error.to_string()))?;
+    opened.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(|error| refused(&error.to_string()))?;
+    match text.trim() {
+        "" => Err(refused("it holds no token")),
+        token => Ok(Some(token.to_owned())),
+    }
 }
 
 /// The key that the operator gave.

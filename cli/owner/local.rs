@@ -9,6 +9,8 @@ use engine::{
     store::{MemoryRecords, OwnerLock, Store, StoreError},
 };
 
+use tokio::net::TcpListener;
+
 use super::open_store;
 use crate::{
     clock,
@@ -16,7 +18,8 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     wire::{
-        server::{Closer, Door, Listener, Served},
+        guard::Guard,
+        server::{Closer, Door, Listener},
         socket,
     },
 };
@@ -32,7 +35,7 @@ pub struct Local {
     api: Arc<Api>,
     runner: RunnerHandle,
     closer: Closer,
-    listener: Listener,
+    listeners: Vec<Listener>,
     lock: OwnerLock,
 }
 
@@ -55,7 +58,7 @@ impl Local {
         environments.add(integrations);
         let closer = Closer::new();
         let listener = Listener::on_socket(socket::listen(&home.socket())?, closer.served(api.clone(), Door::Socket));
-        Ok(Local { home, api, runner, closer, listener, lock })
+        Ok(Local { home, api, runner, closer, listeners: vec![listener], lock })
     }
 
     /// The operations.
@@ -68,9 +71,10 @@ impl Local {
         &self.runner
     }
 
-    /// What another listener of this process answers with, until the store is closed.
-    pub fn served(&self, door: Door) -> Served {
-        self.closer.served(self.api.clone(), door)
+    /// Serves clients over TCP too, as far as a guard lets them, until the store is closed.
+    pub fn listen(&mut self, listener: TcpListener, guard: Guard) {
+        let served = self.closer.served(self.api.clone(), Door::Network);
+        self.listeners.push(Listener::on_network(listener, guard, served));
     }
 
     /// Makes no new calls, and waits for those in flight to end and be recorded.
@@ -84,10 +88,12 @@ impl Local {
     /// # Errors
     /// The store could not be closed.
     pub async fn close(self) -> Result<(), CliError> {
-        let Local { home, api, runner, closer, listener, lock } = self;
+        let Local { home, api, runner, closer, listeners, lock } = self;
         drain(&runner).await;
         closer.close();
-        listener.ended().await;
+        for listener in listeners {
+            listener.ended().await;
+        }
         let _ = std::fs::remove_file(home.socket());
         let store = runner.shared_store();
         drop((api, runner));

@@ -9,12 +9,17 @@ use axum::{
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
+    serve::ListenerExt,
 };
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
-use tokio::{net::UnixListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    sync::watch,
+    task::JoinHandle,
+};
 
-use super::{TARGET, WireFault, lines::WireLine, request_body, version};
+use super::{TARGET, WireFault, connections, guard::Guard, lines::WireLine, request_body, version};
 
 /// How often a stream of items sends a line that says that the owner is alive.
 const ALIVE_EVERY: Duration = Duration::from_secs(2);
@@ -60,7 +65,7 @@ impl Closer {
 }
 
 /// The router of a listener.
-pub fn router(served: Served) -> Router {
+fn router(served: Served) -> Router {
     Router::new().fallback(answer).with_state(Arc::new(served))
 }
 
@@ -68,16 +73,18 @@ pub fn router(served: Served) -> Router {
 pub struct Listener(JoinHandle<()>);
 
 impl Listener {
-    /// Serves on a socket until it is closed.
+    /// Serves the processes of this user until it is closed.
     pub fn on_socket(listener: UnixListener, served: Served) -> Self {
-        let mut closing = served.closing.clone();
-        Listener(tokio::spawn(async move {
-            let closed = async move { drop(closing.wait_for(|closing| *closing).await) };
-            let serve = axum::serve(listener, router(served)).with_graceful_shutdown(closed);
-            if let Err(error) = serve.await {
-                tracing::error!("the socket has failed: {error}");
-            }
-        }))
+        let closing = served.closing.clone();
+        Listener(tokio::spawn(connections::serve(listener, router(served), closing)))
+    }
+
+    /// Serves clients over TCP, as far as the guard lets them, until it is closed.
+    pub fn on_network(listener: TcpListener, guard: Guard, served: Served) -> Self {
+        let closing = served.closing.clone();
+        // A response is one small write: without this it waits for the acknowledgement of the last one.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        Listener(tokio::spawn(connections::serve(listener, guard.before(router(served)), closing)))
     }
 
     /// Waits until its open requests have ended; those that do not are ended.
@@ -117,7 +124,7 @@ async fn respond(served: &Served, headers: &HeaderMap, body: Body) -> Response {
     };
     let target = headers.get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if let Some(operation) = target.strip_prefix(api::TARGET_PREFIX) {
-        return json_response(served.api.call(operation, &body).await);
+        return json_response(served.api.call(operation, &body.bytes).await);
     }
     if headers.contains_key(version::WIRE)
         && let Some(theirs) = version::incompatible(headers)
@@ -130,7 +137,7 @@ async fn respond(served: &Served, headers: &HeaderMap, body: Body) -> Response {
             format!("{target} is answered over the store's socket only: it acts for the user of this machine");
         return fault_response(&Fault::new("AccessDeniedException", message));
     }
-    match api::flow::answer(&served.api, target, &body).await {
+    match api::flow::answer(&served.api, target, &body.bytes).await {
         None => {
             fault_response(&Fault::new("UnknownOperationException", format!("There is no operation named {target}.")))
         }

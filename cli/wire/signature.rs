@@ -57,6 +57,14 @@ impl Key {
         Key { credentials, region: region.to_owned() }
     }
 
+    /// Whether a request says that it is signed by this key, for this service and region; its signature is not checked yet.
+    ///
+    /// # Errors
+    /// As [`Key::check`].
+    pub fn names_this_key(&self, headers: &HeaderMap) -> Result<(), Refused> {
+        self.of_this_key(&Authorization::of(headers)?, headers)
+    }
+
     /// Checks a request's signature.
     ///
     /// # Errors

@@ -1,0 +1,280 @@
+//! The connections of one listener: a limited number, of which the longest idle one makes room for a new one.
+
+use std::{
+    collections::BTreeMap,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{Router, body::Body, extract::Request, response::Response, serve::Listener};
+use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use tokio::sync::{Notify, watch};
+use tower::{Service, ServiceExt};
+
+/// How long a request's head may take.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a connection may be without a request.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
+/// How often a client of HTTP/2 is asked whether it is alive.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// The most requests at once on one connection of HTTP/2.
+const STREAMS_MAX: u32 = 128;
+/// The most connections of one listener.
+const CONNECTIONS_MAX: usize = 4_096;
+/// The part of the file handles of this process that the connections of one listener may take.
+const HANDLES_SHARE: usize = 3;
+
+/// Serves every connection of a listener until it is closed. Then requests in progress may end.
+pub async fn serve<L: Listener>(mut listener: L, router: Router, mut closing: watch::Receiver<bool>) {
+    let open = Arc::new(Open::new(connections_max()));
+    loop {
+        let io = tokio::select! {
+            (io, _) = listener.accept() => io,
+            _ = closing.wait_for(|closing| *closing) => break,
+        };
+        // Accepted first: it shows which connection is idle meanwhile.
+        let entry = tokio::select! {
+            entry = open.enter() => entry,
+            _ = closing.wait_for(|closing| *closing) => break,
+        };
+        tokio::spawn(connection(io, router.clone(), entry, closing.clone()));
+    }
+    drop(listener);
+    open.all_closed().await;
+}
+
+/// As many as the file handles of this process allow, which the store and the programs need too.
+fn connections_max() -> usize {
+    let handles = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let handles = handles.map_or(usize::MAX, |handles| usize::try_from(handles).unwrap_or(usize::MAX));
+    (handles / HANDLES_SHARE).clamp(8, CONNECTIONS_MAX)
+}
+
+async fn connection<I>(io: I, router: Router, entry: Entry, mut closing: watch::Receiver<bool>)
+where
+    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let state = entry.state.clone();
+    let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
+        let (router, in_progress) = (router.clone(), InProgress::begin(&state));
+        async move {
+            let response = router.oneshot(request.map(Body::new) as Request).await?;
+            Ok::<Response, std::convert::Infallible>(response.map(|body| Body::new(Counted { body, in_progress })))
+        }
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
+    let http2 = builder.http2();
+    http2.timer(TokioTimer::new()).keep_alive_interval(PING_EVERY).keep_alive_timeout(PING_EVERY);
+    http2.max_concurrent_streams(STREAMS_MAX);
+    let mut served = std::pin::pin!(builder.serve_connection(TokioIo::new(io), TowerToHyperService::new(service)));
+    let mut check = tokio::time::interval(IDLE_TIME_MAX / 2);
+    let mut is_closing = false;
+    loop {
+        tokio::select! {
+            _ = served.as_mut() => break,
+            () = entry.state.closed.notified() => break,
+            _ = check.tick() => {
+                if entry.state.is_idle_for(IDLE_TIME_MAX) {
+                    break;
+                }
+            }
+            _ = closing.wait_for(|closing| *closing), if !is_closing => {
+                // Without a request there is nothing to wait for, be it half a head.
+                if entry.state.requests.load(Ordering::Acquire) == 0 {
+                    break;
+                }
+                is_closing = true;
+                served.as_mut().graceful_shutdown();
+            }
+        }
+    }
+    drop(entry);
+}
+
+/// The open connections by the order in which they came.
+struct Open {
+    connections: Mutex<BTreeMap<u64, Arc<State>>>,
+    max: usize,
+    next: AtomicU64,
+    left: Notify,
+}
+
+/// What is known of a connection from outside of it.
+struct State {
+    requests: AtomicUsize,
+    /// When its last request ended, or it came; in milliseconds since the listener began.
+    idle_since_ms: AtomicU64,
+    began: tokio::time::Instant,
+    closed: Notify,
+}
+
+impl Open {
+    fn new(max: usize) -> Self {
+        Open { connections: Mutex::default(), max, next: AtomicU64::new(0), left: Notify::new() }
+    }
+
+    fn connections(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<State>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers a new connection. Where the limit is reached the longest idle one is closed; where none is idle, it waits until one
+    /// has ended.
+    async fn enter(self: &Arc<Self>) -> Entry {
+        loop {
+            let left = self.left.notified();
+            if let Some(entry) = self.try_enter() {
+                return entry;
+            }
+            left.await;
+        }
+    }
+
+    fn try_enter(self: &Arc<Self>) -> Option<Entry> {
+        let mut connections = self.connections();
+        if connections.len() >= self.max {
+            let idle = connections.iter().filter(|(_, state)| state.requests.load(Ordering::Acquire) == 0);
+            let (number, state) = idle.min_by_key(|(_, state)| state.idle_since_ms.load(Ordering::Acquire))?;
+            state.closed.notify_one();
+            let number = *number;
+            connections.remove(&number);
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let state = Arc::new(State::new());
+        connections.insert(number, state.clone());
+        Some(Entry { open: self.clone(), number, state })
+    }
+
+    async fn all_closed(&self) {
+        loop {
+            let left = self.left.notified();
+            if self.connections().is_empty() {
+                return;
+            }
+            left.await;
+        }
+    }
+}
+
+impl State {
+    fn new() -> Self {
+        let began = tokio::time::Instant::now();
+        State { requests: AtomicUsize::new(0), idle_since_ms: AtomicU64::new(now_ms()), began, closed: Notify::new() }
+    }
+
+    fn is_idle_for(&self, limit: Duration) -> bool {
+        let idle_ms = now_ms().saturating_sub(self.idle_since_ms.load(Ordering::Acquire));
+        self.requests.load(Ordering::Acquire) == 0
+            && self.began.elapsed() >= limit
+            && idle_ms >= limit.as_millis() as u64
+    }
+}
+
+/// Milliseconds of a clock that never goes back.
+fn now_ms() -> u64 {
+    static BEGAN: std::sync::LazyLock<tokio::time::Instant> = std::sync::LazyLock::new(tokio::time::Instant::now);
+    BEGAN.elapsed().as_millis() as u64
+}
+
+/// An open connection. Dropping it makes room for another.
+struct Entry {
+    open: Arc<Open>,
+    number: u64,
+    state: Arc<State>,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.open.connections().remove(&self.number);
+        self.open.left.notify_waiters();
+    }
+}
+
+/// A request that is being answered, until the last byte of its response has been sent.
+struct InProgress(Arc<State>);
+
+impl InProgress {
+    fn begin(state: &Arc<State>) -> Self {
+        state.requests.fetch_add(1, Ordering::AcqRel);
+        InProgress(state.clone())
+    }
+}
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        self.0.idle_since_ms.store(now_ms(), Ordering::Release);
+        self.0.requests.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A response's body, with the request that it belongs to.
+struct Counted {
+    body: Body,
+    #[expect(dead_code, reason = "its drop ends the request")]
+    in_progress: InProgress,
+}
+
+impl HttpBody for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_longest_idle_connection_makes_room_and_one_with_a_request_never() {
+        let open = Arc::new(Open::new(3));
+        let entries = [open.enter().await, open.enter().await, open.enter().await];
+        entries
+            .iter()
+            .enumerate()
+            .for_each(|(at, entry)| entry.state.idle_since_ms.store(10 - at as u64, Ordering::Release));
+        let busy = InProgress::begin(&entries[2].state);
+        let fourth = open.enter().now_or_never().unwrap();
+        let is_closed = |entry: &Entry| entry.state.closed.notified().now_or_never().is_some();
+        assert!(is_closed(&entries[1]) && !is_closed(&entries[0]) && !is_closed(&entries[2]));
+        let _all_busy = [&entries[0], &fourth].map(|entry| InProgress::begin(&entry.state));
+        assert!(open.enter().now_or_never().is_none(), "nothing is idle");
+        drop(busy);
+        assert!(open.enter().now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_says_nothing_is_closed() {
+        let state = State::new();
+        assert!(!state.is_idle_for(IDLE_TIME_MAX));
+        tokio::time::advance(IDLE_TIME_MAX).await;
+        assert!(state.is_idle_for(IDLE_TIME_MAX));
+    }
+}
