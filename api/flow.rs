@@ -12,6 +12,7 @@ mod resume;
 mod shown;
 mod signal;
 mod start;
+mod track;
 mod verify;
 
 use futures::{StreamExt, stream::BoxStream};
@@ -31,6 +32,7 @@ pub use resume::{ExecutionIdRequest, RecoverExecution, ResumeExecution, ResumeRe
 pub use shown::{MarkShown, MarkShownRequest};
 pub use signal::{SignalTask, SignalTaskRequest, TaskOutcome};
 pub use start::{StartExecution, StartExecutionRequest, state_machine_name};
+pub use track::{TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse};
 pub use verify::{StoreFindings, VerifyEnvironment, VerifyEnvironmentRequest, VerifyStore, VerifyStoreRequest};
 
 pub(crate) use shown::shown_key;
@@ -67,7 +69,7 @@ macro_rules! operations {
 
 operations! {
     one: CancelExecution, DescribeExecution, DescribeOwner, FindExecutions, GetEntries, ListExecutions, MarkShown,
-         RecoverExecution, ResumeExecution, SignalTask, StartExecution;
+         RecoverExecution, ResumeExecution, SignalTask, StartExecution, TrackUnfinished;
     many: ExportExecutions, FollowExecution, PruneExecutions, VerifyEnvironment, VerifyStore;
 }
 

@@ -188,3 +188,24 @@ fn two_at_once_do_not_hinder_each_other() {
         until(10, "it ends", || home.status_of(id) == "SUCCEEDED");
     }
 }
+
+#[test]
+fn an_end_that_nobody_watched_is_reported_by_the_next_resume_of_all_once() {
+    let home = Home::plain();
+    let fails = json!({ "Rest": { "Type": "Wait", "Seconds": 2, "Next": "Fail" }, "Fail": { "Type": "Fail", "Error": "Broken", "Cause": "at night" } });
+    let file = home.definition("fails", &json!({ "StartAt": "Rest", "States": fails }));
+    home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", "one"], 75);
+    let all = ["resume", "--all", "--no-wait=0", "--quiet"];
+    assert_eq!(home.exits(&all, 75), "");
+    let server = Server::start(&home);
+    until(10, "the server drives it to its end", || home.status_of("one") == "FAILED");
+    let said = home.exits(&all, 1);
+    assert!(said.contains("one") && said.contains("FAILED") && said.contains("at night"), "{said}");
+    assert_eq!(home.exits(&all, 0), "", "it is reported once");
+    drop(server);
+    assert_eq!(home.exits(&all, 0), "");
+    // What a resume of all saw end itself is not reported again.
+    home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", "two"], 75);
+    home.exits(&["resume", "--all", "--no-wait=10s", "--quiet"], 1);
+    assert_eq!(home.exits(&all, 0), "");
+}

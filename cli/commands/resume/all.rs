@@ -2,8 +2,14 @@
 
 use std::pin::pin;
 
-use api::flow::{ListExecutions, ListRequest, ListResponse};
-use engine::{machine::ExecutionHeader, runner::Clock};
+use api::flow::{
+    DescribeExecution, DescribeExecutionRequest, ListExecutions, ListRequest, ListResponse, TrackUnfinished,
+    TrackUnfinishedRequest,
+};
+use engine::{
+    machine::{ExecutionHeader, ExecutionStatus},
+    runner::Clock,
+};
 use futures::{FutureExt, StreamExt, future::FusedFuture, stream::FuturesUnordered};
 
 use super::{line, pinned, resume};
@@ -16,7 +22,7 @@ use crate::{
     home::Home,
     interrupt,
     owner::{DRAIN_MAX, Handle},
-    ui::{display::Display, summary},
+    ui::{display::Display, standing::standing, summary},
 };
 
 /// How many executions are named at most that another process drives.
@@ -49,6 +55,7 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
 async fn all(global: &Global, handle: &Handle, watching: Watch) -> Result<Exit, CliError> {
     let request = ListRequest { limit: None, unfinished: true };
     let ListResponse { executions, driven } = handle.call::<ListExecutions>(request).await?;
+    let mut worst = report_ended(global, handle, &executions).await?;
     let elsewhere = handle.owner_elsewhere().await;
     let is_driven = |header: &ExecutionHeader| elsewhere.is_some() && !header.paused && driven.contains(&header.id);
     let (theirs, ours): (Vec<_>, Vec<_>) = executions.into_iter().partition(is_driven);
@@ -56,7 +63,6 @@ async fn all(global: &Global, handle: &Handle, watching: Watch) -> Result<Exit, 
         show_driven(global, &theirs, owner);
     }
     let mut running = FuturesUnordered::new();
-    let mut worst = Exit::Success;
     // All are resumed before one is waited for: none that is due waits for another's long Wait.
     for header in &ours {
         match resume(global, handle, header, pinned(header).as_ref()).await {
@@ -73,18 +79,47 @@ async fn all(global: &Global, handle: &Handle, watching: Watch) -> Result<Exit, 
             return Ok(exit);
         }
     }
+    let mut unfinished = ids(&theirs);
+    unfinished.extend(ids(&ours));
     let mut stops = pin!(interrupt::requested().fuse());
     loop {
         tokio::select! {
             biased;
             _ = &mut stops, if !stops.is_terminated() => say_that_all_stop(elsewhere.as_deref()),
             outcome = running.next() => match outcome {
-                Some(outcome) => worst = worst.worse(show(global, &outcome)),
+                Some(outcome) => {
+                    worst = worst.worse(show(global, &outcome));
+                    if matches!(outcome.exit, Exit::Success | Exit::Failed) {
+                        unfinished.retain(|id| *id != outcome.id);
+                    }
+                }
                 None => break,
             },
         }
     }
+    // Not those whose end has just been reported.
+    let _ = handle.call::<TrackUnfinished>(TrackUnfinishedRequest { ids: unfinished }).await?;
     Ok(interrupt::received().unwrap_or(worst))
+}
+
+fn ids(headers: &[ExecutionHeader]) -> Vec<String> {
+    headers.iter().map(|header| header.id.clone()).collect()
+}
+
+/// Reports the executions that have ended, without a watch, since all were resumed last: under a server, or while a process that
+/// stopped let its calls end. The exit code of the worst.
+async fn report_ended(global: &Global, handle: &Handle, unfinished: &[ExecutionHeader]) -> Result<Exit, CliError> {
+    let request = TrackUnfinishedRequest { ids: ids(unfinished) };
+    let mut worst = Exit::Success;
+    for header in handle.call::<TrackUnfinished>(request).await?.ended {
+        let request = DescribeExecutionRequest { id: header.id.clone(), as_shown: false };
+        let described = handle.call::<DescribeExecution>(request).await?;
+        let standing = standing(&described.execution, false);
+        let message = summary::one_line(&described.view, standing, clock::of(handle.home()).now_ms());
+        let exit = if header.status == ExecutionStatus::Succeeded { Exit::Success } else { Exit::Failed };
+        worst = worst.worse(show(global, &Outcome { id: header.id, standing, message, exit, is_news: true }));
+    }
+    Ok(worst)
 }
 
 /// After a signal: what happens now, and how to stop at once.

@@ -1,0 +1,55 @@
+//! Which executions were unfinished when all were resumed last, so that an end that nobody watched is still reported once.
+
+use std::collections::HashSet;
+
+use engine::machine::{ExecutionHeader, ExecutionStatus};
+use serde::{Deserialize, Serialize};
+
+use crate::{Api, Fault, Operation};
+
+/// The document with the ids.
+const UNFINISHED: &str = "resume-all/unfinished";
+/// The most ids that are remembered.
+const IDS_MAX: usize = 10_000;
+
+/// Remembers which executions are unfinished.
+pub struct TrackUnfinished;
+
+/// A request of [`TrackUnfinished`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrackUnfinishedRequest {
+    /// The ids of the unfinished executions, in place of those that were remembered.
+    pub ids: Vec<String>,
+}
+
+/// The response of [`TrackUnfinished`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TrackUnfinishedResponse {
+    /// Of those that were remembered before, the ones that have ended since.
+    pub ended: Vec<ExecutionHeader>,
+}
+
+impl Operation for TrackUnfinished {
+    const NAME: &'static str = "Flow.TrackUnfinished";
+    type Request = TrackUnfinishedRequest;
+    type Response = TrackUnfinishedResponse;
+
+    async fn answer(api: &Api, request: TrackUnfinishedRequest) -> Result<TrackUnfinishedResponse, Fault> {
+        let store = api.runner.store();
+        let before: Vec<String> = store.document(UNFINISHED)?.unwrap_or_default();
+        let mut ids = request.ids;
+        ids.truncate(IDS_MAX);
+        if ids != before {
+            api.put(UNFINISHED, &ids)?;
+        }
+        let mut ended = Vec::new();
+        let still: HashSet<&str> = ids.iter().map(String::as_str).collect();
+        for id in before.iter().filter(|id| !still.contains(id.as_str())) {
+            // One that was pruned has nothing to report.
+            ended.extend(store.summary(id)?.filter(|header| header.status != ExecutionStatus::Running));
+        }
+        Ok(TrackUnfinishedResponse { ended })
+    }
+}
