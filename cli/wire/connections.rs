@@ -4,11 +4,11 @@ use std::{
     collections::BTreeMap,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{Router, body::Body, extract::Request, response::Response, serve::Listener};
@@ -19,7 +19,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::sync::{Notify, watch};
-use tower::{Service, ServiceExt};
+use tower::ServiceExt;
 
 /// How long a request's head may take.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
@@ -74,7 +74,7 @@ where
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
-    let http2 = builder.http2();
+    let mut http2 = builder.http2();
     http2.timer(TokioTimer::new()).keep_alive_interval(PING_EVERY).keep_alive_timeout(PING_EVERY);
     http2.max_concurrent_streams(STREAMS_MAX);
     let mut served = std::pin::pin!(builder.serve_connection(TokioIo::new(io), TowerToHyperService::new(service)));
@@ -85,7 +85,7 @@ where
             _ = served.as_mut() => break,
             () = entry.state.closed.notified() => break,
             _ = check.tick() => {
-                if entry.state.is_idle_for(IDLE_TIME_MAX) {
+                if entry.state.is_idle_for(IDLE_TIME_MAX, now_ms()) {
                     break;
                 }
             }
@@ -113,9 +113,8 @@ struct Open {
 /// What is known of a connection from outside of it.
 struct State {
     requests: AtomicUsize,
-    /// When its last request ended, or it came; in milliseconds since the listener began.
+    /// When its last request ended, or it came, by [`now_ms`].
     idle_since_ms: AtomicU64,
-    began: tokio::time::Instant,
     closed: Notify,
 }
 
@@ -168,21 +167,18 @@ impl Open {
 
 impl State {
     fn new() -> Self {
-        let began = tokio::time::Instant::now();
-        State { requests: AtomicUsize::new(0), idle_since_ms: AtomicU64::new(now_ms()), began, closed: Notify::new() }
+        State { requests: AtomicUsize::new(0), idle_since_ms: AtomicU64::new(now_ms()), closed: Notify::new() }
     }
 
-    fn is_idle_for(&self, limit: Duration) -> bool {
-        let idle_ms = now_ms().saturating_sub(self.idle_since_ms.load(Ordering::Acquire));
-        self.requests.load(Ordering::Acquire) == 0
-            && self.began.elapsed() >= limit
-            && idle_ms >= limit.as_millis() as u64
+    fn is_idle_for(&self, limit: Duration, now_ms: u64) -> bool {
+        let idle_ms = now_ms.saturating_sub(self.idle_since_ms.load(Ordering::Acquire));
+        self.requests.load(Ordering::Acquire) == 0 && idle_ms >= limit.as_millis() as u64
     }
 }
 
 /// Milliseconds of a clock that never goes back.
 fn now_ms() -> u64 {
-    static BEGAN: std::sync::LazyLock<tokio::time::Instant> = std::sync::LazyLock::new(tokio::time::Instant::now);
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
     BEGAN.elapsed().as_millis() as u64
 }
 
@@ -270,11 +266,13 @@ mod tests {
         assert!(open.enter().now_or_never().is_some());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_connection_that_says_nothing_is_closed() {
-        let state = State::new();
-        assert!(!state.is_idle_for(IDLE_TIME_MAX));
-        tokio::time::advance(IDLE_TIME_MAX).await;
-        assert!(state.is_idle_for(IDLE_TIME_MAX));
+    #[test]
+    fn a_connection_without_a_request_is_idle_and_one_with_a_request_is_not() {
+        let state = Arc::new(State::new());
+        let later = now_ms() + IDLE_TIME_MAX.as_millis() as u64;
+        assert!(!state.is_idle_for(IDLE_TIME_MAX, now_ms()));
+        assert!(state.is_idle_for(IDLE_TIME_MAX, later));
+        let _request = InProgress::begin(&state);
+        assert!(!state.is_idle_for(IDLE_TIME_MAX, later));
     }
 }
