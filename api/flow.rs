@@ -7,6 +7,7 @@ mod export;
 mod find;
 mod list;
 mod owner;
+mod program_lines;
 mod prune;
 mod resume;
 mod shown;
@@ -27,6 +28,7 @@ pub use export::{ExportExecutions, ExportItem, ExportRequest, export_lines};
 pub use find::{FindExecutions, FindRequest, FindResponse};
 pub use list::{ListExecutions, ListRequest, ListResponse};
 pub use owner::{DescribeOwner, DescribeOwnerRequest};
+pub use program_lines::{FollowProgramLines, ProgramLine};
 pub use prune::{PruneExecutions, PruneRequest, PruneResponse};
 pub use resume::{ExecutionIdRequest, RecoverExecution, ResumeExecution, ResumeRequest};
 pub use shown::{MarkShown, MarkShownRequest};
@@ -70,7 +72,7 @@ macro_rules! operations {
 operations! {
     one: CancelExecution, DescribeExecution, DescribeOwner, FindExecutions, GetEntries, ListExecutions, MarkShown,
          RecoverExecution, ResumeExecution, SignalTask, StartExecution, TrackUnfinished;
-    many: ExportExecutions, FollowExecution, PruneExecutions, VerifyEnvironment, VerifyStore;
+    many: ExportExecutions, FollowExecution, FollowProgramLines, PruneExecutions, VerifyEnvironment, VerifyStore;
 }
 
 async fn one<O: Operation>(api: &Api, body: &[u8]) -> Result<Value, Fault> {

@@ -1,9 +1,10 @@
 //! What the process around the API knows and the API does not: where executions act, and what steps answer.
 
 use async_trait::async_trait;
+use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
 
-use crate::Fault;
+use crate::{Fault, flow::ProgramLine};
 
 /// The process around an API.
 #[async_trait]
@@ -27,6 +28,11 @@ pub trait Surroundings: Send + Sync + 'static {
     /// What keeps a value from being the output of the step behind a `Resource`, one line for each problem; empty where the step has
     /// no schema.
     fn problems_of_output(&self, resource: &str, output: &Value) -> Vec<String>;
+
+    /// The lines that the programs of this process print from now on. None where it runs no programs.
+    fn follow_program_lines(&self) -> BoxStream<'static, ProgramLine> {
+        futures::stream::pending().boxed()
+    }
 
     /// What this process calls itself, for messages of other processes.
     fn owner(&self) -> OwnerDescription;

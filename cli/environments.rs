@@ -8,13 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{Fault, OwnerDescription, Surroundings};
+use api::{Fault, OwnerDescription, Surroundings, flow::ProgramLine};
 use async_trait::async_trait;
 use engine::step::{ErrorClass, Registries, Registry, Resource, Step, StepError};
+use futures::{StreamExt, stream::BoxStream};
 use rehearsal::World;
 use serde_json::Value;
 use steps::{CallerIdentity, Environment, LocalSettings, RehearsalAddresses};
-use tokio::sync::Mutex;
+use tokio::sync::{
+    Mutex,
+    broadcast::{Receiver, error::RecvError},
+};
 
 pub use self::pinned::{Pinned, Place};
 use crate::{home::Home, owner};
@@ -236,12 +240,35 @@ impl Surroundings for Environments {
         workflows::schema_problems(&step.description().output_schema, output).iter().map(ToString::to_string).collect()
     }
 
+    fn follow_program_lines(&self) -> BoxStream<'static, ProgramLine> {
+        let next = async |mut lines: Receiver<steps::ProgramLine>| {
+            loop {
+                match lines.recv().await {
+                    Ok(line) => return Some((program_line(line), lines)),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return None,
+                }
+            }
+        };
+        futures::stream::unfold(steps::follow_programs(), next).boxed()
+    }
+
     fn owner(&self) -> OwnerDescription {
         OwnerDescription {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             command: owner::command().to_owned(),
         }
+    }
+}
+
+fn program_line(line: steps::ProgramLine) -> ProgramLine {
+    ProgramLine {
+        execution: line.execution.to_string(),
+        state_path: line.state_path.to_string(),
+        attempt: line.attempt,
+        is_error: line.stream == steps::ProgramStream::Error,
+        text: line.text,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, text};
+use crate::support::{Home, text, until};
 
 /// Runs a definition with these operators' variables; answers exit code, standard output and standard error.
 fn run(home: &Home, definition: &Value, variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
@@ -68,4 +68,20 @@ fn a_map_reads_a_file_and_writes_its_results_below_the_folder_and_nowhere_else()
     let (exit, out, _) = run(&home, &definition("file:../../etc/passwd"), &variables);
     assert_eq!(exit, Some(1), "{out}");
     assert!(out.contains("is not below"), "{out}");
+}
+
+#[test]
+fn what_a_program_prints_is_followed_live() {
+    let home = Home::plain();
+    let program =
+        home.program("talks.sh", "sleep 1; for n in 1 2 3; do echo line $n >&2; sleep 0.2; done; sleep 2; echo 1");
+    let file = home.definition("talks", &process(&program, &json!({})));
+    let run = home.command(&["run", &file, "--yes", "--id", "one"]).env("FLOW_PROGRAMS", &program).spawn().unwrap();
+    until(10, "the execution begins", || home.flow(&["status", "one"]).status.success());
+    let followed = home.exits(&["events", "one", "--follow"], 0);
+    for line in ["A prints: line 1", "A prints: line 3", "ExecutionSucceeded"] {
+        assert!(followed.contains(line), "{line:?} is not in: {followed}");
+    }
+    assert!(run.wait_with_output().unwrap().status.success());
+    assert!(!home.exits(&["events", "one"], 0).contains("line 1"), "lines are not stored");
 }

@@ -1,6 +1,6 @@
 //! `flow events`.
 
-use api::flow::{EntriesRequest, FollowExecution, GetEntries};
+use api::flow::{EntriesRequest, ExecutionIdRequest, FollowExecution, FollowProgramLines, GetEntries, ProgramLine};
 use clap::Args;
 use engine::{
     journal::{Content, Entry, HistoryEventDetails, Note},
@@ -14,7 +14,7 @@ use crate::{
     exit::{CliError, Exit},
     locate::{Located, locate},
     out,
-    owner::{Handle, StreamError},
+    owner::{Handle, Stream, StreamError},
     ui::{json as lines, text},
 };
 
@@ -68,8 +68,19 @@ async fn follow(
 ) -> Result<(), CliError> {
     loop {
         let mut events = store.stream::<FollowExecution>(EntriesRequest { id: id.to_owned(), from_sequence }).await?;
+        let mut lines = store.stream::<FollowProgramLines>(ExecutionIdRequest { id: id.to_owned() }).await.ok();
         while !out::is_closed() {
-            match events.next().await {
+            let event = tokio::select! {
+                biased;
+                Some(line) = next_line(&mut lines) => {
+                    if !arguments.failed {
+                        show_line(global, &line);
+                    }
+                    continue;
+                }
+                event = events.next() => event,
+            };
+            match event {
                 Ok(Some(RunnerEvent::Entry { entry, .. })) => {
                     from_sequence = entry.sequence + 1;
                     show(global, arguments, id, &entry);
@@ -83,6 +94,30 @@ async fn follow(
         if out::is_closed() || !store.is_remote().await {
             return Ok(());
         }
+    }
+}
+
+/// The next line of a program; never again after the stream has ended, which an older owner does at once.
+async fn next_line(lines: &mut Option<Stream<ProgramLine>>) -> Option<ProgramLine> {
+    let Some(stream) = lines else { return std::future::pending().await };
+    match stream.next().await {
+        Ok(Some(line)) => Some(line),
+        Ok(None) | Err(_) => {
+            *lines = None;
+            None
+        }
+    }
+}
+
+fn show_line(global: &Global, line: &ProgramLine) {
+    let ProgramLine { execution, state_path, attempt, is_error, text } = line;
+    match global.output {
+        Output::Json => say!(
+            "{}",
+            json!({ "type": "programLine", "execution": execution, "state": state_path, "attempt": attempt, "isError": is_error,
+                    "message": text })
+        ),
+        Output::Human => say!("     ·            {state_path} prints: {text}"),
     }
 }
 
