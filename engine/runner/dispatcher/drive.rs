@@ -123,7 +123,7 @@ impl Dispatcher {
     /// Brings an execution into memory that was dropped from it, or never was there.
     pub(super) fn load(&mut self, id: &str) -> Result<(), StoreError> {
         let Some(driven) = self.driven.get(id) else { return Ok(()) };
-        if driven.execution.is_some() {
+        if driven.execution.is_some() || driven.away.is_some() {
             return Ok(());
         }
         let execution = self.restored(id)?;
