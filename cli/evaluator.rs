@@ -1,134 +1,155 @@
-//! Where JSONata that may ask for any time and memory is evaluated: in processes of ours that are ended when it does. Without
-//! them, one line of a definition would end the server, and end it again after every start.
+//! The sandbox for JSONata expressions whose cost has no small bound: a few processes of this program with limits on time and memory.
+//! Without them, one line of a definition could end the server, and end it again after every start.
 
+mod process;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::{
-    io::{BufRead, BufReader, Error, Write},
-    os::unix::process::CommandExt,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    sync::{Mutex, PoisonError},
+    io,
+    process::Command,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
-use engine::query::{Elsewhere, ElsewhereAnswer, ElsewhereRequest};
-
+use engine::query::{EVALUATION_MS_MAX, Sandbox, SandboxAnswer, SandboxRequest};
+use process::{Process, Trouble};
 pub(crate) use worker::{ARGUMENT, run};
-use worker::{MEMORY_BYTES_MAX, TOOK_TOO_LONG};
 
-/// How much address space the allocator of such a process reserves at once: by itself more than it is allowed.
-const ARENA_KIBIBYTES: &str = "32768";
+/// The most processes at once.
+const PROCESSES_MAX: usize = 4;
+/// The most evaluations that wait for a process.
+const WAITING_MAX: usize = 64;
+/// How long an evaluation waits for a process, or for the system to start one.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+/// Between two attempts to start a process.
+const START_AGAIN_AFTER: Duration = Duration::from_millis(250);
+/// When a process is killed that has not answered: it ends itself earlier, unless it is stopped or starved.
+const ANSWER_WAIT_MAX: Duration = Duration::from_millis(EVALUATION_MS_MAX + 3_000);
 
-/// Processes that wait for an expression. There are as many as were ever needed at once.
+/// The processes, which start when they are needed.
+pub(crate) struct Evaluators {
+    pool: Mutex<Pool>,
+    changed: Condvar,
+    /// What starts a process.
+    command: fn() -> io::Result<Command>,
+    limits: Limits,
+}
+
+/// How long there is for each part of an evaluation.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    wait_max: Duration,
+    answer_wait_max: Duration,
+}
+
 #[derive(Default)]
-pub(crate) struct Workers(Mutex<Vec<Worker>>);
-
-struct Worker {
-    child: Child,
-    requests: ChildStdin,
-    answers: BufReader<ChildStdout>,
+struct Pool {
+    idle: Vec<Process>,
+    /// Processes, idle or not, and those that are being started.
+    count: usize,
+    waiting: usize,
 }
 
-/// Why there is no answer.
-enum Trouble {
-    /// The process would not start or cannot be spoken to: the expression is not to blame.
-    Absent(Error),
-    /// The expression ended it.
-    Ended(String),
+impl Default for Evaluators {
+    fn default() -> Self {
+        let limits = Limits { wait_max: WAIT_MAX, answer_wait_max: ANSWER_WAIT_MAX };
+        Evaluators::new(worker::command, limits)
+    }
 }
 
-impl Elsewhere for Workers {
-    fn answer(&self, request: &ElsewhereRequest<'_>) -> ElsewhereAnswer {
-        match self.ask(request) {
+impl Sandbox for Evaluators {
+    fn answer(&self, request: &SandboxRequest<'_>) -> SandboxAnswer {
+        match self.evaluate(request) {
             Ok(answer) => answer,
-            Err(Trouble::Ended(message)) => ElsewhereAnswer::Failed(message),
-            Err(Trouble::Absent(error)) => {
-                tracing::warn!(%error, "no process for JSONata: it is evaluated here, without a bound on its memory");
-                request.evaluate_here()
-            }
+            Err(message) => SandboxAnswer::Failed(message),
         }
     }
 }
 
-impl Workers {
-    fn ask(&self, request: &ElsewhereRequest<'_>) -> Result<ElsewhereAnswer, Trouble> {
-        let mut line = serde_json::to_vec(request).map_err(|error| Trouble::Absent(error.into()))?;
+impl Evaluators {
+    fn new(command: fn() -> io::Result<Command>, limits: Limits) -> Self {
+        Evaluators { pool: Mutex::default(), changed: Condvar::new(), command, limits }
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn evaluate(&self, request: &SandboxRequest<'_>) -> Result<SandboxAnswer, String> {
+        let mut line = serde_json::to_vec(request).map_err(|error| error.to_string())?;
         line.push(b'\n');
-        let waited = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        // One that waited may have been ended by somebody else meanwhile: then the expression is not to blame.
-        if let Some(worker) = waited
-            && let Ok(answer) = self.ask_one(worker, &line)
-        {
-            return Ok(answer);
-        }
-        self.ask_one(Worker::start().map_err(Trouble::Absent)?, &line)
-    }
-
-    /// Asks a process, which waits again or, without an answer, is ended.
-    fn ask_one(&self, mut worker: Worker, line: &[u8]) -> Result<ElsewhereAnswer, Trouble> {
-        let answer = worker.ask(line);
-        match answer {
-            Ok(_) => self.0.lock().unwrap_or_else(PoisonError::into_inner).push(worker),
-            Err(_) => worker.end(),
-        }
-        answer
-    }
-}
-
-impl Worker {
-    fn start() -> Result<Self, Error> {
-        // The program's file may have been replaced since this process began.
-        let this = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
-        let mut child = Command::new(this)
-            .arg0("flow")
-            .arg(ARGUMENT)
-            // It needs nothing of what is in the environment, credentials least of all.
-            .env_clear()
-            .env("MIMALLOC_ARENA_RESERVE", ARENA_KIBIBYTES)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        match (child.stdin.take(), child.stdout.take()) {
-            (Some(requests), Some(answers)) => Ok(Worker { child, requests, answers: BufReader::new(answers) }),
-            _ => Err(Error::other("it has no standard streams")),
-        }
-    }
-
-    fn ask(&mut self, line: &[u8]) -> Result<ElsewhereAnswer, Trouble> {
-        self.requests.write_all(line).map_err(Trouble::Absent)?;
-        let mut answer = Vec::new();
-        self.answers.read_until(b'\n', &mut answer).map_err(Trouble::Absent)?;
-        if answer.last() != Some(&b'\n') {
-            return Err(Trouble::Ended(self.why_it_ended()));
-        }
-        serde_json::from_slice(&answer).map_err(|error| Trouble::Ended(error.to_string()))
-    }
-
-    fn why_it_ended(&mut self) -> String {
-        match self.child.wait() {
-            Ok(status) if status.code() == Some(TOOK_TOO_LONG) => {
-                "D1012: Evaluation timeout. Check for infinite loop".to_owned()
+        let deadline = Instant::now() + self.limits.wait_max;
+        loop {
+            let mut process = self.process(deadline)?;
+            let was_used = process.was_used();
+            let answer = process.ask(line.clone(), self.limits.answer_wait_max);
+            match answer {
+                Ok(answer) => {
+                    self.give_back(Some(process));
+                    return Ok(answer);
+                }
+                Err(trouble) => {
+                    drop(process);
+                    self.give_back(None);
+                    match trouble {
+                        // An idle process may have been killed by somebody else: the expression is not the reason.
+                        Trouble::Gone(_) if was_used && Instant::now() < deadline => {}
+                        Trouble::Gone(message) | Trouble::Ended(message) => return Err(message),
+                    }
+                }
             }
-            Ok(status) if status.code().is_none() => {
-                let megabytes = MEMORY_BYTES_MAX >> 20;
-                format!(
-                    "the evaluation was ended ({status}): it asks for more than {megabytes} MiB of memory, or nests without end"
-                )
-            }
-            Ok(status) => format!("the evaluation failed in JSONata itself ({status})"),
-            Err(error) => format!("the evaluation was ended: {error}"),
         }
     }
 
-    fn end(mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// An idle process, or a new one, within the limit of processes.
+    fn process(&self, deadline: Instant) -> Result<Process, String> {
+        let mut pool = self.pool();
+        if pool.waiting >= WAITING_MAX {
+            return Err(format!("{WAITING_MAX} evaluations wait for an evaluator process already"));
+        }
+        let mut failure = None;
+        pool.waiting += 1;
+        let found = loop {
+            if let Some(process) = pool.idle.pop() {
+                break Ok(process);
+            }
+            let mut wait = deadline.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                break Err(failure);
+            }
+            if pool.count < PROCESSES_MAX {
+                pool.count += 1;
+                drop(pool);
+                let started = (self.command)().and_then(|command| Process::start(command));
+                pool = self.pool();
+                match started {
+                    Ok(process) => break Ok(process),
+                    Err(error) => failure = Some(error),
+                }
+                pool.count -= 1;
+                wait = wait.min(START_AGAIN_AFTER);
+            }
+            pool = self.changed.wait_timeout(pool, wait).unwrap_or_else(PoisonError::into_inner).0;
+        };
+        pool.waiting -= 1;
+        found.map_err(|failure| {
+            let seconds = self.limits.wait_max.as_secs();
+            match failure {
+                Some(error) => format!("no evaluator process could be started within {seconds} s: {error}"),
+                None => format!("no evaluator process was free within {seconds} s"),
+            }
+        })
     }
-}
 
-impl Drop for Workers {
-    fn drop(&mut self) {
-        let workers = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        workers.into_iter().for_each(Worker::end);
+    /// Makes a process available to others, or its place where it has ended.
+    fn give_back(&self, process: Option<Process>) {
+        let mut pool = self.pool();
+        match process {
+            Some(process) => pool.idle.push(process),
+            None => pool.count -= 1,
+        }
+        self.changed.notify_one();
     }
 }

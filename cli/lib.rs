@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
         Some(argument) if argument == steps::SUPERVISOR_ARGUMENT => return steps::supervise(),
         _ => {}
     }
-    engine::query::evaluate_elsewhere(Box::<evaluator::Workers>::default());
+    engine::query::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = arguments::Arguments::parse();
     arguments.global = arguments.global.with_environment();
     owner::name_this_process(arguments.command.verb());

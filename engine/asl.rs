@@ -2,13 +2,15 @@
 //! Source: states-language.net/spec.html and the Step Functions Developer Guide.
 
 mod check;
+mod cost;
 mod evaluate;
 mod parse;
 mod sight;
 mod types;
 
 pub use check::{Diagnostic, Severity, check, check_as, read, repeated_keys, without_step};
-pub use evaluate::{EvaluationFailure, View, evaluate, place, select};
+pub use evaluate::{EvaluationFailure, View, evaluate, place};
+pub(crate) use evaluate::{evaluate_within, select};
 pub use parse::parse;
 pub use sight::Sight;
 pub use types::{

@@ -6,11 +6,11 @@ mod choice;
 mod compare;
 mod cursor;
 mod digest;
+mod evaluation_time;
 mod intrinsic;
 mod java;
 mod jsonata;
 mod jsonpath;
-mod patience;
 mod payload;
 mod random;
 #[cfg(test)]
@@ -18,11 +18,11 @@ mod recordings;
 
 pub(crate) use budget::Budget;
 pub use choice::{Comparison, ComparisonError, parse_timestamp};
+pub(crate) use evaluation_time::EvaluationTime;
 pub use intrinsic::{Intrinsic, IntrinsicError, IntrinsicErrorKind};
 pub use jsonata::{
-    EVALUATION_MS_MAX, Elsewhere, ElsewhereAnswer, ElsewhereRequest, EvaluationError, Expression, Moment, ParseError,
-    References, Scope, evaluate_elsewhere,
+    EVALUATION_MS_MAX, EvaluationError, Expression, Moment, ParseError, References, Sandbox, SandboxAnswer,
+    SandboxRequest, Scope, evaluate_in_sandbox,
 };
 pub use jsonpath::{Path, PathError, PathErrorKind, Roots};
-pub(crate) use patience::Patience;
 pub use payload::{PayloadFailure, PayloadTemplate, Query, QueryError, QueryErrorKind, TemplateProblem};

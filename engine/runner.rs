@@ -12,6 +12,7 @@ mod handle;
 mod idle;
 mod in_flight;
 mod inbox;
+mod lanes;
 mod look;
 mod message;
 mod offers;
@@ -70,6 +71,7 @@ pub fn start(
     let (of_dispatcher, watchers) = (store.clone(), (events, rests));
     let dispatcher =
         dispatcher::Dispatcher::new(of_dispatcher, clock.clone(), committer, outside, watchers, offers.clone());
+    let dispatcher = dispatcher.with_lanes(lanes::Lanes::new(messages.clone(), clock.clone()));
     let dispatch = move || dispatcher.run(inbox::Inbox::new(received));
     let threads =
         threads::Threads::start(messages, [("committer", Box::new(commits)), ("dispatcher", Box::new(dispatch))]);

@@ -1,14 +1,15 @@
-//! The process itself: a request a line on standard input, an answer a line on standard output. It guards itself, and ends when
-//! the one that started it does.
+//! The process itself: it reads a request a line from standard input and writes an answer a line to standard output. It limits
+//! itself, and ends when standard input ends.
 
 use std::{
-    io::{BufRead, Write},
-    process::ExitCode,
+    io::{self, BufRead, Write},
+    os::unix::process::CommandExt,
+    process::{Command, ExitCode},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     time::Duration,
 };
 
-use engine::query::{EVALUATION_MS_MAX, ElsewhereRequest};
+use engine::query::{EVALUATION_MS_MAX, SandboxRequest};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The argument that makes this program such a process.
@@ -21,9 +22,24 @@ pub(super) const TOOK_TOO_LONG: i32 = 70;
 /// How long an evaluation may take that does not end itself.
 const TIME_MAX: Duration = Duration::from_millis(EVALUATION_MS_MAX + 1_000);
 
-/// Evaluates until nobody asks any more.
+/// How much address space the allocator of such a process reserves at once: its default is more than the process may have.
+const ARENA_KIBIBYTES: &str = "32768";
+
+/// What starts such a process.
+pub(super) fn command() -> io::Result<Command> {
+    // The program's file may have been replaced or deleted since this process started.
+    let this = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
+    let mut command = Command::new(this);
+    // It needs nothing of what is in the environment, credentials least of all.
+    command.arg0("flow").arg(ARGUMENT).env_clear().env("MIMALLOC_ARENA_RESERVE", ARENA_KIBIBYTES);
+    Ok(command)
+}
+
+/// Evaluates until standard input ends.
 pub(crate) fn run() -> ExitCode {
     limit_memory();
+    // Where the machine itself runs out of memory, this process ends first.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let (watcher, turns) = mpsc::channel();
     std::thread::spawn(move || watch(&turns));
     let (mut requests, mut answers) = (std::io::stdin().lock(), std::io::stdout().lock());
@@ -34,7 +50,7 @@ pub(crate) fn run() -> ExitCode {
             Ok(0) | Err(_) => return ExitCode::SUCCESS,
             Ok(_) => {}
         }
-        let Ok(request) = serde_json::from_slice::<ElsewhereRequest<'_>>(&line) else { return ExitCode::FAILURE };
+        let Ok(request) = serde_json::from_slice::<SandboxRequest<'_>>(&line) else { return ExitCode::FAILURE };
         let _ = watcher.send(Turn::Began);
         let answer = serde_json::to_vec(&request.evaluate_here());
         let _ = watcher.send(Turn::Ended);

@@ -50,7 +50,8 @@ pub fn evaluate(template: &Template, view: &View<'_>, moment: &Moment) -> Result
     evaluate_within(template, view, moment, &Budget::new())
 }
 
-fn evaluate_within(
+/// The same within a budget, in which the work is recorded.
+pub(crate) fn evaluate_within(
     template: &Template,
     view: &View<'_>,
     moment: &Moment,
@@ -73,7 +74,7 @@ fn evaluate_within(
                 cause: format!("The JSONata expression '{source}' specified for the field '{field}' {what}"),
             };
             let scope = Scope { states: view.states, variables: view.variables };
-            match expression.evaluate(&scope, moment) {
+            match expression.evaluate_within(&scope, moment, budget) {
                 Ok(Some(value)) if budget.spend(&value) => Ok(value),
                 Ok(Some(_)) => {
                     Err(failure("takes, with those beside it, more time or memory than a state may.".to_owned()))
@@ -84,9 +85,9 @@ fn evaluate_within(
             }
         }
         Template::Payload(template) => {
-            template.evaluate(&view.roots(), moment).map_err(|failure| EvaluationFailure::runtime(failure.message))
+            template.evaluate_within(&view.roots(), moment, budget).map_err(|failure| EvaluationFailure::runtime(failure.message))
         }
-        Template::Query { query, field } => query.evaluate(&view.roots(), moment).map_err(|error| {
+        Template::Query { query, field } => query.evaluate_within(&view.roots(), moment, budget).map_err(|error| {
             let path = query.source_in_cause();
             EvaluationFailure::runtime(match error {
                 QueryError::Path(error) if error.is_missing() && names_an_input(field) => {
@@ -111,8 +112,8 @@ fn names_an_input(field: &str) -> bool {
 ///
 /// # Errors
 /// The path leads nowhere.
-pub fn select(path: &Path, view: &View<'_>) -> Result<Value, EvaluationFailure> {
-    path.evaluate(&view.roots()).map_err(|error| EvaluationFailure::runtime(error.message))
+pub(crate) fn select(path: &Path, view: &View<'_>, budget: &Budget) -> Result<Value, EvaluationFailure> {
+    path.evaluate_within(&view.roots(), budget).map_err(|error| EvaluationFailure::runtime(error.message))
 }
 
 /// Places a result in an input.

@@ -97,7 +97,8 @@ fn machine(value: &Value, pointer: &str, scope: Scope, found: &mut Vec<Diagnosti
             parsed.insert(name.clone(), Arc::new(state));
         }
     }
-    let machine = StateMachine { comment, start_at: start_at?, states: parsed, timeout_seconds };
+    let is_cheap = parsed.values().all(|state| state.is_cheap());
+    let machine = StateMachine { comment, start_at: start_at?, states: parsed, timeout_seconds, is_cheap };
     check_targets(&machine, states, pointer, found);
     Some(Arc::new(machine))
 }

@@ -74,16 +74,6 @@ fn is_small(rest: &str) -> bool {
 }
 
 impl Template {
-    /// How many of its expressions may take long.
-    pub fn expressions_not_plain(&self) -> usize {
-        match self {
-            Template::Expression { expression, .. } => usize::from(!expression.is_plain()),
-            Template::Array(items) => items.iter().map(Template::expressions_not_plain).sum(),
-            Template::Object(fields) => fields.iter().map(|(_, field)| field.expressions_not_plain()).sum(),
-            Template::Literal(_) | Template::Payload(_) | Template::Query { .. } => 0,
-        }
-    }
-
     /// What it looks at.
     pub fn sight(&self) -> Sight {
         match self {

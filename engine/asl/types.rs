@@ -21,6 +21,8 @@ pub struct StateMachine {
     pub states: BTreeMap<String, Arc<State>>,
     /// `TimeoutSeconds` of the whole execution (top level only).
     pub timeout_seconds: Option<u64>,
+    /// Whether the cost of every evaluation is a small constant times the size of what it sees.
+    pub is_cheap: bool,
 }
 
 /// The language of a state's expressions.

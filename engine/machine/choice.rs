@@ -6,6 +6,7 @@ use super::{FrameId, scope::Extra, state::Leaving, turn::Turn};
 use crate::{
     asl::{ChoiceRule, Condition, EvaluationFailure, Sight, State, Template},
     journal::StepFailure,
+    query::Budget,
 };
 
 impl Turn<'_> {
@@ -61,10 +62,13 @@ impl Turn<'_> {
             }
             Condition::Not(condition) => Ok(!self.fits(id, condition, input)?),
             Condition::Comparison(comparison) => {
-                self.check_patience(id)?;
+                self.check_evaluation_time(id)?;
                 let sight = comparison.paths().into_iter().map(Sight::of_path).fold(Sight::default(), Sight::and);
-                let holds =
-                    self.with_view(id, input, Extra::None, true, sight, |view, _| comparison.holds(&view.roots()));
+                let budget = Budget::new();
+                let holds = self.with_view(id, input, Extra::None, true, sight, |view, _| {
+                    comparison.holds_within(&view.roots(), &budget)
+                });
+                self.charge_work(budget.work_units());
                 holds.map_err(|error| self.runtime_failure(id, error.message))
             }
         }

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     asl::{Selection, Sight, State, place, select},
     journal::StepFailure,
+    query::Budget,
 };
 
 impl Turn<'_> {
@@ -36,7 +37,9 @@ impl Turn<'_> {
             Selection::Nothing => Ok(Arc::new(json!({}))),
             Selection::Path(path) => {
                 let sight = Sight::of_path(path);
-                let found = self.with_view(id, &value, Extra::None, true, sight, |view, _| select(path, view));
+                let budget = Budget::new();
+                let found = self.with_view(id, &value, Extra::None, true, sight, |view, _| select(path, view, &budget));
+                self.charge_work(budget.work_units());
                 found.map(Arc::new).map_err(|failure| self.evaluation_failed(id, failure))
             }
         }

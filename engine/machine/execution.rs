@@ -176,6 +176,10 @@ pub struct Execution {
     in_flight: BTreeSet<FrameId>,
     /// Frames on offer to a worker, derived from the frames.
     offered: BTreeSet<FrameId>,
+    /// What the next turn may cost; never stored.
+    pub(super) turn_cost_max: Option<u64>,
+    /// Whether the last turn ended before everything was done because of its cost; never stored.
+    pub(super) turn_was_cut_short: bool,
 }
 
 impl Execution {
@@ -216,6 +220,8 @@ impl Execution {
             timers: BTreeSet::new(),
             in_flight: BTreeSet::new(),
             offered: BTreeSet::new(),
+            turn_cost_max: None,
+            turn_was_cut_short: false,
         }
     }
 
@@ -230,6 +236,8 @@ impl Execution {
             timers: BTreeSet::new(),
             in_flight: BTreeSet::new(),
             offered: BTreeSet::new(),
+            turn_cost_max: None,
+            turn_was_cut_short: false,
         };
         for row in rows {
             let id = row.id;
@@ -237,6 +245,16 @@ impl Execution {
             execution.arm(id);
         }
         execution
+    }
+
+    /// Limits what each of the next turns may cost, in events, below the limit of every turn.
+    pub fn limit_turn(&mut self, cost_max: Option<u64>) {
+        self.turn_cost_max = cost_max;
+    }
+
+    /// Whether the last turn reached the limit of its cost.
+    pub fn turn_was_cut_short(&self) -> bool {
+        self.turn_was_cut_short
     }
 
     /// Whether a look of any frame is in flight: then its answer is still to come.

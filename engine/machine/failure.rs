@@ -208,6 +208,7 @@ impl Turn<'_> {
 
     /// The execution fails as a whole.
     pub fn fail_execution(&mut self, failure: StepFailure) {
+        let failure = self.full_history().unwrap_or(failure);
         let told = ErrorAndCause { error: failure.error, cause: failure.cause };
         self.drop_all_early_signals();
         let last = self.execution.frames.get(TOP_FRAME).map_or(0, |top| top.row.last_event_id);

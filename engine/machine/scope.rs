@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::{FrameId, limits, turn::Turn};
 use crate::{
-    asl::{EvaluationFailure, Sight, StateKind, Template, View, evaluate},
+    asl::{EvaluationFailure, Sight, StateKind, Template, View, evaluate_within},
     journal::{EvaluationFailedEventDetails, HistoryEventDetails, StepFailure},
+    query::Budget,
     step::TaskToken,
 };
 
@@ -49,10 +50,12 @@ impl Turn<'_> {
             Extra::None => &effective,
         };
         let sight = template.sight();
-        self.check_patience(id)?;
-        self.charge_expressions(template.expressions_not_plain());
-        let evaluated =
-            self.with_view(id, input, extra, paths, sight, |view, turn| evaluate(template, view, turn.moment));
+        self.check_evaluation_time(id)?;
+        let budget = Budget::new();
+        let evaluated = self.with_view(id, input, extra, paths, sight, |view, turn| {
+            evaluate_within(template, view, turn.moment, &budget)
+        });
+        self.charge_work(budget.work_units());
         let value = evaluated.map_err(|failure| self.evaluation_failed(id, failure))?;
         limits::refuse_deep(&self.frame(id).row.state, &value)?;
         Ok(value)

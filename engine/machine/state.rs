@@ -144,6 +144,9 @@ impl Turn<'_> {
         if self.frame(id).row.parent.is_some() {
             return self.child_ended(id, output);
         }
+        if let Some(failure) = self.full_history() {
+            return self.fail_execution(failure);
+        }
         self.drop_all_early_signals();
         self.event(Some(id), HistoryEventDetails::ExecutionSucceeded { output: output.clone() });
         self.header().output = Some(output);

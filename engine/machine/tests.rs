@@ -207,5 +207,8 @@ fn an_endless_loop_of_pure_states_ends_at_the_event_limit() {
     });
     let trial = Trial::start(definition, json!({}));
     assert_eq!((trial.status(), trial.error().as_str()), (ExecutionStatus::Failed, "States.Runtime"));
-    assert!(trial.execution.header.last_event_id <= HISTORY_EVENTS_MAX);
+    assert_eq!(trial.execution.header.last_event_id, HISTORY_EVENTS_MAX);
+    let cause = trial.execution.header.failure.as_ref().map(|failure| failure.cause.as_str());
+    assert_eq!(cause, Some("The execution reached the maximum number of history events (25000)."));
+    assert_eq!(trial.types().len() as u64, HISTORY_EVENTS_MAX);
 }

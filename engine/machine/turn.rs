@@ -9,7 +9,7 @@ use super::{
 use crate::{
     asl::{State, StateMachine},
     journal::{Content, Entry, ErrorAndCause, HistoryEvent, HistoryEventDetails, Note, StepFailure},
-    query::{Moment, Patience},
+    query::{EvaluationTime, Moment},
 };
 
 pub(super) struct Turn<'a> {
@@ -29,14 +29,17 @@ pub(super) struct Turn<'a> {
     waking_before: (ExecutionStatus, bool, Option<u64>),
     rearm: bool,
     cost: u64,
-    patience: Patience,
+    cost_max: u64,
+    /// Whether an event was left out because the history is full: the execution fails with the last event that there is room for.
+    history_is_full: bool,
+    evaluation_time: EvaluationTime,
 }
 
 /// What a turn may cost before it ends and the rest is left to the next one: what runs without a pause must not keep all others
 /// waiting. An event costs one; those that one history may have take a tenth of a second.
 const COST_MAX: u64 = if cfg!(test) { 48 } else { 30_000 };
-/// What an expression costs that is not plain: it may take seconds.
-const EXPRESSION_COST: u64 = COST_MAX / 8;
+/// The work that costs as much as an event, in units of about a nanosecond.
+const EVENT_WORK_UNITS: u64 = 3_000;
 
 fn too_many_events() -> StepFailure {
     let cause = format!("The execution reached the maximum number of history events ({}).", limits::HISTORY_EVENTS_MAX);
@@ -47,6 +50,7 @@ impl<'a> Turn<'a> {
     pub fn new(execution: &'a mut Execution, moment: &'a Moment) -> Self {
         Turn {
             waking_before: execution.header.waking(),
+            cost_max: execution.turn_cost_max.map_or(COST_MAX, |max| max.min(COST_MAX)),
             execution,
             moment,
             commands: Vec::new(),
@@ -59,26 +63,27 @@ impl<'a> Turn<'a> {
             header_changed: false,
             rearm: false,
             cost: 0,
-            patience: Patience::new(),
+            history_is_full: false,
+            evaluation_time: EvaluationTime::new(),
         }
     }
 
     /// Refuses to evaluate more for a state whose evaluations have taken longer than they may.
-    pub fn check_patience(&mut self, id: FrameId) -> Result<(), StepFailure> {
-        if self.patience.is_over() {
+    pub fn check_evaluation_time(&mut self, id: FrameId) -> Result<(), StepFailure> {
+        if self.evaluation_time.is_over() {
             return Err(self.runtime_failure(id, "The evaluations of the state take longer than they may together."));
         }
         Ok(())
     }
 
-    /// Whether the turn is to end as soon as it can.
+    /// Whether the turn ends as soon as it can.
     fn is_spent(&self) -> bool {
-        self.cost >= COST_MAX
+        self.cost >= self.cost_max || self.history_is_full
     }
 
-    /// Counts expressions that may have taken long.
-    pub fn charge_expressions(&mut self, count: usize) {
-        self.cost += EXPRESSION_COST * count as u64;
+    /// Counts the work of evaluations.
+    pub fn charge_work(&mut self, units: u64) {
+        self.cost += units / EVENT_WORK_UNITS;
     }
 
     pub fn now_ms(&self) -> u64 {
@@ -204,8 +209,7 @@ impl<'a> Turn<'a> {
                 self.ready.clear();
                 break;
             }
-            if self.execution.header.last_event_id + 10 > limits::HISTORY_EVENTS_MAX {
-                self.fail_execution(too_many_events());
+            if self.history_is_full {
                 break;
             }
             if let Some(failure) = self.ends_here(id) {
@@ -220,7 +224,7 @@ impl<'a> Turn<'a> {
             match self.full_child(id) {
                 Some(child) => self.fail_child(child, too_many_events()),
                 None => {
-                    self.patience = Patience::new();
+                    self.evaluation_time = EvaluationTime::new();
                     self.execute(id);
                 }
             }
@@ -229,6 +233,14 @@ impl<'a> Turn<'a> {
     }
 
     pub fn finish(mut self) -> Transition {
+        if self.history_is_full && self.execution.header.status == ExecutionStatus::Running {
+            self.fail_execution(too_many_events());
+        }
+        if self.history_is_full {
+            // Their scheduling is not in the history.
+            self.commands.retain(|command| !matches!(command, Command::Look(_) | Command::Offer(_)));
+        }
+        self.execution.turn_was_cut_short = self.is_spent();
         let map_runs = self.map_runs_changed();
         let mut dirty = std::mem::take(&mut self.dirty);
         dirty.retain(|id| self.execution.frames.get_mut(*id).is_some_and(|frame| std::mem::take(&mut frame.changed)));
@@ -388,12 +400,27 @@ impl<'a> Turn<'a> {
             return self.child_event(frame, details);
         }
         let Some(frame) = frame else { return self.event_after(self.execution.header.last_event_id, details) };
+        if self.leaves_out(&details) {
+            return;
+        }
         let id = self.execution.header.last_event_id + 1;
         self.header().last_event_id = id;
         let row = self.row(frame);
         let previous_event_id = std::mem::replace(&mut row.last_event_id, id);
         let path = row.path.clone();
         self.push(Content::Event(HistoryEvent { id, previous_event_id, frame: path, details }));
+    }
+
+    /// Whether the history has no room for an event: the last one is that of the execution's end.
+    fn leaves_out(&mut self, details: &HistoryEventDetails) -> bool {
+        let ends = matches!(details, HistoryEventDetails::ExecutionSucceeded { .. });
+        self.history_is_full |= !ends && self.execution.header.last_event_id + 1 >= limits::HISTORY_EVENTS_MAX;
+        self.history_is_full
+    }
+
+    /// The failure of an execution whose history is full, in place of any other end.
+    pub(super) fn full_history(&self) -> Option<StepFailure> {
+        self.history_is_full.then(too_many_events)
     }
 
     /// Writes an event of the execution itself that follows the event of an id; AWS names 0 where an execution was stopped or

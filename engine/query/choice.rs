@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{
     Path, PathError, PathErrorKind, Roots,
+    budget::Budget,
     compare::{compare_numbers, compare_texts},
 };
 use operator::{Kind, Operator, Relation};
@@ -78,7 +79,12 @@ impl Comparison {
     /// # Errors
     /// Nothing stands where a path points, unless that is what the operator asks.
     pub fn holds(&self, roots: &Roots<'_>) -> Result<bool, PathError> {
-        let found = match self.variable.evaluate(roots) {
+        self.holds_within(roots, &Budget::new())
+    }
+
+    /// The same, with the work recorded in a budget.
+    pub(crate) fn holds_within(&self, roots: &Roots<'_>, budget: &Budget) -> Result<bool, PathError> {
+        let found = match self.variable.evaluate_within(roots, budget) {
             Err(error) if error.is_missing() => None,
             found => Some(found?),
         };
@@ -91,7 +97,7 @@ impl Comparison {
             Test::Matches(pattern) => Ok(value.as_str().is_some_and(|text| pattern.matches(text))),
             Test::Compare(kind, relation, Operand::Literal(operand)) => Ok(compare(*kind, *relation, &value, operand)),
             Test::Compare(kind, relation, Operand::Path(path)) => {
-                let operand = path.evaluate(roots).map_err(|error| match error.is_missing() {
+                let operand = path.evaluate_within(roots, budget).map_err(|error| match error.is_missing() {
                     true => invalid_value(path),
                     false => error,
                 })?;

@@ -115,9 +115,21 @@ impl Intrinsic {
     /// # Errors
     /// A path leads nowhere, a function does not take its arguments, or a limit was reached.
     pub fn evaluate(&self, roots: &Roots<'_>, moment: &Moment) -> Result<Value, IntrinsicError> {
+        self.evaluate_within(roots, moment, &Budget::new())
+    }
+
+    /// The same, with the work recorded in a budget.
+    pub(crate) fn evaluate_within(
+        &self,
+        roots: &Roots<'_>,
+        moment: &Moment,
+        outer: &Budget,
+    ) -> Result<Value, IntrinsicError> {
         let numbers = Numbers::new(moment.entropy);
         let evaluation = Evaluation { roots, numbers: &numbers, budget: Budget::new() };
-        evaluation.call(&self.call).map_err(|failure| failure.told_of(&self.source))
+        let value = evaluation.call(&self.call).map_err(|failure| failure.told_of(&self.source));
+        outer.charge_work(evaluation.budget.work_units());
+        value
     }
 }
 
@@ -163,7 +175,9 @@ impl Evaluation<'_> {
             Argument::Literal(value) => value.clone(),
             Argument::Text { plain, .. } => Value::String(plain.clone()),
             Argument::Call(call) => return self.call(call),
-            Argument::Path(path) => path.evaluate(self.roots).map_err(|error| self.path_failure(path, &error))?,
+            Argument::Path(path) => {
+                path.evaluate_within(self.roots, &self.budget).map_err(|error| self.path_failure(path, &error))?
+            }
         };
         if self.budget.spend(&value) { Ok(value) } else { Err(Failure::limit()) }
     }

@@ -1,14 +1,15 @@
 //! JSONata, through the crate `jsonata-core`, with what Step Functions adds and without what it forbids.
 //! Source: Step Functions Developer Guide, "Transforming data with JSONata".
 //!
-//! JSONata can compute anything, so a line of it can ask for all time and memory there is. What plainly cannot (`plain`) is
-//! evaluated here; the rest is handed to whoever was named with [`evaluate_elsewhere`], who can be ended.
+//! JSONata can compute anything, so one line of it can use all time and memory. An expression whose cost is small for what it sees
+//! (`growth`) is evaluated in this process; every other one is evaluated in the sandbox that was set with
+//! [`evaluate_in_sandbox`].
 
-mod elsewhere;
 mod functions;
-mod plain;
+mod growth;
 mod references;
 mod result;
+mod sandbox;
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -20,13 +21,17 @@ use jsonata_core::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use elsewhere::{Elsewhere, ElsewhereAnswer, ElsewhereRequest, evaluate_elsewhere};
+use super::budget::Budget;
+use growth::ExpressionGrowth;
 pub use references::References;
+pub use sandbox::{Sandbox, SandboxAnswer, SandboxRequest, evaluate_in_sandbox};
 
 /// The deepest nesting of an evaluation: a runaway recursion ends here.
 const STACK_DEPTH_MAX: usize = 2_000;
 /// The longest an evaluation may take, in milliseconds. All else waits for it.
 pub const EVALUATION_MS_MAX: u64 = 2_000;
+/// What an evaluation without a bound counts as, in units of about a nanosecond.
+const SANDBOX_WORK_UNITS: u64 = 12_000_000;
 /// The longest sequence an evaluation may build.
 const SEQUENCE_LENGTH_MAX: usize = 1_000_000;
 
@@ -36,7 +41,7 @@ pub struct Expression {
     source: String,
     tree: AstNode,
     variables: BTreeSet<String>,
-    plain: bool,
+    growth: ExpressionGrowth,
 }
 
 /// An expression that cannot be read.
@@ -88,8 +93,8 @@ impl Expression {
         if variables.contains("eval") {
             return Err(ParseError { message: "the function $eval is not allowed".to_owned() });
         }
-        let plain = plain::is_plain(&tree);
-        Ok(Expression { source: source.to_owned(), tree, variables, plain })
+        let growth = ExpressionGrowth::of(&tree);
+        Ok(Expression { source: source.to_owned(), tree, variables, growth })
     }
 
     /// The text it was parsed from.
@@ -102,9 +107,14 @@ impl Expression {
         References::of(&self.tree)
     }
 
-    /// Whether it takes time and memory in proportion to what it sees, and no more.
-    pub fn is_plain(&self) -> bool {
-        self.plain
+    /// Whether its cost is a small constant times the size of what it sees, so that it is always evaluated in this process.
+    pub fn is_cheap(&self) -> bool {
+        self.growth.is_cheap()
+    }
+
+    /// The bound on its cost in this scope, in units of about a nanosecond or a byte; `None` where it has none.
+    pub fn work_units_max(&self, scope: &Scope<'_>) -> Option<u64> {
+        self.growth.work_units(self.seen_units(scope, u64::MAX))
     }
 
     /// The value, or `None` where JSONata says *undefined*.
@@ -112,16 +122,32 @@ impl Expression {
     /// # Errors
     /// A JSONata error, or a limit on time, memory, depth or length was reached.
     pub fn evaluate(&self, scope: &Scope<'_>, moment: &Moment) -> Result<Option<Value>, EvaluationError> {
-        match elsewhere::evaluator() {
-            Some(evaluator) if !self.plain => evaluator.answer(&self.request(scope, moment)).into_result(),
+        self.evaluate_within(scope, moment, &Budget::new())
+    }
+
+    /// The same, with the work recorded in a budget.
+    pub(crate) fn evaluate_within(
+        &self,
+        scope: &Scope<'_>,
+        moment: &Moment,
+        budget: &Budget,
+    ) -> Result<Option<Value>, EvaluationError> {
+        let here = self.growth.seen_units_max().map(|units_max| (units_max, self.seen_units(scope, units_max)));
+        let work = match here {
+            Some((units_max, units)) if units <= units_max => self.growth.work_units(units),
+            _ => None,
+        };
+        budget.charge_work(work.unwrap_or(SANDBOX_WORK_UNITS));
+        match (work, sandbox::sandbox()) {
+            (None, Some(sandbox)) => sandbox.answer(&self.request(scope, moment)).into_result(),
             _ => self.evaluate_here(scope, moment),
         }
     }
 
-    /// The same, in this thread whatever the expression asks for.
+    /// The same, in this thread whatever the expression costs.
     ///
     /// # Errors
-    /// As above; but some that ask for more memory than there is end the process.
+    /// As above. An expression that needs more memory than there is ends the process.
     pub fn evaluate_here(&self, scope: &Scope<'_>, moment: &Moment) -> Result<Option<Value>, EvaluationError> {
         let mut context = Context::new();
         for (name, value) in self.seen(scope) {
@@ -139,6 +165,11 @@ impl Expression {
         result::to_json(&value)
     }
 
+    /// The size of what the expression sees. Counting ends when it is above the limit.
+    fn seen_units(&self, scope: &Scope<'_>, units_max: u64) -> u64 {
+        self.seen(scope).fold(0, |units, (_, value)| growth::add_units(units, value, units_max))
+    }
+
     /// What the expression sees of a scope.
     fn seen<'s>(&'s self, scope: &'s Scope<'_>) -> impl Iterator<Item = (&'s str, &'s Value)> {
         self.variables.iter().filter_map(|name| {
@@ -150,9 +181,9 @@ impl Expression {
         })
     }
 
-    fn request<'s>(&'s self, scope: &'s Scope<'_>, moment: &Moment) -> ElsewhereRequest<'s> {
+    fn request<'s>(&'s self, scope: &'s Scope<'_>, moment: &Moment) -> SandboxRequest<'s> {
         let seen = self.seen(scope).map(|(name, value)| (name.to_owned(), Cow::Borrowed(value))).collect();
-        ElsewhereRequest { source: Cow::Borrowed(&self.source), seen, moment: *moment }
+        SandboxRequest { source: Cow::Borrowed(&self.source), seen, moment: *moment }
     }
 }
 

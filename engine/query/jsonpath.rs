@@ -17,6 +17,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::budget::Budget;
 use evaluate::{Failure, Walk};
 pub(super) use parse::parse_embedded;
 use step::{Root, Step};
@@ -110,6 +111,15 @@ impl Path {
         })
     }
 
+    /// Whether it visits no value more than once: it has no scan, filter or function.
+    pub fn is_cheap(&self) -> bool {
+        self.steps.iter().all(|step| match step {
+            Step::Names(_) | Step::FromEnd(_) | Step::Wildcard => true,
+            Step::Indices(indices) => indices.len() == 1,
+            Step::Slice { .. } | Step::Scan | Step::Filter(_) | Step::Function(..) => false,
+        })
+    }
+
     /// Whether the path starts at `$`, as a `ResultPath` must.
     pub fn starts_at_input(&self) -> bool {
         self.root == Root::Input
@@ -133,6 +143,11 @@ impl Path {
     /// # Errors
     /// Nothing stands where a definite path points, or a limit was reached.
     pub fn evaluate(&self, roots: &Roots<'_>) -> Result<Value, PathError> {
+        self.evaluate_within(roots, &Budget::new())
+    }
+
+    /// The same, with the work recorded in a budget.
+    pub(crate) fn evaluate_within(&self, roots: &Roots<'_>, budget: &Budget) -> Result<Value, PathError> {
         let document = self.document(roots)?;
         let walk = Walk::new(document, *roots);
         let found = walk.run(&self.root, &self.steps, document).and_then(|values| {
@@ -142,6 +157,7 @@ impl Path {
             walk.charge_copies(&values)?;
             Ok(Value::Array(values.into_iter().map(Cow::into_owned).collect()))
         });
+        budget.charge_work(walk.work_units());
         let error = |kind, reason: &str| Err(PathError::new(kind, &self.source, reason));
         match found {
             Ok(value) => Ok(value),

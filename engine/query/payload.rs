@@ -70,7 +70,17 @@ impl PayloadTemplate {
     /// # Errors
     /// A query failed.
     pub fn evaluate(&self, roots: &Roots<'_>, moment: &Moment) -> Result<Value, PayloadFailure> {
-        evaluate(&self.0, &Evaluation { roots, moment, budget: Budget::new() })
+        self.evaluate_within(roots, moment, &Budget::new())
+    }
+
+    /// The same within a budget, in which the work is recorded.
+    pub(crate) fn evaluate_within(
+        &self,
+        roots: &Roots<'_>,
+        moment: &Moment,
+        budget: &Budget,
+    ) -> Result<Value, PayloadFailure> {
+        evaluate(&self.0, &Evaluation { roots, moment, budget })
     }
 
     /// The queries of the template.
@@ -145,7 +155,7 @@ impl Node {
 struct Evaluation<'e> {
     roots: &'e Roots<'e>,
     moment: &'e Moment,
-    budget: Budget,
+    budget: &'e Budget,
 }
 
 fn evaluate(node: &Node, evaluation: &Evaluation<'_>) -> Result<Value, PayloadFailure> {
@@ -158,7 +168,7 @@ fn evaluate(node: &Node, evaluation: &Evaluation<'_>) -> Result<Value, PayloadFa
             .collect::<Result<Map<_, _>, _>>()
             .map(Value::Object),
         Node::Query { key, query } => {
-            let found = match query.evaluate(evaluation.roots, evaluation.moment) {
+            let found = match query.evaluate_within(evaluation.roots, evaluation.moment, evaluation.budget) {
                 // An index past the end is null here, and nowhere else. Measured on AWS.
                 Err(error) if error.kind() == QueryErrorKind::OutOfRange => Ok(Value::Null),
                 found => found,

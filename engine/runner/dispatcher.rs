@@ -3,6 +3,7 @@
 
 mod alone;
 mod asleep;
+mod beside;
 mod draining;
 mod drive;
 mod forget;
@@ -19,12 +20,13 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::{broadcast, oneshot};
 
 pub(super) use self::draining::COMMITS_WAIT_MAX;
-use self::{alone::Alone, draining::Draining, machines::Machines, subjects::Subjects, warm::Warm};
+use self::{alone::Alone, beside::Away, draining::Draining, machines::Machines, subjects::Subjects, warm::Warm};
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
     event::Broadcast,
     inbox::{Inbox, Received},
+    lanes::Lanes,
     look::Calls,
     message::{Committed, Message, Reply},
     offers::{Offer, Offers, not_offered},
@@ -40,6 +42,10 @@ use crate::{
 /// An execution that this process drives. In memory only while something is in flight.
 pub(super) struct Driven {
     execution: Option<Box<Execution>>,
+    /// Set while a lane has the execution.
+    away: Option<Box<Away>>,
+    /// Whether the last turn reached the limit of its cost.
+    was_cut_short: bool,
     uncommitted: u32,
     /// When the timers have it.
     due_ms: u64,
@@ -47,7 +53,7 @@ pub(super) struct Driven {
 
 impl Default for Driven {
     fn default() -> Self {
-        Driven { execution: None, uncommitted: 0, due_ms: NEVER_MS }
+        Driven { execution: None, away: None, was_cut_short: false, uncommitted: 0, due_ms: NEVER_MS }
     }
 }
 
@@ -75,6 +81,8 @@ pub(super) struct Dispatcher {
     timers: Timers,
     warm: Warm,
     looks_in_flight: usize,
+    lanes: Option<Lanes>,
+    turns_beside: usize,
     commits_under_way: usize,
     alone: Alone,
     draining: Draining,
@@ -105,6 +113,8 @@ impl Dispatcher {
             timers: Timers::default(),
             warm: Warm::default(),
             looks_in_flight: 0,
+            lanes: None,
+            turns_beside: 0,
             commits_under_way: 0,
             alone: Alone::default(),
             draining: Draining::default(),
@@ -147,7 +157,7 @@ impl Dispatcher {
 
     /// Whether something happens without time passing.
     fn is_busy(&self, inbox: &mut Inbox) -> bool {
-        self.looks_in_flight > 0 || self.commits_under_way > 0 || !inbox.is_empty()
+        self.looks_in_flight > 0 || self.turns_beside > 0 || self.commits_under_way > 0 || !inbox.is_empty()
     }
 
     /// Whether times and calls are acted on.
@@ -160,8 +170,14 @@ impl Dispatcher {
             Message::Start { new, reply } => self.start(*new, reply),
             Message::Drive { id, resume, reply } => self.drive(&id, resume, reply),
             Message::SignalEarly { id, state, answer, by, kept, reply } => {
-                self.signal_early(&id, (state, answer, by), kept, reply)
+                let message = Message::SignalEarly { id: id.clone(), state, answer, by, kept, reply };
+                if let Some(Message::SignalEarly { state, answer, by, kept, reply, .. }) =
+                    self.put_off_message(&id, message)
+                {
+                    self.signal_early(&id, (state, answer, by), kept, reply);
+                }
             }
+            Message::TurnDone(done) => self.turn_done(*done),
             Message::RecoverAll { reply } => drop(reply.send(self.recover_all())),
             Message::Input { id, input, reply } => self.input(&id, input, reply),
             Message::Answered { id, input } => {
@@ -211,16 +227,28 @@ impl Dispatcher {
 
     /// Folds an input into an execution and hands what changed to the committer.
     fn advance(&mut self, id: &str, input: Input, begun: Option<Begun>, reply: Option<Replies>) {
-        let moment = self.moment();
+        if self.is_away(id) {
+            return self.put_off(id, input, reply);
+        }
         if let Err(error) = self.load(id) {
             let error = RunnerError::from(error);
             return Replies::refuse(reply, error);
         }
         let Some((key, _)) = self.driven.get_key_value(id) else { return };
         let key = key.clone();
+        let Some((input, reply)) = self.run_beside(&key, input, reply) else { return };
+        let moment = self.moment();
+        let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
+        let transition = advance(execution, input, &moment);
+        self.fold(&key, transition, begun, reply);
+    }
+
+    /// Hands what a turn changed to the committer.
+    fn fold(&mut self, key: &Arc<str>, mut transition: Transition, begun: Option<Begun>, reply: Option<Replies>) {
+        let (id, key) = (&**key, key.clone());
         let Some(driven) = self.driven.get_mut(id) else { return };
         let Some(execution) = driven.execution.as_mut() else { return };
-        let mut transition = advance(execution, input, &moment);
+        driven.was_cut_short = execution.turn_was_cut_short();
         let commands = std::mem::take(&mut transition.commands);
         let entries = transition.entries.clone();
         let looked = looked(id, &transition);

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{RunnerError, event::Asleep};
+use super::{RunnerError, event::Asleep, lanes::Done};
 use crate::{
     asl::StateMachine,
     journal::{Entry, Signaller},
@@ -81,6 +81,8 @@ pub(super) enum Message {
         id: String,
         input: Input,
     },
+    /// A turn that ran beside the dispatcher.
+    TurnDone(Box<Done>),
     Durable {
         committed: Vec<Committed>,
     },

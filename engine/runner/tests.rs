@@ -21,6 +21,7 @@ use crate::{
 mod asleep;
 mod blocking;
 mod earlier_formats;
+mod lanes;
 mod resuming;
 mod signals;
 mod stopping;

@@ -164,13 +164,13 @@ fn what_runs_without_a_pause_lets_others_in_between() {
 }
 
 #[test]
-fn an_expression_that_may_take_long_ends_the_turn_sooner() {
+fn an_expression_without_a_bound_ends_the_turn() {
     let states: serde_json::Map<String, Value> = (0..20)
         .map(|number| {
             let next =
                 if number == 19 { json!({ "End": true }) } else { json!({ "Next": format!("S{}", number + 1) }) };
             let mut state =
-                json!({ "Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $map([1], function($v){ $v }) %}" });
+                json!({ "Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $replace('a', /a/, 'b') %}" });
             state.as_object_mut().unwrap().extend(next.as_object().unwrap().clone());
             (format!("S{number}"), state)
         })
@@ -185,5 +185,5 @@ fn an_expression_that_may_take_long_ends_the_turn_sooner() {
         turns += 1;
     }
     assert_eq!(execution.header.status, ExecutionStatus::Succeeded);
-    assert!((3..=5).contains(&turns), "{turns} turns");
+    assert!((20..=21).contains(&turns), "{turns} turns");
 }

@@ -12,6 +12,8 @@ use crate::query::java::{java_class, java_text};
 
 /// How many values one evaluation may visit or copy.
 const WORK_MAX: usize = 2_000_000;
+/// What a visit counts as, in units of about a nanosecond.
+const VISIT_WORK_UNITS: u64 = 50;
 
 /// Why an evaluation gives no values.
 #[derive(Debug)]
@@ -57,6 +59,11 @@ impl Place<'_> {
 impl<'d> Walk<'d> {
     pub(super) fn new(document: &'d Value, roots: Roots<'d>) -> Self {
         Walk { document, roots, work: Cell::new(WORK_MAX) }
+    }
+
+    /// The work done so far, in units of about a nanosecond.
+    pub(super) fn work_units(&self) -> u64 {
+        (WORK_MAX - self.work.get()) as u64 * VISIT_WORK_UNITS
     }
 
     pub(super) fn charge(&self, work: usize) -> Result<(), Failure> {

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::query::{Intrinsic, IntrinsicError, IntrinsicErrorKind, Moment, Path, PathError, PathErrorKind, Roots};
+use crate::query::{
+    Budget, Intrinsic, IntrinsicError, IntrinsicErrorKind, Moment, Path, PathError, PathErrorKind, Roots,
+};
 
 /// A path, or a call of an intrinsic function.
 #[derive(Debug, Clone)]
@@ -81,9 +83,21 @@ impl Query {
     /// # Errors
     /// The path leads nowhere, or the function failed.
     pub fn evaluate(&self, roots: &Roots<'_>, moment: &Moment) -> Result<Value, QueryError> {
+        self.evaluate_within(roots, moment, &Budget::new())
+    }
+
+    /// The same, with the work recorded in a budget.
+    pub(crate) fn evaluate_within(
+        &self,
+        roots: &Roots<'_>,
+        moment: &Moment,
+        budget: &Budget,
+    ) -> Result<Value, QueryError> {
         match self {
-            Query::Path(path) => path.evaluate(roots).map_err(QueryError::Path),
-            Query::Intrinsic(intrinsic) => intrinsic.evaluate(roots, moment).map_err(QueryError::Intrinsic),
+            Query::Path(path) => path.evaluate_within(roots, budget).map_err(QueryError::Path),
+            Query::Intrinsic(intrinsic) => {
+                intrinsic.evaluate_within(roots, moment, budget).map_err(QueryError::Intrinsic)
+            }
         }
     }
 }

@@ -62,7 +62,7 @@ impl Dispatcher {
     /// Makes the commit that waits durable, here where nothing else goes on, by the thread otherwise.
     pub(super) fn commit_alone(&mut self, quiet: bool) {
         while let Some(commit) = self.alone.take() {
-            let quiet = quiet && self.looks_in_flight == 0 && self.failed.is_none();
+            let quiet = quiet && self.looks_in_flight + self.turns_beside == 0 && self.failed.is_none();
             if !quiet || !self.alone.occasions.taken() {
                 self.send(commit);
                 return;

@@ -44,7 +44,7 @@ impl Dispatcher {
     pub(super) fn has_drained(&self) -> bool {
         let Some(until) = self.draining.calls_until else { return false };
         let passed = |until: Instant| Instant::now() >= until;
-        let calls_over = self.looks_in_flight == 0 || passed(until);
+        let calls_over = self.looks_in_flight + self.turns_beside == 0 || passed(until);
         let commits_over = self.commits_under_way == 0 || passed(until + COMMITS_WAIT_MAX);
         self.failed.is_some() || (calls_over && commits_over)
     }

@@ -92,6 +92,10 @@ impl Dispatcher {
                 self.advance(id, Input::Recover, None, None);
             }
         }
+        if self.is_away(id) {
+            let _ = self.put_off_message(id, Message::Input { id: id.to_owned(), input, reply });
+            return;
+        }
         // Only here: what the store has can be one turn old, and of two answers at once the second must not be confirmed.
         match self.is_awaited(id, &input) {
             Ok(true) => self.advance(id, input, None, Some(Replies::Done(reply))),
@@ -150,7 +154,7 @@ impl Dispatcher {
     /// Brings an execution into memory that was dropped from it, or never was there.
     pub(super) fn load(&mut self, id: &str) -> Result<(), StoreError> {
         let Some(driven) = self.driven.get(id) else { return Ok(()) };
-        if driven.execution.is_some() {
+        if driven.execution.is_some() || driven.away.is_some() {
             return Ok(());
         }
         let execution = self.restored(id)?;

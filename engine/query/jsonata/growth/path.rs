@@ -1,0 +1,161 @@
+//! The growth of paths and of bodies that are evaluated for each item of a list.
+
+use jsonata_core::ast::{AstNode, PathStep, Stage};
+
+use super::{Analysis, Bound, Known, STEP_UNITS, VALUE_UNITS};
+
+/// Comparisons for each item when a list is sorted: two times the logarithm of the longest list.
+const SORT_COMPARISONS: f64 = 40.0;
+/// What calling a function of the expression's own costs.
+const CALL_STEPS: f64 = 10.0;
+
+impl<'t> Analysis<'t> {
+    pub(super) fn path(&mut self, steps: &'t [PathStep]) -> Option<Known> {
+        let (first, rest) = steps.split_first()?;
+        let mut known = match &first.node {
+            // What begins a path may be a list that is read item by item.
+            AstNode::Name(_) => Known::of_size(self.context),
+            AstNode::Wildcard => self.children(Known::of_size(self.context)),
+            node => self.node(node)?,
+        };
+        known = self.stages(first, known)?;
+        for step in rest {
+            self.nodes_left = self.nodes_left.checked_sub(1)?;
+            let before = known;
+            known = match &step.node {
+                AstNode::Name(_) | AstNode::String(_) => Known {
+                    // Where the value is a list, every item is read; the size of an item is at least that of a value.
+                    work: before.work.plus(before.size.scaled(STEP_UNITS / VALUE_UNITS)),
+                    text: false,
+                    scalar: false,
+                    size: before.size.plus(Bound::constant(VALUE_UNITS)),
+                },
+                AstNode::Wildcard => self.children(before),
+                node => self.for_each(before, &[], node)?,
+            };
+            known = self.stages(step, known)?;
+        }
+        Some(known)
+    }
+
+    /// The values of all fields.
+    fn children(&self, of: Known) -> Known {
+        let work = of.work.plus(of.size.scaled(2.0 * STEP_UNITS / VALUE_UNITS)).plus(Bound::constant(STEP_UNITS));
+        Known { size: of.size.plus(Bound::constant(VALUE_UNITS)), work, text: false, scalar: false }
+    }
+
+    fn stages(&mut self, step: &'t PathStep, mut known: Known) -> Option<Known> {
+        if binds(step) {
+            return None;
+        }
+        for stage in &step.stages {
+            known = match stage {
+                Stage::KeepArray => known,
+                Stage::Filter(index) if is_index(index) => {
+                    Known { work: known.work.plus(known.size).plus(Bound::constant(STEP_UNITS)), ..known }
+                }
+                Stage::Filter(condition) => self.filtered(known, condition)?,
+                Stage::Index(_) => return None,
+            };
+            known.text = false;
+            known.scalar = false;
+        }
+        Some(known)
+    }
+
+    /// The items of a list for which a condition holds.
+    fn filtered(&mut self, list: Known, condition: &'t AstNode) -> Option<Known> {
+        let (body, condition_is_scalar) = self.body(list, &[], condition)?;
+        let mut size = list.size;
+        if !condition_is_scalar {
+            // A condition that is a list of numbers takes an item as often as the list has its index.
+            let times = body.size.scaled(1.0 / VALUE_UNITS).plus(Bound::constant(1.0));
+            size = self.product(list.size, times)?;
+        }
+        let work = list.work.plus(body.work).plus(list.size).plus(size);
+        Some(Known { size, work, text: false, scalar: false })
+    }
+
+    /// A body that is evaluated for each item, and the list of its values. With parameters it is a function's: the item, its
+    /// index, the list.
+    pub(super) fn for_each(&mut self, list: Known, parameters: &'t [String], body: &'t AstNode) -> Option<Known> {
+        let (values, _) = self.body(list, parameters, body)?;
+        let work = list.work.plus(values.work).plus(values.size);
+        Some(Known { size: values.size.plus(Bound::constant(VALUE_UNITS)), work, text: false, scalar: false })
+    }
+
+    /// `$map` and `$filter` with a function that is written in place.
+    pub(super) fn each_item(
+        &mut self,
+        maps: bool,
+        list: &'t AstNode,
+        parameters: &'t [String],
+        body: &'t AstNode,
+    ) -> Option<Known> {
+        let list = self.node(list)?;
+        let known = self.for_each(list, parameters, body)?;
+        // What is kept is part of the list.
+        Some(if maps { known } else { Known { size: list.size, work: known.work.plus(list.size), ..known } })
+    }
+
+    /// `list^(term, …)`.
+    pub(super) fn sort(&mut self, input: &'t AstNode, terms: &'t [(AstNode, bool)]) -> Option<Known> {
+        let list = self.node(input)?;
+        let mut work = list.work.plus(list.size);
+        for (term, _) in terms {
+            let (body, _) = self.body(list, &[], term)?;
+            work = work.plus(body.work.plus(body.size).scaled(SORT_COMPARISONS));
+        }
+        Some(Known { size: list.size, work, text: false, scalar: false })
+    }
+
+    /// Size and work of a body for all items of a list together, and whether each of its values is a number or a truth value.
+    fn body(&mut self, list: Known, parameters: &'t [String], body: &'t AstNode) -> Option<(Known, bool)> {
+        let (outer_max, outer_context, outer_scopes) = (self.item_max, self.context, self.scopes.clone());
+        let list_max = list.size.without_item(outer_max);
+        // Inside, what belongs to an item outside does not depend on the item inside.
+        let outside = |bound: Bound| Bound { item: 0.0, rest: bound.without_item(outer_max) };
+        for (_, known) in &mut self.scopes {
+            known.size = outside(known.size);
+        }
+        let sizes = [Bound::item(), Bound::constant(VALUE_UNITS), Bound { item: 0.0, rest: list_max }];
+        for (name, size) in parameters.iter().zip(sizes) {
+            self.scopes.push((name, Known::of_size(size)));
+        }
+        // A function does not change the context item.
+        self.context = if parameters.is_empty() { Bound::item() } else { outside(outer_context) };
+        self.item_max = list_max;
+        let known = if parameters.len() > sizes.len() { None } else { self.node(body) };
+        (self.item_max, self.context, self.scopes) = (outer_max, outer_context, outer_scopes);
+        let known = known?;
+        let call = if parameters.is_empty() { 2.0 } else { CALL_STEPS };
+        let steps = known.work.plus(Bound::constant(call * STEP_UNITS));
+        let size = self.summed(list.size, known.size)?;
+        let work = self.summed(list.size, steps)?;
+        Some((Known { size, work, text: false, scalar: false }, known.scalar))
+    }
+
+    /// The sum of a bound over all items of a list.
+    fn summed(&self, list: Bound, each: Bound) -> Option<Bound> {
+        let outside_items = Bound { item: 0.0, rest: each.rest };
+        let count = list.scaled(1.0 / VALUE_UNITS).plus(Bound::constant(1.0));
+        Some(list.scaled(each.item).plus(self.product(count, outside_items)?))
+    }
+}
+
+/// Whether the step names what it goes through: then the steps after it may go through everything for each of it.
+fn binds(step: &PathStep) -> bool {
+    step.focus.is_some()
+        || step.index_var.is_some()
+        || step.ancestor_label.is_some()
+        || step.is_tuple
+        || step.inner_tuple
+}
+
+fn is_index(node: &AstNode) -> bool {
+    match node {
+        AstNode::Number(_) => true,
+        AstNode::Unary { operand, .. } => matches!(**operand, AstNode::Number(_)),
+        _ => false,
+    }
+}

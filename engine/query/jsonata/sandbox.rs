@@ -1,0 +1,77 @@
+//! The sandbox: where expressions without a bound on their cost are evaluated, in processes that can be killed.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::OnceLock};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{EvaluationError, Expression, Moment, Scope};
+
+/// Evaluates expressions within limits on time and memory.
+pub trait Sandbox: Send + Sync {
+    /// Evaluates. Blocks until there is an answer or a limit is reached.
+    fn answer(&self, request: &SandboxRequest<'_>) -> SandboxAnswer;
+}
+
+static SANDBOX: OnceLock<Box<dyn Sandbox>> = OnceLock::new();
+
+/// Sets the sandbox of this process; later calls change nothing. A process without one, such as a test, evaluates every
+/// expression in the calling thread, without a limit on memory: a process that takes definitions from others must set one.
+pub fn evaluate_in_sandbox(sandbox: Box<dyn Sandbox>) {
+    let _ = SANDBOX.set(sandbox);
+}
+
+pub(super) fn sandbox() -> Option<&'static dyn Sandbox> {
+    SANDBOX.get().map(|sandbox| &**sandbox)
+}
+
+/// An expression with all that it sees.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SandboxRequest<'s> {
+    pub(super) source: Cow<'s, str>,
+    /// `states` and the variables that it names.
+    pub(super) seen: BTreeMap<String, Cow<'s, Value>>,
+    pub(super) moment: Moment,
+}
+
+impl SandboxRequest<'_> {
+    /// Evaluates it in this thread.
+    pub fn evaluate_here(&self) -> SandboxAnswer {
+        let expression = match Expression::parse(&self.source) {
+            Ok(expression) => expression,
+            Err(error) => return SandboxAnswer::Failed(error.message),
+        };
+        let states = self.seen.get("states").map_or(&Value::Null, |states| &**states);
+        let variables = self.seen.iter().map(|(name, value)| (name.clone(), (**value).clone())).collect();
+        match expression.evaluate_here(&Scope { states, variables: &[&variables] }, &self.moment) {
+            Ok(Some(value)) => SandboxAnswer::Value(value),
+            Ok(None) => SandboxAnswer::Undefined,
+            Err(EvaluationError::NotJson) => SandboxAnswer::NotJson,
+            Err(EvaluationError::Failed(message)) => SandboxAnswer::Failed(message),
+        }
+    }
+}
+
+/// The outcome of an evaluation.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum SandboxAnswer {
+    /// A value.
+    Value(Value),
+    /// JSONata's *undefined*.
+    Undefined,
+    /// A function or a regular expression.
+    NotJson,
+    /// A JSONata error, a limit that was reached, or the reason why the sandbox cannot evaluate.
+    Failed(String),
+}
+
+impl SandboxAnswer {
+    pub(super) fn into_result(self) -> Result<Option<Value>, EvaluationError> {
+        match self {
+            SandboxAnswer::Value(value) => Ok(Some(value)),
+            SandboxAnswer::Undefined => Ok(None),
+            SandboxAnswer::NotJson => Err(EvaluationError::NotJson),
+            SandboxAnswer::Failed(message) => Err(EvaluationError::Failed(message)),
+        }
+    }
+}

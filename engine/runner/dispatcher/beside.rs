@@ -1,0 +1,109 @@
+//! Turns that run beside the dispatcher, in a lane: those of executions whose evaluations may take long, and those of executions
+//! whose last turn had to end before everything was done.
+
+use std::collections::VecDeque;
+
+use super::*;
+use crate::runner::lanes::{Done, Job, Lanes};
+
+/// What a turn may cost that the dispatcher runs itself, in events: a few milliseconds.
+const INLINE_COST_MAX: u64 = if cfg!(test) { 24 } else { 2_000 };
+/// The first turn of an execution that continues in a lane only writes that it has started.
+const START_COST_MAX: u64 = 1;
+
+/// An execution whose turn runs in a lane.
+#[derive(Default)]
+pub(super) struct Away {
+    /// Inputs that arrived meanwhile, in order.
+    inputs: VecDeque<(Input, Option<Replies>)>,
+    /// Messages that need the execution itself.
+    messages: Vec<Message>,
+}
+
+impl Dispatcher {
+    /// Lets long turns run in lanes. Without it, every turn is run by the dispatcher.
+    pub fn with_lanes(mut self, lanes: Lanes) -> Self {
+        self.lanes = Some(lanes);
+        self
+    }
+
+    /// The execution's turns that run in a lane, if one does.
+    pub(super) fn away(&mut self, id: &str) -> Option<&mut Away> {
+        self.driven.get_mut(id)?.away.as_deref_mut()
+    }
+
+    pub(super) fn is_away(&self, id: &str) -> bool {
+        self.driven.get(id).is_some_and(|driven| driven.away.is_some())
+    }
+
+    /// Keeps an input until the turn that runs in a lane is done.
+    pub(super) fn put_off(&mut self, id: &str, input: Input, reply: Option<Replies>) {
+        if let Some(away) = self.away(id) {
+            away.inputs.push_back((input, reply));
+        }
+    }
+
+    /// Keeps a message that needs an execution until its turn is done; gives it back where no turn runs in a lane.
+    pub(super) fn put_off_message(&mut self, id: &str, message: Message) -> Option<Message> {
+        match self.away(id) {
+            Some(away) => away.messages.push(message),
+            None => return Some(message),
+        }
+        None
+    }
+
+    /// Moves a turn to a lane, where that is better; gives the input back where the dispatcher is to run the turn.
+    pub(super) fn run_beside(
+        &mut self,
+        id: &Arc<str>,
+        input: Input,
+        reply: Option<Replies>,
+    ) -> Option<(Input, Option<Replies>)> {
+        let (Some(lanes), Some(driven)) = (&mut self.lanes, self.driven.get_mut(id)) else {
+            return Some((input, reply));
+        };
+        let Some(execution) = &mut driven.execution else { return Some((input, reply)) };
+        let is_long = !execution.machine.is_cheap || driven.was_cut_short;
+        let starts = matches!(input, Input::Start);
+        execution.limit_turn(match (is_long, starts) {
+            (true, true) => Some(START_COST_MAX),
+            (true, false) => None,
+            (false, _) => Some(INLINE_COST_MAX),
+        });
+        if !is_long || starts {
+            return Some((input, reply));
+        }
+        let execution = driven.execution.take()?;
+        let entropy = (self.entropy)();
+        match lanes.run(Job { id: id.clone(), execution, input, entropy, reply }) {
+            Ok(()) => {
+                driven.away = Some(Box::default());
+                self.turns_beside += 1;
+                None
+            }
+            Err(Job { execution, input, reply, .. }) => {
+                driven.execution = Some(execution);
+                Some((input, reply))
+            }
+        }
+    }
+
+    /// Takes an execution back from its lane, and gives it what arrived meanwhile.
+    pub(super) fn turn_done(&mut self, done: Done) {
+        let Done { id, execution, transition, reply } = done;
+        self.turns_beside = self.turns_beside.saturating_sub(1);
+        let Some(driven) = self.driven.get_mut(&id) else { return };
+        driven.execution = Some(execution);
+        let Away { mut inputs, messages } = driven.away.take().map(|away| *away).unwrap_or_default();
+        self.fold(&id, transition, None, reply);
+        while let Some((input, reply)) = inputs.pop_front() {
+            self.advance(&id, input, None, reply);
+            if let Some(away) = self.away(&id) {
+                away.inputs = inputs;
+                away.messages = messages;
+                return;
+            }
+        }
+        messages.into_iter().for_each(|message| self.receive(message));
+    }
+}

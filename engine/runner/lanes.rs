@@ -1,0 +1,150 @@
+//! Threads for turns that may take long, so that the dispatcher, which every execution needs, does not wait for an expression.
+//!
+//! A lane has a low priority: the dispatcher, the committer and those who serve clients go first. The lanes are shared fairly: of
+//! the state machines whose turns wait, the one that has used the least time is next, and none may use more than half of the lanes
+//! at once. An execution has at most one turn here, so the number of waiting turns is at most that of the running executions.
+
+mod queue;
+
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use queue::Queue;
+
+use super::{
+    Clock,
+    dispatcher::Replies,
+    message::{Message, Messages},
+};
+use crate::{
+    machine::{Execution, Input, Transition, advance},
+    query::Moment,
+    store::StoreError,
+};
+
+/// The number of threads. Most of their time they wait for an evaluator process.
+const LANES: usize = 4;
+/// The nice value of a lane and of the processes that it starts.
+const NICE: i32 = 10;
+
+/// A turn to run.
+pub(super) struct Job {
+    pub id: Arc<str>,
+    pub execution: Box<Execution>,
+    pub input: Input,
+    /// All randomness of the turn.
+    pub entropy: u64,
+    pub reply: Option<Replies>,
+}
+
+/// A turn that was run.
+pub(super) struct Done {
+    pub id: Arc<str>,
+    pub execution: Box<Execution>,
+    pub transition: Transition,
+    pub reply: Option<Replies>,
+}
+
+/// The threads, which start with the first turns and end when this is dropped.
+pub(super) struct Lanes {
+    shared: Arc<Shared>,
+    threads: usize,
+}
+
+struct Shared {
+    queue: Mutex<Queue<Job>>,
+    changed: Condvar,
+    messages: Messages,
+    clock: Arc<dyn Clock>,
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue<Job>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lanes {
+    pub fn new(messages: Messages, clock: Arc<dyn Clock>) -> Self {
+        let queue = Mutex::new(Queue::new(LANES / 2));
+        let shared = Shared { queue, changed: Condvar::new(), messages, clock };
+        Lanes { shared: Arc::new(shared), threads: 0 }
+    }
+
+    /// Runs a turn; it comes back as [`Message::TurnDone`]. Without a thread to run it on it is given back.
+    pub fn run(&mut self, job: Job) -> Result<(), Job> {
+        let mut queue = self.shared.queue();
+        if queue.is_busy() && self.threads < LANES || self.threads == 0 {
+            let shared = self.shared.clone();
+            let started = std::thread::Builder::new().name("lane".to_owned()).spawn(move || serve(&shared));
+            self.threads += usize::from(started.is_ok());
+        }
+        if self.threads == 0 {
+            return Err(job);
+        }
+        let machine = job.execution.header.workflow.clone();
+        queue.push(machine, job);
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+}
+
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        self.shared.queue().close();
+        self.shared.changed.notify_all();
+    }
+}
+
+/// One lane: runs turns until the lanes are closed.
+fn serve(shared: &Shared) {
+    // Where the system refuses, the turn is run all the same.
+    let _ = rustix::process::setpriority_process(None, NICE);
+    let mut queue = shared.queue();
+    while !queue.is_closed() {
+        let Some((machine, job)) = queue.pop() else {
+            queue = shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        };
+        drop(queue);
+        let began = Instant::now();
+        let guard = Guard { id: job.id.clone(), messages: &shared.messages, is_done: false };
+        let done = run(job, shared.clock.as_ref());
+        guard.send(done);
+        queue = shared.queue();
+        queue.ended(&machine, began.elapsed());
+        // A turn of the same state machine may have waited for this one.
+        shared.changed.notify_one();
+    }
+}
+
+fn run(job: Job, clock: &dyn Clock) -> Done {
+    let Job { id, mut execution, input, entropy, reply } = job;
+    let transition = advance(&mut execution, input, &Moment { now_ms: clock.now_ms(), entropy });
+    Done { id, execution, transition, reply }
+}
+
+/// Reports a turn that panicked, as its execution is lost to this process.
+struct Guard<'m> {
+    id: Arc<str>,
+    messages: &'m Messages,
+    is_done: bool,
+}
+
+impl Guard<'_> {
+    fn send(mut self, done: Done) {
+        self.is_done = true;
+        let _ = self.messages.send(Message::TurnDone(Box::new(done)));
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            let message = format!("a turn of the execution {} panicked", self.id);
+            let _ = self.messages.send(Message::StoreFailed { error: StoreError::Write { message } });
+        }
+    }
+}

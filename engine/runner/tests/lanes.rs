@@ -1,0 +1,58 @@
+//! The fear: an expression keeps every other execution waiting.
+
+use super::*;
+
+/// Takes tens of milliseconds and has no bound.
+const LONG: &str = "{% $sum($map([1..10], function($v) { $sum([1..20000]) })) %}";
+
+#[tokio::test]
+async fn an_execution_starts_and_ends_while_others_evaluate() {
+    let (records, calls) = (MemoryRecords::new(), Arc::default());
+    let handle = runner(&records, &calls);
+    let each = definition(json!({ "A": { "Type": "Pass", "Output": LONG, "End": true } }));
+    let map = json!({ "Type": "Map", "Items": (0..2_000).collect::<Vec<_>>(), "ItemProcessor": each, "End": true });
+    for number in 0..4 {
+        let header = handle
+            .start_execution(new(&format!("long-{number}"), definition(json!({ "A": map.clone() }))))
+            .await
+            .unwrap();
+        assert_eq!(header.status, ExecutionStatus::Running);
+    }
+    let quick = definition(json!({ "A": { "Type": "Pass", "Output": "{% $states.input %}", "End": true } }));
+    for number in 0..20 {
+        let id = format!("quick-{number}");
+        handle.start_execution(new(&id, quick.clone())).await.unwrap();
+        assert_eq!(rested(&handle, &id).await.status, ExecutionStatus::Succeeded);
+    }
+    // Another state machine's expressions are evaluated meanwhile, too.
+    let evaluates =
+        definition(json!({ "A": { "Type": "Pass", "Output": "{% $replace('a', /a/, 'b') %}", "End": true } }));
+    let header =
+        handle.start_execution(NewExecution { workflow: "other".to_owned(), ..new("other", evaluates) }).await.unwrap();
+    assert_eq!(header.status, ExecutionStatus::Running);
+    assert_eq!(rested(&handle, "other").await.status, ExecutionStatus::Succeeded);
+    for number in 0..4 {
+        let id = format!("long-{number}");
+        assert_eq!(
+            handle.store().header(&id).unwrap().unwrap().status,
+            ExecutionStatus::Running,
+            "they have not ended before"
+        );
+        handle.cancel(&id, "Stopped", "enough").await.unwrap();
+    }
+    assert!(handle.drain(DRAIN_MAX).await.has_ended);
+}
+
+#[tokio::test]
+async fn what_reaches_an_execution_during_its_turn_is_done_after_it() {
+    let (records, calls) = (MemoryRecords::new(), Arc::default());
+    let handle = runner(&records, &calls);
+    let long = json!({ "Type": "Pass", "Output": "{% $sum([1..20000].($ * 2)) > 0 %}", "Next": "W" });
+    let states = json!({ "A": long, "W": { "Type": "Wait", "Seconds": 1_000_000, "End": true } });
+    handle.start_execution(new("one", definition(states))).await.unwrap();
+    let cancelled = handle.cancel("one", "Stopped", "");
+    let (cancelled, asleep) = tokio::join!(cancelled, handle.start_execution(new("two", chain())));
+    cancelled.unwrap();
+    asleep.unwrap();
+    assert_eq!(rested(&handle, "one").await.status, ExecutionStatus::Aborted);
+}
