@@ -228,9 +228,9 @@ class States:
                 continue
             if record.alias_target:
                 return {"addresses": ["127.0.0.1"], "alias": None}
-            if record.type_ == "CNAME":
+            if record.type == "CNAME":
                 return {"addresses": [], "alias": record.records[0].rstrip(".")}
-            if record.type_ == "A":
+            if record.type == "A":
                 return {"addresses": record.records, "alias": None}
         return {"addresses": [], "alias": None}
 
