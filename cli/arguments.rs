@@ -112,6 +112,8 @@ pub enum Command {
     Serve(commands::serve::ServeArguments),
     /// A commented input file to fill in, on standard output.
     Init(commands::init::InitArguments),
+    /// The least IAM policy that a workflow's steps need, as JSON.
+    Policy(commands::policy::PolicyArguments),
     /// The workflows that are shipped.
     Workflows,
     /// The steps that a Task can name; with a name, its input and output.
@@ -140,6 +142,7 @@ impl Command {
             Command::Bench(_) => "bench",
             Command::Serve(_) => "serve",
             Command::Init(_) => "init",
+            Command::Policy(_) => "policy",
             Command::Workflows => "workflows",
             Command::Steps(_) => "steps",
             Command::RehearsalWorld(_) => "rehearsal-world",

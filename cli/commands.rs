@@ -8,6 +8,7 @@ pub mod events;
 pub mod export;
 pub mod import;
 pub mod init;
+pub mod policy;
 pub mod prune;
 pub mod rehearsal_world;
 pub mod resume;
@@ -49,6 +50,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Serve(arguments) => serve::run(&global, arguments).await,
         Command::Test(arguments) => test::run(&global, arguments).await,
         Command::Init(arguments) => init::run(arguments),
+        Command::Policy(arguments) => policy::run(&arguments),
         Command::Workflows => workflows::run(&global),
         Command::Steps(arguments) => steps::run(&global, arguments),
         Command::RehearsalWorld(arguments) => rehearsal_world::run(arguments).await,

@@ -9,7 +9,7 @@ use hickory_proto::{
     op::{Message, OpCode, ResponseCode},
     rr::{
         Name, RData, Record, RecordType,
-        rdata::{A, CNAME},
+        rdata::{A, CNAME, NS},
     },
 };
 use serde::Deserialize;
@@ -24,6 +24,8 @@ const ALIASES_MAX: usize = 8;
 struct Resolved {
     addresses: Vec<Ipv4Addr>,
     alias: Option<String>,
+    #[serde(default)]
+    name_servers: Vec<String>,
 }
 
 /// Serves on a free loopback port.
@@ -56,7 +58,12 @@ async fn answer(gateway: &Gateway, question: &Message) -> Message {
             message.metadata.response_code = ResponseCode::ServFail;
             return message;
         };
-        exists |= found.alias.is_some() || !found.addresses.is_empty();
+        exists |= found.alias.is_some() || !found.addresses.is_empty() || !found.name_servers.is_empty();
+        if kind == RecordType::NS {
+            for server in found.name_servers.iter().filter_map(|server| Name::from_str(&format!("{server}.")).ok()) {
+                message.add_answer(Record::from_rdata(name.clone(), TIME_TO_LIVE_SECONDS, RData::NS(NS(server))));
+            }
+        }
         if kind == RecordType::A {
             for address in &found.addresses {
                 message.add_answer(Record::from_rdata(name.clone(), TIME_TO_LIVE_SECONDS, RData::A(A(*address))));

@@ -5,6 +5,7 @@
 mod aws;
 mod dns;
 mod error;
+mod fault;
 mod gateway;
 mod https;
 mod python;
@@ -13,5 +14,6 @@ mod ssh;
 mod world;
 
 pub use error::RehearsalError;
+pub use fault::{FAULTS, Fault};
 pub use serve::{WorldOptions, serve_world};
 pub use world::World;

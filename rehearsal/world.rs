@@ -77,6 +77,19 @@ impl World {
         let _ = std::fs::remove_file(path(state_directory));
     }
 
+    /// Orders faults of the gateway.
+    ///
+    /// # Errors
+    /// The gateway does not answer.
+    pub async fn order(&self, orders: &[serde_json::Value]) -> Result<(), RehearsalError> {
+        let failed = |error: reqwest::Error| RehearsalError::Aws { output: error.to_string() };
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().map_err(failed)?;
+        let body = serde_json::Value::from(orders.to_vec()).to_string();
+        let answer = client.post(format!("{}/world/faults", self.aws_endpoint)).body(body).send().await;
+        answer.and_then(reqwest::Response::error_for_status).map_err(failed)?;
+        Ok(())
+    }
+
     /// Whether it lives: its AWS API answers, and with it the rest.
     pub async fn answers(&self) -> bool {
         let url = format!("{}/world/health", self.aws_endpoint);

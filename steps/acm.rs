@@ -1,23 +1,26 @@
 //! Certificate Manager.
 
+mod claim;
 mod request;
 mod wait;
 
 use std::sync::Arc;
 
 use aws_sdk_acm::types::{CertificateDetail, DomainValidation};
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
+    outcome::{gone, gone_already},
 };
 
 const RESOURCE_TYPE: &str = "AWS::CertificateManager::Certificate";
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    claim::register(registry, environment);
     request::register(registry, environment);
     wait::register(registry, environment);
     step!(
@@ -29,6 +32,8 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         delete_certificate
     );
 }
+
+pub(crate) use claim::{RECORD, RECORD_CREATED};
 
 /// A DNS record that proves who owns the domain.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -109,11 +114,8 @@ async fn delete_certificate(
     input: CertificateArn,
 ) -> StepResult<Nothing> {
     match environment.acm().delete_certificate().certificate_arn(&input.certificate_arn).send().await {
-        Ok(_) => {
-            let effect = Effect::new(Change::Deleted, RESOURCE_TYPE, input.certificate_arn);
-            Ok(Answer::with_effect(Nothing {}, effect))
-        }
-        Err(error) if is_missing(&error) => Ok(Answer::done(Nothing {})),
+        Ok(_) => gone(RESOURCE_TYPE, &input.certificate_arn),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.certificate_arn),
         Err(error) => {
             let mut failure = failure("acm:DeleteCertificate", error);
             if failure.class == ErrorClass::Busy

@@ -11,6 +11,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, is_missing, name_taken},
     found_tags,
+    outcome::called_before,
     tags::{FoundTags, Tags},
 };
 
@@ -38,6 +39,22 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         ["cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"],
         delete_alarms
     );
+    step!(
+        registry,
+        environment,
+        "cloudwatch:deleteOwnAlarms",
+        "Deletes those of the named alarms that are the deployment's.",
+        ["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource", "cloudwatch:DeleteAlarms"],
+        delete_own_alarms
+    );
+}
+
+/// Alarms of a deployment.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct OwnAlarms {
+    deployment: String,
+    names: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -162,14 +179,37 @@ fn is_as_wanted(alarm: &MetricAlarm, input: &PutAlarm) -> bool {
         && alarm.alarm_actions().iter().map(String::as_str).eq(topics)
 }
 
-async fn delete_alarms(environment: Arc<Environment>, _context: StepContext, input: AlarmNames) -> StepResult<Nothing> {
+/// For an input without alarms: those of an earlier run go; an alarm of the same name without the deployment's tags stays.
+async fn delete_own_alarms(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: OwnAlarms,
+) -> StepResult<Nothing> {
+    let mut names = Vec::new();
+    for alarm in find(&environment, &input.names).await? {
+        let tags = tags_of(&environment, alarm.alarm_arn().unwrap_or_default()).await?;
+        names.extend(alarm.alarm_name.filter(|_| tags.is_ours(&input.deployment)));
+    }
+    if names.is_empty() {
+        return Ok(Answer::done(Nothing {}));
+    }
+    delete_alarms(environment, context, AlarmNames { names }).await
+}
+
+async fn delete_alarms(environment: Arc<Environment>, context: StepContext, input: AlarmNames) -> StepResult<Nothing> {
     let there = if input.names.is_empty() { Vec::new() } else { find(&environment, &input.names).await? };
     if there.is_empty() {
-        return Ok(Answer::done(Nothing {}));
+        // An earlier call of this visit deleted all of them in one.
+        let names = if called_before(&context) { input.names } else { Vec::new() };
+        return Ok(deleted(names));
     }
     let names: Vec<String> = there.into_iter().filter_map(|alarm| alarm.alarm_name).collect();
     let answer = environment.cloudwatch().delete_alarms().set_alarm_names(Some(names.clone())).send().await;
     answer.map_err(|error| failure("cloudwatch:DeleteAlarms", error))?;
+    Ok(deleted(names))
+}
+
+fn deleted(names: Vec<String>) -> Answer<Nothing> {
     let effects = names.into_iter().map(|name| Effect::new(Change::Deleted, ALARM, name)).collect();
-    Ok(Answer::Done(Done { output: Nothing {}, effects }))
+    Answer::Done(Done { output: Nothing {}, effects })
 }

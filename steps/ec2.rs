@@ -1,5 +1,6 @@
 //! EC2: network, security groups, key pairs, images and instances.
 
+mod choose_zones;
 mod holders;
 mod image;
 mod instance;
@@ -17,10 +18,11 @@ mod zones;
 use std::{sync::Arc, time::Duration};
 
 use aws_sdk_ec2::types::Filter;
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepResult};
+use engine::step::{Change, Registry, StepContext};
 
 use crate::{
-    Environment, Nothing,
+    Environment,
+    outcome::{gone, gone_already, nothing_to_do},
     tags::{DEPLOYMENT, sanitised},
 };
 
@@ -29,6 +31,7 @@ const TYPICAL_CREATION: Duration = Duration::from_secs(2);
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     zones::register(registry, environment);
+    choose_zones::register(registry, environment);
     vpc::register(registry, environment);
     use_vpc::register(registry, environment);
     subnet::register(registry, environment);
@@ -61,12 +64,4 @@ fn soon(context: &StepContext) -> Duration {
 fn change_of_link(context: &StepContext, parent: &str, link: &str) -> Change {
     let made_here = context.created.contains_key(parent) && !context.created.contains_key(link);
     if made_here { Change::Created } else { Change::Unchanged }
-}
-
-fn gone(resource_type: &str, id: &str) -> StepResult<Nothing> {
-    Ok(Answer::with_effect(Nothing {}, Effect::new(Change::Deleted, resource_type, id)))
-}
-
-fn was_gone_already() -> StepResult<Nothing> {
-    Ok(Answer::done(Nothing {}))
 }

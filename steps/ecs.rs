@@ -43,6 +43,11 @@ struct ServiceName {
     service_name: String,
 }
 
+/// The ARN of a service, after its cluster's.
+fn service_arn(cluster_arn: &str, service_name: &str) -> String {
+    format!("{}/{service_name}", cluster_arn.replacen(":cluster/", ":service/", 1))
+}
+
 /// The service in whatever state, with its tags; none when ECS does not know it.
 async fn find_service(
     environment: &Environment,

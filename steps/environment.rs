@@ -177,7 +177,8 @@ impl std::fmt::Debug for Environment {
 /// What every `register` function takes.
 pub type Shared = Arc<Environment>;
 
-fn default_keys_directory() -> PathBuf {
+/// Where keys were kept before they were kept in the home.
+pub(crate) fn default_keys_directory() -> PathBuf {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_else(std::env::temp_dir);
     home.join(".flow").join("keys")
 }

@@ -48,7 +48,9 @@ where
     let message = error.as_service_error().and_then(ProvideErrorMetadata::message).map(str::to_owned);
     let class = class_of(&error, code.as_deref(), message.as_deref().unwrap_or_default(), status);
     let cause = message.unwrap_or_else(|| cause_without_message(&error, status));
-    StepError { class, cause, action: Some(action.to_owned()), code, request_id, hint: hint(class, action), name: None }
+    let of_code = code.as_deref().and_then(codes::hint_of_code).map(str::to_owned);
+    let hint = of_code.or_else(|| hint(class, codes::refused_action(&cause).unwrap_or(action)));
+    StepError { class, cause, action: Some(action.to_owned()), code, request_id, hint, name: None }
 }
 
 /// As [`failure`], but not to know an id of this execution's own making, be it `id` or one that the service's message

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
-    outcome::{gone, nothing_to_do, setting_changed},
+    outcome::{gone, gone_already, nothing_to_do, setting_changed},
     tags::{FoundTags, Tags},
 };
 
@@ -146,12 +146,12 @@ async fn put_retention_policy(
 
 async fn delete_log_group(
     environment: Arc<Environment>,
-    _context: StepContext,
+    context: StepContext,
     input: LogGroupName,
 ) -> StepResult<Nothing> {
     match environment.logs().delete_log_group().log_group_name(&input.name).send().await {
         Ok(_) => gone(RESOURCE_TYPE, &input.name),
-        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.name),
         Err(error) => Err(failure("logs:DeleteLogGroup", error)),
     }
 }

@@ -1,12 +1,28 @@
 //! What steps of several services say alike: a deletion, a setting, an id that this execution made.
 
+use std::time::Duration;
+
 use engine::step::{Answer, Change, Effect, ErrorClass, StepContext, StepError, StepResult};
 
 use crate::Nothing;
 
+/// How long what a call created may be missing in lists.
+const LISTED_WITHIN_MS: u64 = 20_000;
+const CHECK_AGAIN: Duration = Duration::from_secs(5);
+
 /// Something was deleted.
 pub(crate) fn gone(resource_type: &str, id: &str) -> StepResult<Nothing> {
     Ok(Answer::with_effect(Nothing {}, Effect::new(Change::Deleted, resource_type, id)))
+}
+
+/// What was to be deleted does not exist: this visit's earlier call deleted it and its answer was lost, or nothing was there.
+pub(crate) fn gone_already(context: &StepContext, resource_type: &str, id: &str) -> StepResult<Nothing> {
+    if called_before(context) { gone(resource_type, id) } else { nothing_to_do() }
+}
+
+/// Whether this visit has called the service before: in an earlier attempt, or in a process that ended.
+pub(crate) fn called_before(context: &StepContext) -> bool {
+    context.attempt > 1 || context.look > 1
 }
 
 /// There was nothing to delete or to set.
@@ -46,6 +62,21 @@ pub(crate) fn incomplete_answer(action: &str, what: &str) -> StepError {
     StepError::new(ErrorClass::Unknown, format!("the answer holds no {what}")).during(action)
 }
 
+/// For a creating call that found nothing: `Pending` while an earlier call of the same visit may have made the thing without its
+/// being listed yet. The earlier call's answer was lost, or its process ended; lists and filters of AWS lag behind by seconds (EC2
+/// API Reference, "Eventual consistency"). Without this a VPC, which has no idempotency token, would be made twice.
+pub(crate) fn earlier_call_may_be_listed<T>(context: &StepContext) -> Option<Answer<T>> {
+    let looked_ms = context.now_ms.saturating_sub(context.first_look_ms);
+    (called_before(context) && looked_ms < LISTED_WITHIN_MS)
+        .then(|| Answer::pending("an earlier call may have created it; checking again", CHECK_AGAIN))
+}
+
+/// The failure of a creating call whose name is taken by something that is not listed yet.
+pub(crate) fn taken_but_not_listed(mut failure: StepError) -> StepError {
+    failure.class = ErrorClass::NotConsistentYet;
+    failure
+}
+
 /// Whether both hold the same, in whatever order.
 pub(crate) fn same_set<'a, 'b>(
     there: impl IntoIterator<Item = &'a str>,
@@ -60,6 +91,7 @@ pub(crate) fn same_set<'a, 'b>(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -69,6 +101,29 @@ mod tests {
         context.created = std::sync::Arc::new([(subnet_group.clone(), 0)].into());
         assert_eq!(made_id(&context, ":db:demo-db"), ":db:demo-db");
         assert_eq!(made_id(&context, ":subgrp:demo-db"), subnet_group);
+    }
+
+    #[test]
+    fn a_list_that_lags_is_read_several_times_before_anything_is_created_again() {
+        let mut context = StepContext::for_test("Create VPC");
+        assert_eq!(earlier_call_may_be_listed::<()>(&context), None, "the first call has none before it");
+        context.attempt = 2;
+        let mut looks = 1;
+        while let Some(Answer::Pending(pending)) = earlier_call_may_be_listed::<()>(&context) {
+            context.now_ms += pending.check_again_after.as_millis() as u64;
+            looks += 1;
+        }
+        assert_eq!((looks, context.now_ms), (5, 20_000));
+        (context.attempt, context.look, context.now_ms) = (1, 2, 0);
+        assert!(earlier_call_may_be_listed::<()>(&context).is_some(), "the process of the first call ended");
+    }
+
+    #[test]
+    fn a_deletion_whose_answer_was_lost_is_counted() {
+        let mut context = StepContext::for_test("Delete the VPC");
+        assert_eq!(gone_already(&context, "AWS::EC2::VPC", "vpc-1").unwrap(), Answer::done(Nothing {}));
+        context.attempt = 2;
+        assert_eq!(gone_already(&context, "AWS::EC2::VPC", "vpc-1").unwrap(), gone("AWS::EC2::VPC", "vpc-1").unwrap());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is checked before anything is changed.
 
+mod changes;
+mod domain;
 mod fargate;
 mod names;
 
@@ -10,6 +12,8 @@ use engine::step::Registry;
 use crate::Environment;
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    changes::register(registry, environment);
+    domain::register(registry, environment);
     fargate::register(registry, environment);
     names::register(registry, environment);
 }

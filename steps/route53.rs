@@ -11,6 +11,9 @@ use engine::step::Registry;
 
 use crate::Environment;
 
+pub(crate) use alias::{described, points_elsewhere};
+pub(crate) use record::records_at;
+
 const RESOURCE_TYPE: &str = "AWS::Route53::RecordSet";
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {

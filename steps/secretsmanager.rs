@@ -18,7 +18,7 @@ use crate::{
     Environment, Nothing,
     failure::{code_of, failure, is_already_there, is_missing, name_taken},
     found_tags,
-    outcome::{gone, nothing_to_do},
+    outcome::{gone, gone_already},
     tags::{FoundTags, Tags},
 };
 
@@ -127,15 +127,15 @@ fn answered(secret_arn: String, name: &str, change: Change) -> Answer<SecretArnA
     Answer::with_effect(SecretArnAndName { secret_arn, name: name.to_owned() }, effect)
 }
 
-async fn delete_secret(environment: Arc<Environment>, _context: StepContext, input: SecretArn) -> StepResult<Nothing> {
+async fn delete_secret(environment: Arc<Environment>, context: StepContext, input: SecretArn) -> StepResult<Nothing> {
     // To delete without recovery what does not exist is answered like a deletion.
     if describe(&environment, &input.secret_arn).await?.is_none() {
-        return nothing_to_do();
+        return gone_already(&context, RESOURCE_TYPE, &input.secret_arn);
     }
     let call = environment.secretsmanager().delete_secret().secret_id(&input.secret_arn);
     match call.force_delete_without_recovery(true).send().await {
         Ok(_) => gone(RESOURCE_TYPE, &input.secret_arn),
-        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.secret_arn),
         Err(error) => Err(failure("secretsmanager:DeleteSecret", error)),
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing, name_taken},
     found_tags,
-    outcome::{change_of_part, gone, incomplete_answer, nothing_to_do},
+    outcome::{change_of_part, gone, gone_already, incomplete_answer, nothing_to_do},
     tags::{FoundTags, Tags},
 };
 
@@ -44,6 +44,14 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         ["sns:GetTopicAttributes", "sns:DeleteTopic"],
         delete_topic
     );
+    step!(
+        registry,
+        environment,
+        "sns:deleteOwnTopic",
+        "Deletes the topic of this name, if it is the deployment's.",
+        ["sns:ListTopics", "sns:ListTagsForResource", "sns:GetTopicAttributes", "sns:DeleteTopic"],
+        delete_own_topic
+    );
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -74,6 +82,8 @@ struct Subscription {
     subscription_arn: Option<String>,
     /// Whether the address's owner has still to follow the link in the e-mail from AWS.
     pending_confirmation: bool,
+    /// Other e-mail addresses that the topic writes to: of an earlier input, or added by a person.
+    other_emails: Vec<String>,
 }
 
 /// The ARN of the topic of this name.
@@ -132,35 +142,54 @@ async fn subscribe_email(
         .into_paginator()
         .items()
         .send();
+    let (mut subscribed, mut other_emails) = (None, Vec::new());
     while let Some(found) = there.next().await {
         let found = found.map_err(|error| failure_for(&context, &input.topic_arn, action, error))?;
         if found.endpoint() == Some(&input.email) {
-            let change = change_of_part(&context, &input.topic_arn, &input.email);
-            return Ok(subscription(found.subscription_arn, &input.email, change));
+            subscribed = Some(found.subscription_arn);
+        } else if found.protocol() == Some("email") {
+            other_emails.extend(found.endpoint);
         }
+    }
+    if let Some(arn) = subscribed {
+        let change = change_of_part(&context, &input.topic_arn, &input.email);
+        return Ok(subscription(arn, &input.email, other_emails, change));
     }
     let call = environment.sns().subscribe().topic_arn(&input.topic_arn).protocol("email").endpoint(&input.email);
     let answer = call.send().await.map_err(|error| failure_for(&context, &input.topic_arn, "sns:Subscribe", error))?;
-    Ok(subscription(answer.subscription_arn, &input.email, Change::Created))
+    Ok(subscription(answer.subscription_arn, &input.email, other_emails, Change::Created))
 }
 
-fn subscription(arn: Option<String>, email: &str, change: Change) -> Answer<Subscription> {
+fn subscription(arn: Option<String>, email: &str, other_emails: Vec<String>, change: Change) -> Answer<Subscription> {
     let subscription_arn = arn.filter(|arn| !PENDING.contains(&arn.as_str()));
     let pending_confirmation = subscription_arn.is_none();
     let effect = Effect::new(change, SUBSCRIPTION, email);
-    Answer::with_effect(Subscription { subscription_arn, pending_confirmation }, effect)
+    Answer::with_effect(Subscription { subscription_arn, pending_confirmation, other_emails }, effect)
 }
 
-async fn delete_topic(environment: Arc<Environment>, _context: StepContext, input: TopicArn) -> StepResult<Nothing> {
+/// For an input without alarms: the topic of an earlier run goes with its subscriptions.
+async fn delete_own_topic(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: CreateTopic,
+) -> StepResult<Nothing> {
+    let Some(topic_arn) = find_topic(&environment, &input.name).await? else { return nothing_to_do() };
+    if !tags_of(&environment, &topic_arn).await?.is_ours(&input.deployment) {
+        return nothing_to_do();
+    }
+    delete_topic(environment, context, TopicArn { topic_arn }).await
+}
+
+async fn delete_topic(environment: Arc<Environment>, context: StepContext, input: TopicArn) -> StepResult<Nothing> {
     // DeleteTopic succeeds for a topic that is gone: whether there was one has to be asked.
     match environment.sns_reads().get_topic_attributes().topic_arn(&input.topic_arn).send().await {
         Ok(_) => {}
-        Err(error) if is_missing(&error) => return nothing_to_do(),
+        Err(error) if is_missing(&error) => return gone_already(&context, TOPIC, &input.topic_arn),
         Err(error) => return Err(failure("sns:GetTopicAttributes", error)),
     }
     match environment.sns().delete_topic().topic_arn(&input.topic_arn).send().await {
         Ok(_) => gone(TOPIC, &input.topic_arn),
-        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) if is_missing(&error) => gone_already(&context, TOPIC, &input.topic_arn),
         Err(error) => Err(failure("sns:DeleteTopic", error)),
     }
 }

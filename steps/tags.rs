@@ -10,6 +10,10 @@ pub const DEPLOYMENT: &str = "flow:deployment";
 pub const EXECUTION: &str = "flow:execution";
 /// The tag that names the state that created the resource.
 pub const STATE: &str = "flow:state";
+/// The tag of a load balancer that names the domain whose record this deployment points at it.
+pub const DOMAIN: &str = "flow:domain";
+/// The tag of an instance that names its Ubuntu release.
+pub const RELEASE: &str = "flow:ubuntu-release";
 /// The tag that AWS's console shows as the name.
 pub const NAME: &str = "Name";
 
@@ -37,6 +41,12 @@ impl Tags {
     /// The same and a `Name`.
     pub fn named(mut self, name: &str) -> Self {
         self.pairs.push((NAME, sanitised(name)));
+        self
+    }
+
+    /// The same and one more, where there is a value for it.
+    pub fn with(mut self, key: &'static str, value: Option<&str>) -> Self {
+        self.pairs.extend(value.map(|value| (key, sanitised(value))));
         self
     }
 
@@ -109,6 +119,10 @@ pub struct FoundTags {
     pub execution: Option<String>,
     /// Its `Name`, if it carries the tag.
     pub name: Option<String>,
+    /// The domain that is pointed at it, if it carries the tag.
+    pub domain: Option<String>,
+    /// Its Ubuntu release, if it carries the tag.
+    pub release: Option<String>,
 }
 
 impl FoundTags {
@@ -121,6 +135,8 @@ impl FoundTags {
                 DEPLOYMENT => found.deployment = Some(value.to_owned()),
                 EXECUTION => found.execution = Some(value.to_owned()),
                 NAME => found.name = Some(value.to_owned()),
+                DOMAIN => found.domain = Some(value.to_owned()),
+                RELEASE => found.release = Some(value.to_owned()),
                 _ => {}
             }
         }

@@ -4,6 +4,7 @@ mod certificates;
 mod containers;
 mod database;
 mod identity;
+mod last_check;
 mod load_balancing;
 mod monitoring;
 mod network;
@@ -11,7 +12,7 @@ mod records;
 
 use std::sync::Arc;
 
-use engine::step::{Answer, Registry, StepContext, StepResult};
+use engine::step::{Answer, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,9 +61,13 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
             "acm:ListCertificates",
             "acm:ListTagsForCertificate",
             "acm:DescribeCertificate",
+            "ec2:DescribeRegions",
+            "iam:GetRole",
+            "secretsmanager:DescribeSecret",
         ],
         find
     );
+    last_check::register(registry, environment);
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -100,6 +105,8 @@ struct Found {
     certificate_arns: Vec<String>,
     /// How many there are of all these together.
     total: usize,
+    /// What is not deleted, each with the reason.
+    stays: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
@@ -157,18 +164,21 @@ struct FoundInternetGateway {
 }
 
 async fn find(environment: Arc<Environment>, _context: StepContext, input: Find) -> StepResult<Found> {
-    let (world, deployment) = (&*environment, input.deployment.as_str());
+    find_all(&environment, &input.deployment).await.map(Answer::done)
+}
+
+async fn find_all(world: &Environment, deployment: &str) -> Result<Found, StepError> {
     let mut found = Found::default();
     monitoring::find(world, deployment, &mut found).await?;
     containers::find(world, deployment, &mut found).await?;
     let balancers = load_balancing::find(world, deployment, &mut found).await?;
-    let validations = certificates::find(world, deployment, &mut found).await?;
-    records::find(world, &balancers, &validations, &mut found).await?;
+    let of_certificates = certificates::find(world, deployment, &mut found).await?;
+    records::find(world, &balancers, &of_certificates, &mut found).await?;
     identity::find(world, deployment, &mut found).await?;
     database::find(world, deployment, &mut found).await?;
     network::find(world, deployment, &mut found).await?;
     found.total = found.count();
-    Ok(Answer::done(found))
+    Ok(found)
 }
 
 impl Found {

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod answers;
+mod bad_days;
 mod beside;
 mod checked;
 mod crashed;

@@ -45,7 +45,7 @@ fn every_state_that_aws_passes_through_is_seen_waiting() {
     // Slow enough that even on a busy machine no state passes between two looks.
     let printed = home.succeed(&["run", "endpoints-aws", "--rehearse", "--speed", "60", "-o", "json"]);
     let waits = printed.lines().filter(|line| line.contains("waiting")).collect::<Vec<_>>().join("\n");
-    for state in ["PENDING_VALIDATION", "PENDING", "pending", "creating", "backing-up", "provisioning", "IN_PROGRESS"] {
+    for state in ["PENDING_VALIDATION", "PENDING", "pending", "creating", "provisioning", "IN_PROGRESS"] {
         assert!(waits.contains(state), "{state} was never waited through:\n{waits}");
     }
     for refusal in ["connection reset", "Permission denied (publickey)"] {

@@ -211,6 +211,24 @@ impl World {
         assert!(status.success());
     }
 
+    /// Takes all ordered faults back.
+    pub fn clear_faults(&self) {
+        let status = Command::new("python3")
+            .args(["-c", GET, &format!("{}/world/faults", self.gateway)])
+            .output()
+            .unwrap()
+            .status;
+        assert!(status.success());
+    }
+
+    /// The names of the calls that changed something.
+    pub fn changing_calls(&self) -> Vec<String> {
+        let calls = self.calls();
+        let names = calls.iter().map(|call| call["call"].as_str().unwrap().to_owned());
+        let reads = ["Describe", "List", "Get"];
+        names.filter(|name| !reads.iter().any(|read| name.contains(&format!(":{read}")))).collect()
+    }
+
     /// Every call that was made.
     pub fn calls(&self) -> Vec<Value> {
         let output =

@@ -1,6 +1,7 @@
 //! `flow run`.
 
 mod consent;
+mod faults;
 mod plan;
 
 use std::{sync::Arc, time::Duration};
@@ -24,6 +25,7 @@ use plan::{Caller, Plan};
 
 /// Arguments of `flow run`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = rehearsal::FAULTS)]
 pub struct RunArguments {
     /// A workflow's name (`flow workflows`) or a definition file.
     pub workflow: String,
@@ -52,6 +54,9 @@ pub struct RunArguments {
     /// How many times faster time runs in a rehearsal.
     #[arg(long, default_value_t = world::SPEED_DEFAULT, requires = "rehearse", value_name = "FACTOR")]
     pub speed: f64,
+    /// Lets something go wrong in a rehearsal, such as 'ec2:CreateVpc=lost' or 'kill@Create the database'; see below.
+    #[arg(long = "fault", requires = "rehearse", value_name = "FAULT", value_parser = faults::parse)]
+    pub faults: Vec<rehearsal::Fault>,
     /// After a rehearsal, tear down what it made.
     #[arg(long, requires = "rehearse")]
     pub teardown: bool,
@@ -123,7 +128,15 @@ async fn where_it_acts(
 /// The run that takes away what this one makes, where there is a workflow for it.
 fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
     let workflow = workflows::find(&format!("{}-teardown", arguments.workflow))?.name.to_owned();
-    Some(RunArguments { workflow, input: None, set: Vec::new(), id: None, teardown: false, ..arguments.clone() })
+    Some(RunArguments {
+        workflow,
+        input: None,
+        set: Vec::new(),
+        id: None,
+        teardown: false,
+        faults: Vec::new(),
+        ..arguments.clone()
+    })
 }
 
 /// The world of a rehearsal, started where it is not there yet.
@@ -138,6 +151,7 @@ async fn rehearsed(global: &Global, home: &Home, arguments: &RunArguments) -> Re
         "Rehearsal: an AWS API, DNS, SSH and HTTPS on this machine only. Time runs {} times faster; times below are the workflow's.",
         world.speed
     ));
+    faults::order(&world, &arguments.faults).await?;
     Ok(Place::Rehearsal { world: world.id })
 }
 
@@ -165,7 +179,11 @@ async fn execute(
         definition: plan.definition,
         input: plan.input,
     };
-    let watched = start_and_watch(global, &handle, start, pinned.account.is_some(), arguments).await;
+    let started = start_and_watch(global, &handle, start, pinned.account.is_some(), arguments);
+    let watched = tokio::select! {
+        watched = started => watched,
+        never = faults::kill_at(&handle, &id, &arguments.faults) => match never {},
+    };
     let closed = handle.close().await;
     let watched = watched?;
     if global.output == Output::Human {

@@ -89,6 +89,8 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let exit = asked.unwrap_or(match execution.status {
         ExecutionStatus::Succeeded => Exit::Success,
         ExecutionStatus::Running => Exit::Waiting,
+        // A check before the first change refused the input.
+        _ if was_refused(&view) => Exit::Refused,
         _ => Exit::Failed,
     });
     let is_news = view.last_sequence > shown_before;
@@ -99,6 +101,11 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     }
     let needs_are_news = view.needs_more_than(&before.view);
     Ok(Watched { standing: standing(&execution, driven), needs_are_news, exit, view })
+}
+
+/// Whether the execution ended by refusing its input, before anything was changed.
+fn was_refused(view: &View) -> bool {
+    view.changed_nothing() && view.failure.as_ref().is_some_and(|(error, _)| error == "Flow.Refused")
 }
 
 async fn describe(handle: &Handle, id: &str, as_shown: bool) -> Result<DescribeExecutionResponse, CliError> {
@@ -174,7 +181,7 @@ impl Follow<'_> {
 /// Shows the end of a watch, as the display does it.
 pub fn show_end(global: &Global, handle: &Handle, watched: &Watched, display: &mut Display) {
     let worth_saying = !global.quiet
-        || matches!(watched.exit, Exit::Failed)
+        || matches!(watched.exit, Exit::Failed | Exit::Refused)
         || watched.needs_are_news
         || (watched.exit == Exit::Success && !watched.view.changed_nothing());
     if global.quiet && watched.exit == Exit::Waiting && worth_saying {

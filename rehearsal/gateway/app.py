@@ -24,7 +24,7 @@ class Gateway:
     def __init__(self, moto, speed, domain, region):
         self.moto, self.speed, self.domain, self.region = moto, speed, domain, region
         self.faults, self.calls, self.lock = Faults(), [], threading.Lock()
-        self.states = States(speed, region)
+        self.states = States(speed, region, self.faults)
         self.rules = Rules(self.states)
         self.last_request = time.time()
 
@@ -60,6 +60,8 @@ class Gateway:
             refusal = self.rules.refuse(call)
             if refusal:
                 return refusal
+            if call.name == "ecs:UpdateService":
+                self.states.earlier_revision(call)
             status, content_type, out = self.forward(environ, body)
             return self.states.see(call, status, content_type, out)
 

@@ -4,6 +4,7 @@ An order is `{"operation": "ec2:CreateVpc" or "*", "kind": ..., "times": 1, "eac
 operation meets the fault so many times, with `mutations` only those that change something.
 """
 
+import fnmatch
 import re
 import threading
 import time
@@ -12,6 +13,8 @@ from protocol import THROTTLED, error
 
 AFTER = {"error_after", "drop_after"}
 CHANGED = {"delay", "one_zone"}
+# Kinds that are no answer to one call but a condition of the world, until they are cleared.
+CONDITIONS = {"condition"}
 READS = ("Describe", "List", "Get", "Lookup", "Search")
 
 
@@ -19,20 +22,31 @@ class Faults:
     def __init__(self):
         self.lock = threading.Lock()
         self.orders = []
+        self.conditions = {}
 
     def order(self, orders):
         with self.lock:
-            self.orders.extend(dict(order, left={}) for order in orders)
+            for order in orders:
+                if order["kind"] in CONDITIONS:
+                    self.conditions[order["operation"]] = order["value"]
+                else:
+                    self.orders.append(dict(order, left={}))
 
     def clear(self):
         with self.lock:
             self.orders.clear()
+            self.conditions.clear()
+
+    def condition(self, name):
+        """The value of a condition of the world, such as `rollback` of `ecs:service`; `None` where it is as usual."""
+        service, what = name.split(":")
+        return self.conditions.get(name) or self.conditions.get(f"*:{what}")
 
     def take(self, call):
         """The fault that this call meets, if any. With `each`, every operation meets it `times` times."""
         with self.lock:
             for order in self.orders:
-                if order["operation"] not in ("*", call.name):
+                if not fnmatch.fnmatchcase(call.name, order["operation"]):
                     continue
                 if order.get("mutations") and call.operation.startswith(READS):
                     continue
@@ -51,6 +65,15 @@ def answer(fault, call):
     if fault["kind"] == "throttle":
         status = 503 if call.protocol == "ec2" else 400
         return error(call, THROTTLED[call.protocol], "Rate exceeded", status)
+    if fault["kind"] == "expired":
+        code = {"ec2": "RequestExpired", "json": "ExpiredTokenException"}.get(call.protocol, "ExpiredToken")
+        return error(call, code, "The security token included in the request is expired", 400)
+    if fault["kind"] == "denied":
+        code = {"ec2": "UnauthorizedOperation", "json": "AccessDeniedException"}.get(call.protocol, "AccessDenied")
+        service = {"elbv2": "elasticloadbalancing"}.get(call.service, call.service)
+        who = "User: arn:aws:iam::123456789012:user/rehearsal"
+        return error(call, code, f"{who} is not authorized to perform: {service}:{call.operation} because no identity-based "
+                     f"policy allows the {service}:{call.operation} action", 400 if call.protocol == "json" else 403)
     code = fault.get("code", "InternalError" if call.protocol != "json" else "InternalServerError")
     return error(call, code, "ordered by the rehearsal", fault.get("status", 500))
 

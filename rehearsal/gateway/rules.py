@@ -12,7 +12,39 @@ class Rules:
 
     def refuse(self, call):
         rule = getattr(self, f"{call.service}_{call.operation}", None)
-        return rule(call) if rule else None
+        return self.in_use(call) or (rule(call) if rule else None)
+
+    def in_use(self, call):
+        """With `*:deletions=in-use`, network interfaces linger and hold what is to be deleted for a while."""
+        lingers = call.service == "ec2" and call.operation in ("DeleteSecurityGroup", "DeleteSubnet", "DetachInternetGateway", "DeleteVpc")
+        if not lingers or self.states.faults.condition("ec2:deletions") != "in-use":
+            return None
+        wanted = next((value for name, value in call.parameters.items() if name.endswith("Id")), "")
+        if self.states.age(call.operation, wanted) >= durations.DELETION_IN_USE:
+            return None
+        return error(call, "DependencyViolation", f"resource {wanted} has a dependent object")
+
+    def first_use(self, call, service, principal, code, message):
+        """In a new account AWS cannot use its service-linked role until IAM knows it everywhere."""
+        if self.states.faults.condition(f"{service}:role") != "first-use":
+            return None
+        path = f"/aws-service-role/{principal}/"
+        roles = [role.arn for role in self.states.backend("iam").roles.values() if role.path == path]
+        if roles and self.states.age("role", roles[0]) >= durations.ROLE_NOT_EVERYWHERE:
+            return None
+        return error(call, code, message)
+
+    def rds_CreateDBInstance(self, call):
+        return self.first_use(call, "rds", "rds.amazonaws.com", "InvalidParameterValue", "Unable to create the resource. Verify that "
+                              "you have permission to create service linked role. Otherwise wait and try again later")
+
+    def elbv2_CreateLoadBalancer(self, call):
+        return self.first_use(call, "elbv2", "elasticloadbalancing.amazonaws.com", "AccessDenied", "Unable to assume the service "
+                              "linked role. Please verify that the ELB service linked role exists.")
+
+    def ecs_CreateCluster(self, call):
+        return self.first_use(call, "ecs", "ecs.amazonaws.com", "InvalidParameterException", "Unable to assume the service linked "
+                              "role. Please verify that the ECS service linked role exists.")
 
     def elbv2_CreateListener(self, call):
         wanted = [value for name, value in call.parameters.items() if name.endswith("CertificateArn")]

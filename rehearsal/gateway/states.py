@@ -1,6 +1,7 @@
 """The states that resources pass through on AWS and that moto skips, by their age."""
 
 import json
+import re
 import time
 
 import durations
@@ -9,11 +10,22 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
 GLOBAL_SERVICES = {"route53", "iam"}
+# Where the answers of creating calls have the id of what was created.
+LISTED = {
+    "CreateVpc": rb"<vpcId>([^<]+)<", "CreateSubnet": rb"<subnetId>([^<]+)<", "CreateInternetGateway": rb"<internetGatewayId>([^<]+)<",
+    "CreateRouteTable": rb"<routeTableId>([^<]+)<", "CreateSecurityGroup": rb"<groupId>([^<]+)<", "RunInstances": rb"<instanceId>([^<]+)<",
+}
+# What the items of a list are named by.
+LISTED_IDS = {
+    "DescribeVpcs": "vpcId", "DescribeSubnets": "subnetId", "DescribeInternetGateways": "internetGatewayId",
+    "DescribeRouteTables": "routeTableId", "DescribeSecurityGroups": "groupId", "DescribeInstances": "instanceId",
+}
 
 
 class States:
-    def __init__(self, speed, region):
-        self.speed, self.region = speed, region
+    def __init__(self, speed, region, faults):
+        self.speed, self.region, self.faults = speed, region, faults
+        self.rolled_back = {}
         self.born, self.deleting, self.last_change = {}, {}, 0.0
         self.ssh_refusals = 0
 
@@ -30,10 +42,50 @@ class States:
 
     def see(self, call, status, content_type, out):
         """The answer to a call, as AWS would give it at this age."""
+        status, content_type, out = self.stale_list(call, status, content_type, out)
         handler = getattr(self, f"{call.service}_{call.operation}", None)
         if handler is None:
             return status, content_type, out
         return handler(call, status, content_type, out)
+
+    def stale_list(self, call, status, content_type, out):
+        """With `*:lists=stale`, what EC2 filters by tag does not contain what is only some seconds old."""
+        if call.service != "ec2" or status != 200:
+            return status, content_type, out
+        if call.operation in LISTED:
+            self.renew("listed", re.search(LISTED[call.operation], out).group(1).decode())
+        filtered = any(name.startswith("Filter.") for name in call.parameters)
+        if not filtered or call.operation not in LISTED_IDS or self.faults.condition("ec2:lists") != "stale":
+            return status, content_type, out
+
+        def edit(root):
+            for parent in list(root.iter()):
+                for item in [child for child in parent if markup.local(child) == "item"]:
+                    name = markup.text(item, LISTED_IDS[call.operation])
+                    if ("listed", name) in self.born and self.age("listed", name) < durations.LISTS_LAG:
+                        parent.remove(item)
+
+        return self.edit_xml(status, content_type, out, edit)
+
+    # What is on offer
+
+    def rds_DescribeOrderableDBInstanceOptions(self, call, status, content_type, out):
+        """RDS offers every class in every zone, in the version that is asked for or in one minor version of each major one."""
+        if self.faults.condition("rds:offers") == "none":
+            versions = []
+        else:
+            wanted = call.parameters.get("EngineVersion")
+            versions = [wanted] if wanted else [f"{major}.12" for major in range(11, 19)]
+        zones = "".join(f"<AvailabilityZone><Name>{self.region}{letter}</Name></AvailabilityZone>" for letter in "abc")
+        options = "".join(
+            f"<OrderableDBInstanceOption><Engine>postgres</Engine><EngineVersion>{version}</EngineVersion>"
+            f"<DBInstanceClass>{call.parameters.get('DBInstanceClass')}</DBInstanceClass><StorageType>{storage}</StorageType>"
+            f"<MultiAZCapable>true</MultiAZCapable><AvailabilityZones>{zones}</AvailabilityZones></OrderableDBInstanceOption>"
+            for version in versions for storage in ("gp2", "gp3"))
+        name = "DescribeOrderableDBInstanceOptions"
+        return 200, "text/xml", (
+            f'<{name}Response xmlns="http://rds.amazonaws.com/doc/2014-10-31/"><{name}Result><OrderableDBInstanceOptions>{options}'
+            f"</OrderableDBInstanceOptions></{name}Result></{name}Response>").encode()
 
     def edit_xml(self, status, content_type, out, edit):
         return status, content_type, markup.change(out, edit) if status == 200 else out
@@ -130,6 +182,9 @@ class States:
         def edit(answer):
             certificate = answer["Certificate"]
             arn = certificate["CertificateArn"]
+            if self.faults.condition("acm:certificate") == "failed":
+                certificate.update(Status="FAILED", FailureReason="CAA_ERROR")
+                return
             age = self.age("certificate", arn)
             since = self.validation_is_there(certificate)
             if certificate.get("Status") == "ISSUED" and (since is None or since < durations.CERTIFICATE_VALIDATION):
@@ -158,6 +213,14 @@ class States:
 
     def resolve(self, name):
         """`A` addresses and the `CNAME`, if any, of a name."""
+        zone = next((zone for zone in self.backend("route53").zones.values() if zone.name.rstrip(".").lower() == name.lower()), None)
+        if zone is not None and zone.delegation_set:
+            delegated = self.faults.condition("route53:zone") != "not-delegated"
+            servers = zone.delegation_set.name_servers if delegated else ["ns1.registrar.test", "ns2.registrar.test"]
+            return dict(self.resolve_record(name), name_servers=[server.rstrip(".") for server in servers])
+        return self.resolve_record(name)
+
+    def resolve_record(self, name):
         if name.endswith(".elb.amazonaws.com"):
             return {"addresses": ["127.0.0.1"], "alias": None}
         for record in self.records():
@@ -165,9 +228,9 @@ class States:
                 continue
             if record.alias_target:
                 return {"addresses": ["127.0.0.1"], "alias": None}
-            if record.type_ == "CNAME":
+            if record.type == "CNAME":
                 return {"addresses": [], "alias": record.records[0].rstrip(".")}
-            if record.type_ == "A":
+            if record.type == "A":
                 return {"addresses": record.records, "alias": None}
         return {"addresses": [], "alias": None}
 
@@ -187,6 +250,8 @@ class States:
                     markup.remove(item, "Endpoint")
                 elif age < durations.DATABASE_CREATING + durations.DATABASE_BACKING_UP:
                     markup.put(item, "backing-up", "DBInstanceStatus")
+                elif self.faults.condition("rds:database"):
+                    markup.put(item, self.faults.condition("rds:database"), "DBInstanceStatus")
 
         return self.edit_xml(status, content_type, out, edit)
 
@@ -228,7 +293,8 @@ class States:
                 for item in list(list_):
                     list_.remove(item)
                 for number in range(service.desired_count if service else 0):
-                    self.add_target(list_, number, self.rolled_out(service))
+                    healthy = self.rolled_out(service) and not self.sick(service)
+                    self.add_target(list_, number, healthy)
 
         return self.edit_xml(*answer, edit)
 
@@ -253,12 +319,16 @@ class States:
                 return service
         return None
 
+    def sick(self, service):
+        """Whether the tasks of a service that runs no earlier revision do not become healthy."""
+        return self.faults.condition("ecs:service") in ("never-healthy", "tasks-die") and service.arn not in self.rolled_back
+
     def rolled_out(self, service):
         return self.age("service", service.arn) >= durations.SERVICE_ROLLOUT
 
     def application_is_healthy(self):
         services = self.backend("ecs").services.values()
-        return any(service.status == "ACTIVE" and self.rolled_out(service) for service in services)
+        return any(service.status == "ACTIVE" and self.rolled_out(service) and not self.sick(service) for service in services)
 
     def services(self, call, *answer):
         def edit(answer):
@@ -275,6 +345,11 @@ class States:
             if self.age("drained", arn) < durations.SERVICE_DRAINING:
                 service["status"] = "DRAINING"
             return
+        for deployment in service.get("deployments", [])[:1]:
+            # moto leaves the revision that the service was created with.
+            deployment["taskDefinition"] = service.get("taskDefinition")
+        if self.fails(service):
+            return
         done = self.age("service", arn) >= durations.SERVICE_ROLLOUT or desired == 0
         service["runningCount"], service["pendingCount"] = (desired, 0) if done else (0, desired)
         service["events"] = [{"id": "rehearsal-1", "createdAt": self.born[("service", arn)],
@@ -289,11 +364,55 @@ class States:
         if done:
             service["deployments"] = service.get("deployments", [])[:1]
 
+    def fails(self, service):
+        """Shows the roll-out of a service that fails, where one is ordered."""
+        arn, age = service["serviceArn"], self.age("service", service["serviceArn"])
+        reason = "ECS deployment circuit breaker: tasks failed to start."
+        primary = (service.get("deployments") or [{}])[0]
+        if arn in self.rolled_back:
+            going = age < durations.ROLLBACK
+            if not going:
+                service["taskDefinition"] = primary["taskDefinition"] = self.rolled_back[arn]
+            self.show(service, "IN_PROGRESS" if going else "COMPLETED", "tasks failed to start" if going else "rolled back", 1)
+            return True
+        condition = self.faults.condition("ecs:service")
+        if condition == "never-healthy":
+            self.show(service, "IN_PROGRESS", "is unhealthy in its target group", 0)
+            return True
+        if condition == "tasks-die":
+            failed = age >= durations.ROLLBACK
+            self.show(service, "FAILED" if failed else "IN_PROGRESS", "deployment failed: " + reason, 0)
+            primary["rolloutStateReason"] = reason
+            return True
+        return False
+
+    def show(self, service, state, event, running):
+        desired = service.get("desiredCount", 0)
+        service["runningCount"], service["pendingCount"] = (desired, 0) if running else (0, desired)
+        service["events"] = [{"id": "rehearsal-3", "createdAt": time.time(), "message": f"(service {service.get('serviceName')}) {event}."}]
+        for deployment in service.get("deployments", [])[:1]:
+            deployment["rolloutState"], deployment["failedTasks"] = state, 0 if running else 3
+            deployment["runningCount"], deployment["pendingCount"] = service["runningCount"], service["pendingCount"]
+        service["deployments"] = service.get("deployments", [])[:1]
+
     ecs_CreateService = ecs_DescribeServices = ecs_DeleteService = services
+
+    def earlier_revision(self, call):
+        """What a service ran before an update, asked before moto makes it."""
+        name = call.parameters.get("service", "").rsplit("/", 1)[-1]
+        for service in self.backend("ecs").services.values():
+            if service.name == name:
+                self.earlier = (service.arn, self.rolled_back.get(service.arn, service.task_definition))
 
     def ecs_UpdateService(self, call, status, content_type, out):
         if status == 200 and call.parameters.get("desiredCount") != 0:
-            self.renew("service", json.loads(out)["service"]["serviceArn"])
+            arn, earlier = self.earlier
+            self.renew("service", arn)
+            changed = call.parameters.get("taskDefinition") not in (None, earlier)
+            if changed and self.faults.condition("ecs:service") == "rollback":
+                self.rolled_back[arn] = earlier
+            else:
+                self.rolled_back.pop(arn, None)
         return self.services(call, status, content_type, out)
 
     # Notifications and alarms

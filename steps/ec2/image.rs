@@ -13,6 +13,10 @@ use crate::{Environment, failure::failure};
 /// Canonical's account, which publishes the Ubuntu images.
 const CANONICAL: &str = "099720109477";
 
+const IMAGES_PER_PAGE: i32 = 200;
+/// A release has some hundred images.
+const IMAGE_PAGES_MAX: usize = 10;
+
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
@@ -56,18 +60,12 @@ async fn find_ubuntu_image(
         let image = found.images().first().cloned().unwrap_or_else(|| Image::builder().name(parameter).build());
         return Ok(Answer::done(described(image_id, &image)));
     }
-    let found = environment
-        .ec2_reads()
-        .describe_images()
-        .owners(CANONICAL)
-        .filters(filter("state", "available"))
-        .send()
-        .await
-        .map_err(|error| failure("ec2:DescribeImages", error))?;
-    let images = found.images();
-    let newest = newest(images, |image| is_server_image(image, &input));
-    // What stands in for AWS knows only old releases.
-    let newest = newest.or_else(|| environment.is_rehearsal().then(|| self::newest(images, |_| true)).flatten());
+    let mut images = list_images(&environment, Some(&input)).await?;
+    if images.is_empty() && environment.is_rehearsal() {
+        // The rehearsal's AWS API knows old releases only.
+        images = list_images(&environment, None).await?;
+    }
+    let newest = newest(&images, |image| environment.is_rehearsal() || is_server_image(image, &input));
     let Some(image) = newest else {
         return Err(StepError::new(
             ErrorClass::Invalid,
@@ -83,6 +81,29 @@ async fn find_ubuntu_image(
     let image_id = image.image_id().unwrap_or_default().to_owned();
     tracing::info!(%image_id, owner = CANONICAL, "image found by its owner and name");
     Ok(Answer::done(described(image_id, image)))
+}
+
+/// Canonical's images, those of `input` only where it is given: Canonical publishes tens of thousands, so that the list is
+/// filtered by EC2 and read in pages.
+async fn list_images(environment: &Environment, input: Option<&FindUbuntuImage>) -> Result<Vec<Image>, StepError> {
+    let call = environment.ec2_reads().describe_images().owners(CANONICAL).filters(filter("state", "available"));
+    let call = match input {
+        Some(input) => call
+            .filters(filter(
+                "name",
+                &format!("ubuntu/images/hvm-ssd*-{}-{}-server-*", input.release, input.architecture),
+            ))
+            .filters(filter("virtualization-type", "hvm")),
+        None => call,
+    };
+    let mut pages = call.max_results(IMAGES_PER_PAGE).into_paginator().send();
+    let mut images = Vec::new();
+    for _ in 0..IMAGE_PAGES_MAX {
+        let Some(page) = pages.next().await else { break };
+        let page = page.map_err(|error| failure("ec2:DescribeImages", error))?;
+        images.extend(page.images.unwrap_or_default());
+    }
+    Ok(images)
 }
 
 fn described(image_id: String, image: &Image) -> FoundImage {
@@ -143,6 +164,18 @@ fn newest(images: &[Image], wanted: impl Fn(&Image) -> bool) -> Option<&Image> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_server::{TestServer, environment};
+
+    #[tokio::test]
+    async fn without_a_parameter_the_images_are_filtered_by_ec2_and_read_in_pages() {
+        let server = TestServer::start((200, "content-type: text/xml\r\n", "<DescribeImagesResponse/>")).await;
+        let input = FindUbuntuImage { release: "24.04".into(), architecture: "arm64".into() };
+        let images = list_images(&environment(&server), Some(&input)).await;
+        assert!(images.is_ok_and(|images| images.is_empty()));
+        let asked = server.requests().concat().replace("%2F", "/").replace("%2A", "*");
+        assert!(asked.contains("ubuntu/images/hvm-ssd*-24.04-arm64-server-*"), "{asked}");
+        assert!(asked.contains("MaxResults=200"), "{asked}");
+    }
 
     #[test]
     fn a_minimal_or_older_image_is_not_the_newest_server() {

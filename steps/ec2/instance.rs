@@ -10,12 +10,13 @@ use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, Ste
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{filter, gone, instance_wait::find_instance, of_deployment, was_gone_already};
+use super::{filter, gone, gone_already, instance_wait::find_instance, nothing_to_do, of_deployment};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
     found_tags,
-    tags::{Tags, only_one, sanitised},
+    outcome::earlier_call_may_be_listed,
+    tags::{RELEASE, Tags, only_one, sanitised},
 };
 
 const RESOURCE_TYPE: &str = "AWS::EC2::Instance";
@@ -41,6 +42,14 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         ["ec2:DescribeInstances", "ec2:TerminateInstances"],
         terminate_instance
     );
+    step!(
+        registry,
+        environment,
+        "ec2:terminateInstanceByName",
+        "Terminates the deployment's instance of this name, if there is one.",
+        ["ec2:DescribeInstances", "ec2:TerminateInstances"],
+        terminate_instance_by_name
+    );
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -61,6 +70,18 @@ struct RunInstance {
     subnet_id: String,
     group_ids: Vec<String>,
     key_name: String,
+    /// The Ubuntu release, for its tags.
+    #[serde(default)]
+    release: Option<String>,
+}
+
+/// An instance by its name.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NamedInstance {
+    deployment: String,
+    /// The name, unique within the deployment.
+    name: String,
 }
 
 /// An instance by its id.
@@ -75,12 +96,15 @@ async fn run_instance(
     context: StepContext,
     input: RunInstance,
 ) -> StepResult<InstanceId> {
-    if let Some(instance) = find(&environment, &input).await? {
+    if let Some(instance) = find_by_name(&environment, &input.deployment, &input.name).await? {
         let instance_id = instance.instance_id().unwrap_or_default().to_owned();
         let change = found_tags!(instance.tags()).change(&context, &instance_id);
         return Ok(answer(instance_id, change, &input.name));
     }
-    let tags = Tags::new(&context, &input.deployment).named(&input.name);
+    if let Some(answer) = earlier_call_may_be_listed(&context) {
+        return Ok(answer);
+    }
+    let tags = Tags::new(&context, &input.deployment).named(&input.name).with(RELEASE, input.release.as_deref());
     let interface = InstanceNetworkInterfaceSpecification::builder()
         .device_index(0)
         .associate_public_ip_address(true)
@@ -114,7 +138,7 @@ fn answer(instance_id: String, change: Change, name: &str) -> Answer<InstanceId>
     Answer::with_effect(InstanceId { instance_id }, effect)
 }
 
-async fn find(environment: &Environment, input: &RunInstance) -> Result<Option<Instance>, StepError> {
+async fn find_by_name(environment: &Environment, deployment: &str, name: &str) -> Result<Option<Instance>, StepError> {
     // Terminated instances keep their tags for an hour and are no matches.
     let mut alive = filter("instance-state-name", "pending");
     if let Some(states) = alive.values.as_mut() {
@@ -123,15 +147,15 @@ async fn find(environment: &Environment, input: &RunInstance) -> Result<Option<I
     let found = environment
         .ec2_reads()
         .describe_instances()
-        .filters(of_deployment(&input.deployment))
-        .filters(filter("tag:Name", &sanitised(&input.name)))
+        .filters(of_deployment(deployment))
+        .filters(filter("tag:Name", &sanitised(name)))
         .filters(alive)
         .send()
         .await
         .map_err(|error| failure("ec2:DescribeInstances", error))?;
     let found = found.reservations.unwrap_or_default();
     let instances = found.into_iter().flat_map(|reservation| reservation.instances.unwrap_or_default()).collect();
-    only_one("instance", &input.deployment, instances, Instance::instance_id)
+    only_one("instance", deployment, instances, Instance::instance_id)
 }
 
 /// The image's root volume, but encrypted and of the current kind.
@@ -146,6 +170,19 @@ fn root_volume(input: &RunInstance) -> BlockDeviceMapping {
     BlockDeviceMapping::builder().device_name(device).ebs(volume).build()
 }
 
+/// For an input without a bastion: the instance of an earlier run, which would be billed and open, is terminated.
+async fn terminate_instance_by_name(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: NamedInstance,
+) -> StepResult<Nothing> {
+    let Some(instance) = find_by_name(&environment, &input.deployment, &input.name).await? else {
+        return nothing_to_do();
+    };
+    let instance_id = instance.instance_id().unwrap_or_default().to_owned();
+    terminate_instance(environment, context, InstanceId { instance_id }).await
+}
+
 async fn terminate_instance(
     environment: Arc<Environment>,
     context: StepContext,
@@ -153,17 +190,21 @@ async fn terminate_instance(
 ) -> StepResult<Nothing> {
     let found = match find_instance(&environment, &context, &input.instance_id).await {
         Ok(found) => found,
-        Err(error) if error.class == engine::step::ErrorClass::NotFound => return was_gone_already(),
+        Err(error) if error.class == engine::step::ErrorClass::NotFound => {
+            return gone_already(&context, RESOURCE_TYPE, &input.instance_id);
+        }
         Err(error) => return Err(error),
     };
     let state = found.as_ref().and_then(Instance::state).and_then(|state| state.name());
     match state {
-        None | Some(InstanceStateName::Terminated | InstanceStateName::ShuttingDown) => return was_gone_already(),
+        None | Some(InstanceStateName::Terminated | InstanceStateName::ShuttingDown) => {
+            return gone_already(&context, RESOURCE_TYPE, &input.instance_id);
+        }
         Some(_) => {}
     }
     match environment.ec2().terminate_instances().instance_ids(&input.instance_id).send().await {
         Ok(_) => gone(RESOURCE_TYPE, &input.instance_id),
-        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.instance_id),
         Err(error) => Err(failure("ec2:TerminateInstances", error)),
     }
 }

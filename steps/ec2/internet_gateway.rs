@@ -7,11 +7,12 @@ use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, St
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{change_of_link, filter, gone, holders, of_deployment, was_gone_already};
+use super::{change_of_link, filter, gone, gone_already, holders, of_deployment};
 use crate::{
     Environment, Nothing,
     failure::{code_of, failure, failure_for, is_missing},
     found_tags,
+    outcome::earlier_call_may_be_listed,
     tags::{Tags, only_one},
 };
 
@@ -94,6 +95,9 @@ async fn create_internet_gateway(
             (id, change)
         }
         None => {
+            if let Some(answer) = earlier_call_may_be_listed(&context) {
+                return Ok(answer);
+            }
             let tags = Tags::new(&context, &input.deployment).named(&input.deployment);
             let answer = environment
                 .ec2()
@@ -156,13 +160,15 @@ async fn attached_to(
 
 async fn detach_internet_gateway(
     environment: Arc<Environment>,
-    _context: StepContext,
+    context: StepContext,
     input: Attachment,
 ) -> StepResult<Nothing> {
     let call = environment.ec2().detach_internet_gateway();
     match call.internet_gateway_id(&input.internet_gateway_id).vpc_id(&input.vpc_id).send().await {
         Ok(_) => gone(ATTACHMENT, &format!("{} {}", input.internet_gateway_id, input.vpc_id)),
-        Err(error) if is_missing(&error) || code_of(&error) == Some("Gateway.NotAttached") => was_gone_already(),
+        Err(error) if is_missing(&error) || code_of(&error) == Some("Gateway.NotAttached") => {
+            gone_already(&context, ATTACHMENT, &format!("{} {}", input.internet_gateway_id, input.vpc_id))
+        }
         Err(error) => {
             let failure = failure("ec2:DetachInternetGateway", error);
             Err(holders::explain(&environment, failure, filter("vpc-id", &input.vpc_id)).await)
@@ -172,13 +178,13 @@ async fn detach_internet_gateway(
 
 async fn delete_internet_gateway(
     environment: Arc<Environment>,
-    _context: StepContext,
+    context: StepContext,
     input: InternetGatewayId,
 ) -> StepResult<Nothing> {
     let id = &input.internet_gateway_id;
     match environment.ec2().delete_internet_gateway().internet_gateway_id(id).send().await {
         Ok(_) => gone(RESOURCE_TYPE, id),
-        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, id),
         Err(error) => Err(failure("ec2:DeleteInternetGateway", error)),
     }
 }

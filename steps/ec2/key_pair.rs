@@ -10,7 +10,7 @@ use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, St
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{filter, gone, was_gone_already};
+use super::{filter, gone, gone_already};
 use crate::{
     Environment, Nothing,
     failure::{failure, is_already_there, is_missing, name_taken},
@@ -28,6 +28,14 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         "Finds a key pair that exists already.",
         ["ec2:DescribeKeyPairs"],
         use_key_pair
+    );
+    step!(
+        registry,
+        environment,
+        "ec2:findKeyPair",
+        "Finds the deployment's key pair, if it was made already.",
+        ["ec2:DescribeKeyPairs"],
+        find_key_pair
     );
     step!(
         registry,
@@ -51,6 +59,20 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct UseKeyPair {
     key_name: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct FindKeyPair {
+    deployment: String,
+    key_name: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct FoundKeyPair {
+    /// In OpenSSH's format; null where the deployment has no key pair yet.
+    public_key: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -87,6 +109,16 @@ async fn use_key_pair(environment: Arc<Environment>, _context: StepContext, inpu
         )
         .hint("Name one that exists, give a public key file, or let a key be generated.")),
     }
+}
+
+async fn find_key_pair(
+    environment: Arc<Environment>,
+    _context: StepContext,
+    input: FindKeyPair,
+) -> StepResult<FoundKeyPair> {
+    let found = find(&environment, &input.key_name).await?;
+    let ours = found.filter(|found| found_tags!(found.tags()).is_ours(&input.deployment));
+    Ok(Answer::done(FoundKeyPair { public_key: ours.and_then(|found| found.public_key) }))
 }
 
 async fn import_key_pair(
@@ -158,18 +190,16 @@ fn is_same_key(one: &str, other: &str) -> bool {
     without_comment(one) == without_comment(other)
 }
 
-async fn delete_key_pair(
-    environment: Arc<Environment>,
-    _context: StepContext,
-    input: KeyPairId,
-) -> StepResult<Nothing> {
+async fn delete_key_pair(environment: Arc<Environment>, context: StepContext, input: KeyPairId) -> StepResult<Nothing> {
     let found = environment.ec2_reads().describe_key_pairs().send().await;
     let found = found.map_err(|error| failure("ec2:DescribeKeyPairs", error))?.key_pairs.unwrap_or_default();
     let found = found.into_iter().find(|found| found.key_pair_id() == Some(&input.key_pair_id));
-    let Some(key_name) = found.and_then(|found| found.key_name) else { return was_gone_already() };
+    let Some(key_name) = found.and_then(|found| found.key_name) else {
+        return gone_already(&context, RESOURCE_TYPE, &input.key_pair_id);
+    };
     match environment.ec2().delete_key_pair().key_name(key_name).send().await {
         Ok(_) => gone(RESOURCE_TYPE, &input.key_pair_id),
-        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.key_pair_id),
         Err(error) => Err(failure("ec2:DeleteKeyPair", error)),
     }
 }

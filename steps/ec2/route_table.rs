@@ -7,11 +7,12 @@ use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, Ste
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{change_of_link, filter, gone, of_deployment, was_gone_already};
+use super::{change_of_link, filter, gone, gone_already, of_deployment};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
     found_tags,
+    outcome::earlier_call_may_be_listed,
     tags::{Tags, only_one},
 };
 
@@ -126,6 +127,9 @@ async fn create_route_table(
             (id, change)
         }
         None => {
+            if let Some(answer) = earlier_call_may_be_listed(&context) {
+                return Ok(answer);
+            }
             let tags = Tags::new(&context, &input.deployment).named(&input.deployment);
             let answer = environment
                 .ec2()
@@ -246,33 +250,35 @@ async fn find_association(environment: &Environment, subnet_id: &str) -> Result<
 
 async fn disassociate_route_table(
     environment: Arc<Environment>,
-    _context: StepContext,
+    context: StepContext,
     input: AssociationId,
 ) -> StepResult<Nothing> {
     match environment.ec2().disassociate_route_table().association_id(&input.association_id).send().await {
         Ok(_) => gone(ASSOCIATION, &input.association_id),
-        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) if is_missing(&error) => gone_already(&context, ASSOCIATION, &input.association_id),
         Err(error) => Err(failure("ec2:DisassociateRouteTable", error)),
     }
 }
 
-async fn delete_route(environment: Arc<Environment>, _context: StepContext, input: DeleteRoute) -> StepResult<Nothing> {
+async fn delete_route(environment: Arc<Environment>, context: StepContext, input: DeleteRoute) -> StepResult<Nothing> {
     let call = environment.ec2().delete_route().route_table_id(&input.route_table_id);
     match call.destination_cidr_block(&input.destination_cidr).send().await {
         Ok(_) => gone(ROUTE, &format!("{} {}", input.route_table_id, input.destination_cidr)),
-        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) if is_missing(&error) => {
+            gone_already(&context, ROUTE, &format!("{} {}", input.route_table_id, input.destination_cidr))
+        }
         Err(error) => Err(failure("ec2:DeleteRoute", error)),
     }
 }
 
 async fn delete_route_table(
     environment: Arc<Environment>,
-    _context: StepContext,
+    context: StepContext,
     input: RouteTableId,
 ) -> StepResult<Nothing> {
     match environment.ec2().delete_route_table().route_table_id(&input.route_table_id).send().await {
         Ok(_) => gone(RESOURCE_TYPE, &input.route_table_id),
-        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.route_table_id),
         Err(error) => Err(failure("ec2:DeleteRouteTable", error)),
     }
 }

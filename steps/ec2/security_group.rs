@@ -7,11 +7,12 @@ use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, Ste
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{filter, gone, holders, was_gone_already};
+use super::{filter, gone, gone_already, holders};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
     found_tags,
+    outcome::{earlier_call_may_be_listed, taken_but_not_listed},
     tags::Tags,
 };
 
@@ -67,6 +68,9 @@ async fn create_security_group(
     if let Some(group) = find(&environment, &context, &input).await? {
         return found_group(&context, input, &group);
     }
+    if let Some(answer) = earlier_call_may_be_listed(&context) {
+        return Ok(answer);
+    }
     let tags = Tags::new(&context, &input.deployment).named(&input.name);
     let answer = environment
         .ec2()
@@ -86,7 +90,7 @@ async fn create_security_group(
         // The name is unique within the VPC, so that what has it is either ours or somebody else's.
         Err(error) if is_already_there(&error) => match find(&environment, &context, &input).await? {
             Some(group) => found_group(&context, input, &group),
-            None => Err(failure("ec2:CreateSecurityGroup", error)),
+            None => Err(taken_but_not_listed(failure("ec2:CreateSecurityGroup", error))),
         },
         Err(error) => Err(failure_for(&context, &input.vpc_id, "ec2:CreateSecurityGroup", error)),
     }
@@ -125,12 +129,12 @@ fn found_group(
 
 async fn delete_security_group(
     environment: Arc<Environment>,
-    _context: StepContext,
+    context: StepContext,
     input: GroupId,
 ) -> StepResult<Nothing> {
     match environment.ec2().delete_security_group().group_id(&input.group_id).send().await {
         Ok(_) => gone(RESOURCE_TYPE, &input.group_id),
-        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.group_id),
         Err(error) => {
             let failure = failure("ec2:DeleteSecurityGroup", error);
             Err(holders::explain_group(&environment, failure, &input.group_id).await)

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, SecurityGroupRule, UserIdGroupPair};
+use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, SecurityGroup, SecurityGroupRule, UserIdGroupPair};
 use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{change_of_link, filter, was_gone_already};
+use super::{change_of_link, filter, nothing_to_do};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing},
+    found_tags,
 };
 
 const RESOURCE_TYPE: &str = "AWS::EC2::SecurityGroupIngress";
@@ -23,6 +24,14 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         "Lets traffic into a security group.",
         ["ec2:DescribeSecurityGroupRules", "ec2:AuthorizeSecurityGroupIngress"],
         authorize_ingress
+    );
+    step!(
+        registry,
+        environment,
+        "ec2:revokeIngressByName",
+        "Revokes all rules of the deployment's security group of this name, if there is one.",
+        ["ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:RevokeSecurityGroupIngress"],
+        revoke_ingress_by_name
     );
     step!(
         registry,
@@ -55,6 +64,15 @@ struct AuthorizeIngress {
     /// From members of this group; or see `cidr`.
     source_group_id: Option<String>,
     description: String,
+}
+
+/// A group by its name.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NamedGroup {
+    deployment: String,
+    vpc_id: String,
+    name: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -193,6 +211,27 @@ async fn revoke_all_ingress(
     revoke(&environment, &input.group_id, |_| true).await
 }
 
+/// For an input without a bastion: the group of an earlier run lets nobody in any more.
+async fn revoke_ingress_by_name(
+    environment: Arc<Environment>,
+    _context: StepContext,
+    input: NamedGroup,
+) -> StepResult<Nothing> {
+    let found = environment
+        .ec2_reads()
+        .describe_security_groups()
+        .filters(filter("vpc-id", &input.vpc_id))
+        .filters(filter("group-name", &input.name))
+        .send()
+        .await
+        .map_err(|error| failure("ec2:DescribeSecurityGroups", error))?;
+    let ours = |group: &&SecurityGroup| found_tags!(group.tags()).is_ours(&input.deployment);
+    match found.security_groups().iter().find(ours).and_then(SecurityGroup::group_id) {
+        Some(group_id) => revoke(&environment, group_id, |_| true).await,
+        None => nothing_to_do(),
+    }
+}
+
 async fn revoke_replaced_ingress(
     environment: Arc<Environment>,
     _context: StepContext,
@@ -213,13 +252,13 @@ async fn revoke(
 ) -> StepResult<Nothing> {
     let rules = match ingress_rules(environment, group_id).await {
         Ok(rules) => rules,
-        Err(error) if is_missing(&error) => return was_gone_already(),
+        Err(error) if is_missing(&error) => return nothing_to_do(),
         Err(error) => return Err(failure("ec2:DescribeSecurityGroupRules", error)),
     };
     let rules = rules.into_iter().filter(wanted);
     let ids: Vec<String> = rules.filter_map(|rule| rule.security_group_rule_id).collect();
     if ids.is_empty() {
-        return was_gone_already();
+        return nothing_to_do();
     }
     let call = environment.ec2().revoke_security_group_ingress().group_id(group_id);
     match call.set_security_group_rule_ids(Some(ids.clone())).send().await {
@@ -227,7 +266,7 @@ async fn revoke(
             let effects = ids.into_iter().map(|id| Effect::new(Change::Deleted, RESOURCE_TYPE, id)).collect();
             Ok(Answer::Done(engine::step::Done { output: Nothing {}, effects }))
         }
-        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) if is_missing(&error) => nothing_to_do(),
         Err(error) => Err(failure("ec2:RevokeSecurityGroupIngress", error)),
     }
 }

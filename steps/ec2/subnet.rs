@@ -7,11 +7,12 @@ use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, St
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{TYPICAL_CREATION, filter, gone, holders, of_deployment, soon, was_gone_already};
+use super::{TYPICAL_CREATION, filter, gone, gone_already, holders, of_deployment, soon};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, look_again_or},
     found_tags,
+    outcome::earlier_call_may_be_listed,
     tags::{Tags, only_one, sanitised},
 };
 
@@ -70,6 +71,9 @@ async fn create_subnet(
 ) -> StepResult<CreatedSubnet> {
     if let Some(subnet) = find(&environment, &context, &input).await? {
         return found_subnet(&context, &input, &subnet);
+    }
+    if let Some(answer) = earlier_call_may_be_listed(&context) {
+        return Ok(answer);
     }
     let tags = Tags::new(&context, &input.deployment).named(&input.name);
     let answer = environment
@@ -146,10 +150,10 @@ async fn wait_for_subnet(environment: Arc<Environment>, context: StepContext, in
     }
 }
 
-async fn delete_subnet(environment: Arc<Environment>, _context: StepContext, input: SubnetId) -> StepResult<Nothing> {
+async fn delete_subnet(environment: Arc<Environment>, context: StepContext, input: SubnetId) -> StepResult<Nothing> {
     match environment.ec2().delete_subnet().subnet_id(&input.subnet_id).send().await {
         Ok(_) => gone(RESOURCE_TYPE, &input.subnet_id),
-        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.subnet_id),
         Err(error) => {
             let failure = failure("ec2:DeleteSubnet", error);
             Err(holders::explain(&environment, failure, filter("subnet-id", &input.subnet_id)).await)

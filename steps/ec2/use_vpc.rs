@@ -10,19 +10,26 @@ use serde::{Deserialize, Serialize};
 use super::filter;
 use crate::{
     Environment,
-    failure::{failure, failure_for},
+    elbv2::tags_of,
+    failure::{failure, failure_for, is_missing},
 };
 
-/// A load balancer needs two subnets in different zones.
-const SUBNETS: usize = 2;
+/// A load balancer needs subnets in two zones.
+const SUBNETS_MIN: usize = 2;
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
         environment,
         "ec2:useVpc",
-        "Finds two public subnets, in different zones, of the default VPC or of one that exists.",
-        ["ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeRouteTables"],
+        "Chooses public subnets, one for each zone, of the default VPC or of one that exists; a deployment keeps those it has.",
+        [
+            "ec2:DescribeVpcs",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeRouteTables",
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeTags",
+        ],
         use_vpc
     );
 }
@@ -32,6 +39,15 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 struct UseVpc {
     /// The VPC's id; none for the region's default VPC.
     vpc_id: Option<String>,
+    /// The subnets to use; without them those of the deployment's load balancer, or one for each zone.
+    #[serde(default)]
+    subnet_ids: Option<Vec<String>>,
+    /// The deployment whose subnets are kept.
+    #[serde(default)]
+    deployment: Option<String>,
+    /// Its load balancer.
+    #[serde(default)]
+    load_balancer_name: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -39,7 +55,7 @@ struct UseVpc {
 struct VpcToUse {
     vpc_id: String,
     cidr: String,
-    /// Two, in different zones, with a route to an internet gateway.
+    /// At least two, each in another zone, with a route to an internet gateway.
     subnet_ids: Vec<String>,
 }
 
@@ -54,12 +70,20 @@ async fn use_vpc(environment: Arc<Environment>, context: StepContext, input: Use
     let only_default = input.vpc_id.is_none();
     // What stands in for AWS has a default VPC without an internet gateway.
     let public_anyway = only_default && environment.is_rehearsal();
-    let candidates = subnets
-        .subnets()
-        .iter()
-        .filter(|subnet| !only_default || subnet.default_for_az() == Some(true))
-        .filter(|subnet| public_anyway || is_public(subnet, tables.route_tables()));
-    let subnet_ids = choose_subnets(candidates).ok_or_else(|| {
+    let candidates: Vec<&Subnet> =
+        subnets.subnets().iter().filter(|subnet| public_anyway || is_public(subnet, tables.route_tables())).collect();
+    let cidr = vpc.cidr_block().unwrap_or_default().to_owned();
+    let answer = |subnet_ids| Ok(Answer::done(VpcToUse { vpc_id: vpc_id.clone(), cidr, subnet_ids }));
+    if let Some(wanted) = &input.subnet_ids {
+        return answer(named_subnets(&vpc_id, wanted, &candidates)?);
+    }
+    if let Some(kept) = kept_subnets(&environment, &input).await?
+        && kept.iter().all(|id| candidates.iter().any(|subnet| subnet.subnet_id() == Some(id)))
+    {
+        return answer(kept);
+    }
+    let by_default = candidates.into_iter().filter(|subnet| !only_default || subnet.default_for_az() == Some(true));
+    let chosen = choose_subnets(by_default).ok_or_else(|| {
         let kind = if only_default { "the default VPC " } else { "" };
         StepError::new(
             ErrorClass::Invalid,
@@ -69,8 +93,45 @@ async fn use_vpc(environment: Arc<Environment>, context: StepContext, input: Use
         )
         .hint("Add such subnets, or let the deployment make a VPC of its own.")
     })?;
-    let cidr = vpc.cidr_block().unwrap_or_default().to_owned();
-    Ok(Answer::done(VpcToUse { vpc_id, cidr, subnet_ids }))
+    answer(chosen)
+}
+
+/// # Errors
+/// `Invalid` where a subnet is not a public one of the VPC, or where they are not in at least two zones, one in each.
+fn named_subnets(vpc_id: &str, wanted: &[String], candidates: &[&Subnet]) -> Result<Vec<String>, StepError> {
+    let invalid = |cause: String| {
+        let hint =
+            "vpc.subnetIds names public subnets of the VPC, each in another Availability Zone, and at least two.";
+        Err(StepError::new(ErrorClass::Invalid, cause).hint(hint))
+    };
+    let mut zones = BTreeSet::new();
+    for id in wanted {
+        let Some(subnet) = candidates.iter().find(|subnet| subnet.subnet_id() == Some(id)) else {
+            return invalid(format!("{id} is no subnet of {vpc_id} with a route to an internet gateway"));
+        };
+        if !zones.insert(subnet.availability_zone().unwrap_or_default()) {
+            return invalid(format!("{id} is in a zone that another of the subnets is in"));
+        }
+    }
+    if zones.len() < SUBNETS_MIN {
+        return invalid(format!("vpc.subnetIds names {} subnet, and a load balancer needs {SUBNETS_MIN}", zones.len()));
+    }
+    Ok(wanted.to_vec())
+}
+
+/// The subnets of the deployment's load balancer: what was chosen once is kept, whatever subnets are added to the VPC.
+async fn kept_subnets(environment: &Environment, input: &UseVpc) -> Result<Option<Vec<String>>, StepError> {
+    let (Some(deployment), Some(name)) = (&input.deployment, &input.load_balancer_name) else { return Ok(None) };
+    let balancer = match environment.elbv2_reads().describe_load_balancers().names(name).send().await {
+        Ok(answer) => answer.load_balancers.unwrap_or_default().into_iter().next(),
+        Err(error) if is_missing(&error) => None,
+        Err(error) => return Err(failure("elasticloadbalancing:DescribeLoadBalancers", error)),
+    };
+    let Some(balancer) = balancer else { return Ok(None) };
+    let arn = balancer.load_balancer_arn().unwrap_or_default();
+    let ours = tags_of(environment, arn).await?.is_some_and(|tags| tags.is_ours(deployment));
+    let subnets = balancer.availability_zones().iter().filter_map(|zone| zone.subnet_id().map(str::to_owned));
+    Ok(Some(subnets.collect::<Vec<_>>()).filter(|subnets| ours && subnets.len() >= SUBNETS_MIN))
 }
 
 async fn find_vpc(environment: &Environment, context: &StepContext, vpc_id: Option<&str>) -> Result<Vpc, StepError> {
@@ -89,15 +150,14 @@ async fn find_vpc(environment: &Environment, context: &StepContext, vpc_id: Opti
     })
 }
 
-/// The first subnet of each of the first two zones by name, so that every run chooses the same.
+/// The first subnet of each zone by name, so that every run chooses the same. A load balancer takes one for each zone.
 fn choose_subnets<'a>(candidates: impl Iterator<Item = &'a Subnet>) -> Option<Vec<String>> {
     let mut public: Vec<(&str, &str)> =
         candidates.filter_map(|subnet| Some((subnet.availability_zone()?, subnet.subnet_id()?))).collect();
     public.sort_unstable();
     let mut zones = BTreeSet::new();
     public.retain(|(zone, _)| zones.insert(*zone));
-    public.truncate(SUBNETS);
-    (public.len() == SUBNETS).then(|| public.into_iter().map(|(_, id)| id.to_owned()).collect())
+    (public.len() >= SUBNETS_MIN).then(|| public.into_iter().map(|(_, id)| id.to_owned()).collect())
 }
 
 /// Whether the route table that the subnet uses, its own or else the VPC's main one, leads to an internet gateway.
@@ -143,5 +203,21 @@ mod tests {
         assert_eq!(public().count(), 3);
         assert_eq!(choose_subnets(public()), Some(vec!["subnet-1".into(), "subnet-3".into()]));
         assert_eq!(choose_subnets(public().skip(1)), None);
+        let more = [subnet("subnet-1", "a"), subnet("subnet-3", "b"), subnet("subnet-4", "c")];
+        assert_eq!(choose_subnets(more.iter()).map(|chosen| chosen.len()), Some(3), "one for each zone");
+    }
+
+    #[test]
+    fn subnets_that_the_input_names_are_checked() {
+        let subnets = [subnet("subnet-1", "a"), subnet("subnet-2", "a"), subnet("subnet-3", "b")];
+        let candidates: Vec<&Subnet> = subnets.iter().collect();
+        let named = |ids: &[&str]| {
+            let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+            named_subnets("vpc-1", &ids, &candidates).map_err(|error| error.cause)
+        };
+        assert_eq!(named(&["subnet-3", "subnet-2"]), Ok(vec!["subnet-3".to_owned(), "subnet-2".to_owned()]));
+        assert!(named(&["subnet-1", "subnet-9"]).is_err_and(|cause| cause.contains("subnet-9 is no subnet of vpc-1")));
+        assert!(named(&["subnet-1", "subnet-2"]).is_err_and(|cause| cause.contains("subnet-2 is in a zone")));
+        assert!(named(&["subnet-1"]).is_err());
     }
 }

@@ -7,11 +7,12 @@ use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, St
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{TYPICAL_CREATION, filter, gone, holders, of_deployment, soon, was_gone_already};
+use super::{TYPICAL_CREATION, filter, gone, gone_already, holders, of_deployment, soon};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing, look_again_or},
     found_tags,
+    outcome::earlier_call_may_be_listed,
     tags::{Tags, only_one},
 };
 
@@ -80,6 +81,9 @@ async fn create_vpc(environment: Arc<Environment>, context: StepContext, input: 
     let found = found.map_err(|error| failure("ec2:DescribeVpcs", error))?.vpcs.unwrap_or_default();
     if let Some(vpc) = only_one("VPC", &input.deployment, found, Vpc::vpc_id)? {
         return found_vpc(&context, &input, &vpc);
+    }
+    if let Some(answer) = earlier_call_may_be_listed(&context) {
+        return Ok(answer);
     }
     let tags = Tags::new(&context, &input.deployment).named(&input.deployment);
     let answer = environment
@@ -174,10 +178,10 @@ async fn enable_attribute(
     Ok(Answer::with_effect(input, effect))
 }
 
-async fn delete_vpc(environment: Arc<Environment>, _context: StepContext, input: VpcId) -> StepResult<Nothing> {
+async fn delete_vpc(environment: Arc<Environment>, context: StepContext, input: VpcId) -> StepResult<Nothing> {
     match environment.ec2().delete_vpc().vpc_id(&input.vpc_id).send().await {
         Ok(_) => gone(RESOURCE_TYPE, &input.vpc_id),
-        Err(error) if is_missing(&error) => was_gone_already(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.vpc_id),
         Err(error) => {
             let failure = failure("ec2:DeleteVpc", error);
             Err(holders::explain(&environment, failure, filter("vpc-id", &input.vpc_id)).await)

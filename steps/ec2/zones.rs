@@ -29,9 +29,9 @@ struct DescribeAvailabilityZones {
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Zones {
+pub(super) struct Zones {
     /// Their names, such as `eu-central-1a`.
-    zones: Vec<String>,
+    pub(super) zones: Vec<String>,
 }
 
 async fn describe_availability_zones(
@@ -45,8 +45,8 @@ async fn describe_availability_zones(
     Ok(Answer::done(Zones { zones }))
 }
 
-/// The first `count` by name, so that every run chooses the same. Local and Wavelength Zones are no Availability Zones.
-fn choose(zones: &[AvailabilityZone], region: &str, count: usize) -> Result<Vec<String>, StepError> {
+/// The zones that can be used, by name. Local and Wavelength Zones are no Availability Zones.
+pub(super) fn available(zones: &[AvailabilityZone]) -> Vec<String> {
     let mut names: Vec<String> = zones
         .iter()
         .filter(|zone| zone.state().is_none_or(|state| *state == AvailabilityZoneState::Available))
@@ -55,6 +55,12 @@ fn choose(zones: &[AvailabilityZone], region: &str, count: usize) -> Result<Vec<
         .collect();
     names.sort();
     names.dedup();
+    names
+}
+
+/// The first `count` by name, so that every run chooses the same.
+fn choose(zones: &[AvailabilityZone], region: &str, count: usize) -> Result<Vec<String>, StepError> {
+    let mut names = available(zones);
     if names.len() < count {
         let plural = if names.len() == 1 { "" } else { "s" };
         return Err(StepError::new(

@@ -12,7 +12,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, is_missing, name_taken},
     found_tags,
-    outcome::{gone, incomplete_answer, nothing_to_do},
+    outcome::{gone, gone_already, incomplete_answer},
     tags::Tags,
 };
 
@@ -98,17 +98,13 @@ async fn find(environment: &Environment, name_or_arn: &str) -> Result<Option<Clu
     }
 }
 
-async fn delete_cluster(
-    environment: Arc<Environment>,
-    _context: StepContext,
-    input: ClusterArn,
-) -> StepResult<Nothing> {
+async fn delete_cluster(environment: Arc<Environment>, context: StepContext, input: ClusterArn) -> StepResult<Nothing> {
     if find(&environment, &input.cluster_arn).await?.is_none() {
-        return nothing_to_do();
+        return gone_already(&context, RESOURCE_TYPE, &input.cluster_arn);
     }
     match environment.ecs().delete_cluster().cluster(&input.cluster_arn).send().await {
         Ok(_) => gone(RESOURCE_TYPE, &input.cluster_arn),
-        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.cluster_arn),
         Err(error) => Err(failure("ecs:DeleteCluster", error)),
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState,
-    LaunchType, LoadBalancer, NetworkConfiguration, Service,
+    AssignPublicIp, AwsVpcConfiguration, Deployment, DeploymentCircuitBreaker, DeploymentConfiguration,
+    DeploymentRolloutState, LaunchType, LoadBalancer, NetworkConfiguration, Service,
 };
 use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -184,12 +184,19 @@ fn refuse_what_cannot_change(service: &Service, input: &CreateService) -> Result
 
 /// After the circuit breaker broke, ECS tries no more by itself: what stopped it may be mended by now.
 fn last_deployment_failed(service: &Service) -> bool {
-    let primary = service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
-    primary.and_then(|deployment| deployment.rollout_state()) == Some(&DeploymentRolloutState::Failed)
+    primary(service).and_then(Deployment::rollout_state) == Some(&DeploymentRolloutState::Failed)
+}
+
+fn primary(service: &Service) -> Option<&Deployment> {
+    service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
 }
 
 fn is_as_wanted(service: &Service, input: &CreateService) -> bool {
-    service.task_definition() == Some(input.task_definition_arn.as_str())
+    let wanted = Some(input.task_definition_arn.as_str());
+    // After a rollback the PRIMARY deployment has the earlier revision.
+    let rolled_back = primary(service).and_then(Deployment::task_definition).is_some_and(|there| Some(there) != wanted);
+    service.task_definition() == wanted
+        && !rolled_back
         && service.desired_count() == input.desired_count
         && service
             .network_configuration()

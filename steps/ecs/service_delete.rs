@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use aws_sdk_ecs::types::Service;
 use engine::step::{Answer, Registry, StepContext, StepError, StepResult};
 
-use super::{ACTIVE, INACTIVE, ServiceName, find_service, service::RESOURCE_TYPE};
+use super::{ACTIVE, INACTIVE, ServiceName, find_service, service::RESOURCE_TYPE, service_arn};
 use crate::{
     Environment, Nothing,
     failure::{code_of, failure, is_missing, look_again_or},
-    outcome::{gone, nothing_to_do},
+    outcome::{gone, gone_already, nothing_to_do},
 };
 
 /// How long the tasks of a service usually take to stop.
@@ -75,12 +75,16 @@ async fn delete_service(
     input: ServiceName,
 ) -> StepResult<Nothing> {
     let service = find(&environment, &context, &input).await?;
-    let Some(service) = service.filter(|service| service.status() == Some(ACTIVE)) else { return nothing_to_do() };
-    let arn = service.service_arn().unwrap_or_default();
+    let arn = service_arn(&input.cluster_arn, &input.service_name);
+    if service.is_none_or(|service| service.status() != Some(ACTIVE)) {
+        return gone_already(&context, RESOURCE_TYPE, &arn);
+    }
     let call = environment.ecs().delete_service().cluster(&input.cluster_arn).service(&input.service_name);
     match call.force(true).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, arn),
-        Err(error) if is_missing(&error) || code_of(&error) == Some("ServiceNotActiveException") => nothing_to_do(),
+        Ok(_) => gone(RESOURCE_TYPE, &arn),
+        Err(error) if is_missing(&error) || code_of(&error) == Some("ServiceNotActiveException") => {
+            gone_already(&context, RESOURCE_TYPE, &arn)
+        }
         Err(error) => Err(failure("ecs:DeleteService", error)),
     }
 }

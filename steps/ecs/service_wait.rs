@@ -8,7 +8,7 @@ use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepRes
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ACTIVE, evidence, find_service};
+use super::{ACTIVE, evidence, find_service, service_arn};
 use crate::{
     Environment,
     failure::{failure_for, look_again_or},
@@ -16,6 +16,11 @@ use crate::{
 
 /// How long a roll-out usually takes: two to six minutes.
 const TYPICAL_ROLLOUT: Duration = Duration::from_secs(180);
+
+/// How long an update may be missing in what ECS lists (Amazon ECS API Reference, "Eventual consistency").
+const UPDATE_LISTED_WITHIN: Duration = Duration::from_secs(60);
+/// The status of the deployment that ECS works towards.
+const PRIMARY: &str = "PRIMARY";
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
@@ -40,6 +45,8 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 pub(super) struct WaitForService {
     pub(super) cluster_arn: String,
     pub(super) service_name: String,
+    /// The revision that the service is to run.
+    pub(super) task_definition_arn: String,
     pub(super) target_group_arn: String,
     /// Where the tasks write their logs.
     pub(super) log_group: String,
@@ -68,7 +75,9 @@ async fn wait_for_service(
     context: StepContext,
     input: WaitForService,
 ) -> StepResult<StableService> {
-    if let Some(later) = context.first_look_after(&service_arn(&input), TYPICAL_ROLLOUT) {
+    if let Some(later) =
+        context.first_look_after(&service_arn(&input.cluster_arn, &input.service_name), TYPICAL_ROLLOUT)
+    {
         return Ok(Answer::pending(DeploymentRolloutState::InProgress.as_str(), later));
     }
     let service = match find_service(&environment, &context, &input.cluster_arn, &input.service_name).await {
@@ -88,7 +97,7 @@ async fn wait_for_service(
         },
     };
     let interval = context.poll_towards(TYPICAL_ROLLOUT);
-    match progress(&context, &service, &targets) {
+    match progress(&context, &input, &service, &targets) {
         Progress::Stable(stable) => Ok(Answer::done(stable)),
         Progress::Failed(reason) => {
             let cause = format!("service {} failed: {reason}", input.service_name);
@@ -100,11 +109,6 @@ async fn wait_for_service(
         }
         Progress::OnTheWay(reason) => Ok(Answer::pending(reason, interval)),
     }
-}
-
-/// The cluster's ARN, but the service's.
-fn service_arn(input: &WaitForService) -> String {
-    format!("{}/{}", input.cluster_arn.replacen(":cluster/", ":service/", 1), input.service_name)
 }
 
 /// Whether the deadline passes before the next look. The engine's time-out knows nothing about services, so that what
@@ -129,50 +133,71 @@ pub(super) fn health(target: &TargetHealthDescription) -> Option<&TargetHealthSt
     target.target_health().and_then(|health| health.state())
 }
 
-fn progress(context: &StepContext, service: &Service, targets: &[TargetHealthDescription]) -> Progress {
+/// Only the PRIMARY deployment decides (Amazon ECS API Reference, Deployment): one that failed before it is history, and one of
+/// another revision means that ECS rolled back.
+fn progress(
+    context: &StepContext,
+    input: &WaitForService,
+    service: &Service,
+    targets: &[TargetHealthDescription],
+) -> Progress {
     if let Some(status) = service.status().filter(|status| *status != ACTIVE) {
         return Progress::Failed(format!("it is {status}"));
     }
     let deployments = service.deployments();
-    let failed = |deployment: &&Deployment| deployment.rollout_state() == Some(&DeploymentRolloutState::Failed);
-    if let Some(deployment) = deployments.iter().find(failed) {
-        let reason = deployment.rollout_state_reason().unwrap_or("AWS gives no reason");
-        return Progress::Failed(format!("its deployment is FAILED: {reason}"));
+    let primary = deployments.iter().find(|deployment| deployment.status() == Some(PRIMARY));
+    if let Some(primary) = primary
+        && let Some(running) = primary.task_definition().filter(|running| *running != input.task_definition_arn)
+    {
+        return other_revision(context, input, running, deployments);
     }
-    if let Some(newer) = rolled_back_from(context, service) {
-        return Progress::Failed(format!(
-            "ECS went back to an earlier revision, because {newer} did not become stable"
-        ));
+    let state = primary.and_then(Deployment::rollout_state);
+    if state == Some(&DeploymentRolloutState::Failed) {
+        let reason = primary.and_then(Deployment::rollout_state_reason).unwrap_or("AWS gives no reason");
+        return Progress::Failed(format!("its deployment is FAILED: {reason}"));
     }
     let healthy = targets.iter().filter(|target| health(target) == Some(&TargetHealthStateEnum::Healthy)).count();
     let (running, desired) = (service.running_count(), service.desired_count());
-    let state = deployments.iter().find(|deployment| deployment.status() == Some("PRIMARY"));
-    let completed = state
-        .is_some_and(|primary| primary.rollout_state().is_none_or(|state| *state == DeploymentRolloutState::Completed));
+    // A service without a deployment controller's roll-out state has none.
+    let completed = primary.is_some() && state.is_none_or(|state| *state == DeploymentRolloutState::Completed);
     let enough_are_healthy = usize::try_from(desired).is_ok_and(|desired| healthy >= desired);
-    if completed && deployments.len() == 1 && running == desired && enough_are_healthy {
+    if completed && others_are_over(deployments) && running == desired && enough_are_healthy {
         return Progress::Stable(StableService {
             running_count: running,
             desired_count: desired,
             healthy_targets: healthy,
         });
     }
-    let word = state.and_then(|primary| primary.rollout_state()).map_or("IN_PROGRESS", DeploymentRolloutState::as_str);
-    let stopped = deployments.iter().map(Deployment::failed_tasks).sum::<i32>();
+    let word = state.map_or("IN_PROGRESS", DeploymentRolloutState::as_str);
+    let stopped = primary.map_or(0, Deployment::failed_tasks);
     let stopped = if stopped > 0 { format!(", {stopped} failed") } else { String::new() };
     Progress::OnTheWay(format!("{word} {running}/{desired} running, {healthy} healthy{stopped}"))
 }
 
-/// The revision that this execution registered, when the service runs an earlier one of the same family: once ECS has
-/// rolled back, nothing else shows that the new one failed.
-fn rolled_back_from<'a>(context: &'a StepContext, service: &Service) -> Option<&'a str> {
-    let (family, running) = service.task_definition()?.rsplit_once(':')?;
-    let running: u64 = running.parse().ok()?;
-    let registered = context.created.keys().filter_map(|id| {
-        let (of, revision) = id.rsplit_once(':')?;
-        (of == family && family.contains(":task-definition/")).then_some((id, revision.parse::<u64>().ok()?))
-    });
-    registered.filter(|(_, revision)| *revision > running).map(|(id, _)| id.as_str()).next()
+/// Whether no deployment but the PRIMARY runs anything.
+fn others_are_over(deployments: &[Deployment]) -> bool {
+    deployments.iter().filter(|deployment| deployment.status() != Some(PRIMARY)).all(|other| {
+        other.rollout_state() == Some(&DeploymentRolloutState::Failed)
+            && other.running_count() == 0
+            && other.pending_count() == 0
+    })
+}
+
+/// What it means that the PRIMARY deployment has another revision than the input describes.
+fn other_revision(
+    context: &StepContext,
+    input: &WaitForService,
+    running: &str,
+    deployments: &[Deployment],
+) -> Progress {
+    let wanted = &input.task_definition_arn;
+    let of_wanted = deployments.iter().find(|deployment| deployment.task_definition() == Some(wanted.as_str()));
+    let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_look_ms));
+    if of_wanted.is_none() && waited < UPDATE_LISTED_WITHIN {
+        return Progress::OnTheWay("the new deployment is not listed yet".to_owned());
+    }
+    let reason = of_wanted.and_then(Deployment::rollout_state_reason).unwrap_or("it did not become stable");
+    Progress::Failed(format!("ECS runs {running} and not {wanted}, because it rolled back: {reason}"))
 }
 
 #[cfg(test)]

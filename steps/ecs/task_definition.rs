@@ -16,7 +16,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, name_taken},
     found_tags,
-    outcome::{gone, incomplete_answer, nothing_to_do},
+    outcome::{earlier_call_may_be_listed, gone, gone_already, incomplete_answer},
     tags::{FoundTags, Tags},
 };
 
@@ -101,6 +101,9 @@ async fn register_task_definition(
             return Ok(answered(&newest, &input.family, change));
         }
     }
+    if let Some(answer) = earlier_call_may_be_listed(&context) {
+        return Ok(answer);
+    }
     let registered = environment
         .ecs()
         .register_task_definition()
@@ -184,7 +187,7 @@ fn is_unknown(failure: &StepError) -> bool {
 
 async fn deregister_task_definition(
     environment: Arc<Environment>,
-    _context: StepContext,
+    context: StepContext,
     input: TaskDefinitionArn,
 ) -> StepResult<Nothing> {
     let arn = &input.task_definition_arn;
@@ -193,7 +196,7 @@ async fn deregister_task_definition(
         definition.status().is_none_or(|status| status.as_str() != INACTIVE && status.as_str() != "DELETE_IN_PROGRESS")
     });
     if active.is_none() {
-        return nothing_to_do();
+        return gone_already(&context, RESOURCE_TYPE, arn);
     }
     let answer = environment.ecs().deregister_task_definition().task_definition(arn).send().await;
     answer.map_err(|error| failure("ecs:DeregisterTaskDefinition", error))?;

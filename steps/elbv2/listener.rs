@@ -11,7 +11,7 @@ use super::tags_of;
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
-    outcome::{gone, nothing_to_do},
+    outcome::{gone, gone_already},
     tags::Tags,
 };
 
@@ -187,19 +187,19 @@ fn forwards_to(action: &Action) -> Option<&str> {
 
 async fn delete_listener(
     environment: Arc<Environment>,
-    _context: StepContext,
+    context: StepContext,
     input: ListenerArn,
 ) -> StepResult<Nothing> {
     let arn = &input.listener_arn;
     match environment.elbv2_reads().describe_listeners().listener_arns(arn).send().await {
-        Ok(answer) if answer.listeners().is_empty() => return nothing_to_do(),
+        Ok(answer) if answer.listeners().is_empty() => return gone_already(&context, RESOURCE_TYPE, arn),
         Ok(_) => {}
-        Err(error) if is_missing(&error) => return nothing_to_do(),
+        Err(error) if is_missing(&error) => return gone_already(&context, RESOURCE_TYPE, arn),
         Err(error) => return Err(failure("elasticloadbalancing:DescribeListeners", error)),
     }
     match environment.elbv2().delete_listener().listener_arn(arn).send().await {
         Ok(_) => gone(RESOURCE_TYPE, arn),
-        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, arn),
         Err(error) => Err(failure("elasticloadbalancing:DeleteListener", error)),
     }
 }

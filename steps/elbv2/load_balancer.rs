@@ -13,8 +13,8 @@ use super::tags_of;
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
-    outcome::{gone, incomplete_answer, nothing_to_do, same_set},
-    tags::{Tags, only_one},
+    outcome::{gone, gone_already, incomplete_answer, same_set},
+    tags::{DOMAIN, Tags, only_one},
 };
 
 pub(super) const RESOURCE_TYPE: &str = "AWS::ElasticLoadBalancingV2::LoadBalancer";
@@ -54,6 +54,9 @@ struct CreateLoadBalancer {
     /// In at least two Availability Zones.
     subnet_ids: Vec<String>,
     group_ids: Vec<String>,
+    /// The domain that is going to be pointed at it, for its tags: the teardown deletes the records of no other one.
+    #[serde(default)]
+    domain: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -90,7 +93,7 @@ async fn create_load_balancer(
         .ip_address_type(IpAddressType::Ipv4)
         .set_subnets(Some(input.subnet_ids.clone()))
         .set_security_groups(Some(input.group_ids.clone()))
-        .set_tags(Some(Tags::new(&context, &input.deployment).named(&input.name).elbv2()))
+        .set_tags(Some(tags(&context, &input).elbv2()))
         .send()
         .await;
     match created {
@@ -106,6 +109,10 @@ async fn create_load_balancer(
         },
         Err(error) => Err(failure_for(&context, &input.name, "elasticloadbalancing:CreateLoadBalancer", error)),
     }
+}
+
+fn tags(context: &StepContext, input: &CreateLoadBalancer) -> Tags {
+    Tags::new(context, &input.deployment).named(&input.name).with(DOMAIN, input.domain.as_deref())
 }
 
 fn answered(balancer: &LoadBalancer, name: &str, change: Change) -> Answer<CreatedLoadBalancer> {
@@ -178,11 +185,11 @@ async fn delete_load_balancer(
 ) -> StepResult<Nothing> {
     // To delete what does not exist is answered like a deletion.
     if find_by_arn(&environment, &context, &input.load_balancer_arn).await?.is_none() {
-        return nothing_to_do();
+        return gone_already(&context, RESOURCE_TYPE, &input.load_balancer_arn);
     }
     match environment.elbv2().delete_load_balancer().load_balancer_arn(&input.load_balancer_arn).send().await {
         Ok(_) => gone(RESOURCE_TYPE, &input.load_balancer_arn),
-        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.load_balancer_arn),
         Err(error) => Err(failure("elasticloadbalancing:DeleteLoadBalancer", error)),
     }
 }

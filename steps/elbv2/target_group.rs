@@ -11,7 +11,7 @@ use super::tags_of;
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
-    outcome::{cannot_change, gone, nothing_to_do},
+    outcome::{cannot_change, gone, gone_already},
     tags::{Tags, only_one},
 };
 
@@ -166,19 +166,19 @@ fn is_asked_as_wanted(group: &TargetGroup, input: &CreateTargetGroup) -> bool {
 
 async fn delete_target_group(
     environment: Arc<Environment>,
-    _context: StepContext,
+    context: StepContext,
     input: TargetGroupArn,
 ) -> StepResult<Nothing> {
     let arn = &input.target_group_arn;
     // To delete what does not exist is answered like a deletion.
     match environment.elbv2_reads().describe_target_groups().target_group_arns(arn).send().await {
         Ok(_) => {}
-        Err(error) if is_missing(&error) => return nothing_to_do(),
+        Err(error) if is_missing(&error) => return gone_already(&context, RESOURCE_TYPE, arn),
         Err(error) => return Err(failure("elasticloadbalancing:DescribeTargetGroups", error)),
     }
     match environment.elbv2().delete_target_group().target_group_arn(arn).send().await {
         Ok(_) => gone(RESOURCE_TYPE, arn),
-        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, arn),
         Err(error) => Err(failure("elasticloadbalancing:DeleteTargetGroup", error)),
     }
 }

@@ -62,6 +62,14 @@ macro_rules! clients {
         }
 
         impl Environment {
+            /// The Certificate Manager client for reads in another region of the same account.
+            pub fn acm_reads_in(&self, region: &str) -> aws_sdk_acm::Client {
+                let Settings { config, timeouts, reads } = &self.clients.settings;
+                let builder = aws_sdk_acm::config::Builder::from(config).retry_config(reads.clone());
+                let builder = builder.region(aws_config::Region::new(region.to_owned()));
+                aws_sdk_acm::Client::from_conf(builder.timeout_config(timeouts.clone()).build())
+            }
+
             $(
                 #[doc = concat!("The ", $service, " client for changes: never repeats one by itself.")]
                 pub fn $mutating(&self) -> &$sdk::Client {

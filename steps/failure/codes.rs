@@ -57,6 +57,37 @@ const PERMISSION: &[&str] = &[
     "Blocked",
 ];
 
+/// Refusals that no retry changes, and why. Each takes a decision by a person.
+const REFUSED_FOR_GOOD: &[(&str, &str)] = &[
+    // EC2 API Reference, error codes: the account is not verified yet, which takes up to a day.
+    ("PendingVerification", "AWS is still verifying this account: wait for its e-mail, then resume."),
+    // EC2 API Reference, error codes; Elastic Load Balancing API Reference, DeleteLoadBalancer and CreateLoadBalancer.
+    (
+        "OperationNotPermitted",
+        "Switch off the protection that the message names, or ask AWS Support about a new account's limits, then resume.",
+    ),
+    ("OperationNotPermittedException", "Change what the message names, then resume."),
+    // AWS Free Tier, plans of accounts opened since July 2025: RDS and EC2 refuse what the free plan does not include.
+    (
+        "FreeTierRestriction",
+        "Upgrade the account to the paid plan, or choose what the free plan includes, then resume.",
+    ),
+    (
+        "FreeTierRestrictionError",
+        "Upgrade the account to the paid plan, or choose what the free plan includes, then resume.",
+    ),
+    (
+        "FreeTierRestrictionException",
+        "Upgrade the account to the paid plan, or choose what the free plan includes, then resume.",
+    ),
+    // EC2 API Reference, error codes.
+    ("Unsupported", "Choose another instance type or zone, then run again."),
+    ("UnsupportedOperation", "Change what the message names, then resume."),
+    // Amazon ECS API Reference, common errors.
+    ("UnsupportedFeatureException", "Choose another region, then run again."),
+    ("PlatformUnknownException", "Choose another region, then run again."),
+];
+
 const QUOTA: &[&str] = &[
     "LimitExceeded",
     "LimitExceededException",
@@ -98,8 +129,6 @@ const BUSY: &[&str] = &[
     "ClusterContainsTasksException",
     "UpdateInProgressException",
     "DeleteConflict",
-    "OperationNotPermitted",
-    "OperationNotPermittedException",
     "OperationAbortedException",
     "OperationInProgress",
     "ConcurrentModification",
@@ -140,6 +169,30 @@ const MISSING: &[&str] = &[
     "ParameterNotFound",
 ];
 
+/// What to do about a code that no retry changes; `None` for every other code.
+pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
+    let (_, hint) = REFUSED_FOR_GOOD.iter().find(|(known, _)| *known == code)?;
+    Some(hint)
+}
+
+/// Whether AWS cannot use its service-linked role yet: the first calls of RDS, ECS and Elastic Load Balancing in a new account
+/// create the role, and are refused until IAM knows it everywhere (RDS User Guide, "Using service-linked roles"; Amazon ECS
+/// Developer Guide, "Using service-linked roles").
+pub(super) fn waits_for_service_linked_role(message: &str) -> bool {
+    let message = message.to_lowercase().replace('-', " ");
+    let names_the_role = message.contains("service linked role");
+    names_the_role && (message.contains("unable to assume") || message.contains("verify that you have permission"))
+}
+
+/// The action that a refusal names, such as `iam:PassRole` of a call of ECS: "… is not authorized to perform: iam:PassRole on
+/// resource: …" (IAM User Guide, "Troubleshoot access denied error messages").
+pub(super) fn refused_action(message: &str) -> Option<&str> {
+    let (_, after) = message.split_once("to perform: ").or_else(|| message.split_once("to perform "))?;
+    let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == ':' || c == '-')).unwrap_or(after.len());
+    let action = &after[..end];
+    action.split_once(':').is_some_and(|(service, call)| !service.is_empty() && !call.is_empty()).then_some(action)
+}
+
 /// Whether the code says that what is asked for exists already.
 pub fn is_already_there_code(code: &str) -> bool {
     code.contains("AlreadyExists") || code.ends_with(".Duplicate") || ALREADY_THERE.contains(&code)
@@ -159,7 +212,11 @@ pub(super) fn class_of_code(code: &str, message: &str, status: Option<u16>) -> E
     let code = code.rsplit('#').next().unwrap_or(code);
     let code = code.split(':').next().unwrap_or(code);
     let listed = |codes: &[&str]| codes.contains(&code);
-    if listed(THROTTLED) || (code == "LimitExceeded" && message.contains("Rate")) {
+    if waits_for_service_linked_role(message) {
+        ErrorClass::NotConsistentYet
+    } else if hint_of_code(code).is_some() {
+        ErrorClass::Invalid
+    } else if listed(THROTTLED) || (code == "LimitExceeded" && message.contains("Rate")) {
         ErrorClass::Throttled
     } else if listed(UNKNOWN) {
         ErrorClass::Unknown

@@ -139,7 +139,7 @@ fn every_code_of_the_table_has_its_class() {
         ),
         (Capacity, "InsufficientInstanceCapacity InsufficientDBInstanceCapacity InsufficientFreeAddressesInSubnet"),
         (Busy, "DependencyViolation ResourceInUse ResourceInUseException InvalidDBInstanceState DeleteConflict"),
-        (Busy, "InvalidDBSubnetGroupStateFault ClusterContainsServicesException OperationNotPermitted"),
+        (Busy, "InvalidDBSubnetGroupStateFault ClusterContainsServicesException"),
         (NameTaken, "EntityAlreadyExists InvalidGroup.Duplicate RouteAlreadyExists InvalidSubnet.Conflict"),
         (NameTaken, "DuplicateTargetGroupName DuplicateListener DuplicateLoadBalancerName"),
         (Credentials, "ExpiredToken ExpiredTokenException RequestExpired InvalidClientTokenId AuthFailure"),
@@ -148,6 +148,7 @@ fn every_code_of_the_table_has_its_class() {
         (Quota, "VpcLimitExceeded InternetGatewayLimitExceeded SecurityGroupLimitExceeded VcpuLimitExceeded"),
         (Quota, "InstanceQuotaExceeded StorageQuotaExceeded DBSubnetQuotaExceeded TooManyLoadBalancers LimitExceeded"),
         (Quota, "LimitExceededException"),
+        (Invalid, "OperationNotPermitted FreeTierRestrictionError PendingVerification Unsupported"),
         (Invalid, "InvalidParameterValue InvalidParameterCombination ValidationError InvalidSubnet.Range"),
         (Invalid, "InvalidAMIID.NotFound InvalidInstanceType IdempotentParameterMismatch MalformedPolicyDocument"),
     ];
@@ -158,6 +159,32 @@ fn every_code_of_the_table_has_its_class() {
     }
     assert_eq!(class_of_code("Strange", "", Some(403)), Permission);
     assert_eq!(class_of_code("Strange", "", Some(500)), Unknown);
+}
+
+#[tokio::test]
+async fn a_first_use_of_a_service_is_a_matter_of_minutes() {
+    let message = "Unable to create the resource. Verify that you have permission to create service linked role. \
+                   Otherwise wait and try again later.";
+    assert_eq!(class_of_code("InvalidParameterValue", message, Some(400)), ErrorClass::NotConsistentYet);
+    let message = "Unable to assume the service linked role. Please verify that the ECS service linked role exists.";
+    assert_eq!(class_of_code("InvalidParameterException", message, Some(400)), ErrorClass::NotConsistentYet);
+    let error = create_vpc((400, XML, ec2_error!("OperationNotPermitted", "Deletion protection is enabled"))).await;
+    assert_eq!(error.class, ErrorClass::Invalid);
+    assert!(error.hint.unwrap().contains("protection"));
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_action_that_is_missing_and_not_the_call() {
+    let message =
+        "User: arn:aws:iam::1:user/me is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/x";
+    let body = r#"{"__type":"AccessDeniedException","message":"User: arn:aws:iam::1:user/me is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/x"}"#;
+    let server = TestServer::start((400, "content-type: application/x-amz-json-1.1\r\n", body)).await;
+    let error = environment(&server).ecs().create_cluster().send().await.unwrap_err();
+    let error = failure("ecs:RegisterTaskDefinition", error);
+    assert_eq!(error.class, ErrorClass::Permission);
+    assert_eq!(error.hint.as_deref(), Some("Allow iam:PassRole to this identity in IAM, then resume."));
+    assert_eq!(super::codes::refused_action(message), Some("iam:PassRole"));
+    assert_eq!(super::codes::refused_action("You are not authorized to perform this operation."), None);
 }
 
 #[test]

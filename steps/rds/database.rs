@@ -92,6 +92,7 @@ async fn create_database(
         .master_username(login.username())
         .master_user_password(login.password())
         .auto_minor_version_upgrade(true)
+        .copy_tags_to_snapshot(true)
         .backup_retention_period(input.backup_retention_days)
         .deletion_protection(input.deletion_protection)
         .set_tags(Some(Tags::new(&context, &input.deployment).named(&input.identifier).rds()))

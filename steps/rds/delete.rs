@@ -6,12 +6,12 @@ use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, St
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DatabaseIdentifier, RESOURCE_TYPE, find_database, status};
+use super::{DatabaseIdentifier, RESOURCE_TYPE, database_ending, find_database, status};
 use crate::{
     Environment, Nothing,
     failure::{failure, is_missing},
     found_tags,
-    outcome::nothing_to_do,
+    outcome::{called_before, nothing_to_do},
     tags::short_token,
 };
 
@@ -40,7 +40,23 @@ struct DeleteDatabase {
     deployment: String,
     identifier: String,
     /// Whether to keep a last snapshot.
-    final_snapshot: bool,
+    final_snapshot: FinalSnapshot,
+}
+
+/// Whether a last snapshot is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum FinalSnapshot {
+    /// Always or never. A database in a failure state is not deleted where it is always.
+    Decided(bool),
+    /// Unless RDS cannot make one.
+    IfPossible(IfPossible),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+enum IfPossible {
+    #[serde(rename = "ifPossible")]
+    IfPossible,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -58,7 +74,7 @@ async fn disable_deletion_protection(
     let protected = database.filter(|database| database.deletion_protection() == Some(true));
     let Some(database) = protected else { return nothing_to_do() };
     let call = environment.rds().modify_db_instance().db_instance_identifier(&input.identifier);
-    match call.deletion_protection(false).apply_immediately(true).send().await {
+    match call.deletion_protection(false).copy_tags_to_snapshot(true).apply_immediately(true).send().await {
         Ok(_) => {
             let arn = database.db_instance_arn().unwrap_or_default();
             let effect = Effect::new(Change::Updated, RESOURCE_TYPE, arn).named(&input.identifier).billed();
@@ -74,11 +90,18 @@ async fn delete_database(
     context: StepContext,
     input: DeleteDatabase,
 ) -> StepResult<DeletedDatabase> {
-    let snapshot = input.final_snapshot.then(|| snapshot_identifier(&context, &input.identifier));
+    let wanted = input.final_snapshot != FinalSnapshot::Decided(false);
+    let mut snapshot = wanted.then(|| snapshot_identifier(&context, &input.identifier));
     let Some(database) = find_database(&environment, &context, &input.identifier).await? else {
-        // Deleted by this very visit, whose answer was lost, or before.
         let kept = existing_snapshot(&environment, snapshot).await?;
-        return Ok(Answer::done(DeletedDatabase { final_snapshot_identifier: kept }));
+        let output = DeletedDatabase { final_snapshot_identifier: kept };
+        if called_before(&context) {
+            // Deleted by this visit, whose answer was lost.
+            let id = database_ending(&input.identifier);
+            let effect = Effect::new(Change::Deleted, RESOURCE_TYPE, id).named(&input.identifier).billed();
+            return Ok(Answer::with_effect(output, effect));
+        }
+        return Ok(Answer::done(output));
     };
     let tags = found_tags!(database.tag_list());
     if !tags.is_ours(&input.deployment) {
@@ -91,13 +114,35 @@ async fn delete_database(
         let kept = existing_snapshot(&environment, snapshot).await?;
         return Ok(Answer::with_effect(DeletedDatabase { final_snapshot_identifier: kept }, effect));
     }
+    if wanted && !can_be_snapshot(status(&database)) {
+        refuse_without_snapshot(&input, status(&database))?;
+        snapshot = None;
+    }
     let call = environment.rds().delete_db_instance().db_instance_identifier(&input.identifier);
-    let call = call.skip_final_snapshot(!input.final_snapshot).set_final_db_snapshot_identifier(snapshot.clone());
+    let call = call.skip_final_snapshot(snapshot.is_none()).set_final_db_snapshot_identifier(snapshot.clone());
     match call.send().await {
         Ok(_) => Ok(Answer::with_effect(DeletedDatabase { final_snapshot_identifier: snapshot }, effect)),
         Err(error) if is_missing(&error) => Ok(Answer::done(DeletedDatabase { final_snapshot_identifier: None })),
         Err(error) => Err(still_protected(failure("rds:DeleteDBInstance", error))),
     }
+}
+
+/// Whether RDS can make a snapshot of a database in this state (Amazon RDS API Reference, DeleteDBInstance, SkipFinalSnapshot: a
+/// DB instance in a failure state, `failed`, `incompatible-restore` or `incompatible-network`, is deleted without only).
+fn can_be_snapshot(status: &str) -> bool {
+    !matches!(status, "failed" | "restore-error") && !status.starts_with("incompatible-")
+}
+
+/// # Errors
+/// `Invalid` where the input demands the snapshot.
+fn refuse_without_snapshot(input: &DeleteDatabase, status: &str) -> Result<(), StepError> {
+    if input.final_snapshot != FinalSnapshot::Decided(true) {
+        return Ok(());
+    }
+    let cause = format!("database {} is {status}: RDS can make no final snapshot of it", input.identifier);
+    Err(StepError::new(ErrorClass::Invalid, cause)
+        .during("rds:DeleteDBInstance")
+        .hint("Repair the database first, or tear down with finalSnapshot: ifPossible, which deletes it without."))
 }
 
 /// The same for every attempt of a visit, so that a lost answer does not make two.
@@ -130,7 +175,26 @@ fn still_protected(mut failure: StepError) -> StepError {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_database_that_failed_is_not_deleted_without_a_word_about_its_snapshot() {
+        let input = |wanted: &str| -> DeleteDatabase {
+            serde_json::from_str(&format!(
+                r#"{{"deployment": "demo", "identifier": "demo-db", "finalSnapshot": {wanted}}}"#
+            ))
+            .unwrap()
+        };
+        for status in ["failed", "incompatible-network", "incompatible-restore"] {
+            assert!(!can_be_snapshot(status), "{status}");
+            let error = refuse_without_snapshot(&input("true"), status).unwrap_err();
+            assert!(error.cause.contains(status) && error.hint.unwrap().contains("ifPossible"));
+            assert!(refuse_without_snapshot(&input("\"ifPossible\""), status).is_ok());
+            assert!(refuse_without_snapshot(&input("false"), status).is_ok());
+        }
+        assert!(can_be_snapshot("available") && can_be_snapshot("storage-optimization"));
+    }
 
     #[test]
     fn the_last_snapshot_has_a_name_that_rds_takes_and_that_a_retry_repeats() {

@@ -11,7 +11,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
     found_tags,
-    outcome::{gone, nothing_to_do, same_set},
+    outcome::{gone, gone_already, same_set},
     tags::{FoundTags, Tags},
 };
 
@@ -140,12 +140,12 @@ async fn found_group(
 
 async fn delete_subnet_group(
     environment: Arc<Environment>,
-    _context: StepContext,
+    context: StepContext,
     input: SubnetGroupName,
 ) -> StepResult<Nothing> {
     match environment.rds().delete_db_subnet_group().db_subnet_group_name(&input.name).send().await {
         Ok(_) => gone(RESOURCE_TYPE, &input.name),
-        Err(error) if is_missing(&error) => nothing_to_do(),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.name),
         Err(error) => Err(failure("rds:DeleteDBSubnetGroup", error)),
     }
 }

@@ -72,7 +72,7 @@ async fn wait_for_database(
         let cause = format!("database {} is {status}", input.identifier);
         return Err(StepError::new(ErrorClass::Failed, cause).hint(hint));
     }
-    if status != "available" {
+    if !is_usable(status) {
         return Ok(Answer::pending(status, interval));
     }
     if is_about_to_change(&database) {
@@ -80,7 +80,7 @@ async fn wait_for_database(
     }
     let endpoint = database.endpoint();
     let Some(address) = endpoint.and_then(|endpoint| endpoint.address()) else {
-        return Ok(Answer::pending("available, no address yet", interval));
+        return Ok(Answer::pending(format!("{status}, no address yet"), interval));
     };
     let incomplete = |what| incomplete_answer("rds:DescribeDBInstances", what);
     Ok(Answer::done(AvailableDatabase {
@@ -91,6 +91,29 @@ async fn wait_for_database(
         allocated_storage_gib: database.allocated_storage().ok_or_else(|| incomplete("AllocatedStorage"))?,
         dbi_resource_id: database.dbi_resource_id().unwrap_or_default().to_owned(),
     }))
+}
+
+/// The states, besides `available`, in which a database answers and is billed (RDS User Guide, "Viewing Amazon RDS DB instance
+/// status"). RDS enters them for backups, for maintenance and for changes that people make; a storage optimization lasts for hours.
+const USABLE: &[&str] = &[
+    "available",
+    "backing-up",
+    "configuring-associated-roles",
+    "configuring-enhanced-monitoring",
+    "configuring-iam-database-auth",
+    "configuring-log-exports",
+    "converting-to-vpc",
+    "delete-precheck",
+    "modifying",
+    "moving-to-vpc",
+    "resetting-master-credentials",
+    "storage-config-upgrade",
+    "storage-initialization",
+    "storage-optimization",
+];
+
+fn is_usable(status: &str) -> bool {
+    USABLE.contains(&status)
 }
 
 /// What to do about a status that the database will not leave by itself.
@@ -139,10 +162,19 @@ mod tests {
     #[test]
     fn a_stopped_or_broken_database_is_not_waited_for_until_the_deadline() {
         for status in ["failed", "stopped", "incompatible-network", "inaccessible-encryption-credentials", "deleting"] {
-            assert!(hopeless(status).is_some(), "{status}");
+            assert!(hopeless(status).is_some() && !is_usable(status), "{status}");
         }
-        for status in ["creating", "backing-up", "modifying", "upgrading", "starting", "available"] {
-            assert!(hopeless(status).is_none(), "{status}");
+        for status in ["creating", "upgrading", "starting", "rebooting", "maintenance"] {
+            assert!(hopeless(status).is_none() && !is_usable(status), "{status}");
         }
+    }
+
+    #[test]
+    fn a_database_that_answers_is_not_waited_for() {
+        for status in ["available", "backing-up", "storage-optimization", "configuring-log-exports", "modifying"] {
+            assert!(hopeless(status).is_none() && is_usable(status), "{status}");
+        }
+        let to = aws_sdk_rds::types::PendingModifiedValues::builder().db_instance_class("db.t4g.small").build();
+        assert!(is_about_to_change(&DbInstance::builder().pending_modified_values(to).build()));
     }
 }

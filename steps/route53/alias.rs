@@ -70,11 +70,20 @@ fn answers_for_addresses(record: &ResourceRecordSet) -> bool {
 }
 
 fn is_as_wanted(record: &ResourceRecordSet, input: &CreateAlias) -> bool {
+    leads_to(record, &input.dns_name)
+}
+
+fn leads_to(record: &ResourceRecordSet, dns_name: &str) -> bool {
     let leads_there = |target: &AliasTarget| {
         let plain = |name: &str| normal(name).trim_start_matches("dualstack.").to_owned();
-        plain(target.dns_name()) == plain(&input.dns_name)
+        plain(target.dns_name()) == plain(dns_name)
     };
     *record.r#type() == RrType::A && record.alias_target().is_some_and(leads_there)
+}
+
+/// Whether the record answers for addresses and does not lead to the load balancer of this DNS name, if there is one.
+pub(crate) fn points_elsewhere(record: &ResourceRecordSet, balancer: Option<&str>) -> bool {
+    answers_for_addresses(record) && !balancer.is_some_and(|dns_name| leads_to(record, dns_name))
 }
 
 /// One batch: what is in the way goes and the alias comes, or neither.
@@ -98,7 +107,8 @@ fn changes(
     Ok(changes)
 }
 
-fn described(record: &ResourceRecordSet) -> String {
+/// What a record says, such as `CNAME old.example.com`.
+pub(crate) fn described(record: &ResourceRecordSet) -> String {
     let target = match record.alias_target() {
         Some(target) => format!("alias of {}", normal(target.dns_name())),
         None => record.resource_records().iter().map(|record| record.value()).collect::<Vec<_>>().join(", "),
@@ -133,6 +143,18 @@ mod tests {
         let changes = changes(&input(), &[&cname]).unwrap();
         let actions: Vec<_> = changes.iter().map(|change| change.action().clone()).collect();
         assert_eq!(actions, [ChangeAction::Delete, ChangeAction::Upsert]);
+    }
+
+    #[test]
+    fn a_record_of_the_deployments_own_does_not_stop_the_next_run() {
+        let target = AliasTarget::builder().dns_name("lb-1.elb.amazonaws.com.").hosted_zone_id("Z2");
+        let record = ResourceRecordSet::builder().name("a.example.com.").r#type(RrType::A);
+        let record = record.alias_target(target.evaluate_target_health(false).build().unwrap()).build().unwrap();
+        assert!(!points_elsewhere(&record, Some("lb-1.elb.amazonaws.com")));
+        assert!(points_elsewhere(&record, Some("lb-2.elb.amazonaws.com")) && points_elsewhere(&record, None));
+        let value = ResourceRecord::builder().value("\"v=spf1 -all\"").build().unwrap();
+        let text = ResourceRecordSet::builder().name("a.example.com.").r#type(RrType::Txt).resource_records(value);
+        assert!(!points_elsewhere(&text.build().unwrap(), None));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::{RESOURCE_TYPE, normal, record_id};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
+    outcome::{gone, gone_already, nothing_to_do},
 };
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -110,7 +111,7 @@ fn is_as_wanted(record: &ResourceRecordSet, input: &UpsertRecord) -> bool {
 }
 
 /// Every record set of exactly that name.
-pub(super) async fn records_at(
+pub(crate) async fn records_at(
     environment: &Environment,
     context: &StepContext,
     hosted_zone_id: &str,
@@ -161,20 +162,18 @@ pub(super) async fn apply(
 async fn delete_record(environment: Arc<Environment>, context: StepContext, input: RecordName) -> StepResult<Nothing> {
     let records = match records_at(&environment, &context, &input.hosted_zone_id, &input.name).await {
         Ok(records) => records,
-        Err(error) if error.class == ErrorClass::NotFound => return Ok(Answer::done(Nothing {})),
+        Err(error) if error.class == ErrorClass::NotFound => return nothing_to_do(),
         Err(error) => return Err(error),
     };
+    let id = record_id(&input.name, &input.kind);
     let there = records.into_iter().find(|record| record.r#type().as_str() == input.kind);
-    let Some(record) = there else { return Ok(Answer::done(Nothing {})) };
+    let Some(record) = there else { return gone_already(&context, RESOURCE_TYPE, &id) };
     // Route 53 deletes only what is described exactly as it is.
     let batch = ChangeBatch::builder().changes(record_change(ChangeAction::Delete, record)?).build();
     let call = environment.route53().change_resource_record_sets().hosted_zone_id(&input.hosted_zone_id);
     match call.change_batch(batch.map_err(|error| incomplete(&error))?).send().await {
-        Ok(_) => {
-            let effect = Effect::new(Change::Deleted, RESOURCE_TYPE, record_id(&input.name, &input.kind));
-            Ok(Answer::with_effect(Nothing {}, effect))
-        }
-        Err(error) if is_missing(&error) => Ok(Answer::done(Nothing {})),
+        Ok(_) => gone(RESOURCE_TYPE, &id),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &id),
         Err(error) => Err(failure("route53:ChangeResourceRecordSets", error)),
     }
 }

@@ -15,7 +15,7 @@ use russh::keys::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Environment;
+use crate::{Environment, environment::default_keys_directory};
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
@@ -42,6 +42,9 @@ struct GenerateKey {
     deployment: String,
     /// Names the file too.
     key_name: String,
+    /// The public key that EC2 has already. The private key is needed only to create it: another user or machine goes without.
+    #[serde(default)]
+    existing_public_key: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -49,7 +52,8 @@ struct GenerateKey {
 struct GeneratedKey {
     /// In OpenSSH's format, such as `ssh-ed25519 AAAA…`.
     public_key: String,
-    private_key_file: String,
+    /// None where EC2 has the key pair and this machine does not have its private key.
+    private_key_file: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -72,7 +76,12 @@ async fn generate_key(
     _context: StepContext,
     input: GenerateKey,
 ) -> StepResult<GeneratedKey> {
-    let file = environment.keys_directory().join(format!("{}.pem", file_name(&input.key_name)));
+    let name = format!("{}.pem", file_name(&input.key_name));
+    if let Some(public_key) = input.existing_public_key {
+        let private_key_file = kept_key(&environment, &name, &public_key);
+        return Ok(Answer::done(GeneratedKey { public_key, private_key_file }));
+    }
+    let file = environment.keys_directory().join(name);
     let comment = format!("{} of {}", input.key_name, input.deployment);
     let key = match load_secret_key(&file, None) {
         Ok(key) => key,
@@ -86,7 +95,18 @@ async fn generate_key(
         }
     };
     let public_key = in_openssh_format(key.public_key())?;
-    Ok(Answer::done(GeneratedKey { public_key, private_key_file: file.display().to_string() }))
+    Ok(Answer::done(GeneratedKey { public_key, private_key_file: Some(file.display().to_string()) }))
+}
+
+/// The file, in this home's folder of keys or where earlier versions kept them, with the private key that belongs to `public_key`.
+fn kept_key(environment: &Environment, name: &str, public_key: &str) -> Option<String> {
+    let wanted = PublicKey::from_openssh(public_key.trim()).ok()?;
+    let folders = [environment.keys_directory().to_owned(), default_keys_directory()];
+    let files = folders.iter().map(|folder| folder.join(name));
+    let belongs =
+        |file: &PathBuf| load_secret_key(file, None).is_ok_and(|key| key.public_key().key_data() == wanted.key_data());
+    let mut found = files.filter(belongs);
+    found.next().map(|file| file.display().to_string())
 }
 
 fn new_key(comment: &str) -> Result<PrivateKey, StepError> {
@@ -202,6 +222,31 @@ mod tests {
             assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         }
         assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[tokio::test]
+    async fn another_machine_goes_without_the_private_key_and_makes_no_second_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let server = crate::test_server::TestServer::start((200, "", "")).await;
+        let environment =
+            || Arc::new(crate::test_server::environment(&server).with_keys_directory(directory.path().join("keys")));
+        let input = |existing: Option<String>| GenerateKey {
+            deployment: "demo".into(),
+            key_name: "demo-bastion".into(),
+            existing_public_key: existing,
+        };
+        let run = async |existing| match generate_key(environment(), StepContext::for_test(""), input(existing)).await {
+            Ok(Answer::Done(done)) => done.output,
+            other => panic!("{other:?}"),
+        };
+        let elsewhere = in_openssh_format(new_key("elsewhere").unwrap().public_key()).unwrap();
+        let without = run(Some(elsewhere.clone())).await;
+        assert_eq!((without.public_key, without.private_key_file), (elsewhere, None));
+        assert!(!directory.path().join("keys").exists(), "no key was made");
+        let made = run(None).await;
+        let again = run(Some(made.public_key.clone())).await;
+        assert_eq!(again.private_key_file, made.private_key_file);
+        assert!(made.private_key_file.is_some());
     }
 
     #[test]

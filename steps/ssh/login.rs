@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ErrorClass, Instructions, Pending, Registry, StepContext, StepError, StepResult};
 use russh::{
     Disconnect,
     client::{self, AuthResult, Handle},
@@ -26,6 +26,10 @@ use crate::Environment;
 const SSH_PORT: u16 = 22;
 /// How long to wait for the connection, and again for key exchange and login.
 const SOCKET_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long no packet comes back before a person is asked to act.
+const OUT_OF_REACH_MS: u64 = 120_000;
+const WITHOUT_SSH: &str = "Allow it in the firewall of this network and in sshSourceCidr, or continue without: flow signal, or a \
+                           new run with bastion.waitForSsh: false.";
 /// How much of a server's greeting is read: the version string has at most 255 bytes, lines may come before it.
 const GREETING_BYTES_MAX: u64 = 8 * 1024;
 
@@ -77,8 +81,48 @@ async fn wait_for_login(
         Ok(logged_in) => Ok(Answer::done(logged_in)),
         Err(reason) => {
             let interval = context.poll_interval(Duration::from_secs(5), Duration::from_secs(30));
-            Ok(Answer::pending(reason, interval))
+            if !is_out_of_reach(&reason) {
+                return Ok(Answer::pending(reason, interval));
+            }
+            if ends_before(&context, interval) {
+                let cause = format!("this machine cannot reach {} on port {}: {reason}", input.host, port(&input));
+                return Err(StepError::new(ErrorClass::Failed, cause).hint(WITHOUT_SSH));
+            }
+            Ok(Answer::Pending(Pending {
+                reason,
+                check_again_after: interval,
+                instructions: is_out_of_reach_for_long(&context).then(|| way_out(&input)),
+                submitted: None,
+            }))
         }
+    }
+}
+
+fn port(input: &WaitForLogin) -> u16 {
+    input.port.unwrap_or(SSH_PORT)
+}
+
+/// Whether no packet comes back: a firewall on the way, unlike a server that starts.
+fn is_out_of_reach(reason: &str) -> bool {
+    matches!(reason, "connection timed out" | "host unreachable" | "network unreachable")
+}
+
+fn is_out_of_reach_for_long(context: &StepContext) -> bool {
+    context.now_ms.saturating_sub(context.first_look_ms) >= OUT_OF_REACH_MS
+}
+
+/// Whether the deadline passes before the next look.
+fn ends_before(context: &StepContext, interval: Duration) -> bool {
+    let next_ms = context.now_ms.saturating_add(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
+    context.deadline_ms.is_some_and(|deadline_ms| next_ms >= deadline_ms)
+}
+
+fn way_out(input: &WaitForLogin) -> Instructions {
+    let host = &input.host;
+    Instructions {
+        sentence: format!("This machine cannot reach {host} on port {}. {WITHOUT_SSH}", port(input)),
+        values: Vec::new(),
+        answer: Some(serde_json::json!({ "host": host, "serverBanner": "", "loggedIn": false })),
     }
 }
 
@@ -96,7 +140,7 @@ async fn look(
     key: Option<Arc<PrivateKey>>,
     within: Duration,
 ) -> Result<LoggedIn, String> {
-    let port = input.port.unwrap_or(SSH_PORT);
+    let port = port(input);
     let stream = match server {
         Some(address) => timeout(within, TcpStream::connect(address)).await,
         None => timeout(within, TcpStream::connect((input.host.as_str(), port))).await,

@@ -1,59 +1,194 @@
 //! Certificates, and the DNS records that validate them.
 
-use aws_sdk_acm::types::{CertificateSummary, DomainValidation};
+use aws_sdk_acm::types::{CertificateStatus, CertificateSummary, DomainValidation, Filters, KeyAlgorithm};
 use engine::step::StepError;
 
 use super::Found;
 use crate::{
     Environment,
+    acm::{RECORD, RECORD_CREATED},
     failure::{failure, is_missing},
     found_tags,
+    tags::FoundTags,
 };
 
-/// Finds them and answers the names of the records that validate ours and nothing else.
+/// What the deployment's certificates say about DNS.
+#[derive(Debug, Default)]
+pub(super) struct OfCertificates {
+    /// The names of validation records that this deployment created and that no other certificate uses.
+    pub(super) records: Vec<String>,
+    /// The domains that certificates were requested for.
+    pub(super) domains: Vec<String>,
+}
+
+/// A validation record of a certificate of this deployment.
+struct Validation {
+    record: String,
+    /// The domain that it proves, without `*.`.
+    domain: String,
+}
+
+/// Finds the certificates. A validation record proves a domain in every region and to every certificate of the account (ACM User
+/// Guide, "DNS validation"), so that one is deleted only where this deployment created it and nothing else needs it.
 pub(super) async fn find(
     environment: &Environment,
     deployment: &str,
     found: &mut Found,
-) -> Result<Vec<String>, StepError> {
-    let mut ours: Vec<CertificateSummary> = Vec::new();
-    let mut others: Vec<CertificateSummary> = Vec::new();
-    let mut pages = environment.acm_reads().list_certificates().into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| failure("acm:ListCertificates", error))?;
-        for certificate in page.certificate_summary_list.unwrap_or_default() {
-            let is_ours = is_ours(environment, deployment, certificate.certificate_arn().unwrap_or_default()).await?;
-            if is_ours { ours.push(certificate) } else { others.push(certificate) }
+) -> Result<OfCertificates, StepError> {
+    let mut of = OfCertificates::default();
+    let mut validations = Vec::new();
+    for certificate in list(&environment.acm_reads().clone()).await? {
+        let arn = certificate.certificate_arn.clone().unwrap_or_default();
+        let Some((tags, created_record)) = tags_of(environment, &arn).await? else { continue };
+        if !tags.is_ours(deployment) {
+            continue;
         }
-    }
-    let mut records = Vec::new();
-    for certificate in ours {
-        let Some(arn) = certificate.certificate_arn else { continue };
-        // One record validates every certificate of the account for the same domain.
-        let is_shared = others.iter().any(|other| other.domain_name() == certificate.domain_name.as_deref());
-        if !is_shared {
-            records.extend(validation_records(environment, &arn).await?);
+        of.domains.extend(certificate.domain_name.clone());
+        for validation in validations_of(environment, &arn).await? {
+            if created_record {
+                validations.push(validation);
+            } else {
+                keep(
+                    found,
+                    &validation.record,
+                    "it was there before this deployment, or an earlier version created it",
+                );
+            }
         }
         found.certificate_arns.push(arn);
     }
-    Ok(records)
+    if validations.is_empty() {
+        return Ok(of);
+    }
+    let others = others(environment, &found.certificate_arns.clone(), found).await?;
+    for validation in validations {
+        match others.iter().find(|(_, other)| may_use(other, &validation.domain)) {
+            None => of.records.push(validation.record),
+            Some((region, other)) => {
+                let arn = other.certificate_arn().unwrap_or_default();
+                keep(found, &validation.record, &format!("certificate {arn} in {region} is validated by it"));
+            }
+        }
+    }
+    Ok(of)
 }
 
-async fn is_ours(environment: &Environment, deployment: &str, arn: &str) -> Result<bool, StepError> {
+fn keep(found: &mut Found, record: &str, why: &str) {
+    let line = format!("DNS record {record} CNAME: {why}");
+    if !found.stays.contains(&line) {
+        found.stays.push(line);
+    }
+}
+
+/// All certificates, of every kind of key: without the filter ACM lists those with RSA keys of 1024 and 2048 bits only (ACM API
+/// Reference, ListCertificates).
+async fn list(acm: &aws_sdk_acm::Client) -> Result<Vec<CertificateSummary>, StepError> {
+    let every_key = Filters::builder()
+        .set_key_types(Some(KeyAlgorithm::values().iter().map(|kind| KeyAlgorithm::from(*kind)).collect()));
+    let mut certificates = Vec::new();
+    let mut pages = acm.list_certificates().includes(every_key.build()).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| failure("acm:ListCertificates", error))?;
+        certificates.extend(page.certificate_summary_list.unwrap_or_default());
+    }
+    Ok(certificates)
+}
+
+/// The certificates of the account's enabled regions but `ours`, each with its region. A region that cannot be read keeps every
+/// record, so it is reported as a certificate that covers everything.
+async fn others(
+    environment: &Environment,
+    ours: &[String],
+    found: &mut Found,
+) -> Result<Vec<(String, CertificateSummary)>, StepError> {
+    let regions = environment.ec2_reads().describe_regions().send().await;
+    let regions = regions.map_err(|error| failure("ec2:DescribeRegions", error))?;
+    let mut others = Vec::new();
+    for region in regions.regions().iter().filter_map(|region| region.region_name()) {
+        match list(&environment.acm_reads_in(region)).await {
+            Ok(certificates) => {
+                let not_ours = |certificate: &CertificateSummary| {
+                    certificate.certificate_arn().is_none_or(|arn| !ours.iter().any(|ours| ours == arn))
+                };
+                others.extend(
+                    certificates.into_iter().filter(not_ours).map(|certificate| (region.to_owned(), certificate)),
+                );
+            }
+            Err(error) => {
+                found.stays.push(format!("region {region} was not searched for certificates: {error}"));
+                let unknown = CertificateSummary::builder().has_additional_subject_alternative_names(true);
+                others.push((region.to_owned(), unknown.certificate_arn("of an unknown name").build()));
+            }
+        }
+    }
+    Ok(others)
+}
+
+/// Whether a certificate, which may be renewed by DNS, covers the domain or one below it of the form `*.domain`.
+fn may_use(other: &CertificateSummary, domain: &str) -> bool {
+    let is_over = other.status().is_some_and(|status| {
+        use CertificateStatus::{Expired, Failed, Revoked, ValidationTimedOut};
+        matches!(status, Expired | Failed | Revoked | ValidationTimedOut)
+    });
+    let names =
+        other.domain_name().into_iter().chain(other.subject_alternative_name_summaries().iter().map(String::as_str));
+    // A summary lists the first hundred names only.
+    let has_more = other.has_additional_subject_alternative_names() == Some(true);
+    !is_over && (has_more || names.map(base).any(|name| name == domain))
+}
+
+/// The domain whose record validates `name`: that of `*.example.com` is the one of `example.com`.
+fn base(name: &str) -> String {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name.strip_prefix("*.").map(str::to_owned).unwrap_or(name)
+}
+
+/// The tags of a certificate, and whether this deployment created its validation record; `None` where it is gone.
+async fn tags_of(environment: &Environment, arn: &str) -> Result<Option<(FoundTags, bool)>, StepError> {
     match environment.acm_reads().list_tags_for_certificate().certificate_arn(arn).send().await {
-        Ok(answer) => Ok(found_tags!(answer.tags()).is_ours(deployment)),
-        Err(error) if is_missing(&error) => Ok(false),
+        Ok(answer) => {
+            let created = answer.tags().iter().any(|tag| tag.key() == RECORD && tag.value() == Some(RECORD_CREATED));
+            Ok(Some((found_tags!(answer.tags()), created)))
+        }
+        Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(failure("acm:ListTagsForCertificate", error)),
     }
 }
 
-async fn validation_records(environment: &Environment, arn: &str) -> Result<Vec<String>, StepError> {
+async fn validations_of(environment: &Environment, arn: &str) -> Result<Vec<Validation>, StepError> {
     let certificate = match environment.acm_reads().describe_certificate().certificate_arn(arn).send().await {
         Ok(answer) => answer.certificate,
         Err(error) if is_missing(&error) => None,
         Err(error) => return Err(failure("acm:DescribeCertificate", error)),
     };
     let options = certificate.and_then(|certificate| certificate.domain_validation_options).unwrap_or_default();
-    let records = options.iter().filter_map(DomainValidation::resource_record);
-    Ok(records.map(|record| record.name().to_owned()).collect())
+    let validation = |option: &DomainValidation| {
+        let record = option.resource_record()?.name().to_owned();
+        Some(Validation { record, domain: base(option.domain_name()) })
+    };
+    Ok(options.iter().filter_map(validation).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certificate(name: &str) -> aws_sdk_acm::types::builders::CertificateSummaryBuilder {
+        CertificateSummary::builder().domain_name(name)
+    }
+
+    #[test]
+    fn a_record_that_another_certificate_is_renewed_by_is_kept() {
+        let shared = [
+            certificate("a.example.com").build(),
+            certificate("*.a.example.com").build(),
+            certificate("www.example.com").subject_alternative_name_summaries("A.example.com").build(),
+            certificate("www.example.com").has_additional_subject_alternative_names(true).build(),
+        ];
+        for other in shared {
+            assert!(may_use(&other, "a.example.com"), "{other:?}");
+        }
+        assert!(!may_use(&certificate("b.example.com").build(), "a.example.com"));
+        assert!(!may_use(&certificate("a.example.com").status(CertificateStatus::Expired).build(), "a.example.com"));
+    }
 }

@@ -21,7 +21,27 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
         services(environment, deployment, &arn, found).await?;
         found.cluster_arns.push(arn);
     }
-    task_definitions(environment, deployment, found).await
+    task_definitions(environment, deployment, found).await?;
+    inactive_task_definitions(environment, deployment, found).await
+}
+
+/// Deregistered revisions stay in ECS, at no cost (Amazon ECS Developer Guide, "Deregistering a task definition").
+async fn inactive_task_definitions(
+    environment: &Environment,
+    deployment: &str,
+    found: &mut Found,
+) -> Result<(), StepError> {
+    let call = environment.ecs_reads().list_task_definitions().family_prefix(deployment);
+    let answer = call.status(TaskDefinitionStatus::Inactive).send().await;
+    let arns =
+        answer.map_err(|error| failure("ecs:ListTaskDefinitions", error))?.task_definition_arns.unwrap_or_default();
+    let of_family = format!(":task-definition/{deployment}:");
+    let names = arns.iter().filter(|arn| arn.contains(&of_family)).filter_map(|arn| arn.rsplit('/').next());
+    let names: Vec<&str> = names.collect();
+    if !names.is_empty() {
+        found.stays.push(format!("INACTIVE task definitions, free of charge: {}", names.join(", ")));
+    }
+    Ok(())
 }
 
 async fn clusters(environment: &Environment, deployment: &str) -> Result<Vec<String>, StepError> {

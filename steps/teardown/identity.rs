@@ -14,7 +14,46 @@ use crate::{
 
 pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     roles(environment, deployment, found).await?;
-    secrets(environment, deployment, found).await
+    named_role(environment, deployment, found).await?;
+    secrets(environment, deployment, found).await?;
+    named_secrets(environment, deployment, found).await
+}
+
+/// The role by its name, because lists lag behind (IAM User Guide, "Changes that I make are not always immediately visible").
+async fn named_role(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+    let name = format!("{deployment}-task-execution");
+    if found.roles.iter().any(|role| role.name == name) {
+        return Ok(());
+    }
+    match environment.iam_reads().get_role().role_name(&name).send().await {
+        Ok(answer) => {
+            if answer.role.is_some_and(|role| found_tags!(role.tags()).is_ours(deployment)) {
+                found.roles.push(role_with_policies(environment, name).await?);
+            }
+            Ok(())
+        }
+        Err(error) if is_missing(&error) => Ok(()),
+        Err(error) => Err(failure("iam:GetRole", error)),
+    }
+}
+
+/// The secrets by their names, and only those that exist: ListSecrets may be minutes old in both directions (Secrets Manager API
+/// Reference, ListSecrets).
+async fn named_secrets(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+    let listed = std::mem::take(&mut found.secret_arns);
+    let named = ["database-password", "jdbc-url"].map(|name| format!("{deployment}/{name}"));
+    for id in listed.into_iter().chain(named) {
+        let secret = match environment.secretsmanager_reads().describe_secret().secret_id(&id).send().await {
+            Ok(secret) => secret,
+            Err(error) if is_missing(&error) => continue,
+            Err(error) => return Err(failure("secretsmanager:DescribeSecret", error)),
+        };
+        let ours = secret.deleted_date().is_none() && found_tags!(secret.tags()).is_ours(deployment);
+        if let Some(arn) = secret.arn.filter(|arn| ours && !found.secret_arns.contains(arn)) {
+            found.secret_arns.push(arn);
+        }
+    }
+    Ok(())
 }
 
 /// Their names begin with the deployment's: the list of roles is without tags, and an account may have a thousand.

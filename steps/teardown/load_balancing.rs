@@ -1,7 +1,8 @@
 //! Load balancers, listeners and target groups.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
+use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 use engine::step::StepError;
 
 use super::Found;
@@ -9,17 +10,25 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
+    tags::FoundTags,
 };
 
 /// How many ARNs one call may ask for.
 const ARNS_MAX: usize = 20;
 
-/// Finds them and answers the DNS names of the load balancers.
+/// A load balancer of the deployment, as DNS sees it.
+pub(super) struct Balancer {
+    pub(super) dns_name: String,
+    /// The domain that the deployment points at it, where its tags name one.
+    pub(super) domain: Option<String>,
+}
+
+/// Finds them and answers the load balancers.
 pub(super) async fn find(
     environment: &Environment,
     deployment: &str,
     found: &mut Found,
-) -> Result<Vec<String>, StepError> {
+) -> Result<Vec<Balancer>, StepError> {
     let elbv2 = environment.elbv2_reads();
     let mut balancers = Vec::new();
     let mut pages = elbv2.describe_load_balancers().into_paginator().send();
@@ -29,14 +38,17 @@ pub(super) async fn find(
     }
     let arns = balancers.iter().filter_map(|balancer| balancer.load_balancer_arn.clone()).collect();
     let ours = ours(environment, deployment, arns).await?;
-    for arn in &ours {
+    for arn in ours.keys() {
         listeners(environment, arn, found).await?;
     }
-    let is_ours = |arn: Option<&str>| arn.is_some_and(|arn| ours.contains(arn));
-    balancers.retain(|balancer| is_ours(balancer.load_balancer_arn()));
-    found.load_balancer_arns = ours.iter().cloned().collect();
+    let balancer = |balancer: LoadBalancer| {
+        let tags = ours.get(balancer.load_balancer_arn()?)?;
+        Some(Balancer { dns_name: balancer.dns_name?, domain: tags.domain.clone() })
+    };
+    let balancers = balancers.into_iter().filter_map(balancer).collect();
+    found.load_balancer_arns = ours.into_keys().collect();
     target_groups(environment, deployment, found).await?;
-    Ok(balancers.into_iter().filter_map(|balancer| balancer.dns_name).collect())
+    Ok(balancers)
 }
 
 /// Whatever listens on a load balancer of ours goes with it.
@@ -63,19 +75,24 @@ async fn target_groups(environment: &Environment, deployment: &str, found: &mut 
         let page = page.map_err(|error| failure("elasticloadbalancing:DescribeTargetGroups", error))?;
         arns.extend(page.target_groups.unwrap_or_default().into_iter().filter_map(|group| group.target_group_arn));
     }
-    found.target_group_arns = ours(environment, deployment, arns).await?.into_iter().collect();
+    found.target_group_arns = ours(environment, deployment, arns).await?.into_keys().collect();
     Ok(())
 }
 
-/// Those of the ARNs that carry the deployment's tag.
-async fn ours(environment: &Environment, deployment: &str, arns: Vec<String>) -> Result<BTreeSet<String>, StepError> {
-    let mut ours = BTreeSet::new();
+/// Those of the ARNs that carry the deployment's tag, with their tags.
+async fn ours(
+    environment: &Environment,
+    deployment: &str,
+    arns: Vec<String>,
+) -> Result<BTreeMap<String, FoundTags>, StepError> {
+    let mut ours = BTreeMap::new();
     for arns in arns.chunks(ARNS_MAX) {
         let call = environment.elbv2_reads().describe_tags().set_resource_arns(Some(arns.to_vec()));
         let answer = call.send().await.map_err(|error| failure("elasticloadbalancing:DescribeTags", error))?;
         for tagged in answer.tag_descriptions.unwrap_or_default() {
-            if found_tags!(tagged.tags()).is_ours(deployment) {
-                ours.extend(tagged.resource_arn);
+            let tags = found_tags!(tagged.tags());
+            if let Some(arn) = tagged.resource_arn.filter(|_| tags.is_ours(deployment)) {
+                ours.insert(arn, tags);
             }
         }
     }

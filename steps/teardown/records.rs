@@ -1,9 +1,10 @@
-//! DNS records carry no tags: ours are those that lead to our load balancers or validate our certificates.
+//! DNS records carry no tags. Ours lead from the deployment's domain to its load balancer, or validate its certificates and were
+//! created for that.
 
 use aws_sdk_route53::types::{HostedZone, ResourceRecordSet, RrType};
 use engine::step::StepError;
 
-use super::{Found, FoundRecord};
+use super::{Found, FoundRecord, certificates::OfCertificates, load_balancing::Balancer};
 use crate::{
     Environment,
     failure::{failure, is_missing},
@@ -12,22 +13,36 @@ use crate::{
 /// The ending of the values that validate certificates.
 const VALIDATION: &str = ".acm-validations.aws";
 
+/// What makes a record ours.
+struct Ours {
+    /// The DNS names of our load balancers.
+    balancers: Vec<String>,
+    /// The domains that this deployment points at them.
+    domains: Vec<String>,
+    /// The names of the validation records that this deployment created.
+    validations: Vec<String>,
+}
+
 pub(super) async fn find(
     environment: &Environment,
-    balancers: &[String],
-    validations: &[String],
+    balancers: &[Balancer],
+    of_certificates: &OfCertificates,
     found: &mut Found,
 ) -> Result<(), StepError> {
-    if balancers.is_empty() && validations.is_empty() {
+    let domains = balancers.iter().filter_map(|balancer| balancer.domain.as_ref()).chain(&of_certificates.domains);
+    let ours = Ours {
+        balancers: balancers.iter().map(|balancer| normal(&balancer.dns_name)).collect(),
+        domains: domains.map(|domain| normal(domain)).collect(),
+        validations: of_certificates.records.iter().map(|name| normal(name)).collect(),
+    };
+    if ours.balancers.is_empty() && ours.validations.is_empty() {
         return Ok(());
     }
-    let balancers: Vec<String> = balancers.iter().map(|name| normal(name)).collect();
-    let validations: Vec<String> = validations.iter().map(|name| normal(name)).collect();
     let mut zones = environment.route53_reads().list_hosted_zones().into_paginator().send();
     while let Some(page) = zones.next().await {
         let page = page.map_err(|error| failure("route53:ListHostedZones", error))?;
         for zone in page.hosted_zones().iter().filter(|zone| !is_private(zone)) {
-            of_zone(environment, zone, &balancers, &validations, found).await?;
+            of_zone(environment, zone, &ours, found).await?;
         }
     }
     Ok(())
@@ -40,8 +55,7 @@ fn is_private(zone: &HostedZone) -> bool {
 async fn of_zone(
     environment: &Environment,
     zone: &HostedZone,
-    balancers: &[String],
-    validations: &[String],
+    ours: &Ours,
     found: &mut Found,
 ) -> Result<(), StepError> {
     let hosted_zone_id = zone.id().trim_start_matches("/hostedzone/");
@@ -60,7 +74,14 @@ async fn of_zone(
             Err(error) => return Err(failure("route53:ListResourceRecordSets", error)),
         };
         for record in page.resource_record_sets() {
-            if leads_to(record, balancers) || validates(record, validations) {
+            let leads_to_ours = leads_to(record, &ours.balancers);
+            if leads_to_ours && !ours.domains.contains(&normal(record.name())) {
+                // Somebody else's: it ends with the load balancer, and whoever made it has to know.
+                let (name, kind) = (normal(record.name()), record.r#type().as_str());
+                found.stays.push(format!(
+                    "DNS record {name} {kind}: this deployment did not create it, but it leads to its load balancer"
+                ));
+            } else if leads_to_ours || validates(record, &ours.validations) {
                 found.records.push(FoundRecord {
                     hosted_zone_id: hosted_zone_id.to_owned(),
                     name: normal(record.name()),

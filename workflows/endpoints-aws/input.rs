@@ -10,6 +10,7 @@ use crate::{
 
 pub(crate) const BEHAVIOUR: Behaviour = Behaviour { check, subject, warnings, plan_lines, rehearsal_input };
 
+const CERTIFICATE_DOMAIN_OCTETS_MAX: usize = 64;
 const DOMAIN_ALLOWED: &str =
     "a domain in lower case without https:// and without a path, such as endpoints.example.com";
 
@@ -32,6 +33,7 @@ fn check(input: &Value) -> Vec<InputProblem> {
     if let Some(problem) = input["domain"].as_str().and_then(domain_problem) {
         problems.push(InputProblem::at(input, "/domain", problem, DOMAIN_ALLOWED));
     }
+    check_domain_length(input, &mut problems);
     check_certificate_region(input, &mut problems);
     if input["vpc"]["mode"] == "new" {
         check_vpc(input, &mut problems);
@@ -56,6 +58,18 @@ fn check_deployment(input: &Value, problems: &mut Vec<InputProblem>) {
     if deployment.starts_with("internal-") {
         let allowed = "another beginning, because AWS keeps internal- for load balancers inside a network";
         problems.push(InputProblem::at(input, "/deployment", "begins with internal-", allowed));
+    }
+}
+
+/// AWS Certificate Manager API Reference, RequestCertificate, DomainName: the first name has at most 64 octets. A certificate
+/// that exists may have the domain as a further name, which has more.
+fn check_domain_length(input: &Value, problems: &mut Vec<InputProblem>) {
+    let domain = text(input, "/domain");
+    if domain.len() > CERTIFICATE_DOMAIN_OCTETS_MAX && text(input, "/certificate/validation") != "EXISTING" {
+        let problem = format!("has {} characters, and a certificate is requested for at most 64", domain.len());
+        let allowed =
+            "a domain of at most 64 characters, or a certificate of your own (certificate.validation: EXISTING)";
+        problems.push(InputProblem::at(input, "/domain", problem, allowed));
     }
 }
 

@@ -26,6 +26,14 @@ pub(super) fn is_wait(resource: &str) -> bool {
 const TABLE: &str = "\
 sts:getCallerIdentity | | | account arn userId partition region
 ec2:describeAvailabilityZones | count | | zones
+ec2:chooseZones | count databaseInstanceClass databaseVersion databaseStorageType databaseMultiAz bastionInstanceType | availabilityZones | zones
+preflight:checkDomain | domain hostedZoneId overwrite loadBalancerName | | isDelegated
+preflight:checkChanges | deployment targetGroupName vpcId vpcCidr bastionName bastionInstanceType bastionRelease bastionKeyName databaseIdentifier databaseUsername databaseVersion databaseAllocatedStorageGib | | notes
+ec2:revokeIngressByName | deployment vpcId name | |
+ec2:terminateInstanceByName | deployment name | |
+ec2:findKeyPair | deployment keyName | | publicKey
+cloudwatch:deleteOwnAlarms | deployment names | |
+sns:deleteOwnTopic | deployment name | |
 route53:findHostedZone | domain | hostedZoneId | found hostedZoneId zoneName isApex
 preflight:checkNames | deployment loadBalancerName targetGroupName databaseIdentifier databaseSubnetGroupName clusterName roleName secretNames logGroupName alarmNames | topicName keyPairName | free ours
 preflight:checkFargateSize | cpu memoryMib containerMemoryMib | | cpu memoryMib memoryLeftForSystemMib
@@ -33,6 +41,7 @@ acm:requestCertificate | deployment domain validationMethod | | certificateArn
 acm:describeValidation | certificateArn | | name type value
 acm:waitForCertificate | certificateArn domain validationMethod | instructions record | certificateArn status notAfter
 acm:useCertificate | certificateArn domain | | certificateArn status notAfter
+acm:claimValidationRecord | certificateArn hostedZoneId name type | |
 route53:upsertRecord | deployment hostedZoneId name type value ttlSeconds | | name recordId changeId
 route53:createAlias | deployment hostedZoneId name dnsName canonicalHostedZoneId overwrite | | name recordId changeId
 route53:waitForChange | changeId | recordId | status
@@ -41,7 +50,7 @@ ec2:createVpc | deployment cidr | | vpcId cidr
 ec2:waitForVpc | vpcId | | vpcId
 ec2:enableVpcDnsSupport | vpcId | | vpcId
 ec2:enableVpcDnsHostnames | vpcId | | vpcId
-ec2:useVpc | vpcId | | vpcId cidr subnetIds
+ec2:useVpc | vpcId | subnetIds deployment loadBalancerName | vpcId cidr subnetIds
 ec2:createSubnet | deployment name vpcId cidr availabilityZone | | subnetId availabilityZone cidr
 ec2:waitForSubnet | subnetId | | subnetId
 ec2:createInternetGateway | deployment | | internetGatewayId
@@ -53,10 +62,10 @@ ec2:createSecurityGroup | deployment vpcId name description | | groupId name
 ec2:authorizeIngress | groupId protocol fromPort toPort description | cidr sourceGroupId | securityGroupRuleId hasEarlierRules
 ec2:useKeyPair | keyName | | keyName keyPairId
 ec2:importKeyPair | deployment keyName publicKey | | keyName keyPairId
-ssh:generateKey | deployment keyName | | publicKey privateKeyFile
+ssh:generateKey | deployment keyName | existingPublicKey | publicKey privateKeyFile
 ssh:readPublicKey | publicKeyFile | | publicKey privateKeyFile
 ec2:findUbuntuImage | release architecture | | imageId name rootDeviceName rootVolumeGib
-ec2:runInstance | deployment name imageId instanceType subnetId groupIds keyName | rootDeviceName rootVolumeGib | instanceId
+ec2:runInstance | deployment name imageId instanceType subnetId groupIds keyName | rootDeviceName rootVolumeGib release | instanceId
 ec2:waitForInstanceRunning | instanceId | | instanceId publicIp privateIp
 ec2:waitForInstanceStatus | instanceId | | instanceId
 ssh:waitForLogin | host user privateKeyFile | port | host serverBanner loggedIn
@@ -73,18 +82,19 @@ logs:createLogGroup | deployment name | | name
 logs:putRetentionPolicy | name retentionDays | |
 ecs:createCluster | deployment name | | clusterArn name
 ecs:registerTaskDefinition | deployment family cpu memoryMib containerName containerMemoryMib image port environment secrets executionRoleArn logGroup | | taskDefinitionArn revision
-elbv2:createLoadBalancer | deployment name subnetIds groupIds | | loadBalancerArn dnsName canonicalHostedZoneId
+elbv2:createLoadBalancer | deployment name subnetIds groupIds | domain | loadBalancerArn dnsName canonicalHostedZoneId
 elbv2:waitForLoadBalancer | loadBalancerArn | | loadBalancerArn
 elbv2:createTargetGroup | deployment name vpcId port healthCheckPath | | targetGroupArn
 elbv2:enableStickiness | targetGroupArn durationSeconds | |
 elbv2:createListener | deployment loadBalancerArn certificateArn targetGroupArn | | listenerArn
 ecs:createService | deployment name clusterArn taskDefinitionArn subnetIds groupIds targetGroupArn containerName containerPort desiredCount | | serviceArn serviceName
-ecs:waitForService | clusterArn serviceName targetGroupArn logGroup | | runningCount desiredCount healthyTargets
+ecs:waitForService | clusterArn serviceName taskDefinitionArn targetGroupArn logGroup | | runningCount desiredCount healthyTargets
 sns:createTopic | deployment name | | topicArn
-sns:subscribeEmail | topicArn email | | subscriptionArn pendingConfirmation
+sns:subscribeEmail | topicArn email | | subscriptionArn pendingConfirmation otherEmails
 cloudwatch:putAlarm | deployment name description namespace metricName dimensions statistic periodSeconds evaluationPeriods datapointsToAlarm threshold comparisonOperator treatMissingData topicArn | | name
 https:waitForAnswer | url | | status url
-teardown:find | deployment | | alarmNames topicArns services records listenerArns loadBalancerArns targetGroupArns taskDefinitionArns clusterArns logGroupNames roles secretArns databases databaseSubnetGroupNames instanceIds keyPairIds securityGroups routeTables internetGateways subnetIds vpcIds certificateArns total
+teardown:find | deployment | | alarmNames topicArns services records listenerArns loadBalancerArns targetGroupArns taskDefinitionArns clusterArns logGroupNames roles secretArns databases databaseSubnetGroupNames instanceIds keyPairIds securityGroups routeTables internetGateways subnetIds vpcIds certificateArns total stays
+teardown:waitForNothingLeft | deployment | | stays
 cloudwatch:deleteAlarms | names | |
 sns:deleteTopic | topicArn | |
 ecs:scaleServiceToZero | clusterArn serviceName | |

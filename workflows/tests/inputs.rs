@@ -261,3 +261,47 @@ proptest! {
         let _ = workflow().prepare_input(input);
     }
 }
+
+#[test]
+fn a_domain_that_no_certificate_is_requested_for_is_refused_before_anything_is_made() {
+    let long = format!("{}.example.com", "a".repeat(53));
+    let longest = format!("{}.example.com", "a".repeat(52));
+    assert_eq!(fields(with("/domain", json!(long.clone()))), ["domain"]);
+    workflow().prepare_input(with("/domain", json!(longest))).unwrap();
+    let mut existing = with("/domain", json!(long));
+    existing["certificate"] = json!({
+        "validation": "EXISTING",
+        "arn": "arn:aws:acm:eu-central-1:123456789012:certificate/00000000-0000-0000-0000-000000000000",
+    });
+    workflow().prepare_input(existing).unwrap();
+}
+
+#[test]
+fn the_readme_says_for_every_field_what_becomes_of_a_changed_value() {
+    fn leaves(prefix: &str, schema: &Value, found: &mut Vec<String>) {
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            match property.get("properties") {
+                Some(_) => leaves(&path, property, found),
+                None => found.push(path),
+            }
+        }
+    }
+    let mut fields = Vec::new();
+    leaves("", &workflow().input_schema(), &mut fields);
+    assert!(fields.len() > 30, "{fields:?}");
+    let readme = include_str!("../endpoints-aws/README.md");
+    let (_, table) = readme.split_once("## What happens to a changed input").unwrap();
+    let (table, _) = table.split_once("## Drills").unwrap();
+    let named: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.split('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    for field in &fields {
+        assert!(named.contains(&field.as_str()), "{field} is not in the table");
+    }
+    for name in named {
+        assert!(fields.iter().any(|field| field == name), "{name} is no field");
+    }
+}

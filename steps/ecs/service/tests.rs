@@ -1,7 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use aws_sdk_ecs::types::Deployment;
-
 use super::*;
 
 fn input() -> CreateService {
@@ -45,6 +43,16 @@ fn a_new_revision_or_a_lost_public_address_is_brought_out() {
     let vpc = private.network_configuration.as_mut().and_then(|network| network.awsvpc_configuration.as_mut()).unwrap();
     vpc.assign_public_ip = Some(AssignPublicIp::Disabled);
     assert!(!is_as_wanted(&private, &input()));
+}
+
+#[test]
+fn a_service_that_was_rolled_back_is_updated_again() {
+    let earlier = Deployment::builder()
+        .status("PRIMARY")
+        .rollout_state(DeploymentRolloutState::Completed)
+        .task_definition("arn:task-definition/demo:1");
+    let there = service(DeploymentRolloutState::Failed).set_deployments(Some(vec![earlier.build()])).build();
+    assert!(!is_as_wanted(&there, &input()));
 }
 
 #[test]

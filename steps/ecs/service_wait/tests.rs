@@ -10,6 +10,16 @@ fn context() -> StepContext {
     StepContext::for_test("Wait until the service is stable and its targets are healthy")
 }
 
+fn input() -> WaitForService {
+    WaitForService {
+        cluster_arn: "arn:cluster".into(),
+        service_name: "demo".into(),
+        task_definition_arn: format!("{REVISION}:2"),
+        target_group_arn: "arn:tg".into(),
+        log_group: "/ecs/demo".into(),
+    }
+}
+
 fn service(running: i32, state: DeploymentRolloutState) -> aws_sdk_ecs::types::builders::ServiceBuilder {
     let primary =
         Deployment::builder().status("PRIMARY").rollout_state(state).rollout_state_reason("tasks failed to start");
@@ -30,18 +40,18 @@ fn target(state: TargetHealthStateEnum) -> TargetHealthDescription {
 fn a_running_service_without_healthy_targets_is_not_done() {
     let completed = service(1, DeploymentRolloutState::Completed).build();
     let waiting = Progress::OnTheWay("COMPLETED 1/1 running, 0 healthy".into());
-    assert_eq!(progress(&context(), &completed, &[]), waiting);
-    assert_eq!(progress(&context(), &completed, &[target(TargetHealthStateEnum::Initial)]), waiting);
+    assert_eq!(progress(&context(), &input(), &completed, &[]), waiting);
+    assert_eq!(progress(&context(), &input(), &completed, &[target(TargetHealthStateEnum::Initial)]), waiting);
     let stable = StableService { running_count: 1, desired_count: 1, healthy_targets: 1 };
     let healthy = [target(TargetHealthStateEnum::Healthy), target(TargetHealthStateEnum::Draining)];
-    assert_eq!(progress(&context(), &completed, &healthy), Progress::Stable(stable));
+    assert_eq!(progress(&context(), &input(), &completed, &healthy), Progress::Stable(stable));
 }
 
 #[test]
 fn healthy_targets_of_the_old_revision_do_not_count_as_done() {
     let old = Deployment::builder().status("ACTIVE").rollout_state(DeploymentRolloutState::Completed).build();
     let replacing = service(1, DeploymentRolloutState::InProgress).deployments(old).build();
-    let found = progress(&context(), &replacing, &[target(TargetHealthStateEnum::Healthy)]);
+    let found = progress(&context(), &input(), &replacing, &[target(TargetHealthStateEnum::Healthy)]);
     assert_eq!(found, Progress::OnTheWay("IN_PROGRESS 1/1 running, 1 healthy".into()));
 }
 
@@ -49,18 +59,45 @@ fn healthy_targets_of_the_old_revision_do_not_count_as_done() {
 fn a_failed_deployment_ends_the_wait_at_once() {
     let failed = service(0, DeploymentRolloutState::Failed).build();
     let expected = Progress::Failed("its deployment is FAILED: tasks failed to start".into());
-    assert_eq!(progress(&context(), &failed, &[]), expected);
+    assert_eq!(progress(&context(), &input(), &failed, &[]), expected);
+}
+
+fn deployment(status: &str, revision: u32, state: DeploymentRolloutState) -> Deployment {
+    let reason = "ECS deployment circuit breaker: tasks failed to start.";
+    let deployment = Deployment::builder().status(status).task_definition(format!("{REVISION}:{revision}"));
+    deployment.rollout_state(state).rollout_state_reason(reason).build()
+}
+
+/// The service as it is after ECS went back from revision 3 to revision 2.
+fn rolled_back() -> Service {
+    let earlier = deployment("PRIMARY", 2, DeploymentRolloutState::Completed);
+    service(1, DeploymentRolloutState::Completed).set_deployments(Some(vec![earlier])).build()
 }
 
 #[test]
-fn a_rollback_that_became_stable_is_not_taken_for_success() {
-    let mut context = context();
-    context.created = Arc::new([(format!("{REVISION}:3"), 0)].into());
-    let back = service(1, DeploymentRolloutState::Completed).build();
-    let found = progress(&context, &back, &[target(TargetHealthStateEnum::Healthy)]);
-    assert!(matches!(&found, Progress::Failed(reason) if reason.contains("demo:3")), "{found:?}");
-    context.created = Arc::new([(format!("{REVISION}:2"), 0)].into());
-    let found = progress(&context, &back, &[target(TargetHealthStateEnum::Healthy)]);
+fn a_rollback_is_no_success_in_any_run_until_it_is_repaired() {
+    let wanted = WaitForService { task_definition_arn: format!("{REVISION}:3"), ..input() };
+    let healthy = [target(TargetHealthStateEnum::Healthy)];
+    let mut later = context();
+    let waiting = Progress::OnTheWay("the new deployment is not listed yet".into());
+    assert_eq!(progress(&later, &wanted, &rolled_back(), &healthy), waiting);
+    // Nothing in this execution registered revision 3: an earlier one did.
+    later.now_ms = 61_000;
+    let found = progress(&later, &wanted, &rolled_back(), &healthy);
+    assert!(matches!(&found, Progress::Failed(reason) if reason.contains("demo:2 and not")), "{found:?}");
+    let mut while_it_is_listed = rolled_back();
+    let failed = deployment("ACTIVE", 3, DeploymentRolloutState::Failed);
+    while_it_is_listed.deployments.as_mut().unwrap().push(failed);
+    let found = progress(&context(), &wanted, &while_it_is_listed, &healthy);
+    assert!(matches!(&found, Progress::Failed(reason) if reason.contains("circuit breaker")), "{found:?}");
+}
+
+#[test]
+fn a_failed_deployment_before_the_one_that_repairs_it_is_history() {
+    let mut repaired = rolled_back();
+    let deployments = repaired.deployments.as_mut().unwrap();
+    deployments.push(deployment("ACTIVE", 1, DeploymentRolloutState::Failed));
+    let found = progress(&context(), &input(), &repaired, &[target(TargetHealthStateEnum::Healthy)]);
     assert!(matches!(found, Progress::Stable(_)), "{found:?}");
 }
 

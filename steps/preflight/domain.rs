@@ -1,0 +1,138 @@
+//! Whether the domain can be pointed at the load balancer: its record is free, and its hosted zone is the one that the Internet asks.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use hickory_resolver::proto::rr::{RData, RecordType};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Environment,
+    failure::{failure, failure_for, is_missing},
+    route53::{described, points_elsewhere, records_at},
+};
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "preflight:checkDomain",
+        "Checks that the domain has no other record in its hosted zone, and that public DNS asks this zone.",
+        ["route53:ListResourceRecordSets", "route53:GetHostedZone", "elasticloadbalancing:DescribeLoadBalancers"],
+        check_domain
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CheckDomain {
+    domain: String,
+    /// The hosted zone; null where the zone is not in this account.
+    hosted_zone_id: Option<String>,
+    /// Whether another record may be replaced.
+    overwrite: bool,
+    /// The deployment's load balancer, to which the domain may lead already.
+    load_balancer_name: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CheckedDomain {
+    /// Whether public DNS names the hosted zone's servers; null where that is not known.
+    is_delegated: Option<bool>,
+}
+
+async fn check_domain(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: CheckDomain,
+) -> StepResult<CheckedDomain> {
+    let Some(zone_id) = &input.hosted_zone_id else { return Ok(Answer::done(CheckedDomain { is_delegated: None })) };
+    let mut problems = Vec::new();
+    let records = records_at(&environment, &context, zone_id, &input.domain).await?;
+    if !input.overwrite && !records.is_empty() {
+        let balancer = load_balancer(&environment, &input.load_balancer_name).await?;
+        let other = records.iter().filter(|record| points_elsewhere(record, balancer.as_deref()));
+        let other: Vec<String> = other.map(described).collect();
+        if !other.is_empty() {
+            problems.push(format!(
+                "{} has a record already ({}): remove it, or set overwriteDnsRecord: true to replace it",
+                input.domain,
+                other.join("; ")
+            ));
+        }
+    }
+    let zone = environment.route53_reads().get_hosted_zone().id(zone_id).send().await;
+    let zone = zone.map_err(|error| failure_for(&context, zone_id, "route53:GetHostedZone", error))?;
+    let zone_name = zone.hosted_zone().map(|zone| zone.name().trim_end_matches('.').to_owned()).unwrap_or_default();
+    let ours: BTreeSet<String> = zone
+        .delegation_set()
+        .map(|set| set.name_servers().iter().map(|name| normal(name)).collect())
+        .unwrap_or_default();
+    let public = name_servers(&environment, &zone_name).await;
+    let is_delegated = public.as_ref().filter(|_| !ours.is_empty()).map(|public| !public.is_disjoint(&ours));
+    if is_delegated == Some(false) {
+        problems.push(not_delegated(zone_id, &zone_name, &ours, public.as_ref()));
+    }
+    if problems.is_empty() {
+        return Ok(Answer::done(CheckedDomain { is_delegated }));
+    }
+    Err(StepError::new(ErrorClass::Invalid, problems.join("; ")))
+}
+
+/// The DNS name of the deployment's load balancer, where it has one.
+async fn load_balancer(environment: &Environment, name: &str) -> Result<Option<String>, StepError> {
+    match environment.elbv2_reads().describe_load_balancers().names(name).send().await {
+        Ok(answer) => Ok(answer.load_balancers().first().and_then(|found| found.dns_name().map(str::to_owned))),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(failure("elasticloadbalancing:DescribeLoadBalancers", error)),
+    }
+}
+
+/// The name servers that public DNS has for the zone; empty where it has none, `None` where it gives no answer.
+async fn name_servers(environment: &Environment, zone: &str) -> Option<BTreeSet<String>> {
+    match environment.resolver().lookup(format!("{zone}."), RecordType::NS).await {
+        Ok(answer) => {
+            let names = answer.answers().iter().filter_map(|record| match &record.data {
+                RData::NS(name) => Some(normal(&name.to_string())),
+                _ => None,
+            });
+            Some(names.collect())
+        }
+        Err(error) if error.is_nx_domain() || error.is_no_records_found() => Some(BTreeSet::new()),
+        Err(_) => None,
+    }
+}
+
+fn not_delegated(id: &str, zone: &str, ours: &BTreeSet<String>, public: Option<&BTreeSet<String>>) -> String {
+    let list = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+    let there = match public.filter(|public| !public.is_empty()) {
+        Some(public) => format!("asks {}", list(public)),
+        None => "has no name servers".to_owned(),
+    };
+    format!(
+        "public DNS does not ask hosted zone {id}: {zone} {there}. Set the NS records of {zone} at its registrar to {}, or give the \
+         zone that is asked as hostedZoneId",
+        list(ours)
+    )
+}
+
+fn normal(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_that_nobody_asks_names_the_records_to_set() {
+        let ours = BTreeSet::from(["ns-1.awsdns-1.com".to_owned(), "ns-2.awsdns-2.org".to_owned()]);
+        let other = BTreeSet::from(["ns.registrar.example".to_owned()]);
+        let told = not_delegated("Z1", "example.com", &ours, Some(&other));
+        assert!(told.contains("example.com asks ns.registrar.example"), "{told}");
+        assert!(told.contains("to ns-1.awsdns-1.com, ns-2.awsdns-2.org"), "{told}");
+        assert!(not_delegated("Z1", "example.com", &ours, Some(&BTreeSet::new())).contains("has no name servers"));
+    }
+}

@@ -1,0 +1,96 @@
+//! The teardown's last check: lists are read several times before anything is reported as left.
+
+use std::{sync::Arc, time::Duration};
+
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Found, find_all};
+use crate::{Environment, failure::look_again_or};
+
+/// How long what was deleted may still be listed: seconds with EC2, minutes with services that list by tag.
+const LISTED_WITHIN_MS: u64 = 180_000;
+const CHECK_AGAIN: Duration = Duration::from_secs(20);
+/// How many resources of one kind a message names.
+const NAMED_MAX: usize = 5;
+
+pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    step!(
+        registry,
+        environment,
+        "teardown:waitForNothingLeft",
+        "Waits until no service lists anything of the deployment; what is left after three minutes is a failure.",
+        // Those of `teardown:find`, which are listed there.
+        [],
+        wait_for_nothing_left
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WaitForNothingLeft {
+    deployment: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct NothingLeft {
+    /// What is not deleted, each with the reason.
+    stays: Vec<String>,
+}
+
+async fn wait_for_nothing_left(
+    environment: Arc<Environment>,
+    context: StepContext,
+    input: WaitForNothingLeft,
+) -> StepResult<NothingLeft> {
+    let found = match find_all(&environment, &input.deployment).await {
+        Ok(found) => found,
+        Err(error) => return look_again_or(error, &context),
+    };
+    let left = named(&found)?;
+    if left.is_empty() {
+        return Ok(Answer::done(NothingLeft { stays: found.stays }));
+    }
+    let left = left.join("; ");
+    if context.now_ms.saturating_sub(context.first_look_ms) < LISTED_WITHIN_MS {
+        return Ok(Answer::pending(format!("still listed: {left}"), CHECK_AGAIN));
+    }
+    let cause = format!("still there, with the tags of {}: {left}", input.deployment);
+    Err(StepError::new(ErrorClass::Failed, cause).hint("Run the teardown again, or remove these by hand."))
+}
+
+/// Such as `subnetIds: subnet-1, subnet-2`, for every kind of which something is left.
+fn named(found: &Found) -> Result<Vec<String>, StepError> {
+    let found = serde_json::to_value(found).map_err(|error| StepError::new(ErrorClass::Invalid, error.to_string()))?;
+    let kinds = found.as_object().into_iter().flatten().filter(|(kind, _)| *kind != "stays");
+    let left =
+        kinds.filter_map(|(kind, value)| value.as_array().filter(|list| !list.is_empty()).map(|list| (kind, list)));
+    Ok(left
+        .map(|(kind, list)| {
+            let shown =
+                list.iter().take(NAMED_MAX).map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned));
+            let shown = shown.collect::<Vec<_>>().join(", ");
+            let more = list.len().saturating_sub(NAMED_MAX);
+            if more > 0 { format!("{kind}: {shown} and {more} more") } else { format!("{kind}: {shown}") }
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_what_is_left_is_named() {
+        assert_eq!(named(&Found { stays: vec!["a record".into()], ..Found::default() }).unwrap(), Vec::<String>::new());
+        let subnet_ids = (1..=6).map(|n| format!("subnet-{n}")).collect();
+        let found = Found { vpc_ids: vec!["vpc-1".into()], subnet_ids, ..Found::default() };
+        let left = named(&found).unwrap();
+        assert_eq!(left.len(), 2);
+        assert!(left.contains(&"vpcIds: vpc-1".to_owned()), "{left:?}");
+        assert!(left.iter().any(|line| line.ends_with("subnet-5 and 1 more")), "{left:?}");
+    }
+}

@@ -1,0 +1,267 @@
+//! The fear: a bad day on AWS, rehearsed with `--fault`, ends otherwise than an operator is promised.
+
+use serde_json::json;
+
+use crate::support::{Home, World, one_of_everything, text};
+
+const ID: &str = "rehearsal-bad-day";
+/// Slower than other tests: on a busy machine a short time-out of the workflow would pass between two checks.
+const SPEED: &str = "150";
+
+/// How a day ends.
+enum End {
+    /// Exit code 0, with one of everything.
+    Succeeds,
+    /// With this exit code, after which a resume succeeds with one of everything.
+    Resumes(i32),
+    /// With this exit code.
+    Fails(i32),
+    /// With this exit code and without one changing call.
+    Refuses(i32),
+}
+
+struct Day {
+    name: &'static str,
+    faults: &'static [&'static str],
+    end: End,
+    says: &'static [&'static str],
+}
+
+/// The README of endpoints-aws lists the same days, with what an operator sees.
+const DAYS: &[Day] = &[
+    Day {
+        name: "a new account",
+        faults: &["*:role=first-use"],
+        end: End::Succeeds,
+        says: &["Retry", "service linked role"],
+    },
+    Day {
+        name: "lists lag behind lost answers",
+        faults: &[
+            "ec2:lists=stale",
+            "ec2:CreateVpc=lost",
+            "ec2:CreateInternetGateway=lost",
+            "ec2:CreateSubnet=error-after",
+        ],
+        end: End::Succeeds,
+        says: &[],
+    },
+    Day {
+        name: "the database is busy with itself",
+        faults: &["rds:database=storage-optimization", "rds:*=throttle*2"],
+        end: End::Succeeds,
+        says: &[],
+    },
+    Day {
+        name: "nothing fits",
+        faults: &["route53:zone=not-delegated", "rds:offers=none"],
+        end: End::Refuses(3),
+        says: &["ns1.registrar.test", "Set the NS records of example.com", "RDS does not offer PostgreSQL 14"],
+    },
+    Day {
+        name: "a permission is missing",
+        faults: &["elasticloadbalancing:CreateListener=denied"],
+        end: End::Resumes(1),
+        says: &["Allow elasticloadbalancing:CreateListener", "billed while it exists"],
+    },
+    Day {
+        name: "the credentials expire",
+        faults: &["ecs:RegisterTaskDefinition=expired"],
+        end: End::Resumes(75),
+        says: &["aws sso login", "flow resume"],
+    },
+    Day {
+        name: "the account has too many VPCs",
+        faults: &["ec2:CreateVpc=VpcLimitExceeded"],
+        end: End::Resumes(1),
+        says: &["VpcLimitExceeded", "Service Quotas"],
+    },
+    Day {
+        name: "a protection stops a call",
+        faults: &["elbv2:CreateLoadBalancer=OperationNotPermitted"],
+        end: End::Resumes(1),
+        says: &["OperationNotPermitted", "attempt 1"],
+    },
+    Day {
+        name: "the certificate is refused",
+        faults: &["acm:certificate=failed"],
+        end: End::Fails(1),
+        says: &["is FAILED: CAA_ERROR"],
+    },
+    Day {
+        name: "the tasks die",
+        faults: &["ecs:service=tasks-die"],
+        end: End::Fails(1),
+        says: &["circuit breaker", "last events of the service"],
+    },
+    Day {
+        name: "the database fails",
+        faults: &["rds:database=failed"],
+        end: End::Fails(1),
+        says: &["demo-db is failed"],
+    },
+    Day {
+        name: "the process is killed",
+        faults: &["kill@Create the database", "rds:CreateDBInstance=lost"],
+        end: End::Resumes(-1),
+        says: &[],
+    },
+];
+
+fn live(day: &Day) {
+    let home = Home::for_rehearsal();
+    let mut arguments =
+        vec!["run", "endpoints-aws", "--rehearse", "--speed", SPEED, "--id", ID, "--set", "deployment=demo"];
+    day.faults.iter().for_each(|fault| arguments.extend(["--fault", fault]));
+    let output = home.flow(&arguments);
+    let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    let exit = output.status.code().unwrap_or(-1);
+    for words in day.says {
+        assert!(said.contains(words), "{}: {words:?} is not in: {said}", day.name);
+    }
+    let world = World::read(home.path()).unwrap();
+    match day.end {
+        End::Succeeds => assert_eq!(exit, 0, "{}: {said}", day.name),
+        End::Fails(code) => return assert_eq!(exit, code, "{}: {said}", day.name),
+        End::Refuses(code) => {
+            assert_eq!(exit, code, "{}: {said}", day.name);
+            return assert_eq!(world.changing_calls(), Vec::<String>::new(), "{}", day.name);
+        }
+        End::Resumes(code) => {
+            assert_eq!(exit, code, "{}: {said}", day.name);
+            home.succeed(&["resume", ID]);
+        }
+    }
+    assert_eq!(world.inspect()["counts"], one_of_everything(), "{}: {said}", day.name);
+}
+
+#[test]
+fn the_first_half_of_the_table_of_bad_days_ends_as_promised() {
+    DAYS[..DAYS.len() / 2].iter().for_each(live);
+}
+
+#[test]
+fn the_second_half_of_the_table_of_bad_days_ends_as_promised() {
+    DAYS[DAYS.len() / 2..].iter().for_each(live);
+}
+
+fn run(home: &Home, more: &[&str]) -> (Option<i32>, String) {
+    let output = home.flow(&[&["run", "endpoints-aws", "--rehearse", "--speed", SPEED], more].concat());
+    (output.status.code(), format!("{}\n{}", text(&output.stdout), text(&output.stderr)))
+}
+
+#[test]
+fn a_rollback_fails_every_run_until_it_is_repaired() {
+    let home = Home::for_rehearsal();
+    home.rehearse(&[]);
+    let bad = ["--set", "application.image=example.test/broken:2"];
+    let (exit, said) = run(&home, &[&bad[..], &["--fault", "ecs:service=rollback"]].concat());
+    assert_eq!(exit, Some(1), "{said}");
+    assert!(said.contains("because it rolled back"), "{said}");
+    let (exit, said) = run(&home, &bad);
+    assert_eq!(exit, Some(1), "the next run: {said}");
+    home.rehearse(&[]);
+    home.world().clear_faults();
+    home.rehearse(&["--set", "application.image=example.test/repaired:3"]);
+    assert_eq!(home.world().inspect()["counts"]["services"], 1);
+}
+
+#[test]
+fn a_changed_input_is_applied_or_refused_and_never_ignored() {
+    let home = Home::for_rehearsal();
+    home.rehearse(&[]);
+    let world = home.world();
+    let before = world.changing_calls().len();
+    let changes = ["database.username=other", "bastion.instanceType=t3.small", "vpc.cidr=10.101.0.0/16"];
+    let sets: Vec<&str> = changes.iter().flat_map(|change| ["--set", change]).collect();
+    let more = ["--set", "vpc.subnetCidrs=[\"10.101.1.0/26\",\"10.101.2.0/26\"]"];
+    let (exit, said) = run(&home, &[&sets[..], &more].concat());
+    assert_eq!(exit, Some(3), "{said}");
+    for field in ["database.username is other", "bastion.instanceType is t3.small", "vpc.cidr is 10.101.0.0/16"] {
+        assert!(said.contains(field), "{field}: {said}");
+    }
+    assert_eq!(world.changing_calls().len(), before, "something was changed");
+    home.rehearse(&["--set", "bastion.enabled=false", "--set", "alarms.enabled=false"]);
+    let found = world.inspect();
+    for gone in ["instances", "alarms", "topics"] {
+        assert_eq!(found["counts"][gone], 0, "{gone} are left");
+    }
+}
+
+#[test]
+fn a_teardown_waits_for_what_lingers_and_says_what_stays() {
+    let home = Home::for_rehearsal();
+    home.rehearse(&[]);
+    let teardown = ["run", "endpoints-aws-teardown", "--rehearse", "--speed", SPEED];
+    let failed = home.flow(&[&teardown[..], &["--fault", "rds:database=failed"]].concat());
+    let said = format!("{}{}", text(&failed.stdout), text(&failed.stderr));
+    assert_eq!(failed.status.code(), Some(1), "{said}");
+    assert!(said.contains("RDS can make no final snapshot") && said.contains("ifPossible"), "{said}");
+    let said = home.succeed(
+        &[
+            &teardown[..],
+            &[
+                "--fault",
+                "ec2:deletions=in-use",
+                "--fault",
+                "ec2:DeleteVpc=lost",
+                "--set",
+                "deployment=rehearsal",
+                "--set",
+                "finalSnapshot=ifPossible",
+            ],
+        ]
+        .concat(),
+    );
+    assert!(said.contains("INACTIVE task definitions"), "{said}");
+    let found = home.world().inspect();
+    let left: Vec<_> = found["counts"].as_object().unwrap().iter().filter(|(_, count)| **count != json!(0)).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_validation_record_that_serves_another_certificate_stays() {
+    let home = Home::for_rehearsal();
+    home.rehearse(&[]);
+    let world = home.world();
+    world.python(
+        "import boto3, sys\n\
+         c = boto3.client('acm', endpoint_url=sys.argv[1], region_name='us-east-1', aws_access_key_id='x', aws_secret_access_key='x')\n\
+         c.request_certificate(DomainName='*.endpoints.example.com', ValidationMethod='DNS')",
+    );
+    let said = home.succeed(&["run", "endpoints-aws-teardown", "--rehearse", "--speed", SPEED]);
+    assert!(said.contains("in us-east-1 is validated by it"), "{said}");
+    assert_eq!(world.inspect()["counts"]["records"], 1, "{said}");
+}
+
+/// IAM's name of a call, as the gateway saw it.
+fn action(call: &str) -> String {
+    let (service, operation) = call.split_once(':').unwrap();
+    let service = match service {
+        "elbv2" => "elasticloadbalancing",
+        service => service,
+    };
+    format!("{service}:{operation}")
+}
+
+#[test]
+fn no_call_of_a_run_and_its_teardown_is_outside_the_printed_policy() {
+    let home = Home::for_rehearsal();
+    home.rehearse(&["--teardown"]);
+    let policy: serde_json::Value =
+        serde_json::from_str(&home.succeed(&["policy", "endpoints-aws", "--teardown", "--deployment", "rehearsal"]))
+            .unwrap();
+    let allowed: Vec<&str> = policy["Statement"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|statement| statement["Action"].as_array().unwrap())
+        .map(|action| action.as_str().unwrap())
+        .collect();
+    let mut outside: Vec<String> =
+        home.world().calls().iter().map(|call| action(call["call"].as_str().unwrap())).collect();
+    outside.retain(|action| !allowed.contains(&action.as_str()));
+    outside.sort();
+    outside.dedup();
+    assert_eq!(outside, Vec::<String>::new());
+}
