@@ -28,6 +28,9 @@ pub trait Surroundings: Send + Sync + 'static {
     /// no schema.
     fn problems_of_output(&self, resource: &str, output: &Value) -> Vec<String>;
 
+    /// What keeps a value from fitting a JSON schema, one line for each problem.
+    fn problems_of_value(&self, schema: &Value, value: &Value) -> Vec<String>;
+
     /// What this process calls itself, for messages of other processes.
     fn owner(&self) -> OwnerDescription;
 }

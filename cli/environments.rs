@@ -243,6 +243,10 @@ impl Surroundings for Environments {
         workflows::schema_problems(&step.description().output_schema, output).iter().map(ToString::to_string).collect()
     }
 
+    fn problems_of_value(&self, schema: &Value, value: &Value) -> Vec<String> {
+        workflows::schema_problems(schema, value).iter().map(ToString::to_string).collect()
+    }
+
     fn owner(&self) -> OwnerDescription {
         OwnerDescription {
             version: env!("CARGO_PKG_VERSION").to_owned(),

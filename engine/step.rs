@@ -4,6 +4,7 @@
 //! *look* one call of the function within an attempt (a wait looks many times).
 
 mod answer;
+mod approval;
 mod context;
 mod error;
 mod registry;
@@ -11,6 +12,7 @@ mod resource;
 mod token;
 
 pub use answer::{Answer, Change, Done, Effect, Instructions, Pending};
+pub use approval::Approval;
 pub use context::StepContext;
 pub use error::{ErrorClass, StepError};
 pub use registry::{Registries, Registry, Step, StepDescription};

@@ -20,7 +20,7 @@ use hickory_resolver::TokioResolver;
 use tokio::sync::OnceCell;
 
 pub use addresses::RehearsalAddresses;
-pub(crate) use addresses::chain;
+pub(crate) use addresses::{chain, resolver_at, system_resolver};
 use clients::Clients;
 pub use identity::CallerIdentity;
 
@@ -62,7 +62,7 @@ impl Environment {
             keys_directory: default_keys_directory(),
             clients: Clients::new(&config, Duration::from_secs(1)),
             s3: clients::s3(&config, Duration::from_secs(1)),
-            resolver: addresses::system_resolver()?,
+            resolver: system_resolver()?,
             https: addresses::https_client(None)?,
             identity: OnceCell::new(),
         })
@@ -88,7 +88,7 @@ impl Environment {
             keys_directory: default_keys_directory(),
             clients: Clients::new(&config, Duration::from_millis(20)),
             s3: clients::s3(&config, Duration::from_millis(20)),
-            resolver: addresses::loopback_resolver(addresses.dns_server)?,
+            resolver: resolver_at(addresses.dns_server)?,
             https: addresses::https_client(Some(&addresses))?,
             identity: OnceCell::new(),
             rehearsal: Some(addresses),

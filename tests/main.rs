@@ -3,10 +3,12 @@
 
 mod accounts;
 mod answers;
+mod approvals;
 mod beside;
 mod checked;
 mod crashed;
 mod cron;
+mod explained;
 mod failures;
 mod faults;
 mod hostile;
@@ -15,6 +17,7 @@ mod kept;
 mod kill;
 mod local;
 mod one_path;
+mod own;
 mod paced;
 mod pins;
 mod refused;
