@@ -1,5 +1,6 @@
 //! Operations of our own: what Step Functions' API cannot say, for the command line and for other clients of an owner.
 
+mod approval;
 mod cancel;
 mod describe;
 mod entries;
@@ -7,6 +8,7 @@ mod export;
 mod find;
 mod list;
 mod owner;
+mod people;
 mod program_lines;
 mod prune;
 mod resume;
@@ -21,6 +23,7 @@ use serde_json::Value;
 
 use crate::{Api, Fault, Operation, StreamOperation};
 
+pub use approval::{AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, Decision, REJECTED};
 pub use cancel::{CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};
 pub use entries::{EntriesRequest, EntriesResponse, FollowExecution, GetEntries};
@@ -28,6 +31,7 @@ pub use export::{ExportExecutions, ExportItem, ExportRequest, export_lines};
 pub use find::{FindExecutions, FindRequest, FindResponse};
 pub use list::{ListExecutions, ListRequest, ListResponse};
 pub use owner::{DescribeOwner, DescribeOwnerRequest};
+pub use people::{ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, PersonTask};
 pub use program_lines::{FollowProgramLines, ProgramLine};
 pub use prune::{PruneExecutions, PruneRequest, PruneResponse};
 pub use resume::{ExecutionIdRequest, RecoverExecution, ResumeExecution, ResumeRequest};
@@ -41,8 +45,13 @@ pub(crate) use shown::shown_key;
 
 /// The operations that act for the user of this machine: they are answered to processes of that user only, over the store's socket.
 /// They say where an execution acts, or who answered, which a client of the network must not.
-pub const SOCKET_ONLY: [&str; 4] =
-    [StartExecution::NAME, ResumeExecution::NAME, SignalTask::NAME, <PruneExecutions as StreamOperation>::NAME];
+pub const SOCKET_ONLY: [&str; 5] = [
+    StartExecution::NAME,
+    ResumeExecution::NAME,
+    SignalTask::NAME,
+    AnswerApproval::NAME,
+    <PruneExecutions as StreamOperation>::NAME,
+];
 
 /// The answer of an operation, as JSON.
 pub enum Reply {
@@ -70,8 +79,8 @@ macro_rules! operations {
 }
 
 operations! {
-    one: CancelExecution, DescribeExecution, DescribeOwner, FindExecutions, GetEntries, ListExecutions, MarkShown,
-         RecoverExecution, ResumeExecution, SignalTask, StartExecution, TrackUnfinished;
+    one: AnswerApproval, CancelExecution, DescribeExecution, DescribeOwner, FindExecutions, GetEntries, ListExecutions,
+         ListPersonTasks, MarkShown, RecoverExecution, ResumeExecution, SignalTask, StartExecution, TrackUnfinished;
     many: ExportExecutions, FollowExecution, FollowProgramLines, PruneExecutions, VerifyEnvironment, VerifyStore;
 }
 

@@ -34,6 +34,9 @@ pub trait Surroundings: Send + Sync + 'static {
         futures::stream::pending().boxed()
     }
 
+    /// What keeps a value from fitting a JSON schema, one line for each problem.
+    fn problems_of_value(&self, schema: &Value, value: &Value) -> Vec<String>;
+
     /// What this process calls itself, for messages of other processes.
     fn owner(&self) -> OwnerDescription;
 }

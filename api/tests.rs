@@ -64,6 +64,11 @@ impl Surroundings for Nowhere {
         if wrong { vec!["it is no number".to_owned()] } else { Vec::new() }
     }
 
+    fn problems_of_value(&self, schema: &Value, value: &Value) -> Vec<String> {
+        let names = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        names.filter(|name| value.get(name).is_none()).map(|name| format!("{name}: is missing")).collect()
+    }
+
     fn owner(&self) -> OwnerDescription {
         OwnerDescription::default()
     }

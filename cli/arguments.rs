@@ -92,6 +92,12 @@ pub enum Command {
     Events(commands::events::EventsArguments),
     /// Answer a waiting task.
     Signal(commands::signal::SignalArguments),
+    /// Approve what an execution asks for.
+    Approve(commands::approve::ApproveArguments),
+    /// Reject what an execution asks for.
+    Reject(commands::approve::RejectArguments),
+    /// What waits for people, over all executions.
+    Approvals(commands::approvals::ApprovalsArguments),
     /// Finish calls in flight and stop.
     Cancel(commands::cancel::CancelArguments),
     /// Every problem of a definition at once.
@@ -110,6 +116,12 @@ pub enum Command {
     Bench(commands::bench::BenchArguments),
     /// The Step Functions API on 127.0.0.1, until it is ended; what it runs continues at the next start.
     Serve(commands::serve::ServeArguments),
+    /// A commented workflow of your own, with a schema of its input and mocked answers.
+    New(commands::new::NewArguments),
+    /// What a code of flow check or an error name means, and what to do.
+    Explain(commands::explain::ExplainArguments),
+    /// A JSON Schema on standard output: of a definition, for editors, or of a workflow's input.
+    Schema(commands::schema::SchemaArguments),
     /// A commented input file to fill in, on standard output.
     Init(commands::init::InitArguments),
     /// The least IAM policy that a workflow's steps need, as JSON.
@@ -132,6 +144,9 @@ impl Command {
             Command::Status(_) => "status",
             Command::Events(_) => "events",
             Command::Signal(_) => "signal",
+            Command::Approve(_) => "approve",
+            Command::Reject(_) => "reject",
+            Command::Approvals(_) => "approvals",
             Command::Cancel(_) => "cancel",
             Command::Check(_) => "check",
             Command::Test(_) => "test",
@@ -141,6 +156,9 @@ impl Command {
             Command::Prune(_) => "prune",
             Command::Bench(_) => "bench",
             Command::Serve(_) => "serve",
+            Command::Explain(_) => "explain",
+            Command::New(_) => "new",
+            Command::Schema(_) => "schema",
             Command::Init(_) => "init",
             Command::Policy(_) => "policy",
             Command::Workflows => "workflows",

@@ -1,18 +1,23 @@
 //! One file per verb: an arguments struct whose doc comments are the help, and one function.
 
+pub mod approvals;
+pub mod approve;
 pub mod bench;
 pub mod cancel;
 pub mod check;
 pub mod doctor;
 pub mod events;
+pub mod explain;
 pub mod export;
 pub mod import;
 pub mod init;
+pub mod new;
 pub mod policy;
 pub mod prune;
 pub mod rehearsal_world;
 pub mod resume;
 pub mod run;
+pub mod schema;
 pub mod serve;
 pub mod signal;
 pub mod status;
@@ -40,6 +45,9 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Status(arguments) => status::run(&global, arguments).await,
         Command::Events(arguments) => events::run(&global, arguments).await,
         Command::Signal(arguments) => signal::run(&global, arguments).await,
+        Command::Approve(arguments) => approve::approve(&global, arguments).await,
+        Command::Reject(arguments) => approve::reject(&global, arguments).await,
+        Command::Approvals(arguments) => approvals::run(&global, arguments).await,
         Command::Cancel(arguments) => cancel::run(&global, arguments).await,
         Command::Check(arguments) => check::run(&global, arguments),
         Command::Doctor(arguments) => doctor::run(&global, arguments).await,
@@ -49,6 +57,9 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Bench(arguments) => bench::run(&global, arguments).await,
         Command::Serve(arguments) => serve::run(&global, arguments).await,
         Command::Test(arguments) => test::run(&global, arguments).await,
+        Command::New(arguments) => new::run(&global, &arguments),
+        Command::Explain(arguments) => explain::run(&global, &arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Init(arguments) => init::run(arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Workflows => workflows::run(&global),

@@ -253,6 +253,10 @@ impl Surroundings for Environments {
         futures::stream::unfold(steps::follow_programs(), next).boxed()
     }
 
+    fn problems_of_value(&self, schema: &Value, value: &Value) -> Vec<String> {
+        workflows::schema_problems(schema, value).iter().map(ToString::to_string).collect()
+    }
+
     fn owner(&self) -> OwnerDescription {
         OwnerDescription {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -14,11 +14,14 @@ macro_rules! say {
 }
 
 mod arguments;
+mod asl_schema;
+mod checks;
 mod clock;
 mod commands;
 mod environments;
 mod evaluator;
 mod exit;
+mod explanations;
 mod graph;
 mod home;
 mod ids;
@@ -27,6 +30,8 @@ mod locate;
 mod mocks;
 mod out;
 mod owner;
+mod person;
+mod runbook;
 mod source;
 mod ui;
 mod wire;

@@ -8,7 +8,9 @@ mod parse;
 mod sight;
 mod types;
 
-pub use check::{Diagnostic, Severity, check, check_as, read, repeated_keys, without_step};
+pub use check::{
+    Diagnostic, Severity, check, check_as, did_you_mean, nearest, read, repeated_keys, unknown_names, without_step,
+};
 pub use evaluate::{EvaluationFailure, View, evaluate, place};
 pub(crate) use evaluate::{evaluate_within, select};
 pub use parse::parse;

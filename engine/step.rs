@@ -5,6 +5,7 @@
 
 mod abandonment;
 mod answer;
+mod approval;
 mod context;
 mod error;
 mod registry;
@@ -13,6 +14,7 @@ mod token;
 
 pub use abandonment::Abandonment;
 pub use answer::{Answer, Change, Done, Effect, Instructions, Pending};
+pub use approval::Approval;
 pub use context::StepContext;
 pub use error::{ErrorClass, StepError};
 pub use registry::{Registries, Registry, Step, StepDescription};

@@ -66,6 +66,7 @@ fn instructions(input: &WaitForRecord) -> Instructions {
             ("value".to_owned(), input.target.clone()),
         ],
         answer: Some(serde_json::json!({ "answers": [input.target] })),
+        approval: None,
     }
 }
 

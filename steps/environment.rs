@@ -21,7 +21,7 @@ use hickory_resolver::TokioResolver;
 
 pub use account::Account;
 pub use addresses::RehearsalAddresses;
-pub(crate) use addresses::chain;
+pub(crate) use addresses::{chain, resolver_at, system_resolver};
 use clients::Clients;
 pub use identity::CallerIdentity;
 use identity::Identities;
@@ -69,7 +69,7 @@ impl Environment {
             keys_directory: default_keys_directory(),
             clients: Clients::new(&config, AWS_READ_BACKOFF),
             s3: clients::s3(&config, AWS_READ_BACKOFF),
-            resolver: addresses::system_resolver()?,
+            resolver: system_resolver()?,
             https: addresses::https_client(None)?,
             identities: Arc::default(),
             read_backoff: AWS_READ_BACKOFF,
@@ -96,7 +96,7 @@ impl Environment {
             keys_directory: default_keys_directory(),
             clients: Clients::new(&config, REHEARSAL_READ_BACKOFF),
             s3: clients::s3(&config, REHEARSAL_READ_BACKOFF),
-            resolver: addresses::loopback_resolver(addresses.dns_server)?,
+            resolver: resolver_at(addresses.dns_server)?,
             https: addresses::https_client(Some(&addresses))?,
             identities: Arc::default(),
             read_backoff: REHEARSAL_READ_BACKOFF,

@@ -79,6 +79,21 @@ async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send 
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::other(error)))
 }
 
+/// The length of a file in bytes; none where there is no such file.
+///
+/// # Errors
+/// The operator allows no folder, or the path leads out of it or to something that is no regular file.
+pub(crate) async fn length(settings: &LocalSettings, path: &str) -> std::result::Result<Option<u64>, StepError> {
+    let (folder, relative) = allowed(settings, path)?;
+    let shown = folder.clone();
+    let length = on_a_thread(move || match Folder::open(&folder)?.open_regular(&relative) {
+        Ok(file) => Ok(Some(file.metadata()?.len())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    });
+    length.await.map_err(|error| failed("File.CannotRead", path, &shown, &error))
+}
+
 fn read_text(folder: &Path, relative: &Path) -> Result<String> {
     let file = Folder::open(folder)?.open_regular(relative)?;
     let too_large = || Error::other(format!("it has more than {READ_BYTES_MAX} bytes"));

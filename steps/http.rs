@@ -73,7 +73,7 @@ async fn send(call: &Call, connection: &Connection, anew: bool) -> Result<reqwes
 }
 
 /// One for all, so that connections to a host are used again.
-fn client() -> Result<&'static reqwest::Client, StepError> {
+pub(crate) fn client() -> Result<&'static reqwest::Client, StepError> {
     static CLIENT: OnceLock<Result<reqwest::Client, String>> = OnceLock::new();
     let make = || {
         let builder = reqwest::Client::builder().timeout(REQUEST_TIME_MAX).redirect(reqwest::redirect::Policy::none());
@@ -83,7 +83,7 @@ fn client() -> Result<&'static reqwest::Client, StepError> {
 }
 
 /// The connection failed, or took too long; what of it the other side saw is not known.
-fn socket(error: &reqwest::Error) -> StepError {
+pub(crate) fn socket(error: &reqwest::Error) -> StepError {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
@@ -119,7 +119,7 @@ async fn output(answer: reqwest::Response) -> StepResult<Value> {
 }
 
 /// The body of an answer: at most `bytes_max`.
-async fn body(mut answer: reqwest::Response, bytes_max: usize) -> Result<Vec<u8>, StepError> {
+pub(crate) async fn body(mut answer: reqwest::Response, bytes_max: usize) -> Result<Vec<u8>, StepError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| socket(&error))? {
         if bytes.len() + chunk.len() > bytes_max {

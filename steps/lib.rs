@@ -31,6 +31,7 @@ mod test_server;
 
 // One per service.
 mod acm;
+mod approval;
 mod cloudwatch;
 mod dns;
 mod ec2;
@@ -54,6 +55,7 @@ mod sns;
 mod ssh;
 mod sts;
 mod teardown;
+mod wait;
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use std::{
 use engine::step::{Registry, Resource};
 use serde::{Deserialize, Serialize};
 
-use crate::{file, http, process};
+use crate::{approval, file, http, process, wait};
 
 /// Names the programs that `flow:process:run` may run, separated as in PATH.
 pub(crate) const PROGRAMS: &str = "FLOW_PROGRAMS";
@@ -57,9 +57,11 @@ fn usable(path: &Path) -> Option<PathBuf> {
 /// Registers the steps that act on this machine alone. They need no AWS account and no [`crate::Environment`].
 pub fn register_local(registry: &mut Registry, settings: &LocalSettings) {
     let settings = Arc::new(settings.clone());
+    approval::register(registry, &settings);
     file::register(registry, &settings);
     http::register(registry, &settings);
     process::register(registry, &settings);
+    wait::register(registry, &settings);
 }
 
 /// Whether a Task with this `Resource` acts on an AWS account: false for the steps of [`register_local`], for nested
@@ -68,7 +70,7 @@ pub fn needs_account(resource: &str) -> bool {
     let local = matches!(
         Resource::parse(resource),
         Resource::Activity
-            | Resource::Step { service: "file" | "process", .. }
+            | Resource::Step { service: "approval" | "file" | "process" | "wait", .. }
             | Resource::Integration { service: "http", action: "invoke", .. }
             | Resource::Integration { service: "states", action: "startExecution", .. }
     );

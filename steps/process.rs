@@ -32,6 +32,8 @@ use crate::local::{LocalSettings, PROGRAMS};
 
 /// How much of a failed program's output the cause quotes, in characters.
 const TAIL_CHARACTERS: usize = 2_000;
+/// How much of a line a wait shows, in characters.
+const LINE_CHARACTERS: usize = 200;
 /// The largest output, in bytes (Step Functions quotas: the result of a Task).
 const OUTPUT_BYTES_MAX: usize = 262_144;
 /// How long a program may run where the state has no TimeoutSeconds.
@@ -66,8 +68,7 @@ struct Run {
 /// The program sees PATH, HOME and LANG, the idempotency token of the visit and the task token; nothing else of ours.
 async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> StepResult<Value> {
     allowed(&settings, &input.program)?;
-    let time_left =
-        context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)));
+    let time_left = time_left(&context);
     let name = input.program.clone();
     // Dropping the program ends it.
     tokio::select! {
@@ -92,15 +93,61 @@ async fn run_in_turn(context: &StepContext, input: Run) -> Result<Ended, Failure
     Program::start(&request, variables, Origin::of(context), turn)?.ended().await
 }
 
-fn result(name: &str, ended: Result<Ended, Failure>) -> StepResult<Value> {
-    let ended = ended.map_err(|failure| match failure {
+/// How a program ended, for a wait that needs its exit code.
+pub(crate) struct Exit {
+    /// The exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    /// The status in words.
+    pub status: String,
+    /// What it printed: JSON, else a text.
+    pub output: Value,
+    /// The last line of its standard error, else of its standard output.
+    pub last_line: String,
+}
+
+/// Runs a program to its end, whatever its exit code.
+///
+/// # Errors
+/// It is not allowed, does not start, prints too much, or runs longer than the state may.
+pub(crate) async fn exit_of(
+    settings: &LocalSettings,
+    context: &StepContext,
+    program: String,
+    arguments: Vec<String>,
+    input: Value,
+) -> Result<Exit, StepError> {
+    allowed(settings, &program)?;
+    let name = program.clone();
+    let ended = tokio::time::timeout(time_left(context), run_in_turn(context, Run { program, arguments, input })).await;
+    let ended = ended.map_err(|_| StepError::named("States.Timeout", ""))?.map_err(|failure| failed(&name, failure))?;
+    let text = String::from_utf8_lossy(&ended.output).trim().to_owned();
+    let said = if ended.error_tail.trim().is_empty() { &text } else { ended.error_tail.trim() };
+    let last_line = output::last_characters(said.lines().last().unwrap_or_default(), LINE_CHARACTERS).to_owned();
+    Ok(Exit { code: ended.status.code(), status: ended.status.to_string(), output: json_or_text(&text), last_line })
+}
+
+fn time_left(context: &StepContext) -> Duration {
+    context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)))
+}
+
+/// A program that prints no JSON has printed a text.
+fn json_or_text(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
+}
+
+fn failed(name: &str, failure: Failure) -> StepError {
+    match failure {
         Failure::CannotStart(cause) => StepError::named("Process.CannotStart", format!("{name}: {cause}")),
         Failure::TooMuchOutput => StepError::named(
             "States.DataLimitExceeded",
             format!("{name} printed more than {OUTPUT_BYTES_MAX} bytes and was ended"),
         ),
         Failure::Lost(cause) => StepError::named("Process.Failed", format!("{name}: {cause}")),
-    })?;
+    }
+}
+
+fn result(name: &str, ended: Result<Ended, Failure>) -> StepResult<Value> {
+    let ended = ended.map_err(|failure| failed(name, failure))?;
     let text = String::from_utf8_lossy(&ended.output);
     let text = text.trim();
     if !ended.status.success() {
@@ -108,8 +155,7 @@ fn result(name: &str, ended: Result<Ended, Failure>) -> StepResult<Value> {
         let cause = format!("{name}: {}: {}", ended.status, output::last_characters(tail, TAIL_CHARACTERS));
         return Err(StepError::named("Process.Failed", cause));
     }
-    // A program that prints no JSON has printed a text.
-    Ok(Answer::done(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))))
+    Ok(Answer::done(json_or_text(text)))
 }
 
 fn allowed(settings: &LocalSettings, program: &str) -> Result<(), StepError> {

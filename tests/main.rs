@@ -3,12 +3,14 @@
 
 mod accounts;
 mod answers;
+mod approvals;
 mod bad_days;
 mod beside;
 mod checked;
 mod crashed;
 mod cron;
 mod doors;
+mod explained;
 mod failures;
 mod faults;
 mod hostile;
@@ -17,6 +19,7 @@ mod kept;
 mod kill;
 mod local;
 mod one_path;
+mod own;
 mod paced;
 mod pins;
 mod refused;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
+use crate::keys::RepeatedKey;
+
 /// Why a definition cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkflowError {
@@ -37,11 +39,24 @@ pub enum WorkflowError {
         /// Where the limit was reached.
         name: String,
     },
-    /// The file's ending says nothing about its format.
-    #[error("{path}: a definition's name ends in .json, .yaml or .yml", path = path.display())]
-    UnknownFormat {
+    /// An object has a key twice: one of the two values would be lost.
+    #[error("{name}: {}", listed(keys))]
+    RepeatedKeys {
         /// The file.
-        path: PathBuf,
+        name: String,
+        /// Every repeated key.
+        keys: Vec<RepeatedKey>,
+    },
+    /// A template of AWS SAM or CloudFormation.
+    #[error(
+        "{name} is a template of AWS SAM or CloudFormation, not a state machine. State machines in it: {}",
+        listed(machines)
+    )]
+    Template {
+        /// The file.
+        name: String,
+        /// Its state machines, each with where its definition is.
+        machines: Vec<String>,
     },
     /// A definition is an object with `States`.
     #[error("{name} is not a state machine: it is not an object")]
@@ -49,6 +64,13 @@ pub enum WorkflowError {
         /// The file, or the part of a shipped workflow.
         name: String,
     },
+}
+
+fn listed<T: ToString>(items: &[T]) -> String {
+    match items {
+        [] => "none".to_owned(),
+        _ => items.iter().map(T::to_string).collect::<Vec<_>>().join("; "),
+    }
 }
 
 /// Sections in sections: more than this is a circle.
@@ -65,11 +87,15 @@ pub(crate) fn yaml(text: &str) -> Result<Value, String> {
 
 /// Parses YAML into the value of a state machine, without its anchors.
 pub(crate) fn parse_yaml(name: &str, text: &str) -> Result<Value, WorkflowError> {
-    let mut value = yaml(text).map_err(|message| WorkflowError::Parse { name: name.to_owned(), message })?;
+    yaml(text).map(without_anchors).map_err(|message| WorkflowError::Parse { name: name.to_owned(), message })
+}
+
+/// The machine without what its file keeps to repeat.
+pub(crate) fn without_anchors(mut value: Value) -> Value {
     if let Value::Object(machine) = &mut value {
         machine.shift_remove(ANCHORS);
     }
-    Ok(value)
+    value
 }
 
 /// Replaces every `Branches` entry that is a string by the machine that `section` finds under it, at any depth.

@@ -8,10 +8,12 @@ mod assemble;
 mod catalogue;
 mod defaults;
 mod input;
+mod keys;
 mod load;
 mod network;
 mod prepare;
 mod problem;
+mod template;
 
 #[path = "endpoints-aws/input.rs"]
 mod endpoints_aws;
@@ -24,6 +26,7 @@ mod tests;
 pub use assemble::WorkflowError;
 pub use catalogue::{Workflow, catalogue, find};
 pub use input::{InputError, InputFormat, parse_input, set_key};
-pub use load::load_definition;
-pub use prepare::schema_problems;
+pub use keys::RepeatedKey;
+pub use load::{DefinitionText, load_definition};
+pub use prepare::{prepare_input, schema_problems};
 pub use problem::InputProblem;

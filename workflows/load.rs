@@ -1,40 +1,120 @@
-//! People's own definitions, from files.
+//! People's own definitions, from files and from standard input.
 
-use std::{fs, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
-use crate::assemble::{WorkflowError, assemble, parse_yaml};
+use crate::{
+    assemble::{WorkflowError, assemble, without_anchors, yaml},
+    keys::repeated_keys,
+    template,
+};
 
-/// The definition in the file at `path`: JSON (`.json`, `.asl.json`) or YAML (`.yaml`, `.yml`, `.asl.yaml`).
-///
-/// A string in `Branches` is the path of another such file, relative to this one and without its ending, and is
-/// replaced by the machine in it. In YAML a top-level key `Anchors` is dropped, so that it can hold what is repeated.
-pub fn load_definition(path: impl AsRef<Path>) -> Result<Value, WorkflowError> {
-    let path = path.as_ref();
-    let machine = read_machine(path)?;
-    let name = path.display().to_string();
-    let folder = path.parent().unwrap_or(Path::new(""));
-    assemble(&name, machine, &|reference| read_section(&name, folder, reference))
+/// The name that means standard input.
+const STANDARD_INPUT: &str = "-";
+/// The largest definition, in bytes: 16 times what Step Functions accepts, for files with comments and anchors.
+const DEFINITION_BYTES_MAX: u64 = 16 << 20;
+
+/// The text of a definition and where it came from.
+#[derive(Debug, Clone)]
+pub struct DefinitionText {
+    name: String,
+    folder: PathBuf,
+    text: String,
 }
 
-fn read_section(name: &str, folder: &Path, reference: &str) -> Result<Value, WorkflowError> {
-    let endings = ["", ".asl.yaml", ".asl.yml", ".asl.json", ".yaml", ".yml", ".json"];
-    let found = endings.iter().map(|ending| folder.join(format!("{reference}{ending}"))).find(|path| path.is_file());
-    match found {
-        Some(path) => read_machine(&path),
-        None => Err(WorkflowError::MissingSection { name: name.to_owned(), section: reference.to_owned() }),
+impl DefinitionText {
+    /// Reads the file at `path`, or standard input where `path` is `-`. A byte order mark is dropped.
+    ///
+    /// # Errors
+    /// The file cannot be read, is too large, or is not UTF-8.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, WorkflowError> {
+        let path = path.as_ref();
+        let text = match path.to_str() {
+            Some(STANDARD_INPUT) => limited(io::stdin()),
+            _ => File::open(path).and_then(limited),
+        };
+        let text = text.map_err(|source| WorkflowError::Read { path: path.to_owned(), source })?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(DefinitionText { name: path.display().to_string(), folder, text })
+    }
+
+    /// The text, without its byte order mark.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Replaces placeholders such as `${Name}`, as `DefinitionSubstitutions` of AWS SAM does: in the text, before it is parsed.
+    pub fn substitute(&mut self, values: &[(String, String)]) {
+        for (name, value) in values {
+            self.text = self.text.replace(&format!("${{{name}}}"), value);
+        }
+    }
+
+    /// The definition. A string in `Branches` is the path of another such file, relative to this one and without its ending, and is
+    /// replaced by the machine in it. In YAML a top-level key `Anchors` is dropped, so that it can hold what is repeated.
+    ///
+    /// # Errors
+    /// The text is neither JSON nor YAML, repeats a key, is a template of something else, or a section is missing.
+    pub fn definition(&self) -> Result<Value, WorkflowError> {
+        let machine = self.parse()?;
+        if let Some(machines) = template::state_machines(&machine) {
+            return Err(WorkflowError::Template { name: self.name.clone(), machines });
+        }
+        assemble(&self.name, machine, &|reference| read_section(&self.name, &self.folder, reference))
+    }
+
+    fn parse(&self) -> Result<Value, WorkflowError> {
+        let keys = repeated_keys(&self.text);
+        if !keys.is_empty() {
+            return Err(WorkflowError::RepeatedKeys { name: self.name.clone(), keys });
+        }
+        let parsed = match self.is_json() {
+            true => serde_json::from_str(&self.text).map_err(|error| error.to_string()),
+            false => yaml(&self.text).map(without_anchors),
+        };
+        parsed.map_err(|message| WorkflowError::Parse { name: self.name.clone(), message })
+    }
+
+    /// By the file's ending; any other text is JSON where it begins with a brace.
+    fn is_json(&self) -> bool {
+        match Path::new(&self.name).extension().and_then(|extension| extension.to_str()) {
+            Some("json") => true,
+            Some("yaml" | "yml") => false,
+            _ => self.text.trim_start().starts_with('{'),
+        }
     }
 }
 
-fn read_machine(path: &Path) -> Result<Value, WorkflowError> {
-    let text = fs::read_to_string(path).map_err(|source| WorkflowError::Read { path: path.to_owned(), source })?;
-    let name = path.display().to_string();
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("json") => {
-            serde_json::from_str(&text).map_err(|error| WorkflowError::Parse { name, message: error.to_string() })
-        }
-        Some("yaml" | "yml") => parse_yaml(&name, &text),
-        _ => Err(WorkflowError::UnknownFormat { path: path.to_owned() }),
+/// The definition in the file at `path`: see [`DefinitionText`].
+///
+/// # Errors
+/// As [`DefinitionText::read`] and [`DefinitionText::definition`].
+pub fn load_definition(path: impl AsRef<Path>) -> Result<Value, WorkflowError> {
+    DefinitionText::read(path)?.definition()
+}
+
+fn limited(source: impl Read) -> io::Result<String> {
+    let mut text = String::new();
+    source.take(DEFINITION_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > DEFINITION_BYTES_MAX {
+        return Err(io::Error::other(format!("a definition has at most {DEFINITION_BYTES_MAX} bytes")));
+    }
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
+}
+
+fn read_section(name: &str, folder: &Path, reference: &str) -> Result<Value, WorkflowError> {
+    let endings = ["", ".asl.yaml", ".asl.yml", ".asl.json", ".asl", ".yaml", ".yml", ".json"];
+    let found = endings.iter().map(|ending| folder.join(format!("{reference}{ending}"))).find(|path| path.is_file());
+    match found {
+        Some(path) => DefinitionText::read(&path)?.parse(),
+        None => Err(WorkflowError::MissingSection { name: name.to_owned(), section: reference.to_owned() }),
     }
 }

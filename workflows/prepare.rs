@@ -27,6 +27,14 @@ pub(crate) fn prepare(
     if problems.is_empty() { Ok(filled) } else { Err(problems) }
 }
 
+/// Checks an input by a JSON schema alone: the input with its defaults, or every problem.
+///
+/// # Errors
+/// The input does not fit.
+pub fn prepare_input(schema: &Value, input: Value) -> Result<Value, Vec<InputProblem>> {
+    prepare(schema, |_| Vec::new(), input)
+}
+
 /// What keeps a value from fitting a JSON schema, every problem in plain words.
 pub fn schema_problems(schema: &Value, input: &Value) -> Vec<InputProblem> {
     let validator = match jsonschema::validator_for(schema) {

@@ -8,6 +8,7 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::approval::approval_of;
 use crate::{Api, Fault, Operation, executions::input, states::for_each_state};
 
 /// Answers the task of a waiting state. What SendTaskSuccess and SendTaskFailure do, for a state that a person names.
@@ -74,6 +75,10 @@ impl Operation for SignalTask {
         // With several states of that name, the output must fit each of their steps.
         if let Ok(output) = &outcome {
             resources.iter().try_for_each(|resource| api.check_output(resource, output))?;
+        }
+        if let Some(row) = found.as_ref().filter(|row| approval_of(row).is_some()) {
+            let message = format!("\"{}\" is an approval: flow approve {id}, or flow reject {id}", row.state_path());
+            return Err(Fault::new("IsApproval", message));
         }
         let Some(row) = found else {
             let is_kept = api.runner.signal_early(&id, &state, outcome, Some(by)).await?;

@@ -1,16 +1,13 @@
 //! `flow check`.
 
-use std::path::Path;
-
 use clap::{Args, ValueEnum};
-use engine::{
-    asl::{self, Diagnostic, Severity},
-    step::Registry,
-};
+use engine::asl::{Diagnostic, Severity};
 use serde_json::{Value, json};
+use workflows::RepeatedKey;
 
 use crate::{
     arguments::{Global, Output},
+    checks::{self, DefinitionFile},
     environments,
     exit::{CliError, Exit},
     graph::{self, Graph},
@@ -21,8 +18,11 @@ use crate::{
 /// Arguments of `flow check`.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
-    /// A workflow's name or a definition file (JSON or YAML).
+    /// A workflow's name, a definition file (JSON or YAML), or `-` for standard input.
     workflow: String,
+    /// Replaces a placeholder `${NAME}` in the text; or a file of names with values.
+    #[arg(long, value_name = "NAME=VALUE|FILE")]
+    substitute: Vec<String>,
     /// Draw the machine instead, on standard output.
     #[arg(long, value_enum, value_name = "LANGUAGE")]
     graph: Option<Drawing>,
@@ -41,9 +41,9 @@ enum Drawing {
 
 /// Shows every problem of a definition; exit code 3 where it cannot run.
 pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError> {
-    let (definition, source) = read(&arguments.workflow)?;
-    if let Some(drawing) = arguments.graph {
-        let graph = Graph::of(&definition);
+    let (definition, source) = read(&arguments)?;
+    if let (Some(drawing), Ok(definition)) = (arguments.graph, &definition) {
+        let graph = Graph::of(definition);
         let drawn = match drawing {
             Drawing::Mermaid => graph::mermaid(&graph),
             Drawing::Dot => graph::dot(&graph),
@@ -52,10 +52,13 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
         say!("{}", drawn.trim_end());
         return Ok(Exit::Success);
     }
-    let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-    let mut found = asl::check(&definition, &|resource| environments::is_known(&steps, resource));
-    found.extend(without_step(&definition, &steps));
-    found.sort_by_key(|problem| problem.severity);
+    let found = match definition {
+        Ok(definition) => {
+            let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
+            checks::problems(&definition, &steps)
+        }
+        Err(repeated) => repeated,
+    };
     if global.output == Output::Json {
         say!("{}", lines::version());
     }
@@ -74,34 +77,23 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
     Ok(Exit::Success)
 }
 
-/// The Tasks whose call nothing here makes: such a workflow cannot run to its end.
-fn without_step(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
-    let mut found = asl::without_step(definition, &|resource| environments::has_step(steps, resource));
-    for problem in &mut found {
-        problem.severity = Severity::Error;
-        problem.message = format!("{} There are steps for {}.", problem.message, integrations(steps));
+/// A definition, or the problems that keep a text from being read as one.
+type Readable = Result<Value, Vec<Diagnostic>>;
+
+/// A definition, or the problems that keep its text from being read as one, and the text where it is a file's.
+fn read(arguments: &CheckArguments) -> Result<(Readable, Option<Source>), CliError> {
+    if let Some(workflow) = workflows::find(&arguments.workflow) {
+        return Ok((Ok(workflow.definition().map_err(|error| CliError::refused(error.to_string()))?), None));
     }
-    found
+    let file = DefinitionFile::read(&arguments.workflow, &arguments.substitute)?;
+    let source = Source::new(&file.text);
+    let repeated = |key: &RepeatedKey| Diagnostic::error("DUPLICATE_KEY", &key.pointer, sentence(&key.to_string()));
+    Ok((file.definition.map_err(|keys| keys.iter().map(repeated).collect()), Some(source)))
 }
 
-fn integrations(steps: &Registry) -> String {
-    let names = steps.descriptions().map(|step| step.name);
-    let mut names: Vec<String> = names.filter_map(|name| name.strip_prefix("aws:").map(str::to_owned)).collect();
-    names.extend(api::INTEGRATIONS.map(str::to_owned));
-    names.sort();
-    names.join(", ")
-}
-
-fn read(workflow: &str) -> Result<(Value, Option<Source>), CliError> {
-    let refused = |error: workflows::WorkflowError| CliError::refused(error.to_string());
-    if let Some(workflow) = workflows::find(workflow) {
-        return Ok((workflow.definition().map_err(refused)?, None));
-    }
-    if !Path::new(workflow).exists() {
-        return Err(CliError::not_found(format!("neither a workflow nor a file is named '{workflow}'")));
-    }
-    let definition = workflows::load_definition(workflow).map_err(refused)?;
-    Ok((definition, Some(Source::new(&std::fs::read_to_string(workflow)?))))
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), characters.as_str()))
 }
 
 fn word(problem: &Diagnostic) -> &'static str {

@@ -1,5 +1,6 @@
 //! `flow run`.
 
+mod again;
 mod consent;
 mod faults;
 mod plan;
@@ -27,14 +28,21 @@ use plan::{Caller, Plan};
 #[derive(Debug, Clone, Args)]
 #[command(after_help = rehearsal::FAULTS)]
 pub struct RunArguments {
-    /// A workflow's name (`flow workflows`) or a definition file.
+    /// A workflow's name (`flow workflows`), a definition file, or `-` for standard input.
+    #[arg(default_value = "", hide_default_value = true, required_unless_present = "again")]
     pub workflow: String,
+    /// Runs again with the input of an earlier execution: its id, a unique prefix, or @latest. Without a workflow, with its definition.
+    #[arg(long, value_name = "ID")]
+    pub again: Option<String>,
     /// The input: a file (JSON, YAML or TOML), `-` for standard input, or JSON.
     #[arg(long, value_name = "FILE|-|JSON")]
     pub input: Option<String>,
     /// Sets one field of the input, such as `database.version=15`.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Replaces a placeholder `${NAME}` in the definition's text; or a file of names with values.
+    #[arg(long, value_name = "NAME=VALUE|FILE")]
+    pub substitute: Vec<String>,
     /// The execution's id; the same id and input attach to the one that exists.
     #[arg(long, value_name = "NAME")]
     pub id: Option<String>,
@@ -63,11 +71,14 @@ pub struct RunArguments {
 }
 
 /// Checks, shows, asks, executes, watches.
-pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliError> {
+pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
     if global.output == Output::Json {
         say!("{}", json::version());
     }
-    let plan = Plan::make(&arguments)?;
+    let plan = match again::read(global, &mut arguments).await? {
+        Some(earlier) => Plan::again(earlier, &arguments)?,
+        None => Plan::make(&arguments)?,
+    };
     let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
     if !arguments.rehearse && !arguments.plan {
         consent::can_be_had(&arguments)?;
@@ -131,6 +142,7 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
     Some(RunArguments {
         workflow,
         input: None,
+        again: None,
         set: Vec::new(),
         id: None,
         teardown: false,

@@ -2,7 +2,6 @@
 
 use api::flow::{SignalTask, SignalTaskRequest, TaskOutcome};
 use clap::Args;
-use engine::{journal::Signaller, store::Holder};
 use serde_json::{Value, json};
 
 use crate::{
@@ -10,7 +9,8 @@ use crate::{
     environments::Environments,
     exit::{CliError, Exit},
     locate::locate,
-    owner::{self, Handle},
+    owner::Handle,
+    person,
 };
 
 /// Arguments of `flow signal`.
@@ -54,8 +54,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
             TaskOutcome::Failure { error: failure.unwrap_or_default(), cause: cause.unwrap_or_default() }
         }
     };
-    let Holder { user, host, .. } = Holder::this_process(owner::command());
-    let by = Signaller { user, host, comment };
+    let by = person::signaller(comment);
     let request = SignalTaskRequest { id: id.clone(), state: state.clone(), outcome, by, early };
     let answer = handle.call::<SignalTask>(request).await;
     let driven_elsewhere = handle.is_remote().await;

@@ -2,8 +2,8 @@
 
 use api::{
     flow::{
-        DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, ListExecutions, ListRequest,
-        ListResponse,
+        DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, ListExecutions, ListPersonTasks,
+        ListPersonTasksRequest, ListRequest, ListResponse,
     },
     view::View,
 };
@@ -11,6 +11,7 @@ use clap::Args;
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 use serde_json::json;
 
+use super::approvals;
 use crate::{
     arguments::{Global, Output},
     clock,
@@ -24,6 +25,8 @@ use crate::{
 
 /// How many executions are listed of each store.
 const LISTED_MAX: usize = 100;
+/// How many tasks that wait for a person are shown before the list.
+const NEEDS_SHOWN_MAX: usize = 10;
 
 /// Arguments of `flow status`.
 #[derive(Debug, Args)]
@@ -79,6 +82,9 @@ async fn list(global: &Global, all: bool) -> Result<Exit, CliError> {
     let (real, rehearsals) = (Home::real(global)?, Home::rehearsals(global)?);
     let (real, rehearsals) = tokio::try_join!(Handle::read(&real), Handle::read(&rehearsals))?;
     let (mut any, mut more) = (false, false);
+    for handle in [&real, &rehearsals] {
+        show_needs(global, handle).await?;
+    }
     for handle in [real, rehearsals] {
         let ListResponse { executions, driven } = handle.call::<ListExecutions>(request.clone()).await?;
         let limit = if all { usize::MAX } else { LISTED_MAX };
@@ -97,6 +103,27 @@ async fn list(global: &Global, all: bool) -> Result<Exit, CliError> {
         say!("No execution yet. Try   flow run endpoints-aws --rehearse");
     }
     Ok(Exit::Success)
+}
+
+/// What waits for a person comes first, with the command to paste.
+async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
+    if global.output == Output::Json {
+        return Ok(());
+    }
+    let response = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
+    let now_ms = clock::of(handle.home()).now_ms();
+    for task in response.tasks.iter().take(NEEDS_SHOWN_MAX) {
+        say!("{} needs you: {}", task.execution, task.instructions.sentence);
+        approvals::commands(task).iter().for_each(|command| say!("  {command}"));
+        if let Some(due) = task.deadline_ms {
+            say!("  Gives up {}.", text::moment(due, now_ms));
+        }
+        say!();
+    }
+    if response.tasks.len() > NEEDS_SHOWN_MAX {
+        say!("… and {} more: flow approvals\n", response.tasks.len() - NEEDS_SHOWN_MAX);
+    }
+    Ok(())
 }
 
 fn show_row(global: &Global, header: &ExecutionHeader, driven: bool, now_ms: u64) {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::{Global, Output},
+    checks::DefinitionFile,
     exit::{CliError, Exit},
     mocks::{MockConfig, MockedSteps, Mocks, mocked},
     ui::json as lines,
@@ -28,6 +29,9 @@ pub struct TestArguments {
     /// The state machine's name in that file; else the file's name, or the only one there is.
     #[arg(long, value_name = "NAME")]
     state_machine: Option<String>,
+    /// Replaces a placeholder `${NAME}` in the definition's text; or a file of names with values.
+    #[arg(long, value_name = "NAME=VALUE|FILE")]
+    substitute: Vec<String>,
     /// Only these cases.
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
@@ -41,8 +45,7 @@ pub struct TestArguments {
 
 /// Runs every case; nothing is called, no wait takes time. Exit code 1 where a case ends otherwise than it must.
 pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliError> {
-    let mut definition =
-        workflows::load_definition(&arguments.file).map_err(|error| CliError::refused(error.to_string()))?;
+    let mut definition = DefinitionFile::read(&arguments.file, &arguments.substitute)?.definition()?;
     mocked(&mut definition);
     let text = std::fs::read_to_string(&arguments.mocks)
         .map_err(|error| CliError::refused(format!("{} cannot be read: {error}", arguments.mocks)))?;

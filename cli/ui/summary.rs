@@ -19,8 +19,34 @@ const WAITS_SHOWN_MAX: usize = 5;
 pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
     let mut lines = vec![instructions.sentence.clone()];
     let width = instructions.values.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    lines.extend(instructions.values.iter().map(|(name, value)| format!("  {name:<width$}  {value}")));
+    let line = |(name, value): &(String, String)| match name.as_str() {
+        "" => format!("  {value}"),
+        _ => format!("  {name:<width$}  {value}"),
+    };
+    lines.extend(instructions.values.iter().map(line));
     lines
+}
+
+/// The commands that answer a task which waits for a person.
+pub fn answer_commands(id: &str, state_path: &str, instructions: &Instructions) -> Vec<String> {
+    let path = quoted(state_path);
+    let Some(approval) = &instructions.approval else {
+        let signal = |answer: &serde_json::Value| {
+            let answer = quoted(&answer.to_string());
+            format!("To continue without the check:   flow signal {id} {path} --success {answer}")
+        };
+        return instructions.answer.iter().map(signal).collect();
+    };
+    let required = approval.fields.as_ref().and_then(|schema| schema["required"].as_array());
+    let required = required.into_iter().flatten().filter_map(serde_json::Value::as_str);
+    let set: String = required.map(|name| format!(" --set {name}=…")).collect();
+    let approve = |choice: String| format!("To approve:   flow approve {id} {path}{choice}{set}");
+    let mut commands: Vec<String> = match approval.choices.as_slice() {
+        [] => vec![approve(String::new())],
+        choices => choices.iter().map(|choice| approve(format!(" --choice {}", quoted(choice)))).collect(),
+    };
+    commands.push(format!("To reject:    flow reject {id} {path} --comment WHY"));
+    commands
 }
 
 /// Everything that waits for a person.
@@ -33,19 +59,19 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                 lines.extend(instruction_lines(instructions).into_iter().map(|line| format!("  {line}")));
                 let deadline =
                     wait.deadline_ms.map_or_else(String::new, |due| format!(" Gives up {}.", moment(due, now_ms)));
-                lines.push(format!(
-                    "  Last check {}: {}. Next check {}.{deadline}",
-                    moment(wait.polled_ms, now_ms),
-                    wait.reason,
-                    moment(wait.next_poll_ms, now_ms)
-                ));
+                lines.push(match instructions.approval {
+                    Some(_) => format!("  Asked {}.{deadline}", moment(state.entered_ms, now_ms)),
+                    None => format!(
+                        "  Last check {}: {}. Next check {}.{deadline}",
+                        moment(wait.polled_ms, now_ms),
+                        wait.reason,
+                        moment(wait.next_poll_ms, now_ms)
+                    ),
+                });
                 let id = &view.id;
                 lines.push(format!("  To give up:   flow cancel {id}"));
-                if let Some(answer) = &instructions.answer {
-                    let (path, answer) = (quoted(&state.path), quoted(&answer.to_string()));
-                    lines
-                        .push(format!("  To continue without the check:   flow signal {id} {path} --success {answer}"));
-                }
+                let commands = answer_commands(id, &state.path, instructions);
+                lines.extend(commands.into_iter().map(|command| format!("  {command}")));
             }
             Doing::Paused { failure } => {
                 lines.push(format!("{} is paused: {}", title(view, &state.path), failure.cause));

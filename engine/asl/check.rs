@@ -5,6 +5,8 @@ mod forms;
 mod graph;
 mod integrations;
 mod keys;
+mod names;
+mod nearest;
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,8 @@ use super::{StateMachine, parse::parse_all};
 pub(super) use graph::targets;
 pub use integrations::without_step;
 pub use keys::repeated_keys;
+pub use names::unknown_names;
+pub use nearest::{did_you_mean, nearest};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,11 +45,13 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(super) fn error(code: &'static str, location: &str, message: impl Into<String>) -> Self {
+    /// An error.
+    pub fn error(code: &'static str, location: &str, message: impl Into<String>) -> Self {
         Diagnostic { severity: Severity::Error, code, message: message.into(), location: location.to_owned() }
     }
 
-    pub(super) fn warning(code: &'static str, location: &str, message: impl Into<String>) -> Self {
+    /// A warning.
+    pub fn warning(code: &'static str, location: &str, message: impl Into<String>) -> Self {
         Diagnostic { severity: Severity::Warning, code, message: message.into(), location: location.to_owned() }
     }
 }

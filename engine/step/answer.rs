@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Approval;
+
 /// The answer of one look.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer<T> {
@@ -68,6 +70,9 @@ pub struct Instructions {
     /// The output with which the task may be signalled to continue without the check; `None` where only the check knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<serde_json::Value>,
+    /// The question, where a person is asked to decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Box<Approval>>,
 }
 
 /// What happened to one resource.

@@ -108,6 +108,7 @@ fn instructions(input: &WaitForCertificate, record: Option<ValidationRecord>) ->
                 ("to".to_owned(), format!("admin@, administrator@, hostmaster@, postmaster@ or webmaster@ {domain}")),
             ],
             answer: Some(as_issued(input)),
+            approval: None,
         });
     }
     let record = record.filter(|_| input.instructions == Some(true))?;
@@ -119,6 +120,7 @@ fn instructions(input: &WaitForCertificate, record: Option<ValidationRecord>) ->
             ("value".to_owned(), record.value),
         ],
         answer: Some(as_issued(input)),
+        approval: None,
     })
 }
 

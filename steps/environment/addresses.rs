@@ -67,13 +67,13 @@ fn is_loopback_url(url: &str) -> bool {
     url.scheme() == "http" && host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-pub(super) fn system_resolver() -> Result<TokioResolver, StepError> {
+pub(crate) fn system_resolver() -> Result<TokioResolver, StepError> {
     let mut builder = TokioResolver::builder_tokio().map_err(no_resolver)?;
     builder.options_mut().cache_size = 0;
     builder.build().map_err(no_resolver)
 }
 
-pub(super) fn loopback_resolver(server: SocketAddr) -> Result<TokioResolver, StepError> {
+pub(crate) fn resolver_at(server: SocketAddr) -> Result<TokioResolver, StepError> {
     let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
         connection.port = server.port();
         connection

@@ -123,6 +123,7 @@ fn way_out(input: &WaitForLogin) -> Instructions {
         sentence: format!("This machine cannot reach {host} on port {}. {WITHOUT_SSH}", port(input)),
         values: Vec::new(),
         answer: Some(serde_json::json!({ "host": host, "serverBanner": "", "loggedIn": false })),
+        approval: None,
     }
 }
 

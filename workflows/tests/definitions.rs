@@ -214,6 +214,18 @@ fn a_definition_of_ones_own_loads_from_any_format_with_its_sections() {
 }
 
 #[test]
+fn any_file_name_and_a_byte_order_mark_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#;
+    let yaml = "StartAt: A\nStates: {A: {Type: Succeed}}";
+    let bom = format!("\u{feff}{json}");
+    for (name, text) in [("x.asl", json), ("x", json), ("y", yaml), ("bom.asl.json", &bom), ("bom", &bom)] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        assert_eq!(load_definition(folder.path().join(name)).unwrap()["StartAt"], "A", "{name}");
+    }
+}
+
+#[test]
 fn a_file_that_is_no_definition_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let load = |name: &str, text: &str| {
@@ -222,7 +234,11 @@ fn a_file_that_is_no_definition_says_why() {
     };
     assert!(matches!(load("a.json", "{"), WorkflowError::Parse { .. }));
     assert!(matches!(load("a.yaml", "a: [b"), WorkflowError::Parse { .. }));
-    assert!(matches!(load("a.txt", "{}"), WorkflowError::UnknownFormat { .. }));
+    assert!(matches!(load("a.txt", "- a"), WorkflowError::NotAnObject { .. }));
+    let twice = "StartAt: A\nStates: {A: {Type: Succeed}}\nStartAt: B";
+    assert!(matches!(load("e.yaml", twice), WorkflowError::RepeatedKeys { .. }));
+    assert!(matches!(load("e.json", "{\"StartAt\": 1, \"StartAt\": 2}"), WorkflowError::RepeatedKeys { .. }));
+    assert!(matches!(load("f.yaml", "Resources: {}"), WorkflowError::Template { .. }));
     assert!(matches!(load("b.yaml", "- a"), WorkflowError::NotAnObject { .. }));
     let missing = "StartAt: A\nStates: {A: {Type: Parallel, Branches: [gone]}}";
     assert!(matches!(load("c.yaml", missing), WorkflowError::MissingSection { .. }));

@@ -7,9 +7,10 @@ use engine::asl::Severity;
 use serde_json::{Value, json};
 use workflows::{InputFormat, Workflow};
 
-use super::RunArguments;
+use super::{RunArguments, again::Earlier};
 use crate::{
     arguments::{Global, Output},
+    checks::{self, DefinitionFile},
     environments::{self, Account},
     exit::CliError,
 };
@@ -60,32 +61,34 @@ impl Plan {
         if (arguments.yes || arguments.rehearse) && workflow.input_schema()["properties"].get("confirm").is_some() {
             input["confirm"] = input["deployment"].clone();
         }
-        let problems = |problems: Vec<workflows::InputProblem>| {
-            let lines: Vec<_> = problems.iter().map(|problem| format!("  {problem}")).collect();
-            CliError::refused(format!("the input is not right; nothing was changed\n{}", lines.join("\n")))
-                .hint(format!("flow init {} writes a commented input file", workflow.name))
-        };
-        let input = workflow.prepare_input(input).map_err(problems)?;
+        let hint = || format!("flow init {} writes a commented input file", workflow.name);
+        let input = workflow.prepare_input(input).map_err(|problems| wrong_input(&problems).hint(hint()))?;
         let subject = Some(workflow.subject(&input));
         let definition = checked(definition)?;
         Ok(Plan { name: workflow.name.to_owned(), definition, input, subject, shipped: Some(workflow) })
     }
 
     fn file(arguments: &RunArguments) -> Result<Self, CliError> {
-        let path = Path::new(&arguments.workflow);
-        if !path.exists() {
-            return Err(CliError::not_found(format!(
-                "neither a workflow nor a file is named '{}'",
-                arguments.workflow
-            ))
-            .hint("flow workflows lists what is shipped"));
-        }
-        let definition = workflows::load_definition(path).map_err(|error| CliError::refused(error.to_string()))?;
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("workflow");
-        let name = name.split('.').next().unwrap_or(name).to_owned();
+        let file = DefinitionFile::read(&arguments.workflow, &arguments.substitute)?;
+        let name = file.name.clone();
+        let definition = file.definition()?;
         let input = read_input(arguments)?.unwrap_or_else(|| json!({}));
+        let input = match input_schema(&arguments.workflow, &name)? {
+            Some(schema) => workflows::prepare_input(&schema, input).map_err(|problems| wrong_input(&problems))?,
+            None => input,
+        };
         let definition = checked(definition)?;
         Ok(Plan { name, definition, input, subject: None, shipped: None })
+    }
+
+    /// The definition of an earlier execution, with the input that the arguments give.
+    ///
+    /// # Errors
+    /// The definition or the input is wrong.
+    pub fn again(earlier: Earlier, arguments: &RunArguments) -> Result<Self, CliError> {
+        let input = read_input(arguments)?.unwrap_or_else(|| json!({}));
+        let definition = checked(earlier.definition)?;
+        Ok(Plan { name: earlier.workflow, definition, input, subject: None, shipped: None })
     }
 
     /// Whether it calls something of an AWS account.
@@ -145,20 +148,37 @@ impl Plan {
     }
 }
 
+fn wrong_input(problems: &[workflows::InputProblem]) -> CliError {
+    let lines: Vec<_> = problems.iter().map(|problem| format!("  {problem}")).collect();
+    CliError::refused(format!("the input is not right; nothing was changed\n{}", lines.join("\n")))
+}
+
+/// The schema of the input that is kept beside a definition file: `NAME.input.schema.json`, as `flow new` writes it.
+fn input_schema(definition_file: &str, name: &str) -> Result<Option<Value>, CliError> {
+    let file = Path::new(definition_file).with_file_name(format!("{name}.input.schema.json"));
+    if definition_file == "-" || !file.is_file() {
+        return Ok(None);
+    }
+    let wrong = |error: String| CliError::refused(format!("{}: {error}", file.display()));
+    let text = std::fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
+    serde_json::from_str(&text).map(Some).map_err(|error| wrong(error.to_string()))
+}
+
 /// Reads and checks a definition, once for its whole way to the store.
 ///
 /// # Errors
 /// It cannot run: every problem at once.
 fn checked(definition: Value) -> Result<CheckedDefinition, CliError> {
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
+    let found = checks::problems(&definition, &steps);
+    let errors: Vec<_> = found
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .map(|problem| format!("  {}: {} [{}]", problem.location, problem.message, problem.code))
+        .collect();
     let known = |resource: &str| environments::is_known(&steps, resource);
-    let (checked, found) = CheckedDefinition::read(definition, false, &known);
+    let checked = CheckedDefinition::read(definition, false, &known).0.filter(|_| errors.is_empty());
     checked.ok_or_else(|| {
-        let errors: Vec<_> = found
-            .iter()
-            .filter(|problem| problem.severity == Severity::Error)
-            .map(|problem| format!("  {}: {} [{}]", problem.location, problem.message, problem.code))
-            .collect();
         CliError::refused(format!("the definition cannot run; nothing was changed\n{}", errors.join("\n")))
     })
 }

@@ -34,7 +34,7 @@ fn check_template(template: &Template, state: &str, found: &mut Vec<Diagnostic>)
 }
 
 /// All templates of a state.
-fn templates(state: &State) -> Vec<&Template> {
+pub(super) fn templates(state: &State) -> Vec<&Template> {
     let common = &state.common;
     let mut templates: Vec<&Template> = common.assign.iter().chain(&common.output).collect();
     templates.extend(common.catch.iter().flat_map(|rule| rule.assign.iter().chain(&rule.output)));

@@ -1,7 +1,9 @@
 //! What an expression refers to that Step Functions does not offer it: there is no context item, and `$states.errorOutput` is there
 //! for a catcher alone. Source: Developer Guide, "Transforming data with JSONata"; floci, issues 2670 and 2745 (measured on AWS).
 
-use jsonata_core::ast::{AstNode, PathStep, Stage};
+use std::collections::{BTreeMap, BTreeSet};
+
+use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 
 /// References of an expression that a definition may not have, or not everywhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,12 +12,18 @@ pub struct References {
     pub unbound: Vec<String>,
     /// Whether `$states.errorOutput` is read.
     pub error_output: bool,
+    /// Names after a `$` that the expression does not define, such as `uppercase` in `$uppercase(x)`; `true` where one is called.
+    pub names: BTreeMap<String, bool>,
+    /// Names that the expression defines: parameters of functions, `$x := 1`, `@$x`, `#$x`.
+    defined: BTreeSet<String>,
 }
 
 impl References {
     pub(super) fn of(tree: &AstNode) -> Self {
         let mut references = References::default();
         references.node(tree, false);
+        let References { names, defined, .. } = &mut references;
+        names.retain(|name, _| !name.is_empty() && !defined.contains(name));
         references
     }
 
@@ -23,6 +31,10 @@ impl References {
         if !self.unbound.iter().any(|known| known == name) {
             self.unbound.push(name.to_owned());
         }
+    }
+
+    fn name(&mut self, name: &str, called: bool) {
+        *self.names.entry(name.to_owned()).or_default() |= called;
     }
 
     fn nodes<'n>(&mut self, nodes: impl IntoIterator<Item = &'n AstNode>, bound: bool) {
@@ -38,15 +50,32 @@ impl References {
         match node {
             AstNode::Name(name) if !bound => self.add(name),
             AstNode::ParentVariable(_) => self.add("$"),
+            AstNode::Variable(name) => self.name(name, false),
             AstNode::Path { steps } => self.path(steps, bound),
-            AstNode::Binary { lhs, rhs, .. } => self.nodes([&**lhs, rhs], bound),
+            AstNode::Binary { op, lhs, rhs } => {
+                if let (BinaryOp::ColonEqual | BinaryOp::FocusBind | BinaryOp::IndexBind, AstNode::Variable(name)) =
+                    (op, if *op == BinaryOp::ColonEqual { &**lhs } else { &**rhs })
+                {
+                    self.defined.insert(name.clone());
+                }
+                self.nodes([&**lhs, rhs], bound);
+            }
             AstNode::Unary { operand, .. } => self.node(operand, bound),
-            AstNode::Function { args, .. } => self.nodes(args, bound),
+            AstNode::Function { name, args, .. } => {
+                self.name(name, true);
+                self.nodes(args, bound);
+            }
             AstNode::Call { procedure, args } => {
+                if let AstNode::Variable(name) = &**procedure {
+                    self.name(name, true);
+                }
                 self.node(procedure, bound);
                 self.nodes(args, bound);
             }
-            AstNode::Lambda { body, .. } => self.node(body, bound),
+            AstNode::Lambda { params, body, .. } => {
+                self.defined.extend(params.iter().cloned());
+                self.node(body, bound);
+            }
             AstNode::Array(items) | AstNode::ArrayGroup(items) | AstNode::Block(items) => self.nodes(items, bound),
             AstNode::Object(pairs) => self.pairs(pairs, bound),
             AstNode::ObjectTransform { input, pattern } => {
@@ -80,9 +109,12 @@ impl References {
         }
         for (index, step) in steps.iter().enumerate() {
             self.node(&step.node, bound || index > 0);
+            self.defined.extend(step.focus.iter().chain(&step.index_var).cloned());
             for stage in &step.stages {
-                if let Stage::Filter(condition) = stage {
-                    self.node(condition, true);
+                match stage {
+                    Stage::Filter(condition) => self.node(condition, true),
+                    Stage::Index(name) => drop(self.defined.insert(name.clone())),
+                    Stage::KeepArray => {}
                 }
             }
         }
@@ -120,6 +152,28 @@ mod tests {
             "$x.{ id: name }[0]",
         ] {
             assert_eq!(unbound(source), [""; 0], "{source}");
+        }
+    }
+
+    #[test]
+    fn names_that_the_expression_does_not_define_are_found() {
+        let names = |source: &str| {
+            let names = Expression::parse(source).unwrap().references().names;
+            names
+                .into_iter()
+                .map(|(name, called)| format!("{name}{}", if called { "()" } else { "" }))
+                .collect::<Vec<_>>()
+        };
+        for (source, expected) in [
+            ("$uppercse('x') & $statse.input", &["statse", "uppercse()"][..]),
+            ("$map($x, function($v, $i) { $v.a + $i })", &["map()", "x"]),
+            ("($f := function($n) { $n + $m }; $f(1))", &["m"]),
+            ("$states.input.a@$l.b#$i[$l.x = $i].{ 'y': $z }", &["states", "z"]),
+            ("$x ~> $trim", &["trim", "x"]),
+            ("$x.(a & $)", &["x"]),
+            ("$map(a, $string)", &["map()", "string"]),
+        ] {
+            assert_eq!(names(source), expected, "{source}");
         }
     }
 

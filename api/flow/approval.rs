@@ -1,0 +1,159 @@
+//! Answering an approval: the question of a `flow:approval:request` state.
+
+use engine::{
+    journal::Signaller,
+    machine::{Activity, FrameRow},
+    step::{Approval, Instructions, TaskToken},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::{Api, Fault, Operation};
+
+/// The error name of a rejected approval, which `Catch` matches.
+pub const REJECTED: &str = "Approval.Rejected";
+
+/// Approves or rejects.
+pub struct AnswerApproval;
+
+/// A request of [`AnswerApproval`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerApprovalRequest {
+    /// The execution's id.
+    pub id: String,
+    /// The state: its name or path; none where only one approval waits.
+    pub state: Option<String>,
+    /// The answer.
+    pub decision: Decision,
+    /// Who answers; the history keeps it.
+    pub by: Signaller,
+    /// The groups of the machine that the user belongs to.
+    #[serde(default)]
+    pub groups: Vec<String>,
+}
+
+/// What a person decides.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Decision {
+    /// Yes.
+    Approve {
+        /// One of the choices, where there are any.
+        choice: Option<String>,
+        /// The fields that were filled in.
+        fields: Map<String, Value>,
+    },
+    /// No: the task fails with [`REJECTED`].
+    Reject,
+}
+
+/// The response of [`AnswerApproval`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerApprovalResponse {
+    /// The path of the state that was answered.
+    pub state: String,
+}
+
+impl Operation for AnswerApproval {
+    const NAME: &'static str = "Flow.AnswerApproval";
+    type Request = AnswerApprovalRequest;
+    type Response = AnswerApprovalResponse;
+
+    async fn answer(api: &Api, request: AnswerApprovalRequest) -> Result<AnswerApprovalResponse, Fault> {
+        let AnswerApprovalRequest { id, state, decision, by, groups } = request;
+        api.standing_of(&id)?;
+        let row = api.approval_row(&id, state.as_deref())?;
+        let approval = approval_of(&row).cloned().unwrap_or_default();
+        if !approval.may_answer(&by.user, &groups) {
+            let who: Vec<_> = approval
+                .users
+                .iter()
+                .cloned()
+                .chain(approval.groups.iter().map(|name| format!("group {name}")))
+                .collect();
+            let message = format!("{} may not answer \"{}\": {} may", by.user, row.state_path(), who.join(", "));
+            return Err(Fault::new("ApprovalNotAllowed", message));
+        }
+        let outcome = match decision {
+            Decision::Approve { choice, fields } => Ok(api.approved(&approval, choice, fields, &by)?),
+            Decision::Reject => {
+                let comment = by.comment.as_ref().map_or_else(String::new, |comment| format!(": {comment}"));
+                Err((REJECTED.to_owned(), format!("rejected by {} on {}{comment}", by.user, by.host)))
+            }
+        };
+        let path = row.state_path();
+        let token = TaskToken { execution: id.clone(), frame: row.id, visit: row.visit, attempt: row.attempt };
+        match api.runner.answer_task(&token, outcome, Some(by)).await? {
+            true => Ok(AnswerApprovalResponse { state: path }),
+            false => Err(Fault::new("TaskDoesNotExist", format!("\"{path}\" of {id} does not wait any more"))),
+        }
+    }
+}
+
+impl Api {
+    /// The frame of the approval that is meant.
+    fn approval_row(&self, id: &str, state: Option<&str>) -> Result<FrameRow, Fault> {
+        let mut rows = self.runner.store().frames(id)?;
+        rows.retain(|row| approval_of(row).is_some());
+        let all: Vec<String> = rows.iter().map(|row| format!("\"{}\"", row.state_path())).collect();
+        rows.retain(|row| state.is_none_or(|state| row.state_path() == state || *row.state == *state));
+        match (rows.len(), all.is_empty()) {
+            (1, _) => Ok(rows.remove(0)),
+            (_, true) => Err(Fault::new("TaskDoesNotExist", format!("no approval waits in {id}"))),
+            _ => {
+                let message = format!("name one of the approvals that wait in {id}: {}", all.join(", "));
+                Err(Fault::new("TaskDoesNotExist", message))
+            }
+        }
+    }
+
+    /// The output of an approval that fits its question.
+    fn approved(
+        &self,
+        approval: &Approval,
+        choice: Option<String>,
+        fields: Map<String, Value>,
+        by: &Signaller,
+    ) -> Result<Value, Fault> {
+        let invalid = |message: String| Fault::new("InvalidApproval", format!("{message}; nothing was answered"));
+        let choice = match (choice, approval.choices.as_slice()) {
+            (None, []) => "approve".to_owned(),
+            (Some(choice), choices) if choices.contains(&choice) => choice,
+            (Some(choice), []) => {
+                return Err(invalid(format!("there is nothing to choose, and '{choice}' was chosen")));
+            }
+            (_, choices) => return Err(invalid(format!("choose one of {}", choices.join(", ")))),
+        };
+        let fields = Value::Object(fields);
+        let problems = match &approval.fields {
+            Some(schema) => self.options.surroundings.problems_of_value(schema, &fields),
+            None if fields.as_object().is_some_and(|fields| !fields.is_empty()) => {
+                vec!["the approval has no fields to fill in".to_owned()]
+            }
+            None => Vec::new(),
+        };
+        if !problems.is_empty() {
+            return Err(invalid(problems.join("; ")));
+        }
+        let time = i64::try_from(self.now_ms()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        Ok(json!({
+            "Choice": choice, "Fields": fields, "User": by.user, "Host": by.host, "Comment": by.comment,
+            "Time": time.map(|time| time.to_string()).unwrap_or_default(),
+        }))
+    }
+}
+
+/// What a person must do for a frame's task.
+pub(super) fn instructions_of(row: &FrameRow) -> Option<&Instructions> {
+    match &row.activity {
+        Activity::Task { waiting: Some(waiting), .. } => waiting.instructions.as_ref(),
+        _ => None,
+    }
+}
+
+/// The question of a frame that waits for an approval.
+pub(super) fn approval_of(row: &FrameRow) -> Option<&Approval> {
+    instructions_of(row)?.approval.as_deref()
+}

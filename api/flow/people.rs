@@ -1,0 +1,88 @@
+//! What waits for people, over all executions.
+
+use engine::{machine::Activity, step::Instructions};
+use serde::{Deserialize, Serialize};
+
+use super::approval::instructions_of;
+use crate::{Api, Fault, Operation};
+
+/// How many executions are searched at most, those that began last first.
+const SEARCHED_MAX: usize = 10_000;
+
+/// Lists the tasks that wait for a person.
+pub struct ListPersonTasks;
+
+/// A request of [`ListPersonTasks`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ListPersonTasksRequest {
+    /// Only of this execution.
+    pub id: Option<String>,
+}
+
+/// The response of [`ListPersonTasks`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ListPersonTasksResponse {
+    /// The tasks, those that have waited longest first.
+    pub tasks: Vec<PersonTask>,
+    /// Whether there are more executions than are searched.
+    pub truncated: bool,
+}
+
+/// A task that waits for a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonTask {
+    /// The execution's id.
+    pub execution: String,
+    /// Its workflow.
+    pub workflow: String,
+    /// The path of the state.
+    pub state: String,
+    /// Since when it waits, in milliseconds since the Unix epoch.
+    pub since_ms: u64,
+    /// When it gives up, in milliseconds since the Unix epoch.
+    pub deadline_ms: Option<u64>,
+    /// What the person must do.
+    pub instructions: Instructions,
+}
+
+impl Operation for ListPersonTasks {
+    const NAME: &'static str = "Flow.ListPersonTasks";
+    type Request = ListPersonTasksRequest;
+    type Response = ListPersonTasksResponse;
+
+    async fn answer(api: &Api, request: ListPersonTasksRequest) -> Result<ListPersonTasksResponse, Fault> {
+        let store = api.runner.store();
+        let mut ids = match request.id {
+            Some(id) => vec![id],
+            None => store.active_after(None, SEARCHED_MAX + 1)?.into_iter().map(|active| active.id).collect(),
+        };
+        let truncated = ids.len() > SEARCHED_MAX;
+        ids.truncate(SEARCHED_MAX);
+        let mut tasks = Vec::new();
+        for id in ids {
+            let rows = store.frames(&id)?;
+            let waiting = rows.iter().filter_map(|row| Some((row, instructions_of(row)?)));
+            let waiting: Vec<_> = waiting.collect();
+            if waiting.is_empty() {
+                continue;
+            }
+            let Some(header) = store.summary(&id)? else { continue };
+            tasks.extend(waiting.into_iter().map(|(row, instructions)| PersonTask {
+                execution: id.clone(),
+                workflow: header.workflow.clone(),
+                state: row.state_path(),
+                since_ms: row.entered_ms,
+                deadline_ms: match &row.activity {
+                    Activity::Task { deadline_ms, .. } => *deadline_ms,
+                    _ => None,
+                },
+                instructions: instructions.clone(),
+            }));
+        }
+        tasks.sort_by_key(|task| task.since_ms);
+        Ok(ListPersonTasksResponse { tasks, truncated })
+    }
+}

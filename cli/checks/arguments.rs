@@ -1,0 +1,110 @@
+//! The arguments of Tasks against the input schemas of their steps, as far as they are known before a run.
+
+use engine::{
+    asl::{Diagnostic, did_you_mean, nearest},
+    step::Registry,
+};
+use serde_json::{Map, Value, json};
+
+use super::{each_state, placeholders};
+
+/// A problem for each argument that a step does not have, for each that is missing and for each whose literal value does not fit.
+pub(super) fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    each_state(definition, &mut |pointer, state, language| {
+        let field = if language == "JSONata" { "Arguments" } else { "Parameters" };
+        let resource = state["Resource"].as_str().filter(|_| state["Type"] == "Task").unwrap_or_default();
+        let (Some(step), Some(arguments)) = (steps.find(resource), state[field].as_object()) else { return };
+        let schema = step.description().input_schema;
+        check(resource, &schema, arguments, &format!("{pointer}/{field}"), &mut found);
+    });
+    found
+}
+
+fn check(resource: &str, schema: &Value, arguments: &Map<String, Value>, pointer: &str, found: &mut Vec<Diagnostic>) {
+    let Some(properties) = schema["properties"].as_object() else { return };
+    let mut wrong = |at: &str, message: String| {
+        found.push(Diagnostic::error("INVALID_ARGUMENT", &format!("{pointer}{at}"), message));
+    };
+    let mut literals = Map::new();
+    let mut given = Vec::new();
+    for (name, value) in arguments {
+        let plain = name.strip_suffix(".$").unwrap_or(name);
+        given.push(plain);
+        if properties.contains_key(plain) {
+            if plain == name && is_literal(value) {
+                literals.insert(name.clone(), value.clone());
+            }
+        } else if schema["additionalProperties"] == false {
+            let names = properties.keys().map(String::as_str);
+            let hint = match nearest(plain, names.clone()) {
+                None => format!("; its arguments are {}.", names.collect::<Vec<_>>().join(", ")),
+                near => did_you_mean(near),
+            };
+            wrong(&format!("/{}", escaped(name)), format!("{resource} has no argument '{plain}'{hint}"));
+        }
+    }
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    for name in required.filter(|name| !given.contains(name)) {
+        wrong("", format!("{resource} needs the argument '{name}'."));
+    }
+    let mut of_literals = schema.clone();
+    of_literals["required"] = json!([]);
+    for problem in workflows::schema_problems(&of_literals, &Value::Object(literals)) {
+        wrong(&problem.pointer, format!("{resource}: {problem}."));
+    }
+}
+
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// Whether a value is the same at run time: no path, no expression and no placeholder in it.
+fn is_literal(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.trim_start().starts_with("{%") && !placeholders::is_placeholder(text),
+        Value::Array(items) => items.iter().all(is_literal),
+        Value::Object(fields) => fields.iter().all(|(name, field)| !name.ends_with(".$") && is_literal(field)),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::environments;
+
+    fn found(arguments: &Value) -> Vec<(String, String)> {
+        let task = json!({ "Type": "Task", "Resource": "flow:process:run", "Parameters": arguments, "End": true });
+        let definition = json!({ "StartAt": "A", "States": { "A": task } });
+        let found = problems(&definition, &environments::described().unwrap()).into_iter();
+        found.map(|problem| (problem.location.replace("/States/A/Parameters", ""), problem.message)).collect()
+    }
+
+    #[test]
+    fn an_argument_that_the_step_does_not_have_is_named_with_the_one_that_was_meant() {
+        let problems = found(&json!({ "program.$": "$.x", "Arguments": ["a", 1] }));
+        let [unknown, missing, value] = problems.as_slice() else { unreachable!("{problems:?}") };
+        assert_eq!(unknown.0, "/program.$");
+        assert_eq!(unknown.1, "flow:process:run has no argument 'program'; did you mean 'Program'?");
+        assert_eq!(missing.1, "flow:process:run needs the argument 'Program'.");
+        assert_eq!(value.0, "/Arguments/1");
+    }
+
+    #[test]
+    fn what_is_known_only_at_run_time_is_not_judged() {
+        assert_eq!(found(&json!({ "Program.$": "$.x", "Arguments.$": "$.y", "Input": { "a.$": "$" } })), []);
+        assert_eq!(found(&json!({ "Program": "/bin/true", "Arguments": ["{% $x %}", "${Name}"] })), []);
+    }
+
+    #[test]
+    fn the_shipped_workflows_name_arguments_that_their_steps_have() {
+        let steps = environments::described().unwrap();
+        for workflow in workflows::catalogue() {
+            assert_eq!(problems(&workflow.definition().unwrap(), &steps), [], "{}", workflow.name);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Placeholders such as `${FunctionArn}`, which a template's tool replaces before Step Functions sees the definition.
+//! Source: AWS SAM Developer Guide, "AWS::Serverless::StateMachine", DefinitionSubstitutions.
+
+use engine::asl::Diagnostic;
+use serde_json::Value;
+
+const NAME_CHARACTERS_MAX: usize = 128;
+
+/// Whether a Task's `Resource` has a placeholder in it.
+pub fn is_placeholder(resource: &str) -> bool {
+    !names(&Value::String(resource.to_owned())).is_empty()
+}
+
+/// The names of all placeholders in a value, each once, in their order.
+pub fn names(value: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    each_text(value, "", &mut |text, _| {
+        for name in in_text(text) {
+            if !found.iter().any(|known| known == name) {
+                found.push(name.to_owned());
+            }
+        }
+    });
+    found
+}
+
+/// A problem for each placeholder, at its first place: an error in a `Resource`, elsewhere a warning, because a text such as a shell's
+/// `${HOME}` may be meant as it is written.
+pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
+    let mut found: Vec<(String, Diagnostic)> = Vec::new();
+    each_text(definition, "", &mut |text, pointer| {
+        let is_resource = pointer.ends_with("/Resource");
+        for name in in_text(text) {
+            let known = found.iter_mut().find(|(known, _)| known == name);
+            let problem = problem(name, pointer, is_resource);
+            match known {
+                Some((_, first)) if is_resource => *first = problem,
+                Some(_) => {}
+                None => found.push((name.to_owned(), problem)),
+            }
+        }
+    });
+    found.into_iter().map(|(_, problem)| problem).collect()
+}
+
+fn problem(name: &str, pointer: &str, is_resource: bool) -> Diagnostic {
+    let give = format!("give its value with --substitute {name}=VALUE");
+    match is_resource {
+        true => {
+            Diagnostic::error("PLACEHOLDER", pointer, format!("${{{name}}} is a placeholder of a template: {give}."))
+        }
+        false => {
+            let message =
+                format!("${{{name}}} is a placeholder of a template and is used as it is written, or {give}.");
+            Diagnostic::warning("PLACEHOLDER", pointer, message)
+        }
+    }
+}
+
+fn in_text(text: &str) -> impl Iterator<Item = &str> {
+    let is_name = |name: &str| {
+        let mut characters = name.chars();
+        name.len() <= NAME_CHARACTERS_MAX
+            && characters.next().is_some_and(|first| first.is_ascii_alphabetic())
+            && characters.all(|c| c.is_ascii_alphanumeric() || "_.:-".contains(c))
+    };
+    text.split("${")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name)
+        .filter(move |name| is_name(name))
+}
+
+fn each_text<'v>(value: &'v Value, pointer: &str, visit: &mut dyn FnMut(&'v str, &str)) {
+    match value {
+        Value::String(text) => visit(text, pointer),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| each_text(item, &format!("{pointer}[{index}]"), visit));
+        }
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| {
+            each_text(field, &format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")), visit);
+        }),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::asl::Severity;
+    use serde_json::json;
+
+    use super::{names, problems};
+
+    #[test]
+    fn every_placeholder_is_named_once_and_only_one_in_a_resource_is_an_error() {
+        let definition = json!({ "States": {
+            "A": { "Parameters": { "x": "${Fn} ${Table}", "y": ["${Table}", "$states", "${1}", "${", "${ a }"] }, "Resource": "${Fn}" },
+        } });
+        assert_eq!(names(&definition), ["Fn", "Table"]);
+        let found: Vec<_> = problems(&definition).into_iter().map(|one| (one.severity, one.location)).collect();
+        let expected = [
+            (Severity::Error, "/States/A/Resource".to_owned()),
+            (Severity::Warning, "/States/A/Parameters/x".to_owned()),
+        ];
+        assert_eq!(found, expected);
+    }
+}

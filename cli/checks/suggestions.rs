@@ -1,0 +1,136 @@
+//! What a person probably meant, added to problems whose words are Step Functions' own.
+
+use engine::{
+    asl::{Diagnostic, did_you_mean, nearest},
+    step::Registry,
+};
+use serde_json::Value;
+
+use super::each_state;
+
+/// The fields of a state machine, of a state and of what is in a state. Source: states-language.net, and the Developer Guide's pages on
+/// each type of state.
+const FIELDS: &[&str] = &[
+    "And",
+    "Arguments",
+    "Assign",
+    "BackoffRate",
+    "Branches",
+    "Catch",
+    "Cause",
+    "CausePath",
+    "Choices",
+    "Comment",
+    "Condition",
+    "Credentials",
+    "Default",
+    "End",
+    "Error",
+    "ErrorEquals",
+    "ErrorPath",
+    "HeartbeatSeconds",
+    "HeartbeatSecondsPath",
+    "InputPath",
+    "IntervalSeconds",
+    "ItemBatcher",
+    "ItemProcessor",
+    "ItemReader",
+    "ItemSelector",
+    "Items",
+    "ItemsPath",
+    "Iterator",
+    "JitterStrategy",
+    "Label",
+    "MaxAttempts",
+    "MaxConcurrency",
+    "MaxConcurrencyPath",
+    "MaxDelaySeconds",
+    "Next",
+    "Not",
+    "Or",
+    "Output",
+    "OutputPath",
+    "Parameters",
+    "ProcessorConfig",
+    "QueryLanguage",
+    "Resource",
+    "Result",
+    "ResultPath",
+    "ResultSelector",
+    "ResultWriter",
+    "Retry",
+    "Seconds",
+    "SecondsPath",
+    "StartAt",
+    "States",
+    "TimeoutSeconds",
+    "TimeoutSecondsPath",
+    "Timestamp",
+    "TimestampPath",
+    "ToleratedFailureCount",
+    "ToleratedFailurePercentage",
+    "Type",
+    "Variable",
+    "Version",
+];
+
+/// Adds the name that was probably meant to problems of misspelt fields, states and steps.
+pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry) {
+    let states = state_names(definition);
+    let steps: Vec<String> = steps.descriptions().map(|step| format!("flow:{}", step.name)).collect();
+    for problem in found {
+        let meant = match problem.message.as_str() {
+            message if message.ends_with("' is not supported") => {
+                quoted(message, "Field '").and_then(|name| nearest(name, FIELDS.iter().copied()))
+            }
+            message if message.starts_with("Missing 'Next' target: ") => {
+                let name = message.split_once(": ").map_or("", |(_, name)| name);
+                nearest(name, states.iter().map(String::as_str))
+            }
+            message => {
+                quoted(message, "No step is named '").and_then(|name| nearest(name, steps.iter().map(String::as_str)))
+            }
+        };
+        if meant.is_some() {
+            let end = did_you_mean(meant);
+            problem.message = format!("{}{end}", problem.message.trim_end_matches('.'));
+        }
+    }
+}
+
+fn quoted<'m>(message: &'m str, before: &str) -> Option<&'m str> {
+    message.strip_prefix(before)?.split('\'').next()
+}
+
+fn state_names(definition: &Value) -> Vec<String> {
+    let mut names = Vec::new();
+    each_state(definition, &mut |pointer, _, _| {
+        let name = pointer.rsplit('/').next().unwrap_or_default();
+        names.push(name.replace("~1", "/").replace("~0", "~"));
+    });
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use crate::{checks::problems, environments};
+
+    #[test]
+    fn a_misspelt_field_state_and_step_are_corrected() {
+        let definition = json!({ "StartAt": "Frist", "States": {
+            "First": { "Type": "Task", "Resource": "flow:proces:run", "Nxt": "Second", "End": true },
+        } });
+        let found = problems(&definition, &environments::described().unwrap());
+        let messages: Vec<_> = found.iter().map(|problem| problem.message.as_str()).collect();
+        for expected in [
+            "Field 'Nxt' is not supported; did you mean 'Next'?",
+            "Missing 'Next' target: Frist; did you mean 'First'?",
+            "No step is named 'flow:proces:run'; `flow steps` lists all; did you mean 'flow:process:run'?",
+        ] {
+            assert!(messages.contains(&expected), "{expected}: {messages:?}");
+        }
+    }
+}

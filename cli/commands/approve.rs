@@ -1,0 +1,97 @@
+//! `flow approve` and `flow reject`.
+
+use api::flow::{AnswerApproval, AnswerApprovalRequest, Decision};
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    arguments::{Global, Output},
+    environments::Environments,
+    exit::{CliError, Exit},
+    locate::locate,
+    owner::Handle,
+    person,
+};
+
+/// Arguments of `flow approve`.
+#[derive(Debug, Args)]
+pub struct ApproveArguments {
+    /// The execution: its id, a unique prefix, or @latest.
+    id: String,
+    /// The state that asks: its name or path; needed only where several ask.
+    state: Option<String>,
+    /// One of the choices, where the question has any.
+    #[arg(long, value_name = "NAME")]
+    choice: Option<String>,
+    /// Fills in a field, such as ticket=CHG-17 or details.count=3.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Why; the history keeps it with your user name and this machine's.
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+}
+
+/// Arguments of `flow reject`.
+#[derive(Debug, Args)]
+pub struct RejectArguments {
+    /// The execution: its id, a unique prefix, or @latest.
+    id: String,
+    /// The state that asks: its name or path; needed only where several ask.
+    state: Option<String>,
+    /// Why; the history keeps it with your user name and this machine's.
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+}
+
+/// Approves.
+pub async fn approve(global: &Global, arguments: ApproveArguments) -> Result<Exit, CliError> {
+    let ApproveArguments { id, state, choice, set, comment } = arguments;
+    let decision = Decision::Approve { choice, fields: fields(&set)? };
+    answer(global, &id, state, decision, comment).await
+}
+
+/// Rejects: the task fails with `Approval.Rejected`.
+pub async fn reject(global: &Global, arguments: RejectArguments) -> Result<Exit, CliError> {
+    let RejectArguments { id, state, comment } = arguments;
+    answer(global, &id, state, Decision::Reject, comment).await
+}
+
+fn fields(assignments: &[String]) -> Result<Map<String, Value>, CliError> {
+    let mut fields = json!({});
+    for assignment in assignments {
+        workflows::set_key(&mut fields, assignment).map_err(|error| CliError::refused(error.to_string()))?;
+    }
+    Ok(fields.as_object().cloned().unwrap_or_default())
+}
+
+async fn answer(
+    global: &Global,
+    wanted: &str,
+    state: Option<String>,
+    decision: Decision,
+    comment: Option<String>,
+) -> Result<Exit, CliError> {
+    let located = locate(global, wanted).await?;
+    let (id, home) = (located.header.id, located.store.home().clone());
+    drop(located.store);
+    let handle = Handle::drive(Environments::new(home)).await?;
+    let by = person::signaller(comment);
+    let groups = person::groups(&by.user);
+    let (word, user) = (if decision == Decision::Reject { "rejected" } else { "approved" }, by.user.clone());
+    let request = AnswerApprovalRequest { id: id.clone(), state, decision, by, groups };
+    let response = handle.call::<AnswerApproval>(request).await;
+    let driven_elsewhere = handle.is_remote().await;
+    let closed = handle.close().await;
+    let state = response.map_err(|error| error.hint("flow approvals shows what waits, and with which answers"))?.state;
+    closed?;
+    let message = format!("{id}: \"{state}\" is {word} by {user}");
+    match global.output {
+        Output::Human if global.quiet => {}
+        Output::Human if driven_elsewhere => say!("{message}."),
+        Output::Human => say!("{message}. No process drives it: flow resume {id}"),
+        Output::Json => {
+            say!("{}", json!({ "type": word, "execution": id, "state": state, "user": user, "message": message }));
+        }
+    }
+    Ok(Exit::Success)
+}

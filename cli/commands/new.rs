@@ -1,0 +1,164 @@
+//! `flow new`.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use crate::{
+    arguments::{Global, Output},
+    asl_schema, environments,
+    exit::{CliError, Exit},
+    runbook::{self, Document},
+    ui::json as lines,
+};
+
+/// The largest document that is read, in bytes.
+const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
+/// The name in templates that is replaced by the workflow's.
+const NAME: &str = "NAME";
+
+/// Arguments of `flow new`.
+#[derive(Debug, Args)]
+pub struct NewArguments {
+    /// The workflow's name: NAME.asl.yaml is written into the current folder, with what belongs to it.
+    name: String,
+    /// What to begin with.
+    #[arg(long, value_enum, default_value = "first", value_name = "TEMPLATE")]
+    template: Template,
+    /// A written runbook (Markdown, or text with numbered steps): every section becomes a section of the workflow and every step an
+    /// approval.
+    #[arg(long, value_name = "FILE", conflicts_with = "template")]
+    from: Option<PathBuf>,
+    /// With --from: the commands of a step are run by /bin/sh, not shown to a person.
+    #[arg(long, requires = "from")]
+    run_commands: bool,
+}
+
+/// What a workflow of one's own begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Template {
+    /// A program, a wait, a question, a retry and a parallel.
+    First,
+    /// Two people answer one after the other.
+    Approval,
+    /// Build, ask, deploy, wait until it answers, roll back.
+    Deploy,
+    /// Several folders at the same time, each retried.
+    Backup,
+    /// Waits until a URL answers as wanted.
+    WaitForHttp,
+}
+
+impl Template {
+    /// The definition, the input's schema and the mocked answers.
+    fn texts(self) -> [&'static str; 3] {
+        macro_rules! texts {
+            ($name:literal) => {
+                [
+                    include_str!(concat!("../templates/", $name, ".asl.yaml")),
+                    include_str!(concat!("../templates/", $name, ".schema.json")),
+                    include_str!(concat!("../templates/", $name, ".mocks.json")),
+                ]
+            };
+        }
+        match self {
+            Template::First => texts!("first"),
+            Template::Approval => texts!("approval"),
+            Template::Deploy => texts!("deploy"),
+            Template::Backup => texts!("backup"),
+            Template::WaitForHttp => texts!("wait-for-http"),
+        }
+    }
+}
+
+/// Writes the files of a new workflow; never over one that exists.
+pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> {
+    let name = &arguments.name;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if name.is_empty() || name.len() > 80 || !name.chars().all(plain) {
+        return Err(CliError::refused(format!("'{name}' is no name: 1 to 80 letters, digits, - and _")));
+    }
+    let mut files = match &arguments.from {
+        Some(document) => vec![(format!("{name}.asl.yaml"), converted(name, document, arguments.run_commands)?)],
+        None => {
+            let [definition, schema, mocks] = arguments.template.texts().map(|text| text.replace(NAME, name));
+            vec![
+                (format!("{name}.asl.yaml"), definition),
+                (format!("{name}.input.schema.json"), schema),
+                (format!("{name}.mocks.json"), mocks),
+            ]
+        }
+    };
+    let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
+    files.push((format!("{name}.asl.schema.json"), format!("{:#}\n", asl_schema::schema(&steps))));
+    if let Some((file, _)) = files.iter().find(|(file, _)| Path::new(file).exists()) {
+        return Err(CliError::refused(format!("{file} exists already: nothing was written")));
+    }
+    for (file, text) in &files {
+        write_new(file, text)?;
+    }
+    let names: Vec<_> = files.iter().map(|(file, _)| file.as_str()).collect();
+    match global.output {
+        Output::Json => {
+            say!("{}", lines::version());
+            say!("{}", json!({ "type": "new", "workflow": name, "files": names }));
+        }
+        Output::Human if global.quiet => {}
+        Output::Human => {
+            names.iter().for_each(|file| say!("wrote {file}"));
+            say!("Next:   flow dev {name}.asl.yaml   checks it whenever you save\n        flow run {name}.asl.yaml");
+        }
+    }
+    Ok(Exit::Success)
+}
+
+/// Never over a file that another process made meanwhile.
+fn write_new(file: &str, text: &str) -> Result<(), CliError> {
+    let written = fs::File::create_new(file).and_then(|mut open| open.write_all(text.as_bytes()));
+    written.map_err(|error| CliError::refused(format!("{file} cannot be written: {error}")))
+}
+
+fn converted(name: &str, file: &Path, run_commands: bool) -> Result<String, CliError> {
+    let shown = file.display();
+    let wrong = |error: std::io::Error| CliError::refused(format!("{shown} cannot be read: {error}"));
+    if fs::metadata(file).map_err(wrong)?.len() > DOCUMENT_BYTES_MAX {
+        return Err(CliError::refused(format!("{shown} has more than {DOCUMENT_BYTES_MAX} bytes")));
+    }
+    let document = Document::read(&fs::read_to_string(file).map_err(wrong)?);
+    if document.sections.is_empty() {
+        return Err(CliError::refused(format!("{shown} has no steps: no numbered item and no code block"))
+            .hint("write the steps as a numbered list, then run the command again"));
+    }
+    Ok(runbook::workflow(name, &document, run_commands))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::Value;
+
+    use super::*;
+    use crate::checks;
+
+    #[test]
+    fn every_template_can_run_and_has_a_schema_and_mocks() {
+        let steps = environments::described().unwrap();
+        for template in Template::value_variants() {
+            let [definition, schema, mocks] = template.texts().map(|text| text.replace(NAME, "own"));
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("own.asl.yaml");
+            fs::write(&file, definition).unwrap();
+            let definition = workflows::load_definition(&file).unwrap();
+            assert_eq!(checks::problems(&definition, &steps), [], "{template:?}");
+            let schema: Value = serde_json::from_str(&schema).unwrap();
+            assert_eq!(schema["type"], "object");
+            let mocks: Value = serde_json::from_str(&mocks).unwrap();
+            assert!(mocks["StateMachines"]["own"]["TestCases"].is_object());
+        }
+    }
+}

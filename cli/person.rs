@@ -1,0 +1,52 @@
+//! The person who runs a command, as the history keeps them.
+
+use std::{env, fs};
+
+use engine::{journal::Signaller, store::Holder};
+
+use crate::owner;
+
+/// This process's user. Behind sudo it is the user who called sudo, so that two people who share an account are told apart.
+pub fn signaller(comment: Option<String>) -> Signaller {
+    let Holder { user, host, .. } = Holder::this_process(owner::command());
+    let user = variable("SUDO_USER").unwrap_or(user);
+    let host = match variable("SSH_CONNECTION").as_deref().and_then(|connection| connection.split(' ').next()) {
+        Some(address) => format!("{host} (over SSH from {address})"),
+        None => host,
+    };
+    Signaller { user, host, comment }
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The groups of a user in this machine's tables (passwd(5), group(5)).
+pub fn groups(user: &str) -> Vec<String> {
+    let table = |file: &str| fs::read_to_string(file).unwrap_or_default();
+    groups_in(user, &table("/etc/passwd"), &table("/etc/group"))
+}
+
+fn groups_in(user: &str, passwd: &str, group: &str) -> Vec<String> {
+    let primary = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|row| row.first() == Some(&user));
+    let primary = primary.and_then(|row| row.get(3).map(|id| (*id).to_owned()));
+    let is_member = |row: &[&str]| {
+        let by_id = row.get(2).is_some_and(|id| Some(*id) == primary.as_deref());
+        by_id || row.get(3).is_some_and(|members| members.split(',').any(|member| member == user))
+    };
+    let rows = group.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    rows.filter(|row| is_member(row)).filter_map(|row| row.first().map(|name| (*name).to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::groups_in;
+
+    #[test]
+    fn a_user_has_the_primary_group_and_those_that_list_the_user() {
+        let passwd = "root:x:0:0::/:/bin/sh\nann:x:1000:100:Ann:/home/ann:/bin/sh\n";
+        let group = "root:x:0:\nusers:x:100:\nops:x:200:bob,ann\nanna:x:201:anna\n";
+        assert_eq!(groups_in("ann", passwd, group), ["users", "ops"]);
+        assert_eq!(groups_in("nobody", passwd, group), [""; 0]);
+    }
+}

@@ -1,0 +1,183 @@
+//! Functions and variables of JSONata expressions that nothing defines. Step Functions accepts such a definition and fails when the
+//! expression is evaluated, so this is no part of [`super::check`].
+//! Sources: docs.jsonata.org, "Function Library"; Developer Guide, "Transforming data with JSONata", functions that AWS adds.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{
+    Diagnostic, below,
+    expressions::templates,
+    graph::inner_machines,
+    nearest::{did_you_mean, nearest},
+};
+use crate::{
+    asl::{StateKind, StateMachine, Template, parse::parse_all},
+    query::References,
+};
+
+const FUNCTIONS: &[&str] = &[
+    "abs",
+    "append",
+    "assert",
+    "average",
+    "base64decode",
+    "base64encode",
+    "boolean",
+    "ceil",
+    "contains",
+    "count",
+    "decodeUrl",
+    "decodeUrlComponent",
+    "distinct",
+    "each",
+    "encodeUrl",
+    "encodeUrlComponent",
+    "error",
+    "exists",
+    "filter",
+    "floor",
+    "formatBase",
+    "formatInteger",
+    "formatNumber",
+    "fromMillis",
+    "hash",
+    "join",
+    "keys",
+    "length",
+    "lookup",
+    "lowercase",
+    "map",
+    "match",
+    "max",
+    "merge",
+    "millis",
+    "min",
+    "not",
+    "now",
+    "number",
+    "pad",
+    "parse",
+    "parseInteger",
+    "partition",
+    "power",
+    "random",
+    "range",
+    "reduce",
+    "replace",
+    "reverse",
+    "round",
+    "shuffle",
+    "sift",
+    "single",
+    "sort",
+    "split",
+    "spread",
+    "sqrt",
+    "string",
+    "substring",
+    "substringAfter",
+    "substringBefore",
+    "sum",
+    "toMillis",
+    "trim",
+    "type",
+    "uppercase",
+    "uuid",
+    "zip",
+];
+
+/// A problem for each function and variable that nothing defines: an error for one that is called, else a warning.
+pub fn unknown_names(definition: &Value) -> Vec<Diagnostic> {
+    let Some(machine) = parse_all(definition).0 else { return Vec::new() };
+    let mut variables = BTreeSet::from(["states".to_owned()]);
+    assigned(&machine, &mut variables);
+    let mut found = Vec::new();
+    check(&machine, "", &variables, &mut found);
+    found
+}
+
+/// The names that any `Assign` of the machine sets: which of them a state sees depends on the way that the execution takes.
+fn assigned(machine: &StateMachine, variables: &mut BTreeSet<String>) {
+    let mut add = |template: &Option<Template>| match template {
+        Some(Template::Object(fields)) => variables.extend(fields.iter().map(|(name, _)| name.clone())),
+        Some(Template::Literal(Value::Object(fields))) => variables.extend(fields.keys().cloned()),
+        _ => {}
+    };
+    for state in machine.states.values() {
+        add(&state.common.assign);
+        state.common.catch.iter().for_each(|rule| add(&rule.assign));
+        if let StateKind::Choice { rules, .. } = &state.kind {
+            rules.iter().for_each(|rule| add(&rule.assign));
+        }
+    }
+    for state in machine.states.values() {
+        inner_machines(state, "").into_iter().for_each(|(inner, _)| assigned(inner, variables));
+    }
+}
+
+fn check(machine: &StateMachine, pointer: &str, variables: &BTreeSet<String>, found: &mut Vec<Diagnostic>) {
+    let states = below(pointer, "States");
+    for (name, state) in &machine.states {
+        let pointer = below(&states, name);
+        templates(state).into_iter().for_each(|template| check_template(template, &pointer, variables, found));
+        inner_machines(state, &pointer).into_iter().for_each(|(inner, at)| check(inner, &at, variables, found));
+    }
+}
+
+fn check_template(template: &Template, state: &str, variables: &BTreeSet<String>, found: &mut Vec<Diagnostic>) {
+    let mut each = |template: &Template| check_template(template, state, variables, found);
+    match template {
+        Template::Expression { expression, pointer } => {
+            found.extend(unknown(&expression.references(), &format!("{state}{pointer}"), variables));
+        }
+        Template::Array(items) => items.iter().for_each(each),
+        Template::Object(fields) => fields.iter().for_each(|(_, field)| each(field)),
+        Template::Literal(_) | Template::Payload(_) | Template::Query { .. } => {}
+    }
+}
+
+fn unknown(references: &References, location: &str, variables: &BTreeSet<String>) -> Vec<Diagnostic> {
+    let is_known = |name: &str| FUNCTIONS.contains(&name) || variables.contains(name);
+    let diagnostic = |(name, called): (&String, &bool)| match called {
+        true => {
+            let hint = did_you_mean(nearest(name, FUNCTIONS.iter().copied()).map(|near| format!("${near}")));
+            Diagnostic::error("UNKNOWN_FUNCTION", location, format!("There is no function '${name}'{hint}"))
+        }
+        false => {
+            let near = nearest(name, variables.iter().map(String::as_str)).map(|near| format!("${near}"));
+            let message = format!("No state assigns the variable '${name}'{}", did_you_mean(near));
+            Diagnostic::warning("UNKNOWN_VARIABLE", location, message)
+        }
+    };
+    references.names.iter().filter(|(name, _)| !is_known(name)).map(diagnostic).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_misspelt_function_is_an_error_and_a_variable_that_nothing_assigns_a_warning() {
+        let branch = json!({ "StartAt": "B", "States": { "B": { "Type": "Pass", "Output": "{% $total + $totl %}", "End": true } } });
+        let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "A", "States": {
+            "A": { "Type": "Pass", "Assign": { "total": 1 }, "Output": { "a": "{% $uppercse('x') %}", "b": "{% $now() %}" }, "Next": "P" },
+            "P": { "Type": "Parallel", "Branches": [branch], "End": true },
+        } });
+        let found: Vec<_> =
+            unknown_names(&definition).into_iter().map(|one| (one.code, one.location, one.message)).collect();
+        let expected = [
+            ("UNKNOWN_FUNCTION", "/States/A/Output/a", "There is no function '$uppercse'; did you mean '$uppercase'?"),
+            (
+                "UNKNOWN_VARIABLE",
+                "/States/P/Branches[0]/States/B/Output",
+                "No state assigns the variable '$totl'; did you mean '$total'?",
+            ),
+        ];
+        let expected = expected.map(|(code, location, message)| (code, location.to_owned(), message.to_owned()));
+        assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,165 @@
+//! Asking a person: the execution waits until somebody approves or rejects (`flow approve`, `flow reject`).
+
+use std::{sync::Arc, time::Duration};
+
+use engine::step::{Answer, Approval, ErrorClass, Instructions, Pending, Registry, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::local::LocalSettings;
+
+/// How long a person is waited for where the state has no `TimeoutSeconds`.
+const WAIT_TIME_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
+/// The interval between two polls where there is no reminder: nothing changes between them.
+const INTERVAL: Duration = Duration::from_secs(24 * 3_600);
+/// The shortest interval between two reminders, in seconds.
+const REMINDER_SECONDS_MIN: u64 = 60;
+
+pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
+    step!(
+        registry,
+        settings,
+        "approval:request",
+        "Asks a person: waits until somebody answers with flow approve or flow reject.",
+        [],
+        request
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Request {
+    /// The question, in one sentence.
+    prompt: String,
+    /// What the person must know or do before the answer; lines of a runbook.
+    #[serde(default)]
+    text: Option<String>,
+    /// Commands to paste, in their order.
+    #[serde(default)]
+    commands: Vec<String>,
+    /// The answers to choose from; a plain approval where there is none.
+    #[serde(default)]
+    choices: Vec<String>,
+    /// JSON Schema of the fields to fill in.
+    #[serde(default)]
+    fields: Option<Map<String, Value>>,
+    /// The users who may answer; anybody where there are neither users nor groups.
+    #[serde(default)]
+    users: Vec<String>,
+    /// The groups of the machine whose members may answer.
+    #[serde(default)]
+    groups: Vec<String>,
+    /// After how many seconds the question is shown again, and again: 60 at least.
+    #[serde(default)]
+    reminder_seconds: Option<u64>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+struct Approved {
+    /// One of the choices; `approve` where there are none.
+    choice: String,
+    /// The fields that were filled in.
+    fields: Map<String, Value>,
+    /// Who answered.
+    user: String,
+    /// The machine on which they answered.
+    host: String,
+    /// What they said about it.
+    comment: Option<String>,
+    /// When they answered (RFC 3339).
+    time: String,
+}
+
+async fn request(_: Arc<LocalSettings>, context: StepContext, input: Request) -> StepResult<Approved> {
+    let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_look_ms));
+    if context.deadline_ms.is_none() && waited >= WAIT_TIME_MAX {
+        return Err(StepError::named("States.Timeout", "nobody answered within a year"));
+    }
+    if input.prompt.trim().is_empty() {
+        return Err(StepError::new(ErrorClass::Invalid, "Prompt is empty"));
+    }
+    let interval =
+        input.reminder_seconds.map_or(INTERVAL, |seconds| Duration::from_secs(seconds.max(REMINDER_SECONDS_MIN)));
+    let reason = match (context.look, input.reminder_seconds) {
+        (2.., Some(_)) => format!("waits for an answer, reminder {}", context.look - 1),
+        _ => "waits for an answer".to_owned(),
+    };
+    Ok(Answer::Pending(Pending {
+        reason,
+        check_again_after: interval,
+        instructions: Some(instructions(input)),
+        submitted: None,
+    }))
+}
+
+fn instructions(input: Request) -> Instructions {
+    let Request { prompt, text, commands, choices, fields, users, groups, .. } = input;
+    let mut values = Vec::new();
+    let lines = text.iter().flat_map(|text| text.lines()).map(str::to_owned);
+    values.extend(lines.map(|line| (String::new(), line)));
+    values.extend(commands.into_iter().map(|command| ("run".to_owned(), command)));
+    if !choices.is_empty() {
+        values.push(("choices".to_owned(), choices.join(", ")));
+    }
+    for (name, schema) in fields.iter().filter_map(|fields| fields.get("properties")?.as_object()).flatten() {
+        let about = schema["description"].as_str().or(schema["type"].as_str()).unwrap_or("any value");
+        values.push((format!("--set {name}="), about.to_owned()));
+    }
+    let who: Vec<_> = users.iter().cloned().chain(groups.iter().map(|group| format!("group {group}"))).collect();
+    if !who.is_empty() {
+        values.push(("who".to_owned(), who.join(", ")));
+    }
+    let approval = Approval { choices, fields: fields.map(Value::Object), users, groups };
+    Instructions { sentence: prompt, values, answer: None, approval: Some(Box::new(approval)) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    async fn asked(look: u32, input: Value) -> Pending {
+        let context = StepContext { look, ..StepContext::for_test("Ask") };
+        let input: Request = serde_json::from_value(input).unwrap();
+        match request(Arc::default(), context, input).await.unwrap() {
+            Answer::Pending(pending) => pending,
+            Answer::Done(_) => unreachable!("nobody answered"),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_question_shows_what_a_person_needs_to_answer_it() {
+        let fields = json!({ "properties": { "ticket": { "type": "string", "description": "the change's number" } } });
+        let pending = asked(
+            1,
+            json!({ "Prompt": "Deploy?", "Text": "Read\nfirst", "Commands": ["make"], "Choices": ["now", "later"],
+                    "Fields": fields, "Users": ["ann"], "Groups": ["ops"] }),
+        )
+        .await;
+        let instructions = pending.instructions.unwrap();
+        let values: Vec<_> = instructions.values.iter().map(|(name, value)| format!("{name}|{value}")).collect();
+        let expected = [
+            "|Read",
+            "|first",
+            "run|make",
+            "choices|now, later",
+            "--set ticket=|the change's number",
+            "who|ann, group ops",
+        ];
+        assert_eq!(values, expected);
+        assert_eq!(instructions.approval.unwrap().fields, Some(fields));
+        assert_eq!((pending.reason.as_str(), pending.check_again_after), ("waits for an answer", INTERVAL));
+    }
+
+    #[tokio::test]
+    async fn a_reminder_changes_the_reason_so_that_it_is_shown() {
+        let pending = asked(3, json!({ "Prompt": "Deploy?", "ReminderSeconds": 3_600 })).await;
+        assert_eq!(pending.reason, "waits for an answer, reminder 2");
+        assert_eq!(pending.check_again_after, Duration::from_secs(3_600));
+    }
+}

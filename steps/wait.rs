@@ -1,0 +1,70 @@
+//! Waits of a runbook: each polls one thing until it is as wanted. The interval is an argument, the deadline is the state's
+//! `TimeoutSeconds`, and the last result is the reason that a person sees.
+
+mod dns;
+mod file;
+mod http;
+mod program;
+mod tcp;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use engine::step::{Answer, Registry, StepContext, StepError, StepResult};
+
+use crate::local::LocalSettings;
+
+/// How long a wait lasts whose state has no `TimeoutSeconds`.
+const WAIT_TIME_MAX: Duration = Duration::from_secs(24 * 3_600);
+/// The interval between two polls where the arguments name none, in seconds.
+const INTERVAL_SECONDS: u64 = 10;
+/// The longest interval between two polls, in seconds.
+const INTERVAL_SECONDS_MAX: u64 = 3_600;
+/// How long one poll of a server may take.
+const POLL_TIME_MAX: Duration = Duration::from_secs(10);
+
+pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
+    step!(registry, settings, "wait:dns", "Waits until DNS has a record, or one with the wanted value.", [], dns::wait);
+    step!(
+        registry,
+        settings,
+        "wait:file",
+        "Waits until a file below the folder in FLOW_FILES exists, or is gone.",
+        [],
+        file::wait
+    );
+    step!(
+        registry,
+        settings,
+        "wait:http",
+        "Waits until a URL answers with a wanted status and a body that matches.",
+        [],
+        http::wait
+    );
+    step!(
+        registry,
+        settings,
+        "wait:program",
+        "Waits until a program that FLOW_PROGRAMS allows ends with the wanted exit code.",
+        [],
+        program::wait
+    );
+    step!(registry, settings, "wait:tcp", "Waits until a host accepts connections on a port.", [], tcp::wait);
+}
+
+fn interval_default() -> u64 {
+    INTERVAL_SECONDS
+}
+
+/// The answer of a poll that found its thing not ready.
+fn not_yet<T>(context: &StepContext, reason: String, interval_seconds: u64) -> StepResult<T> {
+    let waited_ms = context.now_ms.saturating_sub(context.first_look_ms);
+    if context.deadline_ms.is_none() && u128::from(waited_ms) >= WAIT_TIME_MAX.as_millis() {
+        let cause = format!("not ready after 24 h: {reason}");
+        let hint = "the state has no TimeoutSeconds: with one, a wait may be longer or shorter";
+        return Err(StepError::named("States.Timeout", cause).hint(hint));
+    }
+    let interval = Duration::from_secs(interval_seconds.clamp(1, INTERVAL_SECONDS_MAX));
+    Ok(Answer::pending(reason, interval))
+}

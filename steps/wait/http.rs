@@ -1,0 +1,97 @@
+//! Waiting for a URL.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use engine::step::{Answer, ErrorClass, StepContext, StepError, StepResult};
+use regex::Regex;
+use reqwest::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{POLL_TIME_MAX, not_yet};
+use crate::{http, local::LocalSettings};
+
+/// How much of a body is read, in bytes.
+const BODY_BYTES_MAX: usize = 262_144;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct WaitForHttp {
+    /// Such as `https://example.com/health`.
+    url: String,
+    /// GET or HEAD: a poll changes nothing.
+    #[serde(default)]
+    method: Verb,
+    /// Headers of the request.
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    /// The wanted statuses; any of 200 to 299 where there is none.
+    #[serde(default)]
+    status: Vec<u16>,
+    /// A regular expression that the body must match.
+    #[serde(default)]
+    body_matches: Option<String>,
+    /// Seconds between two polls, 1 to 3600.
+    #[serde(default = "super::interval_default")]
+    interval_seconds: u64,
+}
+
+#[derive(Debug, Default, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+enum Verb {
+    #[default]
+    Get,
+    Head,
+}
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Answered {
+    url: String,
+    status: u16,
+}
+
+pub(super) async fn wait(_: Arc<LocalSettings>, context: StepContext, input: WaitForHttp) -> StepResult<Answered> {
+    let pattern = match &input.body_matches {
+        Some(pattern) => Some(Regex::new(pattern).map_err(|error| invalid(format!("BodyMatches: {error}")))?),
+        None => None,
+    };
+    match tokio::time::timeout(POLL_TIME_MAX, poll(&input, pattern.as_ref())).await {
+        Ok(Ok(Ok(status))) => Ok(Answer::done(Answered { url: input.url, status })),
+        Ok(Ok(Err(reason))) => not_yet(&context, reason, input.interval_seconds),
+        Ok(Err(error)) => Err(error),
+        Err(_) => not_yet(&context, "no answer within 10 s".to_owned(), input.interval_seconds),
+    }
+}
+
+/// The status, or the reason to continue waiting.
+async fn poll(input: &WaitForHttp, pattern: Option<&Regex>) -> Result<Result<u16, String>, StepError> {
+    let method = match input.method {
+        Verb::Get => Method::GET,
+        Verb::Head => Method::HEAD,
+    };
+    let mut request = http::client()?.request(method, &input.url);
+    for (name, value) in &input.headers {
+        request = request.header(name, value);
+    }
+    let request = request.build().map_err(|error| invalid(format!("{}: {error}", input.url)))?;
+    let answer = match http::client()?.execute(request).await {
+        Ok(answer) => answer,
+        Err(error) => return Ok(Err(http::socket(&error).cause)),
+    };
+    let status = answer.status().as_u16();
+    let wanted = if input.status.is_empty() { answer.status().is_success() } else { input.status.contains(&status) };
+    if !wanted {
+        return Ok(Err(format!("HTTP {status}")));
+    }
+    let Some(pattern) = pattern else { return Ok(Ok(status)) };
+    Ok(match http::body(answer, BODY_BYTES_MAX).await {
+        Ok(body) if pattern.is_match(&String::from_utf8_lossy(&body)) => Ok(status),
+        Ok(_) => Err(format!("HTTP {status}, but the body does not match")),
+        Err(error) => Err(error.cause),
+    })
+}
+
+fn invalid(cause: String) -> StepError {
+    StepError::new(ErrorClass::Invalid, cause)
+}

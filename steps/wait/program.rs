@@ -1,0 +1,57 @@
+//! Waiting for what a program reports.
+
+use std::sync::Arc;
+
+use engine::step::{Answer, StepContext, StepError, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::not_yet;
+use crate::{local::LocalSettings, process};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct WaitForProgram {
+    /// One of the paths in FLOW_PROGRAMS.
+    program: String,
+    /// Its arguments.
+    #[serde(default)]
+    arguments: Vec<String>,
+    /// What it reads, as JSON.
+    #[serde(default)]
+    input: Value,
+    /// The exit code that ends the wait.
+    #[serde(default)]
+    exit_code: i32,
+    /// Seconds between two polls, 1 to 3600.
+    #[serde(default = "super::interval_default")]
+    interval_seconds: u64,
+}
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Exited {
+    exit_code: i32,
+    /// What it printed: JSON, else a text.
+    output: Value,
+}
+
+pub(super) async fn wait(
+    settings: Arc<LocalSettings>,
+    context: StepContext,
+    input: WaitForProgram,
+) -> StepResult<Exited> {
+    let WaitForProgram { program, arguments, input, exit_code, interval_seconds } = input;
+    let ended = process::exit_of(&settings, &context, program.clone(), arguments, input).await?;
+    match ended.code {
+        Some(code) if code == exit_code => Ok(Answer::done(Exited { exit_code, output: ended.output })),
+        Some(code) => not_yet(&context, format!("exit code {code}{}", said(&ended.last_line)), interval_seconds),
+        // A signal ended it: no result of the check.
+        None => Err(StepError::named("Process.Failed", format!("{program}: {}", ended.status))),
+    }
+}
+
+fn said(line: &str) -> String {
+    if line.is_empty() { String::new() } else { format!(": {line}") }
+}

@@ -1,0 +1,41 @@
+//! Waiting for a port.
+
+use std::sync::Arc;
+
+use engine::step::{Answer, StepContext, StepResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::{net::TcpStream, time::timeout};
+
+use super::{POLL_TIME_MAX, not_yet};
+use crate::local::LocalSettings;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct WaitForTcp {
+    /// A name or an address.
+    host: String,
+    port: u16,
+    /// Seconds between two polls, 1 to 3600.
+    #[serde(default = "super::interval_default")]
+    interval_seconds: u64,
+}
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Connected {
+    /// The address that accepted the connection.
+    address: String,
+}
+
+pub(super) async fn wait(_: Arc<LocalSettings>, context: StepContext, input: WaitForTcp) -> StepResult<Connected> {
+    let reason = match timeout(POLL_TIME_MAX, TcpStream::connect((input.host.as_str(), input.port))).await {
+        Ok(Ok(stream)) => {
+            let address = stream.peer_addr().map_or_else(|_| input.host.clone(), |address| address.to_string());
+            return Ok(Answer::done(Connected { address }));
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer within 10 s".to_owned(),
+    };
+    not_yet(&context, reason, input.interval_seconds)
+}

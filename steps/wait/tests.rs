@@ -1,0 +1,98 @@
+#![allow(clippy::unwrap_used)]
+
+use engine::step::Step;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{register_local, test_server::TestServer};
+
+fn step(name: &str, settings: &LocalSettings) -> Arc<dyn Step> {
+    let mut registry = Registry::new();
+    register_local(&mut registry, settings);
+    registry.find(name).unwrap()
+}
+
+async fn poll(name: &str, settings: &LocalSettings, input: Value) -> StepResult<Value> {
+    step(name, settings).look(StepContext::for_test("Wait"), input).await
+}
+
+/// The reason of a poll that found its thing not ready, else its output as text.
+async fn result(name: &str, settings: &LocalSettings, input: Value) -> String {
+    match poll(name, settings, input).await.unwrap() {
+        Answer::Pending(pending) => {
+            assert_eq!(pending.check_again_after, Duration::from_secs(7));
+            pending.reason
+        }
+        Answer::Done(done) => done.output.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn http_waits_for_the_status_and_the_body() {
+    let server = TestServer::start((503, "", "starting")).await;
+    let none = LocalSettings::default();
+    let url = server.endpoint();
+    let input = |more: Value| {
+        let mut input = json!({ "Url": url, "IntervalSeconds": 7 });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+    assert_eq!(result("flow:wait:http", &none, input(json!({}))).await, "HTTP 503");
+    let done = result("flow:wait:http", &none, input(json!({ "Status": [503], "BodyMatches": "^start" }))).await;
+    assert_eq!(done, json!({ "Url": url, "Status": 503 }).to_string());
+    let wrong = result("flow:wait:http", &none, input(json!({ "Status": [503], "BodyMatches": "ready" }))).await;
+    assert_eq!(wrong, "HTTP 503, but the body does not match");
+    assert!(poll("flow:wait:http", &none, input(json!({ "BodyMatches": "(" }))).await.is_err());
+}
+
+#[tokio::test]
+async fn tcp_waits_for_a_listener() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let none = LocalSettings::default();
+    let input = json!({ "Host": "127.0.0.1", "Port": port, "IntervalSeconds": 7 });
+    assert_eq!(
+        result("flow:wait:tcp", &none, input.clone()).await,
+        json!({ "Address": format!("127.0.0.1:{port}") }).to_string()
+    );
+    drop(listener);
+    assert!(result("flow:wait:tcp", &none, input).await.contains("refused"));
+}
+
+#[tokio::test]
+async fn a_file_is_waited_for_below_the_operators_folder_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = LocalSettings { files: Some(folder.path().to_owned()), ..LocalSettings::default() };
+    let input = |gone: bool| json!({ "Path": "a/done", "Gone": gone, "IntervalSeconds": 7 });
+    assert_eq!(result("flow:wait:file", &settings, input(false)).await, "no such file");
+    assert_eq!(
+        result("flow:wait:file", &settings, input(true)).await,
+        json!({ "Path": "a/done", "Bytes": 0 }).to_string()
+    );
+    std::fs::create_dir(folder.path().join("a")).unwrap();
+    std::fs::write(folder.path().join("a/done"), "1234").unwrap();
+    assert_eq!(
+        result("flow:wait:file", &settings, input(false)).await,
+        json!({ "Path": "a/done", "Bytes": 4 }).to_string()
+    );
+    assert_eq!(result("flow:wait:file", &settings, input(true)).await, "the file exists");
+    assert!(poll("flow:wait:file", &settings, json!({ "Path": "../x" })).await.is_err());
+    assert!(poll("flow:wait:file", &LocalSettings::default(), json!({ "Path": "x" })).await.is_err());
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve_is_waited_for() {
+    let none = LocalSettings::default();
+    let input = json!({ "Name": "a.example.com", "Server": "127.0.0.1:9", "IntervalSeconds": 7 });
+    assert_eq!(result("flow:wait:dns", &none, input).await, "no answer from DNS");
+    assert!(poll("flow:wait:dns", &none, json!({ "Name": "a", "Server": "nowhere" })).await.is_err());
+}
+
+#[test]
+fn a_wait_without_a_deadline_ends_after_a_day() {
+    let mut context = StepContext::for_test("Wait");
+    context.now_ms = 24 * 3_600_000;
+    assert_eq!(not_yet::<()>(&context, "HTTP 503".to_owned(), 10).unwrap_err().error_name(), "States.Timeout");
+    context.deadline_ms = Some(48 * 3_600_000);
+    assert!(not_yet::<()>(&context, "HTTP 503".to_owned(), 10).is_ok());
+}

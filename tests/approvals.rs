@@ -1,0 +1,96 @@
+//! The fear: an approval is given by somebody who may not, or nobody knows afterwards who gave it.
+
+use serde_json::{Value, json};
+
+use crate::support::{Home, text};
+
+fn asks(home: &Home, name: &str, arguments: &Value) -> String {
+    let rejected =
+        json!([{ "ErrorEquals": ["Approval.Rejected"], "Output": "{% $states.errorOutput.Cause %}", "Next": "No" }]);
+    let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "TimeoutSeconds": 3600, "Arguments": arguments,
+                      "Catch": rejected, "End": true });
+    home.definition(
+        name,
+        &json!({ "QueryLanguage": "JSONata", "StartAt": "Ask", "States": { "Ask": ask, "No": { "Type": "Succeed" } } }),
+    )
+}
+
+/// Runs until it waits for the person.
+fn started(home: &Home, file: &str, id: &str) -> String {
+    home.exits(&["run", file, "--yes", "--id", id, "--no-wait"], 75)
+}
+
+fn output(home: &Home, id: &str) -> Value {
+    let told = home.succeed(&["status", id, "-o", "json"]);
+    let line =
+        told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|line| line["type"] == "status");
+    line.unwrap()["view"]["output"].clone()
+}
+
+#[test]
+fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
+    let home = Home::plain();
+    let fields = json!({ "type": "object", "required": ["ticket"], "additionalProperties": false,
+                         "properties": { "ticket": { "type": "string", "pattern": "^CHG-[0-9]+$" } } });
+    let file = asks(
+        &home,
+        "release",
+        &json!({ "Prompt": "Release it?", "Choices": ["now", "tonight"], "Fields": fields, "Users": ["bob"] }),
+    );
+    started(&home, &file, "r-1");
+    for (command, words) in
+        [("approvals", "flow approve r-1 Ask --choice now --set ticket=…"), ("status", "r-1 needs you: Release it?")]
+    {
+        let told = home.succeed(&[command]);
+        assert!(told.contains(words), "{words:?} is not in: {told}");
+    }
+    let as_user = |user: &str, arguments: &[&str]| {
+        home.command(arguments).env("SUDO_USER", user).env_remove("SSH_CONNECTION").output().unwrap()
+    };
+    let refusals = [
+        (
+            "ann",
+            &["approve", "r-1", "--choice", "now", "--set", "ticket=CHG-1"][..],
+            "ann may not answer \"Ask\": bob may",
+        ),
+        ("bob", &["approve", "r-1", "--set", "ticket=CHG-1"], "choose one of now, tonight"),
+        ("bob", &["approve", "r-1", "--choice", "now"], "ticket: is missing"),
+        ("bob", &["approve", "r-1", "--choice", "now", "--set", "ticket=x"], "is not of the right form"),
+        ("bob", &["signal", "r-1", "Ask", "--success", "{}"], "flow approve r-1"),
+    ];
+    for (user, arguments, words) in refusals {
+        let refused = as_user(user, arguments);
+        assert_eq!(refused.status.code(), Some(3), "{arguments:?}");
+        assert!(text(&refused.stderr).contains(words), "{words:?} is not in: {}", text(&refused.stderr));
+    }
+    let approve = ["approve", "r-1", "--choice", "tonight", "--set", "ticket=CHG-17", "--comment", "after 22:00"];
+    let approved = as_user("bob", &approve);
+    assert_eq!(approved.status.code(), Some(0), "{}", text(&approved.stderr));
+    home.flow(&["resume", "r-1"]);
+    let output = output(&home, "r-1");
+    for (field, value) in
+        [("Choice", json!("tonight")), ("Fields", json!({ "ticket": "CHG-17" })), ("User", json!("bob"))]
+    {
+        assert_eq!(output[field], value, "{output}");
+    }
+    for told in [home.succeed(&["events", "r-1"]), home.succeed(&["export"])] {
+        assert!(told.contains("bob") && told.contains("after 22:00"), "who and why are in: {told}");
+    }
+    assert!(home.succeed(&["approvals"]).contains("Nothing waits for a person."));
+}
+
+#[test]
+fn a_rejection_is_an_error_that_the_workflow_can_catch() {
+    let home = Home::plain();
+    let file = asks(&home, "release", &json!({ "Prompt": "Release it?" }));
+    started(&home, &file, "r-1");
+    home.succeed(&["reject", "r-1", "--comment", "not today"]);
+    home.flow(&["resume", "r-1"]);
+    let output = output(&home, "r-1");
+    assert!(
+        output.as_str().is_some_and(|cause| cause.starts_with("rejected by ") && cause.ends_with(": not today")),
+        "{output}"
+    );
+    let again = home.flow(&["approve", "r-1"]);
+    assert_eq!(again.status.code(), Some(3));
+}
