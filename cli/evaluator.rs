@@ -122,7 +122,7 @@ impl Evaluators {
             if pool.count < PROCESSES_MAX {
                 pool.count += 1;
                 drop(pool);
-                let started = (self.command)().and_then(|command| Process::start(command));
+                let started = (self.command)().and_then(Process::start);
                 pool = self.pool();
                 match started {
                     Ok(process) => break Ok(process),
