@@ -69,5 +69,6 @@ fn where_no_evaluator_starts_the_evaluation_fails_and_says_so() {
     let evaluators = Evaluators::new(|| Err(io::Error::other("too many open files")), LIMITS);
     let SandboxAnswer::Failed(message) = evaluators.answer(&request()) else { panic!() };
     assert!(message.contains("could be started") && message.contains("too many open files"), "{message}");
-    assert_eq!((evaluators.pool().count, evaluators.pool().waiting), (0, 0));
+    let pool = evaluators.pool();
+    assert_eq!((pool.count, pool.waiting), (0, 0));
 }
