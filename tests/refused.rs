@@ -45,7 +45,7 @@ fn fails_before_any_change(home: &Home, world: &World, more: &[&str]) -> String 
     let arguments = [&["run", "endpoints-aws", "--rehearse", "--speed", crate::support::SPEED], more].concat();
     let output = home.flow(&arguments);
     let told = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert_eq!(output.status.code(), Some(3), "{told}");
     let reads = ["Describe", "List", "Get"];
     let changed: Vec<_> = world
         .calls()

@@ -8,7 +8,7 @@ use crate::support::{Home, one_of_everything};
 fn the_whole_runbook_is_there_once_with_every_attribute_then_unchanged_then_gone() {
     let home = Home::for_rehearsal();
     let printed = home.rehearse(&[]);
-    assert!(printed.contains("43 created, 0 updated, 0 unchanged"), "{printed}");
+    assert!(printed.contains("45 created, 0 updated, 0 unchanged"), "{printed}");
     let world = home.world();
     let found = world.inspect();
     assert_eq!(found["counts"], one_of_everything());
@@ -18,7 +18,7 @@ fn the_whole_runbook_is_there_once_with_every_attribute_then_unchanged_then_gone
     tags(&found);
 
     let again = home.rehearse(&[]);
-    assert!(again.contains("0 created, 0 updated, 43 unchanged"), "{again}");
+    assert!(again.contains("0 created, 0 updated, 45 unchanged"), "{again}");
     assert_eq!(world.inspect()["counts"], one_of_everything());
 
     let narrowed = home.rehearse(&["--set", "sshSourceCidr=192.0.2.0/24"]);

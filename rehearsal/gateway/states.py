@@ -248,10 +248,10 @@ class States:
                 if age < durations.DATABASE_CREATING:
                     markup.put(item, "creating", "DBInstanceStatus")
                     markup.remove(item, "Endpoint")
-                elif age < durations.DATABASE_CREATING + durations.DATABASE_BACKING_UP:
-                    markup.put(item, "backing-up", "DBInstanceStatus")
                 elif self.faults.condition("rds:database"):
                     markup.put(item, self.faults.condition("rds:database"), "DBInstanceStatus")
+                elif age < durations.DATABASE_CREATING + durations.DATABASE_BACKING_UP:
+                    markup.put(item, "backing-up", "DBInstanceStatus")
 
         return self.edit_xml(status, content_type, out, edit)
 
