@@ -141,7 +141,8 @@ print(json.dumps({
     "alarms": sorted([a["Namespace"], a["MetricName"], a["ComparisonOperator"], a["Threshold"], a["Period"], a["EvaluationPeriods"],
                       len(a["AlarmActions"])] for a in alarms),
     "records": sorted([r["Type"], "AliasTarget" in r] for r in records),
-    "tagged": sorted(m["ResourceARN"] for m in tagging.get_resources(TagFilters=[{"Key": "flow:deployment"}])["ResourceTagMappingList"]),
+    "tagged": sorted(m["ResourceARN"] for page in tagging.get_paginator("get_resources").paginate(TagFilters=[{"Key": "flow:deployment"}])
+                     for m in page["ResourceTagMappingList"]),
     "tagged_by_themselves": {kind: len(ours(found)) for kind, found in tagged_by_themselves.items()},
     "snapshots": len(rds.describe_db_snapshots()["DBSnapshots"]),
 }))
