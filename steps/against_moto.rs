@@ -303,7 +303,7 @@ async fn a_name_that_is_not_ours_stops_the_run() {
     let environment = Arc::new(Environment::for_rehearsal(addresses(endpoint)).unwrap());
     let mut execution = Execution::new(&environment, "foreign-0001");
     let vpc = execution.run("ec2:useVpc", json!({"vpcId": null})).await;
-    assert_eq!(vpc["subnetIds"].as_array().unwrap().len(), 2);
+    assert!(vpc["subnetIds"].as_array().unwrap().len() >= 2, "one for each zone: {vpc}");
     let create = environment.ec2().create_security_group().vpc_id(vpc["vpcId"].as_str().unwrap());
     let _ = create.group_name("foreign").description("not ours").send().await;
     let input = json!({"deployment": "foreign", "vpcId": vpc["vpcId"], "name": "foreign", "description": "x"});

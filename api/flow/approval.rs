@@ -153,6 +153,9 @@ pub(super) fn instructions_of(row: &FrameRow) -> Option<&Instructions> {
     }
 }
 
+/// The resource of an approval.
+pub(super) const APPROVAL: &str = "flow:approval:request";
+
 /// The question of a frame that waits for an approval.
 pub(super) fn approval_of(row: &FrameRow) -> Option<&Approval> {
     instructions_of(row)?.approval.as_deref()

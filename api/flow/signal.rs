@@ -8,7 +8,7 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::approval::approval_of;
+use super::approval::APPROVAL;
 use crate::{Api, Fault, Operation, executions::input, states::for_each_state};
 
 /// Answers the task of a waiting state. What SendTaskSuccess and SendTaskFailure do, for a state that a person names.
@@ -72,13 +72,14 @@ impl Operation for SignalTask {
         }
         let path = found.as_ref().map_or_else(|| state.clone(), FrameRow::state_path);
         let resources = api.resources_of(&id, &path)?;
+        // An approval says who may answer it, also before it waits.
+        if resources.iter().any(|resource| resource == APPROVAL) {
+            let message = format!("\"{path}\" is an approval: flow approve {id}, or flow reject {id}");
+            return Err(Fault::new("IsApproval", message));
+        }
         // With several states of that name, the output must fit each of their steps.
         if let Ok(output) = &outcome {
             resources.iter().try_for_each(|resource| api.check_output(resource, output))?;
-        }
-        if let Some(row) = found.as_ref().filter(|row| approval_of(row).is_some()) {
-            let message = format!("\"{}\" is an approval: flow approve {id}, or flow reject {id}", row.state_path());
-            return Err(Fault::new("IsApproval", message));
         }
         let Some(row) = found else {
             let is_kept = api.runner.signal_early(&id, &state, outcome, Some(by)).await?;

@@ -111,7 +111,7 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
         Output::Human if global.quiet => {}
         Output::Human => {
             names.iter().for_each(|file| say!("wrote {file}"));
-            say!("Next:   flow dev {name}.asl.yaml   checks it whenever you save\n        flow run {name}.asl.yaml");
+            say!("Next:   flow check {name}.asl.yaml\n        flow run {name}.asl.yaml");
         }
     }
     Ok(Exit::Success)

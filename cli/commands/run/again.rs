@@ -23,7 +23,8 @@ pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Optio
     let located = locate(global, wanted).await?;
     let request = DescribeExecutionRequest { id: located.header.id.clone(), as_shown: false };
     let described = located.store.call::<DescribeExecution>(request).await?;
-    located.store.leave();
+    // Closed, not left to the end of this process: it drives the store next.
+    drop(located.store);
     if arguments.input.is_none() {
         arguments.input = Some(described.execution.input.to_string());
     }
