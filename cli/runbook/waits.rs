@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn durations_and_conditions_are_found() {
-        assert_eq!(duration("This takes about 5 minutes."), Some(("about 5 minutes".to_owned(), 300)));
+        assert_eq!(duration("This takes about 5 minutes."), Some(("takes about 5 minutes".to_owned(), 300)));
         assert_eq!(duration("Wait 30 seconds, then"), Some(("Wait 30 seconds".to_owned(), 30)));
         assert_eq!(duration("keep 5 minutes of logs"), None);
         assert_eq!(
