@@ -38,6 +38,8 @@ pub(super) struct Turn<'a> {
 /// What a turn may cost before it ends and the rest is left to the next one: what runs without a pause must not keep all others
 /// waiting. An event costs one; those that one history may have take a tenth of a second.
 const COST_MAX: u64 = if cfg!(test) { 48 } else { 30_000 };
+/// The id of the event after ExecutionStarted.
+const FIRST_ENTERED_EVENT_ID: u64 = 2;
 /// The work that costs as much as an event, in units of about a nanosecond.
 const EVENT_WORK_UNITS: u64 = 3_000;
 
@@ -450,8 +452,11 @@ impl<'a> Turn<'a> {
         self.row(id).last_event_id = line;
     }
 
-    /// The id of the event that an event of this turn follows.
+    /// The id of the event that an event of this turn follows. The first state's entering follows none, in whichever turn it was.
     pub fn followed_by(&self, event_id: u64) -> Option<u64> {
+        if event_id == FIRST_ENTERED_EVENT_ID {
+            return Some(0);
+        }
         self.entries.iter().rev().find_map(|entry| match &entry.content {
             Content::Event(event) if event.id == event_id => Some(event.previous_event_id),
             _ => None,
