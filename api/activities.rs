@@ -77,15 +77,12 @@ impl Api {
 
     /// By name, as AWS has them.
     pub(crate) fn list_activities(&self, page: &Page) -> Answer {
-        let found = self.runner.store().documents::<Activity>("activity/", None, usize::MAX)?;
-        let listed = |(_, activity): (String, Activity)| {
+        paging::documents(self.runner.store(), ("activities", "activity/"), page, |activity: Activity| {
             let arn = self.activity_arn(&activity.name);
-            let item = json!({
+            Ok(Some(json!({
                 "activityArn": arn, "name": activity.name, "creationDate": seconds(activity.created_ms),
-            });
-            (activity.name, item)
-        };
-        paging::page("activities", page, found.into_iter().map(listed).collect())
+            })))
+        })
     }
 
     pub(crate) async fn delete_activity(&self, request: Named) -> Answer {

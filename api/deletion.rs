@@ -1,7 +1,10 @@
 //! Deleting state machines: one whose executions run is DELETING until they have ended, which they do when they enter
 //! their next state. Source: API Reference, DeleteStateMachine; Developer Guide, "Deleting a state machine".
 
-use engine::{machine::ExecutionStatus, store::DocumentChanges};
+use engine::{
+    machine::ExecutionStatus,
+    store::{DocumentChanges, ListFilter, ListPosition},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -9,6 +12,9 @@ use crate::{
     records::{self, StateMachine, StateMachineType, machine_key},
     state_machines::Named,
 };
+
+/// How many running executions are read at once.
+const RUNNING_AT_ONCE: usize = 1_000;
 
 impl Api {
     /// Deletes the state machine with its versions and aliases, at once where no execution of it runs.
@@ -56,15 +62,23 @@ impl Api {
     }
 
     fn running(&self, name: &str) -> Result<Vec<String>, Fault> {
-        let store = self.runner.store();
-        let mut running = Vec::new();
-        for listed in store.listed(name, None, usize::MAX)? {
-            let header = store.summary(&listed.id)?;
-            if header.is_some_and(|header| header.status == ExecutionStatus::Running) {
-                running.push(listed.id);
-            }
+        let (mut running, mut after) = (Vec::new(), None);
+        loop {
+            let found = self.running_after(name, after.as_ref(), RUNNING_AT_ONCE)?;
+            let Some(last) = found.last() else { return Ok(running) };
+            after = Some(last.clone());
+            running.extend(found.into_iter().map(|position| position.id));
         }
-        Ok(running)
+    }
+
+    fn running_after(
+        &self,
+        name: &str,
+        after: Option<&ListPosition>,
+        limit: usize,
+    ) -> Result<Vec<ListPosition>, Fault> {
+        let filter = ListFilter { status: Some(ExecutionStatus::Running), redriven: None };
+        Ok(self.runner.store().list_page(name, filter, after, limit)?)
     }
 
     /// The state machine of a name, unless its deletion is complete.
@@ -79,7 +93,7 @@ impl Api {
     pub(crate) fn gone<'a>(&self, machines: impl IntoIterator<Item = &'a StateMachine>) -> Result<Vec<String>, Fault> {
         let mut gone = Vec::new();
         for machine in machines.into_iter().filter(|machine| machine.deleting) {
-            if self.running(&machine.name)?.is_empty() {
+            if self.running_after(&machine.name, None, 1)?.is_empty() {
                 gone.push(machine.name.clone());
             }
         }

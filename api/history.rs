@@ -14,8 +14,8 @@ use crate::{
     request::Page,
 };
 
-/// How many entries are read at once; notes of ours among them are left out.
-const ENTRIES_READ: usize = 1_000;
+/// How many entries are read at least for a page: notes among them are not shown.
+const ENTRIES_READ_MIN: usize = 32;
 
 /// A request of GetExecutionHistory.
 #[derive(Debug, Deserialize)]
@@ -39,6 +39,7 @@ struct Source {
     id: String,
     started: Execution,
     child: Option<Child>,
+    last_sequence: u64,
 }
 
 impl Api {
@@ -46,11 +47,13 @@ impl Api {
         if let arn::Resource::Child(name) = arn::parse(arn)? {
             let child = self.child(&name, arn)?;
             let (id, started) = (child.found.execution.clone(), self.started_child(&child)?);
-            return Ok(Source { id, started, child: Some(child) });
+            // The history of a child execution has no notes: its sequences are the ids of its events.
+            let last_sequence = child.row.last_event_id;
+            return Ok(Source { id, started, child: Some(child), last_sequence });
         }
         let id = arn::execution(arn)?;
         let (header, started) = self.header(&id)?;
-        Ok(Source { id: header.id, started, child: None })
+        Ok(Source { id: header.id, started, child: None, last_sequence: header.last_sequence })
     }
 
     fn entries_of(&self, source: &Source, from: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
@@ -78,16 +81,23 @@ impl Api {
             Some((entry.sequence, shown))
         };
         if request.reverse_order {
-            let all = self.entries_of(&source, 1, usize::MAX)?;
-            let before = after.unwrap_or(u64::MAX);
-            events.extend(all.iter().rev().filter(|entry| entry.sequence < before).filter_map(told).take(size + 1));
+            // Sequences have no gaps, so what is before an entry is read by key.
+            let mut before = after.unwrap_or(u64::MAX).min(source.last_sequence.saturating_add(1));
+            while events.len() <= size && before > 1 {
+                let wanted = (size + 1 - events.len()).max(ENTRIES_READ_MIN);
+                let from = before.saturating_sub(wanted as u64).max(1);
+                let read = self.entries_of(&source, from, usize::try_from(before - from).unwrap_or(wanted))?;
+                events.extend(read.iter().rev().filter_map(told).take(size + 1 - events.len()));
+                before = from;
+            }
         } else {
-            let mut from = after.unwrap_or(0) + 1;
+            let mut from = after.unwrap_or(0).saturating_add(1);
             while events.len() <= size {
-                let read = self.entries_of(&source, from, ENTRIES_READ)?;
+                let wanted = (size + 1 - events.len()).max(ENTRIES_READ_MIN);
+                let read = self.entries_of(&source, from, wanted)?;
                 let Some(last) = read.last() else { break };
                 from = last.sequence + 1;
-                events.extend(read.iter().filter_map(told));
+                events.extend(read.iter().filter_map(told).take(size + 1 - events.len()));
             }
         }
         let more = events.len() > size;

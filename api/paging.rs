@@ -1,9 +1,11 @@
 //! Lists, a page at a time. A token names the last thing shown, so that what is added or deleted meanwhile shifts nothing.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::Value;
+use engine::store::Store;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
-use crate::{Fault, request::Page};
+use crate::{Fault, records::set, request::Page};
 
 /// How many a page has when the request says nothing (API Reference, ListExecutions, `maxResults`).
 const DEFAULT: usize = 100;
@@ -55,6 +57,41 @@ pub(crate) fn page(list: &str, page: &Page, mut all: Vec<(String, Value)>) -> Re
         answer.insert("nextToken".to_owned(), token.into());
     }
     Ok(Value::Object(answer))
+}
+
+/// A page of the documents whose name begins with `prefix`, in the order of their names. Reads no more documents than it shows, one
+/// more, and those that `show` leaves out.
+pub(crate) fn documents<T: DeserializeOwned>(
+    store: &Store,
+    (list, prefix): (&str, &str),
+    page: &Page,
+    mut show: impl FnMut(T) -> Result<Option<Value>, Fault>,
+) -> Result<Value, Fault> {
+    let size = page.size();
+    let mut after = page.after()?.map(|after| format!("{prefix}{after}"));
+    let (mut shown, mut more) = (Vec::new(), true);
+    while more && shown.len() < size {
+        let wanted = size - shown.len();
+        let mut found = store.documents::<T>(prefix, after.as_deref(), wanted + 1)?;
+        more = found.len() > wanted;
+        found.truncate(wanted);
+        for (name, document) in found {
+            shown.extend(show(document)?);
+            after = Some(name);
+        }
+    }
+    let mut answer = json!({ list: shown });
+    let last = after.filter(|_| more).and_then(|after| after.strip_prefix(prefix).map(token));
+    set(&mut answer, "nextToken", last);
+    Ok(answer)
+}
+
+/// Time and name of a key of [`newest_first`].
+pub(crate) fn of_newest_first(key: &str) -> Option<(u64, &str)> {
+    let (time, name) = key.split_once(' ')?;
+    let is_time = time.len() == 20 && time.bytes().all(|digit| digit.is_ascii_digit());
+    let time: u64 = time.parse().ok().filter(|_| is_time)?;
+    Some((u64::MAX - time, name))
 }
 
 /// A key that sorts what is newer first.

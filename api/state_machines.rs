@@ -186,18 +186,15 @@ impl Api {
 
     /// By name, as AWS has them.
     pub(crate) fn list_state_machines(&self, page: &Page) -> Answer {
-        let mut found = self.runner.store().documents::<StateMachine>("machine/", None, usize::MAX)?;
-        for gone in self.gone(found.iter().map(|(_, machine)| machine))? {
-            found.retain(|(_, machine)| machine.name != gone);
-        }
-        let listed = |(_, machine): (String, StateMachine)| {
-            let item = json!({
-                "stateMachineArn": self.state_machine_arn(&machine.name), "name": machine.name, "type": machine.kind,
-                "creationDate": seconds(machine.created_ms),
-            });
-            (machine.name, item)
-        };
-        paging::page("stateMachines", page, found.into_iter().map(listed).collect())
+        paging::documents(self.runner.store(), ("stateMachines", "machine/"), page, |machine: StateMachine| {
+            let is_gone = !self.gone([&machine])?.is_empty();
+            Ok((!is_gone).then(|| {
+                json!({
+                    "stateMachineArn": self.state_machine_arn(&machine.name), "name": machine.name, "type": machine.kind,
+                    "creationDate": seconds(machine.created_ms),
+                })
+            }))
+        })
     }
 
     /// The definition that a start of this ARN runs.

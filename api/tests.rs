@@ -9,6 +9,7 @@ mod history;
 mod lists;
 mod map_runs;
 mod model;
+mod page_costs;
 mod requests;
 mod starts;
 mod state_machines;
@@ -29,7 +30,7 @@ use std::{
 use engine::{
     runner::{self, RunnerHandle, RunnerOptions, SystemClock},
     step::{Answer, Registry, StepContext, StepError},
-    store::{MemoryRecords, Store},
+    store::{MemoryRecords, Records, Store},
 };
 use serde_json::{Value, json};
 
@@ -86,7 +87,7 @@ impl World {
         Self::over(&MemoryRecords::new())
     }
 
-    fn over(records: &MemoryRecords) -> Self {
+    fn over(records: &(impl Records + Clone)) -> Self {
         let whole = Arc::new(AtomicBool::new(false));
         let mut registry = Registry::new();
         registry.register(

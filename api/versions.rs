@@ -1,11 +1,11 @@
 //! Versions of state machines: numbered, unchanging.
 
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     Answer, Api, Fault, arn, paging,
-    records::{self, Alias, StateMachine, Version, seconds},
+    records::{self, Alias, StateMachine, Version, seconds, set},
     request::Page,
 };
 
@@ -117,12 +117,35 @@ impl Api {
 
     pub(crate) fn list_versions(&self, request: &List) -> Answer {
         let name = arn::state_machine(&request.state_machine_arn)?;
-        let found = self.runner.store().documents::<Version>(&records::versions_prefix(&name), None, usize::MAX)?;
-        let listed = |(_, version): (String, Version)| -> (String, Value) {
+        let (store, size) = (self.runner.store(), request.page.size());
+        let last = self.machine_if_any(&name)?.map_or(0, |machine| machine.last_version);
+        let before = request.page.after()?.map(|key| number(&key)).transpose()?;
+        let mut before = before.unwrap_or(u64::MAX).min(last.saturating_add(1));
+        let mut listed: Vec<Version> = Vec::new();
+        // Numbers are given out in order, so what is before a version is read by key, the deleted ones left out.
+        while listed.len() <= size && before > 1 {
+            let wanted = size + 1 - listed.len();
+            let from = before.saturating_sub(wanted as u64).max(1);
+            let after = records::version_key(&name, from - 1);
+            let found = store.documents::<Version>(&records::versions_prefix(&name), Some(&after), wanted)?;
+            let found = found.into_iter().rev().map(|(_, version)| version);
+            listed.extend(found.filter(|version| version.number < before));
+            before = from;
+        }
+        let more = listed.len() > size;
+        listed.truncate(size);
+        let next = listed.last().filter(|_| more).map(|last| paging::token(&paging::newest_first(last.number, "")));
+        let shown = listed.iter().map(|version| {
             let arn = self.qualified_arn(&name, &version.number.to_string());
-            let item = json!({ "stateMachineVersionArn": arn, "creationDate": seconds(version.created_ms) });
-            (paging::newest_first(version.number, ""), item)
-        };
-        paging::page("stateMachineVersions", &request.page, found.into_iter().map(listed).collect())
+            json!({ "stateMachineVersionArn": arn, "creationDate": seconds(version.created_ms) })
+        });
+        let mut answer = json!({ "stateMachineVersions": shown.collect::<Vec<_>>() });
+        set(&mut answer, "nextToken", next);
+        Ok(answer)
     }
+}
+
+/// The number in a token.
+fn number(key: &str) -> Result<u64, Fault> {
+    paging::of_newest_first(key).map(|(number, _)| number).ok_or_else(paging::invalid_token)
 }

@@ -13,6 +13,7 @@ mod forget;
 mod frames;
 mod id;
 mod keys;
+mod listing;
 mod lock;
 mod log;
 mod logged;
@@ -41,6 +42,7 @@ pub use documents::DocumentChanges;
 pub use error::StoreError;
 pub use executions::{Active, Kept, Listed};
 pub use id::{ExecutionId, InvalidId, is_name};
+pub use listing::{ListFilter, ListPosition};
 pub use lock::{Holder, OwnerLock};
 pub use log::{DiskFile, LogFile, synchronizations};
 #[cfg(test)]
@@ -85,7 +87,9 @@ impl Store {
         }
     }
 
+    /// The format is written last: a crash before that repeats the change.
     fn of_this_format(self) -> Result<Self, StoreError> {
+        self.build_listings()?;
         let mut batch = Batch::default();
         batch.put(keys::FORMAT.to_vec(), codec::encode(keys::FORMAT, &codec::FORMAT)?);
         self.records.commit(batch)?;

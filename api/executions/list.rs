@@ -1,13 +1,21 @@
 //! Listing executions.
 
-use engine::machine::ExecutionHeader;
+use engine::{
+    machine::ExecutionHeader,
+    store::{ListFilter, ListPosition},
+};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{
     Answer, Api, Fault, arn, paging,
-    records::{Execution, StateMachineType, execution_key},
+    records::{Execution, StateMachineType, execution_key, set},
     request::Page,
 };
+
+/// How many executions are read for one page. Of more than these, a page of a version or an alias has fewer than asked for, and a
+/// token (API Reference, ListExecutions: a page may have fewer results than `maxResults`).
+const EXAMINED_MAX: usize = 1_000;
 
 /// A request of ListExecutions.
 #[derive(Debug, Deserialize)]
@@ -48,35 +56,67 @@ impl Api {
             let message = "This operation is not supported by this type of state machine";
             return Err(Fault::new("StateMachineTypeNotSupported", message));
         }
+        let Some(filter) = request.filter() else { return Ok(json!({ "executions": [] })) };
         let through = |started: &Execution| {
             let version = started.version.map(|number| number.to_string());
             qualifier.is_none() || started.alias == qualifier || version == qualifier
         };
-        let store = self.runner.store();
-        let mut found = Vec::new();
-        for listed in store.listed(&name, None, usize::MAX)? {
-            let Some(header) = store.summary(&listed.id)? else { continue };
-            // EXPRESS executions are those of an earlier state machine under this name.
-            if header.id.split(':').count() > 2 || !request.wants(header.status, header.redrive_count) {
-                continue;
-            }
-            let Some(started) = store.document(&execution_key(&header.id))? else { continue };
-            if through(&started) {
-                let key = paging::newest_first(listed_at_ms(&header, &started), &header.id);
-                found.push((key, self.summary(&header, &started)));
+        let (store, size) = (self.runner.store(), request.page.size());
+        let mut after = request.page.after()?.map(|key| position(&key)).transpose()?;
+        let (mut listed, mut examined, mut more) = (Vec::new(), 0, true);
+        while more && listed.len() < size && examined < EXAMINED_MAX {
+            // One more than the page has room for shows whether there is another page.
+            let wanted = size - listed.len();
+            let mut found = store.list_page(&name, filter, after.as_ref(), wanted + 1)?;
+            more = found.len() > wanted;
+            found.truncate(wanted);
+            examined += found.len();
+            for at in found {
+                if let Some((header, started)) = self.listed_at(&at, filter)?
+                    && through(&started)
+                {
+                    listed.push(self.summary(&header, &started));
+                }
+                after = Some(at);
             }
         }
-        paging::page("executions", &request.page, found)
+        let mut answer = json!({ "executions": listed });
+        let next = after.filter(|_| more).map(|at| paging::token(&paging::newest_first(at.at_ms, &at.id)));
+        set(&mut answer, "nextToken", next);
+        Ok(answer)
+    }
+
+    /// The execution at a position; `None` where it has changed its position or is gone, or is an EXPRESS execution of an earlier
+    /// state machine of this name.
+    fn listed_at(&self, at: &ListPosition, filter: ListFilter) -> Result<Option<(ExecutionHeader, Execution)>, Fault> {
+        let store = self.runner.store();
+        if at.id.split(':').count() > 2 {
+            return Ok(None);
+        }
+        let header = store.summary(&at.id)?.filter(|header| filter.selects(header) && header.listed_ms() == at.at_ms);
+        let Some(header) = header else { return Ok(None) };
+        Ok(store.document(&execution_key(&header.id))?.map(|started| (header, started)))
     }
 }
 
-/// The time that decides its place: of the end, or while it runs, of the redrive or the start (API Reference, ListExecutions).
-fn listed_at_ms(header: &ExecutionHeader, started: &Execution) -> u64 {
-    let begun_ms = started.redrives.last().map_or(header.started_ms, |redrive| redrive.at_ms);
-    header.stopped_ms.unwrap_or(begun_ms)
+/// The position in a token.
+fn position(key: &str) -> Result<ListPosition, Fault> {
+    let (at_ms, id) = paging::of_newest_first(key).ok_or_else(paging::invalid_token)?;
+    Ok(ListPosition { at_ms, id: id.to_owned() })
 }
 
 impl List {
+    /// What the store is asked for; `None` where no execution of a state machine has that status.
+    fn filter(&self) -> Option<ListFilter> {
+        let status = match self.status_filter.as_deref() {
+            None => None,
+            // Only child executions of a map run wait for a redrive.
+            Some(name) => Some(serde_json::from_value(name.into()).ok()?),
+        };
+        let redriven = self.redrive_filter.map(|filter| filter == RedriveFilter::Redriven);
+        Some(ListFilter { status, redriven })
+    }
+
     fn wants(&self, status: impl Serialize, redrive_count: u32) -> bool {
         let named = serde_json::to_value(status).ok();
         let status = self.status_filter.as_ref().is_none_or(|wanted| named.as_ref().is_some_and(|name| name == wanted));

@@ -109,6 +109,9 @@ pub struct ExecutionHeader {
     pub deadline_ms: Option<u64>,
     /// How often it was resumed after a failure.
     pub redrive_count: u32,
+    /// When it was last resumed after a failure, in milliseconds since the Unix epoch; earlier versions did not store it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redriven_ms: Option<u64>,
     /// Whether it stands still until `flow resume` (credentials).
     pub paused: bool,
     /// Whether something of it is in flight or on offer, so that a new process has to take it up at once.
@@ -200,6 +203,7 @@ impl Execution {
             failure: None,
             deadline_ms: None,
             redrive_count: 0,
+            redriven_ms: None,
             paused: false,
             awake: false,
             ends_with: None,

@@ -62,6 +62,7 @@ impl Turn<'_> {
         header.ends_with = None;
         header.stopped_ms = None;
         header.redrive_count += 1;
+        header.redriven_ms = Some(now);
         header.deadline_ms = timeout_seconds.map(|seconds| now.saturating_add(seconds * 1000));
         let redrive_count = header.redrive_count;
         self.event(None, HistoryEventDetails::ExecutionRedriven { redrive_count });

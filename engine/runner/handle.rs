@@ -225,10 +225,10 @@ impl RunnerHandle {
     /// # Errors
     /// The store cannot be read.
     pub fn waits(&self, token: &TaskToken) -> Result<bool, RunnerError> {
-        let rows = self.store.frames(&token.execution)?;
-        Ok(rows.iter().any(|row| {
-            let current = (row.id, row.visit, row.attempt) == (token.frame, token.visit, token.attempt);
-            current && matches!(row.activity, Activity::Task { .. })
+        let row = self.store.frame(&token.execution, token.frame)?;
+        Ok(row.is_some_and(|row| {
+            let is_current = (row.visit, row.attempt) == (token.visit, token.attempt);
+            is_current && matches!(row.activity, Activity::Task { .. })
         }))
     }
 

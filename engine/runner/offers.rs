@@ -1,8 +1,8 @@
 //! Tasks that wait for a worker, per activity, oldest first. What is offered is in the store: a new process offers it again.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Mutex, OnceLock, PoisonError},
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -25,10 +25,19 @@ pub(super) type Known = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 #[derive(Default)]
 pub(super) struct Offers {
-    /// Where nobody says which activities there are, there are all.
+    /// Without it every activity exists.
     pub known: OnceLock<Known>,
-    waiting: Mutex<HashMap<String, VecDeque<Offer>>>,
-    news: Notify,
+    queues: Mutex<HashMap<String, Queue>>,
+}
+
+/// The tasks of one activity that no worker has fetched, oldest first, and how its pollers are woken.
+#[derive(Default)]
+struct Queue {
+    tasks: VecDeque<Offer>,
+    /// The tokens of `tasks`: a task is offered again after each recovery of its execution, and must be in the queue once.
+    tokens: HashSet<TaskToken>,
+    /// Wakes one poller for each task. Shared with the pollers, so that its count says whether there are any.
+    news: Arc<Notify>,
 }
 
 impl Offers {
@@ -36,34 +45,46 @@ impl Offers {
         self.known.get().is_none_or(|known| known(activity))
     }
 
+    fn queues(&self) -> MutexGuard<'_, HashMap<String, Queue>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes all that nobody has fetched.
     pub fn withdraw(&self, activity: &str) -> Vec<Offer> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.remove(activity).map(Vec::from).unwrap_or_default()
+        let mut queues = self.queues();
+        let Some(queue) = queues.get_mut(activity) else { return Vec::new() };
+        queue.tokens.clear();
+        std::mem::take(&mut queue.tasks).into()
     }
 
     pub fn put(&self, activity: &str, offer: Offer) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = waiting.entry(activity.to_owned()).or_default();
-        if !queue.contains(&offer) {
-            queue.push_back(offer);
+        let mut queues = self.queues();
+        let queue = match queues.get_mut(activity) {
+            Some(queue) => queue,
+            None => queues.entry(activity.to_owned()).or_default(),
+        };
+        if queue.tokens.insert(offer.token.clone()) {
+            queue.tasks.push_back(offer);
+            queue.news.notify_one();
         }
-        drop(waiting);
-        self.news.notify_waiters();
     }
 
     fn pop(&self, activity: &str) -> Option<Offer> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.get_mut(activity)?.pop_front()
+        let mut queues = self.queues();
+        let queue = queues.get_mut(activity)?;
+        let offer = queue.tasks.pop_front()?;
+        queue.tokens.remove(&offer.token);
+        Some(offer)
     }
 
     /// Takes the oldest, waiting for one at most so long.
     pub async fn take(&self, activity: &str, patience: Duration) -> Option<Offer> {
         let deadline = tokio::time::Instant::now() + patience;
+        let poller = Poller::of(self, activity);
         loop {
-            let news = self.news.notified();
+            let news = poller.news.notified();
             tokio::pin!(news);
-            // Listening before looking: what is put in between wakes us.
+            // Registered before the queue is read: a task that is put in between wakes this poller.
             news.as_mut().enable();
             if let Some(offer) = self.pop(activity) {
                 return Some(offer);
@@ -73,8 +94,115 @@ impl Offers {
     }
 }
 
+/// A poller of an activity. The last one to leave removes an empty queue, also where its request was dropped.
+struct Poller<'o> {
+    offers: &'o Offers,
+    activity: &'o str,
+    news: Arc<Notify>,
+}
+
+impl<'o> Poller<'o> {
+    fn of(offers: &'o Offers, activity: &'o str) -> Self {
+        let news = offers.queues().entry(activity.to_owned()).or_default().news.clone();
+        Poller { offers, activity, news }
+    }
+}
+
+impl Drop for Poller<'_> {
+    fn drop(&mut self) {
+        let mut queues = self.offers.queues();
+        // The queue's own reference and this poller's.
+        let is_unused = |queue: &Queue| queue.tasks.is_empty() && Arc::strong_count(&queue.news) <= 2;
+        if queues.get(self.activity).is_some_and(is_unused) {
+            queues.remove(self.activity);
+        }
+    }
+}
+
 /// What a task is told whose activity does not exist.
 pub(super) fn not_offered(activity: &str, token: TaskToken) -> Input {
     let TaskToken { frame, visit, attempt, .. } = token;
     Input::NotOffered { frame, visit, attempt, cause: format!("The activity {activity} does not exist.") }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{
+        pin::Pin,
+        sync::atomic::{AtomicBool, Ordering},
+        task::{Context, Poll, Wake},
+    };
+
+    use super::*;
+
+    /// A poller that nobody polls again unless the test does.
+    struct Polled<'o> {
+        future: Pin<Box<dyn Future<Output = Option<Offer>> + 'o>>,
+        woken: Arc<Woken>,
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    impl<'o> Polled<'o> {
+        fn new(offers: &'o Offers, activity: &'o str) -> Self {
+            Polled { future: Box::pin(offers.take(activity, Duration::from_secs(60))), woken: Arc::default() }
+        }
+
+        fn poll(&mut self) -> Poll<Option<Offer>> {
+            self.future.as_mut().poll(&mut Context::from_waker(&self.woken.clone().into()))
+        }
+
+        fn is_woken(&self) -> bool {
+            self.woken.0.load(Ordering::Relaxed)
+        }
+    }
+
+    fn offer(n: u64) -> Offer {
+        let token = TaskToken { execution: format!("e-{n}"), frame: 1, visit: 1, attempt: 1 };
+        Offer { token, input: Arc::default() }
+    }
+
+    #[tokio::test]
+    async fn a_task_that_is_offered_twice_is_fetched_once_and_in_order() {
+        let offers = Offers::default();
+        for n in [1, 2, 1, 3] {
+            offers.put("a", offer(n));
+        }
+        for n in [1, 2, 3] {
+            assert_eq!(offers.take("a", Duration::ZERO).await, Some(offer(n)));
+        }
+        assert_eq!(offers.take("a", Duration::ZERO).await, None);
+        assert!(offers.queues().is_empty(), "an empty queue without pollers is dropped");
+        offers.put("a", offer(1));
+        assert_eq!(offers.withdraw("a"), [offer(1)]);
+        offers.put("a", offer(1));
+        assert_eq!(offers.take("a", Duration::ZERO).await, Some(offer(1)), "it may be offered again");
+    }
+
+    #[tokio::test]
+    async fn a_task_wakes_one_poller_of_its_activity_and_no_other() {
+        let offers = Offers::default();
+        let mut pollers: Vec<_> = (0..100).map(|_| Polled::new(&offers, "a")).collect();
+        let mut others: Vec<_> = (0..100).map(|_| Polled::new(&offers, "b")).collect();
+        for poller in pollers.iter_mut().chain(&mut others) {
+            assert!(poller.poll().is_pending());
+        }
+        offers.put("a", offer(1));
+        assert_eq!(pollers.iter().filter(|poller| poller.is_woken()).count(), 1);
+        assert!(!others.iter().any(|poller| poller.is_woken()));
+        // The poller that was woken is gone before it fetches the task: another is woken.
+        let woken = pollers.iter().position(|poller| poller.is_woken()).unwrap();
+        drop(pollers.remove(woken));
+        let woken = pollers.iter().position(|poller| poller.is_woken()).unwrap();
+        assert_eq!(pollers[woken].poll(), Poll::Ready(Some(offer(1))));
+    }
 }

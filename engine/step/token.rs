@@ -9,7 +9,7 @@ pub fn idempotency_token(execution: &str, state_path: &str, visit: u64) -> Strin
 }
 
 /// What a task token stands for: an attempt of a visit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TaskToken {
     /// The execution's id.
     pub execution: String,

@@ -8,10 +8,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::StoreError;
 
 /// The format of the whole store. A later version must read all earlier ones, from the first released on.
-pub(super) const FORMAT: u32 = 4;
+pub(super) const FORMAT: u32 = 5;
 /// The formats before it; what is added to such a store is of this format. In format 2 journals have each entry complete and an
-/// execution has more records. Format 3 has no early signals and no replaced environments.
-pub(super) const EARLIER_FORMATS: [u32; 2] = [2, 3];
+/// execution has more records. Format 3 has no early signals and no replaced environments. Format 4 has no index for lists.
+pub(super) const EARLIER_FORMATS: [u32; 3] = [2, 3, 4];
 
 /// JSON as it is.
 const PLAIN: u8 = 2;

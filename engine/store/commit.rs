@@ -17,6 +17,10 @@ use crate::{
     step::Change,
 };
 
+/// How many entries a record of a journal holds at most: a page of a history decodes little more than it shows, even of a turn with
+/// thousands of entries.
+pub(super) const RECORD_ENTRIES_MAX: usize = 128;
+
 /// What is written for one execution in a batch.
 #[derive(Debug, Default)]
 pub struct Write {
@@ -85,6 +89,7 @@ impl Store {
             map_runs::put(&mut batch, &write.execution, &write.transition.map_runs)?;
             put_early_signals(&mut batch, &write.execution, &write.transition.early_signals)?;
             put_standing(&mut batch, write, top)?;
+            self.put_listing(&mut batch, write)?;
             batch.changes.extend_from_slice(write.documents.changes());
         }
         self.records.commit(batch)?;
@@ -143,7 +148,6 @@ fn put_early_signals(batch: &mut Batch, id: &str, changes: &EarlySignalChanges) 
 }
 
 fn put_entries(batch: &mut Batch, id: &str, entries: &Arc<Vec<Entry>>) -> Result<(), StoreError> {
-    let Some(last) = entries.last() else { return Ok(()) };
     for entry in entries.iter() {
         if let Content::Note(note) = &entry.content
             && let Note::Effect { effect, .. } = &**note
@@ -152,8 +156,11 @@ fn put_entries(batch: &mut Batch, id: &str, entries: &Arc<Vec<Entry>>) -> Result
             put(batch, keys::created(id, &effect.id), &entry.timestamp_ms)?;
         }
     }
-    let key = keys::entry(id, last.sequence);
-    let bytes = codec::encode_written(&key, |json| write_entries(entries, json))?;
-    batch.put(key, bytes);
+    for entries in entries.chunks(RECORD_ENTRIES_MAX) {
+        let Some(last) = entries.last() else { continue };
+        let key = keys::entry(id, last.sequence);
+        let bytes = codec::encode_written(&key, |json| write_entries(entries, json))?;
+        batch.put(key, bytes);
+    }
     Ok(())
 }

@@ -14,6 +14,8 @@ use crate::{
     machine::{EarlySignal, ExecutionHeader, FrameRow},
 };
 
+/// How many records of a journal are read first: most turns have several entries.
+const ENTRY_RECORDS_MIN: usize = 16;
 /// How often records that are being written are read again, until none was written meanwhile.
 const READS_MAX: usize = 200;
 
@@ -267,18 +269,35 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn entries(&self, id: &str, from_sequence: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        let prefix = keys::entries(id);
-        // A record holds at least one entry, and lies under the last of them.
-        let records = self.records.scan(&prefix, Some(&keys::entry(id, from_sequence)), limit)?;
+        self.read_entries(&keys::entries(id), &keys::entry(id, from_sequence), from_sequence, limit)
+    }
+
+    /// The entries of a journal under a prefix from a sequence on, at most `limit`. Reads few records more than hold them.
+    pub(super) fn read_entries(
+        &self,
+        prefix: &[u8],
+        from_key: &[u8],
+        from_sequence: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         let mut entries: Vec<Entry> = Vec::new();
-        for (key, bytes) in &records {
-            let Entries(turn) = codec::decode(key, bytes)?;
-            entries.extend(turn.into_iter().filter(|entry| entry.sequence >= from_sequence));
-            if entries.len() >= limit {
-                entries.truncate(limit);
-                break;
+        let (mut next, mut step) = (from_key.to_vec(), ENTRY_RECORDS_MIN);
+        while entries.len() < limit {
+            // A record holds at least one entry, and its key has the last of them.
+            let wanted = step.min(limit - entries.len());
+            let records = self.records.scan(prefix, Some(&next), wanted)?;
+            for (key, bytes) in &records {
+                let Entries(turn) = codec::decode(key, bytes)?;
+                entries.extend(turn.into_iter().filter(|entry| entry.sequence >= from_sequence));
+                if entries.len() >= limit {
+                    break;
+                }
             }
+            let Some((last, _)) = records.last().filter(|_| records.len() == wanted) else { break };
+            next = [&last[..], b"\0"].concat();
+            step = (step * 2).min(RECORDS_AT_ONCE);
         }
+        entries.truncate(limit);
         Ok(entries)
     }
 }

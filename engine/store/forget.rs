@@ -15,6 +15,7 @@ impl Store {
             if let Some(header) = self.summary(id)? {
                 batch.delete(keys::by_start(&header.workflow, header.started_ms, id));
             }
+            self.delete_listing(&mut batch, id)?;
             self.forget_map_runs(&mut batch, id)?;
             for prefix in [keys::frames(id), keys::entries(id), keys::all_created(id), keys::early_signals(id)] {
                 for (key, _) in self.records.scan(&prefix, None, usize::MAX)? {

@@ -65,6 +65,19 @@ impl Store {
         })
     }
 
+    /// One frame of an execution, which costs the same however many others it has.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn frame(&self, id: &str, number: u64) -> Result<Option<FrameRow>, StoreError> {
+        let found = self.at_one_moment(id, || {
+            let Some(standing) = self.standing(id)? else { return Ok(Vec::new()) };
+            let top = standing.top.filter(|top| top.0.id == number);
+            self.frames_under(&keys::frame(id, number), id, standing.began.is_some(), top)
+        })?;
+        Ok(found.into_iter().find(|row| row.id == number))
+    }
+
     /// The same, of which the top one has been read. Of an execution that has gone on in this format, the top frame of format 2
     /// is not believed any more.
     pub(super) fn frames_below(
@@ -73,9 +86,20 @@ impl Store {
         has_gone_on: bool,
         top: Option<StoredFrame<'_>>,
     ) -> Result<Vec<FrameRow>, StoreError> {
+        self.frames_under(&keys::frames(id), id, has_gone_on, top)
+    }
+
+    /// The frames whose keys begin with `scanned`.
+    fn frames_under(
+        &self,
+        scanned: &[u8],
+        id: &str,
+        has_gone_on: bool,
+        top: Option<StoredFrame<'_>>,
+    ) -> Result<Vec<FrameRow>, StoreError> {
         let prefix = keys::frames(id);
         let mut frames: Vec<StoredFrame<'_>> = top.into_iter().collect();
-        for (key, bytes) in self.records.scan(&prefix, None, usize::MAX)? {
+        for (key, bytes) in self.records.scan(scanned, None, usize::MAX)? {
             // A part lies right behind its frame and has a byte more.
             let (number, part) = key[prefix.len()..].split_at(8.min(key.len() - prefix.len()));
             match part.first().and_then(|part| Part::of(*part)) {

@@ -10,6 +10,7 @@
 //! | `j/` | the journal, a record for each turn, by the last sequence in it |
 //! | `c/` | what it created, and when |
 //! | `e/` | answers for its Tasks that do not wait yet, since format 4 |
+//! | `l/` | the list of each workflow's executions by status, redriven or not, and time, the latest first; since format 5 |
 //! | `n/` | documents |
 //! | `r/` | map runs, by their number; `u/` where one is, by what its UUID shares with those of its child executions |
 //! | `x/` | child executions of map runs, those begun last first; `y/` their histories, a record for each turn |
@@ -86,6 +87,22 @@ pub(super) fn started(key: &[u8]) -> Option<(&str, u64, &str)> {
     let (time, id) = rest.split_at_checked(8)?;
     let started_ms = !u64::from_be_bytes(time.try_into().ok()?);
     Some((std::str::from_utf8(workflow).ok()?, started_ms, std::str::from_utf8(id).ok()?))
+}
+
+/// The list of a workflow's executions in a group: of one status, redriven or not.
+pub(super) fn listed_group(workflow: &str, group: [u8; 2]) -> Vec<u8> {
+    [b"l/", workflow.as_bytes(), b"\0", &group].concat()
+}
+
+/// An execution in its group; the latest is first.
+pub(super) fn listed(workflow: &str, group: [u8; 2], at_ms: u64, id: &str) -> Vec<u8> {
+    [&listed_group(workflow, group)[..], &(!at_ms).to_be_bytes(), id.as_bytes()].concat()
+}
+
+/// Time and id of a key of [`listed`] under the prefix of its group.
+pub(super) fn listed_position<'k>(key: &'k [u8], prefix: &[u8]) -> Option<(u64, &'k str)> {
+    let (time, id) = key.strip_prefix(prefix)?.split_at_checked(8)?;
+    Some((!u64::from_be_bytes(time.try_into().ok()?), std::str::from_utf8(id).ok()?))
 }
 
 pub(super) fn frames(id: &str) -> Vec<u8> {

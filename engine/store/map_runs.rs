@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Store, StoreError, codec, keys, records::Record};
+use super::{Batch, Store, StoreError, codec, commit::RECORD_ENTRIES_MAX, keys, records::Record};
 use crate::{
-    journal::{Entries, Entry, write_entries},
+    journal::{Entry, write_entries},
     machine::{Child, ChildId, MapRun, MapRunChanges, place},
 };
 
@@ -34,9 +34,11 @@ pub(super) fn put(batch: &mut Batch, id: &str, changes: &MapRunChanges) -> Resul
         put(key.clone(), codec::encode(&key, child))?;
     }
     for of in &changes.entries {
-        let Some(last) = of.entries.last() else { continue };
-        let key = keys::child_entry(id, of.id, last.sequence);
-        put(key.clone(), codec::encode_written(&key, |json| write_entries(&of.entries, json)))?;
+        for entries in of.entries.chunks(RECORD_ENTRIES_MAX) {
+            let Some(last) = entries.last() else { continue };
+            let key = keys::child_entry(id, of.id, last.sequence);
+            put(key.clone(), codec::encode_written(&key, |json| write_entries(entries, json)))?;
+        }
     }
     Ok(())
 }
@@ -93,14 +95,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         let from = keys::child_entry(id, child, from_sequence);
-        let records = self.records.scan(&keys::child_entries(id, child), Some(&from), limit)?;
-        let mut entries: Vec<Entry> = Vec::new();
-        for (key, bytes) in &records {
-            let Entries(turn) = codec::decode(key, bytes)?;
-            entries.extend(turn.into_iter().filter(|entry| entry.sequence >= from_sequence));
-        }
-        entries.truncate(limit);
-        Ok(entries)
+        self.read_entries(&keys::child_entries(id, child), &from, from_sequence, limit)
     }
 
     /// Forgets the map runs of an execution.

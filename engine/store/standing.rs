@@ -78,6 +78,9 @@ pub(super) struct Standing<'s> {
     pub next_frame_id: u64,
     #[serde(default, skip_serializing_if = "is_default")]
     pub redrive_count: u32,
+    /// When it was last redriven; not in formats before 5.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub redriven_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub paused: bool,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -132,6 +135,7 @@ impl<'s> Standing<'s> {
             last_timestamp_ms: header.last_timestamp_ms,
             next_frame_id: header.next_frame_id,
             redrive_count: header.redrive_count,
+            redriven_ms: header.redriven_ms,
             paused: header.paused,
             awake: header.awake,
             ends_with: header.ends_with.clone(),
@@ -164,6 +168,7 @@ impl<'s> Standing<'s> {
             failure: self.failure,
             deadline_ms: self.deadline_ms,
             redrive_count: self.redrive_count,
+            redriven_ms: self.redriven_ms,
             paused: self.paused,
             awake: self.awake,
             ends_with: self.ends_with,

@@ -86,6 +86,11 @@ impl Store {
         if header.status == ExecutionStatus::Running && frames.is_empty() {
             return Err(missing(keys::frames(id)));
         }
+        // Salvaged stores keep their format: earlier formats have no index for lists.
+        let has_lists = self.read::<u32>(keys::FORMAT).is_ok_and(|format| format == Some(codec::FORMAT));
+        if has_lists && !self.is_listed(&header)? {
+            return Err(missing(Store::listing_key(&header)));
+        }
         let parentless =
             frames.iter().find(|row| row.parent.is_some_and(|parent| !frames.iter().any(|f| f.id == parent)));
         if let Some(row) = parentless {

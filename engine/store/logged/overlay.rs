@@ -84,9 +84,22 @@ pub(super) fn scan_under(
     if changes.is_empty() {
         return place.scan(prefix, from, limit);
     }
-    let deleted = changes.values().filter(|value| value.is_none()).count();
-    let placed = place.scan(prefix, from, limit.saturating_add(deleted))?;
-    let mut merged: Changes = placed.into_iter().map(|(key, value)| (key, Some(value))).collect();
+    // Deleted records do not count, so the place is read until there are enough others.
+    let (mut merged, mut live) = (Changes::new(), 0);
+    let mut next = from.map(<[u8]>::to_vec);
+    while live < limit {
+        let wanted = limit - live;
+        let placed = place.scan(prefix, next.as_deref(), wanted)?;
+        let is_last = placed.len() < wanted;
+        next = placed.last().map(|(key, _)| [&key[..], b"\0"].concat());
+        let kept = placed.into_iter().filter(|(key, _)| changes.get(key) != Some(&None));
+        let before = merged.len();
+        merged.extend(kept.map(|(key, value)| (key, Some(value))));
+        live += merged.len() - before;
+        if is_last {
+            break;
+        }
+    }
     merged.extend(changes);
     Ok(merged.into_iter().filter_map(|(key, value)| Some((key, value?))).take(limit).collect())
 }

@@ -1,0 +1,218 @@
+//! The fear: a list that leaves an execution out, shows it twice, or costs more the more executions there are.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    asl,
+    machine::{Execution, Transition},
+    store::{Definition, DocumentChanges, MemoryRecords, Origin, Record, Records, codec},
+};
+
+/// Records that count how many of them are read.
+#[derive(Clone, Default)]
+struct Counted {
+    records: MemoryRecords,
+    reads: Arc<AtomicUsize>,
+}
+
+impl Counted {
+    fn reads_of(&self, read: impl FnOnce()) -> usize {
+        let before = self.reads.load(Ordering::Relaxed);
+        read();
+        self.reads.load(Ordering::Relaxed) - before
+    }
+}
+
+impl Records for Counted {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.records.get(key)
+    }
+
+    fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let found = self.records.scan(prefix, from, limit)?;
+        self.reads.fetch_add(found.len() + 1, Ordering::Relaxed);
+        Ok(found)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.records.commit(batch)
+    }
+}
+
+fn header(id: &str, started_ms: u64) -> ExecutionHeader {
+    let definition = json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } });
+    let mut header = Execution::new(id, "w", asl::parse(&definition).unwrap(), json!({})).header;
+    header.started_ms = started_ms;
+    header
+}
+
+fn ended(header: &ExecutionHeader, status: ExecutionStatus, stopped_ms: u64) -> ExecutionHeader {
+    ExecutionHeader { status, stopped_ms: Some(stopped_ms), ..header.clone() }
+}
+
+fn redriven(header: &ExecutionHeader, redriven_ms: u64) -> ExecutionHeader {
+    ExecutionHeader {
+        status: ExecutionStatus::Running,
+        stopped_ms: None,
+        redrive_count: header.redrive_count + 1,
+        redriven_ms: Some(redriven_ms),
+        ..header.clone()
+    }
+}
+
+fn write(header: &ExecutionHeader, is_new: bool) -> Write {
+    let origin = Origin { definition: Definition::from(&json!({})), input: Arc::default() };
+    let transition =
+        Transition { header: Some(Arc::new(header.clone())), waking_changed: true, ..Transition::default() };
+    Write {
+        execution: header.id.clone(),
+        origin: is_new.then_some(origin),
+        transition,
+        documents: DocumentChanges::default(),
+    }
+}
+
+fn of(status: Option<ExecutionStatus>, redriven: Option<bool>) -> ListFilter {
+    ListFilter { status, redriven }
+}
+
+fn ids(store: &Store, filter: ListFilter) -> Vec<String> {
+    let (mut ids, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.list_page("w", filter, after.as_ref(), 2).unwrap();
+        let Some(last) = page.last() else { return ids };
+        after = Some(last.clone());
+        ids.extend(page.into_iter().map(|position| position.id));
+    }
+}
+
+/// Four executions: one that runs, one that succeeded, one that failed, one that was redriven and succeeded.
+fn fill(store: &Store) {
+    let headers: Vec<_> = (1..=4).map(|n| header(&format!("e{n}"), n * 10)).collect();
+    store.commit(&headers.iter().map(|header| write(header, true)).collect::<Vec<_>>()).unwrap();
+    let failed = ended(&headers[0], ExecutionStatus::Failed, 50);
+    let again = redriven(&failed, 60);
+    store.commit(&[write(&ended(&headers[1], ExecutionStatus::Succeeded, 45), false), write(&failed, false)]).unwrap();
+    // The redrive and the end of what it continues are one batch.
+    let end = ended(&again, ExecutionStatus::Succeeded, 70);
+    store.commit(&[write(&again, false), write(&end, false)]).unwrap();
+    store.commit(&[write(&ended(&headers[2], ExecutionStatus::Failed, 45), false)]).unwrap();
+}
+
+fn assert_filled(store: &Store) {
+    assert_eq!(ids(store, ListFilter::default()), ["e1", "e2", "e3", "e4"], "the latest first, by id at one time");
+    for (filter, expected) in [
+        (of(Some(ExecutionStatus::Running), None), vec!["e4"]),
+        (of(Some(ExecutionStatus::Succeeded), None), vec!["e1", "e2"]),
+        (of(Some(ExecutionStatus::Succeeded), Some(false)), vec!["e2"]),
+        (of(Some(ExecutionStatus::Failed), None), vec!["e3"]),
+        (of(Some(ExecutionStatus::Aborted), None), vec![]),
+        (of(None, Some(true)), vec!["e1"]),
+        (of(None, Some(false)), vec!["e2", "e3", "e4"]),
+    ] {
+        assert_eq!(ids(store, filter), expected, "{filter:?}");
+    }
+}
+
+#[test]
+fn every_filter_shows_each_execution_once_where_it_belongs() {
+    let records = MemoryRecords::new();
+    let store = Store::new(records.clone()).unwrap();
+    fill(&store);
+    assert_filled(&store);
+    assert_eq!(records.scan(b"l/", None, 10).unwrap().len(), 4, "a position that was left is deleted");
+    assert_eq!(store.list_page("v", ListFilter::default(), None, 10).unwrap(), []);
+    let one = ["e1", "e2", "e3", "e4"];
+    store.forget_all(&one).unwrap();
+    assert_eq!(records.scan(b"l/", None, 10).unwrap(), []);
+}
+
+#[test]
+fn a_redrive_that_fails_at_once_moves_the_execution() {
+    let records = MemoryRecords::new();
+    let store = Store::new(records.clone()).unwrap();
+    let failed = ended(&header("e", 10), ExecutionStatus::Failed, 20);
+    store.commit(&[write(&failed, true)]).unwrap();
+    let again = ended(&redriven(&failed, 30), ExecutionStatus::Failed, 30);
+    let mut unchanged = write(&again, false);
+    unchanged.transition.waking_changed = false;
+    store.commit(&[unchanged]).unwrap();
+    let page = store.list_page("w", of(Some(ExecutionStatus::Failed), Some(true)), None, 10).unwrap();
+    assert_eq!(page, [ListPosition { at_ms: 30, id: "e".to_owned() }]);
+    assert_eq!(records.scan(b"l/", None, 10).unwrap().len(), 1);
+}
+
+#[test]
+fn a_store_of_an_earlier_format_is_listed_once_it_was_opened() {
+    let records = MemoryRecords::new();
+    fill(&Store::new(records.clone()).unwrap());
+    let mut batch = Batch::default();
+    records.scan(b"l/", None, 10).unwrap().into_iter().for_each(|(key, _)| batch.delete(key));
+    batch.put(keys::FORMAT.to_vec(), codec::encode(keys::FORMAT, &4_u32).unwrap());
+    records.commit(batch).unwrap();
+    assert_filled(&Store::new(records).unwrap());
+}
+
+#[test]
+fn a_page_reads_no_more_of_many_executions_than_of_few() {
+    let reads = |count: u64| {
+        let counted = Counted::default();
+        let store = Store::new(counted.clone()).unwrap();
+        for n in 0..count {
+            let new = header(&format!("e{n:05}"), n);
+            store.commit(&[write(&new, true)]).unwrap();
+            if n % 2 == 0 {
+                store.commit(&[write(&ended(&new, ExecutionStatus::Succeeded, n + 1), false)]).unwrap();
+            }
+        }
+        let last = ListPosition { at_ms: 12, id: String::new() };
+        let filters = [ListFilter::default(), of(Some(ExecutionStatus::Succeeded), None), of(None, Some(false))];
+        let pages = filters.into_iter().flat_map(|filter| [(filter, None), (filter, Some(&last))]);
+        pages
+            .map(|(filter, after)| {
+                counted.reads_of(|| {
+                    let page = store.list_page("w", filter, after, 10).unwrap();
+                    assert!(!page.is_empty());
+                })
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(reads(100), reads(1_000));
+}
+
+#[test]
+fn a_page_of_a_history_reads_no_more_of_a_long_one() {
+    let reads = |count: u64, from: u64| {
+        let counted = Counted::default();
+        let store = Store::new(counted.clone()).unwrap();
+        let new = header("e", 1);
+        let entry = |sequence| crate::journal::Entry {
+            sequence,
+            timestamp_ms: 1,
+            content: crate::journal::Content::Note(Box::new(crate::journal::Note::Continued {
+                state_path: "A".to_owned(),
+            })),
+        };
+        let mut first = write(&new, true);
+        // All of them in one turn.
+        first.transition.entries = Arc::new((1..=count).map(entry).collect());
+        store.commit(&[first]).unwrap();
+        counted.reads_of(|| {
+            let page = store.entries("e", from, 50).unwrap();
+            assert_eq!(
+                page.iter().map(|entry| entry.sequence).collect::<Vec<_>>(),
+                (from..from + 50).collect::<Vec<_>>()
+            );
+        })
+    };
+    let few = reads(400, 1);
+    assert!(reads(20_000, 1) <= 5 * few && reads(20_000, 19_900) <= 5 * few);
+}
