@@ -140,7 +140,8 @@ impl Store {
         let has_ended = header.status != ExecutionStatus::Running;
         if write.origin.is_none() {
             let is_redriven = header.redrive_count > 0;
-            if !is_redriven && !(has_ended && write.transition.waking_changed) {
+            let ends_now = has_ended && write.transition.waking_changed;
+            if !is_redriven && !ends_now {
                 return Ok(());
             }
             if is_redriven {
