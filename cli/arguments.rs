@@ -110,6 +110,8 @@ pub enum Command {
     Bench(commands::bench::BenchArguments),
     /// The Step Functions API on 127.0.0.1, until it is ended; what it runs continues at the next start.
     Serve(commands::serve::ServeArguments),
+    /// Work on tasks of Step Functions, or of `flow serve` on another machine, until it is ended.
+    Worker(commands::worker::WorkerArguments),
     /// A commented input file to fill in, on standard output.
     Init(commands::init::InitArguments),
     /// The workflows that are shipped.
@@ -139,6 +141,7 @@ impl Command {
             Command::Prune(_) => "prune",
             Command::Bench(_) => "bench",
             Command::Serve(_) => "serve",
+            Command::Worker(_) => "worker",
             Command::Init(_) => "init",
             Command::Workflows => "workflows",
             Command::Steps(_) => "steps",

@@ -30,6 +30,7 @@ mod owner;
 mod source;
 mod ui;
 mod wire;
+mod worker;
 mod world;
 
 use std::{io::IsTerminal, process::ExitCode};

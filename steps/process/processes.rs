@@ -61,7 +61,12 @@ mod tests {
     fn a_name_with_parentheses_and_spaces_hides_no_field() {
         let id = Pid::from_raw(7).unwrap();
         let process = |parent, group, session| {
-            Some(Process { id, parent: Pid::from_raw(parent), group: Pid::from_raw(group), session: Pid::from_raw(session) })
+            Some(Process {
+                id,
+                parent: Pid::from_raw(parent),
+                group: Pid::from_raw(group),
+                session: Pid::from_raw(session),
+            })
         };
         assert_eq!(read(id, "7 (a) (b c) S 4 5 6 0 -1"), process(4, 5, 6));
         assert_eq!(read(id, "7 (init) S 0 0 0"), process(0, 0, 0));
