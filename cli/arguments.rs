@@ -116,6 +116,8 @@ pub enum Command {
     Bench(commands::bench::BenchArguments),
     /// The Step Functions API on 127.0.0.1, until it is ended; what it runs continues at the next start.
     Serve(commands::serve::ServeArguments),
+    /// Work on tasks of Step Functions, or of `flow serve` on another machine, until it is ended.
+    Worker(commands::worker::WorkerArguments),
     /// A commented workflow of your own, with a schema of its input and mocked answers.
     New(commands::new::NewArguments),
     /// What a code of flow check or an error name means, and what to do.
@@ -156,6 +158,7 @@ impl Command {
             Command::Prune(_) => "prune",
             Command::Bench(_) => "bench",
             Command::Serve(_) => "serve",
+            Command::Worker(_) => "worker",
             Command::Explain(_) => "explain",
             Command::New(_) => "new",
             Command::Schema(_) => "schema",

@@ -24,6 +24,7 @@ pub mod status;
 pub mod steps;
 pub mod test;
 pub mod watch;
+pub mod worker;
 pub mod workflows;
 
 use crate::{
@@ -63,6 +64,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Init(arguments) => init::run(arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Workflows => workflows::run(&global),
+        Command::Worker(arguments) => worker::run(&global, arguments).await,
         Command::Steps(arguments) => steps::run(&global, arguments),
         Command::RehearsalWorld(arguments) => rehearsal_world::run(arguments).await,
     }

@@ -35,6 +35,7 @@ mod runbook;
 mod source;
 mod ui;
 mod wire;
+mod worker;
 mod world;
 
 use std::{io::IsTerminal, process::ExitCode};

@@ -34,3 +34,4 @@ mod support;
 mod tidy;
 mod trouble;
 mod whole;
+mod workers;

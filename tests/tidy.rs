@@ -10,7 +10,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 fn sources() -> Vec<(PathBuf, String)> {
     // Asked when the test runs: a target folder in the cache outlives the clone that built it.
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
-    ["cli", "api", "bench", "engine", "steps", "workflows", "rehearsal", "tests"]
+    ["cli", "api", "bench", "deploy", "engine", "steps", "workflows", "rehearsal", "tests"]
         .iter()
         .flat_map(|folder| walkdir::WalkDir::new(root.join(folder)))
         .filter_map(Result::ok)
@@ -99,6 +99,22 @@ fn arrows_point_one_way() {
             "bench",
             &["api::", "steps::", "workflows::", "rehearsal::", "cli::", "aws_sdk", "sled::", "clap::", "axum::"],
             "workloads know only the engine",
+        ),
+        (
+            "deploy",
+            &[
+                "api::",
+                "steps::",
+                "workflows::",
+                "rehearsal::",
+                "cli::",
+                "aws_sdk",
+                "sled::",
+                "clap::",
+                "axum::",
+                "tokio::",
+            ],
+            "the compiler is pure and knows only the engine",
         ),
         ("steps", &["workflows::", "rehearsal::", "cli::", "sled::", "clap::", "axum::"], "steps know only the engine"),
         ("workflows", &["rehearsal::", "cli::", "aws_sdk", "sled::", "clap::", "axum::"], "workflows are data"),

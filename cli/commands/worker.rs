@@ -1,0 +1,189 @@
+//! `flow worker`.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use clap::Args;
+use engine::step::Registry;
+use steps::step_functions::{Endpoint, StepFunctions};
+use tokio::sync::{Semaphore, watch};
+
+use crate::{
+    arguments::{Global, Output},
+    clock,
+    environments::{self, Environments, Pinned, Place},
+    exit::{CliError, Exit},
+    home::Home,
+    interrupt,
+    owner::region,
+    ui::json,
+    worker::{Counts, Worker},
+    world,
+};
+
+/// How often a JSON line with the counters is printed.
+const COUNTS_EVERY: Duration = Duration::from_secs(10);
+/// How long AWS may give a task to a poll that was closed, at most.
+const AWS_POLL_MAX: Duration = Duration::from_secs(65);
+/// How many steps may run at once, at most.
+const CONCURRENCY_MAX: usize = 256;
+
+/// Arguments of `flow worker`.
+#[derive(Debug, Args)]
+pub struct WorkerArguments {
+    /// The Step Functions API: `aws`, or the URL of a `flow serve`. Requests to a URL carry FLOW_TOKEN, or are signed with
+    /// FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY.
+    #[arg(long, value_name = "aws|URL")]
+    endpoint: String,
+    /// The steps to work for, such as `ec2:createVpc` or `ec2:*`; else all.
+    #[arg(long, value_name = "STEP", value_delimiter = ',')]
+    activities: Vec<String>,
+    /// How many steps run at once.
+    #[arg(long, default_value_t = 16, value_name = "NUMBER")]
+    concurrency: usize,
+    /// Poll each activity once, work on what was received, and end.
+    #[arg(long)]
+    once: bool,
+    /// Act in the world of this home's rehearsal.
+    #[arg(long)]
+    rehearse: bool,
+}
+
+/// Works until SIGINT or SIGTERM: then no new tasks are taken, calls in flight end, and waiting tasks are given back.
+pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, CliError> {
+    let _orderly = interrupt::Orderly::begin();
+    if !(1..=CONCURRENCY_MAX).contains(&arguments.concurrency) {
+        return Err(CliError::refused(format!("--concurrency is from 1 to {CONCURRENCY_MAX}")));
+    }
+    let refused = |error: engine::step::StepError| CliError::refused(error.to_string());
+    let resources = resources(&environments::described().map_err(refused)?, &arguments.activities)?;
+    let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
+    let place = match arguments.rehearse {
+        true => Place::Rehearsal { world: world::ensure(&home, world::SPEED_DEFAULT, &|_| {}).await?.id },
+        false => Place::Aws { profile: global.profile.clone(), region: global.region.clone() },
+    };
+    let environments = Environments::new(home.clone());
+    let pinned = Pinned { place, account: None, settings: environments.settings().clone() };
+    let endpoint = endpoint(global, &arguments.endpoint)?;
+    let poll_end_max = if matches!(endpoint, Endpoint::Aws { .. }) { AWS_POLL_MAX } else { Duration::ZERO };
+    let (stop, stopping) = watch::channel(false);
+    let counts = Arc::new(Counts::default());
+    let worker = Worker {
+        api: StepFunctions::connect(&endpoint).await.map_err(refused)?,
+        resources,
+        registries: environments,
+        environment: serde_json::to_value(&pinned).map_err(|error| CliError::refused(error.to_string()))?,
+        clock: clock::of(&home),
+        name: name(),
+        slots: Arc::new(Semaphore::new(arguments.concurrency)),
+        once: arguments.once,
+        poll_end_max,
+        counts: counts.clone(),
+        stopping,
+    };
+    begin(global, &worker, &arguments.endpoint);
+    let exit = work(global, worker, &stop, &counts).await;
+    match global.output {
+        Output::Json => say!("{}", counts.line()),
+        Output::Human if global.quiet => {}
+        Output::Human => say!("{}", summary(&counts)),
+    }
+    Ok(exit)
+}
+
+fn begin(global: &Global, worker: &Worker, endpoint: &str) {
+    match global.output {
+        Output::Json => say!("{}", json::version()),
+        Output::Human if global.quiet => {}
+        Output::Human => say!("Worker {} for {} steps, polling {endpoint}", worker.name, worker.resources.len()),
+    }
+}
+
+/// Runs the worker to its end. The first signal drains it.
+async fn work(global: &Global, worker: Worker, stop: &watch::Sender<bool>, counts: &Counts) -> Exit {
+    let mut running = std::pin::pin!(worker.run());
+    let mut every = tokio::time::interval(COUNTS_EVERY);
+    let mut exit = Exit::Success;
+    let mut signalled = std::pin::pin!(interrupt::requested());
+    loop {
+        tokio::select! {
+            () = &mut running => return exit,
+            requested = &mut signalled, if exit == Exit::Success => {
+                exit = requested;
+                stop.send_replace(true);
+                eprintln!("flow: no new tasks; those in hand end or are given back (once more stops now)");
+            }
+            _ = every.tick(), if global.output == Output::Json => say!("{}", counts.line()),
+        }
+    }
+}
+
+fn summary(counts: &Counts) -> String {
+    let line = counts.line();
+    format!(
+        "{} tasks received: {} succeeded, {} failed, {} given back, {} over before they were answered",
+        line["received"], line["succeeded"], line["failed"], line["givenBack"], line["over"]
+    )
+}
+
+/// The resource of each step that matches one of the patterns, by its activity's name.
+fn resources(steps: &Registry, patterns: &[String]) -> Result<BTreeMap<String, String>, CliError> {
+    let matches = |name: &str, pattern: &String| match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == pattern,
+    };
+    let own = steps.descriptions().filter(|step| !step.name.starts_with("aws:"));
+    let wanted: Vec<_> =
+        own.filter(|step| patterns.is_empty() || patterns.iter().any(|pattern| matches(&step.name, pattern))).collect();
+    let unmatched = patterns.iter().find(|pattern| !wanted.iter().any(|step| matches(&step.name, pattern)));
+    if let Some(pattern) = unmatched {
+        return Err(CliError::not_found(format!("no step is named '{pattern}'")).hint("flow steps   lists all"));
+    }
+    let entry = |step: &engine::step::StepDescription| (deploy::activity_name(step), format!("flow:{}", step.name));
+    Ok(wanted.iter().map(entry).collect())
+}
+
+/// The endpoint that an option names.
+///
+/// # Errors
+/// It is neither `aws` nor a URL, or a key is incomplete.
+pub fn endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError> {
+    if text == "aws" {
+        return Ok(Endpoint::Aws { profile: global.profile.clone(), region: global.region.clone() });
+    }
+    if !text.starts_with("http://") && !text.starts_with("https://") {
+        return Err(CliError::refused(format!(
+            "'{text}' is neither aws nor a URL that begins with http:// or https://"
+        )));
+    }
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let key = match (variable("FLOW_ACCESS_KEY_ID"), variable("FLOW_SECRET_ACCESS_KEY")) {
+        (Some(id), Some(secret)) => Some((id, secret)),
+        (None, None) => None,
+        _ => return Err(CliError::refused("one of FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY is not set")),
+    };
+    let region = global.region.clone().unwrap_or_else(region);
+    Ok(Endpoint::Url { url: text.to_owned(), region, key, token: variable("FLOW_TOKEN") })
+}
+
+/// The name by which history events name this worker; at most 80 characters.
+fn name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = format!("flow-{}-{}", host.trim(), std::process::id());
+    name.chars().filter(|c| !c.is_control()).take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn patterns_choose_steps_and_one_that_matches_nothing_is_refused() {
+        let steps = environments::described().unwrap();
+        let all = resources(&steps, &[]).unwrap();
+        assert!(all.len() > 50 && all.values().all(|resource| resource.starts_with("flow:")));
+        let of_process = resources(&steps, &["process:*".to_owned()]).unwrap();
+        assert_eq!(of_process.values().collect::<Vec<_>>(), ["flow:process:run"]);
+        assert!(resources(&steps, &["none:none".to_owned()]).is_err());
+    }
+}

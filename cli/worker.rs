@@ -1,0 +1,114 @@
+//! A worker of activities: polls the Step Functions API for tasks and runs the steps that they name.
+
+mod counts;
+mod poller;
+mod task;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use engine::{
+    runner::Clock,
+    step::{Registries, StepError},
+};
+use serde_json::Value;
+use steps::step_functions::StepFunctions;
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+
+pub use self::counts::Counts;
+use self::poller::Poller;
+
+/// How many tasks a worker holds at once, most of them waiting for their next poll.
+const TASKS_MAX: usize = 1_000;
+/// How often the list of activities is read again.
+const ACTIVITIES_EVERY: Duration = Duration::from_secs(30);
+
+/// What a worker works with.
+pub struct Worker {
+    /// The API.
+    pub api: StepFunctions,
+    /// The resource of each step that it works for, such as `flow:ec2:createVpc`, by the name of its activity.
+    pub resources: BTreeMap<String, String>,
+    /// Where the steps come from.
+    pub registries: Arc<dyn Registries>,
+    /// Where they act.
+    pub environment: Value,
+    /// The clock of the steps.
+    pub clock: Arc<dyn Clock>,
+    /// The name by which history events name it.
+    pub name: String,
+    /// How many steps run at once.
+    pub slots: Arc<Semaphore>,
+    /// Whether each activity is polled only once.
+    pub once: bool,
+    /// How long polls in flight may take to end when the worker stops: AWS gives a task to a poll whose connection is closed.
+    pub poll_end_max: Duration,
+    /// What it did so far.
+    pub counts: Arc<Counts>,
+    /// True as soon as it is to stop.
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl Worker {
+    /// Polls until it is to stop; then makes no new polls, ends the calls in flight and gives waiting tasks back.
+    pub async fn run(self) {
+        let worker = Arc::new(self);
+        let in_hand = Arc::new(Semaphore::new(TASKS_MAX));
+        let mut pollers: HashMap<String, Arc<Poller>> = HashMap::new();
+        let mut running = JoinSet::new();
+        loop {
+            match worker.activities().await {
+                Ok(activities) => {
+                    pollers.retain(|_, poller| !poller.has_ended());
+                    for (arn, resource) in activities {
+                        if pollers.contains_key(&arn) {
+                            continue;
+                        }
+                        let poller = Poller::new(worker.clone(), in_hand.clone(), arn.clone(), resource);
+                        running.spawn(poller.clone().run());
+                        pollers.insert(arn, poller);
+                    }
+                    if pollers.is_empty() {
+                        tracing::warn!("none of the activities exists yet; `flow deploy` makes them");
+                    }
+                }
+                Err(error) => {
+                    worker.counts.poll_failed();
+                    tracing::warn!("the activities could not be listed: {error}");
+                }
+            }
+            let failed = pollers.is_empty();
+            if (worker.once && !failed) || worker.stops_within(ACTIVITIES_EVERY.min(retry_after(failed))).await {
+                break;
+            }
+            while running.try_join_next().is_some() {}
+        }
+        while running.join_next().await.is_some() {}
+        // Each task in hand has a permit: when all are back, none is left.
+        let _ = in_hand.acquire_many(TASKS_MAX as u32).await;
+    }
+
+    /// The ARN and the resource of each activity that exists and has a step here.
+    async fn activities(&self) -> Result<Vec<(String, String)>, StepError> {
+        let found = self.api.activities().await?;
+        let known = |(name, arn): (String, String)| Some((arn, self.resources.get(&name)?.clone()));
+        Ok(found.into_iter().filter_map(known).collect())
+    }
+
+    /// Waits; answers whether the worker is to stop.
+    async fn stops_within(&self, duration: Duration) -> bool {
+        let mut stopping = self.stopping.clone();
+        let stopped = stopping.wait_for(|stopping| *stopping);
+        tokio::time::timeout(duration, stopped).await.is_ok()
+    }
+}
+
+fn retry_after(failed: bool) -> Duration {
+    if failed { Duration::from_secs(1) } else { ACTIVITIES_EVERY }
+}

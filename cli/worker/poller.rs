@@ -1,0 +1,133 @@
+//! The polls of one activity.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use engine::step::{ErrorClass, StepError};
+use steps::step_functions::ActivityTask;
+use tokio::sync::Semaphore;
+
+use super::{Worker, task::Job};
+
+/// How many polls of one activity are open at once while tasks arrive.
+const POLLS_MAX: usize = 8;
+/// The first pause after a failed call, and the longest.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+
+/// Polls one activity: once at a time while nothing arrives, up to [`POLLS_MAX`] times while tasks do.
+pub(super) struct Poller {
+    worker: Arc<Worker>,
+    in_hand: Arc<Semaphore>,
+    arn: String,
+    resource: String,
+    polls: AtomicUsize,
+    ended: AtomicBool,
+}
+
+impl Poller {
+    pub fn new(worker: Arc<Worker>, in_hand: Arc<Semaphore>, arn: String, resource: String) -> Arc<Self> {
+        let (polls, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Arc::new(Poller { worker, in_hand, arn, resource, polls, ended })
+    }
+
+    /// Whether its activity has been deleted, so that it no longer polls.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    pub async fn run(self: Arc<Self>) {
+        self.polls.fetch_add(1, Ordering::SeqCst);
+        self.clone().poll(false).await;
+        self.ended.store(true, Ordering::SeqCst);
+    }
+
+    /// `extra` polls end when nothing arrives.
+    async fn poll(self: Arc<Self>, extra: bool) {
+        let mut backoff = BACKOFF_MIN;
+        while !*self.worker.stopping.borrow() {
+            let Some(room) = self.room().await else { break };
+            match self.next_task().await {
+                None => break,
+                Some(Ok(Some(task))) => {
+                    backoff = BACKOFF_MIN;
+                    self.worker.counts.received();
+                    let job = Job { worker: self.worker.clone(), task, resource: self.resource.clone() };
+                    tokio::spawn(async move {
+                        job.run().await;
+                        drop(room);
+                    });
+                    self.add_poll();
+                }
+                Some(Ok(None)) if extra => break,
+                Some(Ok(None)) => backoff = BACKOFF_MIN,
+                Some(Err(error)) if error.class == ErrorClass::NotFound => break,
+                Some(Err(error)) => {
+                    self.worker.counts.poll_failed();
+                    tracing::warn!("{}: {error}", self.arn);
+                    if extra || self.worker.stops_within(jittered(backoff)).await {
+                        break;
+                    }
+                    backoff = (backoff * 2).min(BACKOFF_MAX);
+                }
+            }
+            if self.worker.once {
+                break;
+            }
+        }
+        self.polls.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Adds a poll where tasks arrive faster than one poll at a time returns them.
+    fn add_poll(self: &Arc<Self>) {
+        if self.worker.once {
+            return;
+        }
+        let more = |polls| (polls < POLLS_MAX).then_some(polls + 1);
+        if self.polls.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok() {
+            tokio::spawn(boxed(self.clone()));
+        }
+    }
+
+    /// Waits until the worker can take one more task; `None` where it is to stop.
+    async fn room(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
+        let mut stopping = self.worker.stopping.clone();
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stopping| *stopping) => None,
+            room = async {
+                // A task is asked for only when a step can run at once.
+                drop(self.worker.slots.acquire().await.ok()?);
+                self.in_hand.clone().acquire_owned().await.ok()
+            } => room,
+        }
+    }
+
+    /// One poll; `None` where the worker is to stop and the poll did not end in time.
+    async fn next_task(&self) -> Option<Result<Option<ActivityTask>, StepError>> {
+        let mut stopping = self.worker.stopping.clone();
+        let stopped = async {
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+            tokio::time::sleep(self.worker.poll_end_max).await;
+        };
+        tokio::select! {
+            task = self.worker.api.activity_task(&self.arn, &self.worker.name) => Some(task),
+            () = stopped => None,
+        }
+    }
+}
+
+/// A poll of its own, without a type that contains itself.
+fn boxed(poller: Arc<Poller>) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(poller.poll(true))
+}
+
+/// Workers that lost one server must not all return in the same moment.
+fn jittered(duration: Duration) -> Duration {
+    duration.mul_f64(rand::random_range(0.5..1.0))
+}

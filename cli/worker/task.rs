@@ -1,0 +1,254 @@
+//! One task: its step is called until it is done, heartbeats are sent meanwhile, the outcome is answered.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use deploy::{TaskInput, WORKER_STOPPED};
+use engine::step::{Answer, ErrorClass, StepContext, StepError, StepResult};
+use futures::FutureExt;
+use serde_json::Value;
+use steps::step_functions::{ActivityTask, Receipt};
+
+use super::{Worker, counts::Ending};
+
+/// The longest output of a task, in bytes (Developer Guide, "Service quotas").
+const OUTPUT_BYTES_MAX: usize = 256 << 10;
+/// The longest error name and cause, in characters (API Reference, SendTaskFailure).
+const ERROR_CHARACTERS_MAX: usize = 256;
+const CAUSE_CHARACTERS_MAX: usize = 32_768;
+/// Heartbeats are sent this often within HeartbeatSeconds, so that one may be lost.
+const HEARTBEATS_WITHIN_LIMIT: u32 = 3;
+/// How long an answer is repeated while the API cannot be reached, and the longest pause between two tries.
+const ANSWER_MAX: Duration = Duration::from_secs(300);
+const ANSWER_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// A task in hand.
+pub(super) struct Job {
+    pub worker: Arc<Worker>,
+    pub task: ActivityTask,
+    /// The resource of its step.
+    pub resource: String,
+}
+
+/// What a task is answered with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Outcome {
+    Output(String),
+    Failure { error: String, cause: String },
+    GivenBack,
+    Over,
+}
+
+impl Job {
+    pub async fn run(self) {
+        let outcome = match TaskInput::read(&self.task.input) {
+            Ok(input) => {
+                let every =
+                    input.flow.heartbeat_seconds.map(|seconds| Duration::from_secs(seconds) / HEARTBEATS_WITHIN_LIMIT);
+                tokio::select! {
+                    outcome = self.work(input) => outcome,
+                    () = self.beat(every) => Outcome::Over,
+                }
+            }
+            Err(error) => {
+                Outcome::Failure { error: ErrorClass::Invalid.error_name().to_owned(), cause: error.to_string() }
+            }
+        };
+        let ending = self.answer(&outcome).await;
+        self.worker.counts.ended(ending);
+    }
+
+    /// Calls the step until it is done.
+    async fn work(&self, input: TaskInput) -> Outcome {
+        let mut context = self.context(&input);
+        let mut stopping = self.worker.stopping.clone();
+        loop {
+            let slot = tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stopping| *stopping) => return Outcome::GivenBack,
+                slot = self.worker.slots.acquire() => slot,
+            };
+            context.look += 1;
+            context.now_ms = self.worker.clock.now_ms();
+            let answer = self.call(context.clone(), input.input.clone()).await;
+            drop(slot);
+            match answer {
+                Ok(Answer::Done(done)) => {
+                    for effect in &done.effects {
+                        tracing::info!(change = ?effect.change, id = %effect.id, "{}", effect.resource_type);
+                    }
+                    return output(&done.output);
+                }
+                Ok(Answer::Pending(pending)) => {
+                    let until_ms = context.now_ms.saturating_add(pending.check_again_after.as_millis() as u64);
+                    tokio::select! {
+                        biased;
+                        _ = stopping.wait_for(|stopping| *stopping) => return Outcome::GivenBack,
+                        () = self.sleep_until(until_ms) => {}
+                    }
+                }
+                Err(error) => return failed(&error),
+            }
+        }
+    }
+
+    async fn sleep_until(&self, until_ms: u64) {
+        tokio::time::sleep(self.worker.clock.real_duration_until(until_ms)).await;
+    }
+
+    /// One call. A step that panics is a failure whose effect is not known.
+    async fn call(&self, context: StepContext, arguments: Value) -> StepResult<Value> {
+        let Worker { registries, environment, .. } = &*self.worker;
+        let called = async {
+            match registries.step(environment, &self.resource).await? {
+                Some(step) => step.look(context, arguments).await,
+                None => Err(StepError::new(ErrorClass::Invalid, format!("no step is named '{}'", self.resource))),
+            }
+        };
+        std::panic::AssertUnwindSafe(called).catch_unwind().await.unwrap_or_else(|_| {
+            Err(StepError::new(ErrorClass::Unknown, format!("the step '{}' panicked", self.resource)))
+        })
+    }
+
+    fn context(&self, input: &TaskInput) -> StepContext {
+        let visit = &input.flow;
+        let now_ms = self.worker.clock.now_ms();
+        StepContext {
+            execution: visit.execution.rsplit(':').next().unwrap_or_default().to_owned(),
+            resource: self.resource.clone(),
+            state_path: visit.indexed_path(),
+            frame: 0,
+            visit: visit.entered_ms(),
+            attempt: visit.retry_count.saturating_add(1),
+            look: 0,
+            token: visit.token(),
+            now_ms,
+            // The steps' clock may be a faster one, on which the entering has no time.
+            first_look_ms: visit.entered_ms().min(now_ms),
+            deadline_ms: visit.deadline_ms(),
+            created: Arc::new(perhaps_created(&input.input, visit.started_ms())),
+        }
+    }
+
+    /// Sends heartbeats; returns when the task is over.
+    async fn beat(&self, every: Option<Duration>) {
+        let Some(every) = every else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(every).await;
+            self.worker.counts.heartbeat();
+            match self.worker.api.heartbeat(&self.task.token).await {
+                Ok(Receipt::Accepted) => {}
+                Ok(Receipt::Over) => return,
+                Err(error) => tracing::warn!("a heartbeat failed: {error}"),
+            }
+        }
+    }
+
+    /// Answers the task, for a while also where the API cannot be reached. After that another worker receives the task.
+    async fn answer(&self, outcome: &Outcome) -> Ending {
+        let until = tokio::time::Instant::now() + ANSWER_MAX;
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let (Worker { api, .. }, token) = (&*self.worker, &self.task.token);
+            let (sent, ending) = match outcome {
+                Outcome::Output(output) => (api.task_succeeded(token, output).await, Ending::Succeeded),
+                Outcome::Failure { error, cause } => (api.task_failed(token, error, cause).await, Ending::Failed),
+                Outcome::GivenBack => {
+                    (api.task_failed(token, WORKER_STOPPED, "The worker ended.").await, Ending::GivenBack)
+                }
+                Outcome::Over => return Ending::Over,
+            };
+            match sent {
+                Ok(Receipt::Accepted) => return ending,
+                Ok(Receipt::Over) => return Ending::Over,
+                Err(error) if tokio::time::Instant::now() < until && may_pass(&error) => {
+                    tracing::warn!("an answer failed: {error}");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(ANSWER_PAUSE_MAX);
+                }
+                Err(error) => {
+                    tracing::error!("an answer was refused: {error}");
+                    return Ending::Over;
+                }
+            }
+        }
+    }
+}
+
+fn may_pass(error: &StepError) -> bool {
+    matches!(error.class, ErrorClass::Throttled | ErrorClass::Unknown | ErrorClass::Credentials | ErrorClass::Busy)
+}
+
+fn output(value: &Value) -> Outcome {
+    let text = value.to_string();
+    if text.len() <= OUTPUT_BYTES_MAX {
+        return Outcome::Output(text);
+    }
+    let cause = format!("The output has {} bytes; Step Functions takes {OUTPUT_BYTES_MAX}.", text.len());
+    Outcome::Failure { error: "States.DataLimitExceeded".to_owned(), cause }
+}
+
+fn failed(error: &StepError) -> Outcome {
+    let cause = if error.name.is_some() { error.cause.clone() } else { error.to_string() };
+    let shortened = |text: &str, max| text.chars().take(max).collect::<String>();
+    Outcome::Failure {
+        error: shortened(error.error_name(), ERROR_CHARACTERS_MAX),
+        cause: shortened(&cause, CAUSE_CHARACTERS_MAX),
+    }
+}
+
+/// Every text of a step's arguments, as an id that this execution may have created. A worker does not know what other workers
+/// created, and to take a new id for one that never existed would fail the execution.
+fn perhaps_created(arguments: &Value, since_ms: u64) -> BTreeMap<String, u64> {
+    /// The longest ARN is shorter (2,048 characters).
+    const ID_BYTES_MAX: usize = 2_048;
+    const IDS_MAX: usize = 256;
+    let mut found = BTreeMap::new();
+    let mut open = vec![arguments];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::String(text) if is_id(text) && text.len() <= ID_BYTES_MAX && found.len() < IDS_MAX => {
+                found.insert(text.clone(), since_ms);
+            }
+            Value::Array(items) => open.extend(items),
+            Value::Object(fields) => open.extend(fields.values()),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// An ARN, or an id such as `vpc-0a1b2c3d`.
+fn is_id(text: &str) -> bool {
+    let hexadecimal = |tail: &str| tail.len() >= 8 && tail.chars().all(|c| c.is_ascii_hexdigit());
+    text.starts_with("arn:") || text.rsplit_once('-').is_some_and(|(_, tail)| hexadecimal(tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn ids_among_the_arguments_may_be_new_and_names_are_not_ids() {
+        let arguments = json!({ "vpcId": "vpc-0a1b2c3d", "name": "my-name", "list": ["arn:aws:sns:r:1:t", 5] });
+        let found = perhaps_created(&arguments, 7);
+        let ids: Vec<&str> = found.keys().map(String::as_str).collect();
+        assert_eq!(ids, ["arn:aws:sns:r:1:t", "vpc-0a1b2c3d"]);
+        assert_eq!(found["vpc-0a1b2c3d"], 7);
+    }
+
+    #[test]
+    fn an_output_that_is_too_long_is_a_failure_that_names_the_limit() {
+        assert_eq!(output(&json!({ "a": 1 })), Outcome::Output(r#"{"a":1}"#.to_owned()));
+        let Outcome::Failure { error, .. } = output(&json!("x".repeat(OUTPUT_BYTES_MAX))) else { panic!("no failure") };
+        assert_eq!(error, "States.DataLimitExceeded");
+    }
+
+    #[test]
+    fn a_failure_keeps_its_name_and_fits_the_api() {
+        let error = StepError::new(ErrorClass::Throttled, "x".repeat(40_000));
+        let Outcome::Failure { error, cause } = failed(&error) else { panic!("no failure") };
+        assert_eq!((error.as_str(), cause.len()), ("Flow.Throttled", CAUSE_CHARACTERS_MAX));
+    }
+}

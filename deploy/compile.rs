@@ -1,0 +1,234 @@
+//! Definition in, definition out.
+
+use std::collections::BTreeMap;
+
+use engine::{
+    asl::{self, Diagnostic, Severity},
+    step::{Registry, Resource},
+};
+use serde_json::{Map, Value};
+
+use crate::{
+    activity_name,
+    wrap::{Scope, wrap},
+};
+
+/// The largest definition that Step Functions takes, in bytes (Developer Guide, "Service quotas").
+const DEFINITION_BYTES_MAX: usize = 1 << 20;
+/// The name of the state that the compiler adds to an outer Map.
+const INDEX_STATE: &str = "flow: keep the index of this iteration";
+
+/// What the author of a deployment decides.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// HeartbeatSeconds of Tasks that give none: how long a worker may be silent before another one gets its task.
+    pub heartbeat_seconds: u64,
+}
+
+/// An activity that the compiled definition needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activity {
+    /// Its name.
+    pub name: String,
+    /// The step that works on its tasks, such as `ec2:createVpc`.
+    pub step: String,
+    /// The permissions that its workers need, in IAM's words.
+    pub actions: Vec<String>,
+}
+
+/// A compiled definition.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// What CreateStateMachine takes.
+    pub definition: Value,
+    /// The activities, by name.
+    pub activities: Vec<Activity>,
+    /// What works otherwise than on the local engine.
+    pub warnings: Vec<Diagnostic>,
+    /// How many state transitions a run costs that enters each state once.
+    pub transitions: usize,
+}
+
+/// Compiles a definition. `arn` is the ARN of an activity, by its name.
+///
+/// # Errors
+/// Every reason for which Step Functions cannot run it, each with its location in the definition given.
+pub fn compile(
+    definition: &Value,
+    steps: &Registry,
+    options: &Options,
+    arn: &dyn Fn(&str) -> String,
+) -> Result<Compiled, Vec<Diagnostic>> {
+    let known = |resource: &str| {
+        steps.find(resource).is_some() || (!resource.starts_with("flow:") && Resource::parse(resource).is_recognized())
+    };
+    let mut problems = asl::check(definition, &known);
+    problems.retain(|problem| problem.severity == Severity::Error);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut pass = Pass { steps, options, arn, activities: BTreeMap::new(), errors: Vec::new(), warnings: Vec::new() };
+    let jsonata = is_jsonata(definition, false);
+    let scope = Scope { jsonata, path: Vec::new(), depth: 0 };
+    let mut compiled = definition.clone();
+    pass.machine(&mut compiled, "", &scope, false);
+    let bytes = compiled.to_string().len();
+    if bytes > DEFINITION_BYTES_MAX {
+        let message = format!("The definition has {bytes} bytes; Step Functions takes {DEFINITION_BYTES_MAX}.");
+        pass.refuse("DEFINITION_TOO_LARGE", "", message);
+    }
+    if !pass.errors.is_empty() {
+        return Err(pass.errors);
+    }
+    let transitions = states(&compiled) + 1;
+    let activities = pass.activities.into_values().collect();
+    Ok(Compiled { definition: compiled, activities, warnings: pass.warnings, transitions })
+}
+
+fn is_jsonata(value: &Value, otherwise: bool) -> bool {
+    value.get("QueryLanguage").map_or(otherwise, |language| language == "JSONata")
+}
+
+/// The machines inside a state, with their pointers.
+fn machines(state: &Value) -> Vec<(&Value, String)> {
+    let branches = state["Branches"].as_array().into_iter().flatten().enumerate();
+    let branches = branches.map(|(index, branch)| (branch, format!("/Branches[{index}]")));
+    let processors = ["ItemProcessor", "Iterator"].into_iter();
+    let processors = processors.filter_map(|field| Some((state.get(field)?, format!("/{field}"))));
+    branches.chain(processors).collect()
+}
+
+fn states_of(machine: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    machine.get("States").and_then(Value::as_object).into_iter().flatten()
+}
+
+fn states(machine: &Value) -> usize {
+    let inside = |state: &Value| machines(state).iter().map(|(machine, _)| states(machine)).sum::<usize>();
+    states_of(machine).map(|(_, state)| 1 + inside(state)).sum()
+}
+
+fn is_distributed(state: &Value) -> bool {
+    state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
+}
+
+fn is_step(state: &Value) -> bool {
+    state["Type"] == "Task" && state["Resource"].as_str().is_some_and(|resource| resource.starts_with("flow:"))
+}
+
+/// Whether an inline Map with a step in it is somewhere in a machine, within the same execution.
+fn has_inline_map_of_steps(machine: &Value, in_map: bool) -> bool {
+    states_of(machine).any(|(_, state)| {
+        let is_map = state["Type"] == "Map";
+        let inside = || machines(state).iter().any(|(machine, _)| has_inline_map_of_steps(machine, in_map || is_map));
+        (in_map && is_step(state)) || (!(is_map && is_distributed(state)) && inside())
+    })
+}
+
+struct Pass<'a> {
+    steps: &'a Registry,
+    options: &'a Options,
+    arn: &'a dyn Fn(&str) -> String,
+    activities: BTreeMap<String, Activity>,
+    errors: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl Pass<'_> {
+    fn refuse(&mut self, code: &'static str, location: &str, message: impl Into<String>) {
+        let location = location.to_owned();
+        self.errors.push(Diagnostic { severity: Severity::Error, code, message: message.into(), location });
+    }
+
+    fn warn(&mut self, code: &'static str, location: &str, message: impl Into<String>) {
+        let location = location.to_owned();
+        self.warnings.push(Diagnostic { severity: Severity::Warning, code, message: message.into(), location });
+    }
+
+    fn machine(&mut self, machine: &mut Value, pointer: &str, scope: &Scope, express: bool) {
+        let Some(states) = machine.get_mut("States").and_then(Value::as_object_mut) else { return };
+        for (name, state) in states.iter_mut() {
+            let pointer = format!("{pointer}/States/{}", name.replace('~', "~0").replace('/', "~1"));
+            let scope = Scope { jsonata: is_jsonata(state, scope.jsonata), ..scope.clone() };
+            self.refuse_files(state, &pointer);
+            if is_step(state) {
+                self.step(state, name, &pointer, &scope, express);
+            } else {
+                self.inside(state, name, &pointer, &scope, express);
+            }
+        }
+    }
+
+    /// A Map of a machine on AWS cannot read or write through a step of ours.
+    fn refuse_files(&mut self, state: &Value, pointer: &str) {
+        for field in ["ItemReader", "ResultWriter"] {
+            let resource = state[field]["Resource"].as_str().filter(|resource| resource.starts_with("flow:"));
+            if let Some(resource) = resource {
+                let message = format!("{field} names {resource}: Step Functions reads and writes Amazon S3 only.");
+                self.refuse("STEP_IN_MAP_FIELD", &format!("{pointer}/{field}/Resource"), message);
+            }
+        }
+    }
+
+    fn step(&mut self, state: &mut Value, name: &str, pointer: &str, scope: &Scope, express: bool) {
+        let resource = state["Resource"].as_str().unwrap_or_default().to_owned();
+        let Some(step) = self.steps.find(&resource) else { return };
+        if express {
+            let message = "Child executions of type EXPRESS cannot wait for an activity: set ExecutionType STANDARD.";
+            self.refuse("ACTIVITY_IN_EXPRESS", pointer, message);
+        }
+        let arguments = if scope.jsonata { "Arguments" } else { "Parameters" };
+        if state[arguments].to_string().contains("Task.Token") {
+            let message = format!("{resource} takes the task token as an argument: a Task of an activity has none.");
+            self.refuse("TOKEN_OF_ACTIVITY", &format!("{pointer}/{arguments}"), message);
+        }
+        if resource.starts_with("flow:file:") || resource.starts_with("flow:process:") {
+            let message = format!("{resource} acts on the machine of whichever worker receives the task.");
+            self.warn("ACTS_ON_WORKER", pointer, message);
+        }
+        let description = step.description();
+        let activity = activity_name(&description);
+        let arn = (self.arn)(&activity);
+        if let Some(state) = state.as_object_mut() {
+            wrap(state, name, scope, arn, self.options);
+        }
+        let found = Activity { name: activity.clone(), step: description.name, actions: description.actions };
+        self.activities.insert(activity, found);
+    }
+
+    fn inside(&mut self, state: &mut Value, name: &str, pointer: &str, scope: &Scope, express: bool) {
+        let is_map = state["Type"] == "Map";
+        let distributed = is_map && is_distributed(state);
+        let express = match distributed {
+            true => state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] == "EXPRESS",
+            false => express,
+        };
+        let mut scope = scope.clone();
+        scope.path.push(name.to_owned());
+        // A child execution of a distributed Map has an id of its own.
+        scope.depth = if distributed { 0 } else { scope.depth + usize::from(is_map) };
+        let found: Vec<String> = machines(state).into_iter().map(|(_, pointer)| pointer).collect();
+        for below in found {
+            let Some(machine) = state.pointer_mut(&below.replace('[', "/").replace(']', "")) else { continue };
+            let keeps_index = is_map && !distributed && has_inline_map_of_steps(machine, false);
+            self.machine(machine, &format!("{pointer}{below}"), &scope, express);
+            if keeps_index {
+                keep_index(machine, name, &scope);
+            }
+        }
+    }
+}
+
+/// Adds the state that keeps a Map's index for the Maps inside it.
+fn keep_index(machine: &mut Value, map: &str, scope: &Scope) {
+    let Some(start) = machine["StartAt"].as_str().map(str::to_owned) else { return };
+    // State names are unique in a definition, so the Map's name makes this one unique too.
+    let name: String = format!("{INDEX_STATE} {map}").chars().take(80).collect();
+    let Some(states) = machine.get_mut("States").and_then(Value::as_object_mut) else { return };
+    let name = (0..).map(|n| if n == 0 { name.clone() } else { format!("{n}{}", &INDEX_STATE[..30]) });
+    let Some(name) = name.into_iter().find(|name| !states.contains_key(name)) else { return };
+    let mut all = Map::new();
+    all.insert(name.clone(), scope.index_state(&start));
+    all.extend(std::mem::take(states));
+    *states = all;
+    machine["StartAt"] = Value::String(name);
+}

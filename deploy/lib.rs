@@ -1,0 +1,20 @@
+//! Compiles a definition of flow to what AWS Step Functions accepts. Pure: nothing here calls AWS or reads a file.
+//!
+//! Each `flow:` Task becomes a Task of an activity, and its arguments are wrapped in a [`TaskInput`], from which a worker
+//! derives the same idempotency token for every attempt. The worker and the compiler share this crate.
+
+mod activity;
+mod compile;
+mod permissions;
+mod task_input;
+mod template;
+mod wrap;
+
+pub use activity::activity_name;
+pub use compile::{Activity, Compiled, Options, compile};
+pub use permissions::role_statements;
+pub use task_input::{TaskInput, TaskInputError, Visit, WORKER_STOPPED};
+pub use template::{Stack, cloudformation, terraform};
+
+#[cfg(test)]
+mod tests;

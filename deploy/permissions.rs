@@ -1,0 +1,78 @@
+//! What a state machine's role must be allowed. Activities need nothing: their workers bring their own credentials.
+
+use std::collections::BTreeMap;
+
+use engine::step::{Pattern, Resource};
+use serde_json::{Value, json};
+
+/// The statements of the role's policy, by the integrations that a definition names; empty where it calls activities only.
+pub fn role_statements(definition: &Value) -> Vec<Value> {
+    let mut allowed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    visit(definition, &mut |state| {
+        let resource = state["Resource"].as_str().filter(|_| state["Type"] == "Task").unwrap_or_default();
+        for (action, on) in actions(resource, state) {
+            let on_all = allowed.entry(on).or_default();
+            if !on_all.contains(&action) {
+                on_all.push(action);
+            }
+        }
+        if state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED" {
+            let own = ["states:StartExecution", "states:DescribeExecution", "states:StopExecution"];
+            allowed.entry("*".to_owned()).or_default().extend(own.map(str::to_owned));
+        }
+    });
+    let statement = |(resource, mut actions): (String, Vec<String>)| {
+        actions.sort();
+        actions.dedup();
+        json!({ "Effect": "Allow", "Action": actions, "Resource": resource })
+    };
+    allowed.into_iter().map(statement).collect()
+}
+
+fn visit(machine: &Value, see: &mut dyn FnMut(&Value)) {
+    for (_, state) in machine.get("States").and_then(Value::as_object).into_iter().flatten() {
+        see(state);
+        for branch in state["Branches"].as_array().into_iter().flatten() {
+            visit(branch, see);
+        }
+        for processor in ["ItemProcessor", "Iterator"] {
+            visit(&state[processor], see);
+        }
+    }
+}
+
+/// The actions of a Task, each with the resource it is allowed on.
+fn actions(resource: &str, state: &Value) -> Vec<(String, String)> {
+    let arguments = if state.get("Arguments").is_some() { &state["Arguments"] } else { &state["Parameters"] };
+    let named = |field: &str| match arguments[field].as_str() {
+        Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
+        _ => "*".to_owned(),
+    };
+    match Resource::parse(resource) {
+        Resource::LambdaFunction { .. } => vec![("lambda:InvokeFunction".to_owned(), resource.to_owned())],
+        Resource::Integration { service: "lambda", .. } => {
+            vec![("lambda:InvokeFunction".to_owned(), named("FunctionName"))]
+        }
+        Resource::Integration { service: "states", pattern, .. } => {
+            let mut all = vec![("states:StartExecution".to_owned(), named("StateMachineArn"))];
+            if matches!(pattern, Pattern::RunJob { .. }) {
+                let more = ["states:DescribeExecution", "states:StopExecution", "events:PutTargets", "events:PutRule"];
+                all.extend(more.map(|action| (action.to_owned(), "*".to_owned())));
+            }
+            all
+        }
+        Resource::Integration { service: "sns", .. } => vec![("sns:Publish".to_owned(), named("TopicArn"))],
+        Resource::Integration { service: "http", .. } => vec![
+            ("states:InvokeHTTPEndpoint".to_owned(), "*".to_owned()),
+            ("events:RetrieveConnectionCredentials".to_owned(), "*".to_owned()),
+        ],
+        Resource::Integration { service, action, .. } => {
+            let service = service.strip_prefix("aws-sdk:").unwrap_or(service);
+            let mut letters = action.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+            let action: String = first.into_iter().chain(letters).collect();
+            vec![(format!("{service}:{action}"), "*".to_owned())]
+        }
+        Resource::Activity | Resource::Step { .. } | Resource::Unknown => Vec::new(),
+    }
+}

@@ -1,0 +1,105 @@
+//! The input of an activity's task, as the compiler writes it into the definition and a worker reads it.
+
+use engine::step::idempotency_token;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The error with which a worker that ends gives a task back. The compiled definition retries it.
+pub const WORKER_STOPPED: &str = "Flow.WorkerStopped";
+
+/// A step's arguments and the visit that they belong to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskInput {
+    /// The visit.
+    pub flow: Visit,
+    /// The step's arguments.
+    pub input: Value,
+}
+
+/// One entering of a state, from the context object of Step Functions. Only `retry_count` differs between attempts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Visit {
+    /// `$$.Execution.Id`: the execution's ARN, or that of a child execution of a distributed Map.
+    pub execution: String,
+    /// `$$.Execution.StartTime`, RFC 3339.
+    pub started_at: String,
+    /// The state's path in the definition.
+    pub state_path: String,
+    /// `$$.State.EnteredTime`, RFC 3339: Step Functions does not count visits, but each has its own time.
+    pub entered_at: String,
+    /// `$$.State.RetryCount`: 0 at the first attempt.
+    #[serde(default)]
+    pub retry_count: u32,
+    /// The index in each inline Map around the state, outermost first.
+    #[serde(default)]
+    pub index: Vec<u64>,
+    /// The state's HeartbeatSeconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat_seconds: Option<u64>,
+    /// The state's TimeoutSeconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u64>,
+}
+
+/// Why a task's input cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TaskInputError(String);
+
+impl std::fmt::Display for TaskInputError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the task's input is not one that `flow deploy` wrote: {}", self.0)
+    }
+}
+
+impl std::error::Error for TaskInputError {}
+
+impl TaskInput {
+    /// Reads a task's input.
+    ///
+    /// # Errors
+    /// It is not one that the compiler writes.
+    pub fn read(text: &str) -> Result<Self, TaskInputError> {
+        let input: TaskInput = serde_json::from_str(text).map_err(|error| TaskInputError(error.to_string()))?;
+        for time in [&input.flow.started_at, &input.flow.entered_at] {
+            milliseconds(time).ok_or_else(|| TaskInputError(format!("'{time}' is not a time")))?;
+        }
+        Ok(input)
+    }
+}
+
+impl Visit {
+    /// The state's path with the indexes of the Maps around it, such as `Create subnet[0,3]`.
+    pub fn indexed_path(&self) -> String {
+        if self.index.is_empty() {
+            return self.state_path.clone();
+        }
+        let index: Vec<String> = self.index.iter().map(u64::to_string).collect();
+        format!("{}[{}]", self.state_path, index.join(","))
+    }
+
+    /// The idempotency token: the same for every attempt of a visit, different for every other visit.
+    pub fn token(&self) -> String {
+        idempotency_token(&self.execution, &self.indexed_path(), self.entered_ms())
+    }
+
+    /// When the state was entered, in milliseconds since the Unix epoch.
+    pub fn entered_ms(&self) -> u64 {
+        milliseconds(&self.entered_at).unwrap_or(0)
+    }
+
+    /// When the execution was started, in milliseconds since the Unix epoch.
+    pub fn started_ms(&self) -> u64 {
+        milliseconds(&self.started_at).unwrap_or(0)
+    }
+
+    /// When the visit gives up, in milliseconds since the Unix epoch: counted from the entering, so that an attempt by
+    /// another worker does not begin the wait again.
+    pub fn deadline_ms(&self) -> Option<u64> {
+        Some(self.entered_ms().saturating_add(self.timeout_seconds?.saturating_mul(1_000)))
+    }
+}
+
+fn milliseconds(time: &str) -> Option<u64> {
+    u64::try_from(time.parse::<jiff::Timestamp>().ok()?.as_millisecond()).ok()
+}

@@ -1,0 +1,227 @@
+#![allow(clippy::unwrap_used)]
+
+use engine::{
+    asl::{self, Severity},
+    step::{Answer, Registry, Resource, StepContext, StepResult},
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::{Options, Stack, TaskInput, WORKER_STOPPED, activity_name, cloudformation, compile, terraform};
+
+fn steps() -> Registry {
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Anything {}
+    async fn step(_: StepContext, _: Anything) -> StepResult<u8> {
+        Ok(Answer::done(1))
+    }
+    let mut registry = Registry::new();
+    registry.register("test:make", "Makes.", &["ec2:CreateVpc"], step);
+    registry.register("file:read", "Reads.", &[], step);
+    registry
+}
+
+const OPTIONS: Options = Options { heartbeat_seconds: 60 };
+
+fn compiled(definition: &Value) -> Result<crate::Compiled, Vec<asl::Diagnostic>> {
+    compile(definition, &steps(), &OPTIONS, &|name| Stack::placeholder(name))
+}
+
+fn task(more: Value) -> Value {
+    let mut task = json!({ "Type": "Task", "Resource": "flow:test:make", "End": true });
+    task.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    task
+}
+
+fn machine(state: Value) -> Value {
+    json!({ "StartAt": "A", "States": { "A": state } })
+}
+
+/// What Step Functions' own check finds.
+fn errors(definition: &Value) -> Vec<asl::Diagnostic> {
+    let mut found =
+        asl::check(definition, &|resource| Resource::parse(resource).is_recognized() && !resource.starts_with("flow:"));
+    found.retain(|problem| problem.severity == Severity::Error);
+    found
+}
+
+#[test]
+fn a_jsonpath_task_gets_its_visit_and_keeps_its_parameters() {
+    let found = compiled(&machine(task(json!({ "Parameters": { "a.$": "$.b" } })))).unwrap();
+    let state = &found.definition["States"]["A"];
+    assert_eq!(errors(&found.definition), []);
+    assert_eq!(state["Resource"], Stack::placeholder(&found.activities[0].name));
+    assert_eq!(state["Parameters"]["input"], json!({ "a.$": "$.b" }));
+    assert_eq!(state["Parameters"]["flow"]["execution.$"], "$$.Execution.Id");
+    assert_eq!(state["Parameters"]["flow"]["heartbeatSeconds"], 60);
+    assert_eq!(state["HeartbeatSeconds"], 60);
+    let whole = compiled(&machine(task(json!({})))).unwrap();
+    assert_eq!(whole.definition["States"]["A"]["Parameters"]["input.$"], "$");
+}
+
+#[test]
+fn a_jsonata_task_gets_its_visit_and_keeps_its_arguments() {
+    for (arguments, expected) in [
+        (json!({ "QueryLanguage": "JSONata", "Arguments": "{% $x %}" }), json!("{% $x %}")),
+        (json!({ "QueryLanguage": "JSONata" }), json!("{% $states.input %}")),
+    ] {
+        let found = compiled(&machine(task(arguments))).unwrap();
+        let arguments = &found.definition["States"]["A"]["Arguments"];
+        assert_eq!(arguments["input"], expected);
+        assert_eq!(arguments["flow"]["enteredAt"], "{% $states.context.State.EnteredTime %}");
+        assert_eq!(errors(&found.definition), []);
+    }
+}
+
+#[test]
+fn a_heartbeat_is_shorter_than_the_timeout_and_the_authors_own_stays() {
+    for (given, expected) in [
+        (json!({ "TimeoutSeconds": 30 }), json!(29)),
+        (json!({ "TimeoutSeconds": 1 }), Value::Null),
+        (json!({ "TimeoutSeconds": 600, "HeartbeatSeconds": 7 }), json!(7)),
+    ] {
+        let found = compiled(&machine(task(given))).unwrap();
+        assert_eq!(found.definition["States"]["A"]["HeartbeatSeconds"], expected);
+        assert_eq!(errors(&found.definition), []);
+    }
+}
+
+#[test]
+fn the_rule_for_workers_comes_first_and_leaves_timeouts_to_an_author_who_names_them() {
+    let own = |error: &str| json!({ "Retry": [{ "ErrorEquals": [error] }] });
+    let found = compiled(&machine(task(own("States.ALL")))).unwrap();
+    let rules = &found.definition["States"]["A"]["Retry"];
+    assert_eq!(rules[0]["ErrorEquals"], json!([WORKER_STOPPED, "States.HeartbeatTimeout", "States.Timeout"]));
+    assert_eq!(rules[1]["ErrorEquals"], json!(["States.ALL"]));
+    let found = compiled(&machine(task(own("States.Timeout")))).unwrap();
+    assert_eq!(found.definition["States"]["A"]["Retry"][0]["ErrorEquals"], json!([WORKER_STOPPED]));
+}
+
+#[test]
+fn the_index_of_an_outer_map_reaches_the_inner_one() {
+    for jsonata in [false, true] {
+        let inner = json!({ "Type": "Map", "End": true, "ItemProcessor": { "StartAt": "T", "States": { "T": task(json!({})) } } });
+        let outer =
+            json!({ "Type": "Map", "End": true, "ItemProcessor": { "StartAt": "M", "States": { "M": inner } } });
+        let mut definition = machine(outer);
+        if jsonata {
+            definition["QueryLanguage"] = json!("JSONata");
+        }
+        let found = compiled(&definition).unwrap();
+        assert_eq!(errors(&found.definition), [], "{}", found.definition);
+        let text = found.definition.to_string();
+        assert!(text.contains("$flowIndex0, "), "{text}");
+        assert!(text.contains(r#""statePath":"A/M/T""#), "{text}");
+    }
+}
+
+#[test]
+fn what_step_functions_cannot_do_is_refused_where_it_is() {
+    let codes = |definition: &Value| -> Vec<(&'static str, String)> {
+        compiled(definition).unwrap_err().into_iter().map(|problem| (problem.code, problem.location)).collect()
+    };
+    let distributed = |kind: &str, reader: Value| {
+        json!({ "Type": "Map", "End": true, "ItemReader": reader, "ItemProcessor": {
+            "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": kind },
+            "StartAt": "T", "States": { "T": task(json!({})) } } })
+    };
+    let s3 = json!({ "Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": { "InputType": "JSON" },
+        "Parameters": { "Bucket": "b", "Key": "k" } });
+    let expected = ("ACTIVITY_IN_EXPRESS", "/States/A/ItemProcessor/States/T".to_owned());
+    assert_eq!(codes(&machine(distributed("EXPRESS", s3.clone()))), [expected]);
+    assert!(compiled(&machine(distributed("STANDARD", s3))).is_ok());
+    let token = task(json!({ "Parameters": { "token.$": "$$.Task.Token" } }));
+    assert_eq!(codes(&machine(token)), [("TOKEN_OF_ACTIVITY", "/States/A/Parameters".to_owned())]);
+    let long = json!({ "Type": "Pass", "Result": "x".repeat(1 << 20), "End": true });
+    assert!(codes(&machine(long)).contains(&("DEFINITION_TOO_LARGE", String::new())));
+    let unknown = json!({ "Type": "Task", "Resource": "flow:none:none", "End": true });
+    assert!(!codes(&machine(unknown)).is_empty());
+}
+
+#[test]
+fn a_token_is_the_same_for_every_attempt_and_another_for_every_visit() {
+    let input = |time: &str, retries: u32, index: &[u64]| {
+        let flow = json!({ "execution": "arn:e", "startedAt": "2026-01-01T00:00:00.000Z", "statePath": "A", "enteredAt": time,
+            "retryCount": retries, "index": index, "timeoutSeconds": 5 });
+        TaskInput::read(&json!({ "flow": flow, "input": 1 }).to_string()).unwrap().flow
+    };
+    let first = input("2026-01-01T00:00:00.001Z", 0, &[1]);
+    assert_eq!(first.token(), input("2026-01-01T00:00:00.001Z", 3, &[1]).token());
+    assert_ne!(first.token(), input("2026-01-01T00:00:00.002Z", 0, &[1]).token());
+    assert_ne!(first.token(), input("2026-01-01T00:00:00.001Z", 0, &[1, 0]).token());
+    assert_eq!(first.deadline_ms(), Some(first.entered_ms() + 5_000));
+    assert!(TaskInput::read(r#"{"a": 1}"#).is_err());
+}
+
+#[test]
+fn an_activity_is_named_after_its_step_and_the_steps_schemas() {
+    let description = steps().find("flow:test:make").unwrap().description();
+    let name = activity_name(&description);
+    assert!(name.starts_with("flow-test-make-") && name.len() <= 80, "{name}");
+    let mut other = description.clone();
+    other.input_schema = json!({ "type": "string" });
+    assert_ne!(activity_name(&other), name);
+    other.name = "x".repeat(200);
+    assert_eq!(activity_name(&other).len(), 80);
+}
+
+#[test]
+fn templates_name_each_activity_and_keep_the_authors_dollars() {
+    let definition = json!({ "StartAt": "A", "States": {
+        "A": { "Type": "Pass", "Result": "${home} %{x}", "Next": "B" }, "B": task(json!({})) } });
+    let found = compiled(&definition).unwrap();
+    let stack = Stack { name: "m", definition: &found.definition, activities: &found.activities, role_arn: None };
+    let template = cloudformation(&stack);
+    let text = template["Resources"]["StateMachine"]["Properties"]["DefinitionString"].as_str().unwrap();
+    assert!(text.contains("${Dollar}{home}") && !text.contains("000000000000"), "{text}");
+    let template = terraform(&stack);
+    let text = template["resource"]["aws_sfn_state_machine"]["machine"]["definition"].as_str().unwrap();
+    assert!(text.contains("$${home} %%{x}") && text.contains("${aws_sfn_activity.flow_test_make_"), "{text}");
+}
+
+/// Definitions with steps at any depth of Parallel and Map, in either language.
+fn any_machine() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(task(json!({}))),
+        (2_u64..100).prop_map(|seconds| task(json!({ "TimeoutSeconds": seconds }))),
+        Just(json!({ "Type": "Pass", "End": true })),
+    ];
+    let state = leaf.prop_recursive(4, 12, 2, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|state| json!({ "Type": "Map", "End": true, "ItemProcessor": machine(state) })),
+            inner.prop_map(|state| json!({ "Type": "Parallel", "End": true, "Branches": [machine(state)] })),
+        ]
+    });
+    (state, any::<bool>()).prop_map(|(state, jsonata)| {
+        let mut definition = machine(state);
+        let mut next = 0;
+        rename(&mut definition, &mut next);
+        if jsonata {
+            definition["QueryLanguage"] = json!("JSONata");
+        }
+        definition
+    })
+}
+
+/// Gives every state a name of its own, as Step Functions requires.
+fn rename(machine: &mut Value, next: &mut u32) {
+    let mut state = machine["States"]["A"].take();
+    let name = format!("S{next}");
+    *next += 1;
+    for branch in state.get_mut("Branches").and_then(Value::as_array_mut).into_iter().flatten() {
+        rename(branch, next);
+    }
+    if let Some(processor) = state.get_mut("ItemProcessor") {
+        rename(processor, next);
+    }
+    *machine = json!({ "StartAt": name, "States": { name.clone(): state } });
+}
+
+proptest! {
+    #[test]
+    fn every_definition_that_runs_here_compiles_to_one_that_step_functions_accepts(definition in any_machine()) {
+        let found = compiled(&definition).unwrap();
+        prop_assert_eq!(errors(&found.definition), []);
+        prop_assert!(!found.definition.to_string().contains("flow:test"));
+    }
+}

@@ -1,0 +1,145 @@
+//! A `flow:` Task rewritten as a Task of an activity.
+
+use serde_json::{Map, Value, json};
+
+use crate::{Options, WORKER_STOPPED};
+
+/// How many attempts the compiler adds for workers that end.
+const WORKER_ATTEMPTS_MAX: u32 = 6;
+/// The longest pause between two of them, in seconds.
+const WORKER_DELAY_SECONDS_MAX: u32 = 30;
+
+/// Where a Task is.
+#[derive(Debug, Clone)]
+pub(crate) struct Scope {
+    /// Whether its expressions are JSONata.
+    pub jsonata: bool,
+    /// The names of the states around it.
+    pub path: Vec<String>,
+    /// How many inline Maps are around it within its execution.
+    pub depth: usize,
+}
+
+impl Scope {
+    /// The path of a state.
+    pub fn state_path(&self, name: &str) -> String {
+        let mut path = self.path.clone();
+        path.push(name.to_owned());
+        path.join("/")
+    }
+
+    /// The variable with the index of the inline Map at a depth.
+    fn variable(depth: usize) -> String {
+        format!("flowIndex{depth}")
+    }
+
+    /// A state that assigns the index of the innermost Map to a variable, which the states of Maps inside it read: the
+    /// context object has the innermost index only.
+    pub fn index_state(&self, next: &str) -> Value {
+        let variable = Scope::variable(self.depth.saturating_sub(1));
+        let assign = match self.jsonata {
+            true => json!({ variable: "{% $states.context.Map.Item.Index %}" }),
+            false => json!({ format!("{variable}.$"): "$$.Map.Item.Index" }),
+        };
+        let mut state = json!({ "Type": "Pass", "Assign": assign, "Next": next });
+        if self.jsonata {
+            state["QueryLanguage"] = json!("JSONata");
+        }
+        state
+    }
+
+    fn index(&self) -> (&'static str, Value) {
+        let outer = (0..self.depth.saturating_sub(1)).map(|depth| format!("${}", Scope::variable(depth)));
+        match (self.depth, self.jsonata) {
+            (0, _) => ("index", json!([])),
+            (_, true) => {
+                let all: Vec<_> = outer.chain(["$states.context.Map.Item.Index".to_owned()]).collect();
+                ("index", json!(format!("{{% [{}] %}}", all.join(", "))))
+            }
+            (_, false) => {
+                let all: Vec<_> = outer.chain(["$$.Map.Item.Index".to_owned()]).collect();
+                ("index.$", json!(format!("States.Array({})", all.join(", "))))
+            }
+        }
+    }
+}
+
+/// Rewrites the Task `name` in place.
+pub(crate) fn wrap(state: &mut Map<String, Value>, name: &str, scope: &Scope, arn: String, options: &Options) {
+    state.insert("Resource".to_owned(), Value::String(arn));
+    add_heartbeat(state, options.heartbeat_seconds);
+    add_retry(state);
+    let mut flow = visit(name, scope);
+    copy_seconds(state, "HeartbeatSeconds", "heartbeatSeconds", &mut flow);
+    copy_seconds(state, "TimeoutSeconds", "timeoutSeconds", &mut flow);
+    if scope.jsonata {
+        let input = state.get("Arguments").cloned().unwrap_or_else(|| json!("{% $states.input %}"));
+        state.insert("Arguments".to_owned(), json!({ "flow": flow, "input": input }));
+    } else {
+        let wrapped = match state.get("Parameters") {
+            Some(input) => json!({ "flow": flow, "input": input }),
+            None => json!({ "flow": flow, "input.$": "$" }),
+        };
+        state.insert("Parameters".to_owned(), wrapped);
+    }
+}
+
+/// The visit, as an object of the state's language.
+fn visit(name: &str, scope: &Scope) -> Map<String, Value> {
+    let fields = [
+        ("execution", "Execution.Id"),
+        ("startedAt", "Execution.StartTime"),
+        ("enteredAt", "State.EnteredTime"),
+        ("retryCount", "State.RetryCount"),
+    ];
+    let mut flow = Map::new();
+    flow.insert("statePath".to_owned(), Value::String(scope.state_path(name)));
+    for (field, path) in fields {
+        match scope.jsonata {
+            true => flow.insert(field.to_owned(), json!(format!("{{% $states.context.{path} %}}"))),
+            false => flow.insert(format!("{field}.$"), json!(format!("$$.{path}"))),
+        };
+    }
+    let (field, index) = scope.index();
+    flow.insert(field.to_owned(), index);
+    flow
+}
+
+/// Adds HeartbeatSeconds where the author gave none. It must be smaller than TimeoutSeconds.
+fn add_heartbeat(state: &mut Map<String, Value>, seconds: u64) {
+    if state.contains_key("HeartbeatSeconds") || state.contains_key("HeartbeatSecondsPath") {
+        return;
+    }
+    let seconds = match state.get("TimeoutSeconds").and_then(Value::as_u64) {
+        Some(0 | 1) => return,
+        Some(timeout) => seconds.min(timeout - 1),
+        None => seconds,
+    };
+    state.insert("HeartbeatSeconds".to_owned(), seconds.into());
+}
+
+/// Adds a first rule for workers that end. Where the author's own rules name timeouts, those decide.
+fn add_retry(state: &mut Map<String, Value>) {
+    let own = state.get("Retry").and_then(Value::as_array).cloned().unwrap_or_default();
+    let timeouts = ["States.HeartbeatTimeout", "States.Timeout"];
+    let names = |rule: &Value| rule["ErrorEquals"].as_array().cloned().unwrap_or_default();
+    let named = own.iter().flat_map(names).any(|name| timeouts.iter().any(|timeout| name == *timeout));
+    let mut errors = vec![WORKER_STOPPED];
+    if !named {
+        errors.extend(timeouts);
+    }
+    let rule = json!({
+        "ErrorEquals": errors, "IntervalSeconds": 1, "BackoffRate": 2, "MaxAttempts": WORKER_ATTEMPTS_MAX,
+        "MaxDelaySeconds": WORKER_DELAY_SECONDS_MAX,
+    });
+    let rules: Vec<Value> = std::iter::once(rule).chain(own).collect();
+    state.insert("Retry".to_owned(), Value::Array(rules));
+}
+
+fn copy_seconds(state: &Map<String, Value>, field: &str, name: &str, flow: &mut Map<String, Value>) {
+    if let Some(value) = state.get(field) {
+        flow.insert(name.to_owned(), value.clone());
+    } else if let Some(path) = state.get(&format!("{field}Path")) {
+        flow.insert(format!("{name}.$"), path.clone());
+    }
+}

@@ -1,0 +1,223 @@
+//! A client of the Step Functions API: of AWS, or of `flow serve` on another machine.
+
+mod machines;
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_sdk_sfn::{Client, config::Builder, error::ProvideErrorMetadata};
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{Intercept, context::BeforeTransmitInterceptorContextMut},
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig, timeout::TimeoutConfig};
+use engine::step::{ErrorClass, StepError};
+
+use crate::failure::failure;
+
+/// How long a connection may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call may take: GetActivityTask is answered after 60 s at the latest (API Reference), and AWS asks clients to wait for 65.
+const CALL_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// Where the API is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// AWS, with the credentials of a profile.
+    Aws {
+        /// The profile; `None` takes AWS's own defaults.
+        profile: Option<String>,
+        /// The region; `None` takes the profile's.
+        region: Option<String>,
+    },
+    /// A server of the same API, such as `flow serve`.
+    Url {
+        /// Such as `http://127.0.0.1:8083`.
+        url: String,
+        /// The region that requests are signed for.
+        region: String,
+        /// Access key id and secret that requests are signed with.
+        key: Option<(String, String)>,
+        /// What requests carry as `Authorization: Bearer TOKEN` in place of a signature.
+        token: Option<String>,
+    },
+}
+
+/// A client of the Step Functions API. It repeats no call by itself.
+#[derive(Debug, Clone)]
+pub struct StepFunctions {
+    client: Client,
+}
+
+/// A task that a worker received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivityTask {
+    /// What the worker answers with.
+    pub token: String,
+    /// The task's input, JSON.
+    pub input: String,
+}
+
+/// What became of an answer or a heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipt {
+    /// It was accepted.
+    Accepted,
+    /// The task is over: timed out, answered by another worker, or its execution has ended. Nothing needs to be done.
+    Over,
+}
+
+impl StepFunctions {
+    /// A client of an endpoint.
+    ///
+    /// # Errors
+    /// `Invalid` where no region is set. Missing credentials show at the first call.
+    pub async fn connect(endpoint: &Endpoint) -> Result<Self, StepError> {
+        let builder = match endpoint {
+            Endpoint::Aws { profile, region } => {
+                let mut loader = aws_config::defaults(BehaviorVersion::latest());
+                if let Some(profile) = profile {
+                    loader = loader.profile_name(profile);
+                }
+                if let Some(region) = region {
+                    loader = loader.region(Region::new(region.clone()));
+                }
+                let config = loader.load().await;
+                if config.region().is_none() {
+                    return Err(StepError::new(ErrorClass::Invalid, "no AWS region is set")
+                        .hint("Give --region, or set AWS_REGION, or a region in the profile."));
+                }
+                Builder::from(&config)
+            }
+            Endpoint::Url { url, region, key, token } => of_url(url, region, key.as_ref(), token.as_deref()),
+        };
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build();
+        // A repeated GetActivityTask would lose the task of the first: the caller decides.
+        let builder = builder.retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+        Ok(StepFunctions { client: Client::from_conf(builder.build()) })
+    }
+
+    /// The name and ARN of every activity.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn activities(&self) -> Result<Vec<(String, String)>, StepError> {
+        let mut pages = self.client.list_activities().into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| failure("states:ListActivities", error))?;
+            found.push((item.name, item.activity_arn));
+        }
+        Ok(found)
+    }
+
+    /// Waits up to 60 s for a task of an activity.
+    ///
+    /// # Errors
+    /// The API's; class `NotFound` where the activity does not exist.
+    pub async fn activity_task(&self, arn: &str, worker: &str) -> Result<Option<ActivityTask>, StepError> {
+        let call = self.client.get_activity_task().activity_arn(arn).worker_name(worker);
+        let answer = call.send().await.map_err(|error| match error.code() {
+            Some("ActivityDoesNotExist") => {
+                StepError::new(ErrorClass::NotFound, format!("the activity {arn} does not exist"))
+            }
+            _ => failure("states:GetActivityTask", error),
+        })?;
+        let task = answer
+            .task_token
+            .filter(|token| !token.is_empty())
+            .map(|token| ActivityTask { token, input: answer.input.unwrap_or_default() });
+        Ok(task)
+    }
+
+    /// Answers a task with its output, JSON.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn task_succeeded(&self, token: &str, output: &str) -> Result<Receipt, StepError> {
+        let sent = self.client.send_task_success().task_token(token).output(output).send().await;
+        receipt(sent.map(drop), "states:SendTaskSuccess")
+    }
+
+    /// Answers a task with a failure.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn task_failed(&self, token: &str, error: &str, cause: &str) -> Result<Receipt, StepError> {
+        let sent = self.client.send_task_failure().task_token(token).error(error).cause(cause).send().await;
+        receipt(sent.map(drop), "states:SendTaskFailure")
+    }
+
+    /// Reports that a task's worker is alive.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn heartbeat(&self, token: &str) -> Result<Receipt, StepError> {
+        let sent = self.client.send_task_heartbeat().task_token(token).send().await;
+        receipt(sent.map(drop), "states:SendTaskHeartbeat")
+    }
+}
+
+fn of_url(url: &str, region: &str, key: Option<&(String, String)>, token: Option<&str>) -> Builder {
+    let (id, secret) = key.cloned().unwrap_or_else(|| ("flow".to_owned(), "flow".to_owned()));
+    let mut builder = Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .endpoint_url(url)
+        .credentials_provider(Credentials::new(id, secret, None, None, "flow"));
+    if url.starts_with("http://") {
+        builder = builder.http_client(aws_smithy_http_client::Builder::new().build_http());
+    }
+    if let Some(token) = token {
+        builder = builder.interceptor(Bearer(token.to_owned()));
+    }
+    builder
+}
+
+fn receipt<E>(
+    sent: Result<(), aws_sdk_sfn::error::SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>>,
+    action: &str,
+) -> Result<Receipt, StepError>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match sent {
+        Ok(()) => Ok(Receipt::Accepted),
+        Err(error) if matches!(error.code(), Some("InvalidToken" | "TaskTimedOut" | "TaskDoesNotExist")) => {
+            Ok(Receipt::Over)
+        }
+        Err(error) => Err(failure(action, error)),
+    }
+}
+
+/// Replaces the signature of a request by a token.
+struct Bearer(String);
+
+impl std::fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bearer")
+    }
+}
+
+impl Intercept for Bearer {
+    fn name(&self) -> &'static str {
+        "Bearer"
+    }
+
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let headers = context.request_mut().headers_mut();
+        headers.remove("authorization");
+        headers.try_insert("authorization", format!("Bearer {}", self.0))?;
+        Ok(())
+    }
+}
