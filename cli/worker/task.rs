@@ -125,6 +125,7 @@ impl Job {
             // The steps' clock may be a faster one, on which the entering has no time.
             first_look_ms: visit.entered_ms().min(now_ms),
             deadline_ms: visit.deadline_ms(),
+            abandonment: Default::default(),
             created: Arc::new(perhaps_created(&input.input, visit.started_ms())),
         }
     }
