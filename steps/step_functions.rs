@@ -1,7 +1,5 @@
 //! A client of the Step Functions API: of AWS, or of `flow serve` on another machine.
 
-mod machines;
-
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
