@@ -3,7 +3,7 @@
 use api::flow::{FindExecutions, FindRequest, FindResponse};
 use engine::machine::ExecutionHeader;
 
-use crate::{arguments::Global, exit::CliError, home::Home, owner::Handle};
+use crate::{arguments::Global, environments::Environments, exit::CliError, home::Home, owner::Handle};
 
 /// The execution that began last.
 const LATEST: &str = "@latest";
@@ -14,6 +14,20 @@ pub struct Located {
     pub header: ExecutionHeader,
     /// The store in which it was found.
     pub store: Handle,
+}
+
+impl Located {
+    /// The execution's id, and a way to drive the store that it is in.
+    ///
+    /// # Errors
+    /// As [`Handle::drive`].
+    pub async fn drive(self) -> Result<(String, Handle), CliError> {
+        let Located { header, store } = self;
+        let home = store.home().clone();
+        // Closed first: one process opens a store once.
+        drop(store);
+        Ok((header.id, Handle::drive(Environments::new(home)).await?))
+    }
 }
 
 /// The execution that an id, a unique prefix of one, an ARN, or `@latest` means. Both homes are asked at the same time.

@@ -6,7 +6,7 @@ use engine::{journal::Signaller, store::Holder};
 
 use crate::owner;
 
-/// This process's user. Behind sudo it is the user who called sudo, so that two people who share an account are told apart.
+/// This process's user. Behind sudo it is the user who called sudo, so that two people who share an account are distinguished.
 pub fn signaller(comment: Option<String>) -> Signaller {
     let Holder { user, host, .. } = Holder::this_process(owner::command());
     let user = variable("SUDO_USER").unwrap_or(user);

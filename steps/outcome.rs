@@ -63,7 +63,7 @@ pub(crate) fn incomplete_answer(action: &str, what: &str) -> StepError {
 }
 
 /// For a creating call that found nothing: `Pending` while an earlier call of the same visit may have made the thing without its
-/// being listed yet. The earlier call's answer was lost, or its process ended; lists and filters of AWS lag behind by seconds (EC2
+/// being listed yet. The earlier call's answer was lost, or its process ended; lists and filters of AWS are delayed by seconds (EC2
 /// API Reference, "Eventual consistency"). Without this a VPC, which has no idempotency token, would be made twice.
 pub(crate) fn earlier_call_may_be_listed<T>(context: &StepContext) -> Option<Answer<T>> {
     let looked_ms = context.now_ms.saturating_sub(context.first_look_ms);

@@ -6,10 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     arguments::{Global, Output},
-    environments::Environments,
     exit::{CliError, Exit},
     locate::locate,
-    owner::Handle,
     person,
 };
 
@@ -71,10 +69,7 @@ async fn answer(
     decision: Decision,
     comment: Option<String>,
 ) -> Result<Exit, CliError> {
-    let located = locate(global, wanted).await?;
-    let (id, home) = (located.header.id, located.store.home().clone());
-    drop(located.store);
-    let handle = Handle::drive(Environments::new(home)).await?;
+    let (id, handle) = locate(global, wanted).await?.drive().await?;
     let by = person::signaller(comment);
     let groups = person::groups(&by.user);
     let (word, user) = (if decision == Decision::Reject { "rejected" } else { "approved" }, by.user.clone());

@@ -6,10 +6,8 @@ use serde_json::json;
 
 use crate::{
     arguments::{Global, Output},
-    environments::Environments,
     exit::{CliError, Exit},
     locate::locate,
-    owner::Handle,
 };
 
 /// Arguments of `flow cancel`.
@@ -21,10 +19,7 @@ pub struct CancelArguments {
 
 /// Ends an execution as ABORTED; what it made stays.
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
-    let located = locate(global, &arguments.id).await?;
-    let (id, home) = (located.header.id, located.store.home().clone());
-    drop(located.store);
-    let handle = Handle::drive(Environments::new(home)).await?;
+    let (id, handle) = locate(global, &arguments.id).await?.drive().await?;
     let request = CancelExecutionRequest {
         id: id.clone(),
         error: "Cancelled".to_owned(),

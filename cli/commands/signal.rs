@@ -6,10 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::{Global, Output},
-    environments::Environments,
     exit::{CliError, Exit},
     locate::locate,
-    owner::Handle,
     person,
 };
 
@@ -44,9 +42,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
         return Err(CliError::refused(format!("--success is not JSON: {error}"))
             .hint("a text is written with its quotes: --success '\"yes\"'"));
     }
-    let (id, home) = (located.header.id, located.store.home().clone());
-    drop(located.store);
-    let handle = Handle::drive(Environments::new(home)).await?;
+    let (id, handle) = located.drive().await?;
     let SignalArguments { state, success, failure, cause, comment, early, .. } = arguments;
     let outcome = match (success, failure) {
         (Some(output), _) => TaskOutcome::Success(output),

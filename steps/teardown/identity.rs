@@ -19,7 +19,7 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     named_secrets(environment, deployment, found).await
 }
 
-/// The role by its name, because lists lag behind (IAM User Guide, "Changes that I make are not always immediately visible").
+/// The role by its name, because lists are delayed (IAM User Guide, "Changes that I make are not always immediately visible").
 async fn named_role(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let name = format!("{deployment}-task-execution");
     if found.roles.iter().any(|role| role.name == name) {
