@@ -88,7 +88,7 @@ async fn follow(
                 Ok(Some(RunnerEvent::Rested { .. })) => return Ok(()),
                 Ok(Some(_)) => {}
                 Err(StreamError::Failed(error)) => return Err(error),
-                Ok(None) | Err(StreamError::Gone) => break,
+                Ok(None) | Err(StreamError::Gone(_)) => break,
             }
         }
         if out::is_closed() || !store.is_remote().await {
@@ -149,7 +149,9 @@ fn words(content: &Value) -> (String, String) {
         _ => text("statePath").unwrap_or_default(),
     };
     let failure = content.get("failure").unwrap_or(content);
-    let cause = failure["cause"].as_str().map_or_else(String::new, |cause| format!(": {cause}"));
+    let named = |name: &str| failure[name].as_str().filter(|text| !text.is_empty());
+    let cause: String =
+        [named("error"), named("cause")].into_iter().flatten().map(|text| format!(": {text}")).collect();
     let reason = text("reason").map_or_else(String::new, |reason| format!(": {reason}"));
     let effect = content["effect"]["id"].as_str();
     let effect =

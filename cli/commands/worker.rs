@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use clap::Args;
-use engine::step::Registry;
+use engine::step::{Registry, StepError};
 use steps::step_functions::{Endpoint, StepFunctions};
 use tokio::sync::{Semaphore, watch};
 
@@ -81,7 +81,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         stopping,
     };
     begin(global, &worker, &arguments.endpoint);
-    let exit = work(global, worker, &stop, &counts).await;
+    let exit = work(global, worker, &stop, &counts).await?;
     match global.output {
         Output::Json => say!("{}", counts.line()),
         Output::Human if global.quiet => {}
@@ -99,14 +99,17 @@ fn begin(global: &Global, worker: &Worker, endpoint: &str) {
 }
 
 /// Runs the worker to its end. The first signal drains it.
-async fn work(global: &Global, worker: Worker, stop: &watch::Sender<bool>, counts: &Counts) -> Exit {
+async fn work(global: &Global, worker: Worker, stop: &watch::Sender<bool>, counts: &Counts) -> Result<Exit, CliError> {
     let mut running = std::pin::pin!(worker.run());
     let mut every = tokio::time::interval(COUNTS_EVERY);
     let mut exit = Exit::Success;
     let mut signalled = std::pin::pin!(interrupt::requested());
     loop {
         tokio::select! {
-            () = &mut running => return exit,
+            ended = &mut running => {
+                let unreachable = |error: StepError| CliError::new(Exit::Unreachable, error.to_string());
+                return ended.map(|()| exit).map_err(unreachable);
+            }
             requested = &mut signalled, if exit == Exit::Success => {
                 exit = requested;
                 stop.send_replace(true);
