@@ -15,7 +15,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 pub use self::{
     holder::{command, name_this_process, owned_elsewhere},
-    local::{DRAIN_MAX, Local, region},
+    local::{DRAIN_MAX, Local},
     opening::{REPAIR_HINT, SAVE_HINT, exclusive, open_store, salvage},
 };
 use self::{

@@ -15,7 +15,7 @@ use crate::{
 /// Arguments of `flow cancel`.
 #[derive(Debug, Args)]
 pub struct CancelArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
 }
 

@@ -12,7 +12,6 @@ use crate::{
     exit::{CliError, Exit},
     graph::{self, Graph},
     source::Source,
-    ui::json as lines,
 };
 
 /// Arguments of `flow check`.
@@ -59,9 +58,6 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
         }
         Err(repeated) => repeated,
     };
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     for problem in &found {
         match global.output {
             Output::Human => tell(problem, &arguments.workflow, source.as_ref()),

@@ -15,13 +15,13 @@ use crate::{
     locate::{Located, locate},
     out,
     owner::{Handle, Stream, StreamError},
-    ui::{json as lines, text},
+    ui::text,
 };
 
 /// Arguments of `flow events`.
 #[derive(Debug, Args)]
 pub struct EventsArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// Continue to show what happens, while a process drives it.
     #[arg(long)]
@@ -36,9 +36,6 @@ pub struct EventsArguments {
 
 /// Shows the journal, oldest first.
 pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, CliError> {
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     let Located { header: ExecutionHeader { id, .. }, store } = locate(global, &arguments.id).await?;
     let mut next = arguments.since.max(1);
     loop {

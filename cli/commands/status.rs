@@ -20,7 +20,7 @@ use crate::{
     home::Home,
     locate::{Located, locate},
     owner::Handle,
-    ui::{json as lines, standing::standing, summary, text, tree::tree},
+    ui::{standing::standing, summary, text, tree::tree},
 };
 
 /// How many executions are listed of each store.
@@ -31,7 +31,7 @@ const NEEDS_SHOWN_MAX: usize = 10;
 /// Arguments of `flow status`.
 #[derive(Debug, Args)]
 pub struct StatusArguments {
-    /// The execution: its id, a unique prefix, or @latest; none lists all.
+    /// The execution: its id, a unique prefix, its ARN, or @latest; none lists all.
     id: Option<String>,
     /// Show one state: input, attempts, what it does.
     #[arg(long, value_name = "NAME", requires = "id")]
@@ -46,9 +46,6 @@ pub struct StatusArguments {
 
 /// Shows the status of executions; never drives one.
 pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, CliError> {
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     let Some(wanted) = &arguments.id else { return list(global, arguments.all).await };
     let Located { header: ExecutionHeader { id, .. }, mut store } = locate(global, wanted).await?;
     loop {

@@ -167,16 +167,10 @@ impl Idle {
     }
 }
 
-/// The region in the ARNs of this process's API.
-pub fn region() -> String {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).unwrap_or_else(|| "us-east-1".to_owned())
-}
-
 fn options(environments: &Arc<Environments>) -> ApiOptions {
     let account = std::env::var("FLOW_ACCOUNT_ID").ok().filter(|account| !account.is_empty());
     ApiOptions {
-        region: region(),
+        region: environments.region().to_owned(),
         account_id: account.unwrap_or_else(|| "111111111111".to_owned()),
         surroundings: environments.clone(),
     }

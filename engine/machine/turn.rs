@@ -139,14 +139,6 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Calls the Tasks that wait for an execution, which has ended or paused.
-    pub fn awaited_rested(&mut self, execution: &str) {
-        for id in self.execution.awaiting(execution) {
-            self.look(id);
-        }
-        self.rearm = true;
-    }
-
     /// Takes the execution up from the store: what was in flight is looked at again.
     pub fn recover(&mut self) {
         for id in self.execution.looked_at() {
