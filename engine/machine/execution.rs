@@ -179,6 +179,8 @@ pub struct Execution {
     in_flight: BTreeSet<FrameId>,
     /// Frames on offer to a worker, derived from the frames.
     offered: BTreeSet<FrameId>,
+    /// The activities of the definition that do not exist: a Task of one fails as it is entered. Never stored.
+    pub missing_activities: BTreeSet<Arc<str>>,
     /// What the next turn may cost; never stored.
     pub(super) turn_cost_max: Option<u64>,
     /// Whether the last turn ended before everything was done because of its cost; never stored.
@@ -224,6 +226,7 @@ impl Execution {
             timers: BTreeSet::new(),
             in_flight: BTreeSet::new(),
             offered: BTreeSet::new(),
+            missing_activities: BTreeSet::new(),
             turn_cost_max: None,
             turn_was_cut_short: false,
         }
@@ -240,6 +243,7 @@ impl Execution {
             timers: BTreeSet::new(),
             in_flight: BTreeSet::new(),
             offered: BTreeSet::new(),
+            missing_activities: BTreeSet::new(),
             turn_cost_max: None,
             turn_was_cut_short: false,
         };
