@@ -242,6 +242,7 @@ impl Dispatcher {
         }
         let Some((key, _)) = self.driven.get_key_value(id) else { return };
         let key = key.clone();
+        self.find_missing_activities(&key);
         let Some((input, reply)) = self.run_beside(&key, input, reply) else { return };
         let moment = self.moment();
         let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
@@ -350,6 +351,15 @@ impl Dispatcher {
         }
         if let Some(done) = done {
             let _ = done.send(Ok(()));
+        }
+    }
+
+    /// Gives an execution the activities of its definition that do not exist.
+    fn find_missing_activities(&mut self, id: &str) {
+        let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
+        if !execution.machine.activities.is_empty() {
+            let named = execution.machine.activities.iter();
+            execution.missing_activities = named.filter(|activity| !self.offers.knows(activity)).cloned().collect();
         }
     }
 
