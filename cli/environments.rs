@@ -3,7 +3,7 @@
 mod pinned;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -14,7 +14,10 @@ use engine::step::{ErrorClass, Registries, Registry, Resource, Step, StepError};
 use futures::{StreamExt, stream::BoxStream};
 use rehearsal::World;
 use serde_json::Value;
-use steps::{CallerIdentity, Environment, LocalSettings, RehearsalAddresses};
+use steps::{
+    CallerIdentity, Environment, LocalSettings, RehearsalAddresses,
+    plan::{PermissionQuestion, PlannedSteps},
+};
 use tokio::sync::{
     Mutex,
     broadcast::{Receiver, error::RecvError},
@@ -160,6 +163,28 @@ impl Environments {
         let Some(account) = &pinned.account else { return Ok(environment) };
         account.refuse_other(&environment.identity().await?)?;
         Ok(Arc::new(environment.restricted_to(account.clone())))
+    }
+
+    /// The steps for a plan: they read where an execution is pinned, and change nothing.
+    ///
+    /// # Errors
+    /// The environment cannot be opened, or the credentials are of another account.
+    pub async fn planned(&self, pinned: &Pinned) -> Result<PlannedSteps, StepError> {
+        Ok(PlannedSteps::new(&*self.verified(pinned).await?))
+    }
+
+    /// The actions that IAM does not allow to an identity.
+    ///
+    /// # Errors
+    /// IAM does not answer, or the caller may not ask.
+    pub async fn denied_actions(
+        &self,
+        pinned: &Pinned,
+        caller_arn: &str,
+        questions: &[PermissionQuestion],
+    ) -> Result<BTreeSet<String>, StepError> {
+        let environment = self.verified(pinned).await?;
+        steps::plan::denied_actions(&environment, caller_arn, questions).await
     }
 
     /// Why this process cannot act where an execution is pinned: with credentials of another account, or with none that are usable.

@@ -31,6 +31,8 @@ mod mocks;
 mod out;
 mod owner;
 mod person;
+mod planning;
+mod policy;
 mod runbook;
 mod source;
 mod ui;

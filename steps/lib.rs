@@ -22,6 +22,7 @@ macro_rules! step {
 // Foundation.
 pub mod environment;
 pub mod failure;
+pub mod plan;
 pub mod step_functions;
 pub mod tags;
 

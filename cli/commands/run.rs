@@ -4,6 +4,7 @@ mod again;
 mod consent;
 mod faults;
 mod plan;
+mod planned;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,6 +20,7 @@ use crate::{
     home::{Home, REHEARSAL_PREFIX},
     ids, interrupt,
     owner::Handle,
+    planning,
     ui::{display::Display, summary},
     world,
 };
@@ -29,7 +31,7 @@ use plan::{Caller, Plan};
 #[command(after_help = rehearsal::FAULTS)]
 pub struct RunArguments {
     /// A workflow's name (`flow workflows`), a definition file, or `-` for standard input.
-    #[arg(default_value = "", hide_default_value = true, required_unless_present = "again")]
+    #[arg(default_value = "", hide_default_value = true, required_unless_present_any = ["again", "plan_file"])]
     pub workflow: String,
     /// Runs again with the input of an earlier execution: its id, a unique prefix, its ARN, or @latest. Without a workflow, with its definition.
     #[arg(long, value_name = "ID")]
@@ -49,9 +51,15 @@ pub struct RunArguments {
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
-    /// Stop after showing what would be done.
+    /// Show what would be done and stop: resources, waits, costs and permissions. Only reads are made.
     #[arg(long)]
     pub plan: bool,
+    /// With --plan: exit code 10 where there are changes, 0 where there are none.
+    #[arg(long, requires = "plan")]
+    pub detailed_exitcode: bool,
+    /// Applies the plan that `--plan -o json` wrote to this file, or refuses (3) where anything is different by now.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "again", "input", "set", "substitute"])]
+    pub plan_file: Option<String>,
     /// Stop with exit code 75 when nothing can proceed within this time; `flow resume` continues.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
@@ -72,6 +80,7 @@ pub struct RunArguments {
 
 /// Checks, shows, asks, executes, watches.
 pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
+    let saved = planned::read_file(&mut arguments)?;
     let plan = match again::read(global, &mut arguments).await? {
         Some(earlier) => Plan::again(earlier, &arguments)?,
         None => Plan::make(&arguments)?,
@@ -81,25 +90,27 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
         consent::can_be_had(&arguments)?;
     }
     let environments = Environments::new(home.clone());
-    let mut pinned = None;
-    if !arguments.rehearse {
-        let (place, caller) = where_it_acts(global, &environments, &plan).await?;
-        plan.show(global, caller.as_ref());
-        pinned = Some((place, caller.map(|caller| caller.account)));
-    } else if arguments.plan {
-        plan.show(global, None);
-    }
-    if arguments.plan {
+    if arguments.rehearse && arguments.plan && !planning::is_possible(&plan.definition) {
+        plan.show(global, None, None);
         return Ok(Exit::Success);
     }
+    let (place, caller) = match arguments.rehearse {
+        true => (rehearsed(global, &home, &arguments).await?, None),
+        false => where_it_acts(global, &environments, &plan).await?,
+    };
+    let account = caller.as_ref().map(|caller| caller.account.clone());
+    let pinned = Pinned { place, account, settings: environments.settings().clone() };
+    let made = planned::make(&environments, &arguments, &plan, (&pinned, caller.as_ref())).await?;
+    if arguments.plan || !arguments.rehearse {
+        plan.show(global, caller.as_ref(), made.as_ref());
+    }
+    if arguments.plan {
+        return Ok(made.map_or(Exit::Success, |made| made.plan.exit(arguments.detailed_exitcode)));
+    }
+    planned::refuse(made.as_ref(), saved.as_ref())?;
     if !arguments.rehearse {
         consent::ask(&plan, &arguments).await?;
     }
-    let (place, account) = match pinned {
-        Some(pinned) => pinned,
-        None => (rehearsed(global, &home, &arguments).await?, None),
-    };
-    let pinned = Pinned { place, account, settings: environments.settings().clone() };
     let exit = execute(global, environments, &arguments, plan, pinned).await?;
     if arguments.rehearse
         && exit == Exit::Success
@@ -142,6 +153,7 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
         again: None,
         set: Vec::new(),
         id: None,
+        plan_file: None,
         teardown: false,
         faults: Vec::new(),
         ..arguments.clone()
