@@ -1,7 +1,8 @@
 //! `flow run`.
 
 mod again;
-mod consent;
+pub(super) mod consent;
+mod deployed;
 mod faults;
 mod plan;
 
@@ -19,6 +20,7 @@ use crate::{
     home::{Home, REHEARSAL_PREFIX},
     ids, interrupt,
     owner::Handle,
+    target::Target,
     ui::{display::Display, json, summary},
     world,
 };
@@ -68,6 +70,9 @@ pub struct RunArguments {
     /// After a rehearsal, tear down what it made.
     #[arg(long, requires = "rehearse")]
     pub teardown: bool,
+    /// The engine.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// Checks, shows, asks, executes, watches.
@@ -79,6 +84,9 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
         Some(earlier) => Plan::again(earlier, &arguments)?,
         None => Plan::make(&arguments)?,
     };
+    if let Some(handle) = arguments.target.handle(global).await? {
+        return deployed::run(global, &handle, &arguments, &plan).await;
+    }
     let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
     if !arguments.rehearse && !arguments.plan {
         consent::can_be_had(&arguments)?;
