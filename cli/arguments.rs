@@ -118,6 +118,8 @@ pub enum Command {
     Serve(commands::serve::ServeArguments),
     /// Work on tasks of Step Functions, or of `flow serve` on another machine, until it is ended.
     Worker(commands::worker::WorkerArguments),
+    /// Put a workflow on AWS Step Functions, or on a `flow serve` elsewhere; a second time changes only what differs.
+    Deploy(commands::deploy::DeployArguments),
     /// A commented workflow of your own, with a schema of its input and mocked answers.
     New(commands::new::NewArguments),
     /// What a code of flow check or an error name means, and what to do.
@@ -172,6 +174,7 @@ impl Command {
             Command::Bench(_) => "bench",
             Command::Serve(_) => "serve",
             Command::Worker(_) => "worker",
+            Command::Deploy(_) => "deploy",
             Command::Explain(_) => "explain",
             Command::New(_) => "new",
             Command::Schema(_) => "schema",

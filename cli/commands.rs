@@ -5,6 +5,7 @@ pub mod approve;
 pub mod bench;
 pub mod cancel;
 pub mod check;
+pub mod deploy;
 pub mod doctor;
 pub mod events;
 pub mod explain;
@@ -68,6 +69,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Init(arguments) => init::run(arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Workflows => workflows::run(&global),
+        Command::Deploy(arguments) => deploy::run(&global, arguments).await,
         Command::Worker(arguments) => worker::run(&global, arguments).await,
         Command::Steps(arguments) => steps::run(&global, arguments),
         Command::RehearsalWorld(arguments) => rehearsal_world::run(arguments).await,

@@ -20,6 +20,7 @@ macro_rules! step {
 }
 
 // Foundation.
+pub mod deployment;
 pub mod environment;
 pub mod failure;
 pub mod plan;

@@ -89,7 +89,7 @@ fn answered(name: String, change: Change) -> Answer<LogGroupName> {
     Answer::with_effect(LogGroupName { name }, effect)
 }
 
-async fn find(environment: &Environment, name: &str) -> Result<Option<LogGroup>, StepError> {
+pub(crate) async fn find(environment: &Environment, name: &str) -> Result<Option<LogGroup>, StepError> {
     let mut pages =
         environment.logs_reads().describe_log_groups().log_group_name_prefix(name).into_paginator().items().send();
     // A missing group is an empty list, and a longer name starts alike.

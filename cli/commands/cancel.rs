@@ -8,8 +8,9 @@ use serde_json::json;
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
-    locate::locate,
+    locate::locate_at,
     owner::Answered,
+    target::Target,
 };
 
 /// Arguments of `flow cancel`.
@@ -17,11 +18,14 @@ use crate::{
 pub struct CancelArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
+    /// The engine.
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Ends an execution as ABORTED; what it made stays.
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
-    let (id, handle) = locate(global, &arguments.id).await?.drive().await?;
+    let (id, handle) = locate_at(global, &arguments.target, &arguments.id).await?.drive().await?;
     let request = CancelExecutionRequest {
         id: id.clone(),
         error: "Cancelled".to_owned(),

@@ -40,7 +40,7 @@ enum Drawing {
 
 /// Shows every problem of a definition; exit code 3 where it cannot run.
 pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError> {
-    let (definition, source) = read(&arguments)?;
+    let (definition, source) = read(&arguments.workflow, &arguments.substitute)?;
     if let (Some(drawing), Ok(definition)) = (arguments.graph, &definition) {
         let graph = Graph::of(definition);
         let drawn = match drawing {
@@ -58,30 +58,36 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
         }
         Err(repeated) => repeated,
     };
-    for problem in &found {
-        match global.output {
-            Output::Human => tell(problem, &arguments.workflow, source.as_ref()),
-            Output::Json => say!("{}", line(problem, source.as_ref())),
-        }
-    }
-    if found.iter().any(|problem| problem.severity == Severity::Error) {
-        return Ok(Exit::Refused);
-    }
-    if global.output == Output::Human {
+    let exit = show(global, &found, &arguments.workflow, source.as_ref());
+    if exit == Exit::Success && global.output == Output::Human {
         say!("{} can run.", arguments.workflow);
     }
-    Ok(Exit::Success)
+    Ok(exit)
+}
+
+/// Shows problems, each with the line of the file that it is about. Refused where one of them is an error.
+pub(super) fn show(global: &Global, found: &[Diagnostic], file: &str, source: Option<&Source>) -> Exit {
+    for problem in found {
+        match global.output {
+            Output::Human => print(problem, file, source),
+            Output::Json => say!("{}", line(problem, source)),
+        }
+    }
+    match found.iter().any(|problem| problem.severity == Severity::Error) {
+        true => Exit::Refused,
+        false => Exit::Success,
+    }
 }
 
 /// A definition, or the problems that keep a text from being read as one.
-type Readable = Result<Value, Vec<Diagnostic>>;
+pub(super) type Readable = Result<Value, Vec<Diagnostic>>;
 
 /// A definition, or the problems that keep its text from being read as one, and the text where it is a file's.
-fn read(arguments: &CheckArguments) -> Result<(Readable, Option<Source>), CliError> {
-    if let Some(workflow) = workflows::find(&arguments.workflow) {
+pub(super) fn read(workflow: &str, substitute: &[String]) -> Result<(Readable, Option<Source>), CliError> {
+    if let Some(workflow) = workflows::find(workflow) {
         return Ok((Ok(workflow.definition().map_err(|error| CliError::refused(error.to_string()))?), None));
     }
-    let file = DefinitionFile::read(&arguments.workflow, &arguments.substitute)?;
+    let file = DefinitionFile::read(workflow, substitute)?;
     let source = Source::new(&file.text);
     let repeated = |key: &RepeatedKey| Diagnostic::error("DUPLICATE_KEY", &key.pointer, sentence(&key.to_string()));
     Ok((file.definition.map_err(|keys| keys.iter().map(repeated).collect()), Some(source)))
@@ -97,7 +103,7 @@ fn word(problem: &Diagnostic) -> &'static str {
 }
 
 /// The problem, and the line of the file that it is about.
-fn tell(problem: &Diagnostic, file: &str, source: Option<&Source>) {
+fn print(problem: &Diagnostic, file: &str, source: Option<&Source>) {
     let location = if problem.location.is_empty() { "/" } else { &problem.location };
     say!("{}[{}]: {}", word(problem), problem.code, problem.message);
     let Some((source, position)) = source.and_then(|source| Some((source, source.position(&problem.location)?))) else {

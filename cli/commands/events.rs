@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
-    locate::{Located, locate},
+    locate::{Located, locate_at},
     out,
     owner::{Handle, Stream, StreamError},
+    target::Target,
     ui::text,
 };
 
@@ -32,11 +33,15 @@ pub struct EventsArguments {
     /// Only what failed.
     #[arg(long)]
     failed: bool,
+    /// The engine.
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Shows the journal, oldest first.
 pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, CliError> {
-    let Located { header: ExecutionHeader { id, .. }, store } = locate(global, &arguments.id).await?;
+    let Located { header: ExecutionHeader { id, .. }, store } =
+        locate_at(global, &arguments.target, &arguments.id).await?;
     let mut next = arguments.since.max(1);
     loop {
         let request = EntriesRequest { id: id.clone(), from_sequence: next };

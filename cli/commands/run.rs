@@ -1,7 +1,8 @@
 //! `flow run`.
 
 mod again;
-mod consent;
+pub(super) mod consent;
+mod deployed;
 mod faults;
 mod plan;
 mod planned;
@@ -21,6 +22,7 @@ use crate::{
     ids, interrupt,
     owner::Handle,
     planning,
+    target::Target,
     ui::{display::Display, summary},
     world,
 };
@@ -76,6 +78,9 @@ pub struct RunArguments {
     /// After a rehearsal, tear down what it made.
     #[arg(long, requires = "rehearse")]
     pub teardown: bool,
+    /// The engine.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// Checks, shows, asks, executes, watches.
@@ -85,6 +90,9 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
         Some(earlier) => Plan::again(earlier, &arguments)?,
         None => Plan::make(&arguments)?,
     };
+    if let Some(handle) = arguments.target.handle(global).await? {
+        return deployed::run(global, &handle, &arguments, &plan).await;
+    }
     let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
     if !arguments.rehearse && !arguments.plan {
         consent::can_be_had(&arguments)?;

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
-    locate::locate,
+    locate::locate_at,
     person,
+    target::Target,
 };
 
 /// Arguments of `flow signal`.
@@ -33,11 +34,14 @@ pub struct SignalArguments {
     /// Keep the answer, where the state does not wait yet, until it does.
     #[arg(long)]
     early: bool,
+    /// The engine.
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Answers a waiting task.
 pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, CliError> {
-    let located = locate(global, &arguments.id).await?;
+    let located = locate_at(global, &arguments.target, &arguments.id).await?;
     if let Some(Err(error)) = arguments.success.as_deref().map(serde_json::from_str::<Value>) {
         return Err(CliError::refused(format!("--success is not JSON: {error}"))
             .hint("a text is written with its quotes: --success '\"yes\"'"));

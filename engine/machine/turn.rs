@@ -27,7 +27,7 @@ pub(super) struct Turn<'a> {
     deleted: Vec<(FrameId, Vec<Part>)>,
     header_changed: bool,
     waking_before: (ExecutionStatus, bool, Option<u64>),
-    rearm: bool,
+    pub(super) rearm: bool,
     cost: u64,
     cost_max: u64,
     /// Whether an event was left out because the history is full: the execution fails with the last event that there is room for.
