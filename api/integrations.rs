@@ -7,7 +7,10 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::{
+    runner::RunnerError,
+    step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -21,6 +24,8 @@ pub const INTEGRATIONS: [&str; 3] =
 
 const FIRST_LOOK_AFTER: Duration = Duration::from_millis(50);
 const LOOK_AFTER_MAX: Duration = Duration::from_secs(5);
+/// The same for an execution that sleeps.
+const SLEEPING_LOOK_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
 impl Api {
     /// Adds the steps behind `arn:aws:states:::states:startExecution` and its `.sync` forms. They do not keep the API, and with it the
@@ -57,10 +62,26 @@ impl Api {
         let request = json!({ "executionArn": arn }).to_string();
         let told = step_functions::checked::<DescribeExecution>(self, request.as_bytes()).await.map_err(failed)?;
         match told["status"].as_str() {
-            Some("RUNNING") => Ok(Answer::pending("RUNNING", context.poll_interval(FIRST_LOOK_AFTER, LOOK_AFTER_MAX))),
+            Some("RUNNING") => self.await_nested(context, nested_id(context, input)?).await,
             Some("SUCCEEDED") => Ok(Answer::done(shown(&told, version))),
             _ => Err(StepError::named("States.TaskFailed", shown(&told, 1).to_string())),
         }
+    }
+
+    /// Waits for an execution, which this process drives from now on if nobody did. One that sleeps longer than a few seconds is not
+    /// asked meanwhile: the engine calls again when it ends.
+    async fn await_nested(&self, context: &StepContext, id: String) -> StepResult<Value> {
+        let unknown = |error: RunnerError| StepError::new(ErrorClass::Unknown, error.to_string());
+        self.runner.recover(&id).await.map_err(unknown)?;
+        let poll_after = context.poll_interval(FIRST_LOOK_AFTER, LOOK_AFTER_MAX);
+        let check_again_after = match self.runner.asleep(&id).await {
+            Some(next_wake_ms) => {
+                let sleeps_ms = next_wake_ms.map_or(u64::MAX, |next| next.saturating_sub(context.now_ms));
+                Duration::from_millis(sleeps_ms).clamp(poll_after, SLEEPING_LOOK_AFTER_MAX)
+            }
+            None => poll_after,
+        };
+        Ok(Answer::awaiting("RUNNING", id, check_again_after))
     }
 
     fn nested_exists(&self, context: &StepContext, input: &Value) -> Result<bool, StepError> {

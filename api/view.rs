@@ -1,4 +1,4 @@
-//! What is known of an execution, folded from its journal and its frames: one model for terminal, JSON and page.
+//! What is known of an execution, folded from its journal and its frames: one model for terminal and JSON.
 
 mod failure;
 mod sections;
@@ -98,6 +98,9 @@ pub struct Wait {
     /// What a person must do.
     pub instructions: Option<Instructions>,
 }
+
+/// How many states of distributed Maps' iterations a view takes from the frames: there may be ten thousand.
+const ITERATION_STATES_MAX: usize = 100;
 
 /// A state that has been entered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -203,8 +206,10 @@ impl View {
         }
     }
 
-    /// Folds in what only frames say: when a Wait ends, when a task was polled last.
+    /// Folds in what only frames say: when a Wait ends, when a task was polled last, and which states the iterations of a
+    /// distributed Map are in, whose events are in histories of their own.
     pub fn see_frames(&mut self, frames: &[FrameRow]) {
+        let mut iteration_states = 0;
         for row in frames {
             let doing = match &row.activity {
                 Activity::Waiting { due_ms } => Doing::Sleeping { due_ms: *due_ms },
@@ -220,6 +225,10 @@ impl View {
                 }
                 _ => continue,
             };
+            if row.silent && iteration_states < ITERATION_STATES_MAX {
+                iteration_states += 1;
+                self.enter_from_frame(row);
+            }
             self.set(&row.state_path(), doing);
         }
     }
@@ -354,6 +363,21 @@ impl View {
         }
     }
 
+    /// Adds the state that a frame is in, which no event of this execution's history has named.
+    fn enter_from_frame(&mut self, row: &FrameRow) {
+        let path = row.state_path();
+        let state_type = match row.activity {
+            Activity::Waiting { .. } => StateType::Wait,
+            _ => StateType::Task,
+        };
+        let (name, entered_ms) = (row.state.to_string(), row.entered_ms);
+        let (called, answered, doing) = (false, false, Doing::Running);
+        let state = StateView { path: path.clone(), name, state_type, entered_ms, called, answered, doing };
+        if self.states.insert(path.clone(), state).is_none() {
+            self.order.push(path);
+        }
+    }
+
     fn set(&mut self, path: &str, doing: Doing) {
         if let Some(state) = self.states.get_mut(path) {
             state.doing = doing;
@@ -362,7 +386,7 @@ impl View {
 
     /// The section that a state belongs to, with its number from 0.
     pub fn section_of(&self, path: &str) -> Option<(usize, &Section)> {
-        let within = |section: &Section| path == section.path || path.starts_with(&format!("{}/", section.path));
+        let within = |section: &Section| path == section.path || is_inside(path, &section.path);
         self.sections.iter().enumerate().find(|(_, section)| within(section))
     }
 
@@ -440,6 +464,11 @@ impl View {
         }
         counts
     }
+}
+
+/// Whether the path of a state is inside that of another one: in its only branch, or in one of its branches or iterations.
+pub fn is_inside(path: &str, outer: &str) -> bool {
+    path.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['/', '[']))
 }
 
 fn weight(change: Change) -> u8 {

@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engine::{
-    runner::{Clock, ScaledClock, SystemClock},
-    store::Store,
-};
+use engine::runner::{Clock, ScaledClock, SystemClock};
 use rehearsal::World;
 
 use crate::home::Home;
@@ -22,14 +19,13 @@ pub fn of(home: &Home) -> Arc<dyn Clock> {
     }
 }
 
-/// What to say where the clock is behind the last start in a store: it went back since, and nobody can know which waits are meant.
-/// A rehearsal's begins anew with each world.
-pub fn behind(home: &Home, store: &Store) -> Option<String> {
+/// What to say where the clock is behind the latest start of a store: it went back since, and nobody can know which waits are meant.
+/// A rehearsal's clock begins anew with each world.
+pub fn behind(home: &Home, latest_start_ms: Option<u64>) -> Option<String> {
     if home.rehearsal {
         return None;
     }
-    let started_ms = store.latest(1).ok()?.first()?.started_ms;
-    let behind = Duration::from_millis(started_ms.saturating_sub(SystemClock::default().now_ms()));
+    let behind = Duration::from_millis(latest_start_ms?.saturating_sub(SystemClock::default().now_ms()));
     (behind > AHEAD_MAX).then(|| {
         let seconds = behind.as_secs();
         format!("the clock is {seconds} s behind the last start: it went back, and waits take that much longer until it is set")

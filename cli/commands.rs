@@ -29,9 +29,10 @@ pub mod worker;
 pub mod workflows;
 
 use crate::{
-    arguments::{Arguments, Command},
+    arguments::{Arguments, Command, Output},
     exit::{CliError, Exit},
     interrupt,
+    ui::json,
 };
 
 /// Carries out what the command line says.
@@ -40,6 +41,9 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     // The world of a rehearsal handles signals itself: it ends the processes that it started.
     if !matches!(arguments.command, Command::RehearsalWorld(_)) {
         interrupt::install()?;
+    }
+    if global.output == Output::Json && arguments.command.prints_lines() {
+        say!("{}", json::version());
     }
     match arguments.command {
         Command::Run(arguments) => run::run(&global, arguments).await,

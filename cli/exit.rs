@@ -103,7 +103,8 @@ impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Fault(fault) => of_fault(&fault.kind, fault.message),
-            ClientError::Gone(_)
+            ClientError::Absent(_)
+            | ClientError::Gone(_)
             | ClientError::Ending(_)
             | ClientError::Silent
             | ClientError::Malformed(_)

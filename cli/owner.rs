@@ -15,7 +15,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 pub use self::{
     holder::{command, name_this_process, owned_elsewhere},
-    local::{DRAIN_MAX, Local, region},
+    local::{DRAIN_MAX, Local},
     opening::{REPAIR_HINT, SAVE_HINT, exclusive, open_store, salvage},
 };
 use self::{
@@ -80,7 +80,9 @@ impl<T: DeserializeOwned> Stream<T> {
         match self {
             Stream::Local(items) => items.next().await.transpose().map_err(|fault| StreamError::Failed(fault.into())),
             Stream::Remote(items, home) => items.next().await.map_err(|error| match error {
-                ClientError::Gone(_) | ClientError::Ending(_) => StreamError::Gone,
+                ended @ (ClientError::Absent(_) | ClientError::Gone(_) | ClientError::Ending(_)) => {
+                    StreamError::Gone(ended)
+                }
                 other => StreamError::Failed(failed(home, other)),
             }),
             Stream::Polled(items) => match items.next().await.transpose().map_err(StreamError::Failed)? {
@@ -101,11 +103,18 @@ fn of_json<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, CliError>
     serde_json::from_value(value).map_err(|error| CliError::new(Exit::Failed, error.to_string()))
 }
 
+/// The response of a call.
+pub struct Answered<T> {
+    pub response: T,
+    /// Whether an earlier owner ended while it had the same call, and may have carried it out.
+    pub is_repeated: bool,
+}
+
 /// Why a stream has no next item.
 #[derive(Debug)]
 pub enum StreamError {
-    /// Its owner has ended: another may continue.
-    Gone,
+    /// Its owner has ended, or is about to: another may continue.
+    Gone(ClientError),
     /// Anything else.
     Failed(CliError),
 }
@@ -195,22 +204,43 @@ impl Handle {
         O::Request: Serialize,
         O::Response: DeserializeOwned,
     {
+        self.call_once::<O>(request).await.map(|answered| answered.response)
+    }
+
+    /// The same, for an operation whose repetition answers something else: says whether it was repeated.
+    ///
+    /// # Errors
+    /// As [`Handle::call`]. The fault of a repeated call says that the first one may have been carried out.
+    pub async fn call_once<O: Operation>(&self, request: O::Request) -> Result<Answered<O::Response>, CliError>
+    where
+        O::Request: Serialize,
+        O::Response: DeserializeOwned,
+    {
         let mut patience = Patience::begin();
+        let mut is_repeated = false;
         loop {
             let side = self.side().await;
-            let client = match &*side {
-                Side::Local(local) => return Ok(local.api().respond::<O>(request).await?),
-                Side::Idle(idle) => return Ok(idle.api().respond::<O>(request).await?),
-                Side::StepFunctions(executions) => {
-                    return of_json(executions.answer(O::NAME, to_json(request)?).await?);
-                }
-                Side::Remote(client) => client,
+            let answered = match &*side {
+                Side::Local(local) => local.api().respond::<O>(request).await.map_err(CliError::from),
+                Side::Idle(idle) => idle.api().respond::<O>(request).await.map_err(CliError::from),
+                Side::StepFunctions(executions) => match to_json(&request) {
+                    Ok(request) => executions.answer(O::NAME, request).await.and_then(of_json),
+                    Err(error) => Err(error),
+                },
+                Side::Remote(client) => match client.call::<O>(&request).await {
+                    Err(error) if patience.lasts(&self.home, &error) => {
+                        is_repeated |= matches!(error, ClientError::Gone(_));
+                        self.reopen(&side).await?;
+                        continue;
+                    }
+                    answered => answered.map_err(|error| failed(&self.home, error)),
+                },
             };
-            match client.call::<O>(&request).await {
-                Ok(response) => return Ok(response),
-                Err(error) if patience.lasts(&self.home, &error) => self.reopen(&side).await?,
-                Err(error) => return Err(failed(&self.home, error)),
-            }
+            return match answered {
+                Ok(response) => Ok(Answered { response, is_repeated }),
+                Err(error) if is_repeated => Err(may_have_been_carried_out(error)),
+                Err(error) => Err(error),
+            };
         }
     }
 
@@ -251,15 +281,19 @@ impl Handle {
         S::Request: Serialize + Clone,
         S::Item: DeserializeOwned,
     {
-        let deadline = Instant::now() + OWNER_WAIT_MAX;
+        let mut patience = Patience::begin();
         loop {
             let side = self.side().await;
-            match self.stream::<S>(request.clone()).await?.next().await {
+            let ended = match self.stream::<S>(request.clone()).await?.next().await {
                 Ok(Some(item)) => return Ok(item),
                 Err(StreamError::Failed(error)) => return Err(error),
-                Ok(None) | Err(StreamError::Gone) if Instant::now() < deadline => self.reopen(&side).await?,
-                Ok(None) | Err(StreamError::Gone) => return Err(unreachable(&self.home)),
+                Err(StreamError::Gone(ended)) => ended,
+                Ok(None) => ClientError::Gone("its answer has no item".to_owned()),
+            };
+            if !patience.lasts(&self.home, &ended) {
+                return Err(failed(&self.home, ended));
             }
+            self.reopen(&side).await?;
         }
     }
 
@@ -359,7 +393,7 @@ impl Patience {
     /// Whether the call is to be made again at the next owner. An owner that is ending may take as long as its calls in flight.
     fn lasts(&mut self, home: &Home, error: &ClientError) -> bool {
         let limit = match error {
-            ClientError::Gone(_) => OWNER_WAIT_MAX,
+            ClientError::Absent(_) | ClientError::Gone(_) => OWNER_WAIT_MAX,
             ClientError::Ending(_) => OWNER_END_MAX,
             _ => return false,
         };
@@ -373,10 +407,19 @@ impl Patience {
 
 fn failed(home: &Home, error: ClientError) -> CliError {
     match error {
-        ClientError::Silent | ClientError::Gone(_) => unreachable(home),
+        ClientError::Silent | ClientError::Absent(_) | ClientError::Gone(_) => unreachable(home),
         ClientError::Ending(_) => ending(home),
         other => other.into(),
     }
+}
+
+/// The error of a call that an owner may have carried out before it ended.
+fn may_have_been_carried_out(error: CliError) -> CliError {
+    let message = format!(
+        "the owner of the store ended during this call and may have carried it out; the next owner says: {}",
+        error.message
+    );
+    CliError { message, ..error }
 }
 
 fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {

@@ -26,7 +26,9 @@ use self::poller::Poller;
 
 /// How many tasks a worker holds at once, most of them waiting for their next poll.
 const TASKS_MAX: usize = 1_000;
-/// How often the list of activities is read again.
+/// How soon the list of activities is read again while none of them exists.
+const FIRST_ACTIVITY_AFTER: Duration = Duration::from_secs(1);
+/// How often it is read again later.
 const ACTIVITIES_EVERY: Duration = Duration::from_secs(30);
 
 /// What a worker works with.
@@ -57,11 +59,15 @@ pub struct Worker {
 
 impl Worker {
     /// Polls until it is to stop; then makes no new polls, ends the calls in flight and gives waiting tasks back.
-    pub async fn run(self) {
+    ///
+    /// # Errors
+    /// It was to poll once and the activities could not be listed.
+    pub async fn run(self) -> Result<(), StepError> {
         let worker = Arc::new(self);
         let in_hand = Arc::new(Semaphore::new(TASKS_MAX));
         let mut pollers: HashMap<String, Arc<Poller>> = HashMap::new();
         let mut running = JoinSet::new();
+        let mut is_announced = false;
         loop {
             match worker.activities().await {
                 Ok(activities) => {
@@ -74,17 +80,18 @@ impl Worker {
                         running.spawn(poller.clone().run());
                         pollers.insert(arn, poller);
                     }
-                    if pollers.is_empty() {
+                    if pollers.is_empty() && !std::mem::replace(&mut is_announced, true) {
                         tracing::warn!("none of the activities exists yet; `flow deploy` makes them");
                     }
                 }
+                Err(error) if worker.once => return Err(error),
                 Err(error) => {
-                    worker.counts.poll_failed();
+                    worker.counts.call_failed();
                     tracing::warn!("the activities could not be listed: {error}");
                 }
             }
-            let failed = pollers.is_empty();
-            if (worker.once && !failed) || worker.stops_within(ACTIVITIES_EVERY.min(retry_after(failed))).await {
+            let pause = if pollers.is_empty() { FIRST_ACTIVITY_AFTER } else { ACTIVITIES_EVERY };
+            if worker.once || worker.stops_within(pause).await {
                 break;
             }
             while running.try_join_next().is_some() {}
@@ -92,6 +99,7 @@ impl Worker {
         while running.join_next().await.is_some() {}
         // Each task in hand has a permit: when all are back, none is left.
         let _ = in_hand.acquire_many(TASKS_MAX as u32).await;
+        Ok(())
     }
 
     /// The ARN and the resource of each activity that exists and has a step here.
@@ -107,8 +115,4 @@ impl Worker {
         let stopped = stopping.wait_for(|stopping| *stopping);
         tokio::time::timeout(duration, stopped).await.is_ok()
     }
-}
-
-fn retry_after(failed: bool) -> Duration {
-    if failed { Duration::from_secs(1) } else { ACTIVITIES_EVERY }
 }

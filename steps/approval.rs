@@ -87,12 +87,7 @@ async fn request(_: Arc<LocalSettings>, context: StepContext, input: Request) ->
         (2.., Some(_)) => format!("waits for an answer, reminder {}", context.look - 1),
         _ => "waits for an answer".to_owned(),
     };
-    Ok(Answer::Pending(Pending {
-        reason,
-        check_again_after: interval,
-        instructions: Some(instructions(input)),
-        submitted: None,
-    }))
+    Ok(Answer::Pending(Pending { instructions: Some(instructions(input)), ..Pending::new(reason, interval) }))
 }
 
 fn instructions(input: Request) -> Instructions {

@@ -48,12 +48,11 @@ async fn wait_for_record(
 ) -> StepResult<FoundRecord> {
     match look(environment.resolver(), &input.name, &input.target).await {
         Ok(answers) => Ok(Answer::done(FoundRecord { answers })),
-        Err(reason) => Ok(Answer::Pending(Pending {
-            reason,
-            check_again_after: context.poll_interval(Duration::from_secs(10), Duration::from_secs(60)),
-            instructions: (!input.hosted_zone_found).then(|| instructions(&input)),
-            submitted: None,
-        })),
+        Err(reason) => {
+            let check_again_after = context.poll_interval(Duration::from_secs(10), Duration::from_secs(60));
+            let instructions = (!input.hosted_zone_found).then(|| instructions(&input));
+            Ok(Answer::Pending(Pending { instructions, ..Pending::new(reason, check_again_after) }))
+        }
     }
 }
 

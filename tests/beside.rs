@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::net::{UnixListener, UnixStream},
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -91,9 +92,9 @@ fn export_doctor_and_prune_go_through_the_owner() {
     let said = home.exits(&["doctor"], 0);
     assert!(said.contains("3 executions, 1 not ended; read by its owner, process"), "{said}");
     assert!(home.exits(&["prune", "--days", "0", "--plan"], 0).contains("2 executions"));
-    for (count, left) in [("2 executions forgotten", 4), ("0 executions forgotten", 4)] {
+    for (count, left) in [("2 executions deleted", 4), ("0 executions deleted", 4)] {
         let said = home.exits(&["prune", "--days", "0"], 0);
-        assert!(said.contains(count) && said.contains("is used again by process"), "{said}");
+        assert!(said.contains(count) && said.contains("reuses the freed space"), "{said}");
         home.exits(&["status", "one"], left);
         home.exits(&["status", "waits"], 0);
     }
@@ -259,4 +260,88 @@ fn a_home_with_a_long_path_works_for_owners_and_clients() {
     send("-TERM", server.id());
     assert_eq!(server.wait().unwrap().code(), Some(143));
     long(&["resume", "one", "--no-wait"], 75);
+}
+
+#[test]
+fn a_socket_that_somebody_removes_is_made_again() {
+    let home = Home::plain();
+    let mut server = Server::start(&home);
+    for _ in 0..2 {
+        std::fs::remove_file(home.path().join("flow.sock")).unwrap();
+        home.exits(&["run", &home.one("pass", &json!({ "Type": "Pass", "End": true })), "--yes"], 0);
+    }
+    send("-TERM", server.pid());
+    assert!(server.exit_code().is_some());
+    assert!(!home.path().join("flow.sock").exists());
+}
+
+#[test]
+fn a_cancel_whose_owner_dies_before_it_answers_is_a_cancel() {
+    let home = Home::plain();
+    // The owner commits the start and the cancel, and ends before it can answer.
+    let mut owner = home
+        .command(&["run", &home.waits("long", 3600), "--yes", "--id", "one"])
+        .env("FLOW_CRASH_AFTER_COMMIT", "2")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    until(20, "it waits", || home.flow(&["status", "one"]).status.success());
+    let said = home.exits(&["cancel", "one"], 0);
+    assert!(said.contains("one is cancelled"), "{said}");
+    assert!(!owner.wait().unwrap().success(), "the owner was to end at the cancel's commit");
+    let said = home.flow(&["cancel", "one"]);
+    assert_eq!(said.status.code(), Some(1), "it had ended before");
+}
+
+#[test]
+fn doctor_compares_the_clock_beside_an_owner_too() {
+    let home = Home::plain();
+    home.exits(&["run", &home.waits("long", 3600), "--yes", "--no-wait=0", "--id", "one"], 75);
+    let alone = home.exits(&["doctor"], 0);
+    let _server = Server::start(&home);
+    let beside = home.exits(&["doctor"], 0);
+    for said in [alone, beside] {
+        assert!(said.contains("✔ clock"), "{said}");
+    }
+}
+
+#[test]
+fn one_that_only_waits_is_waiting_and_one_whose_call_broke_off_is_interrupted() {
+    let home = Home::plain();
+    home.exits(&["run", &home.waits("long", 3600), "--yes", "--no-wait=0", "--id", "waits"], 75);
+    home.exits(&["run", &home.waits("short", 1), "--yes", "--no-wait=0", "--id", "due"], 75);
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let said = home.exits(&["status"], 0);
+    let line = |id: &str| said.lines().find(|line| line.starts_with(id)).unwrap_or_default().to_owned();
+    assert!(line("waits").contains("WAITING") && line("waits").contains("flow resume waits"), "{said}");
+    assert!(line("due").contains("INTERRUPTED"), "{said}");
+    let said = home.exits(&["status", "waits"], 0);
+    assert!(said.contains("WAITING") && said.contains("next check"), "{said}");
+}
+
+#[test]
+fn tasks_that_wait_inside_a_map_are_shown_with_the_command_that_answers_them() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    crate::support::post(&server.endpoint, "AWSStepFunctions.CreateActivity", r#"{"name": "approve"}"#);
+    drop(server);
+    let task =
+        json!({ "Type": "Task", "Resource": "arn:aws:states:us-east-1:111111111111:activity:approve", "End": true });
+    for mode in ["INLINE", "DISTRIBUTED"] {
+        let mut config = json!({ "Mode": mode });
+        if mode == "DISTRIBUTED" {
+            config["ExecutionType"] = "STANDARD".into();
+        }
+        let each = json!({ "Type": "Map", "Items": [1, 2], "End": true, "ItemProcessor": {
+            "ProcessorConfig": config, "StartAt": "Ask", "States": { "Ask": task } } });
+        let id = mode.to_lowercase();
+        home.exits(&["run", &home.one(&id, &each), "--yes", "--no-wait=0", "--id", &id], 75);
+        let said = home.exits(&["status", &id], 0);
+        for index in 0..2 {
+            assert!(
+                said.contains(&format!("flow signal {id} '")) && said.contains(&format!("[{index}]/Ask'")),
+                "{said}"
+            );
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Verifying a store's records, and where this process can act.
 
+use engine::store::Store;
 use futures::{StreamExt, stream::BoxStream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,15 +29,19 @@ pub struct StoreFindings {
     pub problems: Vec<String>,
     /// Whether a problem is of the index, which can be made again from its mirror.
     pub index_is_damaged: bool,
+    /// When the latest execution was started, in milliseconds since the Unix epoch; a clock that is behind it went back.
+    pub latest_start_ms: Option<u64>,
 }
 
-impl From<engine::store::Findings> for StoreFindings {
-    fn from(findings: engine::store::Findings) -> Self {
-        let engine::store::Findings { records, executions, active, problems } = findings;
+impl StoreFindings {
+    /// Reads every record of a store.
+    pub fn of(store: &Store) -> Self {
+        let engine::store::Findings { records, executions, active, problems } = store.verify();
         let of_index = |problem: &engine::store::StoreError| matches!(problem, engine::store::StoreError::Index { .. });
         let index_is_damaged = problems.iter().any(of_index);
         let problems = problems.iter().map(ToString::to_string).collect();
-        StoreFindings { records, executions, active, problems, index_is_damaged }
+        let latest_start_ms = store.latest_start_ms();
+        StoreFindings { records, executions, active, problems, index_is_damaged, latest_start_ms }
     }
 }
 
@@ -47,7 +52,7 @@ impl StreamOperation for VerifyStore {
 
     fn answer(api: &Api, _request: VerifyStoreRequest) -> BoxStream<'static, Result<StoreFindings, Fault>> {
         let store = api.runner.shared_store();
-        let verify = tokio::task::spawn_blocking(move || StoreFindings::from(store.verify()));
+        let verify = tokio::task::spawn_blocking(move || StoreFindings::of(&store));
         let failed = |error: tokio::task::JoinError| Fault::new("InternalFailure", error.to_string());
         futures::stream::once(async move { verify.await.map_err(failed) }).boxed()
     }

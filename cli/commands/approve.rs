@@ -14,7 +14,7 @@ use crate::{
 /// Arguments of `flow approve`.
 #[derive(Debug, Args)]
 pub struct ApproveArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// The state that asks: its name or path; needed only where several ask.
     state: Option<String>,
@@ -32,7 +32,7 @@ pub struct ApproveArguments {
 /// Arguments of `flow reject`.
 #[derive(Debug, Args)]
 pub struct RejectArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// The state that asks: its name or path; needed only where several ask.
     state: Option<String>,

@@ -2,19 +2,21 @@
 
 use api::flow::{CancelExecution, CancelExecutionRequest};
 use clap::Args;
+use engine::machine::ExecutionStatus;
 use serde_json::json;
 
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
     locate::locate_at,
+    owner::Answered,
     target::Target,
 };
 
 /// Arguments of `flow cancel`.
 #[derive(Debug, Args)]
 pub struct CancelArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// The engine.
     #[command(flatten)]
@@ -29,11 +31,13 @@ pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, Cl
         error: "Cancelled".to_owned(),
         cause: "cancelled by a person".to_owned(),
     };
-    let answer = handle.call::<CancelExecution>(request).await;
+    let answered = handle.call_once::<CancelExecution>(request).await;
     let closed = handle.close().await;
-    let answer = answer?;
+    let Answered { response, is_repeated } = answered?;
     closed?;
-    if let Some(status) = answer.ended_before {
+    // The owner that ended during the first call had cancelled it.
+    let is_ours = is_repeated && response.ended_before == Some(ExecutionStatus::Aborted);
+    if let Some(status) = response.ended_before.filter(|_| !is_ours) {
         let status = serde_json::to_value(status).unwrap_or_default();
         let message = format!("{id} had ended before ({}): nothing was changed", status.as_str().unwrap_or_default());
         return Err(CliError::new(Exit::Failed, message).hint(format!("flow status {id} shows it")));

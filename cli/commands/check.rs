@@ -12,7 +12,6 @@ use crate::{
     exit::{CliError, Exit},
     graph::{self, Graph},
     source::Source,
-    ui::json as lines,
 };
 
 /// Arguments of `flow check`.
@@ -68,9 +67,6 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
 
 /// Shows problems, each with the line of the file that it is about. Refused where one of them is an error.
 pub(super) fn show(global: &Global, found: &[Diagnostic], file: &str, source: Option<&Source>) -> Exit {
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     for problem in found {
         match global.output {
             Output::Human => print(problem, file, source),

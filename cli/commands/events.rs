@@ -16,13 +16,13 @@ use crate::{
     out,
     owner::{Handle, Stream, StreamError},
     target::Target,
-    ui::{json as lines, text},
+    ui::text,
 };
 
 /// Arguments of `flow events`.
 #[derive(Debug, Args)]
 pub struct EventsArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// Continue to show what happens, while a process drives it.
     #[arg(long)]
@@ -40,9 +40,6 @@ pub struct EventsArguments {
 
 /// Shows the journal, oldest first.
 pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, CliError> {
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     let Located { header: ExecutionHeader { id, .. }, store } =
         locate_at(global, &arguments.target, &arguments.id).await?;
     let mut next = arguments.since.max(1);
@@ -93,7 +90,7 @@ async fn follow(
                 Ok(Some(RunnerEvent::Rested { .. })) => return Ok(()),
                 Ok(Some(_)) => {}
                 Err(StreamError::Failed(error)) => return Err(error),
-                Ok(None) | Err(StreamError::Gone) => break,
+                Ok(None) | Err(StreamError::Gone(_)) => break,
             }
         }
         if out::is_closed() || !store.is_remote().await {
@@ -154,7 +151,9 @@ fn words(content: &Value) -> (String, String) {
         _ => text("statePath").unwrap_or_default(),
     };
     let failure = content.get("failure").unwrap_or(content);
-    let cause = failure["cause"].as_str().map_or_else(String::new, |cause| format!(": {cause}"));
+    let named = |name: &str| failure[name].as_str().filter(|text| !text.is_empty());
+    let cause: String =
+        [named("error"), named("cause")].into_iter().flatten().map(|text| format!(": {text}")).collect();
     let reason = text("reason").map_or_else(String::new, |reason| format!(": {reason}"));
     let effect = content["effect"]["id"].as_str();
     let effect =

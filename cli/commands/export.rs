@@ -66,7 +66,7 @@ async fn through(handle: &Handle, ids: Vec<String>) -> Result<bool, CliError> {
             Ok(Some(item)) => damaged |= print(item),
             Ok(None) => return Ok(damaged),
             Err(StreamError::Failed(error)) => return Err(error),
-            Err(StreamError::Gone) => {
+            Err(StreamError::Gone(_)) => {
                 return Err(CliError::new(Exit::Unreachable, "the owner of the store ended before the export did")
                     .hint("what was printed is not complete; run it again"));
             }

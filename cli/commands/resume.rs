@@ -20,14 +20,14 @@ use crate::{
     locate::{Located, locate_at},
     owner::Handle,
     target::{Engine, Target},
-    ui::{display::Display, json as lines},
+    ui::display::Display,
     world,
 };
 
 /// Arguments of `flow resume`.
 #[derive(Debug, Args)]
 pub struct ResumeArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     #[arg(required_unless_present = "all")]
     id: Option<String>,
     /// Every execution that has not ended (rehearsals excepted), side by side, one line for each; for cron.
@@ -44,9 +44,6 @@ pub struct ResumeArguments {
 
 /// Continues one execution, or all that have not ended.
 pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, CliError> {
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: arguments.all };
     let Some(wanted) = &arguments.id else {
         if arguments.target.engine != Engine::Local {

@@ -21,7 +21,7 @@ use crate::{
     ids, interrupt,
     owner::Handle,
     target::Target,
-    ui::{display::Display, json, summary},
+    ui::{display::Display, summary},
     world,
 };
 use plan::{Caller, Plan};
@@ -33,7 +33,7 @@ pub struct RunArguments {
     /// A workflow's name (`flow workflows`), a definition file, or `-` for standard input.
     #[arg(default_value = "", hide_default_value = true, required_unless_present = "again")]
     pub workflow: String,
-    /// Runs again with the input of an earlier execution: its id, a unique prefix, or @latest. Without a workflow, with its definition.
+    /// Runs again with the input of an earlier execution: its id, a unique prefix, its ARN, or @latest. Without a workflow, with its definition.
     #[arg(long, value_name = "ID")]
     pub again: Option<String>,
     /// The input: a file (JSON, YAML or TOML), `-` for standard input, or JSON.
@@ -77,9 +77,6 @@ pub struct RunArguments {
 
 /// Checks, shows, asks, executes, watches.
 pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
-    if global.output == Output::Json {
-        say!("{}", json::version());
-    }
     let plan = match again::read(global, &mut arguments).await? {
         Some(earlier) => Plan::again(earlier, &arguments)?,
         None => Plan::make(&arguments)?,

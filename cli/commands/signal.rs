@@ -15,7 +15,7 @@ use crate::{
 /// Arguments of `flow signal`.
 #[derive(Debug, Args)]
 pub struct SignalArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// The waiting state: its name, or its path.
     state: String,

@@ -21,7 +21,7 @@ use crate::{
     locate::{Located, locate_at},
     owner::Handle,
     target::Target,
-    ui::{json as lines, standing::standing, summary, text, tree::tree},
+    ui::{standing::standing, summary, text, tree::tree},
 };
 
 /// How many executions are listed of each store.
@@ -32,7 +32,7 @@ const NEEDS_SHOWN_MAX: usize = 10;
 /// Arguments of `flow status`.
 #[derive(Debug, Args)]
 pub struct StatusArguments {
-    /// The execution: its id, a unique prefix, or @latest; none lists all.
+    /// The execution: its id, a unique prefix, its ARN, or @latest; none lists all.
     id: Option<String>,
     /// Show one state: input, attempts, what it does.
     #[arg(long, value_name = "NAME", requires = "id")]
@@ -50,9 +50,6 @@ pub struct StatusArguments {
 
 /// Shows the status of executions; never drives one.
 pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, CliError> {
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     let Some(wanted) = &arguments.id else { return list(global, &arguments).await };
     let Located { header: ExecutionHeader { id, .. }, mut store } =
         locate_at(global, &arguments.target, wanted).await?;
@@ -144,7 +141,7 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
 }
 
 fn show_row(global: &Global, header: &ExecutionHeader, driven: bool, now_ms: u64) {
-    let standing = standing(header, driven);
+    let standing = standing(header, driven, now_ms);
     let took = header.stopped_ms.unwrap_or(now_ms).saturating_sub(header.started_ms);
     if global.output == Output::Json {
         let line = json!({
@@ -154,6 +151,7 @@ fn show_row(global: &Global, header: &ExecutionHeader, driven: bool, now_ms: u64
         return say!("{line}");
     }
     let next = match standing {
+        "WAITING" => next_check(header, now_ms),
         "INTERRUPTED" | "PAUSED" => format!("flow resume {}", header.id),
         "FAILED" | "TIMED_OUT" => format!("flow status {}", header.id),
         _ => String::new(),
@@ -165,7 +163,7 @@ fn show_row(global: &Global, header: &ExecutionHeader, driven: bool, now_ms: u64
 fn show(global: &Global, home: &Home, status: &DescribeExecutionResponse) {
     let now_ms = clock::of(home).now_ms();
     let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
-    let standing = standing(execution, *driven);
+    let standing = standing(execution, *driven, now_ms);
     if global.output == Output::Json {
         let line = json!({
             "type": "status", "execution": view.id, "standing": standing, "header": execution, "frames": frames, "view": view,
@@ -183,9 +181,18 @@ fn show(global: &Global, home: &Home, status: &DescribeExecutionResponse) {
     } else {
         summary::waits(view, now_ms).iter().for_each(|line| say!("{line}"));
     }
-    if standing == "INTERRUPTED" {
-        say!("No process drives it. Nothing is lost: flow resume {}", view.id);
+    match standing {
+        "INTERRUPTED" => say!("No process drives it. Nothing is lost: flow resume {}", view.id),
+        "WAITING" => say!("No process drives it. {}", next_check(execution, now_ms)),
+        _ => {}
     }
+}
+
+/// When an execution that no process drives has to be resumed, as a sentence with the command.
+fn next_check(header: &ExecutionHeader, now_ms: u64) -> String {
+    let due =
+        header.next_wake_ms.map_or_else(String::new, |next| format!("next check {}: ", text::moment(next, now_ms)));
+    format!("{due}flow resume {}", header.id)
 }
 
 /// Account, region and profile, where an execution is pinned to an account.

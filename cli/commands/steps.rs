@@ -7,7 +7,6 @@ use crate::{
     arguments::{Global, Output},
     environments,
     exit::{CliError, Exit},
-    ui::json as lines,
 };
 
 /// Arguments of `flow steps`.
@@ -20,9 +19,6 @@ pub struct StepsArguments {
 /// Lists the steps, or shows one with its schemas.
 pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError> {
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     let wanted = arguments.name.as_deref().map(|name| name.strip_prefix("flow:").unwrap_or(name));
     let mut found = false;
     for step in steps.descriptions().filter(|step| wanted.is_none_or(|wanted| step.name == wanted)) {

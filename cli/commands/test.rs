@@ -15,7 +15,6 @@ use crate::{
     checks::DefinitionFile,
     exit::{CliError, Exit},
     mocks::{MockConfig, MockedSteps, Mocks, mocked},
-    ui::json as lines,
 };
 
 /// Arguments of `flow test`.
@@ -53,9 +52,6 @@ pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliE
         .map_err(|error| CliError::refused(format!("{} cannot be read: {error}", arguments.mocks)))?;
     let input: Value =
         serde_json::from_str(&arguments.input).map_err(|error| CliError::refused(format!("--input: {error}")))?;
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     let mut exit = Exit::Success;
     let all = &config.state_machines[&machine(&config, &arguments)?].test_cases;
     for (name, case) in all.iter().filter(|(name, _)| arguments.cases.is_empty() || arguments.cases.contains(name)) {

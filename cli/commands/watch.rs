@@ -41,7 +41,7 @@ pub struct Watch {
 pub struct Watched {
     /// The execution as it is now.
     pub view: View,
-    /// One word for it: Step Functions' status, or PAUSED, INTERRUPTED.
+    /// One word for it, see [`standing`].
     pub standing: &'static str,
     /// Whether what it needs of a person was not shown before.
     pub needs_are_news: bool,
@@ -100,7 +100,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         handle.call::<MarkShown>(request).await?;
     }
     let needs_are_news = view.needs_more_than(&before.view);
-    Ok(Watched { standing: standing(&execution, driven), needs_are_news, exit, view })
+    Ok(Watched { standing: standing(&execution, driven, clock.now_ms()), needs_are_news, exit, view })
 }
 
 /// Whether the execution ended by refusing its input, before anything was changed.
@@ -148,7 +148,7 @@ impl Follow<'_> {
                 event = events.next() => {
                     let event = match event {
                         Ok(Some(event)) => event,
-                        Ok(None) | Err(StreamError::Gone) => return Ok(None),
+                        Ok(None) | Err(StreamError::Gone(_)) => return Ok(None),
                         Err(StreamError::Failed(error)) => return Err(error),
                     };
                     if let RunnerEvent::StoreFailed { message } = &event {

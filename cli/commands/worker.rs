@@ -3,19 +3,17 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use clap::Args;
-use engine::step::Registry;
+use engine::step::{Registry, StepError};
 use steps::step_functions::{Endpoint, StepFunctions};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
     arguments::{Global, Output},
     clock,
-    environments::{self, Environments, Pinned, Place},
+    environments::{self, Environments, Pinned, Place, REGION_DEFAULT},
     exit::{CliError, Exit},
     home::Home,
     interrupt,
-    owner::region,
-    ui::json,
     worker::{Counts, Worker},
     world,
 };
@@ -81,7 +79,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         stopping,
     };
     begin(global, &worker, &arguments.endpoint);
-    let exit = work(global, worker, &stop, &counts).await;
+    let exit = work(global, worker, &stop, &counts).await?;
     match global.output {
         Output::Json => say!("{}", counts.line()),
         Output::Human if global.quiet => {}
@@ -92,21 +90,24 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
 
 fn begin(global: &Global, worker: &Worker, endpoint: &str) {
     match global.output {
-        Output::Json => say!("{}", json::version()),
+        Output::Json => {}
         Output::Human if global.quiet => {}
         Output::Human => say!("Worker {} for {} steps, polling {endpoint}", worker.name, worker.resources.len()),
     }
 }
 
 /// Runs the worker to its end. The first signal drains it.
-async fn work(global: &Global, worker: Worker, stop: &watch::Sender<bool>, counts: &Counts) -> Exit {
+async fn work(global: &Global, worker: Worker, stop: &watch::Sender<bool>, counts: &Counts) -> Result<Exit, CliError> {
     let mut running = std::pin::pin!(worker.run());
     let mut every = tokio::time::interval(COUNTS_EVERY);
     let mut exit = Exit::Success;
     let mut signalled = std::pin::pin!(interrupt::requested());
     loop {
         tokio::select! {
-            () = &mut running => return exit,
+            ended = &mut running => {
+                let unreachable = |error: StepError| CliError::new(Exit::Unreachable, error.to_string());
+                return ended.map(|()| exit).map_err(unreachable);
+            }
             requested = &mut signalled, if exit == Exit::Success => {
                 exit = requested;
                 stop.send_replace(true);
@@ -161,7 +162,7 @@ pub fn endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError> {
         (None, None) => None,
         _ => return Err(CliError::refused("one of FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY is not set")),
     };
-    let region = global.region.clone().unwrap_or_else(region);
+    let region = global.region.clone().unwrap_or_else(|| REGION_DEFAULT.to_owned());
     Ok(Endpoint::Url { url: text.to_owned(), region, key, token: variable("FLOW_TOKEN") })
 }
 

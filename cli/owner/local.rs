@@ -16,11 +16,10 @@ use crate::{
     clock,
     environments::Environments,
     exit::{CliError, Exit},
-    home::Home,
     wire::{
         guard::Guard,
         server::{Closer, Door, Listener},
-        socket,
+        socket::Socket,
     },
 };
 
@@ -31,7 +30,6 @@ const RELEASE_MAX: Duration = Duration::from_secs(5);
 
 /// A driven store: the engine, the operations over it, and the socket on which other processes reach them.
 pub struct Local {
-    home: Home,
     api: Arc<Api>,
     runner: RunnerHandle,
     closer: Closer,
@@ -47,7 +45,7 @@ impl Local {
     pub fn open(environments: Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
         let home = environments.home().clone();
         let store = Arc::new(open_store(&home)?);
-        if let Some(words) = clock::behind(&home, &store) {
+        if let Some(words) = clock::behind(&home, store.latest_start_ms()) {
             eprintln!("flow: {words}");
         }
         let runner = engine::runner::start(store, environments.clone(), clock::of(&home), crash_options());
@@ -57,8 +55,8 @@ impl Local {
         api.integrate(&mut integrations);
         environments.add(integrations);
         let closer = Closer::new();
-        let listener = Listener::on_socket(socket::listen(&home.socket())?, closer.served(api.clone(), Door::Socket));
-        Ok(Local { home, api, runner, closer, listeners: vec![listener], lock })
+        let listener = Listener::on_socket(Socket::listen(&home.socket())?, closer.served(api.clone(), Door::Socket));
+        Ok(Local { api, runner, closer, listeners: vec![listener], lock })
     }
 
     /// The operations.
@@ -82,19 +80,18 @@ impl Local {
         drain(&self.runner).await;
     }
 
-    /// Stops: no new calls; those in flight end and are recorded, or are repeated by the next owner. Then the listener ends, the
-    /// store is closed and the socket goes: this process or another can open the store again.
+    /// Stops: no new calls; those in flight end and are recorded, or are repeated by the next owner. Then the listener ends, its
+    /// socket goes and the store is closed: this process or another can open the store again.
     ///
     /// # Errors
     /// The store could not be closed.
     pub async fn close(self) -> Result<(), CliError> {
-        let Local { home, api, runner, closer, listeners, lock } = self;
+        let Local { api, runner, closer, listeners, lock } = self;
         drain(&runner).await;
         closer.close();
         for listener in listeners {
             listener.ended().await;
         }
-        let _ = std::fs::remove_file(home.socket());
         let store = runner.shared_store();
         drop((api, runner));
         let closed = tokio::task::spawn_blocking(move || Store::close(store, RELEASE_MAX)).await;
@@ -170,16 +167,10 @@ impl Idle {
     }
 }
 
-/// The region in the ARNs of this process's API.
-pub fn region() -> String {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).unwrap_or_else(|| "us-east-1".to_owned())
-}
-
 fn options(environments: &Arc<Environments>) -> ApiOptions {
     let account = std::env::var("FLOW_ACCOUNT_ID").ok().filter(|account| !account.is_empty());
     ApiOptions {
-        region: region(),
+        region: environments.region().to_owned(),
         account_id: account.unwrap_or_else(|| "111111111111".to_owned()),
         surroundings: environments.clone(),
     }

@@ -2,12 +2,14 @@
 
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
-/// Step Functions' status, or for a running one, what this machine makes of it: PAUSED, or INTERRUPTED where no process drives it.
-pub fn standing(header: &ExecutionHeader, driven: bool) -> &'static str {
+/// Step Functions' status. One that runs is PAUSED until `flow resume`; WAITING where no process drives it and nothing is due
+/// yet; INTERRUPTED where no process drives it and something is in flight or due.
+pub fn standing(header: &ExecutionHeader, driven: bool, now_ms: u64) -> &'static str {
     match header.status {
         ExecutionStatus::Running if header.paused => "PAUSED",
-        ExecutionStatus::Running if !driven => "INTERRUPTED",
-        ExecutionStatus::Running => "RUNNING",
+        ExecutionStatus::Running if driven => "RUNNING",
+        ExecutionStatus::Running if !header.awake && header.next_wake_ms.is_none_or(|next| next > now_ms) => "WAITING",
+        ExecutionStatus::Running => "INTERRUPTED",
         ExecutionStatus::Succeeded => "SUCCEEDED",
         ExecutionStatus::Failed => "FAILED",
         ExecutionStatus::TimedOut => "TIMED_OUT",

@@ -1,6 +1,6 @@
 //! On a terminal: every section in a line, what works or waits below it.
 
-use api::view::{Doing, StateView, View};
+use api::view::{Doing, StateView, View, is_inside};
 
 use super::text::{duration, moment, short_id};
 
@@ -59,10 +59,10 @@ fn collapsed(sections: &mut Vec<(bool, Vec<String>)>, needed: usize, rows: usize
 }
 
 fn section_line(view: &View, state: &StateView, now_ms: u64) -> String {
-    let prefix = format!("{}/", state.path);
-    let below = || view.active().filter(|active| active.path == state.path || active.path.starts_with(&prefix));
+    let within = |path: &str| path == state.path || is_inside(path, &state.path);
+    let below = || view.active().filter(|active| within(&active.path));
     let needs_you = below().any(|active| matches!(&active.doing, Doing::Waiting(wait) if wait.instructions.is_some()));
-    let failed = view.failed().any(|(failed, _)| failed.path == state.path || failed.path.starts_with(&prefix));
+    let failed = view.failed().any(|(failed, _)| within(&failed.path));
     let paused = below().any(|active| matches!(active.doing, Doing::Paused { .. }));
     let ended_ms = view.stopped_ms.unwrap_or(now_ms);
     let (icon, until) = match &state.doing {
@@ -85,8 +85,7 @@ fn section_line(view: &View, state: &StateView, now_ms: u64) -> String {
 }
 
 fn made_in(view: &View, path: &str) -> String {
-    let prefix = format!("{path}/");
-    let mut made: Vec<_> = view.made.iter().filter(|made| made.state_path.starts_with(&prefix)).collect();
+    let mut made: Vec<_> = view.made.iter().filter(|made| is_inside(&made.state_path, path)).collect();
     // What costs is what the section is about: the instance, not its key pair.
     made.sort_by_key(|made| !made.effect.billed);
     match made.as_slice() {
@@ -97,8 +96,7 @@ fn made_in(view: &View, path: &str) -> String {
 }
 
 fn active_lines(view: &View, section: &StateView, now_ms: u64) -> Vec<String> {
-    let prefix = format!("{}/", section.path);
-    let below = view.active().filter(|state| state.path.starts_with(&prefix));
+    let below = view.active().filter(|state| is_inside(&state.path, &section.path));
     below
         .map(|state| {
             let until_ms = match &state.doing {

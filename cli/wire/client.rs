@@ -27,7 +27,10 @@ pub struct Client {
 /// Why a call has no response.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens, or the owner ended meanwhile: the next owner may answer.
+    /// Nobody listens: the call was not sent, and the next owner may answer.
+    #[error("nobody listens for the owner of the store: {0}")]
+    Absent(String),
+    /// The owner ended after the call was sent, and may have carried it out. The next owner may answer.
     #[error("the owner of the store has ended: {0}")]
     Gone(String),
     /// The owner makes no new calls and ends when those in flight have: the next owner may answer.
@@ -67,7 +70,7 @@ impl Client {
     }
 
     async fn send<R: Serialize>(&self, operation: &str, request: &R) -> Result<Response<Incoming>, ClientError> {
-        let stream = socket::connect(&self.socket).await.map_err(gone)?;
+        let stream = socket::connect(&self.socket).await.map_err(|error| ClientError::Absent(error.to_string()))?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(gone)?;
         tokio::spawn(connection);

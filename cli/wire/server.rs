@@ -13,13 +13,9 @@ use axum::{
 };
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
-use tokio::{
-    net::{TcpListener, UnixListener},
-    sync::watch,
-    task::JoinHandle,
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use super::{TARGET, WireFault, connections, guard::Guard, lines::WireLine, request_body, version};
+use super::{TARGET, WireFault, connections, guard::Guard, lines::WireLine, request_body, socket::Socket, version};
 
 /// How often a stream of items sends a line that says that the owner is alive.
 const ALIVE_EVERY: Duration = Duration::from_secs(2);
@@ -74,9 +70,9 @@ pub struct Listener(JoinHandle<()>);
 
 impl Listener {
     /// Serves the processes of this user until it is closed.
-    pub fn on_socket(listener: UnixListener, served: Served) -> Self {
+    pub fn on_socket(socket: Socket, served: Served) -> Self {
         let closing = served.closing.clone();
-        Listener(tokio::spawn(connections::serve(listener, router(served), closing)))
+        Listener(tokio::spawn(connections::serve(socket, router(served), closing)))
     }
 
     /// Serves clients over TCP, as far as the guard lets them, until it is closed.

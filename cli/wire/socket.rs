@@ -3,11 +3,19 @@
 use std::{
     fs::File,
     io,
-    os::{fd::AsRawFd, unix::fs::PermissionsExt},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{MetadataExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use tokio::net::{UnixListener, UnixStream};
+use axum::serve::Listener;
+use tokio::{
+    net::{UnixListener, UnixStream},
+    time::{Interval, MissedTickBehavior},
+};
 
 /// The longest path that fits an address (unix(7), `sun_path`).
 const PATH_BYTES_MAX: usize = 107;
@@ -39,17 +47,80 @@ pub async fn connect(socket: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(&address.path).await
 }
 
-/// Listens as the owner of a store, for processes of the same user only.
-///
-/// # Errors
-/// The socket cannot be made.
-pub fn listen(socket: &Path) -> io::Result<UnixListener> {
+/// How often an owner looks whether its socket is still in its folder.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// The socket of a store's owner, for processes of the same user only. It is made again where somebody removes it, such as a program
+/// that cleans temporary folders, and goes with this value.
+pub struct Socket {
+    path: PathBuf,
+    listener: UnixListener,
+    file: Option<FileId>,
+    check: Interval,
+}
+
+/// A file's device and inode.
+type FileId = (u64, u64);
+
+impl Socket {
+    /// Listens in a folder whose owner's lock the caller holds.
+    ///
+    /// # Errors
+    /// The socket cannot be made.
+    pub fn listen(path: &Path) -> io::Result<Self> {
+        let mut check = tokio::time::interval(CHECK_EVERY);
+        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Socket { path: path.to_owned(), listener: bind(path)?, file: file_id(path), check })
+    }
+
+    fn remake_if_removed(&mut self) {
+        if file_id(&self.path) == self.file {
+            return;
+        }
+        // Where the folder is gone too there is nothing to do now; the next check tries again.
+        if let Ok(listener) = bind(&self.path) {
+            (self.listener, self.file) = (listener, file_id(&self.path));
+        }
+    }
+}
+
+impl Listener for Socket {
+    type Io = UnixStream;
+    type Addr = tokio::net::unix::SocketAddr;
+
+    async fn accept(&mut self) -> (UnixStream, Self::Addr) {
+        loop {
+            tokio::select! {
+                accepted = Listener::accept(&mut self.listener) => return accepted,
+                _ = self.check.tick() => self.remake_if_removed(),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if file_id(&self.path) == self.file {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn file_id(path: &Path) -> Option<FileId> {
+    std::fs::symlink_metadata(path).ok().map(|data| (data.dev(), data.ino()))
+}
+
+fn bind(path: &Path) -> io::Result<UnixListener> {
     // The caller holds the owner's lock: a socket found there is one that a process left that has ended.
-    match std::fs::remove_file(socket) {
+    match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(&address(socket)?.path)?;
-    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
+    let listener = UnixListener::bind(&address(path)?.path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }

@@ -22,6 +22,7 @@ pub fn advance(execution: &mut Execution, input: Input, moment: &Moment) -> Tran
         Input::Cancel { error, cause } if running => turn.cancel(error, cause),
         Input::EndNext { error, cause } if running => turn.end_next(error, cause),
         Input::Resume { environment, recover } => turn.resume(environment, recover),
+        Input::AwaitedRested { execution } if running => turn.awaited_rested(&execution),
         Input::Recover if running => turn.recover(),
         _ => {}
     }

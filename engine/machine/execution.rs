@@ -179,6 +179,10 @@ pub struct Execution {
     in_flight: BTreeSet<FrameId>,
     /// Frames on offer to a worker, derived from the frames.
     offered: BTreeSet<FrameId>,
+    /// The frames that wait for the end of another execution.
+    awaiting: BTreeSet<FrameId>,
+    /// The activities of the definition that do not exist: a Task of one fails as it is entered. Never stored.
+    pub missing_activities: BTreeSet<Arc<str>>,
     /// What the next turn may cost; never stored.
     pub(super) turn_cost_max: Option<u64>,
     /// Whether the last turn ended before everything was done because of its cost; never stored.
@@ -224,6 +228,8 @@ impl Execution {
             timers: BTreeSet::new(),
             in_flight: BTreeSet::new(),
             offered: BTreeSet::new(),
+            awaiting: BTreeSet::new(),
+            missing_activities: BTreeSet::new(),
             turn_cost_max: None,
             turn_was_cut_short: false,
         }
@@ -240,6 +246,8 @@ impl Execution {
             timers: BTreeSet::new(),
             in_flight: BTreeSet::new(),
             offered: BTreeSet::new(),
+            awaiting: BTreeSet::new(),
+            missing_activities: BTreeSet::new(),
             turn_cost_max: None,
             turn_was_cut_short: false,
         };
@@ -273,18 +281,30 @@ impl Execution {
 
     /// Whether a new process has to take it up at once.
     pub(super) fn is_awake(&self) -> bool {
-        self.in_flight() || !self.offered.is_empty()
+        self.in_flight() || !self.offered.is_empty() || !self.awaiting.is_empty()
     }
 
     /// The frames with a look in flight.
     pub(super) fn looked_at(&self) -> Vec<FrameId> {
-        self.in_flight.iter().copied().collect()
+        self.in_flight.union(&self.awaiting).copied().collect()
+    }
+
+    /// The frames that wait for the end of an execution.
+    pub(super) fn awaiting(&self, execution: &str) -> Vec<FrameId> {
+        let awaits = |id: &FrameId| self.frames.get(*id).and_then(Frame::awaited) == Some(execution);
+        self.awaiting.iter().copied().filter(awaits).collect()
+    }
+
+    /// Whether it waits for the end of another execution.
+    pub fn awaits_executions(&self) -> bool {
+        !self.awaiting.is_empty()
     }
 
     pub(super) fn arm(&mut self, id: FrameId) {
         let Some(frame) = self.frames.get_mut(id) else { return };
         mark(&mut self.in_flight, id, frame.in_flight());
         mark(&mut self.offered, id, frame.is_offered());
+        mark(&mut self.awaiting, id, frame.awaited().is_some());
         let due = frame.due_ms();
         if due == frame.armed_ms {
             return;
@@ -311,6 +331,7 @@ impl Execution {
         let frame = self.frames.remove(id)?;
         self.in_flight.remove(&id);
         self.offered.remove(&id);
+        self.awaiting.remove(&id);
         if let Some(old) = frame.armed_ms {
             self.timers.remove(&(old, id));
         }

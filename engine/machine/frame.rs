@@ -183,6 +183,14 @@ impl Frame {
         self.stored.then(|| self.kept.iter().map(|(part, _)| *part).collect())
     }
 
+    /// The execution whose end its Task waits for.
+    pub(super) fn awaited(&self) -> Option<&str> {
+        match &self.row.activity {
+            Activity::Task { next_look_ms: Some(_), waiting: Some(waiting), .. } => waiting.execution.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether a worker has to be offered it again by a new process.
     pub(super) fn is_offered(&self) -> bool {
         matches!(self.row.activity, Activity::Task { parked: Some(Parked::Offered), .. })
@@ -330,4 +338,7 @@ pub struct Waiting {
     pub looked_ms: u64,
     /// What a person must do.
     pub instructions: Option<Instructions>,
+    /// The id of the execution whose end it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
 }

@@ -46,6 +46,8 @@ pub enum Input {
     /// A person asks to continue after a pause, or after a failure (redrive); in another `environment` where one is given. With
     /// `recover`, a process has loaded the execution for this: as [`Input::Recover`] in the same turn.
     Resume { environment: Option<Arc<Value>>, recover: bool },
+    /// Another execution has ended or paused: a Task that waits for it is called at once.
+    AwaitedRested { execution: String },
     /// A process took the execution up from the store: tasks in flight when the last one died are to be looked at again.
     Recover,
 }
@@ -57,8 +59,14 @@ pub enum StepAnswer {
     /// The step is finished.
     Done { output: Value, effects: Vec<Effect> },
     /// Look again at `next_look_ms` (milliseconds since the Unix epoch).
-    /// `submitted`: what was called has begun, and answered this; history tells it once.
-    Pending { reason: String, next_look_ms: u64, instructions: Option<Instructions>, submitted: Option<Value> },
+    /// `submitted`: what was called has begun, and answered this; history tells it once. `execution`: the one whose end is waited for.
+    Pending {
+        reason: String,
+        next_look_ms: u64,
+        instructions: Option<Instructions>,
+        submitted: Option<Value>,
+        execution: Option<String>,
+    },
     /// The look failed.
     Failed(StepError),
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     asl::{State, StateKind, Task, Template},
     journal::{ErrorAndCause, HistoryEventDetails, Note, Signaller, StepFailure},
-    step::{Change, Effect, ErrorClass, Instructions, Resource, StepError, idempotency_token},
+    step::{Change, Effect, ErrorClass, Resource, StepError, idempotency_token},
 };
 
 impl Turn<'_> {
@@ -29,6 +29,9 @@ impl Turn<'_> {
         let name = self.frame(id).row.state.clone();
         let resource = task.resource.clone();
         let offered = Resource::parse(&resource) == Resource::Activity;
+        if self.execution.missing_activities.contains(&resource) {
+            return Err(self.runtime_failure(id, format!("The activity {resource} does not exist.")));
+        }
         self.event(
             Some(id),
             HistoryEventDetails::TaskScheduled {
@@ -179,11 +182,12 @@ impl Turn<'_> {
         match answer {
             StepAnswer::Done { output, effects } if self.waits_for_token(id) => self.park(id, output, effects),
             StepAnswer::Done { output, effects } => self.task_done(id, output, effects),
-            StepAnswer::Pending { reason, next_look_ms, instructions, submitted } => {
+            StepAnswer::Pending { reason, next_look_ms, instructions, submitted, execution } => {
                 if let Some(output) = submitted {
                     self.submitted(id, output);
                 }
-                self.task_pending(id, reason, next_look_ms, instructions)
+                let looked_ms = self.now_ms();
+                self.task_pending(id, next_look_ms, Waiting { reason, looked_ms, instructions, execution })
             }
             StepAnswer::Failed(error) if error.class == ErrorClass::Credentials => self.pause(id, error),
             StepAnswer::Failed(error) => self.task_failed(id, error),
@@ -260,14 +264,14 @@ impl Turn<'_> {
         }
     }
 
-    fn task_pending(&mut self, id: FrameId, reason: String, next_look: u64, instructions: Option<Instructions>) {
+    fn task_pending(&mut self, id: FrameId, next_look: u64, found: Waiting) {
         let now = self.now_ms();
+        let (reason, instructions) = (found.reason.clone(), found.instructions.clone());
         let row = self.row(id);
         let state_path = row.state_path();
         let Activity::Task { deadline_ms, look, next_look_ms, waiting, .. } = &mut row.activity else { return };
         *next_look_ms = Some(next_look);
         let news = waiting.as_ref().is_none_or(|last| last.reason != reason || last.instructions != instructions);
-        let found = Waiting { reason: reason.clone(), looked_ms: now, instructions: instructions.clone() };
         *waiting = Some(Box::new(found));
         let (look, deadline_ms) = (*look, *deadline_ms);
         if deadline_ms.is_some_and(|deadline| deadline <= now) {

@@ -92,7 +92,13 @@ impl Trial {
         let next_look_ms = self.now_ms + after_ms;
         self.answer(
             state_path,
-            StepAnswer::Pending { reason: "creating".to_owned(), next_look_ms, instructions: None, submitted: None },
+            StepAnswer::Pending {
+                reason: "creating".to_owned(),
+                next_look_ms,
+                instructions: None,
+                submitted: None,
+                execution: None,
+            },
         );
     }
 

@@ -3,6 +3,7 @@
 
 mod alone;
 mod asleep;
+mod awaited;
 mod beside;
 mod draining;
 mod drive;
@@ -20,7 +21,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::{broadcast, oneshot};
 
 pub(super) use self::draining::COMMITS_WAIT_MAX;
-use self::{alone::Alone, beside::Away, draining::Draining, machines::Machines, subjects::Subjects, warm::Warm};
+use self::{
+    alone::Alone, awaited::Awaited, beside::Away, draining::Draining, machines::Machines, subjects::Subjects,
+    warm::Warm,
+};
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
@@ -78,6 +82,7 @@ pub(super) struct Dispatcher {
     driven: HashMap<Arc<str>, Driven>,
     machines: Machines,
     subjects: Subjects,
+    awaited: Awaited,
     timers: Timers,
     warm: Warm,
     looks_in_flight: usize,
@@ -110,6 +115,7 @@ impl Dispatcher {
             driven: HashMap::new(),
             machines: Machines::default(),
             subjects: Subjects::default(),
+            awaited: Awaited::default(),
             timers: Timers::default(),
             warm: Warm::default(),
             looks_in_flight: 0,
@@ -236,6 +242,7 @@ impl Dispatcher {
         }
         let Some((key, _)) = self.driven.get_key_value(id) else { return };
         let key = key.clone();
+        self.find_missing_activities(&key);
         let Some((input, reply)) = self.run_beside(&key, input, reply) else { return };
         let moment = self.moment();
         let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
@@ -249,6 +256,9 @@ impl Dispatcher {
         let Some(driven) = self.driven.get_mut(id) else { return };
         let Some(execution) = driven.execution.as_mut() else { return };
         driven.was_cut_short = execution.turn_was_cut_short();
+        if execution.awaits_executions() {
+            self.awaited.note(&key, &transition);
+        }
         let commands = std::mem::take(&mut transition.commands);
         let entries = transition.entries.clone();
         let looked = looked(id, &transition);
@@ -332,6 +342,7 @@ impl Dispatcher {
                         let _ = self.rests.send(header.clone());
                         self.show(RunnerEvent::Rested { header: header.clone() });
                     }
+                    self.wake_awaiting(&id);
                 }
             }
         }
@@ -340,6 +351,15 @@ impl Dispatcher {
         }
         if let Some(done) = done {
             let _ = done.send(Ok(()));
+        }
+    }
+
+    /// Gives an execution the activities of its definition that do not exist.
+    fn find_missing_activities(&mut self, id: &str) {
+        let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
+        if !execution.machine.activities.is_empty() {
+            let named = execution.machine.activities.iter();
+            execution.missing_activities = named.filter(|activity| !self.offers.knows(activity)).cloned().collect();
         }
     }
 

@@ -127,6 +127,14 @@ impl RunnerHandle {
         self.ask(|reply| Message::RecoverAll { reply }).await
     }
 
+    /// Whether an execution that this process drives is asleep, and then when something of it is due next, as in
+    /// [`RunnerEvent::Asleep`].
+    pub async fn asleep(&self, id: &str) -> Option<Option<u64>> {
+        let (reply, answer) = oneshot::channel();
+        self.threads.messages.send(Message::Asleep { id: id.to_owned(), reply }).ok()?;
+        answer.await.ok()?.map(|asleep| asleep.next_wake_ms)
+    }
+
     /// Answers a waiting Task from outside. `state` is its path, or its name where only one of that name waits. `by` is written into
     /// the journal.
     ///
@@ -274,7 +282,7 @@ impl RunnerHandle {
         self.ask(|reply| Message::Input { id: id.to_owned(), input: Input::UpdateMapRun { run, limits }, reply }).await
     }
 
-    /// Cancels an execution. A call in flight is not cut off; its answer is not waited for.
+    /// Cancels an execution. Calls in flight are abandoned: a program is ended, another call may still complete; its result is discarded.
     ///
     /// # Errors
     /// There is no such execution, or the store fails.

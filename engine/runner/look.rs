@@ -151,6 +151,7 @@ fn answer(result: StepResult<Value>, clock: &dyn Clock) -> StepAnswer {
             next_look_ms: clock.now_ms().saturating_add(pending.check_again_after.as_millis() as u64),
             instructions: pending.instructions,
             submitted: pending.submitted,
+            execution: pending.execution,
         },
         Err(error) => StepAnswer::Failed(error),
     }

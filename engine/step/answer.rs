@@ -37,13 +37,17 @@ impl<T> Answer<T> {
 
     /// Not yet: look again after `check_again_after`.
     pub fn pending(reason: impl Into<String>, check_again_after: Duration) -> Self {
-        Answer::Pending(Pending { reason: reason.into(), check_again_after, instructions: None, submitted: None })
+        Answer::Pending(Pending::new(reason, check_again_after))
     }
 
     /// Not yet, and what was called has begun and answered `submitted` (`.sync`).
     pub fn submitted(reason: impl Into<String>, submitted: serde_json::Value, check_again_after: Duration) -> Self {
-        let (reason, submitted) = (reason.into(), Some(submitted));
-        Answer::Pending(Pending { reason, check_again_after, instructions: None, submitted })
+        Answer::Pending(Pending { submitted: Some(submitted), ..Pending::new(reason, check_again_after) })
+    }
+
+    /// Not yet: another execution of this store must end first. The engine calls again when it has, or after `check_again_after`.
+    pub fn awaiting(reason: impl Into<String>, execution: String, check_again_after: Duration) -> Self {
+        Answer::Pending(Pending { execution: Some(execution), ..Pending::new(reason, check_again_after) })
     }
 }
 
@@ -58,6 +62,16 @@ pub struct Pending {
     pub instructions: Option<Instructions>,
     /// What the call that began it answered; history tells it once.
     pub submitted: Option<serde_json::Value>,
+    /// The id of the execution whose end is waited for.
+    pub execution: Option<String>,
+}
+
+impl Pending {
+    /// Waits for something that a later call finds.
+    pub fn new(reason: impl Into<String>, check_again_after: Duration) -> Self {
+        let (instructions, submitted, execution) = (None, None, None);
+        Pending { reason: reason.into(), check_again_after, instructions, submitted, execution }
+    }
 }
 
 /// What a person must do before a wait can end: data that terminal, JSON and page all show.

@@ -130,6 +130,12 @@ impl Store {
         headers.collect()
     }
 
+    /// When the execution begun last was started, in milliseconds since the Unix epoch; `None` where there is none, or it cannot be
+    /// read.
+    pub fn latest_start_ms(&self) -> Option<u64> {
+        self.latest(1).ok()?.first().map(|header| header.started_ms)
+    }
+
     /// Every execution's header, those begun last first; without inputs and what was created.
     ///
     /// # Errors

@@ -90,12 +90,8 @@ async fn wait_for_certificate(
         return Ok(Answer::done(issued(input.certificate_arn, &certificate)));
     }
     let shown = input.record.clone().or_else(|| record(&certificate));
-    Ok(Answer::Pending(Pending {
-        reason: status,
-        check_again_after: context.poll_towards(TYPICAL_VALIDATION),
-        instructions: instructions(&input, shown),
-        submitted: None,
-    }))
+    let instructions = instructions(&input, shown);
+    Ok(Answer::Pending(Pending { instructions, ..Pending::new(status, context.poll_towards(TYPICAL_VALIDATION)) }))
 }
 
 fn instructions(input: &WaitForCertificate, record: Option<ValidationRecord>) -> Option<Instructions> {

@@ -88,12 +88,8 @@ async fn wait_for_login(
                 let cause = format!("this machine cannot reach {} on port {}: {reason}", input.host, port(&input));
                 return Err(StepError::new(ErrorClass::Failed, cause).hint(WITHOUT_SSH));
             }
-            Ok(Answer::Pending(Pending {
-                reason,
-                check_again_after: interval,
-                instructions: is_out_of_reach_for_long(&context).then(|| way_out(&input)),
-                submitted: None,
-            }))
+            let instructions = is_out_of_reach_for_long(&context).then(|| way_out(&input));
+            Ok(Answer::Pending(Pending { instructions, ..Pending::new(reason, interval) }))
         }
     }
 }

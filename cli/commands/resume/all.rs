@@ -114,8 +114,9 @@ async fn report_ended(global: &Global, handle: &Handle, unfinished: &[ExecutionH
     for header in handle.call::<TrackUnfinished>(request).await?.ended {
         let request = DescribeExecutionRequest { id: header.id.clone(), as_shown: false };
         let described = handle.call::<DescribeExecution>(request).await?;
-        let standing = standing(&described.execution, false);
-        let message = summary::one_line(&described.view, standing, clock::of(handle.home()).now_ms());
+        let now_ms = clock::of(handle.home()).now_ms();
+        let standing = standing(&described.execution, false, now_ms);
+        let message = summary::one_line(&described.view, standing, now_ms);
         let exit = if header.status == ExecutionStatus::Succeeded { Exit::Success } else { Exit::Failed };
         worst = worst.worse(show(global, &Outcome { id: header.id, standing, message, exit, is_news: true }));
     }

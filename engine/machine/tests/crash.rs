@@ -74,9 +74,13 @@ fn definition() -> Value {
 /// What the world answers depends on the call alone, as a real one's would.
 fn world(state_path: &str, attempt: u32, look: u32) -> StepAnswer {
     match (state_path, attempt, look) {
-        ("Both[0]/L", _, look) if look < 3 => {
-            StepAnswer::Pending { reason: "creating".to_owned(), next_look_ms: 0, instructions: None, submitted: None }
-        }
+        ("Both[0]/L", _, look) if look < 3 => StepAnswer::Pending {
+            reason: "creating".to_owned(),
+            next_look_ms: 0,
+            instructions: None,
+            submitted: None,
+            execution: None,
+        },
         (path, 1, _) if path.starts_with("Both[1]/M[1]") => {
             StepAnswer::Failed(StepError::new(ErrorClass::Unknown, "lost"))
         }

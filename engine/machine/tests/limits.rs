@@ -111,7 +111,13 @@ fn what_was_called_and_tells_too_much_while_it_is_waited_for_is_refused() {
     let submitted = Some(nested(1_000));
     trial.answer(
         "A",
-        StepAnswer::Pending { reason: "creating".to_owned(), next_look_ms, instructions: None, submitted },
+        StepAnswer::Pending {
+            reason: "creating".to_owned(),
+            next_look_ms,
+            instructions: None,
+            submitted,
+            execution: None,
+        },
     );
     assert_ended_by_a_limit(&trial);
 }

@@ -107,7 +107,13 @@ impl World {
 
 fn pending(now_ms: u64) -> StepAnswer {
     let next_look_ms = now_ms + LOOK_AGAIN_MS;
-    StepAnswer::Pending { reason: "creating".to_owned(), next_look_ms, instructions: None, submitted: None }
+    StepAnswer::Pending {
+        reason: "creating".to_owned(),
+        next_look_ms,
+        instructions: None,
+        submitted: None,
+        execution: None,
+    }
 }
 
 /// A workflow of a shape that the seed picks. No task is visited twice.

@@ -1,0 +1,155 @@
+//! The fear: a flag is documented, nobody has ever used it, and it does something else.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::{
+    serve::Server,
+    sts_stub::{STAGING, Sts},
+    support::{Home, text},
+};
+
+/// Options that every command takes; each is used by some command's tests.
+const GLOBAL: [&str; 8] =
+    ["--output", "--progress", "--home", "--profile", "--region", "--verbose", "--quiet", "--help"];
+
+/// The words of a help text's section that begin its lines.
+fn listed(help: &str, section: &str, begins: impl Fn(&str) -> bool) -> Vec<String> {
+    let lines = help.lines().skip_while(|line| !line.starts_with(section)).skip(1);
+    let lines = lines.take_while(|line| line.is_empty() || line.starts_with(' '));
+    let words = lines.flat_map(|line| line.split([' ', ',']).filter(|word| !word.is_empty()).take(2));
+    let name = |word: &str| {
+        word.trim_end_matches(|c: char| !c.is_ascii_lowercase()).split('[').next().unwrap_or_default().to_owned()
+    };
+    words.filter(|word| begins(word)).map(name).collect()
+}
+
+#[test]
+fn every_flag_of_every_command_is_used_by_a_test_of_that_command() {
+    let home = Home::plain();
+    let tests = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).unwrap();
+    let tests: Vec<String> = tests.filter_map(|file| std::fs::read_to_string(file.unwrap().path()).ok()).collect();
+    let help = home.exits(&["--help"], 0);
+    let commands: BTreeSet<String> =
+        listed(&help, "Commands:", |word| word.starts_with(|c: char| c.is_ascii_lowercase())).into_iter().collect();
+    let commands: Vec<&String> =
+        commands.iter().filter(|command| home.flow(&[command, "--help"]).status.success()).collect();
+    assert!(commands.len() > 20, "{commands:?}");
+    let mut unused = Vec::new();
+    for command in commands {
+        let help = home.exits(&[command, "--help"], 0);
+        let flags: BTreeSet<String> = listed(&help, "Options:", |word| word.starts_with("--"))
+            .into_iter()
+            .filter(|flag| !GLOBAL.contains(&flag.as_str()))
+            .collect();
+        for flag in flags {
+            let verb = format!("\"{command}\"");
+            let uses = |test: &String| test.contains(&verb) && test.contains(&format!("\"{flag}"));
+            if !tests.iter().any(uses) {
+                unused.push(format!("flow {command} {flag}"));
+            }
+        }
+    }
+    assert!(unused.is_empty(), "no test uses {unused:#?}");
+}
+
+#[test]
+fn a_state_is_shown_with_its_input_and_one_that_is_not_entered_is_not_found() {
+    let home = Home::plain();
+    let file = home.waits("long", 3600);
+    home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", "one", "--input", r#"{"n": 7}"#], 75);
+    let shown: Value = serde_json::from_str(&home.exits(&["status", "one", "--state", "Rest"], 0)).unwrap();
+    assert_eq!((&shown["state"], &shown["input"]["n"]), (&json!("Rest"), &json!(7)));
+    let refused = home.flow(&["status", "one", "--state", "Other"]);
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(text(&refused.stderr).contains("flow events one"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn events_begin_at_a_sequence_and_show_only_what_failed() {
+    let home = Home::plain();
+    let definition = json!({ "StartAt": "First", "States": { "First": { "Type": "Pass", "Next": "Last" },
+        "Last": { "Type": "Fail", "Error": "Broken", "Cause": "as meant" } } });
+    home.exits(&["run", &home.definition("fails", &definition), "--yes", "--id", "one"], 1);
+    let all = home.exits(&["events", "one"], 0);
+    let later = home.exits(&["events", "one", "--since", "3"], 0);
+    assert!(all.lines().count() == later.lines().count() + 2, "{all}{later}");
+    assert!(all.ends_with(&later), "{all}{later}");
+    let failed = home.exits(&["events", "one", "--failed"], 0);
+    assert!(failed.contains("Broken") && !failed.contains("First"), "{failed}");
+    assert_eq!(home.exits(&["events", "one", "--since", "1000"], 0), "");
+}
+
+#[test]
+fn a_signalled_failure_has_its_error_and_cause() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    crate::support::post(&server.endpoint, "AWSStepFunctions.CreateActivity", r#"{"name": "approve"}"#);
+    drop(server);
+    let resource = "arn:aws:states:us-east-1:111111111111:activity:approve";
+    let asks = home.one("asks", &json!({ "Type": "Task", "Resource": resource, "End": true }));
+    home.exits(&["run", &asks, "--yes", "--no-wait", "--id", "one"], 75);
+    home.exits(&["signal", "one", "Only", "--failure", "Refused", "--cause", "not today"], 0);
+    let said = home.exits(&["status", "one"], 0);
+    assert!(said.contains("Refused") && said.contains("not today"), "{said}");
+}
+
+#[test]
+fn mocked_cases_are_chosen_by_name_and_by_state_machine() {
+    let home = Home::plain();
+    let call = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": { "FunctionName": "f" }, "End": true });
+    let file = home.one("calls", &call);
+    let mocks = json!({
+        "StateMachines": {
+            "first": { "TestCases": { "Good": { "Only": "answers" }, "Bad": { "Only": "fails" } } },
+            "second": { "TestCases": { "Other": { "Only": "answers" } } } },
+        "MockedResponses": {
+            "answers": { "0": { "Return": { "StatusCode": 200 } } },
+            "fails": { "0": { "Throw": { "Error": "Broken", "Cause": "as meant" } } } } });
+    let mocks_file = home.path().join("mocks.json");
+    std::fs::write(&mocks_file, mocks.to_string()).unwrap();
+    let base = ["test", &file, "--mocks", mocks_file.to_str().unwrap()];
+    let test = |more: &[&str], exit: i32| home.exits(&[&base[..], more].concat(), exit);
+    test(&["--state-machine", "first"], 1);
+    let said = test(&["--state-machine", "first", "--case", "Good"], 0);
+    assert!(said.contains("Good") && !said.contains("Bad"), "{said}");
+    test(&["--state-machine", "second"], 0);
+    test(&["--state-machine", "first", "--expect", "Bad=FAILED"], 0);
+    for wrong in [&["--state-machine", "third"][..], &["--state-machine", "first", "--case", "Missing"]] {
+        let refused = home.flow(&[&base[..], wrong].concat());
+        assert!(!refused.status.success(), "{}", text(&refused.stdout));
+    }
+}
+
+#[test]
+fn doctor_names_the_account_when_it_is_asked() {
+    let home = Home::plain();
+    let sts = Sts::start();
+    let said = home.exits_with(&["doctor", "--aws"], &sts.credentials(STAGING), 0);
+    assert!(said.contains(STAGING), "{said}");
+    let asked = sts.asked();
+    home.exits_with(&["doctor"], &sts.credentials(STAGING), 0);
+    assert_eq!(sts.asked(), asked, "without the flag nobody is asked");
+}
+
+#[test]
+fn a_worker_polls_once_with_a_limit_and_ends() {
+    let (home, elsewhere) = (Home::plain(), Home::plain());
+    let server = Server::start(&home);
+    let arguments =
+        ["worker", "--endpoint", &server.endpoint, "--activities", "process:run", "--once", "--concurrency", "2"];
+    elsewhere.exits_with(&arguments, &[("AWS_REGION", "us-east-1")], 0);
+    let refused =
+        elsewhere.flow(&["worker", "--endpoint", "http://127.0.0.1:1", "--once", "--activities", "process:run"]);
+    assert_eq!(refused.status.code(), Some(5), "nobody listens: {}", text(&refused.stdout));
+    let rehearsal = Home::for_rehearsal();
+    rehearsal.exits(&["worker", "--endpoint", &server.endpoint, "--once", "--rehearse"], 0);
+}
+
+#[test]
+fn a_policy_is_of_the_partition_that_is_named() {
+    let home = Home::plain();
+    let said = home.exits(&["policy", "endpoints-aws", "--partition", "aws-cn"], 0);
+    assert!(said.contains("arn:aws-cn:") && !said.contains("arn:aws:"), "{said}");
+}

@@ -1,0 +1,61 @@
+//! The fear: an execution waits for another one that it started, and whoever resumes the first does not continue the second.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::support::{Home, until};
+
+/// A workflow that starts an execution of `child` and waits for its end.
+fn parent(home: &Home) -> String {
+    let machine = "arn:aws:states:us-east-1:111111111111:stateMachine:child";
+    home.one(
+        "parent",
+        &json!({ "Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2",
+            "Arguments": { "StateMachineArn": machine, "Name": "inner", "Input": {} }, "End": true }),
+    )
+}
+
+/// Makes the state machine `child` of an execution that waits so long. Its first execution is cancelled.
+fn child(home: &Home, seconds: u64) {
+    home.exits(&["run", &home.waits("child", seconds), "--yes", "--no-wait=0", "--id", "first"], 75);
+    home.exits(&["cancel", "first"], 0);
+}
+
+#[test]
+fn no_wait_ends_where_only_a_child_waits_and_says_75() {
+    let home = Home::plain();
+    child(&home, 3600);
+    let file = parent(&home);
+    for arguments in
+        [&["run", &file, "--yes", "--no-wait=15m", "--id", "outer"] as &[&str], &["resume", "outer", "--no-wait=15m"]]
+    {
+        let began = Instant::now();
+        home.exits(arguments, 75);
+        assert!(began.elapsed().as_secs() < 20, "{arguments:?} waited for the child");
+    }
+    assert_eq!(home.exits(&["resume", "--all", "--no-wait", "--quiet"], 75), "");
+}
+
+#[test]
+fn resuming_the_parent_continues_the_child_and_its_end_ends_the_parent_at_once() {
+    let home = Home::plain();
+    child(&home, 4);
+    home.exits(&["run", &parent(&home), "--yes", "--no-wait=0", "--id", "outer"], 75);
+    let began = Instant::now();
+    home.exits(&["resume", "outer"], 0);
+    assert_eq!(home.status_of("outer"), "SUCCEEDED");
+    // A poll alone would find it up to five seconds later.
+    assert!(began.elapsed().as_millis() < 6_500, "{:?}", began.elapsed());
+}
+
+#[test]
+fn cancelling_a_child_that_waits_for_hours_fails_its_parent_at_once() {
+    let home = Home::plain();
+    child(&home, 3600);
+    let mut run = home.spawn(&["run", &parent(&home), "--yes", "--id", "outer"]);
+    until(20, "the child waits", || home.flow(&["status", "child:inner"]).status.success());
+    home.exits(&["cancel", "child:inner"], 0);
+    assert_eq!(run.wait().unwrap().code(), Some(1));
+    assert_eq!(home.status_of("outer"), "FAILED");
+}
