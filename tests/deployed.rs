@@ -118,6 +118,10 @@ fn a_template_is_printed_without_a_call() {
     let template: Value = serde_json::from_str(&printed).unwrap();
     let machine = &template["Resources"]["StateMachine"]["Properties"];
     assert_eq!(machine["StateMachineName"], "endpoints-aws");
+    let file = home.path().join("rests.asl.yaml");
+    std::fs::write(&file, "StartAt: A\nStates:\n  A: {Type: Wait, Seconds: ${Pause}, End: true}\n").unwrap();
+    let arguments = ["deploy", file.to_str().unwrap(), "--template", "terraform", "--substitute", "Pause=5"];
+    assert!(home.succeed(&arguments).contains("\\\"Seconds\\\":5"));
     assert_eq!(machine["DefinitionString"].as_str().unwrap().matches("flow:").count(), 0, "{printed}");
 }
 
@@ -163,6 +167,9 @@ fn the_role_and_the_log_group_are_made_once_and_removed() {
     assert_eq!(described["loggingConfiguration"]["level"], "ERROR");
     assert_eq!(described["loggingConfiguration"]["includeExecutionData"], false);
     assert!(described["roleArn"].as_str().unwrap().ends_with(":role/flow-job"), "{described}");
+    assert_eq!(deploy(&["--log-level", "all"]), "deployed");
+    let described = call(&server, "DescribeStateMachine", &json!({ "stateMachineArn": machine }));
+    assert_eq!(described["loggingConfiguration"]["level"], "ALL");
     assert_eq!(deploy(&["--remove"]), "removed");
     assert_eq!(found(), json!([[], [], []]));
 }

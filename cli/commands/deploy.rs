@@ -22,7 +22,6 @@ use crate::{
     environments,
     exit::{CliError, Exit},
     target::endpoint,
-    ui::json as lines,
 };
 
 /// The longest name of a role, less the prefix that it has here (IAM and STS quotas).
@@ -271,7 +270,6 @@ fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[ResourceCha
     let transitions = wanted.compiled.transitions;
     let dollars = dollars(transitions);
     if global.output == Output::Json {
-        say!("{}", lines::version());
         say!(
             "{}",
             json!({ "type": "deployment", "name": wanted.name, "caller": caller, "transitions": transitions,
