@@ -1,5 +1,6 @@
 //! One file per verb: an arguments struct whose doc comments are the help, and one function.
 
+pub mod answered;
 pub mod approvals;
 pub mod approve;
 pub mod bench;

@@ -17,11 +17,11 @@ pub struct Located {
 }
 
 impl Located {
-    /// The execution's id, and a way to drive the store that it is in.
+    /// The execution's id, and a way to record an answer in the store that it is in.
     ///
     /// # Errors
-    /// As [`Handle::drive`].
-    pub async fn drive(self) -> Result<(String, Handle), CliError> {
+    /// As [`Handle::answer`].
+    pub async fn answer(self) -> Result<(String, Handle), CliError> {
         let Located { header, store } = self;
         if store.at_step_functions().await.is_some() {
             return Ok((header.id, store));
@@ -29,7 +29,7 @@ impl Located {
         let home = store.home().clone();
         // Closed first: one process opens a store once.
         drop(store);
-        Ok((header.id, Handle::drive(Environments::new(home)).await?))
+        Ok((header.id, Handle::answer(Environments::new(home)).await?))
     }
 }
 

@@ -45,6 +45,8 @@ enum Purpose {
     Read,
     /// Driving executions.
     Drive,
+    /// Recording an answer of a person: no steps are called.
+    Answer,
 }
 
 /// A way to the operations of a store: in this process, or over its owner's socket. Callers do not see which.
@@ -126,6 +128,14 @@ impl Handle {
     /// The store cannot be opened, or its owner does not answer.
     pub async fn drive(environments: Arc<Environments>) -> Result<Self, CliError> {
         Self::open(environments, Purpose::Drive).await
+    }
+
+    /// As [`Handle::drive`], in order to record what a person answers. Where this process becomes the owner it calls no steps.
+    ///
+    /// # Errors
+    /// As [`Handle::drive`].
+    pub async fn answer(environments: Arc<Environments>) -> Result<Self, CliError> {
+        Self::open(environments, Purpose::Answer).await
     }
 
     /// Opens the store in order to read it, through its owner where there is one. Where there is no store, it is an empty one.
@@ -437,6 +447,7 @@ async fn side(environments: &Arc<Environments>, purpose: Purpose) -> Result<Side
         if let Some(lock) = acquire(home)? {
             return Ok(match purpose {
                 Purpose::Drive => Side::Local(Local::open(environments.clone(), lock)?),
+                Purpose::Answer => Side::Local(Local::open_to_answer(environments.clone(), lock)?),
                 Purpose::Read => Side::Idle(Idle::open(environments, lock)?),
             });
         }

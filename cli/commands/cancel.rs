@@ -25,7 +25,7 @@ pub struct CancelArguments {
 
 /// Ends an execution as ABORTED; what it made stays.
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
-    let (id, handle) = locate_at(global, &arguments.target, &arguments.id).await?.drive().await?;
+    let (id, handle) = locate_at(global, &arguments.target, &arguments.id).await?.answer().await?;
     let request = CancelExecutionRequest {
         id: id.clone(),
         error: "Cancelled".to_owned(),
@@ -45,9 +45,7 @@ pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, Cl
     match global.output {
         Output::Human if global.quiet => {}
         Output::Human => {
-            say!(
-                "{id} is cancelled. What it made stays: flow resume {id} continues it, the teardown workflow removes it."
-            );
+            say!("{id} is cancelled. What it created stays. To continue after all: flow resume {id}");
         }
         Output::Json => {
             say!("{}", json!({ "type": "cancelled", "execution": id, "message": format!("{id} is cancelled") }))

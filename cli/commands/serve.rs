@@ -3,6 +3,7 @@
 use std::{
     io::Read,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -99,6 +100,11 @@ fn token(file: Option<&Path>) -> Result<Option<String>, CliError> {
     let refused = |what: &str| CliError::refused(format!("--token-file {}: {what}", file.display()));
     let mut text = String::new();
     let opened = std::fs::File::open(file).map_err(|error| refused(&error.to_string()))?;
+    let mode = opened.metadata().map_err(|error| refused(&error.to_string()))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let hint = format!("chmod 600 {}", file.display());
+        return Err(refused(&format!("it is open to others (mode {:o})", mode & 0o777)).hint(hint));
+    }
     opened.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(|error| refused(&error.to_string()))?;
     match text.trim() {
         "" => Err(refused("it holds no token")),

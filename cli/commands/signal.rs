@@ -4,6 +4,7 @@ use api::flow::{SignalTask, SignalTaskRequest, TaskOutcome};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::answered;
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
@@ -46,7 +47,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
         return Err(CliError::refused(format!("--success is not JSON: {error}"))
             .hint("a text is written with its quotes: --success '\"yes\"'"));
     }
-    let (id, handle) = located.drive().await?;
+    let (id, handle) = located.answer().await?;
     let SignalArguments { state, success, failure, cause, comment, early, .. } = arguments;
     let outcome = match (success, failure) {
         (Some(output), _) => TaskOutcome::Success(output),
@@ -57,7 +58,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     let by = person::signaller(comment);
     let request = SignalTaskRequest { id: id.clone(), state: state.clone(), outcome, by, early };
     let answer = handle.call::<SignalTask>(request).await;
-    let driven_elsewhere = handle.is_remote().await;
+    let afterwards = answered::afterwards(&handle, &id).await;
     let closed = handle.close().await;
     let answer = answer.map_err(|error| match error.exit {
         Exit::Refused => {
@@ -66,12 +67,12 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
         _ => error,
     })?;
     closed?;
+    let afterwards = afterwards?;
     let what = if answer.is_kept { "does not wait yet; the answer is kept until it does" } else { "is answered" };
     let message = format!("{id}: \"{state}\" {what}");
     match global.output {
         Output::Human if global.quiet => {}
-        Output::Human if driven_elsewhere => say!("{message}."),
-        Output::Human => say!("{message}. No process drives it: flow resume {id}"),
+        Output::Human => say!("{message}{afterwards}"),
         Output::Json => say!(
             "{}",
             json!({ "type": "signalled", "execution": id, "state": state, "kept": answer.is_kept, "message": message })

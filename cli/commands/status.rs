@@ -183,6 +183,7 @@ fn show(global: &Global, home: &Home, status: &DescribeExecutionResponse) {
     }
     match standing {
         "INTERRUPTED" => say!("No process drives it. Nothing is lost: flow resume {}", view.id),
+        "WAITING" if view.needs_person() => say!("No process drives it. After the answer:   flow resume {}", view.id),
         "WAITING" => say!("No process drives it. {}", next_check(execution, now_ms)),
         _ => {}
     }

@@ -43,12 +43,28 @@ impl Local {
     /// # Errors
     /// The store cannot be opened, or the socket cannot be made.
     pub fn open(environments: Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
+        Self::open_with(environments, lock, crash_options())
+    }
+
+    /// The same, for a process that only records an answer: it calls no steps. What is due is called by the next owner.
+    ///
+    /// # Errors
+    /// As [`Local::open`].
+    pub fn open_to_answer(environments: Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
+        Self::open_with(environments, lock, RunnerOptions { makes_no_calls: true, ..crash_options() })
+    }
+
+    fn open_with(
+        environments: Arc<Environments>,
+        lock: OwnerLock,
+        options_of_runner: RunnerOptions,
+    ) -> Result<Self, CliError> {
         let home = environments.home().clone();
         let store = Arc::new(open_store(&home)?);
         if let Some(words) = clock::behind(&home, store.latest_start_ms()) {
             eprintln!("flow: {words}");
         }
-        let runner = engine::runner::start(store, environments.clone(), clock::of(&home), crash_options());
+        let runner = engine::runner::start(store, environments.clone(), clock::of(&home), options_of_runner);
         let api = Arc::new(Api::new(runner.clone(), options(&environments)));
         api.adopt()?;
         let mut integrations = Registry::new();
@@ -182,5 +198,6 @@ fn crash_options() -> RunnerOptions {
     RunnerOptions {
         crash_before_commit: number("FLOW_CRASH_BEFORE_COMMIT"),
         crash_after_commit: number("FLOW_CRASH_AFTER_COMMIT"),
+        makes_no_calls: false,
     }
 }
