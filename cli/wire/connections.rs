@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     pin::Pin,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError,
@@ -11,15 +12,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, body::Body, extract::Request, response::Response, serve::Listener};
-use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
+use axum::{body::Body, extract::Request, response::Response, serve::Listener};
+use hyper::{
+    body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
-    service::TowerToHyperService,
 };
 use tokio::sync::{Notify, watch};
-use tower::ServiceExt;
 
 /// How long a request's head may take.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
@@ -34,8 +36,14 @@ const CONNECTIONS_MAX: usize = 4_096;
 /// The part of the file handles of this process that the connections of one listener may take.
 const HANDLES_SHARE: usize = 3;
 
+/// What answers the requests of a listener.
+pub trait Answers: Send + Sync + 'static {
+    /// The response to a request.
+    fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
 /// Serves every connection of a listener until it is closed. Then requests in progress may end.
-pub async fn serve<L: Listener>(mut listener: L, router: Router, mut closing: watch::Receiver<bool>) {
+pub async fn serve<L: Listener>(mut listener: L, answers: Arc<impl Answers>, mut closing: watch::Receiver<bool>) {
     let open = Arc::new(Open::new(connections_max()));
     loop {
         let io = tokio::select! {
@@ -47,7 +55,7 @@ pub async fn serve<L: Listener>(mut listener: L, router: Router, mut closing: wa
             entry = open.enter() => entry,
             _ = closing.wait_for(|closing| *closing) => break,
         };
-        tokio::spawn(connection(io, router.clone(), entry, closing.clone()));
+        tokio::spawn(connection(io, answers.clone(), entry, closing.clone()));
     }
     drop(listener);
     open.all_closed().await;
@@ -60,16 +68,16 @@ fn connections_max() -> usize {
     (handles / HANDLES_SHARE).clamp(8, CONNECTIONS_MAX)
 }
 
-async fn connection<I>(io: I, router: Router, entry: Entry, mut closing: watch::Receiver<bool>)
+async fn connection<I>(io: I, answers: Arc<impl Answers>, entry: Entry, mut closing: watch::Receiver<bool>)
 where
     I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     let state = entry.state.clone();
-    let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
-        let (router, in_progress) = (router.clone(), InProgress::begin(&state));
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let (answers, in_progress) = (answers.clone(), InProgress::begin(&state));
         async move {
-            let response = router.oneshot(request.map(Body::new) as Request).await?;
-            Ok::<Response, std::convert::Infallible>(response.map(|body| Body::new(Counted { body, in_progress })))
+            let response = answers.answer(request.map(Body::new)).await;
+            Ok::<_, Infallible>(response.map(|body| Counted { body, in_progress }))
         }
     });
     let mut builder = Builder::new(TokioExecutor::new());
@@ -77,7 +85,7 @@ where
     let mut http2 = builder.http2();
     http2.timer(TokioTimer::new()).keep_alive_interval(PING_EVERY).keep_alive_timeout(PING_EVERY);
     http2.max_concurrent_streams(STREAMS_MAX);
-    let mut served = std::pin::pin!(builder.serve_connection(TokioIo::new(io), TowerToHyperService::new(service)));
+    let mut served = std::pin::pin!(builder.serve_connection(TokioIo::new(io), service));
     let mut check = tokio::time::interval(IDLE_TIME_MAX / 2);
     let mut is_closing = false;
     loop {

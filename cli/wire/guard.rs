@@ -1,14 +1,12 @@
 //! Who may call over TCP: whoever sends the operator's token or signs with the operator's key. Without both, programs of this machine
 //! may call Step Functions' own operations.
 
-use std::{net::IpAddr, sync::Arc, time::SystemTime};
+use std::{net::IpAddr, time::SystemTime};
 
 use axum::{
-    Router,
     body::Body,
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, StatusCode, Uri, uri::Authority},
-    middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use subtle::ConstantTimeEq;
@@ -57,45 +55,35 @@ impl Guard {
         self.token.is_none() && self.key.is_none()
     }
 
-    /// The router with this guard in front of it.
-    pub fn before(self, router: Router) -> Router {
-        router.layer(middleware::from_fn_with_state(Arc::new(self), check))
+    /// The request, as it may be answered.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn check(&self, request: Request) -> Result<Request, Response> {
+        if self.is_open() {
+            let allowed = allowed_without_secret(request.headers(), request.uri());
+            return allowed.map(|()| request).map_err(IntoResponse::into_response);
+        }
+        if self.knows_token(request.headers()) {
+            return Ok(request);
+        }
+        let Some(key) = &self.key else {
+            let message = "Authorization: Bearer with the server's token is missing";
+            return Err(Refused::new("UnrecognizedClientException", message).into_response());
+        };
+        // First what needs no body: nothing is kept in memory for a request that cannot be signed by this key.
+        key.names_this_key(request.headers()).map_err(IntoResponse::into_response)?;
+        let (parts, body) = request.into_parts();
+        let body = request_body::read(body).await?.bytes;
+        let signed = Signed { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
+        key.check(&signed, SystemTime::now()).map_err(IntoResponse::into_response)?;
+        Ok(Request::from_parts(parts, Body::from(body)))
     }
 
     fn knows_token(&self, headers: &HeaderMap) -> bool {
         let sent = headers.get("authorization").and_then(|value| value.to_str().ok());
         let sent = sent.and_then(|value| value.strip_prefix("Bearer "));
         sent.zip(self.token.as_deref()).is_some_and(|(sent, token)| same(sent.as_bytes(), token.as_bytes()))
-    }
-}
-
-async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    if guard.is_open() {
-        return match allowed_without_secret(request.headers(), request.uri()) {
-            Ok(()) => next.run(request).await,
-            Err(refused) => refused.into_response(),
-        };
-    }
-    if guard.knows_token(request.headers()) {
-        return next.run(request).await;
-    }
-    let Some(key) = &guard.key else {
-        let message = "Authorization: Bearer with the server's token is missing";
-        return Refused::new("UnrecognizedClientException", message).into_response();
-    };
-    // First what needs no body: nothing is kept in memory for a request that cannot be signed by this key.
-    if let Err(refused) = key.names_this_key(request.headers()) {
-        return refused.into_response();
-    }
-    let (parts, body) = request.into_parts();
-    let body = match request_body::read(body).await {
-        Ok(body) => body.bytes,
-        Err(refused) => return refused,
-    };
-    let signed = Signed { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
-    match key.check(&signed, SystemTime::now()) {
-        Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
-        Err(refused) => refused.into_response(),
     }
 }
 
