@@ -30,6 +30,7 @@ mod serve;
 mod signed;
 mod stopping;
 mod sts_stub;
+mod supply;
 mod support;
 mod tidy;
 mod trouble;
