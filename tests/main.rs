@@ -17,6 +17,7 @@ mod hostile;
 mod interrupted;
 mod kept;
 mod kill;
+mod ledger;
 mod local;
 mod one_path;
 mod own;
