@@ -129,17 +129,17 @@ impl Api {
             _ => return Err(arn::wrong_kind(&request.state_machine_arn)),
         };
         self.machine(&machine)?;
-        let found = self.runner.store().documents::<Alias>(&records::aliases_prefix(&machine), None, usize::MAX)?;
         let routes = |alias: &Alias| {
             let mut routes = alias.routing_configuration.iter();
             version_arn.is_none_or(|arn| routes.any(|route| route.state_machine_version_arn == *arn))
         };
-        let listed = |(_, alias): (String, Alias)| -> (String, Value) {
+        let show = |alias: Alias| {
             let arn = self.qualified_arn(&machine, &alias.name);
-            (alias.name, json!({ "stateMachineAliasArn": arn, "creationDate": seconds(alias.created_ms) }))
+            let shown = || json!({ "stateMachineAliasArn": arn, "creationDate": seconds(alias.created_ms) });
+            Ok(routes(&alias).then(shown))
         };
-        let shown = found.into_iter().filter(|(_, alias)| routes(alias)).map(listed).collect();
-        paging::page("stateMachineAliases", &request.page, shown)
+        let prefix = records::aliases_prefix(&machine);
+        paging::documents(self.runner.store(), ("stateMachineAliases", &prefix), &request.page, show)
     }
 
     /// The state machine whose versions the routes name, if they are as they must be.

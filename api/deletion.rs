@@ -1,6 +1,8 @@
 //! Deleting state machines: one whose executions run is DELETING until they have ended, which they do when they enter
 //! their next state. Source: API Reference, DeleteStateMachine; Developer Guide, "Deleting a state machine".
 
+use std::sync::Arc;
+
 use engine::{
     machine::ExecutionStatus,
     store::{DocumentChanges, ListFilter, ListPosition},
@@ -38,7 +40,9 @@ impl Api {
         };
         match running.is_empty() {
             true => changes.delete(&machine_key(&name)),
-            false => changes.put(&machine_key(&name), &StateMachine { deleting: true, ..machine })?,
+            false => {
+                changes.put(&machine_key(&name), &StateMachine { deleting: true, ..Arc::unwrap_or_clone(machine) })?
+            }
         }
         store.change_documents(changes)?;
         for id in running {
@@ -54,8 +58,7 @@ impl Api {
 
     /// Ends an execution that began while its state machine was being deleted, which nobody has told it.
     pub(crate) async fn end_if_deleted(&self, id: &str, name: &str) -> Result<(), Fault> {
-        let found: Option<StateMachine> = self.runner.store().document(&machine_key(name))?;
-        match found {
+        match self.machines.get(self.runner.store(), name)? {
             Some(machine) if !machine.deleting => Ok(()),
             _ => self.end_next(id, name).await,
         }
@@ -82,10 +85,9 @@ impl Api {
     }
 
     /// The state machine of a name, unless its deletion is complete.
-    pub(crate) fn machine_if_any(&self, name: &str) -> Result<Option<StateMachine>, Fault> {
-        let found: Option<StateMachine> = self.runner.store().document(&machine_key(name))?;
-        let Some(machine) = found else { return Ok(None) };
-        let gone = !self.gone([&machine])?.is_empty();
+    pub(crate) fn machine_if_any(&self, name: &str) -> Result<Option<Arc<StateMachine>>, Fault> {
+        let Some(machine) = self.machines.get(self.runner.store(), name)? else { return Ok(None) };
+        let gone = !self.gone([&*machine])?.is_empty();
         Ok(Some(machine).filter(|_| !gone))
     }
 
@@ -110,7 +112,7 @@ impl Api {
     }
 
     /// The state machine, for what is not done with one that is being deleted.
-    pub(crate) fn lasting_machine(&self, name: &str) -> Result<StateMachine, Fault> {
+    pub(crate) fn lasting_machine(&self, name: &str) -> Result<Arc<StateMachine>, Fault> {
         match self.machine(name)? {
             machine if machine.deleting => Err(self.deleting(name)),
             machine => Ok(machine),

@@ -5,6 +5,8 @@ mod list;
 mod redrive;
 mod start;
 
+use std::sync::Arc;
+
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -168,12 +170,12 @@ impl Api {
     fn definition_text(&self, id: &str, started: &Execution) -> Result<String, Fault> {
         let (_, pinned) = self.runner.store().definition(id)?.unwrap_or_default();
         let kept = match started.version {
-            Some(number) => self.version(&started.machine, number).map(|version| version.machine),
+            Some(number) => self.version(&started.machine, number).map(|version| Arc::new(version.machine)),
             None => self.machine(&started.machine),
         };
         let same =
             |machine: &StateMachine| serde_json::from_str::<Value>(&machine.definition).ok() == Some(pinned.clone());
-        let text = kept.ok().filter(same).map(|machine| machine.definition);
+        let text = kept.ok().filter(|machine| same(machine)).map(|machine| machine.definition.clone());
         Ok(text.unwrap_or_else(|| pinned.to_string()))
     }
 }

@@ -16,6 +16,7 @@ pub mod flow;
 mod history;
 mod integrations;
 mod locks;
+mod machine_cache;
 mod malformed;
 mod map_runs;
 mod operation;
@@ -71,6 +72,7 @@ pub struct Api {
     runner: RunnerHandle,
     options: ApiOptions,
     definitions: definition_cache::DefinitionCache,
+    machines: machine_cache::MachineCache,
     /// Held by whoever reads documents in order to change them.
     changing: Mutex<()>,
     /// Held by whoever starts or redrives the execution of a name.
@@ -84,8 +86,14 @@ impl Api {
     pub fn new(runner: RunnerHandle, options: ApiOptions) -> Self {
         let store = runner.shared_store();
         runner.know_activities(move |arn| activities::exists(&store, arn));
-        let definitions = definition_cache::DefinitionCache::default();
-        Api { runner, options, definitions, changing: Mutex::default(), starting: locks::Locks::default() }
+        Api {
+            runner,
+            options,
+            definitions: definition_cache::DefinitionCache::default(),
+            machines: machine_cache::MachineCache::default(),
+            changing: Mutex::default(),
+            starting: locks::Locks::default(),
+        }
     }
 
     /// Answers an operation of Step Functions, named without the prefix of its target.

@@ -17,6 +17,10 @@ use crate::{
 
 pub(crate) use children::{Child, processor};
 
+/// How many map runs or child executions are read for one page. Where a filter leaves out more, a page has fewer than asked for, and
+/// a token (API Reference, ListExecutions: a page may have fewer results than `maxResults`).
+const EXAMINED_MAX: usize = 1_000;
+
 /// A request of ListMapRuns.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,18 +72,41 @@ impl Api {
                 (id, None)
             }
         };
-        let runs = self.runner.store().map_runs(&execution)?;
-        let found = runs.into_iter().filter(|run| run.within == within).map(|run| {
-            let found = Found { execution: execution.clone(), run };
-            let key = paging::newest_first(found.run.started_ms, &format!("{:020}", u64::MAX - found.run.number));
-            let mut told = json!({
-                "executionArn": request.execution_arn, "mapRunArn": self.map_run_arn(&found),
-                "stateMachineArn": self.processor_arn(&found), "startDate": seconds(found.run.started_ms),
-            });
-            set(&mut told, "stopDate", found.run.stopped_ms.map(seconds));
-            (key, told)
+        let (store, size) = (self.runner.store(), request.page.size());
+        let before = request.page.after()?.map(|key| key.parse().map_err(|_| paging::invalid_token())).transpose()?;
+        let mut before: u64 = match before {
+            Some(before) => before,
+            // Map runs have numbers of frames.
+            None => store.summary(&execution)?.map_or(0, |header| header.next_frame_id),
+        };
+        let (mut listed, mut examined, mut more) = (Vec::new(), 0, true);
+        while more && listed.len() < size && examined < EXAMINED_MAX {
+            // One more than the page has room for shows whether there is another page.
+            let wanted = size - listed.len();
+            let mut runs = store.map_runs_before(&execution, before, wanted + 1)?;
+            more = runs.len() > wanted;
+            runs.truncate(wanted);
+            examined += runs.len();
+            for run in runs {
+                before = run.number;
+                if run.within == within {
+                    let found = Found { execution: execution.clone(), run };
+                    listed.push(self.map_run_listed(&request.execution_arn, &found));
+                }
+            }
+        }
+        let mut answer = json!({ "mapRuns": listed });
+        set(&mut answer, "nextToken", more.then(|| paging::token(&before.to_string())));
+        Ok(answer)
+    }
+
+    fn map_run_listed(&self, execution_arn: &str, found: &Found) -> Value {
+        let mut listed = json!({
+            "executionArn": execution_arn, "mapRunArn": self.map_run_arn(found),
+            "stateMachineArn": self.processor_arn(found), "startDate": seconds(found.run.started_ms),
         });
-        paging::page("mapRuns", &request.page, found.collect())
+        set(&mut listed, "stopDate", found.run.stopped_ms.map(seconds));
+        listed
     }
 
     pub(crate) fn describe_map_run(&self, request: &Named) -> Answer {
@@ -132,8 +159,7 @@ impl Api {
     /// The ARN of the execution that a map run was started in, which may be a child execution of another.
     fn arn_of_its_execution(&self, found: &Found) -> Result<String, Fault> {
         let Some(child) = found.run.within else { return Ok(self.execution_arn(&found.execution)) };
-        let runs = self.runner.store().map_runs(&found.execution)?;
-        let outer = runs.into_iter().find(|run| run.number == child.run);
+        let outer = self.runner.store().map_run_numbered(&found.execution, child.run)?;
         Ok(outer.map_or_else(String::new, |run| {
             self.child_arn(&Found { execution: found.execution.clone(), run }, child.index)
         }))

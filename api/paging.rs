@@ -41,24 +41,6 @@ pub(crate) fn token(key: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{PREFIX}{key}"))
 }
 
-/// `{"<list>": […], "nextToken": …}` out of everything that there is, each with a key that sorts.
-pub(crate) fn page(list: &str, page: &Page, mut all: Vec<(String, Value)>) -> Result<Value, Fault> {
-    let (size, after) = (page.size(), page.after()?);
-    all.sort_by(|(a, _), (b, _)| a.cmp(b));
-    if let Some(after) = after {
-        all.retain(|(key, _)| *key > after);
-    }
-    let more = all.len() > size;
-    all.truncate(size);
-    let last = all.last().map(|(key, _)| token(key));
-    let mut answer = serde_json::Map::new();
-    answer.insert(list.to_owned(), all.into_iter().map(|(_, value)| value).collect());
-    if let Some(token) = last.filter(|_| more) {
-        answer.insert("nextToken".to_owned(), token.into());
-    }
-    Ok(Value::Object(answer))
-}
-
 /// A page of the documents whose name begins with `prefix`, in the order of their names. Reads no more documents than it shows, one
 /// more, and those that `show` leaves out.
 pub(crate) fn documents<T: DeserializeOwned>(

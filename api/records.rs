@@ -1,6 +1,6 @@
 //! What the API keeps beside the executions, as named documents of the store.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use engine::store::DocumentChanges;
 use serde::{Deserialize, Serialize};
@@ -195,7 +195,7 @@ pub(crate) fn tags_key(arn: &str) -> String {
 }
 
 impl Api {
-    pub(crate) fn machine(&self, name: &str) -> Result<StateMachine, Fault> {
+    pub(crate) fn machine(&self, name: &str) -> Result<Arc<StateMachine>, Fault> {
         self.machine_if_any(name)?.ok_or_else(|| {
             let arn = self.state_machine_arn(name);
             Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"))

@@ -39,8 +39,8 @@ fn without_nulls(value: &mut Value) {
 }
 
 /// The request as its operation reads it.
-pub(crate) fn read<T: DeserializeOwned>(request: &Value) -> Result<T, Fault> {
-    T::deserialize(request).map_err(|error| Fault::new("SerializationException", error.to_string()))
+pub(crate) fn read<T: DeserializeOwned>(request: Value) -> Result<T, Fault> {
+    serde_json::from_value(request).map_err(|error| Fault::new("SerializationException", error.to_string()))
 }
 
 /// A page of a list: `maxResults` and `nextToken`.

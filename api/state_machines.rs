@@ -2,6 +2,8 @@
 
 pub(crate) mod settings;
 
+use std::sync::Arc;
+
 use engine::store::DocumentChanges;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -69,7 +71,7 @@ impl Named {
 
 /// What an ARN of a state machine stands for.
 pub(crate) struct Resolved {
-    pub machine: StateMachine,
+    pub machine: Arc<StateMachine>,
     pub version: Option<u64>,
     pub alias: Option<String>,
 }
@@ -101,7 +103,7 @@ impl Api {
         let found = self.machine_if_any(&wanted.name)?;
         let machine = match found {
             Some(found) if found.deleting => return Err(self.deleting(&found.name)),
-            Some(found) if is_same(&found, &wanted) => found,
+            Some(found) if is_same(&found, &wanted) => Arc::unwrap_or_clone(found),
             Some(_) => {
                 let message = format!("State Machine Already Exists: '{arn}'");
                 return Err(Fault::new("StateMachineAlreadyExists", message));
@@ -132,7 +134,7 @@ impl Api {
         checked_publishing(request.publish, request.version_description.as_deref())?;
         let _changing = self.changing.lock().await;
         let earlier = self.lasting_machine(&name)?;
-        let mut machine = earlier.clone();
+        let mut machine = (*earlier).clone();
         if let Some(definition) = request.definition {
             definition::runnable(&definition, machine.kind)?;
             machine.definition = definition;
@@ -144,7 +146,7 @@ impl Api {
         machine.settings = request.settings.over(machine.settings)?;
         let now = self.now_ms();
         // An update that changes nothing makes no revision.
-        if machine != earlier {
+        if machine != *earlier {
             // A refused update changes nothing.
             if request.publish {
                 self.has_room_for_version(&machine)?;
@@ -171,7 +173,7 @@ impl Api {
         let missing = || Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"));
         match arn::parse(arn)? {
             arn::Resource::StateMachine { name, qualifier: None } => {
-                Ok(described(&self.machine(&name)?, &self.state_machine_arn(&name), request.included_data))
+                Ok(described(&*self.machine(&name)?, &self.state_machine_arn(&name), request.included_data))
             }
             arn::Resource::StateMachine { name, qualifier: Some(qualifier) } => {
                 let version = self.version(&name, qualifier.parse().map_err(|_| missing())?)?;
@@ -207,13 +209,13 @@ impl Api {
         };
         if let Ok(number) = qualifier.parse() {
             let version = self.version(&name, number)?;
-            return Ok(Resolved { machine: version.machine, version: Some(number), alias: None });
+            return Ok(Resolved { machine: Arc::new(version.machine), version: Some(number), alias: None });
         }
         let missing = |_| Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"));
         let alias = self.alias(&name, &qualifier).map_err(missing)?;
         let number = self.routed(&alias)?;
         let version = self.version(&name, number)?;
-        Ok(Resolved { machine: version.machine, version: Some(number), alias: Some(qualifier) })
+        Ok(Resolved { machine: Arc::new(version.machine), version: Some(number), alias: Some(qualifier) })
     }
 }
 

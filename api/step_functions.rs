@@ -36,7 +36,7 @@ macro_rules! operations {
 /// Answers a request as it came over the wire, once it has the members that its operation takes.
 pub(crate) async fn checked<O: Operation<Response = Value>>(api: &Api, input: &[u8]) -> Answer {
     let name = O::NAME.strip_prefix(crate::TARGET_PREFIX).unwrap_or(O::NAME);
-    O::answer(api, request::read(&request::checked(name, input)?)?).await
+    O::answer(api, request::read(request::checked(name, input)?)?).await
 }
 
 operations! {

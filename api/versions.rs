@@ -1,5 +1,7 @@
 //! Versions of state machines: numbered, unchanging.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::json;
 
@@ -54,7 +56,7 @@ impl Api {
             );
             return Err(Fault::new("ConflictException", message));
         }
-        let version = self.publish(machine, request.description)?;
+        let version = self.publish(Arc::unwrap_or_clone(machine), request.description)?;
         let arn = self.qualified_arn(&name, &version.number.to_string());
         Ok(json!({ "stateMachineVersionArn": arn, "creationDate": seconds(version.created_ms) }))
     }

@@ -19,6 +19,6 @@ pub use fan::fan;
 pub use growth::growth;
 pub use pure::pure;
 pub use report::Report;
-pub use serve::{ServeFigures, ServeWorkload, drive};
+pub use serve::{ServeFigures, ServeWorkload, drive, serve};
 pub use sleepers::{sleep, sleepers, wake};
 pub use start::start;

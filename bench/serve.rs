@@ -3,6 +3,7 @@
 
 mod client;
 mod figures;
+mod server;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +17,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-pub use self::figures::ServeFigures;
 use self::{client::Client, figures::Latencies};
+pub use self::{figures::ServeFigures, server::serve};
 use super::BenchError;
 
 /// What the server is asked to do.

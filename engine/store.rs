@@ -38,7 +38,7 @@ use std::{
 };
 
 pub use commit::{Definition, Origin, Write};
-pub use documents::DocumentChanges;
+pub use documents::{DocumentChanges, DocumentRecord};
 pub use error::StoreError;
 pub use executions::{Active, Kept, Listed};
 pub use id::{ExecutionId, InvalidId, is_name};

@@ -93,6 +93,37 @@ fn a_small_measurement_tells_what_it_did() {
     }
 }
 
+#[test]
+fn the_serve_workload_measures_starts_round_trips_and_pages() {
+    let home = Home::plain();
+    let mut command = home.command(&["bench", "serve", "-n", "200", "-o", "json"]);
+    // The caller's token is not for this server.
+    let output = command.env("FLOW_TOKEN", "a token").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let reports: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let did: Vec<&str> = reports.iter().map(|report| report["did"].as_str().unwrap()).collect();
+    assert_eq!(
+        did,
+        [
+            "200 StartExecution, 64 connections",
+            "40 StartExecution, GetActivityTask and SendTaskSuccess, 16 connections",
+            "8 ListExecutions, 100 to a page, 4 connections",
+        ]
+    );
+    for report in &reports {
+        let [p50, p99] = ["p50", "p99"].map(|name| {
+            let found = report["more"].as_array().unwrap().iter().find(|figure| figure[0] == name);
+            found.unwrap()[1].as_f64().unwrap()
+        });
+        assert!(0.0 < p50 && p50 <= p99, "{report}");
+        for figure in ["figure", "disk_fdatasyncs_per_second", "rss_bytes", "disk_bytes"] {
+            assert!(report[figure].as_f64().is_some_and(|figure| figure > 0.0), "{figure}: {report}");
+        }
+    }
+    let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("bench-")), "{left:?}");
+}
+
 /// `tests/stores` holds a store of each format, packed: three executions that succeeded, two that wait.
 #[test]
 fn the_store_of_every_earlier_version_opens() {

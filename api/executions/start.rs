@@ -36,6 +36,8 @@ pub(crate) struct Prepared {
     pub started: Execution,
     pub new: NewExecution,
     kind: StateMachineType,
+    /// Whether the name was made for this execution, so that no other can have it.
+    is_name_new: bool,
 }
 
 /// A random name in the form of those that AWS makes.
@@ -97,6 +99,7 @@ impl Api {
 
     async fn prepare(&self, request: Start) -> Result<Prepared, Fault> {
         let resolved = self.resolve(&request.state_machine_arn)?;
+        let is_name_new = request.name.is_none();
         let name = request.name.unwrap_or_else(new_uuid);
         let text = request.input.unwrap_or_else(|| "{}".to_owned());
         let input = input::read(&text)?;
@@ -108,6 +111,7 @@ impl Api {
         prepared.new.environment = environment;
         prepared.started.trace_header = request.trace_header;
         prepared.started.input = text;
+        prepared.is_name_new = is_name_new || express;
         Ok(prepared)
     }
 
@@ -145,24 +149,27 @@ impl Api {
         };
         let started = Execution {
             name,
-            machine: machine.name,
-            role_arn: machine.role_arn,
+            machine: machine.name.clone(),
+            role_arn: machine.role_arn.clone(),
             version,
             alias,
             input: String::new(),
             trace_header: None,
-            settings: machine.settings,
+            settings: machine.settings.clone(),
             redrives: Vec::new(),
-            revision_id: machine.revision_id,
+            revision_id: machine.revision_id.clone(),
             updated_ms: machine.updated_ms,
             arn_prefix: self.arn_prefix(),
         };
-        Ok(Prepared { started, new, kind: machine.kind })
+        Ok(Prepared { started, new, kind: machine.kind, is_name_new: false })
     }
 
     /// Begins it, or finds the one that is running under the same name with the same input.
     async fn begin(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
-        let Prepared { started, new, .. } = &prepared;
+        let Prepared { started, new, is_name_new, .. } = &prepared;
+        if *is_name_new {
+            return self.begin_new(prepared).await;
+        }
         // Two starts of one name at once: the second must not write over what is kept about the first.
         let _starting = self.starting.lock(&new.id).await;
         if let Ok((header, earlier)) = self.header(&new.id) {
@@ -176,7 +183,7 @@ impl Api {
 
     /// Begins an execution of a name that is free; what is kept about it becomes durable with its beginning.
     pub(crate) async fn begin_new(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
-        let Prepared { started, mut new, kind } = prepared;
+        let Prepared { started, mut new, kind, .. } = prepared;
         new.documents.put(&execution_key(&new.id), &started)?;
         // The engine keeps the input as JSON; its text only where a client wrote it in another form.
         let written = new.input.to_string();

@@ -1,12 +1,12 @@
 //! Exporting executions as lines.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use engine::store::{EXPORT_VERSION, Line, Store, StoreError};
 use futures::{StreamExt, stream::BoxStream};
 use serde::{Deserialize, Serialize};
 
-use crate::{Api, Fault, StreamOperation};
+use crate::{Api, Fault, StreamOperation, documents_of};
 
 /// Exports executions, one line at a time: an export is larger than the memory.
 pub struct ExportExecutions;
@@ -42,7 +42,7 @@ impl StreamOperation for ExportExecutions {
     }
 }
 
-/// The lines of an export, each read when it is asked for. What cannot be read is left out and said.
+/// The lines of an export, each read when it is asked for. What cannot be read is left out and reported.
 ///
 /// # Errors
 /// The store cannot be read at all.
@@ -50,22 +50,45 @@ pub fn export_lines(
     store: Arc<Store>,
     ids: Vec<String>,
 ) -> Result<impl Iterator<Item = ExportItem> + Send + 'static, StoreError> {
-    let all = ids.is_empty();
-    let wanted: VecDeque<String> = if all { store.ids()?.into() } else { ids.iter().cloned().collect() };
-    let belongs = move |name: &str| all || ids.iter().any(|id| name.rsplit('/').next() == Some(id.as_str()));
     let first = std::iter::once(Ok(Line::Export { version: EXPORT_VERSION }));
+    let rest: Lines = if ids.is_empty() { every_line(store)? } else { lines_of(store, ids) };
+    Ok(first.chain(rest).map(item))
+}
+
+type Lines = Box<dyn Iterator<Item = Result<Line, StoreError>> + Send>;
+
+fn every_line(store: Arc<Store>) -> Result<Lines, StoreError> {
+    let mut ids = store.clone().each_id().peekable();
+    if let Some(Err(error)) = ids.next_if(Result::is_err) {
+        return Err(error);
+    }
     let of_executions = store.clone();
-    let executions = wanted.into_iter().filter_map(move |id| {
-        let exported = of_executions.export(&id).map(|exported| Line::Execution(Box::new(exported)));
+    let executions = ids.filter_map(move |id| {
+        let id = match id {
+            Ok(id) => id,
+            Err(error) => return Some(Err(error)),
+        };
+        let exported = execution_line(&of_executions, &id);
         // An execution that was pruned meanwhile has left nothing to export.
         let is_pruned = exported.is_err() && matches!(of_executions.summary(&id), Ok(None));
-        (!is_pruned || !all).then_some(exported)
+        (!is_pruned).then_some(exported)
     });
-    let documents = store.all_documents()?.into_iter().filter(move |line| match line {
-        Ok(Line::Document { name, .. }) => belongs(name),
-        _ => all,
+    Ok(Box::new(executions.chain(store.each_document())))
+}
+
+/// The executions of these ids, and what the API keeps about each.
+fn lines_of(store: Arc<Store>, ids: Vec<String>) -> Lines {
+    let of_documents = store.clone();
+    let names: Vec<String> = ids.iter().flat_map(|id| documents_of(id)).collect();
+    let documents = names.into_iter().filter_map(move |name| {
+        let found = of_documents.document(&name).transpose()?;
+        Some(found.map(|document| Line::Document { name, document }))
     });
-    Ok(first.chain(executions).chain(documents).map(item))
+    Box::new(ids.into_iter().map(move |id| execution_line(&store, &id)).chain(documents))
+}
+
+fn execution_line(store: &Store, id: &str) -> Result<Line, StoreError> {
+    store.export(id).map(|exported| Line::Execution(Box::new(exported)))
 }
 
 fn item(line: Result<Line, StoreError>) -> ExportItem {

@@ -1,8 +1,11 @@
 //! Forgetting executions that ended long ago.
 
+use std::collections::VecDeque;
+
 use engine::{
+    machine::ExecutionStatus,
     runner::RunnerHandle,
-    store::{Store, StoreError},
+    store::{ListFilter, ListPosition, Store, StoreError},
 };
 use futures::{StreamExt, stream::BoxStream};
 use serde::{Deserialize, Serialize};
@@ -11,6 +14,11 @@ use crate::{Api, Fault, StreamOperation, documents_of};
 
 /// How many executions are forgotten in one batch: so long the dispatcher does nothing else.
 const AT_ONCE: usize = 100;
+/// How many executions are counted between two answers of a plan.
+const PLANNED_AT_ONCE: usize = 10_000;
+/// The statuses of executions that have ended.
+const ENDED: [ExecutionStatus; 4] =
+    [ExecutionStatus::Succeeded, ExecutionStatus::Failed, ExecutionStatus::TimedOut, ExecutionStatus::Aborted];
 
 /// Forgets executions that ended before a time; what has not ended is never forgotten. Definitions stay: beside a running engine an
 /// execution that is just starting may need one. Answers after each batch; the last item says the total.
@@ -42,7 +50,7 @@ impl StreamOperation for PruneExecutions {
     type Item = PruneResponse;
 
     fn answer(api: &Api, request: PruneRequest) -> BoxStream<'static, Result<PruneResponse, Fault>> {
-        let begin = Pruning { runner: api.runner.clone(), request, old: None, executions: 0, finished: false };
+        let begin = Pruning { runner: api.runner.clone(), request, lists: None, executions: 0, finished: false };
         futures::stream::unfold(begin, |mut pruning| async move {
             if pruning.finished {
                 return None;
@@ -58,34 +66,64 @@ impl StreamOperation for PruneExecutions {
 struct Pruning {
     runner: RunnerHandle,
     request: PruneRequest,
-    /// What is left to forget; `None` until the list was read.
-    old: Option<Vec<String>>,
+    /// The lists that are left to read; `None` before the first step.
+    lists: Option<Lists>,
     executions: usize,
     finished: bool,
 }
 
 impl Pruning {
     async fn step(&mut self) -> Result<PruneResponse, Fault> {
-        let Some(left) = &mut self.old else {
-            let (store, before_ms) = (self.runner.shared_store(), self.request.ended_before_ms);
-            let old = blocking(move || old(&store, before_ms)).await?;
-            if self.request.plan {
-                (self.executions, self.finished) = (old.len(), true);
-            }
-            self.old = Some(old);
-            return Ok(self.so_far());
+        let (store, request, lists) = (self.runner.shared_store(), self.request.clone(), self.lists.take());
+        let limit = if request.plan { PLANNED_AT_ONCE } else { AT_ONCE };
+        let (lists, old) = blocking(move || {
+            let mut lists = lists.map_or_else(|| Lists::of(&store, request.ended_before_ms), Ok)?;
+            let old = lists.next(&store, limit)?;
+            Ok((lists, old))
+        })
+        .await?;
+        self.lists = Some(lists);
+        self.finished = old.is_empty();
+        self.executions += match self.request.plan || old.is_empty() {
+            true => old.len(),
+            false => self.runner.forget(old, |id| documents_of(id).to_vec()).await?,
         };
-        let batch: Vec<String> = left.drain(..left.len().min(AT_ONCE)).collect();
-        if batch.is_empty() {
-            self.finished = true;
-        } else {
-            self.executions += self.runner.forget(batch, |id| documents_of(id).to_vec()).await?;
-        }
-        Ok(self.so_far())
+        Ok(PruneResponse { executions: self.executions, finished: self.finished })
+    }
+}
+
+/// The ended executions of every workflow that ended before a time, read from the index of lists: what ended later costs nothing.
+struct Lists {
+    /// Workflow and status of each list that is left.
+    left: VecDeque<(String, ExecutionStatus)>,
+    /// Where each list begins.
+    first: ListPosition,
+    /// Where the first of them is read on.
+    next: ListPosition,
+}
+
+impl Lists {
+    fn of(store: &Store, ended_before_ms: u64) -> Result<Self, StoreError> {
+        let lists = store.workflows()?.into_iter().flat_map(|workflow| ENDED.map(|status| (workflow.clone(), status)));
+        // Ids are not empty, so every id of that time comes after this position.
+        let first = ListPosition { at_ms: ended_before_ms.saturating_sub(1), id: String::new() };
+        let left = if ended_before_ms == 0 { VecDeque::new() } else { lists.collect() };
+        Ok(Lists { left, next: first.clone(), first })
     }
 
-    fn so_far(&self) -> PruneResponse {
-        PruneResponse { executions: self.executions, finished: self.finished }
+    /// The next ids, at most `limit`; none at the end.
+    fn next(&mut self, store: &Store, limit: usize) -> Result<Vec<String>, StoreError> {
+        while let Some((workflow, status)) = self.left.front() {
+            let filter = ListFilter { status: Some(*status), redriven: None };
+            let found = store.list_page(workflow, filter, Some(&self.next), limit)?;
+            if let Some(last) = found.last() {
+                self.next = last.clone();
+                return Ok(found.into_iter().map(|position| position.id).collect());
+            }
+            self.left.pop_front();
+            self.next = self.first.clone();
+        }
+        Ok(Vec::new())
     }
 }
 
@@ -95,15 +133,4 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Fault> {
     let done = tokio::task::spawn_blocking(work).await;
     Ok(done.map_err(|error| Fault::new("InternalFailure", error.to_string()))??)
-}
-
-fn old(store: &Store, before_ms: u64) -> Result<Vec<String>, StoreError> {
-    let mut old = Vec::new();
-    for id in store.ids()? {
-        let ended_ms = store.summary(&id)?.and_then(|header| header.stopped_ms);
-        if ended_ms.is_some_and(|ended_ms| ended_ms < before_ms) {
-            old.push(id);
-        }
-    }
-    Ok(old)
 }

@@ -1,6 +1,8 @@
 //! Starting an execution of a workflow: a state machine and an execution like all others, and what Step Functions'
 //! StartExecution cannot say of them.
 
+use std::sync::Arc;
+
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
     store::DocumentChanges,
@@ -98,7 +100,7 @@ impl Api {
             return Err(Fault::new("ExecutionAlreadyExists", message));
         }
         let (machine, documents, _changing) = self.deployed(&name, &definition).await?;
-        let resolved = Resolved { machine, version: None, alias: None };
+        let resolved = Resolved { machine: Arc::new(machine), version: None, alias: None };
         let mut prepared: Prepared = self.prepared(resolved, id.clone(), &definition, input)?;
         prepared.new.id = id;
         prepared.new.subject = subject;
@@ -120,10 +122,11 @@ impl Api {
         let machine = match found {
             Some(found) if found.deleting => return Err(self.deleting(name)),
             Some(found) if standard(&found) && definition.is_of(&found.definition) => {
-                return Ok((found, DocumentChanges::default(), None));
+                return Ok((Arc::unwrap_or_clone(found), DocumentChanges::default(), None));
             }
             Some(found) if found.of_workflow => {
-                StateMachine { definition: text, updated_ms: self.now_ms(), revision_id: Some(new_uuid()), ..found }
+                let (updated_ms, revision_id) = (self.now_ms(), Some(new_uuid()));
+                StateMachine { definition: text, updated_ms, revision_id, ..Arc::unwrap_or_clone(found) }
             }
             Some(_) => {
                 let arn = self.state_machine_arn(name);

@@ -7,7 +7,7 @@ use engine::{
 };
 use serde_json::{Value, json};
 
-use super::Found;
+use super::{EXAMINED_MAX, Found};
 use crate::{
     Answer, Api, Fault,
     arn::MapRunName,
@@ -15,9 +15,6 @@ use crate::{
     records::{Execution, execution_key, seconds, set},
     request::Page,
 };
-
-/// How many child executions are read at once for a page of them.
-const CHILDREN_READ: usize = 1_000;
 
 /// A child execution, and the map run that started it.
 pub(crate) struct Child {
@@ -56,23 +53,28 @@ impl Api {
             let message = "This operation is not supported by this type of state machine";
             return Err(Fault::new("StateMachineTypeNotSupported", message));
         }
-        let (size, after) = (page.size(), page.after()?);
+        let (store, size, after) = (self.runner.store(), page.size(), page.after()?);
         let mut after: Option<u64> = after.map(|text| text.parse().map_err(|_| paging::invalid_token())).transpose()?;
-        let mut listed: Vec<(u64, Value)> = Vec::new();
-        while listed.len() <= size {
-            let store = self.runner.store();
-            let rows = store.children(&found.execution, found.run.number, after, CHILDREN_READ)?;
-            let Some(last) = rows.last() else { break };
-            after = Some(last.id.index);
-            let wanted = rows.iter().filter(|row| wants(row.status, row.redrive_count));
-            listed.extend(wanted.map(|row| (row.id.index, self.child_listed(&found, row))));
+        let (mut executions, mut examined, mut more, mut at_once) = (Vec::new(), 0, true, size);
+        while more && executions.len() < size && examined < EXAMINED_MAX {
+            // One more than are shown says whether there is another page.
+            let rows = store.children(&found.execution, found.run.number, after, at_once + 1)?;
+            more = rows.len() > at_once;
+            for row in rows.iter().take(at_once) {
+                if executions.len() == size {
+                    more = true;
+                    break;
+                }
+                (after, examined) = (Some(row.id.index), examined + 1);
+                if wants(row.status, row.redrive_count) {
+                    executions.push(self.child_listed(&found, row));
+                }
+            }
+            at_once = (at_once * 2).min(EXAMINED_MAX);
         }
-        let more = listed.len() > size;
-        listed.truncate(size);
-        let token = listed.last().filter(|_| more).map(|(index, _)| paging::token(&index.to_string()));
-        let executions: Vec<Value> = listed.into_iter().map(|(_, child)| child).collect();
         let mut answer = json!({ "executions": executions });
-        set(&mut answer, "nextToken", token);
+        let next = after.filter(|_| more).map(|index| paging::token(&index.to_string()));
+        set(&mut answer, "nextToken", next);
         Ok(answer)
     }
 

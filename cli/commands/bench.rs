@@ -1,11 +1,12 @@
 //! `flow bench`.
 
 use std::{
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use bench::Report;
+use bench::{Report, ServeWorkload};
 use clap::{Args, ValueEnum};
 
 use crate::{
@@ -19,12 +20,15 @@ use crate::{
 pub struct BenchArguments {
     /// What to measure.
     workload: Workload,
-    /// How much of it: steps, executions, transitions or sleepers.
+    /// How much of it: steps, executions, transitions, sleepers or starts.
     #[arg(short, value_name = "N")]
     n: Option<usize>,
     /// Where, in place of a folder of its own below the home.
     #[arg(long, hide = true)]
     folder: Option<PathBuf>,
+    /// The host and port that a client of the serve workload calls.
+    #[arg(long, hide = true, default_value_t)]
+    address: String,
 }
 
 /// The workloads.
@@ -42,12 +46,23 @@ pub enum Workload {
     Start,
     /// The cost of a step as history, data and N finished executions grow.
     Growth,
+    /// N StartExecution at `flow serve` over HTTP, then round trips of an activity, then pages of ListExecutions.
+    Serve,
     /// A phase of sleepers, in a process of its own.
     #[value(hide = true)]
     Sleep,
     /// A phase of sleepers, in a process of its own.
     #[value(hide = true)]
     Wake,
+    /// A client of serve that starts executions, in a process of its own.
+    #[value(hide = true)]
+    ServeStarts,
+    /// A client of serve that starts and answers tasks, in a process of its own.
+    #[value(hide = true)]
+    ServeRoundTrips,
+    /// A client of serve that reads lists, in a process of its own.
+    #[value(hide = true)]
+    ServePages,
 }
 
 impl Workload {
@@ -56,6 +71,7 @@ impl Workload {
             Workload::Chain | Workload::Fan => 1_000,
             Workload::Pure => 1_000_000,
             Workload::Start => 10_000,
+            Workload::Serve => 50_000,
             _ => 100_000,
         }
     }
@@ -63,24 +79,42 @@ impl Workload {
 
 /// Measures one workload and removes what it wrote.
 pub async fn run(global: &Global, arguments: BenchArguments) -> Result<Exit, CliError> {
+    let n = arguments.n.unwrap_or(arguments.workload.n());
+    if let Some(workload) = client_workload(arguments.workload, n) {
+        let figures = bench::drive(&arguments.address, None, workload).await.map_err(failed)?;
+        say!("{}", serde_json::json!(figures));
+        return Ok(Exit::Success);
+    }
     let home = Home::real(global)?;
     home.make()?;
     let home = home.folder().to_owned();
     let own = arguments.folder.is_none();
     let folder = arguments.folder.unwrap_or_else(|| home.join(format!("bench-{}", std::process::id())));
-    std::fs::create_dir_all(&folder)?;
-    let n = arguments.n.unwrap_or(arguments.workload.n());
+    // `flow serve` refuses a home that others may write to.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
     let measured = measure(arguments.workload, &folder, n).await;
     if own {
         std::fs::remove_dir_all(&folder)?;
     }
-    if let Some(report) = measured.map_err(|error| CliError::new(Exit::Failed, error.to_string()))? {
-        tell(global, &report);
-    }
+    measured.map_err(failed)?.iter().for_each(|report| tell(global, report));
     Ok(Exit::Success)
 }
 
-async fn measure(workload: Workload, folder: &Path, n: usize) -> Result<Option<Report>, bench::BenchError> {
+fn failed(error: bench::BenchError) -> CliError {
+    CliError::new(Exit::Failed, error.to_string())
+}
+
+/// What a client process of the serve workload does; `None` for everything that is no such client.
+fn client_workload(workload: Workload, n: usize) -> Option<ServeWorkload> {
+    match workload {
+        Workload::ServeStarts => Some(ServeWorkload::Starts(n)),
+        Workload::ServeRoundTrips => Some(ServeWorkload::RoundTrips(n)),
+        Workload::ServePages => Some(ServeWorkload::Pages(n)),
+        _ => None,
+    }
+}
+
+async fn measure(workload: Workload, folder: &Path, n: usize) -> Result<Vec<Report>, bench::BenchError> {
     let phase = |name: &str| {
         let mut command = myself();
         command.args(["bench", name, "-n", &n.to_string(), "--folder"]).arg(folder);
@@ -91,24 +125,47 @@ async fn measure(workload: Workload, folder: &Path, n: usize) -> Result<Option<R
         command.args(arguments).arg("--home").arg(folder);
         command
     };
-    Ok(Some(match workload {
+    let report = match workload {
         Workload::Chain => bench::chain(folder, n).await?,
         Workload::Fan => bench::fan(folder, n).await?,
         Workload::Pure => bench::pure(folder, n).await?,
         Workload::Growth => bench::growth(folder, n).await?,
         Workload::Sleepers => bench::sleepers(folder, n, &phase).await?,
         Workload::Start => bench::start(folder, n, &flow).await?,
+        Workload::Serve => return serve(folder, n),
         Workload::Sleep => {
             say!("{}", serde_json::json!(bench::sleep(folder, n).await?));
-            std::future::pending::<()>().await;
-            return Ok(None);
+            return std::future::pending().await;
         }
         Workload::Wake => {
             say!("{}", serde_json::json!(bench::wake(folder).await?));
-            std::future::pending::<()>().await;
-            return Ok(None);
+            return std::future::pending().await;
         }
-    }))
+        // They have run as clients.
+        Workload::ServeStarts | Workload::ServeRoundTrips | Workload::ServePages => return Ok(Vec::new()),
+    };
+    Ok(vec![report])
+}
+
+/// Starts a server over a home in `folder` and its clients.
+fn serve(folder: &Path, starts: usize) -> Result<Vec<Report>, bench::BenchError> {
+    let mut server = myself();
+    server.args(["serve", "--listen", "127.0.0.1:0", "-o", "json", "--home"]).arg(folder);
+    // A secret of the caller would refuse these clients.
+    ["FLOW_TOKEN", "FLOW_ACCESS_KEY_ID", "FLOW_SECRET_ACCESS_KEY"].iter().for_each(|name| {
+        server.env_remove(name);
+    });
+    let client = |address: &str, workload: ServeWorkload| {
+        let (name, n) = match workload {
+            ServeWorkload::Starts(n) => ("serve-starts", n),
+            ServeWorkload::RoundTrips(n) => ("serve-round-trips", n),
+            ServeWorkload::Pages(n) => ("serve-pages", n),
+        };
+        let mut command = myself();
+        command.args(["bench", name, "-n", &n.to_string(), "--address", address]);
+        command
+    };
+    bench::serve(folder, starts, server, &client)
 }
 
 fn myself() -> Command {

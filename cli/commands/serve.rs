@@ -8,6 +8,7 @@ use std::{
 };
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
     arguments::{Global, Output},
@@ -19,6 +20,8 @@ use crate::{
     wire::{guard::Guard, signature::Key},
 };
 
+/// How many file handles a server takes at most.
+const FILE_HANDLES_MAX: u64 = 65_536;
 /// The variable with the token.
 const TOKEN: &str = "FLOW_TOKEN";
 /// The longest token file that is read.
@@ -41,6 +44,7 @@ pub struct ServeArguments {
 
 /// Owns the store and serves it until SIGINT or SIGTERM: then no new calls are made, those in flight end and are recorded.
 pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, CliError> {
+    raise_file_handles();
     let place = Place::Aws { profile: global.profile.clone(), region: global.region.clone() };
     let environments = Environments::with_default_place(Home::real(global)?, place);
     let guard = Guard { token: token(arguments.token_file.as_deref())?, key: key(environments.region())? };
@@ -79,6 +83,16 @@ async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Gu
             Ok(exit)
         }
         failure = runner.store_failure() => Err(store_failed(failure.to_string())),
+    }
+}
+
+/// As many file handles as this process may have, within reason: each client and each program needs some. Many systems begin with 1,024
+/// and allow more.
+fn raise_file_handles() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.unwrap_or(FILE_HANDLES_MAX).min(FILE_HANDLES_MAX);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
     }
 }
 

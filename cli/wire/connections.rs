@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     pin::Pin,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError,
@@ -11,15 +12,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, body::Body, extract::Request, response::Response, serve::Listener};
-use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
+use axum::{body::Body, extract::Request, response::Response, serve::Listener};
+use hyper::{
+    body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
-    service::TowerToHyperService,
 };
-use tokio::sync::{Notify, watch};
-use tower::ServiceExt;
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
 
 /// How long a request's head may take.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
@@ -31,15 +36,26 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const STREAMS_MAX: u32 = 128;
 /// The most connections of one listener.
 const CONNECTIONS_MAX: usize = 4_096;
+/// How long a request may at least be in progress before its connection makes room for another one, where none is idle.
+const BUSY_TIME_MIN: Duration = Duration::from_millis(500);
 /// The part of the file handles of this process that the connections of one listener may take.
 const HANDLES_SHARE: usize = 3;
 
+/// What answers the requests of a listener.
+pub trait Answers: Send + Sync + 'static {
+    /// The response to a request.
+    fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
 /// Serves every connection of a listener until it is closed. Then requests in progress may end.
-pub async fn serve<L: Listener>(mut listener: L, router: Router, mut closing: watch::Receiver<bool>) {
+pub async fn serve<L: Listener>(mut listener: L, answers: Arc<impl Answers>, mut closing: watch::Receiver<bool>) {
     let open = Arc::new(Open::new(connections_max()));
+    // Dropped with this future: connections that do not end in time are ended with it.
+    let mut connections = JoinSet::new();
     loop {
         let io = tokio::select! {
             (io, _) = listener.accept() => io,
+            Some(_) = connections.join_next() => continue,
             _ = closing.wait_for(|closing| *closing) => break,
         };
         // Accepted first: it shows which connection is idle meanwhile.
@@ -47,10 +63,10 @@ pub async fn serve<L: Listener>(mut listener: L, router: Router, mut closing: wa
             entry = open.enter() => entry,
             _ = closing.wait_for(|closing| *closing) => break,
         };
-        tokio::spawn(connection(io, router.clone(), entry, closing.clone()));
+        connections.spawn(connection(io, answers.clone(), entry, closing.clone()));
     }
     drop(listener);
-    open.all_closed().await;
+    while connections.join_next().await.is_some() {}
 }
 
 /// As many as the file handles of this process allow, which the store and the programs need too.
@@ -60,16 +76,16 @@ fn connections_max() -> usize {
     (handles / HANDLES_SHARE).clamp(8, CONNECTIONS_MAX)
 }
 
-async fn connection<I>(io: I, router: Router, entry: Entry, mut closing: watch::Receiver<bool>)
+async fn connection<I>(io: I, answers: Arc<impl Answers>, entry: Entry, mut closing: watch::Receiver<bool>)
 where
     I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     let state = entry.state.clone();
-    let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
-        let (router, in_progress) = (router.clone(), InProgress::begin(&state));
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let (answers, in_progress) = (answers.clone(), InProgress::begin(&state));
         async move {
-            let response = router.oneshot(request.map(Body::new) as Request).await?;
-            Ok::<Response, std::convert::Infallible>(response.map(|body| Body::new(Counted { body, in_progress })))
+            let response = answers.answer(request.map(Body::new)).await;
+            Ok::<_, Infallible>(response.map(|body| Counted { body, in_progress }))
         }
     });
     let mut builder = Builder::new(TokioExecutor::new());
@@ -77,7 +93,7 @@ where
     let mut http2 = builder.http2();
     http2.timer(TokioTimer::new()).keep_alive_interval(PING_EVERY).keep_alive_timeout(PING_EVERY);
     http2.max_concurrent_streams(STREAMS_MAX);
-    let mut served = std::pin::pin!(builder.serve_connection(TokioIo::new(io), TowerToHyperService::new(service)));
+    let mut served = std::pin::pin!(builder.serve_connection(TokioIo::new(io), service));
     let mut check = tokio::time::interval(IDLE_TIME_MAX / 2);
     let mut is_closing = false;
     loop {
@@ -104,7 +120,7 @@ where
 
 /// The open connections by the order in which they came.
 struct Open {
-    connections: Mutex<BTreeMap<u64, Arc<State>>>,
+    connections: Mutex<Connections>,
     max: usize,
     next: AtomicU64,
     left: Notify,
@@ -115,6 +131,8 @@ struct State {
     requests: AtomicUsize,
     /// When its last request ended, or it came, by [`now_ms`].
     idle_since_ms: AtomicU64,
+    /// When the first of its requests in progress began.
+    busy_since_ms: AtomicU64,
     closed: Notify,
 }
 
@@ -123,51 +141,60 @@ impl Open {
         Open { connections: Mutex::default(), max, next: AtomicU64::new(0), left: Notify::new() }
     }
 
-    fn connections(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<State>>> {
+    fn connections(&self) -> MutexGuard<'_, Connections> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers a new connection. Where the limit is reached the longest idle one is closed; where none is idle, it waits until one
-    /// has ended.
+    /// Registers a new connection. Where the limit is reached the longest idle one is closed, or, where none is idle, the one that has
+    /// been busy for the longest time.
     async fn enter(self: &Arc<Self>) -> Entry {
         loop {
             let left = self.left.notified();
             if let Some(entry) = self.try_enter() {
                 return entry;
             }
-            left.await;
+            // A request can have become old enough meanwhile.
+            let _ = tokio::time::timeout(BUSY_TIME_MIN / 4, left).await;
         }
     }
 
     fn try_enter(self: &Arc<Self>) -> Option<Entry> {
         let mut connections = self.connections();
         if connections.len() >= self.max {
-            let idle = connections.iter().filter(|(_, state)| state.requests.load(Ordering::Acquire) == 0);
-            let (number, state) = idle.min_by_key(|(_, state)| state.idle_since_ms.load(Ordering::Acquire))?;
+            let number = longest_idle(&connections).or_else(|| longest_busy(&connections, now_ms()))?;
+            let state = connections.remove(&number)?;
             state.closed.notify_one();
-            let number = *number;
-            connections.remove(&number);
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let state = Arc::new(State::new());
         connections.insert(number, state.clone());
         Some(Entry { open: self.clone(), number, state })
     }
+}
 
-    async fn all_closed(&self) {
-        loop {
-            let left = self.left.notified();
-            if self.connections().is_empty() {
-                return;
-            }
-            left.await;
-        }
-    }
+type Connections = BTreeMap<u64, Arc<State>>;
+
+fn longest_idle(connections: &Connections) -> Option<u64> {
+    let idle = connections.iter().filter(|(_, state)| state.requests.load(Ordering::Acquire) == 0);
+    idle.min_by_key(|(_, state)| state.idle_since_ms.load(Ordering::Acquire)).map(|(number, _)| *number)
+}
+
+/// The connection whose request has been in progress for the longest time: a body that does not come, or a long poll, which its client
+/// repeats.
+fn longest_busy(connections: &Connections, now_ms: u64) -> Option<u64> {
+    let since = |state: &State| state.busy_since_ms.load(Ordering::Acquire);
+    let (number, state) = connections.iter().min_by_key(|(_, state)| since(state))?;
+    (now_ms.saturating_sub(since(state)) >= BUSY_TIME_MIN.as_millis() as u64).then_some(*number)
 }
 
 impl State {
     fn new() -> Self {
-        State { requests: AtomicUsize::new(0), idle_since_ms: AtomicU64::new(now_ms()), closed: Notify::new() }
+        State {
+            requests: AtomicUsize::new(0),
+            idle_since_ms: AtomicU64::new(now_ms()),
+            busy_since_ms: AtomicU64::new(0),
+            closed: Notify::new(),
+        }
     }
 
     fn is_idle_for(&self, limit: Duration, now_ms: u64) -> bool {
@@ -201,7 +228,9 @@ struct InProgress(Arc<State>);
 
 impl InProgress {
     fn begin(state: &Arc<State>) -> Self {
-        state.requests.fetch_add(1, Ordering::AcqRel);
+        if state.requests.fetch_add(1, Ordering::AcqRel) == 0 {
+            state.busy_since_ms.store(now_ms(), Ordering::Release);
+        }
         InProgress(state.clone())
     }
 }
@@ -249,7 +278,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_longest_idle_connection_makes_room_and_one_with_a_request_never() {
+    async fn the_longest_idle_connection_makes_room_and_else_the_longest_busy_one() {
         let open = Arc::new(Open::new(3));
         let entries = [open.enter().await, open.enter().await, open.enter().await];
         entries
@@ -261,9 +290,13 @@ mod tests {
         let is_closed = |entry: &Entry| entry.state.closed.notified().now_or_never().is_some();
         assert!(is_closed(&entries[1]) && !is_closed(&entries[0]) && !is_closed(&entries[2]));
         let _all_busy = [&entries[0], &fourth].map(|entry| InProgress::begin(&entry.state));
-        assert!(open.enter().now_or_never().is_none(), "nothing is idle");
+        assert!(open.enter().now_or_never().is_none(), "nothing is idle, and nothing has been busy for long");
         drop(busy);
-        assert!(open.enter().now_or_never().is_some());
+        let fifth = open.enter().now_or_never().unwrap();
+        let _busy = InProgress::begin(&fifth.state);
+        entries[0].state.busy_since_ms.store(0, Ordering::Release);
+        let later = now_ms() + BUSY_TIME_MIN.as_millis() as u64;
+        assert_eq!(longest_busy(&open.connections(), later), Some(0));
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! Who may call over TCP: whoever sends the operator's token or signs with the operator's key. Without both, programs of this machine
 //! may call Step Functions' own operations.
 
-use std::{net::IpAddr, sync::Arc, time::SystemTime};
+use std::{net::IpAddr, time::SystemTime};
 
 use axum::{
-    Router,
     body::Body,
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, StatusCode, Uri, uri::Authority},
-    middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use subtle::ConstantTimeEq;
@@ -57,9 +55,29 @@ impl Guard {
         self.token.is_none() && self.key.is_none()
     }
 
-    /// The router with this guard in front of it.
-    pub fn before(self, router: Router) -> Router {
-        router.layer(middleware::from_fn_with_state(Arc::new(self), check))
+    /// The request, as it may be answered.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn check(&self, request: Request) -> Result<Request, Response> {
+        if self.is_open() {
+            let allowed = allowed_without_secret(request.headers(), request.uri());
+            return allowed.map(|()| request).map_err(IntoResponse::into_response);
+        }
+        if self.knows_token(request.headers()) {
+            return Ok(request);
+        }
+        let Some(key) = &self.key else {
+            let message = "the Authorization header has no valid bearer token";
+            return Err(Refused::new("UnrecognizedClientException", message).into_response());
+        };
+        // First what needs no body: nothing is kept in memory for a request that cannot be signed by this key.
+        key.names_this_key(request.headers()).map_err(IntoResponse::into_response)?;
+        let (parts, body) = request.into_parts();
+        let body = request_body::read(body).await?.bytes;
+        let signed = Signed { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
+        key.check(&signed, SystemTime::now()).map_err(IntoResponse::into_response)?;
+        Ok(Request::from_parts(parts, Body::from(body)))
     }
 
     fn knows_token(&self, headers: &HeaderMap) -> bool {
@@ -69,44 +87,19 @@ impl Guard {
     }
 }
 
-async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    if guard.is_open() {
-        return match allowed_without_secret(request.headers(), request.uri()) {
-            Ok(()) => next.run(request).await,
-            Err(refused) => refused.into_response(),
-        };
-    }
-    if guard.knows_token(request.headers()) {
-        return next.run(request).await;
-    }
-    let Some(key) = &guard.key else {
-        let message = "the Authorization header has no valid bearer token";
-        return Refused::new("UnrecognizedClientException", message).into_response();
-    };
-    // First what needs no body: nothing is kept in memory for a request that cannot be signed by this key.
-    if let Err(refused) = key.names_this_key(request.headers()) {
-        return refused.into_response();
-    }
-    let (parts, body) = request.into_parts();
-    let body = match request_body::read(body).await {
-        Ok(body) => body.bytes,
-        Err(refused) => return refused,
-    };
-    let signed = Signed { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
-    match key.check(&signed, SystemTime::now()) {
-        Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
-        Err(refused) => refused.into_response(),
-    }
-}
-
 /// Whether a request may be answered that shows no secret: one for Step Functions' operations that a program of this machine sends.
 /// A page in a browser of this machine can send requests too: to a name of its own that leads to 127.0.0.1, or with a foreign origin
 /// (OWASP, "DNS rebinding" and "Cross-Site Request Forgery").
 fn allowed_without_secret(headers: &HeaderMap, uri: &Uri) -> Result<(), Refused> {
     let denied = |message: &str| Err(Refused::new("AccessDeniedException", message));
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let host = text("host").or_else(|| uri.authority().map(Authority::as_str)).unwrap_or_default();
-    if !is_this_machine(host) {
+    // Of two headers a proxy in front may have looked at the other one.
+    if ["host", "origin", TARGET].iter().any(|name| headers.get_all(*name).iter().count() > 1) {
+        return denied("the request has Host, Origin or X-Amz-Target twice");
+    }
+    let named = uri.authority().map(Authority::as_str);
+    let host = text("host").or(named).unwrap_or_default();
+    if !is_this_machine(host) || named.is_some_and(|named| !is_this_machine(named)) {
         return denied(
             "Host is no name of this machine: without a token only 127.0.0.1, [::1] and localhost are answered",
         );
@@ -124,6 +117,10 @@ fn allowed_without_secret(headers: &HeaderMap, uri: &Uri) -> Result<(), Refused>
 /// before it for StartSyncExecution and TestState.
 fn is_this_machine(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
+    let has_port = host.rsplit(']').next().is_some_and(|rest| rest.contains(':'));
+    if host.contains('@') || (has_port && authority.port_u16().is_none()) {
+        return false;
+    }
     let name = authority.host().to_ascii_lowercase();
     let name = name.strip_prefix("sync-").unwrap_or(&name);
     let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
@@ -175,6 +172,10 @@ mod tests {
             "0.0.0.0",
             "[::]",
             "x@127.0.0.1.evil.example",
+            "evil.example@127.0.0.1",
+            "127.0.0.1:evil",
+            "127.0.0.1:99999",
+            "[::1]:evil",
             "127.0.0.1 evil",
             "[::1",
             "evillocalhost",

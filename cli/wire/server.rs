@@ -4,9 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use api::{Api, Fault, flow::Reply};
 use axum::{
-    Router,
     body::Body,
-    extract::State,
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
     serve::ListenerExt,
@@ -15,7 +14,15 @@ use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use super::{TARGET, WireFault, connections, guard::Guard, lines::WireLine, request_body, socket::Socket, version};
+use super::{
+    TARGET, WireFault,
+    connections::{self, Answers},
+    guard::Guard,
+    lines::WireLine,
+    request_body,
+    socket::Socket,
+    version,
+};
 
 /// How often a stream of items sends a line that says that the owner is alive.
 const ALIVE_EVERY: Duration = Duration::from_secs(2);
@@ -60,11 +67,6 @@ impl Closer {
     }
 }
 
-/// The router of a listener.
-fn router(served: Served) -> Router {
-    Router::new().fallback(answer).with_state(Arc::new(served))
-}
-
 /// A listener in a task of its own.
 pub struct Listener(JoinHandle<()>);
 
@@ -72,7 +74,7 @@ impl Listener {
     /// Serves the processes of this user until it is closed.
     pub fn on_socket(socket: Socket, served: Served) -> Self {
         let closing = served.closing.clone();
-        Listener(tokio::spawn(connections::serve(socket, router(served), closing)))
+        Listener(tokio::spawn(connections::serve(socket, Arc::new(Guarded { guard: None, served }), closing)))
     }
 
     /// Serves clients over TCP, as far as the guard lets them, until it is closed.
@@ -80,25 +82,43 @@ impl Listener {
         let closing = served.closing.clone();
         // A response is one small write: without this it waits for the acknowledgement of the last one.
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        Listener(tokio::spawn(connections::serve(listener, guard.before(router(served)), closing)))
+        Listener(tokio::spawn(connections::serve(listener, Arc::new(Guarded { guard: Some(guard), served }), closing)))
     }
 
-    /// Waits until its open requests have ended; those that do not are ended.
+    /// Waits a limited time for open requests, then ends their connections.
     pub async fn ended(mut self) {
         if tokio::time::timeout(CLOSE_WITHIN, &mut self.0).await.is_err() {
             self.0.abort();
+            let _ = self.0.await;
         }
     }
 }
 
-/// A request ends when the listener is closed: whoever waits for a task for a minute must not keep the store open.
-async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, body: Body) -> Response {
-    let mut closing = served.closing.clone();
-    let response = tokio::select! {
-        response = respond(&served, &headers, body) => response,
-        _ = closing.wait_for(|closing| *closing) => fault_response(&stopping()),
-    };
-    with_version(response)
+/// What a listener answers, and who may ask.
+struct Guarded {
+    guard: Option<Guard>,
+    served: Served,
+}
+
+impl Answers for Guarded {
+    async fn answer(&self, request: Request) -> Response {
+        let request = match &self.guard {
+            None => request,
+            Some(guard) => match guard.check(request).await {
+                Ok(request) => request,
+                Err(refused) => return refused,
+            },
+        };
+        let (parts, body) = request.into_parts();
+        // A request ends when the listener is closed: a client that waits a minute for a task must not keep the store open.
+        let mut closing = self.served.closing.clone();
+        let response = tokio::select! {
+            biased;
+            response = respond(&self.served, &parts.headers, body) => response,
+            _ = closing.wait_for(|closing| *closing) => fault_response(&stopping()),
+        };
+        with_version(response)
+    }
 }
 
 fn stopping() -> Fault {

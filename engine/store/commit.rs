@@ -134,6 +134,8 @@ fn put_standing(batch: &mut Batch, write: &Write, top: Option<StoredFrame<'_>>) 
     let key = keys::active(&header.id);
     match header.status {
         ExecutionStatus::Running => put(batch, key, &Waking::of(header))?,
+        // One that ended in its first turn never had such a record.
+        _ if write.origin.is_some() => {}
         _ => batch.delete(key),
     }
     Ok(())

@@ -32,6 +32,23 @@ impl DocumentChanges {
     }
 }
 
+/// The record of a document. Equal records of one name are equal documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentRecord {
+    key: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+impl DocumentRecord {
+    /// What it says.
+    ///
+    /// # Errors
+    /// It is damaged, or another kind of document.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
+        codec::decode(&self.key, &self.bytes)
+    }
+}
+
 impl Store {
     /// Carries changes out in one batch and returns when they are durable.
     ///
@@ -47,6 +64,15 @@ impl Store {
     /// The records cannot be read.
     pub fn document<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
         self.read(&keys::document(name))
+    }
+
+    /// The record of a name's document, not decoded.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn document_record(&self, name: &str) -> Result<Option<DocumentRecord>, StoreError> {
+        let key = keys::document(name);
+        Ok(self.records.get(&key)?.map(|bytes| DocumentRecord { key, bytes }))
     }
 
     /// The documents whose name begins with `prefix`, by name, at most `limit` of them, those behind `after` only.

@@ -1,6 +1,10 @@
 //! Executions as they stand in the store.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BinaryHeap, VecDeque},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
@@ -16,6 +20,8 @@ use crate::{
 
 /// How many records of a journal are read first: most turns have several entries.
 const ENTRY_RECORDS_MIN: usize = 16;
+/// How many executions of a workflow are read at least for a list of all workflows' executions.
+const LISTED_MIN: usize = 16;
 /// How often records that are being written are read again, until none was written meanwhile.
 const READS_MAX: usize = 200;
 
@@ -120,13 +126,29 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn latest(&self, limit: usize) -> Result<Vec<ExecutionHeader>, StoreError> {
-        let mut listed = Vec::new();
+        let at_once = limit.div_ceil(8).clamp(LISTED_MIN, RECORDS_AT_ONCE);
+        // The next executions of each workflow; the heap has the first of each.
+        let mut lists = Vec::new();
+        let mut firsts = BinaryHeap::new();
         for workflow in self.workflows()? {
-            listed.extend(self.listed(&workflow, None, limit)?);
+            let list = VecDeque::from(self.listed(&workflow, None, at_once)?);
+            firsts.extend(list.front().map(|first| (first.started_ms, first.id.clone(), lists.len())));
+            lists.push(list);
         }
-        listed.sort_by(|a, b| (b.started_ms, &b.id).cmp(&(a.started_ms, &a.id)));
-        listed.truncate(limit);
-        let headers = listed.iter().filter_map(|listed| self.summary(&listed.id).transpose());
+        let mut latest = Vec::new();
+        while latest.len() < limit
+            && let Some((.., number)) = firsts.pop()
+            && let Some(list) = lists.get_mut(number)
+            && let Some(first) = list.pop_front()
+        {
+            if list.is_empty() {
+                list.extend(self.listed(&first.workflow, Some(&first), at_once)?);
+            }
+            firsts.extend(list.front().map(|first| (first.started_ms, first.id.clone(), number)));
+            latest.push(first);
+        }
+        latest.sort_by(|a, b| (b.started_ms, &b.id).cmp(&(a.started_ms, &a.id)));
+        let headers = latest.iter().filter_map(|listed| self.summary(&listed.id).transpose());
         headers.collect()
     }
 

@@ -26,6 +26,7 @@ const STANDING: &[u8] = b"s/";
 const ENDED: &[u8] = b"h/";
 pub(super) const DEFINITIONS: &[u8] = b"d/";
 pub(super) const BY_START: &[u8] = b"t/";
+pub(super) const LISTED: &[u8] = b"l/";
 
 /// How an execution stands.
 pub(super) fn standing(id: &str) -> Vec<u8> {
@@ -91,7 +92,7 @@ pub(super) fn started(key: &[u8]) -> Option<(&str, u64, &str)> {
 
 /// The list of a workflow's executions in a group: of one status, redriven or not.
 pub(super) fn listed_group(workflow: &str, group: [u8; 2]) -> Vec<u8> {
-    [b"l/", workflow.as_bytes(), b"\0", &group].concat()
+    [LISTED, workflow.as_bytes(), b"\0", &group].concat()
 }
 
 /// An execution in its group; the latest is first.
@@ -103,6 +104,14 @@ pub(super) fn listed(workflow: &str, group: [u8; 2], at_ms: u64, id: &str) -> Ve
 pub(super) fn listed_position<'k>(key: &'k [u8], prefix: &[u8]) -> Option<(u64, &'k str)> {
     let (time, id) = key.strip_prefix(prefix)?.split_at_checked(8)?;
     Some((!u64::from_be_bytes(time.try_into().ok()?), std::str::from_utf8(id).ok()?))
+}
+
+/// The id in a key of [`listed`].
+pub(super) fn listed_id(key: &[u8]) -> Option<&str> {
+    let rest = key.strip_prefix(LISTED)?;
+    let workflow_ends = rest.iter().position(|byte| *byte == 0)?;
+    // A group has two bytes, a time eight.
+    std::str::from_utf8(rest.get(workflow_ends + 1 + 2 + 8..)?).ok()
 }
 
 pub(super) fn frames(id: &str) -> Vec<u8> {
@@ -152,6 +161,13 @@ pub(super) fn map_runs(id: &str) -> Vec<u8> {
 
 pub(super) fn map_run(id: &str, number: u64) -> Vec<u8> {
     [&map_runs(id)[..], &number.to_be_bytes()].concat()
+}
+
+/// The map runs whose numbers differ from `number` in the last `bits` only, which are whole bytes.
+pub(super) fn map_runs_sharing(id: &str, number: u64, bits: u32) -> Vec<u8> {
+    let mut key = map_run(id, number);
+    key.truncate(key.len() - bits as usize / 8);
+    key
 }
 
 pub(super) fn map_run_place(place: &str) -> Vec<u8> {

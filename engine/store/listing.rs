@@ -168,6 +168,46 @@ impl Store {
         Ok(self.records.get(&Listing::of(header).key())?.is_some())
     }
 
+    /// Verifies an entry of the index: it must be where its execution's header says. An execution then has one entry at most.
+    ///
+    /// # Errors
+    /// It is elsewhere, or there is no such execution.
+    pub(super) fn verify_listing(&self, key: &[u8]) -> Result<(), StoreError> {
+        let damaged = |what: &str| Err(super::codec::damaged(key, what.to_owned()));
+        let Some(id) = keys::listed_id(key) else { return damaged("it names no execution") };
+        self.at_one_moment(id, || {
+            let summary = self.summary(id)?;
+            // Changed since it was found.
+            if self.records.get(key)?.is_none() {
+                return Ok(());
+            }
+            match summary {
+                None => damaged("there is no such execution"),
+                Some(header) if Listing::of(&header).key() != key => damaged("the execution has changed since"),
+                Some(_) => Ok(()),
+            }
+        })
+    }
+
+    /// Whether the index has exactly one entry for each execution, where its header says.
+    ///
+    /// # Errors
+    /// What is wrong with the index.
+    #[cfg(test)]
+    pub(crate) fn verify_listings(&self) -> Result<(), StoreError> {
+        for (key, _) in self.records.scan(keys::LISTED, None, usize::MAX)? {
+            self.verify_listing(&key)?;
+        }
+        for id in self.ids()? {
+            if let Some(header) = self.summary(&id)?
+                && !self.is_listed(&header)?
+            {
+                return Err(super::codec::damaged(&Self::listing_key(&header), "it is missing".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
     /// The key of an execution in the index.
     pub(super) fn listing_key(header: &ExecutionHeader) -> Vec<u8> {
         Listing::of(header).key()

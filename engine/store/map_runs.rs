@@ -9,6 +9,11 @@ use crate::{
     machine::{Child, ChildId, MapRun, MapRunChanges, place},
 };
 
+/// The numbers of a block that is read at once differ in their last byte.
+const BLOCK_BITS: u32 = 8;
+/// Where no map run has a number of these, no block of them is read: frames and map runs share their numbers.
+const SKIPPED_BITS: u32 = 16;
+
 /// Where a map run is found by what its UUID and those of its child executions have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MapRunPlace {
@@ -53,6 +58,45 @@ impl Store {
         found.iter().rev().map(|(key, bytes)| codec::decode(key, bytes)).collect()
     }
 
+    /// The map runs of an execution and of its child executions with a number below `before`, the latest first, at most `limit`. Reads
+    /// no more of many map runs than of few.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn map_runs_before(&self, id: &str, before: u64, limit: usize) -> Result<Vec<MapRun>, StoreError> {
+        let (mut found, mut before) = (Vec::new(), before);
+        while found.len() < limit && before > 0 {
+            let last = before - 1;
+            if !self.has_map_runs(id, last >> SKIPPED_BITS)? {
+                before = last >> SKIPPED_BITS << SKIPPED_BITS;
+                continue;
+            }
+            let block = keys::map_runs_sharing(id, last, BLOCK_BITS);
+            let records = self.records.scan(&block, None, 1 << BLOCK_BITS)?;
+            let runs = records.iter().map(|(key, bytes)| codec::decode(key, bytes));
+            let mut runs: Vec<MapRun> = runs.collect::<Result<_, _>>()?;
+            runs.retain(|run| run.number < before);
+            found.extend(runs.into_iter().rev());
+            before = last >> BLOCK_BITS << BLOCK_BITS;
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// Whether an execution has a map run whose number begins with these bits.
+    fn has_map_runs(&self, id: &str, first_bits: u64) -> Result<bool, StoreError> {
+        let prefix = keys::map_runs_sharing(id, first_bits << SKIPPED_BITS, SKIPPED_BITS);
+        Ok(!self.records.scan(&prefix, None, 1)?.is_empty())
+    }
+
+    /// A map run by its number.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    pub fn map_run_numbered(&self, id: &str, number: u64) -> Result<Option<MapRun>, StoreError> {
+        self.read(&keys::map_run(id, number))
+    }
+
     /// A map run and its execution, by its UUID or by that of a child execution.
     ///
     /// # Errors
@@ -61,8 +105,7 @@ impl Store {
         let Some(place) = place(uuid) else { return Ok(None) };
         let found: Option<MapRunPlace> = self.read(&keys::map_run_place(place))?;
         let Some(MapRunPlace { execution, number }) = found else { return Ok(None) };
-        let run: Option<MapRun> = self.read(&keys::map_run(&execution, number))?;
-        Ok(run.map(|run| (execution, run)))
+        Ok(self.map_run_numbered(&execution, number)?.map(|run| (execution, run)))
     }
 
     /// A child execution.

@@ -1,12 +1,13 @@
 //! Executions as JSON lines: out of one store, into another, so that nobody is locked into a broken one.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Definition, DocumentChanges, Kept, Origin, Record, Store, StoreError, Write, codec, keys, records::all_in_parts,
+    Definition, DocumentChanges, Kept, Origin, Record, Store, StoreError, Write, codec, keys,
+    records::{RECORDS_AT_ONCE, all_in_parts},
 };
 use crate::{
     journal::Entry,
@@ -50,6 +51,9 @@ pub struct Exported {
 /// know.
 pub const EXPORT_VERSION: u32 = 2;
 
+/// How many documents are in memory at once: one may be as long as an input.
+const DOCUMENTS_AT_ONCE: usize = 64;
+
 impl Store {
     /// An execution, whole.
     ///
@@ -80,17 +84,43 @@ impl Store {
         Ok(ids)
     }
 
-    /// Every document, those that cannot be read as their error.
-    ///
-    /// # Errors
-    /// The records cannot be read at all.
-    pub fn all_documents(&self) -> Result<Vec<Result<Line, StoreError>>, StoreError> {
+    /// The same, read while they are asked for. A failure to read the records is the last item.
+    pub fn each_id(self: Arc<Self>) -> impl Iterator<Item = Result<String, StoreError>> + Send + 'static {
+        let id = |(key, _): Record| keys::execution(&key).map(str::to_owned);
+        self.each_record(keys::BY_START.to_vec(), RECORDS_AT_ONCE).filter_map(move |read| read.map(id).transpose())
+    }
+
+    /// Every document, read while they are asked for; those that cannot be read as their error. A failure to read the records is the
+    /// last item.
+    pub fn each_document(self: Arc<Self>) -> impl Iterator<Item = Result<Line, StoreError>> + Send + 'static {
         let prefix = keys::document("");
-        let line = |(key, bytes): Record| {
-            let name = String::from_utf8_lossy(&key[prefix.len()..]).into_owned();
+        let skipped = prefix.len();
+        self.each_record(prefix, DOCUMENTS_AT_ONCE).map(move |read| {
+            let (key, bytes) = read?;
+            let name = String::from_utf8_lossy(&key[skipped..]).into_owned();
             codec::decode(&key, &bytes).map(|document| Line::Document { name, document })
-        };
-        Ok(self.records.scan(&prefix, None, usize::MAX)?.into_iter().map(line).collect())
+        })
+    }
+
+    /// The records under a prefix, `at_once` of them in memory.
+    fn each_record(
+        self: Arc<Self>,
+        prefix: Vec<u8>,
+        at_once: usize,
+    ) -> impl Iterator<Item = Result<Record, StoreError>> + Send + 'static {
+        let (mut from, mut part) = (Some(prefix.clone()), VecDeque::new());
+        std::iter::from_fn(move || {
+            if part.is_empty() {
+                match self.records.scan(&prefix, Some(&from.take()?), at_once) {
+                    Ok(found) => {
+                        from = found.last().map(|(key, _)| [&key[..], b"\0"].concat());
+                        part.extend(found);
+                    }
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            part.pop_front().map(Ok)
+        })
     }
 
     /// Adds an execution; returns `false` where the store has one of that id, which is not changed.

@@ -45,6 +45,8 @@ impl Store {
             findings.records += records.len();
             findings.active += records.iter().filter(|(key, _)| key.starts_with(keys::ACTIVE)).count();
             findings.problems.extend(records.iter().filter_map(|record| whole(record).err()));
+            let listed = records.iter().filter(|(key, _)| key.starts_with(keys::LISTED));
+            findings.problems.extend(listed.filter_map(|(key, _)| self.verify_listing(key).err()));
             let named = |(key, _): &Record| Some((keys::execution(key)?.to_owned(), key.clone()));
             ids.extend(records.iter().filter_map(named));
             Ok(())

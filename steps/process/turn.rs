@@ -56,7 +56,13 @@ mod tests {
         drop(second.as_mut().await);
         drop(second);
         drop(Turn::wait("x-1", "turn-c").await);
-        assert!(!TURNS.lock().unwrap_or_else(PoisonError::into_inner).contains_key("turn-a"), "it is forgotten");
+        assert!(
+            !TURNS
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .contains_key(&("x-1".to_owned(), "turn-a".to_owned())),
+            "it is forgotten"
+        );
     }
 
     /// The future, after a poll that found it pending.

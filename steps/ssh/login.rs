@@ -126,7 +126,7 @@ fn way_out(input: &WaitForLogin) -> Instructions {
 fn load_key(file: &str) -> Result<PrivateKey, StepError> {
     load_secret_key(file, None).map_err(|error| {
         StepError::new(ErrorClass::Invalid, format!("private key file {file} cannot be used: {error}"))
-            .hint("It must be there, readable, and without a passphrase.")
+            .hint("It must be there, readable, without a passphrase, and an Ed25519 or ECDSA key: RSA keys are not supported.")
     })
 }
 
@@ -168,12 +168,7 @@ async fn log_in(stream: TcpStream, user: &str, key: Arc<PrivateKey>) -> Result<S
     let config = Arc::new(client::Config::default());
     let mut session = client::connect_stream(config, stream, handler).await.map_err(|error| reason(&error))?;
     // Only RSA keys have a choice of hash.
-    let hash = if key.algorithm().is_rsa() {
-        session.best_supported_rsa_hash().await.map_err(|error| reason(&error))?.flatten()
-    } else {
-        None
-    };
-    let result = session.authenticate_publickey(user, PrivateKeyWithHashAlg::new(key, hash)).await;
+    let result = session.authenticate_publickey(user, PrivateKeyWithHashAlg::new(key, None)).await;
     let result = result.map_err(|error| reason(&error))?;
     leave(&session).await;
     match result {

@@ -216,3 +216,42 @@ fn a_page_of_a_history_reads_no_more_of_a_long_one() {
     let few = reads(400, 1);
     assert!(reads(20_000, 1) <= 5 * few && reads(20_000, 19_900) <= 5 * few);
 }
+
+#[test]
+fn an_entry_of_the_index_that_is_left_over_is_found() {
+    let records = MemoryRecords::new();
+    let store = Store::new(records.clone()).unwrap();
+    fill(&store);
+    store.verify_listings().unwrap();
+    let key = keys::listed("w", group(ExecutionStatus::Running, false), 10, "e1");
+    let mut batch = Batch::default();
+    put(&mut batch, key.clone(), &()).unwrap();
+    records.commit(batch).unwrap();
+    assert!(store.verify_listings().is_err());
+    let problems: Vec<String> = store.verify().problems.iter().map(ToString::to_string).collect();
+    assert!(problems.iter().any(|problem| problem.contains("the execution has changed since")), "{problems:?}");
+    store.forget_all(&["e1"]).unwrap();
+    let problems: Vec<String> = store.verify().problems.iter().map(ToString::to_string).collect();
+    assert!(problems.iter().any(|problem| problem.contains("there is no such execution")), "{problems:?}");
+}
+
+#[test]
+fn the_latest_of_all_workflows_come_in_order_and_cost_what_is_shown() {
+    let reads = |count: u64| {
+        let counted = Counted::default();
+        let store = Store::new(counted.clone()).unwrap();
+        for n in 0..count {
+            let workflow = format!("w{}", n % 3);
+            let new = ExecutionHeader { workflow, ..header(&format!("e{n:05}"), n) };
+            store.commit(&[write(&new, true)]).unwrap();
+        }
+        let expected: Vec<String> = (0..count).rev().take(40).map(|n| format!("e{n:05}")).collect();
+        let reads = counted.reads_of(|| {
+            let latest = store.latest(40).unwrap();
+            assert_eq!(latest.into_iter().map(|header| header.id).collect::<Vec<_>>(), expected);
+        });
+        assert_eq!(store.headers().unwrap().len(), count as usize);
+        reads
+    };
+    assert_eq!(reads(200), reads(2_000));
+}

@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use crate::store::{
     Records, StoreError,
-    records::{Change, Record},
+    records::{Change, RECORDS_AT_ONCE, Record},
 };
+
+/// How many records are read at least when those of a first reading were deleted: a log holds thousands of deletions side by side.
+const SCAN_RECORDS_MIN: usize = 64;
 
 pub(super) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -87,8 +90,10 @@ pub(super) fn scan_under(
     // Deleted records do not count, so the place is read until there are enough others.
     let (mut merged, mut live) = (Changes::new(), 0);
     let mut next = from.map(<[u8]>::to_vec);
+    let mut wanted_min = 0;
     while live < limit {
-        let wanted = limit - live;
+        let wanted = (limit - live).max(wanted_min);
+        wanted_min = (wanted_min * 2).clamp(SCAN_RECORDS_MIN, RECORDS_AT_ONCE);
         let placed = place.scan(prefix, next.as_deref(), wanted)?;
         let is_last = placed.len() < wanted;
         next = placed.last().map(|(key, _)| [&key[..], b"\0"].concat());
@@ -111,4 +116,53 @@ fn under<'c>(
 ) -> impl Iterator<Item = (&'c Vec<u8>, &'c Option<Vec<u8>>)> {
     let range = (Bound::Included(from), Bound::Unbounded);
     changes.range::<[u8], _>(range).take_while(move |(key, _)| key.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::store::{Batch, MemoryRecords};
+
+    /// Counts how often it is read.
+    struct Counted {
+        records: MemoryRecords,
+        scans: AtomicUsize,
+    }
+
+    impl Records for Counted {
+        fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+            self.records.get(key)
+        }
+
+        fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
+            self.scans.fetch_add(1, Ordering::Relaxed);
+            self.records.scan(prefix, from, limit)
+        }
+
+        fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+            self.records.commit(batch)
+        }
+    }
+
+    #[test]
+    fn many_deletions_before_the_first_record_cost_few_readings() {
+        let key = |number: u32| format!("k{number:05}").into_bytes();
+        let place = Counted { records: MemoryRecords::new(), scans: AtomicUsize::new(0) };
+        let mut batch = Batch::default();
+        (0..10_001).for_each(|number| batch.put(key(number), vec![1]));
+        place.records.commit(batch).unwrap();
+        let mut overlay = Overlay::default();
+        overlay.extend((0..10_000).map(|number| (key(number), None)));
+        for limit in [1, 2] {
+            place.scans.store(0, Ordering::Relaxed);
+            let changes = overlay.range(b"k", b"k", limit);
+            let found = scan_under(changes, &place, b"k", None, limit).unwrap();
+            assert_eq!(found, [(key(10_000), vec![1])]);
+            assert!(place.scans.load(Ordering::Relaxed) < 20, "{:?}", place.scans);
+        }
+    }
 }

@@ -93,6 +93,7 @@ impl Run {
             }
         }
         let Some(process) = &self.process else { return Err("no process is left".to_owned()) };
+        listed_once(process)?;
         let mut ended = BTreeMap::new();
         for client in &self.clients {
             let header = header(process, &client.id)?;
@@ -343,6 +344,7 @@ impl Run {
     /// What was acknowledged or shown is there after a crash, as it was.
     fn nothing_lost(&self) -> Result<(), String> {
         let Some(process) = &self.process else { return Ok(()) };
+        listed_once(process)?;
         for client in self.clients.iter().filter(|client| client.acknowledged) {
             header(process, &client.id)?;
         }
@@ -369,4 +371,9 @@ fn header(process: &Process, id: &str) -> Result<ExecutionHeader, String> {
 
 fn entries(process: &Process, id: &str) -> Result<Vec<Entry>, String> {
     process.store().entries(id, 1, usize::MAX).map_err(|error| format!("{id}: {error}"))
+}
+
+/// The index of lists has each execution once, under its current status.
+fn listed_once(process: &Process) -> Result<(), String> {
+    process.store().verify_listings().map_err(|error| error.to_string())
 }

@@ -1,0 +1,47 @@
+//! State machines as they were decoded last, so that a start does not decode its state machine again.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use engine::store::{DocumentRecord, Store, StoreError};
+
+use crate::records::{StateMachine, machine_key};
+
+/// How many are kept: one may be as long as a definition.
+const KEPT_MAX: usize = 64;
+
+/// By name. An entry counts only while the store has the same record, so nothing has to be told of a change.
+#[derive(Default)]
+pub(crate) struct MachineCache(Mutex<HashMap<String, Entry>>);
+
+struct Entry {
+    record: DocumentRecord,
+    machine: Arc<StateMachine>,
+}
+
+impl MachineCache {
+    /// The state machine of a name as the store has it now.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    pub fn get(&self, store: &Store, name: &str) -> Result<Option<Arc<StateMachine>>, StoreError> {
+        let Some(record) = store.document_record(&machine_key(name))? else { return Ok(None) };
+        if let Some(entry) = self.entries().get(name).filter(|entry| entry.record == record) {
+            return Ok(Some(entry.machine.clone()));
+        }
+        // Without the lock: a long definition must not hold up the starts of others.
+        let machine = Arc::new(record.decode::<StateMachine>()?);
+        let mut entries = self.entries();
+        if entries.len() >= KEPT_MAX {
+            entries.clear();
+        }
+        entries.insert(name.to_owned(), Entry { record, machine: machine.clone() });
+        Ok(Some(machine))
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
