@@ -10,7 +10,8 @@ use tokio::{
 
 use crate::RehearsalError;
 
-const START_WAIT_MAX: Duration = Duration::from_secs(60);
+/// On a busy machine the imports alone take a minute.
+const START_WAIT_MAX: Duration = Duration::from_secs(180);
 
 /// The running AWS API.
 pub(crate) struct Aws {
