@@ -23,6 +23,9 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
         return Err(CliError::refused("a rehearsal runs on this machine's engine")
             .hint("leave out --engine, or give workers the world of a rehearsal: flow worker --rehearse"));
     }
+    if arguments.plan_file.is_some() {
+        return Err(CliError::refused("--plan-file is for this machine's engine: Step Functions makes no plan"));
+    }
     let bytes = plan.input.to_string().len();
     if bytes > INPUT_BYTES_MAX {
         return Err(CliError::refused(format!("the input has {bytes} bytes; Step Functions takes {INPUT_BYTES_MAX}")));
