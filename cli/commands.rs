@@ -5,6 +5,7 @@ pub mod approve;
 pub mod bench;
 pub mod cancel;
 pub mod check;
+pub mod dev;
 pub mod doctor;
 pub mod events;
 pub mod explain;
@@ -51,6 +52,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Approvals(arguments) => approvals::run(&global, arguments).await,
         Command::Cancel(arguments) => cancel::run(&global, arguments).await,
         Command::Check(arguments) => check::run(&global, arguments),
+        Command::Dev(arguments) => dev::run(&global, &arguments).await,
         Command::Doctor(arguments) => doctor::run(&global, arguments).await,
         Command::Export(arguments) => export::run(&global, arguments).await,
         Command::Import(arguments) => import::run(&global, arguments),

@@ -2,6 +2,7 @@
 //! No clock, no I/O, no randomness: time and results arrive as data.
 
 mod advance;
+mod cancellation;
 mod child;
 mod choice;
 mod command;
@@ -19,6 +20,7 @@ mod map_run;
 mod parallel;
 mod read;
 mod redrive;
+mod reentry;
 mod retry;
 mod runs;
 mod scope;
@@ -44,3 +46,4 @@ pub use map_run::{
     Child, ChildEntries, ChildId, ChildStatus, Counts, MapRun, MapRunChanges, MapRunLimits, MapRunStatus, child_index,
     label, place,
 };
+pub use reentry::{Reentry, check_reentry, reentry_path};

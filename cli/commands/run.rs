@@ -1,14 +1,15 @@
 //! `flow run`.
 
 mod again;
-mod consent;
+pub mod consent;
 mod faults;
-mod plan;
+pub mod plan;
 
 use std::{sync::Arc, time::Duration};
 
 use api::flow::{StartExecution, StartExecutionRequest};
 use clap::Args;
+use engine::machine::Reentry;
 
 use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_output, watch};
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     home::{Home, REHEARSAL_PREFIX},
     ids, interrupt,
     owner::Handle,
+    reentry,
     ui::{display::Display, json, summary},
     world,
 };
@@ -34,6 +36,9 @@ pub struct RunArguments {
     /// Runs again with the input of an earlier execution: its id, a unique prefix, or @latest. Without a workflow, with its definition.
     #[arg(long, value_name = "ID")]
     pub again: Option<String>,
+    /// With --again: begin at this state, which the earlier execution has entered, with the input it had then; its name or path.
+    #[arg(long, value_name = "STATE", requires = "again", conflicts_with_all = ["rehearse", "input", "set"])]
+    pub from: Option<String>,
     /// The input: a file (JSON, YAML or TOML), `-` for standard input, or JSON.
     #[arg(long, value_name = "FILE|-|JSON")]
     pub input: Option<String>,
@@ -75,7 +80,8 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     if global.output == Output::Json {
         say!("{}", json::version());
     }
-    let plan = match again::read(global, &mut arguments).await? {
+    let again::Again { earlier, from } = again::read(global, &mut arguments).await?;
+    let plan = match earlier {
         Some(earlier) => Plan::again(earlier, &arguments)?,
         None => Plan::make(&arguments)?,
     };
@@ -92,6 +98,9 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     } else if arguments.plan {
         plan.show(global, None);
     }
+    if let Some(from) = &from {
+        reentry::show(global, from);
+    }
     if arguments.plan {
         return Ok(Exit::Success);
     }
@@ -103,7 +112,8 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
         None => (rehearsed(global, &home, &arguments).await?, None),
     };
     let pinned = Pinned { place, account, settings: environments.settings().clone() };
-    let exit = execute(global, environments, &arguments, plan, pinned).await?;
+    let path = from.map_or_else(Vec::new, |from| from.path);
+    let exit = execute(global, environments, &arguments, (plan, path), pinned).await?;
     if arguments.rehearse
         && exit == Exit::Success
         && let Some(teardown) = teardown_of(&arguments)
@@ -143,6 +153,7 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
         workflow,
         input: None,
         again: None,
+        from: None,
         set: Vec::new(),
         id: None,
         teardown: false,
@@ -171,7 +182,7 @@ async fn execute(
     global: &Global,
     environments: Arc<Environments>,
     arguments: &RunArguments,
-    plan: Plan,
+    (plan, from): (Plan, Vec<Reentry>),
     pinned: Pinned,
 ) -> Result<Exit, CliError> {
     let rehearsal = environments.home().rehearsal;
@@ -190,6 +201,7 @@ async fn execute(
         environment,
         definition: plan.definition,
         input: plan.input,
+        from,
     };
     let started = start_and_watch(global, &handle, start, pinned.account.is_some(), arguments);
     let watched = tokio::select! {

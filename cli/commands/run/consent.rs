@@ -49,7 +49,7 @@ pub async fn tear_down(arguments: &RunArguments, global: &Global) -> Result<bool
 }
 
 /// Asks on a thread of its own: a signal ends the program also while it waits for an answer.
-async fn question(text: String) -> Result<bool, CliError> {
+pub async fn question(text: String) -> Result<bool, CliError> {
     let asked = tokio::task::spawn_blocking(move || -> std::io::Result<String> {
         crate::out::text(&text);
         let mut answer = String::new();
