@@ -1,4 +1,4 @@
-//! What is known of an execution, folded from its journal and its frames: one model for terminal, JSON and page.
+//! What is known of an execution, folded from its journal and its frames: one model for terminal and JSON.
 
 mod failure;
 mod reentry;

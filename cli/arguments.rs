@@ -98,7 +98,7 @@ pub enum Command {
     Reject(commands::approve::RejectArguments),
     /// What waits for people, over all executions.
     Approvals(commands::approvals::ApprovalsArguments),
-    /// Finish calls in flight and stop.
+    /// End an execution as ABORTED; what it created stays.
     Cancel(commands::cancel::CancelArguments),
     /// Every problem of a definition at once.
     Check(commands::check::CheckArguments),
@@ -112,7 +112,7 @@ pub enum Command {
     Export(commands::export::ExportArguments),
     /// Take in executions that were exported.
     Import(commands::import::ImportArguments),
-    /// Forget executions that ended long ago and give their disk space back.
+    /// Delete executions that ended long ago and shrink the store.
     Prune(commands::prune::PruneArguments),
     /// Measure this engine on this disk.
     Bench(commands::bench::BenchArguments),
@@ -120,6 +120,8 @@ pub enum Command {
     Serve(commands::serve::ServeArguments),
     /// Work on tasks of Step Functions, or of `flow serve` on another machine, until it is ended.
     Worker(commands::worker::WorkerArguments),
+    /// Put a workflow on AWS Step Functions, or on a `flow serve` elsewhere; a second time changes only what differs.
+    Deploy(commands::deploy::DeployArguments),
     /// A commented workflow of your own, with a schema of its input and mocked answers.
     New(commands::new::NewArguments),
     /// What a code of flow check or an error name means, and what to do.
@@ -140,6 +142,19 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether its answer is JSON lines with `-o json`. Else it is a file, or, of a server, the line that says where it listens.
+    pub fn prints_lines(&self) -> bool {
+        !matches!(
+            self,
+            Command::Export(_)
+                | Command::Init(_)
+                | Command::Schema(_)
+                | Command::Policy(_)
+                | Command::Serve(_)
+                | Command::RehearsalWorld(_)
+        )
+    }
+
     /// The verb as it is written.
     pub fn verb(&self) -> &'static str {
         match self {
@@ -162,6 +177,7 @@ impl Command {
             Command::Bench(_) => "bench",
             Command::Serve(_) => "serve",
             Command::Worker(_) => "worker",
+            Command::Deploy(_) => "deploy",
             Command::Explain(_) => "explain",
             Command::New(_) => "new",
             Command::Schema(_) => "schema",

@@ -1,10 +1,12 @@
 //! One file per verb: an arguments struct whose doc comments are the help, and one function.
 
+pub mod answered;
 pub mod approvals;
 pub mod approve;
 pub mod bench;
 pub mod cancel;
 pub mod check;
+pub mod deploy;
 pub mod dev;
 pub mod doctor;
 pub mod events;
@@ -29,9 +31,10 @@ pub mod worker;
 pub mod workflows;
 
 use crate::{
-    arguments::{Arguments, Command},
+    arguments::{Arguments, Command, Output},
     exit::{CliError, Exit},
     interrupt,
+    ui::json,
 };
 
 /// Carries out what the command line says.
@@ -40,6 +43,9 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     // The world of a rehearsal handles signals itself: it ends the processes that it started.
     if !matches!(arguments.command, Command::RehearsalWorld(_)) {
         interrupt::install()?;
+    }
+    if global.output == Output::Json && arguments.command.prints_lines() {
+        say!("{}", json::version());
     }
     match arguments.command {
         Command::Run(arguments) => run::run(&global, arguments).await,
@@ -66,6 +72,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Init(arguments) => init::run(arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Workflows => workflows::run(&global),
+        Command::Deploy(arguments) => deploy::run(&global, arguments).await,
         Command::Worker(arguments) => worker::run(&global, arguments).await,
         Command::Steps(arguments) => steps::run(&global, arguments),
         Command::RehearsalWorld(arguments) => rehearsal_world::run(arguments).await,

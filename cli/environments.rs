@@ -3,7 +3,7 @@
 mod pinned;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -14,7 +14,10 @@ use engine::step::{ErrorClass, Registries, Registry, Resource, Step, StepError};
 use futures::{StreamExt, stream::BoxStream};
 use rehearsal::World;
 use serde_json::Value;
-use steps::{CallerIdentity, Environment, LocalSettings, RehearsalAddresses};
+use steps::{
+    CallerIdentity, Environment, LocalSettings, RehearsalAddresses,
+    plan::{PermissionQuestion, PlannedSteps},
+};
 use tokio::sync::{
     Mutex,
     broadcast::{Receiver, error::RecvError},
@@ -24,12 +27,16 @@ pub use self::pinned::{Pinned, Place};
 use crate::{home::Home, owner};
 pub use steps::Account;
 
+/// The region in ARNs, where none is named.
+pub const REGION_DEFAULT: &str = "us-east-1";
 /// After how long credentials that were not usable are tried again for the start of an execution by a client.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// The environments of this process's executions, each opened once.
 pub struct Environments {
     home: Home,
+    /// Where executions act that a client of the API starts.
+    default_place: Place,
     /// What this process's own variables allow, for executions that pin nothing.
     settings: LocalSettings,
     /// The AWS environments by profile and region: one question to STS for each.
@@ -44,10 +51,16 @@ pub struct Environments {
 }
 
 impl Environments {
-    /// None opened yet.
+    /// None opened yet. What clients of the API start acts where this process's variables say.
     pub fn new(home: Home) -> Arc<Self> {
+        Self::with_default_place(home, Place::of_this_process())
+    }
+
+    /// None opened yet. What clients of the API start acts in `default_place`.
+    pub fn with_default_place(home: Home, default_place: Place) -> Arc<Self> {
         Arc::new(Environments {
             home,
+            default_place,
             settings: LocalSettings::from_environment(),
             open: Mutex::default(),
             unusable_since: Mutex::default(),
@@ -60,6 +73,11 @@ impl Environments {
     /// The home whose executions act in them.
     pub fn home(&self) -> &Home {
         &self.home
+    }
+
+    /// The region in the ARNs of this process's API.
+    pub fn region(&self) -> &str {
+        self.default_place.region().unwrap_or(REGION_DEFAULT)
     }
 
     /// What this process's variables allow to local steps.
@@ -147,6 +165,28 @@ impl Environments {
         Ok(Arc::new(environment.restricted_to(account.clone())))
     }
 
+    /// The steps for a plan: they read where an execution is pinned, and change nothing.
+    ///
+    /// # Errors
+    /// The environment cannot be opened, or the credentials are of another account.
+    pub async fn planned(&self, pinned: &Pinned) -> Result<PlannedSteps, StepError> {
+        Ok(PlannedSteps::new(&*self.verified(pinned).await?))
+    }
+
+    /// The actions that IAM does not allow to an identity.
+    ///
+    /// # Errors
+    /// IAM does not answer, or the caller may not ask.
+    pub async fn denied_actions(
+        &self,
+        pinned: &Pinned,
+        caller_arn: &str,
+        questions: &[PermissionQuestion],
+    ) -> Result<BTreeSet<String>, StepError> {
+        let environment = self.verified(pinned).await?;
+        steps::plan::denied_actions(&environment, caller_arn, questions).await
+    }
+
     /// Why this process cannot act where an execution is pinned: with credentials of another account, or with none that are usable.
     async fn refusal(&self, pinned: &Pinned) -> Option<Fault> {
         let account = pinned.account.as_ref()?;
@@ -208,7 +248,7 @@ impl Surroundings for Environments {
             true => Place::Rehearsal {
                 world: World::read(self.home.folder()).ok().flatten().map(|world| world.id).unwrap_or_default(),
             },
-            false => Place::of_this_process(),
+            false => self.default_place.clone(),
         };
         // Without usable credentials nothing can be pinned; the first call says so, as AWS would.
         let account = match needs_account && !self.home.rehearsal {

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine::query::{EVALUATION_MS_MAX, Sandbox, SandboxAnswer, SandboxRequest};
+use engine::query::{Sandbox, SandboxAnswer, SandboxRequest};
 use process::{Process, Trouble};
 pub(crate) use worker::{ARGUMENT, run};
 
@@ -26,7 +26,7 @@ const WAIT_MAX: Duration = Duration::from_secs(20);
 /// Between two attempts to start a process.
 const START_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// When a process is killed that has not answered: it ends itself earlier, unless it is stopped or starved.
-const ANSWER_WAIT_MAX: Duration = Duration::from_millis(EVALUATION_MS_MAX + 3_000);
+const ANSWER_WAIT_MAX: Duration = worker::TIME_MAX.saturating_add(Duration::from_secs(2));
 
 /// The processes, which start when they are needed.
 pub(crate) struct Evaluators {

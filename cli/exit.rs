@@ -14,6 +14,8 @@ pub enum Exit {
     Failed = 1,
     /// Refused before anything was changed.
     Refused = 3,
+    /// A plan has changes (`--plan --detailed-exitcode`).
+    Changes = 10,
     /// Not found.
     NotFound = 4,
     /// Owned by another process that cannot be reached.
@@ -31,7 +33,7 @@ impl Exit {
     fn weight(self) -> u8 {
         match self {
             Exit::Success => 0,
-            Exit::Waiting => 1,
+            Exit::Waiting | Exit::Changes => 1,
             Exit::NotFound => 2,
             Exit::Refused => 3,
             Exit::Failed => 4,

@@ -17,9 +17,29 @@ const fn page(code: &'static str, meaning: &'static str, remedy: &'static str) -
 /// Every page: first the codes of `flow check`, then the error names of executions.
 pub const ALL: &[Explanation] = &[
     page(
+        "ACTIVITY_IN_EXPRESS",
+        "flow deploy: child executions of type EXPRESS cannot wait for an activity, and every flow: Task becomes one.",
+        "Set ExecutionType STANDARD in the Map's ProcessorConfig.",
+    ),
+    page(
+        "ACTS_ON_WORKER",
+        "flow deploy: the step acts on a machine, and any worker may receive its task.",
+        "Give the activity to workers that share what it needs: flow worker --activities process:run.",
+    ),
+    page(
+        "APPROVAL_ON_WORKER",
+        "flow deploy: flow approve answers executions of the local engine only.",
+        "Use a Task with .waitForTaskToken that sends the token to whoever approves.",
+    ),
+    page(
         "CHOICE_WITHOUT_DEFAULT",
         "A Choice has no Default: where no rule matches, the execution fails with States.NoChoiceMatched.",
         "Add Default with the state for all other cases, or leave it out on purpose.",
+    ),
+    page(
+        "DEFINITION_TOO_LARGE",
+        "flow deploy: the compiled definition is larger than Step Functions takes (1 MB).",
+        "Move a part into a state machine of its own, and start it with states:startExecution.sync.",
     ),
     page(
         "DUPLICATE_KEY",
@@ -58,6 +78,11 @@ pub const ALL: &[Explanation] = &[
         "Correct the name: it must be one of the same machine, a branch is a machine of its own.",
     ),
     page(
+        "PAYLOAD_TOO_LARGE",
+        "flow deploy: a value in the definition is larger than a state's input and output may be (256 KiB).",
+        "Keep the value in a file or in S3 and read it in a step.",
+    ),
+    page(
         "PLACEHOLDER",
         "The text has a placeholder such as ${FunctionArn}, which AWS SAM or CloudFormation replaces before Step Functions sees it.",
         "Give its value: --substitute FunctionArn=VALUE, or --substitute FILE with names and values.",
@@ -66,6 +91,16 @@ pub const ALL: &[Explanation] = &[
         "SCHEMA_VALIDATION_FAILED",
         "A field is missing, unknown, of the wrong type or not for this QueryLanguage.",
         "The message names the field. flow schema > asl.schema.json lets an editor show this while you write.",
+    ),
+    page(
+        "STEP_IN_MAP_FIELD",
+        "flow deploy: a Map of Step Functions reads and writes Amazon S3 only.",
+        "Use s3:getObject, s3:listObjectsV2 and s3:putObject in ItemReader and ResultWriter.",
+    ),
+    page(
+        "TOKEN_OF_ACTIVITY",
+        "flow deploy: the step takes the task token, and a Task of an activity gives its token to the worker only.",
+        "Use an integration with .waitForTaskToken in place of the step.",
     ),
     page(
         "UNKNOWN_FUNCTION",

@@ -3,7 +3,7 @@
 use api::flow::{FindExecutions, FindRequest, FindResponse};
 use engine::machine::ExecutionHeader;
 
-use crate::{arguments::Global, environments::Environments, exit::CliError, home::Home, owner::Handle};
+use crate::{arguments::Global, environments::Environments, exit::CliError, home::Home, owner::Handle, target::Target};
 
 /// The execution that began last.
 const LATEST: &str = "@latest";
@@ -17,16 +17,32 @@ pub struct Located {
 }
 
 impl Located {
-    /// The execution's id, and a way to drive the store that it is in.
+    /// The execution's id, and a way to record an answer in the store that it is in.
     ///
     /// # Errors
-    /// As [`Handle::drive`].
-    pub async fn drive(self) -> Result<(String, Handle), CliError> {
+    /// As [`Handle::answer`].
+    pub async fn answer(self) -> Result<(String, Handle), CliError> {
         let Located { header, store } = self;
+        if store.at_step_functions().await.is_some() {
+            return Ok((header.id, store));
+        }
         let home = store.home().clone();
         // Closed first: one process opens a store once.
         drop(store);
-        Ok((header.id, Handle::drive(Environments::new(home)).await?))
+        Ok((header.id, Handle::answer(Environments::new(home)).await?))
+    }
+}
+
+/// The execution that a person means, at the engine that a command is for.
+///
+/// # Errors
+/// As [`locate`].
+pub async fn locate_at(global: &Global, target: &Target, wanted: &str) -> Result<Located, CliError> {
+    let Some(store) = target.handle(global).await? else { return locate(global, wanted).await };
+    let mut found = store.call::<FindExecutions>(FindRequest { wanted: wanted.to_owned() }).await?;
+    match found.matches.len() {
+        1 => Ok(Located { header: found.matches.remove(0), store }),
+        _ => Err(no_single(wanted, found.matches.iter())),
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 pub use self::{
     holder::{command, name_this_process, owned_elsewhere},
-    local::{DRAIN_MAX, Local, region},
+    local::{DRAIN_MAX, Local},
     opening::{REPAIR_HINT, SAVE_HINT, exclusive, open_store, salvage},
 };
 use self::{
@@ -27,6 +27,7 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     interrupt,
+    step_functions::Executions,
     wire::client::{Client, ClientError, Items, SILENCE_MAX},
 };
 
@@ -44,6 +45,8 @@ enum Purpose {
     Read,
     /// Driving executions.
     Drive,
+    /// Recording an answer of a person: no steps are called.
+    Answer,
 }
 
 /// A way to the operations of a store: in this process, or over its owner's socket. Callers do not see which.
@@ -58,6 +61,7 @@ enum Side {
     Local(Local),
     Idle(Idle),
     Remote(Client),
+    StepFunctions(Arc<Executions>),
 }
 
 /// The items of an operation, from either side.
@@ -65,6 +69,8 @@ pub enum Stream<T> {
     Local(BoxStream<'static, Result<T, api::Fault>>),
     /// The items, and the home whose owner sends them.
     Remote(Items<T>, Home),
+    /// The items that Step Functions is polled for, as JSON.
+    Polled(BoxStream<'static, Result<serde_json::Value, CliError>>),
 }
 
 impl<T: DeserializeOwned> Stream<T> {
@@ -81,6 +87,10 @@ impl<T: DeserializeOwned> Stream<T> {
                 }
                 other => StreamError::Failed(failed(home, other)),
             }),
+            Stream::Polled(items) => match items.next().await.transpose().map_err(StreamError::Failed)? {
+                Some(item) => Ok(Some(of_json(item).map_err(StreamError::Failed)?)),
+                None => Ok(None),
+            },
         }
     }
 }
@@ -90,6 +100,16 @@ pub struct Answered<T> {
     pub response: T,
     /// Whether an earlier owner ended while it had the same call, and may have carried it out.
     pub is_repeated: bool,
+}
+
+/// A request as Step Functions' side reads it.
+fn to_json<T: Serialize>(value: T) -> Result<serde_json::Value, CliError> {
+    serde_json::to_value(value).map_err(|error| CliError::new(Exit::Failed, error.to_string()))
+}
+
+/// A response as Step Functions' side writes it.
+fn of_json<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, CliError> {
+    serde_json::from_value(value).map_err(|error| CliError::new(Exit::Failed, error.to_string()))
 }
 
 /// Why a stream has no next item.
@@ -110,12 +130,35 @@ impl Handle {
         Self::open(environments, Purpose::Drive).await
     }
 
+    /// As [`Handle::drive`], in order to record what a person answers. Where this process becomes the owner it calls no steps.
+    ///
+    /// # Errors
+    /// As [`Handle::drive`].
+    pub async fn answer(environments: Arc<Environments>) -> Result<Self, CliError> {
+        Self::open(environments, Purpose::Answer).await
+    }
+
     /// Opens the store in order to read it, through its owner where there is one. Where there is no store, it is an empty one.
     ///
     /// # Errors
     /// As [`Handle::drive`].
     pub async fn read(home: &Home) -> Result<Self, CliError> {
         Self::open(Environments::new(home.clone()), Purpose::Read).await
+    }
+
+    /// A way to the executions at Step Functions. Nothing in the home is opened.
+    pub fn step_functions(home: Home, executions: Arc<Executions>) -> Self {
+        let environments = Environments::new(home.clone());
+        let side = Mutex::new(Arc::new(Side::StepFunctions(executions)));
+        Handle { home, purpose: Purpose::Read, environments, side }
+    }
+
+    /// The executions at Step Functions, where this is a way to them.
+    pub async fn at_step_functions(&self) -> Option<Arc<Executions>> {
+        match &*self.side().await {
+            Side::StepFunctions(executions) => Some(executions.clone()),
+            _ => None,
+        }
     }
 
     async fn open(environments: Arc<Environments>, purpose: Purpose) -> Result<Self, CliError> {
@@ -146,13 +189,16 @@ impl Handle {
 
     /// Whether another process owns the store.
     pub async fn is_remote(&self) -> bool {
-        matches!(**self.side.lock().await, Side::Remote(_))
+        matches!(**self.side.lock().await, Side::Remote(_) | Side::StepFunctions(_))
     }
 
     /// Who drives what this handle starts, where that is another process; for messages.
     pub async fn owner_elsewhere(&self) -> Option<String> {
-        let remote = self.is_remote().await;
-        remote.then(|| holder::described(self.home.folder()))
+        match &*self.side().await {
+            Side::Remote(_) => Some(holder::described(self.home.folder())),
+            Side::StepFunctions(_) => Some("AWS Step Functions".to_owned()),
+            Side::Local(_) | Side::Idle(_) => None,
+        }
     }
 
     async fn side(&self) -> Arc<Side> {
@@ -187,6 +233,10 @@ impl Handle {
             let answered = match &*side {
                 Side::Local(local) => local.api().respond::<O>(request).await.map_err(CliError::from),
                 Side::Idle(idle) => idle.api().respond::<O>(request).await.map_err(CliError::from),
+                Side::StepFunctions(executions) => {
+                    let answered = executions.answer(O::NAME, to_json(request)?).await;
+                    answered.and_then(of_json)
+                }
                 Side::Remote(client) => match client.call::<O>(&request).await {
                     Err(error) if patience.lasts(&self.home, &error) => {
                         is_repeated |= matches!(error, ClientError::Gone(_));
@@ -219,6 +269,9 @@ impl Handle {
             let client = match &*side {
                 Side::Local(local) => return Ok(Stream::Local(S::answer(local.api(), request))),
                 Side::Idle(idle) => return Ok(Stream::Local(S::answer(idle.api(), request))),
+                Side::StepFunctions(executions) => {
+                    return Ok(Stream::Polled(executions.items(S::NAME, to_json(request)?)));
+                }
                 Side::Remote(client) => client,
             };
             match client.stream::<S>(&request).await {
@@ -323,7 +376,7 @@ impl Handle {
     pub async fn close(self) -> Result<(), CliError> {
         match Arc::into_inner(self.side.into_inner()) {
             Some(Side::Local(local)) => local.close().await,
-            Some(Side::Idle(_) | Side::Remote(_)) => Ok(()),
+            Some(Side::Idle(_) | Side::Remote(_) | Side::StepFunctions(_)) => Ok(()),
             None => Err(CliError::new(Exit::Failed, "the store is still in use by this process")),
         }
     }
@@ -394,6 +447,7 @@ async fn side(environments: &Arc<Environments>, purpose: Purpose) -> Result<Side
         if let Some(lock) = acquire(home)? {
             return Ok(match purpose {
                 Purpose::Drive => Side::Local(Local::open(environments.clone(), lock)?),
+                Purpose::Answer => Side::Local(Local::open_to_answer(environments.clone(), lock)?),
                 Purpose::Read => Side::Idle(Idle::open(environments, lock)?),
             });
         }

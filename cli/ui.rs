@@ -1,4 +1,4 @@
-//! What people and programs see: a view folded from journal entries, and the ways to show it. Nothing here reads the store.
+//! Displays of an [`api::view::View`]: tree, lines, JSON and summaries. Nothing here reads the store.
 
 pub mod display;
 pub mod json;

@@ -26,7 +26,9 @@ use self::poller::Poller;
 
 /// How many tasks a worker holds at once, most of them waiting for their next poll.
 const TASKS_MAX: usize = 1_000;
-/// How often the list of activities is read again.
+/// How soon the list of activities is read again while none of them exists.
+const FIRST_ACTIVITY_AFTER: Duration = Duration::from_secs(1);
+/// How often it is read again later.
 const ACTIVITIES_EVERY: Duration = Duration::from_secs(30);
 
 /// What a worker works with.
@@ -84,12 +86,12 @@ impl Worker {
                 }
                 Err(error) if worker.once => return Err(error),
                 Err(error) => {
-                    worker.counts.poll_failed();
+                    worker.counts.call_failed();
                     tracing::warn!("the activities could not be listed: {error}");
                 }
             }
-            let failed = pollers.is_empty();
-            if worker.once || worker.stops_within(ACTIVITIES_EVERY.min(retry_after(failed))).await {
+            let pause = if pollers.is_empty() { FIRST_ACTIVITY_AFTER } else { ACTIVITIES_EVERY };
+            if worker.once || worker.stops_within(pause).await {
                 break;
             }
             while running.try_join_next().is_some() {}
@@ -113,8 +115,4 @@ impl Worker {
         let stopped = stopping.wait_for(|stopping| *stopping);
         tokio::time::timeout(duration, stopped).await.is_ok()
     }
-}
-
-fn retry_after(failed: bool) -> Duration {
-    if failed { Duration::from_secs(1) } else { ACTIVITIES_EVERY }
 }

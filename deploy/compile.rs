@@ -15,6 +15,8 @@ use crate::{
 
 /// The largest definition that Step Functions takes, in bytes (Developer Guide, "Service quotas").
 const DEFINITION_BYTES_MAX: usize = 1 << 20;
+/// The largest input and output of a state, in bytes (Developer Guide, "Service quotas").
+const PAYLOAD_BYTES_MAX: usize = 256 << 10;
 /// The name of the state that the compiler adds to an outer Map.
 const INDEX_STATE: &str = "flow: keep the index of this iteration";
 
@@ -150,6 +152,7 @@ impl Pass<'_> {
             let pointer = format!("{pointer}/States/{}", name.replace('~', "~0").replace('/', "~1"));
             let scope = Scope { jsonata: is_jsonata(state, scope.jsonata), ..scope.clone() };
             self.refuse_files(state, &pointer);
+            self.refuse_large_values(state, &pointer);
             if is_step(state) {
                 self.step(state, name, &pointer, &scope, express);
             } else {
@@ -169,6 +172,18 @@ impl Pass<'_> {
         }
     }
 
+    /// A state's input or output cannot exceed the limit, so a value that is written in the definition cannot either.
+    fn refuse_large_values(&mut self, state: &Value, pointer: &str) {
+        for field in ["Result", "Output", "Parameters", "Arguments"] {
+            let bytes = state.get(field).map_or(0, |value| value.to_string().len());
+            if bytes > PAYLOAD_BYTES_MAX {
+                let message =
+                    format!("{field} has {bytes} bytes; a state's input and output have {PAYLOAD_BYTES_MAX}.");
+                self.refuse("PAYLOAD_TOO_LARGE", &format!("{pointer}/{field}"), message);
+            }
+        }
+    }
+
     fn step(&mut self, state: &mut Value, name: &str, pointer: &str, scope: &Scope, express: bool) {
         let resource = state["Resource"].as_str().unwrap_or_default().to_owned();
         let Some(step) = self.steps.find(&resource) else { return };
@@ -180,6 +195,11 @@ impl Pass<'_> {
         if state[arguments].to_string().contains("Task.Token") {
             let message = format!("{resource} takes the task token as an argument: a Task of an activity has none.");
             self.refuse("TOKEN_OF_ACTIVITY", &format!("{pointer}/{arguments}"), message);
+        }
+        if resource.starts_with("flow:approval:") {
+            let message =
+                format!("{resource} waits for flow approve, which answers executions of the local engine only.");
+            self.refuse("APPROVAL_ON_WORKER", pointer, message);
         }
         if resource.starts_with("flow:file:") || resource.starts_with("flow:process:") {
             let message = format!("{resource} acts on the machine of whichever worker receives the task.");

@@ -6,6 +6,7 @@
 mod activity;
 mod compile;
 mod permissions;
+pub mod plan;
 mod task_input;
 mod template;
 mod wrap;

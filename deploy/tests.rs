@@ -18,6 +18,7 @@ fn steps() -> Registry {
     let mut registry = Registry::new();
     registry.register("test:make", "Makes.", &["ec2:CreateVpc"], step);
     registry.register("file:read", "Reads.", &[], step);
+    registry.register("approval:request", "Asks.", &[], step);
     registry
 }
 
@@ -134,6 +135,10 @@ fn what_step_functions_cannot_do_is_refused_where_it_is() {
     assert_eq!(codes(&machine(token)), [("TOKEN_OF_ACTIVITY", "/States/A/Parameters".to_owned())]);
     let long = json!({ "Type": "Pass", "Result": "x".repeat(1 << 20), "End": true });
     assert!(codes(&machine(long)).contains(&("DEFINITION_TOO_LARGE", String::new())));
+    let large = json!({ "Type": "Pass", "Result": "x".repeat(257 << 10), "End": true });
+    assert_eq!(codes(&machine(large)), [("PAYLOAD_TOO_LARGE", "/States/A/Result".to_owned())]);
+    let approval = json!({ "Type": "Task", "Resource": "flow:approval:request", "End": true });
+    assert_eq!(codes(&machine(approval)), [("APPROVAL_ON_WORKER", "/States/A".to_owned())]);
     let unknown = json!({ "Type": "Task", "Resource": "flow:none:none", "End": true });
     assert!(!codes(&machine(unknown)).is_empty());
 }

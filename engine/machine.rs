@@ -2,6 +2,7 @@
 //! No clock, no I/O, no randomness: time and results arrive as data.
 
 mod advance;
+mod awaited;
 mod cancellation;
 mod child;
 mod choice;

@@ -41,6 +41,8 @@ pub struct RunnerOptions {
     pub crash_before_commit: Option<u64>,
     /// The same, right after the n-th commit is durable and before anything is done about it.
     pub crash_after_commit: Option<u64>,
+    /// Answers from outside are recorded and no steps are called: the next runner calls those that are due.
+    pub makes_no_calls: bool,
 }
 
 /// Starts a runner over a store that this process owns, from within the tokio runtime that its steps are to run on. No execution is
@@ -71,6 +73,7 @@ pub fn start(
     let (of_dispatcher, watchers) = (store.clone(), (events, rests));
     let dispatcher =
         dispatcher::Dispatcher::new(of_dispatcher, clock.clone(), committer, outside, watchers, offers.clone());
+    let dispatcher = if options.makes_no_calls { dispatcher.without_calls() } else { dispatcher };
     let dispatcher = dispatcher.with_lanes(lanes::Lanes::new(messages.clone(), clock.clone()));
     let dispatch = move || dispatcher.run(inbox::Inbox::new(received));
     let threads =

@@ -24,7 +24,8 @@ Faults of a rehearsal (--fault, several may be given; * matches any text, *N rep
   ecs:service=tasks-die          the tasks stop and ECS gives up
   ecs:service=rollback           ECS goes back to the earlier revision after each update
   SERVICE:role=first-use         the service-linked role of rds, ecs, elbv2 or * is not usable at once
-  ec2:lists=stale                lists by tag lag behind by some seconds
+  SERVICE:lists=stale            lists by tag of ec2, secretsmanager, tagging or * lag by some seconds
+  ec2:vpcs=at-quota              the account has as many VPCs as it may have
   ec2:deletions=in-use           network interfaces hold what is deleted for a minute
   route53:zone=not-delegated     public DNS asks other name servers
   kill@STATE                     this process ends when the state is entered, as with kill -9";
@@ -67,7 +68,10 @@ impl FromStr for Fault {
         let condition =
             |value: &str| json!({ "operation": format!("{service}:{operation}"), "kind": "condition", "value": value });
         let order = match (operation, kind) {
-            ("certificate" | "database" | "service" | "role" | "lists" | "deletions" | "zone" | "offers", value) => {
+            (
+                "certificate" | "database" | "service" | "role" | "lists" | "vpcs" | "deletions" | "zone" | "offers",
+                value,
+            ) => {
                 known_condition(service, operation, value)?;
                 condition(value)
             }
@@ -93,7 +97,8 @@ fn known_condition(service: &str, operation: &str, value: &str) -> Result<(), St
         ("rds", "offers") => &["none"],
         ("ecs", "service") => &["never-healthy", "tasks-die", "rollback"],
         ("rds" | "ecs" | "elbv2" | "*", "role") => &["first-use"],
-        ("ec2" | "*", "lists") => &["stale"],
+        ("ec2" | "secretsmanager" | "tagging" | "*", "lists") => &["stale"],
+        ("ec2", "vpcs") => &["at-quota"],
         ("ec2" | "*", "deletions") => &["in-use"],
         ("route53", "zone") => &["not-delegated"],
         _ => return Err(format!("there is no fault {service}:{operation}")),
@@ -176,6 +181,7 @@ mod tests {
         for example in lines {
             let text = example
                 .replace("SERVICE:OPERATION", "ec2:CreateVpc")
+                .replace("SERVICE:lists", "ec2:lists")
                 .replace("SERVICE", "rds")
                 .replace("CODE", "VpcLimitExceeded")
                 .replace("STATUS", "failed");

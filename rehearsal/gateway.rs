@@ -12,10 +12,13 @@ const FILES: &[(&str, &str)] = &[
     ("app.py", include_str!("gateway/app.py")),
     ("durations.py", include_str!("gateway/durations.py")),
     ("faults.py", include_str!("gateway/faults.py")),
+    ("interfaces.py", include_str!("gateway/interfaces.py")),
     ("markup.py", include_str!("gateway/markup.py")),
+    ("policy.py", include_str!("gateway/policy.py")),
     ("protocol.py", include_str!("gateway/protocol.py")),
     ("rules.py", include_str!("gateway/rules.py")),
     ("states.py", include_str!("gateway/states.py")),
+    ("tokens.py", include_str!("gateway/tokens.py")),
 ];
 
 /// Writes the gateway into a folder of the world's.

@@ -122,6 +122,7 @@ async fn put_alarm(environment: Arc<Environment>, context: StepContext, input: P
             return Ok(put(input.name, change));
         }
         change = Change::Updated;
+        say_differences(&environment, alarm, &input);
     }
     send(&environment, &context, &input).await?;
     Ok(put(input.name, change))
@@ -177,6 +178,40 @@ fn is_as_wanted(alarm: &MetricAlarm, input: &PutAlarm) -> bool {
         && alarm.comparison_operator().map(ComparisonOperator::as_str) == Some(&input.comparison_operator)
         && alarm.treat_missing_data().unwrap_or("missing") == input.treat_missing_data
         && alarm.alarm_actions().iter().map(String::as_str).eq(topics)
+}
+
+fn say_differences(environment: &Environment, alarm: &MetricAlarm, input: &PutAlarm) {
+    if alarm.threshold() != Some(input.threshold) {
+        environment.differs("threshold", alarm.threshold().unwrap_or_default(), input.threshold);
+    }
+    let there = alarm.alarm_actions().join(", ");
+    let topic = input.topic_arn.clone().unwrap_or_default();
+    if there != topic {
+        environment.differs("topicArn", there, topic);
+    }
+    let said =
+        |name: Option<&str>, value: Option<&str>| format!("{}={}", name.unwrap_or_default(), value.unwrap_or_default());
+    let mut there: Vec<String> = alarm.dimensions().iter().map(|d| said(d.name(), d.value())).collect();
+    there.sort_unstable();
+    let wanted: Vec<String> = input.dimensions.iter().map(|(name, value)| said(Some(name), Some(value))).collect();
+    if there != wanted {
+        environment.differs("dimensions", there.join(", "), wanted.join(", "));
+    }
+    let rule = |statistic: Option<&str>, period: Option<i32>, of: Option<i32>, missing: Option<&str>| {
+        let (period, of) = (period.unwrap_or_default(), of.unwrap_or_default());
+        format!(
+            "{} of {period} s, {of} times, missing: {}",
+            statistic.unwrap_or_default(),
+            missing.unwrap_or("missing")
+        )
+    };
+    let statistic = alarm.statistic().map(Statistic::as_str);
+    let there = rule(statistic, alarm.period(), alarm.evaluation_periods(), alarm.treat_missing_data());
+    let periods = (Some(input.period_seconds), Some(input.evaluation_periods));
+    let wanted = rule(Some(&input.statistic), periods.0, periods.1, Some(&input.treat_missing_data));
+    if there != wanted {
+        environment.differs("rule", there, wanted);
+    }
 }
 
 /// For an input without alarms: those of an earlier run go; an alarm of the same name without the deployment's tags stays.

@@ -19,6 +19,7 @@ pub(crate) use task_definition::describe as describe_task_definition;
 use crate::{
     Environment,
     failure::{failure_for, is_missing},
+    plan::is_unknown,
 };
 
 /// ECS's word, among the failures of an answer, for what does not exist.
@@ -55,6 +56,9 @@ async fn find_service(
     cluster_arn: &str,
     service_name: &str,
 ) -> Result<Option<Service>, StepError> {
+    if is_unknown(cluster_arn) {
+        return Ok(None);
+    }
     let answer = environment
         .ecs_reads()
         .describe_services()

@@ -6,6 +6,7 @@ mod account;
 mod addresses;
 mod clients;
 mod identity;
+mod signed;
 
 use std::{
     net::SocketAddr,
@@ -18,6 +19,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use engine::step::{ErrorClass, StepError};
 use hickory_resolver::TokioResolver;
+
+use crate::plan::{Difference, NoConnection, PlanRecord};
 
 pub use account::Account;
 pub use addresses::RehearsalAddresses;
@@ -41,6 +44,8 @@ pub struct Environment {
     https: reqwest::Client,
     identities: Arc<Identities>,
     read_backoff: Duration,
+    /// Where the steps record what they would change, while a plan is made.
+    plan: Option<Arc<PlanRecord>>,
 }
 
 impl Environment {
@@ -67,12 +72,13 @@ impl Environment {
             region,
             rehearsal: None,
             keys_directory: default_keys_directory(),
-            clients: Clients::new(&config, AWS_READ_BACKOFF),
+            clients: Clients::new(&config, &config, AWS_READ_BACKOFF),
             s3: clients::s3(&config, AWS_READ_BACKOFF),
             resolver: system_resolver()?,
             https: addresses::https_client(None)?,
             identities: Arc::default(),
             read_backoff: AWS_READ_BACKOFF,
+            plan: None,
         })
     }
 
@@ -94,12 +100,13 @@ impl Environment {
         Ok(Environment {
             region: addresses.region.clone(),
             keys_directory: default_keys_directory(),
-            clients: Clients::new(&config, REHEARSAL_READ_BACKOFF),
+            clients: Clients::new(&config, &config, REHEARSAL_READ_BACKOFF),
             s3: clients::s3(&config, REHEARSAL_READ_BACKOFF),
             resolver: resolver_at(addresses.dns_server)?,
             https: addresses::https_client(Some(&addresses))?,
             identities: Arc::default(),
             read_backoff: REHEARSAL_READ_BACKOFF,
+            plan: None,
             rehearsal: Some(addresses),
         })
     }
@@ -113,16 +120,42 @@ impl Environment {
     /// The same, acting in one account only: credentials of another one are refused before the first call with them, at any time.
     pub fn restricted_to(&self, account: Account) -> Environment {
         let config = account::restricted(self.clients.config(), account, self.identities.clone());
+        self.with_clients(&config, &config, self.plan.clone())
+    }
+
+    /// The same for a plan: reads reach AWS, the clients for changes have no connection, and `record` receives what they would do.
+    pub(crate) fn for_plan(&self, record: Arc<PlanRecord>) -> Environment {
+        let reads = self.clients.config();
+        let changes = reads.to_builder().http_client(NoConnection::new(record.clone())).build();
+        self.with_clients(reads, &changes, Some(record))
+    }
+
+    /// S3's only client is one for changes.
+    fn with_clients(&self, reads: &SdkConfig, changes: &SdkConfig, plan: Option<Arc<PlanRecord>>) -> Environment {
         Environment {
             region: self.region.clone(),
             rehearsal: self.rehearsal.clone(),
             keys_directory: self.keys_directory.clone(),
-            clients: Clients::new(&config, self.read_backoff),
-            s3: clients::s3(&config, self.read_backoff),
+            clients: Clients::new(reads, changes, self.read_backoff),
+            s3: clients::s3(changes, self.read_backoff),
             resolver: self.resolver.clone(),
             https: self.https.clone(),
             identities: self.identities.clone(),
             read_backoff: self.read_backoff,
+            plan,
+        }
+    }
+
+    /// Whether a plan is made: nothing may be changed, also not on this machine.
+    pub(crate) fn is_planning(&self) -> bool {
+        self.plan.is_some()
+    }
+
+    /// Says in what a resource differs from the input, before the call that changes it. Only a plan shows it.
+    pub(crate) fn differs(&self, field: &str, from: impl ToString, to: impl ToString) {
+        if let Some(plan) = &self.plan {
+            let (field, from, to) = (field.to_owned(), from.to_string(), to.to_string());
+            plan.differs(Difference { field, from, to });
         }
     }
 

@@ -38,11 +38,8 @@ where
 {
     let request_id = error.request_id().map(str::to_owned);
     let status = error.raw_response().map(|response| response.status().as_u16());
-    if let Some(error) = reported_by_a_provider(&error) {
-        return error.during(action);
-    }
-    if names_missing_credentials(&error) {
-        return credentials_error(action, &chain(&error));
+    if let Some(error) = of_missing_credentials(action, &error) {
+        return error;
     }
     let code = code_of(&error).map(str::to_owned);
     let message = error.as_service_error().and_then(ProvideErrorMetadata::message).map(str::to_owned);
@@ -112,6 +109,15 @@ fn class_of<E>(
         (SdkError::ServiceError(_), Some(code)) => codes::class_of_code(code, message, status),
         (SdkError::ServiceError(_) | SdkError::ResponseError(_), _) => codes::class_of_status(status),
         _ => ErrorClass::Unknown,
+    }
+}
+
+/// The failure of a call that was not made because there are no credentials for it, or only those of another account. Its class
+/// pauses the execution.
+pub(crate) fn of_missing_credentials(action: &str, error: &(dyn Error + 'static)) -> Option<StepError> {
+    match reported_by_a_provider(error) {
+        Some(error) => Some(error.during(action)),
+        None => names_missing_credentials(error).then(|| credentials_error(action, &chain(error))),
     }
 }
 

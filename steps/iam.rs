@@ -24,9 +24,14 @@ fn role_ending(name: &str) -> String {
     format!(":role/{name}")
 }
 
-/// Whether a policy document, which IAM answers percent-encoded, says the same as `wanted`.
-fn says(document: &str, wanted: &Value) -> bool {
-    serde_json::from_str::<Value>(&decoded(document)).is_ok_and(|document| document == *wanted)
+/// Whether a policy document says the same as `wanted`.
+fn says(text: &str, wanted: &Value) -> bool {
+    document(text) == *wanted
+}
+
+/// A policy document, which IAM returns percent-encoded; `null` where it is no JSON.
+pub(crate) fn document(text: &str) -> Value {
+    serde_json::from_str(&decoded(text)).unwrap_or_default()
 }
 
 fn decoded(text: &str) -> String {

@@ -20,8 +20,10 @@ macro_rules! step {
 }
 
 // Foundation.
+pub mod deployment;
 pub mod environment;
 pub mod failure;
+pub mod plan;
 pub mod step_functions;
 pub mod tags;
 

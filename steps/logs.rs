@@ -89,7 +89,7 @@ fn answered(name: String, change: Change) -> Answer<LogGroupName> {
     Answer::with_effect(LogGroupName { name }, effect)
 }
 
-async fn find(environment: &Environment, name: &str) -> Result<Option<LogGroup>, StepError> {
+pub(crate) async fn find(environment: &Environment, name: &str) -> Result<Option<LogGroup>, StepError> {
     let mut pages =
         environment.logs_reads().describe_log_groups().log_group_name_prefix(name).into_paginator().items().send();
     // A missing group is an empty list, and a longer name starts alike.
@@ -138,6 +138,8 @@ async fn put_retention_policy(
     if there == Some(input.retention_days) {
         return nothing_to_do();
     }
+    let from = there.map_or_else(|| "never expires".to_owned(), |days| days.to_string());
+    environment.differs("retentionDays", from, input.retention_days);
     let call = environment.logs().put_retention_policy().log_group_name(&input.name);
     let answer = call.retention_in_days(input.retention_days).send().await;
     answer.map_err(|error| failure_for(&context, &input.name, "logs:PutRetentionPolicy", error))?;

@@ -4,6 +4,7 @@ mod changes;
 mod domain;
 mod fargate;
 mod names;
+mod quotas;
 
 use std::sync::Arc;
 

@@ -80,9 +80,9 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
     }
 }
 
-/// Runs the program after the last one of the same visit has ended: that one may still be ending.
+/// Runs the program after the last one of the same state has ended: that one may still be ending.
 async fn run_in_turn(context: &StepContext, input: Run) -> Result<Ended, Failure> {
-    let turn = Turn::wait(&context.token).await;
+    let turn = Turn::wait(&context.execution, &context.state_path).await;
     let mut variables = vec![
         ("FLOW_IDEMPOTENCY_TOKEN".into(), context.token.clone().into()),
         ("FLOW_TASK_TOKEN".into(), context.task_token().into()),

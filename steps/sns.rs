@@ -11,6 +11,7 @@ use crate::{
     failure::{failure, failure_for, is_missing, name_taken},
     found_tags,
     outcome::{change_of_part, gone, gone_already, incomplete_answer, nothing_to_do},
+    plan::is_unknown,
     tags::{FoundTags, Tags},
 };
 
@@ -134,23 +135,7 @@ async fn subscribe_email(
     context: StepContext,
     input: SubscribeEmail,
 ) -> StepResult<Subscription> {
-    let action = "sns:ListSubscriptionsByTopic";
-    let mut there = environment
-        .sns_reads()
-        .list_subscriptions_by_topic()
-        .topic_arn(&input.topic_arn)
-        .into_paginator()
-        .items()
-        .send();
-    let (mut subscribed, mut other_emails) = (None, Vec::new());
-    while let Some(found) = there.next().await {
-        let found = found.map_err(|error| failure_for(&context, &input.topic_arn, action, error))?;
-        if found.endpoint() == Some(&input.email) {
-            subscribed = Some(found.subscription_arn);
-        } else if found.protocol() == Some("email") {
-            other_emails.extend(found.endpoint);
-        }
-    }
+    let (subscribed, other_emails) = find_subscriptions(&environment, &context, &input).await?;
     if let Some(arn) = subscribed {
         let change = change_of_part(&context, &input.topic_arn, &input.email);
         return Ok(subscription(arn, &input.email, other_emails, change));
@@ -158,6 +143,30 @@ async fn subscribe_email(
     let call = environment.sns().subscribe().topic_arn(&input.topic_arn).protocol("email").endpoint(&input.email);
     let answer = call.send().await.map_err(|error| failure_for(&context, &input.topic_arn, "sns:Subscribe", error))?;
     Ok(subscription(answer.subscription_arn, &input.email, other_emails, Change::Created))
+}
+
+/// The subscription of the address, with its ARN where it is confirmed, and the other e-mail addresses of the topic.
+async fn find_subscriptions(
+    environment: &Environment,
+    context: &StepContext,
+    input: &SubscribeEmail,
+) -> Result<(Option<Option<String>>, Vec<String>), StepError> {
+    let (mut subscribed, mut other_emails) = (None, Vec::new());
+    if is_unknown(&input.topic_arn) {
+        return Ok((subscribed, other_emails));
+    }
+    let call = environment.sns_reads().list_subscriptions_by_topic().topic_arn(&input.topic_arn);
+    let mut there = call.into_paginator().items().send();
+    while let Some(found) = there.next().await {
+        let action = "sns:ListSubscriptionsByTopic";
+        let found = found.map_err(|error| failure_for(context, &input.topic_arn, action, error))?;
+        if found.endpoint() == Some(&input.email) {
+            subscribed = Some(found.subscription_arn);
+        } else if found.protocol() == Some("email") {
+            other_emails.extend(found.endpoint);
+        }
+    }
+    Ok((subscribed, other_emails))
 }
 
 fn subscription(arn: Option<String>, email: &str, other_emails: Vec<String>, change: Change) -> Answer<Subscription> {

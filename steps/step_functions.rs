@@ -1,5 +1,8 @@
 //! A client of the Step Functions API: of AWS, or of `flow serve` on another machine.
 
+mod executions;
+mod machines;
+
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
@@ -15,6 +18,10 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig, timeout::TimeoutConfig};
 use engine::step::{ErrorClass, StepError};
 
+pub use self::{
+    executions::{RemoteEvent, RemoteExecution},
+    machines::{StateMachine, StateMachineSettings},
+};
 use crate::failure::failure;
 
 /// How long a connection may take to open.

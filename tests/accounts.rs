@@ -114,7 +114,8 @@ fn the_input_may_allow_some_accounts_only() {
     };
     let said = run(PRODUCTION, 3);
     assert!(said.contains(STAGING) && said.contains(PRODUCTION), "{said}");
-    assert!(run(STAGING, 0).contains("account 111111111111"));
+    // The stub answers for STS alone, so that the plan ends at the first read of another service.
+    assert!(run(STAGING, 3).contains("account 111111111111"));
 }
 
 #[test]

@@ -31,7 +31,7 @@ struct Day {
 const DAYS: &[Day] = &[
     Day {
         name: "a new account",
-        faults: &["*:role=first-use"],
+        faults: &["*:role=first-use", "*:lists=stale"],
         end: End::Succeeds,
         says: &["Retry", "service linked role"],
     },
@@ -75,6 +75,12 @@ const DAYS: &[Day] = &[
         faults: &["ec2:CreateVpc=VpcLimitExceeded"],
         end: End::Resumes(1),
         says: &["VpcLimitExceeded", "Service Quotas"],
+    },
+    Day {
+        name: "there is no room for another VPC",
+        faults: &["ec2:vpcs=at-quota"],
+        end: End::Refuses(3),
+        says: &["ask for more in Service Quotas"],
     },
     Day {
         name: "a protection stops a call",
@@ -244,13 +250,16 @@ fn action(call: &str) -> String {
     format!("{service}:{operation}")
 }
 
+fn policy(home: &Home, deployment: &str) -> serde_json::Value {
+    let said = home.succeed(&["policy", "endpoints-aws", "--teardown", "--deployment", deployment]);
+    serde_json::from_str(&said).unwrap()
+}
+
 #[test]
 fn no_call_of_a_run_and_its_teardown_is_outside_the_printed_policy() {
     let home = Home::for_rehearsal();
     home.rehearse(&["--teardown"]);
-    let policy: serde_json::Value =
-        serde_json::from_str(&home.succeed(&["policy", "endpoints-aws", "--teardown", "--deployment", "rehearsal"]))
-            .unwrap();
+    let policy = policy(&home, "rehearsal");
     let allowed: Vec<&str> = policy["Statement"]
         .as_array()
         .unwrap()
@@ -264,4 +273,22 @@ fn no_call_of_a_run_and_its_teardown_is_outside_the_printed_policy() {
     outside.sort();
     outside.dedup();
     assert_eq!(outside, Vec::<String>::new());
+}
+
+/// The fear: the policy is narrower than what the steps do, or so wide that it lets them at another deployment.
+#[test]
+fn a_gateway_that_denies_everything_outside_the_policy_lets_its_own_deployment_through_and_no_other() {
+    let home = Home::for_rehearsal();
+    let world = home.world();
+    world.faults(&json!([{ "operation": "iam:policy", "kind": "condition", "value": policy(&home, "rehearsal") }]));
+    home.rehearse(&[]);
+    let before = world.calls().len();
+    let (exit, said) = run(&home, &["--set", "deployment=another", "--set", "domain=another.example.com"]);
+    assert_eq!(exit, Some(1), "{said}");
+    assert!(said.contains("Allow "), "{said}");
+    let applied: Vec<_> = world.calls()[before..].iter().filter(|call| call["status"] == 200).cloned().collect();
+    let changed = applied.iter().map(|call| call["call"].as_str().unwrap()).filter(|call| call.contains(":Create"));
+    assert_eq!(changed.collect::<Vec<_>>(), Vec::<&str>::new());
+    home.succeed(&["run", "endpoints-aws-teardown", "--rehearse", "--speed", SPEED]);
+    assert_eq!(world.inspect()["counts"]["vpcs"], 0);
 }

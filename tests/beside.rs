@@ -92,9 +92,9 @@ fn export_doctor_and_prune_go_through_the_owner() {
     let said = home.exits(&["doctor"], 0);
     assert!(said.contains("3 executions, 1 not ended; read by its owner, process"), "{said}");
     assert!(home.exits(&["prune", "--days", "0", "--plan"], 0).contains("2 executions"));
-    for (count, left) in [("2 executions forgotten", 4), ("0 executions forgotten", 4)] {
+    for (count, left) in [("2 executions deleted", 4), ("0 executions deleted", 4)] {
         let said = home.exits(&["prune", "--days", "0"], 0);
-        assert!(said.contains(count) && said.contains("is used again by process"), "{said}");
+        assert!(said.contains(count) && said.contains("reuses the freed space"), "{said}");
         home.exits(&["status", "one"], left);
         home.exits(&["status", "waits"], 0);
     }

@@ -20,17 +20,18 @@ use serde_json::{Value, json};
 use crate::support::{Home, text};
 
 /// Effects of one execution.
-const STEPS: [&str; 5] = ["First", "Left", "Right", "0", "1"];
+pub const STEPS: [&str; 5] = ["First", "Left", "Right", "0", "1"];
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Every attempt is seen by its token; the program itself tells a second attempt from the first by it, as steps do.
-const APPEND: &str = r#"#!/bin/sh
+pub const APPEND: &str = r#"#!/bin/sh
 printf '%s %s\n' "$1" "$FLOW_IDEMPOTENCY_TOKEN" >> "$2/attempts"
 (set -C; printf '%s\n' "$1" > "$2/effects/$FLOW_IDEMPOTENCY_TOKEN") 2>/dev/null
 echo '{"done": true}'
 "#;
 
-fn definition(folder: &Path) -> Value {
+/// Five effects, in a chain, in branches and in a Map.
+pub fn definition(folder: &Path) -> Value {
     let program = folder.join("append");
     let task = |name: &str, more: Value| {
         let name = format!("{{% $states.context.Execution.Name & '/' & {name} %}}");
@@ -116,10 +117,10 @@ impl Place {
 }
 
 /// Numbers that look random, from a seed that is printed.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, most: u64) -> u64 {
+    pub fn below(&mut self, most: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -206,7 +207,7 @@ async fn ended(place: &Place, client: &reqwest::Client, arn: &str) {
 }
 
 /// Each effect is there, under one token; answers how many attempts were made twice.
-fn look(folder: &Path, names: &[String]) -> usize {
+pub fn look(folder: &Path, names: &[String]) -> usize {
     let attempts = std::fs::read_to_string(folder.join("attempts")).unwrap();
     let mut tokens: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for line in attempts.lines() {

@@ -4,14 +4,14 @@ use std::fs;
 
 use crate::support::{Home, text};
 
-/// The codes in the sources of the checks: the first argument of `Diagnostic::error` and `Diagnostic::warning`.
+/// The codes in the sources of the checks and the compiler: the first argument of the calls that report a problem.
 fn codes() -> Vec<String> {
     let mut codes = Vec::new();
-    for folder in ["engine/asl", "cli/checks", "cli/commands"] {
+    for folder in ["engine/asl", "cli/checks", "cli/commands", "deploy"] {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
         for entry in walkdir::WalkDir::new(format!("{root}{folder}")).into_iter().flatten() {
             let text = fs::read_to_string(entry.path()).unwrap_or_default();
-            for call in ["Diagnostic::error(", "Diagnostic::warning("] {
+            for call in ["Diagnostic::error(", "Diagnostic::warning(", "self.refuse(", "self.warn("] {
                 let calls = text.split(call).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
                 codes.extend(calls.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
             }

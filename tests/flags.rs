@@ -150,6 +150,6 @@ fn a_worker_polls_once_with_a_limit_and_ends() {
 #[test]
 fn a_policy_is_of_the_partition_that_is_named() {
     let home = Home::plain();
-    let said = home.exits(&["policy", "endpoints-aws", "--partition", "aws-cn"], 0);
+    let said = home.exits(&["policy", "endpoints-aws", "--partition", "aws-cn", "--account", "111122223333"], 0);
     assert!(said.contains("arn:aws-cn:") && !said.contains("arn:aws:"), "{said}");
 }

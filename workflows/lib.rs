@@ -30,3 +30,6 @@ pub use keys::RepeatedKey;
 pub use load::{DefinitionText, load_definition};
 pub use prepare::{prepare_input, schema_problems};
 pub use problem::InputProblem;
+
+/// The prices of what the workflows create, by region, as JSON.
+pub const PRICES: &str = include_str!("endpoints-aws/prices.json");

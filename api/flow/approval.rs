@@ -128,7 +128,11 @@ impl Api {
         };
         let fields = Value::Object(fields);
         let problems = match &approval.fields {
-            Some(schema) => self.options.surroundings.problems_of_value(schema, &fields),
+            Some(schema) => {
+                let mut problems = self.options.surroundings.problems_of_value(schema, &fields);
+                problems.extend(undeclared(schema, &fields));
+                problems
+            }
             None if fields.as_object().is_some_and(|fields| !fields.is_empty()) => {
                 vec!["the approval has no fields to fill in".to_owned()]
             }
@@ -143,6 +147,17 @@ impl Api {
             "Time": time.map(|time| time.to_string()).unwrap_or_default(),
         }))
     }
+}
+
+/// Fields that a schema does not name: most likely misspelt. One that wants more of them says so with `additionalProperties`.
+fn undeclared(schema: &Value, fields: &Value) -> Option<String> {
+    let declared = schema["properties"].as_object()?;
+    if schema.get("additionalProperties").is_some() || schema.get("patternProperties").is_some() {
+        return None;
+    }
+    let unknown = fields.as_object()?.keys().find(|name| !declared.contains_key(*name))?;
+    let names: Vec<&str> = declared.keys().map(String::as_str).collect();
+    Some(format!("there is no field '{unknown}': the fields are {}", names.join(", ")))
 }
 
 /// What a person must do for a frame's task.

@@ -55,8 +55,12 @@ pub fn export_lines(
     let belongs = move |name: &str| all || ids.iter().any(|id| name.rsplit('/').next() == Some(id.as_str()));
     let first = std::iter::once(Ok(Line::Export { version: EXPORT_VERSION }));
     let of_executions = store.clone();
-    let executions =
-        wanted.into_iter().map(move |id| of_executions.export(&id).map(|exported| Line::Execution(Box::new(exported))));
+    let executions = wanted.into_iter().filter_map(move |id| {
+        let exported = of_executions.export(&id).map(|exported| Line::Execution(Box::new(exported)));
+        // An execution that was pruned meanwhile has left nothing to export.
+        let is_pruned = exported.is_err() && matches!(of_executions.summary(&id), Ok(None));
+        (!is_pruned || !all).then_some(exported)
+    });
     let documents = store.all_documents()?.into_iter().filter(move |line| match line {
         Ok(Line::Document { name, .. }) => belongs(name),
         _ => all,

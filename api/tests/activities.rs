@@ -81,7 +81,7 @@ async fn a_task_of_an_activity_that_does_not_exist_fails_when_scheduled_and_when
     let waiting = world.start(&machine, "waiting").await;
     world.ask("DeleteActivity", json!({ "activityArn": activity })).await;
     let late = world.start(&machine, "late").await;
-    for execution in [waiting, late] {
+    for (execution, follows_entering) in [(waiting, "ActivityScheduled"), (late, "ExecutionFailed")] {
         let told = world.ended(&execution).await;
         assert_eq!(
             (&told["status"], &told["error"]),
@@ -92,7 +92,7 @@ async fn a_task_of_an_activity_that_does_not_exist_fails_when_scheduled_and_when
         assert_eq!(told["cause"], format!("{prefix} The activity {activity} does not exist."));
         let history = world.history(&execution).await;
         let types: Vec<&str> = history.iter().filter_map(|event| event["type"].as_str()).collect();
-        assert_eq!(types[2..], ["ActivityScheduled", "ExecutionFailed"]);
+        assert_eq!((types[2], types.last()), (follows_entering, Some(&"ExecutionFailed")));
     }
     let answer = json!({ "taskToken": offered["taskToken"], "output": "1" });
     world.ask("SendTaskSuccess", answer).await;

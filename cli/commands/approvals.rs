@@ -10,7 +10,7 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     owner::Handle,
-    ui::{json as lines, summary, text},
+    ui::{summary, text},
 };
 
 /// Arguments of `flow approvals`.
@@ -19,9 +19,6 @@ pub struct ApprovalsArguments {}
 
 /// Lists what waits for people over all executions, and the command that answers each.
 pub async fn run(global: &Global, _arguments: ApprovalsArguments) -> Result<Exit, CliError> {
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     let mut any = false;
     for home in [Home::real(global)?, Home::rehearsals(global)?] {
         let handle = Handle::read(&home).await?;

@@ -4,6 +4,7 @@ use api::flow::{AnswerApproval, AnswerApprovalRequest, Decision};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::answered;
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
@@ -14,7 +15,7 @@ use crate::{
 /// Arguments of `flow approve`.
 #[derive(Debug, Args)]
 pub struct ApproveArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// The state that asks: its name or path; needed only where several ask.
     state: Option<String>,
@@ -32,7 +33,7 @@ pub struct ApproveArguments {
 /// Arguments of `flow reject`.
 #[derive(Debug, Args)]
 pub struct RejectArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// The state that asks: its name or path; needed only where several ask.
     state: Option<String>,
@@ -69,21 +70,21 @@ async fn answer(
     decision: Decision,
     comment: Option<String>,
 ) -> Result<Exit, CliError> {
-    let (id, handle) = locate(global, wanted).await?.drive().await?;
+    let (id, handle) = locate(global, wanted).await?.answer().await?;
     let by = person::signaller(comment);
     let groups = person::groups(&by.user);
     let (word, user) = (if decision == Decision::Reject { "rejected" } else { "approved" }, by.user.clone());
     let request = AnswerApprovalRequest { id: id.clone(), state, decision, by, groups };
     let response = handle.call::<AnswerApproval>(request).await;
-    let driven_elsewhere = handle.is_remote().await;
+    let afterwards = answered::afterwards(&handle, &id).await;
     let closed = handle.close().await;
     let state = response.map_err(|error| error.hint("flow approvals shows what waits, and with which answers"))?.state;
     closed?;
+    let afterwards = afterwards?;
     let message = format!("{id}: \"{state}\" is {word} by {user}");
     match global.output {
         Output::Human if global.quiet => {}
-        Output::Human if driven_elsewhere => say!("{message}."),
-        Output::Human => say!("{message}. No process drives it: flow resume {id}"),
+        Output::Human => say!("{message}{afterwards}"),
         Output::Json => {
             say!("{}", json!({ "type": word, "execution": id, "state": state, "user": user, "message": message }));
         }

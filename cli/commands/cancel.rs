@@ -12,23 +12,27 @@ use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
     interrupt,
-    locate::locate,
+    locate::locate_at,
     owner::{Answered, Handle},
+    target::Target,
 };
 
 /// Arguments of `flow cancel`.
 #[derive(Debug, Args)]
 pub struct CancelArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// Do not wait for the answers of calls in flight: what they change is not recorded.
     #[arg(long)]
     now: bool,
+    /// The engine.
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Ends an execution as ABORTED; what it made stays.
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
-    let (id, handle) = locate(global, &arguments.id).await?.drive().await?;
+    let (id, handle) = locate_at(global, &arguments.target, &arguments.id).await?.answer().await?;
     let cancelled = cancel(global, &handle, &id, arguments.now).await;
     let closed = handle.close().await;
     let (answer, exit) = cancelled?;
@@ -121,7 +125,7 @@ fn show(id: &str, answer: &CancelExecutionResponse) {
         );
         return;
     }
-    say!("{id} is cancelled. What it made stays: flow resume {id} continues it, the teardown workflow removes it.");
+    say!("{id} is cancelled. What it created stays. To continue after all: flow resume {id}");
 }
 
 fn paths(calls: &[CallInFlight]) -> String {

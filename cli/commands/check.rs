@@ -12,7 +12,6 @@ use crate::{
     exit::{CliError, Exit},
     graph::{self, Graph},
     source::{Position, Source},
-    ui::json as lines,
 };
 
 /// Arguments of `flow check`.
@@ -41,7 +40,7 @@ enum Drawing {
 
 /// Shows every problem of a definition; exit code 3 where it cannot run.
 pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError> {
-    let (definition, source) = read(&arguments)?;
+    let (definition, source) = read(&arguments.workflow, &arguments.substitute)?;
     if let (Some(drawing), Ok(definition)) = (arguments.graph, &definition) {
         let graph = Graph::of(definition);
         let drawn = match drawing {
@@ -59,38 +58,36 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
         }
         Err(repeated) => repeated,
     };
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
-    show(global, &found, &arguments.workflow, source.as_ref());
-    if found.iter().any(|problem| problem.severity == Severity::Error) {
-        return Ok(Exit::Refused);
-    }
-    if global.output == Output::Human {
+    let exit = show(global, &found, &arguments.workflow, source.as_ref());
+    if exit == Exit::Success && global.output == Output::Human {
         say!("{} can run.", arguments.workflow);
     }
-    Ok(Exit::Success)
+    Ok(exit)
 }
 
-/// Shows problems, with the lines of the file that they are about.
-pub fn show(global: &Global, found: &[Diagnostic], file: &str, source: Option<&Source>) {
+/// Shows problems, each with the line of the file that it is about. Refused where one of them is an error.
+pub(super) fn show(global: &Global, found: &[Diagnostic], file: &str, source: Option<&Source>) -> Exit {
     for problem in found {
         match global.output {
-            Output::Human => tell(problem, file, source),
+            Output::Human => print(problem, file, source),
             Output::Json => say!("{}", line(problem, source)),
         }
+    }
+    match found.iter().any(|problem| problem.severity == Severity::Error) {
+        true => Exit::Refused,
+        false => Exit::Success,
     }
 }
 
 /// A definition, or the problems that keep a text from being read as one.
-pub type Readable = Result<Value, Vec<Diagnostic>>;
+pub(super) type Readable = Result<Value, Vec<Diagnostic>>;
 
 /// A definition, or the problems that keep its text from being read as one, and the text where it is a file's.
-fn read(arguments: &CheckArguments) -> Result<(Readable, Option<Source>), CliError> {
-    if let Some(workflow) = workflows::find(&arguments.workflow) {
+pub(super) fn read(workflow: &str, substitute: &[String]) -> Result<(Readable, Option<Source>), CliError> {
+    if let Some(workflow) = workflows::find(workflow) {
         return Ok((Ok(workflow.definition().map_err(|error| CliError::refused(error.to_string()))?), None));
     }
-    let (definition, source) = read_file(&arguments.workflow, &arguments.substitute)?;
+    let (definition, source) = read_file(workflow, substitute)?;
     Ok((definition, Some(source)))
 }
 
@@ -98,7 +95,7 @@ fn read(arguments: &CheckArguments) -> Result<(Readable, Option<Source>), CliErr
 ///
 /// # Errors
 /// There is no such file, or its text is no definition.
-pub fn read_file(path: &str, substitutions: &[String]) -> Result<(Readable, Source), CliError> {
+pub(super) fn read_file(path: &str, substitutions: &[String]) -> Result<(Readable, Source), CliError> {
     let file = DefinitionFile::read(path, substitutions)?;
     let source = Source::new(&file.text);
     let repeated = |key: &RepeatedKey| Diagnostic::error("DUPLICATE_KEY", &key.pointer, sentence(&key.to_string()));
@@ -126,7 +123,7 @@ fn place(problem: &Diagnostic, source: &Source) -> Option<(Position, Option<Stri
 }
 
 /// The problem, and the line of the file that it is about.
-fn tell(problem: &Diagnostic, file: &str, source: Option<&Source>) {
+fn print(problem: &Diagnostic, file: &str, source: Option<&Source>) {
     let location = if problem.location.is_empty() { "/" } else { &problem.location };
     say!("{}[{}]: {}", word(problem), problem.code, problem.message);
     let Some((source, (position, reason))) = source.and_then(|source| Some((source, place(problem, source)?))) else {

@@ -24,7 +24,7 @@ use crate::{
     interrupt,
     mocks::{MockConfig, Mocks, mocked},
     trial,
-    ui::{json as lines, text},
+    ui::text,
 };
 
 /// How often the files are compared with what was read.
@@ -60,9 +60,6 @@ pub struct DevArguments {
 
 /// Checks and runs a definition at every save, until it is interrupted.
 pub async fn run(global: &Global, arguments: &DevArguments) -> Result<Exit, CliError> {
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     let mut last = None;
     loop {
         let seen = stamps(arguments);

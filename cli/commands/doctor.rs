@@ -15,7 +15,7 @@ use crate::{
     arguments::{Global, Output},
     clock,
     environments::{Environments, Place},
-    exit::{CliError, Exit},
+    exit::{CliError, Exit, store_failed},
     home::Home,
     owner::{Handle, SAVE_HINT, exclusive, open_store, owned_elsewhere},
 };
@@ -31,7 +31,7 @@ pub struct DoctorArguments {
     /// Ask AWS who the credentials belong to.
     #[arg(long)]
     aws: bool,
-    /// Make a damaged index of the store anew from its mirror; the damaged one is kept beside it.
+    /// Rebuild a damaged index of the store from its mirror; the damaged one is kept beside it.
     #[arg(long)]
     repair: bool,
 }
@@ -152,7 +152,7 @@ async fn store(report: &mut Report, home: &Home) -> Result<(), CliError> {
 fn add_clock(report: &mut Report, home: &Home, latest_start_ms: Option<u64>) {
     match clock::behind(home, latest_start_ms) {
         Some(words) => report.add("clock", Verdict::Bad, &words),
-        None => report.add("clock", Verdict::Good, "not behind the history"),
+        None => report.add("clock", Verdict::Good, "not earlier than the latest start"),
     }
 }
 
@@ -170,7 +170,7 @@ fn repair(report: &mut Report, home: &Home) -> Result<(), CliError> {
     let damaged = StoreFindings::of(&store).index_is_damaged;
     drop(store);
     if damaged {
-        let damaged = rebuild(&home.store()).map_err(|error| CliError::refused(error.to_string()))?;
+        let damaged = rebuild(&home.store()).map_err(|error| store_failed(error.to_string()))?;
         let found = format!("the index was built again from its mirror; the damaged one is in {}", damaged.display());
         report.add("repair", Verdict::Good, &found);
         drop(open_store(home)?);

@@ -12,16 +12,17 @@ use serde_json::{Value, json};
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
-    locate::{Located, locate},
+    locate::{Located, locate_at},
     out,
     owner::{Handle, Stream, StreamError},
-    ui::{json as lines, text},
+    target::Target,
+    ui::text,
 };
 
 /// Arguments of `flow events`.
 #[derive(Debug, Args)]
 pub struct EventsArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// Continue to show what happens, while a process drives it.
     #[arg(long)]
@@ -32,14 +33,15 @@ pub struct EventsArguments {
     /// Only what failed.
     #[arg(long)]
     failed: bool,
+    /// The engine.
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Shows the journal, oldest first.
 pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, CliError> {
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
-    let Located { header: ExecutionHeader { id, .. }, store } = locate(global, &arguments.id).await?;
+    let Located { header: ExecutionHeader { id, .. }, store } =
+        locate_at(global, &arguments.target, &arguments.id).await?;
     let mut next = arguments.since.max(1);
     loop {
         let request = EntriesRequest { id: id.clone(), from_sequence: next };

@@ -8,7 +8,6 @@ use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
     explanations::{self, Explanation},
-    ui::json as lines,
 };
 
 /// Arguments of `flow explain`.
@@ -20,9 +19,6 @@ pub struct ExplainArguments {
 
 /// Shows what a code means and what to do.
 pub fn run(global: &Global, arguments: &ExplainArguments) -> Result<Exit, CliError> {
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     let Some(code) = &arguments.code else {
         explanations::ALL.iter().for_each(|page| show(global, page, false));
         return Ok(Exit::Success);

@@ -14,7 +14,6 @@ use crate::{
     asl_schema, environments,
     exit::{CliError, Exit},
     runbook::{self, Document},
-    ui::json as lines,
 };
 
 /// The largest document that is read, in bytes.
@@ -105,7 +104,6 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
     let names: Vec<_> = files.iter().map(|(file, _)| file.as_str()).collect();
     match global.output {
         Output::Json => {
-            say!("{}", lines::version());
             say!("{}", json!({ "type": "new", "workflow": name, "files": names }));
         }
         Output::Human if global.quiet => {}

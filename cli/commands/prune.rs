@@ -12,7 +12,7 @@ use engine::{
 use crate::{
     arguments::{Global, Output},
     environments::Environments,
-    exit::{CliError, Exit},
+    exit::{CliError, Exit, store_failed},
     home::Home,
     owner::{Handle, StreamError, exclusive},
 };
@@ -48,9 +48,9 @@ pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, Cl
         && let Some((store, lock)) = exclusive(&home)?
     {
         // While nobody drives the store: no execution that is just starting can need one of them.
-        store.forget_unused_definitions().map_err(|error| CliError::refused(error.to_string()))?;
+        store.forget_unused_definitions().map_err(|error| store_failed(error.to_string()))?;
         drop(store);
-        compact(&home.store()).map_err(|error| CliError::refused(error.to_string()))?;
+        compact(&home.store()).map_err(|error| store_failed(error.to_string()))?;
         drop(lock);
     }
     report(global, arguments, count, (bytes_before, bytes(&home.store())), owner.as_deref());
@@ -79,7 +79,7 @@ fn report(global: &Global, arguments: &PruneArguments, count: usize, (before, af
     match (global.output, arguments.plan) {
         (Output::Json, plan) => {
             let line = serde_json::json!({
-                "type": "pruned", "executions": count, "plan": plan, "bytes_before": before, "bytes_after": after,
+                "type": "pruned", "executions": count, "plan": plan, "bytesBefore": before, "bytesAfter": after,
             });
             say!("{line}");
         }
@@ -87,12 +87,11 @@ fn report(global: &Global, arguments: &PruneArguments, count: usize, (before, af
         (Output::Human, true) => say!("{count} executions ended more than {} days ago", arguments.days),
         (Output::Human, false) => match owner {
             Some(owner) => say!(
-                "{count} executions forgotten; {:.1} MB on disk, of which the space of what was forgotten is used again by \
-                 {owner}",
+                "{count} executions deleted; the store has {:.1} MB, and {owner} reuses the freed space",
                 megabytes(after)
             ),
             None => say!(
-                "{count} executions forgotten; {:.1} MB on disk, {:.1} MB before",
+                "{count} executions deleted; the store has {:.1} MB, {:.1} MB before",
                 megabytes(after),
                 megabytes(before)
             ),

@@ -18,16 +18,17 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     interrupt,
-    locate::locate,
+    locate::{Located, locate_at},
     owner::Handle,
-    ui::{display::Display, json as lines},
+    target::{Engine, Target},
+    ui::display::Display,
     world,
 };
 
 /// Arguments of `flow resume`.
 #[derive(Debug, Args)]
 pub struct ResumeArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     #[arg(required_unless_present = "all")]
     id: Option<String>,
     /// Every execution that has not ended (rehearsals excepted), side by side, one line for each; for cron.
@@ -43,16 +44,29 @@ pub struct ResumeArguments {
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
     no_wait: Option<Duration>,
+    /// The engine.
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Continues one execution, or all that have not ended.
 pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, CliError> {
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: arguments.all };
-    let Some(wanted) = &arguments.id else { return all::run(global, watching).await };
-    let located = locate(global, wanted).await?;
+    let Some(wanted) = &arguments.id else {
+        if arguments.target.engine != Engine::Local {
+            return Err(CliError::refused("--all is for this machine's engine: what Step Functions runs needs nobody"));
+        }
+        return all::run(global, watching).await;
+    };
+    let located = locate_at(global, &arguments.target, wanted).await?;
+    if located.store.at_step_functions().await.is_some() {
+        if arguments.from.is_some() {
+            return Err(CliError::refused(
+                "--from is for this machine's engine: Step Functions redrives where it failed",
+            ));
+        }
+        return redrive(global, &located, watching).await;
+    }
     let home = located.store.home().clone();
     let request = DescribeExecutionRequest { id: located.header.id, as_shown: true };
     let header = located.store.call::<DescribeExecution>(request).await?.execution;
@@ -93,6 +107,18 @@ async fn one(
     let closed = handle.close().await;
     let exit = watched?;
     closed.map(|()| exit)
+}
+
+/// Redrives an execution at Step Functions, which knows where it acts, and watches it.
+async fn redrive(global: &Global, located: &Located, watching: Watch) -> Result<Exit, CliError> {
+    let Located { header, store } = located;
+    if header.status == ExecutionStatus::Succeeded {
+        if global.output == Output::Human && !global.quiet {
+            say!("{} has succeeded: there is nothing to resume", header.id);
+        }
+        return Ok(Exit::Success);
+    }
+    resume_and_watch(global, store, header, (None, Vec::new()), watching).await
 }
 
 async fn resume_and_watch(

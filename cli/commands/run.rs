@@ -1,9 +1,11 @@
 //! `flow run`.
 
 mod again;
-pub mod consent;
+pub(super) mod consent;
+mod deployed;
 mod faults;
-pub mod plan;
+pub(super) mod plan;
+mod planned;
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,8 +22,9 @@ use crate::{
     home::{Home, REHEARSAL_PREFIX},
     ids, interrupt,
     owner::Handle,
-    reentry,
-    ui::{display::Display, json, summary},
+    planning, reentry,
+    target::Target,
+    ui::{display::Display, summary},
     world,
 };
 use plan::{Caller, Plan};
@@ -31,9 +34,9 @@ use plan::{Caller, Plan};
 #[command(after_help = rehearsal::FAULTS)]
 pub struct RunArguments {
     /// A workflow's name (`flow workflows`), a definition file, or `-` for standard input.
-    #[arg(default_value = "", hide_default_value = true, required_unless_present = "again")]
+    #[arg(default_value = "", hide_default_value = true, required_unless_present_any = ["again", "plan_file"])]
     pub workflow: String,
-    /// Runs again with the input of an earlier execution: its id, a unique prefix, or @latest. Without a workflow, with its definition.
+    /// Runs again with the input of an earlier execution: its id, a unique prefix, its ARN, or @latest. Without a workflow, with its definition.
     #[arg(long, value_name = "ID")]
     pub again: Option<String>,
     /// With --again: begin at this state, which the earlier execution has entered, with the input it had then; its name or path.
@@ -54,9 +57,15 @@ pub struct RunArguments {
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
-    /// Stop after showing what would be done.
+    /// Show what would be done and stop: resources, waits, costs and permissions. Only reads are made.
     #[arg(long)]
     pub plan: bool,
+    /// With --plan: exit code 10 where there are changes, 0 where there are none.
+    #[arg(long, requires = "plan")]
+    pub detailed_exitcode: bool,
+    /// Applies the plan that `--plan -o json` wrote to this file, or refuses (3) where anything is different by now.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "again", "input", "set", "substitute"])]
+    pub plan_file: Option<String>,
     /// Stop with exit code 75 when nothing can proceed within this time; `flow resume` continues.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
@@ -73,45 +82,54 @@ pub struct RunArguments {
     /// After a rehearsal, tear down what it made.
     #[arg(long, requires = "rehearse")]
     pub teardown: bool,
+    /// The engine.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// Checks, shows, asks, executes, watches.
 pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
-    if global.output == Output::Json {
-        say!("{}", json::version());
-    }
+    let saved = planned::read_file(&mut arguments)?;
     let again::Again { earlier, from } = again::read(global, &mut arguments).await?;
     let plan = match earlier {
         Some(earlier) => Plan::again(earlier, &arguments)?,
         None => Plan::make(&arguments)?,
     };
+    if let Some(handle) = arguments.target.handle(global).await? {
+        if from.is_some() {
+            return Err(CliError::refused("--from is for this machine's engine: nothing was changed"));
+        }
+        return deployed::run(global, &handle, &arguments, &plan).await;
+    }
     let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
     if !arguments.rehearse && !arguments.plan {
         consent::can_be_had(&arguments)?;
     }
     let environments = Environments::new(home.clone());
-    let mut pinned = None;
-    if !arguments.rehearse {
-        let (place, caller) = where_it_acts(global, &environments, &plan).await?;
-        plan.show(global, caller.as_ref());
-        pinned = Some((place, caller.map(|caller| caller.account)));
-    } else if arguments.plan {
-        plan.show(global, None);
+    if arguments.rehearse && arguments.plan && !planning::is_possible(&plan.definition) {
+        plan.show(global, None, None);
+        return Ok(Exit::Success);
+    }
+    let (place, caller) = match arguments.rehearse {
+        true => (rehearsed(global, &home, &arguments).await?, None),
+        false => where_it_acts(global, &environments, &plan).await?,
+    };
+    let account = caller.as_ref().map(|caller| caller.account.clone());
+    let pinned = Pinned { place, account, settings: environments.settings().clone() };
+    let made = planned::make(&environments, &arguments, &plan, (&pinned, caller.as_ref())).await?;
+    if arguments.plan || !arguments.rehearse {
+        plan.show(global, caller.as_ref(), made.as_ref());
     }
     if let Some(from) = &from {
         reentry::show(global, from);
     }
     if arguments.plan {
-        return Ok(Exit::Success);
+        return Ok(made.map_or(Exit::Success, |made| made.plan.exit(arguments.detailed_exitcode)));
     }
+    planned::refuse(made.as_ref(), saved.as_ref())?;
     if !arguments.rehearse {
         consent::ask(&plan, &arguments).await?;
     }
-    let (place, account) = match pinned {
-        Some(pinned) => pinned,
-        None => (rehearsed(global, &home, &arguments).await?, None),
-    };
-    let pinned = Pinned { place, account, settings: environments.settings().clone() };
     let path = from.map_or_else(Vec::new, |from| from.path);
     let exit = execute(global, environments, &arguments, (plan, path), pinned).await?;
     if arguments.rehearse
@@ -156,6 +174,7 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
         from: None,
         set: Vec::new(),
         id: None,
+        plan_file: None,
         teardown: false,
         faults: Vec::new(),
         ..arguments.clone()

@@ -3,6 +3,7 @@
 use std::{
     io::Read,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -10,11 +11,11 @@ use clap::Args;
 
 use crate::{
     arguments::{Global, Output},
-    environments::Environments,
+    environments::{Environments, Place},
     exit::{CliError, Exit, store_failed},
     home::Home,
     interrupt,
-    owner::{DRAIN_MAX, Handle, Local, region},
+    owner::{DRAIN_MAX, Handle, Local},
     wire::{guard::Guard, signature::Key},
 };
 
@@ -40,10 +41,11 @@ pub struct ServeArguments {
 
 /// Owns the store and serves it until SIGINT or SIGTERM: then no new calls are made, those in flight end and are recorded.
 pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, CliError> {
-    let guard = Guard { token: token(arguments.token_file.as_deref())?, key: key()? };
+    let place = Place::Aws { profile: global.profile.clone(), region: global.region.clone() };
+    let environments = Environments::with_default_place(Home::real(global)?, place);
+    let guard = Guard { token: token(arguments.token_file.as_deref())?, key: key(environments.region())? };
     permitted(arguments.listen, &guard)?;
     let _orderly = interrupt::Orderly::begin();
-    let environments = Environments::new(Home::real(global)?);
     let mut local = Handle::own(environments)?;
     let served = serve(global, &mut local, arguments.listen, guard).await;
     let closed = local.close().await;
@@ -98,6 +100,11 @@ fn token(file: Option<&Path>) -> Result<Option<String>, CliError> {
     let refused = |what: &str| CliError::refused(format!("--token-file {}: {what}", file.display()));
     let mut text = String::new();
     let opened = std::fs::File::open(file).map_err(|error| refused(&error.to_string()))?;
+    let mode = opened.metadata().map_err(|error| refused(&error.to_string()))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let hint = format!("chmod 600 {}", file.display());
+        return Err(refused(&format!("it is open to others (mode {:o})", mode & 0o777)).hint(hint));
+    }
     opened.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(|error| refused(&error.to_string()))?;
     match text.trim() {
         "" => Err(refused("it holds no token")),
@@ -105,12 +112,12 @@ fn token(file: Option<&Path>) -> Result<Option<String>, CliError> {
     }
 }
 
-/// The key that the operator gave.
-fn key() -> Result<Option<Key>, CliError> {
+/// The key that the operator gave, for requests that are signed for a region.
+fn key(region: &str) -> Result<Option<Key>, CliError> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     match (variable(ACCESS_KEY_ID), variable(SECRET_ACCESS_KEY)) {
         (None, None) => Ok(None),
-        (Some(id), Some(secret)) => Ok(Some(Key::new(&id, &secret, &region()))),
+        (Some(id), Some(secret)) => Ok(Some(Key::new(&id, &secret, region))),
         (id, _) => {
             let (set, unset) =
                 if id.is_some() { (ACCESS_KEY_ID, SECRET_ACCESS_KEY) } else { (SECRET_ACCESS_KEY, ACCESS_KEY_ID) };

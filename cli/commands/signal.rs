@@ -4,17 +4,19 @@ use api::flow::{SignalTask, SignalTaskRequest, TaskOutcome};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::answered;
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
-    locate::locate,
+    locate::locate_at,
     person,
+    target::Target,
 };
 
 /// Arguments of `flow signal`.
 #[derive(Debug, Args)]
 pub struct SignalArguments {
-    /// The execution: its id, a unique prefix, or @latest.
+    /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// The waiting state: its name, or its path.
     state: String,
@@ -33,16 +35,19 @@ pub struct SignalArguments {
     /// Keep the answer, where the state does not wait yet, until it does.
     #[arg(long)]
     early: bool,
+    /// The engine.
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Answers a waiting task.
 pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, CliError> {
-    let located = locate(global, &arguments.id).await?;
+    let located = locate_at(global, &arguments.target, &arguments.id).await?;
     if let Some(Err(error)) = arguments.success.as_deref().map(serde_json::from_str::<Value>) {
         return Err(CliError::refused(format!("--success is not JSON: {error}"))
             .hint("a text is written with its quotes: --success '\"yes\"'"));
     }
-    let (id, handle) = located.drive().await?;
+    let (id, handle) = located.answer().await?;
     let SignalArguments { state, success, failure, cause, comment, early, .. } = arguments;
     let outcome = match (success, failure) {
         (Some(output), _) => TaskOutcome::Success(output),
@@ -53,7 +58,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     let by = person::signaller(comment);
     let request = SignalTaskRequest { id: id.clone(), state: state.clone(), outcome, by, early };
     let answer = handle.call::<SignalTask>(request).await;
-    let driven_elsewhere = handle.is_remote().await;
+    let afterwards = answered::afterwards(&handle, &id).await;
     let closed = handle.close().await;
     let answer = answer.map_err(|error| match error.exit {
         Exit::Refused => {
@@ -62,12 +67,12 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
         _ => error,
     })?;
     closed?;
+    let afterwards = afterwards?;
     let what = if answer.is_kept { "does not wait yet; the answer is kept until it does" } else { "is answered" };
     let message = format!("{id}: \"{state}\" {what}");
     match global.output {
         Output::Human if global.quiet => {}
-        Output::Human if driven_elsewhere => say!("{message}."),
-        Output::Human => say!("{message}. No process drives it: flow resume {id}"),
+        Output::Human => say!("{message}{afterwards}"),
         Output::Json => say!(
             "{}",
             json!({ "type": "signalled", "execution": id, "state": state, "kept": answer.is_kept, "message": message })

@@ -18,9 +18,10 @@ use crate::{
     environments::Pinned,
     exit::{CliError, Exit},
     home::Home,
-    locate::{Located, locate},
+    locate::{Located, locate_at},
     owner::Handle,
-    ui::{json as lines, standing::standing, summary, text, tree::tree},
+    target::Target,
+    ui::{standing::standing, summary, text, tree::tree},
 };
 
 /// How many executions are listed of each store.
@@ -31,7 +32,7 @@ const NEEDS_SHOWN_MAX: usize = 10;
 /// Arguments of `flow status`.
 #[derive(Debug, Args)]
 pub struct StatusArguments {
-    /// The execution: its id, a unique prefix, or @latest; none lists all.
+    /// The execution: its id, a unique prefix, its ARN, or @latest; none lists all.
     id: Option<String>,
     /// Show one state: input, attempts, what it does.
     #[arg(long, value_name = "NAME", requires = "id")]
@@ -42,15 +43,16 @@ pub struct StatusArguments {
     /// Ask again every second until it ends; the exit code is the execution's.
     #[arg(long, requires = "id")]
     watch: bool,
+    /// The engine.
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Shows the status of executions; never drives one.
 pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, CliError> {
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
-    let Some(wanted) = &arguments.id else { return list(global, arguments.all).await };
-    let Located { header: ExecutionHeader { id, .. }, mut store } = locate(global, wanted).await?;
+    let Some(wanted) = &arguments.id else { return list(global, &arguments).await };
+    let Located { header: ExecutionHeader { id, .. }, mut store } =
+        locate_at(global, &arguments.target, wanted).await?;
     loop {
         let home = store.home().clone();
         let request = DescribeExecutionRequest { id: id.clone(), as_shown: false };
@@ -71,21 +73,33 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
             });
         }
         // A store that nobody drives is closed meanwhile: whoever wants to drive it must find it free.
+        let pause = tokio::time::sleep(std::time::Duration::from_secs(1));
+        if store.at_step_functions().await.is_some() {
+            pause.await;
+            continue;
+        }
         drop(store);
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        pause.await;
         store = Handle::read(&home).await?;
     }
 }
 
-async fn list(global: &Global, all: bool) -> Result<Exit, CliError> {
+async fn list(global: &Global, arguments: &StatusArguments) -> Result<Exit, CliError> {
+    let all = arguments.all;
     let request = ListRequest { limit: Some(LISTED_MAX + 1).filter(|_| !all), unfinished: false };
-    let (real, rehearsals) = (Home::real(global)?, Home::rehearsals(global)?);
-    let (real, rehearsals) = tokio::try_join!(Handle::read(&real), Handle::read(&rehearsals))?;
+    let handles = match arguments.target.handle(global).await? {
+        Some(handle) => vec![handle],
+        None => {
+            let (real, rehearsals) = (Home::real(global)?, Home::rehearsals(global)?);
+            let (real, rehearsals) = tokio::try_join!(Handle::read(&real), Handle::read(&rehearsals))?;
+            vec![real, rehearsals]
+        }
+    };
     let (mut any, mut more) = (false, false);
-    for handle in [&real, &rehearsals] {
+    for handle in &handles {
         show_needs(global, handle).await?;
     }
-    for handle in [real, rehearsals] {
+    for handle in handles {
         let ListResponse { executions, driven } = handle.call::<ListExecutions>(request.clone()).await?;
         let limit = if all { usize::MAX } else { LISTED_MAX };
         more |= executions.len() > limit;
@@ -169,6 +183,7 @@ fn show(global: &Global, home: &Home, status: &DescribeExecutionResponse) {
     }
     match standing {
         "INTERRUPTED" => say!("No process drives it. Nothing is lost: flow resume {}", view.id),
+        "WAITING" if view.needs_person() => say!("No process drives it. After the answer:   flow resume {}", view.id),
         "WAITING" => say!("No process drives it. {}", next_check(execution, now_ms)),
         _ => {}
     }

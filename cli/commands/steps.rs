@@ -9,7 +9,6 @@ use crate::{
     environments,
     exit::{CliError, Exit},
     step_manual::{example, fields, repeated, resource, takes, yaml},
-    ui::json as lines,
 };
 
 /// Arguments of `flow steps`.
@@ -22,9 +21,6 @@ pub struct StepsArguments {
 /// Lists the steps, or shows one: its fields, permissions, what a repeated call does, how long it takes, an example.
 pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError> {
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     let wanted = arguments.name.as_deref().map(|name| name.strip_prefix("flow:").unwrap_or(name));
     let mut found = false;
     for step in steps.descriptions().filter(|step| wanted.is_none_or(|wanted| step.name == wanted)) {

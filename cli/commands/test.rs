@@ -12,7 +12,6 @@ use crate::{
     exit::{CliError, Exit},
     mocks::{MockConfig, mocked},
     trial,
-    ui::json as lines,
 };
 
 /// Arguments of `flow test`.
@@ -50,9 +49,6 @@ pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliE
         .map_err(|error| CliError::refused(format!("{} cannot be read: {error}", arguments.mocks)))?;
     let input: Value =
         serde_json::from_str(&arguments.input).map_err(|error| CliError::refused(format!("--input: {error}")))?;
-    if global.output == Output::Json {
-        say!("{}", lines::version());
-    }
     let mut exit = Exit::Success;
     let machine = machine(&config, &arguments.file, &arguments.mocks, arguments.state_machine.as_deref())?;
     let all = &config.state_machines[&machine].test_cases;

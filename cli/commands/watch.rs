@@ -68,7 +68,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let clock = clock::of(handle.home());
     display.begin(&view);
     let stop = loop {
-        let follow = Follow { watch, known_sequence, clock: clock.as_ref() };
+        let mut follow = Follow { watch, proceeded_ms: clock.now_ms(), known_sequence, clock: clock.as_ref() };
         match follow.until_stop(handle, &mut view, display).await? {
             Some(stop) => break stop,
             None => handle.take_over(id).await?,
@@ -86,13 +86,15 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         Stop::Rested | Stop::Asleep => None,
     };
     let DescribeExecutionResponse { execution, view, driven, .. } = describe(handle, id, false).await?;
-    let exit = asked.unwrap_or(match execution.status {
+    let exit = match execution.status {
         ExecutionStatus::Succeeded => Exit::Success,
-        ExecutionStatus::Running => Exit::Waiting,
+        ExecutionStatus::Running => asked.unwrap_or(Exit::Waiting),
         // A check before the first change refused the input.
         _ if was_refused(&view) => Exit::Refused,
         _ => Exit::Failed,
-    });
+    };
+    // This process is about to leave what it drives.
+    let driven = driven && (handle.is_remote().await || exit == Exit::Success);
     let is_news = view.last_sequence > shown_before;
     // Nothing is resumed after a success: what it printed need not be remembered.
     if is_news && view.status != ExecutionStatus::Succeeded {
@@ -125,6 +127,8 @@ async fn say_that_it_stops(handle: &Handle, id: &str) {
 
 struct Follow<'c> {
     watch: Watch,
+    /// When an entry was last received, or the watch began.
+    proceeded_ms: u64,
     /// What the store had when the watch began: it may say "ended" and be redriven since.
     known_sequence: u64,
     clock: &'c dyn Clock,
@@ -133,7 +137,7 @@ struct Follow<'c> {
 impl Follow<'_> {
     /// Follows until there is a reason to stop; `None` when the owner of the store has ended.
     async fn until_stop(
-        &self,
+        &mut self,
         handle: &Handle,
         view: &mut View,
         display: &mut Display,
@@ -154,6 +158,9 @@ impl Follow<'_> {
                     if let RunnerEvent::StoreFailed { message } = &event {
                         return Err(store_failed(message));
                     }
+                    if matches!(event, RunnerEvent::Entry { .. }) {
+                        self.proceeded_ms = self.clock.now_ms();
+                    }
                     view.see(&event);
                     display.event(view, &event);
                     if let Some(stop) = self.stop(view, &event) {
@@ -171,8 +178,10 @@ impl Follow<'_> {
             return Some(Stop::Rested);
         }
         let RunnerEvent::Asleep { next_wake_ms, .. } = event else { return None };
-        let limit = self.watch.no_wait.filter(|_| current)?;
-        let latest_ms = self.clock.now_ms().saturating_add(limit.as_millis() as u64);
+        let limit_ms = self.watch.no_wait.filter(|_| current)?.as_millis() as u64;
+        let now_ms = self.clock.now_ms();
+        // Polls that find nothing are no progress: after the limit the next one is left to the next resume.
+        let latest_ms = if now_ms.saturating_sub(self.proceeded_ms) < limit_ms { now_ms + limit_ms } else { now_ms };
         let proceeds = next_wake_ms.is_some_and(|next_wake_ms| next_wake_ms <= latest_ms);
         (!proceeds).then_some(Stop::Asleep)
     }

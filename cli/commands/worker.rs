@@ -10,12 +10,10 @@ use tokio::sync::{Semaphore, watch};
 use crate::{
     arguments::{Global, Output},
     clock,
-    environments::{self, Environments, Pinned, Place},
+    environments::{self, Environments, Pinned, Place, REGION_DEFAULT},
     exit::{CliError, Exit},
     home::Home,
     interrupt,
-    owner::region,
-    ui::json,
     worker::{Counts, Worker},
     world,
 };
@@ -92,7 +90,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
 
 fn begin(global: &Global, worker: &Worker, endpoint: &str) {
     match global.output {
-        Output::Json => say!("{}", json::version()),
+        Output::Json => {}
         Output::Human if global.quiet => {}
         Output::Human => say!("Worker {} for {} steps, polling {endpoint}", worker.name, worker.resources.len()),
     }
@@ -164,7 +162,7 @@ pub fn endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError> {
         (None, None) => None,
         _ => return Err(CliError::refused("one of FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY is not set")),
     };
-    let region = global.region.clone().unwrap_or_else(region);
+    let region = global.region.clone().unwrap_or_else(|| REGION_DEFAULT.to_owned());
     Ok(Endpoint::Url { url: text.to_owned(), region, key, token: variable("FLOW_TOKEN") })
 }
 

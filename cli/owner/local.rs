@@ -43,12 +43,28 @@ impl Local {
     /// # Errors
     /// The store cannot be opened, or the socket cannot be made.
     pub fn open(environments: Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
+        Self::open_with(environments, lock, crash_options())
+    }
+
+    /// The same, for a process that only records an answer: it calls no steps. What is due is called by the next owner.
+    ///
+    /// # Errors
+    /// As [`Local::open`].
+    pub fn open_to_answer(environments: Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
+        Self::open_with(environments, lock, RunnerOptions { makes_no_calls: true, ..crash_options() })
+    }
+
+    fn open_with(
+        environments: Arc<Environments>,
+        lock: OwnerLock,
+        options_of_runner: RunnerOptions,
+    ) -> Result<Self, CliError> {
         let home = environments.home().clone();
         let store = Arc::new(open_store(&home)?);
         if let Some(words) = clock::behind(&home, store.latest_start_ms()) {
             eprintln!("flow: {words}");
         }
-        let runner = engine::runner::start(store, environments.clone(), clock::of(&home), crash_options());
+        let runner = engine::runner::start(store, environments.clone(), clock::of(&home), options_of_runner);
         let api = Arc::new(Api::new(runner.clone(), options(&environments)));
         api.adopt()?;
         let mut integrations = Registry::new();
@@ -167,16 +183,10 @@ impl Idle {
     }
 }
 
-/// The region in the ARNs of this process's API.
-pub fn region() -> String {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).unwrap_or_else(|| "us-east-1".to_owned())
-}
-
 fn options(environments: &Arc<Environments>) -> ApiOptions {
     let account = std::env::var("FLOW_ACCOUNT_ID").ok().filter(|account| !account.is_empty());
     ApiOptions {
-        region: region(),
+        region: environments.region().to_owned(),
         account_id: account.unwrap_or_else(|| "111111111111".to_owned()),
         surroundings: environments.clone(),
     }
@@ -188,5 +198,6 @@ fn crash_options() -> RunnerOptions {
     RunnerOptions {
         crash_before_commit: number("FLOW_CRASH_BEFORE_COMMIT"),
         crash_after_commit: number("FLOW_CRASH_AFTER_COMMIT"),
+        makes_no_calls: false,
     }
 }

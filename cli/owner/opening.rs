@@ -9,7 +9,7 @@ use crate::{exit::CliError, home::Home};
 
 /// What to do about a store of which something cannot be read.
 pub const REPAIR_HINT: &str =
-    "flow doctor   says what is wrong,   flow doctor --repair   repairs what is stored a second time";
+    "flow doctor   reports what is damaged,   flow doctor --repair   rebuilds the index from its mirror";
 
 /// What to do about a store that cannot be repaired.
 pub const SAVE_HINT: &str = "what is readable comes out with   flow export > saved.jsonl   and goes into another --home with   \

@@ -9,7 +9,7 @@ use super::{
     summary::{changes, end},
 };
 
-/// The first line of every answer.
+/// The first line of every command whose answer is JSON lines.
 pub fn version() -> Value {
     json!({ "type": "version", "ui": "1.0" })
 }

@@ -151,7 +151,11 @@ fn is_section(view: &View, path: &str) -> bool {
 pub fn title(view: &View, path: &str) -> String {
     match view.section_of(path) {
         Some((_, section)) if section.path == path => section.name.clone(),
-        Some((_, section)) => format!("{} › {}", section.name, path[section.path.len() + 1..].replace('/', " › ")),
+        Some((_, section)) => {
+            // Of a branch or an iteration: `[0]/Task`.
+            let inside = path.strip_prefix(section.path.as_str()).unwrap_or_default().replace('/', " › ");
+            format!("{}{inside}", section.name)
+        }
         None => path.to_owned(),
     }
 }

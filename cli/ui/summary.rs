@@ -191,6 +191,9 @@ fn failure(view: &View, took: &str) -> Vec<String> {
     }
     lines.push(match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {}", view.id),
+        (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == "Approval.Rejected") => {
+            format!("  To ask once more:   flow resume {}", view.id)
+        }
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {}", view.id),
         (_, Remedy::StartAgain) => {
             "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \

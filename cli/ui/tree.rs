@@ -104,11 +104,19 @@ fn active_lines(view: &View, section: &StateView, now_ms: u64) -> Vec<String> {
                 _ => now_ms,
             };
             let since = duration(until_ms.saturating_sub(state.entered_ms));
-            format!(" └─{} {:<30} {since:>7}   {}", icon(state), state.name, detail(state, now_ms))
-                .trim_end()
-                .to_owned()
+            let name = inside_name(state, section);
+            format!(" └─{} {name:<30} {since:>7}   {}", icon(state), detail(state, now_ms)).trim_end().to_owned()
         })
         .collect()
+}
+
+/// The name of a state inside a section, with the branch or iteration that it is in: `[2] Ask`.
+fn inside_name(state: &StateView, section: &StateView) -> String {
+    let inside = state.path.strip_prefix(section.path.as_str()).unwrap_or_default();
+    match inside.split_once('/') {
+        Some((index, _)) if !index.is_empty() => format!("{index} {}", state.name),
+        _ => state.name.clone(),
+    }
 }
 
 fn icon(state: &StateView) -> &'static str {

@@ -80,7 +80,7 @@ async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
         return next.run(request).await;
     }
     let Some(key) = &guard.key else {
-        let message = "Authorization: Bearer with the server's token is missing";
+        let message = "the Authorization header has no valid bearer token";
         return Refused::new("UnrecognizedClientException", message).into_response();
     };
     // First what needs no body: nothing is kept in memory for a request that cannot be signed by this key.

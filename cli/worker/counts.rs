@@ -13,7 +13,7 @@ pub struct Counts {
     given_back: AtomicU64,
     over: AtomicU64,
     heartbeats: AtomicU64,
-    polls_failed: AtomicU64,
+    calls_failed: AtomicU64,
 }
 
 /// How a task ended for its worker.
@@ -38,8 +38,8 @@ impl Counts {
         self.heartbeats.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn poll_failed(&self) {
-        self.polls_failed.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn call_failed(&self) {
+        self.calls_failed.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn ended(&self, ending: Ending) {
@@ -58,7 +58,7 @@ impl Counts {
         json!({
             "type": "worker", "received": read(&self.received), "succeeded": read(&self.succeeded),
             "failed": read(&self.failed), "givenBack": read(&self.given_back), "over": read(&self.over),
-            "heartbeats": read(&self.heartbeats), "callsFailed": read(&self.polls_failed),
+            "heartbeats": read(&self.heartbeats), "callsFailed": read(&self.calls_failed),
         })
     }
 }

@@ -68,7 +68,7 @@ impl Poller {
                 Some(Ok(None)) => backoff = BACKOFF_MIN,
                 Some(Err(error)) if error.class == ErrorClass::NotFound => break,
                 Some(Err(error)) => {
-                    self.worker.counts.poll_failed();
+                    self.worker.counts.call_failed();
                     tracing::warn!("{}: {error}", self.arn);
                     if extra || self.worker.stops_within(jittered(backoff)).await {
                         break;

@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use deploy::{TaskInput, WORKER_STOPPED};
-use engine::step::{Answer, ErrorClass, StepContext, StepError, StepResult};
+use deploy::{TaskInput, Visit, WORKER_STOPPED};
+use engine::{
+    runner::{Clock, SystemClock},
+    step::{Answer, ErrorClass, StepContext, StepError, StepResult},
+};
 use futures::FutureExt;
 use serde_json::Value;
 use steps::step_functions::{ActivityTask, Receipt};
@@ -124,10 +127,19 @@ impl Job {
             now_ms,
             // The steps' clock may be a faster one, on which the entering has no time.
             first_look_ms: visit.entered_ms().min(now_ms),
-            deadline_ms: visit.deadline_ms(),
+            deadline_ms: self.deadline_ms(visit, now_ms),
             abandonment: Default::default(),
             created: Arc::new(perhaps_created(&input.input, visit.started_ms())),
         }
+    }
+
+    /// When the visit gives up, on the clock of the steps. That of a rehearsal runs faster than the server's.
+    fn deadline_ms(&self, visit: &Visit, now_ms: u64) -> Option<u64> {
+        const SPAN_MS: u64 = 1_000_000;
+        let left_ms = visit.deadline_ms()?.saturating_sub(SystemClock::default().now_ms());
+        let real_ms = self.worker.clock.real_duration_until(now_ms + SPAN_MS).as_millis().max(1);
+        let left_ms = u128::from(left_ms) * u128::from(SPAN_MS) / real_ms;
+        Some(now_ms.saturating_add(u64::try_from(left_ms).unwrap_or(u64::MAX)))
     }
 
     /// Sends heartbeats; returns when the task is over.

@@ -98,7 +98,8 @@ fn machine(value: &Value, pointer: &str, scope: Scope, found: &mut Vec<Diagnosti
         }
     }
     let is_cheap = parsed.values().all(|state| state.is_cheap());
-    let machine = StateMachine { comment, start_at: start_at?, states: parsed, timeout_seconds, is_cheap };
+    let activities = parsed.values().flat_map(|state| state.kind.activities()).collect();
+    let machine = StateMachine { comment, start_at: start_at?, states: parsed, timeout_seconds, is_cheap, activities };
     check_targets(&machine, states, pointer, found);
     Some(Arc::new(machine))
 }

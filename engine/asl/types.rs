@@ -1,6 +1,9 @@
 //! A definition after parsing: names resolved, expressions compiled, limits checked.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
@@ -23,6 +26,8 @@ pub struct StateMachine {
     pub timeout_seconds: Option<u64>,
     /// Whether the cost of every evaluation is a small constant times the size of what it sees.
     pub is_cheap: bool,
+    /// The ARNs of the activities that its Tasks name, those of inner machines included.
+    pub activities: BTreeSet<Arc<str>>,
 }
 
 /// The language of a state's expressions.
@@ -135,6 +140,20 @@ impl StateKind {
             StateKind::Fail { .. } => StateType::Fail,
             StateKind::Parallel { .. } => StateType::Parallel,
             StateKind::Map(_) => StateType::Map,
+        }
+    }
+
+    /// The ARNs of the activities that it names, those of inner machines included.
+    pub(super) fn activities(&self) -> Vec<Arc<str>> {
+        match self {
+            StateKind::Task(task) if Resource::parse(&task.resource) == Resource::Activity => {
+                vec![task.resource.clone()]
+            }
+            StateKind::Parallel { branches, .. } => {
+                branches.iter().flat_map(|branch| branch.activities.iter().cloned()).collect()
+            }
+            StateKind::Map(map) => map.processor.activities.iter().cloned().collect(),
+            _ => Vec::new(),
         }
     }
 }

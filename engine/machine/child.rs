@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Child, ChildId, ChildStatus, FrameId, MapRunStatus, limits, turn::Turn};
+use super::{
+    Child, ChildId, ChildStatus, Command, FrameId, MapRunStatus, limits,
+    turn::{Turn, too_many_events},
+};
 use crate::journal::{Content, Entry, ErrorAndCause, HistoryEvent, HistoryEventDetails, StepFailure};
 
 impl Turn<'_> {
@@ -25,17 +28,33 @@ impl Turn<'_> {
         None
     }
 
-    /// The child execution of a frame, where its history has no room for more.
-    pub(super) fn full_child(&self, id: FrameId) -> Option<FrameId> {
-        let child = self.child_of(id)?;
-        let last = self.frame(child).row.child.as_ref().map_or(0, |child| child.last_event_id);
-        (last + 10 > limits::HISTORY_EVENTS_MAX).then_some(child)
+    /// Fails the child executions whose histories have no room for an event of this turn. No rule of a state within them can
+    /// catch that.
+    pub(super) fn fail_full_children(&mut self) {
+        while let Some(id) = self.runs.full.pop_first() {
+            if self.execution.frames.get(id).is_some() && self.child_status(id) == Some(ChildStatus::Running) {
+                // Their scheduling is not in the history.
+                self.drop_calls_below(id);
+                self.stop_children(id);
+                self.fail_frame(id, too_many_events());
+            }
+        }
     }
 
-    /// A child execution fails as a whole; no rule of a state within it can catch that.
-    pub(super) fn fail_child(&mut self, id: FrameId, failure: StepFailure) {
-        self.stop_children(id);
-        self.fail_frame(id, failure);
+    /// Drops the calls and offers of a child execution that this turn has asked for.
+    fn drop_calls_below(&mut self, id: FrameId) {
+        let mut commands = std::mem::take(&mut self.commands);
+        commands.retain(|command| match command {
+            Command::Look(look) => !self.is_within(look.frame, id),
+            Command::Offer(offered) => !self.is_within(offered.token.frame, id),
+            _ => true,
+        });
+        self.commands = commands;
+    }
+
+    fn is_within(&self, id: FrameId, above: FrameId) -> bool {
+        let parent = |id: &FrameId| self.execution.frames.get(*id)?.row.parent;
+        std::iter::successors(Some(id), parent).any(|id| id == above)
     }
 
     /// Writes an event that happened in a frame into the history of its child execution.
@@ -50,6 +69,11 @@ impl Turn<'_> {
     fn write_child_event(&mut self, id: FrameId, previous: Option<u64>, details: HistoryEventDetails) -> Option<u64> {
         let timestamp_ms = self.now_ms();
         let child = self.row(id).child.as_mut()?;
+        // The last event is that of the end.
+        if child.last_event_id + 1 >= limits::HISTORY_EVENTS_MAX && !ends_or_resumes(&details) {
+            self.runs.full.insert(id);
+            return None;
+        }
         child.last_event_id += 1;
         let (of, event_id) = (child.id, child.last_event_id);
         let previous_event_id = previous.unwrap_or(event_id - 1);
@@ -173,4 +197,10 @@ impl Turn<'_> {
         self.write_child_event(id, None, HistoryEventDetails::ExecutionRedriven { redrive_count });
         self.redrive_frame(id);
     }
+}
+
+/// Whether an event is one of the execution itself, for which there is always room.
+fn ends_or_resumes(details: &HistoryEventDetails) -> bool {
+    use HistoryEventDetails::{ExecutionAborted, ExecutionFailed, ExecutionRedriven, ExecutionSucceeded};
+    matches!(details, ExecutionSucceeded { .. } | ExecutionFailed(_) | ExecutionAborted(_) | ExecutionRedriven { .. })
 }

@@ -184,6 +184,8 @@ pub struct Execution {
     offered: BTreeSet<FrameId>,
     /// The frames that wait for the end of another execution.
     awaiting: BTreeSet<FrameId>,
+    /// The activities of the definition that do not exist: a Task of one fails as it is entered. Never stored.
+    pub missing_activities: BTreeSet<Arc<str>>,
     /// What the next turn may cost; never stored.
     pub(super) turn_cost_max: Option<u64>,
     /// Whether the last turn ended before everything was done because of its cost; never stored.
@@ -231,6 +233,7 @@ impl Execution {
             in_flight: BTreeSet::new(),
             offered: BTreeSet::new(),
             awaiting: BTreeSet::new(),
+            missing_activities: BTreeSet::new(),
             turn_cost_max: None,
             turn_was_cut_short: false,
         }
@@ -248,6 +251,7 @@ impl Execution {
             in_flight: BTreeSet::new(),
             offered: BTreeSet::new(),
             awaiting: BTreeSet::new(),
+            missing_activities: BTreeSet::new(),
             turn_cost_max: None,
             turn_was_cut_short: false,
         };

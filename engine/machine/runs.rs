@@ -19,6 +19,8 @@ use crate::{
 pub(super) struct RunsChanged {
     pub runs: BTreeSet<FrameId>,
     pub children: BTreeSet<FrameId>,
+    /// Child executions that an event was left out of because their history is full.
+    pub full: BTreeSet<FrameId>,
     pub entries: BTreeMap<ChildId, Vec<Entry>>,
     pub changes: MapRunChanges,
 }

@@ -29,6 +29,9 @@ impl Turn<'_> {
         let name = self.frame(id).row.state.clone();
         let resource = task.resource.clone();
         let offered = Resource::parse(&resource) == Resource::Activity;
+        if self.execution.missing_activities.contains(&resource) {
+            return Err(self.runtime_failure(id, format!("The activity {resource} does not exist.")));
+        }
         self.event(
             Some(id),
             HistoryEventDetails::TaskScheduled {

@@ -43,7 +43,7 @@ const FIRST_ENTERED_EVENT_ID: u64 = 2;
 /// The work that costs as much as an event, in units of about a nanosecond.
 const EVENT_WORK_UNITS: u64 = 3_000;
 
-fn too_many_events() -> StepFailure {
+pub(super) fn too_many_events() -> StepFailure {
     let cause = format!("The execution reached the maximum number of history events ({}).", limits::HISTORY_EVENTS_MAX);
     StepFailure { error: "States.Runtime".to_owned(), cause, details: None }
 }
@@ -146,14 +146,6 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Calls the Tasks that wait for an execution, which has ended or paused.
-    pub fn awaited_rested(&mut self, execution: &str) {
-        for id in self.execution.awaiting(execution) {
-            self.look(id);
-        }
-        self.rearm = true;
-    }
-
     /// Takes the execution up from the store: what was in flight is looked at again.
     pub fn recover(&mut self) {
         // Its calls are not made again: their process has ended, and nothing answers for them.
@@ -191,7 +183,7 @@ impl<'a> Turn<'a> {
     fn put_off(&mut self) {
         for id in std::mem::take(&mut self.ready) {
             let there = self.execution.frames.get(id).map(|frame| &frame.row.activity);
-            if there.is_some_and(|activity| !matches!(activity, Activity::Stopped)) {
+            if there.is_some_and(|activity| !matches!(activity, Activity::Stopped | Activity::Failed { .. })) {
                 self.row(id).activity = Activity::Entering;
             }
         }
@@ -199,10 +191,7 @@ impl<'a> Turn<'a> {
 
     /// Executes every frame that is ready until all rest, or the turn has cost enough.
     pub fn run(&mut self) {
-        while !self.is_spent()
-            && !self.is_cancelling()
-            && let Some(id) = self.ready.pop_front()
-        {
+        while let Some(id) = self.next_ready() {
             if self.execution.header.status != ExecutionStatus::Running {
                 self.ready.clear();
                 break;
@@ -215,22 +204,26 @@ impl<'a> Turn<'a> {
                 break;
             }
             let Some(frame) = self.execution.frames.get(id) else { continue };
-            // One that was in line when its map run or its branches stopped.
-            if matches!(frame.row.activity, Activity::Stopped) {
+            // One that was in line when its map run, its branches or its child execution ended.
+            if matches!(frame.row.activity, Activity::Stopped | Activity::Failed { .. }) {
                 continue;
             }
-            match self.full_child(id) {
-                Some(child) => self.fail_child(child, too_many_events()),
-                None => {
-                    self.evaluation_time = EvaluationTime::new();
-                    self.execute(id);
-                }
-            }
+            self.evaluation_time = EvaluationTime::new();
+            self.execute(id);
         }
         self.put_off();
     }
 
+    /// The next frame to execute, as long as the turn has not cost enough and the execution is not being cancelled.
+    fn next_ready(&mut self) -> Option<FrameId> {
+        self.fail_full_children();
+        if self.is_spent() || self.is_cancelling() { None } else { self.ready.pop_front() }
+    }
+
     pub fn finish(mut self) -> Transition {
+        if !self.runs.full.is_empty() {
+            self.run();
+        }
         if self.history_is_full && self.execution.header.status == ExecutionStatus::Running {
             self.fail_execution(too_many_events());
         }

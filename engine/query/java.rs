@@ -95,22 +95,6 @@ pub(super) fn java_set(items: &[Value]) -> Vec<Value> {
     unique.into_iter().map(|(_, item)| item.clone()).collect()
 }
 
-/// The name of the Java class that holds a value.
-pub(super) fn java_class(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "java.lang.Boolean",
-        Value::Number(number) if number.is_f64() => "java.lang.Double",
-        Value::Number(number) if number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()) => {
-            "java.lang.Integer"
-        }
-        Value::Number(_) => "java.lang.Long",
-        Value::String(_) => "java.lang.String",
-        Value::Array(_) => "java.util.ArrayList",
-        Value::Object(_) => "java.util.LinkedHashMap",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

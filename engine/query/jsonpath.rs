@@ -1,13 +1,16 @@
 //! JSONPath as Step Functions speaks it: the dialect of Jayway JsonPath (com.jayway.jsonpath), with the roots `$$`
-//! (Context Object) and `$name` (variable) before it. The crates for RFC 9535 speak another dialect: they know neither
-//! Jayway's functions and filter operators, nor definite paths, nor its error texts, which end up in AWS's causes.
+//! (Context Object) and `$name` (variable) added. The crates for RFC 9535 speak another dialect: they know neither
+//! Jayway's filters, nor definite paths, nor its error texts, which end up in AWS's causes.
+//!
+//! The version is 2.0.0 (2015). AWS's texts and values fit no other: `[(@.length-1)]` works, which later versions refuse; `length()`
+//! and `sum()` are the names of fields ("Property ['length()'] not found in path $['list']"), which later versions call; an index
+//! that no item has is null. Sources: recordings; awsdocs/aws-step-functions-developer-guide, pull request 5; AWS re:Post, "sum()
+//! function returns error about not finding path"; Developer Guide, "Using paths", which names what is not supported.
 
 mod condition;
 mod evaluate;
-mod function;
 mod parse;
 mod parse_condition;
-mod parse_literal;
 mod set;
 mod step;
 #[cfg(test)]
@@ -116,7 +119,7 @@ impl Path {
         self.steps.iter().all(|step| match step {
             Step::Names(_) | Step::FromEnd(_) | Step::Wildcard => true,
             Step::Indices(indices) => indices.len() == 1,
-            Step::Slice { .. } | Step::Scan | Step::Filter(_) | Step::Function(..) => false,
+            Step::Slice { .. } | Step::Scan | Step::Filter(_) => false,
         })
     }
 

@@ -91,6 +91,7 @@ pub(super) struct Dispatcher {
     commits_under_way: usize,
     alone: Alone,
     draining: Draining,
+    makes_no_calls: bool,
     failed: Option<StoreError>,
 }
 
@@ -124,8 +125,14 @@ impl Dispatcher {
             commits_under_way: 0,
             alone: Alone::default(),
             draining: Draining::default(),
+            makes_no_calls: false,
             failed: None,
         }
+    }
+
+    /// Records answers from outside and calls no steps.
+    pub fn without_calls(self) -> Self {
+        Dispatcher { makes_no_calls: true, ..self }
     }
 
     /// Receives messages and acts on times until the runner stops.
@@ -242,6 +249,7 @@ impl Dispatcher {
         }
         let Some((key, _)) = self.driven.get_key_value(id) else { return };
         let key = key.clone();
+        self.find_missing_activities(&key);
         let Some((input, reply)) = self.run_beside(&key, input, reply) else { return };
         let moment = self.moment();
         let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
@@ -326,7 +334,7 @@ impl Dispatcher {
         }
         for command in commands {
             match command {
-                Command::Look(look) if self.goes_on() => {
+                Command::Look(look) if self.goes_on() && !self.makes_no_calls => {
                     self.looks_in_flight += 1;
                     self.calls.call(&id, environment.clone(), *look);
                 }
@@ -350,6 +358,15 @@ impl Dispatcher {
         }
         if let Some(done) = done {
             let _ = done.send(Ok(()));
+        }
+    }
+
+    /// Gives an execution the activities of its definition that do not exist.
+    fn find_missing_activities(&mut self, id: &str) {
+        let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
+        if !execution.machine.activities.is_empty() {
+            let named = execution.machine.activities.iter();
+            execution.missing_activities = named.filter(|activity| !self.offers.knows(activity)).cloned().collect();
         }
     }
 

@@ -5,8 +5,8 @@ use crate::{asl::Diagnostic, store::StoreError};
 /// A request that a runner could not carry out.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RunnerError {
-    /// There is an execution of that id with another workflow, definition or input.
-    #[error("an execution named '{id}' exists already, with another definition or input")]
+    /// An execution of that id exists with another workflow or input.
+    #[error("an execution named '{id}' exists already, with another workflow or input")]
     ExecutionAlreadyExists {
         /// Its id.
         id: String,
@@ -55,7 +55,7 @@ pub enum RunnerError {
         /// Every problem.
         problems: Vec<Diagnostic>,
     },
-    /// The execution has ended: there is nothing to go on with.
+    /// The execution has succeeded and cannot be resumed.
     #[error("{id} has succeeded: there is nothing to resume")]
     Succeeded {
         /// Its id.

@@ -295,7 +295,7 @@ impl RunnerHandle {
         self.ask(|reply| Message::Input { id: id.to_owned(), input: Input::UpdateMapRun { run, limits }, reply }).await
     }
 
-    /// Cancels an execution. A call in flight is not cut off; its answer is not waited for.
+    /// Cancels an execution. Calls in flight are abandoned: a program is ended, another call may still complete; its result is discarded.
     ///
     /// # Errors
     /// There is no such execution, or the store fails.

@@ -27,7 +27,7 @@ pub struct NewExecution {
     pub subject: Option<String>,
     /// Who it is in its context object; `None` for one that no API started.
     pub identity: Option<Identity>,
-    /// Where it acts, for display.
+    /// Where it acts: pinned in its header and passed to [`crate::step::Registries::step`].
     pub environment: Value,
     /// The definition, which is pinned.
     pub definition: Definition,

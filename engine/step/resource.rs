@@ -152,11 +152,39 @@ const OPTIMIZED: &[(&str, &[&str])] = &[
     ("states", &["startExecution"]),
 ];
 
+/// Integrations that have no `.sync`. Source of both lists: Developer Guide, "Integrating optimized services with Step Functions".
+const WITHOUT_RUN_JOB: &[&str] = &["apigateway", "dynamodb", "events", "http", "lambda", "sns", "sqs"];
+/// Integrations that have no `.waitForTaskToken`.
+const WITHOUT_TASK_TOKEN: &[&str] = &[
+    "athena",
+    "batch",
+    "codebuild",
+    "databrew",
+    "dynamodb",
+    "elasticmapreduce",
+    "emr-containers",
+    "emr-serverless",
+    "glue",
+    "mediaconvert",
+    "sagemaker",
+];
+
+/// Whether a service may be called with a pattern. A service that is not listed may be newer than the lists.
+fn has_pattern(service: &str, pattern: Pattern) -> bool {
+    match pattern {
+        Pattern::RequestResponse => true,
+        Pattern::RunJob { version: 2 } => service == "states",
+        Pattern::RunJob { .. } => !service.starts_with("aws-sdk:") && !WITHOUT_RUN_JOB.contains(&service),
+        Pattern::WaitForTaskToken => !WITHOUT_TASK_TOKEN.contains(&service),
+    }
+}
+
 impl Resource<'_> {
     /// Whether Step Functions knows it: a Lambda function, an activity, an optimized integration, or any call of an AWS SDK.
     pub fn is_recognized(&self) -> bool {
         match self {
             Resource::Unknown => false,
+            Resource::Integration { service, pattern, .. } if !has_pattern(service, *pattern) => false,
             Resource::Integration { service, action, .. } => match service.strip_prefix("aws-sdk:") {
                 Some(_) => true,
                 // A service that is not listed may be newer than the list.

@@ -2,6 +2,7 @@
 
 mod mirror;
 mod opening;
+mod panics;
 #[cfg(test)]
 mod tests;
 mod tree;

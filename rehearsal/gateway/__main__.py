@@ -20,7 +20,7 @@ def serve(application):
 
 
 SERVICES = ["ec2", "rds", "ecs", "elasticloadbalancing", "iam", "logs", "secretsmanager", "sns", "monitoring", "acm", "route53",
-            "sts", "ssm", "tagging"]
+            "sts", "ssm", "tagging", "servicequotas"]
 
 
 def warm(moto):

@@ -9,9 +9,11 @@ import time
 from werkzeug.test import run_wsgi_app
 
 from faults import AFTER, CHANGED, Faults, answer, delay, one_zone
+from policy import Policy
 from protocol import parse
 from rules import Rules
 from states import States
+from tokens import Tokens
 
 
 def fingerprint(environ, body):
@@ -26,6 +28,7 @@ class Gateway:
         self.faults, self.calls, self.lock = Faults(), [], threading.Lock()
         self.states = States(speed, region, self.faults)
         self.rules = Rules(self.states)
+        self.tokens, self.policy = Tokens(), Policy(self.states)
         self.last_request = time.time()
 
     def seed(self):
@@ -43,6 +46,9 @@ class Gateway:
         call = parse(environ, body)
         fault = self.faults.take(call)
         entry = self.log(call, fault, fingerprint(environ, body))
+        policy = self.faults.condition("iam:policy")
+        if policy and not self.policy.allows(policy, call):
+            return self.send(answer({"kind": "denied"}, call), environ, start_response, entry)
         delay(fault)
         if fault and fault["kind"] not in AFTER | CHANGED:
             return self.send(answer(fault, call), environ, start_response, entry)
@@ -62,8 +68,9 @@ class Gateway:
                 return refusal
             if call.name == "ecs:UpdateService":
                 self.states.earlier_revision(call)
-            status, content_type, out = self.forward(environ, body)
-            return self.states.see(call, status, content_type, out)
+            answer = self.tokens.earlier(call) or self.forward(environ, body)
+            self.tokens.keep(call, answer)
+            return self.states.see(call, *answer)
 
     def forward(self, environ, body):
         import io

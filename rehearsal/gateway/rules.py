@@ -1,6 +1,7 @@
 """What AWS refuses and moto lets pass."""
 
 import json
+import time
 
 import durations
 from protocol import error
@@ -23,6 +24,12 @@ class Rules:
         if self.states.age(call.operation, wanted) >= durations.DELETION_IN_USE:
             return None
         return error(call, "DependencyViolation", f"resource {wanted} has a dependent object")
+
+    def held(self, call, kind, wanted):
+        """The interfaces of a load balancer outlive it for a while."""
+        if self.states.interfaces.holds(kind, wanted):
+            return error(call, "DependencyViolation", f"resource {wanted} has a dependent object")
+        return None
 
     def first_use(self, call, service, principal, code, message):
         """In a new account AWS cannot use its service-linked role until IAM knows it everywhere."""
@@ -70,6 +77,14 @@ class Rules:
         for instance in self.living_instances():
             if any(group.id == wanted for nic in instance.nics.values() for group in nic.group_set):
                 return error(call, "DependencyViolation", f"resource {wanted} has a dependent object")
+        return self.held(call, "group", wanted)
+
+    def ec2_DetachInternetGateway(self, call):
+        """Public addresses in the VPC are mapped as long as instances or load balancers have them."""
+        wanted = call.parameters.get("VpcId")
+        if any(instance.vpc_id == wanted for instance in self.living_instances()) or self.states.interfaces.holds("vpc", wanted):
+            return error(call, "DependencyViolation", f"Network {wanted} has some mapped public address(es). Please unmap those "
+                         "public address(es) before detaching the gateway.")
         return None
 
     def ec2_DeleteSubnet(self, call):
@@ -79,6 +94,15 @@ class Rules:
         used = used or any(subnet.id == wanted for balancer in balancers for subnet in balancer.subnets)
         if used:
             return error(call, "DependencyViolation", f"The subnet '{wanted}' has dependencies and cannot be deleted.")
+        return self.held(call, "subnet", wanted)
+
+    def rds_DeleteDBSubnetGroup(self, call):
+        wanted = call.parameters.get("DBSubnetGroupName")
+        databases = self.states.backend("rds").databases.values()
+        living = any(getattr(database, "_db_subnet_group_name", None) == wanted for database in databases)
+        if living or any(time.time() < until for until, _ in self.states.deleting.values()):
+            return error(call, "InvalidDBSubnetGroupStateFault", f"Cannot delete the subnet group '{wanted}' because at least one "
+                         "database instance is still using it.")
         return None
 
     def living_instances(self):

@@ -6,6 +6,7 @@ import time
 
 import durations
 import markup
+from interfaces import Interfaces
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
@@ -21,6 +22,9 @@ LISTED_IDS = {
     "DescribeRouteTables": "routeTableId", "DescribeSecurityGroups": "groupId", "DescribeInstances": "instanceId",
 }
 
+# Lists of other services by tag: where the items are, and what they are named by.
+LISTED_JSON = {"secretsmanager:ListSecrets": ("SecretList", "ARN"), "tagging:GetResources": ("ResourceTagMappingList", "ResourceARN")}
+
 
 class States:
     def __init__(self, speed, region, faults):
@@ -28,6 +32,7 @@ class States:
         self.rolled_back = {}
         self.born, self.deleting, self.last_change = {}, {}, 0.0
         self.ssh_refusals = 0
+        self.interfaces = Interfaces(self)
 
     def backend(self, service):
         where = "aws" if service in GLOBAL_SERVICES else self.region
@@ -49,7 +54,9 @@ class States:
         return handler(call, status, content_type, out)
 
     def stale_list(self, call, status, content_type, out):
-        """With `*:lists=stale`, what EC2 filters by tag does not contain what is only some seconds old."""
+        """With `*:lists=stale`, what is filtered by tag does not contain what is only some seconds old."""
+        if status == 200 and call.name in LISTED_JSON and self.faults.condition(f"{call.service}:lists") == "stale":
+            return self.stale_json(call, status, content_type, out)
         if call.service != "ec2" or status != 200:
             return status, content_type, out
         if call.operation in LISTED:
@@ -67,7 +74,22 @@ class States:
 
         return self.edit_xml(status, content_type, out, edit)
 
+    def stale_json(self, call, *answer):
+        items, name = LISTED_JSON[call.name]
+
+        def edit(answer):
+            answer[items] = [item for item in answer.get(items, []) if self.age("listed", item[name]) >= durations.LISTS_LAG]
+
+        return self.edit_json(*answer, edit)
+
     # What is on offer
+
+    def servicequotas_GetServiceQuota(self, call, *answer):
+        def edit(answer):
+            if self.faults.condition("ec2:vpcs") == "at-quota":
+                answer["Quota"]["Value"] = float(len(self.backend("ec2").vpcs))
+
+        return self.edit_json(*answer, edit)
 
     def rds_DescribeOrderableDBInstanceOptions(self, call, status, content_type, out):
         """RDS offers every class in every zone, in the version that is asked for or in one minor version of each major one."""
@@ -109,6 +131,9 @@ class States:
         return self.edit_xml(*answer, edit)
 
     ec2_CreateVpc = ec2_DescribeVpcs = ec2_CreateSubnet = ec2_DescribeSubnets = networks
+
+    def ec2_DescribeNetworkInterfaces(self, call, *answer):
+        return self.edit_xml(*answer, lambda root: self.interfaces.add_to(call, root))
 
     # Instances
 
@@ -396,6 +421,13 @@ class States:
         service["deployments"] = service.get("deployments", [])[:1]
 
     ecs_CreateService = ecs_DescribeServices = ecs_DeleteService = services
+
+    def ecs_ListTaskDefinitions(self, call, *answer):
+        """moto ignores the order that is asked for."""
+        if call.parameters.get("sort") != "DESC":
+            return answer
+        place = lambda arn: (arn.rsplit(":", 1)[0], int(arn.rsplit(":", 1)[1]))
+        return self.edit_json(*answer, lambda found: found["taskDefinitionArns"].sort(key=place, reverse=True))
 
     def earlier_revision(self, call):
         """What a service ran before an update, asked before moto makes it."""

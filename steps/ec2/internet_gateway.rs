@@ -13,6 +13,7 @@ use crate::{
     failure::{code_of, failure, failure_for, is_missing},
     found_tags,
     outcome::earlier_call_may_be_listed,
+    plan::is_unknown,
     tags::{Tags, only_one},
 };
 
@@ -147,6 +148,9 @@ async fn attached_to(
     context: &StepContext,
     gateway_id: &str,
 ) -> Result<Option<String>, StepError> {
+    if is_unknown(gateway_id) {
+        return Ok(None);
+    }
     let found = environment
         .ec2_reads()
         .describe_internet_gateways()

@@ -13,6 +13,7 @@ use crate::{
     failure::{failure, failure_for, is_missing},
     found_tags,
     outcome::earlier_call_may_be_listed,
+    plan::is_unknown,
     tags::{Tags, only_one},
 };
 
@@ -155,10 +156,7 @@ async fn create_route(
 ) -> StepResult<RouteTableId> {
     let id = input.route_table_id.clone();
     let link = format!("{id} {}", input.destination_cidr);
-    let found = environment.ec2_reads().describe_route_tables().route_table_ids(&id).send().await;
-    let found = found.map_err(|error| failure_for(&context, &id, "ec2:DescribeRouteTables", error))?;
-    let routes = found.route_tables().iter().flat_map(RouteTable::routes);
-    let there = routes.into_iter().find(|route| goes_to(route, &input.destination_cidr));
+    let there = find_route(&environment, &context, &input).await?;
     let ec2 = environment.ec2();
     let change = match there {
         Some(route)
@@ -167,7 +165,12 @@ async fn create_route(
         {
             change_of_link(&context, &id, &link)
         }
-        Some(_) => {
+        Some(route) => {
+            environment.differs(
+                "internetGatewayId",
+                route.gateway_id().unwrap_or("another target"),
+                &input.internet_gateway_id,
+            );
             ec2.replace_route()
                 .route_table_id(&id)
                 .destination_cidr_block(&input.destination_cidr)
@@ -191,6 +194,21 @@ async fn create_route(
     Ok(Answer::with_effect(RouteTableId { route_table_id: id }, Effect::new(change, ROUTE, link)))
 }
 
+async fn find_route(
+    environment: &Environment,
+    context: &StepContext,
+    input: &CreateRoute,
+) -> Result<Option<Route>, StepError> {
+    let id = &input.route_table_id;
+    if is_unknown(id) {
+        return Ok(None);
+    }
+    let found = environment.ec2_reads().describe_route_tables().route_table_ids(id).send().await;
+    let found = found.map_err(|error| failure_for(context, id, "ec2:DescribeRouteTables", error))?;
+    let mut routes = found.route_tables().iter().flat_map(RouteTable::routes);
+    Ok(routes.find(|route| goes_to(route, &input.destination_cidr)).cloned())
+}
+
 fn goes_to(route: &Route, cidr: &str) -> bool {
     route.destination_cidr_block() == Some(cidr) || route.destination_ipv6_cidr_block() == Some(cidr)
 }
@@ -206,7 +224,8 @@ async fn associate_route_table(
             let change = change_of_link(&context, table_id, &association_id);
             (association_id, change)
         }
-        Some((_, association_id)) => {
+        Some((found_table, association_id)) => {
+            environment.differs("routeTableId", found_table, table_id);
             let answer = environment
                 .ec2()
                 .replace_route_table_association()

@@ -12,6 +12,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing},
     found_tags,
+    plan::is_unknown,
 };
 
 const RESOURCE_TYPE: &str = "AWS::EC2::SecurityGroupIngress";
@@ -186,6 +187,9 @@ type DescribeError = aws_sdk_ec2::error::SdkError<
 >;
 
 async fn ingress_rules(environment: &Environment, group_id: &str) -> Result<Vec<SecurityGroupRule>, DescribeError> {
+    if is_unknown(group_id) {
+        return Ok(Vec::new());
+    }
     let call = environment.ec2_reads().describe_security_group_rules().filters(filter("group-id", group_id));
     let rules = call.send().await?.security_group_rules.unwrap_or_default();
     Ok(rules.into_iter().filter(|rule| rule.is_egress() != Some(true)).collect())

@@ -163,6 +163,7 @@ async fn enable_attribute(
     if found.and_then(|found| found.value) == Some(true) {
         return Ok(Answer::done(input));
     }
+    environment.differs(attribute.as_str(), false, true);
     let on = AttributeBooleanValue::builder().value(true).build();
     let call = environment.ec2().modify_vpc_attribute().vpc_id(&input.vpc_id);
     let call = match attribute {

@@ -156,6 +156,7 @@ async fn found_service(
         let change = tags.change(context, &arn);
         return Ok(answered(arn, &input, change));
     }
+    say_differences(environment, service, &input, failed);
     environment
         .ecs()
         .update_service()
@@ -189,6 +190,31 @@ fn last_deployment_failed(service: &Service) -> bool {
 
 fn primary(service: &Service) -> Option<&Deployment> {
     service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
+}
+
+fn say_differences(environment: &Environment, service: &Service, input: &CreateService, failed: bool) {
+    let runs = primary(service).and_then(Deployment::task_definition).or(service.task_definition());
+    let runs = runs.unwrap_or_default();
+    if runs != input.task_definition_arn {
+        environment.differs("taskDefinitionArn", runs, &input.task_definition_arn);
+    }
+    if service.desired_count() != input.desired_count {
+        environment.differs("desiredCount", service.desired_count(), input.desired_count);
+    }
+    if let Some(vpc) = service.network_configuration().and_then(|network| network.awsvpc_configuration()) {
+        if !same_set(vpc.subnets().iter().map(String::as_str), &input.subnet_ids) {
+            environment.differs("subnetIds", vpc.subnets().join(", "), input.subnet_ids.join(", "));
+        }
+        if !same_set(vpc.security_groups().iter().map(String::as_str), &input.group_ids) {
+            environment.differs("groupIds", vpc.security_groups().join(", "), input.group_ids.join(", "));
+        }
+        if vpc.assign_public_ip() != Some(&AssignPublicIp::Enabled) {
+            environment.differs("assignPublicIp", "DISABLED", "ENABLED");
+        }
+    }
+    if failed {
+        environment.differs("rolloutState", "FAILED", "another deployment");
+    }
 }
 
 fn is_as_wanted(service: &Service, input: &CreateService) -> bool {

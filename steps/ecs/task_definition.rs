@@ -100,6 +100,9 @@ async fn register_task_definition(
             let change = tags.change(&context, newest.task_definition_arn().unwrap_or_default());
             return Ok(answered(&newest, &input.family, change));
         }
+        for (field, from, to) in wanted::differences(&newest, &input, &wanted) {
+            environment.differs(field, from, to);
+        }
     }
     if let Some(answer) = earlier_call_may_be_listed(&context) {
         return Ok(answer);
@@ -126,7 +129,8 @@ async fn register_task_definition(
 fn answered(definition: &TaskDefinition, family: &str, change: Change) -> Answer<Revision> {
     let arn = definition.task_definition_arn().unwrap_or_default().to_owned();
     let revision = definition.revision();
-    let effect = Effect::new(change, RESOURCE_TYPE, &arn).named(format!("{family}:{revision}"));
+    let name = if crate::plan::is_unknown(&arn) { family.to_owned() } else { format!("{family}:{revision}") };
+    let effect = Effect::new(change, RESOURCE_TYPE, &arn).named(name);
     Answer::with_effect(Revision { task_definition_arn: arn, revision }, effect)
 }
 

@@ -12,6 +12,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
     outcome::{gone, gone_already},
+    plan::is_unknown,
     tags::Tags,
 };
 
@@ -126,6 +127,9 @@ async fn find(
     input: &CreateListener,
 ) -> Result<Option<Listener>, StepError> {
     let arn = &input.load_balancer_arn;
+    if is_unknown(arn) {
+        return Ok(None);
+    }
     let answer = environment.elbv2_reads().describe_listeners().load_balancer_arn(arn).send().await;
     let answer = answer.map_err(|error| failure_for(context, arn, "elasticloadbalancing:DescribeListeners", error))?;
     let mut listeners = answer.listeners.unwrap_or_default().into_iter();
@@ -147,6 +151,7 @@ async fn found_listener(
     if is_as_wanted(listener, &input) {
         return Ok(answered(arn, tags.change(context, arn)));
     }
+    say_differences(environment, listener, &input);
     environment
         .elbv2()
         .modify_listener()
@@ -162,6 +167,18 @@ async fn found_listener(
             not_known_yet(context, &input.certificate_arn, failure)
         })?;
     Ok(answered(arn, Change::Updated))
+}
+
+fn say_differences(environment: &Environment, listener: &Listener, input: &CreateListener) {
+    let certificates = listener.certificates().iter().filter_map(Certificate::certificate_arn);
+    let certificates = certificates.collect::<Vec<_>>().join(", ");
+    if certificates != input.certificate_arn {
+        environment.differs("certificateArn", certificates, &input.certificate_arn);
+    }
+    let target = listener.default_actions().first().and_then(forwards_to).unwrap_or("another action");
+    if target != input.target_group_arn {
+        environment.differs("targetGroupArn", target, &input.target_group_arn);
+    }
 }
 
 fn is_as_wanted(listener: &Listener, input: &CreateListener) -> bool {

@@ -151,12 +151,15 @@ async fn found_load_balancer(
     let mut change = tags.change(context, arn);
     // Both calls set what is wanted as a whole, so that doing one of them twice does no harm.
     if !same_set(balancer.security_groups().iter().map(String::as_str), &input.group_ids) {
+        environment.differs("groupIds", balancer.security_groups().join(", "), input.group_ids.join(", "));
         let call = environment.elbv2().set_security_groups().load_balancer_arn(arn);
         let answer = call.set_security_groups(Some(input.group_ids.clone())).send().await;
         answer.map_err(|error| failure_for(context, arn, "elasticloadbalancing:SetSecurityGroups", error))?;
         change = Change::Updated;
     }
     if !same_set(balancer.availability_zones().iter().filter_map(AvailabilityZone::subnet_id), &input.subnet_ids) {
+        let there = balancer.availability_zones().iter().filter_map(AvailabilityZone::subnet_id);
+        environment.differs("subnetIds", there.collect::<Vec<_>>().join(", "), input.subnet_ids.join(", "));
         let call = environment.elbv2().set_subnets().load_balancer_arn(arn);
         let answer = call.set_subnets(Some(input.subnet_ids.clone())).send().await;
         answer.map_err(|error| failure_for(context, arn, "elasticloadbalancing:SetSubnets", error))?;

@@ -46,6 +46,11 @@ async fn enable_stickiness(
     if wanted.iter().all(|attribute| there.attributes().contains(attribute)) {
         return nothing_to_do();
     }
+    for attribute in wanted.iter().filter(|attribute| !there.attributes().contains(attribute)) {
+        let found = there.attributes().iter().find(|found| found.key() == attribute.key());
+        let from = found.and_then(TargetGroupAttribute::value).unwrap_or("unset");
+        environment.differs(attribute.key().unwrap_or_default(), from, attribute.value().unwrap_or_default());
+    }
     let call = environment.elbv2().modify_target_group_attributes().target_group_arn(arn);
     let answer = call.set_attributes(Some(wanted)).send().await;
     answer.map_err(|error| failure_for(&context, arn, "elasticloadbalancing:ModifyTargetGroupAttributes", error))?;

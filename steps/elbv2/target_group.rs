@@ -130,6 +130,12 @@ async fn found_target_group(
     if is_asked_as_wanted(group, &input) {
         return Ok(answered(arn, &input.name, tags.change(context, arn)));
     }
+    let there = group.health_check_path().unwrap_or_default();
+    let protocol = group.health_check_protocol().map_or("", ProtocolEnum::as_str);
+    let codes = group.matcher().and_then(Matcher::http_code).unwrap_or_default();
+    let asked = |protocol: &str, path: &str, codes: &str| format!("{protocol} {path} answers {codes}");
+    let wanted = asked(ProtocolEnum::Http.as_str(), &input.health_check_path, HEALTHY);
+    environment.differs("healthCheck", asked(protocol, there, codes), wanted);
     environment
         .elbv2()
         .modify_target_group()

@@ -27,6 +27,8 @@ pub(super) fn s3(config: &SdkConfig, backoff: Duration) -> aws_sdk_s3::Client {
 /// How a service's clients are made: on first use, because a process that only checks a workflow needs none of them.
 struct Settings {
     config: SdkConfig,
+    /// For the clients for changes; a plan's has no connection.
+    changes: SdkConfig,
     timeouts: TimeoutConfig,
     reads: RetryConfig,
 }
@@ -39,8 +41,9 @@ macro_rules! clients {
         }
 
         impl Clients {
-            /// `read_backoff` is the pause before a read is tried for the second time.
-            pub(super) fn new(config: &SdkConfig, read_backoff: Duration) -> Self {
+            /// Clients for reads from `config` and for changes from `changes`. `read_backoff` is the pause before a read is
+            /// repeated.
+            pub(super) fn new(config: &SdkConfig, changes: &SdkConfig, read_backoff: Duration) -> Self {
                 let timeouts = TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT)
                     .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -48,14 +51,14 @@ macro_rules! clients {
                     .build();
                 let reads = RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_initial_backoff(read_backoff);
                 Clients {
-                    settings: Settings { config: config.clone(), timeouts, reads },
+                    settings: Settings { config: config.clone(), changes: changes.clone(), timeouts, reads },
                     $($mutating: OnceLock::new(), $reads: OnceLock::new(),)*
                 }
             }
         }
 
         impl Clients {
-            /// What the clients are made from.
+            /// What the clients for reads are made from.
             pub(super) fn config(&self) -> &SdkConfig {
                 &self.settings.config
             }
@@ -64,7 +67,7 @@ macro_rules! clients {
         impl Environment {
             /// The Certificate Manager client for reads in another region of the same account.
             pub fn acm_reads_in(&self, region: &str) -> aws_sdk_acm::Client {
-                let Settings { config, timeouts, reads } = &self.clients.settings;
+                let Settings { config, timeouts, reads, .. } = &self.clients.settings;
                 let builder = aws_sdk_acm::config::Builder::from(config).retry_config(reads.clone());
                 let builder = builder.region(aws_config::Region::new(region.to_owned()));
                 aws_sdk_acm::Client::from_conf(builder.timeout_config(timeouts.clone()).build())
@@ -73,18 +76,18 @@ macro_rules! clients {
             $(
                 #[doc = concat!("The ", $service, " client for changes: never repeats one by itself.")]
                 pub fn $mutating(&self) -> &$sdk::Client {
-                    let Settings { config, timeouts, .. } = &self.clients.settings;
+                    let Settings { changes, timeouts, .. } = &self.clients.settings;
                     self.clients.$mutating.get_or_init(|| {
                         // The SDK's own retry after a lost answer makes a second VPC: only the engine repeats a change.
                         let once = RetryConfig::disabled();
-                        let builder = $sdk::config::Builder::from(config).retry_config(once);
+                        let builder = $sdk::config::Builder::from(changes).retry_config(once);
                         $sdk::Client::from_conf(builder.timeout_config(timeouts.clone()).build())
                     })
                 }
 
                 #[doc = concat!("The ", $service, " client for reads: tries again by itself.")]
                 pub fn $reads(&self) -> &$sdk::Client {
-                    let Settings { config, timeouts, reads } = &self.clients.settings;
+                    let Settings { config, timeouts, reads, .. } = &self.clients.settings;
                     self.clients.$reads.get_or_init(|| {
                         let builder = $sdk::config::Builder::from(config).retry_config(reads.clone());
                         $sdk::Client::from_conf(builder.timeout_config(timeouts.clone()).build())

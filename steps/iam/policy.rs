@@ -89,6 +89,7 @@ async fn attach_role_policy(
             return nothing_to_do();
         }
     }
+    environment.differs("attachedPolicy", "none", &input.policy_arn);
     let call = environment.iam().attach_role_policy().role_name(&input.role_name).policy_arn(&input.policy_arn);
     call.send().await.map_err(|error| failure_for(&context, role, "iam:AttachRolePolicy", error))?;
     setting_changed(&context, ROLE, role)
@@ -108,7 +109,10 @@ async fn put_role_policy(
         Some(document) if says(document, &wanted) => {
             return Ok(answered(&id, &input.policy_name, change_of_part(&context, role, &id)));
         }
-        Some(_) => Change::Updated,
+        Some(_) => {
+            environment.differs("secretArns", "another policy", input.secret_arns.join(", "));
+            Change::Updated
+        }
         None => Change::Created,
     };
     environment

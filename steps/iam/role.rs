@@ -123,6 +123,7 @@ async fn found_role(
         let change = tags.change(context, &role.arn);
         return Ok(answered(role.arn, input.name, change));
     }
+    environment.differs("trust", "another policy", &input.service);
     let call = environment.iam().update_assume_role_policy().role_name(&input.name).policy_document(trust.to_string());
     call.send().await.map_err(|error| {
         let ending = role_ending(&input.name);

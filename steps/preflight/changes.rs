@@ -9,6 +9,7 @@ use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepRes
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::quotas;
 use crate::{
     Environment,
     failure::{failure, is_missing},
@@ -28,6 +29,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
             "ec2:DescribeVpcs",
             "elasticloadbalancing:DescribeTargetGroups",
             "elasticloadbalancing:DescribeTags",
+            "servicequotas:GetServiceQuota",
         ],
         check_changes
     );
@@ -76,7 +78,10 @@ async fn check_changes(
     {
         check_bastion(&input, &instance, &mut problems);
     }
-    check_network(&environment, &input, &mut problems).await?;
+    let has_network = check_network(&environment, &input, &mut problems).await?;
+    if !has_network && input.vpc_cidr.is_some() {
+        quotas::check_vpcs(&environment, &mut problems, &mut notes).await?;
+    }
     if problems.is_empty() {
         return Ok(Answer::done(CheckedChanges { notes }));
     }
@@ -164,19 +169,20 @@ fn check_bastion(input: &CheckChanges, instance: &Instance, problems: &mut Vec<S
     differs("bastion.keyPair", &input.bastion_key_name, instance.key_name());
 }
 
+/// Whether the deployment has a network, which is then compared with the input.
 async fn check_network(
     environment: &Environment,
     input: &CheckChanges,
     problems: &mut Vec<String>,
-) -> Result<(), StepError> {
-    let Some(there) = vpc_of_deployment(environment, input).await? else { return Ok(()) };
+) -> Result<bool, StepError> {
+    let Some(there) = vpc_of_deployment(environment, input).await? else { return Ok(false) };
     let found = environment.ec2_reads().describe_vpcs().vpc_ids(&there).send().await;
     let found = match found {
         Ok(found) => found,
-        Err(error) if is_missing(&error) => return Ok(()),
+        Err(error) if is_missing(&error) => return Ok(false),
         Err(error) => return Err(failure("ec2:DescribeVpcs", error)),
     };
-    let Some(vpc) = found.vpcs().first() else { return Ok(()) };
+    let Some(vpc) = found.vpcs().first() else { return Ok(false) };
     let is_own = found_tags!(vpc.tags()).is_ours(&input.deployment);
     let stay = "A deployment cannot move: set the input back, or tear it down first";
     match (&input.vpc_id, &input.vpc_cidr) {
@@ -195,7 +201,7 @@ async fn check_network(
         }
         _ => {}
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The VPC of the deployment's target group, or of its own where a run got no further.

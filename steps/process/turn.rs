@@ -1,4 +1,5 @@
-//! One program at a time for each visit: the next attempt waits until the program of the last one has ended.
+//! One program at a time for each state: the next attempt waits until the program of the last one has ended, also after a cancel and
+//! a resume.
 
 use std::{
     collections::HashMap,
@@ -8,23 +9,23 @@ use std::{
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-type Turns = HashMap<String, Arc<AsyncMutex<()>>>;
+type Turns = HashMap<(String, String), Arc<AsyncMutex<()>>>;
 
-/// By idempotency token. An entry lives as long as an attempt holds or awaits it.
+/// By execution and state path. An entry is kept as long as an attempt holds or awaits it.
 static TURNS: LazyLock<Mutex<Turns>> = LazyLock::new(Mutex::default);
 
-/// The right to run a visit's program. Dropping it lets the next attempt begin.
+/// The right to run a state's program. Dropping it lets the next attempt begin.
 pub(super) struct Turn {
     _held: OwnedMutexGuard<()>,
 }
 
 impl Turn {
-    /// Waits until no other program of the visit runs in this process. The caller bounds the wait.
-    pub async fn wait(token: &str) -> Self {
+    /// Waits until no other program of the state runs in this process. The caller bounds the wait.
+    pub async fn wait(execution: &str, state_path: &str) -> Self {
         let turn = {
             let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
             turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-            Arc::clone(turns.entry(token.to_owned()).or_default())
+            Arc::clone(turns.entry((execution.to_owned(), state_path.to_owned())).or_default())
         };
         Turn { _held: turn.lock_owned().await }
     }
@@ -47,14 +48,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_visit_has_one_turn_and_visits_do_not_wait_for_each_other() {
-        let first = Turn::wait("turn-a").await;
-        let mut second = polled_once(Turn::wait("turn-a")).await;
-        drop(Turn::wait("turn-b").await);
+    async fn a_state_has_one_turn_and_states_do_not_wait_for_each_other() {
+        let first = Turn::wait("x-1", "turn-a").await;
+        let mut second = polled_once(Turn::wait("x-1", "turn-a")).await;
+        drop(Turn::wait("x-1", "turn-b").await);
         drop(first);
         drop(second.as_mut().await);
         drop(second);
-        drop(Turn::wait("turn-c").await);
+        drop(Turn::wait("x-1", "turn-c").await);
         assert!(!TURNS.lock().unwrap_or_else(PoisonError::into_inner).contains_key("turn-a"), "it is forgotten");
     }
 

@@ -149,6 +149,10 @@ async fn found_database(
         return Ok(answered(input.identifier, arn, change));
     }
     tracing::info!(database = %input.identifier, ?differences, "the database differs from the input");
+    for difference in &differences {
+        let (field, from, to) = difference.described(database, &input);
+        environment.differs(field, from, to);
+    }
     let call = environment.rds().modify_db_instance().db_instance_identifier(&input.identifier);
     let call = differences.into_iter().fold(call, |call, difference| difference.mend(call, &input));
     call.apply_immediately(true).send().await.map_err(|error| {

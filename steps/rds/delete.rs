@@ -73,6 +73,7 @@ async fn disable_deletion_protection(
     let database = find_database(&environment, &context, &input.identifier).await?;
     let protected = database.filter(|database| database.deletion_protection() == Some(true));
     let Some(database) = protected else { return nothing_to_do() };
+    environment.differs("deletionProtection", true, false);
     let call = environment.rds().modify_db_instance().db_instance_identifier(&input.identifier);
     match call.deletion_protection(false).copy_tags_to_snapshot(true).apply_immediately(true).send().await {
         Ok(_) => {

@@ -60,6 +60,10 @@ async fn create_alias(
     }
     tracing::debug!(deployment = %input.deployment, record = %id, "pointing a name at the load balancer");
     let changes = changes(&input, &in_the_way)?;
+    if !in_the_way.is_empty() {
+        let there = in_the_way.iter().map(|record| described(record)).collect::<Vec<_>>().join("; ");
+        environment.differs("record", there, format!("A alias of {}", input.dns_name));
+    }
     let change = if in_the_way.is_empty() { Change::Created } else { Change::Updated };
     let change_id = apply(&environment, &context, &input.hosted_zone_id, changes).await?;
     Ok(changed(input.name, id, Some(change_id), change))

@@ -14,6 +14,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
     outcome::{gone, gone_already, nothing_to_do},
+    plan::is_unknown,
 };
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -90,6 +91,9 @@ async fn upsert_record(
         .resource_records(value)
         .build()
         .map_err(|error| incomplete(&error))?;
+    if let Some(record) = there {
+        environment.differs("record", super::described(record), format!("{} {}", input.kind, input.value));
+    }
     let changes = vec![record_change(ChangeAction::Upsert, wanted)?];
     let change_id = apply(&environment, &context, &input.hosted_zone_id, changes).await?;
     Ok(changed(input.name, id, Some(change_id), change))
@@ -117,6 +121,9 @@ pub(crate) async fn records_at(
     hosted_zone_id: &str,
     name: &str,
 ) -> Result<Vec<ResourceRecordSet>, StepError> {
+    if is_unknown(name) {
+        return Ok(Vec::new());
+    }
     let answer = environment
         .route53_reads()
         .list_resource_record_sets()

@@ -60,6 +60,7 @@ async fn create_jdbc_url(
         let change = secret.tags.change(&context, &secret.arn);
         return Ok(answered(secret.arn, &input.name, change));
     }
+    environment.differs("value", "(secret)", "(secret)");
     environment
         .secretsmanager()
         .put_secret_value()

@@ -3,7 +3,11 @@
 use engine::step::{ErrorClass, StepContext, StepError};
 use serde::{Deserialize, Serialize};
 
-use crate::{Environment, failure::failure_for};
+use crate::{
+    Environment,
+    failure::failure_for,
+    plan::{KNOWN_AFTER_APPLY, is_unknown},
+};
 
 /// User name and password. Neither `Debug` nor an error shows the password.
 #[derive(Clone, Serialize, Deserialize)]
@@ -38,6 +42,9 @@ pub(crate) async fn read_password(
     context: &StepContext,
     secret_arn: &str,
 ) -> Result<Login, StepError> {
+    if is_unknown(secret_arn) {
+        return Ok(Login::new(KNOWN_AFTER_APPLY.to_owned(), String::new()));
+    }
     parsed(secret_arn, &read(environment, context, secret_arn).await?)
 }
 

@@ -15,7 +15,7 @@ use russh::keys::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Environment, environment::default_keys_directory};
+use crate::{Environment, environment::default_keys_directory, plan::KNOWN_AFTER_APPLY};
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
@@ -85,6 +85,10 @@ async fn generate_key(
     let comment = format!("{} of {}", input.key_name, input.deployment);
     let key = match load_secret_key(&file, None) {
         Ok(key) => key,
+        Err(_) if !file.exists() && environment.is_planning() => {
+            let private_key_file = Some(file.display().to_string());
+            return Ok(Answer::done(GeneratedKey { public_key: KNOWN_AFTER_APPLY.to_owned(), private_key_file }));
+        }
         Err(_) if !file.exists() => {
             let key = new_key(&comment)?;
             keep(&key, &file)?

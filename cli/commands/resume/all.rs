@@ -3,7 +3,8 @@
 use std::pin::pin;
 
 use api::flow::{
-    DescribeExecution, DescribeExecutionRequest, ListExecutions, ListRequest, ListResponse, TrackUnfinished,
+    DescribeExecution, DescribeExecutionRequest, ExecutionIdRequest, ListExecutions, ListPersonTasks,
+    ListPersonTasksRequest, ListRequest, ListResponse, MarkShown, MarkShownRequest, RecoverExecution, TrackUnfinished,
     TrackUnfinishedRequest,
 };
 use engine::{
@@ -46,10 +47,28 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
     }
     let _orderly = interrupt::Orderly::begin();
     let handle = Handle::drive(Environments::new(home)).await?;
-    let exit = all(global, &handle, watching).await;
+    let exit = match outlast_ending_owner(&handle).await {
+        Ok(()) => all(global, &handle, watching).await,
+        Err(error) => Err(error),
+    };
     let closed = handle.close().await;
     let exit = exit?;
     closed.map(|()| exit)
+}
+
+/// Waits for an owner that is about to end: what it drives has to be driven by this process then. One that is not drives it on.
+async fn outlast_ending_owner(handle: &Handle) -> Result<(), CliError> {
+    let request = ListRequest { limit: None, unfinished: true };
+    while handle.is_remote().await {
+        let ListResponse { driven, .. } = handle.call::<ListExecutions>(request.clone()).await?;
+        let Some(id) = driven.into_iter().next() else { return Ok(()) };
+        // An owner that is ending refuses this, and the call is made again at the next one.
+        handle.call::<RecoverExecution>(ExecutionIdRequest { id }).await?;
+        if handle.is_remote().await {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 async fn all(global: &Global, handle: &Handle, watching: Watch) -> Result<Exit, CliError> {
@@ -61,6 +80,7 @@ async fn all(global: &Global, handle: &Handle, watching: Watch) -> Result<Exit, 
     let (theirs, ours): (Vec<_>, Vec<_>) = executions.into_iter().partition(is_driven);
     if let Some(owner) = &elsewhere {
         show_driven(global, &theirs, owner);
+        show_needs(global, handle, &theirs).await?;
     }
     let mut running = FuturesUnordered::new();
     // All are resumed before one is waited for: none that is due waits for another's long Wait.
@@ -164,6 +184,26 @@ fn show(global: &Global, outcome: &Outcome) -> Exit {
         Output::Human => say!("{id}   {message}"),
     }
     *exit
+}
+
+/// Reports, once, what another process's executions need of a person.
+async fn show_needs(global: &Global, handle: &Handle, theirs: &[ExecutionHeader]) -> Result<(), CliError> {
+    let tasks = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?.tasks;
+    for header in theirs {
+        if !tasks.iter().any(|task| task.execution == header.id) {
+            continue;
+        }
+        let describe = |as_shown| DescribeExecutionRequest { id: header.id.clone(), as_shown };
+        let before = handle.call::<DescribeExecution>(describe(true)).await?.view;
+        let view = handle.call::<DescribeExecution>(describe(false)).await?.view;
+        if view.needs_more_than(&before) {
+            let message = summary::one_line(&view, "RUNNING", clock::of(handle.home()).now_ms());
+            let (id, exit) = (header.id.clone(), Exit::Success);
+            show(global, &Outcome { id: id.clone(), standing: "RUNNING", message, exit, is_news: true });
+            handle.call::<MarkShown>(MarkShownRequest { id, sequence: view.last_sequence }).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Another process drives these: there is nothing to do about them here.

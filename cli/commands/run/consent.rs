@@ -49,6 +49,9 @@ pub async fn tear_down(arguments: &RunArguments, global: &Global) -> Result<bool
 }
 
 /// Asks on a thread of its own: a signal ends the program also while it waits for an answer.
+///
+/// # Errors
+/// The terminal cannot be read.
 pub async fn question(text: String) -> Result<bool, CliError> {
     let asked = tokio::task::spawn_blocking(move || -> std::io::Result<String> {
         crate::out::text(&text);

@@ -7,7 +7,7 @@ use engine::asl::Severity;
 use serde_json::{Value, json};
 use workflows::{InputFormat, Workflow};
 
-use super::{RunArguments, again::Earlier};
+use super::{RunArguments, again::Earlier, planned::Made};
 use crate::{
     arguments::{Global, Output},
     checks::{self, DefinitionFile},
@@ -57,8 +57,10 @@ impl Plan {
         let definition = workflow.definition().map_err(|error| CliError::refused(error.to_string()))?;
         let default = || if arguments.rehearse { workflow.rehearsal_input() } else { json!({}) };
         let mut input = read_input(arguments)?.unwrap_or_else(default);
-        // Teardown wants the deployment's name typed; --yes and a rehearsal stand for that.
-        if (arguments.yes || arguments.rehearse) && workflow.input_schema()["properties"].get("confirm").is_some() {
+        // Teardown wants the deployment's name typed; --yes, a rehearsal and a plan, which changes nothing, do without.
+        if (arguments.yes || arguments.rehearse || arguments.plan)
+            && workflow.input_schema()["properties"].get("confirm").is_some()
+        {
             input["confirm"] = input["deployment"].clone();
         }
         let hint = || format!("flow init {} writes a commented input file", workflow.name);
@@ -116,8 +118,8 @@ impl Plan {
         Err(CliError::refused(message).hint("use credentials of an allowed account: --profile NAME"))
     }
 
-    /// Shows what will be done, by whom and where.
-    pub fn show(&self, global: &Global, caller: Option<&Caller>) {
+    /// Shows what will be done, by whom and where; resource by resource where the steps said so.
+    pub fn show(&self, global: &Global, caller: Option<&Caller>, made: Option<&Made>) {
         let (lines, warnings) = match self.shipped {
             Some(workflow) => (workflow.plan_lines(&self.input), workflow.warnings(&self.input)),
             None => (Vec::new(), Vec::new()),
@@ -127,7 +129,10 @@ impl Plan {
                 json!({ "account": caller.account.account_id, "partition": caller.account.partition, "arn": caller.arn,
                         "region": caller.region, "profile": caller.profile })
             });
-            let line = json!({ "type": "plan", "workflow": self.name, "input": self.input, "caller": caller, "plan": lines, "warnings": warnings });
+            let mut line = json!({ "type": "plan", "workflow": self.name, "input": self.input, "caller": caller, "plan": lines, "warnings": warnings });
+            if let Some(made) = made {
+                made.add_to(&mut line);
+            }
             say!("{line}");
             return;
         }
@@ -143,7 +148,10 @@ impl Plan {
             }
             None => say!("{}", self.name),
         }
-        lines.iter().for_each(|line| say!("  {line}"));
+        match made {
+            Some(made) => made.plan.lines().iter().for_each(|line| say!("{line}")),
+            None => lines.iter().for_each(|line| say!("  {line}")),
+        }
         warnings.iter().for_each(|warning| say!("  warning: {warning}"));
     }
 }

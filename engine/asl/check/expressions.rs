@@ -8,17 +8,17 @@ pub(super) fn check(machine: &StateMachine, pointer: &str, found: &mut Vec<Diagn
     let states = below(pointer, "States");
     for (name, state) in &machine.states {
         let pointer = below(&states, name);
-        templates(state).into_iter().for_each(|template| check_template(template, &pointer, found));
+        templates(state).into_iter().for_each(|template| check_template(template, state, &pointer, found));
         inner_machines(state, &pointer).into_iter().for_each(|(inner, pointer)| check(inner, &pointer, found));
     }
 }
 
-fn check_template(template: &Template, state: &str, found: &mut Vec<Diagnostic>) {
+fn check_template(template: &Template, state: &State, at: &str, found: &mut Vec<Diagnostic>) {
     match template {
         Template::Expression { expression, pointer } => {
             let references = expression.references();
             let mut refuse = |message: String| {
-                found.push(Diagnostic::error("UNSUPPORTED_JSONATA_EXPRESSION", &format!("{state}{pointer}"), message));
+                found.push(Diagnostic::error("UNSUPPORTED_JSONATA_EXPRESSION", &format!("{at}{pointer}"), message));
             };
             for name in &references.unbound {
                 refuse(format!("Reference to '{name}' at the top level is not supported."));
@@ -26,11 +26,24 @@ fn check_template(template: &Template, state: &str, found: &mut Vec<Diagnostic>)
             if references.error_output && !pointer.starts_with("/Catch[") {
                 refuse("Reference to '$states.errorOutput' is only supported in a Catch.".to_owned());
             }
+            if references.result && !has_result(state, pointer) {
+                let message =
+                    "Reference to '$states.result' is only supported in Assign and Output of Task, Parallel and Map.";
+                refuse(message.to_owned());
+            }
         }
-        Template::Array(items) => items.iter().for_each(|item| check_template(item, state, found)),
-        Template::Object(fields) => fields.iter().for_each(|(_, field)| check_template(field, state, found)),
+        Template::Array(items) => items.iter().for_each(|item| check_template(item, state, at, found)),
+        Template::Object(fields) => fields.iter().for_each(|(_, field)| check_template(field, state, at, found)),
         Template::Literal(_) | Template::Payload(_) | Template::Query { .. } => {}
     }
+}
+
+/// Whether `$states.result` is available at a pointer within a state. Source: Developer Guide, "Transforming data with JSONata":
+/// "the API or sub-workflow's result (if successful)"; a reference elsewhere "will be caught at creation, update, or validation".
+fn has_result(state: &State, pointer: &str) -> bool {
+    let calls = matches!(state.kind, StateKind::Task(_) | StateKind::Parallel { .. } | StateKind::Map(_));
+    let mut names = pointer.split(['/', '[']);
+    calls && matches!(names.nth(1), Some("Assign" | "Output"))
 }
 
 /// All templates of a state.

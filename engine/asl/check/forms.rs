@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Diagnostic, below, item};
+use super::{Diagnostic, below, graph::unknown_resource, item};
+use crate::step::{Pattern, Resource};
 
 /// Checks a definition.
 pub(super) fn check(definition: &Value, found: &mut Vec<Diagnostic>) {
@@ -71,10 +72,18 @@ fn one_of(fields: &Map<String, Value>, name: &str, values: &[&str], pointer: &st
 }
 
 fn state(fields: &Map<String, Value>, pointer: &str, jsonata: bool, found: &mut Vec<Diagnostic>) {
-    if let Some(credentials) = fields.get("Credentials")
-        && !credentials.is_object()
-    {
-        found.push(wrong(&below(pointer, "Credentials"), "Credentials must be an object with a RoleArn."));
+    if let Some(credentials) = fields.get("Credentials") {
+        let at = below(pointer, "Credentials");
+        if !credentials.is_object() {
+            found.push(wrong(&at, "Credentials must be an object with a RoleArn."));
+        } else if credentials.get("RoleArn").is_some_and(|arn| !arn.is_string()) {
+            found.push(wrong(&below(&at, "RoleArn"), "RoleArn must be a string."));
+        }
+    }
+    for (field, actions) in [("ItemReader", READER_ACTIONS), ("ResultWriter", WRITER_ACTIONS)] {
+        if let Some(value) = fields.get(field) {
+            storage(value, actions, &below(pointer, field), jsonata, found);
+        }
     }
     let seconds = |name: &str| fields.get(name).and_then(Value::as_u64);
     if let (Some(heartbeat), Some(timeout)) = (seconds("HeartbeatSeconds"), seconds("TimeoutSeconds"))
@@ -96,6 +105,32 @@ fn state(fields: &Map<String, Value>, pointer: &str, jsonata: bool, found: &mut 
         if let Some(template) = fields.get(name) {
             twins(template, &below(pointer, name), found);
         }
+    }
+}
+
+/// What an ItemReader calls of S3. Source: Developer Guide, "ItemReader (Map)".
+const READER_ACTIONS: &[&str] = &["getObject", "listObjectsV2"];
+/// What a ResultWriter calls of S3. Source: Developer Guide, "ResultWriter (Map)".
+const WRITER_ACTIONS: &[&str] = &["putObject"];
+
+/// Checks that a reader or a writer names one of these actions of S3, or a step, and its arguments.
+fn storage(value: &Value, actions: &[&str], pointer: &str, jsonata: bool, found: &mut Vec<Diagnostic>) {
+    let Some(resource) = value.get("Resource").and_then(Value::as_str) else { return };
+    if resource.starts_with("flow:") {
+        return;
+    }
+    let is_known = match Resource::parse(resource) {
+        Resource::Integration { service: "s3", action, pattern: Pattern::RequestResponse, .. } => {
+            actions.contains(&action)
+        }
+        _ => false,
+    };
+    if !is_known {
+        found.push(unknown_resource(resource, &below(pointer, "Resource")));
+    }
+    let arguments = if jsonata { "Arguments" } else { "Parameters" };
+    if value.get(arguments).is_none() {
+        found.push(wrong(pointer, format!("These fields are required: [{arguments}]")));
     }
 }
 

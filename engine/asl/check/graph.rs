@@ -39,8 +39,11 @@ fn check_machine<'m>(
     for (name, state) in &machine.states {
         let pointer = below(&states, name);
         check_state(state, &pointer, context, found);
+        // The child executions of a distributed Map have a type of their own.
+        let express = context.express || matches!(&state.kind, StateKind::Map(map) if map.is_express);
+        let context = Context { express, known_resource: context.known_resource };
         for (inner, pointer) in inner_machines(state, &pointer) {
-            check_machine(inner, &pointer, context, names, found);
+            check_machine(inner, &pointer, &context, names, found);
         }
     }
 }
@@ -81,6 +84,12 @@ fn check_state(state: &State, pointer: &str, context: &Context<'_>, found: &mut 
                 found.push(Diagnostic::warning("WAIT_WITHOUT_DEADLINE", pointer, message));
             }
         }
+        // Developer Guide, "Choosing workflow type in Step Functions".
+        StateKind::Map(map) if context.express && map.distributed => {
+            let location = format!("{pointer}/{}/ProcessorConfig/Mode", map.processor_field);
+            let message = "Express state machine does not support 'DISTRIBUTED' mode of Map";
+            found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", &location, message));
+        }
         StateKind::Choice { default: None, .. } => {
             let message = "A Choice without Default fails with States.NoChoiceMatched where no rule matches.";
             found.push(Diagnostic::warning("CHOICE_WITHOUT_DEFAULT", pointer, message));
@@ -101,7 +110,7 @@ pub(super) fn inner_machines<'s>(state: &'s State, pointer: &str) -> Vec<(&'s St
     }
 }
 
-fn unknown_resource(resource: &str, location: &str) -> Diagnostic {
+pub(super) fn unknown_resource(resource: &str, location: &str) -> Diagnostic {
     if resource.starts_with("flow:") {
         let message = format!("No step is named '{resource}'; `flow steps` lists all.");
         return Diagnostic::error("UNKNOWN_RESOURCE", location, message);

@@ -93,6 +93,27 @@ fn an_expression_reads_what_is_offered() {
 }
 
 #[test]
+fn a_result_is_read_where_a_state_has_one() {
+    let result = "{% $states.result.a %}";
+    let unsupported = "UNSUPPORTED_JSONATA_EXPRESSION";
+    let task = |field: &str, value: Value| {
+        let mut task = json!({ "Type": "Task", "Resource": "r", "Next": "Z" });
+        task[field] = value;
+        jsonata(task)
+    };
+    refused(&task("Output", json!({ "v": [result] })), &[]);
+    refused(&task("Assign", json!({ "v": result })), &[]);
+    has(&task("Arguments", json!({ "v": result })), unsupported, "/States/A/Arguments/v");
+    has(&task("TimeoutSeconds", json!(result)), unsupported, "/States/A/TimeoutSeconds");
+    let rule = json!({ "ErrorEquals": ["E"], "Output": result, "Next": "Z" });
+    has(&task("Catch", json!([rule])), unsupported, "/States/A/Catch[0]/Output");
+    has(&jsonata(json!({ "Type": "Pass", "Output": result, "Next": "Z" })), unsupported, "/States/A/Output");
+    let rule = json!({ "Condition": "{% $states.result %}", "Next": "Z" });
+    let choice = jsonata(json!({ "Type": "Choice", "Choices": [rule], "Default": "Z" }));
+    has(&choice, unsupported, "/States/A/Choices[0]/Condition");
+}
+
+#[test]
 fn an_expression_can_be_read_to_its_end() {
     let output = |text: &str| jsonata(json!({ "Type": "Pass", "Output": { "v": text }, "Next": "Z" }));
     has(&output("{% $states.input "), "INVALID_JSONATA_EXPRESSION", "/States/A/Output/v");
@@ -179,4 +200,88 @@ fn results_may_be_written_in_other_forms() {
     has(&writer(json!({})), SCHEMA, "/States/A/ResultWriter");
     let wrong = writer(json!({ "WriterConfig": { "Transformation": "SQUASH" } }));
     has(&wrong, SCHEMA, "/States/A/ResultWriter/WriterConfig/Transformation");
+}
+
+#[test]
+fn an_integration_is_called_in_a_way_that_it_has() {
+    let recognized =
+        |resource: &str| crate::step::Resource::parse(&format!("arn:aws:states:::{resource}")).is_recognized();
+    for resource in [
+        "lambda:invoke.waitForTaskToken",
+        "batch:submitJob.sync",
+        "ecs:runTask.waitForTaskToken",
+        "states:startExecution.sync:2",
+        "aws-sdk:s3:getObject.waitForTaskToken",
+        "bedrockagentcore:invokeHarness",
+        "of2027:doSomething.sync",
+    ] {
+        assert!(recognized(resource), "{resource}");
+    }
+    for resource in [
+        "lambda:invoke.sync",
+        "sqs:sendMessage.sync",
+        "dynamodb:getItem.waitForTaskToken",
+        "glue:startJobRun.waitForTaskToken",
+        "batch:submitJob.sync:2",
+        "aws-sdk:batch:submitJob.sync",
+    ] {
+        assert!(!recognized(resource), "{resource}");
+    }
+}
+
+#[test]
+fn items_are_read_and_results_written_by_actions_of_s3_with_arguments() {
+    let map = |field: &str, value: Value| {
+        let processor = json!({
+            "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" },
+            "StartAt": "I", "States": { "I": { "Type": "Pass", "End": true } },
+        });
+        let mut map = json!({ "Type": "Map", "ItemProcessor": processor, "End": true });
+        map[field] = value;
+        machine(json!({ "A": map }))
+    };
+    let s3 =
+        |action: &str| json!({ "Resource": format!("arn:aws:states:::s3:{action}"), "Parameters": { "Bucket": "b" } });
+    refused(&map("ItemReader", s3("getObject")), &[]);
+    refused(&map("ItemReader", s3("listObjectsV2")), &[]);
+    refused(&map("ResultWriter", s3("putObject")), &[]);
+    has(&map("ItemReader", s3("putObject")), SCHEMA, "/States/A/ItemReader/Resource");
+    has(&map("ResultWriter", s3("getObject")), SCHEMA, "/States/A/ResultWriter/Resource");
+    for (field, action) in [("ItemReader", "getObject"), ("ResultWriter", "putObject")] {
+        let bare = json!({ "Resource": format!("arn:aws:states:::s3:{action}") });
+        let required = "These fields are required: [Parameters]";
+        refused(&map(field, bare), &[(SCHEMA, &format!("/States/A/{field}"), required)]);
+    }
+}
+
+#[test]
+fn an_express_machine_or_child_neither_waits_for_long_nor_has_children() {
+    let refused_as_express = |definition: &Value, express: bool| -> Vec<String> {
+        let found = check_as(definition, express, &|_| true).into_iter();
+        found.filter(|problem| problem.severity == Severity::Error).map(|problem| problem.location).collect()
+    };
+    let map = |kind: &str, inner: Value| {
+        let processor = json!({
+            "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": kind }, "StartAt": "I", "States": { "I": inner },
+        });
+        machine(json!({ "A": { "Type": "Map", "ItemProcessor": processor, "End": true } }))
+    };
+    let waits =
+        json!({ "Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "TimeoutSeconds": 9, "End": true });
+    let pass = json!({ "Type": "Pass", "End": true });
+    assert_eq!(refused_as_express(&map("STANDARD", waits.clone()), false), [""; 0]);
+    let inner = "/States/A/ItemProcessor/States/I/Resource";
+    assert_eq!(refused_as_express(&map("EXPRESS", waits), false), [inner]);
+    let mode = "/States/A/ItemProcessor/ProcessorConfig/Mode";
+    assert_eq!(refused_as_express(&map("EXPRESS", pass), true), [mode]);
+}
+
+#[test]
+fn a_retrier_waits_less_than_a_year_and_a_day() {
+    let task = |seconds: u64| {
+        let rule = json!({ "ErrorEquals": ["E"], "MaxDelaySeconds": seconds });
+        machine(json!({ "A": { "Type": "Task", "Resource": "r", "Retry": [rule], "End": true } }))
+    };
+    refused(&task(31_622_399), &[]);
+    has(&task(31_622_400), SCHEMA, "/States/A/Retry[0]/MaxDelaySeconds");
 }

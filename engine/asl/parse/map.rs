@@ -67,7 +67,12 @@ fn percentage(fields: &mut Fields<'_, '_>) -> Option<Template> {
     {
         fields.wrong(name, format!("{name} must be a number from 0 to 100, not {value}."));
     }
-    template.or_else(|| fields.query("ToleratedFailurePercentagePath"))
+    let path = "ToleratedFailurePercentagePath";
+    let query = fields.query(path);
+    if template.is_some() && query.is_some() {
+        fields.wrong(path, format!("You cannot use {path} together with {name}."));
+    }
+    template.or(query)
 }
 
 fn item_batcher(fields: &mut Fields<'_, '_>) -> Option<ItemBatcher> {

@@ -7,6 +7,9 @@ use super::{
     fields::Fields,
 };
 
+/// The longest delay between two attempts: less than 31,622,400 s. Source: Developer Guide, "Handling errors in Step Functions workflows".
+const MAX_DELAY_SECONDS_MAX: u64 = 31_622_399;
+
 /// `Retry`.
 pub(super) fn retry(items: &[Value], pointer: &str, found: &mut Vec<Diagnostic>) -> Vec<Retrier> {
     let read = |(index, value): (usize, &Value)| {
@@ -15,7 +18,7 @@ pub(super) fn retry(items: &[Value], pointer: &str, found: &mut Vec<Diagnostic>)
         let error_equals = error_equals(&mut fields, index + 1 == items.len());
         let interval_seconds = fields.whole_number("IntervalSeconds", 1, 99_999_999).unwrap_or(1);
         let max_attempts = fields.whole_number("MaxAttempts", 0, 99_999_999).unwrap_or(3);
-        let max_delay_seconds = fields.whole_number("MaxDelaySeconds", 1, 31_622_400);
+        let max_delay_seconds = fields.whole_number("MaxDelaySeconds", 1, MAX_DELAY_SECONDS_MAX);
         let backoff_rate = match fields.get("BackoffRate") {
             None => 2.0,
             Some(value) => value.as_f64().filter(|rate| *rate >= 1.0 && rate.is_finite()).unwrap_or_else(|| {

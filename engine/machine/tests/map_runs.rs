@@ -136,7 +136,36 @@ fn an_endless_child_fails_at_its_own_limit_and_no_rule_keeps_it_alive() {
     let kept = Kept::of(&trial);
     let child = kept.children.values().next().unwrap();
     assert_eq!(child.status, ChildStatus::Failed);
-    assert!(child.last_event_id <= HISTORY_EVENTS_MAX && child.last_event_id > HISTORY_EVENTS_MAX - 20);
+    assert_eq!(child.last_event_id, HISTORY_EVENTS_MAX, "the last event is that of its end");
+}
+
+#[test]
+fn a_call_whose_scheduling_has_no_room_in_the_history_of_its_child_is_not_made() {
+    // A round has five events: the passes before it decide at which of them the limit is reached.
+    for passes in 0..3 {
+        let mut states = json!({ "C": { "Type": "Task", "Resource": "flow:test:step", "Next": "C" } });
+        for number in 0..passes {
+            let next = if number == 0 { "C".to_owned() } else { format!("P{}", number - 1) };
+            states[format!("P{number}")] = json!({ "Type": "Pass", "Next": next });
+        }
+        let start_at = if passes == 0 { "C".to_owned() } else { format!("P{}", passes - 1) };
+        let loops = json!({ "StartAt": start_at, "States": states });
+        let map = each(loops, json!({ "Items": [1], "ToleratedFailureCount": 1 }));
+        let mut trial = Trial::start(only(map), json!({}));
+        while trial.status() == ExecutionStatus::Running {
+            trial.done("A[0]/C", json!({}));
+        }
+        let kept = Kept::of(&trial);
+        let child = kept.children.values().next().unwrap();
+        assert_eq!((child.status, child.last_event_id), (ChildStatus::Failed, HISTORY_EVENTS_MAX));
+        let entries = trial.map_runs.iter().flat_map(|changes| &changes.entries).flat_map(|child| &child.entries);
+        let is_scheduled = |entry: &&crate::journal::Entry| match &entry.content {
+            Content::Event(event) => event_type(&event.details) == "TaskScheduled",
+            Content::Note(_) => false,
+        };
+        let calls = trial.commands.iter().filter(|command| matches!(command, Command::Look(_))).count();
+        assert_eq!(calls, entries.filter(is_scheduled).count(), "the history has each call");
+    }
 }
 
 #[test]

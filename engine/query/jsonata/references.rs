@@ -12,6 +12,8 @@ pub struct References {
     pub unbound: Vec<String>,
     /// Whether `$states.errorOutput` is read.
     pub error_output: bool,
+    /// Whether `$states.result` is read.
+    pub result: bool,
     /// Names after a `$` that the expression does not define, such as `uppercase` in `$uppercase(x)`; `true` where one is called.
     pub names: BTreeMap<String, bool>,
     /// Names that the expression defines: parameters of functions, `$x := 1`, `@$x`, `#$x`.
@@ -103,9 +105,10 @@ impl References {
     fn path(&mut self, steps: &[PathStep], bound: bool) {
         if let [first, second, ..] = steps
             && matches!(&first.node, AstNode::Variable(name) if name == "states")
-            && matches!(&second.node, AstNode::Name(name) if name == "errorOutput")
+            && let AstNode::Name(field) = &second.node
         {
-            self.error_output = true;
+            self.error_output |= field == "errorOutput";
+            self.result |= field == "result";
         }
         for (index, step) in steps.iter().enumerate() {
             self.node(&step.node, bound || index > 0);
@@ -182,5 +185,12 @@ mod tests {
         let reads = |source: &str| Expression::parse(source).unwrap().references().error_output;
         assert!(reads("$states.errorOutput") && reads("{ 'a': [$states.errorOutput.Cause] }"));
         assert!(!reads("$states.input.errorOutput") && !reads("'$states.errorOutput'"));
+    }
+
+    #[test]
+    fn the_result_is_found_wherever_it_is_read() {
+        let reads = |source: &str| Expression::parse(source).unwrap().references().result;
+        assert!(reads("$states.result") && reads("$sum($states.result.items.price)"));
+        assert!(!reads("$states.input.result") && !reads("$result"));
     }
 }

@@ -1,19 +1,18 @@
-//! Whether a value fits a filter.
+//! Whether a value fits a filter. Source: Jayway JsonPath 2.0.0, `Criteria`.
 
 use std::{borrow::Cow, cmp::Ordering};
 
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::{
     evaluate::{Failure, Walk},
-    step::{Condition, Operand, Operator, Root, Step, is_definite},
+    step::{Condition, Operand, Operator, Root, Step},
 };
-use crate::query::compare::{compare_numbers, compare_texts, same};
+use crate::query::compare::{compare_numbers, compare_texts};
 
 /// One side of a comparison, once evaluated.
 enum Side<'v> {
-    Undefined,
     Value(Cow<'v, Value>),
     Pattern(&'v Regex),
 }
@@ -39,30 +38,24 @@ impl<'d> Walk<'d> {
                 }
                 Ok(false)
             }
-            Condition::Not(condition) => Ok(!self.holds(condition, current)?),
-            Condition::Exists(operand) => self.exists(operand, current),
+            // Null does not exist.
+            Condition::Exists { root, steps, wanted } => {
+                let found = self.value(root, steps, current)?;
+                Ok(found.is_some_and(|value| !value.is_null()) == *wanted)
+            }
             Condition::Compare(left, operator, right) => {
-                let left = self.side(left, current)?;
-                let right = self.side(right, current)?;
-                self.compare(&left, *operator, &right)
+                let (left, right) = (self.side(left, current)?, self.side(right, current)?);
+                match (left, right) {
+                    (Some(left), Some(right)) => self.compare(&left, *operator, &right),
+                    // Nothing compares with what is missing, also not as different.
+                    _ => Ok(false),
+                }
             }
         }
     }
 
-    fn exists(&self, operand: &Operand, current: &Value) -> Result<bool, Failure> {
-        match operand {
-            Operand::Path(root, steps) => Ok(self.values(root, steps, current)?.is_some_and(|found| !found.is_empty())),
-            Operand::Literal(_) | Operand::Pattern(_) => Ok(true),
-        }
-    }
-
-    /// The values of a path in a filter or an argument; `None` where nothing is there.
-    pub(super) fn values<'v>(
-        &self,
-        root: &Root,
-        steps: &[Step],
-        current: &'v Value,
-    ) -> Result<Option<Vec<Cow<'v, Value>>>, Failure>
+    /// The value of a definite path in a filter; `None` where it is missing.
+    fn value<'v>(&self, root: &Root, steps: &[Step], current: &'v Value) -> Result<Option<Cow<'v, Value>>, Failure>
     where
         'd: 'v,
     {
@@ -75,167 +68,88 @@ impl<'d> Walk<'d> {
                 None => return Ok(None),
             },
         };
-        let found = self.run(root, steps, start);
-        match found {
-            Ok(values) => Ok(Some(values)),
+        match self.run(root, steps, start) {
+            Ok(values) => Ok(values.into_iter().next()),
             Err(Failure::Missing(_) | Failure::OutOfRange(_)) => Ok(None),
             Err(Failure::Limit) => Err(Failure::Limit),
         }
     }
 
-    fn side<'v>(&self, operand: &'v Operand, current: &'v Value) -> Result<Side<'v>, Failure>
+    fn side<'v>(&self, operand: &'v Operand, current: &'v Value) -> Result<Option<Side<'v>>, Failure>
     where
         'd: 'v,
     {
         Ok(match operand {
-            Operand::Literal(value) => Side::Value(Cow::Borrowed(value)),
-            Operand::Pattern(pattern) => Side::Pattern(pattern),
-            Operand::Path(root, steps) => match self.values(root, steps, current)? {
-                None => Side::Undefined,
-                Some(values) if is_definite(steps) => match values.into_iter().next() {
-                    Some(value) => Side::Value(value),
-                    None => Side::Undefined,
-                },
-                Some(values) => {
-                    self.charge_copies(&values)?;
-                    Side::Value(Cow::Owned(Value::Array(values.into_iter().map(Cow::into_owned).collect())))
-                }
-            },
+            Operand::Text(text) => Some(Side::Value(Cow::Borrowed(text))),
+            Operand::Pattern(pattern) => Some(Side::Pattern(pattern)),
+            Operand::Path(root, steps) => self.value(root, steps, current)?.map(Side::Value),
         })
     }
 
     fn compare(&self, left: &Side<'_>, operator: Operator, right: &Side<'_>) -> Result<bool, Failure> {
-        let (left, right) = match (left, right) {
+        let (model, expected) = match (left, right) {
             (Side::Value(left), Side::Value(right)) => (left, right),
             (Side::Value(value), Side::Pattern(pattern)) | (Side::Pattern(pattern), Side::Value(value)) => {
-                return if operator == Operator::Matches {
-                    self.matches(pattern, value)
-                } else {
-                    Ok(negates(operator))
-                };
+                return if operator == Operator::Matches { self.matches(pattern, value) } else { Ok(false) };
             }
-            // What is not there equals nothing, and is in nothing.
-            _ => return Ok(negates(operator)),
+            (Side::Pattern(_), Side::Pattern(_)) => return Ok(false),
         };
-        self.charge(weight(left) + weight(right))?;
-        let ordering = || order(left, right);
+        self.charge(weight(model) + weight(expected))?;
+        let Some(order) = order(expected, model) else { return Ok(false) };
+        let one_is_null = model.is_null() != expected.is_null();
         Ok(match operator {
-            Operator::Equal => equal(left, right),
-            Operator::NotEqual => !equal(left, right),
-            Operator::SameTypeAndEqual => same_type(left, right) && equal(left, right),
-            Operator::NotSameTypeAndEqual => !(same_type(left, right) && equal(left, right)),
-            Operator::Less => ordering() == Some(Ordering::Less),
-            Operator::LessOrEqual => matches!(ordering(), Some(Ordering::Less | Ordering::Equal)),
-            Operator::Greater => ordering() == Some(Ordering::Greater),
-            Operator::GreaterOrEqual => matches!(ordering(), Some(Ordering::Greater | Ordering::Equal)),
+            Operator::Equal => order == Ordering::Equal,
+            Operator::NotEqual => order != Ordering::Equal,
             Operator::Matches => false,
-            Operator::In => self.contains(right, left)?,
-            Operator::NotIn => !self.contains(right, left)?,
-            Operator::All => self.all_in(right, left)?,
-            Operator::SubsetOf => self.all_in(left, right)?,
-            Operator::AnyOf => self.any_in(left, right)?,
-            Operator::NoneOf => left.is_array() && right.is_array() && !self.any_in(left, right)?,
-            Operator::Size => {
-                length(left).is_some_and(|length| right.as_f64().is_some_and(|size| size.trunc() == length as f64))
-            }
-            Operator::Empty => length(left).is_some_and(|length| right.as_bool() == Some(length == 0)),
-            Operator::Contains => match (&**left, &**right) {
-                (Value::String(left), Value::String(right)) => left.contains(right.as_str()),
-                _ => self.contains(left, right)?,
-            },
+            _ if one_is_null => false,
+            Operator::Greater => order == Ordering::Less,
+            Operator::GreaterOrEqual => order != Ordering::Greater,
+            Operator::Less => order == Ordering::Greater,
+            Operator::LessOrEqual => order != Ordering::Less,
         })
     }
 
     fn matches(&self, pattern: &Regex, value: &Value) -> Result<bool, Failure> {
         let text = match value {
-            Value::Array(items) => {
-                for item in items {
-                    if !item.is_array() && self.matches(pattern, item)? {
-                        return Ok(true);
-                    }
-                }
-                return Ok(false);
-            }
+            Value::Null => return Ok(false),
             Value::String(text) => Cow::Borrowed(text.as_str()),
-            Value::Number(_) | Value::Bool(_) => Cow::Owned(value.to_string()),
-            Value::Null | Value::Object(_) => Cow::Borrowed(""),
+            other => Cow::Owned(other.to_string()),
         };
         self.charge(1 + text.len() / 16)?;
         Ok(pattern.is_match(&text))
     }
-
-    fn contains(&self, list: &Value, wanted: &Value) -> Result<bool, Failure> {
-        let Value::Array(items) = list else { return Ok(false) };
-        self.charge(items.len())?;
-        Ok(items.iter().any(|item| equal(wanted, item)))
-    }
-
-    fn all_in(&self, wanted: &Value, list: &Value) -> Result<bool, Failure> {
-        let (Value::Array(wanted), Value::Array(_)) = (wanted, list) else { return Ok(false) };
-        for item in wanted {
-            if !self.contains(list, item)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn any_in(&self, wanted: &Value, list: &Value) -> Result<bool, Failure> {
-        let Value::Array(wanted) = wanted else { return Ok(false) };
-        for item in wanted {
-            if self.contains(list, item)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-}
-
-fn negates(operator: Operator) -> bool {
-    matches!(operator, Operator::NotEqual | Operator::NotSameTypeAndEqual | Operator::NotIn)
 }
 
 /// Long values take long to compare.
 fn weight(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len() / 64,
-        Value::Array(items) => items.len(),
-        Value::Object(fields) => fields.len(),
         _ => 0,
     }
 }
 
-fn length(value: &Value) -> Option<usize> {
-    match value {
-        Value::String(text) => Some(text.encode_utf16().count()),
-        Value::Array(items) => Some(items.len()),
-        Value::Object(fields) => Some(fields.len()),
-        _ => None,
+/// The text `null` counts as null.
+fn is_nullish(value: &Value) -> bool {
+    value.is_null() || value == "null"
+}
+
+/// The order of what is expected and what is there; `None` where the two do not compare.
+fn order(expected: &Value, model: &Value) -> Option<Ordering> {
+    match (is_nullish(expected), is_nullish(model)) {
+        (true, true) => return Some(Ordering::Equal),
+        (true, false) => return Some(Ordering::Less),
+        (false, true) => return Some(Ordering::Greater),
+        (false, false) => {}
     }
-}
-
-fn same_type(left: &Value, right: &Value) -> bool {
-    let container = |value: &Value| value.is_array() || value.is_object();
-    std::mem::discriminant(left) == std::mem::discriminant(right) || (container(left) && container(right))
-}
-
-/// As in Jayway, a number equals a text that reads as it.
-fn equal(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Number(left), Value::String(right)) => {
-            left.as_f64().is_some_and(|left| right.parse::<f64>().is_ok_and(|right| left == right))
+    match (expected, model) {
+        (Value::String(expected), Value::String(model)) => Some(compare_texts(&expected.replace("\\'", "'"), model)),
+        (Value::Number(expected), Value::Number(model)) => compare_numbers(expected, model),
+        // A number that is written in a filter is a text.
+        (Value::String(expected), Value::Number(model)) => {
+            compare_numbers(&serde_json::from_str::<Number>(expected).ok()?, model)
         }
-        (Value::String(left), Value::Number(right)) => *left == right.to_string(),
-        _ => same(left, right),
-    }
-}
-
-fn order(left: &Value, right: &Value) -> Option<Ordering> {
-    match (left, right) {
-        (Value::Number(left), Value::Number(right)) => compare_numbers(left, right),
-        (Value::String(left), Value::String(right)) => Some(compare_texts(left, right)),
-        (Value::String(left), Value::Number(right)) => Some(compare_texts(left, &right.to_string())),
-        (Value::Number(left), Value::String(right)) => Some(compare_texts(&left.to_string(), right)),
+        (Value::String(expected), Value::Bool(model)) => Some(expected.eq_ignore_ascii_case("true").cmp(model)),
+        (Value::Bool(expected), Value::Bool(model)) => Some(expected.cmp(model)),
         _ => None,
     }
 }

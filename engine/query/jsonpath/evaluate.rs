@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use super::{
     Roots,
-    step::{Condition, Definiteness, Root, Step, canonical},
+    step::{Condition, Root, Step, canonical},
 };
-use crate::query::java::{java_class, java_text};
+use crate::query::java::java_text;
 
 /// How many values one evaluation may visit or copy.
 const WORK_MAX: usize = 2_000_000;
@@ -37,7 +37,8 @@ struct Place<'s> {
     root: &'s Root,
     steps: &'s [Step],
     position: usize,
-    before: Definiteness,
+    /// Whether the steps before this one lead to one place.
+    is_definite: bool,
     scanned: bool,
 }
 
@@ -52,7 +53,7 @@ impl Place<'_> {
 
     /// Values that are not there matter only where the path points at one place.
     fn missing<'v>(&self, reason: impl FnOnce() -> String) -> Result<Values<'v>, Failure> {
-        if self.before.is_definite() { Err(Failure::Missing(reason())) } else { Ok(Vec::new()) }
+        if self.is_definite { Err(Failure::Missing(reason())) } else { Ok(Vec::new()) }
     }
 }
 
@@ -93,21 +94,14 @@ impl<'d> Walk<'d> {
     /// The values at the end of steps: one where the steps are definite, any number otherwise.
     pub(super) fn run<'v>(&self, root: &Root, steps: &[Step], start: &'v Value) -> Result<Values<'v>, Failure> {
         let mut values: Values<'v> = vec![Cow::Borrowed(start)];
-        let mut place = Place { root, steps, position: 0, before: Definiteness::start(), scanned: false };
+        let mut place = Place { root, steps, position: 0, is_definite: true, scanned: false };
         for (position, step) in steps.iter().enumerate() {
             place.position = position;
-            values = match step {
-                Step::Function(function, arguments) if place.before.function_takes_all() => {
-                    self.charge_copies(&values)?;
-                    let all = Value::Array(values.into_iter().map(Cow::into_owned).collect());
-                    vec![Cow::Owned(self.call(*function, arguments, &all)?)]
-                }
-                _ => self.apply_to_all(&place, step, values)?,
-            };
-            place.before = place.before.after(step, place.is_last());
+            values = self.apply_to_all(&place, step, values)?;
+            place.is_definite &= step.is_definite();
             place.scanned = matches!(step, Step::Scan);
         }
-        if values.is_empty() && place.before.is_definite() {
+        if values.is_empty() && place.is_definite {
             return Err(Failure::Missing(format!("No results for path: {}", canonical(root, steps))));
         }
         Ok(values)
@@ -137,34 +131,29 @@ impl<'d> Walk<'d> {
                 Some(items) => indexed(place, items, indices),
                 None => Ok(Vec::new()),
             },
-            Step::FromEnd(back) => Ok(match array(place, value)? {
+            Step::FromEnd(back) => match array(place, value)? {
                 Some(items) => {
-                    let found = items.len().checked_sub(*back).and_then(|index| items.get(index));
-                    found.map(Cow::Borrowed).into_iter().collect()
+                    let index = items.len() as i64 - i64::try_from(*back).unwrap_or(i64::MAX);
+                    indexed(place, items, &[index])
                 }
-                None => Vec::new(),
-            }),
-            Step::Slice { from, to, step } => Ok(match array(place, value)? {
-                Some(items) => slice(items, *from, *to, *step),
+                None => Ok(Vec::new()),
+            },
+            Step::Slice { from, to } => Ok(match array(place, value)? {
+                Some(items) => slice(items, *from, *to),
                 None => Vec::new(),
             }),
             Step::Wildcard => Ok(children(value).map(Cow::Borrowed).collect()),
             Step::Scan => self.containers(value),
             Step::Filter(condition) => self.filter(place, condition, value),
-            Step::Function(function, arguments) => Ok(vec![Cow::Owned(self.call(*function, arguments, value)?)]),
         }
     }
 
     fn names<'v>(&self, place: &Place<'_>, names: &[String], value: &'v Value) -> Result<Values<'v>, Failure> {
         let Value::Object(fields) = value else {
             return place.missing(|| {
-                format!(
-                    "Expected to find an object with property {} in path {} but found '{}'. This is not a json object \
-                     according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.",
-                    canonical(place.root, &[Step::Names(names.to_vec())]).trim_start_matches(['$', '@']),
-                    place.path_up_to(place.position),
-                    java_class(value)
-                )
+                let property = canonical(place.root, &[Step::Names(names.to_vec())]);
+                let property = property.trim_start_matches(['$', '@']);
+                format!("Property {property} not found in path {}", place.path_up_to(place.position))
             });
         };
         if let [name] = names {
@@ -174,21 +163,23 @@ impl<'d> Walk<'d> {
                 None => place.missing(|| format!("Missing property in path {}", place.path_up_to(place.position + 1))),
             };
         }
-        let present = names.iter().filter_map(|name| fields.get(name).map(|field| (name, field)));
-        if place.is_last() {
-            let merged: Map<_, _> = present.map(|(name, field)| (name.clone(), field.clone())).collect();
-            let merged = Value::Object(merged);
-            self.charge_copy(&merged)?;
-            return Ok(vec![Cow::Owned(merged)]);
+        if !place.is_last() {
+            let path = place.path_up_to(place.position + 1);
+            return Err(Failure::Missing(format!("Multi properties can only be used as path leafs: {path}")));
         }
-        Ok(present.map(|(_, field)| Cow::Borrowed(field)).collect())
+        let present = names.iter().filter_map(|name| fields.get(name).map(|field| (name, field)));
+        let merged: Map<_, _> = present.map(|(name, field)| (name.clone(), field.clone())).collect();
+        let merged = Value::Object(merged);
+        self.charge_copy(&merged)?;
+        Ok(vec![Cow::Owned(merged)])
     }
 
     fn filter<'v>(&self, place: &Place<'_>, condition: &Condition, value: &'v Value) -> Result<Values<'v>, Failure> {
         let candidates: Vec<&'v Value> = match value {
             // A deep scan meets the items of an array on its own.
             Value::Array(_) if place.scanned => Vec::new(),
-            Value::Array(items) => items.iter().collect(),
+            // `@` matches objects only. Source: Developer Guide, "Using paths to access input for Step Functions workflows".
+            Value::Array(items) => items.iter().filter(|item| item.is_object()).collect(),
             Value::Object(_) => vec![value],
             _ => {
                 let context = || {
@@ -258,14 +249,14 @@ fn indexed<'v>(place: &Place<'_>, items: &'v [Value], indices: &[i64]) -> Result
     // An index below zero finds nothing (measured on AWS).
     let at = |index: &i64| usize::try_from(*index).ok().and_then(|index| items.get(index));
     let found: Values<'v> = indices.iter().filter_map(at).map(Cow::Borrowed).collect();
-    if found.is_empty() && indices.len() == 1 && place.is_last() && place.before.is_definite() {
+    if found.is_empty() && indices.len() == 1 && place.is_last() && place.is_definite {
         return Err(Failure::OutOfRange(format!("No results for path: {}", place.path_up_to(place.steps.len()))));
     }
     Ok(found)
 }
 
 /// As Jayway slices: a negative end counts from the end only where the other end is open.
-fn slice(items: &[Value], from: Option<i64>, to: Option<i64>, step: usize) -> Values<'_> {
+fn slice(items: &[Value], from: Option<i64>, to: Option<i64>) -> Values<'_> {
     let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
     let (from, to) = match (from, to) {
         (Some(from), Some(to)) => (from.max(-length), to.min(length)),
@@ -273,5 +264,5 @@ fn slice(items: &[Value], from: Option<i64>, to: Option<i64>, step: usize) -> Va
         (None, Some(to)) => (0, if to < 0 { to + length } else { to.min(length) }),
         (None, None) => (0, length),
     };
-    (from..to).step_by(step).filter_map(|index| item(items, index)).map(Cow::Borrowed).collect()
+    (from..to).filter_map(|index| item(items, index)).map(Cow::Borrowed).collect()
 }

@@ -2,13 +2,13 @@
 
 use super::{
     Path, parse_condition,
-    step::{Argument, Function, Root, Step},
+    step::{Root, Step},
 };
 use crate::query::cursor::Cursor;
 
 /// The longest text of a path, in bytes.
 const LENGTH_MAX: usize = 10_000;
-/// The deepest nesting of filters, parentheses and function arguments.
+/// The deepest nesting of filters.
 const DEPTH_MAX: usize = 16;
 
 /// Parses a text that is a path from beginning to end.
@@ -51,23 +51,33 @@ impl<'a> Parser<'a> {
         Parser { cursor, embedded, depth: 0 }
     }
 
-    /// Runs a part that may contain itself.
-    pub(super) fn nested<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, String>) -> Result<T, String> {
+    /// Parses a text within this path that is a path from beginning to end.
+    pub(super) fn inner_path(&self, text: &str) -> Result<(Root, Vec<Step>), String> {
         if self.depth == DEPTH_MAX {
             return Err(format!("A path must not be nested deeper than {DEPTH_MAX} levels"));
         }
-        self.depth += 1;
-        let result = part(self);
-        self.depth -= 1;
-        result
+        Parser { cursor: Cursor::new(text), embedded: false, depth: self.depth + 1 }.path()
     }
 
-    /// Reads a path whose end is marked by what follows it, whatever this parser reads otherwise.
-    pub(super) fn inner_path(&mut self) -> Result<(Root, Vec<Step>), String> {
-        let embedded = std::mem::replace(&mut self.embedded, true);
-        let path = self.nested(Parser::path);
-        self.embedded = embedded;
-        path
+    /// Reads up to the `]` that closes a filter, which stays unread. Brackets in single quotes do not count.
+    pub(super) fn take_filter(&mut self) -> Result<&'a str, String> {
+        let start = self.cursor.position();
+        let (mut round, mut square, mut is_quoted, mut last) = (0, 0, false, ' ');
+        while let Some(next) = self.cursor.peek() {
+            match next {
+                '\'' if last != '\\' => is_quoted = !is_quoted,
+                _ if is_quoted => {}
+                ']' if round == 0 && square == 0 => return Ok(self.cursor.since(start)),
+                '(' => round += 1,
+                ')' => round -= 1,
+                '[' => square += 1,
+                ']' => square -= 1,
+                _ => {}
+            }
+            last = next;
+            self.cursor.take();
+        }
+        Err("Filter brackets are not balanced".to_owned())
     }
 
     fn path(&mut self) -> Result<(Root, Vec<Step>), String> {
@@ -118,53 +128,31 @@ impl<'a> Parser<'a> {
                 Ok(())
             }
             Some(_) => {
-                let step = self.name_or_function()?;
+                let step = self.name()?;
                 steps.push(step);
                 Ok(())
             }
         }
     }
 
-    fn name_or_function(&mut self) -> Result<Step, String> {
+    /// Reads a name. There are no functions: `length()` is the name of a field.
+    fn name(&mut self) -> Result<Step, String> {
         let start = self.cursor.position();
         let embedded = self.embedded;
-        let name = self.cursor.take_while(|c| !ends_name(c, embedded));
+        self.cursor.take_while(|c| !ends_name(c, embedded));
+        // Within a call the parentheses of what looks like a function are part of the name.
+        if embedded && self.cursor.take_text("(") {
+            self.cursor.take_while(|c| c != ')');
+            self.cursor.take_text(")");
+        }
+        let name = self.cursor.since(start);
         if !embedded && self.cursor.peek() == Some(' ') {
-            return Err(format!(
-                "Use bracket notion ['my prop'] if your property contains blank characters. position: {start}"
-            ));
+            return Err("Space not allowed in path".to_owned());
         }
         if name.is_empty() {
             return Err(format!("Could not parse token starting at position {start}"));
         }
-        if !self.cursor.take_text("(") {
-            return Ok(Step::Names(vec![name.to_owned()]));
-        }
-        let function =
-            Function::from_name(name).ok_or_else(|| format!("Function with name: {name} does not exist."))?;
-        Ok(Step::Function(function, self.nested(|parser| parser.arguments(name))?))
-    }
-
-    fn arguments(&mut self, name: &str) -> Result<Vec<Argument>, String> {
-        let mut arguments = Vec::new();
-        loop {
-            self.cursor.skip_blanks();
-            match self.cursor.peek() {
-                Some(')') if arguments.is_empty() => {}
-                Some('$' | '@') => {
-                    let (root, steps) = self.inner_path()?;
-                    arguments.push(Argument::Path(root, steps));
-                }
-                Some(_) => arguments.push(Argument::Literal(self.literal()?)),
-                None => {}
-            }
-            self.cursor.skip_blanks();
-            match self.cursor.take() {
-                Some(')') => return Ok(arguments),
-                Some(',') => {}
-                _ => return Err(format!("Arguments to function: '{name}' are not closed properly.")),
-            }
-        }
+        Ok(Step::Names(vec![name.to_owned()]))
     }
 
     fn bracket(&mut self) -> Result<Step, String> {
@@ -180,7 +168,7 @@ impl<'a> Parser<'a> {
             Some('?') => {
                 self.cursor.take();
                 self.cursor.skip_blanks();
-                Step::Filter(Box::new(self.nested(parse_condition::filter)?))
+                Step::Filter(Box::new(parse_condition::filter(self)?))
             }
             Some('(') => self.index_from_end()?,
             Some(c) if c.is_ascii_digit() || c == '-' || c == ':' => self.indices()?,
@@ -211,13 +199,28 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Reads `(@.length-1)`.
+    /// Reads a name in quotes, in which a backslash is itself (recorded), unless the quote follows it.
+    pub(super) fn name_in_quotes(&mut self) -> Result<String, String> {
+        let quote = self.cursor.take();
+        let mut name = String::new();
+        loop {
+            match self.cursor.take() {
+                None => return Err("Property has not been closed - missing closing quote".to_owned()),
+                end if end == quote => return Ok(name),
+                Some('\\') if self.cursor.peek() == quote => name.extend(self.cursor.take()),
+                Some(other) => name.push(other),
+            }
+        }
+    }
+
+    /// Reads `(@.length-1)` or `(@.size()-1)`.
     fn index_from_end(&mut self) -> Result<Step, String> {
         let start = self.cursor.position();
         let text = self.cursor.take_while(|c| c != ']');
-        let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-        let back = plain.strip_prefix("(@.length-").and_then(|rest| rest.strip_suffix(')'));
-        let back = back.and_then(|back| back.parse().ok()).filter(|back| *back > 0);
+        let plain: String = text.chars().filter(|c| !matches!(c, ' ' | '(' | ')')).collect();
+        let back = plain.strip_prefix("@.length-").or_else(|| plain.strip_prefix("@.size-"));
+        let back = back.filter(|_| text.trim_end().ends_with(')')).and_then(|back| back.parse().ok());
+        let back = back.filter(|back| *back > 0);
         back.map(Step::FromEnd).ok_or_else(|| format!("Could not parse token starting at position {start}"))
     }
 
@@ -230,19 +233,13 @@ impl<'a> Parser<'a> {
                 Err(_) => Err(format!("Failed to parse token in ArrayIndexOperation: {part}")),
             },
         };
-        let failed = || format!("Failed to parse SliceOperation: {text}");
         if text.contains(':') {
             let bounds = text.split(':').map(number).collect::<Result<Vec<_>, _>>()?;
-            let (from, to, step) = match bounds[..] {
-                [from, to] => (from, to, None),
-                [from, to, step] => (from, to, step),
-                _ => return Err(failed()),
+            return match bounds[..] {
+                // A step is read and has no effect.
+                [from, to, ..] if from.is_some() || to.is_some() => Ok(Step::Slice { from, to }),
+                _ => Err(format!("Failed to parse SliceOperation: {text}")),
             };
-            let step = usize::try_from(step.unwrap_or(1)).ok().filter(|step| *step > 0).ok_or_else(failed)?;
-            if from.is_none() && to.is_none() && text.trim() == "::" {
-                return Err(failed());
-            }
-            return Ok(Step::Slice { from, to, step });
         }
         let indices = text.split(',').map(number).collect::<Result<Option<Vec<_>>, _>>()?;
         Ok(Step::Indices(indices.ok_or_else(|| format!("Failed to parse ArrayIndexOperation: {text}"))?))
@@ -251,7 +248,7 @@ impl<'a> Parser<'a> {
 
 fn ends_name(c: char, embedded: bool) -> bool {
     match c {
-        '.' | '[' | '(' | ' ' => true,
-        _ => embedded && (c.is_whitespace() || ",)]<>=~!&|".contains(c)),
+        '.' | '[' | ' ' => true,
+        _ => embedded && (c.is_whitespace() || ",()".contains(c)),
     }
 }

@@ -1,10 +1,12 @@
-//! Text to filter.
+//! Text to filter. Source: Jayway JsonPath 2.0.0, `PathCompiler`, `Filter` and `Criteria`: a filter is cut into texts, not parsed.
+//! So parentheses group nothing, `&&` always binds closer than `||`, and there are no operators of letters such as `in`.
 
 use regex::{Regex, RegexBuilder};
+use serde_json::Value;
 
 use super::{
     parse::Parser,
-    step::{Condition, Operand, Operator},
+    step::{Condition, Operand, Operator, Root, Step, is_definite},
 };
 
 /// The largest compiled regular expression, in bytes.
@@ -12,40 +14,25 @@ const PATTERN_SIZE_MAX: usize = 1 << 20;
 /// The deepest nesting of a regular expression.
 const PATTERN_DEPTH_MAX: u32 = 50;
 
-/// Reads `(…)`, which stands behind the `?` of a filter.
+/// The operators, in the order in which they are looked for.
+const OPERATORS: [(&str, Operator); 7] = [
+    ("==", Operator::Equal),
+    (">=", Operator::GreaterOrEqual),
+    ("<=", Operator::LessOrEqual),
+    ("!=", Operator::NotEqual),
+    ("<", Operator::Less),
+    (">", Operator::Greater),
+    ("=~", Operator::Matches),
+];
+
+/// Reads `(…)`, which follows the `?` of a filter, and leaves the `]` that closes the filter.
 pub(super) fn filter(parser: &mut Parser<'_>) -> Result<Condition, String> {
-    if !parser.cursor.take_text("(") {
-        return Err("Filter must start with '[?(' and end with ')]'.".to_owned());
-    }
-    let condition = any(parser)?;
-    parser.cursor.skip_blanks();
-    if parser.cursor.take_text(")") {
-        Ok(condition)
-    } else {
-        Err("Failed to parse filter. Brackets are not balanced.".to_owned())
-    }
-}
-
-fn any(parser: &mut Parser<'_>) -> Result<Condition, String> {
-    let mut conditions = vec![all(parser)?];
-    loop {
-        parser.cursor.skip_blanks();
-        if !parser.cursor.take_text("||") {
-            return Ok(single_or(conditions, Condition::Any));
-        }
-        conditions.push(all(parser)?);
-    }
-}
-
-fn all(parser: &mut Parser<'_>) -> Result<Condition, String> {
-    let mut conditions = vec![one(parser)?];
-    loop {
-        parser.cursor.skip_blanks();
-        if !parser.cursor.take_text("&&") {
-            return Ok(single_or(conditions, Condition::All));
-        }
-        conditions.push(one(parser)?);
-    }
+    let text = parser.take_filter()?;
+    let inner = text.trim().strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+    let inner = inner.ok_or_else(|| format!("Filter must start with '[?(' and end with ')]'. {}", text.trim()))?;
+    let all = |text: &str| text.split("&&").map(|text| one(parser, text)).collect::<Result<Vec<_>, _>>();
+    let any = inner.split("||").map(all).collect::<Result<Vec<_>, _>>()?;
+    Ok(single_or(any.into_iter().map(|all| single_or(all, Condition::All)).collect(), Condition::Any))
 }
 
 fn single_or(mut conditions: Vec<Condition>, combine: fn(Vec<Condition>) -> Condition) -> Condition {
@@ -58,90 +45,51 @@ fn single_or(mut conditions: Vec<Condition>, combine: fn(Vec<Condition>) -> Cond
     }
 }
 
-fn one(parser: &mut Parser<'_>) -> Result<Condition, String> {
-    parser.cursor.skip_blanks();
-    match parser.cursor.peek() {
-        Some('!') => {
-            parser.cursor.take();
-            Ok(Condition::Not(Box::new(parser.nested(one)?)))
-        }
-        Some('(') => parser.nested(filter),
-        _ => comparison(parser),
+fn one(parser: &Parser<'_>, text: &str) -> Result<Condition, String> {
+    let text = text.trim_start_matches(['[', '?', '(', ' ']).trim_end_matches([')', ' ']);
+    let found = OPERATORS.into_iter().find_map(|(symbol, operator)| Some((text.split_once(symbol)?, operator)));
+    if let Some(((left, right), operator)) = found {
+        return Ok(Condition::Compare(operand(parser, left.trim())?, operator, operand(parser, right.trim())?));
+    }
+    let (path, wanted) = text.strip_prefix('!').map_or((text, true), |path| (path, false));
+    if !path.starts_with(['@', '$']) {
+        return Err(format!("CriteriaType can not be parsed: {text}"));
+    }
+    let (root, steps) = definite(parser, path)?;
+    Ok(Condition::Exists { root, steps, wanted })
+}
+
+fn operand(parser: &Parser<'_>, text: &str) -> Result<Operand, String> {
+    if text.starts_with("!@") {
+        return Err("Invalid negation! Can only be used for existence check e.g [?(!@.foo)]".to_owned());
+    }
+    if text.starts_with(['@', '$']) {
+        return definite(parser, text).map(|(root, steps)| Operand::Path(root, steps));
+    }
+    let quoted = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    if let Some(quoted) = quoted {
+        return Ok(Operand::Text(Value::String(quoted.to_owned())));
+    }
+    if let Some((source, flags)) = text.strip_prefix('/').and_then(|rest| rest.rsplit_once('/'))
+        && (flags.is_empty() || flags == "i")
+    {
+        return pattern(source, flags == "i").map(Operand::Pattern);
+    }
+    Ok(Operand::Text(Value::String(text.to_owned())))
+}
+
+fn definite(parser: &Parser<'_>, text: &str) -> Result<(Root, Vec<Step>), String> {
+    let (root, steps) = parser.inner_path(text)?;
+    match is_definite(&steps) {
+        true => Ok((root, steps)),
+        false => Err(format!("the predicate path: {text} is not definite")),
     }
 }
 
-fn comparison(parser: &mut Parser<'_>) -> Result<Condition, String> {
-    let left = operand(parser)?;
-    parser.cursor.skip_blanks();
-    let ended = parser.cursor.at_end() || [")", "&&", "||"].iter().any(|end| parser.cursor.rest().starts_with(end));
-    if ended {
-        return match left {
-            Operand::Path(..) => Ok(Condition::Exists(left)),
-            _ => Err("Expected path node".to_owned()),
-        };
-    }
-    let operator = operator(parser)?;
-    let right = operand(parser)?;
-    Ok(Condition::Compare(left, operator, right))
-}
-
-fn operator(parser: &mut Parser<'_>) -> Result<Operator, String> {
-    let symbol = parser.cursor.take_while(|c| "<>=~!".contains(c));
-    let text = if symbol.is_empty() { parser.cursor.take_while(|c| c.is_ascii_alphabetic()) } else { symbol };
-    Ok(match text.to_ascii_lowercase().as_str() {
-        "==" => Operator::Equal,
-        "!=" => Operator::NotEqual,
-        "===" => Operator::SameTypeAndEqual,
-        "!==" => Operator::NotSameTypeAndEqual,
-        "<" => Operator::Less,
-        "<=" => Operator::LessOrEqual,
-        ">" => Operator::Greater,
-        ">=" => Operator::GreaterOrEqual,
-        "=~" => Operator::Matches,
-        "in" => Operator::In,
-        "nin" => Operator::NotIn,
-        "all" => Operator::All,
-        "subsetof" => Operator::SubsetOf,
-        "anyof" => Operator::AnyOf,
-        "noneof" => Operator::NoneOf,
-        "size" => Operator::Size,
-        "empty" => Operator::Empty,
-        "contains" => Operator::Contains,
-        _ => return Err(format!("Filter operator {text} is not supported!")),
-    })
-}
-
-fn operand(parser: &mut Parser<'_>) -> Result<Operand, String> {
-    parser.cursor.skip_blanks();
-    match parser.cursor.peek() {
-        Some('@' | '$') => parser.inner_path().map(|(root, steps)| Operand::Path(root, steps)),
-        Some('/') => pattern(parser).map(Operand::Pattern),
-        _ => parser.literal_or_word().map(Operand::Literal),
-    }
-}
-
-fn pattern(parser: &mut Parser<'_>) -> Result<Regex, String> {
-    parser.cursor.take();
-    let mut source = String::new();
-    loop {
-        match parser.cursor.take() {
-            None => return Err("Pattern not closed. Expected /".to_owned()),
-            Some('/') => break,
-            Some('\\') if parser.cursor.take_text("/") => source.push('/'),
-            Some('\\') => {
-                source.push('\\');
-                source.extend(parser.cursor.take());
-            }
-            Some(other) => source.push(other),
-        }
-    }
-    let flags = parser.cursor.take_while(|c| "dixmsuU".contains(c));
+fn pattern(source: &str, ignores_case: bool) -> Result<Regex, String> {
     let build = |source: &str| {
         RegexBuilder::new(source)
-            .case_insensitive(flags.contains('i'))
-            .ignore_whitespace(flags.contains('x'))
-            .multi_line(flags.contains('m'))
-            .dot_matches_new_line(flags.contains('s'))
+            .case_insensitive(ignores_case)
             .size_limit(PATTERN_SIZE_MAX)
             .dfa_size_limit(PATTERN_SIZE_MAX)
             .nest_limit(PATTERN_DEPTH_MAX)
@@ -149,7 +97,6 @@ fn pattern(parser: &mut Parser<'_>) -> Result<Regex, String> {
             .map_err(|error| error.to_string())
     };
     // On its own first: `a)|(b` must not become valid by the parentheses that anchor it.
-    build(&source)?;
-    let line_end = if flags.contains('x') { "\n" } else { "" };
-    build(&format!(r"\A(?:{source}{line_end})\z"))
+    build(source)?;
+    build(&format!(r"\A(?:{source})\z"))
 }

@@ -4,7 +4,6 @@ use std::{
     ffi::OsString,
     fs::File,
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
@@ -12,7 +11,7 @@ use std::{
 
 use rustix::thread::{CpuSet, Pid, gettid, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
-use super::{LongTree, failed};
+use super::{LongTree, failed, panics::caught};
 use crate::store::StoreError;
 
 /// How long an opening waits for the lock of a process that has just ended.
@@ -36,7 +35,7 @@ pub(super) fn open(folder: &Path) -> Result<Opened, StoreError> {
     let deadline = Instant::now() + LOCK_WAIT_MAX;
     let tree = loop {
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        match on_one_processor(|| quietly(|| config.open().and_then(LongTree::new))) {
+        match on_one_processor(|| caught(|| config.open().and_then(|whole| LongTree::new(folder, whole)))) {
             Ok(Ok(tree)) => break tree,
             Ok(Err(sled::Error::Io(error))) if is_locked(&error) && Instant::now() < deadline => {
                 std::thread::sleep(LOCK_WAIT_STEP);
@@ -105,16 +104,4 @@ fn on_one_processor<T>(act: impl FnOnce() -> T) -> T {
 fn threads() -> Vec<Pid> {
     let names = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten().map(|entry| entry.file_name());
     names.filter_map(|name| Pid::from_raw(name.to_str()?.parse().ok()?)).collect()
-}
-
-/// Takes a panic for an error, without the words that it would print.
-fn quietly<T>(act: impl FnOnce() -> T) -> Result<T, String> {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let done = catch_unwind(AssertUnwindSafe(act));
-    std::panic::set_hook(hook);
-    done.map_err(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
-    })
 }

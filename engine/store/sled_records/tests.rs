@@ -52,15 +52,19 @@ fn copy(from: &Path, to: &Path) {
 
 /// Opens a store as the command line does, and reads it all.
 fn reopened(folder: &Path) -> Model {
-    let records = match LoggedRecords::open(folder) {
+    let read = || {
+        let records = LoggedRecords::open(folder)?;
+        let all = records.scan(b"k/", None, usize::MAX)?;
+        Ok((records.examine()?, all))
+    };
+    let (problems, all) = match read() {
         Err(StoreError::Index { .. }) => {
             rebuild(folder).unwrap();
-            LoggedRecords::open(folder).unwrap()
+            read().unwrap()
         }
-        opened => opened.unwrap(),
+        read => read.unwrap(),
     };
-    let all = records.scan(b"k/", None, usize::MAX).unwrap();
-    assert_eq!(records.examine().unwrap(), [], "what was made anew is whole");
+    assert_eq!(problems, [], "what was made anew is whole");
     all.into_iter().collect()
 }
 

@@ -1,9 +1,11 @@
 //! A sorted map in sled whose long values are kept in parts. Sled writes what is long into files of its own without synchronizing
 //! them, and a node holds up to sixteen values: only short ones are as durable as its log.
 
+use std::path::Path;
+
 use sled::{Db, IVec, Tree};
 
-use super::{read, written};
+use super::{panics::guarded, read, written};
 use crate::store::StoreError;
 
 /// The longest value that is kept whole, and the longest part, in bytes: a full node stays far below what sled calls long.
@@ -11,41 +13,57 @@ const PART_BYTES_MAX: usize = 4_096;
 /// What stands in the place of a value in parts, with its length behind it. No record begins like this.
 const IN_PARTS: [u8; 8] = *b"\xF5parts\0\0";
 
+/// Every call is guarded: sled panics where it finds a damaged node.
 pub(super) struct LongTree {
+    /// Of the database, for errors.
+    folder: String,
     whole: Db,
     parts: Tree,
     notes: Tree,
 }
 
 impl LongTree {
-    pub fn new(whole: Db) -> Result<Self, sled::Error> {
+    pub fn new(folder: &Path, whole: Db) -> Result<Self, sled::Error> {
         let (parts, notes) = (whole.open_tree("parts")?, whole.open_tree("notes")?);
-        Ok(LongTree { whole, parts, notes })
+        Ok(LongTree { folder: folder.display().to_string(), whole, parts, notes })
     }
 
     /// What was noted beside the records.
     pub fn note(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.notes.get(name).map_err(read)?.map(|bytes| bytes.to_vec()))
+        guarded(&self.folder, || Ok(self.notes.get(name).map_err(read)?.map(|bytes| bytes.to_vec())))
     }
 
     /// Notes something beside the records: as durable as they are.
     pub fn set_note(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
-        self.notes.insert(name, bytes).map(drop).map_err(|error| written(&error))
+        guarded(&self.folder, || self.notes.insert(name, bytes).map(drop).map_err(|error| written(&error)))
     }
 
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.whole.get(key).map_err(read)?.map(|value| self.joined(key, &value)).transpose()
+        guarded(&self.folder, || self.whole.get(key).map_err(read)?.map(|value| self.joined(key, &value)).transpose())
     }
 
     pub fn range(&self, from: &[u8]) -> impl Iterator<Item = Result<(IVec, Vec<u8>), StoreError>> + '_ {
-        self.whole.range(from.to_vec()..).map(|record| {
-            let (key, value) = record.map_err(read)?;
-            let value = self.joined(&key, &value)?;
-            Ok((key, value))
+        let mut records = Some(self.whole.range(from.to_vec()..));
+        std::iter::from_fn(move || {
+            let next = guarded(&self.folder, || {
+                let Some(record) = records.as_mut().and_then(Iterator::next) else { return Ok(None) };
+                let (key, value) = record.map_err(read)?;
+                let value = self.joined(&key, &value)?;
+                Ok(Some((key, value)))
+            });
+            // Nothing follows a panic: the iterator may be in any state.
+            if matches!(next, Err(StoreError::Index { .. })) {
+                records = None;
+            }
+            next.transpose()
         })
     }
 
     pub fn insert(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        guarded(&self.folder, || self.insert_whole(key, value))
+    }
+
+    fn insert_whole(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let count = match value.len() <= PART_BYTES_MAX {
             true => 0,
             false => self.insert_parts(key, value)?,
@@ -58,13 +76,15 @@ impl LongTree {
     }
 
     pub fn remove(&self, key: &[u8]) -> Result<(), StoreError> {
-        self.remove_parts(key, self.whole.remove(key), 0)
+        guarded(&self.folder, || self.remove_parts(key, self.whole.remove(key), 0))
     }
 
     /// Everything to the operating system; what that does with it is the caller's.
     pub fn flush(&self) -> Result<(), StoreError> {
-        self.whole.flush().map_err(|error| written(&error))?;
-        self.parts.flush().map(drop).map_err(|error| written(&error))
+        guarded(&self.folder, || {
+            self.whole.flush().map_err(|error| written(&error))?;
+            self.parts.flush().map(drop).map_err(|error| written(&error))
+        })
     }
 
     fn insert_parts(&self, key: &[u8], value: &[u8]) -> Result<usize, StoreError> {
@@ -120,7 +140,7 @@ mod tests {
     #[test]
     fn a_long_value_comes_back_whole_leaves_nothing_behind_and_makes_no_file_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
-        let tree = LongTree::new(sled::open(folder.path()).unwrap()).unwrap();
+        let tree = LongTree::new(folder.path(), sled::open(folder.path()).unwrap()).unwrap();
         for length in [0, 4_096, 4_097, 300_000, 9_000, 5, 1_000_000] {
             let value: Vec<u8> = (0..length).map(|at: u32| (at % 251) as u8).collect();
             tree.insert(b"a", &value).unwrap();

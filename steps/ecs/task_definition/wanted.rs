@@ -65,6 +65,39 @@ fn is_same_container(there: &ContainerDefinition, wanted: &ContainerDefinition) 
         && logs(there) == logs(wanted)
 }
 
+/// In what the newest revision differs: the field of the input, its value there and the wanted one. At least one.
+pub(super) fn differences(
+    there: &TaskDefinition,
+    input: &RegisterTaskDefinition,
+    wanted: &ContainerDefinition,
+) -> Vec<(&'static str, String, String)> {
+    let container = there.container_definitions().first();
+    let text = |value: Option<&str>| value.unwrap_or("none").to_owned();
+    let variables = |container: &ContainerDefinition| {
+        let pairs = environment(container).into_iter();
+        pairs.map(|(name, value)| format!("{}={}", text(name), text(value))).collect::<Vec<_>>().join(", ")
+    };
+    let secret_arns = |container: &ContainerDefinition| {
+        secrets(container).into_iter().map(|(name, arn)| format!("{name}={arn}")).collect::<Vec<_>>().join(", ")
+    };
+    let of_container = |value: &dyn Fn(&ContainerDefinition) -> String| container.map_or_else(|| text(None), value);
+    let memory = |container: &ContainerDefinition| container.memory().map_or_else(|| text(None), |n| n.to_string());
+    let fields = [
+        ("image", of_container(&|container| text(container.image())), input.image.clone()),
+        ("cpu", text(there.cpu()), input.cpu.to_string()),
+        ("memoryMib", text(there.memory()), input.memory_mib.to_string()),
+        ("containerMemoryMib", of_container(&memory), input.container_memory_mib.to_string()),
+        ("environment", of_container(&variables), variables(wanted)),
+        ("secrets", of_container(&secret_arns), secret_arns(wanted)),
+        ("executionRoleArn", text(there.execution_role_arn()), input.execution_role_arn.clone()),
+    ];
+    let mut differ: Vec<_> = fields.into_iter().filter(|(_, from, to)| from != to).collect();
+    if differ.is_empty() {
+        differ.push(("settings", "others".to_owned(), "as a new revision has them".to_owned()));
+    }
+    differ
+}
+
 fn ports(container: &ContainerDefinition) -> Vec<Option<i32>> {
     container.port_mappings().iter().map(PortMapping::container_port).collect()
 }

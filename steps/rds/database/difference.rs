@@ -42,6 +42,43 @@ impl Difference {
     }
 }
 
+impl Difference {
+    /// The field of the input, its value now and the wanted one.
+    pub(super) fn described(self, database: &DbInstance, input: &CreateDatabase) -> (&'static str, String, String) {
+        let text = |value: Option<&str>| value.unwrap_or("unknown").to_owned();
+        let number = |value: Option<i32>| value.map_or_else(|| "unknown".to_owned(), |value| value.to_string());
+        let flag = |value: Option<bool>| value.unwrap_or(false).to_string();
+        match self {
+            Difference::InstanceClass => {
+                ("instanceClass", text(database.db_instance_class()), input.instance_class.clone())
+            }
+            Difference::AllocatedStorage => {
+                ("allocatedStorageGib", number(database.allocated_storage()), input.allocated_storage_gib.to_string())
+            }
+            Difference::StorageType => ("storageType", text(database.storage_type()), input.storage_type.clone()),
+            Difference::MultiAz => ("multiAz", flag(database.multi_az()), input.multi_az.to_string()),
+            Difference::EngineVersion => {
+                ("engineVersion", text(database.engine_version()), input.engine_version.clone())
+            }
+            Difference::SecurityGroups => {
+                let groups = database.vpc_security_groups().iter();
+                let ids = groups.filter_map(VpcSecurityGroupMembership::vpc_security_group_id).collect::<Vec<_>>();
+                ("groupIds", ids.join(", "), input.group_ids.join(", "))
+            }
+            Difference::BackupRetention => (
+                "backupRetentionDays",
+                number(database.backup_retention_period()),
+                input.backup_retention_days.to_string(),
+            ),
+            Difference::DeletionProtection => {
+                ("deletionProtection", flag(database.deletion_protection()), input.deletion_protection.to_string())
+            }
+            Difference::PubliclyAccessible => ("publiclyAccessible", "true".to_owned(), "false".to_owned()),
+            Difference::AutoMinorVersionUpgrade => ("autoMinorVersionUpgrade", "false".to_owned(), "true".to_owned()),
+        }
+    }
+}
+
 /// What the input wants otherwise. While RDS is at work on a change, what it is changing to counts.
 pub(super) fn differences(database: &DbInstance, input: &CreateDatabase) -> Vec<Difference> {
     let pending = database.pending_modified_values().filter(|_| status(database) != "available");

@@ -94,7 +94,7 @@ fn scans_of_scans_take_for_ever() {
         input = json!({ "a": input, "b": input });
     }
     let begun = Instant::now();
-    for source in ["$..*..*..*..*..*", "$..[?(@..a == $..b)]", "$..*..*..*..*..*.length()"] {
+    for source in ["$..*..*..*..*..*", "$..*..*..*..[?(@.a == $.b)]", "$..*..*..*..*..*.length()"] {
         let kind = evaluate(source, &input).err().map(|error| error.kind);
         assert_eq!(kind, Some(PathErrorKind::Limit), "{source}");
     }
@@ -103,8 +103,8 @@ fn scans_of_scans_take_for_ever() {
 
 #[test]
 fn a_pattern_takes_for_ever() {
-    let input = json!(["a".repeat(50_000)]);
+    let input = json!([{ "a": "a".repeat(50_000) }]);
     let begun = Instant::now();
-    assert_eq!(evaluate("$[?(@ =~ /(a+)+b/)]", &input), Ok(json!([])));
+    assert_eq!(evaluate("$[?(@.a =~ /(a+)+b/)]", &input), Ok(json!([])));
     assert!(begun.elapsed() < LONGEST);
 }

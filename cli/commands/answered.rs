@@ -1,0 +1,30 @@
+//! What a person is told after an answer.
+
+use api::flow::{DescribeExecution, DescribeExecutionRequest};
+use engine::machine::ExecutionStatus;
+
+use crate::{
+    clock,
+    exit::CliError,
+    owner::Handle,
+    ui::{standing::standing, summary},
+};
+
+/// The end of a sentence about an answer: nothing more where another process drives the execution, its end where it has ended,
+/// else how to continue it.
+///
+/// # Errors
+/// The execution cannot be read.
+pub async fn afterwards(handle: &Handle, id: &str) -> Result<String, CliError> {
+    if handle.is_remote().await || handle.at_step_functions().await.is_some() {
+        return Ok(".".to_owned());
+    }
+    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
+    let described = handle.call::<DescribeExecution>(request).await?;
+    if described.execution.status == ExecutionStatus::Running {
+        return Ok(format!(". No process drives it: flow resume {id}"));
+    }
+    let now_ms = clock::of(handle.home()).now_ms();
+    let status = standing(&described.execution, false, now_ms);
+    Ok(format!(". {}", summary::one_line(&described.view, status, now_ms)))
+}

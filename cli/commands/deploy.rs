@@ -1,0 +1,318 @@
+//! `flow deploy`.
+
+use std::{io::IsTerminal, sync::Arc};
+
+use clap::{Args, ValueEnum};
+use deploy::{
+    Options, Stack,
+    plan::{self, ALIAS, Action, LogLevel, ResourceChange, Wanted},
+};
+use engine::{asl::Severity, step::StepError};
+use serde_json::{Value, json};
+use steps::{
+    Environment,
+    step_functions::{Endpoint, StepFunctions},
+};
+
+use super::{check, run::consent};
+use crate::{
+    arguments::{Global, Output},
+    checks,
+    deployment::{Cloud, Source, needs_environment},
+    environments,
+    exit::{CliError, Exit},
+    target::endpoint,
+};
+
+/// The longest name of a role, less the prefix that it has here (IAM and STS quotas).
+const NAME_CHARACTERS_MAX: usize = 59;
+/// What a million state transitions cost in us-east-1, in dollars (AWS Step Functions pricing, Standard workflows).
+const DOLLARS_PER_MILLION_TRANSITIONS: f64 = 25.0;
+/// HeartbeatSeconds of Tasks that give none.
+const HEARTBEAT_SECONDS_DEFAULT: u64 = 60;
+
+/// Arguments of `flow deploy`.
+#[derive(Debug, Args)]
+pub struct DeployArguments {
+    /// A workflow's name, a definition file (JSON or YAML), or `-` for standard input.
+    workflow: String,
+    /// Replaces a placeholder `${NAME}` in the text; or a file of names with values.
+    #[arg(long, value_name = "NAME=VALUE|FILE")]
+    substitute: Vec<String>,
+    /// The engine to deploy to.
+    #[arg(long, value_enum, default_value = "sfn")]
+    engine: Engine,
+    /// The Step Functions API: `aws`, or the URL of a `flow serve`; else AWS_ENDPOINT_URL_STEPFUNCTIONS, else `aws`.
+    #[arg(long, value_name = "aws|URL")]
+    endpoint: Option<String>,
+    /// The state machine's name; else the workflow's or the file's.
+    #[arg(long)]
+    name: Option<String>,
+    /// The ARN of the state machine's role, or `create` for one with the least permissions.
+    #[arg(long, value_name = "ARN|create", default_value = "create")]
+    role_arn: String,
+    /// What Step Functions logs; else `error` with a role that is created, and `off` with a given one.
+    #[arg(long, value_enum)]
+    log_level: Option<LogLevelArgument>,
+    /// HeartbeatSeconds of Tasks that give none: how long a worker may be silent before another one gets its task.
+    #[arg(long, value_name = "SECONDS", default_value_t = HEARTBEAT_SECONDS_DEFAULT)]
+    heartbeat: u64,
+    /// Show what would change, and change nothing.
+    #[arg(long, conflicts_with = "yes")]
+    plan: bool,
+    /// Delete what was deployed under this name.
+    #[arg(long, conflicts_with = "template")]
+    remove: bool,
+    /// Print a template instead; nothing is called.
+    #[arg(long, value_enum, value_name = "LANGUAGE")]
+    template: Option<Template>,
+    /// Change without asking.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// An engine other than flow's own.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Engine {
+    /// AWS Step Functions.
+    Sfn,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogLevelArgument {
+    /// Nothing.
+    Off,
+    /// Failures.
+    Error,
+    /// Every event.
+    All,
+}
+
+/// What a template is written in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Template {
+    /// AWS CloudFormation, JSON.
+    Cloudformation,
+    /// Terraform, in its JSON syntax.
+    Terraform,
+}
+
+/// Deploys a workflow; a second time it changes only what differs.
+pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, CliError> {
+    let Engine::Sfn = arguments.engine;
+    let steps = environments::described().map_err(refused)?;
+    let (definition, text) = check::read(&arguments.workflow, &arguments.substitute)?;
+    let definition = match definition {
+        Ok(definition) => definition,
+        Err(problems) => return Ok(check::show(global, &problems, &arguments.workflow, text.as_ref())),
+    };
+    let options = Options { heartbeat_seconds: arguments.heartbeat };
+    let source = Source { definition: &definition, steps: &steps, options };
+    let compiled = source.compile(&Default::default());
+    let beyond = || checks::beyond_step_functions(&definition, &steps);
+    let compiled = compiled.and_then(|compiled| {
+        // A step runs here as there: its arguments must be right. What only Step Functions calls needs no step.
+        let wrong = |problem: &engine::asl::Diagnostic| {
+            problem.severity == Severity::Error && problem.code != "INTEGRATION_WITHOUT_STEP"
+        };
+        let problems: Vec<_> = beyond().into_iter().filter(wrong).collect();
+        if problems.is_empty() { Ok(compiled) } else { Err(problems) }
+    });
+    let compiled = match compiled {
+        Ok(compiled) => compiled,
+        Err(problems) => return Ok(check::show(global, &problems, &arguments.workflow, text.as_ref())),
+    };
+    let name = name(&arguments)?;
+    let role_arn = (arguments.role_arn != "create").then(|| arguments.role_arn.clone());
+    if let Some(template) = arguments.template {
+        let stack = Stack {
+            name: &name,
+            definition: &compiled.definition,
+            activities: &compiled.activities,
+            role_arn: role_arn.as_deref(),
+        };
+        let template = match template {
+            Template::Cloudformation => deploy::cloudformation(&stack),
+            Template::Terraform => deploy::terraform(&stack),
+        };
+        say!("{}", serde_json::to_string_pretty(&template).unwrap_or_default());
+        return Ok(Exit::Success);
+    }
+    if !arguments.remove && global.output == Output::Human {
+        check::show(global, &compiled.warnings, &arguments.workflow, text.as_ref());
+    }
+    let log_level = log_level(arguments.log_level, role_arn.is_some());
+    let wanted = Wanted { name, compiled, role_arn, log_level };
+    deploy(global, &arguments, &source, wanted).await
+}
+
+fn refused(error: StepError) -> CliError {
+    let refused = CliError::refused(error.to_string());
+    match error.hint {
+        Some(hint) => refused.hint(hint),
+        None => refused,
+    }
+}
+
+/// The error of a change. Changes before it were made.
+fn cut_short(error: StepError) -> CliError {
+    CliError::new(Exit::Failed, error.to_string()).hint(error.hint.unwrap_or_else(|| {
+        "what was changed before stays. Fix the cause and give the command again: it continues".to_owned()
+    }))
+}
+
+fn name(arguments: &DeployArguments) -> Result<String, CliError> {
+    let file = std::path::Path::new(&arguments.workflow).file_name().and_then(|name| name.to_str());
+    let of_file = file.unwrap_or_default().split('.').next().unwrap_or_default();
+    let name = arguments.name.clone().unwrap_or_else(|| of_file.to_owned());
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !name.is_empty() && name.len() <= NAME_CHARACTERS_MAX && name.chars().all(is_allowed) && name != "-" {
+        return Ok(name);
+    }
+    Err(CliError::refused(format!(
+        "'{name}' cannot name a state machine and its role: 1 to {NAME_CHARACTERS_MAX} letters, digits, - and _"
+    ))
+    .hint("--name NAME gives another"))
+}
+
+fn log_level(given: Option<LogLevelArgument>, role_is_given: bool) -> LogLevel {
+    match given {
+        Some(LogLevelArgument::Off) => LogLevel::Off,
+        Some(LogLevelArgument::Error) => LogLevel::Error,
+        Some(LogLevelArgument::All) => LogLevel::All,
+        // A given role need not be allowed to write logs.
+        None if role_is_given => LogLevel::Off,
+        None => LogLevel::Error,
+    }
+}
+
+/// Connects to the services, and to IAM and CloudWatch Logs only where they are needed: they need credentials of AWS.
+async fn connect(global: &Global, arguments: &DeployArguments, wanted: &Wanted) -> Result<(Cloud, Value), CliError> {
+    let endpoint = endpoint(global, arguments.endpoint.as_deref())?;
+    let states = StepFunctions::connect(&endpoint).await.map_err(refused)?;
+    let is_aws = matches!(endpoint, Endpoint::Aws { .. });
+    if !is_aws && !needs_environment(wanted.role_arn.as_deref(), wanted.log_level) {
+        return Ok((Cloud { states, environment: None }, Value::Null));
+    }
+    let environment = Environment::for_aws(global.profile.as_deref(), global.region.as_deref()).await;
+    let environment = Arc::new(environment.map_err(refused)?);
+    let identity = environment.identity().await.map_err(refused)?;
+    let caller = json!({ "account": identity.account, "arn": identity.arn, "region": identity.region });
+    Ok((Cloud { states, environment: Some(environment) }, caller))
+}
+
+async fn deploy(
+    global: &Global,
+    arguments: &DeployArguments,
+    source: &Source<'_>,
+    mut wanted: Wanted,
+) -> Result<Exit, CliError> {
+    if !arguments.plan && !arguments.yes && !std::io::stdin().is_terminal() {
+        return Err(CliError::refused("nothing was changed: there is no terminal to ask on")
+            .hint("--yes changes without asking, --plan shows what would change"));
+    }
+    let (cloud, caller) = connect(global, arguments, &wanted).await?;
+    let found = cloud.find(&wanted).await.map_err(refused)?;
+    if let Ok(compiled) = source.compile(&found.activities) {
+        wanted.compiled = compiled;
+    }
+    let changes = match arguments.remove {
+        true => removal(&cloud, &wanted, &found).await?,
+        false => {
+            let problems = cloud.states.validate(&wanted.compiled.definition.to_string()).await.map_err(refused)?;
+            if !problems.is_empty() {
+                let lines = problems.join("\n  ");
+                return Err(CliError::refused(format!("Step Functions refuses the definition:\n  {lines}")));
+            }
+            plan::changes(&wanted, &found).map_err(|why| CliError::refused(why).hint("--name NAME gives another"))?
+        }
+    };
+    show(global, &wanted, &caller, &changes, arguments.remove);
+    let changed = changes.iter().filter(|change| change.action != Action::Unchanged).count();
+    if arguments.plan || changed == 0 {
+        return Ok(finish(
+            global,
+            found.machine.map(|machine| machine.arn),
+            if arguments.plan { "plan" } else { "kept" },
+        ));
+    }
+    if !arguments.yes && !consent::question(format!("Change {changed} resources? [y/N] ")).await? {
+        return Err(CliError::refused("nothing was changed"));
+    }
+    let mut made = |change: &ResourceChange| print(global, "changed", change);
+    if arguments.remove {
+        cloud.remove(&wanted, &found, &changes, &mut made).await.map_err(cut_short)?;
+        return Ok(finish(global, None, "removed"));
+    }
+    let arn = cloud.apply(source, wanted, found, &changes, &mut made).await.map_err(cut_short)?;
+    Ok(finish(global, Some(arn), "deployed"))
+}
+
+async fn removal(cloud: &Cloud, wanted: &Wanted, found: &plan::Found) -> Result<Vec<ResourceChange>, CliError> {
+    if let Some(machine) = &found.machine
+        && let Some(running) = cloud.states.running_execution(&machine.arn).await.map_err(refused)?
+    {
+        return Err(CliError::refused(format!("nothing was changed: {running} is running, and perhaps others"))
+            .hint("wait for its end, or stop it"));
+    }
+    let needed = cloud.states.activities_named_by_others(&found.activities, &wanted.name).await.map_err(refused)?;
+    plan::removal(wanted, found, &needed).map_err(CliError::refused)
+}
+
+/// What one run costs that enters each state once, in dollars.
+fn dollars(transitions: usize) -> f64 {
+    transitions as f64 * DOLLARS_PER_MILLION_TRANSITIONS / 1_000_000.0
+}
+
+/// Shows where, what a run costs, and what changes.
+fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[ResourceChange], removes: bool) {
+    let transitions = wanted.compiled.transitions;
+    let dollars = dollars(transitions);
+    if global.output == Output::Json {
+        say!(
+            "{}",
+            json!({ "type": "deployment", "name": wanted.name, "caller": caller, "transitions": transitions,
+                "dollarsPerRun": dollars, "definitionBytes": wanted.compiled.definition.to_string().len() })
+        );
+    } else if !global.quiet {
+        match caller["account"].as_str() {
+            Some(account) => {
+                let text = |field: &str| caller[field].as_str().unwrap_or_default().to_owned();
+                say!("{}   account {account}   region {}   as {}", wanted.name, text("region"), text("arn"));
+            }
+            None => say!("{}", wanted.name),
+        }
+        if !removes {
+            say!("  a run that enters each state once: {transitions} transitions, ${dollars:.6}; retries cost more");
+        }
+    }
+    changes.iter().for_each(|change| print(global, "change", change));
+}
+
+fn print(global: &Global, kind: &str, change: &ResourceChange) {
+    let ResourceChange { action, kind: resource, name } = change;
+    match global.output {
+        Output::Json => {
+            say!("{}", json!({ "type": kind, "action": action.word(), "kind": resource.word(), "name": name }));
+        }
+        Output::Human if kind == "changed" => say!("{}d {name}   {}", action.word(), resource.word()),
+        Output::Human if global.quiet && *action == Action::Unchanged => {}
+        Output::Human => say!("  {:<7}{name}   {}", action.word(), resource.word()),
+    }
+}
+
+fn finish(global: &Global, arn: Option<String>, outcome: &str) -> Exit {
+    let alias = arn.as_ref().map(|arn| format!("{arn}:{ALIAS}"));
+    match (global.output, outcome, alias) {
+        (Output::Json, ..) => {
+            say!("{}", json!({ "type": "end", "outcome": outcome, "stateMachineArn": arn }));
+        }
+        (_, "plan", _) => say!("Nothing was changed."),
+        (_, "kept", None) => say!("There is nothing to change."),
+        (_, "kept", Some(alias)) => say!("Everything is as wanted: {alias}"),
+        (_, _, Some(alias)) => say!("Start it with   aws stepfunctions start-execution --state-machine-arn {alias}"),
+        _ => {}
+    }
+    Exit::Success
+}

@@ -1,0 +1,98 @@
+//! `--plan`, `--plan-file`, and the plan that is shown before the question.
+
+use rehearsal::World;
+use serde_json::Value;
+
+use super::{
+    RunArguments,
+    plan::{Caller, Plan},
+};
+use crate::{
+    environments::{Environments, Pinned, Place},
+    exit::{CliError, Exit},
+    planning::{self, Question, SavedPlan, WorkflowPlan},
+};
+
+/// A plan, and what of it is compared with a saved one.
+pub struct Made {
+    /// The plan.
+    pub plan: WorkflowPlan,
+    /// What a file of it holds.
+    pub saved: SavedPlan,
+}
+
+impl Made {
+    /// Adds the fields of the plan to the line of type `plan`.
+    pub fn add_to(&self, line: &mut Value) {
+        let more = [self.plan.json(), serde_json::to_value(&self.saved).unwrap_or_default()];
+        for (name, value) in more.into_iter().filter_map(|more| more.as_object().cloned()).flatten() {
+            line[name] = value;
+        }
+    }
+}
+
+/// Reads the file of `--plan-file`: its workflow and input become those of the arguments.
+///
+/// # Errors
+/// The file holds no plan, or one of another workflow than the arguments name.
+pub fn read_file(arguments: &mut RunArguments) -> Result<Option<SavedPlan>, CliError> {
+    let Some(file) = &arguments.plan_file else { return Ok(None) };
+    let saved = SavedPlan::read(file)?;
+    if !arguments.workflow.is_empty() && arguments.workflow != saved.workflow {
+        let message = format!("{file} is a plan of {}, not of {}", saved.workflow, arguments.workflow);
+        return Err(CliError::refused(message));
+    }
+    arguments.workflow.clone_from(&saved.workflow);
+    arguments.input = Some(saved.input.to_string());
+    Ok(Some(saved))
+}
+
+/// Makes the plan where one is asked for, or a person is about to be asked, and where the steps can say it.
+///
+/// # Errors
+/// It cannot be made.
+pub async fn make(
+    environments: &Environments,
+    arguments: &RunArguments,
+    plan: &Plan,
+    (pinned, caller): (&Pinned, Option<&Caller>),
+) -> Result<Option<Made>, CliError> {
+    let asks = !arguments.yes && !arguments.rehearse;
+    let wanted = arguments.plan || arguments.plan_file.is_some() || asks;
+    if !wanted || !planning::is_possible(&plan.definition) {
+        return Ok(None);
+    }
+    let region = match &pinned.place {
+        Place::Aws { region, .. } => region.clone(),
+        Place::Rehearsal { .. } => World::read(environments.home().folder()).ok().flatten().map(|world| world.region),
+    };
+    let region = region.unwrap_or_default();
+    let caller_arn = caller.map(|caller| caller.arn.as_str());
+    let (definition, input) = (&plan.definition, &plan.input);
+    let question = Question { definition, input, pinned, caller_arn, region: region.clone() };
+    let made = planning::make(environments, &question).await?;
+    let identity = (plan.name.as_str(), &*plan.definition.definition().hash);
+    let account = pinned.account.as_ref().map(|account| account.account_id.clone());
+    let saved = SavedPlan::of(identity, input, (account, &region), &made);
+    Ok(Some(Made { plan: made, saved }))
+}
+
+/// Refuses a run whose plan says that it would fail, or that does another thing than the saved plan.
+///
+/// # Errors
+/// As described; exit code 3.
+pub fn refuse(made: Option<&Made>, saved: Option<&SavedPlan>) -> Result<(), CliError> {
+    let Some(made) = made else {
+        return match saved {
+            Some(_) => Err(CliError::new(Exit::Refused, "the steps of this workflow cannot plan")),
+            None => Ok(()),
+        };
+    };
+    if let Some(saved) = saved {
+        return saved.refuse_other(&made.saved);
+    }
+    match &made.plan.refusal {
+        Some(refusal) => Err(CliError::refused(format!("{}: {}", refusal.error, refusal.cause))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,106 @@
+//! A deployment to AWS Step Functions: what exists is read, compared with what is wanted, and changed.
+
+mod apply;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use deploy::{
+    Compiled, Options, Stack,
+    plan::{ALIAS, DEPLOYMENT_TAG, Found, FoundLogGroup, FoundMachine, FoundRole, LogLevel, Wanted},
+};
+use engine::{
+    asl::Diagnostic,
+    step::{Registry, StepError},
+};
+use serde_json::Value;
+use steps::{Environment, step_functions::StepFunctions};
+
+/// The services that a deployment calls.
+pub struct Cloud {
+    /// Step Functions.
+    pub states: StepFunctions,
+    /// IAM and CloudWatch Logs; `None` where the deployment makes neither a role nor a log group.
+    pub environment: Option<Arc<Environment>>,
+}
+
+/// What is deployed, before it is compiled for the ARNs of an account.
+pub struct Source<'a> {
+    /// The definition.
+    pub definition: &'a Value,
+    /// The steps that it may name.
+    pub steps: &'a Registry,
+    /// What the author decides.
+    pub options: Options,
+}
+
+impl Source<'_> {
+    /// Compiles for the activities that exist; the others have a placeholder for an ARN.
+    ///
+    /// # Errors
+    /// Every reason for which Step Functions cannot run the definition.
+    pub fn compile(&self, activities: &BTreeMap<String, String>) -> Result<Compiled, Vec<Diagnostic>> {
+        let arn = |name: &str| activities.get(name).cloned().unwrap_or_else(|| Stack::placeholder(name));
+        deploy::compile(self.definition, self.steps, &self.options, &arn)
+    }
+}
+
+impl Cloud {
+    /// Reads what exists of a deployment.
+    ///
+    /// # Errors
+    /// A service's.
+    pub async fn find(&self, wanted: &Wanted) -> Result<Found, StepError> {
+        let all = self.states.activities().await?;
+        let own = |name: &String| wanted.compiled.activities.iter().any(|activity| activity.name == *name);
+        let mut found = Found {
+            activities: all.into_iter().filter(|(name, _)| own(name)).collect(),
+            machine: self.find_machine(&wanted.name).await?,
+            ..Found::default()
+        };
+        if let Some(environment) = &self.environment {
+            if wanted.role_arn.is_none() {
+                let role = steps::deployment::find_role(environment, &wanted.role_name()).await?;
+                found.role = role.map(|role| FoundRole {
+                    arn: role.arn,
+                    deployment: role.deployment,
+                    trusts: role.trusts,
+                    policy: role.policy,
+                });
+            }
+            let group = steps::deployment::find_log_group(environment, &wanted.log_group()).await?;
+            found.log_group = group.map(|group| FoundLogGroup { arn: group.arn, retention_days: group.retention_days });
+        }
+        Ok(found)
+    }
+
+    async fn find_machine(&self, name: &str) -> Result<Option<FoundMachine>, StepError> {
+        let Some(arn) = self.states.state_machine_arn(name).await? else { return Ok(None) };
+        let machine = self.states.state_machine(&arn).await?;
+        let deployment = self.states.tags(&arn).await?.remove(DEPLOYMENT_TAG);
+        let newest_version = self.states.newest_version(&arn).await?;
+        let is_published = match &newest_version {
+            Some(version) => self.states.state_machine(version).await?.revision == machine.revision,
+            None => false,
+        };
+        let alias = self.states.alias(&format!("{arn}:{ALIAS}")).await?;
+        let only = |targets: &Vec<String>| (targets.len() == 1).then(|| targets[0].clone());
+        Ok(Some(FoundMachine {
+            arn,
+            definition: machine.definition,
+            role_arn: machine.role_arn,
+            kind: machine.kind,
+            status: machine.status,
+            log_level: machine.log_level,
+            deployment,
+            is_published,
+            newest_version,
+            alias_target: alias.as_ref().and_then(only),
+            has_alias: alias.is_some(),
+        }))
+    }
+}
+
+/// Whether a deployment calls other services than Step Functions.
+pub fn needs_environment(role_arn: Option<&str>, log_level: LogLevel) -> bool {
+    role_arn.is_none() || log_level != LogLevel::Off
+}

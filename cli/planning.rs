@@ -1,0 +1,143 @@
+//! What a run would do: the definition is executed in memory with steps that change nothing (`steps::plan`).
+
+mod permissions;
+mod price;
+mod saved;
+mod show;
+
+use std::{sync::Arc, time::Duration};
+
+use api::CheckedDefinition;
+use engine::{
+    machine::ExecutionHeader,
+    runner::{NewExecution, RunnerEvent, RunnerOptions, SystemClock},
+    store::{MemoryRecords, Store},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use steps::plan::{Planned, PlannedAction, PlannedChange, PlannedSteps, PlannedWait};
+
+use crate::{
+    environments::{Environments, Pinned},
+    exit::{CliError, Exit},
+};
+pub use permissions::Permissions;
+pub use price::Cost;
+pub use saved::SavedPlan;
+
+/// How long a plan may take: some hundred reads, one after the other.
+const TIME_MAX: Duration = Duration::from_secs(600);
+
+/// What a run is to be planned for.
+pub struct Question<'a> {
+    /// The definition.
+    pub definition: &'a CheckedDefinition,
+    /// The input, with its defaults.
+    pub input: &'a Value,
+    /// Where it would act.
+    pub pinned: &'a Pinned,
+    /// The ARN of the identity that would act; none in a rehearsal.
+    pub caller_arn: Option<&'a str>,
+    /// The region's name.
+    pub region: String,
+}
+
+/// Why a run would not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The error's name, such as `Flow.Refused`.
+    pub error: String,
+    /// What is wrong, every problem at once where the workflow collects them.
+    pub cause: String,
+}
+
+/// What a run would do.
+#[derive(Debug, Clone)]
+pub struct WorkflowPlan {
+    /// Every resource, in the order in which the steps reach it.
+    pub changes: Vec<PlannedChange>,
+    /// What it would wait for.
+    pub waits: Vec<PlannedWait>,
+    /// What the deployment costs after the run.
+    pub cost: Cost,
+    /// What the caller must be allowed.
+    pub permissions: Permissions,
+    /// Why it would fail, where it would.
+    pub refusal: Option<Refusal>,
+}
+
+impl WorkflowPlan {
+    /// Whether nothing would be changed.
+    pub fn changes_nothing(&self) -> bool {
+        self.changes.iter().all(|change| change.action == PlannedAction::Unchanged)
+    }
+
+    /// The exit code of `--plan`: 3 for a run that would be refused, else with `detailed` 10 where there are changes.
+    pub fn exit(&self, detailed: bool) -> Exit {
+        match &self.refusal {
+            Some(_) => Exit::Refused,
+            None if detailed && !self.changes_nothing() => Exit::Changes,
+            None => Exit::Success,
+        }
+    }
+}
+
+/// Whether the steps of a definition can say what they would change: those of AWS that go through clients for changes.
+pub fn is_possible(definition: &CheckedDefinition) -> bool {
+    let resources = definition.resources();
+    !resources.is_empty() && resources.iter().all(|resource| steps::plan::is_plannable(resource))
+}
+
+/// Reads what exists and says what a run would do with it.
+///
+/// # Errors
+/// The environment cannot be opened, or the reads take too long.
+pub async fn make(environments: &Environments, question: &Question<'_>) -> Result<WorkflowPlan, CliError> {
+    let steps = environments.planned(question.pinned).await.map_err(|error| CliError::refused(error.to_string()))?;
+    let steps = Arc::new(steps);
+    let execution = tokio::time::timeout(TIME_MAX, execute(steps.clone(), question)).await;
+    let header = execution.map_err(|_| {
+        CliError::refused(format!("the plan was not complete after {} s; nothing was changed", TIME_MAX.as_secs()))
+    })??;
+    let Planned { changes, waits, actions } = steps.planned();
+    let refusal = refusal(&header);
+    let permissions = permissions::of(environments, question, &actions).await;
+    let cost = price::of(&changes, &question.region);
+    Ok(WorkflowPlan { changes, waits, cost, permissions, refusal })
+}
+
+fn refusal(header: &ExecutionHeader) -> Option<Refusal> {
+    if header.paused {
+        let cause = "the credentials expired while the plan was made; nothing was changed".to_owned();
+        return Some(Refusal { error: "Flow.Credentials".to_owned(), cause });
+    }
+    header.failure.as_ref().map(|failure| Refusal { error: failure.error.clone(), cause: failure.cause.clone() })
+}
+
+async fn execute(steps: Arc<PlannedSteps>, question: &Question<'_>) -> Result<ExecutionHeader, CliError> {
+    let refused = |error: String| CliError::refused(error);
+    let store = Arc::new(Store::new(MemoryRecords::new()).map_err(|error| refused(error.to_string()))?);
+    let clock = Arc::new(SystemClock::default());
+    let runner = engine::runner::start(store, steps, clock, RunnerOptions::default());
+    let new = NewExecution {
+        id: "plan".to_owned(),
+        workflow: "plan".to_owned(),
+        subject: None,
+        identity: None,
+        environment: Value::Null,
+        definition: question.definition.definition().clone(),
+        machine: Some(question.definition.machine().clone()),
+        input: question.input.clone(),
+        from: Vec::new(),
+        documents: Default::default(),
+    };
+    let mut follow = runner.follow("plan", 1);
+    runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;
+    loop {
+        match follow.next().await.map_err(|error| refused(error.to_string()))? {
+            Some(RunnerEvent::Rested { header }) => return Ok((*header).clone()),
+            Some(_) => {}
+            None => return Err(refused("the runner has stopped".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! A plan that was saved: the output of `flow run … --plan -o json`, which `--plan-file` applies or refuses.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use steps::plan::PlannedChange;
+
+use super::{Refusal, WorkflowPlan};
+use crate::exit::CliError;
+
+/// How many differences a refusal names.
+const NAMED_MAX: usize = 10;
+
+/// What of a plan must be the same when it is applied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SavedPlan {
+    /// The workflow's name.
+    pub workflow: String,
+    /// The definition's hash: another version of flow may do something else.
+    pub definition: String,
+    /// The input, with its defaults.
+    pub input: Value,
+    /// The account's digits; none in a rehearsal.
+    pub account: Option<String>,
+    /// The region's name.
+    pub region: String,
+    /// Every change.
+    pub changes: Vec<PlannedChange>,
+    /// Why the run would fail, where it would.
+    pub refusal: Option<Refusal>,
+}
+
+impl SavedPlan {
+    /// Reads the file: JSON lines, of which one is the plan.
+    ///
+    /// # Errors
+    /// It cannot be read, holds no plan, or holds one that was refused.
+    pub fn read(file: &str) -> Result<Self, CliError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| CliError::refused(format!("the plan file {file} cannot be read: {error}")))?;
+        let line = text.lines().find(|line| line.starts_with('{') && line.contains("\"type\":\"plan\""));
+        let none = || {
+            CliError::refused(format!("{file} holds no plan"))
+                .hint("flow run WORKFLOW --plan -o json > FILE writes one, for workflows whose steps can plan")
+        };
+        let plan: SavedPlan = serde_json::from_str(line.ok_or_else(none)?)
+            .map_err(|error| CliError::refused(format!("the plan in {file} cannot be read: {error}")))?;
+        match &plan.refusal {
+            Some(refusal) => Err(CliError::refused(format!("the plan in {file} was refused: {}", refusal.cause))),
+            None => Ok(plan),
+        }
+    }
+
+    /// Refuses a plan that is made now and differs.
+    ///
+    /// # Errors
+    /// The account, the region, the definition or a change is another one; each is named.
+    pub fn refuse_other(&self, now: &SavedPlan) -> Result<(), CliError> {
+        let mut differences = Vec::new();
+        let mut compare = |what: &str, saved: &str, now: &str| {
+            if saved != now {
+                differences.push(format!("{what}: {saved} in the plan, {now} now"));
+            }
+        };
+        let none = || "none".to_owned();
+        compare("account", self.account.as_deref().unwrap_or("none"), &now.account.clone().unwrap_or_else(none));
+        compare("region", &self.region, &now.region);
+        if self.definition != now.definition {
+            differences.push("the workflow is another version".to_owned());
+        }
+        if let Some(refusal) = &now.refusal {
+            differences.push(format!("the run would be refused: {}", refusal.cause));
+        }
+        differences.extend(only_in(&self.changes, &now.changes, "in the plan"));
+        differences.extend(only_in(&now.changes, &self.changes, "now"));
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let more = differences.len().saturating_sub(NAMED_MAX);
+        differences.truncate(NAMED_MAX);
+        if more > 0 {
+            differences.push(format!("and {more} more"));
+        }
+        let message = format!("the plan does not fit any more; nothing was changed\n  {}", differences.join("\n  "));
+        Err(CliError::refused(message).hint("make the plan again with --plan -o json"))
+    }
+
+    /// The plan as it is now.
+    pub fn of(identity: (&str, &str), input: &Value, place: (Option<String>, &str), plan: &WorkflowPlan) -> Self {
+        SavedPlan {
+            workflow: identity.0.to_owned(),
+            definition: identity.1.to_owned(),
+            input: input.clone(),
+            account: place.0,
+            region: place.1.to_owned(),
+            changes: plan.changes.clone(),
+            refusal: plan.refusal.clone(),
+        }
+    }
+}
+
+/// The changes that only the first plan has. Branches that run side by side may report in another order.
+fn only_in(these: &[PlannedChange], those: &[PlannedChange], word: &str) -> Vec<String> {
+    let counted = |changes: &[PlannedChange], wanted: &PlannedChange| {
+        changes.iter().filter(|change| is_same(change, wanted)).count()
+    };
+    let missing = these.iter().filter(|change| counted(these, change) > counted(those, change));
+    missing.map(|change| format!("{word}: {}", described(change))).collect()
+}
+
+/// Whether two plans do the same to the same resource. The settings are not in a file.
+fn is_same(one: &PlannedChange, other: &PlannedChange) -> bool {
+    let other = PlannedChange { settings: one.settings.clone(), ..other.clone() };
+    *one == other
+}
+
+fn described(change: &PlannedChange) -> String {
+    let action = serde_json::to_value(change.action).unwrap_or_default();
+    let name = change.name.as_ref().unwrap_or(&change.id);
+    let fields = change.fields.iter().map(|field| format!("{}: {} -> {}", field.field, field.from, field.to));
+    let fields = fields.collect::<Vec<_>>().join(", ");
+    let fields = if fields.is_empty() { fields } else { format!(" ({fields})") };
+    format!("{} {} {name}{fields}", action.as_str().unwrap_or_default(), change.resource_type)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+    use steps::plan::PlannedAction;
+
+    use super::*;
+
+    fn plan(actions: &[(PlannedAction, &str)]) -> SavedPlan {
+        let change = |(action, id): &(PlannedAction, &str)| PlannedChange {
+            action: *action,
+            resource_type: "AWS::EC2::VPC".to_owned(),
+            name: None,
+            id: (*id).to_owned(),
+            fields: Vec::new(),
+            state: "Create VPC".to_owned(),
+            settings: Value::Null,
+        };
+        SavedPlan {
+            workflow: "endpoints-aws".to_owned(),
+            definition: "hash".to_owned(),
+            input: json!({}),
+            account: None,
+            region: "us-east-1".to_owned(),
+            changes: actions.iter().map(change).collect(),
+            refusal: None,
+        }
+    }
+
+    #[test]
+    fn another_order_is_no_difference_and_another_change_is_named() {
+        let (create, unchanged) = (PlannedAction::Create, PlannedAction::Unchanged);
+        let saved = plan(&[(create, "vpc-1"), (unchanged, "vpc-2")]);
+        assert!(saved.refuse_other(&plan(&[(unchanged, "vpc-2"), (create, "vpc-1")])).is_ok());
+        let error = saved.refuse_other(&plan(&[(unchanged, "vpc-1"), (unchanged, "vpc-2")])).unwrap_err();
+        assert!(error.message.contains("in the plan: create AWS::EC2::VPC vpc-1"), "{}", error.message);
+        let elsewhere = SavedPlan { region: "eu-west-1".to_owned(), ..saved.clone() };
+        assert!(saved.refuse_other(&elsewhere).unwrap_err().message.contains("eu-west-1"));
+    }
+
+    #[test]
+    fn a_file_without_a_plan_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("plan.json");
+        std::fs::write(&file, "{\"type\":\"version\"}\n").unwrap();
+        assert!(SavedPlan::read(file.to_str().unwrap()).unwrap_err().message.contains("holds no plan"));
+        let mut line = serde_json::to_value(plan(&[(PlannedAction::Create, "vpc-1")])).unwrap();
+        line["type"] = "plan".into();
+        std::fs::write(&file, format!("{{\"type\":\"version\"}}\n{line}\n")).unwrap();
+        assert_eq!(SavedPlan::read(file.to_str().unwrap()).unwrap(), plan(&[(PlannedAction::Create, "vpc-1")]));
+    }
+}

@@ -1,0 +1,421 @@
+//! Executions at Step Functions, behind the same operations as those of this machine's store.
+//!
+//! A command calls `handle.call::<flow::DescribeExecution>(…)` and does not see which engine answers. Here an operation is
+//! answered from DescribeExecution and GetExecutionHistory, folded into the same entries and the same view, or by
+//! RedriveExecution, StopExecution and SendTask*. What Step Functions cannot do is refused.
+
+mod following;
+mod history;
+mod pace;
+mod token;
+
+use std::{collections::HashMap, sync::Arc};
+
+use api::{
+    Operation, StreamOperation,
+    flow::{self, TaskOutcome},
+    view::View,
+};
+use deploy::plan::ALIAS;
+use engine::{
+    journal::{Content, ErrorAndCause, HistoryEventDetails},
+    machine::{ExecutionHeader, ExecutionStatus},
+    step::{ErrorClass, StepError},
+};
+use futures::stream::BoxStream;
+use serde_json::{Value, json};
+use steps::step_functions::{Receipt, RemoteExecution, StepFunctions};
+use tokio::sync::Mutex;
+
+use self::{history::History, pace::Pace};
+use crate::exit::{CliError, Exit};
+
+/// How many state machines are searched for an execution, and listed from.
+const MACHINES_MAX: usize = 100;
+/// How many executions of each are read for a prefix, a list or `@latest`.
+const EXECUTIONS_MAX: usize = 100;
+/// How many matches of a prefix are worth naming.
+const MATCHES_MAX: usize = 10;
+/// The execution that began last.
+const LATEST: &str = "@latest";
+/// Half of the rates that an account has, for all of its clients (Developer Guide, "Service quotas": 15 and 20 a second).
+const DESCRIBE_PER_SECOND: u32 = 7;
+const HISTORY_PER_SECOND: u32 = 10;
+
+/// The executions of an account in a region, or of a `flow serve`.
+pub struct Executions {
+    api: StepFunctions,
+    describe: Pace,
+    history: Pace,
+    /// Those that were found, by their names.
+    known: Mutex<HashMap<String, Arc<Mutex<Known>>>>,
+}
+
+/// What is known of one execution.
+struct Known {
+    arn: String,
+    definition: Value,
+    history: History,
+    /// The last event that was shown; events up to it are not shown again.
+    shown: u64,
+}
+
+/// An error of Step Functions, as the same error of the local engine.
+pub fn refused(error: StepError) -> CliError {
+    let exit = match error.class {
+        ErrorClass::NotFound => Exit::NotFound,
+        ErrorClass::Unknown | ErrorClass::Throttled => Exit::Unreachable,
+        _ => Exit::Refused,
+    };
+    let cli = CliError::new(exit, error.to_string());
+    match error.hint {
+        Some(hint) => cli.hint(hint),
+        None => cli,
+    }
+}
+
+fn internal(error: serde_json::Error) -> CliError {
+    CliError::new(Exit::Failed, error.to_string())
+}
+
+fn status(word: &str) -> ExecutionStatus {
+    match word {
+        "SUCCEEDED" => ExecutionStatus::Succeeded,
+        "FAILED" => ExecutionStatus::Failed,
+        "TIMED_OUT" => ExecutionStatus::TimedOut,
+        "ABORTED" => ExecutionStatus::Aborted,
+        _ => ExecutionStatus::Running,
+    }
+}
+
+/// The header of an execution. What only the local engine knows of one is empty.
+fn header(arn: &str, remote: &RemoteExecution) -> ExecutionHeader {
+    let parts: Vec<&str> = arn.splitn(8, ':').collect();
+    let part = |index: usize| parts.get(index).copied().unwrap_or_default().to_owned();
+    let value = |text: &Option<String>| text.as_ref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let failure = remote
+        .error
+        .as_ref()
+        .map(|error| ErrorAndCause { error: error.clone(), cause: remote.cause.clone().unwrap_or_default() });
+    ExecutionHeader {
+        id: part(7),
+        workflow: part(6),
+        identity: None,
+        subject: None,
+        environment: Arc::new(json!({ "engine": "sfn", "region": part(3), "account": part(4) })),
+        environment_replaced: false,
+        input: Arc::new(value(&remote.input).unwrap_or_default()),
+        status: status(&remote.status),
+        started_ms: remote.started_ms,
+        stopped_ms: remote.stopped_ms,
+        output: value(&remote.output).map(Arc::new),
+        failure,
+        deadline_ms: None,
+        redrive_count: remote.redrive_count,
+        redriven_ms: None,
+        paused: false,
+        awake: false,
+        ends_with: None,
+        cancels_with: None,
+        last_sequence: 0,
+        last_event_id: 0,
+        last_timestamp_ms: 0,
+        next_frame_id: 0,
+        created: Arc::default(),
+        next_wake_ms: None,
+        early_signals: Arc::default(),
+    }
+}
+
+impl Executions {
+    /// Those that an API has.
+    pub fn new(api: StepFunctions) -> Arc<Self> {
+        Arc::new(Executions {
+            api,
+            describe: Pace::per_second(DESCRIBE_PER_SECOND),
+            history: Pace::per_second(HISTORY_PER_SECOND),
+            known: Mutex::default(),
+        })
+    }
+
+    /// Answers an operation.
+    ///
+    /// # Errors
+    /// Step Functions' error, or it has no such operation.
+    pub async fn answer(&self, operation: &str, request: Value) -> Result<Value, CliError> {
+        macro_rules! with {
+            ($operation:ident, $method:ident) => {{
+                let request = serde_json::from_value(request).map_err(internal)?;
+                let response: <flow::$operation as Operation>::Response = self.$method(request).await?;
+                serde_json::to_value(response).map_err(internal)
+            }};
+        }
+        match operation {
+            <flow::FindExecutions as Operation>::NAME => with!(FindExecutions, find),
+            <flow::DescribeExecution as Operation>::NAME => with!(DescribeExecution, describe),
+            <flow::GetEntries as Operation>::NAME => with!(GetEntries, entries),
+            <flow::ListExecutions as Operation>::NAME => with!(ListExecutions, list),
+            <flow::MarkShown as Operation>::NAME => with!(MarkShown, mark_shown),
+            <flow::ResumeExecution as Operation>::NAME => with!(ResumeExecution, resume),
+            <flow::CancelExecution as Operation>::NAME => with!(CancelExecution, cancel),
+            <flow::SignalTask as Operation>::NAME => with!(SignalTask, signal),
+            // Nobody is asked by Step Functions itself.
+            <flow::ListPersonTasks as Operation>::NAME => {
+                serde_json::to_value(flow::ListPersonTasksResponse::default()).map_err(internal)
+            }
+            other => Err(CliError::refused(format!("Step Functions has no operation {other}"))),
+        }
+    }
+
+    /// The items of an operation.
+    pub fn items(self: &Arc<Self>, operation: &str, request: Value) -> BoxStream<'static, Result<Value, CliError>> {
+        match operation {
+            <flow::FollowExecution as StreamOperation>::NAME => following::follow(self.clone(), request),
+            // Workers' programs print on their own machines.
+            _ => Box::pin(futures::stream::empty()),
+        }
+    }
+
+    async fn remote(&self, arn: &str) -> Result<RemoteExecution, CliError> {
+        self.describe.call(|| self.api.execution(arn)).await.map_err(refused)
+    }
+
+    /// Starts an execution of a deployed workflow through its alias; the same name and input find the one that exists.
+    ///
+    /// # Errors
+    /// It is not deployed, or Step Functions' error.
+    pub async fn start(&self, workflow: &str, id: &str, input: &Value) -> Result<(), CliError> {
+        let name = flow::state_machine_name(workflow);
+        let Some(machine) = self.api.state_machine_arn(&name).await.map_err(refused)? else {
+            return Err(CliError::not_found(format!("there is no state machine named {name}"))
+                .hint(format!("flow deploy {workflow} makes it")));
+        };
+        let alias = format!("{machine}:{ALIAS}");
+        let exists = self.api.alias(&alias).await.map_err(refused)?.is_some();
+        let target = if exists { &alias } else { &machine };
+        let arn = self.api.start(target, id, &input.to_string()).await.map_err(refused)?;
+        self.keep(&arn).await.map(drop)
+    }
+
+    /// The execution of an ARN, from now on known by its name.
+    async fn keep(&self, arn: &str) -> Result<Arc<Mutex<Known>>, CliError> {
+        let id = header(arn, &RemoteExecution::default()).id;
+        let mut known = self.known.lock().await;
+        if let Some(found) = known.get(&id) {
+            return Ok(found.clone());
+        }
+        let text = self.api.definition_of(arn).await.map_err(refused)?;
+        let definition: Value = serde_json::from_str(&text).map_err(internal)?;
+        let history = History::new(&definition);
+        let found = Arc::new(Mutex::new(Known { arn: arn.to_owned(), definition, history, shown: 0 }));
+        known.insert(id, found.clone());
+        Ok(found)
+    }
+
+    async fn of(&self, id: &str) -> Result<Arc<Mutex<Known>>, CliError> {
+        let found = self.known.lock().await.get(id).cloned();
+        found.ok_or_else(|| CliError::not_found(format!("there is no execution named '{id}'")))
+    }
+
+    /// Reads what the history has beyond what is known of it.
+    async fn read(&self, known: &mut Known) -> Result<(), CliError> {
+        // From the end: a poll of a long history reads one page, not all of them.
+        let newest_first = known.history.last_id() > 0;
+        let (mut all, mut token) = (Vec::new(), None);
+        loop {
+            let page = || self.api.history(&known.arn, newest_first, token.clone());
+            let (events, next) = self.history.call(page).await.map_err(refused)?;
+            let reached = newest_first && events.iter().any(|event| event.id <= known.history.last_id());
+            all.extend(events);
+            if reached || next.is_none() {
+                break;
+            }
+            token = next;
+        }
+        all.sort_by_key(|event| event.id);
+        known.history.add(&all);
+        Ok(())
+    }
+
+    async fn find(&self, request: flow::FindRequest) -> Result<flow::FindResponse, CliError> {
+        let wanted = request.wanted;
+        if wanted.is_empty() {
+            return Ok(flow::FindResponse::default());
+        }
+        if wanted.starts_with("arn:") {
+            let remote = self.remote(&wanted).await?;
+            self.keep(&remote.arn).await?;
+            return Ok(flow::FindResponse { exact: true, matches: vec![header(&remote.arn, &remote)] });
+        }
+        let machines = self.api.state_machines(MACHINES_MAX).await.map_err(refused)?;
+        // `flow run` names executions after their workflow, so that most are found with one call.
+        let (named, name) = match wanted.split_once(':') {
+            Some((machine, name)) => (machine, name),
+            None => ("", wanted.as_str()),
+        };
+        let fits = |machine: &str| if named.is_empty() { name.starts_with(machine) } else { machine == named };
+        for (machine, arn) in machines.iter().filter(|(machine, _)| fits(machine)) {
+            let execution = format!("{}:{name}", arn.replacen(":stateMachine:", ":execution:", 1));
+            match self.remote(&execution).await {
+                Ok(remote) => {
+                    self.keep(&remote.arn).await?;
+                    return Ok(flow::FindResponse { exact: true, matches: vec![header(&remote.arn, &remote)] });
+                }
+                Err(error) if error.exit == Exit::NotFound => tracing::debug!("{machine} has no execution {name}"),
+                Err(error) => return Err(error),
+            }
+        }
+        let mut matches = self.newest(&machines).await?;
+        match wanted.as_str() {
+            LATEST => matches.truncate(1),
+            prefix => matches.retain(|remote| remote.name.starts_with(prefix)),
+        }
+        matches.truncate(MATCHES_MAX);
+        for remote in &matches {
+            self.keep(&remote.arn).await?;
+        }
+        let exact = matches.len() == 1 && matches[0].name == wanted;
+        Ok(flow::FindResponse { exact, matches: matches.iter().map(|remote| header(&remote.arn, remote)).collect() })
+    }
+
+    /// The newest executions of some state machines, the newest first.
+    async fn newest(&self, machines: &[(String, String)]) -> Result<Vec<RemoteExecution>, CliError> {
+        let mut all = Vec::new();
+        for (_, arn) in machines {
+            let page = self.describe.call(|| self.api.executions(arn, EXECUTIONS_MAX)).await;
+            all.extend(page.map_err(refused)?);
+        }
+        all.sort_by_key(|execution| std::cmp::Reverse(execution.started_ms));
+        Ok(all)
+    }
+
+    async fn list(&self, request: flow::ListRequest) -> Result<flow::ListResponse, CliError> {
+        let machines = self.api.state_machines(MACHINES_MAX).await.map_err(refused)?;
+        let mut all = self.newest(&machines).await?;
+        all.retain(|execution| !request.unfinished || execution.status == "RUNNING");
+        all.truncate(request.limit.unwrap_or(usize::MAX));
+        let executions: Vec<_> = all.iter().map(|remote| header(&remote.arn, remote)).collect();
+        let running = executions.iter().filter(|header| header.status == ExecutionStatus::Running);
+        let driven = running.map(|header| header.id.clone()).collect();
+        Ok(flow::ListResponse { executions, driven })
+    }
+
+    async fn describe(
+        &self,
+        request: flow::DescribeExecutionRequest,
+    ) -> Result<flow::DescribeExecutionResponse, CliError> {
+        let known = self.of(&request.id).await?;
+        let mut known = known.lock().await;
+        let remote = self.remote(&known.arn).await?;
+        self.read(&mut known).await?;
+        let mut execution = header(&known.arn, &remote);
+        execution.last_sequence = known.history.last_id();
+        execution.last_event_id = execution.last_sequence;
+        let mut view = View::new(&execution, &known.definition);
+        let last = if request.as_shown { known.shown } else { u64::MAX };
+        known.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
+        Ok(flow::DescribeExecutionResponse {
+            // AWS drives it, whichever machine asks.
+            driven: execution.status == ExecutionStatus::Running,
+            execution,
+            frames: Vec::new(),
+            definition: known.definition.clone(),
+            view,
+            execution_arn: Some(known.arn.clone()),
+        })
+    }
+
+    async fn entries(&self, request: flow::EntriesRequest) -> Result<flow::EntriesResponse, CliError> {
+        let known = self.of(&request.id).await?;
+        let mut known = known.lock().await;
+        if request.from_sequence > known.history.last_id() || known.history.last_id() == 0 {
+            self.read(&mut known).await?;
+        }
+        let entries = known.history.entries().iter().filter(|entry| entry.sequence >= request.from_sequence);
+        Ok(flow::EntriesResponse { entries: entries.cloned().collect() })
+    }
+
+    async fn mark_shown(&self, request: flow::MarkShownRequest) -> Result<flow::Empty, CliError> {
+        self.of(&request.id).await?.lock().await.shown = request.sequence;
+        Ok(flow::Empty {})
+    }
+
+    /// Redrives what failed. One that runs continues by itself. What happened before is not shown again.
+    async fn resume(&self, request: flow::ResumeRequest) -> Result<flow::Empty, CliError> {
+        let known = self.of(&request.id).await?;
+        let mut known = known.lock().await;
+        self.read(&mut known).await?;
+        known.shown = known.history.last_id();
+        if self.remote(&known.arn).await?.status != "RUNNING" {
+            self.api.redrive(&known.arn).await.map_err(refused)?;
+        }
+        Ok(flow::Empty {})
+    }
+
+    async fn cancel(&self, request: flow::CancelExecutionRequest) -> Result<flow::CancelExecutionResponse, CliError> {
+        let known = self.of(&request.id).await?;
+        let arn = known.lock().await.arn.clone();
+        let before = status(&self.remote(&arn).await?.status);
+        if before != ExecutionStatus::Running {
+            return Ok(flow::CancelExecutionResponse {
+                ended_before: Some(before),
+                in_flight: Vec::new(),
+                waits: false,
+            });
+        }
+        self.api.stop(&arn, &request.error, &request.cause).await.map_err(refused)?;
+        Ok(flow::CancelExecutionResponse { ended_before: None, in_flight: Vec::new(), waits: false })
+    }
+
+    async fn signal(
+        &self,
+        request: flow::SignalTaskRequest,
+    ) -> Result<<flow::SignalTask as Operation>::Response, CliError> {
+        let flow::SignalTaskRequest { id, state, outcome, early, .. } = request;
+        if early {
+            return Err(CliError::refused("Step Functions keeps no answer for a state that does not wait yet"));
+        }
+        let known = self.of(&id).await?;
+        let mut known = known.lock().await;
+        self.read(&mut known).await?;
+        let token = waiting_token(&known, &state)?;
+        let sent = match outcome {
+            TaskOutcome::Success(output) => self.api.task_succeeded(&token, &output).await,
+            TaskOutcome::Failure { error, cause } => self.api.task_failed(&token, &error, &cause).await,
+        };
+        match sent.map_err(refused)? {
+            Receipt::Accepted => Ok(Default::default()),
+            Receipt::Over => Err(CliError::refused(format!("the task of \"{state}\" is over: nothing was answered"))),
+        }
+    }
+}
+
+/// The token of the Task of a state, by its name or its path, that was called last and has not ended.
+fn waiting_token(known: &Known, state: &str) -> Result<String, CliError> {
+    let mut waiting = None;
+    for entry in known.history.entries() {
+        let Content::Event(event) = &entry.content else { continue };
+        let is_state = |name: &str| {
+            let is_path = event.frame.len() + 1 + name.len() == state.len() && state.starts_with(&*event.frame);
+            name == state || (is_path && state.ends_with(name))
+        };
+        match &event.details {
+            HistoryEventDetails::TaskScheduled { name, parameters, .. } if is_state(name) => {
+                waiting = Some((name.clone(), parameters.clone()));
+            }
+            HistoryEventDetails::StateExited { name, .. } if is_state(name) => waiting = None,
+            HistoryEventDetails::TaskSucceeded { name, .. } if is_state(name) => waiting = None,
+            HistoryEventDetails::TaskFailed { name, .. } if is_state(name) => waiting = None,
+            HistoryEventDetails::TaskTimedOut { name, .. } if is_state(name) => waiting = None,
+            _ => {}
+        }
+    }
+    let Some((name, parameters)) = waiting else {
+        return Err(CliError::refused(format!("no task of a state named \"{state}\" waits")));
+    };
+    let arguments = token::arguments_of(&known.definition, &name);
+    arguments.and_then(|arguments| token::find(arguments, &parameters)).ok_or_else(|| {
+        CliError::refused(format!("the task of \"{state}\" was called without its token as an argument"))
+            .hint("whoever received the token answers with   aws stepfunctions send-task-success")
+    })
+}

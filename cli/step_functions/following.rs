@@ -1,0 +1,92 @@
+//! What happens in an execution, as it is polled.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use api::{
+    flow::EntriesRequest,
+    view::{Doing, View},
+};
+use engine::runner::RunnerEvent;
+use futures::{StreamExt, stream::BoxStream};
+use serde_json::Value;
+
+use super::{Executions, header, internal};
+use crate::exit::CliError;
+
+/// The first pause between two polls after something happened, and the longest.
+const PAUSE_MIN: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_secs(3);
+
+struct Following {
+    executions: Arc<Executions>,
+    request: EntriesRequest,
+    ready: VecDeque<RunnerEvent>,
+    pause: Duration,
+    is_over: bool,
+}
+
+/// The entries of an execution from a sequence on, until it ends.
+pub fn follow(executions: Arc<Executions>, request: Value) -> BoxStream<'static, Result<Value, CliError>> {
+    let request: EntriesRequest = match serde_json::from_value(request) {
+        Ok(request) => request,
+        Err(error) => return futures::stream::once(async move { Err(internal(error)) }).boxed(),
+    };
+    let (ready, pause) = (VecDeque::new(), PAUSE_MIN);
+    let following = Following { executions, request, ready, pause, is_over: false };
+    futures::stream::unfold(Some(following), async |following| {
+        let mut following = following?;
+        match following.next().await {
+            Ok(Some(event)) => Some((serde_json::to_value(event).map_err(internal), Some(following))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error), None)),
+        }
+    })
+    .boxed()
+}
+
+impl Following {
+    async fn next(&mut self) -> Result<Option<RunnerEvent>, CliError> {
+        let mut is_first = true;
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(Some(event));
+            }
+            if self.is_over {
+                return Ok(None);
+            }
+            if !std::mem::replace(&mut is_first, false) {
+                tokio::time::sleep(self.pause).await;
+            }
+            self.poll().await?;
+        }
+    }
+
+    async fn poll(&mut self) -> Result<(), CliError> {
+        let known = self.executions.of(&self.request.id).await?;
+        let mut known = known.lock().await;
+        // The status first: what it says has happened is in the history that is read after it.
+        let remote = self.executions.remote(&known.arn).await?;
+        self.executions.read(&mut known).await?;
+        let header = header(&known.arn, &remote);
+        let entries = known.history.entries();
+        let new = entries.iter().filter(|entry| entry.sequence >= self.request.from_sequence);
+        let execution = &header.id;
+        self.ready.extend(new.map(|entry| RunnerEvent::Entry { execution: execution.clone(), entry: entry.clone() }));
+        let has_news = !self.ready.is_empty();
+        self.request.from_sequence = self.request.from_sequence.max(known.history.last_id() + 1);
+        self.pause = if has_news { PAUSE_MIN } else { (self.pause * 2).min(PAUSE_MAX) };
+        if header.rests() {
+            self.is_over = true;
+            self.ready.push_back(RunnerEvent::Rested { header: Arc::new(header) });
+        } else if !has_news {
+            let mut view = View::new(&header, &known.definition);
+            entries.iter().for_each(|entry| view.fold(entry));
+            // A Task that was called may end at any time; only a token or a Wait is known to take its time.
+            let waits = |doing: &Doing| matches!(doing, Doing::Parked { .. } | Doing::Sleeping { .. });
+            if view.active().all(|state| waits(&state.doing) || state.state_type == engine::journal::StateType::Wait) {
+                self.ready.push_back(RunnerEvent::Asleep { execution: header.id.clone(), next_wake_ms: None });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,382 @@
+//! The history of Step Functions as journal entries, so that the same view is folded from it. Pure.
+//!
+//! AWS's events name neither the frame they happened in nor, for a Task's call, the state. Both follow from the definition, in
+//! which state names are unique, and from `previousEventId`, which leads back to the entering of the state.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use engine::journal::{
+    Content, Entry, ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails as Details, Note,
+    StateType, StepFailure,
+};
+use serde_json::Value;
+use steps::step_functions::RemoteEvent;
+
+/// What the compiler adds to an outer Map; it is not shown.
+const ADDED_STATE: &str = "flow: keep the index of this iteration";
+
+/// The way from the top of a definition to a state.
+type Way = Vec<Part>;
+
+/// A state around another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    /// A branch of a Parallel; no index where it has only one.
+    Branch(String, Option<usize>),
+    /// A Map, whose index the history says.
+    Iteration(String),
+}
+
+/// Turns events into entries, in their order.
+#[derive(Debug, Default)]
+pub struct History {
+    ways: HashMap<String, Way>,
+    /// What each event leads on from.
+    places: HashMap<u64, Place>,
+    /// The calls that were made in the present visit of each state, by its path.
+    attempts: HashMap<String, u32>,
+    /// The failed attempts of which the next event says what became.
+    failures: HashMap<u64, (String, StepFailure, u64)>,
+    /// Where an attempt failed last: a redriven execution continues there.
+    last_failed: Place,
+    entries: Vec<Entry>,
+    last_id: u64,
+}
+
+/// Where an event happened.
+#[derive(Debug, Clone, Default)]
+struct Place {
+    state: String,
+    resource: String,
+    /// The index in each Map around it.
+    indexes: BTreeMap<String, u64>,
+}
+
+impl History {
+    /// A history of which nothing is known yet, of an execution that runs a definition.
+    pub fn new(definition: &Value) -> Self {
+        let mut ways = HashMap::new();
+        find_ways(definition, &mut Vec::new(), &mut ways);
+        History { ways, ..History::default() }
+    }
+
+    /// The id of the last event.
+    pub fn last_id(&self) -> u64 {
+        self.last_id
+    }
+
+    /// The entries so far.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The events after the last one, oldest first.
+    pub fn add(&mut self, events: &[RemoteEvent]) {
+        for event in events {
+            if event.id > self.last_id {
+                self.event(event);
+                self.last_id = event.id;
+            }
+        }
+    }
+
+    fn event(&mut self, event: &RemoteEvent) {
+        let mut place = self.places.get(&event.previous_id).cloned().unwrap_or_default();
+        let is_iteration = event.kind.starts_with("MapIteration");
+        match (&event.name, event.index) {
+            (Some(map), Some(index)) if is_iteration => {
+                place.indexes.insert(map.clone(), index);
+                place.state = map.clone();
+            }
+            (Some(state), _) => place.state = state.clone(),
+            _ => {}
+        }
+        if let Some(resource) = &event.resource {
+            place.resource = resource.clone();
+        }
+        if event.kind == "ExecutionRedriven" {
+            place = self.last_failed.clone();
+        } else if is_failure_of_attempt(&event.kind) {
+            self.last_failed = place.clone();
+        }
+        let frame = self.frame(&place);
+        let path = if frame.is_empty() { place.state.clone() } else { format!("{frame}/{}", place.state) };
+        self.note(event, &path);
+        self.count(event, &path);
+        let is_hidden = place.state.starts_with(ADDED_STATE);
+        let details = details(event, &place);
+        self.places.insert(event.id, place);
+        if !is_hidden {
+            let (sequence, timestamp_ms) = (event.id, event.timestamp_ms);
+            let event =
+                HistoryEvent { id: sequence, previous_event_id: event.previous_id, frame: frame.into(), details };
+            self.entries.push(Entry { sequence, timestamp_ms, content: Content::Event(event) });
+        }
+    }
+
+    /// The path of the frame that a place is in, as the engine writes it: `Section`, `Both[1]`, `Each[0]/Inner[2]`.
+    fn frame(&self, place: &Place) -> String {
+        let way = self.ways.get(&place.state).map(Vec::as_slice).unwrap_or_default();
+        let part = |part: &Part| match part {
+            Part::Branch(name, None) => name.clone(),
+            Part::Branch(name, Some(index)) => format!("{name}[{index}]"),
+            Part::Iteration(name) => format!("{name}[{}]", place.indexes.get(name).copied().unwrap_or_default()),
+        };
+        way.iter().map(part).collect::<Vec<_>>().join("/")
+    }
+
+    fn count(&mut self, event: &RemoteEvent, path: &str) {
+        if event.kind.ends_with("StateEntered") {
+            self.attempts.remove(path);
+        } else if event.kind.ends_with("Scheduled") {
+            *self.attempts.entry(path.to_owned()).or_default() += 1;
+        } else if is_failure_of_attempt(&event.kind) {
+            let failure = StepFailure {
+                error: event.error.clone().unwrap_or_default(),
+                cause: event.cause.clone().unwrap_or_default(),
+                details: None,
+            };
+            self.failures.insert(event.id, (path.to_owned(), failure, event.timestamp_ms));
+        }
+    }
+
+    /// What became of a failed attempt: it is repeated, caught, or fails what is around it.
+    fn note(&mut self, event: &RemoteEvent, path: &str) {
+        let Some((state_path, failure, failed_ms)) = self.failures.remove(&event.previous_id) else { return };
+        let attempt = self.attempts.get(&state_path).copied().unwrap_or(1);
+        let note = if event.kind.ends_with("Scheduled") && path == state_path {
+            let next_attempt_ms = event.timestamp_ms;
+            Note::RetryScheduled { state_path, attempt: attempt + 1, next_attempt_ms, failure }
+        } else if event.kind.ends_with("StateExited") {
+            Note::Caught { state_path, next: String::new(), failure }
+        } else {
+            Note::Failure { state_path, attempt, failure }
+        };
+        self.entries.push(Entry {
+            sequence: event.id,
+            timestamp_ms: failed_ms,
+            content: Content::Note(Box::new(note)),
+        });
+    }
+}
+
+fn is_failure_of_attempt(kind: &str) -> bool {
+    let calls = ["Task", "Activity", "LambdaFunction"].iter().any(|call| kind.starts_with(call));
+    let ends = ["Failed", "TimedOut"].iter().any(|end| kind.ends_with(end));
+    calls && ends && !kind.ends_with("StateFailed")
+}
+
+fn find_ways(machine: &Value, way: &mut Way, found: &mut HashMap<String, Way>) {
+    for (name, state) in machine["States"].as_object().into_iter().flatten() {
+        found.insert(name.clone(), way.clone());
+        let branches = state["Branches"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for (index, branch) in branches.iter().enumerate() {
+            way.push(Part::Branch(name.clone(), (branches.len() > 1).then_some(index)));
+            find_ways(branch, way, found);
+            way.pop();
+        }
+        for processor in ["ItemProcessor", "Iterator"] {
+            if let Some(processor) = state.get(processor) {
+                way.push(Part::Iteration(name.clone()));
+                find_ways(processor, way, found);
+                way.pop();
+            }
+        }
+    }
+}
+
+/// JSON, or the text itself where it is none.
+fn json(text: Option<&String>) -> Arc<Value> {
+    let Some(text) = text else { return Arc::default() };
+    Arc::new(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone())))
+}
+
+fn state_type(kind: &str) -> Option<(StateType, &str)> {
+    let all = [
+        StateType::Pass,
+        StateType::Task,
+        StateType::Choice,
+        StateType::Wait,
+        StateType::Succeed,
+        StateType::Fail,
+        StateType::Parallel,
+        StateType::Map,
+    ];
+    all.into_iter()
+        .find_map(|state_type| Some((state_type, kind.strip_prefix(state_type.name())?.strip_prefix("State")?)))
+}
+
+/// The details of an event in the engine's types. Types that the engine does not write are read as unknown.
+fn details(event: &RemoteEvent, place: &Place) -> Details {
+    let name: Arc<str> = place.state.as_str().into();
+    let resource: Arc<str> = place.resource.as_str().into();
+    let data = || json(event.data.as_ref());
+    let failure = || ErrorAndCause {
+        error: event.error.clone().unwrap_or_default(),
+        cause: event.cause.clone().unwrap_or_default(),
+    };
+    if let Some((state_type, what)) = state_type(&event.kind) {
+        return match what {
+            "Entered" => Details::StateEntered { state_type, name, input: data() },
+            "Exited" => Details::StateExited { state_type, name, output: data(), assigned_variables: None },
+            "Aborted" => Details::StateAborted { state_type, name },
+            "Started" if state_type == StateType::Map => {
+                Details::MapStateStarted { name, length: event.count.unwrap_or_default() }
+            }
+            "Started" => Details::ParallelStateStarted { name },
+            "Succeeded" if state_type == StateType::Map => Details::MapStateSucceeded { name },
+            "Succeeded" => Details::ParallelStateSucceeded { name },
+            "Failed" if state_type == StateType::Map => Details::MapStateFailed { name, failure: failure() },
+            "Failed" => Details::ParallelStateFailed { name, failure: failure() },
+            _ => Details::Unknown,
+        };
+    }
+    if let Some(what) = ["Task", "Activity", "LambdaFunction"].iter().find_map(|call| event.kind.strip_prefix(call)) {
+        return of_call(what, event, name, resource);
+    }
+    let index = event.index.unwrap_or_default();
+    match event.kind.as_str() {
+        "ExecutionStarted" => Details::ExecutionStarted { input: data() },
+        "ExecutionSucceeded" => Details::ExecutionSucceeded { output: data() },
+        "ExecutionFailed" => Details::ExecutionFailed(failure()),
+        "ExecutionTimedOut" => Details::ExecutionTimedOut(failure()),
+        "ExecutionAborted" => Details::ExecutionAborted(failure()),
+        "ExecutionRedriven" => Details::ExecutionRedriven { redrive_count: event.count.unwrap_or_default() as u32 },
+        "EvaluationFailed" => {
+            let ErrorAndCause { error, cause } = failure();
+            let state = place.state.clone();
+            Details::EvaluationFailed(Box::new(EvaluationFailedEventDetails {
+                state,
+                location: String::new(),
+                error,
+                cause,
+            }))
+        }
+        "MapIterationStarted" => Details::MapIterationStarted { name, index },
+        "MapIterationSucceeded" => Details::MapIterationSucceeded { name, index },
+        "MapIterationFailed" => Details::MapIterationFailed { name, index, failure: failure() },
+        "MapIterationAborted" => Details::MapIterationAborted { name, index },
+        "MapRunSucceeded" => Details::MapRunSucceeded,
+        "MapRunFailed" => Details::MapRunFailed(failure()),
+        _ => Details::Unknown,
+    }
+}
+
+/// The details of an event of a call. Step Functions names activities and functions apart from other calls; the engine does not.
+fn of_call(what: &str, event: &RemoteEvent, name: Arc<str>, resource: Arc<str>) -> Details {
+    let data = || json(event.data.as_ref());
+    let failure = ErrorAndCause {
+        error: event.error.clone().unwrap_or_default(),
+        cause: event.cause.clone().unwrap_or_default(),
+    };
+    match what {
+        "Scheduled" => Details::TaskScheduled {
+            name,
+            resource,
+            parameters: data(),
+            timeout_seconds: None,
+            heartbeat_seconds: None,
+            role_arn: None,
+        },
+        "Started" => Details::TaskStarted { name, resource, worker: event.worker.clone() },
+        "Submitted" => Details::TaskSubmitted { name, resource, output: data() },
+        "Succeeded" => Details::TaskSucceeded { name, resource, output: data() },
+        "ScheduleFailed" => Details::TaskScheduleFailed { name, resource, failure },
+        "TimedOut" => Details::TaskTimedOut { name, resource, failure },
+        "Failed" | "StartFailed" | "SubmitFailed" => Details::TaskFailed { name, resource, failure },
+        _ => Details::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use api::view::{Doing, View};
+    use serde_json::json;
+
+    use super::*;
+
+    /// An event's type, the event that led to it, its name and its index.
+    type Sketch<'s> = (&'s str, u64, Option<&'s str>, Option<u64>);
+
+    /// Events of a type each with the event that led to it.
+    fn events(all: &[Sketch<'_>]) -> Vec<RemoteEvent> {
+        let event = |(id, (kind, previous_id, name, index)): (u64, &Sketch<'_>)| RemoteEvent {
+            id,
+            previous_id: *previous_id,
+            timestamp_ms: id * 10,
+            kind: (*kind).to_owned(),
+            name: name.map(str::to_owned),
+            index: *index,
+            error: kind.ends_with("Failed").then(|| "Lost".to_owned()),
+            ..RemoteEvent::default()
+        };
+        (1..).zip(all).map(event).collect()
+    }
+
+    fn paths(history: &History) -> Vec<String> {
+        let entered = |entry: &Entry| {
+            let Content::Event(event) = &entry.content else { return None };
+            let Details::StateEntered { name, .. } = &event.details else { return None };
+            Some(if event.frame.is_empty() { name.to_string() } else { format!("{}/{name}", event.frame) })
+        };
+        history.entries().iter().filter_map(entered).collect()
+    }
+
+    #[test]
+    fn a_state_is_in_the_frame_that_its_branches_and_iterations_make() {
+        let leaf = json!({ "StartAt": "Leaf", "States": { "Leaf": { "Type": "Pass", "End": true } } });
+        let map =
+            json!({ "StartAt": "Each", "States": { "Each": { "Type": "Map", "ItemProcessor": leaf, "End": true } } });
+        let other = json!({ "StartAt": "Other", "States": { "Other": { "Type": "Pass", "End": true } } });
+        let both = json!({ "Type": "Parallel", "Branches": [other, map], "End": true });
+        let mut history = History::new(&json!({ "StartAt": "Both", "States": { "Both": both } }));
+        history.add(&events(&[
+            ("ExecutionStarted", 0, None, None),
+            ("ParallelStateEntered", 0, Some("Both"), None),
+            ("ParallelStateStarted", 2, None, None),
+            ("PassStateEntered", 3, Some("Other"), None),
+            ("MapStateEntered", 3, Some("Each"), None),
+            ("MapStateStarted", 5, None, None),
+            ("MapIterationStarted", 6, Some("Each"), Some(1)),
+            ("PassStateEntered", 7, Some("Leaf"), None),
+        ]));
+        assert_eq!(paths(&history), ["Both", "Both[0]/Other", "Both[1]/Each", "Both[1]/Each[1]/Leaf"]);
+    }
+
+    #[test]
+    fn a_failed_attempt_is_repeated_or_fails_for_good() {
+        let definition = json!({ "StartAt": "A", "States": { "A": { "Type": "Task", "End": true } } });
+        let mut history = History::new(&definition);
+        let all = events(&[
+            ("ExecutionStarted", 0, None, None),
+            ("TaskStateEntered", 0, Some("A"), None),
+            ("ActivityScheduled", 2, None, None),
+            ("ActivityStarted", 3, None, None),
+            ("ActivityFailed", 4, None, None),
+            ("ActivityScheduled", 5, None, None),
+            ("ActivityFailed", 6, None, None),
+            ("ExecutionFailed", 7, None, None),
+        ]);
+        // In pages, one of which ends with an event that the next page explains.
+        history.add(&all[..5]);
+        history.add(&all);
+        let notes: Vec<&Note> = history
+            .entries()
+            .iter()
+            .filter_map(|entry| match &entry.content {
+                Content::Note(note) => Some(&**note),
+                Content::Event(_) => None,
+            })
+            .collect();
+        assert!(matches!(notes[0], Note::RetryScheduled { attempt: 2, .. }), "{notes:?}");
+        assert!(matches!(notes[1], Note::Failure { attempt: 2, .. }), "{notes:?}");
+        let mut view = View::new(&super::super::header("arn:a:b:c:d:execution:m:e", &Default::default()), &definition);
+        history.entries().iter().for_each(|entry| view.fold(entry));
+        assert!(matches!(view.states["A"].doing, Doing::Failed { attempt: 2, .. }), "{:?}", view.states);
+        assert_eq!(view.failure, Some(("Lost".to_owned(), String::new())));
+    }
+}

@@ -1,0 +1,83 @@
+//! How often an operation is called, and how long a refusal for the sake of its rate is waited out.
+
+use std::time::Duration;
+
+use engine::step::{ErrorClass, StepError};
+use tokio::{sync::Mutex, time::Instant};
+
+/// How often a call is repeated that was refused for its rate.
+const TRIES_MAX: u32 = 8;
+/// The first pause after such a refusal, and the longest.
+const PAUSE_MIN: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Keeps calls of one operation apart. The rate belongs to the account: other clients use it too.
+pub struct Pace {
+    interval: Duration,
+    next: Mutex<Option<Instant>>,
+}
+
+impl Pace {
+    /// At most so many calls a second.
+    pub fn per_second(calls: u32) -> Self {
+        Pace { interval: Duration::from_secs(1) / calls.max(1), next: Mutex::new(None) }
+    }
+
+    async fn turn(&self) {
+        let at = {
+            let mut next = self.next.lock().await;
+            let at = next.unwrap_or_else(Instant::now).max(Instant::now());
+            *next = Some(at + self.interval);
+            at
+        };
+        tokio::time::sleep_until(at).await;
+    }
+
+    /// Makes a call in its turn, again where it was refused for its rate.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn call<T, F>(&self, make: impl Fn() -> F) -> Result<T, StepError>
+    where
+        F: Future<Output = Result<T, StepError>>,
+    {
+        let mut pause = PAUSE_MIN;
+        for _ in 1..TRIES_MAX {
+            self.turn().await;
+            match make().await {
+                Err(error) if error.class == ErrorClass::Throttled => tokio::time::sleep(pause).await,
+                answer => return answer,
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+        self.turn().await;
+        make().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_are_kept_apart_and_a_throttled_one_is_repeated() {
+        let (pace, began) = (Pace::per_second(200), Instant::now());
+        for _ in 0..6 {
+            assert!(pace.call(|| async { Ok(()) }).await.is_ok());
+        }
+        assert!(began.elapsed() >= Duration::from_millis(25));
+        let calls = AtomicU32::new(0);
+        let count = || calls.fetch_add(1, Ordering::Relaxed);
+        let throttled = || async {
+            match count() {
+                0 => Err(StepError::new(ErrorClass::Throttled, "slower")),
+                count => Ok(count),
+            }
+        };
+        assert_eq!(pace.call(throttled).await.ok(), Some(1));
+        let refused = || async { Err::<(), _>(StepError::new(ErrorClass::Invalid, "no")) };
+        assert!(pace.call(refused).await.is_err());
+    }
+}

@@ -1,0 +1,60 @@
+//! The task token of a waiting Task: Step Functions gives it to the Task only, whose parameters the history has.
+
+use serde_json::Value;
+
+/// The expressions for the token, in either language.
+const EXPRESSIONS: [&str; 2] = ["$$.Task.Token", "$states.context.Task.Token"];
+
+/// The token among the parameters that a Task was called with. `arguments` are the state's, which name where it is.
+pub fn find(arguments: &Value, parameters: &Value) -> Option<String> {
+    match arguments {
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
+            let plain = name.strip_suffix(".$").unwrap_or(name);
+            find(value, parameters.get(plain)?)
+        }),
+        Value::Array(items) => items.iter().zip(parameters.as_array()?).find_map(|(value, found)| find(value, found)),
+        Value::String(text) => {
+            let expression = text.trim_start_matches("{%").trim_end_matches("%}").trim();
+            EXPRESSIONS.contains(&expression).then(|| parameters.as_str().map(str::to_owned))?
+        }
+        _ => None,
+    }
+}
+
+/// The arguments of the state of a name, anywhere in a definition.
+pub fn arguments_of<'d>(machine: &'d Value, name: &str) -> Option<&'d Value> {
+    machine["States"].as_object()?.iter().find_map(|(found, state)| {
+        if found == name {
+            return state.get("Arguments").or_else(|| state.get("Parameters"));
+        }
+        let branches = state["Branches"].as_array().into_iter().flatten();
+        let processors = ["ItemProcessor", "Iterator"].into_iter().filter_map(|field| state.get(field));
+        branches.chain(processors).find_map(|machine| arguments_of(machine, name))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_found_where_the_definition_puts_it() {
+        let parameters = json!({ "Payload": { "token": "T", "list": ["x", "T2"] } });
+        let of = |arguments: Value| find(&arguments, &parameters);
+        assert_eq!(of(json!({ "Payload": { "token.$": "$$.Task.Token" } })).as_deref(), Some("T"));
+        let jsonata = json!({ "Payload": { "list": ["x", "{% $states.context.Task.Token %}"] } });
+        assert_eq!(of(jsonata).as_deref(), Some("T2"));
+        assert_eq!(of(json!({ "Payload": { "token": "T" } })), None);
+        assert_eq!(of(json!({ "Other.$": "$$.Task.Token" })), None);
+    }
+
+    #[test]
+    fn the_arguments_of_an_inner_state_are_found() {
+        let inner = json!({ "StartAt": "B", "States": { "B": { "Type": "Task", "Parameters": { "a": 1 } } } });
+        let outer = json!({ "StartAt": "A", "States": { "A": { "Type": "Map", "ItemProcessor": inner } } });
+        assert_eq!(arguments_of(&outer, "B"), Some(&json!({ "a": 1 })));
+        assert_eq!(arguments_of(&outer, "C"), None);
+    }
+}

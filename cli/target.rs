@@ -1,0 +1,64 @@
+//! Which engine a command is for: this machine's, or AWS Step Functions.
+
+use clap::{Args, ValueEnum};
+use steps::step_functions::{Endpoint, StepFunctions};
+
+use crate::{
+    arguments::Global,
+    commands::worker,
+    exit::CliError,
+    home::Home,
+    owner::Handle,
+    step_functions::{Executions, refused},
+};
+
+/// The variable with the URL of an API in place of AWS's.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_STEPFUNCTIONS";
+
+/// Which engine a command is for.
+#[derive(Debug, Clone, Args)]
+pub struct Target {
+    /// The engine: this machine's, or AWS Step Functions.
+    #[arg(long, value_enum, default_value = "local")]
+    pub engine: Engine,
+    /// With --engine sfn, the Step Functions API: `aws`, or the URL of a `flow serve`; else AWS_ENDPOINT_URL_STEPFUNCTIONS, else
+    /// `aws`.
+    #[arg(long, value_name = "aws|URL")]
+    pub endpoint: Option<String>,
+}
+
+/// An engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// This machine's.
+    Local,
+    /// AWS Step Functions.
+    Sfn,
+}
+
+impl Target {
+    /// A way to the executions at Step Functions; `None` where the command is for this machine's engine.
+    ///
+    /// # Errors
+    /// `--endpoint` is given without the engine, or it is no endpoint.
+    pub async fn handle(&self, global: &Global) -> Result<Option<Handle>, CliError> {
+        if self.engine == Engine::Local {
+            return match self.endpoint {
+                None => Ok(None),
+                Some(_) => Err(CliError::refused("--endpoint is for another engine").hint("add --engine sfn")),
+            };
+        }
+        let endpoint = endpoint(global, self.endpoint.as_deref())?;
+        let api = StepFunctions::connect(&endpoint).await.map_err(refused)?;
+        Ok(Some(Handle::step_functions(Home::real(global)?, Executions::new(api))))
+    }
+}
+
+/// The API that an option names, or the variable; else AWS's.
+///
+/// # Errors
+/// It is neither `aws` nor a URL.
+pub fn endpoint(global: &Global, given: Option<&str>) -> Result<Endpoint, CliError> {
+    let variable = std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty());
+    worker::endpoint(global, given.or(variable.as_deref()).unwrap_or("aws"))
+}

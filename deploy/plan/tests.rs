@@ -1,0 +1,113 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::Activity;
+
+fn wanted(definition: Value) -> Wanted {
+    let activities = vec![Activity { name: "flow-a".to_owned(), step: "a".to_owned(), actions: Vec::new() }];
+    let compiled = Compiled { definition, activities, warnings: Vec::new(), transitions: 1 };
+    Wanted { name: "m".to_owned(), compiled, role_arn: None, log_level: LogLevel::Error }
+}
+
+/// What exists after a deployment.
+fn deployed(wanted: &Wanted) -> Found {
+    let version = Some("arn:m:1".to_owned());
+    Found {
+        activities: [("flow-a".to_owned(), "arn:a".to_owned())].into(),
+        role: Some(FoundRole {
+            arn: "arn:role".to_owned(),
+            deployment: Some("m".to_owned()),
+            trusts: true,
+            policy: wanted.role_policy(),
+        }),
+        log_group: Some(FoundLogGroup { arn: "arn:log".to_owned(), retention_days: Some(LOG_RETENTION_DAYS) }),
+        machine: Some(FoundMachine {
+            arn: "arn:m".to_owned(),
+            definition: wanted.compiled.definition.to_string(),
+            role_arn: "arn:role".to_owned(),
+            kind: "STANDARD".to_owned(),
+            status: "ACTIVE".to_owned(),
+            log_level: "ERROR".to_owned(),
+            deployment: Some("m".to_owned()),
+            is_published: true,
+            newest_version: version.clone(),
+            alias_target: version,
+            has_alias: true,
+        }),
+    }
+}
+
+fn changed(wanted: &Wanted, found: &Found) -> Vec<(Action, Kind)> {
+    let all = changes(wanted, found).unwrap();
+    all.iter().filter(|change| change.action != Action::Unchanged).map(|change| (change.action, change.kind)).collect()
+}
+
+#[test]
+fn the_first_deployment_creates_everything_and_the_second_changes_nothing() {
+    let wanted = wanted(json!({ "StartAt": "A" }));
+    let first = changes(&wanted, &Found::default()).unwrap();
+    assert!(first.iter().all(|change| change.action == Action::Created), "{first:?}");
+    assert!(first.is_sorted_by_key(|change| change.kind), "{first:?}");
+    assert_eq!(first.len(), 7);
+    assert_eq!(changed(&wanted, &deployed(&wanted)), []);
+}
+
+#[test]
+fn a_changed_definition_makes_one_version_and_moves_the_alias() {
+    let found = deployed(&wanted(json!({ "StartAt": "A" })));
+    let expected =
+        [(Action::Updated, Kind::StateMachine), (Action::Created, Kind::Version), (Action::Updated, Kind::Alias)];
+    assert_eq!(changed(&wanted(json!({ "StartAt": "B" })), &found), expected);
+}
+
+#[test]
+fn a_deployment_that_was_cut_short_is_completed() {
+    let wanted = wanted(json!({ "StartAt": "A" }));
+    let mut found = deployed(&wanted);
+    found.machine.as_mut().unwrap().alias_target = Some("arn:m:0".to_owned());
+    assert_eq!(changed(&wanted, &found), [(Action::Updated, Kind::Alias)]);
+    found.machine.as_mut().unwrap().is_published = false;
+    assert_eq!(changed(&wanted, &found), [(Action::Created, Kind::Version), (Action::Updated, Kind::Alias)]);
+    found = deployed(&wanted);
+    found.role.as_mut().unwrap().policy = None;
+    found.log_group.as_mut().unwrap().retention_days = None;
+    assert_eq!(changed(&wanted, &found), [(Action::Created, Kind::RolePolicy), (Action::Updated, Kind::LogGroup)]);
+}
+
+#[test]
+fn what_belongs_to_something_else_is_refused() {
+    let wanted = wanted(json!({}));
+    for change in [
+        |machine: &mut FoundMachine| machine.deployment = None,
+        |machine: &mut FoundMachine| machine.deployment = Some("other".to_owned()),
+        |machine: &mut FoundMachine| machine.kind = "EXPRESS".to_owned(),
+        |machine: &mut FoundMachine| machine.status = "DELETING".to_owned(),
+    ] {
+        let mut found = deployed(&wanted);
+        change(found.machine.as_mut().unwrap());
+        assert!(changes(&wanted, &found).is_err(), "{found:?}");
+    }
+    let mut found = deployed(&wanted);
+    found.role.as_mut().unwrap().deployment = None;
+    assert!(removal(&wanted, &found, &[]).is_err());
+}
+
+#[test]
+fn a_removal_deletes_what_was_made_and_keeps_activities_that_others_name() {
+    let wanted = wanted(json!({}));
+    let kinds = |needed: &[String]| -> Vec<Kind> {
+        removal(&wanted, &deployed(&wanted), needed).unwrap().iter().map(|change| change.kind).collect()
+    };
+    let all = [Kind::Alias, Kind::StateMachine, Kind::LogGroup, Kind::RolePolicy, Kind::Role, Kind::Activity];
+    assert_eq!(kinds(&[]), all);
+    assert_eq!(kinds(&["flow-a".to_owned()]), all[..5]);
+    assert_eq!(removal(&wanted, &Found::default(), &[]).unwrap(), []);
+}
+
+#[test]
+fn a_given_role_and_no_log_leave_other_services_alone() {
+    let wanted = Wanted { role_arn: Some("arn:r".to_owned()), log_level: LogLevel::Off, ..wanted(json!({})) };
+    let kinds: Vec<_> = changes(&wanted, &Found::default()).unwrap().iter().map(|change| change.kind).collect();
+    assert_eq!(kinds, [Kind::Activity, Kind::StateMachine, Kind::Version, Kind::Alias]);
+    assert_eq!(wanted.role_policy(), None);
+}

@@ -1,0 +1,13 @@
+//! Tasks that wait for the end of another execution.
+
+use super::turn::Turn;
+
+impl Turn<'_> {
+    /// Calls the Tasks that wait for an execution, which has ended or paused.
+    pub fn awaited_rested(&mut self, execution: &str) {
+        for id in self.execution.awaiting(execution) {
+            self.look(id);
+        }
+        self.rearm = true;
+    }
+}

@@ -1,0 +1,72 @@
+//! Reads of services that have no client here: one call does not justify an SDK crate. The request is signed with the SDK's signer.
+
+use std::time::SystemTime;
+
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4,
+};
+use serde_json::Value;
+
+use super::{Environment, chain, identity::provided};
+
+const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+/// The most of an answer that is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+impl Environment {
+    /// Calls an operation of a service that speaks JSON; `target` is the value of `X-Amz-Target`.
+    ///
+    /// # Errors
+    /// In a sentence: no credentials, no answer, or the service's error.
+    pub(crate) async fn call_json(&self, service: &str, target: &str, body: &Value) -> Result<Value, String> {
+        let config = self.clients.config();
+        let url = match config.endpoint_url() {
+            Some(endpoint) => endpoint.to_owned(),
+            None => {
+                let suffix = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+                format!("https://{service}.{}.{suffix}/", self.region)
+            }
+        };
+        let identity = provided(config).await.map_err(|error| chain(&error))?.into();
+        let body = body.to_string();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(service)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|error| chain(&error))?
+            .into();
+        let headers = [("content-type", CONTENT_TYPE), ("x-amz-target", target)];
+        let signable =
+            SignableRequest::new("POST", url.as_str(), headers.into_iter(), SignableBody::Bytes(body.as_bytes()));
+        let signed = signable.and_then(|request| sign(request, &params)).map_err(|error| chain(&error))?;
+        let (instructions, _) = signed.into_parts();
+        let mut request = self.https.post(&url).body(body.clone());
+        for (name, value) in headers.into_iter().chain(instructions.headers()) {
+            request = request.header(name, value);
+        }
+        read(request.send().await.map_err(|error| chain(&error))?).await
+    }
+}
+
+async fn read(mut answer: reqwest::Response) -> Result<Value, String> {
+    let status = answer.status();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| chain(&error))? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > ANSWER_BYTES_MAX {
+            return Err(format!("the answer is longer than {ANSWER_BYTES_MAX} bytes"));
+        }
+    }
+    let json: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    if status.is_success() {
+        return Ok(json);
+    }
+    let code = json["__type"].as_str().unwrap_or_default();
+    let code = code.rsplit('#').next().unwrap_or(code);
+    let message = json["message"].as_str().or_else(|| json["Message"].as_str()).unwrap_or_default();
+    Err(format!("HTTP {} {code} {message}", status.as_u16()).trim_end().to_owned())
+}

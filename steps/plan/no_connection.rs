@@ -1,0 +1,96 @@
+//! The HTTP client of the AWS clients for changes while a plan is made: it has no socket.
+
+use std::sync::Arc;
+
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+
+use super::{KNOWN_AFTER_APPLY, PlanRecord};
+
+/// Records every call and answers it with a success that says as little as the steps can read.
+#[derive(Debug, Clone)]
+pub(crate) struct NoConnection {
+    record: Arc<PlanRecord>,
+}
+
+impl NoConnection {
+    pub(crate) fn new(record: Arc<PlanRecord>) -> Self {
+        NoConnection { record }
+    }
+}
+
+impl HttpClient for NoConnection {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for NoConnection {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let operation = operation(&request);
+        self.record.call(&operation);
+        let is_json = request.headers().get("x-amz-target").is_some();
+        let (content_type, body) =
+            if is_json { ("application/x-amz-json-1.1", json_answer()) } else { ("text/xml", xml_answer(&operation)) };
+        let answer = StatusCode::try_from(200).map(|status| {
+            let mut response = HttpResponse::new(status, SdkBody::from(body));
+            response.headers_mut().insert("content-type", content_type);
+            response
+        });
+        HttpConnectorFuture::ready(answer.map_err(|error| ConnectorError::other(error.into(), None)))
+    }
+}
+
+/// The operation's name: of the JSON protocol in a header, of the Query protocols in the body, of Route 53 its only one.
+fn operation(request: &HttpRequest) -> String {
+    if let Some(target) = request.headers().get("x-amz-target") {
+        return target.rsplit('.').next().unwrap_or(target).to_owned();
+    }
+    let body = request.body().bytes().unwrap_or_default();
+    let action = form_urlencoded::parse(body).find(|(name, _)| name == "Action");
+    action.map_or_else(|| "ChangeResourceRecordSets".to_owned(), |(_, action)| action.into_owned())
+}
+
+/// Every service ignores the fields that are not its own.
+fn json_answer() -> String {
+    serde_json::json!({
+        "cluster": { "clusterArn": KNOWN_AFTER_APPLY },
+        "service": { "serviceArn": KNOWN_AFTER_APPLY },
+        "taskDefinition": { "taskDefinitionArn": KNOWN_AFTER_APPLY },
+    })
+    .to_string()
+}
+
+/// An answer with what a step cannot do without.
+fn xml_answer(operation: &str) -> String {
+    let id = KNOWN_AFTER_APPLY;
+    let content = match operation {
+        "ChangeResourceRecordSets" => {
+            return format!(
+                "<ChangeResourceRecordSetsResponse><ChangeInfo><Id>{id}</Id><Status>PENDING</Status>\
+                 <SubmittedAt>2020-01-01T00:00:00Z</SubmittedAt></ChangeInfo></ChangeResourceRecordSetsResponse>"
+            );
+        }
+        "CreateRole" | "CreateServiceLinkedRole" => {
+            format!(
+                "<Role><Path>/</Path><RoleName/><RoleId/><Arn>{id}</Arn>\
+                 <CreateDate>2020-01-01T00:00:00Z</CreateDate></Role>"
+            )
+        }
+        "CreateTopic" => format!("<TopicArn>{id}</TopicArn>"),
+        "CreateLoadBalancer" => format!(
+            "<LoadBalancers><member><LoadBalancerArn>{id}</LoadBalancerArn><DNSName>{id}</DNSName>\
+             <CanonicalHostedZoneId>{id}</CanonicalHostedZoneId></member></LoadBalancers>"
+        ),
+        _ => String::new(),
+    };
+    format!("<{operation}Response><{operation}Result>{content}</{operation}Result></{operation}Response>")
+}

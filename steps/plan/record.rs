@@ -1,0 +1,133 @@
+//! What the steps report while a plan is made.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{Difference, Planned, PlannedAction, PlannedChange, PlannedWait, is_unknown};
+
+/// What is recorded while a plan is made. One step runs at a time.
+#[derive(Debug, Default)]
+pub(crate) struct PlanRecord {
+    turn: tokio::sync::Mutex<()>,
+    recorded: Mutex<Recorded>,
+}
+
+#[derive(Debug, Default)]
+struct Recorded {
+    planned: Planned,
+    /// The calls that the step in progress would have made.
+    calls: Vec<String>,
+    /// What the step in progress found to differ.
+    differences: Vec<Difference>,
+}
+
+impl PlanRecord {
+    fn recorded(&self) -> MutexGuard<'_, Recorded> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a step; it is the only one until the guard is dropped.
+    pub(super) async fn begin_step(&self, actions: &[String]) -> tokio::sync::MutexGuard<'_, ()> {
+        let turn = self.turn.lock().await;
+        let mut recorded = self.recorded();
+        recorded.calls.clear();
+        recorded.differences.clear();
+        recorded.planned.actions.extend(actions.iter().cloned());
+        drop(recorded);
+        turn
+    }
+
+    /// The calls that the step would have made, and in what it found a resource to differ.
+    pub(super) fn end_step(&self) -> (Vec<String>, Vec<Difference>) {
+        let mut recorded = self.recorded();
+        (std::mem::take(&mut recorded.calls), std::mem::take(&mut recorded.differences))
+    }
+
+    pub(super) fn call(&self, operation: &str) {
+        self.recorded().calls.push(operation.to_owned());
+    }
+
+    pub(crate) fn differs(&self, difference: Difference) {
+        self.recorded().differences.push(difference);
+    }
+
+    /// Records what would happen to a resource. A resource that several steps touch is recorded once: a deletion counts more than an
+    /// update, and that more than nothing.
+    pub(super) fn change(&self, change: PlannedChange) {
+        let mut recorded = self.recorded();
+        let is_known = !is_unknown(&change.id);
+        let same = |known: &&mut PlannedChange| known.resource_type == change.resource_type && known.id == change.id;
+        match recorded.planned.changes.iter_mut().find(same).filter(|_| is_known) {
+            Some(known) => {
+                known.fields.extend(change.fields);
+                if known.action == PlannedAction::Unchanged || change.action == PlannedAction::Delete {
+                    (known.action, known.state) = (change.action, change.state);
+                }
+                if known.action == PlannedAction::Delete {
+                    known.fields.clear();
+                }
+                known.name = known.name.take().or(change.name);
+            }
+            None => recorded.planned.changes.push(change),
+        }
+    }
+
+    pub(super) fn wait(&self, wait: PlannedWait) {
+        self.recorded().planned.waits.push(wait);
+    }
+
+    /// Whether one of the names is that of a resource which the plan creates.
+    pub(super) fn creates_any_of(&self, names: &[&str]) -> bool {
+        self.has_any_of(names, |action| matches!(action, PlannedAction::Create | PlannedAction::Replace))
+    }
+
+    /// Whether one of the names is that of a resource which the plan updates.
+    pub(super) fn updates_any_of(&self, names: &[&str]) -> bool {
+        self.has_any_of(names, |action| action == PlannedAction::Update)
+    }
+
+    fn has_any_of(&self, names: &[&str], wanted: impl Fn(PlannedAction) -> bool) -> bool {
+        let recorded = self.recorded();
+        let mut changes = recorded.planned.changes.iter().filter(|change| wanted(change.action));
+        changes.any(|change| {
+            names.contains(&change.id.as_str()) || change.name.as_deref().is_some_and(|name| names.contains(&name))
+        })
+    }
+
+    pub(super) fn planned(&self) -> Planned {
+        self.recorded().planned.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn change(action: PlannedAction, name: Option<&str>, fields: &[&str]) -> PlannedChange {
+        let field = |field: &&str| Difference { field: (*field).to_owned(), from: "a".to_owned(), to: "b".to_owned() };
+        PlannedChange {
+            action,
+            resource_type: "AWS::RDS::DBInstance".to_owned(),
+            name: name.map(str::to_owned),
+            id: "arn:db".to_owned(),
+            fields: fields.iter().map(field).collect(),
+            state: format!("{action:?}"),
+            settings: Value::Null,
+        }
+    }
+
+    #[test]
+    fn a_resource_that_several_steps_touch_is_listed_once() {
+        let record = PlanRecord::default();
+        record.change(change(PlannedAction::Unchanged, Some("demo-db"), &[]));
+        record.change(change(PlannedAction::Update, None, &["deletionProtection"]));
+        let planned = record.planned();
+        let [only] = planned.changes.as_slice() else { panic!("{planned:?}") };
+        assert_eq!((only.action, only.name.as_deref(), only.fields.len()), (PlannedAction::Update, Some("demo-db"), 1));
+        record.change(change(PlannedAction::Delete, Some("demo-db"), &[]));
+        let planned = record.planned();
+        assert_eq!(planned.changes.len(), 1);
+        assert_eq!((planned.changes[0].action, planned.changes[0].fields.len()), (PlannedAction::Delete, 0));
+    }
+}

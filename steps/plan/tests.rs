@@ -1,0 +1,64 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use serde_json::json;
+
+use super::*;
+use crate::test_server::{TestServer, environment};
+
+const NO_VPC: &str =
+    "<DescribeVpcsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><vpcSet/></DescribeVpcsResponse>";
+
+async fn look(steps: &PlannedSteps, resource: &str, state: &str, input: Value) -> StepResult<Value> {
+    let step = steps.step(&Value::Null, resource).await.unwrap().unwrap();
+    step.look(StepContext::for_test(state), input).await
+}
+
+/// The fear: a plan changes something.
+#[tokio::test]
+async fn a_call_that_would_change_something_has_no_connection() {
+    let server = TestServer::start((200, "content-type: text/xml\r\n", NO_VPC)).await;
+    let steps = PlannedSteps::new(&environment(&server));
+    let input = json!({ "deployment": "demo", "cidr": "10.100.0.0/16" });
+    let Answer::Done(done) = look(&steps, "flow:ec2:createVpc", "Create VPC", input).await.unwrap() else {
+        panic!("a plan does not wait")
+    };
+    assert_eq!(done.output, json!({ "vpcId": KNOWN_AFTER_APPLY, "cidr": "10.100.0.0/16" }));
+    assert!(server.requests().iter().all(|request| request.contains("Action=DescribeVpcs")), "{:?}", server.requests());
+    let planned = steps.planned();
+    let [change] = planned.changes.as_slice() else { panic!("{planned:?}") };
+    assert_eq!((change.action, change.resource_type.as_str()), (PlannedAction::Create, "AWS::EC2::VPC"));
+    assert_eq!((change.name.as_deref(), change.id.as_str()), (Some("demo"), KNOWN_AFTER_APPLY));
+    assert!(planned.actions.contains("ec2:CreateVpc"));
+}
+
+#[tokio::test]
+async fn what_does_not_exist_yet_is_not_polled() {
+    let server = TestServer::start((500, "", "")).await;
+    let steps = PlannedSteps::new(&environment(&server));
+    let input = json!({ "instanceId": KNOWN_AFTER_APPLY });
+    let answer = look(&steps, "flow:ec2:waitForInstanceRunning", "Wait", input).await.unwrap();
+    assert!(matches!(answer, Answer::Done(_)), "{answer:?}");
+    assert!(server.requests().is_empty());
+    let planned = steps.planned();
+    assert_eq!(planned.waits.len(), 1);
+    assert!(planned.waits[0].usual_seconds.is_some());
+}
+
+/// The fear: a client for changes is added and a plan reaches AWS with it.
+#[tokio::test]
+async fn no_client_for_changes_has_a_connection() {
+    let server = TestServer::start((200, "content-type: text/xml\r\n", "")).await;
+    let environment = environment(&server).for_plan(Arc::default());
+    let _ = environment.iam().delete_role().role_name("demo").send().await;
+    let _ = environment.ecs().create_cluster().cluster_name("demo").send().await;
+    let _ = environment.rds().delete_db_instance().db_instance_identifier("demo").send().await;
+    let _ = environment.route53().create_hosted_zone().name("a.").caller_reference("a").send().await;
+    let _ = environment.s3().delete_object().bucket("a").key("b").send().await;
+    assert_eq!(server.requests(), Vec::<String>::new());
+}
+
+#[test]
+fn a_call_that_only_looks_is_told_from_one_that_changes() {
+    assert!(is_read("ec2:DescribeVpcs") && is_read("iam:ListRoles") && is_read("secretsmanager:GetSecretValue"));
+    assert!(!is_read("ec2:CreateVpc") && !is_read("iam:PassRole"));
+}

@@ -1,0 +1,297 @@
+//! Executions at Step Functions: their description, their history, and what changes them.
+
+use aws_sdk_sfn::{
+    error::ProvideErrorMetadata,
+    types::{ExecutionListItem, HistoryEvent},
+};
+use engine::step::{ErrorClass, StepError};
+
+use super::StepFunctions;
+use crate::failure::failure;
+
+/// The most events of one page (API Reference, GetExecutionHistory).
+const EVENTS_MAX: i32 = 1_000;
+
+/// An execution.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RemoteExecution {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// The ARN of its state machine.
+    pub state_machine_arn: String,
+    /// Step Functions' word, such as `TIMED_OUT`.
+    pub status: String,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub started_ms: u64,
+    /// When it ended.
+    pub stopped_ms: Option<u64>,
+    /// Its input, JSON.
+    pub input: Option<String>,
+    /// Its output, JSON.
+    pub output: Option<String>,
+    /// The error of one that failed.
+    pub error: Option<String>,
+    /// The cause of one that failed.
+    pub cause: Option<String>,
+    /// How often it was redriven.
+    pub redrive_count: u32,
+}
+
+/// An event of a history, with the details that its type has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RemoteEvent {
+    /// Dense, from 1.
+    pub id: u64,
+    /// The id of the event that led to this one; 0 for the first.
+    pub previous_id: u64,
+    /// When, in milliseconds since the Unix epoch.
+    pub timestamp_ms: u64,
+    /// Its type, such as `TaskStateEntered`.
+    pub kind: String,
+    /// The name of the state, of events that name one.
+    pub name: Option<String>,
+    /// The index of a Map's iteration.
+    pub index: Option<u64>,
+    /// What a Task calls.
+    pub resource: Option<String>,
+    /// Input, output or parameters, JSON.
+    pub data: Option<String>,
+    /// The error name.
+    pub error: Option<String>,
+    /// The error's cause.
+    pub cause: Option<String>,
+    /// The number of items of a Map, or how often an execution was redriven.
+    pub count: Option<u64>,
+    /// The name of an activity's worker.
+    pub worker: Option<String>,
+}
+
+fn milliseconds(time: &aws_smithy_types::DateTime) -> u64 {
+    time.to_millis().ok().and_then(|time| u64::try_from(time).ok()).unwrap_or_default()
+}
+
+impl StepFunctions {
+    /// An execution.
+    ///
+    /// # Errors
+    /// The API's; class `NotFound` where it does not exist.
+    pub async fn execution(&self, arn: &str) -> Result<RemoteExecution, StepError> {
+        let described = self.client.describe_execution().execution_arn(arn).send().await;
+        let described = described.map_err(|error| failed("states:DescribeExecution", arn, error))?;
+        Ok(RemoteExecution {
+            arn: described.execution_arn,
+            name: described.name.unwrap_or_default(),
+            state_machine_arn: described.state_machine_arn,
+            status: described.status.as_str().to_owned(),
+            started_ms: milliseconds(&described.start_date),
+            stopped_ms: described.stop_date.as_ref().map(milliseconds),
+            input: described.input,
+            output: described.output,
+            error: described.error,
+            cause: described.cause,
+            redrive_count: described.redrive_count.and_then(|count| u32::try_from(count).ok()).unwrap_or_default(),
+        })
+    }
+
+    /// The definition that an execution runs, JSON.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn definition_of(&self, execution_arn: &str) -> Result<String, StepError> {
+        let call = self.client.describe_state_machine_for_execution().execution_arn(execution_arn);
+        let described = call.send().await;
+        Ok(described
+            .map_err(|error| failed("states:DescribeStateMachineForExecution", execution_arn, error))?
+            .definition)
+    }
+
+    /// A page of a history, and the token of the next one.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn history(
+        &self,
+        arn: &str,
+        newest_first: bool,
+        token: Option<String>,
+    ) -> Result<(Vec<RemoteEvent>, Option<String>), StepError> {
+        let call = self.client.get_execution_history().execution_arn(arn).reverse_order(newest_first);
+        let page = call.max_results(EVENTS_MAX).set_next_token(token).send().await;
+        let page = page.map_err(|error| failed("states:GetExecutionHistory", arn, error))?;
+        Ok((page.events.iter().map(event).collect(), page.next_token))
+    }
+
+    /// Starts an execution; returns its ARN.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn start(&self, state_machine_arn: &str, name: &str, input: &str) -> Result<String, StepError> {
+        let call = self.client.start_execution().state_machine_arn(state_machine_arn).name(name).input(input);
+        Ok(call.send().await.map_err(|error| failure("states:StartExecution", error))?.execution_arn)
+    }
+
+    /// Ends an execution as ABORTED.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn stop(&self, arn: &str, error: &str, cause: &str) -> Result<(), StepError> {
+        let call = self.client.stop_execution().execution_arn(arn).error(error).cause(cause);
+        call.send().await.map(drop).map_err(|error| failure("states:StopExecution", error))
+    }
+
+    /// Continues an execution that failed, at the state that failed.
+    ///
+    /// # Errors
+    /// The API's, such as after 14 days.
+    pub async fn redrive(&self, arn: &str) -> Result<(), StepError> {
+        let sent = self.client.redrive_execution().execution_arn(arn).send().await;
+        sent.map(drop).map_err(|error| failure("states:RedriveExecution", error))
+    }
+
+    /// The name and ARN of up to `limit` state machines.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn state_machines(&self, limit: usize) -> Result<Vec<(String, String)>, StepError> {
+        let mut pages = self.client.list_state_machines().into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| failure("states:ListStateMachines", error))?;
+            found.push((item.name, item.state_machine_arn));
+            if found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The newest executions of a state machine, without their data: up to `limit`, at most 1,000.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn executions(&self, machine: &str, limit: usize) -> Result<Vec<RemoteExecution>, StepError> {
+        let limit = i32::try_from(limit).unwrap_or(EVENTS_MAX).clamp(1, EVENTS_MAX);
+        let call = self.client.list_executions().state_machine_arn(machine).max_results(limit);
+        let page = call.send().await.map_err(|error| failure("states:ListExecutions", error))?;
+        Ok(page.executions.into_iter().map(listed).collect())
+    }
+}
+
+/// As [`failure`]; an execution that does not exist is of class `NotFound`.
+fn failed<E>(
+    action: &str,
+    arn: &str,
+    error: aws_sdk_sfn::error::SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>,
+) -> StepError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    if error.code() == Some("ExecutionDoesNotExist") {
+        return StepError::new(ErrorClass::NotFound, format!("there is no execution named '{arn}'"));
+    }
+    failure(action, error)
+}
+
+fn listed(item: ExecutionListItem) -> RemoteExecution {
+    RemoteExecution {
+        arn: item.execution_arn,
+        name: item.name,
+        state_machine_arn: item.state_machine_arn,
+        status: item.status.as_str().to_owned(),
+        started_ms: milliseconds(&item.start_date),
+        stopped_ms: item.stop_date.as_ref().map(milliseconds),
+        redrive_count: item.redrive_count.and_then(|count| u32::try_from(count).ok()).unwrap_or_default(),
+        ..RemoteExecution::default()
+    }
+}
+
+/// An event with the fields of whichever details it has.
+fn event(event: &HistoryEvent) -> RemoteEvent {
+    let unsigned = |number: i64| u64::try_from(number).unwrap_or_default();
+    let mut found = RemoteEvent {
+        id: unsigned(event.id),
+        previous_id: unsigned(event.previous_event_id),
+        timestamp_ms: milliseconds(&event.timestamp),
+        kind: event.r#type.as_str().to_owned(),
+        ..RemoteEvent::default()
+    };
+    of_states(event, &mut found);
+    of_tasks(event, &mut found);
+    of_executions(event, &mut found);
+    found
+}
+
+fn of_states(event: &HistoryEvent, found: &mut RemoteEvent) {
+    if let Some(details) = &event.state_entered_event_details {
+        (found.name, found.data) = (Some(details.name.clone()), details.input.clone());
+    }
+    if let Some(details) = &event.state_exited_event_details {
+        (found.name, found.data) = (Some(details.name.clone()), details.output.clone());
+    }
+    if let Some(details) = &event.map_state_started_event_details {
+        found.count = u64::try_from(details.length).ok();
+    }
+    let iterations = [
+        &event.map_iteration_started_event_details,
+        &event.map_iteration_succeeded_event_details,
+        &event.map_iteration_failed_event_details,
+        &event.map_iteration_aborted_event_details,
+    ];
+    if let Some(details) = iterations.into_iter().flatten().next() {
+        (found.name, found.index) = (details.name.clone(), u64::try_from(details.index).ok());
+    }
+}
+
+/// Copies the fields that several types of details share.
+macro_rules! copy {
+    ($event:ident, $found:ident, $($details:ident: $($field:ident = $from:ident),*;)*) => {
+        $(if let Some(details) = &$event.$details {
+            $($found.$field = copy!(@ details, $from);)*
+        })*
+    };
+    (@ $details:ident, resource) => { Some($details.resource.clone()) };
+    (@ $details:ident, parameters) => { Some($details.parameters.clone()) };
+    (@ $details:ident, $from:ident) => { $details.$from.clone() };
+}
+
+fn of_tasks(event: &HistoryEvent, found: &mut RemoteEvent) {
+    copy!(event, found,
+        activity_scheduled_event_details: resource = resource, data = input;
+        activity_started_event_details: worker = worker_name;
+        activity_succeeded_event_details: data = output;
+        activity_failed_event_details: error = error, cause = cause;
+        activity_schedule_failed_event_details: error = error, cause = cause;
+        activity_timed_out_event_details: error = error, cause = cause;
+        task_scheduled_event_details: resource = resource, data = parameters;
+        task_started_event_details: resource = resource;
+        task_submitted_event_details: resource = resource, data = output;
+        task_succeeded_event_details: resource = resource, data = output;
+        task_failed_event_details: resource = resource, error = error, cause = cause;
+        task_start_failed_event_details: resource = resource, error = error, cause = cause;
+        task_submit_failed_event_details: resource = resource, error = error, cause = cause;
+        task_timed_out_event_details: resource = resource, error = error, cause = cause;
+        lambda_function_scheduled_event_details: resource = resource, data = input;
+        lambda_function_succeeded_event_details: data = output;
+        lambda_function_failed_event_details: error = error, cause = cause;
+        lambda_function_schedule_failed_event_details: error = error, cause = cause;
+        lambda_function_start_failed_event_details: error = error, cause = cause;
+        lambda_function_timed_out_event_details: error = error, cause = cause;
+    );
+}
+
+fn of_executions(event: &HistoryEvent, found: &mut RemoteEvent) {
+    copy!(event, found,
+        execution_started_event_details: data = input;
+        execution_succeeded_event_details: data = output;
+        execution_failed_event_details: error = error, cause = cause;
+        execution_aborted_event_details: error = error, cause = cause;
+        execution_timed_out_event_details: error = error, cause = cause;
+        map_run_failed_event_details: error = error, cause = cause;
+        evaluation_failed_event_details: error = error, cause = cause;
+    );
+    if let Some(details) = &event.execution_redriven_event_details {
+        found.count = details.redrive_count.and_then(|count| u64::try_from(count).ok());
+    }
+}

@@ -1,0 +1,286 @@
+//! What a deployment consists of at Step Functions: activities, a state machine, its versions, its alias.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sfn::{
+    error::ProvideErrorMetadata,
+    types::{
+        CloudWatchLogsLogGroup, ExecutionStatus, LogDestination, LogLevel, LoggingConfiguration,
+        RoutingConfigurationListItem, Tag, ValidateStateMachineDefinitionSeverity,
+    },
+};
+use engine::step::{ErrorClass, StepError};
+
+use super::StepFunctions;
+use crate::failure::failure;
+
+/// How many state machines are read in order to find those that name an activity.
+const MACHINES_READ_MAX: usize = 2_000;
+
+/// A state machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateMachine {
+    /// Its ARN.
+    pub arn: String,
+    /// Its definition, JSON.
+    pub definition: String,
+    /// Its role's ARN.
+    pub role_arn: String,
+    /// `STANDARD` or `EXPRESS`.
+    pub kind: String,
+    /// `ACTIVE` or `DELETING`.
+    pub status: String,
+    /// `OFF`, `ERROR`, `FATAL` or `ALL`.
+    pub log_level: String,
+    /// The id of its current revision; `None` before its first update.
+    pub revision: Option<String>,
+}
+
+/// What a state machine is set to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateMachineSettings<'a> {
+    /// Its definition, JSON.
+    pub definition: &'a str,
+    /// Its role's ARN.
+    pub role_arn: &'a str,
+    /// The log level and the ARN of the log group; `None` logs nothing.
+    pub log: Option<(&'a str, &'a str)>,
+}
+
+impl StateMachineSettings<'_> {
+    fn logging(&self) -> LoggingConfiguration {
+        let builder = LoggingConfiguration::builder().include_execution_data(false);
+        let Some((level, group)) = self.log else { return builder.level(LogLevel::Off).build() };
+        let group = CloudWatchLogsLogGroup::builder().log_group_arn(group).build();
+        let destination = LogDestination::builder().cloud_watch_logs_log_group(group).build();
+        builder.level(LogLevel::from(level)).destinations(destination).build()
+    }
+}
+
+impl StepFunctions {
+    /// Creates an activity; for the name of an existing one, returns its ARN.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn create_activity(&self, name: &str, tags: &[(&str, &str)]) -> Result<String, StepError> {
+        let call = self.client.create_activity().name(name).set_tags(Some(tags_of(tags)));
+        Ok(call.send().await.map_err(|error| failure("states:CreateActivity", error))?.activity_arn)
+    }
+
+    /// Deletes an activity, if it exists.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn delete_activity(&self, arn: &str) -> Result<(), StepError> {
+        let deleted = self.client.delete_activity().activity_arn(arn).send().await;
+        deleted.map(drop).map_err(|error| failure("states:DeleteActivity", error))
+    }
+
+    /// The ARN of the state machine of a name.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn state_machine_arn(&self, name: &str) -> Result<Option<String>, StepError> {
+        let mut pages = self.client.list_state_machines().into_paginator().items().send();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| failure("states:ListStateMachines", error))?;
+            if item.name == name {
+                return Ok(Some(item.state_machine_arn));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A state machine, or one of its versions.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn state_machine(&self, arn: &str) -> Result<StateMachine, StepError> {
+        let described = self.client.describe_state_machine().state_machine_arn(arn).send().await;
+        let described = described.map_err(|error| failure("states:DescribeStateMachine", error))?;
+        let level = described.logging_configuration.and_then(|logging| logging.level);
+        Ok(StateMachine {
+            arn: described.state_machine_arn,
+            definition: described.definition,
+            role_arn: described.role_arn,
+            kind: described.r#type.as_str().to_owned(),
+            status: described.status.map_or_else(|| "ACTIVE".to_owned(), |status| status.as_str().to_owned()),
+            log_level: level.map_or_else(|| "OFF".to_owned(), |level| level.as_str().to_owned()),
+            revision: described.revision_id,
+        })
+    }
+
+    /// The tags of a state machine or an activity.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, StepError> {
+        let answer = self.client.list_tags_for_resource().resource_arn(arn).send().await;
+        let answer = answer.map_err(|error| failure("states:ListTagsForResource", error))?;
+        let pair = |tag: Tag| Some((tag.key?, tag.value.unwrap_or_default()));
+        Ok(answer.tags.unwrap_or_default().into_iter().filter_map(pair).collect())
+    }
+
+    /// The errors that ValidateStateMachineDefinition finds.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn validate(&self, definition: &str) -> Result<Vec<String>, StepError> {
+        let call = self.client.validate_state_machine_definition().definition(definition);
+        let call = call.severity(ValidateStateMachineDefinitionSeverity::Error);
+        let answer = call.send().await.map_err(|error| failure("states:ValidateStateMachineDefinition", error))?;
+        let line = |found: aws_sdk_sfn::types::ValidateStateMachineDefinitionDiagnostic| {
+            format!("{}: {} at {}", found.code, found.message, found.location.unwrap_or_else(|| "/".to_owned()))
+        };
+        Ok(answer.diagnostics.into_iter().map(line).collect())
+    }
+
+    /// Creates a state machine and publishes its first version; returns its ARN.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn create_state_machine(
+        &self,
+        name: &str,
+        settings: &StateMachineSettings<'_>,
+        tags: &[(&str, &str)],
+    ) -> Result<String, StepError> {
+        let call = self.client.create_state_machine().name(name).definition(settings.definition);
+        let call = call.role_arn(settings.role_arn).logging_configuration(settings.logging());
+        let created = call.set_tags(Some(tags_of(tags))).publish(true).send().await;
+        Ok(created.map_err(|error| failure("states:CreateStateMachine", error))?.state_machine_arn)
+    }
+
+    /// Updates a state machine and publishes a version of what changed.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn update_state_machine(&self, arn: &str, settings: &StateMachineSettings<'_>) -> Result<(), StepError> {
+        let call = self.client.update_state_machine().state_machine_arn(arn).definition(settings.definition);
+        let call = call.role_arn(settings.role_arn).logging_configuration(settings.logging());
+        let updated = call.publish(true).send().await;
+        updated.map(drop).map_err(|error| failure("states:UpdateStateMachine", error))
+    }
+
+    /// Publishes the current revision of a state machine, unless its newest version is that revision.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn publish(&self, arn: &str) -> Result<(), StepError> {
+        let published = self.client.publish_state_machine_version().state_machine_arn(arn).send().await;
+        published.map(drop).map_err(|error| failure("states:PublishStateMachineVersion", error))
+    }
+
+    /// The ARN of a state machine's newest version.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn newest_version(&self, arn: &str) -> Result<Option<String>, StepError> {
+        let versions = self.client.list_state_machine_versions().state_machine_arn(arn).max_results(1).send().await;
+        let versions = versions.map_err(|error| failure("states:ListStateMachineVersions", error))?;
+        Ok(versions.state_machine_versions.into_iter().next().map(|version| version.state_machine_version_arn))
+    }
+
+    /// The ARNs of the versions to which an alias routes; `None` where it does not exist.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn alias(&self, arn: &str) -> Result<Option<Vec<String>>, StepError> {
+        let described = self.client.describe_state_machine_alias().state_machine_alias_arn(arn).send().await;
+        match described {
+            Ok(alias) => {
+                let routes = alias.routing_configuration.unwrap_or_default().into_iter();
+                Ok(Some(routes.map(|route| route.state_machine_version_arn).collect()))
+            }
+            Err(error) if error.code() == Some("ResourceNotFound") => Ok(None),
+            Err(error) => Err(failure("states:DescribeStateMachineAlias", error)),
+        }
+    }
+
+    /// Routes every execution that is started through an alias to a version. Creates the alias where `exists` is false.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn route(&self, machine: &str, alias: &str, version: &str, exists: bool) -> Result<(), StepError> {
+        let route = RoutingConfigurationListItem::builder().state_machine_version_arn(version).weight(100).build();
+        let route = route.map_err(|error| StepError::new(ErrorClass::Invalid, error.to_string()))?;
+        if exists {
+            let update = self.client.update_state_machine_alias().state_machine_alias_arn(format!("{machine}:{alias}"));
+            let updated = update.routing_configuration(route).send().await;
+            return updated.map(drop).map_err(|error| failure("states:UpdateStateMachineAlias", error));
+        }
+        let create = self.client.create_state_machine_alias().name(alias).routing_configuration(route);
+        create.send().await.map(drop).map_err(|error| failure("states:CreateStateMachineAlias", error))
+    }
+
+    /// Deletes an alias, if it exists.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn delete_alias(&self, arn: &str) -> Result<(), StepError> {
+        match self.client.delete_state_machine_alias().state_machine_alias_arn(arn).send().await {
+            Err(error) if error.code() != Some("ResourceNotFound") => {
+                Err(failure("states:DeleteStateMachineAlias", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes a state machine with its versions, if it exists.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn delete_state_machine(&self, arn: &str) -> Result<(), StepError> {
+        let deleted = self.client.delete_state_machine().state_machine_arn(arn).send().await;
+        deleted.map(drop).map_err(|error| failure("states:DeleteStateMachine", error))
+    }
+
+    /// The ARN of an execution of a state machine that is running, if there is one.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn running_execution(&self, machine: &str) -> Result<Option<String>, StepError> {
+        let call = self.client.list_executions().state_machine_arn(machine).status_filter(ExecutionStatus::Running);
+        let answer = call.max_results(1).send().await.map_err(|error| failure("states:ListExecutions", error))?;
+        Ok(answer.executions.into_iter().next().map(|execution| execution.execution_arn))
+    }
+
+    /// Those of some activities that a state machine other than `except` names. All of them where there are more state
+    /// machines than are read.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn activities_named_by_others(
+        &self,
+        activities: &BTreeMap<String, String>,
+        except: &str,
+    ) -> Result<Vec<String>, StepError> {
+        let mut pages = self.client.list_state_machines().into_paginator().items().send();
+        let mut named: Vec<String> = Vec::new();
+        let mut count = 0;
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| failure("states:ListStateMachines", error))?;
+            count += 1;
+            if count > MACHINES_READ_MAX {
+                return Ok(activities.keys().cloned().collect());
+            }
+            if item.name == except {
+                continue;
+            }
+            let definition = match self.state_machine(&item.state_machine_arn).await {
+                Ok(machine) => machine.definition,
+                Err(error) if error.class == ErrorClass::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let found = activities.iter().filter(|(_, arn)| definition.contains(&format!("\"{arn}\"")));
+            named.extend(found.map(|(name, _)| name.clone()));
+        }
+        named.sort();
+        named.dedup();
+        Ok(named)
+    }
+}
+
+fn tags_of(pairs: &[(&str, &str)]) -> Vec<Tag> {
+    pairs.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build()).collect()
+}

@@ -1,0 +1,175 @@
+//! The fear: a deployment to Step Functions changes what it need not, loses what it made, or leaves something behind.
+
+use serde_json::{Value, json};
+
+use crate::{
+    serve::Server,
+    support::{Home, post},
+};
+
+const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
+
+fn call(server: &Server, operation: &str, request: &Value) -> Value {
+    let answer = post(&server.endpoint, &format!("AWSStepFunctions.{operation}"), &request.to_string());
+    serde_json::from_str(&answer).unwrap()
+}
+
+/// A definition whose Task runs on a worker.
+fn definition(home: &Home, program: &str) -> String {
+    let task = json!({ "Type": "Task", "Resource": "flow:process:run", "End": true,
+        "Parameters": { "Program": program, "Arguments": [] } });
+    home.definition("job", &json!({ "StartAt": "Run", "States": { "Run": task } }))
+}
+
+/// Deploys with a role that exists already; returns the JSON lines.
+fn deployed(home: &Home, server: &Server, file: &str, more: &[&str]) -> Vec<Value> {
+    let arguments = ["deploy", file, "--engine", "sfn", "--endpoint", &server.endpoint, "--role-arn", ROLE];
+    let printed = home.succeed(&[&arguments[..], more, &["-o", "json", "--region", "us-east-1"]].concat());
+    printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn outcome(lines: &[Value]) -> &str {
+    lines.last().unwrap()["outcome"].as_str().unwrap()
+}
+
+fn versions(server: &Server, machine: &str) -> Vec<Value> {
+    let answer = call(server, "ListStateMachineVersions", &json!({ "stateMachineArn": machine }));
+    answer["stateMachineVersions"].as_array().unwrap().clone()
+}
+
+#[test]
+fn a_second_deployment_changes_nothing_and_a_changed_definition_makes_one_version() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let file = definition(&home, "/bin/true");
+    let planned = deployed(&home, &server, &file, &["--plan"]);
+    assert_eq!(outcome(&planned), "plan");
+    assert_eq!(call(&server, "ListStateMachines", &json!({}))["stateMachines"], json!([]));
+    let first = deployed(&home, &server, &file, &["--yes"]);
+    assert_eq!(outcome(&first), "deployed");
+    assert_eq!(first[1]["transitions"], 2);
+    let machine = first.last().unwrap()["stateMachineArn"].as_str().unwrap().to_owned();
+    assert_eq!(versions(&server, &machine).len(), 1);
+    assert_eq!(outcome(&deployed(&home, &server, &file, &["--yes"])), "kept");
+    let changed = deployed(&home, &server, &definition(&home, "/bin/false"), &["--yes"]);
+    let made: Vec<_> = changed.iter().filter(|line| line["type"] == "changed").map(|line| &line["action"]).collect();
+    assert_eq!(made, ["update", "create", "update"], "{changed:?}");
+    let all = versions(&server, &machine);
+    assert_eq!(all.len(), 2);
+    let alias =
+        call(&server, "DescribeStateMachineAlias", &json!({ "stateMachineAliasArn": format!("{machine}:deployed") }));
+    assert_eq!(alias["routingConfiguration"][0]["stateMachineVersionArn"], all[0]["stateMachineVersionArn"]);
+    assert_eq!(outcome(&deployed(&home, &server, &file, &["--remove", "--yes"])), "removed");
+    assert_eq!(call(&server, "ListStateMachines", &json!({}))["stateMachines"], json!([]));
+    assert_eq!(call(&server, "ListActivities", &json!({}))["activities"], json!([]));
+    assert_eq!(outcome(&deployed(&home, &server, &file, &["--remove", "--yes"])), "kept");
+}
+
+#[test]
+fn an_activity_that_another_deployment_names_outlives_a_removal() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let file = definition(&home, "/bin/true");
+    for name in ["one", "two"] {
+        deployed(&home, &server, &file, &["--yes", "--name", name]);
+    }
+    deployed(&home, &server, &file, &["--yes", "--name", "one", "--remove"]);
+    assert_eq!(call(&server, "ListActivities", &json!({}))["activities"].as_array().unwrap().len(), 1);
+    assert_eq!(outcome(&deployed(&home, &server, &file, &["--yes", "--name", "two"])), "kept");
+}
+
+#[test]
+fn a_state_machine_of_another_origin_and_a_running_execution_are_left_alone() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let file = definition(&home, "/bin/true");
+    let pass = json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } }).to_string();
+    call(&server, "CreateStateMachine", &json!({ "name": "job", "definition": pass, "roleArn": ROLE }));
+    let refused = |more: &[&str]| {
+        let arguments = ["deploy", &file, "--endpoint", &server.endpoint, "--role-arn", ROLE, "--region", "us-east-1"];
+        home.exits(&[&arguments[..], more].concat(), 3)
+    };
+    let printed = refused(&["--yes"]);
+    assert!(printed.contains("flow deploy did not create it"), "{printed}");
+    let printed = refused(&["--name", "other"]);
+    assert!(printed.contains("--yes"), "{printed}");
+    deployed(&home, &server, &file, &["--yes", "--name", "other"]);
+    let machine = "arn:aws:states:us-east-1:111111111111:stateMachine:other:deployed";
+    call(&server, "StartExecution", &json!({ "stateMachineArn": machine }));
+    let printed = refused(&["--yes", "--remove", "--name", "other"]);
+    assert!(printed.contains("is running"), "{printed}");
+}
+
+#[test]
+fn what_step_functions_cannot_do_is_refused_with_its_line() {
+    let home = Home::plain();
+    let file = home.path().join("asks.asl.yaml");
+    let text = "StartAt: Ask\nStates:\n  Ask:\n    Type: Task\n    Resource: flow:approval:request\n    \
+                Parameters: {Prompt: Go?}\n    End: true\n";
+    std::fs::write(&file, text).unwrap();
+    let printed = home.exits(&["deploy", file.to_str().unwrap(), "--template", "terraform"], 3);
+    assert!(printed.contains("APPROVAL_ON_WORKER") && printed.contains("asks.asl.yaml:3:3"), "{printed}");
+}
+
+#[test]
+fn a_template_is_printed_without_a_call() {
+    let home = Home::plain();
+    let printed = home.succeed(&["deploy", "endpoints-aws", "--template", "cloudformation"]);
+    let template: Value = serde_json::from_str(&printed).unwrap();
+    let machine = &template["Resources"]["StateMachine"]["Properties"];
+    assert_eq!(machine["StateMachineName"], "endpoints-aws");
+    let file = home.path().join("rests.asl.yaml");
+    std::fs::write(&file, "StartAt: A\nStates:\n  A: {Type: Wait, Seconds: ${Pause}, End: true}\n").unwrap();
+    let arguments = ["deploy", file.to_str().unwrap(), "--template", "terraform", "--substitute", "Pause=5"];
+    assert!(home.succeed(&arguments).contains("\\\"Seconds\\\":5"));
+    assert_eq!(machine["DefinitionString"].as_str().unwrap().matches("flow:").count(), 0, "{printed}");
+}
+
+#[test]
+fn the_role_and_the_log_group_are_made_once_and_removed() {
+    let home = Home::for_rehearsal();
+    let world = home.world();
+    let serving = Home::plain();
+    let server = Server::start(&serving);
+    let file = definition(&home, "/bin/true");
+    let variables = [
+        ("AWS_ENDPOINT_URL_IAM", world.moto.as_str()),
+        ("AWS_ENDPOINT_URL_STS", &world.moto),
+        ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", &world.moto),
+        ("AWS_ENDPOINT_URL_STEPFUNCTIONS", &server.endpoint),
+        ("AWS_ACCESS_KEY_ID", "rehearsal"),
+        ("AWS_SECRET_ACCESS_KEY", "rehearsal"),
+        ("AWS_REGION", &world.region),
+    ];
+    let deploy = |more: &[&str]| {
+        let printed = home.exits_with(&[&["deploy", &file, "-o", "json", "--yes"][..], more].concat(), &variables, 0);
+        let last: Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
+        last["outcome"].as_str().unwrap().to_owned()
+    };
+    let found = || -> Value {
+        let script = "import json, sys, boto3\n\
+                      c = lambda s: boto3.client(s, endpoint_url=sys.argv[1], region_name=sys.argv[2], aws_access_key_id='x', aws_secret_access_key='x')\n\
+                      roles = [r['RoleName'] for r in c('iam').list_roles()['Roles'] if r['RoleName'].startswith('flow-')]\n\
+                      groups = c('logs').describe_log_groups(logGroupNamePrefix='/aws/vendedlogs')['logGroups']\n\
+                      policies = [c('iam').get_role_policy(RoleName=r, PolicyName='integrations')['PolicyDocument'] for r in roles]\n\
+                      print(json.dumps([roles, [[g['logGroupName'], g['retentionInDays']] for g in groups], policies]))";
+        serde_json::from_str(&world.python(script)).unwrap()
+    };
+    assert_eq!(deploy(&[]), "deployed");
+    let made = found();
+    assert_eq!((&made[0], &made[1]), (&json!(["flow-job"]), &json!([["/aws/vendedlogs/states/job", 90]])), "{made}");
+    // The Task is an activity's: the role may write its log, and nothing else.
+    assert_eq!(made[2][0]["Statement"].as_array().unwrap().len(), 1, "{made}");
+    assert_eq!(deploy(&[]), "kept");
+    let machines = call(&server, "ListStateMachines", &json!({}));
+    let machine = &machines["stateMachines"][0]["stateMachineArn"];
+    let described = call(&server, "DescribeStateMachine", &json!({ "stateMachineArn": machine }));
+    assert_eq!(described["loggingConfiguration"]["level"], "ERROR");
+    assert_eq!(described["loggingConfiguration"]["includeExecutionData"], false);
+    assert!(described["roleArn"].as_str().unwrap().ends_with(":role/flow-job"), "{described}");
+    assert_eq!(deploy(&["--log-level", "all"]), "deployed");
+    let described = call(&server, "DescribeStateMachine", &json!({ "stateMachineArn": machine }));
+    assert_eq!(described["loggingConfiguration"]["level"], "ALL");
+    assert_eq!(deploy(&["--remove"]), "removed");
+    assert_eq!(found(), json!([[], [], []]));
+}

@@ -1,0 +1,244 @@
+//! The fear: a workflow does something else on Step Functions with workers than on the local engine.
+//!
+//! Each workflow runs twice on one server: as it is, so that the server's own engine calls the steps, and compiled by
+//! `flow deploy`, so that three workers do. Status, output, error, effects and the order of the history must be the same.
+
+use std::{collections::BTreeMap, path::Path, process::Child};
+
+use serde_json::{Value, json};
+
+use crate::{
+    campaign::{deploy, ended, worker},
+    serve::Server,
+    support::{Home, one_of_everything, post},
+};
+
+const SECONDS_MAX: u64 = 60;
+const REHEARSAL_SECONDS_MAX: u64 = 300;
+const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
+/// What the compiler adds to an outer Map.
+const ADDED_STATE: &str = "flow: keep the index";
+
+/// Writes its name under its token, then does what its second argument says: prints, or fails so many times before it prints.
+const PROGRAM: &str = r#"name="$1"; folder="$2"; failures="${3:-0}"
+printf '%s\n' "$name" >> "$folder/attempts"
+if [ "$(grep -c "^$name\$" "$folder/attempts")" -le "$failures" ]; then echo "not yet" >&2; exit 3; fi
+(set -C; printf '%s\n' "$name" > "$folder/effect-$FLOW_IDEMPOTENCY_TOKEN") 2>/dev/null
+printf '{"name": "%s"}\n' "$name""#;
+
+fn call(endpoint: &str, operation: &str, request: &Value) -> Value {
+    let answer = post(endpoint, &format!("AWSStepFunctions.{operation}"), &request.to_string());
+    serde_json::from_str(&answer).unwrap()
+}
+
+/// A Task of a JSONPath workflow.
+fn task(program: &str, name: &str, failures: u32, more: Value) -> Value {
+    let arguments = format!("States.Array('{name}', $.folder, '{failures}')");
+    let mut task = json!({ "Type": "Task", "Resource": "flow:process:run", "ResultPath": format!("$.{name}"),
+        "Parameters": { "Program": program, "Arguments.$": arguments } });
+    task.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    task
+}
+
+/// A Task of a JSONata workflow.
+fn jsonata_task(program: &str, name: &str, more: Value) -> Value {
+    let arguments = format!("{{% [{name}, $states.input.folder] %}}");
+    let mut task = json!({ "Type": "Task", "Resource": "flow:process:run",
+        "Arguments": { "Program": program, "Arguments": arguments } });
+    task.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    task
+}
+
+fn end() -> Value {
+    json!({ "End": true })
+}
+
+fn machine(name: &str, state: Value) -> Value {
+    json!({ "StartAt": name, "States": { name: state } })
+}
+
+/// A rule of Retry or Catch for every error.
+fn rule(more: Value) -> Value {
+    let mut rule = json!({ "ErrorEquals": ["States.ALL"] });
+    rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    rule
+}
+
+fn chains(program: &str) -> [(&'static str, Value); 3] {
+    let next = json!({ "Next": "Rest" });
+    let choices = json!([{ "Variable": "$.one.name", "StringEquals": "one", "Next": "Two" }]);
+    let chain = json!({ "StartAt": "One", "States": {
+        "One": task(program, "one", 0, next),
+        "Rest": { "Type": "Wait", "Seconds": 1, "Next": "Choose" },
+        "Choose": { "Type": "Choice", "Default": "Lost", "Choices": choices },
+        "Lost": { "Type": "Fail", "Error": "Lost" },
+        "Two": task(program, "two", 0, end()) } });
+    let first = json!({ "Next": "Two", "Assign": { "first": "{% $states.result.name %}" },
+        "Output": "{% $merge([$states.input, $states.result]) %}" });
+    let jsonata = json!({ "QueryLanguage": "JSONata", "StartAt": "One", "States": {
+        "One": jsonata_task(program, "'one'", first),
+        "Two": jsonata_task(program, "$first & '-two'", end()) } });
+    let left = machine("Left", task(program, "left", 0, end()));
+    let right = machine("Right", task(program, "right", 0, end()));
+    let both = json!({ "Type": "Parallel", "End": true, "Branches": [left, right] });
+    [("chain", chain), ("jsonata", jsonata), ("parallel", machine("Both", both))]
+}
+
+fn maps(program: &str) -> [(&'static str, Value); 2] {
+    let selector = json!({ "item.$": "$$.Map.Item.Value", "folder.$": "$.folder" });
+    let arguments = "States.Array(States.Format('item-{}', $.item), $.folder)";
+    let item = json!({ "Type": "Task", "Resource": "flow:process:run", "End": true,
+        "Parameters": { "Program": program, "Arguments.$": arguments } });
+    let map = json!({ "Type": "Map", "ItemsPath": "$.items", "ItemSelector": selector, "MaxConcurrency": 2,
+        "ItemProcessor": machine("Item", item), "End": true });
+    let (index, folder) = ("$states.context.Map.Item.Index", "{% $states.input.folder %}");
+    let name = format!("{{% $states.input.outer & '-' & {index} %}}");
+    let inner = json!({ "Type": "Map", "End": true, "Items": "{% [0, 1, 2] %}",
+        "ItemSelector": { "name": name, "folder": folder },
+        "ItemProcessor": machine("Leaf", jsonata_task(program, "$states.input.name", end())) });
+    let outer = json!({ "Type": "Map", "End": true, "Items": "{% [0, 1] %}",
+        "ItemSelector": { "outer": format!("{{% {index} %}}"), "folder": folder },
+        "ItemProcessor": machine("Inner", inner) });
+    let mut nested = machine("Outer", outer);
+    nested["QueryLanguage"] = json!("JSONata");
+    [("map", machine("Each", map)), ("nested-map", nested)]
+}
+
+fn failures(program: &str) -> [(&'static str, Value); 3] {
+    let retry =
+        json!({ "End": true, "Retry": [rule(json!({ "IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 1 }))] });
+    let catch = rule(json!({ "Next": "Repair", "ResultPath": "$.error" }));
+    let caught = json!({ "StartAt": "Bad", "States": {
+        "Bad": task(program, "bad", 9, json!({ "Next": "Good", "Catch": [catch] })),
+        "Good": { "Type": "Fail" },
+        "Repair": task(program, "repair", 0, end()) } });
+    [
+        ("retry", machine("Flaky", task(program, "flaky", 2, retry))),
+        ("catch", caught),
+        ("failure", machine("Bad", task(program, "bad", 9, end()))),
+    ]
+}
+
+/// What is compared of a run.
+#[derive(Debug, PartialEq)]
+struct Run {
+    status: Value,
+    output: Value,
+    error: Value,
+    cause: Value,
+    effects: Vec<String>,
+    history: BTreeMap<String, Vec<String>>,
+}
+
+/// The states that are entered and left, in the order of the history; of concurrent ones, for each by itself.
+fn history(endpoint: &str, execution: &str, is_concurrent: bool) -> BTreeMap<String, Vec<String>> {
+    let request = json!({ "executionArn": execution, "maxResults": 1_000 });
+    let events = call(endpoint, "GetExecutionHistory", &request)["events"].as_array().unwrap().clone();
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for event in events {
+        let kind = event["type"].as_str().unwrap();
+        let details = ["stateEnteredEventDetails", "stateExitedEventDetails"];
+        let Some(name) = details.iter().find_map(|details| event[details]["name"].as_str()) else { continue };
+        if !name.starts_with(ADDED_STATE) {
+            let key = if is_concurrent { name } else { "all" };
+            found.entry(key.to_owned()).or_default().push(format!("{name} {kind}"));
+        }
+    }
+    found
+}
+
+fn effects(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let effects = files.filter(|file| file.file_name().unwrap().to_str().unwrap().starts_with("effect-"));
+    let mut effects: Vec<_> = effects.map(|file| std::fs::read_to_string(file).unwrap().trim().to_owned()).collect();
+    effects.sort();
+    effects
+}
+
+fn run(endpoint: &str, machine: &str, folder: &Path, is_concurrent: bool) -> Run {
+    std::fs::create_dir_all(folder).unwrap();
+    let input = json!({ "folder": folder, "items": [3, 1, 2] }).to_string();
+    let started = call(endpoint, "StartExecution", &json!({ "stateMachineArn": machine, "input": input }));
+    let execution = started["executionArn"].as_str().unwrap();
+    let found = ended(endpoint, execution, SECONDS_MAX);
+    // The folder's name is the only thing that differs.
+    let output = found["output"].as_str().unwrap_or("null").replace(folder.to_str().unwrap(), "FOLDER");
+    Run {
+        status: found["status"].clone(),
+        output: serde_json::from_str(&output).unwrap(),
+        error: found["error"].clone(),
+        cause: found["cause"].clone(),
+        effects: effects(folder),
+        history: history(endpoint, execution, is_concurrent),
+    }
+}
+
+/// Ends workers that a test started, also where it fails.
+struct Workers(Vec<Child>);
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        for worker in &mut self.0 {
+            let _ = worker.kill();
+            let _ = worker.wait();
+        }
+    }
+}
+
+#[test]
+fn every_workflow_does_the_same_on_the_local_engine_and_with_three_workers() {
+    let (home, elsewhere) = (Home::plain(), Home::plain());
+    let program = elsewhere.program("act", PROGRAM);
+    let server = Server::start_with(&home, &[("FLOW_PROGRAMS", &program)]);
+    // Another Step Functions, such as LocalStack: see tests/localstack.sh.
+    let there = std::env::var("FLOW_TEST_STEP_FUNCTIONS").unwrap_or_else(|_| server.endpoint.clone());
+    let start = |_| worker(&elsewhere, &there, &["--activities", "process:run"], &[("FLOW_PROGRAMS", &program)]);
+    let _workers = Workers((0..3).map(start).collect());
+    let all = chains(&program).into_iter().chain(maps(&program)).chain(failures(&program));
+    for (name, definition) in all {
+        let folder = |which: &str| elsewhere.path().join(format!("{name}-{which}"));
+        let request = json!({ "name": format!("{name}-local"), "definition": definition.to_string(), "roleArn": ROLE });
+        let local =
+            call(&server.endpoint, "CreateStateMachine", &request)["stateMachineArn"].as_str().unwrap().to_owned();
+        let deployed = deploy(&home, &there, &home.definition(name, &definition), 20);
+        let is_concurrent = matches!(name, "parallel" | "map" | "nested-map");
+        let local = run(&server.endpoint, &local, &folder("local"), is_concurrent);
+        let deployed = run(&there, &deployed, &folder("deployed"), is_concurrent);
+        assert_eq!(local, deployed, "{name}");
+        let failed = if name == "failure" { "FAILED" } else { "SUCCEEDED" };
+        assert_eq!(local.status, failed, "{name}: {local:?}");
+    }
+}
+
+#[test]
+fn the_runbook_with_three_workers_leaves_one_of_everything() {
+    let home = Home::for_rehearsal();
+    let world = home.world();
+    let serving = Home::plain();
+    let server = Server::start(&serving);
+    let machine = deploy(&home, &server.endpoint, "endpoints-aws", 60);
+    let _workers = Workers((0..3).map(|_| worker(&home, &server.endpoint, &["--rehearse"], &[])).collect());
+    let workflow = workflows::find("endpoints-aws").unwrap();
+    let input = workflow.prepare_input(workflow.rehearsal_input()).unwrap();
+    let started =
+        call(&server.endpoint, "StartExecution", &json!({ "stateMachineArn": machine, "input": input.to_string() }));
+    let found = ended(&server.endpoint, started["executionArn"].as_str().unwrap(), REHEARSAL_SECONDS_MAX);
+    assert_eq!(found["status"], "SUCCEEDED", "{found}");
+    assert_eq!(world.inspect()["counts"], one_of_everything());
+    let deployed: Value = serde_json::from_str(found["output"].as_str().unwrap()).unwrap();
+    // The second run, on the local engine, finds everything and changes nothing.
+    let local = home.rehearse(&["-o", "json"]);
+    assert!(local.contains("0 created, 0 updated, 45 unchanged"), "{local}");
+    let last = local.lines().find_map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["output"].as_object().map(|_| line["output"].clone())
+    });
+    assert_eq!(last.map(|output| keys(&output)), Some(keys(&deployed)));
+}
+
+/// The fields of an output.
+fn keys(output: &Value) -> Vec<String> {
+    let mut keys: Vec<_> = output.as_object().unwrap().keys().cloned().collect();
+    keys.sort();
+    keys
+}

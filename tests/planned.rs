@@ -1,0 +1,175 @@
+//! The fear: a plan changes something, or a run does something else than its plan said.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::support::{Home, World, text};
+
+/// Slower than other tests: on a busy machine a short time-out of the workflow would pass between two checks.
+const SPEED: &str = "100";
+
+/// What happened, or would happen, to the resources of a kind: how many of each action.
+type Counts = BTreeMap<(String, String), usize>;
+
+fn arguments<'a>(workflow: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["run", workflow, "--rehearse", "--speed", SPEED, "-o", "json"], more].concat()
+}
+
+fn lines(output: &[u8]) -> Vec<Value> {
+    text(output).lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// The world of a home, started at this speed by a plan.
+fn started(home: &Home) -> World {
+    home.succeed(&arguments("endpoints-aws", &["--plan"]));
+    home.world()
+}
+
+/// The plan, after a check that making it changed nothing.
+fn plan(home: &Home, world: &World, workflow: &str, more: &[&str], exit: i32) -> Value {
+    let before = world.changing_calls().len();
+    let output = home.flow(&arguments(workflow, &[&["--plan", "--detailed-exitcode"], more].concat()));
+    let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(exit), "{said}");
+    assert_eq!(world.changing_calls().len(), before, "a plan changed something: {:?}", world.changing_calls());
+    let plan = lines(&output.stdout).into_iter().find(|line| line["type"] == "plan");
+    plan.unwrap_or_else(|| panic!("no plan: {said}"))
+}
+
+fn count(counts: &mut Counts, kind: &Value, action: &str) {
+    *counts.entry((kind.as_str().unwrap().to_owned(), action.to_owned())).or_default() += 1;
+}
+
+fn planned(plan: &Value) -> Counts {
+    let mut counts = Counts::new();
+    for change in plan["changes"].as_array().unwrap() {
+        let action = match change["action"].as_str().unwrap() {
+            "create" | "replace" => "created",
+            "update" => "updated",
+            "adopt" => "adopted",
+            "delete" => "deleted",
+            other => other,
+        };
+        count(&mut counts, &change["resourceType"], action);
+    }
+    counts
+}
+
+/// What a run did: of a resource that several steps touched, the deletion, else the update, else the first.
+fn run(home: &Home, workflow: &str, more: &[&str]) -> Counts {
+    let output = home.flow(&arguments(workflow, more));
+    let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{said}");
+    let mut resources: BTreeMap<(String, String), String> = BTreeMap::new();
+    for line in lines(&output.stdout) {
+        let Some(effect) = effect(&line) else { continue };
+        let key = (effect["resource_type"].to_string(), effect["id"].to_string());
+        let change = effect["change"].as_str().unwrap().to_owned();
+        let known = resources.entry(key).or_insert_with(|| change.clone());
+        if known == "unchanged" || change == "deleted" {
+            *known = change;
+        }
+    }
+    let mut counts = Counts::new();
+    for ((kind, _), change) in resources {
+        count(&mut counts, &serde_json::from_str(&kind).unwrap(), &change);
+    }
+    counts
+}
+
+/// The effect that an entry reports, at whatever depth.
+fn effect(value: &Value) -> Option<&Value> {
+    match value {
+        Value::Object(fields) if fields.contains_key("resource_type") => Some(value),
+        Value::Object(fields) => fields.values().find_map(effect),
+        _ => None,
+    }
+}
+
+fn of(counts: &Counts, action: &str) -> usize {
+    counts.iter().filter(|((_, found), _)| found == action).map(|(_, count)| count).sum()
+}
+
+/// Changes what the runbook made, behind its back.
+const DRIFT: &str = "import boto3, sys\n\
+    c = lambda s: boto3.client(s, endpoint_url=sys.argv[1], region_name=sys.argv[2], aws_access_key_id='x', aws_secret_access_key='x')\n\
+    c('rds').modify_db_instance(DBInstanceIdentifier='rehearsal-db', BackupRetentionPeriod=3, ApplyImmediately=True)\n\
+    c('cloudwatch').delete_alarms(AlarmNames=['rehearsal-cpu-above-70-percent'])\n\
+    c('logs').put_retention_policy(logGroupName='/ecs/rehearsal', retentionInDays=7)\n\
+    s = c('ecs').describe_services(cluster='rehearsal', services=['rehearsal'])['services'][0]\n\
+    c('ecs').update_service(cluster='rehearsal', service='rehearsal', desiredCount=s['desiredCount'] + 1)";
+
+#[test]
+fn a_plan_changes_nothing_and_agrees_with_the_run_resource_by_resource() {
+    let home = Home::for_rehearsal();
+    let world = started(&home);
+    let fresh = plan(&home, &world, "endpoints-aws", &[], 10);
+    let done = run(&home, "endpoints-aws", &[]);
+    assert_eq!(planned(&fresh), done, "a first run");
+    assert!(of(&done, "created") > 40, "{done:?}");
+    assert!(!fresh["waits"].as_array().unwrap().is_empty());
+    let needed = fresh["permissions"]["needed"].as_array().unwrap();
+    assert!(needed.contains(&json!("iam:PassRole")) && needed.contains(&json!("ec2:CreateVpc")), "{needed:?}");
+
+    let second = plan(&home, &world, "endpoints-aws", &[], 0);
+    assert_eq!(planned(&second), run(&home, "endpoints-aws", &[]), "a second run");
+    assert_eq!(second["summary"].as_str().unwrap().matches("unchanged").count(), 1, "{}", second["summary"]);
+
+    world.python(DRIFT);
+    let image = ["--set", "application.image=example.test/image:2"];
+    let drifted = plan(&home, &world, "endpoints-aws", &image, 10);
+    let fields: Vec<_> = drifted["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|change| change["fields"].as_array().unwrap())
+        .map(|field| format!("{} {}", field["field"].as_str().unwrap(), field["to"].as_str().unwrap()))
+        .collect();
+    for wanted in ["backupRetentionDays 7", "retentionDays 30", "desiredCount 1", "image example.test/image:2"] {
+        assert!(fields.iter().any(|field| field == wanted), "{wanted} is not in {fields:?}");
+    }
+    let done = run(&home, "endpoints-aws", &image);
+    assert_eq!(planned(&drifted), done, "a run after a drift");
+    assert!(of(&done, "updated") >= 3 && of(&done, "created") == 2, "{done:?}");
+
+    let teardown = plan(&home, &world, "endpoints-aws-teardown", &[], 10);
+    let done = run(&home, "endpoints-aws-teardown", &[]);
+    assert_eq!(planned(&teardown), done, "a teardown");
+    assert!(of(&done, "deleted") > 40, "{done:?}");
+    plan(&home, &world, "endpoints-aws-teardown", &[], 0);
+}
+
+#[test]
+fn a_saved_plan_is_applied_exactly_or_refused() {
+    let home = Home::for_rehearsal();
+    run(&home, "endpoints-aws", &[]);
+    let world = home.world();
+    let image = ["--set", "application.image=example.test/image:2"];
+    let saved = plan(&home, &world, "endpoints-aws", &image, 10);
+    let file = home.path().join("plan.json");
+    std::fs::write(&file, saved.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    world.python(DRIFT);
+    let before = world.changing_calls().len();
+    let apply = ["run", "--plan-file", file, "--rehearse", "--speed", SPEED];
+    let said = home.exits(&apply, 3);
+    assert!(said.contains("does not fit any more") && said.contains("backupRetentionDays"), "{said}");
+    assert_eq!(world.changing_calls().len(), before, "a refused plan changed something");
+    let saved = plan(&home, &world, "endpoints-aws", &image, 10);
+    std::fs::write(file, saved.to_string()).unwrap();
+    let said = home.exits(&apply, 0);
+    assert!(said.contains("updated"), "{said}");
+    let said = home.exits(&["run", "endpoints-aws-teardown", "--plan-file", file, "--rehearse"], 3);
+    assert!(said.contains("is a plan of endpoints-aws"), "{said}");
+}
+
+#[test]
+fn a_run_that_would_be_refused_has_a_plan_that_says_so() {
+    let home = Home::for_rehearsal();
+    let world = started(&home);
+    let faults = ["--fault", "route53:zone=not-delegated", "--fault", "rds:offers=none"];
+    let plan = plan(&home, &world, "endpoints-aws", &faults, 3);
+    let cause = plan["refusal"]["cause"].as_str().unwrap();
+    assert!(cause.contains("NS records") && cause.contains("RDS does not offer"), "{cause}");
+}

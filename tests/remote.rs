@@ -1,0 +1,159 @@
+//! The fear: an execution at Step Functions is shown, answered or ended otherwise than one on this machine.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    campaign::{deploy, worker},
+    serve::Server,
+    support::{Home, text, until},
+};
+
+/// A server, a home of a person elsewhere, and a worker; all end with it.
+struct Elsewhere {
+    serving: Home,
+    person: Home,
+    server: Server,
+    workers: Vec<std::process::Child>,
+    program: String,
+}
+
+impl Elsewhere {
+    fn start(script: &str) -> Self {
+        Self::start_with(script, &[])
+    }
+
+    fn start_with(script: &str, variables: &[(&str, &str)]) -> Self {
+        let (serving, person) = (Home::plain(), Home::plain());
+        let program = person.program("act", script);
+        let server = Server::start_with(&serving, variables);
+        let workers =
+            vec![worker(&person, &server.endpoint, &["--activities", "process:run"], &[("FLOW_PROGRAMS", &program)])];
+        Elsewhere { serving, person, server, workers, program }
+    }
+
+    fn task(&self, more: Value) -> Value {
+        let mut task = json!({ "Type": "Task", "Resource": "flow:process:run",
+            "Parameters": { "Program": self.program, "Arguments.$": "States.Array($.folder)" } });
+        task.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        task
+    }
+
+    /// Runs a command for the executions of the server; returns what it printed.
+    fn at_server(&self, arguments: &[&str], exit: i32) -> String {
+        let more = ["--engine", "sfn", "--endpoint", &self.server.endpoint, "--region", "us-east-1"];
+        self.person.exits(&[arguments, &more[..]].concat(), exit)
+    }
+
+    fn input(&self) -> String {
+        json!({ "folder": self.person.path() }).to_string()
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        for worker in &mut self.workers {
+            let _ = worker.kill();
+            let _ = worker.wait();
+        }
+    }
+}
+
+/// The lines without times, which differ.
+fn shape(printed: &str) -> Vec<String> {
+    let is_time =
+        |word: &str| word.trim_end_matches(':').strip_suffix('s').is_some_and(|time| time.parse::<f64>().is_ok());
+    let word = |word: &str| if is_time(word) { "TIME".to_owned() } else { word.to_owned() };
+    printed.lines().map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn a_run_ends_as_on_the_local_engine_with_the_same_screen_and_exit_code() {
+    let there = Elsewhere::start("printf '{\"done\": true}'");
+    let section = json!({ "Type": "Parallel", "End": true, "ResultPath": "$.made", "Branches": [
+        { "StartAt": "Act", "States": { "Act": there.task(json!({ "End": true })) } }] });
+    let definition =
+        json!({ "StartAt": "Prepare", "States": { "Prepare": { "Type": "Pass", "Next": "Make" }, "Make": section } });
+    let file = there.person.definition("job", &definition);
+    deploy(&there.serving, &there.server.endpoint, &file, 20);
+    let input = there.input();
+    let run = ["run", &file, "--yes", "--id", "job-1", "--input", &input, "--progress", "none"];
+    let deployed = there.at_server(&run, 0);
+    let local = there.person.exits_with(&run, &[("FLOW_PROGRAMS", &there.program)], 0);
+    assert_eq!(shape(&deployed), shape(&local));
+    let status = |printed: &str| -> Vec<String> {
+        shape(printed).into_iter().filter(|line| !line.contains("engine") && !line.is_empty()).collect()
+    };
+    let deployed = there.at_server(&["status", "job-1"], 0);
+    assert_eq!(status(&deployed), status(&there.person.succeed(&["status", "job-1"])));
+    let events = there.at_server(&["events", "job-1", "-o", "json"], 0);
+    let entered: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let entered = entered.iter().filter(|line| line["event"]["type"] == "StateEntered");
+    let names: Vec<_> = entered.map(|line| line["event"]["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names, ["Prepare", "Make", "Act"], "{events}");
+    // Also without its name, by its ARN, and in the list.
+    assert!(there.at_server(&["status", "@latest"], 0).contains("job-1"));
+    let arn = "arn:aws:states:us-east-1:111111111111:execution:job:job-1";
+    assert!(there.at_server(&["status", arn], 0).contains("SUCCEEDED"));
+    assert!(there.at_server(&["status"], 0).contains("job-1"));
+    there.at_server(&["status", "none"], 4);
+    there.at_server(&["run", "endpoints-aws", "--rehearse"], 3);
+}
+
+#[test]
+fn a_failed_execution_is_redriven_where_it_failed() {
+    let there = Elsewhere::start("if [ -e \"$1/repaired\" ]; then echo 1; else echo broken >&2; exit 1; fi");
+    let file = there.person.definition(
+        "job",
+        &json!({ "StartAt": "First", "States": {
+        "First": { "Type": "Pass", "Next": "Act" }, "Act": there.task(json!({ "End": true })) } }),
+    );
+    deploy(&there.serving, &there.server.endpoint, &file, 20);
+    let printed = there.at_server(&["run", &file, "--yes", "--id", "job-1", "--input", &there.input()], 1);
+    assert!(printed.contains("broken") && printed.contains("\"Act\""), "{printed}");
+    std::fs::write(there.person.path().join("repaired"), "").unwrap();
+    let printed = there.at_server(&["resume", "job-1"], 0);
+    assert!(!printed.contains("First"), "what was shown before is not shown again: {printed}");
+    assert!(there.at_server(&["status", "job-1"], 0).contains("SUCCEEDED"));
+    assert!(there.at_server(&["resume", "job-1"], 0).contains("nothing to resume"));
+}
+
+#[test]
+fn a_task_is_answered_and_an_execution_is_cancelled() {
+    let stub = Command::new("python3").args(["-c", include_str!("lambda_stub.py")]).stdout(Stdio::piped()).spawn();
+    let mut stub = stub.unwrap();
+    let mut port = String::new();
+    BufReader::new(stub.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let functions = format!("http://127.0.0.1:{}", port.trim());
+    let there = Elsewhere::start_with(
+        "echo 1",
+        &[("AWS_ENDPOINT_URL_LAMBDA", &functions), ("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")],
+    );
+    let ask = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": true,
+        "Parameters": { "FunctionName": "echo", "Payload": { "token.$": "$$.Task.Token" } } });
+    let file = there.person.definition("asking", &json!({ "StartAt": "Ask", "States": { "Ask": ask } }));
+    deploy(&there.serving, &there.server.endpoint, &file, 20);
+    for id in ["asking-1", "asking-2"] {
+        there.at_server(&["run", &file, "--yes", "--id", id, "--no-wait=0"], 75);
+    }
+    there.at_server(&["signal", "asking-1", "None", "--success", "1"], 3);
+    there.at_server(&["signal", "asking-1", "Ask", "--success", "{\"answer\": 7}"], 0);
+    until(20, "the end", || there.at_server(&["status", "asking-1"], 0).contains("SUCCEEDED"));
+    there.at_server(&["cancel", "asking-2"], 0);
+    there.at_server(&["cancel", "asking-2"], 1);
+    let output = there
+        .person
+        .command(&["status", "asking-2", "--watch", "--engine", "sfn", "--region", "us-east-1"])
+        .env("AWS_ENDPOINT_URL_STEPFUNCTIONS", &there.server.endpoint)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("ABORTED"));
+    there.person.exits(&["status", "asking-2", "--endpoint", &there.server.endpoint], 3);
+    stub.kill().unwrap();
+    stub.wait().unwrap();
+}

@@ -1,0 +1,190 @@
+//! The fear: a step that is called again with its token, because its first answer was lost, makes its effect again.
+//!
+//! Step Functions and its workers promise that a step is called at least once. So a worker calls every step of the runbook
+//! twice, to its end, and answers with what the second call returned.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use deploy::{TaskInput, activity_name};
+use engine::{
+    runner::{Clock, ScaledClock},
+    step::{Answer, ErrorClass, Registry, Step, StepContext, StepError},
+};
+use serde_json::{Value, json};
+use steps::{Environment, LocalSettings, RehearsalAddresses};
+
+use crate::{
+    campaign::{deploy, ended},
+    serve::Server,
+    support::{Home, one_of_everything, post},
+};
+
+/// How long the runbook may take.
+const SECONDS_MAX: u64 = 300;
+/// How often a step is polled at most.
+const POLLS_MAX: u32 = 20_000;
+
+/// What was called, and what the two calls of a step returned where they differ.
+#[derive(Default)]
+struct Calls {
+    count: BTreeMap<String, usize>,
+    different: Vec<String>,
+}
+
+struct Repeater {
+    endpoint: String,
+    client: reqwest::Client,
+    clock: ScaledClock,
+    calls: Mutex<Calls>,
+    is_over: AtomicBool,
+}
+
+/// Every step, in the world of a home's rehearsal, and that world's clock.
+fn steps_of(home: &Home) -> (Registry, ScaledClock) {
+    let folder = home.path().join("rehearsal");
+    let world = rehearsal::World::read(&folder).unwrap().unwrap();
+    let clock = ScaledClock::new(world.started_at_ms, world.speed);
+    let environment = Environment::for_rehearsal(RehearsalAddresses {
+        aws_endpoint: world.aws_endpoint,
+        region: world.region,
+        dns_server: world.dns_server,
+        ssh_server: world.ssh_server,
+        https_server: world.https_server,
+        https_root_certificate_pem: world.https_root_certificate_pem,
+        speed: world.speed,
+    });
+    let environment = environment.unwrap().with_keys_directory(folder.join("keys"));
+    let mut registry = steps::registry(Arc::new(environment));
+    steps::register_local(&mut registry, &LocalSettings::default());
+    (registry, clock)
+}
+
+impl Repeater {
+    async fn call(&self, operation: &str, input: &Value) -> Value {
+        let request = self.client.post(&self.endpoint).header("x-amz-target", format!("AWSStepFunctions.{operation}"));
+        let request = request.header("content-type", "application/x-amz-json-1.0").body(input.to_string());
+        let Ok(answer) = request.send().await else { return Value::Null };
+        serde_json::from_str(&answer.text().await.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// Works on the tasks of an activity until everything is over.
+    async fn work(self: Arc<Self>, arn: String, step: Arc<dyn Step>) {
+        while !self.is_over.load(Ordering::Relaxed) {
+            let task = self.call("GetActivityTask", &json!({ "activityArn": arn })).await;
+            let Some(token) = task["taskToken"].as_str().filter(|token| !token.is_empty()) else { continue };
+            let input = TaskInput::read(task["input"].as_str().unwrap()).unwrap();
+            let (operation, mut answer) = match self.twice(&*step, &input).await {
+                Ok(output) => ("SendTaskSuccess", json!({ "output": output.to_string() })),
+                Err(error) => ("SendTaskFailure", json!({ "error": error.error_name(), "cause": error.to_string() })),
+            };
+            answer["taskToken"] = token.into();
+            self.call(operation, &answer).await;
+        }
+    }
+
+    async fn twice(&self, step: &dyn Step, input: &TaskInput) -> Result<Value, StepError> {
+        let first = self.to_the_end(step, input).await?;
+        let second = self.to_the_end(step, input).await?;
+        let mut calls = self.calls.lock().unwrap();
+        *calls.count.entry(step.description().name).or_default() += 1;
+        if first != second {
+            calls.different.push(format!("{}: {first} and then {second}", input.flow.state_path));
+        }
+        Ok(second)
+    }
+
+    /// One attempt, polled until it is done, as after a crash that lost what the attempt before returned.
+    async fn to_the_end(&self, step: &dyn Step, input: &TaskInput) -> Result<Value, StepError> {
+        let visit = &input.flow;
+        for look in 1..POLLS_MAX {
+            let now_ms = self.clock.now_ms();
+            let context = StepContext {
+                execution: visit.execution.rsplit(':').next().unwrap_or_default().to_owned(),
+                state_path: visit.indexed_path(),
+                visit: visit.entered_ms(),
+                token: visit.token(),
+                look,
+                now_ms,
+                first_look_ms: visit.entered_ms().min(now_ms),
+                created: Arc::new(ids(&input.input).map(|id| (id, visit.started_ms())).collect()),
+                ..StepContext::for_test(&visit.state_path)
+            };
+            match step.look(context, input.input.clone()).await? {
+                Answer::Done(done) => return Ok(done.output),
+                Answer::Pending(pending) => {
+                    let due_ms = now_ms + pending.check_again_after.as_millis() as u64;
+                    tokio::time::sleep(self.clock.real_duration_until(due_ms)).await;
+                }
+            }
+        }
+        Err(StepError::new(ErrorClass::Failed, format!("still pending after {POLLS_MAX} polls")))
+    }
+}
+
+/// Every text of a step's arguments: each may be an id that is new, so that not to find it is no failure yet.
+fn ids(arguments: &Value) -> Box<dyn Iterator<Item = String> + '_> {
+    match arguments {
+        Value::String(text) => Box::new(std::iter::once(text.clone())),
+        Value::Array(items) => Box::new(items.iter().flat_map(ids)),
+        Value::Object(fields) => Box::new(fields.values().flat_map(ids)),
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+/// Runs a workflow with a worker that calls every step twice; returns what it called.
+fn run(home: &Home, server: &Server, workflow: &str, input: &Value) -> Calls {
+    let machine = deploy(home, &server.endpoint, workflow, 60);
+    let (registry, clock) = steps_of(home);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let (calls, is_over) = (Mutex::default(), AtomicBool::new(false));
+    let repeater = Arc::new(Repeater { endpoint: server.endpoint.clone(), client, clock, calls, is_over });
+    let listed: Value = serde_json::from_str(&post(&server.endpoint, "AWSStepFunctions.ListActivities", "{}")).unwrap();
+    let listed = listed["activities"].as_array().unwrap().clone();
+    for activity in &listed {
+        let names = |step: &engine::step::StepDescription| activity["name"] == activity_name(step);
+        let description = registry.descriptions().find(names).unwrap();
+        let step = registry.find(&format!("flow:{}", description.name)).unwrap();
+        let arn = activity["activityArn"].as_str().unwrap().to_owned();
+        // Several, because branches wait for steps of one activity at once.
+        for _ in 0..4 {
+            runtime.spawn(repeater.clone().work(arn.clone(), step.clone()));
+        }
+    }
+    let request = json!({ "stateMachineArn": machine, "input": input.to_string() }).to_string();
+    let started: Value =
+        serde_json::from_str(&post(&server.endpoint, "AWSStepFunctions.StartExecution", &request)).unwrap();
+    let found = ended(&server.endpoint, started["executionArn"].as_str().unwrap(), SECONDS_MAX);
+    repeater.is_over.store(true, Ordering::Relaxed);
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    assert_eq!(found["status"], "SUCCEEDED", "{found}");
+    let mut calls = repeater.calls.lock().unwrap();
+    std::mem::take(&mut *calls)
+}
+
+#[test]
+fn every_step_of_the_runbook_is_called_twice_with_one_token_and_there_is_one_of_everything() {
+    let home = Home::for_rehearsal();
+    let world = home.world();
+    let serving = Home::plain();
+    let server = Server::start(&serving);
+    let workflow = workflows::find("endpoints-aws").unwrap();
+    let input = workflow.prepare_input(workflow.rehearsal_input()).unwrap();
+    let calls = run(&home, &server, "endpoints-aws", &input);
+    assert!(calls.count.len() > 30, "{:?}", calls.count);
+    assert_eq!(calls.different, Vec::<String>::new(), "the second call did not return what the first did");
+    let found = world.inspect();
+    assert_eq!(found["counts"], one_of_everything());
+    let workflow = workflows::find("endpoints-aws-teardown").unwrap();
+    let mut input = workflow.rehearsal_input();
+    input["confirm"] = input["deployment"].clone();
+    let calls = run(&home, &server, "endpoints-aws-teardown", &workflow.prepare_input(input).unwrap());
+    assert!(calls.count.len() > 20, "{:?}", calls.count);
+}
