@@ -65,7 +65,7 @@ impl From<RunnerError> for Fault {
             RunnerError::ExecutionAlreadyExists { .. } | RunnerError::SubjectBusy { .. } => "ExecutionAlreadyExists",
             RunnerError::ExecutionDoesNotExist { .. } => "ExecutionDoesNotExist",
             RunnerError::NotWaiting { .. } => "TaskDoesNotExist",
-            RunnerError::SignalRefused { .. } => "ValidationException",
+            RunnerError::SignalRefused { .. } | RunnerError::ReentryRefused { .. } => "ValidationException",
             RunnerError::InvalidId { .. } => "InvalidName",
             RunnerError::InvalidDefinition { .. } => "InvalidDefinition",
             RunnerError::Succeeded { .. } => "ExecutionNotRedrivable",

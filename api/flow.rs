@@ -11,6 +11,7 @@ mod owner;
 mod people;
 mod program_lines;
 mod prune;
+mod reentry;
 mod resume;
 mod shown;
 mod signal;
@@ -24,7 +25,7 @@ use serde_json::Value;
 use crate::{Api, Fault, Operation, StreamOperation};
 
 pub use approval::{AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, Decision, REJECTED};
-pub use cancel::{CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
+pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};
 pub use entries::{EntriesRequest, EntriesResponse, FollowExecution, GetEntries};
 pub use export::{ExportExecutions, ExportItem, ExportRequest, export_lines};
@@ -34,6 +35,7 @@ pub use owner::{DescribeOwner, DescribeOwnerRequest};
 pub use people::{ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, PersonTask};
 pub use program_lines::{FollowProgramLines, ProgramLine};
 pub use prune::{PruneExecutions, PruneRequest, PruneResponse};
+pub use reentry::{PlanReentry, PlanReentryRequest, PlanReentryResponse, RepeatedCall};
 pub use resume::{ExecutionIdRequest, RecoverExecution, ResumeExecution, ResumeRequest};
 pub use shown::{MarkShown, MarkShownRequest};
 pub use signal::{SignalTask, SignalTaskRequest, TaskOutcome};
@@ -80,7 +82,7 @@ macro_rules! operations {
 
 operations! {
     one: AnswerApproval, CancelExecution, DescribeExecution, DescribeOwner, FindExecutions, GetEntries, ListExecutions,
-         ListPersonTasks, MarkShown, RecoverExecution, ResumeExecution, SignalTask, StartExecution, TrackUnfinished;
+         ListPersonTasks, MarkShown, PlanReentry, RecoverExecution, ResumeExecution, SignalTask, StartExecution, TrackUnfinished;
     many: ExportExecutions, FollowExecution, FollowProgramLines, PruneExecutions, VerifyEnvironment, VerifyStore;
 }
 

@@ -1,6 +1,7 @@
 //! What is known of an execution, folded from its journal and its frames: one model for terminal and JSON.
 
 mod failure;
+mod reentry;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -357,6 +358,7 @@ impl View {
                 self.paused = false;
                 self.set(state_path, Doing::Running);
             }
+            Note::ResumedFrom { state_path } => self.forget_from(state_path),
             Note::Failure { state_path, attempt, failure } => {
                 self.set(state_path, Doing::Failed { stopped_ms: at_ms, attempt: *attempt, failure: failure.clone() });
             }

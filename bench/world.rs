@@ -45,6 +45,7 @@ pub(crate) fn new(id: &str, workflow: &str, definition: &Definition) -> NewExecu
         definition: definition.clone(),
         machine: None,
         input: json!({ "shop": "example" }),
+        from: Vec::new(),
         documents: Default::default(),
     }
 }

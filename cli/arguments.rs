@@ -104,6 +104,8 @@ pub enum Command {
     Check(commands::check::CheckArguments),
     /// Run a definition against mocked answers: nothing is called, no wait takes time.
     Test(commands::test::TestArguments),
+    /// Write a workflow: check and run it with mocked answers at every save, from the first state that changed.
+    Dev(commands::dev::DevArguments),
     /// Verify the store and this machine: what is damaged, who may read it, how fast the disk is.
     Doctor(commands::doctor::DoctorArguments),
     /// Executions as JSON lines on standard output: for keeping, or for another store.
@@ -167,6 +169,7 @@ impl Command {
             Command::Cancel(_) => "cancel",
             Command::Check(_) => "check",
             Command::Test(_) => "test",
+            Command::Dev(_) => "dev",
             Command::Doctor(_) => "doctor",
             Command::Export(_) => "export",
             Command::Import(_) => "import",

@@ -2,6 +2,7 @@
 //! and this machine can show.
 
 mod arguments;
+mod inside;
 mod placeholders;
 mod suggestions;
 
@@ -16,6 +17,7 @@ use workflows::{DefinitionText, RepeatedKey, WorkflowError};
 
 use crate::{environments, exit::CliError};
 
+pub use inside::{Inside, inside, payload_field};
 pub use placeholders::{is_placeholder, names as placeholder_names};
 
 /// A definition from a file or from standard input, and its text.

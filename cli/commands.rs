@@ -7,6 +7,7 @@ pub mod bench;
 pub mod cancel;
 pub mod check;
 pub mod deploy;
+pub mod dev;
 pub mod doctor;
 pub mod events;
 pub mod explain;
@@ -57,6 +58,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Approvals(arguments) => approvals::run(&global, arguments).await,
         Command::Cancel(arguments) => cancel::run(&global, arguments).await,
         Command::Check(arguments) => check::run(&global, arguments),
+        Command::Dev(arguments) => dev::run(&global, &arguments).await,
         Command::Doctor(arguments) => doctor::run(&global, arguments).await,
         Command::Export(arguments) => export::run(&global, arguments).await,
         Command::Import(arguments) => import::run(&global, arguments),

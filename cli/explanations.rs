@@ -199,6 +199,31 @@ pub const ALL: &[Explanation] = &[
         "The cause quotes its last output.",
     ),
     page(
+        "Ssh.CannotConnect",
+        "There was no connection to the server, or no login in time. Nothing was started.",
+        "Check host, port and firewall; a Retry rule for this error is safe.",
+    ),
+    page(
+        "Ssh.ConnectionLost",
+        "The connection was lost after the program was started: it may have ended, have ended in part, or run still.",
+        "Find out on the server. flow resume starts the program again; so does a Retry rule that names this error or States.ALL.",
+    ),
+    page(
+        "Ssh.Failed",
+        "A program on another machine ended with an exit code that is not 0, or by a signal.",
+        "The cause quotes its last output.",
+    ),
+    page(
+        "Ssh.HostKeyRefused",
+        "The server has another host key than the one that is pinned or known, or none is.",
+        "Compare the key on the server itself. Where it is right, pin it as hostKey in the file of FLOW_SSH_HOSTS.",
+    ),
+    page(
+        "Ssh.OutcomeUnknown",
+        "The process that started a program on another machine ended before the program did, or its attempt is over.",
+        "Find out on the server; flow resume starts the program again.",
+    ),
+    page(
         "States.BranchFailed",
         "A branch of a Parallel failed.",
         "The cause is the branch's; repair it, then flow resume.",

@@ -30,7 +30,7 @@ pub struct MockedMachine {
 }
 
 /// What a call answers.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub enum MockedResponse {
     /// A result.
     Return(Value),
@@ -46,6 +46,7 @@ pub enum MockedResponse {
 }
 
 /// One case, ready to answer.
+#[derive(Default)]
 pub struct Mocks {
     responses: HashMap<String, Vec<(u64, u64, MockedResponse)>>,
     calls: Mutex<HashMap<String, u64>>,
@@ -81,6 +82,32 @@ fn range(text: &str) -> Option<(u64, u64)> {
 }
 
 impl Mocks {
+    /// Answers every call of the states that have no mock with an empty object; answers the names of those states.
+    pub fn answer_the_rest<'s>(&mut self, states: impl IntoIterator<Item = &'s str>) -> Vec<String> {
+        let mut added = Vec::new();
+        for state in states {
+            if !self.responses.keys().any(|named| named == state || named.ends_with(&format!("/{state}"))) {
+                let always = (0, u64::MAX, MockedResponse::Return(Value::Object(Default::default())));
+                self.responses.insert(state.to_owned(), vec![always]);
+                added.push(state.to_owned());
+            }
+        }
+        added
+    }
+
+    /// Whether a state gets the same answers from both.
+    pub fn answers_alike(&self, other: &Mocks, state_path: &str) -> bool {
+        let answers = |mocks: &'_ Mocks| mocks.responses.get(mocks.name_of(state_path)).cloned();
+        answers(self) == answers(other)
+    }
+
+    /// The name under which a state has mocks: the longest end of its path that has any, because a state's name may hold a slash.
+    fn name_of<'p>(&self, path: &'p str) -> &'p str {
+        let ends = std::iter::once(path).chain(path.match_indices('/').map(|(at, _)| &path[at + 1..]));
+        let known = ends.clone().find(|end| self.responses.contains_key(*end));
+        known.or_else(|| ends.last()).unwrap_or(path)
+    }
+
     /// What a state's next call answers.
     fn answer(&self, state: &str) -> StepResult<Value> {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,11 +154,7 @@ impl Step for MockedStep {
     }
 
     async fn look(&self, context: StepContext, _input: Value) -> StepResult<Value> {
-        let path = context.state_path.as_str();
-        // A state's name may hold a slash: the longest end of the path that has a mock is meant.
-        let ends = std::iter::once(path).chain(path.match_indices('/').map(|(at, _)| &path[at + 1..]));
-        let known = ends.clone().find(|end| self.0.responses.contains_key(*end));
-        self.0.answer(known.or_else(|| ends.last()).unwrap_or(path))
+        self.0.answer(self.0.name_of(&context.state_path))
     }
 }
 

@@ -128,6 +128,7 @@ async fn execute(steps: Arc<PlannedSteps>, question: &Question<'_>) -> Result<Ex
         definition: question.definition.definition().clone(),
         machine: Some(question.definition.machine().clone()),
         input: question.input.clone(),
+        from: Vec::new(),
         documents: Default::default(),
     };
     let mut follow = runner.follow("plan", 1);

@@ -1,6 +1,6 @@
 //! Where in a file a JSON pointer stands. JSON is read as YAML, of which it is a part.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use granit_parser::{Event, Parser};
 
@@ -16,7 +16,16 @@ pub struct Position {
 /// A definition's text, and where everything in it stands.
 pub struct Source {
     lines: Vec<String>,
+    characters: Vec<char>,
     positions: BTreeMap<String, Position>,
+    scalars: BTreeMap<String, Scalar>,
+}
+
+/// A value that is a text, and where it is written, in characters from the beginning.
+struct Scalar {
+    text: String,
+    start: Position,
+    range: Range<usize>,
 }
 
 enum Open {
@@ -27,7 +36,12 @@ enum Open {
 impl Source {
     /// Reads a text as far as it can be read.
     pub fn new(text: &str) -> Self {
-        let mut source = Source { lines: text.lines().map(str::to_owned).collect(), positions: BTreeMap::new() };
+        let mut source = Source {
+            lines: text.lines().map(str::to_owned).collect(),
+            characters: text.chars().collect(),
+            positions: BTreeMap::new(),
+            scalars: BTreeMap::new(),
+        };
         let mut open: Vec<Open> = Vec::new();
         for event in Parser::new_from_str(text) {
             let Ok((event, span)) = event else { break };
@@ -40,7 +54,9 @@ impl Source {
                         source.positions.insert(below.clone(), position);
                         *key = Some(below);
                     } else {
-                        source.node(&mut open, position);
+                        let pointer = source.node(&mut open, position);
+                        let range = span.start.index()..span.end.index();
+                        source.scalars.insert(pointer, Scalar { text: text.to_string(), start: position, range });
                     }
                 }
                 Event::Alias(_) => drop(source.node(&mut open, position)),
@@ -79,15 +95,7 @@ impl Source {
 
     /// Where a location is, or what is around it where the field itself is missing. An index may be `[1]`, as AWS writes it.
     pub fn position(&self, location: &str) -> Option<Position> {
-        let location = location.trim_end_matches('/');
-        let mut pointer = String::with_capacity(location.len());
-        for (at, part) in location.split('[').enumerate() {
-            match part.split_once(']').filter(|(index, _)| at > 0 && index.parse::<usize>().is_ok()) {
-                Some((index, rest)) => pointer.extend(["/", index, rest]),
-                None if at > 0 => pointer.extend(["[", part]),
-                None => pointer.push_str(part),
-            }
-        }
+        let pointer = pointer_of(location);
         let mut pointer = pointer.as_str();
         loop {
             if let Some(position) = self.positions.get(pointer) {
@@ -97,15 +105,88 @@ impl Source {
         }
     }
 
+    /// The text at a location.
+    pub fn text(&self, location: &str) -> Option<&str> {
+        self.scalars.get(&pointer_of(location)).map(|scalar| scalar.text.as_str())
+    }
+
+    /// Where a character of the text at a location is, counted from 0: in quotes, over several lines, or after escapes.
+    pub fn position_in(&self, location: &str, offset: usize) -> Option<Position> {
+        let scalar = self.scalars.get(&pointer_of(location))?;
+        let raw = self.characters.get(scalar.range.clone())?;
+        let mut at = 0;
+        for (number, wanted) in scalar.text.chars().enumerate() {
+            at += raw.get(at..)?.iter().position(|c| writes(*c, wanted))?;
+            if number == offset {
+                break;
+            }
+            at += escape_length(&raw[at..], wanted);
+        }
+        let before = raw.get(..at)?;
+        let lines = before.iter().filter(|c| **c == '\n').count();
+        let column = match before.iter().rposition(|c| *c == '\n') {
+            Some(end_of_line) => at - end_of_line,
+            None => scalar.start.column + at,
+        };
+        Some(Position { line: scalar.start.line + lines, column })
+    }
+
     /// A line, counted from 1.
     pub fn line(&self, line: usize) -> &str {
         self.lines.get(line.wrapping_sub(1)).map_or("", String::as_str)
     }
 }
 
+/// Whether a character as it is written can be, or begin, one of the text: lines may be folded, characters escaped.
+fn writes(raw: char, wanted: char) -> bool {
+    raw == wanted || (raw.is_whitespace() && wanted.is_whitespace()) || (raw == '\\' && "\"\\/\n\t".contains(wanted))
+}
+
+/// How many characters write one: an escape is `\n` or `\u00e9`.
+fn escape_length(raw: &[char], wanted: char) -> usize {
+    match raw {
+        ['\\', 'u', ..] => 6,
+        ['\\', ..] if wanted != '\\' || raw.get(1) == Some(&'\\') => 2,
+        _ => 1,
+    }
+}
+
+/// A location as a JSON pointer: an index may be `[1]`, as AWS writes it.
+fn pointer_of(location: &str) -> String {
+    let location = location.trim_end_matches('/');
+    let mut pointer = String::with_capacity(location.len());
+    for (at, part) in location.split('[').enumerate() {
+        match part.split_once(']').filter(|(index, _)| at > 0 && index.parse::<usize>().is_ok()) {
+            Some((index, rest)) => pointer.extend(["/", index, rest]),
+            None if at > 0 => pointer.extend(["[", part]),
+            None => pointer.push_str(part),
+        }
+    }
+    pointer
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Position, Source};
+
+    #[test]
+    fn a_character_of_a_text_is_found_however_the_text_is_written() {
+        for (text, line, column) in [
+            ("a: {% xy! %}", 1, 9),
+            ("a: \"{% xy! %}\"", 1, 10),
+            ("a: '{% xy! %}'", 1, 10),
+            ("{\"a\": \"{% xy! %}\"}", 1, 14),
+            ("a: |-\n  {% xy! %}\n", 2, 8),
+            ("a: >-\n  {%\n  xy! %}\n", 3, 5),
+        ] {
+            let source = Source::new(text);
+            let offset = source.text("/a").and_then(|text| text.find('!'));
+            let found = offset.and_then(|offset| source.position_in("/a", offset));
+            assert_eq!(found, Some(Position { line, column }), "{text}");
+        }
+        let escaped = Source::new(r#"{"a": "x\"\n\ty!"}"#);
+        assert_eq!(escaped.position_in("/a", 5), Some(Position { line: 1, column: 16 }), "{:?}", escaped.text("/a"));
+    }
 
     #[test]
     fn a_pointer_leads_to_its_line_in_json_and_in_yaml() {

@@ -116,6 +116,7 @@ fn header(arn: &str, remote: &RemoteExecution) -> ExecutionHeader {
         paused: false,
         awake: false,
         ends_with: None,
+        cancels_with: None,
         last_sequence: 0,
         last_event_id: 0,
         last_timestamp_ms: 0,
@@ -356,10 +357,14 @@ impl Executions {
         let arn = known.lock().await.arn.clone();
         let before = status(&self.remote(&arn).await?.status);
         if before != ExecutionStatus::Running {
-            return Ok(flow::CancelExecutionResponse { ended_before: Some(before) });
+            return Ok(flow::CancelExecutionResponse {
+                ended_before: Some(before),
+                in_flight: Vec::new(),
+                waits: false,
+            });
         }
         self.api.stop(&arn, &request.error, &request.cause).await.map_err(refused)?;
-        Ok(flow::CancelExecutionResponse { ended_before: None })
+        Ok(flow::CancelExecutionResponse { ended_before: None, in_flight: Vec::new(), waits: false })
     }
 
     async fn signal(

@@ -6,6 +6,7 @@
 mod event;
 mod note;
 mod read;
+mod recorded;
 mod signaller;
 mod write;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use event::{ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails, StateType};
 pub use note::{Note, StepFailure};
 pub use read::Entries;
+pub use recorded::{Entered, Recorded, RecordedCall};
 pub use signaller::Signaller;
 pub use write::write_entries;
 

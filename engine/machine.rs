@@ -3,6 +3,7 @@
 
 mod advance;
 mod awaited;
+mod cancellation;
 mod child;
 mod choice;
 mod command;
@@ -20,6 +21,7 @@ mod map_run;
 mod parallel;
 mod read;
 mod redrive;
+mod reentry;
 mod retry;
 mod runs;
 mod scope;
@@ -45,3 +47,4 @@ pub use map_run::{
     Child, ChildEntries, ChildId, ChildStatus, Counts, MapRun, MapRunChanges, MapRunLimits, MapRunStatus, child_index,
     label, place,
 };
+pub use reentry::{Reentry, check_reentry, reentry_path};

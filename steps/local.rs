@@ -9,12 +9,14 @@ use std::{
 use engine::step::{Registry, Resource};
 use serde::{Deserialize, Serialize};
 
-use crate::{approval, file, http, process, wait};
+use crate::{approval, file, http, process, ssh, wait};
 
 /// Names the programs that `flow:process:run` may run, separated as in PATH.
 pub(crate) const PROGRAMS: &str = "FLOW_PROGRAMS";
 /// Names the folder that `flow:file:read` and `flow:file:write` may use.
 pub(crate) const FILES: &str = "FLOW_FILES";
+/// Names the file with the servers that `flow:ssh:run` may log in to.
+pub(crate) const SSH_HOSTS: &str = "FLOW_SSH_HOSTS";
 /// Names the file with the connections of HTTP tasks.
 pub(crate) const CONNECTIONS: &str = "FLOW_CONNECTIONS";
 
@@ -31,6 +33,9 @@ pub struct LocalSettings {
     /// The file that declares the connections of HTTP tasks: an absolute path (`FLOW_CONNECTIONS`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<PathBuf>,
+    /// The file that declares the servers that `flow:ssh:run` may log in to: an absolute path (`FLOW_SSH_HOSTS`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssh_hosts: Option<PathBuf>,
 }
 
 impl LocalSettings {
@@ -45,7 +50,12 @@ impl LocalSettings {
         let programs = variable(PROGRAMS).map(|value| {
             std::env::split_paths(value.as_ref()).filter_map(|program| usable(&program)).collect::<Vec<_>>()
         });
-        LocalSettings { programs: programs.unwrap_or_default(), files: path(FILES), connections: path(CONNECTIONS) }
+        LocalSettings {
+            programs: programs.unwrap_or_default(),
+            files: path(FILES),
+            connections: path(CONNECTIONS),
+            ssh_hosts: path(SSH_HOSTS),
+        }
     }
 }
 
@@ -61,6 +71,7 @@ pub fn register_local(registry: &mut Registry, settings: &LocalSettings) {
     file::register(registry, &settings);
     http::register(registry, &settings);
     process::register(registry, &settings);
+    ssh::register_local(registry, &settings);
     wait::register(registry, &settings);
 }
 
@@ -71,6 +82,7 @@ pub fn needs_account(resource: &str) -> bool {
         Resource::parse(resource),
         Resource::Activity
             | Resource::Step { service: "approval" | "file" | "process" | "wait", .. }
+            | Resource::Step { service: "ssh", action: "run", .. }
             | Resource::Integration { service: "http", action: "invoke", .. }
             | Resource::Integration { service: "states", action: "startExecution", .. }
     );
@@ -92,7 +104,7 @@ mod tests {
         });
         let here = std::env::current_dir().unwrap();
         let programs = vec![PathBuf::from("/bin/true"), here.join("tools/deploy")];
-        assert_eq!(settings, LocalSettings { programs, files: Some(here.join("files")), connections: None });
+        assert_eq!(settings, LocalSettings { programs, files: Some(here.join("files")), ..LocalSettings::default() });
         assert_eq!(LocalSettings::from_variables(|_| None::<&str>), LocalSettings::default());
     }
 
@@ -103,9 +115,11 @@ mod tests {
             programs: vec!["/bin/true".into()],
             files: Some("/srv/files".into()),
             connections: Some("/etc/flow/connections.json".into()),
+            ssh_hosts: Some("/etc/flow/hosts.json".into()),
         };
         let json = serde_json::json!({
             "programs": ["/bin/true"], "files": "/srv/files", "connections": "/etc/flow/connections.json",
+            "sshHosts": "/etc/flow/hosts.json",
         });
         assert_eq!(serde_json::to_value(&settings).unwrap(), json);
         assert_eq!(serde_json::from_value::<LocalSettings>(json).unwrap(), settings);

@@ -1,15 +1,24 @@
 //! SSH: keys on this machine, and waiting until a server really lets a user in.
 
+mod hosts;
 mod key;
 mod login;
+mod run;
+#[cfg(test)]
+mod test_sshd;
 
 use std::sync::Arc;
 
 use engine::step::Registry;
 
-use crate::Environment;
+use crate::{Environment, local::LocalSettings};
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     key::register(registry, environment);
     login::register(registry, environment);
+}
+
+/// Registers what needs no AWS account.
+pub(crate) fn register_local(registry: &mut Registry, settings: &Arc<LocalSettings>) {
+    run::register(registry, settings);
 }

@@ -93,3 +93,26 @@ fn retries_and_catches_are_tried_against_mocks_without_waiting() {
         "what was not expected is a failure"
     );
 }
+
+/// The fear: an expression of three lines is wrong, and the message names the field.
+#[test]
+fn a_problem_inside_an_expression_has_its_line_and_column() {
+    let home = Home::plain();
+    let jsonata = "QueryLanguage: JSONata\nStartAt: A\nStates:\n  A:\n    Type: Pass\n    Assign:\n      total: 1\n    Output:\n      \
+                   a: \"{% $total + $uppercse('x') %}\"\n      b: |-\n        {%\n          $total +\n          ) * 2\n        %}\n    End: true\n";
+    let said = home.exits(&["check", &written(&home, "jsonata.asl.yaml", jsonata)], 3);
+    for words in [":9:23", "\n  |                       ^", ":13:11", "          ) * 2\n   |           ^"] {
+        assert!(said.contains(words), "{words:?} is not in: {said}");
+    }
+    let paths = json!({ "StartAt": "A", "States": { "A": {
+        "Type": "Pass", "Parameters": { "x.$": "$.a[", "y.$": "States.Frmat('{}', $.a)" }, "End": true } } });
+    let said = home.exits(&["check", &written(&home, "paths.asl.json", &paths.to_string()), "-o", "json"], 3);
+    let lines: Vec<serde_json::Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let text = paths.to_string();
+    for (field, part) in [("x.$", "[\""), ("y.$", "States.Frmat")] {
+        let column = text.find(part).unwrap() + 1;
+        let found = lines.iter().find(|line| line["message"].as_str().is_some_and(|message| message.contains(field)));
+        assert_eq!(found.unwrap()["column"], column, "{field}: {said}");
+        assert!(found.unwrap()["reason"].is_string(), "{said}");
+    }
+}

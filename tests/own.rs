@@ -109,3 +109,81 @@ fn the_editors_schema_is_json() {
     let of_input: serde_json::Value = serde_json::from_str(&told(&home, &["schema", "endpoints-aws"], 0)).unwrap();
     assert_eq!(of_input["type"], "object");
 }
+
+/// The fear: only documents of one style become runbooks. These are written in the styles of three that are public: an alert's page with
+/// headings and consoles, a wiki's page in HTML, a manual in plain text with numbered sections.
+#[test]
+fn documents_of_three_styles_become_runbooks() {
+    let home = Home::plain();
+    let document = |name: &str| format!("{}/tests/documents/{name}", env!("CARGO_MANIFEST_DIR"));
+    for (name, steps) in [
+        (
+            "alert.md",
+            &[
+                "# The queue of the mail relay",
+                "1. Diagnosis",
+                "1.1 See how long the queue is",
+                "mailq | tail -1",
+                "Compare with yesterday",
+                "2.1 Run the queue",
+                "Seconds: 600",
+            ][..],
+        ),
+        (
+            "procedure.html",
+            &[
+                "Comment: Moving the primary database",
+                "1.1 Announce it in",
+                "1.2 Check that the replica follows",
+                "- less than 5 seconds: continue",
+                "2.1 Stop the writers",
+                "- systemctl stop app jobs",
+                "2.2 Promote the replica",
+                "flow:wait:tcp",
+                "2.3 Point the name at it",
+            ],
+        ),
+        (
+            "manual.txt",
+            &[
+                "1. STOP",
+                "1.2 Stop the exports",
+                "exportfs -ua",
+                "2.2 Copy it back",
+                "- rsync -a",
+                "3.1 Start the exports",
+            ],
+        ),
+    ] {
+        let workflow = name.split('.').next().unwrap();
+        told(&home, &["new", workflow, "--from", &document(name)], 0);
+        let file = format!("{workflow}.asl.yaml");
+        let written = fs::read_to_string(home.path().join("work").join(&file)).unwrap();
+        for words in steps {
+            assert!(written.contains(words), "{words:?} is not in: {written}");
+        }
+        for words in ["menu", "Edited yesterday", "Operations"] {
+            assert!(!written.contains(words) || words == "Operations" && written.contains("#operations"), "{written}");
+        }
+        told(&home, &["check", &file], 0);
+        told(&home, &["dev", &file, "--once"], 0);
+    }
+}
+
+#[test]
+fn a_step_is_shown_with_what_a_person_has_to_know() {
+    let home = Home::plain();
+    let shown = told(&home, &["steps", "ec2:createVpc"], 0);
+    for words in [
+        "IAM actions\n  ec2:",
+        "When it is called again\n  Looks for",
+        "Takes\n",
+        "Resource: \"flow:ec2:createVpc\"",
+        "required",
+    ] {
+        assert!(shown.contains(words), "{words:?} is not in: {shown}");
+    }
+    assert!(told(&home, &["steps", "flow:ssh:run"], 0).contains("Never starts the program again by itself"));
+    let line = told(&home, &["steps", "wait:http", "-o", "json"], 0);
+    assert!(line.contains("\"repeated\":\"Changes nothing.\"") && line.contains("\"example\""), "{line}");
+}

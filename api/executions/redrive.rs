@@ -1,6 +1,6 @@
 //! Redriving executions that did not end well.
 
-use engine::machine::{ExecutionHeader, ExecutionStatus};
+use engine::machine::{ExecutionHeader, ExecutionStatus, Reentry};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -30,22 +30,22 @@ pub(crate) struct Request {
 
 impl Api {
     /// Continues an execution, named by its id: after a crash, after a pause, or, as RedriveExecution, after it did not succeed. It
-    /// acts in `environment` from then on, where one is given.
+    /// acts in `environment` from then on, where one is given, and continues at the state of `from`, where one is named.
     ///
     /// # Errors
     /// There is none of that id, it has succeeded, or the store fails.
-    pub(crate) async fn resume(&self, id: &str, environment: Option<Value>) -> Result<(), Fault> {
+    pub(crate) async fn resume(&self, id: &str, environment: Option<Value>, from: Vec<Reentry>) -> Result<(), Fault> {
         let (header, started) = self.header(id)?;
         let name = if id.contains(':') { id.to_owned() } else { started.qualified_name() };
         match header.status {
-            ExecutionStatus::Running => Ok(self.runner.resume(id, environment).await?),
-            _ => self.redrive(&name, None, environment, refusal_by_status).await.map(drop),
+            ExecutionStatus::Running => Ok(self.runner.resume_from(id, environment, from).await?),
+            _ => self.redrive(&name, None, (environment, from), refusal_by_status).await.map(drop),
         }
     }
 
     pub(crate) async fn redrive_execution(&self, request: Request) -> Answer {
         let id = arn::standard_execution(&request.execution_arn)?;
-        let redriven_ms = self.redrive(&id, request.client_token, None, refusal).await?;
+        let redriven_ms = self.redrive(&id, request.client_token, (None, Vec::new()), refusal).await?;
         Ok(json!({ "redriveDate": seconds(redriven_ms) }))
     }
 
@@ -54,7 +54,7 @@ impl Api {
         &self,
         id: &str,
         client_token: Option<String>,
-        environment: Option<Value>,
+        (environment, from): (Option<Value>, Vec<Reentry>),
         refusal: impl FnOnce(&ExecutionHeader, u64) -> Option<String>,
     ) -> Result<u64, Fault> {
         let _starting = self.starting.lock(id).await;
@@ -71,7 +71,7 @@ impl Api {
         if let Some(reason) = refusal(&header, now).or_else(|| self.redrive_hindered(&started.machine)) {
             return Err(Fault::new("ExecutionNotRedrivable", reason));
         }
-        self.runner.resume(&header.id, environment).await?;
+        self.runner.resume_from(&header.id, environment, from).await?;
         let surplus = (started.redrives.len() + 1).saturating_sub(TOKENS_KEPT);
         started.redrives.drain(..surplus);
         started.redrives.push(Redrive { at_ms: now, client_token });

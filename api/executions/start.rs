@@ -145,6 +145,7 @@ impl Api {
             definition: definition.definition().clone(),
             machine: Some(definition.machine().clone()),
             input,
+            from: Vec::new(),
             documents: DocumentChanges::default(),
         };
         let started = Execution {

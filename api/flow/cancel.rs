@@ -1,6 +1,6 @@
 //! Cancelling an execution.
 
-use engine::machine::ExecutionStatus;
+use engine::machine::{Activity, ExecutionStatus, FrameRow};
 use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation};
@@ -18,6 +18,9 @@ pub struct CancelExecutionRequest {
     pub error: String,
     /// Why, for people.
     pub cause: String,
+    /// Whether the calls in flight answer first; no more are made.
+    #[serde(default)]
+    pub when_idle: bool,
 }
 
 /// The response of [`CancelExecution`].
@@ -26,6 +29,32 @@ pub struct CancelExecutionRequest {
 pub struct CancelExecutionResponse {
     /// How it had ended before; `None` where it was cancelled now.
     pub ended_before: Option<ExecutionStatus>,
+    /// The Tasks whose calls were in flight, or were when the last process that drove it ended.
+    #[serde(default)]
+    pub in_flight: Vec<CallInFlight>,
+    /// Whether it ends only when they have answered.
+    #[serde(default)]
+    pub waits: bool,
+}
+
+/// A Task whose call has not answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallInFlight {
+    /// The state's path.
+    pub state_path: String,
+    /// When the call was made, in milliseconds since the Unix epoch.
+    pub called_ms: u64,
+}
+
+fn calls_in_flight(frames: &[FrameRow]) -> Vec<CallInFlight> {
+    let call = |row: &FrameRow| match row.activity {
+        Activity::Task { next_look_ms: None, parked: None, look_started_ms, .. } => {
+            Some(CallInFlight { state_path: row.state_path(), called_ms: look_started_ms })
+        }
+        _ => None,
+    };
+    frames.iter().filter_map(call).collect()
 }
 
 impl Operation for CancelExecution {
@@ -36,14 +65,21 @@ impl Operation for CancelExecution {
     async fn answer(api: &Api, request: CancelExecutionRequest) -> Result<CancelExecutionResponse, Fault> {
         let header = api.standing_of(&request.id)?;
         if header.status != ExecutionStatus::Running {
-            return Ok(CancelExecutionResponse { ended_before: Some(header.status) });
+            let ended_before = Some(header.status);
+            return Ok(CancelExecutionResponse { ended_before, in_flight: Vec::new(), waits: false });
         }
         if header.id.split(':').count() > 2 {
             let message =
                 format!("{} is an EXPRESS execution: it cannot be stopped and ends within five minutes", header.id);
             return Err(Fault::new("StateMachineTypeNotSupported", message));
         }
-        api.runner.cancel(&header.id, &request.error, &request.cause).await?;
-        Ok(CancelExecutionResponse { ended_before: None })
+        let in_flight = calls_in_flight(&api.runner.store().frames(&header.id)?);
+        if !request.when_idle {
+            api.runner.cancel(&header.id, &request.error, &request.cause).await?;
+            return Ok(CancelExecutionResponse { ended_before: None, in_flight, waits: false });
+        }
+        api.runner.cancel_when_idle(&header.id, &request.error, &request.cause).await?;
+        let waits = api.standing_of(&header.id)?.status == ExecutionStatus::Running;
+        Ok(CancelExecutionResponse { ended_before: None, in_flight, waits })
     }
 }

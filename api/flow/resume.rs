@@ -1,5 +1,6 @@
 //! Continuing executions.
 
+use engine::machine::Reentry;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,6 +19,9 @@ pub struct ResumeRequest {
     /// Where it acts from now on; `None` keeps what is pinned.
     #[serde(default)]
     pub environment: Option<Value>,
+    /// The state it continues at, as [`super::PlanReentry`] answers it; empty to continue where it stopped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<Reentry>,
 }
 
 /// The id of an execution.
@@ -32,8 +36,8 @@ impl Operation for ResumeExecution {
     type Request = ResumeRequest;
     type Response = Empty;
 
-    async fn answer(api: &Api, ResumeRequest { id, environment }: ResumeRequest) -> Result<Empty, Fault> {
-        api.resume(&id, environment).await.map(|()| Empty {})
+    async fn answer(api: &Api, ResumeRequest { id, environment, from }: ResumeRequest) -> Result<Empty, Fault> {
+        api.resume(&id, environment, from).await.map(|()| Empty {})
     }
 }
 

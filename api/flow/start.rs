@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use engine::{
-    machine::{ExecutionHeader, ExecutionStatus},
+    machine::{ExecutionHeader, ExecutionStatus, Reentry},
     store::DocumentChanges,
 };
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,9 @@ pub struct StartExecutionRequest {
     pub definition: CheckedDefinition,
     /// The input.
     pub input: Value,
+    /// The state it begins at, as [`super::PlanReentry`] answers it of an earlier execution; empty for the definition's `StartAt`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<Reentry>,
 }
 
 /// The name of a workflow's state machine: the workflow's own, as far as AWS allows its characters and its length.
@@ -75,7 +78,7 @@ fn same_place(pinned: &Value, shown: &Value) -> bool {
 
 impl Api {
     pub(crate) async fn start_workflow(&self, request: StartExecutionRequest) -> Result<ExecutionHeader, Fault> {
-        let StartExecutionRequest { id, workflow, subject, environment, definition, input } = request;
+        let StartExecutionRequest { id, workflow, subject, environment, definition, input, from } = request;
         if !engine::store::is_name(&id) {
             let message = format!(
                 "'{id}' cannot be the id of an execution: 1 to 80 characters, without spaces, colons, wildcards and the like"
@@ -105,6 +108,7 @@ impl Api {
         prepared.new.id = id;
         prepared.new.subject = subject;
         prepared.new.environment = environment;
+        prepared.new.from = from;
         prepared.new.documents = documents;
         self.begin_new(prepared).await
     }

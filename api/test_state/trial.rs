@@ -177,6 +177,7 @@ impl Trial {
             definition: (&definition).into(),
             machine: None,
             input: input.clone(),
+            from: Vec::new(),
             documents: Default::default(),
         };
         let mut follow = api.runner.follow(&id, 1);

@@ -15,6 +15,7 @@ fn workflow(id: &str, definition: &Value) -> StartExecutionRequest {
         workflow: "work".to_owned(),
         subject: None,
         environment: Value::Null,
+        from: Vec::new(),
         definition: CheckedDefinition::read(definition.clone(), false, &|_| true).0.unwrap(),
         input: json!({ "a": 1 }),
     }
@@ -39,7 +40,7 @@ async fn what_a_workflow_begins_is_seen_stopped_and_redriven_by_its_arn() {
     assert_eq!(world.ended(&arn).await["error"], "E");
     world.ask("RedriveExecution", json!({ "executionArn": arn })).await;
     world.ask("StopExecution", json!({ "executionArn": arn })).await;
-    world.api.resume("work-7k3f", None).await.unwrap();
+    world.api.resume("work-7k3f", None, Vec::new()).await.unwrap();
     let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
     assert_eq!((&told["status"], &told["redriveCount"]), (&json!("RUNNING"), &json!(2)), "both redrives count");
     assert!(told["redriveDate"].is_number());
@@ -115,6 +116,7 @@ async fn executions_of_earlier_versions_are_known_by_arn_too() {
         definition: (&definition).into(),
         machine: None,
         input: json!({ "old": true }),
+        from: Vec::new(),
         documents: Default::default(),
     };
     world.runner.start_execution(old("old-1", "old", wait())).await.unwrap();
@@ -124,7 +126,7 @@ async fn executions_of_earlier_versions_are_known_by_arn_too() {
     let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
     assert_eq!((&told["name"], &told["input"]), (&json!("old-1"), &json!(r#"{"old":true}"#)));
     world.ask("StopExecution", json!({ "executionArn": arn })).await;
-    world.api.resume("old-1", None).await.unwrap();
+    world.api.resume("old-1", None, Vec::new()).await.unwrap();
     let listed = world.ask("ListExecutions", json!({ "stateMachineArn": format!("{PREFIX}:stateMachine:old") })).await;
     assert_eq!(listed["executions"][0]["executionArn"], arn);
     let start = StartExecutionRequest {

@@ -1,15 +1,19 @@
 //! `flow cancel`.
 
-use api::flow::{CancelExecution, CancelExecutionRequest};
+use api::flow::{
+    CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse, DescribeExecution,
+    DescribeExecutionRequest, EntriesRequest, FollowExecution,
+};
 use clap::Args;
-use engine::machine::ExecutionStatus;
+use engine::{machine::ExecutionStatus, runner::RunnerEvent};
 use serde_json::json;
 
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
+    interrupt,
     locate::locate_at,
-    owner::Answered,
+    owner::{Answered, Handle},
     target::Target,
 };
 
@@ -18,6 +22,9 @@ use crate::{
 pub struct CancelArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
+    /// Do not wait for the answers of calls in flight: what they change is not recorded.
+    #[arg(long)]
+    now: bool,
     /// The engine.
     #[command(flatten)]
     target: Target,
@@ -26,30 +33,104 @@ pub struct CancelArguments {
 /// Ends an execution as ABORTED; what it made stays.
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
     let (id, handle) = locate_at(global, &arguments.target, &arguments.id).await?.answer().await?;
+    let cancelled = cancel(global, &handle, &id, arguments.now).await;
+    let closed = handle.close().await;
+    let (answer, exit) = cancelled?;
+    closed?;
+    if exit != Exit::Success {
+        return Ok(exit);
+    }
+    match global.output {
+        Output::Human if global.quiet => {}
+        Output::Human => show(&id, &answer),
+        Output::Json => {
+            let line = json!({ "type": "cancelled", "execution": id, "inFlight": answer.in_flight, "waited": answer.waits,
+                               "message": format!("{id} is cancelled") });
+            say!("{line}");
+        }
+    }
+    Ok(Exit::Success)
+}
+
+async fn cancel(
+    global: &Global,
+    handle: &Handle,
+    id: &str,
+    now: bool,
+) -> Result<(CancelExecutionResponse, Exit), CliError> {
     let request = CancelExecutionRequest {
-        id: id.clone(),
+        id: id.to_owned(),
         error: "Cancelled".to_owned(),
         cause: "cancelled by a person".to_owned(),
+        when_idle: !now,
     };
-    let answered = handle.call_once::<CancelExecution>(request).await;
-    let closed = handle.close().await;
-    let Answered { response, is_repeated } = answered?;
-    closed?;
+    let Answered { response: answer, is_repeated } = handle.call_once::<CancelExecution>(request).await?;
     // The owner that ended during the first call had cancelled it.
-    let is_ours = is_repeated && response.ended_before == Some(ExecutionStatus::Aborted);
-    if let Some(status) = response.ended_before.filter(|_| !is_ours) {
+    let is_ours = is_repeated && answer.ended_before == Some(ExecutionStatus::Aborted);
+    if let Some(status) = answer.ended_before.filter(|_| !is_ours) {
         let status = serde_json::to_value(status).unwrap_or_default();
         let message = format!("{id} had ended before ({}): nothing was changed", status.as_str().unwrap_or_default());
         return Err(CliError::new(Exit::Failed, message).hint(format!("flow status {id} shows it")));
     }
-    match global.output {
-        Output::Human if global.quiet => {}
-        Output::Human => {
-            say!("{id} is cancelled. What it created stays. To continue after all: flow resume {id}");
+    if !answer.waits {
+        return Ok((answer, Exit::Success));
+    }
+    if global.output == Output::Human && !global.quiet {
+        say!("No more calls are made. In flight: {}.", paths(&answer.in_flight));
+        say!("Waiting for the answer. To end without it:   flow cancel {id} --now");
+    }
+    let exit = until_ended(handle, id).await?;
+    Ok((answer, exit))
+}
+
+/// Waits until the execution has ended. An interrupt ends the wait, not the cancelling.
+async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
+    let _orderly = interrupt::Orderly::begin();
+    loop {
+        let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
+        let execution = handle.call::<DescribeExecution>(request).await?.execution;
+        if execution.status != ExecutionStatus::Running {
+            return Ok(Exit::Success);
         }
-        Output::Json => {
-            say!("{}", json!({ "type": "cancelled", "execution": id, "message": format!("{id} is cancelled") }))
+        let request = EntriesRequest { id: id.to_owned(), from_sequence: execution.last_sequence + 1 };
+        let mut events = handle.stream::<FollowExecution>(request).await?;
+        let rested = async {
+            while let Ok(Some(event)) = events.next().await {
+                if matches!(event, RunnerEvent::Rested { .. }) {
+                    return true;
+                }
+            }
+            false
+        };
+        tokio::select! {
+            exit = interrupt::requested() => {
+                eprintln!("\nflow: {id} ends when its call in flight has answered: flow status {id}");
+                return Ok(exit);
+            }
+            rested = rested => {
+                if !rested {
+                    handle.take_over(id).await?;
+                }
+            }
         }
     }
-    Ok(Exit::Success)
+}
+
+fn show(id: &str, answer: &CancelExecutionResponse) {
+    if !answer.waits && !answer.in_flight.is_empty() {
+        say!("{id} is cancelled. In flight and not waited for: {}.", paths(&answer.in_flight));
+        say!("What these calls change may have happened, or may still happen, and is not recorded.");
+        say!(
+            "   flow resume {id}   makes them again: a step that finds what its call made adopts it. Until then check by hand."
+        );
+        return;
+    }
+    say!("{id} is cancelled. What it created stays. To continue after all: flow resume {id}");
+}
+
+fn paths(calls: &[CallInFlight]) -> String {
+    if calls.is_empty() {
+        return "a call".to_owned();
+    }
+    calls.iter().map(|call| format!("\"{}\"", call.state_path)).collect::<Vec<_>>().join(", ")
 }

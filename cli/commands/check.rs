@@ -7,11 +7,11 @@ use workflows::RepeatedKey;
 
 use crate::{
     arguments::{Global, Output},
-    checks::{self, DefinitionFile},
+    checks::{self, DefinitionFile, Inside, inside, payload_field},
     environments,
     exit::{CliError, Exit},
     graph::{self, Graph},
-    source::Source,
+    source::{Position, Source},
 };
 
 /// Arguments of `flow check`.
@@ -87,10 +87,19 @@ pub(super) fn read(workflow: &str, substitute: &[String]) -> Result<(Readable, O
     if let Some(workflow) = workflows::find(workflow) {
         return Ok((Ok(workflow.definition().map_err(|error| CliError::refused(error.to_string()))?), None));
     }
-    let file = DefinitionFile::read(workflow, substitute)?;
+    let (definition, source) = read_file(workflow, substitute)?;
+    Ok((definition, Some(source)))
+}
+
+/// The same of a definition file.
+///
+/// # Errors
+/// There is no such file, or its text is no definition.
+pub(super) fn read_file(path: &str, substitutions: &[String]) -> Result<(Readable, Source), CliError> {
+    let file = DefinitionFile::read(path, substitutions)?;
     let source = Source::new(&file.text);
     let repeated = |key: &RepeatedKey| Diagnostic::error("DUPLICATE_KEY", &key.pointer, sentence(&key.to_string()));
-    Ok((file.definition.map_err(|keys| keys.iter().map(repeated).collect()), Some(source)))
+    Ok((file.definition.map_err(|keys| keys.iter().map(repeated).collect()), source))
 }
 
 fn sentence(text: &str) -> String {
@@ -102,19 +111,31 @@ fn word(problem: &Diagnostic) -> &'static str {
     if problem.severity == Severity::Error { "error" } else { "warning" }
 }
 
+/// Where a problem is in the file: inside an expression where that is known, and why there.
+fn place(problem: &Diagnostic, source: &Source) -> Option<(Position, Option<String>)> {
+    let mut location = problem.location.clone();
+    if let Some(field) = payload_field(problem) {
+        location = format!("{location}/{}", field.replace('~', "~0").replace('/', "~1"));
+    }
+    let within = source.text(&location).and_then(|text| inside(problem, text));
+    let exact = within.and_then(|Inside { offset, reason }| Some((source.position_in(&location, offset)?, reason)));
+    exact.or_else(|| Some((source.position(&location)?, None)))
+}
+
 /// The problem, and the line of the file that it is about.
 fn print(problem: &Diagnostic, file: &str, source: Option<&Source>) {
     let location = if problem.location.is_empty() { "/" } else { &problem.location };
     say!("{}[{}]: {}", word(problem), problem.code, problem.message);
-    let Some((source, position)) = source.and_then(|source| Some((source, source.position(&problem.location)?))) else {
+    let Some((source, (position, reason))) = source.and_then(|source| Some((source, place(problem, source)?))) else {
         say!("  at {location}\n");
         return;
     };
     let number = position.line.to_string();
     let margin = " ".repeat(number.len());
     let mark = " ".repeat(position.column - 1);
+    let reason = reason.map_or_else(String::new, |reason| format!(" {reason}"));
     say!("{margin}--> {file}:{}:{}  {location}", position.line, position.column);
-    say!("{margin} |\n{number} | {}\n{margin} | {mark}^\n", source.line(position.line));
+    say!("{margin} |\n{number} | {}\n{margin} | {mark}^{reason}\n", source.line(position.line));
 }
 
 fn line(problem: &Diagnostic, source: Option<&Source>) -> Value {
@@ -122,9 +143,12 @@ fn line(problem: &Diagnostic, source: Option<&Source>) -> Value {
         "type": "diagnostic", "severity": word(problem), "code": problem.code, "location": problem.location,
         "message": problem.message,
     });
-    if let Some(position) = source.and_then(|source| source.position(&problem.location)) {
+    if let Some((position, reason)) = source.and_then(|source| place(problem, source)) {
         line["line"] = position.line.into();
         line["column"] = position.column.into();
+        if let Some(reason) = reason {
+            line["reason"] = reason.into();
+        }
     }
     line
 }

@@ -29,7 +29,7 @@ pub struct NewArguments {
     /// What to begin with.
     #[arg(long, value_enum, default_value = "first", value_name = "TEMPLATE")]
     template: Template,
-    /// A written runbook (Markdown, or text with numbered steps): every section becomes a section of the workflow and every step an
+    /// A written runbook (Markdown, HTML, or text with numbered sections or steps): every section becomes a section of the workflow and every step an
     /// approval.
     #[arg(long, value_name = "FILE", conflicts_with = "template")]
     from: Option<PathBuf>,

@@ -1,12 +1,13 @@
 //! `flow resume`.
 
 mod all;
+mod from;
 
 use std::time::Duration;
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest, ResumeExecution, ResumeRequest};
 use clap::Args;
-use engine::machine::{ExecutionHeader, ExecutionStatus};
+use engine::machine::{ExecutionHeader, ExecutionStatus, Reentry};
 use serde_json::Value;
 
 use super::watch::{NO_WAIT_DEFAULT, Watch, show_end, show_output, watch};
@@ -33,6 +34,12 @@ pub struct ResumeArguments {
     /// Every execution that has not ended (rehearsals excepted), side by side, one line for each; for cron.
     #[arg(long, conflicts_with = "id")]
     all: bool,
+    /// Continue at this state, which the execution has entered before, with the input it had then; its name or path.
+    #[arg(long, value_name = "STATE", conflicts_with = "all")]
+    from: Option<String>,
+    /// Do not ask before --from calls steps again.
+    #[arg(long, requires = "from")]
+    yes: bool,
     /// Stop with exit code 75 when nothing can proceed within this time.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
@@ -53,16 +60,34 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
     };
     let located = locate_at(global, &arguments.target, wanted).await?;
     if located.store.at_step_functions().await.is_some() {
+        if arguments.from.is_some() {
+            return Err(CliError::refused(
+                "--from is for this machine's engine: Step Functions redrives where it failed",
+            ));
+        }
         return redrive(global, &located, watching).await;
     }
     let home = located.store.home().clone();
     let request = DescribeExecutionRequest { id: located.header.id, as_shown: true };
     let header = located.store.call::<DescribeExecution>(request).await?.execution;
+    let planned = match &arguments.from {
+        Some(state) => Some(from::plan(&located.store, &header, state).await?),
+        None => None,
+    };
     drop(located.store);
-    one(global, home, &header, watching).await
+    if let Some(planned) = &planned {
+        from::agree(global, &header, planned, arguments.yes).await?;
+    }
+    one(global, home, &header, planned.map_or_else(Vec::new, |planned| planned.path), watching).await
 }
 
-async fn one(global: &Global, home: Home, header: &ExecutionHeader, watching: Watch) -> Result<Exit, CliError> {
+async fn one(
+    global: &Global,
+    home: Home,
+    header: &ExecutionHeader,
+    from: Vec<Reentry>,
+    watching: Watch,
+) -> Result<Exit, CliError> {
     if header.status == ExecutionStatus::Succeeded {
         if global.output == Output::Human && !global.quiet {
             say!("{} has succeeded: there is nothing to resume", header.id);
@@ -78,7 +103,7 @@ async fn one(global: &Global, home: Home, header: &ExecutionHeader, watching: Wa
     }
     let _orderly = interrupt::Orderly::begin();
     let handle = Handle::drive(Environments::new(home)).await?;
-    let watched = resume_and_watch(global, &handle, header, pinned.as_ref(), watching).await;
+    let watched = resume_and_watch(global, &handle, header, (pinned.as_ref(), from), watching).await;
     let closed = handle.close().await;
     let exit = watched?;
     closed.map(|()| exit)
@@ -93,17 +118,17 @@ async fn redrive(global: &Global, located: &Located, watching: Watch) -> Result<
         }
         return Ok(Exit::Success);
     }
-    resume_and_watch(global, store, header, None, watching).await
+    resume_and_watch(global, store, header, (None, Vec::new()), watching).await
 }
 
 async fn resume_and_watch(
     global: &Global,
     handle: &Handle,
     header: &ExecutionHeader,
-    pinned: Option<&Pinned>,
+    (pinned, from): (Option<&Pinned>, Vec<Reentry>),
     watching: Watch,
 ) -> Result<Exit, CliError> {
-    resume(global, handle, header, pinned).await?;
+    resume(global, handle, header, pinned, from).await?;
     let mut display = Display::new(global, clock::of(handle.home()));
     let watched = watch(handle, &header.id, watching, &mut display).await?;
     show_end(global, handle, &watched, &mut display);
@@ -120,6 +145,7 @@ async fn resume(
     handle: &Handle,
     header: &ExecutionHeader,
     pinned: Option<&Pinned>,
+    from: Vec<Reentry>,
 ) -> Result<(), CliError> {
     let mut environment = None;
     if let Some(pinned) = pinned {
@@ -131,7 +157,7 @@ async fn resume(
             handle.verify(environment.as_ref().unwrap_or(&header.environment)).await?;
         }
     }
-    handle.call::<ResumeExecution>(ResumeRequest { id: header.id.clone(), environment }).await.map(drop)
+    handle.call::<ResumeExecution>(ResumeRequest { id: header.id.clone(), environment, from }).await.map(drop)
 }
 
 fn pinned(header: &ExecutionHeader) -> Option<Pinned> {

@@ -4,13 +4,14 @@ mod again;
 pub(super) mod consent;
 mod deployed;
 mod faults;
-mod plan;
+pub(super) mod plan;
 mod planned;
 
 use std::{sync::Arc, time::Duration};
 
 use api::flow::{StartExecution, StartExecutionRequest};
 use clap::Args;
+use engine::machine::Reentry;
 
 use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_output, watch};
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     home::{Home, REHEARSAL_PREFIX},
     ids, interrupt,
     owner::Handle,
-    planning,
+    planning, reentry,
     target::Target,
     ui::{display::Display, summary},
     world,
@@ -38,6 +39,9 @@ pub struct RunArguments {
     /// Runs again with the input of an earlier execution: its id, a unique prefix, its ARN, or @latest. Without a workflow, with its definition.
     #[arg(long, value_name = "ID")]
     pub again: Option<String>,
+    /// With --again: begin at this state, which the earlier execution has entered, with the input it had then; its name or path.
+    #[arg(long, value_name = "STATE", requires = "again", conflicts_with_all = ["rehearse", "input", "set"])]
+    pub from: Option<String>,
     /// The input: a file (JSON, YAML or TOML), `-` for standard input, or JSON.
     #[arg(long, value_name = "FILE|-|JSON")]
     pub input: Option<String>,
@@ -86,11 +90,15 @@ pub struct RunArguments {
 /// Checks, shows, asks, executes, watches.
 pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
     let saved = planned::read_file(&mut arguments)?;
-    let plan = match again::read(global, &mut arguments).await? {
+    let again::Again { earlier, from } = again::read(global, &mut arguments).await?;
+    let plan = match earlier {
         Some(earlier) => Plan::again(earlier, &arguments)?,
         None => Plan::make(&arguments)?,
     };
     if let Some(handle) = arguments.target.handle(global).await? {
+        if from.is_some() {
+            return Err(CliError::refused("--from is for this machine's engine: nothing was changed"));
+        }
         return deployed::run(global, &handle, &arguments, &plan).await;
     }
     let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
@@ -112,6 +120,9 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     if arguments.plan || !arguments.rehearse {
         plan.show(global, caller.as_ref(), made.as_ref());
     }
+    if let Some(from) = &from {
+        reentry::show(global, from);
+    }
     if arguments.plan {
         return Ok(made.map_or(Exit::Success, |made| made.plan.exit(arguments.detailed_exitcode)));
     }
@@ -119,7 +130,8 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     if !arguments.rehearse {
         consent::ask(&plan, &arguments).await?;
     }
-    let exit = execute(global, environments, &arguments, plan, pinned).await?;
+    let path = from.map_or_else(Vec::new, |from| from.path);
+    let exit = execute(global, environments, &arguments, (plan, path), pinned).await?;
     if arguments.rehearse
         && exit == Exit::Success
         && let Some(teardown) = teardown_of(&arguments)
@@ -159,6 +171,7 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
         workflow,
         input: None,
         again: None,
+        from: None,
         set: Vec::new(),
         id: None,
         plan_file: None,
@@ -188,7 +201,7 @@ async fn execute(
     global: &Global,
     environments: Arc<Environments>,
     arguments: &RunArguments,
-    plan: Plan,
+    (plan, from): (Plan, Vec<Reentry>),
     pinned: Pinned,
 ) -> Result<Exit, CliError> {
     let rehearsal = environments.home().rehearsal;
@@ -207,6 +220,7 @@ async fn execute(
         environment,
         definition: plan.definition,
         input: plan.input,
+        from,
     };
     let started = start_and_watch(global, &handle, start, pinned.account.is_some(), arguments);
     let watched = tokio::select! {

@@ -1,12 +1,14 @@
 //! `flow steps`.
 
 use clap::Args;
-use serde_json::json;
+use engine::step::StepDescription;
+use serde_json::{Value, json};
 
 use crate::{
     arguments::{Global, Output},
     environments,
     exit::{CliError, Exit},
+    step_manual::{example, fields, repeated, resource, takes, yaml},
 };
 
 /// Arguments of `flow steps`.
@@ -16,7 +18,7 @@ pub struct StepsArguments {
     name: Option<String>,
 }
 
-/// Lists the steps, or shows one with its schemas.
+/// Lists the steps, or shows one: its fields, permissions, what a repeated call does, how long it takes, an example.
 pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError> {
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
     let wanted = arguments.name.as_deref().map(|name| name.strip_prefix("flow:").unwrap_or(name));
@@ -24,9 +26,10 @@ pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError>
     for step in steps.descriptions().filter(|step| wanted.is_none_or(|wanted| step.name == wanted)) {
         found = true;
         match (global.output, wanted) {
-            (Output::Json, _) => say!("{}", json!({ "type": "step", "step": step })),
+            (Output::Json, None) => say!("{}", json!({ "type": "step", "step": step })),
+            (Output::Json, Some(_)) => say!("{}", line(&step)),
             (Output::Human, None) => say!("{:<40} {}", step.name, step.summary),
-            (Output::Human, Some(_)) => say!("{}", serde_json::to_string_pretty(&step).unwrap_or_default()),
+            (Output::Human, Some(_)) => show(&step),
         }
     }
     if !found {
@@ -34,4 +37,36 @@ pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError>
             .hint("flow steps lists all"));
     }
     Ok(Exit::Success)
+}
+
+fn line(step: &StepDescription) -> Value {
+    let (name, state) = example(step);
+    json!({ "type": "step", "step": step, "repeated": repeated(&step.name), "takes": takes(&step.name),
+            "example": { name: state } })
+}
+
+fn show(step: &StepDescription) {
+    say!("{}\n  {}", resource(&step.name), step.summary);
+    show_fields("Input", &step.input_schema);
+    show_fields("Output", &step.output_schema);
+    let actions = if step.actions.is_empty() { "none".to_owned() } else { step.actions.join(", ") };
+    say!("\nIAM actions\n  {actions}");
+    say!("\nWhen it is called again\n  {}", repeated(&step.name));
+    say!("\nTakes\n  {}", takes(&step.name));
+    let (name, state) = example(step);
+    say!("\nExample");
+    yaml(&json!({ name: state }), 2).iter().for_each(|line| say!("{line}"));
+}
+
+fn show_fields(title: &str, schema: &Value) {
+    let fields = fields(schema);
+    say!("\n{title}");
+    if fields.is_empty() {
+        return say!("  {}", if schema["type"] == "object" { "no fields" } else { "any value" });
+    }
+    let width = |column: usize| fields.iter().map(|field| field[column].chars().count()).max().unwrap_or(0);
+    let (names, kinds) = (width(0), width(1));
+    for [name, kind, required, described] in &fields {
+        say!("{}", format!("  {name:<names$}  {kind:<kinds$}  {required:<8}  {described}").trim_end());
+    }
 }

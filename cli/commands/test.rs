@@ -1,20 +1,17 @@
 //! `flow test`.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use clap::Args;
-use engine::{
-    machine::{ExecutionHeader, ExecutionStatus},
-    runner::{ManualClock, NewExecution, RunnerEvent, RunnerOptions},
-    store::{MemoryRecords, Store},
-};
+use engine::machine::{ExecutionHeader, ExecutionStatus};
 use serde_json::{Value, json};
 
 use crate::{
     arguments::{Global, Output},
     checks::DefinitionFile,
     exit::{CliError, Exit},
-    mocks::{MockConfig, MockedSteps, Mocks, mocked},
+    mocks::{MockConfig, mocked},
+    trial,
 };
 
 /// Arguments of `flow test`.
@@ -53,10 +50,11 @@ pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliE
     let input: Value =
         serde_json::from_str(&arguments.input).map_err(|error| CliError::refused(format!("--input: {error}")))?;
     let mut exit = Exit::Success;
-    let all = &config.state_machines[&machine(&config, &arguments)?].test_cases;
+    let machine = machine(&config, &arguments.file, &arguments.mocks, arguments.state_machine.as_deref())?;
+    let all = &config.state_machines[&machine].test_cases;
     for (name, case) in all.iter().filter(|(name, _)| arguments.cases.is_empty() || arguments.cases.contains(name)) {
         let mocks = config.case(case).map_err(CliError::refused)?;
-        let header = execute(mocks, definition.clone(), input.clone()).await?;
+        let header = trial::run(mocks, &definition, input.clone(), Vec::new()).await?.header;
         let wanted = arguments.expect.iter().find_map(|expect| expect.strip_prefix(&format!("{name}=")));
         let status = serde_json::to_value(header.status).unwrap_or_default();
         let as_wanted = status == wanted.unwrap_or("SUCCEEDED");
@@ -71,42 +69,19 @@ pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliE
     Ok(exit)
 }
 
-fn machine(config: &MockConfig, arguments: &TestArguments) -> Result<String, CliError> {
-    let file = Path::new(&arguments.file).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let wanted = arguments.state_machine.clone().unwrap_or_else(|| file.split('.').next().unwrap_or(file).to_owned());
-    if config.state_machines.contains_key(&wanted) {
-        return Ok(wanted);
+/// The state machine whose cases belong to a definition file: the one that is named, else the file's name, else the only one.
+///
+/// # Errors
+/// There is none.
+pub fn machine(config: &MockConfig, file: &str, mocks: &str, named: Option<&str>) -> Result<String, CliError> {
+    let file = Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let wanted = named.unwrap_or_else(|| file.split('.').next().unwrap_or(file));
+    if config.state_machines.contains_key(wanted) {
+        return Ok(wanted.to_owned());
     }
-    match (config.state_machines.keys().next(), config.state_machines.len(), &arguments.state_machine) {
+    match (config.state_machines.keys().next(), config.state_machines.len(), named) {
         (Some(only), 1, None) => Ok(only.clone()),
-        _ => Err(CliError::not_found(format!("{} has no state machine '{wanted}'", arguments.mocks))),
-    }
-}
-
-async fn execute(mocks: Mocks, definition: Value, input: Value) -> Result<ExecutionHeader, CliError> {
-    let refused = |error: String| CliError::refused(error);
-    let store = Arc::new(Store::new(MemoryRecords::new()).map_err(|error| refused(error.to_string()))?);
-    let steps = Arc::new(MockedSteps(Arc::new(mocks)));
-    let runner = engine::runner::start(store, steps, Arc::new(ManualClock::new(0)), RunnerOptions::default());
-    let new = NewExecution {
-        id: "test".to_owned(),
-        workflow: "test".to_owned(),
-        subject: None,
-        identity: None,
-        environment: Value::Null,
-        definition: (&definition).into(),
-        machine: None,
-        input,
-        documents: Default::default(),
-    };
-    let mut follow = runner.follow("test", 1);
-    runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;
-    loop {
-        match follow.next().await.map_err(|error| refused(error.to_string()))? {
-            Some(RunnerEvent::Rested { header }) => return Ok((*header).clone()),
-            Some(_) => {}
-            None => return Err(refused("the runner has stopped".to_owned())),
-        }
+        _ => Err(CliError::not_found(format!("{mocks} has no state machine '{wanted}'"))),
     }
 }
 

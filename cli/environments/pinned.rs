@@ -63,11 +63,12 @@ impl Place {
 impl Pinned {
     /// What local steps may use: what is pinned, else what this process's variables say.
     pub fn settings_or(&self, own: &LocalSettings) -> LocalSettings {
-        let LocalSettings { programs, files, connections } = self.settings.clone();
+        let LocalSettings { programs, files, connections, ssh_hosts } = self.settings.clone();
         LocalSettings {
             programs: if programs.is_empty() { own.programs.clone() } else { programs },
             files: files.or_else(|| own.files.clone()),
             connections: connections.or_else(|| own.connections.clone()),
+            ssh_hosts: ssh_hosts.or_else(|| own.ssh_hosts.clone()),
         }
     }
 

@@ -1,6 +1,13 @@
-//! The sections and steps of a Markdown document. Plain text with numbered lists is Markdown too.
+//! The sections and steps of a written runbook.
 
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{
+    blocks::{Block, add_line},
+    html, markdown, text,
+};
 
 /// A runbook as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,20 +40,17 @@ pub struct Step {
     pub commands: Vec<String>,
 }
 
-/// What the parser has read of one level: paragraphs, list items and code blocks in their order.
-#[derive(Debug)]
-enum Block {
-    Heading(HeadingLevel, String),
-    Paragraph(String),
-    Item(Step),
-    Code(String),
-}
-
 impl Document {
-    /// Reads Markdown. Numbered items are steps; a section without any has a step for each code block, with the text before it; a
-    /// section with neither is introduction.
-    pub fn read(text: &str) -> Self {
-        let blocks = blocks(text);
+    /// Reads HTML, text with numbered sections, or else Markdown. Numbered items are steps; a section without any has a step for each
+    /// code block, with the text before it, and for each heading that is numbered; a section with none of them is introduction.
+    pub fn read(document: &str) -> Self {
+        if html::is_html(document) {
+            return Document::of(html::blocks(document));
+        }
+        Document::of(text::blocks(document).unwrap_or_else(|| markdown::blocks(document)))
+    }
+
+    fn of(blocks: Vec<Block>) -> Self {
         let title_at = blocks.iter().position(|block| matches!(block, Block::Heading(..)));
         let first_level = title_at.and_then(|at| level(&blocks[at]));
         // One heading above all others is the title.
@@ -65,6 +69,17 @@ impl Document {
         }
         for (title, blocks) in parts {
             let mut section = section(title, blocks);
+            // Numbered headings above prose are the steps of one section.
+            if is_numbered(&section.title) && section.steps.is_empty() {
+                let lines = std::iter::once(section.title).chain(section.introduction);
+                let step = Step { text: lines.collect::<Vec<_>>().join("\n"), commands: Vec::new() };
+                let last = document.sections.last_mut();
+                if let Some(last) = last.filter(|last| last.steps.iter().all(|step| is_numbered(&step.text))) {
+                    last.steps.push(step);
+                    continue;
+                }
+                section = Section { steps: vec![step], ..Section::default() };
+            }
             if !section.steps.is_empty() {
                 if section.title.is_empty() {
                     section.title = if document.title.is_empty() { "Steps".to_owned() } else { document.title.clone() };
@@ -82,7 +97,14 @@ impl Document {
     }
 }
 
-fn level(block: &Block) -> Option<HeadingLevel> {
+/// Whether a heading is a step: `Step 3: Drain`, `3. Drain`, `3) Drain`.
+fn is_numbered(heading: &str) -> bool {
+    static NUMBERED: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)^(?:(?:step|phase|task)\s+\d+\b|\d+[.)]\s)").ok());
+    NUMBERED.as_ref().is_some_and(|numbered| numbered.is_match(heading))
+}
+
+fn level(block: &Block) -> Option<u8> {
     match block {
         Block::Heading(level, _) => Some(*level),
         _ => None,
@@ -93,13 +115,13 @@ fn level(block: &Block) -> Option<HeadingLevel> {
 fn section(title: String, blocks: Vec<Block>) -> Section {
     let numbered = blocks.iter().any(|block| matches!(block, Block::Item(_)));
     let mut section = Section { title, ..Section::default() };
-    let mut heading = String::new();
+    let (mut heading, mut steps_before) = (String::new(), 0);
     let mut before: Vec<String> = Vec::new();
     for block in blocks {
         match block {
             Block::Heading(_, text) => {
-                section.introduction.append(&mut before);
-                heading = text;
+                end_heading(&mut section, &heading, steps_before, &mut before);
+                (heading, steps_before) = (text, section.steps.len());
             }
             Block::Paragraph(text) => before.push(text),
             Block::Item(mut step) => {
@@ -122,9 +144,24 @@ fn section(title: String, blocks: Vec<Block>) -> Section {
                 }
                 None => section.steps.push(Step { text: std::mem::take(&mut before).join("\n"), commands: vec![code] }),
             },
+            // A numbered heading is one step, with all that is below it.
+            Block::Code(code) if is_numbered(&heading) => {
+                if section.steps.len() == steps_before {
+                    section.steps.push(Step { text: heading.clone(), commands: Vec::new() });
+                }
+                if let Some(last) = section.steps.last_mut() {
+                    before.drain(..).for_each(|text| add_line(&mut last.text, &text));
+                    last.commands.push(code);
+                }
+            }
             Block::Code(code) => {
+                let has_steps = section.steps.len() > steps_before;
                 let mut text = before.pop().unwrap_or_default();
-                section.introduction.append(&mut before);
+                // Text between two blocks belongs to the step before it.
+                match section.steps.last_mut().filter(|_| has_steps) {
+                    Some(last) => before.drain(..).for_each(|text| add_line(&mut last.text, &text)),
+                    None => section.introduction.append(&mut before),
+                }
                 let title = if heading.is_empty() { &section.title } else { &heading };
                 match section.steps.last_mut() {
                     // A second block without text between belongs to the same step.
@@ -139,105 +176,20 @@ fn section(title: String, blocks: Vec<Block>) -> Section {
             }
         }
     }
-    match section.steps.last_mut() {
-        Some(last) => before.drain(..).for_each(|text| add_line(&mut last.text, &text)),
-        None => section.introduction.append(&mut before),
-    }
+    end_heading(&mut section, &heading, steps_before, &mut before);
     section
 }
 
-fn add_line(text: &mut String, line: &str) {
-    if !text.is_empty() {
-        text.push('\n');
+/// What is below a heading inside a section has been read. A numbered heading without items and code is a step itself.
+fn end_heading(section: &mut Section, heading: &str, steps_before: usize, before: &mut Vec<String>) {
+    if section.steps.len() == steps_before && is_numbered(heading) {
+        let lines = std::iter::once(heading.to_owned()).chain(before.drain(..));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        return section.steps.push(Step { text, commands: Vec::new() });
     }
-    text.push_str(line);
-}
-
-/// The parser's events, gathered into blocks. An item takes everything inside it, also nested lists.
-fn blocks(text: &str) -> Vec<Block> {
-    let mut reader = Reader::default();
-    Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS).for_each(|event| reader.read(event));
-    reader.blocks
-}
-
-#[derive(Default)]
-struct Reader {
-    blocks: Vec<Block>,
-    text: String,
-    code: Option<String>,
-    /// The numbered item that is read, and how many lists are open inside and around it.
-    item: Option<Step>,
-    lists: Vec<bool>,
-    heading: Option<HeadingLevel>,
-}
-
-impl Reader {
-    fn read(&mut self, event: Event<'_>) {
-        match event {
-            Event::Start(Tag::Heading { level, .. }) => self.heading = Some(level),
-            Event::End(TagEnd::Heading(level)) => {
-                let text = std::mem::take(&mut self.text);
-                self.heading = None;
-                self.blocks.push(Block::Heading(level, text.trim().to_owned()));
-            }
-            Event::Start(Tag::List(first)) => {
-                self.paragraph();
-                self.lists.push(first.is_some());
-            }
-            Event::End(TagEnd::List(_)) => drop(self.lists.pop()),
-            Event::Start(Tag::Item) => {
-                self.paragraph();
-                match (self.lists.len(), self.lists.last()) {
-                    (1, Some(true)) => self.item = Some(Step::default()),
-                    _ => self.text.push_str("- "),
-                }
-            }
-            Event::End(TagEnd::Item) => {
-                self.paragraph();
-                if self.lists.len() == 1
-                    && let Some(item) = self.item.take()
-                {
-                    self.blocks.push(Block::Item(item));
-                }
-            }
-            Event::End(TagEnd::Paragraph | TagEnd::TableRow | TagEnd::TableHead) => self.paragraph(),
-            Event::End(TagEnd::TableCell) => self.text.push_str("  "),
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_) | CodeBlockKind::Indented)) => {
-                self.paragraph();
-                self.code = Some(String::new());
-            }
-            Event::End(TagEnd::CodeBlock) => {
-                let code = self.code.take().unwrap_or_default().trim_end().to_owned();
-                match &mut self.item {
-                    Some(item) => item.commands.push(code),
-                    None => self.blocks.push(Block::Code(code)),
-                }
-            }
-            Event::Text(text) => match &mut self.code {
-                Some(code) => code.push_str(&text),
-                None => self.text.push_str(&text),
-            },
-            Event::Code(text) => self.text.push_str(&format!("`{text}`")),
-            Event::TaskListMarker(_) => {}
-            Event::SoftBreak | Event::HardBreak => self.text.push(' '),
-            _ => {}
-        }
-    }
-
-    /// Ends the paragraph that was read.
-    fn paragraph(&mut self) {
-        if self.heading.is_some() {
-            return;
-        }
-        let text = std::mem::take(&mut self.text);
-        let text = text.trim();
-        if text.is_empty() || text == "-" {
-            return;
-        }
-        match &mut self.item {
-            Some(item) => add_line(&mut item.text, text),
-            None => self.blocks.push(Block::Paragraph(text.to_owned())),
-        }
+    match section.steps.last_mut() {
+        Some(last) => before.drain(..).for_each(|text| add_line(&mut last.text, &text)),
+        None => section.introduction.append(before),
     }
 }
 
@@ -287,6 +239,23 @@ mod tests {
             Document::read("nothing to do"),
             Document { introduction: vec!["nothing to do".into()], ..Document::default() }
         );
+    }
+
+    #[test]
+    fn numbered_headings_are_steps_with_or_without_commands() {
+        let document = Document::read(
+            "# Fail over\n\n## Overview\n\nWhy.\n\n## Procedure\n\n### Step 1: Tell the team (2 min)\n\nIn the channel.\n\n\
+             ### Step 2: Stop it\n\nRun:\n\n```\nstop\n```\n\nIt says stopped.\n\n### Step 3: Check\n",
+        );
+        let expected = [
+            "Step 1: Tell the team (2 min)\nIn the channel.",
+            "Step 2: Stop it\nRun:\nIt says stopped.",
+            "Step 3: Check",
+        ];
+        assert_eq!(titles(&document), [("Procedure", expected.to_vec())]);
+        let flat = Document::read("# T\n\n## 1. Stop it\n\nNow.\n\n## 2. Start it\n\nThen.\n\n## Notes\n\nNone.\n");
+        assert_eq!(titles(&flat), [("T", vec!["1. Stop it\nNow.", "2. Start it\nThen."])]);
+        assert_eq!(flat.sections[0].introduction, ["Notes", "None."]);
     }
 
     #[test]

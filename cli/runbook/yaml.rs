@@ -33,6 +33,7 @@ fn section_name(index: usize, section: &Section) -> String {
 /// A name that begins with its number: unique, and in the order of the document.
 fn numbered(number: &str, title: &str) -> String {
     let title = title.lines().next().unwrap_or_default();
+    let title = without_step(title);
     let title = title.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == ')').trim();
     let sentence = title.split(". ").next().unwrap_or(title).trim_end_matches(['.', ':', ',']);
     let plain: String = sentence.chars().filter(|c| !"`*\"<>{}[]?*#%\\^|~$&,;:/".contains(*c)).collect();
@@ -44,6 +45,17 @@ fn numbered(number: &str, title: &str) -> String {
         name = if name.is_empty() { word.to_owned() } else { format!("{name} {word}") };
     }
     if name.is_empty() { number.trim_end_matches('.').to_owned() } else { format!("{number} {name}") }
+}
+
+/// A title without the words `Step 3:`, in place of which it gets a number.
+fn without_step(title: &str) -> &str {
+    let is_step = title.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("step "));
+    if !is_step {
+        return title;
+    }
+    let rest =
+        title[5..].trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches([':', '.', ')', '-', ' ']);
+    if rest.is_empty() { title } else { rest }
 }
 
 fn write_section(text: &mut String, index: usize, section: &Section, next: Option<&String>, run_commands: bool) {
@@ -108,8 +120,8 @@ fn comment(text: &mut String, indent: usize, lines: &[String]) {
     }
 }
 
-/// A value in one line: plain where YAML reads it as the same text, else in quotes.
-fn scalar(value: &str) -> String {
+/// A text in one line of YAML: plain where YAML reads it as the same text, else in quotes.
+pub fn scalar(value: &str) -> String {
     let plain = value.chars().next().is_some_and(char::is_alphabetic)
         && value.chars().all(|c| c.is_alphanumeric() || " -_./()".contains(c))
         && !value.ends_with(' ')

@@ -114,6 +114,7 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
         }
         Note::Paused { state_path, failure } => line("Paused", state_path, failure.cause.clone()),
         Note::Continued { state_path } => line("Continued", state_path, String::new()),
+        Note::ResumedFrom { state_path } => line("Re-entered", state_path, "with its recorded input".to_owned()),
         Note::Signalled { state_path, by, succeeded } => {
             line("Signalled", state_path, format!("{}{}", outcome(*succeeded), signaller(Some(by))))
         }

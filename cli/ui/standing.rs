@@ -2,11 +2,13 @@
 
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
-/// Step Functions' status. One that runs is PAUSED until `flow resume`; WAITING where no process drives it and nothing is due
+/// Step Functions' status. One that runs is PAUSED until `flow resume`; CANCELLING while calls in flight
+/// answer; WAITING where no process drives it and nothing is due
 /// yet; INTERRUPTED where no process drives it and something is in flight or due.
 pub fn standing(header: &ExecutionHeader, driven: bool, now_ms: u64) -> &'static str {
     match header.status {
         ExecutionStatus::Running if header.paused => "PAUSED",
+        ExecutionStatus::Running if driven && header.cancels_with.is_some() => "CANCELLING",
         ExecutionStatus::Running if driven => "RUNNING",
         ExecutionStatus::Running if !header.awake && header.next_wake_ms.is_none_or(|next| next > now_ms) => "WAITING",
         ExecutionStatus::Running => "INTERRUPTED",

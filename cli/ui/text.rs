@@ -38,6 +38,14 @@ pub fn short_id(id: &str) -> String {
     format!("…{resource}")
 }
 
+/// The first characters of a text that is too long for a line.
+pub fn shortened(text: &str, characters_max: usize) -> String {
+    match text.char_indices().nth(characters_max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// A word of a command line, in quotes where a shell needs them.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);

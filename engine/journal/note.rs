@@ -29,6 +29,8 @@ pub enum Note {
     Paused { state_path: String, failure: StepFailure },
     /// A pause ended.
     Continued { state_path: String },
+    /// The execution continues at a state that it, or the execution that it repeats, had entered before; the entering follows.
+    ResumedFrom { state_path: String },
     /// An attempt failed for good; the details behind the error name and cause in the history.
     Failure { state_path: String, attempt: u32, failure: StepFailure },
     /// A person answered a Task from outside.

@@ -8,7 +8,8 @@ pub fn advance(execution: &mut Execution, input: Input, moment: &Moment) -> Tran
     let mut turn = Turn::new(execution, moment);
     let running = turn.execution.header.status == ExecutionStatus::Running;
     match input {
-        Input::Start => turn.start(),
+        Input::Start => turn.start(&[]),
+        Input::StartFrom { path } => turn.start(&path),
         Input::Answered { frame, visit, attempt, answer } if running => turn.answered(frame, visit, attempt, answer),
         Input::TimeCame if running => turn.time_came(),
         Input::Signalled { frame, visit, attempt, answer, by } if running => {
@@ -20,9 +21,11 @@ pub fn advance(execution: &mut Execution, input: Input, moment: &Moment) -> Tran
         Input::Heartbeat { frame, visit, attempt } if running => turn.heartbeat(frame, visit, attempt),
         Input::UpdateMapRun { run, limits } if running => turn.update_run(run, limits),
         Input::Cancel { error, cause } if running => turn.cancel(error, cause),
+        Input::CancelWhenIdle { error, cause } if running => turn.cancel_when_idle(error, cause),
         Input::EndNext { error, cause } if running => turn.end_next(error, cause),
         Input::Resume { environment, recover } => turn.resume(environment, recover),
-        Input::AwaitedRested { execution } if running => turn.awaited_rested(&execution),
+        Input::AwaitedRested { execution } if running && !turn.is_cancelling() => turn.awaited_rested(&execution),
+        Input::ResumeFrom { path, environment } => turn.resume_from(&path, environment),
         Input::Recover if running => turn.recover(),
         _ => {}
     }

@@ -120,6 +120,9 @@ pub struct ExecutionHeader {
     /// What it fails with when it enters its next state; set when its state machine is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_with: Option<ErrorAndCause>,
+    /// What it is aborted with when its calls in flight have answered; set by `flow cancel`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancels_with: Option<ErrorAndCause>,
     /// Sequence of the last journal entry.
     pub last_sequence: u64,
     /// Id of the last history event.
@@ -211,6 +214,7 @@ impl Execution {
             paused: false,
             awake: false,
             ends_with: None,
+            cancels_with: None,
             last_sequence: 0,
             last_event_id: 0,
             last_timestamp_ms: 0,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{FrameId, MapRunLimits, SignalAnswer};
+use super::{FrameId, MapRunLimits, Reentry, SignalAnswer};
 use crate::{
     journal::Signaller,
     step::{Effect, Instructions, StepError},
@@ -16,6 +16,8 @@ use crate::{
 pub enum Input {
     /// The execution begins.
     Start,
+    /// The execution begins at a state inside its definition, with what another execution recorded of it.
+    StartFrom { path: Vec<Reentry> },
     /// A step answered. Ignored unless `attempt` is the current one of the visit (late and doubled answers).
     Answered { frame: FrameId, visit: u64, attempt: u32, answer: StepAnswer },
     /// Time has come to `now_ms` of the moment: everything due is done.
@@ -39,8 +41,10 @@ pub enum Input {
     Heartbeat { frame: FrameId, visit: u64, attempt: u32 },
     /// Somebody sets a running map run, by its number, to other limits.
     UpdateMapRun { run: u64, limits: MapRunLimits },
-    /// A person asks to stop.
+    /// A person asks to stop at once: the answers of calls in flight are not waited for.
     Cancel { error: String, cause: String },
+    /// A person asks to stop: no more calls are made, and the execution ends when those in flight have answered.
+    CancelWhenIdle { error: String, cause: String },
     /// Its state machine is deleted: it fails with this when it enters its next state.
     EndNext { error: String, cause: String },
     /// A person asks to continue after a pause, or after a failure (redrive); in another `environment` where one is given. With
@@ -48,6 +52,9 @@ pub enum Input {
     Resume { environment: Option<Arc<Value>>, recover: bool },
     /// Another execution has ended or paused: a Task that waits for it is called at once.
     AwaitedRested { execution: String },
+    /// A person asks to continue an execution that did not succeed at a state that it has entered before; in another `environment`
+    /// where one is given. Ignored where [`super::check_reentry`] refuses the path.
+    ResumeFrom { path: Vec<Reentry>, environment: Option<Arc<Value>> },
     /// A process took the execution up from the store: tasks in flight when the last one died are to be looked at again.
     Recover,
 }

@@ -54,22 +54,28 @@ impl Turn<'_> {
         if self.execution.header.status == ExecutionStatus::Succeeded || self.execution.frames.is_empty() {
             return;
         }
+        self.begin_redrive();
+        let top: Vec<_> =
+            self.execution.frames.in_order().filter(|f| f.row.parent.is_none()).map(|f| f.row.id).collect();
+        top.into_iter().for_each(|id| self.redrive_frame(id));
+        self.run();
+    }
+
+    /// The execution runs again, with a new deadline.
+    pub(super) fn begin_redrive(&mut self) {
         let now = self.now_ms();
         let timeout_seconds = self.execution.machine.timeout_seconds;
         let header = self.header();
         header.status = ExecutionStatus::Running;
         header.failure = None;
         header.ends_with = None;
+        header.cancels_with = None;
         header.stopped_ms = None;
         header.redrive_count += 1;
         header.redriven_ms = Some(now);
         header.deadline_ms = timeout_seconds.map(|seconds| now.saturating_add(seconds * 1000));
         let redrive_count = header.redrive_count;
         self.event(None, HistoryEventDetails::ExecutionRedriven { redrive_count });
-        let top: Vec<_> =
-            self.execution.frames.in_order().filter(|f| f.row.parent.is_none()).map(|f| f.row.id).collect();
-        top.into_iter().for_each(|id| self.redrive_frame(id));
-        self.run();
     }
 
     pub(super) fn redrive_frame(&mut self, id: FrameId) {

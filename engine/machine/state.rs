@@ -13,6 +13,12 @@ use crate::{
 impl Turn<'_> {
     /// Moves a frame into a state and puts it in line to be executed.
     pub fn enter(&mut self, id: FrameId, name: &str, input: Arc<Value>) {
+        self.move_into(id, name, input);
+        self.ready.push_back(id);
+    }
+
+    /// Moves a frame into a state.
+    pub(super) fn move_into(&mut self, id: FrameId, name: &str, input: Arc<Value>) {
         let now = self.now_ms();
         self.forget_run(id);
         let state = self.machine_of(id).and_then(|machine| machine.states.get(name).cloned());
@@ -32,7 +38,6 @@ impl Turn<'_> {
             let row = self.row(id);
             row.entered_event_id = row.last_event_id;
         }
-        self.ready.push_back(id);
     }
 
     /// Sets the counters of `Retry` back to the first attempt.

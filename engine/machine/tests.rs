@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod anything;
+mod cancellation;
 mod composite;
 mod crash;
 mod early_signal;
@@ -9,6 +10,7 @@ mod limits;
 mod lines;
 mod map_runs;
 mod paths;
+mod reentry;
 mod task;
 
 use serde_json::{Value, json};
@@ -37,12 +39,22 @@ impl Trial {
         Trial::start_as_it_is(&definition, input)
     }
 
+    /// An execution that begins at a state inside its definition.
+    pub fn start_from(mut definition: Value, input: Value, path: Vec<Reentry>) -> Self {
+        definition["QueryLanguage"] = json!("JSONata");
+        Trial::start_with(&definition, input, Input::StartFrom { path })
+    }
+
     fn start_as_it_is(definition: &Value, input: Value) -> Self {
+        Trial::start_with(definition, input, Input::Start)
+    }
+
+    fn start_with(definition: &Value, input: Value, start: Input) -> Self {
         let machine = asl::parse(definition).unwrap_or_else(|problems| panic!("{problems:?}"));
         let execution = Execution::new("trial-0001", "trial", machine, input);
         let mut trial =
             Trial { execution, now_ms: 1_000_000, commands: Vec::new(), entries: Vec::new(), map_runs: Vec::new() };
-        trial.give(Input::Start);
+        trial.give(start);
         trial
     }
 

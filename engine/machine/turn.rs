@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Activity, Command, EarlySignalChanges, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, TOP_FRAME,
-    Transition, frame::nothing, limits, runs::RunsChanged,
+    Activity, Command, EarlySignalChanges, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, Reentry,
+    TOP_FRAME, Transition, frame::nothing, limits, runs::RunsChanged,
 };
 use crate::{
     asl::{State, StateMachine},
@@ -92,7 +92,8 @@ impl<'a> Turn<'a> {
         self.moment.now_ms
     }
 
-    pub fn start(&mut self) {
+    /// Begins the execution, at a state inside its definition where a path is given.
+    pub fn start(&mut self, path: &[Reentry]) {
         if self.execution.header.last_sequence > 0 {
             return;
         }
@@ -107,13 +108,19 @@ impl<'a> Turn<'a> {
         self.event(None, HistoryEventDetails::ExecutionStarted { input: input.clone() });
         let machine = self.execution.machine.clone();
         let frame = self.new_frame(None, 0, Arc::default(), None);
-        self.enter(frame, &machine.start_at, input);
+        match path {
+            [] => self.enter(frame, &machine.start_at, input),
+            path => self.reenter(frame, path),
+        }
         self.run();
     }
 
     pub fn time_came(&mut self) {
         if self.execution.header.deadline_ms.is_some_and(|deadline| deadline <= self.now_ms()) {
             return self.end_timed_out();
+        }
+        if self.is_cancelling() {
+            return self.time_came_while_cancelling();
         }
         while let Some(&(due, id)) = self.execution.timers.first()
             && due <= self.now_ms()
@@ -127,7 +134,7 @@ impl<'a> Turn<'a> {
         self.rearm = true;
     }
 
-    fn due(&mut self, id: FrameId) {
+    pub(super) fn due(&mut self, id: FrameId) {
         if self.frame(id).due_ms().is_none_or(|due| due > self.now_ms()) {
             return;
         }
@@ -141,36 +148,15 @@ impl<'a> Turn<'a> {
 
     /// Takes the execution up from the store: what was in flight is looked at again.
     pub fn recover(&mut self) {
+        // Its calls are not made again: their process has ended, and nothing answers for them.
+        if let Some(ErrorAndCause { error, cause }) = self.execution.header.cancels_with.clone() {
+            return self.cancel(error, cause);
+        }
         for id in self.execution.looked_at() {
             self.look(id);
         }
         self.offer_again();
         self.rearm = true;
-    }
-
-    pub fn cancel(&mut self, error: String, cause: String) {
-        let failure = ErrorAndCause { error, cause };
-        self.drop_all_early_signals();
-        self.event_after(0, HistoryEventDetails::ExecutionAborted(failure.clone()));
-        self.end(ExecutionStatus::Aborted, Some(failure));
-    }
-
-    pub fn end_next(&mut self, error: String, cause: String) {
-        self.header().ends_with = Some(ErrorAndCause { error, cause });
-    }
-
-    /// What the execution fails with, if it was to end and this frame enters a state.
-    fn ends_here(&self, id: FrameId) -> Option<StepFailure> {
-        let ErrorAndCause { error, cause } = self.execution.header.ends_with.clone()?;
-        let enters = matches!(self.execution.frames.get(id)?.row.activity, Activity::Entering);
-        enters.then_some(StepFailure { error, cause, details: None })
-    }
-
-    fn end_timed_out(&mut self) {
-        let failure = ErrorAndCause { error: "States.Timeout".to_owned(), cause: String::new() };
-        self.drop_all_early_signals();
-        self.event_after(0, HistoryEventDetails::ExecutionTimedOut(failure.clone()));
-        self.end(ExecutionStatus::TimedOut, Some(failure));
     }
 
     /// Ends the execution; frames that had not ended are kept stopped, so that a redrive goes on with them.
@@ -180,6 +166,7 @@ impl<'a> Turn<'a> {
         header.status = status;
         header.stopped_ms = Some(now.max(header.last_timestamp_ms));
         header.failure = failure;
+        header.cancels_with = None;
         header.paused = false;
         header.deadline_ms = None;
         self.header_changed = true;
@@ -227,10 +214,10 @@ impl<'a> Turn<'a> {
         self.put_off();
     }
 
-    /// The next frame to execute, as long as the turn has not cost enough.
+    /// The next frame to execute, as long as the turn has not cost enough and the execution is not being cancelled.
     fn next_ready(&mut self) -> Option<FrameId> {
         self.fail_full_children();
-        if self.is_spent() { None } else { self.ready.pop_front() }
+        if self.is_spent() || self.is_cancelling() { None } else { self.ready.pop_front() }
     }
 
     pub fn finish(mut self) -> Transition {
@@ -240,6 +227,7 @@ impl<'a> Turn<'a> {
         if self.history_is_full && self.execution.header.status == ExecutionStatus::Running {
             self.fail_execution(too_many_events());
         }
+        self.end_cancelled();
         if self.history_is_full {
             // Their scheduling is not in the history.
             self.commands.retain(|command| !matches!(command, Command::Look(_) | Command::Offer(_)));
@@ -290,7 +278,10 @@ impl<'a> Turn<'a> {
     fn command_wake(&mut self) {
         let header = &self.execution.header;
         let running = header.status == ExecutionStatus::Running;
-        let timer = self.execution.timers.first().map(|(due, _)| *due);
+        let timer = match self.is_cancelling() {
+            true => self.call_due_ms(),
+            false => self.execution.timers.first().map(|(due, _)| *due),
+        };
         let next = running.then(|| timer.into_iter().chain(header.deadline_ms).min()).flatten();
         if next != header.next_wake_ms {
             self.execution.header.next_wake_ms = next;

@@ -37,6 +37,12 @@ pub enum RunnerError {
         /// Why.
         message: String,
     },
+    /// The execution cannot be continued, or begun, at the state that was named.
+    #[error("{message}")]
+    ReentryRefused {
+        /// Why.
+        message: String,
+    },
     /// The id has other characters than an id may have.
     #[error("{message}")]
     InvalidId {

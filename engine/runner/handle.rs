@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     journal::Signaller,
-    machine::{Activity, ExecutionHeader, Input, MapRunLimits},
+    machine::{Activity, ExecutionHeader, Input, MapRunLimits, Reentry},
     step::TaskToken,
     store::{Store, StoreError},
 };
@@ -115,7 +115,20 @@ impl RunnerHandle {
     /// # Errors
     /// There is no such execution, it has succeeded, or the store fails.
     pub async fn resume(&self, id: &str, environment: Option<Value>) -> Result<(), RunnerError> {
-        let resume = Some(Resume { environment });
+        self.resume_from(id, environment, Vec::new()).await
+    }
+
+    /// Continues an execution that did not succeed at a state that it has entered before; see [`Self::resume`].
+    ///
+    /// # Errors
+    /// As [`Self::resume`]; it has not ended, or its definition cannot be entered there.
+    pub async fn resume_from(
+        &self,
+        id: &str,
+        environment: Option<Value>,
+        from: Vec<Reentry>,
+    ) -> Result<(), RunnerError> {
+        let resume = Some(Resume { environment, from });
         self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await
     }
 
@@ -288,6 +301,16 @@ impl RunnerHandle {
     /// There is no such execution, or the store fails.
     pub async fn cancel(&self, id: &str, error: &str, cause: &str) -> Result<(), RunnerError> {
         let input = Input::Cancel { error: error.to_owned(), cause: cause.to_owned() };
+        self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
+    }
+
+    /// Cancels an execution when its calls in flight have answered; no more are made. One that this runner does not drive is cancelled
+    /// at once.
+    ///
+    /// # Errors
+    /// There is no such execution, or the store fails.
+    pub async fn cancel_when_idle(&self, id: &str, error: &str, cause: &str) -> Result<(), RunnerError> {
+        let input = Input::CancelWhenIdle { error: error.to_owned(), cause: cause.to_owned() };
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
     }
 

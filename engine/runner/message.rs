@@ -12,7 +12,7 @@ use super::{RunnerError, event::Asleep, lanes::Done};
 use crate::{
     asl::StateMachine,
     journal::{Entry, Signaller},
-    machine::{Command, ExecutionHeader, Identity, Input, SignalAnswer},
+    machine::{Command, ExecutionHeader, Identity, Input, Reentry, SignalAnswer},
     store::{Definition, DocumentChanges, StoreError},
 };
 
@@ -35,6 +35,8 @@ pub struct NewExecution {
     pub machine: Option<Arc<StateMachine>>,
     /// The input.
     pub input: Value,
+    /// The state it begins at, with what an earlier execution recorded of it; empty for the definition's `StartAt`.
+    pub from: Vec<Reentry>,
     /// Documents that become durable with its beginning.
     pub documents: DocumentChanges,
 }
@@ -121,6 +123,8 @@ pub(super) enum Message {
 pub(super) struct Resume {
     /// Where it acts from now on, if not where it did.
     pub environment: Option<Value>,
+    /// The state it continues at; empty to continue where it stopped.
+    pub from: Vec<Reentry>,
 }
 
 /// One execution's part of a batch that is durable now.

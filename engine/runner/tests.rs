@@ -87,6 +87,7 @@ fn new(id: &str, definition: Value) -> NewExecution {
         definition: (&definition).into(),
         machine: None,
         input: json!({}),
+        from: Vec::new(),
         documents: Default::default(),
     }
 }

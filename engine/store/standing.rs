@@ -88,6 +88,8 @@ pub(super) struct Standing<'s> {
     #[serde(default, skip_serializing_if = "is_default")]
     pub ends_with: Option<ErrorAndCause>,
     #[serde(default, skip_serializing_if = "is_default")]
+    pub cancels_with: Option<ErrorAndCause>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub next_wake_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub deadline_ms: Option<u64>,
@@ -139,6 +141,7 @@ impl<'s> Standing<'s> {
             paused: header.paused,
             awake: header.awake,
             ends_with: header.ends_with.clone(),
+            cancels_with: header.cancels_with.clone(),
             next_wake_ms: header.next_wake_ms,
             deadline_ms: header.deadline_ms,
             stopped_ms: header.stopped_ms,
@@ -172,6 +175,7 @@ impl<'s> Standing<'s> {
             paused: self.paused,
             awake: self.awake,
             ends_with: self.ends_with,
+            cancels_with: self.cancels_with,
             last_sequence: self.last_sequence,
             last_event_id: self.last_event_id,
             last_timestamp_ms: self.last_timestamp_ms,

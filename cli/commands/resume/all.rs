@@ -85,7 +85,7 @@ async fn all(global: &Global, handle: &Handle, watching: Watch) -> Result<Exit, 
     let mut running = FuturesUnordered::new();
     // All are resumed before one is waited for: none that is due waits for another's long Wait.
     for header in &ours {
-        match resume(global, handle, header, pinned(header).as_ref()).await {
+        match resume(global, handle, header, pinned(header).as_ref(), Vec::new()).await {
             Ok(()) => running.push(one(handle, header, watching)),
             Err(error) if error.exit == Exit::Unreachable => return Err(error),
             Err(error) => {

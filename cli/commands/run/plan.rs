@@ -156,13 +156,17 @@ impl Plan {
     }
 }
 
-fn wrong_input(problems: &[workflows::InputProblem]) -> CliError {
+/// The error of an input that does not fit its schema.
+pub fn wrong_input(problems: &[workflows::InputProblem]) -> CliError {
     let lines: Vec<_> = problems.iter().map(|problem| format!("  {problem}")).collect();
     CliError::refused(format!("the input is not right; nothing was changed\n{}", lines.join("\n")))
 }
 
 /// The schema of the input that is kept beside a definition file: `NAME.input.schema.json`, as `flow new` writes it.
-fn input_schema(definition_file: &str, name: &str) -> Result<Option<Value>, CliError> {
+///
+/// # Errors
+/// There is one, and it cannot be read.
+pub fn input_schema(definition_file: &str, name: &str) -> Result<Option<Value>, CliError> {
     let file = Path::new(definition_file).with_file_name(format!("{name}.input.schema.json"));
     if definition_file == "-" || !file.is_file() {
         return Ok(None);

@@ -64,7 +64,7 @@ impl Dispatcher {
         };
         let Some(execution) = &mut driven.execution else { return Some((input, reply)) };
         let is_long = !execution.machine.is_cheap || driven.was_cut_short;
-        let starts = matches!(input, Input::Start);
+        let starts = matches!(input, Input::Start | Input::StartFrom { .. });
         execution.limit_turn(match (is_long, starts) {
             (true, true) => Some(START_COST_MAX),
             (true, false) => None,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     journal::Signaller,
-    machine::{ExecutionStatus, SignalAnswer},
+    machine::{ExecutionStatus, Reentry, SignalAnswer, check_reentry},
     runner::message::Resume,
     store::{Active, Kept},
 };
@@ -14,12 +14,16 @@ const RECOVERED_AT_ONCE: usize = 1_000;
 impl Dispatcher {
     /// Drives an execution that the store has: continues it after a crash, and, with `resume`, after a pause or a failure.
     pub fn drive(&mut self, id: &str, resume: Option<Resume>, reply: Reply<()>) {
-        if let Err(error) = self.drivable(id, resume.is_some()) {
+        let from = resume.as_ref().map_or(&[][..], |resume| &resume.from);
+        if let Err(error) = self.drivable(id, resume.is_some()).and_then(|()| self.check_reentry(id, from)) {
             return drop(reply.send(Err(error)));
         }
         let recover = !self.driven.contains_key(id);
         let input = match resume {
-            Some(Resume { environment }) => Input::Resume { environment: environment.map(Arc::new), recover },
+            Some(Resume { environment, from: path }) if !path.is_empty() => {
+                Input::ResumeFrom { path, environment: environment.map(Arc::new) }
+            }
+            Some(Resume { environment, .. }) => Input::Resume { environment: environment.map(Arc::new), recover },
             None if recover => Input::Recover,
             None => return drop(reply.send(Ok(()))),
         };
@@ -27,6 +31,29 @@ impl Dispatcher {
             self.driven.insert(id.into(), Driven::default());
         }
         self.advance(id, input, None, Some(Replies::Done(reply)));
+    }
+
+    /// Refuses to continue at a state where the machine would not.
+    fn check_reentry(&mut self, id: &str, path: &[Reentry]) -> Result<(), RunnerError> {
+        if path.is_empty() {
+            return Ok(());
+        }
+        let in_memory = self.driven.get(id).and_then(|driven| driven.execution.as_deref());
+        let (status, machine) = match in_memory {
+            Some(execution) => (execution.header.status, execution.machine.clone()),
+            None => {
+                let execution = self.restored(id)?;
+                (execution.header.status, execution.machine)
+            }
+        };
+        let message = match status {
+            ExecutionStatus::Running => format!("{id} has not ended"),
+            _ => match check_reentry(&machine, path) {
+                Ok(()) => return Ok(()),
+                Err(message) => message,
+            },
+        };
+        Err(RunnerError::ReentryRefused { message })
     }
 
     fn drivable(&mut self, id: &str, resume: bool) -> Result<(), RunnerError> {
@@ -86,8 +113,13 @@ impl Dispatcher {
         if let Err(error) = self.drivable(id, false) {
             return drop(reply.send(Err(error)));
         }
+        let mut input = input;
         if !self.driven.contains_key(id) {
             self.driven.insert(id.into(), Driven::default());
+            // What its last process called is not in flight here: there is no answer to wait for.
+            if let Input::CancelWhenIdle { error, cause } = input {
+                input = Input::Cancel { error, cause };
+            }
             if !matches!(input, Input::Cancel { .. }) {
                 self.advance(id, Input::Recover, None, None);
             }

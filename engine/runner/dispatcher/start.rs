@@ -1,7 +1,11 @@
 //! Beginning an execution.
 
 use super::*;
-use crate::{machine::ExecutionStatus, runner::NewExecution, store::ExecutionId};
+use crate::{
+    machine::{ExecutionStatus, check_reentry},
+    runner::NewExecution,
+    store::ExecutionId,
+};
 
 impl Dispatcher {
     /// Begins an execution. The same id with the same workflow and input attaches to the one that exists.
@@ -67,11 +71,15 @@ impl Dispatcher {
 
     fn begin(&mut self, new: NewExecution, reply: Reply<ExecutionHeader>) {
         let id: Arc<str> = new.id.as_str().into();
+        let input = match new.from.clone() {
+            path if path.is_empty() => Input::Start,
+            path => Input::StartFrom { path },
+        };
         match self.prepared(new) {
             Err(error) => drop(reply.send(Err(error))),
             Ok((execution, begun)) => {
                 self.driven.insert(id.clone(), Driven { execution: Some(Box::new(execution)), ..Driven::default() });
-                self.advance(&id, Input::Start, Some(begun), Some(Replies::Header(reply)));
+                self.advance(&id, input, Some(begun), Some(Replies::Header(reply)));
             }
         }
     }
@@ -86,6 +94,9 @@ impl Dispatcher {
                 .read(&definition.hash, &definition.value()?)
                 .map_err(|problems| RunnerError::InvalidDefinition { problems })?,
         };
+        if !new.from.is_empty() {
+            check_reentry(&machine, &new.from).map_err(|message| RunnerError::ReentryRefused { message })?;
+        }
         if let Some(subject) = &new.subject {
             self.subjects.take(subject, &new.id, &self.store)?;
         }

@@ -254,6 +254,7 @@ impl Run {
             definition: (&definition(seed, number)).into(),
             machine: None,
             input: json!({ "n": number }),
+            from: Vec::new(),
             documents: DocumentChanges::default(),
         };
         process.inbox.push_back(Message::Start { new: Box::new(new), reply });
@@ -306,7 +307,7 @@ impl Run {
             self.world.mend(&id);
             process.inbox.push_back(Message::Drive {
                 id,
-                resume: Some(Resume { environment: None }),
+                resume: Some(Resume { environment: None, from: Vec::new() }),
                 reply: oneshot::channel().0,
             });
         }

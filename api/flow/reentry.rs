@@ -1,0 +1,147 @@
+//! Planning to enter a state again: what is recorded of it, and which calls were made since.
+
+use engine::{
+    asl::{StateMachine, did_you_mean, nearest},
+    journal::{Entered, Recorded},
+    machine::{Reentry, reentry_path},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Api, Fault, Operation, view::Made};
+
+/// How many journal entries are read at once.
+const ENTRIES_AT_ONCE: usize = 4_096;
+
+/// Finds what an execution recorded of a state that it entered, so that it, or another execution, can enter the state again. Changes
+/// nothing.
+pub struct PlanReentry;
+
+/// A request of [`PlanReentry`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanReentryRequest {
+    /// The execution's id.
+    pub id: String,
+    /// The state's name or path.
+    pub state: String,
+}
+
+/// The response of [`PlanReentry`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanReentryResponse {
+    /// The state's path.
+    pub state_path: String,
+    /// When it was entered last, in milliseconds since the Unix epoch.
+    pub entered_ms: u64,
+    /// The state, after the Parallels that it is in, with recorded inputs and variables.
+    pub path: Vec<Reentry>,
+    /// The Tasks called since, in the order of their last calls: they may be called again.
+    pub calls: Vec<RepeatedCall>,
+    /// What steps did since.
+    pub made: Vec<Made>,
+}
+
+/// A Task that was called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RepeatedCall {
+    /// The state's path.
+    pub state_path: String,
+    /// What was called.
+    pub resource: String,
+    /// Whether the last call succeeded; `None` where no answer is recorded.
+    pub succeeded: Option<bool>,
+}
+
+impl Operation for PlanReentry {
+    const NAME: &'static str = "Flow.PlanReentry";
+    type Request = PlanReentryRequest;
+    type Response = PlanReentryResponse;
+
+    async fn answer(api: &Api, PlanReentryRequest { id, state }: PlanReentryRequest) -> Result<Self::Response, Fault> {
+        let store = api.runner.store();
+        let missing = || Fault::no_execution(&id);
+        let last = store.summary(&id)?.ok_or_else(missing)?.last_sequence;
+        let (_, definition) = store.definition(&id)?.ok_or_else(missing)?;
+        let machine = engine::asl::parse(&definition)
+            .map_err(|problems| Fault::new("InvalidDefinition", format!("the pinned definition: {problems:?}")))?;
+        let (mut recorded, mut next) = (Recorded::default(), 1);
+        while next <= last {
+            let entries = store.entries(&id, next, ENTRIES_AT_ONCE)?;
+            let Some(read) = entries.last() else { break };
+            next = read.sequence + 1;
+            entries.iter().for_each(|entry| recorded.fold(entry));
+        }
+        plan(&recorded, &machine, &id, &state).map_err(Fault::validation)
+    }
+}
+
+/// The plan of entering a state again.
+///
+/// # Errors
+/// It was never entered, several states have that name, or it cannot be entered by itself.
+fn plan(recorded: &Recorded, machine: &StateMachine, id: &str, wanted: &str) -> Result<PlanReentryResponse, String> {
+    let found = recorded.named(wanted);
+    let entered = match found.as_slice() {
+        [] => return Err(never_entered(machine, id, wanted)),
+        [only] => *only,
+        several => {
+            let paths: Vec<String> = several.iter().map(|entered| format!("'{}'", path_of(entered))).collect();
+            return Err(format!("several states are named '{wanted}': name one by its path: {}", paths.join(", ")));
+        }
+    };
+    let state_path = path_of(entered);
+    let refused = |reason: String| format!("'{state_path}' cannot be entered by itself: {reason}");
+    let steps = reentry_path(machine, &entered.frame, &entered.name).map_err(refused)?;
+    let mut path = Vec::with_capacity(steps.len());
+    for (frame, name) in steps {
+        let at = if frame.is_empty() { name.to_string() } else { format!("{frame}/{name}") };
+        let level = recorded.entered(&at).ok_or_else(|| refused(format!("the entering of '{at}' is not recorded")))?;
+        let (input, variables) = (level.input.clone(), level.variables.clone());
+        path.push(Reentry { state: name, input, variables });
+    }
+    let made = recorded.effects_after(entered.sequence);
+    let made = made.map(|(path, effect)| Made { state_path: path.to_owned(), effect: effect.clone() }).collect();
+    let calls = repeated(recorded, entered.sequence);
+    Ok(PlanReentryResponse { state_path, entered_ms: entered.entered_ms, path, calls, made })
+}
+
+fn path_of(entered: &Entered) -> String {
+    if entered.frame.is_empty() { entered.name.to_string() } else { format!("{}/{}", entered.frame, entered.name) }
+}
+
+/// The last call of each Task that was called after an entry.
+fn repeated(recorded: &Recorded, sequence: u64) -> Vec<RepeatedCall> {
+    let mut calls: Vec<RepeatedCall> = Vec::new();
+    for call in recorded.calls_after(sequence) {
+        calls.retain(|earlier| earlier.state_path != call.state_path);
+        let (state_path, resource) = (call.state_path.clone(), call.resource.to_string());
+        calls.push(RepeatedCall { state_path, resource, succeeded: call.succeeded });
+    }
+    calls
+}
+
+fn never_entered(machine: &StateMachine, id: &str, wanted: &str) -> String {
+    let mut names = Vec::new();
+    state_names(machine, &mut names);
+    let last = wanted.rsplit('/').next().unwrap_or(wanted);
+    if names.contains(&last) {
+        return format!("{id} never entered '{wanted}': only a state that was entered has a recorded input");
+    }
+    let meant = did_you_mean(nearest(last, names.iter().copied()));
+    format!("the definition of {id} has no state named '{wanted}'{meant}")
+}
+
+fn state_names<'m>(machine: &'m StateMachine, names: &mut Vec<&'m str>) {
+    for state in machine.states.values() {
+        names.push(&state.name);
+        match &state.kind {
+            engine::asl::StateKind::Parallel { branches, .. } => {
+                branches.iter().for_each(|branch| state_names(branch, names));
+            }
+            engine::asl::StateKind::Map(map) => state_names(&map.processor, names),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What an execution that continues at an earlier state is known by.
+
+use super::{Doing, StateView, View};
+
+impl View {
+    /// The execution continues at a state: what it entered there and after it is entered again, or not at all.
+    pub(super) fn forget_from(&mut self, state_path: &str) {
+        let at = self.order.iter().position(|path| path == state_path).unwrap_or(self.order.len());
+        let is_kept =
+            |at_or_after: bool, state: &StateView| !at_or_after && matches!(state.doing, Doing::Exited { .. });
+        let order = std::mem::take(&mut self.order);
+        for (number, path) in order.into_iter().enumerate() {
+            match self.states.get(&path).is_some_and(|state| is_kept(number >= at, state)) {
+                true => self.order.push(path),
+                false => drop(self.states.remove(&path)),
+            }
+        }
+    }
+}

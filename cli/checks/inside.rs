@@ -1,0 +1,162 @@
+//! Where inside an expression a problem is: neither the JSONata parser nor Step Functions' messages say it.
+
+use std::sync::LazyLock;
+
+use engine::{
+    asl::Diagnostic,
+    query::{Expression, Query},
+};
+use regex::Regex;
+
+/// The longest expression whose beginnings are parsed to find an error, in bytes: it is parsed once for each token.
+const PROBED_BYTES_MAX: usize = 2_000;
+
+/// A place in a text, and what is wrong there where the problem itself does not say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inside {
+    /// In characters from the beginning of the text.
+    pub offset: usize,
+    /// What is wrong.
+    pub reason: Option<String>,
+}
+
+/// Where in the text of the field that a problem is about it is; `None` where it is about all of it.
+pub fn inside(problem: &Diagnostic, text: &str) -> Option<Inside> {
+    let (bytes, reason) = match problem.code {
+        "INVALID_JSONATA_EXPRESSION" => (in_expression(text, syntax_error)?, None),
+        "UNKNOWN_FUNCTION" | "UNKNOWN_VARIABLE" | "UNSUPPORTED_JSONATA_EXPRESSION" => {
+            let name = quoted(&problem.message)?;
+            (in_expression(text, |expression| word(expression, name))?, None)
+        }
+        "SCHEMA_VALIDATION_FAILED" => query(text)?,
+        _ => return None,
+    };
+    Some(Inside { offset: text.get(..bytes)?.chars().count(), reason })
+}
+
+/// The name of the field whose value is no path and no call, where a problem is about one.
+pub fn payload_field(problem: &Diagnostic) -> Option<&str> {
+    let name = problem.message.strip_prefix("The value for the field '")?;
+    Some(name.split_once("' must be a valid JSONPath")?.0)
+}
+
+/// The first text in single quotes.
+fn quoted(message: &str) -> Option<&str> {
+    message.split_once('\'')?.1.split_once('\'').map(|(name, _)| name)
+}
+
+/// A place in the text, of a place between `{%` and `%}`.
+fn in_expression(text: &str, find: impl FnOnce(&str) -> Option<usize>) -> Option<usize> {
+    let inner = text.strip_prefix("{%")?.strip_suffix("%}")?;
+    let start = 2 + inner.len() - inner.trim_start().len();
+    find(inner.trim()).map(|at| start + at)
+}
+
+/// The place of a word that is not part of a longer one.
+fn word(expression: &str, wanted: &str) -> Option<usize> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    expression.match_indices(wanted).map(|(at, _)| at).find(|at| {
+        let before = expression[..*at].chars().next_back();
+        let after = expression[at + wanted.len()..].chars().next();
+        !before.is_some_and(|c| is_part(c) || c == '$' || c == '.') && !after.is_some_and(is_part)
+    })
+}
+
+/// The token at which an expression cannot be read: the first one up to which the parser reports what it reports of all of it.
+fn syntax_error(expression: &str) -> Option<usize> {
+    let error = Expression::parse(expression).err()?.message;
+    let ends_too_early = ["Unexpected end", "must be terminated", "Unclosed"].iter().any(|words| error.contains(words));
+    if ends_too_early || expression.len() > PROBED_BYTES_MAX {
+        return ends_too_early.then_some(expression.len().saturating_sub(1));
+    }
+    let fails_alike = |end: usize| Expression::parse(&expression[..end]).is_err_and(|early| early.message == error);
+    tokens(expression).into_iter().find(|(_, end)| fails_alike(*end)).map(|(start, _)| start)
+}
+
+/// Where each token begins and ends, in bytes; texts in quotes are one token.
+fn tokens(expression: &str) -> Vec<(usize, usize)> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    let mut tokens = Vec::new();
+    let mut characters = expression.char_indices().peekable();
+    while let Some((start, first)) = characters.next() {
+        let mut end = start + first.len_utf8();
+        if is_word(first) {
+            while let Some((at, c)) = characters.next_if(|(_, c)| is_word(*c)) {
+                end = at + c.len_utf8();
+            }
+        } else if "\"'`".contains(first) {
+            while let Some((at, c)) = characters.next() {
+                end = at + c.len_utf8();
+                match c {
+                    '\\' => drop(characters.next()),
+                    c if c == first => break,
+                    _ => {}
+                }
+            }
+        }
+        if !first.is_whitespace() {
+            tokens.push((start, end));
+        }
+    }
+    tokens
+}
+
+/// The place in a path or a call that cannot be read, and why it cannot.
+fn query(text: &str) -> Option<(usize, Option<String>)> {
+    static POSITION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?:position|index) (\d+)").ok());
+    if !text.starts_with('$') && !text.starts_with("States.") {
+        return None;
+    }
+    let reason = Query::parse(text).err()?.to_string();
+    let numbered = POSITION.as_ref().and_then(|position| position.captures_iter(&reason).last());
+    let at = numbered.and_then(|found| found.get(1)?.as_str().parse::<usize>().ok());
+    let at = at.or_else(|| {
+        let name = reason.rsplit_once(" '").and_then(|(_, rest)| rest.split_once('\'')).map(|(name, _)| name)?;
+        text.find(name).filter(|_| name != text)
+    });
+    let at = at.unwrap_or(text.len().saturating_sub(1)).min(text.len().saturating_sub(1));
+    Some((at, Some(reason)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(code: &'static str, message: &str, text: &str) -> Option<String> {
+        let found = inside(&Diagnostic::error(code, "/States/A/Output", message), text)?;
+        Some(text.chars().skip(found.offset).take(6).collect())
+    }
+
+    #[test]
+    fn a_problem_is_found_at_its_token() {
+        let parse = |text: &str| at("INVALID_JSONATA_EXPRESSION", "", text);
+        assert_eq!(parse("{% $a + ) * 2 %}").as_deref(), Some(") * 2 "));
+        assert_eq!(parse("{% [1, 2, 'é' } %}").as_deref(), Some("} %}"));
+        assert_eq!(parse("{% (1 + 2 %}").as_deref(), Some("2 %}"));
+        let unknown = |text: &str| at("UNKNOWN_FUNCTION", "There is no function '$sm'; did you mean '$sum'?", text);
+        assert_eq!(unknown("{% $smx + $sm(1) %}").as_deref(), Some("$sm(1)"));
+        let top = "Reference to 'total' at the top level is not supported.";
+        let text = "{% $x.total + total %}";
+        assert_eq!(at("UNSUPPORTED_JSONATA_EXPRESSION", top, text).as_deref(), Some("total "));
+    }
+
+    #[test]
+    fn a_path_or_a_call_that_cannot_be_read_says_why() {
+        let found = |text: &str| {
+            let problem = Diagnostic::error("SCHEMA_VALIDATION_FAILED", "/States/A/Parameters", "The value …");
+            inside(&problem, text).map(|found| (found.offset, found.reason.is_some()))
+        };
+        assert_eq!(found("$.a b"), None, "a name may have a blank");
+        assert_eq!(found("$.a["), Some((3, true)));
+        assert_eq!(found("States.Frmat('{}', $.a)"), Some((0, true)));
+        assert_eq!(found("States.Array(1, )").map(|(at, _)| at), Some(16));
+        assert_eq!(found("plain"), None);
+    }
+
+    #[test]
+    fn the_field_of_a_payload_is_named_in_the_message() {
+        let message = "The value for the field 'x.$' must be a valid JSONPath or a valid intrinsic function call";
+        assert_eq!(payload_field(&Diagnostic::error("SCHEMA_VALIDATION_FAILED", "/S", message)), Some("x.$"));
+        assert_eq!(payload_field(&Diagnostic::error("SCHEMA_VALIDATION_FAILED", "/S", "Required")), None);
+    }
+}

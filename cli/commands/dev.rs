@@ -1,0 +1,255 @@
+//! `flow dev`.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use clap::Args;
+use engine::asl::Severity;
+use serde_json::{Value, json};
+
+use super::{
+    check,
+    run::plan::{input_schema, wrong_input},
+    test,
+};
+use crate::{
+    arguments::{Global, Output},
+    checks::{self, each_state},
+    dev::{Automation, Begin, Outcome, Prepared, Run, tree},
+    environments,
+    exit::{CliError, Exit},
+    graph::Graph,
+    interrupt,
+    mocks::{MockConfig, Mocks, mocked},
+    trial,
+    ui::text,
+};
+
+/// How often the files are compared with what was read.
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
+/// How much of an output is shown, in characters.
+const OUTPUT_CHARACTERS_MAX: usize = 500;
+
+/// How many Tasks without a mock are named.
+const NAMES_MAX: usize = 3;
+
+/// Arguments of `flow dev`.
+#[derive(Debug, Args)]
+pub struct DevArguments {
+    /// A definition file.
+    file: String,
+    /// The mocked answers, in the format of Step Functions Local; else NAME.mocks.json beside the definition, where there is one. A
+    /// Task without a mock answers {}.
+    #[arg(long, value_name = "FILE")]
+    mocks: Option<String>,
+    /// The case of the mocks; else the first one.
+    #[arg(long, value_name = "NAME")]
+    case: Option<String>,
+    /// The input: a file (JSON, YAML or TOML), or JSON.
+    #[arg(long, value_name = "FILE|JSON")]
+    input: Option<String>,
+    /// Replaces a placeholder `${NAME}` in the definition's text; or a file of names with values.
+    #[arg(long, value_name = "NAME=VALUE|FILE")]
+    substitute: Vec<String>,
+    /// Check and run once, then end; for tests and CI. Exit code 1 where the run does not succeed, 3 where it cannot run.
+    #[arg(long)]
+    once: bool,
+}
+
+/// Checks and runs a definition at every save, until it is interrupted.
+pub async fn run(global: &Global, arguments: &DevArguments) -> Result<Exit, CliError> {
+    let mut last = None;
+    loop {
+        let seen = stamps(arguments);
+        let turned = turn(global, arguments, &mut last).await;
+        if arguments.once {
+            return turned;
+        }
+        if let Err(error) = turned {
+            error.print(global.output == Output::Json);
+        }
+        if global.output == Output::Human {
+            say!("Watching {}. Ctrl-C ends.\n", arguments.file);
+        }
+        crate::out::flush();
+        if let Some(exit) = until_changed(arguments, &seen).await {
+            return Ok(exit);
+        }
+    }
+}
+
+/// One check and one run.
+async fn turn(global: &Global, arguments: &DevArguments, last: &mut Option<Run>) -> Result<Exit, CliError> {
+    let (definition, source) = check::read_file(&arguments.file, &arguments.substitute)?;
+    let found = match &definition {
+        Ok(definition) => {
+            let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
+            checks::problems(definition, &steps)
+        }
+        Err(repeated) => repeated.clone(),
+    };
+    check::show(global, &found, &arguments.file, Some(&source));
+    let is_wrong = found.iter().any(|problem| problem.severity == Severity::Error);
+    let Some(definition) = definition.ok().filter(|_| !is_wrong) else { return Ok(Exit::Refused) };
+    let (prepared, without_mock) = prepare(arguments, definition)?;
+    let begin = last.as_ref().map_or(Begin::Start, |last| last.begin(&prepared));
+    let (path, before) = match (begin, last.take()) {
+        (Begin::Nowhere, Some(run)) => {
+            if global.output == Output::Human {
+                say!("Nothing that ran has changed.");
+            }
+            let exit = exit_of(&run);
+            *last = Some(run);
+            return Ok(exit);
+        }
+        (Begin::At { state_path, path }, Some(run)) => (path, Some((run, state_path))),
+        _ => (Vec::new(), None),
+    };
+    let mut definition = prepared.definition.clone();
+    mocked(&mut definition);
+    let (mocks, _) = read_mocks(arguments, &prepared.definition)?;
+    let ran = trial::run(mocks, &definition, prepared.input.clone(), path).await?;
+    let from = before.as_ref().map(|(_, state_path)| state_path.clone());
+    let run = match before {
+        Some((run, state_path)) => Run::new(prepared, ran.header, &ran.entries, Some((run, &state_path))),
+        None => Run::new(prepared, ran.header, &ran.entries, None),
+    };
+    show(global, &run, from.as_deref(), &without_mock);
+    let exit = exit_of(&run);
+    *last = Some(run);
+    Ok(exit)
+}
+
+fn exit_of(run: &Run) -> Exit {
+    if run.succeeded() { Exit::Success } else { Exit::Failed }
+}
+
+/// What is run, and the Tasks that have no mock.
+fn prepare(arguments: &DevArguments, definition: Value) -> Result<(Prepared, Vec<String>), CliError> {
+    let (mocks, without_mock) = read_mocks(arguments, &definition)?;
+    let wrong = |error: String| CliError::refused(format!("--input: {error}"));
+    let input = match arguments.input.as_deref() {
+        None => json!({}),
+        Some(text) if text.trim_start().starts_with('{') => {
+            workflows::parse_input(text, None).map_err(|error| wrong(error.to_string()))?
+        }
+        Some(file) => {
+            let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("{file}: {error}")))?;
+            let format = workflows::InputFormat::of_file(file);
+            workflows::parse_input(&text, format).map_err(|error| wrong(error.to_string()))?
+        }
+    };
+    let name = Path::new(&arguments.file).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let input = match input_schema(&arguments.file, name.split('.').next().unwrap_or(name))? {
+        Some(schema) => workflows::prepare_input(&schema, input).map_err(|problems| wrong_input(&problems))?,
+        None => input,
+    };
+    Ok((Prepared { definition, input, mocks }, without_mock))
+}
+
+fn read_mocks(arguments: &DevArguments, definition: &Value) -> Result<(Mocks, Vec<String>), CliError> {
+    let mut mocks = Mocks::default();
+    if let Some(file) = mocks_file(arguments) {
+        let wrong = |error: String| CliError::refused(format!("{} cannot be read: {error}", file.display()));
+        let text = std::fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
+        let config: MockConfig = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let shown = file.display().to_string();
+        let machine = test::machine(&config, &arguments.file, &shown, None)?;
+        let cases = &config.state_machines[&machine].test_cases;
+        let case = match &arguments.case {
+            Some(name) => cases.get(name),
+            None => cases.values().next(),
+        };
+        let missing = || CliError::not_found(format!("{shown} has no such case"));
+        mocks = config.case(case.ok_or_else(missing)?).map_err(CliError::refused)?;
+    }
+    let mut tasks = Vec::new();
+    each_state(definition, &mut |pointer, state, _| {
+        if state["Type"] == "Task" {
+            let name = pointer.rsplit("/States/").next().unwrap_or_default();
+            tasks.push(name.replace("~1", "/").replace("~0", "~"));
+        }
+    });
+    let without_mock = mocks.answer_the_rest(tasks.iter().map(String::as_str));
+    Ok((mocks, without_mock))
+}
+
+fn mocks_file(arguments: &DevArguments) -> Option<PathBuf> {
+    if let Some(file) = &arguments.mocks {
+        return Some(PathBuf::from(file));
+    }
+    let file = Path::new(&arguments.file);
+    let name = file.file_name()?.to_str()?.split('.').next()?;
+    Some(file.with_file_name(format!("{name}.mocks.json"))).filter(|file| file.is_file())
+}
+
+fn show(global: &Global, run: &Run, from: Option<&str>, without_mock: &[String]) {
+    let definition = run.definition();
+    let automation = Automation::of(definition);
+    let status = serde_json::to_value(run.header.status).unwrap_or_default();
+    let status = status.as_str().unwrap_or_default();
+    let failure = run.header.failure.as_ref().map(|failure| format!("{}: {}", failure.error, failure.cause));
+    if global.output == Output::Json {
+        let states = run.outcomes().iter().map(|(path, outcome)| (path.clone(), word(outcome).into()));
+        let states: serde_json::Map<String, Value> = states.collect();
+        let line = json!({ "type": "dev", "status": status, "from": from, "output": run.header.output, "failure": failure,
+                           "states": states, "steps": automation.steps, "byHand": automation.by_hand,
+                           "withoutMock": without_mock });
+        return say!("{line}");
+    }
+    match from {
+        Some(state_path) => say!("Ran again from \"{state_path}\"; what is above it is as it was."),
+        None => say!("Ran."),
+    }
+    tree(&Graph::of(definition), run.outcomes()).iter().for_each(|line| say!("{line}"));
+    let output = run.header.output.as_deref().map(Value::to_string);
+    let rest = text::shortened(&failure.or(output).unwrap_or_default(), OUTPUT_CHARACTERS_MAX);
+    say!("{status}   {rest}");
+    match without_mock.len() {
+        0 => {}
+        1..=NAMES_MAX => say!("Answered {{}} for want of a mock: {}.", without_mock.join(", ")),
+        count => say!("{count} Tasks answered {{}} for want of a mock."),
+    }
+    say!("{}", automation.sentence());
+}
+
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Exited(_) => "exited",
+        Outcome::Failed(_) => "failed",
+        Outcome::Entered => "entered",
+    }
+}
+
+/// When each file was written, and how long it is.
+type Stamps = Vec<Option<(SystemTime, u64)>>;
+
+fn stamps(arguments: &DevArguments) -> Stamps {
+    let input = arguments.input.as_deref().filter(|text| !text.trim_start().starts_with('{')).map(PathBuf::from);
+    let files = [Some(PathBuf::from(&arguments.file)), mocks_file(arguments), input];
+    let stamp = |file: Option<PathBuf>| {
+        let metadata = std::fs::metadata(file?).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    };
+    files.into_iter().map(stamp).collect()
+}
+
+/// Waits until a file is another one than was read; `Some` where a signal came first.
+async fn until_changed(arguments: &DevArguments, seen: &Stamps) -> Option<Exit> {
+    let _orderly = interrupt::Orderly::begin();
+    let mut tick = tokio::time::interval(POLL_INTERVAL);
+    loop {
+        tokio::select! {
+            exit = interrupt::requested() => return Some(exit),
+            _ = tick.tick() => {
+                let now = stamps(arguments);
+                // An editor that writes a new file takes the old one away first.
+                if now.first().is_some_and(Option::is_some) && now != *seen {
+                    return None;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `flow resume --from STATE`: what may be done twice is shown and agreed to first.
+
+use std::io::IsTerminal;
+
+use api::flow::PlanReentryResponse;
+use engine::machine::{ExecutionHeader, ExecutionStatus};
+
+use crate::{arguments::Global, commands::run::consent::question, exit::CliError, owner::Handle, reentry};
+
+/// What is recorded of the state.
+///
+/// # Errors
+/// The execution has not failed, was never in the state, or cannot enter it by itself.
+pub async fn plan(store: &Handle, header: &ExecutionHeader, state: &str) -> Result<PlanReentryResponse, CliError> {
+    let id = &header.id;
+    match header.status {
+        ExecutionStatus::Running => {
+            let message = format!("{id} has not ended: nothing was changed");
+            Err(CliError::refused(message).hint(format!("flow cancel {id}   ends it, then repeat this")))
+        }
+        ExecutionStatus::Succeeded => {
+            let message = format!("{id} has succeeded: nothing was changed");
+            Err(CliError::refused(message)
+                .hint(format!("flow run --again {id} --from '{state}'   starts a new one there")))
+        }
+        _ => reentry::plan(store, id, state).await,
+    }
+}
+
+/// Shows the plan, and asks where nobody has agreed yet.
+///
+/// # Errors
+/// The answer is no, or there is no terminal to ask on.
+pub async fn agree(
+    global: &Global,
+    header: &ExecutionHeader,
+    planned: &PlanReentryResponse,
+    agreed: bool,
+) -> Result<(), CliError> {
+    reentry::show(global, planned);
+    if agreed {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        let message = "nothing was changed: there is no terminal to ask on";
+        return Err(CliError::refused(message).hint("--yes continues without asking"));
+    }
+    match question(format!("Resume {} from {}? [y/N] ", header.id, planned.state_path)).await? {
+        true => Ok(()),
+        false => Err(CliError::refused("nothing was changed")),
+    }
+}

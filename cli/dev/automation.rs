@@ -1,0 +1,61 @@
+//! How much of a runbook is automated.
+
+use serde_json::Value;
+
+use crate::checks::each_state;
+
+/// The Resource of a Task that a person answers.
+const APPROVAL: &str = "flow:approval:request";
+
+/// The Tasks of a definition, and those that a person does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Automation {
+    /// How many Tasks there are.
+    pub steps: usize,
+    /// The names of the Tasks that ask a person, in the order of the definition.
+    pub by_hand: Vec<String>,
+}
+
+impl Automation {
+    /// Of a definition.
+    pub fn of(definition: &Value) -> Self {
+        let mut automation = Automation { steps: 0, by_hand: Vec::new() };
+        each_state(definition, &mut |pointer, state, _| {
+            let Some(resource) = state["Resource"].as_str() else { return };
+            automation.steps += 1;
+            if resource.starts_with(APPROVAL) {
+                let name = pointer.rsplit('/').next().unwrap_or_default();
+                automation.by_hand.push(name.replace("~1", "/").replace("~0", "~"));
+            }
+        });
+        automation
+    }
+
+    /// One sentence or two, for people.
+    pub fn sentence(&self) -> String {
+        let automated = self.steps - self.by_hand.len();
+        let mut text = format!("{automated} of {} steps automated.", self.steps);
+        if !self.by_hand.is_empty() {
+            text.push_str(&format!(" By hand: {}.", self.by_hand.join(", ")));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Automation;
+
+    #[test]
+    fn approvals_are_what_is_done_by_hand() {
+        let task = |resource: &str| json!({ "Type": "Task", "Resource": resource });
+        let branch = json!({ "States": { "Tell/ask": task("flow:approval:request"), "Do": task("flow:process:run") } });
+        let definition = json!({ "States": { "S": { "Branches": [branch] }, "P": { "Type": "Pass" },
+                                             "Send": task("arn:aws:states:::sqs:sendMessage") } });
+        let automation = Automation::of(&definition);
+        assert_eq!(automation.sentence(), "2 of 3 steps automated. By hand: Tell/ask.");
+        assert_eq!(Automation::of(&json!({})).sentence(), "0 of 0 steps automated.");
+    }
+}

@@ -1,0 +1,79 @@
+//! A run drawn over the graph of its definition: a line for each state, states inside it below.
+
+use std::collections::BTreeMap;
+
+use crate::graph::Graph;
+
+/// What became of a state in a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was left with this output, shortened.
+    Exited(String),
+    /// It failed.
+    Failed(String),
+    /// It was entered and not left.
+    Entered,
+}
+
+/// The lines. Outcomes are by paths in the definition, where the iterations of a Map are one: `Each[*]/Send`.
+pub fn tree(graph: &Graph, outcomes: &BTreeMap<String, Outcome>) -> Vec<String> {
+    let mut lines = Vec::new();
+    within(graph, "", 1, outcomes, &mut lines);
+    lines
+}
+
+fn within(graph: &Graph, prefix: &str, depth: usize, outcomes: &BTreeMap<String, Outcome>, lines: &mut Vec<String>) {
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let path = format!("{prefix}{}", node.name);
+        let (mark, text) = match outcomes.get(&path) {
+            None => ("◌", String::new()),
+            Some(Outcome::Exited(output)) => ("✔", format!("   {output}")),
+            Some(Outcome::Failed(cause)) => ("✖", format!("   {cause}")),
+            Some(Outcome::Entered) => ("●", String::new()),
+        };
+        lines.push(format!("{:indent$}{mark} {}{}{text}", "", node.name, ways(graph, index), indent = depth));
+        for (number, inner) in node.inner.iter().enumerate() {
+            let inside = match (node.kind.as_str(), node.inner.len()) {
+                ("Map", _) => format!("{path}[*]/"),
+                (_, 1) => format!("{path}/"),
+                _ => format!("{path}[{number}]/"),
+            };
+            within(inner, &inside, depth + 2, outcomes, lines);
+        }
+    }
+}
+
+/// Where a state can go, other than to the next one in the definition.
+fn ways(graph: &Graph, from: usize) -> String {
+    let labelled = |(_, to, label): &(usize, usize, String)| {
+        let target = &graph.nodes[*to].name;
+        if label.is_empty() { target.clone() } else { format!("{target} ({label})") }
+    };
+    let is_told =
+        |(source, to, label): &&(usize, usize, String)| *source == from && (!label.is_empty() || *to != from + 1);
+    let ways: Vec<String> = graph.edges.iter().filter(is_told).map(labelled).collect();
+    if ways.is_empty() { String::new() } else { format!("  → {}", ways.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_state_has_a_line_with_what_became_of_it() {
+        let inner = json!({ "StartAt": "I", "States": { "I": { "Type": "Pass" } } });
+        let graph = Graph::of(&json!({ "StartAt": "A", "States": {
+            "A": { "Type": "Task", "Next": "Each", "Catch": [{ "ErrorEquals": ["No"], "Next": "Last" }] },
+            "Each": { "Type": "Map", "ItemProcessor": inner, "Next": "Last" },
+            "Last": { "Type": "Parallel", "Branches": [inner], "End": true },
+        } }));
+        let outcomes = BTreeMap::from([
+            ("A".to_owned(), Outcome::Exited("1".to_owned())),
+            ("Each".to_owned(), Outcome::Failed("No".to_owned())),
+            ("Each[*]/I".to_owned(), Outcome::Entered),
+        ]);
+        assert_eq!(tree(&graph, &outcomes), [" ✔ A  → Last (No)   1", " ✖ Each   No", "   ● I", " ◌ Last", "   ◌ I"]);
+    }
+}

@@ -1,0 +1,265 @@
+//! Where a changed definition is to be run again: at the first state of the last run that changed.
+
+use std::collections::BTreeMap;
+
+use engine::{
+    journal::{Content, Entry, HistoryEventDetails, Note, Recorded},
+    machine::{ExecutionHeader, ExecutionStatus, Reentry, reentry_path},
+};
+use serde_json::{Value, json};
+
+use super::{drawing::Outcome, states::state_at};
+use crate::{mocks::Mocks, ui::text::shortened};
+
+/// The longest output that a line shows, in characters.
+const OUTPUT_CHARACTERS_MAX: usize = 60;
+
+/// What is run.
+pub struct Prepared {
+    /// The definition as it is written.
+    pub definition: Value,
+    /// The input.
+    pub input: Value,
+    /// The answers.
+    pub mocks: Mocks,
+}
+
+/// A state that was entered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Visit {
+    frame: String,
+    name: String,
+}
+
+impl Visit {
+    fn path(&self) -> String {
+        if self.frame.is_empty() { self.name.clone() } else { format!("{}/{}", self.frame, self.name) }
+    }
+}
+
+/// What is known of the last run.
+pub struct Run {
+    prepared: Prepared,
+    recorded: Recorded,
+    visits: Vec<Visit>,
+    outcomes: BTreeMap<String, Outcome>,
+    /// How it ended.
+    pub header: ExecutionHeader,
+}
+
+/// Where the next run begins.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Begin {
+    /// At the definition's `StartAt`.
+    Start,
+    /// At this state, with what the last run recorded.
+    At {
+        /// The state's path.
+        state_path: String,
+        /// The state, after those that it is in.
+        path: Vec<Reentry>,
+    },
+    /// Nothing that ran has changed.
+    Nowhere,
+}
+
+impl Run {
+    /// What a run's journal says; of one that began inside the definition, after what the run before it says.
+    pub fn new(prepared: Prepared, header: ExecutionHeader, entries: &[Entry], before: Option<(Run, &str)>) -> Self {
+        let (mut recorded, mut visits, mut outcomes) = (Recorded::default(), Vec::new(), BTreeMap::new());
+        if let Some((before, from)) = before {
+            let at = before.visits.iter().position(|visit| visit.path() == from).unwrap_or(0);
+            visits = before.visits;
+            visits.truncate(at);
+            let is_kept =
+                |path: &str| visits.iter().any(|visit| before.prepared.normal(&visit.path()).as_deref() == Some(path));
+            outcomes = before.outcomes.into_iter().filter(|(path, _)| is_kept(path)).collect();
+            recorded = before.recorded;
+        }
+        let mut run = Run { prepared, recorded, visits, outcomes, header };
+        entries.iter().for_each(|entry| run.fold(entry));
+        run
+    }
+
+    fn fold(&mut self, entry: &Entry) {
+        self.recorded.fold(entry);
+        let (path, outcome) = match &entry.content {
+            Content::Event(event) => match &event.details {
+                HistoryEventDetails::StateEntered { name, .. } => {
+                    let visit = Visit { frame: event.frame.to_string(), name: name.to_string() };
+                    let path = visit.path();
+                    self.visits.push(visit);
+                    (path, Outcome::Entered)
+                }
+                HistoryEventDetails::StateExited { name, output, .. } => {
+                    let visit = Visit { frame: event.frame.to_string(), name: name.to_string() };
+                    (visit.path(), Outcome::Exited(shortened(&output.to_string(), OUTPUT_CHARACTERS_MAX)))
+                }
+                _ => return,
+            },
+            Content::Note(note) => match &**note {
+                Note::Failure { state_path, failure, .. } => (
+                    state_path.clone(),
+                    Outcome::Failed(shortened(&format!("{}: {}", failure.error, failure.cause), OUTPUT_CHARACTERS_MAX)),
+                ),
+                _ => return,
+            },
+        };
+        if let Some(path) = self.prepared.normal(&path) {
+            self.outcomes.insert(path, outcome);
+        }
+    }
+
+    /// What became of each state, by its path in the definition.
+    pub fn outcomes(&self) -> &BTreeMap<String, Outcome> {
+        &self.outcomes
+    }
+
+    /// The definition that ran.
+    pub fn definition(&self) -> &Value {
+        &self.prepared.definition
+    }
+
+    /// Whether it succeeded.
+    pub fn succeeded(&self) -> bool {
+        self.header.status == ExecutionStatus::Succeeded
+    }
+
+    /// Where what is now prepared has to be run again.
+    pub fn begin(&self, now: &Prepared) -> Begin {
+        let before = &self.prepared;
+        if before.input != now.input || head(&before.definition) != head(&now.definition) {
+            return Begin::Start;
+        }
+        let changed = self.visits.iter().find(|visit| {
+            let path = visit.path();
+            let own = |prepared: &Prepared| state_at(&prepared.definition, &path).map(|(_, state)| own(state));
+            own(before) != own(now) || !before.mocks.answers_alike(&now.mocks, &path)
+        });
+        let Some(changed) = changed else { return Begin::Nowhere };
+        // A loop has run on with what changed.
+        if self.visits.iter().filter(|visit| *visit == changed).count() > 1 {
+            return Begin::Start;
+        }
+        let top = self.visits.iter().find(|visit| {
+            let path = changed.path();
+            let rest = visit.frame.is_empty().then(|| path.strip_prefix(&visit.name)).flatten();
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[']))
+        });
+        let found = self.reentry(now, changed).or_else(|| self.reentry(now, top?));
+        found.map_or(Begin::Start, |(state_path, path)| Begin::At { state_path, path })
+    }
+
+    fn reentry(&self, now: &Prepared, visit: &Visit) -> Option<(String, Vec<Reentry>)> {
+        let machine = engine::asl::parse(&now.definition).ok()?;
+        let steps = reentry_path(&machine, &visit.frame, &visit.name).ok()?;
+        let level = |(frame, state): (String, std::sync::Arc<str>)| {
+            let at = if frame.is_empty() { state.to_string() } else { format!("{frame}/{state}") };
+            let entered = self.recorded.entered(&at)?;
+            Some(Reentry { state, input: entered.input.clone(), variables: entered.variables.clone() })
+        };
+        Some((visit.path(), steps.into_iter().map(level).collect::<Option<_>>()?))
+    }
+}
+
+impl Prepared {
+    fn normal(&self, path: &str) -> Option<String> {
+        state_at(&self.definition, path).map(|(path, _)| path)
+    }
+}
+
+/// What of a machine is not a state, nor only for people.
+fn head(machine: &Value) -> Value {
+    let mut head = machine.clone();
+    if let Some(fields) = head.as_object_mut() {
+        fields.retain(|name, _| name != "States" && name != "Comment");
+    }
+    head
+}
+
+/// What of a state is its own, and not a state inside it.
+fn own(state: &Value) -> Value {
+    let mut own = state.clone();
+    for field in ["Branches", "ItemProcessor", "Iterator"] {
+        match own.get_mut(field) {
+            Some(Value::Array(branches)) => branches.iter_mut().for_each(|branch| *branch = head(branch)),
+            Some(processor) => *processor = head(processor),
+            None => {}
+        }
+    }
+    if let Some(fields) = own.as_object_mut() {
+        fields.remove("Comment");
+    }
+    json!(own)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::trial;
+
+    fn definition() -> Value {
+        let inside = json!({ "StartAt": "Two", "States": {
+            "Two": { "Type": "Pass", "Next": "Three" }, "Three": { "Type": "Pass", "End": true } } });
+        json!({ "QueryLanguage": "JSONata", "StartAt": "One", "States": {
+            "One": { "Type": "Pass", "Assign": { "seen": 1 }, "Next": "Section" },
+            "Section": { "Type": "Parallel", "Branches": [inside], "Next": "End" },
+            "End": { "Type": "Succeed", "Output": "{% $seen %}" },
+            "Never": { "Type": "Succeed" } } })
+    }
+
+    fn prepared(definition: Value) -> Prepared {
+        Prepared { definition, input: json!({}), mocks: Mocks::default() }
+    }
+
+    async fn ran(definition: Value) -> Run {
+        let prepared = prepared(definition);
+        let trial = trial::run(Mocks::default(), &prepared.definition, json!({}), Vec::new()).await.unwrap();
+        Run::new(prepared, trial.header, &trial.entries, None)
+    }
+
+    fn begins(run: &Run, change: impl FnOnce(&mut Value)) -> String {
+        let mut changed = definition();
+        change(&mut changed);
+        match run.begin(&prepared(changed)) {
+            Begin::Start => "start".to_owned(),
+            Begin::Nowhere => "nowhere".to_owned(),
+            Begin::At { state_path, .. } => state_path,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_changed_state_of_the_last_run_is_where_the_next_one_begins() {
+        let run = ran(definition()).await;
+        assert!(run.succeeded());
+        let inside = |definition: &mut Value, state: &str| {
+            definition["States"]["Section"]["Branches"][0]["States"][state]["Output"] = json!(2);
+        };
+        assert_eq!(begins(&run, |_| {}), "nowhere");
+        assert_eq!(begins(&run, |definition| definition["States"]["Never"]["Output"] = json!(1)), "nowhere");
+        assert_eq!(begins(&run, |definition| definition["States"]["One"]["Comment"] = json!("why")), "nowhere");
+        assert_eq!(begins(&run, |definition| inside(definition, "Three")), "Section/Three");
+        assert_eq!(begins(&run, |definition| definition["States"]["End"]["Output"] = json!(1)), "End");
+        assert_eq!(begins(&run, |definition| definition["States"]["Section"]["Output"] = json!(1)), "Section");
+        assert_eq!(begins(&run, |definition| definition["TimeoutSeconds"] = json!(5)), "start");
+        let removed = |definition: &mut Value| {
+            definition["States"]["Section"]["Branches"][0]["States"] =
+                json!({ "Two": { "Type": "Pass", "End": true } });
+        };
+        assert_eq!(begins(&run, removed), "Section/Two", "its Next changed");
+    }
+
+    #[tokio::test]
+    async fn what_ran_before_the_changed_state_is_known_after_the_next_run() {
+        let run = ran(definition()).await;
+        let mut changed = definition();
+        changed["States"]["Section"]["Branches"][0]["States"]["Three"]["Output"] = json!(2);
+        let Begin::At { state_path, path } = run.begin(&prepared(changed.clone())) else { unreachable!("it changed") };
+        let trial = trial::run(Mocks::default(), &changed, json!({}), path).await.unwrap();
+        let run = Run::new(prepared(changed), trial.header, &trial.entries, Some((run, &state_path)));
+        assert_eq!(run.header.output.as_deref(), Some(&json!(1)), "the variable of One is still known");
+        assert_eq!(run.outcomes().len(), 5, "{:?}", run.outcomes());
+        assert_eq!(begins(&run, |_| {}), "Section/Three");
+    }
+}

@@ -1,0 +1,58 @@
+//! The states of a definition by the paths that a journal writes.
+
+use serde_json::Value;
+
+/// The state of a path such as `VPC and subnets/Create VPC` or `Each[3]/Send`; and its path in the definition, where the iterations of
+/// a Map are one: `Each[*]/Send`.
+pub fn state_at<'d>(machine: &'d Value, path: &str) -> Option<(String, &'d Value)> {
+    let states = machine["States"].as_object()?;
+    if let Some(state) = states.get(path) {
+        return Some((path.to_owned(), state));
+    }
+    // A name may hold a slash: every name that fits is tried.
+    states.iter().find_map(|(name, state)| {
+        let rest = path.strip_prefix(name.as_str())?;
+        let (within, inner, rest) = inside(state, rest)?;
+        let (below, found) = state_at(inner, rest)?;
+        Some((format!("{name}{within}/{below}"), found))
+    })
+}
+
+/// The machine inside a state that the rest of a path leads into.
+fn inside<'d, 'p>(state: &'d Value, rest: &'p str) -> Option<(String, &'d Value, &'p str)> {
+    let processor = || ["ItemProcessor", "Iterator"].into_iter().find_map(|field| state.get(field));
+    if let Some(rest) = rest.strip_prefix('/') {
+        return Some((String::new(), state["Branches"].get(0)?, rest));
+    }
+    let (index, rest) = rest.strip_prefix('[')?.split_once("]/")?;
+    match state["Branches"].get(index.parse::<usize>().ok()?) {
+        Some(branch) => Some((format!("[{index}]"), branch, rest)),
+        None => Some(("[*]".to_owned(), processor()?, rest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::state_at;
+
+    #[test]
+    fn a_path_leads_through_branches_and_iterations() {
+        let inner = |name: &str| json!({ "States": { name: { "Type": "Pass", "Comment": name } } });
+        let definition = json!({ "States": {
+            "One": { "Branches": [inner("a/b")] },
+            "Two": { "Branches": [inner("c"), inner("d")] },
+            "Each": { "ItemProcessor": inner("e") },
+        } });
+        for (path, expected, comment) in
+            [("One/a/b", "One/a/b", "a/b"), ("Two[1]/d", "Two[1]/d", "d"), ("Each[17]/e", "Each[*]/e", "e")]
+        {
+            let found = state_at(&definition, path).map(|(path, state)| (path, state["Comment"].clone()));
+            assert_eq!(found, Some((expected.to_owned(), json!(comment))), "{path}");
+        }
+        for path in ["Two[2]/d", "One/c", "Nowhere", "One/"] {
+            assert_eq!(state_at(&definition, path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Entering a state again: the plan, and how it is shown.
+
+use api::flow::{PlanReentry, PlanReentryRequest, PlanReentryResponse, RepeatedCall};
+use serde_json::json;
+
+use crate::{
+    arguments::{Global, Output},
+    exit::CliError,
+    owner::Handle,
+    ui::text,
+};
+
+/// How much of an input is shown, in characters.
+const INPUT_CHARACTERS_MAX: usize = 200;
+
+/// What an execution recorded of a state.
+///
+/// # Errors
+/// It never entered the state, or the state cannot be entered by itself.
+pub async fn plan(store: &Handle, id: &str, state: &str) -> Result<PlanReentryResponse, CliError> {
+    let request = PlanReentryRequest { id: id.to_owned(), state: state.to_owned() };
+    let planned = store.call::<PlanReentry>(request).await;
+    planned.map_err(|error| CliError {
+        message: format!("{}; nothing was changed", error.message.trim_end_matches('.')),
+        ..error
+    })
+}
+
+/// Shows the state's recorded input, and what may be done twice.
+pub fn show(global: &Global, planned: &PlanReentryResponse) {
+    let PlanReentryResponse { state_path, entered_ms, path, calls, made } = planned;
+    let input = path.last().map(|last| last.input.clone()).unwrap_or_default();
+    if global.output == Output::Json {
+        let message = format!("continues at {state_path}");
+        let line = json!({ "type": "reentry", "state": state_path, "enteredMs": entered_ms, "input": *input, "calls": calls,
+                           "made": made, "message": message });
+        return say!("{line}");
+    }
+    if global.quiet {
+        return;
+    }
+    say!("Enters \"{state_path}\" as at {}, with the input", text::clock(*entered_ms));
+    say!("  {}", text::shortened(&input.to_string(), INPUT_CHARACTERS_MAX));
+    if calls.is_empty() {
+        return say!("No step was called since: nothing is done twice.");
+    }
+    say!("Steps called since may be called again:");
+    calls.iter().for_each(|call| say!("  {}", line(call)));
+    if !made.is_empty() {
+        say!("What they did remains; a step that finds its own resource adopts it:");
+        made.iter().for_each(|made| say!("  {}   {}", made.state_path, made.effect.id));
+    }
+}
+
+fn line(call: &RepeatedCall) -> String {
+    let RepeatedCall { state_path, resource, succeeded } = call;
+    let outcome = match succeeded {
+        Some(true) => "succeeded",
+        Some(false) => "failed",
+        None => "its outcome is not recorded",
+    };
+    format!("{state_path}   {resource}   {outcome}")
+}

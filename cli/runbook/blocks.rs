@@ -1,0 +1,149 @@
+//! What every kind of document is read into: headings, paragraphs, numbered items and code blocks, in their order.
+
+use super::Step;
+
+/// A part of a document.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Block {
+    /// A heading of a level, from 1.
+    Heading(u8, String),
+    /// A paragraph.
+    Paragraph(String),
+    /// A numbered item, with everything inside it.
+    Item(Step),
+    /// Commands.
+    Code(String),
+}
+
+/// Adds a line to a text.
+pub(super) fn add_line(text: &mut String, line: &str) {
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(line);
+}
+
+/// Gathers blocks from what a parser meets. An item takes everything inside it, also nested lists.
+#[derive(Default)]
+pub(super) struct Reader {
+    blocks: Vec<Block>,
+    text: String,
+    /// The numbered item that is read.
+    item: Option<Step>,
+    /// Whether each list that is open is numbered.
+    lists: Vec<bool>,
+    in_heading: bool,
+}
+
+impl Reader {
+    pub fn begin_heading(&mut self) {
+        self.end_paragraph();
+        self.in_heading = true;
+    }
+
+    pub fn end_heading(&mut self, level: u8) {
+        let text = std::mem::take(&mut self.text);
+        self.in_heading = false;
+        self.blocks.push(Block::Heading(level, text.trim().to_owned()));
+    }
+
+    pub fn begin_list(&mut self, is_numbered: bool) {
+        self.end_paragraph();
+        self.lists.push(is_numbered);
+    }
+
+    pub fn end_list(&mut self) {
+        self.end_item();
+        self.lists.pop();
+    }
+
+    pub fn begin_item(&mut self) {
+        self.end_paragraph();
+        match (self.lists.len(), self.lists.last()) {
+            (1, Some(true)) => self.item = Some(Step::default()),
+            _ => self.text.push_str("- "),
+        }
+    }
+
+    pub fn end_item(&mut self) {
+        self.end_paragraph();
+        if self.lists.len() == 1
+            && let Some(item) = self.item.take()
+        {
+            self.blocks.push(Block::Item(item));
+        }
+    }
+
+    pub fn text(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Commands as they are written. Where lines begin with a prompt, these are the commands and the others what they print.
+    pub fn code(&mut self, code: &str) {
+        self.end_paragraph();
+        let (commands, printed) = without_prompts(code.trim_end());
+        match &mut self.item {
+            Some(item) => item.commands.push(commands),
+            None => self.blocks.push(Block::Code(commands)),
+        }
+        if !printed.is_empty() {
+            self.text(&format!("It prints: {printed}"));
+            self.end_paragraph();
+        }
+    }
+
+    /// Ends the paragraph that was read.
+    pub fn end_paragraph(&mut self) {
+        if self.in_heading {
+            return;
+        }
+        let text = std::mem::take(&mut self.text);
+        let text = text.trim();
+        if text.is_empty() || text == "-" {
+            return;
+        }
+        match &mut self.item {
+            Some(item) => add_line(&mut item.text, text),
+            None => self.blocks.push(Block::Paragraph(text.to_owned())),
+        }
+    }
+
+    pub fn blocks(mut self) -> Vec<Block> {
+        self.end_paragraph();
+        self.blocks
+    }
+}
+
+/// The commands of a console's lines, and what is printed in between.
+fn without_prompts(code: &str) -> (String, String) {
+    let prompt = |line: &str| ["$ ", "# ", "> "].iter().find_map(|prompt| line.strip_prefix(prompt)).map(str::to_owned);
+    // A line that begins with `#` alone is a comment of a script.
+    if !code.lines().any(|line| line.starts_with("$ ")) {
+        return (code.to_owned(), String::new());
+    }
+    let (mut commands, mut printed) = (String::new(), String::new());
+    let mut continues = false;
+    for line in code.lines() {
+        match prompt(line) {
+            Some(command) => add_line(&mut commands, &command),
+            None if continues => add_line(&mut commands, line),
+            None if line.trim().is_empty() => continue,
+            None => add_line(&mut printed, line),
+        }
+        continues = commands.ends_with('\\') && (continues || prompt(line).is_some());
+    }
+    (commands, printed.replace('\n', " / "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_prompts;
+
+    #[test]
+    fn a_console_is_its_commands_and_what_they_print() {
+        let (commands, printed) = without_prompts("$ df -h \\\n  /var\nFilesystem 90%\n$ uptime");
+        assert_eq!((commands.as_str(), printed.as_str()), ("df -h \\\n  /var\nuptime", "Filesystem 90%"));
+        let script = "# twice\nstop";
+        assert_eq!(without_prompts(script), (script.to_owned(), String::new()));
+    }
+}

@@ -1,0 +1,190 @@
+//! Plain text with numbered sections: `2. Drain` with steps `2.1 Stop the writer`, or steps `Step 1: Stop the writer`. A text with one
+//! numbered list only is read as Markdown.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::blocks::{Block, Reader};
+
+/// How many numbered steps a text must have.
+const STEPS_MIN: usize = 2;
+
+/// What a line begins.
+enum Line<'t> {
+    Section(&'t str),
+    Step(&'t str),
+    Other,
+}
+
+/// The blocks of a text; `None` where it has no numbered sections.
+pub(super) fn blocks(text: &str) -> Option<Vec<Block>> {
+    let lines: Vec<&str> = text.lines().collect();
+    let kinds = kinds(&lines);
+    if kinds.iter().filter(|kind| matches!(kind, Line::Step(_))).count() < STEPS_MIN {
+        return None;
+    }
+    let mut reader = Reader::default();
+    let (mut code, mut in_list, mut skip) = (String::new(), false, false);
+    for (at, (line, kind)) in lines.iter().zip(&kinds).enumerate() {
+        if std::mem::take(&mut skip) {
+            continue;
+        }
+        let is_code = matches!(kind, Line::Other) && is_command(line, in_list);
+        if !is_code && !code.is_empty() && !line.trim().is_empty() {
+            reader.code(&dedented(&std::mem::take(&mut code)));
+        }
+        match kind {
+            Line::Section(title) => {
+                close(&mut reader, &mut in_list);
+                heading(&mut reader, 2, title);
+                skip = lines.get(at + 1).is_some_and(|next| is_underline(next));
+            }
+            Line::Step(text) => {
+                if !std::mem::replace(&mut in_list, true) {
+                    reader.begin_list(true);
+                }
+                reader.end_item();
+                reader.begin_item();
+                reader.text(text);
+            }
+            Line::Other if is_code => {
+                code.push_str(line);
+                code.push('\n');
+            }
+            Line::Other if line.trim().is_empty() => match code.is_empty() {
+                true => reader.end_paragraph(),
+                false => code.push('\n'),
+            },
+            // A first line of its own is the title.
+            Line::Other if is_title(&lines, at) => {
+                heading(&mut reader, 1, line.trim());
+                skip = lines.get(at + 1).is_some_and(|next| is_underline(next));
+            }
+            Line::Other => {
+                if line.trim_start().starts_with(['-', '*']) {
+                    reader.end_paragraph();
+                }
+                reader.text(" ");
+                reader.text(line.trim());
+            }
+        }
+    }
+    if !code.is_empty() {
+        reader.code(&dedented(&code));
+    }
+    close(&mut reader, &mut in_list);
+    Some(reader.blocks())
+}
+
+fn heading(reader: &mut Reader, level: u8, title: &str) {
+    reader.begin_heading();
+    reader.text(title.trim());
+    reader.end_heading(level);
+}
+
+fn close(reader: &mut Reader, in_list: &mut bool) {
+    if std::mem::take(in_list) {
+        reader.end_list();
+    }
+}
+
+/// Sections count from 1 (or 0), steps belong to the section before them: a line that only begins with a number is neither.
+fn kinds<'t>(lines: &[&'t str]) -> Vec<Line<'t>> {
+    static SECTION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^(\d{1,3})[.)]?\s+(\S.*)$").ok());
+    static STEP: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^\s*(\d{1,3})\.(\d{1,3})[.)]?\s+(\S.*)$").ok());
+    static NAMED: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)^\s*step\s+\d{1,3}\s*[:.)-]+\s*(\S.*)$").ok());
+    let captures =
+        |regex: &'static LazyLock<Option<Regex>>, line: &'t str| regex.as_ref().and_then(|regex| regex.captures(line));
+    let number = |text: &str| text.parse::<u32>().unwrap_or(u32::MAX);
+    let is_hierarchical = lines.iter().any(|line| captures(&STEP, line).is_some());
+    let mut section: Option<u32> = None;
+    let kind = |&line: &&'t str| {
+        if let Some(found) = captures(&NAMED, line) {
+            return found.get(1).map_or(Line::Other, |text| Line::Step(text.as_str()));
+        }
+        if let Some(found) = captures(&STEP, line)
+            && Some(number(&found[1])) == section
+        {
+            return found.get(3).map_or(Line::Other, |text| Line::Step(text.as_str()));
+        }
+        if let Some(found) = captures(&SECTION, line).filter(|_| is_hierarchical) {
+            let this = number(&found[1]);
+            if this == section.map_or(this.min(1), |last| last + 1) {
+                section = Some(this);
+                return found.get(2).map_or(Line::Other, |text| Line::Section(text.as_str()));
+            }
+        }
+        Line::Other
+    };
+    lines.iter().map(kind).collect()
+}
+
+/// Commands have a prompt, or are indented further than the text of a step.
+fn is_command(line: &str, in_list: bool) -> bool {
+    let indent = line.len() - line.trim_start().len();
+    let has_prompt = line.trim_start().starts_with("$ ");
+    !line.trim().is_empty() && (has_prompt || line.starts_with('\t') || indent >= if in_list { 6 } else { 4 })
+}
+
+fn is_underline(line: &str) -> bool {
+    let line = line.trim();
+    line.len() >= 3 && (line.chars().all(|c| c == '=') || line.chars().all(|c| c == '-'))
+}
+
+fn is_title(lines: &[&str], at: usize) -> bool {
+    let is_first = lines[..at].iter().all(|line| line.trim().is_empty());
+    is_first && lines.get(at + 1).is_none_or(|next| next.trim().is_empty() || is_underline(next))
+}
+
+/// Lines without the indent that all of them have.
+fn dedented(code: &str) -> String {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let least = code.lines().filter(|line| !line.trim().is_empty()).map(indent).min().unwrap_or(0);
+    code.lines().map(|line| line.get(least..).unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Document;
+
+    #[test]
+    fn numbered_sections_have_numbered_steps() {
+        let document = Document::read(
+            "MOVING THE DATABASE\n===================\n\nFor the people on call.\n\n1. Before\n---------\n\n1.1 Tell the team,\n    in the channel.\n\
+             1.2 Note the time:\n\n        date\n        uptime\n\n    - of the server\n    - of this machine\n\n2 Move\n\n\
+             2.1. Stop the writer:\n      $ systemctl stop w\n2.2. 30 seconds later, look again.\n",
+        );
+        assert_eq!(document.title, "MOVING THE DATABASE");
+        assert_eq!(document.introduction, ["For the people on call."]);
+        let sections: Vec<(&str, Vec<(&str, usize)>)> = document
+            .sections
+            .iter()
+            .map(|section| {
+                let steps = section.steps.iter().map(|step| (step.text.as_str(), step.commands.len())).collect();
+                (section.title.as_str(), steps)
+            })
+            .collect();
+        let expected = [
+            (
+                "Before",
+                vec![("Tell the team, in the channel.", 0), ("Note the time:\n- of the server\n- of this machine", 1)],
+            ),
+            ("Move", vec![("Stop the writer:", 1), ("30 seconds later, look again.", 0)]),
+        ];
+        assert_eq!(sections, expected);
+        assert_eq!(document.sections[0].steps[1].commands, ["date\nuptime"]);
+        assert_eq!(document.sections[1].steps[0].commands, ["systemctl stop w"]);
+    }
+
+    #[test]
+    fn steps_may_be_named_and_a_single_list_stays_markdown() {
+        let document = Document::read("Restart\n\nStep 1: Stop it.\nWait 30 seconds.\nStep 2 - Start it.\n");
+        let steps: Vec<&str> = document.sections[0].steps.iter().map(|step| step.text.as_str()).collect();
+        assert_eq!(steps, ["Stop it. Wait 30 seconds.", "Start it."]);
+        assert_eq!(Document::read("1. Do this.\n2. Do that.\n").sections[0].steps.len(), 2);
+        assert_eq!(Document::read("Version 1.2 is old.\n1.3 is new.\n").sections.len(), 0);
+    }
+}

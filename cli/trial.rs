@@ -1,0 +1,63 @@
+//! Running a definition against mocked answers, in memory: nothing is called, no wait takes time.
+
+use std::sync::Arc;
+
+use engine::{
+    journal::Entry,
+    machine::{ExecutionHeader, Reentry},
+    runner::{ManualClock, NewExecution, RunnerEvent, RunnerOptions},
+    store::{MemoryRecords, Store},
+};
+use serde_json::Value;
+
+use crate::{
+    exit::CliError,
+    mocks::{MockedSteps, Mocks},
+};
+
+/// The execution's id: it is the only one in its store.
+const ID: &str = "test";
+
+/// How a run ended.
+pub struct Trial {
+    /// The header.
+    pub header: ExecutionHeader,
+    /// The journal.
+    pub entries: Vec<Entry>,
+}
+
+/// Runs a definition, whose Tasks [`crate::mocks::mocked`] has replaced, to its end. `from` is the state it begins at; empty for
+/// `StartAt`.
+///
+/// # Errors
+/// The definition cannot run.
+pub async fn run(mocks: Mocks, definition: &Value, input: Value, from: Vec<Reentry>) -> Result<Trial, CliError> {
+    let refused = |error: String| CliError::refused(error);
+    let store = Arc::new(Store::new(MemoryRecords::new()).map_err(|error| refused(error.to_string()))?);
+    let steps = Arc::new(MockedSteps(Arc::new(mocks)));
+    let runner = engine::runner::start(store.clone(), steps, Arc::new(ManualClock::new(0)), RunnerOptions::default());
+    let new = NewExecution {
+        id: ID.to_owned(),
+        workflow: ID.to_owned(),
+        subject: None,
+        identity: None,
+        environment: Value::Null,
+        definition: definition.into(),
+        machine: None,
+        input,
+        from,
+        documents: Default::default(),
+    };
+    let mut follow = runner.follow(ID, 1);
+    runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;
+    let header = loop {
+        match follow.next().await.map_err(|error| refused(error.to_string()))? {
+            Some(RunnerEvent::Rested { header }) => break (*header).clone(),
+            Some(_) => {}
+            None => return Err(refused("the runner has stopped".to_owned())),
+        }
+    };
+    let limit = usize::try_from(header.last_sequence).unwrap_or(usize::MAX);
+    let entries = store.entries(ID, 1, limit).map_err(|error| refused(error.to_string()))?;
+    Ok(Trial { header, entries })
+}

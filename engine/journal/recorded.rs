@@ -1,0 +1,151 @@
+//! What a journal records of each state that was entered: its input, its variables, the calls made since.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use serde_json::{Map, Value};
+
+use super::{Content, Entry, HistoryEventDetails, Note};
+use crate::step::Effect;
+
+/// The last entering of a state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entered {
+    /// The path of its frame: empty at the top, else such as `VPC and subnets`.
+    pub frame: Arc<str>,
+    /// The state's name.
+    pub name: Arc<str>,
+    /// The sequence of the entry.
+    pub sequence: u64,
+    /// When, in milliseconds since the Unix epoch.
+    pub entered_ms: u64,
+    /// The input it was entered with.
+    pub input: Arc<Value>,
+    /// The variables of its frame when it was entered.
+    pub variables: Arc<Map<String, Value>>,
+}
+
+/// A call of a Task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedCall {
+    /// The path of the state.
+    pub state_path: String,
+    /// What was called.
+    pub resource: Arc<str>,
+    /// The sequence of the entry.
+    pub sequence: u64,
+    /// Whether it succeeded; `None` where no answer is recorded.
+    pub succeeded: Option<bool>,
+}
+
+/// A fold over the entries of one journal.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    entered: BTreeMap<String, Entered>,
+    variables: HashMap<Arc<str>, Arc<Map<String, Value>>>,
+    calls: Vec<RecordedCall>,
+    effects: Vec<(u64, String, Effect)>,
+}
+
+fn path(frame: &str, name: &str) -> String {
+    if frame.is_empty() { name.to_owned() } else { format!("{frame}/{name}") }
+}
+
+impl Recorded {
+    /// Folds the next entry in.
+    pub fn fold(&mut self, entry: &Entry) {
+        match &entry.content {
+            Content::Event(event) => self.event(&event.frame, &event.details, entry),
+            Content::Note(note) => match &**note {
+                Note::ResumedFrom { state_path } => self.resumed_from(state_path),
+                Note::Effect { state_path, effect } => {
+                    self.effects.push((entry.sequence, state_path.clone(), effect.clone()));
+                }
+                _ => {}
+            },
+        }
+    }
+
+    fn event(&mut self, frame: &Arc<str>, details: &HistoryEventDetails, entry: &Entry) {
+        match details {
+            HistoryEventDetails::StateEntered { name, input, .. } => {
+                let variables = self.variables.get(frame).cloned().unwrap_or_default();
+                let entered = Entered {
+                    frame: frame.clone(),
+                    name: name.clone(),
+                    sequence: entry.sequence,
+                    entered_ms: entry.timestamp_ms,
+                    input: input.clone(),
+                    variables,
+                };
+                self.entered.insert(path(frame, name), entered);
+            }
+            HistoryEventDetails::StateExited { assigned_variables: Some(assigned), .. } => {
+                let variables = self.variables.entry(frame.clone()).or_default();
+                Arc::make_mut(variables).extend((**assigned).clone());
+            }
+            // The branches and iterations of another visit or attempt have variables of their own.
+            HistoryEventDetails::ParallelStateStarted { name } | HistoryEventDetails::MapStateStarted { name, .. } => {
+                let of_state = path(frame, name);
+                self.variables.retain(|frame, _| !is_within(frame, &of_state));
+            }
+            HistoryEventDetails::TaskScheduled { name, resource, .. } => self.calls.push(RecordedCall {
+                state_path: path(frame, name),
+                resource: resource.clone(),
+                sequence: entry.sequence,
+                succeeded: None,
+            }),
+            HistoryEventDetails::TaskSucceeded { name, .. } => self.answered(&path(frame, name), true),
+            HistoryEventDetails::TaskFailed { name, .. } | HistoryEventDetails::TaskTimedOut { name, .. } => {
+                self.answered(&path(frame, name), false);
+            }
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, state_path: &str, succeeded: bool) {
+        if let Some(call) = self.calls.iter_mut().rev().find(|call| call.state_path == state_path) {
+            call.succeeded = Some(succeeded);
+        }
+    }
+
+    /// The frames on the way to a state have again the variables that they had when it was entered.
+    fn resumed_from(&mut self, state_path: &str) {
+        let on_the_way = self.entered.iter().filter(|(path, _)| *path == state_path || is_within(state_path, path));
+        let restored: Vec<_> =
+            on_the_way.map(|(_, entered)| (entered.frame.clone(), entered.variables.clone())).collect();
+        self.variables.extend(restored);
+    }
+
+    /// The last entering of a state, by its path.
+    pub fn entered(&self, state_path: &str) -> Option<&Entered> {
+        self.entered.get(state_path)
+    }
+
+    /// The last enterings of the states of a path or a name, in the order of their paths.
+    pub fn named(&self, wanted: &str) -> Vec<&Entered> {
+        match self.entered.get(wanted) {
+            Some(entered) => vec![entered],
+            None => self.entered.values().filter(|entered| &*entered.name == wanted).collect(),
+        }
+    }
+
+    /// The calls made after an entry, in order.
+    pub fn calls_after(&self, sequence: u64) -> impl Iterator<Item = &RecordedCall> {
+        self.calls.iter().filter(move |call| call.sequence > sequence)
+    }
+
+    /// What steps did after an entry: the path of the state, and the effect.
+    pub fn effects_after(&self, sequence: u64) -> impl Iterator<Item = (&str, &Effect)> {
+        let after = self.effects.iter().filter(move |(at, ..)| *at > sequence);
+        after.map(|(_, state_path, effect)| (state_path.as_str(), effect))
+    }
+}
+
+/// Whether a frame or a state is inside the state of a path.
+fn is_within(path: &str, state_path: &str) -> bool {
+    let rest = path.strip_prefix(state_path);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with('['))
+}

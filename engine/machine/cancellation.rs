@@ -1,0 +1,71 @@
+//! How an execution is ended from outside: cancelled at once or when the calls in flight have answered, out of time, or because its
+//! state machine is deleted.
+
+use super::{Activity, ExecutionStatus, FrameId, turn::Turn};
+use crate::journal::{ErrorAndCause, HistoryEventDetails, StepFailure};
+
+impl Turn<'_> {
+    /// Ends the execution as ABORTED. The answers of calls in flight are not waited for.
+    pub fn cancel(&mut self, error: String, cause: String) {
+        let failure = ErrorAndCause { error, cause };
+        self.drop_all_early_signals();
+        self.event_after(0, HistoryEventDetails::ExecutionAborted(failure.clone()));
+        self.end(ExecutionStatus::Aborted, Some(failure));
+    }
+
+    /// Makes no more calls, and ends the execution as ABORTED when those in flight have answered: what they made is recorded.
+    pub fn cancel_when_idle(&mut self, error: String, cause: String) {
+        self.header().cancels_with = Some(ErrorAndCause { error, cause });
+        self.rearm = true;
+    }
+
+    /// Whether the execution is being cancelled: nothing is executed any more.
+    pub(super) fn is_cancelling(&self) -> bool {
+        self.execution.header.cancels_with.is_some()
+    }
+
+    /// Ends an execution that is being cancelled and has no call in flight.
+    pub(super) fn end_cancelled(&mut self) {
+        let header = &self.execution.header;
+        let Some(ErrorAndCause { error, cause }) = header.cancels_with.clone() else { return };
+        if header.status == ExecutionStatus::Running && self.calls_in_flight().is_empty() {
+            self.cancel(error, cause);
+        }
+    }
+
+    /// The deadlines of the calls in flight that have come, while the execution is being cancelled.
+    pub(super) fn time_came_while_cancelling(&mut self) {
+        for id in self.calls_in_flight() {
+            self.due(id);
+        }
+        self.run();
+        self.rearm = true;
+    }
+
+    /// When the first call in flight reaches its deadline.
+    pub(super) fn call_due_ms(&self) -> Option<u64> {
+        self.calls_in_flight().into_iter().filter_map(|id| self.frame(id).due_ms()).min()
+    }
+
+    fn calls_in_flight(&self) -> Vec<FrameId> {
+        self.execution.frames.in_order().filter(|frame| frame.in_flight()).map(|frame| frame.row.id).collect()
+    }
+
+    pub fn end_next(&mut self, error: String, cause: String) {
+        self.header().ends_with = Some(ErrorAndCause { error, cause });
+    }
+
+    /// What the execution fails with, if it was to end and this frame enters a state.
+    pub(super) fn ends_here(&self, id: FrameId) -> Option<StepFailure> {
+        let ErrorAndCause { error, cause } = self.execution.header.ends_with.clone()?;
+        let enters = matches!(self.execution.frames.get(id)?.row.activity, Activity::Entering);
+        enters.then_some(StepFailure { error, cause, details: None })
+    }
+
+    pub(super) fn end_timed_out(&mut self) {
+        let failure = ErrorAndCause { error: "States.Timeout".to_owned(), cause: String::new() };
+        self.drop_all_early_signals();
+        self.event_after(0, HistoryEventDetails::ExecutionTimedOut(failure.clone()));
+        self.end(ExecutionStatus::TimedOut, Some(failure));
+    }
+}

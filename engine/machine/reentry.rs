@@ -1,0 +1,128 @@
+//! Entering a state again: with the input and the variables that the journal recorded when it was entered before.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Activity, ExecutionStatus, FrameId, TOP_FRAME, turn::Turn};
+use crate::{
+    asl::{State, StateKind, StateMachine},
+    journal::{HistoryEventDetails, Note},
+};
+
+/// A state to be entered, and what is entered with. A state inside a Parallel of one branch has that Parallel before it in its path.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reentry {
+    /// The state's name.
+    pub state: Arc<str>,
+    /// Its input.
+    pub input: Arc<Value>,
+    /// The variables of its frame.
+    pub variables: Arc<Map<String, Value>>,
+}
+
+/// Whether a definition can be entered at the end of a path.
+///
+/// # Errors
+/// Why not, for people.
+pub fn check_reentry(machine: &StateMachine, path: &[Reentry]) -> Result<(), String> {
+    let mut machine = machine;
+    for (level, Reentry { state: name, .. }) in path.iter().enumerate() {
+        let state = machine.states.get(&**name).ok_or_else(|| format!("the definition has no state named '{name}'"))?;
+        if level + 1 == path.len() {
+            return Ok(());
+        }
+        machine = only_branch(state)?;
+    }
+    Err("no state is named".to_owned())
+}
+
+/// The paths of the frames and the names of the states on the way to a state, from the top.
+///
+/// # Errors
+/// Why the state cannot be entered by itself, for people.
+pub fn reentry_path(machine: &StateMachine, frame: &str, name: &str) -> Result<Vec<(String, Arc<str>)>, String> {
+    let (mut machine, mut above, mut rest) = (machine, String::new(), frame);
+    let mut path = Vec::new();
+    while !rest.is_empty() {
+        let is_next = |state: &&Arc<State>| {
+            let after = rest.strip_prefix(&*state.name);
+            after.is_some_and(|after| after.is_empty() || after.starts_with('/') || after.starts_with('['))
+        };
+        // A name may hold a slash: the longest one that fits is meant.
+        let next = machine.states.values().filter(is_next).max_by_key(|state| state.name.len());
+        let state = next.ok_or_else(|| format!("the definition has no state named '{rest}'"))?;
+        machine = only_branch(state)?;
+        path.push((above.clone(), state.name.clone()));
+        above = if above.is_empty() { state.name.to_string() } else { format!("{above}/{}", state.name) };
+        rest = rest[state.name.len()..].trim_start_matches('/');
+    }
+    let state = machine.states.get(name).ok_or_else(|| format!("the definition has no state named '{name}'"))?;
+    path.push((above, state.name.clone()));
+    Ok(path)
+}
+
+/// The machine inside a Parallel of one branch: the only one that can be entered without entering others beside it.
+fn only_branch(state: &State) -> Result<&StateMachine, String> {
+    let name = &state.name;
+    match &state.kind {
+        StateKind::Parallel { branches, .. } => match branches.as_slice() {
+            [only] => Ok(only),
+            several => Err(format!(
+                "it is in one of the {} branches of the Parallel '{name}', which run together: name '{name}' instead",
+                several.len()
+            )),
+        },
+        StateKind::Map(_) => Err(format!(
+            "it is in an iteration of the Map '{name}', whose iterations run together: name '{name}' instead"
+        )),
+        _ => Err(format!("'{name}' has no states inside")),
+    }
+}
+
+impl Turn<'_> {
+    /// Continues an execution that did not succeed at a state that it has entered before. What ran in its place is dropped.
+    pub fn resume_from(&mut self, path: &[Reentry], environment: Option<Arc<Value>>) {
+        let is_over = !matches!(self.execution.header.status, ExecutionStatus::Running | ExecutionStatus::Succeeded);
+        let has_top = self.execution.frames.get(TOP_FRAME).is_some();
+        if !is_over || !has_top || check_reentry(&self.execution.machine, path).is_err() {
+            return;
+        }
+        if let Some(environment) = environment {
+            let header = self.header();
+            (header.environment, header.environment_replaced) = (environment, true);
+        }
+        self.begin_redrive();
+        self.delete_children(TOP_FRAME);
+        // The entering follows the redrive, not the failure.
+        let redriven = self.execution.header.last_event_id;
+        self.row(TOP_FRAME).last_event_id = redriven;
+        self.reenter(TOP_FRAME, path);
+        self.run();
+    }
+
+    /// Moves the top frame into the first state of a path, and a new frame into each following one.
+    pub(super) fn reenter(&mut self, top: FrameId, path: &[Reentry]) {
+        let names: Vec<&str> = path.iter().map(|reentry| &*reentry.state).collect();
+        self.note(Note::ResumedFrom { state_path: names.join("/") });
+        let mut id = top;
+        for (level, Reentry { state, input, variables }) in path.iter().enumerate() {
+            self.row(id).variables = variables.clone();
+            self.move_into(id, state, input.clone());
+            if level + 1 == path.len() {
+                break;
+            }
+            let name = self.frame(id).row.state.clone();
+            self.event(Some(id), HistoryEventDetails::ParallelStateStarted { name });
+            self.row(id).activity = Activity::Parallel { running: 1 };
+            let inside = self.frame(id).state_path();
+            let child = self.new_frame(Some(id), 0, inside.into(), None);
+            // A visit's token is made of path and visit. The frames that were here before had fewer visits than there are events.
+            self.row(child).visit = self.execution.header.last_event_id;
+            id = child;
+        }
+        self.ready.push_back(id);
+    }
+}

@@ -1,0 +1,61 @@
+//! The fear: a cancelled execution makes one more call, or never ends.
+
+use serde_json::json;
+
+use super::*;
+
+fn side_by_side() -> Value {
+    let retried = json!({ "Type": "Task", "Resource": "flow:test:step", "TimeoutSeconds": 60,
+                          "Retry": [{ "ErrorEquals": ["States.ALL"] }], "Next": "After" });
+    let branch = |name: &str, state: &Value| json!({ "StartAt": name, "States": { name: state, "After": task(None) } });
+    let wait = json!({ "Type": "Wait", "Seconds": 5, "Next": "After" });
+    json!({ "StartAt": "P", "States": { "P": { "Type": "Parallel", "End": true,
+            "Branches": [branch("A", &retried), branch("B", &task(Some("After"))), branch("W", &wait)] } } })
+}
+
+fn cancelling() -> Trial {
+    let mut trial = Trial::start(side_by_side(), json!({}));
+    trial.give(Input::CancelWhenIdle { error: "Cancelled".to_owned(), cause: "by a person".to_owned() });
+    trial.commands.clear();
+    trial
+}
+
+fn calls(trial: &Trial) -> usize {
+    trial.commands.iter().filter(|command| matches!(command, Command::Look(_))).count()
+}
+
+#[test]
+fn calls_in_flight_answer_first_and_none_is_made_after_the_cancel() {
+    let mut trial = cancelling();
+    assert_eq!(trial.status(), ExecutionStatus::Running);
+    trial.done("P[1]/B", json!("made"));
+    assert_eq!(trial.status(), ExecutionStatus::Running, "A has not answered");
+    trial.now_ms += 10_000;
+    trial.give(Input::TimeCame);
+    assert_eq!((trial.status(), calls(&trial)), (ExecutionStatus::Running, 0), "the Wait is over and leads nowhere");
+    trial.fail("P[0]/A", ErrorClass::Busy);
+    assert_eq!((trial.status(), calls(&trial)), (ExecutionStatus::Aborted, 0));
+    assert!(trial.types().contains(&"TaskSucceeded".to_owned()), "what B made is recorded");
+    trial.give(Input::Resume { environment: None, recover: false });
+    let called: Vec<String> = trial.looks().into_iter().map(|look| look.3).collect();
+    assert_eq!(called, ["P[0]/A", "P[1]/After"], "a redrive continues after B");
+}
+
+#[test]
+fn a_call_that_never_answers_ends_at_its_deadline() {
+    let mut trial = cancelling();
+    trial.done("P[1]/B", json!("made"));
+    trial.sleep();
+    assert_eq!((trial.now_ms, trial.status()), (1_060_000, ExecutionStatus::Aborted));
+}
+
+#[test]
+fn with_nothing_in_flight_it_ends_at_once_and_so_it_does_after_a_crash() {
+    let definition = json!({ "StartAt": "W", "States": { "W": { "Type": "Wait", "Seconds": 60, "End": true } } });
+    let mut trial = Trial::start(definition, json!({}));
+    trial.give(Input::CancelWhenIdle { error: "Cancelled".to_owned(), cause: String::new() });
+    assert_eq!(trial.status(), ExecutionStatus::Aborted);
+    let mut trial = cancelling();
+    trial.give(Input::Recover);
+    assert_eq!((trial.status(), calls(&trial)), (ExecutionStatus::Aborted, 0), "nothing answers for the lost calls");
+}

@@ -1,0 +1,187 @@
+//! The fear: an execution that is resumed from a state computes something else than one that never failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::journal::Recorded;
+
+/// Tasks in a row, some of them in sections; each adds its result to a variable and to its output.
+fn chain(sections: &[u8]) -> Value {
+    let step = |number: usize, next: Option<&str>| {
+        let mut state = task(next);
+        state["Assign"] = json!({ "sum": "{% $exists($sum) ? $sum + $states.result : $states.result %}" });
+        state["Output"] = json!({ "last": number, "sum": "{% ($exists($sum) ? $sum : 0) + $states.result %}" });
+        state
+    };
+    let mut states = serde_json::Map::new();
+    for (at, inside) in sections.iter().enumerate() {
+        let next = (at + 1 < sections.len()).then(|| format!("S{}", at + 1));
+        let mut state = match inside {
+            0 => step(at, next.as_deref()),
+            many => {
+                let names: Vec<String> = (0..*many).map(|number| format!("T{number}")).collect();
+                let inner = |number: usize| step(number, names.get(number + 1).map(String::as_str));
+                let states: serde_json::Map<String, Value> =
+                    names.iter().enumerate().map(|(number, name)| (name.clone(), inner(number))).collect();
+                json!({ "Type": "Parallel", "Branches": [{ "StartAt": "T0", "States": states }],
+                        "Output": "{% $states.result[0] %}" })
+            }
+        };
+        match &next {
+            Some(next) => state["Next"] = json!(next),
+            None => state["End"] = json!(true),
+        }
+        states.insert(format!("S{at}"), state);
+    }
+    json!({ "StartAt": "S0", "States": states })
+}
+
+/// Answers every call until the end or until a number of calls have been answered; notes the tokens of all calls.
+fn answer(trial: &mut Trial, calls_max: usize) {
+    for _ in 0..calls_max {
+        let Some((.., path)) = trial.looks().into_iter().next() else { return };
+        let length = path.len() as u64;
+        trial.done(&path, json!(length));
+    }
+}
+
+fn tokens(trial: &Trial) -> Vec<(String, String)> {
+    let look = |command: &Command| match command {
+        Command::Look(look) => Some((look.state_path.clone(), look.token.clone())),
+        _ => None,
+    };
+    trial.commands.iter().filter_map(look).collect()
+}
+
+fn recorded(trial: &Trial) -> Recorded {
+    let mut recorded = Recorded::default();
+    trial.entries.iter().for_each(|entry| recorded.fold(entry));
+    recorded
+}
+
+fn path_to(trial: &Trial, state_path: &str) -> Vec<Reentry> {
+    let recorded = recorded(trial);
+    let entered = recorded.entered(state_path).unwrap();
+    let steps = reentry_path(&trial.execution.machine, &entered.frame, &entered.name).unwrap();
+    let level = |(frame, name): (String, std::sync::Arc<str>)| {
+        let at = if frame.is_empty() { name.to_string() } else { format!("{frame}/{name}") };
+        let entered = recorded.entered(&at).unwrap();
+        Reentry { state: name, input: entered.input.clone(), variables: entered.variables.clone() }
+    };
+    steps.into_iter().map(level).collect()
+}
+
+fn entered_states(trial: &Trial) -> Vec<String> {
+    let mut paths = Vec::new();
+    for entry in &trial.entries {
+        let Content::Event(event) = &entry.content else { continue };
+        let HistoryEventDetails::StateEntered { name, .. } = &event.details else { continue };
+        paths.push(if event.frame.is_empty() { name.to_string() } else { format!("{}/{name}", event.frame) });
+    }
+    paths
+}
+
+fn assert_dense(trial: &Trial) {
+    let ids = trial.entries.iter().filter_map(|entry| match &entry.content {
+        Content::Event(event) => Some((event.id, event.previous_event_id)),
+        Content::Note(_) => None,
+    });
+    for (at, (id, previous)) in ids.enumerate() {
+        assert_eq!(id, at as u64 + 1);
+        assert!(previous < id);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn resumed_from_any_state_it_ends_as_if_it_had_never_failed(
+        sections in prop::collection::vec(0_u8..4, 1..5),
+        failures in prop::collection::vec((0_usize..8, any::<prop::sample::Index>()), 1..4),
+    ) {
+        let mut whole = Trial::start(chain(&sections), json!({}));
+        answer(&mut whole, usize::MAX);
+        prop_assert_eq!(whole.status(), ExecutionStatus::Succeeded);
+        let mut trial = Trial::start(chain(&sections), json!({}));
+        for (calls, at) in failures {
+            answer(&mut trial, calls);
+            let Some((.., path)) = trial.looks().into_iter().next() else { break };
+            trial.fail(&path, ErrorClass::Quota);
+            prop_assert_eq!(trial.status(), ExecutionStatus::Failed);
+            let states = entered_states(&trial);
+            let state: &String = at.get(&states);
+            let path = path_to(&trial, state);
+            trial.give(Input::ResumeFrom { path, environment: None });
+            prop_assert_eq!(trial.status(), ExecutionStatus::Running);
+        }
+        answer(&mut trial, usize::MAX);
+        prop_assert_eq!(trial.status(), ExecutionStatus::Succeeded);
+        prop_assert_eq!(trial.output(), whole.output());
+        assert_dense(&trial);
+        let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (path, token) in tokens(&trial) {
+            prop_assert!(seen.entry(path).or_default().insert(token), "each visit has a token of its own");
+        }
+    }
+
+    #[test]
+    fn another_execution_that_starts_from_a_state_ends_alike(sections in prop::collection::vec(0_u8..4, 1..5), at in any::<prop::sample::Index>()) {
+        let mut whole = Trial::start(chain(&sections), json!({}));
+        answer(&mut whole, usize::MAX);
+        let states = entered_states(&whole);
+        let state: &String = at.get(&states);
+        let path = path_to(&whole, state);
+        let mut trial = Trial::start_from(chain(&sections), json!({}), path);
+        answer(&mut trial, usize::MAX);
+        prop_assert_eq!(trial.output(), whole.output());
+        assert_dense(&trial);
+    }
+}
+
+#[test]
+fn the_history_reads_as_a_redrive_whose_first_event_enters_the_state() {
+    let mut trial = Trial::start(chain(&[0, 2, 0]), json!({}));
+    answer(&mut trial, 2);
+    trial.fail("S1/T1", ErrorClass::Quota);
+    let before = trial.types().len();
+    let path = path_to(&trial, "S1/T0");
+    trial.give(Input::ResumeFrom { path, environment: None });
+    let types = trial.types().split_off(before);
+    assert_eq!(
+        types,
+        ["ExecutionRedriven", "StateEntered", "ParallelStateStarted", "StateEntered", "TaskScheduled", "TaskStarted"]
+    );
+    assert_eq!(trial.execution.header.redrive_count, 1);
+    assert_eq!(trial.looks()[0].3, "S1/T0");
+}
+
+#[test]
+fn what_cannot_be_entered_by_itself_is_refused_and_changes_nothing() {
+    let branches =
+        json!([{ "StartAt": "A", "States": { "A": task(None) } }, { "StartAt": "B", "States": { "B": task(None) } }]);
+    let map = json!({ "Type": "Map", "Items": [1], "End": true,
+                      "ItemProcessor": { "StartAt": "M", "States": { "M": task(None) } } });
+    let definition = json!({ "StartAt": "P", "States": {
+        "P": { "Type": "Parallel", "Branches": branches, "Next": "Each" }, "Each": map } });
+    let mut trial = Trial::start(definition, json!({}));
+    let machine = trial.execution.machine.clone();
+    let refused = |frame: &str, name: &str| reentry_path(&machine, frame, name).unwrap_err();
+    assert!(refused("P[1]", "B").contains("one of the 2 branches of the Parallel 'P'"));
+    assert!(refused("Each[0]", "M").contains("an iteration of the Map 'Each'"));
+    assert!(refused("", "Nowhere").contains("no state named 'Nowhere'"));
+    let entry = |state: &str| Reentry { state: state.into(), input: Default::default(), variables: Default::default() };
+    trial.give(Input::ResumeFrom { path: vec![entry("P")], environment: None });
+    assert_eq!(trial.execution.header.redrive_count, 0, "it has not ended");
+    trial.fail("P[0]/A", ErrorClass::Quota);
+    let events = trial.types().len();
+    for path in [vec![], vec![entry("Nowhere")], vec![entry("P"), entry("A")], vec![entry("Each"), entry("M")]] {
+        trial.give(Input::ResumeFrom { path, environment: None });
+        assert_eq!((trial.status(), trial.types().len()), (ExecutionStatus::Failed, events));
+    }
+    trial.give(Input::ResumeFrom { path: vec![entry("P")], environment: None });
+    assert_eq!(trial.looks().len(), 2, "both branches begin again");
+}

@@ -1,0 +1,101 @@
+//! The servers that the operator of this machine allows, in the file that `FLOW_SSH_HOSTS` names.
+
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use engine::step::{ErrorClass, StepError};
+use russh::keys::{PublicKey, known_hosts::check_known_hosts_path, parse_public_key_base64};
+use serde::Deserialize;
+
+use crate::local::SSH_HOSTS;
+
+/// The largest file of hosts, in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// A server, and how it is logged in to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct SshHost {
+    /// A name or an address.
+    pub host: String,
+    #[serde(default = "port")]
+    pub port: u16,
+    pub user: String,
+    /// A private key without a passphrase.
+    pub private_key_file: PathBuf,
+    /// The host key, as OpenSSH writes it: `ssh-ed25519 AAAA…`.
+    #[serde(default)]
+    host_key: Option<String>,
+    /// The file with the host key, where none is pinned; else `~/.ssh/known_hosts`.
+    #[serde(default)]
+    known_hosts_file: Option<PathBuf>,
+}
+
+fn port() -> u16 {
+    22
+}
+
+fn refuse(cause: String) -> StepError {
+    StepError::new(ErrorClass::Permission, cause)
+}
+
+impl SshHost {
+    /// The host of a name in the file.
+    ///
+    /// # Errors
+    /// There is no file, others may write it, or it has no such host.
+    pub fn find(file: Option<&Path>, name: &str) -> Result<Self, StepError> {
+        let file =
+            file.ok_or_else(|| refuse(format!("the SSH host '{name}' is not known: {SSH_HOSTS} names no file")))?;
+        let shown = file.display();
+        let unreadable = |error: std::io::Error| refuse(format!("{SSH_HOSTS} names {shown}: {error}"));
+        let open = std::fs::File::open(file).map_err(unreadable)?;
+        if open.metadata().map_err(unreadable)?.permissions().mode() & 0o022 != 0 {
+            return Err(refuse(format!("{shown} says where programs run and others may write it: chmod 600 {shown}")));
+        }
+        let mut text = String::new();
+        open.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
+        let mut hosts: BTreeMap<String, SshHost> =
+            serde_json::from_str(&text).map_err(|error| refuse(format!("{shown} cannot be read: {error}")))?;
+        let names: Vec<String> = hosts.keys().cloned().collect();
+        hosts.remove(name).ok_or_else(|| refuse(format!("{shown} has no host '{name}'; it has {}", names.join(", "))))
+    }
+
+    /// Whether a key is the host's.
+    ///
+    /// # Errors
+    /// It is not, or nothing says which key the host has: the message names the key, to be compared.
+    pub fn check(&self, key: &PublicKey) -> Result<(), StepError> {
+        let fingerprint = key.fingerprint(Default::default());
+        let refuse = |reason: String| {
+            let written = key.to_openssh().unwrap_or_default();
+            let hint =
+                format!("where this key is right, pin it in the file of {SSH_HOSTS}: \"hostKey\": \"{written}\"");
+            let cause = format!("{} has the host key {fingerprint}: {reason}", self.host);
+            Err(StepError::named("Ssh.HostKeyRefused", cause).hint(hint))
+        };
+        if let Some(pinned) = &self.host_key {
+            let base64 = pinned.split_whitespace().nth(1).unwrap_or(pinned);
+            return match parse_public_key_base64(base64) {
+                Ok(pinned) if pinned.key_data() == key.key_data() => Ok(()),
+                Ok(_) => refuse("another one is pinned".to_owned()),
+                Err(error) => refuse(format!("the pinned one cannot be read: {error}")),
+            };
+        }
+        let Some(file) = self.known_hosts() else { return refuse("no known_hosts file is known".to_owned()) };
+        match check_known_hosts_path(&self.host, self.port, key, &file) {
+            Ok(true) => Ok(()),
+            Ok(false) => refuse(format!("it is not in {}", file.display())),
+            Err(error) => refuse(format!("{}: {error}", file.display())),
+        }
+    }
+
+    fn known_hosts(&self) -> Option<PathBuf> {
+        let home = || Some(Path::new(&std::env::var_os("HOME")?).join(".ssh/known_hosts"));
+        self.known_hosts_file.clone().or_else(home)
+    }
+}

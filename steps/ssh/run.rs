@@ -1,0 +1,225 @@
+//! Running a program on another machine.
+//!
+//! A program that was started is never started again by this step: where its end is not known, the step fails and says so. Who wants
+//! it started again says that with `Retry`, or with `flow resume`.
+
+use std::{sync::Arc, time::Duration};
+
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use russh::{
+    ChannelMsg, Disconnect,
+    client::{self, AuthResult, Handle},
+    keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::hosts::SshHost;
+use crate::local::LocalSettings;
+
+/// How long connection, key exchange and login may take together.
+const LOGIN_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a program may run where the state has no TimeoutSeconds.
+const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
+/// How often the server is asked whether it is still there, and how many answers may be missing.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVES_MISSING_MAX: usize = 3;
+/// The largest output, in bytes (Step Functions quotas: the result of a Task).
+const OUTPUT_BYTES_MAX: usize = 262_144;
+/// How much of standard error is kept: its end, in bytes.
+const ERROR_TAIL_BYTES: usize = 2_000;
+
+pub(super) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
+    step!(
+        registry,
+        settings,
+        "ssh:run",
+        "Runs a program on a host that FLOW_SSH_HOSTS allows: Input as JSON on its standard input, its standard output as the result.",
+        [],
+        run
+    );
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Run {
+    /// A name in the file of FLOW_SSH_HOSTS.
+    host: String,
+    /// A program of that host.
+    program: String,
+    /// Its arguments. They reach the program as they are: the host's shell does not expand them.
+    #[serde(default)]
+    arguments: Vec<String>,
+    /// What it reads.
+    #[serde(default)]
+    input: Value,
+}
+
+/// How a program ended.
+#[derive(Debug, Default)]
+struct Ended {
+    exit: Option<Result<u32, String>>,
+    output: Vec<u8>,
+    error_tail: Vec<u8>,
+}
+
+async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> StepResult<Value> {
+    let name = format!("{} on {}", input.program, input.host);
+    if context.look > 1 {
+        let cause = format!("the process that started {name} has ended before the program did");
+        return Err(outcome_unknown("Ssh.OutcomeUnknown", &cause));
+    }
+    let host = SshHost::find(settings.ssh_hosts.as_deref(), &input.host)?;
+    let login = timeout(LOGIN_TIME_MAX, log_in(&host)).await;
+    let session = login.map_err(|_| not_started(format!("{name}: no login within 30 s")))??;
+    let time_left =
+        context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)));
+    let (command, text) = (command(&input, &context.token), input.input.to_string());
+    let ended = tokio::select! {
+        ended = execute(&session, &command, &text, &name) => ended,
+        () = tokio::time::sleep(time_left) => Err(outcome_unknown("States.Timeout", &format!("{name} has not ended in time"))),
+        () = context.abandonment.abandoned() => {
+            Err(outcome_unknown("Ssh.OutcomeUnknown", &format!("the attempt of {name} is over")))
+        }
+    };
+    // Closing the connection hangs up; most servers then end the program, which is not relied on.
+    let _ = timeout(Duration::from_secs(1), session.disconnect(Disconnect::ByApplication, "", "en")).await;
+    result(&name, ended?)
+}
+
+/// Nothing was started on the host.
+fn not_started(cause: String) -> StepError {
+    StepError::named("Ssh.CannotConnect", cause).hint("nothing was started")
+}
+
+fn outcome_unknown(error: &str, cause: &str) -> StepError {
+    let cause =
+        format!("{cause}: it may have ended, have ended in part, or run still. It is not started again by itself.");
+    StepError::named(error, cause).hint("look on the host; flow resume, or a Retry rule, starts the program again")
+}
+
+async fn log_in(host: &SshHost) -> Result<Handle<KnownServer>, StepError> {
+    let file = host.private_key_file.display();
+    let key = load_secret_key(&host.private_key_file, None).map_err(|error| {
+        StepError::new(ErrorClass::Invalid, format!("private key file {file} cannot be used: {error}"))
+            .hint("It must be there, readable, and without a passphrase.")
+    })?;
+    let config = client::Config {
+        keepalive_interval: Some(KEEPALIVE_INTERVAL),
+        keepalive_max: KEEPALIVES_MISSING_MAX,
+        ..client::Config::default()
+    };
+    let address = (host.host.as_str(), host.port);
+    let handler = KnownServer { host: host.clone() };
+    let mut session = client::connect(Arc::new(config), address, handler).await.map_err(|error| match error {
+        ServerError::HostKey(error) => *error,
+        ServerError::Ssh(error) => not_started(format!("{}: {error}", host.host)),
+    })?;
+    let failed = |error: russh::Error| not_started(format!("{}: {error}", host.host));
+    // Only RSA keys have a choice of hash.
+    let hash = match key.algorithm().is_rsa() {
+        true => session.best_supported_rsa_hash().await.map_err(failed)?.flatten(),
+        false => None,
+    };
+    let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
+    match session.authenticate_publickey(&host.user, key).await.map_err(failed)? {
+        AuthResult::Success => Ok(session),
+        AuthResult::Failure { .. } => {
+            let cause = format!("{} does not let {} in with {file}", host.host, host.user);
+            Err(StepError::new(ErrorClass::Permission, cause).hint("nothing was started"))
+        }
+    }
+}
+
+/// The command line for the host's shell. The token lets the program find what it did before.
+fn command(input: &Run, token: &str) -> String {
+    let words = std::iter::once(&input.program).chain(&input.arguments).map(|word| quoted(word));
+    let line = words.collect::<Vec<_>>().join(" ");
+    format!("exec env FLOW_IDEMPOTENCY_TOKEN={token} {line}")
+}
+
+/// A word that a shell takes as it is (POSIX.1-2024, Shell Command Language, 2.2.2 Single-Quotes).
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+async fn execute(session: &Handle<KnownServer>, command: &str, input: &str, name: &str) -> Result<Ended, StepError> {
+    let before = |error: russh::Error| not_started(format!("{name}: {error}"));
+    let mut channel = session.channel_open_session().await.map_err(before)?;
+    let lost = |error: russh::Error| outcome_unknown("Ssh.ConnectionLost", &format!("{name}: {error}"));
+    channel.exec(true, command).await.map_err(lost)?;
+    let mut ended = Ended::default();
+    // A program need not read its input: its end is what counts.
+    let _ = channel.data(input.as_bytes()).await;
+    let _ = channel.eof().await;
+    while let Some(message) = channel.wait().await {
+        match message {
+            ChannelMsg::Data { data } => {
+                ended.output.extend_from_slice(&data);
+                if ended.output.len() > OUTPUT_BYTES_MAX {
+                    let cause = format!("{name} printed more than {OUTPUT_BYTES_MAX} bytes");
+                    return Err(outcome_unknown("States.DataLimitExceeded", &cause));
+                }
+            }
+            ChannelMsg::ExtendedData { data, .. } => {
+                ended.error_tail.extend_from_slice(&data);
+                let surplus = ended.error_tail.len().saturating_sub(ERROR_TAIL_BYTES);
+                ended.error_tail.drain(..surplus);
+            }
+            ChannelMsg::ExitStatus { exit_status } => ended.exit = Some(Ok(exit_status)),
+            ChannelMsg::ExitSignal { signal_name, .. } => ended.exit = Some(Err(format!("{signal_name:?}"))),
+            ChannelMsg::Failure => return Err(not_started(format!("{name}: the host refuses to run programs"))),
+            _ => {}
+        }
+    }
+    match ended.exit {
+        Some(_) => Ok(ended),
+        None => Err(outcome_unknown("Ssh.ConnectionLost", &format!("{name}: the connection was lost"))),
+    }
+}
+
+fn result(name: &str, ended: Ended) -> StepResult<Value> {
+    let text = String::from_utf8_lossy(&ended.output);
+    let text = text.trim();
+    let status = match ended.exit {
+        Some(Ok(0)) => return Ok(Answer::done(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)))),
+        Some(Ok(code)) => format!("exit status: {code}"),
+        Some(Err(signal)) => format!("ended by the signal {signal}"),
+        None => "its end is not known".to_owned(),
+    };
+    let tail = String::from_utf8_lossy(&ended.error_tail);
+    let said = if tail.trim().is_empty() { text } else { tail.trim() };
+    let start = said.char_indices().rev().take(ERROR_TAIL_BYTES).last().map_or(0, |(start, _)| start);
+    Err(StepError::named("Ssh.Failed", format!("{name}: {status}: {}", &said[start..])))
+}
+
+/// Takes the one host key that is pinned or known.
+struct KnownServer {
+    host: SshHost,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+enum ServerError {
+    HostKey(Box<StepError>),
+    Ssh(russh::Error),
+}
+
+impl From<russh::Error> for ServerError {
+    fn from(error: russh::Error) -> Self {
+        ServerError::Ssh(error)
+    }
+}
+
+impl client::Handler for KnownServer {
+    type Error = ServerError;
+
+    async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
+        self.host.check(&key.public_key()).map(|()| true).map_err(|error| ServerError::HostKey(Box::new(error)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! The fear: a cancelled execution leaves something that nobody knows of.
+
+use serde_json::json;
+
+use crate::support::{Home, text, until};
+
+/// Runs a program that signals that it runs, and waits for a file; then one that must never run.
+fn started(home: &Home, id: &str) -> (std::process::Child, String) {
+    let folder = home.path().display();
+    let script = home.program(
+        "slow.sh",
+        &format!("echo run >> {folder}/log; touch {folder}/runs; while [ ! -e {folder}/go ]; do sleep 0.05; done; echo '{{}}'"),
+    );
+    let step = |next: serde_json::Value| {
+        let mut state = json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": script } });
+        state.as_object_mut().unwrap().extend(next.as_object().unwrap().clone());
+        state
+    };
+    let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "Slow", "States": {
+        "Slow": step(json!({ "Next": "Never" })), "Never": step(json!({ "End": true })) } });
+    let file = home.definition("slow", &definition);
+    let mut command = home.command(&["run", &file, "--yes", "--id", id]);
+    command.env("FLOW_PROGRAMS", &script).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let child = command.spawn().unwrap();
+    until(20, "the program runs", || home.path().join("runs").exists());
+    (child, script)
+}
+
+#[test]
+fn a_cancel_waits_for_the_call_in_flight_and_makes_no_other() {
+    let home = Home::plain();
+    let (owner, _) = started(&home, "c-1");
+    let cancel = home.spawn(&["cancel", "c-1"]);
+    until(20, "it is being cancelled", || home.succeed(&["status", "c-1"]).contains("CANCELLING"));
+    assert_eq!(home.status_of("c-1"), "RUNNING", "the call has not answered");
+    std::fs::write(home.path().join("go"), "").unwrap();
+    let cancelled = cancel.wait_with_output().unwrap();
+    let said = text(&cancelled.stdout);
+    assert_eq!(cancelled.status.code(), Some(0), "{said}{}", text(&cancelled.stderr));
+    for words in ["In flight: \"Slow\"", "flow cancel c-1 --now", "c-1 is cancelled"] {
+        assert!(said.contains(words), "{words:?} is not in: {said}");
+    }
+    assert_eq!(owner.wait_with_output().unwrap().status.code(), Some(1));
+    assert_eq!(home.status_of("c-1"), "ABORTED");
+    assert_eq!(std::fs::read_to_string(home.path().join("log")).unwrap(), "run\n", "Never was not called");
+    let events = home.succeed(&["events", "c-1"]);
+    assert!(events.contains("TaskSucceeded"), "the answer is recorded: {events}");
+}
+
+#[test]
+fn a_cancel_now_says_what_may_have_happened() {
+    let home = Home::plain();
+    let (owner, _) = started(&home, "c-1");
+    let said = home.succeed(&["cancel", "c-1", "--now"]);
+    for words in ["In flight and not waited for: \"Slow\"", "may have happened", "flow resume c-1"] {
+        assert!(said.contains(words), "{words:?} is not in: {said}");
+    }
+    assert_eq!(home.status_of("c-1"), "ABORTED");
+    assert_eq!(owner.wait_with_output().unwrap().status.code(), Some(1));
+}

@@ -1,0 +1,157 @@
+//! The fear: a document shows what the program does not do.
+//!
+//! The files in `docs/transcripts` hold blocks of commands with what they print. Each file's commands are run in a folder of its own, and
+//! what they print is compared. With `FLOW_TRANSCRIPTS=write`, the files are written anew.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::LazyLock,
+};
+
+use regex::Regex;
+
+use crate::support::{Home, text};
+
+const BEGIN: &str = "```console";
+const END: &str = "```";
+
+/// What differs from run to run, and what is written in its place.
+static VARIABLE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let pattern = |(pattern, replacement): (&str, &'static str)| (Regex::new(pattern).unwrap(), replacement);
+    [
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", "2026-01-01T12:00:00+00:00"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "2026-01-01 12:00"),
+        (r"\b\d\d:\d\d:\d\d\b", "12:00:00"),
+        (r"\b\d+h\d\dm\b", "1h00m"),
+        (r"\b\d+m\d\ds\b", "1m00s"),
+        (r"\b\d+\.\d+s\b|\b\d+s\b", "1s"),
+        (r"by ([a-z]+) on [\w.-]+", "by $1 on HOST"),
+        (r"answered by [\w.-]+", "answered by USER"),
+        (r"[ \t]+\n", "\n"),
+    ]
+    .map(pattern)
+    .into()
+});
+
+fn normal(printed: &str, folder: &Path) -> String {
+    let mut printed = printed.replace(&folder.display().to_string(), "/home/you");
+    for (pattern, replacement) in VARIABLE.iter() {
+        printed = pattern.replace_all(&printed, *replacement).into_owned();
+    }
+    printed.trim_end().to_owned()
+}
+
+/// The commands of a block: a line after `$ `, and the lines of a text that the shell reads up to `EOF`.
+fn commands(block: &[&str]) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    let mut in_text = false;
+    for line in block {
+        match (in_text, line.strip_prefix("$ ")) {
+            (false, Some(command)) => commands.push(command.to_owned()),
+            (true, _) => commands.last_mut().unwrap().push_str(&format!("\n{line}")),
+            (false, None) => continue,
+        }
+        in_text = if in_text { *line != "EOF" } else { line.contains("<<'EOF'") };
+    }
+    commands
+}
+
+/// Runs a command as a person with a shell would; answers with what it prints, and its exit code where it is not 0.
+fn run(home: &Home, folder: &Path, path: &str, command: &str) -> String {
+    // The environment of the program is that of `Home`, the program is found on the path.
+    let of_program = home.command(&[]);
+    let mut shell = Command::new("/bin/sh");
+    for (name, value) in of_program.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.args(["-c", &format!("exec 2>&1\n{command}")]).current_dir(folder).stdin(Stdio::null());
+    shell.env("PATH", path).env("USER", "ann").env("LOGNAME", "ann").env("SUDO_USER", "ann").env("TZ", "UTC");
+    shell.env_remove("SSH_CONNECTION").env("NO_COLOR", "1").env("FLOW_PROGRAMS", "/bin/date:/bin/sh");
+    let output = shell.output().unwrap();
+    let mut printed = normal(&text(&output.stdout), folder);
+    if let Some(code) = output.status.code().filter(|code| *code != 0) {
+        printed.push_str(&format!("\n[exit code {code}]"));
+    }
+    printed.trim_start_matches('\n').to_owned()
+}
+
+/// The document with what its commands print now.
+fn written(document: &str) -> String {
+    let home = Home::plain();
+    let folder = home.path().join("work");
+    fs::create_dir_all(&folder).unwrap();
+    let programs = home.path().join("bin");
+    fs::create_dir_all(&programs).unwrap();
+    symlink(env!("CARGO_BIN_EXE_flow"), programs.join("flow")).unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let (mut lines, mut block): (Vec<String>, Option<Vec<&str>>) = (Vec::new(), None);
+    for line in document.lines() {
+        match &mut block {
+            Some(open) if line == END => {
+                for command in commands(open) {
+                    let printed = run(&home, &folder, &path, &command);
+                    lines.push(format!("$ {command}"));
+                    lines.extend(printed.lines().map(str::to_owned));
+                }
+                lines.push(line.to_owned());
+                block = None;
+            }
+            Some(open) => open.push(line),
+            None => {
+                lines.push(line.to_owned());
+                block = (line == BEGIN).then(Vec::new);
+            }
+        }
+    }
+    assert!(block.is_none(), "a block is not closed");
+    lines.join("\n") + "\n"
+}
+
+fn check(name: &str) {
+    let file: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/transcripts").join(name);
+    let document = fs::read_to_string(&file).unwrap();
+    let now = written(&document);
+    if std::env::var("FLOW_TRANSCRIPTS").is_ok_and(|wanted| wanted == "write") {
+        return fs::write(&file, now).unwrap();
+    }
+    for (number, (kept, now)) in document.lines().zip(now.lines()).enumerate() {
+        assert_eq!(
+            kept,
+            now,
+            "{name}, line {}: run the test with FLOW_TRANSCRIPTS=write and look at the difference",
+            number + 1
+        );
+    }
+    assert_eq!(document.lines().count(), now.lines().count(), "{name}");
+}
+
+#[test]
+fn a_first_runbook() {
+    check("first-runbook.md");
+}
+
+#[test]
+fn from_a_document() {
+    check("from-a-document.md");
+}
+
+#[test]
+fn an_approval_by_a_second_user() {
+    check("approval.md");
+}
+
+#[test]
+fn failure_repair_and_resume_from_a_state() {
+    check("resume-from.md");
+}
+
+#[test]
+fn writing_with_flow_dev() {
+    check("dev.md");
+}
