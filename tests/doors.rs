@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    os::unix::fs::PermissionsExt,
     time::{Duration, Instant},
 };
 
@@ -58,6 +59,11 @@ fn a_token_from_a_file_or_a_variable_opens_and_an_empty_one_is_none() {
     let home = Home::plain();
     let file = home.path().join("token");
     std::fs::write(&file, "secret-1\n").unwrap();
+    let open_to = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    open_to(0o640);
+    let refused = home.exits(&["serve", "--listen", "127.0.0.1:0", "--token-file", file.to_str().unwrap()], 3);
+    assert!(refused.contains("chmod 600"), "{refused}");
+    open_to(0o600);
     let bearer = |token: &str| format!("Bearer {token}");
     let flow = ("x-amz-target", "Flow.ListExecutions");
     {

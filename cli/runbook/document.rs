@@ -177,7 +177,19 @@ fn section(title: String, blocks: Vec<Block>) -> Section {
         }
     }
     end_heading(&mut section, &heading, steps_before, &mut before);
+    if section.steps.is_empty() {
+        take_bullets(&mut section);
+    }
     section
+}
+
+/// The bullets of a section that has no other steps are its steps.
+fn take_bullets(section: &mut Section) {
+    let (bullets, prose): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut section.introduction).into_iter().partition(|text| text.starts_with("- "));
+    let step = |text: String| Step { text: text.trim_start_matches("- ").to_owned(), commands: Vec::new() };
+    section.steps = bullets.into_iter().map(step).collect();
+    section.introduction = prose;
 }
 
 /// What is below a heading inside a section has been read. A numbered heading without items and code is a step itself.
@@ -203,6 +215,18 @@ mod tests {
             .iter()
             .map(|section| (section.title.as_str(), section.steps.iter().map(|step| step.text.as_str()).collect()))
             .collect()
+    }
+
+    #[test]
+    fn bullets_are_steps_where_a_section_has_no_others() {
+        let text = "# Fail over\n\n## Stop\n\n1. Stop writes.\n\n- a note\n\n## Promote\n\nCarefully.\n\n- Promote `db2`\n- Tell the team\n";
+        let document = Document::read(text);
+        assert_eq!(document.sections[1].title, "Promote");
+        assert_eq!(titles(&document)[1].1, ["Promote `db2`", "Tell the team"]);
+        assert_eq!(
+            (titles(&document)[0].1.len(), &document.sections[1].introduction[..]),
+            (1, &["Carefully.".to_owned()][..])
+        );
     }
 
     #[test]
