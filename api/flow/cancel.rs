@@ -74,7 +74,9 @@ impl Operation for CancelExecution {
             return Err(Fault::new("StateMachineTypeNotSupported", message));
         }
         let in_flight = calls_in_flight(&api.runner.store().frames(&header.id)?);
-        if !request.when_idle {
+        // What was in flight in a process that has ended has no answer to wait for.
+        let is_driven = !api.runner.driven(vec![header.id.clone()]).await.is_empty();
+        if !request.when_idle || !is_driven {
             api.runner.cancel(&header.id, &request.error, &request.cause).await?;
             return Ok(CancelExecutionResponse { ended_before: None, in_flight, waits: false });
         }

@@ -1,5 +1,7 @@
 //! `flow cancel`.
 
+use std::time::Duration;
+
 use api::flow::{
     CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse, DescribeExecution,
     DescribeExecutionRequest, EntriesRequest, FollowExecution,
@@ -17,12 +19,15 @@ use crate::{
     target::Target,
 };
 
+/// How long calls in flight may take to answer before the execution ends without them.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
+
 /// Arguments of `flow cancel`.
 #[derive(Debug, Args)]
 pub struct CancelArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
-    /// Do not wait for the answers of calls in flight: what they change is not recorded.
+    /// Do not wait up to 5 s for the answers of calls in flight: what they change is not recorded.
     #[arg(long)]
     now: bool,
     /// The engine.
@@ -58,13 +63,13 @@ async fn cancel(
     id: &str,
     now: bool,
 ) -> Result<(CancelExecutionResponse, Exit), CliError> {
-    let request = CancelExecutionRequest {
+    let request = |when_idle| CancelExecutionRequest {
         id: id.to_owned(),
         error: "Cancelled".to_owned(),
         cause: "cancelled by a person".to_owned(),
-        when_idle: !now,
+        when_idle,
     };
-    let Answered { response: answer, is_repeated } = handle.call_once::<CancelExecution>(request).await?;
+    let Answered { response: answer, is_repeated } = handle.call_once::<CancelExecution>(request(!now)).await?;
     // The owner that ended during the first call had cancelled it.
     let is_ours = is_repeated && answer.ended_before == Some(ExecutionStatus::Aborted);
     if let Some(status) = answer.ended_before.filter(|_| !is_ours) {
@@ -77,10 +82,18 @@ async fn cancel(
     }
     if global.output == Output::Human && !global.quiet {
         say!("No more calls are made. In flight: {}.", paths(&answer.in_flight));
-        say!("Waiting for the answer. To end without it:   flow cancel {id} --now");
+        say!(
+            "Waiting up to {} s for the answer. To end without it:   flow cancel {id} --now",
+            ANSWER_WAIT_MAX.as_secs()
+        );
     }
-    let exit = until_ended(handle, id).await?;
-    Ok((answer, exit))
+    match tokio::time::timeout(ANSWER_WAIT_MAX, until_ended(handle, id)).await {
+        Ok(exit) => Ok((answer, exit?)),
+        Err(_) => {
+            handle.call_once::<CancelExecution>(request(false)).await?;
+            Ok((CancelExecutionResponse { waits: false, ..answer }, Exit::Success))
+        }
+    }
 }
 
 /// Waits until the execution has ended. An interrupt ends the wait, not the cancelling.
