@@ -105,7 +105,7 @@ fn failed_for_good(certificate: &CertificateDetail) -> Option<StepError> {
         (None, _) => String::new(),
     };
     let error = StepError::new(ErrorClass::Failed, format!("the certificate for {domain} is {status}{reason}"));
-    Some(error.hint("Mend the cause and run again: a new certificate is requested, this one is not used."))
+    Some(error.hint("Repair the cause and run again: a new certificate is requested, this one is not used."))
 }
 
 async fn delete_certificate(

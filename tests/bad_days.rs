@@ -166,8 +166,8 @@ fn a_rollback_fails_every_run_until_it_is_repaired() {
     assert!(said.contains("because it rolled back"), "{said}");
     let (exit, said) = run(&home, &bad);
     assert_eq!(exit, Some(1), "the next run: {said}");
-    home.rehearse(&[]);
     home.world().clear_faults();
+    home.rehearse(&[]);
     home.rehearse(&["--set", "application.image=example.test/repaired:3"]);
     assert_eq!(home.world().inspect()["counts"]["services"], 1);
 }

@@ -100,7 +100,8 @@ fn the_serve_workload_measures_starts_round_trips_and_pages() {
     // The caller's token is not for this server.
     let output = command.env("FLOW_TOKEN", "a token").output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let reports: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let reports: Vec<Value> =
+        text(&output.stdout).lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
     let did: Vec<&str> = reports.iter().map(|report| report["did"].as_str().unwrap()).collect();
     assert_eq!(
         did,

@@ -19,7 +19,7 @@ const CALLS_RATIO_MAX: f64 = 1.3;
 /// How many calls change something.
 const CHANGES: usize = 50;
 /// How many different questions are asked. Whether there is a record for the certificate and whether it is issued count as one.
-const QUESTIONS: usize = 74;
+const QUESTIONS: usize = 76;
 
 /// What a wait asks, and the call that begins what it waits for: the same question before it is whether the thing is there,
 /// after it whether it is ready.

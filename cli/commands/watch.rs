@@ -86,13 +86,13 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         Stop::Rested | Stop::Asleep => None,
     };
     let DescribeExecutionResponse { execution, view, driven, .. } = describe(handle, id, false).await?;
-    let exit = match execution.status {
+    let exit = asked.unwrap_or(match execution.status {
         ExecutionStatus::Succeeded => Exit::Success,
-        ExecutionStatus::Running => asked.unwrap_or(Exit::Waiting),
+        ExecutionStatus::Running => Exit::Waiting,
         // A check before the first change refused the input.
         _ if was_refused(&view) => Exit::Refused,
         _ => Exit::Failed,
-    };
+    });
     // This process is about to leave what it drives.
     let driven = driven && (handle.is_remote().await || exit == Exit::Success);
     let is_news = view.last_sequence > shown_before;

@@ -177,19 +177,20 @@ fn section(title: String, blocks: Vec<Block>) -> Section {
         }
     }
     end_heading(&mut section, &heading, steps_before, &mut before);
-    if section.steps.is_empty() {
-        take_bullets(&mut section);
-    }
-    section
+    with_bullets(section)
 }
 
 /// The bullets of a section that has no other steps are its steps.
-fn take_bullets(section: &mut Section) {
+fn with_bullets(mut section: Section) -> Section {
+    if !section.steps.is_empty() {
+        return section;
+    }
     let (bullets, prose): (Vec<_>, Vec<_>) =
         std::mem::take(&mut section.introduction).into_iter().partition(|text| text.starts_with("- "));
     let step = |text: String| Step { text: text.trim_start_matches("- ").to_owned(), commands: Vec::new() };
     section.steps = bullets.into_iter().map(step).collect();
     section.introduction = prose;
+    section
 }
 
 /// What is below a heading inside a section has been read. A numbered heading without items and code is a step itself.

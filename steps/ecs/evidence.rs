@@ -14,7 +14,7 @@ const TARGETS_MAX: usize = 5;
 const LOG_STREAMS_MAX: i32 = 2;
 const LOG_LINES_MAX: i32 = 15;
 const LINE_LENGTH_MAX: usize = 300;
-const HINT: &str = "Mend the cause and run again with the same input: a new deployment of the service is started.";
+const HINT: &str = "Repair the cause and run again with the same input: a new deployment of the service is started.";
 
 /// The failure of the wait, with everything that could be found out.
 pub(super) async fn explain(
