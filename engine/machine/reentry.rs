@@ -118,10 +118,7 @@ impl Turn<'_> {
             self.event(Some(id), HistoryEventDetails::ParallelStateStarted { name });
             self.row(id).activity = Activity::Parallel { running: 1 };
             let inside = self.frame(id).state_path();
-            let child = self.new_frame(Some(id), 0, inside.into(), None);
-            // A visit's token is made of path and visit. The frames that were here before had fewer visits than there are events.
-            self.row(child).visit = self.execution.header.last_event_id;
-            id = child;
+            id = self.new_frame(Some(id), 0, inside.into(), None);
         }
         self.ready.push_back(id);
     }

@@ -316,6 +316,14 @@ impl<'a> Turn<'a> {
         &mut self.execution.header
     }
 
+    /// From where the visits inside a state are counted. A visit's token is made of path and visit: where the state is entered again,
+    /// in a loop or after a resume, those inside it must differ from all before, which were fewer than there are events. Each attempt
+    /// of one visit counts from the same number.
+    fn visits_before(&self, parent: FrameId) -> u64 {
+        let row = &self.frame(parent).row;
+        if row.visit > 1 { row.entered_event_id } else { 0 }
+    }
+
     /// Adds a frame that has not entered a state yet.
     pub fn new_frame(
         &mut self,
@@ -334,7 +342,7 @@ impl<'a> Turn<'a> {
             index,
             path,
             state: Arc::default(),
-            visit: 0,
+            visit: parent.map_or(0, |parent| self.visits_before(parent)),
             input,
             variables,
             activity: Activity::Entering,

@@ -12,8 +12,8 @@ use crate::journal::Recorded;
 fn chain(sections: &[u8]) -> Value {
     let step = |number: usize, next: Option<&str>| {
         let mut state = task(next);
-        state["Assign"] = json!({ "sum": "{% $exists($sum) ? $sum + $states.result : $states.result %}" });
-        state["Output"] = json!({ "last": number, "sum": "{% ($exists($sum) ? $sum : 0) + $states.result %}" });
+        state["Assign"] = json!({ "total": "{% $exists($total) ? $total + $states.result : $states.result %}" });
+        state["Output"] = json!({ "last": number, "total": "{% ($exists($total) ? $total : 0) + $states.result %}" });
         state
     };
     let mut states = serde_json::Map::new();
@@ -184,4 +184,23 @@ fn what_cannot_be_entered_by_itself_is_refused_and_changes_nothing() {
     }
     trial.give(Input::ResumeFrom { path: vec![entry("P")], environment: None });
     assert_eq!(trial.looks().len(), 2, "both branches begin again");
+}
+
+#[test]
+fn a_section_that_a_loop_enters_again_calls_with_new_tokens_and_its_retries_with_the_same() {
+    let section = json!({ "Type": "Parallel", "Branches": [{ "StartAt": "T", "States": { "T": task(None) } }], "Next": "Again",
+        "Retry": [{ "ErrorEquals": ["States.ALL"], "MaxAttempts": 1, "IntervalSeconds": 1 }] });
+    let again = json!({ "Type": "Choice", "Choices": [{ "Condition": "{% $states.input[0] = 'again' %}", "Next": "S" }], "Default": "Done" });
+    let definition =
+        json!({ "StartAt": "S", "States": { "S": section, "Again": again, "Done": { "Type": "Succeed" } } });
+    let mut trial = Trial::start(definition, json!({}));
+    trial.done("S/T", json!("again"));
+    trial.fail("S/T", ErrorClass::Quota);
+    trial.sleep();
+    trial.done("S/T", json!("end"));
+    assert_eq!(trial.status(), ExecutionStatus::Succeeded);
+    let tokens: Vec<String> = tokens(&trial).into_iter().map(|(_, token)| token).collect();
+    assert_eq!(tokens.len(), 3);
+    assert_ne!(tokens[0], tokens[1], "another visit");
+    assert_eq!(tokens[1], tokens[2], "the same visit, attempted again");
 }
