@@ -172,7 +172,6 @@ mod tests {
     #[test]
     fn a_character_of_a_text_is_found_however_the_text_is_written() {
         for (text, line, column) in [
-            ("a: {% xy! %}", 1, 9),
             ("a: \"{% xy! %}\"", 1, 10),
             ("a: '{% xy! %}'", 1, 10),
             ("{\"a\": \"{% xy! %}\"}", 1, 14),

@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{checks::each_state, runbook::scalar};
 
+/// The longest name of a state (Amazon States Language specification, "States").
+const STATE_NAME_CHARACTERS_MAX: usize = 80;
+
 /// How often a `$ref` of a schema is followed.
 const REFERENCES_MAX: usize = 4;
 
@@ -110,7 +113,9 @@ pub fn example(step: &StepDescription) -> (String, Value) {
         });
     }
     let (name, arguments) = shipped.unwrap_or_else(|| {
-        let name = step.summary.split([',', ':', '.']).next().unwrap_or(&step.name).to_owned();
+        let summary = step.summary.split([',', ':', '.']).next().unwrap_or_default();
+        let is_name = (1..=STATE_NAME_CHARACTERS_MAX).contains(&summary.chars().count());
+        let name = if is_name { summary.to_owned() } else { step.name.replace(':', " ") };
         (name, Some(sample(&step.input_schema, &step.input_schema, true)))
     });
     let mut state = json!({ "Type": "Task", "Resource": resource });
