@@ -240,15 +240,18 @@ fn stamps(arguments: &DevArguments) -> Stamps {
 async fn until_changed(arguments: &DevArguments, seen: &Stamps) -> Option<Exit> {
     let _orderly = interrupt::Orderly::begin();
     let mut tick = tokio::time::interval(POLL_INTERVAL);
+    let mut before = seen.clone();
     loop {
         tokio::select! {
             exit = interrupt::requested() => return Some(exit),
             _ = tick.tick() => {
                 let now = stamps(arguments);
-                // An editor that writes a new file takes the old one away first.
-                if now.first().is_some_and(Option::is_some) && now != *seen {
+                // An editor that writes a new file removes or empties the old one first, and writes in several parts.
+                let is_written = now == before && matches!(now.first(), Some(Some((_, 1..))));
+                if is_written && now != *seen {
                     return None;
                 }
+                before = now;
             }
         }
     }
