@@ -292,7 +292,7 @@ fn the_readme_says_for_every_field_what_becomes_of_a_changed_value() {
     assert!(fields.len() > 30, "{fields:?}");
     let readme = include_str!("../endpoints-aws/README.md");
     let (_, table) = readme.split_once("## What happens to a changed input").unwrap();
-    let (table, _) = table.split_once("## Drills").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
     let named: Vec<&str> = table
         .lines()
         .filter_map(|line| line.split('|').nth(1))
