@@ -246,7 +246,9 @@ mod tests {
             let errors: Vec<_> = found.iter().filter(|found| found.severity == engine::asl::Severity::Error).collect();
             assert!(errors.is_empty(), "{}: {errors:?}\n{text}", step.name);
         }
-        for (prefix, _) in REPEATED.iter().chain(TAKES) {
+        // The API adds its own integrations to the steps.
+        let of_steps = |(prefix, _): &&(&str, &str)| !prefix.starts_with("aws:states:");
+        for (prefix, _) in REPEATED.iter().chain(TAKES).filter(of_steps) {
             let meant = |step: &StepDescription| step.name.starts_with(prefix);
             assert!(steps.descriptions().any(|step| meant(&step)), "no step is named {prefix}");
         }
