@@ -12,7 +12,7 @@ use crate::records::{StateMachine, machine_key};
 /// How many are kept: one may be as long as a definition.
 const KEPT_MAX: usize = 64;
 
-/// By name. An entry counts only while the store has the same record, so nothing has to be told of a change.
+/// By name. An entry counts only while the store has the same record, so no change has to be announced.
 #[derive(Default)]
 pub(crate) struct MachineCache(Mutex<HashMap<String, Entry>>);
 

@@ -249,19 +249,7 @@ impl View {
         match details {
             Details::ExecutionStarted { .. } => self.started_ms = at_ms,
             Details::StateEntered { state_type, name, .. } => {
-                let path = path(name);
-                let state = StateView {
-                    path: path.clone(),
-                    name: name.to_string(),
-                    state_type: *state_type,
-                    entered_ms: at_ms,
-                    called: false,
-                    answered: false,
-                    doing: Doing::Running,
-                };
-                if self.states.insert(path.clone(), state).is_none() {
-                    self.order.push(path);
-                }
+                self.enter(path(name), name, *state_type, at_ms);
             }
             Details::StateExited { name, .. } => self.set(&path(name), Doing::Exited { stopped_ms: at_ms }),
             Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
@@ -367,14 +355,23 @@ impl View {
 
     /// Adds the state that a frame is in, which no event of this execution's history has named.
     fn enter_from_frame(&mut self, row: &FrameRow) {
-        let path = row.state_path();
         let state_type = match row.activity {
             Activity::Waiting { .. } => StateType::Wait,
             _ => StateType::Task,
         };
-        let (name, entered_ms) = (row.state.to_string(), row.entered_ms);
-        let (called, answered, doing) = (false, false, Doing::Running);
-        let state = StateView { path: path.clone(), name, state_type, entered_ms, called, answered, doing };
+        self.enter(row.state_path(), &row.state, state_type, row.entered_ms);
+    }
+
+    fn enter(&mut self, path: String, name: &str, state_type: StateType, entered_ms: u64) {
+        let state = StateView {
+            path: path.clone(),
+            name: name.to_owned(),
+            state_type,
+            entered_ms,
+            called: false,
+            answered: false,
+            doing: Doing::Running,
+        };
         if self.states.insert(path.clone(), state).is_none() {
             self.order.push(path);
         }
@@ -423,17 +420,6 @@ impl View {
             earlier.needs().iter().any(|(known, before)| *known == path && asks(before) == asks(doing))
         };
         self.needs_person() && self.needs().iter().any(|(path, doing)| !known(path, doing))
-    }
-
-    /// When something is due next by what the states say, in milliseconds since the Unix epoch.
-    pub fn next_due_ms(&self) -> Option<u64> {
-        let due = self.active().filter_map(|state| match &state.doing {
-            Doing::Waiting(wait) => Some(wait.next_poll_ms),
-            Doing::Sleeping { due_ms } => Some(*due_ms),
-            Doing::Retrying { next_attempt_ms, .. } => Some(*next_attempt_ms),
-            _ => None,
-        });
-        due.min()
     }
 
     /// What it needs of people: the states, and what each asks for.

@@ -19,7 +19,7 @@ pub fn of(home: &Home) -> Arc<dyn Clock> {
     }
 }
 
-/// What to say where the clock is behind the latest start of a store: it went back since, and nobody can know which waits are meant.
+/// The message where the clock is earlier than the latest start in a store. The clock was set back, and which waits are meant is unknown.
 /// A rehearsal's clock begins anew with each world.
 pub fn behind(home: &Home, latest_start_ms: Option<u64>) -> Option<String> {
     if home.rehearsal {

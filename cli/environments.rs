@@ -105,10 +105,7 @@ impl Environments {
     }
 
     fn addresses(&self, id: &str) -> Result<RehearsalAddresses, StepError> {
-        let gone = || {
-            let cause = "the world of this rehearsal has ended, and what was made in it is gone with it";
-            StepError::new(ErrorClass::Failed, cause).hint("start a new rehearsal: flow run endpoints-aws --rehearse")
-        };
+        let gone = || StepError::new(ErrorClass::Failed, world::ENDED).hint(world::ENDED_HINT);
         let world = World::read(self.home.folder()).ok().flatten().filter(|world| world.id == id).ok_or_else(gone)?;
         Ok(RehearsalAddresses {
             aws_endpoint: world.aws_endpoint,

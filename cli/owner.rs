@@ -15,7 +15,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 pub use self::{
     holder::{command, name_this_process, owned_elsewhere},
-    local::{DRAIN_MAX, Local},
+    local::{DRAIN_MAX, Local, no_new_calls},
     opening::{REPAIR_HINT, SAVE_HINT, exclusive, open_store, salvage},
 };
 use self::{

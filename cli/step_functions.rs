@@ -1,4 +1,4 @@
-//! Executions at Step Functions, behind the same operations as those of this machine's store.
+//! Executions at Step Functions, with the same operations as executions in this machine's store.
 //!
 //! A command calls `handle.call::<flow::DescribeExecution>(…)` and does not see which engine answers. Here an operation is
 //! answered from DescribeExecution and GetExecutionHistory, folded into the same entries and the same view, or by

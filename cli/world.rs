@@ -17,6 +17,11 @@ pub const SPEED_DEFAULT: f64 = 60.0;
 const START_WAIT_MAX: Duration = Duration::from_secs(600);
 const START_WAIT_STEP: Duration = Duration::from_millis(100);
 
+/// Why an execution whose world has ended cannot continue.
+pub const ENDED: &str = "the world of this rehearsal has ended, and what was made in it is gone with it";
+/// What to do then.
+pub const ENDED_HINT: &str = "start a new rehearsal: flow run endpoints-aws --rehearse";
+
 /// The living world of a home, or a new one in a process of its own.
 ///
 /// # Errors

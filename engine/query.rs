@@ -22,7 +22,7 @@ pub(crate) use evaluation_time::EvaluationTime;
 pub use intrinsic::{Intrinsic, IntrinsicError, IntrinsicErrorKind};
 pub use jsonata::{
     EVALUATION_MS_MAX, EvaluationError, Expression, Moment, ParseError, References, Sandbox, SandboxAnswer,
-    SandboxRequest, Scope, evaluate_in_sandbox,
+    SandboxRequest, Scope, evaluate_in_sandbox, names::JSONATA_FUNCTIONS,
 };
 pub use jsonpath::{Path, PathError, PathErrorKind, Roots};
 pub use payload::{PayloadFailure, PayloadTemplate, Query, QueryError, QueryErrorKind, TemplateProblem};

@@ -6,6 +6,7 @@
 mod abandonment;
 mod answer;
 mod approval;
+mod call;
 mod context;
 mod error;
 mod registry;
@@ -15,6 +16,7 @@ mod token;
 pub use abandonment::Abandonment;
 pub use answer::{Answer, Change, Done, Effect, Instructions, Pending};
 pub use approval::Approval;
+pub use call::call;
 pub use context::StepContext;
 pub use error::{ErrorClass, StepError};
 pub use registry::{Registries, Registry, Step, StepDescription};

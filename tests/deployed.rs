@@ -1,4 +1,4 @@
-//! The fear: a deployment to Step Functions changes what it need not, loses what it made, or leaves something behind.
+//! The fear: a deployment to Step Functions changes what it need not, loses what it made, or does not remove all of it.
 
 use serde_json::{Value, json};
 

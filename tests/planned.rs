@@ -91,7 +91,7 @@ fn of(counts: &Counts, action: &str) -> usize {
     counts.iter().filter(|((_, found), _)| found == action).map(|(_, count)| count).sum()
 }
 
-/// Changes what the runbook made, behind its back.
+/// Changes what the runbook made, without the runbook.
 const DRIFT: &str = "import boto3, sys\n\
     c = lambda s: boto3.client(s, endpoint_url=sys.argv[1], region_name=sys.argv[2], aws_access_key_id='x', aws_secret_access_key='x')\n\
     c('rds').modify_db_instance(DBInstanceIdentifier='rehearsal-db', BackupRetentionPeriod=3, ApplyImmediately=True)\n\

@@ -3,7 +3,7 @@
 use engine::{
     journal::Signaller,
     machine::{Activity, FrameRow},
-    step::{Approval, Instructions, TaskToken},
+    step::{Approval, Instructions},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -84,8 +84,7 @@ impl Operation for AnswerApproval {
             }
         };
         let path = row.state_path();
-        let token = TaskToken { execution: id.clone(), frame: row.id, visit: row.visit, attempt: row.attempt };
-        match api.runner.answer_task(&token, outcome, Some(by)).await? {
+        match api.answer_row(&id, &row, outcome, by).await? {
             true => Ok(AnswerApprovalResponse { state: path }),
             false => Err(Fault::new("TaskDoesNotExist", format!("\"{path}\" of {id} does not wait any more"))),
         }

@@ -40,9 +40,6 @@ pub struct DescribeExecutionResponse {
     pub view: View,
     /// Whether the owner drives it now.
     pub driven: bool,
-    /// Its name in Step Functions' API; `None` where no API knows it.
-    #[serde(default)]
-    pub execution_arn: Option<String>,
 }
 
 impl Operation for DescribeExecution {
@@ -65,8 +62,7 @@ impl Operation for DescribeExecution {
             view.see_frames(&frames);
         }
         let driven = !api.runner.driven(vec![id.clone()]).await.is_empty();
-        let execution_arn = api.arn_of_execution(&id).ok();
-        Ok(DescribeExecutionResponse { execution, frames, definition, view, driven, execution_arn })
+        Ok(DescribeExecutionResponse { execution, frames, definition, view, driven })
     }
 }
 

@@ -40,8 +40,6 @@ pub struct PruneRequest {
 pub struct PruneResponse {
     /// How many executions are forgotten so far, or would be.
     pub executions: usize,
-    /// Whether that is all.
-    pub finished: bool,
 }
 
 impl StreamOperation for PruneExecutions {
@@ -88,7 +86,7 @@ impl Pruning {
             true => old.len(),
             false => self.runner.forget(old, |id| documents_of(id).to_vec()).await?,
         };
-        Ok(PruneResponse { executions: self.executions, finished: self.finished })
+        Ok(PruneResponse { executions: self.executions })
     }
 }
 

@@ -85,8 +85,7 @@ impl Operation for SignalTask {
             let is_kept = api.runner.signal_early(&id, &state, outcome, Some(by)).await?;
             return Ok(SignalTaskResponse { is_kept });
         };
-        let token = TaskToken { execution: id.clone(), frame: row.id, visit: row.visit, attempt: row.attempt };
-        match api.runner.answer_task(&token, outcome, Some(by)).await? {
+        match api.answer_row(&id, &row, outcome, by).await? {
             true => Ok(SignalTaskResponse { is_kept: false }),
             false => Err(api.nothing_waits(&id, &state)?),
         }
@@ -94,6 +93,18 @@ impl Operation for SignalTask {
 }
 
 impl Api {
+    /// Answers the task of a frame; false where the task has ended meanwhile.
+    pub(super) async fn answer_row(
+        &self,
+        id: &str,
+        row: &FrameRow,
+        outcome: Result<Value, (String, String)>,
+        by: Signaller,
+    ) -> Result<bool, Fault> {
+        let token = TaskToken { execution: id.to_owned(), frame: row.id, visit: row.visit, attempt: row.attempt };
+        Ok(self.runner.answer_task(&token, outcome, Some(by)).await?)
+    }
+
     /// The frame of the one state of that name or path whose task waits; `None` where none waits.
     fn waiting(&self, id: &str, state: &str) -> Result<Option<FrameRow>, Fault> {
         let mut rows = self.waiting_tasks(id)?;

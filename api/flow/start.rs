@@ -76,6 +76,17 @@ fn same_place(pinned: &Value, shown: &Value) -> bool {
     fields.iter().all(|field| pinned[field] == shown[field])
 }
 
+/// Where an environment acts, for people.
+fn place_of(environment: &Value) -> String {
+    let text = |field: &str| environment[field].as_str();
+    match (text("world"), text("accountId"), text("region")) {
+        (Some(world), ..) => format!("the rehearsal {world}"),
+        (None, Some(account), region) => format!("account {account}, region {}", region.unwrap_or("of its profile")),
+        (None, None, Some(region)) => format!("region {region}"),
+        (None, None, None) => "no AWS account".to_owned(),
+    }
+}
+
 impl Api {
     pub(crate) async fn start_workflow(&self, request: StartExecutionRequest) -> Result<ExecutionHeader, Fault> {
         let StartExecutionRequest { id, workflow, subject, environment, definition, input, from } = request;
@@ -94,10 +105,8 @@ impl Api {
                     (true, true) => return Ok(header),
                     (false, _) => format!("an execution named '{id}' exists already, with another input"),
                     (_, false) => {
-                        let pinned = &header.environment;
-                        format!(
-                            "an execution named '{id}' exists already and acts elsewhere: {pinned}, not {environment}"
-                        )
+                        let (pinned, shown) = (place_of(&header.environment), place_of(&environment));
+                        format!("an execution named '{id}' exists already and acts in {pinned}, not in {shown}")
                     }
                 };
             return Err(Fault::new("ExecutionAlreadyExists", message));

@@ -169,7 +169,7 @@ async fn a_prune_forgets_what_ended_before_a_time_and_nothing_else() {
         let request = PruneRequest { ended_before_ms: far_ms, plan };
         let steps: Vec<_> = PruneExecutions::answer(&world.api, request).collect().await;
         let last = steps.last().unwrap().as_ref().unwrap();
-        assert_eq!((last.executions, last.finished), (250, true));
+        assert_eq!(last.executions, 250);
         assert_eq!(world.runner.store().headers().unwrap().len(), left, "a plan changes nothing");
     }
 }

@@ -1,4 +1,4 @@
-//! What a person is told after an answer.
+//! The report after an answer.
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest};
 use engine::machine::ExecutionStatus;

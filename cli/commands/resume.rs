@@ -183,8 +183,7 @@ async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), Cl
     let living = world::living(home).await.map(|world| world.id);
     match pinned(header).map(|pinned| pinned.place) {
         Some(Place::Rehearsal { world }) if living.as_ref() != Some(&world) => {
-            let message = "the world of this rehearsal has ended, and what was made in it is gone with it";
-            Err(CliError::not_found(message).hint("start a new one: flow run endpoints-aws --rehearse"))
+            Err(CliError::not_found(world::ENDED).hint(world::ENDED_HINT))
         }
         _ => Ok(()),
     }

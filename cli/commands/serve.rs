@@ -16,7 +16,7 @@ use crate::{
     exit::{CliError, Exit, store_failed},
     home::Home,
     interrupt,
-    owner::{DRAIN_MAX, Handle, Local},
+    owner::{self, Handle, Local},
     wire::{guard::Guard, signature::Key},
 };
 
@@ -79,7 +79,7 @@ async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Gu
     let runner = local.runner();
     tokio::select! {
         exit = interrupt::requested() => {
-            eprintln!("flow: no new calls; those in flight may end within {} s (once more stops now)", DRAIN_MAX.as_secs());
+            eprintln!("flow: {}", owner::no_new_calls());
             Ok(exit)
         }
         failure = runner.store_failure() => Err(store_failed(failure.to_string())),

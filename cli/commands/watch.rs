@@ -21,7 +21,7 @@ use crate::{
     clock,
     exit::{CliError, Exit, store_failed},
     interrupt,
-    owner::{DRAIN_MAX, Handle, StreamError},
+    owner::{self, Handle, StreamError},
     ui::{display::Display, standing::standing},
 };
 
@@ -118,10 +118,7 @@ async fn describe(handle: &Handle, id: &str, as_shown: bool) -> Result<DescribeE
 async fn say_that_it_stops(handle: &Handle, id: &str) {
     match handle.owner_elsewhere().await {
         Some(owner) => eprintln!("\nflow: {id} continues in {owner}. Watch it with   flow status {id} --watch"),
-        None => eprintln!(
-            "\nflow: no new calls; those in flight may end within {} s (once more stops now). Nothing is lost: flow resume {id}",
-            DRAIN_MAX.as_secs()
-        ),
+        None => eprintln!("\nflow: {}. Nothing is lost: flow resume {id}", owner::no_new_calls()),
     }
 }
 

@@ -25,6 +25,11 @@ use crate::{
 
 /// How long calls in flight may take to end when this process stops.
 pub const DRAIN_MAX: Duration = Duration::from_secs(30);
+
+/// What happens after a first signal, for people.
+pub fn no_new_calls() -> String {
+    format!("no new calls; those in flight may end within {} s (once more stops now)", DRAIN_MAX.as_secs())
+}
 /// How long the engine's threads and open requests may take to let go of the store.
 const RELEASE_MAX: Duration = Duration::from_secs(5);
 

@@ -5,9 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use deploy::{TaskInput, Visit, WORKER_STOPPED};
 use engine::{
     runner::{Clock, SystemClock},
-    step::{Answer, ErrorClass, StepContext, StepError, StepResult},
+    step::{self, Answer, ErrorClass, StepContext, StepError},
 };
-use futures::FutureExt;
 use serde_json::Value;
 use steps::step_functions::{ActivityTask, Receipt};
 
@@ -72,7 +71,8 @@ impl Job {
             };
             context.look += 1;
             context.now_ms = self.worker.clock.now_ms();
-            let answer = self.call(context.clone(), input.input.clone()).await;
+            let Worker { registries, environment, .. } = &*self.worker;
+            let answer = step::call(registries.as_ref(), environment, context.clone(), input.input.clone()).await;
             drop(slot);
             match answer {
                 Ok(Answer::Done(done)) => {
@@ -96,20 +96,6 @@ impl Job {
 
     async fn sleep_until(&self, until_ms: u64) {
         tokio::time::sleep(self.worker.clock.real_duration_until(until_ms)).await;
-    }
-
-    /// One call. A step that panics is a failure whose effect is not known.
-    async fn call(&self, context: StepContext, arguments: Value) -> StepResult<Value> {
-        let Worker { registries, environment, .. } = &*self.worker;
-        let called = async {
-            match registries.step(environment, &self.resource).await? {
-                Some(step) => step.look(context, arguments).await,
-                None => Err(StepError::new(ErrorClass::Invalid, format!("no step is named '{}'", self.resource))),
-            }
-        };
-        std::panic::AssertUnwindSafe(called).catch_unwind().await.unwrap_or_else(|_| {
-            Err(StepError::new(ErrorClass::Unknown, format!("the step '{}' panicked", self.resource)))
-        })
     }
 
     fn context(&self, input: &TaskInput) -> StepContext {

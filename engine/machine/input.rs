@@ -66,7 +66,7 @@ pub enum StepAnswer {
     /// The step is finished.
     Done { output: Value, effects: Vec<Effect> },
     /// Look again at `next_look_ms` (milliseconds since the Unix epoch).
-    /// `submitted`: what was called has begun, and answered this; history tells it once. `execution`: the one whose end is waited for.
+    /// `submitted`: what was called has begun, and answered this; the history records it once. `execution`: the one whose end is waited for.
     Pending {
         reason: String,
         next_look_ms: u64,

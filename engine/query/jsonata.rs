@@ -7,6 +7,7 @@
 
 mod functions;
 mod growth;
+pub(crate) mod names;
 mod references;
 mod result;
 mod sandbox;

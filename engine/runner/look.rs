@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     machine::{FrameId, Input, Look, StepAnswer},
-    step::{Abandonment, Answer, ErrorClass, Registries, Resource, StepContext, StepError, StepResult},
+    step::{self, Abandonment, Answer, Registries, StepContext, StepResult},
 };
 
 /// How many steps run at once.
@@ -43,15 +43,15 @@ pub(super) struct Looks {
 
 impl Calls for Looks {
     fn call(&self, execution: &str, environment: Arc<Value>, look: Look) {
-        let (frame, visit, attempt, resource) = (look.frame, look.visit, look.attempt, look.resource.clone());
+        let (frame, visit, attempt, named) = (look.frame, look.visit, look.attempt, look.resource.clone());
         let abandonment = Abandonment::default();
         let (arguments, context) = (look.arguments.clone(), self.context(execution, look, abandonment.clone()));
         let (registries, clock, places) = (self.registries.clone(), self.clock.clone(), self.places.clone());
-        let (id, named) = (execution.to_owned(), resource.clone());
+        let id = execution.to_owned();
         let key = (id.clone(), frame, visit, attempt);
         let mut called = Box::pin(async move {
             let _place = places.acquire_owned().await;
-            let result = call(registries, &environment, &resource, context, (*arguments).clone()).await;
+            let result = step::call(registries.as_ref(), &environment, context, (*arguments).clone()).await;
             let answer = answer(result, clock.as_ref());
             Message::Answered { id, input: Input::Answered { frame, visit, attempt, answer } }
         });
@@ -103,43 +103,6 @@ impl Looks {
             created: look.created,
             abandonment,
         }
-    }
-}
-
-/// A step that breaks off is an answer, too: whoever waits for one hears of it.
-async fn call(
-    registries: Arc<dyn Registries>,
-    environment: &Value,
-    resource: &str,
-    context: StepContext,
-    arguments: Value,
-) -> StepResult<Value> {
-    let look = async {
-        match registries.step(environment, resource).await? {
-            Some(step) => step.look(context, arguments).await,
-            None => Err(missing(resource)),
-        }
-    };
-    match std::panic::AssertUnwindSafe(look).catch_unwind().await {
-        Ok(result) => result,
-        Err(panic) => {
-            let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
-            let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-            Err(StepError::new(ErrorClass::Unknown, format!("the step '{resource}' broke off: {said}")))
-        }
-    }
-}
-
-/// The failure of a Task whose step is missing. Nothing catches that of an integration: a workflow whose call was never made must not
-/// go on as if the service had refused it.
-fn missing(resource: &str) -> StepError {
-    match Resource::parse(resource) {
-        Resource::Integration { service, action_with_pattern, .. } => {
-            let cause =
-                format!("There is no step for the integration {service}:{action_with_pattern}: nothing was called.");
-            StepError::named("States.Runtime", cause)
-        }
-        _ => StepError::new(ErrorClass::Invalid, format!("no step is named '{resource}'")),
     }
 }
 

@@ -60,7 +60,7 @@ pub struct Pending {
     pub check_again_after: Duration,
     /// What a person must do, when it is a person that is waited for.
     pub instructions: Option<Instructions>,
-    /// What the call that began it answered; history tells it once.
+    /// What the call that began it answered; the history records it once.
     pub submitted: Option<serde_json::Value>,
     /// The id of the execution whose end is waited for.
     pub execution: Option<String>,

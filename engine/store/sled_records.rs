@@ -9,7 +9,8 @@ mod tree;
 
 use std::{
     collections::HashMap,
-    fs::File,
+    fs::{DirBuilder, File},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -54,7 +55,8 @@ impl SledRecords {
     /// # Errors
     /// The folder cannot be used, another process has it open, or it is damaged ([`StoreError::Index`]).
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+        // For its owner alone, also in a home that others may read: it holds inputs and outputs.
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| failed(folder, &error))?;
         room::ensure(folder, room::ROOM_BYTES_MIN)?;
         let Opened { tree, log, was_read_anew } = opening::open(folder)?;
         let damaged = |error: StoreError| opening::damaged(folder, error.to_string());

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use aws_sdk_ec2::types::{ResourceType, SecurityGroup};
+use aws_sdk_ec2::{
+    error::SdkError,
+    operation::describe_security_groups::DescribeSecurityGroupsError,
+    types::{ResourceType, SecurityGroup},
+};
 use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -101,14 +105,24 @@ async fn find(
     context: &StepContext,
     input: &CreateSecurityGroup,
 ) -> Result<Option<SecurityGroup>, StepError> {
+    named(environment, &input.vpc_id, &input.name)
+        .await
+        .map_err(|error| failure_for(context, &input.vpc_id, "ec2:DescribeSecurityGroups", error))
+}
+
+/// The security group of a name, which is unique within a VPC.
+pub(super) async fn named(
+    environment: &Environment,
+    vpc_id: &str,
+    name: &str,
+) -> Result<Option<SecurityGroup>, SdkError<DescribeSecurityGroupsError>> {
     let found = environment
         .ec2_reads()
         .describe_security_groups()
-        .filters(filter("vpc-id", &input.vpc_id))
-        .filters(filter("group-name", &input.name))
+        .filters(filter("vpc-id", vpc_id))
+        .filters(filter("group-name", name))
         .send()
-        .await
-        .map_err(|error| failure_for(context, &input.vpc_id, "ec2:DescribeSecurityGroups", error))?;
+        .await?;
     Ok(found.security_groups.unwrap_or_default().into_iter().next())
 }
 

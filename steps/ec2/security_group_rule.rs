@@ -7,7 +7,7 @@ use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, St
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{change_of_link, filter, nothing_to_do};
+use super::{change_of_link, filter, nothing_to_do, security_group};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing},
@@ -221,16 +221,11 @@ async fn revoke_ingress_by_name(
     _context: StepContext,
     input: NamedGroup,
 ) -> StepResult<Nothing> {
-    let found = environment
-        .ec2_reads()
-        .describe_security_groups()
-        .filters(filter("vpc-id", &input.vpc_id))
-        .filters(filter("group-name", &input.name))
-        .send()
+    let found = security_group::named(&environment, &input.vpc_id, &input.name)
         .await
         .map_err(|error| failure("ec2:DescribeSecurityGroups", error))?;
     let ours = |group: &&SecurityGroup| found_tags!(group.tags()).is_ours(&input.deployment);
-    match found.security_groups().iter().find(ours).and_then(SecurityGroup::group_id) {
+    match found.as_ref().filter(ours).and_then(SecurityGroup::group_id) {
         Some(group_id) => revoke(&environment, group_id, |_| true).await,
         None => nothing_to_do(),
     }

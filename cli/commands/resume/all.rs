@@ -22,7 +22,7 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     interrupt,
-    owner::{DRAIN_MAX, Handle},
+    owner::{self, Handle},
     ui::{display::Display, standing::standing, summary},
 };
 
@@ -47,8 +47,8 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
     }
     let _orderly = interrupt::Orderly::begin();
     let handle = Handle::drive(Environments::new(home)).await?;
-    let exit = match outlast_ending_owner(&handle).await {
-        Ok(()) => all(global, &handle, watching).await,
+    let exit = match list(&handle).await {
+        Ok(listed) => all(global, &handle, listed, watching).await,
         Err(error) => Err(error),
     };
     let closed = handle.close().await;
@@ -56,24 +56,25 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
     closed.map(|()| exit)
 }
 
-/// Waits for an owner that is about to end: what it drives has to be driven by this process then. One that is not drives it on.
-async fn outlast_ending_owner(handle: &Handle) -> Result<(), CliError> {
+/// The executions that have not ended. Waits for an owner that is about to end: this process drives its executions then.
+async fn list(handle: &Handle) -> Result<ListResponse, CliError> {
     let request = ListRequest { limit: None, unfinished: true };
-    while handle.is_remote().await {
-        let ListResponse { driven, .. } = handle.call::<ListExecutions>(request.clone()).await?;
-        let Some(id) = driven.into_iter().next() else { return Ok(()) };
+    loop {
+        let listed = handle.call::<ListExecutions>(request.clone()).await?;
+        let Some(id) = listed.driven.first().cloned() else { return Ok(listed) };
+        if !handle.is_remote().await {
+            return Ok(listed);
+        }
         // An owner that is ending refuses this, and the call is made again at the next one.
         handle.call::<RecoverExecution>(ExecutionIdRequest { id }).await?;
         if handle.is_remote().await {
-            return Ok(());
+            return Ok(listed);
         }
     }
-    Ok(())
 }
 
-async fn all(global: &Global, handle: &Handle, watching: Watch) -> Result<Exit, CliError> {
-    let request = ListRequest { limit: None, unfinished: true };
-    let ListResponse { executions, driven } = handle.call::<ListExecutions>(request).await?;
+async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: Watch) -> Result<Exit, CliError> {
+    let ListResponse { executions, driven } = listed;
     let mut worst = report_ended(global, handle, &executions).await?;
     let elsewhere = handle.owner_elsewhere().await;
     let is_driven = |header: &ExecutionHeader| elsewhere.is_some() && !header.paused && driven.contains(&header.id);
@@ -147,10 +148,7 @@ async fn report_ended(global: &Global, handle: &Handle, unfinished: &[ExecutionH
 fn say_that_all_stop(elsewhere: Option<&str>) {
     match elsewhere {
         Some(owner) => eprintln!("\nflow: what runs continues in {owner}"),
-        None => eprintln!(
-            "\nflow: no new calls; those in flight may end within {} s (once more stops now). Nothing is lost: flow resume --all",
-            DRAIN_MAX.as_secs()
-        ),
+        None => eprintln!("\nflow: {}. Nothing is lost: flow resume --all", owner::no_new_calls()),
     }
 }
 
@@ -188,6 +186,9 @@ fn show(global: &Global, outcome: &Outcome) -> Exit {
 
 /// Reports, once, what another process's executions need of a person.
 async fn show_needs(global: &Global, handle: &Handle, theirs: &[ExecutionHeader]) -> Result<(), CliError> {
+    if theirs.is_empty() {
+        return Ok(());
+    }
     let tasks = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?.tasks;
     for header in theirs {
         if !tasks.iter().any(|task| task.execution == header.id) {

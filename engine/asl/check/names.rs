@@ -1,6 +1,5 @@
 //! Functions and variables of JSONata expressions that nothing defines. Step Functions accepts such a definition and fails when the
 //! expression is evaluated, so this is no part of [`super::check`].
-//! Sources: docs.jsonata.org, "Function Library"; Developer Guide, "Transforming data with JSONata", functions that AWS adds.
 
 use std::collections::BTreeSet;
 
@@ -14,79 +13,8 @@ use super::{
 };
 use crate::{
     asl::{StateKind, StateMachine, Template, parse::parse_all},
-    query::References,
+    query::{JSONATA_FUNCTIONS, References},
 };
-
-const FUNCTIONS: &[&str] = &[
-    "abs",
-    "append",
-    "assert",
-    "average",
-    "base64decode",
-    "base64encode",
-    "boolean",
-    "ceil",
-    "contains",
-    "count",
-    "decodeUrl",
-    "decodeUrlComponent",
-    "distinct",
-    "each",
-    "encodeUrl",
-    "encodeUrlComponent",
-    "error",
-    "exists",
-    "filter",
-    "floor",
-    "formatBase",
-    "formatInteger",
-    "formatNumber",
-    "fromMillis",
-    "hash",
-    "join",
-    "keys",
-    "length",
-    "lookup",
-    "lowercase",
-    "map",
-    "match",
-    "max",
-    "merge",
-    "millis",
-    "min",
-    "not",
-    "now",
-    "number",
-    "pad",
-    "parse",
-    "parseInteger",
-    "partition",
-    "power",
-    "random",
-    "range",
-    "reduce",
-    "replace",
-    "reverse",
-    "round",
-    "shuffle",
-    "sift",
-    "single",
-    "sort",
-    "split",
-    "spread",
-    "sqrt",
-    "string",
-    "substring",
-    "substringAfter",
-    "substringBefore",
-    "sum",
-    "toMillis",
-    "trim",
-    "type",
-    "uppercase",
-    "uuid",
-    "zip",
-];
 
 /// A problem for each function and variable that nothing defines: an error for one that is called, else a warning.
 pub fn unknown_names(definition: &Value) -> Vec<Diagnostic> {
@@ -139,10 +67,10 @@ fn check_template(template: &Template, state: &str, variables: &BTreeSet<String>
 }
 
 fn unknown(references: &References, location: &str, variables: &BTreeSet<String>) -> Vec<Diagnostic> {
-    let is_known = |name: &str| FUNCTIONS.contains(&name) || variables.contains(name);
+    let is_known = |name: &str| JSONATA_FUNCTIONS.contains(&name) || variables.contains(name);
     let diagnostic = |(name, called): (&String, &bool)| match called {
         true => {
-            let hint = did_you_mean(nearest(name, FUNCTIONS.iter().copied()).map(|near| format!("${near}")));
+            let hint = did_you_mean(nearest(name, JSONATA_FUNCTIONS.iter().copied()).map(|near| format!("${near}")));
             Diagnostic::error("UNKNOWN_FUNCTION", location, format!("There is no function '${name}'{hint}"))
         }
         false => {
