@@ -27,6 +27,7 @@ mod explanations;
 mod graph;
 mod home;
 mod ids;
+mod input;
 mod interrupt;
 mod locate;
 mod mocks;

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -10,6 +11,16 @@ use async_trait::async_trait;
 use engine::step::{Answer, Registries, Registry, Step, StepContext, StepDescription, StepError, StepResult};
 use serde::Deserialize;
 use serde_json::Value;
+
+/// The file of mocks that belongs to a definition file: the one that is given, else `NAME.mocks.json` beside it, where there is one.
+pub fn file(definition_file: &str, given: Option<&str>) -> Option<PathBuf> {
+    if let Some(file) = given {
+        return Some(PathBuf::from(file));
+    }
+    let file = Path::new(definition_file);
+    let name = file.file_name()?.to_str()?.split('.').next()?;
+    Some(file.with_file_name(format!("{name}.mocks.json"))).filter(|file| file.is_file())
+}
 
 /// The file.
 #[derive(Debug, Deserialize)]

@@ -1,7 +1,7 @@
 //! `flow dev`.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
@@ -9,11 +9,7 @@ use clap::Args;
 use engine::asl::Severity;
 use serde_json::{Value, json};
 
-use super::{
-    check,
-    run::plan::{input_schema, wrong_input},
-    test,
-};
+use super::{check, test};
 use crate::{
     arguments::{Global, Output},
     checks::{self, each_state},
@@ -21,8 +17,8 @@ use crate::{
     environments,
     exit::{CliError, Exit},
     graph::Graph,
-    interrupt,
-    mocks::{MockConfig, Mocks, mocked},
+    input, interrupt,
+    mocks::{self, MockConfig, Mocks, mocked},
     trial,
     ui::text,
 };
@@ -129,29 +125,14 @@ fn exit_of(run: &Run) -> Exit {
 /// What is run, and the Tasks that have no mock.
 fn prepare(arguments: &DevArguments, definition: Value) -> Result<(Prepared, Vec<String>), CliError> {
     let (mocks, without_mock) = read_mocks(arguments, &definition)?;
-    let wrong = |error: String| CliError::refused(format!("--input: {error}"));
-    let input = match arguments.input.as_deref() {
-        None => json!({}),
-        Some(text) if text.trim_start().starts_with('{') => {
-            workflows::parse_input(text, None).map_err(|error| wrong(error.to_string()))?
-        }
-        Some(file) => {
-            let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("{file}: {error}")))?;
-            let format = workflows::InputFormat::of_file(file);
-            workflows::parse_input(&text, format).map_err(|error| wrong(error.to_string()))?
-        }
-    };
-    let name = Path::new(&arguments.file).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let input = match input_schema(&arguments.file, name.split('.').next().unwrap_or(name))? {
-        Some(schema) => workflows::prepare_input(&schema, input).map_err(|problems| wrong_input(&problems))?,
-        None => input,
-    };
+    let given = arguments.input.as_deref().map_or_else(|| Ok(json!({})), input::read)?;
+    let input = input::fitted(&arguments.file, given)?;
     Ok((Prepared { definition, input, mocks }, without_mock))
 }
 
 fn read_mocks(arguments: &DevArguments, definition: &Value) -> Result<(Mocks, Vec<String>), CliError> {
     let mut mocks = Mocks::default();
-    if let Some(file) = mocks_file(arguments) {
+    if let Some(file) = mocks::file(&arguments.file, arguments.mocks.as_deref()) {
         let wrong = |error: String| CliError::refused(format!("{} cannot be read: {error}", file.display()));
         let text = std::fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
         let config: MockConfig = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
@@ -174,15 +155,6 @@ fn read_mocks(arguments: &DevArguments, definition: &Value) -> Result<(Mocks, Ve
     });
     let without_mock = mocks.answer_the_rest(tasks.iter().map(String::as_str));
     Ok((mocks, without_mock))
-}
-
-fn mocks_file(arguments: &DevArguments) -> Option<PathBuf> {
-    if let Some(file) = &arguments.mocks {
-        return Some(PathBuf::from(file));
-    }
-    let file = Path::new(&arguments.file);
-    let name = file.file_name()?.to_str()?.split('.').next()?;
-    Some(file.with_file_name(format!("{name}.mocks.json"))).filter(|file| file.is_file())
 }
 
 fn show(global: &Global, run: &Run, from: Option<&str>, without_mock: &[String]) {
@@ -228,7 +200,7 @@ type Stamps = Vec<Option<(SystemTime, u64)>>;
 
 fn stamps(arguments: &DevArguments) -> Stamps {
     let input = arguments.input.as_deref().filter(|text| !text.trim_start().starts_with('{')).map(PathBuf::from);
-    let files = [Some(PathBuf::from(&arguments.file)), mocks_file(arguments), input];
+    let files = [Some(PathBuf::from(&arguments.file)), mocks::file(&arguments.file, arguments.mocks.as_deref()), input];
     let stamp = |file: Option<PathBuf>| {
         let metadata = std::fs::metadata(file?).ok()?;
         Some((metadata.modified().ok()?, metadata.len()))

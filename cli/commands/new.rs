@@ -82,10 +82,12 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
     if name.is_empty() || name.len() > 80 || !name.chars().all(plain) {
         return Err(CliError::refused(format!("'{name}' is no name: 1 to 80 letters, digits, - and _")));
     }
+    let mut next = vec![format!("flow check {name}.asl.yaml"), format!("flow run {name}.asl.yaml")];
     let mut files = match &arguments.from {
         Some(document) => vec![(format!("{name}.asl.yaml"), converted(name, document, arguments.run_commands)?)],
         None => {
             let [definition, schema, mocks] = arguments.template.texts().map(|text| text.replace(NAME, name));
+            next = commands(&definition);
             vec![
                 (format!("{name}.asl.yaml"), definition),
                 (format!("{name}.input.schema.json"), schema),
@@ -109,10 +111,16 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
         Output::Human if global.quiet => {}
         Output::Human => {
             names.iter().for_each(|file| say!("wrote {file}"));
-            say!("Next:   flow check {name}.asl.yaml\n        flow run {name}.asl.yaml");
+            say!("Next:   {}", next.join("\n        "));
         }
     }
     Ok(Exit::Success)
+}
+
+/// The commands that the first comment of a template proposes, in order.
+fn commands(definition: &str) -> Vec<String> {
+    let proposed = definition.lines().filter_map(|line| line.strip_prefix("#   "));
+    proposed.map(|line| line.split("   ").next().unwrap_or(line).to_owned()).collect()
 }
 
 /// Never over a file that another process made meanwhile.

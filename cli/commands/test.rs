@@ -10,18 +10,23 @@ use crate::{
     arguments::{Global, Output},
     checks::DefinitionFile,
     exit::{CliError, Exit},
-    mocks::{MockConfig, mocked},
+    input,
+    mocks::{self, MockConfig, mocked},
     trial,
 };
+
+/// The file that Step Functions Local reads.
+const MOCKS_FILE: &str = "MockConfigFile.json";
 
 /// Arguments of `flow test`.
 #[derive(Debug, Args)]
 pub struct TestArguments {
     /// A definition file.
     file: String,
-    /// The mocked answers, in the format of Step Functions Local.
-    #[arg(long, default_value = "MockConfigFile.json", value_name = "FILE")]
-    mocks: String,
+    /// The mocked answers, in the format of Step Functions Local; else NAME.mocks.json beside the definition, where there is one, else
+    /// MockConfigFile.json.
+    #[arg(long, value_name = "FILE")]
+    mocks: Option<String>,
     /// The state machine's name in that file; else the file's name, or the only one there is.
     #[arg(long, value_name = "NAME")]
     state_machine: Option<String>,
@@ -31,9 +36,9 @@ pub struct TestArguments {
     /// Only these cases.
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
-    /// The input, JSON.
-    #[arg(long, default_value = "{}", value_name = "JSON")]
-    input: String,
+    /// The input: a file (JSON, YAML or TOML), or JSON. The schema beside the definition fills in its defaults.
+    #[arg(long, value_name = "FILE|JSON")]
+    input: Option<String>,
     /// How a case must end, such as Unhappy=FAILED; others must end SUCCEEDED.
     #[arg(long, value_name = "CASE=STATUS")]
     expect: Vec<String>,
@@ -43,14 +48,15 @@ pub struct TestArguments {
 pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliError> {
     let mut definition = DefinitionFile::read(&arguments.file, &arguments.substitute)?.definition()?;
     mocked(&mut definition);
-    let text = std::fs::read_to_string(&arguments.mocks)
-        .map_err(|error| CliError::refused(format!("{} cannot be read: {error}", arguments.mocks)))?;
-    let config: MockConfig = serde_json::from_str(&text)
-        .map_err(|error| CliError::refused(format!("{} cannot be read: {error}", arguments.mocks)))?;
-    let input: Value =
-        serde_json::from_str(&arguments.input).map_err(|error| CliError::refused(format!("--input: {error}")))?;
+    let file = mocks::file(&arguments.file, arguments.mocks.as_deref()).unwrap_or_else(|| MOCKS_FILE.into());
+    let mocks_file = file.display().to_string();
+    let unreadable = |error: String| CliError::refused(format!("{mocks_file} cannot be read: {error}"));
+    let text = std::fs::read_to_string(&file).map_err(|error| unreadable(error.to_string()))?;
+    let config: MockConfig = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    let given = arguments.input.as_deref().map_or_else(|| Ok(json!({})), input::read)?;
+    let input = input::fitted(&arguments.file, given)?;
     let mut exit = Exit::Success;
-    let machine = machine(&config, &arguments.file, &arguments.mocks, arguments.state_machine.as_deref())?;
+    let machine = machine(&config, &arguments.file, &mocks_file, arguments.state_machine.as_deref())?;
     let all = &config.state_machines[&machine].test_cases;
     for (name, case) in all.iter().filter(|(name, _)| arguments.cases.is_empty() || arguments.cases.contains(name)) {
         let mocks = config.case(case).map_err(CliError::refused)?;
@@ -64,7 +70,7 @@ pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliE
         }
     }
     if let Some(missing) = arguments.cases.iter().find(|case| !all.contains_key(*case)) {
-        return Err(CliError::not_found(format!("{} has no case '{missing}'", arguments.mocks)));
+        return Err(CliError::not_found(format!("{mocks_file} has no case '{missing}'")));
     }
     Ok(exit)
 }

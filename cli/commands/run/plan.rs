@@ -1,11 +1,9 @@
 //! What is to be done, before anything is.
 
-use std::{io::Read, path::Path};
-
 use api::CheckedDefinition;
 use engine::asl::Severity;
 use serde_json::{Value, json};
-use workflows::{InputFormat, Workflow};
+use workflows::Workflow;
 
 use super::{RunArguments, again::Earlier, planned::Made};
 use crate::{
@@ -13,6 +11,7 @@ use crate::{
     checks::{self, DefinitionFile},
     environments::{self, Account},
     exit::CliError,
+    input,
 };
 
 /// Who will act, and where.
@@ -64,7 +63,7 @@ impl Plan {
             input["confirm"] = input["deployment"].clone();
         }
         let hint = || format!("flow init {} writes a commented input file", workflow.name);
-        let input = workflow.prepare_input(input).map_err(|problems| wrong_input(&problems).hint(hint()))?;
+        let input = workflow.prepare_input(input).map_err(|problems| input::wrong(&problems).hint(hint()))?;
         let subject = Some(workflow.subject(&input));
         let definition = checked(definition)?;
         Ok(Plan { name: workflow.name.to_owned(), definition, input, subject, shipped: Some(workflow) })
@@ -75,10 +74,7 @@ impl Plan {
         let name = file.name.clone();
         let definition = file.definition()?;
         let input = read_input(arguments)?.unwrap_or_else(|| json!({}));
-        let input = match input_schema(&arguments.workflow, &name)? {
-            Some(schema) => workflows::prepare_input(&schema, input).map_err(|problems| wrong_input(&problems))?,
-            None => input,
-        };
+        let input = input::fitted(&arguments.workflow, input)?;
         let definition = checked(definition)?;
         Ok(Plan { name, definition, input, subject: None, shipped: None })
     }
@@ -156,26 +152,6 @@ impl Plan {
     }
 }
 
-/// The error of an input that does not fit its schema.
-pub fn wrong_input(problems: &[workflows::InputProblem]) -> CliError {
-    let lines: Vec<_> = problems.iter().map(|problem| format!("  {problem}")).collect();
-    CliError::refused(format!("the input is not right; nothing was changed\n{}", lines.join("\n")))
-}
-
-/// The schema of the input that is kept beside a definition file: `NAME.input.schema.json`, as `flow new` writes it.
-///
-/// # Errors
-/// There is one, and it cannot be read.
-pub fn input_schema(definition_file: &str, name: &str) -> Result<Option<Value>, CliError> {
-    let file = Path::new(definition_file).with_file_name(format!("{name}.input.schema.json"));
-    if definition_file == "-" || !file.is_file() {
-        return Ok(None);
-    }
-    let wrong = |error: String| CliError::refused(format!("{}: {error}", file.display()));
-    let text = std::fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
-    serde_json::from_str(&text).map(Some).map_err(|error| wrong(error.to_string()))
-}
-
 /// Reads and checks a definition, once for its whole way to the store.
 ///
 /// # Errors
@@ -200,17 +176,7 @@ fn read_input(arguments: &RunArguments) -> Result<Option<Value>, CliError> {
     let mut input = match arguments.input.as_deref() {
         None if arguments.set.is_empty() || arguments.rehearse => None,
         None => Some(json!({})),
-        Some("-") => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text)?;
-            Some(workflows::parse_input(&text, None).map_err(refused)?)
-        }
-        Some(text) if text.trim_start().starts_with('{') => Some(workflows::parse_input(text, None).map_err(refused)?),
-        Some(file) => {
-            let text = std::fs::read_to_string(file)
-                .map_err(|error| CliError::refused(format!("the input file {file} cannot be read: {error}")))?;
-            Some(workflows::parse_input(&text, InputFormat::of_file(file)).map_err(refused)?)
-        }
+        Some(given) => Some(input::read(given)?),
     };
     if !arguments.set.is_empty() {
         let base = || workflows::find(&arguments.workflow).map_or_else(|| json!({}), Workflow::rehearsal_input);
