@@ -1,4 +1,4 @@
-//! State machines as they were decoded last, so that a start does not decode its state machine again.
+//! A cache of decoded state machines, so that a start does not decode its state machine again.
 
 use std::{
     collections::HashMap,
@@ -9,10 +9,10 @@ use engine::store::{DocumentRecord, Store, StoreError};
 
 use crate::records::{StateMachine, machine_key};
 
-/// How many are kept: one may be as long as a definition.
+/// The most state machines in the cache. Each may be as long as a definition.
 const KEPT_MAX: usize = 64;
 
-/// By name. An entry counts only while the store has the same record, so no change has to be announced.
+/// Keyed by name. An entry is valid only while the store has the same record, so changes need no invalidation.
 #[derive(Default)]
 pub(crate) struct MachineCache(Mutex<HashMap<String, Entry>>);
 
@@ -22,7 +22,7 @@ struct Entry {
 }
 
 impl MachineCache {
-    /// The state machine of a name as the store has it now.
+    /// Returns the state machine of a name as the store has it now.
     ///
     /// # Errors
     /// The record cannot be read.
@@ -31,7 +31,7 @@ impl MachineCache {
         if let Some(entry) = self.entries().get(name).filter(|entry| entry.record == record) {
             return Ok(Some(entry.machine.clone()));
         }
-        // Without the lock: a long definition must not hold up the starts of others.
+        // The lock is not held: decoding a long definition must not block other starts.
         let machine = Arc::new(record.decode::<StateMachine>()?);
         let mut entries = self.entries();
         if entries.len() >= KEPT_MAX {
