@@ -1,4 +1,5 @@
-//! The input of an execution: read from a file, from text or from standard input, and fitted to the schema beside its definition.
+//! Reads the input of an execution from a file, text or standard input, and fits it to the schema beside its
+//! definition.
 
 use std::{io::Read, path::Path};
 
@@ -7,10 +8,10 @@ use workflows::{InputError, InputFormat, InputProblem};
 
 use crate::exit::CliError;
 
-/// Reads an input: JSON text, the name of a file (JSON, YAML or TOML), or `-` for standard input.
+/// Reads an input: JSON text, a file (JSON, YAML or TOML), or `-` for standard input.
 ///
 /// # Errors
-/// It cannot be read or parsed.
+/// The input cannot be read or parsed.
 pub fn read(given: &str) -> Result<Value, CliError> {
     let refused = |error: InputError| CliError::refused(error.to_string());
     if given.trim_start().starts_with('{') {
@@ -26,11 +27,12 @@ pub fn read(given: &str) -> Result<Value, CliError> {
     workflows::parse_input(&text, InputFormat::of_file(given)).map_err(refused)
 }
 
-/// The input with the defaults of the schema `NAME.input.schema.json` beside a definition file, as `flow new` writes it; unchanged
-/// where there is none.
+/// Adds the defaults of the schema `NAME.input.schema.json` beside a definition file, as `flow new` writes it. Without
+/// a schema the input
+/// is unchanged.
 ///
 /// # Errors
-/// The schema cannot be read, or the input does not fit it: every problem at once.
+/// The schema cannot be read, or the input does not fit it. All problems are reported at once.
 pub fn fitted(definition_file: &str, input: Value) -> Result<Value, CliError> {
     let path = Path::new(definition_file);
     let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('.').next());

@@ -23,12 +23,12 @@ use crate::{
     ui::text,
 };
 
-/// How often the files are compared with what was read.
+/// How often the files are checked for changes.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
-/// How much of an output is shown, in characters.
+/// The longest output that is shown, in characters.
 const OUTPUT_CHARACTERS_MAX: usize = 500;
 
-/// How many Tasks without a mock are named.
+/// The most Tasks without a mock that are named.
 const NAMES_MAX: usize = 3;
 
 /// Arguments of `flow dev`.
@@ -36,11 +36,12 @@ const NAMES_MAX: usize = 3;
 pub struct DevArguments {
     /// A definition file.
     file: String,
-    /// The mocked answers, in the format of Step Functions Local; else NAME.mocks.json beside the definition, where there is one. A
-    /// Task without a mock answers {}.
+    /// The mocked answers, in the format of Step Functions Local; default NAME.mocks.json beside the definition, if it
+    /// exists. A Task
+    /// without a mock answers {}.
     #[arg(long, value_name = "FILE")]
     mocks: Option<String>,
-    /// The case of the mocks; else the first one.
+    /// The case of the mocks; default the first one.
     #[arg(long, value_name = "NAME")]
     case: Option<String>,
     /// The input: a file (JSON, YAML or TOML), or JSON.
@@ -49,7 +50,7 @@ pub struct DevArguments {
     /// Replaces a placeholder `${NAME}` in the definition's text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     substitute: Vec<String>,
-    /// Check and run once, then end; for tests and CI. Exit code 1 where the run does not succeed, 3 where it cannot run.
+    /// Check and run once, then end; for tests and CI. Exit code 1 if the run does not succeed, 3 if it cannot run.
     #[arg(long)]
     once: bool,
 }
@@ -76,7 +77,7 @@ pub async fn run(global: &Global, arguments: &DevArguments) -> Result<Exit, CliE
     }
 }
 
-/// One check and one run.
+/// Checks and runs once.
 async fn turn(global: &Global, arguments: &DevArguments, last: &mut Option<Run>) -> Result<Exit, CliError> {
     let (definition, source) = check::read_file(&arguments.file, &arguments.substitute)?;
     let found = match &definition {
@@ -122,7 +123,7 @@ fn exit_of(run: &Run) -> Exit {
     if run.succeeded() { Exit::Success } else { Exit::Failed }
 }
 
-/// What is run, and the Tasks that have no mock.
+/// Prepares a run. Also returns the Tasks without a mock.
 fn prepare(arguments: &DevArguments, definition: Value) -> Result<(Prepared, Vec<String>), CliError> {
     let (mocks, without_mock) = read_mocks(arguments, &definition)?;
     let given = arguments.input.as_deref().map_or_else(|| Ok(json!({})), input::read)?;
@@ -195,7 +196,7 @@ fn word(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// When each file was written, and how long it is.
+/// The time of writing and the length of each file.
 type Stamps = Vec<Option<(SystemTime, u64)>>;
 
 fn stamps(arguments: &DevArguments) -> Stamps {
@@ -208,7 +209,7 @@ fn stamps(arguments: &DevArguments) -> Stamps {
     files.into_iter().map(stamp).collect()
 }
 
-/// Waits until a file is another one than was read; `Some` where a signal came first.
+/// Waits until a file has changed. Returns `Some` if a signal arrives first.
 async fn until_changed(arguments: &DevArguments, seen: &Stamps) -> Option<Exit> {
     let _orderly = interrupt::Orderly::begin();
     let mut tick = tokio::time::interval(POLL_INTERVAL);
@@ -218,7 +219,7 @@ async fn until_changed(arguments: &DevArguments, seen: &Stamps) -> Option<Exit> 
             exit = interrupt::requested() => return Some(exit),
             _ = tick.tick() => {
                 let now = stamps(arguments);
-                // An editor that writes a new file removes or empties the old one first, and writes in several parts.
+                // An editor may delete or empty the old file first, and write the new one in several parts.
                 let is_written = now == before && matches!(now.first(), Some(Some((_, 1..))));
                 if is_written && now != *seen {
                     return None;

@@ -16,40 +16,41 @@ use crate::{
     runbook::{self, Document},
 };
 
-/// The largest document that is read, in bytes.
+/// The largest document, in bytes.
 const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
-/// The name in templates that is replaced by the workflow's.
+/// The placeholder in templates for the workflow's name.
 const NAME: &str = "NAME";
 
 /// Arguments of `flow new`.
 #[derive(Debug, Args)]
 pub struct NewArguments {
-    /// The workflow's name: NAME.asl.yaml is written into the current folder, with what belongs to it.
+    /// The workflow's name: NAME.asl.yaml and its companion files are written into the current folder.
     name: String,
-    /// What to begin with.
+    /// The template.
     #[arg(long, value_enum, default_value = "first", value_name = "TEMPLATE")]
     template: Template,
-    /// A written runbook (Markdown, HTML, or text with numbered sections or steps): every section becomes a section of the workflow and every step an
-    /// approval.
+    /// A written runbook (Markdown, HTML, or text with numbered sections or steps): every section becomes a section of
+    /// the workflow and
+    /// every step an approval.
     #[arg(long, value_name = "FILE", conflicts_with = "template")]
     from: Option<PathBuf>,
-    /// With --from: the commands of a step are run by /bin/sh, not shown to a person.
+    /// With --from: run the commands of a step with /bin/sh, instead of showing them to a person.
     #[arg(long, requires = "from")]
     run_commands: bool,
 }
 
-/// What a workflow of one's own begins with.
+/// The template of a new workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Template {
-    /// A program, a wait, a question, a retry and a parallel.
+    /// A program, a wait, an approval, a retry and a parallel.
     First,
-    /// Two people answer one after the other.
+    /// Two people approve one after the other.
     Approval,
     /// Build, ask, deploy, wait until it answers, roll back.
     Deploy,
     /// Several folders at the same time, each retried.
     Backup,
-    /// Waits until a URL answers as wanted.
+    /// Waits until a URL answers as expected.
     WaitForHttp,
 }
 
@@ -75,7 +76,7 @@ impl Template {
     }
 }
 
-/// Writes the files of a new workflow; never over one that exists.
+/// Writes the files of a new workflow. Never overwrites an existing file.
 pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> {
     let name = &arguments.name;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
@@ -123,7 +124,7 @@ fn commands(definition: &str) -> Vec<String> {
     proposed.map(|line| line.split("   ").next().unwrap_or(line).to_owned()).collect()
 }
 
-/// Never over a file that another process made meanwhile.
+/// Creates a file. Fails if another process has created it meanwhile.
 fn write_new(file: &str, text: &str) -> Result<(), CliError> {
     let written = fs::File::create_new(file).and_then(|mut open| open.write_all(text.as_bytes()));
     written.map_err(|error| CliError::refused(format!("{file} cannot be written: {error}")))

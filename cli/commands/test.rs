@@ -15,7 +15,7 @@ use crate::{
     trial,
 };
 
-/// The file that Step Functions Local reads.
+/// The file name of Step Functions Local.
 const MOCKS_FILE: &str = "MockConfigFile.json";
 
 /// Arguments of `flow test`.
@@ -23,11 +23,11 @@ const MOCKS_FILE: &str = "MockConfigFile.json";
 pub struct TestArguments {
     /// A definition file.
     file: String,
-    /// The mocked answers, in the format of Step Functions Local; else NAME.mocks.json beside the definition, where there is one, else
+    /// The mocked answers, in the format of Step Functions Local; default NAME.mocks.json beside the definition, then
     /// MockConfigFile.json.
     #[arg(long, value_name = "FILE")]
     mocks: Option<String>,
-    /// The state machine's name in that file; else the file's name, or the only one there is.
+    /// The state machine's name in that file; default the file's name, or the only one in the file.
     #[arg(long, value_name = "NAME")]
     state_machine: Option<String>,
     /// Replaces a placeholder `${NAME}` in the definition's text; or a file of names with values.
@@ -36,15 +36,15 @@ pub struct TestArguments {
     /// Only these cases.
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
-    /// The input: a file (JSON, YAML or TOML), or JSON. The schema beside the definition fills in its defaults.
+    /// The input: a file (JSON, YAML or TOML), or JSON. The schema beside the definition adds its defaults.
     #[arg(long, value_name = "FILE|JSON")]
     input: Option<String>,
-    /// How a case must end, such as Unhappy=FAILED; others must end SUCCEEDED.
+    /// The expected status of a case, such as Unhappy=FAILED; the default is SUCCEEDED.
     #[arg(long, value_name = "CASE=STATUS")]
     expect: Vec<String>,
 }
 
-/// Runs every case; nothing is called, no wait takes time. Exit code 1 where a case ends otherwise than it must.
+/// Runs every case against mocks, without waiting. The exit code is 1 if a case ends with another status than expected.
 pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliError> {
     let mut definition = DefinitionFile::read(&arguments.file, &arguments.substitute)?.definition()?;
     mocked(&mut definition);
@@ -75,10 +75,11 @@ pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliE
     Ok(exit)
 }
 
-/// The state machine whose cases belong to a definition file: the one that is named, else the file's name, else the only one.
+/// The state machine in the mocks file that belongs to a definition file: the named one, else the file's name, else the
+/// only one.
 ///
 /// # Errors
-/// There is none.
+/// The mocks file has no such state machine.
 pub fn machine(config: &MockConfig, file: &str, mocks: &str, named: Option<&str>) -> Result<String, CliError> {
     let file = Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let wanted = named.unwrap_or_else(|| file.split('.').next().unwrap_or(file));

@@ -1,4 +1,4 @@
-//! What is to be done, before anything is.
+//! The plan of a run: definition, input and caller.
 
 use api::CheckedDefinition;
 use engine::asl::Severity;
@@ -14,7 +14,7 @@ use crate::{
     input,
 };
 
-/// Who will act, and where.
+/// The identity that will act, and its environment.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The account, which is pinned.
@@ -23,7 +23,7 @@ pub struct Caller {
     pub arn: String,
     /// The region, which is pinned.
     pub region: String,
-    /// The profile, where one is named.
+    /// The profile, if one is given.
     pub profile: Option<String>,
 }
 
@@ -35,7 +35,7 @@ pub struct Plan {
     pub definition: CheckedDefinition,
     /// The input, with its defaults.
     pub input: Value,
-    /// What it works on.
+    /// The subject of the execution.
     pub subject: Option<String>,
     shipped: Option<&'static Workflow>,
 }
@@ -44,7 +44,7 @@ impl Plan {
     /// Reads definition and input.
     ///
     /// # Errors
-    /// Neither a workflow nor a file is named so, or the input is wrong: every problem at once.
+    /// No workflow or file has this name, or the input is wrong. All problems are reported at once.
     pub fn make(arguments: &RunArguments) -> Result<Self, CliError> {
         match workflows::find(&arguments.workflow) {
             Some(workflow) => Plan::shipped(workflow, arguments),
@@ -56,7 +56,8 @@ impl Plan {
         let definition = workflow.definition().map_err(|error| CliError::refused(error.to_string()))?;
         let default = || if arguments.rehearse { workflow.rehearsal_input() } else { json!({}) };
         let mut input = read_input(arguments)?.unwrap_or_else(default);
-        // Teardown wants the deployment's name typed; --yes, a rehearsal and a plan, which changes nothing, do without.
+        // A teardown's input repeats the deployment's name as confirmation. `--yes`, a rehearsal and a plan do not
+        // require it.
         if (arguments.yes || arguments.rehearse || arguments.plan)
             && workflow.input_schema()["properties"].get("confirm").is_some()
         {
@@ -79,7 +80,7 @@ impl Plan {
         Ok(Plan { name, definition, input, subject: None, shipped: None })
     }
 
-    /// The definition of an earlier execution, with the input that the arguments give.
+    /// The definition of an earlier execution with the input of the arguments.
     ///
     /// # Errors
     /// The definition or the input is wrong.
@@ -89,7 +90,7 @@ impl Plan {
         Ok(Plan { name: earlier.workflow, definition, input, subject: None, shipped: None })
     }
 
-    /// Whether it calls something of an AWS account.
+    /// Whether it makes calls in an AWS account.
     pub fn needs_account(&self) -> bool {
         self.definition.resources().iter().any(|resource| steps::needs_account(resource))
     }
@@ -97,7 +98,7 @@ impl Plan {
     /// Refuses an account that the input does not allow (`allowedAccountIds`).
     ///
     /// # Errors
-    /// It is another one; both are named.
+    /// The account is not allowed. The message names it and the allowed ones.
     pub fn refuse_other_accounts(&self, account: &Account) -> Result<(), CliError> {
         let Some(allowed) = self.input["allowedAccountIds"].as_array().filter(|allowed| !allowed.is_empty()) else {
             return Ok(());
@@ -114,7 +115,8 @@ impl Plan {
         Err(CliError::refused(message).hint("use credentials of an allowed account: --profile NAME"))
     }
 
-    /// Shows what will be done, by whom and where; resource by resource where the steps said so.
+    /// Shows the plan: what will be done, by which identity and in which environment; resource by resource if the steps
+    /// can plan.
     pub fn show(&self, global: &Global, caller: Option<&Caller>, made: Option<&Made>) {
         let (lines, warnings) = match self.shipped {
             Some(workflow) => (workflow.plan_lines(&self.input), workflow.warnings(&self.input)),
@@ -152,10 +154,10 @@ impl Plan {
     }
 }
 
-/// Reads and checks a definition, once for its whole way to the store.
+/// Reads and checks a definition.
 ///
 /// # Errors
-/// It cannot run: every problem at once.
+/// It cannot run. All problems are reported at once.
 fn checked(definition: Value) -> Result<CheckedDefinition, CliError> {
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
     let found = checks::problems(&definition, &steps);
