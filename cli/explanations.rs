@@ -30,7 +30,7 @@ pub const ALL: &[Explanation] = &[
     page(
         "APPROVAL_ON_WORKER",
         "flow deploy: flow approve answers executions of the local engine only.",
-        "Use a Task with .waitForTaskToken that sends the token to whoever approves.",
+        "Use a Task with .waitForTaskToken that sends the token to the person who approves.",
     ),
     page(
         "CHOICE_WITHOUT_DEFAULT",

@@ -420,6 +420,6 @@ fn waiting_token(known: &Known, state: &str) -> Result<String, CliError> {
     let arguments = token::arguments_of(&known.definition, &name);
     arguments.and_then(|arguments| token::find(arguments, &parameters)).ok_or_else(|| {
         CliError::refused(format!("the task of \"{state}\" was called without its token as an argument"))
-            .hint("whoever received the token answers with   aws stepfunctions send-task-success")
+            .hint("the receiver of the token answers with   aws stepfunctions send-task-success")
     })
 }

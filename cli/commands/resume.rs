@@ -55,7 +55,9 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
     let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: arguments.all };
     let Some(wanted) = &arguments.id else {
         if arguments.target.engine != Engine::Local {
-            return Err(CliError::refused("--all is for this machine's engine: what Step Functions runs needs nobody"));
+            return Err(CliError::refused(
+                "--all is for this machine's engine: Step Functions drives its executions itself",
+            ));
         }
         return all::run(global, watching).await;
     };

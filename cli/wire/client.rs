@@ -29,7 +29,7 @@ pub struct Client {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ClientError {
     /// No process listens: the call was not sent. The next owner may answer.
-    #[error("nobody listens for the owner of the store: {0}")]
+    #[error("no owner of the store listens: {0}")]
     Absent(String),
     /// The owner ended after the call was sent, and may have carried it out. The next owner may answer.
     #[error("the owner of the store has ended: {0}")]
