@@ -8,8 +8,7 @@ pub(crate) enum Resource {
     /// `stateMachine:NAME[:QUALIFIER]`; the qualifier is a version's number or an alias's name.
     StateMachine { name: String, qualifier: Option<String> },
     /// `execution:MACHINE:NAME` or `express:MACHINE:NAME:ID`. The id is what follows the kind; for an execution that
-    /// `flow run` started
-    /// it is NAME alone.
+    /// `flow run` started it is NAME alone.
     Execution { id: String },
     /// `activity:NAME`.
     Activity { name: String },

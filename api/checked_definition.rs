@@ -23,8 +23,7 @@ pub struct CheckedDefinition {
 
 impl CheckedDefinition {
     /// Parses and checks a definition. Returns it if it can run, and every diagnostic, errors first. `known_resource`
-    /// says which
-    /// `Resource` a Task may name.
+    /// says which `Resource` a Task may name.
     pub fn read(value: Value, express: bool, known_resource: &dyn Fn(&str) -> bool) -> (Option<Self>, Vec<Diagnostic>) {
         let (machine, found) = asl::read(&value, express, known_resource);
         let errors = found.iter().any(|problem| problem.severity == Severity::Error);

@@ -1,6 +1,5 @@
 //! Deletes state machines. A state machine with running executions is DELETING until they have ended; each ends when it
-//! enters its next
-//! state. Source: API Reference, DeleteStateMachine; Developer Guide, "Deleting a state machine".
+//! enters its next state. Source: API Reference, DeleteStateMachine; Developer Guide, "Deleting a state machine".
 
 use std::sync::Arc;
 

@@ -47,8 +47,7 @@ pub use verify::{StoreFindings, VerifyEnvironment, VerifyEnvironmentRequest, Ver
 pub(crate) use shown::shown_key;
 
 /// The operations that act for the user of this machine. They are served only over the store's socket, to processes of
-/// that user: they
-/// contain where an execution acts, or who answered, which a client of the network must not decide.
+/// that user: they contain where an execution acts, or who answered, which a client of the network must not decide.
 pub const SOCKET_ONLY: [&str; 5] = [
     StartExecution::NAME,
     ResumeExecution::NAME,

@@ -29,8 +29,7 @@ const SLEEPING_LOOK_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
 impl Api {
     /// Registers the steps for `arn:aws:states:::states:startExecution` and its `.sync` forms. They hold a weak
-    /// reference, so that they do
-    /// not keep the API and the store open.
+    /// reference, so that they do not keep the API and the store open.
     pub fn integrate(self: &Arc<Self>, registry: &mut Registry) {
         let actions = ["states:StartExecution"];
         let api = Arc::downgrade(self);
@@ -70,8 +69,7 @@ impl Api {
     }
 
     /// Waits for a nested execution, and loads it if no process runs it. If it sleeps for more than a few seconds, it
-    /// is not polled
-    /// meanwhile: the engine calls this step again when it ends.
+    /// is not polled meanwhile: the engine calls this step again when it ends.
     async fn await_nested(&self, context: &StepContext, id: String) -> StepResult<Value> {
         let unknown = |error: RunnerError| StepError::new(ErrorClass::Unknown, error.to_string());
         self.runner.recover(&id).await.map_err(unknown)?;

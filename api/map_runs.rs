@@ -18,8 +18,8 @@ use crate::{
 pub(crate) use children::{Child, processor};
 
 /// The most map runs or child executions that are read for one page. If a filter skips more than these, the page has
-/// fewer entries than
-/// requested, and a token (API Reference, ListExecutions: a page may have fewer results than `maxResults`).
+/// fewer entries than requested, and a token (API Reference, ListExecutions: a page may have fewer results than
+/// `maxResults`).
 const EXAMINED_MAX: usize = 1_000;
 
 /// A request of ListMapRuns.

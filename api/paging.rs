@@ -43,8 +43,7 @@ pub(crate) fn token(key: &str) -> String {
 }
 
 /// A page of the documents whose names start with `prefix`, in the order of names. Reads one document more than the
-/// page shows, and those
-/// that `show` skips.
+/// page shows, and those that `show` skips.
 pub(crate) fn documents<T: DeserializeOwned>(
     store: &Store,
     (list, prefix): (&str, &str),

@@ -54,8 +54,7 @@ pub(crate) struct Page {
 }
 
 /// Validates the name of a state machine, an execution or an activity. AWS counts in UTF-16 and refuses characters that
-/// need a
-/// surrogate pair (API Reference, StartExecution, `name`), as well as the two noncharacters U+FFFE and U+FFFF.
+/// need a surrogate pair (API Reference, StartExecution, `name`), as well as the two noncharacters U+FFFE and U+FFFF.
 pub(crate) fn checked_name(name: &str) -> Result<(), Fault> {
     if engine::store::is_name(name) && name.chars().all(|c| c < '\u{fffe}') {
         return Ok(());

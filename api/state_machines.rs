@@ -227,8 +227,7 @@ fn checked_publishing(publish: bool, description: Option<&str>) -> Result<(), Fa
 }
 
 /// Whether a create request repeats the one that created the state machine. The role and the tags do not matter (API
-/// Reference,
-/// CreateStateMachine: idempotent).
+/// Reference, CreateStateMachine: idempotent).
 fn is_same(found: &StateMachine, wanted: &StateMachine) -> bool {
     found.kind == wanted.kind
         && found.definition == wanted.definition

@@ -10,8 +10,7 @@ use crate::{Fault, flow::ProgramLine};
 #[async_trait]
 pub trait Surroundings: Send + Sync + 'static {
     /// The environment of an execution that a client of the API starts; pinned in its header. `needs_account` says
-    /// whether its definition
-    /// calls AWS.
+    /// whether its definition calls AWS.
     async fn environment(&self, needs_account: bool) -> Value;
 
     /// Verifies that this process can act in an environment, with the same account and region.

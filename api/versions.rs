@@ -62,8 +62,7 @@ impl Api {
     }
 
     /// Publishes the state machine as a version, unless its last version has the same revision. A different description
-    /// does not matter
-    /// then (API Reference, PublishStateMachineVersion: idempotent).
+    /// does not matter then (API Reference, PublishStateMachineVersion: idempotent).
     pub(crate) fn publish(&self, mut machine: StateMachine, description: Option<String>) -> Result<Version, Fault> {
         let store = self.runner.store();
         let last: Option<Version> = store.document(&records::version_key(&machine.name, machine.last_version))?;

@@ -208,8 +208,7 @@ impl View {
     }
 
     /// Adds what only frames contain: the end of a Wait, the last poll of a task, and the states of a distributed Map's
-    /// iterations, whose
-    /// events are in histories of their own.
+    /// iterations, whose events are in histories of their own.
     pub fn see_frames(&mut self, frames: &[FrameRow]) {
         let mut iteration_states = 0;
         for row in frames {

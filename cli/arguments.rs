@@ -46,8 +46,7 @@ pub struct Global {
 
 impl Global {
     /// Fills options that are not given from environment variables. The parser does not read them, because it would
-    /// report an option from
-    /// the environment as if it had been given.
+    /// report an option from the environment as if it had been given.
     pub fn with_environment(mut self) -> Self {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());

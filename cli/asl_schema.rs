@@ -117,8 +117,7 @@ const OTHER_FIELDS: &[&str] = &[
 ];
 
 /// A rule for each step with the names of its arguments, which an editor then offers. The types of values are not
-/// restricted, because
-/// a value may be an expression.
+/// restricted, because a value may be an expression.
 fn arguments(steps: &Registry) -> Vec<Value> {
     let rule = |step: engine::step::StepDescription| {
         let properties = step.input_schema["properties"].as_object()?;

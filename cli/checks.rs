@@ -1,6 +1,5 @@
 //! Finds every problem of a definition that is detectable without running it: what Step Functions reports, and what
-//! only the steps' schemas
-//! and this machine show.
+//! only the steps' schemas and this machine show.
 
 mod arguments;
 mod inside;
@@ -113,8 +112,7 @@ fn as_text(value: &Value) -> String {
 }
 
 /// Finds every problem of a definition, errors first. A Task without a step or integration is an error: the workflow
-/// could not
-/// finish.
+/// could not finish.
 pub fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     let known = |resource: &str| is_placeholder(resource) || environments::is_known(steps, resource);
     let mut found = asl::check(definition, &known);
@@ -151,8 +149,7 @@ fn integrations(steps: &Registry) -> String {
 }
 
 /// Calls `visit` with the JSON pointer, the JSON and the definition's query language for each state, including states
-/// in branches and
-/// Maps.
+/// in branches and Maps.
 pub fn each_state(definition: &Value, visit: &mut dyn FnMut(&str, &Value, &str)) {
     let language = definition["QueryLanguage"].as_str().unwrap_or("JSONPath");
     machine(definition, "", language, visit);

@@ -20,8 +20,7 @@ pub fn of(home: &Home) -> Arc<dyn Clock> {
 }
 
 /// The message if the clock shows an earlier time than the latest start in a store: the clock was set back, so waits
-/// last longer. A
-/// rehearsal's clock starts anew with each world and is not checked.
+/// last longer. A rehearsal's clock starts anew with each world and is not checked.
 pub fn behind(home: &Home, latest_start_ms: Option<u64>) -> Option<String> {
     if home.rehearsal {
         return None;

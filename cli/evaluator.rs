@@ -1,6 +1,6 @@
 //! The sandbox for JSONata expressions without a small bound on their cost: a few processes of this program with limits
-//! on time and
-//! memory. Without the limits, one line of a definition could crash the server, and again after every start.
+//! on time and memory. Without the limits, one line of a definition could crash the server, and again after every
+//! start.
 
 mod process;
 #[cfg(test)]

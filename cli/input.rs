@@ -28,8 +28,7 @@ pub fn read(given: &str) -> Result<Value, CliError> {
 }
 
 /// Adds the defaults of the schema `NAME.input.schema.json` beside a definition file, as `flow new` writes it. Without
-/// a schema the input
-/// is unchanged.
+/// a schema the input is unchanged.
 ///
 /// # Errors
 /// The schema cannot be read, or the input does not fit it. All problems are reported at once.

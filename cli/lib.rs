@@ -1,8 +1,8 @@
 //! The command line.
 //!
 //! `commands` has one file for each command; `ui` displays views; `owner` makes this process the owner of a store or a
-//! client of its
-//! owner; `wire` carries operations between processes; `interrupt` handles signals; `out` writes standard output.
+//! client of its owner; `wire` carries operations between processes; `interrupt` handles signals; `out` writes standard
+//! output.
 
 /// Prints a line on standard output: see [`out::line`].
 macro_rules! say {

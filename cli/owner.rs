@@ -1,6 +1,5 @@
 //! One store, many processes. The first process that needs the store owns it and calls its operations directly. The
-//! others call them over
-//! its socket; when it ends, one of them becomes the owner.
+//! others call them over its socket; when it ends, one of them becomes the owner.
 
 mod holder;
 mod local;
@@ -322,8 +321,7 @@ impl Handle {
     }
 
     /// Called after the owner ended. Becomes the owner or a client of the next one, and continues with an execution, if
-    /// this process
-    /// may act in its pinned environment.
+    /// this process may act in its pinned environment.
     ///
     /// # Errors
     /// As [`Handle::drive`], or the credentials in use belong to another account.

@@ -1,6 +1,6 @@
 //! The IAM policy that a workflow's steps need, as narrow as AWS allows: by name if the steps choose the name, by tag
-//! if AWS chooses the
-//! id. Source: Service Authorization Reference, "Actions, resources, and condition keys" of each service.
+//! if AWS chooses the id. Source: Service Authorization Reference, "Actions, resources, and condition keys" of each
+//! service.
 
 mod scope;
 
@@ -62,8 +62,7 @@ fn collect(definition: &Value, registry: &Registry, actions: &mut BTreeSet<Strin
 }
 
 /// The statements that allow the actions. An action on a resource of the deployment and on another one, such as an
-/// image, is in two
-/// statements.
+/// image, is in two statements.
 pub fn statements(actions: &BTreeSet<String>, place: &Place) -> Vec<Statement> {
     let mut by_scope: BTreeMap<Scope, Vec<String>> = BTreeMap::new();
     for action in actions {

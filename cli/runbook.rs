@@ -1,6 +1,5 @@
 //! Converts a written runbook to a workflow: every section of the document becomes a section of the workflow, and every
-//! step an
-//! approval that shows the step's text and its commands.
+//! step an approval that shows the step's text and its commands.
 
 mod blocks;
 mod document;

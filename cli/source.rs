@@ -111,8 +111,7 @@ impl Source {
     }
 
     /// The position of a character of the text at a location, counted from 0. The text may be quoted, span several
-    /// lines or contain
-    /// escapes.
+    /// lines or contain escapes.
     pub fn position_in(&self, location: &str, offset: usize) -> Option<Position> {
         let scalar = self.scalars.get(&pointer_of(location))?;
         let raw = self.characters.get(scalar.range.clone())?;

@@ -1,10 +1,8 @@
 //! Executions at Step Functions, with the same operations as executions in this machine's store.
 //!
 //! A command calls `handle.call::<flow::DescribeExecution>(…)` and does not distinguish the engines. Here an operation
-//! is answered from
-//! DescribeExecution and GetExecutionHistory, folded into the same entries and the same view, or by RedriveExecution,
-//! StopExecution
-//! and SendTask*. Operations that Step Functions does not support are refused.
+//! is answered from DescribeExecution and GetExecutionHistory, folded into the same entries and the same view, or by
+//! RedriveExecution, StopExecution and SendTask*. Operations that Step Functions does not support are refused.
 
 mod following;
 mod history;

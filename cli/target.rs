@@ -22,8 +22,7 @@ pub struct Target {
     #[arg(long, value_enum, default_value = "local")]
     pub engine: Engine,
     /// With --engine sfn, the Step Functions API: `aws`, or the URL of a `flow serve`; default
-    /// AWS_ENDPOINT_URL_STEPFUNCTIONS, then
-    /// `aws`.
+    /// AWS_ENDPOINT_URL_STEPFUNCTIONS, then `aws`.
     #[arg(long, value_name = "aws|URL")]
     pub endpoint: Option<String>,
 }

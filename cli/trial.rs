@@ -27,8 +27,7 @@ pub struct Trial {
 }
 
 /// Runs a definition to its end. [`crate::mocks::mocked`] must have replaced its calls. `from` is the state at which it
-/// starts; empty for
-/// `StartAt`.
+/// starts; empty for `StartAt`.
 ///
 /// # Errors
 /// The definition cannot run.

@@ -1,6 +1,5 @@
 //! The wire between processes: operations that `api` answers, over the store's Unix socket or TCP. The format is Step
-//! Functions': AWS JSON 1.0
-//! with `X-Amz-Target`. Flow's own operations have the prefix `Flow.`.
+//! Functions': AWS JSON 1.0 with `X-Amz-Target`. Flow's own operations have the prefix `Flow.`.
 
 pub mod client;
 mod connections;

@@ -9,8 +9,7 @@ const NAME_CHARACTERS_MAX: usize = 80;
 const HASH_DIGITS: usize = 8;
 
 /// The name of the activity for a step, such as `flow-ec2-createVpc-1a2b3c4d`. The last part is a hash of the step's
-/// schemas: a
-/// worker with other schemas polls another activity, so it never receives an input that it cannot parse.
+/// schemas: a worker with other schemas polls another activity, so it never receives an input that it cannot parse.
 pub fn activity_name(step: &StepDescription) -> String {
     let mut hash = Sha256::new();
     for part in [step.name.as_str(), &step.input_schema.to_string(), &step.output_schema.to_string()] {

@@ -142,8 +142,7 @@ impl Wanted {
 }
 
 /// The statement that allows a state machine to write its log. These actions support no resources (Developer Guide,
-/// "Logging using
-/// CloudWatch Logs").
+/// "Logging using CloudWatch Logs").
 fn log_statement() -> Value {
     let actions = [
         "logs:CreateLogDelivery",

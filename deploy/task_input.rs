@@ -94,8 +94,7 @@ impl Visit {
     }
 
     /// The deadline of the visit, in milliseconds since the Unix epoch. It counts from entering the state, so that an
-    /// attempt by another
-    /// worker does not restart the wait.
+    /// attempt by another worker does not restart the wait.
     pub fn deadline_ms(&self) -> Option<u64> {
         Some(self.entered_ms().saturating_add(self.timeout_seconds?.saturating_mul(1_000)))
     }

@@ -34,8 +34,7 @@ impl Scope {
     }
 
     /// The state that assigns the index of the innermost Map to a variable for the Maps inside it: the context object
-    /// has only the innermost
-    /// index.
+    /// has only the innermost index.
     pub fn index_state(&self, next: &str) -> Value {
         let variable = Scope::variable(self.depth.saturating_sub(1));
         let assign = match self.jsonata {

@@ -50,8 +50,7 @@ impl Workflow {
     /// The definition as one plain ASL document.
     ///
     /// A section is a Parallel state with one branch. Its name is the section's heading, and its `Comment` describes
-    /// its purpose. A
-    /// Parallel with several branches only groups what runs side by side.
+    /// its purpose. A Parallel with several branches only groups what runs side by side.
     pub fn definition(&self) -> Result<Value, WorkflowError> {
         let main = with_anchors(&format!("{}/main", self.name), self.main)?;
         assemble(self.name, main, &|reference| {

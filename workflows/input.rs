@@ -105,8 +105,7 @@ fn toml(text: &str) -> Result<Value, InputError> {
 /// Sets a value from `field=value`, such as `database.multiAz=true`. Missing objects on the path are created.
 ///
 /// `true`, `false`, `null`, whole numbers and other JSON (`["a"]`, `{"a": 1}`, `"14"`) are parsed as JSON. Any other
-/// value is text, so
-/// `24.04` stays unchanged.
+/// value is text, so `24.04` stays unchanged.
 pub fn set_key(input: &mut Value, assignment: &str) -> Result<(), InputError> {
     let bad = || InputError::Assignment { assignment: assignment.to_owned() };
     let (field, text) = assignment.split_once('=').ok_or_else(bad)?;

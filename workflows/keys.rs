@@ -1,6 +1,5 @@
 //! Finds repeated keys in the objects of a text. A JSON parser silently keeps the last one (RFC 8259, section 4). JSON
-//! is parsed as YAML,
-//! of which it is a subset.
+//! is parsed as YAML, of which it is a subset.
 
 use std::{collections::HashMap, fmt};
 

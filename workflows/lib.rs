@@ -1,10 +1,10 @@
 //! The shipped workflows: Amazon States Language files, in a folder for each workflow.
 //!
 //! A folder contains `main.asl.yaml` (one state for each section of the automated document), `sections/` (the states of
-//! each section),
-//! `input.schema.json`, `input.example.yaml`, `README.md`, and `input.rs` with the checks that a schema cannot express.
-//! [`catalogue`] is
-//! the complete list. To add a workflow, add a folder, a `mod` line below and an entry in the catalogue.
+//! each section), `input.schema.json`, `input.example.yaml`, `README.md`, and `input.rs` with the checks that a schema
+//! cannot express.
+//! [`catalogue`] is the complete list. To add a workflow, add a folder, a `mod` line below and an entry in the
+//! catalogue.
 
 mod assemble;
 mod catalogue;

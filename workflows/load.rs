@@ -56,8 +56,8 @@ impl DefinitionText {
     }
 
     /// Parses the definition. A string in `Branches` is the path of another such file, relative to this one and without
-    /// its extension, and is
-    /// replaced by the machine in it. In YAML the top-level key `Anchors` is dropped; it can define values for reuse.
+    /// its extension, and is replaced by the machine in it. In YAML the top-level key `Anchors` is dropped; it can
+    /// define values for reuse.
     ///
     /// # Errors
     /// The text is neither JSON nor YAML, repeats a key, is a template of another tool, or a section is missing.

@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// The most executions that are read for one page. If a filter by version or alias skips more than these, the page has
-/// fewer entries
-/// than requested, and a token (API Reference, ListExecutions: a page may have fewer results than `maxResults`).
+/// fewer entries than requested, and a token (API Reference, ListExecutions: a page may have fewer results than
+/// `maxResults`).
 const EXAMINED_MAX: usize = 1_000;
 
 /// A request of ListExecutions.
@@ -88,8 +88,7 @@ impl Api {
     }
 
     /// The execution at a position; `None` if it has moved, was pruned, or is an EXPRESS execution of an earlier state
-    /// machine of this
-    /// name.
+    /// machine of this name.
     fn listed_at(&self, at: &ListPosition, filter: ListFilter) -> Result<Option<(ExecutionHeader, Execution)>, Fault> {
         let store = self.runner.store();
         if at.id.split(':').count() > 2 {

@@ -31,8 +31,7 @@ pub(crate) struct Request {
 
 impl Api {
     /// Continues an execution after a crash, a pause or a failure. `environment`, if given, replaces the pinned
-    /// environment. `from`, if not
-    /// empty, names the state at which the execution continues.
+    /// environment. `from`, if not empty, names the state at which the execution continues.
     ///
     /// # Errors
     /// The execution does not exist or has succeeded, or the store fails.

@@ -21,8 +21,7 @@ const ENDED: [ExecutionStatus; 4] =
     [ExecutionStatus::Succeeded, ExecutionStatus::Failed, ExecutionStatus::TimedOut, ExecutionStatus::Aborted];
 
 /// Deletes executions that ended before a time, never unfinished ones. Definitions stay, because an execution that is
-/// starting on the
-/// running engine may need one. Responds after each batch; the last response has the total.
+/// starting on the running engine may need one. Responds after each batch; the last response has the total.
 pub struct PruneExecutions;
 
 /// A request of [`PruneExecutions`].

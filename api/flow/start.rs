@@ -1,6 +1,5 @@
 //! Starts an execution of a workflow: a state machine and an execution as in the API, with the settings that
-//! StartExecution does not
-//! have.
+//! StartExecution does not have.
 
 use std::sync::Arc;
 
@@ -23,8 +22,7 @@ use crate::{
 const NAME_CHARACTERS_MAX: usize = 80;
 
 /// Starts an execution of a workflow, and creates or updates its state machine. A repeated request with the same id and
-/// input returns
-/// the existing execution, also if it has ended.
+/// input returns the existing execution, also if it has ended.
 pub struct StartExecution;
 
 /// A request of [`StartExecution`].

@@ -1,6 +1,5 @@
 //! The shapes of integrations' answers, as far as mocked results are validated. Source: Developer Guide, "Testing state
-//! machines with
-//! TestState API", field validation modes; the service models of the APIs.
+//! machines with TestState API", field validation modes; the service models of the APIs.
 
 use engine::step::{Pattern, Resource};
 use serde::Deserialize;

@@ -1,6 +1,5 @@
 //! Every operation and member of AWS's service model is known: none is refused, and none is ignored silently. The model
-//! is botocore's,
-//! from the rehearsal's Python environment. Without one, the test compares nothing and says so.
+//! is botocore's, from the rehearsal's Python environment. Without one, the test compares nothing and says so.
 
 use std::{path::PathBuf, process::Command};
 

@@ -18,8 +18,7 @@ pub enum Remedy {
 }
 
 /// Errors of the interpreter. They depend on pinned definition and data (Amazon States Language specification,
-/// "Predefined Error
-/// Codes"; Developer Guide, "Error names").
+/// "Predefined Error Codes"; Developer Guide, "Error names").
 const OF_THE_DEFINITION: [&str; 8] = [
     "States.QueryEvaluationError",
     "States.ParameterPathFailure",

@@ -1,6 +1,6 @@
 //! The sections of a definition, in the document's order. A Parallel with one branch is a section. A Parallel with
-//! several branches
-//! is a group: its sections are listed in its place. A definition without sections is outlined by its states.
+//! several branches is a group: its sections are listed in its place. A definition without sections is outlined by its
+//! states.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

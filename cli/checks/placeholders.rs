@@ -26,8 +26,7 @@ pub fn names(value: &Value) -> Vec<String> {
 }
 
 /// Reports each placeholder at its first position: as an error in a `Resource`, elsewhere as a warning, because a text
-/// such as a
-/// shell's `${HOME}` may be intended.
+/// such as a shell's `${HOME}` may be intended.
 pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
     let mut found: Vec<(String, Diagnostic)> = Vec::new();
     each_text(definition, "", &mut |text, pointer| {

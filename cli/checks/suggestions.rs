@@ -9,8 +9,7 @@ use serde_json::Value;
 use super::each_state;
 
 /// The fields of a state machine, a state and its parts. Source: states-language.net, and the Developer Guide's pages
-/// on each type of
-/// state.
+/// on each type of state.
 const FIELDS: &[&str] = &[
     "And",
     "Arguments",

@@ -11,8 +11,7 @@ use crate::{
 };
 
 /// The end of a sentence about an answer: how the execution ended, or how to continue it. Only a full stop if another
-/// process
-/// drives the execution.
+/// process drives the execution.
 ///
 /// # Errors
 /// The execution cannot be read.

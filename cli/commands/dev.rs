@@ -37,8 +37,7 @@ pub struct DevArguments {
     /// A definition file.
     file: String,
     /// The mocked answers, in the format of Step Functions Local; default NAME.mocks.json beside the definition, if it
-    /// exists. A Task
-    /// without a mock answers {}.
+    /// exists. A Task without a mock answers {}.
     #[arg(long, value_name = "FILE")]
     mocks: Option<String>,
     /// The case of the mocks; default the first one.

@@ -60,8 +60,8 @@ pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, Cl
     Ok(Exit::Success)
 }
 
-/// Shows entries from a sequence on, until the execution ends or pauses, or no process drives it. If its owner ends, the next
-/// owner is called.
+/// Shows entries from a sequence on, until the execution ends or pauses, or no process drives it. If its owner ends,
+/// the next owner is called.
 async fn follow(
     global: &Global,
     arguments: &EventsArguments,

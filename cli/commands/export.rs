@@ -20,8 +20,7 @@ pub struct ExportArguments {
 }
 
 /// Prints executions as JSON lines, through the owner of the store if it has one. Records that cannot be read are
-/// reported on standard
-/// error, and the others are printed.
+/// reported on standard error, and the others are printed.
 pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
     if !home.has_store()? {

@@ -30,8 +30,7 @@ pub struct NewArguments {
     #[arg(long, value_enum, default_value = "first", value_name = "TEMPLATE")]
     template: Template,
     /// A written runbook (Markdown, HTML, or text with numbered sections or steps): every section becomes a section of
-    /// the workflow and
-    /// every step an approval.
+    /// the workflow and every step an approval.
     #[arg(long, value_name = "FILE", conflicts_with = "template")]
     from: Option<PathBuf>,
     /// With --from: run the commands of a step with /bin/sh, instead of showing them to a person.

@@ -29,8 +29,7 @@ pub struct PruneArguments {
 }
 
 /// Deletes executions that ended long ago, never unfinished ones. If the store has an owner, later writes reuse the
-/// space; otherwise it
-/// is returned to the system.
+/// space; otherwise it is returned to the system.
 pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
     let age_ms = Duration::try_from_secs_f64(arguments.days * 86_400.0)

@@ -142,8 +142,7 @@ async fn resume_and_watch(
 }
 
 /// Resumes an execution in its pinned environment, after verifying that this caller may act in it. A given profile
-/// replaces the pinned
-/// one: it only provides the credentials of the pinned account.
+/// replaces the pinned one: it only provides the credentials of the pinned account.
 async fn resume(
     global: &Global,
     handle: &Handle,

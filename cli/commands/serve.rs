@@ -34,8 +34,7 @@ const SECRET_ACCESS_KEY: &str = "FLOW_SECRET_ACCESS_KEY";
 #[derive(Debug, Args)]
 pub struct ServeArguments {
     /// The address to listen on; other than this machine only with a token, or with a key in FLOW_ACCESS_KEY_ID and
-    /// FLOW_SECRET_ACCESS_KEY
-    /// with which every request is signed (Signature Version 4, service `states`).
+    /// FLOW_SECRET_ACCESS_KEY with which every request is signed (Signature Version 4, service `states`).
     #[arg(long, default_value = "127.0.0.1:8083", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
     /// A file with the token that requests send in `Authorization: Bearer TOKEN`; default FLOW_TOKEN.
@@ -89,8 +88,7 @@ async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Gu
 }
 
 /// Raises the limit of file handles as far as allowed, up to [`FILE_HANDLES_MAX`]: each client and each program needs
-/// some. Many systems
-/// start with 1,024 and allow more.
+/// some. Many systems start with 1,024 and allow more.
 fn raise_file_handles() {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.unwrap_or(FILE_HANDLES_MAX).min(FILE_HANDLES_MAX);

@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 /// The state of a path such as `VPC and subnets/Create VPC` or `Each[3]/Send`, and its path in the definition, where
-/// all iterations of a
-/// Map share one: `Each[*]/Send`.
+/// all iterations of a Map share one: `Each[*]/Send`.
 pub fn state_at<'d>(machine: &'d Value, path: &str) -> Option<(String, &'d Value)> {
     let states = machine["States"].as_object()?;
     if let Some(state) = states.get(path) {

@@ -106,8 +106,7 @@ impl Drop for Process {
 }
 
 /// Writes each request and reads its answer. The answer is the write error if the process did not take the request, and
-/// an empty or
-/// partial line if it ended during the evaluation.
+/// an empty or partial line if it ended during the evaluation.
 fn exchange(
     mut input: ChildStdin,
     output: ChildStdout,

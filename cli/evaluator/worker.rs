@@ -1,6 +1,5 @@
 //! The evaluator process: reads a request per line from standard input and writes an answer per line to standard
-//! output. It sets its own
-//! limits, and ends when standard input ends.
+//! output. It sets its own limits, and ends when standard input ends.
 
 use std::{
     io::{self, BufRead, Write},
@@ -98,8 +97,7 @@ fn ends_in_time(turns: &Receiver<Turn>) -> bool {
 }
 
 /// The processor time of this process: `utime` and `stime` of proc_pid_stat(5). Zero without such a file; then only the
-/// elapsed time is
-/// limited.
+/// elapsed time is limited.
 fn processor_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The second field is the program's name in parentheses, which may contain spaces.

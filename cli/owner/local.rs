@@ -103,8 +103,7 @@ impl Local {
     }
 
     /// Stops. Makes no new calls; those in flight end and are recorded, or the next owner repeats them. Then ends the
-    /// listeners, removes
-    /// the socket and closes the store, so that this process or another can open it again.
+    /// listeners, removes the socket and closes the store, so that this process or another can open it again.
     ///
     /// # Errors
     /// The store could not be closed.

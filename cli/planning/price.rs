@@ -1,6 +1,5 @@
 //! Estimates the monthly cost of a deployment from a table of prices (`workflows/endpoints-aws/prices.json`), without
-//! traffic, taxes, free
-//! tiers and discounts.
+//! traffic, taxes, free tiers and discounts.
 
 use std::collections::BTreeSet;
 

@@ -42,9 +42,8 @@ pub struct Step {
 
 impl Document {
     /// Reads HTML, text with numbered sections, or else Markdown. Numbered items are steps. A section without numbered
-    /// items has a step for
-    /// each code block, with the preceding text, and for each numbered heading. A section without any of these is
-    /// introduction.
+    /// items has a step for each code block, with the preceding text, and for each numbered heading. A section without
+    /// any of these is introduction.
     pub fn read(document: &str) -> Self {
         if html::is_html(document) {
             return Document::of(html::blocks(document));

@@ -1,6 +1,5 @@
 //! Reads HTML as wikis and editors write it: headings, paragraphs, lists, preformatted text. Malformed HTML is read
-//! without a browser's
-//! repairs.
+//! without a browser's repairs.
 
 use super::blocks::{Block, Reader};
 

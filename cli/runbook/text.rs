@@ -1,6 +1,5 @@
 //! Reads plain text with numbered sections: `2. Drain` with steps `2.1 Stop the writer`, or steps `Step 1: Stop the
-//! writer`. A text with
-//! only one numbered list is read as Markdown.
+//! writer`. A text with only one numbered list is read as Markdown.
 
 use std::sync::LazyLock;
 
@@ -91,8 +90,7 @@ fn close(reader: &mut Reader, in_list: &mut bool) {
 }
 
 /// The kind of each line. Sections count from 1 (or 0) and steps belong to the preceding section: other lines that
-/// start with a number
-/// are neither.
+/// start with a number are neither.
 fn kinds<'t>(lines: &[&'t str]) -> Vec<Line<'t>> {
     static SECTION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^(\d{1,3})[.)]?\s+(\S.*)$").ok());
     static STEP: LazyLock<Option<Regex>> =

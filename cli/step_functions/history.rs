@@ -1,8 +1,7 @@
 //! Converts the history of Step Functions to journal entries, so that the same view is folded from it. Pure.
 //!
 //! AWS's events name neither their frame nor, for a Task's call, the state. Both follow from the definition, in which
-//! state names are
-//! unique, and from `previousEventId`, which leads back to the event that entered the state.
+//! state names are unique, and from `previousEventId`, which leads back to the event that entered the state.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -12,8 +12,7 @@ pub fn tree(view: &View, standing: &str, now_ms: u64) -> Vec<String> {
 }
 
 /// The tree in at most `rows` rows, if possible: finished sections are combined into one line, the earliest first.
-/// Running sections
-/// and what needs a person stay.
+/// Running sections and what needs a person stay.
 pub fn fitted(view: &View, standing: &str, now_ms: u64, rows: usize) -> Vec<String> {
     let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
     let (done, total) = (view.sections_done(), view.sections.len());

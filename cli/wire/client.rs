@@ -12,8 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{TARGET, WireFault, lines::WireLine, socket, version};
 
 /// How long an owner may take for one response, or be silent between two lines. A command whose owner is stopped ends
-/// within ten
-/// seconds.
+/// within ten seconds.
 pub const SILENCE_MAX: Duration = Duration::from_secs(8);
 
 /// The fault of an owner that is about to end.

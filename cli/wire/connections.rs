@@ -146,8 +146,7 @@ impl Open {
     }
 
     /// Registers a new connection. At the limit, closes the longest idle one, or, if none is idle, the one that has
-    /// been busy for
-    /// the longest time.
+    /// been busy for the longest time.
     async fn enter(self: &Arc<Self>) -> Entry {
         loop {
             let left = self.left.notified();
@@ -181,8 +180,7 @@ fn longest_idle(connections: &Connections) -> Option<u64> {
 }
 
 /// The connection whose request has been in progress for the longest time: a body that does not arrive, or a long poll,
-/// which its
-/// client repeats.
+/// which its client repeats.
 fn longest_busy(connections: &Connections, now_ms: u64) -> Option<u64> {
     let since = |state: &State| state.busy_since_ms.load(Ordering::Acquire);
     let (number, state) = connections.iter().min_by_key(|(_, state)| since(state))?;

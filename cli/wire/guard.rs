@@ -1,6 +1,5 @@
 //! Decides which requests over TCP are allowed: those with the operator's token or signed with the operator's key.
-//! Without both, programs of
-//! this machine may call Step Functions' own operations.
+//! Without both, programs of this machine may call Step Functions' own operations.
 
 use std::{net::IpAddr, time::SystemTime};
 
@@ -89,10 +88,8 @@ impl Guard {
 }
 
 /// Refuses a request without a secret, unless a program of this machine calls one of Step Functions' operations. A page
-/// in a browser
-/// on this machine can send requests too: to its own name that resolves to 127.0.0.1, or with a foreign origin (OWASP,
-/// "DNS
-/// rebinding" and "Cross-Site Request Forgery").
+/// in a browser on this machine can send requests too: to its own name that resolves to 127.0.0.1, or with a foreign
+/// origin (OWASP, "DNS rebinding" and "Cross-Site Request Forgery").
 fn allowed_without_secret(headers: &HeaderMap, uri: &Uri) -> Result<(), Refused> {
     let denied = |message: &str| Err(Refused::new("AccessDeniedException", message));
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
@@ -117,8 +114,7 @@ fn allowed_without_secret(headers: &HeaderMap, uri: &Uri) -> Result<(), Refused>
 }
 
 /// Whether a host, with or without a port, is a loopback address or `localhost` (RFC 6761). AWS's clients add the
-/// prefix `sync-` for
-/// StartSyncExecution and TestState.
+/// prefix `sync-` for StartSyncExecution and TestState.
 fn is_this_machine(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let has_port = host.rsplit(']').next().is_some_and(|rest| rest.contains(':'));

@@ -51,8 +51,7 @@ pub async fn connect(socket: &Path) -> io::Result<UnixStream> {
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// The socket of a store's owner, for processes of the same user only. It is created again if it is removed, for
-/// instance by a program
-/// that cleans temporary folders, and is removed when this value is dropped.
+/// instance by a program that cleans temporary folders, and is removed when this value is dropped.
 pub struct Socket {
     path: PathBuf,
     listener: UnixListener,

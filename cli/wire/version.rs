@@ -1,6 +1,5 @@
 //! The version of the wire between flow processes. Processes with different major versions are incompatible. A minor
-//! version only adds
-//! what the older side ignores.
+//! version only adds what the older side ignores.
 
 use axum::http::HeaderMap;
 

@@ -198,8 +198,7 @@ fn failed(error: &StepError) -> Outcome {
 }
 
 /// Every text of a step's arguments that may be an id that this execution created. A worker does not know what other
-/// workers created,
-/// and treating a new id as nonexistent would fail the execution.
+/// workers created, and treating a new id as nonexistent would fail the execution.
 fn perhaps_created(arguments: &Value, since_ms: u64) -> BTreeMap<String, u64> {
     /// The longest ARN has 2,048 characters.
     const ID_BYTES_MAX: usize = 2_048;

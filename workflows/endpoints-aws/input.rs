@@ -62,9 +62,8 @@ fn check_deployment(input: &Value, problems: &mut Vec<InputProblem>) {
 }
 
 /// Checks the length of a domain for which a certificate is requested: the first name has at most 64 octets (AWS
-/// Certificate Manager API
-/// Reference, RequestCertificate, DomainName). An existing certificate may contain the domain as an additional, longer
-/// name.
+/// Certificate Manager API Reference, RequestCertificate, DomainName). An existing certificate may contain the domain
+/// as an additional, longer name.
 fn check_domain_length(input: &Value, problems: &mut Vec<InputProblem>) {
     let domain = text(input, "/domain");
     if domain.len() > CERTIFICATE_DOMAIN_OCTETS_MAX && text(input, "/certificate/validation") != "EXISTING" {

@@ -1,6 +1,5 @@
 //! A minimal interpreter that evaluates every expression of a definition. Sequential, without retries, with steps that
-//! answer as the
-//! contract says.
+//! answer as the contract says.
 
 use std::collections::BTreeMap;
 

@@ -129,8 +129,7 @@ fn ids(headers: &[ExecutionHeader]) -> Vec<String> {
 }
 
 /// Reports the executions that ended unwatched since the last `flow resume --all`: under a server, or while a process
-/// that was stopping
-/// let its calls end. Returns the worst exit code.
+/// that was stopping let its calls end. Returns the worst exit code.
 async fn report_ended(global: &Global, handle: &Handle, unfinished: &[ExecutionHeader]) -> Result<Exit, CliError> {
     let request = TrackUnfinishedRequest { ids: ids(unfinished) };
     let mut worst = Exit::Success;
