@@ -5,19 +5,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use engine::store::{DocumentRecord, Store, StoreError};
+use engine::store::{Store, StoreError};
 
 use crate::records::{StateMachine, machine_key};
 
 /// The most state machines in the cache. Each may be as long as a definition.
 const KEPT_MAX: usize = 64;
 
-/// Keyed by name. An entry is valid only while the store has the same record, so changes need no invalidation.
+/// Keyed by name. An entry is valid while no state machine has changed in the store, so changes need no invalidation.
 #[derive(Default)]
 pub(crate) struct MachineCache(Mutex<HashMap<String, Entry>>);
 
 struct Entry {
-    record: DocumentRecord,
+    version: u64,
     machine: Arc<StateMachine>,
 }
 
@@ -27,17 +27,19 @@ impl MachineCache {
     /// # Errors
     /// The record cannot be read.
     pub fn get(&self, store: &Store, name: &str) -> Result<Option<Arc<StateMachine>>, StoreError> {
-        let Some(record) = store.document_record(&machine_key(name))? else { return Ok(None) };
-        if let Some(entry) = self.entries().get(name).filter(|entry| entry.record == record) {
+        let key = machine_key(name);
+        // Read first: a change after this makes the entry invalid, whichever record is read below.
+        let version = store.document_version(&key);
+        if let Some(entry) = self.entries().get(name).filter(|entry| entry.version == version) {
             return Ok(Some(entry.machine.clone()));
         }
         // The lock is not held: decoding a long definition must not block other starts.
-        let machine = Arc::new(record.decode::<StateMachine>()?);
+        let Some(machine) = store.document::<StateMachine>(&key)?.map(Arc::new) else { return Ok(None) };
         let mut entries = self.entries();
         if entries.len() >= KEPT_MAX {
             entries.clear();
         }
-        entries.insert(name.to_owned(), Entry { record, machine: machine.clone() });
+        entries.insert(name.to_owned(), Entry { version, machine: machine.clone() });
         Ok(Some(machine))
     }
 

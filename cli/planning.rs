@@ -130,6 +130,7 @@ async fn execute(steps: Arc<PlannedSteps>, question: &Question<'_>) -> Result<Ex
         input: question.input.clone(),
         from: Vec::new(),
         documents: Default::default(),
+        is_id_new: false,
     };
     let mut follow = runner.follow("plan", 1);
     runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;

@@ -47,6 +47,7 @@ pub async fn run(mocks: Mocks, definition: &Value, input: Value, from: Vec<Reent
         input,
         from,
         documents: Default::default(),
+        is_id_new: false,
     };
     let mut follow = runner.follow(ID, 1);
     runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;

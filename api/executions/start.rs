@@ -36,8 +36,6 @@ pub(crate) struct Prepared {
     pub started: Execution,
     pub new: NewExecution,
     kind: StateMachineType,
-    /// Whether the name was generated for this execution, so that no other execution can have it.
-    is_name_new: bool,
 }
 
 /// A random UUID, the form of the names that AWS generates.
@@ -111,7 +109,7 @@ impl Api {
         prepared.new.environment = environment;
         prepared.started.trace_header = request.trace_header;
         prepared.started.input = text;
-        prepared.is_name_new = is_name_new || express;
+        prepared.new.is_id_new = is_name_new || express;
         Ok(prepared)
     }
 
@@ -147,6 +145,7 @@ impl Api {
             input,
             from: Vec::new(),
             documents: DocumentChanges::default(),
+            is_id_new: false,
         };
         let started = Execution {
             name,
@@ -162,13 +161,13 @@ impl Api {
             updated_ms: machine.updated_ms,
             arn_prefix: self.arn_prefix(),
         };
-        Ok(Prepared { started, new, kind: machine.kind, is_name_new: false })
+        Ok(Prepared { started, new, kind: machine.kind })
     }
 
     /// Starts the execution, or returns the running one with the same name and input.
     async fn begin(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
-        let Prepared { started, new, is_name_new, .. } = &prepared;
-        if *is_name_new {
+        let Prepared { started, new, .. } = &prepared;
+        if new.is_id_new {
             return self.begin_new(prepared).await;
         }
         // Of two concurrent starts of one name, the second must not overwrite the first one's document.

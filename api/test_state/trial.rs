@@ -179,6 +179,7 @@ impl Trial {
             input: input.clone(),
             from: Vec::new(),
             documents: Default::default(),
+            is_id_new: false,
         };
         let mut follow = api.runner.follow(&id, 1);
         api.runner.start_execution(new).await?;

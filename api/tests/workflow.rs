@@ -118,6 +118,7 @@ async fn executions_of_earlier_versions_are_known_by_arn_too() {
         input: json!({ "old": true }),
         from: Vec::new(),
         documents: Default::default(),
+        is_id_new: false,
     };
     world.runner.start_execution(old("old-1", "old", wait())).await.unwrap();
     world.api.adopt().unwrap();
