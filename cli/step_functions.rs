@@ -323,7 +323,6 @@ impl Executions {
             frames: Vec::new(),
             definition: known.definition.clone(),
             view,
-            execution_arn: Some(known.arn.clone()),
         })
     }
 

@@ -205,6 +205,6 @@ fn crash_options() -> RunnerOptions {
     RunnerOptions {
         crash_before_commit: number("FLOW_CRASH_BEFORE_COMMIT"),
         crash_after_commit: number("FLOW_CRASH_AFTER_COMMIT"),
-        makes_no_calls: false,
+        ..RunnerOptions::default()
     }
 }
