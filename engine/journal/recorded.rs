@@ -1,4 +1,4 @@
-//! What a journal records of each state that was entered: its input, its variables, the calls made since.
+//! What a journal records of each state that was entered: its input, its variables, and the calls made since.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{Content, Entry, HistoryEventDetails, Note};
 use crate::step::Effect;
 
-/// The last entering of a state.
+/// The last time a state was entered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entered {
     /// The path of its frame: empty at the top, else such as `VPC and subnets`.
@@ -19,7 +19,7 @@ pub struct Entered {
     pub name: Arc<str>,
     /// The sequence of the entry.
     pub sequence: u64,
-    /// When, in milliseconds since the Unix epoch.
+    /// When the state was entered, in milliseconds since the Unix epoch.
     pub entered_ms: u64,
     /// The input it was entered with.
     pub input: Arc<Value>,
@@ -27,16 +27,16 @@ pub struct Entered {
     pub variables: Arc<Map<String, Value>>,
 }
 
-/// A call of a Task.
+/// A call that a Task made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordedCall {
     /// The path of the state.
     pub state_path: String,
-    /// What was called.
+    /// The resource that was called.
     pub resource: Arc<str>,
     /// The sequence of the entry.
     pub sequence: u64,
-    /// Whether it succeeded; `None` where no answer is recorded.
+    /// Whether it succeeded; `None` if no answer is recorded.
     pub succeeded: Option<bool>,
 }
 
@@ -54,7 +54,7 @@ fn path(frame: &str, name: &str) -> String {
 }
 
 impl Recorded {
-    /// Folds the next entry in.
+    /// Folds the next entry into the record.
     pub fn fold(&mut self, entry: &Entry) {
         match &entry.content {
             Content::Event(event) => self.event(&event.frame, &event.details, entry),
@@ -86,7 +86,7 @@ impl Recorded {
                 let variables = self.variables.entry(frame.clone()).or_default();
                 Arc::make_mut(variables).extend((**assigned).clone());
             }
-            // The branches and iterations of another visit or attempt have variables of their own.
+            // Each visit or attempt gives its branches and iterations new variables.
             HistoryEventDetails::ParallelStateStarted { name } | HistoryEventDetails::MapStateStarted { name, .. } => {
                 let of_state = path(frame, name);
                 self.variables.retain(|frame, _| !is_within(frame, &of_state));
@@ -111,7 +111,7 @@ impl Recorded {
         }
     }
 
-    /// The frames on the way to a state have again the variables that they had when it was entered.
+    /// Restores the variables that the frames on the path to a state had when the state was entered.
     fn resumed_from(&mut self, state_path: &str) {
         let on_the_way = self.entered.iter().filter(|(path, _)| *path == state_path || is_within(state_path, path));
         let restored: Vec<_> =
@@ -119,12 +119,12 @@ impl Recorded {
         self.variables.extend(restored);
     }
 
-    /// The last entering of a state, by its path.
+    /// The last entry into a state, by the state's path.
     pub fn entered(&self, state_path: &str) -> Option<&Entered> {
         self.entered.get(state_path)
     }
 
-    /// The last enterings of the states of a path or a name, in the order of their paths.
+    /// The last entry into each state with this path or name, in the order of their paths.
     pub fn named(&self, wanted: &str) -> Vec<&Entered> {
         match self.entered.get(wanted) {
             Some(entered) => vec![entered],
@@ -137,14 +137,14 @@ impl Recorded {
         self.calls.iter().filter(move |call| call.sequence > sequence)
     }
 
-    /// What steps did after an entry: the path of the state, and the effect.
+    /// The effects that steps reported after an entry: the path of the state, and the effect.
     pub fn effects_after(&self, sequence: u64) -> impl Iterator<Item = (&str, &Effect)> {
         let after = self.effects.iter().filter(move |(at, ..)| *at > sequence);
         after.map(|(_, state_path, effect)| (state_path.as_str(), effect))
     }
 }
 
-/// Whether a frame or a state is inside the state of a path.
+/// Whether a frame or a state is inside the state with this path.
 fn is_within(path: &str, state_path: &str) -> bool {
     let rest = path.strip_prefix(state_path);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with('['))
