@@ -1,4 +1,4 @@
-//! The fear: a cancelled execution makes one more call, or never ends.
+//! A cancelled execution makes no more calls, and ends.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The fear: an answer that was given too early is lost, answers the wrong state, or answers twice.
+//! An answer that is given before its Task waits is neither lost, nor applied to another state, nor applied twice.
 
 use serde_json::json;
 
@@ -41,7 +41,7 @@ fn kinds(trial: &Trial) -> Vec<&'static str> {
     trial.notes().iter().filter_map(kind).collect()
 }
 
-/// `A`, then `B` with this resource, then the end.
+/// Starts a workflow of two Tasks: `A`, then `B` with this resource.
 fn two(resource: &str) -> Trial {
     let mut second = task(None);
     second["Resource"] = json!(resource);

@@ -1,4 +1,4 @@
-//! The fear: a JSONPath state selects, places or refuses data otherwise than Step Functions does.
+//! A JSONPath state selects, inserts and refuses data as Step Functions does.
 
 use super::*;
 use crate::step::ErrorClass;
