@@ -1,4 +1,4 @@
-//! Text to call.
+//! Parses calls of intrinsic functions.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ const LENGTH_MAX: usize = 10_000;
 /// The deepest nesting of calls. Source: Developer Guide, "Intrinsic functions".
 const DEPTH_MAX: usize = 10;
 
-/// Parses a text that is a call from beginning to end.
+/// Parses a text that must be one call.
 pub(super) fn parse(source: &str) -> Result<Call, String> {
     if source.len() > LENGTH_MAX {
         return Err(format!("it is longer than {LENGTH_MAX} bytes"));
