@@ -1,4 +1,4 @@
-//! `Retry` and `Catch`.
+//! Parses `Retry` and `Catch`.
 
 use serde_json::Value;
 
