@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Signaller;
 use crate::step::{Effect, Instructions, StepError};
 
-/// A note about one state (`state_path` such as `VPC and subnets/Create VPC`) or the whole execution.
+/// A note about one state (`state_path` such as `VPC and subnets/Create VPC`) or about the execution.
 #[expect(missing_docs, reason = "the fields are named as in StepContext, StepError and Effect")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "note", rename_all = "camelCase", rename_all_fields = "camelCase")]

@@ -58,7 +58,7 @@ impl Index<FrameId> for Frames {
 }
 
 /// Hashes a frame's number to itself: numbers are consecutive, so neighbouring frames have adjacent buckets. hashbrown first compares
-/// a tag of the 7 highest bits, so the hash repeats the lowest bits there.
+/// a tag of the 7 highest bits, so the hash copies the lowest bits to them.
 #[derive(Debug, Clone, Copy, Default)]
 struct NumberHasher(u64);
 

@@ -426,8 +426,8 @@ impl<'a> Turn<'a> {
         self.history_is_full.then(too_many_events)
     }
 
-    /// Writes an event of the execution itself that follows the event `previous_event_id`. AWS writes 0 there if an execution was stopped
-    /// or timed out.
+    /// Writes an event of the execution itself that follows the event `previous_event_id`. AWS writes 0 as that id if an execution was
+    /// stopped or timed out.
     pub fn event_after(&mut self, previous_event_id: u64, details: HistoryEventDetails) {
         let id = self.execution.header.last_event_id + 1;
         self.header().last_event_id = id;
