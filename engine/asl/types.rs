@@ -22,7 +22,7 @@ pub struct StateMachine {
     pub start_at: String,
     /// `States`.
     pub states: BTreeMap<String, Arc<State>>,
-    /// `TimeoutSeconds` of the whole execution (top level only).
+    /// `TimeoutSeconds` of the execution (top level only).
     pub timeout_seconds: Option<u64>,
     /// Whether the cost of every evaluation is at most a small constant times the size of its scope.
     pub is_cheap: bool,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Answer, InvalidArguments, arrays::whole};
 
-/// A number rounded as Java rounds: halves upwards. It must fit 32 bits. Source: Developer Guide, "Intrinsic functions".
+/// A number rounded as Java rounds: 0.5 is rounded up. It must fit 32 bits. Source: Developer Guide, "Intrinsic functions".
 fn rounded(value: Option<&Value>) -> Result<i32, InvalidArguments> {
     let Some(Value::Number(number)) = value else { return Err(InvalidArguments) };
     let whole = match number.as_i64() {
