@@ -28,6 +28,6 @@ pub enum BenchError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An execution did not succeed.
-    #[error("the execution {0} did not succeed: the figure would say nothing")]
+    #[error("the execution {0} did not succeed: the figure would be meaningless")]
     Failed(String),
 }

@@ -77,7 +77,7 @@ pub(crate) fn evaluate_within(
             match expression.evaluate_within(&scope, moment, budget) {
                 Ok(Some(value)) if budget.spend(&value) => Ok(value),
                 Ok(Some(_)) => {
-                    Err(failure("takes, with those beside it, more time or memory than a state may.".to_owned()))
+                    Err(failure("and the state's other ones take more time or memory than a state may.".to_owned()))
                 }
                 Ok(None) => Err(failure("returned nothing (undefined).".to_owned())),
                 Err(EvaluationError::NotJson) => Err(failure("returned an unsupported result type.".to_owned())),

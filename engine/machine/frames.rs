@@ -53,7 +53,7 @@ impl Index<FrameId> for Frames {
     type Output = Frame;
 
     fn index(&self, id: FrameId) -> &Frame {
-        self.get(id).unwrap_or_else(|| unreachable!("frame {id} is asked for after it ended"))
+        self.get(id).unwrap_or_else(|| unreachable!("frame {id} is used after it ended"))
     }
 }
 

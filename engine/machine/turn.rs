@@ -304,7 +304,7 @@ impl<'a> Turn<'a> {
     /// A frame, marked as changed.
     pub fn changed(&mut self, id: FrameId) -> &mut Frame {
         let frame = self.execution.frames.get_mut(id);
-        let frame = frame.unwrap_or_else(|| unreachable!("frame {id} is asked for after it ended"));
+        let frame = frame.unwrap_or_else(|| unreachable!("frame {id} is used after it ended"));
         if !std::mem::replace(&mut frame.changed, true) {
             self.dirty.push(id);
         }

@@ -138,13 +138,13 @@ mod tests {
         let mut anchor = Anchor { shown_ms: 10_000_000, at: begun };
         let after = |ms: u64| begun + Duration::from_millis(ms);
         assert_eq!(anchor.now_ms(10_000_500, after(500)), 10_000_500);
-        assert_eq!(anchor.now_ms(6_401_000, after(1_000)), 10_001_000, "an hour back: time goes on all the same");
+        assert_eq!(anchor.now_ms(6_401_000, after(1_000)), 10_001_000, "set back by an hour: the clock continues");
         assert_eq!(anchor.now_ms(6_461_000, after(61_000)), 10_061_000);
         assert_eq!(
             anchor.now_ms(10_500_000, after(62_000)),
             10_500_000,
-            "forward, as after a sleep: the wall is right"
+            "set forward, as after a sleep: the wall clock applies"
         );
-        assert_eq!(anchor.now_ms(10_499_999, after(62_000)), 10_500_000, "never back");
+        assert_eq!(anchor.now_ms(10_499_999, after(62_000)), 10_500_000, "never decreases");
     }
 }

@@ -329,7 +329,7 @@ impl RunnerHandle {
         Follow::new(id.to_owned(), from_sequence, self.store.clone(), subscribe(&self.events), messages)
     }
 
-    /// The headers of executions that end or pause from now on. A receiver that lags behind by thousands gets the channel's error.
+    /// The headers of executions that end or pause from now on. A receiver that lags by thousands gets the channel's error.
     pub fn rests(&self) -> broadcast::Receiver<Arc<ExecutionHeader>> {
         subscribe(&self.rests)
     }

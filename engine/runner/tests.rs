@@ -112,7 +112,7 @@ async fn a_chain_of_calls_waits_and_retries_ends_with_each_call_made_as_often_as
     let header = rested(&handle, "t-1").await;
     assert_eq!(header.output.as_deref(), Some(&json!({ "attempt": 2 })));
     assert_eq!(*calls.lock().unwrap(), ["A", "B", "B", "B", "C", "C"]);
-    assert!(header.stopped_ms.unwrap() > 1_000 + 3_600_000, "time was waited for, on the clock");
+    assert!(header.stopped_ms.unwrap() > 1_000 + 3_600_000, "the Wait took its time on the clock");
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn another_process_goes_on_where_the_last_one_stopped() {
     let second = runner(&records, &calls);
     second.recover("t-1").await.unwrap();
     assert_eq!(rested(&second, "t-1").await.output.as_deref(), Some(&json!({ "attempt": 2 })));
-    assert_eq!(calls.lock().unwrap().iter().filter(|path| *path == "A").count(), 1, "what had ended is not done again");
+    assert_eq!(calls.lock().unwrap().iter().filter(|path| *path == "A").count(), 1, "what succeeded is not repeated");
 }
 
 #[tokio::test]

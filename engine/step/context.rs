@@ -135,7 +135,7 @@ mod tests {
     fn what_was_made_a_moment_ago_is_not_asked_for_and_what_was_made_long_ago_is_at_once() {
         let (database, typical) = ("arn:db", Duration::from_secs(360));
         let mut context = StepContext::for_test("");
-        assert_eq!(context.first_look_after(database, typical), None, "somebody else made it: it may be ready");
+        assert_eq!(context.first_look_after(database, typical), None, "created by someone else: it may be ready");
         context.created = Arc::new([(database.to_owned(), 1_000)].into());
         context.now_ms = 1_500;
         assert_eq!(context.first_look_after(database, typical), Some(Duration::from_millis(59_500)));

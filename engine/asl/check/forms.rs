@@ -166,7 +166,7 @@ fn twins(template: &Value, pointer: &str, found: &mut Vec<Diagnostic>) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 if name.strip_suffix(".$").is_some_and(|plain| fields.contains_key(plain)) {
-                    found.push(wrong(pointer, format!("The field '{name}' is there without '.$' too")));
+                    found.push(wrong(pointer, format!("The field '{name}' also exists without '.$'")));
                 }
                 twins(value, &below(pointer, name), found);
             }

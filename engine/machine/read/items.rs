@@ -59,7 +59,7 @@ fn json(pointer: Option<&str>, text: &str) -> Result<Vec<Value>, String> {
             Ok(object.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect())
         }
         Some(_) => Err("Attempting to map over non-iterable node.".to_owned()),
-        None => Err(format!("ItemsPointer {} leads nowhere.", pointer.unwrap_or_default())),
+        None => Err(format!("ItemsPointer {} selects no value.", pointer.unwrap_or_default())),
     }
 }
 

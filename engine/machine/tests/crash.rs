@@ -98,7 +98,7 @@ fn run(crash_after: Option<usize>) -> ((Value, Value), usize) {
     let mut inputs = std::collections::VecDeque::from([Input::Start]);
     while execution.header.status == ExecutionStatus::Running {
         let input = inputs.pop_front().unwrap_or_else(|| {
-            now_ms = execution.header.next_wake_ms.expect("it hangs").max(now_ms);
+            now_ms = execution.header.next_wake_ms.expect("nothing is due").max(now_ms);
             Input::TimeCame
         });
         let transition = advance(&mut execution, input, &Moment { now_ms, entropy: 7 });
@@ -130,7 +130,7 @@ fn run(crash_after: Option<usize>) -> ((Value, Value), usize) {
     assert_eq!(execution.header.status, ExecutionStatus::Succeeded);
     assert!(
         durable.child_events.values().all(|events| events.iter().copied().eq(1..=events.len() as u64)),
-        "so are those of children"
+        "so are the journals of child executions"
     );
     let runs = durable.map_runs.values().map(|run| json!([run.uuid, run.status, run.executions, run.items]));
     let children = durable.children.values().map(|child| json!([child.id, child.status, child.last_event_id]));

@@ -30,7 +30,7 @@ fn call(cursor: &mut Cursor<'_>, depth: usize) -> Result<Call, String> {
     let function = Function::from_name(name).ok_or_else(|| format!("there is no function '{name}'"))?;
     cursor.skip_blanks();
     if !cursor.take_text("(") {
-        return Err(format!("'(' is missing behind {name}"));
+        return Err(format!("'(' is missing after {name}"));
     }
     let mut arguments = Vec::new();
     cursor.skip_blanks();
@@ -79,7 +79,7 @@ fn text(cursor: &mut Cursor<'_>) -> Result<Argument, String> {
             Some('\'') => return Ok(Argument::Text { raw: raw.to_owned(), plain }),
             Some('\\') => match cursor.take() {
                 Some(escaped @ ('\'' | '{' | '}' | '\\')) => plain.push(escaped),
-                _ => return Err(r"a backslash must stand before one of '{}\".to_owned()),
+                _ => return Err(r"a backslash must precede one of '{}\".to_owned()),
             },
             Some(other) => plain.push(other),
         }

@@ -132,7 +132,7 @@ impl Dispatcher {
         match self.is_awaited(id, &input) {
             Ok(true) => self.advance(id, input, None, Some(Replies::Done(reply))),
             Ok(false) => {
-                let message = format!("the task was answered, timed out or cancelled meanwhile: flow status {id}");
+                let message = format!("the task has been answered, timed out or cancelled: flow status {id}");
                 let _ = reply.send(Err(RunnerError::NotWaiting { message }));
                 self.let_go_ended(&Arc::from(id));
             }

@@ -36,7 +36,7 @@ async fn an_execution_starts_and_ends_while_others_evaluate() {
         assert_eq!(
             handle.store().header(&id).unwrap().unwrap().status,
             ExecutionStatus::Running,
-            "they have not ended before"
+            "the long executions are still running"
         );
         handle.cancel(&id, "Stopped", "enough").await.unwrap();
     }

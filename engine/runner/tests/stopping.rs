@@ -83,7 +83,7 @@ async fn a_runner_that_has_stopped_answers_everybody_at_once() {
     assert_eq!(other.driven(vec!["t-1".into()]).await, Vec::<String>::new());
     assert!(rests.recv().await.is_err() && other.rests().recv().await.is_err());
     assert!(other.follow("t-1", 1).next().await.unwrap().is_none());
-    assert!(other.drain(DRAIN_MAX).await.has_ended, "a second stop has nothing to do");
+    assert!(other.drain(DRAIN_MAX).await.has_ended, "a second drain ends at once");
 }
 
 #[tokio::test]
