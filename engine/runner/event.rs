@@ -12,8 +12,8 @@ use crate::{
 /// How many events a watcher may lag before it must read from the store.
 pub(super) const EVENTS_KEPT: usize = 4096;
 
-/// How many executions may end or pause before a slow watcher of these misses some.
-pub(super) const RESTS_KEPT: usize = 16_384;
+/// The default of [`super::RunnerOptions::rests_kept`]. It is small: the memory for all of them is initialized at each process start.
+pub(super) const RESTS_KEPT: usize = 256;
 
 /// An event of an execution or of the runner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

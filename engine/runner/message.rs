@@ -39,6 +39,8 @@ pub struct NewExecution {
     pub from: Vec<Reentry>,
     /// Documents that become durable with its start.
     pub documents: DocumentChanges,
+    /// Whether the id was generated at random for this start. The store is then not searched for an execution with this id.
+    pub is_id_new: bool,
 }
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, RunnerError>>;
