@@ -295,7 +295,8 @@ impl RunnerHandle {
         self.ask(|reply| Message::Input { id: id.to_owned(), input: Input::UpdateMapRun { run, limits }, reply }).await
     }
 
-    /// Cancels an execution and abandons its calls in flight. A program is ended; another call may still complete, and its result is dropped.
+    /// Cancels an execution and abandons its calls in flight. A program is ended. Another call may complete, but its result is
+    /// discarded.
     ///
     /// # Errors
     /// There is no such execution, or the store fails.
