@@ -59,7 +59,7 @@ pub enum HistoryEventDetails {
     ExecutionRedriven { redrive_count: u32 },
     /// An expression failed.
     EvaluationFailed(Box<EvaluationFailedEventDetails>),
-    /// A state was entered; `state_type` names its type (`Task`, `Pass`, …), AWS writes it into the event's type.
+    /// A state was entered; `state_type` is the type of the state (`Task`, `Pass`, …), which AWS writes into the event's type.
     StateEntered { state_type: StateType, name: Arc<str>, input: Arc<Value> },
     /// A state was left.
     StateExited {

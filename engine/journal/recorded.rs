@@ -13,7 +13,7 @@ use crate::step::Effect;
 /// The last time a state was entered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entered {
-    /// The path of its frame: empty at the top, else such as `VPC and subnets`.
+    /// The path of its frame, such as `VPC and subnets`; empty at the top.
     pub frame: Arc<str>,
     /// The state's name.
     pub name: Arc<str>,

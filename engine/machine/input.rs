@@ -18,7 +18,7 @@ pub enum Input {
     Start,
     /// The execution begins at a state inside its definition, with the data that another execution recorded for that state.
     StartFrom { path: Vec<Reentry> },
-    /// A step answered. Ignored unless `attempt` is the current one of the visit (late and doubled answers).
+    /// A step answered. Ignored unless `attempt` is the current one of the visit (late and repeated answers).
     Answered { frame: FrameId, visit: u64, attempt: u32, answer: StepAnswer },
     /// Time has come to `now_ms` of the moment: do everything that is due.
     TimeCame,

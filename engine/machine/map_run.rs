@@ -62,7 +62,7 @@ pub enum MapRunStatus {
     Succeeded,
     /// Too many child executions failed, or the items or the results could not be read or written.
     Failed,
-    /// Its execution was stopped or timed out, or a branch beside it failed.
+    /// Its execution was stopped or timed out, or a sibling branch failed.
     Aborted,
 }
 

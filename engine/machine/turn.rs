@@ -92,7 +92,7 @@ impl<'a> Turn<'a> {
         self.moment.now_ms
     }
 
-    /// Begins the execution, at a state inside its definition where a path is given.
+    /// Begins the execution; at a state inside its definition if a path is given.
     pub fn start(&mut self, path: &[Reentry]) {
         if self.execution.header.last_sequence > 0 {
             return;

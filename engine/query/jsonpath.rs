@@ -133,7 +133,7 @@ impl Path {
         self.root == Root::Context
     }
 
-    /// The name of the variable the path starts at.
+    /// The name of the variable at which the path starts.
     pub fn variable(&self) -> Option<&str> {
         match &self.root {
             Root::Variable(name) => Some(name),

@@ -43,7 +43,7 @@ use crate::{
     store::{DocumentChanges, Origin, Store, StoreError, Write},
 };
 
-/// An execution that this process drives. It is in memory only while something of it is in flight.
+/// An execution that this process drives. It is in memory only while something of it is in flight or due soon.
 pub(super) struct Driven {
     execution: Option<Box<Execution>>,
     /// Set while the execution's turn runs in a lane.

@@ -12,11 +12,11 @@ pub enum Resource<'a> {
     Activity,
     /// `arn:aws:states:::SERVICE:ACTION[.sync[:2]|.waitForTaskToken]`: a service is called.
     Integration {
-        /// Such as `lambda`, `states`, `aws-sdk:dynamodb`.
+        /// The service, such as `lambda`, `states`, `aws-sdk:dynamodb`.
         service: &'a str,
-        /// Such as `invoke`, without what follows the dot.
+        /// The action without the suffix after the dot, such as `invoke`.
         action: &'a str,
-        /// With what follows the dot, such as `startExecution.sync:2`, as history events name it.
+        /// The action with the suffix after the dot, such as `startExecution.sync:2`, as in history events.
         action_with_pattern: &'a str,
         /// What the state waits for.
         pattern: Pattern,
