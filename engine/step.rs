@@ -1,6 +1,6 @@
 //! Steps: the typed async functions that a Task's `Resource` names. They change or observe external resources.
 //!
-//! A *step* is the function, a *visit* one entry into the state that names it, an *attempt* one try within a visit, a
+//! A *step* is the function, a *visit* one entering of the state that names it, an *attempt* one try within a visit, a
 //! *poll* one call of the function within an attempt. A step that waits is polled several times.
 
 mod abandonment;

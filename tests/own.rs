@@ -1,10 +1,10 @@
-//! The fear: a runbook of one's own needs pages of reading before it runs.
+//! A user's own runbook runs with few commands.
 
 use std::{fs, process::Output};
 
 use crate::support::{Home, text};
 
-/// `flow` in a folder of its own, where new files are written.
+/// Runs `flow` in its own folder, where new files are written.
 fn in_folder(home: &Home, arguments: &[&str]) -> Output {
     let folder = home.path().join("work");
     fs::create_dir_all(&folder).unwrap();
@@ -45,7 +45,7 @@ fn the_tests_of_every_template_pass() {
     }
 }
 
-/// The words of a command line, as a shell splits them: single quotes keep spaces.
+/// Splits a command line into words as a shell does: single quotes keep spaces.
 fn words(command: &str) -> Vec<String> {
     let parts = command.split('\'').enumerate();
     let split = |(index, part): (usize, &str)| match index % 2 {
@@ -118,8 +118,8 @@ fn the_editors_schema_is_json() {
     assert_eq!(of_input["type"], "object");
 }
 
-/// The fear: only documents of one style become runbooks. These are written in the styles of three that are public: an alert's page with
-/// headings and consoles, a wiki's page in HTML, a manual in plain text with numbered sections.
+/// Documents in the styles of three public ones become runbooks: an alert's page with headings and consoles, a wiki's
+/// page in HTML, a manual in plain text with numbered sections.
 #[test]
 fn documents_of_three_styles_become_runbooks() {
     let home = Home::plain();

@@ -57,7 +57,7 @@ impl Api {
         let mut after: Option<u64> = after.map(|text| text.parse().map_err(|_| paging::invalid_token())).transpose()?;
         let (mut executions, mut examined, mut more, mut at_once) = (Vec::new(), 0, true, size);
         while more && executions.len() < size && examined < EXAMINED_MAX {
-            // One child more than is shown tells whether another page exists.
+            // One child more than is shown, to see whether another page exists.
             let rows = store.children(&found.execution, found.run.number, after, at_once + 1)?;
             more = rows.len() > at_once;
             for row in rows.iter().take(at_once) {
