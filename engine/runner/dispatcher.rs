@@ -182,13 +182,12 @@ impl Dispatcher {
         match message {
             Message::Start { new, reply } => self.start(*new, reply),
             Message::Drive { id, resume, reply } => self.drive(&id, resume, reply),
+            Message::SignalEarly { ref id, .. } if self.is_away(id) => {
+                let id = id.clone();
+                self.put_off_message(&id, message);
+            }
             Message::SignalEarly { id, state, answer, by, kept, reply } => {
-                let message = Message::SignalEarly { id: id.clone(), state, answer, by, kept, reply };
-                if let Some(Message::SignalEarly { state, answer, by, kept, reply, .. }) =
-                    self.put_off_message(&id, message)
-                {
-                    self.signal_early(&id, (state, answer, by), kept, reply);
-                }
+                self.signal_early(&id, (state, answer, by), kept, reply);
             }
             Message::TurnDone(done) => self.turn_done(*done),
             Message::RecoverAll { reply } => drop(reply.send(self.recover_all())),
@@ -272,9 +271,8 @@ impl Dispatcher {
         let rests = commands.contains(&Command::Rest);
         let changed = transition.header.clone();
         let header = (rests || reply.is_some()).then(|| changed.unwrap_or_else(|| Arc::new(execution.header.clone())));
-        let (reply, done) = Replies::split(reply);
         let environment = execution.header.environment.clone();
-        let committed = Committed { id: key.clone(), environment, commands, entries, header, reply, done };
+        let committed = Committed { id: key.clone(), environment, commands, entries, header, replies: reply };
         if transition.is_empty() && begun.is_none() {
             self.carry_out(committed);
             self.show_asleep(&key);
@@ -325,7 +323,7 @@ impl Dispatcher {
 
     /// Shows the entries of a durable turn and carries out its commands.
     fn carry_out(&mut self, committed: Committed) {
-        let Committed { id, environment, commands, entries, header, reply, done } = committed;
+        let Committed { id, environment, commands, entries, header, replies } = committed;
         // A watcher that subscribes later reads the entries from the store.
         if self.events.receiver_count() > 0 {
             for entry in entries.iter() {
@@ -353,11 +351,10 @@ impl Dispatcher {
                 }
             }
         }
-        if let (Some(reply), Some(header)) = (reply, &header) {
-            let _ = reply.send(Ok((**header).clone()));
-        }
-        if let Some(done) = done {
-            let _ = done.send(Ok(()));
+        match (replies, &header) {
+            (Some(Replies::Header(reply)), Some(header)) => drop(reply.send(Ok((**header).clone()))),
+            (Some(Replies::Done(reply)), _) => drop(reply.send(Ok(()))),
+            (Some(Replies::Header(_)), None) | (None, _) => {}
         }
     }
 
@@ -415,14 +412,6 @@ pub(super) enum Replies {
 }
 
 impl Replies {
-    fn split(replies: Option<Self>) -> (Option<Reply<ExecutionHeader>>, Option<Reply<()>>) {
-        match replies {
-            None => (None, None),
-            Some(Replies::Header(reply)) => (Some(reply), None),
-            Some(Replies::Done(reply)) => (None, Some(reply)),
-        }
-    }
-
     fn refuse(replies: Option<Self>, error: RunnerError) {
         match replies {
             None => {}

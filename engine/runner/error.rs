@@ -12,7 +12,7 @@ pub enum RunnerError {
         id: String,
     },
     /// Another execution that has not ended works on the same subject.
-    #[error("{other} works on {subject} and has not ended: flow resume {other}, or flow cancel {other}")]
+    #[error("{other} works on {subject} and has not ended")]
     SubjectBusy {
         /// The subject of both.
         subject: String,

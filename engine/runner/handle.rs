@@ -148,32 +148,6 @@ impl RunnerHandle {
         answer.await.ok()?.map(|asleep| asleep.next_wake_ms)
     }
 
-    /// Answers a waiting Task from outside. `state` is its path, or its name if only one Task of that name waits. `by` is written into the
-    /// journal.
-    ///
-    /// # Errors
-    /// No Task of that name waits, or several do.
-    pub async fn signal(
-        &self,
-        id: &str,
-        state: &str,
-        answer: Result<Value, (String, String)>,
-        by: Option<Signaller>,
-    ) -> Result<(), RunnerError> {
-        let waits = |activity: &Activity| matches!(activity, Activity::Task { .. });
-        let mut rows = self.store.frames(id)?;
-        rows.retain(|row| waits(&row.activity) && (row.state_path() == state || *row.state == *state));
-        let [row] = rows.as_slice() else {
-            let message = match rows.len() {
-                0 => format!("no state named '{state}' waits in {id}: flow status {id}"),
-                _ => format!("several states named '{state}' wait in {id}: name one by its path"),
-            };
-            return Err(RunnerError::NotWaiting { message });
-        };
-        let input = Input::Signalled { frame: row.id, visit: row.visit, attempt: None, answer, by };
-        self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
-    }
-
     /// Answers a Task that need not wait yet. The answer is stored durably with the execution until a Task of that name or path waits: its
     /// call answered that it is pending, its token is awaited, or a worker can fetch it. It is dropped when the state ends without it, or
     /// the execution ends. Repeating the same answer changes nothing. A Task that waits is answered at once. Returns whether the answer

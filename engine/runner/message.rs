@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{RunnerError, event::Asleep, lanes::Done};
+use super::{RunnerError, dispatcher::Replies, event::Asleep, lanes::Done};
 use crate::{
     asl::StateMachine,
     journal::{Entry, Signaller},
@@ -136,6 +136,5 @@ pub(super) struct Committed {
     pub commands: Vec<Command>,
     pub entries: Arc<Vec<Entry>>,
     pub header: Option<Arc<ExecutionHeader>>,
-    pub reply: Option<Reply<ExecutionHeader>>,
-    pub done: Option<Reply<()>>,
+    pub replies: Option<Replies>,
 }

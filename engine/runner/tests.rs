@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     machine::{ExecutionHeader, ExecutionStatus},
-    step::{Answer, ErrorClass, Registry, StepContext, StepError},
+    step::{Answer, ErrorClass, Registry, StepContext, StepError, TaskToken},
     store::{MemoryRecords, SledRecords, Store},
 };
 
@@ -91,6 +91,12 @@ fn new(id: &str, definition: Value) -> NewExecution {
         documents: Default::default(),
         is_id_new: false,
     }
+}
+
+/// The token of the current attempt of a state; `None` if the execution is not in that state.
+fn token(handle: &RunnerHandle, id: &str, state: &str) -> Option<TaskToken> {
+    let row = handle.store().frames(id).unwrap().into_iter().find(|row| *row.state == *state)?;
+    Some(TaskToken { execution: id.to_owned(), frame: row.id, visit: row.visit, attempt: row.attempt })
 }
 
 async fn rested(handle: &RunnerHandle, id: &str) -> Arc<ExecutionHeader> {
@@ -232,7 +238,7 @@ async fn a_step_that_was_prompt_and_then_waits_is_waited_for_beside_the_others()
 }
 
 #[tokio::test]
-async fn a_signal_ends_a_wait_and_a_wrong_name_is_told() {
+async fn an_answer_ends_a_wait_and_one_of_another_attempt_does_not() {
     let store = Arc::new(Store::new(MemoryRecords::new()).unwrap());
     let clock = Arc::new(SystemClock::default());
     let handle = start(store, Arc::new(registry(Arc::default())), clock, RunnerOptions::default());
@@ -246,9 +252,10 @@ async fn a_signal_ends_a_wait_and_a_wrong_name_is_told() {
             break;
         }
     }
-    let wrong = handle.signal("t-1", "None such", Ok(json!(1)), None).await;
-    assert!(matches!(wrong, Err(RunnerError::NotWaiting { .. })));
-    handle.signal("t-1", "A", Ok(json!("by hand")), None).await.unwrap();
+    let token = token(&handle, "t-1", "A").unwrap();
+    let other = TaskToken { attempt: token.attempt + 1, ..token.clone() };
+    assert!(!handle.answer_task(&other, Ok(json!(1)), None).await.unwrap());
+    assert!(handle.answer_task(&token, Ok(json!("by hand")), None).await.unwrap());
     assert_eq!(rested(&handle, "t-1").await.output.as_deref(), Some(&json!("by hand")));
 }
 
@@ -360,7 +367,12 @@ async fn a_clock_that_went_back_an_hour_between_two_processes_loses_nothing() {
     first.drain(DRAIN_MAX).await;
     let second = runner_with(Arc::new(HourBehind(SystemClock::default())));
     second.recover("t-1").await.unwrap();
-    while second.signal("t-1", "A", Ok(json!("by hand")), None).await.is_err() {
+    loop {
+        if let Some(token) = token(&second, "t-1", "A")
+            && second.answer_task(&token, Ok(json!("by hand")), None).await.unwrap()
+        {
+            break;
+        }
         tokio::task::yield_now().await;
     }
     let header = rested(&second, "t-1").await;

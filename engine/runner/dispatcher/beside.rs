@@ -43,13 +43,11 @@ impl Dispatcher {
         }
     }
 
-    /// Keeps a message until the turn in the lane has ended. Returns it if no turn of the execution runs in a lane.
-    pub(super) fn put_off_message(&mut self, id: &str, message: Message) -> Option<Message> {
-        match self.away(id) {
-            Some(away) => away.messages.push(message),
-            None => return Some(message),
+    /// Keeps a message until the turn in the lane has ended. The caller has checked that one runs.
+    pub(super) fn put_off_message(&mut self, id: &str, message: Message) {
+        if let Some(away) = self.away(id) {
+            away.messages.push(message);
         }
-        None
     }
 
     /// Moves a long turn to a lane. Returns the input if the dispatcher must run the turn.

@@ -15,7 +15,11 @@ impl Dispatcher {
     /// Drives an execution of the store: continues it after a crash and, with `resume`, after a pause or a failure.
     pub fn drive(&mut self, id: &str, resume: Option<Resume>, reply: Reply<()>) {
         let from = resume.as_ref().map_or(&[][..], |resume| &resume.from);
-        if let Err(error) = self.drivable(id, resume.is_some()).and_then(|()| self.check_reentry(id, from)) {
+        let checked = self.check_drivable(id, resume.is_some()).and_then(|subject| {
+            self.check_reentry(id, from)?;
+            self.take_subject(subject.as_deref(), id)
+        });
+        if let Err(error) = checked {
             return drop(reply.send(Err(error)));
         }
         let recover = !self.driven.contains_key(id);
@@ -56,22 +60,35 @@ impl Dispatcher {
         Err(RunnerError::ReentryRefused { message })
     }
 
-    fn drivable(&mut self, id: &str, resume: bool) -> Result<(), RunnerError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone().into());
+    /// Refuses requests after a failure of the store and while the runner stops.
+    pub(super) fn check_running(&self) -> Result<(), RunnerError> {
+        match &self.failed {
+            Some(error) => Err(error.clone().into()),
+            None if self.draining.has_begun() => Err(RunnerError::Stopped),
+            None => Ok(()),
         }
-        if self.draining.has_begun() {
-            return Err(RunnerError::Stopped);
-        }
+    }
+
+    /// Checks that an execution can be driven and, with `resume`, that it can continue. Returns the subject that it takes when it
+    /// continues after its end.
+    fn check_drivable(&mut self, id: &str, resume: bool) -> Result<Option<String>, RunnerError> {
+        self.check_running()?;
         let header = self.store.summary(id)?.ok_or_else(|| RunnerError::ExecutionDoesNotExist { id: id.to_owned() })?;
         if !resume || header.status == ExecutionStatus::Running {
-            return Ok(());
+            return Ok(None);
         }
         if header.status == ExecutionStatus::Succeeded {
             return Err(RunnerError::Succeeded { id: id.to_owned() });
         }
         if let Some(subject) = &header.subject {
             self.free(subject, id)?;
+        }
+        Ok(header.subject)
+    }
+
+    /// Registers the execution as the one that works on a subject.
+    fn take_subject(&mut self, subject: Option<&str>, id: &str) -> Result<(), RunnerError> {
+        if let Some(subject) = subject {
             self.subjects.take(subject, id, &self.store)?;
         }
         Ok(())
@@ -79,12 +96,7 @@ impl Dispatcher {
 
     /// Recovers every execution that has not ended. One that only waits is not loaded until its due time.
     pub fn recover_all(&mut self) -> Result<usize, RunnerError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone().into());
-        }
-        if self.draining.has_begun() {
-            return Err(RunnerError::Stopped);
-        }
+        self.check_running()?;
         let (mut count, mut last) = (0, None);
         loop {
             let page = self.store.active_after(last.as_deref(), RECOVERED_AT_ONCE)?;
@@ -110,7 +122,7 @@ impl Dispatcher {
 
     /// Applies an input from outside to an execution, which is driven from then on.
     pub fn input(&mut self, id: &str, input: Input, reply: Reply<()>) {
-        if let Err(error) = self.drivable(id, false) {
+        if let Err(error) = self.check_drivable(id, false) {
             return drop(reply.send(Err(error)));
         }
         let mut input = input;
@@ -125,14 +137,13 @@ impl Dispatcher {
             }
         }
         if self.is_away(id) {
-            let _ = self.put_off_message(id, Message::Input { id: id.to_owned(), input, reply });
-            return;
+            return self.put_off_message(id, Message::Input { id: id.to_owned(), input, reply });
         }
         // Checked here: the stored frames may lag by one turn, and of two simultaneous answers the second must not be confirmed.
         match self.is_awaited(id, &input) {
             Ok(true) => self.advance(id, input, None, Some(Replies::Done(reply))),
             Ok(false) => {
-                let message = format!("the task has been answered, timed out or cancelled: flow status {id}");
+                let message = format!("the task of {id} has been answered, timed out or cancelled");
                 let _ = reply.send(Err(RunnerError::NotWaiting { message }));
                 self.let_go_ended(&Arc::from(id));
             }
@@ -174,7 +185,7 @@ impl Dispatcher {
     }
 
     fn check_early_signal(&mut self, id: &str, state: &str, answer: &SignalAnswer) -> Result<bool, RunnerError> {
-        self.drivable(id, false)?;
+        self.check_drivable(id, false)?;
         let in_memory = self.driven.get(id).and_then(|driven| driven.execution.as_deref());
         let checked = match in_memory {
             Some(execution) => execution.check_early_signal(state, answer),

@@ -6,9 +6,7 @@ use crate::machine::ExecutionStatus;
 impl Dispatcher {
     /// Deletes those of the executions that have ended, with the documents of each. Returns how many.
     pub fn forget(&mut self, ids: &[String], documents: &dyn Fn(&str) -> Vec<String>) -> Result<usize, RunnerError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone().into());
-        }
+        self.check_running()?;
         let mut ended: Vec<&str> = Vec::new();
         for id in ids.iter().filter(|id| !self.driven.contains_key(id.as_str())) {
             let header = self.store.summary(id)?;

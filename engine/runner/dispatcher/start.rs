@@ -18,12 +18,7 @@ impl Dispatcher {
     }
 
     fn prepare(&mut self, new: &NewExecution) -> Result<Option<ExecutionHeader>, RunnerError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone().into());
-        }
-        if self.draining.has_begun() {
-            return Err(RunnerError::Stopped);
-        }
+        self.check_running()?;
         let id = ExecutionId::new(&new.id).map_err(|error| RunnerError::InvalidId { message: error.to_string() })?;
         // An execution whose start is not durable yet is only in memory.
         let begun = self.driven.get(new.id.as_str()).and_then(|driven| driven.execution.as_ref());
@@ -69,8 +64,8 @@ impl Dispatcher {
         let write = Write { execution: id.clone(), ..Write::default() };
         let environment = header.environment.clone();
         let header = Some(Arc::new(header));
-        let (commands, entries, done) = (Vec::new(), Arc::default(), None);
-        let committed = Committed { id: id.into(), environment, commands, entries, header, reply: Some(reply), done };
+        let (commands, entries, replies) = (Vec::new(), Arc::default(), Some(Replies::Header(reply)));
+        let committed = Committed { id: id.into(), environment, commands, entries, header, replies };
         self.hand_over(Commit { write, committed });
     }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::*;
-use crate::step::Registries;
+use crate::{machine::Reentry, step::Registries};
 
 /// Steps that depend on the environment: in `old` every call fails for credentials, in `hangs` no call answers, and in any other the
 /// name of the environment is the output.
@@ -74,4 +74,19 @@ async fn a_call_that_was_in_flight_is_repeated_in_the_new_environment() {
     let mut rests = second.rests();
     second.resume("t-1", Some(json!({ "region": "new" }))).await.unwrap();
     assert_eq!(rests.recv().await.unwrap().output.as_deref(), Some(&json!("new")));
+}
+
+#[tokio::test]
+async fn a_refused_reentry_leaves_the_subject_to_others() {
+    let handle = runner_in(&MemoryRecords::new());
+    let subject = Some("shop".to_owned());
+    let on_subject = |id: &str| NewExecution { subject: subject.clone(), ..in_region(id, "hangs") };
+    handle.start_execution(on_subject("t-1")).await.unwrap();
+    handle.cancel("t-1", "Cancelled", "by a test").await.unwrap();
+    let nowhere = Reentry { state: "None such".into(), input: Arc::default(), variables: Arc::default() };
+    let refused = handle.resume_from("t-1", None, vec![nowhere]).await;
+    assert!(matches!(refused, Err(RunnerError::ReentryRefused { .. })), "{refused:?}");
+    handle.start_execution(on_subject("t-2")).await.unwrap();
+    let busy = handle.resume("t-1", None).await;
+    assert!(matches!(busy, Err(RunnerError::SubjectBusy { other, .. }) if other == "t-2"));
 }

@@ -1,10 +1,7 @@
 //! An answer from outside is not lost between two processes, and the journal records who gave it.
 
 use super::*;
-use crate::{
-    journal::{Content, Note, Signaller},
-    step::TaskToken,
-};
+use crate::journal::{Content, Note, Signaller};
 
 fn runner_with_clock(records: &MemoryRecords) -> RunnerHandle {
     let store = Arc::new(Store::new(records.clone()).unwrap());
@@ -79,7 +76,9 @@ async fn who_answered_a_waiting_task_is_in_its_journal() {
     let mut follow = handle.follow("t-1", 1);
     handle.start_execution(new("t-1", task)).await.unwrap();
     while !matches!(follow.next().await.unwrap(), Some(RunnerEvent::Asleep { .. })) {}
-    handle.signal("t-1", "A", Err(("Rejected".to_owned(), "no".to_owned())), ann()).await.unwrap();
+    let token = token(&handle, "t-1", "A").unwrap();
+    let rejected = Err(("Rejected".to_owned(), "no".to_owned()));
+    assert!(handle.answer_task(&token, rejected, ann()).await.unwrap());
     let signalled = Note::Signalled { state_path: "A".to_owned(), by: ann().unwrap(), succeeded: false };
     assert!(notes(&handle, "t-1").contains(&signalled));
 }
@@ -91,8 +90,7 @@ async fn of_two_answers_at_once_only_one_is_confirmed() {
     let mut follow = handle.follow("t-1", 1);
     handle.start_execution(new("t-1", task)).await.unwrap();
     while !matches!(follow.next().await.unwrap(), Some(RunnerEvent::Asleep { .. })) {}
-    let row = handle.store().frames("t-1").unwrap().into_iter().find(|row| *row.state == *"A").unwrap();
-    let token = TaskToken { execution: "t-1".to_owned(), frame: row.id, visit: row.visit, attempt: row.attempt };
+    let token = token(&handle, "t-1", "A").unwrap();
     let answer = |n: u32| handle.answer_task(&token, Ok(json!(n)), None);
     let answers = futures::future::join_all((0..8).map(answer)).await;
     let confirmed: Vec<usize> = (0..8).filter(|at| *answers[*at].as_ref().unwrap()).collect();
@@ -141,7 +139,8 @@ async fn a_call_learns_that_its_attempt_is_over() {
     entered("cancelled", hangs(json!({}))).await;
     handle.cancel("cancelled", "Cancelled", "by a test").await.unwrap();
     entered("answered", hangs(json!({}))).await;
-    handle.signal("answered", "A", Ok(json!("by a person")), None).await.unwrap();
+    let token = token(&handle, "answered", "A").unwrap();
+    assert!(handle.answer_task(&token, Ok(json!("by a person")), None).await.unwrap());
     entered("timed-out", hangs(json!({ "TimeoutSeconds": 1 }))).await;
     let statuses =
         [rested(&handle, "cancelled").await, rested(&handle, "answered").await, rested(&handle, "timed-out").await];
