@@ -176,11 +176,11 @@ impl Api {
         for route in &alias.routing_configuration {
             if drawn < route.weight {
                 let (_, number) = arn::qualified(&route.state_machine_version_arn)?;
-                return number.parse().map_err(|_| Fault::new("InternalFailure", "an alias names no version"));
+                return number.parse().map_err(|_| Fault::internal("an alias names no version"));
             }
             drawn -= route.weight;
         }
-        Err(Fault::new("InternalFailure", "the weights of an alias are less than 100 together"))
+        Err(Fault::internal("the weights of an alias are less than 100 together"))
     }
 }
 

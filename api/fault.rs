@@ -2,8 +2,20 @@
 
 use engine::{runner::RunnerError, store::StoreError};
 
-/// The kind of a fault that is not caused by the request (API Reference, Common Errors).
-const UNAVAILABLE: &str = "ServiceUnavailable";
+/// The kind of the fault of a runner that has stopped (API Reference, Common Errors).
+pub const UNAVAILABLE: &str = "ServiceUnavailable";
+/// The kind of the fault of a store that fails (API Reference, Common Errors).
+pub const INTERNAL_FAILURE: &str = "InternalFailure";
+/// The kind of the fault of an environment whose credentials are missing, expired or refused. New credentials resolve
+/// it.
+pub const CREDENTIALS_UNUSABLE: &str = "CredentialsUnusable";
+/// The kind of the fault of a start or a resume whose subject has an execution that has not ended. The message begins
+/// with the id of that execution.
+pub const SUBJECT_BUSY: &str = "SubjectBusy";
+/// The kind of the fault of a signal to an approval, which [`crate::flow::AnswerApproval`] answers.
+pub const IS_APPROVAL: &str = "IsApproval";
+/// The error name of an execution whose workflow refused its input or its environment, such as in a preflight.
+pub const REFUSED: &str = "Flow.Refused";
 
 /// An error of the API: its name (`__type`) and a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +43,11 @@ impl Fault {
         Fault::new("ValidationException", message)
     }
 
+    /// The fault of a failure that the request does not cause.
+    pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
+        Fault::new(INTERNAL_FAILURE, error.to_string())
+    }
+
     /// The HTTP status of the answer (API Reference, the errors of each operation).
     pub fn http_status(&self) -> u16 {
         match self.kind {
@@ -44,7 +61,7 @@ impl Fault {
 
     /// Whether the fault is internal, so that a retry can help.
     pub fn is_internal(&self) -> bool {
-        self.kind == "InternalFailure" || self.is_unavailable()
+        self.kind == INTERNAL_FAILURE || self.is_unavailable()
     }
 
     /// Whether the runner has stopped. The next owner of the store can answer.
@@ -55,21 +72,22 @@ impl Fault {
 
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
-        Fault::new("InternalFailure", error.to_string())
+        Fault::internal(error)
     }
 }
 
 impl From<RunnerError> for Fault {
     fn from(error: RunnerError) -> Self {
         let kind = match &error {
-            RunnerError::ExecutionAlreadyExists { .. } | RunnerError::SubjectBusy { .. } => "ExecutionAlreadyExists",
+            RunnerError::ExecutionAlreadyExists { .. } => "ExecutionAlreadyExists",
+            RunnerError::SubjectBusy { .. } => SUBJECT_BUSY,
             RunnerError::ExecutionDoesNotExist { .. } => "ExecutionDoesNotExist",
             RunnerError::NotWaiting { .. } => "TaskDoesNotExist",
             RunnerError::SignalRefused { .. } | RunnerError::ReentryRefused { .. } => "ValidationException",
             RunnerError::InvalidId { .. } => "InvalidName",
             RunnerError::InvalidDefinition { .. } => "InvalidDefinition",
             RunnerError::Succeeded { .. } => "ExecutionNotRedrivable",
-            RunnerError::Store(_) => "InternalFailure",
+            RunnerError::Store(_) => INTERNAL_FAILURE,
             RunnerError::Stopped => UNAVAILABLE,
         };
         Fault::new(kind, error.to_string())

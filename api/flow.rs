@@ -94,7 +94,7 @@ operations! {
 async fn one<O: Operation>(api: &Api, body: &[u8]) -> Result<Value, Fault> {
     let request = read(body)?;
     let response = O::answer(api, request).await?;
-    serde_json::to_value(response).map_err(|error| Fault::new("InternalFailure", error.to_string()))
+    serde_json::to_value(response).map_err(Fault::internal)
 }
 
 fn many<O: StreamOperation>(api: &Api, body: &[u8]) -> BoxStream<'static, Result<Value, Fault>> {
@@ -102,11 +102,8 @@ fn many<O: StreamOperation>(api: &Api, body: &[u8]) -> BoxStream<'static, Result
         Ok(request) => request,
         Err(fault) => return futures::stream::once(async { Err(fault) }).boxed(),
     };
-    let value = |item: Result<O::Item, Fault>| {
-        item.and_then(|item| {
-            serde_json::to_value(item).map_err(|error| Fault::new("InternalFailure", error.to_string()))
-        })
-    };
+    let value =
+        |item: Result<O::Item, Fault>| item.and_then(|item| serde_json::to_value(item).map_err(Fault::internal));
     O::answer(api, request).map(value).boxed()
 }
 

@@ -44,7 +44,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 pub use checked_definition::CheckedDefinition;
-pub use fault::Fault;
+pub use fault::{CREDENTIALS_UNUSABLE, Fault, INTERNAL_FAILURE, IS_APPROVAL, REFUSED, SUBJECT_BUSY, UNAVAILABLE};
 pub use flow::state_machine_name;
 pub use integrations::INTEGRATIONS;
 pub use operation::{Operation, StreamOperation};
@@ -53,9 +53,6 @@ pub use surroundings::{OwnerDescription, Surroundings};
 
 /// The prefix of Step Functions' targets (`X-Amz-Target`).
 pub const TARGET_PREFIX: &str = "AWSStepFunctions.";
-
-/// The fault of an environment whose credentials are missing, expired or refused. New credentials resolve it.
-pub const CREDENTIALS_UNUSABLE: &str = "CredentialsUnusable";
 
 /// The settings of an API.
 #[derive(Clone)]

@@ -14,12 +14,12 @@ pub enum Exit {
     Failed = 1,
     /// Refused before anything was changed.
     Refused = 3,
-    /// A plan has changes (`--plan --detailed-exitcode`).
-    Changes = 10,
     /// Not found.
     NotFound = 4,
     /// Owned by another process that cannot be reached.
     Unreachable = 5,
+    /// A plan has changes (`--plan --detailed-exitcode`).
+    Changes = 10,
     /// Stopped at a wait or paused; resume later.
     Waiting = 75,
     /// Ended by SIGINT; nothing is lost.
@@ -58,12 +58,14 @@ pub struct CliError {
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// The kind of the fault that caused it, if an operation failed.
+    pub fault: Option<String>,
 }
 
 impl CliError {
     /// An error with an exit code.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        CliError { exit, message: message.into(), hint: None }
+        CliError { exit, message: message.into(), hint: None, fault: None }
     }
 
     /// Refused before anything was changed.
@@ -117,13 +119,19 @@ impl From<ClientError> for CliError {
 
 /// The exit code and the hint of a fault, by its name.
 fn of_fault(kind: &str, message: String) -> CliError {
-    match kind {
+    let error = match kind {
         "ExecutionDoesNotExist" => CliError::not_found(message).hint("flow status lists all"),
-        "InternalFailure" => store_failed(message),
+        api::INTERNAL_FAILURE => store_failed(message),
         api::CREDENTIALS_UNUSABLE => CliError::new(Exit::Waiting, message),
-        "ServiceUnavailable" => CliError::new(Exit::Unreachable, message),
+        api::UNAVAILABLE => CliError::new(Exit::Unreachable, message),
+        api::SUBJECT_BUSY => {
+            let other = message.split(' ').next().unwrap_or_default();
+            let hint = format!("flow resume {other}   continues it, and   flow cancel {other}   ends it");
+            CliError::refused(message).hint(hint)
+        }
         _ => CliError::refused(message),
-    }
+    };
+    CliError { fault: Some(kind.to_owned()), ..error }
 }
 
 /// The error of a store that failed while it was in use.
@@ -135,5 +143,18 @@ pub fn store_failed(message: impl Into<String>) -> CliError {
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         CliError::refused(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exit, of_fault};
+
+    #[test]
+    fn a_busy_subject_is_refused_with_the_commands_for_its_execution() {
+        let error = of_fault(api::SUBJECT_BUSY, "shop-1 works on endpoints-aws/shop and has not ended".to_owned());
+        assert_eq!((error.exit, error.fault.as_deref()), (Exit::Refused, Some(api::SUBJECT_BUSY)));
+        let hint = error.hint.unwrap_or_default();
+        assert!(hint.contains("flow resume shop-1 ") && hint.contains("flow cancel shop-1 "), "{hint}");
     }
 }

@@ -11,6 +11,7 @@ use api::CheckedDefinition;
 use engine::{
     machine::ExecutionHeader,
     runner::{NewExecution, RunnerEvent, RunnerOptions, SystemClock},
+    step::ErrorClass,
     store::{MemoryRecords, Store},
 };
 use serde::{Deserialize, Serialize};
@@ -109,7 +110,7 @@ pub async fn make(environments: &Environments, question: &Question<'_>) -> Resul
 fn refusal(header: &ExecutionHeader) -> Option<Refusal> {
     if header.paused {
         let cause = "the credentials expired while the plan was made; nothing was changed".to_owned();
-        return Some(Refusal { error: "Flow.Credentials".to_owned(), cause });
+        return Some(Refusal { error: ErrorClass::Credentials.error_name().to_owned(), cause });
     }
     header.failure.as_ref().map(|failure| Refusal { error: failure.error.clone(), cause: failure.cause.clone() })
 }

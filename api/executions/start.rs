@@ -67,7 +67,7 @@ impl Api {
         let header = loop {
             match follow.next().await? {
                 Some(RunnerEvent::Rested { header }) if header.status != ExecutionStatus::Running => break header,
-                Some(RunnerEvent::StoreFailed { message }) => return Err(Fault::new("InternalFailure", message)),
+                Some(RunnerEvent::StoreFailed { message }) => return Err(Fault::internal(message)),
                 Some(_) => {}
                 None => return Err(RunnerError::Stopped.into()),
             }

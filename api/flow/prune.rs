@@ -131,5 +131,5 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Fault> {
     let done = tokio::task::spawn_blocking(work).await;
-    Ok(done.map_err(|error| Fault::new("InternalFailure", error.to_string()))??)
+    Ok(done.map_err(Fault::internal)??)
 }

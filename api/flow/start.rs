@@ -177,13 +177,4 @@ impl Api {
             deleting: false,
         }
     }
-
-    /// The ARN of an execution, by its id.
-    ///
-    /// # Errors
-    /// The execution does not exist, or the store cannot be read.
-    pub fn arn_of_execution(&self, id: &str) -> Result<String, Fault> {
-        let (header, started) = self.header(id)?;
-        Ok(self.arn_of(&header.id, &started))
-    }
 }

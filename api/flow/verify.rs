@@ -54,8 +54,7 @@ impl StreamOperation for VerifyStore {
     fn answer(api: &Api, _request: VerifyStoreRequest) -> BoxStream<'static, Result<StoreFindings, Fault>> {
         let store = api.runner.shared_store();
         let verify = tokio::task::spawn_blocking(move || StoreFindings::of(&store));
-        let failed = |error: tokio::task::JoinError| Fault::new("InternalFailure", error.to_string());
-        futures::stream::once(async move { verify.await.map_err(failed) }).boxed()
+        futures::stream::once(async move { verify.await.map_err(Fault::internal) }).boxed()
     }
 }
 

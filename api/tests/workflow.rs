@@ -30,9 +30,8 @@ async fn what_a_workflow_begins_is_seen_stopped_and_redriven_by_its_arn() {
     let described = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
     assert_eq!(serde_json::from_str::<Value>(&text(&described["definition"])).unwrap(), wait());
     let listed = world.ask("ListExecutions", json!({ "stateMachineArn": machine })).await;
-    let arn = text(&listed["executions"][0]["executionArn"]);
-    assert_eq!(arn, format!("{PREFIX}:execution:work:work-7k3f"));
-    assert_eq!(world.api.arn_of_execution("work-7k3f").unwrap(), arn);
+    let arn = format!("{PREFIX}:execution:work:work-7k3f");
+    assert_eq!(listed["executions"][0]["executionArn"], arn);
     let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
     assert_eq!((&told["status"], &told["input"]), (&json!("RUNNING"), &json!(r#"{"a":1}"#)));
     assert_eq!(world.history(&arn).await[0]["type"], "ExecutionStarted");
@@ -136,6 +135,16 @@ async fn executions_of_earlier_versions_are_known_by_arn_too() {
         ..workflow("old-1", &wait())
     };
     assert_eq!(world.api.start_workflow(start).await.unwrap().id, "old-1", "the same start attaches");
+}
+
+#[tokio::test]
+async fn a_busy_subject_is_a_fault_of_its_own() {
+    let world = World::new();
+    let on_subject = |id: &str| StartExecutionRequest { subject: Some("shop".to_owned()), ..workflow(id, &wait()) };
+    world.api.start_workflow(on_subject("w-1")).await.unwrap();
+    let busy = world.api.start_workflow(on_subject("w-2")).await.unwrap_err();
+    assert_eq!((busy.kind, busy.http_status()), (crate::SUBJECT_BUSY, 400));
+    assert_eq!(busy.message, "w-1 works on shop and has not ended");
 }
 
 #[tokio::test]

@@ -60,8 +60,9 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     let answer = handle.call::<SignalTask>(request).await;
     let afterwards = answered::afterwards(&handle, &id).await;
     let closed = handle.close().await;
-    let answer = answer.map_err(|error| match error.exit {
-        Exit::Refused => {
+    let answer = answer.map_err(|error| match (error.fault.as_deref(), error.exit) {
+        (Some(api::IS_APPROVAL), _) => error.hint(format!("flow approve {id}, or flow reject {id}, answers it")),
+        (_, Exit::Refused) => {
             error.hint(format!("flow status {id} shows what waits, and with which answer it can continue"))
         }
         _ => error,

@@ -107,7 +107,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
 
 /// Whether the execution ended because a step refused its input, without any change.
 fn was_refused(view: &View) -> bool {
-    view.changed_nothing() && view.failure.as_ref().is_some_and(|(error, _)| error == "Flow.Refused")
+    view.changed_nothing() && view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED)
 }
 
 async fn describe(handle: &Handle, id: &str, as_shown: bool) -> Result<DescribeExecutionResponse, CliError> {

@@ -191,7 +191,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
     }
     lines.push(match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {}", view.id),
-        (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == "Approval.Rejected") => {
+        (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
             format!("  To ask once more:   flow resume {}", view.id)
         }
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {}", view.id),

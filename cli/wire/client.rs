@@ -15,9 +15,6 @@ use super::{TARGET, WireFault, lines::WireLine, socket, version};
 /// within ten seconds.
 pub const SILENCE_MAX: Duration = Duration::from_secs(8);
 
-/// The fault of an owner that is about to end.
-const UNAVAILABLE: &str = "ServiceUnavailable";
-
 /// A client of the owner of a store.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -140,7 +137,7 @@ impl Client {
 }
 
 fn refused(fault: WireFault) -> ClientError {
-    if fault.kind == UNAVAILABLE { ClientError::Ending(fault.message) } else { ClientError::Fault(fault) }
+    if fault.kind == api::UNAVAILABLE { ClientError::Ending(fault.message) } else { ClientError::Fault(fault) }
 }
 
 /// The items of an operation, as they arrive.

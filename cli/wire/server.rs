@@ -128,7 +128,7 @@ impl Answers for Guarded {
 }
 
 fn stopping() -> Fault {
-    Fault::new("ServiceUnavailable", "the owner of the store is ending")
+    Fault::new(api::UNAVAILABLE, "the owner of the store is ending")
 }
 
 fn with_version(mut response: Response) -> Response {
