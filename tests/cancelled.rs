@@ -58,3 +58,18 @@ fn a_cancel_now_says_what_may_have_happened() {
     assert_eq!(home.status_of("c-1"), "ABORTED");
     assert_eq!(owner.wait_with_output().unwrap().status.code(), Some(1));
 }
+
+#[test]
+fn a_cancel_whose_wait_was_in_vain_says_that_it_waited() {
+    let home = Home::plain();
+    let (owner, _) = started(&home, "c-1");
+    let said = home.succeed(&["cancel", "c-1", "-o", "json"]);
+    let line: serde_json::Value = said.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap();
+    let facts = [("waited", json!(true)), ("answered", json!(false)), ("ended", json!(true))];
+    for (field, value) in facts {
+        assert_eq!(line[field], value, "{field}: {line}");
+    }
+    assert_eq!(line["inFlight"][0]["statePath"], "Slow");
+    assert_eq!(home.status_of("c-1"), "ABORTED");
+    assert_eq!(owner.wait_with_output().unwrap().status.code(), Some(1));
+}

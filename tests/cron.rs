@@ -172,6 +172,22 @@ fn beside_a_server_nothing_is_to_be_done_and_it_says_whose_it_is() {
     assert!(said.contains(&format!("one   RUNNING in process {}", server.pid())), "{said}");
     assert_eq!(said.lines().count(), 2, "{said}");
     assert_eq!(home.exits(&["resume", "--all", "--no-wait", "-q"], 0), "");
+    let said = home.exits(&["resume", "--all", "--no-wait", "-o", "json"], 0);
+    assert_eq!(said.matches(r#""type":"execution""#).count(), 2, "{said}");
+}
+
+#[test]
+fn a_resume_of_a_succeeded_execution_answers_with_a_line_also_in_json() {
+    let home = Home::plain();
+    let file = home.one("pass", &json!({ "Type": "Pass", "End": true }));
+    home.exits(&["run", &file, "--yes", "--id", "one"], 0);
+    let text = "one has succeeded: there is nothing to resume";
+    assert!(home.exits(&["resume", "one"], 0).contains(text));
+    let said = home.exits(&["resume", "one", "-o", "json"], 0);
+    let line: serde_json::Value = said.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap();
+    for (field, value) in [("type", "execution"), ("execution", "one"), ("standing", "SUCCEEDED"), ("message", text)] {
+        assert_eq!(line[field], value, "{line}");
+    }
 }
 
 #[test]

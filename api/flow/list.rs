@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation};
 
-/// Lists executions, newest first.
+/// Lists executions, newest first. If more unfinished executions exist than the limit, the first by id are listed.
 pub struct ListExecutions;
 
 /// A request of [`ListExecutions`].
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ListRequest {
-    /// The most executions to return; `None` for all.
+    /// The most executions to return: the newest, or with `unfinished` the first by id; `None` for all.
     pub limit: Option<usize>,
     /// Only executions that have not ended.
     pub unfinished: bool,
@@ -44,7 +44,8 @@ impl Operation for ListExecutions {
     }
 }
 
-/// Reads the index of unfinished executions, so that ended ones cost nothing.
+/// Reads the index of unfinished executions, which is ordered by id, so that ended ones cost nothing. Sorts what it read
+/// by the time of the start.
 fn unfinished(api: &Api, limit: usize) -> Result<Vec<ExecutionHeader>, StoreError> {
     let store = api.runner.store();
     let active = store.active_after(None, limit)?;

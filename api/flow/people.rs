@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::approval::instructions_of;
 use crate::{Api, Fault, Operation};
 
-/// The most executions that are searched, newest first.
+/// The most executions that are searched, in the order of their ids.
 const SEARCHED_MAX: usize = 10_000;
 
 /// Lists the tasks that wait for a person.

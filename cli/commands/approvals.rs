@@ -43,8 +43,17 @@ fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {
             }
         }
     }
-    if response.truncated && global.output == Output::Human {
-        say!("There are more executions than were searched.");
+    if response.truncated {
+        show_truncated(global);
+    }
+}
+
+/// Reports that more executions exist than were searched for tasks of people.
+pub fn show_truncated(global: &Global) {
+    let message = "There are more executions than were searched.";
+    match global.output {
+        Output::Human => say!("{message}"),
+        Output::Json => say!("{}", json!({ "type": "truncated", "message": message })),
     }
 }
 

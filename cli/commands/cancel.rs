@@ -40,29 +40,39 @@ pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, Cl
     let (id, handle) = locate_at(global, &arguments.target, &arguments.id).await?.answer().await?;
     let cancelled = cancel(global, &handle, &id, arguments.now).await;
     let closed = handle.close().await;
-    let (answer, exit) = cancelled?;
+    let cancelled = cancelled?;
     closed?;
-    if exit != Exit::Success {
-        return Ok(exit);
-    }
+    let Cancelled { in_flight, waited, answered, exit } = &cancelled;
+    let has_ended = *exit == Exit::Success;
     match global.output {
-        Output::Human if global.quiet => {}
-        Output::Human => show(&id, &answer),
+        Output::Human if !has_ended || global.quiet => {}
+        Output::Human => show(&id, &cancelled),
         Output::Json => {
-            let line = json!({ "type": "cancelled", "execution": id, "inFlight": answer.in_flight, "waited": answer.waits,
-                               "message": format!("{id} is cancelled") });
+            let message = match has_ended {
+                true => format!("{id} is cancelled"),
+                false => ends_later(&id),
+            };
+            let line = json!({ "type": "cancelled", "execution": id, "inFlight": in_flight, "waited": waited,
+                               "answered": answered, "ended": has_ended, "message": message });
             say!("{line}");
         }
     }
-    Ok(Exit::Success)
+    Ok(*exit)
 }
 
-async fn cancel(
-    global: &Global,
-    handle: &Handle,
-    id: &str,
-    now: bool,
-) -> Result<(CancelExecutionResponse, Exit), CliError> {
+/// What a cancellation found and did.
+struct Cancelled {
+    /// The calls that were in flight.
+    in_flight: Vec<CallInFlight>,
+    /// Whether it waited for their answers.
+    waited: bool,
+    /// Whether all of them have answered.
+    answered: bool,
+    /// Other than success if a signal ended the wait: the execution then ends when the calls have answered.
+    exit: Exit,
+}
+
+async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool) -> Result<Cancelled, CliError> {
     let request = |when_idle| CancelExecutionRequest {
         id: id.to_owned(),
         error: "Cancelled".to_owned(),
@@ -77,21 +87,26 @@ async fn cancel(
         let message = format!("{id} had ended before ({}): nothing was changed", status.as_str().unwrap_or_default());
         return Err(CliError::new(Exit::Failed, message).hint(format!("flow status {id} shows it")));
     }
-    if !answer.waits {
-        return Ok((answer, Exit::Success));
+    let CancelExecutionResponse { in_flight, waits, .. } = answer;
+    if !waits {
+        let answered = in_flight.is_empty();
+        return Ok(Cancelled { in_flight, waited: false, answered, exit: Exit::Success });
     }
     if global.output == Output::Human && !global.quiet {
-        say!("No more calls are made. In flight: {}.", paths(&answer.in_flight));
+        say!("No more calls are made. In flight: {}.", paths(&in_flight));
         say!(
             "Waiting up to {} s for the answer. To end without it:   flow cancel {id} --now",
             ANSWER_WAIT_MAX.as_secs()
         );
     }
     match tokio::time::timeout(ANSWER_WAIT_MAX, until_ended(handle, id)).await {
-        Ok(exit) => Ok((answer, exit?)),
+        Ok(exit) => {
+            let exit = exit?;
+            Ok(Cancelled { in_flight, waited: true, answered: exit == Exit::Success, exit })
+        }
         Err(_) => {
             handle.call_once::<CancelExecution>(request(false)).await?;
-            Ok((CancelExecutionResponse { waits: false, ..answer }, Exit::Success))
+            Ok(Cancelled { in_flight, waited: true, answered: false, exit: Exit::Success })
         }
     }
 }
@@ -117,7 +132,7 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
         };
         tokio::select! {
             exit = interrupt::requested() => {
-                eprintln!("\nflow: {id} ends when its call in flight has answered: flow status {id}");
+                eprintln!("\nflow: {}: flow status {id}", ends_later(id));
                 return Ok(exit);
             }
             rested = rested => {
@@ -129,9 +144,14 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
     }
 }
 
-fn show(id: &str, answer: &CancelExecutionResponse) {
-    if !answer.waits && !answer.in_flight.is_empty() {
-        say!("{id} is cancelled. In flight and not waited for: {}.", paths(&answer.in_flight));
+fn ends_later(id: &str) -> String {
+    format!("{id} ends when its call in flight has answered")
+}
+
+fn show(id: &str, Cancelled { in_flight, waited, answered, .. }: &Cancelled) {
+    if !answered && !in_flight.is_empty() {
+        let how = if *waited { "not answered" } else { "not waited for" };
+        say!("{id} is cancelled. In flight and {how}: {}.", paths(in_flight));
         say!("What these calls change may have happened, or may still happen, and is not recorded.");
         say!(
             "   flow resume {id}   makes them again: a step that finds what its call made adopts it. Until then check by hand."

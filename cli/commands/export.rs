@@ -15,7 +15,7 @@ use crate::{
 /// Arguments of `flow export`.
 #[derive(Debug, Args)]
 pub struct ExportArguments {
-    /// The executions: ids, unique prefixes, or @latest; without one, everything, with state machines and activities.
+    /// The executions: ids, unique prefixes, ARNs, or @latest; without one, everything, with state machines and activities.
     ids: Vec<String>,
 }
 

@@ -73,8 +73,7 @@ async fn prune(handle: &Handle, request: PruneRequest) -> Result<PruneResponse, 
             Ok(None) => return Ok(last),
             Err(StreamError::Failed(error)) => return Err(error),
             Err(StreamError::Gone(_)) => {
-                let message =
-                    format!("the owner of the store ended after {} executions were forgotten", last.executions);
+                let message = format!("the owner of the store ended after {} executions were deleted", last.executions);
                 return Err(CliError::new(Exit::Unreachable, message).hint("run it again: flow prune"));
             }
         }

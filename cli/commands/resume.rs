@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest, ResumeExecution, ResumeRequest};
 use clap::Args;
-use engine::machine::{ExecutionHeader, ExecutionStatus, Reentry};
-use serde_json::Value;
+use engine::{
+    machine::{ExecutionHeader, ExecutionStatus, Reentry},
+    runner::RunnerError,
+};
 
 use super::watch::{NO_WAIT_DEFAULT, Watch, show_end, show_output, watch};
 use crate::{
@@ -92,10 +94,7 @@ async fn one(
     watching: Watch,
 ) -> Result<Exit, CliError> {
     if header.status == ExecutionStatus::Succeeded {
-        if global.output == Output::Human && !global.quiet {
-            say!("{} has succeeded: there is nothing to resume", header.id);
-        }
-        return Ok(Exit::Success);
+        return Ok(nothing_to_resume(global, &header.id));
     }
     if home.rehearsal {
         rehearsal_lives(&home, header).await?;
@@ -116,10 +115,7 @@ async fn one(
 async fn redrive(global: &Global, located: &Located, watching: Watch) -> Result<Exit, CliError> {
     let Located { header, store } = located;
     if header.status == ExecutionStatus::Succeeded {
-        if global.output == Output::Human && !global.quiet {
-            say!("{} has succeeded: there is nothing to resume", header.id);
-        }
-        return Ok(Exit::Success);
+        return Ok(nothing_to_resume(global, &header.id));
     }
     resume_and_watch(global, store, header, (None, Vec::new()), watching).await
 }
@@ -192,7 +188,13 @@ async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), Cl
     }
 }
 
-/// The JSON line about a resumed execution.
-fn line(id: &str, standing: &str, message: &str) -> Value {
-    serde_json::json!({ "type": "resumed", "execution": id, "standing": standing, "message": message })
+/// Reports an execution that has succeeded.
+fn nothing_to_resume(global: &Global, id: &str) -> Exit {
+    let message = RunnerError::Succeeded { id: id.to_owned() }.to_string();
+    match global.output {
+        Output::Json => say!("{}", all::line(id, "SUCCEEDED", &message)),
+        Output::Human if global.quiet => {}
+        Output::Human => say!("{message}"),
+    }
+    Exit::Success
 }

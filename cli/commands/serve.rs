@@ -63,7 +63,7 @@ async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Gu
         .await
         .map_err(|error| CliError::refused(format!("{listen} cannot be listened on: {error}")))?;
     let runner = local.runner();
-    let recovered = runner.recover_all().await.map_err(|error| CliError::refused(error.to_string()))?;
+    let recovered = runner.recover_all().await.map_err(|error| store_failed(error.to_string()))?;
     let address = listener.local_addr()?;
     match global.output {
         Output::Human => {

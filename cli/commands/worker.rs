@@ -121,8 +121,9 @@ async fn work(global: &Global, worker: Worker, stop: &watch::Sender<bool>, count
 fn summary(counts: &Counts) -> String {
     let line = counts.line();
     format!(
-        "{} tasks received: {} succeeded, {} failed, {} given back, {} over before they were answered",
-        line["received"], line["succeeded"], line["failed"], line["givenBack"], line["over"]
+        "{} tasks received: {} succeeded, {} failed, {} given back, {} over before they were answered, \
+         {} with a refused answer",
+        line["received"], line["succeeded"], line["failed"], line["givenBack"], line["over"], line["answersRefused"]
     )
 }
 

@@ -12,6 +12,7 @@ pub struct Counts {
     failed: AtomicU64,
     given_back: AtomicU64,
     over: AtomicU64,
+    answers_refused: AtomicU64,
     heartbeats: AtomicU64,
     calls_failed: AtomicU64,
 }
@@ -27,6 +28,8 @@ pub enum Ending {
     GivenBack,
     /// The task ended before it was answered.
     Over,
+    /// The API refused the answer, or could not be reached for it.
+    AnswerRefused,
 }
 
 impl Counts {
@@ -48,6 +51,7 @@ impl Counts {
             Ending::Failed => &self.failed,
             Ending::GivenBack => &self.given_back,
             Ending::Over => &self.over,
+            Ending::AnswerRefused => &self.answers_refused,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
@@ -58,7 +62,21 @@ impl Counts {
         json!({
             "type": "worker", "received": read(&self.received), "succeeded": read(&self.succeeded),
             "failed": read(&self.failed), "givenBack": read(&self.given_back), "over": read(&self.over),
+            "answersRefused": read(&self.answers_refused),
             "heartbeats": read(&self.heartbeats), "callsFailed": read(&self.calls_failed),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_answer_has_a_count_of_its_own() {
+        let counts = Counts::default();
+        [Ending::AnswerRefused, Ending::Over, Ending::Over].into_iter().for_each(|ending| counts.ended(ending));
+        let line = counts.line();
+        assert_eq!((&line["answersRefused"], &line["over"]), (&json!(1), &json!(2)));
     }
 }

@@ -168,7 +168,7 @@ impl Job {
                 }
                 Err(error) => {
                     tracing::error!("an answer was refused: {error}");
-                    return Ending::Over;
+                    return Ending::AnswerRefused;
                 }
             }
         }

@@ -4,20 +4,24 @@ use std::pin::pin;
 
 use api::flow::{
     DescribeExecution, DescribeExecutionRequest, ExecutionIdRequest, ListExecutions, ListPersonTasks,
-    ListPersonTasksRequest, ListRequest, ListResponse, MarkShown, MarkShownRequest, RecoverExecution, TrackUnfinished,
-    TrackUnfinishedRequest,
+    ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, ListResponse, MarkShown, MarkShownRequest,
+    RecoverExecution, TrackUnfinished, TrackUnfinishedRequest,
 };
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
     runner::Clock,
 };
 use futures::{FutureExt, StreamExt, future::FusedFuture, stream::FuturesUnordered};
+use serde_json::{Value, json};
 
-use super::{line, pinned, resume};
+use super::{pinned, resume};
 use crate::{
     arguments::{Global, Output},
     clock,
-    commands::watch::{Watch, Watched, watch},
+    commands::{
+        approvals::show_truncated,
+        watch::{Watch, Watched, watch},
+    },
     environments::Environments,
     exit::{CliError, Exit},
     home::Home,
@@ -190,7 +194,11 @@ async fn show_needs(global: &Global, handle: &Handle, theirs: &[ExecutionHeader]
     if theirs.is_empty() {
         return Ok(());
     }
-    let tasks = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?.tasks;
+    let ListPersonTasksResponse { tasks, truncated } =
+        handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
+    if truncated && (global.output == Output::Json || !global.quiet) {
+        show_truncated(global);
+    }
     for header in theirs {
         if !tasks.iter().any(|task| task.execution == header.id) {
             continue;
@@ -206,6 +214,11 @@ async fn show_needs(global: &Global, handle: &Handle, theirs: &[ExecutionHeader]
         }
     }
     Ok(())
+}
+
+/// The JSON line about an execution.
+pub fn line(id: &str, standing: &str, message: &str) -> Value {
+    json!({ "type": "execution", "execution": id, "standing": standing, "message": message })
 }
 
 /// Lists the executions that another process drives. This process does nothing for them.
