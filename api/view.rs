@@ -9,7 +9,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use engine::{
-    journal::{Content, Entry, HistoryEventDetails, Note, StateType, StepFailure},
+    journal::{Content, Entry, HistoryEventDetails, Note, StateType, StepFailure, state_path},
     machine::{Activity, ExecutionHeader, ExecutionStatus, FrameRow},
     runner::RunnerEvent,
     step::{Change, Effect, Instructions},
@@ -100,6 +100,16 @@ pub struct Wait {
     pub instructions: Option<Instructions>,
 }
 
+impl Wait {
+    fn new(
+        reason: &str,
+        (polled_ms, next_poll_ms, deadline_ms): (u64, u64, Option<u64>),
+        instructions: Option<&Instructions>,
+    ) -> Self {
+        Wait { reason: reason.to_owned(), polled_ms, next_poll_ms, deadline_ms, instructions: instructions.cloned() }
+    }
+}
+
 /// The most states of distributed Maps' iterations that a view takes from frames. There may be ten thousand.
 const ITERATION_STATES_MAX: usize = 100;
 
@@ -188,19 +198,30 @@ impl View {
         }
     }
 
+    /// The same view before any journal entry is folded.
+    pub fn emptied(self) -> Self {
+        View {
+            states: BTreeMap::new(),
+            order: Vec::new(),
+            made: Vec::new(),
+            status: ExecutionStatus::Running,
+            stopped_ms: None,
+            failure: None,
+            output: None,
+            paused: false,
+            last_sequence: 0,
+            ..self
+        }
+    }
+
     /// Folds an event into the view.
     pub fn see(&mut self, event: &RunnerEvent) {
         match event {
             RunnerEvent::Entry { entry, .. } => self.fold(entry),
             RunnerEvent::Rested { header } => self.paused = header.paused,
             RunnerEvent::Looked { state_path, waiting, next_look_ms, deadline_ms, .. } => {
-                let wait = Wait {
-                    reason: waiting.reason.clone(),
-                    polled_ms: waiting.looked_ms,
-                    next_poll_ms: *next_look_ms,
-                    deadline_ms: *deadline_ms,
-                    instructions: waiting.instructions.clone(),
-                };
+                let times = (waiting.looked_ms, *next_look_ms, *deadline_ms);
+                let wait = Wait::new(&waiting.reason, times, waiting.instructions.as_ref());
                 self.set(state_path, Doing::Waiting(wait));
             }
             RunnerEvent::Asleep { .. } | RunnerEvent::StoreFailed { .. } | RunnerEvent::Unknown => {}
@@ -216,13 +237,8 @@ impl View {
                 Activity::Waiting { due_ms } => Doing::Sleeping { due_ms: *due_ms },
                 Activity::Task { parked: Some(_), deadline_ms, .. } => Doing::Parked { deadline_ms: *deadline_ms },
                 Activity::Task { next_look_ms: Some(next), deadline_ms, waiting: Some(waiting), .. } => {
-                    Doing::Waiting(Wait {
-                        reason: waiting.reason.clone(),
-                        polled_ms: waiting.looked_ms,
-                        next_poll_ms: *next,
-                        deadline_ms: *deadline_ms,
-                        instructions: waiting.instructions.clone(),
-                    })
+                    let times = (waiting.looked_ms, *next, *deadline_ms);
+                    Doing::Waiting(Wait::new(&waiting.reason, times, waiting.instructions.as_ref()))
                 }
                 _ => continue,
             };
@@ -245,7 +261,7 @@ impl View {
 
     fn fold_event(&mut self, frame: &str, details: &HistoryEventDetails, at_ms: u64) {
         use HistoryEventDetails as Details;
-        let path = |name: &str| if frame.is_empty() { name.to_owned() } else { format!("{frame}/{name}") };
+        let path = |name: &str| state_path(frame, name);
         match details {
             Details::ExecutionStarted { .. } => self.started_ms = at_ms,
             Details::StateEntered { state_type, name, .. } => {
@@ -316,13 +332,7 @@ impl View {
     fn fold_note(&mut self, note: &Note, at_ms: u64) {
         match note {
             Note::Waiting { state_path, reason, next_look_ms, deadline_ms, instructions, .. } => {
-                let wait = Wait {
-                    reason: reason.clone(),
-                    polled_ms: at_ms,
-                    next_poll_ms: *next_look_ms,
-                    deadline_ms: *deadline_ms,
-                    instructions: instructions.clone(),
-                };
+                let wait = Wait::new(reason, (at_ms, *next_look_ms, *deadline_ms), instructions.as_ref());
                 self.set(state_path, Doing::Waiting(wait));
             }
             Note::RetryScheduled { state_path, attempt, next_attempt_ms, failure } => {

@@ -6,6 +6,7 @@ mod connections;
 pub mod guard;
 mod lines;
 mod request_body;
+mod response;
 pub mod server;
 pub mod signature;
 pub mod socket;
@@ -25,4 +26,10 @@ pub struct WireFault {
     /// The message, for people.
     #[serde(default)]
     pub message: String,
+}
+
+impl WireFault {
+    fn of(fault: &api::Fault) -> Self {
+        WireFault { kind: fault.kind.to_owned(), message: fault.message.clone() }
+    }
 }

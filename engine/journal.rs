@@ -41,6 +41,11 @@ pub enum Content {
     Note(Box<Note>),
 }
 
+/// The path of a state: the path of its frame, which is empty at the top, and its name.
+pub fn state_path(frame: &str, name: &str) -> String {
+    if frame.is_empty() { name.to_owned() } else { format!("{frame}/{name}") }
+}
+
 impl Content {
     /// Whether a later version of flow wrote it, as a kind that this version does not know.
     pub fn is_unknown(&self) -> bool {

@@ -74,6 +74,11 @@ fn who_answered_and_why_is_in_history_export_and_json() {
     for command in [&["events", "one"][..], &["events", "one", "-o", "json"], &["export", "one"]] {
         assert!(home.exits(command, 0).contains("four eyes"), "{command:?}");
     }
+    let printed = home.succeed(&["events", "one", "-o", "json", "--since", "3"]);
+    let lines: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let entries: Vec<&Value> = lines.iter().filter(|line| line["type"] == "entry").collect();
+    assert_eq!(entries[0]["sequence"], 3, "{printed}");
+    assert!(entries.iter().all(|entry| entry["message"].as_str().is_some_and(|text| !text.is_empty())), "{printed}");
     home.exits(&["resume", "one"], 0);
     assert_eq!(home.status_of("one"), "SUCCEEDED");
 }

@@ -7,10 +7,8 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::entries::ENTRIES_MAX;
 use crate::{Api, Fault, Operation, view::View};
-
-/// The most journal entries that are read at once.
-const ENTRIES_AT_ONCE: usize = 4_096;
 
 /// Describes an execution.
 pub struct DescribeExecution;
@@ -69,7 +67,7 @@ impl Operation for DescribeExecution {
 /// Folds the journal up to a sequence into a view, page by page: a history has up to 25,000 events.
 fn fold(api: &Api, view: &mut View, last: u64) -> Result<(), Fault> {
     while view.last_sequence < last {
-        let entries = api.runner.store().entries(&view.id, view.last_sequence + 1, ENTRIES_AT_ONCE)?;
+        let entries = api.runner.store().entries(&view.id, view.last_sequence + 1, ENTRIES_MAX)?;
         if entries.is_empty() {
             break;
         }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation, StreamOperation};
 
-/// The most entries of one response.
-const ENTRIES_MAX: usize = 4_096;
+/// The most entries of one response, and of one read of the journal.
+pub(super) const ENTRIES_MAX: usize = 4_096;
 
 /// Reads a part of an execution's journal, oldest first.
 pub struct GetEntries;

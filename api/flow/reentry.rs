@@ -2,15 +2,13 @@
 
 use engine::{
     asl::{StateMachine, did_you_mean, nearest},
-    journal::{Entered, Recorded},
+    journal::{self, Entered, Recorded},
     machine::{Reentry, reentry_path},
 };
 use serde::{Deserialize, Serialize};
 
+use super::entries::ENTRIES_MAX;
 use crate::{Api, Fault, Operation, view::Made};
-
-/// The most journal entries that are read at once.
-const ENTRIES_AT_ONCE: usize = 4_096;
 
 /// Finds what an execution recorded when it entered a state, so that this or another execution can enter it again.
 /// Changes nothing.
@@ -68,7 +66,7 @@ impl Operation for PlanReentry {
             .map_err(|problems| Fault::new("InvalidDefinition", format!("the pinned definition: {problems:?}")))?;
         let (mut recorded, mut next) = (Recorded::default(), 1);
         while next <= last {
-            let entries = store.entries(&id, next, ENTRIES_AT_ONCE)?;
+            let entries = store.entries(&id, next, ENTRIES_MAX)?;
             let Some(read) = entries.last() else { break };
             next = read.sequence + 1;
             entries.iter().for_each(|entry| recorded.fold(entry));
@@ -96,7 +94,7 @@ fn plan(recorded: &Recorded, machine: &StateMachine, id: &str, wanted: &str) -> 
     let steps = reentry_path(machine, &entered.frame, &entered.name).map_err(refused)?;
     let mut path = Vec::with_capacity(steps.len());
     for (frame, name) in steps {
-        let at = if frame.is_empty() { name.to_string() } else { format!("{frame}/{name}") };
+        let at = journal::state_path(&frame, &name);
         let level = recorded.entered(&at).ok_or_else(|| refused(format!("the entering of '{at}' is not recorded")))?;
         let (input, variables) = (level.input.clone(), level.variables.clone());
         path.push(Reentry { state: name, input, variables });
@@ -108,7 +106,7 @@ fn plan(recorded: &Recorded, machine: &StateMachine, id: &str, wanted: &str) -> 
 }
 
 fn path_of(entered: &Entered) -> String {
-    if entered.frame.is_empty() { entered.name.to_string() } else { format!("{}/{}", entered.frame, entered.name) }
+    journal::state_path(&entered.frame, &entered.name)
 }
 
 /// The last call of each Task that was called after an entry of the journal.

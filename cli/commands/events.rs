@@ -1,13 +1,19 @@
 //! `flow events`.
 
-use api::flow::{EntriesRequest, ExecutionIdRequest, FollowExecution, FollowProgramLines, GetEntries, ProgramLine};
+use api::{
+    flow::{
+        DescribeExecution, DescribeExecutionRequest, EntriesRequest, ExecutionIdRequest, FollowExecution,
+        FollowProgramLines, GetEntries, ProgramLine,
+    },
+    view::View,
+};
 use clap::Args;
 use engine::{
-    journal::{Content, Entry, HistoryEventDetails, Note},
+    journal::{Content, Entry, HistoryEventDetails, Note, state_path},
     machine::ExecutionHeader,
     runner::RunnerEvent,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     arguments::{Global, Output},
@@ -16,7 +22,7 @@ use crate::{
     out,
     owner::{Handle, Stream, StreamError},
     target::Target,
-    ui::text,
+    ui::{json, text},
 };
 
 /// Arguments of `flow events`.
@@ -42,19 +48,25 @@ pub struct EventsArguments {
 pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, CliError> {
     let Located { header: ExecutionHeader { id, .. }, store } =
         locate_at(global, &arguments.target, &arguments.id).await?;
+    let mut entries = Entries { global, arguments: &arguments, view: None };
     let mut next = arguments.since.max(1);
+    if global.output == Output::Json {
+        let request = DescribeExecutionRequest { id: id.clone(), as_shown: true };
+        entries.view = Some(store.call::<DescribeExecution>(request).await?.view.emptied());
+        next = 1;
+    }
     loop {
         let request = EntriesRequest { id: id.clone(), from_sequence: next };
-        let entries = store.call::<GetEntries>(request).await?.entries;
-        let Some(last) = entries.last() else { break };
+        let page = store.call::<GetEntries>(request).await?.entries;
+        let Some(last) = page.last() else { break };
         next = last.sequence + 1;
-        entries.iter().for_each(|entry| show(global, &arguments, &id, entry));
+        page.iter().for_each(|entry| entries.show(entry));
         if out::is_closed() {
             return Ok(Exit::Success);
         }
     }
     if arguments.follow && store.is_remote().await {
-        follow(global, &arguments, &store, &id, next).await?;
+        follow(&mut entries, &store, &id, next).await?;
     }
     store.leave();
     Ok(Exit::Success)
@@ -62,13 +74,7 @@ pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, Cl
 
 /// Shows entries from a sequence on, until the execution ends or pauses, or no process drives it. If its owner ends,
 /// the next owner is called.
-async fn follow(
-    global: &Global,
-    arguments: &EventsArguments,
-    store: &Handle,
-    id: &str,
-    mut from_sequence: u64,
-) -> Result<(), CliError> {
+async fn follow(entries: &mut Entries<'_>, store: &Handle, id: &str, mut from_sequence: u64) -> Result<(), CliError> {
     loop {
         let mut events = store.stream::<FollowExecution>(EntriesRequest { id: id.to_owned(), from_sequence }).await?;
         let mut lines = store.stream::<FollowProgramLines>(ExecutionIdRequest { id: id.to_owned() }).await.ok();
@@ -76,8 +82,8 @@ async fn follow(
             let event = tokio::select! {
                 biased;
                 Some(line) = next_line(&mut lines) => {
-                    if !arguments.failed {
-                        show_line(global, &line);
+                    if !entries.arguments.failed {
+                        show_line(entries.global, &line);
                     }
                     continue;
                 }
@@ -86,7 +92,7 @@ async fn follow(
             match event {
                 Ok(Some(RunnerEvent::Entry { entry, .. })) => {
                     from_sequence = entry.sequence + 1;
-                    show(global, arguments, id, &entry);
+                    entries.show(&entry);
                 }
                 Ok(Some(RunnerEvent::Rested { .. })) => return Ok(()),
                 Ok(Some(_)) => {}
@@ -117,39 +123,46 @@ fn show_line(global: &Global, line: &ProgramLine) {
     match global.output {
         Output::Json => say!(
             "{}",
-            json!({ "type": "programLine", "execution": execution, "state": state_path, "attempt": attempt, "isError": is_error,
+            serde_json::json!({ "type": "programLine", "execution": execution, "state": state_path, "attempt": attempt, "isError": is_error,
                     "message": text })
         ),
         Output::Human => say!("     ·            {state_path} prints: {text}"),
     }
 }
 
-fn show(global: &Global, arguments: &EventsArguments, id: &str, entry: &Entry) {
-    let value = serde_json::to_value(&entry.content).unwrap_or_default();
-    if arguments.failed && !is_failure(&entry.content) {
-        return;
-    }
-    if global.output == Output::Json {
-        let mut line = json!({ "type": "entry", "execution": id });
-        if let (Value::Object(line), Ok(Value::Object(more))) = (&mut line, serde_json::to_value(entry)) {
-            line.extend(more);
+/// Shows those entries of a journal that the arguments ask for.
+struct Entries<'a> {
+    global: &'a Global,
+    arguments: &'a EventsArguments,
+    /// For JSON: the view that has every entry folded in. The message of an entry depends on earlier ones.
+    view: Option<View>,
+}
+
+impl Entries<'_> {
+    fn show(&mut self, entry: &Entry) {
+        let EventsArguments { since, failed, .. } = self.arguments;
+        let is_wanted = entry.sequence >= *since && (!failed || is_failure(&entry.content));
+        if let Some(view) = &mut self.view {
+            let event = RunnerEvent::Entry { execution: view.id.clone(), entry: entry.clone() };
+            view.see(&event);
+            if let Some(line) = json::event(view, &event).filter(|_| is_wanted) {
+                say!("{line}");
+            }
+        } else if is_wanted {
+            let value = serde_json::to_value(&entry.content).unwrap_or_default();
+            let inner = value.as_object().and_then(|content| content.values().next());
+            let (what, details) = inner.map(words).unwrap_or_default();
+            say!("{:>6}  {}  {what:<24} {details}", entry.sequence, text::clock(entry.timestamp_ms));
         }
-        return say!("{line}");
     }
-    let (what, details) = match &value {
-        Value::Object(content) => content.iter().next().map(|(_, inner)| words(inner)).unwrap_or_default(),
-        _ => Default::default(),
-    };
-    say!("{:>6}  {}  {what:<24} {details}", entry.sequence, text::clock(entry.timestamp_ms));
 }
 
 fn words(content: &Value) -> (String, String) {
     let text = |name: &str| content[name].as_str().map(str::to_owned);
     let what = text("type").or_else(|| text("note")).unwrap_or_default();
     let place = match (text("frame"), text("name")) {
-        (Some(frame), Some(name)) => format!("{frame}/{name}"),
-        (None, Some(name)) => name,
-        _ => text("statePath").unwrap_or_default(),
+        (frame, Some(name)) => state_path(&frame.unwrap_or_default(), &name),
+        (_, None) => text("statePath").unwrap_or_default(),
     };
     let failure = content.get("failure").unwrap_or(content);
     let named = |name: &str| failure[name].as_str().filter(|text| !text.is_empty());

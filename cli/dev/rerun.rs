@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::{
-    journal::{Content, Entry, HistoryEventDetails, Note, Recorded},
+    journal::{Content, Entry, HistoryEventDetails, Note, Recorded, state_path},
     machine::{ExecutionHeader, ExecutionStatus, Reentry, reentry_path},
 };
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ struct Visit {
 
 impl Visit {
     fn path(&self) -> String {
-        if self.frame.is_empty() { self.name.clone() } else { format!("{}/{}", self.frame, self.name) }
+        state_path(&self.frame, &self.name)
     }
 }
 
@@ -154,8 +154,7 @@ impl Run {
         let machine = engine::asl::parse(&now.definition).ok()?;
         let steps = reentry_path(&machine, &visit.frame, &visit.name).ok()?;
         let level = |(frame, state): (String, std::sync::Arc<str>)| {
-            let at = if frame.is_empty() { state.to_string() } else { format!("{frame}/{state}") };
-            let entered = self.recorded.entered(&at)?;
+            let entered = self.recorded.entered(&state_path(&frame, &state))?;
             Some(Reentry { state, input: entered.input.clone(), variables: entered.variables.clone() })
         };
         Some((visit.path(), steps.into_iter().map(level).collect::<Option<_>>()?))

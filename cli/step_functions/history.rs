@@ -10,7 +10,7 @@ use std::{
 
 use engine::journal::{
     Content, Entry, ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails as Details, Note,
-    StateType, StepFailure,
+    StateType, StepFailure, state_path,
 };
 use serde_json::Value;
 use steps::step_functions::RemoteEvent;
@@ -103,7 +103,7 @@ impl History {
             self.last_failed = place.clone();
         }
         let frame = self.frame(&place);
-        let path = if frame.is_empty() { place.state.clone() } else { format!("{frame}/{}", place.state) };
+        let path = state_path(&frame, &place.state);
         self.note(event, &path);
         self.count(event, &path);
         let is_hidden = place.state.starts_with(ADDED_STATE);
@@ -322,7 +322,7 @@ mod tests {
         let entered = |entry: &Entry| {
             let Content::Event(event) = &entry.content else { return None };
             let Details::StateEntered { name, .. } = &event.details else { return None };
-            Some(if event.frame.is_empty() { name.to_string() } else { format!("{}/{name}", event.frame) })
+            Some(state_path(&event.frame, name))
         };
         history.entries().iter().filter_map(entered).collect()
     }

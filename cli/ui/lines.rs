@@ -2,7 +2,7 @@
 
 use api::view::{View, word};
 use engine::{
-    journal::{Content, Entry, HistoryEventDetails, Note, Signaller, StateType},
+    journal::{Content, Entry, HistoryEventDetails, Note, Signaller, StateType, state_path},
     step::Change,
 };
 
@@ -22,8 +22,7 @@ pub fn lines(view: &View, entry: &Entry) -> Vec<String> {
     match &entry.content {
         Content::Note(note) => note_line(note, entry.timestamp_ms, &line).into_iter().collect(),
         Content::Event(event) => {
-            let path =
-                |name: &str| if event.frame.is_empty() { name.to_owned() } else { format!("{}/{name}", event.frame) };
+            let path = |name: &str| state_path(&event.frame, name);
             match &event.details {
                 HistoryEventDetails::StateEntered { name, .. } if is_section(view, &path(name)) => {
                     vec![line("Started", &path(name), String::new())]
@@ -73,8 +72,7 @@ pub fn sentence(view: &View, entry: &Entry) -> String {
     let text = |name: &str| inner[name].as_str().filter(|text| !text.is_empty());
     let what = text("type").or_else(|| text("note")).unwrap_or("entry");
     let path = match (text("frame"), text("name"), text("statePath")) {
-        (Some(frame), Some(name), _) => Some(format!("{frame}/{name}")),
-        (None, Some(name), _) => Some(name.to_owned()),
+        (frame, Some(name), _) => Some(state_path(frame.unwrap_or_default(), name)),
         (_, None, path) => path.map(str::to_owned),
     };
     let at = clock(entry.timestamp_ms);

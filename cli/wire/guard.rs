@@ -3,16 +3,18 @@
 
 use std::{net::IpAddr, time::SystemTime};
 
+use api::Fault;
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, StatusCode, Uri, uri::Authority},
+    http::{HeaderMap, Uri, uri::Authority},
     response::{IntoResponse, Response},
 };
 use subtle::ConstantTimeEq;
 
 use super::{
-    TARGET, WireFault, request_body,
+    TARGET, request_body,
+    response::fault_response,
     signature::{Key, Signed},
 };
 
@@ -41,11 +43,8 @@ impl Refused {
 }
 
 impl IntoResponse for Refused {
-    /// The status is 400, as in services with AWS JSON.
     fn into_response(self) -> Response {
-        let body = WireFault { kind: self.kind.to_owned(), message: self.message };
-        let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amzn-errortype", self.kind)];
-        (StatusCode::BAD_REQUEST, headers, serde_json::to_string(&body).unwrap_or_default()).into_response()
+        fault_response(&Fault::new(self.kind, self.message))
     }
 }
 

@@ -10,7 +10,7 @@ use axum::{
 use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::server::fault_response;
+use super::response::fault_response;
 
 /// The longest request, in bytes: enough for an escaped definition of 1 MiB.
 const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;

@@ -6,8 +6,8 @@ use api::{Api, Fault, flow::Reply};
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, HeaderName, HeaderValue},
+    response::Response,
     serve::ListenerExt,
 };
 use futures::{StreamExt, stream::BoxStream};
@@ -20,6 +20,7 @@ use super::{
     guard::Guard,
     lines::WireLine,
     request_body,
+    response::{fault_response, json_response},
     socket::Socket,
     version,
 };
@@ -168,31 +169,6 @@ async fn respond(served: &Served, headers: &HeaderMap, body: Body) -> Response {
     }
 }
 
-/// The response in AWS JSON 1.0: the answer, or the fault by its name.
-fn json_response(answer: Result<Value, Fault>) -> Response {
-    match answer {
-        Ok(answer) => with_headers(StatusCode::OK, answer.to_string()),
-        Err(fault) => fault_response(&fault),
-    }
-}
-
-fn with_headers(status: StatusCode, body: String) -> Response {
-    let request_id = format!("{:032x}", rand::random::<u128>());
-    let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amzn-requestid", request_id.as_str())];
-    (status, headers, body).into_response()
-}
-
-/// The response for a fault.
-pub fn fault_response(fault: &Fault) -> Response {
-    let status = StatusCode::from_u16(fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = serde_json::to_string(&wire_fault(fault)).unwrap_or_default();
-    with_headers(status, body)
-}
-
-fn wire_fault(fault: &Fault) -> WireFault {
-    WireFault { kind: fault.kind.to_owned(), message: fault.message.clone() }
-}
-
 /// A line for each item, and lines that show that the owner is alive while there is none.
 fn lines_response(served: &Served, items: BoxStream<'static, Result<Value, Fault>>) -> Response {
     struct Lines {
@@ -210,10 +186,10 @@ fn lines_response(served: &Served, items: BoxStream<'static, Result<Value, Fault
             biased;
             item = lines.items.next() => match item {
                 Some(Ok(item)) => WireLine::Item(item),
-                Some(Err(fault)) => WireLine::Fault(wire_fault(&fault)),
+                Some(Err(fault)) => WireLine::Fault(WireFault::of(&fault)),
                 None => WireLine::End(true),
             },
-            _ = lines.closing.wait_for(|closing| *closing) => WireLine::Fault(wire_fault(&stopping())),
+            _ = lines.closing.wait_for(|closing| *closing) => WireLine::Fault(WireFault::of(&stopping())),
             () = alive(&lines.api) => WireLine::Alive(true),
         };
         lines.ended = matches!(line, WireLine::Fault(_) | WireLine::End(_));

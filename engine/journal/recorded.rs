@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Content, Entry, HistoryEventDetails, Note};
+use super::{Content, Entry, HistoryEventDetails, Note, state_path};
 use crate::step::Effect;
 
 /// The last time a state was entered.
@@ -51,10 +51,6 @@ pub struct Recorded {
     effects: Vec<(u64, String, Effect)>,
 }
 
-fn path(frame: &str, name: &str) -> String {
-    if frame.is_empty() { name.to_owned() } else { format!("{frame}/{name}") }
-}
-
 impl Recorded {
     /// Folds the next entry into the record.
     pub fn fold(&mut self, entry: &Entry) {
@@ -82,7 +78,7 @@ impl Recorded {
                     input: input.clone(),
                     variables,
                 };
-                let state_path = path(frame, name);
+                let state_path = state_path(frame, name);
                 if self.reentry.as_ref().is_some_and(|(target, _)| *target == state_path) {
                     self.reentry = None;
                 }
@@ -94,7 +90,7 @@ impl Recorded {
             }
             // Each visit or attempt gives its branches and iterations new variables.
             HistoryEventDetails::ParallelStateStarted { name } | HistoryEventDetails::MapStateStarted { name, .. } => {
-                let of_state = path(frame, name);
+                let of_state = state_path(frame, name);
                 self.variables.retain(|frame, _| !is_within(frame, &of_state));
                 // Restores the variables of the frames on the path to a state that is entered again.
                 if let Some((target, restored)) = &self.reentry
@@ -105,14 +101,14 @@ impl Recorded {
                 }
             }
             HistoryEventDetails::TaskScheduled { name, resource, .. } => self.calls.push(RecordedCall {
-                state_path: path(frame, name),
+                state_path: state_path(frame, name),
                 resource: resource.clone(),
                 sequence: entry.sequence,
                 succeeded: None,
             }),
-            HistoryEventDetails::TaskSucceeded { name, .. } => self.answered(&path(frame, name), true),
+            HistoryEventDetails::TaskSucceeded { name, .. } => self.answered(&state_path(frame, name), true),
             HistoryEventDetails::TaskFailed { name, .. } | HistoryEventDetails::TaskTimedOut { name, .. } => {
-                self.answered(&path(frame, name), false);
+                self.answered(&state_path(frame, name), false);
             }
             _ => {}
         }

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::{Child, MapRun};
 use crate::{
     asl::{State, StateMachine},
-    journal::StepFailure,
+    journal::{StepFailure, state_path},
     step::Instructions,
 };
 
@@ -98,7 +98,7 @@ pub(super) fn nothing() -> (Arc<Value>, Arc<Map<String, Value>>) {
 impl FrameRow {
     /// The path of the state it is in, such as `VPC and subnets/Create VPC`.
     pub fn state_path(&self) -> String {
-        if self.path.is_empty() { self.state.to_string() } else { format!("{}/{}", self.path, self.state) }
+        state_path(&self.path, &self.state)
     }
 }
 
