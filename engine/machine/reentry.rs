@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Activity, ExecutionStatus, FrameId, TOP_FRAME, turn::Turn};
 use crate::{
     asl::{State, StateKind, StateMachine},
-    journal::{HistoryEventDetails, Note},
+    journal::{HistoryEventDetails, Note, state_path},
 };
 
 /// A state to be entered, with its data. For a state inside a Parallel with one branch, the Parallel precedes it in the path.
@@ -56,7 +56,7 @@ pub fn reentry_path(machine: &StateMachine, frame: &str, name: &str) -> Result<V
         let state = next.ok_or_else(|| format!("the definition has no state named '{rest}'"))?;
         machine = only_branch(state)?;
         path.push((above.clone(), state.name.clone()));
-        above = if above.is_empty() { state.name.to_string() } else { format!("{above}/{}", state.name) };
+        above = state_path(&above, &state.name);
         rest = rest[state.name.len()..].trim_start_matches('/');
     }
     let state = machine.states.get(name).ok_or_else(|| format!("the definition has no state named '{name}'"))?;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::journal::Recorded;
+use crate::journal::{self, Recorded};
 
 /// A chain of Tasks, some of them in sections. Each adds its result to a variable and to its output.
 fn chain(sections: &[u8]) -> Value {
@@ -67,8 +67,7 @@ fn path_to(trial: &Trial, state_path: &str) -> Vec<Reentry> {
     let entered = recorded.entered(state_path).unwrap();
     let steps = reentry_path(&trial.execution.machine, &entered.frame, &entered.name).unwrap();
     let level = |(frame, name): (String, std::sync::Arc<str>)| {
-        let at = if frame.is_empty() { name.to_string() } else { format!("{frame}/{name}") };
-        let entered = recorded.entered(&at).unwrap();
+        let entered = recorded.entered(&journal::state_path(&frame, &name)).unwrap();
         Reentry { state: name, input: entered.input.clone(), variables: entered.variables.clone() }
     };
     steps.into_iter().map(level).collect()
@@ -79,7 +78,7 @@ fn entered_states(trial: &Trial) -> Vec<String> {
     for entry in &trial.entries {
         let Content::Event(event) = &entry.content else { continue };
         let HistoryEventDetails::StateEntered { name, .. } = &event.details else { continue };
-        paths.push(if event.frame.is_empty() { name.to_string() } else { format!("{}/{name}", event.frame) });
+        paths.push(journal::state_path(&event.frame, name));
     }
     paths
 }
