@@ -99,6 +99,17 @@ impl Pinned {
     }
 }
 
+/// `first`, with `second` for what is not set.
+fn merged(first: &LocalSettings, second: &LocalSettings) -> LocalSettings {
+    let LocalSettings { programs, files, connections, ssh_hosts } = first.clone();
+    LocalSettings {
+        programs: if programs.is_empty() { second.programs.clone() } else { programs },
+        files: files.or_else(|| second.files.clone()),
+        connections: connections.or_else(|| second.connections.clone()),
+        ssh_hosts: ssh_hosts.or_else(|| second.ssh_hosts.clone()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -122,16 +133,5 @@ mod tests {
         let json = serde_json::to_value(&pinned).unwrap();
         assert_eq!(json["accountId"], "111111111111");
         assert_eq!(serde_json::from_value::<Pinned>(json).unwrap(), pinned);
-    }
-}
-
-/// `first`, with `second` for what is not set.
-fn merged(first: &LocalSettings, second: &LocalSettings) -> LocalSettings {
-    let LocalSettings { programs, files, connections, ssh_hosts } = first.clone();
-    LocalSettings {
-        programs: if programs.is_empty() { second.programs.clone() } else { programs },
-        files: files.or_else(|| second.files.clone()),
-        connections: connections.or_else(|| second.connections.clone()),
-        ssh_hosts: ssh_hosts.or_else(|| second.ssh_hosts.clone()),
     }
 }
