@@ -88,6 +88,14 @@ pub fn main() -> ExitCode {
     ExitCode::from(with_output(code) as u8)
 }
 
+/// Parses a command line without carrying it out; its first word is the program's name. For the tests of the documents.
+///
+/// # Errors
+/// It is not understood, or it asks for help or the version.
+pub fn understand<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<(), clap::Error> {
+    arguments::Arguments::try_parse_from(words).map(drop)
+}
+
 /// What could not be printed is a failure, where nothing else is.
 fn with_output(code: Exit) -> Exit {
     out::flush();

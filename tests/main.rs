@@ -14,6 +14,7 @@ mod cron;
 mod deployed;
 mod developed;
 mod differential;
+mod documents;
 mod doors;
 mod explained;
 mod failures;
