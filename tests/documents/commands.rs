@@ -39,11 +39,15 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// Whether a word ends a command of a shell.
+fn ends(word: &str) -> bool {
+    matches!(word, "|" | ">" | "<" | ";" | "&" | "(" | ")")
+}
+
 /// The commands of flow in a line: what comes after the program's name.
 fn commands(line: &str) -> Vec<Vec<String>> {
     let words = words(line);
     let is_program = |word: &str| word == "flow" || (word.starts_with('/') && word.ends_with("/flow"));
-    let ends = |word: &String| matches!(word.as_str(), "|" | ">" | "<" | ";" | "&" | "(" | ")");
     // "flow" may be a user, too: sudo -u flow flow status.
     let is_verb = |word: &String| !is_program(word) && word.starts_with(|c: char| c.is_ascii_lowercase() || c == '-');
     let begins = |at: &usize| is_program(&words[*at]) && words.get(at + 1).is_some_and(is_verb);
