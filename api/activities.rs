@@ -1,4 +1,4 @@
-//! Activities: tasks that workers fetch.
+//! Activities: CreateActivity, DeleteActivity, DescribeActivity, ListActivities. Their tasks are fetched by workers.
 
 use engine::store::{DocumentChanges, Store};
 use serde::{Deserialize, de::IgnoredAny};
@@ -29,7 +29,7 @@ pub(crate) struct Named {
     activity_arn: String,
 }
 
-/// Whether there is an activity of that ARN. A store that cannot be read lets the task wait: it is no reason to fail it.
+/// Whether the activity exists. A store that cannot be read answers true: the task then waits instead of failing.
 pub(crate) fn exists(store: &Store, arn: &str) -> bool {
     let found = |name: String| !matches!(store.document::<IgnoredAny>(&activity_key(&name)), Ok(None));
     arn::activity(arn).is_ok_and(found)
@@ -75,7 +75,7 @@ impl Api {
         Ok(answer)
     }
 
-    /// By name, as AWS has them.
+    /// Lists activities by name, in the order of AWS.
     pub(crate) fn list_activities(&self, page: &Page) -> Answer {
         paging::documents(self.runner.store(), ("activities", "activity/"), page, |activity: Activity| {
             let arn = self.activity_arn(&activity.name);
@@ -89,7 +89,7 @@ impl Api {
         let name = arn::activity(&request.activity_arn)?;
         let _changing = self.changing.lock().await;
         self.delete(&[activity_key(&name), tags_key(&self.activity_arn(&name))])?;
-        // Those that a worker has fetched may still be answered.
+        // Tasks that a worker has fetched can still be answered.
         self.runner.withdraw_offers(&request.activity_arn).await?;
         Ok(json!({}))
     }

@@ -1,4 +1,5 @@
-//! Executions of a store that was written before `flow run` told the API of what it began.
+//! Adopts the executions of a store that an early version of flow wrote: `flow run` did not record an API document for
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +12,11 @@ use crate::{
     state_machine_name,
 };
 
-/// The document that says that it was done.
+/// The document that records that the adoption is complete.
 const ADOPTED: &str = "adopted";
 
 impl Api {
-    /// Makes the executions known to the API that `flow run` began before it told the API of them; once in a store's life.
+    /// Writes the API's documents for executions that have none. Runs once in the life of a store.
     ///
     /// # Errors
     /// The store cannot be read or written.
@@ -27,7 +28,7 @@ impl Api {
         let mut changes = DocumentChanges::default();
         changes.put(ADOPTED, &true)?;
         let mut machines = BTreeMap::new();
-        // Those begun last come first: theirs is the state machine's definition.
+        // Newest first: the state machine gets the definition of its newest execution.
         for header in store.headers()? {
             let plain = header.identity.is_none() && !header.id.contains(':');
             if !plain || store.document::<Value>(&execution_key(&header.id))?.is_some() {

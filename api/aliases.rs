@@ -1,4 +1,4 @@
-//! Aliases: names for one version, or for two that share the executions.
+//! Aliases: a name for one version, or for two versions that share the executions by weight.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -142,7 +142,7 @@ impl Api {
         paging::documents(self.runner.store(), ("stateMachineAliases", &prefix), &request.page, show)
     }
 
-    /// The state machine whose versions the routes name, if they are as they must be.
+    /// Validates the routes and returns the state machine whose versions they name.
     fn checked_routes(&self, routes: &[Route]) -> Result<String, Fault> {
         if let [first, second] = routes
             && first.state_machine_version_arn == second.state_machine_version_arn
@@ -170,7 +170,7 @@ impl Api {
         }
     }
 
-    /// The version that the next start through an alias runs.
+    /// Draws the version that the next start through an alias runs.
     pub(crate) fn routed(&self, alias: &Alias) -> Result<u64, Fault> {
         let mut drawn = rand::random_range(0..100_u64);
         for route in &alias.routing_configuration {

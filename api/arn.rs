@@ -7,25 +7,25 @@ use crate::{Api, Fault, records::Execution};
 pub(crate) enum Resource {
     /// `stateMachine:NAME[:QUALIFIER]`; the qualifier is a version's number or an alias's name.
     StateMachine { name: String, qualifier: Option<String> },
-    /// `execution:MACHINE:NAME` or `express:MACHINE:NAME:ID`: the id in the engine is what follows the kind, or the name alone
-    /// where `flow run` began it.
+    /// `execution:MACHINE:NAME` or `express:MACHINE:NAME:ID`. The id is what follows the kind; for an execution that
+    /// `flow run` started it is NAME alone.
     Execution { id: String },
     /// `activity:NAME`.
     Activity { name: String },
     /// `mapRun:MACHINE/LABEL:ID`.
     MapRun(MapRunName),
-    /// `execution:MACHINE/LABEL:NAME`, or `express:` and the same: a child execution of a map run.
+    /// `execution:MACHINE/LABEL:NAME` or `express:MACHINE/LABEL:NAME`: a child execution of a map run.
     Child(MapRunName),
 }
 
-/// What names a map run or a child execution of one.
+/// The name of a map run or of one of its child executions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MapRunName {
     pub machine: String,
     pub label: String,
-    /// The UUID of either.
+    /// The UUID of the map run or of the child execution.
     pub id: String,
-    /// Whether it is an EXPRESS child execution.
+    /// Whether the ARN names an EXPRESS child execution.
     pub is_express: bool,
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn parse(arn: &str) -> Result<Resource, Fault> {
     }
 }
 
-/// What an ARN names that has a label behind the state machine's name.
+/// Parses the rest of an ARN that has a label after the state machine's name.
 fn below_machine(kind: &str, rest: &str) -> Option<Resource> {
     let (machine, behind) = rest.split_once('/')?;
     let (label, id) = behind.split_once(':')?;
@@ -76,7 +76,7 @@ impl Api {
         format!("{}:{rest}", self.arn_prefix())
     }
 
-    /// What all ARNs begin with.
+    /// The common prefix of all ARNs.
     pub(crate) fn arn_prefix(&self) -> String {
         format!("arn:aws:states:{}:{}", self.options.region, self.options.account_id)
     }
@@ -89,7 +89,7 @@ impl Api {
         self.arn(&format!("stateMachine:{name}:{qualifier}"))
     }
 
-    /// The ARN of an execution.
+    /// The ARN of an execution with its API document.
     pub(crate) fn arn_of(&self, id: &str, started: &Execution) -> String {
         match id.contains(':') {
             true => self.execution_arn(id),
@@ -97,7 +97,7 @@ impl Api {
         }
     }
 
-    /// The ARN of an execution whose id, or whose qualified name, is of the form `MACHINE:NAME`.
+    /// The ARN of an execution, from an id or a qualified name of the form `MACHINE:NAME`.
     pub(crate) fn execution_arn(&self, id: &str) -> String {
         let kind = if id.split(':').count() > 2 { "express" } else { "execution" };
         self.arn(&format!("{kind}:{id}"))
@@ -108,13 +108,13 @@ impl Api {
     }
 }
 
-/// The refusal of an ARN that names a resource of another kind than the operation is about.
+/// The fault for an ARN that names another kind of resource than the operation expects.
 pub(crate) fn wrong_kind(arn: &str) -> Fault {
     let kind = arn.split(':').nth(5).unwrap_or_default();
     Fault::new("InvalidArn", format!("Invalid Arn: 'Resource type not valid in this context: {kind}'"))
 }
 
-/// The name in the ARN of a state machine without a qualifier; AWS knows no state machine under a qualified one.
+/// The state machine's name in an unqualified ARN. AWS reports no state machine for a qualified one.
 pub(crate) fn state_machine(arn: &str) -> Result<String, Fault> {
     match parse(arn)? {
         Resource::StateMachine { name, qualifier: None } => Ok(name),
@@ -125,7 +125,7 @@ pub(crate) fn state_machine(arn: &str) -> Result<String, Fault> {
     }
 }
 
-/// Name and qualifier in the ARN of a version or an alias.
+/// The name and the qualifier in the ARN of a version or an alias.
 pub(crate) fn qualified(arn: &str) -> Result<(String, String), Fault> {
     match parse(arn)? {
         Resource::StateMachine { name, qualifier: Some(qualifier) } => Ok((name, qualifier)),
@@ -134,7 +134,7 @@ pub(crate) fn qualified(arn: &str) -> Result<(String, String), Fault> {
     }
 }
 
-/// The engine's id in the ARN of an execution.
+/// The engine's id of the execution that an ARN names.
 pub(crate) fn execution(arn: &str) -> Result<String, Fault> {
     match parse(arn)? {
         Resource::Execution { id } => Ok(id),
@@ -142,7 +142,7 @@ pub(crate) fn execution(arn: &str) -> Result<String, Fault> {
     }
 }
 
-/// The same, for what AWS does with STANDARD executions only.
+/// Like [`execution`], for operations that AWS supports for STANDARD executions only.
 pub(crate) fn standard_execution(arn: &str) -> Result<String, Fault> {
     match execution(arn)? {
         id if id.split(':').count() == 2 => Ok(id),
@@ -150,7 +150,7 @@ pub(crate) fn standard_execution(arn: &str) -> Result<String, Fault> {
     }
 }
 
-/// The name in the ARN of an activity.
+/// The activity's name in an ARN.
 pub(crate) fn activity(arn: &str) -> Result<String, Fault> {
     match parse(arn)? {
         Resource::Activity { name } => Ok(name),

@@ -1,4 +1,4 @@
-//! A definition that was read and checked once, for its whole way to an execution.
+//! A definition that is parsed and checked once, and then passed on to the runner.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::states::for_each_state;
 
-/// A definition that can run: its JSON, its hash, and the machine that was read from it.
+/// A definition that can run: its JSON, its hash, and the parsed machine.
 #[derive(Debug, Clone)]
 pub struct CheckedDefinition {
     value: Arc<Value>,
@@ -22,8 +22,8 @@ pub struct CheckedDefinition {
 }
 
 impl CheckedDefinition {
-    /// Reads a definition; answers with it, where it can run, and with every finding, errors first. `known_resource` says which
-    /// `Resource` a Task may name.
+    /// Parses and checks a definition. Returns it if it can run, and every diagnostic, errors first. `known_resource`
+    /// says which `Resource` a Task may name.
     pub fn read(value: Value, express: bool, known_resource: &dyn Fn(&str) -> bool) -> (Option<Self>, Vec<Diagnostic>) {
         let (machine, found) = asl::read(&value, express, known_resource);
         let errors = found.iter().any(|problem| problem.severity == Severity::Error);
@@ -41,7 +41,7 @@ impl CheckedDefinition {
         &self.value
     }
 
-    /// The JSON as text, as the store keeps it.
+    /// The JSON as text, as it is stored.
     pub fn text(&self) -> &str {
         self.definition.json()
     }
@@ -51,23 +51,23 @@ impl CheckedDefinition {
         &self.definition
     }
 
-    /// The machine.
+    /// The parsed machine.
     pub fn machine(&self) -> &Arc<StateMachine> {
         &self.machine
     }
 
-    /// What its Tasks, ItemReaders and ResultWriters call.
+    /// The resources that its Tasks, ItemReaders and ResultWriters call.
     pub fn resources(&self) -> &[String] {
         &self.resources
     }
 
-    /// Whether a text is this definition, also where it is written with other spaces or in another order.
+    /// Whether a text is the same JSON as this definition. White space and the order of fields do not matter.
     pub(crate) fn is_of(&self, text: &str) -> bool {
         text == self.text() || serde_json::from_str::<Value>(text).is_ok_and(|value| value == *self.value)
     }
 }
 
-/// The resources that a definition names where they are called: a field of that name in a state's data calls nothing.
+/// Lists the resources that a definition calls. A field named `Resource` in a state's data is not a call.
 fn called_resources(definition: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for_each_state(definition, &mut |_, state| {

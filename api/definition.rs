@@ -1,4 +1,4 @@
-//! Definitions: read, checked, and refused in AWS's words.
+//! Parses and checks definitions, and reports problems in AWS's words.
 
 use engine::{
     asl::{self, Diagnostic, Severity},
@@ -12,7 +12,7 @@ use crate::{
     records::{StateMachineType, set},
 };
 
-/// How many diagnostics one answer has at most (API Reference, ValidateStateMachineDefinition, `maxResults`).
+/// The most diagnostics of one answer (API Reference, ValidateStateMachineDefinition, `maxResults`).
 const DIAGNOSTICS_MAX: usize = 100;
 
 /// A request of ValidateStateMachineDefinition.
@@ -59,7 +59,7 @@ fn told(diagnostic: &Diagnostic) -> Value {
     told
 }
 
-/// The definition, when it is JSON, and everything that is wrong with it.
+/// Parses a definition and returns every diagnostic; `None` if it is not JSON.
 fn diagnose(definition: &str, kind: StateMachineType) -> (Option<Value>, Vec<Diagnostic>) {
     match serde_json::from_str::<Value>(definition) {
         Err(error) => {
@@ -77,14 +77,14 @@ fn diagnose(definition: &str, kind: StateMachineType) -> (Option<Value>, Vec<Dia
     }
 }
 
-/// What is wrong with a machine that is JSON already.
+/// The diagnostics of a definition that is JSON.
 pub(crate) fn errors(machine: &Value) -> Vec<Diagnostic> {
     let mut found = asl::check_as(machine, false, &|resource| Resource::parse(resource).is_recognized());
     found.retain(|problem| problem.severity == Severity::Error);
     found
 }
 
-/// The definition as JSON, if it can run.
+/// The definition as JSON.
 pub(crate) fn runnable(definition: &str, kind: StateMachineType) -> Result<Value, Fault> {
     let (value, found) = diagnose(definition, kind);
     let errors: Vec<&Diagnostic> = found.iter().filter(|found| found.severity == Severity::Error).collect();
@@ -94,7 +94,8 @@ pub(crate) fn runnable(definition: &str, kind: StateMachineType) -> Result<Value
     }
 }
 
-/// The problems of a definition in one text, as AWS has it: what is about the whole is at null.
+/// The fault for a definition with these errors, joined as AWS joins them. An error about the definition as such has
+/// the location null.
 pub(crate) fn invalid(errors: &[&Diagnostic]) -> Fault {
     let told = |error: &&Diagnostic| match error.location.as_str() {
         "" if error.code == "INVALID_JSON_DESCRIPTION" => format!("{}: {}", error.code, error.message),

@@ -1,4 +1,4 @@
-//! Definitions of state machines that were read and checked, the ones in use: a start does not read its definition again.
+//! A cache of parsed and checked definitions of state machines, so that a start does not parse its definition again.
 
 use std::{
     collections::HashMap,
@@ -9,10 +9,10 @@ use engine::step::Resource;
 
 use crate::{CheckedDefinition, Fault};
 
-/// How many are kept.
+/// The most definitions in the cache.
 const KEPT_MAX: usize = 256;
 
-/// By text, and whether the state machine is EXPRESS: it may not use all of the language.
+/// Keyed by text, separately for STANDARD and EXPRESS: EXPRESS allows less of the language.
 #[derive(Default)]
 pub(crate) struct DefinitionCache {
     standard: Mutex<Definitions>,
@@ -22,16 +22,16 @@ pub(crate) struct DefinitionCache {
 type Definitions = HashMap<Arc<str>, Arc<CheckedDefinition>>;
 
 impl DefinitionCache {
-    /// The definition of a text.
+    /// Returns the checked definition of a text.
     ///
     /// # Errors
-    /// It cannot run.
+    /// The definition cannot run.
     pub fn get(&self, text: &str, express: bool) -> Result<Arc<CheckedDefinition>, Fault> {
         let cache = if express { &self.express } else { &self.standard };
         if let Some(known) = lock(cache).get(text) {
             return Ok(known.clone());
         }
-        // Without the lock: a long definition must not hold up the starts of others.
+        // The lock is not held: checking a long definition must not block other starts.
         let checked = Arc::new(read(text, express)?);
         let mut cache = lock(cache);
         if cache.len() >= KEPT_MAX {

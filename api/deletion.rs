@@ -1,5 +1,5 @@
-//! Deleting state machines: one whose executions run is DELETING until they have ended, which they do when they enter
-//! their next state. Source: API Reference, DeleteStateMachine; Developer Guide, "Deleting a state machine".
+//! Deletes state machines. A state machine with running executions is DELETING until they have ended; each ends when it
+//! enters its next state. Source: API Reference, DeleteStateMachine; Developer Guide, "Deleting a state machine".
 
 use std::sync::Arc;
 
@@ -15,15 +15,16 @@ use crate::{
     state_machines::Named,
 };
 
-/// How many running executions are read at once.
+/// The most running executions that are read at once.
 const RUNNING_AT_ONCE: usize = 1_000;
 
 impl Api {
-    /// Deletes the state machine with its versions and aliases, at once where no execution of it runs.
+    /// Deletes the state machine with its versions and aliases: immediately if no execution of it runs.
     pub(crate) async fn delete_state_machine(&self, request: Named) -> Answer {
         let name = arn::state_machine(request.arn())?;
         let _changing = self.changing.lock().await;
-        // One that is being deleted already is deleted once more: its executions may not have been told.
+        // A repeated request repeats the deletion: after a crash, some executions may not have received the request to
+        // end.
         let Some(machine) = self.machine_if_any(&name)? else { return Ok(json!({})) };
         let store = self.runner.store();
         let mut changes = DocumentChanges::default();
@@ -33,7 +34,7 @@ impl Api {
                 changes.delete(&key);
             }
         }
-        // Those of an EXPRESS state machine end by themselves, and soon.
+        // EXPRESS executions end by themselves within minutes.
         let running = match machine.kind {
             StateMachineType::Standard => self.running(&name)?,
             StateMachineType::Express => Vec::new(),
@@ -56,7 +57,8 @@ impl Api {
         Ok(self.runner.end_next(id, "States.Runtime", &cause).await?)
     }
 
-    /// Ends an execution that began while its state machine was being deleted, which nobody has told it.
+    /// Ends an execution that started while its state machine was being deleted, after the running executions were
+    /// listed.
     pub(crate) async fn end_if_deleted(&self, id: &str, name: &str) -> Result<(), Fault> {
         match self.machines.get(self.runner.store(), name)? {
             Some(machine) if !machine.deleting => Ok(()),
@@ -91,7 +93,7 @@ impl Api {
         Ok(Some(machine).filter(|_| !gone))
     }
 
-    /// The names of those whose last execution has ended since they were deleted.
+    /// The names of the DELETING state machines whose last execution has ended. Deletes their records.
     pub(crate) fn gone<'a>(&self, machines: impl IntoIterator<Item = &'a StateMachine>) -> Result<Vec<String>, Fault> {
         let mut gone = Vec::new();
         for machine in machines.into_iter().filter(|machine| machine.deleting) {
@@ -99,7 +101,8 @@ impl Api {
                 gone.push(machine.name.clone());
             }
         }
-        // Whoever holds the lock may be making a new one of that name: then it stays for the next who looks.
+        // If another request holds the lock, it may be creating a state machine of that name. The record then stays
+        // until the next call.
         if let Some(_changing) = self.changing.try_lock().ok().filter(|_| !gone.is_empty()) {
             for name in &gone {
                 let found: Option<StateMachine> = self.runner.store().document(&machine_key(name))?;
@@ -111,7 +114,7 @@ impl Api {
         Ok(gone)
     }
 
-    /// The state machine, for what is not done with one that is being deleted.
+    /// The state machine; a fault if it is DELETING.
     pub(crate) fn lasting_machine(&self, name: &str) -> Result<Arc<StateMachine>, Fault> {
         match self.machine(name)? {
             machine if machine.deleting => Err(self.deleting(name)),
@@ -126,7 +129,7 @@ impl Api {
         )
     }
 
-    /// Why a state machine keeps its executions from being redriven.
+    /// Why a state machine does not allow a redrive of its executions, if it does not.
     pub(crate) fn redrive_hindered(&self, name: &str) -> Option<String> {
         let deleting = self.lasting_machine(name).is_err_and(|fault| fault.kind == "StateMachineDeleting");
         deleting.then(|| "State machine is in DELETING status".to_owned())

@@ -52,7 +52,7 @@ pub(crate) struct Stop {
 }
 
 impl Api {
-    /// The header of an execution, and what started it; by its id, or by what its ARN ends with.
+    /// The header and the API document of an execution, by the engine's id or by the end of its ARN (`MACHINE:NAME`).
     pub(crate) fn header(&self, id: &str) -> Result<(ExecutionHeader, Execution), Fault> {
         let found = match (self.kept(id)?, id.split_once(':')) {
             (None, Some((machine, name))) => self.kept(name)?.filter(|(_, started)| started.machine == machine),
@@ -73,7 +73,7 @@ impl Api {
         let store = self.runner.store();
         let started = store.document::<Execution>(&execution_key(id))?;
         let Some((header, mut started)) = store.header(id)?.zip(started) else { return Ok(None) };
-        // Kept as a text only where the client wrote it in another form.
+        // The text is stored only if the client wrote the input in another form than the engine does.
         started.input = store.document(&input_key(id))?.unwrap_or_else(|| header.input.to_string());
         Ok(Some((header, started)))
     }
@@ -100,7 +100,7 @@ impl Api {
         if request.included_data == IncludedData::AllData {
             tell_data(&header, &started, &mut answer);
         }
-        // AWS reports States.Timeout in the history alone (recorded).
+        // AWS reports States.Timeout only in the history (recorded).
         if header.status == ExecutionStatus::TimedOut
             && let Value::Object(answer) = &mut answer
         {
@@ -113,7 +113,7 @@ impl Api {
         Ok(answer)
     }
 
-    /// What a list shows of an execution.
+    /// The fields that ListExecutions and DescribeExecution share.
     fn summary(&self, header: &ExecutionHeader, started: &Execution) -> Value {
         let mut answer = json!({
             "executionArn": self.arn_of(&header.id, started), "stateMachineArn": self.state_machine_arn(&started.machine),
@@ -166,7 +166,7 @@ impl Api {
         Ok(processor(&pinned, &child.found.run.label).unwrap_or(&Value::Null).to_string())
     }
 
-    /// The definition that was pinned, to the letter where the state machine or the version still has it.
+    /// The pinned definition: the text that was sent, if the state machine or the version still has it.
     fn definition_text(&self, id: &str, started: &Execution) -> Result<String, Fault> {
         let (_, pinned) = self.runner.store().definition(id)?.unwrap_or_default();
         let kept = match started.version {
@@ -180,7 +180,7 @@ impl Api {
     }
 }
 
-/// Writes what went into an execution and what came of it into an answer.
+/// Writes input, output, error and cause into an answer.
 fn tell_data(header: &ExecutionHeader, started: &Execution, answer: &mut Value) {
     answer["input"] = started.input.clone().into();
     answer["inputDetails"] = json!({ "included": true });

@@ -1,37 +1,37 @@
-//! What an operation answers when it refuses.
+//! The error of an operation.
 
 use engine::{runner::RunnerError, store::StoreError};
 
-/// The kind of a fault that says nothing about the request (API Reference, Common Errors).
+/// The kind of a fault that is not caused by the request (API Reference, Common Errors).
 const UNAVAILABLE: &str = "ServiceUnavailable";
 
-/// An error of the API: its name (`__type`) and what it says.
+/// An error of the API: its name (`__type`) and a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}: {message}")]
 pub struct Fault {
     /// The name in the service model, such as `ExecutionDoesNotExist`.
     pub kind: &'static str,
-    /// For people.
+    /// The message, for people.
     pub message: String,
 }
 
 impl Fault {
-    /// A fault of a kind in the service model, or of one of our own.
+    /// A fault of a kind of the service model or of flow's own operations.
     pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
         Fault { kind, message: message.into() }
     }
 
-    /// There is no execution of that id.
+    /// The fault for an id that no execution has.
     pub(crate) fn no_execution(id: &str) -> Self {
         Fault::new("ExecutionDoesNotExist", format!("there is no execution named '{id}'"))
     }
 
-    /// A request that does not have the shape of its operation.
+    /// The fault for a request that does not have the shape of its operation.
     pub(crate) fn validation(message: impl Into<String>) -> Self {
         Fault::new("ValidationException", message)
     }
 
-    /// The HTTP status that AWS answers it with (API Reference, the errors of each operation).
+    /// The HTTP status of the answer (API Reference, the errors of each operation).
     pub fn http_status(&self) -> u16 {
         match self.kind {
             "ServiceQuotaExceededException" => 402,
@@ -42,12 +42,12 @@ impl Fault {
         }
     }
 
-    /// Whether it is ours and not the caller's: worth a retry.
+    /// Whether the fault is internal, so that a retry can help.
     pub fn is_internal(&self) -> bool {
         self.kind == "InternalFailure" || self.is_unavailable()
     }
 
-    /// Whether the runner has stopped: the next owner of the store will answer.
+    /// Whether the runner has stopped. The next owner of the store can answer.
     pub fn is_unavailable(&self) -> bool {
         self.kind == UNAVAILABLE
     }

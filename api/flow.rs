@@ -1,4 +1,5 @@
-//! Operations of our own: what Step Functions' API cannot say, for the command line and for other clients of an owner.
+//! Flow's own operations: what Step Functions' API does not offer, for the command line and for other clients of an
+//! owner.
 
 mod approval;
 mod cancel;
@@ -45,8 +46,8 @@ pub use verify::{StoreFindings, VerifyEnvironment, VerifyEnvironmentRequest, Ver
 
 pub(crate) use shown::shown_key;
 
-/// The operations that act for the user of this machine: they are answered to processes of that user only, over the store's socket.
-/// They say where an execution acts, or who answered, which a client of the network must not.
+/// The operations that act for the user of this machine. They are served only over the store's socket, to processes of
+/// that user: they contain where an execution acts, or who answered, which a client of the network must not decide.
 pub const SOCKET_ONLY: [&str; 5] = [
     StartExecution::NAME,
     ResumeExecution::NAME,
@@ -63,13 +64,13 @@ pub enum Reply {
     Many(BoxStream<'static, Result<Value, Fault>>),
 }
 
-/// Nothing to say.
+/// An empty response.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Empty {}
 
 macro_rules! operations {
     (one: $($one:ident),* $(,)?; many: $($many:ident),* $(,)?;) => {
-        /// Answers the operation of a target; `None` where there is none of that name.
+        /// Answers the operation of a target; `None` if no operation has that name.
         pub async fn answer(api: &Api, target: &str, body: &[u8]) -> Option<Reply> {
             match target {
                 $(<$one as Operation>::NAME => Some(Reply::One(one::<$one>(api, body).await)),)*

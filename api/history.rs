@@ -1,4 +1,4 @@
-//! GetExecutionHistory: the engine's journal in AWS's shapes.
+//! GetExecutionHistory: converts the engine's journal to AWS's shapes.
 
 mod details;
 
@@ -14,7 +14,7 @@ use crate::{
     request::Page,
 };
 
-/// How many entries are read at least for a page: notes among them are not shown.
+/// The fewest entries that are read for a page: notes among them are not shown.
 const ENTRIES_READ_MIN: usize = 32;
 
 /// A request of GetExecutionHistory.
@@ -34,7 +34,7 @@ fn yes() -> bool {
     true
 }
 
-/// Whose history is told.
+/// The execution or child execution whose history is returned.
 struct Source {
     id: String,
     started: Execution,
@@ -47,7 +47,7 @@ impl Api {
         if let arn::Resource::Child(name) = arn::parse(arn)? {
             let child = self.child(&name, arn)?;
             let (id, started) = (child.found.execution.clone(), self.started_child(&child)?);
-            // The history of a child execution has no notes: its sequences are the ids of its events.
+            // The history of a child execution has no notes, so its sequences are event ids.
             let last_sequence = child.row.last_event_id;
             return Ok(Source { id, started, child: Some(child), last_sequence });
         }
@@ -81,7 +81,7 @@ impl Api {
             Some((entry.sequence, shown))
         };
         if request.reverse_order {
-            // Sequences have no gaps, so what is before an entry is read by key.
+            // Sequences have no gaps, so the entries preceding a sequence are read by key.
             let mut before = after.unwrap_or(u64::MAX).min(source.last_sequence.saturating_add(1));
             while events.len() <= size && before > 1 {
                 let wanted = (size + 1 - events.len()).max(ENTRIES_READ_MIN);

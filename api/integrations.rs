@@ -1,4 +1,4 @@
-//! Executions that executions start: `states:startExecution`, with `.sync` and `.sync:2`.
+//! Nested executions: `states:startExecution`, with `.sync` and `.sync:2`.
 //! Source: Developer Guide, "Start workflow executions from a task state".
 
 use std::{
@@ -18,18 +18,18 @@ use crate::{
     step_functions::{self, DescribeExecution, StartExecution},
 };
 
-/// The service integrations that the API itself answers, as a Task's `Resource` names them behind `arn:aws:states:::`.
+/// The service integrations that the API itself answers, as a Task's `Resource` names them after `arn:aws:states:::`.
 pub const INTEGRATIONS: [&str; 3] =
     ["states:startExecution", "states:startExecution.sync", "states:startExecution.sync:2"];
 
 const FIRST_LOOK_AFTER: Duration = Duration::from_millis(50);
 const LOOK_AFTER_MAX: Duration = Duration::from_secs(5);
-/// The same for an execution that sleeps.
+/// The longest poll interval for an execution that sleeps.
 const SLEEPING_LOOK_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
 impl Api {
-    /// Adds the steps behind `arn:aws:states:::states:startExecution` and its `.sync` forms. They do not keep the API, and with it the
-    /// store, alive.
+    /// Registers the steps for `arn:aws:states:::states:startExecution` and its `.sync` forms. They hold a weak
+    /// reference, so that they do not keep the API and the store open.
     pub fn integrate(self: &Arc<Self>, registry: &mut Registry) {
         let actions = ["states:StartExecution"];
         let api = Arc::downgrade(self);
@@ -68,8 +68,8 @@ impl Api {
         }
     }
 
-    /// Waits for an execution, which this process drives from now on if nobody did. One that sleeps longer than a few seconds is not
-    /// asked meanwhile: the engine calls again when it ends.
+    /// Waits for a nested execution, and loads it if no process runs it. If it sleeps for more than a few seconds, it
+    /// is not polled meanwhile: the engine calls this step again when it ends.
     async fn await_nested(&self, context: &StepContext, id: String) -> StepResult<Value> {
         let unknown = |error: RunnerError| StepError::new(ErrorClass::Unknown, error.to_string());
         self.runner.recover(&id).await.map_err(unknown)?;
@@ -106,7 +106,8 @@ fn request(context: &StepContext, input: &Value) -> Result<Value, StepError> {
     Ok(json!({ "stateMachineArn": arn, "name": nested_name(context, input), "input": text }))
 }
 
-/// The name that the input gives, else one of this attempt's own: after a crash the same attempt finds what it started.
+/// The name in the input, or one derived from this attempt: after a crash the same attempt finds the execution that it
+/// started.
 fn nested_name(context: &StepContext, input: &Value) -> String {
     match input["Name"].as_str() {
         Some(name) => name.to_owned(),
@@ -125,7 +126,7 @@ fn nested_id(context: &StepContext, input: &Value) -> Result<String, StepError> 
     }
 }
 
-/// A fault in the words of AWS's integrations.
+/// Converts a fault to the error of an AWS integration.
 fn failed(fault: Fault) -> StepError {
     if fault.is_internal() {
         return StepError::new(ErrorClass::Unknown, fault.message);
@@ -144,7 +145,8 @@ fn milliseconds(seconds: &Value) -> Value {
     seconds.as_f64().map_or(Value::Null, |seconds| Value::from((seconds * 1_000.0).round() as u64))
 }
 
-/// The end of an execution as a Task's result: names in capitals, times in milliseconds; JSON instead of texts in version 2.
+/// Converts the end of an execution to a Task's result: names start with capitals, times are milliseconds. Version 2
+/// parses JSON texts.
 fn shown(told: &Value, version: u8) -> Value {
     let data = |text: &Value| match version {
         2 => text.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null),

@@ -1,6 +1,7 @@
-//! The AWS Step Functions API over the engine, and operations of our own beside it (`flow`). Every operation is typed once
-//! ([`Operation`]) and answered once, for a caller in this process and for one at the other end of a wire. Transport, credentials
-//! and addresses are the caller's. Source of the shapes: Step Functions API Reference, version 2016-11-23.
+//! The AWS Step Functions API over the engine, and flow's own operations (`flow`). Every operation is typed once
+//! ([`Operation`]) and answered by one function, for a caller in this process and for one over the wire. The caller
+//! provides transport, credentials and addresses. Source of the shapes: Step Functions API Reference, version
+//! 2016-11-23.
 
 mod activities;
 mod adoption;
@@ -50,20 +51,20 @@ pub use operation::{Operation, StreamOperation};
 pub use records::documents_of;
 pub use surroundings::{OwnerDescription, Surroundings};
 
-/// What the names of Step Functions' targets (`X-Amz-Target`) begin with.
+/// The prefix of Step Functions' targets (`X-Amz-Target`).
 pub const TARGET_PREFIX: &str = "AWSStepFunctions.";
 
-/// The kind of the fault of an environment whose credentials are missing, expired or refused: new ones help.
+/// The fault of an environment whose credentials are missing, expired or refused. New credentials resolve it.
 pub const CREDENTIALS_UNUSABLE: &str = "CredentialsUnusable";
 
-/// What an API needs to know of the process around it.
+/// The settings of an API.
 #[derive(Clone)]
 pub struct ApiOptions {
     /// The region in ARNs, such as `us-east-1`.
     pub region: String,
     /// The account in ARNs, 12 digits.
     pub account_id: String,
-    /// Where executions act and what steps answer.
+    /// The environments and the steps of this process.
     pub surroundings: Arc<dyn Surroundings>,
 }
 
@@ -73,16 +74,16 @@ pub struct Api {
     options: ApiOptions,
     definitions: definition_cache::DefinitionCache,
     machines: machine_cache::MachineCache,
-    /// Held by whoever reads documents in order to change them.
+    /// Held while documents are read, changed and written.
     changing: Mutex<()>,
-    /// Held by whoever starts or redrives the execution of a name.
+    /// Held while the execution of a name is started or redriven.
     starting: locks::Locks,
 }
 
 type Answer = Result<Value, Fault>;
 
 impl Api {
-    /// The API over a runner and its store; over an idle store with [`RunnerHandle::idle`].
+    /// Creates the API over a runner and its store; over an idle store with [`RunnerHandle::idle`].
     pub fn new(runner: RunnerHandle, options: ApiOptions) -> Self {
         let store = runner.shared_store();
         runner.know_activities(move |arn| activities::exists(&store, arn));
@@ -96,10 +97,10 @@ impl Api {
         }
     }
 
-    /// Answers an operation of Step Functions, named without the prefix of its target.
+    /// Answers an operation of Step Functions, named without [`TARGET_PREFIX`].
     ///
     /// # Errors
-    /// The fault that AWS would answer with.
+    /// The fault that AWS would return.
     pub async fn call(&self, operation: &str, input: &[u8]) -> Answer {
         step_functions::answer(self, operation, input).await
     }
@@ -109,7 +110,7 @@ impl Api {
         self.runner.shared_store()
     }
 
-    /// Returns when the engine has answered a message: never while it is blocked.
+    /// Returns once the engine has answered a message. Does not return while the engine is blocked.
     pub async fn engine_answers(&self) {
         self.runner.ping().await;
     }

@@ -1,4 +1,4 @@
-//! Locks by name, in a fixed number: two names may share one, one name always has the same.
+//! Locks by name, in a fixed number: a name always has the same lock, and two names may share one.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -6,7 +6,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 const LOCKS: usize = 64;
 
-/// Locks for whoever changes something that has a name.
+/// Locks that serialize changes to a named thing.
 pub(crate) struct Locks([Mutex<()>; LOCKS]);
 
 impl Default for Locks {
@@ -16,7 +16,7 @@ impl Default for Locks {
 }
 
 impl Locks {
-    /// Waits until nobody else holds the lock of that name.
+    /// Waits for the lock of a name.
     pub async fn lock(&self, name: &str) -> MutexGuard<'_, ()> {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);

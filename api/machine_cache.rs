@@ -1,43 +1,45 @@
-//! State machines as they were decoded last, so that a start does not decode its state machine again.
+//! A cache of decoded state machines, so that a start does not decode its state machine again.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use engine::store::{DocumentRecord, Store, StoreError};
+use engine::store::{Store, StoreError};
 
 use crate::records::{StateMachine, machine_key};
 
-/// How many are kept: one may be as long as a definition.
+/// The most state machines in the cache. Each may be as long as a definition.
 const KEPT_MAX: usize = 64;
 
-/// By name. An entry counts only while the store has the same record, so no change has to be announced.
+/// Keyed by name. An entry is valid while no state machine has changed in the store, so changes need no invalidation.
 #[derive(Default)]
 pub(crate) struct MachineCache(Mutex<HashMap<String, Entry>>);
 
 struct Entry {
-    record: DocumentRecord,
+    version: u64,
     machine: Arc<StateMachine>,
 }
 
 impl MachineCache {
-    /// The state machine of a name as the store has it now.
+    /// Returns the state machine of a name as the store has it now.
     ///
     /// # Errors
     /// The record cannot be read.
     pub fn get(&self, store: &Store, name: &str) -> Result<Option<Arc<StateMachine>>, StoreError> {
-        let Some(record) = store.document_record(&machine_key(name))? else { return Ok(None) };
-        if let Some(entry) = self.entries().get(name).filter(|entry| entry.record == record) {
+        let key = machine_key(name);
+        // Read first: a change after this makes the entry invalid, whichever record is read below.
+        let version = store.document_version(&key);
+        if let Some(entry) = self.entries().get(name).filter(|entry| entry.version == version) {
             return Ok(Some(entry.machine.clone()));
         }
-        // Without the lock: a long definition must not hold up the starts of others.
-        let machine = Arc::new(record.decode::<StateMachine>()?);
+        // The lock is not held: decoding a long definition must not block other starts.
+        let Some(machine) = store.document::<StateMachine>(&key)?.map(Arc::new) else { return Ok(None) };
         let mut entries = self.entries();
         if entries.len() >= KEPT_MAX {
             entries.clear();
         }
-        entries.insert(name.to_owned(), Entry { record, machine: machine.clone() });
+        entries.insert(name.to_owned(), Entry { version, machine: machine.clone() });
         Ok(Some(machine))
     }
 

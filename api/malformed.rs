@@ -1,6 +1,6 @@
-//! What is said of a text that is not JSON.
+//! Describes the error in a text that is not JSON.
 
-/// What is wrong with a JSON text, in the words of AWS's parser (Jackson), as far as they are known.
+/// The error of a JSON text, in the words of AWS's parser (Jackson), as far as they are known.
 pub(crate) fn complaint(text: &str, error: &serde_json::Error) -> String {
     let said = error.to_string();
     let (at, found) = found(text, error);
@@ -29,7 +29,7 @@ pub(crate) fn complaint(text: &str, error: &serde_json::Error) -> String {
     }
 }
 
-/// Where the parser stopped, and at which character.
+/// The offset at which the parser stopped, and the character at it.
 fn found(text: &str, error: &serde_json::Error) -> (usize, Option<char>) {
     let before: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let at = before + error.column().saturating_sub(1);

@@ -1,4 +1,4 @@
-//! Map runs of distributed Maps: listing, describing, changing their limits.
+//! Map runs of distributed Maps: lists and describes them, and changes their limits.
 //! Source: Step Functions API Reference, "ListMapRuns", "DescribeMapRun", "UpdateMapRun".
 
 mod children;
@@ -17,8 +17,9 @@ use crate::{
 
 pub(crate) use children::{Child, processor};
 
-/// How many map runs or child executions are read for one page. Where a filter leaves out more, a page has fewer than asked for, and
-/// a token (API Reference, ListExecutions: a page may have fewer results than `maxResults`).
+/// The most map runs or child executions that are read for one page. If a filter skips more than these, the page has
+/// fewer entries than requested, and a token (API Reference, ListExecutions: a page may have fewer results than
+/// `maxResults`).
 const EXAMINED_MAX: usize = 1_000;
 
 /// A request of ListMapRuns.
@@ -46,7 +47,7 @@ pub(crate) struct Update {
     limits: MapRunLimits,
 }
 
-/// A map run and the execution that it lies in.
+/// A map run and the id of its execution.
 pub(crate) struct Found {
     pub execution: String,
     pub run: MapRun,
@@ -76,12 +77,12 @@ impl Api {
         let before = request.page.after()?.map(|key| key.parse().map_err(|_| paging::invalid_token())).transpose()?;
         let mut before: u64 = match before {
             Some(before) => before,
-            // Map runs have numbers of frames.
+            // Map runs are numbered by their frames.
             None => store.summary(&execution)?.map_or(0, |header| header.next_frame_id),
         };
         let (mut listed, mut examined, mut more) = (Vec::new(), 0, true);
         while more && listed.len() < size && examined < EXAMINED_MAX {
-            // One more than the page has room for shows whether there is another page.
+            // One map run more than fits shows whether another page exists.
             let wanted = size - listed.len();
             let mut runs = store.map_runs_before(&execution, before, wanted + 1)?;
             more = runs.len() > wanted;
@@ -146,7 +147,7 @@ impl Api {
         found.ok_or_else(|| Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'")))
     }
 
-    /// The map run of which a name is, or which has the child execution of that name.
+    /// The map run with this name, or the one whose child execution has this name.
     pub(crate) fn run_named(&self, name: &MapRunName) -> Result<Option<Found>, Fault> {
         let found = self.runner.store().map_run(&name.id)?.map(|(execution, run)| Found { execution, run });
         Ok(found.filter(|found| found.machine() == name.machine && found.run.label == name.label))
@@ -156,7 +157,7 @@ impl Api {
         format!("{}:mapRun:{}/{}:{}", self.arn_prefix(), found.machine(), found.run.label, found.run.uuid)
     }
 
-    /// The ARN of the execution that a map run was started in, which may be a child execution of another.
+    /// The ARN of the execution that started a map run. It may be a child execution of another map run.
     fn arn_of_its_execution(&self, found: &Found) -> Result<String, Fault> {
         let Some(child) = found.run.within else { return Ok(self.execution_arn(&found.execution)) };
         let outer = self.runner.store().map_run_numbered(&found.execution, child.run)?;
@@ -166,7 +167,7 @@ impl Api {
     }
 }
 
-/// Counts in AWS's words. Whatever failed can be redriven here.
+/// Converts counts to AWS's names. Every failed child execution can be redriven by flow.
 fn counts(counts: &Counts) -> Value {
     let mut told = json!(counts);
     told["failuresNotRedrivable"] = 0.into();

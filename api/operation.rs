@@ -1,4 +1,4 @@
-//! What an operation is: a name, a request, a response, and the one function that answers it.
+//! The traits of an operation: a name, a request, a response, and the function that answers it.
 
 use std::future::Future;
 
@@ -11,9 +11,9 @@ use crate::{Api, Fault};
 pub trait Operation: Send + Sync + 'static {
     /// The target on the wire, such as `Flow.CancelExecution`.
     const NAME: &'static str;
-    /// What it takes.
+    /// The request.
     type Request: DeserializeOwned + Send + 'static;
-    /// What it answers.
+    /// The response.
     type Response: Serialize + Send + 'static;
 
     /// Answers a request, over an idle store or a running engine.
@@ -23,15 +23,15 @@ pub trait Operation: Send + Sync + 'static {
     fn answer(api: &Api, request: Self::Request) -> impl Future<Output = Result<Self::Response, Fault>> + Send;
 }
 
-/// An operation that answers with any number of items, each sent when it is there.
+/// An operation that streams items; each is sent as soon as it is available.
 pub trait StreamOperation: Send + Sync + 'static {
     /// The target on the wire, such as `Flow.FollowExecution`.
     const NAME: &'static str;
-    /// What it takes.
+    /// The request.
     type Request: DeserializeOwned + Send + 'static;
-    /// One item.
+    /// An item of the stream.
     type Item: Serialize + Send + 'static;
 
-    /// Answers a request. A fault is the last item.
+    /// Answers a request. A fault ends the stream as its last item.
     fn answer(api: &Api, request: Self::Request) -> BoxStream<'static, Result<Self::Item, Fault>>;
 }

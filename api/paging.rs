@@ -1,4 +1,5 @@
-//! Lists, a page at a time. A token names the last thing shown, so that what is added or deleted meanwhile shifts nothing.
+//! Pages of lists. A token names the last item shown, so that items added or deleted meanwhile do not shift the next
+//! page.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use engine::store::Store;
@@ -7,16 +8,16 @@ use serde_json::{Value, json};
 
 use crate::{Fault, records::set, request::Page};
 
-/// How many a page has when the request says nothing (API Reference, ListExecutions, `maxResults`).
+/// The size of a page if the request has none (API Reference, ListExecutions, `maxResults`).
 const DEFAULT: usize = 100;
 
 impl Page {
-    /// How many this page may have.
+    /// The most items on this page.
     pub fn size(&self) -> usize {
         self.max_results.filter(|size| *size > 0).unwrap_or(DEFAULT)
     }
 
-    /// What the last page ended with.
+    /// The key of the last item on the previous page.
     pub fn after(&self) -> Result<Option<String>, Fault> {
         let Some(token) = &self.next_token else { return Ok(None) };
         let bytes = URL_SAFE_NO_PAD.decode(token).ok();
@@ -28,12 +29,12 @@ impl Page {
     }
 }
 
-/// The refusal of a token that no page of ours ended with.
+/// The fault for a token that no page of this API returned.
 pub(crate) fn invalid_token() -> Fault {
     Fault::new("InvalidToken", "Invalid Token: 'Invalid token'")
 }
 
-/// What tells our tokens from other base64.
+/// The prefix that distinguishes flow's tokens from other base64.
 const PREFIX: &str = "1|";
 
 /// The token of a page that ended with `key`.
@@ -41,8 +42,8 @@ pub(crate) fn token(key: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{PREFIX}{key}"))
 }
 
-/// A page of the documents whose name begins with `prefix`, in the order of their names. Reads no more documents than it shows, one
-/// more, and those that `show` leaves out.
+/// A page of the documents whose names start with `prefix`, in the order of names. Reads one document more than the
+/// page shows, and those that `show` skips.
 pub(crate) fn documents<T: DeserializeOwned>(
     store: &Store,
     (list, prefix): (&str, &str),
@@ -68,7 +69,7 @@ pub(crate) fn documents<T: DeserializeOwned>(
     Ok(answer)
 }
 
-/// Time and name of a key of [`newest_first`].
+/// Parses a key of [`newest_first`] to its time and its name.
 pub(crate) fn of_newest_first(key: &str) -> Option<(u64, &str)> {
     let (time, name) = key.split_once(' ')?;
     let is_time = time.len() == 20 && time.bytes().all(|digit| digit.is_ascii_digit());
@@ -76,7 +77,7 @@ pub(crate) fn of_newest_first(key: &str) -> Option<(u64, &str)> {
     Some((u64::MAX - time, name))
 }
 
-/// A key that sorts what is newer first.
+/// A key that sorts newer items first.
 pub(crate) fn newest_first(at_ms: u64, name: &str) -> String {
     format!("{:020} {name}", u64::MAX - at_ms)
 }

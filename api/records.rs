@@ -1,4 +1,4 @@
-//! What the API keeps beside the executions, as named documents of the store.
+//! The named documents in which the API stores its data.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{Api, Fault};
 
-/// Whether its executions are durable for long (STANDARD) or short and many (EXPRESS).
+/// The type of a state machine: its executions are durable and long (STANDARD) or short and many (EXPRESS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum StateMachineType {
@@ -28,24 +28,24 @@ pub(crate) struct StateMachine {
     pub role_arn: String,
     #[serde(flatten)]
     pub settings: Settings,
-    /// What its creation asked for: a repeated request must ask for the same.
+    /// The request that created it: a repeated request must be the same.
     #[serde(default)]
     pub creation: Creation,
     pub created_ms: u64,
     pub updated_ms: u64,
-    /// Changes with every update; absent until the first.
+    /// Changes with every update; `None` until the first one.
     pub revision_id: Option<String>,
-    /// The number that the last version published got.
+    /// The number of the last published version.
     pub last_version: u64,
-    /// Whether `flow run` made it: then it follows the workflow's definition.
+    /// Whether `flow run` created it. Its definition then follows the workflow's.
     #[serde(default)]
     pub of_workflow: bool,
-    /// Whether it is there only until its executions have ended.
+    /// Whether it is DELETING: the record exists only until its executions have ended.
     #[serde(default)]
     pub deleting: bool,
 }
 
-/// What a state machine is set to beside its definition, complete with the defaults.
+/// The settings of a state machine other than its definition, complete with defaults.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Settings {
@@ -55,7 +55,7 @@ pub(crate) struct Settings {
     pub encryption_configuration: Value,
 }
 
-/// What CreateStateMachine was asked to publish.
+/// The part of a CreateStateMachine request that a repeated request must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Creation {
@@ -84,39 +84,39 @@ pub(crate) struct Alias {
     pub updated_ms: u64,
 }
 
-/// Which share of an alias's executions a version gets.
+/// The share of an alias's executions that a version gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Route {
     pub state_machine_version_arn: String,
-    /// In percent; the weights of an alias are 100 together.
+    /// In percent. The weights of an alias add up to 100.
     pub weight: u64,
 }
 
-/// What started an execution: `execution/ID`.
+/// The start of an execution: `execution/ID`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Execution {
     pub name: String,
     pub machine: String,
     pub role_arn: String,
-    /// The version's number or the alias's name that the start named.
+    /// The version or the alias that the start named.
     pub version: Option<u64>,
     pub alias: Option<String>,
-    /// The input as it was sent, to the letter: `input/ID`, so that a list need not read it.
+    /// The input exactly as it was sent. It is stored in `input/ID`, so that lists need not read it.
     #[serde(skip)]
     pub input: String,
     pub trace_header: Option<String>,
-    /// How the state machine was set when it started.
+    /// The state machine's settings at the start.
     #[serde(default)]
     pub settings: Settings,
-    /// When it was redriven, and by which requests: the last ones, the oldest first.
+    /// The last redrives and their client tokens, oldest first.
     #[serde(default)]
     pub redrives: Vec<Redrive>,
-    /// The state machine's revision and time of change when it started.
+    /// The state machine's revision and time of change at the start.
     pub revision_id: Option<String>,
     pub updated_ms: u64,
-    /// What its ARN begins with, such as `arn:aws:states:us-east-1:111111111111`.
+    /// The prefix of its ARN, such as `arn:aws:states:us-east-1:111111111111`.
     pub arn_prefix: String,
 }
 
@@ -129,7 +129,7 @@ pub(crate) struct Redrive {
 }
 
 impl Execution {
-    /// What its ARN ends with: `MACHINE:NAME`.
+    /// The end of its ARN: `MACHINE:NAME`.
     pub fn qualified_name(&self) -> String {
         format!("{}:{}", self.machine, self.name)
     }
@@ -139,7 +139,7 @@ impl Execution {
         self.arn_prefix.split(':').nth(3).unwrap_or_default()
     }
 
-    /// The ARN of something beside it, of which `rest` is what follows the account.
+    /// The ARN of another resource in the same account and region. `rest` is what follows the account.
     pub fn arn_beside(&self, rest: &str) -> String {
         format!("{}:{rest}", self.arn_prefix)
     }
@@ -162,7 +162,7 @@ pub(crate) fn machine_key(name: &str) -> String {
 }
 
 pub(crate) fn version_key(machine: &str, number: u64) -> String {
-    // Twenty digits, so that the order of names is that of numbers.
+    // Twenty digits, so that names sort like numbers.
     format!("version/{machine}:{number:020}")
 }
 
@@ -232,12 +232,12 @@ impl Api {
     }
 }
 
-/// What AWS says of an alias or a version that is named and is not there.
+/// The fault for an alias or a version that does not exist.
 pub(crate) fn no_such_resource() -> Fault {
     Fault::new("ResourceNotFound", "Request references a resource that does not exist.")
 }
 
-/// A time as the API has it: seconds since the Unix epoch.
+/// A time as the API returns it: seconds since the Unix epoch.
 pub(crate) fn seconds(at_ms: u64) -> Value {
     Value::from(at_ms as f64 / 1_000.0)
 }
@@ -249,7 +249,7 @@ pub(crate) fn set<T: Into<Value>>(answer: &mut Value, field: &str, value: Option
     }
 }
 
-/// The names of the documents that are kept about an execution: they go when it is forgotten.
+/// The names of the documents of an execution. They are deleted when it is pruned.
 pub fn documents_of(id: &str) -> [String; 3] {
     [execution_key(id), input_key(id), crate::flow::shown_key(id)]
 }

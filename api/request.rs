@@ -1,4 +1,4 @@
-//! Reading requests: their shape first, then what several operations ask of a value.
+//! Reads requests: validates their shape first, then values that several operations have in common.
 
 mod constraints;
 mod operations;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::Fault;
 
-/// A request as JSON, when it has the members that its operation takes; an empty body is an empty object.
+/// Parses a request and validates its members. An empty body is an empty object.
 pub(crate) fn checked(operation: &str, input: &[u8]) -> Result<Value, Fault> {
     let input = if input.is_empty() { b"{}" } else { input };
     let mut request =
@@ -20,13 +20,13 @@ pub(crate) fn checked(operation: &str, input: &[u8]) -> Result<Value, Fault> {
     Ok(request)
 }
 
-/// The members that the request of an operation may have, as nested objects; `None` where there is no such operation.
+/// The members that the request of an operation may have, as nested objects; `None` for an unknown operation.
 #[cfg(test)]
 pub(crate) fn known_members(operation: &str) -> Option<Value> {
     operations::is_known(operation).then(|| shapes::named(operations::members(operation)))
 }
 
-/// A member that is `null` is one that is not there.
+/// Removes members that are `null`: they count as absent.
 fn without_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -38,7 +38,7 @@ fn without_nulls(value: &mut Value) {
     }
 }
 
-/// The request as its operation reads it.
+/// Deserializes a request for its operation.
 pub(crate) fn read<T: DeserializeOwned>(request: Value) -> Result<T, Fault> {
     serde_json::from_value(request).map_err(|error| Fault::new("SerializationException", error.to_string()))
 }
@@ -53,8 +53,8 @@ pub(crate) struct Page {
     pub next_token: Option<String>,
 }
 
-/// A name of a state machine, an execution or an activity. AWS counts in UTF-16: what takes a surrogate pair there is refused
-/// (API Reference, StartExecution, `name`), as are the two code points that are no characters.
+/// Validates the name of a state machine, an execution or an activity. AWS counts in UTF-16 and refuses characters that
+/// need a surrogate pair (API Reference, StartExecution, `name`), as well as the two noncharacters U+FFFE and U+FFFF.
 pub(crate) fn checked_name(name: &str) -> Result<(), Fault> {
     if engine::store::is_name(name) && name.chars().all(|c| c < '\u{fffe}') {
         return Ok(());
@@ -62,7 +62,7 @@ pub(crate) fn checked_name(name: &str) -> Result<(), Fault> {
     Err(Fault::new("InvalidName", format!("Invalid Name: '{name}'")))
 }
 
-/// An ARN of a role.
+/// Validates the ARN of a role.
 pub(crate) fn checked_role(role_arn: &str) -> Result<(), Fault> {
     if role_arn.starts_with("arn:") && role_arn.splitn(6, ':').count() == 6 {
         return Ok(());

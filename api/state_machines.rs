@@ -1,4 +1,4 @@
-//! State machines.
+//! State machines: CreateStateMachine, UpdateStateMachine, DescribeStateMachine, ListStateMachines.
 
 pub(crate) mod settings;
 
@@ -69,7 +69,7 @@ impl Named {
     }
 }
 
-/// What an ARN of a state machine stands for.
+/// The state machine, and the version or alias, that an ARN refers to.
 pub(crate) struct Resolved {
     pub machine: Arc<StateMachine>,
     pub version: Option<u64>,
@@ -145,9 +145,9 @@ impl Api {
         }
         machine.settings = request.settings.over(machine.settings)?;
         let now = self.now_ms();
-        // An update that changes nothing makes no revision.
+        // An update that changes nothing creates no revision.
         if machine != *earlier {
-            // A refused update changes nothing.
+            // Checked first: a refused update must change nothing.
             if request.publish {
                 self.has_room_for_version(&machine)?;
             }
@@ -186,7 +186,7 @@ impl Api {
         }
     }
 
-    /// By name, as AWS has them.
+    /// Lists state machines by name, in the order of AWS.
     pub(crate) fn list_state_machines(&self, page: &Page) -> Answer {
         paging::documents(self.runner.store(), ("stateMachines", "machine/"), page, |machine: StateMachine| {
             let is_gone = !self.gone([&machine])?.is_empty();
@@ -199,7 +199,7 @@ impl Api {
         })
     }
 
-    /// The definition that a start of this ARN runs.
+    /// Resolves the ARN of a start to the definition that it runs.
     pub(crate) fn resolve(&self, arn: &str) -> Result<Resolved, Fault> {
         let arn::Resource::StateMachine { name, qualifier } = arn::parse(arn)? else {
             return Err(arn::wrong_kind(arn));
@@ -226,8 +226,8 @@ fn checked_publishing(publish: bool, description: Option<&str>) -> Result<(), Fa
     Ok(())
 }
 
-/// Whether a create of the second is one of the first again. Another role or other tags do not matter (API Reference,
-/// CreateStateMachine: idempotent).
+/// Whether a create request repeats the one that created the state machine. The role and the tags do not matter (API
+/// Reference, CreateStateMachine: idempotent).
 fn is_same(found: &StateMachine, wanted: &StateMachine) -> bool {
     found.kind == wanted.kind
         && found.definition == wanted.definition

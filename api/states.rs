@@ -1,8 +1,8 @@
-//! One walk over the states of a raw definition, also those inside Parallel and Map.
+//! Walks over the states of a definition's JSON, including those inside Parallel and Map.
 
 use serde_json::Value;
 
-/// Calls `visit` with the name and the JSON of every state of a machine and of the machines inside it.
+/// Calls `visit` with the name and the JSON of every state of a machine and of its nested machines.
 pub(crate) fn for_each_state(machine: &Value, visit: &mut dyn FnMut(&str, &Value)) {
     for (name, state) in machine["States"].as_object().into_iter().flatten() {
         visit(name, state);

@@ -1,4 +1,4 @@
-//! The operations of Step Functions' API: this list is complete (Step Functions API Reference, "Actions").
+//! The complete list of the operations of Step Functions' API (Step Functions API Reference, "Actions").
 
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ macro_rules! operations {
     };
 }
 
-/// Answers a request as it came over the wire, once it has the members that its operation takes.
+/// Answers a request from the wire after validating its members.
 pub(crate) async fn checked<O: Operation<Response = Value>>(api: &Api, input: &[u8]) -> Answer {
     let name = O::NAME.strip_prefix(crate::TARGET_PREFIX).unwrap_or(O::NAME);
     O::answer(api, request::read(request::checked(name, input)?)?).await

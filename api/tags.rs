@@ -42,7 +42,7 @@ pub(crate) struct ListRequest {
     resource_arn: String,
 }
 
-/// The tags of a new resource.
+/// Collects the tags of a new resource.
 pub(crate) fn collected(tags: Vec<Tag>) -> Result<Tags, Fault> {
     added(Tags::new(), tags)
 }
@@ -56,7 +56,7 @@ fn added(mut all: Tags, tags: Vec<Tag>) -> Result<Tags, Fault> {
 }
 
 impl Api {
-    /// The key of an existing resource's tags.
+    /// The document key of an existing resource's tags.
     fn tagged(&self, arn: &str) -> Result<String, Fault> {
         let missing = || Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'"));
         let (key, canonical) = match arn::parse(arn)? {
@@ -64,7 +64,7 @@ impl Api {
                 (records::machine_key(&name), self.state_machine_arn(&name))
             }
             arn::Resource::Activity { name } => (records::activity_key(&name), self.activity_arn(&name)),
-            // Versions and aliases have no tags of their own.
+            // Versions and aliases have no tags.
             arn::Resource::StateMachine { .. } => return Err(missing()),
             arn::Resource::Execution { .. } | arn::Resource::MapRun(_) | arn::Resource::Child(_) => {
                 return Err(arn::wrong_kind(arn));

@@ -1,4 +1,4 @@
-//! Tasks that somebody outside works on: workers of activities, and whoever holds a task token.
+//! Tasks that are answered from outside: by workers of activities and by holders of a task token.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{Answer, Api, Fault, executions::input};
 
-/// How long a worker is kept waiting for a task (API Reference, GetActivityTask).
+/// How long a request for a task waits (API Reference, GetActivityTask).
 const LONG_POLL: Duration = Duration::from_secs(60);
 
 /// A request of GetActivityTask.
@@ -77,7 +77,7 @@ impl Api {
         if waited {
             return Ok(json!({}));
         }
-        // AWS tells a task that is over from one that never was.
+        // AWS distinguishes a task that has ended from one that never existed.
         match self.runner.store().header(&token.execution)? {
             Some(_) => Err(Fault::new("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")),
             None => Err(Fault::new("TaskDoesNotExist", "Task does not exist")),

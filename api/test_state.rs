@@ -1,4 +1,4 @@
-//! TestState: one state, tried out with data and, where it would call something, with a mocked answer. Nothing is kept.
+//! TestState: runs one state with given data and, if it calls something, a mocked answer. Stores nothing.
 //! Source: API Reference, TestState; Developer Guide, "Testing state machines with TestState API".
 
 mod context;
@@ -16,7 +16,7 @@ use crate::{
 };
 use trial::{Outcome, Trial};
 
-/// What AWS calls the state under test, in its context object and in the locations of diagnostics.
+/// AWS's name for the state under test, in its context object and in the locations of diagnostics.
 const STATE_NAME: &str = "StateName";
 
 /// A request of TestState.
@@ -112,7 +112,7 @@ impl Api {
     }
 }
 
-/// Refuses what cannot be tested together, in AWS's words where they are known.
+/// Refuses combinations that cannot be tested, in AWS's words if they are known.
 fn refuse(request: &TestState, state: &Value) -> Result<(), Fault> {
     let kind = state["Type"].as_str().unwrap_or_default();
     let configuration = &request.state_configuration;
@@ -149,12 +149,12 @@ fn refuse(request: &TestState, state: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether a Map or a Parallel has a state of that name inside.
+/// Whether a Map or a Parallel contains a state of that name.
 fn inner_states(state: &Value, name: &str) -> bool {
     find(&json!({ "States": { "": state } }), name).is_some()
 }
 
-/// The state's own JSON: the definition itself, or the named state of a definition that is a state machine.
+/// The state's JSON: the definition itself, or the named state if the definition is a state machine.
 fn state_under_test(request: &TestState) -> Result<Value, Fault> {
     let definition: Value = serde_json::from_str(&request.definition).map_err(|error| {
         let complaint = crate::malformed::complaint(&request.definition, &error);
@@ -173,7 +173,7 @@ fn state_under_test(request: &TestState) -> Result<Value, Fault> {
     Ok(state)
 }
 
-/// A state anywhere in a machine, by its name.
+/// Finds a state by name anywhere in a machine.
 fn find(machine: &Value, name: &str) -> Option<Value> {
     let states = machine.get("States")?.as_object()?;
     if let Some(state) = states.get(name) {

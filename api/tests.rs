@@ -1,4 +1,5 @@
-//! The operations over the real runner and records in memory, asked as a client asks: a name and JSON.
+//! Tests of the operations over the real runner and records in memory. Requests are made like a client's: a name and
+//! JSON.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod activities;
@@ -39,7 +40,7 @@ use crate::{Api, ApiOptions, Fault, OwnerDescription, Surroundings};
 const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
 const PREFIX: &str = "arn:aws:states:us-east-1:111111111111";
 
-/// A process without an environment, whose only integration is Lambda; a task of `test:echo` wants a number.
+/// A process without environments whose only integration is Lambda. The output of `test:echo` must be a number.
 pub struct Nowhere;
 
 #[async_trait::async_trait]
@@ -75,7 +76,7 @@ impl Surroundings for Nowhere {
     }
 }
 
-/// The API over steps: `echo` answers with its input, `mended` fails until [`World::mend`].
+/// The API with two steps: `echo` answers with its input, `mended` fails until [`World::mend`] is called.
 struct World {
     api: Api,
     runner: RunnerHandle,
@@ -122,7 +123,7 @@ impl World {
         self.try_ask(operation, request).await.unwrap_or_else(|fault| panic!("{operation}: {fault}"))
     }
 
-    /// The fault that a request is refused with: its name and what it says.
+    /// The name and the message of the fault that refuses a request.
     async fn refused(&self, operation: &str, request: Value) -> (String, String) {
         match self.try_ask(operation, request).await {
             Ok(answer) => panic!("{operation} answered {answer}"),
@@ -130,7 +131,7 @@ impl World {
         }
     }
 
-    /// A state machine of that name, STANDARD; its ARN.
+    /// Creates a STANDARD state machine and returns its ARN.
     async fn machine(&self, name: &str, definition: &Value) -> String {
         let request = json!({ "name": name, "definition": definition.to_string(), "roleArn": ROLE });
         text(&self.ask("CreateStateMachine", request).await["stateMachineArn"])
@@ -141,7 +142,7 @@ impl World {
         text(&self.ask("StartExecution", request).await["executionArn"])
     }
 
-    /// What DescribeExecution says once the execution has ended.
+    /// The answer of DescribeExecution once the execution has ended.
     async fn ended(&self, execution: &str) -> Value {
         let ended = async {
             loop {
@@ -152,7 +153,7 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), ended).await.expect("the execution goes on and on")
+        tokio::time::timeout(Duration::from_secs(10), ended).await.expect("the execution does not end")
     }
 
     async fn history(&self, execution: &str) -> Vec<Value> {

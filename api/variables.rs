@@ -1,10 +1,10 @@
-//! Which workflow variables each state refers to (API Reference, DescribeStateMachine, `variableReferences`).
+//! The workflow variables that each state refers to (API Reference, DescribeStateMachine, `variableReferences`).
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// The names of the variables, in order, by state; states that refer to none are left out. Nothing for a text that is no
+/// The names of the variables by state, in order. States without references are omitted. Empty for a text that is not a
 /// definition.
 pub(crate) fn references(definition: &str) -> Map<String, Value> {
     let mut found = Map::new();
@@ -15,7 +15,7 @@ pub(crate) fn references(definition: &str) -> Map<String, Value> {
     found
 }
 
-/// Writes them into an answer, if there are any.
+/// Adds the references to an answer, if there are any.
 pub(crate) fn tell(definition: &str, answer: &mut Value) {
     let references = references(definition);
     if !references.is_empty() {
@@ -39,7 +39,7 @@ fn visit_machine(machine: &Value, language: Language, found: &mut Map<String, Va
                 "Branches" => {
                     value.as_array().into_iter().flatten().for_each(|branch| visit_machine(branch, language, found));
                 }
-                // Data to the letter.
+                // Literal data contains no references.
                 "Comment" => {}
                 "Result" if language == Language::Jsonpath => {}
                 _ => visit(field, value, language, &mut names),
@@ -69,7 +69,7 @@ fn visit(field: &str, value: &Value, language: Language, names: &mut BTreeSet<St
     }
 }
 
-/// `$name` in an expression, outside quotes, with what stands right before and behind it.
+/// A `$name` in an expression, outside quotes, with the text that precedes and follows it.
 struct Word<'a> {
     name: &'a str,
     before: &'a str,
@@ -90,7 +90,7 @@ fn words(expression: &str) -> Vec<Word<'_>> {
                 let tail = &expression[at + 1..];
                 let length = tail.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(tail.len());
                 let (name, behind) = tail.split_at(length);
-                // `$$` is the context object's.
+                // `$$` is the context object.
                 let own = !expression[..at].ends_with('$') && !name.starts_with(|c: char| c.is_ascii_digit());
                 if own && !name.is_empty() {
                     words.push(Word { name, before: expression[..at].trim_end(), behind: behind.trim_start() });
@@ -102,7 +102,7 @@ fn words(expression: &str) -> Vec<Word<'_>> {
     words
 }
 
-/// Without functions that are called, what the expression binds itself, and `$states`.
+/// The variables of a JSONata expression: no function calls, no names that the expression binds, no `$states`.
 fn in_jsonata(expression: &str) -> Vec<String> {
     let words = words(expression);
     let parameter = |word: &Word| {

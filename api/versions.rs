@@ -1,4 +1,4 @@
-//! Versions of state machines: numbered, unchanging.
+//! Versions of state machines: numbered and immutable.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     request::Page,
 };
 
-/// How many versions a state machine may have (API Reference, PublishStateMachineVersion).
+/// The most versions of a state machine (API Reference, PublishStateMachineVersion).
 const VERSIONS_MAX: u64 = 1_000;
 
 /// A request of PublishStateMachineVersion.
@@ -61,8 +61,8 @@ impl Api {
         Ok(json!({ "stateMachineVersionArn": arn, "creationDate": seconds(version.created_ms) }))
     }
 
-    /// Publishes the state machine as it is, unless its last version is the same already; another description does not matter
-    /// then (API Reference, PublishStateMachineVersion: idempotent).
+    /// Publishes the state machine as a version, unless its last version has the same revision. A different description
+    /// does not matter then (API Reference, PublishStateMachineVersion: idempotent).
     pub(crate) fn publish(&self, mut machine: StateMachine, description: Option<String>) -> Result<Version, Fault> {
         let store = self.runner.store();
         let last: Option<Version> = store.document(&records::version_key(&machine.name, machine.last_version))?;
@@ -80,9 +80,9 @@ impl Api {
         Ok(version)
     }
 
-    /// Refuses a version more than a state machine may have.
+    /// Refuses a version beyond the limit.
     pub(crate) fn has_room_for_version(&self, machine: &StateMachine) -> Result<(), Fault> {
-        // Fewer were ever made than there may be: nothing to count.
+        // Fewer versions than the limit were ever published, so counting is not needed.
         if machine.last_version < VERSIONS_MAX {
             return Ok(());
         }
@@ -124,7 +124,7 @@ impl Api {
         let before = request.page.after()?.map(|key| number(&key)).transpose()?;
         let mut before = before.unwrap_or(u64::MAX).min(last.saturating_add(1));
         let mut listed: Vec<Version> = Vec::new();
-        // Numbers are given out in order, so what is before a version is read by key, the deleted ones left out.
+        // Numbers are consecutive, so the preceding versions are read by key, skipping deleted ones.
         while listed.len() <= size && before > 1 {
             let wanted = size + 1 - listed.len();
             let from = before.saturating_sub(wanted as u64).max(1);
@@ -147,7 +147,7 @@ impl Api {
     }
 }
 
-/// The number in a token.
+/// The version number in a token.
 fn number(key: &str) -> Result<u64, Fault> {
     paging::of_newest_first(key).map(|(number, _)| number).ok_or_else(paging::invalid_token)
 }

@@ -1,4 +1,4 @@
-//! What is known of an execution, folded from its journal and its frames: one model for terminal and JSON.
+//! The view of an execution, folded from its journal and its frames. Terminal and JSON displays use the same view.
 
 mod failure;
 mod reentry;
@@ -24,16 +24,16 @@ pub use sections::{Section, sections};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "doing", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Doing {
-    /// A call is in flight, or states inside it run.
+    /// A call is in flight, or nested states run.
     Running,
-    /// Polled until it is ready.
+    /// Polled until the step is done.
     Waiting(Wait),
     /// In a Wait state until `due_ms`, in milliseconds since the Unix epoch.
     Sleeping {
         /// When the Wait ends.
         due_ms: u64,
     },
-    /// Waits for whoever holds its task token, or for a worker of its activity.
+    /// Waits for an answer with its task token, or for a worker of its activity.
     Parked {
         /// When it times out.
         deadline_ms: Option<u64>,
@@ -44,37 +44,37 @@ pub enum Doing {
         attempt: u32,
         /// When that attempt begins, in milliseconds since the Unix epoch.
         next_attempt_ms: u64,
-        /// Why the last attempt failed.
+        /// The failure of the last attempt.
         failure: StepFailure,
     },
     /// Exited.
     Exited {
-        /// When it was left, in milliseconds since the Unix epoch.
+        /// When it exited, in milliseconds since the Unix epoch.
         stopped_ms: u64,
     },
-    /// Failed for good.
+    /// Failed, and not retried.
     Failed {
-        /// When, in milliseconds since the Unix epoch.
+        /// When it failed, in milliseconds since the Unix epoch.
         stopped_ms: u64,
-        /// The attempt that failed last, from 1.
+        /// The attempt that failed, from 1.
         attempt: u32,
-        /// Why.
+        /// The failure.
         failure: StepFailure,
     },
     /// Paused until `flow resume`.
     Paused {
-        /// Why.
+        /// The failure that caused the pause.
         failure: StepFailure,
     },
-    /// Stopped with its execution, which ended elsewhere.
+    /// Stopped because its execution ended elsewhere.
     Stopped {
-        /// When, in milliseconds since the Unix epoch.
+        /// When it stopped, in milliseconds since the Unix epoch.
         stopped_ms: u64,
     },
 }
 
 impl Doing {
-    /// Whether a person has to do something before it can continue.
+    /// Whether it waits for a person.
     pub fn needs_person(&self) -> bool {
         match self {
             Doing::Waiting(wait) => wait.instructions.is_some(),
@@ -88,19 +88,19 @@ impl Doing {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Wait {
-    /// What the poll found, such as `creating`.
+    /// The reason that the poll reported, such as `creating`.
     pub reason: String,
-    /// When it was, in milliseconds since the Unix epoch.
+    /// When the poll was made, in milliseconds since the Unix epoch.
     pub polled_ms: u64,
     /// When the next one is due.
     pub next_poll_ms: u64,
-    /// When the wait gives up.
+    /// The deadline of the wait.
     pub deadline_ms: Option<u64>,
     /// What a person must do.
     pub instructions: Option<Instructions>,
 }
 
-/// How many states of distributed Maps' iterations a view takes from the frames: there may be ten thousand.
+/// The most states of distributed Maps' iterations that a view takes from frames. There may be ten thousand.
 const ITERATION_STATES_MAX: usize = 100;
 
 /// A state that has been entered.
@@ -113,63 +113,63 @@ pub struct StateView {
     pub name: String,
     /// The type in the definition.
     pub state_type: StateType,
-    /// When it was entered last, in milliseconds since the Unix epoch.
+    /// When it was last entered, in milliseconds since the Unix epoch.
     pub entered_ms: u64,
-    /// Whether its call was to be made in this visit.
+    /// Whether its call was scheduled in this visit.
     #[serde(default)]
     pub called: bool,
-    /// Whether its call has answered in this visit.
+    /// Whether its call answered in this visit.
     #[serde(default)]
     pub answered: bool,
     /// What it is doing.
     pub doing: Doing,
 }
 
-/// Something that a step created, found, changed or deleted, and where.
+/// A change of a resource by a step, and the state that made it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Made {
     /// The path of the state.
     pub state_path: String,
-    /// What happened to which resource.
+    /// The resource and the kind of change.
     pub effect: Effect,
 }
 
-/// An execution as far as it is known.
+/// The view of an execution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct View {
     /// The execution's id.
     pub id: String,
-    /// Where it acts: its pinned environment.
+    /// The pinned environment.
     #[serde(default)]
     pub environment: Value,
     /// The sections of the definition, in the document's order.
     pub sections: Vec<Section>,
-    /// The states entered, by path.
+    /// The entered states, by path.
     pub states: BTreeMap<String, StateView>,
-    /// The paths of the states entered, in order.
+    /// The paths of the entered states, in the order of entering.
     pub order: Vec<String>,
-    /// What its steps did.
+    /// The resources that its steps changed.
     pub made: Vec<Made>,
-    /// Step Functions' status.
+    /// The status, as in Step Functions.
     pub status: ExecutionStatus,
-    /// When it began, in milliseconds since the Unix epoch.
+    /// When it started, in milliseconds since the Unix epoch.
     pub started_ms: u64,
     /// When it ended.
     pub stopped_ms: Option<u64>,
-    /// Error and cause of one that failed.
+    /// The error and the cause, if it failed.
     pub failure: Option<(String, String)>,
-    /// The output of one that succeeded.
+    /// The output, if it succeeded.
     pub output: Option<Value>,
     /// Whether it is paused until `flow resume`.
     pub paused: bool,
-    /// The sequence of the last journal entry that is folded in.
+    /// The sequence of the last journal entry in the view.
     pub last_sequence: u64,
 }
 
 impl View {
-    /// The view of an execution of which nothing is known but its header and its definition.
+    /// The view of an execution before any journal entry is folded.
     pub fn new(header: &ExecutionHeader, definition: &Value) -> Self {
         View {
             id: header.id.clone(),
@@ -188,7 +188,7 @@ impl View {
         }
     }
 
-    /// Folds an event in.
+    /// Folds an event into the view.
     pub fn see(&mut self, event: &RunnerEvent) {
         match event {
             RunnerEvent::Entry { entry, .. } => self.fold(entry),
@@ -207,8 +207,8 @@ impl View {
         }
     }
 
-    /// Folds in what only frames say: when a Wait ends, when a task was polled last, and which states the iterations of a
-    /// distributed Map are in, whose events are in histories of their own.
+    /// Adds what only frames contain: the end of a Wait, the last poll of a task, and the states of a distributed Map's
+    /// iterations, whose events are in histories of their own.
     pub fn see_frames(&mut self, frames: &[FrameRow]) {
         let mut iteration_states = 0;
         for row in frames {
@@ -234,7 +234,7 @@ impl View {
         }
     }
 
-    /// Folds a journal entry in.
+    /// Folds a journal entry into the view.
     pub fn fold(&mut self, entry: &Entry) {
         self.last_sequence = self.last_sequence.max(entry.sequence);
         match &entry.content {
@@ -272,7 +272,7 @@ impl View {
                 self.status = ExecutionStatus::Running;
                 self.stopped_ms = None;
                 self.failure = None;
-                // What had not ended continues: its own events say how.
+                // States that had not exited continue: later events update them.
                 for state in self.states.values_mut() {
                     if matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
                         state.doing = Doing::Running;
@@ -295,7 +295,7 @@ impl View {
         }
     }
 
-    /// A call is about to be made: a repeated attempt, or after a redrive, is a new beginning of the same state.
+    /// A call is scheduled: a repeated attempt, or a call after a redrive, starts the same state again.
     fn scheduled(&mut self, path: &str, at_ms: u64) {
         if let Some(state) = self.states.get_mut(path) {
             if matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
@@ -353,7 +353,7 @@ impl View {
         }
     }
 
-    /// Adds the state that a frame is in, which no event of this execution's history has named.
+    /// Adds the state of a frame that no event in this execution's history names.
     fn enter_from_frame(&mut self, row: &FrameRow) {
         let state_type = match row.activity {
             Activity::Waiting { .. } => StateType::Wait,
@@ -383,13 +383,13 @@ impl View {
         }
     }
 
-    /// The section that a state belongs to, with its number from 0.
+    /// The section that contains a state, and its index.
     pub fn section_of(&self, path: &str) -> Option<(usize, &Section)> {
         let within = |section: &Section| path == section.path || is_inside(path, &section.path);
         self.sections.iter().enumerate().find(|(_, section)| within(section))
     }
 
-    /// How many sections have been left.
+    /// How many sections have exited.
     pub fn sections_done(&self) -> usize {
         let done = |section: &&Section| {
             self.states.get(&section.path).is_some_and(|s| matches!(s.doing, Doing::Exited { .. }))
@@ -397,7 +397,7 @@ impl View {
         self.sections.iter().filter(done).count()
     }
 
-    /// The states that work or wait themselves, in the order in which they were entered; none once the execution has ended.
+    /// The innermost states that run or wait, in the order of entering. Empty once the execution has ended.
     pub fn active(&self) -> impl Iterator<Item = &StateView> {
         self.order.iter().filter_map(|path| self.states.get(path)).filter(|state| {
             let own = !matches!(state.state_type, StateType::Parallel | StateType::Map);
@@ -405,12 +405,12 @@ impl View {
         })
     }
 
-    /// Whether a person has to do something before it can continue.
+    /// Whether the execution waits for a person.
     pub fn needs_person(&self) -> bool {
         self.status == ExecutionStatus::Running && !self.needs().is_empty()
     }
 
-    /// Whether a person has to do something that an earlier view did not ask for.
+    /// Whether it waits for a person in more states than an earlier view did.
     pub fn needs_more_than(&self, earlier: &View) -> bool {
         let asks = |doing: &Doing| match doing {
             Doing::Waiting(wait) => wait.instructions.clone(),
@@ -422,7 +422,7 @@ impl View {
         self.needs_person() && self.needs().iter().any(|(path, doing)| !known(path, doing))
     }
 
-    /// What it needs of people: the states, and what each asks for.
+    /// The states that wait for a person.
     pub fn needs(&self) -> Vec<(&str, &Doing)> {
         self.active()
             .filter(|state| state.doing.needs_person())
@@ -430,12 +430,12 @@ impl View {
             .collect()
     }
 
-    /// Whether its steps found everything as it was wanted.
+    /// Whether its steps left every resource unchanged.
     pub fn changed_nothing(&self) -> bool {
         self.made.iter().all(|made| made.effect.change == Change::Unchanged)
     }
 
-    /// How many resources were created, updated and so on. A resource that several steps touched counts once, by its largest
+    /// The number of resources by kind of change. A resource that several steps touched counts once, with its largest
     /// change.
     pub fn changes(&self) -> BTreeMap<&'static str, usize> {
         let mut fates: BTreeMap<(&str, &str), Change> = BTreeMap::new();
@@ -454,7 +454,7 @@ impl View {
     }
 }
 
-/// Whether the path of a state is inside that of another one: in its only branch, or in one of its branches or iterations.
+/// Whether a state's path is inside another state: in its only branch, or in one of its branches or iterations.
 pub fn is_inside(path: &str, outer: &str) -> bool {
     path.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['/', '[']))
 }

@@ -19,6 +19,9 @@ pub(crate) const STEP: &str = "flow:bench:step";
 /// How long calls in flight may take at the end of a workload: its steps answer at once.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(10);
 
+/// How many executions may end before the workload has received the first of them.
+const RESTS_KEPT: usize = 16_384;
+
 /// A runner over a store in a folder.
 pub(crate) fn runner(folder: &Path) -> Result<RunnerHandle, BenchError> {
     let mut registry = Registry::new();
@@ -31,7 +34,8 @@ pub(crate) fn runner(folder: &Path) -> Result<RunnerHandle, BenchError> {
     });
     let store = Arc::new(Store::new(LoggedRecords::open(&folder.join("store"))?)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    Ok(engine::runner::start(store, Arc::new(registry), clock, RunnerOptions::default()))
+    let options = RunnerOptions { rests_kept: RESTS_KEPT, ..RunnerOptions::default() };
+    Ok(engine::runner::start(store, Arc::new(registry), clock, options))
 }
 
 /// An execution of a definition.
@@ -47,6 +51,7 @@ pub(crate) fn new(id: &str, workflow: &str, definition: &Definition) -> NewExecu
         input: json!({ "shop": "example" }),
         from: Vec::new(),
         documents: Default::default(),
+        is_id_new: false,
     }
 }
 

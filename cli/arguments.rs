@@ -1,4 +1,4 @@
-//! The command line's words.
+//! The arguments of the command line.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ pub struct Arguments {
     /// Options of every command.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -21,22 +21,22 @@ pub struct Arguments {
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// How to answer: for people, or one JSON object per line.
+    /// Output format: for people, or one JSON object per line.
     #[arg(short, long, global = true, value_enum, default_value = "human")]
     pub output: Output,
-    /// How to show progress.
+    /// Progress display.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub progress: Progress,
-    /// Where executions are kept; else FLOW_HOME, else $XDG_STATE_HOME/flow.
+    /// The folder that stores executions; default FLOW_HOME, then $XDG_STATE_HOME/flow.
     #[arg(long, global = true, value_name = "FOLDER")]
     pub home: Option<PathBuf>,
-    /// The AWS profile; else AWS_PROFILE.
+    /// The AWS profile; default AWS_PROFILE.
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
-    /// The AWS region; else AWS_REGION, else AWS_DEFAULT_REGION, else the profile's.
+    /// The AWS region; default AWS_REGION, then AWS_DEFAULT_REGION, then the profile's.
     #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
-    /// Say more on standard error.
+    /// Log more on standard error.
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
     /// Print only changes, failures and what needs a person; for cron.
@@ -45,8 +45,8 @@ pub struct Global {
 }
 
 impl Global {
-    /// The same, with what the environment says where an option is not given. Read here and not by the parser, which would show an
-    /// option from the environment as one that was written.
+    /// Fills options that are not given from environment variables. The parser does not read them, because it would
+    /// report an option from the environment as if it had been given.
     pub fn with_environment(mut self) -> Self {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
@@ -57,7 +57,7 @@ impl Global {
     }
 }
 
-/// How to answer.
+/// Output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// For people.
@@ -66,7 +66,7 @@ pub enum Output {
     Json,
 }
 
-/// How to show progress.
+/// Progress display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Progress {
     /// A tree on a terminal, lines elsewhere.
@@ -75,11 +75,11 @@ pub enum Progress {
     Tree,
     /// A line per change.
     Lines,
-    /// Nothing but the end.
+    /// Only the end.
     None,
 }
 
-/// The verbs.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check, show what and where, confirm, execute, watch.
@@ -110,21 +110,22 @@ pub enum Command {
     Doctor(commands::doctor::DoctorArguments),
     /// Executions as JSON lines on standard output: for keeping, or for another store.
     Export(commands::export::ExportArguments),
-    /// Take in executions that were exported.
+    /// Import exported executions.
     Import(commands::import::ImportArguments),
     /// Delete executions that ended long ago and shrink the store.
     Prune(commands::prune::PruneArguments),
     /// Measure this engine on this disk.
     Bench(commands::bench::BenchArguments),
-    /// The Step Functions API on 127.0.0.1, until it is ended; what it runs continues at the next start.
+    /// Serve the Step Functions API on 127.0.0.1 until stopped; the next start continues what was running.
     Serve(commands::serve::ServeArguments),
-    /// Work on tasks of Step Functions, or of `flow serve` on another machine, until it is ended.
+    /// Work on tasks of Step Functions, or of `flow serve` on another machine, until stopped.
     Worker(commands::worker::WorkerArguments),
-    /// Put a workflow on AWS Step Functions, or on a `flow serve` elsewhere; a second time changes only what differs.
+    /// Deploy a workflow to AWS Step Functions, or to a `flow serve` elsewhere; a repeated deployment changes only what
+    /// differs.
     Deploy(commands::deploy::DeployArguments),
-    /// A commented workflow of your own, with a schema of its input and mocked answers.
+    /// Create a commented workflow of your own, with a schema of its input and mocked answers.
     New(commands::new::NewArguments),
-    /// What a code of flow check or an error name means, and what to do.
+    /// What a code of flow check or an error name means, and what to do about it.
     Explain(commands::explain::ExplainArguments),
     /// A JSON Schema on standard output: of a definition, for editors, or of a workflow's input.
     Schema(commands::schema::SchemaArguments),
@@ -142,7 +143,8 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether its answer is JSON lines with `-o json`. Else it is a file, or, of a server, the line that says where it listens.
+    /// Whether the output with `-o json` is JSON lines. The output of other commands is a file, or a server's line with
+    /// its address.
     pub fn prints_lines(&self) -> bool {
         !matches!(
             self,
@@ -155,7 +157,7 @@ impl Command {
         )
     }
 
-    /// The verb as it is written.
+    /// The command's name.
     pub fn verb(&self) -> &'static str {
         match self {
             Command::Run(_) => "run",
@@ -190,10 +192,10 @@ impl Command {
     }
 }
 
-/// A duration as people write it: `10s`, `5m`, `1h30m`, or whole seconds.
+/// Parses a duration: `10s`, `5m`, `1h30m`, or whole seconds.
 ///
 /// # Errors
-/// It is none, or it is negative.
+/// The text is not a duration, or it is negative.
 pub fn duration(text: &str) -> Result<std::time::Duration, String> {
     if let Ok(seconds) = text.parse::<u64>() {
         return Ok(std::time::Duration::from_secs(seconds));

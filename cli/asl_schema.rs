@@ -1,4 +1,4 @@
-//! A JSON Schema of the Amazon States Language for editors, with the arguments of the steps that are here.
+//! A JSON Schema of the Amazon States Language for editors, with the arguments of the registered steps.
 //! Source: states-language.net/spec.html and the Developer Guide's pages on each type of state.
 
 use engine::step::Registry;
@@ -79,7 +79,7 @@ fn state(steps: &Registry) -> Value {
     })
 }
 
-/// The fields of states whose values this schema does not judge.
+/// Fields of states whose values this schema accepts without restriction.
 const OTHER_FIELDS: &[&str] = &[
     "Arguments",
     "Cause",
@@ -116,7 +116,8 @@ const OTHER_FIELDS: &[&str] = &[
     "ToleratedFailurePercentagePath",
 ];
 
-/// For each step: the names of its arguments, which an editor then offers. A value may be an expression, so its type is not judged.
+/// A rule for each step with the names of its arguments, which an editor then offers. The types of values are not
+/// restricted, because a value may be an expression.
 fn arguments(steps: &Registry) -> Vec<Value> {
     let rule = |step: engine::step::StepDescription| {
         let properties = step.input_schema["properties"].as_object()?;

@@ -1,5 +1,5 @@
-//! Every problem of a definition that is known before it runs: those that Step Functions reports, and those that only the steps' schemas
-//! and this machine can show.
+//! Finds every problem of a definition that is detectable without running it: what Step Functions reports, and what
+//! only the steps' schemas and this machine show.
 
 mod arguments;
 mod inside;
@@ -20,21 +20,22 @@ use crate::{environments, exit::CliError};
 pub use inside::{Inside, inside, payload_field};
 pub use placeholders::{is_placeholder, names as placeholder_names};
 
-/// A definition from a file or from standard input, and its text.
+/// A definition from a file or from standard input, with its text.
 pub struct DefinitionFile {
-    /// The file's name without its endings.
+    /// The file's name without its extensions.
     pub name: String,
-    /// The text as it was read, with substitutions made.
+    /// The text, after substitution.
     pub text: String,
-    /// The definition, or every key that the text repeats.
+    /// The definition, or every repeated key of the text.
     pub definition: Result<Value, Vec<RepeatedKey>>,
 }
 
 impl DefinitionFile {
-    /// Reads the file at `path` (`-` for standard input). `substitutions` are `NAME=VALUE`, or files of names with values.
+    /// Reads the file at `path` (`-` for standard input). Each of `substitutions` is `NAME=VALUE` or a file of names
+    /// with values.
     ///
     /// # Errors
-    /// There is no such file, or its text is no definition.
+    /// The file does not exist, or its text is not a definition.
     pub fn read(path: &str, substitutions: &[String]) -> Result<Self, CliError> {
         if path != "-" && !Path::new(path).exists() {
             return Err(CliError::not_found(format!("neither a workflow nor a file is named '{path}'"))
@@ -52,7 +53,7 @@ impl DefinitionFile {
         Ok(DefinitionFile { name: name.to_owned(), text: text.text().to_owned(), definition })
     }
 
-    /// The definition.
+    /// Returns the definition.
     ///
     /// # Errors
     /// The text repeats keys.
@@ -84,7 +85,7 @@ fn with_hint(error: WorkflowError, text: &str) -> CliError {
     }
 }
 
-/// The options that give placeholders their values.
+/// The options that replace these placeholders.
 fn flags(names: &[String]) -> String {
     names.iter().map(|name| format!("--substitute {name}=VALUE")).collect::<Vec<_>>().join(" ")
 }
@@ -110,7 +111,8 @@ fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Every problem of a definition, errors first. A Task whose call nothing here makes is an error: such a workflow cannot run to its end.
+/// Finds every problem of a definition, errors first. A Task without a step or integration is an error: the workflow
+/// could not finish.
 pub fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     let known = |resource: &str| is_placeholder(resource) || environments::is_known(steps, resource);
     let mut found = asl::check(definition, &known);
@@ -120,7 +122,7 @@ pub fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     found
 }
 
-/// The problems that Step Functions does not report.
+/// Finds the problems that Step Functions does not report.
 pub fn beyond_step_functions(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     let mut found = without_step(definition, steps);
     found.extend(arguments::problems(definition, steps));
@@ -146,8 +148,8 @@ fn integrations(steps: &Registry) -> String {
     names.join(", ")
 }
 
-/// Calls `visit` with the JSON pointer and the JSON of each state of a definition, also of those in branches and in Maps, and with the
-/// definition's query language.
+/// Calls `visit` with the JSON pointer, the JSON and the definition's query language for each state, including states
+/// in branches and Maps.
 pub fn each_state(definition: &Value, visit: &mut dyn FnMut(&str, &Value, &str)) {
     let language = definition["QueryLanguage"].as_str().unwrap_or("JSONPath");
     machine(definition, "", language, visit);

@@ -1,4 +1,4 @@
-//! What time it is where executions live, and whether that can be right.
+//! The clock of a home, and a check that it was not set back.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,10 +7,10 @@ use rehearsal::World;
 
 use crate::home::Home;
 
-/// Executions of a home may have begun so far ahead of its clock: two machines' clocks differ.
+/// How far the latest start may be ahead of the clock: clocks of two machines differ.
 const AHEAD_MAX: Duration = Duration::from_secs(60);
 
-/// The clock of a home: a rehearsal's runs faster, from its world's beginning.
+/// The clock of a home. A rehearsal's clock runs faster and starts with its world.
 pub fn of(home: &Home) -> Arc<dyn Clock> {
     let world = home.rehearsal.then(|| World::read(home.folder()).ok().flatten()).flatten();
     match world {
@@ -19,8 +19,8 @@ pub fn of(home: &Home) -> Arc<dyn Clock> {
     }
 }
 
-/// The message where the clock is earlier than the latest start in a store. The clock was set back, and which waits are meant is unknown.
-/// A rehearsal's clock begins anew with each world.
+/// The message if the clock shows an earlier time than the latest start in a store: the clock was set back, so waits
+/// last longer. A rehearsal's clock starts anew with each world and is not checked.
 pub fn behind(home: &Home, latest_start_ms: Option<u64>) -> Option<String> {
     if home.rehearsal {
         return None;

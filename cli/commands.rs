@@ -1,4 +1,4 @@
-//! One file per verb: an arguments struct whose doc comments are the help, and one function.
+//! One file for each command: an arguments struct whose doc comments are the help, and one function.
 
 pub mod answered;
 pub mod approvals;
@@ -37,10 +37,10 @@ use crate::{
     ui::json,
 };
 
-/// Carries out what the command line says.
+/// Runs the command.
 pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let global = arguments.global;
-    // The world of a rehearsal handles signals itself: it ends the processes that it started.
+    // `rehearsal-world` handles signals itself, to end the processes that it started.
     if !matches!(arguments.command, Command::RehearsalWorld(_)) {
         interrupt::install()?;
     }

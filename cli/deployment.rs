@@ -1,4 +1,4 @@
-//! A deployment to AWS Step Functions: what exists is read, compared with what is wanted, and changed.
+//! Deployments to AWS Step Functions: reads what exists, compares it with what is wanted, and changes it.
 
 mod apply;
 
@@ -19,25 +19,25 @@ use steps::{Environment, step_functions::StepFunctions};
 pub struct Cloud {
     /// Step Functions.
     pub states: StepFunctions,
-    /// IAM and CloudWatch Logs; `None` where the deployment makes neither a role nor a log group.
+    /// IAM and CloudWatch Logs; `None` if the deployment creates neither a role nor a log group.
     pub environment: Option<Arc<Environment>>,
 }
 
-/// What is deployed, before it is compiled for the ARNs of an account.
+/// A workflow before it is compiled for the ARNs of an account.
 pub struct Source<'a> {
     /// The definition.
     pub definition: &'a Value,
     /// The steps that it may name.
     pub steps: &'a Registry,
-    /// What the author decides.
+    /// The author's options.
     pub options: Options,
 }
 
 impl Source<'_> {
-    /// Compiles for the activities that exist; the others have a placeholder for an ARN.
+    /// Compiles the definition for the activities that exist. The others get a placeholder as ARN.
     ///
     /// # Errors
-    /// Every reason for which Step Functions cannot run the definition.
+    /// Every reason why Step Functions cannot run the definition.
     pub fn compile(&self, activities: &BTreeMap<String, String>) -> Result<Compiled, Vec<Diagnostic>> {
         let arn = |name: &str| activities.get(name).cloned().unwrap_or_else(|| Stack::placeholder(name));
         deploy::compile(self.definition, self.steps, &self.options, &arn)
@@ -45,10 +45,10 @@ impl Source<'_> {
 }
 
 impl Cloud {
-    /// Reads what exists of a deployment.
+    /// Reads the existing resources of a deployment.
     ///
     /// # Errors
-    /// A service's.
+    /// The error of a service.
     pub async fn find(&self, wanted: &Wanted) -> Result<Found, StepError> {
         let all = self.states.activities().await?;
         let own = |name: &String| wanted.compiled.activities.iter().any(|activity| activity.name == *name);
@@ -100,7 +100,7 @@ impl Cloud {
     }
 }
 
-/// Whether a deployment calls other services than Step Functions.
+/// Whether a deployment calls services other than Step Functions.
 pub fn needs_environment(role_arn: Option<&str>, log_level: LogLevel) -> bool {
     role_arn.is_none() || log_level != LogLevel::Off
 }

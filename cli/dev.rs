@@ -1,4 +1,4 @@
-//! Writing a workflow: what `flow dev` runs again after a change, and how it draws a run.
+//! Support of `flow dev`: what to run again after a change, and the drawing of a run.
 
 mod automation;
 mod drawing;

@@ -1,4 +1,5 @@
-//! Where executions act: pinned in their headers, opened when a step first needs it, and only in the account that is pinned.
+//! The environments of executions: pinned in their headers, opened when a step first needs them, and only in the pinned
+//! account.
 
 mod pinned;
 
@@ -27,36 +28,36 @@ pub use self::pinned::{Pinned, Place};
 use crate::{home::Home, owner};
 pub use steps::Account;
 
-/// The region in ARNs, where none is named.
+/// The region in ARNs if none is configured.
 pub const REGION_DEFAULT: &str = "us-east-1";
-/// After how long credentials that were not usable are tried again for the start of an execution by a client.
+/// How long unusable credentials are not tried again when a client starts an execution.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// The environments of this process's executions, each opened once.
 pub struct Environments {
     home: Home,
-    /// Where executions act that a client of the API starts.
+    /// The environment of executions that clients of the API start.
     default_place: Place,
-    /// What this process's own variables allow, for executions that pin nothing.
+    /// What this process's environment variables allow, for executions that pin nothing.
     settings: LocalSettings,
-    /// The AWS environments by profile and region: one question to STS for each.
+    /// The AWS environments by profile and region. Each asks STS once.
     open: Mutex<HashMap<Place, Arc<Environment>>>,
-    /// The places whose credentials were not usable, and since when.
+    /// The places with unusable credentials, and since when.
     unusable_since: Mutex<HashMap<Place, Instant>>,
     registries: Mutex<HashMap<String, Registry>>,
-    /// Steps that need no environment: those that the process itself answers.
+    /// Steps that need no environment, because this process answers them.
     anywhere: OnceLock<Registry>,
     /// The schemas of all steps, for checks.
     described: OnceLock<Registry>,
 }
 
 impl Environments {
-    /// None opened yet. What clients of the API start acts where this process's variables say.
+    /// Creates an empty set. Executions of the API's clients act where this process's environment variables say.
     pub fn new(home: Home) -> Arc<Self> {
         Self::with_default_place(home, Place::of_this_process())
     }
 
-    /// None opened yet. What clients of the API start acts in `default_place`.
+    /// Creates an empty set. Executions of the API's clients act in `default_place`.
     pub fn with_default_place(home: Home, default_place: Place) -> Arc<Self> {
         Arc::new(Environments {
             home,
@@ -70,7 +71,7 @@ impl Environments {
         })
     }
 
-    /// The home whose executions act in them.
+    /// The home of the executions.
     pub fn home(&self) -> &Home {
         &self.home
     }
@@ -80,7 +81,7 @@ impl Environments {
         self.default_place.region().unwrap_or(REGION_DEFAULT)
     }
 
-    /// What this process's variables allow to local steps.
+    /// What this process's environment variables allow to local steps.
     pub fn settings(&self) -> &LocalSettings {
         &self.settings
     }
@@ -105,7 +106,7 @@ impl Environments {
     }
 
     fn addresses(&self, id: &str) -> Result<RehearsalAddresses, StepError> {
-        let gone = || StepError::new(ErrorClass::Failed, world::ENDED).hint(world::ENDED_HINT);
+        let gone = || StepError::new(ErrorClass::Failed, crate::world::ENDED).hint(crate::world::ENDED_HINT);
         let world = World::read(self.home.folder()).ok().flatten().filter(|world| world.id == id).ok_or_else(gone)?;
         Ok(RehearsalAddresses {
             aws_endpoint: world.aws_endpoint,
@@ -118,15 +119,16 @@ impl Environments {
         })
     }
 
-    /// Who the credentials of a place belong to, asked once for each set of credentials.
+    /// The identity of a place's credentials. STS is asked once for each set of credentials.
     ///
     /// # Errors
-    /// There are none, or they are refused.
+    /// There are no credentials, or they are refused.
     pub async fn identity(&self, place: &Place) -> Result<CallerIdentity, StepError> {
         self.open(place).await?.identity().await
     }
 
-    /// The account of a place, if its credentials are usable; not asked again for a while after they were not.
+    /// The account of a place, if its credentials are usable. Unusable ones are not tried again for
+    /// [`ASK_AGAIN_AFTER`].
     async fn account_if_any(&self, place: &Place) -> Option<Account> {
         let mut unusable = self.unusable_since.lock().await;
         if unusable.get(place).is_some_and(|since| since.elapsed() < ASK_AGAIN_AFTER) {
@@ -141,7 +143,7 @@ impl Environments {
         }
     }
 
-    /// Who would act in a place, which is answered with its region: the profile's, where none was given.
+    /// The identity that would act in a place, and the place with its region resolved from the profile.
     ///
     /// # Errors
     /// There are no credentials, or they are refused.
@@ -154,7 +156,7 @@ impl Environments {
         Ok((resolved, identity))
     }
 
-    /// Opens the AWS environment of an execution, which acts in the account that is pinned only.
+    /// Opens the AWS environment of an execution, restricted to the pinned account.
     async fn verified(&self, pinned: &Pinned) -> Result<Arc<Environment>, StepError> {
         let environment = self.open(&pinned.place).await?;
         let Some(account) = &pinned.account else { return Ok(environment) };
@@ -162,10 +164,10 @@ impl Environments {
         Ok(Arc::new(environment.restricted_to(account.clone())))
     }
 
-    /// The steps for a plan: they read where an execution is pinned, and change nothing.
+    /// The steps for a plan: they read in the pinned environment and change nothing.
     ///
     /// # Errors
-    /// The environment cannot be opened, or the credentials are of another account.
+    /// The environment cannot be opened, or the credentials belong to another account.
     pub async fn planned(&self, pinned: &Pinned) -> Result<PlannedSteps, StepError> {
         Ok(PlannedSteps::new(&*self.verified(pinned).await?))
     }
@@ -184,7 +186,7 @@ impl Environments {
         steps::plan::denied_actions(&environment, caller_arn, questions).await
     }
 
-    /// Why this process cannot act where an execution is pinned: with credentials of another account, or with none that are usable.
+    /// Why this process cannot act in a pinned environment: its credentials are unusable or belong to another account.
     async fn refusal(&self, pinned: &Pinned) -> Option<Fault> {
         let account = pinned.account.as_ref()?;
         let (kind, error) = match self.identity(&pinned.place).await {
@@ -195,7 +197,7 @@ impl Environments {
         Some(Fault::new(kind, format!("{error}{hint}")))
     }
 
-    /// All steps with their schemas; they reach nothing.
+    /// All steps with their schemas. They cannot make calls.
     pub fn described(&self) -> &Registry {
         self.described.get_or_init(|| described().unwrap_or_else(|_| Registry::new()))
     }
@@ -241,18 +243,18 @@ impl Registries for Environments {
 impl Surroundings for Environments {
     async fn environment(&self, needs_account: bool) -> Value {
         let place = match self.home.rehearsal {
-            // What a rehearsal starts stays in its world; where that has ended, it acts nowhere.
+            // An execution that starts in a rehearsal stays in its world. If the world has ended, its calls fail.
             true => Place::Rehearsal {
                 world: World::read(self.home.folder()).ok().flatten().map(|world| world.id).unwrap_or_default(),
             },
             false => self.default_place.clone(),
         };
-        // Without usable credentials nothing can be pinned; the first call says so, as AWS would.
+        // Without usable credentials no account can be pinned. The first call then fails as it would at AWS.
         let account = match needs_account && !self.home.rehearsal {
             true => self.account_if_any(&place).await,
             false => None,
         };
-        // The operator of a server decides at each call what its clients' executions may use.
+        // The server's settings apply at each call: its operator decides what executions of clients may use.
         serde_json::to_value(Pinned { place, account, settings: LocalSettings::default() }).unwrap_or_default()
     }
 
@@ -313,10 +315,10 @@ fn program_line(line: steps::ProgramLine) -> ProgramLine {
     }
 }
 
-/// All steps with their schemas, for checks and lists: their environment reaches nothing.
+/// All steps with their schemas, for checks and lists. Their environment cannot make calls.
 ///
 /// # Errors
-/// The environment cannot be made.
+/// The environment cannot be created.
 pub fn described() -> Result<Registry, StepError> {
     let nowhere = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
     let environment = Environment::for_rehearsal(RehearsalAddresses {
@@ -333,13 +335,13 @@ pub fn described() -> Result<Registry, StepError> {
     Ok(all)
 }
 
-/// Whether a Task may name a resource: a step of ours, or something of AWS's.
+/// Whether a Task may name a resource: a registered step, or a resource of AWS.
 pub fn is_known(steps: &Registry, resource: &str) -> bool {
     let recognized = || !resource.starts_with("flow:") && Resource::parse(resource).is_recognized();
     steps.find(resource).is_some() || recognized()
 }
 
-/// Whether something here makes the call of a Task's `Resource`: a step, or the API itself.
+/// Whether this program makes the call of a Task's `Resource`: with a step, or in the API.
 pub fn has_step(steps: &Registry, resource: &str) -> bool {
     let nested = |called: &&str| resource.ends_with(&format!(":{called}"));
     api::INTEGRATIONS.iter().any(nested) || steps.find(resource).is_some()

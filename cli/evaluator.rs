@@ -1,5 +1,6 @@
-//! The sandbox for JSONata expressions whose cost has no small bound: a few processes of this program with limits on time and memory.
-//! Without them, one line of a definition could end the server, and end it again after every start.
+//! The sandbox for JSONata expressions without a small bound on their cost: a few processes of this program with limits
+//! on time and memory. Without the limits, one line of a definition could crash the server, and again after every
+//! start.
 
 mod process;
 #[cfg(test)]
@@ -21,23 +22,24 @@ pub(crate) use worker::{ARGUMENT, run};
 const PROCESSES_MAX: usize = 4;
 /// The most evaluations that wait for a process.
 const WAITING_MAX: usize = 64;
-/// How long an evaluation waits for a process, or for the system to start one.
+/// How long an evaluation waits for a process to be free or to start.
 const WAIT_MAX: Duration = Duration::from_secs(20);
-/// Between two attempts to start a process.
+/// The pause between two attempts to start a process.
 const START_AGAIN_AFTER: Duration = Duration::from_millis(250);
-/// When a process is killed that has not answered: it ends itself earlier, unless it is stopped or starved.
+/// The time after which a silent process is killed. It ends itself earlier, unless it is stopped or gets no processor
+/// time.
 const ANSWER_WAIT_MAX: Duration = worker::TIME_MAX.saturating_add(Duration::from_secs(2));
 
-/// The processes, which start when they are needed.
+/// The pool of processes. They start on demand.
 pub(crate) struct Evaluators {
     pool: Mutex<Pool>,
     changed: Condvar,
-    /// What starts a process.
+    /// Creates the command that starts a process.
     command: fn() -> io::Result<Command>,
     limits: Limits,
 }
 
-/// How long there is for each part of an evaluation.
+/// The time limits of an evaluation.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     wait_max: Duration,
@@ -47,7 +49,7 @@ struct Limits {
 #[derive(Default)]
 struct Pool {
     idle: Vec<Process>,
-    /// Processes, idle or not, and those that are being started.
+    /// The number of processes, including those that are starting.
     count: usize,
     waiting: usize,
 }
@@ -94,7 +96,8 @@ impl Evaluators {
                     drop(process);
                     self.give_back(None);
                     match trouble {
-                        // An idle process may have been killed by somebody else: the expression is not the reason.
+                        // An idle process may have been killed from outside: the expression did not cause it, so it is
+                        // evaluated again.
                         Trouble::Gone(_) if was_used && Instant::now() < deadline => {}
                         Trouble::Gone(message) | Trouble::Ended(message) => return Err(message),
                     }
@@ -103,7 +106,7 @@ impl Evaluators {
         }
     }
 
-    /// An idle process, or a new one, within the limit of processes.
+    /// Takes an idle process, or starts one within the limit.
     fn process(&self, deadline: Instant) -> Result<Process, String> {
         let mut pool = self.pool();
         if pool.waiting >= WAITING_MAX {
@@ -143,7 +146,7 @@ impl Evaluators {
         })
     }
 
-    /// Makes a process available to others, or its place where it has ended.
+    /// Returns a process to the pool, or frees its slot if it has ended.
     fn give_back(&self, process: Option<Process>) {
         let mut pool = self.pool();
         match process {

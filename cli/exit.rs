@@ -29,7 +29,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// How much a code says that something needs attention: of several executions, the worst counts.
+    /// The severity of a code. Of several executions, the most severe code is returned.
     fn weight(self) -> u8 {
         match self {
             Exit::Success => 0,
@@ -43,18 +43,18 @@ impl Exit {
         }
     }
 
-    /// The worse of two.
+    /// The more severe of two codes.
     pub fn worse(self, other: Exit) -> Exit {
         if other.weight() > self.weight() { other } else { self }
     }
 }
 
-/// Why a command did not do what was asked.
+/// An error that ends a command.
 #[derive(Debug)]
 pub struct CliError {
     /// The exit code.
     pub exit: Exit,
-    /// What happened; several lines where there are several problems.
+    /// The message; one line for each problem.
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
@@ -76,13 +76,13 @@ impl CliError {
         CliError::new(Exit::NotFound, message)
     }
 
-    /// The same, with what to do next.
+    /// Adds a hint what to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Prints it: for people on standard error, for programs as one more JSON line.
+    /// Prints the error: for people on standard error, for programs as a JSON line.
     pub fn print(&self, as_json: bool) {
         if as_json {
             let line = json!({ "type": "error", "exit": self.exit as u8, "message": self.message, "hint": self.hint });
@@ -126,7 +126,7 @@ fn of_fault(kind: &str, message: String) -> CliError {
     }
 }
 
-/// The store has failed under a running program.
+/// The error of a store that failed while it was in use.
 pub fn store_failed(message: impl Into<String>) -> CliError {
     CliError::new(Exit::Failed, message)
         .hint("nothing new was begun. See   flow doctor   , make room or repair the disk, then   flow resume --all")

@@ -1,12 +1,13 @@
-//! What each code of `flow check` and each error name means, why it happens and what to do: the pages of `flow explain`.
+//! The pages of `flow explain`: what each code of `flow check` and each error name means, its cause, and what to do
+//! about it.
 
-/// One page.
+/// A page of `flow explain`.
 pub struct Explanation {
     /// The code or the error name.
     pub code: &'static str,
-    /// What it means, in a sentence.
+    /// The meaning, in a sentence.
     pub meaning: &'static str,
-    /// What to do.
+    /// What to do about it.
     pub remedy: &'static str,
 }
 
@@ -29,7 +30,7 @@ pub const ALL: &[Explanation] = &[
     page(
         "APPROVAL_ON_WORKER",
         "flow deploy: flow approve answers executions of the local engine only.",
-        "Use a Task with .waitForTaskToken that sends the token to whoever approves.",
+        "Use a Task with .waitForTaskToken that sends the token to the person who approves.",
     ),
     page(
         "CHOICE_WITHOUT_DEFAULT",
@@ -283,7 +284,7 @@ pub const ALL: &[Explanation] = &[
     ),
 ];
 
-/// The page of a code, whatever the case of its letters.
+/// Finds the page of a code, ignoring case.
 pub fn find(code: &str) -> Option<&'static Explanation> {
     ALL.iter().find(|page| page.code.eq_ignore_ascii_case(code))
 }

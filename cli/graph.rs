@@ -1,4 +1,4 @@
-//! A definition as a drawing: states, and where each can go.
+//! A definition as a graph of states and transitions.
 
 mod svg;
 
@@ -6,12 +6,12 @@ use serde_json::Value;
 
 pub use svg::svg;
 
-/// A machine's states and ways; machines within states are graphs within.
+/// A machine's states and transitions. Nested machines are nested graphs.
 #[derive(Debug, Default)]
 pub struct Graph {
     /// In the definition's order.
     pub nodes: Vec<Node>,
-    /// From, to, and on what condition.
+    /// From, to, and the condition.
     pub edges: Vec<(usize, usize, String)>,
     /// The first state.
     pub start: Option<usize>,
@@ -24,12 +24,12 @@ pub struct Node {
     pub name: String,
     /// Its type.
     pub kind: String,
-    /// The branches of a Parallel, the processor of a Map.
+    /// The branches of a Parallel, or the processor of a Map.
     pub inner: Vec<Graph>,
 }
 
 impl Graph {
-    /// Of a definition; what is wrong in it is left out.
+    /// The graph of a definition. Invalid parts are omitted.
     pub fn of(machine: &Value) -> Self {
         let mut graph = Graph::default();
         let states = machine["States"].as_object();
@@ -64,7 +64,7 @@ impl Graph {
     }
 }
 
-/// In Mermaid's language.
+/// The graph in Mermaid's language.
 pub fn mermaid(graph: &Graph) -> String {
     let mut text = "flowchart TD\n".to_owned();
     mermaid_within(graph, "s", 1, &mut text);
@@ -96,7 +96,7 @@ fn mermaid_within(graph: &Graph, prefix: &str, depth: usize, text: &mut String) 
     }
 }
 
-/// In Graphviz's language.
+/// The graph in Graphviz's language.
 pub fn dot(graph: &Graph) -> String {
     let mut text = "digraph workflow {\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n".to_owned();
     dot_within(graph, "s", 1, &mut text);

@@ -1,4 +1,4 @@
-//! The folders in which executions are kept: the home of real ones, and the home of rehearsals within it.
+//! The home folders: one for real executions, and inside it one for rehearsals.
 
 use std::{
     os::unix::fs::DirBuilderExt,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::{arguments::Global, exit::CliError};
 
-/// What the ids of rehearsals begin with.
+/// The prefix of rehearsals' ids.
 pub const REHEARSAL_PREFIX: &str = "rehearsal-";
 
 /// A home folder: a store, its lock, its socket, its keys.
@@ -40,7 +40,7 @@ impl Home {
         Ok(Home { folder: real.folder.join("rehearsal"), rehearsal: true })
     }
 
-    /// Makes the folder where it is missing, for its owner alone.
+    /// Creates the folder if it does not exist, with access for its owner only.
     ///
     /// # Errors
     /// The system's.
@@ -58,10 +58,10 @@ impl Home {
         self.folder.join("store")
     }
 
-    /// Whether there is a store.
+    /// Whether the home has a store.
     ///
     /// # Errors
-    /// That cannot be known: the folder belongs to somebody else, or is none.
+    /// The folder cannot be read: it belongs to another user, or is not a folder.
     pub fn has_store(&self) -> Result<bool, CliError> {
         match std::fs::metadata(self.store()) {
             Ok(_) => Ok(true),
@@ -76,12 +76,12 @@ impl Home {
         self.folder.join("flow.sock")
     }
 
-    /// Where generated SSH keys are kept.
+    /// The folder of generated SSH keys.
     pub fn keys(&self) -> PathBuf {
         self.folder.join("keys")
     }
 
-    /// Where what can be made again is kept.
+    /// The folder of data that can be recreated.
     pub fn cache() -> PathBuf {
         let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
         let user = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));

@@ -1,11 +1,11 @@
-//! Names of new executions.
+//! Generates names of new executions.
 
 use rand::Rng;
 
 const SUFFIX_CHARACTERS: usize = 4;
 /// The longest name of an execution (API Reference, StartExecution, `name`).
 const CHARACTERS_MAX: usize = 80;
-/// Without letters and digits that look alike.
+/// Without letters and digits that are easily confused.
 const ALPHABET: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
 
 /// A new id, such as `endpoints-aws-7k3f`.

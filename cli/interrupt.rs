@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM: once asks to stop, twice stops at once. Where nothing needs an orderly end, once is enough.
+//! Handles SIGINT and SIGTERM. The first signal requests an orderly end, the second ends the process. Without
+//! [`Orderly`], so does the first.
 
 use std::sync::{
     OnceLock,
@@ -12,19 +13,20 @@ use tokio::{
 
 use crate::exit::Exit;
 
-/// SIGXFSZ (signal(7)): a file grew above the limit. Handled, so that the write fails with an error that can be reported.
+/// SIGXFSZ (signal(7)): a file exceeded the size limit. With a handler, the write fails with an error that can be
+/// reported.
 const SIGXFSZ: i32 = 25;
 
-/// How many parts of this process want an orderly end.
+/// The number of [`Orderly`] values.
 static ORDERLY: AtomicUsize = AtomicUsize::new(0);
-/// The first signal's exit code.
+/// The exit code of a received signal.
 static ASKED: OnceLock<watch::Sender<Option<Exit>>> = OnceLock::new();
 
 fn asked() -> &'static watch::Sender<Option<Exit>> {
     ASKED.get_or_init(|| watch::Sender::new(None))
 }
 
-/// Handles signals from now on; called once, within the runtime.
+/// Installs the signal handlers. Called once, within the runtime.
 ///
 /// # Errors
 /// The system refuses a handler.
@@ -48,11 +50,11 @@ pub fn install() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Asks for an orderly end as long as it lives: the first signal is left to [`requested`].
+/// While a value exists, the first signal does not end the process and is left to [`requested`].
 pub struct Orderly(());
 
 impl Orderly {
-    /// One more part that wants it.
+    /// Leaves the first signal to [`requested`] from now on.
     pub fn begin() -> Self {
         ORDERLY.fetch_add(1, Ordering::SeqCst);
         Orderly(())
@@ -65,7 +67,7 @@ impl Drop for Orderly {
     }
 }
 
-/// Waits for the first signal; answers with its exit code, at once where it came before.
+/// Waits for the first signal and returns its exit code. Returns immediately if a signal arrived earlier.
 pub async fn requested() -> Exit {
     let mut asked = asked().subscribe();
     match asked.wait_for(Option::is_some).await.map(|exit| *exit) {
@@ -74,7 +76,7 @@ pub async fn requested() -> Exit {
     }
 }
 
-/// The exit code of the signal that came, if one did.
+/// The exit code of a received signal.
 pub fn received() -> Option<Exit> {
     *asked().borrow()
 }

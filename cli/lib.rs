@@ -1,7 +1,8 @@
-//! The command line: how people and machines talk to flow.
+//! The command line.
 //!
-//! `commands` has one file per verb; `ui` shows, from views only; `owner` makes this process the owner of a store or a client of the
-//! one that is; `wire` carries operations between processes; `interrupt` handles signals, `out` standard output.
+//! `commands` has one file for each command; `ui` displays views; `owner` makes this process the owner of a store or a
+//! client of its owner; `wire` carries operations between processes; `interrupt` handles signals; `out` writes standard
+//! output.
 
 /// Prints a line on standard output: see [`out::line`].
 macro_rules! say {
@@ -27,6 +28,7 @@ mod explanations;
 mod graph;
 mod home;
 mod ids;
+mod input;
 mod interrupt;
 mod locate;
 mod mocks;
@@ -53,10 +55,10 @@ use clap::Parser;
 
 use crate::exit::{CliError, Exit};
 
-/// What a command needs at least beside its standard streams.
+/// The file handles that a command needs in addition to its standard streams.
 const FILE_HANDLES_MIN: usize = 24;
 
-/// Runs the command line and answers its exit code.
+/// Runs the command line and returns its exit code.
 pub fn main() -> ExitCode {
     match std::env::args_os().nth(1) {
         Some(argument) if argument == evaluator::ARGUMENT => return evaluator::run(),
@@ -83,20 +85,20 @@ pub fn main() -> ExitCode {
             error.exit
         }
     };
-    // A call that is still in flight is not waited for: commands that need its answer have drained the engine.
+    // Calls in flight are not awaited here: commands that need their answers have drained the engine already.
     runtime.shutdown_background();
     ExitCode::from(with_output(code) as u8)
 }
 
-/// Parses a command line without carrying it out; its first word is the program's name. For the tests of the documents.
+/// Parses a command line without executing it; the first word is the program's name. The tests of the documents use it.
 ///
 /// # Errors
-/// It is not understood, or it asks for help or the version.
+/// The command line is wrong, or it asks for help or the version.
 pub fn understand<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<(), clap::Error> {
     arguments::Arguments::try_parse_from(words).map(drop)
 }
 
-/// What could not be printed is a failure, where nothing else is.
+/// Turns success into failure if output could not be printed.
 fn with_output(code: Exit) -> Exit {
     out::flush();
     match out::failure() {
@@ -113,7 +115,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     runtime.map_err(|error| CliError::refused(format!("the system gives no threads: {error}")))
 }
 
-/// Refuses where there are too few file handles: the libraries below us end the process when they get none.
+/// Fails if too few file handles are available: libraries that this program uses end the process when they get none.
 fn file_handles() -> Result<(), CliError> {
     let open = |_| std::fs::File::open("/dev/null");
     let opened = (0..FILE_HANDLES_MIN).map(open).collect::<Result<Vec<_>, _>>();
@@ -124,7 +126,7 @@ fn file_handles() -> Result<(), CliError> {
 }
 
 fn start_log(arguments: &arguments::Arguments) {
-    // What sled and the AWS SDK warn of is reported by the command that called them, once and in its own words.
+    // Commands report what sled and the AWS SDK log, once and in their own words.
     let default = if arguments.global.verbose { "info" } else { "warn,sled=off,aws=error,hyper=error" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("FLOW_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));

@@ -1,14 +1,14 @@
-//! The execution that a person means, and the home that it is kept in.
+//! Finds the execution that the user names, and its home.
 
 use api::flow::{FindExecutions, FindRequest, FindResponse};
 use engine::machine::ExecutionHeader;
 
 use crate::{arguments::Global, environments::Environments, exit::CliError, home::Home, owner::Handle, target::Target};
 
-/// The execution that began last.
+/// Names the execution that started last.
 const LATEST: &str = "@latest";
 
-/// An execution, and a way to read it.
+/// An execution, with a handle to read it.
 pub struct Located {
     /// Its header, without its input.
     pub header: ExecutionHeader,
@@ -17,7 +17,7 @@ pub struct Located {
 }
 
 impl Located {
-    /// The execution's id, and a way to record an answer in the store that it is in.
+    /// The execution's id, and a handle to record an answer in its store.
     ///
     /// # Errors
     /// As [`Handle::answer`].
@@ -27,13 +27,13 @@ impl Located {
             return Ok((header.id, store));
         }
         let home = store.home().clone();
-        // Closed first: one process opens a store once.
+        // Closed first: a process can open a store only once.
         drop(store);
         Ok((header.id, Handle::answer(Environments::new(home)).await?))
     }
 }
 
-/// The execution that a person means, at the engine that a command is for.
+/// Finds the execution that the user names, at the engine of the command.
 ///
 /// # Errors
 /// As [`locate`].
@@ -46,10 +46,10 @@ pub async fn locate_at(global: &Global, target: &Target, wanted: &str) -> Result
     }
 }
 
-/// The execution that an id, a unique prefix of one, an ARN, or `@latest` means. Both homes are asked at the same time.
+/// Finds the execution with an id, a unique prefix, an ARN, or `@latest`. Both homes are searched concurrently.
 ///
 /// # Errors
-/// None, or several, or a store cannot be read.
+/// No execution matches, or several do, or a store cannot be read.
 pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> {
     let (real, rehearsals) = (Home::real(global)?, Home::rehearsals(global)?);
     let ((real, found), (rehearsals, rehearsed)) = tokio::try_join!(find(&real, wanted), find(&rehearsals, wanted))?;
@@ -76,7 +76,7 @@ pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> 
     }
 }
 
-/// The error of words that mean no execution, or several.
+/// The error for a text that matches no execution, or several.
 pub fn no_single<'h>(wanted: &str, matches: impl Iterator<Item = &'h ExecutionHeader>) -> CliError {
     let names: Vec<_> = matches.map(|header| header.id.as_str()).collect();
     match names.as_slice() {

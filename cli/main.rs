@@ -1,7 +1,7 @@
-//! `flow`: see the library.
+//! The `flow` program; see the library.
 
-/// Threads of flow hand memory to each other: the dispatcher makes what the committer writes. The system's allocator takes
-/// twice the time for that.
+/// Flow's threads pass memory to each other: the dispatcher allocates what the committer frees. The system's allocator
+/// needs twice the time for this.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -11,25 +12,35 @@ use engine::step::{Answer, Registries, Registry, Step, StepContext, StepDescript
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The file.
+/// The mocks file of a definition file: the given one, else `NAME.mocks.json` beside the definition, if it exists.
+pub fn file(definition_file: &str, given: Option<&str>) -> Option<PathBuf> {
+    if let Some(file) = given {
+        return Some(PathBuf::from(file));
+    }
+    let file = Path::new(definition_file);
+    let name = file.file_name()?.to_str()?.split('.').next()?;
+    Some(file.with_file_name(format!("{name}.mocks.json"))).filter(|file| file.is_file())
+}
+
+/// A mocks file.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MockConfig {
-    /// By the state machine's name.
+    /// The state machines, by name.
     pub state_machines: BTreeMap<String, MockedMachine>,
-    /// By the response's name: what the n-th calls answer, such as `"0"` or `"1-2"`.
+    /// The responses, by name. Each maps a call number or a range, such as `"0"` or `"1-2"`, to an answer.
     pub mocked_responses: BTreeMap<String, BTreeMap<String, MockedResponse>>,
 }
 
-/// One state machine's cases.
+/// The cases of a state machine.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MockedMachine {
-    /// By the case's name: which response each state's calls get.
+    /// The cases, by name. Each maps a state to the response of its calls.
     pub test_cases: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// What a call answers.
+/// The answer of a call.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub enum MockedResponse {
     /// A result.
@@ -45,7 +56,7 @@ pub enum MockedResponse {
     },
 }
 
-/// One case, ready to answer.
+/// A case, with counters of its calls.
 #[derive(Default)]
 pub struct Mocks {
     responses: HashMap<String, Vec<(u64, u64, MockedResponse)>>,
@@ -53,10 +64,10 @@ pub struct Mocks {
 }
 
 impl MockConfig {
-    /// The answers of one case.
+    /// Resolves the responses of a case.
     ///
     /// # Errors
-    /// It names a response that the file does not have, or one with a call that is no number.
+    /// The case names an unknown response, or a response has an invalid call number.
     pub fn case(&self, cases: &BTreeMap<String, String>) -> Result<Mocks, String> {
         let mut responses = HashMap::new();
         for (state, name) in cases {
@@ -73,7 +84,7 @@ impl MockConfig {
     }
 }
 
-/// `3`, or `3-5`.
+/// Parses `3` or `3-5`.
 fn range(text: &str) -> Option<(u64, u64)> {
     match text.split_once('-') {
         Some((first, last)) => Some((first.trim().parse().ok()?, last.trim().parse().ok()?)),
@@ -82,7 +93,7 @@ fn range(text: &str) -> Option<(u64, u64)> {
 }
 
 impl Mocks {
-    /// Answers every call of the states that have no mock with an empty object; answers the names of those states.
+    /// Answers every call of states without a mock with an empty object. Returns the names of these states.
     pub fn answer_the_rest<'s>(&mut self, states: impl IntoIterator<Item = &'s str>) -> Vec<String> {
         let mut added = Vec::new();
         for state in states {
@@ -101,14 +112,15 @@ impl Mocks {
         answers(self) == answers(other)
     }
 
-    /// The name under which a state has mocks: the longest end of its path that has any, because a state's name may hold a slash.
+    /// The name under which a state has mocks: the longest suffix of its path that has any, because a state's name may
+    /// contain a slash.
     fn name_of<'p>(&self, path: &'p str) -> &'p str {
         let ends = std::iter::once(path).chain(path.match_indices('/').map(|(at, _)| &path[at + 1..]));
         let known = ends.clone().find(|end| self.responses.contains_key(*end));
         known.or_else(|| ends.last()).unwrap_or(path)
     }
 
-    /// What a state's next call answers.
+    /// The answer of a state's next call.
     fn answer(&self, state: &str) -> StepResult<Value> {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let counter = calls.entry(state.to_owned()).or_default();
@@ -125,7 +137,7 @@ impl Mocks {
     }
 }
 
-/// Every step of a case: whatever a state calls, its mock answers.
+/// Registries whose steps answer every call with its mock.
 pub struct MockedSteps(pub Arc<Mocks>);
 
 #[async_trait]
@@ -158,7 +170,7 @@ impl Step for MockedStep {
     }
 }
 
-/// The definition with every Task's call in the mocks' hands, also those that would wait for a worker or a token.
+/// Replaces every Task's call in a definition by a mock, including Tasks that would wait for a worker or a token.
 pub fn mocked(definition: &mut Value) {
     match definition {
         Value::Object(fields) => {

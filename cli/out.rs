@@ -1,4 +1,4 @@
-//! Standard output. A reader that has gone is no reason to stop the work; any other failure is remembered, and is the command's.
+//! Standard output. A closed pipe does not stop the work. Any other failure is recorded and makes the command fail.
 
 use std::{
     fmt::Arguments,
@@ -7,9 +7,9 @@ use std::{
     sync::PoisonError,
 };
 
-/// The first failure that was not a reader's going.
+/// The first failure other than a closed pipe.
 static FAILURE: Mutex<Option<String>> = Mutex::new(None);
-/// Whether the reader has gone.
+/// Whether the pipe is closed.
 static CLOSED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
 /// Prints text and a line feed.
@@ -18,23 +18,23 @@ pub fn line(text: Arguments<'_>) {
     note(writeln!(out, "{text}"));
 }
 
-/// Prints text as it is, and makes it visible.
+/// Prints text without a line feed and flushes.
 pub fn text(text: &str) {
     let mut out = std::io::stdout().lock();
     note(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }
 
-/// Makes visible what is still in a buffer.
+/// Flushes the buffer.
 pub fn flush() {
     note(std::io::stdout().lock().flush());
 }
 
-/// Whether nobody reads any more.
+/// Whether the reader has closed the pipe.
 pub fn is_closed() -> bool {
     CLOSED.load(std::sync::atomic::Ordering::Relaxed)
 }
 
-/// What kept standard output from being written, if anything did.
+/// The first failure other than a closed pipe.
 pub fn failure() -> Option<String> {
     FAILURE.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }

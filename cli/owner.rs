@@ -1,5 +1,5 @@
-//! One store, many processes: the first to need it owns it and answers its own calls directly; others call it over its socket, and
-//! the next of them owns it when it ends.
+//! One store, many processes. The first process that needs the store owns it and calls its operations directly. The
+//! others call them over its socket; when it ends, one of them becomes the owner.
 
 mod holder;
 mod local;
@@ -33,23 +33,23 @@ use crate::{
 
 /// How long a process waits for an owner that starts or ends.
 const OWNER_WAIT_MAX: Duration = SILENCE_MAX;
-/// How long it waits for one whose calls in flight have to end first.
+/// How long a process waits for an owner that drains its calls in flight.
 const OWNER_END_MAX: Duration = Duration::from_secs(DRAIN_MAX.as_secs() + 5);
-/// How often it tries again meanwhile.
+/// The interval between attempts while waiting.
 const RETRY_AFTER: Duration = Duration::from_millis(20);
 
-/// What a handle is for.
+/// The purpose of a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// Reading: nothing is driven.
+    /// Read only: nothing is driven.
     Read,
-    /// Driving executions.
+    /// Drive executions.
     Drive,
-    /// Recording an answer of a person: no steps are called.
+    /// Record a person's answer: no steps are called.
     Answer,
 }
 
-/// A way to the operations of a store: in this process, or over its owner's socket. Callers do not see which.
+/// A handle to the operations of a store: in this process, or over its owner's socket. Callers do not distinguish them.
 pub struct Handle {
     home: Home,
     purpose: Purpose,
@@ -64,12 +64,12 @@ enum Side {
     StepFunctions(Arc<Executions>),
 }
 
-/// The items of an operation, from either side.
+/// The items of an operation, local or remote.
 pub enum Stream<T> {
     Local(BoxStream<'static, Result<T, api::Fault>>),
-    /// The items, and the home whose owner sends them.
+    /// The items, and the home of the owner that sends them.
     Remote(Items<T>, Home),
-    /// The items that Step Functions is polled for, as JSON.
+    /// The items that are polled from Step Functions, as JSON.
     Polled(BoxStream<'static, Result<serde_json::Value, CliError>>),
 }
 
@@ -98,16 +98,16 @@ impl<T: DeserializeOwned> Stream<T> {
 /// The response of a call.
 pub struct Answered<T> {
     pub response: T,
-    /// Whether an earlier owner ended while it had the same call, and may have carried it out.
+    /// Whether an earlier owner received the same call, ended without a response, and may have carried it out.
     pub is_repeated: bool,
 }
 
-/// A request as Step Functions' side reads it.
+/// Converts a request to JSON for the Step Functions side.
 fn to_json<T: Serialize>(value: T) -> Result<serde_json::Value, CliError> {
     serde_json::to_value(value).map_err(|error| CliError::new(Exit::Failed, error.to_string()))
 }
 
-/// A response as Step Functions' side writes it.
+/// Converts a response of the Step Functions side from JSON.
 fn of_json<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, CliError> {
     serde_json::from_value(value).map_err(|error| CliError::new(Exit::Failed, error.to_string()))
 }
@@ -115,14 +115,14 @@ fn of_json<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, CliError>
 /// Why a stream has no next item.
 #[derive(Debug)]
 pub enum StreamError {
-    /// Its owner has ended, or is about to: another may continue.
+    /// The owner has ended or is about to end. Another owner may continue.
     Gone(ClientError),
-    /// Anything else.
+    /// Any other error.
     Failed(CliError),
 }
 
 impl Handle {
-    /// Becomes the owner of the store, or a client of its owner, in order to drive executions.
+    /// Becomes the owner of the store, or a client of its owner, to drive executions.
     ///
     /// # Errors
     /// The store cannot be opened, or its owner does not answer.
@@ -130,7 +130,7 @@ impl Handle {
         Self::open(environments, Purpose::Drive).await
     }
 
-    /// As [`Handle::drive`], in order to record what a person answers. Where this process becomes the owner it calls no steps.
+    /// Like [`Handle::drive`], to record what a person answers. If this process becomes the owner, it calls no steps.
     ///
     /// # Errors
     /// As [`Handle::drive`].
@@ -138,7 +138,7 @@ impl Handle {
         Self::open(environments, Purpose::Answer).await
     }
 
-    /// Opens the store in order to read it, through its owner where there is one. Where there is no store, it is an empty one.
+    /// Opens the store for reading, through its owner if it has one. Without a store, an empty one in memory.
     ///
     /// # Errors
     /// As [`Handle::drive`].
@@ -146,14 +146,14 @@ impl Handle {
         Self::open(Environments::new(home.clone()), Purpose::Read).await
     }
 
-    /// A way to the executions at Step Functions. Nothing in the home is opened.
+    /// A handle to the executions at Step Functions. Opens nothing in the home.
     pub fn step_functions(home: Home, executions: Arc<Executions>) -> Self {
         let environments = Environments::new(home.clone());
         let side = Mutex::new(Arc::new(Side::StepFunctions(executions)));
         Handle { home, purpose: Purpose::Read, environments, side }
     }
 
-    /// The executions at Step Functions, where this is a way to them.
+    /// The executions at Step Functions, if this is a handle to them.
     pub async fn at_step_functions(&self) -> Option<Arc<Executions>> {
         match &*self.side().await {
             Side::StepFunctions(executions) => Some(executions.clone()),
@@ -167,22 +167,22 @@ impl Handle {
         Ok(Handle { home, purpose, environments, side: Mutex::new(Arc::new(side)) })
     }
 
-    /// Becomes the owner of the store, or says who is; for a server, which cannot be a client of another one.
+    /// Becomes the owner of the store. For a server, which cannot be a client of another owner.
     ///
     /// # Errors
-    /// Another process owns the store, or it cannot be opened.
+    /// Another process owns the store, which the message names, or the store cannot be opened.
     pub fn own(environments: Arc<Environments>) -> Result<Local, CliError> {
         let home = environments.home().clone();
         let lock = acquire(&home)?.ok_or_else(|| owned_elsewhere(&home))?;
         Local::open(environments, lock)
     }
 
-    /// The home that it is a way to.
+    /// The home of the store.
     pub fn home(&self) -> &Home {
         &self.home
     }
 
-    /// What this process's variables allow to local steps.
+    /// What this process's environment variables allow to local steps.
     pub fn settings(&self) -> &steps::LocalSettings {
         self.environments.settings()
     }
@@ -192,7 +192,7 @@ impl Handle {
         matches!(**self.side.lock().await, Side::Remote(_) | Side::StepFunctions(_))
     }
 
-    /// Who drives what this handle starts, where that is another process; for messages.
+    /// The process or service that drives what this handle starts, if it is not this process; for messages.
     pub async fn owner_elsewhere(&self) -> Option<String> {
         match &*self.side().await {
             Side::Remote(_) => Some(holder::described(self.home.folder())),
@@ -205,10 +205,10 @@ impl Handle {
         self.side.lock().await.clone()
     }
 
-    /// Calls an operation. Where the owner ends meanwhile, the next owner is called, which may be this process.
+    /// Calls an operation. If the owner ends meanwhile, calls the next owner, which may be this process.
     ///
     /// # Errors
-    /// The operation's fault, or nobody answers.
+    /// The operation's fault, or no owner answers.
     pub async fn call<O: Operation>(&self, request: O::Request) -> Result<O::Response, CliError>
     where
         O::Request: Serialize,
@@ -217,7 +217,8 @@ impl Handle {
         self.call_once::<O>(request).await.map(|answered| answered.response)
     }
 
-    /// The same, for an operation whose repetition answers something else: says whether it was repeated.
+    /// Like [`Handle::call`], for an operation whose repetition has another response: reports whether the call was
+    /// repeated.
     ///
     /// # Errors
     /// As [`Handle::call`]. The fault of a repeated call says that the first one may have been carried out.
@@ -254,10 +255,10 @@ impl Handle {
         }
     }
 
-    /// Calls an operation that answers with items.
+    /// Calls an operation that streams items.
     ///
     /// # Errors
-    /// The operation's fault, or nobody answers.
+    /// The operation's fault, or no owner answers.
     pub async fn stream<S: StreamOperation>(&self, request: S::Request) -> Result<Stream<S::Item>, CliError>
     where
         S::Request: Serialize,
@@ -282,10 +283,10 @@ impl Handle {
         }
     }
 
-    /// The only item of an operation that may take long. Where the owner ends meanwhile, the next owner is called.
+    /// The only item of an operation that may take long. If the owner ends meanwhile, calls the next owner.
     ///
     /// # Errors
-    /// The operation's fault, or nobody answers.
+    /// The operation's fault, or no owner answers.
     pub async fn only<S: StreamOperation>(&self, request: S::Request) -> Result<S::Item, CliError>
     where
         S::Request: Serialize + Clone,
@@ -313,20 +314,20 @@ impl Handle {
         if !Arc::ptr_eq(&current, ended) {
             return Ok(());
         }
-        // Never without a pause: an owner that ends answers at once for as long as it ends.
+        // An owner that is ending answers immediately each time, so there is always a pause.
         tokio::time::sleep(RETRY_AFTER).await;
         *current = Arc::new(side(&self.environments, self.purpose).await?);
         Ok(())
     }
 
-    /// After the owner ended: becomes the owner, or a client of the next one, and continues with an execution, if this process may
-    /// act where that is pinned.
+    /// Called after the owner ended. Becomes the owner or a client of the next one, and continues with an execution, if
+    /// this process may act in its pinned environment.
     ///
     /// # Errors
-    /// As [`Handle::drive`]; or the credentials in use are of another account.
+    /// As [`Handle::drive`], or the credentials in use belong to another account.
     pub async fn take_over(&self, id: &str) -> Result<(), CliError> {
         let side = self.side().await;
-        // Another execution's watch may have taken the store over already.
+        // The watch of another execution may have taken over the store already.
         if matches!(*side, Side::Remote(_)) {
             self.reopen(&side).await?;
         }
@@ -339,13 +340,13 @@ impl Handle {
         self.call::<flow::RecoverExecution>(flow::ExecutionIdRequest { id: id.to_owned() }).await.map(drop)
     }
 
-    /// Verifies that whoever will act for this handle can act where an environment says.
+    /// Verifies that the owner of the store can act in an environment.
     ///
     /// # Errors
-    /// It cannot; the message names what is pinned and what is in use.
+    /// It cannot. The message names the pinned account and the one in use.
     pub async fn verify(&self, environment: &serde_json::Value) -> Result<(), CliError> {
         let request = flow::VerifyEnvironmentRequest { environment: environment.clone() };
-        // STS can take long to answer, and nothing is in flight yet: a signal need not wait for it.
+        // STS can take long to answer, and no call is in flight yet, so a signal does not wait for it.
         let verified = tokio::select! {
             verified = self.only::<flow::VerifyEnvironment>(request) => verified,
             exit = interrupt::requested() => return Err(CliError::new(exit, "stopped before the first call")),
@@ -362,14 +363,15 @@ impl Handle {
         }
     }
 
-    /// Makes no new calls, and waits for those in flight to end and be recorded; nothing where another process owns the store.
+    /// Makes no new calls, and waits until those in flight have ended and are recorded. Does nothing if another process
+    /// owns the store.
     pub async fn drain(&self) {
         if let Side::Local(local) = &*self.side().await {
             local.drain().await;
         }
     }
 
-    /// Leaves: calls in flight end and are recorded; clients whose executions this process drives continue elsewhere.
+    /// Releases the store: calls in flight end and are recorded. Clients continue with the next owner.
     ///
     /// # Errors
     /// The store could not be closed.
@@ -381,7 +383,8 @@ impl Handle {
         }
     }
 
-    /// Leaves the store to the end of this process, which closes it sooner than taking it apart would; for a command that ends now.
+    /// Releases an idle store without dropping it: the end of the process closes it faster. For a command that ends
+    /// now.
     pub fn leave(self) {
         if let Some(Side::Idle(idle)) = Arc::into_inner(self.side.into_inner()) {
             idle.leave();
@@ -389,7 +392,7 @@ impl Handle {
     }
 }
 
-/// How long a call waits for the next owner.
+/// Limits how long a call waits for the next owner.
 struct Patience {
     began: Instant,
     is_announced: bool,
@@ -400,7 +403,7 @@ impl Patience {
         Patience { began: Instant::now(), is_announced: false }
     }
 
-    /// Whether the call is to be made again at the next owner. An owner that is ending may take as long as its calls in flight.
+    /// Whether to repeat the call at the next owner. An owner that is ending may take as long as its calls in flight.
     fn lasts(&mut self, home: &Home, error: &ClientError) -> bool {
         let limit = match error {
             ClientError::Absent(_) | ClientError::Gone(_) => OWNER_WAIT_MAX,

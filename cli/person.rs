@@ -1,4 +1,4 @@
-//! The person who runs a command, as the history keeps them.
+//! The person who runs a command, as recorded in the history.
 
 use std::{env, fs};
 
@@ -6,7 +6,7 @@ use engine::{journal::Signaller, store::Holder};
 
 use crate::owner;
 
-/// This process's user. Behind sudo it is the user who called sudo, so that two people who share an account are distinguished.
+/// The user of this process. With sudo it is the user who called sudo, which distinguishes people who share an account.
 pub fn signaller(comment: Option<String>) -> Signaller {
     let Holder { user, host, .. } = Holder::this_process(owner::command());
     let user = variable("SUDO_USER").unwrap_or(user);

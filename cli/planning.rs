@@ -1,4 +1,4 @@
-//! What a run would do: the definition is executed in memory with steps that change nothing (`steps::plan`).
+//! Plans a run: executes the definition in memory with steps that change nothing (`steps::plan`).
 
 mod permissions;
 mod price;
@@ -25,18 +25,18 @@ pub use permissions::Permissions;
 pub use price::Cost;
 pub use saved::SavedPlan;
 
-/// How long a plan may take: some hundred reads, one after the other.
+/// How long a plan may take: it makes some hundred reads, one after the other.
 const TIME_MAX: Duration = Duration::from_secs(600);
 
-/// What a run is to be planned for.
+/// The run to plan.
 pub struct Question<'a> {
     /// The definition.
     pub definition: &'a CheckedDefinition,
     /// The input, with its defaults.
     pub input: &'a Value,
-    /// Where it would act.
+    /// The environment in which it would act.
     pub pinned: &'a Pinned,
-    /// The ARN of the identity that would act; none in a rehearsal.
+    /// The ARN of the identity that would act; `None` in a rehearsal.
     pub caller_arn: Option<&'a str>,
     /// The region's name.
     pub region: String,
@@ -47,32 +47,32 @@ pub struct Question<'a> {
 pub struct Refusal {
     /// The error's name, such as `Flow.Refused`.
     pub error: String,
-    /// What is wrong, every problem at once where the workflow collects them.
+    /// The cause; every problem at once if the workflow collects them.
     pub cause: String,
 }
 
-/// What a run would do.
+/// The plan of a run.
 #[derive(Debug, Clone)]
 pub struct WorkflowPlan {
     /// Every resource, in the order in which the steps reach it.
     pub changes: Vec<PlannedChange>,
-    /// What it would wait for.
+    /// The waits of the run.
     pub waits: Vec<PlannedWait>,
-    /// What the deployment costs after the run.
+    /// The cost of the deployment after the run.
     pub cost: Cost,
-    /// What the caller must be allowed.
+    /// The permissions that the caller needs.
     pub permissions: Permissions,
-    /// Why it would fail, where it would.
+    /// Why it would fail, if it would.
     pub refusal: Option<Refusal>,
 }
 
 impl WorkflowPlan {
-    /// Whether nothing would be changed.
+    /// Whether the run would change nothing.
     pub fn changes_nothing(&self) -> bool {
         self.changes.iter().all(|change| change.action == PlannedAction::Unchanged)
     }
 
-    /// The exit code of `--plan`: 3 for a run that would be refused, else with `detailed` 10 where there are changes.
+    /// The exit code of `--plan`: 3 if the run would be refused, else with `detailed` 10 if there are changes.
     pub fn exit(&self, detailed: bool) -> Exit {
         match &self.refusal {
             Some(_) => Exit::Refused,
@@ -82,13 +82,13 @@ impl WorkflowPlan {
     }
 }
 
-/// Whether the steps of a definition can say what they would change: those of AWS that go through clients for changes.
+/// Whether the steps of a definition can plan: they make changes only through AWS clients.
 pub fn is_possible(definition: &CheckedDefinition) -> bool {
     let resources = definition.resources();
     !resources.is_empty() && resources.iter().all(|resource| steps::plan::is_plannable(resource))
 }
 
-/// Reads what exists and says what a run would do with it.
+/// Reads what exists and plans the run.
 ///
 /// # Errors
 /// The environment cannot be opened, or the reads take too long.
@@ -130,6 +130,7 @@ async fn execute(steps: Arc<PlannedSteps>, question: &Question<'_>) -> Result<Ex
         input: question.input.clone(),
         from: Vec::new(),
         documents: Default::default(),
+        is_id_new: false,
     };
     let mut follow = runner.follow("plan", 1);
     runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;

@@ -1,5 +1,6 @@
-//! The IAM policy that a workflow's steps need, as narrow as AWS allows: by name where the steps choose the name, by tag where AWS
-//! chooses the id. Source: Service Authorization Reference, "Actions, resources, and condition keys" of each service.
+//! The IAM policy that a workflow's steps need, as narrow as AWS allows: by name if the steps choose the name, by tag
+//! if AWS chooses the id. Source: Service Authorization Reference, "Actions, resources, and condition keys" of each
+//! service.
 
 mod scope;
 
@@ -10,10 +11,10 @@ use serde_json::{Value, json};
 
 use scope::{Scope, scopes};
 
-/// The tag by which the steps recognize what belongs to a deployment.
+/// The tag by which steps recognize the resources of a deployment.
 const DEPLOYMENT_TAG: &str = "flow:deployment";
 
-/// What a policy is narrowed to.
+/// What a policy is restricted to.
 #[derive(Debug, Clone)]
 pub struct Place {
     /// `aws`, `aws-cn` or `aws-us-gov`.
@@ -31,11 +32,12 @@ pub struct Place {
 pub struct Statement {
     /// Its name within the policy.
     pub id: &'static str,
-    /// In IAM's words, such as `ec2:CreateVpc`.
+    /// The actions in IAM's names, such as `ec2:CreateVpc`.
     pub actions: Vec<String>,
     /// ARNs, which may end with `*`.
     pub resources: Vec<String>,
-    /// Condition keys with the values of which one must match; `StringLike`, so that a value may hold `*`.
+    /// Condition keys and their values, of which one must match. The operator is `StringLike`, so that a value may
+    /// contain `*`.
     pub condition: Vec<(String, Vec<String>)>,
 }
 
@@ -59,8 +61,8 @@ fn collect(definition: &Value, registry: &Registry, actions: &mut BTreeSet<Strin
     }
 }
 
-/// The statements that allow the actions. An action that needs a resource of the deployment and one that is not, such as an image,
-/// is in two of them.
+/// The statements that allow the actions. An action on a resource of the deployment and on another one, such as an
+/// image, is in two statements.
 pub fn statements(actions: &BTreeSet<String>, place: &Place) -> Vec<Statement> {
     let mut by_scope: BTreeMap<Scope, Vec<String>> = BTreeMap::new();
     for action in actions {
@@ -71,7 +73,7 @@ pub fn statements(actions: &BTreeSet<String>, place: &Place) -> Vec<Statement> {
     by_scope.into_iter().map(|(scope, actions)| scope.statement(actions, place)).collect()
 }
 
-/// The policy as IAM reads it.
+/// The policy document.
 pub fn document(statements: &[Statement]) -> Value {
     let one_or_all = |values: &[String]| match values {
         [one] => json!(one),
@@ -143,7 +145,7 @@ mod tests {
         assert!(of(&policy, "StartInstances")["Resource"].to_string().contains("::image/*"));
     }
 
-    /// The fear: a step gets an action, and nobody decides how far it reaches.
+    /// Every action of the shipped workflows has a scope other than `Others`.
     #[test]
     fn every_action_of_the_shipped_workflows_has_a_scope_of_its_own() {
         let Ok(registry) = crate::environments::described() else { panic!("no registry") };

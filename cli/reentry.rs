@@ -1,4 +1,4 @@
-//! Entering a state again: the plan, and how it is shown.
+//! Plans to enter a state again, and shows the plan.
 
 use api::flow::{PlanReentry, PlanReentryRequest, PlanReentryResponse, RepeatedCall};
 use serde_json::json;
@@ -10,13 +10,13 @@ use crate::{
     ui::text,
 };
 
-/// How much of an input is shown, in characters.
+/// The longest input that is shown, in characters.
 const INPUT_CHARACTERS_MAX: usize = 200;
 
-/// What an execution recorded of a state.
+/// Plans to enter a state of an execution again.
 ///
 /// # Errors
-/// It never entered the state, or the state cannot be entered by itself.
+/// The execution never entered the state, or the state cannot be entered on its own.
 pub async fn plan(store: &Handle, id: &str, state: &str) -> Result<PlanReentryResponse, CliError> {
     let request = PlanReentryRequest { id: id.to_owned(), state: state.to_owned() };
     let planned = store.call::<PlanReentry>(request).await;
@@ -26,7 +26,7 @@ pub async fn plan(store: &Handle, id: &str, state: &str) -> Result<PlanReentryRe
     })
 }
 
-/// Shows the state's recorded input, and what may be done twice.
+/// Shows the state's recorded input, and the calls that may be repeated.
 pub fn show(global: &Global, planned: &PlanReentryResponse) {
     let PlanReentryResponse { state_path, entered_ms, path, calls, made } = planned;
     let input = path.last().map(|last| last.input.clone()).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! A written runbook becomes a workflow: every section of the document a section of the workflow, every step an approval that shows the
-//! step's text and its commands.
+//! Converts a written runbook to a workflow: every section of the document becomes a section of the workflow, and every
+//! step an approval that shows the step's text and its commands.
 
 mod blocks;
 mod document;

@@ -1,10 +1,10 @@
-//! Where in a file a JSON pointer stands. JSON is read as YAML, of which it is a part.
+//! Finds the position of a JSON pointer in a file. JSON is parsed as YAML, of which it is a subset.
 
 use std::{collections::BTreeMap, ops::Range};
 
 use granit_parser::{Event, Parser};
 
-/// A place in a text, both counted from 1.
+/// A position in a text, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// The line.
@@ -13,7 +13,7 @@ pub struct Position {
     pub column: usize,
 }
 
-/// A definition's text, and where everything in it stands.
+/// A definition's text, with the position of every value.
 pub struct Source {
     lines: Vec<String>,
     characters: Vec<char>,
@@ -21,7 +21,7 @@ pub struct Source {
     scalars: BTreeMap<String, Scalar>,
 }
 
-/// A value that is a text, and where it is written, in characters from the beginning.
+/// A value that is a text, and its position, in characters from the start of the file.
 struct Scalar {
     text: String,
     start: Position,
@@ -34,7 +34,7 @@ enum Open {
 }
 
 impl Source {
-    /// Reads a text as far as it can be read.
+    /// Parses a text, up to the first error.
     pub fn new(text: &str) -> Self {
         let mut source = Source {
             lines: text.lines().map(str::to_owned).collect(),
@@ -75,10 +75,10 @@ impl Source {
         source
     }
 
-    /// The pointer of a value that begins here.
+    /// Returns the pointer of a value that starts here.
     fn node(&mut self, open: &mut [Open], position: Position) -> String {
         match open.last_mut() {
-            // A value stands where its key stands.
+            // The position of a value is that of its key.
             Some(Open::Object { key, .. }) => key.take().unwrap_or_default(),
             Some(Open::Array { pointer, next }) => {
                 let below = format!("{pointer}/{next}");
@@ -93,7 +93,7 @@ impl Source {
         }
     }
 
-    /// Where a location is, or what is around it where the field itself is missing. An index may be `[1]`, as AWS writes it.
+    /// The position of a location, or of its parent if the field is missing. An index may be `[1]`, as AWS writes it.
     pub fn position(&self, location: &str) -> Option<Position> {
         let pointer = pointer_of(location);
         let mut pointer = pointer.as_str();
@@ -110,7 +110,8 @@ impl Source {
         self.scalars.get(&pointer_of(location)).map(|scalar| scalar.text.as_str())
     }
 
-    /// Where a character of the text at a location is, counted from 0: in quotes, over several lines, or after escapes.
+    /// The position of a character of the text at a location, counted from 0. The text may be quoted, span several
+    /// lines or contain escapes.
     pub fn position_in(&self, location: &str, offset: usize) -> Option<Position> {
         let scalar = self.scalars.get(&pointer_of(location))?;
         let raw = self.characters.get(scalar.range.clone())?;
@@ -137,12 +138,13 @@ impl Source {
     }
 }
 
-/// Whether a character as it is written can be, or begin, one of the text: lines may be folded, characters escaped.
+/// Whether a character in the file can be, or start, a given character of the text: lines may be folded, characters
+/// escaped.
 fn writes(raw: char, wanted: char) -> bool {
     raw == wanted || (raw.is_whitespace() && wanted.is_whitespace()) || (raw == '\\' && "\"\\/\n\t".contains(wanted))
 }
 
-/// How many characters write one: an escape is `\n` or `\u00e9`.
+/// The number of characters in the file for one of the text: an escape is `\n` or `\u00e9`.
 fn escape_length(raw: &[char], wanted: char) -> usize {
     match raw {
         ['\\', 'u', ..] => 6,
@@ -151,7 +153,7 @@ fn escape_length(raw: &[char], wanted: char) -> usize {
     }
 }
 
-/// A location as a JSON pointer: an index may be `[1]`, as AWS writes it.
+/// Converts a location to a JSON pointer: an index may be `[1]`, as AWS writes it.
 fn pointer_of(location: &str) -> String {
     let location = location.trim_end_matches('/');
     let mut pointer = String::with_capacity(location.len());
@@ -194,7 +196,7 @@ mod tests {
         assert_eq!(source.position("/States/A~1B"), Some(Position { line: 4, column: 5 }));
         assert_eq!(source.position("/States/A~1B/x/1"), Some(Position { line: 6, column: 2 }));
         assert_eq!(source.position("/States/A~1B/x[1]"), Some(Position { line: 6, column: 2 }));
-        assert_eq!(source.position("/States/A~1B/Next"), Some(Position { line: 4, column: 5 }), "what is around it");
+        assert_eq!(source.position("/States/A~1B/Next"), Some(Position { line: 4, column: 5 }), "the parent");
         let source = Source::new("StartAt: A\nStates:\n  A:\n    Type: Pass\n");
         assert_eq!(source.position("/States/A/Type"), Some(Position { line: 4, column: 5 }));
         assert_eq!(source.line(4), "    Type: Pass");

@@ -1,8 +1,8 @@
 //! Executions at Step Functions, with the same operations as executions in this machine's store.
 //!
-//! A command calls `handle.call::<flow::DescribeExecution>(…)` and does not see which engine answers. Here an operation is
-//! answered from DescribeExecution and GetExecutionHistory, folded into the same entries and the same view, or by
-//! RedriveExecution, StopExecution and SendTask*. What Step Functions cannot do is refused.
+//! A command calls `handle.call::<flow::DescribeExecution>(…)` and does not distinguish the engines. Here an operation
+//! is answered from DescribeExecution and GetExecutionHistory, folded into the same entries and the same view, or by
+//! RedriveExecution, StopExecution and SendTask*. Operations that Step Functions does not support are refused.
 
 mod following;
 mod history;
@@ -30,15 +30,16 @@ use tokio::sync::Mutex;
 use self::{history::History, pace::Pace};
 use crate::exit::{CliError, Exit};
 
-/// How many state machines are searched for an execution, and listed from.
+/// The most state machines that are searched for an execution or listed.
 const MACHINES_MAX: usize = 100;
-/// How many executions of each are read for a prefix, a list or `@latest`.
+/// The most executions of each state machine that are read for a prefix, a list or `@latest`.
 const EXECUTIONS_MAX: usize = 100;
-/// How many matches of a prefix are worth naming.
+/// The most matches of a prefix that are returned.
 const MATCHES_MAX: usize = 10;
-/// The execution that began last.
+/// Names the execution that started last.
 const LATEST: &str = "@latest";
-/// Half of the rates that an account has, for all of its clients (Developer Guide, "Service quotas": 15 and 20 a second).
+/// The call rates: half of the account's quota, which all its clients share (Developer Guide, "Service quotas": 15 and
+/// 20 per second).
 const DESCRIBE_PER_SECOND: u32 = 7;
 const HISTORY_PER_SECOND: u32 = 10;
 
@@ -47,20 +48,20 @@ pub struct Executions {
     api: StepFunctions,
     describe: Pace,
     history: Pace,
-    /// Those that were found, by their names.
+    /// The executions that were found, by name.
     known: Mutex<HashMap<String, Arc<Mutex<Known>>>>,
 }
 
-/// What is known of one execution.
+/// The cached data of one execution.
 struct Known {
     arn: String,
     definition: Value,
     history: History,
-    /// The last event that was shown; events up to it are not shown again.
+    /// The last event that was shown. Earlier events are not shown again.
     shown: u64,
 }
 
-/// An error of Step Functions, as the same error of the local engine.
+/// Converts an error of Step Functions to the same error of the local engine.
 pub fn refused(error: StepError) -> CliError {
     let exit = match error.class {
         ErrorClass::NotFound => Exit::NotFound,
@@ -88,7 +89,7 @@ fn status(word: &str) -> ExecutionStatus {
     }
 }
 
-/// The header of an execution. What only the local engine knows of one is empty.
+/// The header of an execution. Fields that only the local engine has are empty.
 fn header(arn: &str, remote: &RemoteExecution) -> ExecutionHeader {
     let parts: Vec<&str> = arn.splitn(8, ':').collect();
     let part = |index: usize| parts.get(index).copied().unwrap_or_default().to_owned();
@@ -128,7 +129,7 @@ fn header(arn: &str, remote: &RemoteExecution) -> ExecutionHeader {
 }
 
 impl Executions {
-    /// Those that an API has.
+    /// The executions that an API serves.
     pub fn new(api: StepFunctions) -> Arc<Self> {
         Arc::new(Executions {
             api,
@@ -141,7 +142,7 @@ impl Executions {
     /// Answers an operation.
     ///
     /// # Errors
-    /// Step Functions' error, or it has no such operation.
+    /// Step Functions' error, or it does not support the operation.
     pub async fn answer(&self, operation: &str, request: Value) -> Result<Value, CliError> {
         macro_rules! with {
             ($operation:ident, $method:ident) => {{
@@ -159,7 +160,7 @@ impl Executions {
             <flow::ResumeExecution as Operation>::NAME => with!(ResumeExecution, resume),
             <flow::CancelExecution as Operation>::NAME => with!(CancelExecution, cancel),
             <flow::SignalTask as Operation>::NAME => with!(SignalTask, signal),
-            // Nobody is asked by Step Functions itself.
+            // Step Functions has no tasks for people.
             <flow::ListPersonTasks as Operation>::NAME => {
                 serde_json::to_value(flow::ListPersonTasksResponse::default()).map_err(internal)
             }
@@ -167,11 +168,11 @@ impl Executions {
         }
     }
 
-    /// The items of an operation.
+    /// Streams the items of an operation.
     pub fn items(self: &Arc<Self>, operation: &str, request: Value) -> BoxStream<'static, Result<Value, CliError>> {
         match operation {
             <flow::FollowExecution as StreamOperation>::NAME => following::follow(self.clone(), request),
-            // Workers' programs print on their own machines.
+            // Programs run on the workers' machines and print there.
             _ => Box::pin(futures::stream::empty()),
         }
     }
@@ -180,10 +181,11 @@ impl Executions {
         self.describe.call(|| self.api.execution(arn)).await.map_err(refused)
     }
 
-    /// Starts an execution of a deployed workflow through its alias; the same name and input find the one that exists.
+    /// Starts an execution of a deployed workflow through its alias. The same name and input return the existing
+    /// execution.
     ///
     /// # Errors
-    /// It is not deployed, or Step Functions' error.
+    /// The workflow is not deployed, or Step Functions' error.
     pub async fn start(&self, workflow: &str, id: &str, input: &Value) -> Result<(), CliError> {
         let name = flow::state_machine_name(workflow);
         let Some(machine) = self.api.state_machine_arn(&name).await.map_err(refused)? else {
@@ -197,7 +199,7 @@ impl Executions {
         self.keep(&arn).await.map(drop)
     }
 
-    /// The execution of an ARN, from now on known by its name.
+    /// Adds the execution of an ARN to the cache, by its name.
     async fn keep(&self, arn: &str) -> Result<Arc<Mutex<Known>>, CliError> {
         let id = header(arn, &RemoteExecution::default()).id;
         let mut known = self.known.lock().await;
@@ -217,9 +219,9 @@ impl Executions {
         found.ok_or_else(|| CliError::not_found(format!("there is no execution named '{id}'")))
     }
 
-    /// Reads what the history has beyond what is known of it.
+    /// Reads the events that follow the cached ones.
     async fn read(&self, known: &mut Known) -> Result<(), CliError> {
-        // From the end: a poll of a long history reads one page, not all of them.
+        // Newest first: a poll of a long history then reads one page instead of all.
         let newest_first = known.history.last_id() > 0;
         let (mut all, mut token) = (Vec::new(), None);
         loop {
@@ -248,7 +250,7 @@ impl Executions {
             return Ok(flow::FindResponse { exact: true, matches: vec![header(&remote.arn, &remote)] });
         }
         let machines = self.api.state_machines(MACHINES_MAX).await.map_err(refused)?;
-        // `flow run` names executions after their workflow, so that most are found with one call.
+        // `flow run` names executions after their workflow, so one call finds most of them.
         let (named, name) = match wanted.split_once(':') {
             Some((machine, name)) => (machine, name),
             None => ("", wanted.as_str()),
@@ -278,7 +280,7 @@ impl Executions {
         Ok(flow::FindResponse { exact, matches: matches.iter().map(|remote| header(&remote.arn, remote)).collect() })
     }
 
-    /// The newest executions of some state machines, the newest first.
+    /// The newest executions of some state machines, newest first.
     async fn newest(&self, machines: &[(String, String)]) -> Result<Vec<RemoteExecution>, CliError> {
         let mut all = Vec::new();
         for (_, arn) in machines {
@@ -315,13 +317,12 @@ impl Executions {
         let last = if request.as_shown { known.shown } else { u64::MAX };
         known.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
         Ok(flow::DescribeExecutionResponse {
-            // AWS drives it, whichever machine asks.
+            // AWS drives it.
             driven: execution.status == ExecutionStatus::Running,
             execution,
             frames: Vec::new(),
             definition: known.definition.clone(),
             view,
-            execution_arn: Some(known.arn.clone()),
         })
     }
 
@@ -340,7 +341,7 @@ impl Executions {
         Ok(flow::Empty {})
     }
 
-    /// Redrives what failed. One that runs continues by itself. What happened before is not shown again.
+    /// Redrives a failed execution. A running one continues by itself. Earlier events are not shown again.
     async fn resume(&self, request: flow::ResumeRequest) -> Result<flow::Empty, CliError> {
         let known = self.of(&request.id).await?;
         let mut known = known.lock().await;
@@ -390,7 +391,7 @@ impl Executions {
     }
 }
 
-/// The token of the Task of a state, by its name or its path, that was called last and has not ended.
+/// The token of the last Task of a state, given by name or path, that was called and has not ended.
 fn waiting_token(known: &Known, state: &str) -> Result<String, CliError> {
     let mut waiting = None;
     for entry in known.history.entries() {
@@ -416,6 +417,6 @@ fn waiting_token(known: &Known, state: &str) -> Result<String, CliError> {
     let arguments = token::arguments_of(&known.definition, &name);
     arguments.and_then(|arguments| token::find(arguments, &parameters)).ok_or_else(|| {
         CliError::refused(format!("the task of \"{state}\" was called without its token as an argument"))
-            .hint("whoever received the token answers with   aws stepfunctions send-task-success")
+            .hint("the receiver of the token answers with   aws stepfunctions send-task-success")
     })
 }

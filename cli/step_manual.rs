@@ -1,4 +1,4 @@
-//! What a person has to know of a step beside its schemas: what happens when it is called again, how long it takes, how it is written.
+//! The manual of a step in addition to its schemas: what a repeated call does, how long it takes, and an example.
 
 use engine::step::StepDescription;
 use serde_json::{Map, Value, json};
@@ -8,10 +8,10 @@ use crate::{checks::each_state, runbook::scalar};
 /// The longest name of a state (Amazon States Language specification, "States").
 const STATE_NAME_CHARACTERS_MAX: usize = 80;
 
-/// How often a `$ref` of a schema is followed.
+/// How many `$ref`s of a schema are followed.
 const REFERENCES_MAX: usize = 4;
 
-/// What a repeated call of a step does: after a crash, a lost answer, a Retry, or from another visit of its state.
+/// What a repeated call of a step does: after a crash, a lost answer, a Retry, or in another visit of its state.
 const REPEATED: &[(&str, &str)] = &[
     ("approval:request", "Asks once for each visit: a repeated call shows the same question."),
     (
@@ -35,13 +35,13 @@ const REPEATED: &[(&str, &str)] = &[
     ("aws:s3:putObject", "Writes the same object again."),
 ];
 
-/// What begins the names of steps that change nothing.
+/// The prefixes of the names of steps that change nothing.
 const READING: &[&str] = &["wait", "find", "describe", "choose", "check", "read", "get", "use", "list", "head"];
-/// What begins the names of steps that take something away.
+/// The prefixes of the names of steps that remove something.
 const REMOVING: &[&str] =
     &["delete", "terminate", "revoke", "detach", "disassociate", "deregister", "disable", "scaleServiceToZero"];
 
-/// What usually takes longer than a call. The steps poll by the same figures.
+/// The steps that usually take longer than one call. The steps poll with the same figures.
 const TAKES: &[(&str, &str)] = &[
     ("approval:request", "until a person answers"),
     ("process:run", "as long as the program, at most TimeoutSeconds (an hour without it)"),
@@ -65,7 +65,7 @@ const TAKES: &[(&str, &str)] = &[
     ("aws:states:startExecution.sync", "as long as the other execution"),
 ];
 
-/// What a repeated call does.
+/// What a repeated call of a step does.
 pub fn repeated(name: &str) -> &'static str {
     if let Some((_, text)) = REPEATED.iter().find(|(prefix, _)| name.starts_with(prefix)) {
         return text;
@@ -82,7 +82,7 @@ pub fn repeated(name: &str) -> &'static str {
     }
 }
 
-/// How long it usually takes.
+/// How long a step usually takes.
 pub fn takes(name: &str) -> &'static str {
     TAKES
         .iter()
@@ -98,7 +98,7 @@ pub fn resource(name: &str) -> String {
     }
 }
 
-/// A state with the step: as a workflow that is shipped has it, or else made of the schema.
+/// A state that uses the step: from a shipped workflow, or else generated from the schema.
 pub fn example(step: &StepDescription) -> (String, Value) {
     let resource = resource(&step.name);
     let mut shipped = None;
@@ -126,7 +126,7 @@ pub fn example(step: &StepDescription) -> (String, Value) {
     (name, state)
 }
 
-/// A value that fits a schema: what is required, with words that say what belongs there.
+/// A value that fits a schema: the required fields, with words that describe them.
 fn sample(schema: &Value, root: &Value, is_top: bool) -> Value {
     let schema = resolved(schema, root);
     if let Some(first) = schema["enum"].get(0).or_else(|| schema.get("const")).or_else(|| schema.get("default")) {
@@ -195,7 +195,7 @@ fn kind_of_items(field: &Value, root: &Value) -> String {
     kind(&field["items"], root)
 }
 
-/// A value in YAML, as a person writes it.
+/// Formats a value as YAML.
 pub fn yaml(value: &Value, indent: usize) -> Vec<String> {
     let pad = " ".repeat(indent);
     let nested = |head: String, value: &Value| match value {
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
     use crate::{checks, environments};
 
-    /// The fear: a step is added and its manual says something that is not so.
+    /// Every step has a manual, and an example that can run.
     #[test]
     fn every_step_has_a_manual_and_an_example_that_can_run() {
         let steps = environments::described().unwrap();
@@ -246,7 +246,7 @@ mod tests {
             let errors: Vec<_> = found.iter().filter(|found| found.severity == engine::asl::Severity::Error).collect();
             assert!(errors.is_empty(), "{}: {errors:?}\n{text}", step.name);
         }
-        // The API adds its own integrations to the steps.
+        // The API adds its own integrations, which are not steps of this registry.
         let of_steps = |(prefix, _): &&(&str, &str)| !prefix.starts_with("aws:states:");
         for (prefix, _) in REPEATED.iter().chain(TAKES).filter(of_steps) {
             let meant = |step: &StepDescription| step.name.starts_with(prefix);

@@ -1,4 +1,4 @@
-//! Which engine a command is for: this machine's, or AWS Step Functions.
+//! The engine that a command uses: this machine's, or AWS Step Functions.
 
 use clap::{Args, ValueEnum};
 use steps::step_functions::{Endpoint, StepFunctions};
@@ -12,17 +12,17 @@ use crate::{
     step_functions::{Executions, refused},
 };
 
-/// The variable with the URL of an API in place of AWS's.
+/// The environment variable with the URL of an API in place of AWS's.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_STEPFUNCTIONS";
 
-/// Which engine a command is for.
+/// The engine that a command uses.
 #[derive(Debug, Clone, Args)]
 pub struct Target {
     /// The engine: this machine's, or AWS Step Functions.
     #[arg(long, value_enum, default_value = "local")]
     pub engine: Engine,
-    /// With --engine sfn, the Step Functions API: `aws`, or the URL of a `flow serve`; else AWS_ENDPOINT_URL_STEPFUNCTIONS, else
-    /// `aws`.
+    /// With --engine sfn, the Step Functions API: `aws`, or the URL of a `flow serve`; default
+    /// AWS_ENDPOINT_URL_STEPFUNCTIONS, then `aws`.
     #[arg(long, value_name = "aws|URL")]
     pub endpoint: Option<String>,
 }
@@ -37,10 +37,10 @@ pub enum Engine {
 }
 
 impl Target {
-    /// A way to the executions at Step Functions; `None` where the command is for this machine's engine.
+    /// A handle to the executions at Step Functions; `None` if the command uses this machine's engine.
     ///
     /// # Errors
-    /// `--endpoint` is given without the engine, or it is no endpoint.
+    /// `--endpoint` is given without the engine, or is not an endpoint.
     pub async fn handle(&self, global: &Global) -> Result<Option<Handle>, CliError> {
         if self.engine == Engine::Local {
             return match self.endpoint {
@@ -54,7 +54,7 @@ impl Target {
     }
 }
 
-/// The API that an option names, or the variable; else AWS's.
+/// The API that an option names; without one the environment variable's, else AWS's.
 ///
 /// # Errors
 /// It is neither `aws` nor a URL.

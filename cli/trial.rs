@@ -1,4 +1,4 @@
-//! Running a definition against mocked answers, in memory: nothing is called, no wait takes time.
+//! Runs a definition against mocked answers, in memory, without calls and without waiting.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
 /// The execution's id: it is the only one in its store.
 const ID: &str = "test";
 
-/// How a run ended.
+/// The result of a run.
 pub struct Trial {
     /// The header.
     pub header: ExecutionHeader,
@@ -26,8 +26,8 @@ pub struct Trial {
     pub entries: Vec<Entry>,
 }
 
-/// Runs a definition, whose Tasks [`crate::mocks::mocked`] has replaced, to its end. `from` is the state it begins at; empty for
-/// `StartAt`.
+/// Runs a definition to its end. [`crate::mocks::mocked`] must have replaced its calls. `from` is the state at which it
+/// starts; empty for `StartAt`.
 ///
 /// # Errors
 /// The definition cannot run.
@@ -47,6 +47,7 @@ pub async fn run(mocks: Mocks, definition: &Value, input: Value, from: Vec<Reent
         input,
         from,
         documents: Default::default(),
+        is_id_new: false,
     };
     let mut follow = runner.follow(ID, 1);
     runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;

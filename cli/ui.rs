@@ -1,4 +1,4 @@
-//! Displays of an [`api::view::View`]: tree, lines, JSON and summaries. Nothing here reads the store.
+//! Displays of an [`api::view::View`]: tree, lines, JSON and summaries. No display reads the store.
 
 pub mod display;
 pub mod json;

@@ -1,5 +1,5 @@
-//! What processes say to each other: bytes of operations that `api` answers, over the store's Unix socket or TCP. The form is Step
-//! Functions': AWS JSON 1.0 with `X-Amz-Target`; operations of our own are under `Flow.`.
+//! The wire between processes: operations that `api` answers, over the store's Unix socket or TCP. The format is Step
+//! Functions': AWS JSON 1.0 with `X-Amz-Target`. Flow's own operations have the prefix `Flow.`.
 
 pub mod client;
 mod connections;
@@ -22,7 +22,7 @@ pub struct WireFault {
     /// Its name, such as `ExecutionDoesNotExist`.
     #[serde(rename = "__type")]
     pub kind: String,
-    /// For people.
+    /// The message, for people.
     #[serde(default)]
     pub message: String,
 }

@@ -24,44 +24,45 @@ use tokio::{
 pub use self::counts::Counts;
 use self::poller::Poller;
 
-/// How many tasks a worker holds at once, most of them waiting for their next poll.
+/// The most tasks that a worker holds at once. Most of them wait for their next poll.
 const TASKS_MAX: usize = 1_000;
-/// How soon the list of activities is read again while none of them exists.
+/// The interval of reading the list of activities while none of them exists.
 const FIRST_ACTIVITY_AFTER: Duration = Duration::from_secs(1);
-/// How often it is read again later.
+/// The interval of reading the list of activities afterwards.
 const ACTIVITIES_EVERY: Duration = Duration::from_secs(30);
 
-/// What a worker works with.
+/// A worker.
 pub struct Worker {
     /// The API.
     pub api: StepFunctions,
     /// The resource of each step that it works for, such as `flow:ec2:createVpc`, by the name of its activity.
     pub resources: BTreeMap<String, String>,
-    /// Where the steps come from.
+    /// The registries of its steps.
     pub registries: Arc<dyn Registries>,
-    /// Where they act.
+    /// The environment in which the steps act.
     pub environment: Value,
     /// The clock of the steps.
     pub clock: Arc<dyn Clock>,
-    /// The name by which history events name it.
+    /// Its name in history events.
     pub name: String,
-    /// How many steps run at once.
+    /// The slots of concurrent steps.
     pub slots: Arc<Semaphore>,
     /// Whether each activity is polled only once.
     pub once: bool,
-    /// How long polls in flight may take to end when the worker stops: AWS gives a task to a poll whose connection is closed.
+    /// How long open polls may take to end when the worker stops: AWS may still give a task to a poll whose connection
+    /// is closed.
     pub poll_end_max: Duration,
-    /// What it did so far.
+    /// Its counters.
     pub counts: Arc<Counts>,
-    /// True as soon as it is to stop.
+    /// True once it must stop.
     pub stopping: watch::Receiver<bool>,
 }
 
 impl Worker {
-    /// Polls until it is to stop; then makes no new polls, ends the calls in flight and gives waiting tasks back.
+    /// Polls until it must stop. Then it makes no new polls, ends the calls in flight and gives waiting tasks back.
     ///
     /// # Errors
-    /// It was to poll once and the activities could not be listed.
+    /// It polls only once, and the activities could not be listed.
     pub async fn run(self) -> Result<(), StepError> {
         let worker = Arc::new(self);
         let in_hand = Arc::new(Semaphore::new(TASKS_MAX));
@@ -97,19 +98,19 @@ impl Worker {
             while running.try_join_next().is_some() {}
         }
         while running.join_next().await.is_some() {}
-        // Each task in hand has a permit: when all are back, none is left.
+        // Each task holds a permit, so all permits are free once no task is left.
         let _ = in_hand.acquire_many(TASKS_MAX as u32).await;
         Ok(())
     }
 
-    /// The ARN and the resource of each activity that exists and has a step here.
+    /// The ARN and the resource of each existing activity with a step in this worker.
     async fn activities(&self) -> Result<Vec<(String, String)>, StepError> {
         let found = self.api.activities().await?;
         let known = |(name, arn): (String, String)| Some((arn, self.resources.get(&name)?.clone()));
         Ok(found.into_iter().filter_map(known).collect())
     }
 
-    /// Waits; answers whether the worker is to stop.
+    /// Waits. Returns whether the worker must stop.
     async fn stops_within(&self, duration: Duration) -> bool {
         let mut stopping = self.stopping.clone();
         let stopped = stopping.wait_for(|stopping| *stopping);

@@ -1,4 +1,4 @@
-//! The world of a rehearsal, from this side: found when it lives, started when it does not.
+//! The client side of a rehearsal's world: finds a running one, or starts one.
 
 use std::{
     io::{BufRead, BufReader, Seek, SeekFrom},
@@ -11,21 +11,21 @@ use rehearsal::World;
 
 use crate::{exit::CliError, home::Home};
 
-/// How many times faster a rehearsal's time runs when nothing else is said: ten minutes take ten seconds.
+/// The default speed of a rehearsal: ten minutes take ten seconds.
 pub const SPEED_DEFAULT: f64 = 60.0;
-/// The first start makes a Python environment, which takes a while.
+/// The first start creates a Python environment, which takes a while.
 const START_WAIT_MAX: Duration = Duration::from_secs(600);
 const START_WAIT_STEP: Duration = Duration::from_millis(100);
 
 /// Why an execution whose world has ended cannot continue.
 pub const ENDED: &str = "the world of this rehearsal has ended, and what was made in it is gone with it";
-/// What to do then.
+/// The hint for [`ENDED`].
 pub const ENDED_HINT: &str = "start a new rehearsal: flow run endpoints-aws --rehearse";
 
-/// The living world of a home, or a new one in a process of its own.
+/// The running world of a home, or a new one in its own process.
 ///
 /// # Errors
-/// It cannot be started; its own words say why.
+/// It cannot be started. The error contains its own output.
 pub async fn ensure(home: &Home, speed: f64, say: &dyn Fn(&str)) -> Result<World, CliError> {
     if let Some(world) = living(home).await {
         return Ok(world);
@@ -70,7 +70,7 @@ pub async fn ensure(home: &Home, speed: f64, say: &dyn Fn(&str)) -> Result<World
     }
 }
 
-/// The world of a home, when it answers.
+/// The world of a home, if it answers.
 pub async fn living(home: &Home) -> Option<World> {
     let world = World::read(home.folder()).ok().flatten()?;
     world.answers().await.then_some(world)

@@ -5,11 +5,11 @@ use sha2::{Digest, Sha256};
 
 /// The longest name of an activity, in characters (API Reference, CreateActivity).
 const NAME_CHARACTERS_MAX: usize = 80;
-/// The part of the schemas' hash that a name carries, in hexadecimal digits.
+/// The number of hexadecimal digits of the schemas' hash in a name.
 const HASH_DIGITS: usize = 8;
 
 /// The name of the activity for a step, such as `flow-ec2-createVpc-1a2b3c4d`. The last part is a hash of the step's
-/// schemas: a worker with other schemas polls another activity, so it never receives an input that it cannot read.
+/// schemas: a worker with other schemas polls another activity, so it never receives an input that it cannot parse.
 pub fn activity_name(step: &StepDescription) -> String {
     let mut hash = Sha256::new();
     for part in [step.name.as_str(), &step.input_schema.to_string(), &step.output_schema.to_string()] {

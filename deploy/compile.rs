@@ -1,4 +1,4 @@
-//! Definition in, definition out.
+//! Compiles a definition of flow to one for Step Functions.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use crate::{
     wrap::{Scope, wrap},
 };
 
-/// The largest definition that Step Functions takes, in bytes (Developer Guide, "Service quotas").
+/// The largest definition that Step Functions accepts, in bytes (Developer Guide, "Service quotas").
 const DEFINITION_BYTES_MAX: usize = 1 << 20;
 /// The largest input and output of a state, in bytes (Developer Guide, "Service quotas").
 const PAYLOAD_BYTES_MAX: usize = 256 << 10;
 /// The name of the state that the compiler adds to an outer Map.
 const INDEX_STATE: &str = "flow: keep the index of this iteration";
 
-/// What the author of a deployment decides.
+/// The author's options.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// HeartbeatSeconds of Tasks that give none: how long a worker may be silent before another one gets its task.
+    /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task.
     pub heartbeat_seconds: u64,
 }
 
@@ -34,27 +34,27 @@ pub struct Activity {
     pub name: String,
     /// The step that works on its tasks, such as `ec2:createVpc`.
     pub step: String,
-    /// The permissions that its workers need, in IAM's words.
+    /// The permissions that its workers need, as IAM actions.
     pub actions: Vec<String>,
 }
 
 /// A compiled definition.
 #[derive(Debug, Clone)]
 pub struct Compiled {
-    /// What CreateStateMachine takes.
+    /// The definition for CreateStateMachine.
     pub definition: Value,
     /// The activities, by name.
     pub activities: Vec<Activity>,
-    /// What works otherwise than on the local engine.
+    /// Differences from the local engine.
     pub warnings: Vec<Diagnostic>,
-    /// How many state transitions a run costs that enters each state once.
+    /// The number of state transitions of a run that enters each state once.
     pub transitions: usize,
 }
 
-/// Compiles a definition. `arn` is the ARN of an activity, by its name.
+/// Compiles a definition. `arn` returns the ARN of an activity for its name.
 ///
 /// # Errors
-/// Every reason for which Step Functions cannot run it, each with its location in the definition given.
+/// Every reason why Step Functions cannot run it, with its location in the source definition.
 pub fn compile(
     definition: &Value,
     steps: &Registry,
@@ -91,7 +91,7 @@ fn is_jsonata(value: &Value, otherwise: bool) -> bool {
     value.get("QueryLanguage").map_or(otherwise, |language| language == "JSONata")
 }
 
-/// The machines inside a state, with their pointers.
+/// The machines inside a state, with their JSON pointers.
 fn machines(state: &Value) -> Vec<(&Value, String)> {
     let branches = state["Branches"].as_array().into_iter().flatten().enumerate();
     let branches = branches.map(|(index, branch)| (branch, format!("/Branches[{index}]")));
@@ -117,7 +117,7 @@ fn is_step(state: &Value) -> bool {
     state["Type"] == "Task" && state["Resource"].as_str().is_some_and(|resource| resource.starts_with("flow:"))
 }
 
-/// Whether an inline Map with a step in it is somewhere in a machine, within the same execution.
+/// Whether a machine contains an inline Map with a step, within the same execution.
 fn has_inline_map_of_steps(machine: &Value, in_map: bool) -> bool {
     states_of(machine).any(|(_, state)| {
         let is_map = state["Type"] == "Map";
@@ -161,7 +161,7 @@ impl Pass<'_> {
         }
     }
 
-    /// A Map of a machine on AWS cannot read or write through a step of ours.
+    /// Reports a step of flow in an ItemReader or ResultWriter: a Map on AWS cannot call it.
     fn refuse_files(&mut self, state: &Value, pointer: &str) {
         for field in ["ItemReader", "ResultWriter"] {
             let resource = state[field]["Resource"].as_str().filter(|resource| resource.starts_with("flow:"));
@@ -172,7 +172,7 @@ impl Pass<'_> {
         }
     }
 
-    /// A state's input or output cannot exceed the limit, so a value that is written in the definition cannot either.
+    /// Reports values in the definition that exceed the limit of a state's input and output.
     fn refuse_large_values(&mut self, state: &Value, pointer: &str) {
         for field in ["Result", "Output", "Parameters", "Arguments"] {
             let bytes = state.get(field).map_or(0, |value| value.to_string().len());
@@ -224,7 +224,7 @@ impl Pass<'_> {
         };
         let mut scope = scope.clone();
         scope.path.push(name.to_owned());
-        // A child execution of a distributed Map has an id of its own.
+        // A child execution of a distributed Map has its own id, so outer indexes are not needed.
         scope.depth = if distributed { 0 } else { scope.depth + usize::from(is_map) };
         let found: Vec<String> = machines(state).into_iter().map(|(_, pointer)| pointer).collect();
         for below in found {
@@ -238,7 +238,7 @@ impl Pass<'_> {
     }
 }
 
-/// Adds the state that keeps a Map's index for the Maps inside it.
+/// Adds the state that stores a Map's index for the Maps inside it.
 fn keep_index(machine: &mut Value, map: &str, scope: &Scope) {
     let Some(start) = machine["StartAt"].as_str().map(str::to_owned) else { return };
     // State names are unique in a definition, so the Map's name makes this one unique too.

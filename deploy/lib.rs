@@ -1,7 +1,7 @@
-//! Compiles a definition of flow to what AWS Step Functions accepts. Pure: nothing here calls AWS or reads a file.
+//! Compiles a definition of flow to one that AWS Step Functions accepts. Pure: it never calls AWS or reads a file.
 //!
-//! Each `flow:` Task becomes a Task of an activity, and its arguments are wrapped in a [`TaskInput`], from which a worker
-//! derives the same idempotency token for every attempt. The worker and the compiler share this crate.
+//! Each `flow:` Task becomes a Task of an activity, and its arguments are wrapped in a [`TaskInput`], from which a
+//! worker derives the same idempotency token for every attempt. The worker and the compiler share this crate.
 
 mod activity;
 mod compile;

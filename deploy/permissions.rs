@@ -1,11 +1,12 @@
-//! What a state machine's role must be allowed. Activities need nothing: their workers bring their own credentials.
+//! The permissions of a state machine's role. Activities need none: their workers have their own credentials.
 
 use std::collections::BTreeMap;
 
 use engine::step::{Pattern, Resource};
 use serde_json::{Value, json};
 
-/// The statements of the role's policy, by the integrations that a definition names; empty where it calls activities only.
+/// The statements of the role's policy, from the integrations that a definition names. Empty if it calls activities
+/// only.
 pub fn role_statements(definition: &Value) -> Vec<Value> {
     let mut allowed: BTreeMap<String, Vec<String>> = BTreeMap::new();
     visit(definition, &mut |state| {
@@ -41,7 +42,7 @@ fn visit(machine: &Value, see: &mut dyn FnMut(&Value)) {
     }
 }
 
-/// The actions of a Task, each with the resource it is allowed on.
+/// The actions of a Task, each with the resource on which it is allowed.
 fn actions(resource: &str, state: &Value) -> Vec<(String, String)> {
     let arguments = if state.get("Arguments").is_some() { &state["Arguments"] } else { &state["Parameters"] };
     let named = |field: &str| match arguments[field].as_str() {

@@ -1,4 +1,4 @@
-//! What a deployment changes: what is wanted, compared with what exists.
+//! The changes of a deployment: compares what is wanted with what exists.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use crate::{Compiled, role_statements};
 
-/// The tag that names the deployment a resource belongs to.
+/// The tag with the name of a resource's deployment.
 pub const DEPLOYMENT_TAG: &str = "flow:deployment";
-/// The alias that executions are started with: it always names the version that was deployed last.
+/// The alias through which executions start. It refers to the version that was deployed last.
 pub const ALIAS: &str = "deployed";
-/// For how many days the log group keeps what Step Functions writes.
+/// The retention of the log group, in days.
 pub const LOG_RETENTION_DAYS: i32 = 90;
 
 /// What happens to a resource.
@@ -20,14 +20,14 @@ pub enum Action {
     Created,
     /// It exists and differs.
     Updated,
-    /// It exists and is as wanted.
+    /// It exists and does not differ.
     Unchanged,
     /// It exists and is not wanted.
     Deleted,
 }
 
 impl Action {
-    /// The word that is shown.
+    /// The word in output.
     pub fn word(self) -> &'static str {
         match self {
             Action::Created => "create",
@@ -38,14 +38,14 @@ impl Action {
     }
 }
 
-/// What a resource is. The order is the one in which a deployment creates them.
+/// The kind of a resource, in the order in which a deployment creates them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// An activity.
     Activity,
     /// The state machine's role.
     Role,
-    /// What the role may do.
+    /// The role's policy.
     RolePolicy,
     /// The log group of the state machine.
     LogGroup,
@@ -58,7 +58,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The name in AWS's words.
+    /// AWS's name of the kind.
     pub fn word(self) -> &'static str {
         match self {
             Kind::Activity => "AWS::StepFunctions::Activity",
@@ -75,15 +75,15 @@ impl Kind {
 /// One change of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceChange {
-    /// What happens.
+    /// The change.
     pub action: Action,
-    /// To what kind of resource.
+    /// The kind of resource.
     pub kind: Kind,
     /// Its name.
     pub name: String,
 }
 
-/// What Step Functions writes to CloudWatch Logs.
+/// The log level of Step Functions in CloudWatch Logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
     /// Nothing.
@@ -105,32 +105,33 @@ impl LogLevel {
     }
 }
 
-/// What is wanted.
+/// The wanted state of a deployment.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// The state machine's name, which is the deployment's.
+    /// The name of the state machine and of the deployment.
     pub name: String,
     /// The compiled definition and its activities.
     pub compiled: Compiled,
-    /// The ARN of an existing role; `None` makes one.
+    /// The ARN of an existing role; `None` creates one.
     pub role_arn: Option<String>,
-    /// What is logged. The execution's data never is.
+    /// The log level. Execution data is never logged.
     pub log_level: LogLevel,
 }
 
 impl Wanted {
-    /// The name of the role that is made.
+    /// The name of the role that is created.
     pub fn role_name(&self) -> String {
         format!("flow-{}", self.name)
     }
 
-    /// The name of the log group that is made.
+    /// The name of the log group that is created.
     pub fn log_group(&self) -> String {
-        // Step Functions' own prefix: other names can exceed the size of the resource policy that lets it write.
+        // Step Functions' own prefix: other names can exceed the size of the resource policy that allows it to write.
         format!("/aws/vendedlogs/states/{}", self.name)
     }
 
-    /// The policy of the role that is made: what the definition's integrations and the log need. `None` where it needs nothing.
+    /// The policy of the role that is created, for the definition's integrations and the log. `None` if it needs no
+    /// permissions.
     pub fn role_policy(&self) -> Option<Value> {
         let mut statements = role_statements(&self.compiled.definition);
         if self.log_level != LogLevel::Off {
@@ -140,7 +141,8 @@ impl Wanted {
     }
 }
 
-/// What lets a state machine write its log; these actions know no resources (Developer Guide, "Logging using CloudWatch Logs").
+/// The statement that allows a state machine to write its log. These actions support no resources (Developer Guide,
+/// "Logging using CloudWatch Logs").
 fn log_statement() -> Value {
     let actions = [
         "logs:CreateLogDelivery",
@@ -155,34 +157,34 @@ fn log_statement() -> Value {
     json!({ "Effect": "Allow", "Action": actions, "Resource": "*" })
 }
 
-/// A role that exists.
+/// An existing role.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoundRole {
     /// Its ARN.
     pub arn: String,
-    /// The deployment it belongs to.
+    /// The deployment to which it belongs.
     pub deployment: Option<String>,
     /// Whether Step Functions may assume it.
     pub trusts: bool,
-    /// Its policy, where it has one.
+    /// Its policy, if it has one.
     pub policy: Option<Value>,
 }
 
-/// A log group that exists.
+/// An existing log group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundLogGroup {
     /// Its ARN, as a destination of logs.
     pub arn: String,
-    /// For how many days it keeps what is written.
+    /// Its retention in days.
     pub retention_days: Option<i32>,
 }
 
-/// A state machine that exists.
+/// An existing state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundMachine {
     /// Its ARN.
     pub arn: String,
-    /// Its definition, JSON.
+    /// Its definition as JSON text.
     pub definition: String,
     /// Its role's ARN.
     pub role_arn: String,
@@ -192,7 +194,7 @@ pub struct FoundMachine {
     pub status: String,
     /// The log level, in the API's word.
     pub log_level: String,
-    /// The deployment it belongs to.
+    /// The deployment to which it belongs.
     pub deployment: Option<String>,
     /// Whether its newest version is its current revision.
     pub is_published: bool,
@@ -204,12 +206,12 @@ pub struct FoundMachine {
     pub has_alias: bool,
 }
 
-/// What exists.
+/// The existing resources.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
-    /// The ARN of each activity, by its name.
+    /// The ARN of each activity, by name.
     pub activities: BTreeMap<String, String>,
-    /// The role, where one is to be made.
+    /// The role, if the deployment creates one.
     pub role: Option<FoundRole>,
     /// The log group.
     pub log_group: Option<FoundLogGroup>,
@@ -217,10 +219,10 @@ pub struct Found {
     pub machine: Option<FoundMachine>,
 }
 
-/// The changes that make what exists what is wanted, in the order in which they are made.
+/// The changes that turn what exists into what is wanted, in order.
 ///
 /// # Errors
-/// A name belongs to something else, or what exists cannot become what is wanted.
+/// A name belongs to another deployment or client, or what exists cannot be changed as wanted.
 pub fn changes(wanted: &Wanted, found: &Found) -> Result<Vec<ResourceChange>, String> {
     refuse_others(wanted, found)?;
     let mut all = Vec::new();
@@ -264,7 +266,7 @@ fn differs(same: Option<bool>) -> Action {
     }
 }
 
-/// Refuses what belongs to something else, and a state machine that cannot be updated.
+/// Refuses resources that belong to another deployment or client, and a state machine that cannot be updated.
 fn refuse_others(wanted: &Wanted, found: &Found) -> Result<(), String> {
     let belongs = |deployment: &Option<String>| match deployment {
         Some(deployment) if *deployment == wanted.name => Ok(()),
@@ -294,11 +296,10 @@ fn is_as_wanted(wanted: &Wanted, found: &Found, machine: &FoundMachine) -> bool 
         && definition.is_ok_and(|definition| definition == wanted.compiled.definition)
 }
 
-/// The changes that remove a deployment, in the order in which they are made. `needed` are the activities that other state
-/// machines name.
+/// The changes that remove a deployment, in order. `needed` are the activities that other state machines name.
 ///
 /// # Errors
-/// A name belongs to something else.
+/// A name belongs to another deployment or client.
 pub fn removal(wanted: &Wanted, found: &Found, needed: &[String]) -> Result<Vec<ResourceChange>, String> {
     refuse_others(wanted, found)?;
     let mut all = Vec::new();

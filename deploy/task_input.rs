@@ -7,7 +7,7 @@ use serde_json::Value;
 /// The error with which a worker that ends gives a task back. The compiled definition retries it.
 pub const WORKER_STOPPED: &str = "Flow.WorkerStopped";
 
-/// A step's arguments and the visit that they belong to.
+/// A step's arguments, with the visit of the state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskInput {
     /// The visit.
@@ -16,7 +16,7 @@ pub struct TaskInput {
     pub input: Value,
 }
 
-/// One entering of a state, from the context object of Step Functions. Only `retry_count` differs between attempts.
+/// A visit of a state, from the context object of Step Functions. Only `retry_count` differs between attempts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Visit {
@@ -26,12 +26,12 @@ pub struct Visit {
     pub started_at: String,
     /// The state's path in the definition.
     pub state_path: String,
-    /// `$$.State.EnteredTime`, RFC 3339: Step Functions does not count visits, but each has its own time.
+    /// `$$.State.EnteredTime`, RFC 3339. It distinguishes visits, because Step Functions does not number them.
     pub entered_at: String,
     /// `$$.State.RetryCount`: 0 at the first attempt.
     #[serde(default)]
     pub retry_count: u32,
-    /// The index in each inline Map around the state, outermost first.
+    /// The index in each inline Map that contains the state, outermost first.
     #[serde(default)]
     pub index: Vec<u64>,
     /// The state's HeartbeatSeconds.
@@ -42,7 +42,7 @@ pub struct Visit {
     pub timeout_seconds: Option<u64>,
 }
 
-/// Why a task's input cannot be read.
+/// The error of a task's input that cannot be parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TaskInputError(String);
 
@@ -55,10 +55,10 @@ impl std::fmt::Display for TaskInputError {
 impl std::error::Error for TaskInputError {}
 
 impl TaskInput {
-    /// Reads a task's input.
+    /// Parses a task's input.
     ///
     /// # Errors
-    /// It is not one that the compiler writes.
+    /// The compiler did not write it.
     pub fn read(text: &str) -> Result<Self, TaskInputError> {
         let input: TaskInput = serde_json::from_str(text).map_err(|error| TaskInputError(error.to_string()))?;
         for time in [&input.flow.started_at, &input.flow.entered_at] {
@@ -69,7 +69,7 @@ impl TaskInput {
 }
 
 impl Visit {
-    /// The state's path with the indexes of the Maps around it, such as `Create subnet[0,3]`.
+    /// The state's path with the indexes of the Maps that contain it, such as `Create subnet[0,3]`.
     pub fn indexed_path(&self) -> String {
         if self.index.is_empty() {
             return self.state_path.clone();
@@ -93,8 +93,8 @@ impl Visit {
         milliseconds(&self.started_at).unwrap_or(0)
     }
 
-    /// When the visit gives up, in milliseconds since the Unix epoch: counted from the entering, so that an attempt by
-    /// another worker does not begin the wait again.
+    /// The deadline of the visit, in milliseconds since the Unix epoch. It counts from entering the state, so that an
+    /// attempt by another worker does not restart the wait.
     pub fn deadline_ms(&self) -> Option<u64> {
         Some(self.entered_ms().saturating_add(self.timeout_seconds?.saturating_mul(1_000)))
     }

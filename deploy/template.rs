@@ -1,10 +1,10 @@
-//! A deployment as a template of CloudFormation or Terraform.
+//! Writes a deployment as a template of CloudFormation or Terraform.
 
 use serde_json::{Map, Value, json};
 
 use crate::{Activity, role_statements};
 
-/// What a template is made of. In its definition, the ARN of an activity is the placeholder of [`Stack::placeholder`].
+/// The content of a template. In its definition, [`Stack::placeholder`] takes the place of each activity's ARN.
 #[derive(Debug)]
 pub struct Stack<'a> {
     /// The state machine's name.
@@ -13,12 +13,12 @@ pub struct Stack<'a> {
     pub definition: &'a Value,
     /// The activities it names.
     pub activities: &'a [Activity],
-    /// The role's ARN; `None` makes one.
+    /// The role's ARN; `None` creates a role.
     pub role_arn: Option<&'a str>,
 }
 
 impl Stack<'_> {
-    /// What is in a definition in place of the ARN of an activity, until a template knows how to name it.
+    /// The placeholder for the ARN of an activity, which a template replaces by its own reference.
     pub fn placeholder(activity: &str) -> String {
         format!("arn:aws:states:us-east-1:000000000000:activity:{activity}")
     }
@@ -29,14 +29,14 @@ impl Stack<'_> {
     }
 }
 
-/// Whom the role trusts.
+/// The role's trust policy.
 fn trust() -> Value {
     json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": { "Service": "states.amazonaws.com" }, "Action": "sts:AssumeRole"
     }] })
 }
 
-/// The definition as a text, with the ARN of each activity replaced; `escape` is applied to the rest first.
+/// The definition as text. `escape` is applied first, and then each activity's placeholder is replaced by `arn`.
 fn text(stack: &Stack, escape: &dyn Fn(String) -> String, arn: &dyn Fn(&Activity) -> String) -> String {
     let text = escape(stack.definition.to_string());
     stack
@@ -67,7 +67,8 @@ pub fn cloudformation(stack: &Stack) -> Value {
             json!({ "Fn::GetAtt": ["Role", "Arn"] })
         }
     };
-    // The author's own `${` would be read as a substitution: it is one, which yields itself.
+    // CloudFormation reads `${` as a substitution. The author's own `${` becomes the substitution `${Dollar}`, whose
+    // value is `$`.
     let escape = |text: String| text.replace("${", "${Dollar}{");
     if stack.definition.to_string().contains("${") {
         substitutions.insert("Dollar".to_owned(), json!("$"));

@@ -38,7 +38,7 @@ fn machine(state: Value) -> Value {
     json!({ "StartAt": "A", "States": { "A": state } })
 }
 
-/// What Step Functions' own check finds.
+/// The errors of Step Functions' own check.
 fn errors(definition: &Value) -> Vec<asl::Diagnostic> {
     let mut found =
         asl::check(definition, &|resource| Resource::parse(resource).is_recognized() && !resource.starts_with("flow:"));
@@ -184,7 +184,7 @@ fn templates_name_each_activity_and_keep_the_authors_dollars() {
     assert!(text.contains("$${home} %%{x}") && text.contains("${aws_sfn_activity.flow_test_make_"), "{text}");
 }
 
-/// Definitions with steps at any depth of Parallel and Map, in either language.
+/// Definitions with steps at any depth of Parallel and Map, in both query languages.
 fn any_machine() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(task(json!({}))),
@@ -208,7 +208,7 @@ fn any_machine() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Gives every state a name of its own, as Step Functions requires.
+/// Gives every state a unique name, as Step Functions requires.
 fn rename(machine: &mut Value, next: &mut u32) {
     let mut state = machine["States"]["A"].take();
     let name = format!("S{next}");

@@ -1,22 +1,22 @@
-//! A `flow:` Task rewritten as a Task of an activity.
+//! Rewrites a `flow:` Task as a Task of an activity.
 
 use serde_json::{Map, Value, json};
 
 use crate::{Options, WORKER_STOPPED};
 
-/// How many attempts the compiler adds for workers that end.
+/// The number of retries that the compiler adds for workers that end.
 const WORKER_ATTEMPTS_MAX: u32 = 6;
-/// The longest pause between two of them, in seconds.
+/// The longest interval between these retries, in seconds.
 const WORKER_DELAY_SECONDS_MAX: u32 = 30;
 
-/// Where a Task is.
+/// The scope of a Task.
 #[derive(Debug, Clone)]
 pub(crate) struct Scope {
     /// Whether its expressions are JSONata.
     pub jsonata: bool,
-    /// The names of the states around it.
+    /// The names of the states that contain it.
     pub path: Vec<String>,
-    /// How many inline Maps are around it within its execution.
+    /// The number of inline Maps that contain it within its execution.
     pub depth: usize,
 }
 
@@ -33,8 +33,8 @@ impl Scope {
         format!("flowIndex{depth}")
     }
 
-    /// A state that assigns the index of the innermost Map to a variable, which the states of Maps inside it read: the
-    /// context object has the innermost index only.
+    /// The state that assigns the index of the innermost Map to a variable for the Maps inside it: the context object
+    /// has only the innermost index.
     pub fn index_state(&self, next: &str) -> Value {
         let variable = Scope::variable(self.depth.saturating_sub(1));
         let assign = match self.jsonata {
@@ -84,7 +84,7 @@ pub(crate) fn wrap(state: &mut Map<String, Value>, name: &str, scope: &Scope, ar
     }
 }
 
-/// The visit, as an object of the state's language.
+/// The visit, as an object in the state's query language.
 fn visit(name: &str, scope: &Scope) -> Map<String, Value> {
     let fields = [
         ("execution", "Execution.Id"),
@@ -105,7 +105,7 @@ fn visit(name: &str, scope: &Scope) -> Map<String, Value> {
     flow
 }
 
-/// Adds HeartbeatSeconds where the author gave none. It must be smaller than TimeoutSeconds.
+/// Adds HeartbeatSeconds if the author gave none. It must be less than TimeoutSeconds.
 fn add_heartbeat(state: &mut Map<String, Value>, seconds: u64) {
     if state.contains_key("HeartbeatSeconds") || state.contains_key("HeartbeatSecondsPath") {
         return;
@@ -118,7 +118,7 @@ fn add_heartbeat(state: &mut Map<String, Value>, seconds: u64) {
     state.insert("HeartbeatSeconds".to_owned(), seconds.into());
 }
 
-/// Adds a first rule for workers that end. Where the author's own rules name timeouts, those decide.
+/// Adds a first rule for workers that end. It leaves out timeouts if the author's own rules name them.
 fn add_retry(state: &mut Map<String, Value>) {
     let own = state.get("Retry").and_then(Value::as_array).cloned().unwrap_or_default();
     let timeouts = ["States.HeartbeatTimeout", "States.Timeout"];

@@ -35,7 +35,7 @@ pub use offers::Offer;
 use crate::{step::Registries, store::Store};
 
 /// How a runner behaves beside its work.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct RunnerOptions {
     /// For crash tests: the process ends itself, without a word, right before its n-th commit, counted from 1.
     pub crash_before_commit: Option<u64>,
@@ -43,6 +43,19 @@ pub struct RunnerOptions {
     pub crash_after_commit: Option<u64>,
     /// Answers from outside are recorded and no steps are called: the next runner calls those that are due.
     pub makes_no_calls: bool,
+    /// How many executions may end or pause before a slow receiver of [`RunnerHandle::rests`] misses some.
+    pub rests_kept: usize,
+}
+
+impl Default for RunnerOptions {
+    fn default() -> Self {
+        RunnerOptions {
+            crash_before_commit: None,
+            crash_after_commit: None,
+            makes_no_calls: false,
+            rests_kept: event::RESTS_KEPT,
+        }
+    }
 }
 
 /// Starts a runner over a store that this process owns, from within the tokio runtime that its steps are to run on. No execution is
@@ -55,7 +68,7 @@ pub fn start(
 ) -> RunnerHandle {
     let (messages, received) = std::sync::mpsc::channel();
     let (events, _) = tokio::sync::broadcast::channel(event::EVENTS_KEPT);
-    let (rests, _) = tokio::sync::broadcast::channel(event::RESTS_KEPT);
+    let (rests, _) = tokio::sync::broadcast::channel(options.rests_kept);
     let (weak_events, weak_rests) = (events.downgrade(), rests.downgrade());
     let (committer, commits) = committer::new(store.clone(), messages.clone(), options);
     let (count, failure) = (committer.batches.count.clone(), committer.failure.clone());

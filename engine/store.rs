@@ -38,7 +38,7 @@ use std::{
 };
 
 pub use commit::{Definition, Origin, Write};
-pub use documents::{DocumentChanges, DocumentRecord};
+pub use documents::DocumentChanges;
 pub use error::StoreError;
 pub use executions::{Active, Kept, Listed};
 pub use id::{ExecutionId, InvalidId, is_name};
@@ -62,6 +62,9 @@ pub struct Store {
     records: Box<dyn Records>,
     /// The hashes of definitions that are in the store for certain.
     known_definitions: Mutex<HashSet<Arc<str>>>,
+    document_versions: documents::DocumentVersions,
+    /// Whether there are records of executions in the form of format 2.
+    has_format_2: bool,
 }
 
 impl std::fmt::Debug for Store {
@@ -76,7 +79,8 @@ impl Store {
     /// # Errors
     /// The records are of another format, or cannot be read or written.
     pub fn new(records: impl Records) -> Result<Self, StoreError> {
-        let store = Store { records: Box::new(records), known_definitions: Mutex::default() };
+        let mut store = Store::over(Box::new(records));
+        store.has_format_2 = store.has_executions_of_format_2()?;
         let Some(bytes) = store.records.get(keys::FORMAT)? else { return store.of_this_format() };
         // The format is read before anything else is believed, so its record is the same in every version.
         match serde_json::from_slice(bytes.get(5..).unwrap_or_default()) {
@@ -87,12 +91,17 @@ impl Store {
         }
     }
 
+    fn over(records: Box<dyn Records>) -> Self {
+        let (known_definitions, document_versions) = Default::default();
+        Store { records, known_definitions, document_versions, has_format_2: true }
+    }
+
     /// The format is written last: a crash before that repeats the change.
     fn of_this_format(self) -> Result<Self, StoreError> {
         self.build_listings()?;
         let mut batch = Batch::default();
         batch.put(keys::FORMAT.to_vec(), codec::encode(keys::FORMAT, &codec::FORMAT)?);
-        self.records.commit(batch)?;
+        self.write(batch)?;
         Ok(self)
     }
 
@@ -102,7 +111,7 @@ impl Store {
     /// Its files cannot be opened at all.
     pub fn salvage(folder: &Path) -> Result<(Self, Vec<StoreError>), StoreError> {
         let (records, problems) = logged::SalvagedRecords::open(folder)?;
-        Ok((Store { records: Box::new(records), known_definitions: Mutex::default() }, problems))
+        Ok((Store::over(Box::new(records)), problems))
     }
 
     /// Hears that nothing more comes for now. Costs no wait for the disk.
@@ -128,6 +137,14 @@ impl Store {
 
     fn known_definitions(&self) -> MutexGuard<'_, HashSet<Arc<str>>> {
         self.known_definitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a batch and returns when it is durable.
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+        let kinds = documents::changed_kinds(&batch.changes);
+        self.records.commit(batch)?;
+        self.document_versions.count(kinds);
+        Ok(())
     }
 
     fn read<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {

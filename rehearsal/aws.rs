@@ -1,4 +1,4 @@
-//! The AWS API: moto and the gateway, in a Python process that ends when ours does.
+//! The AWS API: moto and the gateway, in a Python process that ends with this process.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -10,14 +10,14 @@ use tokio::{
 
 use crate::RehearsalError;
 
-/// On a busy machine the imports alone take a minute.
+/// On a busy machine the Python imports alone take a minute.
 const START_WAIT_MAX: Duration = Duration::from_secs(180);
 
 /// The running AWS API.
 pub(crate) struct Aws {
     pub child: Child,
     pub ports: Ports,
-    /// As long as this end is open the process lives: the kernel closes it when we end, however that happens.
+    /// The process runs until this pipe is closed. The kernel closes it when this process ends, however it ends.
     _stdin: ChildStdin,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Ports {
     pub moto: u16,
 }
 
-/// Starts it and waits until it listens.
+/// Starts the process and waits until it listens.
 pub(crate) async fn start(
     python: &Path,
     gateway: &Path,
@@ -63,7 +63,7 @@ pub(crate) async fn start(
         let _ = stderr.read_to_string(&mut output).await;
         return Err(RehearsalError::Aws { output: output.lines().last().unwrap_or("it said nothing").to_owned() });
     };
-    // Nobody reads its request log, but a full pipe would stop it.
+    // Drains the request log: a full pipe would block the process.
     tokio::spawn(async move {
         let mut sink = tokio::io::sink();
         let _ = tokio::io::copy(&mut stderr, &mut sink).await;
@@ -71,7 +71,7 @@ pub(crate) async fn start(
     Ok(Aws { child, ports, _stdin: stdin })
 }
 
-/// Asks the gateway about the state of the world.
+/// A client for the state of the world in the gateway.
 #[derive(Debug, Clone)]
 pub(crate) struct Gateway {
     client: reqwest::Client,

@@ -1,4 +1,4 @@
-//! The DNS server: what the hosted zone says, over UDP.
+//! The DNS server: serves the records of the hosted zone over UDP.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},

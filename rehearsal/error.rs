@@ -1,24 +1,24 @@
-//! Why there is no world.
+//! Errors of a world.
 
-/// A world that cannot be made or reached.
+/// Why a world cannot be created or reached.
 #[derive(Debug, thiserror::Error)]
 pub enum RehearsalError {
-    /// The system refused something.
+    /// The system refused an operation.
     #[error("{what}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation.
         what: String,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// There is no Python to make an environment with.
+    /// No Python interpreter can create the environment.
     #[error(
         "the rehearsal needs Python 3.11 or later with its venv module: '{python}' {problem}; name another with FLOW_PYTHON"
     )]
     NoPython {
-        /// The interpreter tried.
+        /// The interpreter.
         python: String,
-        /// What happened.
+        /// The problem.
         problem: String,
     },
     /// The Python packages could not be installed.
@@ -30,10 +30,10 @@ pub enum RehearsalError {
     /// The AWS API did not start.
     #[error("the rehearsal's AWS API did not start: {output}")]
     Aws {
-        /// What it said.
+        /// Its output.
         output: String,
     },
-    /// A certificate or key could not be made.
+    /// A certificate or key could not be created.
     #[error("the rehearsal's certificate could not be made: {0}")]
     Certificate(String),
 }

@@ -1,10 +1,10 @@
-//! The faults of a rehearsal: what `flow run --rehearse --fault` takes.
+//! The faults of a rehearsal: the values of `flow run --rehearse --fault`.
 
 use std::str::FromStr;
 
 use serde_json::{Value, json};
 
-/// Every fault, as `flow run --help` lists them.
+/// Every fault, as listed by `flow run --help`.
 pub const FAULTS: &str = "\
 Faults of a rehearsal (--fault, several may be given; * matches any text, *N repeats a fault N times for each operation):
   SERVICE:OPERATION=error        an internal error before the effect
@@ -30,20 +30,20 @@ Faults of a rehearsal (--fault, several may be given; * matches any text, *N rep
   route53:zone=not-delegated     public DNS asks other name servers
   kill@STATE                     this process ends when the state is entered, as with kill -9";
 
-/// How many times a fault may be repeated.
+/// The most repetitions of a fault.
 const TIMES_MAX: u32 = 1_000;
 
 /// One fault.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
-    /// An order for the gateway.
+    /// An order to the gateway.
     Order(Value),
-    /// The process that drives the execution ends when the state of this name is entered.
+    /// The process that drives the execution is killed when a state of this name is entered.
     KillAt(String),
 }
 
 impl FromStr for Fault {
-    /// What is wrong with the text.
+    /// The problem of the text.
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -58,7 +58,7 @@ impl FromStr for Fault {
         if service.is_empty() || operation.is_empty() {
             return Err("a fault names a service and an operation, such as ec2:CreateVpc".to_owned());
         }
-        // The gateway has the names of the SDK.
+        // The gateway uses the SDK's names.
         let service = match service {
             "elasticloadbalancing" => "elbv2",
             "monitoring" => "cloudwatch",
@@ -111,7 +111,7 @@ fn known_condition(service: &str, operation: &str, value: &str) -> Result<(), St
 
 fn call(operation: &str, kind: &str, times: u32) -> Result<Value, String> {
     let each = operation.contains('*');
-    // A lost answer or an error after the effect means something for calls that change something.
+    // A lost answer, or an error after the call took effect, matters only for calls that change something.
     let (kind, mutations, more) = match kind {
         "error" => ("error", false, json!({})),
         "error-after" => ("error_after", each, json!({})),

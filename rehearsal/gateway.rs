@@ -1,4 +1,4 @@
-//! The files of the gateway, which runs inside the AWS API's Python process.
+//! The Python files of the gateway, which runs in the process of the AWS API.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ const FILES: &[(&str, &str)] = &[
     ("tokens.py", include_str!("gateway/tokens.py")),
 ];
 
-/// Writes the gateway into a folder of the world's.
+/// Writes the gateway into the world's folder.
 pub(crate) fn write(state_directory: &Path) -> Result<PathBuf, RehearsalError> {
     let folder = state_directory.join("gateway");
     let write = || {

@@ -1,4 +1,4 @@
-//! The HTTPS server that plays the application: 503 until a service has rolled out, then 200.
+//! The HTTPS server of the simulated application: answers 503 until a service has rolled out, then 200.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -23,7 +23,7 @@ struct Health {
     healthy: bool,
 }
 
-/// Serves on a free loopback port; answers the address and the authority to trust.
+/// Serves on a free loopback port. Returns the address and the certificate of the authority to trust.
 pub(crate) async fn serve(gateway: Gateway, domain: &str) -> Result<(SocketAddr, String), RehearsalError> {
     let (config, root) = certificates(domain).map_err(RehearsalError::Certificate)?;
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(RehearsalError::io("the HTTPS server"))?;

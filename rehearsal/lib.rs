@@ -1,6 +1,6 @@
-//! The world a rehearsal runs against: an AWS API (moto behind a gateway of ours), DNS, SSH and HTTPS, on loopback only.
+//! The world of a rehearsal: an AWS API (moto with flow's gateway), DNS, SSH and HTTPS, on loopback only.
 //!
-//! It is a process of its own, as AWS is: `kill -9` of the program under rehearsal does not take it away.
+//! It runs in a process of its own, as AWS does: `kill -9` of the rehearsed program does not end it.
 
 mod aws;
 mod dns;

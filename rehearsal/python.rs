@@ -1,4 +1,4 @@
-//! A Python environment of our own, made once under the cache folder.
+//! The Python environment, created once in the cache folder.
 
 use std::{
     fs::{self, File},
@@ -12,7 +12,7 @@ use crate::RehearsalError;
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 const OUTPUT_LINES_SHOWN: usize = 6;
 
-/// The interpreter of the environment, which is made where it is missing or was left half-made.
+/// The interpreter of the environment. Creates the environment if it is missing or incomplete.
 pub(crate) fn prepare(cache: &Path, python: &str, progress: &dyn Fn(&str)) -> Result<PathBuf, RehearsalError> {
     let mut hash = DefaultHasher::new();
     REQUIREMENTS.hash(&mut hash);

@@ -1,4 +1,4 @@
-//! A world from its beginning to its end.
+//! Creates a world, serves it and ends it.
 
 use std::{
     path::PathBuf,
@@ -17,20 +17,20 @@ use crate::{
 const REGION: &str = "eu-central-1";
 const IDLE_LOOK: Duration = Duration::from_secs(5);
 
-/// What a world is made with.
+/// The options of a world.
 #[derive(Debug, Clone)]
 pub struct WorldOptions {
-    /// Where the Python environment is kept.
+    /// The folder of the Python environment.
     pub cache_directory: PathBuf,
-    /// Where `world.json` is written.
+    /// The folder in which `world.json` is written.
     pub state_directory: PathBuf,
-    /// How many times faster than on AWS everything becomes ready.
+    /// The factor by which resources become ready faster than on AWS.
     pub speed: f64,
-    /// The domain of the hosted zone that the account has.
+    /// The domain of the account's hosted zone.
     pub domain: String,
-    /// The world ends when nobody has asked for anything for so long.
+    /// The world ends after this time without a request.
     pub idle_exit: Duration,
-    /// The Python interpreter to make the environment with.
+    /// The Python interpreter that creates the environment.
     pub python: String,
 }
 
@@ -39,10 +39,11 @@ struct Idle {
     idle_seconds: f64,
 }
 
-/// Makes a world and serves it until a signal, or until nobody has used it for long. `progress` is told what takes time.
+/// Creates a world and serves it until a signal, or until it is idle for `idle_exit`. Calls `progress` at the start of
+/// slow operations.
 ///
 /// # Errors
-/// Something of it cannot be made.
+/// A part of the world cannot be created.
 pub async fn serve_world(options: WorldOptions, progress: &(dyn Fn(&str) + Send + Sync)) -> Result<(), RehearsalError> {
     let what = options.state_directory.display().to_string();
     std::fs::create_dir_all(&options.state_directory).map_err(RehearsalError::io(what))?;

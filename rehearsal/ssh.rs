@@ -1,4 +1,5 @@
-//! The SSH server that plays the bastion: closed at first, then it refuses the key, then it lets `ubuntu` in.
+//! The SSH server of the simulated bastion: refuses connections at first, then the key, and then accepts the user
+//! `ubuntu`.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -33,7 +34,7 @@ pub(crate) async fn serve(gateway: Gateway) -> Result<SocketAddr, RehearsalError
         while let Ok((stream, _)) = listener.accept().await {
             let phase = gateway.ask::<Phase>("ssh").await.map_or_else(String::new, |answer| answer.phase);
             if phase != "open" && phase != "refuses" {
-                // Dropped without a word: what a client sees while sshd is not up yet.
+                // Closes the connection without an answer, as a client sees it while sshd does not run yet.
                 continue;
             }
             let (config, bastion) = (config.clone(), Bastion { lets_in: phase == "open" });

@@ -1,4 +1,4 @@
-//! What a living world says of itself, in `world.json` of its folder.
+//! The description of a running world, in `world.json` of its folder.
 
 use std::{
     io::Write,
@@ -12,24 +12,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::RehearsalError;
 
-/// A world's addresses, all on loopback.
+/// The addresses of a world, all on loopback.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct World {
-    /// Its id: another world has another.
+    /// Its id, unique for each world.
     pub id: String,
-    /// Its process.
+    /// Its process id.
     pub pid: u32,
-    /// The process of its AWS API.
+    /// The process id of its AWS API.
     pub moto_pid: u32,
     /// The AWS API, through the gateway: `http://127.0.0.1:PORT`.
     pub aws_endpoint: String,
-    /// The AWS API without the gateway, for tests that ask it directly.
+    /// The AWS API without the gateway, for tests that call it directly.
     pub moto_endpoint: String,
-    /// The SSH server that plays the bastion.
+    /// The SSH server of the simulated bastion.
     pub ssh_server: SocketAddr,
     /// The DNS server.
     pub dns_server: SocketAddr,
-    /// The HTTPS server that plays the application.
+    /// The HTTPS server of the simulated application.
     pub https_server: SocketAddr,
     /// The authority that signed the HTTPS server's certificate.
     pub https_root_certificate_pem: String,
@@ -37,9 +37,9 @@ pub struct World {
     pub region: String,
     /// The domain of the hosted zone.
     pub domain: String,
-    /// When it began, in milliseconds since the Unix epoch: the epoch of its clock.
+    /// When it started, in milliseconds since the Unix epoch: the start of its clock.
     pub started_at_ms: u64,
-    /// How many times faster its time runs.
+    /// The factor by which its time runs faster.
     pub speed: f64,
 }
 
@@ -48,7 +48,7 @@ fn path(state_directory: &Path) -> PathBuf {
 }
 
 impl World {
-    /// The world that a folder tells of; it may have ended.
+    /// Reads the world of a folder. The world may have ended.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -77,7 +77,7 @@ impl World {
         let _ = std::fs::remove_file(path(state_directory));
     }
 
-    /// Orders faults of the gateway.
+    /// Sends orders for faults to the gateway.
     ///
     /// # Errors
     /// The gateway does not answer.
@@ -90,7 +90,7 @@ impl World {
         Ok(())
     }
 
-    /// Whether it lives: its AWS API answers, and with it the rest.
+    /// Whether the world runs: its process exists and its AWS API answers.
     pub async fn answers(&self) -> bool {
         let url = format!("{}/world/health", self.aws_endpoint);
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build();

@@ -45,7 +45,7 @@ struct ValidationRecord {
     value: String,
 }
 
-/// A certificate that can be used.
+/// An issued certificate.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct IssuedCertificate {
@@ -92,7 +92,7 @@ fn record(certificate: &CertificateDetail) -> Option<ValidationRecord> {
     })
 }
 
-/// The failure of a certificate that will never be issued, if it is one.
+/// The failure of a certificate that will never be issued.
 fn failed_for_good(certificate: &CertificateDetail) -> Option<StepError> {
     let status = status(certificate);
     if !matches!(status.as_str(), "FAILED" | "VALIDATION_TIMED_OUT" | "EXPIRED" | "REVOKED" | "INACTIVE") {

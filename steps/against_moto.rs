@@ -1,6 +1,7 @@
-//! The steps of network, keys, instance, certificate and DNS against a running moto, each twice.
+//! Runs the steps of network, keys, instance, certificate and DNS against a running moto, each twice.
 //!
-//! Runs when `FLOW_TEST_AWS_ENDPOINT` names one (such as `http://127.0.0.1:5000`), which it empties first.
+//! Runs only if `FLOW_TEST_AWS_ENDPOINT` is the URL of a moto (such as `http://127.0.0.1:5000`). The tests reset it
+//! first.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -17,10 +18,10 @@ use crate::{Environment, registry, test_server::addresses};
 const ENDPOINT_VARIABLE: &str = "FLOW_TEST_AWS_ENDPOINT";
 const DOMAIN: &str = "endpoints.example.com";
 const LOOKS_MAX: u32 = 200;
-/// There is one moto, and a test empties it.
+/// All tests share one moto, and each resets it.
 static MOTO: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// One execution: calls steps by name as the engine does and remembers what they did.
+/// An execution that calls steps by name, as the engine does, and records their effects.
 struct Execution {
     registry: Registry,
     id: &'static str,
@@ -64,7 +65,7 @@ impl Execution {
                 }
             }
         }
-        panic!("{name} is still pending after {LOOKS_MAX} looks");
+        panic!("{name} is still pending after {LOOKS_MAX} polls");
     }
 
     fn changes(&self) -> BTreeSet<String> {
@@ -72,7 +73,7 @@ impl Execution {
     }
 }
 
-/// Everything of these services that a deployment needs; answers what was made.
+/// Creates everything of these services that a deployment needs. Returns the outputs.
 async fn deploy(execution: &mut Execution) -> Value {
     let deployment = "demo";
     let identity = execution.run("sts:getCallerIdentity", json!({})).await;
@@ -271,11 +272,12 @@ async fn a_second_run_finds_everything_and_a_teardown_leaves_nothing() {
     assert!(!first.changes().contains("Updated"), "{:?}", first.effects);
     let tagged = all_tagged(&environment).await;
     instance_is_as_wanted(&environment, made["instance"].as_str().unwrap()).await;
-    // Nothing is remembered, as after a crash before each commit: made twice, it must still be one.
+    // Without a record of created resources, as after a crash before each commit, a second run must not create a second
+    // resource.
     first.created.clear();
     first.remembers = false;
     let again = deploy(&mut first).await;
-    assert_eq!(again, made, "a lost answer makes no second one");
+    assert_eq!(again, made, "a lost answer creates no second resource");
     assert_eq!(all_tagged(&environment).await, tagged);
 
     let mut second = Execution::new(&environment, "demo-0002");

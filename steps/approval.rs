@@ -1,4 +1,4 @@
-//! Asking a person: the execution waits until somebody approves or rejects (`flow approve`, `flow reject`).
+//! Approvals: the execution waits until a person approves or rejects (`flow approve`, `flow reject`).
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::local::LocalSettings;
 
-/// How long a person is waited for where the state has no `TimeoutSeconds`.
+/// The longest wait of a state without `TimeoutSeconds`.
 const WAIT_TIME_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
-/// The interval between two polls where there is no reminder: nothing changes between them.
+/// The interval between two polls without a reminder: nothing changes between them.
 const INTERVAL: Duration = Duration::from_secs(24 * 3_600);
 /// The shortest interval between two reminders, in seconds.
 const REMINDER_SECONDS_MIN: u64 = 60;
@@ -21,7 +21,7 @@ pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
         registry,
         settings,
         "approval:request",
-        "Asks a person: waits until somebody answers with flow approve or flow reject.",
+        "Asks a person, and waits for the answer with flow approve or flow reject.",
         [],
         request
     );
@@ -38,13 +38,13 @@ struct Request {
     /// Commands to paste, in their order.
     #[serde(default)]
     commands: Vec<String>,
-    /// The answers to choose from; a plain approval where there is none.
+    /// The answers to choose from; without any, a plain approval.
     #[serde(default)]
     choices: Vec<String>,
     /// JSON Schema of the fields to fill in.
     #[serde(default)]
     fields: Option<Map<String, Value>>,
-    /// The users who may answer; anybody where there are neither users nor groups.
+    /// The users who may answer; without users and groups, anyone.
     #[serde(default)]
     users: Vec<String>,
     /// The groups of the machine whose members may answer.
@@ -59,7 +59,7 @@ struct Request {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct Approved {
-    /// One of the choices; `approve` where there are none.
+    /// One of the choices; `approve` if there are none.
     choice: String,
     /// The fields that were filled in.
     fields: Map<String, Value>,
@@ -67,7 +67,7 @@ struct Approved {
     user: String,
     /// The machine on which they answered.
     host: String,
-    /// What they said about it.
+    /// The comment of the answer.
     comment: Option<String>,
     /// When they answered (RFC 3339).
     time: String,
@@ -76,7 +76,7 @@ struct Approved {
 async fn request(_: Arc<LocalSettings>, context: StepContext, input: Request) -> StepResult<Approved> {
     let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_look_ms));
     if context.deadline_ms.is_none() && waited >= WAIT_TIME_MAX {
-        return Err(StepError::named("States.Timeout", "nobody answered within a year"));
+        return Err(StepError::named("States.Timeout", "no answer within a year"));
     }
     if input.prompt.trim().is_empty() {
         return Err(StepError::new(ErrorClass::Invalid, "Prompt is empty"));
@@ -123,7 +123,7 @@ mod tests {
         let input: Request = serde_json::from_value(input).unwrap();
         match request(Arc::default(), context, input).await.unwrap() {
             Answer::Pending(pending) => pending,
-            Answer::Done(_) => unreachable!("nobody answered"),
+            Answer::Done(_) => unreachable!("there is no answer"),
         }
     }
 

@@ -22,7 +22,7 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         registry,
         environment,
         "cloudwatch:putAlarm",
-        "Creates an alarm, or mends it where it differs.",
+        "Creates an alarm, or updates it if it differs.",
         [
             "cloudwatch:DescribeAlarms",
             "cloudwatch:ListTagsForResource",
@@ -77,7 +77,7 @@ struct PutAlarm {
     comparison_operator: String,
     /// `missing`, `ignore`, `breaching` or `notBreaching`.
     treat_missing_data: String,
-    /// Whom to tell; null for nobody.
+    /// The topic to notify; null for none.
     topic_arn: Option<String>,
 }
 
@@ -100,7 +100,7 @@ pub(crate) async fn find(environment: &Environment, names: &[String]) -> Result<
     Ok(answer.metric_alarms.unwrap_or_default())
 }
 
-/// The tags of an alarm; none when it is gone by now.
+/// The tags of an alarm; empty if it no longer exists.
 pub(crate) async fn tags_of(environment: &Environment, alarm_arn: &str) -> Result<FoundTags, StepError> {
     match environment.cloudwatch_reads().list_tags_for_resource().resource_arn(alarm_arn).send().await {
         Ok(answer) => Ok(found_tags!(answer.tags())),
@@ -128,7 +128,7 @@ async fn put_alarm(environment: Arc<Environment>, context: StepContext, input: P
     Ok(put(input.name, change))
 }
 
-/// As in CloudFormation an alarm goes by its name: PutMetricAlarm answers no ARN, which would have to be asked for.
+/// The answer of a created or updated alarm. Its id is its name, as in CloudFormation: PutMetricAlarm returns no ARN.
 fn put(name: String, change: Change) -> Answer<PutAlarmOutput> {
     let effect = Effect::new(change, ALARM, &name).billed();
     Answer::with_effect(PutAlarmOutput { name }, effect)
@@ -214,7 +214,8 @@ fn say_differences(environment: &Environment, alarm: &MetricAlarm, input: &PutAl
     }
 }
 
-/// For an input without alarms: those of an earlier run go; an alarm of the same name without the deployment's tags stays.
+/// Deletes the alarms of an earlier run, for an input without alarms. An alarm of the same name without the
+/// deployment's tags stays.
 async fn delete_own_alarms(
     environment: Arc<Environment>,
     context: StepContext,
@@ -234,7 +235,7 @@ async fn delete_own_alarms(
 async fn delete_alarms(environment: Arc<Environment>, context: StepContext, input: AlarmNames) -> StepResult<Nothing> {
     let there = if input.names.is_empty() { Vec::new() } else { find(&environment, &input.names).await? };
     if there.is_empty() {
-        // An earlier call of this visit deleted all of them in one.
+        // An earlier call of this visit deleted all of them at once.
         let names = if called_before(&context) { input.names } else { Vec::new() };
         return Ok(deleted(names));
     }

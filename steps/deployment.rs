@@ -1,4 +1,4 @@
-//! What a deployment to Step Functions needs of other services: a role and a log group.
+//! The role and the log group of a deployment to Step Functions.
 
 use engine::step::StepError;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::{
     tags::DEPLOYMENT,
 };
 
-/// The name of the policy that is part of a role.
+/// The name of the role's inline policy.
 const POLICY: &str = "integrations";
 
 /// The role of a state machine.
@@ -18,11 +18,11 @@ const POLICY: &str = "integrations";
 pub struct MachineRole {
     /// Its ARN.
     pub arn: String,
-    /// The deployment it belongs to.
+    /// The deployment to which it belongs.
     pub deployment: Option<String>,
-    /// Whether Step Functions may assume it, and nothing else may.
+    /// Whether Step Functions, and no other service, may assume it.
     pub trusts: bool,
-    /// Its policy, where it has one.
+    /// Its policy, if it has one.
     pub policy: Option<Value>,
 }
 
@@ -31,7 +31,7 @@ pub struct MachineRole {
 pub struct MachineLogGroup {
     /// Its ARN as a destination of logs, which ends in `:*`.
     pub arn: String,
-    /// For how many days it keeps what is written.
+    /// Its retention in days.
     pub retention_days: Option<i32>,
 }
 
@@ -62,7 +62,7 @@ pub async fn find_role(environment: &Environment, name: &str) -> Result<Option<M
     Ok(Some(MachineRole { arn: role.arn, deployment, trusts, policy }))
 }
 
-/// Creates the role of a deployment; returns its ARN.
+/// Creates the role of a deployment and returns its ARN.
 ///
 /// # Errors
 /// IAM's.
@@ -75,7 +75,7 @@ pub async fn create_role(environment: &Environment, name: &str, deployment: &str
     created.role.map(|role| role.arn).ok_or_else(|| crate::outcome::incomplete_answer("iam:CreateRole", "role"))
 }
 
-/// Lets Step Functions assume a role, and nothing else.
+/// Allows Step Functions, and no other service, to assume a role.
 ///
 /// # Errors
 /// IAM's.
@@ -122,7 +122,7 @@ pub async fn delete_role(environment: &Environment, name: &str) -> Result<(), St
 /// CloudWatch Logs'.
 pub async fn find_log_group(environment: &Environment, name: &str) -> Result<Option<MachineLogGroup>, StepError> {
     let Some(group) = logs::find(environment, name).await? else { return Ok(None) };
-    // Without `:*` in `logGroupArn`, with it in `arn` (API Reference, LogGroup).
+    // `logGroupArn` has no `:*`, `arn` has it (API Reference, LogGroup).
     let arn = group.arn().or(group.log_group_arn()).unwrap_or_default().trim_end_matches(":*");
     Ok(Some(MachineLogGroup { arn: format!("{arn}:*"), retention_days: group.retention_in_days() }))
 }
@@ -139,7 +139,7 @@ pub async fn create_log_group(environment: &Environment, name: &str, deployment:
     }
 }
 
-/// Sets for how many days a log group keeps what is written.
+/// Sets the retention of a log group in days.
 ///
 /// # Errors
 /// CloudWatch Logs'.

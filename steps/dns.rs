@@ -1,4 +1,4 @@
-//! DNS as everybody sees it.
+//! Public DNS.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -69,7 +69,7 @@ fn instructions(input: &WaitForRecord) -> Instructions {
     }
 }
 
-/// What the name leads to when it leads to the target; otherwise why it does not.
+/// What the name resolves to if it leads to the target; otherwise the reason why it does not.
 async fn look(resolver: &TokioResolver, name: &str, target: &str) -> Result<Vec<String>, String> {
     let found = addresses(resolver, name).await;
     if let Ok(found) = &found
@@ -77,7 +77,7 @@ async fn look(resolver: &TokioResolver, name: &str, target: &str) -> Result<Vec<
     {
         return Ok(found.all());
     }
-    // A CNAME whose target has no address yet has no address itself, but leads where it should.
+    // A CNAME whose target has no address yet has no address either, but is correct.
     let cname = lookup(resolver, name, RecordType::CNAME).await;
     if let Ok(cname) = &cname
         && cname.names.contains(&normal(target))
@@ -116,7 +116,7 @@ async fn addresses(resolver: &TokioResolver, name: &str) -> Result<Found, String
 }
 
 async fn lookup(resolver: &TokioResolver, name: &str, kind: RecordType) -> Result<Found, String> {
-    // The final dot keeps the machine's search domains out of it.
+    // The final dot prevents the use of the machine's search domains.
     let full_name = format!("{}.", name.trim_end_matches('.'));
     let answer = resolver.lookup(full_name, kind).await.map_err(reason)?;
     let mut found = Found::default();

@@ -49,18 +49,18 @@ fn filter(name: &str, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
 }
 
-/// What carries this deployment's tag.
+/// The filter for resources with this deployment's tag.
 fn of_deployment(deployment: &str) -> Filter {
     filter(&format!("tag:{DEPLOYMENT}"), &sanitised(deployment))
 }
 
-/// When to look again at something that takes seconds.
+/// The interval until the next poll of something that takes seconds.
 fn soon(context: &StepContext) -> Duration {
     context.poll_towards(TYPICAL_CREATION)
 }
 
-/// The change of a link that carries no tags of its own: if this execution made `parent` and has not reported `link`,
-/// it made the link too and the answer was lost.
+/// The change of a link that has no tags: if this execution created `parent` and has not reported `link`, it created
+/// the link too and the answer was lost.
 fn change_of_link(context: &StepContext, parent: &str, link: &str) -> Change {
     let made_here = context.created.contains_key(parent) && !context.created.contains_key(link);
     if made_here { Change::Created } else { Change::Unchanged }

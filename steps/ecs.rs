@@ -22,7 +22,7 @@ use crate::{
     plan::is_unknown,
 };
 
-/// ECS's word, among the failures of an answer, for what does not exist.
+/// ECS's reason, among the failures of an answer, for a resource that does not exist.
 const MISSING: &str = "MISSING";
 const ACTIVE: &str = "ACTIVE";
 const INACTIVE: &str = "INACTIVE";
@@ -44,12 +44,12 @@ struct ServiceName {
     service_name: String,
 }
 
-/// The ARN of a service, after its cluster's.
+/// The ARN of a service, from its cluster's.
 fn service_arn(cluster_arn: &str, service_name: &str) -> String {
     format!("{}/{service_name}", cluster_arn.replacen(":cluster/", ":service/", 1))
 }
 
-/// The service in whatever state, with its tags; none when ECS does not know it.
+/// The service in any state, with its tags; `None` if ECS does not have it.
 async fn find_service(
     environment: &Environment,
     context: &StepContext,
@@ -77,7 +77,8 @@ async fn find_service(
     }
 }
 
-/// Something missing is no error to ECS but one of the answer's failures; any other of them is an error to us.
+/// Turns the failures of an answer into an error. ECS reports a missing resource in them; that one is not an error
+/// here.
 fn refuse_failures(action: &str, failures: &[Failure]) -> Result<(), StepError> {
     let Some(other) = failures.iter().find(|failure| failure.reason() != Some(MISSING)) else { return Ok(()) };
     let words = [other.arn(), other.reason(), other.detail()];

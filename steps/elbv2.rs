@@ -25,7 +25,7 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
     listener::register(registry, environment);
 }
 
-/// The tags of a load balancer, target group or listener; none when it is gone by now.
+/// The tags of a load balancer, target group or listener; `None` if it no longer exists.
 pub(crate) async fn tags_of(environment: &Environment, arn: &str) -> Result<Option<FoundTags>, StepError> {
     match environment.elbv2_reads().describe_tags().resource_arns(arn).send().await {
         Ok(answer) => Ok(answer.tag_descriptions().first().map(|found| found_tags!(found.tags()))),

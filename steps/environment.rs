@@ -1,6 +1,6 @@
-//! Everything through which a step reaches the world: AWS clients, DNS, SSH and HTTPS addresses, the folder of keys.
+//! The environment of a step: AWS clients, DNS, SSH and HTTPS addresses, the folder of keys.
 //!
-//! The same steps run against AWS and in a rehearsal; only what this file hands out differs.
+//! The same steps run against AWS and in a rehearsal. Only this environment differs.
 
 mod account;
 mod addresses;
@@ -29,11 +29,11 @@ use clients::Clients;
 pub use identity::CallerIdentity;
 use identity::Identities;
 
-/// The pause before a read is tried for the second time.
+/// The pause before a read is repeated.
 const AWS_READ_BACKOFF: Duration = Duration::from_secs(1);
 const REHEARSAL_READ_BACKOFF: Duration = Duration::from_millis(20);
 
-/// Everything through which a step reaches the world.
+/// The environment of a step.
 pub struct Environment {
     region: String,
     rehearsal: Option<RehearsalAddresses>,
@@ -44,17 +44,17 @@ pub struct Environment {
     https: reqwest::Client,
     identities: Arc<Identities>,
     read_backoff: Duration,
-    /// Where the steps record what they would change, while a plan is made.
+    /// The record of a plan, to which steps report what they would change.
     plan: Option<Arc<PlanRecord>>,
 }
 
 impl Environment {
-    /// The real AWS, with the credentials that the AWS command line would use too: environment variables, the named
-    /// profile, single sign-on, the instance's role.
+    /// AWS, with the same credentials as the AWS command line: environment variables, the named profile, single
+    /// sign-on, the instance's role.
     ///
     /// # Errors
-    /// `Invalid` when no region is set anywhere or the machine has no usable DNS configuration. Missing credentials
-    /// show only at the first call, as `Credentials`.
+    /// `Invalid` if no region is configured or the machine has no usable DNS configuration. Missing credentials are
+    /// reported by the first call, as `Credentials`.
     pub async fn for_aws(profile: Option<&str>, region: Option<&str>) -> Result<Environment, StepError> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest());
         if let Some(profile) = profile {
@@ -82,11 +82,11 @@ impl Environment {
         })
     }
 
-    /// A rehearsal on this machine. Credentials are dummies set here; no variable, profile or proxy of the surroundings
-    /// is read, and the HTTP client cannot speak TLS, so that a rehearsal cannot reach AWS.
+    /// A rehearsal on this machine. Credentials are dummies set here. No environment variable, profile or proxy is
+    /// read, and the HTTP client does not support TLS, so a rehearsal cannot reach AWS.
     ///
     /// # Errors
-    /// `Invalid` when one of the addresses is not a loopback address or the root certificate cannot be read.
+    /// `Invalid` if an address is not a loopback address or the root certificate cannot be parsed.
     pub fn for_rehearsal(addresses: RehearsalAddresses) -> Result<Environment, StepError> {
         addresses.refuse_other_than_loopback()?;
         let credentials = Credentials::new("rehearsal", "rehearsal", None, None, "rehearsal");
@@ -111,26 +111,28 @@ impl Environment {
         })
     }
 
-    /// The same, keeping generated SSH keys in `directory`.
+    /// Stores generated SSH keys in `directory`.
     pub fn with_keys_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.keys_directory = directory.into();
         self
     }
 
-    /// The same, acting in one account only: credentials of another one are refused before the first call with them, at any time.
+    /// Restricts the environment to one account: credentials of another account are refused before their first use, at
+    /// any time.
     pub fn restricted_to(&self, account: Account) -> Environment {
         let config = account::restricted(self.clients.config(), account, self.identities.clone());
         self.with_clients(&config, &config, self.plan.clone())
     }
 
-    /// The same for a plan: reads reach AWS, the clients for changes have no connection, and `record` receives what they would do.
+    /// The environment of a plan: reads reach AWS, the clients for changes have no connection, and `record` receives
+    /// their calls.
     pub(crate) fn for_plan(&self, record: Arc<PlanRecord>) -> Environment {
         let reads = self.clients.config();
         let changes = reads.to_builder().http_client(NoConnection::new(record.clone())).build();
         self.with_clients(reads, &changes, Some(record))
     }
 
-    /// S3's only client is one for changes.
+    /// Replaces the clients. S3's only client makes changes.
     fn with_clients(&self, reads: &SdkConfig, changes: &SdkConfig, plan: Option<Arc<PlanRecord>>) -> Environment {
         Environment {
             region: self.region.clone(),
@@ -146,12 +148,12 @@ impl Environment {
         }
     }
 
-    /// Whether a plan is made: nothing may be changed, also not on this machine.
+    /// Whether a plan is being made: nothing may be changed, including this machine.
     pub(crate) fn is_planning(&self) -> bool {
         self.plan.is_some()
     }
 
-    /// Says in what a resource differs from the input, before the call that changes it. Only a plan shows it.
+    /// Reports a difference between a resource and the input, before the call that changes it. Only a plan shows it.
     pub(crate) fn differs(&self, field: &str, from: impl ToString, to: impl ToString) {
         if let Some(plan) = &self.plan {
             let (field, from, to) = (field.to_owned(), from.to_string(), to.to_string());
@@ -169,17 +171,17 @@ impl Environment {
         self.rehearsal.is_some()
     }
 
-    /// Where generated SSH keys are kept.
+    /// The folder of generated SSH keys.
     pub fn keys_directory(&self) -> &Path {
         &self.keys_directory
     }
 
-    /// The S3 client. It tries again by itself: what it writes has the same name and content every time.
+    /// The S3 client. The SDK repeats its calls: an object has the same name and content at every attempt.
     pub fn s3(&self) -> &aws_sdk_s3::Client {
         &self.s3
     }
 
-    /// The DNS resolver. It keeps no answers, so that every question is really asked.
+    /// The DNS resolver. It caches nothing, so every lookup reaches a server.
     pub fn resolver(&self) -> &TokioResolver {
         &self.resolver
     }
@@ -189,13 +191,13 @@ impl Environment {
         &self.https
     }
 
-    /// The address to open for SSH: in a rehearsal the rehearsal's own server, whatever the host; otherwise none, which
-    /// means to resolve the host's name.
+    /// The address to connect to for SSH: a rehearsal's own server for any host; otherwise `None`, and the host's name
+    /// is resolved.
     pub fn ssh_server(&self) -> Option<SocketAddr> {
         self.rehearsal.as_ref().map(|addresses| addresses.ssh_server)
     }
 
-    /// How long to really wait on a socket that virtually waits `duration`: sockets are no faster in a rehearsal.
+    /// The time-out of a socket. A rehearsal does not shorten it: sockets are no faster in a rehearsal.
     pub fn scaled(&self, duration: Duration) -> Duration {
         duration
     }
@@ -207,10 +209,10 @@ impl std::fmt::Debug for Environment {
     }
 }
 
-/// What every `register` function takes.
+/// The environment that `register` functions receive.
 pub type Shared = Arc<Environment>;
 
-/// Where keys were kept before they were kept in the home.
+/// The folder of keys in earlier versions, which did not store them in the home.
 pub(crate) fn default_keys_directory() -> PathBuf {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_else(std::env::temp_dir);
     home.join(".flow").join("keys")

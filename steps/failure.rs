@@ -1,6 +1,6 @@
-//! From what an AWS call answered to how the engine treats it.
+//! Classifies the errors of AWS calls for the engine.
 //!
-//! Classes go by the code on the wire, never by the SDK's variants: EC2 has none, and for other services wire code and
+//! The class depends on the code on the wire, not on the SDK's variants: EC2 has none, and for other services code and
 //! variant differ.
 
 mod codes;
@@ -16,22 +16,22 @@ use engine::step::{Answer, ErrorClass, StepContext, StepError, StepResult};
 use crate::environment::chain;
 pub use codes::{is_already_there_code, is_missing_code};
 
-/// The service's own error code, when it answered with one.
+/// The service's error code, if it answered with one.
 pub fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
     error.as_service_error().and_then(ProvideErrorMetadata::code)
 }
 
-/// Whether the service says that what is asked for exists already.
+/// Whether the service reports that the resource exists already.
 pub fn is_already_there<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     code_of(error).is_some_and(is_already_there_code)
 }
 
-/// Whether the service says that what is asked for does not exist: for a delete that is success.
+/// Whether the service reports that the resource does not exist: for a deletion that is success.
 pub fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     code_of(error).is_some_and(is_missing_code)
 }
 
-/// The failure of the call `action` (in IAM's words, such as `ec2:CreateVpc`).
+/// The failure of the call `action` (an IAM action such as `ec2:CreateVpc`).
 pub fn failure<E>(action: &str, error: SdkError<E, HttpResponse>) -> StepError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -50,8 +50,8 @@ where
     StepError { class, cause, action: Some(action.to_owned()), code, request_id, hint, name: None }
 }
 
-/// As [`failure`], but not to know an id of this execution's own making, be it `id` or one that the service's message
-/// names, is a matter of time.
+/// As [`failure`], but NotFound for an id that this execution created, `id` or one in the service's message, is
+/// eventual consistency and becomes `NotConsistentYet`.
 pub fn failure_for<E>(context: &StepContext, id: &str, action: &str, error: SdkError<E, HttpResponse>) -> StepError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -64,10 +64,10 @@ where
     failure
 }
 
-/// For steps that only look: a look that failed for a passing reason is no reason to stop waiting.
+/// For steps that only poll: continues the wait after an error that will pass.
 ///
 /// # Errors
-/// The error itself when it will not pass.
+/// Any other error.
 pub fn look_again_or<T>(error: StepError, context: &StepContext) -> StepResult<T> {
     let reason = match error.class {
         ErrorClass::Throttled => "throttled; looking again",
@@ -79,7 +79,7 @@ pub fn look_again_or<T>(error: StepError, context: &StepContext) -> StepResult<T
     Ok(Answer::pending(reason, context.poll_interval(Duration::from_secs(5), Duration::from_secs(60))))
 }
 
-/// The failure of a creating step that found the name in use by something that is not this deployment's.
+/// The failure of a creating step whose name is used by a resource of another owner.
 pub fn name_taken(kind: &str, name: &str, deployment: &str, owner: Option<&str>) -> StepError {
     let whose = match owner {
         Some(owner) => format!("deployment {owner}"),
@@ -89,7 +89,7 @@ pub fn name_taken(kind: &str, name: &str, deployment: &str, owner: Option<&str>)
         .hint(format!("Delete or rename it, or choose another name for the deployment than {deployment}."))
 }
 
-/// The failure of a creating step that found more than one match and will not choose.
+/// The failure of a creating step that found several matches and does not choose one.
 pub fn more_than_one(kind: &str, deployment: &str, ids: &[String]) -> StepError {
     StepError::new(
         ErrorClass::Invalid,
@@ -112,7 +112,7 @@ fn class_of<E>(
     }
 }
 
-/// The failure of a call that was not made because there are no credentials for it, or only those of another account. Its class
+/// The failure of a call that was not made because its credentials are missing or belong to another account. Its class
 /// pauses the execution.
 pub(crate) fn of_missing_credentials(action: &str, error: &(dyn Error + 'static)) -> Option<StepError> {
     match reported_by_a_provider(error) {
@@ -129,7 +129,7 @@ pub(crate) fn of_credentials(action: &str, error: &CredentialsError) -> StepErro
     }
 }
 
-/// What a credentials provider of ours reports, such as that the credentials are of another account.
+/// The error of a credentials provider of this crate, such as credentials of another account.
 fn reported_by_a_provider(error: &(dyn Error + 'static)) -> Option<StepError> {
     let mut next = Some(error);
     while let Some(error) = next {

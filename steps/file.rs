@@ -1,4 +1,5 @@
-//! Files of this machine, below the folder that its operator names in `FLOW_FILES`: what a distributed Map reads and writes.
+//! Files of this machine below the folder that its operator names in `FLOW_FILES`, which distributed Maps read and
+//! write.
 
 mod folder;
 mod temporary;
@@ -74,15 +75,15 @@ async fn write(settings: Arc<LocalSettings>, _context: StepContext, input: Write
     Ok(Answer::with_effect(Written { path: input.path }, Effect::new(change, "File", id)))
 }
 
-/// Disks block: not on the threads that serve everything else.
+/// Runs blocking work on a separate thread: disks block.
 async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::other(error)))
 }
 
-/// The length of a file in bytes; none where there is no such file.
+/// The length of a file in bytes; `None` if it does not exist.
 ///
 /// # Errors
-/// The operator allows no folder, or the path leads out of it or to something that is no regular file.
+/// The operator allows no folder, or the path leads out of it or to something other than a regular file.
 pub(crate) async fn length(settings: &LocalSettings, path: &str) -> std::result::Result<Option<u64>, StepError> {
     let (folder, relative) = allowed(settings, path)?;
     let shown = folder.clone();
@@ -97,13 +98,13 @@ pub(crate) async fn length(settings: &LocalSettings, path: &str) -> std::result:
 fn read_text(folder: &Path, relative: &Path) -> Result<String> {
     let file = Folder::open(folder)?.open_regular(relative)?;
     let too_large = || Error::other(format!("it has more than {READ_BYTES_MAX} bytes"));
-    // First: the length decides how much is allocated.
+    // Checked first, because the length determines the allocation.
     let length = file.metadata()?.len();
     if length > READ_BYTES_MAX {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(|_| too_large())? + 1);
-    // The file may grow meanwhile.
+    // The file may grow while it is read.
     file.take(READ_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > READ_BYTES_MAX {
         return Err(too_large());
@@ -111,7 +112,7 @@ fn read_text(folder: &Path, relative: &Path) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not a text in UTF-8"))
 }
 
-/// Replaces the file atomically and durably: a reader sees the old content or the new one, after a crash too.
+/// Replaces the file atomically and durably: a reader reads the old content or the new one, also after a crash.
 fn replace(folder: &Path, relative: &Path, results: &Value) -> Result<Change> {
     let folder = Folder::open(folder)?;
     let name = relative.file_name().ok_or(ErrorKind::InvalidInput)?;
@@ -152,7 +153,7 @@ fn allowed(settings: &LocalSettings, path: &str) -> std::result::Result<(PathBuf
     Ok((folder.to_owned(), relative))
 }
 
-/// The path relative to the folder, without `.`: what its spelling alone shows. Links are the folder's matter.
+/// The path relative to the folder, without `.`. Checks only the text of the path; [`Folder`] handles links.
 fn below(folder: &Path, path: &str) -> std::result::Result<PathBuf, String> {
     let relative = Path::new(path).strip_prefix(folder).unwrap_or(Path::new(path));
     let plain = |component: Component<'_>| matches!(component, Component::Normal(_) | Component::CurDir);

@@ -1,4 +1,4 @@
-//! HTTP tasks: any HTTPS API, with credentials that the workflow never sees.
+//! HTTP tasks: call any HTTPS API with credentials that the workflow never receives.
 //! Source: Step Functions Developer Guide, "Call HTTPS APIs in Step Functions workflows".
 
 mod connection;
@@ -20,9 +20,9 @@ use request::Call;
 
 use crate::local::LocalSettings;
 
-/// The longest a request may take, as AWS has it.
+/// The longest duration of a request, as on AWS.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
-/// The largest answer, in bytes, as AWS has it.
+/// The largest answer, in bytes, as on AWS.
 const RESPONSE_BYTES_MAX: usize = 262_144;
 
 pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
@@ -43,7 +43,7 @@ async fn invoke(settings: Arc<LocalSettings>, context: StepContext, input: Value
     perform(&call, &connection, time_left.unwrap_or(REQUEST_TIME_MAX)).await
 }
 
-/// Performs the call within AWS's limit and the time that the state has left, the fetch of a token and a second try included.
+/// Makes the call within AWS's limit and the state's remaining time, including fetching a token and a second attempt.
 async fn perform(call: &Call, connection: &Connection, time_left: Duration) -> StepResult<Value> {
     let late = match time_left < REQUEST_TIME_MAX {
         true => StepError::named("States.Timeout", ""),
@@ -72,7 +72,7 @@ async fn send(call: &Call, connection: &Connection, anew: bool) -> Result<reqwes
     client.execute(request).await.map_err(|error| socket(&error))
 }
 
-/// One for all, so that connections to a host are used again.
+/// The shared client, so that connections to a host are reused.
 pub(crate) fn client() -> Result<&'static reqwest::Client, StepError> {
     static CLIENT: OnceLock<Result<reqwest::Client, String>> = OnceLock::new();
     let make = || {
@@ -82,7 +82,7 @@ pub(crate) fn client() -> Result<&'static reqwest::Client, StepError> {
     CLIENT.get_or_init(make).as_ref().map_err(|error| StepError::new(ErrorClass::Unknown, error.clone()))
 }
 
-/// The connection failed, or took too long; what of it the other side saw is not known.
+/// The error of a connection that failed or timed out. It is unknown what the server received.
 pub(crate) fn socket(error: &reqwest::Error) -> StepError {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
@@ -90,7 +90,7 @@ pub(crate) fn socket(error: &reqwest::Error) -> StepError {
     }
     let text = match error.is_timeout() {
         true => took_too_long(),
-        // Without the address, whose query may hold a key.
+        // Without the address, whose query may contain a key.
         false => cause.to_string(),
     };
     StepError::named("States.Http.Socket", text)
@@ -118,7 +118,7 @@ async fn output(answer: reqwest::Response) -> StepResult<Value> {
     })))
 }
 
-/// The body of an answer: at most `bytes_max`.
+/// The body of an answer, at most `bytes_max`.
 pub(crate) async fn body(mut answer: reqwest::Response, bytes_max: usize) -> Result<Vec<u8>, StepError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| socket(&error))? {

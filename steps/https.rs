@@ -1,4 +1,4 @@
-//! The application, asked as its users ask it.
+//! Checks the application over HTTPS, as its users reach it.
 
 use std::{sync::Arc, time::Duration};
 

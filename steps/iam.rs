@@ -1,4 +1,4 @@
-//! IAM: the role that starts the tasks, and ECS's own role.
+//! IAM: the role that starts the tasks, and ECS's service-linked role.
 
 mod policy;
 mod role;
@@ -19,17 +19,17 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
     policy::register(registry, environment);
 }
 
-/// How the ARN of a role ends.
+/// The end of a role's ARN.
 fn role_ending(name: &str) -> String {
     format!(":role/{name}")
 }
 
-/// Whether a policy document says the same as `wanted`.
+/// Whether a policy document is the same JSON as `wanted`.
 fn says(text: &str, wanted: &Value) -> bool {
     document(text) == *wanted
 }
 
-/// A policy document, which IAM returns percent-encoded; `null` where it is no JSON.
+/// A policy document, which IAM returns percent-encoded; `null` if it is not JSON.
 pub(crate) fn document(text: &str) -> Value {
     serde_json::from_str(&decoded(text)).unwrap_or_default()
 }

@@ -53,7 +53,7 @@ async fn invoke(environment: Arc<Environment>, _context: StepContext, input: Val
     let mut call = environment.lambda().invoke().function_name(name).set_qualifier(text("Qualifier"));
     call = call.set_client_context(text("ClientContext"));
     call = call.set_invocation_type(text("InvocationType").map(|kind| InvocationType::from(kind.as_str())));
-    // AWS sends nothing for null: the function then sees an empty object.
+    // AWS sends nothing for null, and the function receives an empty object.
     if let Some(payload) = input.get("Payload").filter(|payload| !payload.is_null()) {
         call = call.payload(Blob::new(sent(payload)));
     }
@@ -63,7 +63,7 @@ async fn invoke(environment: Arc<Environment>, _context: StepContext, input: Val
     if let Some(version) = answer.executed_version() {
         result.insert("ExecutedVersion".to_owned(), version.into());
     }
-    // Lambda answers a tail with its log, be it empty.
+    // Lambda answers a request for the log tail even if the log is empty.
     if input["LogType"] == "Tail" {
         result.insert("LogResult".to_owned(), answer.log_result().unwrap_or_default().into());
     }
@@ -74,7 +74,7 @@ async fn invoke(environment: Arc<Environment>, _context: StepContext, input: Val
     Ok(Answer::done(Value::Object(result)))
 }
 
-/// What a function gets: a text that is JSON goes as it is, not as a text of JSON (recorded).
+/// The payload for a function: a text that is JSON is sent as it is, not as a JSON string (recorded).
 fn sent(payload: &Value) -> String {
     match payload.as_str() {
         Some(text) if serde_json::from_str::<IgnoredAny>(text).is_ok() => text.to_owned(),
@@ -82,12 +82,12 @@ fn sent(payload: &Value) -> String {
     }
 }
 
-/// What a function answered, or its failure under the name that it gave.
+/// The function's answer, or its failure with the error name that it returned.
 fn payload(answer: &InvokeOutput) -> Result<Value, StepError> {
     let bytes = answer.payload().map(Blob::as_ref).unwrap_or_default();
     let text = String::from_utf8_lossy(bytes);
     let value: Value = match text.is_empty() {
-        // AWS shows a function that answers nothing, such as one invoked as an event, as an empty object.
+        // AWS shows an empty answer, such as that of an invocation as an event, as an empty object.
         true => json!({}),
         false => serde_json::from_slice(bytes).unwrap_or_else(|_| Value::String(text.clone().into_owned())),
     };

@@ -1,9 +1,10 @@
-//! What can be done: one file per service, one function per step. This file is the complete list of services.
+//! The steps: one file for each service, one function for each step. This file is the complete list of services.
 //!
-//! A step that creates looks first, by tag or by unique name; then it adopts, mends or creates with at most one
-//! mutating call, and says which. A step that waits only looks. A step that deletes takes "missing" for done.
+//! A step that creates a resource first searches for it, by tag or by unique name. It then adopts, updates or creates
+//! it with at most one mutating call, and reports which. A step that waits only polls. A step that deletes treats a
+//! missing resource as deleted.
 
-// A failed step is rare and slow anyway, and its error is read by everyone: it is not worth a box.
+// A failed step is rare and slow, and every caller reads its error: boxing it gains nothing.
 #![allow(clippy::result_large_err)]
 
 /// Registers the function of a step: `async fn(Arc<Environment>, StepContext, Input) -> StepResult<Output>`.
@@ -19,7 +20,7 @@ macro_rules! step {
     }};
 }
 
-// Foundation.
+// Common modules.
 pub mod deployment;
 pub mod environment;
 pub mod failure;
@@ -32,7 +33,7 @@ mod against_moto;
 #[cfg(test)]
 mod test_server;
 
-// One per service.
+// One module for each service.
 mod acm;
 mod approval;
 mod cloudwatch;
@@ -64,14 +65,14 @@ use std::sync::Arc;
 
 use engine::step::Registry;
 
-/// The most that one step reads for a Map, in bytes: the content is held in memory, as a text and as the Map's items.
+/// The most bytes that one step reads for a Map: the content is in memory as text and as the Map's items.
 pub(crate) const READ_BYTES_MAX: u64 = 128 << 20;
 
 pub use environment::{Account, CallerIdentity, Environment, RehearsalAddresses};
 pub use local::{LocalSettings, needs_account, register_local};
 pub use process::{ProgramLine, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, supervise};
 
-/// Every step, by the name behind `flow:` in a Task's `Resource`.
+/// Every step, by the name after `flow:` in a Task's `Resource`.
 pub fn registry(environment: Arc<Environment>) -> Registry {
     let mut registry = Registry::new();
     let all = &mut registry;
@@ -97,6 +98,6 @@ pub fn registry(environment: Arc<Environment>) -> Registry {
     registry
 }
 
-/// The output of a step that has nothing to say.
+/// The output of a step without output fields.
 #[derive(Debug, Default, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub(crate) struct Nothing {}

@@ -1,4 +1,4 @@
-//! The steps that act on this machine alone, and the settings that their operator gives them.
+//! The steps that act on this machine only, and their settings.
 
 use std::{
     ffi::OsStr,
@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{approval, file, http, process, ssh, wait};
 
-/// Names the programs that `flow:process:run` may run, separated as in PATH.
+/// The environment variable with the programs that `flow:process:run` may run, separated as in PATH.
 pub(crate) const PROGRAMS: &str = "FLOW_PROGRAMS";
-/// Names the folder that `flow:file:read` and `flow:file:write` may use.
+/// The environment variable with the folder that `flow:file:read` and `flow:file:write` may use.
 pub(crate) const FILES: &str = "FLOW_FILES";
-/// Names the file with the servers that `flow:ssh:run` may log in to.
+/// The environment variable with the file of servers that `flow:ssh:run` may log in to.
 pub(crate) const SSH_HOSTS: &str = "FLOW_SSH_HOSTS";
-/// Names the file with the connections of HTTP tasks.
+/// The environment variable with the file of connections for HTTP tasks.
 pub(crate) const CONNECTIONS: &str = "FLOW_CONNECTIONS";
 
 /// What the operator of this machine allows to the local steps. The default allows nothing.
@@ -39,8 +39,8 @@ pub struct LocalSettings {
 }
 
 impl LocalSettings {
-    /// The settings in this process's environment variables. A relative path is taken from the current folder; an empty
-    /// variable is one that is not set.
+    /// The settings in this process's environment variables. A relative path is resolved against the current folder. An
+    /// empty variable counts as unset.
     pub fn from_environment() -> Self {
         Self::from_variables(|name| std::env::var_os(name))
     }
@@ -59,12 +59,12 @@ impl LocalSettings {
     }
 }
 
-/// The absolute path; none where it is empty, or where it is relative and there is no current folder.
+/// The absolute path; `None` if it is empty, or relative without a current folder.
 fn usable(path: &Path) -> Option<PathBuf> {
     absolute(path).ok()
 }
 
-/// Registers the steps that act on this machine alone. They need no AWS account and no [`crate::Environment`].
+/// Registers the steps that act on this machine only. They need no AWS account and no [`crate::Environment`].
 pub fn register_local(registry: &mut Registry, settings: &LocalSettings) {
     let settings = Arc::new(settings.clone());
     approval::register(registry, &settings);
@@ -75,8 +75,8 @@ pub fn register_local(registry: &mut Registry, settings: &LocalSettings) {
     wait::register(registry, &settings);
 }
 
-/// Whether a Task with this `Resource` acts on an AWS account: false for the steps of [`register_local`], for nested
-/// executions and for activities, true for everything else.
+/// Whether a Task with this `Resource` acts in an AWS account: false for the steps of [`register_local`], for nested
+/// executions and for activities, true for all others.
 pub fn needs_account(resource: &str) -> bool {
     let local = matches!(
         Resource::parse(resource),
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<LocalSettings>("{}").unwrap(), LocalSettings::default());
     }
 
-    /// The fear: a run that touches no cloud asks for AWS credentials, or one that does touch it does not name the account.
+    /// Only steps of the local registry need no account, so a run asks for AWS credentials exactly if it calls AWS.
     #[test]
     fn exactly_the_steps_outside_the_local_registry_need_an_account() {
         let resource = |name: &str| match name.strip_prefix("aws:") {

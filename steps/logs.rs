@@ -92,7 +92,7 @@ fn answered(name: String, change: Change) -> Answer<LogGroupName> {
 pub(crate) async fn find(environment: &Environment, name: &str) -> Result<Option<LogGroup>, StepError> {
     let mut pages =
         environment.logs_reads().describe_log_groups().log_group_name_prefix(name).into_paginator().items().send();
-    // A missing group is an empty list, and a longer name starts alike.
+    // A missing group gives an empty list, and longer names have the same prefix.
     while let Some(group) = pages.next().await {
         let group = group.map_err(|error| failure("logs:DescribeLogGroups", error))?;
         if group.log_group_name() == Some(name) {
@@ -102,7 +102,7 @@ pub(crate) async fn find(environment: &Environment, name: &str) -> Result<Option
     Ok(None)
 }
 
-/// The tags of a log group; none when it is gone by now.
+/// The tags of a log group; `None` if it no longer exists.
 pub(crate) async fn tags_of(environment: &Environment, group: &LogGroup) -> Result<Option<FoundTags>, StepError> {
     let arn = group.log_group_arn().or(group.arn()).unwrap_or_default().trim_end_matches(":*");
     match environment.logs_reads().list_tags_for_resource().resource_arn(arn).send().await {

@@ -1,4 +1,4 @@
-//! What steps of several services say alike: a deletion, a setting, an id that this execution made.
+//! Answers that steps of several services share: deletions, settings, and ids that this execution created.
 
 use std::time::Duration;
 
@@ -6,31 +6,32 @@ use engine::step::{Answer, Change, Effect, ErrorClass, StepContext, StepError, S
 
 use crate::Nothing;
 
-/// How long what a call created may be missing in lists.
+/// How long a created resource may be missing in lists.
 const LISTED_WITHIN_MS: u64 = 20_000;
 const CHECK_AGAIN: Duration = Duration::from_secs(5);
 
-/// Something was deleted.
+/// The answer of a deletion.
 pub(crate) fn gone(resource_type: &str, id: &str) -> StepResult<Nothing> {
     Ok(Answer::with_effect(Nothing {}, Effect::new(Change::Deleted, resource_type, id)))
 }
 
-/// What was to be deleted does not exist: this visit's earlier call deleted it and its answer was lost, or nothing was there.
+/// The answer if the resource to delete does not exist: an earlier call of this visit deleted it and its answer was
+/// lost, or it never existed.
 pub(crate) fn gone_already(context: &StepContext, resource_type: &str, id: &str) -> StepResult<Nothing> {
     if called_before(context) { gone(resource_type, id) } else { nothing_to_do() }
 }
 
-/// Whether this visit has called the service before: in an earlier attempt, or in a process that ended.
+/// Whether this visit has called the service earlier: in an earlier attempt, or in a process that ended.
 pub(crate) fn called_before(context: &StepContext) -> bool {
     context.attempt > 1 || context.look > 1
 }
 
-/// There was nothing to delete or to set.
+/// The answer if there is nothing to delete or to set.
 pub(crate) fn nothing_to_do() -> StepResult<Nothing> {
     Ok(Answer::done(Nothing {}))
 }
 
-/// A setting of a resource was changed: a part of making it when this execution made it, else a mending.
+/// The answer of a changed setting. It is part of the creation if this execution created the resource, else an update.
 pub(crate) fn setting_changed(context: &StepContext, resource_type: &str, id: &str) -> StepResult<Nothing> {
     if context.created.contains_key(id) {
         return nothing_to_do();
@@ -38,46 +39,47 @@ pub(crate) fn setting_changed(context: &StepContext, resource_type: &str, id: &s
     Ok(Answer::with_effect(Nothing {}, Effect::new(Change::Updated, resource_type, id)))
 }
 
-/// The ARN that this execution made and that ends in `ending` (such as `:db:demo-db`), else `ending` itself: for calls
-/// that name a resource otherwise than by its ARN.
+/// The ARN that this execution created and that ends in `ending` (such as `:db:demo-db`), else `ending` itself: for
+/// calls that do not name a resource by its ARN.
 pub(crate) fn made_id<'a>(context: &'a StepContext, ending: &'a str) -> &'a str {
     context.created.keys().find(|id| id.ends_with(ending)).map_or(ending, String::as_str)
 }
 
-/// The change of something without tags of its own: if this execution made `parent` and has not reported `part`, it
-/// made the part too and the answer was lost.
+/// The change of a part without tags: if this execution created `parent` and has not reported `part`, it created the
+/// part too and the answer was lost.
 pub(crate) fn change_of_part(context: &StepContext, parent: &str, part: &str) -> Change {
     let made_here = context.created.contains_key(parent) && !context.created.contains_key(part);
     if made_here { Change::Created } else { Change::Unchanged }
 }
 
-/// A resource differs from the input in something that cannot be changed.
+/// The error of a resource that differs from the input in a property that cannot be changed.
 pub(crate) fn cannot_change(what: &str, of: &str, there: &str, wanted: &str) -> StepError {
     StepError::new(ErrorClass::Invalid, format!("{what} of {of} is {there}, but the input says {wanted}"))
         .hint("This cannot be changed while it exists: set the input back, or tear the deployment down first.")
 }
 
-/// An answer that lacks what it always holds.
+/// The error of an answer without a field that it always has.
 pub(crate) fn incomplete_answer(action: &str, what: &str) -> StepError {
     StepError::new(ErrorClass::Unknown, format!("the answer holds no {what}")).during(action)
 }
 
-/// For a creating call that found nothing: `Pending` while an earlier call of the same visit may have made the thing without its
-/// being listed yet. The earlier call's answer was lost, or its process ended; lists and filters of AWS are delayed by seconds (EC2
-/// API Reference, "Eventual consistency"). Without this a VPC, which has no idempotency token, would be made twice.
+/// For a creating call that found nothing: `Pending` while a resource that an earlier call of the same visit created
+/// may not be listed yet. The earlier call's answer was lost, or its process ended. Lists and filters of AWS are
+/// delayed by seconds (EC2 API Reference, "Eventual consistency"). Without this, a VPC, which has no idempotency token,
+/// would be created twice.
 pub(crate) fn earlier_call_may_be_listed<T>(context: &StepContext) -> Option<Answer<T>> {
     let looked_ms = context.now_ms.saturating_sub(context.first_look_ms);
     (called_before(context) && looked_ms < LISTED_WITHIN_MS)
         .then(|| Answer::pending("an earlier call may have created it; checking again", CHECK_AGAIN))
 }
 
-/// The failure of a creating call whose name is taken by something that is not listed yet.
+/// The failure of a creating call whose name belongs to a resource that is not listed yet.
 pub(crate) fn taken_but_not_listed(mut failure: StepError) -> StepError {
     failure.class = ErrorClass::NotConsistentYet;
     failure
 }
 
-/// Whether both hold the same, in whatever order.
+/// Whether both contain the same texts, in any order.
 pub(crate) fn same_set<'a, 'b>(
     there: impl IntoIterator<Item = &'a str>,
     wanted: impl IntoIterator<Item = &'b String>,
@@ -106,7 +108,7 @@ mod tests {
     #[test]
     fn a_list_that_lags_is_read_several_times_before_anything_is_created_again() {
         let mut context = StepContext::for_test("Create VPC");
-        assert_eq!(earlier_call_may_be_listed::<()>(&context), None, "the first call has none before it");
+        assert_eq!(earlier_call_may_be_listed::<()>(&context), None, "no call precedes the first one");
         context.attempt = 2;
         let mut looks = 1;
         while let Some(Answer::Pending(pending)) = earlier_call_may_be_listed::<()>(&context) {

@@ -1,8 +1,8 @@
-//! A plan: the steps themselves report what they would change, and change nothing.
+//! Plans: the steps report what they would change, and change nothing.
 //!
-//! The same functions run as in an execution. Reads reach AWS; every call that would change something goes through
-//! [`NoConnection`], which records it and answers it empty. What a call would have answered, such as the id of a VPC, is
-//! [`KNOWN_AFTER_APPLY`] in all that follows.
+//! The same functions run as in an execution. Reads reach AWS. Every call for a change goes through [`NoConnection`],
+//! which records it and answers it empty. Fields that the service would have returned, such as the id of a VPC, are
+//! [`KNOWN_AFTER_APPLY`] in all later inputs.
 
 mod no_connection;
 mod output;
@@ -25,14 +25,14 @@ pub(crate) use no_connection::NoConnection;
 pub use permissions::{PermissionQuestion, denied_actions};
 pub(crate) use record::PlanRecord;
 
-/// The text of a plan for an id, an ARN or an address that the service chooses.
+/// The text in a plan for an id, an ARN or an address that the service chooses.
 pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
-/// The beginnings of the names of calls that change nothing.
+/// The prefixes of calls that change nothing.
 const READS: [&str; 5] = ["Describe", "Get", "List", "Lookup", "Simulate"];
 
-/// The name of a read's error that no rule retries.
+/// The error name of a read without an answer. No rule retries it.
 const NO_ANSWER: &str = "Flow.NoAnswer";
-/// The services whose steps change nothing but through the clients for changes.
+/// The services whose steps make changes only through the clients for changes.
 const PLANNABLE: [&str; 17] = [
     "acm",
     "cloudwatch",
@@ -53,44 +53,45 @@ const PLANNABLE: [&str; 17] = [
     "teardown",
 ];
 
-/// Whether a value names something that is yet to be created.
+/// Whether a value names a resource that does not exist yet.
 pub(crate) fn is_unknown(value: &str) -> bool {
     value.contains(KNOWN_AFTER_APPLY)
 }
 
-/// Whether a call, in IAM's words such as `ec2:DescribeVpcs`, changes nothing.
+/// Whether a call, given as an IAM action such as `ec2:DescribeVpcs`, changes nothing.
 pub fn is_read(action: &str) -> bool {
     let call = action.split_once(':').map_or(action, |(_, call)| call);
     READS.iter().any(|read| call.starts_with(read))
 }
 
-/// Whether the step of a `Resource` can say what it would change: it reaches AWS through the clients of an [`Environment`] only.
+/// Whether the step of a `Resource` can report what it would change: it calls AWS only through the clients of an
+/// [`Environment`].
 pub fn is_plannable(resource: &str) -> bool {
     matches!(Resource::parse(resource), Resource::Step { service, .. } if PLANNABLE.contains(&service))
 }
 
-/// What would happen to a resource.
+/// The planned change of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PlannedAction {
-    /// It does not exist.
+    /// The resource does not exist.
     Create,
-    /// It exists, is the deployment's, and was created by another execution whose answer was lost.
+    /// It exists and belongs to the deployment; another execution created it and the answer was lost.
     Adopt,
     /// It exists and differs.
     Update,
-    /// It exists, differs, and cannot be changed in place: another one takes its place.
+    /// It exists, differs, and cannot be changed in place: a new one replaces it.
     Replace,
-    /// It exists as wanted.
+    /// It exists and does not differ.
     Unchanged,
-    /// It is removed.
+    /// It is deleted.
     Delete,
 }
 
 /// A setting that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
-    /// The setting, in the words of the step's input.
+    /// The field of the step's input.
     pub field: String,
     /// Its value now.
     pub from: String,
@@ -98,19 +99,19 @@ pub struct Difference {
     pub to: String,
 }
 
-/// What would happen to one resource.
+/// The planned change of one resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedChange {
-    /// What would happen.
+    /// The change.
     pub action: PlannedAction,
-    /// The kind of resource in CloudFormation's words, such as `AWS::EC2::VPC`.
+    /// The type of resource as in CloudFormation, such as `AWS::EC2::VPC`.
     pub resource_type: String,
-    /// Its name, where it has one that people use.
+    /// Its name, if people use one for it.
     pub name: Option<String>,
-    /// Its id or ARN; [`KNOWN_AFTER_APPLY`] where it does not exist.
+    /// Its id or ARN; [`KNOWN_AFTER_APPLY`] if it does not exist.
     pub id: String,
-    /// In what it differs, where it is updated or replaced.
+    /// The fields that differ, if it is updated or replaced.
     pub fields: Vec<Difference>,
     /// The path of the state that changes it.
     pub state: String,
@@ -119,44 +120,44 @@ pub struct PlannedChange {
     pub settings: Value,
 }
 
-/// Something that the run would wait for.
+/// A wait of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedWait {
     /// The path of the state that waits.
     pub state: String,
-    /// What it waits for now; none where the thing does not exist yet.
+    /// What it waits for now; `None` if the resource does not exist yet.
     pub reason: Option<String>,
-    /// How long it usually takes, in seconds: the least and the most.
+    /// The usual duration in seconds: the shortest and the longest.
     pub usual_seconds: Option<(u32, u32)>,
 }
 
-/// Everything that the steps of an execution reported.
+/// The reports of all steps of an execution.
 #[derive(Debug, Clone, Default)]
 pub struct Planned {
     /// Every resource, in the order in which the steps reach it.
     pub changes: Vec<PlannedChange>,
     /// Every wait.
     pub waits: Vec<PlannedWait>,
-    /// Every action that the steps need, in IAM's words.
+    /// Every action that the steps need, as IAM actions.
     pub actions: BTreeSet<String>,
 }
 
-/// The steps of an environment, for one execution that makes a plan.
+/// The steps of an environment for one execution that makes a plan.
 pub struct PlannedSteps {
     registry: Registry,
     record: Arc<PlanRecord>,
 }
 
 impl PlannedSteps {
-    /// Steps that read where `environment` reads and change nothing.
+    /// Steps that read in `environment` and change nothing.
     pub fn new(environment: &Environment) -> Self {
         let record = Arc::new(PlanRecord::default());
         let registry = crate::registry(Arc::new(environment.for_plan(record.clone())));
         PlannedSteps { registry, record }
     }
 
-    /// What the steps reported so far.
+    /// The reports so far.
     pub fn planned(&self) -> Planned {
         self.record.planned()
     }
@@ -178,7 +179,7 @@ impl Registries for PlannedSteps {
     }
 }
 
-/// A step that is asked what it would change.
+/// A step that reports what it would change.
 struct PlannedStep {
     inner: Arc<dyn Step>,
     description: StepDescription,
@@ -190,7 +191,7 @@ impl PlannedStep {
         self.description.actions.iter().all(|action| is_read(action))
     }
 
-    /// The step ends without an answer of its own: its output is made from its schema.
+    /// Ends the step without an answer of its own: its output is generated from its schema.
     fn end_with_wait(&self, context: &StepContext, input: &Value, reason: Option<String>) -> StepResult<Value> {
         let usual_seconds = waits::usual_seconds(&self.description.name);
         self.record.wait(PlannedWait { state: context.state_path.clone(), reason, usual_seconds });
@@ -205,7 +206,7 @@ impl PlannedStep {
         let (calls, differences) = self.record.end_step();
         let usual_seconds = waits::usual_seconds(&self.description.name);
         if usual_seconds.is_some() && self.record.updates_any_of(&output::names(input)) {
-            // Ready now, and not ready for a while after the update.
+            // The resource is ready now, but not for some time after the update.
             self.record.wait(PlannedWait { state: context.state_path.clone(), reason: None, usual_seconds });
         }
         let output = if calls.is_empty() { done.output } else { output::without_gaps(done.output) };
@@ -248,12 +249,12 @@ impl Step for PlannedStep {
     }
 
     async fn look(&self, context: StepContext, input: Value) -> StepResult<Value> {
-        // One step at a time: what is recorded belongs to it.
+        // One step runs at a time, so that recorded calls belong to it.
         let _turn = self.record.begin_step(&self.description.actions).await;
         if self.only_reads() && output::has_unknown(&input) {
             return self.end_with_wait(&context, &input, None);
         }
-        // A plan has called nothing before, also where a read is repeated.
+        // A plan has made no call earlier, even if a read is repeated.
         let first = StepContext { attempt: 1, look: 1, ..context.clone() };
         match self.inner.look(first, input.clone()).await {
             Ok(Answer::Done(done)) => self.end(&context, &input, done),
@@ -262,7 +263,7 @@ impl Step for PlannedStep {
                 self.end_with_wait(&context, &input, None)
             }
             Err(error) if self.is_of_something_planned(&error, &input) => Ok(Answer::done(self.made_up_output(&input))),
-            // The client for reads has repeated it already, and a plan is not worth minutes of retries.
+            // The client for reads has repeated the call already. A plan does not spend minutes on retries.
             Err(error) if error.class == ErrorClass::Unknown => {
                 Err(StepError { name: Some(NO_ANSWER.to_owned()), ..error })
             }
@@ -272,7 +273,7 @@ impl Step for PlannedStep {
 }
 
 impl PlannedStep {
-    /// Whether the error says that the service does not know a resource which the plan creates.
+    /// Whether the error reports that the service does not have a resource which the plan creates.
     fn is_of_something_planned(&self, error: &StepError, input: &Value) -> bool {
         // Without an action the error is the step's own refusal.
         error.action.is_some()

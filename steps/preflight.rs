@@ -1,4 +1,4 @@
-//! What is checked before anything is changed.
+//! Checks that precede any change.
 
 mod changes;
 mod domain;

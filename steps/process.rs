@@ -1,7 +1,7 @@
-//! Programs of this machine that its operator allows in `FLOW_PROGRAMS`: workflows in any language, JSON in and out.
+//! Runs programs of this machine that its operator allows in `FLOW_PROGRAMS`, with JSON input and output.
 //!
-//! A program runs below a supervisor: this same executable, started with [`SUPERVISOR_ARGUMENT`]. The supervisor ends the
-//! program and its descendants when the attempt is abandoned or this process dies, even by SIGKILL.
+//! A program runs below a supervisor: this same executable, started with [`SUPERVISOR_ARGUMENT`]. The supervisor ends
+//! the program and its descendants when the attempt is abandoned or this process dies, even by SIGKILL.
 
 mod lines;
 mod output;
@@ -36,9 +36,9 @@ const TAIL_CHARACTERS: usize = 2_000;
 const LINE_CHARACTERS: usize = 200;
 /// The largest output, in bytes (Step Functions quotas: the result of a Task).
 const OUTPUT_BYTES_MAX: usize = 262_144;
-/// How long a program may run where the state has no TimeoutSeconds.
+/// The longest run time in a state without TimeoutSeconds.
 const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
-/// The variables that a program inherits.
+/// The environment variables that a program inherits.
 const INHERITED_VARIABLES: [&str; 3] = ["PATH", "HOME", "LANG"];
 
 pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
@@ -65,12 +65,13 @@ struct Run {
     input: Value,
 }
 
-/// The program sees PATH, HOME and LANG, the idempotency token of the visit and the task token; nothing else of ours.
+/// Runs the program. It receives PATH, HOME and LANG, the idempotency token of the visit and the task token, and no
+/// other variable of this process.
 async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> StepResult<Value> {
     allowed(&settings, &input.program)?;
     let time_left = time_left(&context);
     let name = input.program.clone();
-    // Dropping the program ends it.
+    // Dropping the program's future ends the program.
     tokio::select! {
         ended = run_in_turn(&context, input) => result(&name, ended),
         () = tokio::time::sleep(time_left) => Err(StepError::named("States.Timeout", "")),
@@ -80,7 +81,7 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
     }
 }
 
-/// Runs the program after the last one of the same state has ended: that one may still be ending.
+/// Runs the program after the previous one of the same state has ended, which may still be ending.
 async fn run_in_turn(context: &StepContext, input: Run) -> Result<Ended, Failure> {
     let turn = Turn::wait(&context.execution, &context.state_path).await;
     let mut variables = vec![
@@ -93,9 +94,9 @@ async fn run_in_turn(context: &StepContext, input: Run) -> Result<Ended, Failure
     Program::start(&request, variables, Origin::of(context), turn)?.ended().await
 }
 
-/// How a program ended, for a wait that needs its exit code.
+/// The end of a program, for a wait that evaluates its exit code.
 pub(crate) struct Exit {
-    /// The exit code; none where a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// The status in words.
     pub status: String,
@@ -108,7 +109,7 @@ pub(crate) struct Exit {
 /// Runs a program to its end, whatever its exit code.
 ///
 /// # Errors
-/// It is not allowed, does not start, prints too much, or runs longer than the state may.
+/// The program is not allowed, does not start, prints too much, or runs longer than the state allows.
 pub(crate) async fn exit_of(
     settings: &LocalSettings,
     context: &StepContext,
@@ -130,7 +131,7 @@ fn time_left(context: &StepContext) -> Duration {
     context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)))
 }
 
-/// A program that prints no JSON has printed a text.
+/// Parses JSON; other output becomes a text.
 fn json_or_text(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }
@@ -159,7 +160,7 @@ fn result(name: &str, ended: Result<Ended, Failure>) -> StepResult<Value> {
 }
 
 fn allowed(settings: &LocalSettings, program: &str) -> Result<(), StepError> {
-    // By the spelling: `/bin/../bin/sh` is not `/bin/sh`, although it is the same file.
+    // Compares the spelling: `/bin/../bin/sh` is not `/bin/sh`, although it is the same file.
     if settings.programs.iter().any(|path| path.as_os_str() == program && path.is_absolute()) {
         return Ok(());
     }

@@ -33,7 +33,7 @@ struct DatabaseIdentifier {
     identifier: String,
 }
 
-/// The database, in whatever state; none when there is none and this execution did not make one.
+/// The database in any state; `None` if it does not exist and this execution did not create one.
 async fn find_database(
     environment: &Environment,
     context: &StepContext,
@@ -49,7 +49,7 @@ async fn find_database(
     }
 }
 
-/// How the ARN of the database ends. RDS keeps identifiers in lower case.
+/// The end of the database's ARN. RDS stores identifiers in lower case.
 fn database_ending(identifier: &str) -> String {
     format!(":db:{}", identifier.to_ascii_lowercase())
 }

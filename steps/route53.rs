@@ -23,12 +23,12 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
     change::register(registry, environment);
 }
 
-/// A name as names are compared: lower case, without the final dot, `*` as itself.
+/// A name in comparable form: lower case, without the final dot, and with `*` unescaped.
 fn normal(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase().replace("\\052", "*")
 }
 
-/// How a record is named in effects.
+/// The id of a record in effects.
 fn record_id(name: &str, kind: &str) -> String {
     format!("{} {kind}", normal(name))
 }

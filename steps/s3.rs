@@ -1,4 +1,4 @@
-//! S3, as far as a distributed Map reads its items from there and writes its results there.
+//! S3 objects that distributed Maps read as items and write as results.
 //! Source: Developer Guide, "ItemReader (Map)" and "ResultWriter (Map)".
 
 mod through;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use self::through::ReadThrough;
 use crate::{Environment, READ_BYTES_MAX};
 
-/// The most objects that one listing may have: all of them are held in memory.
+/// The most objects of a listing: all of them are in memory.
 const OBJECTS_MAX: usize = 500_000;
 const READER: &str = "States.ItemReaderFailed";
 const WRITER: &str = "States.ResultWriterFailed";
@@ -63,7 +63,7 @@ struct PutResults {
     results: Value,
 }
 
-/// Where the results' manifest lies.
+/// The location of the results' manifest.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct Written {
@@ -107,7 +107,7 @@ fn shown(object: &Object) -> Value {
     })
 }
 
-/// The results, then the manifest that names them: who finds a manifest finds all of it.
+/// Writes the results and then the manifest that names them, so that a manifest is never incomplete.
 async fn put_results(environment: Arc<Environment>, context: StepContext, input: PutResults) -> StepResult<Written> {
     let PutResults { bucket, prefix, output_type, results } = input;
     let prefix = if prefix.is_empty() || prefix.ends_with('/') { prefix } else { format!("{prefix}/") };

@@ -1,5 +1,5 @@
-//! Secrets Manager: the database's password and the URL that holds it. What is secret stays in this file and its parts:
-//! it is in no output, no error and no log.
+//! Secrets Manager: the database's password and the URL that contains it. Secrets stay in this file and its submodules:
+//! they are in no output, no error and no log.
 
 mod jdbc_url;
 mod login;
@@ -51,14 +51,16 @@ struct SecretArn {
     secret_arn: String,
 }
 
-/// A secret that exists, is not being deleted and belongs to the deployment.
+/// An existing secret that is not being deleted and belongs to the deployment.
 struct FoundSecret {
     arn: String,
     tags: FoundTags,
 }
 
+/// Finds the secret of a name.
+///
 /// # Errors
-/// `NameTaken` when the name belongs to another, or to a secret that waits for its deletion.
+/// `NameTaken` if the name belongs to another owner, or to a secret that is scheduled for deletion.
 async fn find(environment: &Environment, deployment: &str, name: &str) -> Result<Option<FoundSecret>, StepError> {
     let Some(secret) = describe(environment, name).await? else { return Ok(None) };
     let tags = found_tags!(secret.tags());
@@ -85,7 +87,8 @@ fn waits_for_deletion(name: &str) -> StepError {
         .hint("Restore it, or delete it with `aws secretsmanager delete-secret --force-delete-without-recovery`.")
 }
 
-/// Creates the secret. When the name turns out to be taken, it says who has it; ours is answered.
+/// Creates the secret. If the name is taken, returns the deployment's own secret, or names the other owner in the
+/// error.
 async fn create(
     environment: &Environment,
     context: &StepContext,
@@ -114,7 +117,7 @@ async fn create(
             let being_deleted = code_of(&error) == Some("InvalidRequestException");
             let mut failure = failure("secretsmanager:CreateSecret", error);
             if being_deleted && failure.cause.contains("scheduled for deletion") {
-                // A deletion without recovery takes some seconds; a name that stays taken ends the retries.
+                // A deletion without recovery takes some seconds. If the name stays taken, the retries end.
                 failure.class = ErrorClass::Busy;
             }
             Err(failure)
@@ -128,7 +131,7 @@ fn answered(secret_arn: String, name: &str, change: Change) -> Answer<SecretArnA
 }
 
 async fn delete_secret(environment: Arc<Environment>, context: StepContext, input: SecretArn) -> StepResult<Nothing> {
-    // To delete without recovery what does not exist is answered like a deletion.
+    // A deletion without recovery of a secret that does not exist succeeds, so this must be checked first.
     if describe(&environment, &input.secret_arn).await?.is_none() {
         return gone_already(&context, RESOURCE_TYPE, &input.secret_arn);
     }

@@ -1,4 +1,4 @@
-//! SNS: where alarms are told.
+//! SNS: the topic of alarms.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
 
 const TOPIC: &str = "AWS::SNS::Topic";
 const SUBSCRIPTION: &str = "AWS::SNS::Subscription";
-/// What SNS answers in place of an ARN until the link in its e-mail has been followed.
+/// SNS's value in place of an ARN until the link in its e-mail has been followed.
 const PENDING: [&str; 2] = ["PendingConfirmation", "pending confirmation"];
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -87,7 +87,7 @@ struct Subscription {
     other_emails: Vec<String>,
 }
 
-/// The ARN of the topic of this name.
+/// The ARN of the topic with this name.
 pub(crate) async fn find_topic(environment: &Environment, name: &str) -> Result<Option<String>, StepError> {
     let ending = format!(":{name}");
     let mut topics = environment.sns_reads().list_topics().into_paginator().items().send();
@@ -100,7 +100,7 @@ pub(crate) async fn find_topic(environment: &Environment, name: &str) -> Result<
     Ok(None)
 }
 
-/// The tags of a topic; none when it is gone by now.
+/// The tags of a topic; empty if it no longer exists.
 pub(crate) async fn tags_of(environment: &Environment, topic_arn: &str) -> Result<FoundTags, StepError> {
     match environment.sns_reads().list_tags_for_resource().resource_arn(topic_arn).send().await {
         Ok(answer) => Ok(found_tags!(answer.tags())),
@@ -145,7 +145,7 @@ async fn subscribe_email(
     Ok(subscription(answer.subscription_arn, &input.email, other_emails, Change::Created))
 }
 
-/// The subscription of the address, with its ARN where it is confirmed, and the other e-mail addresses of the topic.
+/// The subscription of the address, with its ARN if it is confirmed, and the other e-mail addresses of the topic.
 async fn find_subscriptions(
     environment: &Environment,
     context: &StepContext,
@@ -176,7 +176,7 @@ fn subscription(arn: Option<String>, email: &str, other_emails: Vec<String>, cha
     Answer::with_effect(Subscription { subscription_arn, pending_confirmation, other_emails }, effect)
 }
 
-/// For an input without alarms: the topic of an earlier run goes with its subscriptions.
+/// Deletes the topic of an earlier run with its subscriptions, for an input without alarms.
 async fn delete_own_topic(
     environment: Arc<Environment>,
     context: StepContext,
@@ -190,7 +190,7 @@ async fn delete_own_topic(
 }
 
 async fn delete_topic(environment: Arc<Environment>, context: StepContext, input: TopicArn) -> StepResult<Nothing> {
-    // DeleteTopic succeeds for a topic that is gone: whether there was one has to be asked.
+    // DeleteTopic succeeds for a topic that does not exist, so this must be checked first.
     match environment.sns_reads().get_topic_attributes().topic_arn(&input.topic_arn).send().await {
         Ok(_) => {}
         Err(error) if is_missing(&error) => return gone_already(&context, TOPIC, &input.topic_arn),

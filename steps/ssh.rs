@@ -1,4 +1,4 @@
-//! SSH: keys on this machine, and waiting until a server really lets a user in.
+//! SSH: keys on this machine, waiting for a login, and running programs on other machines.
 
 mod hosts;
 mod key;
@@ -18,7 +18,7 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
     login::register(registry, environment);
 }
 
-/// Registers what needs no AWS account.
+/// Registers the steps that need no AWS account.
 pub(crate) fn register_local(registry: &mut Registry, settings: &Arc<LocalSettings>) {
     run::register(registry, settings);
 }

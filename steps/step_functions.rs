@@ -1,4 +1,4 @@
-//! A client of the Step Functions API: of AWS, or of `flow serve` on another machine.
+//! A client of the Step Functions API, at AWS or at a `flow serve` on another machine.
 
 mod executions;
 mod machines;
@@ -26,33 +26,34 @@ use crate::failure::failure;
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a call may take: GetActivityTask is answered after 60 s at the latest (API Reference), and AWS asks clients to wait for 65.
+/// How long a call may take. GetActivityTask answers after 60 s at the latest (API Reference), and AWS asks clients to
+/// wait for 65.
 const CALL_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// Where the API is.
+/// The endpoint of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
     /// AWS, with the credentials of a profile.
     Aws {
-        /// The profile; `None` takes AWS's own defaults.
+        /// The profile; `None` for AWS's default.
         profile: Option<String>,
-        /// The region; `None` takes the profile's.
+        /// The region; `None` for the profile's.
         region: Option<String>,
     },
     /// A server of the same API, such as `flow serve`.
     Url {
-        /// Such as `http://127.0.0.1:8083`.
+        /// The URL, such as `http://127.0.0.1:8083`.
         url: String,
-        /// The region that requests are signed for.
+        /// The region for which requests are signed.
         region: String,
-        /// Access key id and secret that requests are signed with.
+        /// The access key id and secret with which requests are signed.
         key: Option<(String, String)>,
-        /// What requests carry as `Authorization: Bearer TOKEN` in place of a signature.
+        /// The token that requests send as `Authorization: Bearer TOKEN` in place of a signature.
         token: Option<String>,
     },
 }
 
-/// A client of the Step Functions API. It repeats no call by itself.
+/// A client of the Step Functions API. It does not repeat calls.
 #[derive(Debug, Clone)]
 pub struct StepFunctions {
     client: Client,
@@ -61,26 +62,26 @@ pub struct StepFunctions {
 /// A task that a worker received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivityTask {
-    /// What the worker answers with.
+    /// The task token for the answer.
     pub token: String,
-    /// The task's input, JSON.
+    /// The task's input as JSON text.
     pub input: String,
 }
 
-/// What became of an answer or a heartbeat.
+/// The effect of an answer or a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Receipt {
     /// It was accepted.
     Accepted,
-    /// The task is over: timed out, answered by another worker, or its execution has ended. Nothing needs to be done.
+    /// The task has ended: it timed out, another worker answered it, or its execution ended. Not an error.
     Over,
 }
 
 impl StepFunctions {
-    /// A client of an endpoint.
+    /// Connects to an endpoint.
     ///
     /// # Errors
-    /// `Invalid` where no region is set. Missing credentials show at the first call.
+    /// `Invalid` if no region is configured. Missing credentials are reported by the first call.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, StepError> {
         let builder = match endpoint {
             Endpoint::Aws { profile, region } => {
@@ -102,7 +103,7 @@ impl StepFunctions {
         };
         let timeouts =
             TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build();
-        // A repeated GetActivityTask would lose the task of the first: the caller decides.
+        // A repeated GetActivityTask would lose the task that the first one received, so the caller decides.
         let builder = builder.retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         Ok(StepFunctions { client: Client::from_conf(builder.build()) })
     }
@@ -124,7 +125,7 @@ impl StepFunctions {
     /// Waits up to 60 s for a task of an activity.
     ///
     /// # Errors
-    /// The API's; class `NotFound` where the activity does not exist.
+    /// The API's; class `NotFound` if the activity does not exist.
     pub async fn activity_task(&self, arn: &str, worker: &str) -> Result<Option<ActivityTask>, StepError> {
         let call = self.client.get_activity_task().activity_arn(arn).worker_name(worker);
         let answer = call.send().await.map_err(|error| match error.code() {
@@ -140,7 +141,7 @@ impl StepFunctions {
         Ok(task)
     }
 
-    /// Answers a task with its output, JSON.
+    /// Answers a task with its output as JSON text.
     ///
     /// # Errors
     /// The API's.

@@ -1,18 +1,18 @@
-//! The tags that say what belongs to which deployment, in every service's own type.
+//! The tags with the deployment of each resource, in every service's own type.
 
 use engine::step::{Change, StepContext, StepError};
 
 use crate::failure::more_than_one;
 
-/// The tag that names the deployment: what carries ours is ours.
+/// The tag with the deployment's name. A resource belongs to the deployment if it has this tag.
 pub const DEPLOYMENT: &str = "flow:deployment";
-/// The tag that names the execution that created the resource.
+/// The tag with the execution that created the resource.
 pub const EXECUTION: &str = "flow:execution";
-/// The tag that names the state that created the resource.
+/// The tag with the state that created the resource.
 pub const STATE: &str = "flow:state";
-/// The tag of a load balancer that names the domain whose record this deployment points at it.
+/// The tag of a load balancer with the domain whose record this deployment points at it.
 pub const DOMAIN: &str = "flow:domain";
-/// The tag of an instance that names its Ubuntu release.
+/// The tag of an instance with its Ubuntu release.
 pub const RELEASE: &str = "flow:ubuntu-release";
 /// The tag that AWS's console shows as the name.
 pub const NAME: &str = "Name";
@@ -20,7 +20,7 @@ pub const NAME: &str = "Name";
 /// AWS's limit on the length of a tag's value.
 const VALUE_LENGTH_MAX: usize = 256;
 
-/// The tags of a resource about to be created.
+/// The tags of a resource that is about to be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tags {
     pairs: Vec<(&'static str, String)>,
@@ -38,13 +38,13 @@ impl Tags {
         }
     }
 
-    /// The same and a `Name`.
+    /// Adds a `Name`.
     pub fn named(mut self, name: &str) -> Self {
         self.pairs.push((NAME, sanitised(name)));
         self
     }
 
-    /// The same and one more, where there is a value for it.
+    /// Adds a tag, if it has a value.
     pub fn with(mut self, key: &'static str, value: Option<&str>) -> Self {
         self.pairs.extend(value.map(|value| (key, sanitised(value))));
         self
@@ -55,12 +55,12 @@ impl Tags {
         self.pairs.iter().map(|(key, value)| (*key, value.as_str()))
     }
 
-    /// As EC2 wants them in a creating call.
+    /// The tags in EC2's form for a creating call.
     pub fn ec2_specification(&self, kind: aws_sdk_ec2::types::ResourceType) -> aws_sdk_ec2::types::TagSpecification {
         aws_sdk_ec2::types::TagSpecification::builder().resource_type(kind).set_tags(Some(self.ec2())).build()
     }
 
-    /// As CloudWatch Logs wants them.
+    /// The tags in CloudWatch Logs' form.
     pub fn logs(&self) -> std::collections::HashMap<String, String> {
         self.pairs().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
@@ -85,7 +85,7 @@ macro_rules! tag_types_that_check_for_a_key {
             $(
                 #[doc = concat!("As ", $service, " wants them.")]
                 pub fn $name(&self) -> Vec<$sdk::types::Tag> {
-                    // Building fails only without a key, and every pair has one.
+                    // Building a tag fails only without a key, and every pair has one.
                     self.pairs()
                         .filter_map(|(key, value)| $sdk::types::Tag::builder().key(key).value(value).build().ok())
                         .collect()
@@ -110,24 +110,24 @@ tag_types_that_check_for_a_key! {
     sns: aws_sdk_sns, "SNS";
 }
 
-/// The tags found on a resource that exists.
+/// The tags of an existing resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FoundTags {
-    /// The deployment it belongs to, if it carries the tag.
+    /// The deployment to which it belongs, if it has the tag.
     pub deployment: Option<String>,
-    /// The execution that created it, if it carries the tag.
+    /// The execution that created it, if it has the tag.
     pub execution: Option<String>,
-    /// Its `Name`, if it carries the tag.
+    /// Its `Name`, if it has the tag.
     pub name: Option<String>,
-    /// The domain that is pointed at it, if it carries the tag.
+    /// The domain that points at it, if it has the tag.
     pub domain: Option<String>,
-    /// Its Ubuntu release, if it carries the tag.
+    /// Its Ubuntu release, if it has the tag.
     pub release: Option<String>,
 }
 
 impl FoundTags {
-    /// Picks our tags out of all tags of a resource, as keys and values. See [`found_tags!`](crate::found_tags) for the
-    /// services' own types.
+    /// Selects flow's tags from all tags of a resource, given as keys and values. See
+    /// [`found_tags!`](crate::found_tags) for the services' own types.
     pub fn of<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut found = FoundTags::default();
         for (key, value) in tags {
@@ -148,8 +148,8 @@ impl FoundTags {
         self.deployment.as_deref() == Some(sanitised(deployment).as_str())
     }
 
-    /// What to say of a resource of ours that is found as it should be: `Created` when this execution made it and has
-    /// not said so yet (the creating call's answer was lost), else `Unchanged`.
+    /// The change to report for an own resource that does not differ: `Created` if this execution created it and has
+    /// not reported it (the creating call's answer was lost), else `Unchanged`.
     pub fn change(&self, context: &StepContext, id: &str) -> Change {
         let made_here = self.execution.as_deref() == Some(sanitised(&context.execution).as_str());
         if made_here && !context.created.contains_key(id) { Change::Created } else { Change::Unchanged }
@@ -187,7 +187,7 @@ impl AsOptionalText for Option<String> {
     }
 }
 
-/// A value as AWS allows it in a tag: other characters than letters, digits, spaces and `+-=._:/@` become `-`.
+/// A value in the form that AWS allows: characters other than letters, digits, spaces and `+-=._:/@` become `-`.
 pub fn sanitised(value: &str) -> String {
     value
         .chars()
@@ -196,10 +196,10 @@ pub fn sanitised(value: &str) -> String {
         .collect()
 }
 
-/// The only one of what was found by tag, or none.
+/// The only match that was found by tag, or `None`.
 ///
 /// # Errors
-/// `Invalid`, naming all of them, when there are several: a step never chooses silently.
+/// `Invalid` if there are several, with all their ids: a step never chooses silently.
 pub fn only_one<T>(
     kind: &str,
     deployment: &str,

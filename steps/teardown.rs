@@ -1,4 +1,4 @@
-//! Finding everything that belongs to a deployment. What is found is deleted by the services' own steps.
+//! Finds everything that belongs to a deployment. The services' own steps delete it.
 
 mod certificates;
 mod containers;

@@ -1,4 +1,4 @@
-//! For tests: a loopback HTTP server that answers every request alike and keeps what it was asked.
+//! For tests: a loopback HTTP server that gives every request the same answer and records the requests.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{Environment, RehearsalAddresses};
 
-/// What to answer: status, headers, body.
+/// The answer: status, headers, body.
 pub(crate) type Canned = (u16, &'static str, &'static str);
 
 /// A server that runs as long as the test's runtime.
@@ -41,7 +41,7 @@ impl TestServer {
         format!("http://{}", self.address)
     }
 
-    /// Head and body of every request so far.
+    /// The heads and bodies of all requests so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
@@ -69,7 +69,7 @@ fn is_complete(request: &[u8]) -> bool {
     body.len() >= length.and_then(Result::ok).unwrap_or(0)
 }
 
-/// A rehearsal whose AWS is at `aws_endpoint` and whose other servers are nowhere.
+/// A rehearsal whose AWS endpoint is `aws_endpoint` and whose other servers do not exist.
 pub(crate) fn addresses(aws_endpoint: String) -> RehearsalAddresses {
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
     RehearsalAddresses {

@@ -1,5 +1,5 @@
-//! Waits of a runbook: each polls one thing until it is as wanted. The interval is an argument, the deadline is the state's
-//! `TimeoutSeconds`, and the last result is the reason that a person sees.
+//! The waits of a runbook: each polls until a condition holds. The interval is an argument, the deadline is the state's
+//! `TimeoutSeconds`, and people see the last result as the reason.
 
 mod dns;
 mod file;
@@ -15,9 +15,9 @@ use engine::step::{Answer, Registry, StepContext, StepError, StepResult};
 
 use crate::local::LocalSettings;
 
-/// How long a wait lasts whose state has no `TimeoutSeconds`.
+/// The longest wait of a state without `TimeoutSeconds`.
 const WAIT_TIME_MAX: Duration = Duration::from_secs(24 * 3_600);
-/// The interval between two polls where the arguments name none, in seconds.
+/// The default interval between two polls, in seconds.
 const INTERVAL_SECONDS: u64 = 10;
 /// The longest interval between two polls, in seconds.
 const INTERVAL_SECONDS_MAX: u64 = 3_600;
@@ -57,7 +57,7 @@ fn interval_default() -> u64 {
     INTERVAL_SECONDS
 }
 
-/// The answer of a poll that found its thing not ready.
+/// The answer of a poll whose condition does not hold.
 fn not_yet<T>(context: &StepContext, reason: String, interval_seconds: u64) -> StepResult<T> {
     let waited_ms = context.now_ms.saturating_sub(context.first_look_ms);
     if context.deadline_ms.is_none() && u128::from(waited_ms) >= WAIT_TIME_MAX.as_millis() {

@@ -1,4 +1,4 @@
-"""What is in the account, as boto3 sees it: counts of everything, and the attributes that the runbook wants."""
+"""Prints what boto3 finds in the account: the number of each resource, and the attributes that the runbook sets."""
 
 import json
 import sys
@@ -69,7 +69,7 @@ def balancing_tags(arn):
     return elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]
 
 
-# What the tagging API of the rehearsal does not list.
+# Resources that the rehearsal's tagging API does not list.
 tagged_by_themselves = {
     "load_balancer": [balancing_tags(b["LoadBalancerArn"]) for b in balancers],
     "target_group": [balancing_tags(g["TargetGroupArn"]) for g in target_groups],

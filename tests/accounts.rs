@@ -1,4 +1,4 @@
-//! The fear: one account was shown, and another one acts.
+//! An execution acts only in the account that was shown and pinned.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn who() -> Value {
     json!({ "Type": "Task", "Resource": "flow:sts:getCallerIdentity", "Arguments": {}, "End": true })
 }
 
-/// Asks who acts, waits for an answer from outside, asks again.
+/// A definition that asks for the caller, waits for an answer from outside, and asks again.
 fn asks_twice(home: &Home) -> String {
     let mut first = who();
     first.as_object_mut().unwrap().remove("End");
@@ -31,7 +31,7 @@ fn a_run_pins_what_it_showed_and_asks_sts_once() {
     let run = ["run", &home.one("who", &who()), "--yes", "--id", "one"];
     let said = home.exits_with(&run, &sts.credentials(STAGING), 0);
     assert!(said.contains("account 111111111111   region us-east-1"), "{said}");
-    assert_eq!(sts.asked(), 1, "once for each process and credentials");
+    assert_eq!(sts.asked(), 1, "once for each process and set of credentials");
     let said = home.exits(&["status", "one"], 0);
     assert!(said.contains("account 111111111111   region us-east-1"), "{said}");
     let said = home.exits(&["status", "one", "-o", "json"], 0);
@@ -52,7 +52,7 @@ fn a_resume_with_another_account_or_region_is_refused_and_names_both() {
     let said = home.exits_with(&elsewhere, &sts.credentials(STAGING), 3);
     assert!(said.contains("us-east-1") && said.contains("eu-west-1"), "{said}");
     assert_eq!(home.status_of("one"), "RUNNING", "nothing was called, nothing failed");
-    // Cron has no region: the pinned one acts.
+    // Cron sets no region, so the pinned one is used.
     let mut credentials = sts.credentials(STAGING).to_vec();
     credentials.retain(|(name, _)| *name != "AWS_REGION");
     let said = home.exits_with(&["resume", "one"], &credentials, 0);
@@ -96,7 +96,7 @@ fn a_client_takes_over_with_the_account_that_is_pinned() {
     client.envs(sts.credentials(STAGING)).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let client = client.spawn().unwrap();
     until(10, "it waits", || text(&home.flow(&["status", "one"]).stdout).contains("Rest"));
-    // The client keeps its credentials, which are the pinned ones: it takes over and finishes.
+    // The client still has the pinned account's credentials: it takes over and completes the execution.
     crate::support::send("-KILL", owner.pid());
     owner.exit_code();
     let output = client.wait_with_output().unwrap();
@@ -114,7 +114,7 @@ fn the_input_may_allow_some_accounts_only() {
     };
     let said = run(PRODUCTION, 3);
     assert!(said.contains(STAGING) && said.contains(PRODUCTION), "{said}");
-    // The stub answers for STS alone, so that the plan ends at the first read of another service.
+    // The stub answers only for STS, so the plan ends at the first read of another service.
     assert!(run(STAGING, 3).contains("account 111111111111"));
 }
 
@@ -135,7 +135,7 @@ fn what_the_caller_allows_is_what_a_server_runs_with() {
     let said = home.exits_with(&["run", &home.one("file", &read), "--yes"], &files, 0);
     assert!(said.contains("content of the file"), "{said}");
     let said = home.exits(&["run", &home.one("program", &task), "--yes"], 1);
-    assert!(said.contains("FLOW_PROGRAMS"), "without the variable nothing is allowed: {said}");
+    assert!(said.contains("FLOW_PROGRAMS"), "nothing is allowed without the variable: {said}");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_workflow_that_calls_no_aws_needs_no_credentials() {
     server.join().unwrap();
 }
 
-/// Writes an AWS configuration with profiles, each with the lines that are given, and returns the variable that names it.
+/// Writes an AWS configuration with these profiles and lines. Returns the environment variable with its path.
 fn configuration(home: &Home, profiles: &[(&str, &str)]) -> String {
     let lines = profiles.iter().map(|(name, lines)| format!("[profile {name}]\nregion = us-east-1\n{lines}\n"));
     let path = home.path().join("aws-config");
@@ -183,7 +183,7 @@ fn configuration(home: &Home, profiles: &[(&str, &str)]) -> String {
 fn credentials_that_change_to_another_account_in_a_running_process_are_refused() {
     let (home, sts) = (Home::plain(), Sts::start());
     let (script, rotated) = (home.path().join("credentials.sh"), home.path().join("rotated"));
-    // As a tool for single sign-on does it: short-lived credentials, of whichever account is chosen at the moment.
+    // Like a tool for single sign-on: short-lived credentials of the currently selected account.
     let text = format!(
         "#!/bin/sh\nkey={STAGING}\n[ -e '{}' ] && key={PRODUCTION}\n\
          echo \"{{\\\"Version\\\":1,\\\"AccessKeyId\\\":\\\"$key\\\",\\\"SecretAccessKey\\\":\\\"s\\\",\

@@ -1,4 +1,4 @@
-//! The fear: somebody answers for a task, and the answer kills the run, is lost, or nobody knows who gave it.
+//! An answer to a task never breaks the run, is never lost, and is recorded with its author.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::{Home, SPEED, until};
 
 const CERTIFICATE_WAIT: &str = "Wait until somebody makes the record and the certificate is issued";
 
-/// A rehearsal that has come to the wait for the certificate of a domain whose zone is elsewhere.
+/// A rehearsal that waits for the certificate of a domain whose zone is in another account.
 fn at_the_certificate(home: &Home) -> std::process::Child {
     home.world();
     let set = ["--set", "deployment=second", "--set", "domain=app.elsewhere.test", "--progress", "none"];
@@ -19,7 +19,7 @@ fn at_the_certificate(home: &Home) -> std::process::Child {
     child
 }
 
-/// The command that an instruction prints, as a shell reads it.
+/// Splits the command that an instruction prints as a shell does.
 fn printed_command(said: &str) -> String {
     let line = said.lines().find(|line| line.contains("--success")).unwrap();
     line.split_once("flow signal").map(|(_, rest)| format!("signal{rest}")).unwrap()
@@ -41,7 +41,10 @@ fn an_answer_of_another_shape_is_refused_and_the_printed_command_works_when_past
         assert!(said.contains("no output of flow:acm:waitForCertificate"), "{said}");
     }
     let said = home.exits(&["signal", "rehearsal-one", CERTIFICATE_WAIT, "--success", "{}"], 3);
-    assert!(said.contains("certificateArn") && said.contains("nothing was answered"), "names what is missing: {said}");
+    assert!(
+        said.contains("certificateArn") && said.contains("nothing was answered"),
+        "it names the missing field: {said}"
+    );
     assert_eq!(home.status_of("rehearsal-one"), "RUNNING");
     let command = printed_command(&home.exits(&["status", "rehearsal-one"], 0));
     let output = through_a_shell(&home, &format!("{command} --comment 'checked by hand'"));
@@ -66,7 +69,7 @@ fn who_answered_and_why_is_in_history_export_and_json() {
     task["End"] = json!(true);
     home.exits(&["run", &home.one("approval", &task), "--yes", "--no-wait", "--id", "one"], 75);
     let said = home.exits(&["signal", "one", "Nothing", "--success", "1"], 3);
-    assert!(said.contains("\"Only\""), "names what waits: {said}");
+    assert!(said.contains("\"Only\""), "it names the waiting state: {said}");
     home.exits(&["signal", "one", "Only", "--success", "{\"approved\": true}", "--comment", "four eyes"], 0);
     for command in [&["events", "one"][..], &["events", "one", "-o", "json"], &["export", "one"]] {
         assert!(home.exits(command, 0).contains("four eyes"), "{command:?}");

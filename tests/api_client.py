@@ -1,4 +1,4 @@
-"""Drives the Step Functions API with boto3, a client nobody here wrote. `python api_client.py ENDPOINT PHASE`."""
+"""Calls the Step Functions API with boto3, a third-party client. `python api_client.py ENDPOINT PHASE`."""
 
 import json
 import sys

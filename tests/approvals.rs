@@ -1,4 +1,4 @@
-//! The fear: an approval is given by somebody who may not, or nobody knows afterwards who gave it.
+//! Only permitted people can approve, and the history names who did.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn asks(home: &Home, name: &str, arguments: &Value) -> String {
     )
 }
 
-/// Runs until it waits for the person.
+/// Runs until the execution waits for the person.
 fn started(home: &Home, file: &str, id: &str) -> String {
     home.exits(&["run", file, "--yes", "--id", id, "--no-wait"], 75)
 }
@@ -74,7 +74,7 @@ fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
         assert_eq!(output[field], value, "{output}");
     }
     for told in [home.succeed(&["events", "r-1"]), home.succeed(&["export"])] {
-        assert!(told.contains("bob") && told.contains("after 22:00"), "who and why are in: {told}");
+        assert!(told.contains("bob") && told.contains("after 22:00"), "the author and the comment are in: {told}");
     }
     assert!(home.succeed(&["approvals"]).contains("Nothing waits for a person."));
 }

@@ -1,14 +1,14 @@
-//! The fear: a bad day on AWS, rehearsed with `--fault`, ends otherwise than an operator is promised.
+//! Faults of AWS, rehearsed with `--fault`, end as the README promises.
 
 use serde_json::json;
 
 use crate::support::{Home, World, one_of_everything, text};
 
 const ID: &str = "rehearsal-bad-day";
-/// Slower than other tests: on a busy machine a short time-out of the workflow would pass between two checks.
+/// Slower than in other tests: on a busy machine a short time-out of the workflow would pass between two checks.
 const SPEED: &str = "150";
 
-/// How a day ends.
+/// The expected end of a day.
 enum End {
     /// Exit code 0, with one of everything.
     Succeeds,
@@ -16,7 +16,7 @@ enum End {
     Resumes(i32),
     /// With this exit code.
     Fails(i32),
-    /// With this exit code and without one changing call.
+    /// With this exit code and without a changing call.
     Refuses(i32),
 }
 
@@ -27,7 +27,7 @@ struct Day {
     says: &'static [&'static str],
 }
 
-/// The README of endpoints-aws lists the same days, with what an operator sees.
+/// The README of endpoints-aws lists the same days with what an operator sees.
 const DAYS: &[Day] = &[
     Day {
         name: "a new account",
@@ -190,7 +190,7 @@ fn a_changed_input_is_applied_or_refused_and_never_ignored() {
     home.rehearse(&["--set", "bastion.enabled=false", "--set", "alarms.enabled=false"]);
     let found = world.inspect();
     for gone in ["instances", "alarms", "topics"] {
-        assert_eq!(found["counts"][gone], 0, "{gone} are left");
+        assert_eq!(found["counts"][gone], 0, "{gone} still exist");
     }
 }
 
@@ -240,7 +240,7 @@ fn a_validation_record_that_serves_another_certificate_stays() {
     assert_eq!(world.inspect()["counts"]["records"], 1, "{said}");
 }
 
-/// IAM's name of a call, as the gateway saw it.
+/// IAM's name of a call that the gateway recorded.
 fn action(call: &str) -> String {
     let (service, operation) = call.split_once(':').unwrap();
     let service = match service {
@@ -275,7 +275,7 @@ fn no_call_of_a_run_and_its_teardown_is_outside_the_printed_policy() {
     assert_eq!(outside, Vec::<String>::new());
 }
 
-/// The fear: the policy is narrower than what the steps do, or so wide that it lets them at another deployment.
+/// The policy allows all calls of the steps for their own deployment, and none for another one.
 #[test]
 fn a_gateway_that_denies_everything_outside_the_policy_lets_its_own_deployment_through_and_no_other() {
     let home = Home::for_rehearsal();

@@ -1,4 +1,4 @@
-//! The fear: a command meets the owner of the store, and hangs, is refused, or does not understand it.
+//! A command that finds another owner of the store works with it or reports why it cannot, and never hangs.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -113,7 +113,7 @@ fn an_import_beside_an_owner_says_whose_the_store_is() {
     assert!(said.contains(&format!("process {}", server.pid())), "{said}");
 }
 
-/// An owner that sends prepared answers, in the wire of a version, and counts the requests.
+/// An owner that sends prepared answers with a version of the wire, and counts the requests.
 fn owner(home: &Home, version: &'static str, answer: fn(&str) -> String) -> (std::fs::File, Arc<AtomicUsize>) {
     std::fs::create_dir_all(home.path().join("store")).unwrap();
     let mut lock = std::fs::File::create(home.path().join("owner.lock")).unwrap();
@@ -173,7 +173,8 @@ fn an_owner_of_another_wire_is_named_with_both_versions() {
     }
 }
 
-/// What a newer owner of the same wire may send: fields and kinds of event that this version does not know.
+/// An answer of a newer owner with the same major wire version: fields and types of events that this version does not
+/// know.
 fn newer(target: &str) -> String {
     let header = json!({
         "id": "one", "workflow": "w", "subject": null, "environment": null, "input": {}, "status": "RUNNING", "startedMs": 1,
@@ -213,7 +214,7 @@ fn an_event_that_this_version_does_not_know_is_passed_over() {
     assert!(asked.load(Ordering::SeqCst) <= 12, "no loop: {asked:?}");
 }
 
-/// What the runtime writes into the log for each socket.
+/// The runtime's log line for each socket.
 const SOCKET: &str = "interests=READABLE | WRITABLE";
 
 #[test]
@@ -223,7 +224,7 @@ fn a_process_that_owns_the_store_makes_no_connection_to_itself() {
     let run = home.command(&["run", &file, "--yes", "--id", "one"]).env("FLOW_LOG", "trace").output().unwrap();
     assert_eq!(run.status.code(), Some(0));
     let own = text(&run.stderr);
-    assert_eq!(own.matches(SOCKET).count(), 1, "its listener, and no connection: {own}");
+    assert_eq!(own.matches(SOCKET).count(), 1, "the owner has a listener and no connection: {own}");
     let _server = Server::start(&home);
     let run = home.command(&["run", &file, "--yes", "--id", "two"]).env("FLOW_LOG", "trace").output().unwrap();
     assert!(text(&run.stderr).matches(SOCKET).count() > 1, "a client of a server connects");
@@ -278,7 +279,7 @@ fn a_socket_that_somebody_removes_is_made_again() {
 #[test]
 fn a_cancel_whose_owner_dies_before_it_answers_is_a_cancel() {
     let home = Home::plain();
-    // The owner commits the start and the cancel, and ends before it can answer.
+    // The owner commits the start and the cancellation, and is killed before it answers.
     let mut owner = home
         .command(&["run", &home.waits("long", 3600), "--yes", "--id", "one"])
         .env("FLOW_CRASH_AFTER_COMMIT", "2")
@@ -288,9 +289,9 @@ fn a_cancel_whose_owner_dies_before_it_answers_is_a_cancel() {
     until(20, "it waits", || home.flow(&["status", "one"]).status.success());
     let said = home.exits(&["cancel", "one"], 0);
     assert!(said.contains("one is cancelled"), "{said}");
-    assert!(!owner.wait().unwrap().success(), "the owner was to end at the cancel's commit");
+    assert!(!owner.wait().unwrap().success(), "the owner must end at the commit of the cancellation");
     let said = home.flow(&["cancel", "one"]);
-    assert_eq!(said.status.code(), Some(1), "it had ended before");
+    assert_eq!(said.status.code(), Some(1), "it had ended already");
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! The fear: workers are killed over and over while hundreds of executions run, and one is lost, or an effect is made twice.
+//! Workers are killed repeatedly while hundreds of executions run: none is lost, and no effect happens twice.
 //!
-//! `FLOW_TEST_WORKERS=1` runs 300 executions and measures the round trips of a worker too; otherwise a smaller campaign is run.
+//! `FLOW_TEST_WORKERS=1` runs 300 executions and also measures the round trips of a worker. Without it, a smaller
+//! campaign runs.
 
 use std::{
     process::{Child, Stdio},
@@ -16,18 +17,18 @@ use crate::{
     support::{Home, post, send, until},
 };
 
-/// How long everything may take.
+/// The time limit of a campaign.
 const SECONDS_MAX: u64 = 600;
 const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
 
-/// A worker of a server, for the steps of some activities.
+/// Starts a worker for the steps of some activities of a server.
 pub fn worker(home: &Home, endpoint: &str, more: &[&str], variables: &[(&str, &str)]) -> Child {
     let arguments = ["worker", "--endpoint", endpoint, "--quiet", "--region", "us-east-1"];
     let mut command = home.command(&[&arguments[..], more].concat());
     command.envs(variables.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Deploys a definition to a server; returns the ARN of its state machine.
+/// Deploys a definition to a server and returns the ARN of its state machine.
 pub fn deploy(home: &Home, endpoint: &str, file: &str, heartbeat_seconds: u64) -> String {
     let heartbeat = heartbeat_seconds.to_string();
     let arguments = ["deploy", file, "--endpoint", endpoint, "--role-arn", ROLE, "--heartbeat", &heartbeat];
@@ -36,7 +37,7 @@ pub fn deploy(home: &Home, endpoint: &str, file: &str, heartbeat_seconds: u64) -
     last["stateMachineArn"].as_str().unwrap().to_owned()
 }
 
-/// Calls an operation with a client that keeps its connection.
+/// Calls an operation with a client that keeps its connection open.
 async fn call(client: &reqwest::Client, server: &Server, operation: &str, input: &Value) -> Value {
     let request = client.post(&server.endpoint).header("x-amz-target", format!("AWSStepFunctions.{operation}"));
     let sent = request.header("content-type", "application/x-amz-json-1.0").body(input.to_string()).send().await;
@@ -57,7 +58,7 @@ fn every_execution_outlives_the_workers_and_each_effect_is_made_once() {
     let (home, elsewhere) = (Home::plain(), Home::plain());
     let folder = elsewhere.path().join("outside");
     std::fs::create_dir_all(folder.join("effects")).unwrap();
-    // Slow enough that a kill meets attempts that have not ended.
+    // Slow enough that a kill hits attempts that have not ended.
     let program = elsewhere.program("append", &format!("sleep 0.1\n{}", APPEND.trim_start_matches("#!/bin/sh\n")));
     std::fs::rename(&program, folder.join("append")).unwrap();
     let program = folder.join("append").to_str().unwrap().to_owned();
@@ -82,7 +83,7 @@ fn every_execution_outlives_the_workers_and_each_effect_is_made_once() {
     println!("{repeated} attempts were cut off and repeated, each under its first token");
 }
 
-/// Three workers, one of which is killed and replaced again and again; returns those that are left.
+/// Runs three workers and repeatedly kills and replaces one. Returns those that are left.
 fn kill_over_and_over(
     home: &Home,
     server: &Server,
@@ -103,7 +104,7 @@ fn kill_over_and_over(
     workers
 }
 
-/// Starts the executions spread over the kills, and waits for their ends.
+/// Starts the executions, spread over the kills, and waits until they end.
 async fn drive(server: &Server, machine: &str, names: &[String], kills: usize, killed: &AtomicUsize) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let began = Instant::now();
@@ -131,7 +132,7 @@ async fn drive(server: &Server, machine: &str, names: &[String], kills: usize, k
     }
 }
 
-/// Opt-in, because its figure means something on an idle machine only.
+/// Opt-in, because the figure is meaningful only on an idle machine.
 #[test]
 fn the_round_trips_of_a_worker_are_measured() {
     if std::env::var_os("FLOW_TEST_WORKERS").is_none() {
@@ -170,7 +171,7 @@ fn the_round_trips_of_a_worker_are_measured() {
     worker.wait_with_output().unwrap();
 }
 
-/// The status of an execution, and its output as JSON.
+/// The status of an execution, with its output as JSON.
 pub fn ended(endpoint: &str, execution: &str, seconds_max: u64) -> Value {
     let describe = || -> Value {
         let request = json!({ "executionArn": execution }).to_string();

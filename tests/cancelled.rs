@@ -1,10 +1,10 @@
-//! The fear: a cancelled execution leaves something that nobody knows of.
+//! A cancelled execution reports everything that it leaves.
 
 use serde_json::json;
 
 use crate::support::{Home, text, until};
 
-/// Runs a program that signals that it runs, and waits for a file; then one that must never run.
+/// Starts a program that signals that it runs and waits for a file, followed by one that must never run.
 fn started(home: &Home, id: &str) -> (std::process::Child, String) {
     let folder = home.path().display();
     let script = home.program(

@@ -1,4 +1,4 @@
-//! The fear: a definition is wrong, and the person learns it in production.
+//! Problems of a definition are reported before it runs.
 
 use serde_json::json;
 
@@ -41,7 +41,7 @@ fn an_integration_that_nothing_here_makes_is_an_error_with_what_there_is() {
         json!({ "StartAt": "P", "States": { "P": { "Type": "Parallel", "Branches": branches, "End": true } } });
     let file = written(&home, "calls.asl.json", &definition.to_string());
     let told = home.exits(&["check", &file, "-o", "json"], 3);
-    assert!(!told.contains("can run"), "one verdict: {told}");
+    assert!(!told.contains("can run"), "the definition cannot run: {told}");
     let warned: Vec<_> = told.lines().filter(|line| line.contains("INTEGRATION_WITHOUT_STEP")).collect();
     assert_eq!(warned.len(), 1, "{told}");
     for words in ["/States/P/Branches[3]/States/A3/Resource", "no step for aws-sdk:sqs:sendMessage", "lambda:invoke, "]
@@ -90,11 +90,11 @@ fn retries_and_catches_are_tried_against_mocks_without_waiting() {
     assert_eq!(
         home.flow(&["test", &file, "--mocks", &mocks]).status.code(),
         Some(1),
-        "what was not expected is a failure"
+        "an unexpected status is a failure"
     );
 }
 
-/// The fear: an expression of three lines is wrong, and the message names the field.
+/// A problem in an expression of three lines has its line and column.
 #[test]
 fn a_problem_inside_an_expression_has_its_line_and_column() {
     let home = Home::plain();

@@ -1,6 +1,6 @@
-//! The fear: the whole process tree is killed over and over while hundreds of executions run, and one is lost, or an effect is.
+//! The process group is killed repeatedly while hundreds of executions run: no execution and no effect is lost.
 //!
-//! `FLOW_TEST_CRASHES=1` kills 120 times while 200 executions run; otherwise a smaller campaign is run.
+//! `FLOW_TEST_CRASHES=1` kills 120 times while 200 executions run. Without it, a smaller campaign runs.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,18 +19,18 @@ use serde_json::{Value, json};
 
 use crate::support::{Home, text};
 
-/// Effects of one execution.
+/// The effects of one execution.
 pub const STEPS: [&str; 5] = ["First", "Left", "Right", "0", "1"];
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Every attempt is seen by its token; the program itself tells a second attempt from the first by it, as steps do.
+/// Records every attempt with its token. The program detects a repeated attempt by its token, as steps do.
 pub const APPEND: &str = r#"#!/bin/sh
 printf '%s %s\n' "$1" "$FLOW_IDEMPOTENCY_TOKEN" >> "$2/attempts"
 (set -C; printf '%s\n' "$1" > "$2/effects/$FLOW_IDEMPOTENCY_TOKEN") 2>/dev/null
 echo '{"done": true}'
 "#;
 
-/// Five effects, in a chain, in branches and in a Map.
+/// A definition with five effects: in a chain, in branches and in a Map.
 pub fn definition(folder: &Path) -> Value {
     let program = folder.join("append");
     let task = |name: &str, more: Value| {
@@ -53,7 +53,7 @@ pub fn definition(folder: &Path) -> Value {
                 "Item": task("$string($states.input.index)", json!({ "End": true })) } } } } })
 }
 
-/// A server in a process group of its own.
+/// A server in its own process group.
 struct Server {
     process: Child,
 }
@@ -72,7 +72,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// The whole tree, at once.
+    /// Kills the process group at once.
     fn drop(&mut self) {
         let group = format!("-{}", self.process.id());
         let _ = Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status();
@@ -80,7 +80,7 @@ impl Drop for Server {
     }
 }
 
-/// Where the server is that lives now, and how many were killed before it.
+/// The address of the current server, and how many servers were killed.
 #[derive(Default)]
 struct Place {
     endpoint: Mutex<Option<String>>,
@@ -92,7 +92,7 @@ impl Place {
         *self.endpoint.lock().unwrap() = endpoint;
     }
 
-    /// Repeats a call until a server has answered it.
+    /// Repeats a call until a server answers it.
     async fn call(&self, client: &reqwest::Client, operation: &str, input: &Value) -> Value {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
@@ -116,7 +116,7 @@ impl Place {
     }
 }
 
-/// Numbers that look random, from a seed that is printed.
+/// Pseudo-random numbers from a seed that is printed.
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -148,13 +148,13 @@ fn two_hundred_executions_outlive_kill_after_kill_and_each_effect_is_there_once(
         drop(alive.join().unwrap());
     });
     let repeated = look(&folder, &names);
-    assert!(text(&home.flow(&["doctor"]).stdout).contains("✔ store"), "the store is whole");
+    assert!(text(&home.flow(&["doctor"]).stdout).contains("✔ store"), "the store is intact");
     let effects = executions * STEPS.len();
     println!("seed {seed}: {kills} kills, {executions} executions, {effects} effects, lost 0, doubled 0");
     println!("{repeated} attempts were cut off and repeated, each under its first token");
 }
 
-/// Kills at random moments, from before the store is open; answers the server that is left alive.
+/// Kills at random times, including before the store is open. Returns the last server.
 fn kill_over_and_over(home: &Home, program: &Path, place: &Place, seed: u64, kills: usize) -> Server {
     let mut dice = Dice(seed);
     for _ in 0..kills {
@@ -169,7 +169,7 @@ fn kill_over_and_over(home: &Home, program: &Path, place: &Place, seed: u64, kil
     server
 }
 
-/// Starts the executions spread over the kills, and waits for their ends.
+/// Starts the executions, spread over the kills, and waits until they end.
 async fn drive(place: &Place, folder: &Path, names: &[String], kills: usize) {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build().unwrap();
     let machine = json!({ "name": "crashed", "roleArn": "arn:aws:iam::111111111111:role/flow",
@@ -189,7 +189,7 @@ async fn drive(place: &Place, folder: &Path, names: &[String], kills: usize) {
     }
 }
 
-/// Waits until an execution has succeeded; its history is whole.
+/// Waits until an execution has succeeded, and checks that its history is complete.
 async fn ended(place: &Place, client: &reqwest::Client, arn: &str) {
     let begun = Instant::now();
     loop {
@@ -206,7 +206,7 @@ async fn ended(place: &Place, client: &reqwest::Client, arn: &str) {
     assert!(ids.eq(1..=events.len() as u64), "{arn}: {history}");
 }
 
-/// Each effect is there, under one token; answers how many attempts were made twice.
+/// Checks that each effect happened under one token. Returns how many attempts ran twice.
 pub fn look(folder: &Path, names: &[String]) -> usize {
     let attempts = std::fs::read_to_string(folder.join("attempts")).unwrap();
     let mut tokens: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -217,7 +217,7 @@ pub fn look(folder: &Path, names: &[String]) -> usize {
     for name in names {
         for step in STEPS {
             let found = tokens.get(&*format!("{name}/{step}")).map_or(0, BTreeSet::len);
-            assert_eq!(found, 1, "{name}/{step}: so many tokens; none is a lost effect, two are a doubled one");
+            assert_eq!(found, 1, "{name}/{step}: the number of tokens; 0 is a lost effect, 2 are a repeated one");
         }
     }
     let effects = std::fs::read_dir(folder.join("effects")).unwrap().count();

@@ -1,4 +1,4 @@
-//! The fear: cron runs it every ten minutes, nobody watches, and executions are held up or mail is full of old news.
+//! `flow resume --all` in cron drives every execution and prints only news.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn start(home: &Home, file: &str, id: &str) {
 }
 
 fn token_wait() -> Value {
-    // An activity that no worker serves: only somebody outside can answer.
+    // No worker polls this activity, so only an answer from outside completes it.
     let resource = "arn:aws:states:us-east-1:111111111111:activity:approve";
     json!({ "Type": "Task", "Resource": resource, "End": true })
 }
@@ -35,7 +35,7 @@ fn every_execution_that_is_due_is_taken_to_its_end_again_and_again() {
         assert!(said.contains(&format!("{id}   SUCCEEDED")), "{said}");
         assert_eq!(home.status_of(id), "SUCCEEDED");
     }
-    assert_eq!(home.exits(&["resume", "--all"], 0), "", "nothing is left: nothing is said");
+    assert_eq!(home.exits(&["resume", "--all"], 0), "", "without executions nothing is printed");
     assert_eq!(home.exits(&["resume", "--all", "--no-wait"], 0), "");
 }
 
@@ -77,7 +77,7 @@ fn a_failing_one_does_not_stop_the_others_and_decides_the_exit_code() {
     assert!(said.contains("fails   FAILED") && said.contains("as meant"), "{said}");
     assert!(said.contains("due   SUCCEEDED") && said.contains("long   "), "{said}");
     let said = home.exits(&["resume", "--all", "--no-wait", "-q"], 75);
-    assert_eq!(said, "", "what failed is not resumed again and again");
+    assert_eq!(said, "", "a failed execution is not resumed repeatedly");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn no_wait_does_what_is_ready_in_every_branch_and_stops_then() {
     assert_eq!(
         std::fs::read_to_string(&log).unwrap().lines().count(),
         4,
-        "calls in flight ended, and what could run did"
+        "calls in flight ended, and other executions ran"
     );
 }
 
@@ -126,7 +126,7 @@ fn a_due_wait_needs_one_resume_and_a_short_one_none() {
     start(&home, &file, "one");
     std::thread::sleep(std::time::Duration::from_millis(1_200));
     let said = home.exits(&["resume", "one", "--no-wait=0"], 75);
-    assert!(said.contains("Second"), "the first was due and is over: {said}");
+    assert!(said.contains("Second"), "the first one was due and has ended: {said}");
     home.exits(&["resume", "one", "--no-wait=5s"], 0);
     home.exits(&["run", &file, "--yes", "--no-wait=soon"], 2);
 }
@@ -204,7 +204,7 @@ fn an_end_that_nobody_watched_is_reported_by_the_next_resume_of_all_once() {
     assert_eq!(home.exits(&all, 0), "", "it is reported once");
     drop(server);
     assert_eq!(home.exits(&all, 0), "");
-    // What a resume of all saw end itself is not reported again.
+    // An end that `resume --all` itself reported is not reported again.
     home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", "two"], 75);
     home.exits(&["resume", "--all", "--no-wait=10s", "--quiet"], 1);
     assert_eq!(home.exits(&all, 0), "");

@@ -1,4 +1,4 @@
-//! The fear: a deployment to Step Functions changes what it need not, loses what it made, or does not remove all of it.
+//! A deployment to Step Functions changes only what differs, and its removal deletes everything that it created.
 
 use serde_json::{Value, json};
 
@@ -14,14 +14,14 @@ fn call(server: &Server, operation: &str, request: &Value) -> Value {
     serde_json::from_str(&answer).unwrap()
 }
 
-/// A definition whose Task runs on a worker.
+/// A definition with a Task that runs on a worker.
 fn definition(home: &Home, program: &str) -> String {
     let task = json!({ "Type": "Task", "Resource": "flow:process:run", "End": true,
         "Parameters": { "Program": program, "Arguments": [] } });
     home.definition("job", &json!({ "StartAt": "Run", "States": { "Run": task } }))
 }
 
-/// Deploys with a role that exists already; returns the JSON lines.
+/// Deploys with an existing role and returns the JSON lines.
 fn deployed(home: &Home, server: &Server, file: &str, more: &[&str]) -> Vec<Value> {
     let arguments = ["deploy", file, "--engine", "sfn", "--endpoint", &server.endpoint, "--role-arn", ROLE];
     let printed = home.succeed(&[&arguments[..], more, &["-o", "json", "--region", "us-east-1"]].concat());
@@ -158,7 +158,7 @@ fn the_role_and_the_log_group_are_made_once_and_removed() {
     assert_eq!(deploy(&[]), "deployed");
     let made = found();
     assert_eq!((&made[0], &made[1]), (&json!(["flow-job"]), &json!([["/aws/vendedlogs/states/job", 90]])), "{made}");
-    // The Task is an activity's: the role may write its log, and nothing else.
+    // The Task became an activity's, so the role may write its log and nothing else.
     assert_eq!(made[2][0]["Statement"].as_array().unwrap().len(), 1, "{made}");
     assert_eq!(deploy(&[]), "kept");
     let machines = call(&server, "ListStateMachines", &json!({}));

@@ -1,4 +1,4 @@
-//! The fear: writing a workflow means running all of it again after every change, against things that cost.
+//! `flow dev` runs only what a change affects, against mocked answers.
 
 use std::{
     fs,
@@ -82,7 +82,7 @@ fn a_save_runs_it_again_from_the_first_changed_state_until_it_is_interrupted() {
     definition(&home, "{% 'second' %}");
     let second = until("Watching");
     assert!(second.contains("Ran again from \"Last\"") && second.contains("\"second\""), "{second}");
-    assert!(second.contains("✔ Read"), "what was not run again is still shown: {second}");
+    assert!(second.contains("✔ Read"), "states that did not run again are still shown: {second}");
     fs::write(&file, "{").unwrap();
     until("Watching");
     definition(&home, "{% 'third one' %}");

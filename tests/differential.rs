@@ -1,7 +1,8 @@
-//! The fear: a workflow does something else on Step Functions with workers than on the local engine.
+//! A workflow does the same on Step Functions with workers as on the local engine.
 //!
-//! Each workflow runs twice on one server: as it is, so that the server's own engine calls the steps, and compiled by
-//! `flow deploy`, so that three workers do. Status, output, error, effects and the order of the history must be the same.
+//! Each workflow runs twice on one server: unchanged, with the steps called by the server's own engine, and compiled by
+//! `flow deploy`, with the steps called by three workers. Status, output, error, effects and the order of the history
+//! must be the same.
 
 use std::{collections::BTreeMap, path::Path, process::Child};
 
@@ -16,10 +17,10 @@ use crate::{
 const SECONDS_MAX: u64 = 60;
 const REHEARSAL_SECONDS_MAX: u64 = 300;
 const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
-/// What the compiler adds to an outer Map.
+/// The prefix of the state that the compiler adds to an outer Map.
 const ADDED_STATE: &str = "flow: keep the index";
 
-/// Writes its name under its token, then does what its second argument says: prints, or fails so many times before it prints.
+/// Writes its name under its token. Then it prints, or fails as often as its third argument says before it prints.
 const PROGRAM: &str = r#"name="$1"; folder="$2"; failures="${3:-0}"
 printf '%s\n' "$name" >> "$folder/attempts"
 if [ "$(grep -c "^$name\$" "$folder/attempts")" -le "$failures" ]; then echo "not yet" >&2; exit 3; fi
@@ -57,7 +58,7 @@ fn machine(name: &str, state: Value) -> Value {
     json!({ "StartAt": name, "States": { name: state } })
 }
 
-/// A rule of Retry or Catch for every error.
+/// A rule of Retry or Catch that matches every error.
 fn rule(more: Value) -> Value {
     let mut rule = json!({ "ErrorEquals": ["States.ALL"] });
     rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -119,7 +120,7 @@ fn failures(program: &str) -> [(&'static str, Value); 3] {
     ]
 }
 
-/// What is compared of a run.
+/// The compared properties of a run.
 #[derive(Debug, PartialEq)]
 struct Run {
     status: Value,
@@ -130,7 +131,7 @@ struct Run {
     history: BTreeMap<String, Vec<String>>,
 }
 
-/// The states that are entered and left, in the order of the history; of concurrent ones, for each by itself.
+/// The entered and exited states in the order of the history; for concurrent states, a list for each.
 fn history(endpoint: &str, execution: &str, is_concurrent: bool) -> BTreeMap<String, Vec<String>> {
     let request = json!({ "executionArn": execution, "maxResults": 1_000 });
     let events = call(endpoint, "GetExecutionHistory", &request)["events"].as_array().unwrap().clone();
@@ -161,7 +162,7 @@ fn run(endpoint: &str, machine: &str, folder: &Path, is_concurrent: bool) -> Run
     let started = call(endpoint, "StartExecution", &json!({ "stateMachineArn": machine, "input": input }));
     let execution = started["executionArn"].as_str().unwrap();
     let found = ended(endpoint, execution, SECONDS_MAX);
-    // The folder's name is the only thing that differs.
+    // Only the name of the folder differs.
     let output = found["output"].as_str().unwrap_or("null").replace(folder.to_str().unwrap(), "FOLDER");
     Run {
         status: found["status"].clone(),
@@ -173,7 +174,7 @@ fn run(endpoint: &str, machine: &str, folder: &Path, is_concurrent: bool) -> Run
     }
 }
 
-/// Ends workers that a test started, also where it fails.
+/// The workers of a test. They are killed when this is dropped, also if the test fails.
 struct Workers(Vec<Child>);
 
 impl Drop for Workers {
@@ -190,7 +191,7 @@ fn every_workflow_does_the_same_on_the_local_engine_and_with_three_workers() {
     let (home, elsewhere) = (Home::plain(), Home::plain());
     let program = elsewhere.program("act", PROGRAM);
     let server = Server::start_with(&home, &[("FLOW_PROGRAMS", &program)]);
-    // Another Step Functions, such as LocalStack: see tests/localstack.sh.
+    // Another Step Functions, such as LocalStack; see tests/localstack.sh.
     let there = std::env::var("FLOW_TEST_STEP_FUNCTIONS").unwrap_or_else(|_| server.endpoint.clone());
     let start = |_| worker(&elsewhere, &there, &["--activities", "process:run"], &[("FLOW_PROGRAMS", &program)]);
     let _workers = Workers((0..3).map(start).collect());
@@ -226,7 +227,7 @@ fn the_runbook_with_three_workers_leaves_one_of_everything() {
     assert_eq!(found["status"], "SUCCEEDED", "{found}");
     assert_eq!(world.inspect()["counts"], one_of_everything());
     let deployed: Value = serde_json::from_str(found["output"].as_str().unwrap()).unwrap();
-    // The second run, on the local engine, finds everything and changes nothing.
+    // The second run, on the local engine, finds every resource and changes nothing.
     let local = home.rehearse(&["-o", "json"]);
     assert!(local.contains("0 created, 0 updated, 45 unchanged"), "{local}");
     let last = local.lines().find_map(|line| {
@@ -236,7 +237,7 @@ fn the_runbook_with_three_workers_leaves_one_of_everything() {
     assert_eq!(last.map(|output| keys(&output)), Some(keys(&deployed)));
 }
 
-/// The fields of an output.
+/// The field names of an output.
 fn keys(output: &Value) -> Vec<String> {
     let mut keys: Vec<_> = output.as_object().unwrap().keys().cloned().collect();
     keys.sort();

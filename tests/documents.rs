@@ -1,7 +1,6 @@
-//! The fear: the documents say what is not so: a link leads nowhere, a command is not understood, a page is not in the book, a reference is
-//! out of date.
+//! The documents are true: links resolve, commands are understood, the book has every page, the reference is up to date.
 //!
-//! The book is `docs`. Its reference is made from the program; with `FLOW_DOCUMENTS=write`, the test of the reference writes it anew.
+//! The book is `docs`. Its reference is generated from the program; with `FLOW_DOCUMENTS=write`, the test of the reference writes it.
 
 mod commands;
 mod reference;

@@ -1,4 +1,4 @@
-//! The fear: somebody acts through `flow serve` who must not, or keeps others out of it.
+//! `flow serve` answers only permitted clients, and none of them can block the others.
 
 use std::{
     io::{Read, Write},
@@ -14,7 +14,7 @@ use crate::{
 
 const LIST: (&str, &str) = ("x-amz-target", "AWSStepFunctions.ListStateMachines");
 
-/// Sends a request of HTTP/1.1 and returns the response, whatever it is.
+/// Sends an HTTP/1.1 request and returns the response, whatever its status.
 fn request(server: &Server, headers: &[(&str, &str)], body: &str) -> String {
     let address = server.endpoint.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -78,7 +78,7 @@ fn a_token_from_a_file_or_a_variable_opens_and_an_empty_one_is_none() {
         assert!(!lock.contains("secret-1") && !lock.contains("token"), "{lock}");
     }
     let server = Server::start_as(&home, &[], &[("FLOW_TOKEN", "")]);
-    assert!(is_answered(&server, &[LIST]), "an empty variable is none");
+    assert!(is_answered(&server, &[LIST]), "an empty variable counts as unset");
     assert!(!is_answered(&server, &[("host", "flow.example"), LIST]));
     drop(server);
     std::fs::write(&file, " \n").unwrap();
@@ -110,7 +110,7 @@ fn half_open_requests_do_not_keep_others_out() {
     let mut held = Vec::new();
     for number in 0..400 {
         let Ok(mut stream) = TcpStream::connect(address) else { break };
-        // Nothing at all, a part of a head, and a part of a body.
+        // Nothing, a part of a head, and a part of a body.
         let parts =
             ["", "POST / HTTP/1.1\r\nx-a: ", "POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 9\r\n\r\n{"];
         let _ = stream.write_all(parts[if number % 10 == 0 { 2 } else { number % 2 }].as_bytes());
@@ -122,7 +122,7 @@ fn half_open_requests_do_not_keep_others_out() {
     assert!(begun.elapsed() < Duration::from_secs(5), "{} connections, {:?}", held.len(), begun.elapsed());
 }
 
-/// AWS's clients put `sync-` before the host of two operations; the documented variable turns that off.
+/// AWS's clients add `sync-` to the host of two operations; the documented environment variable disables that.
 #[test]
 fn operations_with_a_host_prefix_are_answered() {
     const SCRIPT: &str = "import sys, boto3, json

@@ -1,10 +1,10 @@
-//! The fear: a message has a code, and nothing says what it means.
+//! Every code in a message has a page in `flow explain`.
 
 use std::fs;
 
 use crate::support::{Home, text};
 
-/// The codes in the sources of the checks and the compiler: the first argument of the calls that report a problem.
+/// The codes in the sources of the checks and the compiler: the first argument of the calls that report problems.
 fn codes() -> Vec<String> {
     let mut codes = Vec::new();
     for folder in ["engine/asl", "cli/checks", "cli/commands", "deploy"] {

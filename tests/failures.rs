@@ -1,10 +1,10 @@
-//! The fear: it fails or pauses, and the person neither learns why nor can go on.
+//! After a failure or a pause, the output says why and how to continue.
 
 use serde_json::json;
 
 use crate::support::{Home, SPEED, one_of_everything, text};
 
-/// Runs the rehearsal while a call answers this error once; answers exit code and everything said.
+/// Runs the rehearsal while a call returns this error once. Returns the exit code and the output.
 fn rehearse_with(home: &Home, operation: &str, code: &str, status: u16) -> (Option<i32>, String) {
     let order = json!([{ "operation": operation, "kind": "error", "code": code, "status": status, "times": 1 }]);
     home.world().faults(&order);
@@ -18,7 +18,7 @@ fn says(told: &str, expected: &[&str]) {
     }
 }
 
-/// A resume ends well, with one of everything.
+/// Resumes, and checks that the run succeeds with one of everything.
 fn resumes(home: &Home) {
     let told = home.succeed(&["resume", "rehearsal-told"]);
     says(&told, &["SUCCEEDED"]);

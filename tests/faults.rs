@@ -1,4 +1,4 @@
-//! The fear: an answer is lost or refused on the way, and the retry makes a second one.
+//! A retry after a lost or refused answer creates no second resource.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The fear: a flag is documented, nobody has ever used it, and it does something else.
+//! Every option does what its help says, and a test uses it.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use crate::{
     support::{Home, text},
 };
 
-/// Options that every command takes; each is used by some command's tests.
+/// Options of every command. The tests of some commands use them.
 const GLOBAL: [&str; 8] =
     ["--output", "--progress", "--home", "--profile", "--region", "--verbose", "--quiet", "--help"];
 
-/// The words of a help text's section that begin its lines.
+/// The words at the start of the lines in a section of a help text.
 fn listed(help: &str, section: &str, begins: impl Fn(&str) -> bool) -> Vec<String> {
     let lines = help.lines().skip_while(|line| !line.starts_with(section)).skip(1);
     let lines = lines.take_while(|line| line.is_empty() || line.starts_with(' '));
@@ -130,7 +130,7 @@ fn doctor_names_the_account_when_it_is_asked() {
     assert!(said.contains(STAGING), "{said}");
     let asked = sts.asked();
     home.exits_with(&["doctor"], &sts.credentials(STAGING), 0);
-    assert_eq!(sts.asked(), asked, "without the flag nobody is asked");
+    assert_eq!(sts.asked(), asked, "without the option no question is asked");
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_worker_polls_once_with_a_limit_and_ends() {
     elsewhere.exits_with(&arguments, &[("AWS_REGION", "us-east-1")], 0);
     let refused =
         elsewhere.flow(&["worker", "--endpoint", "http://127.0.0.1:1", "--once", "--activities", "process:run"]);
-    assert_eq!(refused.status.code(), Some(5), "nobody listens: {}", text(&refused.stdout));
+    assert_eq!(refused.status.code(), Some(5), "no server listens: {}", text(&refused.stdout));
     let rehearsal = Home::for_rehearsal();
     rehearsal.exits(&["worker", "--endpoint", &server.endpoint, "--once", "--rehearse"], 0);
 }

@@ -1,4 +1,4 @@
-//! The fear: one line of a definition takes the server's memory or its thread, and takes it again after every start.
+//! No expression of a definition can use up the server's memory or block its dispatcher, not even after a restart.
 
 use std::time::{Duration, Instant};
 
@@ -9,12 +9,12 @@ use crate::{
     support::{Home, text},
 };
 
-/// The longest that an expression may keep the server, with room for a busy machine.
+/// The longest time that an expression may take, with a margin for a busy machine.
 const TIME_MAX: Duration = Duration::from_secs(20);
-/// The most memory that the server may have had, in bytes.
+/// The server's largest allowed peak memory, in bytes.
 const MEMORY_BYTES_MAX: u64 = 400 << 20;
 
-/// Expressions that ask for all there is, and what people are told.
+/// Expressions that use unlimited resources, and the expected message.
 const EXPRESSIONS: [(&str, &str); 12] = [
     ("$reduce([1..60], function($a, $b){ $a & $a }, 'x')", "MiB of memory"),
     ("$pad('x', 2000000000)", "MiB of memory"),
@@ -48,7 +48,7 @@ fn an_expression_that_asks_for_all_there_is_fails_its_execution_and_nothing_else
         let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(1), "{expression}: {said}");
         assert!(began.elapsed() < TIME_MAX, "{expression} took {:?}", began.elapsed());
-        // Beside other work the time can be over before the memory is.
+        // On a busy machine the time limit can be reached before the memory limit.
         assert!(said.contains(told) || said.contains("D1012"), "{expression}: {said}");
     }
     assert!(home.succeed(&["status", "s-1"]).contains("RUNNING"));
@@ -63,16 +63,16 @@ fn what_evaluates_ends_with_the_server() {
     let state = json!({ "Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $sum([1..10]) %}", "End": true });
     home.succeed(&["run", &written(&home, "sum", &state), "--yes"]);
     let workers = server.children();
-    assert_eq!(workers.len(), 1, "one is started and kept");
+    assert_eq!(workers.len(), 1, "one evaluator is started and kept");
     drop(server);
     let gone_by = Instant::now() + Duration::from_secs(10);
     while workers.iter().any(|worker| is_evaluating(*worker)) {
-        assert!(Instant::now() < gone_by, "it outlives the server");
+        assert!(Instant::now() < gone_by, "the evaluator outlives the server");
         std::thread::yield_now();
     }
 }
 
-/// The fear: somebody ends a process that waits for work, and the next expression fails for it.
+/// An expression succeeds although an idle evaluator process was killed.
 #[test]
 fn an_evaluator_that_was_killed_is_replaced() {
     let home = Home::plain();

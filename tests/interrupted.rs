@@ -1,4 +1,4 @@
-//! The fear: people interrupt, look from elsewhere, take over; and something is lost.
+//! Nothing is lost when a run is interrupted, read by another process, or taken over.
 
 use std::io::{BufRead, BufReader};
 
@@ -37,7 +37,7 @@ fn a_killed_run_is_seen_without_a_process_and_goes_on_at_the_same_deadline() {
     assert!(home.succeed(&["status", "w-1"]).contains("WAITING"), "no process drives it, and nothing is due");
     let begun = std::time::Instant::now();
     assert!(home.succeed(&["resume", "w-1"]).contains("SUCCEEDED"));
-    assert!(begun.elapsed().as_millis() < 3_500, "the wait was continued, not begun again");
+    assert!(begun.elapsed().as_millis() < 3_500, "the wait continued and did not restart");
 }
 
 #[test]
@@ -67,12 +67,12 @@ fn a_client_takes_over_within_a_second_when_the_owner_dies() {
     let died = std::time::Instant::now();
     owner.wait().unwrap();
     while !owned_by(client.id()) {
-        assert!(died.elapsed().as_millis() < 1_000, "nobody has taken over for a second");
+        assert!(died.elapsed().as_millis() < 1_000, "no process took over within a second");
     }
     println!("taken over after {} ms", died.elapsed().as_millis());
     until(&mut client, "SUCCEEDED");
     assert!(client.wait().unwrap().success());
-    assert!(home.succeed(&["status"]).contains("WAITING"), "the other one waits for whoever resumes it");
+    assert!(home.succeed(&["status"]).contains("WAITING"), "the other one waits for a resume");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The fear: a store holds its executions captive, grows for ever, or is not understood by the next version.
+//! Executions can be exported, imported and pruned, and the stores of earlier versions open.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn fill(home: &Home, count: u32) {
     }
 }
 
-/// What can be asked about executions, as it is answered.
+/// What status and events print about executions.
 fn asked(home: &Home, ids: &[&str]) -> Vec<String> {
     let of = |id: &&str| ["status", "events"].map(|verb| home.succeed(&[verb, id, "-o", "json"]));
     ids.iter().flat_map(of).collect()
@@ -41,7 +41,10 @@ fn what_is_exported_goes_on_in_another_home_as_if_nothing_had_happened() {
     let ids = ["kept-0", "kept-2", "waits"];
     assert_eq!(asked(&to, &ids), asked(&from, &ids));
     assert!(to.succeed(&["resume", "waits"]).contains("SUCCEEDED"));
-    assert!(to.succeed(&["import", path.to_str().unwrap()]).contains("0 executions"), "what is here stays as it is");
+    assert!(
+        to.succeed(&["import", path.to_str().unwrap()]).contains("0 executions"),
+        "existing executions do not change"
+    );
     assert!(to.succeed(&["status", "waits"]).contains("SUCCEEDED"));
     assert!(to.succeed(&["doctor"]).contains("✔ store"));
 }
@@ -67,7 +70,7 @@ fn pruning_forgets_what_ended_gives_the_disk_back_and_spares_what_waits() {
         let told = home.succeed(&[&["prune", "-o", "json"], arguments].concat());
         serde_json::from_str(told.lines().last().unwrap()).unwrap()
     };
-    assert_eq!(pruned(&[])["executions"], 0, "ninety days are kept unless something else is said");
+    assert_eq!(pruned(&[])["executions"], 0, "the default is ninety days");
     assert_eq!(pruned(&["--days", "0", "--plan"])["executions"], 40);
     assert!(home.succeed(&["status", "kept-0"]).contains("SUCCEEDED"), "a plan changes nothing");
     let told = pruned(&["--days", "0"]);
@@ -97,7 +100,7 @@ fn a_small_measurement_tells_what_it_did() {
 fn the_serve_workload_measures_starts_round_trips_and_pages() {
     let home = Home::plain();
     let mut command = home.command(&["bench", "serve", "-n", "200", "-o", "json"]);
-    // The caller's token is not for this server.
+    // The server of the benchmark must ignore the caller's token.
     let output = command.env("FLOW_TOKEN", "a token").output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let reports: Vec<Value> =
@@ -125,7 +128,7 @@ fn the_serve_workload_measures_starts_round_trips_and_pages() {
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("bench-")), "{left:?}");
 }
 
-/// `tests/stores` holds a store of each format, packed: three executions that succeeded, two that wait.
+/// `tests/stores` contains a packed store of each format, with three executions that succeeded and two that wait.
 #[test]
 fn the_store_of_every_earlier_version_opens() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores");
@@ -145,15 +148,15 @@ fn the_store_of_every_earlier_version_opens() {
             path.display()
         );
         assert!(home.succeed(&["status", "kept-1"]).contains("SUCCEEDED"));
-        assert!(home.succeed(&["resume", "waits"]).contains("SUCCEEDED"), "what waited goes on");
+        assert!(home.succeed(&["resume", "waits"]).contains("SUCCEEDED"), "the waiting execution continues");
         assert_eq!(home.flow(&["resume", "sleeps", "--no-wait"]).status.code(), Some(75));
         let doctor = home.succeed(&["doctor"]);
         assert!(doctor.contains("✔ store") && doctor.contains("5 executions, 1 not ended"), "{doctor}");
         assert!(
             home.succeed(&["status", "waits", "-o", "json"]).contains("SUCCEEDED"),
-            "what has gone on is read back"
+            "the continued execution is read back"
         );
         opened += 1;
     }
-    assert!(opened > 0, "no store is kept");
+    assert!(opened > 0, "there is no store to open");
 }

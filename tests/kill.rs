@@ -1,13 +1,13 @@
-//! The fear: the program is killed at the worst moment, and something exists twice or not at all.
+//! A kill at any commit, followed by a resume, leaves exactly one of everything.
 //!
-//! `FLOW_TEST_ALL_COMMITS=1` kills at every commit point; otherwise a sample spread over all sections is taken.
+//! `FLOW_TEST_ALL_COMMITS=1` kills at every commit. Without it, a sample over all sections is taken.
 
 use crate::support::{Home, SPEED, World, one_of_everything, text};
 
 const SAMPLE: u64 = 8;
 const ID: &str = "rehearsal-killed";
 
-/// Kills the process right before or after its n-th commit, resumes, and looks at what there is. Answers false when the
+/// Kills the process immediately before or after its n-th commit, resumes, and checks the account. Returns false if the
 /// execution ended before that commit.
 fn kill_at(variable: &str, commit: u64) -> bool {
     let home = Home::for_rehearsal();
@@ -18,7 +18,7 @@ fn kill_at(variable: &str, commit: u64) -> bool {
         return false;
     }
     assert_eq!(output.status.code(), None, "killed by a signal: {}", text(&output.stderr));
-    // A kill before the first commit leaves nothing to resume: the same command is run again.
+    // A kill before the first commit leaves no execution to resume, so the same command is run again.
     let again = home.flow(&["resume", ID]);
     let again = if again.status.code() == Some(4) { home.flow(&run) } else { again };
     let told = format!("{}\n{}", text(&again.stdout), text(&again.stderr));
@@ -28,9 +28,9 @@ fn kill_at(variable: &str, commit: u64) -> bool {
     true
 }
 
-/// Far beyond the last commit of a run: it makes fewer.
+/// A limit far beyond the number of commits of a run.
 const COMMITS_MAX: u64 = 1_000;
-/// The sample is spread over so many: about as many as a run makes.
+/// About the number of commits of a run, over which the sample is spread.
 const COMMITS_USUAL: u64 = 190;
 
 #[test]

@@ -1,4 +1,4 @@
-"""A Lambda endpoint: `echo` answers what it gets, `fails` raises, `gone` does not exist. Prints its port."""
+"""A Lambda endpoint: `echo` returns its input, `fails` raises, `gone` does not exist. Prints its port."""
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

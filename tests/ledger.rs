@@ -1,5 +1,5 @@
-//! The fear: under the load of many clients a server that is killed again and again loses something that it acknowledged, does something
-//! twice, or grows until it ends. `FLOW_TEST_LEDGER_SECONDS=300` runs it for five minutes.
+//! Under the load of many clients, a server that is killed repeatedly loses nothing that it acknowledged, does nothing
+//! twice, and its memory and files stay bounded. `FLOW_TEST_LEDGER_SECONDS=300` runs it for five minutes.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,28 +20,28 @@ use crate::{
     support::{Home, until},
 };
 
-/// 64 clients.
+/// 64 clients in all.
 const STARTERS: usize = 32;
 const WORKERS: usize = 16;
 const LISTERS: usize = 8;
 const READERS: usize = 8;
-/// Of so many starts of a client, one is of a task.
+/// One of this many starts of a client starts an execution with a task.
 const STARTS_PER_TASK: u64 = 16;
-/// How long a client repeats a request that is not answered.
+/// How long a client repeats a request without an answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
-/// How long a worker waits for a task before it asks again.
+/// How long a worker waits for a task before it polls again.
 const POLL: Duration = Duration::from_secs(2);
 
-/// What all clients share: where the server is, and what it acknowledged.
+/// The state that all clients share: the server's address, and what it acknowledged.
 struct Ledger {
     address: RwLock<String>,
-    /// How many executions each starter has begun: it repeats each start until it is acknowledged.
+    /// The number of executions that each starter has started. It repeats each start until it is acknowledged.
     started: Vec<AtomicU64>,
     /// The acknowledged answer of each task, by the name of its execution.
     answers: Mutex<HashMap<String, u64>>,
     /// Executions whose task was acknowledged twice.
     answered_twice: Mutex<Vec<String>>,
-    /// What was acknowledged and then not found.
+    /// Acknowledged executions that were not found later.
     not_found: Mutex<Vec<String>>,
     next_answer: AtomicU64,
     requests: AtomicUsize,
@@ -49,7 +49,7 @@ struct Ledger {
     all_end: AtomicBool,
 }
 
-/// A connection that is opened again when the server was killed.
+/// A connection that is opened again after the server was killed.
 struct Client<'l> {
     ledger: &'l Ledger,
     connection: Option<BufReader<TcpStream>>,
@@ -61,7 +61,7 @@ impl<'l> Client<'l> {
         Client { ledger, connection: None, read_timeout }
     }
 
-    /// The status and the answer of a request that is repeated until it is answered.
+    /// Repeats a request until it is answered. Returns the status and the answer.
     fn ask(&mut self, operation: &str, request: &Value) -> (u16, Value) {
         let end = Instant::now() + ANSWERED_WITHIN;
         loop {
@@ -135,7 +135,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The name of a starter's execution, and the state machine that it is of.
+/// The name of a starter's execution, and its state machine.
 fn execution(starter: usize, number: u64) -> (&'static str, String) {
     let machine = if number.is_multiple_of(STARTS_PER_TASK) { "task" } else { "plain" };
     (machine, format!("s{starter}-{number}"))
@@ -157,7 +157,7 @@ fn start(ledger: &Ledger, starter: usize) {
         let input = json!({ "name": name }).to_string();
         let request = json!({ "stateMachineArn": machine_arn(machine), "name": name, "input": input });
         let (status, answer) = client.ask("StartExecution", &request);
-        // One whose answer a kill took has ended meanwhile.
+        // If a kill lost the first answer, the execution may have ended meanwhile.
         assert!(status == 200 || answer["__type"] == "ExecutionAlreadyExists", "{answer}");
         ledger.started[starter].store(number + 1, Ordering::Release);
     }
@@ -166,7 +166,7 @@ fn start(ledger: &Ledger, starter: usize) {
 fn work(ledger: &Ledger, activity: &str) {
     let (mut poller, mut sender) = (Client::new(ledger, POLL), Client::new(ledger, ANSWERED_WITHIN));
     while !ledger.all_end.load(Ordering::Relaxed) {
-        // A poll that a kill ends is not repeated: its task comes again when its heartbeat is missed.
+        // A poll that a kill ended is not repeated: its task is offered again after its missed heartbeat.
         let Ok((200, task)) = poller.try_ask("GetActivityTask", &json!({ "activityArn": activity })) else { continue };
         let Some(token) = task["taskToken"].as_str() else { continue };
         let input: Value = serde_json::from_str(task["input"].as_str().unwrap()).unwrap();
@@ -196,7 +196,7 @@ fn list(ledger: &Ledger) {
     }
 }
 
-/// Reads what was acknowledged just now.
+/// Reads what was just acknowledged.
 fn read(ledger: &Ledger, reader: usize) {
     let mut client = Client::new(ledger, ANSWERED_WITHIN);
     let mut starter = reader;
@@ -212,7 +212,7 @@ fn read(ledger: &Ledger, reader: usize) {
     }
 }
 
-/// Memory, file handles and disk of a server before it is killed.
+/// Memory, file handles and disk usage of a server before it is killed.
 struct Figures {
     executions: u64,
     rss_mb: u64,
@@ -257,7 +257,7 @@ fn kills_under_the_load_of_64_clients_lose_nothing_and_double_nothing() {
     let activity = prepare(&ledger);
     let mut figures = Vec::new();
     thread::scope(|scope| {
-        // However this ends, the clients end too.
+        // Ends the clients, also if the test fails.
         let _end = End(&ledger);
         (0..STARTERS).for_each(|starter| {
             drop(scope.spawn({
@@ -277,7 +277,7 @@ fn kills_under_the_load_of_64_clients_lose_nothing_and_double_nothing() {
         while Instant::now() < end {
             thread::sleep(kill_every);
             figures.push(Figures::of(server.as_ref().unwrap(), &home, &ledger));
-            // Its end kills it.
+            // Dropping the server kills it.
             drop(server.take());
             let next = server.insert(Server::start(&home));
             *ledger.address.write().unwrap() = address(next);
@@ -312,7 +312,7 @@ fn address(server: &Server) -> String {
     server.endpoint.strip_prefix("http://").unwrap().to_owned()
 }
 
-/// Makes the state machines and the activity; its ARN.
+/// Creates the state machines and the activity. Returns the activity's ARN.
 fn prepare(ledger: &Ledger) -> String {
     let mut client = Client::new(ledger, ANSWERED_WITHIN);
     let (_, activity) = client.ask("CreateActivity", &json!({ "name": "work" }));
@@ -329,7 +329,7 @@ fn prepare(ledger: &Ledger) -> String {
     activity
 }
 
-/// Compares what the server has with what it acknowledged.
+/// Compares the server's executions with what it acknowledged.
 fn verify(ledger: &Ledger) {
     let mut client = Client::new(ledger, ANSWERED_WITHIN);
     let mut found: BTreeMap<(String, String), usize> = BTreeMap::new();
@@ -368,7 +368,7 @@ fn verify(ledger: &Ledger) {
         found.len()
     );
     assert!(lost.is_empty() && wrong.is_empty(), "lost, or listed twice: {lost:?}, lost answers: {wrong:?}");
-    assert!(found.is_empty(), "nobody started these: {found:?}");
+    assert!(found.is_empty(), "never started: {found:?}");
     let (twice, missing) = (lock(&ledger.answered_twice), lock(&ledger.not_found));
     assert!(
         twice.is_empty() && missing.is_empty(),

@@ -1,10 +1,10 @@
-//! The fear: a workflow without AWS cannot do its work, or does more on the machine than its operator allowed.
+//! A workflow without AWS can use this machine, and only as far as its operator allows.
 
 use serde_json::{Value, json};
 
 use crate::support::{Home, text, until};
 
-/// Runs a definition with these operators' variables; answers exit code, standard output and standard error.
+/// Runs a definition with these environment variables. Returns exit code, standard output and standard error.
 fn run(home: &Home, definition: &Value, variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let file = home.path().join("local.asl.json");
     std::fs::write(&file, definition.to_string()).unwrap();

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the differential tests against LocalStack's Step Functions, in host mode, on 127.0.0.1 only. Opt-in: it installs
-# LocalStack 4.14 with Python 3.13 into a folder of its own, which takes some minutes and half a gigabyte.
+# LocalStack 4.14 with Python 3.13 into a separate folder, which takes some minutes and half a gigabyte.
 #
 #   tests/localstack.sh [FOLDER]
 set -eu
@@ -11,7 +11,7 @@ if [ ! -e "$folder/.complete" ]; then
         'cryptography<47' 'cbor2<5.8' service_identity
     touch "$folder/.complete"
 fi
-# Without GATEWAY_SERVER and GATEWAY_LISTEN it would listen on every address.
+# Without GATEWAY_SERVER and GATEWAY_LISTEN LocalStack would listen on every address.
 GATEWAY_SERVER=hypercorn GATEWAY_LISTEN=127.0.0.1:4566 SERVICES=stepfunctions,sts,iam,sqs,lambda DISABLE_EVENTS=1 \
     SKIP_SSL_CERT_DOWNLOAD=1 DNS_ADDRESS=0 "$folder/bin/localstack" start --host --no-banner &
 started=$!

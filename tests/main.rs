@@ -1,4 +1,4 @@
-//! Is it true end to end? One binary; each module is named after the fear it holds.
+//! End-to-end tests of the program: one binary, a module for each subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod accounts;

@@ -1,4 +1,4 @@
-//! The fear: an execution waits for another one that it started, and whoever resumes the first does not continue the second.
+//! Resuming an execution that waits for another one that it started also continues the other one.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ fn parent(home: &Home) -> String {
     )
 }
 
-/// Makes the state machine `child` of an execution that waits so long. Its first execution is cancelled.
+/// Creates the state machine `child`, whose executions wait this long, by running and cancelling an execution.
 fn child(home: &Home, seconds: u64) {
     home.exits(&["run", &home.waits("child", seconds), "--yes", "--no-wait=0", "--id", "first"], 75);
     home.exits(&["cancel", "first"], 0);
@@ -45,7 +45,7 @@ fn resuming_the_parent_continues_the_child_and_its_end_ends_the_parent_at_once()
     let began = Instant::now();
     home.exits(&["resume", "outer"], 0);
     assert_eq!(home.status_of("outer"), "SUCCEEDED");
-    // A poll alone would find it up to five seconds later.
+    // Polling alone would find the end up to five seconds later.
     assert!(began.elapsed().as_millis() < 6_500, "{:?}", began.elapsed());
 }
 

@@ -1,19 +1,19 @@
-//! The fear: run every night, the runbook fails without a reason, changes what is as wanted, or succeeds although a bad image was
-//! rolled back.
+//! Run every night, the runbook fails only for a reason, changes only what differs, and reports a rolled-back image as
+//! a failure.
 
 use serde_json::{Value, json};
 
 use crate::support::{Home, World, text};
 
-/// Slower than other tests: on a busy machine a short time-out of the workflow would pass between two checks.
+/// Slower than in other tests: on a busy machine a short time-out of the workflow would pass between two checks.
 const SPEED: &str = "100";
 
-/// How many nights, where `FLOW_NIGHTS` does not say.
+/// The number of nights without `FLOW_NIGHTS`.
 const NIGHTS_DEFAULT: usize = 4;
 const GOOD_IMAGE: &str = "application.image=example.test/good:1";
 const BAD_IMAGE: &str = "application.image=example.test/bad:2";
 const REPAIRED_IMAGE: &str = "application.image=example.test/repaired:3";
-/// Calls of every run, of which some are slow or throttled each night.
+/// Calls of every run. Some of them are slow or throttled each night.
 const CALLS: [&str; 8] = [
     "ec2:DescribeVpcs",
     "ec2:DescribeSecurityGroupRules",
@@ -35,7 +35,7 @@ impl Numbers {
     }
 }
 
-/// Some calls are slow, throttled or not answered, and lists lag.
+/// Makes some calls slow, throttled or unanswered, and lists stale.
 fn trouble(world: &World, numbers: &mut Numbers) {
     let kinds = ["delay", "throttle", "drop"];
     let mut orders: Vec<Value> = (0..3 + numbers.below(4))
@@ -57,7 +57,7 @@ fn night(home: &Home, image: &str) -> (i32, String) {
     (output.status.code().unwrap_or(-1), said)
 }
 
-/// `FLOW_NIGHTS=30` is a month.
+/// `FLOW_NIGHTS=30` runs a month.
 #[test]
 fn only_nights_with_a_bad_image_fail() {
     let nights = std::env::var("FLOW_NIGHTS").ok().and_then(|nights| nights.parse().ok()).unwrap_or(NIGHTS_DEFAULT);

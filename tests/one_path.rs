@@ -1,4 +1,4 @@
-//! The fear: what the command line does and what the API does are two worlds, and one does not see the other.
+//! The command line and the API show and control the same executions.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ fn exit(home: &Home, arguments: &[&str], expected: i32) -> String {
     told
 }
 
-/// A home; and the Python environment, which any rehearsal makes.
+/// A home, and the Python environment, which any rehearsal creates.
 fn home() -> Home {
     let home = Home::for_rehearsal();
     home.world();
@@ -52,7 +52,7 @@ fn boto3_sees_stops_and_redrives_what_flow_run_began_before_and_beside_the_serve
         server.python(CLIENT, &["stop_what_flow_run_began"]);
         let told = exit(&home, &["status", "w-1"], 0);
         assert!(told.contains("ABORTED") && told.contains("by boto3"), "{told}");
-        assert!(!told.contains("waits:w-1"), "people see the id that they gave: {told}");
+        assert!(!told.contains("waits:w-1"), "the id is the given one: {told}");
         exit(&home, &["resume", "w-1", "--no-wait"], 75);
         server.python(CLIENT, &["is_redriven"]);
         exit(&home, &["cancel", "arn:aws:states:us-east-1:111111111111:execution:waits:w-1"], 0);

@@ -1,4 +1,4 @@
-"""A Step Functions client beside `flow run`. `ENDPOINT PHASE [ARGUMENT]`."""
+"""A Step Functions client that runs concurrently with `flow run`. `ENDPOINT PHASE [ARGUMENT]`."""
 
 import json
 import sys
@@ -43,7 +43,7 @@ def is_redriven():
 
 
 def start():
-    """A Task for a person and a long wait, in state machines called like a rehearsal's executions."""
+    """A Task for a person and a long wait, in state machines with the names of a rehearsal's executions."""
     activity = client.create_activity(name="person")["activityArn"]
     states = {"A": {"Type": "Task", "Resource": activity, "End": True}}, {"A": {"Type": "Wait", "Seconds": 3600, "End": True}}
     for name, state in zip(("rehearsal-task", "rehearsal-wait"), states):

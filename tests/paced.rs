@@ -1,7 +1,7 @@
-//! The fear: the deployment takes longer than AWS does, or asks more often than it has to.
+//! A deployment takes no longer than AWS does, and makes no unnecessary calls.
 //!
-//! `FLOW_TEST_DEPLOYMENT=1` deploys at a speed at which time and looks can be measured (a minute and a half); otherwise only
-//! what does not depend on the machine is asserted.
+//! `FLOW_TEST_DEPLOYMENT=1` deploys at a speed at which time and polls can be measured (a minute and a half). Without
+//! it, only what does not depend on the machine is asserted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,20 +9,20 @@ use serde_json::Value;
 
 use crate::support::{Home, SPEED, one_of_everything};
 
-/// An answer of the rehearsal's AWS API takes this many times its own time: at this speed about as long as AWS's own.
+/// At this speed the calls of the rehearsal's AWS API take about as long as AWS's own.
 const SPEED_TO_MEASURE: &str = "6";
-/// The whole deployment, in critical paths.
+/// The longest duration of a deployment, relative to the critical path.
 const TIME_RATIO_MAX: f64 = 1.05;
-/// All calls, in needed ones.
+/// The most calls, relative to the necessary ones.
 const CALLS_RATIO_MAX: f64 = 1.3;
 
-/// How many calls change something.
+/// The number of changing calls.
 const CHANGES: usize = 50;
-/// How many different questions are asked. Whether there is a record for the certificate and whether it is issued count as one.
+/// The number of different reads. The two reads of the certificate, for its record and for its status, count as one.
 const QUESTIONS: usize = 76;
 
-/// What a wait asks, and the call that begins what it waits for: the same question before it is whether the thing is there,
-/// after it whether it is ready.
+/// The read of each wait, and the call that creates what it waits for: before that call the read asks whether the
+/// resource exists, after it whether it is ready.
 const WAITS: [(&str, &str); 10] = [
     ("acm:DescribeCertificate", "acm:RequestCertificate"),
     ("ec2:DescribeInstanceStatus", "ec2:RunInstances"),
@@ -36,8 +36,8 @@ const WAITS: [(&str, &str); 10] = [
     ("route53:GetChange", "route53:ChangeResourceRecordSets"),
 ];
 
-/// What is asked again apart from waits: names, before anything is changed and again right before the name is used; a log group
-/// and a security group, again before something of them is set; and the password, which no state may hand on.
+/// The reads that are repeated other than in waits: names, checked before any change and again before the name is used;
+/// a log group and a security group, read again before a change of them; and the password, which no state may pass on.
 const ASKED_AGAIN: [&str; 20] = [
     "ec2:DescribeInstances",
     "ec2:DescribeKeyPairs",
@@ -71,11 +71,15 @@ fn the_deployment_is_as_quick_as_aws_lets_it_be_and_asks_nothing_that_it_was_tol
 
     let calls = Calls::of(&world.calls());
     assert_eq!(world.inspect()["counts"], one_of_everything());
-    assert_eq!((calls.changes, calls.different_changes), (CHANGES, CHANGES), "a change was made twice, or is new here");
+    assert_eq!(
+        (calls.changes, calls.different_changes),
+        (CHANGES, CHANGES),
+        "a change was made twice, or CHANGES is outdated"
+    );
     assert_eq!(calls.asked_again, ASKED_AGAIN);
     assert_eq!(calls.questions, QUESTIONS);
 
-    // All but the looks that found a wait not over.
+    // All calls other than polls that found a wait not over.
     let needed = CHANGES + QUESTIONS + ASKED_AGAIN.len();
     let calls_ratio = calls.all as f64 / needed as f64;
     println!("{} calls, {needed} of them needed: {calls_ratio:.3} for each needed one", calls.all);
@@ -89,13 +93,13 @@ fn the_deployment_is_as_quick_as_aws_lets_it_be_and_asks_nothing_that_it_was_tol
     }
 }
 
-/// The calls of a deployment, counted.
+/// The counted calls of a deployment.
 struct Calls {
     all: usize,
     changes: usize,
     different_changes: usize,
     questions: usize,
-    /// The names of those that ask what was asked before, sorted; without the looks of waits.
+    /// The sorted names of repeated reads, without polls of waits.
     asked_again: Vec<String>,
 }
 
@@ -135,7 +139,7 @@ fn seconds_between_first_and_last(home: &Home) -> f64 {
     (times.last().unwrap() - times.first().unwrap()) as f64 / 1000.0
 }
 
-/// The longest way through what has to be waited for on AWS, as long as the rehearsal makes each wait.
+/// The longest path through the waits for AWS, with the durations of the rehearsal.
 fn critical_path_seconds() -> f64 {
     let durations: BTreeMap<&str, f64> = include_str!("../rehearsal/gateway/durations.py")
         .lines()

@@ -1,4 +1,4 @@
-//! The fear: an update of the dependencies moves what must stay.
+//! An update of the dependencies does not change pinned ones.
 
 #[test]
 fn an_update_does_not_move_cloudwatch_off_the_query_protocol() {

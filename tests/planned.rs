@@ -1,4 +1,4 @@
-//! The fear: a plan changes something, or a run does something else than its plan said.
+//! A plan changes nothing, and a run does what its plan says.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Home, World, text};
 
-/// Slower than other tests: on a busy machine a short time-out of the workflow would pass between two checks.
+/// Slower than in other tests: on a busy machine a short time-out of the workflow would pass between two checks.
 const SPEED: &str = "100";
 
-/// What happened, or would happen, to the resources of a kind: how many of each action.
+/// The number of resources by type and action.
 type Counts = BTreeMap<(String, String), usize>;
 
 fn arguments<'a>(workflow: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -26,7 +26,7 @@ fn started(home: &Home) -> World {
     home.world()
 }
 
-/// The plan, after a check that making it changed nothing.
+/// Makes a plan, and checks that this changed nothing.
 fn plan(home: &Home, world: &World, workflow: &str, more: &[&str], exit: i32) -> Value {
     let before = world.changing_calls().len();
     let output = home.flow(&arguments(workflow, &[&["--plan", "--detailed-exitcode"], more].concat()));
@@ -56,7 +56,8 @@ fn planned(plan: &Value) -> Counts {
     counts
 }
 
-/// What a run did: of a resource that several steps touched, the deletion, else the update, else the first.
+/// Runs, and counts the actions: of a resource that several steps touched the deletion, else the update, else the first
+/// one.
 fn run(home: &Home, workflow: &str, more: &[&str]) -> Counts {
     let output = home.flow(&arguments(workflow, more));
     let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
@@ -78,7 +79,7 @@ fn run(home: &Home, workflow: &str, more: &[&str]) -> Counts {
     counts
 }
 
-/// The effect that an entry reports, at whatever depth.
+/// The effect in an entry, at any depth.
 fn effect(value: &Value) -> Option<&Value> {
     match value {
         Value::Object(fields) if fields.contains_key("resource_type") => Some(value),
@@ -91,7 +92,7 @@ fn of(counts: &Counts, action: &str) -> usize {
     counts.iter().filter(|((_, found), _)| found == action).map(|(_, count)| count).sum()
 }
 
-/// Changes what the runbook made, without the runbook.
+/// Changes resources of the runbook without the runbook.
 const DRIFT: &str = "import boto3, sys\n\
     c = lambda s: boto3.client(s, endpoint_url=sys.argv[1], region_name=sys.argv[2], aws_access_key_id='x', aws_secret_access_key='x')\n\
     c('rds').modify_db_instance(DBInstanceIdentifier='rehearsal-db', BackupRetentionPeriod=3, ApplyImmediately=True)\n\

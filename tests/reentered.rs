@@ -1,4 +1,4 @@
-//! The fear: a run must be repeated from its beginning because of what went wrong near its end.
+//! A failed run can continue at an earlier state, without repeating the steps that precede it.
 
 use std::fs;
 
@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::Home;
 
-/// Three steps in a row, the second and third in a section; each appends a line to a file. The third fails while `broken` exists.
+/// Three steps in a row, the second and third in a section. Each appends a line to a file. The third fails while
+/// `broken` exists.
 fn runbook(home: &Home) -> (String, String) {
     let folder = home.path().display();
     let script = home.program(

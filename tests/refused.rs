@@ -1,4 +1,4 @@
-//! The fear: something is changed although it should have been refused.
+//! A run that must be refused changes nothing.
 
 use serde_json::json;
 
@@ -40,7 +40,7 @@ fn without_a_terminal_and_without_yes_nothing_is_begun() {
     refusal(&home, &["run", "endpoints-aws", "--input", &input], "--yes");
 }
 
-/// Runs a rehearsal that must fail in the preflight; answers what it said.
+/// Runs a rehearsal that must fail in the preflight. Returns its output.
 fn fails_before_any_change(home: &Home, world: &World, more: &[&str]) -> String {
     let arguments = [&["run", "endpoints-aws", "--rehearse", "--speed", crate::support::SPEED], more].concat();
     let output = home.flow(&arguments);

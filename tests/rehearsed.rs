@@ -1,4 +1,4 @@
-//! The fear: a rehearsal is not what it says: it touches something real, skips the waits, or stays behind.
+//! A rehearsal reaches nothing real, waits as AWS does, and leaves no process.
 
 use std::{
     net::TcpListener,
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::{Home, SPEED, World, text};
 
-/// Listens where nobody may come; answers the address.
+/// Listens on an address that no one may connect to. Returns the address.
 fn trap() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -32,17 +32,17 @@ fn with_real_looking_credentials_and_endpoints_around_nothing_leaves_the_rehears
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
     let came = listener.accept().map(|(_, from)| from);
-    assert!(came.is_err(), "somebody went where the environment pointed: {came:?}");
+    assert!(came.is_err(), "a connection was made to an address of the environment: {came:?}");
     let world = home.world();
     assert!(world.gateway.starts_with("http://127.0.0.1:") && world.moto.starts_with("http://127.0.0.1:"));
     let found = Command::new("grep").args(["-rlE", &format!("{key}|{secret}")]).arg(home.path()).output().unwrap();
-    assert_eq!(text(&found.stdout), "", "credentials of the person were written down");
+    assert_eq!(text(&found.stdout), "", "the person's credentials were stored");
 }
 
 #[test]
 fn every_state_that_aws_passes_through_is_seen_waiting() {
     let home = Home::for_rehearsal();
-    // Slow enough that even on a busy machine no state passes between two looks.
+    // Slow enough that even on a busy machine no state passes between two polls.
     let printed = home.succeed(&["run", "endpoints-aws", "--rehearse", "--speed", "60", "-o", "json"]);
     let waits = printed.lines().filter(|line| line.contains("waiting")).collect::<Vec<_>>().join("\n");
     for state in ["PENDING_VALIDATION", "PENDING", "pending", "creating", "provisioning", "IN_PROGRESS"] {
@@ -61,7 +61,7 @@ fn the_aws_api_ends_with_its_world_even_when_that_is_killed() {
     assert!(killed.success());
     let begun = Instant::now();
     let process = format!("/proc/{}/stat", world.moto_pid);
-    // A process that has ended may still be in the table until its parent has asked for it.
+    // A process that has ended is a zombie until its parent reaps it.
     let lives = || std::fs::read_to_string(Path::new(&process)).is_ok_and(|stat| !stat.contains(") Z "));
     while lives() {
         assert!(begun.elapsed() < Duration::from_secs(20), "the AWS API outlived its world");

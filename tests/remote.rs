@@ -1,4 +1,4 @@
-//! The fear: an execution at Step Functions is shown, answered or ended otherwise than one on this machine.
+//! An execution at Step Functions is shown, answered and cancelled like one on this machine.
 
 use std::{
     io::{BufRead, BufReader},
@@ -13,7 +13,7 @@ use crate::{
     support::{Home, text, until},
 };
 
-/// A server, a home of a person elsewhere, and a worker; all end with it.
+/// A server, the home of a person on another machine, and a worker. All end when this is dropped.
 struct Elsewhere {
     serving: Home,
     person: Home,
@@ -43,7 +43,7 @@ impl Elsewhere {
         task
     }
 
-    /// Runs a command for the executions of the server; returns what it printed.
+    /// Runs a command for the server's executions. Returns its output.
     fn at_server(&self, arguments: &[&str], exit: i32) -> String {
         let more = ["--engine", "sfn", "--endpoint", &self.server.endpoint, "--region", "us-east-1"];
         self.person.exits(&[arguments, &more[..]].concat(), exit)
@@ -117,7 +117,7 @@ fn a_failed_execution_is_redriven_where_it_failed() {
     assert!(printed.contains("broken") && printed.contains("\"Act\""), "{printed}");
     std::fs::write(there.person.path().join("repaired"), "").unwrap();
     let printed = there.at_server(&["resume", "job-1"], 0);
-    assert!(!printed.contains("First"), "what was shown before is not shown again: {printed}");
+    assert!(!printed.contains("First"), "earlier entries are not shown again: {printed}");
     assert!(there.at_server(&["status", "job-1"], 0).contains("SUCCEEDED"));
     assert!(there.at_server(&["resume", "job-1"], 0).contains("nothing to resume"));
 }

@@ -1,4 +1,4 @@
-//! The fear: what is shown is not so, or cannot be read by the program that reads it.
+//! What is shown is true, and programs can parse it.
 
 use std::process::Stdio;
 
@@ -157,7 +157,7 @@ fn the_last_check_is_current_in_a_second_terminal() {
     };
     until(60, "it waits", || home.flow(&["status", "rehearsal-one"]).status.success() && polled().is_some());
     let first = polled();
-    // Unchanged polls write no journal entry: only the frames know them.
+    // Unchanged polls write no journal entry, so only the frames contain them.
     until(30, "a later poll is shown", || polled() > first);
     let _ = child.kill();
     let _ = child.wait();

@@ -1,4 +1,4 @@
-//! The fear: the database's password is seen by somebody who should not.
+//! The database's password appears only in its secret.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +15,7 @@ use crate::{
 
 const ID: &str = "rehearsal-secrets";
 
-/// What every process of this machine shows of itself.
+/// The command lines and environments of all processes of this machine.
 fn process_list(seen: &mut BTreeSet<Vec<u8>>) {
     for process in std::fs::read_dir("/proc").unwrap().flatten() {
         if process.file_name().to_string_lossy().chars().all(|character| character.is_ascii_digit()) {
@@ -24,7 +24,7 @@ fn process_list(seen: &mut BTreeSet<Vec<u8>>) {
     }
 }
 
-/// The password, as whoever may read the secret gets it.
+/// The password, as a caller with permission to read the secret gets it.
 fn password(world: &World) -> String {
     let script = r#"
 import boto3, json, sys
@@ -34,14 +34,14 @@ print(json.loads(c.get_secret_value(SecretId="rehearsal/database-password")["Sec
     world.python(script).trim().to_owned()
 }
 
-/// The files below a folder that hold some bytes.
+/// The files below a folder that contain a text.
 fn files_with(folder: &Path, wanted: &str) -> Vec<String> {
     let files = walkdir::WalkDir::new(folder).into_iter().flatten().filter(|entry| entry.file_type().is_file());
     let holds = |path: &Path| std::fs::read(path).is_ok_and(|bytes| contains(&bytes, wanted));
     files.map(walkdir::DirEntry::into_path).filter(|path| holds(path)).map(|path| path.display().to_string()).collect()
 }
 
-/// What the Step Functions API answers about every execution, with all its data.
+/// The answers of the Step Functions API about every execution, with all data.
 fn answers(rehearsals: &Path, home: &Home) -> String {
     let script = r#"
 import boto3, sys
@@ -83,15 +83,15 @@ fn the_databases_password_is_in_no_file_log_event_process_list_or_answer() {
     assert!(output.status.success(), "{told}");
     let password = password(&World::read(home.path()).unwrap());
     assert_eq!(password.len(), 32);
-    assert!(processes.iter().any(|process| contains(process, ID)), "the process list was looked at");
-    assert!(!files_with(home.path(), ID).is_empty(), "files were looked at");
+    assert!(processes.iter().any(|process| contains(process, ID)), "no process was read");
+    assert!(!files_with(home.path(), ID).is_empty(), "no file was read");
     assert!(!processes.iter().any(|process| contains(process, &password)), "in the process list");
     assert_eq!(files_with(home.path(), &password), Vec::<String>::new());
     assert!(told.lines().count() > 500, "the log was written");
     for line in told.lines() {
         assert!(!line.contains(&password), "{line}");
     }
-    // What the store holds packed.
+    // Data that is compressed in the store.
     for question in [["status", ID], ["events", ID]] {
         let answer = home.succeed(&[&question[..], &["-o", "json"]].concat());
         assert!(answer.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
@@ -100,7 +100,10 @@ fn the_databases_password_is_in_no_file_log_event_process_list_or_answer() {
     let rehearsals = home.path().join("rehearsal");
     let exported = home.succeed(&["export", "--home", rehearsals.to_str().unwrap()]);
     for everything in [exported, answers(&rehearsals, &home)] {
-        assert!(everything.contains(ID) && everything.contains("rehearsal/database-password"), "it was asked for");
+        assert!(
+            everything.contains(ID) && everything.contains("rehearsal/database-password"),
+            "the execution is included"
+        );
         assert!(!everything.contains(&password));
     }
 }

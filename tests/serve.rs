@@ -1,4 +1,4 @@
-//! The fear: a client of Step Functions is answered otherwise than by AWS, or loses something when the server dies.
+//! A client of Step Functions gets AWS's answers, and loses nothing if the server dies.
 
 use std::{
     io::{BufRead, BufReader},
@@ -7,7 +7,7 @@ use std::{
 
 use crate::support::{Home, python, text};
 
-/// `flow serve` on a free port; ends with this.
+/// `flow serve` on a free port. Killed when this is dropped.
 pub struct Server {
     process: Child,
     pub endpoint: String,
@@ -22,14 +22,14 @@ impl Server {
         Self::start_as(home, &[], variables)
     }
 
-    /// With more arguments.
+    /// Starts a server with more arguments.
     pub fn start_as(home: &Home, more: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = home.command(&[&["serve", "--listen", "127.0.0.1:0", "-o", "json"], more].concat());
         command.envs(variables.iter().copied());
         Self::begin(command)
     }
 
-    /// With so many file handles.
+    /// Starts a server with a limit on file handles.
     pub fn start_with_handles(home: &Home, handles: u32) -> Self {
         let flow = home.command(&[]);
         let mut command = Command::new("/bin/sh");
@@ -52,24 +52,24 @@ impl Server {
         Server { process, endpoint: serving["endpoint"].as_str().unwrap().to_owned() }
     }
 
-    /// Its process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    /// Waits for its end; answers with its exit code.
+    /// Waits until it ends. Returns its exit code.
     pub fn exit_code(&mut self) -> Option<i32> {
         self.process.wait().unwrap().code()
     }
 
-    /// The most memory it has had, in bytes.
+    /// Its peak memory in bytes.
     pub fn peak_memory_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
     }
 
-    /// The processes that it has started.
+    /// Its child processes.
     pub fn children(&self) -> Vec<u32> {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
         let children = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("children")).unwrap());
@@ -80,7 +80,7 @@ impl Server {
         self.python(include_str!("api_client.py"), &[&[phase], more].concat())
     }
 
-    /// Runs a script with boto3 at hand; its first argument is the endpoint. Answers what it printed.
+    /// Runs a script with boto3, whose first argument is the endpoint. Returns its output.
     pub fn python(&self, script: &str, arguments: &[&str]) -> String {
         let output = Command::new(python()).args(["-c", script, &self.endpoint]).args(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
@@ -95,7 +95,7 @@ impl Drop for Server {
     }
 }
 
-/// A home; and the Python environment, which any rehearsal makes.
+/// A home, and the Python environment, which any rehearsal creates.
 fn home() -> Home {
     let home = Home::for_rehearsal();
     home.world();

@@ -1,4 +1,4 @@
-//! The fear: whoever finds the port may start and stop what the operator runs.
+//! A client that finds the port can do nothing without the key.
 
 use crate::{
     serve::Server,

@@ -1,4 +1,4 @@
-"""Signs requests to the Step Functions API as boto3 does, rightly and wrongly. `ENDPOINT ACCESS_KEY_ID SECRET_ACCESS_KEY`."""
+"""Signs requests to the Step Functions API as boto3 does, with valid and invalid signatures. `ENDPOINT ACCESS_KEY_ID SECRET_ACCESS_KEY`."""
 
 import datetime
 import json

@@ -1,4 +1,4 @@
-//! The fear: somebody presses Ctrl-C or the system shuts down, and something is done twice, or it does not end.
+//! After Ctrl-C or a shutdown nothing is done twice, and everything ends.
 
 use std::{
     process::Stdio,
@@ -17,7 +17,7 @@ fn work(program: &str) -> Value {
     json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": program }, "End": true })
 }
 
-/// Runs a program that takes a while; answers with the process once the program runs.
+/// Starts a run of a slow program. Returns once the program runs.
 fn running(home: &Home, script: &str) -> (std::process::Child, std::path::PathBuf, String) {
     let log = home.path().join("log");
     let program =
@@ -138,7 +138,7 @@ fn a_cancelled_execution_ends_its_program() {
     assert_eq!(home.status_of("one"), "ABORTED");
     assert_eq!(std::fs::read_to_string(&log).unwrap(), "begin\n");
     let left = std::process::Command::new("pgrep").args(["-f", &format!("{}/work.sh", home.path().display())]).output();
-    assert!(left.is_ok_and(|left| left.stdout.is_empty()), "a program is left");
+    assert!(left.is_ok_and(|left| left.stdout.is_empty()), "a program still runs");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A stand-in for AWS STS on loopback with two accounts, named by their access keys.
+//! A stub of AWS STS on loopback with two accounts, selected by their access keys.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -12,7 +12,7 @@ use std::{
 pub const STAGING: &str = "111111111111";
 pub const PRODUCTION: &str = "222222222222";
 
-/// The stub, for as long as the test runs.
+/// The running stub.
 pub struct Sts {
     endpoint: String,
     asked: Arc<AtomicUsize>,
@@ -33,12 +33,12 @@ impl Sts {
         Sts { endpoint, asked }
     }
 
-    /// How often it was asked who somebody is.
+    /// How often the caller's identity was requested.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// The variables of a process with the credentials of an account.
+    /// The environment variables with the credentials of an account.
     pub fn credentials<'s>(&'s self, account: &'s str) -> [(&'s str, &'s str); 4] {
         [
             ("AWS_ACCESS_KEY_ID", account),

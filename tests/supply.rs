@@ -1,12 +1,12 @@
-//! The fear: a dependency comes with a licence or from a place that nobody allowed, or with a weakness that is known. `deny.toml` says
-//! what is allowed, as `cargo deny` reads it. That program takes longer to build than everything here, so licences and sources are
-//! checked without it. Advisories are not: their database is on the network.
+//! Every dependency has an allowed licence and comes from an allowed source. `deny.toml` lists what is allowed, in the
+//! format of `cargo deny`. That program takes longer to build than this workspace, so licences and sources are checked
+//! without it. Advisories are not checked: their database is on the network.
 
 use std::{collections::BTreeSet, process::Command};
 
 use serde_json::Value;
 
-/// The registry that dependencies may come from.
+/// The only allowed registry.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 /// Every package of this machine's build, as `cargo metadata` describes it.
@@ -34,7 +34,8 @@ fn allowed() -> BTreeSet<String> {
     allowed.iter().map(|license| license.as_str().unwrap().to_owned()).collect()
 }
 
-/// Whether a licence expression can be met with allowed licences (SPDX Specification 2.3, annex D). A slash is an older way to write OR.
+/// Whether allowed licences satisfy a licence expression (SPDX Specification 2.3, annex D). A slash is an older form of
+/// OR.
 fn is_allowed(expression: &str, allowed: &BTreeSet<String>) -> bool {
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ").replace(" WITH ", "+WITH+");
     let words: Vec<&str> = spaced.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! The real program, in a home of its own, and the world it rehearses in.
+//! The real program in a home of its own, with the world of its rehearsals.
 
 use std::{
     os::unix::fs::PermissionsExt,
@@ -12,16 +12,16 @@ use serde_json::{Value, json};
 /// As fast as the slowest call allows: 12 minutes of waits take seconds.
 pub const SPEED: &str = "400";
 
-/// Rehearsals share two cores: a few at a time, so that their waits stay waits.
+/// Limits concurrent rehearsals, which share two cores, so that their waits take place.
 static PLACES: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
 
-/// One that nobody else may look into, whatever the mask of this process is.
+/// A folder that only this user can read, whatever the umask of this process is.
 fn folder() -> tempfile::TempDir {
     let private = std::fs::Permissions::from_mode(0o700);
     tempfile::Builder::new().permissions(private).tempdir().unwrap()
 }
 
-/// A home folder for the program; what it started ends with it.
+/// A home folder for the program. The processes that it started end when this is dropped.
 pub struct Home {
     folder: tempfile::TempDir,
     _place: Option<MutexGuard<'static, ()>>,
@@ -33,7 +33,7 @@ impl Home {
         Home { folder: folder(), _place: None }
     }
 
-    /// A home in which one may rehearse.
+    /// A home for a rehearsal.
     pub fn for_rehearsal() -> Self {
         let free = PLACES.iter().find_map(|place| place.try_lock().ok());
         let place = free.unwrap_or_else(|| PLACES[0].lock().unwrap_or_else(PoisonError::into_inner));
@@ -44,7 +44,7 @@ impl Home {
         self.folder.path()
     }
 
-    /// `flow` with these arguments, off a terminal and without anything of AWS around.
+    /// A `flow` command with these arguments, without a terminal and without AWS settings.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flow"));
         command.args(arguments).env("FLOW_HOME", self.path()).stdin(Stdio::null());
@@ -53,7 +53,7 @@ impl Home {
                 command.env_remove(name);
             }
         }
-        // Without this the AWS client would ask the machine's metadata service, which is not on loopback.
+        // Without this, the AWS client would call the machine's metadata service, which is not on loopback.
         command.env("AWS_EC2_METADATA_DISABLED", "true");
         command
             .env("AWS_CONFIG_FILE", self.path().join("none"))
@@ -65,7 +65,7 @@ impl Home {
         self.command(arguments).output().unwrap()
     }
 
-    /// Runs and wants success; answers standard output.
+    /// Runs a command that must succeed. Returns its standard output.
     pub fn succeed(&self, arguments: &[&str]) -> String {
         let output = self.flow(arguments);
         let told = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
@@ -73,12 +73,12 @@ impl Home {
         text(&output.stdout)
     }
 
-    /// A rehearsal of `endpoints-aws`.
+    /// Runs a rehearsal of `endpoints-aws`.
     pub fn rehearse(&self, more: &[&str]) -> String {
         self.succeed(&[&["run", "endpoints-aws", "--rehearse", "--speed", SPEED], more].concat())
     }
 
-    /// The world, started if it is not there yet.
+    /// The world. Starts it if it does not run.
     pub fn world(&self) -> World {
         if World::read(self.path()).is_none() {
             let file = self.path().join("nothing.asl.json");
@@ -90,26 +90,26 @@ impl Home {
         World::read(self.path()).unwrap()
     }
 
-    /// Starts it and does not wait.
+    /// Starts a command without waiting for it.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 }
 
 impl Home {
-    /// Writes a definition; answers with its path.
+    /// Writes a definition and returns its path.
     pub fn definition(&self, name: &str, definition: &Value) -> String {
         let file = self.path().join(format!("{name}.asl.json"));
         std::fs::write(&file, definition.to_string()).unwrap();
         file.to_str().unwrap().to_owned()
     }
 
-    /// A definition of one state.
+    /// Writes a definition with one state.
     pub fn one(&self, name: &str, state: &Value) -> String {
         self.definition(name, &json!({ "QueryLanguage": "JSONata", "StartAt": "Only", "States": { "Only": state } }))
     }
 
-    /// A definition that waits so long.
+    /// Writes a definition that waits this long.
     pub fn waits(&self, name: &str, seconds: u64) -> String {
         self.definition(
             name,
@@ -117,7 +117,7 @@ impl Home {
         )
     }
 
-    /// A program of a shell script.
+    /// Writes a program from a shell script.
     pub fn program(&self, name: &str, script: &str) -> String {
         let file = self.path().join(name);
         std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -125,12 +125,12 @@ impl Home {
         file.to_str().unwrap().to_owned()
     }
 
-    /// Runs and wants an exit code; answers with everything that was said.
+    /// Runs a command that must end with an exit code. Returns its complete output.
     pub fn exits(&self, arguments: &[&str], expected: i32) -> String {
         self.exits_with(arguments, &[], expected)
     }
 
-    /// The same with variables.
+    /// Like [`Home::exits`], with environment variables.
     pub fn exits_with(&self, arguments: &[&str], variables: &[(&str, &str)], expected: i32) -> String {
         let output = self.command(arguments).envs(variables.iter().copied()).output().unwrap();
         let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
@@ -155,7 +155,7 @@ pub fn post(endpoint: &str, target: &str, body: &str) -> String {
     text(&output.stdout)
 }
 
-/// Asks until the answer is true, for at most so many seconds.
+/// Polls until the condition holds, for at most this many seconds.
 pub fn until(seconds: u64, what: &str, mut question: impl FnMut() -> bool) {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
     while !question() {
@@ -181,7 +181,7 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What the world says of itself.
+/// The description of a running world.
 pub struct World {
     pub pid: u64,
     pub moto_pid: u64,
@@ -204,14 +204,14 @@ impl World {
         })
     }
 
-    /// Orders faults.
+    /// Orders faults from the gateway.
     pub fn faults(&self, orders: &Value) {
         let url = format!("{}/world/faults", self.gateway);
         let status = Command::new("python3").args(["-c", POST, &url, &orders.to_string()]).status().unwrap();
         assert!(status.success());
     }
 
-    /// Takes all ordered faults back.
+    /// Clears all ordered faults.
     pub fn clear_faults(&self) {
         let status = Command::new("python3")
             .args(["-c", GET, &format!("{}/world/faults", self.gateway)])
@@ -229,14 +229,14 @@ impl World {
         names.filter(|name| !reads.iter().any(|read| name.contains(&format!(":{read}")))).collect()
     }
 
-    /// Every call that was made.
+    /// All calls.
     pub fn calls(&self) -> Vec<Value> {
         let output =
             Command::new("python3").args(["-c", GET, &format!("{}/world/calls", self.gateway)]).output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// What another client than ours (boto3, from the rehearsal's Python environment) finds, straight in moto.
+    /// The resources that another client (boto3, from the rehearsal's Python environment) finds in moto directly.
     pub fn inspect(&self) -> Value {
         let script = include_str!("account.py");
         let output = Command::new(python()).args(["-c", script, &self.moto, &self.region]).output().unwrap();
@@ -246,7 +246,7 @@ impl World {
 }
 
 impl World {
-    /// Runs a script with boto3, straight at moto.
+    /// Runs a script with boto3 against moto directly.
     pub fn python(&self, script: &str) -> String {
         let output = Command::new(python()).args(["-c", script, &self.moto, &self.region]).output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
@@ -258,7 +258,7 @@ const POST: &str =
     "import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], sys.argv[2].encode(), method='POST'))";
 const GET: &str = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1]).read().decode())";
 
-/// The interpreter of the environment that the rehearsal made.
+/// The Python interpreter of the environment that the rehearsal created.
 pub fn python() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").unwrap()).join(".cache"));
@@ -267,7 +267,7 @@ pub fn python() -> PathBuf {
     folders.map(|entry| entry.unwrap().path()).find(ready).unwrap().join("bin/python")
 }
 
-/// How many of each thing there must be after the runbook: one of everything.
+/// The expected number of each resource after the runbook: one of everything.
 pub fn one_of_everything() -> Value {
     json!({
         "vpcs": 1, "subnets": 2, "internet_gateways": 1, "route_tables": 1, "security_groups": 4, "key_pairs": 1, "instances": 1,

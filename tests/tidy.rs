@@ -1,4 +1,4 @@
-//! The fear: rooms grow crowded and arrows turn round. Every message names the cure.
+//! Files and functions stay short, and each room uses only the rooms that it may. Every message says what to do.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 
 fn sources() -> Vec<(PathBuf, String)> {
-    // Asked when the test runs: a target folder in the cache outlives the clone that built it.
+    // Read at run time: a target folder in a cache may have been built by another clone.
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
     ["cli", "api", "bench", "deploy", "engine", "steps", "workflows", "rehearsal", "tests"]
         .iter()
@@ -83,7 +83,7 @@ fn no_function_outgrows_a_screen() {
 
 #[test]
 fn arrows_point_one_way() {
-    // (who, must not name, why)
+    // (room, names that it must not use, reason)
     let rules: &[(&str, &[&str], &str)] = &[
         (
             "engine",
@@ -181,7 +181,7 @@ fn every_test_that_the_documents_name_exists() {
     let security = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
     let sources = sources();
     let exists = |name: &str| sources.iter().any(|(_, text)| text.contains(&format!("fn {name}(")));
-    // A test's name is the only code with several underscores in small letters.
+    // Only test names contain several underscores and lower-case letters only.
     let is_test = |code: &&str| {
         code.matches('_').count() > 1 && code.chars().all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit())
     };

@@ -1,7 +1,7 @@
-//! The fear: a document shows what the program does not do.
+//! The documents show what the program does.
 //!
-//! Some pages of `docs` hold blocks of commands with what they print (```console). Each page's commands are run in a folder of its own, and
-//! what they print is compared. With `FLOW_TRANSCRIPTS=write`, the files are written anew.
+//! Pages of `docs` contain blocks of commands with their output (`console`). Each page's commands run in a folder of its
+//! own, and their output is compared. With `FLOW_TRANSCRIPTS=write` the pages are rewritten.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use crate::support::{Home, text};
 const BEGIN: &str = "```console";
 const END: &str = "```";
 
-/// What differs from run to run, and what is written in its place.
+/// The parts that differ from run to run, and their replacements.
 static VARIABLE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let pattern = |(pattern, replacement): (&str, &'static str)| (Regex::new(pattern).unwrap(), replacement);
     [
@@ -44,7 +44,7 @@ fn normal(printed: &str, folder: &Path) -> String {
     printed.trim_end().to_owned()
 }
 
-/// The commands of a block: a line after `$ `, and the lines of a text that the shell reads up to `EOF`.
+/// The commands of a block: a line after `$ `, with the lines of a here-document up to `EOF`.
 fn commands(block: &[&str]) -> Vec<String> {
     let mut commands: Vec<String> = Vec::new();
     let mut in_text = false;
@@ -59,9 +59,9 @@ fn commands(block: &[&str]) -> Vec<String> {
     commands
 }
 
-/// Runs a command as a person with a shell would; answers with what it prints, and its exit code where it is not 0.
+/// Runs a command in a shell. Returns its output, and its exit code if it is not 0.
 fn run(home: &Home, folder: &Path, path: &str, command: &str) -> String {
-    // The environment of the program is that of `Home`, the program is found on the path.
+    // The environment is that of `Home`, with the program on the path.
     let of_program = home.command(&[]);
     let mut shell = Command::new("/bin/sh");
     for (name, value) in of_program.get_envs() {
@@ -81,7 +81,7 @@ fn run(home: &Home, folder: &Path, path: &str, command: &str) -> String {
     printed.trim_start_matches('\n').to_owned()
 }
 
-/// The document with what its commands print now.
+/// The document with the current output of its commands.
 fn written(document: &str) -> String {
     let home = Home::plain();
     let folder = home.path().join("work");
@@ -124,7 +124,7 @@ fn check(name: &str) {
         assert_eq!(
             kept,
             now,
-            "{name}, line {}: run the test with FLOW_TRANSCRIPTS=write and look at the difference",
+            "{name}, line {}: run the test with FLOW_TRANSCRIPTS=write and review the difference",
             number + 1
         );
     }
@@ -166,7 +166,7 @@ fn what_writing_workflows_shows() {
     check("writing-workflows.md");
 }
 
-/// Every page with such a block is one of the above.
+/// Every page with such a block is checked above.
 #[test]
 fn every_page_with_a_session_is_run() {
     let source = include_str!("transcripts.rs");

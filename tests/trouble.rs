@@ -1,5 +1,5 @@
-//! The fear: the disk is full, or damaged, or read-only, or there are no file handles left; and what was acknowledged is lost, or
-//! nobody is told what to do.
+//! With a disk that is full, damaged or read-only, or without file handles, nothing that was acknowledged is lost, and
+//! the error says what to do.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ fn short(home: &Home) -> String {
     write(home, "short", &json!({ "StartAt": "A", "States": states }))
 }
 
-/// One whose hundred and twenty tasks answer 200 KB each: more than the small disk has.
+/// A workflow with 120 tasks that answer 200 KB each: more than the small disk can store.
 fn long(home: &Home) -> String {
     let program = json!({ "Program": "/bin/sh", "Arguments": ["-c", "head -c 150000 /dev/urandom | base64 -w0"] });
     let task = json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": program, "End": true });
@@ -35,7 +35,7 @@ fn write(home: &Home, name: &str, definition: &Value) -> String {
     file.to_str().unwrap().to_owned()
 }
 
-/// Runs a script that has a small disk of its own in `$DISK`; `None` where this machine gives nobody one.
+/// Runs a script with a small disk in `$DISK`; `None` if this machine does not allow one.
 fn on_a_small_disk(home: &Home, script: &str) -> Option<Output> {
     let disk = home.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
@@ -63,7 +63,7 @@ fn on_a_small_disk(home: &Home, script: &str) -> Option<Output> {
     Some(shell.args([namespace, "sh", "-c", &script, "sh", &short(home), &long(home)]).output().unwrap())
 }
 
-/// The exit codes that the script told.
+/// The exit codes that the script printed.
 fn exits(output: &Output) -> BTreeMap<String, i32> {
     let told = text(&output.stdout);
     let lines = told.lines().filter_map(|line| line.strip_prefix("exit ")?.split_once(' '));
@@ -121,17 +121,17 @@ fn a_read_only_folder_is_named_and_works_again_when_it_can_be_written() {
     assert!(told.contains("disk/home: Read-only file system"), "{told}");
 }
 
-/// Every file of the store with bytes in it.
+/// Every file of the store that is not empty.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
     let full = entries.filter(|entry| entry.file_type().is_file() && entry.metadata().unwrap().len() > 0);
     full.map(walkdir::DirEntry::into_path).collect()
 }
 
-/// How many executions a filled home has: one sleeps, the others have ended.
+/// The number of executions in a filled home: one sleeps, the others have ended.
 const FILLED: usize = 31;
 
-/// A home whose owner was killed: most of what it has is in its final place, some in the log alone.
+/// A home whose owner was killed: most records are in the index, some only in the log.
 fn filled() -> Home {
     let home = Home::plain();
     let sleep = json!({ "StartAt": "W", "States": { "W": { "Type": "Wait", "Seconds": 36_000, "End": true } } });
@@ -139,7 +139,7 @@ fn filled() -> Home {
     let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("Started")));
     for number in 1..FILLED {
-        // What cannot be packed.
+        // Data that cannot be compressed.
         let long: String = (0..2_000_u64)
             .map(|at| format!("{:016x}", (at << 8 | number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)))
             .collect();
@@ -153,13 +153,13 @@ fn filled() -> Home {
     home
 }
 
-/// The lines of an export that hold so.
+/// The number of exported executions whose line contains a text.
 fn exported(output: &Output, wanted: &str) -> usize {
     text(&output.stdout).lines().filter(|line| line.contains(r#""type":"execution""#) && line.contains(wanted)).count()
 }
 
-/// Damage is told, or it hit nothing; what is answered is what was kept. What lies there a second time is not lost; of the rest
-/// an export brings out what is whole.
+/// Checks a damaged store: the damage is reported or has no effect, and answers are correct. Records with a second copy
+/// are not lost. Of the others, an export contains every readable one.
 fn look_after(home: &Home, path: &Path, what: &str) {
     let listed = home.flow(&["status", "--all", "-o", "json"]);
     let told = format!("{what}: {}{}", text(&listed.stdout), text(&listed.stderr));
@@ -170,14 +170,14 @@ fn look_after(home: &Home, path: &Path, what: &str) {
     let export = home.flow(&["export"]);
     let is_log = path.file_name().unwrap().to_str().unwrap().starts_with("commits-");
     if doctor.status.success() || !is_log {
-        assert!(doctor.status.success(), "it lies there a second time: {examined}");
-        assert_eq!(exported(&export, ""), FILLED, "nothing is wrong, they say: {examined}");
+        assert!(doctor.status.success(), "its records have a second copy: {examined}");
+        assert_eq!(exported(&export, ""), FILLED, "doctor reports no problem: {examined}");
         assert_eq!(exported(&export, r#""output":{"kept":1}"#), FILLED - 1, "{examined}");
     } else {
         assert!(examined.contains('✖'), "{examined}");
         let words = format!("{examined}{}", text(&export.stderr)).to_lowercase();
-        assert!(words.contains("keep a copy") && words.contains("flow import"), "what to do is said: {words}");
-        assert!(exported(&export, "") > FILLED / 2, "what is whole comes out: {words}");
+        assert!(words.contains("keep a copy") && words.contains("flow import"), "the output says what to do: {words}");
+        assert!(exported(&export, "") > FILLED / 2, "the readable records are exported: {words}");
     }
 }
 
@@ -186,7 +186,7 @@ fn a_flipped_byte_anywhere_is_told_or_hurts_nothing() {
     let home = filled();
     for path in files(&home.path().join("store")) {
         let length = std::fs::metadata(&path).unwrap().len();
-        // Numbers spread over the file, the same in every run.
+        // Positions spread over the file, the same in every run.
         for part in 0..10_u64 {
             let whole = backup(&home);
             let at = part.wrapping_mul(0x9E37_79B9_7F4A_7C15) % length;
@@ -214,7 +214,7 @@ fn a_store_that_was_cut_off_is_told_or_hurts_nothing() {
     }
 }
 
-/// The store's files and what is in them.
+/// The store's files with their content.
 fn backup(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
     files(&home.path().join("store")).into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
 }
@@ -228,7 +228,7 @@ fn restore(home: &Home, whole: &[(PathBuf, Vec<u8>)]) {
     }
 }
 
-/// Moves every time in an export an hour ahead: as if the clock had gone back since.
+/// Adds an hour to every time in an export, as if the clock had been set back since.
 fn an_hour_ahead(value: &mut Value) {
     match value {
         Value::Number(number) => {
@@ -264,7 +264,7 @@ fn a_clock_that_went_back_an_hour_is_told_and_no_history_goes_back_with_it() {
     assert_eq!(doctor.status.code(), Some(1));
     assert!(text(&doctor.stdout).contains(words), "{}", text(&doctor.stdout));
     let resumed = home.flow(&["resume", "waits", "--no-wait"]);
-    assert_eq!(resumed.status.code(), Some(75), "it waits on: {}", text(&resumed.stderr));
+    assert_eq!(resumed.status.code(), Some(75), "it continues to wait: {}", text(&resumed.stderr));
     assert!(text(&resumed.stderr).contains(words), "{}", text(&resumed.stderr));
     home.flow(&["cancel", "waits"]);
     let printed = home.succeed(&["events", "waits", "-o", "json"]);
@@ -308,6 +308,6 @@ fn without_file_handles_nothing_begins_and_with_few_everything_ends() {
     let output = limited(40, &["run", &many, "--yes", "--id", "many", "-o", "json"]);
     let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{told}");
-    assert!(told.contains("Too many open files"), "the limit was reached: {told}");
+    assert!(told.contains("Too many open files"), "the limit is not reached: {told}");
     assert!(text(&home.flow(&["doctor"]).stdout).contains("✔ store"));
 }

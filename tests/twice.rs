@@ -1,7 +1,7 @@
-//! The fear: a step that is called again with its token, because its first answer was lost, makes its effect again.
+//! A step that is called again with its token, because its first answer was lost, does not repeat its effect.
 //!
-//! Step Functions and its workers promise that a step is called at least once. So a worker calls every step of the runbook
-//! twice, to its end, and answers with what the second call returned.
+//! Step Functions and its workers call a step at least once. This test's worker calls every step of the runbook twice,
+//! until it is done, and answers with the second call's output.
 
 use std::{
     collections::BTreeMap,
@@ -26,12 +26,12 @@ use crate::{
     support::{Home, one_of_everything, post},
 };
 
-/// How long the runbook may take.
+/// The time limit of the runbook.
 const SECONDS_MAX: u64 = 300;
-/// How often a step is polled at most.
+/// The most polls of a step.
 const POLLS_MAX: u32 = 20_000;
 
-/// What was called, and what the two calls of a step returned where they differ.
+/// The calls, and the outputs of steps whose two calls differ.
 #[derive(Default)]
 struct Calls {
     count: BTreeMap<String, usize>,
@@ -46,7 +46,7 @@ struct Repeater {
     is_over: AtomicBool,
 }
 
-/// Every step, in the world of a home's rehearsal, and that world's clock.
+/// Every step in the world of a home's rehearsal, and that world's clock.
 fn steps_of(home: &Home) -> (Registry, ScaledClock) {
     let folder = home.path().join("rehearsal");
     let world = rehearsal::World::read(&folder).unwrap().unwrap();
@@ -74,7 +74,7 @@ impl Repeater {
         serde_json::from_str(&answer.text().await.unwrap_or_default()).unwrap_or_default()
     }
 
-    /// Works on the tasks of an activity until everything is over.
+    /// Works on the tasks of an activity until the test ends.
     async fn work(self: Arc<Self>, arn: String, step: Arc<dyn Step>) {
         while !self.is_over.load(Ordering::Relaxed) {
             let task = self.call("GetActivityTask", &json!({ "activityArn": arn })).await;
@@ -100,7 +100,7 @@ impl Repeater {
         Ok(second)
     }
 
-    /// One attempt, polled until it is done, as after a crash that lost what the attempt before returned.
+    /// Polls one attempt until it is done, as after a crash that lost the previous attempt's answer.
     async fn to_the_end(&self, step: &dyn Step, input: &TaskInput) -> Result<Value, StepError> {
         let visit = &input.flow;
         for look in 1..POLLS_MAX {
@@ -128,7 +128,7 @@ impl Repeater {
     }
 }
 
-/// Every text of a step's arguments: each may be an id that is new, so that not to find it is no failure yet.
+/// Every text of a step's arguments. Each may be a new id, so a NotFound for it is not a failure yet.
 fn ids(arguments: &Value) -> Box<dyn Iterator<Item = String> + '_> {
     match arguments {
         Value::String(text) => Box::new(std::iter::once(text.clone())),
@@ -138,14 +138,14 @@ fn ids(arguments: &Value) -> Box<dyn Iterator<Item = String> + '_> {
     }
 }
 
-/// An answer without the id of Route 53's change: a call that finds the record as it is wanted changes nothing.
+/// An answer without the id of Route 53's change: a call that finds the record as wanted makes no change.
 fn without_change_id(answer: &Value) -> Value {
     let mut answer = answer.clone();
     answer.as_object_mut().map(|fields| fields.remove("changeId"));
     answer
 }
 
-/// Runs a workflow with a worker that calls every step twice; returns what it called.
+/// Runs a workflow with a worker that calls every step twice. Returns the calls.
 fn run(home: &Home, server: &Server, workflow: &str, input: &Value) -> Calls {
     let machine = deploy(home, &server.endpoint, workflow, 60);
     let (registry, clock) = steps_of(home);
@@ -160,7 +160,7 @@ fn run(home: &Home, server: &Server, workflow: &str, input: &Value) -> Calls {
         let description = registry.descriptions().find(names).unwrap();
         let step = registry.find(&format!("flow:{}", description.name)).unwrap();
         let arn = activity["activityArn"].as_str().unwrap().to_owned();
-        // Several, because branches wait for steps of one activity at once.
+        // Several workers, because branches wait for steps of one activity concurrently.
         for _ in 0..4 {
             runtime.spawn(repeater.clone().work(arn.clone(), step.clone()));
         }
@@ -178,7 +178,7 @@ fn run(home: &Home, server: &Server, workflow: &str, input: &Value) -> Calls {
 
 #[test]
 fn every_step_of_the_runbook_is_called_twice_with_one_token_and_there_is_one_of_everything() {
-    // It takes more than three minutes.
+    // The test takes more than three minutes.
     if std::env::var_os("FLOW_TEST_TWICE").is_none() {
         return println!("skipped: set FLOW_TEST_TWICE=1 to run it");
     }

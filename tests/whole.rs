@@ -1,4 +1,4 @@
-//! The fear: the runbook says it succeeded, and the account says otherwise.
+//! When the runbook succeeds, the account contains exactly what it promises.
 
 use serde_json::json;
 
@@ -30,7 +30,7 @@ fn the_whole_runbook_is_there_once_with_every_attribute_then_unchanged_then_gone
     nothing_is_left(&world.inspect());
 }
 
-/// Without its tags a resource is not found by the teardown, and stays and costs.
+/// Checks the tags: the teardown does not find a resource without them, and it would continue to cost.
 fn tags(found: &serde_json::Value) {
     let arns: Vec<_> = found["tagged"].as_array().unwrap().iter().map(|arn| arn.as_str().unwrap()).collect();
     let expected = [
@@ -121,7 +121,8 @@ fn balancer_and_alarms(found: &serde_json::Value) {
     assert_eq!(found["records"], json!([["A", true], ["CNAME", false]]));
 }
 
-/// What AWS itself keeps for a while (and the tagging API shows): the terminated instance, inactive cluster and service.
+/// What AWS itself keeps for some time (and the tagging API lists): the terminated instance, inactive cluster and
+/// service.
 fn nothing_is_left(found: &serde_json::Value) {
     let counts = found["counts"].as_object().unwrap();
     let left: Vec<_> = counts.iter().filter(|(_, count)| **count != 0).collect();

@@ -1,4 +1,4 @@
-//! The fear: a task of a worker that dies is lost, or done twice.
+//! A task of a worker that dies is neither lost nor done twice.
 
 use std::process::Child;
 
@@ -17,7 +17,7 @@ fn call(server: &Server, operation: &str, request: &Value) -> Value {
     serde_json::from_str(&answer).unwrap()
 }
 
-/// Compiles a definition, makes its activities and its state machine; answers with the machine's ARN.
+/// Compiles a definition, creates its activities and its state machine, and returns the machine's ARN.
 fn deployed(server: &Server, definition: &Value, heartbeat_seconds: u64) -> String {
     let mut steps = Registry::new();
     steps::register_local(&mut steps, &steps::LocalSettings::default());

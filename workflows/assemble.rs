@@ -1,4 +1,4 @@
-//! Makes one plain ASL document of a main definition and its sections.
+//! Assembles a plain ASL document from a main definition and its sections.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::keys::RepeatedKey;
 
-/// Why a definition cannot be had.
+/// Why a definition cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkflowError {
     /// The file cannot be read.
@@ -14,7 +14,7 @@ pub enum WorkflowError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The text is not JSON or YAML.
@@ -22,21 +22,21 @@ pub enum WorkflowError {
     Parse {
         /// The file, or the part of a shipped workflow.
         name: String,
-        /// What the parser says, with line and column.
+        /// The parser's message, with line and column.
         message: String,
     },
-    /// A `Branches` entry names a part that does not exist.
+    /// A `Branches` entry names a section that does not exist.
     #[error("{name} names the section {section}, which does not exist")]
     MissingSection {
-        /// Who names it.
+        /// The part that names it.
         name: String,
-        /// What it names.
+        /// The name of the missing section.
         section: String,
     },
-    /// Sections name each other in a circle, or too deep.
+    /// Sections refer to each other in a cycle, or are nested too deeply.
     #[error("{name}: sections are nested more than {NESTING_MAX} deep; does one name itself?")]
     TooDeep {
-        /// Where the limit was reached.
+        /// The part at which the limit was reached.
         name: String,
     },
     /// An object has a key twice: one of the two values would be lost.
@@ -55,10 +55,10 @@ pub enum WorkflowError {
     Template {
         /// The file.
         name: String,
-        /// Its state machines, each with where its definition is.
+        /// Its state machines, each with the location of its definition.
         machines: Vec<String>,
     },
-    /// A definition is an object with `States`.
+    /// The definition is not an object with `States`.
     #[error("{name} is not a state machine: it is not an object")]
     NotAnObject {
         /// The file, or the part of a shipped workflow.
@@ -73,24 +73,24 @@ fn listed<T: ToString>(items: &[T]) -> String {
     }
 }
 
-/// Sections in sections: more than this is a circle.
+/// The deepest nesting of sections. Deeper nesting is taken for a cycle.
 pub(crate) const NESTING_MAX: usize = 16;
 
-/// The key under which YAML files keep what they repeat; no part of the language.
+/// The key under which YAML files define values for reuse. It is not part of the language.
 const ANCHORS: &str = "Anchors";
 
-/// Parses YAML 1.2, where `yes`, `No` and `on` are texts. The error is what the parser says, with line and column.
+/// Parses YAML 1.2, in which `yes`, `No` and `on` are texts. The error is the parser's message, with line and column.
 pub(crate) fn yaml(text: &str) -> Result<Value, String> {
     let options = serde_saphyr::options! { strict_booleans: true };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
 }
 
-/// Parses YAML into the value of a state machine, without its anchors.
+/// Parses YAML into a state machine, without its anchors.
 pub(crate) fn parse_yaml(name: &str, text: &str) -> Result<Value, WorkflowError> {
     yaml(text).map(without_anchors).map_err(|message| WorkflowError::Parse { name: name.to_owned(), message })
 }
 
-/// The machine without what its file keeps to repeat.
+/// Removes the key with the anchors.
 pub(crate) fn without_anchors(mut value: Value) -> Value {
     if let Value::Object(machine) = &mut value {
         machine.shift_remove(ANCHORS);
@@ -98,7 +98,7 @@ pub(crate) fn without_anchors(mut value: Value) -> Value {
     value
 }
 
-/// Replaces every `Branches` entry that is a string by the machine that `section` finds under it, at any depth.
+/// Replaces every `Branches` entry that is a string by the machine that `section` returns for it, at any depth.
 pub(crate) fn assemble<F>(name: &str, machine: Value, section: &F) -> Result<Value, WorkflowError>
 where
     F: Fn(&str) -> Result<Value, WorkflowError>,

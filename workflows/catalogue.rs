@@ -1,4 +1,4 @@
-//! The complete list of what is shipped.
+//! The complete list of shipped workflows.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::{
 /// A shipped workflow.
 #[derive(Debug)]
 pub struct Workflow {
-    /// What `flow run` calls it; the name of its folder.
+    /// The name for `flow run`, and of its folder.
     pub name: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,
@@ -25,8 +25,8 @@ pub struct Workflow {
     pub(crate) behaviour: Behaviour,
 }
 
-/// What a workflow knows about its input beyond the schema. Every function gets an input with its defaults filled in, and
-/// must bear one that is wrong.
+/// A workflow's rules for its input beyond the schema. Every function receives an input with defaults, which may be
+/// invalid.
 #[derive(Debug)]
 pub(crate) struct Behaviour {
     pub check: fn(&Value) -> Vec<InputProblem>,
@@ -49,8 +49,8 @@ pub fn find(name: &str) -> Option<&'static Workflow> {
 impl Workflow {
     /// The definition as one plain ASL document.
     ///
-    /// A section is a Parallel state with one branch; its name is the section's heading, its `Comment` what it is for.
-    /// A Parallel with several branches only groups what runs side by side.
+    /// A section is a Parallel state with one branch. Its name is the section's heading, and its `Comment` describes
+    /// its purpose. A Parallel with several branches only groups what runs side by side.
     pub fn definition(&self) -> Result<Value, WorkflowError> {
         let main = with_anchors(&format!("{}/main", self.name), self.main)?;
         assemble(self.name, main, &|reference| {
@@ -63,7 +63,7 @@ impl Workflow {
         })
     }
 
-    /// The JSON Schema (draft 2020-12) of its input. `allowed` beside a rule says the rule in plain words.
+    /// The JSON Schema (draft 2020-12) of its input. The keyword `allowed` describes a rule in plain words.
     pub fn input_schema(&self) -> Value {
         serde_json::from_str(self.schema).unwrap_or(Value::Null)
     }
@@ -78,22 +78,23 @@ impl Workflow {
         (self.behaviour.rehearsal_input)()
     }
 
-    /// Checks `input` and fills in the defaults. Every problem is reported at once.
+    /// Checks `input` and adds the defaults. All problems are reported at once.
     pub fn prepare_input(&self, input: Value) -> Result<Value, Vec<InputProblem>> {
         prepare(&self.input_schema(), self.behaviour.check, input)
     }
 
-    /// What an execution with this input works on. Two running executions on one subject would get in each other's way.
+    /// The subject of an execution with this input. Two running executions with the same subject would interfere with
+    /// each other.
     pub fn subject(&self, input: &Value) -> String {
         (self.behaviour.subject)(input)
     }
 
-    /// What a person should know before saying yes.
+    /// The warnings that a person should read before consenting.
     pub fn warnings(&self, input: &Value) -> Vec<String> {
         (self.behaviour.warnings)(input)
     }
 
-    /// What is going to be made or removed, and what it roughly costs: a line each.
+    /// What the run will create or remove and its approximate cost, a line each.
     pub fn plan_lines(&self, input: &Value) -> Vec<String> {
         (self.behaviour.plan_lines)(input)
     }

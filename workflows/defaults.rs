@@ -1,4 +1,4 @@
-//! What the schema says about values that are not there, or are there in another guise.
+//! Adds default values and converts numbers to text, as a schema requires.
 
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ pub(crate) fn fill(schema: &Value, value: &mut Value) {
     sort_as(properties, object);
 }
 
-/// Turns whole numbers into text where only text is allowed: `version: 14` can mean nothing but `"14"`.
+/// Converts whole numbers to text if only text is allowed: `version: 14` means `"14"`.
 pub(crate) fn numbers_to_text(schema: &Value, value: &mut Value) {
     match value {
         Value::Number(number) if accepts_text_only(schema) && (number.is_i64() || number.is_u64()) => {

@@ -1,10 +1,10 @@
-//! What a person gives: a file in one of three formats, and single values beside it.
+//! Parses inputs in three formats, and single values of `--set`.
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-/// How an input is written.
+/// The format of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputFormat {
     /// JSON.
@@ -16,7 +16,7 @@ pub enum InputFormat {
 }
 
 impl InputFormat {
-    /// The format that the ending of a file's name says, if it says one.
+    /// The format that a file's extension names.
     pub fn of_file(path: impl AsRef<Path>) -> Option<Self> {
         match path.as_ref().extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "json" => Some(InputFormat::Json),
@@ -27,24 +27,24 @@ impl InputFormat {
     }
 }
 
-/// Why an input cannot be read.
+/// Why an input cannot be parsed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum InputError {
-    /// The text breaks the rules of its format.
+    /// The text is not valid in its format.
     #[error("the input is not valid {format}: {message}")]
     Syntax {
         /// The format's name.
         format: &'static str,
-        /// What the parser says, with line and column.
+        /// The parser's message, with line and column.
         message: String,
     },
-    /// The input is a list or a single value.
+    /// The input is a list or a scalar.
     #[error("the input is not an object: it needs fields with values, such as deployment: my-endpoints")]
     NotAnObject,
     /// `--set` without a field or without `=`.
     #[error("{assignment}: a single value is given as field=value, such as database.multiAz=true")]
     Assignment {
-        /// What was given.
+        /// The argument.
         assignment: String,
     },
     /// `--set a.b=…` where `a` is not an object.
@@ -52,12 +52,12 @@ pub enum InputError {
     NotAGroup {
         /// The field to set.
         field: String,
-        /// The part of it that is in the way.
+        /// The part of it that is not an object.
         holder: String,
     },
 }
 
-/// Reads an input. Without `format` the text itself says which it is.
+/// Parses an input. Without `format`, the format is detected.
 pub fn parse_input(text: &str, format: Option<InputFormat>) -> Result<Value, InputError> {
     let value = match format {
         Some(InputFormat::Json) => json(text)?,
@@ -66,7 +66,7 @@ pub fn parse_input(text: &str, format: Option<InputFormat>) -> Result<Value, Inp
         None => guess(text)?,
     };
     match value {
-        // An empty YAML file.
+        // The value of an empty YAML file.
         Value::Null => Ok(Value::Object(Map::new())),
         Value::Object(_) => Ok(value),
         _ => Err(InputError::NotAnObject),
@@ -75,7 +75,7 @@ pub fn parse_input(text: &str, format: Option<InputFormat>) -> Result<Value, Inp
 
 fn guess(text: &str) -> Result<Value, InputError> {
     if text.trim_start().starts_with(['{', '[']) {
-        // TOML's [table] begins like a JSON list, and YAML's {a: b} like a JSON object.
+        // A TOML [table] starts like a JSON list, and a YAML {a: b} like a JSON object.
         return json(text).or_else(|error| toml(text).or_else(|_| yaml(text)).map_err(|_| error));
     }
     match toml(text) {
@@ -102,10 +102,10 @@ fn toml(text: &str) -> Result<Value, InputError> {
     toml::from_str(text).map_err(|error| InputError::Syntax { format: "TOML", message: error.to_string() })
 }
 
-/// Sets one value from `field=value`, such as `database.multiAz=true`; groups on the way are made.
+/// Sets a value from `field=value`, such as `database.multiAz=true`. Missing objects on the path are created.
 ///
-/// `true`, `false`, `null`, whole numbers and anything that is JSON (`["a"]`, `{"a": 1}`, `"14"`) mean what they mean
-/// there. Everything else is text, so `24.04` stays as it is written.
+/// `true`, `false`, `null`, whole numbers and other JSON (`["a"]`, `{"a": 1}`, `"14"`) are parsed as JSON. Any other
+/// value is text, so `24.04` stays unchanged.
 pub fn set_key(input: &mut Value, assignment: &str) -> Result<(), InputError> {
     let bad = || InputError::Assignment { assignment: assignment.to_owned() };
     let (field, text) = assignment.split_once('=').ok_or_else(bad)?;

@@ -1,20 +1,20 @@
-//! Keys that one object of a text has twice. A JSON parser keeps the last of them without a word (RFC 8259, section 4).
-//! JSON is read as YAML, of which it is a part.
+//! Finds repeated keys in the objects of a text. A JSON parser silently keeps the last one (RFC 8259, section 4). JSON
+//! is parsed as YAML, of which it is a subset.
 
 use std::{collections::HashMap, fmt};
 
 use granit_parser::{Event, Parser};
 
-/// A key that one object has twice.
+/// A key that occurs twice in one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepeatedKey {
     /// The key's JSON pointer.
     pub pointer: String,
     /// The key.
     pub key: String,
-    /// The line of the first one, counted from 1.
+    /// The line of the first occurrence, counted from 1.
     pub first_line: usize,
-    /// The line of the second one, counted from 1.
+    /// The line of the second occurrence, counted from 1.
     pub second_line: usize,
 }
 
@@ -28,13 +28,13 @@ impl fmt::Display for RepeatedKey {
     }
 }
 
-/// An object or array whose end the parser has not reached.
+/// An object or array that is being parsed.
 enum Open {
     Object { pointer: String, key: Option<String>, lines: HashMap<String, usize> },
     Array { pointer: String, next: usize },
 }
 
-/// Every repeated key of a text, as far as the text can be read.
+/// The repeated keys of a text, up to the first parse error.
 pub(crate) fn repeated_keys(text: &str) -> Vec<RepeatedKey> {
     let (mut found, mut open) = (Vec::new(), Vec::new());
     for event in Parser::new_from_str(text) {
@@ -44,7 +44,7 @@ pub(crate) fn repeated_keys(text: &str) -> Vec<RepeatedKey> {
                 Some(Open::Object { pointer, key: current @ None, lines }) => {
                     let below = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
                     let second_line = span.start.line();
-                    // `<<` is YAML's merge key: it may be repeated.
+                    // `<<` is YAML's merge key and may be repeated.
                     if let Some(first_line) = lines.insert(key.to_string(), second_line).filter(|_| key != "<<") {
                         found.push(RepeatedKey {
                             pointer: below.clone(),
@@ -73,7 +73,7 @@ pub(crate) fn repeated_keys(text: &str) -> Vec<RepeatedKey> {
     found
 }
 
-/// The pointer of the value that begins here.
+/// Returns the pointer of the value that starts here.
 fn value_pointer(open: &mut [Open]) -> String {
     match open.last_mut() {
         Some(Open::Object { key, .. }) => key.take().unwrap_or_default(),
@@ -101,6 +101,6 @@ mod tests {
         assert_eq!(told("a: 1\nb: {c: 1}\na: [x, x]\n"), [("/a".to_owned(), [1, 3])]);
         assert_eq!(told("a: {b: 1}\nb: {a: 1, c: a}\n"), []);
         assert_eq!(told("{\n\t\"a\": 1,\n\t\"a\": 2\n}"), [("/a".to_owned(), [2, 3])], "with tabs");
-        assert_eq!(told("{"), [], "what cannot be read is another problem");
+        assert_eq!(told("{"), [], "a parse error is another problem");
     }
 }

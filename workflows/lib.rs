@@ -1,8 +1,10 @@
-//! What is shipped: workflows as Amazon States Language files, a folder each.
+//! The shipped workflows: Amazon States Language files, in a folder for each workflow.
 //!
-//! A folder holds `main.asl.yaml` (one state per section of the document it automates), `sections/` (the states of each
-//! section), `input.schema.json`, `input.example.yaml`, `README.md`, and `input.rs` with the checks that a schema cannot
-//! make. [`catalogue`] is the complete list. Adding one: a folder, a `mod` line below and an entry in the catalogue.
+//! A folder contains `main.asl.yaml` (one state for each section of the automated document), `sections/` (the states of
+//! each section), `input.schema.json`, `input.example.yaml`, `README.md`, and `input.rs` with the checks that a schema
+//! cannot express.
+//! [`catalogue`] is the complete list. To add a workflow, add a folder, a `mod` line below and an entry in the
+//! catalogue.
 
 mod assemble;
 mod catalogue;
@@ -31,5 +33,5 @@ pub use load::{DefinitionText, load_definition};
 pub use prepare::{prepare_input, schema_problems};
 pub use problem::InputProblem;
 
-/// The prices of what the workflows create, by region, as JSON.
+/// The prices of the resources that the workflows create, by region, as JSON.
 pub const PRICES: &str = include_str!("endpoints-aws/prices.json");

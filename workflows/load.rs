@@ -1,4 +1,4 @@
-//! People's own definitions, from files and from standard input.
+//! Loads users' definitions from files and from standard input.
 
 use std::{
     fs::File,
@@ -14,12 +14,12 @@ use crate::{
     template,
 };
 
-/// The name that means standard input.
+/// The path that means standard input.
 const STANDARD_INPUT: &str = "-";
 /// The largest definition, in bytes: 16 times what Step Functions accepts, for files with comments and anchors.
 const DEFINITION_BYTES_MAX: u64 = 16 << 20;
 
-/// The text of a definition and where it came from.
+/// The text of a definition, with its path.
 #[derive(Debug, Clone)]
 pub struct DefinitionText {
     name: String,
@@ -28,7 +28,7 @@ pub struct DefinitionText {
 }
 
 impl DefinitionText {
-    /// Reads the file at `path`, or standard input where `path` is `-`. A byte order mark is dropped.
+    /// Reads the file at `path`, or standard input if `path` is `-`. Drops a byte order mark.
     ///
     /// # Errors
     /// The file cannot be read, is too large, or is not UTF-8.
@@ -55,11 +55,12 @@ impl DefinitionText {
         }
     }
 
-    /// The definition. A string in `Branches` is the path of another such file, relative to this one and without its ending, and is
-    /// replaced by the machine in it. In YAML a top-level key `Anchors` is dropped, so that it can hold what is repeated.
+    /// Parses the definition. A string in `Branches` is the path of another such file, relative to this one and without
+    /// its extension, and is replaced by the machine in it. In YAML the top-level key `Anchors` is dropped; it can
+    /// define values for reuse.
     ///
     /// # Errors
-    /// The text is neither JSON nor YAML, repeats a key, is a template of something else, or a section is missing.
+    /// The text is neither JSON nor YAML, repeats a key, is a template of another tool, or a section is missing.
     pub fn definition(&self) -> Result<Value, WorkflowError> {
         let machine = self.parse()?;
         if let Some(machines) = template::state_machines(&machine) {
@@ -80,7 +81,7 @@ impl DefinitionText {
         parsed.map_err(|message| WorkflowError::Parse { name: self.name.clone(), message })
     }
 
-    /// By the file's ending; any other text is JSON where it begins with a brace.
+    /// Decides by the file's extension. A text with another extension is JSON if it starts with a brace.
     fn is_json(&self) -> bool {
         match Path::new(&self.name).extension().and_then(|extension| extension.to_str()) {
             Some("json") => true,
@@ -90,7 +91,7 @@ impl DefinitionText {
     }
 }
 
-/// The definition in the file at `path`: see [`DefinitionText`].
+/// Loads the definition in the file at `path`: see [`DefinitionText`].
 ///
 /// # Errors
 /// As [`DefinitionText::read`] and [`DefinitionText::definition`].

@@ -18,17 +18,17 @@ impl Cidr {
         self.first | !Cidr::mask(self.prefix_length)
     }
 
-    /// The range that `address` is in.
+    /// The range of a prefix length that contains `address`.
     pub fn around(address: Ipv4Addr, prefix_length: u32) -> Self {
         Cidr { first: u32::from(address) & Cidr::mask(prefix_length), prefix_length }
     }
 
-    /// Whether all of `other` is in this range.
+    /// Whether this range contains all of `other`.
     pub fn contains(self, other: Cidr) -> bool {
         self.first <= other.first && other.last() <= self.last()
     }
 
-    /// Whether an address is in both.
+    /// Whether the ranges have a common address.
     pub fn overlaps(self, other: Cidr) -> bool {
         self.first <= other.last() && other.first <= self.last()
     }
@@ -41,7 +41,7 @@ impl fmt::Display for Cidr {
 }
 
 impl FromStr for Cidr {
-    /// What is wrong, such as `has no /prefix length`.
+    /// The problem, such as `has no /prefix length`.
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -61,7 +61,7 @@ impl FromStr for Cidr {
     }
 }
 
-/// What is wrong with `domain` as the name of a web site that a public certificate can be had for.
+/// The problem of `domain` as the name of a web site with a public certificate.
 pub(crate) fn domain_problem(domain: &str) -> Option<&'static str> {
     if domain.contains("://") {
         return Some("begins with a scheme");

@@ -1,11 +1,11 @@
-//! From what a person wrote to what an execution gets: every problem at once, or the input with its defaults.
+//! Validates a person's input and adds defaults. Reports every problem at once.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
 use crate::{defaults, problem::InputProblem};
 
-/// Checks `input` by `schema` and by `check`, which sees it with its defaults filled in.
+/// Checks `input` against `schema` and with `check`, which receives it with defaults.
 pub(crate) fn prepare(
     schema: &Value,
     check: fn(&Value) -> Vec<InputProblem>,
@@ -19,7 +19,7 @@ pub(crate) fn prepare(
     let mut filled = input;
     defaults::fill(schema, &mut filled);
     for problem in check(&filled) {
-        // The schema's word is enough where it has spoken already.
+        // One problem for each field is enough; the schema's has precedence.
         if !problems.iter().any(|known| known.pointer == problem.pointer) {
             problems.push(problem);
         }
@@ -27,15 +27,15 @@ pub(crate) fn prepare(
     if problems.is_empty() { Ok(filled) } else { Err(problems) }
 }
 
-/// Checks an input by a JSON schema alone: the input with its defaults, or every problem.
+/// Checks an input against a JSON schema only. Returns the input with its defaults.
 ///
 /// # Errors
-/// The input does not fit.
+/// The input does not fit. All problems are reported.
 pub fn prepare_input(schema: &Value, input: Value) -> Result<Value, Vec<InputProblem>> {
     prepare(schema, |_| Vec::new(), input)
 }
 
-/// What keeps a value from fitting a JSON schema, every problem in plain words.
+/// The problems of a value against a JSON schema, in plain words.
 pub fn schema_problems(schema: &Value, input: &Value) -> Vec<InputProblem> {
     let validator = match jsonschema::validator_for(schema) {
         Ok(validator) => validator,
@@ -121,7 +121,7 @@ fn name_of_type(value: &Value) -> &'static str {
     }
 }
 
-/// What a value may be, in plain words: the schema's own (`allowed`), else made from its rules.
+/// The allowed values in plain words: the schema's `allowed`, else derived from its rules.
 fn allowed_by(schema: &Value) -> String {
     if let Some(words) = schema["allowed"].as_str() {
         return words.to_owned();

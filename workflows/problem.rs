@@ -1,27 +1,27 @@
-//! One thing that is wrong with an input, in words for the person who wrote it.
+//! A problem of an input, in words for the person who wrote it.
 
 use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// A field of an input that is not as it has to be.
+/// A field of an input with a problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InputProblem {
-    /// Where, as a JSON Pointer, such as `/database/version`; empty for the input as a whole.
+    /// The field as a JSON Pointer, such as `/database/version`; empty for the input itself.
     pub pointer: String,
-    /// Where, as it is written with `--set`, such as `database.version`; empty for the input as a whole.
+    /// The field as written with `--set`, such as `database.version`; empty for the input itself.
     pub field: String,
-    /// What is there; `None` when nothing is.
+    /// The value; `None` if the field is missing.
     pub value: Option<Value>,
-    /// What is wrong with it, such as `is not one of the allowed values`.
+    /// The problem, such as `is not one of the allowed values`.
     pub problem: String,
     /// What is allowed, such as `one of DNS, EMAIL, EXISTING`.
     pub allowed: String,
 }
 
 impl InputProblem {
-    /// A problem at `pointer`, where `value` is.
+    /// A problem of `value` at `pointer`.
     pub fn new(pointer: &str, value: Option<&Value>, problem: impl Into<String>, allowed: impl Into<String>) -> Self {
         InputProblem {
             pointer: pointer.to_owned(),
@@ -32,7 +32,7 @@ impl InputProblem {
         }
     }
 
-    /// A problem with the value that `input` has at `pointer`.
+    /// A problem of the value at `pointer` in `input`.
     pub(crate) fn at(input: &Value, pointer: &str, problem: impl Into<String>, allowed: impl Into<String>) -> Self {
         InputProblem::new(pointer, input.pointer(pointer), problem, allowed)
     }

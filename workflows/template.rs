@@ -1,11 +1,12 @@
-//! Templates of AWS SAM and CloudFormation, which hold state machines but are none.
-//! Source: AWS SAM Developer Guide, "AWS::Serverless::StateMachine"; CloudFormation, "AWS::StepFunctions::StateMachine".
+//! Recognizes templates of AWS SAM and CloudFormation, which contain state machines but are not definitions.
+//! Source: AWS SAM Developer Guide, "AWS::Serverless::StateMachine"; CloudFormation,
+//! "AWS::StepFunctions::StateMachine".
 
 use serde_json::Value;
 
 const TYPES: [&str; 2] = ["AWS::Serverless::StateMachine", "AWS::StepFunctions::StateMachine"];
 
-/// The state machines of a template, each with where its definition is; `None` where the value is no template.
+/// The state machines of a template, each with the location of its definition; `None` if the value is not a template.
 pub(crate) fn state_machines(value: &Value) -> Option<Vec<String>> {
     let resources = value.get("Resources").and_then(Value::as_object).filter(|_| value.get("States").is_none())?;
     let machines = resources.iter().filter(|(_, resource)| TYPES.iter().any(|kind| resource["Type"] == *kind));

@@ -13,8 +13,9 @@ use crate::{
     request::Page,
 };
 
-/// How many executions are read for one page. Of more than these, a page of a version or an alias has fewer than asked for, and a
-/// token (API Reference, ListExecutions: a page may have fewer results than `maxResults`).
+/// The most executions that are read for one page. If a filter by version or alias skips more than these, the page has
+/// fewer entries than requested, and a token (API Reference, ListExecutions: a page may have fewer results than
+/// `maxResults`).
 const EXAMINED_MAX: usize = 1_000;
 
 /// A request of ListExecutions.
@@ -65,7 +66,7 @@ impl Api {
         let mut after = request.page.after()?.map(|key| position(&key)).transpose()?;
         let (mut listed, mut examined, mut more) = (Vec::new(), 0, true);
         while more && listed.len() < size && examined < EXAMINED_MAX {
-            // One more than the page has room for shows whether there is another page.
+            // One execution more than fits shows whether another page exists.
             let wanted = size - listed.len();
             let mut found = store.list_page(&name, filter, after.as_ref(), wanted + 1)?;
             more = found.len() > wanted;
@@ -86,8 +87,8 @@ impl Api {
         Ok(answer)
     }
 
-    /// The execution at a position; `None` where it has changed its position or is gone, or is an EXPRESS execution of an earlier
-    /// state machine of this name.
+    /// The execution at a position; `None` if it has moved, was pruned, or is an EXPRESS execution of an earlier state
+    /// machine of this name.
     fn listed_at(&self, at: &ListPosition, filter: ListFilter) -> Result<Option<(ExecutionHeader, Execution)>, Fault> {
         let store = self.runner.store();
         if at.id.split(':').count() > 2 {
@@ -106,11 +107,11 @@ fn position(key: &str) -> Result<ListPosition, Fault> {
 }
 
 impl List {
-    /// What the store is asked for; `None` where no execution of a state machine has that status.
+    /// The filter for the store; `None` if no execution of a state machine can have the status.
     fn filter(&self) -> Option<ListFilter> {
         let status = match self.status_filter.as_deref() {
             None => None,
-            // Only child executions of a map run wait for a redrive.
+            // Only child executions of a map run have the status PENDING_REDRIVE.
             Some(name) => Some(serde_json::from_value(name.into()).ok()?),
         };
         let redriven = self.redrive_filter.map(|filter| filter == RedriveFilter::Redriven);

@@ -1,4 +1,4 @@
-//! Redriving executions that did not end well.
+//! Redrives executions that failed, timed out or were aborted.
 
 use engine::machine::{ExecutionHeader, ExecutionStatus, Reentry};
 use serde::Deserialize;
@@ -9,12 +9,13 @@ use crate::{
     records::{Redrive, execution_key, seconds},
 };
 
-/// How many client tokens are remembered, and for how long (API Reference, RedriveExecution, `clientToken`).
+/// How many client tokens are remembered for each execution, and for how long (API Reference, RedriveExecution,
+/// `clientToken`).
 const TOKENS_KEPT: usize = 10;
 const TOKEN_KEPT_MS: u64 = 15 * 60 * 1_000;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-/// How long after its end an execution may be redriven, and what else limits it (Developer Guide, Redriving executions).
+/// The limits of a redrive: time since the end, and time since the start (Developer Guide, "Redriving executions").
 const REDRIVABLE_MS: u64 = 14 * DAY_MS;
 const EXECUTION_MS_MAX: u64 = 365 * DAY_MS;
 const REDRIVABLE_EVENTS_MAX: u64 = 24_999;
@@ -29,11 +30,11 @@ pub(crate) struct Request {
 }
 
 impl Api {
-    /// Continues an execution, named by its id: after a crash, after a pause, or, as RedriveExecution, after it did not succeed. It
-    /// acts in `environment` from then on, where one is given, and continues at the state of `from`, where one is named.
+    /// Continues an execution after a crash, a pause or a failure. `environment`, if given, replaces the pinned
+    /// environment. `from`, if not empty, names the state at which the execution continues.
     ///
     /// # Errors
-    /// There is none of that id, it has succeeded, or the store fails.
+    /// The execution does not exist or has succeeded, or the store fails.
     pub(crate) async fn resume(&self, id: &str, environment: Option<Value>, from: Vec<Reentry>) -> Result<(), Fault> {
         let (header, started) = self.header(id)?;
         let name = if id.contains(':') { id.to_owned() } else { started.qualified_name() };
@@ -49,7 +50,7 @@ impl Api {
         Ok(json!({ "redriveDate": seconds(redriven_ms) }))
     }
 
-    /// Goes on with an execution that did not end well; answers when it did, in milliseconds since the Unix epoch.
+    /// Redrives an execution. Returns the time of the redrive in milliseconds since the Unix epoch.
     async fn redrive(
         &self,
         id: &str,
@@ -75,13 +76,13 @@ impl Api {
         let surplus = (started.redrives.len() + 1).saturating_sub(TOKENS_KEPT);
         started.redrives.drain(..surplus);
         started.redrives.push(Redrive { at_ms: now, client_token });
-        // After the redrive: a token that is remembered for one that never was would hide the failure.
+        // After the redrive: if the redrive failed, a stored token would hide the failure from a retry.
         self.put(&execution_key(&header.id), &started)?;
         Ok(now)
     }
 }
 
-/// Why an execution cannot be redriven, if it cannot (API Reference, DescribeExecution, `redriveStatusReason`).
+/// Why an execution cannot be redriven, or `None` (API Reference, DescribeExecution, `redriveStatusReason`).
 pub(super) fn refusal(header: &ExecutionHeader, now_ms: u64) -> Option<String> {
     let since_ms = |at_ms: u64| now_ms.saturating_sub(at_ms);
     match refusal_by_status(header, now_ms) {
@@ -99,7 +100,7 @@ pub(super) fn refusal(header: &ExecutionHeader, now_ms: u64) -> Option<String> {
     }
 }
 
-/// The same without the limits of time and history, which do not bind a person at the machine.
+/// Like [`refusal`], without the limits of time and history: they do not apply to `flow resume`.
 fn refusal_by_status(header: &ExecutionHeader, _now_ms: u64) -> Option<String> {
     if header.id.split(':').count() > 2 {
         return Some("Express executions cannot be redriven".to_owned());

@@ -1,4 +1,4 @@
-//! Starting executions.
+//! Starts executions.
 
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus, Identity},
@@ -31,18 +31,16 @@ pub(crate) struct Start {
     included_data: IncludedData,
 }
 
-/// An execution to begin: its id, what is kept about it, and what the runner gets.
+/// An execution to start: its API document and the runner's request.
 pub(crate) struct Prepared {
     pub started: Execution,
     pub new: NewExecution,
     kind: StateMachineType,
-    /// Whether the name was made for this execution, so that no other can have it.
-    is_name_new: bool,
 }
 
-/// A random name in the form of those that AWS makes.
+/// A random UUID, the form of the names that AWS generates.
 pub(crate) fn new_uuid() -> String {
-    // Version 4, variant 1 (RFC 9562): whoever reads the name as a UUID must be able to.
+    // Version 4, variant 1 (RFC 9562), so that clients can parse the name as a UUID.
     let random = rand::random::<u128>() & !(0xf << 76 | 0x3 << 62) | (0x4 << 76 | 0x2 << 62);
     let hex = format!("{random:032x}");
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
@@ -77,7 +75,7 @@ impl Api {
         let mut answer = self.told(&header, &started);
         if included == IncludedData::AllData {
             tell_data(&header, &started, &mut answer);
-            // AWS says so of an output that is not there, too (recorded).
+            // AWS reports this also when there is no output (recorded).
             answer["outputDetails"] = json!({ "included": true });
         }
         Ok(answer)
@@ -85,7 +83,7 @@ impl Api {
 
     fn told(&self, header: &ExecutionHeader, started: &Execution) -> Value {
         let stopped_ms = header.stopped_ms.unwrap_or(header.started_ms);
-        // AWS bills EXPRESS by 100 ms and 64 MB.
+        // AWS bills EXPRESS executions in units of 100 ms and 64 MB.
         let billed_ms = stopped_ms.saturating_sub(header.started_ms).div_ceil(100).max(1) * 100;
         let mut answer = json!({
             "executionArn": self.execution_arn(&header.id), "stateMachineArn": self.state_machine_arn(&started.machine),
@@ -111,11 +109,11 @@ impl Api {
         prepared.new.environment = environment;
         prepared.started.trace_header = request.trace_header;
         prepared.started.input = text;
-        prepared.is_name_new = is_name_new || express;
+        prepared.new.is_id_new = is_name_new || express;
         Ok(prepared)
     }
 
-    /// An execution of that name and with that input, which acts nowhere yet.
+    /// Prepares an execution without an environment.
     pub(crate) fn prepared(
         &self,
         resolved: Resolved,
@@ -127,7 +125,7 @@ impl Api {
         checked_name(&name)?;
         let id = match machine.kind {
             StateMachineType::Standard => format!("{}:{name}", machine.name),
-            // Names of EXPRESS executions need not differ: AWS adds a part of its own.
+            // Names of EXPRESS executions need not be unique: AWS appends an id.
             StateMachineType::Express => format!("{}:{name}:{}", machine.name, new_uuid()),
         };
         let new = NewExecution {
@@ -147,6 +145,7 @@ impl Api {
             input,
             from: Vec::new(),
             documents: DocumentChanges::default(),
+            is_id_new: false,
         };
         let started = Execution {
             name,
@@ -162,16 +161,16 @@ impl Api {
             updated_ms: machine.updated_ms,
             arn_prefix: self.arn_prefix(),
         };
-        Ok(Prepared { started, new, kind: machine.kind, is_name_new: false })
+        Ok(Prepared { started, new, kind: machine.kind })
     }
 
-    /// Begins it, or finds the one that is running under the same name with the same input.
+    /// Starts the execution, or returns the running one with the same name and input.
     async fn begin(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
-        let Prepared { started, new, is_name_new, .. } = &prepared;
-        if *is_name_new {
+        let Prepared { started, new, .. } = &prepared;
+        if new.is_id_new {
             return self.begin_new(prepared).await;
         }
-        // Two starts of one name at once: the second must not write over what is kept about the first.
+        // Of two concurrent starts of one name, the second must not overwrite the first one's document.
         let _starting = self.starting.lock(&new.id).await;
         if let Ok((header, earlier)) = self.header(&new.id) {
             let same = earlier.input == started.input && header.status == ExecutionStatus::Running;
@@ -182,11 +181,11 @@ impl Api {
         self.begin_new(prepared).await
     }
 
-    /// Begins an execution of a name that is free; what is kept about it becomes durable with its beginning.
+    /// Starts an execution whose name is free. Its document becomes durable in the commit of its start.
     pub(crate) async fn begin_new(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
         let Prepared { started, mut new, kind, .. } = prepared;
         new.documents.put(&execution_key(&new.id), &started)?;
-        // The engine keeps the input as JSON; its text only where a client wrote it in another form.
+        // The engine stores the input as JSON. The text is stored only if the client wrote it in another form.
         let written = new.input.to_string();
         if !started.input.is_empty() && started.input != written {
             new.documents.put(&input_key(&new.id), &started.input)?;

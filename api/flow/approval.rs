@@ -1,4 +1,4 @@
-//! Answering an approval: the question of a `flow:approval:request` state.
+//! Answers an approval, which a `flow:approval:request` state requests.
 
 use engine::{
     journal::Signaller,
@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{Api, Fault, Operation};
 
-/// The error name of a rejected approval, which `Catch` matches.
+/// The error name of a rejected approval; `Catch` can match it.
 pub const REJECTED: &str = "Approval.Rejected";
 
-/// Approves or rejects.
+/// Approves or rejects an approval.
 pub struct AnswerApproval;
 
 /// A request of [`AnswerApproval`].
@@ -22,29 +22,29 @@ pub struct AnswerApproval;
 pub struct AnswerApprovalRequest {
     /// The execution's id.
     pub id: String,
-    /// The state: its name or path; none where only one approval waits.
+    /// The state's name or path. `None` if only one approval waits.
     pub state: Option<String>,
     /// The answer.
     pub decision: Decision,
-    /// Who answers; the history keeps it.
+    /// Who answers; recorded in the history.
     pub by: Signaller,
-    /// The groups of the machine that the user belongs to.
+    /// The groups of this machine that the user belongs to.
     #[serde(default)]
     pub groups: Vec<String>,
 }
 
-/// What a person decides.
+/// A person's decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Decision {
-    /// Yes.
+    /// The approval is granted.
     Approve {
-        /// One of the choices, where there are any.
+        /// One of the approval's choices, if it has any.
         choice: Option<String>,
-        /// The fields that were filled in.
+        /// The values of the approval's fields.
         fields: Map<String, Value>,
     },
-    /// No: the task fails with [`REJECTED`].
+    /// The approval is rejected: the task fails with [`REJECTED`].
     Reject,
 }
 
@@ -92,7 +92,7 @@ impl Operation for AnswerApproval {
 }
 
 impl Api {
-    /// The frame of the approval that is meant.
+    /// Finds the frame of the approval to answer.
     fn approval_row(&self, id: &str, state: Option<&str>) -> Result<FrameRow, Fault> {
         let mut rows = self.runner.store().frames(id)?;
         rows.retain(|row| approval_of(row).is_some());
@@ -108,7 +108,7 @@ impl Api {
         }
     }
 
-    /// The output of an approval that fits its question.
+    /// Validates an answer against the approval, and returns the task's output.
     fn approved(
         &self,
         approval: &Approval,
@@ -148,7 +148,8 @@ impl Api {
     }
 }
 
-/// Fields that a schema does not name: most likely misspelt. One that wants more of them says so with `additionalProperties`.
+/// Reports a field that the schema does not declare: most likely a misspelling. A schema allows more with
+/// `additionalProperties`.
 fn undeclared(schema: &Value, fields: &Value) -> Option<String> {
     let declared = schema["properties"].as_object()?;
     if schema.get("additionalProperties").is_some() || schema.get("patternProperties").is_some() {
@@ -159,7 +160,7 @@ fn undeclared(schema: &Value, fields: &Value) -> Option<String> {
     Some(format!("there is no field '{unknown}': the fields are {}", names.join(", ")))
 }
 
-/// What a person must do for a frame's task.
+/// The instructions of a frame's task for a person.
 pub(super) fn instructions_of(row: &FrameRow) -> Option<&Instructions> {
     match &row.activity {
         Activity::Task { waiting: Some(waiting), .. } => waiting.instructions.as_ref(),
@@ -170,7 +171,7 @@ pub(super) fn instructions_of(row: &FrameRow) -> Option<&Instructions> {
 /// The resource of an approval.
 pub(super) const APPROVAL: &str = "flow:approval:request";
 
-/// The question of a frame that waits for an approval.
+/// The approval that a frame waits for.
 pub(super) fn approval_of(row: &FrameRow) -> Option<&Approval> {
     instructions_of(row)?.approval.as_deref()
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation};
 
-/// Ends an execution as ABORTED, as StopExecution does, and says where it had ended before.
+/// Ends an execution as ABORTED, as StopExecution does. Reports how it ended if it had ended already.
 pub struct CancelExecution;
 
 /// A request of [`CancelExecution`].
@@ -14,11 +14,11 @@ pub struct CancelExecution;
 pub struct CancelExecutionRequest {
     /// The execution's id.
     pub id: String,
-    /// The error that the history names.
+    /// The error in the history.
     pub error: String,
-    /// Why, for people.
+    /// The cause in the history, for people.
     pub cause: String,
-    /// Whether the calls in flight answer first; no more are made.
+    /// Whether to wait for the calls in flight. No new calls are made.
     #[serde(default)]
     pub when_idle: bool,
 }
@@ -27,17 +27,17 @@ pub struct CancelExecutionRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelExecutionResponse {
-    /// How it had ended before; `None` where it was cancelled now.
+    /// How the execution had ended already; `None` if this request cancels it.
     pub ended_before: Option<ExecutionStatus>,
-    /// The Tasks whose calls were in flight, or were when the last process that drove it ended.
+    /// The Tasks whose calls are in flight, or were when the last process that ran the execution ended.
     #[serde(default)]
     pub in_flight: Vec<CallInFlight>,
-    /// Whether it ends only when they have answered.
+    /// Whether the execution ends only when these calls have answered.
     #[serde(default)]
     pub waits: bool,
 }
 
-/// A Task whose call has not answered.
+/// A Task with a call that has not answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallInFlight {
@@ -74,7 +74,7 @@ impl Operation for CancelExecution {
             return Err(Fault::new("StateMachineTypeNotSupported", message));
         }
         let in_flight = calls_in_flight(&api.runner.store().frames(&header.id)?);
-        // What was in flight in a process that has ended has no answer to wait for.
+        // A call of a process that has ended will not answer: waiting for it is useless.
         let is_driven = !api.runner.driven(vec![header.id.clone()]).await.is_empty();
         if !request.when_idle || !is_driven {
             api.runner.cancel(&header.id, &request.error, &request.cause).await?;

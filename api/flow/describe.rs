@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{Api, Fault, Operation, view::View};
 
-/// How many journal entries are read at once.
+/// The most journal entries that are read at once.
 const ENTRIES_AT_ONCE: usize = 4_096;
 
 /// Describes an execution.
@@ -21,7 +21,7 @@ pub struct DescribeExecution;
 pub struct DescribeExecutionRequest {
     /// The execution's id.
     pub id: String,
-    /// Folds the view only up to what has been shown before, so that a display can print what came after.
+    /// Fold only the entries that were shown already, so that a display can print the later ones.
     #[serde(default)]
     pub as_shown: bool,
 }
@@ -36,9 +36,9 @@ pub struct DescribeExecutionResponse {
     pub frames: Vec<FrameRow>,
     /// The pinned definition.
     pub definition: Value,
-    /// What displays show.
+    /// The view that displays show.
     pub view: View,
-    /// Whether the owner drives it now.
+    /// Whether the owner runs it now.
     pub driven: bool,
 }
 
@@ -51,7 +51,7 @@ impl Operation for DescribeExecution {
         let DescribeExecutionRequest { id, as_shown } = request;
         let store = api.runner.store();
         let missing = || Fault::no_execution(&id);
-        // The frames belong to the header: what comes later is in the journal.
+        // The frames match the header. Later changes are in the journal.
         let Kept { header: execution, frames, .. } = store.kept_beside_a_writer(&id)?.ok_or_else(missing)?;
         let (_, definition) = store.definition(&id)?.ok_or_else(missing)?;
         let mut view = View::new(&execution, &definition);
@@ -66,7 +66,7 @@ impl Operation for DescribeExecution {
     }
 }
 
-/// Folds the journal up to a sequence into a view, in parts: a history has up to 25,000 events.
+/// Folds the journal up to a sequence into a view, page by page: a history has up to 25,000 events.
 fn fold(api: &Api, view: &mut View, last: u64) -> Result<(), Fault> {
     while view.last_sequence < last {
         let entries = api.runner.store().entries(&view.id, view.last_sequence + 1, ENTRIES_AT_ONCE)?;

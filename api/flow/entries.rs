@@ -1,4 +1,4 @@
-//! The journal: in pages, and as it is written.
+//! Reads the journal in pages, and follows it as it is written.
 
 use engine::{
     journal::Entry,
@@ -21,7 +21,7 @@ pub struct GetEntries;
 pub struct EntriesRequest {
     /// The execution's id.
     pub id: String,
-    /// The sequence of the first entry wanted, from 1.
+    /// The sequence of the first entry to return, from 1.
     pub from_sequence: u64,
 }
 
@@ -29,7 +29,7 @@ pub struct EntriesRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EntriesResponse {
-    /// The entries; none where there are no more.
+    /// The entries; empty at the end of the journal.
     pub entries: Vec<Entry>,
 }
 
@@ -43,7 +43,7 @@ impl Operation for GetEntries {
     }
 }
 
-/// Everything that happens in an execution from a sequence on; ends when the runner stops or forgets the execution.
+/// Streams every event of an execution from a sequence on. Ends when the runner stops or the execution is pruned.
 pub struct FollowExecution;
 
 impl StreamOperation for FollowExecution {
@@ -55,7 +55,7 @@ impl StreamOperation for FollowExecution {
         api: &Api,
         EntriesRequest { id, from_sequence }: EntriesRequest,
     ) -> BoxStream<'static, Result<RunnerEvent, Fault>> {
-        // Followed first: what is forgotten after this check ends the stream.
+        // Follow first: if the execution is pruned after this check, the stream ends.
         let follow = api.runner.follow(&id, from_sequence);
         let first = match api.runner.store().exists(&id) {
             Ok(true) => Ok(follow),

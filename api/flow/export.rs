@@ -8,24 +8,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, StreamOperation, documents_of};
 
-/// Exports executions, one line at a time: an export is larger than the memory.
+/// Exports executions one line at a time: an export can be larger than the memory.
 pub struct ExportExecutions;
 
 /// A request of [`ExportExecutions`].
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ExportRequest {
-    /// The executions' ids; none exports everything, with state machines and activities.
+    /// The executions' ids. Empty exports everything, with state machines and activities.
     pub ids: Vec<String>,
 }
 
-/// A line, or why one was left out.
+/// A line, or the reason why one is missing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ExportItem {
     /// A line of the export, as JSON.
     Line(String),
-    /// A record that cannot be read was left out.
+    /// A record that cannot be read and is not exported.
     LeftOut(String),
 }
 
@@ -42,7 +42,8 @@ impl StreamOperation for ExportExecutions {
     }
 }
 
-/// The lines of an export, each read when it is asked for. What cannot be read is left out and reported.
+/// Iterates over the lines of an export. A line is read when it is requested. A record that cannot be read is reported
+/// and not exported.
 ///
 /// # Errors
 /// The store cannot be read at all.
@@ -69,14 +70,14 @@ fn every_line(store: Arc<Store>) -> Result<Lines, StoreError> {
             Err(error) => return Some(Err(error)),
         };
         let exported = execution_line(&of_executions, &id);
-        // An execution that was pruned meanwhile has left nothing to export.
+        // An execution that was pruned meanwhile has nothing to export.
         let is_pruned = exported.is_err() && matches!(of_executions.summary(&id), Ok(None));
         (!is_pruned).then_some(exported)
     });
     Ok(Box::new(executions.chain(store.each_document())))
 }
 
-/// The executions of these ids, and what the API keeps about each.
+/// The lines of these executions and of their API documents.
 fn lines_of(store: Arc<Store>, ids: Vec<String>) -> Lines {
     let of_documents = store.clone();
     let names: Vec<String> = ids.iter().flat_map(|id| documents_of(id)).collect();

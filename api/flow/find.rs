@@ -1,13 +1,13 @@
-//! Finding an execution by what a person writes: an id, a prefix of one, an ARN, `@latest`. By key, never by a scan.
+//! Finds an execution by id, prefix of an id, ARN or `@latest`. Reads by key and never scans.
 
 use engine::machine::ExecutionHeader;
 use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation, arn};
 
-/// The last execution that began.
+/// Names the execution that started last.
 const LATEST: &str = "@latest";
-/// How many matches of a prefix are worth naming.
+/// The most matches of a prefix that are returned.
 const MATCHES_MAX: usize = 10;
 
 /// Finds executions.
@@ -25,9 +25,9 @@ pub struct FindRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FindResponse {
-    /// Whether `wanted` names the only match exactly.
+    /// Whether `wanted` is exactly the id of the only match.
     pub exact: bool,
-    /// What it can mean, without inputs: at most ten.
+    /// The matching executions without inputs, at most ten.
     pub matches: Vec<ExecutionHeader>,
 }
 
@@ -41,7 +41,7 @@ impl Operation for FindExecutions {
         if wanted == LATEST {
             return Ok(FindResponse { exact: false, matches: store.latest(1)? });
         }
-        // A prefix of nothing means nothing: in a script it is a variable that is not set.
+        // An empty prefix matches nothing: in a script it is usually an unset variable.
         if wanted.is_empty() {
             return Ok(FindResponse::default());
         }
@@ -56,7 +56,8 @@ impl Operation for FindExecutions {
     }
 }
 
-/// The engine's ids that these words can be: themselves, or for an ARN, what a client's start and what `flow run` makes of it.
+/// The engine's ids that a text can mean: itself, or for an ARN the two forms that StartExecution and `flow run`
+/// create.
 fn ids_of(wanted: &str) -> Vec<String> {
     match arn::parse(wanted) {
         Ok(arn::Resource::Execution { id }) => {

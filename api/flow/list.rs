@@ -5,16 +5,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation};
 
-/// Lists executions, those that began last first.
+/// Lists executions, newest first.
 pub struct ListExecutions;
 
 /// A request of [`ListExecutions`].
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ListRequest {
-    /// At most so many; all where nothing is said.
+    /// The most executions to return; `None` for all.
     pub limit: Option<usize>,
-    /// Only those that have not ended.
+    /// Only executions that have not ended.
     pub unfinished: bool,
 }
 
@@ -22,9 +22,9 @@ pub struct ListRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ListResponse {
-    /// The executions, without inputs and without what they created.
+    /// The executions, without inputs and created resources.
     pub executions: Vec<ExecutionHeader>,
-    /// The ids of those among them that the owner drives now.
+    /// The ids of the listed executions that the owner runs now.
     pub driven: Vec<String>,
 }
 
@@ -44,7 +44,7 @@ impl Operation for ListExecutions {
     }
 }
 
-/// By the index of those that have not ended: what has ended costs nothing.
+/// Reads the index of unfinished executions, so that ended ones cost nothing.
 fn unfinished(api: &Api, limit: usize) -> Result<Vec<ExecutionHeader>, StoreError> {
     let store = api.runner.store();
     let active = store.active_after(None, limit)?;

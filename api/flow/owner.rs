@@ -1,10 +1,10 @@
-//! Who owns the store.
+//! Describes the owner of the store.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation, OwnerDescription};
 
-/// Asks the owner of a store who it is: the cheapest question, to see whether it answers.
+/// Asks the owner of a store for its description. It is the cheapest operation, to test whether the owner answers.
 pub struct DescribeOwner;
 
 /// A request of [`DescribeOwner`].

@@ -1,4 +1,4 @@
-//! What waits for people, over all executions.
+//! Lists the tasks that wait for people, over all executions.
 
 use engine::{machine::Activity, step::Instructions};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::approval::instructions_of;
 use crate::{Api, Fault, Operation};
 
-/// How many executions are searched at most, those that began last first.
+/// The most executions that are searched, newest first.
 const SEARCHED_MAX: usize = 10_000;
 
 /// Lists the tasks that wait for a person.
@@ -24,9 +24,9 @@ pub struct ListPersonTasksRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ListPersonTasksResponse {
-    /// The tasks, those that have waited longest first.
+    /// The tasks, longest wait first.
     pub tasks: Vec<PersonTask>,
-    /// Whether there are more executions than are searched.
+    /// Whether more executions exist than are searched.
     pub truncated: bool,
 }
 
@@ -40,9 +40,9 @@ pub struct PersonTask {
     pub workflow: String,
     /// The path of the state.
     pub state: String,
-    /// Since when it waits, in milliseconds since the Unix epoch.
+    /// When the wait began, in milliseconds since the Unix epoch.
     pub since_ms: u64,
-    /// When it gives up, in milliseconds since the Unix epoch.
+    /// The deadline of the wait, in milliseconds since the Unix epoch.
     pub deadline_ms: Option<u64>,
     /// What the person must do.
     pub instructions: Instructions,

@@ -1,4 +1,4 @@
-//! What the programs of an execution print while they run.
+//! Streams what the programs of an execution print while they run.
 
 use futures::{StreamExt, stream::BoxStream};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub struct ProgramLine {
     pub execution: String,
     /// The path of the Task.
     pub state_path: String,
-    /// Which try within the visit, from 1.
+    /// The attempt within the visit, from 1.
     pub attempt: u32,
     /// Whether it was printed on standard error.
     pub is_error: bool,
@@ -22,7 +22,8 @@ pub struct ProgramLine {
     pub text: String,
 }
 
-/// Every line that the programs of an execution print from now on. Nothing is stored: a slow follower misses the oldest.
+/// Streams every line that the programs of an execution print from now on. Lines are not stored; a slow follower loses
+/// the oldest.
 pub struct FollowProgramLines;
 
 impl StreamOperation for FollowProgramLines {

@@ -1,4 +1,4 @@
-//! Forgetting executions that ended long ago.
+//! Prunes executions that ended before a given time.
 
 use std::collections::VecDeque;
 
@@ -12,16 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, StreamOperation, documents_of};
 
-/// How many executions are forgotten in one batch: so long the dispatcher does nothing else.
+/// The most executions that are deleted in one batch. The dispatcher does nothing else meanwhile.
 const AT_ONCE: usize = 100;
-/// How many executions are counted between two answers of a plan.
+/// The most executions that are counted between two responses of a plan.
 const PLANNED_AT_ONCE: usize = 10_000;
 /// The statuses of executions that have ended.
 const ENDED: [ExecutionStatus; 4] =
     [ExecutionStatus::Succeeded, ExecutionStatus::Failed, ExecutionStatus::TimedOut, ExecutionStatus::Aborted];
 
-/// Forgets executions that ended before a time; what has not ended is never forgotten. Definitions stay: beside a running engine an
-/// execution that is just starting may need one. Answers after each batch; the last item says the total.
+/// Deletes executions that ended before a time, never unfinished ones. Definitions stay, because an execution that is
+/// starting on the running engine may need one. Responds after each batch; the last response has the total.
 pub struct PruneExecutions;
 
 /// A request of [`PruneExecutions`].
@@ -30,15 +30,15 @@ pub struct PruneExecutions;
 pub struct PruneRequest {
     /// Only executions that ended before this time, in milliseconds since the Unix epoch.
     pub ended_before_ms: u64,
-    /// Only counts them.
+    /// Only count the executions.
     pub plan: bool,
 }
 
-/// How far it is.
+/// The progress of a prune.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PruneResponse {
-    /// How many executions are forgotten so far, or would be.
+    /// The executions that are deleted so far, or counted by a plan.
     pub executions: usize,
 }
 
@@ -64,7 +64,7 @@ impl StreamOperation for PruneExecutions {
 struct Pruning {
     runner: RunnerHandle,
     request: PruneRequest,
-    /// The lists that are left to read; `None` before the first step.
+    /// The lists that remain to be read; `None` until the first step.
     lists: Option<Lists>,
     executions: usize,
     finished: bool,
@@ -90,26 +90,27 @@ impl Pruning {
     }
 }
 
-/// The ended executions of every workflow that ended before a time, read from the index of lists: what ended later costs nothing.
+/// Iterates over the ended executions of every workflow, read from the list index: executions that ended later are not
+/// read.
 struct Lists {
-    /// Workflow and status of each list that is left.
+    /// The workflow and the status of each list that remains.
     left: VecDeque<(String, ExecutionStatus)>,
-    /// Where each list begins.
+    /// The position at which each list starts.
     first: ListPosition,
-    /// Where the first of them is read on.
+    /// The position at which the current list continues.
     next: ListPosition,
 }
 
 impl Lists {
     fn of(store: &Store, ended_before_ms: u64) -> Result<Self, StoreError> {
         let lists = store.workflows()?.into_iter().flat_map(|workflow| ENDED.map(|status| (workflow.clone(), status)));
-        // Ids are not empty, so every id of that time comes after this position.
+        // Ids are not empty, so every id of that time sorts after this position.
         let first = ListPosition { at_ms: ended_before_ms.saturating_sub(1), id: String::new() };
         let left = if ended_before_ms == 0 { VecDeque::new() } else { lists.collect() };
         Ok(Lists { left, next: first.clone(), first })
     }
 
-    /// The next ids, at most `limit`; none at the end.
+    /// The next ids, at most `limit`; empty at the end.
     fn next(&mut self, store: &Store, limit: usize) -> Result<Vec<String>, StoreError> {
         while let Some((workflow, status)) = self.left.front() {
             let filter = ListFilter { status: Some(*status), redriven: None };
@@ -125,7 +126,7 @@ impl Lists {
     }
 }
 
-/// Reads or writes much, on a thread where blocking is allowed.
+/// Runs store work on a thread that may block.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Fault> {

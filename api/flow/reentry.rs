@@ -1,4 +1,4 @@
-//! Planning to enter a state again: what is recorded of it, and which calls were made since.
+//! Plans to enter a state again: its recorded input and variables, and the calls made since.
 
 use engine::{
     asl::{StateMachine, did_you_mean, nearest},
@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation, view::Made};
 
-/// How many journal entries are read at once.
+/// The most journal entries that are read at once.
 const ENTRIES_AT_ONCE: usize = 4_096;
 
-/// Finds what an execution recorded of a state that it entered, so that it, or another execution, can enter the state again. Changes
-/// nothing.
+/// Finds what an execution recorded when it entered a state, so that this or another execution can enter it again.
+/// Changes nothing.
 pub struct PlanReentry;
 
 /// A request of [`PlanReentry`].
@@ -34,11 +34,11 @@ pub struct PlanReentryResponse {
     pub state_path: String,
     /// When it was entered last, in milliseconds since the Unix epoch.
     pub entered_ms: u64,
-    /// The state, after the Parallels that it is in, with recorded inputs and variables.
+    /// The Parallels that contain the state and then the state, with recorded inputs and variables.
     pub path: Vec<Reentry>,
-    /// The Tasks called since, in the order of their last calls: they may be called again.
+    /// The Tasks that were called since, by their last call: entering the state may call them again.
     pub calls: Vec<RepeatedCall>,
-    /// What steps did since.
+    /// The resources that steps changed since.
     pub made: Vec<Made>,
 }
 
@@ -48,7 +48,7 @@ pub struct PlanReentryResponse {
 pub struct RepeatedCall {
     /// The state's path.
     pub state_path: String,
-    /// What was called.
+    /// The resource that was called.
     pub resource: String,
     /// Whether the last call succeeded; `None` where no answer is recorded.
     pub succeeded: Option<bool>,
@@ -77,10 +77,10 @@ impl Operation for PlanReentry {
     }
 }
 
-/// The plan of entering a state again.
+/// Plans the re-entry.
 ///
 /// # Errors
-/// It was never entered, several states have that name, or it cannot be entered by itself.
+/// The state was never entered, several states have that name, or it cannot be entered on its own.
 fn plan(recorded: &Recorded, machine: &StateMachine, id: &str, wanted: &str) -> Result<PlanReentryResponse, String> {
     let found = recorded.named(wanted);
     let entered = match found.as_slice() {
@@ -111,7 +111,7 @@ fn path_of(entered: &Entered) -> String {
     if entered.frame.is_empty() { entered.name.to_string() } else { format!("{}/{}", entered.frame, entered.name) }
 }
 
-/// The last call of each Task that was called after an entry.
+/// The last call of each Task that was called after an entry of the journal.
 fn repeated(recorded: &Recorded, sequence: u64) -> Vec<RepeatedCall> {
     let mut calls: Vec<RepeatedCall> = Vec::new();
     for call in recorded.calls_after(sequence) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Empty;
 use crate::{Api, Fault, Operation};
 
-/// Continues an execution after a crash, a pause or a failure. Has no window of 14 days, other than RedriveExecution.
+/// Continues an execution after a crash, a pause or a failure. Unlike RedriveExecution it has no limit of 14 days.
 pub struct ResumeExecution;
 
 /// A request of [`ResumeExecution`].
@@ -16,10 +16,10 @@ pub struct ResumeExecution;
 pub struct ResumeRequest {
     /// The execution's id.
     pub id: String,
-    /// Where it acts from now on; `None` keeps what is pinned.
+    /// The environment from now on; `None` keeps the pinned one.
     #[serde(default)]
     pub environment: Option<Value>,
-    /// The state it continues at, as [`super::PlanReentry`] answers it; empty to continue where it stopped.
+    /// The state at which it continues, as [`super::PlanReentry`] returns it. Empty continues where it stopped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<Reentry>,
 }
@@ -41,7 +41,7 @@ impl Operation for ResumeExecution {
     }
 }
 
-/// Continues an execution that another process left, in the state in which it left it: neither a pause nor a failure ends by this.
+/// Loads an execution that another process left, without changing its state: a paused or failed execution stays so.
 pub struct RecoverExecution;
 
 impl Operation for RecoverExecution {

@@ -1,11 +1,12 @@
-//! Up to where an execution's journal has been shown to a person, so that the next display prints only what is new.
+//! Records up to which journal entry an execution was shown to a person, so that the next display prints only newer
+//! entries.
 
 use serde::{Deserialize, Serialize};
 
 use super::Empty;
 use crate::{Api, Fault, Operation};
 
-/// Remembers what has been shown.
+/// Records what was shown.
 pub struct MarkShown;
 
 /// A request of [`MarkShown`].

@@ -1,4 +1,4 @@
-//! Answering a task from outside, as a person or a script on this machine does.
+//! Answers a task on behalf of a person or a script on this machine.
 
 use engine::{
     journal::Signaller,
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::approval::APPROVAL;
 use crate::{Api, Fault, Operation, executions::input, states::for_each_state};
 
-/// Answers the task of a waiting state. What SendTaskSuccess and SendTaskFailure do, for a state that a person names.
+/// Answers the task of a waiting state, as SendTaskSuccess and SendTaskFailure do, but by the state's name.
 pub struct SignalTask;
 
 /// A request of [`SignalTask`].
@@ -20,13 +20,13 @@ pub struct SignalTask;
 pub struct SignalTaskRequest {
     /// The execution's id.
     pub id: String,
-    /// The state: its name, or its path where several states of that name wait.
+    /// The state's name, or its path if several states of that name wait.
     pub state: String,
     /// The answer.
     pub outcome: TaskOutcome,
-    /// Who answers; the history keeps it.
+    /// Who answers; recorded in the history.
     pub by: Signaller,
-    /// Keeps the answer for a state that does not wait yet.
+    /// Store the answer if the state does not wait yet.
     #[serde(default)]
     pub early: bool,
 }
@@ -35,7 +35,7 @@ pub struct SignalTaskRequest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SignalTaskResponse {
-    /// Whether the answer is kept until the state waits for it.
+    /// Whether the answer is stored until the state waits for it.
     pub is_kept: bool,
 }
 
@@ -43,13 +43,13 @@ pub struct SignalTaskResponse {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TaskOutcome {
-    /// It succeeded with an output: JSON text, as SendTaskSuccess takes it.
+    /// The task succeeded. The output is JSON text, as in SendTaskSuccess.
     Success(String),
     /// It failed.
     Failure {
         /// The error name.
         error: String,
-        /// Why, for people.
+        /// The cause, for people.
         cause: String,
     },
 }
@@ -72,12 +72,12 @@ impl Operation for SignalTask {
         }
         let path = found.as_ref().map_or_else(|| state.clone(), FrameRow::state_path);
         let resources = api.resources_of(&id, &path)?;
-        // An approval says who may answer it, also before it waits.
+        // An approval restricts who may answer it, also in advance.
         if resources.iter().any(|resource| resource == APPROVAL) {
             let message = format!("\"{path}\" is an approval: flow approve {id}, or flow reject {id}");
             return Err(Fault::new("IsApproval", message));
         }
-        // With several states of that name, the output must fit each of their steps.
+        // If several states have that name, the output must match the schema of each step.
         if let Ok(output) = &outcome {
             resources.iter().try_for_each(|resource| api.check_output(resource, output))?;
         }
@@ -93,7 +93,7 @@ impl Operation for SignalTask {
 }
 
 impl Api {
-    /// Answers the task of a frame; false where the task has ended meanwhile.
+    /// Answers the task of a frame. Returns false if the task has ended meanwhile.
     pub(super) async fn answer_row(
         &self,
         id: &str,
@@ -105,7 +105,7 @@ impl Api {
         Ok(self.runner.answer_task(&token, outcome, Some(by)).await?)
     }
 
-    /// The frame of the one state of that name or path whose task waits; `None` where none waits.
+    /// The frame of the only state of that name or path whose task waits; `None` if none waits.
     fn waiting(&self, id: &str, state: &str) -> Result<Option<FrameRow>, Fault> {
         let mut rows = self.waiting_tasks(id)?;
         rows.retain(|row| row.state_path() == state || *row.state == *state);
@@ -139,7 +139,7 @@ impl Api {
     /// The resources of the states of that name or path in the pinned definition.
     fn resources_of(&self, id: &str, state: &str) -> Result<Vec<String>, Fault> {
         let (_, definition) = self.runner.store().definition(id)?.unwrap_or_default();
-        // The last part of a path is the state's name; parts before it may hold an index, as in `Both[1]/Ask`.
+        // The last part of a path is the state's name. Earlier parts may contain an index, as in `Both[1]/Ask`.
         let name = state.rsplit('/').next().unwrap_or(state);
         let named = |wanted: &str| {
             let mut found = Vec::new();

@@ -1,5 +1,5 @@
-//! Starting an execution of a workflow: a state machine and an execution like all others, and what Step Functions'
-//! StartExecution cannot say of them.
+//! Starts an execution of a workflow: a state machine and an execution as in the API, with the settings that
+//! StartExecution does not have.
 
 use std::sync::Arc;
 
@@ -21,32 +21,34 @@ use crate::{
 /// The longest name of a state machine (API Reference, CreateStateMachine, `name`).
 const NAME_CHARACTERS_MAX: usize = 80;
 
-/// Starts an execution of a workflow, whose state machine is created, or updated, with it. The same id and input find the
-/// execution that exists, ended or not.
+/// Starts an execution of a workflow, and creates or updates its state machine. A repeated request with the same id and
+/// input returns the existing execution, also if it has ended.
 pub struct StartExecution;
 
 /// A request of [`StartExecution`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StartExecutionRequest {
-    /// The execution's id, which is its name too.
+    /// The execution's id and name.
     pub id: String,
     /// The workflow's name; its state machine is named after it, see [`state_machine_name`].
     pub workflow: String,
-    /// What it works on: two running executions on one subject are refused.
+    /// What the execution works on. Only one running execution may have a subject.
     pub subject: Option<String>,
-    /// Where it acts; see [`engine::step::Registries`].
+    /// The environment in which it acts; see [`engine::step::Registries`].
     pub environment: Value,
-    /// The definition, pinned for this execution and current for the state machine from now on.
+    /// The definition: pinned in this execution, and the state machine's current one from now on.
     pub definition: CheckedDefinition,
     /// The input.
     pub input: Value,
-    /// The state it begins at, as [`super::PlanReentry`] answers it of an earlier execution; empty for the definition's `StartAt`.
+    /// The state at which it starts, as [`super::PlanReentry`] returns it for an earlier execution. Empty for the
+    /// definition's `StartAt`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<Reentry>,
 }
 
-/// The name of a workflow's state machine: the workflow's own, as far as AWS allows its characters and its length.
+/// The name of a workflow's state machine: the workflow's name, reduced to the characters and the length that AWS
+/// allows.
 pub fn state_machine_name(workflow: &str) -> String {
     let legal = |c: char| if engine::store::is_name(&c.to_string()) { c } else { '-' };
     let name: String = workflow.chars().take(NAME_CHARACTERS_MAX).map(legal).collect();
@@ -67,7 +69,8 @@ impl Operation for StartExecution {
     }
 }
 
-/// Whether two environments are the same account, region and world: who attaches to an execution must have been shown where it acts.
+/// Whether two environments have the same account, region and world. A caller that attaches to an execution must have
+/// been shown these.
 fn same_place(pinned: &Value, shown: &Value) -> bool {
     let fields: &[&str] = match pinned["accountId"].is_null() && shown["accountId"].is_null() {
         true => &["kind", "world"],
@@ -76,7 +79,7 @@ fn same_place(pinned: &Value, shown: &Value) -> bool {
     fields.iter().all(|field| pinned[field] == shown[field])
 }
 
-/// Where an environment acts, for people.
+/// Describes for people where an environment acts.
 fn place_of(environment: &Value) -> String {
     let text = |field: &str| environment[field].as_str();
     match (text("world"), text("accountId"), text("region")) {
@@ -122,7 +125,8 @@ impl Api {
         self.begin_new(prepared).await
     }
 
-    /// The state machine with this definition, and what has to be written for it. The lock is held where that is anything.
+    /// The state machine with this definition, and the documents to write for it. The lock is returned only if there
+    /// are any.
     async fn deployed(
         &self,
         name: &str,
@@ -177,7 +181,7 @@ impl Api {
     /// The ARN of an execution, by its id.
     ///
     /// # Errors
-    /// There is none of that id, or the store cannot be read.
+    /// The execution does not exist, or the store cannot be read.
     pub fn arn_of_execution(&self, id: &str) -> Result<String, Fault> {
         let (header, started) = self.header(id)?;
         Ok(self.arn_of(&header.id, &started))

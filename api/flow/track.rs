@@ -1,4 +1,5 @@
-//! Which executions were unfinished when all were resumed last, so that an end that nobody watched is still reported once.
+//! Tracks which executions were unfinished at the last `flow resume --all`, so that an end that nobody watched is
+//! reported once.
 
 use std::collections::HashSet;
 
@@ -9,17 +10,17 @@ use crate::{Api, Fault, Operation};
 
 /// The document with the ids.
 const UNFINISHED: &str = "resume-all/unfinished";
-/// The most ids that are remembered.
+/// The most ids that are stored.
 const IDS_MAX: usize = 10_000;
 
-/// Remembers which executions are unfinished.
+/// Replaces the stored list of unfinished executions.
 pub struct TrackUnfinished;
 
 /// A request of [`TrackUnfinished`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrackUnfinishedRequest {
-    /// The ids of the unfinished executions, in place of those that were remembered.
+    /// The ids of the unfinished executions, which replace the stored ones.
     pub ids: Vec<String>,
 }
 
@@ -27,7 +28,7 @@ pub struct TrackUnfinishedRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TrackUnfinishedResponse {
-    /// Of those that were remembered before, the ones that have ended since.
+    /// The executions of the previous list that have ended since.
     pub ended: Vec<ExecutionHeader>,
 }
 
@@ -47,7 +48,7 @@ impl Operation for TrackUnfinished {
         let mut ended = Vec::new();
         let still: HashSet<&str> = ids.iter().map(String::as_str).collect();
         for id in before.iter().filter(|id| !still.contains(id.as_str())) {
-            // One that was pruned has nothing to report.
+            // A pruned execution has nothing to report.
             ended.extend(store.summary(id)?.filter(|header| header.status != ExecutionStatus::Running));
         }
         Ok(TrackUnfinishedResponse { ended })

@@ -1,4 +1,4 @@
-//! Verifying a store's records, and where this process can act.
+//! Verifies the records of a store, and that this process can act in an environment.
 
 use engine::store::Store;
 use futures::{StreamExt, stream::BoxStream};
@@ -8,33 +8,34 @@ use serde_json::Value;
 use super::Empty;
 use crate::{Api, Fault, StreamOperation};
 
-/// Reads every record of the store; its one item says what was found.
+/// Reads every record of the store. The only item of the stream has the findings.
 pub struct VerifyStore;
 
 /// A request of [`VerifyStore`].
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct VerifyStoreRequest {}
 
-/// What was found.
+/// The findings of a verification.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct StoreFindings {
-    /// How many records there are.
+    /// The number of records.
     pub records: usize,
-    /// How many executions.
+    /// The number of executions.
     pub executions: usize,
-    /// How many of them have not ended.
+    /// The number of executions that have not ended.
     pub active: usize,
-    /// What is wrong, one line for each.
+    /// The problems, one line each.
     pub problems: Vec<String>,
-    /// Whether a problem is of the index, which can be made again from its mirror.
+    /// Whether a problem is in the index, which can be rebuilt from the mirror.
     pub index_is_damaged: bool,
-    /// When the latest execution was started, in milliseconds since the Unix epoch; a clock that is behind it went back.
+    /// When the newest execution started, in milliseconds since the Unix epoch. If the clock shows an earlier time, it
+    /// was set back.
     pub latest_start_ms: Option<u64>,
 }
 
 impl StoreFindings {
-    /// Reads every record of a store.
+    /// Reads every record of a store and reports the findings.
     pub fn of(store: &Store) -> Self {
         let engine::store::Findings { records, executions, active, problems } = store.verify();
         let of_index = |problem: &engine::store::StoreError| matches!(problem, engine::store::StoreError::Index { .. });
@@ -58,7 +59,7 @@ impl StreamOperation for VerifyStore {
     }
 }
 
-/// Verifies that the owner can act where an environment says, with credentials of its own; its one item is empty.
+/// Verifies that the owner can act in an environment with its own credentials. The only item of the stream is empty.
 pub struct VerifyEnvironment;
 
 /// A request of [`VerifyEnvironment`].

@@ -1,4 +1,4 @@
-//! Each event's type and details (API Reference, HistoryEvent).
+//! Converts each event's type and details (API Reference, HistoryEvent).
 
 use engine::{
     journal::{ErrorAndCause, EvaluationFailedEventDetails, HistoryEventDetails as Details},
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::records::Execution;
 
-/// The fields that hold what went through an execution.
+/// The fields that hold execution data.
 const DATA: &[&str] = &[
     "input",
     "inputDetails",
@@ -19,7 +19,7 @@ const DATA: &[&str] = &[
     "assignedVariablesDetails",
 ];
 
-/// Takes input, output and the like out of an event (`includeExecutionData: false`).
+/// Removes execution data from an event (`includeExecutionData: false`).
 pub(super) fn without_data(event: &mut Value) {
     let Value::Object(event) = event else { return };
     for details in event.values_mut().filter_map(Value::as_object_mut) {
@@ -63,7 +63,7 @@ pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
         other => composite(other, started).unwrap_or_else(|| task(other, started)),
     };
     event["type"] = kind.into();
-    // Some events have no details at all; those of others are there even where nothing is in them.
+    // Some events have no details field at all; others have one even if it is empty.
     if !field.is_empty() {
         event[format!("{field}EventDetails")] = Value::Object(details);
     }
@@ -71,7 +71,7 @@ pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
 
 type Told = (String, String, Map<String, Value>);
 
-/// An event whose details are named after it.
+/// An event whose details field is named after its type.
 fn plain(kind: &str, details: Map<String, Value>) -> Told {
     (kind.to_owned(), lower(kind), details)
 }
@@ -85,7 +85,7 @@ fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Data goes as a text of JSON, with a word on whether it was cut off; ours never is.
+/// Data is JSON text with a flag that says whether it was truncated. Flow never truncates it.
 fn data(name: &str, value: &Value) -> Map<String, Value> {
     fields([(name, value.to_string().into()), (&format!("{name}Details"), json!({ "truncated": false }))])
 }
@@ -95,7 +95,7 @@ fn with_name(name: &str, mut details: Map<String, Value>) -> Map<String, Value> 
     details
 }
 
-/// Error and cause; where a definition gives none, AWS leaves the field out.
+/// Error and cause. AWS omits a field that the definition does not set.
 fn failed(failure: &ErrorAndCause) -> Map<String, Value> {
     let both = [("error", &failure.error), ("cause", &failure.cause)];
     let told = both.into_iter().filter(|(_, text)| !text.is_empty());
@@ -143,7 +143,7 @@ fn composite(details: &Details, started: &Execution) -> Option<Told> {
     })
 }
 
-/// How history names what a Task calls: the prefix of its events, and the fields that name the resource.
+/// The prefix of a Task's events, and the fields that name its resource.
 fn called(resource: &str) -> (&'static str, Map<String, Value>) {
     match Resource::parse(resource) {
         Resource::LambdaFunction { .. } => ("LambdaFunction", Map::new()),

@@ -1,4 +1,4 @@
-//! Child executions: what they are told as, although they are iterations in the execution of their parent.
+//! Child executions of map runs: the API shows iterations of the parent's execution as executions.
 //! Source: Step Functions API Reference, "ListExecutions", "DescribeExecution", "DescribeStateMachineForExecution".
 
 use engine::{
@@ -23,14 +23,14 @@ pub(crate) struct Child {
 }
 
 impl Api {
-    /// The child execution of a name.
+    /// Finds the child execution of a name.
     pub(crate) fn child(&self, name: &MapRunName, arn: &str) -> Result<Child, Fault> {
         let missing = || Fault::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"));
         let found = self.run_named(name)?.filter(|found| found.run.express == name.is_express).ok_or_else(missing)?;
         let index = machine::child_index(&name.id).ok_or_else(missing)?;
         let id = ChildId { run: found.run.number, index };
         let row = self.runner.store().child(&found.execution, id)?;
-        // The UUID of the map run itself may look like a name.
+        // The UUID of the map run itself can parse as a child's name.
         let row = row.filter(|_| found.run.child_name(index) == name.id).ok_or_else(missing)?;
         Ok(Child { found, row })
     }
@@ -41,12 +41,12 @@ impl Api {
         format!("{}:{kind}:{machine}/{label}:{name}", self.arn_prefix())
     }
 
-    /// The ARN of the part of a state machine that child executions run.
+    /// The ARN of the Map's processor, which is the state machine of its child executions.
     pub(crate) fn processor_arn(&self, found: &Found) -> String {
         self.state_machine_arn(&format!("{}/{}", found.machine(), found.run.label))
     }
 
-    /// A page of the child executions of a map run that `wants` lets through, those begun last first.
+    /// A page of the child executions of a map run that `wants` selects, newest first.
     pub(crate) fn list_children(&self, arn: &str, page: &Page, wants: impl Fn(ChildStatus, u32) -> bool) -> Answer {
         let found = self.map_run(arn)?;
         if found.run.express {
@@ -57,7 +57,7 @@ impl Api {
         let mut after: Option<u64> = after.map(|text| text.parse().map_err(|_| paging::invalid_token())).transpose()?;
         let (mut executions, mut examined, mut more, mut at_once) = (Vec::new(), 0, true, size);
         while more && executions.len() < size && examined < EXAMINED_MAX {
-            // One more than are shown says whether there is another page.
+            // One child more than is shown, to see whether another page exists.
             let rows = store.children(&found.execution, found.run.number, after, at_once + 1)?;
             more = rows.len() > at_once;
             for row in rows.iter().take(at_once) {
@@ -95,7 +95,7 @@ impl Api {
         told
     }
 
-    /// What DescribeExecution answers for a child execution.
+    /// The answer of DescribeExecution for a child execution.
     pub(crate) fn describe_child(&self, child: &Child, with_data: bool) -> Answer {
         let Child { found, row } = child;
         let mut told = self.child_summary(found, row);
@@ -117,12 +117,12 @@ impl Api {
         }))
     }
 
-    /// The history of a child execution from an event on.
+    /// The history of a child execution, starting with an event.
     pub(crate) fn child_entries(&self, child: &Child, from: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
         Ok(self.runner.store().child_entries(&child.found.execution, child.row.id, from, limit)?)
     }
 
-    /// What started the execution above a child execution, with the child's input in the place of that one's.
+    /// The document of the parent execution, with the child's input in place of the parent's.
     pub(crate) fn started_child(&self, child: &Child) -> Result<Execution, Fault> {
         let id = &child.found.execution;
         let missing = || {
@@ -167,7 +167,7 @@ fn tell_data(details: HistoryEventDetails, told: &mut Value) {
     }
 }
 
-/// The definition that child executions run: the processor of the Map with that label, wherever it stands.
+/// The definition of child executions: the processor of the Map with that label, at any depth.
 pub(crate) fn processor<'d>(definition: &'d Value, label: &str) -> Option<&'d Value> {
     let states = definition["States"].as_object()?;
     states.iter().find_map(|(name, state)| {

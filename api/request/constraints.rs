@@ -1,11 +1,11 @@
-//! Holds a request against its shape and refuses it in AWS's words, every violation at once.
+//! Validates a request against its shape and reports every violation at once in AWS's words.
 
 use serde_json::Value;
 
 use super::shapes::{Member, Shape, Text};
 use crate::Fault;
 
-/// Every member of a request that is not as its operation takes it.
+/// Validates every member of a request.
 pub(super) fn check(members: &[Member], request: &Value) -> Result<(), Fault> {
     let mut found = Vec::new();
     check_members(members, request, "", &mut found)?;
@@ -90,7 +90,7 @@ fn refused(shape: &Shape, value: &Value, at: &str, must: &str) -> String {
     format!("Value{said} at '{at}' failed to satisfy constraint: Member must {must}")
 }
 
-/// A value as AWS repeats it.
+/// A value as AWS repeats it in messages.
 fn shown(shape: &Shape, value: &Value) -> String {
     match (shape, value) {
         (Shape::Text(Text { is_secret: true, .. }), _) => "***".to_owned(),
@@ -108,7 +108,7 @@ fn shown(shape: &Shape, value: &Value) -> String {
     }
 }
 
-/// A value of another kind than its member: the request cannot even be read.
+/// The fault for a value of another JSON type than its member: AWS cannot deserialize such a request.
 fn unexpected(value: &Value, wanted: &str) -> Fault {
     let message = match value {
         Value::Object(_) => "Start of structure or map found where not expected.".to_owned(),

@@ -1,4 +1,4 @@
-//! The members of every operation's request, as the service model has them (Step Functions, 2016-11-23).
+//! The members of every operation's request, from the service model (Step Functions, 2016-11-23).
 
 use super::{
     shapes::{Member, Shape},
@@ -15,7 +15,7 @@ const RESOURCE: Member = must("resourceArn", ARN);
 const MAP_RUN: Member = must("mapRunArn", LONG_ARN);
 const TOKEN: Member = must("taskToken", TASK_TOKEN);
 
-/// In the order in which AWS lists them when it refuses a word.
+/// In the order in which AWS lists them when it refuses a value.
 const STATUSES: &[&str] = &["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"];
 
 type Operation = (&'static [&'static str], &'static [Member]);
@@ -148,13 +148,13 @@ const OPERATIONS: &[Operation] = &[
     ),
 ];
 
-/// The members of an operation's request; none for an operation that there is not.
+/// The members of an operation's request; empty for an unknown operation.
 pub(super) fn members(operation: &str) -> &'static [Member] {
     let found = OPERATIONS.iter().find(|(names, _)| names.contains(&operation));
     found.map_or(&[], |(_, members)| *members)
 }
 
-/// Whether there is an operation of that name.
+/// Whether an operation of that name exists.
 #[cfg(test)]
 pub(super) fn is_known(operation: &str) -> bool {
     OPERATIONS.iter().any(|(names, _)| names.contains(&operation))

@@ -1,6 +1,6 @@
-//! What the members of a request can be.
+//! The shapes that members of a request can have.
 
-/// What a member holds.
+/// The shape of a member's value.
 pub(super) enum Shape {
     Text(Text),
     /// One of these words.
@@ -15,7 +15,7 @@ pub(super) enum Shape {
         min: usize,
         max: usize,
     },
-    /// `name` is what the model calls it.
+    /// `name` is the shape's name in the service model.
     Object {
         name: &'static str,
         members: &'static [Member],
@@ -27,24 +27,24 @@ pub(super) struct Text {
     pub min: usize,
     pub max: usize,
     pub pattern: Option<Pattern>,
-    /// Whether a refusal must not repeat it (`sensitive` in the model).
+    /// Whether messages must not repeat the value (`sensitive` in the model).
     pub is_secret: bool,
 }
 
-/// A regular expression as the model has it, and what it comes to.
+/// A regular expression of the model, and a function that matches the same texts.
 pub(super) struct Pattern {
     pub expression: &'static str,
     pub matches: fn(&str) -> bool,
 }
 
-/// A named part of a request or of an object in it.
+/// A named member of a request or of an object in it.
 pub(super) struct Member {
     pub name: &'static str,
     pub required: bool,
     pub shape: Shape,
 }
 
-/// The names of members, with those of the objects in them.
+/// The names of members, nested as their objects are.
 #[cfg(test)]
 pub(super) fn named(members: &[Member]) -> serde_json::Value {
     let inside = |shape: &Shape| match shape {

@@ -1,4 +1,4 @@
-//! The shapes that members of several operations share, with the limits of the service model (Step Functions, 2016-11-23).
+//! Shapes that several operations share, with the limits of the service model (Step Functions, 2016-11-23).
 
 use super::shapes::{Member, Pattern, Shape, Text};
 

@@ -1,11 +1,11 @@
-//! What a state machine is set to beside its definition: logging, tracing, encryption.
+//! The settings of a state machine other than its definition: logging, tracing, encryption.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{Fault, records::Settings};
 
-/// The settings in a request; those that are absent stay as they are.
+/// The settings in a request; absent ones keep their values.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Given {
@@ -24,7 +24,7 @@ impl Given {
             && self.encryption_configuration.is_none()
     }
 
-    /// The settings with those given in place of the earlier ones.
+    /// Applies the settings of the request to earlier ones.
     pub fn over(self, earlier: Settings) -> Result<Settings, Fault> {
         let Given { logging_configuration, tracing_configuration, encryption_configuration } = self;
         let given = |given: Option<Value>, read: fn(Value) -> Result<Value, Fault>, earlier: Value| {
@@ -38,7 +38,7 @@ impl Given {
     }
 }
 
-/// What a state machine is set to when nothing is given.
+/// The default settings.
 pub(crate) fn initial() -> Settings {
     Settings {
         logging_configuration: json!({ "level": "OFF", "includeExecutionData": false }),
@@ -55,7 +55,7 @@ pub(crate) fn tell(settings: &Settings, answer: &mut Value) {
     answer["encryptionConfiguration"] = encryption_configuration;
 }
 
-/// Whoever logs anything names exactly one destination (API Reference, LoggingConfiguration).
+/// Logging requires exactly one destination (API Reference, LoggingConfiguration).
 fn logging(mut given: Value) -> Result<Value, Fault> {
     let destinations = given["destinations"].as_array().map_or(0, Vec::len);
     let level = given["level"].as_str().unwrap_or("OFF").to_owned();
@@ -77,7 +77,7 @@ fn tracing(given: Value) -> Result<Value, Fault> {
     Ok(json!({ "enabled": given["enabled"].as_bool().unwrap_or_default() }))
 }
 
-/// A key of one's own must be named, and only then (API Reference, EncryptionConfiguration).
+/// A customer managed key must be named; no other type may name one (API Reference, EncryptionConfiguration).
 fn encryption(given: Value) -> Result<Value, Fault> {
     let own_key = given["type"] == "CUSTOMER_MANAGED_KMS_KEY";
     if own_key == given["kmsKeyId"].is_string() {

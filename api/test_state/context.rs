@@ -1,10 +1,10 @@
-//! The context object that a request brings.
+//! The context object of a request.
 
 use serde_json::Value;
 
 use crate::Fault;
 
-/// What it may have, and whether that is a text.
+/// The fields that it may have, and whether each is a text.
 const FIELDS: &[(&str, &[(&str, bool)])] = &[
     (
         "Execution",
@@ -23,7 +23,7 @@ const FIELDS: &[(&str, &[(&str, bool)])] = &[
     ("Task", &[("Token", true)]),
 ];
 
-/// Reads it and refuses what it cannot have.
+/// Parses the context object and refuses fields that it cannot have.
 pub(super) fn checked(text: &str) -> Result<Value, Fault> {
     let refuse = |what: String| Fault::validation(format!("Invalid Context object provided: {what}"));
     let context: Value = serde_json::from_str(text).map_err(|_| refuse("it is not JSON".to_owned()))?;

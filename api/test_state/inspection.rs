@@ -1,4 +1,5 @@
-//! `inspectionData`: the data after each of the state's fields. Each is what a Pass with only those fields would leave with.
+//! `inspectionData`: the data after each field of the state. Each value is the output of a Pass that has only the
+//! fields up to it.
 
 use serde_json::{Value, json};
 
@@ -8,14 +9,14 @@ use super::{
 };
 use crate::records::set;
 
-/// A state being looked at.
+/// A state under inspection.
 struct Inspected<'a> {
     trial: &'a Trial,
     state: &'a Value,
     input: &'a Value,
 }
 
-/// What the state did with its data, as far as it came.
+/// Collects the inspection data of a run, as far as the state got.
 pub(super) fn inspect(trial: &Trial, state: &Value, input: &Value, outcome: &Outcome) -> Value {
     let inspected = Inspected { trial, state, input };
     let mut data = json!({ "input": input.to_string() });
@@ -49,7 +50,7 @@ pub(super) fn inspect(trial: &Trial, state: &Value, input: &Value, outcome: &Out
     data
 }
 
-/// Which rule of `Retry` or `Catch` names the failure, whether or not it has tries left.
+/// Which rule of `Retry` or `Catch` names the failure, also if its attempts are used up.
 fn rule(state: &Value, list: &str, outcome: &Outcome) -> Option<usize> {
     let (error, _) = outcome.failure.as_ref()?;
     let names = |rule: &Value| {
@@ -77,7 +78,7 @@ impl Inspected<'_> {
         self.trial.run(pass, input).ok().and_then(|outcome| outcome.output)
     }
 
-    /// What the fields before the work made of the input; a state whose result is given does no work.
+    /// Adds the results of the fields that are evaluated before the call. A state with a `Result` makes no call.
     fn inputs(&self, data: &mut Value) {
         let kind = self.state["Type"].as_str().unwrap_or_default();
         if self.state.get("Result").is_some() || kind == "Parallel" {
@@ -91,7 +92,7 @@ impl Inspected<'_> {
         }
     }
 
-    /// What of a Map's fields came out, when its items are items.
+    /// Adds the results of a Map's fields, unless reading its items failed.
     fn limits(&self, data: &mut Value, outcome: &Outcome) {
         if outcome.failure.as_ref().is_some_and(|(error, _)| error.starts_with("States.")) {
             return;
@@ -125,14 +126,14 @@ impl Inspected<'_> {
         }
     }
 
-    /// What a path of the state points at.
+    /// The value that a path of the state selects.
     fn at(&self, path: &Value) -> Option<Value> {
         let mut pass = self.pass(&["InputPath"]);
         pass["Parameters"] = json!({ "value.$": path });
         self.left(&pass, self.input).map(|found| found["value"].clone())
     }
 
-    /// What the fields behind the work made of the result.
+    /// Adds the results of the fields that are evaluated after the call.
     fn results(&self, data: &mut Value) {
         let kind = self.state["Type"].as_str().unwrap_or_default();
         let result = match (&self.trial.mock, kind, self.state.get("Result")) {

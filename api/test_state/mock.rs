@@ -1,4 +1,4 @@
-//! What the state is told instead of calling anything.
+//! Mocked answers of calls.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,14 +26,14 @@ struct ErrorOutput {
     cause: String,
 }
 
-/// A mock that fits its state.
+/// A mock that is valid for its state.
 #[derive(Debug, Clone)]
 pub(super) enum Mock {
     Result(Value),
     Error(String, String),
 }
 
-/// What AWS's own clients add to an answer and a state does not show.
+/// Fields that AWS's own clients add to an answer and that a state does not show.
 const METADATA: [&str; 2] = ["SdkHttpMetadata", "SdkResponseMetadata"];
 
 /// A result as TestState shows it.

@@ -1,5 +1,5 @@
-//! What the integrations answer, as far as a mocked result is held against it. Source: Developer Guide, "Testing state machines with
-//! TestState API", field validation modes; the service models of the APIs.
+//! The shapes of integrations' answers, as far as mocked results are validated. Source: Developer Guide, "Testing state
+//! machines with TestState API", field validation modes; the service models of the APIs.
 
 use engine::step::{Pattern, Resource};
 use serde::Deserialize;
@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use crate::Fault;
 
-/// `fieldValidationMode`: how strictly a mocked result is held against the shape of the API's answer.
+/// `fieldValidationMode`: how strictly a mocked result is validated against the shape of the API's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum ValidationMode {
-    /// Required fields are there, and what is there is of its type.
+    /// Required fields are present, and present fields have their type.
     #[default]
     Strict,
-    /// What is there is of its type.
+    /// Present fields have their type.
     Present,
-    /// Nothing is checked.
+    /// Nothing is validated.
     None,
 }
 
@@ -102,7 +102,7 @@ fn answer_of(service: &str, action: &str) -> Option<&'static Fields> {
     })
 }
 
-/// Refuses a mocked result of a Task that its API cannot answer.
+/// Refuses a mocked result that the Task's API cannot return.
 pub(super) fn check(resource: &str, result: &Value, mode: ValidationMode) -> Result<(), Fault> {
     let Resource::Integration { service, action, pattern: Pattern::RequestResponse, .. } = Resource::parse(resource)
     else {

@@ -1,4 +1,4 @@
-//! The state in a machine of its own, driven by hand.
+//! Runs the state in a machine of its own, without a runner.
 
 use std::sync::Arc;
 
@@ -17,42 +17,42 @@ use super::{
 };
 use crate::{Api, Fault, definition, records::set};
 
-/// What a state is tried out with.
+/// The data of a test run.
 pub(super) struct Trial {
     pub identity: Identity,
     pub context: Option<Value>,
     pub variables: Map<String, Value>,
     pub mock: Option<Mock>,
-    /// How often each rule of `Retry` is said to have been used.
+    /// How many retries each rule of `Retry` has used, from the request.
     pub retries: u32,
-    /// What an ItemReader is said to have read.
+    /// The data of an ItemReader, from the request.
     pub reader_data: Option<String>,
     pub now_ms: u64,
 }
 
-/// How it ended.
+/// The result of a test run.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub status: &'static str,
     pub output: Option<Value>,
     pub failure: Option<(String, String)>,
     pub next_state: Option<String>,
-    /// What the Task would have sent.
+    /// The parameters that the Task would send.
     pub parameters: Option<Value>,
-    /// Which rule of `Retry` serves the failure, and after how many seconds it tries again.
+    /// The rule of `Retry` that handles the failure, and the seconds until it retries.
     pub retrier: Option<usize>,
     pub retry_seconds: Option<u64>,
-    /// Whether a Map or a Parallel failed before its children began.
+    /// Whether a Map or a Parallel failed before its children started.
     pub not_begun: bool,
-    /// What the iterations of a Map work on, and what each began with, where all of them began.
+    /// The items of a Map, and the input of each iteration if all of them started.
     pub items: Option<Value>,
     pub selected: Option<Value>,
 }
 
-/// The state before the one under test, which sets the variables; a name that no state inside has.
+/// The state that sets the variables and precedes the one under test. No state of the definition can have its name.
 const FIRST: &str = "flow: variables";
 
-/// What of a Task makes up its call.
+/// The fields of a Task that define its call.
 const CALL_FIELDS: [&str; 9] = [
     "Resource",
     "InputPath",
@@ -65,7 +65,7 @@ const CALL_FIELDS: [&str; 9] = [
     "QueryLanguage",
 ];
 
-/// Where the state leads, under names that cannot meet its own.
+/// The targets of the state, renamed so that they cannot collide with states inside it.
 struct Targets(Vec<String>);
 
 impl Targets {
@@ -78,7 +78,7 @@ impl Targets {
         format!("target {index}")
     }
 
-    /// Renames every target in the state's JSON.
+    /// Renames the targets in the state's JSON.
     fn rename(&mut self, state: &mut Value) {
         for field in ["Next", "Default"] {
             if let Some(Value::String(target)) = state.get_mut(field) {
@@ -101,7 +101,7 @@ impl Targets {
 }
 
 impl Trial {
-    /// Tries a state out with an input.
+    /// Runs a state with an input.
     pub fn run(&self, state: &Value, input: &Value) -> Result<Outcome, Fault> {
         let composite = state["Type"] == "Map" || state["Type"] == "Parallel";
         if !composite {
@@ -111,12 +111,12 @@ impl Trial {
         if begun.status == "FAILED" || begun.status == "CAUGHT_ERROR" || begun.status == "RETRIABLE" {
             return Ok(Outcome { not_begun: true, ..begun });
         }
-        // What follows its result is the same as in a Task.
+        // A Task handles a result in the same way.
         let ended = self.drive(&as_task(state), input)?;
         Ok(Outcome { items: begun.items, selected: begun.selected, ..ended })
     }
 
-    /// Refuses a state that could not be created.
+    /// Refuses a state that cannot be created.
     pub fn refuse_invalid(&self, state: &Value) -> Result<(), Fault> {
         let found = definition::errors(&self.definition(state, &mut Targets(Vec::new())));
         if found.is_empty() { Ok(()) } else { Err(definition::invalid(&found.iter().collect::<Vec<_>>())) }
@@ -159,7 +159,7 @@ impl Trial {
         Ok(outcome)
     }
 
-    /// What a Task's call answers: it is made in an execution of its own, which is forgotten afterwards.
+    /// Makes a Task's call in an execution of its own, which is deleted afterwards.
     pub async fn call(&self, api: &Api, state: &Value, input: &Value) -> Result<Mock, Fault> {
         let mut bare = json!({ "Type": "Task", "End": true });
         for field in CALL_FIELDS {
@@ -179,6 +179,7 @@ impl Trial {
             input: input.clone(),
             from: Vec::new(),
             documents: Default::default(),
+            is_id_new: false,
         };
         let mut follow = api.runner.follow(&id, 1);
         api.runner.start_execution(new).await?;
@@ -225,7 +226,7 @@ fn parsed(definition: &Value) -> Result<Arc<asl::StateMachine>, Fault> {
     })
 }
 
-/// A Map or Parallel whose branches and iterations do nothing but wait.
+/// The Map or Parallel with branches and iterations that only wait.
 fn with_idle_children(state: &Value) -> Value {
     let idle = json!({ "StartAt": "idle", "States": { "idle": { "Type": "Wait", "Seconds": 60, "End": true } } });
     let mut state = state.clone();
@@ -268,7 +269,7 @@ fn as_task(state: &Value) -> Value {
     task
 }
 
-/// What happens until it waits for somebody.
+/// Advances until the execution waits for something outside.
 fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<Entry> {
     let mut entries = advance(execution, input, moment).entries.to_vec();
     while execution.has_more_to_do() {
@@ -277,7 +278,7 @@ fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<Entr
     entries
 }
 
-/// The Task that waits for an answer, and whether it is the call of a Map's reader.
+/// The frame and visit of the Task that waits for an answer, and whether it is the call of a Map's reader.
 fn waiting_task(execution: &Execution) -> Option<(u64, u64, bool)> {
     execution.frames.in_order().find_map(|frame| match &frame.row.activity {
         Activity::Task { resource, .. } => Some((frame.row.id, frame.row.visit, resource.is_some())),
@@ -285,7 +286,7 @@ fn waiting_task(execution: &Execution) -> Option<(u64, u64, bool)> {
     })
 }
 
-/// What a Map works on, and what its iterations began with.
+/// The items of a Map, and the inputs of its iterations.
 fn items_of(execution: &Execution) -> (Option<Value>, Option<Value>) {
     let found = execution.frames.in_order().find_map(|frame| match &frame.row.activity {
         Activity::Map { items, .. } => Some((frame.row.id, items.clone())),
@@ -343,7 +344,7 @@ fn outcome(header: &ExecutionHeader, entries: &[Entry], targets: &Targets) -> Ou
     outcome
 }
 
-/// TestState tells causes without saying where: there is one state.
+/// Removes the state's name from a cause: TestState omits it.
 fn plain(cause: &str) -> String {
     match cause.strip_prefix("An error occurred while executing the state ").and_then(|rest| rest.split_once("). ")) {
         Some((_, cause)) => cause.to_owned(),

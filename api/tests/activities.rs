@@ -1,4 +1,4 @@
-//! The fear: a worker's answer reaches nobody, or reaches the wrong task.
+//! A worker's answer reaches its task, and no other.
 
 use serde_json::json;
 
@@ -42,7 +42,7 @@ async fn a_worker_fetches_a_task_and_its_answer_goes_on() {
     let answer = json!({ "taskToken": offered["taskToken"], "output": r#"{"b":2}"# });
     world.ask("SendTaskSuccess", answer.clone()).await;
     assert_eq!(world.ended(&execution).await["output"], r#"{"b":2}"#);
-    assert_eq!(world.refused("SendTaskSuccess", answer).await.0, "TaskTimedOut", "nobody waits any more");
+    assert_eq!(world.refused("SendTaskSuccess", answer).await.0, "TaskTimedOut", "the task has ended");
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn a_task_of_an_activity_that_does_not_exist_fails_when_scheduled_and_when
         assert_eq!(
             (&told["status"], &told["error"]),
             (&json!("FAILED"), &json!("States.Runtime")),
-            "nothing catches it"
+            "States.Runtime is not caught"
         );
         let prefix = "An error occurred while executing the state 'A' (entered at the event id #2).";
         assert_eq!(told["cause"], format!("{prefix} The activity {activity} does not exist."));
@@ -96,5 +96,5 @@ async fn a_task_of_an_activity_that_does_not_exist_fails_when_scheduled_and_when
     }
     let answer = json!({ "taskToken": offered["taskToken"], "output": "1" });
     world.ask("SendTaskSuccess", answer).await;
-    assert_eq!(world.ended(&fetched).await["output"], "1", "a worker that has the task may still answer");
+    assert_eq!(world.ended(&fetched).await["output"], "1", "a worker that fetched the task can still answer");
 }

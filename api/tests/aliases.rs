@@ -1,4 +1,4 @@
-//! The fear: an alias runs what nobody meant it to run.
+//! An alias runs the versions that its routes name.
 
 use serde_json::json;
 

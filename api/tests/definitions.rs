@@ -1,4 +1,4 @@
-//! The fear: one door lets a definition in that another refuses, or says something else of it than AWS.
+//! All operations accept and refuse the same definitions, with AWS's diagnostics.
 
 use super::*;
 

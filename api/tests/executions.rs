@@ -1,4 +1,4 @@
-//! The fear: what is told about an execution is not what happened to it.
+//! What the API reports of an execution is what happened.
 
 use serde_json::json;
 
@@ -51,7 +51,7 @@ async fn a_stopped_execution_says_why() {
         (&json!("ABORTED"), &json!("Tired"), &json!("it was late"))
     );
     assert_eq!(told["stopDate"], stopped["stopDate"]);
-    assert_eq!(world.ask("StopExecution", json!({ "executionArn": execution })).await, stopped, "once is enough");
+    assert_eq!(world.ask("StopExecution", json!({ "executionArn": execution })).await, stopped, "unchanged");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn an_execution_keeps_the_state_machine_it_began_with() {
     let machine = text(&world.ask("CreateStateMachine", request).await["stateMachineArn"]);
     let execution = world.start(&machine, "e").await;
     let told = world.ask("DescribeStateMachineForExecution", json!({ "executionArn": execution })).await;
-    assert_eq!(told["definition"], definition, "to the letter");
+    assert_eq!(told["definition"], definition, "the same text");
     let request = json!({ "stateMachineArn": machine, "definition": pass().to_string(), "roleArn": format!("{ROLE}-2"),
         "tracingConfiguration": { "enabled": true } });
     world.ask("UpdateStateMachine", request).await;

@@ -1,4 +1,4 @@
-//! The fear: a history that a client cannot read, or one that leaves something out.
+//! A history is complete and has AWS's shapes.
 
 use serde_json::json;
 

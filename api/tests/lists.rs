@@ -1,4 +1,4 @@
-//! The fear: a list that leaves something out, shows it twice, or never ends.
+//! The pages of a list contain every item once, and end.
 
 use serde_json::json;
 
@@ -104,7 +104,7 @@ async fn a_page_has_its_limits() {
         world.ask("CreateActivity", json!({ "name": format!("a{n}") })).await;
     }
     let page = world.ask("ListActivities", json!({ "maxResults": 0 })).await;
-    assert_eq!(page["activities"].as_array().unwrap().len(), 100, "none said is 100");
+    assert_eq!(page["activities"].as_array().unwrap().len(), 100, "the default is 100");
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
-//! The fear: what is told about a map run and its child executions is not what happened, or is gone after a crash.
+//! What the API reports of a map run and its child executions is what happened, also after a crash.
 
 use serde_json::json;
 
 use super::*;
 
-/// A distributed Map over the input: `"wait"` waits an hour, `"bad"` fails, `"mended"` fails until it is mended, others end.
+/// A distributed Map over the input: `"wait"` waits an hour, `"bad"` fails, `"mended"` fails until [`World::mend`],
+/// others succeed.
 fn map(fields: &Value) -> Value {
     let to = |text: &str, next: &str| json!({ "Variable": "$", "StringEquals": text, "Next": next });
     let mut state = json!({ "Type": "Map", "Label": "Rows", "ItemProcessor": {
@@ -21,7 +22,7 @@ fn map(fields: &Value) -> Value {
     json!({ "StartAt": "Each", "States": { "Each": state } })
 }
 
-/// Starts an execution of [`map`] as `e`; answers its ARN and the machine's.
+/// Starts an execution `e` of [`map`]. Returns its ARN and the state machine's.
 async fn started(world: &World, fields: Value, items: Value) -> String {
     let machine = world.machine("m", &map(&fields)).await;
     let request = json!({ "stateMachineArn": machine, "name": "e", "input": items.to_string() });
@@ -34,7 +35,7 @@ async fn run_of(world: &World, execution: &str) -> Value {
     world.ask("DescribeMapRun", json!({ "mapRunArn": run["mapRunArn"] })).await
 }
 
-/// The counts that are not 0.
+/// The counts other than 0.
 fn counts(run: &Value, which: &str) -> Value {
     let counts = run[which].as_object().unwrap().iter().filter(|(_, count)| **count != 0);
     counts.map(|(name, count)| (name.clone(), count.clone())).collect::<serde_json::Map<_, _>>().into()
@@ -271,7 +272,7 @@ async fn a_name_that_nothing_has_is_told() {
         let told = pair("ResourceNotFound", &format!("Resource not found: '{other}'"));
         assert_eq!(world.refused(operation, json!({ member: other })).await, told, "{operation}");
     }
-    // The name of a child execution that never began, and the map run's own UUID as one.
+    // The name of a child execution that never started, and the map run's own UUID as a child's name.
     let place = &run[..run.len() - 12].replace(":mapRun:", ":execution:");
     for name in [format!("{place}0000000000ff"), run.replace(":mapRun:", ":execution:"), format!("{place}x")] {
         for operation in ["DescribeExecution", "GetExecutionHistory", "DescribeStateMachineForExecution", "ListMapRuns"]

@@ -1,12 +1,12 @@
-//! The fear: AWS's service model has an operation or a member that requests are refused for, or that is ignored without a word. The
-//! model is botocore's, of the rehearsal's Python environment; where there is none, nothing is compared and the test says so.
+//! Every operation and member of AWS's service model is known: none is refused, and none is ignored silently. The model
+//! is botocore's, from the rehearsal's Python environment. Without one, the test compares nothing and says so.
 
 use std::{path::PathBuf, process::Command};
 
 use super::*;
 use crate::request::known_members;
 
-/// Prints the request of each operation as nested objects of members.
+/// A script that prints the members of each operation's request as nested objects.
 const WALK: &str = r#"
 import json, botocore.session
 model = botocore.session.get_session().get_service_model("stepfunctions")
@@ -20,7 +20,7 @@ inputs = {name: model.operation_model(name).input_shape for name in model.operat
 print(json.dumps({name: members(shape) if shape else {} for name, shape in inputs.items()}))
 "#;
 
-/// The interpreters of rehearsals, newest last.
+/// The Python interpreters that may have botocore: those of rehearsals, then FLOW_PYTHON.
 fn interpreters() -> Vec<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));

@@ -1,4 +1,4 @@
-//! The fear: a page that costs more the more there is.
+//! The cost of a page does not depend on the length of the list.
 
 use std::sync::atomic::AtomicUsize;
 
@@ -11,7 +11,7 @@ use crate::{
     flow::{ExportExecutions, ExportRequest, PruneExecutions, PruneRequest},
 };
 
-/// Records that count how many of them are read.
+/// Records that count reads.
 #[derive(Clone, Default)]
 struct Counted {
     records: MemoryRecords,
@@ -35,7 +35,7 @@ impl Records for Counted {
     }
 }
 
-/// How many records are read for the first and the last page of a list of `count`, in pages of ten.
+/// The records that are read for the first and for the last page of a list of `count` items, in pages of ten.
 async fn reads(counted: &Counted, world: &World, operation: &str, list: &str, mut request: Value) -> (usize, usize) {
     request["maxResults"] = 10.into();
     let (mut first, mut shown) = (None, 0);
@@ -77,10 +77,10 @@ async fn a_page_of_map_runs_reads_no_more_of_five_times_as_many() {
     assert!(many.0 <= 2 * few.0 && many.1 <= 2 * few.1, "first and last page {few:?}, then {many:?}");
 }
 
-/// How many aliases a state machine may have.
+/// The most aliases of a state machine.
 const ALIASES_MAX: usize = 100;
 
-/// A distributed Map of `items` items, and `count` distributed Maps of one item after it.
+/// A distributed Map of `items` items, followed by `count` distributed Maps of one item.
 fn maps(items: usize, count: usize) -> Value {
     let map = |number: usize, items: &str| {
         let item = format!("Item{number}");
@@ -174,7 +174,7 @@ async fn a_prune_forgets_what_ended_before_a_time_and_nothing_else() {
     }
 }
 
-/// What the pages of each list cost with `count` of everything.
+/// The costs of each list's pages, with `count` items each.
 async fn lists_of(count: usize) -> Vec<(String, (usize, usize))> {
     let counted = Counted::default();
     let world = World::over(&counted);

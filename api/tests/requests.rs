@@ -1,4 +1,4 @@
-//! The fear: a request that AWS refuses is carried out, or is refused with words no client knows.
+//! Requests that AWS refuses are refused with AWS's errors.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The fear: a start that is repeated runs twice, or one that is new is taken for a repetition.
+//! A repeated start returns the running execution; any other start starts a new one.
 
 use serde_json::json;
 
@@ -80,7 +80,7 @@ async fn an_input_is_measured_in_bytes() {
     let (kind, _) = world.refused("StartExecution", input("x".repeat(262_143))).await;
     assert_eq!(kind, "ValidationException");
     let (kind, _) = world.refused("StartExecution", input("é".repeat(200_000))).await;
-    assert_eq!(kind, "InvalidExecutionInput", "fewer characters, but more bytes");
+    assert_eq!(kind, "InvalidExecutionInput", "the characters fit, the bytes do not");
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn an_express_execution_answers_with_its_outcome() {
     assert!(told["billingDetails"]["billedDurationInMilliseconds"].as_u64().unwrap() >= 100);
     let request = json!({ "stateMachineArn": machine, "name": "e", "includedData": "METADATA_ONLY" });
     let again = world.ask("StartSyncExecution", request).await;
-    assert_ne!(again["executionArn"], told["executionArn"], "EXPRESS names need not differ");
+    assert_ne!(again["executionArn"], told["executionArn"], "EXPRESS names need not be unique");
     assert_eq!((again.get("output"), again.get("input")), (None, None));
 }
 
@@ -116,7 +116,7 @@ async fn what_is_for_one_type_is_refused_for_the_other() {
     for operation in ["StopExecution", "RedriveExecution", "DescribeStateMachineForExecution"] {
         assert_eq!(world.refused(operation, json!({ "executionArn": execution })).await, wrong, "{operation}");
     }
-    // AWS refuses these two as well; here they are what a person looks with.
+    // AWS refuses these two as well. Flow answers them, so that a person can see the execution.
     assert_eq!(world.ended(&execution).await["status"], "SUCCEEDED");
     assert_eq!(world.history(&execution).await.len(), 4);
 }

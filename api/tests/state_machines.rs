@@ -1,4 +1,5 @@
-//! The fear: a deployment that is repeated changes something, or one that changes something is taken for a repetition.
+//! A repeated request to create or update a state machine changes nothing; a different one is not taken for a
+//! repetition.
 
 use serde_json::json;
 
@@ -17,7 +18,7 @@ async fn a_repeated_creation_answers_as_the_first() {
     again["tags"] = json!([{ "key": "late", "value": "v" }]);
     assert_eq!(world.ask("CreateStateMachine", again).await, first, "role and tags do not matter");
     let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": first["stateMachineArn"] })).await;
-    assert_eq!(told["roleArn"], ROLE, "and are left as they were");
+    assert_eq!(told["roleArn"], ROLE, "the role is unchanged");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The fear: tags of one resource show up at another, or are lost.
+//! Tags stay at their resource and are not lost.
 
 use serde_json::json;
 

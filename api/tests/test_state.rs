@@ -1,4 +1,4 @@
-//! The fear: a state that is tried out answers otherwise than on AWS. Sources: recordings of AWS; API Reference, TestState.
+//! TestState answers as AWS does. Sources: recordings of AWS; API Reference, TestState.
 
 use super::*;
 

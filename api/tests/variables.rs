@@ -1,4 +1,4 @@
-//! The fear: who reads a variable is told wrong, and somebody takes it away.
+//! The reported references to a variable are complete: an author can rely on them before removing it.
 
 use serde_json::json;
 

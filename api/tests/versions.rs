@@ -1,4 +1,4 @@
-//! The fear: a version changes, or a number is given twice.
+//! A version never changes, and a number is never reused.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The fear: what `flow run` begins is another thing than what StartExecution begins, or what was begun before is lost.
+//! `flow run` starts the same kind of execution as StartExecution, and older executions are adopted.
 
 use engine::runner::NewExecution;
 
@@ -25,7 +25,7 @@ fn workflow(id: &str, definition: &Value) -> StartExecutionRequest {
 async fn what_a_workflow_begins_is_seen_stopped_and_redriven_by_its_arn() {
     let world = World::new();
     let header = world.api.start_workflow(workflow("work-7k3f", &wait())).await.unwrap();
-    assert_eq!(header.id, "work-7k3f", "people see the id that they know");
+    assert_eq!(header.id, "work-7k3f", "the id is the one in the request");
     let machine = format!("{PREFIX}:stateMachine:work");
     let described = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
     assert_eq!(serde_json::from_str::<Value>(&text(&described["definition"])).unwrap(), wait());
@@ -69,7 +69,7 @@ async fn one_name_is_one_execution_whoever_begins_it() {
     let machine = format!("{PREFIX}:stateMachine:work");
     let again = |input: &str| json!({ "stateMachineArn": machine, "name": "w-1", "input": input });
     let same = world.ask("StartExecution", again(r#"{"a":1}"#)).await;
-    assert_eq!(same["executionArn"], format!("{PREFIX}:execution:work:w-1"), "it attaches to what runs");
+    assert_eq!(same["executionArn"], format!("{PREFIX}:execution:work:w-1"), "it returns the running execution");
     assert_eq!(world.refused("StartExecution", again("{}")).await.0, "ExecutionAlreadyExists");
     world.ask("StartExecution", json!({ "stateMachineArn": machine, "name": "w-2" })).await;
     let taken = StartExecutionRequest { input: json!({}), ..workflow("w-2", &wait()) };
@@ -95,7 +95,7 @@ async fn a_changed_workflow_updates_its_state_machine_and_no_other() {
     assert!(second["revisionId"].is_string() && first["revisionId"].is_null());
     let pinned = json!({ "executionArn": format!("{PREFIX}:execution:work:w-1") });
     let pinned = world.ask("DescribeStateMachineForExecution", pinned).await;
-    assert_eq!(pinned["definition"], wait().to_string(), "what runs keeps what it began with");
+    assert_eq!(pinned["definition"], wait().to_string(), "a running execution keeps its definition");
     world.machine("mine", &pass()).await;
     let mine =
         |definition: &Value| StartExecutionRequest { workflow: "mine".to_owned(), ..workflow("m-1", definition) };
@@ -118,6 +118,7 @@ async fn executions_of_earlier_versions_are_known_by_arn_too() {
         input: json!({ "old": true }),
         from: Vec::new(),
         documents: Default::default(),
+        is_id_new: false,
     };
     world.runner.start_execution(old("old-1", "old", wait())).await.unwrap();
     world.api.adopt().unwrap();
@@ -149,7 +150,7 @@ async fn a_waiting_state_is_answered_by_its_name() {
     };
     let refused = answer("B").await.unwrap_err();
     assert_eq!(refused.kind, "TaskDoesNotExist");
-    assert!(refused.message.contains("\"A\""), "it names what waits: {}", refused.message);
+    assert!(refused.message.contains("\"A\""), "the message names the waiting state: {}", refused.message);
     answer("A").await.unwrap();
     assert_eq!(world.ended(&format!("{PREFIX}:execution:work:w-1")).await["output"], "[1]");
 }

@@ -1,4 +1,4 @@
-//! What helps after a failure: to resume, or only a new execution.
+//! What continues an execution after a failure: a resume, or only a new execution.
 
 use engine::{
     journal::{StateType, StepFailure},
@@ -8,16 +8,16 @@ use engine::{
 
 use super::{Doing, StateView, View};
 
-/// What a person can do about an execution that did not succeed.
+/// The remedy for an execution that did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// `flow resume` calls again what failed: it continues once the cause is repaired.
+    /// `flow resume` repeats the failed call: the execution continues once the cause is removed.
     Resume,
-    /// The mistake is in the pinned definition or in the input: a resume would fail in the same way.
+    /// The error is in the pinned definition or the input: a resume would fail in the same way.
     StartAgain,
 }
 
-/// Errors of the interpreter: they depend on the definition and on data that are pinned (Amazon States Language specification,
+/// Errors of the interpreter. They depend on pinned definition and data (Amazon States Language specification,
 /// "Predefined Error Codes"; Developer Guide, "Error names").
 const OF_THE_DEFINITION: [&str; 8] = [
     "States.QueryEvaluationError",
@@ -31,7 +31,7 @@ const OF_THE_DEFINITION: [&str; 8] = [
 ];
 
 impl View {
-    /// What helps after it failed, timed out or was aborted.
+    /// The remedy after the execution failed, timed out or was aborted.
     pub fn remedy(&self) -> Remedy {
         if self.status != ExecutionStatus::Failed {
             return Remedy::Resume;
@@ -44,7 +44,7 @@ impl View {
         if hopeless { Remedy::StartAgain } else { Remedy::Resume }
     }
 
-    /// The states that failed for good, with their failures.
+    /// The failed states, with their failures.
     pub fn failed(&self) -> impl Iterator<Item = (&StateView, &StepFailure)> {
         self.order.iter().filter_map(|path| self.states.get(path)).filter_map(|state| match &state.doing {
             Doing::Failed { failure, .. } => Some((state, failure)),
@@ -53,17 +53,17 @@ impl View {
     }
 }
 
-/// Whether a state would fail in the same way again: nothing outside decides how it ends.
+/// Whether a state would fail again in the same way: its result depends on nothing outside the execution.
 fn repeats(state: &StateView, failure: &StepFailure) -> bool {
     if let Some(details) = &failure.details {
         return details.class == ErrorClass::Invalid && details.code.is_none();
     }
     match state.state_type {
-        // Reached again, it fails again.
+        // These states call nothing, so the same input fails again.
         StateType::Fail | StateType::Pass | StateType::Choice | StateType::Succeed | StateType::Wait => true,
-        // A new call may answer what the expressions after it can read.
+        // A new call may return data that the following expressions accept.
         StateType::Task if state.answered => false,
-        // The call was scheduled: what it needs, such as an activity, can be made.
+        // The call was scheduled: a missing resource of it, such as an activity, can be created.
         StateType::Task if state.called && failure.error == "States.Runtime" => false,
         StateType::Task | StateType::Parallel | StateType::Map => OF_THE_DEFINITION.contains(&failure.error.as_str()),
     }

@@ -1,9 +1,10 @@
-//! What an execution that continues at an earlier state is known by.
+//! The view of an execution that continues at an earlier state.
 
 use super::{Doing, StateView, View};
 
 impl View {
-    /// The execution continues at a state: what it entered there and after it is entered again, or not at all.
+    /// Forgets the state at which the execution continues and all states entered after it: they are entered again, or
+    /// not at all.
     pub(super) fn forget_from(&mut self, state_path: &str) {
         let at = self.order.iter().position(|path| path == state_path).unwrap_or(self.order.len());
         let is_kept =

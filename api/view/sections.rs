@@ -1,5 +1,6 @@
-//! The sections of a definition, in the document's order. A Parallel with one branch is a section; one with several is a group
-//! that shows through. A definition without sections is outlined by its states.
+//! The sections of a definition, in the document's order. A Parallel with one branch is a section. A Parallel with
+//! several branches is a group: its sections are listed in its place. A definition without sections is outlined by its
+//! states.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -40,7 +41,7 @@ fn walk(machine: &Value, prefix: &str, found: &mut Vec<Section>, only_sections: 
     }
 }
 
-/// The states of a machine in the order in which they follow each other, then those that nothing leads to straight away.
+/// The states of a machine in the order in which they follow each other, then those that only other paths reach.
 fn order(machine: &Value) -> Vec<&str> {
     let Some(states) = machine["States"].as_object() else { return Vec::new() };
     let mut order: Vec<&str> = Vec::new();

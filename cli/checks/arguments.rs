@@ -1,4 +1,4 @@
-//! The arguments of Tasks against the input schemas of their steps, as far as they are known before a run.
+//! Checks the arguments of Tasks against the input schemas of their steps, as far as they are known before a run.
 
 use engine::{
     asl::{Diagnostic, did_you_mean, nearest},
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{each_state, placeholders};
 
-/// A problem for each argument that a step does not have, for each that is missing and for each whose literal value does not fit.
+/// Reports each unknown argument, each missing argument, and each literal value that does not fit its schema.
 pub(super) fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     each_state(definition, &mut |pointer, state, language| {
@@ -59,7 +59,7 @@ fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// Whether a value is the same at run time: no path, no expression and no placeholder in it.
+/// Whether a value is constant: it contains no path, expression or placeholder.
 fn is_literal(value: &Value) -> bool {
     match value {
         Value::String(text) => !text.trim_start().starts_with("{%") && !placeholders::is_placeholder(text),

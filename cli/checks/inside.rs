@@ -1,4 +1,5 @@
-//! Where inside an expression a problem is: neither the JSONata parser nor Step Functions' messages say it.
+//! Finds the position of a problem inside an expression. Neither the JSONata parser nor Step Functions' messages
+//! contain it.
 
 use std::sync::LazyLock;
 
@@ -8,19 +9,19 @@ use engine::{
 };
 use regex::Regex;
 
-/// The longest expression whose beginnings are parsed to find an error, in bytes: it is parsed once for each token.
+/// The longest expression, in bytes, whose prefixes are parsed to find an error. It is parsed once for each token.
 const PROBED_BYTES_MAX: usize = 2_000;
 
-/// A place in a text, and what is wrong there where the problem itself does not say it.
+/// A position in a text, with a reason if the problem's message has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inside {
-    /// In characters from the beginning of the text.
+    /// The offset in characters.
     pub offset: usize,
-    /// What is wrong.
+    /// The reason.
     pub reason: Option<String>,
 }
 
-/// Where in the text of the field that a problem is about it is; `None` where it is about all of it.
+/// Finds the position of a problem in a field's text. `None` if the problem is about the complete text.
 pub fn inside(problem: &Diagnostic, text: &str) -> Option<Inside> {
     let (bytes, reason) = match problem.code {
         "INVALID_JSONATA_EXPRESSION" => (in_expression(text, syntax_error)?, None),
@@ -34,7 +35,7 @@ pub fn inside(problem: &Diagnostic, text: &str) -> Option<Inside> {
     Some(Inside { offset: text.get(..bytes)?.chars().count(), reason })
 }
 
-/// The name of the field whose value is no path and no call, where a problem is about one.
+/// The name of the field whose value is neither a path nor a call, if the problem is about one.
 pub fn payload_field(problem: &Diagnostic) -> Option<&str> {
     let name = problem.message.strip_prefix("The value for the field '")?;
     Some(name.split_once("' must be a valid JSONPath")?.0)
@@ -45,14 +46,14 @@ fn quoted(message: &str) -> Option<&str> {
     message.split_once('\'')?.1.split_once('\'').map(|(name, _)| name)
 }
 
-/// A place in the text, of a place between `{%` and `%}`.
+/// Finds a position between `{%` and `%}`, and returns it as a position in the text.
 fn in_expression(text: &str, find: impl FnOnce(&str) -> Option<usize>) -> Option<usize> {
     let inner = text.strip_prefix("{%")?.strip_suffix("%}")?;
     let start = 2 + inner.len() - inner.trim_start().len();
     find(inner.trim()).map(|at| start + at)
 }
 
-/// The place of a word that is not part of a longer one.
+/// The position of a word that is not part of a longer one.
 fn word(expression: &str, wanted: &str) -> Option<usize> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     expression.match_indices(wanted).map(|(at, _)| at).find(|at| {
@@ -62,7 +63,7 @@ fn word(expression: &str, wanted: &str) -> Option<usize> {
     })
 }
 
-/// The token at which an expression cannot be read: the first one up to which the parser reports what it reports of all of it.
+/// The token at which parsing fails: the first one whose prefix of the expression gives the same error.
 fn syntax_error(expression: &str) -> Option<usize> {
     let error = Expression::parse(expression).err()?.message;
     let ends_too_early = ["Unexpected end", "must be terminated", "Unclosed"].iter().any(|words| error.contains(words));
@@ -73,7 +74,7 @@ fn syntax_error(expression: &str) -> Option<usize> {
     tokens(expression).into_iter().find(|(_, end)| fails_alike(*end)).map(|(start, _)| start)
 }
 
-/// Where each token begins and ends, in bytes; texts in quotes are one token.
+/// The start and end of each token, in bytes. A quoted text is one token.
 fn tokens(expression: &str) -> Vec<(usize, usize)> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     let mut tokens = Vec::new();
@@ -101,7 +102,7 @@ fn tokens(expression: &str) -> Vec<(usize, usize)> {
     tokens
 }
 
-/// The place in a path or a call that cannot be read, and why it cannot.
+/// The position of an error in a path or a call, and its reason.
 fn query(text: &str) -> Option<(usize, Option<String>)> {
     static POSITION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?:position|index) (\d+)").ok());
     if !text.starts_with('$') && !text.starts_with("States.") {
@@ -132,7 +133,7 @@ mod tests {
         let parse = |text: &str| at("INVALID_JSONATA_EXPRESSION", "", text);
         assert_eq!(parse("{% $a + ) * 2 %}").as_deref(), Some(") * 2 "));
         assert_eq!(parse("{% [1, 2, 'é' } %}").as_deref(), Some("} %}"));
-        assert_eq!(parse("{% (1 + 2 %}").as_deref(), Some("1 + 2 "), "what is not closed");
+        assert_eq!(parse("{% (1 + 2 %}").as_deref(), Some("1 + 2 "), "the unclosed parenthesis");
         let unknown = |text: &str| at("UNKNOWN_FUNCTION", "There is no function '$sm'; did you mean '$sum'?", text);
         assert_eq!(unknown("{% $smx + $sm(1) %}").as_deref(), Some("$sm(1)"));
         let top = "Reference to 'total' at the top level is not supported.";

@@ -1,4 +1,5 @@
-//! Placeholders such as `${FunctionArn}`, which a template's tool replaces before Step Functions sees the definition.
+//! Placeholders such as `${FunctionArn}`, which a template's tool replaces before Step Functions receives the
+//! definition.
 //! Source: AWS SAM Developer Guide, "AWS::Serverless::StateMachine", DefinitionSubstitutions.
 
 use engine::asl::Diagnostic;
@@ -6,12 +7,12 @@ use serde_json::Value;
 
 const NAME_CHARACTERS_MAX: usize = 128;
 
-/// Whether a Task's `Resource` has a placeholder in it.
+/// Whether a Task's `Resource` contains a placeholder.
 pub fn is_placeholder(resource: &str) -> bool {
     !names(&Value::String(resource.to_owned())).is_empty()
 }
 
-/// The names of all placeholders in a value, each once, in their order.
+/// The names of all placeholders in a value, each once, in order.
 pub fn names(value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     each_text(value, "", &mut |text, _| {
@@ -24,8 +25,8 @@ pub fn names(value: &Value) -> Vec<String> {
     found
 }
 
-/// A problem for each placeholder, at its first place: an error in a `Resource`, elsewhere a warning, because a text such as a shell's
-/// `${HOME}` may be meant as it is written.
+/// Reports each placeholder at its first position: as an error in a `Resource`, elsewhere as a warning, because a text
+/// such as a shell's `${HOME}` may be intended.
 pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
     let mut found: Vec<(String, Diagnostic)> = Vec::new();
     each_text(definition, "", &mut |text, pointer| {

@@ -1,4 +1,4 @@
-//! What a person probably meant, added to problems whose words are Step Functions' own.
+//! Adds suggestions to problems whose messages are Step Functions' own.
 
 use engine::{
     asl::{Diagnostic, did_you_mean, nearest},
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::each_state;
 
-/// The fields of a state machine, of a state and of what is in a state. Source: states-language.net, and the Developer Guide's pages on
-/// each type of state.
+/// The fields of a state machine, a state and its parts. Source: states-language.net, and the Developer Guide's pages
+/// on each type of state.
 const FIELDS: &[&str] = &[
     "And",
     "Arguments",
@@ -74,7 +74,7 @@ const FIELDS: &[&str] = &[
     "Version",
 ];
 
-/// Adds the name that was probably meant to problems of misspelt fields, states and steps.
+/// Adds the most similar name to problems of misspelt fields, states and steps.
 pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry) {
     let states = state_names(definition);
     let steps: Vec<String> = steps.descriptions().map(|step| format!("flow:{}", step.name)).collect();

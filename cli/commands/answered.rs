@@ -1,4 +1,4 @@
-//! The report after an answer.
+//! The report after a task was answered.
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest};
 use engine::machine::ExecutionStatus;
@@ -10,8 +10,8 @@ use crate::{
     ui::{standing::standing, summary},
 };
 
-/// The end of a sentence about an answer: nothing more where another process drives the execution, its end where it has ended,
-/// else how to continue it.
+/// The end of a sentence about an answer: how the execution ended, or how to continue it. Only a full stop if another
+/// process drives the execution.
 ///
 /// # Errors
 /// The execution cannot be read.

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct ApprovalsArguments {}
 
-/// Lists what waits for people over all executions, and the command that answers each.
+/// Lists what waits for people over all executions, with the commands that answer each.
 pub async fn run(global: &Global, _arguments: ApprovalsArguments) -> Result<Exit, CliError> {
     let mut any = false;
     for home in [Home::real(global)?, Home::rehearsals(global)?] {
@@ -48,7 +48,7 @@ fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {
     }
 }
 
-/// A task in lines: which and since when, what to do, how to answer.
+/// The lines of a task: which and since when, what to do, how to answer.
 pub fn block(task: &PersonTask, now_ms: u64) -> Vec<String> {
     let since = text::duration(now_ms.saturating_sub(task.since_ms));
     let deadline =

@@ -17,15 +17,15 @@ use crate::{
 pub struct ApproveArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
-    /// The state that asks: its name or path; needed only where several ask.
+    /// The state that asks: its name or path; required only if several ask.
     state: Option<String>,
-    /// One of the choices, where the question has any.
+    /// One of the approval's choices, if it has any.
     #[arg(long, value_name = "NAME")]
     choice: Option<String>,
-    /// Fills in a field, such as ticket=CHG-17 or details.count=3.
+    /// Sets a field, such as ticket=CHG-17 or details.count=3.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Why; the history keeps it with your user name and this machine's.
+    /// Why; recorded in the history with your user name and this machine's.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
 }
@@ -35,21 +35,21 @@ pub struct ApproveArguments {
 pub struct RejectArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
-    /// The state that asks: its name or path; needed only where several ask.
+    /// The state that asks: its name or path; required only if several ask.
     state: Option<String>,
-    /// Why; the history keeps it with your user name and this machine's.
+    /// Why; recorded in the history with your user name and this machine's.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
 }
 
-/// Approves.
+/// Approves an approval.
 pub async fn approve(global: &Global, arguments: ApproveArguments) -> Result<Exit, CliError> {
     let ApproveArguments { id, state, choice, set, comment } = arguments;
     let decision = Decision::Approve { choice, fields: fields(&set)? };
     answer(global, &id, state, decision, comment).await
 }
 
-/// Rejects: the task fails with `Approval.Rejected`.
+/// Rejects an approval: the task fails with `Approval.Rejected`.
 pub async fn reject(global: &Global, arguments: RejectArguments) -> Result<Exit, CliError> {
     let RejectArguments { id, state, comment } = arguments;
     answer(global, &id, state, Decision::Reject, comment).await

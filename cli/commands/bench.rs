@@ -20,10 +20,10 @@ use crate::{
 pub struct BenchArguments {
     /// What to measure.
     workload: Workload,
-    /// How much of it: steps, executions, transitions, sleepers or starts.
+    /// The size: steps, executions, transitions, sleepers or starts.
     #[arg(short, value_name = "N")]
     n: Option<usize>,
-    /// Where, in place of a folder of its own below the home.
+    /// The folder to measure in; default a new folder in the home.
     #[arg(long, hide = true)]
     folder: Option<PathBuf>,
     /// The host and port that a client of the serve workload calls.
@@ -77,7 +77,7 @@ impl Workload {
     }
 }
 
-/// Measures one workload and removes what it wrote.
+/// Measures one workload and deletes the data that it wrote.
 pub async fn run(global: &Global, arguments: BenchArguments) -> Result<Exit, CliError> {
     let n = arguments.n.unwrap_or(arguments.workload.n());
     if let Some(workload) = client_workload(arguments.workload, n) {
@@ -90,7 +90,7 @@ pub async fn run(global: &Global, arguments: BenchArguments) -> Result<Exit, Cli
     let home = home.folder().to_owned();
     let own = arguments.folder.is_none();
     let folder = arguments.folder.unwrap_or_else(|| home.join(format!("bench-{}", std::process::id())));
-    // `flow serve` refuses a home that others may write to.
+    // `flow serve` refuses a home to which others may write.
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
     let measured = measure(arguments.workload, &folder, n).await;
     if own {
@@ -104,7 +104,7 @@ fn failed(error: bench::BenchError) -> CliError {
     CliError::new(Exit::Failed, error.to_string())
 }
 
-/// What a client process of the serve workload does; `None` for everything that is no such client.
+/// The workload of a client process of serve; `None` for other workloads.
 fn client_workload(workload: Workload, n: usize) -> Option<ServeWorkload> {
     match workload {
         Workload::ServeStarts => Some(ServeWorkload::Starts(n)),
@@ -141,7 +141,7 @@ async fn measure(workload: Workload, folder: &Path, n: usize) -> Result<Vec<Repo
             say!("{}", serde_json::json!(bench::wake(folder).await?));
             return std::future::pending().await;
         }
-        // They have run as clients.
+        // Client workloads have run already.
         Workload::ServeStarts | Workload::ServeRoundTrips | Workload::ServePages => return Ok(Vec::new()),
     };
     Ok(vec![report])
@@ -151,7 +151,7 @@ async fn measure(workload: Workload, folder: &Path, n: usize) -> Result<Vec<Repo
 fn serve(folder: &Path, starts: usize) -> Result<Vec<Report>, bench::BenchError> {
     let mut server = myself();
     server.args(["serve", "--listen", "127.0.0.1:0", "-o", "json", "--home"]).arg(folder);
-    // A secret of the caller would refuse these clients.
+    // These clients send no secret, so the server must not require one.
     ["FLOW_TOKEN", "FLOW_ACCESS_KEY_ID", "FLOW_SECRET_ACCESS_KEY"].iter().for_each(|name| {
         server.env_remove(name);
     });
@@ -194,7 +194,7 @@ fn tell(global: &Global, report: &Report) {
     }
 }
 
-/// Three digits behind the point of small figures, none of large ones.
+/// Formats a figure: three decimal places below 1,000, none above.
 fn shown(value: f64) -> String {
     if value >= 1_000.0 { format!("{value:.0}") } else { format!("{value:.3}") }
 }

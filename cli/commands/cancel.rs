@@ -19,7 +19,7 @@ use crate::{
     target::Target,
 };
 
-/// How long calls in flight may take to answer before the execution ends without them.
+/// How long calls in flight may take to answer before the execution ends without their answers.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Arguments of `flow cancel`.
@@ -35,7 +35,7 @@ pub struct CancelArguments {
     target: Target,
 }
 
-/// Ends an execution as ABORTED; what it made stays.
+/// Ends an execution as ABORTED. The resources that it created stay.
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
     let (id, handle) = locate_at(global, &arguments.target, &arguments.id).await?.answer().await?;
     let cancelled = cancel(global, &handle, &id, arguments.now).await;
@@ -70,7 +70,7 @@ async fn cancel(
         when_idle,
     };
     let Answered { response: answer, is_repeated } = handle.call_once::<CancelExecution>(request(!now)).await?;
-    // The owner that ended during the first call had cancelled it.
+    // The previous owner ended during this command's first call and had already cancelled the execution.
     let is_ours = is_repeated && answer.ended_before == Some(ExecutionStatus::Aborted);
     if let Some(status) = answer.ended_before.filter(|_| !is_ours) {
         let status = serde_json::to_value(status).unwrap_or_default();
@@ -96,7 +96,7 @@ async fn cancel(
     }
 }
 
-/// Waits until the execution has ended. An interrupt ends the wait, not the cancelling.
+/// Waits until the execution has ended. An interrupt ends the wait, not the cancellation.
 async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
     let _orderly = interrupt::Orderly::begin();
     loop {

@@ -22,12 +22,12 @@ pub struct CheckArguments {
     /// Replaces a placeholder `${NAME}` in the text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     substitute: Vec<String>,
-    /// Draw the machine instead, on standard output.
+    /// Draw the machine on standard output instead.
     #[arg(long, value_enum, value_name = "LANGUAGE")]
     graph: Option<Drawing>,
 }
 
-/// What a drawing is written in.
+/// The format of a drawing.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Drawing {
     /// Mermaid's flowcharts.
@@ -38,7 +38,7 @@ enum Drawing {
     Svg,
 }
 
-/// Shows every problem of a definition; exit code 3 where it cannot run.
+/// Shows every problem of a definition. The exit code is 3 if it cannot run.
 pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError> {
     let (definition, source) = read(&arguments.workflow, &arguments.substitute)?;
     if let (Some(drawing), Ok(definition)) = (arguments.graph, &definition) {
@@ -65,7 +65,7 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
     Ok(exit)
 }
 
-/// Shows problems, each with the line of the file that it is about. Refused where one of them is an error.
+/// Shows problems, each with its line of the file. Returns [`Exit::Refused`] if one of them is an error.
 pub(super) fn show(global: &Global, found: &[Diagnostic], file: &str, source: Option<&Source>) -> Exit {
     for problem in found {
         match global.output {
@@ -79,10 +79,10 @@ pub(super) fn show(global: &Global, found: &[Diagnostic], file: &str, source: Op
     }
 }
 
-/// A definition, or the problems that keep a text from being read as one.
+/// A definition, or the problems that prevent parsing it.
 pub(super) type Readable = Result<Value, Vec<Diagnostic>>;
 
-/// A definition, or the problems that keep its text from being read as one, and the text where it is a file's.
+/// Reads a definition, and its text if it is a file.
 pub(super) fn read(workflow: &str, substitute: &[String]) -> Result<(Readable, Option<Source>), CliError> {
     if let Some(workflow) = workflows::find(workflow) {
         return Ok((Ok(workflow.definition().map_err(|error| CliError::refused(error.to_string()))?), None));
@@ -91,10 +91,10 @@ pub(super) fn read(workflow: &str, substitute: &[String]) -> Result<(Readable, O
     Ok((definition, Some(source)))
 }
 
-/// The same of a definition file.
+/// Reads a definition file.
 ///
 /// # Errors
-/// There is no such file, or its text is no definition.
+/// The file does not exist, or its text is not a definition.
 pub(super) fn read_file(path: &str, substitutions: &[String]) -> Result<(Readable, Source), CliError> {
     let file = DefinitionFile::read(path, substitutions)?;
     let source = Source::new(&file.text);
@@ -111,7 +111,7 @@ fn word(problem: &Diagnostic) -> &'static str {
     if problem.severity == Severity::Error { "error" } else { "warning" }
 }
 
-/// Where a problem is in the file: inside an expression where that is known, and why there.
+/// The position of a problem in the file: inside an expression if it is known, with a reason.
 fn place(problem: &Diagnostic, source: &Source) -> Option<(Position, Option<String>)> {
     let mut location = problem.location.clone();
     if let Some(field) = payload_field(problem) {
@@ -122,7 +122,7 @@ fn place(problem: &Diagnostic, source: &Source) -> Option<(Position, Option<Stri
     exact.or_else(|| Some((source.position(&location)?, None)))
 }
 
-/// The problem, and the line of the file that it is about.
+/// Prints a problem and its line of the file.
 fn print(problem: &Diagnostic, file: &str, source: Option<&Source>) {
     let location = if problem.location.is_empty() { "/" } else { &problem.location };
     say!("{}[{}]: {}", word(problem), problem.code, problem.message);

@@ -24,11 +24,11 @@ use crate::{
     target::endpoint,
 };
 
-/// The longest name of a role, less the prefix that it has here (IAM and STS quotas).
+/// The longest name of a role without the prefix that deployments add (IAM and STS quotas).
 const NAME_CHARACTERS_MAX: usize = 59;
-/// What a million state transitions cost in us-east-1, in dollars (AWS Step Functions pricing, Standard workflows).
+/// The price of a million state transitions in us-east-1, in dollars (AWS Step Functions pricing, Standard workflows).
 const DOLLARS_PER_MILLION_TRANSITIONS: f64 = 25.0;
-/// HeartbeatSeconds of Tasks that give none.
+/// HeartbeatSeconds of Tasks without that field.
 const HEARTBEAT_SECONDS_DEFAULT: u64 = 60;
 
 /// Arguments of `flow deploy`.
@@ -42,19 +42,19 @@ pub struct DeployArguments {
     /// The engine to deploy to.
     #[arg(long, value_enum, default_value = "sfn")]
     engine: Engine,
-    /// The Step Functions API: `aws`, or the URL of a `flow serve`; else AWS_ENDPOINT_URL_STEPFUNCTIONS, else `aws`.
+    /// The Step Functions API: `aws`, or the URL of a `flow serve`; default AWS_ENDPOINT_URL_STEPFUNCTIONS, then `aws`.
     #[arg(long, value_name = "aws|URL")]
     endpoint: Option<String>,
-    /// The state machine's name; else the workflow's or the file's.
+    /// The state machine's name; default the workflow's or the file's.
     #[arg(long)]
     name: Option<String>,
     /// The ARN of the state machine's role, or `create` for one with the least permissions.
     #[arg(long, value_name = "ARN|create", default_value = "create")]
     role_arn: String,
-    /// What Step Functions logs; else `error` with a role that is created, and `off` with a given one.
+    /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one.
     #[arg(long, value_enum)]
     log_level: Option<LogLevelArgument>,
-    /// HeartbeatSeconds of Tasks that give none: how long a worker may be silent before another one gets its task.
+    /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task.
     #[arg(long, value_name = "SECONDS", default_value_t = HEARTBEAT_SECONDS_DEFAULT)]
     heartbeat: u64,
     /// Show what would change, and change nothing.
@@ -78,7 +78,7 @@ enum Engine {
     Sfn,
 }
 
-/// What is logged.
+/// The log level.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum LogLevelArgument {
     /// Nothing.
@@ -89,7 +89,7 @@ enum LogLevelArgument {
     All,
 }
 
-/// What a template is written in.
+/// The format of a template.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Template {
     /// AWS CloudFormation, JSON.
@@ -98,7 +98,7 @@ enum Template {
     Terraform,
 }
 
-/// Deploys a workflow; a second time it changes only what differs.
+/// Deploys a workflow. A repeated deployment changes only what differs.
 pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, CliError> {
     let Engine::Sfn = arguments.engine;
     let steps = environments::described().map_err(refused)?;
@@ -112,7 +112,8 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
     let compiled = source.compile(&Default::default());
     let beyond = || checks::beyond_step_functions(&definition, &steps);
     let compiled = compiled.and_then(|compiled| {
-        // A step runs here as there: its arguments must be right. What only Step Functions calls needs no step.
+        // Workers run the steps, so arguments of steps must be valid. Integrations that only Step Functions calls need
+        // no step here.
         let wrong = |problem: &engine::asl::Diagnostic| {
             problem.severity == Severity::Error && problem.code != "INTEGRATION_WITHOUT_STEP"
         };
@@ -155,7 +156,7 @@ fn refused(error: StepError) -> CliError {
     }
 }
 
-/// The error of a change. Changes before it were made.
+/// The error of a change. Earlier changes were made.
 fn cut_short(error: StepError) -> CliError {
     CliError::new(Exit::Failed, error.to_string()).hint(error.hint.unwrap_or_else(|| {
         "what was changed before stays. Fix the cause and give the command again: it continues".to_owned()
@@ -181,13 +182,14 @@ fn log_level(given: Option<LogLevelArgument>, role_is_given: bool) -> LogLevel {
         Some(LogLevelArgument::Off) => LogLevel::Off,
         Some(LogLevelArgument::Error) => LogLevel::Error,
         Some(LogLevelArgument::All) => LogLevel::All,
-        // A given role need not be allowed to write logs.
+        // A given role may lack the permission to write logs.
         None if role_is_given => LogLevel::Off,
         None => LogLevel::Error,
     }
 }
 
-/// Connects to the services, and to IAM and CloudWatch Logs only where they are needed: they need credentials of AWS.
+/// Connects to the services. Connects to IAM and CloudWatch Logs only if they are needed, because they require AWS
+/// credentials.
 async fn connect(global: &Global, arguments: &DeployArguments, wanted: &Wanted) -> Result<(Cloud, Value), CliError> {
     let endpoint = endpoint(global, arguments.endpoint.as_deref())?;
     let states = StepFunctions::connect(&endpoint).await.map_err(refused)?;
@@ -260,12 +262,12 @@ async fn removal(cloud: &Cloud, wanted: &Wanted, found: &plan::Found) -> Result<
     plan::removal(wanted, found, &needed).map_err(CliError::refused)
 }
 
-/// What one run costs that enters each state once, in dollars.
+/// The price of one run that enters each state once, in dollars.
 fn dollars(transitions: usize) -> f64 {
     transitions as f64 * DOLLARS_PER_MILLION_TRANSITIONS / 1_000_000.0
 }
 
-/// Shows where, what a run costs, and what changes.
+/// Shows the target, the price of a run, and the changes.
 fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[ResourceChange], removes: bool) {
     let transitions = wanted.compiled.transitions;
     let dollars = dollars(transitions);

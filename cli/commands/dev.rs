@@ -1,7 +1,7 @@
 //! `flow dev`.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
@@ -9,11 +9,7 @@ use clap::Args;
 use engine::asl::Severity;
 use serde_json::{Value, json};
 
-use super::{
-    check,
-    run::plan::{input_schema, wrong_input},
-    test,
-};
+use super::{check, test};
 use crate::{
     arguments::{Global, Output},
     checks::{self, each_state},
@@ -21,18 +17,18 @@ use crate::{
     environments,
     exit::{CliError, Exit},
     graph::Graph,
-    interrupt,
-    mocks::{MockConfig, Mocks, mocked},
+    input, interrupt,
+    mocks::{self, MockConfig, Mocks, mocked},
     trial,
     ui::text,
 };
 
-/// How often the files are compared with what was read.
+/// How often the files are checked for changes.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
-/// How much of an output is shown, in characters.
+/// The longest output that is shown, in characters.
 const OUTPUT_CHARACTERS_MAX: usize = 500;
 
-/// How many Tasks without a mock are named.
+/// The most Tasks without a mock that are named.
 const NAMES_MAX: usize = 3;
 
 /// Arguments of `flow dev`.
@@ -40,11 +36,11 @@ const NAMES_MAX: usize = 3;
 pub struct DevArguments {
     /// A definition file.
     file: String,
-    /// The mocked answers, in the format of Step Functions Local; else NAME.mocks.json beside the definition, where there is one. A
-    /// Task without a mock answers {}.
+    /// The mocked answers, in the format of Step Functions Local; default NAME.mocks.json beside the definition, if it
+    /// exists. A Task without a mock answers {}.
     #[arg(long, value_name = "FILE")]
     mocks: Option<String>,
-    /// The case of the mocks; else the first one.
+    /// The case of the mocks; default the first one.
     #[arg(long, value_name = "NAME")]
     case: Option<String>,
     /// The input: a file (JSON, YAML or TOML), or JSON.
@@ -53,7 +49,7 @@ pub struct DevArguments {
     /// Replaces a placeholder `${NAME}` in the definition's text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     substitute: Vec<String>,
-    /// Check and run once, then end; for tests and CI. Exit code 1 where the run does not succeed, 3 where it cannot run.
+    /// Check and run once, then end; for tests and CI. Exit code 1 if the run does not succeed, 3 if it cannot run.
     #[arg(long)]
     once: bool,
 }
@@ -80,7 +76,7 @@ pub async fn run(global: &Global, arguments: &DevArguments) -> Result<Exit, CliE
     }
 }
 
-/// One check and one run.
+/// Checks and runs once.
 async fn turn(global: &Global, arguments: &DevArguments, last: &mut Option<Run>) -> Result<Exit, CliError> {
     let (definition, source) = check::read_file(&arguments.file, &arguments.substitute)?;
     let found = match &definition {
@@ -126,32 +122,17 @@ fn exit_of(run: &Run) -> Exit {
     if run.succeeded() { Exit::Success } else { Exit::Failed }
 }
 
-/// What is run, and the Tasks that have no mock.
+/// Prepares a run. Also returns the Tasks without a mock.
 fn prepare(arguments: &DevArguments, definition: Value) -> Result<(Prepared, Vec<String>), CliError> {
     let (mocks, without_mock) = read_mocks(arguments, &definition)?;
-    let wrong = |error: String| CliError::refused(format!("--input: {error}"));
-    let input = match arguments.input.as_deref() {
-        None => json!({}),
-        Some(text) if text.trim_start().starts_with('{') => {
-            workflows::parse_input(text, None).map_err(|error| wrong(error.to_string()))?
-        }
-        Some(file) => {
-            let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("{file}: {error}")))?;
-            let format = workflows::InputFormat::of_file(file);
-            workflows::parse_input(&text, format).map_err(|error| wrong(error.to_string()))?
-        }
-    };
-    let name = Path::new(&arguments.file).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let input = match input_schema(&arguments.file, name.split('.').next().unwrap_or(name))? {
-        Some(schema) => workflows::prepare_input(&schema, input).map_err(|problems| wrong_input(&problems))?,
-        None => input,
-    };
+    let given = arguments.input.as_deref().map_or_else(|| Ok(json!({})), input::read)?;
+    let input = input::fitted(&arguments.file, given)?;
     Ok((Prepared { definition, input, mocks }, without_mock))
 }
 
 fn read_mocks(arguments: &DevArguments, definition: &Value) -> Result<(Mocks, Vec<String>), CliError> {
     let mut mocks = Mocks::default();
-    if let Some(file) = mocks_file(arguments) {
+    if let Some(file) = mocks::file(&arguments.file, arguments.mocks.as_deref()) {
         let wrong = |error: String| CliError::refused(format!("{} cannot be read: {error}", file.display()));
         let text = std::fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
         let config: MockConfig = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
@@ -174,15 +155,6 @@ fn read_mocks(arguments: &DevArguments, definition: &Value) -> Result<(Mocks, Ve
     });
     let without_mock = mocks.answer_the_rest(tasks.iter().map(String::as_str));
     Ok((mocks, without_mock))
-}
-
-fn mocks_file(arguments: &DevArguments) -> Option<PathBuf> {
-    if let Some(file) = &arguments.mocks {
-        return Some(PathBuf::from(file));
-    }
-    let file = Path::new(&arguments.file);
-    let name = file.file_name()?.to_str()?.split('.').next()?;
-    Some(file.with_file_name(format!("{name}.mocks.json"))).filter(|file| file.is_file())
 }
 
 fn show(global: &Global, run: &Run, from: Option<&str>, without_mock: &[String]) {
@@ -223,12 +195,12 @@ fn word(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// When each file was written, and how long it is.
+/// The time of writing and the length of each file.
 type Stamps = Vec<Option<(SystemTime, u64)>>;
 
 fn stamps(arguments: &DevArguments) -> Stamps {
     let input = arguments.input.as_deref().filter(|text| !text.trim_start().starts_with('{')).map(PathBuf::from);
-    let files = [Some(PathBuf::from(&arguments.file)), mocks_file(arguments), input];
+    let files = [Some(PathBuf::from(&arguments.file)), mocks::file(&arguments.file, arguments.mocks.as_deref()), input];
     let stamp = |file: Option<PathBuf>| {
         let metadata = std::fs::metadata(file?).ok()?;
         Some((metadata.modified().ok()?, metadata.len()))
@@ -236,7 +208,7 @@ fn stamps(arguments: &DevArguments) -> Stamps {
     files.into_iter().map(stamp).collect()
 }
 
-/// Waits until a file is another one than was read; `Some` where a signal came first.
+/// Waits until a file has changed. Returns `Some` if a signal arrives first.
 async fn until_changed(arguments: &DevArguments, seen: &Stamps) -> Option<Exit> {
     let _orderly = interrupt::Orderly::begin();
     let mut tick = tokio::time::interval(POLL_INTERVAL);
@@ -246,7 +218,7 @@ async fn until_changed(arguments: &DevArguments, seen: &Stamps) -> Option<Exit> 
             exit = interrupt::requested() => return Some(exit),
             _ = tick.tick() => {
                 let now = stamps(arguments);
-                // An editor that writes a new file removes or empties the old one first, and writes in several parts.
+                // An editor may delete or empty the old file first, and write the new one in several parts.
                 let is_written = now == before && matches!(now.first(), Some(Some((_, 1..))));
                 if is_written && now != *seen {
                     return None;

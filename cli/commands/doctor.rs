@@ -20,9 +20,9 @@ use crate::{
     owner::{Handle, SAVE_HINT, exclusive, open_store, owned_elsewhere},
 };
 
-/// Fewer than this many fdatasync in a second make every step slow.
+/// Fewer fdatasync calls per second than this make every step slow.
 const FDATASYNCS_SLOW: f64 = 200.0;
-/// How many writes the probe makes before it starts again at the beginning of its file.
+/// The number of writes after which the probe returns to the start of its file.
 const PROBE_WRITES: u32 = 256;
 
 /// Arguments of `flow doctor`.
@@ -64,7 +64,7 @@ impl Report {
     }
 }
 
-/// Checks the store and this machine; 1 where something is wrong.
+/// Checks the store and this machine. The exit code is 1 if something is wrong.
 pub async fn run(global: &Global, arguments: DoctorArguments) -> Result<Exit, CliError> {
     let mut report = Report { json: global.output == Output::Json, bad: false };
     for home in [Home::real(global)?, Home::rehearsals(global)?] {
@@ -100,7 +100,7 @@ fn disk(report: &mut Report, home: &Path) {
         let mut file = std::fs::File::create(&path)?;
         let (began, mut count) = (Instant::now(), 0);
         while began.elapsed().as_millis() < 300 {
-            // The same few pages again and again: a probe must not fill the disk.
+            // The probe writes the same few pages repeatedly, so that it cannot fill the disk.
             if count % PROBE_WRITES == 0 {
                 file.rewind()?;
             }
@@ -124,7 +124,7 @@ fn disk(report: &mut Report, home: &Path) {
     }
 }
 
-/// Reads every record, through the owner of the store where there is one.
+/// Reads every record, through the owner of the store if it has one.
 async fn store(report: &mut Report, home: &Home) -> Result<(), CliError> {
     if !home.has_store()? {
         report.add("store", Verdict::Note, "none yet");
@@ -156,14 +156,14 @@ fn add_clock(report: &mut Report, home: &Home, latest_start_ms: Option<u64>) {
     }
 }
 
-/// Builds a damaged index again from its mirror.
+/// Rebuilds a damaged index from its mirror.
 fn repair(report: &mut Report, home: &Home) -> Result<(), CliError> {
     if !home.has_store()? {
         return Ok(());
     }
     let (store, lock) = match exclusive(home) {
         Ok(found) => found.ok_or_else(|| owned_elsewhere(home))?,
-        // What cannot be opened is reported with the rest.
+        // A store that cannot be opened is reported with the other checks.
         Err(error) if error.exit == Exit::Refused => return Ok(()),
         Err(error) => return Err(error),
     };

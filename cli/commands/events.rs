@@ -24,13 +24,13 @@ use crate::{
 pub struct EventsArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
-    /// Continue to show what happens, while a process drives it.
+    /// Continue to show new entries while a process drives the execution.
     #[arg(long)]
     follow: bool,
-    /// Begin at this sequence.
+    /// Start at this sequence.
     #[arg(long, value_name = "N", default_value_t = 1)]
     since: u64,
-    /// Only what failed.
+    /// Only failures.
     #[arg(long)]
     failed: bool,
     /// The engine.
@@ -60,7 +60,8 @@ pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, Cl
     Ok(Exit::Success)
 }
 
-/// Shows what happens from a sequence on, until the execution rests or no process drives it. Where its owner ends, the next is asked.
+/// Shows entries from a sequence on, until the execution ends or pauses, or no process drives it. If its owner ends,
+/// the next owner is called.
 async fn follow(
     global: &Global,
     arguments: &EventsArguments,
@@ -99,7 +100,7 @@ async fn follow(
     }
 }
 
-/// The next line of a program; never again after the stream has ended, which an older owner does at once.
+/// The next line of a program. After the end of the stream this waits forever; an older owner ends the stream at once.
 async fn next_line(lines: &mut Option<Stream<ProgramLine>>) -> Option<ProgramLine> {
     let Some(stream) = lines else { return std::future::pending().await };
     match stream.next().await {

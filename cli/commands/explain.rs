@@ -13,11 +13,12 @@ use crate::{
 /// Arguments of `flow explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArguments {
-    /// A code of flow check, such as PLACEHOLDER, or an error name, such as States.Timeout; none lists all.
+    /// A code of flow check, such as PLACEHOLDER, or an error name, such as States.Timeout; without one, all are
+    /// listed.
     code: Option<String>,
 }
 
-/// Shows what a code means and what to do.
+/// Shows what a code means and what to do about it.
 pub fn run(global: &Global, arguments: &ExplainArguments) -> Result<Exit, CliError> {
     let Some(code) = &arguments.code else {
         explanations::ALL.iter().for_each(|page| show(global, page, false));

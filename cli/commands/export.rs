@@ -15,12 +15,12 @@ use crate::{
 /// Arguments of `flow export`.
 #[derive(Debug, Args)]
 pub struct ExportArguments {
-    /// The executions: ids, unique prefixes, or @latest; none exports everything, with state machines and activities.
+    /// The executions: ids, unique prefixes, or @latest; without one, everything, with state machines and activities.
     ids: Vec<String>,
 }
 
-/// Prints executions as JSON lines, through the owner of the store where there is one. What cannot be read is said on standard error,
-/// and the rest is printed all the same.
+/// Prints executions as JSON lines, through the owner of the store if it has one. Records that cannot be read are
+/// reported on standard error, and the others are printed.
 pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
     if !home.has_store()? {
@@ -43,7 +43,7 @@ pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, Cl
     Ok(Exit::Success)
 }
 
-/// The ids that people's words mean.
+/// The ids of the executions that the user names.
 async fn found(handle: &Handle, wanted: &[String]) -> Result<Vec<String>, CliError> {
     let mut ids = Vec::new();
     for wanted in wanted {
@@ -57,7 +57,7 @@ async fn found(handle: &Handle, wanted: &[String]) -> Result<Vec<String>, CliErr
     Ok(ids)
 }
 
-/// Prints the lines of a store that can be opened; answers whether something was left out.
+/// Prints the lines of a store that can be opened. Returns whether a record was left out.
 async fn through(handle: &Handle, ids: Vec<String>) -> Result<bool, CliError> {
     let mut lines = handle.stream::<ExportExecutions>(ExportRequest { ids }).await?;
     let mut damaged = false;
@@ -75,7 +75,7 @@ async fn through(handle: &Handle, ids: Vec<String>) -> Result<bool, CliError> {
     Ok(damaged)
 }
 
-/// Prints what can be read of a store that cannot be opened; that is always less than everything.
+/// Prints the readable records of a store that cannot be opened. These are never all records.
 fn salvaged(home: &Home, ids: Vec<String>) -> Result<bool, CliError> {
     let (store, problems, _lock) = salvage(home)?;
     problems.iter().for_each(|problem| eprintln!("flow: {problem}"));

@@ -27,7 +27,7 @@ struct Taken {
     known: usize,
 }
 
-/// Takes executions in. What the store has already stays as it is.
+/// Imports executions. Records that the store already has do not change.
 pub fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError> {
     let input: Box<dyn Read> = match arguments.file.as_str() {
         "-" => Box::new(std::io::stdin()),

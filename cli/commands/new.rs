@@ -16,40 +16,40 @@ use crate::{
     runbook::{self, Document},
 };
 
-/// The largest document that is read, in bytes.
+/// The largest document, in bytes.
 const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
-/// The name in templates that is replaced by the workflow's.
+/// The placeholder in templates for the workflow's name.
 const NAME: &str = "NAME";
 
 /// Arguments of `flow new`.
 #[derive(Debug, Args)]
 pub struct NewArguments {
-    /// The workflow's name: NAME.asl.yaml is written into the current folder, with what belongs to it.
+    /// The workflow's name: NAME.asl.yaml and its companion files are written into the current folder.
     name: String,
-    /// What to begin with.
+    /// The template.
     #[arg(long, value_enum, default_value = "first", value_name = "TEMPLATE")]
     template: Template,
-    /// A written runbook (Markdown, HTML, or text with numbered sections or steps): every section becomes a section of the workflow and every step an
-    /// approval.
+    /// A written runbook (Markdown, HTML, or text with numbered sections or steps): every section becomes a section of
+    /// the workflow and every step an approval.
     #[arg(long, value_name = "FILE", conflicts_with = "template")]
     from: Option<PathBuf>,
-    /// With --from: the commands of a step are run by /bin/sh, not shown to a person.
+    /// With --from: run the commands of a step with /bin/sh, instead of showing them to a person.
     #[arg(long, requires = "from")]
     run_commands: bool,
 }
 
-/// What a workflow of one's own begins with.
+/// The template of a new workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Template {
-    /// A program, a wait, a question, a retry and a parallel.
+    /// A program, a wait, an approval, a retry and a parallel.
     First,
-    /// Two people answer one after the other.
+    /// Two people approve one after the other.
     Approval,
     /// Build, ask, deploy, wait until it answers, roll back.
     Deploy,
     /// Several folders at the same time, each retried.
     Backup,
-    /// Waits until a URL answers as wanted.
+    /// Waits until a URL answers as expected.
     WaitForHttp,
 }
 
@@ -75,17 +75,19 @@ impl Template {
     }
 }
 
-/// Writes the files of a new workflow; never over one that exists.
+/// Writes the files of a new workflow. Never overwrites an existing file.
 pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> {
     let name = &arguments.name;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     if name.is_empty() || name.len() > 80 || !name.chars().all(plain) {
         return Err(CliError::refused(format!("'{name}' is no name: 1 to 80 letters, digits, - and _")));
     }
+    let mut next = vec![format!("flow check {name}.asl.yaml"), format!("flow run {name}.asl.yaml")];
     let mut files = match &arguments.from {
         Some(document) => vec![(format!("{name}.asl.yaml"), converted(name, document, arguments.run_commands)?)],
         None => {
             let [definition, schema, mocks] = arguments.template.texts().map(|text| text.replace(NAME, name));
+            next = commands(&definition);
             vec![
                 (format!("{name}.asl.yaml"), definition),
                 (format!("{name}.input.schema.json"), schema),
@@ -109,13 +111,19 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
         Output::Human if global.quiet => {}
         Output::Human => {
             names.iter().for_each(|file| say!("wrote {file}"));
-            say!("Next:   flow check {name}.asl.yaml\n        flow run {name}.asl.yaml");
+            say!("Next:   {}", next.join("\n        "));
         }
     }
     Ok(Exit::Success)
 }
 
-/// Never over a file that another process made meanwhile.
+/// The commands that the first comment of a template proposes, in order.
+fn commands(definition: &str) -> Vec<String> {
+    let proposed = definition.lines().filter_map(|line| line.strip_prefix("#   "));
+    proposed.map(|line| line.split("   ").next().unwrap_or(line).to_owned()).collect()
+}
+
+/// Creates a file. Fails if another process has created it meanwhile.
 fn write_new(file: &str, text: &str) -> Result<(), CliError> {
     let written = fs::File::create_new(file).and_then(|mut open| open.write_all(text.as_bytes()));
     written.map_err(|error| CliError::refused(format!("{file} cannot be written: {error}")))

@@ -15,13 +15,13 @@ use crate::{
 pub struct PolicyArguments {
     /// A workflow's name (`flow workflows`).
     workflow: String,
-    /// What the workflow's teardown needs as well.
+    /// Include the permissions of the workflow's teardown.
     #[arg(long)]
     teardown: bool,
-    /// Narrows names and tags to this deployment.
+    /// Restrict names and tags to this deployment.
     #[arg(long, value_name = "NAME", default_value = "*")]
     deployment: String,
-    /// Narrows ARNs to this account.
+    /// Restrict ARNs to this account.
     #[arg(long, value_name = "DIGITS", default_value = "*")]
     account: String,
     /// The partition of the account, such as aws-cn.

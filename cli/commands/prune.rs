@@ -20,16 +20,16 @@ use crate::{
 /// Arguments of `flow prune`.
 #[derive(Debug, Args)]
 pub struct PruneArguments {
-    /// Forget executions that ended longer ago than this many days.
+    /// Delete executions that ended longer ago than this many days.
     #[arg(long, default_value = "90", value_name = "DAYS")]
     days: f64,
-    /// Only say what would be forgotten.
+    /// Only report what would be deleted.
     #[arg(long)]
     plan: bool,
 }
 
-/// Forgets what ended long ago; what has not ended is never forgotten. Beside an owner the space is used again by what comes next; with
-/// none it is given back to the system.
+/// Deletes executions that ended long ago, never unfinished ones. If the store has an owner, later writes reuse the
+/// space; otherwise it is returned to the system.
 pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
     let age_ms = Duration::try_from_secs_f64(arguments.days * 86_400.0)
@@ -47,7 +47,7 @@ pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, Cl
         && owner.is_none()
         && let Some((store, lock)) = exclusive(&home)?
     {
-        // While nobody drives the store: no execution that is just starting can need one of them.
+        // While no process drives the store, no starting execution can need one of these definitions.
         store.forget_unused_definitions().map_err(|error| store_failed(error.to_string()))?;
         drop(store);
         compact(&home.store()).map_err(|error| store_failed(error.to_string()))?;

@@ -8,13 +8,13 @@ use crate::{
     home::Home,
 };
 
-/// A world in which nobody asks for anything ends by itself.
+/// A world that receives no request for this long ends.
 const IDLE_EXIT: Duration = Duration::from_secs(30 * 60);
 
 /// Arguments of `flow rehearsal-world`.
 #[derive(Debug, Args)]
 pub struct RehearsalWorldArguments {
-    /// How many times faster time runs.
+    /// The factor by which time runs faster.
     #[arg(long)]
     speed: f64,
     /// The home of rehearsals.

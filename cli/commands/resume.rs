@@ -31,16 +31,17 @@ pub struct ResumeArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     #[arg(required_unless_present = "all")]
     id: Option<String>,
-    /// Every execution that has not ended (rehearsals excepted), side by side, one line for each; for cron.
+    /// Every execution that has not ended (except rehearsals), side by side, one line for each; for cron.
     #[arg(long, conflicts_with = "id")]
     all: bool,
-    /// Continue at this state, which the execution has entered before, with the input it had then; its name or path.
+    /// Continue at this state, which the execution has entered before, with the input that it had then; its name or
+    /// path.
     #[arg(long, value_name = "STATE", conflicts_with = "all")]
     from: Option<String>,
     /// Do not ask before --from calls steps again.
     #[arg(long, requires = "from")]
     yes: bool,
-    /// Stop with exit code 75 when nothing can proceed within this time.
+    /// Stop with exit code 75 if nothing can proceed within this time.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
     no_wait: Option<Duration>,
@@ -54,7 +55,9 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
     let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: arguments.all };
     let Some(wanted) = &arguments.id else {
         if arguments.target.engine != Engine::Local {
-            return Err(CliError::refused("--all is for this machine's engine: what Step Functions runs needs nobody"));
+            return Err(CliError::refused(
+                "--all is for this machine's engine: Step Functions drives its executions itself",
+            ));
         }
         return all::run(global, watching).await;
     };
@@ -109,7 +112,7 @@ async fn one(
     closed.map(|()| exit)
 }
 
-/// Redrives an execution at Step Functions, which knows where it acts, and watches it.
+/// Redrives an execution at Step Functions and watches it. Its environment is Step Functions' own.
 async fn redrive(global: &Global, located: &Located, watching: Watch) -> Result<Exit, CliError> {
     let Located { header, store } = located;
     if header.status == ExecutionStatus::Succeeded {
@@ -138,8 +141,8 @@ async fn resume_and_watch(
     Ok(watched.exit)
 }
 
-/// Resumes an execution where it is pinned, if whoever acts may act there. A profile that is given is used from now on: it only says
-/// where the credentials of the pinned account are.
+/// Resumes an execution in its pinned environment, after verifying that this caller may act in it. A given profile
+/// replaces the pinned one: it only provides the credentials of the pinned account.
 async fn resume(
     global: &Global,
     handle: &Handle,
@@ -164,7 +167,7 @@ fn pinned(header: &ExecutionHeader) -> Option<Pinned> {
     serde_json::from_value::<Pinned>((*header.environment).clone()).ok()
 }
 
-/// Refuses a region other than the pinned one: that would act, whatever the option says.
+/// Refuses a region other than the pinned one: the execution would still act in the pinned region.
 fn refuse_other_place(global: &Global, header: &ExecutionHeader, pinned: &Pinned) -> Result<(), CliError> {
     if pinned.account.is_none() {
         return Ok(());
@@ -189,7 +192,7 @@ async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), Cl
     }
 }
 
-/// What a line for programs says of an execution that was resumed.
+/// The JSON line about a resumed execution.
 fn line(id: &str, standing: &str, message: &str) -> Value {
     serde_json::json!({ "type": "resumed", "execution": id, "standing": standing, "message": message })
 }

@@ -36,10 +36,12 @@ pub struct RunArguments {
     /// A workflow's name (`flow workflows`), a definition file, or `-` for standard input.
     #[arg(default_value = "", hide_default_value = true, required_unless_present_any = ["again", "plan_file"])]
     pub workflow: String,
-    /// Runs again with the input of an earlier execution: its id, a unique prefix, its ARN, or @latest. Without a workflow, with its definition.
+    /// Run again with the input of an earlier execution: its id, a unique prefix, its ARN, or @latest. Without a
+    /// workflow, with its definition.
     #[arg(long, value_name = "ID")]
     pub again: Option<String>,
-    /// With --again: begin at this state, which the earlier execution has entered, with the input it had then; its name or path.
+    /// With --again: start at this state, which the earlier execution has entered, with the input that it had then; its
+    /// name or path.
     #[arg(long, value_name = "STATE", requires = "again", conflicts_with_all = ["rehearse", "input", "set"])]
     pub from: Option<String>,
     /// The input: a file (JSON, YAML or TOML), `-` for standard input, or JSON.
@@ -51,7 +53,7 @@ pub struct RunArguments {
     /// Replaces a placeholder `${NAME}` in the definition's text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     pub substitute: Vec<String>,
-    /// The execution's id; the same id and input attach to the one that exists.
+    /// The execution's id; the same id and input attach to the existing execution.
     #[arg(long, value_name = "NAME")]
     pub id: Option<String>,
     /// Do not ask.
@@ -60,26 +62,26 @@ pub struct RunArguments {
     /// Show what would be done and stop: resources, waits, costs and permissions. Only reads are made.
     #[arg(long)]
     pub plan: bool,
-    /// With --plan: exit code 10 where there are changes, 0 where there are none.
+    /// With --plan: exit code 10 if there are changes, 0 if there are none.
     #[arg(long, requires = "plan")]
     pub detailed_exitcode: bool,
-    /// Applies the plan that `--plan -o json` wrote to this file, or refuses (3) where anything is different by now.
+    /// Apply the plan that `--plan -o json` wrote to this file, or refuse (3) if anything differs by now.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "again", "input", "set", "substitute"])]
     pub plan_file: Option<String>,
-    /// Stop with exit code 75 when nothing can proceed within this time; `flow resume` continues.
+    /// Stop with exit code 75 if nothing can proceed within this time; `flow resume` continues.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
     pub no_wait: Option<Duration>,
-    /// Run against a world of its own on this machine: no account, no input, nothing to pay.
+    /// Run against a simulated world on this machine: no account, no input, no cost.
     #[arg(long)]
     pub rehearse: bool,
-    /// How many times faster time runs in a rehearsal.
+    /// The factor by which time runs faster in a rehearsal.
     #[arg(long, default_value_t = world::SPEED_DEFAULT, requires = "rehearse", value_name = "FACTOR")]
     pub speed: f64,
-    /// Lets something go wrong in a rehearsal, such as 'ec2:CreateVpc=lost' or 'kill@Create the database'; see below.
+    /// Inject a fault into a rehearsal, such as 'ec2:CreateVpc=lost' or 'kill@Create the database'; see below.
     #[arg(long = "fault", requires = "rehearse", value_name = "FAULT", value_parser = faults::parse)]
     pub faults: Vec<rehearsal::Fault>,
-    /// After a rehearsal, tear down what it made.
+    /// After a rehearsal, delete what it created.
     #[arg(long, requires = "rehearse")]
     pub teardown: bool,
     /// The engine.
@@ -87,7 +89,7 @@ pub struct RunArguments {
     pub target: Target,
 }
 
-/// Checks, shows, asks, executes, watches.
+/// Checks the workflow, shows it, asks for consent, starts it and watches it.
 pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
     let saved = planned::read_file(&mut arguments)?;
     let again::Again { earlier, from } = again::read(global, &mut arguments).await?;
@@ -142,7 +144,7 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     Ok(exit)
 }
 
-/// The place in which the workflow will act, and as whom where it calls AWS.
+/// The environment in which the workflow will act, and the caller's identity if it calls AWS.
 async fn where_it_acts(
     global: &Global,
     environments: &Arc<Environments>,
@@ -164,7 +166,7 @@ async fn where_it_acts(
     Ok((place, Some(caller)))
 }
 
-/// The run that takes away what this one makes, where there is a workflow for it.
+/// The arguments of the teardown of this run, if the workflow has a teardown.
 fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
     let workflow = workflows::find(&format!("{}-teardown", arguments.workflow))?.name.to_owned();
     Some(RunArguments {
@@ -181,7 +183,7 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
     })
 }
 
-/// The world of a rehearsal, started where it is not there yet.
+/// The world of a rehearsal. Starts it if it does not run.
 async fn rehearsed(global: &Global, home: &Home, arguments: &RunArguments) -> Result<Place, CliError> {
     let say = |line: &str| {
         if global.output == Output::Human && !global.quiet {
@@ -242,10 +244,10 @@ async fn start_and_watch(
     has_account: bool,
     arguments: &RunArguments,
 ) -> Result<Watched, CliError> {
-    // The account that was shown is the one that acts, whichever process owns the store.
+    // The account that was shown must be the one that acts, whichever process owns the store.
     if has_account && handle.is_remote().await {
         handle.verify(&start.environment).await.map_err(|error| match error.exit {
-            // Nothing was started that could be resumed.
+            // Nothing was started, so there is nothing to resume.
             Exit::Waiting => CliError { exit: Exit::Refused, ..error },
             _ => error,
         })?;

@@ -20,29 +20,30 @@ use crate::{
     wire::{guard::Guard, signature::Key},
 };
 
-/// How many file handles a server takes at most.
+/// The most file handles of a server.
 const FILE_HANDLES_MAX: u64 = 65_536;
-/// The variable with the token.
+/// The environment variable with the token.
 const TOKEN: &str = "FLOW_TOKEN";
-/// The longest token file that is read.
+/// The longest token file, in bytes.
 const TOKEN_BYTES_MAX: u64 = 4_096;
-/// The variables with the key that requests may be signed with. Never arguments: everybody can list processes.
+/// The environment variables with the signing key. They are not arguments, because all users can list processes.
 const ACCESS_KEY_ID: &str = "FLOW_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY: &str = "FLOW_SECRET_ACCESS_KEY";
 
 /// Arguments of `flow serve`.
 #[derive(Debug, Args)]
 pub struct ServeArguments {
-    /// Where to listen; other than on this machine only with a token, or with a key in FLOW_ACCESS_KEY_ID and
-    /// FLOW_SECRET_ACCESS_KEY that every request is signed with (Signature Version 4, service `states`).
+    /// The address to listen on; other than this machine only with a token, or with a key in FLOW_ACCESS_KEY_ID and
+    /// FLOW_SECRET_ACCESS_KEY with which every request is signed (Signature Version 4, service `states`).
     #[arg(long, default_value = "127.0.0.1:8083", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
-    /// A file with the token that requests may have in `Authorization: Bearer TOKEN`; else FLOW_TOKEN.
+    /// A file with the token that requests send in `Authorization: Bearer TOKEN`; default FLOW_TOKEN.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 
-/// Owns the store and serves it until SIGINT or SIGTERM: then no new calls are made, those in flight end and are recorded.
+/// Owns the store and serves it until SIGINT or SIGTERM. Then it makes no new calls and records the ends of those in
+/// flight.
 pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, CliError> {
     raise_file_handles();
     let place = Place::Aws { profile: global.profile.clone(), region: global.region.clone() };
@@ -86,8 +87,8 @@ async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Gu
     }
 }
 
-/// As many file handles as this process may have, within reason: each client and each program needs some. Many systems begin with 1,024
-/// and allow more.
+/// Raises the limit of file handles as far as allowed, up to [`FILE_HANDLES_MAX`]: each client and each program needs
+/// some. Many systems start with 1,024 and allow more.
 fn raise_file_handles() {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.unwrap_or(FILE_HANDLES_MAX).min(FILE_HANDLES_MAX);
@@ -96,7 +97,7 @@ fn raise_file_handles() {
     }
 }
 
-/// Other machines are let in only where they must show who they are.
+/// Refuses to listen for other machines without a token or a key.
 fn permitted(listen: SocketAddr, guard: &Guard) -> Result<(), CliError> {
     if listen.ip().is_loopback() || !guard.is_open() {
         return Ok(());
@@ -108,7 +109,7 @@ fn permitted(listen: SocketAddr, guard: &Guard) -> Result<(), CliError> {
     Err(CliError::refused(message).hint(hint))
 }
 
-/// The token that the operator gave. An empty variable counts as unset.
+/// The token of the operator. An empty variable counts as unset.
 fn token(file: Option<&Path>) -> Result<Option<String>, CliError> {
     let Some(file) = file else { return Ok(std::env::var(TOKEN).ok().filter(|token| !token.is_empty())) };
     let refused = |what: &str| CliError::refused(format!("--token-file {}: {what}", file.display()));
@@ -126,7 +127,7 @@ fn token(file: Option<&Path>) -> Result<Option<String>, CliError> {
     }
 }
 
-/// The key that the operator gave, for requests that are signed for a region.
+/// The key of the operator, for requests that are signed for a region.
 fn key(region: &str) -> Result<Option<Key>, CliError> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     match (variable(ACCESS_KEY_ID), variable(SECRET_ACCESS_KEY)) {

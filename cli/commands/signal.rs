@@ -20,7 +20,7 @@ pub struct SignalArguments {
     id: String,
     /// The waiting state: its name, or its path.
     state: String,
-    /// The task succeeded with this output. It must fit what the step answers: flow steps NAME shows its schema.
+    /// The task succeeded with this output. It must match the step's output schema, which flow steps NAME shows.
     #[arg(long, value_name = "JSON", required_unless_present = "failure")]
     success: Option<String>,
     /// The task failed with this error name.
@@ -29,10 +29,10 @@ pub struct SignalArguments {
     /// Why it failed.
     #[arg(long, value_name = "TEXT", requires = "failure")]
     cause: Option<String>,
-    /// Why you answer; the history keeps it with your user name and this machine's.
+    /// Why you answer; recorded in the history with your user name and this machine's.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
-    /// Keep the answer, where the state does not wait yet, until it does.
+    /// If the state does not wait yet, keep the answer until it does.
     #[arg(long)]
     early: bool,
     /// The engine.

@@ -24,23 +24,23 @@ use crate::{
     ui::{standing::standing, summary, text, tree::tree},
 };
 
-/// How many executions are listed of each store.
+/// The most executions that are listed of each store.
 const LISTED_MAX: usize = 100;
-/// How many tasks that wait for a person are shown before the list.
+/// The most tasks that wait for a person that are shown in front of the list.
 const NEEDS_SHOWN_MAX: usize = 10;
 
 /// Arguments of `flow status`.
 #[derive(Debug, Args)]
 pub struct StatusArguments {
-    /// The execution: its id, a unique prefix, its ARN, or @latest; none lists all.
+    /// The execution: its id, a unique prefix, its ARN, or @latest; without one, all are listed.
     id: Option<String>,
-    /// Show one state: input, attempts, what it does.
+    /// Show one state: its input, attempts and activity.
     #[arg(long, value_name = "NAME", requires = "id")]
     state: Option<String>,
     /// List all executions, not only the latest.
     #[arg(long, conflicts_with = "id")]
     all: bool,
-    /// Ask again every second until it ends; the exit code is the execution's.
+    /// Poll every second until it ends; the exit code is the execution's.
     #[arg(long, requires = "id")]
     watch: bool,
     /// The engine.
@@ -48,7 +48,7 @@ pub struct StatusArguments {
     target: Target,
 }
 
-/// Shows the status of executions; never drives one.
+/// Shows the status of executions. Never drives one.
 pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, CliError> {
     let Some(wanted) = &arguments.id else { return list(global, &arguments).await };
     let Located { header: ExecutionHeader { id, .. }, mut store } =
@@ -72,7 +72,7 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
                 Exit::Failed
             });
         }
-        // A store that nobody drives is closed meanwhile: whoever wants to drive it must find it free.
+        // Closes a store that no process drives during the pause, so that another process can open it.
         let pause = tokio::time::sleep(std::time::Duration::from_secs(1));
         if store.at_step_functions().await.is_some() {
             pause.await;
@@ -119,7 +119,7 @@ async fn list(global: &Global, arguments: &StatusArguments) -> Result<Exit, CliE
     Ok(Exit::Success)
 }
 
-/// What waits for a person comes first, with the command to paste.
+/// Shows what waits for a person, with the command to paste.
 async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
     if global.output == Output::Json {
         return Ok(());
@@ -189,14 +189,14 @@ fn show(global: &Global, home: &Home, status: &DescribeExecutionResponse) {
     }
 }
 
-/// When an execution that no process drives has to be resumed, as a sentence with the command.
+/// When an execution that no process drives must be resumed, as a sentence with the command.
 fn next_check(header: &ExecutionHeader, now_ms: u64) -> String {
     let due =
         header.next_wake_ms.map_or_else(String::new, |next| format!("next check {}: ", text::moment(next, now_ms)));
     format!("{due}flow resume {}", header.id)
 }
 
-/// Account, region and profile, where an execution is pinned to an account.
+/// Account, region and profile, if an account is pinned.
 fn place(view: &View) -> String {
     serde_json::from_value::<Pinned>(view.environment.clone())
         .map_or_else(|_| String::new(), |pinned| pinned.described())

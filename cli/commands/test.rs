@@ -10,19 +10,24 @@ use crate::{
     arguments::{Global, Output},
     checks::DefinitionFile,
     exit::{CliError, Exit},
-    mocks::{MockConfig, mocked},
+    input,
+    mocks::{self, MockConfig, mocked},
     trial,
 };
+
+/// The file name of Step Functions Local.
+const MOCKS_FILE: &str = "MockConfigFile.json";
 
 /// Arguments of `flow test`.
 #[derive(Debug, Args)]
 pub struct TestArguments {
     /// A definition file.
     file: String,
-    /// The mocked answers, in the format of Step Functions Local.
-    #[arg(long, default_value = "MockConfigFile.json", value_name = "FILE")]
-    mocks: String,
-    /// The state machine's name in that file; else the file's name, or the only one there is.
+    /// The mocked answers, in the format of Step Functions Local; default NAME.mocks.json beside the definition, then
+    /// MockConfigFile.json.
+    #[arg(long, value_name = "FILE")]
+    mocks: Option<String>,
+    /// The state machine's name in that file; default the file's name, or the only one in the file.
     #[arg(long, value_name = "NAME")]
     state_machine: Option<String>,
     /// Replaces a placeholder `${NAME}` in the definition's text; or a file of names with values.
@@ -31,26 +36,27 @@ pub struct TestArguments {
     /// Only these cases.
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
-    /// The input, JSON.
-    #[arg(long, default_value = "{}", value_name = "JSON")]
-    input: String,
-    /// How a case must end, such as Unhappy=FAILED; others must end SUCCEEDED.
+    /// The input: a file (JSON, YAML or TOML), or JSON. The schema beside the definition adds its defaults.
+    #[arg(long, value_name = "FILE|JSON")]
+    input: Option<String>,
+    /// The expected status of a case, such as Unhappy=FAILED; the default is SUCCEEDED.
     #[arg(long, value_name = "CASE=STATUS")]
     expect: Vec<String>,
 }
 
-/// Runs every case; nothing is called, no wait takes time. Exit code 1 where a case ends otherwise than it must.
+/// Runs every case against mocks, without waiting. The exit code is 1 if a case ends with another status than expected.
 pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliError> {
     let mut definition = DefinitionFile::read(&arguments.file, &arguments.substitute)?.definition()?;
     mocked(&mut definition);
-    let text = std::fs::read_to_string(&arguments.mocks)
-        .map_err(|error| CliError::refused(format!("{} cannot be read: {error}", arguments.mocks)))?;
-    let config: MockConfig = serde_json::from_str(&text)
-        .map_err(|error| CliError::refused(format!("{} cannot be read: {error}", arguments.mocks)))?;
-    let input: Value =
-        serde_json::from_str(&arguments.input).map_err(|error| CliError::refused(format!("--input: {error}")))?;
+    let file = mocks::file(&arguments.file, arguments.mocks.as_deref()).unwrap_or_else(|| MOCKS_FILE.into());
+    let mocks_file = file.display().to_string();
+    let unreadable = |error: String| CliError::refused(format!("{mocks_file} cannot be read: {error}"));
+    let text = std::fs::read_to_string(&file).map_err(|error| unreadable(error.to_string()))?;
+    let config: MockConfig = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    let given = arguments.input.as_deref().map_or_else(|| Ok(json!({})), input::read)?;
+    let input = input::fitted(&arguments.file, given)?;
     let mut exit = Exit::Success;
-    let machine = machine(&config, &arguments.file, &arguments.mocks, arguments.state_machine.as_deref())?;
+    let machine = machine(&config, &arguments.file, &mocks_file, arguments.state_machine.as_deref())?;
     let all = &config.state_machines[&machine].test_cases;
     for (name, case) in all.iter().filter(|(name, _)| arguments.cases.is_empty() || arguments.cases.contains(name)) {
         let mocks = config.case(case).map_err(CliError::refused)?;
@@ -64,15 +70,16 @@ pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliE
         }
     }
     if let Some(missing) = arguments.cases.iter().find(|case| !all.contains_key(*case)) {
-        return Err(CliError::not_found(format!("{} has no case '{missing}'", arguments.mocks)));
+        return Err(CliError::not_found(format!("{mocks_file} has no case '{missing}'")));
     }
     Ok(exit)
 }
 
-/// The state machine whose cases belong to a definition file: the one that is named, else the file's name, else the only one.
+/// The state machine in the mocks file that belongs to a definition file: the named one, else the file's name, else the
+/// only one.
 ///
 /// # Errors
-/// There is none.
+/// The mocks file has no such state machine.
 pub fn machine(config: &MockConfig, file: &str, mocks: &str, named: Option<&str>) -> Result<String, CliError> {
     let file = Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let wanted = named.unwrap_or_else(|| file.split('.').next().unwrap_or(file));

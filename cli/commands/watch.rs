@@ -1,4 +1,4 @@
-//! Watching an execution until it rests, waits or is interrupted, whichever process drives it.
+//! Watches an execution until it ends, pauses, waits or is interrupted, whichever process drives it.
 
 use std::time::Duration;
 
@@ -25,25 +25,25 @@ use crate::{
     ui::{display::Display, standing::standing},
 };
 
-/// A wait whose next check is further away than this ends a `--no-wait` that names no duration.
+/// The duration of a `--no-wait` without a value.
 pub const NO_WAIT_DEFAULT: &str = "10s";
 
-/// How an execution is watched.
+/// Options of a watch.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
-    /// Stop (exit code 75) when nothing can proceed within this time.
+    /// Stop (exit code 75) if nothing can proceed within this time.
     pub no_wait: Option<Duration>,
-    /// Whether several executions are watched at once: then their command says once what a signal does.
+    /// Whether several executions are watched at once. Their command then prints once what a signal does.
     pub is_one_of_many: bool,
 }
 
-/// What was seen until a watch stopped.
+/// The result of a watch.
 pub struct Watched {
     /// The execution as it is now.
     pub view: View,
-    /// One word for it, see [`standing`].
+    /// Its status in one word, see [`standing`].
     pub standing: &'static str,
-    /// Whether what it needs of a person was not shown before.
+    /// Whether it needs something of a person that was not shown before.
     pub needs_are_news: bool,
     /// The exit code.
     pub exit: Exit,
@@ -56,7 +56,7 @@ enum Stop {
     Asked(Exit),
 }
 
-/// Follows an execution from where it was shown last until there is a reason to stop, and remembers what was shown.
+/// Follows an execution from the last entry shown until there is a reason to stop, and records what was shown.
 ///
 /// # Errors
 /// The store fails, or its owner does not answer.
@@ -79,7 +79,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
             if !watch.is_one_of_many {
                 say_that_it_stops(handle, id).await;
             }
-            // What ends within the limit is part of what is shown.
+            // Calls that end within the drain's limit are still shown.
             handle.drain().await;
             Some(exit)
         }
@@ -89,14 +89,14 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let exit = asked.unwrap_or(match execution.status {
         ExecutionStatus::Succeeded => Exit::Success,
         ExecutionStatus::Running => Exit::Waiting,
-        // A check before the first change refused the input.
+        // A check that precedes the first change refused the input.
         _ if was_refused(&view) => Exit::Refused,
         _ => Exit::Failed,
     });
-    // This process is about to leave what it drives.
+    // This process is about to stop driving its executions.
     let driven = driven && (handle.is_remote().await || exit == Exit::Success);
     let is_news = view.last_sequence > shown_before;
-    // Nothing is resumed after a success: what it printed need not be remembered.
+    // A successful execution is never resumed, so what was shown of it is not recorded.
     if is_news && view.status != ExecutionStatus::Succeeded {
         let request = MarkShownRequest { id: id.to_owned(), sequence: view.last_sequence };
         handle.call::<MarkShown>(request).await?;
@@ -105,7 +105,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     Ok(Watched { standing: standing(&execution, driven, clock.now_ms()), needs_are_news, exit, view })
 }
 
-/// Whether the execution ended by refusing its input, before anything was changed.
+/// Whether the execution ended because a step refused its input, without any change.
 fn was_refused(view: &View) -> bool {
     view.changed_nothing() && view.failure.as_ref().is_some_and(|(error, _)| error == "Flow.Refused")
 }
@@ -114,7 +114,7 @@ async fn describe(handle: &Handle, id: &str, as_shown: bool) -> Result<DescribeE
     handle.call::<DescribeExecution>(DescribeExecutionRequest { id: id.to_owned(), as_shown }).await
 }
 
-/// After a signal: what happens now, and how to stop at once.
+/// After a signal, prints what happens next and how to stop immediately.
 async fn say_that_it_stops(handle: &Handle, id: &str) {
     match handle.owner_elsewhere().await {
         Some(owner) => eprintln!("\nflow: {id} continues in {owner}. Watch it with   flow status {id} --watch"),
@@ -124,15 +124,16 @@ async fn say_that_it_stops(handle: &Handle, id: &str) {
 
 struct Follow<'c> {
     watch: Watch,
-    /// When an entry was last received, or the watch began.
+    /// When the last entry arrived, or the watch started.
     proceeded_ms: u64,
-    /// What the store had when the watch began: it may say "ended" and be redriven since.
+    /// The last sequence in the store when the watch started. Until the view has reached it, an end may have been
+    /// followed by a redrive.
     known_sequence: u64,
     clock: &'c dyn Clock,
 }
 
 impl Follow<'_> {
-    /// Follows until there is a reason to stop; `None` when the owner of the store has ended.
+    /// Follows until there is a reason to stop. Returns `None` if the owner of the store has ended.
     async fn until_stop(
         &mut self,
         handle: &Handle,
@@ -177,14 +178,14 @@ impl Follow<'_> {
         let RunnerEvent::Asleep { next_wake_ms, .. } = event else { return None };
         let limit_ms = self.watch.no_wait.filter(|_| current)?.as_millis() as u64;
         let now_ms = self.clock.now_ms();
-        // Polls that find nothing are no progress: after the limit the next one is left to the next resume.
+        // Polls without a result are not progress: after the limit, the next poll is left to the next resume.
         let latest_ms = if now_ms.saturating_sub(self.proceeded_ms) < limit_ms { now_ms + limit_ms } else { now_ms };
         let proceeds = next_wake_ms.is_some_and(|next_wake_ms| next_wake_ms <= latest_ms);
         (!proceeds).then_some(Stop::Asleep)
     }
 }
 
-/// Shows the end of a watch, as the display does it.
+/// Shows the end of a watch on its display.
 pub fn show_end(global: &Global, handle: &Handle, watched: &Watched, display: &mut Display) {
     let worth_saying = !global.quiet
         || matches!(watched.exit, Exit::Failed | Exit::Refused)
@@ -197,7 +198,7 @@ pub fn show_end(global: &Global, handle: &Handle, watched: &Watched, display: &m
     }
 }
 
-/// Shows the output of an execution that succeeded, whatever its type; nothing where it is null.
+/// Shows the output of a successful execution; nothing if it is null.
 pub fn show_output(view: &View) {
     match &view.output {
         None | Some(Value::Null) => {}

@@ -18,11 +18,11 @@ use crate::{
     world,
 };
 
-/// How often a JSON line with the counters is printed.
+/// The interval between JSON lines with the counters.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
-/// How long AWS may give a task to a poll that was closed, at most.
+/// The longest time in which AWS may give a task to a poll that was closed.
 const AWS_POLL_MAX: Duration = Duration::from_secs(65);
-/// How many steps may run at once, at most.
+/// The most steps that may run at once.
 const CONCURRENCY_MAX: usize = 256;
 
 /// Arguments of `flow worker`.
@@ -32,7 +32,7 @@ pub struct WorkerArguments {
     /// FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY.
     #[arg(long, value_name = "aws|URL")]
     endpoint: String,
-    /// The steps to work for, such as `ec2:createVpc` or `ec2:*`; else all.
+    /// The steps to work for, such as `ec2:createVpc` or `ec2:*`; default all.
     #[arg(long, value_name = "STEP", value_delimiter = ',')]
     activities: Vec<String>,
     /// How many steps run at once.
@@ -46,7 +46,7 @@ pub struct WorkerArguments {
     rehearse: bool,
 }
 
-/// Works until SIGINT or SIGTERM: then no new tasks are taken, calls in flight end, and waiting tasks are given back.
+/// Works until SIGINT or SIGTERM. Then it receives no new tasks, ends calls in flight and gives waiting tasks back.
 pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, CliError> {
     let _orderly = interrupt::Orderly::begin();
     if !(1..=CONCURRENCY_MAX).contains(&arguments.concurrency) {
@@ -96,7 +96,7 @@ fn begin(global: &Global, worker: &Worker, endpoint: &str) {
     }
 }
 
-/// Runs the worker to its end. The first signal drains it.
+/// Runs the worker until it ends. The first signal drains it.
 async fn work(global: &Global, worker: Worker, stop: &watch::Sender<bool>, counts: &Counts) -> Result<Exit, CliError> {
     let mut running = std::pin::pin!(worker.run());
     let mut every = tokio::time::interval(COUNTS_EVERY);
@@ -126,7 +126,7 @@ fn summary(counts: &Counts) -> String {
     )
 }
 
-/// The resource of each step that matches one of the patterns, by its activity's name.
+/// The resources of the steps that match a pattern, by activity name.
 fn resources(steps: &Registry, patterns: &[String]) -> Result<BTreeMap<String, String>, CliError> {
     let matches = |name: &str, pattern: &String| match pattern.strip_suffix('*') {
         Some(start) => name.starts_with(start),
@@ -143,7 +143,7 @@ fn resources(steps: &Registry, patterns: &[String]) -> Result<BTreeMap<String, S
     Ok(wanted.iter().map(entry).collect())
 }
 
-/// The endpoint that an option names.
+/// Parses the endpoint of an option.
 ///
 /// # Errors
 /// It is neither `aws` nor a URL, or a key is incomplete.
@@ -166,7 +166,7 @@ pub fn endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError> {
     Ok(Endpoint::Url { url: text.to_owned(), region, key, token: variable("FLOW_TOKEN") })
 }
 
-/// The name by which history events name this worker; at most 80 characters.
+/// The name of this worker in history events, at most 80 characters.
 fn name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = format!("flow-{}-{}", host.trim(), std::process::id());

@@ -7,7 +7,7 @@ use crate::{
     exit::{CliError, Exit},
 };
 
-/// Lists what is shipped.
+/// Lists the shipped workflows.
 pub fn run(global: &Global) -> Result<Exit, CliError> {
     for workflow in workflows::catalogue() {
         match global.output {

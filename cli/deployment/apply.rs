@@ -1,4 +1,5 @@
-//! The changes of a plan, one after the other. Every one can be repeated: a deployment that was cut short is completed by the next.
+//! Makes the changes of a plan one after the other. Each can be repeated, so the next deployment completes an
+//! interrupted one.
 
 use std::time::Duration;
 
@@ -8,18 +9,19 @@ use steps::{Environment, deployment, step_functions::StateMachineSettings};
 
 use super::{Cloud, Source};
 
-/// A new role is not known everywhere at once: how often a refusal for its sake is repeated, and after how long.
+/// IAM spreads a new role with a delay: how often a call that is refused because of it is repeated, and the pause
+/// between calls.
 const ROLE_TRIES: u32 = 12;
 const ROLE_PAUSE: Duration = Duration::from_secs(5);
 
-/// The tag of an activity that names its step. An activity belongs to every deployment that names it.
+/// The tag of an activity with the name of its step. An activity belongs to every deployment that names its step.
 const STEP_TAG: &str = "flow:step";
 
 impl Cloud {
-    /// Makes the changes. `made` is called after each.
+    /// Makes the changes, and calls `made` after each.
     ///
     /// # Errors
-    /// A service's. What was changed before stays; the same deployment again continues.
+    /// The error of a service. Earlier changes stay; repeating the deployment continues.
     pub async fn apply(
         &self,
         source: &Source<'_>,
@@ -47,7 +49,8 @@ impl Cloud {
                     })?;
                     self.machine(&wanted, &found, change.action, if new_role { ROLE_TRIES } else { 1 }).await?;
                 }
-                // The state machine's change publishes; only one that was cut short before does not.
+                // The change of the state machine publishes a version. Only an interrupted deployment leaves this
+                // change to be made.
                 Kind::Version => {
                     if let Some(machine) = &found.machine {
                         self.states.publish(&machine.arn).await?;
@@ -99,7 +102,7 @@ impl Cloud {
         self.environment.as_deref().ok_or_else(missing)
     }
 
-    /// A change of the role or the log group.
+    /// Makes a change of the role or the log group.
     async fn beside(&self, wanted: &Wanted, found: &mut Found, change: &ResourceChange) -> Result<(), StepError> {
         let (environment, name) = (self.environment()?, change.name.as_str());
         match (change.kind, change.action) {
@@ -110,7 +113,7 @@ impl Cloud {
             (Kind::Role, Action::Deleted) => deployment::delete_role(environment, name).await?,
             (Kind::RolePolicy, Action::Deleted) => deployment::delete_policy(environment, name).await?,
             (Kind::RolePolicy, _) => {
-                // The policy names no activity, so it does not depend on ARNs that were placeholders.
+                // The policy names no activity, so placeholder ARNs do not affect it.
                 let policy = wanted.role_policy().unwrap_or_default();
                 deployment::put_policy(environment, name, &policy).await?;
             }
@@ -126,10 +129,10 @@ impl Cloud {
         Ok(())
     }
 
-    /// Makes the changes of a removal. `made` is called after each.
+    /// Makes the changes of a removal, and calls `made` after each.
     ///
     /// # Errors
-    /// A service's. The same removal again continues.
+    /// The error of a service. Repeating the removal continues.
     pub async fn remove(
         &self,
         wanted: &Wanted,
@@ -158,7 +161,8 @@ impl Cloud {
     }
 }
 
-/// What Step Functions answers until IAM has spread a new role: that it cannot assume it, or that it may not write its log.
+/// Whether Step Functions failed because IAM has not spread a new role yet: the role cannot be assumed, or may not
+/// write its log.
 fn waits_for_role(error: &StepError) -> bool {
     error.class == ErrorClass::Permission || error.cause.contains("is not authorized to")
 }

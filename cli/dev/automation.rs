@@ -7,17 +7,17 @@ use crate::checks::each_state;
 /// The Resource of a Task that a person answers.
 const APPROVAL: &str = "flow:approval:request";
 
-/// The Tasks of a definition, and those that a person does.
+/// The Tasks of a definition by who does them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Automation {
-    /// How many Tasks there are.
+    /// The number of Tasks.
     pub steps: usize,
     /// The names of the Tasks that ask a person, in the order of the definition.
     pub by_hand: Vec<String>,
 }
 
 impl Automation {
-    /// Of a definition.
+    /// Counts the Tasks of a definition.
     pub fn of(definition: &Value) -> Self {
         let mut automation = Automation { steps: 0, by_hand: Vec::new() };
         each_state(definition, &mut |pointer, state, _| {
@@ -31,7 +31,7 @@ impl Automation {
         automation
     }
 
-    /// One sentence or two, for people.
+    /// The result in one or two sentences, for people.
     pub fn sentence(&self) -> String {
         let automated = self.steps - self.by_hand.len();
         let mut text = format!("{automated} of {} steps automated.", self.steps);

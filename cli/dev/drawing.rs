@@ -1,21 +1,22 @@
-//! A run drawn over the graph of its definition: a line for each state, states inside it below.
+//! Draws a run over the graph of its definition: a line for each state, with its inner states below it.
 
 use std::collections::BTreeMap;
 
 use crate::graph::Graph;
 
-/// What became of a state in a run.
+/// The outcome of a state in a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was left with this output, shortened.
+    /// It exited with this output, shortened.
     Exited(String),
     /// It failed.
     Failed(String),
-    /// It was entered and not left.
+    /// It was entered and did not exit.
     Entered,
 }
 
-/// The lines. Outcomes are by paths in the definition, where the iterations of a Map are one: `Each[*]/Send`.
+/// The lines of a run. Outcomes are keyed by paths in the definition, where all iterations of a Map share one:
+/// `Each[*]/Send`.
 pub fn tree(graph: &Graph, outcomes: &BTreeMap<String, Outcome>) -> Vec<String> {
     let mut lines = Vec::new();
     within(graph, "", 1, outcomes, &mut lines);
@@ -43,7 +44,7 @@ fn within(graph: &Graph, prefix: &str, depth: usize, outcomes: &BTreeMap<String,
     }
 }
 
-/// Where a state can go, other than to the next one in the definition.
+/// The transitions of a state other than to the next state of the definition.
 fn ways(graph: &Graph, from: usize) -> String {
     let labelled = |(_, to, label): &(usize, usize, String)| {
         let target = &graph.nodes[*to].name;

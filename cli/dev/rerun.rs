@@ -1,4 +1,4 @@
-//! Where a changed definition is to be run again: at the first state of the last run that changed.
+//! Decides where a changed definition runs again: at the first state of the last run that changed.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use serde_json::{Value, json};
 use super::{drawing::Outcome, states::state_at};
 use crate::{mocks::Mocks, ui::text::shortened};
 
-/// The longest output that a line shows, in characters.
+/// The longest output in a line, in characters.
 const OUTPUT_CHARACTERS_MAX: usize = 60;
 
-/// What is run.
+/// A definition with its input and mocks.
 pub struct Prepared {
-    /// The definition as it is written.
+    /// The definition as written.
     pub definition: Value,
     /// The input.
     pub input: Value,
-    /// The answers.
+    /// The mocked answers.
     pub mocks: Mocks,
 }
 
-/// A state that was entered.
+/// A visit of a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Visit {
     frame: String,
@@ -37,26 +37,26 @@ impl Visit {
     }
 }
 
-/// What is known of the last run.
+/// The last run.
 pub struct Run {
     prepared: Prepared,
     recorded: Recorded,
     visits: Vec<Visit>,
     outcomes: BTreeMap<String, Outcome>,
-    /// How it ended.
+    /// The header of its execution.
     pub header: ExecutionHeader,
 }
 
-/// Where the next run begins.
+/// Where the next run starts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Begin {
     /// At the definition's `StartAt`.
     Start,
-    /// At this state, with what the last run recorded.
+    /// At this state, with the input and variables that the last run recorded.
     At {
         /// The state's path.
         state_path: String,
-        /// The state, after those that it is in.
+        /// The states that contain the state, and then the state.
         path: Vec<Reentry>,
     },
     /// Nothing that ran has changed.
@@ -64,7 +64,7 @@ pub enum Begin {
 }
 
 impl Run {
-    /// What a run's journal says; of one that began inside the definition, after what the run before it says.
+    /// Reads the journal of a run. A run that started inside the definition continues the one given in `before`.
     pub fn new(prepared: Prepared, header: ExecutionHeader, entries: &[Entry], before: Option<(Run, &str)>) -> Self {
         let (mut recorded, mut visits, mut outcomes) = (Recorded::default(), Vec::new(), BTreeMap::new());
         if let Some((before, from)) = before {
@@ -110,7 +110,7 @@ impl Run {
         }
     }
 
-    /// What became of each state, by its path in the definition.
+    /// The outcome of each state, by its path in the definition.
     pub fn outcomes(&self) -> &BTreeMap<String, Outcome> {
         &self.outcomes
     }
@@ -125,7 +125,7 @@ impl Run {
         self.header.status == ExecutionStatus::Succeeded
     }
 
-    /// Where what is now prepared has to be run again.
+    /// Where the next run must start, given its definition, input and mocks.
     pub fn begin(&self, now: &Prepared) -> Begin {
         let before = &self.prepared;
         if before.input != now.input || head(&before.definition) != head(&now.definition) {
@@ -137,7 +137,7 @@ impl Run {
             own(before) != own(now) || !before.mocks.answers_alike(&now.mocks, &path)
         });
         let Some(changed) = changed else { return Begin::Nowhere };
-        // A loop has run on with what changed.
+        // The state was visited several times, so later visits depend on the change as well.
         if self.visits.iter().filter(|visit| *visit == changed).count() > 1 {
             return Begin::Start;
         }
@@ -168,7 +168,7 @@ impl Prepared {
     }
 }
 
-/// What of a machine is not a state, nor only for people.
+/// The fields of a machine other than its states and its comment.
 fn head(machine: &Value) -> Value {
     let mut head = machine.clone();
     if let Some(fields) = head.as_object_mut() {
@@ -177,7 +177,7 @@ fn head(machine: &Value) -> Value {
     head
 }
 
-/// What of a state is its own, and not a state inside it.
+/// The fields of a state without its inner states.
 fn own(state: &Value) -> Value {
     let mut own = state.clone();
     for field in ["Branches", "ItemProcessor", "Iterator"] {
@@ -247,7 +247,7 @@ mod tests {
             definition["States"]["Section"]["Branches"][0]["States"] =
                 json!({ "Two": { "Type": "Pass", "End": true } });
         };
-        assert_eq!(begins(&run, removed), "Section/Two", "its Next changed");
+        assert_eq!(begins(&run, removed), "Section/Two", "the Next of the state changed");
     }
 
     #[tokio::test]

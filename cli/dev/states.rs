@@ -1,15 +1,15 @@
-//! The states of a definition by the paths that a journal writes.
+//! Finds the states of a definition by the paths in a journal.
 
 use serde_json::Value;
 
-/// The state of a path such as `VPC and subnets/Create VPC` or `Each[3]/Send`; and its path in the definition, where the iterations of
-/// a Map are one: `Each[*]/Send`.
+/// The state of a path such as `VPC and subnets/Create VPC` or `Each[3]/Send`, and its path in the definition, where
+/// all iterations of a Map share one: `Each[*]/Send`.
 pub fn state_at<'d>(machine: &'d Value, path: &str) -> Option<(String, &'d Value)> {
     let states = machine["States"].as_object()?;
     if let Some(state) = states.get(path) {
         return Some((path.to_owned(), state));
     }
-    // A name may hold a slash: every name that fits is tried.
+    // A name may contain a slash, so every name that matches is tried.
     states.iter().find_map(|(name, state)| {
         let rest = path.strip_prefix(name.as_str())?;
         let (within, inner, rest) = inside(state, rest)?;
@@ -18,7 +18,7 @@ pub fn state_at<'d>(machine: &'d Value, path: &str) -> Option<(String, &'d Value
     })
 }
 
-/// The machine inside a state that the rest of a path leads into.
+/// The machine inside a state to which the rest of a path leads.
 fn inside<'d, 'p>(state: &'d Value, rest: &'p str) -> Option<(String, &'d Value, &'p str)> {
     let processor = || ["ItemProcessor", "Iterator"].into_iter().find_map(|field| state.get(field));
     if let Some(rest) = rest.strip_prefix('/') {

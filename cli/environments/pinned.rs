@@ -1,15 +1,15 @@
-//! What an execution's header says of where it acts. Never credentials.
+//! The environment that an execution's header pins. Never contains credentials.
 
 use serde::{Deserialize, Serialize};
 use steps::{Account, LocalSettings};
 
-/// Where an execution acts, as its start pinned it.
+/// The environment of an execution, as pinned at its start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pinned {
     /// The profile and region, or the rehearsal's world.
     #[serde(flatten)]
     pub place: Place,
-    /// The AWS account, where its definition calls AWS.
+    /// The AWS account, if its definition calls AWS.
     #[serde(flatten, default)]
     pub account: Option<Account>,
     /// What the person who started it allowed to local steps.
@@ -17,15 +17,15 @@ pub struct Pinned {
     pub settings: LocalSettings,
 }
 
-/// What decides which credentials and which addresses are used.
+/// The place in which an execution acts: it decides which credentials and addresses are used.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Place {
     /// AWS.
     Aws {
-        /// The profile; `None` takes AWS's own defaults.
+        /// The profile; `None` for AWS's default.
         profile: Option<String>,
-        /// The region; `None` takes the profile's.
+        /// The region; `None` for the profile's.
         region: Option<String>,
     },
     /// The world of a rehearsal.
@@ -36,14 +36,14 @@ pub enum Place {
 }
 
 impl Place {
-    /// As this process's variables say.
+    /// The place that this process's environment variables select.
     pub fn of_this_process() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
         Place::Aws { profile: variable("AWS_PROFILE"), region }
     }
 
-    /// The region, where it is set.
+    /// The region, if it is set.
     pub fn region(&self) -> Option<&str> {
         match self {
             Place::Aws { region, .. } => region.as_deref(),
@@ -51,7 +51,7 @@ impl Place {
         }
     }
 
-    /// The profile, where one is named.
+    /// The profile, if one is named.
     pub fn profile(&self) -> Option<&str> {
         match self {
             Place::Aws { profile, .. } => profile.as_deref(),
@@ -61,7 +61,7 @@ impl Place {
 }
 
 impl Pinned {
-    /// What local steps may use: what is pinned, else what this process's variables say.
+    /// The settings of local steps: the pinned ones, with this process's for those that are not pinned.
     pub fn settings_or(&self, own: &LocalSettings) -> LocalSettings {
         let LocalSettings { programs, files, connections, ssh_hosts } = self.settings.clone();
         LocalSettings {
@@ -72,7 +72,7 @@ impl Pinned {
         }
     }
 
-    /// The same with the credentials of another profile, where one is given and an AWS account is pinned.
+    /// Replaces the profile, if one is given and an AWS account is pinned.
     pub fn with_profile(mut self, given: Option<&str>) -> Self {
         if let (Place::Aws { profile, .. }, Some(given), true) = (&mut self.place, given, self.account.is_some()) {
             *profile = Some(given.to_owned());
@@ -80,13 +80,13 @@ impl Pinned {
         self
     }
 
-    /// The same with the settings of the person who resumes it, where that person gives any.
+    /// Replaces the settings that the resuming person gives.
     pub fn with_settings(mut self, given: &LocalSettings) -> Self {
         self.settings = Pinned { settings: given.clone(), ..self.clone() }.settings_or(&self.settings);
         self
     }
 
-    /// One line for people: account, region, profile; empty where it acts on no account.
+    /// Account, region and profile in one line for people. Empty without an account.
     pub fn described(&self) -> String {
         let account = self.account.as_ref().map(|account| match account.partition.as_str() {
             "aws" => format!("account {}", account.account_id),

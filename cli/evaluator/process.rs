@@ -1,4 +1,4 @@
-//! One evaluator process, and the thread that writes to it and reads from it.
+//! An evaluator process, with the thread that writes to it and reads from it.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -11,7 +11,7 @@ use engine::query::SandboxAnswer;
 
 use super::worker::{MEMORY_BYTES_MAX, TOOK_TOO_LONG};
 
-/// The longest answer that is read: the engine's limit on a result, written as JSON.
+/// The longest answer: the engine's limit on a result, as JSON.
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
 /// Why there is no answer.
@@ -40,13 +40,13 @@ impl Process {
         let (requests, requested) = sync_channel(1);
         let (answered, answers) = sync_channel(1);
         let process = Process { child, requests, answers, was_used: false };
-        // A pipe has no time-out: with a thread of its own a stopped process delays nobody beyond the deadline.
+        // A pipe has no time-out. With a separate thread, a stopped process delays its caller only until the deadline.
         let thread = std::thread::Builder::new().name("evaluator".to_owned());
         thread.spawn(move || exchange(input, output, &requested, &answered))?;
         Ok(process)
     }
 
-    /// Kills it as a neighbour would.
+    /// Kills the process, as another program might.
     #[cfg(test)]
     pub fn kill(&mut self) {
         let _ = self.child.kill();
@@ -58,7 +58,7 @@ impl Process {
         self.was_used
     }
 
-    /// Sends a request and waits for the answer. After an error the process is of no use.
+    /// Sends a request and waits for the answer. After an error the process cannot be used again.
     pub fn ask(&mut self, request: Vec<u8>, wait_max: Duration) -> Result<SandboxAnswer, Trouble> {
         if self.requests.send(request).is_err() {
             return Err(Trouble::Gone(self.end_reason()));
@@ -80,7 +80,7 @@ impl Process {
     }
 
     fn end_reason(&mut self) -> String {
-        // It has closed its standard output: if it still runs, it is of no use.
+        // The process has closed its standard output, so it cannot be used again even if it runs.
         let _ = self.child.kill();
         match self.child.wait() {
             Ok(status) if status.code() == Some(TOOK_TOO_LONG) => {
@@ -105,8 +105,8 @@ impl Drop for Process {
     }
 }
 
-/// Writes each request and reads its answer. An error of the write is the answer where the process did not take the request; an
-/// empty or partial line where it ended during the evaluation.
+/// Writes each request and reads its answer. The answer is the write error if the process did not take the request, and
+/// an empty or partial line if it ended during the evaluation.
 fn exchange(
     mut input: ChildStdin,
     output: ChildStdout,
@@ -117,7 +117,7 @@ fn exchange(
     while let Ok(request) = requests.recv() {
         let answer = input.write_all(&request).map(|()| {
             let mut answer = Vec::new();
-            // An answer that cannot be read to its end is partial.
+            // After a read error the answer is a partial line.
             let _ = output.by_ref().take(ANSWER_BYTES_MAX).read_until(b'\n', &mut answer);
             answer
         });

@@ -1,4 +1,5 @@
-//! The fear: an evaluator that hangs, ends or does not start takes others with it, or the expression is evaluated without limits.
+//! An evaluator that hangs, ends or does not start affects no other evaluation, and never leads to an evaluation
+//! without limits.
 #![allow(clippy::unwrap_used)]
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! The process itself: it reads a request a line from standard input and writes an answer a line to standard output. It limits
-//! itself, and ends when standard input ends.
+//! The evaluator process: reads a request per line from standard input and writes an answer per line to standard
+//! output. It sets its own limits, and ends when standard input ends.
 
 use std::{
     io::{self, BufRead, Write},
@@ -12,29 +12,29 @@ use std::{
 use engine::query::{EVALUATION_MS_MAX, SandboxRequest};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The argument that makes this program such a process.
+/// The argument that makes this program an evaluator process.
 pub(crate) const ARGUMENT: &str = "evaluate-jsonata";
 
-/// What an evaluation may take beside what the program takes anyway.
+/// The memory of an evaluation in addition to the program's own.
 pub(super) const MEMORY_BYTES_MAX: u64 = 512 << 20;
-/// The exit code when an evaluation did not end in time.
+/// The exit code if an evaluation does not end in time.
 pub(super) const TOOK_TOO_LONG: i32 = 70;
-/// How much processor time an evaluation may take that does not end itself. On a busy machine that is much less than the time that passes.
+/// The processor time of an evaluation that does not end. On a busy machine the elapsed time is much longer.
 const PROCESSOR_TIME_MAX: Duration = Duration::from_millis(EVALUATION_MS_MAX + 1_000);
-/// How long an evaluation may take at most, whatever the machine does beside it.
+/// The longest elapsed time of an evaluation, whatever else the machine does.
 pub(super) const TIME_MAX: Duration = Duration::from_secs(30);
 
-/// The unit of times in proc_pid_stat(5), which is the same on every Linux that Rust supports.
+/// The unit of times in proc_pid_stat(5). It is the same on every Linux that Rust supports.
 const TICKS_PER_SECOND: u64 = 100;
-/// How much address space the allocator of such a process reserves at once: its default is more than the process may have.
+/// The address space that the allocator of an evaluator reserves at once: its default exceeds the process's limit.
 const ARENA_KIBIBYTES: &str = "32768";
 
-/// What starts such a process.
+/// Creates the command that starts an evaluator process.
 pub(super) fn command() -> io::Result<Command> {
     // The program's file may have been replaced or deleted since this process started.
     let this = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
     let mut command = Command::new(this);
-    // It needs nothing of what is in the environment, credentials least of all.
+    // The process needs no environment variables, least of all credentials.
     command.arg0("flow").arg(ARGUMENT).env_clear().env("MIMALLOC_ARENA_RESERVE", ARENA_KIBIBYTES);
     Ok(command)
 }
@@ -42,7 +42,7 @@ pub(super) fn command() -> io::Result<Command> {
 /// Evaluates until standard input ends.
 pub(crate) fn run() -> ExitCode {
     limit_memory();
-    // Where the machine itself runs out of memory, this process ends first.
+    // If the machine runs out of memory, the system kills this process first.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let (watcher, turns) = mpsc::channel();
     std::thread::spawn(move || watch(&turns));
@@ -66,14 +66,14 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// What the watch is told.
+/// Messages to the watch thread.
 #[derive(PartialEq, Eq)]
 enum Turn {
     Began,
     Ended,
 }
 
-/// Ends the process when an evaluation does not: a builtin at work looks at no clock.
+/// Ends the process if an evaluation does not end: a running builtin checks no clock.
 fn watch(turns: &Receiver<Turn>) {
     while let Ok(turn) = turns.recv() {
         if turn == Turn::Began && !ends_in_time(turns) {
@@ -96,17 +96,17 @@ fn ends_in_time(turns: &Receiver<Turn>) -> bool {
     }
 }
 
-/// The processor time that this process has taken: `utime` and `stime` of proc_pid_stat(5). Where there is no such file, none: then
-/// only the time that passes is limited.
+/// The processor time of this process: `utime` and `stime` of proc_pid_stat(5). Zero without such a file; then only the
+/// elapsed time is limited.
 fn processor_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The second field is the program's name in parentheses, which may have spaces.
+    // The second field is the program's name in parentheses, which may contain spaces.
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
     let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND)
 }
 
-/// What is asked for beyond it is not given, which ends the process.
+/// Limits the address space. An allocation beyond the limit fails and ends the process.
 fn limit_memory() {
     let pages = std::fs::read_to_string("/proc/self/statm").ok();
     let pages = pages.and_then(|text| text.split(' ').next()?.parse::<u64>().ok()).unwrap_or(0);

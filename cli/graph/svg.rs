@@ -1,4 +1,4 @@
-//! The drawing as SVG: states in rows by their distance from the start, machines within states inside their box.
+//! Draws a graph as SVG: states in rows by their distance from the start, nested machines inside their state's box.
 
 use super::Graph;
 
@@ -7,7 +7,7 @@ const BOX_HEIGHT: usize = 36;
 const GAP: usize = 40;
 const MARGIN: usize = 20;
 
-/// A graph with a place for everything.
+/// A graph with the layout of its nodes.
 struct Laid {
     width: usize,
     height: usize,
@@ -16,7 +16,7 @@ struct Laid {
     inner: Vec<Vec<Laid>>,
 }
 
-/// The drawing, for a browser.
+/// The drawing as SVG text.
 pub fn svg(graph: &Graph) -> String {
     let laid = lay(graph);
     let (width, height) = (laid.width + 2 * MARGIN, laid.height + 2 * MARGIN);
@@ -30,7 +30,7 @@ pub fn svg(graph: &Graph) -> String {
     text
 }
 
-/// How many ways each state is from the start; what cannot be reached comes last.
+/// The states by their distance from the start. Unreachable states come last.
 fn rows(graph: &Graph) -> Vec<Vec<usize>> {
     let mut row_of = vec![usize::MAX; graph.nodes.len()];
     let mut now: Vec<usize> = graph.start.into_iter().collect();

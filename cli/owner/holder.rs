@@ -1,4 +1,4 @@
-//! Who owns a store, in words: process, host, user and command, never its arguments.
+//! Describes the owner of a store: process, host, user and command, never its arguments.
 
 use std::{path::Path, sync::OnceLock};
 
@@ -9,20 +9,20 @@ use crate::{
     home::Home,
 };
 
-/// What this process calls itself in the lock.
+/// The name of this process in the lock.
 static COMMAND: OnceLock<String> = OnceLock::new();
 
-/// Names this process after its verb.
+/// Sets the name of this process from its command.
 pub fn name_this_process(verb: &str) {
     let _ = COMMAND.set(format!("flow {verb}"));
 }
 
-/// The program and its verb.
+/// The program and its command.
 pub fn command() -> &'static str {
     COMMAND.get().map_or("flow", String::as_str)
 }
 
-/// The owner of the store of a folder.
+/// Describes the owner of the store in a folder.
 pub fn described(folder: &Path) -> String {
     match OwnerLock::holder(folder) {
         None => "another process".to_owned(),
@@ -40,7 +40,7 @@ pub fn owned_elsewhere(home: &Home) -> CliError {
         .hint("end it first; what it runs continues in the next owner. Or give another --home")
 }
 
-/// The error of a command that needs the next owner, while this one still waits for its calls in flight.
+/// The error of a command that needs the next owner while the current one waits for its calls in flight.
 pub fn ending(home: &Home) -> CliError {
     let who = described(home.folder());
     let message = format!("the store in {} is owned by {who}, which is ending", home.folder().display());

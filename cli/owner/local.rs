@@ -1,4 +1,4 @@
-//! The store in this process: driven, with a socket for others, or only read.
+//! The store in this process: driven, with a socket for other processes, or only read.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,14 +26,14 @@ use crate::{
 /// How long calls in flight may take to end when this process stops.
 pub const DRAIN_MAX: Duration = Duration::from_secs(30);
 
-/// What happens after a first signal, for people.
+/// The message about what happens after a first signal.
 pub fn no_new_calls() -> String {
     format!("no new calls; those in flight may end within {} s (once more stops now)", DRAIN_MAX.as_secs())
 }
-/// How long the engine's threads and open requests may take to let go of the store.
+/// How long the engine's threads and open requests may take to release the store.
 const RELEASE_MAX: Duration = Duration::from_secs(5);
 
-/// A driven store: the engine, the operations over it, and the socket on which other processes reach them.
+/// A driven store: the engine, its operations, and the socket on which other processes call them.
 pub struct Local {
     api: Arc<Api>,
     runner: RunnerHandle,
@@ -43,15 +43,16 @@ pub struct Local {
 }
 
 impl Local {
-    /// Opens the store and starts the engine. Nothing is driven yet.
+    /// Opens the store and starts the engine. It drives no execution yet.
     ///
     /// # Errors
-    /// The store cannot be opened, or the socket cannot be made.
+    /// The store cannot be opened, or the socket cannot be created.
     pub fn open(environments: Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
         Self::open_with(environments, lock, crash_options())
     }
 
-    /// The same, for a process that only records an answer: it calls no steps. What is due is called by the next owner.
+    /// Like [`Local::open`], for a process that only records an answer: it calls no steps. The next owner makes the
+    /// calls that are due.
     ///
     /// # Errors
     /// As [`Local::open`].
@@ -90,19 +91,19 @@ impl Local {
         &self.runner
     }
 
-    /// Serves clients over TCP too, as far as a guard lets them, until the store is closed.
+    /// Also serves clients over TCP that the guard allows, until the store is closed.
     pub fn listen(&mut self, listener: TcpListener, guard: Guard) {
         let served = self.closer.served(self.api.clone(), Door::Network);
         self.listeners.push(Listener::on_network(listener, guard, served));
     }
 
-    /// Makes no new calls, and waits for those in flight to end and be recorded.
+    /// Makes no new calls, and waits until those in flight have ended and are recorded.
     pub async fn drain(&self) {
         drain(&self.runner).await;
     }
 
-    /// Stops: no new calls; those in flight end and are recorded, or are repeated by the next owner. Then the listener ends, its
-    /// socket goes and the store is closed: this process or another can open the store again.
+    /// Stops. Makes no new calls; those in flight end and are recorded, or the next owner repeats them. Then ends the
+    /// listeners, removes the socket and closes the store, so that this process or another can open it again.
     ///
     /// # Errors
     /// The store could not be closed.
@@ -125,7 +126,7 @@ impl Local {
     }
 }
 
-/// Drains the engine, if that is not done yet.
+/// Drains the engine, unless it is drained already.
 async fn drain(runner: &RunnerHandle) {
     let Drained { unanswered, .. } = runner.drain(DRAIN_MAX).await;
     if unanswered > 0 {
@@ -141,7 +142,7 @@ fn not_closed(error: &StoreError) -> CliError {
         .hint("what was acknowledged is in its log: the next opening reads it there")
 }
 
-/// A store that is only read, while no process owns it; or an empty one, where there is none yet.
+/// A store that is only read while no process owns it, or an empty one if none exists.
 pub struct Idle {
     api: Arc<Api>,
     lock: Option<OwnerLock>,
@@ -157,7 +158,7 @@ impl Idle {
         Ok(Idle::over(environments, store, Some(lock)))
     }
 
-    /// A store without executions, in memory: nothing is made on the disk in order to say that nothing is there.
+    /// Creates a store without executions, in memory. A command that finds nothing creates no files.
     ///
     /// # Errors
     /// None is expected.
@@ -176,7 +177,8 @@ impl Idle {
         &self.api
     }
 
-    /// For a process that is about to end: the end of the process closes the store sooner than taking it apart would.
+    /// Releases the store without dropping it: the end of the process closes it faster. For a process that is about to
+    /// end.
     pub fn leave(self) {
         let Idle { api, lock } = self;
         let store = api.shared_store();
@@ -197,12 +199,12 @@ fn options(environments: &Arc<Environments>) -> ApiOptions {
     }
 }
 
-/// For crash tests: at which commit the process ends itself.
+/// For crash tests: the commit at which the process aborts.
 fn crash_options() -> RunnerOptions {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
     RunnerOptions {
         crash_before_commit: number("FLOW_CRASH_BEFORE_COMMIT"),
         crash_after_commit: number("FLOW_CRASH_AFTER_COMMIT"),
-        makes_no_calls: false,
+        ..RunnerOptions::default()
     }
 }

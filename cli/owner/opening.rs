@@ -1,4 +1,4 @@
-//! Opening a store whose lock is held, repaired where that is certain.
+//! Opens a store whose lock is held, with the repairs that are certain to be correct.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use engine::store::{self, LoggedRecords, OwnerLock, Store, StoreError};
 use super::{acquire, owned_elsewhere};
 use crate::{exit::CliError, home::Home};
 
-/// What to do about a store of which something cannot be read.
+/// The hint for a store with records that cannot be read.
 pub const REPAIR_HINT: &str =
     "flow doctor   reports what is damaged,   flow doctor --repair   rebuilds the index from its mirror";
 
-/// What to do about a store that cannot be repaired.
+/// The hint for a store that cannot be repaired.
 pub const SAVE_HINT: &str = "what is readable comes out with   flow export > saved.jsonl   and goes into another --home with   \
                              flow import saved.jsonl";
 
-/// Opens a store. One whose index is damaged is opened all the same: the index is built again from its mirror.
+/// Opens a store. A damaged index is rebuilt from its mirror.
 ///
 /// # Errors
 /// It cannot be opened.
@@ -39,7 +39,7 @@ pub fn open_store(home: &Home) -> Result<Store, CliError> {
     })
 }
 
-/// What can be read of a store that cannot be opened, and what is wrong with the rest.
+/// The readable records of a store that cannot be opened, and the errors of the others.
 ///
 /// # Errors
 /// Another process owns it, or its files cannot be read at all.
@@ -50,7 +50,7 @@ pub fn salvage(home: &Home) -> Result<(Arc<Store>, Vec<StoreError>, OwnerLock), 
     Ok((Arc::new(store), problems, lock))
 }
 
-/// The store itself, for what is done while nobody drives it; `None` where another process owns it.
+/// The store itself, for work while no process drives it. `None` if another process owns it.
 ///
 /// # Errors
 /// It cannot be opened.

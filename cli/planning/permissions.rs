@@ -1,4 +1,4 @@
-//! What the caller must be allowed, and what IAM says that it is not.
+//! The permissions that the caller needs, and those that IAM denies.
 
 use std::collections::BTreeSet;
 
@@ -15,15 +15,15 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Permissions {
-    /// Every one, in IAM's words.
+    /// Every needed action, in IAM's names.
     pub needed: BTreeSet<String>,
-    /// Those that IAM does not allow to the caller; none where that is not known.
+    /// The actions that IAM does not allow to the caller; empty if this is not known.
     pub denied: BTreeSet<String>,
     /// Why `denied` is not known.
     pub not_checked: Option<String>,
 }
 
-/// Asks IAM what it would say to the statements of `flow policy`.
+/// Asks IAM to simulate the statements of `flow policy`.
 pub(super) async fn of(environments: &Environments, question: &Question<'_>, needed: &BTreeSet<String>) -> Permissions {
     let needed = needed.clone();
     let Some(caller_arn) = question.caller_arn else {

@@ -1,5 +1,5 @@
-//! What a deployment costs in a month, by a table of prices (`workflows/endpoints-aws/prices.json`). An estimate: without traffic,
-//! taxes, free tiers and discounts.
+//! Estimates the monthly cost of a deployment from a table of prices (`workflows/endpoints-aws/prices.json`), without
+//! traffic, taxes, free tiers and discounts.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use steps::plan::{PlannedAction, PlannedChange};
 
-/// The cost of a month, as far as the table knows it.
+/// The cost of a month, as far as the table has prices.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
-    /// Of everything that exists after the run, in US dollars.
+    /// The cost of everything that exists after the run, in US dollars.
     pub monthly_usd: f64,
-    /// Of what the run creates, minus what it deletes, in US dollars. What it updates is not in it.
+    /// The cost of what the run creates, minus that of what it deletes, in US dollars. Updates are not included.
     pub monthly_usd_difference: f64,
-    /// The kinds of resource that are billed and for which the table has no price in this region.
+    /// The billed kinds of resource without a price for this region in the table.
     pub unknown: BTreeSet<String>,
     /// The month of the prices, such as `2026-07`.
     pub as_of: String,
@@ -33,7 +33,7 @@ pub fn of(changes: &[PlannedChange], region: &str) -> Cost {
         let price = match table.monthly_usd(change, task) {
             Price::Free => continue,
             Price::Known(price) => price,
-            // A deletion says nothing of the size.
+            // A deletion does not contain the size, which determines the price.
             Price::Unknown if change.action == PlannedAction::Delete => continue,
             Price::Unknown => {
                 cost.unknown.insert(change.resource_type.clone());
@@ -80,7 +80,7 @@ impl Table {
         self.prices["everywhere"][name].as_f64()
     }
 
-    /// What one resource costs in a month.
+    /// The monthly price of one resource.
     fn monthly_usd(&self, change: &PlannedChange, task: Option<&PlannedChange>) -> Price {
         let settings = &change.settings;
         let price = match change.resource_type.as_str() {
@@ -119,7 +119,7 @@ impl Table {
         Some(one * settings["desiredCount"].as_f64()?)
     }
 
-    /// One public address in each subnet.
+    /// The monthly price of a load balancer: its hours, and a public address in each subnet.
     fn load_balancer(&self, settings: &Value) -> Option<f64> {
         let subnets = settings["subnetIds"].as_array()?.len() as f64;
         Some(self.regional("loadBalancerHour").as_f64()? * self.hours_per_month + self.public_address()? * subnets)

@@ -1,4 +1,4 @@
-//! A plan that was saved: the output of `flow run … --plan -o json`, which `--plan-file` applies or refuses.
+//! A saved plan: the output of `flow run … --plan -o json`, which `--plan-file` applies or refuses.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,34 +7,34 @@ use steps::plan::PlannedChange;
 use super::{Refusal, WorkflowPlan};
 use crate::exit::CliError;
 
-/// How many differences a refusal names.
+/// The most differences that a refusal names.
 const NAMED_MAX: usize = 10;
 
-/// What of a plan must be the same when it is applied.
+/// The part of a plan that must be the same when it is applied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SavedPlan {
     /// The workflow's name.
     pub workflow: String,
-    /// The definition's hash: another version of flow may do something else.
+    /// The definition's hash. Another version of flow may have another definition.
     pub definition: String,
     /// The input, with its defaults.
     pub input: Value,
-    /// The account's digits; none in a rehearsal.
+    /// The account's digits; `None` in a rehearsal.
     pub account: Option<String>,
     /// The region's name.
     pub region: String,
     /// Every change.
     pub changes: Vec<PlannedChange>,
-    /// Why the run would fail, where it would.
+    /// Why the run would fail, if it would.
     pub refusal: Option<Refusal>,
 }
 
 impl SavedPlan {
-    /// Reads the file: JSON lines, of which one is the plan.
+    /// Reads a file of JSON lines, of which one is the plan.
     ///
     /// # Errors
-    /// It cannot be read, holds no plan, or holds one that was refused.
+    /// The file cannot be read, contains no plan, or contains one that was refused.
     pub fn read(file: &str) -> Result<Self, CliError> {
         let text = std::fs::read_to_string(file)
             .map_err(|error| CliError::refused(format!("the plan file {file} cannot be read: {error}")))?;
@@ -51,10 +51,10 @@ impl SavedPlan {
         }
     }
 
-    /// Refuses a plan that is made now and differs.
+    /// Refuses a current plan that differs from the saved one.
     ///
     /// # Errors
-    /// The account, the region, the definition or a change is another one; each is named.
+    /// The account, the region, the definition or a change differs. Each difference is named.
     pub fn refuse_other(&self, now: &SavedPlan) -> Result<(), CliError> {
         let mut differences = Vec::new();
         let mut compare = |what: &str, saved: &str, now: &str| {
@@ -85,7 +85,7 @@ impl SavedPlan {
         Err(CliError::refused(message).hint("make the plan again with --plan -o json"))
     }
 
-    /// The plan as it is now.
+    /// The saved form of a current plan.
     pub fn of(identity: (&str, &str), input: &Value, place: (Option<String>, &str), plan: &WorkflowPlan) -> Self {
         SavedPlan {
             workflow: identity.0.to_owned(),
@@ -99,7 +99,7 @@ impl SavedPlan {
     }
 }
 
-/// The changes that only the first plan has. Branches that run side by side may report in another order.
+/// The changes that only the first plan has, in any order: parallel branches may report in another order.
 fn only_in(these: &[PlannedChange], those: &[PlannedChange], word: &str) -> Vec<String> {
     let counted = |changes: &[PlannedChange], wanted: &PlannedChange| {
         changes.iter().filter(|change| is_same(change, wanted)).count()
@@ -108,7 +108,8 @@ fn only_in(these: &[PlannedChange], those: &[PlannedChange], word: &str) -> Vec<
     missing.map(|change| format!("{word}: {}", described(change))).collect()
 }
 
-/// Whether two plans do the same to the same resource. The settings are not in a file.
+/// Whether two plans make the same change to the same resource. Settings are not compared, because a file does not
+/// contain them.
 fn is_same(one: &PlannedChange, other: &PlannedChange) -> bool {
     let other = PlannedChange { settings: one.settings.clone(), ..other.clone() };
     *one == other

@@ -1,4 +1,4 @@
-//! A plan as people and as programs read it.
+//! Formats a plan for people and for programs.
 
 use serde_json::{Value, json};
 use steps::plan::{PlannedAction, PlannedChange, PlannedWait};
@@ -6,9 +6,9 @@ use steps::plan::{PlannedAction, PlannedChange, PlannedWait};
 use super::{Permissions, WorkflowPlan};
 use crate::ui::text::{duration, short_id};
 
-/// How much of a reason is shown.
+/// The longest reason that is shown, in characters.
 const REASON_CHARACTERS_MAX: usize = 60;
-/// How many actions are named that the caller lacks.
+/// The most missing actions that are named.
 const ACTIONS_NAMED_MAX: usize = 20;
 
 impl WorkflowPlan {
@@ -102,7 +102,7 @@ fn wait(wait: &PlannedWait) -> String {
     format!("  wait      {state}{reason}{}", wait.usual_seconds.map(usual).unwrap_or_default())
 }
 
-/// The beginning of a reason; the JSON has all of it.
+/// Shortens a reason. The JSON has the complete text.
 fn shortened(reason: &str) -> String {
     let mut characters = reason.chars();
     let start: String = characters.by_ref().take(REASON_CHARACTERS_MAX).collect();

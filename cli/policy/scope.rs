@@ -1,4 +1,4 @@
-//! How far each action reaches.
+//! The scope of each action: on which resources it is allowed.
 
 use steps::plan::is_read;
 
@@ -6,7 +6,7 @@ use super::{DEPLOYMENT_TAG, Place, Statement};
 
 /// The services whose service-linked roles the steps create.
 const SERVICE_LINKED: [&str; 3] = ["ecs.amazonaws.com", "elasticloadbalancing.amazonaws.com", "rds.amazonaws.com"];
-/// The calls of EC2 that create a resource with its tags.
+/// The EC2 calls that create a resource with its tags.
 const CREATING: [&str; 7] = [
     "CreateInternetGateway",
     "CreateRouteTable",
@@ -17,10 +17,10 @@ const CREATING: [&str; 7] = [
     "RunInstances",
 ];
 
-/// On what actions are allowed.
+/// The resources on which actions are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Scope {
-    /// Reads, which most services allow for all resources only.
+    /// All resources: most services do not restrict reads.
     Reads,
     PassRole,
     ServiceLinkedRole,
@@ -36,31 +36,31 @@ pub(super) enum Scope {
     Certificates,
     CertificatesOfDeployment,
     Records,
-    /// What EC2 creates with the deployment's tag.
+    /// Resources that EC2 creates with the deployment's tag.
     CreateTagged,
-    /// The VPC in which something is created; it may be one that existed.
+    /// The VPC in which a resource is created. It may be an existing one.
     CreateInVpc,
-    /// What an instance is started from and in.
+    /// The resources that an instance is started from and in.
     StartInstances,
     TagCreated,
-    /// What carries the deployment's tag.
+    /// Resources with the deployment's tag.
     ChangeTagged,
-    /// What is created with the deployment's tag and has no ARN before.
+    /// Resources that are created with the deployment's tag and have no ARN yet.
     CreateTaggedElsewhere,
-    /// What AWS narrows by nothing.
+    /// All task definitions: AWS does not restrict these actions.
     TaskDefinitions,
-    /// Actions that nobody has narrowed.
+    /// Actions without a scope of their own.
     Others,
 }
 
-/// The scopes of an action; more than one where it needs resources of different kinds.
+/// The scopes of an action; several if it needs resources of different kinds.
 pub(super) fn scopes(action: &str) -> &'static [Scope] {
     let (service, call) = action.split_once(':').unwrap_or((action, ""));
     match (service, call) {
         ("iam", "PassRole") => &[Scope::PassRole],
         ("iam", "CreateServiceLinkedRole") => &[Scope::ServiceLinkedRole],
         ("secretsmanager", "ListSecrets" | "GetRandomPassword") => &[Scope::Reads],
-        // A secret's value is no plain read.
+        // Reading a secret's value is not an ordinary read.
         ("secretsmanager", _) => &[Scope::Secrets],
         _ if is_read(action) => &[Scope::Reads],
         ("iam", _) => &[Scope::Roles],
@@ -166,7 +166,7 @@ impl Scope {
     }
 }
 
-/// What [`CREATING`] creates, an instance's volume and network interface included.
+/// The resources that [`CREATING`] creates, including an instance's volume and network interface.
 const CREATED: [&str; 9] = [
     "instance",
     "internet-gateway",
@@ -183,7 +183,7 @@ fn of_ec2(kinds: &[&str]) -> Vec<String> {
     kinds.iter().map(|kind| format!("{kind}/*")).collect()
 }
 
-/// The database, its subnet group, its final snapshots, and the default groups that RDS puts it in.
+/// The database, its subnet group, its final snapshots, and the default groups that RDS assigns to it.
 fn databases(deployment: &str) -> Vec<String> {
     vec![
         format!("db:{deployment}-db"),

@@ -1,4 +1,4 @@
-//! What every kind of document is read into: headings, paragraphs, numbered items and code blocks, in their order.
+//! The common form of all documents: headings, paragraphs, numbered items and code blocks, in order.
 
 use super::Step;
 
@@ -23,14 +23,14 @@ pub(super) fn add_line(text: &mut String, line: &str) {
     text.push_str(line);
 }
 
-/// Gathers blocks from what a parser meets. An item takes everything inside it, also nested lists.
+/// Collects blocks from a parser's events. An item contains everything inside it, including nested lists.
 #[derive(Default)]
 pub(super) struct Reader {
     blocks: Vec<Block>,
     text: String,
-    /// The numbered item that is read.
+    /// The numbered item that is being read.
     item: Option<Step>,
-    /// Whether each list that is open is numbered.
+    /// Whether each open list is numbered.
     lists: Vec<bool>,
     in_heading: bool,
 }
@@ -78,7 +78,8 @@ impl Reader {
         self.text.push_str(text);
     }
 
-    /// Commands as they are written. Where lines begin with a prompt, these are the commands and the others what they print.
+    /// Adds commands as written. If some lines start with a prompt, only these are commands, and the others are their
+    /// output.
     pub fn code(&mut self, code: &str) {
         self.end_paragraph();
         let (commands, printed) = without_prompts(code.trim_end());
@@ -92,7 +93,7 @@ impl Reader {
         }
     }
 
-    /// Ends the paragraph that was read.
+    /// Ends the current paragraph.
     pub fn end_paragraph(&mut self) {
         if self.in_heading {
             return;
@@ -114,10 +115,10 @@ impl Reader {
     }
 }
 
-/// The commands of a console's lines, and what is printed in between.
+/// Splits the lines of a console into commands and their output.
 fn without_prompts(code: &str) -> (String, String) {
     let prompt = |line: &str| ["$ ", "# ", "> "].iter().find_map(|prompt| line.strip_prefix(prompt)).map(str::to_owned);
-    // A line that begins with `#` alone is a comment of a script.
+    // Without a `$ ` prompt in any line, a line that starts with `#` is a comment of a script.
     if !code.lines().any(|line| line.starts_with("$ ")) {
         return (code.to_owned(), String::new());
     }

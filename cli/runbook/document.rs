@@ -9,14 +9,14 @@ use super::{
     html, markdown, text,
 };
 
-/// A runbook as it is written.
+/// A parsed runbook.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Document {
-    /// The title; empty where there is none.
+    /// The title; empty if the document has none.
     pub title: String,
-    /// What is before the first section with steps.
+    /// The paragraphs preceding the first section with steps.
     pub introduction: Vec<String>,
-    /// The sections, in their order.
+    /// The sections, in order.
     pub sections: Vec<Section>,
 }
 
@@ -25,24 +25,25 @@ pub struct Document {
 pub struct Section {
     /// The heading.
     pub title: String,
-    /// Paragraphs before the first step.
+    /// The paragraphs preceding the first step.
     pub introduction: Vec<String>,
-    /// The steps, in their order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
-/// One thing to do.
+/// A step of a section.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Step {
-    /// The text; further paragraphs are lines of their own.
+    /// The text. Further paragraphs are separate lines.
     pub text: String,
-    /// The code blocks, each as it is written.
+    /// The code blocks, as written.
     pub commands: Vec<String>,
 }
 
 impl Document {
-    /// Reads HTML, text with numbered sections, or else Markdown. Numbered items are steps; a section without any has a step for each
-    /// code block, with the text before it, and for each heading that is numbered; a section with none of them is introduction.
+    /// Reads HTML, text with numbered sections, or else Markdown. Numbered items are steps. A section without numbered
+    /// items has a step for each code block, with the preceding text, and for each numbered heading. A section without
+    /// any of these is introduction.
     pub fn read(document: &str) -> Self {
         if html::is_html(document) {
             return Document::of(html::blocks(document));
@@ -53,7 +54,7 @@ impl Document {
     fn of(blocks: Vec<Block>) -> Self {
         let title_at = blocks.iter().position(|block| matches!(block, Block::Heading(..)));
         let first_level = title_at.and_then(|at| level(&blocks[at]));
-        // One heading above all others is the title.
+        // A single heading above all others is the title.
         let is_title = first_level.is_some_and(|first| {
             title_at == Some(0) && blocks.iter().skip(1).all(|block| level(block).is_none_or(|level| level > first))
         });
@@ -111,7 +112,7 @@ fn level(block: &Block) -> Option<u8> {
     }
 }
 
-/// A section of the blocks below one heading. Headings inside it begin the names of the steps after them.
+/// The section of the blocks below one heading. A heading inside it becomes the prefix of the steps that follow it.
 fn section(title: String, blocks: Vec<Block>) -> Section {
     let numbered = blocks.iter().any(|block| matches!(block, Block::Item(_)));
     let mut section = Section { title, ..Section::default() };
@@ -126,7 +127,7 @@ fn section(title: String, blocks: Vec<Block>) -> Section {
             Block::Paragraph(text) => before.push(text),
             Block::Item(mut step) => {
                 match section.steps.last_mut() {
-                    // Text between two items belongs to the one before it.
+                    // Text between two items belongs to the preceding item.
                     Some(last) if heading.is_empty() => {
                         before.drain(..).for_each(|text| add_line(&mut last.text, &text))
                     }
@@ -144,7 +145,7 @@ fn section(title: String, blocks: Vec<Block>) -> Section {
                 }
                 None => section.steps.push(Step { text: std::mem::take(&mut before).join("\n"), commands: vec![code] }),
             },
-            // A numbered heading is one step, with all that is below it.
+            // A numbered heading is one step with everything below it.
             Block::Code(code) if is_numbered(&heading) => {
                 if section.steps.len() == steps_before {
                     section.steps.push(Step { text: heading.clone(), commands: Vec::new() });
@@ -157,14 +158,14 @@ fn section(title: String, blocks: Vec<Block>) -> Section {
             Block::Code(code) => {
                 let has_steps = section.steps.len() > steps_before;
                 let mut text = before.pop().unwrap_or_default();
-                // Text between two blocks belongs to the step before it.
+                // Text between two blocks belongs to the preceding step.
                 match section.steps.last_mut().filter(|_| has_steps) {
                     Some(last) => before.drain(..).for_each(|text| add_line(&mut last.text, &text)),
                     None => section.introduction.append(&mut before),
                 }
                 let title = if heading.is_empty() { &section.title } else { &heading };
                 match section.steps.last_mut() {
-                    // A second block without text between belongs to the same step.
+                    // A second block without text in between belongs to the same step.
                     Some(last) if text.is_empty() => last.commands.push(code),
                     _ => {
                         if text.is_empty() {
@@ -180,7 +181,7 @@ fn section(title: String, blocks: Vec<Block>) -> Section {
     with_bullets(section)
 }
 
-/// The bullets of a section that has no other steps are its steps.
+/// Converts the bullets of a section without other steps to steps.
 fn with_bullets(mut section: Section) -> Section {
     if !section.steps.is_empty() {
         return section;
@@ -193,7 +194,7 @@ fn with_bullets(mut section: Section) -> Section {
     section
 }
 
-/// What is below a heading inside a section has been read. A numbered heading without items and code is a step itself.
+/// Ends the part below a heading inside a section. A numbered heading without items and code becomes a step.
 fn end_heading(section: &mut Section, heading: &str, steps_before: usize, before: &mut Vec<String>) {
     if section.steps.len() == steps_before && is_numbered(heading) {
         let lines = std::iter::once(heading.to_owned()).chain(before.drain(..));

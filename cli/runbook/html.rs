@@ -1,15 +1,15 @@
-//! HTML, as wikis and editors write it: headings, paragraphs, lists, preformatted text. What is not well formed is read as far as it
-//! goes: a browser's repairs are not made.
+//! Reads HTML as wikis and editors write it: headings, paragraphs, lists, preformatted text. Malformed HTML is read
+//! without a browser's repairs.
 
 use super::blocks::{Block, Reader};
 
-/// Elements whose text is no part of the document.
+/// Elements whose text is not part of the document.
 const SKIPPED: [&str; 8] = ["head", "script", "style", "nav", "footer", "aside", "form", "svg"];
-/// Elements that end a paragraph where they begin and where they end.
+/// Elements that end a paragraph at their start and at their end.
 const PARAGRAPHS: [&str; 12] =
     ["p", "div", "section", "article", "tr", "table", "br", "blockquote", "dt", "dd", "header", "main"];
 
-/// Whether a text is an HTML document, or a piece of one.
+/// Whether a text is an HTML document or a fragment of one.
 pub(super) fn is_html(text: &str) -> bool {
     let start = text.trim_start_matches('\u{feff}').trim_start().to_lowercase();
     ["<!doctype", "<html", "<body", "<div", "<h1", "<h2", "<p>", "<article", "<section"]
@@ -31,7 +31,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
         let Some(end) = rest.find('>') else { break };
         document.tag(&rest[1..end]);
         rest = &rest[end + 1..];
-        // What is inside is no HTML.
+        // The content of these elements is not HTML.
         if let Some(raw @ ("script" | "style")) = document.skipped.last().copied() {
             let end = rest.to_ascii_lowercase().find(&format!("</{raw}"));
             rest = end.map_or("", |end| &rest[end..]);
@@ -45,7 +45,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
 struct Document {
     reader: Reader,
     skipped: Vec<&'static str>,
-    /// The preformatted text that is read.
+    /// The preformatted text that is being read.
     code: Option<String>,
 }
 
@@ -93,7 +93,7 @@ impl Document {
             ("ul", false) => self.reader.begin_list(false),
             ("ol" | "ul", true) => self.reader.end_list(),
             ("li", false) => {
-                // An end tag may be left out.
+                // The end tag of an item is optional.
                 self.reader.end_item();
                 self.reader.begin_item();
             }
@@ -114,7 +114,7 @@ fn level(name: &str) -> Option<u8> {
     (1..=6).contains(&level).then_some(level)
 }
 
-/// A text with its character references replaced: those that runbooks have.
+/// Replaces the character references that runbooks contain.
 fn decoded(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;

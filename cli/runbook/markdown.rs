@@ -1,4 +1,4 @@
-//! Markdown.
+//! Reads Markdown.
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 

@@ -1,5 +1,5 @@
-//! Plain text with numbered sections: `2. Drain` with steps `2.1 Stop the writer`, or steps `Step 1: Stop the writer`. A text with one
-//! numbered list only is read as Markdown.
+//! Reads plain text with numbered sections: `2. Drain` with steps `2.1 Stop the writer`, or steps `Step 1: Stop the
+//! writer`. A text with only one numbered list is read as Markdown.
 
 use std::sync::LazyLock;
 
@@ -7,17 +7,17 @@ use regex::Regex;
 
 use super::blocks::{Block, Reader};
 
-/// How many numbered steps a text must have.
+/// The fewest numbered steps of a text.
 const STEPS_MIN: usize = 2;
 
-/// What a line begins.
+/// The kind of a line.
 enum Line<'t> {
     Section(&'t str),
     Step(&'t str),
     Other,
 }
 
-/// The blocks of a text; `None` where it has no numbered sections.
+/// The blocks of a text; `None` if it has no numbered sections.
 pub(super) fn blocks(text: &str) -> Option<Vec<Block>> {
     let lines: Vec<&str> = text.lines().collect();
     let kinds = kinds(&lines);
@@ -56,7 +56,7 @@ pub(super) fn blocks(text: &str) -> Option<Vec<Block>> {
                 true => reader.end_paragraph(),
                 false => code.push('\n'),
             },
-            // A first line of its own is the title.
+            // A first line on its own, or underlined, is the title.
             Line::Other if is_title(&lines, at) => {
                 heading(&mut reader, 1, line.trim());
                 skip = lines.get(at + 1).is_some_and(|next| is_underline(next));
@@ -89,7 +89,8 @@ fn close(reader: &mut Reader, in_list: &mut bool) {
     }
 }
 
-/// Sections count from 1 (or 0), steps belong to the section before them: a line that only begins with a number is neither.
+/// The kind of each line. Sections count from 1 (or 0) and steps belong to the preceding section: other lines that
+/// start with a number are neither.
 fn kinds<'t>(lines: &[&'t str]) -> Vec<Line<'t>> {
     static SECTION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^(\d{1,3})[.)]?\s+(\S.*)$").ok());
     static STEP: LazyLock<Option<Regex>> =
@@ -122,7 +123,7 @@ fn kinds<'t>(lines: &[&'t str]) -> Vec<Line<'t>> {
     lines.iter().map(kind).collect()
 }
 
-/// Commands have a prompt, or are indented further than the text of a step.
+/// Whether a line is a command: it has a prompt, or is indented further than the text of a step.
 fn is_command(line: &str, in_list: bool) -> bool {
     let indent = line.len() - line.trim_start().len();
     let has_prompt = line.trim_start().starts_with("$ ");
@@ -139,7 +140,7 @@ fn is_title(lines: &[&str], at: usize) -> bool {
     is_first && lines.get(at + 1).is_none_or(|next| next.trim().is_empty() || is_underline(next))
 }
 
-/// Lines without the indent that all of them have.
+/// Removes the common indentation.
 fn dedented(code: &str) -> String {
     let indent = |line: &str| line.len() - line.trim_start().len();
     let least = code.lines().filter(|line| !line.trim().is_empty()).map(indent).min().unwrap_or(0);

@@ -1,10 +1,10 @@
-//! Waits that a step's text names, as suggestions.
+//! Suggests states for the waits that a step's text mentions.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The comment lines that suggest a state of its own for each wait in a text.
+/// The comment lines that suggest a state for each wait in a text.
 pub fn suggestions(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some((words, seconds)) = duration(text) {

@@ -1,13 +1,13 @@
-//! The text of a workflow that a document became, as a person would write it.
+//! Writes the workflow of a document as YAML for people to edit.
 
 use std::fmt::Write;
 
 use super::{Document, Section, Step, waits::suggestions};
 
-/// The longest name of a step, in characters: names are read in lists.
+/// The longest name of a step, in characters: names are shown in lists.
 const NAME_CHARACTERS_MAX: usize = 48;
 
-/// The workflow in YAML. With `run_commands`, a step's commands are run by a shell and not shown to a person.
+/// The workflow in YAML. With `run_commands`, a shell runs a step's commands; otherwise they are shown to a person.
 pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
     let mut text = format!("# yaml-language-server: $schema={name}.asl.schema.json\n");
     comment(&mut text, 0, &document.introduction);
@@ -30,7 +30,7 @@ fn section_name(index: usize, section: &Section) -> String {
     numbered(&format!("{}.", index + 1), &section.title)
 }
 
-/// A name that begins with its number: unique, and in the order of the document.
+/// A name that starts with its number, so that it is unique and sorts in the document's order.
 fn numbered(number: &str, title: &str) -> String {
     let title = title.lines().next().unwrap_or_default();
     let title = without_step(title);
@@ -47,7 +47,7 @@ fn numbered(number: &str, title: &str) -> String {
     if name.is_empty() { number.trim_end_matches('.').to_owned() } else { format!("{number} {name}") }
 }
 
-/// A title without the words `Step 3:`, in place of which it gets a number.
+/// A title without the prefix `Step 3:`, which the number replaces.
 fn without_step(title: &str) -> &str {
     let is_step = title.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("step "));
     if !is_step {
@@ -120,13 +120,13 @@ fn comment(text: &mut String, indent: usize, lines: &[String]) {
     }
 }
 
-/// A text in one line of YAML: plain where YAML reads it as the same text, else in quotes.
+/// A text on one line of YAML: plain if YAML parses it as the same text, else quoted.
 pub fn scalar(value: &str) -> String {
     let plain = value.chars().next().is_some_and(char::is_alphabetic)
         && value.chars().all(|c| c.is_alphanumeric() || " -_./()".contains(c))
         && !value.ends_with(' ')
         && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&value.to_lowercase().as_str());
-    // JSON's quotes are YAML's.
+    // A JSON string is valid YAML.
     if plain { value.to_owned() } else { serde_json::Value::from(value).to_string() }
 }
 

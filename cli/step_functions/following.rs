@@ -1,4 +1,4 @@
-//! What happens in an execution, as it is polled.
+//! Follows an execution at Step Functions by polling it.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Executions, header, internal};
 use crate::exit::CliError;
 
-/// The first pause between two polls after something happened, and the longest.
+/// The shortest and the longest pause between two polls. The pause grows while nothing happens.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(3);
 
@@ -25,7 +25,7 @@ struct Following {
     is_over: bool,
 }
 
-/// The entries of an execution from a sequence on, until it ends.
+/// Streams the entries of an execution from a sequence on, until it ends.
 pub fn follow(executions: Arc<Executions>, request: Value) -> BoxStream<'static, Result<Value, CliError>> {
     let request: EntriesRequest = match serde_json::from_value(request) {
         Ok(request) => request,
@@ -64,7 +64,7 @@ impl Following {
     async fn poll(&mut self) -> Result<(), CliError> {
         let known = self.executions.of(&self.request.id).await?;
         let mut known = known.lock().await;
-        // The status first: what it says has happened is in the history that is read after it.
+        // The status is read first, so that the history that is read after it contains all that the status reports.
         let remote = self.executions.remote(&known.arn).await?;
         self.executions.read(&mut known).await?;
         let header = header(&known.arn, &remote);
@@ -81,7 +81,7 @@ impl Following {
         } else if !has_news {
             let mut view = View::new(&header, &known.definition);
             entries.iter().for_each(|entry| view.fold(entry));
-            // A Task that was called may end at any time; only a token or a Wait is known to take its time.
+            // A called Task may end at any time. Only a token or a Wait is certain to take long.
             let waits = |doing: &Doing| matches!(doing, Doing::Parked { .. } | Doing::Sleeping { .. });
             if view.active().all(|state| waits(&state.doing) || state.state_type == engine::journal::StateType::Wait) {
                 self.ready.push_back(RunnerEvent::Asleep { execution: header.id.clone(), next_wake_ms: None });

@@ -1,7 +1,7 @@
-//! The history of Step Functions as journal entries, so that the same view is folded from it. Pure.
+//! Converts the history of Step Functions to journal entries, so that the same view is folded from it. Pure.
 //!
-//! AWS's events name neither the frame they happened in nor, for a Task's call, the state. Both follow from the definition, in
-//! which state names are unique, and from `previousEventId`, which leads back to the entering of the state.
+//! AWS's events name neither their frame nor, for a Task's call, the state. Both follow from the definition, in which
+//! state names are unique, and from `previousEventId`, which leads back to the event that entered the state.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,48 +15,48 @@ use engine::journal::{
 use serde_json::Value;
 use steps::step_functions::RemoteEvent;
 
-/// What the compiler adds to an outer Map; it is not shown.
+/// The state that the compiler adds to an outer Map; it is not shown.
 const ADDED_STATE: &str = "flow: keep the index of this iteration";
 
-/// The way from the top of a definition to a state.
+/// The path from the top of a definition to a state.
 type Way = Vec<Part>;
 
-/// A state around another one.
+/// A state that contains another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
-    /// A branch of a Parallel; no index where it has only one.
+    /// A branch of a Parallel; no index if it has only one.
     Branch(String, Option<usize>),
-    /// A Map, whose index the history says.
+    /// A Map. The history has the index of the iteration.
     Iteration(String),
 }
 
-/// Turns events into entries, in their order.
+/// Converts events to entries, in order.
 #[derive(Debug, Default)]
 pub struct History {
     ways: HashMap<String, Way>,
-    /// What each event leads on from.
+    /// The place of each event.
     places: HashMap<u64, Place>,
-    /// The calls that were made in the present visit of each state, by its path.
+    /// The number of calls in the current visit of each state, by its path.
     attempts: HashMap<String, u32>,
-    /// The failed attempts of which the next event says what became.
+    /// The failed attempts whose next event decides whether they are retried.
     failures: HashMap<u64, (String, StepFailure, u64)>,
-    /// Where an attempt failed last: a redriven execution continues there.
+    /// The place of the last failed attempt: a redriven execution continues at it.
     last_failed: Place,
     entries: Vec<Entry>,
     last_id: u64,
 }
 
-/// Where an event happened.
+/// The place of an event.
 #[derive(Debug, Clone, Default)]
 struct Place {
     state: String,
     resource: String,
-    /// The index in each Map around it.
+    /// The index in each Map that contains it.
     indexes: BTreeMap<String, u64>,
 }
 
 impl History {
-    /// A history of which nothing is known yet, of an execution that runs a definition.
+    /// An empty history of an execution with this definition.
     pub fn new(definition: &Value) -> Self {
         let mut ways = HashMap::new();
         find_ways(definition, &mut Vec::new(), &mut ways);
@@ -68,12 +68,12 @@ impl History {
         self.last_id
     }
 
-    /// The entries so far.
+    /// The entries of all events.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The events after the last one, oldest first.
+    /// Adds the events after the last one, oldest first.
     pub fn add(&mut self, events: &[RemoteEvent]) {
         for event in events {
             if event.id > self.last_id {
@@ -117,7 +117,7 @@ impl History {
         }
     }
 
-    /// The path of the frame that a place is in, as the engine writes it: `Section`, `Both[1]`, `Each[0]/Inner[2]`.
+    /// The path of a place's frame in the engine's form: `Section`, `Both[1]`, `Each[0]/Inner[2]`.
     fn frame(&self, place: &Place) -> String {
         let way = self.ways.get(&place.state).map(Vec::as_slice).unwrap_or_default();
         let part = |part: &Part| match part {
@@ -143,7 +143,7 @@ impl History {
         }
     }
 
-    /// What became of a failed attempt: it is repeated, caught, or fails what is around it.
+    /// Adds the note of a failed attempt: it is retried, caught, or fails its parent.
     fn note(&mut self, event: &RemoteEvent, path: &str) {
         let Some((state_path, failure, failed_ms)) = self.failures.remove(&event.previous_id) else { return };
         let attempt = self.attempts.get(&state_path).copied().unwrap_or(1);
@@ -188,7 +188,7 @@ fn find_ways(machine: &Value, way: &mut Way, found: &mut HashMap<String, Way>) {
     }
 }
 
-/// JSON, or the text itself where it is none.
+/// Parses JSON; a text that is not JSON becomes a string.
 fn json(text: Option<&String>) -> Arc<Value> {
     let Some(text) = text else { return Arc::default() };
     Arc::new(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone())))
@@ -209,7 +209,7 @@ fn state_type(kind: &str) -> Option<(StateType, &str)> {
         .find_map(|state_type| Some((state_type, kind.strip_prefix(state_type.name())?.strip_prefix("State")?)))
 }
 
-/// The details of an event in the engine's types. Types that the engine does not write are read as unknown.
+/// Converts the details of an event to the engine's types. Types that the engine does not write become unknown.
 fn details(event: &RemoteEvent, place: &Place) -> Details {
     let name: Arc<str> = place.state.as_str().into();
     let resource: Arc<str> = place.resource.as_str().into();
@@ -265,7 +265,8 @@ fn details(event: &RemoteEvent, place: &Place) -> Details {
     }
 }
 
-/// The details of an event of a call. Step Functions names activities and functions apart from other calls; the engine does not.
+/// Converts the details of a call's event. Step Functions distinguishes activities and functions from other calls; the
+/// engine does not.
 fn of_call(what: &str, event: &RemoteEvent, name: Arc<str>, resource: Arc<str>) -> Details {
     let data = || json(event.data.as_ref());
     let failure = ErrorAndCause {
@@ -299,10 +300,10 @@ mod tests {
 
     use super::*;
 
-    /// An event's type, the event that led to it, its name and its index.
+    /// The type, the previous event, the name and the index of an event.
     type Sketch<'s> = (&'s str, u64, Option<&'s str>, Option<u64>);
 
-    /// Events of a type each with the event that led to it.
+    /// Builds events from sketches.
     fn events(all: &[Sketch<'_>]) -> Vec<RemoteEvent> {
         let event = |(id, (kind, previous_id, name, index)): (u64, &Sketch<'_>)| RemoteEvent {
             id,
@@ -361,7 +362,7 @@ mod tests {
             ("ActivityFailed", 6, None, None),
             ("ExecutionFailed", 7, None, None),
         ]);
-        // In pages, one of which ends with an event that the next page explains.
+        // In two pages: the first ends with an event that the second page resolves.
         history.add(&all[..5]);
         history.add(&all);
         let notes: Vec<&Note> = history

@@ -1,24 +1,24 @@
-//! How often an operation is called, and how long a refusal for the sake of its rate is waited out.
+//! Limits the rate of calls, and repeats calls that were throttled.
 
 use std::time::Duration;
 
 use engine::step::{ErrorClass, StepError};
 use tokio::{sync::Mutex, time::Instant};
 
-/// How often a call is repeated that was refused for its rate.
+/// The most attempts of a throttled call.
 const TRIES_MAX: u32 = 8;
-/// The first pause after such a refusal, and the longest.
+/// The shortest and the longest pause after a throttled call.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Keeps calls of one operation apart. The rate belongs to the account: other clients use it too.
+/// Spaces the calls of one operation. Other clients of the account use the same quota.
 pub struct Pace {
     interval: Duration,
     next: Mutex<Option<Instant>>,
 }
 
 impl Pace {
-    /// At most so many calls a second.
+    /// At most this many calls per second.
     pub fn per_second(calls: u32) -> Self {
         Pace { interval: Duration::from_secs(1) / calls.max(1), next: Mutex::new(None) }
     }
@@ -33,7 +33,7 @@ impl Pace {
         tokio::time::sleep_until(at).await;
     }
 
-    /// Makes a call in its turn, again where it was refused for its rate.
+    /// Makes a call when its turn comes, and repeats it if it was throttled.
     ///
     /// # Errors
     /// The call's.

@@ -1,11 +1,11 @@
-//! The task token of a waiting Task: Step Functions gives it to the Task only, whose parameters the history has.
+//! Finds the task token of a waiting Task: Step Functions returns it only in the Task's recorded parameters.
 
 use serde_json::Value;
 
-/// The expressions for the token, in either language.
+/// The expressions for the token in both query languages.
 const EXPRESSIONS: [&str; 2] = ["$$.Task.Token", "$states.context.Task.Token"];
 
-/// The token among the parameters that a Task was called with. `arguments` are the state's, which name where it is.
+/// The token in the recorded parameters of a Task. `arguments` are the state's; they show which parameter contains it.
 pub fn find(arguments: &Value, parameters: &Value) -> Option<String> {
     match arguments {
         Value::Object(fields) => fields.iter().find_map(|(name, value)| {

@@ -16,7 +16,7 @@ use crate::arguments::{Global, Output, Progress};
 const HEARTBEAT_FIRST: Duration = Duration::from_secs(10);
 const HEARTBEAT_MAX: Duration = Duration::from_secs(300);
 
-/// Shows an execution while it happens.
+/// Shows an execution while it runs.
 pub struct Display {
     kind: Kind,
     /// Whether only changes, failures and what needs a person are shown.
@@ -36,7 +36,7 @@ enum Kind {
 }
 
 impl Display {
-    /// The display that the options ask for.
+    /// The display that the options select.
     pub fn new(global: &Global, clock: Arc<dyn Clock>) -> Self {
         let terminal = std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let kind = match (global.output, global.progress) {
@@ -60,19 +60,19 @@ impl Display {
         Display { kind, quiet: false, clock, drawn_lines: 0, heartbeat: HEARTBEAT_FIRST, last_output }
     }
 
-    /// Begins to show an execution from what has been shown of it before.
+    /// Starts to show an execution, from the last entry that was shown.
     pub fn begin(&mut self, view: &View) {
         if self.kind == Kind::Lines && !self.quiet && view.last_sequence > 0 {
             say!("{}: what is new since it was shown last; all of it: flow events {}", view.id, view.id);
         }
     }
 
-    /// How often [`Display::tick`] wants to be called.
+    /// The interval at which [`Display::tick`] must be called.
     pub fn tick_interval(&self) -> Duration {
         Duration::from_millis(if self.kind == Kind::Tree { 200 } else { 1_000 })
     }
 
-    /// Shows an event that the view has seen.
+    /// Shows an event that is folded into the view.
     pub fn event(&mut self, view: &View, event: &RunnerEvent) {
         match (self.kind, event) {
             (Kind::Json, event) => {
@@ -94,7 +94,7 @@ impl Display {
         }
     }
 
-    /// Lets time show: redraws the tree, or says that it still waits.
+    /// Updates what depends on time: redraws the tree, or prints a heartbeat line.
     pub fn tick(&mut self, view: &View) {
         match self.kind {
             Kind::Tree => self.draw(&tree::fitted(view, "RUNNING", self.clock.now_ms(), rows())),
@@ -109,7 +109,7 @@ impl Display {
         }
     }
 
-    /// Shows how it ended, or what it waits for.
+    /// Shows how the execution ended, or what it waits for.
     pub fn end(&mut self, view: &View, standing: &str, now_ms: u64) {
         match self.kind {
             Kind::Json => say!("{}", json::ended(view, now_ms)),
@@ -129,7 +129,7 @@ impl Display {
         }
     }
 
-    /// Replaces what was drawn before.
+    /// Replaces the previous drawing.
     fn draw(&mut self, wanted: &[String]) {
         let columns = terminal::size().map_or(100, |(columns, _)| columns);
         let mut out = std::io::stdout().lock();
@@ -146,14 +146,14 @@ impl Display {
             .and_then(|()| queue!(out, terminal::Clear(terminal::ClearType::FromCursorDown)))
             .and_then(|()| out.write_all(text.as_bytes()))
             .and_then(|()| out.flush());
-        // A terminal that went away is no reason to stop the work.
+        // A terminal that is gone does not stop the work.
         if drawn_well.is_ok() {
             self.drawn_lines = drawn;
         }
     }
 }
 
-/// How many lines may be drawn, so that nothing scrolls away.
+/// The most lines that may be drawn without scrolling.
 fn rows() -> usize {
     let rows = terminal::size().map_or(40, |(_, rows)| rows);
     usize::from(rows.saturating_sub(2)).max(1)

@@ -1,4 +1,5 @@
-//! For programs: one object per line. A minor step of the version means: ignore what you do not know; a major one: reject.
+//! JSON lines for programs. A reader ignores what it does not know if the minor version is newer, and must reject
+//! another major version.
 
 use api::view::View;
 use engine::runner::RunnerEvent;
@@ -9,12 +10,12 @@ use super::{
     summary::{changes, end},
 };
 
-/// The first line of every command whose answer is JSON lines.
+/// The first line of every command that prints JSON lines.
 pub fn version() -> Value {
     json!({ "type": "version", "ui": "1.0" })
 }
 
-/// The line of an event, given the view with the event folded in.
+/// The line of an event. The view has the event folded in.
 pub fn event(view: &View, event: &RunnerEvent) -> Option<Value> {
     let RunnerEvent::Entry { execution, entry } = event else { return None };
     let message = match lines::lines(view, entry) {

@@ -1,4 +1,4 @@
-//! Off a terminal: one line per change, and a heartbeat that grows rarer.
+//! The display without a terminal: a line for each change, and heartbeat lines at growing intervals.
 
 use api::view::{View, word};
 use engine::{
@@ -11,7 +11,7 @@ use super::{
     tree::detail,
 };
 
-/// The lines that an entry is worth, given the view with the entry folded in.
+/// The lines of an entry. The view has the entry folded in.
 pub fn lines(view: &View, entry: &Entry) -> Vec<String> {
     let at = clock(entry.timestamp_ms);
     let line = |what: &str, path: &str, rest: String| {
@@ -49,7 +49,7 @@ pub fn lines(view: &View, entry: &Entry) -> Vec<String> {
     }
 }
 
-/// Whether an entry is shown where only changes, failures and what needs a person are.
+/// Whether an entry is shown with `--quiet`: changes, failures and what needs a person.
 pub fn is_worth_a_quiet_line(entry: &Entry) -> bool {
     match &entry.content {
         Content::Event(_) => false,
@@ -66,7 +66,7 @@ pub fn is_worth_a_quiet_line(entry: &Entry) -> bool {
     }
 }
 
-/// What an entry says, for those that are worth no line: its type, and the state where it has one.
+/// The description of an entry that has no line of its own: its type, and its state if it has one.
 pub fn sentence(view: &View, entry: &Entry) -> String {
     let value = serde_json::to_value(&entry.content).unwrap_or_default();
     let inner = value.as_object().and_then(|content| content.values().next()).cloned().unwrap_or_default();
@@ -136,7 +136,7 @@ fn outcome(succeeded: bool) -> &'static str {
     if succeeded { "success" } else { "failure" }
 }
 
-/// Who signalled, and why.
+/// The person who signalled, and the comment.
 fn signaller(by: Option<&Signaller>) -> String {
     let Some(Signaller { user, host, comment }) = by else { return String::new() };
     let comment = comment.as_ref().map_or_else(String::new, |comment| format!(" ({comment})"));
@@ -147,12 +147,12 @@ fn is_section(view: &View, path: &str) -> bool {
     view.sections.iter().any(|section| section.path == path)
 }
 
-/// A state as people know it: its section and its own name.
+/// The title of a state for people: its section and its own name.
 pub fn title(view: &View, path: &str) -> String {
     match view.section_of(path) {
         Some((_, section)) if section.path == path => section.name.clone(),
         Some((_, section)) => {
-            // Of a branch or an iteration: `[0]/Task`.
+            // A state in a branch or an iteration: `[0]/Task`.
             let inside = path.strip_prefix(section.path.as_str()).unwrap_or_default().replace('/', " › ");
             format!("{}{inside}", section.name)
         }
@@ -160,7 +160,7 @@ pub fn title(view: &View, path: &str) -> String {
     }
 }
 
-/// What is being waited for, in one line.
+/// A line about what the execution waits for.
 pub fn heartbeat(view: &View, now_ms: u64) -> Option<String> {
     let waits: Vec<String> = view
         .active()

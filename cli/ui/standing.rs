@@ -2,9 +2,9 @@
 
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
-/// Step Functions' status. One that runs is PAUSED until `flow resume`; CANCELLING while calls in flight
-/// answer; WAITING where no process drives it and nothing is due
-/// yet; INTERRUPTED where no process drives it and something is in flight or due.
+/// Step Functions' status. A running execution is PAUSED until `flow resume`; CANCELLING while calls in flight answer;
+/// WAITING if no process drives it and nothing is due yet; INTERRUPTED if no process drives it and a call is in flight
+/// or due.
 pub fn standing(header: &ExecutionHeader, driven: bool, now_ms: u64) -> &'static str {
     match header.status {
         ExecutionStatus::Running if header.paused => "PAUSED",

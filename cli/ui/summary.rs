@@ -1,4 +1,4 @@
-//! The blocks at the end, and those that ask something of a person.
+//! The summary at the end, and what people must do.
 
 use api::view::{Doing, Made, Remedy, View, Wait, word};
 use engine::{
@@ -12,10 +12,10 @@ use super::{
     tree::detail,
 };
 
-/// How many waits are named at the end of a watch.
+/// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
 
-/// What a person must do: the sentence, then the values to copy.
+/// The lines of an instruction: the sentence, then the values to copy.
 pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
     let mut lines = vec![instructions.sentence.clone()];
     let width = instructions.values.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -27,7 +27,7 @@ pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
     lines
 }
 
-/// The commands that answer a task which waits for a person.
+/// The commands that answer a task that waits for a person.
 pub fn answer_commands(id: &str, state_path: &str, instructions: &Instructions) -> Vec<String> {
     let path = quoted(state_path);
     let Some(approval) = &instructions.approval else {
@@ -49,7 +49,7 @@ pub fn answer_commands(id: &str, state_path: &str, instructions: &Instructions) 
     commands
 }
 
-/// Everything that waits for a person.
+/// The lines of everything that waits for a person.
 pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
     let mut lines = Vec::new();
     for state in view.active() {
@@ -86,7 +86,7 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
     lines
 }
 
-/// `3 created, 0 updated, 40 unchanged`.
+/// The number of resources by change: `3 created, 0 updated, 40 unchanged`.
 pub fn changes(view: &View) -> String {
     let counts = view.changes();
     let count = |word: &str| counts.get(word).copied().unwrap_or(0);
@@ -100,7 +100,7 @@ pub fn changes(view: &View) -> String {
     text
 }
 
-/// The end of an execution.
+/// The summary of an execution that has ended.
 pub fn end(view: &View, now_ms: u64) -> Vec<String> {
     let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
     match view.status {
@@ -110,7 +110,7 @@ pub fn end(view: &View, now_ms: u64) -> Vec<String> {
     }
 }
 
-/// What an execution that has not ended waits for: what needs a person first.
+/// What an execution that has not ended waits for, people first.
 pub fn waits(view: &View, now_ms: u64) -> Vec<String> {
     let mut lines = needs(view, now_ms);
     let others: Vec<_> = view.active().filter(|state| !state.doing.needs_person()).collect();
@@ -218,7 +218,7 @@ fn label(made: &Made) -> String {
     format!("{kind} {}", made.effect.name.clone().unwrap_or_else(|| short_id(&made.effect.id)))
 }
 
-/// The table of what was made, found and removed: one row per resource.
+/// The table of created, found and deleted resources: one row for each.
 pub fn table(view: &View) -> Vec<String> {
     let mut rows: Vec<[String; 4]> = Vec::new();
     for made in &view.made {

@@ -1,4 +1,4 @@
-//! Times, durations and ids as people read them.
+//! Formats times, durations and ids for people.
 
 /// A duration: `0.8s`, `42s`, `2m04s`, `1h03m`.
 pub fn duration(ms: u64) -> String {
@@ -21,7 +21,7 @@ pub fn clock(epoch_ms: u64) -> String {
     zoned(epoch_ms).strftime("%H:%M:%S").to_string()
 }
 
-/// A time of day where it is near, date and time where it is not.
+/// The time of day if it is near, else date and time.
 pub fn moment(epoch_ms: u64, now_ms: u64) -> String {
     if epoch_ms.abs_diff(now_ms) < 12 * 3_600_000 {
         return clock(epoch_ms);
@@ -29,7 +29,7 @@ pub fn moment(epoch_ms: u64, now_ms: u64) -> String {
     zoned(epoch_ms).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-/// The telling end of an ARN; other ids as they are.
+/// The distinguishing end of an ARN; other ids unchanged.
 pub fn short_id(id: &str) -> String {
     if !id.starts_with("arn:") {
         return id.to_owned();
@@ -38,7 +38,7 @@ pub fn short_id(id: &str) -> String {
     format!("…{resource}")
 }
 
-/// The first characters of a text that is too long for a line.
+/// Shortens a text to a number of characters.
 pub fn shortened(text: &str, characters_max: usize) -> String {
     match text.char_indices().nth(characters_max) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -46,7 +46,7 @@ pub fn shortened(text: &str, characters_max: usize) -> String {
     }
 }
 
-/// A word of a command line, in quotes where a shell needs them.
+/// A word of a command line, quoted if a shell requires it.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! On a terminal: every section in a line, what works or waits below it.
+//! The display on a terminal: a line for each section, with its running and waiting states below.
 
 use api::view::{Doing, StateView, View, is_inside};
 
@@ -11,8 +11,8 @@ pub fn tree(view: &View, standing: &str, now_ms: u64) -> Vec<String> {
     fitted(view, standing, now_ms, usize::MAX)
 }
 
-/// The tree in at most so many rows, where that is possible: finished sections become one line, the earliest first; what runs and what
-/// needs a person stays.
+/// The tree in at most `rows` rows, if possible: finished sections are combined into one line, the earliest first.
+/// Running sections and what needs a person stay.
 pub fn fitted(view: &View, standing: &str, now_ms: u64, rows: usize) -> Vec<String> {
     let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
     let (done, total) = (view.sections_done(), view.sections.len());
@@ -41,7 +41,7 @@ pub fn fitted(view: &View, standing: &str, now_ms: u64, rows: usize) -> Vec<Stri
     [header].into_iter().chain(first).chain(sections).chain(last).collect()
 }
 
-/// Removes as many finished sections as the rows demand, the earliest first; answers how many.
+/// Removes as many finished sections as necessary, the earliest first. Returns their number.
 fn collapsed(sections: &mut Vec<(bool, Vec<String>)>, needed: usize, rows: usize) -> usize {
     if needed <= rows {
         return 0;
@@ -86,7 +86,7 @@ fn section_line(view: &View, state: &StateView, now_ms: u64) -> String {
 
 fn made_in(view: &View, path: &str) -> String {
     let mut made: Vec<_> = view.made.iter().filter(|made| is_inside(&made.state_path, path)).collect();
-    // What costs is what the section is about: the instance, not its key pair.
+    // Billed resources come first: a section is about the instance, not its key pair.
     made.sort_by_key(|made| !made.effect.billed);
     match made.as_slice() {
         [] => String::new(),
@@ -110,7 +110,7 @@ fn active_lines(view: &View, section: &StateView, now_ms: u64) -> Vec<String> {
         .collect()
 }
 
-/// The name of a state inside a section, with the branch or iteration that it is in: `[2] Ask`.
+/// The name of a state inside a section, with its branch or iteration: `[2] Ask`.
 fn inside_name(state: &StateView, section: &StateView) -> String {
     let inside = state.path.strip_prefix(section.path.as_str()).unwrap_or_default();
     match inside.split_once('/') {

@@ -1,4 +1,4 @@
-//! The client's side of the wire. Every call ends: within its deadline, or when the owner has been silent for too long.
+//! The client's side of the wire. Every call ends: within its deadline, or after the owner was silent for too long.
 
 use std::{marker::PhantomData, path::Path, path::PathBuf, time::Duration};
 
@@ -11,14 +11,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{TARGET, WireFault, lines::WireLine, socket, version};
 
-/// How long an owner may take for one response, or be silent between two lines. A command that finds its owner stopped ends within
-/// ten seconds.
+/// How long an owner may take for one response, or be silent between two lines. A command whose owner is stopped ends
+/// within ten seconds.
 pub const SILENCE_MAX: Duration = Duration::from_secs(8);
 
 /// The fault of an owner that is about to end.
 const UNAVAILABLE: &str = "ServiceUnavailable";
 
-/// Talks to the owner of a store.
+/// A client of the owner of a store.
 #[derive(Debug, Clone)]
 pub struct Client {
     socket: PathBuf,
@@ -27,27 +27,27 @@ pub struct Client {
 /// Why a call has no response.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens: the call was not sent, and the next owner may answer.
-    #[error("nobody listens for the owner of the store: {0}")]
+    /// No process listens: the call was not sent. The next owner may answer.
+    #[error("no owner of the store listens: {0}")]
     Absent(String),
     /// The owner ended after the call was sent, and may have carried it out. The next owner may answer.
     #[error("the owner of the store has ended: {0}")]
     Gone(String),
-    /// The owner makes no new calls and ends when those in flight have: the next owner may answer.
+    /// The owner makes no new calls and ends after those in flight. The next owner may answer.
     #[error("the owner of the store is ending: {0}")]
     Ending(String),
-    /// The owner's answer is none that this version can read. The call may have been carried out.
+    /// This version cannot parse the owner's answer. The call may have been carried out.
     #[error("the answer of the store's owner cannot be read: {0}")]
     Malformed(String),
     /// The owner accepts connections and does not answer.
     #[error("the owner of the store does not answer within {} s", SILENCE_MAX.as_secs())]
     Silent,
-    /// The owner speaks another version of the wire.
+    /// The owner uses another version of the wire.
     #[error("the owner of the store is {program} (wire {theirs}), this is version {} (wire {})", env!("CARGO_PKG_VERSION"), version::CURRENT)]
     Incompatible {
-        /// The owner's program, such as `version 0.2.0`.
+        /// The version of the owner's program, such as `version 0.2.0`.
         program: String,
-        /// Its wire's version.
+        /// The version of its wire.
         theirs: String,
     },
     /// The operation's fault.
@@ -104,7 +104,7 @@ impl Client {
         self.call_within::<O>(request, SILENCE_MAX).await
     }
 
-    /// The same, with another deadline.
+    /// Calls an operation with another deadline.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -125,7 +125,7 @@ impl Client {
         tokio::time::timeout(limit, answer).await.unwrap_or(Err(ClientError::Silent))
     }
 
-    /// Calls an operation that answers with items.
+    /// Calls an operation that streams items.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -143,7 +143,7 @@ fn refused(fault: WireFault) -> ClientError {
     if fault.kind == UNAVAILABLE { ClientError::Ending(fault.message) } else { ClientError::Fault(fault) }
 }
 
-/// The items of an operation, as they come.
+/// The items of an operation, as they arrive.
 pub struct Items<T> {
     body: Incoming,
     buffer: Vec<u8>,
@@ -153,10 +153,10 @@ pub struct Items<T> {
 }
 
 impl<T: DeserializeOwned> Items<T> {
-    /// The next item; `None` after the last. Safe to be dropped half-way and called again.
+    /// The next item; `None` after the last. Cancel safe.
     ///
     /// # Errors
-    /// The operation's fault, or the owner is gone or silent; nothing follows.
+    /// The operation's fault, or the owner is gone or silent. No item follows an error.
     pub async fn next(&mut self) -> Result<Option<T>, ClientError> {
         while !self.ended {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {

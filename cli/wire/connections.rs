@@ -1,4 +1,4 @@
-//! The connections of one listener: a limited number, of which the longest idle one makes room for a new one.
+//! The connections of a listener. Their number is limited: the longest idle one is closed for a new one.
 
 use std::{
     collections::BTreeMap,
@@ -28,20 +28,20 @@ use tokio::{
 
 /// How long a request's head may take.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long a connection may be without a request.
+/// How long a connection may be idle.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
-/// How often a client of HTTP/2 is asked whether it is alive.
+/// The interval of HTTP/2 pings.
 const PING_EVERY: Duration = Duration::from_secs(20);
-/// The most requests at once on one connection of HTTP/2.
+/// The most concurrent requests on an HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
 /// The most connections of one listener.
 const CONNECTIONS_MAX: usize = 4_096;
-/// How long a request may at least be in progress before its connection makes room for another one, where none is idle.
+/// If no connection is idle, one whose request is older than this may be closed for a new one.
 const BUSY_TIME_MIN: Duration = Duration::from_millis(500);
-/// The part of the file handles of this process that the connections of one listener may take.
+/// The connections of one listener may use one in this many of the process's file handles.
 const HANDLES_SHARE: usize = 3;
 
-/// What answers the requests of a listener.
+/// Answers the requests of a listener.
 pub trait Answers: Send + Sync + 'static {
     /// The response to a request.
     fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
@@ -50,7 +50,7 @@ pub trait Answers: Send + Sync + 'static {
 /// Serves every connection of a listener until it is closed. Then requests in progress may end.
 pub async fn serve<L: Listener>(mut listener: L, answers: Arc<impl Answers>, mut closing: watch::Receiver<bool>) {
     let open = Arc::new(Open::new(connections_max()));
-    // Dropped with this future: connections that do not end in time are ended with it.
+    // Dropped with this future, which ends connections that do not end in time.
     let mut connections = JoinSet::new();
     loop {
         let io = tokio::select! {
@@ -58,7 +58,7 @@ pub async fn serve<L: Listener>(mut listener: L, answers: Arc<impl Answers>, mut
             Some(_) = connections.join_next() => continue,
             _ = closing.wait_for(|closing| *closing) => break,
         };
-        // Accepted first: it shows which connection is idle meanwhile.
+        // Accept first: this shows which connections are idle.
         let entry = tokio::select! {
             entry = open.enter() => entry,
             _ = closing.wait_for(|closing| *closing) => break,
@@ -69,7 +69,7 @@ pub async fn serve<L: Listener>(mut listener: L, answers: Arc<impl Answers>, mut
     while connections.join_next().await.is_some() {}
 }
 
-/// As many as the file handles of this process allow, which the store and the programs need too.
+/// The limit of connections from the process's file handles, of which the store and programs need some too.
 fn connections_max() -> usize {
     let handles = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let handles = handles.map_or(usize::MAX, |handles| usize::try_from(handles).unwrap_or(usize::MAX));
@@ -106,7 +106,7 @@ where
                 }
             }
             _ = closing.wait_for(|closing| *closing), if !is_closing => {
-                // Without a request there is nothing to wait for, be it half a head.
+                // Without a complete request there is nothing to wait for.
                 if entry.state.requests.load(Ordering::Acquire) == 0 {
                     break;
                 }
@@ -118,7 +118,7 @@ where
     drop(entry);
 }
 
-/// The open connections by the order in which they came.
+/// The open connections, in the order of arrival.
 struct Open {
     connections: Mutex<Connections>,
     max: usize,
@@ -126,12 +126,12 @@ struct Open {
     left: Notify,
 }
 
-/// What is known of a connection from outside of it.
+/// The state of a connection that the listener sees.
 struct State {
     requests: AtomicUsize,
-    /// When its last request ended, or it came, by [`now_ms`].
+    /// When its last request ended, or when it was accepted, by [`now_ms`].
     idle_since_ms: AtomicU64,
-    /// When the first of its requests in progress began.
+    /// When the oldest request in progress started.
     busy_since_ms: AtomicU64,
     closed: Notify,
 }
@@ -145,7 +145,7 @@ impl Open {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers a new connection. Where the limit is reached the longest idle one is closed, or, where none is idle, the one that has
+    /// Registers a new connection. At the limit, closes the longest idle one, or, if none is idle, the one that has
     /// been busy for the longest time.
     async fn enter(self: &Arc<Self>) -> Entry {
         loop {
@@ -153,7 +153,7 @@ impl Open {
             if let Some(entry) = self.try_enter() {
                 return entry;
             }
-            // A request can have become old enough meanwhile.
+            // A request may have become old enough meanwhile.
             let _ = tokio::time::timeout(BUSY_TIME_MIN / 4, left).await;
         }
     }
@@ -179,8 +179,8 @@ fn longest_idle(connections: &Connections) -> Option<u64> {
     idle.min_by_key(|(_, state)| state.idle_since_ms.load(Ordering::Acquire)).map(|(number, _)| *number)
 }
 
-/// The connection whose request has been in progress for the longest time: a body that does not come, or a long poll, which its client
-/// repeats.
+/// The connection whose request has been in progress for the longest time: a body that does not arrive, or a long poll,
+/// which its client repeats.
 fn longest_busy(connections: &Connections, now_ms: u64) -> Option<u64> {
     let since = |state: &State| state.busy_since_ms.load(Ordering::Acquire);
     let (number, state) = connections.iter().min_by_key(|(_, state)| since(state))?;
@@ -203,13 +203,13 @@ impl State {
     }
 }
 
-/// Milliseconds of a clock that never goes back.
+/// Milliseconds of a monotonic clock.
 fn now_ms() -> u64 {
     static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
     BEGAN.elapsed().as_millis() as u64
 }
 
-/// An open connection. Dropping it makes room for another.
+/// An open connection. Dropping it frees its place.
 struct Entry {
     open: Arc<Open>,
     number: u64,
@@ -223,7 +223,7 @@ impl Drop for Entry {
     }
 }
 
-/// A request that is being answered, until the last byte of its response has been sent.
+/// A request in progress, until the last byte of its response has been sent.
 struct InProgress(Arc<State>);
 
 impl InProgress {
@@ -242,7 +242,7 @@ impl Drop for InProgress {
     }
 }
 
-/// A response's body, with the request that it belongs to.
+/// A response's body with its request in progress.
 struct Counted {
     body: Body,
     #[expect(dead_code, reason = "its drop ends the request")]

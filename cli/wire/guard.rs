@@ -1,5 +1,5 @@
-//! Who may call over TCP: whoever sends the operator's token or signs with the operator's key. Without both, programs of this machine
-//! may call Step Functions' own operations.
+//! Decides which requests over TCP are allowed: those with the operator's token or signed with the operator's key.
+//! Without both, programs of this machine may call Step Functions' own operations.
 
 use std::{net::IpAddr, time::SystemTime};
 
@@ -16,21 +16,21 @@ use super::{
     signature::{Key, Signed},
 };
 
-/// What a request must have, one of them where there are both.
+/// What a request must have; either one if both are set.
 #[derive(Clone, Default)]
 pub struct Guard {
-    /// In `Authorization: Bearer TOKEN`; never empty.
+    /// The token in `Authorization: Bearer TOKEN`; never empty.
     pub token: Option<String>,
-    /// The key of its signature.
+    /// The key that signs requests.
     pub key: Option<Key>,
 }
 
-/// A refusal in the words of AWS.
+/// A refusal in AWS's words.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Such as `InvalidSignatureException`.
+    /// The error name, such as `InvalidSignatureException`.
     pub kind: &'static str,
-    /// For people.
+    /// The message, for people.
     pub message: String,
 }
 
@@ -41,7 +41,7 @@ impl Refused {
 }
 
 impl IntoResponse for Refused {
-    /// 400, as the services that speak AWS JSON have it.
+    /// The status is 400, as in services with AWS JSON.
     fn into_response(self) -> Response {
         let body = WireFault { kind: self.kind.to_owned(), message: self.message };
         let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amzn-errortype", self.kind)];
@@ -55,7 +55,7 @@ impl Guard {
         self.token.is_none() && self.key.is_none()
     }
 
-    /// The request, as it may be answered.
+    /// Checks a request, and returns it with its body.
     ///
     /// # Errors
     /// The refusal.
@@ -71,7 +71,7 @@ impl Guard {
             let message = "the Authorization header has no valid bearer token";
             return Err(Refused::new("UnrecognizedClientException", message).into_response());
         };
-        // First what needs no body: nothing is kept in memory for a request that cannot be signed by this key.
+        // Checks first what needs no body, so that the body of a request with another key is not buffered.
         key.names_this_key(request.headers()).map_err(IntoResponse::into_response)?;
         let (parts, body) = request.into_parts();
         let body = request_body::read(body).await?.bytes;
@@ -87,13 +87,13 @@ impl Guard {
     }
 }
 
-/// Whether a request may be answered that shows no secret: one for Step Functions' operations that a program of this machine sends.
-/// A page in a browser of this machine can send requests too: to a name of its own that leads to 127.0.0.1, or with a foreign origin
-/// (OWASP, "DNS rebinding" and "Cross-Site Request Forgery").
+/// Refuses a request without a secret, unless a program of this machine calls one of Step Functions' operations. A page
+/// in a browser on this machine can send requests too: to its own name that resolves to 127.0.0.1, or with a foreign
+/// origin (OWASP, "DNS rebinding" and "Cross-Site Request Forgery").
 fn allowed_without_secret(headers: &HeaderMap, uri: &Uri) -> Result<(), Refused> {
     let denied = |message: &str| Err(Refused::new("AccessDeniedException", message));
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    // Of two headers a proxy in front may have looked at the other one.
+    // A proxy may have evaluated the other one of two headers.
     if ["host", "origin", TARGET].iter().any(|name| headers.get_all(*name).iter().count() > 1) {
         return denied("the request has Host, Origin or X-Amz-Target twice");
     }
@@ -113,8 +113,8 @@ fn allowed_without_secret(headers: &HeaderMap, uri: &Uri) -> Result<(), Refused>
     Ok(())
 }
 
-/// Whether a host, with or without a port, is a loopback address or `localhost` (RFC 6761). AWS's clients put the prefix `sync-`
-/// before it for StartSyncExecution and TestState.
+/// Whether a host, with or without a port, is a loopback address or `localhost` (RFC 6761). AWS's clients add the
+/// prefix `sync-` for StartSyncExecution and TestState.
 fn is_this_machine(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let has_port = host.rsplit(']').next().is_some_and(|rest| rest.contains(':'));
@@ -127,7 +127,7 @@ fn is_this_machine(host: &str) -> bool {
     address.is_ok_and(|address| address.is_loopback()) || name == "localhost" || name.ends_with(".localhost")
 }
 
-/// Compares in a time that depends on the length only.
+/// Compares in a time that depends only on the length.
 pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }

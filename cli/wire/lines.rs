@@ -1,4 +1,5 @@
-//! The lines of an operation that answers with many items: each a JSON object, so that silence, a fault and the end differ.
+//! The lines of an operation that streams items. Each is a JSON object, so that silence, a fault and the end are
+//! distinguishable.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,11 +12,11 @@ use super::WireFault;
 pub enum WireLine {
     /// An item of the operation.
     Item(Value),
-    /// The operation failed; nothing follows.
+    /// The operation failed. No line follows.
     Fault(WireFault),
-    /// Nothing new, but the owner is alive and its engine answers.
+    /// No new item, but the owner is alive and its engine answers.
     Alive(bool),
-    /// Nothing follows.
+    /// The end of the stream.
     End(bool),
 }
 

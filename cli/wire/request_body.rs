@@ -1,4 +1,4 @@
-//! A request's body, limited in length, in time, and together with all others in memory.
+//! A request's body, limited in length, in time, and in the memory of all bodies together.
 
 use std::time::Duration;
 
@@ -12,30 +12,30 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::server::fault_response;
 
-/// The longest request, in bytes: a definition of 1 MiB, escaped, has room in it.
+/// The longest request, in bytes: enough for an escaped definition of 1 MiB.
 const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// How much is read of a longer one and thrown away: who is cut off while still sending never sees the answer.
+/// How much of a longer body is read and discarded: a client that is cut off while sending never receives the answer.
 const DISCARDED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long a body may take.
 const TIME_MAX: Duration = Duration::from_secs(30);
-/// Bodies up to this length do not wait for others: their number is limited by that of the connections.
+/// Bodies up to this length do not wait for memory: their number is limited by that of connections.
 const SMALL_BYTES_MAX: usize = 64 * 1024;
-/// How much of longer bodies is in memory at once, in KiB.
+/// The memory for longer bodies, in KiB.
 const LARGE_KIB_MAX: usize = 32 * 1024;
 
-/// The memory for long bodies, in KiB.
+/// The permits for this memory, one for each KiB.
 static LARGE: Semaphore = Semaphore::const_new(LARGE_KIB_MAX);
 
-/// A body in memory, and its part of the memory for long ones.
+/// A body in memory, with its share of the memory for longer bodies.
 pub(super) struct RequestBody {
     pub bytes: Bytes,
     _memory: Option<SemaphorePermit<'static>>,
 }
 
-/// Reads it to its end.
+/// Reads a body to its end.
 ///
 /// # Errors
-/// The answer to give instead: it is too long, takes too long, or ended early.
+/// The response to send instead: the body is too long, takes too long, or ended early.
 pub(super) async fn read(body: Body) -> Result<RequestBody, Response> {
     let read = tokio::time::timeout(TIME_MAX, read_to_end(body)).await;
     read.unwrap_or_else(|_| Err(malformed(&format!("the request's body took more than {} s", TIME_MAX.as_secs()))))
@@ -50,7 +50,7 @@ async fn read_to_end(mut body: Body) -> Result<RequestBody, Response> {
         length += data.len();
         if length <= REQUEST_BYTES_MAX {
             if length > SMALL_BYTES_MAX && memory.is_none() {
-                // Its largest length at once: two that wait for each other's rest would never end.
+                // Reserve the maximum at once: two bodies that each wait for more memory would deadlock.
                 memory = LARGE.acquire_many((REQUEST_BYTES_MAX / 1024) as u32).await.ok();
             }
             read.extend_from_slice(&data);

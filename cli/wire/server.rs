@@ -1,4 +1,4 @@
-//! The owner's side of the wire: bytes in, bytes out. What they mean is `api`'s.
+//! The owner's side of the wire. Transports requests and responses; `api` answers them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,14 +24,14 @@ use super::{
     version,
 };
 
-/// How often a stream of items sends a line that says that the owner is alive.
+/// The interval of lines that show that the owner is alive.
 const ALIVE_EVERY: Duration = Duration::from_secs(2);
-/// An engine that takes longer to answer gets no such line.
+/// If the engine takes longer to answer, no such line is sent.
 const ENGINE_ANSWERS_WITHIN: Duration = Duration::from_secs(4);
 /// How long open requests may take to end when a listener is closed.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
-/// By which way a request comes.
+/// The transport of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
     /// The store's socket, which only processes of its user can open.
@@ -40,52 +40,52 @@ pub enum Door {
     Network,
 }
 
-/// What the owner of a store answers with, until it is closed.
+/// The answers of a store's owner, until it is closed.
 pub struct Served {
     api: Arc<Api>,
     door: Door,
     closing: watch::Receiver<bool>,
 }
 
-/// Closes every listener that was made with its [`Served`].
+/// Closes every listener that was created with its [`Served`].
 pub struct Closer(watch::Sender<bool>);
 
 impl Closer {
-    /// One that has closed nothing yet.
+    /// Creates a closer for new listeners.
     pub fn new() -> Self {
         Closer(watch::Sender::new(false))
     }
 
-    /// What a listener answers with.
+    /// Creates the answers of a listener.
     pub fn served(&self, api: Arc<Api>, door: Door) -> Served {
         Served { api, door, closing: self.0.subscribe() }
     }
 
-    /// Answers no request any more: those that are open end.
+    /// Closes the listeners: requests in progress end, and no new ones are answered.
     pub fn close(&self) {
         self.0.send_replace(true);
     }
 }
 
-/// A listener in a task of its own.
+/// A listener in its own task.
 pub struct Listener(JoinHandle<()>);
 
 impl Listener {
-    /// Serves the processes of this user until it is closed.
+    /// Serves processes of this user until it is closed.
     pub fn on_socket(socket: Socket, served: Served) -> Self {
         let closing = served.closing.clone();
         Listener(tokio::spawn(connections::serve(socket, Arc::new(Guarded { guard: None, served }), closing)))
     }
 
-    /// Serves clients over TCP, as far as the guard lets them, until it is closed.
+    /// Serves clients over TCP that the guard allows, until it is closed.
     pub fn on_network(listener: TcpListener, guard: Guard, served: Served) -> Self {
         let closing = served.closing.clone();
-        // A response is one small write: without this it waits for the acknowledgement of the last one.
+        // A response is one small write. Without this option it would wait for the acknowledgement of the previous one.
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         Listener(tokio::spawn(connections::serve(listener, Arc::new(Guarded { guard: Some(guard), served }), closing)))
     }
 
-    /// Waits a limited time for open requests, then ends their connections.
+    /// Waits a limited time for open requests, then closes their connections.
     pub async fn ended(mut self) {
         if tokio::time::timeout(CLOSE_WITHIN, &mut self.0).await.is_err() {
             self.0.abort();
@@ -94,7 +94,7 @@ impl Listener {
     }
 }
 
-/// What a listener answers, and who may ask.
+/// The answers of a listener, with the guard of its requests.
 struct Guarded {
     guard: Option<Guard>,
     served: Served,
@@ -110,7 +110,8 @@ impl Answers for Guarded {
             },
         };
         let (parts, body) = request.into_parts();
-        // A request ends when the listener is closed: a client that waits a minute for a task must not keep the store open.
+        // A request ends when the listener is closed: a client that waits a minute for a task must not keep the store
+        // open.
         let mut closing = self.served.closing.clone();
         let response = tokio::select! {
             biased;
@@ -162,7 +163,7 @@ async fn respond(served: &Served, headers: &HeaderMap, body: Body) -> Response {
     }
 }
 
-/// AWS JSON 1.0: the answer, or the fault by its name.
+/// The response in AWS JSON 1.0: the answer, or the fault by its name.
 fn json_response(answer: Result<Value, Fault>) -> Response {
     match answer {
         Ok(answer) => with_headers(StatusCode::OK, answer.to_string()),
@@ -176,7 +177,7 @@ fn with_headers(status: StatusCode, body: String) -> Response {
     (status, headers, body).into_response()
 }
 
-/// The response of a fault.
+/// The response for a fault.
 pub fn fault_response(fault: &Fault) -> Response {
     let status = StatusCode::from_u16(fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = serde_json::to_string(&wire_fault(fault)).unwrap_or_default();
@@ -187,7 +188,7 @@ fn wire_fault(fault: &Fault) -> WireFault {
     WireFault { kind: fault.kind.to_owned(), message: fault.message.clone() }
 }
 
-/// A line for each item, and one now and then while there is none.
+/// A line for each item, and lines that show that the owner is alive while there is none.
 fn lines_response(served: &Served, items: BoxStream<'static, Result<Value, Fault>>) -> Response {
     struct Lines {
         items: BoxStream<'static, Result<Value, Fault>>,
@@ -216,7 +217,7 @@ fn lines_response(served: &Served, items: BoxStream<'static, Result<Value, Fault
     Response::new(Body::from_stream(lines))
 }
 
-/// Returns after a while, if the engine answers then; never while it does not.
+/// Returns after an interval, once the engine answers. Does not return while it does not answer.
 async fn alive(api: &Api) {
     tokio::time::sleep(ALIVE_EVERY).await;
     if tokio::time::timeout(ENGINE_ANSWERS_WITHIN, api.engine_answers()).await.is_err() {

@@ -1,4 +1,4 @@
-//! Signature Version 4, checked: what was received is signed again with the operator's key, and both signatures compared.
+//! Checks Signature Version 4: signs the received request with the operator's key, and compares both signatures.
 //! Source: IAM User Guide, "Elements of an AWS API request signature" and "Troubleshoot Signature Version 4 signing".
 
 use std::time::{Duration, SystemTime};
@@ -17,19 +17,19 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// The service in a credential's scope.
 const SERVICE: &str = "states";
 const DATE: &str = "x-amz-date";
-/// What an `X-Amz-Date` looks like.
+/// The format of `X-Amz-Date`.
 const DATE_FORMAT: &str = "%Y%m%dT%H%M%SZ";
-/// How far a request's time may be from ours.
+/// The largest difference between a request's time and this machine's.
 const AGE_MAX: Duration = Duration::from_secs(5 * 60);
 
-/// The key whose signatures are accepted, and the region that its requests are for.
+/// The key whose signatures are accepted, and the region of its requests.
 #[derive(Clone)]
 pub struct Key {
     credentials: Credentials,
     region: String,
 }
 
-/// An `Authorization` header, taken apart.
+/// A parsed `Authorization` header.
 #[derive(Debug, PartialEq, Eq)]
 struct Authorization<'a> {
     access_key_id: &'a str,
@@ -37,12 +37,12 @@ struct Authorization<'a> {
     date: &'a str,
     region: &'a str,
     service: &'a str,
-    /// In small letters, in the order of the header.
+    /// In lower case, in the order of the header.
     signed_headers: Vec<&'a str>,
     signature: &'a str,
 }
 
-/// A request, as far as its signature is about it.
+/// The parts of a request that a signature covers.
 pub struct Signed<'a> {
     pub method: &'a Method,
     pub uri: &'a Uri,
@@ -57,7 +57,7 @@ impl Key {
         Key { credentials, region: region.to_owned() }
     }
 
-    /// Whether a request says that it is signed by this key, for this service and region; its signature is not checked yet.
+    /// Checks that a request names this key, service and region. Does not check the signature.
     ///
     /// # Errors
     /// As [`Key::check`].
@@ -68,7 +68,8 @@ impl Key {
     /// Checks a request's signature.
     ///
     /// # Errors
-    /// What AWS says to a request that is not signed, not signed whole, not by this key, not for this service, or not now.
+    /// AWS's error for a request that is not signed, not completely signed, or signed with another key, for another
+    /// service or at another time.
     pub fn check(&self, request: &Signed<'_>, now: SystemTime) -> Result<(), Refused> {
         let authorization = Authorization::of(request.headers)?;
         self.of_this_key(&authorization, request.headers)?;
@@ -80,7 +81,7 @@ impl Key {
 
     fn of_this_key(&self, authorization: &Authorization<'_>, headers: &HeaderMap) -> Result<(), Refused> {
         let known = same(authorization.access_key_id.as_bytes(), self.credentials.access_key_id().as_bytes());
-        // There are no sessions here: a token is one that we did not give.
+        // This server creates no sessions, so every session token is unknown.
         if !known || headers.contains_key("x-amz-security-token") {
             let message = "The security token included in the request is invalid.";
             return Err(Refused::new("UnrecognizedClientException", message));
@@ -94,10 +95,10 @@ impl Key {
         Ok(())
     }
 
-    /// The signature that this key gives; `None` where the request cannot be signed.
+    /// The signature of a request with this key; `None` if the request cannot be signed.
     fn signature(&self, authorization: &Authorization<'_>, request: &Signed<'_>, time: SystemTime) -> Option<String> {
         let mut settings = SigningSettings::default();
-        // Signed is what the client says that it signed, no more and no less.
+        // Sign exactly the headers that the client names.
         settings.excluded_headers = None;
         let identity = self.credentials.clone().into();
         let params = v4::SigningParams::builder()
@@ -152,7 +153,7 @@ impl<'a> Authorization<'a> {
         Ok(Authorization { access_key_id, date, region, service, signed_headers, signature })
     }
 
-    /// Whether all is signed that says what is asked, of whom, and when.
+    /// Verifies that the signature covers the host, the date and every `x-amz-` header.
     fn covers(&self, headers: &HeaderMap) -> Result<(), Refused> {
         let unsigned = |name: &&str| !self.signed_headers.contains(name);
         let amz = headers.keys().map(HeaderName::as_str).filter(|name| name.starts_with("x-amz-"));
@@ -162,7 +163,7 @@ impl<'a> Authorization<'a> {
         }
     }
 
-    /// When the request was signed, if that is about now.
+    /// The time of the signature, if it is close to the current time.
     fn time(&self, headers: &HeaderMap, now: SystemTime) -> Result<SystemTime, Refused> {
         let text = headers.get(DATE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let read = DateTime::strptime(DATE_FORMAT, text).and_then(|date| date.to_zoned(TimeZone::UTC));

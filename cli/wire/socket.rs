@@ -1,4 +1,4 @@
-//! The store's Unix socket. The system takes addresses of at most 107 bytes: a longer path is reached through its open folder.
+//! The store's Unix socket. The system limits addresses to 107 bytes: a longer path is reached through its open folder.
 
 use std::{
     fs::File,
@@ -17,10 +17,10 @@ use tokio::{
     time::{Interval, MissedTickBehavior},
 };
 
-/// The longest path that fits an address (unix(7), `sun_path`).
+/// The longest path in an address (unix(7), `sun_path`).
 const PATH_BYTES_MAX: usize = 107;
 
-/// A path that fits, and the open folder that it depends on.
+/// A path that fits, and the open folder that it needs.
 struct Address {
     path: PathBuf,
     _folder: Option<File>,
@@ -41,17 +41,17 @@ fn address(socket: &Path) -> io::Result<Address> {
 /// Connects to the owner of a store.
 ///
 /// # Errors
-/// Nobody listens.
+/// No process listens.
 pub async fn connect(socket: &Path) -> io::Result<UnixStream> {
     let address = address(socket)?;
     UnixStream::connect(&address.path).await
 }
 
-/// How often an owner looks whether its socket is still in its folder.
+/// The interval at which an owner checks that its socket exists.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-/// The socket of a store's owner, for processes of the same user only. It is made again where somebody removes it, such as a program
-/// that cleans temporary folders, and goes with this value.
+/// The socket of a store's owner, for processes of the same user only. It is created again if it is removed, for
+/// instance by a program that cleans temporary folders, and is removed when this value is dropped.
 pub struct Socket {
     path: PathBuf,
     listener: UnixListener,
@@ -63,10 +63,10 @@ pub struct Socket {
 type FileId = (u64, u64);
 
 impl Socket {
-    /// Listens in a folder whose owner's lock the caller holds.
+    /// Listens in a folder. The caller holds the owner's lock.
     ///
     /// # Errors
-    /// The socket cannot be made.
+    /// The socket cannot be created.
     pub fn listen(path: &Path) -> io::Result<Self> {
         let mut check = tokio::time::interval(CHECK_EVERY);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -77,7 +77,7 @@ impl Socket {
         if file_id(&self.path) == self.file {
             return;
         }
-        // Where the folder is gone too there is nothing to do now; the next check tries again.
+        // If the folder is gone too, the next check tries again.
         if let Ok(listener) = bind(&self.path) {
             (self.listener, self.file) = (listener, file_id(&self.path));
         }
@@ -115,7 +115,7 @@ fn file_id(path: &Path) -> Option<FileId> {
 }
 
 fn bind(path: &Path) -> io::Result<UnixListener> {
-    // The caller holds the owner's lock: a socket found there is one that a process left that has ended.
+    // The caller holds the owner's lock, so an existing socket belongs to a process that has ended.
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

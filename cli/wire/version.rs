@@ -1,5 +1,5 @@
-//! The version of the wire between flow processes. A process and an owner of another major version do not understand each other; a
-//! minor step only adds what the older side ignores.
+//! The version of the wire between flow processes. Processes with different major versions are incompatible. A minor
+//! version only adds what the older side ignores.
 
 use axum::http::HeaderMap;
 
@@ -8,17 +8,17 @@ pub const WIRE: &str = "x-flow-wire";
 /// The header of responses with the program's version.
 pub const PROGRAM: &str = "x-flow-version";
 
-/// This version of the wire: `MAJOR.MINOR`. 1 had no version at all.
+/// This version of the wire: `MAJOR.MINOR`. Version 1 had no header.
 pub const CURRENT: &str = "2.0";
 
-/// The version that a message says, where it is another major one than ours; `1` where it says none.
+/// The version in a message if its major version differs from this one; `1` if it has none.
 pub fn incompatible(headers: &HeaderMap) -> Option<String> {
     let said = headers.get(WIRE).and_then(|value| value.to_str().ok()).unwrap_or("1");
     let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
     (major(said) != major(CURRENT)).then(|| said.to_owned())
 }
 
-/// The version of the program at the other end, as far as it says one.
+/// The version of the other side's program, if the message contains it.
 pub fn program(headers: &HeaderMap) -> String {
     let said = headers.get(PROGRAM).and_then(|value| value.to_str().ok());
     said.map_or_else(|| "an earlier version".to_owned(), |version| format!("version {version}"))

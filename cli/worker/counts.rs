@@ -1,4 +1,4 @@
-//! What a worker did so far.
+//! The counters of a worker.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,7 +25,7 @@ pub enum Ending {
     Failed,
     /// Given back because the worker stops.
     GivenBack,
-    /// It was over before it was answered.
+    /// The task ended before it was answered.
     Over,
 }
 

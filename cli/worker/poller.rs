@@ -1,4 +1,4 @@
-//! The polls of one activity.
+//! Polls one activity.
 
 use std::{
     sync::{
@@ -14,13 +14,13 @@ use tokio::sync::Semaphore;
 
 use super::{Worker, task::Job};
 
-/// How many polls of one activity are open at once while tasks arrive.
+/// The most open polls of one activity while tasks arrive.
 const POLLS_MAX: usize = 8;
-/// The first pause after a failed call, and the longest.
+/// The shortest and the longest pause after a failed call.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// Polls one activity: once at a time while nothing arrives, up to [`POLLS_MAX`] times while tasks do.
+/// Polls one activity: with one poll while no task arrives, with up to [`POLLS_MAX`] while tasks do.
 pub(super) struct Poller {
     worker: Arc<Worker>,
     in_hand: Arc<Semaphore>,
@@ -36,7 +36,7 @@ impl Poller {
         Arc::new(Poller { worker, in_hand, arn, resource, polls, ended })
     }
 
-    /// Whether its activity has been deleted, so that it no longer polls.
+    /// Whether it has stopped polling, for instance because its activity was deleted.
     pub fn has_ended(&self) -> bool {
         self.ended.load(Ordering::SeqCst)
     }
@@ -47,7 +47,7 @@ impl Poller {
         self.ended.store(true, Ordering::SeqCst);
     }
 
-    /// `extra` polls end when nothing arrives.
+    /// Polls until the worker stops. An `extra` poll ends when no task arrives.
     async fn poll(self: Arc<Self>, extra: bool) {
         let mut backoff = BACKOFF_MIN;
         while !*self.worker.stopping.borrow() {
@@ -83,7 +83,7 @@ impl Poller {
         self.polls.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Adds a poll where tasks arrive faster than one poll at a time returns them.
+    /// Adds a poll, because tasks arrive faster than one poll at a time returns them.
     fn add_poll(self: &Arc<Self>) {
         if self.worker.once {
             return;
@@ -94,21 +94,21 @@ impl Poller {
         }
     }
 
-    /// Waits until the worker can take one more task; `None` where it is to stop.
+    /// Waits until the worker can take another task; `None` if it must stop.
     async fn room(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
         let mut stopping = self.worker.stopping.clone();
         tokio::select! {
             biased;
             _ = stopping.wait_for(|stopping| *stopping) => None,
             room = async {
-                // A task is asked for only when a step can run at once.
+                // Polls only if a step can run immediately.
                 drop(self.worker.slots.acquire().await.ok()?);
                 self.in_hand.clone().acquire_owned().await.ok()
             } => room,
         }
     }
 
-    /// One poll; `None` where the worker is to stop and the poll did not end in time.
+    /// Makes one poll; `None` if the worker must stop and the poll did not end in time.
     async fn next_task(&self) -> Option<Result<Option<ActivityTask>, StepError>> {
         let mut stopping = self.worker.stopping.clone();
         let stopped = async {
@@ -122,12 +122,12 @@ impl Poller {
     }
 }
 
-/// A poll of its own, without a type that contains itself.
+/// Boxes a poll, because the type of its future would contain itself.
 fn boxed(poller: Arc<Poller>) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(poller.poll(true))
 }
 
-/// Workers that lost one server must not all return in the same moment.
+/// Spreads pauses, so that workers that lost a server do not all return at the same moment.
 fn jittered(duration: Duration) -> Duration {
     duration.mul_f64(rand::random_range(0.5..1.0))
 }

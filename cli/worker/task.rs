@@ -1,4 +1,4 @@
-//! One task: its step is called until it is done, heartbeats are sent meanwhile, the outcome is answered.
+//! Works on one task: calls its step until it is done, sends heartbeats meanwhile, and answers the task.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -17,13 +17,13 @@ const OUTPUT_BYTES_MAX: usize = 256 << 10;
 /// The longest error name and cause, in characters (API Reference, SendTaskFailure).
 const ERROR_CHARACTERS_MAX: usize = 256;
 const CAUSE_CHARACTERS_MAX: usize = 32_768;
-/// Heartbeats are sent this often within HeartbeatSeconds, so that one may be lost.
+/// The number of heartbeats within HeartbeatSeconds, so that some may be lost.
 const HEARTBEATS_WITHIN_LIMIT: u32 = 3;
-/// How long an answer is repeated while the API cannot be reached, and the longest pause between two tries.
+/// How long an answer is repeated while the API cannot be reached, and the longest pause between attempts.
 const ANSWER_MAX: Duration = Duration::from_secs(300);
 const ANSWER_PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// A task in hand.
+/// A task that a worker holds.
 pub(super) struct Job {
     pub worker: Arc<Worker>,
     pub task: ActivityTask,
@@ -31,7 +31,7 @@ pub(super) struct Job {
     pub resource: String,
 }
 
-/// What a task is answered with.
+/// The answer of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Outcome {
     Output(String),
@@ -111,7 +111,8 @@ impl Job {
             look: 0,
             token: visit.token(),
             now_ms,
-            // The steps' clock may be a faster one, on which the entering has no time.
+            // The steps' clock may run faster and start later than the server's, so the time of entering may be in its
+            // future.
             first_look_ms: visit.entered_ms().min(now_ms),
             deadline_ms: self.deadline_ms(visit, now_ms),
             abandonment: Default::default(),
@@ -119,7 +120,7 @@ impl Job {
         }
     }
 
-    /// When the visit gives up, on the clock of the steps. That of a rehearsal runs faster than the server's.
+    /// The deadline of the visit on the steps' clock. A rehearsal's clock runs faster than the server's.
     fn deadline_ms(&self, visit: &Visit, now_ms: u64) -> Option<u64> {
         const SPAN_MS: u64 = 1_000_000;
         let left_ms = visit.deadline_ms()?.saturating_sub(SystemClock::default().now_ms());
@@ -128,7 +129,7 @@ impl Job {
         Some(now_ms.saturating_add(u64::try_from(left_ms).unwrap_or(u64::MAX)))
     }
 
-    /// Sends heartbeats; returns when the task is over.
+    /// Sends heartbeats. Returns when the task has ended.
     async fn beat(&self, every: Option<Duration>) {
         let Some(every) = every else { return std::future::pending().await };
         loop {
@@ -142,7 +143,8 @@ impl Job {
         }
     }
 
-    /// Answers the task, for a while also where the API cannot be reached. After that another worker receives the task.
+    /// Answers the task. Repeats the answer for a while if the API cannot be reached; after that another worker
+    /// receives the task.
     async fn answer(&self, outcome: &Outcome) -> Ending {
         let until = tokio::time::Instant::now() + ANSWER_MAX;
         let mut pause = Duration::from_millis(100);
@@ -195,10 +197,10 @@ fn failed(error: &StepError) -> Outcome {
     }
 }
 
-/// Every text of a step's arguments, as an id that this execution may have created. A worker does not know what other workers
-/// created, and to take a new id for one that never existed would fail the execution.
+/// Every text of a step's arguments that may be an id that this execution created. A worker does not know what other
+/// workers created, and treating a new id as nonexistent would fail the execution.
 fn perhaps_created(arguments: &Value, since_ms: u64) -> BTreeMap<String, u64> {
-    /// The longest ARN is shorter (2,048 characters).
+    /// The longest ARN has 2,048 characters.
     const ID_BYTES_MAX: usize = 2_048;
     const IDS_MAX: usize = 256;
     let mut found = BTreeMap::new();
@@ -216,7 +218,7 @@ fn perhaps_created(arguments: &Value, since_ms: u64) -> BTreeMap<String, u64> {
     found
 }
 
-/// An ARN, or an id such as `vpc-0a1b2c3d`.
+/// Whether a text is an ARN or an id such as `vpc-0a1b2c3d`.
 fn is_id(text: &str) -> bool {
     let hexadecimal = |tail: &str| tail.len() >= 8 && tail.chars().all(|c| c.is_ascii_hexdigit());
     text.starts_with("arn:") || text.rsplit_once('-').is_some_and(|(_, tail)| hexadecimal(tail))

@@ -9,7 +9,7 @@ fn wanted(definition: Value) -> Wanted {
     Wanted { name: "m".to_owned(), compiled, role_arn: None, log_level: LogLevel::Error }
 }
 
-/// What exists after a deployment.
+/// The resources that exist after a deployment.
 fn deployed(wanted: &Wanted) -> Found {
     let version = Some("arn:m:1".to_owned());
     Found {

@@ -45,6 +45,8 @@ pub struct RecordedCall {
 pub struct Recorded {
     entered: BTreeMap<String, Entered>,
     variables: HashMap<Arc<str>, Arc<Map<String, Value>>>,
+    /// The state that a resume is about to enter again, and the variables of the frames on the way to it.
+    reentry: Option<(String, HashMap<Arc<str>, Arc<Map<String, Value>>>)>,
     calls: Vec<RecordedCall>,
     effects: Vec<(u64, String, Effect)>,
 }
@@ -80,7 +82,11 @@ impl Recorded {
                     input: input.clone(),
                     variables,
                 };
-                self.entered.insert(path(frame, name), entered);
+                let state_path = path(frame, name);
+                if self.reentry.as_ref().is_some_and(|(target, _)| *target == state_path) {
+                    self.reentry = None;
+                }
+                self.entered.insert(state_path, entered);
             }
             HistoryEventDetails::StateExited { assigned_variables: Some(assigned), .. } => {
                 let variables = self.variables.entry(frame.clone()).or_default();
@@ -90,6 +96,13 @@ impl Recorded {
             HistoryEventDetails::ParallelStateStarted { name } | HistoryEventDetails::MapStateStarted { name, .. } => {
                 let of_state = path(frame, name);
                 self.variables.retain(|frame, _| !is_within(frame, &of_state));
+                // Those on the way to a state that is entered again have the variables of then.
+                if let Some((target, restored)) = &self.reentry
+                    && is_within(target, &of_state)
+                {
+                    let inside = restored.iter().filter(|(frame, _)| is_within(frame, &of_state));
+                    self.variables.extend(inside.map(|(frame, variables)| (frame.clone(), variables.clone())));
+                }
             }
             HistoryEventDetails::TaskScheduled { name, resource, .. } => self.calls.push(RecordedCall {
                 state_path: path(frame, name),
@@ -114,9 +127,10 @@ impl Recorded {
     /// The frames on the way to a state have again the variables that they had when it was entered.
     fn resumed_from(&mut self, state_path: &str) {
         let on_the_way = self.entered.iter().filter(|(path, _)| *path == state_path || is_within(state_path, path));
-        let restored: Vec<_> =
+        let restored: HashMap<_, _> =
             on_the_way.map(|(_, entered)| (entered.frame.clone(), entered.variables.clone())).collect();
-        self.variables.extend(restored);
+        self.variables.extend(restored.clone());
+        self.reentry = Some((state_path.to_owned(), restored));
     }
 
     /// The last entering of a state, by its path.

@@ -12,8 +12,8 @@ use crate::{
 /// How many events a slow watcher may lag behind before it reads the rest from the store.
 pub(super) const EVENTS_KEPT: usize = 4096;
 
-/// How many executions may come to rest before a slow watcher of rests misses some.
-pub(super) const RESTS_KEPT: usize = 16_384;
+/// The default of [`super::RunnerOptions::rests_kept`]: the memory of all of them is initialized at the start of every process.
+pub(super) const RESTS_KEPT: usize = 256;
 
 /// Something to show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

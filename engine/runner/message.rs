@@ -39,6 +39,8 @@ pub struct NewExecution {
     pub from: Vec<Reentry>,
     /// Documents that become durable with its beginning.
     pub documents: DocumentChanges,
+    /// Whether the id was made at random for this start: the store is not asked for an execution that has it.
+    pub is_id_new: bool,
 }
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, RunnerError>>;

@@ -89,6 +89,7 @@ fn new(id: &str, definition: Value) -> NewExecution {
         input: json!({}),
         from: Vec::new(),
         documents: Default::default(),
+        is_id_new: false,
     }
 }
 

@@ -92,7 +92,7 @@ impl Store {
             self.put_listing(&mut batch, write)?;
             batch.changes.extend_from_slice(write.documents.changes());
         }
-        self.records.commit(batch)?;
+        self.write(batch)?;
         let begun = writes.iter().filter_map(|write| write.origin.as_ref());
         self.known_definitions().extend(begun.map(|origin| origin.definition.hash.clone()));
         Ok(())

@@ -1,5 +1,10 @@
 //! Named JSON documents beside the executions: what an API keeps about state machines, activities, tags.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Batch, Store, StoreError, codec, keys, records::Change};
@@ -32,21 +37,37 @@ impl DocumentChanges {
     }
 }
 
-/// The record of a document. Equal records of one name are equal documents.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DocumentRecord {
-    key: Vec<u8>,
-    bytes: Vec<u8>,
+/// How often documents of each kind have changed in this process. The kind is the part of the name before the first `/`.
+#[derive(Debug, Default)]
+pub(super) struct DocumentVersions(Mutex<HashMap<Vec<u8>, u64>>);
+
+impl DocumentVersions {
+    pub fn count(&self, kinds: Vec<Vec<u8>>) {
+        let mut versions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.into_iter().for_each(|kind| *versions.entry(kind).or_default() += 1);
+    }
+
+    fn of(&self, key: &[u8]) -> u64 {
+        let versions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.get(kind(key)).copied().unwrap_or_default()
+    }
 }
 
-impl DocumentRecord {
-    /// What it says.
-    ///
-    /// # Errors
-    /// It is damaged, or another kind of document.
-    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
-        codec::decode(&self.key, &self.bytes)
-    }
+/// The kinds of the documents that changes write or delete, each once.
+pub(super) fn changed_kinds(changes: &[Change]) -> Vec<Vec<u8>> {
+    let prefix = keys::document("");
+    let mut kinds: Vec<&[u8]> =
+        changes.iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(key, _)| kind(key)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds.into_iter().map(<[u8]>::to_vec).collect()
+}
+
+/// The key of a document up to the end of its kind.
+fn kind(key: &[u8]) -> &[u8] {
+    let prefix = keys::document("").len();
+    let end = key.iter().skip(prefix).position(|byte| *byte == b'/');
+    end.map_or(key, |end| &key[..prefix + end])
 }
 
 impl Store {
@@ -55,7 +76,13 @@ impl Store {
     /// # Errors
     /// The records cannot be written.
     pub fn change_documents(&self, changes: DocumentChanges) -> Result<(), StoreError> {
-        self.records.commit(changes.batch)
+        self.write(changes.batch)
+    }
+
+    /// A number that is another one after every change of a document of the same kind as `name`: of all documents whose name has the
+    /// same part before the first `/`. It has changed before the change is acknowledged.
+    pub fn document_version(&self, name: &str) -> u64 {
+        self.document_versions.of(&keys::document(name))
     }
 
     /// The document of a name.
@@ -64,15 +91,6 @@ impl Store {
     /// The records cannot be read.
     pub fn document<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
         self.read(&keys::document(name))
-    }
-
-    /// The record of a name's document, not decoded.
-    ///
-    /// # Errors
-    /// The records cannot be read.
-    pub fn document_record(&self, name: &str) -> Result<Option<DocumentRecord>, StoreError> {
-        let key = keys::document(name);
-        Ok(self.records.get(&key)?.map(|bytes| DocumentRecord { key, bytes }))
     }
 
     /// The documents whose name begins with `prefix`, by name, at most `limit` of them, those behind `after` only.

@@ -176,12 +176,21 @@ impl Store {
 
     /// How an execution stands.
     pub(super) fn standing(&self, id: &str) -> Result<Option<Standing<'static>>, StoreError> {
-        for key in [keys::standing(id), keys::active(id), keys::ended(id)] {
-            if let Some(standing) = self.read(&key)? {
-                return Ok(Some(standing));
-            }
+        if let Some(standing) = self.read(&keys::standing(id))? {
+            return Ok(Some(standing));
         }
-        Ok(None)
+        if !self.has_format_2 {
+            return Ok(None);
+        }
+        match self.read(&keys::active(id))? {
+            Some(standing) => Ok(Some(standing)),
+            None => self.read(&keys::ended(id)),
+        }
+    }
+
+    /// Whether an execution has the records that only format 2 writes.
+    pub(super) fn has_executions_of_format_2(&self) -> Result<bool, StoreError> {
+        Ok(!self.records.scan(keys::ORIGINS, None, 1)?.is_empty())
     }
 
     fn standing_and_beginning(&self, id: &str) -> Result<Option<(Standing<'static>, Beginning)>, StoreError> {

@@ -28,7 +28,7 @@ impl Store {
                 }
             }
         }
-        self.records.commit(batch)
+        self.write(batch)
     }
 
     /// Forgets an ended execution; its definition stays for others.
@@ -63,7 +63,7 @@ impl Store {
             }
         }
         let count = batch.changes.len();
-        self.records.commit(batch)?;
+        self.write(batch)?;
         Ok(count)
     }
 }

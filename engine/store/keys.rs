@@ -57,9 +57,12 @@ pub(super) fn execution(key: &[u8]) -> Option<&str> {
     }
 }
 
+/// The prefix of what executions of format 2 began with.
+pub(super) const ORIGINS: &[u8] = b"o/";
+
 /// What an execution began with, in format 2.
 pub(super) fn origin(id: &str) -> Vec<u8> {
-    [b"o/", id.as_bytes()].concat()
+    [ORIGINS, id.as_bytes()].concat()
 }
 
 pub(super) fn input(id: &str) -> Vec<u8> {

@@ -226,7 +226,7 @@ impl Store {
                     Err(error) => return Err(error),
                 }
             }
-            self.records.commit(batch)
+            self.write(batch)
         })
     }
 }

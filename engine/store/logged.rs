@@ -15,7 +15,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 #[cfg(test)]
@@ -36,6 +36,8 @@ use super::{
 const LOG_BYTES_MAX: u64 = 1024 * 1024;
 /// A file that is so much longer waits until the other one is free: bounds memory and disk.
 const LOG_BYTES_BEHIND_MAX: u64 = 3 * LOG_BYTES_MAX;
+/// The longest of the waits by which commits slow down to the rate of checkpoints.
+const PACE_MAX: Duration = Duration::from_millis(20);
 /// Less than this may stay in the log when the store is closed: reading it takes no time.
 const LOG_BYTES_LEFT_MAX: u64 = 256 * 1024;
 
@@ -51,6 +53,14 @@ fn log_files(folder: &Path) -> Result<[Box<dyn LogFile>; 2], StoreError> {
     };
     let [first, second] = LOG_NAMES;
     Ok([file(first)?, file(second)?])
+}
+
+/// How long a commit waits for a checkpoint in progress: not at all when the log has just reached its length, longest when it has the
+/// length at which commits stop.
+fn pace(used_bytes: u64, log_bytes_max: u64) -> Duration {
+    let over = used_bytes.saturating_sub(log_bytes_max) as f64;
+    let span = log_bytes_max.saturating_mul(LOG_BYTES_BEHIND_MAX / LOG_BYTES_MAX - 1).max(1) as f64;
+    PACE_MAX.mul_f64((over / span).min(1.0))
 }
 
 /// Records that are durable in a log and lie in a [`FinalPlace`] later.
@@ -155,6 +165,8 @@ impl Records for LoggedRecords {
         if log.used_bytes() >= self.log_bytes_max {
             if log.used_bytes() >= self.log_bytes_max.saturating_mul(LOG_BYTES_BEHIND_MAX / LOG_BYTES_MAX) {
                 self.shared.wait_until_free()?;
+            } else {
+                self.shared.pace(pace(log.used_bytes(), self.log_bytes_max));
             }
             if self.shared.freeze() {
                 self.switch(&mut log)?;

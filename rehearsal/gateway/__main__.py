@@ -24,14 +24,14 @@ SERVICES = ["ec2", "rds", "ecs", "elasticloadbalancing", "iam", "logs", "secrets
 
 
 def warm(moto):
-    """moto imports a service at its first call, which takes seconds: so that no call of the rehearsal does, now."""
+    """Calls every service once. moto imports a service at its first call, which takes seconds."""
     for service in SERVICES:
         credential = f"Credential=warm/20260101/us-east-1/{service}/aws4_request"
         builder = EnvironBuilder(method="POST", headers={"Authorization": f"AWS4-HMAC-SHA256 {credential}"})
         try:
             run_wsgi_app(moto, builder.get_environ(), buffered=True)
         except Exception:
-            pass  # What was asked made no sense; the import is what mattered.
+            pass  # The request is invalid; only the import matters.
 
 
 def main():
@@ -42,7 +42,7 @@ def main():
     warm(moto)
     ports = {"gateway": serve(gateway), "moto": serve(moto)}
     print(json.dumps(ports), flush=True)
-    # The parent holds the other end of standard input: when it ends, however, this process ends too.
+    # The parent holds the other end of standard input. However the parent ends, the read returns and this process ends.
     sys.stdin.read()
     os._exit(0)
 

@@ -1,4 +1,4 @@
-"""The gateway: every call is logged, may meet a fault, may be refused as AWS would, and sees the states that moto skips."""
+"""The gateway. Logs every call, injects faults, refuses what AWS refuses, and adds the states that moto skips."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from tokens import Tokens
 
 
 def fingerprint(environ, body):
-    """The same for the same request, and tells nothing of what is in it."""
+    """A hash of the request. It is the same for a repeated request and reveals none of its content."""
     request = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}".encode() + b"\0" + body
     return hashlib.sha256(request).hexdigest()[:16]
 
@@ -32,7 +32,7 @@ class Gateway:
         self.last_request = time.time()
 
     def seed(self):
-        """What an account has before: a public hosted zone."""
+        """Creates what the account has at the start: a public hosted zone."""
         self.states.backend("route53").create_hosted_zone(
             name=self.domain + ".", private_zone=False, caller_reference="rehearsal", vpcid=None, vpcregion=None,
             delegation_set_id=None, comment="",
@@ -61,7 +61,7 @@ class Gateway:
         return self.send(result, environ, start_response, entry)
 
     def perform(self, call, environ, body):
-        """Status, content type and body, as AWS would answer now."""
+        """The answer of AWS at this time: status, content type and body."""
         with self.lock:
             refusal = self.rules.refuse(call)
             if refusal:

@@ -1,4 +1,4 @@
-"""How long AWS typically takes, in seconds. The rehearsal's speed divides them."""
+"""How long AWS typically takes, in seconds. Divided by the rehearsal's speed."""
 
 NETWORK_PENDING = 2
 CERTIFICATE_RECORD = 5

@@ -1,7 +1,7 @@
-"""Faults to order: an error before or after the call took effect, a dropped answer, a delay, throttling.
+"""Faults: an error before or after the call took effect, a dropped answer, a delay, throttling.
 
 An order is `{"operation": "ec2:CreateVpc" or "*", "kind": ..., "times": 1, "each": false, "mutations": false}`: with `each` every
-operation meets the fault so many times, with `mutations` only those that change something.
+operation meets the fault `times` times; with `mutations` only operations that change something do.
 """
 
 import fnmatch
@@ -13,7 +13,7 @@ from protocol import THROTTLED, error
 
 AFTER = {"error_after", "drop_after"}
 CHANGED = {"delay", "one_zone"}
-# Kinds that are no answer to one call but a condition of the world, until they are cleared.
+# Kinds that are not the answer of one call, but a condition of the world until it is cleared.
 CONDITIONS = {"condition"}
 READS = ("Describe", "List", "Get", "Lookup", "Search")
 
@@ -38,12 +38,12 @@ class Faults:
             self.conditions.clear()
 
     def condition(self, name):
-        """The value of a condition of the world, such as `rollback` of `ecs:service`; `None` where it is as usual."""
+        """The value of a condition of the world, such as `rollback` of `ecs:service`; `None` if it is not set."""
         service, what = name.split(":")
         return self.conditions.get(name) or self.conditions.get(f"*:{what}")
 
     def take(self, call):
-        """The fault that this call meets, if any. With `each`, every operation meets it `times` times."""
+        """The fault of this call, if any. With `each`, every operation meets it `times` times."""
         with self.lock:
             for order in self.orders:
                 if not fnmatch.fnmatchcase(call.name, order["operation"]):
@@ -59,7 +59,7 @@ class Faults:
 
 
 def answer(fault, call):
-    """What a fault answers instead of the service; `None` drops the connection."""
+    """The answer of a fault in place of the service's; `None` drops the connection."""
     if fault["kind"].startswith("drop"):
         return None
     if fault["kind"] == "throttle":
@@ -84,7 +84,7 @@ def delay(fault):
 
 
 def one_zone(result):
-    """A region with a single Availability Zone: all items of the answer but the first are left out."""
+    """A region with a single Availability Zone: keeps only the first item of the answer."""
     status, content_type, out = result
     first = re.search(rb"<item>.*?<zoneName>.*?</zoneName>.*?</item>", out, re.DOTALL)
     items = re.compile(rb"<availabilityZoneInfo>.*</availabilityZoneInfo>", re.DOTALL)

@@ -1,4 +1,5 @@
-"""The network interfaces of load balancers, which moto does not make: they outlive their load balancer and hold what they use."""
+"""The network interfaces of load balancers, which moto does not create. They exist for some time after their load balancer is deleted, and
+prevent the deletion of what they use."""
 
 import durations
 import markup
@@ -7,7 +8,7 @@ import markup
 class Interfaces:
     def __init__(self, states):
         self.states = states
-        # By the end of the load balancer's ARN: its subnets and security groups, when it was last seen.
+        # Keyed by the end of the load balancer's ARN: its subnets, its security groups, and when it was last seen.
         self.used = {}
 
     def refresh(self):
@@ -35,7 +36,7 @@ class Interfaces:
         return False
 
     def add_to(self, call, root):
-        """Adds those that match the filters to an answer of DescribeNetworkInterfaces."""
+        """Adds the interfaces that match the filters to an answer of DescribeNetworkInterfaces."""
         for list_ in [e for e in root.iter() if markup.local(e) == "networkInterfaceSet"]:
             for number, (part, vpc, subnet, groups) in enumerate(self.living()):
                 values = {"description": [f"ELB {part}"], "vpc-id": [vpc], "subnet-id": [subnet], "group-id": groups}

@@ -1,11 +1,11 @@
-"""Reading and changing XML answers by local names."""
+"""Reads and changes XML answers by local names."""
 
 import re
 from xml.etree import ElementTree
 
 
 def change(body, edit):
-    """Parses, lets `edit(root)` work on it and writes it again under the same default namespace."""
+    """Parses a text, calls `edit(root)`, and writes the result with the same default namespace."""
     namespace = re.search(rb'xmlns="([^"]+)"', body)
     if namespace:
         ElementTree.register_namespace("", namespace.group(1).decode())

@@ -1,13 +1,13 @@
-"""IAM, as far as a printed policy is concerned: a call outside it is denied.
+"""IAM with one policy: a call that it does not allow is denied.
 
-Actions are compared exactly. Names are compared where the steps choose them, EC2's resources by their tags.
+Actions are compared exactly. Names are compared if the steps choose them, EC2's resources by their tags.
 """
 
 import fnmatch
 import re
 
 SERVICES = {"elbv2": "elasticloadbalancing"}
-# Ids of EC2 of resources that carry tags.
+# EC2 ids of resources with tags.
 TAGGED = re.compile(r"^(vpc|subnet|igw|rtb|sg|i|key)-[0-9a-f]+$")
 
 
@@ -18,7 +18,7 @@ class Policy:
     def allows(self, document, call):
         action = f"{SERVICES.get(call.service, call.service)}:{call.operation}"
         statements = [statement for statement in document["Statement"] if action in statement["Action"]]
-        # EC2 asks for every resource of a call: those that it creates are in one statement, those that it uses in another.
+        # EC2 requires permission for every resource of a call: created ones are in one statement, used ones in another.
         enough = all if call.service == "ec2" and statements else any
         return enough(self.covers(statement, call) for statement in statements)
 
@@ -46,7 +46,7 @@ class Policy:
         matches = lambda value: any(fnmatch.fnmatchcase(value or "", pattern) for pattern in wanted)
         name = key.partition("/")[2]
         if key.startswith("aws:RequestTag/"):
-            # What EC2 only uses, and does not create, is not tagged in the request.
+            # Resources that EC2 uses and does not create have no tags in the request.
             return matches(request_tags(call).get(name))
         if key.startswith("aws:ResourceTag/") and call.service == "ec2":
             ids = [value for value in texts(call.parameters) if TAGGED.match(value)]
@@ -70,7 +70,7 @@ def texts(value):
 
 
 def request_tags(call):
-    """The tags that a creating call gives."""
+    """The tags in a call that creates a resource."""
     if call.protocol == "json":
         listed = call.parameters.get("tags") or call.parameters.get("Tags") or []
         return {tag.get("key") or tag.get("Key"): tag.get("value") or tag.get("Value") for tag in listed}

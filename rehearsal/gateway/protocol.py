@@ -1,4 +1,4 @@
-"""What a request asks for, and how each of AWS's protocols words an error."""
+"""Parses requests and formats errors in each of AWS's protocols."""
 
 import json
 import re
@@ -20,7 +20,7 @@ ROUTE53_OPERATIONS = [
 
 @dataclass
 class Call:
-    """One request: `service:operation` in IAM's words, and its parameters as the protocol has them."""
+    """A request: `service:operation` as an IAM action, and its parameters in the protocol's form."""
 
     service: str
     operation: str
@@ -58,7 +58,7 @@ THROTTLED = {"ec2": "RequestLimitExceeded", "json": "ThrottlingException", "quer
 
 
 def error(call, code, message, status=400):
-    """An error as the service would word it: status, content type, body."""
+    """The error in the service's form: status, content type, body."""
     request_id = str(uuid.uuid4())
     if call.protocol == "json":
         return status, "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message}).encode()

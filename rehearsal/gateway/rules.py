@@ -1,4 +1,4 @@
-"""What AWS refuses and moto lets pass."""
+"""Refusals of AWS that moto does not implement."""
 
 import json
 import time
@@ -16,7 +16,7 @@ class Rules:
         return self.in_use(call) or (rule(call) if rule else None)
 
     def in_use(self, call):
-        """With `*:deletions=in-use`, network interfaces linger and hold what is to be deleted for a while."""
+        """With `*:deletions=in-use`, network interfaces exist for some time and prevent the deletion of what they use."""
         lingers = call.service == "ec2" and call.operation in ("DeleteSecurityGroup", "DeleteSubnet", "DetachInternetGateway", "DeleteVpc")
         if not lingers or self.states.faults.condition("ec2:deletions") != "in-use":
             return None
@@ -26,13 +26,13 @@ class Rules:
         return error(call, "DependencyViolation", f"resource {wanted} has a dependent object")
 
     def held(self, call, kind, wanted):
-        """The interfaces of a load balancer outlive it for a while."""
+        """The interfaces of a load balancer exist for some time after it is deleted."""
         if self.states.interfaces.holds(kind, wanted):
             return error(call, "DependencyViolation", f"resource {wanted} has a dependent object")
         return None
 
     def first_use(self, call, service, principal, code, message):
-        """In a new account AWS cannot use its service-linked role until IAM knows it everywhere."""
+        """In a new account AWS cannot use its service-linked role until IAM has spread it."""
         if self.states.faults.condition(f"{service}:role") != "first-use":
             return None
         path = f"/aws-service-role/{principal}/"
@@ -80,7 +80,7 @@ class Rules:
         return self.held(call, "group", wanted)
 
     def ec2_DetachInternetGateway(self, call):
-        """Public addresses in the VPC are mapped as long as instances or load balancers have them."""
+        """Public addresses in the VPC are mapped while instances or load balancers have them."""
         wanted = call.parameters.get("VpcId")
         if any(instance.vpc_id == wanted for instance in self.living_instances()) or self.states.interfaces.holds("vpc", wanted):
             return error(call, "DependencyViolation", f"Network {wanted} has some mapped public address(es). Please unmap those "

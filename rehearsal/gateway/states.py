@@ -1,4 +1,4 @@
-"""The states that resources pass through on AWS and that moto skips, by their age."""
+"""The states of resources on AWS that moto skips, derived from a resource's age."""
 
 import json
 import re
@@ -11,18 +11,18 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
 GLOBAL_SERVICES = {"route53", "iam"}
-# Where the answers of creating calls have the id of what was created.
+# The pattern of the created resource's id in the answer of a call.
 LISTED = {
     "CreateVpc": rb"<vpcId>([^<]+)<", "CreateSubnet": rb"<subnetId>([^<]+)<", "CreateInternetGateway": rb"<internetGatewayId>([^<]+)<",
     "CreateRouteTable": rb"<routeTableId>([^<]+)<", "CreateSecurityGroup": rb"<groupId>([^<]+)<", "RunInstances": rb"<instanceId>([^<]+)<",
 }
-# What the items of a list are named by.
+# The field with the id of a list's items.
 LISTED_IDS = {
     "DescribeVpcs": "vpcId", "DescribeSubnets": "subnetId", "DescribeInternetGateways": "internetGatewayId",
     "DescribeRouteTables": "routeTableId", "DescribeSecurityGroups": "groupId", "DescribeInstances": "instanceId",
 }
 
-# Lists of other services by tag: where the items are, and what they are named by.
+# Lists of other services by tag: the path of the items, and the field with their id.
 LISTED_JSON = {"secretsmanager:ListSecrets": ("SecretList", "ARN"), "tagging:GetResources": ("ResourceTagMappingList", "ResourceARN")}
 
 
@@ -39,14 +39,14 @@ class States:
         return get_backend(service)[DEFAULT_ACCOUNT_ID][where]
 
     def age(self, kind, name):
-        """Seconds, on AWS's scale, since the thing was first seen."""
+        """Seconds on AWS's scale since the resource was first seen."""
         return (time.time() - self.born.setdefault((kind, name), time.time())) * self.speed
 
     def renew(self, kind, name):
         self.born[(kind, name)] = time.time()
 
     def see(self, call, status, content_type, out):
-        """The answer to a call, as AWS would give it at this age."""
+        """The answer of AWS at this age of the resources."""
         status, content_type, out = self.stale_list(call, status, content_type, out)
         handler = getattr(self, f"{call.service}_{call.operation}", None)
         if handler is None:
@@ -54,7 +54,7 @@ class States:
         return handler(call, status, content_type, out)
 
     def stale_list(self, call, status, content_type, out):
-        """With `*:lists=stale`, what is filtered by tag does not contain what is only some seconds old."""
+        """With `*:lists=stale`, a list that is filtered by tag does not contain resources that are only some seconds old."""
         if status == 200 and call.name in LISTED_JSON and self.faults.condition(f"{call.service}:lists") == "stale":
             return self.stale_json(call, status, content_type, out)
         if call.service != "ec2" or status != 200:
@@ -82,7 +82,7 @@ class States:
 
         return self.edit_json(*answer, edit)
 
-    # What is on offer
+    # Offers
 
     def servicequotas_GetServiceQuota(self, call, *answer):
         def edit(answer):
@@ -92,7 +92,7 @@ class States:
         return self.edit_json(*answer, edit)
 
     def rds_DescribeOrderableDBInstanceOptions(self, call, status, content_type, out):
-        """RDS offers every class in every zone, in the version that is asked for or in one minor version of each major one."""
+        """RDS offers every class in every zone, in the requested version or in one minor version of each major one."""
         if self.faults.condition("rds:offers") == "none":
             versions = []
         else:
@@ -141,7 +141,7 @@ class States:
         def edit(root):
             for item in markup.having(root, "instanceId", "instanceState"):
                 name, state = markup.text(item, "instanceId"), markup.text(item, "instanceState", "name")
-                # Of every state: the call that starts an instance answers another than `running`.
+                # Read in every state: the age starts with the call that creates the instance, whose answer is not `running`.
                 age = self.age("instance", name)
                 if state == "running" and age < durations.INSTANCE_PENDING:
                     self.put_state(item, "0", "pending")
@@ -178,7 +178,7 @@ class States:
         return durations.INSTANCE_PENDING + durations.INSTANCE_CHECKS
 
     def ssh_phase(self):
-        """`closed`, then `refuses` the key, then `open`: by the age of the youngest instance."""
+        """`closed`, then `refuses` (the key), then `open`, by the age of the youngest instance."""
         ages = [self.age("instance", name) for kind, name in list(self.born) if kind == "instance"]
         since = min(ages, default=0) - self.checks_end()
         if since < durations.INSTANCE_SSH_CLOSED:
@@ -193,7 +193,7 @@ class States:
                 yield record
 
     def validation_is_there(self, certificate):
-        """Since when, in AWS's seconds, the record that proves the domain has been in DNS; `None` where it is not."""
+        """How long the record that validates the domain has been in DNS, in AWS's seconds; `None` if it is not."""
         for option in certificate.get("DomainValidationOptions", []):
             wanted = option.get("ResourceRecord")
             if option.get("ValidationMethod") == "EMAIL":
@@ -345,7 +345,7 @@ class States:
         return None
 
     def sick(self, service):
-        """Whether the tasks of a service that runs no earlier revision do not become healthy."""
+        """Whether the tasks of a service without an earlier revision do not become healthy."""
         return self.faults.condition("ecs:service") in ("never-healthy", "tasks-die") and service.arn not in self.rolled_back
 
     def rolled_out(self, service):
@@ -371,7 +371,7 @@ class States:
                 service["status"] = "DRAINING"
             return
         for deployment in service.get("deployments", [])[:1]:
-            # moto leaves the revision that the service was created with.
+            # moto keeps the revision with which the service was created.
             deployment["taskDefinition"] = service.get("taskDefinition")
         if self.fails(service):
             return
@@ -390,7 +390,7 @@ class States:
             service["deployments"] = service.get("deployments", [])[:1]
 
     def fails(self, service):
-        """Shows the roll-out of a service that fails, where one is ordered."""
+        """Makes the roll-out of a service fail, if that fault is ordered."""
         arn, age = service["serviceArn"], self.age("service", service["serviceArn"])
         reason = "ECS deployment circuit breaker: tasks failed to start."
         primary = (service.get("deployments") or [{}])[0]
@@ -423,14 +423,14 @@ class States:
     ecs_CreateService = ecs_DescribeServices = ecs_DeleteService = services
 
     def ecs_ListTaskDefinitions(self, call, *answer):
-        """moto ignores the order that is asked for."""
+        """Sorts the answer: moto ignores the requested order."""
         if call.parameters.get("sort") != "DESC":
             return answer
         place = lambda arn: (arn.rsplit(":", 1)[0], int(arn.rsplit(":", 1)[1]))
         return self.edit_json(*answer, lambda found: found["taskDefinitionArns"].sort(key=place, reverse=True))
 
     def earlier_revision(self, call):
-        """What a service ran before an update, asked before moto makes it."""
+        """The revision of a service preceding an update, read before moto applies it."""
         name = call.parameters.get("service", "").rsplit("/", 1)[-1]
         for service in self.backend("ecs").services.values():
             if service.name == name:

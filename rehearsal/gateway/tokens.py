@@ -1,4 +1,4 @@
-"""Client tokens, which AWS honours and moto does not: a repeated call with the same token answers as the first one did."""
+"""Client tokens, which AWS honours and moto does not: a repeated call with the same token returns the first one's answer."""
 
 import json
 
@@ -11,7 +11,7 @@ TOKENS = {
     "ecs:CreateService": "clientToken",
     "acm:RequestCertificate": "IdempotencyToken",
 }
-# The most answers that are kept; the oldest goes first.
+# The most stored answers; the oldest is dropped first.
 ANSWERS_MAX = 1_000
 
 
@@ -24,7 +24,7 @@ class Tokens:
         return (call.name, token) if token else None
 
     def earlier(self, call):
-        """The answer of the first call with this token; an error where that one asked for something else."""
+        """The answer of the first call with this token; an error if that call had other parameters."""
         key = self.key(call)
         if key is None or key not in self.answers:
             return None

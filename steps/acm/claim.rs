@@ -1,4 +1,4 @@
-//! Recording, on a certificate, that its validation record is this deployment's: records carry no tags of their own.
+//! Records on a certificate that its validation record belongs to this deployment: records have no tags.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use crate::{
     route53::records_at,
 };
 
-/// The tag that says where a certificate's validation record comes from.
+/// The tag with the origin of a certificate's validation record.
 pub(crate) const RECORD: &str = "flow:validation-record";
-/// Its value where the deployment creates the record.
+/// The value of [`RECORD`] if the deployment creates the record.
 pub(crate) const RECORD_CREATED: &str = "created";
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -42,7 +42,8 @@ struct ClaimValidationRecord {
     kind: String,
 }
 
-/// The tag comes before the record: a crash between them leaves a tag without a record, never a record without its tag.
+/// Tags the certificate before the record is created: a crash in between leaves a tag without a record, never a record
+/// without a tag.
 async fn claim_validation_record(
     environment: Arc<Environment>,
     context: StepContext,

@@ -1,4 +1,4 @@
-//! Requesting a certificate, or taking one that exists.
+//! Requests a certificate, or adopts an existing one.
 
 use std::sync::Arc;
 
@@ -103,7 +103,8 @@ fn answer(certificate_arn: String, change: Change, domain: &str) -> Answer<Reque
     Answer::with_effect(RequestedCertificate { certificate_arn }, effect)
 }
 
-/// The deployment's certificate for the domain that is issued, or still can be in the way asked for.
+/// The deployment's certificate for the domain, if it is issued or can still be issued with the requested validation
+/// method.
 async fn find(
     environment: &Environment,
     context: &StepContext,
@@ -197,7 +198,7 @@ fn invalid(cause: String) -> StepError {
         .hint("Name an issued certificate for the domain in the same region, or let one be requested.")
 }
 
-/// Whether a certificate for `name` is good for `domain`: a wildcard stands for exactly one label.
+/// Whether a certificate for `name` covers `domain`: a wildcard matches exactly one label.
 fn covers(name: &str, domain: &str) -> bool {
     let (name, domain) = (name.to_ascii_lowercase(), domain.trim_end_matches('.').to_ascii_lowercase());
     match name.strip_prefix("*.") {

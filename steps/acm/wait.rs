@@ -1,4 +1,4 @@
-//! Waiting for a certificate.
+//! Waits for a certificate.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,9 +9,9 @@ use serde::Deserialize;
 use super::{CertificateArn, IssuedCertificate, ValidationRecord, describe, failed_for_good, issued, record, status};
 use crate::{Environment, failure::look_again_or};
 
-/// How long a certificate usually has no validation record.
+/// How long a certificate usually has no validation record yet.
 const TYPICAL_RECORD: Duration = Duration::from_secs(5);
-/// How long ACM usually takes at least to find the record: two to thirty minutes.
+/// The shortest usual time until ACM finds the record; it takes two to thirty minutes.
 const TYPICAL_VALIDATION: Duration = Duration::from_secs(150);
 const NO_RECORD: &str = "record not published yet";
 
@@ -120,7 +120,7 @@ fn instructions(input: &WaitForCertificate, record: Option<ValidationRecord>) ->
     })
 }
 
-/// The output with which the wait may be signalled: later sections only need the ARN.
+/// The output with which a person may answer the wait: later sections need only the ARN.
 fn as_issued(input: &WaitForCertificate) -> serde_json::Value {
     serde_json::json!({ "certificateArn": input.certificate_arn, "status": "ISSUED", "notAfter": null })
 }

@@ -11,7 +11,7 @@ use tokio::net::UdpSocket;
 use super::*;
 use crate::{RehearsalAddresses, test_server::addresses as rehearsal_addresses};
 
-/// Answers over UDP from a list of (name, record); a name that is not listed does not exist.
+/// Answers over UDP from a list of (name, record). Other names do not exist.
 async fn dns_server(records: Vec<(&'static str, RData)>) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();

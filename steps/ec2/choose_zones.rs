@@ -1,4 +1,4 @@
-//! Choosing the Availability Zones of a new deployment among those that offer what it needs.
+//! Chooses the Availability Zones of a new deployment among those that offer what it needs.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -60,7 +60,7 @@ async fn choose_zones(environment: Arc<Environment>, _context: StepContext, inpu
     choose(&input, environment.region(), &zones, &database, bastion.as_ref()).map(|zones| Answer::done(Zones { zones }))
 }
 
-/// Where RDS offers the database. Of a major version any minor one will do.
+/// The zones in which RDS offers the database. Of a major version, any minor version is sufficient.
 async fn database_zones(environment: &Environment, input: &ChooseZones) -> Result<BTreeSet<String>, StepError> {
     let call = environment
         .rds_reads()
@@ -101,7 +101,7 @@ async fn bastion_zones(environment: &Environment, instance_type: &str) -> Result
     Ok(zones)
 }
 
-/// The bastion is in the first zone, so that only that one must offer it.
+/// Chooses zones. The bastion is in the first one, so only that zone must offer it.
 fn choose(
     input: &ChooseZones,
     region: &str,
@@ -142,7 +142,7 @@ fn choose(
         return invalid(cause, "Choose another bastion.instanceType or region.");
     };
     let mut chosen = vec![first.clone()];
-    // Those that offer the database first: one of them must be among the chosen.
+    // Zones that offer the database come first: at least one of them must be chosen.
     let others = for_database.iter().copied().chain(&wanted).filter(|zone| *zone != first);
     for zone in others {
         if chosen.len() < *count && !chosen.contains(zone) {

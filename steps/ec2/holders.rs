@@ -1,4 +1,4 @@
-//! Who holds on to a resource that cannot be deleted: nearly always a network interface.
+//! Finds what prevents the deletion of a resource: nearly always a network interface.
 
 use aws_sdk_ec2::types::{Filter, NetworkInterface};
 use engine::step::{ErrorClass, StepError};
@@ -6,10 +6,10 @@ use engine::step::{ErrorClass, StepError};
 use super::filter;
 use crate::Environment;
 
-/// How many holders are named.
+/// The most network interfaces that are named.
 const NAMED_MAX: usize = 5;
 
-/// Adds to a `Busy` failure which network interfaces match `interfaces`.
+/// Adds the network interfaces that match `interfaces` to a `Busy` failure.
 pub(super) async fn explain(environment: &Environment, mut failure: StepError, interfaces: Filter) -> StepError {
     if failure.class != ErrorClass::Busy {
         return failure;
@@ -20,7 +20,7 @@ pub(super) async fn explain(environment: &Environment, mut failure: StepError, i
     failure
 }
 
-/// As [`explain`], and also which other security groups refer to `group_id`.
+/// As [`explain`], and adds the security groups that refer to `group_id`.
 pub(super) async fn explain_group(environment: &Environment, failure: StepError, group_id: &str) -> StepError {
     let mut failure = explain(environment, failure, filter("group-id", group_id)).await;
     if failure.class != ErrorClass::Busy {

@@ -14,7 +14,7 @@ use crate::{Environment, failure::failure};
 const CANONICAL: &str = "099720109477";
 
 const IMAGES_PER_PAGE: i32 = 200;
-/// A release has some hundred images.
+/// The most pages: a release has some hundred images.
 const IMAGE_PAGES_MAX: usize = 10;
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -62,7 +62,7 @@ async fn find_ubuntu_image(
     }
     let mut images = list_images(&environment, Some(&input)).await?;
     if images.is_empty() && environment.is_rehearsal() {
-        // The rehearsal's AWS API knows old releases only.
+        // The rehearsal's AWS API has only old releases.
         images = list_images(&environment, None).await?;
     }
     let newest = newest(&images, |image| environment.is_rehearsal() || is_server_image(image, &input));
@@ -83,8 +83,8 @@ async fn find_ubuntu_image(
     Ok(Answer::done(described(image_id, image)))
 }
 
-/// Canonical's images, those of `input` only where it is given: Canonical publishes tens of thousands, so that the list is
-/// filtered by EC2 and read in pages.
+/// Lists Canonical's images, only those of `input` if it is given. Canonical publishes tens of thousands, so EC2
+/// filters the list and returns it in pages.
 async fn list_images(environment: &Environment, input: Option<&FindUbuntuImage>) -> Result<Vec<Image>, StepError> {
     let call = environment.ec2_reads().describe_images().owners(CANONICAL).filters(filter("state", "available"));
     let call = match input {
@@ -117,7 +117,7 @@ fn described(image_id: String, image: &Image) -> FoundImage {
     }
 }
 
-/// The image that Canonical names in a public parameter: one call, for both kinds of volume that releases came with.
+/// The image that Canonical names in a public parameter. One call covers both types of volume of releases.
 async fn image_by_parameter(
     environment: &Environment,
     input: &FindUbuntuImage,

@@ -1,4 +1,4 @@
-//! Instances: starting and terminating.
+//! Starts and terminates instances.
 
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ use crate::{
 };
 
 const RESOURCE_TYPE: &str = "AWS::EC2::Instance";
-/// Where Ubuntu's images have their root volume, if the image itself does not say.
+/// The root device of Ubuntu's images, if the image itself does not name it.
 const UBUNTU_ROOT_DEVICE: &str = "/dev/sda1";
-/// How large Ubuntu's images make their root volume, if the image itself does not say.
+/// The root volume size of Ubuntu's images, if the image itself does not have it.
 const UBUNTU_ROOT_VOLUME_GIB: i32 = 8;
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -139,7 +139,7 @@ fn answer(instance_id: String, change: Change, name: &str) -> Answer<InstanceId>
 }
 
 async fn find_by_name(environment: &Environment, deployment: &str, name: &str) -> Result<Option<Instance>, StepError> {
-    // Terminated instances keep their tags for an hour and are no matches.
+    // Terminated instances keep their tags for an hour and do not match.
     let mut alive = filter("instance-state-name", "pending");
     if let Some(states) = alive.values.as_mut() {
         states.extend(["running", "stopping", "stopped"].map(str::to_owned));
@@ -158,7 +158,7 @@ async fn find_by_name(environment: &Environment, deployment: &str, name: &str) -
     only_one("instance", deployment, instances, Instance::instance_id)
 }
 
-/// The image's root volume, but encrypted and of the current kind.
+/// The image's root volume, encrypted and of the current type.
 fn root_volume(input: &RunInstance) -> BlockDeviceMapping {
     let volume = EbsBlockDevice::builder()
         .encrypted(true)
@@ -170,7 +170,7 @@ fn root_volume(input: &RunInstance) -> BlockDeviceMapping {
     BlockDeviceMapping::builder().device_name(device).ebs(volume).build()
 }
 
-/// For an input without a bastion: the instance of an earlier run, which would be billed and open, is terminated.
+/// Terminates the instance of an earlier run, for an input without a bastion: it would be billed and reachable.
 async fn terminate_instance_by_name(
     environment: Arc<Environment>,
     context: StepContext,

@@ -1,4 +1,4 @@
-//! Instances: waiting for them.
+//! Waits for instances.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     failure::{failure_for, look_again_or},
 };
 
-/// How long the status checks usually take to pass: two to five minutes.
+/// How long the status checks usually take: two to five minutes.
 const TYPICAL_CHECKS: Duration = Duration::from_secs(180);
 /// How long an instance usually takes to start or to stop: ten to forty seconds.
 const TYPICAL_CHANGE: Duration = Duration::from_secs(25);
@@ -139,7 +139,7 @@ fn interval(context: &StepContext) -> Duration {
     context.poll_towards(TYPICAL_CHANGE)
 }
 
-/// The instance by its id, in whatever state.
+/// The instance with this id, in any state.
 pub(super) async fn find_instance(
     environment: &Environment,
     context: &StepContext,
@@ -151,7 +151,7 @@ pub(super) async fn find_instance(
     Ok(reservations.into_iter().flat_map(|reservation| reservation.instances.unwrap_or_default()).next())
 }
 
-/// What EC2 says about an instance that will not come up by itself.
+/// The failure of an instance that will not start without intervention.
 fn not_alive(instance: &Instance, state: &InstanceStateName) -> StepError {
     let id = instance.instance_id().unwrap_or("the instance");
     let reason = instance

@@ -1,4 +1,4 @@
-//! Key pairs: EC2 keeps the public half under a name.
+//! Key pairs: EC2 stores the public key under a name.
 
 use std::sync::Arc;
 
@@ -71,7 +71,7 @@ struct FindKeyPair {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct FoundKeyPair {
-    /// In OpenSSH's format; null where the deployment has no key pair yet.
+    /// In OpenSSH's format; null if the deployment has no key pair yet.
     public_key: Option<String>,
 }
 
@@ -184,7 +184,7 @@ fn found_key_pair(context: &StepContext, input: ImportKeyPair, found: &KeyPairIn
     Ok(Answer::with_effect(KeyPair { key_name: input.key_name, key_pair_id }, effect))
 }
 
-/// Whether algorithm and key are the same; the comment after them is nobody's business.
+/// Whether algorithm and key are the same. The comment after them does not matter.
 fn is_same_key(one: &str, other: &str) -> bool {
     let without_comment = |key: &str| key.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();
     without_comment(one) == without_comment(other)

@@ -252,7 +252,7 @@ async fn associate_route_table(
     Ok(Answer::with_effect(AssociationId { association_id }, effect))
 }
 
-/// The route table that the subnet uses explicitly, and the association's id.
+/// The route table that the subnet explicitly uses, with the id of the association.
 async fn find_association(environment: &Environment, subnet_id: &str) -> Result<Option<(String, String)>, StepError> {
     let found = environment
         .ec2_reads()

@@ -91,7 +91,7 @@ async fn create_security_group(
             let effect = Effect::new(Change::Created, RESOURCE_TYPE, &group_id).named(&input.name);
             Ok(Answer::with_effect(CreatedSecurityGroup { group_id, name: input.name }, effect))
         }
-        // The name is unique within the VPC, so that what has it is either ours or somebody else's.
+        // The name is unique within the VPC, so the existing group belongs to this deployment or to someone else.
         Err(error) if is_already_there(&error) => match find(&environment, &context, &input).await? {
             Some(group) => found_group(&context, input, &group),
             None => Err(taken_but_not_listed(failure("ec2:CreateSecurityGroup", error))),
@@ -110,7 +110,7 @@ async fn find(
         .map_err(|error| failure_for(context, &input.vpc_id, "ec2:DescribeSecurityGroups", error))
 }
 
-/// The security group of a name, which is unique within a VPC.
+/// The security group with this name, which is unique within a VPC.
 pub(super) async fn named(
     environment: &Environment,
     vpc_id: &str,

@@ -169,7 +169,7 @@ fn permission(input: &AuthorizeIngress) -> Result<IpPermission, StepError> {
     Ok(permission.build())
 }
 
-/// The wanted rule, if it is there, and all others of the group.
+/// The wanted rule, if it exists, and all other rules of the group.
 async fn find(
     environment: &Environment,
     context: &StepContext,
@@ -201,7 +201,7 @@ fn is_wanted(rule: &SecurityGroupRule, input: &AuthorizeIngress) -> bool {
         (None, Some(group)) => rule.referenced_group_info().and_then(|referenced| referenced.group_id()) == Some(group),
         (None, None) => false,
     };
-    // For "all protocols" AWS keeps no ports, or -1.
+    // For "all protocols" AWS returns no ports, or -1.
     let ports =
         input.protocol == "-1" || (rule.from_port() == Some(input.from_port) && rule.to_port() == Some(input.to_port));
     source && ports && rule.ip_protocol() == Some(input.protocol.as_str())
@@ -215,7 +215,7 @@ async fn revoke_all_ingress(
     revoke(&environment, &input.group_id, |_| true).await
 }
 
-/// For an input without a bastion: the group of an earlier run lets nobody in any more.
+/// Revokes the access through the group of an earlier run, for an input without a bastion.
 async fn revoke_ingress_by_name(
     environment: Arc<Environment>,
     _context: StepContext,

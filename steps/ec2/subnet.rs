@@ -1,4 +1,4 @@
-//! Subnets of our own.
+//! Creates and deletes subnets.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The default VPC, or one that exists already.
+//! Uses the default VPC or an existing one.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -68,7 +68,7 @@ async fn use_vpc(environment: Arc<Environment>, context: StepContext, input: Use
     let tables = ec2.describe_route_tables().filters(filter("vpc-id", &vpc_id)).send().await;
     let tables = tables.map_err(|error| failure("ec2:DescribeRouteTables", error))?;
     let only_default = input.vpc_id.is_none();
-    // What stands in for AWS has a default VPC without an internet gateway.
+    // The rehearsal's AWS API has a default VPC without an internet gateway.
     let public_anyway = only_default && environment.is_rehearsal();
     let candidates: Vec<&Subnet> =
         subnets.subnets().iter().filter(|subnet| public_anyway || is_public(subnet, tables.route_tables())).collect();
@@ -96,8 +96,10 @@ async fn use_vpc(environment: Arc<Environment>, context: StepContext, input: Use
     answer(chosen)
 }
 
+/// Checks the subnets that the input names.
+///
 /// # Errors
-/// `Invalid` where a subnet is not a public one of the VPC, or where they are not in at least two zones, one in each.
+/// `Invalid` if a subnet is not a public one of the VPC, or if they are not in at least two zones, one in each.
 fn named_subnets(vpc_id: &str, wanted: &[String], candidates: &[&Subnet]) -> Result<Vec<String>, StepError> {
     let invalid = |cause: String| {
         let hint =
@@ -119,7 +121,7 @@ fn named_subnets(vpc_id: &str, wanted: &[String], candidates: &[&Subnet]) -> Res
     Ok(wanted.to_vec())
 }
 
-/// The subnets of the deployment's load balancer: what was chosen once is kept, whatever subnets are added to the VPC.
+/// The subnets of the deployment's load balancer. They are kept, whatever subnets are later added to the VPC.
 async fn kept_subnets(environment: &Environment, input: &UseVpc) -> Result<Option<Vec<String>>, StepError> {
     let (Some(deployment), Some(name)) = (&input.deployment, &input.load_balancer_name) else { return Ok(None) };
     let balancer = match environment.elbv2_reads().describe_load_balancers().names(name).send().await {
@@ -150,7 +152,8 @@ async fn find_vpc(environment: &Environment, context: &StepContext, vpc_id: Opti
     })
 }
 
-/// The first subnet of each zone by name, so that every run chooses the same. A load balancer takes one for each zone.
+/// The first subnet of each zone by name, so that every run chooses the same ones. A load balancer uses one for each
+/// zone.
 fn choose_subnets<'a>(candidates: impl Iterator<Item = &'a Subnet>) -> Option<Vec<String>> {
     let mut public: Vec<(&str, &str)> =
         candidates.filter_map(|subnet| Some((subnet.availability_zone()?, subnet.subnet_id()?))).collect();
@@ -160,11 +163,11 @@ fn choose_subnets<'a>(candidates: impl Iterator<Item = &'a Subnet>) -> Option<Ve
     (public.len() >= SUBNETS_MIN).then(|| public.into_iter().map(|(_, id)| id.to_owned()).collect())
 }
 
-/// Whether the route table that the subnet uses, its own or else the VPC's main one, leads to an internet gateway.
+/// Whether the subnet's route table, its own or the VPC's main one, has a route to an internet gateway.
 fn is_public(subnet: &Subnet, tables: &[RouteTable]) -> bool {
     let own = |table: &&RouteTable| table.associations().iter().any(|found| found.subnet_id() == subnet.subnet_id());
     let main = |table: &&RouteTable| table.associations().iter().any(|found| found.main() == Some(true));
-    // An association of the main table has no subnet, which must not count as the same as a subnet without an id.
+    // The association of the main table has no subnet. It must not match a subnet without an id.
     let table = match subnet.subnet_id() {
         Some(_) => tables.iter().find(own).or_else(|| tables.iter().find(main)),
         None => None,

@@ -1,4 +1,4 @@
-//! VPCs of our own.
+//! Creates and deletes VPCs.
 
 use std::sync::Arc;
 
@@ -172,7 +172,7 @@ async fn enable_attribute(
     };
     call.send().await.map_err(|error| failure_for(context, &input.vpc_id, "ec2:ModifyVpcAttribute", error))?;
     if context.created.contains_key(&input.vpc_id) {
-        // Part of making it, not a mending of what was there.
+        // This completes the creation, so it is not reported as an update.
         return Ok(Answer::done(input));
     }
     let effect = Effect::new(Change::Updated, RESOURCE_TYPE, &input.vpc_id);

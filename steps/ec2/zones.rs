@@ -45,7 +45,7 @@ async fn describe_availability_zones(
     Ok(Answer::done(Zones { zones }))
 }
 
-/// The zones that can be used, by name. Local and Wavelength Zones are no Availability Zones.
+/// The names of the usable zones. Local and Wavelength Zones are not Availability Zones.
 pub(super) fn available(zones: &[AvailabilityZone]) -> Vec<String> {
     let mut names: Vec<String> = zones
         .iter()
@@ -58,7 +58,7 @@ pub(super) fn available(zones: &[AvailabilityZone]) -> Vec<String> {
     names
 }
 
-/// The first `count` by name, so that every run chooses the same.
+/// The first `count` zones by name, so that every run chooses the same ones.
 fn choose(zones: &[AvailabilityZone], region: &str, count: usize) -> Result<Vec<String>, StepError> {
     let mut names = available(zones);
     if names.len() < count {

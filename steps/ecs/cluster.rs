@@ -84,7 +84,7 @@ fn answered(cluster_arn: String, name: String, change: Change) -> Answer<Cluster
     Answer::with_effect(ClusterArnAndName { cluster_arn, name }, effect)
 }
 
-/// A deleted cluster is shown as inactive for a while and is no match.
+/// Finds the cluster. A deleted cluster is listed as inactive for some time and does not match.
 async fn find(environment: &Environment, name_or_arn: &str) -> Result<Option<Cluster>, StepError> {
     let call = environment.ecs_reads().describe_clusters().clusters(name_or_arn).include(ClusterField::Tags);
     match call.send().await {

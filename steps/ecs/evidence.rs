@@ -1,4 +1,4 @@
-//! What AWS knows about a service that does not become stable: what a person would go and look for.
+//! Collects what AWS reports about a service that does not become stable, which a person would otherwise look up.
 
 use aws_sdk_cloudwatchlogs::types::{LogStream, OrderBy};
 use aws_sdk_ecs::types::{Container, DesiredStatus, Service, ServiceEvent, Task};
@@ -16,7 +16,7 @@ const LOG_LINES_MAX: i32 = 15;
 const LINE_LENGTH_MAX: usize = 300;
 const HINT: &str = "Repair the cause and run again with the same input: a new deployment of the service is started.";
 
-/// The failure of the wait, with everything that could be found out.
+/// The failure of the wait, with everything that was found.
 pub(super) async fn explain(
     environment: &Environment,
     input: &WaitForService,
@@ -56,7 +56,7 @@ fn shortened(line: &str) -> String {
     line.chars().take(LINE_LENGTH_MAX).chain(['…']).collect()
 }
 
-/// Newest first, as ECS lists them.
+/// The messages of the last events, newest first, as ECS lists them.
 fn events(service: &Service) -> Vec<String> {
     service.events().iter().filter_map(ServiceEvent::message).take(EVENTS_MAX).map(str::to_owned).collect()
 }
@@ -111,7 +111,7 @@ fn unhealthy(target: &TargetHealthDescription) -> Option<String> {
     Some(format!("{id}: {}", words.join(", ")))
 }
 
-/// The last lines of the log streams that were written to last.
+/// The last lines of the log streams that were written last.
 async fn log_tail(environment: &Environment, log_group: &str) -> Result<Vec<String>, StepError> {
     let logs = environment.logs_reads();
     let streams = logs

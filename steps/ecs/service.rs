@@ -1,4 +1,4 @@
-//! The service that keeps the tasks running.
+//! The service that runs the tasks.
 
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ use crate::{
 };
 
 pub(super) const RESOURCE_TYPE: &str = "AWS::ECS::Service";
-/// ECS takes at most 36 characters.
+/// ECS accepts at most 36 characters.
 const TOKEN_LENGTH: usize = 32;
-/// How long a starting task may be unhealthy: the application prepares its database first.
+/// How long a starting task may be unhealthy: the application first prepares its database.
 const HEALTH_CHECK_GRACE_PERIOD_SECONDS: i32 = 300;
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -30,7 +30,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         registry,
         environment,
         "ecs:createService",
-        "Creates a Fargate service behind the load balancer, or makes an existing one as wanted.",
+        "Creates a Fargate service for the load balancer, or updates an existing one.",
         ["ecs:DescribeServices", "ecs:CreateService", "ecs:UpdateService", "ecs:TagResource", "iam:PassRole"],
         create_service
     );
@@ -64,7 +64,7 @@ async fn create_service(
     context: StepContext,
     input: CreateService,
 ) -> StepResult<CreatedService> {
-    // A second call of the same name is not refused everywhere: it must not come to that.
+    // Not every creation of an existing name is refused, so the service is searched for first.
     let there = find_service(&environment, &context, &input.cluster_arn, &input.name).await?;
     match there.as_ref().and_then(Service::status) {
         Some(ACTIVE) => {}
@@ -110,7 +110,8 @@ async fn create(environment: &Environment, context: &StepContext, input: &Create
     Ok(answered(arn, input, Change::Created))
 }
 
-/// Without a public address a task in a public subnet reaches neither the image nor the secret.
+/// The network of tasks. Without a public address a task in a public subnet could reach neither the image nor the
+/// secret.
 fn network(input: &CreateService) -> Result<NetworkConfiguration, StepError> {
     let vpc = AwsVpcConfiguration::builder()
         .set_subnets(Some(input.subnet_ids.clone()))
@@ -121,7 +122,7 @@ fn network(input: &CreateService) -> Result<NetworkConfiguration, StepError> {
     Ok(NetworkConfiguration::builder().awsvpc_configuration(vpc).build())
 }
 
-/// ECS's words for things of this execution that it does not see yet.
+/// Recognizes ECS's messages about resources of this execution that it does not have yet.
 fn not_consistent_yet(context: &StepContext, input: &CreateService, mut failure: StepError) -> StepError {
     let says = |words: &str| failure.cause.to_lowercase().contains(words);
     let role = says("unable to assume the service linked role");
@@ -183,7 +184,8 @@ fn refuse_what_cannot_change(service: &Service, input: &CreateService) -> Result
     }
 }
 
-/// After the circuit breaker broke, ECS tries no more by itself: what stopped it may be mended by now.
+/// Whether the last deployment failed. After the circuit breaker opened, ECS does not try again by itself, although the
+/// cause may be gone.
 fn last_deployment_failed(service: &Service) -> bool {
     primary(service).and_then(Deployment::rollout_state) == Some(&DeploymentRolloutState::Failed)
 }

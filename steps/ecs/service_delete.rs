@@ -1,4 +1,4 @@
-//! Taking the service down.
+//! Scales the service to zero and deletes it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -62,7 +62,7 @@ async fn scale_service_to_zero(
     }
     let call = environment.ecs().update_service().cluster(&input.cluster_arn).service(&input.service_name);
     match call.desired_count(0).send().await {
-        // A part of taking it down, not a mending.
+        // This is part of the deletion, so it is not reported as an update.
         Ok(_) => nothing_to_do(),
         Err(error) if is_missing(&error) || code_of(&error) == Some("ServiceNotActiveException") => nothing_to_do(),
         Err(error) => Err(failure("ecs:UpdateService", error)),

@@ -1,4 +1,4 @@
-//! Waiting until the service is stable and its targets are healthy.
+//! Waits until the service is stable and its targets are healthy.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,9 +17,9 @@ use crate::{
 /// How long a roll-out usually takes: two to six minutes.
 const TYPICAL_ROLLOUT: Duration = Duration::from_secs(180);
 
-/// How long an update may be missing in what ECS lists (Amazon ECS API Reference, "Eventual consistency").
+/// How long ECS may list a service without its update (Amazon ECS API Reference, "Eventual consistency").
 const UPDATE_LISTED_WITHIN: Duration = Duration::from_secs(60);
-/// The status of the deployment that ECS works towards.
+/// The status of the deployment that ECS currently rolls out.
 const PRIMARY: &str = "PRIMARY";
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -60,13 +60,13 @@ struct StableService {
     healthy_targets: usize,
 }
 
-/// How far the service is.
+/// The progress of the service.
 #[derive(Debug, PartialEq)]
 enum Progress {
     Stable(StableService),
-    /// On the way, in a few words.
+    /// In progress, in a few words.
     OnTheWay(String),
-    /// It will not get there by itself, for this reason.
+    /// Failed and not recoverable without intervention, with the reason.
     Failed(String),
 }
 
@@ -88,7 +88,7 @@ async fn wait_for_service(
         }
         Err(error) => return look_again_or(error, &context),
     };
-    // Nothing that does not run can be healthy.
+    // Without running tasks no target can be healthy.
     let targets = match service.running_count() {
         0 => Vec::new(),
         _ => match target_health(&environment, &context, &input.target_group_arn).await {
@@ -111,8 +111,8 @@ async fn wait_for_service(
     }
 }
 
-/// Whether the deadline passes before the next look. The engine's time-out knows nothing about services, so that what
-/// AWS knows has to be said now.
+/// Whether the deadline passes before the next poll. The engine's time-out knows nothing about services, so this poll
+/// must report what AWS knows.
 fn is_last_look(context: &StepContext, interval: Duration) -> bool {
     let next_look_ms = context.now_ms.saturating_add(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
     context.deadline_ms.is_some_and(|deadline_ms| next_look_ms >= deadline_ms)
@@ -133,8 +133,8 @@ pub(super) fn health(target: &TargetHealthDescription) -> Option<&TargetHealthSt
     target.target_health().and_then(|health| health.state())
 }
 
-/// Only the PRIMARY deployment decides (Amazon ECS API Reference, Deployment): one that failed before it is history, and one of
-/// another revision means that ECS rolled back.
+/// Evaluates the PRIMARY deployment only (Amazon ECS API Reference, Deployment): an earlier one that failed does not
+/// matter, and one with another revision means that ECS rolled back.
 fn progress(
     context: &StepContext,
     input: &WaitForService,
@@ -158,7 +158,7 @@ fn progress(
     }
     let healthy = targets.iter().filter(|target| health(target) == Some(&TargetHealthStateEnum::Healthy)).count();
     let (running, desired) = (service.running_count(), service.desired_count());
-    // A service without a deployment controller's roll-out state has none.
+    // A service without a roll-out state, because of its deployment controller, counts as completed.
     let completed = primary.is_some() && state.is_none_or(|state| *state == DeploymentRolloutState::Completed);
     let enough_are_healthy = usize::try_from(desired).is_ok_and(|desired| healthy >= desired);
     if completed && others_are_over(deployments) && running == desired && enough_are_healthy {
@@ -174,7 +174,7 @@ fn progress(
     Progress::OnTheWay(format!("{word} {running}/{desired} running, {healthy} healthy{stopped}"))
 }
 
-/// Whether no deployment but the PRIMARY runs anything.
+/// Whether all deployments other than the PRIMARY have failed and run no tasks.
 fn others_are_over(deployments: &[Deployment]) -> bool {
     deployments.iter().filter(|deployment| deployment.status() != Some(PRIMARY)).all(|other| {
         other.rollout_state() == Some(&DeploymentRolloutState::Failed)
@@ -183,7 +183,7 @@ fn others_are_over(deployments: &[Deployment]) -> bool {
     })
 }
 
-/// What it means that the PRIMARY deployment has another revision than the input describes.
+/// The progress if the PRIMARY deployment has another revision than the input.
 fn other_revision(
     context: &StepContext,
     input: &WaitForService,

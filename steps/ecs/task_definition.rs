@@ -1,4 +1,5 @@
-//! The task definition. Each registration makes a new revision, so that one is made only when the newest differs.
+//! The task definition. Every registration creates a revision, so a revision is registered only if the newest one
+//! differs.
 
 mod wanted;
 
@@ -134,7 +135,7 @@ fn answered(definition: &TaskDefinition, family: &str, change: Change) -> Answer
     Answer::with_effect(Revision { task_definition_arn: arn, revision }, effect)
 }
 
-/// A role of this execution takes some seconds to be known everywhere.
+/// IAM takes some seconds to spread a role that this execution created.
 fn role_not_known_yet(context: &StepContext, input: &RegisterTaskDefinition, mut failure: StepError) -> StepError {
     let of_role = failure.code.as_deref() == Some("ClientException") && failure.cause.to_lowercase().contains("role");
     if of_role && context.created.contains_key(&input.execution_role_arn) {
@@ -164,7 +165,7 @@ async fn newest(environment: &Environment, family: &str) -> Result<Option<(TaskD
     Ok(None)
 }
 
-/// A revision with its tags; none when ECS does not know it.
+/// A revision with its tags; `None` if ECS does not have it.
 pub(crate) async fn describe(
     environment: &Environment,
     arn: &str,
@@ -182,7 +183,7 @@ pub(crate) async fn describe(
     }
 }
 
-/// ECS has no code of its own for a task definition that does not exist.
+/// Whether the task definition does not exist: ECS has no error code of its own for it.
 fn is_unknown(failure: &StepError) -> bool {
     failure.class == ErrorClass::NotFound
         || (failure.code.as_deref() == Some("ClientException")

@@ -106,7 +106,7 @@ fn forward(input: &CreateListener) -> Action {
     Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(&input.target_group_arn).build()
 }
 
-/// A certificate of this execution that was issued a moment ago is not known to the load balancers at once.
+/// A certificate that was just issued in this execution takes some time to reach the load balancers.
 fn not_known_yet(context: &StepContext, certificate_arn: &str, mut failure: StepError) -> StepError {
     let of_certificate = matches!(failure.code.as_deref(), Some("CertificateNotFound" | "UnsupportedCertificate"));
     if of_certificate && context.created.contains_key(certificate_arn) {
@@ -120,7 +120,7 @@ fn answered(arn: &str, change: Change) -> Answer<ListenerArn> {
     Answer::with_effect(ListenerArn { listener_arn: arn.to_owned() }, effect)
 }
 
-/// What listens on the port: there can be only one.
+/// The listener on the port: there can be only one.
 async fn find(
     environment: &Environment,
     context: &StepContext,
@@ -189,7 +189,7 @@ fn is_as_wanted(listener: &Listener, input: &CreateListener) -> bool {
         && forwards_to(action) == Some(input.target_group_arn.as_str())
 }
 
-/// The only target group that the action forwards to. AWS says it in one of two places.
+/// The only target group to which the action forwards. AWS returns it in one of two fields.
 fn forwards_to(action: &Action) -> Option<&str> {
     if action.r#type() != Some(&ActionTypeEnum::Forward) {
         return None;

@@ -80,7 +80,7 @@ async fn create_load_balancer(
     context: StepContext,
     input: CreateLoadBalancer,
 ) -> StepResult<CreatedLoadBalancer> {
-    // A second call of the same name is not refused everywhere: it must not come to that.
+    // Not every creation of an existing name is refused, so the load balancer is searched for first.
     if let Some(balancer) = find(&environment, &input).await? {
         return found_load_balancer(&environment, &context, input, &balancer).await;
     }
@@ -149,7 +149,7 @@ async fn found_load_balancer(
         return Err(name_taken("load balancer", &input.name, &input.deployment, tags.deployment.as_deref()));
     }
     let mut change = tags.change(context, arn);
-    // Both calls set what is wanted as a whole, so that doing one of them twice does no harm.
+    // Both calls replace the complete set, so repeating one of them is harmless.
     if !same_set(balancer.security_groups().iter().map(String::as_str), &input.group_ids) {
         environment.differs("groupIds", balancer.security_groups().join(", "), input.group_ids.join(", "));
         let call = environment.elbv2().set_security_groups().load_balancer_arn(arn);
@@ -168,7 +168,7 @@ async fn found_load_balancer(
     Ok(answered(balancer, &input.name, change))
 }
 
-/// The load balancer by its ARN, in whatever state.
+/// The load balancer with this ARN, in any state.
 pub(super) async fn find_by_arn(
     environment: &Environment,
     context: &StepContext,
@@ -186,7 +186,7 @@ async fn delete_load_balancer(
     context: StepContext,
     input: LoadBalancerArn,
 ) -> StepResult<Nothing> {
-    // To delete what does not exist is answered like a deletion.
+    // The deletion of a load balancer that does not exist succeeds, so this must be checked first.
     if find_by_arn(&environment, &context, &input.load_balancer_arn).await?.is_none() {
         return gone_already(&context, RESOURCE_TYPE, &input.load_balancer_arn);
     }

@@ -1,4 +1,4 @@
-//! Waiting for the load balancer.
+//! Waits for the load balancer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -59,7 +59,7 @@ async fn wait_for_load_balancer(
     };
     match state(&balancer) {
         (Some(LoadBalancerStateEnum::Active), _) => Ok(Answer::done(input)),
-        // It carries traffic; more of it is on the way.
+        // It serves traffic while it adds capacity.
         (Some(LoadBalancerStateEnum::ActiveImpaired), _) => Ok(Answer::done(input)),
         (Some(LoadBalancerStateEnum::Failed), reason) => {
             let reason = reason.unwrap_or("AWS gives no reason");
@@ -96,7 +96,8 @@ async fn wait_for_load_balancer_deleted(
     }
 }
 
-/// How many network interfaces the load balancer holds: they outlive it by minutes and keep subnets and groups busy.
+/// The number of network interfaces of the load balancer. They exist for minutes after its deletion and keep subnets
+/// and groups in use.
 async fn interfaces(environment: &Environment, arn: &str) -> Result<usize, StepError> {
     let Some(part) = arn_part(arn) else { return Ok(0) };
     let named = Filter::builder().name("description").values(format!("ELB {part}")).build();
@@ -105,7 +106,7 @@ async fn interfaces(environment: &Environment, arn: &str) -> Result<usize, StepE
     Ok(answer.network_interfaces().len())
 }
 
-/// Such as `app/demo-https/50dc6c495c0c9188`.
+/// The end of an ARN, such as `app/demo-https/50dc6c495c0c9188`.
 fn arn_part(arn: &str) -> Option<&str> {
     arn.split_once(":loadbalancer/").map(|(_, part)| part)
 }

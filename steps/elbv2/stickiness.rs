@@ -1,4 +1,4 @@
-//! A cookie of the load balancer keeps each visitor on one target.
+//! Sets stickiness: a cookie of the load balancer keeps each visitor on one target.
 
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(super) const RESOURCE_TYPE: &str = "AWS::ElasticLoadBalancingV2::TargetGroup";
-/// The answer that counts as healthy.
+/// The status code of a healthy target.
 const HEALTHY: &str = "200";
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -176,7 +176,7 @@ async fn delete_target_group(
     input: TargetGroupArn,
 ) -> StepResult<Nothing> {
     let arn = &input.target_group_arn;
-    // To delete what does not exist is answered like a deletion.
+    // The deletion of a target group that does not exist succeeds, so this must be checked first.
     match environment.elbv2_reads().describe_target_groups().target_group_arns(arn).send().await {
         Ok(_) => {}
         Err(error) if is_missing(&error) => return gone_already(&context, RESOURCE_TYPE, arn),

@@ -1,4 +1,4 @@
-//! The account that an execution may act in, compared with every set of credentials before the first call with it.
+//! The account of an execution. Every set of credentials is compared with it before its first use.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use super::{
     identity::{Identities, provided},
 };
 
-/// How long new credentials may take to be loaded and compared. Longer than STS may take to answer.
+/// How long new credentials may take to be loaded and compared. Longer than the limit for STS.
 const LOAD_TIME_MAX: Duration = Duration::from_secs(40);
 
 /// An AWS account.
@@ -34,10 +34,11 @@ impl Account {
         Account { account_id: identity.account.clone(), partition: identity.partition.clone() }
     }
 
-    /// Refuses an identity of another account or partition. The class pauses an execution: it continues with the right credentials.
+    /// Refuses an identity of another account or partition. The error's class pauses the execution, which can continue
+    /// with other credentials.
     ///
     /// # Errors
-    /// It is of another one; both are named.
+    /// The identity belongs to another account. The message names both.
     pub fn refuse_other(&self, identity: &CallerIdentity) -> Result<(), StepError> {
         if *self == Account::of(identity) {
             return Ok(());
@@ -51,8 +52,8 @@ impl Account {
     }
 }
 
-/// The same configuration, whose credentials are refused where they are of another account: also those that the provider loads
-/// after the first ones have expired.
+/// Restricts a configuration to an account: credentials of another account are refused, including those that the
+/// provider loads after the first ones have expired.
 pub(super) fn restricted(config: &SdkConfig, account: Account, identities: Arc<Identities>) -> SdkConfig {
     let guard = Guard { config: config.clone(), account, identities };
     let cache = aws_config::identity::IdentityCache::lazy().load_timeout(LOAD_TIME_MAX).build();
@@ -60,7 +61,7 @@ pub(super) fn restricted(config: &SdkConfig, account: Account, identities: Arc<I
     builder.identity_cache(cache).build()
 }
 
-/// Provides the credentials of a configuration if they are of the account.
+/// A provider that returns the credentials of a configuration only if they belong to the account.
 struct Guard {
     config: SdkConfig,
     account: Account,
@@ -105,7 +106,7 @@ mod tests {
         <GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/x</Arn><UserId>U</UserId>\
         <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
 
-    /// Credentials that have expired as soon as they are used.
+    /// A provider whose credentials expire immediately.
     #[derive(Debug, Default)]
     struct Rotating(AtomicU32);
 
@@ -143,7 +144,7 @@ mod tests {
         let server = TestServer::start((200, "content-type: text/xml\r\n", IDENTITY)).await;
         call("123456789012", &server).await.unwrap();
         let keys: Vec<String> = server.requests().iter().map(|request| key_of(request)).collect();
-        assert_eq!(keys, ["KEY0", "KEY0", "KEY1", "KEY1"], "each is compared, then used");
+        assert_eq!(keys, ["KEY0", "KEY0", "KEY1", "KEY1"], "each set is compared, then used");
         let server = TestServer::start((200, "content-type: text/xml\r\n", IDENTITY)).await;
         let error = call("999999999999", &server).await.unwrap_err();
         assert_eq!(error.class, ErrorClass::Credentials);

@@ -1,4 +1,4 @@
-//! Names and addresses: the rehearsal's own servers, and how DNS and HTTPS find theirs.
+//! The addresses of a rehearsal's servers, and the DNS and HTTPS clients.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -17,22 +17,22 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 /// How long one HTTPS check may take.
 const HTTPS_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Where a rehearsal's servers listen. All must be loopback addresses.
+/// The addresses of a rehearsal's servers. All must be loopback addresses.
 #[derive(Debug, Clone)]
 pub struct RehearsalAddresses {
     /// The AWS API, such as `http://127.0.0.1:4566`.
     pub aws_endpoint: String,
     /// The region's name.
     pub region: String,
-    /// Answers every DNS question.
+    /// The DNS server for all queries.
     pub dns_server: SocketAddr,
-    /// Answers for every host on port 22.
+    /// The server for port 22 of every host.
     pub ssh_server: SocketAddr,
-    /// Answers for every host on port 443.
+    /// The server for port 443 of every host.
     pub https_server: SocketAddr,
     /// The only root certificate that HTTPS checks trust, as PEM.
     pub https_root_certificate_pem: String,
-    /// How many times faster than the wall's the clock runs.
+    /// The factor by which the rehearsal's clock runs faster.
     pub speed: f64,
 }
 
@@ -60,7 +60,7 @@ impl RehearsalAddresses {
     }
 }
 
-/// Plain HTTP to an address (not a name, which could come to mean another one) of the loopback network.
+/// Whether a URL is plain HTTP to a loopback address. A name is refused, because it could resolve to another address.
 fn is_loopback_url(url: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(url) else { return false };
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
@@ -107,7 +107,7 @@ pub(super) fn https_client(rehearsal: Option<&RehearsalAddresses>) -> Result<req
     builder.build().map_err(unusable)
 }
 
-/// An error and everything under it, in one line.
+/// An error and all its sources, in one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -121,7 +121,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Every host is the same server.
+/// Resolves every host to the same server.
 struct OneServer(SocketAddr);
 
 impl Resolve for OneServer {

@@ -1,4 +1,4 @@
-//! The AWS clients, two for each service: one for calls that change something, one for reads.
+//! The AWS clients, two for each service: one for changes, one for reads.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -9,14 +9,14 @@ use super::Environment;
 
 /// How long one connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long one try of a call may take.
+/// How long one attempt of a call may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a call may take with all its tries.
+/// How long a call may take with all its attempts.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(90);
-/// How often a read is tried.
+/// The most attempts of a read.
 const READ_ATTEMPTS: u32 = 3;
 
-/// The S3 client; against another endpoint than AWS's buckets are parts of the path, not of the host.
+/// The S3 client. At an endpoint other than AWS's, buckets are in the path instead of the host.
 pub(super) fn s3(config: &SdkConfig, backoff: Duration) -> aws_sdk_s3::Client {
     let elsewhere = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
     let again = RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_initial_backoff(backoff);
@@ -24,10 +24,11 @@ pub(super) fn s3(config: &SdkConfig, backoff: Duration) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(builder.build())
 }
 
-/// How a service's clients are made: on first use, because a process that only checks a workflow needs none of them.
+/// The configuration of a service's clients. They are created on first use: a process that only checks a workflow needs
+/// none.
 struct Settings {
     config: SdkConfig,
-    /// For the clients for changes; a plan's has no connection.
+    /// The configuration of clients for changes. A plan's has no connection.
     changes: SdkConfig,
     timeouts: TimeoutConfig,
     reads: RetryConfig,
@@ -41,8 +42,8 @@ macro_rules! clients {
         }
 
         impl Clients {
-            /// Clients for reads from `config` and for changes from `changes`. `read_backoff` is the pause before a read is
-            /// repeated.
+            /// Creates clients for reads from `config` and for changes from `changes`. `read_backoff` is the pause
+            /// before a read is repeated.
             pub(super) fn new(config: &SdkConfig, changes: &SdkConfig, read_backoff: Duration) -> Self {
                 let timeouts = TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT)
@@ -58,7 +59,7 @@ macro_rules! clients {
         }
 
         impl Clients {
-            /// What the clients for reads are made from.
+            /// The configuration of the clients for reads.
             pub(super) fn config(&self) -> &SdkConfig {
                 &self.settings.config
             }
@@ -78,7 +79,8 @@ macro_rules! clients {
                 pub fn $mutating(&self) -> &$sdk::Client {
                     let Settings { changes, timeouts, .. } = &self.clients.settings;
                     self.clients.$mutating.get_or_init(|| {
-                        // The SDK's own retry after a lost answer makes a second VPC: only the engine repeats a change.
+                        // The SDK's own retry after a lost answer creates a second VPC, so only the engine repeats a
+                        // change.
                         let once = RetryConfig::disabled();
                         let builder = $sdk::config::Builder::from(changes).retry_config(once);
                         $sdk::Client::from_conf(builder.timeout_config(timeouts.clone()).build())

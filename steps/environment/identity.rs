@@ -1,4 +1,4 @@
-//! Who acts: the account and the identity behind the credentials of an environment.
+//! The account and the identity of an environment's credentials.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::failure::failure;
 
 const ACTION: &str = "sts:GetCallerIdentity";
 
-/// The answer of STS GetCallerIdentity, and the region in which its caller acts.
+/// The answer of STS GetCallerIdentity, with the caller's region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CallerIdentity {
@@ -26,7 +26,7 @@ pub struct CallerIdentity {
     pub account: String,
     /// The ARN of the user or of the assumed role.
     pub arn: String,
-    /// The unique id of the user; of a role with the session's name.
+    /// The unique id of the user, or of the role with the session's name.
     pub user_id: String,
     /// The first part of the ARN: `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: String,
@@ -36,15 +36,15 @@ pub struct CallerIdentity {
 
 /// How long STS may take.
 const STS_TIME_MAX: Duration = Duration::from_secs(20);
-/// The most identities that are kept: credentials that expire come again under other key ids.
+/// The most identities in the cache: credentials that expire are replaced by others with new key ids.
 const IDENTITIES_MAX: usize = 16;
 
-/// The identities of the credentials that were used, by access key id.
+/// The cached identities, by access key id.
 #[derive(Default)]
 pub(super) struct Identities(Mutex<VecDeque<(String, CallerIdentity)>>);
 
 impl Identities {
-    /// The identity behind credentials; STS is called once for each access key id. A failure is not kept.
+    /// The identity of credentials. STS is called once for each access key id. A failure is not cached.
     ///
     /// # Errors
     /// As [`Environment::identity`].
@@ -67,7 +67,7 @@ impl Identities {
     }
 }
 
-/// The credentials that a configuration provides now.
+/// The current credentials of a configuration.
 pub(super) async fn provided(config: &SdkConfig) -> Result<Credentials, CredentialsError> {
     let provider = config.credentials_provider().ok_or_else(|| CredentialsError::not_loaded("there is no provider"))?;
     provider.provide_credentials().await
@@ -92,10 +92,11 @@ async fn ask(config: &SdkConfig, credentials: &Credentials) -> Result<CallerIden
 }
 
 impl Environment {
-    /// The account and the identity behind the credentials that would be used now (STS API Reference, GetCallerIdentity).
+    /// The account and the identity of the current credentials (STS API Reference, GetCallerIdentity).
     ///
     /// # Errors
-    /// `Credentials` where there are none or they are refused; `Unknown` where STS does not answer or its answer is incomplete.
+    /// `Credentials` if there are none or they are refused; `Unknown` if STS does not answer or its answer is
+    /// incomplete.
     pub async fn identity(&self) -> Result<CallerIdentity, StepError> {
         let config = self.clients.config();
         let credentials = provided(config).await.map_err(|error| crate::failure::of_credentials(ACTION, &error))?;

@@ -1,4 +1,5 @@
-//! Reads of services that have no client here: one call does not justify an SDK crate. The request is signed with the SDK's signer.
+//! Reads of services without a client: one call does not justify an SDK crate. Requests are signed with the SDK's
+//! signer.
 
 use std::time::SystemTime;
 
@@ -11,14 +12,14 @@ use serde_json::Value;
 use super::{Environment, chain, identity::provided};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
-/// The most of an answer that is read, in bytes.
+/// The longest answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 impl Environment {
-    /// Calls an operation of a service that speaks JSON; `target` is the value of `X-Amz-Target`.
+    /// Calls an operation of a service with the JSON protocol; `target` is the value of `X-Amz-Target`.
     ///
     /// # Errors
-    /// In a sentence: no credentials, no answer, or the service's error.
+    /// A sentence: no credentials, no answer, or the service's error.
     pub(crate) async fn call_json(&self, service: &str, target: &str, body: &Value) -> Result<Value, String> {
         let config = self.clients.config();
         let url = match config.endpoint_url() {

@@ -9,7 +9,7 @@ const IDENTITY: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws
     <GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/x</Arn><UserId>U</UserId>\
     <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
 
-/// Set only for the child process of the test below.
+/// Set only in the child process of the test below.
 const ENDPOINT_VARIABLE: &str = "FLOW_TEST_REHEARSAL_ENDPOINT";
 
 #[test]

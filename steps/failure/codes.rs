@@ -1,4 +1,4 @@
-//! Which class each error code of AWS belongs to.
+//! The class of each AWS error code.
 
 use engine::step::ErrorClass;
 
@@ -57,7 +57,7 @@ const PERMISSION: &[&str] = &[
     "Blocked",
 ];
 
-/// Refusals that no retry changes, and why. Each takes a decision by a person.
+/// Refusals that a retry does not resolve, with hints. Each needs a person's decision.
 const REFUSED_FOR_GOOD: &[(&str, &str)] = &[
     // EC2 API Reference, error codes: the account is not verified yet, which takes up to a day.
     ("PendingVerification", "AWS is still verifying this account: wait for its e-mail, then resume."),
@@ -169,23 +169,23 @@ const MISSING: &[&str] = &[
     "ParameterNotFound",
 ];
 
-/// What to do about a code that no retry changes; `None` for every other code.
+/// The hint for a code that a retry does not resolve; `None` for other codes.
 pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
     let (_, hint) = REFUSED_FOR_GOOD.iter().find(|(known, _)| *known == code)?;
     Some(hint)
 }
 
-/// Whether AWS cannot use its service-linked role yet: the first calls of RDS, ECS and Elastic Load Balancing in a new account
-/// create the role, and are refused until IAM knows it everywhere (RDS User Guide, "Using service-linked roles"; Amazon ECS
-/// Developer Guide, "Using service-linked roles").
+/// Whether AWS cannot use its service-linked role yet: the first calls of RDS, ECS and Elastic Load Balancing in a new
+/// account create the role and are refused until IAM has spread it (RDS User Guide, "Using service-linked roles";
+/// Amazon ECS Developer Guide, "Using service-linked roles").
 pub(super) fn waits_for_service_linked_role(message: &str) -> bool {
     let message = message.to_lowercase().replace('-', " ");
     let names_the_role = message.contains("service linked role");
     names_the_role && (message.contains("unable to assume") || message.contains("verify that you have permission"))
 }
 
-/// The action that a refusal names, such as `iam:PassRole` of a call of ECS: "… is not authorized to perform: iam:PassRole on
-/// resource: …" (IAM User Guide, "Troubleshoot access denied error messages").
+/// The action that a refusal names, such as `iam:PassRole` in a call of ECS: "… is not authorized to perform:
+/// iam:PassRole on resource: …" (IAM User Guide, "Troubleshoot access denied error messages").
 pub(super) fn refused_action(message: &str) -> Option<&str> {
     let (_, after) = message.split_once("to perform: ").or_else(|| message.split_once("to perform "))?;
     let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == ':' || c == '-')).unwrap_or(after.len());
@@ -193,14 +193,14 @@ pub(super) fn refused_action(message: &str) -> Option<&str> {
     action.split_once(':').is_some_and(|(service, call)| !service.is_empty() && !call.is_empty()).then_some(action)
 }
 
-/// Whether the code says that what is asked for exists already.
+/// Whether the code reports that the resource exists already.
 pub fn is_already_there_code(code: &str) -> bool {
     code.contains("AlreadyExists") || code.ends_with(".Duplicate") || ALREADY_THERE.contains(&code)
 }
 
-/// Whether the code says that what is asked for does not exist.
+/// Whether the code reports that the resource does not exist.
 pub fn is_missing_code(code: &str) -> bool {
-    // An unknown image is a wrong input, not something that was removed.
+    // An unknown image is an invalid input, not a deleted resource.
     if code.starts_with("InvalidAMIID") {
         return false;
     }
@@ -208,7 +208,7 @@ pub fn is_missing_code(code: &str) -> bool {
 }
 
 pub(super) fn class_of_code(code: &str, message: &str, status: Option<u16>) -> ErrorClass {
-    // Some services put a namespace before the code, some an address after it.
+    // Some services add a prefix to the code, some a suffix.
     let code = code.rsplit('#').next().unwrap_or(code);
     let code = code.split(':').next().unwrap_or(code);
     let listed = |codes: &[&str]| codes.contains(&code);
@@ -248,7 +248,7 @@ pub(super) fn class_of_status(status: Option<u16>) -> ErrorClass {
     match status {
         Some(403) => ErrorClass::Permission,
         Some(429 | 503) => ErrorClass::Throttled,
-        // The call was answered, but nobody can read how.
+        // The call was answered, but the answer cannot be parsed.
         _ => ErrorClass::Unknown,
     }
 }

@@ -1,4 +1,4 @@
-//! A folder whose files are reached without leaving it, whatever the links in it.
+//! A folder whose files are reached without leaving it, whatever links it contains.
 
 use std::{
     fs::File,
@@ -12,11 +12,11 @@ use rustix::{
     io::Errno,
 };
 
-/// How often a path is resolved again that was renamed meanwhile.
+/// How often a path is resolved again after it was renamed meanwhile.
 const RESOLUTIONS_MAX: usize = 32;
-/// Opens a folder to reach what is in it.
+/// Opens a folder to access its content.
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-/// Finds a file without opening it: a device may act when it is opened.
+/// Locates a file without opening it: a device may act when it is opened.
 #[cfg(target_os = "linux")]
 const FIND: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
@@ -25,7 +25,7 @@ const FIND: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXE
 /// The folder that the operator names.
 pub(super) struct Folder(OwnedFd);
 
-/// What a path leads to.
+/// What a path refers to.
 pub(super) enum Existing {
     RegularFile,
     Nothing,
@@ -34,15 +34,15 @@ pub(super) enum Existing {
 }
 
 impl Folder {
-    /// Opens the folder itself; its own path may go through links.
+    /// Opens the operator's folder. Its own path may contain links.
     pub fn open(path: &Path) -> Result<Self> {
         Ok(Folder(openat(CWD, path, DIRECTORY, Mode::empty())?))
     }
 
-    /// Opens a regular file for reading. It does not wait for the writer of a named pipe.
+    /// Opens a regular file for reading. Does not wait for the writer of a named pipe.
     ///
     /// # Errors
-    /// Errno XDEV where the path leads out of the folder, NOSYS where the kernel cannot check that.
+    /// Errno XDEV if the path leads out of the folder, NOSYS if the kernel cannot check that.
     pub fn open_regular(&self, relative: &Path) -> Result<File> {
         match self.existing(relative)? {
             Existing::RegularFile => {}
@@ -51,14 +51,14 @@ impl Folder {
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = self.reach(relative, flags)?;
-        // Another file may have taken its name meanwhile.
+        // Another file may have replaced it meanwhile.
         if file_type(&file)? != FileType::RegularFile {
             return Err(super::not_regular());
         }
         Ok(File::from(file))
     }
 
-    /// What the path leads to, through links inside the folder.
+    /// What the path refers to, through links inside the folder.
     ///
     /// # Errors
     /// As [`Folder::open_regular`].
@@ -73,7 +73,7 @@ impl Folder {
         }
     }
 
-    /// The folder that a path is in; makes it, and durably, where it is missing.
+    /// The parent folder of a path. Creates it durably if it does not exist.
     ///
     /// # Errors
     /// As [`Folder::open_regular`].
@@ -82,11 +82,11 @@ impl Folder {
         let mut path = PathBuf::new();
         for name in relative.parent().unwrap_or(Path::new("")).iter() {
             path.push(name);
-            // From the operator's folder each time: a link may lead to another place inside it.
+            // Resolved from the operator's folder each time: a link may lead to another folder inside it.
             let next = match self.reach(&path, DIRECTORY) {
                 Err(Errno::NOENT) => {
                     match mkdirat(&parent, name, Mode::from_raw_mode(0o777)) {
-                        // Another writer made it.
+                        // Another writer has created it.
                         Ok(()) | Err(Errno::EXIST) => fsync(&parent)?,
                         Err(error) => return Err(error.into()),
                     }

@@ -1,7 +1,7 @@
-//! A file under a temporary name, which then replaces another.
+//! A file with a temporary name, which then replaces another file.
 //!
-//! The names of a target are numbered, and a name is taken by creating its file. So a writer finds what a crash left of an earlier
-//! write to the same target without a list of the folder.
+//! The temporary names of a target are numbered, and creating the file takes the name. So a writer finds what an
+//! earlier write to the same target left in a crash without listing the folder.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -20,14 +20,14 @@ use rustix::{
 };
 use serde_json::Value;
 
-/// How many temporary files one target may have at once.
+/// The most temporary files of one target.
 const NAMES_MAX: u32 = 100;
-/// How old a temporary file is that a crash has left.
+/// The age from which an unlocked temporary file counts as left by a crash.
 const ABANDONED_AGE: Duration = Duration::from_secs(3_600);
-/// How much of the target's name is in the temporary one, in bytes: a name has at most 255.
+/// How much of the target's name the temporary one contains, in bytes: a name has at most 255.
 const NAME_BYTES_MAX: usize = 200;
 
-/// A temporary file. Dropping it removes it.
+/// A temporary file. Dropping it deletes the file.
 pub(super) struct Temporary<'folder> {
     folder: &'folder OwnedFd,
     name: OsString,
@@ -57,7 +57,7 @@ impl<'folder> Temporary<'folder> {
         writer.flush()
     }
 
-    /// Gives the file its target's name, durably: the content first, then the name.
+    /// Renames the file to its target durably: syncs the content first, then the name.
     pub fn replace(mut self, target: &OsStr) -> Result<()> {
         self.file.sync_all()?;
         renameat(self.folder, &self.name, self.folder, target)?;
@@ -82,7 +82,7 @@ fn temporary_name(target: &OsStr, number: u32) -> OsString {
     name
 }
 
-/// A new and locked file of this name; `None` where the name is in use.
+/// Creates and locks a file with this name; `None` if the name is in use.
 fn create(folder: &OwnedFd, name: &OsStr) -> Result<Option<File>> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = || openat(folder, name, flags, Mode::from_raw_mode(0o666));
@@ -95,18 +95,18 @@ fn create(folder: &OwnedFd, name: &OsStr) -> Result<Option<File>> {
         file => file?,
     };
     let file = File::from(file);
-    // For `remove_abandoned`. A file system without locks leaves the file to its age.
+    // The lock is for `remove_abandoned`. In a file system without locks only the file's age counts.
     let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
     Ok(Some(file))
 }
 
-/// Removes a temporary file that is older than an hour and whose writer is gone; whether it did.
+/// Deletes a temporary file that is older than an hour and whose writer has ended. Returns whether it did.
 fn remove_abandoned(folder: &OwnedFd, name: &OsStr) -> Result<bool> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = match openat(folder, name, flags, Mode::empty()) {
         Ok(file) => File::from(file),
         Err(Errno::NOENT) => return Ok(true),
-        // Not a file of ours.
+        // It is not a file of this program.
         Err(_) => return Ok(false),
     };
     let metadata = file.metadata()?;
@@ -114,7 +114,7 @@ fn remove_abandoned(folder: &OwnedFd, name: &OsStr) -> Result<bool> {
     if !metadata.is_file() || age.is_none_or(|age| age < ABANDONED_AGE) {
         return Ok(false);
     }
-    // Its writer holds the lock while it lives; of two that remove it, one holds it.
+    // A writer holds the lock while it runs. Of two processes that delete the file, one gets the lock.
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(false);
     }

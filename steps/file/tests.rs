@@ -1,4 +1,4 @@
-//! The fear: a step reaches a file that its operator did not allow, leaves a partial one, or never answers.
+//! A step reaches only files that its operator allows, writes a file completely or not at all, and always answers.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::*;
 
-/// A folder for the steps, beside one that is not for them.
+/// A folder for the steps, and one that they may not use.
 struct World {
     _place: tempfile::TempDir,
     files: PathBuf,

@@ -1,5 +1,6 @@
-//! Connections: who we are to an API. EventBridge keeps them on AWS; here the operator declares them in the file that
-//! `FLOW_CONNECTIONS` names, in the words of EventBridge's CreateConnection. What is secret in it goes into requests only.
+//! Connections: the credentials for an API. On AWS EventBridge stores them. Here the operator declares them in the file
+//! that `FLOW_CONNECTIONS` names, in the format of EventBridge's CreateConnection. Its secrets are sent in requests
+//! only.
 
 use std::{
     collections::HashMap,
@@ -18,16 +19,16 @@ use serde_json::{Map, Value, json};
 use super::{form, request::pairs};
 use crate::local::CONNECTIONS;
 
-/// How long before a token expires a new one is fetched.
+/// How long before its expiry a token is replaced.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(30);
-/// How long a token lasts whose answer does not say it.
+/// The lifetime of a token whose answer does not state it.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(300);
-/// The longest that a token is kept, whatever its answer says.
+/// The longest lifetime of a cached token, whatever its answer states.
 const TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(86_400);
-/// How many tokens are kept at once; one more is fetched for each request.
+/// The most cached tokens; beyond that a token is fetched for each request.
 const TOKENS_MAX: usize = 1_000;
 
-/// The largest answer that holds a token, in bytes.
+/// The largest answer with a token, in bytes.
 const TOKEN_BYTES_MAX: usize = 64 << 10;
 /// The largest file of connections, in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -38,7 +39,7 @@ struct Token {
     expires: Instant,
 }
 
-/// The kept tokens, by the connection's name and declaration.
+/// The cached tokens, by the connection's name and declaration.
 type Tokens = HashMap<(String, String), Token>;
 
 fn tokens() -> MutexGuard<'static, Tokens> {
@@ -46,7 +47,7 @@ fn tokens() -> MutexGuard<'static, Tokens> {
     TOKENS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a connection adds to a request.
+/// The additions of a connection to a request.
 #[derive(Default)]
 pub(super) struct Additions {
     /// Name, value, and whether it is secret.
@@ -55,7 +56,7 @@ pub(super) struct Additions {
     pub body: Map<String, Value>,
 }
 
-/// A connection as it is declared; an empty one where a Task names none.
+/// A connection as declared; an empty one if a Task names none.
 #[derive(Default)]
 pub(super) struct Connection {
     name: String,
@@ -71,7 +72,7 @@ fn unusable(cause: String) -> StepError {
 }
 
 impl Connection {
-    /// The connection of an ARN, or of the name in it; an empty one where a Task names none.
+    /// Finds the connection of an ARN, or of the name in it; an empty one if a Task names none.
     pub fn find(file: Option<&Path>, arn: Option<&str>) -> Result<Self, StepError> {
         let Some(arn) = arn else { return Ok(Connection::default()) };
         match file {
@@ -80,7 +81,7 @@ impl Connection {
         }
     }
 
-    /// The connection of an ARN in a file that only its owner may read.
+    /// Finds the connection of an ARN in a file that only its owner may read.
     pub fn declared_in(file: &Path, arn: &str) -> Result<Self, StepError> {
         let shown = file.display();
         let unreadable = |error: std::io::Error| refuse(format!("{CONNECTIONS} names {shown}: {error}"));
@@ -97,12 +98,12 @@ impl Connection {
         Ok(Connection { name: arn.to_owned(), declared: declared.clone() })
     }
 
-    /// Whether it is one whose token may have been taken back.
+    /// Whether it uses tokens, which the server may have revoked.
     pub fn has_token(&self) -> bool {
         self.declared["AuthorizationType"] == "OAUTH_CLIENT_CREDENTIALS"
     }
 
-    /// What it adds to a request; `anew` fetches a token although there is one.
+    /// The additions to a request. `anew` fetches a token even if one is cached.
     pub async fn additions(&self, client: &Client, anew: bool) -> Result<Additions, StepError> {
         let parameters = &self.declared["AuthParameters"];
         let mut additions = invocation(&parameters["InvocationHttpParameters"]);
@@ -127,9 +128,10 @@ impl Connection {
         Ok(additions)
     }
 
-    /// The kept token while it lasts; a new one where there is none, it has expired, or `anew` is set.
+    /// The cached token, or a new one if there is none, it has expired, or `anew` is set.
     async fn token(&self, client: &Client, oauth: &Value, anew: bool) -> Result<String, StepError> {
-        // With what is declared: two files may declare one name, and a changed secret asks for a new token.
+        // The declaration is part of the key: two files may declare the same name, and a changed secret needs a new
+        // token.
         let key = (self.name.clone(), self.declared.to_string());
         if let Some(token) = tokens().get(&key).filter(|token| !anew && token.expires > Instant::now()) {
             return Ok(token.text.clone());
@@ -145,7 +147,7 @@ impl Connection {
         Ok(text)
     }
 
-    /// The client credentials grant. Source: RFC 6749, section 4.4.
+    /// Fetches a token with the client credentials grant. Source: RFC 6749, section 4.4.
     async fn fetch(&self, client: &Client, oauth: &Value) -> Result<(String, Duration), StepError> {
         let endpoint = text(oauth, "AuthorizationEndpoint")?;
         let client_parameters = &oauth["ClientParameters"];
@@ -184,7 +186,7 @@ impl Connection {
 
 /// The content of a regular file, and its mode.
 fn read(file: &Path) -> std::io::Result<(String, u32)> {
-    // First: to open a named pipe would wait for its writer.
+    // Checked first: opening a named pipe would wait for its writer.
     if !std::fs::metadata(file)?.is_file() {
         return Err(std::io::Error::other("it is not a regular file"));
     }

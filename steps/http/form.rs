@@ -1,8 +1,8 @@
-//! JSON as a form: `a=1&b%5B0%5D=x`.
+//! Encodes JSON as a form: `a=1&b%5B0%5D=x`.
 
 use serde_json::Value;
 
-/// How the items of a list are named (`ArrayFormat`).
+/// The encoding of lists (`ArrayFormat`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrays {
     /// `a[0]=x&a[1]=y`.
@@ -13,7 +13,7 @@ pub(super) enum Arrays {
     Commas,
     /// `a[]=x&a[]=y`.
     Brackets,
-    /// `a=[x,y]`: as JSON.
+    /// `a=[x,y]`, as JSON.
     None,
 }
 

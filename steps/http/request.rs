@@ -1,4 +1,4 @@
-//! What a Task asks for, read and checked, and the request that it makes.
+//! Parses the arguments of an HTTP task and builds its request.
 
 use engine::step::StepError;
 use reqwest::{
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{connection::Additions, form};
 
-/// What AWS lets no Task set, from the same page.
+/// Headers that AWS does not allow a Task to set, from the same page.
 const REFUSED_HEADERS: &[&str] = &[
     "a-im",
     "accept-charset",
@@ -44,12 +44,12 @@ const REFUSED_HEADERS: &[&str] = &[
     "warning",
 ];
 const REFUSED_PREFIXES: &[&str] = &["x-forwarded", "x-amz", "x-amzn"];
-/// As AWS sends it, with `local` in place of a region: an HTTP task acts in none.
+/// AWS's value with `local` in place of a region: an HTTP task has none.
 const USER_AGENT: &str = "Amazon|StepFunctions|HttpInvoke|local";
 const METHODS: &[Method] =
     &[Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS, Method::HEAD];
 
-/// A call that a Task asks for.
+/// The call of a Task.
 pub(super) struct Call {
     url: Url,
     method: Method,
@@ -65,7 +65,7 @@ fn wrong(cause: impl Into<String>) -> StepError {
 }
 
 impl Call {
-    /// Reads the Parameters or Arguments of a Task.
+    /// Parses the Parameters or Arguments of a Task.
     pub fn read(input: &Value) -> Result<Self, StepError> {
         let endpoint = required(input, "ApiEndpoint")?;
         let method = required(input, "Method")?;
@@ -95,7 +95,7 @@ impl Call {
         })
     }
 
-    /// The request, with what the connection adds; where both say something the connection is right.
+    /// Builds the request with the additions of the connection, which take precedence.
     pub fn request(&self, client: &Client, additions: &Additions) -> Result<Request, StepError> {
         let mut url = self.url.clone();
         let query = self.query.iter().filter(|(name, _)| !additions.query.iter().any(|(added, _)| added == name));
@@ -131,7 +131,7 @@ impl Call {
         let mut fields = match &self.body {
             None => Map::new(),
             Some(Value::Object(fields)) => fields.clone(),
-            // There is no place for a field in anything else.
+            // Fields can be added to an object only.
             Some(other) => return Some(other.clone()),
         };
         fields.extend(additions.body.clone());
@@ -144,7 +144,7 @@ fn required<'v>(input: &'v Value, field: &str) -> Result<&'v str, StepError> {
     input[field].as_str().ok_or_else(missing)
 }
 
-/// HTTPS; HTTP on this machine only.
+/// Parses an HTTPS URL. HTTP is allowed only to this machine.
 fn url(endpoint: &str) -> Result<Url, StepError> {
     let url: Url = endpoint.parse().map_err(|error| wrong(format!("ApiEndpoint '{endpoint}': {error}")))?;
     let here = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
@@ -177,7 +177,7 @@ fn insert(headers: &mut HeaderMap, name: &str, value: &str, secret: bool) -> Res
     Ok(())
 }
 
-/// Names and values; a list repeats its name.
+/// The names and values; a list repeats its name.
 pub(super) fn pairs(given: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut pairs = Vec::new();

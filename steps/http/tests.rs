@@ -1,4 +1,4 @@
-//! The fear: an API is called otherwise than AWS would call it, or a secret reaches another server.
+//! An API is called as AWS calls it, and no secret reaches another server.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,7 +8,7 @@ use crate::test_server::TestServer;
 
 const CANARY: &str = "canary-7f3a91";
 
-/// Calls with a connection declared in a file; answers the result and what the server was asked.
+/// Calls with a connection declared in a file. Returns the result and the requests that the server received.
 async fn call(server: &TestServer, mut input: Value, declared: &Value) -> (StepResult<Value>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("connections.json");
@@ -69,7 +69,7 @@ async fn a_form_is_encoded_in_each_of_the_formats() {
             json!({ "RequestBodyEncoding": "URL_ENCODED", "RequestEncodingOptions": { "ArrayFormat": format } });
         let input = json!({ "Method": "POST", "RequestBody": body, "Transform": transform });
         let (result, requests) = call(&server, input, &Value::Null).await;
-        assert_eq!(done(result)["ResponseBody"], "plain text", "what is no JSON is a text");
+        assert_eq!(done(result)["ResponseBody"], "plain text", "other output is a text");
         assert!(requests[0].ends_with(expected), "{format}: {}", requests[0]);
         assert!(requests[0].to_lowercase().contains("content-type: application/x-www-form-urlencoded"));
     }
@@ -103,7 +103,7 @@ async fn credentials_reach_the_api_and_nobody_else() {
     let (result, requests) = call(&server, input, &basic).await;
     let request = &requests[0];
     assert!(request.contains("authorization: Basic dTpjYW5hcnktN2YzYTkx"), "{request}");
-    assert!(request.starts_with("PUT /v1/things?q=connection HTTP"), "what both say the connection says: {request}");
+    assert!(request.starts_with("PUT /v1/things?q=connection HTTP"), "the connection takes precedence: {request}");
     assert!(request.ends_with(&format!(r#"{{"b":"{CANARY}","c":1}}"#)) && !request.contains("task"), "{request}");
     let error = result.unwrap_err();
     assert!(!format!("{error:?}").contains(CANARY), "{error:?}");
@@ -132,7 +132,7 @@ async fn a_token_is_fetched_once_and_anew_when_it_is_refused() {
     let refusing = TestServer::start((401, "", "")).await;
     let (result, requests) = call(&refusing, json!({ "Method": "GET" }), &oauth).await;
     assert_eq!(result.unwrap_err().error_name(), "States.Http.StatusCode.401");
-    assert_eq!((requests.len(), tokens.requests().len()), (2, 3), "once more, with another token");
+    assert_eq!((requests.len(), tokens.requests().len()), (2, 3), "repeated with another token");
 }
 
 #[test]
@@ -200,7 +200,7 @@ async fn a_redirect_is_not_followed_with_the_credentials() {
     assert!(other.requests().is_empty());
 }
 
-/// Through the registry, without an environment: an HTTP task needs no AWS account and no region.
+/// Runs through the registry without an environment: an HTTP task needs no AWS account and no region.
 #[tokio::test]
 async fn a_call_ends_at_the_deadline_of_its_state() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! What a role may do.
+//! The policy of a role.
 
 use std::sync::Arc;
 

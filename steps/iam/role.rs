@@ -1,4 +1,4 @@
-//! A role that a service of AWS may take.
+//! A role that an AWS service may assume.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The role that AWS itself uses for a service in this account. An account has it once, so no deployment owns it.
+//! The service-linked role of an AWS service. An account has it once, so it belongs to no deployment.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ async fn create_service_linked_role(
     }
 }
 
-/// IAM's way to say that the account has the role.
+/// Whether IAM reports that the account has the role.
 fn is_taken(failure: &StepError) -> bool {
     failure.code.as_deref() == Some("InvalidInput") && failure.cause.contains("has been taken")
 }

@@ -1,4 +1,4 @@
-//! What Step Functions tells of the HTTP answer behind a result: `SdkHttpMetadata`.
+//! The part of a result in which Step Functions describes the HTTP answer: `SdkHttpMetadata`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,14 +7,14 @@ use aws_sdk_lambda::config::{
 };
 use serde_json::{Map, Value, json};
 
-/// Notes status and headers of an answer while it is read.
+/// Records status and headers of an answer when it arrives.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Metadata {
     told: Arc<Mutex<Map<String, Value>>>,
 }
 
 impl Metadata {
-    /// `SdkHttpMetadata`, once the answer has come.
+    /// `SdkHttpMetadata`, once the answer has arrived.
     pub fn told(&self) -> Map<String, Value> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -49,7 +49,7 @@ impl Intercept for Metadata {
     }
 }
 
-/// Headers come in small letters; AWS shows them as its services write them.
+/// Headers arrive in lower case. AWS shows them in the case in which its services write them.
 fn as_aws_writes(name: &str) -> String {
     match name {
         "x-amzn-requestid" => return "x-amzn-RequestId".to_owned(),

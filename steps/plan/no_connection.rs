@@ -1,4 +1,4 @@
-//! The HTTP client of the AWS clients for changes while a plan is made: it has no socket.
+//! The HTTP client of the AWS clients for changes in a plan. It has no socket.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use aws_smithy_types::body::SdkBody;
 
 use super::{KNOWN_AFTER_APPLY, PlanRecord};
 
-/// Records every call and answers it with a success that says as little as the steps can read.
+/// Records every call and answers it with a success that has the fewest fields that steps can parse.
 #[derive(Debug, Clone)]
 pub(crate) struct NoConnection {
     record: Arc<PlanRecord>,
@@ -49,7 +49,7 @@ impl HttpConnector for NoConnection {
     }
 }
 
-/// The operation's name: of the JSON protocol in a header, of the Query protocols in the body, of Route 53 its only one.
+/// The operation's name: in a header in the JSON protocol, in the body in the Query protocols. Route 53 has only one.
 fn operation(request: &HttpRequest) -> String {
     if let Some(target) = request.headers().get("x-amz-target") {
         return target.rsplit('.').next().unwrap_or(target).to_owned();
@@ -59,7 +59,7 @@ fn operation(request: &HttpRequest) -> String {
     action.map_or_else(|| "ChangeResourceRecordSets".to_owned(), |(_, action)| action.into_owned())
 }
 
-/// Every service ignores the fields that are not its own.
+/// The answer in the JSON protocol. Every service ignores the fields of other services.
 fn json_answer() -> String {
     serde_json::json!({
         "cluster": { "clusterArn": KNOWN_AFTER_APPLY },
@@ -69,7 +69,7 @@ fn json_answer() -> String {
     .to_string()
 }
 
-/// An answer with what a step cannot do without.
+/// The answer in an XML protocol, with the fields that steps require.
 fn xml_answer(operation: &str) -> String {
     let id = KNOWN_AFTER_APPLY;
     let content = match operation {

@@ -1,16 +1,16 @@
-//! The output of a step that was not called, or whose call was not made.
+//! Generates the output of a step that was not called, or whose call was not made.
 
 use serde_json::{Map, Value};
 
 use super::{KNOWN_AFTER_APPLY, is_unknown};
 
-/// How deep a schema is followed.
+/// The deepest nesting of a schema that is followed.
 const DEPTH_MAX: usize = 16;
-/// The fields of an input that name no resource.
+/// The fields of an input that do not name a resource.
 const NO_NAMES: [&str; 2] = ["deployment", "domain"];
 
-/// An output that a schema allows: a field of the same name as one of the input has its value, a text is
-/// [`KNOWN_AFTER_APPLY`], what may be null is null.
+/// An output that a schema allows: a field with the name of an input field has its value, other texts are
+/// [`KNOWN_AFTER_APPLY`], and nullable fields are null.
 pub(super) fn of_schema(schema: &Value, input: &Value) -> Value {
     of(schema, schema, input, DEPTH_MAX)
 }
@@ -44,12 +44,12 @@ fn of(root: &Value, schema: &Value, input: &Value, depth: usize) -> Value {
             };
             Value::Object(fields.map(value).collect::<Map<_, _>>())
         }
-        // A list of types, such as string and null, or no type at all.
+        // A list of types, such as string and null, or no type.
         _ => Value::Null,
     }
 }
 
-/// The same with [`KNOWN_AFTER_APPLY`] for every empty text: a call that was not made answered nothing.
+/// Replaces every empty text by [`KNOWN_AFTER_APPLY`]: a call that was not made returned nothing.
 pub(super) fn without_gaps(output: Value) -> Value {
     match output {
         Value::String(text) if text.is_empty() => KNOWN_AFTER_APPLY.into(),
@@ -59,7 +59,7 @@ pub(super) fn without_gaps(output: Value) -> Value {
     }
 }
 
-/// Whether a text anywhere in the value is [`KNOWN_AFTER_APPLY`].
+/// Whether any text in the value is [`KNOWN_AFTER_APPLY`].
 pub(super) fn has_unknown(value: &Value) -> bool {
     match value {
         Value::String(text) => is_unknown(text),
@@ -69,7 +69,7 @@ pub(super) fn has_unknown(value: &Value) -> bool {
     }
 }
 
-/// The texts at the top of an input that may name a resource.
+/// The top-level texts of an input, which may name resources.
 pub(super) fn names(input: &Value) -> Vec<&str> {
     let fields = input.as_object().into_iter().flatten();
     fields.filter(|(name, _)| !NO_NAMES.contains(&name.as_str())).filter_map(|(_, value)| value.as_str()).collect()

@@ -1,4 +1,4 @@
-//! Which of the actions that a run needs its caller may not make, as far as IAM says so.
+//! Asks IAM which of the actions that a run needs are denied to its caller.
 
 use std::collections::BTreeSet;
 
@@ -9,22 +9,22 @@ use crate::{Environment, failure::failure};
 
 const ACTION: &str = "iam:SimulatePrincipalPolicy";
 
-/// Actions that are to be allowed under the same conditions: a statement of `flow policy`.
+/// Actions that need permission under the same conditions: a statement of `flow policy`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionQuestion {
-    /// In IAM's words, such as `iam:PassRole`.
+    /// The actions in IAM's names, such as `iam:PassRole`.
     pub actions: Vec<String>,
-    /// The ARNs of the resources; `*` where the action cannot be narrowed.
+    /// The ARNs of the resources; `*` if the action does not support resources.
     pub resources: Vec<String>,
     /// Condition keys and their values, such as `iam:PassedToService`.
     pub context: Vec<(String, Vec<String>)>,
 }
 
-/// The actions that the identity with `caller_arn` may not make. Service control policies and permission boundaries are
-/// considered where IAM considers them.
+/// The actions that are denied to the identity with `caller_arn`. IAM's simulation decides whether service control
+/// policies and permission boundaries are considered.
 ///
 /// # Errors
-/// The identity is of a kind that IAM does not simulate, or the caller may not ask.
+/// IAM cannot simulate this kind of identity, or the caller may not ask.
 pub async fn denied_actions(
     environment: &Environment,
     caller_arn: &str,
@@ -57,13 +57,14 @@ fn context_entry((key, values): &(String, Vec<String>)) -> ContextEntry {
     entry.set_context_key_values(Some(values.clone())).build()
 }
 
-/// What IAM simulates: a user, or the role of a session; none for the account's root user, who may do everything.
+/// The ARN that IAM simulates: a user, or the role of a session; `None` for the account's root user, who is allowed
+/// everything.
 async fn principal_arn(environment: &Environment, caller_arn: &str) -> Result<Option<String>, StepError> {
     match principal(caller_arn) {
         Principal::Everything => Ok(None),
         Principal::User => Ok(Some(caller_arn.to_owned())),
         Principal::Role(name) => {
-            // The ARN of a session lacks the role's path.
+            // The ARN of a session does not contain the role's path.
             let role = environment.iam_reads().get_role().role_name(name).send().await;
             let role = role.map_err(|error| failure("iam:GetRole", error))?;
             Ok(role.role.map(|role| role.arn))

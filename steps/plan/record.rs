@@ -1,10 +1,10 @@
-//! What the steps report while a plan is made.
+//! Collects the reports of steps in a plan.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Difference, Planned, PlannedAction, PlannedChange, PlannedWait, is_unknown};
 
-/// What is recorded while a plan is made. One step runs at a time.
+/// The reports of a plan. One step runs at a time.
 #[derive(Debug, Default)]
 pub(crate) struct PlanRecord {
     turn: tokio::sync::Mutex<()>,
@@ -14,9 +14,9 @@ pub(crate) struct PlanRecord {
 #[derive(Debug, Default)]
 struct Recorded {
     planned: Planned,
-    /// The calls that the step in progress would have made.
+    /// The calls that the current step would have made.
     calls: Vec<String>,
-    /// What the step in progress found to differ.
+    /// The differences that the current step found.
     differences: Vec<Difference>,
 }
 
@@ -25,7 +25,7 @@ impl PlanRecord {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a step; it is the only one until the guard is dropped.
+    /// Starts a step. No other step runs until the guard is dropped.
     pub(super) async fn begin_step(&self, actions: &[String]) -> tokio::sync::MutexGuard<'_, ()> {
         let turn = self.turn.lock().await;
         let mut recorded = self.recorded();
@@ -36,7 +36,7 @@ impl PlanRecord {
         turn
     }
 
-    /// The calls that the step would have made, and in what it found a resource to differ.
+    /// The calls that the step would have made, and the differences that it found.
     pub(super) fn end_step(&self) -> (Vec<String>, Vec<Difference>) {
         let mut recorded = self.recorded();
         (std::mem::take(&mut recorded.calls), std::mem::take(&mut recorded.differences))
@@ -50,8 +50,8 @@ impl PlanRecord {
         self.recorded().differences.push(difference);
     }
 
-    /// Records what would happen to a resource. A resource that several steps touch is recorded once: a deletion counts more than an
-    /// update, and that more than nothing.
+    /// Records the change of a resource. A resource that several steps touch is recorded once: a deletion outweighs an
+    /// update, and an update outweighs no change.
     pub(super) fn change(&self, change: PlannedChange) {
         let mut recorded = self.recorded();
         let is_known = !is_unknown(&change.id);
@@ -75,12 +75,12 @@ impl PlanRecord {
         self.recorded().planned.waits.push(wait);
     }
 
-    /// Whether one of the names is that of a resource which the plan creates.
+    /// Whether one of the names belongs to a resource that the plan creates.
     pub(super) fn creates_any_of(&self, names: &[&str]) -> bool {
         self.has_any_of(names, |action| matches!(action, PlannedAction::Create | PlannedAction::Replace))
     }
 
-    /// Whether one of the names is that of a resource which the plan updates.
+    /// Whether one of the names belongs to a resource that the plan updates.
     pub(super) fn updates_any_of(&self, names: &[&str]) -> bool {
         self.has_any_of(names, |action| action == PlannedAction::Update)
     }

@@ -13,7 +13,7 @@ async fn look(steps: &PlannedSteps, resource: &str, state: &str, input: Value) -
     step.look(StepContext::for_test(state), input).await
 }
 
-/// The fear: a plan changes something.
+/// A call for a change has no connection.
 #[tokio::test]
 async fn a_call_that_would_change_something_has_no_connection() {
     let server = TestServer::start((200, "content-type: text/xml\r\n", NO_VPC)).await;
@@ -44,7 +44,7 @@ async fn what_does_not_exist_yet_is_not_polled() {
     assert!(planned.waits[0].usual_seconds.is_some());
 }
 
-/// The fear: a client for changes is added and a plan reaches AWS with it.
+/// Every client for changes has no connection in a plan.
 #[tokio::test]
 async fn no_client_for_changes_has_a_connection() {
     let server = TestServer::start((200, "content-type: text/xml\r\n", "")).await;

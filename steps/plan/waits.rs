@@ -1,7 +1,7 @@
-//! How long the waits of the steps usually take. The least and the most of what AWS's documentation and its users report; the steps
-//! poll towards the least (`TYPICAL_…` beside each).
+//! The usual duration of each step's wait: the shortest and the longest that AWS's documentation and users report. The
+//! steps poll towards the shortest (`TYPICAL_…` in each step's file).
 
-/// Seconds from and to; none for what is not waited for, or what depends on a person.
+/// The shortest and the longest duration in seconds; `None` if the step does not wait, or waits for a person.
 pub(super) fn usual_seconds(step: &str) -> Option<(u32, u32)> {
     Some(match step {
         "acm:describeValidation" => (5, 30),
@@ -28,7 +28,7 @@ pub(super) fn usual_seconds(step: &str) -> Option<(u32, u32)> {
 mod tests {
     use super::*;
 
-    /// The fear: a step is renamed, or a new wait is added, and a plan no longer says how long it takes.
+    /// Every step that waits has a usual duration, so that a plan can show it.
     #[test]
     fn every_wait_of_the_aws_steps_has_a_usual_time() {
         let server = std::net::SocketAddr::from(([127, 0, 0, 1], 9));

@@ -1,5 +1,5 @@
-//! Whether the input asks for a change that an existing deployment cannot be given. Everything is refused at once, before anything
-//! is changed; what can be changed in place is left to the steps that converge.
+//! Checks whether the input requires changes that an existing deployment does not support. All of them are refused at
+//! once, before any change. What can be changed in place is left to the steps.
 
 use std::sync::Arc;
 
@@ -169,7 +169,7 @@ fn check_bastion(input: &CheckChanges, instance: &Instance, problems: &mut Vec<S
     differs("bastion.keyPair", &input.bastion_key_name, instance.key_name());
 }
 
-/// Whether the deployment has a network, which is then compared with the input.
+/// Compares the network of the deployment with the input. Returns whether it has one.
 async fn check_network(
     environment: &Environment,
     input: &CheckChanges,
@@ -204,7 +204,7 @@ async fn check_network(
     Ok(true)
 }
 
-/// The VPC of the deployment's target group, or of its own where a run got no further.
+/// The VPC of the deployment's target group, or the deployment's own VPC if a run did not reach the target group.
 async fn vpc_of_deployment(environment: &Environment, input: &CheckChanges) -> Result<Option<String>, StepError> {
     let elbv2 = environment.elbv2_reads();
     let group = match elbv2.describe_target_groups().names(&input.target_group_name).send().await {

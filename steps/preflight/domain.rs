@@ -1,4 +1,5 @@
-//! Whether the domain can be pointed at the load balancer: its record is free, and its hosted zone is the one that the Internet asks.
+//! Checks whether the domain can be pointed at the load balancer: its record is free, and its hosted zone is the public
+//! one.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -81,7 +82,7 @@ async fn check_domain(
     Err(StepError::new(ErrorClass::Invalid, problems.join("; ")))
 }
 
-/// The DNS name of the deployment's load balancer, where it has one.
+/// The DNS name of the deployment's load balancer, if it has one.
 async fn load_balancer(environment: &Environment, name: &str) -> Result<Option<String>, StepError> {
     match environment.elbv2_reads().describe_load_balancers().names(name).send().await {
         Ok(answer) => Ok(answer.load_balancers().first().and_then(|found| found.dns_name().map(str::to_owned))),
@@ -90,7 +91,7 @@ async fn load_balancer(environment: &Environment, name: &str) -> Result<Option<S
     }
 }
 
-/// The name servers that public DNS has for the zone; empty where it has none, `None` where it gives no answer.
+/// The zone's name servers in public DNS: empty if it has none, `None` if DNS does not answer.
 async fn name_servers(environment: &Environment, zone: &str) -> Option<BTreeSet<String>> {
     match environment.resolver().lookup(format!("{zone}."), RecordType::NS).await {
         Ok(answer) => {

@@ -1,4 +1,4 @@
-//! Fargate's table of sizes.
+//! Fargate's sizes of tasks.
 
 use std::sync::Arc;
 
@@ -48,9 +48,9 @@ async fn check_fargate_size(
     check(&input).map(Answer::done).map_err(|cause| StepError::new(ErrorClass::Invalid, cause))
 }
 
-/// Processor units, and the memory that goes with them: least, most, and in which steps.
+/// Processor units, and the allowed memory: least, most, and the increment.
 const SIZES: [(i64, i64, i64, i64); 7] = [
-    // 256 units take 512, 1024 and 2048 MiB: each the double of the one before, which `memory_sizes` knows.
+    // 256 units allow 512, 1024 and 2048 MiB, each the double of the previous one; `memory_sizes` handles this.
     (256, 512, 2 * GIB, 0),
     (512, GIB, 4 * GIB, GIB),
     (1024, 2 * GIB, 8 * GIB, GIB),

@@ -1,4 +1,4 @@
-//! Whether the names that a deployment needs are free, or already its own.
+//! Checks whether the names that a deployment needs are free or already its own.
 
 mod look;
 
@@ -66,12 +66,12 @@ struct CheckedNames {
     ours: Vec<String>,
 }
 
-/// What has a name.
+/// The holder of a name.
 enum Holder {
     Nobody,
-    /// Something with these tags of ours, or none.
+    /// A resource with these tags, which may be empty.
     Tagged(FoundTags),
-    /// Something that keeps the name for a reason of its own.
+    /// A resource that holds the name for a reason of its own.
     Kept(&'static str),
 }
 
@@ -106,7 +106,7 @@ async fn check_names(
     sorted_out(&input.deployment, checked).map(Answer::done)
 }
 
-/// All names that are taken, in one error.
+/// Sorts names into free and own ones, or reports all taken ones in one error.
 fn sorted_out(deployment: &str, checked: Vec<(String, Holder)>) -> Result<CheckedNames, StepError> {
     let mut names = CheckedNames::default();
     let mut taken = Vec::new();

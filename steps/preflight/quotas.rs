@@ -1,5 +1,5 @@
-//! Quotas of the account that a new deployment would exceed. The workflow allocates no Elastic IP addresses, so that only the quota
-//! of VPCs matters; that of internet gateways follows it (Amazon VPC User Guide, "Amazon VPC quotas").
+//! The account's quotas that a new deployment would exceed. The workflow allocates no Elastic IP addresses, so only the
+//! quota of VPCs matters; that of internet gateways follows it (Amazon VPC User Guide, "Amazon VPC quotas").
 
 use engine::step::StepError;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::{Environment, failure::failure};
 const VPCS_PER_REGION: &str = "L-F678F1CE";
 const TARGET: &str = "ServiceQuotasV20190624.GetServiceQuota";
 
-/// Adds a problem where the account has no room for another VPC, and a note where that cannot be found out.
+/// Adds a problem if the quota allows no further VPC, and a note if the quota cannot be read.
 pub(super) async fn check_vpcs(
     environment: &Environment,
     problems: &mut Vec<String>,

@@ -5,14 +5,14 @@ use std::sync::{Arc, LazyLock};
 use engine::step::StepContext;
 use tokio::sync::broadcast;
 
-/// How many lines wait for a slow follower; it misses older ones (`RecvError::Lagged`).
+/// The most lines that wait for a slow follower. It loses older ones (`RecvError::Lagged`).
 const LINES_MAX: usize = 1_024;
-/// The longest line, in bytes. The rest of a longer one comes as the next line.
+/// The longest line, in bytes. A longer one is split.
 const LINE_BYTES_MAX: usize = 1_024;
 
 static LINES: LazyLock<broadcast::Sender<ProgramLine>> = LazyLock::new(|| broadcast::Sender::new(LINES_MAX));
 
-/// Where a program printed a line.
+/// The stream of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProgramStream {
     /// Standard output, which becomes the result.
@@ -28,21 +28,21 @@ pub struct ProgramLine {
     pub execution: Arc<str>,
     /// The path of the Task.
     pub state_path: Arc<str>,
-    /// Which try within the visit, from 1.
+    /// The attempt within the visit, from 1.
     pub attempt: u32,
-    /// Where it was printed.
+    /// The stream on which it was printed.
     pub stream: ProgramStream,
-    /// The line without its end, at most 1,024 bytes before invalid UTF-8 was replaced.
+    /// The line without its end, at most 1,024 bytes before the replacement of invalid UTF-8.
     pub text: String,
 }
 
-/// Receives the lines of all programs that this process runs, from now on. A follower that falls 1,024 lines back misses the
-/// oldest; it never slows a program.
+/// Receives the lines of all programs of this process from now on. A follower that is 1,024 lines late loses the
+/// oldest. It never slows a program.
 pub fn follow_programs() -> broadcast::Receiver<ProgramLine> {
     LINES.subscribe()
 }
 
-/// The attempt that a program belongs to.
+/// The attempt of a program.
 #[derive(Debug, Clone)]
 pub(super) struct Origin {
     execution: Arc<str>,
@@ -60,7 +60,7 @@ impl Origin {
     }
 }
 
-/// Cuts a stream into lines and sends them to the followers.
+/// Splits a stream into lines and sends them to the followers.
 pub(super) struct LineSplitter {
     origin: Origin,
     stream: ProgramStream,
@@ -72,7 +72,7 @@ impl LineSplitter {
         LineSplitter { origin, stream, partial: Vec::new() }
     }
 
-    /// Sends the lines that these bytes complete.
+    /// Adds bytes and sends the lines that they complete.
     pub fn add(&mut self, bytes: &[u8]) {
         if LINES.receiver_count() == 0 {
             self.partial.clear();
@@ -94,7 +94,7 @@ impl LineSplitter {
         }
     }
 
-    /// Sends a last line that has no end.
+    /// Sends the last line if it has no line end.
     pub fn finish(&mut self) {
         if !self.partial.is_empty() {
             self.send();
@@ -105,7 +105,7 @@ impl LineSplitter {
         let text = String::from_utf8_lossy(&self.partial).into_owned();
         self.partial.clear();
         let Origin { execution, state_path, attempt } = self.origin.clone();
-        // An error means that the last follower has gone.
+        // An error means that there is no follower.
         let _ = LINES.send(ProgramLine { execution, state_path, attempt, stream: self.stream, text });
     }
 }
@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    /// The texts of the lines of `state_path`: other tests print lines too.
+    /// The received lines of `state_path`: other tests print lines too.
     fn texts(follower: &mut broadcast::Receiver<ProgramLine>, state_path: &str) -> Vec<String> {
         let lines = std::iter::from_fn(|| follower.try_recv().ok());
         lines.filter(|line| &*line.state_path == state_path).map(|line| line.text).collect()

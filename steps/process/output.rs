@@ -1,4 +1,4 @@
-//! A program's standard output and standard error, read without a risk to this process's memory.
+//! Reads a program's standard output and standard error with bounded memory.
 
 use std::collections::VecDeque;
 
@@ -20,8 +20,8 @@ impl Head {
         Head { bytes: Vec::new(), bytes_max }
     }
 
-    /// Reads to the end of the stream. Calls `exceeded` once when the limit is passed; what follows is discarded, so that the
-    /// program does not wait for a reader.
+    /// Reads to the end of the stream. Calls `exceeded` once if the limit is exceeded. Further bytes are discarded, so
+    /// that the program does not block.
     pub async fn fill(&mut self, stream: Option<impl AsyncRead + Unpin>, mut lines: LineSplitter, exceeded: impl Fn()) {
         let Some(mut stream) = stream else { return };
         let mut chunk = vec![0; CHUNK_BYTES];
@@ -30,7 +30,7 @@ impl Head {
             if self.is_exceeded() {
                 continue;
             }
-            // One byte beyond the limit shows that it is exceeded.
+            // One byte more than the limit shows that it is exceeded.
             let room = self.bytes_max + 1 - self.bytes.len();
             self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
             if self.is_exceeded() {
@@ -79,7 +79,7 @@ impl Tail {
     }
 }
 
-/// The next bytes; `None` at the end. A pipe that cannot be read has ended.
+/// The next bytes; `None` at the end. A read error counts as the end.
 async fn read<'chunk>(stream: &mut (impl AsyncRead + Unpin), chunk: &'chunk mut [u8]) -> Option<&'chunk [u8]> {
     match stream.read(chunk).await {
         Ok(0) | Err(_) => None,

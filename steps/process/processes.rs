@@ -2,7 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-/// A process that has not been reaped. Its parent, group and session are `None` where they are outside this process's PID
+/// A process that has not been reaped. Its parent, group and session are `None` if they are outside this process's PID
 /// namespace, as the session of a container's first process often is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Process {
@@ -12,15 +12,15 @@ struct Process {
     session: Option<Pid>,
 }
 
-/// Sends a signal to every child of this process and to its process group.
+/// Sends a signal to every child of this process and to the child's process group.
 ///
-/// A child's id is valid until this process reaps it, and a group's id as long as it has a member: a caller that does not reap
-/// meanwhile signals no other process. Grandchildren in other groups are not signalled; where this process is their subreaper
-/// they become its children when their parent ends.
+/// A child's id is valid until this process reaps it, and a group's id while the group has a member. A caller that does
+/// not reap meanwhile signals no other process. Grandchildren in other groups are not signalled; if this process is
+/// their subreaper, they become its children when their parent ends.
 pub(super) fn signal_children(signal: Signal) {
     let this = rustix::process::getpid();
     for child in all().filter(|process| process.parent == Some(this)) {
-        // A process of this session can join any group of it, this process's own too.
+        // A process of this session can join any of its groups, including this process's own.
         if let Some(group) = child.group.filter(|group| *group != this) {
             let _ = kill_process_group(group, signal);
         }
@@ -43,8 +43,8 @@ fn all() -> impl Iterator<Item = Process> {
     std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok).filter_map(process)
 }
 
-/// Reads fields 4 to 6 of `/proc/PID/stat` (proc_pid_stat(5)). The second is a name in parentheses that may hold any character.
-/// The kernel writes 0 for a process outside the reader's namespace.
+/// Parses fields 4 to 6 of `/proc/PID/stat` (proc_pid_stat(5)). The second field is a name in parentheses that may
+/// contain any character. The kernel writes 0 for a process outside the reader's namespace.
 fn read(id: Pid, stat: &str) -> Option<Process> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(1);
     let mut next = || fields.next()?.parse().ok().map(Pid::from_raw);
@@ -84,7 +84,7 @@ mod tests {
         let (found, parent) = (of(id), of(this).unwrap());
         child.kill().unwrap();
         child.wait().unwrap();
-        // The session is this process's, which is none where its leader is outside a container.
+        // The session is this process's; it is `None` if its leader is outside a container.
         assert_eq!(found, Some(Process { id, parent: Some(this), group: Some(id), session: parent.session }));
         assert_eq!(of(id), None);
     }

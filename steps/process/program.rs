@@ -1,4 +1,4 @@
-//! A running program, as its owner sees it.
+//! A running program from its owner's side.
 
 use std::{
     ffi::OsString,
@@ -32,34 +32,34 @@ use super::{
 const ERROR_TAIL_BYTES: usize = 16 << 10;
 /// How long a supervisor may take to end its program before it is killed itself.
 const END_TIME_MAX: Duration = Duration::from_secs(GRACE.as_secs() + KILL_TIME_MAX.as_secs() + 2);
-/// How long the pipes are read after the supervisor's end: a process that it could not end may hold them.
+/// How long the pipes are read after the supervisor's end: a process that it could not end may hold them open.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// A program that ran to its end.
+/// The result of a program that has ended.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub status: ExitStatus,
-    /// At most [`OUTPUT_BYTES_MAX`].
+    /// At most [`OUTPUT_BYTES_MAX`] bytes.
     pub output: Vec<u8>,
     /// The last part of standard error.
     pub error_tail: String,
 }
 
-/// Why there is no end to report.
+/// Why there is no result.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The program did not start.
     CannotStart(String),
-    /// The program printed more than [`OUTPUT_BYTES_MAX`] and was ended.
+    /// The program printed more than [`OUTPUT_BYTES_MAX`] and was killed.
     TooMuchOutput,
-    /// The supervisor was ended, and with it the program.
+    /// The supervisor was killed, and with it the program.
     Lost(String),
 }
 
-/// A running program. Dropping it asks the program to end; its turn lasts until it has ended.
+/// A running program. Dropping it asks the program to end. Its turn is held until it has ended.
 pub(super) struct Program {
     ended: oneshot::Receiver<Result<Ended, Failure>>,
-    /// Its drop is what abandons the program.
+    /// Dropping this sender abandons the program.
     _kept: oneshot::Sender<()>,
 }
 
@@ -82,7 +82,7 @@ impl Program {
         let (report, ended) = oneshot::channel();
         tokio::spawn(async move {
             let result = attend(supervisor, socket, &line, abandoned, origin).await;
-            // Before the report: the next attempt may begin as soon as this one is over.
+            // Released before the report, because the next attempt may start as soon as this one has ended.
             drop(turn);
             let _ = report.send(result);
         });
@@ -92,20 +92,20 @@ impl Program {
     /// Waits until the program and its descendants have ended.
     ///
     /// # Errors
-    /// As [`Failure`] lists them.
+    /// See [`Failure`].
     pub async fn ended(self) -> Result<Ended, Failure> {
         let lost = |_| Err(Failure::Lost("this process is shutting down".to_owned()));
         self.ended.await.unwrap_or_else(lost)
     }
 }
 
-/// The supervisor and this process's end of the socket to it. When that closes the supervisor kills its program.
+/// Starts the supervisor. Returns this process's end of its socket; when that closes, the supervisor kills its program.
 fn start_supervisor(variables: Vec<(OsString, OsString)>) -> std::io::Result<(Child, UnixStream)> {
     let (ours, its) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;
-    // The executable's file may have been replaced since this process began.
+    // The executable's file may have been replaced since this process started.
     let this = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
-    // Not killed on drop: it has to end its program first.
+    // Not killed on drop, because it must end its program first.
     let child = Command::new(this)
         .arg0("flow")
         .arg(SUPERVISOR_ARGUMENT)
@@ -118,7 +118,7 @@ fn start_supervisor(variables: Vec<(OsString, OsString)>) -> std::io::Result<(Ch
     Ok((child, UnixStream::from_std(ours)?))
 }
 
-/// Feeds the supervisor and reads from it until it has ended.
+/// Sends the request to the supervisor and reads from it until it has ended.
 async fn attend(
     mut supervisor: Child,
     socket: UnixStream,
@@ -126,7 +126,7 @@ async fn attend(
     abandoned: oneshot::Receiver<()>,
     origin: Origin,
 ) -> Result<Ended, Failure> {
-    // Both halves live until the supervisor has ended: it takes a closed socket for the owner's death.
+    // Both ends of the socket are held until the supervisor has ended: it takes a closed socket for the owner's death.
     let (mut from_supervisor, mut to_supervisor) = socket.into_split();
     let stop = Notify::new();
     let id = supervisor.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
@@ -144,7 +144,7 @@ async fn attend(
     };
     let talking = talk(&mut to_supervisor, request, &stop, id);
     let stopping = async {
-        // The sender sends nothing: its drop abandons the program.
+        // The sender never sends; dropping it abandons the program.
         let _ = abandoned.await;
         stop.notify_one();
     };
@@ -166,15 +166,16 @@ async fn attend(
     };
     let supervisor = ended.map_err(|error| Failure::Lost(error.to_string()))?;
     if let (None, Some(session)) = (&report, id) {
-        // Nobody supervises the program any more.
+        // The supervisor died without a report, so its program is not supervised any more.
         signal_session(session, Signal::KILL);
     }
     conclude(supervisor, report, output, error)
 }
 
-/// Sends the request; when `stop` is notified, asks the supervisor to end its program, and kills one that does not.
+/// Sends the request. When `stop` is notified, asks the supervisor to end its program, and kills the supervisor if it
+/// does not.
 async fn talk(supervisor: &mut OwnedWriteHalf, request: &[u8], stop: &Notify, id: Option<Pid>) {
-    // A supervisor that cannot be written to has ended, which its exit status shows.
+    // A write error means that the supervisor has ended, which its exit status shows.
     let _ = supervisor.write_all(request).await;
     stop.notified().await;
     let _ = supervisor.write_all(END).await;

@@ -1,15 +1,15 @@
-//! What the owner and its supervisor send each other over a socket, a JSON value a line.
+//! The messages between the owner and its supervisor: a JSON value per line over a socket.
 
 use serde::{Deserialize, Serialize};
 
-/// The longest request, in bytes: an input of 256 KiB whose every byte is escaped, and the arguments.
+/// The longest request, in bytes: an input of 256 KiB with every byte escaped, and the arguments.
 pub(super) const REQUEST_BYTES_MAX: u64 = 8 << 20;
 /// The longest report, in bytes.
 pub(super) const REPORT_BYTES_MAX: u64 = 64 << 10;
-/// What the owner sends to end the program.
+/// The owner's message to end the program.
 pub(super) const END: &[u8] = b"\"End\"\n";
 
-/// The first line that the owner sends: the program to run.
+/// The owner's first line: the program to run.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Request {
     pub program: String,
@@ -18,7 +18,7 @@ pub(super) struct Request {
     pub input: String,
 }
 
-/// The line that the supervisor sends before it ends.
+/// The supervisor's line before it ends.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Report {
     /// The program could not be started.

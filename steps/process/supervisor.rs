@@ -1,8 +1,8 @@
 //! The supervisor: a process between the owner (the `flow` process that runs the execution) and one program.
 //!
-//! It is the subreaper of the program's descendants, so that none of them escapes when its parent ends. It ends all of them when
-//! the owner asks for it, when the owner's end of the socket closes (the kernel does that however the owner dies), and when the
-//! program itself has ended. Then it exits with the program's status.
+//! It is the subreaper of the program's descendants, so that none escapes when its parent ends. It ends all of them
+//! when the owner asks for it, when the owner's end of the socket closes (the kernel closes it however the owner dies),
+//! and when the program itself has ended. Then it exits with the program's status.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -25,51 +25,51 @@ use super::{
     protocol::{REQUEST_BYTES_MAX, Report, Request},
 };
 
-/// The first argument that makes this program a supervisor: `main` calls [`supervise`] when it has it, before anything else.
+/// The first argument that makes this program a supervisor. `main` checks for it first and calls [`supervise`].
 pub const SUPERVISOR_ARGUMENT: &str = "supervise-program";
 
 /// How long a program may take to end after SIGTERM, before SIGKILL.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
-/// How long descendants are killed that do not end: one that waits for a device cannot.
+/// How long SIGKILL is repeated: a process that waits for a device does not end.
 pub(super) const KILL_TIME_MAX: Duration = Duration::from_secs(2);
-/// How often SIGKILL is repeated: descendants of a killed process become children of this one.
+/// The interval of SIGKILL: descendants of a killed process become children of the supervisor.
 const KILL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What the supervisor waits for.
+/// The events of the supervisor.
 enum Event {
-    /// At least one child has ended or none is left.
+    /// At least one child has ended, or none is left.
     ChildEnded,
-    /// The owner or the system asks to end the program.
+    /// The owner or the system requests the end of the program.
     EndAsked,
-    /// The owner has died or let go of the program.
+    /// The owner has died or closed its socket.
     OwnerGone,
-    /// The time of the phase is over.
+    /// The time of the current phase has passed.
     Timer,
 }
 
-/// How far the end of the program is.
+/// The phase of ending the program.
 enum Phase {
     Running,
     /// SIGTERM was sent; SIGKILL follows at this time.
     Terminating(Instant),
-    /// SIGKILL is being sent; what still runs at this time is left alone.
+    /// SIGKILL is being sent; processes that still run at this time are left.
     Killing(Instant),
 }
 
-/// Runs one program for the owner at the other end of the socket on standard input. Its output goes where the supervisor's would.
-/// Returns the program's exit code; 128 and the signal's number where a signal ended it.
+/// Runs one program for the owner at the other end of the socket on standard input. The program inherits the
+/// supervisor's output. Returns the program's exit code, or 128 plus the number of the signal that ended it.
 pub fn supervise() -> ExitCode {
     match run() {
         Ok(status) => exit_code(status),
-        // The owner has a report, or is gone.
+        // The owner has received a report, or is gone.
         Err(_) => ExitCode::FAILURE,
     }
 }
 
 fn run() -> std::io::Result<WaitStatus> {
     let mut owner = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-    // Without the owner's terminal: its signals are not for the program, which cannot ask there either. The owner finds the program
-    // by the session where this process is killed.
+    // A session without the owner's terminal: the terminal's signals must not reach the program, and the program cannot
+    // prompt on it. If the supervisor is killed, the owner finds the program by this session.
     rustix::process::setsid()?;
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
@@ -78,7 +78,7 @@ fn run() -> std::io::Result<WaitStatus> {
     Read::by_ref(&mut lines).take(REQUEST_BYTES_MAX).read_line(&mut request)?;
     let request: Request = serde_json::from_str(&request)?;
     let (events, inbox) = mpsc::channel();
-    // First: SIGTERM would otherwise end the supervisor and leave the program.
+    // Installed first: SIGTERM would otherwise end the supervisor and leave the program.
     watch_signals(events.clone())?;
     let program = start(request).inspect_err(|error| send(&mut owner, &Report::CannotStart(error.to_string())))?;
     watch_owner(lines, events.clone());
@@ -89,7 +89,7 @@ fn run() -> std::io::Result<WaitStatus> {
     Ok(status)
 }
 
-/// Starts the program in a process group of its own and feeds it its input.
+/// Starts the program in its own process group and writes its input.
 fn start(request: Request) -> std::io::Result<Pid> {
     let mut command = Command::new(&request.program);
     let mut child = command.args(&request.arguments).stdin(Stdio::piped()).process_group(0).spawn()?;
@@ -100,7 +100,7 @@ fn start(request: Request) -> std::io::Result<Pid> {
     Ok(Pid::from_child(&child))
 }
 
-/// An owner that does not read any more is gone, which `watch_owner` notices.
+/// Sends a report. A write error means that the owner is gone, which `watch_owner` detects.
 fn send(owner: &mut UnixStream, report: &Report) {
     if let Ok(mut line) = serde_json::to_vec(report) {
         line.push(b'\n');
@@ -120,7 +120,7 @@ fn watch_owner(mut lines: BufReader<UnixStream>, events: Sender<Event>) {
     });
 }
 
-/// Has the signals that usually end a process end the program instead.
+/// Translates the signals that usually end a process into requests to end the program.
 fn watch_signals(events: Sender<Event>) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
@@ -144,8 +144,8 @@ fn watch_signals(events: Sender<Event>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reports ended children without reaping them: only the main thread reaps, so that the ids it signals are valid. It answers each
-/// report after it has reaped.
+/// Reports ended children without reaping them. Only the main thread reaps, so that the ids that it signals are valid.
+/// It answers each report after it has reaped.
 fn watch_children(events: Sender<Event>) -> SyncSender<()> {
     let (reaped, turns) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
@@ -164,14 +164,15 @@ fn watch_children(events: Sender<Event>) -> SyncSender<()> {
 }
 
 struct Supervisor {
-    /// The program's id, and that of its process group.
+    /// The id of the program and of its process group.
     program: Pid,
     status: Option<WaitStatus>,
     phase: Phase,
 }
 
 impl Supervisor {
-    /// Until the program and all its descendants have ended; the program's status. `None` where it could not be ended.
+    /// Runs until the program and all its descendants have ended. Returns the program's status; `None` if it could not
+    /// be ended.
     fn run(mut self, inbox: &Receiver<Event>, reaped: &SyncSender<()>) -> Option<WaitStatus> {
         loop {
             match self.next(inbox) {
@@ -210,7 +211,7 @@ impl Supervisor {
         })
     }
 
-    /// Reaps what has ended; whether there are children left.
+    /// Reaps ended children. Returns whether children are left.
     fn reap(&mut self) -> bool {
         loop {
             match wait(WaitOptions::NOHANG) {
@@ -239,8 +240,8 @@ impl Supervisor {
     }
 
     fn signal(&self, signal: Signal) {
-        // Without the list of processes first: it takes longer, and may not be readable. Once the program is reaped its id may be
-        // another's.
+        // The group is signalled first, without reading the list of processes, which takes longer and may not be
+        // readable. After the program is reaped, its id may belong to another process.
         if self.status.is_none() {
             let _ = kill_process_group(self.program, signal);
         }

@@ -1,5 +1,5 @@
-//! One program at a time for each state: the next attempt waits until the program of the last one has ended, also after a cancel and
-//! a resume.
+//! Turns: one program at a time for each state. The next attempt waits until the program of the previous one has ended,
+//! also after a cancel and a resume.
 
 use std::{
     collections::HashMap,
@@ -11,16 +11,16 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 type Turns = HashMap<(String, String), Arc<AsyncMutex<()>>>;
 
-/// By execution and state path. An entry is kept as long as an attempt holds or awaits it.
+/// Keyed by execution and state path. An entry exists while an attempt holds it or waits for it.
 static TURNS: LazyLock<Mutex<Turns>> = LazyLock::new(Mutex::default);
 
-/// The right to run a state's program. Dropping it lets the next attempt begin.
+/// The right to run a state's program. Dropping it lets the next attempt start.
 pub(super) struct Turn {
     _held: OwnedMutexGuard<()>,
 }
 
 impl Turn {
-    /// Waits until no other program of the state runs in this process. The caller bounds the wait.
+    /// Waits until no other program of the state runs in this process. The caller limits the wait.
     pub async fn wait(execution: &str, state_path: &str) -> Self {
         let turn = {
             let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -31,8 +31,8 @@ impl Turn {
     }
 }
 
-/// Waits until every program of this process has ended, at most `time_max`; whether they have. For a shutdown: programs of
-/// abandoned attempts have been asked to end, and the exit of this process kills those that still run.
+/// Waits up to `time_max` until every program of this process has ended, and returns whether they have. For a shutdown:
+/// programs of abandoned attempts were asked to end, and the exit of this process kills those that still run.
 pub async fn programs_ended(time_max: Duration) -> bool {
     let turns: Vec<_> = TURNS.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
     let all = async {
@@ -61,11 +61,11 @@ mod tests {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .contains_key(&("x-1".to_owned(), "turn-a".to_owned())),
-            "it is forgotten"
+            "the entry is removed"
         );
     }
 
-    /// The future, after a poll that found it pending.
+    /// Polls a future once, expects it to be pending, and returns it.
     async fn polled_once<F: Future>(future: F) -> std::pin::Pin<Box<F>> {
         let mut future = Box::pin(future);
         let pending = std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx).is_pending())).await;

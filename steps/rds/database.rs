@@ -1,4 +1,4 @@
-//! Creating the database, and mending what differs from the input.
+//! Creates the database, or updates it where it differs from the input.
 
 mod difference;
 

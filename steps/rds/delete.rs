@@ -1,4 +1,4 @@
-//! Deleting the database.
+//! Deletes the database.
 
 use std::sync::Arc;
 
@@ -43,13 +43,13 @@ struct DeleteDatabase {
     final_snapshot: FinalSnapshot,
 }
 
-/// Whether a last snapshot is made.
+/// Whether a final snapshot is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum FinalSnapshot {
-    /// Always or never. A database in a failure state is not deleted where it is always.
+    /// Always or never. With true, a database in a failure state is not deleted.
     Decided(bool),
-    /// Unless RDS cannot make one.
+    /// Made unless RDS cannot make one.
     IfPossible(IfPossible),
 }
 
@@ -97,7 +97,7 @@ async fn delete_database(
         let kept = existing_snapshot(&environment, snapshot).await?;
         let output = DeletedDatabase { final_snapshot_identifier: kept };
         if called_before(&context) {
-            // Deleted by this visit, whose answer was lost.
+            // An earlier call of this visit deleted it and its answer was lost.
             let id = database_ending(&input.identifier);
             let effect = Effect::new(Change::Deleted, RESOURCE_TYPE, id).named(&input.identifier).billed();
             return Ok(Answer::with_effect(output, effect));
@@ -128,14 +128,17 @@ async fn delete_database(
     }
 }
 
-/// Whether RDS can make a snapshot of a database in this state (Amazon RDS API Reference, DeleteDBInstance, SkipFinalSnapshot: a
-/// DB instance in a failure state, `failed`, `incompatible-restore` or `incompatible-network`, is deleted without only).
+/// Whether RDS can make a snapshot of a database in this state (Amazon RDS API Reference, DeleteDBInstance,
+/// SkipFinalSnapshot: a DB instance in a failure state, `failed`, `incompatible-restore` or `incompatible-network`, can
+/// only be deleted without one).
 fn can_be_snapshot(status: &str) -> bool {
     !matches!(status, "failed" | "restore-error") && !status.starts_with("incompatible-")
 }
 
+/// Refuses to delete a database without the snapshot that the input requires.
+///
 /// # Errors
-/// `Invalid` where the input demands the snapshot.
+/// `Invalid` if the input requires a snapshot that RDS cannot make.
 fn refuse_without_snapshot(input: &DeleteDatabase, status: &str) -> Result<(), StepError> {
     if input.final_snapshot != FinalSnapshot::Decided(true) {
         return Ok(());
@@ -146,7 +149,8 @@ fn refuse_without_snapshot(input: &DeleteDatabase, status: &str) -> Result<(), S
         .hint("Repair the database first, or tear down with finalSnapshot: ifPossible, which deletes it without."))
 }
 
-/// The same for every attempt of a visit, so that a lost answer does not make two.
+/// The snapshot's name. It is the same for every attempt of a visit, so that a lost answer does not lead to two
+/// snapshots.
 fn snapshot_identifier(context: &StepContext, identifier: &str) -> String {
     format!("{identifier}-final-{}", short_token(context, 12))
 }
@@ -156,7 +160,7 @@ async fn existing_snapshot(environment: &Environment, identifier: Option<String>
     let call = environment.rds_reads().describe_db_snapshots().db_snapshot_identifier(&identifier);
     match call.send().await {
         Ok(answer) => Ok(answer.db_snapshots().first().map(|_| identifier)),
-        // As the wire says it, and as the model does.
+        // The error by its code on the wire and by the SDK's model.
         Err(error)
             if is_missing(&error) || error.as_service_error().is_some_and(|e| e.is_db_snapshot_not_found_fault()) =>
         {
@@ -166,7 +170,7 @@ async fn existing_snapshot(environment: &Environment, identifier: Option<String>
     }
 }
 
-/// Protection that was just switched off is still seen for some seconds.
+/// Recognizes that RDS does not have the removal of deletion protection yet, which takes some seconds.
 fn still_protected(mut failure: StepError) -> StepError {
     if failure.code.as_deref() == Some("InvalidParameterCombination") && failure.cause.contains("protect") {
         failure.class = ErrorClass::Busy;

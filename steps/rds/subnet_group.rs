@@ -1,4 +1,4 @@
-//! The subnets that a database may be in.
+//! The subnet group of a database.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Waiting for the database.
+//! Waits for the database.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,9 +14,10 @@ use crate::{
     outcome::{incomplete_answer, made_id, nothing_to_do},
 };
 
-/// How long a database of one zone usually takes until it is available, its first backup included: five to ten minutes.
+/// How long a database in one zone usually takes until it is available, including its first backup: five to ten
+/// minutes.
 const TYPICAL_CREATION: Duration = Duration::from_secs(360);
-/// How long it usually takes to be gone.
+/// How long a database usually takes to be deleted.
 const TYPICAL_DELETION: Duration = Duration::from_secs(180);
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -93,8 +94,9 @@ async fn wait_for_database(
     }))
 }
 
-/// The states, besides `available`, in which a database answers and is billed (RDS User Guide, "Viewing Amazon RDS DB instance
-/// status"). RDS enters them for backups, for maintenance and for changes that people make; a storage optimization lasts for hours.
+/// The states other than `available` in which a database accepts connections and is billed (RDS User Guide, "Viewing
+/// Amazon RDS DB instance status"). RDS enters them for backups, maintenance and changes by people; storage
+/// optimization takes hours.
 const USABLE: &[&str] = &[
     "available",
     "backing-up",
@@ -116,23 +118,23 @@ fn is_usable(status: &str) -> bool {
     USABLE.contains(&status)
 }
 
-/// What to do about a status that the database will not leave by itself.
+/// The hint for a status that the database does not leave by itself.
 fn hopeless(status: &str) -> Option<&'static str> {
     match status {
         "stopped" | "stopping" => Some("Start the database in RDS, then resume."),
         "deleting" => Some("Run again when it is deleted: a new one is made."),
         "storage-full" => Some("Give the database more storage, then resume."),
         "failed" | "restore-error" | "insufficient-capacity" => {
-            Some("See the database's events in RDS for the reason; delete it and run again, or mend it and resume.")
+            Some("See the database's events in RDS for the reason; delete it and run again, or repair it and resume.")
         }
         _ if status.starts_with("incompatible-") || status.starts_with("inaccessible-") => {
-            Some("See the database's events in RDS for the reason, mend it, then resume.")
+            Some("See the database's events in RDS for the reason, repair it, then resume.")
         }
         _ => None,
     }
 }
 
-/// Whether a change was asked for that RDS has not begun to make: for some seconds it stays available.
+/// Whether a requested change has not started: the database stays available for some seconds.
 fn is_about_to_change(database: &DbInstance) -> bool {
     database.pending_modified_values().is_some_and(|to| {
         to.db_instance_class().is_some()

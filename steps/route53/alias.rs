@@ -1,4 +1,4 @@
-//! Alias records, which may stand where a CNAME may not: at a zone's apex.
+//! Alias records, which unlike a CNAME are allowed at a zone's apex.
 
 use std::sync::Arc;
 
@@ -85,12 +85,12 @@ fn leads_to(record: &ResourceRecordSet, dns_name: &str) -> bool {
     *record.r#type() == RrType::A && record.alias_target().is_some_and(leads_there)
 }
 
-/// Whether the record answers for addresses and does not lead to the load balancer of this DNS name, if there is one.
+/// Whether the record has addresses and does not refer to the load balancer with this DNS name, if one is given.
 pub(crate) fn points_elsewhere(record: &ResourceRecordSet, balancer: Option<&str>) -> bool {
     answers_for_addresses(record) && !balancer.is_some_and(|dns_name| leads_to(record, dns_name))
 }
 
-/// One batch: what is in the way goes and the alias comes, or neither.
+/// The changes in one batch: the conflicting records are deleted and the alias is created, or neither.
 fn changes(
     input: &CreateAlias,
     in_the_way: &[&ResourceRecordSet],
@@ -111,7 +111,7 @@ fn changes(
     Ok(changes)
 }
 
-/// What a record says, such as `CNAME old.example.com`.
+/// The content of a record, such as `CNAME old.example.com`.
 pub(crate) fn described(record: &ResourceRecordSet) -> String {
     let target = match record.alias_target() {
         Some(target) => format!("alias of {}", normal(target.dns_name())),

@@ -1,4 +1,4 @@
-//! Waiting until all of Route 53's servers know of a change.
+//! Waits until all of Route 53's servers have a change.
 
 use std::{sync::Arc, time::Duration};
 

@@ -22,7 +22,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         registry,
         environment,
         "route53:upsertRecord",
-        "Creates a record, or mends one.",
+        "Creates or updates a record.",
         ["route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets"],
         upsert_record
     );
@@ -114,7 +114,7 @@ fn is_as_wanted(record: &ResourceRecordSet, input: &UpsertRecord) -> bool {
     record.alias_target().is_none() && values == [normal(&input.value)] && record.ttl() == Some(input.ttl_seconds)
 }
 
-/// Every record set of exactly that name.
+/// Every record set with exactly that name.
 pub(crate) async fn records_at(
     environment: &Environment,
     context: &StepContext,
@@ -132,7 +132,7 @@ pub(crate) async fn records_at(
         .send()
         .await
         .map_err(|error| failure_for(context, hosted_zone_id, "route53:ListResourceRecordSets", error))?;
-    // The list starts at the name and goes on with later ones.
+    // The list starts at the name and continues with later ones.
     Ok(answer.resource_record_sets.into_iter().filter(|record| normal(record.name()) == normal(name)).collect())
 }
 
@@ -145,7 +145,7 @@ pub(super) fn incomplete(error: &dyn std::error::Error) -> StepError {
     StepError::new(ErrorClass::Invalid, format!("the record is incomplete: {error}"))
 }
 
-/// Makes all changes in one call and answers the change's id.
+/// Makes all changes in one call and returns the change's id.
 pub(super) async fn apply(
     environment: &Environment,
     context: &StepContext,
@@ -175,7 +175,7 @@ async fn delete_record(environment: Arc<Environment>, context: StepContext, inpu
     let id = record_id(&input.name, &input.kind);
     let there = records.into_iter().find(|record| record.r#type().as_str() == input.kind);
     let Some(record) = there else { return gone_already(&context, RESOURCE_TYPE, &id) };
-    // Route 53 deletes only what is described exactly as it is.
+    // Route 53 deletes a record only if its complete description matches.
     let batch = ChangeBatch::builder().changes(record_change(ChangeAction::Delete, record)?).build();
     let call = environment.route53().change_resource_record_sets().hosted_zone_id(&input.hosted_zone_id);
     match call.change_batch(batch.map_err(|error| incomplete(&error))?).send().await {

@@ -1,4 +1,4 @@
-//! Finding the hosted zone of a domain.
+//! Finds the hosted zone of a domain.
 
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ async fn zone_by_name(environment: &Environment, domain: &str) -> Result<Option<
     for name in candidates(domain) {
         let answer = environment.route53_reads().list_hosted_zones_by_name().dns_name(name).send().await;
         let answer = answer.map_err(|error| failure("route53:ListHostedZonesByName", error))?;
-        // The list starts at the name: without a zone of that name, it starts with some later one.
+        // The list starts at the name: without a zone of that name, it starts with a later one.
         let zones: Vec<&HostedZone> =
             answer.hosted_zones().iter().filter(|zone| normal(zone.name()) == name && !is_private(zone)).collect();
         match zones.as_slice() {

@@ -1,5 +1,5 @@
-//! The files behind a manifest or a listing. Sources: Developer Guide, "ItemReader (Map)"; User Guide of S3, "Locating your
-//! inventory list"; User Guide of Athena, "UNLOAD".
+//! Reads the files that a manifest or a listing names. Sources: Developer Guide, "ItemReader (Map)"; User Guide of S3,
+//! "Locating your inventory list"; User Guide of Athena, "UNLOAD".
 
 use std::io::Read;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{READER, failed};
 use crate::{Environment, READ_BYTES_MAX};
 
-/// How the items are found.
+/// The kind of manifest or listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub(super) enum ReadThrough {
     S3Inventory,
@@ -28,7 +28,7 @@ struct Inventory {
     /// An ARN.
     destination_bucket: Option<String>,
     file_format: String,
-    /// The columns, parted by commas.
+    /// The columns, separated by commas.
     file_schema: String,
     files: Vec<InventoryFile>,
 }
@@ -38,7 +38,7 @@ struct InventoryFile {
     key: String,
 }
 
-/// What the files hold that a manifest names.
+/// The items in the files that a manifest names.
 pub(super) async fn manifest(
     environment: &Environment,
     through: ReadThrough,
@@ -63,15 +63,15 @@ pub(super) async fn manifest(
     Ok(json!({ "Columns": columns, "Files": read_all(environment, &places).await? }))
 }
 
-/// What the objects of a listing hold.
+/// The items in the objects of a listing.
 pub(super) async fn objects(environment: &Environment, bucket: &str, found: &[Object]) -> Result<Value, StepError> {
-    // What ends in a stroke stands for a folder and holds nothing.
+    // A key that ends in a slash represents a folder and has no content.
     let keys = found.iter().filter_map(Object::key).filter(|key| !key.ends_with('/'));
     let places: Vec<_> = keys.map(|key| (bucket.to_owned(), key.to_owned())).collect();
     Ok(json!({ "Files": read_all(environment, &places).await? }))
 }
 
-/// Bucket and key of `s3://bucket/key`.
+/// The bucket and the key of `s3://bucket/key`.
 fn place(uri: &str) -> Result<(String, String), StepError> {
     let parts = uri.strip_prefix("s3://").and_then(|place| place.split_once('/'));
     let (bucket, key) = parts.ok_or_else(|| StepError::named(READER, format!("'{uri}' is no s3://bucket/key.")))?;
@@ -90,11 +90,11 @@ async fn read_all(environment: &Environment, places: &[(String, String)]) -> Res
     Ok(texts)
 }
 
-/// The text of an object, unpacked where its key ends in `.gz`: at most `bytes_max`.
+/// The text of an object, at most `bytes_max`; decompressed if its key ends in `.gz`.
 ///
 /// # Errors
 ///
-/// The body breaks off, is larger, cannot be unpacked or is not UTF-8.
+/// The body ends early, is larger, cannot be decompressed or is not UTF-8.
 pub(super) async fn text(key: &str, body: ByteStream, bytes_max: u64) -> Result<String, StepError> {
     let refuse = |cause: &str| StepError::named(READER, format!("{key} {cause}"));
     let mut bytes = collect(body, bytes_max).await?.ok_or_else(|| refuse(&too_large(bytes_max)))?;
@@ -111,7 +111,7 @@ fn too_large(bytes_max: u64) -> String {
     }
 }
 
-/// The bytes of a body; `None` where there are more than `bytes_max`, by its announced length before any is read.
+/// The bytes of a body; `None` if there are more than `bytes_max`. Checks the announced length first.
 async fn collect(mut body: ByteStream, bytes_max: u64) -> Result<Option<Vec<u8>>, StepError> {
     if body.size_hint().0 > bytes_max {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! The JDBC URL, which holds the password and therefore is a secret too.
+//! The JDBC URL, which contains the password and is therefore a secret too.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{Environment, failure::failure_for, tags::short_token};
 
-/// Another token than that of the creating call, which names the secret's first version.
+/// The length of a token that differs from that of the creating call, which names the secret's first version.
 const PUT_TOKEN_LENGTH: usize = 48;
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -84,7 +84,7 @@ fn jdbc_url(input: &CreateJdbcUrl, login: &Login) -> String {
     )
 }
 
-/// Percent-encoded as in a URL's query.
+/// Percent-encodes a text for a URL's query.
 fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {

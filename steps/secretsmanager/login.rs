@@ -1,4 +1,4 @@
-//! User name and password of the database.
+//! The user name and the password of the database.
 
 use engine::step::{ErrorClass, StepContext, StepError};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::{
     plan::{KNOWN_AFTER_APPLY, is_unknown},
 };
 
-/// User name and password. Neither `Debug` nor an error shows the password.
+/// A user name and a password. Neither `Debug` nor an error shows the password.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Login {
     username: String,
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Login {
     }
 }
 
-/// The database's user name and password out of their secret.
+/// Reads the database's user name and password from their secret.
 pub(crate) async fn read_password(
     environment: &Environment,
     context: &StepContext,
@@ -48,7 +48,7 @@ pub(crate) async fn read_password(
     parsed(secret_arn, &read(environment, context, secret_arn).await?)
 }
 
-/// The value of a secret.
+/// Reads the value of a secret.
 pub(super) async fn read(
     environment: &Environment,
     context: &StepContext,
@@ -60,7 +60,7 @@ pub(super) async fn read(
 }
 
 fn parsed(secret_arn: &str, value: &str) -> Result<Login, StepError> {
-    // What the parser says may quote the value.
+    // The parser's message may quote the value.
     serde_json::from_str(value).map_err(|_| {
         StepError::new(ErrorClass::Invalid, format!("secret {secret_arn} does not hold a user name and a password"))
             .hint("Set its value to {\"username\": …, \"password\": …}, then resume.")

@@ -1,4 +1,4 @@
-//! Making the database's password.
+//! Creates the database's password.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Login, SecretArnAndName, answered, create, find};
 use crate::Environment;
 
-/// With letters and digits only this is 190 bits. RDS forbids some signs, and the password goes into a URL.
+/// 190 bits with letters and digits only. RDS forbids some other characters, and the password becomes part of a URL.
 const PASSWORD_LENGTH: usize = 32;
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -44,7 +44,7 @@ async fn create_password(
         return Ok(answered(secret.arn, &input.name, change));
     }
     let login = serde_json::to_string(&Login::new(input.username, random_password()));
-    // Cannot fail; the parser's words are left out all the same.
+    // This cannot fail. Even so, the parser's message is omitted.
     let login = login.map_err(|_| StepError::new(ErrorClass::Invalid, "the user's name cannot be stored"))?;
     create(&environment, &context, (&input.deployment, &input.name), login).await
 }

@@ -1,4 +1,4 @@
-//! The servers that the operator of this machine allows, in the file that `FLOW_SSH_HOSTS` names.
+//! The servers that the operator of this machine allows in the file that `FLOW_SSH_HOSTS` names.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use crate::local::SSH_HOSTS;
 /// The largest file of hosts, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// A server, and how it is logged in to.
+/// A server, and the login to it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct SshHost {
@@ -30,7 +30,7 @@ pub(super) struct SshHost {
     /// The host key, as OpenSSH writes it: `ssh-ed25519 AAAA…`.
     #[serde(default)]
     host_key: Option<String>,
-    /// The file with the host key, where none is pinned; else `~/.ssh/known_hosts`.
+    /// The file with the host key if none is pinned; default `~/.ssh/known_hosts`.
     #[serde(default)]
     known_hosts_file: Option<PathBuf>,
 }
@@ -44,7 +44,7 @@ fn refuse(cause: String) -> StepError {
 }
 
 impl SshHost {
-    /// The host of a name in the file.
+    /// Finds a host in the file.
     ///
     /// # Errors
     /// There is no file, others may write it, or it has no such host.
@@ -65,10 +65,10 @@ impl SshHost {
         hosts.remove(name).ok_or_else(|| refuse(format!("{shown} has no host '{name}'; it has {}", names.join(", "))))
     }
 
-    /// Whether a key is the host's.
+    /// Verifies that a key is the host's.
     ///
     /// # Errors
-    /// It is not, or nothing says which key the host has: the message names the key, to be compared.
+    /// It is not, or no host key is known. The message contains the key for comparison.
     pub fn check(&self, key: &PublicKey) -> Result<(), StepError> {
         let fingerprint = key.fingerprint(Default::default());
         let refuse = |reason: String| {

@@ -1,4 +1,4 @@
-//! Keys on this machine.
+//! SSH keys on this machine.
 
 use std::{
     io::{ErrorKind, Write},
@@ -22,7 +22,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         registry,
         environment,
         "ssh:generateKey",
-        "Makes an Ed25519 key and keeps it in a file that only this user can read, or takes the one kept there.",
+        "Creates an Ed25519 key in a file that only this user can read, or uses the existing one.",
         [],
         generate_key
     );
@@ -102,7 +102,7 @@ async fn generate_key(
     Ok(Answer::done(GeneratedKey { public_key, private_key_file: Some(file.display().to_string()) }))
 }
 
-/// The file, in this home's folder of keys or where earlier versions kept them, with the private key that belongs to `public_key`.
+/// The file with the private key of `public_key`, in this home's folder of keys or in that of earlier versions.
 fn kept_key(environment: &Environment, name: &str, public_key: &str) -> Option<String> {
     let wanted = PublicKey::from_openssh(public_key.trim()).ok()?;
     let folders = [environment.keys_directory().to_owned(), default_keys_directory()];
@@ -122,7 +122,7 @@ fn new_key(comment: &str) -> Result<PrivateKey, StepError> {
     Ok(key)
 }
 
-/// Writes the key where nothing is yet; when another process was faster, answers the key that is there now.
+/// Writes the key unless the file exists. If another process wrote it first, returns that key.
 fn keep(key: &PrivateKey, file: &Path) -> Result<PrivateKey, StepError> {
     let cannot = |what: &str, error: &dyn std::fmt::Display| {
         invalid(format!("{} cannot be {what}: {error}", file.display()))
@@ -131,7 +131,7 @@ fn keep(key: &PrivateKey, file: &Path) -> Result<PrivateKey, StepError> {
     let text = key.to_openssh(LineEnding::LF).map_err(|error| cannot("encoded", &error))?;
     let directory = file.parent().unwrap_or(Path::new("."));
     create_private_directory(directory).map_err(|error| cannot("written", &error))?;
-    // Written under another name first: a crash never leaves half a key under the real one.
+    // Written under another name first, so that a crash never leaves a partial key under the final name.
     let unfinished = directory.join(format!(".{}.{}", std::process::id(), file_name(&file.display().to_string())));
     let written = write_private_file(&unfinished, text.as_bytes()).and_then(|()| std::fs::hard_link(&unfinished, file));
     let removed = std::fs::remove_file(&unfinished);
@@ -168,7 +168,7 @@ fn write_private_file(file: &Path, content: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// The name with everything that could lead out of the folder replaced.
+/// Replaces every character of a name that could lead out of the folder.
 fn file_name(name: &str) -> String {
     let name: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     name.trim_start_matches('.').to_owned()

@@ -1,4 +1,4 @@
-//! Waiting until a server lets a user in.
+//! Waits until a server accepts a user's login.
 
 use std::{
     io::ErrorKind,
@@ -26,11 +26,11 @@ use crate::Environment;
 const SSH_PORT: u16 = 22;
 /// How long to wait for the connection, and again for key exchange and login.
 const SOCKET_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long no packet comes back before a person is asked to act.
+/// How long no packet may return before a person is asked to act.
 const OUT_OF_REACH_MS: u64 = 120_000;
 const WITHOUT_SSH: &str = "Allow it in the firewall of this network and in sshSourceCidr, or continue without: flow signal, or a \
                            new run with bastion.waitForSsh: false.";
-/// How much of a server's greeting is read: the version string has at most 255 bytes, lines may come before it.
+/// How much of a server's greeting is read: the version string has at most 255 bytes, and lines may precede it.
 const GREETING_BYTES_MAX: u64 = 8 * 1024;
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -98,7 +98,7 @@ fn port(input: &WaitForLogin) -> u16 {
     input.port.unwrap_or(SSH_PORT)
 }
 
-/// Whether no packet comes back: a firewall on the way, unlike a server that starts.
+/// Whether no packet returns: a firewall blocks it, unlike a server that is starting.
 fn is_out_of_reach(reason: &str) -> bool {
     matches!(reason, "connection timed out" | "host unreachable" | "network unreachable")
 }
@@ -107,7 +107,7 @@ fn is_out_of_reach_for_long(context: &StepContext) -> bool {
     context.now_ms.saturating_sub(context.first_look_ms) >= OUT_OF_REACH_MS
 }
 
-/// Whether the deadline passes before the next look.
+/// Whether the deadline passes before the next poll.
 fn ends_before(context: &StepContext, interval: Duration) -> bool {
     let next_ms = context.now_ms.saturating_add(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
     context.deadline_ms.is_some_and(|deadline_ms| next_ms >= deadline_ms)
@@ -130,7 +130,7 @@ fn load_key(file: &str) -> Result<PrivateKey, StepError> {
     })
 }
 
-/// One attempt; the error is the reason to go on waiting.
+/// Makes one attempt. The error is the reason to continue waiting.
 async fn look(
     server: Option<SocketAddr>,
     input: &WaitForLogin,
@@ -182,7 +182,7 @@ async fn log_in(stream: TcpStream, user: &str, key: Arc<PrivateKey>) -> Result<S
 }
 
 async fn leave(session: &Handle<AnyServer>) {
-    // Who is let in needs no polite good-bye to have been let in.
+    // The login has succeeded; an error while disconnecting does not matter.
     if let Err(error) = session.disconnect(Disconnect::ByApplication, "", "en").await {
         tracing::debug!(%error, "SSH connection was closed by the server");
     }
@@ -211,7 +211,8 @@ fn reason_of_io(error: &std::io::Error) -> String {
     }
 }
 
-/// Takes any host key: the server was made a minute ago and nobody has seen its key; it is told nothing but who we are.
+/// Accepts any host key: the server was just created and its key is unknown. It receives only the user's name and
+/// public key.
 struct AnyServer {
     banner: Arc<Mutex<String>>,
 }

@@ -1,7 +1,7 @@
-//! Running a program on another machine.
+//! Runs a program on another machine.
 //!
-//! A program that was started is never started again by this step: where its end is not known, the step fails and says so. Who wants
-//! it started again says that with `Retry`, or with `flow resume`.
+//! This step never starts a program twice: if its end is unknown, the step fails and reports that. To start it again,
+//! use `Retry` or `flow resume`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,14 +21,14 @@ use crate::local::LocalSettings;
 
 /// How long connection, key exchange and login may take together.
 const LOGIN_TIME_MAX: Duration = Duration::from_secs(30);
-/// How long a program may run where the state has no TimeoutSeconds.
+/// The longest run time in a state without TimeoutSeconds.
 const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
-/// How often the server is asked whether it is still there, and how many answers may be missing.
+/// The interval of keep-alive requests, and how many of their answers may be missing.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVES_MISSING_MAX: usize = 3;
 /// The largest output, in bytes (Step Functions quotas: the result of a Task).
 const OUTPUT_BYTES_MAX: usize = 262_144;
-/// How much of standard error is kept: its end, in bytes.
+/// How much of the end of standard error is kept, in bytes.
 const ERROR_TAIL_BYTES: usize = 2_000;
 
 pub(super) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
@@ -57,7 +57,7 @@ struct Run {
     input: Value,
 }
 
-/// How a program ended.
+/// The end of a program.
 #[derive(Debug, Default)]
 struct Ended {
     exit: Option<Result<u32, String>>,
@@ -84,12 +84,12 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
             Err(outcome_unknown("Ssh.OutcomeUnknown", &format!("the attempt of {name} is over")))
         }
     };
-    // Closing the connection hangs up; most servers then end the program, which is not relied on.
+    // Closing the connection hangs up. Most servers then end the program, but this step does not rely on it.
     let _ = timeout(Duration::from_secs(1), session.disconnect(Disconnect::ByApplication, "", "en")).await;
     result(&name, ended?)
 }
 
-/// Nothing was started on the host.
+/// The error if nothing was started on the host.
 fn not_started(cause: String) -> StepError {
     StepError::named("Ssh.CannotConnect", cause).hint("nothing was started")
 }
@@ -97,7 +97,7 @@ fn not_started(cause: String) -> StepError {
 fn outcome_unknown(error: &str, cause: &str) -> StepError {
     let cause =
         format!("{cause}: it may have ended, have ended in part, or run still. It is not started again by itself.");
-    StepError::named(error, cause).hint("look on the host; flow resume, or a Retry rule, starts the program again")
+    StepError::named(error, cause).hint("check the host; flow resume, or a Retry rule, starts the program again")
 }
 
 async fn log_in(host: &SshHost) -> Result<Handle<KnownServer>, StepError> {
@@ -133,14 +133,14 @@ async fn log_in(host: &SshHost) -> Result<Handle<KnownServer>, StepError> {
     }
 }
 
-/// The command line for the host's shell. The token lets the program find what it did before.
+/// The command line for the host's shell. With the token, the program can detect that it ran earlier.
 fn command(input: &Run, token: &str) -> String {
     let words = std::iter::once(&input.program).chain(&input.arguments).map(|word| quoted(word));
     let line = words.collect::<Vec<_>>().join(" ");
     format!("exec env FLOW_IDEMPOTENCY_TOKEN={token} {line}")
 }
 
-/// A word that a shell takes as it is (POSIX.1-2024, Shell Command Language, 2.2.2 Single-Quotes).
+/// Quotes a word so that a shell does not expand it (POSIX.1-2024, Shell Command Language, 2.2.2 Single-Quotes).
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
@@ -151,7 +151,7 @@ async fn execute(session: &Handle<KnownServer>, command: &str, input: &str, name
     let lost = |error: russh::Error| outcome_unknown("Ssh.ConnectionLost", &format!("{name}: {error}"));
     channel.exec(true, command).await.map_err(lost)?;
     let mut ended = Ended::default();
-    // A program need not read its input: its end is what counts.
+    // A program need not read its input; only its end matters.
     let _ = channel.data(input.as_bytes()).await;
     let _ = channel.eof().await;
     while let Some(message) = channel.wait().await {
@@ -195,12 +195,12 @@ fn result(name: &str, ended: Ended) -> StepResult<Value> {
     Err(StepError::named("Ssh.Failed", format!("{name}: {status}: {}", &said[start..])))
 }
 
-/// Takes the one host key that is pinned or known.
+/// Accepts only the host key that is pinned or known.
 struct KnownServer {
     host: SshHost,
 }
 
-/// Why there is no connection.
+/// Why no connection was made.
 #[derive(Debug)]
 enum ServerError {
     HostKey(Box<StepError>),

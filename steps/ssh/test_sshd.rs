@@ -1,4 +1,4 @@
-//! OpenSSH's own server, where it is installed, for tests.
+//! OpenSSH's own server for tests, if it is installed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -14,7 +14,7 @@ use russh::keys::{
     ssh_key::{LineEnding, private::Ed25519Keypair},
 };
 
-/// OpenSSH's server on a loopback port, ended with the test.
+/// A running server on a loopback port. Dropping it ends the server.
 pub(super) struct Sshd {
     process: Child,
     pub port: u16,
@@ -63,14 +63,14 @@ impl Sshd {
             path("host_key").display(),
             path("authorized_keys").display(),
         );
-        // Older servers do not know the penalties, and need no word to leave them out.
+        // Older servers do not have the penalties option, and do not need it.
         let config = if Self::knows_penalties(program, &config, &path("sshd_config")) {
             config
         } else {
             config.replace("PerSourcePenalties no\n", "")
         };
         fs::write(path("sshd_config"), config).unwrap();
-        // It insists on a folder that its start script makes elsewhere.
+        // The server requires a folder that only its start script creates.
         let _ = fs::create_dir_all("/run/sshd");
         let process = Command::new(program)
             .args(["-D", "-e", "-f"])
@@ -99,7 +99,7 @@ impl Sshd {
         fs::write(self.directory.path().join("authorized_keys"), format!("{line}\n")).unwrap();
     }
 
-    /// Ends the processes that serve sessions, which sshd has started: their connections are lost.
+    /// Ends the processes of sessions, so that their connections are lost.
     pub fn end_sessions(&self) {
         let parent = self.process.id().to_string();
         let _ = Command::new("pkill").args(["-KILL", "-P", &parent]).status();

@@ -1,4 +1,4 @@
-//! Executions at Step Functions: their description, their history, and what changes them.
+//! Executions at Step Functions: their descriptions, histories and changes.
 
 use aws_sdk_sfn::{
     error::ProvideErrorMetadata,
@@ -21,48 +21,48 @@ pub struct RemoteExecution {
     pub name: String,
     /// The ARN of its state machine.
     pub state_machine_arn: String,
-    /// Step Functions' word, such as `TIMED_OUT`.
+    /// Step Functions' status, such as `TIMED_OUT`.
     pub status: String,
-    /// When it began, in milliseconds since the Unix epoch.
+    /// When it started, in milliseconds since the Unix epoch.
     pub started_ms: u64,
-    /// When it ended.
+    /// When it ended, in milliseconds since the Unix epoch.
     pub stopped_ms: Option<u64>,
-    /// Its input, JSON.
+    /// Its input as JSON text.
     pub input: Option<String>,
-    /// Its output, JSON.
+    /// Its output as JSON text.
     pub output: Option<String>,
-    /// The error of one that failed.
+    /// The error, if it failed.
     pub error: Option<String>,
-    /// The cause of one that failed.
+    /// The cause, if it failed.
     pub cause: Option<String>,
-    /// How often it was redriven.
+    /// The number of redrives.
     pub redrive_count: u32,
 }
 
-/// An event of a history, with the details that its type has.
+/// An event of a history, with the details of its type.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RemoteEvent {
-    /// Dense, from 1.
+    /// The id; ids have no gaps and start at 1.
     pub id: u64,
-    /// The id of the event that led to this one; 0 for the first.
+    /// The id of the event that caused this one; 0 for the first.
     pub previous_id: u64,
-    /// When, in milliseconds since the Unix epoch.
+    /// The time in milliseconds since the Unix epoch.
     pub timestamp_ms: u64,
     /// Its type, such as `TaskStateEntered`.
     pub kind: String,
-    /// The name of the state, of events that name one.
+    /// The name of the state, if the event has one.
     pub name: Option<String>,
     /// The index of a Map's iteration.
     pub index: Option<u64>,
-    /// What a Task calls.
+    /// The resource that a Task calls.
     pub resource: Option<String>,
-    /// Input, output or parameters, JSON.
+    /// The input, output or parameters as JSON text.
     pub data: Option<String>,
     /// The error name.
     pub error: Option<String>,
     /// The error's cause.
     pub cause: Option<String>,
-    /// The number of items of a Map, or how often an execution was redriven.
+    /// The number of items of a Map, or the number of redrives.
     pub count: Option<u64>,
     /// The name of an activity's worker.
     pub worker: Option<String>,
@@ -73,10 +73,10 @@ fn milliseconds(time: &aws_smithy_types::DateTime) -> u64 {
 }
 
 impl StepFunctions {
-    /// An execution.
+    /// Describes an execution.
     ///
     /// # Errors
-    /// The API's; class `NotFound` where it does not exist.
+    /// The API's; class `NotFound` if it does not exist.
     pub async fn execution(&self, arn: &str) -> Result<RemoteExecution, StepError> {
         let described = self.client.describe_execution().execution_arn(arn).send().await;
         let described = described.map_err(|error| failed("states:DescribeExecution", arn, error))?;
@@ -95,7 +95,7 @@ impl StepFunctions {
         })
     }
 
-    /// The definition that an execution runs, JSON.
+    /// The definition of an execution as JSON text.
     ///
     /// # Errors
     /// The API's.
@@ -123,7 +123,7 @@ impl StepFunctions {
         Ok((page.events.iter().map(event).collect(), page.next_token))
     }
 
-    /// Starts an execution; returns its ARN.
+    /// Starts an execution and returns its ARN.
     ///
     /// # Errors
     /// The API's.
@@ -141,10 +141,10 @@ impl StepFunctions {
         call.send().await.map(drop).map_err(|error| failure("states:StopExecution", error))
     }
 
-    /// Continues an execution that failed, at the state that failed.
+    /// Redrives an execution: it continues at the state that failed.
     ///
     /// # Errors
-    /// The API's, such as after 14 days.
+    /// The API's, for instance after 14 days.
     pub async fn redrive(&self, arn: &str) -> Result<(), StepError> {
         let sent = self.client.redrive_execution().execution_arn(arn).send().await;
         sent.map(drop).map_err(|error| failure("states:RedriveExecution", error))
@@ -167,7 +167,7 @@ impl StepFunctions {
         Ok(found)
     }
 
-    /// The newest executions of a state machine, without their data: up to `limit`, at most 1,000.
+    /// The newest executions of a state machine without their data: up to `limit`, at most 1,000.
     ///
     /// # Errors
     /// The API's.
@@ -179,7 +179,7 @@ impl StepFunctions {
     }
 }
 
-/// As [`failure`]; an execution that does not exist is of class `NotFound`.
+/// As [`failure`]. An execution that does not exist has the class `NotFound`.
 fn failed<E>(
     action: &str,
     arn: &str,
@@ -207,7 +207,7 @@ fn listed(item: ExecutionListItem) -> RemoteExecution {
     }
 }
 
-/// An event with the fields of whichever details it has.
+/// Converts an event, with the fields of its details.
 fn event(event: &HistoryEvent) -> RemoteEvent {
     let unsigned = |number: i64| u64::try_from(number).unwrap_or_default();
     let mut found = RemoteEvent {
@@ -244,7 +244,7 @@ fn of_states(event: &HistoryEvent, found: &mut RemoteEvent) {
     }
 }
 
-/// Copies the fields that several types of details share.
+/// Copies the fields that several types of details have in common.
 macro_rules! copy {
     ($event:ident, $found:ident, $($details:ident: $($field:ident = $from:ident),*;)*) => {
         $(if let Some(details) = &$event.$details {

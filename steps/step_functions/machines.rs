@@ -1,4 +1,4 @@
-//! What a deployment consists of at Step Functions: activities, a state machine, its versions, its alias.
+//! The parts of a deployment at Step Functions: activities, a state machine, its versions, its alias.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use engine::step::{ErrorClass, StepError};
 use super::StepFunctions;
 use crate::failure::failure;
 
-/// How many state machines are read in order to find those that name an activity.
+/// The most state machines that are read to find those that name an activity.
 const MACHINES_READ_MAX: usize = 2_000;
 
 /// A state machine.
@@ -22,7 +22,7 @@ const MACHINES_READ_MAX: usize = 2_000;
 pub struct StateMachine {
     /// Its ARN.
     pub arn: String,
-    /// Its definition, JSON.
+    /// Its definition as JSON text.
     pub definition: String,
     /// Its role's ARN.
     pub role_arn: String,
@@ -36,14 +36,14 @@ pub struct StateMachine {
     pub revision: Option<String>,
 }
 
-/// What a state machine is set to.
+/// The settings of a state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateMachineSettings<'a> {
-    /// Its definition, JSON.
+    /// The definition as JSON text.
     pub definition: &'a str,
-    /// Its role's ARN.
+    /// The role's ARN.
     pub role_arn: &'a str,
-    /// The log level and the ARN of the log group; `None` logs nothing.
+    /// The log level and the ARN of the log group; `None` for no log.
     pub log: Option<(&'a str, &'a str)>,
 }
 
@@ -58,7 +58,7 @@ impl StateMachineSettings<'_> {
 }
 
 impl StepFunctions {
-    /// Creates an activity; for the name of an existing one, returns its ARN.
+    /// Creates an activity. If it exists, returns its ARN.
     ///
     /// # Errors
     /// The API's.
@@ -76,7 +76,7 @@ impl StepFunctions {
         deleted.map(drop).map_err(|error| failure("states:DeleteActivity", error))
     }
 
-    /// The ARN of the state machine of a name.
+    /// The ARN of the state machine with this name.
     ///
     /// # Errors
     /// The API's.
@@ -121,7 +121,7 @@ impl StepFunctions {
         Ok(answer.tags.unwrap_or_default().into_iter().filter_map(pair).collect())
     }
 
-    /// The errors that ValidateStateMachineDefinition finds.
+    /// The errors that ValidateStateMachineDefinition returns.
     ///
     /// # Errors
     /// The API's.
@@ -135,7 +135,7 @@ impl StepFunctions {
         Ok(answer.diagnostics.into_iter().map(line).collect())
     }
 
-    /// Creates a state machine and publishes its first version; returns its ARN.
+    /// Creates a state machine, publishes its first version and returns its ARN.
     ///
     /// # Errors
     /// The API's.
@@ -151,7 +151,7 @@ impl StepFunctions {
         Ok(created.map_err(|error| failure("states:CreateStateMachine", error))?.state_machine_arn)
     }
 
-    /// Updates a state machine and publishes a version of what changed.
+    /// Updates a state machine and publishes a version if it changed.
     ///
     /// # Errors
     /// The API's.
@@ -181,7 +181,7 @@ impl StepFunctions {
         Ok(versions.state_machine_versions.into_iter().next().map(|version| version.state_machine_version_arn))
     }
 
-    /// The ARNs of the versions to which an alias routes; `None` where it does not exist.
+    /// The ARNs of the versions to which an alias routes; `None` if it does not exist.
     ///
     /// # Errors
     /// The API's.
@@ -197,7 +197,7 @@ impl StepFunctions {
         }
     }
 
-    /// Routes every execution that is started through an alias to a version. Creates the alias where `exists` is false.
+    /// Routes every execution that starts through an alias to a version. Creates the alias if `exists` is false.
     ///
     /// # Errors
     /// The API's.
@@ -235,7 +235,7 @@ impl StepFunctions {
         deleted.map(drop).map_err(|error| failure("states:DeleteStateMachine", error))
     }
 
-    /// The ARN of an execution of a state machine that is running, if there is one.
+    /// The ARN of a running execution of a state machine, if there is one.
     ///
     /// # Errors
     /// The API's.
@@ -245,7 +245,7 @@ impl StepFunctions {
         Ok(answer.executions.into_iter().next().map(|execution| execution.execution_arn))
     }
 
-    /// Those of some activities that a state machine other than `except` names. All of them where there are more state
+    /// The given activities that state machines other than `except` name. Returns all of them if there are more state
     /// machines than are read.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Certificates, and the DNS records that validate them.
+//! Finds certificates, and the DNS records that validate them.
 
 use aws_sdk_acm::types::{CertificateStatus, CertificateSummary, DomainValidation, Filters, KeyAlgorithm};
 use engine::step::StepError;
@@ -12,24 +12,25 @@ use crate::{
     tags::FoundTags,
 };
 
-/// What the deployment's certificates say about DNS.
+/// The DNS names in the deployment's certificates.
 #[derive(Debug, Default)]
 pub(super) struct OfCertificates {
     /// The names of validation records that this deployment created and that no other certificate uses.
     pub(super) records: Vec<String>,
-    /// The domains that certificates were requested for.
+    /// The domains of the certificates.
     pub(super) domains: Vec<String>,
 }
 
 /// A validation record of a certificate of this deployment.
 struct Validation {
     record: String,
-    /// The domain that it proves, without `*.`.
+    /// The domain that it validates, without `*.`.
     domain: String,
 }
 
-/// Finds the certificates. A validation record proves a domain in every region and to every certificate of the account (ACM User
-/// Guide, "DNS validation"), so that one is deleted only where this deployment created it and nothing else needs it.
+/// Finds the certificates. A validation record validates a domain in every region and for every certificate of the
+/// account (ACM User Guide, "DNS validation"). So a record is deleted only if this deployment created it and no other
+/// certificate needs it.
 pub(super) async fn find(
     environment: &Environment,
     deployment: &str,
@@ -80,8 +81,8 @@ fn keep(found: &mut Found, record: &str, why: &str) {
     }
 }
 
-/// All certificates, of every kind of key: without the filter ACM lists those with RSA keys of 1024 and 2048 bits only (ACM API
-/// Reference, ListCertificates).
+/// All certificates with every type of key: without the filter ACM lists only those with RSA keys of 1024 and 2048 bits
+/// (ACM API Reference, ListCertificates).
 async fn list(acm: &aws_sdk_acm::Client) -> Result<Vec<CertificateSummary>, StepError> {
     let every_key = Filters::builder()
         .set_key_types(Some(KeyAlgorithm::values().iter().map(|kind| KeyAlgorithm::from(*kind)).collect()));
@@ -94,8 +95,8 @@ async fn list(acm: &aws_sdk_acm::Client) -> Result<Vec<CertificateSummary>, Step
     Ok(certificates)
 }
 
-/// The certificates of the account's enabled regions but `ours`, each with its region. A region that cannot be read keeps every
-/// record, so it is reported as a certificate that covers everything.
+/// The certificates other than `ours` in the account's enabled regions, each with its region. A region that cannot be
+/// read must keep every record, so it is reported as a certificate that covers every domain.
 async fn others(
     environment: &Environment,
     ours: &[String],
@@ -124,7 +125,7 @@ async fn others(
     Ok(others)
 }
 
-/// Whether a certificate, which may be renewed by DNS, covers the domain or one below it of the form `*.domain`.
+/// Whether a certificate, which DNS may renew, covers the domain or `*.domain`.
 fn may_use(other: &CertificateSummary, domain: &str) -> bool {
     let is_over = other.status().is_some_and(|status| {
         use CertificateStatus::{Expired, Failed, Revoked, ValidationTimedOut};
@@ -132,18 +133,18 @@ fn may_use(other: &CertificateSummary, domain: &str) -> bool {
     });
     let names =
         other.domain_name().into_iter().chain(other.subject_alternative_name_summaries().iter().map(String::as_str));
-    // A summary lists the first hundred names only.
+    // A summary contains only the first hundred names.
     let has_more = other.has_additional_subject_alternative_names() == Some(true);
     !is_over && (has_more || names.map(base).any(|name| name == domain))
 }
 
-/// The domain whose record validates `name`: that of `*.example.com` is the one of `example.com`.
+/// The domain whose record validates `name`: `*.example.com` has the record of `example.com`.
 fn base(name: &str) -> String {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     name.strip_prefix("*.").map(str::to_owned).unwrap_or(name)
 }
 
-/// The tags of a certificate, and whether this deployment created its validation record; `None` where it is gone.
+/// The tags of a certificate, and whether this deployment created its validation record; `None` if it no longer exists.
 async fn tags_of(environment: &Environment, arn: &str) -> Result<Option<(FoundTags, bool)>, StepError> {
     match environment.acm_reads().list_tags_for_certificate().certificate_arn(arn).send().await {
         Ok(answer) => {

@@ -1,4 +1,4 @@
-//! Clusters, services and task definitions.
+//! Finds clusters, services and task definitions.
 
 use aws_sdk_ecs::types::{Cluster, ClusterField, ServiceField, TaskDefinitionStatus};
 use engine::step::StepError;
@@ -10,7 +10,7 @@ use crate::{
     found_tags,
 };
 
-/// ECS's limits on how much one call may ask for.
+/// ECS's limits on the number of items in one call.
 const CLUSTERS_MAX: usize = 100;
 const SERVICES_MAX: usize = 10;
 
@@ -25,7 +25,8 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     inactive_task_definitions(environment, deployment, found).await
 }
 
-/// Deregistered revisions stay in ECS, at no cost (Amazon ECS Developer Guide, "Deregistering a task definition").
+/// Finds deregistered revisions. They stay in ECS at no cost (Amazon ECS Developer Guide, "Deregistering a task
+/// definition").
 async fn inactive_task_definitions(
     environment: &Environment,
     deployment: &str,

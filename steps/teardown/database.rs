@@ -1,4 +1,4 @@
-//! Databases and their subnet groups.
+//! Finds databases and their subnet groups.
 
 use engine::step::StepError;
 
@@ -13,7 +13,7 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     let mut databases = environment.rds_reads().describe_db_instances().into_paginator().items().send();
     while let Some(database) = databases.next().await {
         let database = database.map_err(|error| failure("rds:DescribeDBInstances", error))?;
-        // One that is being deleted is still to be waited for.
+        // A database that is being deleted must still be awaited.
         if found_tags!(database.tag_list()).is_ours(deployment) {
             found.databases.push(FoundDatabase {
                 deletion_protection: database.deletion_protection() == Some(true),
@@ -24,7 +24,8 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     subnet_groups(environment, deployment, found).await
 }
 
-/// Their names begin with the deployment's: the list is without tags. RDS keeps the names in lower case.
+/// Finds subnet groups. Their names start with the deployment's, because the list has no tags. RDS stores the names in
+/// lower case.
 async fn subnet_groups(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let rds = environment.rds_reads();
     let mut groups = rds.describe_db_subnet_groups().into_paginator().items().send();

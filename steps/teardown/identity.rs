@@ -1,4 +1,4 @@
-//! Roles and secrets.
+//! Finds roles and secrets.
 
 use aws_sdk_iam::types::AttachedPolicy;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
@@ -19,7 +19,8 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     named_secrets(environment, deployment, found).await
 }
 
-/// The role by its name, because lists are delayed (IAM User Guide, "Changes that I make are not always immediately visible").
+/// Finds the role by its name, because lists are delayed (IAM User Guide, "Changes that I make are not always
+/// immediately visible").
 async fn named_role(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let name = format!("{deployment}-task-execution");
     if found.roles.iter().any(|role| role.name == name) {
@@ -37,8 +38,8 @@ async fn named_role(environment: &Environment, deployment: &str, found: &mut Fou
     }
 }
 
-/// The secrets by their names, and only those that exist: ListSecrets may be minutes old in both directions (Secrets Manager API
-/// Reference, ListSecrets).
+/// Finds the secrets by their names, and keeps only existing ones: ListSecrets may be minutes late for created and
+/// deleted secrets (Secrets Manager API Reference, ListSecrets).
 async fn named_secrets(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let listed = std::mem::take(&mut found.secret_arns);
     let named = ["database-password", "jdbc-url"].map(|name| format!("{deployment}/{name}"));
@@ -56,7 +57,8 @@ async fn named_secrets(environment: &Environment, deployment: &str, found: &mut 
     Ok(())
 }
 
-/// Their names begin with the deployment's: the list of roles is without tags, and an account may have a thousand.
+/// Finds roles. Their names start with the deployment's: the list has no tags, and an account may have a thousand
+/// roles.
 async fn roles(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let mut listed = environment.iam_reads().list_roles().into_paginator().items().send();
     while let Some(role) = listed.next().await {
@@ -94,7 +96,7 @@ async fn role_with_policies(environment: &Environment, name: String) -> Result<F
     Ok(FoundRole { name, attached_policy_arns, inline_policy_names })
 }
 
-/// Secrets that wait for their deletion are not listed.
+/// Finds secrets. Those that are scheduled for deletion are not listed.
 async fn secrets(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let tagged = Filter::builder().key(FilterNameStringType::TagKey).values(DEPLOYMENT).build();
     let call = environment.secretsmanager_reads().list_secrets().filters(tagged);

@@ -1,4 +1,4 @@
-//! The teardown's last check: lists are read several times before anything is reported as left.
+//! The last check of a teardown. Lists are read several times before a resource is reported as left.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::{Found, find_all};
 use crate::{Environment, failure::look_again_or};
 
-/// How long what was deleted may still be listed: seconds with EC2, minutes with services that list by tag.
+/// How long a deleted resource may still be listed: seconds in EC2, minutes in services that list by tag.
 const LISTED_WITHIN_MS: u64 = 180_000;
 const CHECK_AGAIN: Duration = Duration::from_secs(20);
-/// How many resources of one kind a message names.
+/// The most resources of one kind that a message names.
 const NAMED_MAX: usize = 5;
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -21,7 +21,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         environment,
         "teardown:waitForNothingLeft",
         "Waits until no service lists anything of the deployment; what is left after three minutes is a failure.",
-        // Those of `teardown:find`, which are listed there.
+        // The actions are those of `teardown:find` and are listed there.
         [],
         wait_for_nothing_left
     );
@@ -61,7 +61,7 @@ async fn wait_for_nothing_left(
     Err(StepError::new(ErrorClass::Failed, cause).hint("Run the teardown again, or remove these by hand."))
 }
 
-/// Such as `subnetIds: subnet-1, subnet-2`, for every kind of which something is left.
+/// The kinds of which resources are left, such as `subnetIds: subnet-1, subnet-2`.
 fn named(found: &Found) -> Result<Vec<String>, StepError> {
     let found = serde_json::to_value(found).map_err(|error| StepError::new(ErrorClass::Invalid, error.to_string()))?;
     let kinds = found.as_object().into_iter().flatten().filter(|(kind, _)| *kind != "stays");

@@ -1,4 +1,4 @@
-//! Load balancers, listeners and target groups.
+//! Finds load balancers, listeners and target groups.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use crate::{
     tags::FoundTags,
 };
 
-/// How many ARNs one call may ask for.
+/// The most ARNs in one call.
 const ARNS_MAX: usize = 20;
 
-/// A load balancer of the deployment, as DNS sees it.
+/// The DNS names of a load balancer of the deployment.
 pub(super) struct Balancer {
     pub(super) dns_name: String,
-    /// The domain that the deployment points at it, where its tags name one.
+    /// The domain that the deployment points at it, if its tags have one.
     pub(super) domain: Option<String>,
 }
 
-/// Finds them and answers the load balancers.
+/// Finds load balancers, listeners and target groups. Returns the load balancers.
 pub(super) async fn find(
     environment: &Environment,
     deployment: &str,
@@ -51,7 +51,7 @@ pub(super) async fn find(
     Ok(balancers)
 }
 
-/// Whatever listens on a load balancer of ours goes with it.
+/// Finds all listeners of a load balancer of the deployment: they are deleted with it.
 async fn listeners(environment: &Environment, load_balancer_arn: &str, found: &mut Found) -> Result<(), StepError> {
     let call = environment.elbv2_reads().describe_listeners().load_balancer_arn(load_balancer_arn);
     let mut pages = call.into_paginator().send();
@@ -79,7 +79,7 @@ async fn target_groups(environment: &Environment, deployment: &str, found: &mut 
     Ok(())
 }
 
-/// Those of the ARNs that carry the deployment's tag, with their tags.
+/// The resources with the deployment's tag, with their tags.
 async fn ours(
     environment: &Environment,
     deployment: &str,

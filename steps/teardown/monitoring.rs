@@ -1,4 +1,5 @@
-//! Alarms, topics and log groups. Their names begin with the deployment's, which spares asking for everybody's tags.
+//! Finds alarms, topics and log groups. Their names start with the deployment's, so the tags of other resources need
+//! not be read.
 
 use engine::step::StepError;
 

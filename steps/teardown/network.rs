@@ -1,4 +1,4 @@
-//! What EC2 has: instance, key pair, security groups and the network. EC2 filters by tag itself.
+//! Finds EC2's resources: instance, key pair, security groups and the network. EC2 filters by tag itself.
 
 use aws_sdk_ec2::types::{Filter, RouteTable, SecurityGroup};
 use engine::step::StepError;
@@ -10,12 +10,12 @@ use crate::{
     tags::{DEPLOYMENT, sanitised},
 };
 
-/// The names of the groups, in the order in which they can be deleted: a group goes before those its rules refer to.
+/// The names of the groups in the order of deletion: a group precedes the groups that its rules refer to.
 const ORDER: [&str; 4] = ["DB", "WebApp", "Load Balancer HTTPS", "SSH from Internet"];
-/// A terminated instance keeps its tags for an hour and is gone all the same.
+/// A terminated instance keeps its tags for an hour and does not count.
 const NOT_TERMINATED: [&str; 5] = ["pending", "running", "shutting-down", "stopping", "stopped"];
 
-/// Reads all pages of a call that is filtered by the deployment's tag, and collects what `$pick` answers of each item.
+/// Reads all pages of a call that is filtered by the deployment's tag, and collects `$pick` of each item.
 macro_rules! tagged {
     ($deployment:expr, $action:literal, $call:expr, |$item:ident| $pick:expr) => {{
         let mut items = $call.filters(of_deployment($deployment)).into_paginator().items().send();
@@ -62,7 +62,7 @@ async fn instances(environment: &Environment, deployment: &str) -> Result<Vec<St
 }
 
 fn in_order(groups: Vec<SecurityGroup>) -> Vec<FoundSecurityGroup> {
-    // In a VPC that is shared the deployment's name stands before the group's.
+    // In a shared VPC the group's name is prefixed with the deployment's.
     let place = |name: &str| ORDER.iter().position(|known| name.ends_with(known)).unwrap_or(ORDER.len());
     let mut found: Vec<FoundSecurityGroup> = groups
         .into_iter()
@@ -76,7 +76,7 @@ fn in_order(groups: Vec<SecurityGroup>) -> Vec<FoundSecurityGroup> {
 }
 
 fn route_table(table: &RouteTable) -> FoundRouteTable {
-    // The main association and the VPC's own route go with the table.
+    // The main association and the VPC's own route are deleted with the table.
     let associations = table.associations().iter().filter(|association| association.main() != Some(true));
     let routes = table.routes().iter().filter(|route| route.gateway_id() != Some("local"));
     FoundRouteTable {

@@ -1,5 +1,5 @@
-//! DNS records carry no tags. Ours lead from the deployment's domain to its load balancer, or validate its certificates and were
-//! created for that.
+//! Finds DNS records. They have no tags. A record belongs to the deployment if it points the deployment's domain at its
+//! load balancer, or if the deployment created it to validate a certificate.
 
 use aws_sdk_route53::types::{HostedZone, ResourceRecordSet, RrType};
 use engine::step::StepError;
@@ -10,12 +10,12 @@ use crate::{
     failure::{failure, is_missing},
 };
 
-/// The ending of the values that validate certificates.
+/// The suffix of the values that validate certificates.
 const VALIDATION: &str = ".acm-validations.aws";
 
-/// What makes a record ours.
+/// The criteria for the deployment's records.
 struct Ours {
-    /// The DNS names of our load balancers.
+    /// The DNS names of the deployment's load balancers.
     balancers: Vec<String>,
     /// The domains that this deployment points at them.
     domains: Vec<String>,
@@ -76,7 +76,8 @@ async fn of_zone(
         for record in page.resource_record_sets() {
             let leads_to_ours = leads_to(record, &ours.balancers);
             if leads_to_ours && !ours.domains.contains(&normal(record.name())) {
-                // Somebody else's: it ends with the load balancer, and whoever made it has to know.
+                // The record belongs to someone else and stops working without the load balancer. It is reported, so
+                // that its owner can act.
                 let (name, kind) = (normal(record.name()), record.r#type().as_str());
                 found.stays.push(format!(
                     "DNS record {name} {kind}: this deployment did not create it, but it leads to its load balancer"
@@ -106,14 +107,14 @@ fn leads_to(record: &ResourceRecordSet, balancers: &[String]) -> bool {
     by_alias || by_name
 }
 
-/// Name and value both must be as a certificate's: a name alone may be used for something else by now.
+/// Whether a record validates a certificate. Name and value must match: the name may be used for something else by now.
 fn validates(record: &ResourceRecordSet, validations: &[String]) -> bool {
     *record.r#type() == RrType::Cname
         && validations.contains(&normal(record.name()))
         && record.resource_records().iter().all(|one| normal(one.value()).ends_with(VALIDATION))
 }
 
-/// In lower case and without the final dot.
+/// A name in lower case without the final dot.
 fn normal(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
 }

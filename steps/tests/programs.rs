@@ -1,6 +1,6 @@
-//! The fear: a program outlives its attempt or its owner and does its work beside the next attempt, or fills the memory.
+//! A program never outlives its attempt or its owner, never runs beside the next attempt, and uses bounded memory.
 //!
-//! Without the test harness: the supervisor of a program is this test's own executable.
+//! Runs without the test harness, because the supervisor of a program is this test's own executable.
 
 mod programs {
     pub mod ending;
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let wanted = |test: &&Test| names.is_empty() || names.iter().any(|name| test.0.contains(name.as_str()));
     let mut failed = 0;
     for (name, test) in tests.iter().filter(wanted) {
-        // The panic's own message is printed above the line.
+        // The panic's own message precedes this line.
         let passed = std::panic::catch_unwind(test).is_ok();
         println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
         failed += usize::from(!passed);

@@ -1,4 +1,4 @@
-//! Waiting for a record.
+//! Waits for a DNS record.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -18,10 +18,10 @@ pub(super) struct WaitForDns {
     name: String,
     #[serde(default, rename = "Type")]
     kind: Kind,
-    /// A value that one record must have, such as an address; any value where there is none.
+    /// A value that one record must have, such as an address; without it, any value.
     #[serde(default)]
     value: Option<String>,
-    /// The DNS server to ask, such as `192.0.2.53:53`; the machine's where there is none.
+    /// The DNS server to ask, such as `192.0.2.53:53`; default the machine's.
     #[serde(default)]
     server: Option<String>,
     /// Seconds between two polls, 1 to 3600.
@@ -76,7 +76,7 @@ async fn lookup(resolver: &TokioResolver, input: &WaitForDns) -> Result<Vec<Stri
         Kind::Ns => RecordType::NS,
         Kind::Txt => RecordType::TXT,
     };
-    // The final dot keeps the machine's search domains out of it.
+    // The final dot prevents the use of the machine's search domains.
     let name = format!("{}.", input.name.trim_end_matches('.'));
     match resolver.lookup(name, kind).await {
         Ok(answer) => {
@@ -96,7 +96,7 @@ fn has(values: &[String], wanted: Option<&str>) -> bool {
     }
 }
 
-/// Without the root's dot and the quotes of a TXT record.
+/// A value without the root's dot and without the quotes of a TXT record.
 fn normal(value: &str) -> String {
     value.trim_matches('"').trim_end_matches('.').to_owned()
 }

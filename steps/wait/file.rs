@@ -1,4 +1,4 @@
-//! Waiting for a file.
+//! Waits for a file.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{file, local::LocalSettings};
 pub(super) struct WaitForFile {
     /// The file's path below the folder in FLOW_FILES.
     path: String,
-    /// Waits until the file is gone.
+    /// Waits until the file does not exist.
     #[serde(default)]
     gone: bool,
     /// Seconds between two polls, 1 to 3600.
@@ -26,7 +26,7 @@ pub(super) struct WaitForFile {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Seen {
     path: String,
-    /// The file's size in bytes; 0 where it is gone.
+    /// The file's size in bytes; 0 if it does not exist.
     bytes: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Waiting for a URL.
+//! Waits for a URL.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -25,7 +25,7 @@ pub(super) struct WaitForHttp {
     /// Headers of the request.
     #[serde(default)]
     headers: BTreeMap<String, String>,
-    /// The wanted statuses; any of 200 to 299 where there is none.
+    /// The expected statuses; default any of 200 to 299.
     #[serde(default)]
     status: Vec<u16>,
     /// A regular expression that the body must match.
@@ -64,7 +64,7 @@ pub(super) async fn wait(_: Arc<LocalSettings>, context: StepContext, input: Wai
     }
 }
 
-/// The status, or the reason to continue waiting.
+/// Polls once. Returns the status, or the reason to continue waiting.
 async fn poll(input: &WaitForHttp, pattern: Option<&Regex>) -> Result<Result<u16, String>, StepError> {
     let method = match input.method {
         Verb::Get => Method::GET,

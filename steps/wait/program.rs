@@ -1,4 +1,4 @@
-//! Waiting for what a program reports.
+//! Waits for the exit code of a program.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ pub(super) async fn wait(
     match ended.code {
         Some(code) if code == exit_code => Ok(Answer::done(Exited { exit_code, output: ended.output })),
         Some(code) => not_yet(&context, format!("exit code {code}{}", said(&ended.last_line)), interval_seconds),
-        // A signal ended it: no result of the check.
+        // A signal ended the program, so the check has no result.
         None => Err(StepError::named("Process.Failed", format!("{program}: {}", ended.status))),
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting for a port.
+//! Waits for a TCP port.
 
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ async fn poll(name: &str, settings: &LocalSettings, input: Value) -> StepResult<
     step(name, settings).look(StepContext::for_test("Wait"), input).await
 }
 
-/// The reason of a poll that found its thing not ready, else its output as text.
+/// The reason of a poll whose condition does not hold, else its output as text.
 async fn result(name: &str, settings: &LocalSettings, input: Value) -> String {
     match poll(name, settings, input).await.unwrap() {
         Answer::Pending(pending) => {
@@ -84,7 +84,7 @@ async fn a_file_is_waited_for_below_the_operators_folder_only() {
 async fn a_name_that_does_not_resolve_is_waited_for() {
     let none = LocalSettings::default();
     let input = json!({ "Name": "a.example.com", "Server": "127.0.0.1:9", "IntervalSeconds": 7 });
-    // Refused at once, or without an answer until the limit, as the machine has it.
+    // Depending on the machine, the query is refused immediately or unanswered until the limit.
     assert!(result("flow:wait:dns", &none, input).await.starts_with("no answer from DNS"));
     assert!(poll("flow:wait:dns", &none, json!({ "Name": "a", "Server": "nowhere" })).await.is_err());
 }

@@ -1,4 +1,4 @@
-//! What `endpoints-aws-teardown` knows about its input beyond the schema.
+//! The rules of `endpoints-aws-teardown` for its input beyond the schema.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn deployment(input: &Value) -> &str {
     input["deployment"].as_str().unwrap_or_default()
 }
 
-/// The same as that of `endpoints-aws`: nobody builds what somebody else is removing.
+/// The same subject as that of `endpoints-aws`, so that a deployment is never created and removed at the same time.
 fn subject(input: &Value) -> String {
     format!("endpoints-aws/{}", deployment(input))
 }

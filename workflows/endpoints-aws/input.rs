@@ -1,4 +1,4 @@
-//! What `endpoints-aws` knows about its input beyond the schema.
+//! The rules of `endpoints-aws` for its input beyond the schema.
 
 use serde_json::{Value, json};
 
@@ -61,8 +61,9 @@ fn check_deployment(input: &Value, problems: &mut Vec<InputProblem>) {
     }
 }
 
-/// AWS Certificate Manager API Reference, RequestCertificate, DomainName: the first name has at most 64 octets. A certificate
-/// that exists may have the domain as a further name, which has more.
+/// Checks the length of a domain for which a certificate is requested: the first name has at most 64 octets (AWS
+/// Certificate Manager API Reference, RequestCertificate, DomainName). An existing certificate may contain the domain
+/// as an additional, longer name.
 fn check_domain_length(input: &Value, problems: &mut Vec<InputProblem>) {
     let domain = text(input, "/domain");
     if domain.len() > CERTIFICATE_DOMAIN_OCTETS_MAX && text(input, "/certificate/validation") != "EXISTING" {
@@ -190,7 +191,7 @@ fn check_environment(input: &Value, problems: &mut Vec<InputProblem>) {
     }
 }
 
-/// The memory sizes that Fargate allows beside `cpu`; `None` for a cpu that it does not know.
+/// The memory sizes that Fargate allows for `cpu`; `None` for an unknown value.
 fn fargate_memory_mib(cpu: u64) -> Option<Vec<u64>> {
     let gib = |first: u64, last: u64, step: usize| (first..=last).step_by(step).map(|gib| gib * 1024).collect();
     Some(match cpu {
@@ -243,7 +244,7 @@ fn warnings(input: &Value) -> Vec<String> {
         warnings.push("a record that the domain has already will be replaced (overwriteDnsRecord is on)".into());
     }
     if input["alarms"]["enabled"] == true && input["alarms"]["email"].is_null() {
-        warnings.push("alarms are made, but nobody is told: alarms.email is empty".into());
+        warnings.push("alarms are created, but nobody is notified: alarms.email is empty".into());
     }
     warnings
 }

@@ -1,4 +1,4 @@
-//! What the definitions may call: name | required fields | optional fields | fields of the output.
+//! The contract of the steps that definitions call: name | required fields | optional fields | output fields.
 
 pub(super) struct Contract {
     pub name: &'static str,

@@ -1,4 +1,4 @@
-//! Fears about the definitions that can be checked without running them.
+//! Checks of the definitions that need no run.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::contract;
 use crate::{Workflow, WorkflowError, catalogue, load_definition};
 
-/// Calls `visit` with every machine in `machine`, and the names of variables that are assigned around it.
+/// Calls `visit` with every machine in `machine`, and the variables that are in scope at its start.
 fn for_each_machine(machine: &Value, around: &BTreeSet<String>, visit: &mut dyn FnMut(&Value, &BTreeSet<String>)) {
     visit(machine, around);
     let mut visible = around.clone();

@@ -1,4 +1,4 @@
-//! Fears about what the definitions do, against steps that answer what the contract promises.
+//! Runs the definitions against steps that answer as the contract says.
 
 use serde_json::{Value, json};
 

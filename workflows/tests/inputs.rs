@@ -1,4 +1,4 @@
-//! Fears about what people give.
+//! Every invalid input is reported in plain words, and every valid one is accepted with its defaults.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn minimal() -> Value {
     json!({ "deployment": "my-endpoints", "domain": "endpoints.example.com" })
 }
 
-/// `minimal` with one value put in at `pointer`'s place.
+/// `minimal` with a value set at `pointer`.
 fn with(pointer: &str, value: Value) -> Value {
     let mut input = minimal();
     let assignment = format!("{}={value}", pointer.trim_start_matches('/').replace('/', "."));
@@ -230,7 +230,7 @@ fn warnings_and_plan_say_what_matters() {
 }
 
 proptest! {
-    /// Against the plain definition: the sets of addresses.
+    /// Compares containment and overlap of ranges with those of their sets of addresses.
     #[test]
     fn containing_and_overlapping_are_what_they_are_for_sets(a in 0u32..64, b in 0u32..64, p in 26u32..=32, q in 26u32..=32) {
         let (one, other) = (Cidr::around(a.into(), p), Cidr::around(b.into(), q));

@@ -1,5 +1,5 @@
-//! A few lines of interpreter: enough to see every expression of a definition evaluated. Sequential, without retries,
-//! against steps that answer what the contract promises.
+//! A minimal interpreter that evaluates every expression of a definition. Sequential, without retries, with steps that
+//! answer as the contract says.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 type Variables = BTreeMap<String, Value>;
 
-/// Answers a Task: resource and arguments in, output out.
+/// Answers a Task: receives resource and arguments, returns the output.
 pub(super) type Steps<'a> = dyn FnMut(&str, &Value) -> Value + 'a;
 
 pub(super) struct Interpreter<'a> {

@@ -1,4 +1,4 @@
-//! Fears about reading what people write.
+//! Definitions and inputs in any of their formats are read as written.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

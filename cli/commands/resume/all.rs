@@ -1,4 +1,4 @@
-//! `flow resume --all`: every execution that has not ended, side by side over one owner, one line for each.
+//! `flow resume --all`: drives every unfinished execution side by side through one owner, and prints one line for each.
 
 use std::pin::pin;
 
@@ -26,20 +26,21 @@ use crate::{
     ui::{display::Display, standing::standing, summary},
 };
 
-/// How many executions are named at most that another process drives.
+/// The most executions driven by another process that are named.
 const DRIVEN_SHOWN_MAX: usize = 20;
 
-/// What became of one execution.
+/// The outcome of one execution.
 struct Outcome {
     id: String,
     standing: &'static str,
     message: String,
     exit: Exit,
-    /// Whether it is worth a line where only changes, failures and needs are wanted.
+    /// Whether it gets a line with `--quiet`: changes, failures and waits for people.
     is_news: bool,
 }
 
-/// Drives every execution that has not ended; a failing one does not stop the others. The exit code is the worst.
+/// Drives every unfinished execution. A failing one does not stop the others. The exit code is that of the worst
+/// outcome.
 pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
     if !home.has_store()? {
@@ -56,7 +57,7 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
     closed.map(|()| exit)
 }
 
-/// The executions that have not ended. Waits for an owner that is about to end: this process drives its executions then.
+/// Lists the unfinished executions. Waits for an owner that is about to end: this process then drives its executions.
 async fn list(handle: &Handle) -> Result<ListResponse, CliError> {
     let request = ListRequest { limit: None, unfinished: true };
     loop {
@@ -65,7 +66,7 @@ async fn list(handle: &Handle) -> Result<ListResponse, CliError> {
         if !handle.is_remote().await {
             return Ok(listed);
         }
-        // An owner that is ending refuses this, and the call is made again at the next one.
+        // An owner that is ending refuses this call, and it is repeated at the next owner.
         handle.call::<RecoverExecution>(ExecutionIdRequest { id }).await?;
         if handle.is_remote().await {
             return Ok(listed);
@@ -84,7 +85,7 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
         show_needs(global, handle, &theirs).await?;
     }
     let mut running = FuturesUnordered::new();
-    // All are resumed before one is waited for: none that is due waits for another's long Wait.
+    // All are resumed before any is awaited, so that a long Wait of one does not delay another.
     for header in &ours {
         match resume(global, handle, header, pinned(header).as_ref(), Vec::new()).await {
             Ok(()) => running.push(one(handle, header, watching)),
@@ -118,7 +119,7 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
             },
         }
     }
-    // Not those whose end has just been reported.
+    // Executions whose end was just reported are not tracked.
     let _ = handle.call::<TrackUnfinished>(TrackUnfinishedRequest { ids: unfinished }).await?;
     Ok(interrupt::received().unwrap_or(worst))
 }
@@ -127,8 +128,8 @@ fn ids(headers: &[ExecutionHeader]) -> Vec<String> {
     headers.iter().map(|header| header.id.clone()).collect()
 }
 
-/// Reports the executions that have ended, without a watch, since all were resumed last: under a server, or while a process that
-/// stopped let its calls end. The exit code of the worst.
+/// Reports the executions that ended unwatched since the last `flow resume --all`: under a server, or while a process
+/// that was stopping let its calls end. Returns the worst exit code.
 async fn report_ended(global: &Global, handle: &Handle, unfinished: &[ExecutionHeader]) -> Result<Exit, CliError> {
     let request = TrackUnfinishedRequest { ids: ids(unfinished) };
     let mut worst = Exit::Success;
@@ -144,7 +145,7 @@ async fn report_ended(global: &Global, handle: &Handle, unfinished: &[ExecutionH
     Ok(worst)
 }
 
-/// After a signal: what happens now, and how to stop at once.
+/// After a signal, prints what happens next and how to stop immediately.
 fn say_that_all_stop(elsewhere: Option<&str>) {
     match elsewhere {
         Some(owner) => eprintln!("\nflow: what runs continues in {owner}"),
@@ -207,7 +208,7 @@ async fn show_needs(global: &Global, handle: &Handle, theirs: &[ExecutionHeader]
     Ok(())
 }
 
-/// Another process drives these: there is nothing to do about them here.
+/// Lists the executions that another process drives. This process does nothing for them.
 fn show_driven(global: &Global, headers: &[ExecutionHeader], owner: &str) {
     for header in headers.iter().take(DRIVEN_SHOWN_MAX) {
         let message = format!("RUNNING in {owner}");

@@ -1,4 +1,4 @@
-//! `flow resume --from STATE`: what may be done twice is shown and agreed to first.
+//! `flow resume --from STATE`: shows which calls may be repeated, and asks for consent.
 
 use std::io::IsTerminal;
 
@@ -7,10 +7,10 @@ use engine::machine::{ExecutionHeader, ExecutionStatus};
 
 use crate::{arguments::Global, commands::run::consent::question, exit::CliError, owner::Handle, reentry};
 
-/// What is recorded of the state.
+/// Plans to enter the state again.
 ///
 /// # Errors
-/// The execution has not failed, was never in the state, or cannot enter it by itself.
+/// The execution has not failed, never entered the state, or cannot enter it on its own.
 pub async fn plan(store: &Handle, header: &ExecutionHeader, state: &str) -> Result<PlanReentryResponse, CliError> {
     let id = &header.id;
     match header.status {
@@ -27,7 +27,7 @@ pub async fn plan(store: &Handle, header: &ExecutionHeader, state: &str) -> Resu
     }
 }
 
-/// Shows the plan, and asks where nobody has agreed yet.
+/// Shows the plan, and asks for consent unless it was given.
 ///
 /// # Errors
 /// The answer is no, or there is no terminal to ask on.

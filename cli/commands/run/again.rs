@@ -1,4 +1,4 @@
-//! `flow run --again ID`: the input of an earlier execution, and its definition where no other is named.
+//! `flow run --again ID`: uses the input of an earlier execution, and its definition if no other is given.
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest, PlanReentryResponse};
 use serde_json::Value;
@@ -6,27 +6,27 @@ use serde_json::Value;
 use super::RunArguments;
 use crate::{arguments::Global, exit::CliError, locate::locate, reentry};
 
-/// What an earlier execution ran with.
+/// The workflow of an earlier execution.
 pub struct Earlier {
     /// The workflow's name.
     pub workflow: String,
-    /// The definition that it has pinned.
+    /// The pinned definition.
     pub definition: Value,
 }
 
-/// What `--again` and `--from` say.
+/// The values of `--again` and `--from`.
 #[derive(Default)]
 pub struct Again {
-    /// The earlier execution, where its own definition is to run.
+    /// The earlier execution, if its definition is to run.
     pub earlier: Option<Earlier>,
-    /// The state to begin at.
+    /// The state to start at.
     pub from: Option<PlanReentryResponse>,
 }
 
-/// Reads the earlier execution. Its input becomes that of the arguments, unless they name another.
+/// Reads the earlier execution, and copies its input into arguments that have none.
 ///
 /// # Errors
-/// No single execution is meant, or its store cannot be read.
+/// The text does not name exactly one execution, or its store cannot be read.
 pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Again, CliError> {
     let Some(wanted) = &arguments.again else { return Ok(Again::default()) };
     let located = locate(global, wanted).await?;
@@ -36,7 +36,7 @@ pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Again
         Some(state) => Some(reentry::plan(&located.store, &located.header.id, state).await?),
         None => None,
     };
-    // Closed, not left to the end of this process: it drives the store next.
+    // Closes the store, because this process opens it again to drive it.
     drop(located.store);
     if arguments.input.is_none() {
         arguments.input = Some(described.execution.input.to_string());

@@ -1,4 +1,4 @@
-//! Asking, and never answering for the person asked.
+//! Asks for consent. A prompt without an answer is never consent.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -8,7 +8,7 @@ use crate::{
     exit::CliError,
 };
 
-/// Whether somebody is there to ask, or has agreed before.
+/// Verifies that consent was given or that a terminal is available to ask on.
 ///
 /// # Errors
 /// Neither.
@@ -19,7 +19,7 @@ pub fn can_be_had(arguments: &RunArguments) -> Result<(), CliError> {
     Err(CliError::refused("nothing was changed: there is no terminal to ask on").hint("--yes runs it without asking"))
 }
 
-/// Asks whether to run it.
+/// Asks whether to run the plan.
 ///
 /// # Errors
 /// The answer is no.
@@ -33,7 +33,7 @@ pub async fn ask(plan: &Plan, arguments: &RunArguments) -> Result<(), CliError> 
     Err(CliError::refused("nothing was changed"))
 }
 
-/// Whether to tear a rehearsal down: by the option, or by asking on a terminal.
+/// Whether to tear down a rehearsal: with the option, or after asking on a terminal.
 ///
 /// # Errors
 /// The terminal cannot be read.
@@ -48,7 +48,7 @@ pub async fn tear_down(arguments: &RunArguments, global: &Global) -> Result<bool
     question("Tear down now? [y/N] ".to_owned()).await
 }
 
-/// Asks on a thread of its own: a signal ends the program also while it waits for an answer.
+/// Asks a question on a thread of its own, so that a signal ends the program while it waits for the answer.
 ///
 /// # Errors
 /// The terminal cannot be read.

@@ -1,4 +1,4 @@
-//! A run at Step Functions: what `flow deploy` put there is started and watched.
+//! Starts and watches an execution of a workflow that `flow deploy` deployed to Step Functions.
 
 use super::{Plan, RunArguments, consent};
 use crate::{
@@ -17,7 +17,7 @@ const INPUT_BYTES_MAX: usize = 256 << 10;
 /// Starts an execution of a deployed workflow and watches it.
 ///
 /// # Errors
-/// The workflow is not deployed, or Step Functions' error.
+/// The workflow is not deployed, or Step Functions returns an error.
 pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, plan: &Plan) -> Result<Exit, CliError> {
     if arguments.rehearse {
         return Err(CliError::refused("a rehearsal runs on this machine's engine")

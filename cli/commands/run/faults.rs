@@ -7,18 +7,18 @@ use rehearsal::{Fault, World};
 
 use crate::{exit::CliError, owner::Handle};
 
-/// How often it is checked whether the state of a `kill@STATE` is entered.
+/// The interval between checks whether the state of a `kill@STATE` was entered.
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Reads one fault.
+/// Parses one fault.
 ///
 /// # Errors
-/// There is no such fault.
+/// The text is not a fault.
 pub fn parse(text: &str) -> Result<Fault, String> {
     text.parse()
 }
 
-/// Orders those that the world carries out.
+/// Sends the faults to the world, which injects them.
 ///
 /// # Errors
 /// The world does not answer.
@@ -36,7 +36,7 @@ pub async fn order(world: &World, faults: &[Fault]) -> Result<(), CliError> {
     world.order(&orders).await.map_err(|error| CliError::refused(error.to_string()))
 }
 
-/// Ends this process when a state of a `kill@STATE` is entered, without any preparation; never returns.
+/// Aborts this process, without cleaning up, when a state of a `kill@STATE` is entered. Never returns.
 pub async fn kill_at(handle: &Handle, id: &str, faults: &[Fault]) -> Infallible {
     let states: Vec<&str> = faults
         .iter()
@@ -52,7 +52,7 @@ pub async fn kill_at(handle: &Handle, id: &str, faults: &[Fault]) -> Infallible 
         tokio::time::sleep(CHECK_INTERVAL).await;
         let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
         let Ok(described) = handle.call::<DescribeExecution>(request).await else { continue };
-        // A state that was left between two checks counts as well.
+        // A state that exited between two checks counts as entered.
         if described.view.states.values().any(|entered| states.contains(&entered.name.as_str())) {
             std::process::abort();
         }

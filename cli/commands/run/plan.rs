@@ -1,11 +1,9 @@
-//! What is to be done, before anything is.
-
-use std::{io::Read, path::Path};
+//! The plan of a run: definition, input and caller.
 
 use api::CheckedDefinition;
 use engine::asl::Severity;
 use serde_json::{Value, json};
-use workflows::{InputFormat, Workflow};
+use workflows::Workflow;
 
 use super::{RunArguments, again::Earlier, planned::Made};
 use crate::{
@@ -13,9 +11,10 @@ use crate::{
     checks::{self, DefinitionFile},
     environments::{self, Account},
     exit::CliError,
+    input,
 };
 
-/// Who will act, and where.
+/// The identity that will act, and its environment.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The account, which is pinned.
@@ -24,7 +23,7 @@ pub struct Caller {
     pub arn: String,
     /// The region, which is pinned.
     pub region: String,
-    /// The profile, where one is named.
+    /// The profile, if one is given.
     pub profile: Option<String>,
 }
 
@@ -36,7 +35,7 @@ pub struct Plan {
     pub definition: CheckedDefinition,
     /// The input, with its defaults.
     pub input: Value,
-    /// What it works on.
+    /// The subject of the execution.
     pub subject: Option<String>,
     shipped: Option<&'static Workflow>,
 }
@@ -45,7 +44,7 @@ impl Plan {
     /// Reads definition and input.
     ///
     /// # Errors
-    /// Neither a workflow nor a file is named so, or the input is wrong: every problem at once.
+    /// No workflow or file has this name, or the input is wrong. All problems are reported at once.
     pub fn make(arguments: &RunArguments) -> Result<Self, CliError> {
         match workflows::find(&arguments.workflow) {
             Some(workflow) => Plan::shipped(workflow, arguments),
@@ -57,14 +56,15 @@ impl Plan {
         let definition = workflow.definition().map_err(|error| CliError::refused(error.to_string()))?;
         let default = || if arguments.rehearse { workflow.rehearsal_input() } else { json!({}) };
         let mut input = read_input(arguments)?.unwrap_or_else(default);
-        // Teardown wants the deployment's name typed; --yes, a rehearsal and a plan, which changes nothing, do without.
+        // A teardown's input repeats the deployment's name as confirmation. `--yes`, a rehearsal and a plan do not
+        // require it.
         if (arguments.yes || arguments.rehearse || arguments.plan)
             && workflow.input_schema()["properties"].get("confirm").is_some()
         {
             input["confirm"] = input["deployment"].clone();
         }
         let hint = || format!("flow init {} writes a commented input file", workflow.name);
-        let input = workflow.prepare_input(input).map_err(|problems| wrong_input(&problems).hint(hint()))?;
+        let input = workflow.prepare_input(input).map_err(|problems| input::wrong(&problems).hint(hint()))?;
         let subject = Some(workflow.subject(&input));
         let definition = checked(definition)?;
         Ok(Plan { name: workflow.name.to_owned(), definition, input, subject, shipped: Some(workflow) })
@@ -75,15 +75,12 @@ impl Plan {
         let name = file.name.clone();
         let definition = file.definition()?;
         let input = read_input(arguments)?.unwrap_or_else(|| json!({}));
-        let input = match input_schema(&arguments.workflow, &name)? {
-            Some(schema) => workflows::prepare_input(&schema, input).map_err(|problems| wrong_input(&problems))?,
-            None => input,
-        };
+        let input = input::fitted(&arguments.workflow, input)?;
         let definition = checked(definition)?;
         Ok(Plan { name, definition, input, subject: None, shipped: None })
     }
 
-    /// The definition of an earlier execution, with the input that the arguments give.
+    /// The definition of an earlier execution with the input of the arguments.
     ///
     /// # Errors
     /// The definition or the input is wrong.
@@ -93,7 +90,7 @@ impl Plan {
         Ok(Plan { name: earlier.workflow, definition, input, subject: None, shipped: None })
     }
 
-    /// Whether it calls something of an AWS account.
+    /// Whether it makes calls in an AWS account.
     pub fn needs_account(&self) -> bool {
         self.definition.resources().iter().any(|resource| steps::needs_account(resource))
     }
@@ -101,7 +98,7 @@ impl Plan {
     /// Refuses an account that the input does not allow (`allowedAccountIds`).
     ///
     /// # Errors
-    /// It is another one; both are named.
+    /// The account is not allowed. The message names it and the allowed ones.
     pub fn refuse_other_accounts(&self, account: &Account) -> Result<(), CliError> {
         let Some(allowed) = self.input["allowedAccountIds"].as_array().filter(|allowed| !allowed.is_empty()) else {
             return Ok(());
@@ -118,7 +115,8 @@ impl Plan {
         Err(CliError::refused(message).hint("use credentials of an allowed account: --profile NAME"))
     }
 
-    /// Shows what will be done, by whom and where; resource by resource where the steps said so.
+    /// Shows the plan: what will be done, by which identity and in which environment; resource by resource if the steps
+    /// can plan.
     pub fn show(&self, global: &Global, caller: Option<&Caller>, made: Option<&Made>) {
         let (lines, warnings) = match self.shipped {
             Some(workflow) => (workflow.plan_lines(&self.input), workflow.warnings(&self.input)),
@@ -156,30 +154,10 @@ impl Plan {
     }
 }
 
-/// The error of an input that does not fit its schema.
-pub fn wrong_input(problems: &[workflows::InputProblem]) -> CliError {
-    let lines: Vec<_> = problems.iter().map(|problem| format!("  {problem}")).collect();
-    CliError::refused(format!("the input is not right; nothing was changed\n{}", lines.join("\n")))
-}
-
-/// The schema of the input that is kept beside a definition file: `NAME.input.schema.json`, as `flow new` writes it.
+/// Reads and checks a definition.
 ///
 /// # Errors
-/// There is one, and it cannot be read.
-pub fn input_schema(definition_file: &str, name: &str) -> Result<Option<Value>, CliError> {
-    let file = Path::new(definition_file).with_file_name(format!("{name}.input.schema.json"));
-    if definition_file == "-" || !file.is_file() {
-        return Ok(None);
-    }
-    let wrong = |error: String| CliError::refused(format!("{}: {error}", file.display()));
-    let text = std::fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
-    serde_json::from_str(&text).map(Some).map_err(|error| wrong(error.to_string()))
-}
-
-/// Reads and checks a definition, once for its whole way to the store.
-///
-/// # Errors
-/// It cannot run: every problem at once.
+/// It cannot run. All problems are reported at once.
 fn checked(definition: Value) -> Result<CheckedDefinition, CliError> {
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
     let found = checks::problems(&definition, &steps);
@@ -200,17 +178,7 @@ fn read_input(arguments: &RunArguments) -> Result<Option<Value>, CliError> {
     let mut input = match arguments.input.as_deref() {
         None if arguments.set.is_empty() || arguments.rehearse => None,
         None => Some(json!({})),
-        Some("-") => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text)?;
-            Some(workflows::parse_input(&text, None).map_err(refused)?)
-        }
-        Some(text) if text.trim_start().starts_with('{') => Some(workflows::parse_input(text, None).map_err(refused)?),
-        Some(file) => {
-            let text = std::fs::read_to_string(file)
-                .map_err(|error| CliError::refused(format!("the input file {file} cannot be read: {error}")))?;
-            Some(workflows::parse_input(&text, InputFormat::of_file(file)).map_err(refused)?)
-        }
+        Some(given) => Some(input::read(given)?),
     };
     if !arguments.set.is_empty() {
         let base = || workflows::find(&arguments.workflow).map_or_else(|| json!({}), Workflow::rehearsal_input);

@@ -1,4 +1,4 @@
-//! `--plan`, `--plan-file`, and the plan that is shown before the question.
+//! `--plan`, `--plan-file`, and the plan that is shown before asking for consent.
 
 use rehearsal::World;
 use serde_json::Value;
@@ -13,11 +13,11 @@ use crate::{
     planning::{self, Question, SavedPlan, WorkflowPlan},
 };
 
-/// A plan, and what of it is compared with a saved one.
+/// A plan, with the part that is compared with a saved one.
 pub struct Made {
     /// The plan.
     pub plan: WorkflowPlan,
-    /// What a file of it holds.
+    /// The form that a plan file contains.
     pub saved: SavedPlan,
 }
 
@@ -31,10 +31,10 @@ impl Made {
     }
 }
 
-/// Reads the file of `--plan-file`: its workflow and input become those of the arguments.
+/// Reads the file of `--plan-file`, and sets the workflow and the input of the arguments from it.
 ///
 /// # Errors
-/// The file holds no plan, or one of another workflow than the arguments name.
+/// The file contains no plan, or one of another workflow than the arguments name.
 pub fn read_file(arguments: &mut RunArguments) -> Result<Option<SavedPlan>, CliError> {
     let Some(file) = &arguments.plan_file else { return Ok(None) };
     let saved = SavedPlan::read(file)?;
@@ -47,10 +47,10 @@ pub fn read_file(arguments: &mut RunArguments) -> Result<Option<SavedPlan>, CliE
     Ok(Some(saved))
 }
 
-/// Makes the plan where one is asked for, or a person is about to be asked, and where the steps can say it.
+/// Makes the plan if it is requested or a person is about to be asked, and if the steps can plan.
 ///
 /// # Errors
-/// It cannot be made.
+/// The plan cannot be made.
 pub async fn make(
     environments: &Environments,
     arguments: &RunArguments,
@@ -77,7 +77,7 @@ pub async fn make(
     Ok(Some(Made { plan: made, saved }))
 }
 
-/// Refuses a run whose plan says that it would fail, or that does another thing than the saved plan.
+/// Refuses a run whose plan predicts a failure or differs from the saved plan.
 ///
 /// # Errors
 /// As described; exit code 3.

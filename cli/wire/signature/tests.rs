@@ -1,4 +1,4 @@
-//! The fear: somebody without the key is let in, or with it is kept out.
+//! Requests without the key are refused, and requests with it are accepted.
 
 #![allow(clippy::unwrap_used)]
 
@@ -23,7 +23,7 @@ fn headers(more: &[(&'static str, &str)]) -> HeaderMap {
     plain.iter().chain(more).map(named).collect()
 }
 
-/// Signed with Python's hmac and hashlib by the rules of the IAM User Guide, not with this program.
+/// Signed with Python's hmac and hashlib by the rules of the IAM User Guide, not by this program.
 const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/us-east-1/states/aws4_request, \
                       SignedHeaders=host;x-amz-date;x-amz-target, \
                       Signature=e9eb5dc50584f6ad29196e3548417df7ecb12a3a67e5a26f6d3134ccda3014dd";
@@ -48,10 +48,10 @@ fn what_was_signed_elsewhere_with_the_key_is_let_in_and_nothing_else() {
     assert_eq!(answer(&other, BODY, at(TIME)), "InvalidSignatureException", "another operation");
     let mut other = signed.clone();
     other.insert("x-amz-security-token", HeaderValue::from_static("t"));
-    assert_eq!(answer(&other, BODY, at(TIME)), "UnrecognizedClientException", "a session that we did not begin");
+    assert_eq!(answer(&other, BODY, at(TIME)), "UnrecognizedClientException", "an unknown session");
     let mut other = signed;
     other.insert("x-amz-more", HeaderValue::from_static("t"));
-    assert_eq!(answer(&other, BODY, at(TIME)), "InvalidSignatureException", "more than was signed");
+    assert_eq!(answer(&other, BODY, at(TIME)), "InvalidSignatureException", "an unsigned header");
 }
 
 #[test]

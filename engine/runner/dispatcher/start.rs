@@ -28,7 +28,12 @@ impl Dispatcher {
         // One that has begun and is not durable yet is in memory only.
         let begun = self.driven.get(new.id.as_str()).and_then(|driven| driven.execution.as_ref());
         let begun = begun.map(|execution| execution.header.clone());
-        if let Some(header) = begun.or(self.store.header(id.as_str())?) {
+        let existing = match begun {
+            Some(header) => Some(header),
+            None if new.is_id_new => None,
+            None => self.store.header(id.as_str())?,
+        };
+        if let Some(header) = existing {
             let same = header.workflow == new.workflow && *header.input == new.input;
             let id = new.id.clone();
             return if same { Ok(Some(header)) } else { Err(RunnerError::ExecutionAlreadyExists { id }) };

@@ -83,6 +83,15 @@ impl Shared {
         true
     }
 
+    /// Returns when no checkpoint is in progress, or after a time: a writer that is faster than checkpoints slows down to their rate
+    /// instead of stopping for a complete one.
+    pub fn pace(&self, wait_max: Duration) {
+        let way = self.way();
+        if way.busy && way.trouble.is_none() {
+            let _ = self.news.wait_timeout(way, wait_max);
+        }
+    }
+
     /// Returns when nothing is on its way.
     pub fn wait_until_free(&self) -> Result<(), StoreError> {
         self.wait_until_free_by(None)

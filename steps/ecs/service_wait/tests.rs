@@ -68,7 +68,7 @@ fn deployment(status: &str, revision: u32, state: DeploymentRolloutState) -> Dep
     deployment.rollout_state(state).rollout_state_reason(reason).build()
 }
 
-/// The service as it is after ECS went back from revision 3 to revision 2.
+/// The service after ECS rolled back from revision 3 to revision 2.
 fn rolled_back() -> Service {
     let earlier = deployment("PRIMARY", 2, DeploymentRolloutState::Completed);
     service(1, DeploymentRolloutState::Completed).set_deployments(Some(vec![earlier])).build()
@@ -81,7 +81,7 @@ fn a_rollback_is_no_success_in_any_run_until_it_is_repaired() {
     let mut later = context();
     let waiting = Progress::OnTheWay("the new deployment is not listed yet".into());
     assert_eq!(progress(&later, &wanted, &rolled_back(), &healthy), waiting);
-    // Nothing in this execution registered revision 3: an earlier one did.
+    // Revision 3 was registered by an earlier execution.
     later.now_ms = 61_000;
     let found = progress(&later, &wanted, &rolled_back(), &healthy);
     assert!(matches!(&found, Progress::Failed(reason) if reason.contains("demo:2 and not")), "{found:?}");

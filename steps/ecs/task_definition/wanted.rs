@@ -1,4 +1,4 @@
-//! The container as it is wanted, and whether a revision says the same.
+//! The wanted container, and its comparison with a revision.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -39,7 +39,7 @@ pub(super) fn container(input: &RegisterTaskDefinition, region: &str) -> Result<
         .build())
 }
 
-/// Only what we set is compared: ECS adds defaults of its own.
+/// Whether a revision is as wanted. Compares only what the steps set, because ECS adds defaults.
 pub(super) fn is_as_wanted(
     there: &TaskDefinition,
     input: &RegisterTaskDefinition,
@@ -65,7 +65,7 @@ fn is_same_container(there: &ContainerDefinition, wanted: &ContainerDefinition) 
         && logs(there) == logs(wanted)
 }
 
-/// In what the newest revision differs: the field of the input, its value there and the wanted one. At least one.
+/// The differences of the newest revision: the field of the input, its current value and the wanted one. At least one.
 pub(super) fn differences(
     there: &TaskDefinition,
     input: &RegisterTaskDefinition,

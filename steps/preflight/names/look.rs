@@ -1,4 +1,4 @@
-//! Who has a name, one function per service.
+//! Finds the holder of a name, one function for each service.
 
 use aws_sdk_cloudwatch::types::MetricAlarm;
 use aws_sdk_ecs::types::ClusterField;
@@ -11,7 +11,7 @@ use crate::{
     found_tags,
 };
 
-/// The tags of one more read; what vanished in between is nobody's.
+/// Reads the tags with a further call. If the resource no longer exists, no one holds the name.
 macro_rules! holder {
     ($action:literal, $call:expr, |$answer:ident| $tags:expr) => {
         match $call.send().await {
@@ -22,7 +22,7 @@ macro_rules! holder {
     };
 }
 
-/// The part of a first read's answer that says what is there; otherwise nobody has the name.
+/// The part of a first call's answer that identifies the resource. Without it, no one holds the name.
 macro_rules! part {
     ($action:literal, $call:expr, |$answer:ident| $part:expr) => {
         match $call.send().await {
@@ -141,7 +141,7 @@ pub(super) async fn key_pair(environment: &Environment, name: &str) -> Result<Ho
     Ok(Holder::Tagged(found_tags!(found.tags())))
 }
 
-/// In the order of the names: all are asked for in one call.
+/// The holders of alarms' names, in the order of the names: one call reads all of them.
 pub(super) async fn alarms(environment: &Environment, names: &[String]) -> Result<Vec<Holder>, StepError> {
     let found = if names.is_empty() { Vec::new() } else { cloudwatch::find(environment, names).await? };
     let mut holders = Vec::new();

@@ -1,4 +1,4 @@
-//! In what a database differs from the input.
+//! The differences between a database and the input.
 
 use aws_sdk_rds::{
     operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder as ModifyDatabase,
@@ -9,7 +9,7 @@ use engine::step::StepError;
 use super::{super::status, CreateDatabase};
 use crate::outcome::{cannot_change, same_set};
 
-/// One setting that differs and can be changed.
+/// A setting that differs and can be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Difference {
     InstanceClass,
@@ -25,7 +25,7 @@ pub(super) enum Difference {
 }
 
 impl Difference {
-    /// Adds the wanted value to the call. The password is never touched.
+    /// Adds the wanted value to the call. The password is never changed.
     pub(super) fn mend(self, call: ModifyDatabase, input: &CreateDatabase) -> ModifyDatabase {
         match self {
             Difference::InstanceClass => call.db_instance_class(&input.instance_class),
@@ -43,7 +43,7 @@ impl Difference {
 }
 
 impl Difference {
-    /// The field of the input, its value now and the wanted one.
+    /// The field of the input, its current value and the wanted one.
     pub(super) fn described(self, database: &DbInstance, input: &CreateDatabase) -> (&'static str, String, String) {
         let text = |value: Option<&str>| value.unwrap_or("unknown").to_owned();
         let number = |value: Option<i32>| value.map_or_else(|| "unknown".to_owned(), |value| value.to_string());
@@ -79,7 +79,7 @@ impl Difference {
     }
 }
 
-/// What the input wants otherwise. While RDS is at work on a change, what it is changing to counts.
+/// The settings that differ from the input. While RDS applies a change, its target values are compared.
 pub(super) fn differences(database: &DbInstance, input: &CreateDatabase) -> Vec<Difference> {
     let pending = database.pending_modified_values().filter(|_| status(database) != "available");
     let class = pending.and_then(|to| to.db_instance_class()).or(database.db_instance_class());
@@ -91,7 +91,7 @@ pub(super) fn differences(database: &DbInstance, input: &CreateDatabase) -> Vec<
     let groups = database.vpc_security_groups().iter().filter_map(VpcSecurityGroupMembership::vpc_security_group_id);
     let differs = [
         (Difference::InstanceClass, class != Some(input.instance_class.as_str())),
-        // Storage cannot shrink, and more than wanted is autoscaling's doing.
+        // Storage cannot shrink. More than wanted is the result of autoscaling.
         (Difference::AllocatedStorage, storage_gib.is_none_or(|there| there < input.allocated_storage_gib)),
         (Difference::StorageType, storage_type != Some(input.storage_type.as_str())),
         (Difference::MultiAz, multi_az.unwrap_or(false) != input.multi_az),
@@ -105,6 +105,8 @@ pub(super) fn differences(database: &DbInstance, input: &CreateDatabase) -> Vec<
     differs.into_iter().filter(|(_, differs)| *differs).map(|(difference, _)| difference).collect()
 }
 
+/// Refuses differences that cannot be changed.
+///
 /// # Errors
 /// `Invalid` for another major version, another subnet group, another engine or missing encryption.
 pub(super) fn refuse_what_cannot_change(database: &DbInstance, input: &CreateDatabase) -> Result<(), StepError> {
@@ -134,7 +136,8 @@ fn major(version: &str) -> &str {
     version.split('.').next().unwrap_or(version)
 }
 
-/// Whether `there` is an older minor version than `wanted` names; without a minor version any will do.
+/// Whether `there` is an older minor version than the one in `wanted`. Without a minor version in `wanted` none is
+/// older.
 fn is_older(there: &str, wanted: &str) -> bool {
     let minor = |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
     match (minor(there), minor(wanted)) {

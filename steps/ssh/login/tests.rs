@@ -1,4 +1,4 @@
-//! Against OpenSSH's own server where it is installed.
+//! Logs in to OpenSSH's own server, if it is installed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

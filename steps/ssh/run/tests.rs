@@ -1,4 +1,4 @@
-//! Against OpenSSH's own server where it is installed.
+//! Runs programs through OpenSSH's own server, if it is installed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -44,7 +44,7 @@ async fn output(settings: &Arc<LocalSettings>, run: Run) -> Result<Value, StepEr
     }
 }
 
-/// The server, once it lets the user in.
+/// Starts the server, and waits until it accepts the user.
 async fn started() -> Option<(Sshd, Arc<LocalSettings>)> {
     let Some(program) = sshd_program() else {
         println!("skipped: OpenSSH's server is not installed on this machine");
@@ -98,7 +98,7 @@ async fn a_host_key_that_is_not_the_pinned_or_known_one_is_refused_before_login(
 
     let line = format!("[127.0.0.1]:{} {}\n", sshd.port, host_key(&sshd));
     fs::write(sshd.directory.path().join("known_hosts"), line).unwrap();
-    assert_eq!(output(&unknown, sh("echo 1")).await.unwrap(), json!(1), "known_hosts has it");
+    assert_eq!(output(&unknown, sh("echo 1")).await.unwrap(), json!(1), "known_hosts has the key");
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn what_may_still_run_is_said_and_never_started_again_by_itself() {
     let folder = sshd.directory.path().join("again");
     let again = super::run(settings.clone(), context, sh(&format!("touch {}", folder.display()))).await.unwrap_err();
     assert_eq!(again.error_name(), "Ssh.OutcomeUnknown");
-    assert!(!folder.exists(), "a process that died may have started it: it is not started a second time");
+    assert!(!folder.exists(), "a dead process may have started it, so it is not started again");
 
     let started = sshd.directory.path().join("started");
     let script = format!("touch {}; sleep 5", started.display());

@@ -1,4 +1,4 @@
-//! How a program ends with its attempt.
+//! The end of a program with its attempt.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::{path::Path, time::Duration};
@@ -20,11 +20,12 @@ pub const TESTS: &[(&str, fn())] = &[
     ("sigterm_to_the_supervisor_ends_the_program", sigterm_to_the_supervisor_ends_the_program),
 ];
 
-/// A shell, a child of it, a child in a session of its own whose parent has ended, and the ids of all three in a file.
+/// A script that starts a shell, a child of it, and a child in another session whose parent has ended, and writes their
+/// ids to a file.
 pub const FAMILY: &str = "echo $$ >> $1; sleep 60 & echo $! >> $1; \
     (setsid sh -c 'echo $$ >> $0; sleep 60' $1 &); wait";
 
-/// Runs the script until the file has so many lines, then abandons it.
+/// Runs the script until the file has this many lines, then abandons it.
 async fn abandon(context: StepContext, script: &str, log: &Path, lines_count: usize) {
     let ready = async {
         while lines(log).len() < lines_count {
@@ -64,7 +65,7 @@ fn a_program_that_ignores_sigterm_is_killed() {
     let script = "trap '' TERM; echo $$ >> $1; while :; do sleep 0.05; done";
     block_on(async {
         abandon(context(script), script, &log, 1).await;
-        assert!(!programs_ended(Duration::from_millis(200)).await, "it has its grace");
+        assert!(!programs_ended(Duration::from_millis(200)).await, "it gets its grace period");
         assert!(programs_ended(Duration::from_secs(10)).await);
     });
     assert!(!runs(process_ids(&log)[0]));
@@ -109,7 +110,7 @@ fn processes_left_by_a_program_end_with_it() {
     assert_eq!((ids.len(), ids.into_iter().filter(|id| runs(*id)).count()), (2, 0));
 }
 
-/// The process group of the program is the only one that the owner knows.
+/// After the death of the supervisor its owner ends the program by the supervisor's session.
 fn a_program_ends_with_its_supervisor() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");

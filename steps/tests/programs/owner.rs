@@ -1,4 +1,4 @@
-//! How a program ends with its owner.
+//! The end of a program with its owner.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::{
@@ -11,7 +11,7 @@ use super::{
     support::{block_on, context, lines, process_ids, runs, shell, until},
 };
 
-/// The first argument that makes this test an owner; a script and a file follow.
+/// The first argument that makes this test an owner. A script and a file follow.
 pub const OWNER_ARGUMENT: &str = "own-a-program";
 
 pub const TESTS: &[(&str, fn())] = &[
@@ -42,7 +42,7 @@ fn no_program_outlives_an_owner_that_was_killed() {
     until("the family ends", || ids.iter().all(|id| !runs(*id)));
 }
 
-/// Without a grace: an owner that is started again begins the next attempt at once.
+/// Without a grace period: a restarted owner starts the next attempt immediately.
 fn a_stubborn_program_dies_with_its_owner_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");

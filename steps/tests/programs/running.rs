@@ -1,4 +1,4 @@
-//! What a program gets, what becomes of its output, and what is left of it.
+//! A program's input and environment, its output, and its cleanup.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::{path::Path, time::Instant};
@@ -94,7 +94,7 @@ fn output_up_to_the_limit_is_complete() {
 fn lines_are_followed_live() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
-    // The program waits for the follower: what it printed is received while it runs.
+    // The program waits for the follower, so that its output is received while it runs.
     let script = "mkfifo $1; echo begun; read word < $1; echo $word >&2";
     block_on(async {
         let mut follower = follow_programs();

@@ -1,4 +1,4 @@
-//! What the tests of programs share.
+//! Shared parts of the tests of programs.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::{
@@ -11,7 +11,7 @@ use rustix::process::{Pid, test_kill_process};
 use serde_json::{Value, json};
 use steps::{LocalSettings, register_local};
 
-/// Longer than anything that a test waits for takes.
+/// The limit of every wait in these tests.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// Runs a test's future on a runtime of its own.
@@ -19,7 +19,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
 }
 
-/// The context of the visit `token`.
+/// The context of the visit with this token.
 pub fn context(token: &str) -> StepContext {
     StepContext { token: token.to_owned(), ..StepContext::for_test("Run it") }
 }
@@ -30,7 +30,7 @@ pub async fn shell(context: StepContext, script: &str, argument: &Path) -> Resul
     run(context, input).await
 }
 
-/// Runs what the input asks for.
+/// Runs the program of the input.
 pub async fn run(context: StepContext, input: Value) -> Result<Value, StepError> {
     let programs = ["/bin/sh", "/bin/true", "/nowhere/program"].map(PathBuf::from).to_vec();
     let mut registry = Registry::new();
@@ -51,7 +51,7 @@ pub fn until(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-/// The lines of a file; none where there is no file.
+/// The lines of a file; empty if it does not exist.
 pub fn lines(file: &Path) -> Vec<String> {
     std::fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
 }
@@ -61,7 +61,7 @@ pub fn process_ids(file: &Path) -> Vec<i32> {
     lines(file).iter().map(|line| line.trim().parse().unwrap()).collect()
 }
 
-/// Whether the process is there and is no zombie.
+/// Whether the process exists and is not a zombie.
 pub fn runs(id: i32) -> bool {
     let state = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     let zombie = state.rsplit_once(')').is_some_and(|(_, fields)| fields.trim_start().starts_with('Z'));

@@ -256,6 +256,7 @@ impl Run {
             input: json!({ "n": number }),
             from: Vec::new(),
             documents: DocumentChanges::default(),
+            is_id_new: false,
         };
         process.inbox.push_back(Message::Start { new: Box::new(new), reply });
     }
