@@ -1,4 +1,4 @@
-//! chain: one execution, so many Tasks, each durable before the next.
+//! chain: one execution with many Tasks, each durable before the next.
 
 use std::{path::Path, time::Instant};
 
@@ -19,7 +19,7 @@ pub async fn chain(folder: &Path, steps: usize) -> Result<Report, BenchError> {
     let rate = steps as f64 / began.elapsed().as_secs_f64();
     let waits = synchronizations() - synchronizations_before;
     runner.drain(world::DRAIN_MAX).await;
-    // The disk drifts: what it did before and after is told, what it did in between nobody knows.
+    // The disk's rate drifts: it is measured before and after the workload, and averaged.
     let after = disk::fdatasyncs_per_second(folder)?;
     let disk_rate = (before + after) / 2.0;
     Ok(Report {

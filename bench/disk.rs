@@ -1,4 +1,4 @@
-//! What the disk and the system say for themselves.
+//! Rates and sizes of the disk and the process, measured without the engine.
 
 use std::{
     fs::File,
@@ -16,7 +16,7 @@ pub(crate) fn unusable(folder: &Path) -> impl Fn(io::Error) -> BenchError + '_ {
     |error| BenchError::Folder { folder: folder.display().to_string(), error }
 }
 
-/// How often in a second 256 bytes at the end of a file become durable.
+/// How often per second 256 bytes at the end of a file become durable.
 pub(crate) fn fdatasyncs_per_second(folder: &Path) -> Result<f64, BenchError> {
     let path = folder.join("probe");
     let probe = || -> io::Result<f64> {
@@ -34,14 +34,14 @@ pub(crate) fn fdatasyncs_per_second(folder: &Path) -> Result<f64, BenchError> {
     probe().map_err(unusable(folder))
 }
 
-/// The memory of a process that is not swapped out, in bytes. Source: proc(5), /proc/PID/status, VmRSS.
+/// The resident memory of a process, in bytes. Source: proc(5), /proc/PID/status, VmRSS.
 pub(crate) fn rss_bytes(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }
 
-/// What a folder's files take up, in bytes.
+/// The size of a folder's files, in bytes.
 pub(crate) fn folder_bytes(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let bytes = |entry: std::fs::DirEntry| match entry.metadata() {

@@ -1,33 +1,33 @@
-//! Why a workload could not be measured.
+//! Errors of workloads.
 
 use engine::{runner::RunnerError, store::StoreError};
 
-/// Why a workload could not be measured.
+/// The reason why a workload could not be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
-    /// The disk.
+    /// The folder cannot be used.
     #[error("the folder {folder} cannot be used: {error}")]
     Folder {
         /// The folder.
         folder: String,
-        /// The system's words.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// Another process that takes part.
+    /// Another process of the workload failed.
     #[error("{what}: {error}")]
     Process {
-        /// What was started.
+        /// The process.
         what: String,
-        /// What went wrong.
+        /// The error.
         error: String,
     },
-    /// The runner.
+    /// The runner failed.
     #[error(transparent)]
     Runner(#[from] RunnerError),
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An execution ended otherwise than it should.
-    #[error("the execution {0} did not succeed: the figure would say nothing")]
+    /// An execution did not succeed.
+    #[error("the execution {0} did not succeed: the figure would be meaningless")]
     Failed(String),
 }

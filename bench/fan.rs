@@ -1,4 +1,4 @@
-//! fan: so many executions at once, ten Tasks each.
+//! fan: many concurrent executions of ten Tasks each.
 
 use std::{path::Path, time::Instant};
 
@@ -8,7 +8,7 @@ use super::{BenchError, Report, disk, world};
 
 const STEPS_EACH: usize = 10;
 
-/// Measures `executions` that all start at once, ten Tasks each.
+/// Measures `executions` that all start at the same time, with ten Tasks each.
 ///
 /// # Errors
 /// The folder or the store fails.

@@ -1,4 +1,4 @@
-//! growth: what a step costs after a long history, after many finished executions, after large data.
+//! growth: the cost of a step after a long history, after many finished executions, and with large data.
 
 use std::{path::Path, time::Instant};
 
@@ -14,13 +14,12 @@ use super::{BenchError, Report, disk, world};
 const LONG_CHAIN: usize = 4_900;
 const PARTS: usize = 5;
 const SHORT_CHAIN: usize = 500;
-/// One chain lasts less than a tenth of a second: what else the disk does then would be taken for growth.
+/// A chain takes less than 0.1 s: other activity of the disk in that time would be mistaken for growth.
 const SHORT_CHAINS: usize = 5;
 const STARTS_AT_ONCE: usize = 1_000;
 const LARGE_BYTES: usize = 200_000;
 
-/// Measures the cost of a step as everything that may grow does: history to 24,500 events, `executions` finished ones, a variable
-/// of 200 kB.
+/// Measures the cost of a step as the history grows to 24,500 events, as `executions` finish, and with a variable of 200 kB.
 ///
 /// # Errors
 /// The folder or the store fails.
@@ -69,7 +68,7 @@ async fn history(runner: &RunnerHandle) -> Result<Vec<(String, f64, &'static str
     let (mut since_ms, each) = (began_ms, LONG_CHAIN / PARTS);
     let entries = runner.store().entries("history", 1, usize::MAX)?;
     for part in 1..=PARTS {
-        // Five entries a step, and the start before them.
+        // Five entries for each step, after the entry of the start.
         let Some(last) = entries.get(part * each * 5) else { break };
         let rate = each as f64 * 1_000.0 / (last.timestamp_ms - since_ms).max(1) as f64;
         rates.push((format!("up to event {}", part * each * 5), rate, "steps/s"));
@@ -78,7 +77,7 @@ async fn history(runner: &RunnerHandle) -> Result<Vec<(String, f64, &'static str
     Ok(rates)
 }
 
-/// Steps per second of a short chain with a variable: the middle one of a few.
+/// Steps per second of a short chain with a variable: the median of a few runs.
 async fn short(runner: &RunnerHandle, id: &str, variable: Value) -> Result<f64, BenchError> {
     let mut definition = world::tasks(SHORT_CHAIN);
     definition["States"]["Keep"] =
@@ -95,7 +94,7 @@ async fn short(runner: &RunnerHandle, id: &str, variable: Value) -> Result<f64, 
     Ok(rates[SHORT_CHAINS / 2])
 }
 
-/// Finishes executions until there are `until` of them.
+/// Finishes executions until `until` of them have finished.
 async fn finish(runner: &RunnerHandle, from: usize, until: usize) -> Result<(), BenchError> {
     let definition =
         Definition::from(&json!({ "StartAt": "Pass", "States": { "Pass": { "Type": "Pass", "End": true } } }));

@@ -1,5 +1,5 @@
-//! What this engine does on this disk: the workloads of `flow bench`. Each uses the real runner over the real store, with steps
-//! that answer about 100 bytes, and tells its figure beside the disk's own rate of the same run.
+//! The workloads of `flow bench`, which measure the engine on this machine's disk. Each uses the real runner over the real store, with
+//! steps that answer about 100 bytes, and reports its figure together with the disk's own rate in the same run.
 
 mod chain;
 mod disk;

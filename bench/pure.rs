@@ -1,4 +1,4 @@
-//! pure: what the machine does without a call: chains of Pass and Choice, and a Map of many items.
+//! pure: the machine without calls of steps: chains of Pass and Choice, and a Map of many items.
 
 use std::{path::Path, time::Instant};
 
@@ -15,10 +15,10 @@ use super::{BenchError, Report, disk, world};
 const PAIRS_EACH: usize = 3_000;
 const RUNS_AT_ONCE: usize = 8;
 const TRANSITIONS_EACH: usize = 2 * PAIRS_EACH + 2;
-/// An iteration writes four events: ten thousand items are two executions.
+/// An iteration writes four events, so ten thousand items need two executions.
 const ITEMS_EACH: usize = 5_000;
 
-/// Measures about `transitions` transitions, half in chains of Pass and Choice, half in Maps.
+/// Measures about `transitions` transitions, divided equally between chains of Pass and Choice and Maps.
 ///
 /// # Errors
 /// The folder or the store fails.
@@ -59,7 +59,7 @@ pub async fn pure(folder: &Path, transitions: usize) -> Result<Report, BenchErro
     })
 }
 
-/// Runs executions of a definition, a few at a time: what one writes the disk has while the next one thinks.
+/// Runs executions of a definition, a few at a time: one is written to disk while the next one computes.
 async fn run_all(runner: &RunnerHandle, name: &str, count: usize, definition: &Definition) -> Result<(), BenchError> {
     let mut rests = runner.rests();
     let starts = (0..count).map(|number| {
@@ -73,7 +73,7 @@ async fn run_all(runner: &RunnerHandle, name: &str, count: usize, definition: &D
     ended
 }
 
-/// Pass and Choice in turns.
+/// Alternating Pass and Choice states.
 fn alternating() -> Value {
     let mut states = serde_json::Map::new();
     for number in 0..PAIRS_EACH {

@@ -1,5 +1,5 @@
-//! serve: what a server of the Step Functions API does for clients on this machine. [`drive`] is the client; it runs in a process of
-//! its own, so that its memory and its locks are not the server's. It speaks plain HTTP/1.1 over connections that are kept open.
+//! serve: the rate of a server of the Step Functions API for clients on this machine. [`drive`] is the client. It runs in a process of
+//! its own, so that it does not share the server's memory and locks. It uses plain HTTP/1.1 over persistent connections.
 
 mod client;
 mod figures;
@@ -21,14 +21,14 @@ use self::{client::Client, figures::Latencies};
 pub use self::{figures::ServeFigures, server::serve};
 use super::BenchError;
 
-/// What the server is asked to do.
+/// A workload for the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServeWorkload {
-    /// So many StartExecution, one after the other on each of 64 connections.
+    /// This many StartExecution, sequential on each of 64 connections.
     Starts(usize),
-    /// So many tasks of an activity: start, GetActivityTask, SendTaskSuccess, on 16 connections.
+    /// This many tasks of an activity: start, GetActivityTask, SendTaskSuccess, on 16 connections.
     RoundTrips(usize),
-    /// So many pages of ListExecutions, with 100 executions each, on 4 connections.
+    /// This many pages of ListExecutions, with 100 executions each, on 4 connections.
     Pages(usize),
 }
 
@@ -64,11 +64,11 @@ impl ServeWorkload {
     }
 }
 
-/// Asks the server at `address` (host and port) to do a workload, as a client with `token` where it wants one. Starts before lists
-/// make the executions that those show.
+/// Runs a workload against the server at `address` (host and port), with `token` if the server requires one. Run starts before lists:
+/// they create the executions that the lists return.
 ///
 /// # Errors
-/// The server cannot be reached, refuses a request, or its answer is none of the API's.
+/// The server cannot be reached, refuses a request, or its answer is not one of the API.
 pub async fn drive(address: &str, token: Option<&str>, workload: ServeWorkload) -> Result<ServeFigures, BenchError> {
     let mut clients = Vec::new();
     for _ in 0..workload.connections() {
@@ -88,14 +88,14 @@ pub async fn drive(address: &str, token: Option<&str>, workload: ServeWorkload) 
     Ok(latencies.figures(did, began.elapsed()))
 }
 
-/// What the requests name.
+/// The ARNs that the requests name.
 struct Target {
     machine: String,
     activity: String,
 }
 
 impl Target {
-    /// Makes what a workload needs; what an earlier run made is used again.
+    /// Creates what a workload needs, or reuses what an earlier run created.
     async fn prepare(client: &mut Client, workload: ServeWorkload) -> Result<Self, BenchError> {
         let name = workload.name();
         let activity = client.call("CreateActivity", &json!({ "name": name })).await?;
@@ -117,7 +117,7 @@ fn text(answer: &Value, member: &str) -> Result<String, BenchError> {
     text.ok_or_else(|| client::failed(format!("an answer has no {member}: {answer}")))
 }
 
-/// One connection's share: takes the next piece of work while there is any.
+/// The work of one connection: takes the next request while any is left.
 async fn work(
     mut client: Client,
     target: Arc<Target>,
@@ -151,7 +151,7 @@ impl Target {
     }
 }
 
-/// A task from its start to the answer of a worker; the worker may get a task that another connection started.
+/// A task from its start to the answer of a worker. The worker may receive a task that another connection started.
 async fn round_trip(client: &mut Client, target: &Target) -> Result<(), BenchError> {
     client.call("StartExecution", &target.start()).await?;
     let task = client.call("GetActivityTask", &json!({ "activityArn": target.activity })).await?;

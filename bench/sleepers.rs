@@ -1,5 +1,5 @@
-//! sleepers: so many executions in a Wait of an hour. Started, killed with all of them asleep, recovered by another process; and
-//! ten thousand that fall due together.
+//! sleepers: many executions in a Wait of an hour. They are started, the process is killed while all are asleep, and another process
+//! recovers them. In addition, ten thousand executions fall due together.
 
 use std::{
     io::{BufRead, BufReader},
@@ -14,12 +14,12 @@ use serde_json::json;
 
 use super::{BenchError, Report, disk, world};
 
-/// How many are started at once: clients that wait for their answer.
+/// How many starts are in progress at a time, as by clients that wait for their answers.
 const STARTS_AT_ONCE: usize = 200;
-/// The most that fall due together.
+/// The most executions that fall due together.
 const TOGETHER_MAX: usize = 10_000;
 
-/// What a process tells that put executions to sleep, or recovered them.
+/// The report of a process that put executions to sleep, or recovered them.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Phase {
     seconds: f64,
@@ -33,7 +33,7 @@ fn rss_bytes() -> u64 {
     disk::rss_bytes(std::process::id()).unwrap_or_default()
 }
 
-/// Starts `count` executions in a Wait of an hour, tells how long that took, and waits to be killed.
+/// Starts `count` executions in a Wait of an hour, reports how long that took, and waits to be killed.
 ///
 /// # Errors
 /// The folder or the store fails.
@@ -59,7 +59,7 @@ pub async fn sleep(folder: &Path, count: usize) -> Result<Phase, BenchError> {
     Ok(Phase { seconds, count, synchronizations, rss_before_bytes, rss_after_bytes: rss_bytes() })
 }
 
-/// Takes up everything that sleeps in a folder and tells how long that took, from the opening of the store on.
+/// Recovers all executions in a folder and reports how long that took, including the opening of the store.
 ///
 /// # Errors
 /// The folder or the store fails.
@@ -72,7 +72,7 @@ pub async fn wake(folder: &Path) -> Result<Phase, BenchError> {
     Ok(Phase { seconds, count, synchronizations: synchronizations(), rss_before_bytes, rss_after_bytes: rss_bytes() })
 }
 
-/// Measures `count` sleepers; `phase` makes the command that runs [`sleep`] or [`wake`] (by that name) in a process of its own.
+/// Measures `count` sleepers; `phase` returns the command that runs [`sleep`] or [`wake`] (by that name) in a process of its own.
 ///
 /// # Errors
 /// The folder, the store or a process fails.
@@ -133,7 +133,7 @@ fn end(child: &mut Child) -> Result<(), BenchError> {
 }
 
 /// How late each of `count` executions left a Wait that ended for all at the same time, by its history, and how late that was
-/// durable and told, in milliseconds, in order.
+/// durable and reported, both in milliseconds and sorted.
 async fn together(folder: &Path, count: usize) -> Result<(Vec<f64>, Vec<f64>), BenchError> {
     std::fs::create_dir_all(folder).map_err(disk::unusable(folder))?;
     let runner = world::runner(folder)?;

@@ -1,4 +1,4 @@
-//! start: how long a person waits for `flow run` of three steps, and for `flow status` beside many finished executions.
+//! start: how long a person waits for `flow run` of three steps, and for `flow status` with many finished executions.
 
 use std::{
     path::Path,
@@ -13,13 +13,13 @@ use super::{BenchError, Report, disk, world};
 
 const RUNS: usize = 20;
 const STEPS: usize = 3;
-/// What each step reads and answers.
+/// The data that each step reads and returns.
 const ANSWER: &str =
     r#"{"arn": "arn:aws:service:us-east-1:111111111111:resource/0123456789abcdef0", "state": "available"}"#;
 const STARTS_AT_ONCE: usize = 1_000;
 
-/// Measures `flow run` of three Tasks from start to exit, and `flow status` with `finished` executions in the store; `flow` makes
-/// the command with its arguments, over the home in `folder`.
+/// Measures `flow run` of three Tasks from start to exit, and `flow status` with `finished` executions in the store. `flow` returns the
+/// command for its arguments, over the home in `folder`.
 ///
 /// # Errors
 /// The folder, the store or a process fails.
@@ -56,7 +56,7 @@ pub async fn start(folder: &Path, finished: usize, flow: &dyn Fn(&[&str]) -> Com
     })
 }
 
-/// Writes a workflow of three Tasks, each of which reads a file of 100 bytes; answers where it is.
+/// Writes a workflow of three Tasks, each of which reads a file of 100 bytes. Returns its path.
 fn three_steps(folder: &Path) -> std::io::Result<String> {
     std::fs::write(folder.join("answer.json"), ANSWER)?;
     let mut definition = world::tasks(STEPS);
@@ -74,7 +74,7 @@ fn failed(command: &Command) -> impl Fn(String) -> BenchError + use<> {
     move |error| BenchError::Process { what: what.clone(), error }
 }
 
-/// The most memory that a process was seen with.
+/// The largest resident memory that was observed in a process, in bytes.
 fn peak_rss_bytes(command: &mut Command) -> Result<Option<u64>, BenchError> {
     let failed = failed(command);
     let mut child =
@@ -102,8 +102,8 @@ fn median_ms(command: impl Fn() -> Command) -> Result<f64, BenchError> {
     Ok(times[RUNS / 2])
 }
 
-/// How often the disk is waited for from the opening of a store that exists to its closing, with as many Tasks in between: in this
-/// process, because another one's waits cannot be counted.
+/// How often the disk is waited for from opening an existing store to closing it, with three Tasks in between. Measured in this process,
+/// because another one's waits cannot be counted.
 async fn waits_for_disk(folder: &Path) -> Result<u64, BenchError> {
     std::fs::create_dir_all(folder).map_err(disk::unusable(folder))?;
     let definition = Definition::from(&world::tasks(STEPS));

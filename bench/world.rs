@@ -16,7 +16,7 @@ use super::BenchError;
 /// The name of the step in a `Resource`.
 pub(crate) const STEP: &str = "flow:bench:step";
 
-/// How long calls in flight may take at the end of a workload: its steps answer at once.
+/// How long calls in flight may take at the end of a workload. Its steps answer at once.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(10);
 
 /// How many executions may end before the workload has received the first of them.
@@ -55,7 +55,7 @@ pub(crate) fn new(id: &str, workflow: &str, definition: &Definition) -> NewExecu
     }
 }
 
-/// A definition of so many Tasks, one after the other.
+/// A definition of `count` Tasks in sequence.
 pub(crate) fn tasks(count: usize) -> Value {
     let state = |index: usize| {
         let mut state = json!({ "Type": "Task", "Resource": STEP });
@@ -69,14 +69,14 @@ pub(crate) fn tasks(count: usize) -> Value {
     json!({ "StartAt": "Step 1", "States": states })
 }
 
-/// Runs one execution to its end.
+/// Runs one execution until it ends.
 pub(crate) async fn run(runner: &RunnerHandle, new: NewExecution) -> Result<(), BenchError> {
     let mut rests = runner.rests();
     runner.start_execution(new).await?;
     wait_for(&mut rests, 1).await
 }
 
-/// Waits until so many executions have ended well.
+/// Waits until `count` executions have succeeded.
 pub(crate) async fn wait_for(rests: &mut Receiver<Arc<ExecutionHeader>>, count: usize) -> Result<(), BenchError> {
     for _ in 0..count {
         let header = rests.recv().await.map_err(|error| BenchError::Failed(error.to_string()))?;

@@ -20,7 +20,7 @@ use steps::{
     plan::{PermissionQuestion, PlannedSteps},
 };
 use tokio::sync::{
-    Mutex,
+    Mutex, OnceCell,
     broadcast::{Receiver, error::RecvError},
 };
 
@@ -30,6 +30,8 @@ pub use steps::Account;
 
 /// The region in ARNs if none is configured.
 pub const REGION_DEFAULT: &str = "us-east-1";
+/// The most places, or environments of executions, of which something is kept.
+const KEPT_MAX: usize = 64;
 /// How long unusable credentials are not tried again when a client starts an execution.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
@@ -40,10 +42,11 @@ pub struct Environments {
     default_place: Place,
     /// What this process's environment variables allow, for executions that pin nothing.
     settings: LocalSettings,
-    /// The AWS environments by profile and region. Each asks STS once.
-    open: Mutex<HashMap<Place, Arc<Environment>>>,
-    /// The places with unusable credentials, and since when.
-    unusable_since: Mutex<HashMap<Place, Instant>>,
+    /// The AWS environments by profile and region. Each asks STS once. The lock is not held while one is opened: a profile that does not
+    /// answer must not stop the others.
+    open: Mutex<HashMap<Place, Arc<OnceCell<Arc<Environment>>>>>,
+    /// Since when the credentials of a place are unusable.
+    unusable_since: Mutex<HashMap<Place, Arc<Mutex<Option<Instant>>>>>,
     registries: Mutex<HashMap<String, Registry>>,
     /// Steps that need no environment, because this process answers them.
     anywhere: OnceLock<Registry>,
@@ -92,17 +95,15 @@ impl Environments {
     }
 
     async fn open(&self, place: &Place) -> Result<Arc<Environment>, StepError> {
-        let mut open = self.open.lock().await;
-        if let Some(environment) = open.get(place) {
-            return Ok(environment.clone());
-        }
-        let environment = match place {
-            Place::Aws { profile, region } => Environment::for_aws(profile.as_deref(), region.as_deref()).await?,
-            Place::Rehearsal { world } => Environment::for_rehearsal(self.addresses(world)?)?,
+        let cell = limited(&mut *self.open.lock().await).entry(place.clone()).or_default().clone();
+        let open = async || {
+            let environment = match place {
+                Place::Aws { profile, region } => Environment::for_aws(profile.as_deref(), region.as_deref()).await?,
+                Place::Rehearsal { world } => Environment::for_rehearsal(self.addresses(world)?)?,
+            };
+            Ok(Arc::new(environment.with_keys_directory(self.home.keys())))
         };
-        let environment = Arc::new(environment.with_keys_directory(self.home.keys()));
-        open.insert(place.clone(), environment.clone());
-        Ok(environment)
+        cell.get_or_try_init(open).await.cloned()
     }
 
     fn addresses(&self, id: &str) -> Result<RehearsalAddresses, StepError> {
@@ -130,14 +131,15 @@ impl Environments {
     /// The account of a place, if its credentials are usable. Unusable ones are not tried again for
     /// [`ASK_AGAIN_AFTER`].
     async fn account_if_any(&self, place: &Place) -> Option<Account> {
-        let mut unusable = self.unusable_since.lock().await;
-        if unusable.get(place).is_some_and(|since| since.elapsed() < ASK_AGAIN_AFTER) {
+        let of_place = limited(&mut *self.unusable_since.lock().await).entry(place.clone()).or_default().clone();
+        let mut unusable_since = of_place.lock().await;
+        if unusable_since.is_some_and(|since| since.elapsed() < ASK_AGAIN_AFTER) {
             return None;
         }
         match self.identity(place).await {
             Ok(identity) => Some(Account::of(&identity)),
             Err(_) => {
-                unusable.insert(place.clone(), Instant::now());
+                *unusable_since = Some(Instant::now());
                 None
             }
         }
@@ -152,7 +154,8 @@ impl Environments {
         let Place::Aws { profile, .. } = place.clone() else { return Ok((place, identity)) };
         let resolved = Place::Aws { profile, region: Some(identity.region.clone()) };
         let environment = self.open(&place).await?;
-        self.open.lock().await.insert(resolved.clone(), environment);
+        let cell = Arc::new(OnceCell::new_with(Some(environment)));
+        limited(&mut *self.open.lock().await).insert(resolved.clone(), cell);
         Ok((resolved, identity))
     }
 
@@ -203,6 +206,14 @@ impl Environments {
     }
 }
 
+/// The map, emptied where it is full: what it has is opened again when it is needed.
+fn limited<K, V>(map: &mut HashMap<K, V>) -> &mut HashMap<K, V> {
+    if map.len() >= KEPT_MAX {
+        map.clear();
+    }
+    map
+}
+
 fn read(environment: &Value) -> Result<Pinned, StepError> {
     serde_json::from_value(environment.clone())
         .map_err(|error| StepError::new(ErrorClass::Invalid, format!("the pinned environment cannot be read: {error}")))
@@ -216,7 +227,7 @@ impl Registries for Environments {
             return Ok(registry.clone());
         }
         let registry = steps::registry(self.verified(&read(environment)?).await?);
-        self.registries.lock().await.insert(key, registry.clone());
+        limited(&mut *self.registries.lock().await).insert(key, registry.clone());
         Ok(registry)
     }
 
@@ -234,7 +245,7 @@ impl Registries for Environments {
         }
         let mut registry = Registry::new();
         steps::register_local(&mut registry, &read(environment)?.settings_or(&self.settings));
-        registries.insert(key, registry.clone());
+        limited(&mut *registries).insert(key, registry.clone());
         Ok(registry.find(resource))
     }
 }
@@ -255,7 +266,8 @@ impl Surroundings for Environments {
             false => None,
         };
         // The server's settings apply at each call: its operator decides what executions of clients may use.
-        serde_json::to_value(Pinned { place, account, settings: LocalSettings::default() }).unwrap_or_default()
+        serde_json::to_value(Pinned { place, account, settings: LocalSettings::default(), has_own_settings: false })
+            .unwrap_or_default()
     }
 
     async fn verify(&self, environment: &Value) -> Result<(), Fault> {

@@ -1,4 +1,4 @@
-//! The Amazon States Language as types: `parse` a JSON document, `check` it for every problem at once.
+//! The Amazon States Language as types: `parse` reads a JSON document, `check` reports every problem of it at once.
 //! Source: states-language.net/spec.html and the Step Functions Developer Guide.
 
 mod check;

@@ -1,7 +1,7 @@
-//! What happened, in order: history events in Step Functions' words, and notes of ours between them.
+//! The journal of an execution: history events in Step Functions' words, and notes of ours between them.
 //!
-//! Every execution has one journal with a dense sequence from 1. History events carry, beside that, the dense id that
-//! GetExecutionHistory shows. Displays fold a view from entries; they never read the store.
+//! Each execution has one journal. Its entries are numbered densely from 1. A history event also carries its own dense id, which
+//! GetExecutionHistory reports. Displays fold a view from entries and never read the store.
 
 mod event;
 mod note;
@@ -19,14 +19,14 @@ pub use recorded::{Entered, Recorded, RecordedCall};
 pub use signaller::Signaller;
 pub use write::write_entries;
 
-/// One line of an execution's journal.
+/// One entry of an execution's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Dense, from 1.
+    /// Position in the journal: dense, from 1.
     pub sequence: u64,
-    /// When, in milliseconds since the Unix epoch on the runner's clock.
+    /// When the entry was made, in milliseconds since the Unix epoch, by the runner's clock.
     pub timestamp_ms: u64,
-    /// What.
+    /// The event or note.
     #[serde(flatten)]
     pub content: Content,
 }
@@ -37,12 +37,12 @@ pub struct Entry {
 pub enum Content {
     /// An event of GetExecutionHistory.
     Event(HistoryEvent),
-    /// Something that Step Functions has no event for. Apart, because it is rare and long, and every event would be as long.
+    /// Something that Step Functions has no event for. Boxed: notes are rare and long, and would enlarge every entry.
     Note(Box<Note>),
 }
 
 impl Content {
-    /// Whether it is of a kind that this version does not know.
+    /// Whether a later version of flow wrote it, as a kind that this version does not know.
     pub fn is_unknown(&self) -> bool {
         match self {
             Content::Event(event) => event.details == HistoryEventDetails::Unknown,
@@ -58,7 +58,7 @@ mod tests {
 
     use super::*;
 
-    /// The fear: a client that is older than the owner of the store fails at the first event that it does not know.
+    /// A client that is older than the owner of the store reads entries of kinds it does not know.
     #[test]
     fn what_a_later_version_writes_is_read_as_unknown() {
         let read = |mut entry: Value| {

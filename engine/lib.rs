@@ -1,4 +1,4 @@
-//! The machine: Amazon States Language in, events out. No AWS, no terminal.
+//! The engine: interprets the Amazon States Language durably. It knows neither AWS nor a terminal.
 //!
 //! Arrows: `runner` -> `store`, `machine`, `step`; `store` -> `machine`, `journal`; `machine` -> `asl`, `query`, `journal`.
 

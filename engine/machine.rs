@@ -1,4 +1,4 @@
-//! The pure machine: `advance` takes an execution and one input and says what changed and what is to be done.
+//! The pure machine: `advance` folds one input into an execution and returns what changed and which commands to carry out.
 //! No clock, no I/O, no randomness: time and results arrive as data.
 
 mod advance;

@@ -1,5 +1,5 @@
-//! Query languages: JSONata (what stands between `{%` and `%}`), and JSONPath with the intrinsic functions, payload
-//! templates and comparison operators that Step Functions builds on it.
+//! Query languages: JSONata (the text between `{%` and `%}`), and JSONPath with the intrinsic functions, payload templates and
+//! comparison operators of Step Functions.
 
 mod budget;
 mod choice;

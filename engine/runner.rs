@@ -1,6 +1,6 @@
-//! What drives executions: a dispatcher thread that owns them, a committer thread, timers, calls of steps on the tokio runtime.
+//! The runner drives executions: a dispatcher thread that owns them, a committer thread, timers, and calls of steps on the tokio runtime.
 //!
-//! An input is folded into its execution at once; what came of it is carried out and shown only when it is durable.
+//! An input is folded into its execution at once. Its commands are carried out and its entries shown only when they are durable.
 
 mod clock;
 mod committer;
@@ -34,14 +34,14 @@ pub use offers::Offer;
 
 use crate::{step::Registries, store::Store};
 
-/// How a runner behaves beside its work.
+/// Options of a runner.
 #[derive(Debug, Clone, Copy)]
 pub struct RunnerOptions {
-    /// For crash tests: the process ends itself, without a word, right before its n-th commit, counted from 1.
+    /// For crash tests: the process aborts right before its n-th commit, counted from 1.
     pub crash_before_commit: Option<u64>,
-    /// The same, right after the n-th commit is durable and before anything is done about it.
+    /// For crash tests: the process aborts right after its n-th commit is durable, before anything else is done.
     pub crash_after_commit: Option<u64>,
-    /// Answers from outside are recorded and no steps are called: the next runner calls those that are due.
+    /// Records answers from outside and calls no steps: the next runner calls those that are due.
     pub makes_no_calls: bool,
     /// How many executions may end or pause before a slow receiver of [`RunnerHandle::rests`] misses some.
     pub rests_kept: usize,
@@ -58,8 +58,8 @@ impl Default for RunnerOptions {
     }
 }
 
-/// Starts a runner over a store that this process owns, from within the tokio runtime that its steps are to run on. No execution is
-/// driven until the handle asks for it.
+/// Starts a runner over a store that this process owns. Must be called within the tokio runtime on which the steps run. No execution is
+/// driven until the handle requests it.
 pub fn start(
     store: Arc<Store>,
     registries: Arc<dyn Registries>,

@@ -1,7 +1,7 @@
-//! What a Task's `Resource` stands for: a typed async function that changes or watches the world.
+//! Steps: the typed async functions that a Task's `Resource` names. They change or observe external resources.
 //!
 //! A *step* is the function, a *visit* one entering of the state that names it, an *attempt* one try within a visit, a
-//! *look* one call of the function within an attempt (a wait looks many times).
+//! *poll* one call of the function within an attempt. A step that waits is polled several times.
 
 mod abandonment;
 mod answer;

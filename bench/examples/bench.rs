@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-/// As in the program itself.
+/// The allocator of the program itself.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -10,16 +10,16 @@ use tokio::net::TcpStream;
 
 use crate::BenchError;
 
-/// How long an answer may take: longer than GetActivityTask polls (API Reference, GetActivityTask).
+/// The longest an answer may take: longer than GetActivityTask polls (API Reference, GetActivityTask).
 const ANSWER_MAX: Duration = Duration::from_secs(90);
-/// The longest answer that is read, in bytes: a page of 1,000 executions is shorter.
+/// The longest answer that is read, in bytes. A page of 1,000 executions is shorter.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 pub(super) fn failed(error: String) -> BenchError {
     BenchError::Process { what: "the server".to_owned(), error }
 }
 
-/// One connection, kept open. Dropping it closes the connection.
+/// One persistent connection. Dropping the client closes it.
 pub(super) struct Client {
     sender: http1::SendRequest<Full<Bytes>>,
     address: String,
@@ -32,13 +32,13 @@ impl Client {
         stream.set_nodelay(true).map_err(|error| failed(error.to_string()))?;
         let (sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(error.to_string()))?;
-        // An error of the connection is the error of the request that waits on it.
+        // An error of the connection is also the error of the request that waits on it.
         tokio::spawn(async move { drop(connection.await) });
         let authorization = token.map(|token| format!("Bearer {token}"));
         Ok(Client { sender, address: address.to_owned(), authorization })
     }
 
-    /// Calls an operation; its answer as JSON.
+    /// Calls an operation. Returns its answer as JSON.
     pub async fn call(&mut self, operation: &str, request: &Value) -> Result<Value, BenchError> {
         let answered = tokio::time::timeout(ANSWER_MAX, self.exchange(operation, request)).await;
         let (is_success, body) = answered.map_err(|_| failed(format!("{operation} was not answered")))??;

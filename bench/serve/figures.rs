@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BenchError, Report, disk};
 
-/// What a client measured; crosses from its process to the one that reports.
+/// The measurements of a client, which its process sends to the one that reports.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServeFigures {
-    /// What was done, in a sentence.
+    /// The workload in a sentence.
     pub did: String,
-    /// How many times.
+    /// The number of requests.
     pub count: usize,
-    /// How many were done in a second.
+    /// Requests per second.
     pub per_second: f64,
-    /// Half of them took no longer, in milliseconds.
+    /// The median latency, in milliseconds.
     pub p50_ms: f64,
-    /// 99 of 100 took no longer, in milliseconds.
+    /// The 99th percentile of the latency, in milliseconds.
     pub p99_ms: f64,
 }
 
@@ -44,7 +44,7 @@ impl ServeFigures {
     }
 }
 
-/// How long each request took.
+/// The latency of each request.
 #[derive(Debug, Default)]
 pub(super) struct Latencies(Vec<Duration>);
 

@@ -11,13 +11,13 @@ use serde_json::Value;
 use super::{ServeFigures, ServeWorkload, client::failed};
 use crate::{BenchError, Report, disk};
 
-/// Of so many StartExecution, one round trip of an activity.
+/// StartExecution requests for each round trip of an activity.
 const STARTS_PER_ROUND_TRIP: usize = 5;
-/// Of so many StartExecution, one page of a list.
+/// StartExecution requests for each page of a list.
 const STARTS_PER_PAGE: usize = 25;
 
-/// Measures `starts` StartExecution at a server, a fifth as many round trips of an activity, and a page of ListExecutions for each 25.
-/// `server` runs `flow serve` over a home in `folder` and reports its endpoint as JSON; `client` runs [`drive`](super::drive) for
+/// Measures `starts` StartExecution, a fifth as many round trips of an activity, and a page of ListExecutions for each 25 starts.
+/// `server` runs `flow serve` over a home in `folder` and reports its endpoint as JSON. `client` runs [`drive`](super::drive) for
 /// an address and a workload in a process of its own and prints its [`ServeFigures`].
 ///
 /// # Errors
@@ -44,7 +44,7 @@ pub fn serve(
     Ok(reports)
 }
 
-/// Runs a client to its end.
+/// Runs a client until it exits.
 fn figures(mut client: Command) -> Result<ServeFigures, BenchError> {
     let client_failed = |error: String| BenchError::Process { what: "the client".to_owned(), error };
     let output = client.stdin(Stdio::null()).stderr(Stdio::piped()).output();
@@ -67,7 +67,7 @@ impl Server {
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(|error| failed(error.to_string()))?;
         let output = process.stdout.take();
-        // Owned first: its process must end where the line is none.
+        // Owned before the line is read, so that dropping it ends the process if the line is no endpoint.
         let mut server = Server { process, address: String::new() };
         let mut line = String::new();
         let output = output.ok_or_else(|| failed("it has no output".to_owned()))?;
@@ -82,7 +82,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail only where it has ended already.
+        // Both fail only if the process has ended already.
         drop(self.process.kill());
         drop(self.process.wait());
     }

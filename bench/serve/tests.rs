@@ -1,4 +1,4 @@
-//! The fear: a figure of requests that were not made, were refused, or went without the token.
+//! Each counted request was made, succeeded, and carried the token.
 #![allow(clippy::unwrap_used)]
 
 use std::{convert::Infallible, sync::Mutex};
@@ -10,10 +10,10 @@ use tokio::net::TcpListener;
 
 use super::*;
 
-/// The operations that a stub was asked for, each with its authorization and its request.
+/// The operations that a stub received, each with its authorization and its request.
 type Asked = Arc<Mutex<Vec<(String, Option<String>, Value)>>>;
 
-/// A server that answers every operation with `answer`; its address and what it was asked.
+/// A server that answers every operation with `answer`. Returns its address and the requests it received.
 async fn stub(answer: fn(&str) -> (u16, Value)) -> (String, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

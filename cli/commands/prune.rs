@@ -37,7 +37,14 @@ pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, Cl
         .as_millis() as u64;
     let ended_before_ms = SystemClock::default().now_ms().saturating_sub(age_ms);
     let bytes_before = bytes(&home.store());
-    let handle = Handle::drive(Environments::new(home.clone())).await?;
+    if !home.has_store()? {
+        report(global, arguments, 0, (0, 0), None);
+        return Ok(Exit::Success);
+    }
+    let handle = match arguments.plan {
+        true => Handle::read(&home).await?,
+        false => Handle::drive(Environments::new(home.clone())).await?,
+    };
     let pruned = prune(&handle, PruneRequest { ended_before_ms, plan: arguments.plan }).await;
     let owner = handle.owner_elsewhere().await;
     let closed = handle.close().await;

@@ -117,7 +117,8 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
         false => where_it_acts(global, &environments, &plan).await?,
     };
     let account = caller.as_ref().map(|caller| caller.account.clone());
-    let pinned = Pinned { place, account, settings: environments.settings().clone() };
+    let settings = environments.settings().clone();
+    let pinned = Pinned { place, account, settings, has_own_settings: true };
     let made = planned::make(&environments, &arguments, &plan, (&pinned, caller.as_ref())).await?;
     if arguments.plan || !arguments.rehearse {
         plan.show(global, caller.as_ref(), made.as_ref());

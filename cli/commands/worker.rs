@@ -60,7 +60,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         false => Place::Aws { profile: global.profile.clone(), region: global.region.clone() },
     };
     let environments = Environments::new(home.clone());
-    let pinned = Pinned { place, account: None, settings: environments.settings().clone() };
+    let pinned = Pinned { place, account: None, settings: environments.settings().clone(), has_own_settings: true };
     let endpoint = endpoint(global, &arguments.endpoint)?;
     let poll_end_max = if matches!(endpoint, Endpoint::Aws { .. }) { AWS_POLL_MAX } else { Duration::ZERO };
     let (stop, stopping) = watch::channel(false);

@@ -15,6 +15,10 @@ pub struct Pinned {
     /// What the person who started it allowed to local steps.
     #[serde(flatten, default)]
     pub settings: LocalSettings,
+    /// Whether the settings are those of a person's `flow run`, also where they allow nothing. Executions of the API's clients, and of
+    /// earlier versions, use what the owner allows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_own_settings: bool,
 }
 
 /// The place in which an execution acts: it decides which credentials and addresses are used.
@@ -61,15 +65,12 @@ impl Place {
 }
 
 impl Pinned {
-    /// The settings of local steps: the pinned ones, with this process's for those that are not pinned.
+    /// The settings of local steps: the pinned ones; where no person pinned them, with this process's for those that are missing.
     pub fn settings_or(&self, own: &LocalSettings) -> LocalSettings {
-        let LocalSettings { programs, files, connections, ssh_hosts } = self.settings.clone();
-        LocalSettings {
-            programs: if programs.is_empty() { own.programs.clone() } else { programs },
-            files: files.or_else(|| own.files.clone()),
-            connections: connections.or_else(|| own.connections.clone()),
-            ssh_hosts: ssh_hosts.or_else(|| own.ssh_hosts.clone()),
+        if self.has_own_settings {
+            return self.settings.clone();
         }
+        merged(&self.settings, own)
     }
 
     /// Replaces the profile, if one is given and an AWS account is pinned.
@@ -82,7 +83,7 @@ impl Pinned {
 
     /// Replaces the settings that the resuming person gives.
     pub fn with_settings(mut self, given: &LocalSettings) -> Self {
-        self.settings = Pinned { settings: given.clone(), ..self.clone() }.settings_or(&self.settings);
+        self.settings = merged(given, &self.settings);
         self
     }
 
@@ -116,5 +117,16 @@ mod tests {
         let json = serde_json::to_value(&pinned).unwrap();
         assert_eq!(json["accountId"], "111111111111");
         assert_eq!(serde_json::from_value::<Pinned>(json).unwrap(), pinned);
+    }
+}
+
+/// `first`, with `second` for what is not set.
+fn merged(first: &LocalSettings, second: &LocalSettings) -> LocalSettings {
+    let LocalSettings { programs, files, connections, ssh_hosts } = first.clone();
+    LocalSettings {
+        programs: if programs.is_empty() { second.programs.clone() } else { programs },
+        files: files.or_else(|| second.files.clone()),
+        connections: connections.or_else(|| second.connections.clone()),
+        ssh_hosts: ssh_hosts.or_else(|| second.ssh_hosts.clone()),
     }
 }

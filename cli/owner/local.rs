@@ -1,6 +1,10 @@
 //! The store in this process: driven, with a socket for other processes, or only read.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use api::{Api, ApiOptions};
 use engine::{
@@ -9,7 +13,7 @@ use engine::{
     store::{MemoryRecords, OwnerLock, Store, StoreError},
 };
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::open_store;
 use crate::{
@@ -30,6 +34,8 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(30);
 pub fn no_new_calls() -> String {
     format!("no new calls; those in flight may end within {} s (once more stops now)", DRAIN_MAX.as_secs())
 }
+/// A read that takes longer serves other processes meanwhile.
+const SHORT_READ_MAX: Duration = Duration::from_millis(200);
 /// How long the engine's threads and open requests may take to release the store.
 const RELEASE_MAX: Duration = Duration::from_secs(5);
 
@@ -117,12 +123,17 @@ impl Local {
         let store = runner.shared_store();
         drop((api, runner));
         let closed = tokio::task::spawn_blocking(move || Store::close(store, RELEASE_MAX)).await;
-        drop(lock);
-        match closed {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(not_closed(&error)),
-            Err(error) => Err(CliError::new(Exit::Failed, error.to_string())),
-        }
+        let closed = match closed {
+            Ok(Ok(())) => {
+                drop(lock);
+                return Ok(());
+            }
+            Ok(Err(error)) => not_closed(&error),
+            Err(error) => CliError::new(Exit::Failed, error.to_string()),
+        };
+        // A part of this process may still write: the lock is released when the process ends.
+        std::mem::forget(lock);
+        Err(closed)
     }
 }
 
@@ -145,7 +156,8 @@ fn not_closed(error: &StoreError) -> CliError {
 /// A store that is only read while no process owns it, or an empty one if none exists.
 pub struct Idle {
     api: Arc<Api>,
-    lock: Option<OwnerLock>,
+    lock: Option<Arc<OwnerLock>>,
+    listening: Option<Listening>,
 }
 
 impl Idle {
@@ -155,7 +167,12 @@ impl Idle {
     /// It cannot be opened.
     pub fn open(environments: &Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
         let store = open_store(environments.home())?;
-        Ok(Idle::over(environments, store, Some(lock)))
+        let lock = Arc::new(lock);
+        let mut idle = Idle::over(environments, store, Some(lock.clone()));
+        let listening =
+            listen_while_reading(Arc::downgrade(&idle.api), Arc::downgrade(&lock), environments.home().socket());
+        idle.listening = Some(Listening(tokio::spawn(listening)));
+        Ok(idle)
     }
 
     /// Creates a store without executions, in memory. A command that finds nothing creates no files.
@@ -167,9 +184,9 @@ impl Idle {
         Ok(Idle::over(environments, store, None))
     }
 
-    fn over(environments: &Arc<Environments>, store: Store, lock: Option<OwnerLock>) -> Self {
+    fn over(environments: &Arc<Environments>, store: Store, lock: Option<Arc<OwnerLock>>) -> Self {
         let runner = RunnerHandle::idle(Arc::new(store), clock::of(environments.home()));
-        Idle { api: Arc::new(Api::new(runner, options(environments))), lock }
+        Idle { api: Arc::new(Api::new(runner, options(environments))), lock, listening: None }
     }
 
     /// The operations.
@@ -180,13 +197,36 @@ impl Idle {
     /// Releases the store without dropping it: the end of the process closes it faster. For a process that is about to
     /// end.
     pub fn leave(self) {
-        let Idle { api, lock } = self;
+        let Idle { api, lock, listening } = self;
+        drop(listening);
+        // Released when the process ends: another one must not open the store before.
+        std::mem::forget(lock);
         let store = api.shared_store();
         drop(api);
         if let Some(store) = Arc::into_inner(store) {
             store.leave();
-            std::mem::forget(lock);
         }
+    }
+}
+
+/// Serves other processes while this one reads for long, such as an export into a pipe: they read too, and those that would drive
+/// executions learn that this process is going to end.
+async fn listen_while_reading(api: Weak<Api>, lock: Weak<OwnerLock>, socket: PathBuf) {
+    tokio::time::sleep(SHORT_READ_MAX).await;
+    let Some((api, _lock)) = api.upgrade().zip(lock.upgrade()) else { return };
+    let closer = Closer::new();
+    match Socket::listen(&socket) {
+        Ok(socket) => Listener::serve_socket(socket, closer.served(api, Door::Socket)).await,
+        Err(error) => tracing::warn!("other processes cannot be served while this one reads: {error}"),
+    }
+}
+
+/// The task that serves other processes while this one reads. Dropping it ends the task.
+struct Listening(JoinHandle<()>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

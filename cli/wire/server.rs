@@ -73,8 +73,13 @@ pub struct Listener(JoinHandle<()>);
 impl Listener {
     /// Serves processes of this user until it is closed.
     pub fn on_socket(socket: Socket, served: Served) -> Self {
+        Listener(tokio::spawn(Self::serve_socket(socket, served)))
+    }
+
+    /// The same in the caller's task.
+    pub async fn serve_socket(socket: Socket, served: Served) {
         let closing = served.closing.clone();
-        Listener(tokio::spawn(connections::serve(socket, Arc::new(Guarded { guard: None, served }), closing)))
+        connections::serve(socket, Arc::new(Guarded { guard: None, served }), closing).await;
     }
 
     /// Serves clients over TCP that the guard allows, until it is closed.

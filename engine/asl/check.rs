@@ -1,4 +1,4 @@
-//! Every problem of a definition at once: what parsing finds, and what only the whole can show.
+//! Checks a definition and reports every problem at once: those of parsing, and those of the definition as a graph.
 
 mod expressions;
 mod forms;
@@ -22,25 +22,25 @@ pub use keys::repeated_keys;
 pub use names::unknown_names;
 pub use nearest::{did_you_mean, nearest};
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// It cannot run.
+    /// The definition cannot run.
     Error,
-    /// It can run, but hardly as meant.
+    /// The definition can run, but probably not as intended.
     Warning,
 }
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
-    /// A code: AWS's where AWS has one (ValidateStateMachineDefinition), else of the same form.
+    /// A code: AWS's if one exists (ValidateStateMachineDefinition), else in the same form.
     pub code: &'static str,
-    /// What is wrong, and what is allowed.
+    /// The problem, and what is allowed instead.
     pub message: String,
-    /// Where in the definition, such as `/States/A/Next` or `/States/A/Choices[0]`; empty where it is about the whole.
+    /// The location in the definition, such as `/States/A/Next` or `/States/A/Choices[0]`; empty for the definition itself.
     pub location: String,
 }
 
@@ -56,18 +56,18 @@ impl Diagnostic {
     }
 }
 
-/// Every problem of the definition, errors first. `known_resource` says which `Resource` a Task may name.
+/// Every problem of the definition, errors first. `known_resource` returns whether a Task may name a `Resource`.
 pub fn check(definition: &Value, known_resource: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
     check_as(definition, false, known_resource)
 }
 
-/// As [`check`], for a definition that may be `express`: those have no integration that waits for long.
+/// Like [`check`], for a definition that may be `express`, which may not use integrations that wait for long.
 pub fn check_as(definition: &Value, express: bool, known_resource: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
     read(definition, express, known_resource).1
 }
 
-/// The machine of a definition, as far as it can be read, with every problem as [`check_as`] reports it. It can run where no problem
-/// is an error.
+/// The machine of a definition as far as it can be parsed, with every problem that [`check_as`] reports. It can run if no problem is an
+/// error.
 pub fn read(
     definition: &Value,
     express: bool,
@@ -79,14 +79,14 @@ pub fn read(
         expressions::check(machine, "", &mut found);
         graph::check(machine, &graph::Context { express, known_resource }, &mut found);
     }
-    // What is about the whole comes last, as AWS has it.
+    // Findings about the definition itself come last, as in AWS's order.
     found.sort_by(|a, b| {
         (a.severity, a.location.is_empty(), &a.location).cmp(&(b.severity, b.location.is_empty(), &b.location))
     });
     (machine, found)
 }
 
-/// A JSON pointer with one more name.
+/// A JSON pointer extended by one name.
 pub(super) fn below(pointer: &str, name: &str) -> String {
     match name.contains(['~', '/']) {
         true => [pointer, "/", &name.replace('~', "~0").replace('/', "~1")].concat(),
@@ -94,7 +94,7 @@ pub(super) fn below(pointer: &str, name: &str) -> String {
     }
 }
 
-/// The same with the index of an item, as AWS writes it.
+/// A pointer extended by the index of an item, in AWS's notation.
 pub(super) fn item(pointer: &str, index: usize) -> String {
     format!("{pointer}[{index}]")
 }

@@ -1,11 +1,11 @@
-//! Which definitions hold evaluations that may take long. Their executions are run beside the dispatcher, so that an evaluation
+//! Finds definitions whose evaluations may take long. Their executions run in lanes, outside of the dispatcher, so that an evaluation
 //! delays no other execution.
 
 use super::{Catcher, Condition, Map, Selection, State, StateKind, Task, Template, Wait};
 use crate::query::{Path, Query};
 
 impl State {
-    /// Whether the cost of each of its evaluations is a small constant times the size of what it sees.
+    /// Whether the cost of each of its evaluations is at most a small constant times the size of the scope.
     pub(super) fn is_cheap(&self) -> bool {
         let common = &self.common;
         let paths = &common.paths;
@@ -97,7 +97,7 @@ fn all_cheap<const COUNT: usize>(templates: [&Option<Template>; COUNT]) -> bool 
     templates.into_iter().flatten().all(Template::is_cheap)
 }
 
-/// Calls may be nested, and each may copy all that is seen: none counts as cheap.
+/// Whether a query is cheap. An intrinsic call is not: calls may be nested, and each may copy the entire input.
 fn is_cheap(query: &Query) -> bool {
     match query {
         Query::Path(path) => path.is_cheap(),

@@ -1,25 +1,25 @@
-//! The value of a template. Errors are worded as AWS words them.
+//! Evaluates templates. Error messages have AWS's words.
 
 use serde_json::{Map, Value};
 
 use super::Template;
 use crate::query::{Budget, EvaluationError, Moment, Path, QueryError, Roots, Scope};
 
-/// What a template can see: a JSONata expression its scope, a JSONPath query its roots.
+/// The data that a template reads: the scope of a JSONata expression, the roots of a JSONPath query.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     /// The value of `$states`.
     pub states: &'a Value,
-    /// What `$` is in a path.
+    /// The value of `$` in a path.
     pub input: &'a Value,
-    /// What `$$` is in a path.
+    /// The value of `$$` in a path.
     pub context: &'a Value,
     /// Variables, innermost scope first.
     pub variables: &'a [&'a Map<String, Value>],
 }
 
 impl<'a> View<'a> {
-    /// The same for paths.
+    /// The roots for paths.
     pub fn roots(&self) -> Roots<'a> {
         Roots { input: self.input, context: self.context, variables: self.variables }
     }
@@ -28,11 +28,11 @@ impl<'a> View<'a> {
 /// A template that could not be evaluated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvaluationFailure {
-    /// The field in AWS's notation, such as `Arguments/cidr`; `None` for JSONPath, of which AWS tells no location.
+    /// The field in AWS's notation, such as `Arguments/cidr`; `None` for JSONPath, for which AWS reports no location.
     pub location: Option<String>,
     /// The error name, `States.QueryEvaluationError` or `States.Runtime`.
     pub error: &'static str,
-    /// What is wrong.
+    /// The cause.
     pub cause: String,
 }
 
@@ -50,7 +50,7 @@ pub fn evaluate(template: &Template, view: &View<'_>, moment: &Moment) -> Result
     evaluate_within(template, view, moment, &Budget::new())
 }
 
-/// The same within a budget, in which the work is recorded.
+/// Like `evaluate`, within a budget that also records the work.
 pub(crate) fn evaluate_within(
     template: &Template,
     view: &View<'_>,
@@ -77,7 +77,7 @@ pub(crate) fn evaluate_within(
             match expression.evaluate_within(&scope, moment, budget) {
                 Ok(Some(value)) if budget.spend(&value) => Ok(value),
                 Ok(Some(_)) => {
-                    Err(failure("takes, with those beside it, more time or memory than a state may.".to_owned()))
+                    Err(failure("and the state's other ones take more time or memory than a state may.".to_owned()))
                 }
                 Ok(None) => Err(failure("returned nothing (undefined).".to_owned())),
                 Err(EvaluationError::NotJson) => Err(failure("returned an unsupported result type.".to_owned())),
@@ -103,20 +103,20 @@ pub(crate) fn evaluate_within(
     }
 }
 
-/// Fields of which AWS says in its own words that their path leads nowhere.
+/// Whether AWS has a message of its own for a path in this field that has no value.
 fn names_an_input(field: &str) -> bool {
     matches!(field, "SecondsPath" | "TimestampPath" | "TimeoutSecondsPath" | "HeartbeatSecondsPath")
 }
 
-/// Selects with a path.
+/// Selects a value by a path.
 ///
 /// # Errors
-/// The path leads nowhere.
+/// The path has no value.
 pub(crate) fn select(path: &Path, view: &View<'_>, budget: &Budget) -> Result<Value, EvaluationFailure> {
     path.evaluate_within(&view.roots(), budget).map_err(|error| EvaluationFailure::runtime(error.message))
 }
 
-/// Places a result in an input.
+/// Inserts a result into an input by a `ResultPath`.
 ///
 /// # Errors
 /// The path does not fit the input.

@@ -1,4 +1,4 @@
-//! A JSON document becomes a [`StateMachine`]; every problem is told, not just the first.
+//! Parses a JSON document into a [`StateMachine`] and reports every problem, not just the first.
 
 mod choices;
 mod fields;
@@ -20,13 +20,13 @@ use fields::Fields;
 
 /// The longest name of a state, in characters. Source: Step Functions Developer Guide, "State machine structure".
 const STATE_NAME_CHARACTERS_MAX: usize = 80;
-/// The deepest nesting of machines in machines.
+/// The deepest nesting of machines.
 const NESTING_MAX: usize = 40;
 
-/// Parses a definition. Warnings are not errors.
+/// Parses a definition. Warnings are ignored.
 ///
 /// # Errors
-/// Every problem that keeps it from running.
+/// Every problem that prevents it from running.
 pub fn parse(definition: &Value) -> Result<Arc<StateMachine>, Vec<Diagnostic>> {
     let (machine, mut found) = parse_all(definition);
     found.retain(|problem| problem.severity == Severity::Error);
@@ -36,7 +36,7 @@ pub fn parse(definition: &Value) -> Result<Arc<StateMachine>, Vec<Diagnostic>> {
     }
 }
 
-/// The machine as far as it can be read, and every problem.
+/// The machine as far as it can be parsed, and every problem.
 pub(super) fn parse_all(definition: &Value) -> (Option<Arc<StateMachine>>, Vec<Diagnostic>) {
     let mut found = Vec::new();
     let language = match definition.get("QueryLanguage").and_then(Value::as_str) {
@@ -51,17 +51,17 @@ pub(super) fn parse_all(definition: &Value) -> (Option<Arc<StateMachine>>, Vec<D
     (machine, found)
 }
 
-/// What holds for every state of a machine.
+/// The properties that all states of a machine share.
 #[derive(Debug, Clone, Copy)]
 struct Scope {
-    /// The language of the whole definition: that of a state around the machine does not reach in (floci, issue 2968).
+    /// The language of the definition. A nested machine does not inherit the language of the state around it (floci, issue 2968).
     language: QueryLanguage,
-    /// How many machines it is within.
+    /// The number of machines around this one.
     depth: usize,
 }
 
 impl Scope {
-    /// Of a machine within a state.
+    /// The scope of a machine nested in a state.
     fn within(self) -> Self {
         Scope { depth: self.depth + 1, ..self }
     }
@@ -111,7 +111,7 @@ fn check_targets(
     found: &mut Vec<Diagnostic>,
 ) {
     let Some(states) = states else { return };
-    // AWS says 'Next' wherever the name is.
+    // AWS writes 'Next' for every field that names a state.
     let mut check = |target: &str, location: String| {
         if !states.contains_key(target) {
             let message = format!("Missing 'Next' target: {target}");

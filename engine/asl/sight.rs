@@ -1,9 +1,9 @@
-//! What of its surroundings a template looks at: the rest need not be put together for it.
+//! Determines which parts of the scope a template reads, so that the others need not be built for it.
 
 use super::Template;
 use crate::query::Path;
 
-/// What is looked at; when in doubt, it is.
+/// The parts of the scope that a template reads. A part is included if in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sight {
     /// `$states.input` (JSONata).
@@ -14,7 +14,7 @@ pub struct Sight {
     pub execution_input: bool,
 }
 
-/// The parts of the context object that are small.
+/// The small parts of the context object.
 const SMALL: &[&str] = &[
     ".Map.",
     ".State.",
@@ -28,10 +28,10 @@ const SMALL: &[&str] = &[
 ];
 
 impl Sight {
-    /// Everything.
+    /// All parts.
     pub const ALL: Sight = Sight { input: true, context: true, execution_input: true };
 
-    /// What either looks at.
+    /// The union of both.
     pub fn and(self, other: Sight) -> Sight {
         Sight {
             input: self.input || other.input,
@@ -40,11 +40,11 @@ impl Sight {
         }
     }
 
-    /// Of a path.
+    /// The parts that a path reads.
     pub fn of_path(path: &Path) -> Sight {
         match path.source().split_once("$$") {
             None => Sight::default(),
-            // A filter may look at the context object too, several times.
+            // A filter may read the context object too, even several times.
             Some((before, rest)) => {
                 let small = before.is_empty() && !rest.contains("$$") && is_small(rest);
                 Sight { input: false, context: true, execution_input: !small }
@@ -74,7 +74,7 @@ fn is_small(rest: &str) -> bool {
 }
 
 impl Template {
-    /// What it looks at.
+    /// The parts that it reads.
     pub fn sight(&self) -> Sight {
         match self {
             Template::Literal(_) => Sight::default(),

@@ -22,11 +22,11 @@ pub struct StateMachine {
     pub start_at: String,
     /// `States`.
     pub states: BTreeMap<String, Arc<State>>,
-    /// `TimeoutSeconds` of the whole execution (top level only).
+    /// `TimeoutSeconds` of the execution (top level only).
     pub timeout_seconds: Option<u64>,
-    /// Whether the cost of every evaluation is a small constant times the size of what it sees.
+    /// Whether the cost of every evaluation is at most a small constant times the size of its scope.
     pub is_cheap: bool,
-    /// The ARNs of the activities that its Tasks name, those of inner machines included.
+    /// The ARNs of the activities that its Tasks name, including those of nested machines.
     pub activities: BTreeSet<Arc<str>>,
 }
 
@@ -40,7 +40,7 @@ pub enum QueryLanguage {
 }
 
 impl QueryLanguage {
-    /// The name that a definition writes.
+    /// The name in a definition.
     pub fn name(self) -> &'static str {
         match self {
             QueryLanguage::JsonPath => "JSONPath",
@@ -73,7 +73,7 @@ pub struct Common {
     pub assign: Option<Template>,
     /// `Output` (JSONata).
     pub output: Option<Template>,
-    /// What selects and places data (JSONPath).
+    /// The fields that select and insert data (JSONPath).
     pub paths: Paths,
     /// `Retry`, in order.
     pub retry: Vec<Retrier>,
@@ -81,28 +81,28 @@ pub struct Common {
     pub catch: Vec<Catcher>,
 }
 
-/// The fields with which a JSONPath state selects and places data; in a JSONata state all are as where they are absent.
+/// The fields with which a JSONPath state selects and inserts data. In a JSONata state all have their defaults.
 #[derive(Debug, Clone, Default)]
 pub struct Paths {
-    /// `InputPath`: what of the state's input it works with.
+    /// `InputPath`: selects the effective input.
     pub input: Selection,
     /// `ResultSelector`.
     pub result_selector: Option<Template>,
-    /// `ResultPath`: where in the state's input the result goes.
+    /// `ResultPath`: where the result is inserted into the state's input.
     pub result: Selection,
-    /// `OutputPath`: what of that is the output.
+    /// `OutputPath`: selects the output.
     pub output: Selection,
 }
 
-/// A part of a value.
+/// A selection of a value.
 #[derive(Debug, Clone, Default)]
 pub enum Selection {
-    /// All of it: the field is absent, or `$`.
+    /// All of the value: the field is absent, or `$`.
     #[default]
     Whole,
-    /// None: the field is null.
+    /// No value: the field is null.
     Nothing,
-    /// What a path points at.
+    /// The value of a path.
     Path(Arc<Path>),
 }
 
@@ -114,7 +114,7 @@ pub enum StateKind {
     Pass { result: Option<Value>, parameters: Option<Template> },
     /// Task.
     Task(Task),
-    /// Choice: rules in order; where no rule fits and there is no default, `States.NoChoiceMatched`.
+    /// Choice: rules in order. If no rule matches and no default exists, the state fails with `States.NoChoiceMatched`.
     Choice { rules: Vec<ChoiceRule>, default: Option<String> },
     /// Wait.
     Wait(Wait),
@@ -143,7 +143,7 @@ impl StateKind {
         }
     }
 
-    /// The ARNs of the activities that it names, those of inner machines included.
+    /// The ARNs of the activities that it names, including those of nested machines.
     pub(super) fn activities(&self) -> Vec<Arc<str>> {
         match self {
             StateKind::Task(task) if Resource::parse(&task.resource) == Resource::Activity => {
@@ -174,12 +174,12 @@ pub struct Task {
 }
 
 impl Task {
-    /// Whether its token stands in the context object: where somebody may bring it back, and for steps of ours.
+    /// Whether the context object has its task token: if it waits for the token, and for our steps.
     pub fn has_token(&self) -> bool {
         self.waits_for_token() || matches!(Resource::parse(&self.resource), Resource::Step { .. })
     }
 
-    /// Whether somebody must bring its token back.
+    /// Whether it waits until its token is returned.
     pub fn waits_for_token(&self) -> bool {
         let pattern = Pattern::WaitForTaskToken;
         matches!(Resource::parse(&self.resource), Resource::Integration { pattern: found, .. } if found == pattern)
@@ -200,21 +200,21 @@ pub enum Wait {
 pub struct Map {
     /// `Items` or `ItemsPath`; `None` takes the state's input.
     pub items: Option<Template>,
-    /// `ItemSelector`, or `Parameters` as it was called before.
+    /// `ItemSelector`, or `Parameters`, its earlier name.
     pub item_selector: Option<Template>,
-    /// `ItemBatcher`: iterations get several items.
+    /// `ItemBatcher`: each iteration gets several items.
     pub item_batcher: Option<ItemBatcher>,
-    /// `ItemReader`: where the items come from.
+    /// `ItemReader`: the source of the items.
     pub item_reader: Option<ItemReader>,
-    /// `ResultWriter`: where the results go.
+    /// `ResultWriter`: the destination of the results.
     pub result_writer: Option<ResultWriter>,
-    /// Mode DISTRIBUTED: iterations have histories of their own, and failures may be tolerated.
+    /// Mode DISTRIBUTED: iterations have their own histories, and failures may be tolerated.
     pub distributed: bool,
     /// `ExecutionType` EXPRESS of a distributed Map's child executions.
     pub is_express: bool,
     /// `Label`, for the map run's ARN.
     pub label: Option<String>,
-    /// `MaxConcurrency`; 0 means as many as the machine allows.
+    /// `MaxConcurrency`; 0 means the service's limit.
     pub max_concurrency: Option<Template>,
     /// `ToleratedFailureCount`.
     pub tolerated_failure_count: Option<Template>,
@@ -222,7 +222,7 @@ pub struct Map {
     pub tolerated_failure_percentage: Option<Template>,
     /// `ItemProcessor`.
     pub processor: Arc<StateMachine>,
-    /// What the definition calls it: `ItemProcessor`, or `Iterator` as it was called before.
+    /// The field's name in the definition: `ItemProcessor`, or `Iterator`, its earlier name.
     pub processor_field: &'static str,
 }
 
@@ -235,18 +235,18 @@ pub struct ItemReader {
     pub arguments: Template,
     /// `InputType` of `ReaderConfig`.
     pub input_type: InputType,
-    /// What the call answers names the files that hold the items.
+    /// Set if the call's answer names the files that contain the items.
     pub through: Option<Through>,
-    /// `ItemsPointer`: where in a JSON text the array stands (RFC 6901).
+    /// `ItemsPointer`: the pointer to the array in a JSON text (RFC 6901).
     pub items_pointer: Option<String>,
     /// `MaxItems`.
     pub max_items: Option<Template>,
 }
 
-/// What stands between an `ItemReader`'s call and the files with the items (Developer Guide, "ItemReader (Map)").
+/// The format of the list that names the files with the items (Developer Guide, "ItemReader (Map)").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Through {
-    /// `ManifestType` `S3_INVENTORY`: a JSON manifest that names columns and files of comma separated values.
+    /// `ManifestType` `S3_INVENTORY`: a JSON manifest that names columns and CSV files.
     S3Inventory,
     /// `ManifestType` `ATHENA_DATA`: a line for each file.
     AthenaData,
@@ -254,18 +254,18 @@ pub enum Through {
     LoadAndFlatten,
 }
 
-/// What an `ItemReader` reads (Developer Guide, "ItemReader (Map)").
+/// The format of the data that an `ItemReader` reads (Developer Guide, "ItemReader (Map)").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputType {
     /// A JSON array.
     Json,
     /// A JSON value in each line.
     JsonLines,
-    /// Lines of fields: `CSVDelimiter`, and `CSVHeaders` where the first line has none.
+    /// CSV: `CSVDelimiter`, and `CSVHeaders` if the first line has none.
     Csv {
-        /// One character.
+        /// The delimiter, one character.
         delimiter: u8,
-        /// The fields' names; `None` takes those of the first line.
+        /// The names of the fields; `None` if the first line has them.
         headers: Option<Vec<String>>,
     },
 }
@@ -273,24 +273,24 @@ pub enum InputType {
 /// `ResultWriter` of a distributed Map.
 #[derive(Debug, Clone)]
 pub struct ResultWriter {
-    /// `Resource`; `None` leaves the results to the state's output.
+    /// `Resource`; `None` if the results are only the state's output.
     pub resource: Option<Arc<str>>,
     /// `Arguments` or `Parameters`.
     pub arguments: Template,
-    /// `Transformation` of `WriterConfig`, where there is one.
+    /// `Transformation` of `WriterConfig`.
     pub transformation: Option<Transformation>,
     /// Whether `OutputType` is JSONL: a line for each result.
     pub lines: bool,
 }
 
-/// What a `ResultWriter` makes of the results (Developer Guide, "ResultWriter (Map)").
+/// How a `ResultWriter` transforms the results (Developer Guide, "ResultWriter (Map)").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transformation {
-    /// `NONE`: the outputs with what is known of their child executions.
+    /// `NONE`: the outputs with the records of their child executions.
     None,
     /// `COMPACT`: the outputs.
     Compact,
-    /// `FLATTEN`: the outputs, of which arrays are joined.
+    /// `FLATTEN`: the outputs, with arrays concatenated.
     Flatten,
 }
 
@@ -301,20 +301,20 @@ pub struct ItemBatcher {
     pub max_items: Option<Template>,
     /// `MaxInputBytesPerBatch`.
     pub max_input_bytes: Option<Template>,
-    /// `BatchInput`: what every batch gets beside its items.
+    /// `BatchInput`: the input that every batch gets besides its items.
     pub batch_input: Option<Template>,
 }
 
-/// What a rule of a Choice asks.
+/// The condition of a Choice rule.
 #[derive(Debug, Clone)]
 pub enum Condition {
-    /// JSONata: an expression that answers true or false.
+    /// JSONata: an expression whose result is a boolean.
     Expression(Template),
-    /// JSONPath: all of these.
+    /// JSONPath: all of these are true.
     And(Vec<Condition>),
-    /// JSONPath: one of these.
+    /// JSONPath: at least one of these is true.
     Or(Vec<Condition>),
-    /// JSONPath: not this.
+    /// JSONPath: this is false.
     Not(Box<Condition>),
     /// JSONPath: a comparison.
     Comparison(Arc<Comparison>),
@@ -323,7 +323,7 @@ pub enum Condition {
 /// One rule of a Choice.
 #[derive(Debug, Clone)]
 pub struct ChoiceRule {
-    /// What it asks.
+    /// The condition.
     pub condition: Condition,
     /// `Next`.
     pub next: String,
@@ -353,9 +353,9 @@ pub struct Retrier {
 /// `JitterStrategy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JitterStrategy {
-    /// The delay as computed.
+    /// The computed delay.
     None,
-    /// A random part of it.
+    /// A random delay up to the computed one.
     Full,
 }
 
@@ -370,7 +370,7 @@ pub struct Catcher {
     pub assign: Option<Template>,
     /// `Output`.
     pub output: Option<Template>,
-    /// `ResultPath` (JSONPath): where in the state's input the error goes.
+    /// `ResultPath` (JSONPath): where the error is inserted into the state's input.
     pub result: Selection,
 }
 
@@ -378,16 +378,16 @@ pub struct Catcher {
 #[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone)]
 pub enum Template {
-    /// No expression inside.
+    /// A value without expressions.
     Literal(Value),
-    /// The whole value is one expression; `pointer` is where it stands in the state, such as `/Arguments/cidr`.
+    /// The entire value is one expression; `pointer` is its location in the state, such as `/Arguments/cidr`.
     Expression { expression: Arc<Expression>, pointer: String },
-    /// An array with an expression somewhere inside.
+    /// An array that contains an expression at some depth.
     Array(Vec<Template>),
-    /// An object with an expression somewhere inside, in the definition's order.
+    /// An object that contains an expression at some depth, in the definition's order.
     Object(Vec<(String, Template)>),
-    /// A JSONPath payload template, with a `"name.$"` somewhere inside.
+    /// A JSONPath payload template, which contains a `"name.$"` at some depth.
     Payload(Arc<PayloadTemplate>),
-    /// The path or intrinsic call of a field such as `SecondsPath`.
+    /// The path or the intrinsic call of a field such as `SecondsPath`.
     Query { query: Arc<Query>, field: &'static str },
 }

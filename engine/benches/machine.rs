@@ -1,4 +1,4 @@
-//! What the machine and the queries cost, without a store: `cargo bench -p engine`.
+//! Benchmarks of the machine and the queries, without a store: `cargo bench -p engine`.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn machine(definition: &Value) -> Arc<StateMachine> {
     parse(definition).unwrap_or_else(|problems| unreachable!("the definition is wrong: {problems:?}"))
 }
 
-/// Pass and Choice in turns; twice as many states as pairs, and two.
+/// Alternating Pass and Choice states: two for each pair, and two more.
 fn alternating(pairs: usize) -> Value {
     let mut states = serde_json::Map::new();
     for number in 0..pairs {

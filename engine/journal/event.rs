@@ -8,12 +8,12 @@ use serde_json::Value;
 /// One event of an execution's history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HistoryEvent {
-    /// Dense, from 1.
+    /// Position in the history: dense, from 1.
     pub id: u64,
     /// The id of the event that led to this one; 0 for the first.
     #[serde(rename = "previousEventId")]
     pub previous_event_id: u64,
-    /// The path of the frame it happened in: empty at the top, else such as `VPC and subnets[0]`.
+    /// The path of the frame it happened in, such as `VPC and subnets[0]`; empty at the top.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub frame: Arc<str>,
     /// Type and details.
@@ -21,7 +21,7 @@ pub struct HistoryEvent {
     pub details: HistoryEventDetails,
 }
 
-/// An error name and what it says.
+/// An error name and its cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorAndCause {
     /// The error name, such as `States.Timeout`.
@@ -47,7 +47,7 @@ pub struct EvaluationFailedEventDetails {
 pub enum HistoryEventDetails {
     /// The execution began.
     ExecutionStarted { input: Arc<Value> },
-    /// The execution ended well.
+    /// The execution succeeded.
     ExecutionSucceeded { output: Arc<Value> },
     /// The execution failed.
     ExecutionFailed(ErrorAndCause),
@@ -55,11 +55,11 @@ pub enum HistoryEventDetails {
     ExecutionTimedOut(ErrorAndCause),
     /// The execution was cancelled.
     ExecutionAborted(ErrorAndCause),
-    /// The execution goes on after a failure; `redrive_count` counts from 1.
+    /// The execution continues after a failure; `redrive_count` counts from 1.
     ExecutionRedriven { redrive_count: u32 },
     /// An expression failed.
     EvaluationFailed(Box<EvaluationFailedEventDetails>),
-    /// A state was entered; `state_type` names its type (`Task`, `Pass`, …), AWS writes it into the event's type.
+    /// A state was entered; `state_type` is the type of the state (`Task`, `Pass`, …), which AWS writes into the event's type.
     StateEntered { state_type: StateType, name: Arc<str>, input: Arc<Value> },
     /// A state was left.
     StateExited {
@@ -69,9 +69,9 @@ pub enum HistoryEventDetails {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         assigned_variables: Option<Box<serde_json::Map<String, Value>>>,
     },
-    /// A state was cut short: the branch or iteration it is in failed, or another one beside it.
+    /// A state was aborted: its branch or iteration failed, or a sibling did.
     StateAborted { state_type: StateType, name: Arc<str> },
-    /// A Task's call is to be made; durable before the call.
+    /// A Task's call is scheduled; durable before the call is made.
     TaskScheduled {
         name: Arc<str>,
         resource: Arc<str>,
@@ -89,9 +89,9 @@ pub enum HistoryEventDetails {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         worker: Option<String>,
     },
-    /// A Task's call answered.
+    /// A Task's call succeeded.
     TaskSucceeded { name: Arc<str>, resource: Arc<str>, output: Arc<Value> },
-    /// There is nobody who could ever do the Task.
+    /// A Task could not be scheduled: its activity does not exist.
     TaskScheduleFailed {
         name: Arc<str>,
         resource: Arc<str>,
@@ -112,13 +112,13 @@ pub enum HistoryEventDetails {
         #[serde(flatten)]
         failure: ErrorAndCause,
     },
-    /// A Task waits for its token (`.waitForTaskToken`) or for its next look.
+    /// A Task's call has begun, and the Task waits for its token (`.waitForTaskToken`) or for its next poll.
     TaskSubmitted { name: Arc<str>, resource: Arc<str>, output: Arc<Value> },
     /// A Parallel's branches began.
     ParallelStateStarted { name: Arc<str> },
-    /// A Parallel's branches all ended well.
+    /// All branches of a Parallel succeeded.
     ParallelStateSucceeded { name: Arc<str> },
-    /// A Parallel's branch failed.
+    /// A branch of a Parallel failed.
     ParallelStateFailed {
         name: Arc<str>,
         #[serde(flatten)]
@@ -126,7 +126,7 @@ pub enum HistoryEventDetails {
     },
     /// A Map's iterations began.
     MapStateStarted { name: Arc<str>, length: u64 },
-    /// A Map's iterations all ended well.
+    /// All iterations of a Map succeeded.
     MapStateSucceeded { name: Arc<str> },
     /// A Map failed.
     MapStateFailed {
@@ -134,17 +134,17 @@ pub enum HistoryEventDetails {
         #[serde(flatten)]
         failure: ErrorAndCause,
     },
-    /// A distributed Map's run began; `map_run` is the part of its ARN behind the account.
+    /// The run of a distributed Map began; `map_run` is the part of its ARN after the account.
     MapRunStarted { map_run: String },
-    /// A distributed Map's run goes on after a failure; `redrive_count` counts from 1.
+    /// The run of a distributed Map continues after a failure; `redrive_count` counts from 1.
     MapRunRedriven { map_run: String, redrive_count: u32 },
-    /// A distributed Map's run ended well.
+    /// The run of a distributed Map succeeded.
     MapRunSucceeded,
-    /// A distributed Map's run failed.
+    /// The run of a distributed Map failed.
     MapRunFailed(ErrorAndCause),
     /// One iteration began.
     MapIterationStarted { name: Arc<str>, index: u64 },
-    /// One iteration ended well.
+    /// One iteration succeeded.
     MapIterationSucceeded { name: Arc<str>, index: u64 },
     /// One iteration failed.
     MapIterationFailed {
@@ -160,7 +160,7 @@ pub enum HistoryEventDetails {
     Unknown,
 }
 
-/// The eight types of state, as they stand in a definition.
+/// The eight types of state, named as in a definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StateType {
     /// Does nothing but transform.
@@ -171,18 +171,18 @@ pub enum StateType {
     Choice,
     /// Waits for a time.
     Wait,
-    /// Ends well.
+    /// Succeeds.
     Succeed,
     /// Ends with an error.
     Fail,
-    /// Runs branches side by side.
+    /// Runs branches concurrently.
     Parallel,
     /// Runs one machine for each item.
     Map,
 }
 
 impl StateType {
-    /// The name that a definition writes.
+    /// The name of the type in a definition.
     pub fn name(self) -> &'static str {
         match self {
             StateType::Pass => "Pass",

@@ -1,16 +1,16 @@
-//! Notes: what Step Functions has no event for, but a person wants to know.
+//! Notes: facts that Step Functions has no event for and that people need.
 
 use serde::{Deserialize, Serialize};
 
 use super::Signaller;
 use crate::step::{Effect, Instructions, StepError};
 
-/// A note about one state (`state_path` such as `VPC and subnets/Create VPC`) or the whole execution.
+/// A note about one state (`state_path` such as `VPC and subnets/Create VPC`) or about the execution.
 #[expect(missing_docs, reason = "the fields are named as in StepContext, StepError and Effect")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "note", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Note {
-    /// A look found it not ready. Written when reason or instructions change, not for every look.
+    /// A poll found the result not ready. Written when reason or instructions change, not for every poll.
     Waiting {
         state_path: String,
         reason: String,
@@ -21,39 +21,39 @@ pub enum Note {
     },
     /// A failed attempt will be repeated.
     RetryScheduled { state_path: String, attempt: u32, next_attempt_ms: u64, failure: StepFailure },
-    /// A failure was caught and the workflow goes on elsewhere.
+    /// A `Catch` rule matched a failure, and the workflow continues at `next`.
     Caught { state_path: String, next: String, failure: StepFailure },
-    /// What a step did to the world.
+    /// A change that a step made to a resource.
     Effect { state_path: String, effect: Effect },
-    /// The execution cannot go on until a person mends something (credentials); `flow resume` goes on.
+    /// The execution is paused until a person repairs something (credentials) and calls `flow resume`.
     Paused { state_path: String, failure: StepFailure },
     /// A pause ended.
     Continued { state_path: String },
-    /// The execution continues at a state that it, or the execution that it repeats, had entered before; the entering follows.
+    /// The execution continues at a state that it, or the execution that it repeats, entered earlier. The StateEntered event follows.
     ResumedFrom { state_path: String },
-    /// An attempt failed for good; the details behind the error name and cause in the history.
+    /// An attempt failed for good: the details of the error whose name and cause the history reports.
     Failure { state_path: String, attempt: u32, failure: StepFailure },
     /// A person answered a Task from outside.
     Signalled { state_path: String, by: Signaller, succeeded: bool },
-    /// An answer is kept for a Task that does not wait yet; `state` is its name or path.
+    /// An answer is stored for a Task that does not wait yet; `state` is the Task's name or path.
     SignalKept { state: String, by: Option<Signaller>, succeeded: bool },
-    /// A Task came to wait and was given the answer that was kept for it.
+    /// A Task began to wait and received the answer that was stored for it.
     SignalApplied { state_path: String, by: Option<Signaller>, succeeded: bool },
-    /// An answer that was kept is not needed any more.
+    /// A stored answer was dropped without being used.
     SignalDropped { state: String, by: Option<Signaller>, reason: String },
     /// A note of a kind that a later version writes; this version reads it and never writes it.
     #[serde(other)]
     Unknown,
 }
 
-/// An error as `Retry` and `Catch` see it, with what the step knows beyond that.
+/// An error as `Retry` and `Catch` match it, with the details that the step reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepFailure {
     /// The error name, such as `Flow.Throttled` or `States.Timeout`.
     pub error: String,
     /// The text for people.
     pub cause: String,
-    /// What the step knows, where it was a step that failed.
+    /// The step's own error, if a step failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<StepError>,
 }
@@ -61,10 +61,10 @@ pub struct StepFailure {
 impl StepFailure {
     /// The longest error name, in characters. Source: Step Functions API Reference, `SendTaskFailure`.
     const ERROR_CHARACTERS_MAX: usize = 256;
-    /// The longest cause, in characters. Source: as above.
+    /// The longest cause, in characters. Source: the same page.
     const CAUSE_CHARACTERS_MAX: usize = 32_768;
 
-    /// The same, with texts no longer than AWS takes them: what a step or an expression says has no bound of its own.
+    /// Truncates error and cause to AWS's limits: the texts of a step or an expression have no limit of their own.
     pub(crate) fn shortened(mut self) -> Self {
         cut(&mut self.error, Self::ERROR_CHARACTERS_MAX);
         cut(&mut self.cause, Self::CAUSE_CHARACTERS_MAX);

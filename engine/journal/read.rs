@@ -1,4 +1,4 @@
-//! Entries as they are stored, read back: those that leave out what follows from the one before, and whole ones.
+//! Reads stored entries: complete ones, and those that omit what follows from the previous entry.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{Content, Entry, HistoryEvent, HistoryEventDetails, Note};
 
-/// Entries of one journal as [`super::write_entries`] writes them, and as earlier versions did: each whole.
+/// Entries of one journal as [`super::write_entries`] writes them. Earlier versions stored each entry complete.
 pub struct Entries(pub Vec<Entry>);
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! What a journal records of each state that was entered: its input, its variables, the calls made since.
+//! What a journal records of each state that was entered: its input, its variables, and the calls made since.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,16 +10,16 @@ use serde_json::{Map, Value};
 use super::{Content, Entry, HistoryEventDetails, Note};
 use crate::step::Effect;
 
-/// The last entering of a state.
+/// The last time a state was entered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entered {
-    /// The path of its frame: empty at the top, else such as `VPC and subnets`.
+    /// The path of its frame, such as `VPC and subnets`; empty at the top.
     pub frame: Arc<str>,
     /// The state's name.
     pub name: Arc<str>,
     /// The sequence of the entry.
     pub sequence: u64,
-    /// When, in milliseconds since the Unix epoch.
+    /// When the state was entered, in milliseconds since the Unix epoch.
     pub entered_ms: u64,
     /// The input it was entered with.
     pub input: Arc<Value>,
@@ -27,16 +27,16 @@ pub struct Entered {
     pub variables: Arc<Map<String, Value>>,
 }
 
-/// A call of a Task.
+/// A call that a Task made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordedCall {
     /// The path of the state.
     pub state_path: String,
-    /// What was called.
+    /// The resource that was called.
     pub resource: Arc<str>,
     /// The sequence of the entry.
     pub sequence: u64,
-    /// Whether it succeeded; `None` where no answer is recorded.
+    /// Whether it succeeded; `None` if no answer is recorded.
     pub succeeded: Option<bool>,
 }
 
@@ -45,7 +45,7 @@ pub struct RecordedCall {
 pub struct Recorded {
     entered: BTreeMap<String, Entered>,
     variables: HashMap<Arc<str>, Arc<Map<String, Value>>>,
-    /// The state that a resume is about to enter again, and the variables of the frames on the way to it.
+    /// The state that a resume enters again, and the variables of the frames on the path to it.
     reentry: Option<(String, HashMap<Arc<str>, Arc<Map<String, Value>>>)>,
     calls: Vec<RecordedCall>,
     effects: Vec<(u64, String, Effect)>,
@@ -56,7 +56,7 @@ fn path(frame: &str, name: &str) -> String {
 }
 
 impl Recorded {
-    /// Folds the next entry in.
+    /// Folds the next entry into the record.
     pub fn fold(&mut self, entry: &Entry) {
         match &entry.content {
             Content::Event(event) => self.event(&event.frame, &event.details, entry),
@@ -92,11 +92,11 @@ impl Recorded {
                 let variables = self.variables.entry(frame.clone()).or_default();
                 Arc::make_mut(variables).extend((**assigned).clone());
             }
-            // The branches and iterations of another visit or attempt have variables of their own.
+            // Each visit or attempt gives its branches and iterations new variables.
             HistoryEventDetails::ParallelStateStarted { name } | HistoryEventDetails::MapStateStarted { name, .. } => {
                 let of_state = path(frame, name);
                 self.variables.retain(|frame, _| !is_within(frame, &of_state));
-                // Those on the way to a state that is entered again have the variables of then.
+                // Restores the variables of the frames on the path to a state that is entered again.
                 if let Some((target, restored)) = &self.reentry
                     && is_within(target, &of_state)
                 {
@@ -124,7 +124,7 @@ impl Recorded {
         }
     }
 
-    /// The frames on the way to a state have again the variables that they had when it was entered.
+    /// Restores the variables that the frames on the path to a state had when the state was entered.
     fn resumed_from(&mut self, state_path: &str) {
         let on_the_way = self.entered.iter().filter(|(path, _)| *path == state_path || is_within(state_path, path));
         let restored: HashMap<_, _> =
@@ -133,12 +133,12 @@ impl Recorded {
         self.reentry = Some((state_path.to_owned(), restored));
     }
 
-    /// The last entering of a state, by its path.
+    /// The last entering of a state, by the state's path.
     pub fn entered(&self, state_path: &str) -> Option<&Entered> {
         self.entered.get(state_path)
     }
 
-    /// The last enterings of the states of a path or a name, in the order of their paths.
+    /// The last entering of each state with this path or name, in the order of their paths.
     pub fn named(&self, wanted: &str) -> Vec<&Entered> {
         match self.entered.get(wanted) {
             Some(entered) => vec![entered],
@@ -151,14 +151,14 @@ impl Recorded {
         self.calls.iter().filter(move |call| call.sequence > sequence)
     }
 
-    /// What steps did after an entry: the path of the state, and the effect.
+    /// The effects that steps reported after an entry: the path of the state, and the effect.
     pub fn effects_after(&self, sequence: u64) -> impl Iterator<Item = (&str, &Effect)> {
         let after = self.effects.iter().filter(move |(at, ..)| *at > sequence);
         after.map(|(_, state_path, effect)| (state_path.as_str(), effect))
     }
 }
 
-/// Whether a frame or a state is inside the state of a path.
+/// Whether a frame or a state is inside the state with this path.
 fn is_within(path: &str, state_path: &str) -> bool {
     let rest = path.strip_prefix(state_path);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with('['))

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::note::cut;
 
-/// A person who answered a Task, as the program that they used describes them.
+/// The person who answered a Task, as reported by the program that they used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Signaller {
@@ -12,7 +12,7 @@ pub struct Signaller {
     pub user: String,
     /// The machine that it ran on.
     pub host: String,
-    /// What the person said about the answer.
+    /// The person's comment on the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
 }
@@ -23,7 +23,7 @@ impl Signaller {
     /// The longest comment, in characters.
     const COMMENT_CHARACTERS_MAX: usize = 4_096;
 
-    /// The same, with texts no longer than a journal takes them.
+    /// Truncates the texts to the limits of a journal.
     pub(crate) fn shortened(mut self) -> Self {
         cut(&mut self.user, Self::NAME_CHARACTERS_MAX);
         cut(&mut self.host, Self::NAME_CHARACTERS_MAX);

@@ -1,7 +1,7 @@
-//! Entries as JSON, written by hand where there are many of them: what a transition costs is mostly that it is written down.
+//! Writes entries as JSON. The frequent types of event are written by hand, because serialization is most of what a transition costs.
 //!
-//! An entry with a `sequence` is whole, as `Serialize` gives it but for the order of its fields. One without leaves out what
-//! follows from the one before it: the next sequence and event id, the same time and frame, and that the event before led to it.
+//! An entry with a `sequence` is complete: it has the fields that `Serialize` writes, in another order. An entry without one omits
+//! what follows from the previous entry: the next sequence and event id, the same time and frame, and the previous event as its cause.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Content, Entry, HistoryEvent, HistoryEventDetails as Details};
 
-/// Writes entries of one journal as a JSON array behind what is there; [`super::Entries`] reads it.
+/// Appends entries of one journal to `to` as a JSON array; [`super::Entries`] reads it.
 ///
 /// # Errors
 /// A value cannot be written as JSON.
@@ -29,7 +29,7 @@ pub fn write_entries(entries: &[Entry], to: &mut Vec<u8>) -> serde_json::Result<
 
 struct Writer<'w> {
     to: &'w mut Vec<u8>,
-    /// The value that was written last, and where: what a state is left with is what the next one is entered with.
+    /// The last value written and its byte range in `to`: a state's output is often the next state's input, so its bytes are copied.
     last: Option<(*const Value, Range<usize>)>,
 }
 
@@ -48,7 +48,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// An entry up to the end of its event's details; `false` where the event is of a type too rare to be written by hand.
+    /// Writes an entry up to the end of its event's details. Returns `false` for types of event that are not written by hand.
     fn details(&mut self, details: &Details) -> serde_json::Result<bool> {
         match details {
             Details::StateEntered { state_type, name, input } => {
@@ -156,7 +156,7 @@ impl Writer<'_> {
     }
 }
 
-/// The event before one that has the next number, with its entry.
+/// The previous event and its entry, if this event has the next sequence and id.
 fn follows<'e>(before: &'e Entry, entry: &Entry) -> Option<(&'e Entry, &'e HistoryEvent)> {
     match (&before.content, &entry.content) {
         (Content::Event(earlier), Content::Event(event)) => {
@@ -235,7 +235,7 @@ mod tests {
         })
     }
 
-    /// Numbers and times as those of a journal: dense, often the same, an event often led to by the one before it.
+    /// Numbers and times like a journal's: dense, often the same time, an event often caused by the previous one.
     fn number(entries: &mut [Entry]) {
         let mut id = 40;
         for (entry, sequence) in entries.iter_mut().zip(70..) {
@@ -256,16 +256,16 @@ mod tests {
     }
 
     proptest! {
-        /// The fear: a history is read back as something else than what happened.
+        /// Entries that were written and read back are equal to the originals.
         #[test]
         fn what_is_left_out_is_what_follows(mut entries in proptest::collection::vec(entry(), 0..12), same in value(), dense in any::<bool>()) {
-            // Neighbours that share a value, as those of one state do.
+            // Neighbours share a value, as the events of one state do.
             for entry in entries.iter_mut().skip(3) {
                 if let Content::Event(HistoryEvent { details: Details::StateEntered { input: value, .. } | Details::TaskSucceeded { output: value, .. }, .. }) = &mut entry.content {
                     *value = same.clone();
                 }
             }
-            // A journal as it is, and one that goes back and leaves gaps.
+            // Either a valid journal, or one with gaps and sequences that decrease.
             if dense {
                 number(&mut entries);
             }

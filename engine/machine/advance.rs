@@ -1,9 +1,9 @@
-//! The one way in: an input happens to an execution.
+//! The machine's only entry point: `advance` folds an input into an execution.
 
 use super::{Execution, ExecutionStatus, Input, Transition, turn::Turn};
 use crate::query::Moment;
 
-/// Applies `input` at `moment` and says what changed. An input that no longer fits (a late or doubled answer) changes nothing.
+/// Applies `input` at `moment` and returns what changed. A late or repeated input changes nothing.
 pub fn advance(execution: &mut Execution, input: Input, moment: &Moment) -> Transition {
     let mut turn = Turn::new(execution, moment);
     let running = turn.execution.header.status == ExecutionStatus::Running;

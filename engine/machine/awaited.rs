@@ -3,7 +3,7 @@
 use super::turn::Turn;
 
 impl Turn<'_> {
-    /// Calls the Tasks that wait for an execution, which has ended or paused.
+    /// Polls the Tasks that wait for an execution which has ended or paused.
     pub fn awaited_rested(&mut self, execution: &str) {
         for id in self.execution.awaiting(execution) {
             self.look(id);

@@ -1,11 +1,11 @@
-//! How an execution is ended from outside: cancelled at once or when the calls in flight have answered, out of time, or because its
-//! state machine is deleted.
+//! Ends an execution from outside: cancelled at once, cancelled when its calls in flight have answered, timed out, or failed because
+//! its state machine was deleted.
 
 use super::{Activity, ExecutionStatus, FrameId, turn::Turn};
 use crate::journal::{ErrorAndCause, HistoryEventDetails, StepFailure};
 
 impl Turn<'_> {
-    /// Ends the execution as ABORTED. The answers of calls in flight are not waited for.
+    /// Ends the execution as ABORTED without waiting for the answers of calls in flight.
     pub fn cancel(&mut self, error: String, cause: String) {
         let failure = ErrorAndCause { error, cause };
         self.drop_all_early_signals();
@@ -13,18 +13,18 @@ impl Turn<'_> {
         self.end(ExecutionStatus::Aborted, Some(failure));
     }
 
-    /// Makes no more calls, and ends the execution as ABORTED when those in flight have answered: what they made is recorded.
+    /// Makes no more calls, and ends the execution as ABORTED when those in flight have answered, so that their results are recorded.
     pub fn cancel_when_idle(&mut self, error: String, cause: String) {
         self.header().cancels_with = Some(ErrorAndCause { error, cause });
         self.rearm = true;
     }
 
-    /// Whether the execution is being cancelled: nothing is executed any more.
+    /// Whether the execution is being cancelled. No state is executed any more.
     pub(super) fn is_cancelling(&self) -> bool {
         self.execution.header.cancels_with.is_some()
     }
 
-    /// Ends an execution that is being cancelled and has no call in flight.
+    /// Ends an execution that is being cancelled if it has no call in flight.
     pub(super) fn end_cancelled(&mut self) {
         let header = &self.execution.header;
         let Some(ErrorAndCause { error, cause }) = header.cancels_with.clone() else { return };
@@ -33,7 +33,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The deadlines of the calls in flight that have come, while the execution is being cancelled.
+    /// Handles the expired deadlines of calls in flight while the execution is being cancelled.
     pub(super) fn time_came_while_cancelling(&mut self) {
         for id in self.calls_in_flight() {
             self.due(id);
@@ -42,7 +42,7 @@ impl Turn<'_> {
         self.rearm = true;
     }
 
-    /// When the first call in flight reaches its deadline.
+    /// When the first call in flight reaches its deadline, in milliseconds since the Unix epoch.
     pub(super) fn call_due_ms(&self) -> Option<u64> {
         self.calls_in_flight().into_iter().filter_map(|id| self.frame(id).due_ms()).min()
     }
@@ -55,7 +55,7 @@ impl Turn<'_> {
         self.header().ends_with = Some(ErrorAndCause { error, cause });
     }
 
-    /// What the execution fails with, if it was to end and this frame enters a state.
+    /// The failure with which the execution ends if `ends_with` is set and this frame is about to execute a state.
     pub(super) fn ends_here(&self, id: FrameId) -> Option<StepFailure> {
         let ErrorAndCause { error, cause } = self.execution.header.ends_with.clone()?;
         let enters = matches!(self.execution.frames.get(id)?.row.activity, Activity::Entering);

@@ -1,5 +1,5 @@
-//! Child executions of a map run, as the iterations go on. AWS starts an execution for each iteration; here an iteration is a
-//! frame, and what AWS would tell of its execution is written as it happens.
+//! Child executions of a map run. AWS starts an execution for each iteration. Here an iteration is a frame of its parent, and the
+//! record and history that AWS would report for its execution are written during each turn.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{
 use crate::journal::{Content, Entry, ErrorAndCause, HistoryEvent, HistoryEventDetails, StepFailure};
 
 impl Turn<'_> {
-    /// The child execution that a frame belongs to: the frame at the top of it.
+    /// The child execution that a frame belongs to: the frame of its iteration.
     pub(super) fn child_of(&self, id: FrameId) -> Option<FrameId> {
         let mut next = Some(id);
         while let Some(id) = next {
@@ -28,12 +28,12 @@ impl Turn<'_> {
         None
     }
 
-    /// Fails the child executions whose histories have no room for an event of this turn. No rule of a state within them can
-    /// catch that.
+    /// Fails the child executions whose histories have no room for an event of this turn. No `Retry` or `Catch` inside them matches this
+    /// failure.
     pub(super) fn fail_full_children(&mut self) {
         while let Some(id) = self.runs.full.pop_first() {
             if self.execution.frames.get(id).is_some() && self.child_status(id) == Some(ChildStatus::Running) {
-                // Their scheduling is not in the history.
+                // The history has no TaskScheduled event for these calls, so they must not be made.
                 self.drop_calls_below(id);
                 self.stop_children(id);
                 self.fail_frame(id, too_many_events());
@@ -41,7 +41,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Drops the calls and offers of a child execution that this turn has asked for.
+    /// Drops the calls and offers of a child execution among this turn's commands.
     fn drop_calls_below(&mut self, id: FrameId) {
         let mut commands = std::mem::take(&mut self.commands);
         commands.retain(|command| match command {
@@ -57,7 +57,7 @@ impl Turn<'_> {
         std::iter::successors(Some(id), parent).any(|id| id == above)
     }
 
-    /// Writes an event that happened in a frame into the history of its child execution.
+    /// Appends an event of a frame to the history of its child execution.
     pub(super) fn child_event(&mut self, id: FrameId, details: HistoryEventDetails) {
         let Some(child) = self.child_of(id) else { return };
         let previous = self.frame(id).row.last_event_id;
@@ -69,7 +69,7 @@ impl Turn<'_> {
     fn write_child_event(&mut self, id: FrameId, previous: Option<u64>, details: HistoryEventDetails) -> Option<u64> {
         let timestamp_ms = self.now_ms();
         let child = self.row(id).child.as_mut()?;
-        // The last event is that of the end.
+        // The last id is reserved for the event of the end.
         if child.last_event_id + 1 >= limits::HISTORY_EVENTS_MAX && !ends_or_resumes(&details) {
             self.runs.full.insert(id);
             return None;
@@ -83,7 +83,7 @@ impl Turn<'_> {
         Some(event_id)
     }
 
-    /// Begins the child execution of an iteration; nothing where its Map has no run.
+    /// Begins the child execution of an iteration. Does nothing if its Map has no run.
     pub(super) fn begin_child(&mut self, map: FrameId, id: FrameId, items: u64, input: &Value) {
         let (started_ms, index) = (self.now_ms(), self.frame(id).row.index);
         let Some(run) = self.run_of(map) else { return };
@@ -105,7 +105,7 @@ impl Turn<'_> {
         self.write_child_event(id, None, HistoryEventDetails::ExecutionStarted { input: Arc::new(input.clone()) });
     }
 
-    /// Gives a child execution another status, and counts it there.
+    /// Changes the status of a child execution and the counts of its map run.
     pub(super) fn set_child(&mut self, id: FrameId, status: ChildStatus) {
         let now = self.now_ms();
         let row = self.row(id);
@@ -131,7 +131,7 @@ impl Turn<'_> {
         self.frame(id).row.child.as_ref().map(|child| child.status)
     }
 
-    /// An iteration ended well.
+    /// Ends the child execution of an iteration that succeeded.
     pub(super) fn child_succeeded(&mut self, id: FrameId, output: &Value) {
         if self.child_status(id) == Some(ChildStatus::Running) {
             let output = output.clone();
@@ -140,7 +140,7 @@ impl Turn<'_> {
         }
     }
 
-    /// An iteration failed.
+    /// Ends the child execution of an iteration that failed.
     pub(super) fn child_execution_failed(&mut self, id: FrameId, failure: &StepFailure) {
         if self.child_status(id) == Some(ChildStatus::Running) {
             let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
@@ -149,7 +149,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A frame stops: so do the run of its Map and its child execution, if they have not ended.
+    /// Aborts the run of a frame's Map and its child execution, if they have not ended.
     pub(super) fn stop_runs(&mut self, id: FrameId) {
         self.end_run(id, MapRunStatus::Aborted);
         match self.child_status(id) {
@@ -163,7 +163,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A frame is about to be forgotten: what there is to tell of it is not.
+    /// Aborts the map run and the child execution of a frame that is about to be removed, and keeps their records.
     pub(super) fn leave_runs(&mut self, id: FrameId) {
         self.stop_runs(id);
         self.keep_run(id);
@@ -186,7 +186,7 @@ impl Turn<'_> {
             .map(|(_, child)| *child)
     }
 
-    /// Lets a child execution go on where it failed or was stopped.
+    /// Redrives a child execution at the point where it failed or was stopped.
     pub(super) fn redrive_child(&mut self, map: FrameId, id: FrameId) {
         let index = self.frame(id).row.index;
         if let Some(run) = self.run_of(map) {
@@ -199,7 +199,7 @@ impl Turn<'_> {
     }
 }
 
-/// Whether an event is one of the execution itself, for which there is always room.
+/// Whether an event is one of the execution itself, for which the history always has room.
 fn ends_or_resumes(details: &HistoryEventDetails) -> bool {
     use HistoryEventDetails::{ExecutionAborted, ExecutionFailed, ExecutionRedriven, ExecutionSucceeded};
     matches!(details, ExecutionSucceeded { .. } | ExecutionFailed(_) | ExecutionAborted(_) | ExecutionRedriven { .. })

@@ -1,4 +1,4 @@
-//! Choice: the first rule that fits decides.
+//! Choice: the first rule that matches decides the next state.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Turn<'_> {
-    /// Leaves by the first rule that fits, else by the default.
+    /// Leaves by the first rule that matches, else by `Default`.
     pub fn choose(
         &mut self,
         id: FrameId,
@@ -74,7 +74,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The failure of a JSONata expression that answered something of another type than it must.
+    /// The failure for a JSONata expression whose result has the wrong type.
     pub fn unexpected_type(&mut self, id: FrameId, template: &Template, expected: &str, value: &Value) -> StepFailure {
         let (source, field) = match template {
             Template::Expression { expression, pointer } => (expression.source(), pointer.trim_start_matches('/')),

@@ -1,4 +1,4 @@
-//! What is to be done once the transition is durable.
+//! Commands: what the runner carries out once the transition is durable.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,24 +7,24 @@ use serde_json::Value;
 use super::{EarlySignalChanges, ExecutionHeader, FrameId, FrameWrite, MapRunChanges, Part};
 use crate::{journal::Entry, step::TaskToken};
 
-/// Everything one input changed: rows to write in one batch, then commands to carry out.
+/// What one input changed: rows to write in one batch, then commands to carry out.
 #[derive(Debug, Default)]
 pub struct Transition {
-    /// The header, when it changed.
+    /// The header, if it changed.
     pub header: Option<Arc<ExecutionHeader>>,
-    /// Whether it changed when a new process has to take the execution up: status, `awake`, `next_wake_ms`.
+    /// Whether status, `awake` or `next_wake_ms` changed: the wake record, which a new process reads, must be written.
     pub waking_changed: bool,
-    /// Frames that changed, in the order of their ids. The top one is always together with the header: they are one record.
+    /// Frames that changed, in the order of their ids. The top frame always accompanies the header: both are in one record.
     pub frames_put: Vec<FrameWrite>,
-    /// Frames that ended, with their values that lie for themselves.
+    /// Frames that ended, each with the parts of it that have records of their own.
     pub frames_deleted: Vec<(FrameId, Vec<Part>)>,
     /// New journal entries, in order.
     pub entries: Arc<Vec<Entry>>,
-    /// What became of map runs and their child executions.
+    /// Changes of map runs and their child executions.
     pub map_runs: MapRunChanges,
-    /// Which answers for Tasks that do not wait yet are new, and which are kept no longer.
+    /// Early signals that were added or removed.
     pub early_signals: EarlySignalChanges,
-    /// What to do after the commit.
+    /// Commands to carry out after the commit.
     pub commands: Vec<Command>,
 }
 
@@ -40,25 +40,25 @@ impl Transition {
     }
 }
 
-/// One thing to do. A runner carries it out only after the transition is durable.
+/// A command of the machine. The runner carries it out only after the transition is durable.
 #[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Call a step once and answer with [`super::Input::Answered`].
+    /// Poll a step once and answer with [`super::Input::Answered`].
     Look(Box<Look>),
     /// Offer a task to the workers of an activity.
     Offer(Box<OfferedTask>),
-    /// Drop a call in flight: its visit is over.
+    /// Drop a call in flight, because its visit has ended.
     Abandon { frame: FrameId, visit: u64 },
-    /// Send [`super::Input::TimeCame`] at this time. It takes the place of any earlier `WakeAt` of the execution.
+    /// Send [`super::Input::TimeCame`] at this time. Replaces any earlier `WakeAt` of the execution.
     WakeAt { due_ms: u64 },
-    /// Nothing is due: forget any earlier `WakeAt`.
+    /// Nothing is due: cancel any earlier `WakeAt`.
     NoWake,
-    /// The execution ended or paused; nothing will happen until an input from outside.
+    /// The execution ended or paused. Nothing happens until an input from outside.
     Rest,
 }
 
-/// A call of the step behind `resource`. Source of the other fields: [`crate::step::StepContext`].
+/// One call of the step for `resource`. Source of the other fields: [`crate::step::StepContext`].
 #[expect(missing_docs, reason = "the fields are those of the context that the step gets")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Look {
@@ -80,7 +80,7 @@ pub struct Look {
 pub struct OfferedTask {
     /// The activity's ARN.
     pub activity: String,
-    /// What a worker answers with.
+    /// The task token with which a worker answers.
     pub token: TaskToken,
     /// The task's input.
     pub input: Arc<Value>,

@@ -1,4 +1,4 @@
-//! How data goes through a JSONPath state: `InputPath` selects, `ResultSelector` and `ResultPath` place, `OutputPath` selects again.
+//! Data flow of a JSONPath state: `InputPath` selects, `ResultSelector` and `ResultPath` insert the result, `OutputPath` selects again.
 //! Source: Step Functions Developer Guide, "Processing input and output in Step Functions".
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Turn<'_> {
-    /// What a state works with: its input, or what `InputPath` selects of it.
+    /// The effective input of a state: its input, or what `InputPath` selects from it.
     pub fn effective_input(&mut self, id: FrameId) -> Result<Arc<Value>, StepFailure> {
         let input = self.frame(id).row.input.clone();
         match self.state_of(id) {
@@ -45,7 +45,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What a state without `Output` leaves with.
+    /// The output of a state that has no `Output` field.
     pub fn placed(&mut self, id: FrameId, state: &State, leaving: &Leaving<'_>) -> Result<Arc<Value>, StepFailure> {
         let paths = &state.common.paths;
         let mut value = leaving.result.clone();
@@ -53,7 +53,7 @@ impl Turn<'_> {
             if let (Some(template), ExtraKind::Result) = (&paths.result_selector, leaving.extra) {
                 value = Arc::new(self.evaluate(id, template, Extra::Input(&value))?);
             }
-            // A result goes into the input as it came, not into what InputPath selected of it.
+            // `ResultPath` inserts the result into the raw input, not into what `InputPath` selected.
             let input = &self.frame(id).row.input;
             value = match leaving.caught.unwrap_or(&paths.result) {
                 Selection::Whole => value,
@@ -64,7 +64,7 @@ impl Turn<'_> {
                 }
             };
         }
-        // A caught error goes to the handler by ResultPath alone.
+        // A caught error reaches the handler through ResultPath only; OutputPath does not apply.
         if leaving.caught.is_some() { Ok(value) } else { self.selected(id, &paths.output, value) }
     }
 }

@@ -1,4 +1,4 @@
-//! Answers for Tasks that do not wait yet: kept with the execution, given to the Task when it comes to wait.
+//! Early signals: answers for Tasks that do not wait yet. They are stored with the execution and applied when the Task begins to wait.
 
 use std::sync::Arc;
 
@@ -11,31 +11,31 @@ use crate::{
     journal::{ErrorAndCause, Note, Signaller, StepFailure},
 };
 
-/// The most answers that are kept with one execution.
+/// The most early signals that one execution stores.
 pub const EARLY_SIGNALS_MAX: usize = 16;
 
-/// An answer for a Task that did not wait when it was given.
+/// An answer that was given to a Task before the Task waited.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EarlySignal {
-    /// The sequence of the note that says it is kept; unique within the execution.
+    /// The sequence of its SignalKept note; unique within the execution.
     pub number: u64,
-    /// The Task's name, or its path.
+    /// The Task's name or path.
     pub state: String,
-    /// What the Task is answered with.
+    /// The answer.
     pub answer: SignalAnswer,
-    /// Who gave it.
+    /// The person who gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Signaller>,
 }
 
-/// How a Task is answered from outside.
+/// An answer to a Task from outside.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SignalAnswer {
-    /// It succeeds with this output.
+    /// The Task succeeds with this output.
     Output(Arc<Value>),
-    /// It fails.
+    /// The Task fails with this error.
     Failure(ErrorAndCause),
 }
 
@@ -64,12 +64,12 @@ impl From<Result<Value, (String, String)>> for SignalAnswer {
     }
 }
 
-/// What a turn changed of the answers that are kept.
+/// Changes of the early signals in a turn.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EarlySignalChanges {
-    /// New ones.
+    /// Signals that were added.
     pub put: Vec<EarlySignal>,
-    /// The numbers of those that were given to their Task or dropped.
+    /// The numbers of signals that were applied or dropped.
     pub deleted: Vec<u64>,
 }
 
@@ -81,11 +81,11 @@ impl EarlySignalChanges {
 }
 
 impl Execution {
-    /// Whether an answer for a state is kept, because no Task of it waits yet, or why it cannot be kept or given.
+    /// Checks an answer for a state. Returns whether it would be stored because no Task of that state waits yet.
     ///
     /// # Errors
-    /// The execution has ended, no Task has that name or path, several of that name wait, the answer is too large, or as many are
-    /// kept as may be.
+    /// The execution has ended, no Task has that name or path, several Tasks of that name wait, the answer is too large, or the execution
+    /// already stores the most early signals.
     pub fn check_early_signal(&self, state: &str, answer: &SignalAnswer) -> Result<bool, String> {
         let id = &self.header.id;
         if self.header.status != ExecutionStatus::Running {
@@ -109,7 +109,7 @@ impl Execution {
     fn check_kept(&self, state: &str, answer: &SignalAnswer) -> Result<(), String> {
         let (id, kept) = (&self.header.id, &self.header.early_signals);
         match kept.iter().find(|signal| signal.state == state) {
-            // The same request again.
+            // The same request, repeated.
             Some(signal) if signal.answer == *answer => Ok(()),
             Some(_) => Err(format!("another answer for '{state}' is kept with {id} already")),
             None if kept.len() >= EARLY_SIGNALS_MAX => {
@@ -119,7 +119,7 @@ impl Execution {
         }
     }
 
-    /// The frames that wait in a Task of that name or path.
+    /// The frames that wait in a Task with this name or path.
     fn waiting(&self, state: &str) -> Vec<FrameId> {
         let waits = |activity: &Activity| {
             let waits = |next_look_ms: &Option<u64>, parked: bool| next_look_ms.is_some() || parked;
@@ -130,17 +130,17 @@ impl Execution {
     }
 }
 
-/// Whether a name or path means the state that a frame is in.
+/// Whether a name or path names the state that a frame is in.
 fn is_meant(row: &FrameRow, state: &str) -> bool {
     *row.state == *state || row.state_path() == state
 }
 
-/// Whether a definition has a Task of that name, or of that path such as `VPC and subnets[1]/Create VPC`.
+/// Whether a definition has a Task with this name or path, such as `VPC and subnets[1]/Create VPC`.
 fn has_task(machine: &StateMachine, state: &str) -> bool {
     has_task_at(machine, state) || inner(machine).any(|(_, _, inner)| has_task(inner, state))
 }
 
-/// Whether the rest of a path leads to a Task of this machine or one inside it.
+/// Whether the remaining path names a Task of this machine or of one nested in it.
 fn has_task_at(machine: &StateMachine, path: &str) -> bool {
     let here = machine.states.get(path).is_some_and(|state| matches!(state.kind, StateKind::Task(_)));
     here || inner(machine).any(|(name, index, inner)| {
@@ -156,15 +156,15 @@ fn has_task_at(machine: &StateMachine, path: &str) -> bool {
     })
 }
 
-/// What is written after a state's name in the path of a frame below it.
+/// The suffix after a state's name in the path of a child frame.
 enum Index {
-    /// Nothing: the only branch of its Parallel.
+    /// No suffix: the only branch of its Parallel.
     Alone,
     Branch(usize),
     Iteration,
 }
 
-/// The machines inside the states of a machine, each with its state's name.
+/// The machines nested in the states of a machine, each with its state's name.
 fn inner(machine: &StateMachine) -> impl Iterator<Item = (&str, Index, &StateMachine)> {
     machine.states.values().flat_map(|state| {
         let inner: Vec<(Index, &StateMachine)> = match &state.kind {
@@ -180,7 +180,7 @@ fn inner(machine: &StateMachine) -> impl Iterator<Item = (&str, Index, &StateMac
 }
 
 impl Turn<'_> {
-    /// Answers the Task of a name or path where it waits, and keeps the answer where it does not yet.
+    /// Answers the Task with this name or path if it waits, else stores the answer.
     pub fn signal_early(&mut self, state: String, answer: SignalAnswer, by: Option<Signaller>) {
         if self.execution.check_early_signal(&state, &answer).is_err() {
             return;
@@ -199,7 +199,7 @@ impl Turn<'_> {
         self.early_signals.put.push(signal);
     }
 
-    /// Gives a Task that has come to wait the answer that is kept for it, if one is.
+    /// Applies the stored answer to a Task that has begun to wait. Returns whether one was stored.
     pub(super) fn apply_early_signal(&mut self, id: FrameId) -> bool {
         if self.execution.header.early_signals.is_empty() {
             return false;
@@ -212,7 +212,7 @@ impl Turn<'_> {
         true
     }
 
-    /// The state that a frame is in ends: what is kept for it is not needed.
+    /// Drops the answers for a state that ends.
     pub(super) fn drop_early_signals_of(&mut self, id: FrameId) {
         if !self.execution.header.early_signals.is_empty() {
             let dropped = self.take_early_signals(id, usize::MAX);
@@ -220,7 +220,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The execution ends.
+    /// Drops all early signals, because the execution ends.
     pub(super) fn drop_all_early_signals(&mut self) {
         if !self.execution.header.early_signals.is_empty() {
             let dropped = Arc::unwrap_or_clone(std::mem::take(&mut self.header().early_signals));
@@ -235,7 +235,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Takes at most so many of the answers that are kept for the Task that a frame is in, the oldest first.
+    /// Removes at most `limit` of the answers stored for the Task that a frame is in, the oldest first.
     fn take_early_signals(&mut self, id: FrameId, limit: usize) -> Vec<EarlySignal> {
         let kept = self.execution.header.early_signals.iter();
         let row = &self.frame(id).row;

@@ -11,13 +11,13 @@ use serde_json::Value;
 use super::{EarlySignal, Frame, FrameId, FrameRow, Frames, Part, frame::AT_ONCE_MS};
 use crate::{asl::StateMachine, journal::ErrorAndCause};
 
-/// Step Functions' words for how an execution stands.
+/// The status of an execution, in Step Functions' words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ExecutionStatus {
-    /// Not ended; whether a process drives it right now is not in the store.
+    /// Not ended. The store does not record whether a process drives it at the moment.
     Running,
-    /// Ended well.
+    /// Ended successfully.
     Succeeded,
     /// Ended with an error.
     Failed,
@@ -27,7 +27,7 @@ pub enum ExecutionStatus {
     Aborted,
 }
 
-/// Who an execution is in its context object (Developer Guide, "Accessing execution data from the Context object").
+/// How an execution appears in its context object (Developer Guide, "Accessing execution data from the Context object").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
@@ -49,7 +49,7 @@ impl Identity {
         self.execution_id.split(':').nth(5) == Some("express")
     }
 
-    /// Of an execution that no API started.
+    /// The identity of an execution that no API started.
     pub(super) fn local(id: &str, workflow: &str) -> Self {
         Identity {
             execution_id: id.to_owned(),
@@ -61,7 +61,7 @@ impl Identity {
     }
 }
 
-/// What was created, and when. What was exported before that was kept says only what: it was long ago.
+/// Reads what an execution created, and when. Older exports list ids without timestamps; these are read as 0.
 fn created<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Arc<BTreeMap<String, u64>>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -75,52 +75,52 @@ fn created<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Arc<BTreeMap<Str
     }))
 }
 
-/// The row that says what an execution is and how it stands.
+/// The header record of an execution: its identity, status and counters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecutionHeader {
-    /// Such as `endpoints-aws-7k3f`.
+    /// Its id, such as `endpoints-aws-7k3f`.
     pub id: String,
-    /// The workflow's name, or the file's.
+    /// The name of the workflow or of its file.
     pub workflow: String,
-    /// What the context object says it is, where an API started it.
+    /// Its identity in the context object; `None` if no API started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Arc<Identity>>,
-    /// What it works on, such as `endpoints-aws/shop`; two running executions on one subject are refused.
+    /// The subject it works on, such as `endpoints-aws/shop`. A second running execution on the same subject is refused.
     pub subject: Option<String>,
-    /// What the definition was pinned from, and where it acts (region, profile), for display: a free object.
+    /// Where the definition comes from and where the execution acts (region, profile), for display: a free-form object.
     pub environment: Arc<Value>,
-    /// Whether the environment is another one than at the start: then the store has it with the record of each turn.
+    /// Whether the environment differs from the one at the start. If so, the store writes it with the record of each turn.
     #[serde(skip)]
     pub environment_replaced: bool,
     /// The input.
     pub input: Arc<Value>,
-    /// How it stands.
+    /// Current status.
     pub status: ExecutionStatus,
     /// When it began, in milliseconds since the Unix epoch.
     pub started_ms: u64,
-    /// When it ended.
+    /// When it ended, in milliseconds since the Unix epoch.
     pub stopped_ms: Option<u64>,
     /// The output of an execution that succeeded.
     pub output: Option<Arc<Value>>,
-    /// Error and cause of one that did not.
+    /// Error and cause, if it failed, timed out or was aborted.
     pub failure: Option<ErrorAndCause>,
-    /// When the whole execution gives up.
+    /// When the execution times out (`TimeoutSeconds` of the definition), in milliseconds since the Unix epoch.
     pub deadline_ms: Option<u64>,
-    /// How often it was resumed after a failure.
+    /// How often it was redriven.
     pub redrive_count: u32,
-    /// When it was last resumed after a failure, in milliseconds since the Unix epoch; earlier versions did not store it.
+    /// When it was last redriven, in milliseconds since the Unix epoch. Earlier versions did not store it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redriven_ms: Option<u64>,
-    /// Whether it stands still until `flow resume` (credentials).
+    /// Whether it is paused until `flow resume` (credentials).
     pub paused: bool,
-    /// Whether something of it is in flight or on offer, so that a new process has to take it up at once.
+    /// Whether a call is in flight, a task is on offer or another execution is awaited: a new process must load it at once.
     #[serde(default)]
     pub awake: bool,
-    /// What it fails with when it enters its next state; set when its state machine is deleted.
+    /// The failure with which it ends when it enters its next state; set when its state machine is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_with: Option<ErrorAndCause>,
-    /// What it is aborted with when its calls in flight have answered; set by `flow cancel`.
+    /// The failure with which it is aborted when its calls in flight have answered; set by `flow cancel`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancels_with: Option<ErrorAndCause>,
     /// Sequence of the last journal entry.
@@ -137,7 +137,7 @@ pub struct ExecutionHeader {
     pub created: Arc<BTreeMap<String, u64>>,
     /// When something is due next, in milliseconds since the Unix epoch.
     pub next_wake_ms: Option<u64>,
-    /// Answers for Tasks that do not wait yet, the oldest first.
+    /// Early signals, the oldest first.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub early_signals: Arc<Vec<EarlySignal>>,
 }
@@ -147,53 +147,53 @@ fn is_empty<T>(all: &Arc<Vec<T>>) -> bool {
 }
 
 impl ExecutionHeader {
-    /// What a new process has to know of it.
+    /// The fields of the wake record, which a new process reads.
     pub(super) fn waking(&self) -> (ExecutionStatus, bool, Option<u64>) {
         (self.status, self.awake, self.next_wake_ms)
     }
 
-    /// The output of an execution that succeeded. A record without one has JSON null: serde reads both alike.
+    /// The output of an execution that succeeded. JSON null is stored as no output, because serde reads both as `None`.
     pub fn result(&self) -> Option<Arc<Value>> {
         (self.status == ExecutionStatus::Succeeded).then(|| self.output.clone().unwrap_or_default())
     }
 
-    /// Whether nothing will happen until an input from outside: it has ended, or stands still.
+    /// Whether nothing happens until an input from outside: it has ended or is paused.
     pub fn rests(&self) -> bool {
         self.status != ExecutionStatus::Running || self.paused
     }
 }
 
-/// An execution that a runner has in memory.
+/// An execution in a runner's memory.
 #[derive(Debug, Clone)]
 pub struct Execution {
-    /// The header row.
+    /// The header record.
     pub header: ExecutionHeader,
     /// The pinned definition.
     pub machine: Arc<StateMachine>,
-    /// The frames by id: frame 1 is the top level; a branch or an iteration is a frame below its parent.
+    /// The frames by id. Frame 1 is the top level; a branch or an iteration is a child of its parent's frame.
     pub frames: Frames,
-    /// The context object instead of the execution's own, to try a state out with; never stored.
+    /// A context object that replaces the execution's own, to test a single state; never stored.
     pub context: Option<Arc<Value>>,
     /// The children of each frame by index, derived from the frames.
     pub(super) children: BTreeMap<FrameId, BTreeSet<(u64, FrameId)>>,
-    /// What is due when, derived from the frames.
+    /// The due times of the frames, derived from the frames.
     pub(super) timers: BTreeSet<(u64, FrameId)>,
-    /// Frames with a look in flight, derived from the frames.
+    /// Frames with a call in flight, derived from the frames.
     in_flight: BTreeSet<FrameId>,
-    /// Frames on offer to a worker, derived from the frames.
+    /// Frames whose task is on offer to workers, derived from the frames.
     offered: BTreeSet<FrameId>,
-    /// The frames that wait for the end of another execution.
+    /// Frames that wait for the end of another execution, derived from the frames.
     awaiting: BTreeSet<FrameId>,
-    /// The activities of the definition that do not exist: a Task of one fails as it is entered. Never stored.
+    /// The definition's activities that do not exist. A Task of one fails when it is entered. Never stored.
     pub missing_activities: BTreeSet<Arc<str>>,
-    /// What the next turn may cost; never stored.
+    /// The cost limit of the next turn; never stored.
     pub(super) turn_cost_max: Option<u64>,
-    /// Whether the last turn ended before everything was done because of its cost; never stored.
+    /// Whether the last turn ended early because it reached its cost limit; never stored.
     pub(super) turn_was_cut_short: bool,
 }
 
 impl Execution {
-    /// An execution that has not begun: give it [`super::Input::Start`].
+    /// An execution that has not begun. The first input is [`super::Input::Start`].
     pub fn new(id: &str, workflow: &str, machine: Arc<StateMachine>, input: Value) -> Self {
         let header = ExecutionHeader {
             id: id.to_owned(),
@@ -239,7 +239,7 @@ impl Execution {
         }
     }
 
-    /// An execution as the store has it.
+    /// Restores an execution from the store's records.
     pub fn restore(header: ExecutionHeader, machine: Arc<StateMachine>, rows: Vec<FrameRow>) -> Self {
         let mut execution = Execution {
             header,
@@ -263,37 +263,37 @@ impl Execution {
         execution
     }
 
-    /// Limits what each of the next turns may cost, in events, below the limit of every turn.
+    /// Sets a cost limit for each of the next turns, in events, below the limit of every turn.
     pub fn limit_turn(&mut self, cost_max: Option<u64>) {
         self.turn_cost_max = cost_max;
     }
 
-    /// Whether the last turn reached the limit of its cost.
+    /// Whether the last turn ended early because it reached its cost limit.
     pub fn turn_was_cut_short(&self) -> bool {
         self.turn_was_cut_short
     }
 
-    /// Whether a look of any frame is in flight: then its answer is still to come.
+    /// Whether any frame has a call in flight.
     pub fn in_flight(&self) -> bool {
         !self.in_flight.is_empty()
     }
 
-    /// Whether the last turn left something to do to the next, which must be given [`super::Input::TimeCame`] at once.
+    /// Whether the last turn left work for the next one, which needs [`super::Input::TimeCame`] at once.
     pub fn has_more_to_do(&self) -> bool {
         self.header.next_wake_ms == Some(AT_ONCE_MS)
     }
 
-    /// Whether a new process has to take it up at once.
+    /// Whether a new process must load it at once.
     pub(super) fn is_awake(&self) -> bool {
         self.in_flight() || !self.offered.is_empty() || !self.awaiting.is_empty()
     }
 
-    /// The frames with a look in flight.
+    /// The frames with a call in flight or waiting for another execution: a new process polls them again.
     pub(super) fn looked_at(&self) -> Vec<FrameId> {
         self.in_flight.union(&self.awaiting).copied().collect()
     }
 
-    /// The frames that wait for the end of an execution.
+    /// The frames that wait for the end of this execution.
     pub(super) fn awaiting(&self, execution: &str) -> Vec<FrameId> {
         let awaits = |id: &FrameId| self.frames.get(*id).and_then(Frame::awaited) == Some(execution);
         self.awaiting.iter().copied().filter(awaits).collect()
@@ -330,7 +330,7 @@ impl Execution {
         self.frames.insert(frame);
     }
 
-    /// Removes a frame; answers which of its values lie for themselves, where the store has it.
+    /// Removes a frame. Returns the parts of it that have records of their own, if the store has the frame.
     pub(super) fn remove(&mut self, id: FrameId) -> Option<Vec<Part>> {
         let frame = self.frames.remove(id)?;
         self.in_flight.remove(&id);

@@ -1,4 +1,4 @@
-//! A state failed: retry it, go on elsewhere, or fail the frame.
+//! Failures of states: retry, catch, or fail the frame.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Turn<'_> {
-    /// Lets `Retry`, then `Catch`, then the frame above deal with a failure of the state that a frame is in.
+    /// Applies `Retry`, then `Catch`, to a failure of the state that a frame is in; else the frame fails.
     pub fn fail_state(&mut self, id: FrameId, failure: StepFailure) {
         self.end_run(id, MapRunStatus::Failed);
         let Some(state) = self.state_of(id).cloned() else { return self.fail_execution(failure) };
@@ -29,7 +29,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The rule of `Retry` that serves a failure now, and how often it has done so.
+    /// The `Retry` rule that applies to a failure, and how often it has been used.
     fn retrier(&self, id: FrameId, state: &State, failure: &StepFailure) -> Option<(usize, u32)> {
         let rules = &state.common.retry;
         let at = rules.iter().position(|rule| retry::matches(&rule.error_equals, &failure.error))?;
@@ -73,12 +73,12 @@ impl Turn<'_> {
         Ok(true)
     }
 
-    /// The frame cannot go on. It keeps its place, so that a redrive goes on here.
+    /// Fails a frame. The frame keeps its state, so that a redrive continues here.
     pub(super) fn fail_frame(&mut self, id: FrameId, failure: StepFailure) {
         self.drop_early_signals_of(id);
         let row = &self.frame(id).row;
         let (state_path, attempt, parent) = (row.state_path(), row.attempt, row.parent);
-        // With children it keeps its activity: a redrive goes on in those that had not ended.
+        // A frame with children keeps its activity: a redrive continues in the children that had not ended.
         if self.children(id).is_empty() {
             self.row(id).activity = Activity::Failed { failure: Box::new(failure.clone()) };
             self.note(Note::Failure { state_path, attempt, failure: failure.clone() });
@@ -89,7 +89,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A branch or an iteration failed: the others stop, and the failure is their state's.
+    /// Handles a failed branch or iteration: the siblings stop, and the parent's state fails.
     fn child_failed(&mut self, parent: FrameId, child: FrameId, failure: StepFailure) {
         let Some(state) = self.state_of(parent).cloned() else { return self.fail_execution(failure) };
         if let StateKind::Map(map) = &state.kind
@@ -99,7 +99,7 @@ impl Turn<'_> {
             return self.iteration_failed(parent, &state, map);
         }
         self.continue_from(parent, child);
-        // What nothing catches fails the execution at once: AWS writes no event between.
+        // An error that no rule can match fails the execution at once. AWS writes no event in between.
         if failure.error == "States.Runtime" {
             self.stop_children(parent);
             return self.fail_frame(parent, failure);
@@ -114,7 +114,7 @@ impl Turn<'_> {
         self.fail_state(parent, failure);
     }
 
-    /// A distributed Map fails although iterations of it run.
+    /// Fails a distributed Map while iterations of it run.
     pub(super) fn map_failed(&mut self, id: FrameId, state: &State, failure: StepFailure) {
         self.end_run(id, MapRunStatus::Failed);
         self.stop_children(id);
@@ -122,7 +122,7 @@ impl Turn<'_> {
         self.fail_state(id, failure);
     }
 
-    /// Writes that a Parallel or a Map failed; one that will be retried has not failed yet.
+    /// Writes that a Parallel or a Map failed. Writes nothing if it will be retried.
     fn composite_failed(&mut self, id: FrameId, state: &State, failure: &StepFailure) {
         if self.retrier(id, state, failure).is_some() {
             return;
@@ -136,9 +136,9 @@ impl Turn<'_> {
         self.event(Some(id), details);
     }
 
-    /// Stops what runs beside a child that failed, and writes what was cut short: an iteration, then the state it was in. All of
-    /// it follows the last event of the child. Measured on AWS: floci, pull request 3167; recorded: a Task that failed within a
-    /// Parallel is aborted too.
+    /// Stops the siblings of a child that failed and writes what was aborted: an iteration, then the state it was in. These events all
+    /// follow the last event of the failed child. Measured on AWS: floci, pull request 3167. Recorded on AWS: a Task that failed within
+    /// a Parallel is aborted too.
     fn abort_children(&mut self, parent: FrameId, failed: FrameId) {
         let line = self.frame(failed).row.last_event_id;
         for child in self.children(parent) {
@@ -156,7 +156,7 @@ impl Turn<'_> {
         !matches!(self.frame(id).row.activity, Activity::Ended { .. } | Activity::Failed { .. } | Activity::Stopped)
     }
 
-    /// Writes, after the event `line`, that a child and everything below it were cut short.
+    /// Writes, as following the event `line`, that a child and its descendants were aborted.
     fn abort_below(&mut self, line: u64, child: FrameId) {
         let FrameRow { parent, index, .. } = self.frame(child).row;
         let above = parent.and_then(|parent| self.state_of(parent).cloned());
@@ -166,7 +166,7 @@ impl Turn<'_> {
         }
         self.write_aborted(line, child, &[StateType::Task, StateType::Wait, StateType::Parallel, StateType::Map]);
         for below in self.children(child) {
-            // What runs in a child execution has a history of its own.
+            // Frames of a child execution write to a history of their own.
             if self.is_running(below) && self.frame(below).row.silent == self.frame(child).row.silent {
                 self.abort_below(line, below);
             }
@@ -181,7 +181,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Stops everything below a frame that has not ended; nothing is forgotten.
+    /// Stops all descendants of a frame that have not ended. They are kept for a redrive.
     pub fn stop_children(&mut self, parent: FrameId) {
         for child in self.children(parent) {
             self.stop_children(child);
@@ -189,7 +189,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Stops a frame that waits or works itself; one with children, or one that has ended or failed, stays as it is.
+    /// Stops a frame that has no children of its own. One with children, or one that has ended or failed, stays as it is.
     pub fn stop_leaf(&mut self, id: FrameId) {
         self.stop_runs(id);
         let leaf = !matches!(
@@ -206,7 +206,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The execution fails as a whole.
+    /// Fails the execution.
     pub fn fail_execution(&mut self, failure: StepFailure) {
         let failure = self.full_history().unwrap_or(failure);
         let told = ErrorAndCause { error: failure.error, cause: failure.cause };

@@ -1,6 +1,6 @@
-//! A frame: one line of control. The top level is one, so is each branch of a Parallel and each iteration of a Map.
+//! A frame: one line of control. The top level is a frame, and so is each branch of a Parallel and each iteration of a Map.
 //!
-//! A frame's row is all that is needed to go on with it: no replay, so a wake costs the same however long the history is.
+//! A frame's row holds all that is needed to continue it. Nothing is replayed, so a wake costs the same however long the history is.
 
 mod part;
 
@@ -21,10 +21,10 @@ use crate::{
     step::Instructions,
 };
 
-/// How long a look may take that began after its state's deadline: ten minutes.
+/// The longest a call may take that began after its state's deadline: ten minutes.
 const LAST_LOOK_MS_MAX: u64 = 600_000;
 
-/// When a frame is due that only waits for its turn.
+/// The due time of a frame that only waits for its turn.
 pub(super) const AT_ONCE_MS: u64 = 0;
 
 /// A frame's number within its execution, from 1.
@@ -33,7 +33,7 @@ pub type FrameId = u64;
 /// The frame at the top of an execution.
 pub const TOP_FRAME: FrameId = 1;
 
-/// A frame as it stands in the store.
+/// The stored record of a frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FrameRow {
@@ -41,56 +41,56 @@ pub struct FrameRow {
     pub id: FrameId,
     /// The frame whose Parallel or Map it belongs to.
     pub parent: Option<FrameId>,
-    /// Which branch or iteration of the parent's state it is.
+    /// The index of the branch or iteration in the parent's state.
     pub index: u64,
-    /// Where it is: the names of the parents' states, such as `VPC and subnets`, with `[1]`
-    /// behind a state of several branches or iterations; empty at the top.
+    /// The path of the frame: the names of the parents' states, such as `VPC and subnets`. `[1]` follows a state that has
+    /// several branches or iterations. Empty at the top.
     pub path: Arc<str>,
     /// The state it is in.
     pub state: Arc<str>,
-    /// How many states it has entered: the number of the current visit.
+    /// How many states it has entered, which is the number of the current visit.
     pub visit: u64,
     /// The state's input.
     pub input: Arc<Value>,
-    /// The variables of this scope as they were when the state was entered; parents' variables are theirs.
+    /// The variables of this scope when the state was entered. The parents' variables are in the parents' rows.
     pub variables: Arc<Map<String, Value>>,
-    /// What it is doing.
+    /// What the frame is doing.
     pub activity: Activity,
     /// How often each rule of `Retry` has been used in this visit.
     pub retries: Vec<u32>,
-    /// Which try this is, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
     /// When the state was entered, in milliseconds since the Unix epoch.
     pub entered_ms: u64,
-    /// Id of the history event of the entering, which AWS names in the causes of failures.
+    /// Id of the StateEntered event, which AWS names in the causes of failures.
     #[serde(default)]
     pub entered_event_id: u64,
-    /// Whether it is in an iteration of a distributed Map: then its events go to the history of that child execution.
+    /// Whether it is in an iteration of a distributed Map. Its events then go to the history of that child execution.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
     /// The item of a Map's iteration, for the context object.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub item: Option<Arc<Value>>,
-    /// The run of the distributed Map that the frame is in.
+    /// The map run, if the frame is in a distributed Map.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub map_run: Option<Box<MapRun>>,
-    /// The child execution that the frame is the top of, being an iteration of a distributed Map.
+    /// The child execution, if the frame is an iteration of a distributed Map.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child: Option<Box<Child>>,
     /// Id of the last history event in this frame.
     pub last_event_id: u64,
 }
 
-/// A value that is there, also where it is JSON null.
+/// Reads a value that is present, even if it is JSON null.
 fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Arc<Value>>, D::Error> {
     Arc::deserialize(from).map(Some)
 }
 
-/// What a frame is given that has not entered its first state, or has left its last one. Shared: there may be thousands of them.
+/// Input and variables of a frame that has not entered its first state, or has left its last one. Shared by thousands of frames.
 static NO_INPUT: LazyLock<Arc<Value>> = LazyLock::new(Arc::default);
 static NO_VARIABLES: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(Arc::default);
 
-/// No input and no variables.
+/// Empty input and variables.
 pub(super) fn nothing() -> (Arc<Value>, Arc<Map<String, Value>>) {
     (NO_INPUT.clone(), NO_VARIABLES.clone())
 }
@@ -105,24 +105,24 @@ impl FrameRow {
 /// A frame in memory.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    /// What the store has, or will have after the commit.
+    /// The row as the store has it, or will have it after the commit.
     pub row: FrameRow,
-    /// When the execution's timers have it due.
+    /// The due time that is registered in the execution's timers.
     pub(super) armed_ms: Option<u64>,
-    /// The long values that the store has.
+    /// The long values as the store has them.
     kept: Vec<(Part, PartValue)>,
-    /// Whether the store has it at all.
+    /// Whether the store has the frame.
     stored: bool,
-    /// Whether it has changed in this turn.
+    /// Whether it changed in this turn.
     pub(super) changed: bool,
-    /// The state it is in, once it was looked up.
+    /// Cache of the state it is in.
     state: OnceCell<Arc<State>>,
-    /// The machine it is in, once it was looked up: its parent stays where it is as long as there is this frame.
+    /// Cache of the machine it is in. The parent does not change its state while this frame exists.
     machine: OnceCell<Arc<StateMachine>>,
 }
 
 impl Frame {
-    /// The frame of a row that the store does not have yet.
+    /// A frame that the store does not have yet.
     pub fn from_row(row: FrameRow) -> Self {
         Frame {
             row,
@@ -135,13 +135,13 @@ impl Frame {
         }
     }
 
-    /// The frame of a row as the store has it.
+    /// A frame that was read from the store.
     pub(super) fn restored(row: FrameRow) -> Self {
         let kept = long_parts(&row);
         Frame { kept, stored: true, ..Frame::from_row(row) }
     }
 
-    /// Moves it into a state, which its machine has or, after a mistake of ours, has not.
+    /// Moves it into a state. `state` is `None` if the definition has no state of that name.
     pub(super) fn enter(&mut self, name: &str, state: Option<Arc<State>>) {
         self.row.state = state.as_ref().map_or_else(|| name.into(), |state| state.name.clone());
         self.state = state.map_or_else(OnceCell::new, OnceCell::from);
@@ -165,7 +165,7 @@ impl Frame {
         self.machine.get()
     }
 
-    /// What of it has to be written, which is the store's from now on.
+    /// The write that brings the store up to date. The frame counts as stored afterwards.
     pub(super) fn write(&mut self) -> FrameWrite {
         self.stored = true;
         let long = long_parts(&self.row);
@@ -178,7 +178,7 @@ impl Frame {
         FrameWrite { row: self.row.clone(), apart, written, left }
     }
 
-    /// The values that lie for themselves; `None` where the store does not have the frame.
+    /// The parts that have records of their own; `None` if the store does not have the frame.
     pub(super) fn kept_parts(&self) -> Option<Vec<Part>> {
         self.stored.then(|| self.kept.iter().map(|(part, _)| *part).collect())
     }
@@ -191,12 +191,12 @@ impl Frame {
         }
     }
 
-    /// Whether a worker has to be offered it again by a new process.
+    /// Whether a new process must offer its task to workers again.
     pub(super) fn is_offered(&self) -> bool {
         matches!(self.row.activity, Activity::Task { parked: Some(Parked::Offered), .. })
     }
 
-    /// When something is due in this frame.
+    /// When something is due in this frame, in milliseconds since the Unix epoch.
     pub(super) fn due_ms(&self) -> Option<u64> {
         match &self.row.activity {
             Activity::Entering => Some(AT_ONCE_MS),
@@ -208,7 +208,7 @@ impl Frame {
                 let beat = heartbeat.as_ref().and_then(|heartbeat| heartbeat.due_ms);
                 deadline_ms.iter().copied().chain(beat).min()
             }
-            // A look that began after the deadline (the machine was off) is the last one: its answer decides, if it comes.
+            // A call that began after the deadline (the machine was off) is the last one. Its answer decides, if it arrives in time.
             Activity::Task { next_look_ms: None, deadline_ms, look_started_ms, .. } => {
                 let last_look_due_ms = look_started_ms.saturating_add(LAST_LOOK_MS_MAX);
                 deadline_ms.map(|deadline| if *look_started_ms < deadline { deadline } else { last_look_due_ms })
@@ -217,7 +217,7 @@ impl Frame {
         }
     }
 
-    /// Whether a look is in flight.
+    /// Whether a call is in flight.
     pub(super) fn in_flight(&self) -> bool {
         matches!(self.row.activity, Activity::Task { next_look_ms: None, parked: None, .. })
     }
@@ -233,16 +233,16 @@ fn long_parts(row: &FrameRow) -> Vec<(Part, PartValue)> {
     parts.filter(|(_, value)| value.is_long()).collect()
 }
 
-/// What a frame is doing. What is rare and long lies elsewhere: of most frames it is short, and there may be thousands.
+/// What a frame is doing. Rare and long fields are boxed: most frames are small, and an execution may have thousands.
 #[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "doing", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Activity {
-    /// About to execute its state: within one turn, or in the next where this one has cost enough.
+    /// About to execute its state, in this turn or, if this turn has reached its cost limit, in the next.
     Entering,
     /// In a Wait until `due_ms`.
     Waiting { due_ms: u64 },
-    /// In a Task: a look is in flight, or (`next_look_ms`) the next one is due then.
+    /// In a Task: a call is in flight, or the next poll is due at `next_look_ms`.
     Task {
         arguments: Arc<Value>,
         first_look_ms: u64,
@@ -251,24 +251,24 @@ pub enum Activity {
         look_started_ms: u64,
         next_look_ms: Option<u64>,
         waiting: Option<Box<Waiting>>,
-        /// Nothing is called: somebody outside has to answer.
+        /// Set when nothing is called and an answer from outside is awaited.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parked: Option<Parked>,
-        /// Whether history tells that the call was submitted.
+        /// Whether the history has the TaskSubmitted event.
         #[serde(default)]
         submitted: bool,
-        /// `HeartbeatSeconds`, and when the next is due.
+        /// `HeartbeatSeconds`, and when the next heartbeat is due.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         heartbeat: Option<Heartbeat>,
-        /// What is called, where it is not the Task's `Resource` but a Map's reader or writer.
+        /// The resource that is called, if it is not the Task's `Resource` but a Map's reader or writer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resource: Option<String>,
     },
-    /// A failed attempt will be repeated at `due_ms`.
+    /// Waits until `due_ms` to repeat a failed attempt.
     Backoff { due_ms: u64, failure: Box<StepFailure> },
-    /// In a Parallel: branches not yet ended.
+    /// In a Parallel: `running` branches have not ended.
     Parallel { running: u64 },
-    /// In a Map: `items` in order, the next one to start, how many run, how many failed and may fail.
+    /// In a Map: `items` in order, the next one to start, how many run, how many failed and how many may fail.
     Map {
         items: Arc<Vec<Value>>,
         next: u64,
@@ -278,23 +278,23 @@ pub enum Activity {
         #[serde(default)]
         tolerated: Tolerated,
     },
-    /// The branch or iteration ended well; its output waits for the others.
+    /// The branch or iteration succeeded. Its output is kept until its siblings have ended.
     Ended { output: Arc<Value> },
-    /// Stands still until `flow resume` (credentials).
+    /// Paused until `flow resume` (credentials).
     Paused { failure: Box<StepFailure> },
-    /// Failed for good; kept so that a redrive goes on here.
+    /// Failed for good; kept so that a redrive continues here.
     Failed { failure: Box<StepFailure> },
-    /// Stopped because the execution failed or was cancelled elsewhere; a redrive goes on here.
+    /// Stopped because the execution failed elsewhere or was cancelled; a redrive continues here.
     Stopped,
 }
 
-/// Who has to answer for a Task that calls nothing itself.
+/// Who must answer a Task that calls nothing itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Parked {
-    /// A worker of the activity, which has not fetched it yet.
+    /// A worker of the activity, which has not fetched the task yet.
     Offered,
-    /// Whoever holds its task token.
+    /// The holder of its task token.
     Token,
 }
 
@@ -302,13 +302,13 @@ pub enum Parked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Heartbeat {
-    /// The longest time between two, in seconds.
+    /// The longest time between two heartbeats, in seconds.
     pub seconds: u64,
-    /// When the next is due, once the task is somebody's.
+    /// When the next heartbeat is due; `None` until a worker has fetched the task.
     pub due_ms: Option<u64>,
 }
 
-/// How many iterations of a distributed Map may fail before it fails itself.
+/// How many iterations of a distributed Map may fail before the Map fails.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Tolerated {
     /// `ToleratedFailureCount`.
@@ -318,7 +318,7 @@ pub struct Tolerated {
 }
 
 impl Tolerated {
-    /// Whether so many failures of so many items are too many.
+    /// Whether `failed` failures of `items` items exceed what is tolerated.
     pub(super) fn is_exceeded(&self, failed: u64, items: usize) -> bool {
         let percentage = failed as f64 * 100.0 / items.max(1) as f64;
         match (self.count, self.percentage) {
@@ -328,13 +328,13 @@ impl Tolerated {
     }
 }
 
-/// What the last look of a waiting Task found.
+/// The result of the last poll of a waiting Task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {
     /// One short phrase.
     pub reason: String,
-    /// When that look was, in milliseconds since the Unix epoch.
+    /// When that poll answered, in milliseconds since the Unix epoch.
     pub looked_ms: u64,
     /// What a person must do.
     pub instructions: Option<Instructions>,

@@ -1,4 +1,4 @@
-//! The frames of an execution by their numbers: found at once, told in order.
+//! The frames of an execution: a hash map by number, iterated in order.
 
 use std::{
     collections::HashMap,
@@ -8,27 +8,27 @@ use std::{
 
 use super::{Frame, FrameId};
 
-/// The frames of an execution. Every event looks some up, which in a tree of five thousand iterations is half the work.
+/// The frames of an execution. Every event looks up several frames: with five thousand iterations, a tree map would double the cost.
 #[derive(Debug, Clone, Default)]
 pub struct Frames(HashMap<FrameId, Box<Frame>, BuildHasherDefault<NumberHasher>>);
 
 impl Frames {
-    /// How many there are.
+    /// The number of frames.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none: the execution has succeeded.
+    /// Whether no frames are left: the execution has succeeded.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The frame of a number.
+    /// The frame with this number.
     pub fn get(&self, id: FrameId) -> Option<&Frame> {
         self.0.get(&id).map(Box::as_ref)
     }
 
-    /// The frame of a number, to be changed.
+    /// The frame with this number, for changes.
     pub fn get_mut(&mut self, id: FrameId) -> Option<&mut Frame> {
         self.0.get_mut(&id).map(Box::as_mut)
     }
@@ -53,12 +53,12 @@ impl Index<FrameId> for Frames {
     type Output = Frame;
 
     fn index(&self, id: FrameId) -> &Frame {
-        self.get(id).unwrap_or_else(|| unreachable!("frame {id} is asked for after it ended"))
+        self.get(id).unwrap_or_else(|| unreachable!("frame {id} is used after it ended"))
     }
 }
 
-/// Hashes a frame's number to itself: numbers are given one after the other, so neighbours lie beside each other. The table takes
-/// its first look from the highest bits, which therefore repeat the lowest.
+/// Hashes a frame's number to itself: numbers are consecutive, so neighbouring frames have adjacent buckets. hashbrown first compares
+/// a tag of the 7 highest bits, so the hash copies the lowest bits to them.
 #[derive(Debug, Clone, Copy, Default)]
 struct NumberHasher(u64);
 

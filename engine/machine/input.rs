@@ -1,4 +1,4 @@
-//! What can happen to an execution.
+//! Inputs: what can happen to an execution.
 
 use std::sync::Arc;
 
@@ -10,19 +10,19 @@ use crate::{
     step::{Effect, Instructions, StepError},
 };
 
-/// One thing that happened.
+/// One input of the machine.
 #[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// The execution begins.
     Start,
-    /// The execution begins at a state inside its definition, with what another execution recorded of it.
+    /// The execution begins at a state inside its definition, with the data that another execution recorded for that state.
     StartFrom { path: Vec<Reentry> },
-    /// A step answered. Ignored unless `attempt` is the current one of the visit (late and doubled answers).
+    /// A step answered. Ignored unless `attempt` is the current one of the visit (late and repeated answers).
     Answered { frame: FrameId, visit: u64, attempt: u32, answer: StepAnswer },
-    /// Time has come to `now_ms` of the moment: everything due is done.
+    /// Time has come to `now_ms` of the moment: do everything that is due.
     TimeCame,
-    /// A Task was answered from outside; for an `attempt` where the answer names one. `by` is written into the journal.
+    /// A Task was answered from outside. `attempt` is set if the answer names one. `by` is written into the journal.
     Signalled {
         frame: FrameId,
         visit: u64,
@@ -30,43 +30,43 @@ pub enum Input {
         answer: Result<Value, (String, String)>,
         by: Option<Signaller>,
     },
-    /// A Task of that name or path is answered, which need not wait yet. Ignored where
+    /// A Task with that name or path is answered, whether or not it waits yet. Ignored if
     /// [`super::Execution::check_early_signal`] refuses it.
     SignalEarly { state: String, answer: SignalAnswer, by: Option<Signaller> },
-    /// The task cannot be offered: its activity does not exist. Nothing catches that.
+    /// The task cannot be offered, because its activity does not exist. No rule matches this failure.
     NotOffered { frame: FrameId, visit: u64, attempt: u32, cause: String },
     /// A worker has fetched the task.
     Fetched { frame: FrameId, visit: u64, attempt: u32, worker: Option<String> },
-    /// Whoever has the task is still alive.
+    /// The holder of the task reports that it is alive.
     Heartbeat { frame: FrameId, visit: u64, attempt: u32 },
-    /// Somebody sets a running map run, by its number, to other limits.
+    /// UpdateMapRun changes the limits of the running map run with this number.
     UpdateMapRun { run: u64, limits: MapRunLimits },
-    /// A person asks to stop at once: the answers of calls in flight are not waited for.
+    /// A person cancels the execution at once: the answers of calls in flight are not waited for.
     Cancel { error: String, cause: String },
-    /// A person asks to stop: no more calls are made, and the execution ends when those in flight have answered.
+    /// A person cancels the execution: no more calls are made, and it ends when those in flight have answered.
     CancelWhenIdle { error: String, cause: String },
-    /// Its state machine is deleted: it fails with this when it enters its next state.
+    /// The state machine is deleted: the execution fails with this when it enters its next state.
     EndNext { error: String, cause: String },
-    /// A person asks to continue after a pause, or after a failure (redrive); in another `environment` where one is given. With
-    /// `recover`, a process has loaded the execution for this: as [`Input::Recover`] in the same turn.
+    /// A person continues after a pause, or redrives after a failure; in another `environment` if one is given. With `recover`, a process
+    /// has loaded the execution for this, and the turn also does what [`Input::Recover`] does.
     Resume { environment: Option<Arc<Value>>, recover: bool },
-    /// Another execution has ended or paused: a Task that waits for it is called at once.
+    /// Another execution has ended or paused: poll the Tasks that wait for it.
     AwaitedRested { execution: String },
-    /// A person asks to continue an execution that did not succeed at a state that it has entered before; in another `environment`
-    /// where one is given. Ignored where [`super::check_reentry`] refuses the path.
+    /// A person continues an execution that did not succeed at a state that it entered earlier; in another `environment` if one is given.
+    /// Ignored if [`super::check_reentry`] refuses the path.
     ResumeFrom { path: Vec<Reentry>, environment: Option<Arc<Value>> },
-    /// A process took the execution up from the store: tasks in flight when the last one died are to be looked at again.
+    /// A process loaded the execution from the store: poll again the tasks that were in flight when the previous process ended.
     Recover,
 }
 
-/// What a look said.
+/// The answer of a call to a step.
 #[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum StepAnswer {
-    /// The step is finished.
+    /// The step has finished.
     Done { output: Value, effects: Vec<Effect> },
-    /// Look again at `next_look_ms` (milliseconds since the Unix epoch).
-    /// `submitted`: what was called has begun, and answered this; the history records it once. `execution`: the one whose end is waited for.
+    /// Poll again at `next_look_ms` (milliseconds since the Unix epoch). `submitted`: the output of a call that has begun, recorded in the
+    /// history once. `execution`: the id of the execution whose end is awaited.
     Pending {
         reason: String,
         next_look_ms: u64,
@@ -74,6 +74,6 @@ pub enum StepAnswer {
         submitted: Option<Value>,
         execution: Option<String>,
     },
-    /// The look failed.
+    /// The call failed.
     Failed(StepError),
 }

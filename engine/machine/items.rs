@@ -1,4 +1,4 @@
-//! What a Map works on: its items, its limits, its batches.
+//! A Map's items, limits and batches.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The whole number of a field.
+    /// The value of an integer field.
     pub(super) fn map_count(
         &mut self,
         id: FrameId,
@@ -53,7 +53,7 @@ impl Turn<'_> {
     ) -> Result<Option<u64>, StepFailure> {
         let Some(template) = template else { return Ok(None) };
         let value = self.evaluate(id, template, Extra::None)?;
-        // A path may lead to a text that is a number.
+        // A path may select a string that holds a number.
         let text = |value: &Value| value.as_str().and_then(|text| text.parse().ok());
         let whole = value.as_i64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0).map(|n| n as i64));
         let whole = whole.or_else(|| text(&value).filter(|_| matches!(template, Template::Query { .. })));
@@ -74,7 +74,7 @@ impl Turn<'_> {
         self.runtime_failure(id, told)
     }
 
-    /// How many failures the Map bears.
+    /// How many failures the Map tolerates.
     pub(super) fn tolerated(&mut self, id: FrameId, map: &Map) -> Result<Tolerated, StepFailure> {
         let count = self.map_count(id, map.tolerated_failure_count.as_ref(), "ToleratedFailureCount")?;
         let percentage = match &map.tolerated_failure_percentage {
@@ -106,7 +106,7 @@ impl Turn<'_> {
                 selected.push(item);
                 continue;
             }
-            // A frame for a moment: the selector looks at the item in its context object.
+            // A temporary frame: the selector reads the item from its context object.
             let item = Arc::new(item);
             let child = self.new_iteration(id, index as u64, item.clone());
             let one = self.selected_item(id, child, map, item);
@@ -152,7 +152,7 @@ impl Turn<'_> {
 }
 
 impl Turn<'_> {
-    /// The results of a Map as its writer wants them.
+    /// The results of a Map in the form that its writer asks for.
     pub(super) fn transformed(&self, id: FrameId, writer: &ResultWriter) -> Value {
         match writer.transformation {
             Some(Transformation::Flatten) => {
@@ -163,13 +163,13 @@ impl Turn<'_> {
                 });
                 joined.collect()
             }
-            // What is written to a file has a form of its own.
+            // Results that are written to a file have another form.
             Some(Transformation::None) if writer.resource.is_none() => self.with_metadata(id),
             _ => self.gather(id),
         }
     }
 
-    /// The outputs with what is known of their child executions.
+    /// The outputs with the records of their child executions.
     fn with_metadata(&self, id: FrameId) -> Value {
         let Some(run) = self.frame(id).row.map_run.as_deref() else { return self.gather(id) };
         let machine = format!("{}/{}", self.execution.header.workflow, run.label);

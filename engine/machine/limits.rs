@@ -9,11 +9,11 @@ use crate::journal::StepFailure;
 /// sets.
 pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
-/// The most that all variables of a scope take together, in bytes of JSON.
+/// The most that all variables of a scope may take together, in bytes of JSON.
 const VARIABLES_BYTES_MAX: usize = 10 * 1024 * 1024;
 
-/// The deepest nesting of a value, in levels. AWS documents none. Records are read back with at most 127 levels, of which a
-/// value has this many to itself.
+/// The deepest nesting of a value, in levels. AWS documents none. serde_json reads at most 127 levels, and a record needs some of them
+/// around the value.
 pub const NESTING_LEVELS_MAX: usize = 100;
 
 /// The most history events of one execution.
@@ -22,13 +22,13 @@ pub const HISTORY_EVENTS_MAX: u64 = 25_000;
 /// The longest an EXPRESS execution may take, in seconds.
 pub const EXPRESS_SECONDS_MAX: u64 = 300;
 
-/// Whether the value is larger than a payload may be; stops counting as soon as it knows.
+/// Whether the value is larger than a payload may be. Stops counting at the limit.
 pub(super) fn too_large(value: &Value) -> bool {
     let mut left = PAYLOAD_BYTES_MAX;
     !fits(value, &mut left)
 }
 
-/// Whether the value is nested deeper than any may be.
+/// Whether the value is nested deeper than [`NESTING_LEVELS_MAX`].
 pub fn too_deep(value: &Value) -> bool {
     is_deeper_than(value, NESTING_LEVELS_MAX)
 }
@@ -41,7 +41,7 @@ fn is_deeper_than(value: &Value, levels: usize) -> bool {
     }
 }
 
-/// A value that is larger or nested deeper than one may be: the failure of the state it is in.
+/// Fails the state if the value is too large or nested too deep.
 pub(super) fn refuse(state: &str, value: &Value) -> Result<(), StepFailure> {
     refuse_deep(state, value)?;
     if too_large(value) {
@@ -52,7 +52,7 @@ pub(super) fn refuse(state: &str, value: &Value) -> Result<(), StepFailure> {
     Ok(())
 }
 
-/// A value that is nested deeper than one may be.
+/// Fails the state if the value is nested too deep.
 pub(super) fn refuse_deep(state: &str, value: &Value) -> Result<(), StepFailure> {
     if too_deep(value) {
         let cause = format!("The state/task '{state}' made a value nested deeper than {NESTING_LEVELS_MAX} levels.");
@@ -61,7 +61,7 @@ pub(super) fn refuse_deep(state: &str, value: &Value) -> Result<(), StepFailure>
     Ok(())
 }
 
-/// Variables that take more than they may, beside those that there are.
+/// Fails the state if its assigned variables, or all variables with them, exceed their limits.
 pub(super) fn refuse_variables(
     state: &str,
     assigned: &Map<String, Value>,

@@ -1,4 +1,4 @@
-//! Map: a frame for each iteration, at most `MaxConcurrency` at once.
+//! Map: a frame for each iteration, at most `MaxConcurrency` at a time.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const INLINE_CONCURRENCY_MAX: u64 = 40;
 /// The most child executions of a distributed Map that run at once, from the same page.
 const DISTRIBUTED_CONCURRENCY_MAX: u64 = 10_000;
 
-/// How many iterations may run at once under a `MaxConcurrency`, of which 0 is no limit.
+/// How many iterations may run at a time for a `MaxConcurrency`; 0 means the service's limit.
 pub(super) fn concurrency(map: &Map, limit: u64) -> u64 {
     let most = if map.distributed { DISTRIBUTED_CONCURRENCY_MAX } else { INLINE_CONCURRENCY_MAX };
     if limit == 0 { most } else { limit.min(most) }
@@ -25,7 +25,7 @@ impl Turn<'_> {
     /// Evaluates the items and starts the first iterations.
     pub fn begin_map(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
         let begun = self.try_begin_map(id, map);
-        // AWS writes no such event where JSONPath could not serve the state.
+        // AWS writes no MapStateFailed event for a `States.Runtime` failure.
         if let Err(failure) = &begun
             && failure.error != "States.Runtime"
         {
@@ -47,7 +47,7 @@ impl Turn<'_> {
         self.begin_with_items(id, map, items)
     }
 
-    /// Writes that it began, with a run of its own where it is distributed; between the two AWS looks at what it tolerates.
+    /// Writes MapStateStarted, and begins a run if the Map is distributed. AWS evaluates the tolerated failures between the two.
     fn map_started(&mut self, id: FrameId, map: &Map, length: u64) -> Result<(), StepFailure> {
         let name = self.frame(id).row.state.clone();
         self.event(Some(id), HistoryEventDetails::MapStateStarted { name, length });
@@ -77,7 +77,7 @@ impl Turn<'_> {
         self.start_iterations(id, map)
     }
 
-    /// Starts as many iterations as there may be at once; those that a redrive has to repeat come first.
+    /// Starts as many iterations as may run at a time. Those that a redrive repeats come first.
     pub(super) fn start_iterations(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
         loop {
             let redriven = self.next_redriven(id);
@@ -111,7 +111,7 @@ impl Turn<'_> {
             None => 1,
         };
         let input = match map.item_batcher {
-            // What stands in a batch was selected when the batches were made.
+            // The items of a batch were selected when the batch was made.
             Some(_) => Ok(item),
             None => self.selected_item(id, child, map, item),
         };
@@ -128,7 +128,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// An iteration without an input: a redrive begins it anew.
+    /// Handles an iteration that got no input: a redrive begins it anew.
     fn iteration_not_begun(&mut self, id: FrameId, child: FrameId) {
         self.delete(child);
         if let Activity::Map { next, running, .. } = &mut self.row(id).activity {
@@ -144,7 +144,7 @@ impl Turn<'_> {
         self.new_frame(Some(id), index, path.into(), Some(item))
     }
 
-    /// The input of an iteration. The selector sees the Map's own input and variables, and the item in the context object.
+    /// The input of an iteration. The selector reads the Map's own input and variables, and the item in the context object.
     pub(super) fn selected_item(
         &mut self,
         id: FrameId,
@@ -159,11 +159,11 @@ impl Turn<'_> {
         self.evaluate(child, template, Extra::Input(&effective)).map(Arc::new)
     }
 
-    /// An iteration ended well: the next one starts, or the Map ends.
+    /// Handles an iteration that succeeded: the next one starts, or the Map ends.
     pub fn iteration_ended(&mut self, parent: FrameId, child: FrameId, state: &State, map: &Map) {
         if !map.distributed {
             let index = self.frame(child).row.index;
-            // What starts in its place follows the iteration's last event, what ends the Map the event of its end.
+            // The next iteration's start follows the iteration's last event; the Map's end follows the event of the iteration's end.
             self.continue_from(parent, child);
             self.event(Some(child), HistoryEventDetails::MapIterationSucceeded { name: state.name.clone(), index });
             if self.is_last_iteration(parent) {
@@ -190,7 +190,7 @@ impl Turn<'_> {
         }
     }
 
-    /// An iteration of a distributed Map failed: the Map goes on, unless that was one too many.
+    /// Handles a failed iteration of a distributed Map: the Map continues unless its failures exceed what it tolerates.
     pub fn iteration_failed(&mut self, parent: FrameId, state: &State, map: &Map) {
         let Activity::Map { failed, .. } = &mut self.row(parent).activity else { return };
         *failed += 1;
@@ -200,7 +200,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The failure of a distributed Map of which more iterations failed than it bears.
+    /// The failure of a distributed Map, if more iterations failed than it tolerates.
     pub(super) fn threshold_exceeded(&mut self, id: FrameId) -> Option<StepFailure> {
         let Activity::Map { items, failed, tolerated, .. } = &self.frame(id).row.activity else { return None };
         if !tolerated.is_exceeded(*failed, items.len()) {
@@ -234,7 +234,7 @@ impl Turn<'_> {
     pub(super) fn map_succeeded(&mut self, id: FrameId, state: &State, map: &Map, result: Value) {
         let line = self.frame(id).row.last_event_id;
         if map.distributed {
-            // AWS counts results as written where they are the state's output, too (recorded).
+            // AWS also counts results as written if they are the state's output (recorded).
             self.results_written(id);
             self.end_run(id, MapRunStatus::Succeeded);
             self.event(Some(id), HistoryEventDetails::MapRunSucceeded);

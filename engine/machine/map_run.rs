@@ -1,5 +1,5 @@
-//! A map run: what AWS keeps about one run of a distributed Map, and about each child execution that it starts. The iterations
-//! themselves are frames of the parent; this is what is left of them for whoever asks. Source: Step Functions API Reference,
+//! A map run: what AWS records about one run of a distributed Map and about each of its child executions. The iterations themselves
+//! are frames of the parent; these records serve DescribeMapRun and ListExecutions. Source: Step Functions API Reference,
 //! "DescribeMapRun", "MapRunItemCounts", "MapRunExecutionCounts"; Developer Guide, "Examining Map Run".
 
 use serde::{Deserialize, Serialize};
@@ -7,52 +7,52 @@ use serde::{Deserialize, Serialize};
 use super::Tolerated;
 use crate::journal::Entry;
 
-/// A map run as it stands: a few numbers, however many child executions it has.
+/// The record of a map run. Its size does not depend on the number of child executions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MapRun {
-    /// Its number within the top execution: a later run has a higher one.
+    /// Its number within the top execution. A later run has a higher one.
     pub number: u64,
-    /// What its ARN ends with: a UUID that execution, state path and number alone decide.
+    /// The end of its ARN: a UUID derived from execution, state path and number.
     pub uuid: String,
     /// The label in its ARN and in those of its child executions.
     pub label: String,
-    /// The child execution that its Map is in, where distributed Maps are nested.
+    /// The child execution that contains its Map, if distributed Maps are nested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<ChildId>,
     /// Whether its child executions are EXPRESS ones.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub express: bool,
-    /// How it stands.
+    /// Current status.
     pub status: MapRunStatus,
     /// When it began, in milliseconds since the Unix epoch.
     pub started_ms: u64,
-    /// When it ended.
+    /// When it ended, in milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_ms: Option<u64>,
-    /// `MaxConcurrency`; 0 is as many as the service allows.
+    /// `MaxConcurrency`; 0 means the service's limit.
     pub max_concurrency: u64,
-    /// How many failures it bears.
+    /// How many failures it tolerates.
     pub tolerated: Tolerated,
-    /// What UpdateMapRun has set; it outlives a redrive.
+    /// The limits that UpdateMapRun has set; a redrive keeps them.
     #[serde(default)]
     pub updated: MapRunLimits,
-    /// Its items.
+    /// Counts of its items.
     pub items: Counts,
-    /// Its child executions.
+    /// Counts of its child executions.
     pub executions: Counts,
     /// How often it was redriven.
     #[serde(default)]
     pub redrive_count: u32,
-    /// When it was redriven last.
+    /// When it was last redriven, in milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redriven_ms: Option<u64>,
-    /// From which index on child executions wait for their redrive.
+    /// Child executions from this index on wait for their redrive.
     #[serde(default)]
     pub(super) redrive_from: u64,
 }
 
-/// How a map run stands.
+/// The status of a map run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum MapRunStatus {
@@ -62,15 +62,15 @@ pub enum MapRunStatus {
     Succeeded,
     /// Too many child executions failed, or the items or the results could not be read or written.
     Failed,
-    /// Its execution was stopped or timed out, or a branch beside it failed.
+    /// Its execution was stopped or timed out, or a sibling branch failed.
     Aborted,
 }
 
-/// What UpdateMapRun can change; `None` leaves it as it is.
+/// The limits that UpdateMapRun can change; `None` leaves a limit unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MapRunLimits {
-    /// `maxConcurrency`; 0 is as many as the service allows.
+    /// `maxConcurrency`; 0 means the service's limit.
     pub max_concurrency: Option<u64>,
     /// `toleratedFailureCount`.
     pub tolerated_failure_count: Option<u64>,
@@ -78,7 +78,7 @@ pub struct MapRunLimits {
     pub tolerated_failure_percentage: Option<f64>,
 }
 
-/// How many items or child executions stand how.
+/// Counts of items or child executions by status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[expect(
@@ -97,23 +97,23 @@ pub struct Counts {
     pub pending_redrive: u64,
 }
 
-/// How a child execution stands.
+/// The status of a child execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ChildStatus {
     /// Not ended.
     Running,
-    /// Ended well.
+    /// Ended successfully.
     Succeeded,
     /// Ended with an error.
     Failed,
     /// Stopped, because its map run failed or its execution was stopped.
     Aborted,
-    /// It failed or was stopped, and waits for its turn in a redrive.
+    /// It failed or was stopped, and waits for its redrive.
     PendingRedrive,
 }
 
-/// Which child execution of a top execution.
+/// Identifies a child execution within its top execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ChildId {
     /// The number of its map run.
@@ -122,41 +122,41 @@ pub struct ChildId {
     pub index: u64,
 }
 
-/// A child execution as it stands. Input, output and what happened between are in its journal.
+/// The record of a child execution. Input, output and events are in its journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Child {
-    /// Which one.
+    /// Its id.
     pub id: ChildId,
-    /// How it stands.
+    /// Current status.
     pub status: ChildStatus,
     /// When it began, in milliseconds since the Unix epoch.
     pub started_ms: u64,
-    /// When it ended.
+    /// When it ended, in milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_ms: Option<u64>,
-    /// How many items it works on.
+    /// How many items it processes.
     pub items: u64,
     /// Id of the last event of its history.
     pub last_event_id: u64,
     /// How often it was redriven.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub redrive_count: u32,
-    /// When it was redriven last.
+    /// When it was last redriven, in milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redriven_ms: Option<u64>,
 }
 
-/// What a turn added to the history of a child execution.
+/// Entries that a turn appended to the history of a child execution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChildEntries {
-    /// Whose.
+    /// The child execution.
     pub id: ChildId,
-    /// In order; the sequence of an entry is its event's id.
+    /// The entries in order. The sequence of an entry is its event's id.
     pub entries: Vec<Entry>,
 }
 
-/// What a turn changed about map runs and their child executions.
+/// Changes of map runs and their child executions in a turn.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MapRunChanges {
     /// The numbers of map runs that began.
@@ -165,7 +165,7 @@ pub struct MapRunChanges {
     pub runs: Vec<MapRun>,
     /// Child executions that changed.
     pub children: Vec<Child>,
-    /// What was added to their histories.
+    /// Entries appended to the histories of child executions.
     pub entries: Vec<ChildEntries>,
 }
 
@@ -174,14 +174,14 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl MapRunChanges {
-    /// Whether there are none.
+    /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty() && self.children.is_empty() && self.entries.is_empty()
     }
 }
 
 impl Counts {
-    /// What has not begun.
+    /// Counts of `total` executions that have not begun.
     pub(super) fn of(total: u64) -> Self {
         Counts { pending: total, total, ..Counts::default() }
     }
@@ -196,7 +196,7 @@ impl Counts {
         }
     }
 
-    /// Moves so many from one status to another; `None` is what has not begun.
+    /// Moves `count` from one status to another; `None` means not begun.
     fn moved(&mut self, from: Option<ChildStatus>, to: ChildStatus, count: u64) {
         let left = match from {
             None => &mut self.pending,
@@ -208,7 +208,7 @@ impl Counts {
 }
 
 impl MapRunLimits {
-    /// These, and over them those of a later request.
+    /// Merges these limits with those of a later request, which take precedence.
     pub(super) fn with(self, later: MapRunLimits) -> Self {
         MapRunLimits {
             max_concurrency: later.max_concurrency.or(self.max_concurrency),
@@ -219,7 +219,7 @@ impl MapRunLimits {
 }
 
 impl MapRun {
-    /// Goes by other limits from now on.
+    /// Applies new limits.
     pub(super) fn apply(&mut self, limits: MapRunLimits) {
         self.max_concurrency = limits.max_concurrency.unwrap_or(self.max_concurrency);
         self.tolerated.count = limits.tolerated_failure_count.or(self.tolerated.count);
@@ -232,21 +232,21 @@ impl MapRun {
         self.items.moved(from, child.status, child.items);
     }
 
-    /// Where the names of its child executions begin as its own UUID does.
+    /// The prefix that the names of its child executions share with its own UUID.
     pub fn place(&self) -> &str {
         place(&self.uuid).unwrap_or_default()
     }
 
-    /// The name of a child execution: a UUID, of which all but the last group are the run's and the last is the index.
+    /// The name of a child execution: a UUID that ends with the index and shares all other groups with the run's UUID.
     pub fn child_name(&self, index: u64) -> String {
         format!("{}{index:012x}", self.place())
     }
 }
 
-/// How many characters the UUIDs of a map run and of its child executions have in common.
+/// The length, in characters, of the prefix that a map run's UUID and its child executions' UUIDs share.
 const PLACE_CHARACTERS: usize = 24;
 
-/// What the UUID of a map run and those of its child executions have in common; `None` where the text is none of them.
+/// The prefix that a map run's UUID and its child executions' UUIDs share; `None` if the text is no such UUID.
 pub fn place(uuid: &str) -> Option<&str> {
     let (place, rest) = uuid.split_at_checked(PLACE_CHARACTERS)?;
     (rest.len() == 12 && rest.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(place)
@@ -267,8 +267,8 @@ pub(super) fn uuid(execution: &str, state_path: &str, number: u64) -> String {
 /// The longest label. Source: Developer Guide, "Using Map state in Distributed mode".
 const LABEL_CHARACTERS_MAX: usize = 40;
 
-/// The label of a Map: its own, or one made from the state's name; nothing that cannot stand in an ARN, and unlike that of any
-/// other name.
+/// The label of a Map: its own, or one derived from the state's name. It has only characters that an ARN allows, and different names
+/// get different labels.
 pub fn label(own: Option<&str>, state: &str) -> String {
     let text = own.unwrap_or(state);
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';

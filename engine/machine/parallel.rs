@@ -35,7 +35,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// A branch or an iteration ended well.
+    /// Handles a branch or an iteration that succeeded.
     pub fn child_ended(&mut self, id: FrameId, output: Arc<Value>) {
         let row = self.row(id);
         row.activity = Activity::Ended { output: output.clone() };
@@ -66,7 +66,7 @@ impl Turn<'_> {
 
     /// The outputs of all children, in order.
     pub fn gather(&self, parent: FrameId) -> Value {
-        // What failed and was tolerated has no output.
+        // A tolerated failure has no output.
         let output = |id: FrameId| match &self.frame(id).row.activity {
             Activity::Ended { output } => Some((**output).clone()),
             _ => None,
@@ -74,7 +74,7 @@ impl Turn<'_> {
         self.children(parent).into_iter().filter_map(output).collect()
     }
 
-    /// Leaves a Parallel or Map with its result; its children are forgotten.
+    /// Leaves a Parallel or Map with its result and removes its children.
     pub fn leave_composite(&mut self, id: FrameId, state: &State, result: Value) {
         self.delete_children(id);
         if let Err(failure) = self.leave(id, state, Leaving::with_result(state, Arc::new(result))) {

@@ -1,4 +1,4 @@
-//! Items that a distributed Map reads from outside, and results that it writes there.
+//! The reader and the writer of a distributed Map: Tasks that fetch items and store results.
 
 mod csv;
 mod items;
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Turn<'_> {
-    /// Asks for what the reader names.
+    /// Calls the reader.
     pub(super) fn read_items(&mut self, id: FrameId, reader: &ItemReader) -> Result<(), StepFailure> {
         let mut arguments = self.evaluate(id, &reader.arguments, Extra::None)?;
         if let (Some(through), Value::Object(arguments)) = (reader.through, &mut arguments) {
@@ -24,7 +24,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Hands the results over to the writer; they are kept until it has answered.
+    /// Calls the writer with the results. The children are kept until it has answered.
     pub(super) fn write_results(
         &mut self,
         id: FrameId,
@@ -59,7 +59,7 @@ impl Turn<'_> {
         self.look(id);
     }
 
-    /// The reader or the writer of a Map has answered.
+    /// Handles the answer of a Map's reader or writer.
     pub(super) fn map_answered(&mut self, id: FrameId, map: &Map, output: Value) {
         let writes = matches!(&self.frame(id).row.activity, Activity::Task { arguments, .. } if arguments.get("Results").is_some());
         let Some(state) = self.state_of(id).cloned() else { return };
@@ -74,7 +74,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A map run failed before or after its iterations.
+    /// Fails a map run because its reader or writer failed.
     pub(super) fn map_run_failed(&mut self, id: FrameId, failure: &StepFailure) {
         let told = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
         let name = self.frame(id).row.state.clone();
@@ -82,7 +82,7 @@ impl Turn<'_> {
         self.event(Some(id), HistoryEventDetails::MapStateFailed { name, failure: told });
     }
 
-    /// Whether the frame is in a Map whose reader or writer is called.
+    /// The Map whose reader or writer the frame calls, if it does.
     pub(super) fn calls_for_map(&self, id: FrameId) -> Option<Map> {
         match self.state_of(id).map(|state| &state.kind) {
             Some(StateKind::Map(map)) => Some(map.clone()),

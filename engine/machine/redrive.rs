@@ -1,4 +1,4 @@
-//! Going on: after a pause, and after a failure (Step Functions' redrive).
+//! Resumes executions: after a pause, and after a failure (Step Functions' redrive).
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Turn<'_> {
-    /// Continues an execution that has not succeeded, in another environment where one is given.
+    /// Resumes an execution that has not succeeded, in another environment if one is given.
     pub fn resume(&mut self, environment: Option<Arc<Value>>, recover: bool) {
         if self.execution.header.status == ExecutionStatus::Succeeded {
             return;
@@ -29,7 +29,7 @@ impl Turn<'_> {
         self.go_on();
     }
 
-    /// Ends a pause: the calls that could not be made are made again, in the same visit and attempt.
+    /// Ends a pause: repeats the calls that could not be made, in the same visit and attempt.
     fn go_on(&mut self) {
         let paused: Vec<_> = self
             .execution
@@ -49,7 +49,7 @@ impl Turn<'_> {
         self.run();
     }
 
-    /// Goes on where a failed, timed out or cancelled execution stopped; what had ended well is not done again.
+    /// Continues a failed, timed out or cancelled execution at the point where it stopped. What succeeded is not repeated.
     fn redrive(&mut self) {
         if self.execution.header.status == ExecutionStatus::Succeeded || self.execution.frames.is_empty() {
             return;
@@ -61,7 +61,7 @@ impl Turn<'_> {
         self.run();
     }
 
-    /// The execution runs again, with a new deadline.
+    /// Sets the execution to RUNNING with a new deadline.
     pub(super) fn begin_redrive(&mut self) {
         let now = self.now_ms();
         let timeout_seconds = self.execution.machine.timeout_seconds;
@@ -97,8 +97,8 @@ impl Turn<'_> {
         children.into_iter().for_each(|child| self.redrive_frame(child));
     }
 
-    /// A distributed Map: what did not end well goes on, no more at once than may be, then what had not begun. Where all have
-    /// ended well, only the results are written again.
+    /// Redrives a distributed Map: first the iterations that did not succeed, within its concurrency, then those that had not begun. If
+    /// all have succeeded, only the results are written again.
     fn redrive_map(&mut self, id: FrameId, map: &Map, children: &[FrameId]) {
         let Some(state) = self.state_of(id).cloned() else { return };
         self.row(id).visit += 1;
@@ -106,7 +106,7 @@ impl Turn<'_> {
         let ended = |id: &FrameId| matches!(self.frame(*id).row.activity, Activity::Ended { .. });
         let (items, begun) = match &self.frame(id).row.activity {
             Activity::Map { items, next, .. } => (items.clone(), *next),
-            // All had begun when the results were to be written.
+            // All iterations had begun, because the results were being written.
             _ => {
                 let item = |id: &FrameId| self.frame(*id).row.item.as_deref().cloned().unwrap_or_default();
                 (Arc::new(children.iter().map(item).collect::<Vec<_>>()), children.len() as u64)

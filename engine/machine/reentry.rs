@@ -1,4 +1,4 @@
-//! Entering a state again: with the input and the variables that the journal recorded when it was entered before.
+//! Enters a state again with the input and the variables that the journal recorded when it was last entered.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     journal::{HistoryEventDetails, Note},
 };
 
-/// A state to be entered, and what is entered with. A state inside a Parallel of one branch has that Parallel before it in its path.
+/// A state to be entered, with its data. For a state inside a Parallel with one branch, the Parallel precedes it in the path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reentry {
@@ -23,10 +23,10 @@ pub struct Reentry {
     pub variables: Arc<Map<String, Value>>,
 }
 
-/// Whether a definition can be entered at the end of a path.
+/// Checks that a definition can be entered along a path.
 ///
 /// # Errors
-/// Why not, for people.
+/// The reason why not, as a message for people.
 pub fn check_reentry(machine: &StateMachine, path: &[Reentry]) -> Result<(), String> {
     let mut machine = machine;
     for (level, Reentry { state: name, .. }) in path.iter().enumerate() {
@@ -39,10 +39,10 @@ pub fn check_reentry(machine: &StateMachine, path: &[Reentry]) -> Result<(), Str
     Err("no state is named".to_owned())
 }
 
-/// The paths of the frames and the names of the states on the way to a state, from the top.
+/// The path of the frame and the name of the state at each level down to a state, from the top.
 ///
 /// # Errors
-/// Why the state cannot be entered by itself, for people.
+/// The reason why the state cannot be entered alone, as a message for people.
 pub fn reentry_path(machine: &StateMachine, frame: &str, name: &str) -> Result<Vec<(String, Arc<str>)>, String> {
     let (mut machine, mut above, mut rest) = (machine, String::new(), frame);
     let mut path = Vec::new();
@@ -51,7 +51,7 @@ pub fn reentry_path(machine: &StateMachine, frame: &str, name: &str) -> Result<V
             let after = rest.strip_prefix(&*state.name);
             after.is_some_and(|after| after.is_empty() || after.starts_with('/') || after.starts_with('['))
         };
-        // A name may hold a slash: the longest one that fits is meant.
+        // A state's name may contain a slash: the longest name that matches is meant.
         let next = machine.states.values().filter(is_next).max_by_key(|state| state.name.len());
         let state = next.ok_or_else(|| format!("the definition has no state named '{rest}'"))?;
         machine = only_branch(state)?;
@@ -64,7 +64,7 @@ pub fn reentry_path(machine: &StateMachine, frame: &str, name: &str) -> Result<V
     Ok(path)
 }
 
-/// The machine inside a Parallel of one branch: the only one that can be entered without entering others beside it.
+/// The machine inside a Parallel with one branch. Other nested machines have siblings that would have to be entered too.
 fn only_branch(state: &State) -> Result<&StateMachine, String> {
     let name = &state.name;
     match &state.kind {
@@ -83,7 +83,7 @@ fn only_branch(state: &State) -> Result<&StateMachine, String> {
 }
 
 impl Turn<'_> {
-    /// Continues an execution that did not succeed at a state that it has entered before. What ran in its place is dropped.
+    /// Continues an execution that did not succeed at a state that it entered earlier, and drops the frames that ran since.
     pub fn resume_from(&mut self, path: &[Reentry], environment: Option<Arc<Value>>) {
         let is_over = !matches!(self.execution.header.status, ExecutionStatus::Running | ExecutionStatus::Succeeded);
         let has_top = self.execution.frames.get(TOP_FRAME).is_some();
@@ -96,7 +96,7 @@ impl Turn<'_> {
         }
         self.begin_redrive();
         self.delete_children(TOP_FRAME);
-        // The entering follows the redrive, not the failure.
+        // The StateEntered event follows ExecutionRedriven, not the failure.
         let redriven = self.execution.header.last_event_id;
         self.row(TOP_FRAME).last_event_id = redriven;
         self.reenter(TOP_FRAME, path);

@@ -1,4 +1,4 @@
-//! Which rule of `Retry` or `Catch` an error meets, and how long a retry waits.
+//! Matches errors with the rules of `Retry` and `Catch`, and computes the delay of a retry.
 //! Source: states-language.net/spec.html, "Errors".
 
 use std::time::Duration;
@@ -7,8 +7,8 @@ use backoff::{ExponentialBackoffBuilder, backoff::Backoff};
 
 use crate::asl::{JitterStrategy, Retrier};
 
-/// Whether `ErrorEquals` names the error. Nothing catches `States.Runtime`. Source: Step Functions Developer Guide, "Handling errors
-/// in Step Functions workflows"; that `States.ALL` catches States.DataLimitExceeded of a Task, which the guide denies, is recorded.
+/// Whether `ErrorEquals` matches the error. No rule matches `States.Runtime`. Source: Step Functions Developer Guide, "Handling errors in
+/// Step Functions workflows". The guide denies that `States.ALL` matches States.DataLimitExceeded of a Task; a recording of AWS shows it.
 pub(super) fn matches(error_equals: &[String], error: &str) -> bool {
     if error == "States.Runtime" {
         return false;
@@ -18,13 +18,13 @@ pub(super) fn matches(error_equals: &[String], error: &str) -> bool {
         "States.TaskFailed" => {
             !matches!(error, "States.Timeout" | "States.HeartbeatTimeout" | "States.DataLimitExceeded")
         }
-        // A missed heartbeat is told as States.Timeout; rules may name it either way.
+        // AWS reports a missed heartbeat as States.Timeout. A rule may use either name.
         "States.Timeout" | "States.HeartbeatTimeout" => matches!(error, "States.Timeout" | "States.HeartbeatTimeout"),
         name => name == error,
     })
 }
 
-/// The delay before the retry that follows `retries_before` others of the same rule, in milliseconds.
+/// The delay before a retry, in milliseconds, after `retries_before` retries by the same rule.
 pub(super) fn delay_ms(rule: &Retrier, retries_before: u32, entropy: u64) -> u64 {
     let max = Duration::from_secs(rule.max_delay_seconds.unwrap_or(u64::from(u32::MAX)));
     let mut intervals = ExponentialBackoffBuilder::new()
@@ -48,7 +48,7 @@ pub(super) fn delay_ms(rule: &Retrier, retries_before: u32, entropy: u64) -> u64
     }
 }
 
-/// Spreads the bits of a number (splitmix64), so that neighbours give unlike delays.
+/// Mixes the bits of a number (splitmix64), so that adjacent numbers give different delays.
 fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,4 +1,4 @@
-//! The run of a distributed Map: how it begins, changes, ends and is redriven.
+//! The run of a distributed Map: its start, changes, end and redrive.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,22 +14,22 @@ use crate::{
     journal::{Entry, HistoryEventDetails},
 };
 
-/// What of map runs has changed in a turn: frames whose run or child execution did, and what left its frame already.
+/// Changes of map runs in a turn: the frames whose run or child execution changed, and the changes already taken from their frames.
 #[derive(Debug, Default)]
 pub(super) struct RunsChanged {
     pub runs: BTreeSet<FrameId>,
     pub children: BTreeSet<FrameId>,
-    /// Child executions that an event was left out of because their history is full.
+    /// Child executions whose full history omitted an event.
     pub full: BTreeSet<FrameId>,
     pub entries: BTreeMap<ChildId, Vec<Entry>>,
     pub changes: MapRunChanges,
 }
 
 impl Turn<'_> {
-    /// Begins the run of the Map that a frame is in; answers what its ARN ends with.
+    /// Begins the run of the Map that a frame is in. Returns the end of the run's ARN.
     pub(super) fn begin_run(&mut self, id: FrameId, map: &Map, tolerated: Tolerated) -> String {
         self.forget_run(id);
-        // Frames and map runs are numbered together: a number is never given twice.
+        // Frames and map runs share one sequence of numbers, so no number is used twice.
         let number = self.execution.header.next_frame_id;
         self.header().next_frame_id += 1;
         let within = self.child_of(id).and_then(|child| self.frame(child).row.child.as_ref()).map(|child| child.id);
@@ -59,12 +59,12 @@ impl Turn<'_> {
         told
     }
 
-    /// The part of a run's ARN behind the account.
+    /// The part of a run's ARN after the account.
     pub(super) fn map_run_name(&self, run: &MapRun) -> String {
         format!("mapRun:{}/{}:{}", self.execution.header.workflow, run.label, run.uuid)
     }
 
-    /// The ARN of the run of the Map that a frame is in; only its end where no API started the execution.
+    /// The ARN of the run of the Map that a frame is in; only its last part if no API started the execution.
     pub(super) fn map_run_arn(&self, id: FrameId) -> String {
         let name = self.frame(id).row.map_run.as_ref().map_or_else(String::new, |run| self.map_run_name(run));
         match self.arn_prefix() {
@@ -73,7 +73,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What the execution's ARNs begin with; nothing where no API started it.
+    /// The prefix of the execution's ARNs; empty if no API started it.
     pub(super) fn arn_prefix(&self) -> &str {
         let identity = self.execution.header.identity.as_ref();
         let parts = identity.and_then(|identity| identity.state_machine_id.split_once(":stateMachine:"));
@@ -87,7 +87,7 @@ impl Turn<'_> {
         self.row(id).map_run.as_deref_mut()
     }
 
-    /// Tells the run its limits and how many items and child executions it has; answers the limits that it goes by.
+    /// Sets a run's limits and its numbers of items and child executions. Returns the limits in force.
     pub(super) fn run_has_items(
         &mut self,
         id: FrameId,
@@ -102,13 +102,13 @@ impl Turn<'_> {
         (run.max_concurrency, run.tolerated)
     }
 
-    /// `MaxConcurrency` and how many failures the run bears, as UpdateMapRun left them.
+    /// `MaxConcurrency` and the tolerated failures of a run, after any UpdateMapRun.
     pub(super) fn run_limits(&self, id: FrameId) -> (u64, Tolerated) {
         let run = self.frame(id).row.map_run.as_deref();
         run.map_or((0, Tolerated::default()), |run| (run.max_concurrency, run.tolerated))
     }
 
-    /// The writer has the results of all child executions that succeeded.
+    /// Counts the results of all child executions that succeeded as written.
     pub(super) fn results_written(&mut self, id: FrameId) {
         if let Some(run) = self.run_of(id) {
             run.items.results_written = run.items.succeeded;
@@ -116,7 +116,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Ends a run that has not ended.
+    /// Ends a run, if it is running.
     pub(super) fn end_run(&mut self, id: FrameId, status: MapRunStatus) {
         let running = |run: &MapRun| run.status == MapRunStatus::Running;
         if !self.frame(id).row.map_run.as_deref().is_some_and(running) {
@@ -128,7 +128,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Sets a running run to other limits: more iterations start, or too many have failed already.
+    /// Changes the limits of a running run: starts more iterations, or fails the Map if too many have failed already.
     pub fn update_run(&mut self, number: u64, limits: MapRunLimits) {
         let wanted = |run: &MapRun| run.number == number && run.status == MapRunStatus::Running;
         let mut frames = self.execution.frames.in_order();
@@ -150,7 +150,7 @@ impl Turn<'_> {
         self.run();
     }
 
-    /// The frame is in another state from now on.
+    /// Drops the run from a frame that enters another state.
     pub(super) fn forget_run(&mut self, id: FrameId) {
         self.keep_run(id);
         if self.frame(id).row.map_run.is_some() {
@@ -165,7 +165,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Everything about map runs that this turn changed.
+    /// All changes of map runs in this turn.
     pub(super) fn map_runs_changed(&mut self) -> MapRunChanges {
         while let Some(id) = self.runs.runs.first().copied() {
             self.keep_run(id);
@@ -179,7 +179,7 @@ impl Turn<'_> {
         changes
     }
 
-    /// Begins the redrive of a run: what did not end well waits for its turn.
+    /// Begins the redrive of a run: marks the child executions that did not succeed as pending.
     pub(super) fn redrive_run(&mut self, id: FrameId, children: &[FrameId]) {
         let now = self.now_ms();
         let Some(run) = self.run_of(id) else { return };

@@ -1,4 +1,4 @@
-//! What an expression can see: `$states`, `$`, `$$` and the variables of its frame and the frames above.
+//! The scope of an expression: `$states`, `$`, `$$` and the variables of its frame and the frames above.
 //! Source: Step Functions Developer Guide, "Transforming data with JSONata" and "Accessing execution data from the Context object".
 
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use crate::{
     step::TaskToken,
 };
 
-/// What an expression sees beside the state's input and the context.
+/// The value in an expression's scope besides the state's input and the context.
 #[derive(Clone, Copy)]
 pub(super) enum Extra<'v> {
-    /// Nothing: `$` is the effective input.
+    /// No value: `$` is the effective input.
     None,
     /// `$states.result`; `$` is the result.
     Result(&'v Value),
     /// `$states.errorOutput`; `$` is the error.
     ErrorOutput(&'v Value),
-    /// Nothing in JSONata; `$` is this.
+    /// No value in JSONata; `$` is this one.
     Input(&'v Value),
 }
 
-/// Milliseconds since the Unix epoch as AWS writes them, such as `2026-11-23T08:00:00.000Z`.
+/// A time in milliseconds since the Unix epoch in AWS's format, such as `2026-11-23T08:00:00.000Z`.
 pub(super) fn timestamp(epoch_ms: u64) -> String {
     i64::try_from(epoch_ms)
         .ok()
@@ -35,7 +35,7 @@ pub(super) fn timestamp(epoch_ms: u64) -> String {
 }
 
 impl Turn<'_> {
-    /// The value of a template in a frame; a literal is not given a scope.
+    /// Evaluates a template in a frame. A literal needs no scope.
     pub fn evaluate(&mut self, id: FrameId, template: &Template, extra: Extra<'_>) -> Result<Value, StepFailure> {
         if let Template::Literal(value) = template {
             return Ok(value.clone());
@@ -61,7 +61,7 @@ impl Turn<'_> {
         Ok(value)
     }
 
-    /// Shows a function what an expression of a frame looks at; `$states` only where it is not a path.
+    /// Calls a function with the scope of a frame's expression; `$states` is built only if the expression is not a path.
     pub fn with_view<T>(
         &self,
         id: FrameId,
@@ -78,7 +78,7 @@ impl Turn<'_> {
         look(&View { states: &states, input, context: &context, variables: &scopes }, self)
     }
 
-    /// The failure of a state whose expression failed. A JSONata one has an event of its own.
+    /// The failure of a state whose expression failed. A JSONata failure also writes EvaluationFailed.
     pub fn evaluation_failed(&mut self, id: FrameId, failure: EvaluationFailure) -> StepFailure {
         let row = &self.frame(id).row;
         // An iteration that has not entered a state yet fails its Map.
@@ -101,7 +101,7 @@ impl Turn<'_> {
         StepFailure { error, cause, details: None }
     }
 
-    /// A Map evaluates its items as it is entered: the failure follows what the entering follows (recorded).
+    /// A Map evaluates its items when it is entered: the failure follows the event that the StateEntered event follows (recorded).
     fn map_not_begun(&mut self, id: FrameId, entered_event_id: u64) {
         let is_map = matches!(self.state_of(id).map(|state| &state.kind), Some(StateKind::Map(_)));
         if is_map
@@ -112,7 +112,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A failure of a state that JSONPath could not serve.
+    /// A `States.Runtime` failure of a state.
     pub fn runtime_failure(&mut self, id: FrameId, cause: impl Into<String>) -> StepFailure {
         self.evaluation_failed(id, EvaluationFailure { location: None, error: "States.Runtime", cause: cause.into() })
     }

@@ -1,4 +1,4 @@
-//! Entering, executing and leaving a state.
+//! Enters, executes and leaves states.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Turn<'_> {
-    /// Moves a frame into a state and puts it in line to be executed.
+    /// Moves a frame into a state and queues it for execution.
     pub fn enter(&mut self, id: FrameId, name: &str, input: Arc<Value>) {
         self.move_into(id, name, input);
         self.ready.push_back(id);
@@ -40,7 +40,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Sets the counters of `Retry` back to the first attempt.
+    /// Resets the counters of `Retry` and the attempt number.
     pub fn reset_retries(&mut self, id: FrameId) {
         let rules = self.state_of(id).map_or(0, |state| state.common.retry.len());
         let row = self.row(id);
@@ -48,7 +48,7 @@ impl Turn<'_> {
         row.retries = vec![0; rules];
     }
 
-    /// Does what the state does, as far as it goes without time or an answer.
+    /// Executes a state as far as it can without time passing or an answer.
     pub fn execute(&mut self, id: FrameId) {
         let Some(state) = self.state_of(id).cloned() else {
             let name = self.frame(id).row.state.clone();
@@ -86,7 +86,7 @@ impl Turn<'_> {
         self.leave(id, state, Leaving { placed: true, ..Leaving::plain(state, result) })
     }
 
-    /// Leaves a state that has no result of its own.
+    /// Leaves a state that has no result.
     pub fn leave_with_input(&mut self, id: FrameId, state: &State) -> Result<(), StepFailure> {
         let effective = self.effective_input(id)?;
         self.leave(id, state, Leaving::plain(state, effective))
@@ -107,7 +107,7 @@ impl Turn<'_> {
         Err(failure.shortened())
     }
 
-    /// Leaves a state: `Assign` and `Output` both see the variables as they were when it was entered.
+    /// Leaves a state. `Assign` and `Output` both read the variables as of the state's entry.
     pub fn leave(&mut self, id: FrameId, state: &State, leaving: Leaving<'_>) -> Result<(), StepFailure> {
         let result = &leaving.result;
         let extra = match leaving.extra {
@@ -159,23 +159,23 @@ impl Turn<'_> {
     }
 }
 
-/// How a state is left.
+/// How a state is left: result, next state and the fields that apply.
 #[derive(Clone)]
 pub(super) struct Leaving<'s> {
-    /// What it leaves with, unless `output` says otherwise.
+    /// The output, unless `output` sets another one.
     pub result: Arc<Value>,
-    /// Where to; `None` ends the frame.
+    /// The next state; `None` ends the frame.
     pub next: Option<&'s str>,
     pub assign: Option<&'s Template>,
     pub output: Option<&'s Template>,
     pub extra: ExtraKind,
-    /// Whether the result is one that `ResultPath` places in the input (JSONPath).
+    /// Whether `ResultPath` inserts the result into the input (JSONPath).
     pub placed: bool,
-    /// `ResultPath` of the rule of `Catch` that goes on here, in place of the state's own.
+    /// `ResultPath` of the `Catch` rule that matched, which replaces the state's own.
     pub caught: Option<&'s Selection>,
 }
 
-/// What `result` is called in `$states`.
+/// The name of `result` in `$states`.
 #[derive(Clone, Copy)]
 pub(super) enum ExtraKind {
     None,
@@ -184,7 +184,7 @@ pub(super) enum ExtraKind {
 }
 
 impl<'s> Leaving<'s> {
-    /// By the state's own `Next`, `Assign` and `Output`, without a result of its own.
+    /// Leaves by the state's own `Next`, `Assign` and `Output`, without a result.
     pub fn plain(state: &'s State, result: Arc<Value>) -> Self {
         let common = &state.common;
         Leaving {
@@ -198,7 +198,7 @@ impl<'s> Leaving<'s> {
         }
     }
 
-    /// The same, with `$states.result`.
+    /// Leaves in the same way, with `$states.result`.
     pub fn with_result(state: &'s State, result: Arc<Value>) -> Self {
         Leaving { extra: ExtraKind::Result, placed: true, ..Leaving::plain(state, result) }
     }

@@ -1,4 +1,4 @@
-//! Task: a call, its looks, its deadline.
+//! Task states: the call, its polls and its deadline.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Turn<'_> {
-    /// Begins an attempt: the arguments are evaluated, the deadline is set, the first look is asked for.
+    /// Begins an attempt: evaluates the arguments, sets the deadline and requests the first poll.
     pub fn begin_task(&mut self, id: FrameId, task: &Task) -> Result<(), StepFailure> {
         let arguments = match &task.arguments {
             Some(template) => Arc::new(self.evaluate(id, template, Extra::None)?),
@@ -67,7 +67,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// `RoleArn` of the Task's `Credentials`, for the history: calls are made with the credentials of the process.
+    /// `RoleArn` of the Task's `Credentials`, for the history. Calls use the credentials of the process.
     fn role_arn(&mut self, id: FrameId, task: &Task) -> Result<Option<Box<str>>, StepFailure> {
         let Some(template) = &task.credentials else { return Ok(None) };
         let credentials = self.evaluate(id, template, Extra::None)?;
@@ -90,7 +90,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Asks for the next look of the attempt that a frame is in.
+    /// Requests the next poll of the attempt that a frame is in.
     pub fn look(&mut self, id: FrameId) {
         let Some(resource) = self.called_resource(id) else { return };
         let now = self.now_ms();
@@ -123,7 +123,7 @@ impl Turn<'_> {
         self.commands.push(Command::Look(Box::new(look)));
     }
 
-    /// What a frame's call is made to.
+    /// The resource that a frame calls.
     fn called_resource(&self, id: FrameId) -> Option<String> {
         if let Activity::Task { resource: Some(resource), .. } = &self.frame(id).row.activity {
             return Some(resource.clone());
@@ -131,7 +131,7 @@ impl Turn<'_> {
         self.name_and_resource(id).map(|(_, resource)| resource.to_string())
     }
 
-    /// The next look or the deadline of a Task has come. Where both have, the look decides: the machine was off meanwhile.
+    /// Handles the next poll or the deadline of a Task. If both are due, the poll comes first: the machine was off in the meantime.
     pub fn task_is_due(&mut self, id: FrameId) {
         let now = self.now_ms();
         match &self.frame(id).row.activity {
@@ -148,7 +148,7 @@ impl Turn<'_> {
             Activity::Task { waiting: Some(waiting), .. } => format!(" The last look found: {}.", waiting.reason),
             _ => String::new(),
         };
-        // AWS tells no cause; of a step of ours more is known.
+        // AWS gives no cause here. Our steps have a reason to report.
         let cause = match reason.as_str() {
             "" if !self.is_step(id) => String::new(),
             _ => format!("The state '{}' did not end within its TimeoutSeconds.{reason}", row.state),
@@ -169,7 +169,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A look answered. Late and doubled answers change nothing.
+    /// Handles the answer of a call. Late and repeated answers change nothing.
     pub fn answered(&mut self, id: FrameId, visit: u64, attempt: u32, answer: StepAnswer) {
         let current = self.execution.frames.get(id);
         if !current.is_some_and(|f| f.row.visit == visit && f.row.attempt == attempt && f.in_flight()) {
@@ -195,7 +195,7 @@ impl Turn<'_> {
         self.run();
     }
 
-    /// What was called tells more, before it is done, than may be kept.
+    /// Fails a call that is not finished if its answer is too large or nested too deep.
     fn refuse_begun(&self, id: FrameId, answer: &StepAnswer) -> Result<(), StepFailure> {
         let Some(state) = self.state_of(id) else { return Ok(()) };
         match answer {
@@ -205,7 +205,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A Task was answered from outside.
+    /// Handles an answer from outside.
     pub fn signalled(
         &mut self,
         id: FrameId,
@@ -226,7 +226,7 @@ impl Turn<'_> {
         self.run();
     }
 
-    /// Ends a Task with the answer of somebody outside.
+    /// Ends a Task with an answer from outside.
     pub(super) fn answer_from_outside(&mut self, id: FrameId, answer: Result<Value, (String, String)>) {
         match answer {
             Ok(output) => self.task_done(id, output, Vec::new()),
@@ -284,7 +284,7 @@ impl Turn<'_> {
     }
 
     fn task_failed(&mut self, id: FrameId, error: StepError) {
-        // An integration's failure is told in AWS's words alone.
+        // The failure of an integration has AWS's text alone.
         let cause = if error.name.is_some() { error.cause.clone() } else { error.to_string() };
         let failure = StepFailure { error: error.error_name().to_owned(), cause, details: Some(error) };
         self.task_failed_as(id, failure);
@@ -312,7 +312,7 @@ impl Turn<'_> {
     }
 }
 
-/// How AWS names what answered too much: a function or an activity by its ARN, an integration by its service.
+/// The name that AWS gives to a call whose result is too large: the ARN of a function or an activity, or the service of an integration.
 fn called(state: &State) -> &str {
     let StateKind::Task(task) = &state.kind else { return &state.name };
     match Resource::parse(&task.resource) {

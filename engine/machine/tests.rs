@@ -1,4 +1,4 @@
-//! The machine, fed with inputs: no clock, no store, no step.
+//! Tests that feed inputs to the machine: without clock, store or steps.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod anything;
@@ -23,7 +23,7 @@ use crate::{
     step::{ErrorClass, StepError},
 };
 
-/// An execution under test, with its own clock and a list of everything it asked for.
+/// An execution under test, with its own clock and the commands and entries of all turns.
 pub(super) struct Trial {
     pub execution: Execution,
     pub now_ms: u64,
@@ -73,7 +73,7 @@ impl Trial {
         self.map_runs.push(transition.map_runs);
     }
 
-    /// The looks asked for and not answered, abandoned or asked for again.
+    /// The calls requested and neither answered, abandoned nor requested again.
     pub fn looks(&self) -> Vec<(FrameId, u64, u32, String)> {
         self.execution
             .frames
@@ -114,7 +114,7 @@ impl Trial {
         );
     }
 
-    /// Lets time pass up to the next thing that is due.
+    /// Advances the clock to the next time that something is due.
     pub fn sleep(&mut self) {
         self.now_ms = self.execution.header.next_wake_ms.expect("nothing is due").max(self.now_ms);
         self.give(Input::TimeCame);
@@ -153,7 +153,7 @@ impl Trial {
     }
 }
 
-/// A machine of these states that starts at `A`, in JSONPath.
+/// Starts a JSONPath machine with these states at `A`.
 fn start(states: Value, input: Value) -> Trial {
     Trial::start_as_it_is(&json!({ "StartAt": "A", "States": states }), input)
 }

@@ -1,4 +1,4 @@
-//! Tasks that somebody outside answers for: workers of an activity, and whoever holds a task token.
+//! Tasks that are answered from outside: by a worker of an activity, or by the holder of a task token.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Execution {
-    /// Whether the task that an input is for still waits; true for an input that is for no task.
+    /// Whether the task that an input addresses still waits; true for an input that addresses no task.
     pub fn awaits(&self, input: &Input) -> bool {
         match input {
             Input::Signalled { frame, visit, attempt, .. } => self.is_current_task(*frame, *visit, *attempt),
@@ -33,12 +33,12 @@ impl Execution {
 }
 
 impl Turn<'_> {
-    /// Whether the Task that a frame is in waits for its token to come back.
+    /// Whether the Task that a frame is in waits for its task token.
     pub(super) fn waits_for_token(&self, id: FrameId) -> bool {
         matches!(self.state_of(id).map(|state| &state.kind), Some(StateKind::Task(task)) if task.waits_for_token())
     }
 
-    /// Whether the Task that a frame is in calls a step of ours.
+    /// Whether the Task that a frame is in calls one of our steps.
     pub(super) fn is_step(&self, id: FrameId) -> bool {
         let Some(StateKind::Task(task)) = self.state_of(id).map(|state| &state.kind) else { return false };
         matches!(Resource::parse(&task.resource), Resource::Step { .. })
@@ -60,7 +60,7 @@ impl Turn<'_> {
         self.commands.push(Command::Offer(Box::new(offered)));
     }
 
-    /// Offers again what no worker had fetched when the last process ended.
+    /// Offers again the tasks that no worker had fetched when the previous process ended.
     pub(super) fn offer_again(&mut self) {
         let offered = |activity: &Activity| matches!(activity, Activity::Task { parked: Some(Parked::Offered), .. });
         let frames = self.execution.frames.in_order().filter(|frame| offered(&frame.row.activity));
@@ -68,7 +68,7 @@ impl Turn<'_> {
         ids.into_iter().for_each(|id| self.offer(id));
     }
 
-    /// Nobody can fetch the task: its activity does not exist.
+    /// Fails a task that cannot be offered, because its activity does not exist.
     pub fn not_offered(&mut self, id: FrameId, visit: u64, attempt: u32, cause: String) {
         if !self.is_current_task(id, visit, Some(attempt)) {
             return;
@@ -79,7 +79,7 @@ impl Turn<'_> {
         self.run();
     }
 
-    /// A worker has fetched the task: it has its token now, and its heartbeat begins.
+    /// Marks a task as fetched by a worker, which now has the task token, and starts its heartbeat.
     pub fn fetched(&mut self, id: FrameId, visit: u64, attempt: u32, worker: Option<String>) {
         if !self.is_current_task(id, visit, Some(attempt)) {
             return;
@@ -96,7 +96,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The call that carries the token was made: now the token is waited for.
+    /// Waits for the task token after the call that carries it has been made.
     pub(super) fn park(&mut self, id: FrameId, output: Value, effects: Vec<Effect>) {
         self.note_effects(id, effects);
         self.submitted(id, output);
@@ -107,7 +107,7 @@ impl Turn<'_> {
         self.apply_early_signal(id);
     }
 
-    /// Tells once that what was called has begun.
+    /// Writes once, as TaskSubmitted, that the call has begun.
     pub(super) fn submitted(&mut self, id: FrameId, output: Value) {
         let Activity::Task { submitted, .. } = &mut self.row(id).activity else { return };
         if std::mem::replace(submitted, true) {
@@ -118,7 +118,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Whoever has the task is alive.
+    /// Handles a heartbeat from the holder of the task.
     pub fn heartbeat(&mut self, id: FrameId, visit: u64, attempt: u32) {
         if !self.is_current_task(id, visit, Some(attempt)) {
             return;

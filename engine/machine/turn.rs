@@ -1,4 +1,4 @@
-//! One turn of the machine: the execution, the moment, and what has changed so far.
+//! One turn of the machine: the execution, the moment, and the changes so far.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -16,11 +16,11 @@ pub(super) struct Turn<'a> {
     pub execution: &'a mut Execution,
     pub moment: &'a Moment,
     pub commands: Vec<Command>,
-    /// Frames whose state is to be executed.
+    /// Frames whose state must be executed.
     pub ready: VecDeque<FrameId>,
-    /// What of map runs has changed.
+    /// Changes of map runs.
     pub(super) runs: RunsChanged,
-    /// Which answers for Tasks that do not wait yet have changed.
+    /// Changes of early signals.
     pub(super) early_signals: EarlySignalChanges,
     entries: Vec<Entry>,
     dirty: Vec<FrameId>,
@@ -30,17 +30,17 @@ pub(super) struct Turn<'a> {
     pub(super) rearm: bool,
     cost: u64,
     cost_max: u64,
-    /// Whether an event was left out because the history is full: the execution fails with the last event that there is room for.
+    /// Whether the history is full and an event was omitted. The execution then fails with the last event that fits.
     history_is_full: bool,
     evaluation_time: EvaluationTime,
 }
 
-/// What a turn may cost before it ends and the rest is left to the next one: what runs without a pause must not keep all others
-/// waiting. An event costs one; those that one history may have take a tenth of a second.
+/// The most a turn may cost before it leaves the rest to the next one, so that an execution without pauses does not block the others.
+/// An event costs one. As many events as one history can have take 0.1 s.
 const COST_MAX: u64 = if cfg!(test) { 48 } else { 30_000 };
 /// The id of the event after ExecutionStarted.
 const FIRST_ENTERED_EVENT_ID: u64 = 2;
-/// The work that costs as much as an event, in units of about a nanosecond.
+/// The evaluation work that costs as much as one event, in units of about 1 ns.
 const EVENT_WORK_UNITS: u64 = 3_000;
 
 pub(super) fn too_many_events() -> StepFailure {
@@ -70,7 +70,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Refuses to evaluate more for a state whose evaluations have taken longer than they may.
+    /// Fails a state whose evaluations together have taken longer than they may.
     pub fn check_evaluation_time(&mut self, id: FrameId) -> Result<(), StepFailure> {
         if self.evaluation_time.is_over() {
             return Err(self.runtime_failure(id, "The evaluations of the state take longer than they may together."));
@@ -78,12 +78,12 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    /// Whether the turn ends as soon as it can.
+    /// Whether the turn must end as soon as possible.
     fn is_spent(&self) -> bool {
         self.cost >= self.cost_max || self.history_is_full
     }
 
-    /// Counts the work of evaluations.
+    /// Adds the work of evaluations to the turn's cost.
     pub fn charge_work(&mut self, units: u64) {
         self.cost += units / EVENT_WORK_UNITS;
     }
@@ -92,7 +92,7 @@ impl<'a> Turn<'a> {
         self.moment.now_ms
     }
 
-    /// Begins the execution, at a state inside its definition where a path is given.
+    /// Begins the execution; at a state inside its definition if a path is given.
     pub fn start(&mut self, path: &[Reentry]) {
         if self.execution.header.last_sequence > 0 {
             return;
@@ -146,9 +146,9 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Takes the execution up from the store: what was in flight is looked at again.
+    /// Recovers an execution that was loaded from the store: polls again what was in flight.
     pub fn recover(&mut self) {
-        // Its calls are not made again: their process has ended, and nothing answers for them.
+        // The calls of a cancelled execution are not repeated: the process that made them has ended, so no answer will come.
         if let Some(ErrorAndCause { error, cause }) = self.execution.header.cancels_with.clone() {
             return self.cancel(error, cause);
         }
@@ -159,7 +159,7 @@ impl<'a> Turn<'a> {
         self.rearm = true;
     }
 
-    /// Ends the execution; frames that had not ended are kept stopped, so that a redrive goes on with them.
+    /// Ends the execution. Frames that had not ended are kept as stopped, so that a redrive continues with them.
     pub fn end(&mut self, status: ExecutionStatus, failure: Option<ErrorAndCause>) {
         let now = self.now_ms();
         let header = &mut self.execution.header;
@@ -179,7 +179,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Leaves what is ready to the next turn, which comes at once.
+    /// Leaves the ready frames to the next turn, which follows at once.
     fn put_off(&mut self) {
         for id in std::mem::take(&mut self.ready) {
             let there = self.execution.frames.get(id).map(|frame| &frame.row.activity);
@@ -189,7 +189,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Executes every frame that is ready until all rest, or the turn has cost enough.
+    /// Executes ready frames until none is left or the turn has reached its cost limit.
     pub fn run(&mut self) {
         while let Some(id) = self.next_ready() {
             if self.execution.header.status != ExecutionStatus::Running {
@@ -204,7 +204,7 @@ impl<'a> Turn<'a> {
                 break;
             }
             let Some(frame) = self.execution.frames.get(id) else { continue };
-            // One that was in line when its map run, its branches or its child execution ended.
+            // It was queued when its map run, its siblings or its child execution ended.
             if matches!(frame.row.activity, Activity::Stopped | Activity::Failed { .. }) {
                 continue;
             }
@@ -214,7 +214,7 @@ impl<'a> Turn<'a> {
         self.put_off();
     }
 
-    /// The next frame to execute, as long as the turn has not cost enough and the execution is not being cancelled.
+    /// The next frame to execute; `None` if the turn has reached its cost limit or the execution is being cancelled.
     fn next_ready(&mut self) -> Option<FrameId> {
         self.fail_full_children();
         if self.is_spent() || self.is_cancelling() { None } else { self.ready.pop_front() }
@@ -229,7 +229,7 @@ impl<'a> Turn<'a> {
         }
         self.end_cancelled();
         if self.history_is_full {
-            // Their scheduling is not in the history.
+            // The history has no TaskScheduled event for these calls, so they must not be made.
             self.commands.retain(|command| !matches!(command, Command::Look(_) | Command::Offer(_)));
         }
         self.execution.turn_was_cut_short = self.is_spent();
@@ -254,7 +254,7 @@ impl<'a> Turn<'a> {
             self.commands.push(Command::Rest);
         }
         let frames = &mut self.execution.frames;
-        // The store has them in one record.
+        // The store has header and top frame in one record.
         let top_changed = dirty.first() == Some(&TOP_FRAME);
         let header_written = self.header_changed || top_changed || !self.entries.is_empty();
         if header_written && !top_changed && frames.get(TOP_FRAME).is_some() {
@@ -304,7 +304,7 @@ impl<'a> Turn<'a> {
     /// A frame, marked as changed.
     pub fn changed(&mut self, id: FrameId) -> &mut Frame {
         let frame = self.execution.frames.get_mut(id);
-        let frame = frame.unwrap_or_else(|| unreachable!("frame {id} is asked for after it ended"));
+        let frame = frame.unwrap_or_else(|| unreachable!("frame {id} is used after it ended"));
         if !std::mem::replace(&mut frame.changed, true) {
             self.dirty.push(id);
         }
@@ -316,9 +316,9 @@ impl<'a> Turn<'a> {
         &mut self.execution.header
     }
 
-    /// From where the visits inside a state are counted. A visit's token is made of path and visit: where the state is entered again,
-    /// in a loop or after a resume, those inside it must differ from all before, which were fewer than there are events. Each attempt
-    /// of one visit counts from the same number.
+    /// The number from which visits inside a state are counted. A token is derived from path and visit. If the state is entered again,
+    /// in a loop or after a resume, the visits inside it must differ from all earlier ones, of which there are fewer than events. All
+    /// attempts of one visit count from the same number.
     fn visits_before(&self, parent: FrameId) -> u64 {
         let row = &self.frame(parent).row;
         if row.visit > 1 { row.entered_event_id } else { 0 }
@@ -385,7 +385,7 @@ impl<'a> Turn<'a> {
 
     /// Removes everything below a frame.
     pub fn delete_children(&mut self, parent: FrameId) {
-        // Taken away as a whole: one by one, each would be looked for among its siblings.
+        // Removes the list of children at once: removing them one by one would search the list for each.
         let children = self.execution.children.remove(&parent);
         for (_, child) in children.into_iter().flatten() {
             self.delete_children(child);
@@ -414,46 +414,46 @@ impl<'a> Turn<'a> {
         self.push(Content::Event(HistoryEvent { id, previous_event_id, frame: path, details }));
     }
 
-    /// Whether the history has no room for an event: the last one is that of the execution's end.
+    /// Whether the history has no room for an event: the last id is reserved for the event of the execution's end.
     fn leaves_out(&mut self, details: &HistoryEventDetails) -> bool {
         let ends = matches!(details, HistoryEventDetails::ExecutionSucceeded { .. });
         self.history_is_full |= !ends && self.execution.header.last_event_id + 1 >= limits::HISTORY_EVENTS_MAX;
         self.history_is_full
     }
 
-    /// The failure of an execution whose history is full, in place of any other end.
+    /// The failure of an execution whose history is full. It replaces any other end.
     pub(super) fn full_history(&self) -> Option<StepFailure> {
         self.history_is_full.then(too_many_events)
     }
 
-    /// Writes an event of the execution itself that follows the event of an id; AWS names 0 where an execution was stopped or
-    /// timed out.
+    /// Writes an event of the execution itself that follows the event `previous_event_id`. AWS writes 0 as that id if an execution was
+    /// stopped or timed out.
     pub fn event_after(&mut self, previous_event_id: u64, details: HistoryEventDetails) {
         let id = self.execution.header.last_event_id + 1;
         self.header().last_event_id = id;
         self.push(Content::Event(HistoryEvent { id, previous_event_id, frame: Arc::default(), details }));
     }
 
-    /// Writes an event of a frame that the frame's next event does not follow: both follow the same one. AWS chains so what ends
-    /// a Parallel, a Map, an iteration or a map run.
+    /// Writes an event of a frame without moving the frame's last event: the next event follows the same one. AWS links in this way the
+    /// events that end a Parallel, a Map, an iteration or a map run.
     pub fn event_beside(&mut self, id: FrameId, details: HistoryEventDetails) {
         self.event_beside_line(id, self.frame(id).row.last_event_id, details);
     }
 
-    /// The same, where it follows an event of another frame.
+    /// Writes such an event so that it follows the event `previous_event_id` of another frame.
     pub fn event_beside_line(&mut self, id: FrameId, previous_event_id: u64, details: HistoryEventDetails) {
         let line = std::mem::replace(&mut self.row(id).last_event_id, previous_event_id);
         self.event(Some(id), details);
         self.row(id).last_event_id = line;
     }
 
-    /// Lets a frame's next event follow the last one of another frame.
+    /// Makes a frame's next event follow the last event of another frame.
     pub fn continue_from(&mut self, id: FrameId, other: FrameId) {
         let line = self.frame(other).row.last_event_id;
         self.row(id).last_event_id = line;
     }
 
-    /// The id of the event that an event of this turn follows. The first state's entering follows none, in whichever turn it was.
+    /// The event that an event of this turn follows. The first StateEntered follows none, whichever turn wrote it.
     pub fn followed_by(&self, event_id: u64) -> Option<u64> {
         if event_id == FIRST_ENTERED_EVENT_ID {
             return Some(0);
@@ -472,7 +472,7 @@ impl<'a> Turn<'a> {
         let now_ms = self.now_ms();
         let header = self.header();
         header.last_sequence += 1;
-        // A history never goes back in time, whatever the clock did between two processes.
+        // Timestamps in a history never decrease, even if the clock does so between two processes.
         header.last_timestamp_ms = header.last_timestamp_ms.max(now_ms);
         let entry = Entry { sequence: header.last_sequence, timestamp_ms: header.last_timestamp_ms, content };
         self.entries.push(entry);

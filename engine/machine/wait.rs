@@ -1,4 +1,4 @@
-//! Wait: until a time, or for a while.
+//! Wait: until a time, or for a number of seconds.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::{
 
 /// The longest Wait for a number of seconds. Source: states-language.net/spec.html, "Wait State".
 const SECONDS_MAX: u64 = 99_999_999;
-/// The longest Wait for a time; AWS counts in 32 bits.
+/// The longest Wait until a timestamp, in seconds; AWS counts in 32 bits.
 const TIMESTAMP_SECONDS_AHEAD_MAX: u64 = 2_147_483_647;
 
 impl Turn<'_> {
@@ -76,7 +76,7 @@ impl Turn<'_> {
         Err(self.evaluation_failed(id, failure))
     }
 
-    /// A Wait's time has come.
+    /// Ends a Wait whose time has come.
     pub fn wait_is_over(&mut self, id: FrameId) {
         let Some(state) = self.state_of(id).cloned() else { return };
         if let Err(failure) = self.leave_with_input(id, &state) {
@@ -85,7 +85,7 @@ impl Turn<'_> {
     }
 }
 
-/// A value as AWS shows it in a sentence: a text without quotes.
+/// A value as AWS shows it in a message: a string without quotes.
 pub(super) fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

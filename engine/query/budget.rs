@@ -1,4 +1,4 @@
-//! How much an evaluation may build: a short text that names a large input many times must not fill the memory.
+//! The budget of an evaluation: a short text that names a large input many times must not exhaust the memory.
 
 use std::cell::Cell;
 
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::evaluation_time::EvaluationTime;
 
-/// The most bytes one evaluation may hold, counted roughly. A payload has at most 256 KiB, so this is never near.
+/// The most bytes one evaluation may allocate, counted roughly. A payload has at most 256 KiB, so no valid evaluation comes near this.
 const BYTES_MAX: usize = 64 << 20;
 
-/// What is left to an evaluation.
+/// The bytes and time left to an evaluation, and the work it has done.
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes_left: Cell<usize>,
@@ -18,22 +18,22 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// A whole budget.
+    /// A full budget.
     pub(crate) fn new() -> Self {
         Budget { bytes_left: Cell::new(BYTES_MAX), time: EvaluationTime::new(), work_units: Cell::new(0) }
     }
 
-    /// Records work that was done, in units of about a nanosecond.
+    /// Records work, in units of about 1 ns.
     pub(crate) fn charge_work(&self, units: u64) {
         self.work_units.set(self.work_units.get().saturating_add(units));
     }
 
-    /// The work that was recorded, values that were paid for included.
+    /// The recorded work, including that for values charged with `spend`.
     pub(crate) fn work_units(&self) -> u64 {
         self.work_units.get()
     }
 
-    /// Pays for a value, if enough is left of it and of time.
+    /// Charges for a value. Returns whether enough bytes and time are left.
     pub(crate) fn spend(&self, value: &Value) -> bool {
         let before = self.bytes_left.get();
         let mut left = before;

@@ -74,15 +74,15 @@ impl Comparison {
         }
     }
 
-    /// Whether the comparison is true. Values of another type than the operator's are no error: it is false.
+    /// Whether the comparison is true. A value of another type than the operator's makes it false and is no error.
     ///
     /// # Errors
-    /// Nothing stands where a path points, unless that is what the operator asks.
+    /// A path has no value, unless the operator asks for exactly that.
     pub fn holds(&self, roots: &Roots<'_>) -> Result<bool, PathError> {
         self.holds_within(roots, &Budget::new())
     }
 
-    /// The same, with the work recorded in a budget.
+    /// Like `holds`, with the work recorded in a budget.
     pub(crate) fn holds_within(&self, roots: &Roots<'_>, budget: &Budget) -> Result<bool, PathError> {
         let found = match self.variable.evaluate_within(roots, budget) {
             Err(error) if error.is_missing() => None,

@@ -1,10 +1,10 @@
-//! How values compare, in every part of JSONPath alike: whole numbers exactly, texts by UTF-16 units as Java does.
+//! Comparisons that all of JSONPath shares: integers exactly, strings by UTF-16 units as Java does.
 
 use std::cmp::Ordering;
 
 use serde_json::Number;
 
-/// The order of two numbers; `None` never happens for numbers that JSON can hold.
+/// The order of two numbers; never `None` for numbers that JSON can represent.
 pub(super) fn compare_numbers(left: &Number, right: &Number) -> Option<Ordering> {
     if let (Some(left), Some(right)) = (left.as_i128(), right.as_i128()) {
         return Some(left.cmp(&right));
@@ -12,7 +12,7 @@ pub(super) fn compare_numbers(left: &Number, right: &Number) -> Option<Ordering>
     left.as_f64()?.partial_cmp(&right.as_f64()?)
 }
 
-/// The order of two texts.
+/// The order of two strings.
 pub(super) fn compare_texts(left: &str, right: &str) -> Ordering {
     left.encode_utf16().cmp(right.encode_utf16())
 }

@@ -1,6 +1,6 @@
-//! A place in a text that is being parsed.
+//! A cursor over a text that is being parsed.
 
-/// Reads a text character by character; every parser of JSONPath is built on it.
+/// Reads a text character by character. Every parser of JSONPath uses it.
 #[derive(Debug, Clone)]
 pub(super) struct Cursor<'a> {
     text: &'a str,
@@ -8,27 +8,27 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// At the beginning of a text.
+    /// A cursor at the beginning of a text.
     pub(super) fn new(text: &'a str) -> Self {
         Cursor { text, position: 0 }
     }
 
-    /// What is left.
+    /// The unread text.
     pub(super) fn rest(&self) -> &'a str {
         self.text.get(self.position..).unwrap_or_default()
     }
 
-    /// The place, in bytes from the beginning.
+    /// The position, in bytes from the beginning.
     pub(super) fn position(&self) -> usize {
         self.position
     }
 
-    /// What was read since a place.
+    /// The text between a position and the cursor.
     pub(super) fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.position).unwrap_or_default()
     }
 
-    /// Whether nothing is left.
+    /// Whether the cursor is at the end.
     pub(super) fn at_end(&self) -> bool {
         self.rest().is_empty()
     }
@@ -45,7 +45,7 @@ impl<'a> Cursor<'a> {
         Some(next)
     }
 
-    /// Reads a text if it comes next.
+    /// Reads a text if it comes next. Returns whether it did.
     pub(super) fn take_text(&mut self, text: &str) -> bool {
         let found = self.rest().starts_with(text);
         if found {
@@ -54,7 +54,7 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    /// Reads as long as characters fit.
+    /// Reads characters while `fits` accepts them.
     pub(super) fn take_while(&mut self, fits: impl Fn(char) -> bool) -> &'a str {
         let rest = self.rest();
         let length = rest.find(|c| !fits(c)).unwrap_or(rest.len());
@@ -70,7 +70,7 @@ impl<'a> Cursor<'a> {
     /// Reads one JSON value.
     pub(super) fn take_json(&mut self) -> Result<serde_json::Value, String> {
         if !matches!(self.peek(), Some('"' | '[' | '{')) {
-            // A number or a word does not say itself where it ends.
+            // Numbers and literals have no closing character, so their end is searched first.
             let scalar = self.take_while(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
             return serde_json::from_str(scalar).map_err(|_| format!("'{scalar}' is not a JSON value"));
         }

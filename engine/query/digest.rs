@@ -1,9 +1,9 @@
-//! Digests that `States.Hash` and `$hash` share.
+//! Digests for `States.Hash` and `$hash`.
 
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-/// The digest of a text in hexadecimal, or `None` where the algorithm is not one that Step Functions knows.
+/// The digest of a text in hexadecimal; `None` if Step Functions does not support the algorithm.
 pub(super) fn digest(text: &str, algorithm: &str) -> Option<String> {
     match algorithm {
         "MD5" => Some(format!("{:x}", md5::compute(text))),

@@ -1,14 +1,14 @@
-//! The time that the evaluations of one state may take together: each has its own limit, but a state may have thousands.
+//! The time limit for all evaluations of one state: each has a limit of its own, but a state may have thousands.
 
 use std::{
     cell::OnceCell,
     time::{Duration, Instant},
 };
 
-/// The longest they may take.
+/// The longest the evaluations of one state may take together.
 const TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Starts when it is first checked.
+/// A stopwatch that starts when it is first checked.
 #[derive(Debug)]
 pub(crate) struct EvaluationTime(OnceCell<Instant>);
 
@@ -17,7 +17,7 @@ impl EvaluationTime {
         EvaluationTime(OnceCell::new())
     }
 
-    /// Whether the evaluations have taken longer.
+    /// Whether the evaluations have taken longer than the limit.
     pub(crate) fn is_over(&self) -> bool {
         self.0.get_or_init(Instant::now).elapsed() > TIME_MAX
     }

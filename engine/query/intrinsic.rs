@@ -1,5 +1,5 @@
-//! Intrinsic functions, `States.Format(…)` and its kin. Sources: Step Functions Developer Guide, "Intrinsic functions for
-//! JSONPath states", and the States Language specification; where AWS itself was seen to differ, AWS.
+//! Intrinsic functions, such as `States.Format(…)`. Sources: Step Functions Developer Guide, "Intrinsic functions for JSONPath states",
+//! and the States Language specification. Where AWS was measured to differ, this follows AWS.
 
 mod arrays;
 mod function;
@@ -20,7 +20,7 @@ use super::{
 };
 use function::Function;
 
-/// What every function answers where it does not like its arguments.
+/// The error of a function that does not accept its arguments.
 struct InvalidArguments;
 
 type Answer = Result<Value, InvalidArguments>;
@@ -41,7 +41,7 @@ struct Call {
 #[derive(Debug, Clone)]
 enum Argument {
     Literal(Value),
-    /// A text in quotes; the escapes stay in `raw`, as `States.Format` has to see them.
+    /// A text in quotes. `raw` keeps the escapes, which `States.Format` interprets.
     Text {
         raw: String,
         plain: String,
@@ -50,16 +50,16 @@ enum Argument {
     Call(Call),
 }
 
-/// Why a call failed.
+/// The reason why a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IntrinsicErrorKind {
     /// The text is not a call of an intrinsic function.
     Malformed,
-    /// A path among the arguments leads nowhere.
+    /// A path among the arguments has no value.
     MissingArgument,
-    /// The function does not take these arguments.
+    /// The function does not accept these arguments.
     InvalidArguments,
-    /// The evaluation would take too long or build too much.
+    /// The evaluation would take too long or allocate too much.
     Limit,
 }
 
@@ -78,7 +78,7 @@ impl Intrinsic {
     /// Parses a call.
     ///
     /// # Errors
-    /// The text is no call, names an unknown function, or is nested deeper than 10 calls.
+    /// The text is no call, names an unknown function, or nests more than 10 calls.
     pub fn parse(source: &str) -> Result<Self, IntrinsicError> {
         match parse::parse(source) {
             Ok(call) => Ok(Intrinsic { source: source.to_owned(), call }),
@@ -110,15 +110,15 @@ impl Intrinsic {
         paths
     }
 
-    /// The value of the call. All randomness comes from the moment.
+    /// Evaluates the call. All randomness comes from the moment.
     ///
     /// # Errors
-    /// A path leads nowhere, a function does not take its arguments, or a limit was reached.
+    /// A path has no value, a function does not accept its arguments, or a limit was reached.
     pub fn evaluate(&self, roots: &Roots<'_>, moment: &Moment) -> Result<Value, IntrinsicError> {
         self.evaluate_within(roots, moment, &Budget::new())
     }
 
-    /// The same, with the work recorded in a budget.
+    /// Like `evaluate`, with the work recorded in a budget.
     pub(crate) fn evaluate_within(
         &self,
         roots: &Roots<'_>,
@@ -133,7 +133,7 @@ impl Intrinsic {
     }
 }
 
-/// One evaluation of a call and of the calls in it.
+/// One evaluation of a call and its nested calls.
 struct Evaluation<'e> {
     roots: &'e Roots<'e>,
     numbers: &'e Numbers,

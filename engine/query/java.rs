@@ -1,10 +1,10 @@
-//! Values as Java writes them: Step Functions runs on Java, and its texts show it.
+//! Values in Java's notation: Step Functions runs on Java, and its messages and orders show it.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-/// The text of a value, as `String.valueOf` gives it: `{a=1, b=[x, null]}`.
+/// The text of a value as `String.valueOf` writes it: `{a=1, b=[x, null]}`.
 pub(super) fn java_text(value: &Value) -> String {
     let mut text = String::new();
     write_java(&mut text, value);
@@ -37,7 +37,7 @@ fn write_java(text: &mut String, value: &Value) {
     }
 }
 
-/// As `Double.toString`: an exponent below a thousandth and from ten millions on.
+/// A number as `Double.toString` writes it: with an exponent below 0.001 and from 10,000,000 on.
 fn java_double(number: f64) -> String {
     if number == 0.0 || (1e-3..1e7).contains(&number.abs()) {
         return format!("{number:?}");
@@ -49,7 +49,7 @@ fn java_double(number: f64) -> String {
     }
 }
 
-/// As `hashCode`, which decides the order of a Java set.
+/// The hash of a value as `hashCode` computes it, which determines the order of a Java set.
 fn java_hash(value: &Value) -> i32 {
     match value {
         Value::Null => 0,
@@ -74,7 +74,7 @@ fn java_hash(value: &Value) -> i32 {
     }
 }
 
-/// Values without repetition in the order of a `java.util.HashSet`, in which `States.ArrayUnique` leaves them on AWS.
+/// The distinct values in the order of a `java.util.HashSet`, which is the order of `States.ArrayUnique` on AWS.
 pub(super) fn java_set(items: &[Value]) -> Vec<Value> {
     let mut by_hash: HashMap<u32, Vec<&Value>> = HashMap::new();
     let mut unique: Vec<(u32, &Value)> = Vec::new();
@@ -86,7 +86,7 @@ pub(super) fn java_set(items: &[Value]) -> Vec<Value> {
             unique.push((hash ^ (hash >> 16), item));
         }
     }
-    // A table grows as soon as it is more than three quarters full.
+    // The table grows when it is more than three quarters full.
     let mut buckets = 16_usize;
     while unique.len() * 4 > buckets * 3 {
         buckets *= 2;

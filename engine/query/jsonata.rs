@@ -1,9 +1,8 @@
-//! JSONata, through the crate `jsonata-core`, with what Step Functions adds and without what it forbids.
+//! JSONata, evaluated by the crate `jsonata-core`, with Step Functions' additions and without what it forbids.
 //! Source: Step Functions Developer Guide, "Transforming data with JSONata".
 //!
-//! JSONata can compute anything, so one line of it can use all time and memory. An expression whose cost is small for what it sees
-//! (`growth`) is evaluated in this process; every other one is evaluated in the sandbox that was set with
-//! [`evaluate_in_sandbox`].
+//! JSONata can compute anything, so one line of it can use all time and memory. An expression whose cost is small for its scope
+//! (`growth`) is evaluated in this process. Every other one is evaluated in the sandbox that was set with [`evaluate_in_sandbox`].
 
 mod functions;
 mod growth;
@@ -27,11 +26,11 @@ use growth::ExpressionGrowth;
 pub use references::References;
 pub use sandbox::{Sandbox, SandboxAnswer, SandboxRequest, evaluate_in_sandbox};
 
-/// The deepest nesting of an evaluation: a runaway recursion ends here.
+/// The deepest nesting of an evaluation; it ends unbounded recursion.
 const STACK_DEPTH_MAX: usize = 2_000;
-/// The longest an evaluation may take, in milliseconds. All else waits for it.
+/// The longest an evaluation may take, in milliseconds. Its thread is blocked for this time.
 pub const EVALUATION_MS_MAX: u64 = 2_000;
-/// What an evaluation without a bound counts as, in units of about a nanosecond.
+/// The work that is recorded for an evaluation without a bound, in units of about 1 ns.
 const SANDBOX_WORK_UNITS: u64 = 12_000_000;
 /// The longest sequence an evaluation may build.
 const SEQUENCE_LENGTH_MAX: usize = 1_000_000;
@@ -45,7 +44,7 @@ pub struct Expression {
     growth: ExpressionGrowth,
 }
 
-/// An expression that cannot be read.
+/// An expression that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ParseError {
@@ -64,16 +63,16 @@ pub enum EvaluationError {
     NotJson,
 }
 
-/// All time and randomness an evaluation may use: the same scope and moment give the same value.
+/// All time and randomness that an evaluation uses: the same scope and moment give the same value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
     /// Now, in milliseconds since the Unix epoch.
     pub now_ms: u64,
-    /// A random number, from which all others are drawn.
+    /// A random number, the seed of all others.
     pub entropy: u64,
 }
 
-/// What an expression can see.
+/// The scope of an expression.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     /// The value of `$states`.
@@ -83,7 +82,7 @@ pub struct Scope<'a> {
 }
 
 impl Expression {
-    /// Parses what stands between `{%` and `%}`.
+    /// Parses the text between `{%` and `%}`.
     ///
     /// # Errors
     /// The text is not JSONata, or calls `$eval`, which Step Functions forbids.
@@ -103,22 +102,22 @@ impl Expression {
         &self.source
     }
 
-    /// What it refers to that Step Functions does not offer everywhere.
+    /// Its references to names that Step Functions does not offer everywhere.
     pub fn references(&self) -> References {
         References::of(&self.tree)
     }
 
-    /// Whether its cost is a small constant times the size of what it sees, so that it is always evaluated in this process.
+    /// Whether its cost is at most a small constant times the size of its scope. It is then always evaluated in this process.
     pub fn is_cheap(&self) -> bool {
         self.growth.is_cheap()
     }
 
-    /// The bound on its cost in this scope, in units of about a nanosecond or a byte; `None` where it has none.
+    /// The bound on its cost in this scope, in units of about 1 ns or one byte; `None` if it has no bound.
     pub fn work_units_max(&self, scope: &Scope<'_>) -> Option<u64> {
         self.growth.work_units(self.seen_units(scope, u64::MAX))
     }
 
-    /// The value, or `None` where JSONata says *undefined*.
+    /// Evaluates the expression. `None` is JSONata's *undefined*.
     ///
     /// # Errors
     /// A JSONata error, or a limit on time, memory, depth or length was reached.
@@ -126,7 +125,7 @@ impl Expression {
         self.evaluate_within(scope, moment, &Budget::new())
     }
 
-    /// The same, with the work recorded in a budget.
+    /// Like `evaluate`, with the work recorded in a budget.
     pub(crate) fn evaluate_within(
         &self,
         scope: &Scope<'_>,
@@ -145,10 +144,10 @@ impl Expression {
         }
     }
 
-    /// The same, in this thread whatever the expression costs.
+    /// Evaluates the expression in this thread, whatever it costs.
     ///
     /// # Errors
-    /// As above. An expression that needs more memory than there is ends the process.
+    /// Those of `evaluate`. An expression that exhausts the memory ends the process.
     pub fn evaluate_here(&self, scope: &Scope<'_>, moment: &Moment) -> Result<Option<Value>, EvaluationError> {
         let mut context = Context::new();
         for (name, value) in self.seen(scope) {
@@ -166,12 +165,12 @@ impl Expression {
         result::to_json(&value)
     }
 
-    /// The size of what the expression sees. Counting ends when it is above the limit.
+    /// The size of the values in the scope that the expression names. Stops counting above the limit.
     fn seen_units(&self, scope: &Scope<'_>, units_max: u64) -> u64 {
         self.seen(scope).fold(0, |units, (_, value)| growth::add_units(units, value, units_max))
     }
 
-    /// What the expression sees of a scope.
+    /// The values in the scope that the expression names.
     fn seen<'s>(&'s self, scope: &'s Scope<'_>) -> impl Iterator<Item = (&'s str, &'s Value)> {
         self.variables.iter().filter_map(|name| {
             let value = match name.as_str() {
@@ -188,7 +187,7 @@ impl Expression {
     }
 }
 
-/// A parser's message as AWS words it: without JSONata's code, such as `S0207: `.
+/// A parser's message without JSONata's code, such as `S0207: `, as AWS shows it.
 fn without_code(message: &str) -> &str {
     let code = |text: &str| text.len() == 5 && text.starts_with('S') && text[1..].bytes().all(|b| b.is_ascii_digit());
     message.split_once(": ").filter(|(head, _)| code(head)).map_or(message, |(_, rest)| rest)
@@ -198,7 +197,7 @@ fn failed(error: EvaluatorError) -> EvaluationError {
     EvaluationError::Failed(error.message().to_owned())
 }
 
-/// The names behind every `$` of the text: at least all that the expression can refer to.
+/// The names after every `$` of the text: a superset of the variables that the expression refers to.
 fn variables_in(source: &str) -> BTreeSet<String> {
     source
         .split('$')

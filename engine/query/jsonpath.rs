@@ -1,11 +1,11 @@
-//! JSONPath as Step Functions speaks it: the dialect of Jayway JsonPath (com.jayway.jsonpath), with the roots `$$`
-//! (Context Object) and `$name` (variable) added. The crates for RFC 9535 speak another dialect: they know neither
-//! Jayway's filters, nor definite paths, nor its error texts, which end up in AWS's causes.
+//! Step Functions' JSONPath: the dialect of Jayway JsonPath (com.jayway.jsonpath) with the additional roots `$$` (Context Object) and
+//! `$name` (variable). Crates for RFC 9535 implement another dialect: they lack Jayway's filters, definite paths and error texts,
+//! which AWS's causes contain.
 //!
-//! The version is 2.0.0 (2015). AWS's texts and values fit no other: `[(@.length-1)]` works, which later versions refuse; `length()`
-//! and `sum()` are the names of fields ("Property ['length()'] not found in path $['list']"), which later versions call; an index
-//! that no item has is null. Sources: recordings; awsdocs/aws-step-functions-developer-guide, pull request 5; AWS re:Post, "sum()
-//! function returns error about not finding path"; Developer Guide, "Using paths", which names what is not supported.
+//! The version is 2.0.0 (2015). AWS's texts and values match no other: `[(@.length-1)]` works, which later versions refuse; `length()`
+//! and `sum()` are names of fields ("Property ['length()'] not found in path $['list']"), which later versions call; an index past
+//! the end is null. Sources: recordings; awsdocs/aws-step-functions-developer-guide, pull request 5; AWS re:Post, "sum() function
+//! returns error about not finding path"; Developer Guide, "Using paths", which lists what is not supported.
 
 mod condition;
 mod evaluate;
@@ -25,7 +25,7 @@ use evaluate::{Failure, Walk};
 pub(super) use parse::parse_embedded;
 use step::{Root, Step};
 
-/// What a path can start from.
+/// The values that a path can start from.
 #[derive(Debug, Clone, Copy)]
 pub struct Roots<'a> {
     /// The value of `$`.
@@ -50,18 +50,18 @@ pub struct Path {
     steps: Vec<Step>,
 }
 
-/// Why a path failed.
+/// The reason why a path failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathErrorKind {
     /// The text is not a path.
     Invalid,
-    /// Nothing stands where the path points.
+    /// The path has no value.
     Missing,
-    /// The last step is an index past the end of an array. AWS takes this for null in a payload template.
+    /// The last step is an index past the end of an array. In a payload template AWS treats this as null.
     OutOfRange,
     /// The path cannot be applied as a `ResultPath` (States.ResultPathMatchFailure).
     NotApplicable,
-    /// The evaluation would take too long or build too much.
+    /// The evaluation would take too long or allocate too much.
     Limit,
 }
 
@@ -71,7 +71,7 @@ pub enum PathErrorKind {
 pub struct PathError {
     /// Why it failed.
     pub kind: PathErrorKind,
-    /// AWS's whole text, such as `Invalid path '$.a' : No results for path: $['a']`.
+    /// AWS's full text, such as `Invalid path '$.a' : No results for path: $['a']`.
     pub message: String,
 }
 
@@ -80,7 +80,7 @@ impl PathError {
         PathError { kind, message: format!("Invalid path '{source}' : {reason}") }
     }
 
-    /// Whether the path is fine and only the value is not there.
+    /// Whether the path is valid and only the value is missing.
     pub fn is_missing(&self) -> bool {
         matches!(self.kind, PathErrorKind::Missing | PathErrorKind::OutOfRange)
     }
@@ -100,7 +100,7 @@ impl Path {
         &self.source
     }
 
-    /// Whether the path points at one place, so that its value is not wrapped in an array.
+    /// Whether the path selects a single value, which is then not wrapped in an array.
     pub fn is_definite(&self) -> bool {
         step::is_definite(&self.steps)
     }
@@ -133,7 +133,7 @@ impl Path {
         self.root == Root::Context
     }
 
-    /// The name of the variable the path starts at.
+    /// The name of the variable at which the path starts.
     pub fn variable(&self) -> Option<&str> {
         match &self.root {
             Root::Variable(name) => Some(name),
@@ -144,12 +144,12 @@ impl Path {
     /// The value of a definite path, or an array of the values of an indefinite one.
     ///
     /// # Errors
-    /// Nothing stands where a definite path points, or a limit was reached.
+    /// A definite path has no value, or a limit was reached.
     pub fn evaluate(&self, roots: &Roots<'_>) -> Result<Value, PathError> {
         self.evaluate_within(roots, &Budget::new())
     }
 
-    /// The same, with the work recorded in a budget.
+    /// Like `evaluate`, with the work recorded in a budget.
     pub(crate) fn evaluate_within(&self, roots: &Roots<'_>, budget: &Budget) -> Result<Value, PathError> {
         let document = self.document(roots)?;
         let walk = Walk::new(document, *roots);
@@ -165,17 +165,17 @@ impl Path {
         match found {
             Ok(value) => Ok(value),
             Err(Failure::Limit) => error(PathErrorKind::Limit, "The evaluation of the path takes too long"),
-            // AWS answers an empty array where Jayway itself would refuse.
+            // AWS returns an empty array where Jayway fails.
             Err(Failure::Missing(_) | Failure::OutOfRange(_)) if !self.is_definite() => Ok(Value::Array(Vec::new())),
             Err(Failure::Missing(reason)) => error(PathErrorKind::Missing, &reason),
             Err(Failure::OutOfRange(reason)) => error(PathErrorKind::OutOfRange, &reason),
         }
     }
 
-    /// A copy of the input with a value put where this path points, as a `ResultPath` does: missing objects are made.
+    /// A copy of the input with a value inserted at this path, as by a `ResultPath`. Missing objects are created.
     ///
     /// # Errors
-    /// The path is no Reference Path into the input, or the input has no place for it.
+    /// The path is no Reference Path into the input, or does not fit the input.
     pub fn set(&self, input: &Value, value: Value) -> Result<Value, PathError> {
         if !(self.starts_at_input() && self.is_reference()) {
             let reason = "A ResultPath must be a Reference Path into the input";
@@ -184,7 +184,7 @@ impl Path {
         set::set(&self.steps, input, value).map_err(|message| PathError { kind: PathErrorKind::NotApplicable, message })
     }
 
-    /// The same place, written from `$`: AWS's texts drop the second `$` of a path into the Context Object.
+    /// The path's text as if it started at `$`: AWS's messages omit the second `$` of a path into the Context Object.
     pub(in crate::query) fn source_from_input(&self) -> &str {
         if self.starts_at_context() { self.source.get(1..).unwrap_or_default() } else { &self.source }
     }

@@ -1,5 +1,5 @@
-//! Payload templates: JSON in which a field `"name.$"` gets the value of a query. Source: States Language specification,
-//! "Payload Template".
+//! Payload templates: JSON in which the value of a field `"name.$"` is a query. Source: States Language specification, "Payload
+//! Template".
 
 mod query;
 #[cfg(test)]
@@ -19,23 +19,23 @@ pub struct PayloadTemplate(Node);
 
 #[derive(Debug, Clone)]
 enum Node {
-    /// No query inside.
+    /// A value without queries.
     Literal(Value),
     Query {
         key: String,
         query: Query,
     },
     Array(Vec<Node>),
-    /// The names have lost their `.$`.
+    /// The names are stored without their `.$`.
     Object(Vec<(String, Node)>),
 }
 
-/// Something wrong in a template.
+/// A problem of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateProblem {
-    /// Where, from the template's root, such as `/list[0]/name.$`.
+    /// The location as a pointer from the template's root, such as `/list[0]/name.$`.
     pub pointer: String,
-    /// What is wrong, as AWS words it.
+    /// The problem, in AWS's words.
     pub message: String,
 }
 
@@ -45,12 +45,11 @@ pub struct TemplateProblem {
 pub struct PayloadFailure {
     /// The key of the field, `name.$`.
     pub key: String,
-    /// The query, as it is written.
+    /// The query as written.
     pub query: String,
     /// Why it failed.
     pub error: QueryError,
-    /// AWS's whole text, such as `The JSONPath '$.a' specified for the field 'name.$' could not be found in the input
-    /// '{}'`.
+    /// AWS's full text, such as `The JSONPath '$.a' specified for the field 'name.$' could not be found in the input '{}'`.
     pub message: String,
 }
 
@@ -73,7 +72,7 @@ impl PayloadTemplate {
         self.evaluate_within(roots, moment, &Budget::new())
     }
 
-    /// The same within a budget, in which the work is recorded.
+    /// Like `evaluate`, within a budget that also records the work.
     pub(crate) fn evaluate_within(
         &self,
         roots: &Roots<'_>,
@@ -169,7 +168,7 @@ fn evaluate(node: &Node, evaluation: &Evaluation<'_>) -> Result<Value, PayloadFa
             .map(Value::Object),
         Node::Query { key, query } => {
             let found = match query.evaluate_within(evaluation.roots, evaluation.moment, evaluation.budget) {
-                // An index past the end is null here, and nowhere else. Measured on AWS.
+                // An index past the end is null in a payload template only. Measured on AWS.
                 Err(error) if error.kind() == QueryErrorKind::OutOfRange => Ok(Value::Null),
                 found => found,
             };

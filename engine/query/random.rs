@@ -1,13 +1,13 @@
-//! Randomness drawn from one number, so that the same moment gives the same values.
+//! Random numbers derived from one seed, so that the same moment gives the same values.
 
 use std::{cell::Cell, rc::Rc};
 
-/// A sequence of numbers drawn from one (splitmix64). Clones share the sequence.
+/// A sequence of numbers derived from one (splitmix64). Clones share the sequence.
 #[derive(Debug, Clone)]
 pub(super) struct Numbers(Rc<Cell<u64>>);
 
 impl Numbers {
-    /// The sequence that begins at a seed.
+    /// The sequence for a seed.
     pub(super) fn new(seed: u64) -> Self {
         Numbers(Rc::new(Cell::new(seed)))
     }
@@ -41,15 +41,14 @@ impl Numbers {
     }
 }
 
-/// The numbers of `java.util.Random`: Step Functions runs on Java, and a seed is given only by those who want the same
-/// number again.
+/// The numbers of `java.util.Random`. Step Functions runs on Java, and who passes a seed expects Java's numbers.
 pub(super) struct JavaRandom(u64);
 
 impl JavaRandom {
     const MULTIPLIER: u64 = 0x5_DEEC_E66D;
     const MASK: u64 = (1 << 48) - 1;
 
-    /// The sequence that begins at a seed.
+    /// The sequence for a seed.
     pub(super) fn new(seed: i64) -> Self {
         JavaRandom((seed as u64 ^ Self::MULTIPLIER) & Self::MASK)
     }
@@ -73,7 +72,7 @@ impl JavaRandom {
         loop {
             let bits = self.next_bits(31) as i32;
             let value = bits % bound;
-            // Java draws again where the last, incomplete stretch would favour small numbers.
+            // Java draws again if the number is in the last, incomplete interval, which would favour small results.
             if bits.wrapping_sub(value).wrapping_add(bound - 1) >= 0 {
                 return value;
             }

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
-//! What AWS itself answered, replayed as far as queries alone decide it: Pass and Choice states in JSONPath.
+//! Replays recordings of AWS that only queries decide: Pass and Choice states in JSONPath.
 //!
-//! The recordings are not part of the project. `FLOW_RECORDINGS` names their folder; without it there is nothing to replay.
+//! The recordings are not part of the project. `FLOW_RECORDINGS` names their folder; without it nothing is replayed.
 
 use std::path::PathBuf;
 
@@ -22,14 +22,14 @@ fn recordings() -> Vec<Value> {
     lists.flatten().filter(|case| case["kind"] == "execution" && case["needs"] == json!([])).collect()
 }
 
-/// A machine that knows queries and nothing else.
+/// A machine that implements queries and nothing else.
 struct Replay {
     context: Value,
     variables: Map<String, Value>,
 }
 
 impl Replay {
-    /// The output of a state and the name of the next, or the cause of the failure.
+    /// The output of a state and the name of the next one, or the cause of the failure.
     fn run(&mut self, state: &Map<String, Value>, input: &Value) -> Result<(Value, Option<String>), String> {
         let effective = self.select(state.get("InputPath"), input)?;
         if state["Type"] == "Choice" {
@@ -87,7 +87,7 @@ impl Replay {
     }
 }
 
-/// Whether queries alone decide a case.
+/// Whether a case depends on queries alone.
 fn is_ours(case: &Value) -> bool {
     let Some(states) = case["definition"]["States"].as_object() else { return false };
     let simple = |rule: &Value| {

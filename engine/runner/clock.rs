@@ -1,4 +1,4 @@
-//! What time it is.
+//! Clocks of a runner.
 
 use std::{
     sync::{
@@ -8,14 +8,14 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// A clock in milliseconds since the Unix epoch that never goes back within a process.
+/// A clock in milliseconds since the Unix epoch that never decreases within a process.
 pub trait Clock: Send + Sync + 'static {
     /// Now.
     fn now_ms(&self) -> u64;
-    /// How long to really wait until the clock shows `due_ms`.
+    /// The wall-clock time until this clock shows `due_ms`.
     fn real_duration_until(&self, due_ms: u64) -> Duration;
-    /// For a clock that jumps: how long, on the wall's clock, a runner waits for what is in flight before it lets it jump. `None`
-    /// for a clock that runs.
+    /// For a clock that jumps: how long, in wall-clock time, a runner waits for calls in flight before the clock jumps. `None` for other
+    /// clocks.
     fn in_flight_wait_max(&self) -> Option<Duration> {
         None
     }
@@ -25,13 +25,13 @@ fn wall_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-/// The wall's clock. When the wall's goes back, this one goes on from where it was: waits of this process take no longer.
+/// The wall clock. If the wall clock is set back, this one continues from its last time, so that waits of this process take no longer.
 #[derive(Debug)]
 pub struct SystemClock {
     anchor: Mutex<Anchor>,
 }
 
-/// What the clock showed at a moment.
+/// The time that the clock showed at an instant.
 #[derive(Debug)]
 struct Anchor {
     shown_ms: u64,
@@ -39,7 +39,7 @@ struct Anchor {
 }
 
 impl Anchor {
-    /// The wall's time, or as much as has passed since the anchor where the wall's is behind that.
+    /// The wall-clock time or, if that is earlier, the anchor's time plus what has passed since.
     fn now_ms(&mut self, wall_ms: u64, at: Instant) -> u64 {
         let passed_ms = at.saturating_duration_since(self.at).as_millis() as u64;
         let shown_ms = self.shown_ms + passed_ms;
@@ -68,7 +68,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that ran with the wall's until its epoch and runs `speed` times as fast since. Two processes with the same epoch and
+/// A clock that equals the wall clock until its epoch and runs `speed` times as fast afterwards. Two processes with the same epoch and
 /// speed agree.
 #[derive(Debug)]
 pub struct ScaledClock {
@@ -78,7 +78,7 @@ pub struct ScaledClock {
 }
 
 impl ScaledClock {
-    /// A clock with an epoch in milliseconds since the Unix epoch; `speed` is at least a thousandth.
+    /// A clock with an epoch in milliseconds since the Unix epoch; `speed` is at least 0.001.
     pub fn new(epoch_ms: u64, speed: f64) -> Self {
         ScaledClock { epoch_ms, speed: speed.max(0.001), wall: SystemClock::default() }
     }
@@ -96,7 +96,7 @@ impl Clock for ScaledClock {
     }
 }
 
-/// How long a call may take, on the wall's clock, before a [`ManualClock`] jumps over it: without this, a time-out of an hour would
+/// How long a call may take, in wall-clock time, before a [`ManualClock`] jumps over it. Without this wait, a time-out of an hour would
 /// come before the answer.
 const MANUAL_IN_FLIGHT_WAIT_MAX: Duration = Duration::from_secs(1);
 
@@ -138,13 +138,13 @@ mod tests {
         let mut anchor = Anchor { shown_ms: 10_000_000, at: begun };
         let after = |ms: u64| begun + Duration::from_millis(ms);
         assert_eq!(anchor.now_ms(10_000_500, after(500)), 10_000_500);
-        assert_eq!(anchor.now_ms(6_401_000, after(1_000)), 10_001_000, "an hour back: time goes on all the same");
+        assert_eq!(anchor.now_ms(6_401_000, after(1_000)), 10_001_000, "set back by an hour: the clock continues");
         assert_eq!(anchor.now_ms(6_461_000, after(61_000)), 10_061_000);
         assert_eq!(
             anchor.now_ms(10_500_000, after(62_000)),
             10_500_000,
-            "forward, as after a sleep: the wall is right"
+            "set forward, as after a sleep: the wall clock applies"
         );
-        assert_eq!(anchor.now_ms(10_499_999, after(62_000)), 10_500_000, "never back");
+        assert_eq!(anchor.now_ms(10_499_999, after(62_000)), 10_500_000, "never decreases");
     }
 }

@@ -1,4 +1,4 @@
-//! One thread that commits: it takes everything that waits, writes one batch, flushes once.
+//! The committer: a thread that writes all waiting commits in one batch with one flush.
 
 use std::sync::{
     Arc,
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::store::{Store, StoreError, Write};
 
-/// The most executions' changes in one batch: bounds the time that the first of them waits for the last.
+/// The most writes in one batch. It bounds how long the first of them waits for the last.
 const BATCH_WRITES_MAX: usize = 1_024;
 
-/// What is to be committed, and what to say when it is.
+/// A write to be committed, and what the dispatcher receives once it is durable.
 pub(super) struct Commit {
     pub write: Write,
     pub committed: Committed,
@@ -25,13 +25,13 @@ pub(super) struct Commit {
 
 pub(super) struct Committer {
     pub queue: mpsc::Sender<Commit>,
-    /// The same, for who commits without the thread while nothing is in its queue.
+    /// The batches, for commits that bypass the thread while its queue is empty.
     pub batches: Batches,
-    /// Why nothing can be committed any more; set before anybody who waits for a commit is let go.
+    /// The failure of the store, if any. It is set before anyone who waits for a commit is released.
     pub failure: watch::Receiver<Option<StoreError>>,
 }
 
-/// The committer, and its thread's loop: it ends when the queue has no sender, or with the first failure.
+/// Creates the committer and its thread's loop, which ends when the queue has no sender or at the first failure.
 pub(super) fn new(store: Arc<Store>, messages: Messages, options: RunnerOptions) -> (Committer, impl FnOnce() + Send) {
     let (queue, waiting) = mpsc::channel::<Commit>();
     let (batches, failure) = Batches::new(store, options);
@@ -42,7 +42,7 @@ pub(super) fn new(store: Arc<Store>, messages: Messages, options: RunnerOptions)
             batch.extend(waiting.try_iter().take(BATCH_WRITES_MAX - 1));
             let done = of_thread.commit(batch);
             let failed = matches!(done, Message::StoreFailed { .. });
-            // A dispatcher that has stopped does not receive it. What is in the queue is committed all the same.
+            // A dispatcher that has stopped does not receive it. The rest of the queue is committed nevertheless.
             let _ = messages.send(done);
             if failed {
                 return;
@@ -52,12 +52,12 @@ pub(super) fn new(store: Arc<Store>, messages: Messages, options: RunnerOptions)
     (Committer { queue, batches, failure }, run)
 }
 
-/// Makes batches durable, one after the other, whoever asks.
+/// Makes batches durable, one after the other, for the committer and the dispatcher.
 #[derive(Clone)]
 pub(super) struct Batches {
     store: Arc<Store>,
     options: RunnerOptions,
-    /// How many are durable.
+    /// The number of durable batches.
     pub count: Arc<AtomicU64>,
     failed: watch::Sender<Option<StoreError>>,
 }
@@ -68,8 +68,8 @@ impl Batches {
         (Batches { store, options, count: Arc::default(), failed }, failure)
     }
 
-    /// Makes a batch durable and answers with what the dispatcher is to be told. After a failure nothing more may be written: what
-    /// is durable is not known any more. Who watches for a failure hears of it before anybody who waits for the batch is let go.
+    /// Makes a batch durable and returns the message for the dispatcher. Nothing may be written after a failure, because it is no longer
+    /// known what is durable. Watchers of the failure receive it before anyone who waits for the batch is released.
     pub fn commit(&self, batch: Vec<Commit>) -> Message {
         let number = self.count.load(Ordering::Relaxed) + 1;
         crash_if(self.options.crash_before_commit, number);
@@ -87,7 +87,7 @@ impl Batches {
     }
 }
 
-/// The next commit.
+/// The next commit. Calls the store's idle hook before it waits for one.
 fn next(waiting: &mpsc::Receiver<Commit>, store: &Store) -> Option<Commit> {
     if let Ok(commit) = waiting.try_recv() {
         return Some(commit);

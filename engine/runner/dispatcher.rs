@@ -1,5 +1,5 @@
-//! The one writer: every execution that this process drives changes here and nowhere else. A thread of its own, because it may
-//! wait for the disk and for an expression.
+//! The dispatcher: the only writer of the executions that this process drives. It is a thread, because it may block on the disk and on
+//! expressions.
 
 mod alone;
 mod asleep;
@@ -43,15 +43,15 @@ use crate::{
     store::{DocumentChanges, Origin, Store, StoreError, Write},
 };
 
-/// An execution that this process drives. In memory only while something is in flight.
+/// An execution that this process drives. It is in memory only while something of it is in flight or due soon.
 pub(super) struct Driven {
     execution: Option<Box<Execution>>,
-    /// Set while a lane has the execution.
+    /// Set while the execution's turn runs in a lane.
     away: Option<Box<Away>>,
-    /// Whether the last turn reached the limit of its cost.
+    /// Whether the last turn reached its cost limit.
     was_cut_short: bool,
     uncommitted: u32,
-    /// When the timers have it.
+    /// The due time that is registered in the timers.
     due_ms: u64,
 }
 
@@ -61,13 +61,13 @@ impl Default for Driven {
     }
 }
 
-/// What an execution begins with.
+/// The data that an execution begins with.
 pub(super) struct Begun {
     origin: Origin,
     documents: DocumentChanges,
 }
 
-/// Where the randomness of each turn comes from.
+/// The source of each turn's randomness.
 pub(super) type Entropy = Box<dyn FnMut() -> u64 + Send>;
 
 pub(super) struct Dispatcher {
@@ -130,12 +130,12 @@ impl Dispatcher {
         }
     }
 
-    /// Records answers from outside and calls no steps.
+    /// Makes it record answers from outside without calling steps.
     pub fn without_calls(self) -> Self {
         Dispatcher { makes_no_calls: true, ..self }
     }
 
-    /// Receives messages and acts on times until the runner stops.
+    /// Receives messages and handles due times until the runner stops.
     pub fn run(mut self, mut inbox: Inbox) {
         loop {
             match self.next(&mut inbox) {
@@ -150,7 +150,7 @@ impl Dispatcher {
         }
     }
 
-    /// The next message, or that a time has come.
+    /// The next message, or the time-out at which something is due.
     fn next(&mut self, inbox: &mut Inbox) -> Received {
         let acknowledge_after = self.alone.rests_after();
         let Some(due_ms) = self.timers.next_ms().filter(|_| self.goes_on()) else {
@@ -168,12 +168,12 @@ impl Dispatcher {
         inbox.next(acknowledge_after.into_iter().chain([wait]).min())
     }
 
-    /// Whether something happens without time passing.
+    /// Whether something can happen without time passing.
     fn is_busy(&self, inbox: &mut Inbox) -> bool {
         self.looks_in_flight > 0 || self.turns_beside > 0 || self.commits_under_way > 0 || !inbox.is_empty()
     }
 
-    /// Whether times and calls are acted on.
+    /// Whether due times and calls are handled: not while draining or after a failure of the store.
     fn goes_on(&self) -> bool {
         !self.draining.has_begun() && self.failed.is_none()
     }
@@ -206,7 +206,7 @@ impl Dispatcher {
             Message::Asleep { id, reply } => drop(reply.send(self.asleep(&id))),
             Message::Driven { ids, reply } => drop(reply.send(self.driven_of(ids))),
             Message::Drain { limit, reply } => self.draining.begin(limit, reply),
-            // The loop ends with it.
+            // `run` ends the loop.
             Message::Stop => {}
         }
     }
@@ -227,7 +227,7 @@ impl Dispatcher {
     }
 
     fn store_failed(&mut self, error: StoreError) {
-        // The first failure says what happened; what follows it does not.
+        // Only the first failure is reported; later ones are consequences.
         if self.failed.is_none() {
             self.show(RunnerEvent::StoreFailed { message: error.to_string() });
             self.failed = Some(error);
@@ -238,7 +238,7 @@ impl Dispatcher {
         Moment { now_ms: self.clock.now_ms(), entropy: (self.entropy)() }
     }
 
-    /// Folds an input into an execution and hands what changed to the committer.
+    /// Folds an input into an execution and sends the changes to the committer.
     fn advance(&mut self, id: &str, input: Input, begun: Option<Begun>, reply: Option<Replies>) {
         if self.is_away(id) {
             return self.put_off(id, input, reply);
@@ -257,7 +257,7 @@ impl Dispatcher {
         self.fold(&key, transition, begun, reply);
     }
 
-    /// Hands what a turn changed to the committer.
+    /// Sends the changes of a turn to the committer.
     fn fold(&mut self, key: &Arc<str>, mut transition: Transition, begun: Option<Begun>, reply: Option<Replies>) {
         let (id, key) = (&**key, key.clone());
         let Some(driven) = self.driven.get_mut(id) else { return };
@@ -298,12 +298,12 @@ impl Dispatcher {
     }
 
     fn send(&mut self, commit: Commit) {
-        // What is durable is not known any more.
+        // After a failure it is no longer known what is durable.
         if self.failed.is_some() {
             return;
         }
         if self.committer.queue.send(commit).is_err() {
-            self.store_failed(StoreError::Write { message: "the committing thread has stopped".to_owned() });
+            self.store_failed(StoreError::Write { message: "the committer has stopped".to_owned() });
         }
     }
 
@@ -318,15 +318,15 @@ impl Dispatcher {
         self.let_go(&id);
     }
 
-    /// Sends an event to everybody who watches.
+    /// Sends an event to all watchers.
     fn show(&self, event: RunnerEvent) {
         let _ = self.events.send(Broadcast::Event(event));
     }
 
-    /// Shows and does what is durable now.
+    /// Shows the entries of a durable turn and carries out its commands.
     fn carry_out(&mut self, committed: Committed) {
         let Committed { id, environment, commands, entries, header, reply, done } = committed;
-        // Who comes to watch after this reads them in the store, where they are.
+        // A watcher that subscribes later reads the entries from the store.
         if self.events.receiver_count() > 0 {
             for entry in entries.iter() {
                 self.show(RunnerEvent::Entry { execution: id.to_string(), entry: entry.clone() });
@@ -343,7 +343,7 @@ impl Dispatcher {
                 Command::Offer(offered) => self.offer(&id, *offered),
                 Command::WakeAt { due_ms } => self.wake_at(&id, due_ms),
                 Command::NoWake => self.wake_at(&id, NEVER_MS),
-                // A pause leaves the timers: what waits beside the paused call goes on.
+                // A pause keeps the timers: frames that wait beside the paused call continue.
                 Command::Rest => {
                     if let Some(header) = &header {
                         let _ = self.rests.send(header.clone());
@@ -361,7 +361,7 @@ impl Dispatcher {
         }
     }
 
-    /// Gives an execution the activities of its definition that do not exist.
+    /// Sets the activities of the execution's definition that do not exist.
     fn find_missing_activities(&mut self, id: &str) {
         let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
         if !execution.machine.activities.is_empty() {
@@ -377,7 +377,7 @@ impl Dispatcher {
         }
     }
 
-    /// Drops an execution from memory when nothing of it is in flight; a timer brings it back.
+    /// Drops an execution from memory if nothing of it is in flight; a timer reloads it.
     fn let_go(&mut self, id: &Arc<str>) {
         let Some(driven) = self.driven.get_mut(id) else { return };
         let Some(execution) = &driven.execution else { return };
@@ -392,7 +392,7 @@ impl Dispatcher {
         }
     }
 
-    /// Drops an execution that has ended and that an input brought into memory once more.
+    /// Drops an execution that has ended and that an input loaded into memory again.
     fn let_go_ended(&mut self, id: &Arc<str>) {
         let execution = self.driven.get(id).and_then(|driven| driven.execution.as_ref());
         if execution.is_some_and(|execution| execution.header.status != crate::machine::ExecutionStatus::Running) {
@@ -400,7 +400,7 @@ impl Dispatcher {
         }
     }
 
-    /// Sets the time of an execution that is driven.
+    /// Sets the due time of an execution that is driven.
     fn wake_at(&mut self, id: &Arc<str>, due_ms: u64) {
         if let Some(driven) = self.driven.get_mut(id) {
             self.timers.set(id, &mut driven.due_ms, due_ms);
@@ -408,7 +408,7 @@ impl Dispatcher {
     }
 }
 
-/// Who waits for a turn to be durable.
+/// The recipient that waits for a turn to be durable.
 pub(super) enum Replies {
     Header(Reply<ExecutionHeader>),
     Done(Reply<()>),
@@ -432,7 +432,7 @@ impl Replies {
     }
 }
 
-/// Looks that found a wait unchanged are told as progress; news is in the journal.
+/// The events for polls that left a wait unchanged. A changed wait is in the journal.
 fn looked(id: &str, transition: &Transition) -> Vec<RunnerEvent> {
     let news = |entry: &Entry| matches!(&entry.content, Content::Note(note) if matches!(**note, Note::Waiting { .. }));
     if transition.entries.iter().any(news) {

@@ -1,8 +1,8 @@
-//! Why a runner refuses.
+//! Errors of a runner.
 
 use crate::{asl::Diagnostic, store::StoreError};
 
-/// A request that a runner could not carry out.
+/// The reason why a runner refuses a request or cannot carry it out.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RunnerError {
     /// An execution of that id exists with another workflow or input.
@@ -14,45 +14,45 @@ pub enum RunnerError {
     /// Another execution that has not ended works on the same subject.
     #[error("{other} works on {subject} and has not ended: flow resume {other}, or flow cancel {other}")]
     SubjectBusy {
-        /// What both work on.
+        /// The subject of both.
         subject: String,
-        /// The one that was first.
+        /// The execution that started first.
         other: String,
     },
-    /// There is no execution of that id.
+    /// No execution has this id.
     #[error("there is no execution named '{id}'")]
     ExecutionDoesNotExist {
-        /// The id asked for.
+        /// The requested id.
         id: String,
     },
     /// The state does not wait for an answer from outside.
     #[error("{message}")]
     NotWaiting {
-        /// What is the case instead.
+        /// The actual condition, as a message for people.
         message: String,
     },
-    /// An answer for a Task that does not wait yet cannot be kept.
+    /// An answer for a Task that does not wait yet cannot be stored.
     #[error("{message}")]
     SignalRefused {
-        /// Why.
+        /// The reason.
         message: String,
     },
-    /// The execution cannot be continued, or begun, at the state that was named.
+    /// The execution cannot be continued, or started, at the given state.
     #[error("{message}")]
     ReentryRefused {
-        /// Why.
+        /// The reason.
         message: String,
     },
-    /// The id has other characters than an id may have.
+    /// The id has characters that an id may not have.
     #[error("{message}")]
     InvalidId {
-        /// What an id may be.
+        /// The rule for ids.
         message: String,
     },
     /// The definition cannot run.
     #[error("the definition cannot run: {}", .problems.first().map_or("", |problem| problem.message.as_str()))]
     InvalidDefinition {
-        /// Every problem.
+        /// All problems.
         problems: Vec<Diagnostic>,
     },
     /// The execution has succeeded and cannot be resumed.

@@ -1,4 +1,4 @@
-//! What a runner tells those who watch: entries when they are durable, and progress that may be missed.
+//! Events for watchers: entries once they are durable, and progress that may be missed.
 
 use std::sync::Arc;
 
@@ -9,74 +9,74 @@ use crate::{
     machine::{ExecutionHeader, Waiting},
 };
 
-/// How many events a slow watcher may lag behind before it reads the rest from the store.
+/// How many events a watcher may lag before it must read from the store.
 pub(super) const EVENTS_KEPT: usize = 4096;
 
-/// The default of [`super::RunnerOptions::rests_kept`]: the memory of all of them is initialized at the start of every process.
+/// The default of [`super::RunnerOptions::rests_kept`]. It is small: the memory for all of them is initialized at each process start.
 pub(super) const RESTS_KEPT: usize = 256;
 
-/// Something to show.
+/// An event of an execution or of the runner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum RunnerEvent {
-    /// A journal entry, durable. None is missed, none comes twice.
+    /// A durable journal entry. Watchers receive each entry exactly once.
     Entry {
         /// The execution.
         execution: String,
         /// The entry.
         entry: Entry,
     },
-    /// The execution ended or paused; never missed, may come twice.
+    /// The execution ended or paused. Never missed, may be repeated.
     Rested {
-        /// The execution, as it stands now.
+        /// The execution's current header.
         header: Arc<ExecutionHeader>,
     },
-    /// A wait was looked at; may be missed.
+    /// A poll left a wait unchanged; may be missed.
     Looked {
         /// The execution.
         execution: String,
         /// The state's path.
         state_path: String,
-        /// What the look found.
+        /// The result of the poll.
         waiting: Waiting,
-        /// When the next look is, in milliseconds since the Unix epoch.
+        /// When the next poll is due, in milliseconds since the Unix epoch.
         next_look_ms: u64,
-        /// When the wait gives up.
+        /// When the wait times out, in milliseconds since the Unix epoch.
         deadline_ms: Option<u64>,
     },
-    /// The execution is running, and nothing of it proceeds: no call is in flight and everything is durable. It comes after the
-    /// entries that led to it, and is over with the next event of the execution.
+    /// The execution is running and asleep: no call is in flight and everything is durable. This follows the entries that led to it, and
+    /// ends with the next event of the execution.
     Asleep {
         /// The execution.
         execution: String,
-        /// When something is due next, in milliseconds since the Unix epoch; 0 means at once. `None` where only an answer from
-        /// outside can continue it: a task token, a worker of an activity, a person.
+        /// When something is due next, in milliseconds since the Unix epoch; 0 means at once. `None` if only an answer from outside can
+        /// continue it: a task token, a worker of an activity, a person.
         next_wake_ms: Option<u64>,
     },
-    /// The store failed, the runner has stopped.
+    /// The store failed and the runner has stopped.
     StoreFailed {
-        /// What went wrong.
+        /// The store's error.
         message: String,
     },
-    /// An event of a kind that a later version sends; this version reads it and never sends it.
+    /// An event of a kind that a later version sends. This version reads it and never sends it.
     #[serde(other)]
     Unknown,
 }
 
-/// That an execution is asleep, and since when.
+/// An execution is asleep, and since which entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Asleep {
-    /// The sequence of the last entry before it: events without one cannot be ordered among entries that were read from the store.
+    /// The sequence of the last entry before. Events without a sequence cannot be ordered among entries that were read from the store.
     pub last_sequence: u64,
     /// See [`RunnerEvent::Asleep`].
     pub next_wake_ms: Option<u64>,
 }
 
-/// What the dispatcher sends to everybody who watches.
+/// A message from the dispatcher to all watchers.
 #[derive(Debug, Clone)]
 pub(super) enum Broadcast {
     Event(RunnerEvent),
-    /// [`RunnerEvent::Asleep`] before it is put in order.
+    /// [`RunnerEvent::Asleep`] before [`super::Follow`] orders it among the entries.
     Asleep {
         execution: String,
         asleep: Asleep,

@@ -1,4 +1,4 @@
-//! Everything about one execution, as it happens.
+//! Follows the events of one execution.
 
 use std::{cmp::Ordering, collections::VecDeque, sync::Arc};
 
@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{journal::Entry, machine::ExecutionHeader, store::Store};
 
-/// Everything about one execution, from a sequence on: first the entries that the store has and whether it rests or sleeps, then
-/// what happens.
+/// The events of one execution from a sequence on: first the stored entries and whether the execution has ended, is paused or is asleep,
+/// then live events.
 pub struct Follow {
     execution: String,
     store: Arc<Store>,
@@ -21,15 +21,15 @@ pub struct Follow {
     next_sequence: u64,
     stored: VecDeque<Entry>,
     read_store: bool,
-    /// Events were missed (those before the beginning, or by lagging), and the execution's rest may be among them.
+    /// Events were missed (those before the subscription, or by lagging), and the end or pause may be among them.
     may_rest: bool,
-    /// The same of its sleep.
+    /// Events were missed, and `Asleep` may be among them.
     may_be_asleep: bool,
-    /// Reported when the entries before it have been.
+    /// Reported after the entries before it.
     asleep: Option<Asleep>,
-    /// Reported last: the dispatcher's answer may be the same as its broadcast.
+    /// The last one reported: the dispatcher's reply may repeat its broadcast.
     asleep_reported: Option<Asleep>,
-    /// The store has had the execution: one that is missing afterwards has been forgotten.
+    /// Whether the store had the execution: if it is missing later, it has been deleted.
     has_existed: bool,
     has_been_forgotten: bool,
 }
@@ -59,7 +59,7 @@ impl Follow {
         }
     }
 
-    /// The next event; `None` when the runner has stopped or has forgotten the execution. Nothing is lost where this is cancelled.
+    /// The next event; `None` if the runner has stopped or the execution has been deleted. Cancelling this future loses nothing.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -117,13 +117,13 @@ impl Follow {
         Ok(())
     }
 
-    /// That the execution rests, if it does and every entry before that has been reported.
+    /// The `Rested` event, if the execution has ended or is paused and every entry before that has been reported.
     fn rested(&mut self) -> Result<Option<RunnerEvent>, RunnerError> {
         let header = self.store.header(&self.execution)?;
         self.has_been_forgotten = self.has_existed && header.is_none();
         self.has_existed |= header.is_some();
         let Some(header) = header.filter(ExecutionHeader::rests) else { return Ok(None) };
-        // It may have continued, and come to rest again, since its entries were read: they come first.
+        // It may have continued and stopped again since its entries were read: these come first.
         self.read_entries()?;
         if self.stored.is_empty() {
             return Ok(Some(RunnerEvent::Rested { header: Arc::new(header) }));
@@ -132,7 +132,7 @@ impl Follow {
         Ok(None)
     }
 
-    /// Asks the dispatcher, after subscribing: what it sends later is received here.
+    /// Asks the dispatcher whether the execution is asleep. Called after subscribing, so that no later event is missed.
     async fn ask_whether_asleep(&self) -> Option<Asleep> {
         let (reply, answer) = oneshot::channel();
         let id = self.execution.clone();
@@ -140,7 +140,7 @@ impl Follow {
         answer.await.ok()?
     }
 
-    /// That the execution is asleep, once every entry before that has been reported; nothing where entries after it have been.
+    /// The `Asleep` event, once every entry before it has been reported; `None` if later entries have been.
     fn in_order(&mut self, asleep: Asleep) -> Result<Option<RunnerEvent>, RunnerError> {
         match asleep.last_sequence.saturating_add(1).cmp(&self.next_sequence) {
             Ordering::Less => Ok(None),
@@ -152,14 +152,14 @@ impl Follow {
             }
             Ordering::Greater => {
                 self.read_entries()?;
-                // Without any the execution has been forgotten meanwhile.
+                // Without entries, the execution has been deleted in the meantime.
                 self.asleep = (!self.stored.is_empty()).then_some(asleep);
                 Ok(None)
             }
         }
     }
 
-    /// The event of a broadcast that is about this execution and can be reported at once.
+    /// The event of a broadcast, if it concerns this execution and can be reported at once.
     fn concerning(&mut self, broadcast: Broadcast) -> Option<RunnerEvent> {
         match broadcast {
             Broadcast::Asleep { execution, asleep } => {

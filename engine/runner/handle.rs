@@ -1,4 +1,4 @@
-//! How the rest of the program talks to a runner.
+//! The handle through which the rest of the program uses a runner.
 
 use std::{
     sync::{
@@ -26,25 +26,25 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// How long the runner's threads may take to end once calls and commits are over: they checkpoint the store.
+/// How long the runner's threads may take to end after calls and commits: they checkpoint the store.
 const ENDING_MAX: Duration = Duration::from_secs(30);
 
-/// How a runner stopped.
+/// The result of draining a runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
-    /// How many calls had not answered within the limit. Their steps may still run on the tokio runtime; what they answer is
-    /// discarded, and the next runner calls them again.
+    /// How many calls had not answered within the limit. Their steps may still run on the tokio runtime; their answers are discarded, and
+    /// the next runner repeats the calls.
     pub unanswered: usize,
-    /// Whether the runner's threads have ended and dropped their references to the store. `false` where the disk does not answer.
+    /// Whether the runner's threads have ended and released the store. `false` if the disk does not respond.
     pub has_ended: bool,
 }
 
-/// A runner, from outside. Clones are the same runner, which stops when the last one is dropped.
+/// A handle of a runner. Clones refer to the same runner, which stops when the last one is dropped.
 #[derive(Clone)]
 pub struct RunnerHandle {
     pub(super) threads: Arc<Threads>,
     pub(super) store: Arc<Store>,
-    /// Weak: watchers learn from the end of the last sender that the runner has stopped.
+    /// Weak: the end of the last sender informs watchers that the runner has stopped.
     pub(super) events: broadcast::WeakSender<Broadcast>,
     pub(super) rests: broadcast::WeakSender<Arc<ExecutionHeader>>,
     pub(super) clock: Arc<dyn Clock>,
@@ -59,7 +59,7 @@ impl RunnerHandle {
         &self.store
     }
 
-    /// The same store, to keep.
+    /// A reference to the store that the caller can keep.
     pub fn shared_store(&self) -> Arc<Store> {
         self.store.clone()
     }
@@ -69,7 +69,7 @@ impl RunnerHandle {
         self.clock.as_ref()
     }
 
-    /// How many batches this runner has committed.
+    /// The number of batches that this runner has committed.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }
@@ -84,7 +84,7 @@ impl RunnerHandle {
         self.failure.borrow().clone().map_or(RunnerError::Stopped, RunnerError::Store)
     }
 
-    /// Waits until the store has failed, and tells how; for ever while it works.
+    /// Waits until the store has failed, and returns the error. Does not return while the store works.
     pub async fn store_failure(&self) -> StoreError {
         let mut failure = self.failure.clone();
         match failure.wait_for(Option::is_some).await.map(|failure| failure.clone()) {
@@ -93,7 +93,7 @@ impl RunnerHandle {
         }
     }
 
-    /// Begins an execution; answers when its beginning is durable.
+    /// Starts an execution. Returns when its start is durable.
     ///
     /// # Errors
     /// The definition cannot run, the id is taken, or another execution works on the same subject.
@@ -101,7 +101,7 @@ impl RunnerHandle {
         self.ask(|reply| Message::Start { new: Box::new(new), reply }).await
     }
 
-    /// Goes on with an execution that another process left.
+    /// Continues an execution that another process left.
     ///
     /// # Errors
     /// There is no such execution, or the store fails.
@@ -109,8 +109,8 @@ impl RunnerHandle {
         self.ask(|reply| Message::Drive { id: id.to_owned(), resume: None, reply }).await
     }
 
-    /// Continues an execution after a crash, a pause or a failure. With `environment`, it acts there from now on: durable with the
-    /// same turn.
+    /// Continues an execution after a crash, a pause or a failure. With `environment`, it acts in that environment from now on, durably
+    /// with the same turn.
     ///
     /// # Errors
     /// There is no such execution, it has succeeded, or the store fails.
@@ -118,10 +118,10 @@ impl RunnerHandle {
         self.resume_from(id, environment, Vec::new()).await
     }
 
-    /// Continues an execution that did not succeed at a state that it has entered before; see [`Self::resume`].
+    /// Continues an execution that did not succeed at a state that it entered earlier; see [`Self::resume`].
     ///
     /// # Errors
-    /// As [`Self::resume`]; it has not ended, or its definition cannot be entered there.
+    /// Those of [`Self::resume`]; the execution has not ended, or its definition cannot be entered at that state.
     pub async fn resume_from(
         &self,
         id: &str,
@@ -132,7 +132,7 @@ impl RunnerHandle {
         self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await
     }
 
-    /// Goes on with every execution that has not ended; answers how many there are. Those that only wait for a time stay where they are.
+    /// Recovers every execution that has not ended. Returns how many these are. Those that only wait for a time are not loaded.
     ///
     /// # Errors
     /// The store fails.
@@ -140,7 +140,7 @@ impl RunnerHandle {
         self.ask(|reply| Message::RecoverAll { reply }).await
     }
 
-    /// Whether an execution that this process drives is asleep, and then when something of it is due next, as in
+    /// Whether an execution that this process drives is asleep, and if so when something of it is due next, as in
     /// [`RunnerEvent::Asleep`].
     pub async fn asleep(&self, id: &str) -> Option<Option<u64>> {
         let (reply, answer) = oneshot::channel();
@@ -148,8 +148,8 @@ impl RunnerHandle {
         answer.await.ok()?.map(|asleep| asleep.next_wake_ms)
     }
 
-    /// Answers a waiting Task from outside. `state` is its path, or its name where only one of that name waits. `by` is written into
-    /// the journal.
+    /// Answers a waiting Task from outside. `state` is its path, or its name if only one Task of that name waits. `by` is written into the
+    /// journal.
     ///
     /// # Errors
     /// No Task of that name waits, or several do.
@@ -174,15 +174,15 @@ impl RunnerHandle {
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
     }
 
-    /// Answers a Task that need not wait yet: the answer is kept with the execution, durably, until a Task of that name or path waits
-    /// (its call answered that it is pending, its token is awaited, or a worker can fetch it). It is dropped when the state ends
-    /// without it, or the execution ends. The same answer given again changes nothing. Returns whether the answer is kept: a Task that
-    /// waits is answered at once.
+    /// Answers a Task that need not wait yet. The answer is stored durably with the execution until a Task of that name or path waits: its
+    /// call answered that it is pending, its token is awaited, or a worker can fetch it. It is dropped when the state ends without it, or
+    /// the execution ends. Repeating the same answer changes nothing. A Task that waits is answered at once. Returns whether the answer
+    /// was stored.
     ///
     /// # Errors
     /// There is no such execution or it has ended, its definition has no Task of that name or path, several of that name wait, the
-    /// answer is larger than a payload may be, another one is kept for that state, or
-    /// [`crate::machine::EARLY_SIGNALS_MAX`] are kept.
+    /// answer is larger than a payload may be, another one is stored for that state, or
+    /// [`crate::machine::EARLY_SIGNALS_MAX`] are stored.
     pub async fn signal_early(
         &self,
         id: &str,
@@ -196,12 +196,12 @@ impl RunnerHandle {
         Ok(is_kept.await.unwrap_or(false))
     }
 
-    /// Says, once for this runner, which activities there are: tasks of others fail when they are scheduled.
+    /// Sets, once for this runner, which activities exist. Tasks of others fail when they are scheduled.
     pub fn know_activities(&self, known: impl Fn(&str) -> bool + Send + Sync + 'static) {
         let _ = self.offers.known.set(Box::new(known));
     }
 
-    /// Fails the tasks of an activity that no worker has fetched: it does not exist any more.
+    /// Fails the tasks of an activity that no worker has fetched, because the activity was deleted.
     ///
     /// # Errors
     /// The store fails.
@@ -213,8 +213,8 @@ impl RunnerHandle {
         Ok(())
     }
 
-    /// Takes the oldest task that waits for a worker of an activity, and lets history tell that it was fetched; waits for one at
-    /// most so long.
+    /// Takes the oldest task that waits for a worker of an activity, and records that it was fetched. Waits for a task at most as long as
+    /// given.
     ///
     /// # Errors
     /// The store fails.
@@ -228,7 +228,7 @@ impl RunnerHandle {
         loop {
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             let Some(offer) = self.offers.take(activity, left).await else { return Ok(None) };
-            // Its visit may be over meanwhile.
+            // Its visit may have ended in the meantime.
             if self.waits(&offer.token)? {
                 let TaskToken { execution: id, frame, visit, attempt } = offer.token.clone();
                 let input = Input::Fetched { frame, visit, attempt, worker: worker.clone() };
@@ -241,7 +241,7 @@ impl RunnerHandle {
         }
     }
 
-    /// Whether the attempt that a task token stands for is still waited for.
+    /// Whether the attempt that a task token identifies still waits.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -253,7 +253,7 @@ impl RunnerHandle {
         }))
     }
 
-    /// Answers the Task of a task token; returns whether it still waited. `by` is written into the journal.
+    /// Answers the Task that a task token identifies. Returns whether it still waited. `by` is written into the journal.
     ///
     /// # Errors
     /// The store fails.
@@ -267,7 +267,7 @@ impl RunnerHandle {
         self.to_task(token, execution, Input::Signalled { frame, visit, attempt: Some(attempt), answer, by }).await
     }
 
-    /// Tells that whoever has a task is still alive; answers whether anybody still waited for it.
+    /// Records a heartbeat from the holder of a task. Returns whether the task still waits.
     ///
     /// # Errors
     /// The store fails.
@@ -287,7 +287,7 @@ impl RunnerHandle {
         }
     }
 
-    /// Sets a map run of an execution to other limits; nothing where it is not running.
+    /// Changes the limits of a map run. Does nothing if the run has ended.
     ///
     /// # Errors
     /// There is no such execution, or the store fails.
@@ -295,7 +295,8 @@ impl RunnerHandle {
         self.ask(|reply| Message::Input { id: id.to_owned(), input: Input::UpdateMapRun { run, limits }, reply }).await
     }
 
-    /// Cancels an execution. Calls in flight are abandoned: a program is ended, another call may still complete; its result is discarded.
+    /// Cancels an execution and abandons its calls in flight. A program is ended. Another call may complete, but its result is
+    /// discarded.
     ///
     /// # Errors
     /// There is no such execution, or the store fails.
@@ -304,8 +305,8 @@ impl RunnerHandle {
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
     }
 
-    /// Cancels an execution when its calls in flight have answered; no more are made. One that this runner does not drive is cancelled
-    /// at once.
+    /// Cancels an execution when its calls in flight have answered; no more are made. An execution that this runner does not drive is
+    /// cancelled at once.
     ///
     /// # Errors
     /// There is no such execution, or the store fails.
@@ -314,7 +315,7 @@ impl RunnerHandle {
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
     }
 
-    /// Lets an execution fail when it enters its next state.
+    /// Fails an execution when it enters its next state.
     ///
     /// # Errors
     /// There is no such execution, or the store fails.
@@ -323,20 +324,19 @@ impl RunnerHandle {
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
     }
 
-    /// Everything about an execution from a sequence on.
+    /// Follows the events of an execution from a sequence on.
     pub fn follow(&self, id: &str, from_sequence: u64) -> Follow {
         let messages = self.threads.messages.clone();
         Follow::new(id.to_owned(), from_sequence, self.store.clone(), subscribe(&self.events), messages)
     }
 
-    /// Every execution that comes to rest from now on (has ended, or paused), as it stands then. Who lags behind thousands of them
-    /// is told so by the channel.
+    /// The headers of executions that end or pause from now on. A receiver that lags by thousands gets the channel's error.
     pub fn rests(&self) -> broadcast::Receiver<Arc<ExecutionHeader>> {
         subscribe(&self.rests)
     }
 
-    /// Forgets those of the executions that have ended, in one batch, with the documents that `documents` names for each; answers
-    /// how many. The dispatcher does it, so that none of them is redriven meanwhile: call it with a few hundred at a time.
+    /// Deletes those of the executions that have ended, in one batch, with the documents that `documents` names for each. Returns how many.
+    /// The dispatcher does it, so that none is redriven in the meantime: call it with a few hundred at a time.
     ///
     /// # Errors
     /// The store fails.
@@ -348,7 +348,7 @@ impl RunnerHandle {
         self.ask(|reply| Message::Forget { ids, documents: Box::new(documents), reply }).await
     }
 
-    /// Returns when the dispatcher has answered: never while it is blocked, at once where it has stopped.
+    /// Returns when the dispatcher has answered: never while it is blocked, at once if it has stopped.
     pub async fn ping(&self) {
         let (reply, answer) = oneshot::channel();
         if self.threads.messages.send(Message::Ping { reply }).is_ok() {
@@ -356,7 +356,7 @@ impl RunnerHandle {
         }
     }
 
-    /// Those of these executions that this runner drives.
+    /// Filters these executions for those that this runner drives.
     pub async fn driven(&self, ids: Vec<String>) -> Vec<String> {
         let (reply, answer) = oneshot::channel();
         if self.threads.messages.send(Message::Driven { ids, reply }).is_err() {
@@ -365,12 +365,12 @@ impl RunnerHandle {
         answer.await.unwrap_or_default()
     }
 
-    /// Stops the runner. No new calls are made; those in flight have up to `limit` to answer and to be recorded; then the runner's
-    /// threads bring what is in the store's log to its index, end, and drop their references to the store. What waits continues in
-    /// the next runner, which also repeats the calls that were left unanswered.
+    /// Stops the runner. No new calls are made; those in flight have up to `limit` to answer and to be recorded. Then the runner's threads
+    /// move the store's log into its index, end, and release the store. What waits continues in the next runner, which also repeats the
+    /// unanswered calls.
     ///
-    /// Afterwards only handles, [`Follow`]s and what the caller keeps refer to the store: drop them and call [`Store::close`].
-    /// Returns at most 40 seconds after `limit`, whatever the disk does.
+    /// Afterwards only handles, [`Follow`]s and the caller's own references hold the store: drop them and call [`Store::close`].
+    /// Returns at most 40 seconds after `limit`, even if the disk does not respond.
     pub async fn drain(&self, limit: Duration) -> Drained {
         let (reply, answer) = oneshot::channel();
         let mut unanswered = 0;
@@ -382,7 +382,7 @@ impl RunnerHandle {
     }
 }
 
-/// A receiver of what comes from now on; of nothing where the runner has stopped.
+/// A receiver of future messages; of none if the runner has stopped.
 fn subscribe<T: Clone>(events: &broadcast::WeakSender<T>) -> broadcast::Receiver<T> {
     events.upgrade().map_or_else(|| broadcast::channel(1).1, |events| events.subscribe())
 }

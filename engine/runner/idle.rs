@@ -1,4 +1,4 @@
-//! A handle without a runner: the store is read, nothing is driven.
+//! A handle without a runner: the store can be read, and nothing is driven.
 
 use std::sync::{Arc, atomic::AtomicU64};
 
@@ -8,7 +8,7 @@ use super::{Clock, RunnerHandle, offers::Offers, threads::Threads};
 use crate::store::Store;
 
 impl RunnerHandle {
-    /// A handle over a store that nobody drives. What reads works; what a dispatcher has to do is refused as after a stop.
+    /// A handle over a store that nobody drives. Reads work; requests to a dispatcher are refused as after a stop.
     pub fn idle(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
         let (messages, _) = std::sync::mpsc::channel();
         let threads = Arc::new(Threads::start::<0>(messages, []));

@@ -12,12 +12,12 @@ type Key = (String, FrameId, u64, u32);
 /// Visit, attempt and abandonment by execution and frame: a frame makes one call at a time.
 type Calls = HashMap<(String, FrameId), (u64, u32, Abandonment)>;
 
-/// The calls that did not answer at once. As many as [`super::look::LOOKS_MAX`] run, the others wait for a permit.
+/// The calls that did not answer at once. At most [`super::look::LOOKS_MAX`] of them run; the others wait for a permit.
 #[derive(Default)]
 pub(super) struct InFlight(Mutex<Calls>);
 
 impl InFlight {
-    /// Registers a call until the answer is dropped.
+    /// Registers a call until the returned value is dropped.
     pub fn register(self: &Arc<Self>, key: Key, abandonment: Abandonment) -> Registered {
         let (execution, frame, visit, attempt) = key.clone();
         self.calls().insert((execution, frame), (visit, attempt, abandonment));
@@ -50,7 +50,7 @@ impl Drop for Registered {
     fn drop(&mut self) {
         let (execution, frame, visit, attempt) = self.key.clone();
         let mut calls = self.calls.calls();
-        // A later attempt can be registered in the same frame by now.
+        // The frame may have registered a later attempt already.
         let key = (execution, frame);
         if calls.get(&key).is_some_and(|(called, tried, _)| (*called, *tried) == (visit, attempt)) {
             calls.remove(&key);

@@ -1,4 +1,4 @@
-//! The dispatcher's inbox: a channel that a thread can wait on with a time-out.
+//! The dispatcher's inbox: a channel whose receiver can wait with a time-out.
 
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError},
@@ -7,18 +7,18 @@ use std::{
 
 use super::message::Message;
 
-/// What a wait for a message ended with.
+/// The result of waiting for a message.
 pub(super) enum Received {
     Message(Message),
     TimedOut,
-    /// No sender is left: no message will ever arrive.
+    /// No sender is left, so no message will arrive.
     Closed,
 }
 
 /// Messages in the order in which they were sent.
 pub(super) struct Inbox {
     messages: Receiver<Message>,
-    /// Received only to know that the inbox is not empty.
+    /// Received to learn that the inbox is not empty.
     peeked: Option<Message>,
 }
 
@@ -43,7 +43,7 @@ impl Inbox {
         }
     }
 
-    /// Waits for the next message, without a limit where none is given.
+    /// Waits for the next message, at most `wait_max` if given.
     pub fn next(&mut self, wait_max: Option<Duration>) -> Received {
         if let Some(message) = self.peeked.take() {
             return Received::Message(message);

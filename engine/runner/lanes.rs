@@ -1,8 +1,8 @@
-//! Threads for turns that may take long, so that the dispatcher, which every execution needs, does not wait for an expression.
+//! Lanes: threads for turns that may take long, so that the dispatcher, which every execution needs, does not wait for an expression.
 //!
-//! A lane has a low priority: the dispatcher, the committer and those who serve clients go first. The lanes are shared fairly: of
-//! the state machines whose turns wait, the one that has used the least time is next, and none may use more than half of the lanes
-//! at once. An execution has at most one turn here, so the number of waiting turns is at most that of the running executions.
+//! A lane has a low priority: the dispatcher, the committer and the threads that serve clients come first. Lanes are shared fairly:
+//! among the state machines whose turns wait, the one that has used the least time is next, and none may use more than 50% of the
+//! lanes at a time. An execution has at most one turn here, so at most as many turns wait as executions run.
 
 mod queue;
 
@@ -24,12 +24,12 @@ use crate::{
     store::StoreError,
 };
 
-/// The number of threads. Most of their time they wait for an evaluator process.
+/// The number of threads. They spend most of their time waiting for an evaluator process.
 const LANES: usize = 4;
 /// The nice value of a lane and of the processes that it starts.
 const NICE: i32 = 10;
 
-/// A turn to run.
+/// A turn to be run.
 pub(super) struct Job {
     pub id: Arc<str>,
     pub execution: Box<Execution>,
@@ -39,7 +39,7 @@ pub(super) struct Job {
     pub reply: Option<Replies>,
 }
 
-/// A turn that was run.
+/// A finished turn.
 pub(super) struct Done {
     pub id: Arc<str>,
     pub execution: Box<Execution>,
@@ -47,7 +47,7 @@ pub(super) struct Done {
     pub reply: Option<Replies>,
 }
 
-/// The threads, which start with the first turns and end when this is dropped.
+/// The threads. They start with the first turns and end when this is dropped.
 pub(super) struct Lanes {
     shared: Arc<Shared>,
     threads: usize,
@@ -73,7 +73,7 @@ impl Lanes {
         Lanes { shared: Arc::new(shared), threads: 0 }
     }
 
-    /// Runs a turn; it comes back as [`Message::TurnDone`]. Without a thread to run it on it is given back.
+    /// Runs a turn; the result is sent as [`Message::TurnDone`]. Returns the turn if no thread can run it.
     pub fn run(&mut self, job: Job) -> Result<(), Job> {
         let mut queue = self.shared.queue();
         if queue.is_busy() && self.threads < LANES || self.threads == 0 {
@@ -100,7 +100,7 @@ impl Drop for Lanes {
 
 /// One lane: runs turns until the lanes are closed.
 fn serve(shared: &Shared) {
-    // Where the system refuses, the turn is run all the same.
+    // If the system refuses, the lane keeps its normal priority.
     let _ = rustix::process::setpriority_process(None, NICE);
     let mut queue = shared.queue();
     while !queue.is_closed() {
@@ -115,7 +115,7 @@ fn serve(shared: &Shared) {
         guard.send(done);
         queue = shared.queue();
         queue.ended(&machine, began.elapsed());
-        // A turn of the same state machine may have waited for this one.
+        // Another turn of the same state machine may have waited for this one.
         shared.changed.notify_one();
     }
 }
@@ -126,7 +126,7 @@ fn run(job: Job, clock: &dyn Clock) -> Done {
     Done { id, execution, transition, reply }
 }
 
-/// Reports a turn that panicked, as its execution is lost to this process.
+/// Reports a turn that panicked, because its execution is lost to this process.
 struct Guard<'m> {
     id: Arc<str>,
     messages: &'m Messages,

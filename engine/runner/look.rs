@@ -1,4 +1,4 @@
-//! One look: the step is called, whatever it does, an answer comes back.
+//! Calls a step once and sends its answer to the dispatcher.
 
 use std::{sync::Arc, task::Poll, time::Instant};
 
@@ -17,20 +17,20 @@ use crate::{
     step::{self, Abandonment, Answer, Registries, StepContext, StepResult},
 };
 
-/// How many steps run at once.
+/// The most calls of steps that run at a time.
 pub(super) const LOOKS_MAX: usize = 256;
 
-/// Whoever carries out [`crate::machine::Command::Look`].
+/// Carries out [`crate::machine::Command::Look`].
 pub(super) trait Calls: Send {
-    /// Calls a step; its answer comes back as [`Message::Answered`].
+    /// Calls a step; its answer is sent as [`Message::Answered`].
     fn call(&self, execution: &str, environment: Arc<Value>, look: Look);
 
-    /// Lets the call of a visit know that its attempt is over. Its answer still comes back.
+    /// Signals the call of a visit that its attempt has ended. Its answer is still sent.
     fn abandon(&self, execution: &str, frame: FrameId, visit: u64);
 }
 
-/// Calls the steps of the registries, each in a task of the runtime. A step that was prompt the last time is polled once by the
-/// calling thread first: waking another thread takes longer than the step does.
+/// Calls the steps of the registries, each in a task of the runtime. If a step answered at once the last time, the calling thread polls
+/// its future once first: waking another thread takes longer than such a step.
 pub(super) struct Looks {
     pub runtime: Handle,
     pub registries: Arc<dyn Registries>,
@@ -56,7 +56,7 @@ impl Calls for Looks {
             Message::Answered { id, input: Input::Answered { frame, visit, attempt, answer } }
         });
         if self.prompt.is(&named) {
-            // The calling thread is not one of the runtime's: without this a step could not use its timers and sockets.
+            // The calling thread is not one of the runtime's. A step that uses timers or sockets needs the runtime's context.
             let _entered = self.runtime.enter();
             let began = Instant::now();
             let answered = called.as_mut().now_or_never();

@@ -1,4 +1,4 @@
-//! What reaches the dispatcher.
+//! Messages to the dispatcher.
 
 use std::{
     sync::{Arc, mpsc},
@@ -16,37 +16,37 @@ use crate::{
     store::{Definition, DocumentChanges, StoreError},
 };
 
-/// An execution to begin.
+/// An execution to be started.
 #[derive(Debug, Clone)]
 pub struct NewExecution {
     /// Its id; see [`crate::store::ExecutionId`].
     pub id: String,
     /// The workflow's name.
     pub workflow: String,
-    /// What it works on; two running executions on one subject are refused.
+    /// The subject it works on. A second running execution on the same subject is refused.
     pub subject: Option<String>,
-    /// Who it is in its context object; `None` for one that no API started.
+    /// Its identity in the context object; `None` if no API started it.
     pub identity: Option<Identity>,
     /// Where it acts: pinned in its header and passed to [`crate::step::Registries::step`].
     pub environment: Value,
-    /// The definition, which is pinned.
+    /// The definition, which is pinned in the execution.
     pub definition: Definition,
-    /// The machine of the definition, where the caller has read it already.
+    /// The parsed machine of the definition, if the caller has it.
     pub machine: Option<Arc<StateMachine>>,
     /// The input.
     pub input: Value,
-    /// The state it begins at, with what an earlier execution recorded of it; empty for the definition's `StartAt`.
+    /// The path of the state it starts at, with recorded data of an earlier execution; empty for the definition's `StartAt`.
     pub from: Vec<Reentry>,
-    /// Documents that become durable with its beginning.
+    /// Documents that become durable with its start.
     pub documents: DocumentChanges,
-    /// Whether the id was made at random for this start: the store is not asked for an execution that has it.
+    /// Whether the id was generated at random for this start. The store is then not searched for an execution with this id.
     pub is_id_new: bool,
 }
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, RunnerError>>;
 
-/// Where the dispatcher's messages are sent to. It has no limit of its own: each of its senders waits for an answer, or is one of a
-/// limited number of calls and commits.
+/// The sender of messages to the dispatcher. The channel is unbounded, because each sender waits for an answer, or is one of a limited
+/// number of calls and commits.
 pub(super) type Messages = mpsc::Sender<Message>;
 
 /// The names of the documents that belong to an execution.
@@ -69,7 +69,7 @@ pub(super) enum Message {
         state: String,
         answer: SignalAnswer,
         by: Option<Signaller>,
-        /// Receives, before the reply, whether the answer is kept because no Task of that name waits.
+        /// Receives, before the reply, whether the answer was stored because no Task of that name waits.
         kept: oneshot::Sender<bool>,
         reply: Reply<()>,
     },
@@ -85,7 +85,7 @@ pub(super) enum Message {
         id: String,
         input: Input,
     },
-    /// A turn that ran beside the dispatcher.
+    /// A turn that ran in a lane has ended.
     TurnDone(Box<Done>),
     Durable {
         committed: Vec<Committed>,
@@ -93,23 +93,23 @@ pub(super) enum Message {
     StoreFailed {
         error: StoreError,
     },
-    /// Whether an execution that is driven is asleep.
+    /// Asks whether an execution that is driven is asleep.
     Asleep {
         id: String,
         reply: oneshot::Sender<Option<Asleep>>,
     },
-    /// Which of these executions are driven.
+    /// Asks which of these executions are driven.
     Driven {
         ids: Vec<String>,
         reply: oneshot::Sender<Vec<String>>,
     },
-    /// Forgets ended executions, and the documents that the function names for each.
+    /// Deletes ended executions, and the documents that the function names for each.
     Forget {
         ids: Vec<String>,
         documents: DocumentsOf,
         reply: Reply<usize>,
     },
-    /// Whether the dispatcher answers.
+    /// Checks that the dispatcher answers.
     Ping {
         reply: oneshot::Sender<()>,
     },
@@ -117,19 +117,19 @@ pub(super) enum Message {
         limit: Duration,
         reply: oneshot::Sender<usize>,
     },
-    /// No handle is left.
+    /// Stops the dispatcher: the last handle was dropped.
     Stop,
 }
 
-/// How an execution is resumed.
+/// Options of resuming an execution.
 pub(super) struct Resume {
-    /// Where it acts from now on, if not where it did.
+    /// The environment in which it acts from now on; `None` if unchanged.
     pub environment: Option<Value>,
-    /// The state it continues at; empty to continue where it stopped.
+    /// The path of the state at which it continues; empty to continue where it stopped.
     pub from: Vec<Reentry>,
 }
 
-/// One execution's part of a batch that is durable now.
+/// One execution's part of a durable batch.
 pub(super) struct Committed {
     pub id: Arc<str>,
     pub environment: Arc<Value>,

@@ -1,4 +1,4 @@
-//! Tasks that wait for a worker, per activity, oldest first. What is offered is in the store: a new process offers it again.
+//! Offers: tasks that wait for a worker, per activity, oldest first. The store has them too: a new process offers them again.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -11,32 +11,32 @@ use tokio::sync::Notify;
 
 use crate::{machine::Input, step::TaskToken};
 
-/// A task for a worker.
+/// A task that is offered to the workers of an activity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offer {
-    /// What the worker answers with.
+    /// The task token with which the worker answers.
     pub token: TaskToken,
     /// The task's input.
     pub input: std::sync::Arc<Value>,
 }
 
-/// Says whether there is an activity of an ARN.
+/// Returns whether an activity's ARN exists.
 pub(super) type Known = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 #[derive(Default)]
 pub(super) struct Offers {
-    /// Without it every activity exists.
+    /// If unset, every activity exists.
     pub known: OnceLock<Known>,
     queues: Mutex<HashMap<String, Queue>>,
 }
 
-/// The tasks of one activity that no worker has fetched, oldest first, and how its pollers are woken.
+/// The tasks of one activity that no worker has fetched, oldest first, and the notification of its pollers.
 #[derive(Default)]
 struct Queue {
     tasks: VecDeque<Offer>,
-    /// The tokens of `tasks`: a task is offered again after each recovery of its execution, and must be in the queue once.
+    /// The tokens of `tasks`. A task is offered again after each recovery of its execution, but must be in the queue once.
     tokens: HashSet<TaskToken>,
-    /// Wakes one poller for each task. Shared with the pollers, so that its count says whether there are any.
+    /// Wakes one poller for each task. Shared with the pollers, so that its reference count shows whether any exist.
     news: Arc<Notify>,
 }
 
@@ -49,7 +49,7 @@ impl Offers {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes all that nobody has fetched.
+    /// Removes all tasks that no worker has fetched.
     pub fn withdraw(&self, activity: &str) -> Vec<Offer> {
         let mut queues = self.queues();
         let Some(queue) = queues.get_mut(activity) else { return Vec::new() };
@@ -77,14 +77,14 @@ impl Offers {
         Some(offer)
     }
 
-    /// Takes the oldest, waiting for one at most so long.
+    /// Takes the oldest task. Waits for one at most `patience`.
     pub async fn take(&self, activity: &str, patience: Duration) -> Option<Offer> {
         let deadline = tokio::time::Instant::now() + patience;
         let poller = Poller::of(self, activity);
         loop {
             let news = poller.news.notified();
             tokio::pin!(news);
-            // Registered before the queue is read: a task that is put in between wakes this poller.
+            // Registered before the queue is read, so that a task that is added in between wakes this poller.
             news.as_mut().enable();
             if let Some(offer) = self.pop(activity) {
                 return Some(offer);
@@ -94,7 +94,7 @@ impl Offers {
     }
 }
 
-/// A poller of an activity. The last one to leave removes an empty queue, also where its request was dropped.
+/// A poller of an activity. The last one to be dropped removes an empty queue, even if its request was cancelled.
 struct Poller<'o> {
     offers: &'o Offers,
     activity: &'o str,
@@ -111,7 +111,7 @@ impl<'o> Poller<'o> {
 impl Drop for Poller<'_> {
     fn drop(&mut self) {
         let mut queues = self.offers.queues();
-        // The queue's own reference and this poller's.
+        // One reference is the queue's, one this poller's.
         let is_unused = |queue: &Queue| queue.tasks.is_empty() && Arc::strong_count(&queue.news) <= 2;
         if queues.get(self.activity).is_some_and(is_unused) {
             queues.remove(self.activity);
@@ -119,7 +119,7 @@ impl Drop for Poller<'_> {
     }
 }
 
-/// What a task is told whose activity does not exist.
+/// The input for a task whose activity does not exist.
 pub(super) fn not_offered(activity: &str, token: TaskToken) -> Input {
     let TaskToken { frame, visit, attempt, .. } = token;
     Input::NotOffered { frame, visit, attempt, cause: format!("The activity {activity} does not exist.") }
@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// A poller that nobody polls again unless the test does.
+    /// A poller that is polled only by the test.
     struct Polled<'o> {
         future: Pin<Box<dyn Future<Output = Option<Offer>> + 'o>>,
         woken: Arc<Woken>,
@@ -199,7 +199,7 @@ mod tests {
         offers.put("a", offer(1));
         assert_eq!(pollers.iter().filter(|poller| poller.is_woken()).count(), 1);
         assert!(!others.iter().any(|poller| poller.is_woken()));
-        // The poller that was woken is gone before it fetches the task: another is woken.
+        // The woken poller is dropped before it fetches the task: another one is woken.
         let woken = pollers.iter().position(|poller| poller.is_woken()).unwrap();
         drop(pollers.remove(woken));
         let woken = pollers.iter().position(|poller| poller.is_woken()).unwrap();

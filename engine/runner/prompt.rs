@@ -1,4 +1,4 @@
-//! Which steps answer at once, by how they did the last time.
+//! Remembers which steps answered at once in their last call.
 
 use std::{
     collections::HashSet,
@@ -6,13 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Within this time, and without waiting for anything.
+/// The longest time of a call that counts as prompt. It must also not have waited for anything.
 const PROMPT: Duration = Duration::from_micros(50);
 
-/// So many are remembered.
+/// The most steps that are remembered.
 const KEPT_MAX: usize = 1_024;
 
-/// The resources of steps that were prompt the last time.
+/// The resources of steps whose last call was prompt.
 #[derive(Default)]
 pub(super) struct Prompt(Mutex<HashSet<String>>);
 
@@ -21,18 +21,18 @@ impl Prompt {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the step behind a `Resource` was prompt.
+    /// Whether the last call of the step for a `Resource` was prompt.
     pub fn is(&self, resource: &str) -> bool {
         self.resources().contains(resource)
     }
 
-    /// A call began then; when it was first left to itself, it had `answered` or not.
+    /// Records a call: when it began, and whether its first poll `answered`.
     pub fn was(&self, resource: &str, began: Instant, answered: bool) {
         let mut resources = self.resources();
         if !answered || began.elapsed() > PROMPT {
             resources.remove(resource);
         } else if !resources.contains(resource) {
-            // Definitions may name any number of steps; those in use come back with their next call.
+            // Definitions may name any number of steps. Those in use are added again by their next call.
             if resources.len() >= KEPT_MAX {
                 resources.clear();
             }

@@ -1,4 +1,4 @@
-//! The runner with real tasks and threads; time jumps, so no wait takes any.
+//! The runner with real tasks and threads; the clock jumps, so that no wait takes time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
@@ -41,7 +41,7 @@ fn chain() -> Value {
     }))
 }
 
-/// Steps that count their calls: `echo` answers at once, `slow` at the third look, `flaky` at the second attempt.
+/// Steps that count their calls: `echo` answers at once, `slow` at the third poll, `flaky` at the second attempt.
 fn registry(calls: Arc<Mutex<Vec<String>>>) -> Registry {
     let mut registry = Registry::new();
     let note = move |context: &StepContext| calls.lock().unwrap().push(context.state_path.clone());
@@ -113,7 +113,7 @@ async fn a_chain_of_calls_waits_and_retries_ends_with_each_call_made_as_often_as
     let header = rested(&handle, "t-1").await;
     assert_eq!(header.output.as_deref(), Some(&json!({ "attempt": 2 })));
     assert_eq!(*calls.lock().unwrap(), ["A", "B", "B", "B", "C", "C"]);
-    assert!(header.stopped_ms.unwrap() > 1_000 + 3_600_000, "time was waited for, on the clock");
+    assert!(header.stopped_ms.unwrap() > 1_000 + 3_600_000, "the Wait took its time on the clock");
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn another_process_goes_on_where_the_last_one_stopped() {
     let second = runner(&records, &calls);
     second.recover("t-1").await.unwrap();
     assert_eq!(rested(&second, "t-1").await.output.as_deref(), Some(&json!({ "attempt": 2 })));
-    assert_eq!(calls.lock().unwrap().iter().filter(|path| *path == "A").count(), 1, "what had ended is not done again");
+    assert_eq!(calls.lock().unwrap().iter().filter(|path| *path == "A").count(), 1, "what succeeded is not repeated");
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn a_step_that_panics_is_a_failed_attempt_not_the_end_of_the_runner() {
     assert_eq!(rested(&handle, "t-1").await.output.as_deref(), Some(&json!(1)));
 }
 
-/// The fear: a step that answered at once and now waits is called where it keeps everybody, or is never asked again.
+/// A step that answered at once and now waits neither blocks the dispatcher nor is forgotten.
 #[tokio::test]
 async fn a_step_that_was_prompt_and_then_waits_is_waited_for_beside_the_others() {
     let mut registry = registry(Arc::default());
@@ -317,7 +317,7 @@ async fn two_starts_at_once_of_one_id_or_one_subject_begin_one_execution() {
         assert_eq!(started.unwrap().id, "t-1");
     }
     let subject = Some("shop".to_owned());
-    // Nobody fetches the task: the first of them does not end before the last is sent.
+    // No worker fetches the task: the first execution does not end before the last is sent.
     let never = definition(
         json!({ "A": { "Type": "Task", "Resource": "arn:aws:states:us-east-1:111111111111:activity:none", "End": true } }),
     );
@@ -329,7 +329,7 @@ async fn two_starts_at_once_of_one_id_or_one_subject_begin_one_execution() {
     assert_eq!(rested(&handle, "t-1").await.status, ExecutionStatus::Succeeded);
 }
 
-/// The wall's clock, an hour behind.
+/// The wall clock set back by an hour.
 struct HourBehind(SystemClock);
 
 const HOUR_MS: u64 = 3_600_000;

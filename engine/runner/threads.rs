@@ -1,4 +1,4 @@
-//! The threads of a runner, and their end.
+//! The threads of a runner.
 
 use std::{
     io,
@@ -11,29 +11,29 @@ use tokio::sync::watch;
 
 use super::message::{Message, Messages};
 
-/// What a thread does.
+/// The body of a thread.
 type Run = Box<dyn FnOnce() + Send>;
 
 /// Stops the dispatcher when the last handle is dropped.
 pub(super) struct Threads {
     pub messages: Messages,
     joins: Mutex<Vec<JoinHandle<()>>>,
-    /// Each thread holds the sender until everything else of it is dropped.
+    /// Each thread holds a sender until everything else that it owns is dropped.
     running: watch::Receiver<()>,
 }
 
 impl Threads {
-    /// Starts the threads, each with its name, which the system shows. One that the system refuses to start has ended.
+    /// Starts the threads, each with a name for the system. A thread that the system refuses to start counts as ended.
     pub fn start<const COUNT: usize>(messages: Messages, threads: [(&str, Run); COUNT]) -> Self {
         let (ended, running) = watch::channel(());
         let joins = threads.into_iter().filter_map(|(name, run)| spawn(name, run, ended.clone()).ok());
         Threads { messages, joins: Mutex::new(joins.collect()), running }
     }
 
-    /// Waits until every thread has ended and dropped what it had, at most so long; returns whether they have.
+    /// Waits at most `limit` until every thread has ended and dropped what it owned. Returns whether all have.
     pub async fn ended(&self, limit: Duration) -> bool {
         let mut running = self.running.clone();
-        // Nothing is ever sent: the channel is closed when every thread has dropped its sender.
+        // Nothing is ever sent: the channel closes when every thread has dropped its sender.
         let ended = tokio::time::timeout(limit, async { while running.changed().await.is_ok() {} }).await.is_ok();
         if ended {
             let joins = std::mem::take(&mut *self.joins.lock().unwrap_or_else(PoisonError::into_inner));

@@ -1,16 +1,16 @@
-//! When each execution is due, the earliest first.
+//! The due times of executions, the earliest first.
 
 use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 
-/// The time of an execution that has none.
+/// The due time of an execution that has none.
 pub(super) const NEVER_MS: u64 = u64::MAX;
 
-/// One entry per execution that has a time; who has one keeps it at hand, to take it back.
+/// One entry per execution with a due time. The owner of the entry also stores the time, which identifies the entry for removal.
 #[derive(Debug, Default)]
 pub(super) struct Timers(BTreeSet<(u64, Arc<str>)>);
 
 impl Timers {
-    /// Sets an execution's time, in place of the one that it keeps.
+    /// Replaces an execution's due time; `kept_ms` is the previous one.
     pub fn set(&mut self, id: &Arc<str>, kept_ms: &mut u64, due_ms: u64) {
         if *kept_ms != NEVER_MS {
             self.0.remove(&(*kept_ms, id.clone()));
@@ -21,18 +21,18 @@ impl Timers {
         *kept_ms = due_ms;
     }
 
-    /// The earliest time.
+    /// The earliest due time.
     pub fn next_ms(&self) -> Option<u64> {
         self.0.first().map(|(due_ms, _)| *due_ms)
     }
 
-    /// Those that are due behind a place in the order and until then, the earliest first.
+    /// The entries after `after` that are due until `until_ms`, the earliest first.
     pub fn due_between(&self, after: &(u64, Arc<str>), until_ms: u64) -> impl Iterator<Item = &(u64, Arc<str>)> {
         let range = self.0.range((Bound::Excluded(after), Bound::Unbounded));
         range.take_while(move |(due_ms, _)| *due_ms <= until_ms)
     }
 
-    /// Takes one execution whose time has come.
+    /// Removes one execution whose due time has come.
     pub fn pop_due(&mut self, now_ms: u64) -> Option<Arc<str>> {
         if self.next_ms()? > now_ms {
             return None;

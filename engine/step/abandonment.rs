@@ -1,4 +1,4 @@
-//! How a call in flight learns that nobody waits for its answer any more.
+//! Signals a call in flight that its answer is no longer needed.
 
 use std::sync::{
     Arc,
@@ -7,9 +7,9 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-/// Whether the attempt that a call belongs to is over: its execution was cancelled, its state timed out, or somebody answered it
-/// from outside. A step whose work can be ended at any time, such as a program, waits for it; a step that changes something and
-/// must know the outcome does not. Clones are one.
+/// Whether the attempt of a call has ended: its execution was cancelled, its state timed out, or it was answered from outside. A step
+/// whose work can be ended at any time, such as a program, waits for this signal. A step that changes something and must know the
+/// outcome does not. Clones share the signal.
 #[derive(Debug, Clone, Default)]
 pub struct Abandonment(Arc<State>);
 
@@ -20,16 +20,16 @@ struct State {
 }
 
 impl Abandonment {
-    /// Declares the attempt over.
+    /// Marks the attempt as ended.
     pub fn abandon(&self) {
         self.0.is_abandoned.store(true, Ordering::Release);
         self.0.changed.notify_waiters();
     }
 
-    /// Returns when the attempt is over; otherwise never.
+    /// Returns when the attempt has ended; otherwise never.
     pub async fn abandoned(&self) {
         loop {
-            // Registered before the flag is read: an abandonment between the two is not missed.
+            // Registered before the flag is read, so that an abandonment between the two is not missed.
             let changed = self.0.changed.notified();
             if self.0.is_abandoned.load(Ordering::Acquire) {
                 return;

@@ -1,4 +1,4 @@
-//! What a step answers when it did not fail.
+//! The answer of a step that did not fail.
 
 use std::time::Duration;
 
@@ -6,115 +6,115 @@ use serde::{Deserialize, Serialize};
 
 use super::Approval;
 
-/// The answer of one look.
+/// The answer of one call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer<T> {
-    /// The step is finished; the output becomes the Task's result.
+    /// The step has finished; the output becomes the Task's result.
     Done(Done<T>),
-    /// Nothing to do until later: the engine stores when to look again and forgets the step until then.
+    /// The step waits: the engine stores the time of the next poll and drops the call until then.
     Pending(Pending),
 }
 
-/// A finished step.
+/// The result of a finished step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Done<T> {
     /// The Task's result.
     pub output: T,
-    /// What the step did to the world, in order.
+    /// The changes that the step made to resources, in order.
     pub effects: Vec<Effect>,
 }
 
 impl<T> Answer<T> {
-    /// Finished without anything to report about the world.
+    /// A finished step without effects.
     pub fn done(output: T) -> Self {
         Answer::Done(Done { output, effects: Vec::new() })
     }
 
-    /// Finished, with one thing done to the world.
+    /// A finished step with one effect.
     pub fn with_effect(output: T, effect: Effect) -> Self {
         Answer::Done(Done { output, effects: vec![effect] })
     }
 
-    /// Not yet: look again after `check_again_after`.
+    /// A step that waits: poll again after `check_again_after`.
     pub fn pending(reason: impl Into<String>, check_again_after: Duration) -> Self {
         Answer::Pending(Pending::new(reason, check_again_after))
     }
 
-    /// Not yet, and what was called has begun and answered `submitted` (`.sync`).
+    /// A step that waits for a job which has begun; `submitted` is the answer of the call that began it (`.sync`).
     pub fn submitted(reason: impl Into<String>, submitted: serde_json::Value, check_again_after: Duration) -> Self {
         Answer::Pending(Pending { submitted: Some(submitted), ..Pending::new(reason, check_again_after) })
     }
 
-    /// Not yet: another execution of this store must end first. The engine calls again when it has, or after `check_again_after`.
+    /// A step that waits for the end of another execution of this store. The engine polls it then, or after `check_again_after`.
     pub fn awaiting(reason: impl Into<String>, execution: String, check_again_after: Duration) -> Self {
         Answer::Pending(Pending { execution: Some(execution), ..Pending::new(reason, check_again_after) })
     }
 }
 
-/// Why a step is not finished and when to look again.
+/// Why a step has not finished, and when to poll again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pending {
-    /// One short phrase a person understands, such as `creating` or `no such name`.
+    /// One short phrase for people, such as `creating` or `no such name`.
     pub reason: String,
-    /// How long to wait before the next look.
+    /// How long to wait before the next poll.
     pub check_again_after: Duration,
-    /// What a person must do, when it is a person that is waited for.
+    /// What a person must do, if the wait is for a person.
     pub instructions: Option<Instructions>,
-    /// What the call that began it answered; the history records it once.
+    /// The answer of the call that began the job; the history records it once.
     pub submitted: Option<serde_json::Value>,
-    /// The id of the execution whose end is waited for.
+    /// The id of the execution whose end is awaited.
     pub execution: Option<String>,
 }
 
 impl Pending {
-    /// Waits for something that a later call finds.
+    /// A wait that a later poll ends.
     pub fn new(reason: impl Into<String>, check_again_after: Duration) -> Self {
         let (instructions, submitted, execution) = (None, None, None);
         Pending { reason: reason.into(), check_again_after, instructions, submitted, execution }
     }
 }
 
-/// What a person must do before a wait can end: data that terminal, JSON and page all show.
+/// What a person must do before a wait can end: data that terminal, JSON and page show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instructions {
-    /// The sentence that says what to do, such as `Add this record at the DNS host of example.com:`.
+    /// What to do, such as `Add this record at the DNS host of example.com:`.
     pub sentence: String,
     /// Named values to copy, in order, such as `("type", "CNAME")`.
     pub values: Vec<(String, String)>,
-    /// The output with which the task may be signalled to continue without the check; `None` where only the check knows it.
+    /// The output with which the task can be signalled to continue without the check; `None` if only the check knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<serde_json::Value>,
-    /// The question, where a person is asked to decide.
+    /// The question, if a person is asked to decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Box<Approval>>,
 }
 
-/// What happened to one resource.
+/// How a resource changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
-    /// It did not exist and was made.
+    /// It did not exist and was created.
     Created,
-    /// It existed, is this deployment's, but was made by another execution or in an attempt whose answer was lost.
+    /// It existed and belongs to this deployment, but was created by another execution or in an attempt whose answer was lost.
     Adopted,
-    /// It existed and was mended.
+    /// It existed and was changed to what is wanted.
     Updated,
     /// It existed as wanted.
     Unchanged,
-    /// It was removed.
+    /// It was deleted.
     Deleted,
 }
 
-/// One thing a step did to, or found in, the world.
+/// A change of a resource that a step made, or a resource that it found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effect {
-    /// What happened.
+    /// How it changed.
     pub change: Change,
     /// The kind of resource in CloudFormation's words, such as `AWS::EC2::VPC`.
     pub resource_type: String,
     /// Its id or ARN.
     pub id: String,
-    /// Its name, where it has one that people use.
+    /// Its name, if it has one that people use.
     pub name: Option<String>,
     /// Whether it costs money while it exists.
     pub billed: bool,
@@ -126,13 +126,13 @@ impl Effect {
         Effect { change, resource_type: resource_type.to_owned(), id: id.into(), name: None, billed: false }
     }
 
-    /// The same, with the name that people use for it.
+    /// Adds the name that people use for the resource.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// The same, for a resource that costs money while it exists.
+    /// Marks a resource that costs money while it exists.
     pub fn billed(mut self) -> Self {
         self.billed = true;
         self

@@ -1,19 +1,19 @@
-//! What a person is asked to decide.
+//! The question of an approval.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The question of an approval, as far as programs need it: the choices, the fields to fill in and who may answer.
+/// The question of an approval, as programs need it: the choices, the fields to fill in, and who may answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Approval {
-    /// The answers to choose from; a plain approval where there is none.
+    /// The choices; empty for a plain approval.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
     /// JSON Schema of the fields to fill in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<Value>,
-    /// The users who may answer; anybody where both lists are empty.
+    /// The users who may answer; everybody if both lists are empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<String>,
     /// The groups of the machine whose members may answer.
@@ -22,7 +22,7 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Whether a user of these groups may answer.
+    /// Whether a user with these groups may answer.
     pub fn may_answer(&self, user: &str, groups: &[String]) -> bool {
         let anybody = self.users.is_empty() && self.groups.is_empty();
         anybody || self.users.iter().any(|name| name == user) || groups.iter().any(|name| self.groups.contains(name))

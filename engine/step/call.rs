@@ -1,14 +1,14 @@
-//! One call of a step: it is found, called, and a panic is an answer too.
+//! Calls a step once. A panic of the step is an error of the call.
 
 use futures::FutureExt;
 use serde_json::Value;
 
 use super::{ErrorClass, Registries, Resource, StepContext, StepError, StepResult};
 
-/// Calls the step that `context.resource` names, with the steps of an environment.
+/// Calls the step for `context.resource` in an environment.
 ///
 /// # Errors
-/// Those of the step and of [`Registries::step`]; [`ErrorClass::Unknown`] where the step panics: its effect is not known.
+/// Those of the step and of [`Registries::step`]; [`ErrorClass::Unknown`] if the step panics, because its effect is not known.
 pub async fn call(
     registries: &dyn Registries,
     environment: &Value,
@@ -32,7 +32,7 @@ pub async fn call(
     }
 }
 
-/// The failure of a Task whose step is missing. Nothing catches that of an integration: a workflow whose call was never made must
+/// The failure of a Task whose step does not exist. For an integration no rule matches it: a workflow whose call was never made must
 /// not continue as if the service had refused it.
 fn missing(resource: &str) -> StepError {
     match Resource::parse(resource) {

@@ -1,16 +1,16 @@
-//! What a step knows about the moment it runs in.
+//! The context of a step's call.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{Abandonment, TaskToken};
 
-/// The shortest interval between two looks at what takes longer than a few seconds.
+/// The shortest poll interval for what takes longer than a few seconds.
 const LEAST_INTERVAL: Duration = Duration::from_secs(5);
-/// The longest interval between two looks.
+/// The longest poll interval.
 const MOST_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Where and when a step runs. Times are milliseconds since the Unix epoch on the runner's clock, which a rehearsal may
-/// run faster than the wall's.
+/// The context of a step's call. Times are milliseconds since the Unix epoch on the runner's clock, which a rehearsal may run faster than
+/// the wall clock.
 #[derive(Debug, Clone)]
 pub struct StepContext {
     /// The execution's id, such as `endpoints-aws-7k3f`.
@@ -19,26 +19,26 @@ pub struct StepContext {
     pub resource: String,
     /// The path of the state, such as `VPC and subnets/Create VPC`.
     pub state_path: String,
-    /// The number of the frame that the state is in.
+    /// The number of the frame that is in the state.
     pub frame: u64,
-    /// Which entering of a state within its branch this is, from 1.
+    /// The number of the visit of the state within its branch, from 1.
     pub visit: u64,
-    /// Which try within the visit, from 1.
+    /// The number of the attempt within the visit, from 1.
     pub attempt: u32,
-    /// Which look within the attempt, from 1.
+    /// The number of the poll within the attempt, from 1.
     pub look: u32,
     /// Idempotency token: 64 hexadecimal digits, the same for every attempt of a visit, different for every other visit.
     pub token: String,
     /// Now, in milliseconds since the Unix epoch.
     pub now_ms: u64,
-    /// When the first look of this attempt was, in milliseconds since the Unix epoch.
+    /// When the first poll of this attempt was, in milliseconds since the Unix epoch.
     pub first_look_ms: u64,
-    /// When the attempt gives up, in milliseconds since the Unix epoch.
+    /// When the attempt times out, in milliseconds since the Unix epoch.
     pub deadline_ms: Option<u64>,
-    /// Ids and ARNs of everything this execution created so far, and when, in milliseconds since the Unix epoch: only for these
-    /// is "not found" a matter of time.
+    /// Ids and ARNs of everything that this execution created so far, and when, in milliseconds since the Unix epoch. "Not found" for one
+    /// of these may be eventual consistency.
     pub created: Arc<BTreeMap<String, u64>>,
-    /// Whether the attempt is over while the call is in flight.
+    /// Signals that the attempt has ended while the call is in flight.
     pub abandonment: Abandonment,
 }
 
@@ -49,33 +49,32 @@ impl StepContext {
         TaskToken { execution: execution.clone(), frame: *frame, visit: *visit, attempt: *attempt }.encode()
     }
 
-    /// The interval before the next look: `first` at the first look, half as much again at each later one, at most `max`.
+    /// The interval before the next poll: `first` after the first poll, multiplied by 1.5 after each later one, at most `max`.
     pub fn poll_interval(&self, first: Duration, max: Duration) -> Duration {
         let growth = 1.5_f64.powi(self.look.saturating_sub(1).min(64) as i32);
         Duration::from_secs_f64((first.as_secs_f64() * growth).min(max.as_secs_f64()))
     }
 
-    /// The interval before the next look at what usually takes `typical`: three quarters of what is left of that (near its end
-    /// all of it), or a third of what it is overdue, within a twentieth of it and a minute. Few looks while it cannot be done,
-    /// close ones when it should be.
+    /// The interval before the next poll of what usually takes `typical`: 3/4 of the remaining time (all of it near the end), or 1/3 of the
+    /// overdue time, between 1/20 of `typical` and a minute. It polls rarely while the result is improbable and often when it is expected.
     pub fn poll_towards(&self, typical: Duration) -> Duration {
         interval_towards(typical, Duration::from_millis(self.now_ms.saturating_sub(self.first_look_ms)))
     }
 
-    /// How long the first look at `id`, which usually takes `typical`, has still time; `None` when it is to be made now. The call
-    /// that made a thing has told that it is on its way: so soon after it there is nothing to ask.
+    /// How long the first poll of `id`, which usually takes `typical`, must still wait; `None` if it is due now. The call that created the
+    /// resource has just answered that it is not ready, so an immediate poll is useless.
     pub fn first_look_after(&self, id: &str, typical: Duration) -> Option<Duration> {
         let made_ms = self.created.get(id).filter(|_| self.look == 1)?;
         let age = Duration::from_millis(self.now_ms.saturating_sub(*made_ms));
         interval_towards(typical, Duration::ZERO).checked_sub(age).filter(|left| !left.is_zero())
     }
 
-    /// A context for one look outside any execution, such as asking who the caller is before anything begins.
+    /// A context for one call outside of any execution, such as asking for the caller's identity before a start.
     pub fn outside_execution(now_ms: u64) -> Self {
         StepContext { execution: String::new(), now_ms, first_look_ms: now_ms, ..StepContext::for_test("") }
     }
 
-    /// A context for tests of a step function: first look of the first attempt of the first visit, at the epoch.
+    /// A context for tests of a step function: first poll of the first attempt of the first visit, at the epoch.
     pub fn for_test(state_path: &str) -> Self {
         StepContext {
             execution: "test-0000".to_owned(),
@@ -100,7 +99,7 @@ fn interval_towards(typical: Duration, elapsed: Duration) -> Duration {
     let most = MOST_INTERVAL.max(least);
     match typical.checked_sub(elapsed) {
         Some(left) if left > least * 4 => (left * 3 / 4).clamp(least, most),
-        // One look when it should be done, instead of one just before and one just after.
+        // One poll when it should be done, instead of one shortly before and one shortly after.
         Some(left) if left > least / 4 => left.min(most),
         _ => (elapsed.saturating_sub(typical) / 3).clamp(least, most),
     }
@@ -110,7 +109,7 @@ fn interval_towards(typical: Duration, elapsed: Duration) -> Duration {
 mod tests {
     use super::*;
 
-    /// The looks at something that is done after `done_seconds`: how many, and how late the last one is.
+    /// The polls of something that is done after `done_seconds`: how many, and how late the last one is.
     fn looks(typical_seconds: u64, done_seconds: u64) -> (usize, f64) {
         let mut context = StepContext::for_test("");
         let mut looks = 1;
@@ -121,7 +120,7 @@ mod tests {
         (looks, context.now_ms as f64 / 1_000.0 - done_seconds as f64)
     }
 
-    /// The fear: people wait for a look that comes late, or AWS is asked so often that it refuses.
+    /// What takes its usual time is found promptly, and with few calls to AWS.
     #[test]
     fn what_takes_as_long_as_usual_is_seen_soon_and_with_few_looks() {
         for typical_seconds in [2, 5, 25, 40, 150, 180, 360] {
@@ -131,12 +130,12 @@ mod tests {
         }
     }
 
-    /// The fear: it is asked whether a thing is ready of which the call that made it has just told that it is not.
+    /// A resource is not polled right after the call that created it.
     #[test]
     fn what_was_made_a_moment_ago_is_not_asked_for_and_what_was_made_long_ago_is_at_once() {
         let (database, typical) = ("arn:db", Duration::from_secs(360));
         let mut context = StepContext::for_test("");
-        assert_eq!(context.first_look_after(database, typical), None, "somebody else made it: it may be ready");
+        assert_eq!(context.first_look_after(database, typical), None, "created by someone else: it may be ready");
         context.created = Arc::new([(database.to_owned(), 1_000)].into());
         context.now_ms = 1_500;
         assert_eq!(context.first_look_after(database, typical), Some(Duration::from_millis(59_500)));

@@ -1,33 +1,33 @@
-//! What a step answers when it failed: a class that the machine and `Retry` rules act on, and the words a person needs.
+//! The error of a step: a class that the machine and `Retry` rules match, and a cause for people.
 
 use serde::{Deserialize, Serialize};
 
-/// How a failure is to be treated. The name of each class is the error name that `Retry` and `Catch` match.
+/// The class of a failure. The name of each class is the error name that `Retry` and `Catch` match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ErrorClass {
     /// `Flow.Throttled`: the service asks for fewer calls; nothing was changed.
     Throttled,
     /// `Flow.Unknown`: the answer was lost, timed out or was a server error; the call may have taken effect.
     Unknown,
-    /// `Flow.NotConsistentYet`: an id that this execution made is not known everywhere yet.
+    /// `Flow.NotConsistentYet`: an id that this execution created is not visible everywhere yet.
     NotConsistentYet,
-    /// `Flow.Capacity`: the provider has none left at the moment.
+    /// `Flow.Capacity`: the provider has no capacity left at the moment.
     Capacity,
-    /// `Flow.Busy`: something still holds on to the resource (deletes and modifications).
+    /// `Flow.Busy`: the resource is still in use (deletes and modifications).
     Busy,
-    /// `Flow.NameTaken`: the name belongs to something that is not ours.
+    /// `Flow.NameTaken`: the name belongs to a resource that is not ours.
     NameTaken,
-    /// `Flow.NotFound`: it does not exist, and this execution did not make it.
+    /// `Flow.NotFound`: the resource does not exist, and this execution did not create it.
     NotFound,
-    /// `Flow.Credentials`: missing, expired or wrong. The execution pauses; `flow resume` goes on.
+    /// `Flow.Credentials`: missing, expired or wrong. The execution pauses until `flow resume`.
     Credentials,
     /// `Flow.Permission`: the caller may not do this.
     Permission,
     /// `Flow.Quota`: an account limit is reached.
     Quota,
-    /// `Flow.Invalid`: the request can never succeed as it is.
+    /// `Flow.Invalid`: the request can never succeed unchanged.
     Invalid,
-    /// `Flow.Failed`: the thing waited for failed for good (a certificate, a deployment).
+    /// `Flow.Failed`: what the step waited for failed for good (a certificate, a deployment).
     Failed,
 }
 
@@ -51,12 +51,12 @@ impl ErrorClass {
     }
 }
 
-/// A failed look.
+/// The error of a failed call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepError {
-    /// How it is to be treated.
+    /// Its class.
     pub class: ErrorClass,
-    /// What happened, in a sentence; the service's own message where there is one.
+    /// The cause in a sentence, or the service's own message if there is one.
     pub cause: String,
     /// The call, in IAM's words, such as `ec2:CreateVpc`.
     pub action: Option<String>,
@@ -64,20 +64,20 @@ pub struct StepError {
     pub code: Option<String>,
     /// The service's request id.
     pub request_id: Option<String>,
-    /// What to do next, when there is more to say than to resume.
+    /// What to do next, if it is more than to resume.
     pub hint: Option<String>,
-    /// The error name that `Retry` and `Catch` match in place of the class's, such as `Lambda.TooManyRequestsException`.
+    /// The error name that `Retry` and `Catch` match instead of the class's, such as `Lambda.TooManyRequestsException`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 
 impl StepError {
-    /// A failure of `class` that says `cause`.
+    /// An error of `class` with this cause.
     pub fn new(class: ErrorClass, cause: impl Into<String>) -> Self {
         StepError { class, cause: cause.into(), action: None, code: None, request_id: None, hint: None, name: None }
     }
 
-    /// A failure under an error name of its own, as AWS's integrations have them.
+    /// An error with a name of its own, as AWS's integrations have.
     pub fn named(name: impl Into<String>, cause: impl Into<String>) -> Self {
         StepError { name: Some(name.into()), ..StepError::new(ErrorClass::Failed, cause) }
     }
@@ -87,13 +87,13 @@ impl StepError {
         self.name.as_deref().unwrap_or_else(|| self.class.error_name())
     }
 
-    /// The same, naming the call.
+    /// Adds the name of the call.
     pub fn during(mut self, action: &str) -> Self {
         self.action = Some(action.to_owned());
         self
     }
 
-    /// The same, with what to do next.
+    /// Adds what to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -1,4 +1,4 @@
-//! The list of steps a runner can call, by name.
+//! Registries: the steps that a runner can call, by name.
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::{Answer, Done, ErrorClass, Pattern, Resource, StepContext, StepError, StepResult};
 
-/// What `flow steps NAME` shows of a step.
+/// A step's description, as `flow steps NAME` shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct StepDescription {
-    /// The name behind `flow:` in a `Resource`, such as `ec2:createVpc`.
+    /// The name after `flow:` in a `Resource`, such as `ec2:createVpc`.
     pub name: String,
     /// What it does, in one sentence.
     pub summary: String,
@@ -27,13 +27,13 @@ pub struct StepDescription {
 /// A step without its types: JSON in, JSON out.
 #[async_trait]
 pub trait Step: Send + Sync {
-    /// What it is and what it needs.
+    /// The step's description.
     fn description(&self) -> StepDescription;
-    /// One look. It must stop at a safe point when dropped.
+    /// Calls the step once. It must stop at a safe point when dropped.
     async fn look(&self, context: StepContext, input: Value) -> StepResult<Value>;
 }
 
-/// All steps by name.
+/// The steps by name.
 #[derive(Default, Clone)]
 pub struct Registry {
     steps: BTreeMap<String, Arc<dyn Step>>,
@@ -45,7 +45,7 @@ impl Registry {
         Registry::default()
     }
 
-    /// Adds a typed async function under `name`; a later one of the same name takes its place.
+    /// Adds a typed async function under `name`. Replaces an earlier one of the same name.
     pub fn register<I, O, F, Fut>(&mut self, name: &str, summary: &str, actions: &[&str], function: F)
     where
         I: DeserializeOwned + JsonSchema + Send + 'static,
@@ -63,7 +63,7 @@ impl Registry {
         self.steps.insert(name.to_owned(), Arc::new(step));
     }
 
-    /// The step behind a `Resource` such as `flow:ec2:createVpc`; an integration such as
+    /// The step for a `Resource` such as `flow:ec2:createVpc`. An integration such as
     /// `arn:aws:states:::lambda:invoke.waitForTaskToken` is registered as `aws:lambda:invoke`, one that waits for the end of a
     /// job as `aws:states:startExecution.sync:2`, and a function's own ARN as `aws:lambda:function`.
     pub fn find(&self, resource: &str) -> Option<Arc<dyn Step>> {
@@ -81,25 +81,25 @@ impl Registry {
         self.steps.get(&name).cloned()
     }
 
-    /// Every step, in the order of their names.
+    /// The descriptions of all steps, in the order of their names.
     pub fn descriptions(&self) -> impl Iterator<Item = StepDescription> + '_ {
         self.steps.values().map(|step| step.description())
     }
 }
 
-/// Where the steps of an execution come from: two executions may act in different accounts, so each has its environment pinned.
+/// Returns the steps for an execution's environment, which is pinned: two executions may act in different accounts.
 #[async_trait]
 pub trait Registries: Send + Sync + 'static {
-    /// The steps for an environment, as the execution's header has it.
+    /// The steps for the environment in the execution's header.
     ///
     /// # Errors
     /// The environment cannot be reached; class `Credentials` pauses the execution.
     async fn registry(&self, environment: &Value) -> Result<Registry, StepError>;
 
-    /// The step behind a `Resource`; `None` where there is none.
+    /// The step for a `Resource`; `None` if none is registered.
     ///
     /// # Errors
-    /// As [`Registries::registry`].
+    /// Those of [`Registries::registry`].
     async fn step(&self, environment: &Value, resource: &str) -> Result<Option<Arc<dyn Step>>, StepError> {
         Ok(self.registry(environment).await?.find(resource))
     }
@@ -138,7 +138,7 @@ where
             summary: self.summary.clone(),
             actions: self.actions.clone(),
             input_schema: schemars::schema_for!(I).to_value(),
-            // As it is written: a field that is always there is required, also where it may be null.
+            // The schema for serialization: a field that is always written is required, even if it may be null.
             output_schema: schemars::generate::SchemaSettings::default()
                 .for_serialize()
                 .into_generator()

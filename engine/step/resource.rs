@@ -1,9 +1,9 @@
-//! What a Task's `Resource` names.
+//! The `Resource` of a Task.
 
 /// The kinds of resource (Developer Guide, Task workflow state, and Integrating services).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resource<'a> {
-    /// `arn:aws:lambda:…:function:…`: the function is invoked, its answer is the result.
+    /// `arn:aws:lambda:…:function:…`: the function is invoked, and its response is the result.
     LambdaFunction {
         /// The function's region.
         region: &'a str,
@@ -12,13 +12,13 @@ pub enum Resource<'a> {
     Activity,
     /// `arn:aws:states:::SERVICE:ACTION[.sync[:2]|.waitForTaskToken]`: a service is called.
     Integration {
-        /// Such as `lambda`, `states`, `aws-sdk:dynamodb`.
+        /// The service, such as `lambda`, `states`, `aws-sdk:dynamodb`.
         service: &'a str,
-        /// Such as `invoke`, without what follows the dot.
+        /// The action without the suffix after the dot, such as `invoke`.
         action: &'a str,
-        /// With what follows the dot, such as `startExecution.sync:2`, as history events name it.
+        /// The action with the suffix after the dot, such as `startExecution.sync:2`, as in history events.
         action_with_pattern: &'a str,
-        /// How the state waits.
+        /// What the state waits for.
         pattern: Pattern,
     },
     /// `flow:SERVICE:ACTION`: a step of ours.
@@ -28,26 +28,26 @@ pub enum Resource<'a> {
         /// Such as `createVpc`.
         action: &'a str,
     },
-    /// Something else.
+    /// Any other text.
     Unknown,
 }
 
-/// How a Task waits for what it called (Developer Guide, service integration patterns).
+/// What a Task waits for after its call (Developer Guide, service integration patterns).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pattern {
-    /// For the call's answer.
+    /// The call's answer.
     RequestResponse,
-    /// For the job's end: `.sync`.
+    /// The end of the job: `.sync`.
     RunJob {
-        /// 2 where the output is JSON and not text: `.sync:2`.
+        /// 2 if the output is JSON and not a string: `.sync:2`.
         version: u8,
     },
-    /// For a task token to come back: `.waitForTaskToken`.
+    /// The return of a task token: `.waitForTaskToken`.
     WaitForTaskToken,
 }
 
 impl<'a> Resource<'a> {
-    /// Reads a `Resource`.
+    /// Parses a `Resource`.
     pub fn parse(text: &'a str) -> Self {
         if let Some((service, action)) = text.strip_prefix("flow:").and_then(|rest| rest.split_once(':')) {
             return Resource::Step { service, action };
@@ -61,7 +61,7 @@ impl<'a> Resource<'a> {
         match service {
             "lambda" if rest.starts_with("function:") => Resource::LambdaFunction { region },
             "states" if rest.starts_with("activity:") => Resource::Activity,
-            // AWS's own samples name integrations with region and account too.
+            // AWS's own samples also name integrations with region and account.
             "states" if region.is_empty() == account.is_empty() => integration(rest),
             _ => Resource::Unknown,
         }
@@ -152,9 +152,9 @@ const OPTIMIZED: &[(&str, &[&str])] = &[
     ("states", &["startExecution"]),
 ];
 
-/// Integrations that have no `.sync`. Source of both lists: Developer Guide, "Integrating optimized services with Step Functions".
+/// Integrations without `.sync`. Source of both lists: Developer Guide, "Integrating optimized services with Step Functions".
 const WITHOUT_RUN_JOB: &[&str] = &["apigateway", "dynamodb", "events", "http", "lambda", "sns", "sqs"];
-/// Integrations that have no `.waitForTaskToken`.
+/// Integrations without `.waitForTaskToken`.
 const WITHOUT_TASK_TOKEN: &[&str] = &[
     "athena",
     "batch",
@@ -169,7 +169,7 @@ const WITHOUT_TASK_TOKEN: &[&str] = &[
     "sagemaker",
 ];
 
-/// Whether a service may be called with a pattern. A service that is not listed may be newer than the lists.
+/// Whether a service supports a pattern. A service that is not listed may be newer than the lists.
 fn has_pattern(service: &str, pattern: Pattern) -> bool {
     match pattern {
         Pattern::RequestResponse => true,
@@ -180,7 +180,7 @@ fn has_pattern(service: &str, pattern: Pattern) -> bool {
 }
 
 impl Resource<'_> {
-    /// Whether Step Functions knows it: a Lambda function, an activity, an optimized integration, or any call of an AWS SDK.
+    /// Whether Step Functions supports it: a Lambda function, an activity, an optimized integration, or any call of an AWS SDK.
     pub fn is_recognized(&self) -> bool {
         match self {
             Resource::Unknown => false,

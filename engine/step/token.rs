@@ -1,14 +1,14 @@
-//! Tokens: one that makes a call idempotent, one that lets somebody answer for a Task from outside.
+//! Tokens: the idempotency token of a visit, and the task token with which a Task is answered from outside.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-/// The token of a visit: 64 hexadecimal digits, the same for every attempt, different for every other visit.
+/// The idempotency token of a visit: 64 hexadecimal digits, the same for every attempt, different for every other visit.
 pub fn idempotency_token(execution: &str, state_path: &str, visit: u64) -> String {
     hex::encode(hash(&[execution.as_bytes(), state_path.as_bytes(), &visit.to_be_bytes()]))
 }
 
-/// What a task token stands for: an attempt of a visit.
+/// The content of a task token: an attempt of a visit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TaskToken {
     /// The execution's id.
@@ -21,11 +21,11 @@ pub struct TaskToken {
     pub attempt: u32,
 }
 
-/// How much of the checksum a token has, in bytes.
+/// The bytes of the checksum that a token contains.
 const CHECK_BYTES: usize = 8;
 
 impl TaskToken {
-    /// The token as it goes out: opaque, at most 1,024 characters, the same after a crash.
+    /// The encoded token: opaque, at most 1,024 characters, the same after a crash.
     pub fn encode(&self) -> String {
         let mut bytes = self.check().to_vec();
         bytes.extend(self.frame.to_be_bytes());
@@ -35,7 +35,7 @@ impl TaskToken {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads a token; `None` where it is none of ours.
+    /// Decodes a token; `None` if it is not one of ours.
     pub fn decode(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (check, rest) = bytes.split_at_checked(CHECK_BYTES)?;

@@ -1,7 +1,7 @@
-//! The fear: the bound on the cost of an expression is lower than the cost. Every function and operator that has a bound is evaluated
-//! at growing sizes, and what it allocates and the processor time it takes are compared with the bound.
+//! The bound on an expression's cost is never lower than the cost. Every function and operator with a bound is evaluated at growing sizes,
+//! and the bytes it allocates and the processor time it takes are compared with the bound.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-// An allocator that counts can be written only so; it hands every call to the system's.
+// A counting allocator needs unsafe code; it forwards every call to the system's allocator.
 #![allow(unsafe_code)]
 
 use std::{
@@ -39,24 +39,24 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 const MOMENT: Moment = Moment { now_ms: 1_700_000_000_000, entropy: 42 };
-/// Bytes that may be allocated for each unit of the bound.
+/// The most bytes allocated for each unit of the bound.
 const BYTES_PER_UNIT_MAX: f64 = 6.0;
-/// Nanoseconds that may be taken for each unit of the bound: far more than a release build takes.
+/// The most nanoseconds for each unit of the bound: far more than a release build takes.
 const NANOSECONDS_PER_UNIT_MAX: f64 = 8.0;
-/// What an evaluation takes whatever it evaluates: the evaluator itself.
+/// The cost of the evaluator itself, independent of the expression.
 const BYTES_BASE: f64 = 64_000.0;
 const NANOSECONDS_BASE: f64 = 3_000_000.0;
-/// Items of a list, or thirty-two times as many characters.
+/// The number of items of a list; strings have thirty-two times as many characters.
 const SIZES: [usize; 2] = [150, 900];
 
-/// One that copies what a transform changes, and one that does not exist.
+/// A function that copies what a transform changes, and one that does not exist.
 const OTHER_FUNCTIONS: &[&str] = &["clone", "unknown"];
 
 fn all_functions() -> impl Iterator<Item = &'static &'static str> {
     JSONATA_FUNCTIONS.iter().chain(OTHER_FUNCTIONS)
 }
 
-/// Arguments of all kinds; `$x` and `$y` are what grows.
+/// Arguments of all kinds; the values of `$x` and `$y` grow.
 const ARGUMENTS: &[&str] = &[
     "",
     "$x",
@@ -73,7 +73,7 @@ const ARGUMENTS: &[&str] = &[
     "'a', $x",
 ];
 
-/// Operators, paths, conditions, functions in place: `$x` and `$y` are what grows.
+/// Operators, paths, conditions, inline functions; the values of `$x` and `$y` grow.
 const EXPRESSIONS: &[&str] = &[
     "$x",
     "$x.a",
@@ -168,9 +168,9 @@ fn cost(call: impl FnOnce()) -> (f64, f64) {
     ((ALLOCATED_BYTES.get() - bytes) as f64, (processor_ns() - ns) as f64)
 }
 
-/// What of the cost is above the bound.
+/// The part of the cost that exceeds the bound, as a message.
 fn excess(bound: f64, call: impl Fn()) -> Option<String> {
-    // The least of several: time that the thread spends on interrupts is no cost of the call.
+    // The minimum of several measurements, because the thread's time includes interrupts.
     let mut least = (f64::MAX, f64::MAX);
     for _ in 0..3 {
         let (bytes, ns) = cost(&call);
@@ -186,7 +186,7 @@ fn excess(bound: f64, call: impl Fn()) -> Option<String> {
 
 fn check(source: &str, expression: &Expression, scope: &Scope<'_>) -> Option<String> {
     let bound = expression.work_units_max(scope)?;
-    // A bound so high is never reached in this process.
+    // Above this bound no expression is evaluated in this process.
     if bound > 1_000_000_000 {
         return None;
     }
@@ -204,7 +204,7 @@ fn check_all(sources: &[String]) {
     for size in SIZES {
         let shapes = shapes(size);
         for (number, (name, x)) in shapes.iter().enumerate() {
-            // The second value is of the same kind, then of another.
+            // The second value has the same shape, then another one.
             for (other, y) in [&shapes[number], &shapes[(number * 7 + 5) % shapes.len()]] {
                 let variables = Map::from_iter([("x".to_owned(), x.clone()), ("y".to_owned(), y.clone())]);
                 let scope = Scope { states: &Value::Null, variables: &[&variables] };
@@ -227,7 +227,7 @@ fn no_operator_costs_more_than_its_bound() {
     check_all(&EXPRESSIONS.iter().map(|source| (*source).to_owned()).collect::<Vec<_>>());
 }
 
-/// Every function that is said to be linear is: at six times the size it allocates at most about six times as much.
+/// Every function that counts as linear allocates at six times the size at most about six times as much.
 #[test]
 fn what_counts_as_linear_is() {
     let mut problems = Vec::new();
@@ -255,7 +255,7 @@ fn what_counts_as_linear_is() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
-/// Calls of intrinsic functions have no bound of their own, but a budget: each is linear in what it is given.
+/// Calls of intrinsic functions have a budget instead of a bound: each is linear in its arguments.
 #[test]
 fn intrinsic_functions_are_linear() {
     const CALLS: &[&str] = &[
@@ -289,7 +289,7 @@ fn intrinsic_functions_are_linear() {
             let roots = Roots { input: &input, context: &Value::Null, variables: &[] };
             for call in CALLS {
                 let intrinsic = Intrinsic::parse(call).unwrap();
-                // A path is copied, a result built, and both are counted.
+                // Copies of paths and built results are both counted.
                 if let Some(problem) = excess(units * 16.0, || drop(intrinsic.evaluate(&roots, &MOMENT))) {
                     problems.push(format!("{call} with {name} of size {size}: {problem}"));
                 }

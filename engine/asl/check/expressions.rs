@@ -1,9 +1,9 @@
-//! JSONata expressions that Step Functions refuses although they can be read.
+//! JSONata expressions that Step Functions refuses although they can be parsed.
 
 use super::{Diagnostic, below, graph::inner_machines};
 use crate::asl::{ChoiceRule, Condition, State, StateKind, StateMachine, Template, Wait};
 
-/// Checks the expressions of a machine and of all that are in it.
+/// Checks the expressions of a machine and of its nested machines.
 pub(super) fn check(machine: &StateMachine, pointer: &str, found: &mut Vec<Diagnostic>) {
     let states = below(pointer, "States");
     for (name, state) in &machine.states {

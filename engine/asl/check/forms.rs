@@ -1,5 +1,5 @@
-//! Rules of form that a definition is refused for, although it could run: they hold when it is created, not for what an execution
-//! has pinned already. Source: Amazon States Language specification; Developer Guide, "Map workflow state".
+//! Formal rules of a definition that could run without them. They are checked when a definition is created, not for one that an
+//! execution has pinned. Source: Amazon States Language specification; Developer Guide, "Map workflow state".
 
 use serde_json::{Map, Value};
 
@@ -39,7 +39,7 @@ fn machine(machine: &Value, pointer: &str, jsonata: bool, found: &mut Vec<Diagno
     }
 }
 
-/// A branch or a processor, which has no query language.
+/// Checks a branch or a processor, which may not have a QueryLanguage.
 fn inner(value: &Value, pointer: &str, jsonata: bool, found: &mut Vec<Diagnostic>) {
     if value.get("QueryLanguage").is_some() {
         found.push(wrong(pointer, "Field 'QueryLanguage' is not supported"));
@@ -108,12 +108,12 @@ fn state(fields: &Map<String, Value>, pointer: &str, jsonata: bool, found: &mut 
     }
 }
 
-/// What an ItemReader calls of S3. Source: Developer Guide, "ItemReader (Map)".
+/// The S3 actions of an ItemReader. Source: Developer Guide, "ItemReader (Map)".
 const READER_ACTIONS: &[&str] = &["getObject", "listObjectsV2"];
-/// What a ResultWriter calls of S3. Source: Developer Guide, "ResultWriter (Map)".
+/// The S3 actions of a ResultWriter. Source: Developer Guide, "ResultWriter (Map)".
 const WRITER_ACTIONS: &[&str] = &["putObject"];
 
-/// Checks that a reader or a writer names one of these actions of S3, or a step, and its arguments.
+/// Checks that a reader or a writer names one of these S3 actions or a step, and has arguments.
 fn storage(value: &Value, actions: &[&str], pointer: &str, jsonata: bool, found: &mut Vec<Diagnostic>) {
     let Some(resource) = value.get("Resource").and_then(Value::as_str) else { return };
     if resource.starts_with("flow:") {
@@ -134,12 +134,12 @@ fn storage(value: &Value, actions: &[&str], pointer: &str, jsonata: bool, found:
     }
 }
 
-/// What a label may not have. Source: Developer Guide, "Using Map state in Distributed mode", `Label`.
+/// Whether a label may not contain a character. Source: Developer Guide, "Using Map state in Distributed mode", `Label`.
 fn is_refused_in_label(c: char) -> bool {
     c.is_whitespace() || c.is_control() || "?*<>{}[]:;,\\|^~$#%&`\"/".contains(c)
 }
 
-/// Finds texts that begin an expression and do not end it.
+/// Reports strings that begin an expression and do not end it.
 fn expressions(value: &Value, pointer: &str, found: &mut Vec<Diagnostic>) {
     match value {
         Value::String(text) if text.starts_with("{%") && !text.ends_with("%}") => {
@@ -152,7 +152,7 @@ fn expressions(value: &Value, pointer: &str, found: &mut Vec<Diagnostic>) {
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(index, value)| expressions(value, &item(pointer, index), found));
         }
-        // States within are checked as states.
+        // Nested states are checked as states.
         Value::Object(fields) if !fields.contains_key("States") => {
             fields.iter().for_each(|(name, value)| expressions(value, &below(pointer, name), found));
         }
@@ -160,13 +160,13 @@ fn expressions(value: &Value, pointer: &str, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Finds `x` beside `x.$`: both would be the same field.
+/// Reports an object with both `x` and `x.$`, which would set the same field.
 fn twins(template: &Value, pointer: &str, found: &mut Vec<Diagnostic>) {
     match template {
         Value::Object(fields) => {
             for (name, value) in fields {
                 if name.strip_suffix(".$").is_some_and(|plain| fields.contains_key(plain)) {
-                    found.push(wrong(pointer, format!("The field '{name}' is there without '.$' too")));
+                    found.push(wrong(pointer, format!("The field '{name}' also exists without '.$'")));
                 }
                 twins(value, &below(pointer, name), found);
             }

@@ -1,4 +1,4 @@
-//! Problems of states together: what leads where, names, resources.
+//! Checks states together: transitions, names and resources.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use crate::{
     step::{Pattern, Resource},
 };
 
-/// What a definition is checked for.
+/// The rules that a definition is checked against.
 pub(super) struct Context<'a> {
     pub express: bool,
     pub known_resource: &'a dyn Fn(&str) -> bool,
 }
 
-/// Checks a machine and all that are in it.
+/// Checks a machine and its nested machines.
 pub(super) fn check(machine: &StateMachine, context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let mut names = BTreeSet::new();
     check_machine(machine, "", context, &mut names, found);
@@ -29,7 +29,7 @@ fn check_machine<'m>(
 ) {
     check_ends(machine, pointer, found);
     let states = below(pointer, "States");
-    // Names of this machine first: the one that is reported is the inner one.
+    // The names of this machine come first, so that the nested duplicate is the one reported.
     for name in machine.states.keys() {
         if !names.insert(name) {
             let message = format!("Duplicate State name: {name}");
@@ -39,7 +39,7 @@ fn check_machine<'m>(
     for (name, state) in &machine.states {
         let pointer = below(&states, name);
         check_state(state, &pointer, context, found);
-        // The child executions of a distributed Map have a type of their own.
+        // The child executions of a distributed Map have their own type.
         let express = context.express || matches!(&state.kind, StateKind::Map(map) if map.is_express);
         let context = Context { express, known_resource: context.known_resource };
         for (inner, pointer) in inner_machines(state, &pointer) {
@@ -48,7 +48,7 @@ fn check_machine<'m>(
     }
 }
 
-/// A machine must be able to end, and every state must be reached. AWS does not look for unreachable states in one without an end.
+/// Checks that a machine can end and that every state is reachable. AWS does not report unreachable states of a machine without an end.
 fn check_ends(machine: &StateMachine, pointer: &str, found: &mut Vec<Diagnostic>) {
     let ends = |state: &State| match &state.kind {
         StateKind::Succeed | StateKind::Fail { .. } => true,
@@ -84,7 +84,7 @@ fn check_state(state: &State, pointer: &str, context: &Context<'_>, found: &mut 
                 found.push(Diagnostic::warning("WAIT_WITHOUT_DEADLINE", pointer, message));
             }
         }
-        // Developer Guide, "Choosing workflow type in Step Functions".
+        // Source: Developer Guide, "Choosing workflow type in Step Functions".
         StateKind::Map(map) if context.express && map.distributed => {
             let location = format!("{pointer}/{}/ProcessorConfig/Mode", map.processor_field);
             let message = "Express state machine does not support 'DISTRIBUTED' mode of Map";
@@ -98,7 +98,7 @@ fn check_state(state: &State, pointer: &str, context: &Context<'_>, found: &mut 
     }
 }
 
-/// The machines in a state, with their pointers.
+/// The machines nested in a state, with their pointers.
 pub(super) fn inner_machines<'s>(state: &'s State, pointer: &str) -> Vec<(&'s StateMachine, String)> {
     match &state.kind {
         StateKind::Parallel { branches, .. } => {
@@ -122,7 +122,7 @@ pub(super) fn unknown_resource(resource: &str, location: &str) -> Diagnostic {
     Diagnostic::error("SCHEMA_VALIDATION_FAILED", location, message)
 }
 
-/// What of a resource waits longer than an EXPRESS execution may, in AWS's words: one of them ends with a blank.
+/// AWS's name for what an EXPRESS execution may not wait for; one of the names ends with a blank.
 fn refused_by_express(resource: &str) -> Option<&'static str> {
     match Resource::parse(resource) {
         Resource::Integration { pattern: Pattern::RunJob { .. }, .. } => Some("'.sync' service integration"),
@@ -146,7 +146,7 @@ fn reachable(machine: &StateMachine) -> BTreeSet<&str> {
     seen
 }
 
-/// The names of all states that can follow a state, and where in the state they are.
+/// The names of all states that can follow a state, and the pointer within the state for each.
 pub(in crate::asl) fn targets(state: &State) -> Vec<(&str, String)> {
     let next = state.common.next.as_deref();
     let mut targets: Vec<(&str, String)> = next.map(|next| (next, "/Next".to_owned())).into_iter().collect();

@@ -1,12 +1,12 @@
-//! Service integrations that Step Functions knows and for which there is no step.
+//! Service integrations that Step Functions supports and that no step implements.
 
 use serde_json::Value;
 
 use super::{Diagnostic, below, item};
 use crate::step::Resource;
 
-/// A warning for each Task whose call nothing makes: it fails with `States.Runtime` when it runs. `has_step` says whether there is a
-/// step for a `Resource`.
+/// A warning for each Task with such an integration: the Task fails with `States.Runtime` when it runs. `has_step` returns whether a
+/// `Resource` has a step.
 pub fn without_step(definition: &Value, has_step: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     machine(definition, "", has_step, &mut found);

@@ -1,17 +1,17 @@
-//! Names that a JSON text has twice in one object: a parser keeps the last of them without a word (RFC 8259, section 4).
+//! Duplicate names in an object of a JSON text: a parser silently keeps the last one (RFC 8259, section 4).
 
 use std::collections::BTreeMap;
 
 use super::{Diagnostic, below, item};
 
-/// Each name that an object of the text repeats, with the lines of both. Nothing of a text that is not JSON: that is another problem.
+/// Reports each name that an object repeats, with the lines of both. Reports nothing for a text that is not JSON, which is another problem.
 pub fn repeated_keys(text: &str) -> Vec<Diagnostic> {
     let mut scan = Scan { text, at: 0, found: Vec::new() };
     scan.value("", 0);
     scan.found
 }
 
-/// The deepest nesting that is looked at: JSON that is deeper is refused by the parser.
+/// The deepest nesting that is scanned: the parser refuses JSON that is nested deeper.
 const NESTING_MAX: usize = 128;
 
 struct Scan<'t> {

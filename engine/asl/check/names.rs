@@ -1,5 +1,5 @@
-//! Functions and variables of JSONata expressions that nothing defines. Step Functions accepts such a definition and fails when the
-//! expression is evaluated, so this is no part of [`super::check`].
+//! Functions and variables of JSONata expressions that nothing defines. Step Functions accepts such a definition and fails when it
+//! evaluates the expression, so [`super::check`] does not report them.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::{
     query::{JSONATA_FUNCTIONS, References},
 };
 
-/// A problem for each function and variable that nothing defines: an error for one that is called, else a warning.
+/// A problem for each function and variable that nothing defines: an error if it is called, else a warning.
 pub fn unknown_names(definition: &Value) -> Vec<Diagnostic> {
     let Some(machine) = parse_all(definition).0 else { return Vec::new() };
     let mut variables = BTreeSet::from(["states".to_owned()]);
@@ -26,7 +26,7 @@ pub fn unknown_names(definition: &Value) -> Vec<Diagnostic> {
     found
 }
 
-/// The names that any `Assign` of the machine sets: which of them a state sees depends on the way that the execution takes.
+/// Collects the names that any `Assign` of the machine sets: which of them a state can read depends on the path of the execution.
 fn assigned(machine: &StateMachine, variables: &mut BTreeSet<String>) {
     let mut add = |template: &Option<Template>| match template {
         Some(Template::Object(fields)) => variables.extend(fields.iter().map(|(name, _)| name.clone())),

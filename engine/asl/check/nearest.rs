@@ -1,9 +1,9 @@
-//! The name that a person probably meant.
+//! Suggests the name that a person probably meant.
 
-/// The longest name that is compared, in characters: the comparison takes time in proportion to its square.
+/// The most characters of a name that are compared: the comparison takes quadratic time.
 const NAME_CHARACTERS_MAX: usize = 80;
 
-/// The candidate that is most like a name: at most a third of its characters differ. The first one where several are as like.
+/// The candidate closest to a name, if at most a third of the characters differ. The first one of several equally close.
 pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let wanted: Vec<char> = name.to_lowercase().chars().take(NAME_CHARACTERS_MAX).collect();
     let distance_max = (wanted.len() / 3).clamp(1, 4);
@@ -15,12 +15,12 @@ pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     measured.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
-/// The end of a sentence: `; did you mean 'NAME'?`, or a full stop where there is no candidate.
+/// The end of a message: `; did you mean 'NAME'?`, or a full stop without a candidate.
 pub fn did_you_mean(candidate: Option<impl std::fmt::Display>) -> String {
     candidate.map_or_else(|| ".".to_owned(), |candidate| format!("; did you mean '{candidate}'?"))
 }
 
-/// How many characters must be inserted, removed, replaced or exchanged with their neighbour (Damerau and Levenshtein).
+/// The Damerau-Levenshtein distance: insertions, deletions, replacements and swaps of neighbouring characters.
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
     for i in 1..=a.len() {

@@ -1,5 +1,5 @@
-//! What AWS refuses, with its codes and places. Sources: floci, issues 2670, 2735, 2745, 2968 and pull request 2786 (measured on
-//! AWS); recordings of AWS; the specification.
+//! Definitions that AWS refuses, with its codes and locations. Sources: floci, issues 2670, 2735, 2745, 2968 and pull request 2786
+//! (measured on AWS); recordings of AWS; the specification.
 #![allow(clippy::unwrap_used)]
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The rules of a Choice.
+//! Parses the rules of a Choice.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::query::Comparison;
 /// The deepest nesting of And, Or and Not.
 const NESTING_MAX: usize = 60;
 
-/// The rules of a Choice.
+/// Parses the rules of a Choice.
 pub(super) fn choices(
     items: &[Value],
     language: QueryLanguage,
@@ -47,7 +47,7 @@ pub(super) fn choices(
     items.iter().enumerate().filter_map(read).collect()
 }
 
-/// A rule, or one within And, Or and Not.
+/// Parses a rule, or a rule nested in And, Or and Not.
 fn rule<'v>(value: &'v Value, fields: &mut Fields<'v, '_>, pointer: &str, depth: usize) -> Option<Condition> {
     if depth > NESTING_MAX {
         fields.wrong("Not", format!("And, Or and Not are nested deeper than {NESTING_MAX} levels."));

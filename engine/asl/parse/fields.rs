@@ -1,4 +1,4 @@
-//! Reading the fields of an object, with a complaint for each that is wrong.
+//! Reads the fields of an object and reports each invalid one.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use super::{
 };
 use crate::query::{Path, Query};
 
-/// About so many are asked for.
+/// The most fields for which a linear search is used; a state has about this many.
 const FIELDS_OF_A_STATE: usize = 32;
 const SCHEMA: &str = "SCHEMA_VALIDATION_FAILED";
 const REQUIRED: &str = "These fields are required: [";
 const EMPTY: &str = "Value cannot be empty";
 
-/// The language that alone has a field, in any type of state. Source: Developer Guide, "Transforming data".
+/// The only query language that allows a field, in any type of state. Source: Developer Guide, "Transforming data".
 fn language_of(field: &str) -> Option<QueryLanguage> {
     match field {
         "Arguments" | "Output" | "Items" | "Condition" => Some(QueryLanguage::Jsonata),
@@ -26,14 +26,14 @@ fn language_of(field: &str) -> Option<QueryLanguage> {
     }
 }
 
-/// The fields of one object, and which of them were asked for.
+/// The fields of one object, and which of them have been read.
 pub(super) struct Fields<'v, 'f> {
     object: &'v Map<String, Value>,
     pointer: &'v str,
-    /// How much of the pointer is that of the state around it.
+    /// The length of the prefix of the pointer that leads to the surrounding state.
     pub base: usize,
     known: Vec<&'v str>,
-    /// The language of the values in it.
+    /// The query language of its values.
     pub language: QueryLanguage,
     pub found: &'f mut Vec<Diagnostic>,
 }
@@ -49,7 +49,7 @@ impl<'v, 'f> Fields<'v, 'f> {
         Fields::within(value, pointer, pointer.len(), language, found)
     }
 
-    /// The same, of an object within a state; `base` is the length of the state's pointer.
+    /// The fields of an object within a state; `base` is the length of the state's pointer.
     pub fn within(
         value: &'v Value,
         pointer: &'v str,
@@ -64,10 +64,10 @@ impl<'v, 'f> Fields<'v, 'f> {
         Some(Fields { object, pointer, base, known: Vec::with_capacity(FIELDS_OF_A_STATE), language, found })
     }
 
-    /// The value of a field, whatever it is.
+    /// The value of a field, of any type.
     pub fn get(&mut self, name: &'static str) -> Option<&'v Value> {
         self.known.push(name);
-        // States have few fields: looking at each is quicker than hashing the name.
+        // States have few fields: comparing each name is faster than hashing the name.
         match self.object.len() <= FIELDS_OF_A_STATE {
             true => self.object.iter().find(|(field, _)| *field == name).map(|(_, value)| value),
             false => self.object.get(name),
@@ -79,29 +79,29 @@ impl<'v, 'f> Fields<'v, 'f> {
         below(self.pointer, name)
     }
 
-    /// Complains of a field.
+    /// Reports an invalid field.
     pub fn wrong(&mut self, name: &str, message: impl Into<String>) {
         let location = self.at(name);
         self.found.push(Diagnostic::error(SCHEMA, &location, message));
     }
 
-    /// Complains of the object itself.
+    /// Reports that the object is invalid.
     pub fn wrong_here(&mut self, message: impl Into<String>) {
         let location = if self.pointer.is_empty() { "/" } else { self.pointer };
         self.found.push(Diagnostic::error(SCHEMA, location, message));
     }
 
-    /// Names fields that may stand there and are not read.
+    /// Marks fields as allowed that are not read.
     pub fn allow(&mut self, names: &[&'static str]) {
         self.known.extend(names);
     }
 
-    /// Names a field that is read elsewhere.
+    /// Marks a field as allowed that is read elsewhere.
     pub fn allow_also(&mut self, name: &'v str) {
         self.known.push(name);
     }
 
-    /// Complains of every field that was not asked for.
+    /// Reports every field that was neither read nor allowed.
     pub fn refuse_others(&mut self) {
         let others: Vec<_> = self.object.keys().filter(|name| !self.known.contains(&name.as_str())).cloned().collect();
         for name in others {
@@ -128,7 +128,7 @@ impl<'v, 'f> Fields<'v, 'f> {
         }
     }
 
-    /// A string that must be there.
+    /// A required string.
     pub fn required_text(&mut self, name: &'static str) -> Option<String> {
         if self.get(name).is_none() {
             self.missing(name);
@@ -136,10 +136,10 @@ impl<'v, 'f> Fields<'v, 'f> {
         self.text(name)
     }
 
-    /// Complains of a field that must be there, as AWS does: at the object.
+    /// Reports a missing field at the object, as AWS does.
     pub fn missing(&mut self, name: &str) {
         let location = if self.pointer.is_empty() { "/" } else { self.pointer };
-        // All that an object lacks is one diagnostic.
+        // All missing fields of an object are reported in one diagnostic.
         if let Some(last) = self.found.last_mut().filter(|last| last.location == location)
             && let Some(names) = last.message.strip_prefix(REQUIRED).and_then(|names| names.strip_suffix(']'))
         {
@@ -149,7 +149,7 @@ impl<'v, 'f> Fields<'v, 'f> {
         self.found.push(Diagnostic::error(SCHEMA, location, format!("{REQUIRED}{name}]")));
     }
 
-    /// An object that must be there and hold something.
+    /// A required object that is not empty.
     pub fn required_object(&mut self, name: &'static str) -> Option<&'v Map<String, Value>> {
         match self.get(name) {
             Some(Value::Object(object)) if !object.is_empty() => Some(object),
@@ -168,7 +168,7 @@ impl<'v, 'f> Fields<'v, 'f> {
         }
     }
 
-    /// An array; an empty one where the field is absent.
+    /// An array; empty if the field is absent.
     pub fn array(&mut self, name: &'static str) -> &'v [Value] {
         match self.get(name) {
             None => &[],
@@ -180,7 +180,7 @@ impl<'v, 'f> Fields<'v, 'f> {
         }
     }
 
-    /// An array that must be there and hold something.
+    /// A required array that is not empty.
     pub fn required_array(&mut self, name: &'static str) -> &'v [Value] {
         match self.get(name) {
             None => self.missing(name),
@@ -190,7 +190,7 @@ impl<'v, 'f> Fields<'v, 'f> {
         &[]
     }
 
-    /// A whole number within limits.
+    /// An integer within limits.
     pub fn whole_number(&mut self, name: &'static str, min: u64, max: u64) -> Option<u64> {
         let value = self.get(name)?;
         let number = value.as_u64().filter(|number| (min..=max).contains(number));
@@ -209,19 +209,19 @@ impl<'v, 'f> Fields<'v, 'f> {
         value.as_bool()
     }
 
-    /// Any value with expressions inside.
+    /// Any value that may contain expressions.
     pub fn template(&mut self, name: &'static str) -> Option<Template> {
         let value = self.get(name)?;
         let (state, inside) = self.pointer.split_at(self.base);
         Some(template(value, self.language, &below(inside, name), state, self.found))
     }
 
-    /// A field of JSONata states alone.
+    /// A field that only JSONata states have.
     pub fn jsonata(&mut self, name: &'static str) -> Option<Template> {
         if self.language == QueryLanguage::Jsonata { self.template(name) } else { None }
     }
 
-    /// A field of JSONPath states alone.
+    /// A field that only JSONPath states have.
     pub fn json_path(&mut self, name: &'static str) -> Option<Template> {
         if self.language == QueryLanguage::JsonPath { self.template(name) } else { None }
     }
@@ -241,7 +241,7 @@ impl<'v, 'f> Fields<'v, 'f> {
         }
     }
 
-    /// `InputPath`, `OutputPath` or `ResultPath`: a path, or null. A `reference` is one that a value can be placed at.
+    /// `InputPath`, `OutputPath` or `ResultPath`: a path, or null. With `reference` the path must be a Reference Path.
     pub fn selection(&mut self, name: &'static str, reference: bool) -> Selection {
         if self.language != QueryLanguage::JsonPath {
             return Selection::Whole;
@@ -271,7 +271,7 @@ impl<'v, 'f> Fields<'v, 'f> {
         }
     }
 
-    /// A number in the field, or in JSONPath where the field with `Path` behind its name points.
+    /// A number in the field, or in JSONPath the value of the path in the field whose name ends with `Path`.
     pub fn number_or_path(
         &mut self,
         name: &'static str,
@@ -285,7 +285,7 @@ impl<'v, 'f> Fields<'v, 'f> {
         number.or(query)
     }
 
-    /// A whole number within limits, or an expression.
+    /// An integer within limits, or an expression.
     pub fn number_or_expression(&mut self, name: &'static str, min: u64, max: u64) -> Option<Template> {
         let template = self.template(name)?;
         if let Template::Literal(value) = &template
@@ -299,7 +299,7 @@ impl<'v, 'f> Fields<'v, 'f> {
         Some(template)
     }
 
-    /// `Assign`: names and values.
+    /// `Assign`: names of variables and their values.
     pub fn assign(&mut self) -> Option<Template> {
         let value = self.get("Assign")?;
         let Some(object) = value.as_object() else {

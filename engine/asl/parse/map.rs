@@ -1,4 +1,4 @@
-//! Map, inline and distributed.
+//! Parses Map states, inline and distributed.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, scope: Scope) -> O
     let item_batcher = item_batcher(fields);
     let item_reader = reader::item_reader(fields);
     let result_writer = reader::result_writer(fields);
-    // Iterator is what ItemProcessor was called before.
+    // `Iterator` is the earlier name of `ItemProcessor`.
     let name = if fields.get("Iterator").is_some() { "Iterator" } else { "ItemProcessor" };
     let Some(processor) = fields.get(name) else {
         fields.missing("ItemProcessor");

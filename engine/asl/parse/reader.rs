@@ -1,4 +1,4 @@
-//! Where a distributed Map reads its items and writes its results.
+//! Parses the `ItemReader` and the `ResultWriter` of a distributed Map.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ pub(super) fn item_reader(fields: &mut Fields<'_, '_>) -> Option<ItemReader> {
     Some(ItemReader { resource: resource?.into(), arguments, input_type, through, items_pointer, max_items })
 }
 
-/// `ManifestType` and `Transformation`; `InputType` `MANIFEST` alone is an inventory's.
+/// `ManifestType` and `Transformation`. `InputType` `MANIFEST` alone means an S3 inventory.
 fn through(config: &mut Fields<'_, '_>, resource: &str) -> Option<Through> {
     let inventory = config.text("InputType").as_deref() == Some("MANIFEST");
     let manifest = match config.text("ManifestType").as_deref() {
@@ -61,7 +61,7 @@ fn through(config: &mut Fields<'_, '_>, resource: &str) -> Option<Through> {
 fn input_type(config: &mut Fields<'_, '_>, through: Option<Through>) -> InputType {
     let name = config.text("InputType");
     match name.as_deref() {
-        // The columns' names are the manifest's.
+        // The manifest has the names of the columns.
         None | Some("MANIFEST" | "CSV") if through == Some(Through::S3Inventory) => {
             InputType::Csv { delimiter: b',', headers: None }
         }

@@ -1,4 +1,4 @@
-//! `Retry` and `Catch`.
+//! Parses `Retry` and `Catch`.
 
 use serde_json::Value;
 
@@ -81,7 +81,7 @@ fn error_equals(fields: &mut Fields<'_, '_>, last: bool) -> Vec<String> {
         fields.wrong("ErrorEquals", "ErrorEquals must be an array of strings.");
     }
     if names.iter().any(|name| name == "States.ALL") && (names.len() > 1 || !last) {
-        fields.wrong("ErrorEquals", "States.ALL must stand alone, in the last rule.");
+        fields.wrong("ErrorEquals", "States.ALL must appear alone, in the last rule.");
     }
     names
 }

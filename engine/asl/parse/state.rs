@@ -1,4 +1,4 @@
-//! One state.
+//! Parses one state.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ pub(super) fn state(
     Some(State { name: name.into(), common, kind })
 }
 
-/// The state's own language. Within a JSONata machine there is no way back (Developer Guide, Transforming data).
+/// The state's own language. A JSONata definition may not have JSONPath states (Developer Guide, "Transforming data").
 fn language(fields: &mut Fields<'_, '_>, outer: QueryLanguage) -> QueryLanguage {
     match fields.text("QueryLanguage").as_deref() {
         None => outer,
@@ -128,7 +128,7 @@ fn kind(state_type: &str, fields: &mut Fields<'_, '_>, pointer: &str, scope: Sco
     })
 }
 
-/// `Result` is taken as it is, also where a name in it ends in `.$`.
+/// `Result` is literal, even if a name in it ends in `.$`.
 fn pass_result(fields: &mut Fields<'_, '_>) -> Option<Value> {
     if fields.language == QueryLanguage::JsonPath { fields.get("Result").cloned() } else { None }
 }

@@ -1,4 +1,4 @@
-//! Values with expressions inside, in either query language.
+//! Compiles values that contain expressions, in either query language.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::super::{
 };
 use crate::query::{Expression, PayloadTemplate};
 
-/// Compiles the expressions of a value. `at` is where it stands in its state, `state` the state's own pointer.
+/// Compiles the expressions of a value. `at` is the value's pointer within its state, `state` the state's own pointer.
 pub(super) fn template(
     value: &Value,
     language: QueryLanguage,
@@ -31,7 +31,7 @@ fn payload(value: &Value, pointer: &str, found: &mut Vec<Diagnostic>) -> Templat
     match PayloadTemplate::parse(value) {
         Ok(template) => Template::Payload(Arc::new(template)),
         Err(problems) => {
-            // AWS names the object; the message has the field.
+            // AWS reports the object's location; the message names the field.
             for problem in problems {
                 let within = problem.pointer.rfind('/').map_or("", |at| &problem.pointer[..at]);
                 let location = format!("{pointer}{within}");
@@ -42,7 +42,7 @@ fn payload(value: &Value, pointer: &str, found: &mut Vec<Diagnostic>) -> Templat
     }
 }
 
-/// Whether a field's name ends in `.$` anywhere inside.
+/// Whether any field of the value, at any depth, has a name that ends in `.$`.
 fn has_queries(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(has_queries),

@@ -1,5 +1,5 @@
-//! The values of a frame that may be long. A long one is kept for itself and written only when it changes, so that a turn costs
-//! the same whatever the sizes of what went before.
+//! Parts: the values of a frame that may be long. A long one is stored in a record of its own and written only when it changes, so
+//! that a turn costs the same whatever the size of the values that it does not change.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use serde_json::{Map, Number, Value};
 
 use super::{Activity, Frame, FrameRow};
 
-/// From how many bytes of JSON on a value is kept for itself.
+/// Values above this many bytes of JSON are stored in a record of their own.
 const LONG_BYTES: usize = 1_024;
 
-/// One of the values of a frame that may be long.
+/// A value of a frame that may be long. The discriminant is the byte in the record's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Part {
@@ -29,27 +29,27 @@ pub enum Part {
     Output = b'o',
 }
 
-/// A frame's row to be written, and which of its values lie for themselves.
+/// A frame's row to be written, and which of its values have records of their own.
 #[derive(Debug, Clone)]
 pub struct FrameWrite {
     /// The row.
     pub row: FrameRow,
-    /// The values that lie for themselves.
+    /// The values that have records of their own.
     pub apart: Vec<Part>,
-    /// Those of them that are new.
+    /// The values among them that must be written.
     pub written: Vec<Part>,
-    /// Those that lay for themselves and do no more.
+    /// Values that had a record of their own and no longer need one: their records are deleted.
     pub left: Vec<Part>,
 }
 
 impl FrameWrite {
-    /// A row of which a store has nothing yet.
+    /// The write of a row of which the store has nothing yet.
     pub fn whole(row: FrameRow) -> Self {
         Frame::from_row(row).write()
     }
 }
 
-/// A value of a frame, whatever its shape.
+/// A value of a frame, of any shape.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum PartValue {
@@ -62,7 +62,7 @@ pub enum PartValue {
 }
 
 impl PartValue {
-    /// Whether both are the same in memory: then nothing has changed.
+    /// Whether both share one allocation: the value has not changed.
     pub(super) fn is(&self, other: &PartValue) -> bool {
         match (self, other) {
             (PartValue::Value(a), PartValue::Value(b)) => Arc::ptr_eq(a, b),
@@ -82,7 +82,7 @@ impl PartValue {
     }
 }
 
-/// Whether a value is kept for itself.
+/// Whether a value is long enough for a record of its own.
 pub fn is_long(value: &Value) -> bool {
     !fits(value, &mut LONG_BYTES.clone())
 }
@@ -97,7 +97,7 @@ fn all_fit<'v>(fields: impl Iterator<Item = (&'v String, &'v Value)>, left: &mut
     fields.into_iter().all(|(name, value)| take(name.len() + 3, left) && fits(value, left))
 }
 
-/// Counts the bytes of JSON off, and stops as soon as there are too many.
+/// Subtracts the bytes of a value's JSON from `left`; stops as soon as they do not fit.
 pub(in crate::machine) fn fits(value: &Value, left: &mut usize) -> bool {
     match value {
         Value::Null | Value::Bool(true) => take(4, left),
@@ -109,7 +109,7 @@ pub(in crate::machine) fn fits(value: &Value, left: &mut usize) -> bool {
     }
 }
 
-/// How many characters a number has. Whole numbers are many, and need not be written for that.
+/// The number of characters of a number's JSON. Integers, which are frequent, are counted without formatting them.
 fn length(number: &Number) -> usize {
     let digits = |n: u64| n.checked_ilog10().map_or(1, |exponent| exponent as usize + 1);
     match (number.as_u64(), number.as_i64()) {
@@ -120,17 +120,17 @@ fn length(number: &Number) -> usize {
 }
 
 impl Part {
-    /// All of them.
+    /// All parts.
     pub const ALL: [Part; 6] = [Part::Input, Part::Variables, Part::Item, Part::Arguments, Part::Items, Part::Output];
 
-    /// The part that a byte stands for.
+    /// The part with this discriminant.
     pub fn of(byte: u8) -> Option<Part> {
         Part::ALL.into_iter().find(|part| *part as u8 == byte)
     }
 }
 
 impl FrameRow {
-    /// A value of this frame, where it has one.
+    /// The value of a part, if this frame has it.
     pub fn part(&self, part: Part) -> Option<PartValue> {
         match (part, &self.activity) {
             (Part::Input, _) => Some(PartValue::Value(self.input.clone())),
@@ -143,7 +143,7 @@ impl FrameRow {
         }
     }
 
-    /// Puts a value of this frame back, or something short in its place.
+    /// Sets the value of a part, or a short value that replaces it in the row.
     pub fn set_part(&mut self, part: Part, value: Value) {
         let (value, fields, array) = match value {
             Value::Object(fields) if part == Part::Variables => (Value::Null, fields, Vec::new()),

@@ -1,7 +1,6 @@
-//! Lines of fields as AWS reads them, which is not as RFC 4180 says. Source: Developer Guide, "How Step Functions parses input CSV
-//! files".
+//! A CSV reader with AWS's rules, which differ from RFC 4180. Source: Developer Guide, "How Step Functions parses input CSV files".
 
-/// The records of a text. An empty line is none.
+/// The records of a text. An empty line is no record.
 pub(super) fn records(text: &str, delimiter: u8) -> Vec<Vec<String>> {
     let mut reader = Reader { delimiter: char::from(delimiter), ..Reader::default() };
     let mut characters = text.chars().peekable();
@@ -21,16 +20,16 @@ struct Reader {
     records: Vec<Vec<String>>,
     record: Vec<String>,
     field: String,
-    /// Whether the field has begun, be it with nothing but quotes.
+    /// Whether the field has begun, even if only with a quote.
     begun: bool,
     quoted: bool,
 }
 
 impl Reader {
-    /// Reads a character; answers whether it has read the next one too.
+    /// Reads a character. Returns whether it consumed the next one too.
     fn takes_two(&mut self, character: char, next: Option<char>) -> bool {
         match character {
-            // A backslash is silently left out, unless it is before what it can escape.
+            // A backslash is silently dropped unless it precedes a character that it can escape.
             '\\' => {
                 let escaped = next.filter(|next| *next == '\\' || *next == '"' || *next == self.delimiter);
                 self.field.extend(escaped);

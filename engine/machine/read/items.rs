@@ -1,4 +1,4 @@
-//! The items in what a reader has answered (Developer Guide, "ItemReader (Map)").
+//! Parses the answer of a Map's reader into items (Developer Guide, "ItemReader (Map)").
 
 use serde::Deserialize;
 use serde_json::{Map as Object, Value, json};
@@ -6,20 +6,20 @@ use serde_json::{Map as Object, Value, json};
 use super::csv::records;
 use crate::asl::{InputType, ItemReader};
 
-/// What a call answers that went through a manifest or a listing.
+/// The answer of a reader that followed a manifest or a listing.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Files {
-    /// The names of the fields, where the manifest tells them.
+    /// The names of the fields, if the manifest has them.
     columns: Option<Vec<String>>,
-    /// What each file holds.
+    /// The content of each file.
     files: Vec<String>,
 }
 
 /// The items, in the order of the files.
 pub(super) fn of(reader: &ItemReader, output: &Value) -> Result<Vec<Value>, String> {
     match output {
-        // What a list of objects answers is an array already.
+        // The answer for a list of objects is an array already.
         Value::Array(items) => Ok(items.clone()),
         Value::String(text) => parse(reader, text),
         output => {
@@ -54,12 +54,12 @@ fn json(pointer: Option<&str>, text: &str) -> Result<Vec<Value>, String> {
     let found = read.pointer_mut(pointer.unwrap_or_default());
     match found.map(Value::take) {
         Some(Value::Array(items)) => Ok(items),
-        // The values of an object are iterated with their keys.
+        // The values of an object are iterated together with their keys.
         Some(Value::Object(object)) if pointer.is_some() => {
             Ok(object.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect())
         }
         Some(_) => Err("Attempting to map over non-iterable node.".to_owned()),
-        None => Err(format!("ItemsPointer {} leads nowhere.", pointer.unwrap_or_default())),
+        None => Err(format!("ItemsPointer {} selects no value.", pointer.unwrap_or_default())),
     }
 }
 
@@ -76,7 +76,7 @@ fn csv(text: &str, delimiter: u8, given: Option<&[String]>) -> Result<Vec<Value>
         return Err("CSV headers cannot contain duplicates.".to_owned());
     }
     let object = |record: Vec<String>| {
-        // A field that a line does not have is an empty one; those without a header are skipped.
+        // A missing field is empty; fields without a header are skipped.
         let mut fields = record.into_iter();
         let named = headers.iter().map(|name| (name.clone(), Value::String(fields.next().unwrap_or_default())));
         Value::Object(named.collect::<Object<_, _>>())

@@ -1,4 +1,4 @@
-//! The fear: a definition or an input that nobody thought of makes the machine panic, or never come to rest.
+//! Random definitions and inputs: the machine never panics, and each execution ends or waits for something.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::asl;
 
-/// How often time passes or a task answers before an execution must be over: every chain here is short, loops end by the
-/// limit on history events.
+/// The most inputs before an execution must have ended: every chain here is short, and loops end by the limit on history events.
 const INPUTS_MAX: usize = 2_000;
 
 fn value() -> impl Strategy<Value = Value> {
@@ -29,7 +28,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Texts that may be expressions, paths, or nonsense.
+/// Strings that may be expressions, paths or neither.
 fn query() -> impl Strategy<Value = Value> {
     let known = [
         "$",
@@ -133,7 +132,7 @@ fn state() -> impl Strategy<Value = Value> {
         })
 }
 
-/// Gives the execution what it waits for until it is over; answers how many inputs that took.
+/// Feeds the execution the inputs it waits for until it has ended.
 fn drive(definition: &Value, input: Value, answers: &[Value]) {
     asl::check(definition, &|_| true);
     let Ok(machine) = asl::parse(definition) else { return };

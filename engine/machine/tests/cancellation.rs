@@ -1,4 +1,4 @@
-//! The fear: a cancelled execution makes one more call, or never ends.
+//! A cancelled execution makes no more calls, and ends.
 
 use serde_json::json;
 
@@ -32,7 +32,7 @@ fn calls_in_flight_answer_first_and_none_is_made_after_the_cancel() {
     assert_eq!(trial.status(), ExecutionStatus::Running, "A has not answered");
     trial.now_ms += 10_000;
     trial.give(Input::TimeCame);
-    assert_eq!((trial.status(), calls(&trial)), (ExecutionStatus::Running, 0), "the Wait is over and leads nowhere");
+    assert_eq!((trial.status(), calls(&trial)), (ExecutionStatus::Running, 0), "the Wait ended and no state follows");
     trial.fail("P[0]/A", ErrorClass::Busy);
     assert_eq!((trial.status(), calls(&trial)), (ExecutionStatus::Aborted, 0));
     assert!(trial.types().contains(&"TaskSucceeded".to_owned()), "what B made is recorded");

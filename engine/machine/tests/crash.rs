@@ -1,4 +1,4 @@
-//! The fear: a crash between any two turns changes the outcome.
+//! A crash between any two turns leaves the outcome unchanged.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 
-/// Everything a store would have after a number of turns.
+/// The contents of a store after a number of turns.
 #[derive(Clone, Default)]
 struct Durable {
     header: Option<ExecutionHeader>,
@@ -71,7 +71,7 @@ fn definition() -> Value {
     })
 }
 
-/// What the world answers depends on the call alone, as a real one's would.
+/// The answers of the simulated services: they depend on the call alone.
 fn world(state_path: &str, attempt: u32, look: u32) -> StepAnswer {
     match (state_path, attempt, look) {
         ("Both[0]/L", _, look) if look < 3 => StepAnswer::Pending {
@@ -89,8 +89,8 @@ fn world(state_path: &str, attempt: u32, look: u32) -> StepAnswer {
     }
 }
 
-/// Runs to the end, forgetting everything but the durable rows after the turn `crash_after`. Answers the output, what is told of
-/// map runs, and the number of turns.
+/// Runs to the end; after the turn `crash_after` only the durable rows are kept. Returns the output, the map runs' records, and the number
+/// of turns.
 fn run(crash_after: Option<usize>) -> ((Value, Value), usize) {
     let machine = asl::parse(&definition()).unwrap();
     let mut execution = Execution::new("crash-0001", "crash", machine.clone(), json!({}));
@@ -98,7 +98,7 @@ fn run(crash_after: Option<usize>) -> ((Value, Value), usize) {
     let mut inputs = std::collections::VecDeque::from([Input::Start]);
     while execution.header.status == ExecutionStatus::Running {
         let input = inputs.pop_front().unwrap_or_else(|| {
-            now_ms = execution.header.next_wake_ms.expect("it hangs").max(now_ms);
+            now_ms = execution.header.next_wake_ms.expect("nothing is due").max(now_ms);
             Input::TimeCame
         });
         let transition = advance(&mut execution, input, &Moment { now_ms, entropy: 7 });
@@ -130,7 +130,7 @@ fn run(crash_after: Option<usize>) -> ((Value, Value), usize) {
     assert_eq!(execution.header.status, ExecutionStatus::Succeeded);
     assert!(
         durable.child_events.values().all(|events| events.iter().copied().eq(1..=events.len() as u64)),
-        "so are those of children"
+        "so are the journals of child executions"
     );
     let runs = durable.map_runs.values().map(|run| json!([run.uuid, run.status, run.executions, run.items]));
     let children = durable.children.values().map(|child| json!([child.id, child.status, child.last_event_id]));

@@ -1,4 +1,4 @@
-//! The fear: an answer that was given too early is lost, answers the wrong state, or answers twice.
+//! An answer that is given before its Task waits is neither lost, nor applied to another state, nor applied twice.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn refused(trial: &mut Trial, state: &str, answer: &SignalAnswer) -> String {
     let before = trial.execution.header.last_sequence;
     let message = trial.execution.check_early_signal(state, answer).unwrap_err();
     trial.give(Input::SignalEarly { state: state.to_owned(), answer: answer.clone(), by: None });
-    assert_eq!(trial.execution.header.last_sequence, before, "what is refused changes nothing");
+    assert_eq!(trial.execution.header.last_sequence, before, "a refused answer changes nothing");
     message
 }
 
@@ -41,7 +41,7 @@ fn kinds(trial: &Trial) -> Vec<&'static str> {
     trial.notes().iter().filter_map(kind).collect()
 }
 
-/// `A`, then `B` with this resource, then the end.
+/// Starts a workflow of two Tasks: `A`, then `B` with this resource.
 fn two(resource: &str) -> Trial {
     let mut second = task(None);
     second["Resource"] = json!(resource);
@@ -54,7 +54,7 @@ fn a_kept_answer_is_given_to_the_task_when_its_call_is_pending() {
     keep(&mut trial, "B", output(json!({ "approved": true })));
     assert_eq!(trial.execution.header.early_signals.len(), 1);
     trial.done("A", json!(1));
-    assert_eq!(trial.looks().len(), 1, "the call is made all the same");
+    assert_eq!(trial.looks().len(), 1, "the call is made nevertheless");
     trial.pending("B", 60_000);
     assert_eq!(trial.output(), json!({ "approved": true }));
     assert_eq!(kinds(&trial), ["kept", "applied"]);
@@ -77,7 +77,7 @@ fn a_kept_answer_is_given_when_the_token_is_awaited_and_to_no_worker() {
     keep(&mut trial, "B", output(json!(8)));
     trial.done("A", json!(1));
     assert_eq!(trial.output(), json!(8));
-    assert!(!trial.commands.iter().any(|command| matches!(command, Command::Offer(_))), "no worker does it again");
+    assert!(!trial.commands.iter().any(|command| matches!(command, Command::Offer(_))), "the task is not offered");
 }
 
 #[test]

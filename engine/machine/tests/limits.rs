@@ -1,5 +1,5 @@
-//! The fear: a value grows or nests without end until it fills the memory, overflows a stack, or lies in the store and cannot
-//! be read back.
+//! A value that grows or nests without end fails its execution before it fills the memory, overflows a stack, or is stored in a record
+//! that cannot be read back.
 
 use super::*;
 use crate::step::ErrorClass;
@@ -8,7 +8,7 @@ fn nested(levels: usize) -> Value {
     (0..levels).fold(json!("core"), |inner, _| json!([inner]))
 }
 
-/// Ended by a limit, and all that was written of it reads back.
+/// Asserts that a limit ended the execution and that all its entries can be read back.
 fn assert_ended_by_a_limit(trial: &Trial) {
     assert_eq!((trial.status(), trial.error().as_str()), (ExecutionStatus::Failed, "States.DataLimitExceeded"));
     for entry in &trial.entries {
@@ -144,7 +144,7 @@ fn texts_of_an_error_are_cut_where_aws_cuts_them() {
     assert!(serde_json::to_string(&trial.entries).unwrap().len() < 200_000);
 }
 
-/// The fear: what never pauses keeps all other executions waiting, and cannot be cancelled.
+/// An execution that never waits yields to other executions and can be cancelled.
 #[test]
 fn what_runs_without_a_pause_lets_others_in_between() {
     let states = json!({

@@ -1,4 +1,4 @@
-//! The fear: a history whose events lead back to others than AWS's do. Sources: recordings of AWS; floci, pull request 3167.
+//! Each event names the same previous event as AWS does. Sources: recordings of AWS; floci, pull request 3167.
 
 use serde_json::json;
 

@@ -1,10 +1,10 @@
-//! The fear: a map run's numbers and its child executions' histories are not what happened.
+//! A map run's counts and its child executions' histories match what happened.
 
 use serde_json::json;
 
 use super::*;
 
-/// What is kept of map runs after all turns.
+/// The records of map runs after all turns.
 #[derive(Default)]
 struct Kept {
     runs: std::collections::BTreeMap<u64, MapRun>,
@@ -141,7 +141,7 @@ fn an_endless_child_fails_at_its_own_limit_and_no_rule_keeps_it_alive() {
 
 #[test]
 fn a_call_whose_scheduling_has_no_room_in_the_history_of_its_child_is_not_made() {
-    // A round has five events: the passes before it decide at which of them the limit is reached.
+    // A round has five events. The passes before it determine which of them reaches the limit.
     for passes in 0..3 {
         let mut states = json!({ "C": { "Type": "Task", "Resource": "flow:test:step", "Next": "C" } });
         for number in 0..passes {

@@ -1,4 +1,4 @@
-//! The fear: a JSONPath state selects, places or refuses data otherwise than Step Functions does.
+//! A JSONPath state selects, inserts and refuses data as Step Functions does.
 
 use super::*;
 use crate::step::ErrorClass;
@@ -205,7 +205,7 @@ fn a_distributed_map_reads_its_items_and_hands_its_results_over() {
     trial.fail("A", ErrorClass::Failed);
     assert_eq!(trial.error(), "Flow.Failed");
     trial.give(Input::Resume { environment: None, recover: false });
-    assert_eq!(asked(&trial).1["Results"], json!(["1", "2"]), "iterations that had ended are not done again");
+    assert_eq!(asked(&trial).1["Results"], json!(["1", "2"]), "iterations that had ended are not repeated");
     trial.done("A", json!({ "Path": "out.json" }));
     assert_eq!(trial.output()["ResultWriterDetails"], json!({ "Path": "out.json" }));
 }

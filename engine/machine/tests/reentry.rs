@@ -1,4 +1,4 @@
-//! The fear: an execution that is resumed from a state computes something else than one that never failed.
+//! An execution that is resumed from a state computes the same result as one that never failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::journal::Recorded;
 
-/// Tasks in a row, some of them in sections; each adds its result to a variable and to its output.
+/// A chain of Tasks, some of them in sections. Each adds its result to a variable and to its output.
 fn chain(sections: &[u8]) -> Value {
     let step = |number: usize, next: Option<&str>| {
         let mut state = task(next);
@@ -39,7 +39,7 @@ fn chain(sections: &[u8]) -> Value {
     json!({ "StartAt": "S0", "States": states })
 }
 
-/// Answers every call until the end or until a number of calls have been answered; notes the tokens of all calls.
+/// Answers every call until the execution ends or `calls_max` calls have been answered.
 fn answer(trial: &mut Trial, calls_max: usize) {
     for _ in 0..calls_max {
         let Some((.., path)) = trial.looks().into_iter().next() else { return };

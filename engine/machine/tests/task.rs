@@ -80,9 +80,9 @@ fn after_a_long_sleep_of_the_machine_a_wait_looks_once_more_before_it_gives_up()
     trial.pending("T", 60_000);
     trial.now_ms += 1_000_000;
     trial.give(Input::TimeCame);
-    assert_eq!(trial.looks().len(), 1, "past its deadline, but it was not looked at meanwhile");
+    assert_eq!(trial.looks().len(), 1, "past its deadline, but not polled since");
     let last_ms = trial.now_ms + 600_000;
-    assert_eq!(trial.execution.header.next_wake_ms, Some(last_ms), "the look decides, unless it hangs");
+    assert_eq!(trial.execution.header.next_wake_ms, Some(last_ms), "the poll decides, unless it does not answer");
     trial.done("T", json!("issued"));
     assert_eq!(trial.output(), json!("issued"));
 }

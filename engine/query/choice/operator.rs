@@ -1,4 +1,4 @@
-//! The operators by name.
+//! The comparison operators and their names.
 
 use std::cmp::Ordering;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::parse_timestamp;
 
-/// What an operator compares or asks for.
+/// The type that an operator compares or tests for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
@@ -31,7 +31,7 @@ impl Kind {
     }
 }
 
-/// How the variable stands to the operand.
+/// The relation between variable and operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Relation {
     Equals,

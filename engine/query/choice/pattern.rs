@@ -1,11 +1,11 @@
-//! `StringMatches`.
+//! The pattern of `StringMatches`.
 
-/// A pattern in which `*` stands for any text.
+/// A pattern in which `*` matches any text.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
-    /// What must stand at the beginning.
+    /// The literal text at the beginning.
     first: String,
-    /// What must follow, each behind a `*`.
+    /// The literal texts that follow, each after a `*`.
     others: Vec<String>,
 }
 
@@ -28,7 +28,7 @@ impl Pattern {
         Pattern { first, others }
     }
 
-    /// Whether a whole text fits. Each part is looked for once, so that no pattern takes long.
+    /// Whether the entire text matches. Each literal is searched once, so the time is linear for every pattern.
     pub(super) fn matches(&self, text: &str) -> bool {
         let Some((last, middle)) = self.others.split_last() else { return text == self.first };
         let Some(mut rest) = text.strip_prefix(self.first.as_str()) else { return false };

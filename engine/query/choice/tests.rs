@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
-//! What a comparison must never get wrong.
+//! Comparisons have the results that AWS's have.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ fn all_hold(cases: &[(&str, Value, Value, bool)]) {
     for (operator, operand, value, expected) in cases {
         let found = holds(operator, operand.clone(), &json!({ "value": value, "other": operand }));
         assert_eq!(found, Ok(*expected), "{value} {operator} {operand}");
-        // The same by path, where the operator has such a twin.
+        // The `Path` form of the operator gives the same result, if it exists.
         let twin = format!("{operator}Path");
         if Comparison::operators().contains(&twin) {
             let found = holds(&twin, json!("$.other"), &json!({ "value": value, "other": operand }));

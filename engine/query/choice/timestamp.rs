@@ -1,9 +1,9 @@
-//! Points in time as texts.
+//! Parses timestamps.
 
 use jiff::Timestamp;
 
-/// A text as a point in time: RFC 3339 with an uppercase `T` and an uppercase `Z` or an offset, and nothing else. Source:
-/// States Language specification, "Timestamps".
+/// Parses a timestamp: RFC 3339 with an uppercase `T` and an uppercase `Z` or an offset, and nothing else. Source: States Language
+/// specification, "Timestamps".
 pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
     let (date_time, offset_minutes) = match text.strip_suffix('Z') {
         Some(date_time) => (date_time, 0),
@@ -16,7 +16,7 @@ pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
     if !has_shape(seconds, "0000-00-00T00:00:00") || fraction.is_some_and(|fraction| !is_fraction(fraction)) {
         return None;
     }
-    // The parser forgives a leap second by taking the second before it; AWS does not.
+    // The parser accepts a leap second as the second before it; AWS refuses it.
     if seconds.ends_with(":60") {
         return None;
     }
@@ -40,7 +40,7 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
     (hours <= 23 && minutes <= 59).then_some((date_time, sign * (hours * 60 + minutes)))
 }
 
-/// Whether a text has a digit wherever the shape has a zero, and is like it everywhere else.
+/// Whether a text has a digit wherever the shape has a zero, and equals the shape everywhere else.
 fn has_shape(text: &str, shape: &str) -> bool {
     text.len() == shape.len()
         && text.bytes().zip(shape.bytes()).all(|(byte, form)| match form {

@@ -1,4 +1,4 @@
-//! Functions of arrays. AWS cuts fractions off, where its guide says that it rounds.
+//! Functions on arrays. AWS truncates fractions, although its guide says that it rounds.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ fn array(value: Option<&Value>) -> Result<&[Value], InvalidArguments> {
     value.and_then(Value::as_array).map(Vec::as_slice).ok_or(InvalidArguments)
 }
 
-/// A number without its fraction.
+/// A number truncated to an integer.
 pub(super) fn whole(value: Option<&Value>) -> Result<i64, InvalidArguments> {
     let Some(Value::Number(number)) = value else { return Err(InvalidArguments) };
     match number.as_i64() {
@@ -30,7 +30,7 @@ pub(super) fn partition(values: &[Value]) -> Answer {
     Ok(items.chunks(size).map(|part| Value::Array(part.to_vec())).collect())
 }
 
-/// AWS compares the texts of the values: `"true"` contains `true`, and the order of fields matters.
+/// Whether an array contains a value. AWS compares the texts of the values: `"true"` contains `true`, and the order of fields matters.
 pub(super) fn contains(values: &[Value]) -> Answer {
     let items = array(values.first())?;
     let wanted = java_text(values.get(1).ok_or(InvalidArguments)?);
@@ -50,7 +50,7 @@ pub(super) fn range(values: &[Value]) -> Answer {
     Ok((0..=steps).map(|position| Value::from(first + position * step)).collect())
 }
 
-/// On AWS an empty array answers every index that is not negative with null.
+/// An item of an array. On AWS every index of an empty array that is not negative gives null.
 pub(super) fn item(values: &[Value]) -> Answer {
     let items = array(values.first())?;
     let index = usize::try_from(whole(values.get(1))?).map_err(|_| InvalidArguments)?;

@@ -1,4 +1,4 @@
-//! The functions by name.
+//! The intrinsic functions and their names.
 
 /// An intrinsic function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Function {
         }
     }
 
-    /// Whether the function takes so many arguments. AWS asks only when it evaluates a call.
+    /// Whether the function accepts this many arguments. AWS checks this only when it evaluates a call.
     pub(super) fn takes(self, count: usize) -> bool {
         match self {
             Function::Uuid => count == 0,

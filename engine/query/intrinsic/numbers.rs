@@ -1,10 +1,10 @@
-//! Functions of numbers.
+//! Functions on numbers.
 
 use serde_json::Value;
 
 use super::{Answer, InvalidArguments, arrays::whole};
 
-/// Rounded as Java rounds: halves upwards. A number must fit 32 bits. Source: Developer Guide, "Intrinsic functions".
+/// A number rounded as Java rounds: 0.5 is rounded up. It must fit 32 bits. Source: Developer Guide, "Intrinsic functions".
 fn rounded(value: Option<&Value>) -> Result<i32, InvalidArguments> {
     let Some(Value::Number(number)) = value else { return Err(InvalidArguments) };
     let whole = match number.as_i64() {
@@ -19,12 +19,12 @@ pub(super) fn add(values: &[Value]) -> Answer {
     sum.map(Value::from).ok_or(InvalidArguments)
 }
 
-/// A number from the first argument (inclusive) to the second (exclusive); `draw` gives one from 0 below a bound.
+/// A random number from the first argument (inclusive) to the second (exclusive); `draw` returns one from 0 to a bound (exclusive).
 pub(super) fn random(values: &[Value], draw: impl FnOnce(Option<i64>, i32) -> i32) -> Answer {
     let bound = |at: usize| i32::try_from(whole(values.get(at))?).map_err(|_| InvalidArguments);
     let (first, end) = (bound(0)?, bound(1)?);
     let seed = values.get(2).map(|seed| whole(Some(seed))).transpose()?;
-    // AWS refuses a range with nothing to choose from.
+    // AWS refuses an empty range.
     let count = i64::from(end) - i64::from(first);
     if count <= 0 {
         return Err(InvalidArguments);

@@ -1,4 +1,4 @@
-//! Text to call.
+//! Parses calls of intrinsic functions.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ const LENGTH_MAX: usize = 10_000;
 /// The deepest nesting of calls. Source: Developer Guide, "Intrinsic functions".
 const DEPTH_MAX: usize = 10;
 
-/// Parses a text that is a call from beginning to end.
+/// Parses a text that must be one call.
 pub(super) fn parse(source: &str) -> Result<Call, String> {
     if source.len() > LENGTH_MAX {
         return Err(format!("it is longer than {LENGTH_MAX} bytes"));
@@ -30,7 +30,7 @@ fn call(cursor: &mut Cursor<'_>, depth: usize) -> Result<Call, String> {
     let function = Function::from_name(name).ok_or_else(|| format!("there is no function '{name}'"))?;
     cursor.skip_blanks();
     if !cursor.take_text("(") {
-        return Err(format!("'(' is missing behind {name}"));
+        return Err(format!("'(' is missing after {name}"));
     }
     let mut arguments = Vec::new();
     cursor.skip_blanks();
@@ -79,7 +79,7 @@ fn text(cursor: &mut Cursor<'_>) -> Result<Argument, String> {
             Some('\'') => return Ok(Argument::Text { raw: raw.to_owned(), plain }),
             Some('\\') => match cursor.take() {
                 Some(escaped @ ('\'' | '{' | '}' | '\\')) => plain.push(escaped),
-                _ => return Err(r"a backslash must stand before one of '{}\".to_owned()),
+                _ => return Err(r"a backslash must precede one of '{}\".to_owned()),
             },
             Some(other) => plain.push(other),
         }

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
-//! What a call must never get wrong. What differs from AWS's guide was seen on AWS.
+//! Intrinsic functions give the results that AWS gives. Differences from AWS's guide were measured on AWS.
 
 mod anything;
 

@@ -1,4 +1,4 @@
-//! Functions of texts.
+//! Functions on strings.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::query::{digest::digest, java::java_text};
 /// The longest text to encode, decode or hash, in characters. Source: Developer Guide, "Intrinsic functions".
 const CHARACTERS_MAX: usize = 10_000;
 
-/// What is left over in the last digit is no part of any byte.
+/// Accepts base64 whose last digit has bits left over that belong to no byte.
 const FORGIVING: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -30,12 +30,12 @@ fn short(text: &str) -> Result<&str, InvalidArguments> {
     if text.encode_utf16().count() <= CHARACTERS_MAX { Ok(text) } else { Err(InvalidArguments) }
 }
 
-/// `States.Format` with a template that is a value.
+/// `States.Format` with a template that is not a literal.
 pub(super) fn format_value(values: &[Value]) -> Answer {
     format(text(values.first())?, values.get(1..).unwrap_or_default())
 }
 
-/// `States.Format`: each `{}` takes the next value; a brace in the result is written `\{` or `\}`.
+/// `States.Format`: each `{}` is replaced by the next value; `\{` and `\}` are literal braces.
 pub(super) fn format(template: &str, values: &[Value]) -> Answer {
     let mut formatted = String::new();
     let mut values = values.iter();
@@ -60,7 +60,7 @@ pub(super) fn encode(values: &[Value]) -> Answer {
     Ok(Value::String(STANDARD.encode(short(text(values.first())?)?)))
 }
 
-/// As AWS decodes: strange characters are passed over, padding ends the text, bytes that are no UTF-8 are replaced.
+/// Decodes base64 as AWS does: other characters are skipped, padding ends the text, and invalid UTF-8 is replaced.
 pub(super) fn decode(values: &[Value]) -> Answer {
     let encoded = short(text(values.first())?)?;
     let mut digits: Vec<u8> = encoded
@@ -86,7 +86,7 @@ pub(super) fn hash(values: &[Value]) -> Answer {
     digest(short(&data)?, algorithm).map(Value::String).ok_or(InvalidArguments)
 }
 
-/// Splits at every character of the second text, and drops what is empty, as AWS does.
+/// Splits at every character of the second string and drops empty parts, as AWS does.
 pub(super) fn split(values: &[Value]) -> Answer {
     let (text, separators) = (text(values.first())?, text(values.get(1))?);
     let separators: HashSet<char> = separators.chars().collect();

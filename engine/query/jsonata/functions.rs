@@ -1,4 +1,4 @@
-//! The functions that Step Functions adds to JSONata, and the impure ones made pure.
+//! The functions that Step Functions adds to JSONata, and pure replacements of the impure ones.
 
 use std::collections::BTreeSet;
 
@@ -13,13 +13,13 @@ use crate::query::{
     random::{JavaRandom, Numbers},
 };
 
-/// The most items that `$range` and `$partition` make. AWS makes at least 200,000 (floci, pull request 2676); the limit of
-/// `States.ArrayRange` is not theirs.
+/// The most items that `$range` and `$partition` return. AWS returns at least 200,000 (floci, pull request 2676); the limit of
+/// `States.ArrayRange` does not apply to them.
 const RANGE_ITEMS_MAX: usize = 1_000_000;
 
 type Answer = Result<JValue, EvaluatorError>;
 
-/// Registers those functions that the expression names.
+/// Registers the functions that the expression names.
 pub(super) fn register(
     evaluator: &mut Evaluator,
     names: &BTreeSet<String>,
@@ -68,7 +68,7 @@ fn now(now_ms: u64, arguments: &[JValue]) -> Answer {
     time.map_or_else(|| wrong("D3131: the time is out of range"), |time| Ok(JValue::from(format!("{time:.3}"))))
 }
 
-/// With a seed, AWS draws what Java draws: `$random(42)` is 0.7275636800328681.
+/// `$random`. With a seed, AWS returns Java's number: `$random(42)` is 0.7275636800328681.
 fn random(numbers: &Numbers, arguments: &[JValue]) -> JValue {
     let seed = arguments.first().and_then(JValue::as_f64);
     JValue::from(seed.map_or_else(|| numbers.next_fraction(), |seed| JavaRandom::new(seed as i64).next_fraction()))
@@ -103,7 +103,7 @@ fn range(arguments: &[JValue]) -> Answer {
         return wrong(format!("D3137: $range makes at most {RANGE_ITEMS_MAX} items"));
     }
     let count = if count < 0.0 { 0 } else { count as usize + 1 };
-    // A sequence of one is its element.
+    // JSONata represents a sequence of one item as the item.
     if count == 1 {
         return Ok(JValue::from(*first));
     }

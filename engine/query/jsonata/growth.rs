@@ -1,9 +1,9 @@
-//! How the cost of an expression grows with the size of what it sees.
+//! Bounds on the cost of an expression as a function of the size of its scope.
 //!
-//! Every node of the expression gets an upper bound on the size of its value and on the work of evaluating it. Whatever has no
-//! rule here has no bound: a function of the expression's own, a regular expression, a recursion, most functions that take
-//! functions. An expression without a bound is evaluated in the sandbox; one with a bound is evaluated in this process as long
-//! as the bound is small for what it sees.
+//! Every node of the expression gets an upper bound on the size of its value and on the work of evaluating it. A node without a
+//! rule here has no bound: a user-defined function, a regular expression, a recursion, and most functions that take functions. An
+//! expression without a bound is evaluated in the sandbox. One with a bound is evaluated in this process if the bound is small for
+//! its scope.
 
 mod bound;
 mod functions;
@@ -15,16 +15,16 @@ use serde_json::Value;
 use bound::{Bound, Polynomial, STEP_UNITS, VALUE_UNITS};
 use functions::{Growth, Size, TEXT_OF_VALUE, Work};
 
-/// The most units of work that are done in this process, about ten milliseconds.
+/// The most units of work that are done in this process, about 10 ms.
 const WORK_UNITS_MAX: f64 = 8_000_000.0;
-/// The most units of work for each unit that is seen, of an expression that is cheap whatever it sees.
+/// The most units of work for each unit of the scope, in an expression that counts as cheap.
 const CHEAP_FACTOR_MAX: f64 = 64.0;
-/// The most units of work of a cheap expression that do not depend on what it sees.
+/// The most units of work that do not depend on the scope, in an expression that counts as cheap.
 const CHEAP_CONSTANT_MAX: f64 = 100_000.0;
 /// The most nodes that are analysed.
 const NODES_MAX: usize = 2_000;
 
-/// How the cost of an expression grows.
+/// The growth of an expression's cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ExpressionGrowth {
     work: Option<Polynomial>,
@@ -34,22 +34,22 @@ pub(super) struct ExpressionGrowth {
 impl ExpressionGrowth {
     pub fn of(tree: &AstNode) -> Self {
         let known = Analysis::new().node(tree);
-        // Everything that is seen is converted first, and the value at the end.
+        // All values in scope are converted first, and the result at the end.
         let work = known.map(|known| known.work.plus(known.size).plus(Bound::seen()).without_item(Polynomial::seen()));
         ExpressionGrowth { work, seen_units_max: work.and_then(seen_units_max) }
     }
 
-    /// Whether the work is at most a small constant times what is seen: such an expression is never handed to the sandbox.
+    /// Whether the work is at most a small constant times the size of the scope. Such an expression is never sent to the sandbox.
     pub fn is_cheap(&self) -> bool {
         self.seen_units_max == Some(u64::MAX)
     }
 
-    /// The most units that the expression may see where it is evaluated in this process; `None` where it never is.
+    /// The largest scope, in units, with which the expression is evaluated in this process; `None` if it never is.
     pub fn seen_units_max(&self) -> Option<u64> {
         self.seen_units_max
     }
 
-    /// The bound on the work where so many units are seen; `None` where there is none.
+    /// The bound on the work for a scope of this size; `None` if it has no bound.
     pub fn work_units(&self, seen_units: u64) -> Option<u64> {
         self.work.map(|work| work.at(seen_units as f64) as u64)
     }
@@ -72,7 +72,7 @@ fn seen_units_max(work: Polynomial) -> Option<u64> {
     Some(low)
 }
 
-/// Adds the size of a value; counting ends where the sum is above the limit.
+/// Adds the size of a value. Stops counting above the limit.
 pub(super) fn add_units(mut units: u64, value: &Value, units_max: u64) -> u64 {
     const VALUE: u64 = VALUE_UNITS as u64;
     // An object has a table of its names.
@@ -86,7 +86,7 @@ pub(super) fn add_units(mut units: u64, value: &Value, units_max: u64) -> u64 {
             Value::String(text) => units += text.len() as u64,
             Value::Array(items) => pending.extend(items),
             Value::Object(fields) => {
-                // A name is a value of its own where it is listed.
+                // A function that lists the names makes each name a value.
                 units += OBJECT + fields.keys().map(|name| VALUE + name.len() as u64).sum::<u64>();
                 pending.extend(fields.values());
             }
@@ -96,7 +96,7 @@ pub(super) fn add_units(mut units: u64, value: &Value, units_max: u64) -> u64 {
     units
 }
 
-/// What is known of a node.
+/// The bounds of a node.
 #[derive(Debug, Clone, Copy)]
 struct Known {
     size: Bound,
@@ -106,7 +106,7 @@ struct Known {
 }
 
 impl Known {
-    /// A value of at most so many units that is there already.
+    /// A value of at most this size that already exists.
     fn of_size(size: Bound) -> Self {
         Known { size, work: Bound::constant(STEP_UNITS), text: false, scalar: false }
     }
@@ -120,7 +120,7 @@ impl Known {
         }
     }
 
-    /// What is written when the value becomes part of a text.
+    /// The size of the value when it is written into a string.
     fn text_size(&self) -> Bound {
         if self.text { self.size } else { self.size.scaled(TEXT_OF_VALUE) }
     }
@@ -128,11 +128,11 @@ impl Known {
 
 struct Analysis<'t> {
     nodes_left: usize,
-    /// Variables of the expression's own, innermost last.
+    /// Variables that the expression defines, innermost last.
     scopes: Vec<(&'t str, Known)>,
-    /// The size of the context item; outside every list it is undefined.
+    /// The size of the context item; it is undefined outside of lists.
     context: Bound,
-    /// The most units that the item of the innermost list may have.
+    /// The largest size of an item of the innermost list.
     item_max: Polynomial,
 }
 
@@ -142,7 +142,7 @@ impl<'t> Analysis<'t> {
         Analysis { nodes_left: NODES_MAX, scopes: Vec::new(), context, item_max: Polynomial::ZERO }
     }
 
-    /// The bounds of a node; `None` where it has none.
+    /// The bounds of a node; `None` if it has none.
     fn node(&mut self, node: &'t AstNode) -> Option<Known> {
         self.nodes_left = self.nodes_left.checked_sub(1)?;
         match node {
@@ -185,7 +185,7 @@ impl<'t> Analysis<'t> {
         )
     }
 
-    /// A new value made of other ones.
+    /// A new value composed of others.
     fn all(&mut self, nodes: impl IntoIterator<Item = &'t AstNode>) -> Option<Known> {
         let mut made = Known::of_size(Bound::constant(VALUE_UNITS));
         for node in nodes {
@@ -221,7 +221,7 @@ impl<'t> Analysis<'t> {
         }
     }
 
-    /// Parts one after the other; `$name := value` is known to those after it.
+    /// Parts that are evaluated in sequence; `$name := value` is visible to the following parts.
     fn block(&mut self, parts: &'t [AstNode]) -> Option<Known> {
         let outer = self.scopes.len();
         let mut known = Known::of_size(Bound::constant(VALUE_UNITS));
@@ -243,7 +243,7 @@ impl<'t> Analysis<'t> {
     }
 
     fn function(&mut self, name: &'t str, arguments: &'t [AstNode]) -> Option<Known> {
-        // A variable of the expression's own may be a function of the same name.
+        // A variable of the expression may hold a function of this name.
         if self.scopes.iter().any(|(own, _)| *own == name) {
             return None;
         }
@@ -282,7 +282,7 @@ impl<'t> Analysis<'t> {
     }
 
     fn product(&self, bound: Bound, other: Bound) -> Option<Bound> {
-        // A constant factor keeps the other one linear in its item.
+        // A constant factor keeps the other factor linear in its item.
         for (constant, factor) in [(bound, other), (other, bound)] {
             if constant.item == 0.0 && constant.rest.degree() == 0 {
                 return Some(factor.scaled(constant.rest.at(0.0)));
@@ -302,7 +302,7 @@ fn either(left: Known, right: Known) -> Known {
     }
 }
 
-/// The work of finding out whether a value counts as true: a list is searched.
+/// The work of converting a value to a boolean: a list is searched.
 fn truth(known: &Known) -> Bound {
     if known.scalar || known.text { Bound::ZERO } else { known.size }
 }

@@ -1,20 +1,20 @@
-//! What an expression refers to that Step Functions does not offer it: there is no context item, and `$states.errorOutput` is there
-//! for a catcher alone. Source: Developer Guide, "Transforming data with JSONata"; floci, issues 2670 and 2745 (measured on AWS).
+//! References of an expression to what Step Functions does not offer: it has no context item, and only a catcher has
+//! `$states.errorOutput`. Source: Developer Guide, "Transforming data with JSONata"; floci, issues 2670 and 2745 (measured on AWS).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 
-/// References of an expression that a definition may not have, or not everywhere.
+/// References of an expression that a definition may not contain, or not everywhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct References {
-    /// Names that are read from the context item where there is none, such as `phone` in `phone.number`; `$` for `$$`.
+    /// Names that are read from a context item that does not exist, such as `phone` in `phone.number`; `$` for `$$`.
     pub unbound: Vec<String>,
     /// Whether `$states.errorOutput` is read.
     pub error_output: bool,
     /// Whether `$states.result` is read.
     pub result: bool,
-    /// Names after a `$` that the expression does not define, such as `uppercase` in `$uppercase(x)`; `true` where one is called.
+    /// Names after a `$` that the expression does not define, such as `uppercase` in `$uppercase(x)`; `true` if the name is called.
     pub names: BTreeMap<String, bool>,
     /// Names that the expression defines: parameters of functions, `$x := 1`, `@$x`, `#$x`.
     defined: BTreeSet<String>,
@@ -47,7 +47,7 @@ impl References {
         pairs.iter().for_each(|(name, value)| self.nodes([name, value], bound));
     }
 
-    /// `bound`: whether a context item is there.
+    /// Collects the references of a node. `bound`: whether a context item exists.
     fn node(&mut self, node: &AstNode, bound: bool) {
         match node {
             AstNode::Name(name) if !bound => self.add(name),
@@ -101,7 +101,7 @@ impl References {
         }
     }
 
-    /// After its first step a path has a context item.
+    /// A path has a context item after its first step.
     fn path(&mut self, steps: &[PathStep], bound: bool) {
         if let [first, second, ..] = steps
             && matches!(&first.node, AstNode::Variable(name) if name == "states")

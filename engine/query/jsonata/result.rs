@@ -1,17 +1,17 @@
-//! What an expression came to, as JSON. A value of JSONata shares its parts, so that a few bytes of it can stand for more JSON
-//! than there is memory.
+//! Converts the result of an expression to JSON. JSONata values share their parts, so a small one can represent more JSON than fits in
+//! memory.
 
 use jsonata_core::value::JValue;
 use serde_json::{Map, Value};
 
 use super::EvaluationError;
 
-/// The deepest nesting that is looked at; what a state may hold is less.
+/// The deepest nesting of a result. The limit of a state's values is lower.
 const NESTING_LEVELS_MAX: usize = 120;
-/// The most bytes that a result may take, counted roughly.
+/// The most bytes of a result, counted roughly.
 const BYTES_MAX: usize = 32 << 20;
 
-/// The value, or `None` where it is *undefined*.
+/// The result as JSON; `None` for *undefined*.
 pub(super) fn to_json(value: &JValue) -> Result<Option<Value>, EvaluationError> {
     if value.is_function() || value.is_regex() {
         return Err(EvaluationError::NotJson);
@@ -38,7 +38,7 @@ impl Conversion {
                 self.spend(text.len())?;
                 Ok(Value::String(text.to_string()))
             }
-            // AWS writes what JSON cannot hold as a text, but refuses it as the value of the expression (floci, issue 2737).
+            // AWS writes a number that JSON cannot represent as a string, but refuses it as the expression's result (floci, issue 2737).
             JValue::Number(number) if !number.is_finite() && levels_left < NESTING_LEVELS_MAX => {
                 let sign = if number.is_sign_negative() { "-" } else { "" };
                 let text = if number.is_nan() { "NaN".to_owned() } else { format!("{sign}Infinity") };

@@ -1,4 +1,4 @@
-//! The sandbox: where expressions without a bound on their cost are evaluated, in processes that can be killed.
+//! The sandbox evaluates expressions without a bound on their cost in processes that can be killed.
 
 use std::{borrow::Cow, collections::BTreeMap, sync::OnceLock};
 
@@ -9,14 +9,14 @@ use super::{EvaluationError, Expression, Moment, Scope};
 
 /// Evaluates expressions within limits on time and memory.
 pub trait Sandbox: Send + Sync {
-    /// Evaluates. Blocks until there is an answer or a limit is reached.
+    /// Evaluates an expression. Blocks until it has an answer or a limit is reached.
     fn answer(&self, request: &SandboxRequest<'_>) -> SandboxAnswer;
 }
 
 static SANDBOX: OnceLock<Box<dyn Sandbox>> = OnceLock::new();
 
-/// Sets the sandbox of this process; later calls change nothing. A process without one, such as a test, evaluates every
-/// expression in the calling thread, without a limit on memory: a process that takes definitions from others must set one.
+/// Sets the sandbox of this process; later calls have no effect. A process without one, such as a test, evaluates every expression in the
+/// calling thread without a limit on memory. A process that accepts definitions from others must set one.
 pub fn evaluate_in_sandbox(sandbox: Box<dyn Sandbox>) {
     let _ = SANDBOX.set(sandbox);
 }
@@ -25,17 +25,17 @@ pub(super) fn sandbox() -> Option<&'static dyn Sandbox> {
     SANDBOX.get().map(|sandbox| &**sandbox)
 }
 
-/// An expression with all that it sees.
+/// An expression with the values that it needs.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SandboxRequest<'s> {
     pub(super) source: Cow<'s, str>,
-    /// `states` and the variables that it names.
+    /// The values of `states` and of the variables that the expression names.
     pub(super) seen: BTreeMap<String, Cow<'s, Value>>,
     pub(super) moment: Moment,
 }
 
 impl SandboxRequest<'_> {
-    /// Evaluates it in this thread.
+    /// Evaluates the expression in this thread.
     pub fn evaluate_here(&self) -> SandboxAnswer {
         let expression = match Expression::parse(&self.source) {
             Ok(expression) => expression,

@@ -1,4 +1,4 @@
-//! The fear: JSONata that answers otherwise than Step Functions does.
+//! JSONata expressions give the results that Step Functions gives.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Whether a value fits a filter. Source: Jayway JsonPath 2.0.0, `Criteria`.
+//! Evaluates filter conditions. Source: Jayway JsonPath 2.0.0, `Criteria`.
 
 use std::{borrow::Cow, cmp::Ordering};
 
@@ -11,14 +11,14 @@ use super::{
 };
 use crate::query::compare::{compare_numbers, compare_texts};
 
-/// One side of a comparison, once evaluated.
+/// One side of a comparison, evaluated.
 enum Side<'v> {
     Value(Cow<'v, Value>),
     Pattern(&'v Regex),
 }
 
 impl<'d> Walk<'d> {
-    /// Whether a value fits.
+    /// Whether a value satisfies a condition.
     pub(super) fn holds(&self, condition: &Condition, current: &Value) -> Result<bool, Failure> {
         self.charge(1)?;
         match condition {
@@ -38,7 +38,7 @@ impl<'d> Walk<'d> {
                 }
                 Ok(false)
             }
-            // Null does not exist.
+            // A null value counts as not existing.
             Condition::Exists { root, steps, wanted } => {
                 let found = self.value(root, steps, current)?;
                 Ok(found.is_some_and(|value| !value.is_null()) == *wanted)
@@ -47,14 +47,14 @@ impl<'d> Walk<'d> {
                 let (left, right) = (self.side(left, current)?, self.side(right, current)?);
                 match (left, right) {
                     (Some(left), Some(right)) => self.compare(&left, *operator, &right),
-                    // Nothing compares with what is missing, also not as different.
+                    // A comparison with a missing value is false, also `!=`.
                     _ => Ok(false),
                 }
             }
         }
     }
 
-    /// The value of a definite path in a filter; `None` where it is missing.
+    /// The value of a definite path in a filter; `None` if it is missing.
     fn value<'v>(&self, root: &Root, steps: &[Step], current: &'v Value) -> Result<Option<Cow<'v, Value>>, Failure>
     where
         'd: 'v,
@@ -120,7 +120,7 @@ impl<'d> Walk<'d> {
     }
 }
 
-/// Long values take long to compare.
+/// The work of comparing a value: long strings take long.
 fn weight(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len() / 64,
@@ -128,12 +128,12 @@ fn weight(value: &Value) -> usize {
     }
 }
 
-/// The text `null` counts as null.
+/// Whether a value is null. The string `null` counts as null.
 fn is_nullish(value: &Value) -> bool {
     value.is_null() || value == "null"
 }
 
-/// The order of what is expected and what is there; `None` where the two do not compare.
+/// The order of the expected and the actual value; `None` if they cannot be compared.
 fn order(expected: &Value, model: &Value) -> Option<Ordering> {
     match (is_nullish(expected), is_nullish(model)) {
         (true, true) => return Some(Ordering::Equal),
@@ -144,7 +144,7 @@ fn order(expected: &Value, model: &Value) -> Option<Ordering> {
     match (expected, model) {
         (Value::String(expected), Value::String(model)) => Some(compare_texts(&expected.replace("\\'", "'"), model)),
         (Value::Number(expected), Value::Number(model)) => compare_numbers(expected, model),
-        // A number that is written in a filter is a text.
+        // A number that is written in a filter is a string.
         (Value::String(expected), Value::Number(model)) => {
             compare_numbers(&serde_json::from_str::<Number>(expected).ok()?, model)
         }

@@ -1,4 +1,4 @@
-//! Path to values.
+//! Evaluates paths.
 
 use std::{borrow::Cow, cell::Cell};
 
@@ -10,12 +10,12 @@ use super::{
 };
 use crate::query::java::java_text;
 
-/// How many values one evaluation may visit or copy.
+/// The most values that one evaluation may visit or copy.
 const WORK_MAX: usize = 2_000_000;
-/// What a visit counts as, in units of about a nanosecond.
+/// The work of a visit, in units of about 1 ns.
 const VISIT_WORK_UNITS: u64 = 50;
 
-/// Why an evaluation gives no values.
+/// The reason why an evaluation has no values.
 #[derive(Debug)]
 pub(super) enum Failure {
     Missing(String),
@@ -25,19 +25,19 @@ pub(super) enum Failure {
 
 type Values<'v> = Vec<Cow<'v, Value>>;
 
-/// One evaluation, in one document.
+/// One evaluation in one document.
 pub(super) struct Walk<'d> {
     pub(super) document: &'d Value,
     pub(super) roots: Roots<'d>,
     work: Cell<usize>,
 }
 
-/// Where in its path a step stands.
+/// The position of a step in its path.
 struct Place<'s> {
     root: &'s Root,
     steps: &'s [Step],
     position: usize,
-    /// Whether the steps before this one lead to one place.
+    /// Whether the steps before this one select a single value.
     is_definite: bool,
     scanned: bool,
 }
@@ -51,7 +51,7 @@ impl Place<'_> {
         canonical(self.root, self.steps.get(..count).unwrap_or(self.steps))
     }
 
-    /// Values that are not there matter only where the path points at one place.
+    /// Handles a missing value: an error in a definite path, no values in an indefinite one.
     fn missing<'v>(&self, reason: impl FnOnce() -> String) -> Result<Values<'v>, Failure> {
         if self.is_definite { Err(Failure::Missing(reason())) } else { Ok(Vec::new()) }
     }
@@ -62,7 +62,7 @@ impl<'d> Walk<'d> {
         Walk { document, roots, work: Cell::new(WORK_MAX) }
     }
 
-    /// The work done so far, in units of about a nanosecond.
+    /// The work done so far, in units of about 1 ns.
     pub(super) fn work_units(&self) -> u64 {
         (WORK_MAX - self.work.get()) as u64 * VISIT_WORK_UNITS
     }
@@ -91,7 +91,7 @@ impl<'d> Walk<'d> {
         Ok(())
     }
 
-    /// The values at the end of steps: one where the steps are definite, any number otherwise.
+    /// The values that the steps select: one if the steps are definite, else any number.
     pub(super) fn run<'v>(&self, root: &Root, steps: &[Step], start: &'v Value) -> Result<Values<'v>, Failure> {
         let mut values: Values<'v> = vec![Cow::Borrowed(start)];
         let mut place = Place { root, steps, position: 0, is_definite: true, scanned: false };
@@ -176,7 +176,7 @@ impl<'d> Walk<'d> {
 
     fn filter<'v>(&self, place: &Place<'_>, condition: &Condition, value: &'v Value) -> Result<Values<'v>, Failure> {
         let candidates: Vec<&'v Value> = match value {
-            // A deep scan meets the items of an array on its own.
+            // A deep scan visits the items of an array separately.
             Value::Array(_) if place.scanned => Vec::new(),
             // `@` matches objects only. Source: Developer Guide, "Using paths to access input for Step Functions workflows".
             Value::Array(items) => items.iter().filter(|item| item.is_object()).collect(),
@@ -197,7 +197,7 @@ impl<'d> Walk<'d> {
         Ok(found)
     }
 
-    /// Every object and array from here down, outermost first.
+    /// Every object and array at or below a value, outermost first.
     fn containers<'v>(&self, value: &'v Value) -> Result<Values<'v>, Failure> {
         let mut found = Vec::new();
         let mut pending = vec![value];
@@ -222,7 +222,7 @@ fn children(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
     }
 }
 
-/// The items of an array; `None` where another value may be passed over.
+/// The items of an array; `None` if another value may be skipped.
 fn array<'v>(place: &Place<'_>, value: &'v Value) -> Result<Option<&'v Vec<Value>>, Failure> {
     if let Value::Array(items) = value {
         return Ok(Some(items));
@@ -246,7 +246,7 @@ fn item(items: &[Value], index: i64) -> Option<&Value> {
 }
 
 fn indexed<'v>(place: &Place<'_>, items: &'v [Value], indices: &[i64]) -> Result<Values<'v>, Failure> {
-    // An index below zero finds nothing (measured on AWS).
+    // A negative index selects nothing (measured on AWS).
     let at = |index: &i64| usize::try_from(*index).ok().and_then(|index| items.get(index));
     let found: Values<'v> = indices.iter().filter_map(at).map(Cow::Borrowed).collect();
     if found.is_empty() && indices.len() == 1 && place.is_last() && place.is_definite {
@@ -255,7 +255,7 @@ fn indexed<'v>(place: &Place<'_>, items: &'v [Value], indices: &[i64]) -> Result
     Ok(found)
 }
 
-/// As Jayway slices: a negative end counts from the end only where the other end is open.
+/// A slice as Jayway computes it: a negative bound counts from the end only if the other bound is open.
 fn slice(items: &[Value], from: Option<i64>, to: Option<i64>) -> Values<'_> {
     let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
     let (from, to) = match (from, to) {

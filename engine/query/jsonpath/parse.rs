@@ -1,4 +1,4 @@
-//! Text to path.
+//! Parses paths.
 
 use super::{
     Path, parse_condition,
@@ -11,7 +11,7 @@ const LENGTH_MAX: usize = 10_000;
 /// The deepest nesting of filters.
 const DEPTH_MAX: usize = 16;
 
-/// Parses a text that is a path from beginning to end.
+/// Parses a text that must be one path.
 pub(super) fn parse(source: &str) -> Result<Path, String> {
     if source.len() > LENGTH_MAX {
         return Err(format!("A path must not be longer than {LENGTH_MAX} characters"));
@@ -39,7 +39,7 @@ pub(in crate::query) fn parse_embedded(cursor: &mut Cursor<'_>) -> Result<Path, 
     Ok(Path { source, root, steps })
 }
 
-/// Reads paths, and the filters in them.
+/// A parser for paths and the filters in them.
 pub(super) struct Parser<'a> {
     pub(super) cursor: Cursor<'a>,
     embedded: bool,
@@ -51,7 +51,7 @@ impl<'a> Parser<'a> {
         Parser { cursor, embedded, depth: 0 }
     }
 
-    /// Parses a text within this path that is a path from beginning to end.
+    /// Parses a text within this path that must be one path.
     pub(super) fn inner_path(&self, text: &str) -> Result<(Root, Vec<Step>), String> {
         if self.depth == DEPTH_MAX {
             return Err(format!("A path must not be nested deeper than {DEPTH_MAX} levels"));
@@ -59,7 +59,7 @@ impl<'a> Parser<'a> {
         Parser { cursor: Cursor::new(text), embedded: false, depth: self.depth + 1 }.path()
     }
 
-    /// Reads up to the `]` that closes a filter, which stays unread. Brackets in single quotes do not count.
+    /// Reads up to the `]` that closes a filter, which stays unread. Brackets in single quotes are ignored.
     pub(super) fn take_filter(&mut self) -> Result<&'a str, String> {
         let start = self.cursor.position();
         let (mut round, mut square, mut is_quoted, mut last) = (0, 0, false, ' ');
@@ -135,12 +135,12 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Reads a name. There are no functions: `length()` is the name of a field.
+    /// Reads a name. Functions do not exist: `length()` is the name of a field.
     fn name(&mut self) -> Result<Step, String> {
         let start = self.cursor.position();
         let embedded = self.embedded;
         self.cursor.take_while(|c| !ends_name(c, embedded));
-        // Within a call the parentheses of what looks like a function are part of the name.
+        // Inside an intrinsic call, the parentheses of a name such as `length()` are part of the name.
         if embedded && self.cursor.take_text("(") {
             self.cursor.take_while(|c| c != ')');
             self.cursor.take_text(")");
@@ -199,7 +199,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Reads a name in quotes, in which a backslash is itself (recorded), unless the quote follows it.
+    /// Reads a quoted name. A backslash is literal (recorded), unless the quote follows it.
     pub(super) fn name_in_quotes(&mut self) -> Result<String, String> {
         let quote = self.cursor.take();
         let mut name = String::new();
@@ -236,7 +236,7 @@ impl<'a> Parser<'a> {
         if text.contains(':') {
             let bounds = text.split(':').map(number).collect::<Result<Vec<_>, _>>()?;
             return match bounds[..] {
-                // A step is read and has no effect.
+                // The step of a slice is parsed and ignored.
                 [from, to, ..] if from.is_some() || to.is_some() => Ok(Step::Slice { from, to }),
                 _ => Err(format!("Failed to parse SliceOperation: {text}")),
             };

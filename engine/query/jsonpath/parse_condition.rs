@@ -1,5 +1,5 @@
-//! Text to filter. Source: Jayway JsonPath 2.0.0, `PathCompiler`, `Filter` and `Criteria`: a filter is cut into texts, not parsed.
-//! So parentheses group nothing, `&&` always binds closer than `||`, and there are no operators of letters such as `in`.
+//! Parses filters. Source: Jayway JsonPath 2.0.0, `PathCompiler`, `Filter` and `Criteria`. Jayway splits a filter into strings and does
+//! not parse it. So parentheses do not group, `&&` always binds closer than `||`, and operators of letters, such as `in`, do not exist.
 
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
@@ -14,7 +14,7 @@ const PATTERN_SIZE_MAX: usize = 1 << 20;
 /// The deepest nesting of a regular expression.
 const PATTERN_DEPTH_MAX: u32 = 50;
 
-/// The operators, in the order in which they are looked for.
+/// The operators, in the order in which they are searched.
 const OPERATORS: [(&str, Operator); 7] = [
     ("==", Operator::Equal),
     (">=", Operator::GreaterOrEqual),
@@ -25,7 +25,7 @@ const OPERATORS: [(&str, Operator); 7] = [
     ("=~", Operator::Matches),
 ];
 
-/// Reads `(…)`, which follows the `?` of a filter, and leaves the `]` that closes the filter.
+/// Reads `(…)` after the `?` of a filter, up to the `]` that closes the filter.
 pub(super) fn filter(parser: &mut Parser<'_>) -> Result<Condition, String> {
     let text = parser.take_filter()?;
     let inner = text.trim().strip_prefix('(').and_then(|text| text.strip_suffix(')'));
@@ -96,7 +96,7 @@ fn pattern(source: &str, ignores_case: bool) -> Result<Regex, String> {
             .build()
             .map_err(|error| error.to_string())
     };
-    // On its own first: `a)|(b` must not become valid by the parentheses that anchor it.
+    // Compiled alone first: the parentheses that anchor it must not make `a)|(b` valid.
     build(source)?;
     build(&format!(r"\A(?:{source})\z"))
 }

@@ -1,10 +1,10 @@
-//! A value into a place.
+//! Inserts a value at a path.
 
 use serde_json::{Map, Value};
 
 use super::step::Step;
 
-/// A copy of the input with a value put where the steps lead; the error is AWS's text.
+/// A copy of the input with a value inserted at the steps' path; the error is AWS's text.
 pub(super) fn set(steps: &[Step], input: &Value, value: Value) -> Result<Value, String> {
     if steps.is_empty() {
         return Ok(value);
@@ -24,7 +24,7 @@ pub(super) fn set(steps: &[Step], input: &Value, value: Value) -> Result<Value, 
 
 fn child<'v>(place: &'v mut Value, name: &str) -> Result<&'v mut Value, String> {
     match place {
-        // A new object begins empty, and grows by the next name.
+        // A missing object is created empty.
         Value::Object(fields) => Ok(fields.entry(name).or_insert_with(|| Value::Object(Map::new()))),
         _ => Err(format!("Unable to apply step \"{name}\" to input {place}")),
     }
@@ -32,7 +32,7 @@ fn child<'v>(place: &'v mut Value, name: &str) -> Result<&'v mut Value, String> 
 
 fn item(place: &mut Value, index: i64) -> Result<&mut Value, String> {
     let position = usize::try_from(index).unwrap_or(usize::MAX);
-    // Asked twice, as the borrow of the found item would outlive the message otherwise.
+    // Checked separately: the borrow of the found item would otherwise outlive the message.
     if place.get(position).is_none() {
         return Err(format!("Unable to apply step \"{index}\" to input {place}"));
     }

@@ -1,9 +1,9 @@
-//! The parts of a path.
+//! The root and the steps of a path.
 
 use regex::Regex;
 use serde_json::Value;
 
-/// Where a path starts.
+/// The root of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Root {
     /// `$`
@@ -23,7 +23,7 @@ pub(super) enum Step {
     Names(Vec<String>),
     /// `[1]`, `[-1]`, `[1,2]`
     Indices(Vec<i64>),
-    /// `[(@.length-1)]`: an index from the end, of which 1 is the last item.
+    /// `[(@.length-1)]`: an index from the end; 1 is the last item.
     FromEnd(usize),
     /// `[from:to]`
     Slice { from: Option<i64>, to: Option<i64> },
@@ -40,7 +40,7 @@ pub(super) enum Step {
 pub(super) enum Condition {
     All(Vec<Condition>),
     Any(Vec<Condition>),
-    /// `@.a`, or `!@.a` where `wanted` is false.
+    /// `@.a`, or `!@.a` if `wanted` is false.
     Exists {
         root: Root,
         steps: Vec<Step>,
@@ -52,13 +52,13 @@ pub(super) enum Condition {
 /// One side of a comparison.
 #[derive(Debug, Clone)]
 pub(super) enum Operand {
-    /// A text in single quotes, or any other text that is no path and no pattern: numbers, `true` and `null` are texts too.
+    /// A string in single quotes, or any other text that is no path and no pattern: numbers, `true` and `null` are strings too.
     Text(Value),
     Pattern(Regex),
     Path(Root, Vec<Step>),
 }
 
-/// How two sides are compared.
+/// The operator of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operator {
     Equal,
@@ -81,12 +81,12 @@ impl Step {
     }
 }
 
-/// Whether steps lead to one place.
+/// Whether steps select a single value.
 pub(super) fn is_definite(steps: &[Step]) -> bool {
     steps.iter().all(Step::is_definite)
 }
 
-/// Steps as Jayway writes them in its messages: `['a'][0]`.
+/// Steps in the notation of Jayway's messages: `['a'][0]`.
 pub(super) fn canonical(root: &Root, steps: &[Step]) -> String {
     let mut text = if *root == Root::Current { "@" } else { "$" }.to_owned();
     for step in steps {

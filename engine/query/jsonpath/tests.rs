@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
-//! What a path must never get wrong. The store is the example that JSONPath began with.
+//! Paths give the results that AWS gives. The store is the example of JSONPath's original article.
 
 mod anything;
 mod failures;

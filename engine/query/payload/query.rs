@@ -1,4 +1,4 @@
-//! What may stand in a field `"name.$"`.
+//! The query in a field `"name.$"`.
 
 use serde_json::Value;
 
@@ -26,18 +26,18 @@ pub enum QueryError {
     Intrinsic(IntrinsicError),
 }
 
-/// Why a query failed, whatever it is.
+/// The reason why a query failed, for paths and calls alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueryErrorKind {
     /// The text is no query.
     Malformed,
-    /// Nothing stands where a path points.
+    /// The path has no value.
     Missing,
     /// A path ends in an index past the end of an array.
     OutOfRange,
-    /// A function does not take its arguments.
+    /// A function does not accept its arguments.
     InvalidArguments,
-    /// The evaluation would take too long or build too much.
+    /// The evaluation would take too long or allocate too much.
     Limit,
 }
 
@@ -62,7 +62,7 @@ impl Query {
         }
     }
 
-    /// The text as AWS's causes have it: of a path into the Context Object the second `$` is missing.
+    /// The text in AWS's causes, which omit the second `$` of a path into the Context Object.
     pub fn source_in_cause(&self) -> &str {
         match self {
             Query::Path(path) => path.source_from_input(),
@@ -78,15 +78,15 @@ impl Query {
         }
     }
 
-    /// The value.
+    /// Evaluates the query.
     ///
     /// # Errors
-    /// The path leads nowhere, or the function failed.
+    /// The path has no value, or the function failed.
     pub fn evaluate(&self, roots: &Roots<'_>, moment: &Moment) -> Result<Value, QueryError> {
         self.evaluate_within(roots, moment, &Budget::new())
     }
 
-    /// The same, with the work recorded in a budget.
+    /// Like `evaluate`, with the work recorded in a budget.
     pub(crate) fn evaluate_within(
         &self,
         roots: &Roots<'_>,

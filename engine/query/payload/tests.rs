@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
-//! What a template must never get wrong.
+//! Payload templates give the results that AWS gives.
 
 use proptest::prelude::*;
 use serde_json::json;

@@ -1,21 +1,21 @@
-//! A commit that nothing else goes on beside is made by the dispatcher itself: where the disk takes as long as one thread needs to wake
-//! another, an execution that goes on alone is nearly twice as fast without the second one.
+//! Inline commits: the dispatcher itself makes a commit if nothing else is in progress. On a disk whose fdatasync takes no longer than
+//! waking a thread, a single execution is nearly twice as fast without the committer thread.
 
 use std::time::Instant;
 
 use super::{occasions::Occasions, *};
 
-/// Where commits take longer they are left to the thread: messages wait for this one.
+/// If commits take longer, they are left to the committer, because the dispatcher's messages wait meanwhile.
 const QUICK: Duration = Duration::from_millis(1);
-/// After how long without news the last commit is said to be acknowledged.
+/// The idle time after which the last commit's acknowledgement marker is written.
 const RESTS_AFTER: Duration = Duration::from_millis(2);
 
-/// The commit that waits to be made here, and whether that is worth trying.
+/// The commit that may be made inline, and whether inline commits have been fast.
 pub(super) struct Alone {
     commit: Option<Commit>,
     quick: Duration,
     occasions: Occasions,
-    /// Whether there is something to say behind the last commit.
+    /// Whether the acknowledgement marker of the last commit is still to be written.
     rests: bool,
 }
 
@@ -26,12 +26,12 @@ impl Default for Alone {
 }
 
 impl Alone {
-    /// One that leaves to the thread what takes longer than this.
+    /// Leaves commits to the committer if they take longer than `quick`.
     pub fn where_quick_is(quick: Duration) -> Self {
         Alone { commit: None, quick, occasions: Occasions::default(), rests: false }
     }
 
-    /// Takes a commit, the only one under way.
+    /// Stores a commit, the only one in progress.
     pub fn waits(&mut self, commit: Commit) {
         self.commit = Some(commit);
     }
@@ -41,12 +41,12 @@ impl Alone {
         self.commit.is_some()
     }
 
-    /// The commit that waits, if one does: another came that goes with it.
+    /// The stored commit, if any: another one follows that can share its batch.
     pub fn take(&mut self) -> Option<Commit> {
         self.commit.take()
     }
 
-    /// After how long the store is told that nothing more comes, if it is not told yet.
+    /// The idle time after which the acknowledgement marker is due, if it is not written yet.
     pub fn rests_after(&self) -> Option<Duration> {
         self.rests.then_some(RESTS_AFTER)
     }
@@ -59,7 +59,7 @@ impl Alone {
 }
 
 impl Dispatcher {
-    /// Makes the commit that waits durable, here where nothing else goes on, by the thread otherwise.
+    /// Makes the stored commit durable: inline if nothing else is in progress, else by the committer.
     pub(super) fn commit_alone(&mut self, quiet: bool) {
         while let Some(commit) = self.alone.take() {
             let quiet = quiet && self.looks_in_flight + self.turns_beside == 0 && self.failed.is_none();

@@ -1,4 +1,4 @@
-//! Reporting executions of which nothing proceeds.
+//! Reports executions that are asleep: running, with no call in flight and everything durable.
 
 use super::*;
 use crate::{
@@ -7,14 +7,14 @@ use crate::{
 };
 
 impl Asleep {
-    /// Of an execution of which everything is durable.
+    /// The state of an execution whose turns are all durable.
     fn of(header: &ExecutionHeader) -> Self {
         Asleep { last_sequence: header.last_sequence, next_wake_ms: header.next_wake_ms }
     }
 }
 
 impl Dispatcher {
-    /// Reports an execution that is asleep after a turn, where somebody watches.
+    /// Reports an execution that is asleep after a turn, if anyone watches.
     pub(super) fn show_asleep(&self, id: &Arc<str>) {
         if self.events.receiver_count() == 0 {
             return;
@@ -27,12 +27,12 @@ impl Dispatcher {
         }
     }
 
-    /// Whether an execution that is driven is asleep now.
+    /// Whether an execution that is driven is asleep.
     pub(super) fn asleep(&self, id: &str) -> Option<Asleep> {
         let driven = self.driven.get(id).filter(|driven| driven.uncommitted == 0 && driven.away.is_none())?;
         match &driven.execution {
             Some(execution) => is_asleep(execution).then(|| Asleep::of(&execution.header)),
-            // What is not in memory is durable, and has no call in flight.
+            // An execution that is not in memory is durable and has no call in flight.
             None => {
                 let header = self.store.summary(id).ok()??;
                 (header.status == ExecutionStatus::Running).then(|| Asleep::of(&header))

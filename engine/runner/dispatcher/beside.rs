@@ -1,33 +1,33 @@
-//! Turns that run beside the dispatcher, in a lane: those of executions whose evaluations may take long, and those of executions
-//! whose last turn had to end before everything was done.
+//! Turns that run in a lane: those of executions whose evaluations may take long, and those of executions whose last turn reached its
+//! cost limit.
 
 use std::collections::VecDeque;
 
 use super::*;
 use crate::runner::lanes::{Done, Job, Lanes};
 
-/// What a turn may cost that the dispatcher runs itself, in events: a few milliseconds.
+/// The cost limit of a turn that the dispatcher runs itself, in events: a few milliseconds.
 const INLINE_COST_MAX: u64 = if cfg!(test) { 24 } else { 2_000 };
-/// The first turn of an execution that continues in a lane only writes that it has started.
+/// The first turn of such an execution only writes that it has started. Its second turn runs in a lane.
 const START_COST_MAX: u64 = 1;
 
-/// An execution whose turn runs in a lane.
+/// State of an execution whose turn runs in a lane.
 #[derive(Default)]
 pub(super) struct Away {
-    /// Inputs that arrived meanwhile, in order.
+    /// Inputs that arrived during the turn, in order.
     inputs: VecDeque<(Input, Option<Replies>)>,
-    /// Messages that need the execution itself.
+    /// Messages that need the execution in memory.
     messages: Vec<Message>,
 }
 
 impl Dispatcher {
-    /// Lets long turns run in lanes. Without it, every turn is run by the dispatcher.
+    /// Runs long turns in lanes. Without lanes, the dispatcher runs every turn.
     pub fn with_lanes(mut self, lanes: Lanes) -> Self {
         self.lanes = Some(lanes);
         self
     }
 
-    /// The execution's turns that run in a lane, if one does.
+    /// The state of an execution whose turn runs in a lane.
     pub(super) fn away(&mut self, id: &str) -> Option<&mut Away> {
         self.driven.get_mut(id)?.away.as_deref_mut()
     }
@@ -36,14 +36,14 @@ impl Dispatcher {
         self.driven.get(id).is_some_and(|driven| driven.away.is_some())
     }
 
-    /// Keeps an input until the turn that runs in a lane is done.
+    /// Keeps an input until the turn in the lane has ended.
     pub(super) fn put_off(&mut self, id: &str, input: Input, reply: Option<Replies>) {
         if let Some(away) = self.away(id) {
             away.inputs.push_back((input, reply));
         }
     }
 
-    /// Keeps a message that needs an execution until its turn is done; gives it back where no turn runs in a lane.
+    /// Keeps a message until the turn in the lane has ended. Returns it if no turn of the execution runs in a lane.
     pub(super) fn put_off_message(&mut self, id: &str, message: Message) -> Option<Message> {
         match self.away(id) {
             Some(away) => away.messages.push(message),
@@ -52,7 +52,7 @@ impl Dispatcher {
         None
     }
 
-    /// Moves a turn to a lane, where that is better; gives the input back where the dispatcher is to run the turn.
+    /// Moves a long turn to a lane. Returns the input if the dispatcher must run the turn.
     pub(super) fn run_beside(
         &mut self,
         id: &Arc<str>,
@@ -88,7 +88,7 @@ impl Dispatcher {
         }
     }
 
-    /// Takes an execution back from its lane, and gives it what arrived meanwhile.
+    /// Takes an execution back from its lane and applies what arrived during the turn.
     pub(super) fn turn_done(&mut self, done: Done) {
         let Done { id, execution, transition, reply } = done;
         self.turns_beside = self.turns_beside.saturating_sub(1);

@@ -1,20 +1,20 @@
-//! Stopping: no new calls, those in flight have a limit, what they answer is recorded.
+//! Draining: no new calls are made, calls in flight have a time limit, and their answers are recorded.
 
 use std::time::Instant;
 
 use super::*;
 
-/// How long commits under way may take after the calls' limit.
+/// How long commits in progress may take after the limit of the calls.
 pub(in crate::runner) const COMMITS_WAIT_MAX: Duration = Duration::from_secs(10);
-/// A longer limit is as good as none.
+/// The longest limit: adding a longer one to an `Instant` could overflow.
 const LIMIT_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
 
-/// A stop that was asked for.
+/// A stop that was requested.
 #[derive(Default)]
 pub(super) struct Draining {
-    /// When calls in flight are given up; `None` where no stop was asked for.
+    /// When calls in flight are given up; `None` if no stop was requested.
     calls_until: Option<Instant>,
-    /// They are sent the number of calls that were left unanswered.
+    /// Receive the number of unanswered calls.
     replies: Vec<oneshot::Sender<usize>>,
 }
 
@@ -23,14 +23,14 @@ impl Draining {
         self.calls_until.is_some()
     }
 
-    /// Begins, or shortens the limit of a stop that has begun.
+    /// Begins to drain, or shortens the limit if it has begun already.
     pub fn begin(&mut self, limit: Duration, reply: oneshot::Sender<usize>) {
         let until = Instant::now() + limit.min(LIMIT_MAX);
         self.calls_until = Some(self.calls_until.map_or(until, |earlier| earlier.min(until)));
         self.replies.push(reply);
     }
 
-    /// The longest that the dispatcher may wait for a message before it checks again whether it may end.
+    /// The longest that the dispatcher may wait for a message before it checks again whether it has drained.
     pub fn wait_max(&self) -> Option<Duration> {
         let until = self.calls_until?;
         let now = Instant::now();
@@ -40,7 +40,7 @@ impl Draining {
 }
 
 impl Dispatcher {
-    /// Whether a stop was asked for, and nothing is left that it waits for.
+    /// Whether a stop was requested and everything that it waits for is done.
     pub(super) fn has_drained(&self) -> bool {
         let Some(until) = self.draining.calls_until else { return false };
         let passed = |until: Instant| Instant::now() >= until;
@@ -49,13 +49,13 @@ impl Dispatcher {
         self.failed.is_some() || (calls_over && commits_over)
     }
 
-    /// Ends after a stop that was asked for.
+    /// Ends the dispatcher after draining.
     pub(super) fn end_drained(mut self) {
         self.commit_alone(false);
         for reply in std::mem::take(&mut self.draining.replies) {
             let _ = reply.send(self.looks_in_flight);
         }
-        // Where it fails, everything is in the log, and the next opening reads it there.
+        // If this fails, everything is in the log, and the next opening reads it from the log.
         let _ = self.store.settle();
     }
 }

@@ -1,4 +1,4 @@
-//! Taking executions up from the store.
+//! Loads executions from the store and gives them inputs.
 
 use super::*;
 use crate::{
@@ -8,11 +8,11 @@ use crate::{
     store::{Active, Kept},
 };
 
-/// How many are read at once: a million must not lie in memory beside what is made of them.
+/// How many executions are read at a time, which bounds the memory for the records read.
 const RECOVERED_AT_ONCE: usize = 1_000;
 
 impl Dispatcher {
-    /// Drives an execution that the store has: continues it after a crash, and, with `resume`, after a pause or a failure.
+    /// Drives an execution of the store: continues it after a crash and, with `resume`, after a pause or a failure.
     pub fn drive(&mut self, id: &str, resume: Option<Resume>, reply: Reply<()>) {
         let from = resume.as_ref().map_or(&[][..], |resume| &resume.from);
         if let Err(error) = self.drivable(id, resume.is_some()).and_then(|()| self.check_reentry(id, from)) {
@@ -33,7 +33,7 @@ impl Dispatcher {
         self.advance(id, input, None, Some(Replies::Done(reply)));
     }
 
-    /// Refuses to continue at a state where the machine would not.
+    /// Refuses a state at which the machine would not continue.
     fn check_reentry(&mut self, id: &str, path: &[Reentry]) -> Result<(), RunnerError> {
         if path.is_empty() {
             return Ok(());
@@ -77,7 +77,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Takes up every execution that has not ended. One that only waits stays in the store until its time comes.
+    /// Recovers every execution that has not ended. One that only waits is not loaded until its due time.
     pub fn recover_all(&mut self) -> Result<usize, RunnerError> {
         if let Some(error) = &self.failed {
             return Err(error.clone().into());
@@ -108,7 +108,7 @@ impl Dispatcher {
         }
     }
 
-    /// Gives an input from outside to an execution, which is driven from then on.
+    /// Applies an input from outside to an execution, which is driven from then on.
     pub fn input(&mut self, id: &str, input: Input, reply: Reply<()>) {
         if let Err(error) = self.drivable(id, false) {
             return drop(reply.send(Err(error)));
@@ -116,7 +116,7 @@ impl Dispatcher {
         let mut input = input;
         if !self.driven.contains_key(id) {
             self.driven.insert(id.into(), Driven::default());
-            // What its last process called is not in flight here: there is no answer to wait for.
+            // A call by a previous process is not in flight here: its answer will not come.
             if let Input::CancelWhenIdle { error, cause } = input {
                 input = Input::Cancel { error, cause };
             }
@@ -128,11 +128,11 @@ impl Dispatcher {
             let _ = self.put_off_message(id, Message::Input { id: id.to_owned(), input, reply });
             return;
         }
-        // Only here: what the store has can be one turn old, and of two answers at once the second must not be confirmed.
+        // Checked here: the stored frames may lag by one turn, and of two simultaneous answers the second must not be confirmed.
         match self.is_awaited(id, &input) {
             Ok(true) => self.advance(id, input, None, Some(Replies::Done(reply))),
             Ok(false) => {
-                let message = format!("the task was answered, timed out or cancelled meanwhile: flow status {id}");
+                let message = format!("the task has been answered, timed out or cancelled: flow status {id}");
                 let _ = reply.send(Err(RunnerError::NotWaiting { message }));
                 self.let_go_ended(&Arc::from(id));
             }
@@ -140,7 +140,7 @@ impl Dispatcher {
         }
     }
 
-    /// Whether the task that an input from outside is for still waits; true for an input that is for no task.
+    /// Whether the task that an input addresses still waits; true for an input that addresses no task.
     fn is_awaited(&mut self, id: &str, input: &Input) -> Result<bool, StoreError> {
         let (Input::Signalled { .. } | Input::Heartbeat { .. } | Input::Fetched { .. }) = input else {
             return Ok(true);
@@ -150,13 +150,13 @@ impl Dispatcher {
         Ok(execution.is_some_and(|execution| execution.awaits(input)))
     }
 
-    /// Those of these executions that are driven.
+    /// Filters these executions for those that are driven.
     pub fn driven_of(&self, mut ids: Vec<String>) -> Vec<String> {
         ids.retain(|id| self.driven.contains_key(id.as_str()));
         ids
     }
 
-    /// Answers a Task that need not wait yet; refuses what its execution could not keep.
+    /// Answers a Task that need not wait yet. Refuses an answer that its execution could not store.
     pub fn signal_early(
         &mut self,
         id: &str,
@@ -183,7 +183,7 @@ impl Dispatcher {
         checked.map_err(|message| RunnerError::SignalRefused { message })
     }
 
-    /// Brings an execution into memory that was dropped from it, or never was there.
+    /// Loads a driven execution into memory, unless it is loaded or its turn runs in a lane.
     pub(super) fn load(&mut self, id: &str) -> Result<(), StoreError> {
         let Some(driven) = self.driven.get(id) else { return Ok(()) };
         if driven.execution.is_some() || driven.away.is_some() {
@@ -196,7 +196,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// An execution as the store has it.
+    /// Restores an execution from the store.
     fn restored(&mut self, id: &str) -> Result<Execution, StoreError> {
         let missing =
             |what: &str| StoreError::Damaged { key: id.to_owned(), message: format!("its {what} is missing") };

@@ -1,10 +1,10 @@
-//! Forgetting ended executions while others run: in the dispatcher, so that none is redriven meanwhile.
+//! Deletes ended executions while others run. The dispatcher does it, so that none is redriven in the meantime.
 
 use super::*;
 use crate::machine::ExecutionStatus;
 
 impl Dispatcher {
-    /// Forgets those of the executions that have ended, with documents that belong to each; answers how many.
+    /// Deletes those of the executions that have ended, with the documents of each. Returns how many.
     pub fn forget(&mut self, ids: &[String], documents: &dyn Fn(&str) -> Vec<String>) -> Result<usize, RunnerError> {
         if let Some(error) = &self.failed {
             return Err(error.clone().into());

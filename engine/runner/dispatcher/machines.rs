@@ -1,4 +1,4 @@
-//! Definitions as this version of the machine has read them, the ones in use.
+//! A cache of parsed definitions.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::asl::{self, Diagnostic, StateMachine};
 
-/// So many are kept although no execution in memory has them.
+/// The number of machines above which those that no execution in memory uses are dropped.
 const KEPT_MAX: usize = 64;
 
 #[derive(Default)]
@@ -15,17 +15,17 @@ pub(super) struct Machines {
 }
 
 impl Machines {
-    /// The machine of a definition that has been read before.
+    /// The machine of a definition that was parsed earlier.
     pub fn known(&self, hash: &str) -> Option<Arc<StateMachine>> {
         self.by_hash.get(hash).cloned()
     }
 
-    /// Reads a definition.
+    /// Parses a definition and caches its machine.
     pub fn read(&mut self, hash: &str, definition: &Value) -> Result<Arc<StateMachine>, Vec<Diagnostic>> {
         Ok(self.keep(hash, asl::parse(definition)?))
     }
 
-    /// Keeps a machine that was read elsewhere.
+    /// Caches a machine that was parsed elsewhere.
     pub fn keep(&mut self, hash: &str, machine: Arc<StateMachine>) -> Arc<StateMachine> {
         if self.by_hash.len() >= KEPT_MAX {
             self.by_hash.retain(|_, machine| Arc::strong_count(machine) > 1);

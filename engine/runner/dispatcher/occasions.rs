@@ -1,12 +1,12 @@
-//! Whether something is worth trying, by what came of it before: ever more rarely where it goes badly.
+//! An adaptive gate: permits an action by its past results, and ever more rarely while it fails.
 
-/// The most occasions that are passed over after one that went badly.
+/// The most opportunities that are skipped after a failure.
 const PASSED_OVER_MAX: u32 = 256;
 
-/// Which occasions are taken.
+/// The gate's state.
 #[derive(Debug)]
 pub(super) struct Occasions {
-    /// How many are passed over after the next one that goes badly, and how many of them are left now.
+    /// How many opportunities are skipped after the next failure, and how many of the current ones are left to skip.
     passed_over: u32,
     left: u32,
 }
@@ -18,14 +18,14 @@ impl Default for Occasions {
 }
 
 impl Occasions {
-    /// Whether to take this one.
+    /// Whether the action is permitted this time.
     pub fn taken(&mut self) -> bool {
         let taken = self.left == 0;
         self.left = self.left.saturating_sub(1);
         taken
     }
 
-    /// How the one that was taken went.
+    /// Records the result of a permitted action.
     pub fn ended(&mut self, well: bool) {
         self.passed_over = if well { 1 } else { (self.passed_over * 2).min(PASSED_OVER_MAX) };
         self.left = if well { 0 } else { self.passed_over };
@@ -36,7 +36,7 @@ impl Occasions {
 mod tests {
     use super::*;
 
-    /// The fear: a slow disk stops everything again and again, or one slow moment for ever.
+    /// A slow disk is tried ever more rarely, and one slow moment does not close the gate for ever.
     #[test]
     fn what_goes_badly_is_tried_ever_more_rarely_and_what_goes_well_always() {
         let mut occasions = Occasions::default();

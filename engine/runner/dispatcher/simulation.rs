@@ -1,10 +1,10 @@
-//! The fear: on its worst day it loses what was acknowledged, does a thing twice, or waits for ever.
+//! Under faults no acknowledged data is lost, no effect happens twice, and every execution ends.
 //!
-//! The real dispatcher, machine and store run in a world that is made of one seed: a disk that loses, tears and reorders what was
-//! not synchronized and breaks in the middle, steps that fail, hang, and answer late or twice, people who resume, a clock that
-//! jumps. After every event the promises are looked at, and a run with crashes must end as the one without.
+//! The real dispatcher, machine and store run in a world derived from one seed: a disk that loses, tears and reorders unsynchronized
+//! writes and fails in the middle of one; steps that fail, hang, and answer late or twice; people who resume; a clock that jumps. The
+//! invariants are checked after every event, and a run with crashes must end like the run without.
 //!
-//! `FLOW_SIMULATION_SEEDS=100000` runs so many; `FLOW_SIMULATION_SEED=17` runs that one.
+//! `FLOW_SIMULATION_SEEDS=100000` sets the number of seeds; `FLOW_SIMULATION_SEED=17` runs a single one.
 
 mod dice;
 mod disk;
@@ -22,7 +22,7 @@ use self::run::{Figures, Run};
 
 const SEEDS: usize = 1_000;
 
-/// Runs a seed twice, with crashes and without.
+/// Runs a seed twice, with and without crashes.
 fn seed(seed: u64) -> Result<Figures, String> {
     let (expected, _) = Run::new(seed, false).finish().map_err(|problem| format!("without a crash: {problem}"))?;
     let (found, figures) = Run::new(seed, true).finish()?;

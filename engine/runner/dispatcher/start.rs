@@ -1,4 +1,4 @@
-//! Beginning an execution.
+//! Starts executions.
 
 use super::*;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Dispatcher {
-    /// Begins an execution. The same id with the same workflow and input attaches to the one that exists.
+    /// Starts an execution. A repeated start with the same id, workflow and input attaches to the existing execution.
     pub fn start(&mut self, new: NewExecution, reply: Reply<ExecutionHeader>) {
         match self.prepare(&new) {
             Err(error) => drop(reply.send(Err(error))),
@@ -25,7 +25,7 @@ impl Dispatcher {
             return Err(RunnerError::Stopped);
         }
         let id = ExecutionId::new(&new.id).map_err(|error| RunnerError::InvalidId { message: error.to_string() })?;
-        // One that has begun and is not durable yet is in memory only.
+        // An execution whose start is not durable yet is only in memory.
         let begun = self.driven.get(new.id.as_str()).and_then(|driven| driven.execution.as_ref());
         let begun = begun.map(|execution| execution.header.clone());
         let existing = match begun {
@@ -44,7 +44,7 @@ impl Dispatcher {
         }
     }
 
-    /// Refuses a subject that another running execution works on.
+    /// Refuses a subject on which another running execution works.
     pub(super) fn free(&mut self, subject: &str, id: &str) -> Result<(), RunnerError> {
         let Some(other) = self.subjects.taken(subject, &self.store)?.filter(|other| other != id) else { return Ok(()) };
         let in_memory = self.driven.get(other.as_str()).and_then(|driven| driven.execution.as_ref());
@@ -58,14 +58,14 @@ impl Dispatcher {
         }
     }
 
-    /// Answers with an execution that has begun already, once its beginning is durable.
+    /// Replies with an existing execution once its start is durable.
     fn attach(&mut self, header: ExecutionHeader, reply: Reply<ExecutionHeader>) {
         let id = header.id.clone();
         let Some(driven) = self.driven.get_mut(id.as_str()).filter(|driven| driven.uncommitted > 0) else {
             return drop(reply.send(Ok(header)));
         };
         driven.uncommitted += 1;
-        // An empty write behind those that wait: it comes back when they are durable.
+        // An empty write after those in the queue: it is acknowledged when they are durable.
         let write = Write { execution: id.clone(), ..Write::default() };
         let environment = header.environment.clone();
         let header = Some(Arc::new(header));

@@ -1,4 +1,4 @@
-//! Who works on what: two running executions on one subject are refused.
+//! Subjects in use: a second running execution on the same subject is refused.
 
 use std::collections::HashMap;
 
@@ -6,17 +6,17 @@ use crate::store::{Store, StoreError};
 
 #[derive(Default)]
 pub(super) struct Subjects {
-    /// Read from the store when it is needed first.
+    /// The execution for each subject; read from the store at the first use.
     taken: Option<HashMap<String, String>>,
 }
 
 impl Subjects {
-    /// Who took a subject last; that execution may have ended since.
+    /// The execution that last used a subject. It may have ended since.
     pub fn taken(&mut self, subject: &str, store: &Store) -> Result<Option<String>, StoreError> {
         Ok(self.all(store)?.get(subject).cloned())
     }
 
-    /// An execution takes a subject.
+    /// Records that an execution uses a subject.
     pub fn take(&mut self, subject: &str, id: &str, store: &Store) -> Result<(), StoreError> {
         self.all(store)?.insert(subject.to_owned(), id.to_owned());
         Ok(())

@@ -1,15 +1,15 @@
-//! Bringing executions into memory shortly before their time comes, so that thousands that are due together all wake on time.
+//! Prefetch: loads executions into memory shortly before they are due, so that thousands that are due together wake on time.
 
 use super::*;
 
-/// How long before its time an execution is brought into memory, on the runner's clock.
+/// How long before its due time an execution is loaded, on the runner's clock.
 const AHEAD_MS: u64 = 1_000;
-/// The most that are kept in memory for this.
+/// The most executions that are prefetched.
 const WARM_MAX: usize = 20_000;
-/// How many are looked at, at once: so long a message waits.
+/// How many timers are examined at a time, which bounds how long a message waits.
 const AT_ONCE: usize = 32;
 
-/// Up to where the timers have been looked at, and how many executions wait in memory.
+/// The position in the timers up to which executions were prefetched, and how many are in memory.
 pub(super) struct Warm {
     place: (u64, Arc<str>),
     pub count: usize,
@@ -22,7 +22,7 @@ impl Default for Warm {
 }
 
 impl Warm {
-    /// When the dispatcher has to wake up for what is due next: first to bring it into memory.
+    /// When the dispatcher must wake for what is due next: first to prefetch it.
     pub fn wakes_ms(&self, due_ms: u64, now_ms: u64) -> u64 {
         let ahead_ms = due_ms.saturating_sub(AHEAD_MS);
         if ahead_ms > now_ms { ahead_ms } else { due_ms }
@@ -30,7 +30,7 @@ impl Warm {
 }
 
 impl Dispatcher {
-    /// Reads a few executions that are due soon; answers whether there may be more.
+    /// Prefetches a few executions that are due soon. Returns whether there may be more.
     pub(super) fn warm_up(&mut self) -> bool {
         if self.warm.count >= WARM_MAX {
             return false;
@@ -41,7 +41,7 @@ impl Dispatcher {
         self.warm.place = last.clone();
         for (_, id) in &due {
             if self.driven.get(id).is_some_and(|driven| driven.execution.is_none()) {
-                // What cannot be read is told when its time has come.
+                // A read error is reported when the execution is due.
                 self.warm.count += usize::from(self.load(id).is_ok());
             }
         }

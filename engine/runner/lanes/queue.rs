@@ -1,16 +1,16 @@
-//! Which turn is next.
+//! The fair queue of the lanes.
 
 use std::{
     collections::{HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
-/// After this time without a turn, the time that a state machine has used is forgotten.
+/// Without a turn for this time, a state machine's used time is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
-/// The state machines above which those that are idle are forgotten at once.
+/// The number of state machines above which idle ones are forgotten at once.
 const MACHINES_MAX: usize = 1_024;
 
-/// Turns that wait, by state machine.
+/// Waiting turns by state machine.
 pub(super) struct Queue<T> {
     machines: HashMap<String, Machine<T>>,
     lanes_each_max: usize,
@@ -27,12 +27,12 @@ struct Machine<T> {
 }
 
 impl<T> Queue<T> {
-    /// A queue from which one state machine may have so many turns running.
+    /// A queue that lets a state machine have at most `lanes_each_max` turns running.
     pub fn new(lanes_each_max: usize) -> Self {
         Queue { machines: HashMap::new(), lanes_each_max, waiting: 0, running: 0, closed: false }
     }
 
-    /// Whether a turn waits or is running.
+    /// Whether a turn waits or runs.
     pub fn is_busy(&self) -> bool {
         self.waiting + self.running > 0
     }

@@ -1,4 +1,4 @@
-//! The fear: an execution of which nothing proceeds looks as if it worked, or one that works as if it slept.
+//! Watchers see an execution as asleep exactly while nothing of it proceeds.
 
 use super::*;
 use crate::{
@@ -17,7 +17,7 @@ fn plain(records: &MemoryRecords) -> RunnerHandle {
     runner_of(registry(Arc::default()), Arc::new(SystemClock::default()), records)
 }
 
-/// What a watcher sees, in short: the types of events, `rested`, and `asleep` with its time.
+/// The events that a watcher receives, abbreviated: the types of history events, `rested`, and `asleep` with its time.
 #[derive(Debug, PartialEq)]
 enum Seen {
     Event(String),
@@ -42,7 +42,7 @@ async fn seen(follow: &mut Follow) -> Option<Seen> {
     }
 }
 
-/// Everything up to the first sleep, which comes last.
+/// All events up to the first `Asleep`, which comes last.
 async fn until_asleep(follow: &mut Follow) -> (Vec<String>, Option<u64>) {
     let mut events = Vec::new();
     loop {
@@ -54,9 +54,9 @@ async fn until_asleep(follow: &mut Follow) -> (Vec<String>, Option<u64>) {
     }
 }
 
-/// Brings a watcher that has read everything to where it only waits for what happens next.
+/// Brings a watcher that has read everything to the point where it only waits for new events.
 async fn listening(follow: &mut Follow, handle: &RunnerHandle) {
-    // It asks the dispatcher before this does, so it has its answer first.
+    // Its request reaches the dispatcher before this one, so it is answered first.
     tokio::select! {
         biased;
         event = follow.next() => panic!("nothing has happened yet: {event:?}"),
@@ -167,20 +167,20 @@ async fn what_this_runner_does_not_drive_reports_no_sleep() {
     let second = plain(&records);
     let (mut follow, mut none) = (second.follow("t-1", 2), second.follow("none", 1));
     assert_eq!(seen(&mut follow).await, Some(Seen::Event("StateEntered".to_owned())));
-    // Both ask the dispatcher before the stop is sent: a message is received in the order in which it was sent.
+    // Both requests are sent before the stop: messages are received in the order in which they were sent.
     let drained = async {
         tokio::task::yield_now().await;
         second.drain(DRAIN_MAX).await
     };
     let (followed, nothing, _) = tokio::join!(seen(&mut follow), seen(&mut none), drained);
     assert_eq!((followed, nothing), (None, None));
-    // Recovered, it does.
+    // A recovered execution is reported as asleep.
     let third = plain(&records);
     assert_eq!(third.recover_all().await.unwrap(), 1);
     assert!(until_asleep(&mut third.follow("t-1", 1)).await.1.is_some());
 }
 
-/// The turn is spent after some fifty events: the rest is due at once.
+/// The turn reaches its cost limit after about fifty events: the rest is due at once.
 #[tokio::test]
 async fn an_execution_that_has_more_to_do_is_due_at_once() {
     let handle = plain(&MemoryRecords::new());

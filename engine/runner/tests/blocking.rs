@@ -1,12 +1,11 @@
-//! The fear: what the dispatcher waits for stops everything else on the runtime, or a step that the dispatcher calls lacks the
-//! runtime.
+//! The dispatcher's waits do not block the runtime, and a step that the dispatcher calls can use the runtime.
 
 use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
 use crate::store::{Batch, Record, Records, StoreError};
 
-/// Records of which each commit waits for a permit.
+/// Records whose commits each wait for a permit.
 struct Gated {
     records: MemoryRecords,
     permits: Mutex<Receiver<()>>,
@@ -28,7 +27,7 @@ impl Records for Gated {
     }
 }
 
-/// This runtime has one thread: were it blocked by the commit, nobody could give the permit.
+/// This runtime has one thread: if the commit blocked it, the permit could not be given.
 #[tokio::test]
 async fn a_commit_that_takes_long_blocks_no_task_of_the_runtime() {
     let (permits, received) = channel();

@@ -1,4 +1,4 @@
-//! The fear: a store of an earlier version opens, but what is added to it is not read back.
+//! What is added to a store of an earlier format can be read back.
 
 use std::{path::Path, process::Command};
 
@@ -19,7 +19,7 @@ async fn close(handle: RunnerHandle) {
     store.close(CLOSE_MAX).unwrap();
 }
 
-/// `tests/stores` has a store of each format: three executions that succeeded, one that is due, one that waits for a year.
+/// `tests/stores` has a store of each format: three executions that succeeded, one that is due, and one that waits for a year.
 #[tokio::test]
 async fn an_execution_of_every_earlier_format_continues_in_another_environment() {
     for format in ["format-2.tgz", "format-3.tgz"] {

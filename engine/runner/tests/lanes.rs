@@ -1,8 +1,8 @@
-//! The fear: an expression keeps every other execution waiting.
+//! An expression does not delay other executions.
 
 use super::*;
 
-/// Takes tens of milliseconds and has no bound.
+/// Takes tens of milliseconds and has no bound on its cost.
 const LONG: &str = "{% $sum($map([1..10], function($v) { $sum([1..20000]) })) %}";
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn an_execution_starts_and_ends_while_others_evaluate() {
         handle.start_execution(new(&id, quick.clone())).await.unwrap();
         assert_eq!(rested(&handle, &id).await.status, ExecutionStatus::Succeeded);
     }
-    // Another state machine's expressions are evaluated meanwhile, too.
+    // Expressions of another state machine are evaluated in the meantime too.
     let evaluates =
         definition(json!({ "A": { "Type": "Pass", "Output": "{% $replace('a', /a/, 'b') %}", "End": true } }));
     let header =
@@ -36,7 +36,7 @@ async fn an_execution_starts_and_ends_while_others_evaluate() {
         assert_eq!(
             handle.store().header(&id).unwrap().unwrap().status,
             ExecutionStatus::Running,
-            "they have not ended before"
+            "the long executions are still running"
         );
         handle.cancel(&id, "Stopped", "enough").await.unwrap();
     }

@@ -1,12 +1,12 @@
-//! The fear: what is resumed elsewhere acts where it did before.
+//! An execution that is resumed in another environment acts in that environment.
 
 use async_trait::async_trait;
 
 use super::*;
 use crate::step::Registries;
 
-/// Steps that act in an environment: nothing can be done in `old`, a call in `hangs` never answers, and elsewhere the name of the
-/// environment is the output.
+/// Steps that depend on the environment: in `old` every call fails for credentials, in `hangs` no call answers, and in any other the
+/// name of the environment is the output.
 struct Environments;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! The fear: an answer from outside is lost between two processes, or nobody knows who gave it.
+//! An answer from outside is not lost between two processes, and the journal records who gave it.
 
 use super::*;
 use crate::{
@@ -41,7 +41,7 @@ async fn an_early_answer_survives_a_restart_and_is_given_when_its_state_waits() 
     let kept = Note::SignalKept { state: "B".to_owned(), by: ann(), succeeded: true };
     assert_eq!(notes(&first, "t-1"), std::slice::from_ref(&kept), "durable when it is acknowledged, and once");
     first.drain(DRAIN_MAX).await;
-    // The Wait is over on this clock.
+    // The Wait has ended on this clock.
     let clock = ManualClock::new(SystemClock::default().now_ms() + 7_200_000);
     let store = Arc::new(Store::new(records.clone()).unwrap());
     let second = start(store, Arc::new(registry(Arc::default())), Arc::new(clock), RunnerOptions::default());
@@ -112,7 +112,7 @@ async fn an_early_answer_is_kept_only_where_nothing_waits() {
     assert!(!handle.signal_early("waits", "A", Ok(json!(1)), ann()).await.unwrap());
 }
 
-/// The fear: a program runs on although its execution was cancelled, its state timed out, or a person answered for it.
+/// A program ends when its execution is cancelled, its state times out, or a person answers for it.
 #[tokio::test]
 async fn a_call_learns_that_its_attempt_is_over() {
     let ended = Arc::new(AtomicU32::new(0));

@@ -1,4 +1,4 @@
-//! The fear: a runner that was stopped keeps its store, so that the same process cannot open it again, or waits for ever.
+//! A stopped runner releases its store, so that the same process can open it again, and stops within its limit.
 
 use std::{path::Path, time::Instant};
 
@@ -7,12 +7,12 @@ use crate::store::LoggedRecords;
 
 const CLOSE_MAX: Duration = Duration::from_secs(30);
 
-/// A runner over the store of a folder, with a step that never answers beside the usual ones.
+/// A runner over the store of a folder, with an additional step that never answers.
 fn opened(folder: &Path) -> RunnerHandle {
     opened_with(folder, Arc::default())
 }
 
-/// The same; the step that never answers notifies of each of its calls.
+/// Like `opened`; the step that never answers notifies `called` at each call.
 fn opened_with(folder: &Path, called: Arc<tokio::sync::Notify>) -> RunnerHandle {
     let mut registry = registry(Arc::default());
     let hangs = move |_: StepContext, _: Value| {
@@ -83,7 +83,7 @@ async fn a_runner_that_has_stopped_answers_everybody_at_once() {
     assert_eq!(other.driven(vec!["t-1".into()]).await, Vec::<String>::new());
     assert!(rests.recv().await.is_err() && other.rests().recv().await.is_err());
     assert!(other.follow("t-1", 1).next().await.unwrap().is_none());
-    assert!(other.drain(DRAIN_MAX).await.has_ended, "a second stop has nothing to do");
+    assert!(other.drain(DRAIN_MAX).await.has_ended, "a second drain ends at once");
 }
 
 #[tokio::test]

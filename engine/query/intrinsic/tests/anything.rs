@@ -1,4 +1,4 @@
-//! The fear: a call from outside stops the engine.
+//! No call from outside makes the evaluation panic or exhaust the memory.
 
 use proptest::prelude::*;
 use serde_json::json;

@@ -1,16 +1,16 @@
-//! Upper bounds on sizes and on work, as functions of the size of what an expression sees.
+//! Upper bounds on sizes and on work, as functions of the size of an expression's scope.
 //!
-//! A unit is roughly a byte: a value costs [`VALUE_UNITS`], a text its bytes more, and evaluating one node of the expression
-//! [`STEP_UNITS`], so that a unit of work takes about a nanosecond.
+//! A unit is about one byte. A value has [`VALUE_UNITS`], plus the bytes of its text. Evaluating one node of the expression costs
+//! [`STEP_UNITS`], so that a unit of work takes about 1 ns.
 
-/// What a value costs beside its text.
+/// The size of a value without its text.
 pub(super) const VALUE_UNITS: f64 = 32.0;
-/// What evaluating one node costs.
+/// The work of evaluating one node.
 pub(super) const STEP_UNITS: f64 = 64.0;
 /// The highest power of the size that a bound may have.
 const DEGREE_MAX: usize = 3;
 
-/// A polynomial of the size of what the expression sees.
+/// A polynomial of the size of the expression's scope.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Polynomial([f64; DEGREE_MAX + 1]);
 
@@ -23,7 +23,7 @@ impl Polynomial {
         polynomial
     }
 
-    /// The size itself: the bound of any part of what the expression sees.
+    /// The size itself: the bound of any part of the scope.
     pub fn seen() -> Self {
         let mut polynomial = Polynomial::ZERO;
         polynomial.0[1] = 1.0;
@@ -38,7 +38,7 @@ impl Polynomial {
         Polynomial(self.0.map(|coefficient| coefficient * factor))
     }
 
-    /// The product; `None` where its degree is too high to be of use.
+    /// The product; `None` if its degree is above `DEGREE_MAX`.
     pub fn times(self, other: Self) -> Option<Self> {
         let mut product = Polynomial::ZERO;
         for (power, coefficient) in self.0.iter().enumerate().filter(|(_, coefficient)| **coefficient > 0.0) {
@@ -58,8 +58,8 @@ impl Polynomial {
     }
 }
 
-/// A bound inside a body that is evaluated once for each item of a list: `item` times the size of the item, plus what does not
-/// depend on the item. Summed over all items, the first part is linear in the list, whatever their number.
+/// A bound inside a body that is evaluated once for each item of a list: `item` times the size of the item, plus `rest`, which does not
+/// depend on the item. Summed over all items, the first part is linear in the list, whatever the number of items.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Bound {
     pub item: f64,
@@ -77,7 +77,7 @@ impl Bound {
         Bound { item: 0.0, rest: Polynomial::seen() }
     }
 
-    /// The item of the list.
+    /// The size of the list's item.
     pub fn item() -> Self {
         Bound { item: 1.0, rest: Polynomial::ZERO }
     }
@@ -90,7 +90,7 @@ impl Bound {
         Bound { item: self.item * factor, rest: self.rest.scaled(factor) }
     }
 
-    /// The bound of the shorter of two, such as the work of comparing them.
+    /// The smaller of two bounds, such as the work of comparing two values.
     pub fn shorter(self, other: Self) -> Self {
         let (degree, other_degree) = (self.rest.degree(), other.rest.degree());
         let item_last = |bound: Bound| (bound.rest.degree(), bound.item);
@@ -101,7 +101,7 @@ impl Bound {
         }
     }
 
-    /// The same outside the body, where an item has at most this size.
+    /// The bound outside of the body, where an item has at most this size.
     pub fn without_item(self, item_max: Polynomial) -> Polynomial {
         self.rest.plus(item_max.scaled(self.item))
     }

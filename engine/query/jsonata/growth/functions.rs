@@ -1,39 +1,39 @@
-//! How the built-in functions grow. A function that is missing here has no bound. `engine/tests/growth.rs` measures every row.
+//! The growth of the built-in functions. A function without a row has no bound. `engine/tests/growth.rs` measures every row.
 
 use super::bound::VALUE_UNITS;
 
-/// How the size of a result depends on the sizes of the arguments.
+/// The size of a result as a function of the sizes of the arguments.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Size {
-    /// A number, a truth value, or a text of at most 128 bytes.
+    /// A number, a boolean, or a string of at most 128 bytes.
     Constant,
-    /// So many times the arguments together.
+    /// A multiple of the sum of the arguments.
     Times(f64),
-    /// The items of the first argument, and the second one between them.
+    /// The items of the first argument, with the second one between them.
     Joined,
 }
 
-/// How the work depends on the sizes of the arguments.
+/// The work as a function of the sizes of the arguments.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Work {
-    /// So many units for each unit of the arguments.
+    /// This many units for each unit of the arguments.
     Times(f64),
-    /// So many units for each unit of the arguments, squared.
+    /// This many units for the square of the arguments' units.
     Squared(f64),
     /// The size of the result.
     Result,
 }
 
-/// One function.
+/// The growth of one function.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Growth {
     pub size: Size,
     pub work: Work,
-    /// Whether the result is a text, so that writing it into another text cannot lengthen it by escapes.
+    /// Whether the result is a string: writing it into another string adds no escapes.
     pub text: bool,
-    /// Whether the result is a number or a truth value.
+    /// Whether the result is a number or a boolean.
     pub scalar: bool,
-    /// The most arguments for which this holds.
+    /// The most arguments for which the row is valid.
     pub arguments_max: usize,
 }
 
@@ -54,14 +54,14 @@ const fn value(arguments_max: usize, size: f64, work: Work) -> Growth {
     Growth { size: Size::Times(size), work, text: false, scalar: false, arguments_max }
 }
 
-/// Writing a value as text: a control character becomes six bytes.
+/// The factor for writing a value as text: a control character becomes six bytes.
 pub(super) const TEXT_OF_VALUE: f64 = 6.0;
-/// Reading JSON: `[0,0]` has a value in every two bytes.
+/// The factor for parsing JSON: `[0,0]` has a value in every two bytes.
 const VALUE_OF_TEXT: f64 = 1.0 + VALUE_UNITS / 2.0;
-/// Splitting: every byte may become a value.
+/// The factor for splitting: every byte may become a value.
 const VALUES_OF_TEXT: f64 = 1.0 + VALUE_UNITS;
 
-/// The growth of a function called with so many arguments.
+/// The growth of a function with this many arguments.
 pub(super) fn growth(name: &str, arguments: usize) -> Option<Growth> {
     let growth = match name {
         "abs" | "ceil" | "floor" | "sqrt" | "number" | "boolean" | "not" | "exists" | "count" | "length" | "sum"
@@ -77,7 +77,7 @@ pub(super) fn growth(name: &str, arguments: usize) -> Option<Growth> {
         "substring" => text(3, 1.0, 16.0),
         "substringBefore" | "substringAfter" => text(2, 1.0, 8.0),
         "base64encode" => text(1, 1.5, 8.0),
-        // Bytes that are no UTF-8 become three bytes each.
+        // Each byte of invalid UTF-8 becomes three bytes.
         "base64decode" => text(1, 3.0, 8.0),
         "string" => text(1, TEXT_OF_VALUE, 8.0),
         "join" => Growth { size: Size::Joined, work: Work::Result, text: true, scalar: false, arguments_max: 2 },
@@ -89,7 +89,7 @@ pub(super) fn growth(name: &str, arguments: usize) -> Option<Growth> {
         "merge" => value(1, 1.0, Work::Times(8.0)),
         "spread" => value(1, 2.0, Work::Times(8.0)),
         "partition" => value(2, 2.0, Work::Times(4.0)),
-        // Each name is compared with all that were found before it.
+        // Each name is compared with all names found earlier.
         "keys" => value(1, 1.0, Work::Squared(1.0 / 512.0)),
         "distinct" => value(1, 1.0, Work::Squared(1.0 / 64.0)),
         _ => return None,

@@ -1,19 +1,19 @@
-//! The growth of paths and of bodies that are evaluated for each item of a list.
+//! The growth of paths, and of bodies that are evaluated for each item of a list.
 
 use jsonata_core::ast::{AstNode, PathStep, Stage};
 
 use super::{Analysis, Bound, Known, STEP_UNITS, VALUE_UNITS};
 
-/// Comparisons for each item when a list is sorted: two times the logarithm of the longest list.
+/// Comparisons for each item of a sort: two times the logarithm of the longest list.
 const SORT_COMPARISONS: f64 = 40.0;
-/// What calling a function of the expression's own costs.
+/// The cost of calling a user-defined function.
 const CALL_STEPS: f64 = 10.0;
 
 impl<'t> Analysis<'t> {
     pub(super) fn path(&mut self, steps: &'t [PathStep]) -> Option<Known> {
         let (first, rest) = steps.split_first()?;
         let mut known = match &first.node {
-            // What begins a path may be a list that is read item by item.
+            // The first step of a path may be a list, of which each item is read.
             AstNode::Name(_) => Known::of_size(self.context),
             AstNode::Wildcard => self.children(Known::of_size(self.context)),
             node => self.node(node)?,
@@ -24,7 +24,7 @@ impl<'t> Analysis<'t> {
             let before = known;
             known = match &step.node {
                 AstNode::Name(_) | AstNode::String(_) => Known {
-                    // Where the value is a list, every item is read; the size of an item is at least that of a value.
+                    // If the value is a list, every item is read. An item has at least the size of a value.
                     work: before.work.plus(before.size.scaled(STEP_UNITS / VALUE_UNITS)),
                     text: false,
                     scalar: false,
@@ -68,7 +68,7 @@ impl<'t> Analysis<'t> {
         let (body, condition_is_scalar) = self.body(list, &[], condition)?;
         let mut size = list.size;
         if !condition_is_scalar {
-            // A condition that is a list of numbers takes an item as often as the list has its index.
+            // If the condition is a list of numbers, an item is selected as often as its index is in that list.
             let times = body.size.scaled(1.0 / VALUE_UNITS).plus(Bound::constant(1.0));
             size = self.product(list.size, times)?;
         }
@@ -76,15 +76,14 @@ impl<'t> Analysis<'t> {
         Some(Known { size, work, text: false, scalar: false })
     }
 
-    /// A body that is evaluated for each item, and the list of its values. With parameters it is a function's: the item, its
-    /// index, the list.
+    /// A body that is evaluated for each item, and the list of its values. With parameters the body is a function's: item, index, list.
     pub(super) fn for_each(&mut self, list: Known, parameters: &'t [String], body: &'t AstNode) -> Option<Known> {
         let (values, _) = self.body(list, parameters, body)?;
         let work = list.work.plus(values.work).plus(values.size);
         Some(Known { size: values.size.plus(Bound::constant(VALUE_UNITS)), work, text: false, scalar: false })
     }
 
-    /// `$map` and `$filter` with a function that is written in place.
+    /// `$map` and `$filter` with an inline function.
     pub(super) fn each_item(
         &mut self,
         maps: bool,
@@ -94,7 +93,7 @@ impl<'t> Analysis<'t> {
     ) -> Option<Known> {
         let list = self.node(list)?;
         let known = self.for_each(list, parameters, body)?;
-        // What is kept is part of the list.
+        // The selected items are part of the list.
         Some(if maps { known } else { Known { size: list.size, work: known.work.plus(list.size), ..known } })
     }
 
@@ -109,11 +108,11 @@ impl<'t> Analysis<'t> {
         Some(Known { size: list.size, work, text: false, scalar: false })
     }
 
-    /// Size and work of a body for all items of a list together, and whether each of its values is a number or a truth value.
+    /// Size and work of a body over all items of a list, and whether each of its values is a number or a boolean.
     fn body(&mut self, list: Known, parameters: &'t [String], body: &'t AstNode) -> Option<(Known, bool)> {
         let (outer_max, outer_context, outer_scopes) = (self.item_max, self.context, self.scopes.clone());
         let list_max = list.size.without_item(outer_max);
-        // Inside, what belongs to an item outside does not depend on the item inside.
+        // Inside, the bounds of an outer item do not depend on the inner item.
         let outside = |bound: Bound| Bound { item: 0.0, rest: bound.without_item(outer_max) };
         for (_, known) in &mut self.scopes {
             known.size = outside(known.size);
@@ -143,7 +142,7 @@ impl<'t> Analysis<'t> {
     }
 }
 
-/// Whether the step names what it goes through: then the steps after it may go through everything for each of it.
+/// Whether the step binds a variable: the following steps may then visit everything once for each binding.
 fn binds(step: &PathStep) -> bool {
     step.focus.is_some()
         || step.index_var.is_some()

@@ -1,5 +1,5 @@
-//! The fear: an expression that can take all memory or never ends counts as one that cannot. What each function really costs is
-//! measured by `engine/tests/growth.rs`.
+//! No expression that can exhaust the memory or never end counts as bounded. `engine/tests/growth.rs` measures the real cost of each
+//! function.
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -1,4 +1,4 @@
-//! The fear: a text from outside stops the engine.
+//! No text from outside makes the parser or the evaluation panic, hang or exhaust the memory.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{super::*, evaluate, store};
 
-/// Far more than any evaluation takes, as the machine that tests may be busy.
+/// Far longer than any evaluation takes, because the machine that tests may be busy.
 const LONGEST: Duration = Duration::from_secs(60);
 
 fn path_like() -> impl Strategy<Value = String> {

@@ -1,4 +1,4 @@
-//! Errors end up in causes, which programs and people compare with AWS's.
+//! Errors have AWS's texts: they end up in causes, which programs and people compare.
 
 use serde_json::json;
 
@@ -39,7 +39,7 @@ fn an_index_past_the_end_is_not_told_apart() {
     assert!(evaluate("$.numbers[4]", &store()).unwrap_err().is_missing());
 }
 
-/// Recorded on AWS, 2025: a wildcard or slice of nothing is an empty array.
+/// Recorded on AWS, 2025: a wildcard or slice of a missing value is an empty array.
 #[test]
 fn an_indefinite_path_of_nothing_fails() {
     let sources = [

@@ -1,6 +1,6 @@
-//! Everything that is left to chance, from one seed.
+//! The simulation's random numbers, all derived from one seed.
 
-/// Numbers that look random (Marsaglia's xorshift64*); the same for the same seed.
+/// Pseudorandom numbers (Marsaglia's xorshift64*), the same for the same seed.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 
@@ -23,13 +23,13 @@ impl Dice {
         (self.next() >> 33) as usize % most.max(1)
     }
 
-    /// True so often in a thousand times.
+    /// True with a probability of `often` in a thousand.
     pub fn in_thousand(&mut self, often: usize) -> bool {
         self.below(1_000) < often
     }
 }
 
-/// A number for a text: the same in every run, whatever came before.
+/// Random numbers derived from a seed and a text: the same in every run.
 pub fn of_text(seed: u64, text: &str) -> Dice {
     let hash = text
         .bytes()

@@ -1,5 +1,5 @@
-//! A disk that tells what a process sees from what survives its end. A crash keeps, loses or tears whatever was not
-//! synchronized, in any order; a disk can also break at any single operation.
+//! A simulated disk that distinguishes visible from durable data. A crash keeps, loses or tears unsynchronized writes, in any order. The
+//! disk can also fail at any single operation.
 
 use std::{
     collections::BTreeMap,
@@ -10,12 +10,12 @@ use std::{
 use super::dice::Dice;
 use crate::store::{Batch, ChangeRef, FinalPlace, LogFile, Record, Records, StoreError};
 
-/// What a crash tears a write into, in bytes: less than any disk does.
+/// The size of the pieces into which a crash tears a write, in bytes: smaller than the sector of any disk.
 const PIECE_BYTES: usize = 128;
 
 type Bytes = Vec<u8>;
 
-/// A file: what is seen, what survives, and what lies between.
+/// A file: visible data, durable data, and the changes between them.
 #[derive(Default)]
 struct File {
     seen: Bytes,
@@ -23,13 +23,13 @@ struct File {
     waiting: Vec<FileChange>,
 }
 
-/// A change of a file that is seen and not yet durable.
+/// A change of a file that is visible and not yet durable.
 enum FileChange {
     Put(usize, Bytes),
     Cut(usize),
 }
 
-/// A sorted map: the same.
+/// A sorted map: visible data, durable data, and the changes between them.
 #[derive(Default)]
 struct Map {
     seen: BTreeMap<Bytes, Bytes>,
@@ -41,11 +41,11 @@ struct State {
     files: [File; 2],
     map: Map,
     dice: Dice,
-    /// So many operations still succeed.
+    /// How many more operations succeed.
     left: Option<usize>,
 }
 
-/// Clones are the same disk.
+/// A handle; clones refer to the same disk.
 #[derive(Clone)]
 pub struct Disk(Arc<Mutex<State>>);
 
@@ -59,7 +59,7 @@ impl Disk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on so many operations succeed; the next one breaks off in the middle, and all after it fail.
+    /// Lets `operations` more operations succeed. The next one fails in the middle, and all later ones fail.
     pub fn break_after(&self, operations: usize) {
         self.state().left = Some(operations);
     }
@@ -72,13 +72,12 @@ impl Disk {
         Box::new(DiskFile { disk: self.clone(), index })
     }
 
-    /// The process has ended, or the power went with it: then what was not synchronized is kept, lost or torn. The disk works
-    /// again.
+    /// Ends the process, perhaps by a loss of power: unsynchronized writes are then kept, lost or torn. Afterwards the disk works again.
     pub fn crash(&self) {
         let state = &mut *self.state();
         state.left = None;
         if state.dice.in_thousand(400) {
-            // The process alone: the next one sees what the system's cache has, durable or not.
+            // Only the process ended: the next one reads everything from the system's cache, durable or not.
             return;
         }
         let kept_in_thousand = [1_000, 0, 500, 900, 100][state.dice.below(5)];
@@ -110,7 +109,7 @@ impl Disk {
 }
 
 impl State {
-    /// Counts an operation; `Err(true)` for the one that breaks off in the middle, `Err(false)` after it.
+    /// Counts an operation. `Err(true)` for the one that fails in the middle, `Err(false)` for all later ones.
     fn operation(&mut self) -> Result<(), bool> {
         match self.left {
             None => Ok(()),
@@ -186,7 +185,7 @@ impl LogFile for DiskFile {
     fn synchronize(&mut self) -> io::Result<()> {
         let state = &mut *self.disk.state();
         let done = state.operation();
-        // One that breaks off may have done all it was asked for.
+        // An operation that fails in the middle may have had its complete effect.
         if done.is_ok() || (done == Err(true) && state.dice.in_thousand(500)) {
             let file = &mut state.files[self.index];
             for change in file.waiting.drain(..) {

@@ -1,4 +1,4 @@
-//! What every history must be like.
+//! Checks that a history is legal.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,7 @@ use crate::{
     machine::ExecutionHeader,
 };
 
-/// Dense sequences and ids, times that do not go back, events behind those that they come from, nothing after the end but a
-/// redrive.
+/// Sequences and ids are dense, timestamps do not decrease, each event follows its cause, and only a redrive follows the end.
 pub fn legal(entries: &[Entry], header: &ExecutionHeader) -> Result<(), String> {
     if !entries.iter().map(|entry| entry.sequence).eq(1..=header.last_sequence) {
         return Err("the journal is not dense".to_owned());

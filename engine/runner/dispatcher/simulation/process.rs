@@ -1,4 +1,4 @@
-//! A process: the real dispatcher over the real store, without threads, tasks and time.
+//! A simulated process: the real dispatcher over the real store, without threads, tasks and time.
 
 use std::{
     collections::VecDeque,
@@ -20,14 +20,14 @@ use crate::{
     store::{ByHand, LoggedRecords},
 };
 
-/// So small that a run turns the log over many times, and larger than what is committed until the next checkpoint at most.
+/// Small, so that a run reuses the log many times, and larger than what is committed between two checkpoints.
 const LOG_BYTES_MAX: u64 = 24 * 1024;
-/// How many batches may be committed while a checkpoint waits: the log has room for them.
+/// How many batches may be committed while a checkpoint is due: the log has room for them.
 const COMMITS_BEHIND_MAX: usize = 3;
-/// The most executions' changes in one batch.
+/// The most writes in one batch.
 const BATCH_WRITES_MAX: usize = 3;
 
-/// A clock that shows what it is set to.
+/// A clock that is set by the simulation.
 #[derive(Default)]
 pub struct SetClock(AtomicU64);
 
@@ -47,7 +47,7 @@ impl Clock for SetClock {
     }
 }
 
-/// Calls that nobody has carried out yet.
+/// Calls that have not been carried out.
 #[derive(Default, Clone)]
 pub struct Called(Arc<Mutex<VecDeque<(String, Look)>>>);
 
@@ -72,7 +72,7 @@ impl Calls for Called {
         self.queue().push_back((execution.to_owned(), look));
     }
 
-    /// A call in flight answers all the same.
+    /// A call in flight answers even if it was abandoned.
     fn abandon(&self, _execution: &str, _frame: crate::machine::FrameId, _visit: u64) {}
 }
 
@@ -88,7 +88,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// A process opens the store, as it finds it, and takes up what has not ended.
+    /// A process opens the store and recovers the executions that have not ended.
     pub fn start(disk: &Disk, clock: Arc<SetClock>, mut dice: Dice) -> Result<Self, StoreError> {
         let (records, checkpoints) = LoggedRecords::by_hand(disk.clone(), [disk.file(0), disk.file(1)], LOG_BYTES_MAX)?;
         let store = Arc::new(Store::new(records)?);
@@ -101,7 +101,7 @@ impl Process {
         let outside: (Box<dyn Calls>, Entropy) = (Box::new(called.clone()), entropy);
         let rests = broadcast::channel(64).0;
         let mut dispatcher = Dispatcher::new(store, clock, committer, outside, (events, rests), Arc::default());
-        // How long something really takes is no dice of ours.
+        // Real durations must not influence the simulation.
         dispatcher.alone = Alone::where_quick_is(Duration::MAX);
         dispatcher.recover_all().map_err(|error| StoreError::Read { message: error.to_string() })?;
         dispatcher.commit_alone(false);
@@ -118,7 +118,7 @@ impl Process {
         !self.waiting.is_empty() && self.dispatcher.failed.is_none()
     }
 
-    /// What the committing thread does.
+    /// Does the work of the committer thread.
     pub fn commit(&mut self, dice: &mut Dice) {
         self.one_more_behind();
         let count = (1 + dice.below(BATCH_WRITES_MAX)).min(self.waiting.len());
@@ -134,13 +134,13 @@ impl Process {
         self.checkpoints.waits()
     }
 
-    /// What the checkpointing thread does.
+    /// Does the work of the checkpointer thread.
     pub fn checkpoint(&mut self) {
         self.checkpoints.checkpoint();
         self.behind = 0;
     }
 
-    /// The log has room for so many.
+    /// Counts a commit while a checkpoint is due, and makes the checkpoint when the log has no room for more.
     fn one_more_behind(&mut self) {
         if self.checkpoints.waits() {
             self.behind += 1;
@@ -157,7 +157,7 @@ impl Process {
         }
     }
 
-    /// What the dispatcher does when nothing else waits, or seems to.
+    /// Makes an inline commit, as the dispatcher does when it is idle.
     fn commit_alone(&mut self, dice: &mut Dice) {
         if self.dispatcher.alone.is_waiting() {
             self.one_more_behind();

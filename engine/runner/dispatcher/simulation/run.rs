@@ -1,4 +1,4 @@
-//! A run: clients, a process, its disk and the world, one thing at a time, as the dice fall. Crashes come at any moment.
+//! A simulation run: clients, a process, its disk and the world. One event at a time happens, chosen at random; crashes come at any time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,13 +21,13 @@ use crate::{
 const EXECUTIONS: usize = 3;
 const CRASHES_MAX: usize = 6;
 const STEPS_MAX: usize = 20_000;
-/// How many steps a broken disk may go unnoticed.
+/// How many events may pass until a failed disk ends the process.
 const BROKEN_STEPS_MAX: usize = 50;
 
-/// How everything ended: status and output of each execution, and which tasks had their effect.
+/// The final state: status and output of each execution, and which tasks had their effect.
 pub type Outcome = (BTreeMap<String, (ExecutionStatus, Option<Value>)>, BTreeSet<(String, String)>);
 
-/// What a run was like.
+/// Counters of a run.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Figures {
     pub steps: usize,
@@ -49,9 +49,9 @@ pub struct Run {
     now_ms: u64,
     process: Option<Process>,
     clients: Vec<Client>,
-    /// Answers on their way back to this process.
+    /// Answers that are on their way to this process.
     answers: BTreeMap<(u64, usize), (String, Input)>,
-    /// What people do about what stands still: when, and to which execution.
+    /// When a person resumes which execution.
     people: BTreeMap<String, u64>,
     /// Entries that were shown as durable.
     shown: BTreeMap<String, BTreeMap<u64, Entry>>,
@@ -83,7 +83,7 @@ impl Run {
         }
     }
 
-    /// To the end of every execution; an error is a promise that was broken.
+    /// Runs until every execution has ended. An error is a violated invariant.
     pub fn finish(mut self) -> Result<(Outcome, Figures), String> {
         self.clock.set(self.now_ms);
         while self.step()? {
@@ -107,7 +107,7 @@ impl Run {
         Ok(((ended, effects), self.figures))
     }
 
-    /// One thing happens; `false` when everything has ended.
+    /// Makes one event happen; `false` if everything has ended.
     fn step(&mut self) -> Result<bool, String> {
         if self.process.is_none() {
             self.start()?;
@@ -130,7 +130,7 @@ impl Run {
         self.goes_on()
     }
 
-    /// A crash now, or a disk that breaks soon.
+    /// A crash now, or a disk that fails soon.
     fn trouble(&mut self) {
         if self.dice.in_thousand(500) {
             self.disk.break_after(1 + self.dice.below(60));
@@ -149,7 +149,7 @@ impl Run {
         self.disk.crash();
         self.now_ms += self.dice.below(5_000) as u64;
         self.clock.set(self.now_ms);
-        // The next process may find a disk that breaks while it recovers.
+        // The disk may also fail while the next process recovers.
         if self.crashes_left > 0 && self.dice.in_thousand(300) {
             self.crashes_left -= 1;
             self.disk.break_after(1 + self.dice.below(20));
@@ -188,7 +188,7 @@ impl Run {
             self.clients.iter().any(|client| !client.acknowledged && client.waits.is_none()),
         ];
         let possible: Vec<usize> = can.iter().enumerate().filter(|(_, can)| **can).map(|(index, _)| index).collect();
-        // Time passes whether there is something to do or not.
+        // Time may pass even if something else could happen.
         if possible.is_empty() || self.dice.in_thousand(30) {
             return self.time_passes(possible.is_empty());
         }
@@ -261,7 +261,7 @@ impl Run {
         process.inbox.push_back(Message::Start { new: Box::new(new), reply });
     }
 
-    /// What clients and watchers are told.
+    /// Delivers replies and events to clients and watchers.
     fn watch(&mut self) {
         let Some(process) = &mut self.process else { return };
         let mut rested: Vec<String> = Vec::new();
@@ -288,7 +288,7 @@ impl Run {
         rested.iter().for_each(|id| self.person_looks(id));
     }
 
-    /// Somebody sees an execution that stands still and will do something about it.
+    /// A person notices an execution that is paused or has failed, and will resume it.
     fn person_looks(&mut self, id: &str) {
         let Some(process) = &self.process else { return };
         let Ok(Some(header)) = process.store().summary(id) else { return };
@@ -314,7 +314,7 @@ impl Run {
         }
     }
 
-    /// Whether there is anything left to come; an execution that has not ended and waits for nothing is lost.
+    /// Whether anything is left to happen. An execution that has not ended and waits for nothing is an error.
     fn goes_on(&mut self) -> Result<bool, String> {
         let Some(process) = &mut self.process else { return Ok(true) };
         let quiet = process.inbox.is_empty() && !process.may_commit() && process.called.is_empty();
@@ -335,7 +335,7 @@ impl Run {
         Ok(!over)
     }
 
-    /// No task has its effect under two tokens.
+    /// Checks that no task has its effect under two tokens.
     fn doubled(&self) -> Result<(), String> {
         match self.world.effects.iter().find(|(_, tokens)| tokens.len() > 1) {
             Some(((id, path), tokens)) => Err(format!("the effect of {path} of {id} happened under {tokens:?}")),
@@ -343,7 +343,7 @@ impl Run {
         }
     }
 
-    /// What was acknowledged or shown is there after a crash, as it was.
+    /// Checks that acknowledged and shown data is unchanged after a crash.
     fn nothing_lost(&self) -> Result<(), String> {
         let Some(process) = &self.process else { return Ok(()) };
         listed_once(process)?;
@@ -375,7 +375,7 @@ fn entries(process: &Process, id: &str) -> Result<Vec<Entry>, String> {
     process.store().entries(id, 1, usize::MAX).map_err(|error| format!("{id}: {error}"))
 }
 
-/// The index of lists has each execution once, under its current status.
+/// Checks that the index of lists has each execution once, under its current status.
 fn listed_once(process: &Process) -> Result<(), String> {
     process.store().verify_listings().map_err(|error| error.to_string())
 }

@@ -1,5 +1,5 @@
-//! The world outside: what steps do there, and what they answer. It outlives every crash, and what it answers depends on the call
-//! alone, not on when it comes: so a run with crashes must end as the one without.
+//! The simulated services: the effects of steps and their answers. They outlive every crash, and an answer depends on the call alone, not
+//! on its time. So a run with crashes must end like the run without.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +11,15 @@ use crate::{
     step::{ErrorClass, StepError},
 };
 
-/// How long a wait that is looked at takes, and how often it is looked at.
+/// How long a polled wait takes, and its poll interval.
 const READY_AFTER_MS: u64 = 30_000;
 const LOOK_AGAIN_MS: u64 = 10_000;
 
-/// Stands for a delay that the seed picks, and for one until after the deadline.
+/// Placeholders for a delay that the seed determines, and for one beyond the deadline.
 const LATE: u64 = u64::MAX;
 const STALE: u64 = u64::MAX - 1;
 
-/// An answer on its way back.
+/// An answer that has not arrived yet.
 pub struct OnItsWay {
     pub due_ms: u64,
     pub input: Input,
@@ -27,9 +27,9 @@ pub struct OnItsWay {
 
 pub struct World {
     seed: u64,
-    /// Which tokens have had an effect, for each task of each execution.
+    /// The tokens that have had an effect, for each task of each execution.
     pub effects: BTreeMap<(String, String), BTreeSet<String>>,
-    /// What a person has mended.
+    /// Executions whose cause of failure a person has repaired.
     mended: BTreeSet<String>,
 }
 
@@ -38,12 +38,12 @@ impl World {
         World { seed, effects: BTreeMap::new(), mended: BTreeSet::new() }
     }
 
-    /// A person has mended whatever made calls of an execution fail.
+    /// A person repairs what made calls of an execution fail.
     pub fn mend(&mut self, execution: &str) {
         self.mended.insert(execution.to_owned());
     }
 
-    /// A call arrives; its answers come back after a while, once, twice or never.
+    /// Receives a call; its answers arrive later, once, twice or never.
     pub fn call(&mut self, execution: &str, look: Look, now_ms: u64) -> Vec<OnItsWay> {
         let Look { frame, visit, attempt, state_path, token, first_look_ms, deadline_ms, .. } = look;
         let mut dice = of_text(self.seed, &format!("{execution} {state_path}"));
@@ -62,9 +62,9 @@ impl World {
                 effect();
                 (&[0], failed(ErrorClass::Unknown))
             }
-            // A last look after the deadline never comes back.
+            // A last poll after the deadline is never answered.
             (2, 1) if deadline_ms.is_some_and(|deadline_ms| deadline_ms <= now_ms) => (&[], done),
-            // It answers when its deadline is over and the next attempt is under way.
+            // The answer arrives after the deadline, when the next attempt is in progress.
             (2, 1) if deadline_ms.is_some() => {
                 (&[STALE], StepAnswer::Done { output: json!("stale"), effects: Vec::new() })
             }
@@ -73,7 +73,7 @@ impl World {
                 (&[LATE], done)
             }
             (3, _) if !mended => (&[0], failed(ErrorClass::Credentials)),
-            // What the workflow catches fails for ever; what it does not is mended by a person before it is redriven.
+            // Failures that the workflow catches are permanent. A person repairs the others before the redrive.
             (4, _) if !mended || state_path.contains('[') => {
                 (&[0], StepAnswer::Failed(StepError::named("Bad", "as the seed wants it")))
             }
@@ -116,7 +116,7 @@ fn pending(now_ms: u64) -> StepAnswer {
     }
 }
 
-/// A workflow of a shape that the seed picks. No task is visited twice.
+/// A workflow whose shape the seed determines. No task is visited twice.
 pub fn definition(seed: u64, number: usize) -> Value {
     let mut dice = of_text(seed, &format!("definition {number}"));
     let deadline = dice.in_thousand(400);
