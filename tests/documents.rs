@@ -16,8 +16,9 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 /// The most lines that the README may have: two screens.
 const README_LINES_MAX: usize = 110;
 
+/// Read at run time: a shared target folder may have been built by another clone.
 fn root() -> PathBuf {
-    env!("CARGO_MANIFEST_DIR").into()
+    std::env::var_os("CARGO_MANIFEST_DIR").unwrap().into()
 }
 
 /// The files with an extension below a folder of the project.

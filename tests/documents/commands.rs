@@ -102,7 +102,7 @@ fn problem(command: &[String], written: Written) -> Option<String> {
 
 fn check(name: &str, lines: &[(Written, String)], problems: &mut Vec<String>) -> usize {
     let found: Vec<_> =
-        lines.iter().flat_map(|(written, line)| commands(line).into_iter().map(|c| (*written, c))).collect();
+        lines.iter().flat_map(|(written, line)| commands(line).into_iter().map(move |c| (*written, c))).collect();
     for (written, command) in &found {
         problems.extend(problem(command, *written).map(|why| format!("{name}: flow {}\n{why}", command.join(" "))));
     }
