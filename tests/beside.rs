@@ -346,3 +346,49 @@ fn tasks_that_wait_inside_a_map_are_shown_with_the_command_that_answers_them() {
         }
     }
 }
+
+/// `flow export` into a program that reads slowly.
+#[test]
+fn a_process_that_reads_for_long_answers_others_and_lets_them_own_the_store_when_it_ends() {
+    let home = Home::plain();
+    let long = json!({ "Type": "Pass", "Output": "x".repeat(100_000), "End": true });
+    for id in ["one", "two", "three"] {
+        home.exits(&["run", &home.one(id, &long), "--yes", "--id", id], 0);
+    }
+    let mut reader = home.command(&["export"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut exported = reader.stdout.take().unwrap();
+    // The pipe is full: the export waits.
+    let mut first = [0; 16];
+    exported.read_exact(&mut first).unwrap();
+    until(10, "the export answers others", || home.path().join("flow.sock").exists());
+    assert_eq!(home.status_of("one"), "SUCCEEDED");
+    let file = home.one("next", &json!({ "Type": "Pass", "End": true }));
+    let mut next = home.spawn(&["run", &file, "--yes", "--id", "four"]);
+    assert!(next.try_wait().unwrap().is_none());
+    let mut rest = Vec::new();
+    exported.read_to_end(&mut rest).unwrap();
+    assert!(reader.wait().unwrap().success());
+    let output = next.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(home.status_of("four"), "SUCCEEDED");
+}
+
+#[test]
+fn a_plan_of_prune_creates_no_store() {
+    let home = Home::plain();
+    home.exits(&["prune", "--plan"], 0);
+    home.exits(&["prune"], 0);
+    assert!(!home.path().join("store").exists());
+}
+
+/// What the person who starts an execution did not allow is not allowed because the server allows it.
+#[test]
+fn a_run_beside_a_server_uses_the_programs_of_the_person_who_ran_it() {
+    let home = Home::plain();
+    let program = home.program("ran", "echo '{}'");
+    let _server = Server::start_with(&home, &[("FLOW_PROGRAMS", &program)]);
+    let file = home.one("call", &json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": program }, "QueryLanguage": "JSONata", "End": true }));
+    let said = home.exits(&["run", &file, "--yes", "--id", "one"], 1);
+    assert!(said.contains("is not among the programs that FLOW_PROGRAMS allows"), "{said}");
+    home.exits_with(&["run", &file, "--yes", "--id", "two"], &[("FLOW_PROGRAMS", &program)], 0);
+}

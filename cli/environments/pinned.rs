@@ -113,7 +113,12 @@ mod tests {
         assert_eq!((read.place.profile(), &read.account), (Some("p"), &None));
         let settings = LocalSettings { programs: vec!["/bin/true".into()], ..LocalSettings::default() };
         let account = Account { account_id: "111111111111".to_owned(), partition: "aws-cn".to_owned() };
-        let pinned = Pinned { place: Place::Rehearsal { world: "w".to_owned() }, account: Some(account), settings };
+        let pinned = Pinned {
+            place: Place::Rehearsal { world: "w".to_owned() },
+            account: Some(account),
+            settings,
+            has_own_settings: true,
+        };
         let json = serde_json::to_value(&pinned).unwrap();
         assert_eq!(json["accountId"], "111111111111");
         assert_eq!(serde_json::from_value::<Pinned>(json).unwrap(), pinned);

@@ -40,13 +40,16 @@ pub struct RecordedCall {
     pub succeeded: Option<bool>,
 }
 
+/// The variables by the path of their frame.
+type Variables = HashMap<Arc<str>, Arc<Map<String, Value>>>;
+
 /// A fold over the entries of one journal.
 #[derive(Debug, Default)]
 pub struct Recorded {
     entered: BTreeMap<String, Entered>,
-    variables: HashMap<Arc<str>, Arc<Map<String, Value>>>,
+    variables: Variables,
     /// The state that a resume enters again, and the variables of the frames on the path to it.
-    reentry: Option<(String, HashMap<Arc<str>, Arc<Map<String, Value>>>)>,
+    reentry: Option<(String, Variables)>,
     calls: Vec<RecordedCall>,
     effects: Vec<(u64, String, Effect)>,
 }
