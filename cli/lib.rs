@@ -19,6 +19,7 @@ mod asl_schema;
 mod checks;
 mod clock;
 mod commands;
+mod completion;
 mod deployment;
 mod dev;
 mod environments;
@@ -65,6 +66,7 @@ pub fn main() -> ExitCode {
         Some(argument) if argument == steps::SUPERVISOR_ARGUMENT => return steps::supervise(),
         _ => {}
     }
+    completion::complete();
     engine::query::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = arguments::Arguments::parse();
     arguments.global = arguments.global.with_environment();

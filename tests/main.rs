@@ -9,6 +9,7 @@ mod beside;
 mod campaign;
 mod cancelled;
 mod checked;
+mod completed;
 mod crashed;
 mod cron;
 mod deployed;
