@@ -137,6 +137,10 @@ pub enum Command {
     Workflows,
     /// The steps that a Task can name; with a name, its input and output.
     Steps(commands::steps::StepsArguments),
+    /// The script that makes a shell complete command lines of flow, on standard output.
+    Completions(commands::completions::CompletionsArguments),
+    /// Write man pages into a folder.
+    Man(commands::man::ManArguments),
     /// The world of a rehearsal; started by `flow run --rehearse`.
     #[command(hide = true)]
     RehearsalWorld(commands::rehearsal_world::RehearsalWorldArguments),
@@ -152,6 +156,7 @@ impl Command {
                 | Command::Init(_)
                 | Command::Schema(_)
                 | Command::Policy(_)
+                | Command::Completions(_)
                 | Command::Serve(_)
                 | Command::RehearsalWorld(_)
         )
@@ -187,6 +192,8 @@ impl Command {
             Command::Policy(_) => "policy",
             Command::Workflows => "workflows",
             Command::Steps(_) => "steps",
+            Command::Completions(_) => "completions",
+            Command::Man(_) => "man",
             Command::RehearsalWorld(_) => "rehearsal-world",
         }
     }

@@ -6,6 +6,7 @@ pub mod approve;
 pub mod bench;
 pub mod cancel;
 pub mod check;
+pub mod completions;
 pub mod deploy;
 pub mod dev;
 pub mod doctor;
@@ -14,6 +15,7 @@ pub mod explain;
 pub mod export;
 pub mod import;
 pub mod init;
+pub mod man;
 pub mod new;
 pub mod policy;
 pub mod prune;
@@ -72,6 +74,8 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Init(arguments) => init::run(arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Workflows => workflows::run(&global),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
         Command::Deploy(arguments) => deploy::run(&global, arguments).await,
         Command::Worker(arguments) => worker::run(&global, arguments).await,
         Command::Steps(arguments) => steps::run(&global, arguments),

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::wire::client::ClientError;
 
-/// The exit codes; the README lists them.
+/// The exit codes; docs/reference/exit-codes.md lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {

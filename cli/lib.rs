@@ -19,6 +19,7 @@ mod asl_schema;
 mod checks;
 mod clock;
 mod commands;
+mod completion;
 mod deployment;
 mod dev;
 mod environments;
@@ -65,6 +66,7 @@ pub fn main() -> ExitCode {
         Some(argument) if argument == steps::SUPERVISOR_ARGUMENT => return steps::supervise(),
         _ => {}
     }
+    completion::complete();
     engine::query::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = arguments::Arguments::parse();
     arguments.global = arguments.global.with_environment();
@@ -88,6 +90,14 @@ pub fn main() -> ExitCode {
     // Calls in flight are not awaited here: commands that need their answers have drained the engine already.
     runtime.shutdown_background();
     ExitCode::from(with_output(code) as u8)
+}
+
+/// Parses a command line without executing it; the first word is the program's name. The tests of the documents use it.
+///
+/// # Errors
+/// The command line is wrong, or it asks for help or the version.
+pub fn understand<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<(), clap::Error> {
+    arguments::Arguments::try_parse_from(words).map(drop)
 }
 
 /// Turns success into failure if output could not be printed.

@@ -98,7 +98,7 @@ fn a_signalled_failure_has_its_error_and_cause() {
 #[test]
 fn mocked_cases_are_chosen_by_name_and_by_state_machine() {
     let home = Home::plain();
-    let call = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": { "FunctionName": "f" }, "End": true });
+    let call = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": { "FunctionName": "${Function}" }, "End": true });
     let file = home.one("calls", &call);
     let mocks = json!({
         "StateMachines": {
@@ -109,7 +109,7 @@ fn mocked_cases_are_chosen_by_name_and_by_state_machine() {
             "fails": { "0": { "Throw": { "Error": "Broken", "Cause": "as meant" } } } } });
     let mocks_file = home.path().join("mocks.json");
     std::fs::write(&mocks_file, mocks.to_string()).unwrap();
-    let base = ["test", &file, "--mocks", mocks_file.to_str().unwrap()];
+    let base = ["test", &file, "--mocks", mocks_file.to_str().unwrap(), "--substitute", "Function=f"];
     let test = |more: &[&str], exit: i32| home.exits(&[&base[..], more].concat(), exit);
     test(&["--state-machine", "first"], 1);
     let said = test(&["--state-machine", "first", "--case", "Good"], 0);

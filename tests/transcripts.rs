@@ -1,7 +1,7 @@
 //! The documents show what the program does.
 //!
-//! The files in `docs/transcripts` contain blocks of commands with their output. Each file's commands run in a folder
-//! of its own, and their output is compared. With `FLOW_TRANSCRIPTS=write` the files are rewritten.
+//! Pages of `docs` contain blocks of commands with their output (`console`). Each page's commands run in a folder of its
+//! own, and their output is compared. With `FLOW_TRANSCRIPTS=write` the pages are rewritten.
 
 use std::{
     fs,
@@ -114,7 +114,7 @@ fn written(document: &str) -> String {
 }
 
 fn check(name: &str) {
-    let file: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/transcripts").join(name);
+    let file: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     let document = fs::read_to_string(&file).unwrap();
     let now = written(&document);
     if std::env::var("FLOW_TRANSCRIPTS").is_ok_and(|wanted| wanted == "write") {
@@ -133,25 +133,49 @@ fn check(name: &str) {
 
 #[test]
 fn a_first_runbook() {
-    check("first-runbook.md");
+    check("transcripts/first-runbook.md");
 }
 
 #[test]
 fn from_a_document() {
-    check("from-a-document.md");
+    check("transcripts/from-a-document.md");
 }
 
 #[test]
 fn an_approval_by_a_second_user() {
-    check("approval.md");
+    check("transcripts/approval.md");
 }
 
 #[test]
 fn failure_repair_and_resume_from_a_state() {
-    check("resume-from.md");
+    check("transcripts/resume-from.md");
 }
 
 #[test]
 fn writing_with_flow_dev() {
-    check("dev.md");
+    check("transcripts/dev.md");
+}
+
+#[test]
+fn the_tutorial() {
+    check("tutorial.md");
+}
+
+#[test]
+fn what_writing_workflows_shows() {
+    check("writing-workflows.md");
+}
+
+/// Every page with such a block is checked above.
+#[test]
+fn every_page_with_a_session_is_run() {
+    let source = include_str!("transcripts.rs");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    for entry in walkdir::WalkDir::new(&docs).into_iter().map(Result::unwrap) {
+        let Ok(text) = fs::read_to_string(entry.path()) else { continue };
+        if text.lines().any(|line| line == BEGIN) {
+            let name = entry.path().strip_prefix(&docs).unwrap().display();
+            assert!(source.contains(&format!("check(\"{name}\")")), "no test runs the commands of docs/{name}");
+        }
+    }
 }

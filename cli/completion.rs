@@ -1,0 +1,206 @@
+//! Completion of command lines: the shell runs this program with [`VARIABLE`] set, and it prints the candidates. Some of them only this
+//! machine has: ids of executions, their states, shipped workflows, steps, codes.
+
+use std::time::Duration;
+
+use api::flow::{DescribeExecution, DescribeExecutionRequest, ListExecutions, ListRequest};
+use clap::{Arg, CommandFactory, Parser, ValueHint};
+use clap_complete::{
+    CompleteEnv,
+    engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter},
+};
+use engine::machine::ExecutionHeader;
+
+use crate::{
+    arguments::{Arguments, Global},
+    environments,
+    exit::CliError,
+    explanations,
+    home::Home,
+    locate::{Located, locate},
+    owner::{Handle, name_this_process},
+};
+
+/// The variable with the shell's name that makes the program complete a command line instead of running it.
+pub const VARIABLE: &str = "FLOW_COMPLETE";
+/// The variable that only bash sets. bash inserts a candidate as it is; other shells quote it.
+const BASH: &str = "_CLAP_COMPLETE_COMP_TYPE";
+/// How many executions are candidates: the latest.
+const EXECUTIONS_MAX: usize = 100;
+/// How long the candidates of a store are waited for.
+const TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Completes a command line and ends the process, if the shell asks for it.
+pub fn complete() {
+    CompleteEnv::with_factory(command).var(VARIABLE).complete();
+}
+
+/// The command line with the candidates of its arguments.
+fn command() -> clap::Command {
+    Arguments::command().mut_subcommands(|command| {
+        let verb = command.get_name().to_owned();
+        command.mut_args(|arg| with_candidates(&verb, arg))
+    })
+}
+
+fn with_candidates(verb: &str, arg: Arg) -> Arg {
+    let name = arg.get_id().to_string();
+    match (verb, name.as_str()) {
+        // The id of a new execution.
+        ("run", "id") => arg,
+        (_, "id" | "ids" | "again") => arg.add(ArgValueCandidates::new(executions)),
+        ("new", "from") => arg.value_hint(ValueHint::FilePath),
+        (_, "state" | "from") => arg.add(ArgValueCandidates::new(states)),
+        ("init" | "policy" | "schema", "workflow") => arg.add(ArgValueCandidates::new(shipped_workflows)),
+        (_, "workflow") => arg.add(ArgValueCompleter::new(WorkflowsAndFiles)),
+        ("steps", "name") => arg.add(ArgValueCandidates::new(steps)),
+        ("explain", "code") => arg.add(ArgValueCandidates::new(codes)),
+        (_, "file" | "input" | "mocks" | "plan_file" | "token_file") => arg.value_hint(ValueHint::FilePath),
+        _ => arg,
+    }
+}
+
+/// A candidate as the shell inserts it, with a line about it, which may be empty.
+fn candidate(value: &str, about: &str) -> CompletionCandidate {
+    let value = match std::env::var_os(BASH) {
+        Some(_) => escaped(value),
+        None => value.to_owned(),
+    };
+    CompletionCandidate::new(value).help((!about.is_empty()).then(|| about.to_owned().into()))
+}
+
+/// A word with a backslash before each character that bash would interpret.
+fn escaped(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+,=".contains(c);
+    let mut escaped = String::with_capacity(word.len());
+    for c in word.chars() {
+        if !plain(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+fn shipped_workflows() -> Vec<CompletionCandidate> {
+    workflows::catalogue().iter().map(|workflow| candidate(workflow.name, workflow.summary)).collect()
+}
+
+/// The shipped workflows, and files.
+struct WorkflowsAndFiles;
+
+impl ValueCompleter for WorkflowsAndFiles {
+    fn complete(&self, current: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
+        let typed = current.to_string_lossy();
+        let mut found = shipped_workflows();
+        found.retain(|workflow| workflow.get_value().to_string_lossy().starts_with(&*typed));
+        found.extend(PathCompleter::file().complete(current));
+        found
+    }
+}
+
+fn steps() -> Vec<CompletionCandidate> {
+    let Ok(steps) = environments::described() else { return Vec::new() };
+    steps.descriptions().map(|step| candidate(&step.name, &step.summary)).collect()
+}
+
+fn codes() -> Vec<CompletionCandidate> {
+    explanations::ALL.iter().map(|page| candidate(page.code, page.meaning)).collect()
+}
+
+/// The latest executions, rehearsals too.
+fn executions() -> Vec<CompletionCandidate> {
+    let found = ask(async {
+        let global = global()?;
+        let mut found: Vec<ExecutionHeader> = Vec::new();
+        for home in [Home::real(&global)?, Home::rehearsals(&global)?] {
+            let handle = Handle::read(&home).await?;
+            let request = ListRequest { limit: Some(EXECUTIONS_MAX), unfinished: false };
+            found.extend(handle.call::<ListExecutions>(request).await?.executions);
+            handle.leave();
+        }
+        Ok(found)
+    });
+    found.iter().map(|header| candidate(&header.id, &header.workflow)).collect()
+}
+
+/// The paths of the states that the execution on the command line has entered.
+fn states() -> Vec<CompletionCandidate> {
+    let Some(id) = execution(&typed()) else { return Vec::new() };
+    let found = ask(async {
+        let Located { header, store } = locate(&global()?, &id).await?;
+        let request = DescribeExecutionRequest { id: header.id, as_shown: false };
+        let view = store.call::<DescribeExecution>(request).await?.view;
+        store.leave();
+        Ok(view.order)
+    });
+    found.iter().map(|path| candidate(path, "")).collect()
+}
+
+/// The words of the command line that is completed, from the command on.
+fn typed() -> Vec<String> {
+    let words = std::env::args_os().skip_while(|word| word != "--").skip(2);
+    words.map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+/// The execution that a command line names: after `--again`, else its first argument.
+fn execution(words: &[String]) -> Option<String> {
+    let named = after(words, "--again").or_else(|| words.iter().skip(1).find(|word| !word.starts_with('-')));
+    named.filter(|word| !word.is_empty()).cloned()
+}
+
+/// The word after an option.
+fn after<'w>(words: &'w [String], option: &str) -> Option<&'w String> {
+    words.iter().skip_while(|word| *word != option).nth(1)
+}
+
+/// The options of every command: those of the environment, and the home of the command line that is completed.
+fn global() -> Result<Global, CliError> {
+    let words = typed();
+    let home = after(&words, "--home").map(|home| format!("--home={home}"));
+    let line = ["flow".to_owned()].into_iter().chain(home).chain(["workflows".to_owned()]);
+    let parsed = Arguments::try_parse_from(line).map_err(|error| CliError::refused(error.to_string()))?;
+    Ok(parsed.global.with_environment())
+}
+
+/// The answer, or nothing where there is none in time: a completion reports no errors.
+fn ask<T: Default>(answer: impl Future<Output = Result<T, CliError>>) -> T {
+    name_this_process("completions");
+    let Ok(runtime) = crate::runtime() else { return T::default() };
+    let answered = runtime.block_on(async { tokio::time::timeout(TIME_MAX, answer).await });
+    runtime.shutdown_background();
+    answered.ok().and_then(Result::ok).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_execution_of_a_command_line_is_found() {
+        for (line, expected) in [
+            ("signal one ", Some("one")),
+            ("resume one --from ", Some("one")),
+            ("run --again one --from ", Some("one")),
+            ("run own.asl.yaml --again one --from ", Some("one")),
+            ("resume ", None),
+        ] {
+            assert_eq!(execution(&words(line)).as_deref(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn bash_reads_a_candidate_as_one_word() {
+        assert_eq!(escaped("endpoints-aws-7k3f"), "endpoints-aws-7k3f");
+        assert_eq!(escaped("1. Prepare/1.1 It's \"on\"?"), r#"1.\ Prepare/1.1\ It\'s\ \"on\"\?"#);
+    }
+
+    #[test]
+    fn the_command_line_with_candidates_is_consistent() {
+        command().debug_assert();
+    }
+}

@@ -1,0 +1,84 @@
+//! Shells complete what exists: commands, ids of executions, their states, shipped workflows, steps and codes.
+
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::support::{Home, text};
+
+/// The candidates for the last word of a command line, as bash asks for them.
+fn candidates(home: &Home, words: &[&str]) -> Vec<String> {
+    let mut command = home.command(&[&["--", "flow"], words].concat());
+    command.env("FLOW_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+    command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "false").env("_CLAP_IFS", "\n");
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
+    text(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+fn home_with_two() -> Home {
+    let home = Home::plain();
+    let states = json!({ "First": { "Type": "Pass", "Next": "Wait a while" },
+        "Wait a while": { "Type": "Wait", "Seconds": 3600, "Next": "Last" }, "Last": { "Type": "Succeed" } });
+    let file = home.definition("waits", &json!({ "StartAt": "First", "States": states }));
+    for id in ["one", "other"] {
+        home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", id], 75);
+    }
+    home
+}
+
+#[test]
+fn the_script_of_every_shell_is_printed() {
+    let home = Home::plain();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = home.succeed(&["completions", shell]);
+        assert!(script.contains("FLOW_COMPLETE") && script.contains("flow"), "{shell}: {script}");
+    }
+    home.exits(&["completions", "csh"], 2);
+}
+
+#[test]
+fn commands_workflows_steps_and_codes_are_completed() {
+    let home = Home::plain();
+    let mut found = candidates(&home, &["appro"]);
+    found.sort();
+    assert_eq!(found, ["approvals", "approve"]);
+    assert_eq!(candidates(&home, &["init", "endpoints-aws-"]), ["endpoints-aws-teardown"]);
+    assert!(candidates(&home, &["run", "endpoints-"]).contains(&"endpoints-aws".to_owned()));
+    assert_eq!(candidates(&home, &["steps", "wait:h"]), ["wait:http"]);
+    assert!(candidates(&home, &["explain", "States.T"]).contains(&"States.Timeout".to_owned()));
+    assert!(!candidates(&home, &[""]).contains(&"rehearsal-world".to_owned()), "a command that is hidden");
+}
+
+#[test]
+fn executions_and_their_states_are_completed() {
+    let home = home_with_two();
+    let mut found = candidates(&home, &["resume", "o"]);
+    found.sort();
+    assert_eq!(found, ["one", "other"]);
+    assert_eq!(candidates(&home, &["status", "ot"]), ["other"]);
+    assert_eq!(candidates(&home, &["signal", "one", "Wait"]), ["Wait\\ a\\ while"]);
+    assert_eq!(candidates(&home, &["resume", "one", "--from", "F"]), ["First"]);
+    assert_eq!(candidates(&home, &["run", "--again", "one", "--from", "F"]), ["First"]);
+    assert_eq!(home.status_of("one"), "RUNNING", "a completion changes nothing");
+}
+
+#[test]
+fn without_a_store_nothing_is_completed_and_nothing_is_created() {
+    let home = Home::plain();
+    assert_eq!(candidates(&home, &["resume", ""]).iter().filter(|word| !word.starts_with('-')).count(), 0);
+    assert!(!home.path().join("store").exists());
+}
+
+#[test]
+fn a_man_page_is_written_for_every_command() {
+    let home = Home::plain();
+    let folder = home.path().join("man");
+    home.succeed(&["man", folder.to_str().unwrap()]);
+    let run = std::fs::read_to_string(folder.join("flow-run.1")).unwrap();
+    assert!(run.contains(".TH flow") && run.contains("rehearse"), "{run}");
+    for page in ["flow.1", "flow-resume.1", "flow-man.1"] {
+        assert!(folder.join(page).is_file(), "{page}");
+    }
+    assert!(!folder.join("flow-rehearsal-world.1").exists(), "a command that is hidden");
+}
