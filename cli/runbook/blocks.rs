@@ -33,9 +33,21 @@ pub(super) struct Reader {
     /// Whether each open list is numbered.
     lists: Vec<bool>,
     in_heading: bool,
+    /// What the open paragraph has: a link within the document, and text outside such links.
+    in_page_link: bool,
+    has_page_link: bool,
+    has_own_text: bool,
+    /// Whether the last paragraph announces the output of a command.
+    announces_output: bool,
 }
 
 impl Reader {
+    /// Begins or ends a link to a heading of the same document. A paragraph of such links alone is an entry of a table of contents.
+    pub fn page_link(&mut self, begins: bool) {
+        self.in_page_link = begins;
+        self.has_page_link |= begins;
+    }
+
     pub fn begin_heading(&mut self) {
         self.end_paragraph();
         self.in_heading = true;
@@ -69,12 +81,14 @@ impl Reader {
         self.end_paragraph();
         if self.lists.len() == 1
             && let Some(item) = self.item.take()
+            && item != Step::default()
         {
             self.blocks.push(Block::Item(item));
         }
     }
 
     pub fn text(&mut self, text: &str) {
+        self.has_own_text |= !self.in_page_link && !text.trim().is_empty();
         self.text.push_str(text);
     }
 
@@ -82,6 +96,10 @@ impl Reader {
     /// output.
     pub fn code(&mut self, code: &str) {
         self.end_paragraph();
+        if std::mem::take(&mut self.announces_output) {
+            self.text(&format!("It prints: {}", code.trim().replace('\n', " / ")));
+            return self.end_paragraph();
+        }
         let (commands, printed) = without_prompts(code.trim_end());
         match &mut self.item {
             Some(item) => item.commands.push(commands),
@@ -100,9 +118,12 @@ impl Reader {
         }
         let text = std::mem::take(&mut self.text);
         let text = text.trim();
-        if text.is_empty() || text == "-" {
+        let (has_page_link, has_own_text) =
+            (std::mem::take(&mut self.has_page_link), std::mem::take(&mut self.has_own_text));
+        if text.is_empty() || text == "-" || (has_page_link && !has_own_text) {
             return;
         }
+        self.announces_output = announces_output(text);
         match &mut self.item {
             Some(item) => add_line(&mut item.text, text),
             None => self.blocks.push(Block::Paragraph(text.to_owned())),
@@ -113,6 +134,15 @@ impl Reader {
         self.end_paragraph();
         self.blocks
     }
+}
+
+/// Whether a paragraph says that the following block is printed, not typed: `Example output:`, `The output is similar to this:`.
+fn announces_output(text: &str) -> bool {
+    const CHARACTERS_MAX: usize = 60;
+    let text = text.trim_start_matches("- ").to_lowercase();
+    text.chars().count() <= CHARACTERS_MAX
+        && text.ends_with(':')
+        && text.split(|c: char| !c.is_alphabetic()).any(|word| word == "output")
 }
 
 /// Splits the lines of a console into commands and their output.
@@ -138,12 +168,14 @@ fn without_prompts(code: &str) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
-    use super::without_prompts;
+    use super::{announces_output, without_prompts};
 
     #[test]
     fn a_console_is_its_commands_and_what_they_print() {
         let (commands, printed) = without_prompts("$ df -h \\\n  /var\nFilesystem 90%\n$ uptime");
         assert_eq!((commands.as_str(), printed.as_str()), ("df -h \\\n  /var\nuptime", "Filesystem 90%"));
+        assert!(announces_output("Example output:") && announces_output("The output is similar to this:"));
+        assert!(!announces_output("Keep the output.") && !announces_output("Run the following:"));
         let script = "# twice\nstop";
         assert_eq!(without_prompts(script), (script.to_owned(), String::new()));
     }

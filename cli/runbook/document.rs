@@ -81,6 +81,16 @@ impl Document {
                 }
                 section = Section { steps: vec![step], ..Section::default() };
             }
+            // Prose after the first steps is a part of the procedure, unless its heading says that it is not.
+            if section.steps.is_empty()
+                && !document.sections.is_empty()
+                && !section.introduction.is_empty()
+                && !section.title.is_empty()
+                && !is_reference(&section.title)
+            {
+                let text = std::mem::take(&mut section.introduction).join("\n");
+                section.steps.push(Step { text, commands: Vec::new() });
+            }
             if !section.steps.is_empty() {
                 if section.title.is_empty() {
                     section.title = if document.title.is_empty() { "Steps".to_owned() } else { document.title.clone() };
@@ -103,6 +113,25 @@ fn is_numbered(heading: &str) -> bool {
     static NUMBERED: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?i)^(?:(?:step|phase|task)\s+\d+\b|\d+[.)]\s)").ok());
     NUMBERED.as_ref().is_some_and(|numbered| numbered.is_match(heading))
+}
+
+/// Whether a heading is of a section to which a procedure refers.
+fn is_reference(heading: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "notes",
+        "note",
+        "references",
+        "reference",
+        "see",
+        "links",
+        "appendix",
+        "contacts",
+        "related",
+        "changelog",
+        "history",
+        "resources",
+    ];
+    heading.split(|c: char| !c.is_alphabetic()).any(|word| WORDS.contains(&word.to_lowercase().as_str()))
 }
 
 fn level(block: &Block) -> Option<u8> {
@@ -282,6 +311,21 @@ mod tests {
         let flat = Document::read("# T\n\n## 1. Stop it\n\nNow.\n\n## 2. Start it\n\nThen.\n\n## Notes\n\nNone.\n");
         assert_eq!(titles(&flat), [("T", vec!["1. Stop it\nNow.", "2. Start it\nThen."])]);
         assert_eq!(flat.sections[0].introduction, ["Notes", "None."]);
+    }
+
+    #[test]
+    fn prose_after_steps_is_a_step_and_a_table_of_contents_and_outputs_are_none() {
+        let document = Document::read(
+            "# Restore\n\n1. [Stop](#stop)\n2. [Start](#start)\n\n## Stop\n\n1. Stop it:\n\n   ```\n   stop\n   ```\n\n   Example output:\n\n   \
+             ```\n   stopped\n   ```\n\n## Start\n\nAsk the owner to start it.\n\n## See also\n\nThe manual.\n",
+        );
+        let expected = [
+            ("Stop", vec!["Stop it:\nExample output:\nIt prints: stopped"]),
+            ("Start", vec!["Ask the owner to start it."]),
+        ];
+        assert_eq!(titles(&document), expected);
+        assert_eq!(document.sections[0].steps[0].commands, ["stop"]);
+        assert_eq!(document.sections[1].introduction, ["See also", "The manual."]);
     }
 
     #[test]

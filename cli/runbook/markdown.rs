@@ -24,6 +24,8 @@ fn read(reader: &mut Reader, code: &mut Option<String>, event: Event<'_>) {
         Event::End(TagEnd::TableCell) => reader.text("  "),
         Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_) | CodeBlockKind::Indented)) => *code = Some(String::new()),
         Event::End(TagEnd::CodeBlock) => reader.code(&code.take().unwrap_or_default()),
+        Event::Start(Tag::Link { dest_url, .. }) if dest_url.starts_with('#') => reader.page_link(true),
+        Event::End(TagEnd::Link) => reader.page_link(false),
         Event::Text(text) => match code {
             Some(code) => code.push_str(&text),
             None => reader.text(&text),
