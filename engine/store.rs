@@ -54,7 +54,7 @@ pub use replace::{compact, mend, rebuild};
 pub use room::has_room;
 use sled_records::Mirror;
 pub use sled_records::SledRecords;
-pub use transfer::{EXPORT_VERSION, Exported, Line};
+pub use transfer::{EXPORT_VERSION, Exported, FIRST_VERSION_WITH_AN_END, Line};
 pub use verify::Findings;
 
 /// Executions, durable.

@@ -62,6 +62,40 @@ fn a_line_that_is_no_execution_is_named_and_changes_nothing() {
 }
 
 #[test]
+fn a_cut_off_export_is_refused_completely_and_an_execution_named_twice_is_exported_once() {
+    let (from, to) = (Home::plain(), Home::plain());
+    fill(&from, 2);
+    from.flow(&["run", &file(&from, 600), "--yes", "--id", "waits", "--input", r#"{"n": 7}"#, "--no-wait"]);
+    let exported = from.succeed(&["export"]);
+    let path = to.path().join("cut.jsonl");
+    let path_text = path.to_str().unwrap();
+    let at_a_line = exported.trim_end().rfind('\n').unwrap() + 1;
+    for length in [exported.len() / 2, at_a_line] {
+        std::fs::write(&path, &exported[..length]).unwrap();
+        // The second way reads a pipe.
+        for arguments in [vec!["import", path_text], vec!["import"]] {
+            let mut command = to.command(&arguments);
+            command.stdin(std::fs::File::open(&path).unwrap());
+            let output = command.output().unwrap();
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(3), "{said}");
+            assert!(said.contains("line ") && said.contains("nothing is imported"), "{said}");
+            assert_eq!(to.succeed(&["status", "--all", "-o", "json"]).matches("kept-").count(), 0);
+        }
+    }
+    let id = "waits";
+    let twice = from.succeed(&["export", id, "@latest", id]);
+    assert_eq!(twice.lines().filter(|line| line.contains(r#""type":"execution""#)).count(), 1, "{twice}");
+    std::fs::write(&path, &exported).unwrap();
+    let mut command = to.command(&["import", "-"]);
+    let said = text(&command.stdin(std::fs::File::open(&path).unwrap()).output().unwrap().stdout);
+    assert!(said.contains("3 executions") && said.contains("1 of them had not ended"), "{said}");
+    assert!(said.contains("may continue them too"), "{said}");
+    let again = to.succeed(&["import", path_text]);
+    assert!(!again.contains("resume") && !again.contains("may continue"), "nothing is imported: {again}");
+}
+
+#[test]
 fn pruning_forgets_what_ended_gives_the_disk_back_and_spares_what_waits() {
     let home = Home::plain();
     fill(&home, 40);

@@ -1,6 +1,6 @@
 //! Exporting executions as lines.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use engine::store::{EXPORT_VERSION, Line, Store, StoreError};
 use futures::{StreamExt, stream::BoxStream};
@@ -49,11 +49,14 @@ impl StreamOperation for ExportExecutions {
 /// The store cannot be read at all.
 pub fn export_lines(
     store: Arc<Store>,
-    ids: Vec<String>,
+    mut ids: Vec<String>,
 ) -> Result<impl Iterator<Item = ExportItem> + Send + 'static, StoreError> {
+    // An id that is named twice is exported once.
+    let mut named = HashSet::new();
+    ids.retain(|id| named.insert(id.clone()));
     let first = std::iter::once(Ok(Line::Export { version: EXPORT_VERSION }));
     let rest: Lines = if ids.is_empty() { every_line(store)? } else { lines_of(store, ids) };
-    Ok(first.chain(rest).map(item))
+    Ok(first.chain(rest).chain(std::iter::once(Ok(Line::End))).map(item))
 }
 
 type Lines = Box<dyn Iterator<Item = Result<Line, StoreError>> + Send>;

@@ -1,9 +1,16 @@
 //! `flow import`.
 
-use std::io::{BufRead, BufReader, Read};
+use std::{
+    fs::{File, OpenOptions},
+    io::{BufRead, BufReader, Read, Seek},
+    os::unix::fs::OpenOptionsExt,
+};
 
 use clap::Args;
-use engine::store::{DocumentChanges, EXPORT_VERSION, Line, Store};
+use engine::{
+    machine::ExecutionStatus,
+    store::{DocumentChanges, EXPORT_VERSION, FIRST_VERSION_WITH_AN_END, Line, Store},
+};
 
 use crate::{
     arguments::{Global, Output},
@@ -11,6 +18,9 @@ use crate::{
     home::Home,
     owner::{exclusive, owned_elsewhere},
 };
+
+const NOTHING_IMPORTED: &str =
+    "nothing is imported. Export again with   flow export > all.jsonl   , copy the complete file, and import it";
 
 /// Arguments of `flow import`.
 #[derive(Debug, Args)]
@@ -21,72 +31,169 @@ pub struct ImportArguments {
 }
 
 #[derive(Default)]
-struct Taken {
+struct Imported {
     executions: usize,
+    /// How many of the imported executions have not ended.
+    not_ended: usize,
     documents: usize,
     known: usize,
 }
 
-/// Imports executions. Records that the store already has do not change.
+/// The part of an import that one pass over the lines writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Documents first: a crash between the passes leaves no execution without its documents.
+    Documents,
+    Executions,
+}
+
+/// Imports executions. Records that the store already has do not change. Every line is read and checked before the first
+/// one is imported.
 pub fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError> {
-    let input: Box<dyn Read> = match arguments.file.as_str() {
-        "-" => Box::new(std::io::stdin()),
-        file => {
-            let file = std::fs::File::open(file).map_err(|error| CliError::refused(format!("{file}: {error}")))?;
-            Box::new(file)
-        }
-    };
     let home = Home::real(global)?;
     let (store, _lock) = exclusive(&home)?.ok_or_else(|| owned_elsewhere(&home))?;
-    let mut taken = Taken::default();
-    for (line, number) in BufReader::new(input).lines().zip(1..) {
-        take(&store, &line?, number, &mut taken)?;
+    let mut lines = input(&home, &arguments.file)?;
+    check(&mut lines)?;
+    let mut imported = Imported::default();
+    for pass in [Pass::Documents, Pass::Executions] {
+        lines.rewind()?;
+        for (line, number) in BufReader::new(&lines).lines().zip(1..) {
+            write(&store, pass, &line?, number, &mut imported)?;
+        }
     }
     store.settle().map_err(|error| CliError::refused(error.to_string()))?;
-    let Taken { executions, documents, known } = taken;
+    report(global, &imported);
+    Ok(Exit::Success)
+}
+
+fn report(global: &Global, imported: &Imported) {
+    let Imported { executions, not_ended, documents, known } = imported;
     match global.output {
         Output::Human if global.quiet => {}
         Output::Human => {
             say!("{executions} executions and {documents} documents taken in, {known} were here already");
-            say!("Those that had not ended continue with   flow resume --all");
+            if *not_ended > 0 {
+                say!("{not_ended} of them had not ended: continue them with   flow resume --all");
+                say!(
+                    "The home that exported them may continue them too: cancel them in that home first, or its steps run twice."
+                );
+            }
         }
         Output::Json => {
-            let line = serde_json::json!({ "type": "imported", "executions": executions, "documents": documents, "known": known });
+            let line = serde_json::json!({
+                "type": "imported", "executions": executions, "notEnded": not_ended, "documents": documents, "known": known,
+            });
             say!("{line}");
         }
     }
-    Ok(Exit::Success)
 }
 
-fn take(store: &Store, line: &str, number: usize, taken: &mut Taken) -> Result<(), CliError> {
-    let refused =
-        |error: String| CliError::refused(format!("line {number}: {error}; the lines before it are taken in"));
+/// The lines as a file that can be read several times. What is no regular file is copied to the home first.
+fn input(home: &Home, file: &str) -> Result<File, CliError> {
+    let refused = |error: std::io::Error| CliError::refused(format!("{file}: {error}"));
+    match file {
+        "-" => copied(home, &mut std::io::stdin().lock()),
+        file => {
+            let mut opened = File::open(file).map_err(refused)?;
+            match opened.metadata().map_err(refused)? {
+                metadata if metadata.is_file() => Ok(opened),
+                metadata if metadata.is_dir() => Err(CliError::refused(format!("{file} is a folder"))),
+                _ => copied(home, &mut opened),
+            }
+        }
+    }
+}
+
+/// A copy of the input in a file without a name, which ends with this process.
+fn copied(home: &Home, input: &mut dyn Read) -> Result<File, CliError> {
+    let path = home.folder().join(format!("import-{}.jsonl", std::process::id()));
+    let refused = |error: std::io::Error| {
+        CliError::refused(format!("the input cannot be copied to {}: {error}", home.folder().display()))
+            .hint("nothing is imported. Make room, or write the lines to a file and give its name")
+    };
+    // A file of that name is what an earlier process with this id left in a crash. This process holds the home's lock.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(refused(error)),
+        _ => {}
+    }
+    let mut copy =
+        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path).map_err(refused)?;
+    std::fs::remove_file(&path).map_err(refused)?;
+    std::io::copy(input, &mut copy).map_err(refused)?;
+    copy.rewind().map_err(refused)?;
+    Ok(copy)
+}
+
+/// Reads every line and refuses all of them if one cannot be imported or the end is missing.
+fn check(lines: &mut File) -> Result<(), CliError> {
+    lines.rewind()?;
+    let mut end_expected = false;
+    let mut count = 0;
+    for (line, number) in BufReader::new(&*lines).lines().zip(1..) {
+        let refused = |error: String| CliError::refused(format!("line {number}: {error}")).hint(NOTHING_IMPORTED);
+        let line = line.map_err(|error| refused(error.to_string()))?;
+        count = number;
+        if line.trim().is_empty() {
+            continue;
+        }
+        match serde_json::from_str(&line).map_err(|error| refused(error.to_string()))? {
+            Line::Export { version } if version > EXPORT_VERSION => {
+                let message =
+                    format!("these are lines of version {version}, this program reads up to {EXPORT_VERSION}");
+                return Err(refused(message)
+                    .hint("nothing is imported. Import them with the version of flow that exported them"));
+            }
+            Line::Export { .. } if end_expected => return Err(refused(cut_off())),
+            Line::Export { version } => end_expected = version >= FIRST_VERSION_WITH_AN_END,
+            Line::End => end_expected = false,
+            Line::Execution(execution) => {
+                if let Some(message) = execution.unknown_entry() {
+                    return Err(refused(message));
+                }
+            }
+            Line::Document { .. } => {}
+        }
+    }
+    match end_expected {
+        true => Err(CliError::refused(format!("line {count}: {}", cut_off())).hint(NOTHING_IMPORTED)),
+        false => Ok(()),
+    }
+}
+
+fn cut_off() -> String {
+    "the export is cut off: its last line is missing".to_owned()
+}
+
+fn write(store: &Store, pass: Pass, line: &str, number: usize, imported: &mut Imported) -> Result<(), CliError> {
+    let failed = |error: engine::store::StoreError| {
+        CliError::new(Exit::Failed, format!("line {number}: {error}"))
+            .hint("the lines before it are imported. Make room or repair the disk, then import the same lines again")
+    };
     if line.trim().is_empty() {
         return Ok(());
     }
-    match serde_json::from_str(line).map_err(|error| refused(error.to_string()))? {
-        Line::Export { version } if version > EXPORT_VERSION => {
-            Err(refused(format!("these are lines of version {version}, this program reads up to {EXPORT_VERSION}")))
-        }
-        Line::Export { .. } => Ok(()),
-        Line::Execution(execution) => {
-            match store.import(*execution).map_err(|error| refused(error.to_string()))? {
-                true => taken.executions += 1,
-                false => taken.known += 1,
+    match serde_json::from_str(line).map_err(|error| CliError::refused(format!("line {number}: {error}")))? {
+        Line::Execution(execution) if pass == Pass::Executions => {
+            let has_ended = execution.header.status != ExecutionStatus::Running;
+            match store.import(*execution).map_err(failed)? {
+                true => {
+                    imported.executions += 1;
+                    imported.not_ended += usize::from(!has_ended);
+                }
+                false => imported.known += 1,
             }
-            Ok(())
         }
-        Line::Document { name, document } => {
-            let failed = |error: engine::store::StoreError| refused(error.to_string());
+        Line::Document { name, document } if pass == Pass::Documents => {
             if store.document::<serde_json::Value>(&name).map_err(failed)?.is_some() {
-                taken.known += 1;
+                imported.known += 1;
                 return Ok(());
             }
             let mut changes = DocumentChanges::default();
             changes.put(&name, &document).map_err(failed)?;
             store.change_documents(changes).map_err(failed)?;
-            taken.documents += 1;
-            Ok(())
+            imported.documents += 1;
         }
+        Line::Execution(_) | Line::Document { .. } | Line::Export { .. } | Line::End => {}
     }
+    Ok(())
 }

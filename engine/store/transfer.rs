@@ -32,6 +32,8 @@ pub enum Line {
         /// What it says.
         document: Value,
     },
+    /// The last line. An export without it is cut off.
+    End,
 }
 
 /// An execution, whole.
@@ -47,9 +49,21 @@ pub struct Exported {
     pub entries: Vec<Entry>,
 }
 
+impl Exported {
+    /// Why this version cannot import the execution: an entry of a kind that it does not know, which it could not write again.
+    pub fn unknown_entry(&self) -> Option<String> {
+        let entry = self.entries.iter().find(|entry| entry.content.is_unknown())?;
+        let id = &self.header.id;
+        Some(format!("entry {} of {id} is of a kind that this version does not know", entry.sequence))
+    }
+}
+
 /// The version of the lines that this program writes. Version 2 added early signals and their notes, which readers of version 1 do not
-/// know.
-pub const EXPORT_VERSION: u32 = 2;
+/// know. Version 3 added the last line.
+pub const EXPORT_VERSION: u32 = 3;
+
+/// The first version whose exports have a last line.
+pub const FIRST_VERSION_WITH_AN_END: u32 = 3;
 
 /// How many documents are in memory at once: one may be as long as an input.
 const DOCUMENTS_AT_ONCE: usize = 64;
@@ -128,15 +142,14 @@ impl Store {
     /// # Errors
     /// The store fails, or the journal has an entry of a kind that this version does not know: it could not be written again.
     pub fn import(&self, exported: Exported) -> Result<bool, StoreError> {
-        let Exported { header, definition, frames, entries } = exported;
-        let id = header.id.clone();
+        let id = exported.header.id.clone();
         if self.summary(&id)?.is_some() {
             return Ok(false);
         }
-        if let Some(entry) = entries.iter().find(|entry| entry.content.is_unknown()) {
-            let message = format!("entry {} of {id} is of a kind that this version does not know", entry.sequence);
+        if let Some(message) = exported.unknown_entry() {
             return Err(StoreError::Encode { message });
         }
+        let Exported { header, definition, frames, entries } = exported;
         let origin = Origin { definition: Definition::from(&definition), input: header.input.clone() };
         let early_signals = EarlySignalChanges { put: header.early_signals.to_vec(), deleted: Vec::new() };
         let transition = Transition {
