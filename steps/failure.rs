@@ -36,15 +36,32 @@ pub fn failure<E>(action: &str, error: SdkError<E, HttpResponse>) -> StepError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
+    described(action, &error)
+}
+
+/// The failure of a call whose credentials are missing or that the service refuses for its credentials. Its class pauses
+/// the execution. Integrations whose other errors have AWS's names call it first.
+pub(crate) fn of_refused_credentials<E>(action: &str, error: &SdkError<E, HttpResponse>) -> Option<StepError>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let described = described(action, error);
+    (described.class == ErrorClass::Credentials).then_some(described)
+}
+
+fn described<E>(action: &str, error: &SdkError<E, HttpResponse>) -> StepError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
     let request_id = error.request_id().map(str::to_owned);
     let status = error.raw_response().map(|response| response.status().as_u16());
-    if let Some(error) = of_missing_credentials(action, &error) {
+    if let Some(error) = of_missing_credentials(action, error) {
         return error;
     }
-    let code = code_of(&error).map(str::to_owned);
+    let code = code_of(error).map(str::to_owned);
     let message = error.as_service_error().and_then(ProvideErrorMetadata::message).map(str::to_owned);
-    let class = class_of(&error, code.as_deref(), message.as_deref().unwrap_or_default(), status);
-    let cause = message.unwrap_or_else(|| cause_without_message(&error, status));
+    let class = class_of(error, code.as_deref(), message.as_deref().unwrap_or_default(), status);
+    let cause = message.unwrap_or_else(|| cause_without_message(error, status));
     let of_code = code.as_deref().and_then(codes::hint_of_code).map(str::to_owned);
     let hint = of_code.or_else(|| hint(class, codes::refused_action(&cause).unwrap_or(action)));
     StepError { class, cause, action: Some(action.to_owned()), code, request_id, hint, name: None }

@@ -16,7 +16,7 @@ use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepRes
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
-use crate::{Environment, failure::of_missing_credentials};
+use crate::{Environment, failure::of_refused_credentials};
 use metadata::Metadata;
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -100,8 +100,11 @@ fn payload(answer: &InvokeOutput) -> Result<Value, StepError> {
     }
 }
 
-fn failed<E: ProvideErrorMetadata + std::error::Error + 'static>(error: SdkError<E, HttpResponse>) -> StepError {
-    if let Some(error) = of_missing_credentials("lambda:InvokeFunction", &error) {
+fn failed<E>(error: SdkError<E, HttpResponse>) -> StepError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    if let Some(error) = of_refused_credentials("lambda:InvokeFunction", &error) {
         return error;
     }
     let Some(service) = error.as_service_error() else {

@@ -17,12 +17,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::through::ReadThrough;
-use crate::{Environment, READ_BYTES_MAX};
+use crate::{
+    Environment, READ_BYTES_MAX,
+    failure::{code_of, failure},
+};
 
 /// The most objects of a listing: all of them are in memory.
 const OBJECTS_MAX: usize = 500_000;
-const READER: &str = "States.ItemReaderFailed";
-const WRITER: &str = "States.ResultWriterFailed";
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(registry, environment, "aws:s3:getObject", "Reads an object.", ["s3:GetObject"], get_object);
@@ -74,7 +75,7 @@ struct Written {
 async fn get_object(environment: Arc<Environment>, _context: StepContext, input: GetObject) -> StepResult<Value> {
     let call = environment.s3().get_object().bucket(&input.bucket).key(&input.key);
     let call = call.set_version_id(input.version_id).set_expected_bucket_owner(input.expected_bucket_owner);
-    let answer = call.send().await.map_err(|error| failed(READER, error))?;
+    let answer = call.send().await.map_err(|error| failed("s3:GetObject", error))?;
     let text = through::text(&input.key, answer.body, READ_BYTES_MAX).await?;
     let read = match input.read_through {
         Some(through) => through::manifest(&environment, through, &input.bucket, &text).await?,
@@ -89,9 +90,9 @@ async fn list_objects(environment: Arc<Environment>, _context: StepContext, inpu
     let mut pages = call.into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
-        found.extend_from_slice(page.map_err(|error| failed(READER, error))?.contents());
+        found.extend_from_slice(page.map_err(|error| failed("s3:ListBucket", error))?.contents());
         if found.len() > OBJECTS_MAX {
-            return Err(StepError::named(READER, format!("There are more than {OBJECTS_MAX} objects.")));
+            return Err(StepError::new(ErrorClass::Invalid, format!("There are more than {OBJECTS_MAX} objects.")));
         }
     }
     if input.read_through.is_some() {
@@ -116,7 +117,7 @@ async fn put_results(environment: Arc<Environment>, context: StepContext, input:
     let put = async |key: String, body: String| {
         let body = ByteStream::from(body.into_bytes());
         let answer = environment.s3().put_object().bucket(&bucket).key(key).body(body).send().await;
-        answer.map(drop).map_err(|error| failed(WRITER, error))
+        answer.map(drop).map_err(|error| failed("s3:PutObject", error))
     };
     let lines = output_type.as_deref() == Some("JSONL");
     let ending = if lines { "jsonl" } else { "json" };
@@ -135,18 +136,64 @@ async fn put_results(environment: Arc<Environment>, context: StepContext, input:
     Ok(Answer::with_effect(Written { bucket, key }, effect))
 }
 
-fn failed<E: ProvideErrorMetadata + std::error::Error + 'static>(
-    name: &str,
-    error: SdkError<E, HttpResponse>,
-) -> StepError {
-    match error.as_service_error() {
-        Some(service) => {
-            let (code, message) = (service.code().unwrap_or("Unknown"), service.message().unwrap_or_default());
-            StepError::named(name, format!("{code}: {message}"))
+/// The failure of a call. The service's refusals have the names of the SDK integration, such as `S3.NoSuchKeyException`;
+/// the engine renames those of a Map's reader or writer. Refused credentials, a lost answer and throttling keep their
+/// class.
+fn failed<E>(action: &str, error: SdkError<E, HttpResponse>) -> StepError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let name = code_of(&error).map(error_name);
+    let failure = failure(action, error);
+    let is_refusal = !matches!(failure.class, ErrorClass::Credentials | ErrorClass::Throttled | ErrorClass::Unknown);
+    match (name, &failure.code) {
+        (Some(name), Some(code)) if is_refusal => {
+            StepError { name: Some(name), cause: format!("{code}: {}", failure.cause), ..failure }
         }
-        None => match error {
-            SdkError::ConstructionFailure(_) => StepError::new(ErrorClass::Credentials, error.to_string()),
-            _ => StepError::new(ErrorClass::Unknown, error.to_string()),
-        },
+        _ => failure,
+    }
+}
+
+/// The name of an error in Step Functions' SDK integration: errors that the API's model lists have their own.
+fn error_name(code: &str) -> String {
+    match code {
+        "NoSuchKey" | "NoSuchBucket" | "InvalidObjectState" => format!("S3.{code}Exception"),
+        _ => "S3.S3Exception".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_server::{TestServer, environment};
+
+    async fn read(status: u16, body: &'static str) -> StepError {
+        let server = TestServer::start((status, "content-type: application/xml\r\n", body)).await;
+        let input = GetObject {
+            bucket: "data".to_owned(),
+            key: "a.json".to_owned(),
+            version_id: None,
+            expected_bucket_owner: None,
+            read_through: None,
+        };
+        let read = get_object(Arc::new(environment(&server)), StepContext::for_test("Read"), input).await;
+        read.err().unwrap_or_else(|| StepError::new(ErrorClass::Failed, "it succeeded"))
+    }
+
+    #[tokio::test]
+    async fn refused_credentials_pause_and_other_refusals_have_the_names_of_aws() {
+        for body in [
+            "<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>",
+            "<Error><Code>InvalidAccessKeyId</Code><Message>No such key.</Message></Error>",
+            "<Error><Code>SignatureDoesNotMatch</Code><Message>Wrong secret.</Message></Error>",
+        ] {
+            let error = read(403, body).await;
+            assert_eq!((error.class, error.error_name()), (ErrorClass::Credentials, "Flow.Credentials"), "{error}");
+            assert_eq!(error.action.as_deref(), Some("s3:GetObject"), "{error}");
+        }
+        let error = read(404, "<Error><Code>NoSuchKey</Code><Message>No such object.</Message></Error>").await;
+        assert_eq!((error.error_name(), error.cause.as_str()), ("S3.NoSuchKeyException", "NoSuchKey: No such object."));
+        let error = read(403, "<Error><Code>AccessDenied</Code><Message>No.</Message></Error>").await;
+        assert_eq!((error.error_name(), error.action.as_deref()), ("S3.S3Exception", Some("s3:GetObject")));
     }
 }

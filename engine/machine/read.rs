@@ -11,6 +11,7 @@ use super::{Activity, FrameId, scope::Extra, turn::Turn};
 use crate::{
     asl::{ItemReader, Map, ResultWriter, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
+    step::{ErrorClass, StepError},
 };
 
 impl Turn<'_> {
@@ -61,7 +62,7 @@ impl Turn<'_> {
 
     /// Handles the answer of a Map's reader or writer.
     pub(super) fn map_answered(&mut self, id: FrameId, map: &Map, output: Value) {
-        let writes = matches!(&self.frame(id).row.activity, Activity::Task { arguments, .. } if arguments.get("Results").is_some());
+        let writes = self.writes_results(id);
         let Some(state) = self.state_of(id).cloned() else { return };
         if writes {
             let result = json!({ "MapRunArn": self.map_run_arn(id), "ResultWriterDetails": output });
@@ -72,6 +73,39 @@ impl Turn<'_> {
             self.map_run_failed(id, &failure);
             self.fail_state(id, failure);
         }
+    }
+
+    /// Renames the refusal of a reader or writer as AWS does. Errors that the machine, the operator or a repeated call may resolve keep
+    /// their name.
+    pub(super) fn named_for_map(&self, id: FrameId, error: StepError) -> StepError {
+        let is_refusal = match &error.name {
+            Some(name) => !name.starts_with("States."),
+            None => matches!(error.class, ErrorClass::Invalid | ErrorClass::NotFound),
+        };
+        if !is_refusal || self.calls_for_map(id).is_none() {
+            return error;
+        }
+        let name = if self.writes_results(id) { "States.ResultWriterFailed" } else { "States.ItemReaderFailed" };
+        StepError { name: Some(name.to_owned()), ..error }
+    }
+
+    /// Continues a Map whose reader or writer paused: only its call is repeated. Returns whether the frame is in such a Map.
+    pub(super) fn continue_map(&mut self, id: FrameId) -> bool {
+        let (Some(map), Some(state)) = (self.calls_for_map(id), self.state_of(id).cloned()) else { return false };
+        if !self.children(id).is_empty() {
+            self.map_ended(id, &state, &map);
+            return true;
+        }
+        let Some(reader) = &map.item_reader else { return false };
+        if let Err(failure) = self.read_items(id, reader) {
+            self.map_run_failed(id, &failure);
+            self.fail_state(id, failure);
+        }
+        true
+    }
+
+    fn writes_results(&self, id: FrameId) -> bool {
+        matches!(&self.frame(id).row.activity, Activity::Task { arguments, .. } if arguments.get("Results").is_some())
     }
 
     /// Fails a map run because its reader or writer failed.

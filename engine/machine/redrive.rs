@@ -44,7 +44,9 @@ impl Turn<'_> {
         for id in paused {
             let state_path = self.frame(id).state_path();
             self.note(Note::Continued { state_path });
-            self.ready.push_back(id);
+            if !self.continue_map(id) {
+                self.ready.push_back(id);
+            }
         }
         self.run();
     }

@@ -284,6 +284,7 @@ impl Turn<'_> {
     }
 
     fn task_failed(&mut self, id: FrameId, error: StepError) {
+        let error = self.named_for_map(id, error);
         // The failure of an integration has AWS's text alone.
         let cause = if error.name.is_some() { error.cause.clone() } else { error.to_string() };
         let failure = StepFailure { error: error.error_name().to_owned(), cause, details: Some(error) };

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{READER, failed};
+use super::failed;
 use crate::{Environment, READ_BYTES_MAX};
 
 /// The kind of manifest or listing.
@@ -50,11 +50,11 @@ pub(super) async fn manifest(
         let places: Vec<_> = places.map(place).collect::<Result<_, _>>()?;
         return Ok(json!({ "Files": read_all(environment, &places).await? }));
     }
-    let told = |error| StepError::named(READER, format!("This is no manifest of an S3 inventory: {error}"));
+    let told = |error| StepError::new(ErrorClass::Invalid, format!("This is no manifest of an S3 inventory: {error}"));
     let inventory: Inventory = serde_json::from_str(text).map_err(told)?;
     if inventory.file_format != "CSV" {
         let told = format!("The inventory's files are {}; CSV is read.", inventory.file_format);
-        return Err(StepError::named(READER, told));
+        return Err(StepError::new(ErrorClass::Invalid, told));
     }
     let bucket = inventory.destination_bucket.as_deref().unwrap_or(bucket);
     let bucket = bucket.rsplit(':').next().unwrap_or(bucket).to_owned();
@@ -74,7 +74,8 @@ pub(super) async fn objects(environment: &Environment, bucket: &str, found: &[Ob
 /// The bucket and the key of `s3://bucket/key`.
 fn place(uri: &str) -> Result<(String, String), StepError> {
     let parts = uri.strip_prefix("s3://").and_then(|place| place.split_once('/'));
-    let (bucket, key) = parts.ok_or_else(|| StepError::named(READER, format!("'{uri}' is no s3://bucket/key.")))?;
+    let (bucket, key) =
+        parts.ok_or_else(|| StepError::new(ErrorClass::Invalid, format!("'{uri}' is no s3://bucket/key.")))?;
     Ok((bucket.to_owned(), key.to_owned()))
 }
 
@@ -83,7 +84,7 @@ async fn read_all(environment: &Environment, places: &[(String, String)]) -> Res
     let mut bytes_left = READ_BYTES_MAX;
     for (bucket, key) in places {
         let answer = environment.s3().get_object().bucket(bucket).key(key).send().await;
-        let text = text(key, answer.map_err(|error| failed(READER, error))?.body, bytes_left).await?;
+        let text = text(key, answer.map_err(|error| failed("s3:GetObject", error))?.body, bytes_left).await?;
         bytes_left = bytes_left.saturating_sub(text.len() as u64);
         texts.push(text);
     }
@@ -96,7 +97,7 @@ async fn read_all(environment: &Environment, places: &[(String, String)]) -> Res
 ///
 /// The body ends early, is larger, cannot be decompressed or is not UTF-8.
 pub(super) async fn text(key: &str, body: ByteStream, bytes_max: u64) -> Result<String, StepError> {
-    let refuse = |cause: &str| StepError::named(READER, format!("{key} {cause}"));
+    let refuse = |cause: &str| StepError::new(ErrorClass::Invalid, format!("{key} {cause}"));
     let mut bytes = collect(body, bytes_max).await?.ok_or_else(|| refuse(&too_large(bytes_max)))?;
     if key.ends_with(".gz") {
         bytes = unpacked(&bytes, bytes_max).map_err(|error| refuse(&format!("cannot be unpacked: {error}")))?;

@@ -280,6 +280,22 @@ fn a_reader_takes_no_number_of_items_below_zero() {
 }
 
 #[test]
+fn a_reader_without_credentials_pauses_and_its_map_begins_once() {
+    let reader = json!({ "Resource": "flow:file:read", "Parameters": { "Path": "in.json" } });
+    let mut trial = start(distributed(&json!({ "ItemReader": reader })), json!({}));
+    trial.fail("A", ErrorClass::Credentials);
+    assert!(trial.execution.header.paused);
+    trial.give(Input::Resume { environment: None, recover: false });
+    trial.done("A", json!("[1, 2]"));
+    assert_eq!(trial.output(), json!([1, 2]));
+    let begun = |entry: &&crate::journal::Entry| format!("{:?}", entry.content).contains("MapStateStarted");
+    assert_eq!(trial.entries.iter().filter(begun).count(), 1);
+    let mut trial = start(distributed(&json!({ "ItemReader": reader })), json!({}));
+    trial.fail("A", ErrorClass::Invalid);
+    assert_eq!(trial.error(), "States.ItemReaderFailed");
+}
+
+#[test]
 fn a_cause_names_the_rule_and_the_element() {
     let at = |state: Value| {
         let definition = json!({ "StartAt": "A", "States": { "A": state, "Z": { "Type": "Succeed" } } });
