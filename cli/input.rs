@@ -27,21 +27,28 @@ pub fn read(given: &str) -> Result<Value, CliError> {
     workflows::parse_input(&text, InputFormat::of_file(given)).map_err(refused)
 }
 
-/// Adds the defaults of the schema `NAME.input.schema.json` beside a definition file, as `flow new` writes it. Without
-/// a schema the input is unchanged.
+/// The schema `NAME.input.schema.json` beside a definition file, as `flow new` writes it; `None` without one.
 ///
 /// # Errors
-/// The schema cannot be read, or the input does not fit it. All problems are reported at once.
-pub fn fitted(definition_file: &str, input: Value) -> Result<Value, CliError> {
+/// The schema cannot be read.
+pub fn schema(definition_file: &str) -> Result<Option<Value>, CliError> {
     let path = Path::new(definition_file);
     let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('.').next());
     let schema_file = path.with_file_name(format!("{}.input.schema.json", name.unwrap_or_default()));
     if definition_file == "-" || !schema_file.is_file() {
-        return Ok(input);
+        return Ok(None);
     }
     let unreadable = |error: String| CliError::refused(format!("{}: {error}", schema_file.display()));
     let text = std::fs::read_to_string(&schema_file).map_err(|error| unreadable(error.to_string()))?;
-    let schema = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    serde_json::from_str(&text).map(Some).map_err(|error| unreadable(error.to_string()))
+}
+
+/// Adds the defaults of the schema beside a definition file. Without a schema the input is unchanged.
+///
+/// # Errors
+/// The schema cannot be read, or the input does not fit it. All problems are reported at once.
+pub fn fitted(definition_file: &str, input: Value) -> Result<Value, CliError> {
+    let Some(schema) = schema(definition_file)? else { return Ok(input) };
     workflows::prepare_input(&schema, input).map_err(|problems| wrong(&problems))
 }
 

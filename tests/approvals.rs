@@ -80,6 +80,20 @@ fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
 }
 
 #[test]
+fn a_field_of_type_string_takes_a_number_and_a_choice_of_an_approval_without_choices_is_refused() {
+    let home = Home::plain();
+    let fields =
+        json!({ "type": "object", "properties": { "ticket": { "type": "string" }, "n": { "type": "integer" } } });
+    let file = asks(&home, "release", &json!({ "Prompt": "Release it?", "Fields": fields }));
+    started(&home, &file, "r-1");
+    let refused = home.exits(&["approve", "r-1", "--choice", "nope"], 3);
+    assert!(refused.contains("has no choices") && refused.contains("without --choice"), "{refused}");
+    home.succeed(&["approve", "r-1", "--set", "ticket=5", "--set", "n=5"]);
+    home.flow(&["resume", "r-1"]);
+    assert_eq!(output(&home, "r-1")["Fields"], json!({ "ticket": "5", "n": 5 }));
+}
+
+#[test]
 fn a_rejection_is_an_error_that_the_workflow_can_catch() {
     let home = Home::plain();
     let file = asks(&home, "release", &json!({ "Prompt": "Release it?" }));

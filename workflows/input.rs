@@ -105,8 +105,8 @@ fn toml(text: &str) -> Result<Value, InputError> {
 /// Sets a value from `field=value`, such as `database.multiAz=true`. Missing objects on the path are created.
 ///
 /// `true`, `false`, `null`, whole numbers and other JSON (`["a"]`, `{"a": 1}`, `"14"`) are parsed as JSON. Any other
-/// value is text, so `24.04` stays unchanged.
-pub fn set_key(input: &mut Value, assignment: &str) -> Result<(), InputError> {
+/// value is text, so `24.04` stays unchanged. If the schema says that the field is a text, `5` and `true` are text too.
+pub fn set_key(input: &mut Value, schema: Option<&Value>, assignment: &str) -> Result<(), InputError> {
     let bad = || InputError::Assignment { assignment: assignment.to_owned() };
     let (field, text) = assignment.split_once('=').ok_or_else(bad)?;
     let (groups, name) = field.rsplit_once('.').map_or((None, field), |(groups, name)| (Some(groups), name));
@@ -120,7 +120,9 @@ pub fn set_key(input: &mut Value, assignment: &str) -> Result<(), InputError> {
         holder = fields.entry(group).or_insert_with(|| Value::Object(Map::new()));
         holder_name = group.to_owned();
     }
-    as_group(holder, field, &holder_name)?.insert(name.to_owned(), value_of(text));
+    let is_text = schema.is_some_and(|schema| is_text(schema, field));
+    let value = if is_text { text_of(text) } else { value_of(text) };
+    as_group(holder, field, &holder_name)?.insert(name.to_owned(), value);
     Ok(())
 }
 
@@ -129,6 +131,26 @@ fn as_group<'a>(holder: &'a mut Value, field: &str, name: &str) -> Result<&'a mu
         *holder = Value::Object(Map::new());
     }
     holder.as_object_mut().ok_or_else(|| InputError::NotAGroup { field: field.to_owned(), holder: name.to_owned() })
+}
+
+/// Whether a schema allows only texts for a field, such as `database.version`.
+fn is_text(schema: &Value, field: &str) -> bool {
+    let properties = field.split('.').try_fold(schema, |group, name| referenced(schema, group)["properties"].get(name));
+    properties.is_some_and(|property| referenced(schema, property)["type"] == "string")
+}
+
+/// The schema that a reference within the same document names, or the schema itself.
+fn referenced<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
+    let pointer = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    pointer.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema)
+}
+
+/// The value of a field that is a text. A text in JSON's quotes is parsed, so that both ways of writing it are the same.
+fn text_of(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(Value::String(quoted)) => Value::String(quoted),
+        _ => Value::String(text.to_owned()),
+    }
 }
 
 fn value_of(text: &str) -> Value {

@@ -121,7 +121,9 @@ impl Api {
             (None, []) => "approve".to_owned(),
             (Some(choice), choices) if choices.contains(&choice) => choice,
             (Some(choice), []) => {
-                return Err(invalid(format!("there is nothing to choose, and '{choice}' was chosen")));
+                return Err(invalid(format!(
+                    "the approval has no choices, so '{choice}' cannot be chosen: approve it without --choice"
+                )));
             }
             (_, choices) => return Err(invalid(format!("choose one of {}", choices.join(", ")))),
         };
@@ -172,6 +174,6 @@ pub(super) fn instructions_of(row: &FrameRow) -> Option<&Instructions> {
 pub(super) const APPROVAL: &str = "flow:approval:request";
 
 /// The approval that a frame waits for.
-pub(super) fn approval_of(row: &FrameRow) -> Option<&Approval> {
+pub fn approval_of(row: &FrameRow) -> Option<&Approval> {
     instructions_of(row)?.approval.as_deref()
 }

@@ -1,7 +1,10 @@
 //! `flow approve` and `flow reject`.
 
-use api::flow::{AnswerApproval, AnswerApprovalRequest, Decision};
+use api::flow::{
+    AnswerApproval, AnswerApprovalRequest, Decision, DescribeExecution, DescribeExecutionRequest, approval_of,
+};
 use clap::Args;
+use engine::machine::FrameRow;
 use serde_json::{Map, Value, json};
 
 use super::answered;
@@ -9,6 +12,7 @@ use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
     locate::locate,
+    owner::Handle,
     person,
 };
 
@@ -45,20 +49,49 @@ pub struct RejectArguments {
 /// Approves an approval.
 pub async fn approve(global: &Global, arguments: ApproveArguments) -> Result<Exit, CliError> {
     let ApproveArguments { id, state, choice, set, comment } = arguments;
-    let decision = Decision::Approve { choice, fields: fields(&set)? };
-    answer(global, &id, state, decision, comment).await
+    answer(global, &id, state, Answer::Approve { choice, set }, comment).await
 }
 
 /// Rejects an approval: the task fails with `Approval.Rejected`.
 pub async fn reject(global: &Global, arguments: RejectArguments) -> Result<Exit, CliError> {
     let RejectArguments { id, state, comment } = arguments;
-    answer(global, &id, state, Decision::Reject, comment).await
+    answer(global, &id, state, Answer::Reject, comment).await
 }
 
-fn fields(assignments: &[String]) -> Result<Map<String, Value>, CliError> {
+/// An answer as the arguments give it.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Approve {
+        choice: Option<String>,
+        /// The arguments of `--set`.
+        set: Vec<String>,
+    },
+    Reject,
+}
+
+/// The schema of the fields of the approval that waits; `None` if it has none, or several approvals match.
+async fn schema_of(handle: &Handle, id: &str, state: Option<&str>) -> Result<Option<Value>, CliError> {
+    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
+    let frames = handle.call::<DescribeExecution>(request).await?.frames;
+    let named = |row: &&FrameRow| state.is_none_or(|state| row.state_path() == state || *row.state == *state);
+    let mut approvals = frames.iter().filter(named).filter_map(approval_of);
+    match (approvals.next(), approvals.next()) {
+        (Some(approval), None) => Ok(approval.fields.clone()),
+        _ => Ok(None),
+    }
+}
+
+/// The decision for an answer. A field that the approval's schema declares as text is one, whatever it reads like.
+async fn decision(handle: &Handle, id: &str, state: Option<&str>, answer: Answer) -> Result<Decision, CliError> {
+    let Answer::Approve { choice, set } = answer else { return Ok(Decision::Reject) };
+    let schema = if set.is_empty() { None } else { schema_of(handle, id, state).await? };
+    Ok(Decision::Approve { choice, fields: fields(schema.as_ref(), &set)? })
+}
+
+fn fields(schema: Option<&Value>, assignments: &[String]) -> Result<Map<String, Value>, CliError> {
     let mut fields = json!({});
     for assignment in assignments {
-        workflows::set_key(&mut fields, assignment).map_err(|error| CliError::refused(error.to_string()))?;
+        workflows::set_key(&mut fields, schema, assignment).map_err(|error| CliError::refused(error.to_string()))?;
     }
     Ok(fields.as_object().cloned().unwrap_or_default())
 }
@@ -67,13 +100,20 @@ async fn answer(
     global: &Global,
     wanted: &str,
     state: Option<String>,
-    decision: Decision,
+    answer: Answer,
     comment: Option<String>,
 ) -> Result<Exit, CliError> {
     let (id, handle) = locate(global, wanted).await?.answer().await?;
     let by = person::signaller(comment);
     let groups = person::groups(&by.user);
-    let (word, user) = (if decision == Decision::Reject { "rejected" } else { "approved" }, by.user.clone());
+    let (word, user) = (if answer == Answer::Reject { "rejected" } else { "approved" }, by.user.clone());
+    let decision = match decision(&handle, &id, state.as_deref(), answer).await {
+        Ok(decision) => decision,
+        Err(error) => {
+            handle.close().await?;
+            return Err(error);
+        }
+    };
     let request = AnswerApprovalRequest { id: id.clone(), state, decision, by, groups };
     let response = handle.call::<AnswerApproval>(request).await;
     let afterwards = answered::afterwards(&handle, &id).await;

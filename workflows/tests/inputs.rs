@@ -25,7 +25,7 @@ fn minimal() -> Value {
 fn with(pointer: &str, value: Value) -> Value {
     let mut input = minimal();
     let assignment = format!("{}={value}", pointer.trim_start_matches('/').replace('/', "."));
-    crate::set_key(&mut input, &assignment).unwrap();
+    crate::set_key(&mut input, None, &assignment).unwrap();
     input
 }
 

@@ -71,7 +71,7 @@ fn single_values_keep_their_kind() {
         "application.environment.JAVA_OPTIONS=-Xmx=1",
         "vpc.subnetCidrs=[\"a\", \"b\"]",
     ] {
-        set_key(&mut input, assignment).unwrap();
+        set_key(&mut input, None, assignment).unwrap();
     }
     assert_eq!(
         input,
@@ -86,11 +86,32 @@ fn single_values_keep_their_kind() {
 }
 
 #[test]
+fn a_field_that_is_a_text_takes_what_reads_like_a_number() {
+    let schema = json!({
+        "properties": {
+            "ticket": { "type": "string" }, "count": { "type": "integer" },
+            "database": { "$ref": "#/$defs/database" },
+        },
+        "$defs": { "database": { "properties": { "version": { "type": "string" } } } },
+    });
+    let mut input = json!({});
+    for assignment in ["ticket=5", "count=5", "database.version=14", "other=5"] {
+        set_key(&mut input, Some(&schema), assignment).unwrap();
+    }
+    assert_eq!(input, json!({ "ticket": "5", "count": 5, "database": { "version": "14" }, "other": 5 }));
+    for assignment in ["ticket=true", "ticket=[1]", "ticket=null", r#"ticket="5""#] {
+        set_key(&mut input, Some(&schema), assignment).unwrap();
+        assert!(input["ticket"].is_string(), "{assignment}");
+    }
+    assert_eq!(input["ticket"], "5", "quotes are JSON's");
+}
+
+#[test]
 fn an_assignment_that_makes_no_sense_changes_nothing() {
     let before = json!({ "domain": "x" });
     for assignment in ["domain", "=x", ".a=x", "a..b=x", "domain.a=x"] {
         let mut input = before.clone();
-        set_key(&mut input, assignment).unwrap_err();
+        set_key(&mut input, None, assignment).unwrap_err();
         assert_eq!(input, before, "{assignment}");
     }
 }
@@ -103,6 +124,6 @@ proptest! {
                 prop_assert!(value.is_object());
             }
         }
-        let _ = set_key(&mut Value::Null, &text);
+        let _ = set_key(&mut Value::Null, None, &text);
     }
 }

@@ -183,8 +183,12 @@ fn read_input(arguments: &RunArguments) -> Result<Option<Value>, CliError> {
     if !arguments.set.is_empty() {
         let base = || workflows::find(&arguments.workflow).map_or_else(|| json!({}), Workflow::rehearsal_input);
         let mut value = input.take().unwrap_or_else(base);
+        let schema = match workflows::find(&arguments.workflow) {
+            Some(workflow) => Some(workflow.input_schema()),
+            None => input::schema(&arguments.workflow)?,
+        };
         for assignment in &arguments.set {
-            workflows::set_key(&mut value, assignment).map_err(refused)?;
+            workflows::set_key(&mut value, schema.as_ref(), assignment).map_err(refused)?;
         }
         input = Some(value);
     }
