@@ -14,6 +14,8 @@ pub const CREDENTIALS_UNUSABLE: &str = "CredentialsUnusable";
 pub const SUBJECT_BUSY: &str = "SubjectBusy";
 /// The kind of the fault of a signal to an approval, which [`crate::flow::AnswerApproval`] answers.
 pub const IS_APPROVAL: &str = "IsApproval";
+/// The kind of the fault of an early signal to an approval that does not wait yet.
+pub const APPROVAL_DOES_NOT_WAIT: &str = "ApprovalDoesNotWait";
 /// The error name of an execution whose workflow refused its input or its environment, such as in a preflight.
 pub const REFUSED: &str = "Flow.Refused";
 

@@ -44,7 +44,10 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 pub use checked_definition::CheckedDefinition;
-pub use fault::{CREDENTIALS_UNUSABLE, Fault, INTERNAL_FAILURE, IS_APPROVAL, REFUSED, SUBJECT_BUSY, UNAVAILABLE};
+pub use fault::{
+    APPROVAL_DOES_NOT_WAIT, CREDENTIALS_UNUSABLE, Fault, INTERNAL_FAILURE, IS_APPROVAL, REFUSED, SUBJECT_BUSY,
+    UNAVAILABLE,
+};
 pub use flow::state_machine_name;
 pub use integrations::INTEGRATIONS;
 pub use operation::{Operation, StreamOperation};

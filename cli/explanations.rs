@@ -176,7 +176,7 @@ pub const ALL: &[Explanation] = &[
     page(
         "Flow.Permission",
         "The caller may not do this.",
-        "flow policy and flow steps name the permissions; then flow resume.",
+        "flow policy and flow steps name the permissions; then flow resume. For a program of this machine: FLOW_PROGRAMS=/bin/date flow resume ID",
     ),
     page("Flow.Quota", "A limit of the account is reached.", "Raise it or remove something, then flow resume."),
     page(

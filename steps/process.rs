@@ -11,7 +11,7 @@ mod protocol;
 mod supervisor;
 mod turn;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -68,7 +68,7 @@ struct Run {
 /// Runs the program. It receives PATH, HOME and LANG, the idempotency token of the visit and the task token, and no
 /// other variable of this process.
 async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> StepResult<Value> {
-    allowed(&settings, &input.program)?;
+    allowed(&settings, &context.execution, &input.program)?;
     let time_left = time_left(&context);
     let name = input.program.clone();
     // Dropping the program's future ends the program.
@@ -117,7 +117,7 @@ pub(crate) async fn exit_of(
     arguments: Vec<String>,
     input: Value,
 ) -> Result<Exit, StepError> {
-    allowed(settings, &program)?;
+    allowed(settings, &context.execution, &program)?;
     let name = program.clone();
     let ended = tokio::time::timeout(time_left(context), run_in_turn(context, Run { program, arguments, input })).await;
     let ended = ended.map_err(|_| StepError::named("States.Timeout", ""))?.map_err(|failure| failed(&name, failure))?;
@@ -159,13 +159,22 @@ fn result(name: &str, ended: Result<Ended, Failure>) -> StepResult<Value> {
     Ok(Answer::done(json_or_text(text)))
 }
 
-fn allowed(settings: &LocalSettings, program: &str) -> Result<(), StepError> {
+fn allowed(settings: &LocalSettings, execution: &str, program: &str) -> Result<(), StepError> {
     // Compares the spelling: `/bin/../bin/sh` is not `/bin/sh`, although it is the same file.
     if settings.programs.iter().any(|path| path.as_os_str() == program && path.is_absolute()) {
         return Ok(());
     }
     let cause = format!("'{program}' is not among the programs that {PROGRAMS} allows");
-    Err(StepError::new(ErrorClass::Permission, cause))
+    let error = StepError::new(ErrorClass::Permission, cause);
+    if !Path::new(program).is_absolute() {
+        return Err(error.hint("Write the program's absolute path in the definition, then run it again."));
+    }
+    let mut all: Vec<String> = settings.programs.iter().map(|path| path.display().to_string()).collect();
+    all.push(program.to_owned());
+    let value = all.join(":");
+    let is_plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.:_-+@".contains(&byte));
+    let value = if is_plain { value } else { format!("'{}'", value.replace('\'', r"'\''")) };
+    Err(error.hint(format!("To allow it:   {PROGRAMS}={value} flow resume {execution}")))
 }
 
 #[cfg(test)]
@@ -204,10 +213,16 @@ mod tests {
     fn only_the_spelling_in_the_list_is_allowed() {
         let settings =
             LocalSettings { programs: vec!["/bin/sh".into(), "relative".into()], ..LocalSettings::default() };
-        assert!(allowed(&settings, "/bin/sh").is_ok());
+        assert!(allowed(&settings, "e-1", "/bin/sh").is_ok());
         for program in ["/bin/../bin/sh", "/bin//sh", "/bin/sh/", "/bin/sh\0x", "relative", "sh", ""] {
-            let error = allowed(&settings, program).unwrap_err();
+            let error = allowed(&settings, "e-1", program).unwrap_err();
             assert!(error.cause.contains("is not among the programs that FLOW_PROGRAMS allows"), "{program}");
         }
+        let hint =
+            |settings: &LocalSettings, program: &str| allowed(settings, "e-1", program).unwrap_err().hint.unwrap();
+        let none = LocalSettings::default();
+        assert_eq!(hint(&none, "/bin/date"), "To allow it:   FLOW_PROGRAMS=/bin/date flow resume e-1");
+        assert!(hint(&settings, "/a b").contains("FLOW_PROGRAMS='/bin/sh:relative:/a b' flow resume e-1"));
+        assert!(hint(&none, "date").contains("absolute path"));
     }
 }

@@ -94,6 +94,19 @@ fn a_field_of_type_string_takes_a_number_and_a_choice_of_an_approval_without_cho
 }
 
 #[test]
+fn an_approval_is_not_answered_early() {
+    let home = Home::plain();
+    let ask =
+        json!({ "Type": "Task", "Resource": "flow:approval:request", "Arguments": { "Prompt": "Now?" }, "End": true });
+    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 600, "Next": "Ask" }, "Ask": ask });
+    let file = home.definition("early", &json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states }));
+    started(&home, &file, "r-1");
+    let refused = home.exits(&["signal", "r-1", "Ask", "--success", "{}", "--early"], 3);
+    assert!(refused.contains("cannot be answered before it waits") && refused.contains("flow approvals"), "{refused}");
+    assert!(!refused.contains("flow approve "), "a command that cannot work yet is not proposed: {refused}");
+}
+
+#[test]
 fn a_rejection_is_an_error_that_the_workflow_can_catch() {
     let home = Home::plain();
     let file = asks(&home, "release", &json!({ "Prompt": "Release it?" }));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::approval::APPROVAL;
-use crate::{Api, Fault, IS_APPROVAL, Operation, executions::input, states::for_each_state};
+use crate::{APPROVAL_DOES_NOT_WAIT, Api, Fault, IS_APPROVAL, Operation, executions::input, states::for_each_state};
 
 /// Answers the task of a waiting state, as SendTaskSuccess and SendTaskFailure do, but by the state's name.
 pub struct SignalTask;
@@ -74,6 +74,10 @@ impl Operation for SignalTask {
         let resources = api.resources_of(&id, &path)?;
         // An approval restricts who may answer it, also in advance.
         if resources.iter().any(|resource| resource == APPROVAL) {
+            if found.is_none() {
+                let message = format!("\"{path}\" of {id} is an approval: it cannot be answered before it waits");
+                return Err(Fault::new(APPROVAL_DOES_NOT_WAIT, message));
+            }
             return Err(Fault::new(
                 IS_APPROVAL,
                 format!("\"{path}\" of {id} is an approval, which a signal does not answer"),

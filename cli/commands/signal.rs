@@ -32,7 +32,7 @@ pub struct SignalArguments {
     /// Why you answer; recorded in the history with your user name and this machine's.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
-    /// If the state does not wait yet, keep the answer until it does.
+    /// Keep the answer until the state waits; not for approvals.
     #[arg(long)]
     early: bool,
     /// The engine.
@@ -62,6 +62,9 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     let closed = handle.close().await;
     let answer = answer.map_err(|error| match (error.fault.as_deref(), error.exit) {
         (Some(api::IS_APPROVAL), _) => error.hint(format!("flow approve {id}, or flow reject {id}, answers it")),
+        (Some(api::APPROVAL_DOES_NOT_WAIT), _) => {
+            error.hint("flow approvals lists it once it waits, with the commands that answer it")
+        }
         (_, Exit::Refused) => {
             error.hint(format!("flow status {id} shows what waits, and with which answer it can continue"))
         }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     asl::{State, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, Note, StateType, StepFailure},
+    step::StepError,
 };
 
 impl Turn<'_> {
@@ -29,8 +30,11 @@ impl Turn<'_> {
         }
     }
 
-    /// The `Retry` rule that applies to a failure, and how often it has been used.
+    /// The `Retry` rule that applies to a failure, and how often it has been used. A refusal by this machine's settings is not retried.
     fn retrier(&self, id: FrameId, state: &State, failure: &StepFailure) -> Option<(usize, u32)> {
+        if failure.details.as_ref().is_some_and(StepError::is_refused_here) {
+            return None;
+        }
         let rules = &state.common.retry;
         let at = rules.iter().position(|rule| retry::matches(&rule.error_equals, &failure.error))?;
         let used = self.frame(id).row.retries.get(at).copied().unwrap_or(0);

@@ -87,6 +87,12 @@ impl StepError {
         self.name.as_deref().unwrap_or_else(|| self.class.error_name())
     }
 
+    /// Whether the settings of this machine refused the step, without a call. A repeated attempt is refused too, until a person changes
+    /// the settings and resumes.
+    pub fn is_refused_here(&self) -> bool {
+        self.class == ErrorClass::Permission && self.action.is_none() && self.name.is_none()
+    }
+
     /// Adds the name of the call.
     pub fn during(mut self, action: &str) -> Self {
         self.action = Some(action.to_owned());

@@ -110,6 +110,17 @@ fn expired_credentials_pause_and_lose_no_attempt() {
 }
 
 #[test]
+fn what_this_machine_refuses_is_not_retried_and_what_a_service_refuses_is() {
+    let retry = json!({ "Retry": [{ "ErrorEquals": ["States.ALL"], "MaxAttempts": 2, "IntervalSeconds": 5 }] });
+    let mut trial = Trial::start(one(retry.clone()), json!({}));
+    trial.fail("T", ErrorClass::Permission);
+    assert_eq!((trial.now_ms, trial.error().as_str()), (1_000_000, "Flow.Permission"));
+    let mut trial = Trial::start(one(retry), json!({}));
+    trial.answer("T", StepAnswer::Failed(StepError::new(ErrorClass::Permission, "no").during("ec2:CreateVpc")));
+    assert_eq!(trial.status(), ExecutionStatus::Running);
+}
+
+#[test]
 fn retries_end_and_the_failure_keeps_what_the_step_said() {
     let retry = json!({ "Retry": [{ "ErrorEquals": ["Flow.Throttled"], "MaxAttempts": 2, "IntervalSeconds": 5 }] });
     let mut trial = Trial::start(one(retry), json!({}));
