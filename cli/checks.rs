@@ -135,7 +135,11 @@ fn without_step(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     let mut found = asl::without_step(definition, &|resource| environments::has_step(steps, resource));
     for problem in &mut found {
         problem.severity = Severity::Error;
-        problem.message = format!("{} There are steps for {}.", problem.message, integrations(steps));
+        problem.message = format!(
+            "{} There are steps for {}. A Resource has the prefix arn:aws:states:::, and `flow steps NAME` shows each.",
+            problem.message,
+            integrations(steps)
+        );
     }
     found
 }

@@ -16,6 +16,11 @@ use engine::step::{Answer, ErrorClass, StepContext, StepError, StepResult};
 use crate::environment::chain;
 pub use codes::{is_already_there_code, is_missing_code};
 
+/// The `server` header of the errors of `flow serve`.
+pub const SERVER: &str = "flow";
+/// The hint for credentials that a `flow serve` refuses.
+const HINT_OF_SERVER: &str = "Set FLOW_TOKEN to the server's token, or FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY to its key, then try again.";
+
 /// The service's error code, if it answered with one.
 pub fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
     error.as_service_error().and_then(ProvideErrorMetadata::code)
@@ -62,7 +67,13 @@ where
     let message = error.as_service_error().and_then(ProvideErrorMetadata::message).map(str::to_owned);
     let class = class_of(error, code.as_deref(), message.as_deref().unwrap_or_default(), status);
     let cause = message.unwrap_or_else(|| cause_without_message(error, status));
-    let of_code = code.as_deref().and_then(codes::hint_of_code).map(str::to_owned);
+    let is_flow = error.raw_response().is_some_and(|response| response.headers().get("server") == Some(SERVER));
+    let of_code = match code.as_deref() {
+        Some(_) if is_flow && class == ErrorClass::Credentials => Some(HINT_OF_SERVER),
+        Some(code) => codes::hint_of_code(code),
+        None => None,
+    };
+    let of_code = of_code.map(str::to_owned);
     let hint = of_code.or_else(|| hint(class, codes::refused_action(&cause).unwrap_or(action)));
     StepError { class, cause, action: Some(action.to_owned()), code, request_id, hint, name: None }
 }

@@ -48,6 +48,12 @@ fn an_integration_that_nothing_here_makes_is_an_error_with_what_there_is() {
     {
         assert!(warned[0].contains(words), "{words:?} is not in: {told}");
     }
+    assert!(warned[0].contains("arn:aws:states:::"), "the prefix that has to be written: {told}");
+    let listed = warned[0].split("There are steps for ").nth(1).unwrap().split(". ").next().unwrap();
+    for name in listed.split(", ") {
+        home.succeed(&["steps", name]);
+        home.succeed(&["steps", &format!("arn:aws:states:::{name}")]);
+    }
 }
 
 #[test]

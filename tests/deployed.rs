@@ -126,6 +126,20 @@ fn a_template_is_printed_without_a_call() {
 }
 
 #[test]
+fn a_deployment_to_a_server_asks_nothing_of_aws() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let file = definition(&home, "/bin/true");
+    // Without credentials every call of AWS fails.
+    let printed = home.succeed(&["deploy", &file, "--endpoint", &server.endpoint, "--plan", "--region", "us-east-1"]);
+    assert!(printed.contains(ROLE), "the plan names the role: {printed}");
+    for more in [&["--yes"][..], &["--yes", "--remove"]] {
+        let arguments = ["deploy", &file, "--endpoint", &server.endpoint, "--region", "us-east-1"];
+        home.succeed(&[&arguments[..], more].concat());
+    }
+}
+
+#[test]
 fn the_role_and_the_log_group_are_made_once_and_removed() {
     let home = Home::for_rehearsal();
     let world = home.world();
@@ -142,7 +156,11 @@ fn the_role_and_the_log_group_are_made_once_and_removed() {
         ("AWS_REGION", &world.region),
     ];
     let deploy = |more: &[&str]| {
-        let printed = home.exits_with(&[&["deploy", &file, "-o", "json", "--yes"][..], more].concat(), &variables, 0);
+        let printed = home.exits_with(
+            &[&["deploy", &file, "-o", "json", "--yes", "--role-arn", "create"][..], more].concat(),
+            &variables,
+            0,
+        );
         let last: Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
         last["outcome"].as_str().unwrap().to_owned()
     };

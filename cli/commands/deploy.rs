@@ -28,6 +28,8 @@ use crate::{
 const NAME_CHARACTERS_MAX: usize = 59;
 /// The price of a million state transitions in us-east-1, in dollars (AWS Step Functions pricing, Standard workflows).
 const DOLLARS_PER_MILLION_TRANSITIONS: f64 = 25.0;
+/// The role of a state machine at a `flow serve`, which assumes none.
+const ROLE_OF_SERVER: &str = "arn:aws:iam::111111111111:role/flow";
 /// HeartbeatSeconds of Tasks without that field.
 const HEARTBEAT_SECONDS_DEFAULT: u64 = 60;
 
@@ -48,9 +50,10 @@ pub struct DeployArguments {
     /// The state machine's name; default the workflow's or the file's.
     #[arg(long)]
     name: Option<String>,
-    /// The ARN of the state machine's role, or `create` for one with the least permissions.
-    #[arg(long, value_name = "ARN|create", default_value = "create")]
-    role_arn: String,
+    /// The ARN of the state machine's role, or `create` for one with the least permissions; default `create` at AWS, and
+    /// a name that nothing uses at the URL of a `flow serve`.
+    #[arg(long, value_name = "ARN|create")]
+    role_arn: Option<String>,
     /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one.
     #[arg(long, value_enum)]
     log_level: Option<LogLevelArgument>,
@@ -125,7 +128,7 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
         Err(problems) => return Ok(check::show(global, &problems, &arguments.workflow, text.as_ref())),
     };
     let name = name(&arguments)?;
-    let role_arn = (arguments.role_arn != "create").then(|| arguments.role_arn.clone());
+    let role_arn = role_arn(global, &arguments)?;
     if let Some(template) = arguments.template {
         let stack = Stack {
             name: &name,
@@ -175,6 +178,20 @@ fn name(arguments: &DeployArguments) -> Result<String, CliError> {
         "'{name}' cannot name a state machine and its role: 1 to {NAME_CHARACTERS_MAX} letters, digits, - and _"
     ))
     .hint("--name NAME gives another"))
+}
+
+/// The ARN of the role; `None` creates one. A `flow serve` stores the ARN and assumes no role, so a deployment to its URL
+/// asks nothing of AWS.
+fn role_arn(global: &Global, arguments: &DeployArguments) -> Result<Option<String>, CliError> {
+    match arguments.role_arn.as_deref() {
+        Some("create") => Ok(None),
+        Some(arn) => Ok(Some(arn.to_owned())),
+        None if arguments.template.is_some() => Ok(None),
+        None => match endpoint(global, arguments.endpoint.as_deref())? {
+            Endpoint::Url { url, .. } if !url.contains(".amazonaws.com") => Ok(Some(ROLE_OF_SERVER.to_owned())),
+            Endpoint::Url { .. } | Endpoint::Aws { .. } => Ok(None),
+        },
+    }
 }
 
 fn log_level(given: Option<LogLevelArgument>, role_is_given: bool) -> LogLevel {
@@ -275,7 +292,7 @@ fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[ResourceCha
         say!(
             "{}",
             json!({ "type": "deployment", "name": wanted.name, "caller": caller, "transitions": transitions,
-                "dollarsPerRun": dollars, "definitionBytes": wanted.compiled.definition.to_string().len() })
+                "roleArn": wanted.role_arn, "dollarsPerRun": dollars, "definitionBytes": wanted.compiled.definition.to_string().len() })
         );
     } else if !global.quiet {
         match caller["account"].as_str() {
@@ -286,6 +303,13 @@ fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[ResourceCha
             None => say!("{}", wanted.name),
         }
         if !removes {
+            match wanted.role_arn.as_deref() {
+                Some(ROLE_OF_SERVER) => {
+                    say!("  role {ROLE_OF_SERVER}: a name that a flow serve stores and does not use")
+                }
+                Some(role_arn) => say!("  role {role_arn}"),
+                None => {}
+            }
             say!("  a run that enters each state once: {transitions} transitions, ${dollars:.6}; retries cost more");
         }
     }

@@ -21,9 +21,14 @@ pub struct StepsArguments {
 /// Lists the steps, or shows one: its fields, permissions, what a repeated call does, how long it takes, an example.
 pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError> {
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-    let wanted = arguments.name.as_deref().map(|name| name.strip_prefix("flow:").unwrap_or(name));
+    let wanted = arguments
+        .name
+        .as_deref()
+        .map(|name| name.strip_prefix("flow:").or_else(|| name.strip_prefix("arn:aws:states:::")).unwrap_or(name));
+    // An integration's name is also accepted as its Resource has it.
+    let is_wanted = |name: &str, wanted: &str| name == wanted || name.strip_prefix("aws:") == Some(wanted);
     let mut found = false;
-    for step in steps.descriptions().filter(|step| wanted.is_none_or(|wanted| step.name == wanted)) {
+    for step in steps.descriptions().filter(|step| wanted.is_none_or(|wanted| is_wanted(&step.name, wanted))) {
         found = true;
         match (global.output, wanted) {
             (Output::Json, None) => say!("{}", json!({ "type": "step", "step": step })),
@@ -31,6 +36,17 @@ pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError>
             (Output::Human, None) => say!("{:<40} {}", step.name, step.summary),
             (Output::Human, Some(_)) => show(&step),
         }
+    }
+    if let Some(nested) = wanted.filter(|wanted| !found && api::INTEGRATIONS.contains(wanted)) {
+        let summary = "starts an execution of a state machine of the same engine";
+        let resource = format!("arn:aws:states:::{nested}");
+        match global.output {
+            Output::Json => {
+                say!("{}", json!({ "type": "integration", "name": nested, "resource": resource, "summary": summary }));
+            }
+            Output::Human => say!("{resource}\n  {summary}; flow serve has the state machines"),
+        }
+        return Ok(Exit::Success);
     }
     if !found {
         return Err(CliError::not_found(format!("no step is named '{}'", wanted.unwrap_or_default()))

@@ -86,6 +86,21 @@ async fn a_lost_connection_is_unknown_and_expired_credentials_are_not() {
 }
 
 #[tokio::test]
+async fn a_server_of_flow_that_refuses_a_token_names_its_variables_and_not_those_of_aws() {
+    let body = r#"{"__type":"UnrecognizedClientException","message":"no valid bearer token"}"#;
+    for (headers, words) in [
+        ("content-type: application/x-amz-json-1.0\r\nserver: flow\r\n", "FLOW_TOKEN"),
+        ("content-type: application/x-amz-json-1.0\r\n", "aws sso login"),
+    ] {
+        let server = TestServer::start((400, headers, body)).await;
+        let error = environment(&server).ecs().create_cluster().send().await.unwrap_err();
+        let error = failure("states:ListActivities", error);
+        assert_eq!(error.class, ErrorClass::Credentials, "{error}");
+        assert!(error.hint.as_deref().unwrap().contains(words), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn without_any_credentials_the_execution_can_pause() {
     let config = aws_sdk_sts::Config::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())
