@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use api::{
-    flow::{
-        DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, EntriesRequest, FollowExecution,
-        MarkShown, MarkShownRequest,
-    },
+    flow::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, MarkShown, MarkShownRequest},
     view::View,
 };
 use engine::{
@@ -96,8 +93,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     // This process is about to stop driving its executions.
     let driven = driven && (handle.is_remote().await || exit == Exit::Success);
     let is_news = view.last_sequence > shown_before;
-    // A successful execution is never resumed, so what was shown of it is not recorded.
-    if is_news && view.status != ExecutionStatus::Succeeded {
+    if is_news {
         let request = MarkShownRequest { id: id.to_owned(), sequence: view.last_sequence };
         handle.call::<MarkShown>(request).await?;
     }
@@ -140,8 +136,7 @@ impl Follow<'_> {
         view: &mut View,
         display: &mut Display,
     ) -> Result<Option<Stop>, CliError> {
-        let request = EntriesRequest { id: view.id.clone(), from_sequence: view.last_sequence + 1 };
-        let mut events = handle.stream::<FollowExecution>(request).await?;
+        let mut events = handle.follow(&view.id, view.last_sequence + 1).await?;
         let mut tick = tokio::time::interval(display.tick_interval());
         loop {
             tokio::select! {
