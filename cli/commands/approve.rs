@@ -10,6 +10,7 @@ use crate::{
     exit::{CliError, Exit},
     locate::locate,
     person,
+    ui::json,
 };
 
 /// Arguments of `flow approve`.
@@ -86,7 +87,7 @@ async fn answer(
         Output::Human if global.quiet => {}
         Output::Human => say!("{message}{afterwards}"),
         Output::Json => {
-            say!("{}", json!({ "type": word, "execution": id, "state": state, "user": user, "message": message }));
+            json::print(json!({ "type": word, "execution": id, "state": state, "user": user, "message": message }));
         }
     }
     Ok(Exit::Success)

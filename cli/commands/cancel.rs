@@ -17,6 +17,7 @@ use crate::{
     locate::locate_at,
     owner::{Answered, Handle},
     target::Target,
+    ui::json,
 };
 
 /// How long calls in flight may take to answer before the execution ends without their answers.
@@ -57,7 +58,7 @@ pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, Cl
             };
             let line = json!({ "type": "cancelled", "execution": id, "inFlight": in_flight, "waited": waited,
                                "answered": answered, "ended": has_ended, "message": message });
-            say!("{line}");
+            json::print(line);
         }
     }
     Ok(*exit)

@@ -10,6 +10,7 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     owner::{exclusive, owned_elsewhere},
+    ui::json,
 };
 
 /// Arguments of `flow import`.
@@ -51,8 +52,12 @@ pub fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError
             say!("Those that had not ended continue with   flow resume --all");
         }
         Output::Json => {
-            let line = serde_json::json!({ "type": "imported", "executions": executions, "documents": documents, "known": known });
-            say!("{line}");
+            let message =
+                format!("{executions} executions and {documents} documents imported, {known} existed already");
+            json::print(
+                serde_json::json!({ "type": "imported", "executions": executions, "documents": documents, "known": known,
+                                            "message": message }),
+            );
         }
     }
     Ok(Exit::Success)

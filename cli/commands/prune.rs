@@ -15,6 +15,7 @@ use crate::{
     exit::{CliError, Exit, store_failed},
     home::Home,
     owner::{Handle, StreamError, exclusive},
+    ui::json,
 };
 
 /// How many owners of the store are asked, one after the end of the other.
@@ -97,8 +98,9 @@ fn report(global: &Global, arguments: &PruneArguments, count: usize, (before, af
         (Output::Json, plan) => {
             let line = serde_json::json!({
                 "type": "pruned", "executions": count, "plan": plan, "bytesBefore": before, "bytesAfter": after,
+                "message": format!("{count} executions {}", if plan { "would be deleted" } else { "deleted" }),
             });
-            say!("{line}");
+            json::print(line);
         }
         (Output::Human, _) if global.quiet => {}
         (Output::Human, true) => say!("{count} executions ended more than {} days ago", arguments.days),
