@@ -17,6 +17,7 @@ mod resume;
 mod shown;
 mod signal;
 mod start;
+mod time_left;
 mod track;
 mod verify;
 
@@ -41,6 +42,7 @@ pub use resume::{ExecutionIdRequest, RecoverExecution, ResumeExecution, ResumeRe
 pub use shown::{MarkShown, MarkShownRequest};
 pub use signal::{SignalTask, SignalTaskRequest, TaskOutcome};
 pub use start::{StartExecution, StartExecutionRequest, state_machine_name};
+pub use time_left::{EstimateTimeLeft, EstimateTimeLeftResponse};
 pub use track::{TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse};
 pub use verify::{StoreFindings, VerifyEnvironment, VerifyEnvironmentRequest, VerifyStore, VerifyStoreRequest};
 
@@ -86,7 +88,7 @@ macro_rules! operations {
 }
 
 operations! {
-    one: AnswerApproval, CancelExecution, DescribeExecution, DescribeOwner, FindExecutions, GetEntries, ListExecutions,
+    one: AnswerApproval, CancelExecution, DescribeExecution, DescribeOwner, EstimateTimeLeft, FindExecutions, GetEntries, ListExecutions,
          ListPersonTasks, MarkShown, PlanReentry, RecoverExecution, ResumeExecution, SignalTask, StartExecution, TrackUnfinished;
     many: ExportExecutions, FollowExecution, FollowProgramLines, PruneExecutions, VerifyEnvironment, VerifyStore;
 }

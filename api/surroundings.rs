@@ -51,4 +51,6 @@ pub struct OwnerDescription {
     pub pid: u32,
     /// Its command, without arguments.
     pub command: String,
+    /// Whether it only reads, and drives nothing.
+    pub only_reads: bool,
 }

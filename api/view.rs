@@ -1,16 +1,19 @@
 //! The view of an execution, folded from its journal and its frames. Terminal and JSON displays use the same view.
 
 mod failure;
+mod frames;
+mod map_progress;
 mod reentry;
 mod sections;
 #[cfg(test)]
 mod tests;
+mod time_left;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
     journal::{Content, Entry, HistoryEventDetails, Note, StateType, StepFailure, state_path},
-    machine::{Activity, ExecutionHeader, ExecutionStatus, FrameRow},
+    machine::{ExecutionHeader, ExecutionStatus},
     runner::RunnerEvent,
     step::{Change, Effect, Instructions},
 };
@@ -18,7 +21,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use failure::Remedy;
+pub use map_progress::MapProgress;
 pub use sections::{Section, sections};
+pub use time_left::{Durations, TimeLeft, Typical, TypicalState};
 
 /// What a state is doing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,9 +115,6 @@ impl Wait {
     }
 }
 
-/// The most states of distributed Maps' iterations that a view takes from frames. There may be ten thousand.
-const ITERATION_STATES_MAX: usize = 100;
-
 /// A state that has been entered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -131,8 +133,15 @@ pub struct StateView {
     /// Whether its call answered in this visit.
     #[serde(default)]
     pub answered: bool,
+    /// The number of the current attempt in this visit, from 1.
+    #[serde(default = "first_attempt")]
+    pub attempt: u32,
     /// What it is doing.
     pub doing: Doing,
+}
+
+fn first_attempt() -> u32 {
+    1
 }
 
 /// A change of a resource by a step, and the state that made it.
@@ -160,6 +169,12 @@ pub struct View {
     pub states: BTreeMap<String, StateView>,
     /// The paths of the entered states, in the order of entering.
     pub order: Vec<String>,
+    /// The progress of the Maps entered, by path.
+    #[serde(default)]
+    pub maps: BTreeMap<String, MapProgress>,
+    /// The Maps whose iterations have histories of their own, by path.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub distributed: BTreeSet<String>,
     /// The resources that its steps changed.
     pub made: Vec<Made>,
     /// The status, as in Step Functions.
@@ -187,6 +202,8 @@ impl View {
             sections: sections(definition),
             states: BTreeMap::new(),
             order: Vec::new(),
+            maps: BTreeMap::new(),
+            distributed: BTreeSet::new(),
             made: Vec::new(),
             status: ExecutionStatus::Running,
             started_ms: header.started_ms,
@@ -203,6 +220,8 @@ impl View {
         View {
             states: BTreeMap::new(),
             order: Vec::new(),
+            maps: BTreeMap::new(),
+            distributed: BTreeSet::new(),
             made: Vec::new(),
             status: ExecutionStatus::Running,
             stopped_ms: None,
@@ -228,28 +247,6 @@ impl View {
         }
     }
 
-    /// Adds what only frames contain: the end of a Wait, the last poll of a task, and the states of a distributed Map's
-    /// iterations, whose events are in histories of their own.
-    pub fn see_frames(&mut self, frames: &[FrameRow]) {
-        let mut iteration_states = 0;
-        for row in frames {
-            let doing = match &row.activity {
-                Activity::Waiting { due_ms } => Doing::Sleeping { due_ms: *due_ms },
-                Activity::Task { parked: Some(_), deadline_ms, .. } => Doing::Parked { deadline_ms: *deadline_ms },
-                Activity::Task { next_look_ms: Some(next), deadline_ms, waiting: Some(waiting), .. } => {
-                    let times = (waiting.looked_ms, *next, *deadline_ms);
-                    Doing::Waiting(Wait::new(&waiting.reason, times, waiting.instructions.as_ref()))
-                }
-                _ => continue,
-            };
-            if row.silent && iteration_states < ITERATION_STATES_MAX {
-                iteration_states += 1;
-                self.enter_from_frame(row);
-            }
-            self.set(&row.state_path(), doing);
-        }
-    }
-
     /// Folds a journal entry into the view.
     pub fn fold(&mut self, entry: &Entry) {
         self.last_sequence = self.last_sequence.max(entry.sequence);
@@ -271,6 +268,12 @@ impl View {
             Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
             Details::TaskSubmitted { name, .. } => self.set(&path(name), Doing::Parked { deadline_ms: None }),
             Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
+            Details::MapStateStarted { name, length } => self.begin_map(path(name), *length),
+            Details::MapRunStarted { .. } => self.begin_map_run(frame),
+            Details::MapIterationSucceeded { .. } => self.end_iteration(frame, true),
+            Details::MapIterationFailed { .. } | Details::MapIterationAborted { .. } => {
+                self.end_iteration(frame, false)
+            }
             Details::ExecutionSucceeded { output } => {
                 self.output = Some((**output).clone());
                 self.end(ExecutionStatus::Succeeded, at_ms, None);
@@ -288,6 +291,8 @@ impl View {
                 self.status = ExecutionStatus::Running;
                 self.stopped_ms = None;
                 self.failure = None;
+                // The iterations that failed run again.
+                self.maps.values_mut().for_each(|map| map.failed = 0);
                 // States that had not exited continue: later events update them.
                 for state in self.states.values_mut() {
                     if matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
@@ -337,7 +342,10 @@ impl View {
             }
             Note::RetryScheduled { state_path, attempt, next_attempt_ms, failure } => {
                 let (attempt, next_attempt_ms, failure) = (*attempt, *next_attempt_ms, failure.clone());
-                self.set(state_path, Doing::Retrying { attempt, next_attempt_ms, failure });
+                if let Some(state) = self.states.get_mut(state_path) {
+                    state.attempt = attempt;
+                    state.doing = Doing::Retrying { attempt, next_attempt_ms, failure };
+                }
             }
             Note::Caught { .. }
             | Note::Signalled { .. }
@@ -363,15 +371,6 @@ impl View {
         }
     }
 
-    /// Adds the state of a frame that no event in this execution's history names.
-    fn enter_from_frame(&mut self, row: &FrameRow) {
-        let state_type = match row.activity {
-            Activity::Waiting { .. } => StateType::Wait,
-            _ => StateType::Task,
-        };
-        self.enter(row.state_path(), &row.state, state_type, row.entered_ms);
-    }
-
     fn enter(&mut self, path: String, name: &str, state_type: StateType, entered_ms: u64) {
         let state = StateView {
             path: path.clone(),
@@ -380,6 +379,7 @@ impl View {
             entered_ms,
             called: false,
             answered: false,
+            attempt: 1,
             doing: Doing::Running,
         };
         if self.states.insert(path.clone(), state).is_none() {

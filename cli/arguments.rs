@@ -24,9 +24,16 @@ pub struct Global {
     /// Output format: for people, or one JSON object per line.
     #[arg(short, long, global = true, value_enum, default_value = "human")]
     pub output: Output,
-    /// Progress display.
-    #[arg(long, global = true, value_enum, default_value = "auto")]
+    /// Progress display: auto (a tree on a terminal, lines elsewhere), tree, lines or none; for CI also junit=FILE, a JUnit
+    /// report beside the display, as in lines,junit=FILE.
+    #[arg(long, global = true, value_name = "DISPLAY", default_value = "auto", value_parser = progress)]
     pub progress: Progress,
+    /// Also write what is watched as JSON lines to this file, beside the display; for run, resume and status --watch.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub events_file: Option<PathBuf>,
+    /// Colours; auto shows them on a terminal, unless NO_COLOR is set.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
     /// The folder that stores executions; default FLOW_HOME, then $XDG_STATE_HOME/flow.
     #[arg(long, global = true, value_name = "FOLDER")]
     pub home: Option<PathBuf>,
@@ -66,9 +73,29 @@ pub enum Output {
     Json,
 }
 
-/// Progress display.
+/// When to show colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Progress {
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Also in a pipe.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The progress display, and the JUnit report beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// What is shown.
+    pub display: ProgressDisplay,
+    /// The file of the JUnit report.
+    pub junit: Option<PathBuf>,
+}
+
+/// What is shown while an execution runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgressDisplay {
     /// A tree on a terminal, lines elsewhere.
     Auto,
     /// A tree that is redrawn.
@@ -77,6 +104,32 @@ pub enum Progress {
     Lines,
     /// Only the end.
     None,
+}
+
+/// Parses a progress display: `auto`, `tree`, `lines`, `none`, `junit=FILE`, or a display and a report with a comma.
+///
+/// # Errors
+/// The text names no display.
+fn progress(text: &str) -> Result<Progress, String> {
+    const JUNIT: &str = "junit=";
+    let (display, junit) = match text.strip_prefix(JUNIT) {
+        Some(file) => ("auto", Some(file)),
+        None => match text.split_once(',') {
+            Some((display, report)) => (display, report.strip_prefix(JUNIT).or(Some(""))),
+            None => (text, None),
+        },
+    };
+    let display = match display {
+        "auto" => ProgressDisplay::Auto,
+        "tree" => ProgressDisplay::Tree,
+        "lines" => ProgressDisplay::Lines,
+        "none" => ProgressDisplay::None,
+        _ => return Err("it is auto, tree, lines, none, junit=FILE, or as lines,junit=FILE".to_owned()),
+    };
+    match junit {
+        Some("") => Err("a report is written as junit=FILE".to_owned()),
+        file => Ok(Progress { display, junit: file.map(PathBuf::from) }),
+    }
 }
 
 /// The commands.
@@ -215,7 +268,19 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::duration;
+    use super::{ProgressDisplay, duration, progress};
+
+    #[test]
+    fn a_report_goes_with_every_display() {
+        let read =
+            |text: &str| progress(text).map(|read| (read.display, read.junit.map(|file| file.display().to_string())));
+        assert_eq!(read("tree"), Ok((ProgressDisplay::Tree, None)));
+        assert_eq!(read("junit=a,b.xml"), Ok((ProgressDisplay::Auto, Some("a,b.xml".to_owned()))));
+        assert_eq!(read("lines,junit=r.xml"), Ok((ProgressDisplay::Lines, Some("r.xml".to_owned()))));
+        for wrong in ["", "bars", "junit=", "lines,", "lines,xml=r"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn durations_are_read_as_people_write_them() {

@@ -36,7 +36,7 @@ use crate::{
     arguments::{Arguments, Command, Output},
     exit::{CliError, Exit},
     interrupt,
-    ui::json,
+    ui::{json, record},
 };
 
 /// Runs the command.
@@ -46,8 +46,9 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     if !matches!(arguments.command, Command::RehearsalWorld(_)) {
         interrupt::install()?;
     }
+    record::open(&global)?;
     if global.output == Output::Json && arguments.command.prints_lines() {
-        say!("{}", json::version());
+        say!("{}", json::complete(json::version()));
     }
     match arguments.command {
         Command::Run(arguments) => run::run(&global, arguments).await,

@@ -313,6 +313,7 @@ impl Surroundings for Environments {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             command: owner::command().to_owned(),
+            only_reads: false,
         }
     }
 }

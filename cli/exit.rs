@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::wire::client::ClientError;
+use crate::{
+    ui::{json, record},
+    wire::client::ClientError,
+};
 
 /// The exit codes; docs/reference/exit-codes.md lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,9 +89,11 @@ impl CliError {
 
     /// Prints the error: for people on standard error, for programs as a JSON line.
     pub fn print(&self, as_json: bool) {
+        let line = json!({ "type": "error", "exit": self.exit as u8, "message": self.message, "hint": self.hint });
         if as_json {
-            let line = json!({ "type": "error", "exit": self.exit as u8, "message": self.message, "hint": self.hint });
-            say!("{line}");
+            json::print(line);
+        } else {
+            record::event(&json::complete(line));
         }
         eprintln!("flow: {}", self.message);
         if let Some(hint) = &self.hint {

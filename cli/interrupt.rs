@@ -42,6 +42,9 @@ pub fn install() -> std::io::Result<()> {
                 _ = terminate.recv() => Exit::Terminated,
             };
             let again = asked().send_replace(Some(exit)).is_some();
+            if again {
+                eprintln!("flow: stopped. A call that was in flight is made again by the next flow resume");
+            }
             if again || ORDERLY.load(Ordering::SeqCst) == 0 {
                 std::process::exit(i32::from(exit as u8));
             }

@@ -100,9 +100,16 @@ pub fn understand<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<(), cl
     arguments::Arguments::try_parse_from(words).map(drop)
 }
 
-/// Turns success into failure if output could not be printed.
+/// Turns success into failure if output could not be printed or recorded.
 fn with_output(code: Exit) -> Exit {
     out::flush();
+    let code = match ui::record::failure() {
+        Some(failure) => {
+            eprintln!("flow: the events or the report cannot be written: {failure}");
+            code.worse(Exit::Failed)
+        }
+        None => code,
+    };
     match out::failure() {
         Some(failure) => {
             eprintln!("flow: standard output cannot be written: {failure}");

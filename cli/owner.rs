@@ -4,6 +4,7 @@
 mod holder;
 mod local;
 mod opening;
+mod patience;
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +12,7 @@ use api::{Operation, StreamOperation, flow};
 use engine::store::OwnerLock;
 use futures::{StreamExt, stream::BoxStream};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{sync::Mutex, time::Instant};
+use tokio::sync::Mutex;
 
 pub use self::{
     holder::{command, name_this_process, owned_elsewhere},
@@ -21,6 +22,7 @@ pub use self::{
 use self::{
     holder::{ending, unreachable},
     local::Idle,
+    patience::{OWNER_WAIT_MAX, Patience},
 };
 use crate::{
     environments::Environments,
@@ -28,13 +30,9 @@ use crate::{
     home::Home,
     interrupt,
     step_functions::Executions,
-    wire::client::{Client, ClientError, Items, SILENCE_MAX},
+    wire::client::{Client, ClientError, Items},
 };
 
-/// How long a process waits for an owner that starts or ends.
-const OWNER_WAIT_MAX: Duration = SILENCE_MAX;
-/// How long a process waits for an owner that drains its calls in flight.
-const OWNER_END_MAX: Duration = Duration::from_secs(DRAIN_MAX.as_secs() + 5);
 /// The interval between attempts while waiting.
 const RETRY_AFTER: Duration = Duration::from_millis(20);
 
@@ -320,24 +318,73 @@ impl Handle {
         Ok(())
     }
 
-    /// Called after the owner ended. Becomes the owner or a client of the next one, and continues with an execution, if
-    /// this process may act in its pinned environment.
+    /// Follows an execution at the owner that drives it. An owner drives what it was asked to drive: one that has begun since the
+    /// execution was resumed is asked here. It is asked after its stream is open, so that both are of the same owner or the stream ends.
+    ///
+    /// # Errors
+    /// No owner answers, or the execution does not exist.
+    pub async fn follow(&self, id: &str, from_sequence: u64) -> Result<Stream<engine::runner::RunnerEvent>, CliError> {
+        let request = flow::EntriesRequest { id: id.to_owned(), from_sequence };
+        let recover = flow::ExecutionIdRequest { id: id.to_owned() };
+        let mut patience = Patience::begin();
+        loop {
+            let side = self.side().await;
+            let client = match &*side {
+                Side::Local(local) => {
+                    let events = flow::FollowExecution::answer(local.api(), request);
+                    local.api().respond::<flow::RecoverExecution>(recover).await?;
+                    return Ok(Stream::Local(events));
+                }
+                Side::Idle(_) | Side::StepFunctions(_) => return self.stream::<flow::FollowExecution>(request).await,
+                Side::Remote(client) => client,
+            };
+            let followed = async {
+                let events = client.stream::<flow::FollowExecution>(&request).await?;
+                client.call::<flow::RecoverExecution>(&recover).await?;
+                Ok(events)
+            };
+            match followed.await {
+                Ok(events) => return Ok(Stream::Remote(events, self.home.clone())),
+                Err(error) if patience.lasts(&self.home, &error) => self.reopen(&side).await?,
+                Err(error) => return Err(failed(&self.home, error)),
+            }
+        }
+    }
+
+    /// Finds the next owner after one has ended, if another process owned the store.
+    ///
+    /// # Errors
+    /// As [`Handle::drive`].
+    pub async fn find_next_owner(&self) -> Result<(), CliError> {
+        let side = self.side().await;
+        match &*side {
+            Side::Remote(_) => self.reopen(&side).await,
+            Side::Local(_) | Side::Idle(_) | Side::StepFunctions(_) => Ok(()),
+        }
+    }
+
+    /// Called after the owner ended. Becomes the owner or a client of the next one, and checks that this process may act in the pinned
+    /// environment of an execution, which [`Handle::follow`] then continues.
     ///
     /// # Errors
     /// As [`Handle::drive`], or the credentials in use belong to another account.
     pub async fn take_over(&self, id: &str) -> Result<(), CliError> {
-        let side = self.side().await;
         // The watch of another execution may have taken over the store already.
-        if matches!(*side, Side::Remote(_)) {
-            self.reopen(&side).await?;
-        }
+        self.find_next_owner().await?;
         let request = flow::DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
         let execution = self.call::<flow::DescribeExecution>(request).await?.execution;
         if execution.rests() {
             return Ok(());
         }
-        self.verify(&execution.environment).await?;
-        self.call::<flow::RecoverExecution>(flow::ExecutionIdRequest { id: id.to_owned() }).await.map(drop)
+        // What has begun is interrupted, not refused.
+        self.verify(&execution.environment).await.map_err(|error| match error.exit {
+            Exit::Refused => {
+                let message = format!("{id} is interrupted: {}", error.message);
+                CliError { exit: Exit::Waiting, message, ..error }
+                    .hint(format!("with the right credentials: flow resume {id}"))
+            }
+            _ => error,
+        })
     }
 
     /// Verifies that the owner of the store can act in an environment.
@@ -392,30 +439,14 @@ impl Handle {
     }
 }
 
-/// Limits how long a call waits for the next owner.
-struct Patience {
-    began: Instant,
-    is_announced: bool,
-}
-
-impl Patience {
-    fn begin() -> Self {
-        Patience { began: Instant::now(), is_announced: false }
-    }
-
-    /// Whether to repeat the call at the next owner. An owner that is ending may take as long as its calls in flight.
-    fn lasts(&mut self, home: &Home, error: &ClientError) -> bool {
-        let limit = match error {
-            ClientError::Absent(_) | ClientError::Gone(_) => OWNER_WAIT_MAX,
-            ClientError::Ending(_) => OWNER_END_MAX,
-            _ => return false,
-        };
-        if matches!(error, ClientError::Ending(_)) && !std::mem::replace(&mut self.is_announced, true) {
-            let (who, seconds) = (holder::described(home.folder()), DRAIN_MAX.as_secs());
-            eprintln!("flow: waiting until {who} has ended, which may take {seconds} s");
-        }
-        self.began.elapsed() < limit
-    }
+/// The error if an owner reads the store for longer than a process waits.
+fn only_reads(home: &Home) -> CliError {
+    let message = format!(
+        "the store in {} is read by {}, so that no execution can be driven. Nothing was changed",
+        home.folder().display(),
+        holder::described(home.folder())
+    );
+    CliError::new(Exit::Unreachable, message).hint("close what it prints into, or end it; then give the command again")
 }
 
 fn failed(home: &Home, error: ClientError) -> CliError {
@@ -455,6 +486,12 @@ async fn side(environments: &Arc<Environments>, purpose: Purpose) -> Result<Side
             });
         }
         match client.call_within::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}, OWNER_WAIT_MAX).await {
+            Ok(owner) if owner.only_reads && purpose != Purpose::Read => {
+                if !patience.lasts_for_reader(home) {
+                    return Err(only_reads(home));
+                }
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
             Ok(_) => return Ok(Side::Remote(client)),
             Err(error) if patience.lasts(home, &error) => tokio::time::sleep(RETRY_AFTER).await,
             Err(error @ ClientError::Incompatible { .. }) => {

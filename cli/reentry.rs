@@ -7,7 +7,7 @@ use crate::{
     arguments::{Global, Output},
     exit::CliError,
     owner::Handle,
-    ui::text,
+    ui::{json, text},
 };
 
 /// The longest input that is shown, in characters.
@@ -32,9 +32,10 @@ pub fn show(global: &Global, planned: &PlanReentryResponse) {
     let input = path.last().map(|last| last.input.clone()).unwrap_or_default();
     if global.output == Output::Json {
         let message = format!("continues at {state_path}");
-        let line = json!({ "type": "reentry", "state": state_path, "enteredMs": entered_ms, "input": *input, "calls": calls,
-                           "made": made, "message": message });
-        return say!("{line}");
+        return json::print(
+            json!({ "type": "reentry", "state": state_path, "enteredMs": entered_ms, "input": *input, "calls": calls,
+                           "made": made, "message": message }),
+        );
     }
     if global.quiet {
         return;

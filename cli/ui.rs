@@ -1,9 +1,18 @@
-//! Displays of an [`api::view::View`]: tree, lines, JSON and summaries. No display reads the store.
+//! Displays of an [`api::view::View`]: tree, lines, JSON, JUnit and summaries. No display reads the store.
 
+pub mod block;
 pub mod display;
 pub mod json;
+mod junit;
 pub mod lines;
+pub mod record;
+pub mod screen;
+#[cfg(test)]
+mod snapshots;
 pub mod standing;
+pub mod status;
+#[cfg(test)]
+mod story;
 pub mod summary;
 pub mod text;
 pub mod tree;

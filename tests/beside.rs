@@ -392,3 +392,28 @@ fn a_run_beside_a_server_uses_the_programs_of_the_person_who_ran_it() {
     assert!(said.contains("is not among the programs that FLOW_PROGRAMS allows"), "{said}");
     home.exits_with(&["run", &file, "--yes", "--id", "two"], &[("FLOW_PROGRAMS", &program)], 0);
 }
+
+/// An owner that begins between a resume and its watch drives what the resume asked for.
+#[test]
+fn commands_that_hand_the_store_to_each_other_all_end() {
+    let home = Home::plain();
+    let ask =
+        json!({ "Type": "Task", "Resource": "flow:approval:request", "Arguments": { "Prompt": "ok?" }, "End": true });
+    let file = home.one("ask", &ask);
+    for id in ["one", "two"] {
+        home.exits(&["run", &file, "--yes", "--no-wait", "--id", id], 75);
+    }
+    let commands =
+        [&["resume", "one", "--no-wait"][..], &["resume", "--all", "--no-wait"], &["resume", "--all", "--no-wait"]];
+    for _ in 0..12 {
+        let mut children = commands.map(|command| home.spawn(command));
+        let begun = Instant::now();
+        for child in &mut children {
+            until(30, "a command ends", || child.try_wait().unwrap().is_some());
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        for id in ["one", "two"] {
+            assert!(home.succeed(&["status", id]).contains("WAITING"));
+        }
+    }
+}

@@ -11,8 +11,18 @@ use crate::{
 };
 
 /// Options of every command. The tests of some commands use them.
-const GLOBAL: [&str; 8] =
-    ["--output", "--progress", "--home", "--profile", "--region", "--verbose", "--quiet", "--help"];
+const GLOBAL: [&str; 10] = [
+    "--output",
+    "--progress",
+    "--events-file",
+    "--color",
+    "--home",
+    "--profile",
+    "--region",
+    "--verbose",
+    "--quiet",
+    "--help",
+];
 
 /// The words at the start of the lines in a section of a help text.
 fn listed(help: &str, section: &str, begins: impl Fn(&str) -> bool) -> Vec<String> {

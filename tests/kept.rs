@@ -124,7 +124,7 @@ fn a_small_measurement_tells_what_it_did() {
     for workload in ["chain", "fan", "pure", "sleepers", "growth"] {
         let told = home.succeed(&["bench", workload, "-n", "20", "-o", "json"]);
         let line: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
-        for figure in ["figure", "disk_fdatasyncs_per_second", "rss_bytes", "disk_bytes"] {
+        for figure in ["figure", "diskFdatasyncsPerSecond", "rssBytes", "diskBytes"] {
             assert!(line[figure].as_f64().is_some_and(|figure| figure > 0.0), "{figure}: {line}");
         }
     }
@@ -154,7 +154,7 @@ fn the_serve_workload_measures_starts_round_trips_and_pages() {
             found.unwrap()[1].as_f64().unwrap()
         });
         assert!(0.0 < p50 && p50 <= p99, "{report}");
-        for figure in ["figure", "disk_fdatasyncs_per_second", "rss_bytes", "disk_bytes"] {
+        for figure in ["figure", "diskFdatasyncsPerSecond", "rssBytes", "diskBytes"] {
             assert!(report[figure].as_f64().is_some_and(|figure| figure > 0.0), "{figure}: {report}");
         }
     }

@@ -135,7 +135,7 @@ fn changes_something(name: &str) -> bool {
 fn seconds_between_first_and_last(home: &Home) -> f64 {
     let told = home.succeed(&["events", "rehearsal-paced", "-o", "json"]);
     let entries = told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let times: Vec<u64> = entries.filter_map(|entry| entry["timestamp_ms"].as_u64()).collect();
+    let times: Vec<u64> = entries.filter_map(|entry| entry["timestampMs"].as_u64()).collect();
     (times.last().unwrap() - times.first().unwrap()) as f64 / 1000.0
 }
 

@@ -55,6 +55,11 @@ impl Home {
         }
         // Without this, the AWS client would call the machine's metadata service, which is not on loopback.
         command.env("AWS_EC2_METADATA_DISABLED", "true");
+        // The displays depend on these.
+        for name in ["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+            command.env_remove(name);
+        }
+        command.env("LC_ALL", "C.UTF-8");
         command
             .env("AWS_CONFIG_FILE", self.path().join("none"))
             .env("AWS_SHARED_CREDENTIALS_FILE", self.path().join("none"));

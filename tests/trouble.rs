@@ -269,7 +269,7 @@ fn a_clock_that_went_back_an_hour_is_told_and_no_history_goes_back_with_it() {
     home.flow(&["cancel", "waits"]);
     let printed = home.succeed(&["events", "waits", "-o", "json"]);
     let events: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let times: Vec<u64> = events.iter().filter_map(|event| event["timestamp_ms"].as_u64()).collect();
+    let times: Vec<u64> = events.iter().filter_map(|event| event["timestampMs"].as_u64()).collect();
     assert!(times.len() > 2 && times.is_sorted(), "{times:?}");
     assert!(home.succeed(&["status", "waits"]).contains("ABORTED"));
     home.succeed(&["run", &short(&home), "--yes", "--id", "after"]);

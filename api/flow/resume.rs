@@ -22,6 +22,9 @@ pub struct ResumeRequest {
     /// The state at which it continues, as [`super::PlanReentry`] returns it. Empty continues where it stopped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<Reentry>,
+    /// Whether an execution that has ended stays as it is: another process may have cancelled it since the caller read it.
+    #[serde(default)]
+    pub only_unfinished: bool,
 }
 
 /// The id of an execution.
@@ -36,8 +39,13 @@ impl Operation for ResumeExecution {
     type Request = ResumeRequest;
     type Response = Empty;
 
-    async fn answer(api: &Api, ResumeRequest { id, environment, from }: ResumeRequest) -> Result<Empty, Fault> {
-        api.resume(&id, environment, from).await.map(|()| Empty {})
+    async fn answer(api: &Api, request: ResumeRequest) -> Result<Empty, Fault> {
+        let ResumeRequest { id, environment, from, only_unfinished } = request;
+        match only_unfinished {
+            true => api.runner.resume_unfinished(&id, environment).await?,
+            false => api.resume(&id, environment, from).await?,
+        }
+        Ok(Empty {})
     }
 }
 

@@ -1,6 +1,7 @@
 //! Records up to which journal entry an execution was shown to a person, so that the next display prints only newer
 //! entries.
 
+use engine::machine::ExecutionStatus;
 use serde::{Deserialize, Serialize};
 
 use super::Empty;
@@ -37,9 +38,13 @@ impl Operation for MarkShown {
     type Response = Empty;
 
     async fn answer(api: &Api, MarkShownRequest { id, sequence }: MarkShownRequest) -> Result<Empty, Fault> {
-        api.standing_of(&id)?;
-        if api.shown(&id)? < sequence {
+        let header = api.standing_of(&id)?;
+        // A successful execution is never resumed, so nothing newer will be shown of it.
+        if header.status != ExecutionStatus::Succeeded && api.shown(&id)? < sequence {
             api.put(&shown_key(&id), &sequence)?;
+        }
+        if header.status != ExecutionStatus::Running {
+            api.end_tracking(&id)?;
         }
         Ok(Empty {})
     }

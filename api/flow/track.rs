@@ -32,6 +32,19 @@ pub struct TrackUnfinishedResponse {
     pub ended: Vec<ExecutionHeader>,
 }
 
+impl Api {
+    /// Stops tracking an execution: its end has been shown.
+    pub(super) fn end_tracking(&self, id: &str) -> Result<(), Fault> {
+        let mut ids: Vec<String> = self.runner.store().document(UNFINISHED)?.unwrap_or_default();
+        let count = ids.len();
+        ids.retain(|tracked| tracked != id);
+        if ids.len() < count {
+            self.put(UNFINISHED, &ids)?;
+        }
+        Ok(())
+    }
+}
+
 impl Operation for TrackUnfinished {
     const NAME: &'static str = "Flow.TrackUnfinished";
     type Request = TrackUnfinishedRequest;

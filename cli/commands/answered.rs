@@ -1,7 +1,7 @@
 //! The report after a task was answered.
 
-use api::flow::{DescribeExecution, DescribeExecutionRequest};
-use engine::machine::ExecutionStatus;
+use api::flow::{DescribeExecution, DescribeExecutionRequest, MarkShown, MarkShownRequest};
+use engine::machine::{ExecutionHeader, ExecutionStatus};
 
 use crate::{
     clock,
@@ -9,6 +9,15 @@ use crate::{
     owner::Handle,
     ui::{standing::standing, summary},
 };
+
+/// Records that a person knows of the end of an execution, so that `flow resume --all` does not report it.
+///
+/// # Errors
+/// The owner of the store does not answer.
+pub async fn end_was_shown(handle: &Handle, execution: &ExecutionHeader) -> Result<(), CliError> {
+    let request = MarkShownRequest { id: execution.id.clone(), sequence: execution.last_sequence };
+    handle.call::<MarkShown>(request).await.map(drop)
+}
 
 /// The end of a sentence about an answer: how the execution ended, or how to continue it. Only a full stop if another
 /// process drives the execution.
@@ -24,6 +33,7 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<String, CliError> {
     if described.execution.status == ExecutionStatus::Running {
         return Ok(format!(". No process drives it: flow resume {id}"));
     }
+    end_was_shown(handle, &described.execution).await?;
     let now_ms = clock::of(handle.home()).now_ms();
     let status = standing(&described.execution, false, now_ms);
     Ok(format!(". {}", summary::one_line(&described.view, status, now_ms)))

@@ -10,7 +10,7 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     owner::Handle,
-    ui::{summary, text},
+    ui::{json, summary, text},
 };
 
 /// Arguments of `flow approvals`.
@@ -38,8 +38,8 @@ fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {
         match global.output {
             Output::Human => block(task, now_ms).iter().for_each(|line| say!("{line}")),
             Output::Json => {
-                let line = json!({ "type": "needsPerson", "task": task, "commands": commands(task) });
-                say!("{line}");
+                json::print(json!({ "type": "needsPerson", "execution": task.execution, "state": task.state,
+                            "message": task.instructions.sentence, "task": task, "commands": commands(task) }));
             }
         }
     }
@@ -53,7 +53,7 @@ pub fn show_truncated(global: &Global) {
     let message = "There are more executions than were searched.";
     match global.output {
         Output::Human => say!("{message}"),
-        Output::Json => say!("{}", json!({ "type": "truncated", "message": message })),
+        Output::Json => json::print(json!({ "type": "truncated", "message": message })),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     locate::locate,
     owner::Handle,
     person,
+    ui::json,
 };
 
 /// Arguments of `flow approve`.
@@ -126,7 +127,7 @@ async fn answer(
         Output::Human if global.quiet => {}
         Output::Human => say!("{message}{afterwards}"),
         Output::Json => {
-            say!("{}", json!({ "type": word, "execution": id, "state": state, "user": user, "message": message }));
+            json::print(json!({ "type": word, "execution": id, "state": state, "user": user, "message": message }));
         }
     }
     Ok(Exit::Success)

@@ -13,6 +13,7 @@ use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
     home::Home,
+    ui::json,
 };
 
 /// Arguments of `flow bench`.
@@ -174,7 +175,9 @@ fn myself() -> Command {
 
 fn tell(global: &Global, report: &Report) {
     if global.output == Output::Json {
-        return say!("{}", serde_json::json!(report));
+        let message = format!("{}: {} {}", report.workload, shown(report.figure), report.unit);
+        let line = serde_json::json!({ "type": "bench", "message": message });
+        return json::print(json::with(line, serde_json::json!(report)));
     }
     say!("{}: {}", report.workload, report.did);
     say!("  {:>12} {}", shown(report.figure), report.unit);

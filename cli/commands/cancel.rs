@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api::flow::{
     CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse, DescribeExecution,
-    DescribeExecutionRequest, EntriesRequest, FollowExecution,
+    DescribeExecutionRequest,
 };
 use clap::Args;
 use engine::{machine::ExecutionStatus, runner::RunnerEvent};
@@ -17,6 +17,7 @@ use crate::{
     locate::locate_at,
     owner::{Answered, Handle},
     target::Target,
+    ui::json,
 };
 
 /// How long calls in flight may take to answer before the execution ends without their answers.
@@ -38,7 +39,10 @@ pub struct CancelArguments {
 /// Ends an execution as ABORTED. The resources that it created stay.
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
     let (id, handle) = locate_at(global, &arguments.target, &arguments.id).await?.answer().await?;
-    let cancelled = cancel(global, &handle, &id, arguments.now).await;
+    let cancelled = match cancel(global, &handle, &id, arguments.now).await {
+        Ok(cancelled) => end_is_known(&handle, &id).await.map(|()| cancelled),
+        Err(error) => Err(error),
+    };
     let closed = handle.close().await;
     let cancelled = cancelled?;
     closed?;
@@ -54,10 +58,23 @@ pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, Cl
             };
             let line = json!({ "type": "cancelled", "execution": id, "inFlight": in_flight, "waited": waited,
                                "answered": answered, "ended": has_ended, "message": message });
-            say!("{line}");
+            json::print(line);
         }
     }
     Ok(*exit)
+}
+
+/// Records that the person who cancelled knows of the end.
+async fn end_is_known(handle: &Handle, id: &str) -> Result<(), CliError> {
+    if handle.at_step_functions().await.is_some() {
+        return Ok(());
+    }
+    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
+    let execution = handle.call::<DescribeExecution>(request).await?.execution;
+    match execution.status {
+        ExecutionStatus::Running => Ok(()),
+        _ => super::answered::end_was_shown(handle, &execution).await,
+    }
 }
 
 /// What a cancellation found and did.
@@ -120,8 +137,7 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
         if execution.status != ExecutionStatus::Running {
             return Ok(Exit::Success);
         }
-        let request = EntriesRequest { id: id.to_owned(), from_sequence: execution.last_sequence + 1 };
-        let mut events = handle.stream::<FollowExecution>(request).await?;
+        let mut events = handle.follow(id, execution.last_sequence + 1).await?;
         let rested = async {
             while let Ok(Some(event)) = events.next().await {
                 if matches!(event, RunnerEvent::Rested { .. }) {

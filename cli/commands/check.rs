@@ -12,6 +12,7 @@ use crate::{
     exit::{CliError, Exit},
     graph::{self, Graph},
     source::{Position, Source},
+    ui::json,
 };
 
 /// Arguments of `flow check`.
@@ -70,7 +71,7 @@ pub(super) fn show(global: &Global, found: &[Diagnostic], file: &str, source: Op
     for problem in found {
         match global.output {
             Output::Human => print(problem, file, source),
-            Output::Json => say!("{}", line(problem, source)),
+            Output::Json => json::print(line(problem, source)),
         }
     }
     match found.iter().any(|problem| problem.severity == Severity::Error) {

@@ -22,6 +22,7 @@ use crate::{
     environments,
     exit::{CliError, Exit},
     target::endpoint,
+    ui::json,
 };
 
 /// The longest name of a role without the prefix that deployments add (IAM and STS quotas).
@@ -289,11 +290,10 @@ fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[ResourceCha
     let transitions = wanted.compiled.transitions;
     let dollars = dollars(transitions);
     if global.output == Output::Json {
-        say!(
-            "{}",
-            json!({ "type": "deployment", "name": wanted.name, "caller": caller, "transitions": transitions,
-                "roleArn": wanted.role_arn, "dollarsPerRun": dollars, "definitionBytes": wanted.compiled.definition.to_string().len() })
-        );
+        let message = format!("{}: a run that enters each state once has {transitions} transitions", wanted.name);
+        json::print(json!({ "type": "deployment", "name": wanted.name, "caller": caller, "roleArn": wanted.role_arn,
+            "transitions": transitions, "dollarsPerRun": dollars,
+            "definitionBytes": wanted.compiled.definition.to_string().len(), "message": message }));
     } else if !global.quiet {
         match caller["account"].as_str() {
             Some(account) => {
@@ -320,7 +320,10 @@ fn print(global: &Global, kind: &str, change: &ResourceChange) {
     let ResourceChange { action, kind: resource, name } = change;
     match global.output {
         Output::Json => {
-            say!("{}", json!({ "type": kind, "action": action.word(), "kind": resource.word(), "name": name }));
+            let message = format!("{} {name} ({})", action.word(), resource.word());
+            json::print(
+                json!({ "type": kind, "action": action.word(), "kind": resource.word(), "name": name, "message": message }),
+            );
         }
         Output::Human if kind == "changed" => say!("{}d {name}   {}", action.word(), resource.word()),
         Output::Human if global.quiet && *action == Action::Unchanged => {}
@@ -332,7 +335,7 @@ fn finish(global: &Global, arn: Option<String>, outcome: &str) -> Exit {
     let alias = arn.as_ref().map(|arn| format!("{arn}:{ALIAS}"));
     match (global.output, outcome, alias) {
         (Output::Json, ..) => {
-            say!("{}", json!({ "type": "end", "outcome": outcome, "stateMachineArn": arn }));
+            json::print(json!({ "type": "end", "outcome": outcome, "stateMachineArn": arn, "message": outcome }));
         }
         (_, "plan", _) => say!("Nothing was changed."),
         (_, "kept", None) => say!("There is nothing to change."),

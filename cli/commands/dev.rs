@@ -20,7 +20,7 @@ use crate::{
     input, interrupt,
     mocks::{self, MockConfig, Mocks, mocked},
     trial,
-    ui::text,
+    ui::{json, text},
 };
 
 /// How often the files are checked for changes.
@@ -166,10 +166,10 @@ fn show(global: &Global, run: &Run, from: Option<&str>, without_mock: &[String])
     if global.output == Output::Json {
         let states = run.outcomes().iter().map(|(path, outcome)| (path.clone(), word(outcome).into()));
         let states: serde_json::Map<String, Value> = states.collect();
-        let line = json!({ "type": "dev", "status": status, "from": from, "output": run.header.output, "failure": failure,
+        let line = json!({ "type": "dev", "message": failure.clone().unwrap_or_else(|| status.to_owned()), "status": status, "from": from, "output": run.header.output, "failure": failure,
                            "states": states, "steps": automation.steps, "byHand": automation.by_hand,
                            "withoutMock": without_mock });
-        return say!("{line}");
+        return json::print(line);
     }
     match from {
         Some(state_path) => say!("Ran again from \"{state_path}\"; what is above it is as it was."),

@@ -18,6 +18,7 @@ use crate::{
     exit::{CliError, Exit, store_failed},
     home::Home,
     owner::{Handle, SAVE_HINT, exclusive, open_store, owned_elsewhere},
+    ui::json,
 };
 
 /// Fewer fdatasync calls per second than this make every step slow.
@@ -58,7 +59,9 @@ impl Report {
             Verdict::Bad => ("✖", "bad"),
         };
         match self.json {
-            true => say!("{}", serde_json::json!({ "type": "check", "what": what, "verdict": word, "found": found })),
+            true => json::print(
+                serde_json::json!({ "type": "check", "what": what, "verdict": word, "found": found, "message": found }),
+            ),
             false => say!("{sign} {what:<12} {found}"),
         }
     }

@@ -121,10 +121,9 @@ async fn next_line(lines: &mut Option<Stream<ProgramLine>>) -> Option<ProgramLin
 fn show_line(global: &Global, line: &ProgramLine) {
     let ProgramLine { execution, state_path, attempt, is_error, text } = line;
     match global.output {
-        Output::Json => say!(
-            "{}",
+        Output::Json => json::print(
             serde_json::json!({ "type": "programLine", "execution": execution, "state": state_path, "attempt": attempt, "isError": is_error,
-                    "message": text })
+                    "message": text }),
         ),
         Output::Human => say!("     ·            {state_path} prints: {text}"),
     }
@@ -146,13 +145,13 @@ impl Entries<'_> {
             let event = RunnerEvent::Entry { execution: view.id.clone(), entry: entry.clone() };
             view.see(&event);
             if let Some(line) = json::event(view, &event).filter(|_| is_wanted) {
-                say!("{line}");
+                json::print(line);
             }
         } else if is_wanted {
             let value = serde_json::to_value(&entry.content).unwrap_or_default();
             let inner = value.as_object().and_then(|content| content.values().next());
             let (what, details) = inner.map(words).unwrap_or_default();
-            say!("{:>6}  {}  {what:<24} {details}", entry.sequence, text::clock(entry.timestamp_ms));
+            say!("{:>6}  {}  {what:<24} {details}", entry.sequence, text::date_and_clock(entry.timestamp_ms));
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
     explanations::{self, Explanation},
+    ui::json,
 };
 
 /// Arguments of `flow explain`.
@@ -36,7 +37,9 @@ fn show(global: &Global, page: &Explanation, in_full: bool) {
     let Explanation { code, meaning, remedy } = page;
     match global.output {
         Output::Json => {
-            say!("{}", json!({ "type": "explanation", "code": code, "meaning": meaning, "remedy": remedy }));
+            json::print(
+                json!({ "type": "explanation", "code": code, "meaning": meaning, "remedy": remedy, "message": meaning }),
+            );
         }
         Output::Human if in_full => say!("{code}\n\n{meaning}\n\n{remedy}"),
         Output::Human => say!("{code:<40} {meaning}"),

@@ -17,6 +17,7 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     owner::{exclusive, owned_elsewhere},
+    ui::json,
 };
 
 const NOTHING_IMPORTED: &str =
@@ -80,10 +81,10 @@ fn report(global: &Global, imported: &Imported) {
             }
         }
         Output::Json => {
-            let line = serde_json::json!({
-                "type": "imported", "executions": executions, "notEnded": not_ended, "documents": documents, "known": known,
-            });
-            say!("{line}");
+            let message =
+                format!("{executions} executions and {documents} documents imported, {known} existed already");
+            json::print(serde_json::json!({ "type": "imported", "executions": executions, "notEnded": not_ended,
+                                    "documents": documents, "known": known, "message": message }));
         }
     }
 }

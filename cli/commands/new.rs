@@ -14,6 +14,7 @@ use crate::{
     asl_schema, environments,
     exit::{CliError, Exit},
     runbook::{self, Document},
+    ui::json,
 };
 
 /// The largest document, in bytes.
@@ -106,7 +107,8 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
     let names: Vec<_> = files.iter().map(|(file, _)| file.as_str()).collect();
     match global.output {
         Output::Json => {
-            say!("{}", json!({ "type": "new", "workflow": name, "files": names }));
+            let message = format!("wrote {}", names.join(", "));
+            json::print(json!({ "type": "new", "workflow": name, "files": names, "message": message }));
         }
         Output::Human if global.quiet => {}
         Output::Human => {

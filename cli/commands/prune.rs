@@ -15,7 +15,11 @@ use crate::{
     exit::{CliError, Exit, store_failed},
     home::Home,
     owner::{Handle, StreamError, exclusive},
+    ui::json,
 };
+
+/// How many owners of the store are asked, one after the end of the other.
+const OWNERS_MAX: usize = 5;
 
 /// Arguments of `flow prune`.
 #[derive(Debug, Args)]
@@ -65,18 +69,26 @@ pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, Cl
 }
 
 async fn prune(handle: &Handle, request: PruneRequest) -> Result<PruneResponse, CliError> {
-    let mut steps = handle.stream::<PruneExecutions>(request).await?;
-    let mut last = PruneResponse::default();
+    let (mut deleted, mut owners) = (0, 0);
     loop {
-        match steps.next().await {
-            Ok(Some(step)) => last = step,
-            Ok(None) => return Ok(last),
-            Err(StreamError::Failed(error)) => return Err(error),
-            Err(StreamError::Gone(_)) => {
-                let message = format!("the owner of the store ended after {} executions were deleted", last.executions);
-                return Err(CliError::new(Exit::Unreachable, message).hint("run it again: flow prune"));
+        let mut steps = handle.stream::<PruneExecutions>(request.clone()).await?;
+        let mut last = PruneResponse::default();
+        loop {
+            match steps.next().await {
+                Ok(Some(step)) => last = step,
+                Ok(None) => return Ok(PruneResponse { executions: deleted + last.executions }),
+                Err(StreamError::Failed(error)) => return Err(error),
+                Err(StreamError::Gone(_)) => break,
             }
         }
+        // A plan counts everything again at the next owner.
+        deleted += if request.plan { 0 } else { last.executions };
+        owners += 1;
+        if owners == OWNERS_MAX {
+            let message = format!("the owner of the store ended after {deleted} executions were deleted");
+            return Err(CliError::new(Exit::Unreachable, message).hint("run it again: flow prune"));
+        }
+        handle.find_next_owner().await?;
     }
 }
 
@@ -86,8 +98,9 @@ fn report(global: &Global, arguments: &PruneArguments, count: usize, (before, af
         (Output::Json, plan) => {
             let line = serde_json::json!({
                 "type": "pruned", "executions": count, "plan": plan, "bytesBefore": before, "bytesAfter": after,
+                "message": format!("{count} executions {}", if plan { "would be deleted" } else { "deleted" }),
             });
-            say!("{line}");
+            json::print(line);
         }
         (Output::Human, _) if global.quiet => {}
         (Output::Human, true) => say!("{count} executions ended more than {} days ago", arguments.days),

@@ -41,7 +41,7 @@ pub struct ResumeArguments {
     #[arg(long, value_name = "STATE", conflicts_with = "all")]
     from: Option<String>,
     /// Do not ask before --from calls steps again.
-    #[arg(long, requires = "from")]
+    #[arg(long)]
     yes: bool,
     /// Stop with exit code 75 if nothing can proceed within this time.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
@@ -156,7 +156,10 @@ async fn resume(
             handle.verify(environment.as_ref().unwrap_or(&header.environment)).await?;
         }
     }
-    handle.call::<ResumeExecution>(ResumeRequest { id: header.id.clone(), environment, from }).await.map(drop)
+    // An execution that was unfinished when its header was read may have been cancelled since: that stays.
+    let only_unfinished = header.status == ExecutionStatus::Running && from.is_empty();
+    let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished };
+    handle.call::<ResumeExecution>(request).await.map(drop)
 }
 
 fn pinned(header: &ExecutionHeader) -> Option<Pinned> {

@@ -17,6 +17,7 @@ use crate::{
     home::Home,
     interrupt,
     owner::{self, Handle, Local},
+    ui::json,
     wire::{guard::Guard, signature::Key},
 };
 
@@ -70,9 +71,10 @@ async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Gu
             say!("Step Functions API on http://{address}; {recovered} executions continue");
         }
         Output::Json => {
-            say!(
-                "{}",
-                serde_json::json!({ "type": "serving", "endpoint": format!("http://{address}"), "recovered": recovered })
+            let message = format!("Step Functions API on http://{address}; {recovered} executions continue");
+            json::print(
+                serde_json::json!({ "type": "serving", "endpoint": format!("http://{address}"), "recovered": recovered,
+                                            "message": message }),
             );
         }
     }

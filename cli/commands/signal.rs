@@ -11,6 +11,7 @@ use crate::{
     locate::locate_at,
     person,
     target::Target,
+    ui::json,
 };
 
 /// Arguments of `flow signal`.
@@ -77,9 +78,8 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     match global.output {
         Output::Human if global.quiet => {}
         Output::Human => say!("{message}{afterwards}"),
-        Output::Json => say!(
-            "{}",
-            json!({ "type": "signalled", "execution": id, "state": state, "kept": answer.is_kept, "message": message })
+        Output::Json => json::print(
+            json!({ "type": "signalled", "execution": id, "state": state, "kept": answer.is_kept, "message": message }),
         ),
     }
     Ok(Exit::Success)

@@ -1,33 +1,47 @@
 //! `flow status`.
 
+use std::{io::IsTerminal, time::Duration};
+
 use api::{
     flow::{
         DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, ListExecutions, ListPersonTasks,
         ListPersonTasksRequest, ListRequest, ListResponse,
     },
-    view::View,
+    view::{Typical, View},
 };
 use clap::Args;
-use engine::machine::{ExecutionHeader, ExecutionStatus};
-use serde_json::json;
+use engine::machine::{ExecutionHeader, ExecutionStatus, FrameRow};
+use serde_json::{Value, json};
 
-use super::approvals;
+use super::{approvals, watch::typical};
 use crate::{
     arguments::{Global, Output},
     clock,
     environments::Pinned,
     exit::{CliError, Exit},
     home::Home,
+    interrupt,
     locate::{Located, locate_at},
     owner::Handle,
     target::Target,
-    ui::{standing::standing, summary, text, tree::tree},
+    ui::{
+        block,
+        display::drawing_screen,
+        json, record,
+        screen::Screen,
+        standing::standing,
+        status::{Detail, Listed, list},
+        summary, text,
+    },
 };
 
 /// The most executions that are listed of each store.
 const LISTED_MAX: usize = 100;
 /// The most tasks that wait for a person that are shown in front of the list.
 const NEEDS_SHOWN_MAX: usize = 10;
+
+/// The pause between two polls of `--watch`.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Arguments of `flow status`.
 #[derive(Debug, Args)]
@@ -50,41 +64,127 @@ pub struct StatusArguments {
 
 /// Shows the status of executions. Never drives one.
 pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, CliError> {
-    let Some(wanted) = &arguments.id else { return list(global, &arguments).await };
+    let Some(wanted) = &arguments.id else { return list_all(global, &arguments).await };
     let Located { header: ExecutionHeader { id, .. }, mut store } =
         locate_at(global, &arguments.target, wanted).await?;
+    let mut screen = Watching::new(global, &arguments);
     loop {
         let home = store.home().clone();
         let request = DescribeExecutionRequest { id: id.clone(), as_shown: false };
         let status = store.call::<DescribeExecution>(request).await?;
-        match &arguments.state {
-            Some(state) => show_state(global, &status, state)?,
-            None => show(global, &home, &status),
+        if screen.typical.is_none() {
+            let runs = status.execution.status == ExecutionStatus::Running;
+            screen.typical = Some(if runs { typical(&store, &id).await } else { Typical::default() });
         }
+        let ended = status.execution.stopped_ms.is_some();
+        screen.show(&home, &status, ended)?;
         if !arguments.watch {
             store.leave();
             return Ok(Exit::Success);
         }
-        if status.execution.stopped_ms.is_some() {
-            return Ok(if status.execution.status == ExecutionStatus::Succeeded {
-                Exit::Success
-            } else {
-                Exit::Failed
-            });
+        if ended {
+            let succeeded = status.execution.status == ExecutionStatus::Succeeded;
+            return Ok(if succeeded { Exit::Success } else { Exit::Failed });
         }
         // Closes a store that no process drives during the pause, so that another process can open it.
-        let pause = tokio::time::sleep(std::time::Duration::from_secs(1));
-        if store.at_step_functions().await.is_some() {
-            pause.await;
-            continue;
+        let at_step_functions = store.at_step_functions().await.is_some();
+        let kept = at_step_functions.then_some(store);
+        tokio::select! {
+            exit = interrupt::requested() => {
+                block::leave();
+                return Ok(exit);
+            }
+            () = tokio::time::sleep(WATCH_INTERVAL) => {}
         }
-        drop(store);
-        pause.await;
-        store = Handle::read(&home).await?;
+        store = match kept {
+            Some(store) => store,
+            None => Handle::read(&home).await?,
+        };
     }
 }
 
-async fn list(global: &Global, arguments: &StatusArguments) -> Result<Exit, CliError> {
+/// What `flow status ID` shows, again and again with `--watch`.
+struct Watching<'w> {
+    global: &'w Global,
+    state: Option<&'w str>,
+    watches: bool,
+    /// Whether it is drawn again at the same place.
+    redraws: bool,
+    typical: Option<Typical>,
+    /// What was shown last: off a terminal only changes are shown.
+    last: String,
+    last_sequence: u64,
+}
+
+impl<'w> Watching<'w> {
+    fn new(global: &'w Global, arguments: &'w StatusArguments) -> Self {
+        let redraws = arguments.watch && global.output == Output::Human && std::io::stdout().is_terminal();
+        let state = arguments.state.as_deref();
+        let (watches, last) = (arguments.watch, String::new());
+        Watching { global, state, watches, redraws, typical: None, last, last_sequence: 0 }
+    }
+
+    fn show(&mut self, home: &Home, status: &DescribeExecutionResponse, ended: bool) -> Result<(), CliError> {
+        let now_ms = clock::of(home).now_ms();
+        if let Some(state) = self.state {
+            let lines = state_lines(self.global, status, state)?;
+            self.print_changes(lines.join("\n"), &lines);
+            return Ok(());
+        }
+        let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
+        let standing = standing(execution, *driven, now_ms);
+        let typical = &self.typical.clone().unwrap_or_default();
+        if self.watches {
+            self.record(view, ended, now_ms);
+        }
+        if self.global.output == Output::Json {
+            let message = summary::one_line(view, standing, now_ms);
+            let mut line = json!({
+                "type": "status", "execution": view.id, "message": message, "standing": standing, "header": execution,
+                "frames": frames, "view": view, "needs": summary::needs(view, now_ms),
+            });
+            let same = line.to_string();
+            line["timeLeft"] = json!(view.time_left(typical, now_ms));
+            if same != self.last {
+                self.last = same;
+                json::print(line);
+            }
+            return Ok(());
+        }
+        let place = place(view);
+        let detail = Detail { header: execution, view, standing, typical, place: &place, now_ms };
+        if self.redraws && !ended {
+            block::draw(&detail.fitted(&drawing_screen(self.global.color)));
+            return Ok(());
+        }
+        let lines = detail.lines(&Screen::of_stdout(self.global.color));
+        if self.redraws {
+            block::finish(&lines);
+            return Ok(());
+        }
+        let same = format!("{standing} {view:?}");
+        self.print_changes(same, &lines);
+        Ok(())
+    }
+
+    fn print_changes(&mut self, same: String, lines: &[String]) {
+        if same != self.last {
+            self.last = same;
+            lines.iter().for_each(|line| say!("{line}"));
+        }
+    }
+
+    /// Records a change of what is watched for `--events-file` and the JUnit report.
+    fn record(&mut self, view: &View, ended: bool, now_ms: u64) {
+        record::ended(view);
+        if self.global.output == Output::Human && (ended || view.last_sequence != self.last_sequence) {
+            self.last_sequence = view.last_sequence;
+            record::event(&json::complete(json::ended(view, now_ms)));
+        }
+    }
+}
+
+async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, CliError> {
     let all = arguments.all;
     let request = ListRequest { limit: Some(LISTED_MAX + 1).filter(|_| !all), unfinished: false };
     let handles = match arguments.target.handle(global).await? {
@@ -104,9 +204,18 @@ async fn list(global: &Global, arguments: &StatusArguments) -> Result<Exit, CliE
         let limit = if all { usize::MAX } else { LISTED_MAX };
         more |= executions.len() > limit;
         let now_ms = clock::of(handle.home()).now_ms();
-        for header in executions.iter().take(limit) {
-            any = true;
-            show_row(global, header, driven.contains(&header.id), now_ms);
+        any |= !executions.is_empty();
+        let listed = executions.into_iter().take(limit).map(|header| {
+            let driven = driven.contains(&header.id);
+            Listed { header, driven }
+        });
+        let listed: Vec<Listed> = listed.collect();
+        match global.output {
+            Output::Json => listed.iter().for_each(|listed| json::print(row(listed, now_ms))),
+            Output::Human => {
+                let screen = Screen::of_stdout(global.color);
+                list(&listed, now_ms, &screen).iter().for_each(|line| say!("{line}"));
+            }
         }
         handle.leave();
     }
@@ -140,60 +249,15 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
     Ok(())
 }
 
-fn show_row(global: &Global, header: &ExecutionHeader, driven: bool, now_ms: u64) {
-    let standing = standing(header, driven, now_ms);
-    let took = header.stopped_ms.unwrap_or(now_ms).saturating_sub(header.started_ms);
-    if global.output == Output::Json {
-        let line = json!({
-            "type": "execution", "execution": header.id, "workflow": header.workflow, "subject": header.subject,
-            "status": header.status, "standing": standing, "started_ms": header.started_ms, "stopped_ms": header.stopped_ms,
-        });
-        return say!("{line}");
-    }
-    let next = match standing {
-        "WAITING" => next_check(header, now_ms),
-        "INTERRUPTED" | "PAUSED" => format!("flow resume {}", header.id),
-        "FAILED" | "TIMED_OUT" => format!("flow status {}", header.id),
-        _ => String::new(),
-    };
-    let line = format!("{:<34} {standing:<11} {:>8}   {next}", header.id, text::duration(took));
-    say!("{}", line.trim_end());
-}
-
-fn show(global: &Global, home: &Home, status: &DescribeExecutionResponse) {
-    let now_ms = clock::of(home).now_ms();
-    let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
-    let standing = standing(execution, *driven, now_ms);
-    if global.output == Output::Json {
-        let line = json!({
-            "type": "status", "execution": view.id, "standing": standing, "header": execution, "frames": frames, "view": view,
-            "needs": summary::needs(view, now_ms),
-        });
-        return say!("{line}");
-    }
-    tree(view, standing, now_ms).iter().for_each(|line| say!("{line}"));
-    let place = place(view);
-    if !place.is_empty() {
-        say!("  {place}");
-    }
-    if view.stopped_ms.is_some() {
-        summary::end(view, now_ms).iter().for_each(|line| say!("{line}"));
-    } else {
-        summary::waits(view, now_ms).iter().for_each(|line| say!("{line}"));
-    }
-    match standing {
-        "INTERRUPTED" => say!("No process drives it. Nothing is lost: flow resume {}", view.id),
-        "WAITING" if view.needs_person() => say!("No process drives it. After the answer:   flow resume {}", view.id),
-        "WAITING" => say!("No process drives it. {}", next_check(execution, now_ms)),
-        _ => {}
-    }
-}
-
-/// When an execution that no process drives must be resumed, as a sentence with the command.
-fn next_check(header: &ExecutionHeader, now_ms: u64) -> String {
-    let due =
-        header.next_wake_ms.map_or_else(String::new, |next| format!("next check {}: ", text::moment(next, now_ms)));
-    format!("{due}flow resume {}", header.id)
+/// The JSON line of an execution in the list.
+fn row(listed: &Listed, now_ms: u64) -> Value {
+    let Listed { header, driven } = listed;
+    let standing = standing(header, *driven, now_ms);
+    json!({
+        "type": "execution", "execution": header.id, "message": format!("{} {standing}", header.id),
+        "workflow": header.workflow, "subject": header.subject, "status": header.status, "standing": standing,
+        "startedMs": header.started_ms, "stoppedMs": header.stopped_ms,
+    })
 }
 
 /// Account, region and profile, if an account is pinned.
@@ -202,22 +266,23 @@ fn place(view: &View) -> String {
         .map_or_else(|_| String::new(), |pinned| pinned.described())
 }
 
-fn show_state(global: &Global, status: &DescribeExecutionResponse, name: &str) -> Result<(), CliError> {
+fn state_lines(global: &Global, status: &DescribeExecutionResponse, name: &str) -> Result<Vec<String>, CliError> {
     let found: Vec<_> = status.frames.iter().filter(|row| *row.state == *name || row.state_path() == name).collect();
     if found.is_empty() {
         let message = format!("{} is in no state named '{name}'", status.execution.id);
         return Err(CliError::not_found(message)
             .hint(format!("flow events {} shows the states it has left", status.execution.id)));
     }
-    for row in found {
-        let line = json!({
-            "type": "state", "execution": status.execution.id, "state": row.state_path(), "visit": row.visit, "attempt": row.attempt,
+    let line = |row: &&FrameRow| {
+        let line = json::complete(json!({
+            "type": "state", "time": text::rfc3339(row.entered_ms), "execution": status.execution.id, "state": row.state_path(),
+            "message": format!("attempt {} of visit {}", row.attempt, row.visit), "visit": row.visit, "attempt": row.attempt,
             "input": row.input, "variables": row.variables, "activity": row.activity,
-        });
+        }));
         match global.output {
-            Output::Json => say!("{line}"),
-            Output::Human => say!("{}", serde_json::to_string_pretty(&line).unwrap_or_default()),
+            Output::Json => line.to_string(),
+            Output::Human => serde_json::to_string_pretty(&line).unwrap_or_default(),
         }
-    }
-    Ok(())
+    };
+    Ok(found.iter().map(line).collect())
 }

@@ -9,6 +9,7 @@ use crate::{
     environments,
     exit::{CliError, Exit},
     step_manual::{example, fields, repeated, resource, takes, yaml},
+    ui::json,
 };
 
 /// Arguments of `flow steps`.
@@ -31,8 +32,8 @@ pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError>
     for step in steps.descriptions().filter(|step| wanted.is_none_or(|wanted| is_wanted(&step.name, wanted))) {
         found = true;
         match (global.output, wanted) {
-            (Output::Json, None) => say!("{}", json!({ "type": "step", "step": step })),
-            (Output::Json, Some(_)) => say!("{}", line(&step)),
+            (Output::Json, None) => json::print(json!({ "type": "step", "step": step, "message": step.summary })),
+            (Output::Json, Some(_)) => json::print(line(&step)),
             (Output::Human, None) => say!("{:<40} {}", step.name, step.summary),
             (Output::Human, Some(_)) => show(&step),
         }
@@ -42,7 +43,7 @@ pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError>
         let resource = format!("arn:aws:states:::{nested}");
         match global.output {
             Output::Json => {
-                say!("{}", json!({ "type": "integration", "name": nested, "resource": resource, "summary": summary }));
+                json::print(json!({ "type": "integration", "name": nested, "resource": resource, "message": summary }));
             }
             Output::Human => say!("{resource}\n  {summary}; flow serve has the state machines"),
         }
@@ -58,7 +59,7 @@ pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError>
 fn line(step: &StepDescription) -> Value {
     let (name, state) = example(step);
     json!({ "type": "step", "step": step, "repeated": repeated(&step.name), "takes": takes(&step.name),
-            "example": { name: state } })
+            "example": { name: state }, "message": step.summary })
 }
 
 fn show(step: &StepDescription) {

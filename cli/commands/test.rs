@@ -13,6 +13,7 @@ use crate::{
     input,
     mocks::{self, MockConfig, mocked},
     trial,
+    ui::json,
 };
 
 /// The file name of Step Functions Local.
@@ -99,8 +100,9 @@ fn tell(global: &Global, name: &str, header: &ExecutionHeader, as_wanted: bool) 
     if global.output == Output::Json {
         let line = json!({
             "type": "case", "case": name, "status": status, "asWanted": as_wanted, "output": header.output, "failure": failure,
+            "message": format!("{name}: {status}"),
         });
-        return say!("{line}");
+        return json::print(line);
     }
     let mark = if as_wanted { "✔" } else { "✖" };
     let rest = match (header.status, failure) {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use api::{
     flow::{
-        DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, EntriesRequest, FollowExecution,
+        DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, EstimateTimeLeft, ExecutionIdRequest,
         MarkShown, MarkShownRequest,
     },
-    view::View,
+    view::{Typical, View},
 };
 use engine::{
     machine::ExecutionStatus,
@@ -27,6 +27,9 @@ use crate::{
 
 /// The duration of a `--no-wait` without a value.
 pub const NO_WAIT_DEFAULT: &str = "10s";
+
+/// The interval at which frames are read for what the journal does not record.
+const FRAMES_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Options of a watch.
 #[derive(Debug, Clone, Copy)]
@@ -66,9 +69,13 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let mut view = before.view.clone();
     let shown_before = view.last_sequence;
     let clock = clock::of(handle.home());
+    if display.wants_time_left() {
+        display.set_typical(typical(handle, id).await);
+    }
     display.begin(&view);
     let stop = loop {
-        let mut follow = Follow { watch, proceeded_ms: clock.now_ms(), known_sequence, clock: clock.as_ref() };
+        let proceeded_ms = clock.now_ms();
+        let mut follow = Follow { watch, proceeded_ms, known_sequence, frames_read: None, clock: clock.as_ref() };
         match follow.until_stop(handle, &mut view, display).await? {
             Some(stop) => break stop,
             None => handle.take_over(id).await?,
@@ -77,6 +84,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let asked = match stop {
         Stop::Asked(exit) => {
             if !watch.is_one_of_many {
+                display.clear();
                 say_that_it_stops(handle, id).await;
             }
             // Calls that end within the drain's limit are still shown.
@@ -96,8 +104,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     // This process is about to stop driving its executions.
     let driven = driven && (handle.is_remote().await || exit == Exit::Success);
     let is_news = view.last_sequence > shown_before;
-    // A successful execution is never resumed, so what was shown of it is not recorded.
-    if is_news && view.status != ExecutionStatus::Succeeded {
+    if is_news {
         let request = MarkShownRequest { id: id.to_owned(), sequence: view.last_sequence };
         handle.call::<MarkShown>(request).await?;
     }
@@ -112,6 +119,12 @@ fn was_refused(view: &View) -> bool {
 
 async fn describe(handle: &Handle, id: &str, as_shown: bool) -> Result<DescribeExecutionResponse, CliError> {
     handle.call::<DescribeExecution>(DescribeExecutionRequest { id: id.to_owned(), as_shown }).await
+}
+
+/// How long the states took in earlier executions. An owner of an earlier version and Step Functions do not say.
+pub async fn typical(handle: &Handle, id: &str) -> Typical {
+    let request = ExecutionIdRequest { id: id.to_owned() };
+    handle.call::<EstimateTimeLeft>(request).await.map_or_else(|_| Typical::default(), |estimate| estimate.typical)
 }
 
 /// After a signal, prints what happens next and how to stop immediately.
@@ -129,6 +142,8 @@ struct Follow<'c> {
     /// The last sequence in the store when the watch started. Until the view has reached it, an end may have been
     /// followed by a redrive.
     known_sequence: u64,
+    /// When frames were read last.
+    frames_read: Option<tokio::time::Instant>,
     clock: &'c dyn Clock,
 }
 
@@ -140,8 +155,7 @@ impl Follow<'_> {
         view: &mut View,
         display: &mut Display,
     ) -> Result<Option<Stop>, CliError> {
-        let request = EntriesRequest { id: view.id.clone(), from_sequence: view.last_sequence + 1 };
-        let mut events = handle.stream::<FollowExecution>(request).await?;
+        let mut events = handle.follow(&view.id, view.last_sequence + 1).await?;
         let mut tick = tokio::time::interval(display.tick_interval());
         loop {
             tokio::select! {
@@ -165,8 +179,24 @@ impl Follow<'_> {
                         return Ok(Some(stop));
                     }
                 }
-                _ = tick.tick() => display.tick(view),
+                _ = tick.tick() => {
+                    self.read_frames(handle, view).await;
+                    display.tick(view);
+                }
             }
+        }
+    }
+
+    /// Reads what only frames record: when a Wait ends, and how far a distributed Map is.
+    async fn read_frames(&mut self, handle: &Handle, view: &mut View) {
+        let is_due = self.frames_read.is_none_or(|read| read.elapsed() >= FRAMES_INTERVAL);
+        if !is_due || !view.lacks_frames() {
+            return;
+        }
+        self.frames_read = Some(tokio::time::Instant::now());
+        // Without an answer the display shows what the journal records until the next read.
+        if let Ok(described) = describe(handle, &view.id, false).await {
+            view.see_due_times(&described.frames);
         }
     }
 
@@ -195,6 +225,8 @@ pub fn show_end(global: &Global, handle: &Handle, watched: &Watched, display: &m
         display.needs(&watched.view, clock::of(handle.home()).now_ms());
     } else if worth_saying {
         display.end(&watched.view, watched.standing, clock::of(handle.home()).now_ms());
+    } else {
+        display.record_end(&watched.view, clock::of(handle.home()).now_ms());
     }
 }
 

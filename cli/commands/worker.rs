@@ -14,6 +14,7 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     interrupt,
+    ui::json,
     worker::{Counts, Worker},
     world,
 };
@@ -81,7 +82,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     begin(global, &worker, &arguments.endpoint);
     let exit = work(global, worker, &stop, &counts).await?;
     match global.output {
-        Output::Json => say!("{}", counts.line()),
+        Output::Json => json::print(counts.line()),
         Output::Human if global.quiet => {}
         Output::Human => say!("{}", summary(&counts)),
     }
@@ -113,7 +114,7 @@ async fn work(global: &Global, worker: Worker, stop: &watch::Sender<bool>, count
                 stop.send_replace(true);
                 eprintln!("flow: no new tasks; those in hand end or are given back (once more stops now)");
             }
-            _ = every.tick(), if global.output == Output::Json => say!("{}", counts.line()),
+            _ = every.tick(), if global.output == Output::Json => json::print(counts.line()),
         }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::{
     arguments::{Global, Output},
     exit::{CliError, Exit},
+    ui::json,
 };
 
 /// Lists the shipped workflows.
@@ -13,7 +14,8 @@ pub fn run(global: &Global) -> Result<Exit, CliError> {
         match global.output {
             Output::Human => say!("{:<26} {}", workflow.name, workflow.summary),
             Output::Json => {
-                say!("{}", json!({ "type": "workflow", "name": workflow.name, "summary": workflow.summary }))
+                let (name, summary) = (workflow.name, workflow.summary);
+                json::print(json!({ "type": "workflow", "name": name, "summary": summary, "message": summary }));
             }
         }
     }

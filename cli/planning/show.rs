@@ -126,3 +126,57 @@ fn permissions(permissions: &Permissions) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::planning::{Cost, Refusal};
+
+    fn change(action: PlannedAction, kind: &str, name: &str, id: &str) -> PlannedChange {
+        let (resource_type, name, id) = (kind.to_owned(), Some(name.to_owned()), id.to_owned());
+        let (fields, state, settings) = (Vec::new(), "VPC and subnets/Create".to_owned(), Value::Null);
+        PlannedChange { action, resource_type, name, id, fields, state, settings }
+    }
+
+    #[test]
+    fn a_plan_as_people_see_it() {
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        let mut update = change(PlannedAction::Update, "AWS::RDS::DBInstance", "shop-db", "shop-db");
+        let (from, to) = ("15".to_owned(), "16".to_owned());
+        update.fields.push(steps::plan::Difference { field: "EngineVersion".to_owned(), from, to });
+        let plan = WorkflowPlan {
+            changes: vec![
+                change(PlannedAction::Create, "AWS::EC2::VPC", "shop", steps::plan::KNOWN_AFTER_APPLY),
+                change(PlannedAction::Unchanged, "AWS::EC2::Subnet", "shop-1", "subnet-1"),
+                update,
+                change(PlannedAction::Replace, "AWS::EC2::Instance", "店", "i-0d15ea5e"),
+            ],
+            waits: vec![PlannedWait {
+                state: "PostgreSQL database/Wait until the database is available".to_owned(),
+                reason: Some("modifying".to_owned()),
+                usual_seconds: Some((300, 900)),
+            }],
+            cost: Cost {
+                monthly_usd: 57.0,
+                monthly_usd_difference: 9.5,
+                unknown: set(&["AWS::SNS::Topic"]),
+                as_of: "2026-07".to_owned(),
+                region: "eu-central-1".to_owned(),
+            },
+            permissions: Permissions {
+                needed: set(&["ec2:CreateVpc", "rds:ModifyDBInstance"]),
+                denied: set(&["rds:ModifyDBInstance"]),
+                not_checked: None,
+            },
+            refusal: Some(Refusal {
+                error: "Flow.Refused".to_owned(),
+                cause: "the quota of VPCs is reached".to_owned(),
+            }),
+        };
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!("plan", plan.lines().join("\n"));
+        });
+    }
+}

@@ -1,28 +1,38 @@
 //! The displays of a watch: a tree that is redrawn, lines, JSON, or nothing.
 
-use std::{
-    io::{IsTerminal, Write},
-    sync::Arc,
-    time::Duration,
+use std::{io::IsTerminal, sync::Arc, time::Duration};
+
+use api::view::{Typical, View};
+use engine::{
+    journal::Entry,
+    runner::{Clock, RunnerEvent},
 };
 
-use api::view::View;
-use crossterm::{cursor, queue, terminal};
-use engine::runner::{Clock, RunnerEvent};
-
-use super::{json, lines, summary, tree};
-use crate::arguments::{Global, Output, Progress};
+use super::{
+    block, json, lines, record,
+    screen::Screen,
+    summary, text,
+    tree::{self, Shown},
+};
+use crate::arguments::{Color, Global, Output, ProgressDisplay};
 
 const HEARTBEAT_FIRST: Duration = Duration::from_secs(10);
 const HEARTBEAT_MAX: Duration = Duration::from_secs(300);
+/// The size of a tree that is drawn into something other than a terminal.
+const COLUMNS_ELSEWHERE: usize = 100;
+const ROWS_ELSEWHERE: usize = 40;
 
 /// Shows an execution while it runs.
 pub struct Display {
     kind: Kind,
     /// Whether only changes, failures and what needs a person are shown.
     quiet: bool,
+    color: Color,
     clock: Arc<dyn Clock>,
-    drawn_lines: u16,
+    typical: Option<Typical>,
+    drawn: Vec<String>,
+    /// The date of the last line that was printed.
+    date: String,
     heartbeat: Duration,
     last_output: std::time::Instant,
 }
@@ -39,15 +49,17 @@ impl Display {
     /// The display that the options select.
     pub fn new(global: &Global, clock: Arc<dyn Clock>) -> Self {
         let terminal = std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        let kind = match (global.output, global.progress) {
+        let kind = match (global.output, global.progress.display) {
             (Output::Json, _) => Kind::Json,
-            (_, Progress::None) => Kind::None,
-            (_, Progress::Tree) => Kind::Tree,
-            (_, Progress::Auto) if terminal => Kind::Tree,
+            (_, ProgressDisplay::None) => Kind::None,
+            (_, ProgressDisplay::Tree) => Kind::Tree,
+            (_, ProgressDisplay::Auto) if terminal => Kind::Tree,
             _ => Kind::Lines,
         };
         let kind = if global.quiet && kind == Kind::Tree { Kind::Lines } else { kind };
-        Display { quiet: global.quiet, ..Display::of(kind, clock) }
+        let mut display = Display::of(kind, clock);
+        (display.quiet, display.color) = (global.quiet, global.color);
+        display
     }
 
     /// A display that shows nothing.
@@ -56,14 +68,37 @@ impl Display {
     }
 
     fn of(kind: Kind, clock: Arc<dyn Clock>) -> Self {
-        let last_output = std::time::Instant::now();
-        Display { kind, quiet: false, clock, drawn_lines: 0, heartbeat: HEARTBEAT_FIRST, last_output }
+        let date = text::date(clock.now_ms());
+        Display {
+            kind,
+            quiet: false,
+            color: Color::Auto,
+            clock,
+            typical: None,
+            drawn: Vec::new(),
+            date,
+            heartbeat: HEARTBEAT_FIRST,
+            last_output: std::time::Instant::now(),
+        }
+    }
+
+    /// Whether it shows the time left.
+    pub fn wants_time_left(&self) -> bool {
+        self.kind == Kind::Tree || (self.kind == Kind::Lines && !self.quiet)
+    }
+
+    /// Sets how long the states took in earlier executions.
+    pub fn set_typical(&mut self, typical: Typical) {
+        self.typical = Some(typical);
     }
 
     /// Starts to show an execution, from the last entry that was shown.
     pub fn begin(&mut self, view: &View) {
         if self.kind == Kind::Lines && !self.quiet && view.last_sequence > 0 {
-            say!("{}: what is new since it was shown last; all of it: flow events {}", view.id, view.id);
+            self.print(&format!(
+                "{}: what is new since it was shown last; all of it: flow events {}",
+                view.id, view.id
+            ));
         }
     }
 
@@ -74,33 +109,53 @@ impl Display {
 
     /// Shows an event that is folded into the view.
     pub fn event(&mut self, view: &View, event: &RunnerEvent) {
-        match (self.kind, event) {
-            (Kind::Json, event) => {
-                if let Some(line) = json::event(view, event) {
-                    say!("{line}");
-                }
-            }
-            (Kind::Lines, RunnerEvent::Entry { entry, .. }) => {
-                if self.quiet && !lines::is_worth_a_quiet_line(entry) {
-                    return;
-                }
-                for line in lines::lines(view, entry) {
-                    say!("{line}");
-                    self.last_output = std::time::Instant::now();
-                    self.heartbeat = HEARTBEAT_FIRST;
-                }
-            }
-            _ => {}
+        if self.kind == Kind::Json {
+            json::event(view, event).into_iter().for_each(json::print);
+        } else if record::records_events() {
+            json::event(view, event).into_iter().for_each(|line| record::event(&json::complete(line)));
+        }
+        if let (Kind::Lines, RunnerEvent::Entry { entry, .. }) = (self.kind, event) {
+            self.lines(view, entry);
+        }
+    }
+
+    fn lines(&mut self, view: &View, entry: &Entry) {
+        if self.quiet && !lines::is_worth_a_quiet_line(entry) {
+            return;
+        }
+        for line in lines::lines(view, entry) {
+            self.print_date(entry.timestamp_ms);
+            self.print(&line);
+            self.last_output = std::time::Instant::now();
+            self.heartbeat = HEARTBEAT_FIRST;
+        }
+    }
+
+    /// Lines have a time of day: the date is printed above the first line of another date.
+    fn print_date(&mut self, at_ms: u64) {
+        let date = text::date(at_ms);
+        if date != self.date {
+            self.print(&date);
+            self.date = date;
         }
     }
 
     /// Updates what depends on time: redraws the tree, or prints a heartbeat line.
     pub fn tick(&mut self, view: &View) {
+        let now_ms = self.clock.now_ms();
         match self.kind {
-            Kind::Tree => self.draw(&tree::fitted(view, "RUNNING", self.clock.now_ms(), rows())),
+            Kind::Tree => {
+                let standing = if view.paused { "PAUSED" } else { "RUNNING" };
+                let wanted = self.tree(view, standing, now_ms);
+                if wanted != self.drawn {
+                    block::draw(&wanted);
+                    self.drawn = wanted;
+                }
+            }
             Kind::Lines if !self.quiet && self.last_output.elapsed() >= self.heartbeat => {
-                if let Some(line) = lines::heartbeat(view, self.clock.now_ms()) {
-                    say!("{line}");
+                if let Some(line) = lines::heartbeat(view, self.typical.as_ref(), now_ms) {
+                    self.print_date(now_ms);
+                    self.print(&line);
                 }
                 self.last_output = std::time::Instant::now();
                 self.heartbeat = (self.heartbeat * 2).min(HEARTBEAT_MAX);
@@ -109,58 +164,74 @@ impl Display {
         }
     }
 
+    /// Removes what is drawn, so that a message can be printed.
+    pub fn clear(&mut self) {
+        block::clear();
+        self.drawn.clear();
+    }
+
+    fn tree(&self, view: &View, standing: &str, now_ms: u64) -> Vec<String> {
+        let screen = drawing_screen(self.color);
+        let shown = Shown { view, standing, typical: self.typical.as_ref(), now_ms };
+        tree::tree(&shown, &screen).iter().map(|line| screen.paint(line)).collect()
+    }
+
     /// Shows how the execution ended, or what it waits for.
     pub fn end(&mut self, view: &View, standing: &str, now_ms: u64) {
+        self.record_end(view, now_ms);
         match self.kind {
-            Kind::Json => say!("{}", json::ended(view, now_ms)),
+            Kind::Json => json::print(json::ended(view, now_ms)),
             Kind::Tree => {
-                self.draw(&tree::fitted(view, standing, now_ms, rows()));
-                print_lines(&summary::end(view, now_ms));
+                block::finish(&self.tree(view, standing, now_ms));
+                self.drawn.clear();
+                self.print_lines(&summary::end(view, now_ms));
             }
-            Kind::Lines | Kind::None => print_lines(&summary::end(view, now_ms)),
+            Kind::Lines | Kind::None => self.print_lines(&summary::end(view, now_ms)),
         }
     }
 
     /// Shows only what an execution needs of a person.
     pub fn needs(&mut self, view: &View, now_ms: u64) {
+        self.record_end(view, now_ms);
         match self.kind {
-            Kind::Json => say!("{}", json::ended(view, now_ms)),
-            _ => print_lines(&summary::needs(view, now_ms)),
+            Kind::Json => json::print(json::ended(view, now_ms)),
+            _ => self.print_lines(&summary::needs(view, now_ms)),
         }
     }
 
-    /// Replaces the previous drawing.
-    fn draw(&mut self, wanted: &[String]) {
-        let columns = terminal::size().map_or(100, |(columns, _)| columns);
-        let mut out = std::io::stdout().lock();
-        let up = self.drawn_lines;
-        let mut drawn = 0;
-        let mut text = String::new();
-        for line in wanted.iter().take(rows()) {
-            text.extend(line.chars().take(usize::from(columns.saturating_sub(1))));
-            text.push('\n');
-            drawn += 1;
+    /// Records the end of a watch.
+    pub fn record_end(&self, view: &View, now_ms: u64) {
+        record::ended(view);
+        if self.kind != Kind::Json && record::records_events() {
+            record::event(&json::complete(json::ended(view, now_ms)));
         }
-        let moved = if up > 0 { queue!(out, cursor::MoveToPreviousLine(up)) } else { Ok(()) };
-        let drawn_well = moved
-            .and_then(|()| queue!(out, terminal::Clear(terminal::ClearType::FromCursorDown)))
-            .and_then(|()| out.write_all(text.as_bytes()))
-            .and_then(|()| out.flush());
-        // A terminal that is gone does not stop the work.
-        if drawn_well.is_ok() {
-            self.drawn_lines = drawn;
+    }
+
+    fn print_lines(&self, lines: &[String]) {
+        lines.iter().for_each(|line| self.print(line));
+    }
+
+    fn print(&self, line: &str) {
+        say!("{}", Screen::of_stdout(self.color).plain(line));
+    }
+}
+
+impl Drop for Display {
+    /// What is printed next, such as an error, goes below the tree.
+    fn drop(&mut self) {
+        if self.kind == Kind::Tree {
+            block::leave();
         }
     }
 }
 
-/// The most lines that may be drawn without scrolling.
-fn rows() -> usize {
-    let rows = terminal::size().map_or(40, |(_, rows)| rows);
-    usize::from(rows.saturating_sub(2)).max(1)
-}
-
-fn print_lines(lines: &[String]) {
-    for line in lines {
-        say!("{line}");
-    }
+/// The screen for lines that are drawn again: the empty line above them and the last row stay free, and the last column, at which
+/// terminals differ in when they wrap.
+pub fn drawing_screen(color: Color) -> Screen {
+    let screen = Screen::of_stdout(color);
+    let (columns, rows) = match screen.columns {
+        usize::MAX => (COLUMNS_ELSEWHERE, ROWS_ELSEWHERE),
+        columns => (columns, screen.rows),
+    };
+    Screen { columns: columns.saturating_sub(1).max(1), rows: rows.saturating_sub(2).max(1), ..screen }
 }

@@ -1,18 +1,100 @@
-//! JSON lines for programs. A reader ignores what it does not know if the minor version is newer, and must reject
-//! another major version.
+//! JSON lines for programs; `docs/json-lines.md` describes them. A reader ignores what it does not know if the minor version is newer, and must
+//! reject another major version.
 
 use api::view::View;
 use engine::runner::RunnerEvent;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
-    lines,
+    lines, record,
     summary::{changes, end},
+    text::rfc3339,
 };
+
+/// The fields that every line begins with, in this order.
+const COMMON: [&str; 5] = ["type", "time", "execution", "state", "message"];
+/// The fields whose values are of workflows and steps: their keys are not ours.
+const FOREIGN: [&str; 18] = [
+    "answer",
+    "arguments",
+    "assignedVariables",
+    "assigned_variables",
+    "definition",
+    "example",
+    "fields",
+    "input",
+    "inputSchema",
+    "input_schema",
+    "item",
+    "items",
+    "output",
+    "outputSchema",
+    "output_schema",
+    "parameters",
+    "values",
+    "variables",
+];
+/// The fields whose values have names, paths or ids as keys.
+const NAMED: [&str; 4] = ["changes", "created", "maps", "states"];
 
 /// The first line of every command that prints JSON lines.
 pub fn version() -> Value {
-    json!({ "type": "version", "ui": "1.0" })
+    json!({ "type": "version", "ui": "1.0", "message": "JSON lines of flow, version 1.0" })
+}
+
+/// Prints a line, and records it if events are recorded.
+pub fn print(line: Value) {
+    let line = complete(line);
+    record::event(&line);
+    say!("{line}");
+}
+
+/// A line with the fields that every line has, and all keys in one casing. Execution and state are null for a line that is about none;
+/// the time is now unless the line says when it happened.
+pub fn complete(line: Value) -> Value {
+    let Value::Object(mut fields) = line else { return line };
+    let kind = fields.shift_remove("type").unwrap_or_else(|| json!("line"));
+    let message =
+        fields.shift_remove("message").filter(|message| message.as_str().is_some_and(|text| !text.is_empty()));
+    let now = || {
+        let now = jiff::Timestamp::now().as_millisecond();
+        rfc3339(u64::try_from(now).unwrap_or_default()).into()
+    };
+    let time = fields.shift_remove("time").unwrap_or_else(now);
+    let execution = fields.shift_remove("execution").unwrap_or_default();
+    let state = fields.shift_remove("state").unwrap_or_default();
+    let common = [kind.clone(), time, execution, state, message.unwrap_or(kind)];
+    let mut line: Map<String, Value> = COMMON.into_iter().map(str::to_owned).zip(common).collect();
+    line.extend(fields.into_iter().map(|(key, value)| cased(&key, value)));
+    Value::Object(line)
+}
+
+/// A field with its key, and the keys inside it, in camel case.
+fn cased(key: &str, value: Value) -> (String, Value) {
+    let value = if FOREIGN.contains(&key) { value } else { with_cased_keys(value, NAMED.contains(&key)) };
+    (camel_case(key), value)
+}
+
+fn with_cased_keys(value: Value, named: bool) -> Value {
+    match value {
+        Value::Object(fields) if named => {
+            Value::Object(fields.into_iter().map(|(name, value)| (name, with_cased_keys(value, false))).collect())
+        }
+        Value::Object(fields) => Value::Object(fields.into_iter().map(|(key, value)| cased(&key, value)).collect()),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| with_cased_keys(item, false)).collect()),
+        other => other,
+    }
+}
+
+fn camel_case(key: &str) -> String {
+    let mut words = key.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut key, word| {
+        let mut characters = word.chars();
+        key.extend(characters.next().map(|c| c.to_ascii_uppercase()));
+        key.push_str(characters.as_str());
+        key
+    })
 }
 
 /// The line of an event. The view has the event folded in.
@@ -22,21 +104,25 @@ pub fn event(view: &View, event: &RunnerEvent) -> Option<Value> {
         none if none.is_empty() => lines::sentence(view, entry),
         lines => lines.join("\n"),
     };
-    let mut line = json!({ "type": "entry", "execution": execution, "message": message });
-    merge(&mut line, serde_json::to_value(entry).unwrap_or_default());
-    Some(line)
+    let line = json!({
+        "type": "entry", "time": rfc3339(entry.timestamp_ms), "execution": execution, "state": lines::path_of(entry), "message": message,
+    });
+    Some(with(line, serde_json::to_value(entry).unwrap_or_default()))
 }
 
-fn merge(line: &mut Value, more: Value) {
-    if let (Value::Object(line), Value::Object(more)) = (line, more) {
+/// A line with more fields.
+pub fn with(mut line: Value, more: Value) -> Value {
+    if let (Value::Object(line), Value::Object(more)) = (&mut line, more) {
         line.extend(more);
     }
+    line
 }
 
 /// The last line of a watch.
 pub fn ended(view: &View, now_ms: u64) -> Value {
     json!({
         "type": "end",
+        "time": rfc3339(view.stopped_ms.unwrap_or(now_ms)),
         "execution": view.id,
         "status": view.status,
         "paused": view.paused,
@@ -47,4 +133,19 @@ pub fn ended(view: &View, now_ms: u64) -> Value {
         "cause": view.failure.as_ref().map(|(_, cause)| cause),
         "message": end(view, now_ms).join("\n"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_begins_with_the_same_fields_and_has_one_casing() {
+        let line = complete(json!({
+            "started_ms": 1, "type": "x", "input": { "snake_case": 1 }, "time": "t",
+            "view": { "states": { "a_b": { "entered_ms": 2 } }, "made": [{ "resource_type": "V" }] },
+        }));
+        let expected = r#"{"type":"x","time":"t","execution":null,"state":null,"message":"x","startedMs":1,"input":{"snake_case":1},"view":{"states":{"a_b":{"enteredMs":2}},"made":[{"resourceType":"V"}]}}"#;
+        assert_eq!(line.to_string(), expected);
+    }
 }

@@ -1,15 +1,18 @@
 //! The display without a terminal: a line for each change, and heartbeat lines at growing intervals.
 
-use api::view::{View, word};
+use api::view::{Doing, Typical, View, word};
 use engine::{
     journal::{Content, Entry, HistoryEventDetails, Note, Signaller, StateType, state_path},
     step::Change,
 };
 
 use super::{
-    text::{clock, duration, moment, short_id},
+    text::{clock, duration, duration_range, moment, short_id},
     tree::detail,
 };
+
+/// The most states that a heartbeat line names.
+const HEARTBEAT_STATES_MAX: usize = 5;
 
 /// The lines of an entry. The view has the entry folded in.
 pub fn lines(view: &View, entry: &Entry) -> Vec<String> {
@@ -71,14 +74,24 @@ pub fn sentence(view: &View, entry: &Entry) -> String {
     let inner = value.as_object().and_then(|content| content.values().next()).cloned().unwrap_or_default();
     let text = |name: &str| inner[name].as_str().filter(|text| !text.is_empty());
     let what = text("type").or_else(|| text("note")).unwrap_or("entry");
-    let path = match (text("frame"), text("name"), text("statePath")) {
-        (frame, Some(name), _) => Some(state_path(frame.unwrap_or_default(), name)),
-        (_, None, path) => path.map(str::to_owned),
-    };
     let at = clock(entry.timestamp_ms);
-    match path {
+    match path_of(entry) {
         Some(path) => format!("{at} {what}: {}", title(view, &path)),
         None => format!("{at} {what}: {}", view.id),
+    }
+}
+
+/// The path of the state that an entry is about.
+pub fn path_of(entry: &Entry) -> Option<String> {
+    let value = serde_json::to_value(&entry.content).unwrap_or_default();
+    let inner = value.as_object().and_then(|content| content.values().next())?;
+    let text = |name: &str| inner[name].as_str().filter(|text| !text.is_empty());
+    if text("type").is_some_and(|what| what.starts_with("MapIteration")) {
+        return text("frame").map(str::to_owned);
+    }
+    match (text("frame"), text("name"), text("statePath").or_else(|| text("state"))) {
+        (frame, Some(name), _) => Some(state_path(frame.unwrap_or_default(), name)),
+        (_, None, path) => path.map(str::to_owned),
     }
 }
 
@@ -159,9 +172,10 @@ pub fn title(view: &View, path: &str) -> String {
 }
 
 /// A line about what the execution waits for.
-pub fn heartbeat(view: &View, now_ms: u64) -> Option<String> {
-    let waits: Vec<String> = view
-        .active()
+pub fn heartbeat(view: &View, typical: Option<&Typical>, now_ms: u64) -> Option<String> {
+    let waiting = || view.active().filter(|state| !matches!(state.doing, Doing::Failed { .. }));
+    let mut waits: Vec<String> = waiting()
+        .take(HEARTBEAT_STATES_MAX)
         .map(|state| {
             let since = duration(now_ms.saturating_sub(state.entered_ms));
             let detail = detail(state, now_ms);
@@ -169,6 +183,22 @@ pub fn heartbeat(view: &View, now_ms: u64) -> Option<String> {
             format!("{} {since}{detail}", state.name)
         })
         .collect();
+    let more = waiting().count().saturating_sub(HEARTBEAT_STATES_MAX);
+    if more > 0 {
+        waits.push(format!("and {more} more"));
+    }
+    let maps = view.maps.iter().filter(|(path, _)| {
+        view.states.get(*path).is_some_and(|state| !matches!(state.doing, Doing::Exited { .. } | Doing::Stopped { .. }))
+    });
+    waits.extend(maps.map(|(path, map)| {
+        let failed = if map.failed > 0 { format!(", {} failed", map.failed) } else { String::new() };
+        format!("{} {}/{}{failed}", title(view, path), map.ended(), map.total)
+    }));
+    let left = typical.and_then(|typical| view.time_left(typical, now_ms));
+    waits.extend(left.map(|left| {
+        let person = if left.needs_person { " + your answer" } else { "" };
+        format!("{} left{person}", duration_range(left.low_ms, left.high_ms))
+    }));
     let (done, total) = (view.sections_done(), view.sections.len());
     (!waits.is_empty()).then(|| format!("{} Still     ({done:>2}/{total}) {}", clock(now_ms), waits.join(", ")))
 }

@@ -8,7 +8,7 @@ use engine::{
 
 use super::{
     lines::title,
-    text::{duration, moment, quoted, short_id},
+    text::{duration, moment, pad, quoted, short_id, width},
     tree::detail,
 };
 
@@ -18,10 +18,10 @@ const WAITS_SHOWN_MAX: usize = 5;
 /// The lines of an instruction: the sentence, then the values to copy.
 pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
     let mut lines = vec![instructions.sentence.clone()];
-    let width = instructions.values.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let cells = instructions.values.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     let line = |(name, value): &(String, String)| match name.as_str() {
         "" => format!("  {value}"),
-        _ => format!("  {name:<width$}  {value}"),
+        _ => format!("  {}  {value}", pad(name, cells)),
     };
     lines.extend(instructions.values.iter().map(line));
     lines
@@ -235,9 +235,10 @@ pub fn table(view: &View) -> Vec<String> {
             ]),
         }
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let (a, b, c) = (width(0), width(1), width(2));
-    rows.iter()
-        .map(|[change, kind, name, id]| format!("  {change:<a$}  {kind:<b$}  {name:<c$}  {id}").trim_end().to_owned())
-        .collect()
+    let cells = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
+    let (a, b, c) = (cells(0), cells(1), cells(2));
+    let line = |[change, kind, name, id]: &[String; 4]| {
+        format!("  {}  {}  {}  {id}", pad(change, a), pad(kind, b), pad(name, c)).trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
 }

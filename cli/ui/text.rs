@@ -1,19 +1,62 @@
 //! Formats times, durations and ids for people.
 
-/// A duration: `0.8s`, `42s`, `2m04s`, `1h03m`.
+use jiff::{Timestamp, Zoned, tz::TimeZone};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// A duration: `0.8s`, `42s`, `2m04s`, `1h03m`, `2d05h`.
 pub fn duration(ms: u64) -> String {
     let seconds = ms / 1000;
     match seconds {
         0..10 => format!("{}.{}s", seconds, ms % 1000 / 100),
         10..60 => format!("{seconds}s"),
         60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        _ => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3600),
     }
 }
 
-fn zoned(epoch_ms: u64) -> jiff::Zoned {
-    let timestamp = i64::try_from(epoch_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    timestamp.unwrap_or_default().to_zoned(jiff::tz::TimeZone::system())
+/// A duration that is an estimate between two bounds: `20–40s`, `8–12m`, `1h05m–1h30m`.
+pub fn duration_range(low_ms: u64, high_ms: u64) -> String {
+    let rounded = |ms: u64| match high_ms {
+        0..10_000 => (ms.div_ceil(1_000), "s"),
+        10_000..60_000 => (ms.div_ceil(5_000) * 5, "s"),
+        _ => (ms.div_ceil(60_000), "m"),
+    };
+    let ((low, unit), (high, _)) = (rounded(low_ms), rounded(high_ms));
+    match high_ms {
+        3_540_001.. if low != high => format!("{}–{}", duration(low * 60_000), duration(high * 60_000)),
+        3_540_001.. => duration(high * 60_000),
+        _ if low == high => format!("{high}{unit}"),
+        _ => format!("{low}–{high}{unit}"),
+    }
+}
+
+/// The time zone of this machine. Tests use UTC.
+fn zone() -> TimeZone {
+    if cfg!(test) { TimeZone::UTC } else { TimeZone::system() }
+}
+
+fn timestamp(epoch_ms: u64) -> Timestamp {
+    i64::try_from(epoch_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or_default()
+}
+
+fn zoned(epoch_ms: u64) -> Zoned {
+    timestamp(epoch_ms).to_zoned(zone())
+}
+
+/// A time for programs: RFC 3339 in UTC, with milliseconds.
+pub fn rfc3339(epoch_ms: u64) -> String {
+    format!("{:.3}", timestamp(epoch_ms))
+}
+
+/// The calendar date: `2026-11-26`.
+pub fn date(epoch_ms: u64) -> String {
+    zoned(epoch_ms).strftime("%Y-%m-%d").to_string()
+}
+
+/// Date and time to the second: `2026-11-26 12:08:03`.
+pub fn date_and_clock(epoch_ms: u64) -> String {
+    zoned(epoch_ms).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// The time of day: `12:08:03`.
@@ -21,12 +64,48 @@ pub fn clock(epoch_ms: u64) -> String {
     zoned(epoch_ms).strftime("%H:%M:%S").to_string()
 }
 
-/// The time of day if it is near, else date and time.
+/// The time of day if it is on the current date, else date and time.
 pub fn moment(epoch_ms: u64, now_ms: u64) -> String {
-    if epoch_ms.abs_diff(now_ms) < 12 * 3_600_000 {
+    let (at, now) = (zoned(epoch_ms), zoned(now_ms));
+    if at.date() == now.date() {
         return clock(epoch_ms);
     }
-    zoned(epoch_ms).strftime("%Y-%m-%d %H:%M").to_string()
+    at.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// The number of terminal cells that a text takes: CJK characters take two.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// A text in at most so many cells, with an ellipsis where it is cut. Control characters become spaces: a name with a line
+/// feed or an escape sequence would break the display.
+pub fn fit(text: &str, cells: usize) -> String {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    let text: String = text.chars().map(printable).collect();
+    if width(&text) <= cells {
+        return text;
+    }
+    let (mut kept, mut taken) = (String::new(), 0);
+    for c in text.chars() {
+        taken += c.width().unwrap_or(0);
+        if taken + 1 > cells {
+            break;
+        }
+        kept.push(c);
+    }
+    if cells > 0 {
+        kept.push('…');
+    }
+    kept
+}
+
+/// A text in exactly so many cells, cut or filled with spaces on the right.
+pub fn pad(text: &str, cells: usize) -> String {
+    let mut fitted = fit(text, cells);
+    let missing = cells.saturating_sub(width(&fitted));
+    fitted.extend(std::iter::repeat_n(' ', missing));
+    fitted
 }
 
 /// The distinguishing end of an ARN; other ids unchanged.
@@ -61,8 +140,28 @@ mod tests {
 
     #[test]
     fn durations_read_well_at_every_size() {
-        let read: Vec<_> = [820, 42_000, 124_000, 3_780_000].into_iter().map(duration).collect();
-        assert_eq!(read, ["0.8s", "42s", "2m04s", "1h03m"]);
+        let read: Vec<_> = [820, 42_000, 124_000, 3_780_000, 190_800_000].into_iter().map(duration).collect();
+        assert_eq!(read, ["0.8s", "42s", "2m04s", "1h03m", "2d05h"]);
+        let ranges = [(2_100, 4_000), (22_000, 38_000), (470_000, 700_000), (3_900_000, 5_400_000), (60_000, 60_000)];
+        let read: Vec<_> = ranges.into_iter().map(|(low, high)| duration_range(low, high)).collect();
+        assert_eq!(read, ["3–4s", "25–40s", "8–12m", "1h05m–1h30m", "1m"]);
+    }
+
+    #[test]
+    fn a_time_of_another_day_has_its_date() {
+        let midnight = 1_764_288_000_000;
+        assert_eq!(moment(midnight - 1_000, midnight), "2025-11-27 23:59");
+        assert_eq!(moment(midnight + 86_399_000, midnight), "23:59:59");
+        assert_eq!(rfc3339(midnight + 5), "2025-11-28T00:00:00.005Z");
+    }
+
+    #[test]
+    fn a_wide_character_takes_two_cells() {
+        assert_eq!(fit("データベース", 12), "データベース");
+        assert_eq!(fit("データベース", 8), "データ…");
+        assert_eq!(width(&pad("データベース", 9)), 9);
+        assert_eq!(fit("a\u{1b}[2Jb", 20), "a [2Jb");
+        assert_eq!(fit("abc", 0), "");
     }
 
     #[test]

@@ -1,196 +1,275 @@
-//! The display on a terminal: a line for each section, with its running and waiting states below.
+//! The tree of an execution: a line for each section, and below it what runs, waits or failed.
 
-use api::view::{Doing, StateView, View, is_inside};
+mod detail;
+mod fit;
+mod row;
 
-use super::text::{duration, moment, short_id};
+use api::view::{Doing, MapProgress, StateView, Typical, View, is_inside};
+use engine::journal::StateType;
 
-const SECTIONS_AHEAD_SHOWN: usize = 1;
+pub use detail::detail;
+use row::{Rank, Row};
 
-/// The complete tree.
-pub fn tree(view: &View, standing: &str, now_ms: u64) -> Vec<String> {
-    fitted(view, standing, now_ms, usize::MAX)
+use super::{
+    screen::{Line, Screen, Tone},
+    status,
+    text::{duration, duration_range, short_id, width},
+};
+
+/// So many states of a Map's iterations have lines of their own; more of them are one line with their number.
+const ALIKE_SHOWN_MAX: usize = 3;
+
+/// What a tree shows.
+#[derive(Clone, Copy)]
+pub struct Shown<'s> {
+    /// The execution.
+    pub view: &'s View,
+    /// One word for it, see [`super::standing`].
+    pub standing: &'s str,
+    /// How long its states took in earlier executions.
+    pub typical: Option<&'s Typical>,
+    /// The current time, in milliseconds since the Unix epoch.
+    pub now_ms: u64,
 }
 
-/// The tree in at most `rows` rows, if possible: finished sections are combined into one line, the earliest first.
-/// Running sections and what needs a person stay.
-pub fn fitted(view: &View, standing: &str, now_ms: u64, rows: usize) -> Vec<String> {
+/// The tree, in at most the screen's rows. What runs and what needs a person stays; finished sections become one line, then sections
+/// and their only states share a line, then states that run are counted.
+pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
+    let rows = rows(shown);
+    let columns = row::Columns::of(&rows, screen.columns);
+    let hides_command = rows.iter().any(|row| row.needs_you && !columns.has_room(&needs_you(shown.view)));
+    let mut lines = vec![header(shown, screen)];
+    let limit = screen.rows.saturating_sub(1 + usize::from(hides_command));
+    lines.extend(fit::fit(rows, limit).into_iter().map(|row| columns.line(&row, &needs_you(shown.view))));
+    if hides_command {
+        lines.push(Line::new(Tone::Attention, format!(" {}", needs_you(shown.view))));
+    }
+    lines.truncate(screen.rows);
+    lines
+}
+
+fn needs_you(view: &View) -> String {
+    format!("needs you: flow status {}", view.id)
+}
+
+/// Id, status, sections done, time taken and time left, as far as they fit.
+fn header(shown: &Shown, screen: &Screen) -> Line {
+    let Shown { view, standing, typical, now_ms } = *shown;
     let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
-    let (done, total) = (view.sections_done(), view.sections.len());
-    let header = format!("{}   {standing}   {done}/{total}   {took}", view.id);
-    let mut sections: Vec<(bool, Vec<String>)> = Vec::new();
-    let mut ahead = Vec::new();
+    let mut line = Line::new(Tone::Plain, view.id.clone());
+    let mut used = width(&view.id);
+    let mut push = |tone, piece: String, always: bool| {
+        let fits = always || used + 3 + width(&piece) <= screen.columns;
+        if fits {
+            used += 3 + width(&piece);
+            line.push(Tone::Plain, "   ");
+            line.push(tone, piece);
+        }
+        fits
+    };
+    // The status is shown in any case, the rest if it fits.
+    push(status::tone(standing), standing.to_owned(), true);
+    let fits = push(Tone::Plain, format!("{}/{}", view.sections_done(), view.sections.len()), false)
+        && push(Tone::Plain, took, false);
+    if let Some(left) = typical.and_then(|typical| view.time_left(typical, now_ms)).filter(|_| fits) {
+        let range = duration_range(left.low_ms, left.high_ms);
+        let person = if left.needs_person { " + your answer" } else { "" };
+        if !push(Tone::Faint, format!("{range} left{person}"), false) {
+            push(Tone::Faint, format!("{range} left"), false);
+        }
+    }
+    line
+}
+
+fn rows(shown: &Shown) -> Vec<Row> {
+    let view = shown.view;
+    let (mut rows, mut ahead) = (Vec::new(), Vec::new());
     for section in &view.sections {
         match view.states.get(&section.path) {
             None => ahead.push(section.name.as_str()),
             Some(state) => {
-                let mut lines = vec![section_line(view, state, now_ms)];
-                lines.extend(active_lines(view, state, now_ms));
-                sections.push((matches!(state.doing, Doing::Exited { .. }), lines));
+                rows.push(section_row(view, state, shown.now_ms));
+                if !matches!(state.doing, Doing::Exited { .. }) {
+                    rows.extend(inner_rows(view, state, shown.now_ms));
+                }
             }
         }
     }
-    let last = ahead.first().filter(|_| view.stopped_ms.is_none()).map(|first| {
-        let rest = ahead.len() - SECTIONS_AHEAD_SHOWN;
-        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-        format!(" ◌ {first}{more}")
-    });
-    let needed = 1 + sections.iter().map(|(_, lines)| lines.len()).sum::<usize>() + usize::from(last.is_some());
-    let collapsed = collapsed(&mut sections, needed, rows);
-    let first = (collapsed > 0).then(|| format!(" ✔ {collapsed} finished"));
-    let sections = sections.into_iter().flat_map(|(_, lines)| lines);
-    [header].into_iter().chain(first).chain(sections).chain(last).collect()
-}
-
-/// Removes as many finished sections as necessary, the earliest first. Returns their number.
-fn collapsed(sections: &mut Vec<(bool, Vec<String>)>, needed: usize, rows: usize) -> usize {
-    if needed <= rows {
-        return 0;
+    if let Some(first) = ahead.first().filter(|_| view.stopped_ms.is_none()) {
+        let more = if ahead.len() > 1 { format!(" and {} more", ahead.len() - 1) } else { String::new() };
+        rows.push(Row { rank: Rank::Ahead, tone: Tone::Faint, ..Row::new(0, "◌", format!("{first}{more}")) });
     }
-    let (mut surplus, mut count) = (needed - rows + 1, 0);
-    sections.retain(|(finished, lines)| {
-        let removed = *finished && surplus > 0;
-        if removed {
-            surplus = surplus.saturating_sub(lines.len());
-            count += 1;
-        }
-        !removed
-    });
-    count
+    rows
 }
 
-fn section_line(view: &View, state: &StateView, now_ms: u64) -> String {
+fn section_row(view: &View, state: &StateView, now_ms: u64) -> Row {
     let within = |path: &str| path == state.path || is_inside(path, &state.path);
     let below = || view.active().filter(|active| within(&active.path));
     let needs_you = below().any(|active| matches!(&active.doing, Doing::Waiting(wait) if wait.instructions.is_some()));
     let failed = view.failed().any(|(failed, _)| within(&failed.path));
     let paused = below().any(|active| matches!(active.doing, Doing::Paused { .. }));
     let ended_ms = view.stopped_ms.unwrap_or(now_ms);
-    let (icon, until) = match &state.doing {
-        Doing::Exited { stopped_ms } => ("✔", *stopped_ms),
-        Doing::Failed { stopped_ms, .. } => ("✖", *stopped_ms),
-        _ if failed => ("✖", ended_ms),
-        Doing::Stopped { stopped_ms } => ("■", *stopped_ms),
-        _ if needs_you || paused => ("⏸", now_ms),
-        _ => ("●", now_ms),
+    let (icon, tone, until_ms) = match &state.doing {
+        Doing::Exited { stopped_ms } => ("✔", Tone::Good, *stopped_ms),
+        Doing::Failed { stopped_ms, .. } => ("✖", Tone::Bad, *stopped_ms),
+        _ if failed && view.stopped_ms.is_some() => ("✖", Tone::Bad, ended_ms),
+        Doing::Stopped { stopped_ms } => ("■", Tone::Attention, *stopped_ms),
+        _ if needs_you || paused => ("⏸", Tone::Attention, now_ms),
+        _ if failed && !view.maps.contains_key(&state.path) => ("✖", Tone::Bad, ended_ms),
+        _ => ("●", Tone::Active, now_ms),
     };
-    let rest = match (needs_you, &state.doing) {
-        (true, _) => format!("needs you: flow status {}", view.id),
-        (_, Doing::Exited { .. }) => made_in(view, &state.path),
-        (_, Doing::Stopped { .. }) => "stopped".to_owned(),
-        (_, Doing::Sleeping { .. } | Doing::Parked { .. } | Doing::Retrying { .. }) => detail(state, now_ms),
-        _ => String::new(),
+    let mut pieces = view.maps.get(&state.path).map(map_pieces).unwrap_or_default();
+    match &state.doing {
+        Doing::Exited { .. } => pieces.extend(made_in(view, &state.path).map(|made| (2, made))),
+        Doing::Stopped { .. } if failed => {}
+        Doing::Stopped { .. } => pieces.push((2, "stopped".to_owned())),
+        _ => pieces.extend(detail::pieces(state, now_ms)),
+    }
+    let rank = match &state.doing {
+        Doing::Exited { .. } => Rank::Finished,
+        doing if doing.needs_person() || matches!(doing, Doing::Failed { .. }) => Rank::Needs,
+        _ => Rank::Section,
     };
-    let took = duration(until.saturating_sub(state.entered_ms));
-    format!(" {icon} {:<32} {took:>7}   {rest}", state.name).trim_end().to_owned()
+    let took_ms = Some(until_ms.saturating_sub(state.entered_ms));
+    Row { rank, tone, took_ms, pieces, needs_you, ..Row::new(0, icon, state.name.clone()) }
 }
 
-fn made_in(view: &View, path: &str) -> String {
+/// How many iterations of a Map have ended.
+fn map_pieces(map: &MapProgress) -> Vec<(u8, String)> {
+    let mut pieces = vec![(4, format!("{}/{}", map.ended(), map.total))];
+    if map.failed > 0 {
+        pieces.push((3, format!("{} failed", map.failed)));
+    }
+    pieces
+}
+
+fn made_in(view: &View, path: &str) -> Option<String> {
     let mut made: Vec<_> = view.made.iter().filter(|made| is_inside(&made.state_path, path)).collect();
-    // Billed resources come first: a section is about the instance, not its key pair.
+    // What costs is what the section is about: the instance, not its key pair.
     made.sort_by_key(|made| !made.effect.billed);
     match made.as_slice() {
-        [] => String::new(),
-        [one] => short_id(&one.effect.id),
-        [first, rest @ ..] => format!("{} and {} more", short_id(&first.effect.id), rest.len()),
+        [] => None,
+        [one] => Some(short_id(&one.effect.id)),
+        [first, rest @ ..] => Some(format!("{} and {} more", short_id(&first.effect.id), rest.len())),
     }
 }
 
-fn active_lines(view: &View, section: &StateView, now_ms: u64) -> Vec<String> {
-    let below = view.active().filter(|state| is_inside(&state.path, &section.path));
-    below
-        .map(|state| {
-            let until_ms = match &state.doing {
-                Doing::Failed { stopped_ms, .. } => *stopped_ms,
-                _ => now_ms,
-            };
-            let since = duration(until_ms.saturating_sub(state.entered_ms));
-            let name = inside_name(state, section);
-            format!(" └─{} {name:<30} {since:>7}   {}", icon(state), detail(state, now_ms)).trim_end().to_owned()
-        })
-        .collect()
+/// The rows of what is active inside a section: each Map followed by its iterations.
+fn inner_rows(view: &View, section: &StateView, now_ms: u64) -> Vec<Row> {
+    let inside: Vec<&StateView> = view.active().filter(|state| is_inside(&state.path, &section.path)).collect();
+    let map_of = |state: &StateView| {
+        let maps = view.maps.keys().filter(|map| is_inside(&state.path, map) && is_inside(map, &section.path));
+        maps.max_by_key(|map| map.len()).cloned()
+    };
+    let mut rows =
+        states_rows(view, section, 1, inside.iter().copied().filter(|state| map_of(state).is_none()), now_ms);
+    for path in view.order.iter().filter(|path| is_inside(path, &section.path)) {
+        let Some(map) = view.states.get(path).filter(|map| map.state_type == StateType::Map) else { continue };
+        if matches!(map.doing, Doing::Exited { .. } | Doing::Stopped { .. }) {
+            continue;
+        }
+        let pieces = view.maps.get(path).map(map_pieces).unwrap_or_default();
+        let took_ms = Some(now_ms.saturating_sub(map.entered_ms));
+        let name = inside_name(map, section);
+        rows.push(Row { rank: Rank::Section, tone: Tone::Active, took_ms, pieces, ..Row::new(1, "●", name) });
+        let iterations = inside.iter().copied().filter(|state| map_of(state).as_ref() == Some(path));
+        rows.extend(states_rows(view, map, 2, iterations, now_ms));
+    }
+    rows
 }
 
-/// The name of a state inside a section, with its branch or iteration: `[2] Ask`.
-fn inside_name(state: &StateView, section: &StateView) -> String {
-    let inside = state.path.strip_prefix(section.path.as_str()).unwrap_or_default();
+/// The rows of states inside a section or a Map. Of many iterations in the same state the number is shown.
+fn states_rows<'v>(
+    view: &View,
+    outer: &StateView,
+    depth: usize,
+    states: impl Iterator<Item = &'v StateView>,
+    now_ms: u64,
+) -> Vec<Row> {
+    let mut groups: Vec<(Alike, Vec<&StateView>)> = Vec::new();
+    for state in states {
+        let alike = Alike::of(view, state);
+        match groups.iter_mut().find(|(other, _)| *other == alike) {
+            Some((_, group)) => group.push(state),
+            None => groups.push((alike, vec![state])),
+        }
+    }
+    let mut rows = Vec::new();
+    for (alike, group) in groups {
+        if alike.is_iteration && group.len() > ALIKE_SHOWN_MAX {
+            rows.extend(group_row(depth, &group, now_ms));
+        } else {
+            rows.extend(group.into_iter().map(|state| state_row(depth, state, outer, now_ms)));
+        }
+    }
+    rows
+}
+
+/// What states of a group have in common.
+#[derive(PartialEq, Eq)]
+struct Alike {
+    name: String,
+    icon: &'static str,
+    retries: bool,
+    is_iteration: bool,
+}
+
+impl Alike {
+    fn of(view: &View, state: &StateView) -> Self {
+        Alike {
+            name: state.name.clone(),
+            icon: icon(state).0,
+            retries: matches!(state.doing, Doing::Retrying { .. }),
+            is_iteration: view.maps.keys().any(|map| is_inside(&state.path, map)),
+        }
+    }
+}
+
+fn state_row(depth: usize, state: &StateView, outer: &StateView, now_ms: u64) -> Row {
+    let (icon, tone, rank) = icon(state);
+    let until_ms = match &state.doing {
+        Doing::Failed { stopped_ms, .. } => *stopped_ms,
+        _ => now_ms,
+    };
+    let took_ms = Some(until_ms.saturating_sub(state.entered_ms));
+    let pieces = detail::pieces(state, now_ms);
+    Row { rank, tone, took_ms, pieces, ..Row::new(depth, icon, inside_name(state, outer)) }
+}
+
+/// One row for many iterations: the one that takes longest, failed last, or is repeated next.
+fn group_row(depth: usize, group: &[&StateView], now_ms: u64) -> Option<Row> {
+    let first = group.iter().min_by_key(|state| match &state.doing {
+        Doing::Retrying { next_attempt_ms, .. } => *next_attempt_ms,
+        Doing::Failed { stopped_ms, .. } => u64::MAX - stopped_ms,
+        _ => state.entered_ms,
+    })?;
+    let (icon, tone, rank) = icon(first);
+    let took_ms = Some(now_ms.saturating_sub(first.entered_ms));
+    let what = match &first.doing {
+        Doing::Retrying { .. } => "the next",
+        Doing::Failed { .. } => "the last",
+        _ => "the longest",
+    };
+    let shown = detail(first, now_ms);
+    let shown = if shown.is_empty() { what.to_owned() } else { format!("{what}: {shown}") };
+    let name = format!("{} × {}", group.len(), first.name);
+    Some(Row { rank, tone, took_ms, pieces: vec![(1, shown)], ..Row::new(depth, icon, name) })
+}
+
+/// The name of a state inside a section or a Map, with the branch or iteration that it is in: `[2] Ask`.
+fn inside_name(state: &StateView, outer: &StateView) -> String {
+    let inside = state.path.strip_prefix(outer.path.as_str()).unwrap_or_default();
     match inside.split_once('/') {
         Some((index, _)) if !index.is_empty() => format!("{index} {}", state.name),
         _ => state.name.clone(),
     }
 }
 
-fn icon(state: &StateView) -> &'static str {
+fn icon(state: &StateView) -> (&'static str, Tone, Rank) {
     match &state.doing {
-        Doing::Failed { .. } => "✖",
-        Doing::Paused { .. } => "⏸",
-        Doing::Waiting(wait) if wait.instructions.is_some() => "⏸",
-        _ => "●",
-    }
-}
-
-/// What a state waits for, and until when.
-pub fn detail(state: &StateView, now_ms: u64) -> String {
-    match &state.doing {
-        Doing::Waiting(wait) => {
-            let ago = duration(now_ms.saturating_sub(wait.polled_ms));
-            let deadline =
-                wait.deadline_ms.map_or_else(String::new, |due| format!(" · gives up {}", moment(due, now_ms)));
-            format!("{} · checked {ago} ago{deadline}", wait.reason)
-        }
-        Doing::Sleeping { due_ms } => format!("until {}", moment(*due_ms, now_ms)),
-        Doing::Parked { deadline_ms } => {
-            let deadline = deadline_ms.map_or_else(String::new, |due| format!(" · gives up {}", moment(due, now_ms)));
-            format!("waits for an answer{deadline}")
-        }
-        Doing::Retrying { attempt, next_attempt_ms, failure } => {
-            let due = duration(next_attempt_ms.saturating_sub(now_ms));
-            format!("attempt {attempt} in {due}: {}", failure.cause)
-        }
-        Doing::Failed { failure, .. } | Doing::Paused { failure } => failure.cause.clone(),
-        Doing::Running | Doing::Exited { .. } | Doing::Stopped { .. } => String::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use engine::{asl, machine::Execution};
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn view(states: usize, running: usize) -> View {
-        let state = |n: usize| (format!("Step {n}"), json!({ "Type": "Pass", "Next": format!("Step {}", n + 1) }));
-        let mut all: serde_json::Map<String, Value> = (1..states).map(state).collect();
-        all.insert(format!("Step {states}"), json!({ "Type": "Succeed" }));
-        let definition = json!({ "StartAt": "Step 1", "States": all });
-        let machine = asl::parse(&definition).unwrap();
-        let mut view = View::new(&Execution::new("x-1", "x", machine, json!({})).header, &definition);
-        for n in 1..=running {
-            let doing = if n < running { Doing::Exited { stopped_ms: 2 } } else { Doing::Running };
-            let (path, state_type) = (format!("Step {n}"), engine::journal::StateType::Pass);
-            let state = StateView {
-                path: path.clone(),
-                name: path.clone(),
-                state_type,
-                entered_ms: 1,
-                called: false,
-                answered: false,
-                doing,
-            };
-            view.states.insert(path.clone(), state);
-            view.order.push(path);
-        }
-        view
-    }
-
-    #[test]
-    fn what_runs_is_always_among_the_rows() {
-        let view = view(41, 36);
-        let lines = fitted(&view, "RUNNING", 3, 22);
-        assert!(lines.len() <= 22, "{} lines", lines.len());
-        assert!(lines.iter().any(|line| line.contains("Step 36 ")), "{lines:#?}");
-        assert!(lines[1].contains("finished"), "{lines:#?}");
-        assert_eq!(tree(&view, "RUNNING", 3).len(), 38, "without a limit every section has its line");
+        Doing::Failed { .. } => ("✖", Tone::Bad, Rank::Needs),
+        doing if doing.needs_person() => ("⏸", Tone::Attention, Rank::Needs),
+        Doing::Retrying { .. } => ("●", Tone::Attention, Rank::Running),
+        _ => ("●", Tone::Active, Rank::Running),
     }
 }

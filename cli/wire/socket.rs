@@ -5,7 +5,7 @@ use std::{
     io,
     os::{
         fd::AsRawFd,
-        unix::fs::{MetadataExt, PermissionsExt},
+        unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     },
     path::{Path, PathBuf},
     time::Duration,
@@ -115,10 +115,15 @@ fn file_id(path: &Path) -> Option<FileId> {
 }
 
 fn bind(path: &Path) -> io::Result<UnixListener> {
-    // The caller holds the owner's lock, so an existing socket belongs to a process that has ended.
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    // The caller holds the owner's lock, so an existing socket belongs to a process that has ended. Anything else is somebody's file.
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path)?,
+        Ok(_) => {
+            let message = format!("{} is not a socket: move it away", path.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
     }
     let listener = UnixListener::bind(&address(path)?.path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;

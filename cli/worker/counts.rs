@@ -64,6 +64,7 @@ impl Counts {
             "failed": read(&self.failed), "givenBack": read(&self.given_back), "over": read(&self.over),
             "answersRefused": read(&self.answers_refused),
             "heartbeats": read(&self.heartbeats), "callsFailed": read(&self.calls_failed),
+            "message": format!("{} tasks received, {} succeeded, {} failed", read(&self.received), read(&self.succeeded), read(&self.failed)),
         })
     }
 }

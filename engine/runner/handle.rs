@@ -118,6 +118,16 @@ impl RunnerHandle {
         self.resume_from(id, environment, Vec::new()).await
     }
 
+    /// Continues an execution as [`Self::resume`] does, unless it has ended: an end that is recorded between the caller's decision and
+    /// this call stays.
+    ///
+    /// # Errors
+    /// Those of [`Self::resume`].
+    pub async fn resume_unfinished(&self, id: &str, environment: Option<Value>) -> Result<(), RunnerError> {
+        let resume = Some(Resume { environment, from: Vec::new(), only_unfinished: true });
+        self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await
+    }
+
     /// Continues an execution that did not succeed at a state that it entered earlier; see [`Self::resume`].
     ///
     /// # Errors
@@ -128,7 +138,7 @@ impl RunnerHandle {
         environment: Option<Value>,
         from: Vec<Reentry>,
     ) -> Result<(), RunnerError> {
-        let resume = Some(Resume { environment, from });
+        let resume = Some(Resume { environment, from, only_unfinished: false });
         self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await
     }
 

@@ -25,6 +25,13 @@ impl RunnerHandle {
     }
 }
 
+impl RunnerHandle {
+    /// Whether no dispatcher runs: the handle is one of [`RunnerHandle::idle`], or its threads have ended.
+    pub fn is_idle(&self) -> bool {
+        self.threads.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

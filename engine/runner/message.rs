@@ -127,6 +127,8 @@ pub(super) struct Resume {
     pub environment: Option<Value>,
     /// The path of the state at which it continues; empty to continue where it stopped.
     pub from: Vec<Reentry>,
+    /// Whether an execution that has ended stays as it is.
+    pub only_unfinished: bool,
 }
 
 /// One execution's part of a durable batch.

@@ -30,6 +30,11 @@ impl Threads {
         Threads { messages, joins: Mutex::new(joins.collect()), running }
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.running.has_changed().is_err()
+    }
+
     /// Waits at most `limit` until every thread has ended and dropped what it owned. Returns whether all have.
     pub async fn ended(&self, limit: Duration) -> bool {
         let mut running = self.running.clone();

@@ -27,7 +27,7 @@ use crate::{
     home::Home,
     interrupt,
     owner::{self, Handle},
-    ui::{display::Display, standing::standing, summary},
+    ui::{display::Display, json, standing::standing, summary},
 };
 
 /// The most executions driven by another process that are named.
@@ -161,7 +161,10 @@ async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outc
     let clock = clock::of(handle.home());
     let mut display = Display::none(clock.clone());
     match watch(handle, &header.id, watching, &mut display).await {
-        Ok(watched) => outcome(&watched, clock.as_ref()),
+        Ok(watched) => {
+            display.record_end(&watched.view, clock.now_ms());
+            outcome(&watched, clock.as_ref())
+        }
         Err(error) => Outcome {
             id: header.id.clone(),
             standing: "UNKNOWN",
@@ -182,7 +185,7 @@ fn outcome(watched: &Watched, clock: &dyn Clock) -> Outcome {
 fn show(global: &Global, outcome: &Outcome) -> Exit {
     let Outcome { id, standing, message, exit, is_news } = outcome;
     match global.output {
-        Output::Json => say!("{}", line(id, standing, message)),
+        Output::Json => json::print(line(id, standing, message)),
         Output::Human if global.quiet && !is_news => {}
         Output::Human => say!("{id}   {message}"),
     }
@@ -226,7 +229,7 @@ fn show_driven(global: &Global, headers: &[ExecutionHeader], owner: &str) {
     for header in headers.iter().take(DRIVEN_SHOWN_MAX) {
         let message = format!("RUNNING in {owner}");
         match global.output {
-            Output::Json => say!("{}", line(&header.id, "RUNNING", &message)),
+            Output::Json => json::print(line(&header.id, "RUNNING", &message)),
             Output::Human if global.quiet => {}
             Output::Human => say!("{}   {message}", header.id),
         }

@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use api::flow::{DescribeExecution, DescribeExecutionRequest};
 use rehearsal::{Fault, World};
 
-use crate::{exit::CliError, owner::Handle};
+use crate::{exit::CliError, owner::Handle, ui::block};
 
 /// The interval between checks whether the state of a `kill@STATE` was entered.
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
@@ -54,6 +54,7 @@ pub async fn kill_at(handle: &Handle, id: &str, faults: &[Fault]) -> Infallible 
         let Ok(described) = handle.call::<DescribeExecution>(request).await else { continue };
         // A state that exited between two checks counts as entered.
         if described.view.states.values().any(|entered| states.contains(&entered.name.as_str())) {
+            block::leave();
             std::process::abort();
         }
     }

@@ -14,6 +14,13 @@ const RECOVERED_AT_ONCE: usize = 1_000;
 impl Dispatcher {
     /// Drives an execution of the store: continues it after a crash and, with `resume`, after a pause or a failure.
     pub fn drive(&mut self, id: &str, resume: Option<Resume>, reply: Reply<()>) {
+        if resume.as_ref().is_some_and(|resume| resume.only_unfinished) {
+            match self.has_ended(id) {
+                Ok(false) => {}
+                Ok(true) => return drop(reply.send(Ok(()))),
+                Err(error) => return drop(reply.send(Err(error))),
+            }
+        }
         let from = resume.as_ref().map_or(&[][..], |resume| &resume.from);
         let checked = self.check_drivable(id, resume.is_some()).and_then(|subject| {
             self.check_reentry(id, from)?;
@@ -24,7 +31,7 @@ impl Dispatcher {
         }
         let recover = !self.driven.contains_key(id);
         let input = match resume {
-            Some(Resume { environment, from: path }) if !path.is_empty() => {
+            Some(Resume { environment, from: path, .. }) if !path.is_empty() => {
                 Input::ResumeFrom { path, environment: environment.map(Arc::new) }
             }
             Some(Resume { environment, .. }) => Input::Resume { environment: environment.map(Arc::new), recover },
@@ -35,6 +42,16 @@ impl Dispatcher {
             self.driven.insert(id.into(), Driven::default());
         }
         self.advance(id, input, None, Some(Replies::Done(reply)));
+    }
+
+    /// Whether an execution has ended, durably or in a turn that is being committed.
+    fn has_ended(&self, id: &str) -> Result<bool, RunnerError> {
+        let in_memory = self.driven.get(id).and_then(|driven| driven.execution.as_deref());
+        let status = match in_memory {
+            Some(execution) => Some(execution.header.status),
+            None => self.store.summary(id)?.map(|header| header.status),
+        };
+        Ok(status.is_some_and(|status| status != ExecutionStatus::Running))
     }
 
     /// Refuses a state at which the machine would not continue.

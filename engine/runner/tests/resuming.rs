@@ -77,6 +77,16 @@ async fn a_call_that_was_in_flight_is_repeated_in_the_new_environment() {
 }
 
 #[tokio::test]
+async fn an_end_that_came_before_a_resume_of_the_unfinished_stays() {
+    let handle = runner_in(&MemoryRecords::new());
+    handle.start_execution(in_region("t-1", "hangs")).await.unwrap();
+    handle.cancel("t-1", "Cancelled", "by a test").await.unwrap();
+    handle.resume_unfinished("t-1", None).await.unwrap();
+    let header = handle.store().header("t-1").unwrap().unwrap();
+    assert_eq!((header.status, header.redrive_count), (ExecutionStatus::Aborted, 0));
+}
+
+#[tokio::test]
 async fn a_refused_reentry_leaves_the_subject_to_others() {
     let handle = runner_in(&MemoryRecords::new());
     let subject = Some("shop".to_owned());

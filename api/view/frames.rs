@@ -1,0 +1,78 @@
+//! What only frames record, and no journal entry.
+
+use engine::{
+    journal::StateType,
+    machine::{Activity, FrameRow},
+};
+
+use super::{Doing, View, Wait};
+
+/// The most states of distributed Maps' iterations that a view takes from frames. There may be ten thousand.
+const ITERATION_STATES_MAX: usize = 100;
+
+impl View {
+    /// Adds what only frames contain: the end of a Wait, the last poll of a task, the progress of a Map, and the states of a
+    /// distributed Map's iterations, whose events are in histories of their own.
+    pub fn see_frames(&mut self, frames: &[FrameRow]) {
+        let mut iteration_states = 0;
+        for row in frames {
+            self.see_map_frame(row);
+            let doing = match &row.activity {
+                Activity::Waiting { due_ms } => Doing::Sleeping { due_ms: *due_ms },
+                Activity::Task { parked: Some(_), deadline_ms, .. } => Doing::Parked { deadline_ms: *deadline_ms },
+                Activity::Task { next_look_ms: Some(next), deadline_ms, waiting: Some(waiting), .. } => {
+                    let times = (waiting.looked_ms, *next, *deadline_ms);
+                    Doing::Waiting(Wait::new(&waiting.reason, times, waiting.instructions.as_ref()))
+                }
+                _ => continue,
+            };
+            if row.silent && iteration_states < ITERATION_STATES_MAX {
+                iteration_states += 1;
+                self.enter_from_frame(row);
+            }
+            self.set(&row.state_path(), doing);
+        }
+    }
+
+    /// Whether frames know more than the journal entries that are folded in: when a Wait ends, or how far a distributed Map is.
+    pub fn lacks_frames(&self) -> bool {
+        self.active().any(|state| is_wait_without_due_time(&state.doing, state.state_type))
+            || self.maps.keys().any(|path| self.is_distributed(path))
+    }
+
+    /// Folds the due times of Waits and the progress of distributed Maps into a view that follows the journal. The frames may be of a
+    /// later time than the view, so nothing else is taken from them.
+    pub fn see_due_times(&mut self, frames: &[FrameRow]) {
+        for row in frames {
+            let path = row.state_path();
+            if self.is_distributed(&path) {
+                self.see_map_frame(row);
+            }
+            let Activity::Waiting { due_ms } = row.activity else { continue };
+            if let Some(state) = self.states.get_mut(&path)
+                && is_wait_without_due_time(&state.doing, state.state_type)
+            {
+                state.doing = Doing::Sleeping { due_ms };
+            }
+        }
+    }
+
+    /// Whether a state is a Map that runs and whose iterations have histories of their own.
+    fn is_distributed(&self, path: &str) -> bool {
+        let runs = self.states.get(path).is_some_and(|state| state.doing == Doing::Running);
+        runs && self.distributed.contains(path)
+    }
+
+    /// Adds the state of a frame that no event in this execution's history names.
+    fn enter_from_frame(&mut self, row: &FrameRow) {
+        let state_type = match row.activity {
+            Activity::Waiting { .. } => StateType::Wait,
+            _ => StateType::Task,
+        };
+        self.enter(row.state_path(), &row.state, state_type, row.entered_ms);
+    }
+}
+
+fn is_wait_without_due_time(doing: &Doing, state_type: StateType) -> bool {
+    state_type == StateType::Wait && *doing == Doing::Running
+}

@@ -1,0 +1,58 @@
+//! The progress of Maps: how many iterations have ended, of how many.
+
+use engine::machine::{Activity, FrameRow};
+use serde::{Deserialize, Serialize};
+
+use super::View;
+
+/// The iterations of a Map, in its last visit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MapProgress {
+    /// How many there are.
+    pub total: u64,
+    /// How many succeeded.
+    pub succeeded: u64,
+    /// How many failed or were cancelled.
+    pub failed: u64,
+}
+
+impl MapProgress {
+    /// How many have ended.
+    pub fn ended(self) -> u64 {
+        self.succeeded + self.failed
+    }
+}
+
+impl View {
+    /// A Map's iterations begin.
+    pub(super) fn begin_map(&mut self, path: String, total: u64) {
+        self.maps.insert(path, MapProgress { total, ..MapProgress::default() });
+    }
+
+    /// A Map in a frame began a map run: its iterations have histories of their own.
+    pub(super) fn begin_map_run(&mut self, frame: &str) {
+        let is_in_frame = |path: &&String| path.rsplit_once('/').map_or("", |(outer, _)| outer) == frame;
+        let entered = self.order.iter().rev().filter(|path| self.maps.contains_key(*path));
+        if let Some(path) = entered.clone().find(is_in_frame).or_else(|| entered.clone().next()) {
+            self.distributed.insert(path.clone());
+        }
+    }
+
+    /// An iteration of a Map ended; its frame is such as `Process items[3]`.
+    pub(super) fn end_iteration(&mut self, frame: &str, succeeded: bool) {
+        let path = frame.rsplit_once('[').map_or(frame, |(map, _)| map);
+        if let Some(map) = self.maps.get_mut(path) {
+            *if succeeded { &mut map.succeeded } else { &mut map.failed } += 1;
+        }
+    }
+
+    /// Folds in the progress of a Map that its frame has. The iterations of a distributed Map have histories of their own, so only
+    /// the frame counts them.
+    pub(super) fn see_map_frame(&mut self, row: &FrameRow) {
+        if let Activity::Map { items, next, running, failed, .. } = &row.activity {
+            let succeeded = next.saturating_sub(running + failed);
+            self.maps.insert(row.state_path(), MapProgress { total: items.len() as u64, succeeded, failed: *failed });
+        }
+    }
+}

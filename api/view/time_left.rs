@@ -1,0 +1,210 @@
+//! The time that an execution has left, from how long its states took in earlier executions of the same workflow.
+//!
+//! States of one frame follow each other, so their times add up. Branches of a Parallel run beside each other, so the longest counts.
+//! A Map is one state: its iterations are too many and too different to add up. What a person takes to answer is not estimated.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::{
+    journal::{Content, Entry, HistoryEventDetails, Note, StateType, state_path},
+    machine::ExecutionStatus,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Doing, View, is_inside};
+
+/// Below this number of earlier executions the quartiles say little, so the bounds are a share of the median.
+const EXECUTIONS_FOR_QUARTILES: usize = 3;
+
+/// How long the states of a workflow took in earlier executions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Typical {
+    /// The number of earlier executions.
+    pub executions: usize,
+    /// The states that at least one in two of them left.
+    pub states: Vec<TypicalState>,
+}
+
+/// How long a state took in earlier executions, all visits together, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TypicalState {
+    /// The path.
+    pub path: String,
+    /// The path of its frame; empty at the top.
+    pub frame: String,
+    /// A quarter took at most so long.
+    pub low_ms: u64,
+    /// The median.
+    pub median_ms: u64,
+    /// A quarter took at least so long.
+    pub high_ms: u64,
+    /// Whether it waited for a person.
+    pub needs_person: bool,
+}
+
+/// The time that an execution has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimeLeft {
+    /// If its states take as long as in the quicker quarter of the earlier executions.
+    pub low_ms: u64,
+    /// If they take as long as in the slower quarter.
+    pub high_ms: u64,
+    /// The number of earlier executions that it is estimated from.
+    pub executions: usize,
+    /// Whether a person has to answer as well, which is not part of the estimate.
+    pub needs_person: bool,
+}
+
+/// The durations of one earlier execution, folded from its journal.
+#[derive(Debug, Default)]
+pub struct Durations {
+    entered_ms: BTreeMap<String, u64>,
+    left: BTreeMap<String, (String, u64)>,
+    maps: BTreeSet<String>,
+    needed_person: BTreeSet<String>,
+}
+
+impl Durations {
+    /// Folds a journal entry in.
+    pub fn fold(&mut self, entry: &Entry) {
+        let event = match &entry.content {
+            Content::Event(event) => event,
+            Content::Note(note) => {
+                if let Note::Waiting { state_path, instructions: Some(_), .. } = &**note {
+                    self.needed_person.insert(state_path.clone());
+                }
+                return;
+            }
+        };
+        let path = |name: &str| state_path(&event.frame, name);
+        match &event.details {
+            HistoryEventDetails::StateEntered { name, state_type, .. } => {
+                if *state_type == StateType::Map {
+                    self.maps.insert(path(name));
+                }
+                self.entered_ms.insert(path(name), entry.timestamp_ms);
+            }
+            HistoryEventDetails::StateExited { name, .. } => {
+                let path = path(name);
+                let Some(entered_ms) = self.entered_ms.remove(&path) else { return };
+                let took_ms = entry.timestamp_ms.saturating_sub(entered_ms);
+                self.left.entry(path).or_insert_with(|| (event.frame.to_string(), 0)).1 += took_ms;
+            }
+            // Whoever holds the task token answers.
+            HistoryEventDetails::TaskSubmitted { name, resource, .. } if resource.ends_with(".waitForTaskToken") => {
+                self.needed_person.insert(path(name));
+            }
+            _ => {}
+        }
+    }
+
+    fn is_in_map(&self, frame: &str) -> bool {
+        self.maps.iter().any(|map| is_inside(frame, map))
+    }
+}
+
+impl Typical {
+    /// What is typical of earlier executions.
+    pub fn of(executions: &[Durations]) -> Self {
+        let mut all: BTreeMap<&str, (&str, Vec<u64>, bool)> = BTreeMap::new();
+        for execution in executions {
+            for (path, (frame, took_ms)) in &execution.left {
+                if execution.is_in_map(frame) {
+                    continue;
+                }
+                let (_, times, needs_person) = all.entry(path).or_insert((frame, Vec::new(), false));
+                times.push(*took_ms);
+                *needs_person |= execution.needed_person.contains(path);
+            }
+        }
+        let states = all.into_iter().filter(|(_, (_, times, _))| times.len() * 2 >= executions.len());
+        let states = states.map(|(path, (frame, mut times, needs_person))| {
+            times.sort_unstable();
+            let at = |quarter: usize| times[((times.len() - 1) * quarter + 2) / 4];
+            let (low_ms, median_ms, high_ms) = match (executions.len(), at(2)) {
+                (..EXECUTIONS_FOR_QUARTILES, median) => (median * 4 / 5, median, median * 5 / 4),
+                (_, median) => (at(1), median, at(3)),
+            };
+            TypicalState { path: path.to_owned(), frame: frame.to_owned(), low_ms, median_ms, high_ms, needs_person }
+        });
+        Typical { executions: executions.len(), states: states.collect() }
+    }
+}
+
+impl View {
+    /// The time left at a time, in milliseconds since the Unix epoch; `None` if it has ended, is paused, or nothing is known.
+    pub fn time_left(&self, typical: &Typical, now_ms: u64) -> Option<TimeLeft> {
+        if self.status != ExecutionStatus::Running || self.paused || typical.executions == 0 {
+            return None;
+        }
+        let mut estimate = Estimate { view: self, frames: BTreeMap::new(), now_ms, needs_person: self.needs_person() };
+        for state in &typical.states {
+            estimate.frames.entry(&state.frame).or_default().push(state);
+        }
+        let (low_ms, high_ms) = estimate.frame_left("");
+        let (executions, needs_person) = (typical.executions, estimate.needs_person);
+        (high_ms > 0).then_some(TimeLeft { low_ms, high_ms, executions, needs_person })
+    }
+}
+
+struct Estimate<'e> {
+    view: &'e View,
+    frames: BTreeMap<&'e str, Vec<&'e TypicalState>>,
+    now_ms: u64,
+    needs_person: bool,
+}
+
+impl<'e> Estimate<'e> {
+    fn frame_left(&mut self, frame: &str) -> (u64, u64) {
+        let states = self.frames.get(frame).cloned().unwrap_or_default();
+        states.into_iter().fold((0, 0), |(low, high), state| {
+            let (more_low, more_high) = self.state_left(state);
+            (low + more_low, high + more_high)
+        })
+    }
+
+    fn state_left(&mut self, state: &'e TypicalState) -> (u64, u64) {
+        let entered = self.view.states.get(&state.path);
+        if let Some(Doing::Exited { .. }) = entered.map(|entered| &entered.doing) {
+            return (0, 0);
+        }
+        let branches: Vec<&str> = self.frames.keys().copied().filter(|frame| is_branch(frame, &state.path)).collect();
+        if !branches.is_empty() {
+            return branches.into_iter().fold((0, 0), |(low, high), branch| {
+                let (other_low, other_high) = self.frame_left(branch);
+                (low.max(other_low), high.max(other_high))
+            });
+        }
+        if state.needs_person {
+            self.needs_person = true;
+            return (0, 0);
+        }
+        let Some(entered) = entered else { return (state.low_ms, state.high_ms) };
+        if let Doing::Sleeping { due_ms } = entered.doing {
+            let left_ms = due_ms.saturating_sub(self.now_ms);
+            return (left_ms, left_ms);
+        }
+        let elapsed_ms = self.now_ms.saturating_sub(entered.entered_ms);
+        match self.view.maps.get(&state.path).filter(|map| map.ended() > 0) {
+            // The iterations that are left take as long as those that have ended.
+            Some(map) => {
+                let left_ms = elapsed_ms / map.ended() * map.total.saturating_sub(map.ended());
+                (left_ms * 4 / 5, left_ms * 5 / 4)
+            }
+            None => (state.low_ms.saturating_sub(elapsed_ms), state.high_ms.saturating_sub(elapsed_ms)),
+        }
+    }
+}
+
+/// Whether a frame is a branch of a state: the only one, or one with a number.
+fn is_branch(frame: &str, path: &str) -> bool {
+    let Some(rest) = frame.strip_prefix(path) else { return false };
+    let number = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    rest.is_empty() && !path.is_empty() || number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
+}

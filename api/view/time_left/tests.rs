@@ -1,0 +1,68 @@
+#![allow(clippy::unwrap_used)]
+use engine::{asl, journal::HistoryEvent, machine::Execution};
+use serde_json::json;
+
+use super::*;
+
+fn event(at_ms: u64, frame: &str, details: HistoryEventDetails) -> Entry {
+    let event = HistoryEvent { id: 1, previous_event_id: 0, frame: frame.into(), details };
+    Entry { sequence: 1, timestamp_ms: at_ms, content: Content::Event(event) }
+}
+
+fn entered(at_ms: u64, frame: &str, state_type: StateType, name: &str) -> Entry {
+    event(at_ms, frame, HistoryEventDetails::StateEntered { state_type, name: name.into(), input: Default::default() })
+}
+
+fn exited(at_ms: u64, frame: &str, name: &str) -> Entry {
+    let (state_type, output, assigned_variables) = (StateType::Task, Default::default(), None);
+    event(at_ms, frame, HistoryEventDetails::StateExited { state_type, name: name.into(), output, assigned_variables })
+}
+
+/// First for 10 s, then two branches of 20 s and 60 s, scaled.
+fn earlier(scale: u64) -> Durations {
+    let at = |seconds: u64| seconds * 1_000 * scale;
+    let mut durations = Durations::default();
+    for entry in [
+        entered(0, "", StateType::Task, "First"),
+        exited(at(10), "", "First"),
+        entered(at(10), "", StateType::Parallel, "Both"),
+        entered(at(10), "Both[0]", StateType::Task, "Short"),
+        entered(at(10), "Both[1]", StateType::Task, "Long"),
+        exited(at(30), "Both[0]", "Short"),
+        exited(at(70), "Both[1]", "Long"),
+        exited(at(70), "", "Both"),
+    ] {
+        durations.fold(&entry);
+    }
+    durations
+}
+
+fn view() -> View {
+    let definition = json!({ "StartAt": "First", "States": { "First": { "Type": "Succeed" } } });
+    View::new(&Execution::new("x-1", "x", asl::parse(&definition).unwrap(), json!({})).header, &definition)
+}
+
+#[test]
+fn branches_take_as_long_as_the_longest_and_states_add_up() {
+    let typical = Typical::of(&[earlier(1), earlier(1), earlier(2), earlier(1)]);
+    let mut view = view();
+    view.fold(&entered(0, "", StateType::Task, "First"));
+    let left = view.time_left(&typical, 4_000).unwrap();
+    assert_eq!((left.low_ms, left.executions, left.needs_person), (66_000, 4, false));
+    view.fold(&exited(10_000, "", "First"));
+    view.fold(&entered(10_000, "", StateType::Parallel, "Both"));
+    view.fold(&entered(10_000, "Both[1]", StateType::Task, "Long"));
+    assert_eq!(view.time_left(&typical, 50_000).unwrap().low_ms, 20_000);
+    view.fold(&exited(70_000, "Both[1]", "Long"));
+    view.fold(&exited(70_000, "", "Both"));
+    assert_eq!(view.time_left(&typical, 70_000), None, "nothing is left");
+    assert_eq!(view.time_left(&Typical::default(), 0), None, "nothing is known");
+}
+
+#[test]
+fn one_earlier_execution_gives_a_range_and_a_person_is_not_estimated() {
+    let mut durations = earlier(1);
+    durations.needed_person.insert("First".to_owned());
+    let left = view().time_left(&Typical::of(&[durations]), 0).unwrap();
+    assert_eq!((left.low_ms, left.high_ms, left.needs_person), (48_000, 75_000, true));
+}

@@ -1,0 +1,122 @@
+//! A JUnit report: a test suite for each execution, a test case for each section. CI systems show it as they show tests.
+//!
+//! The elements and attributes are those that Jenkins' xUnit schema and GitLab read: `testsuite`, `testcase`, `failure`, `skipped`.
+
+use api::view::{Doing, StateView, View, is_inside};
+
+use super::{lines::title, text::rfc3339};
+
+/// The report of these executions.
+pub fn report<'v>(views: impl Iterator<Item = &'v View>) -> String {
+    let suites: String = views.map(suite).collect();
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"flow\">\n{suites}</testsuites>\n")
+}
+
+fn suite(view: &View) -> String {
+    let cases: Vec<Case> = view.sections.iter().map(|section| case(view, &section.path, &section.name)).collect();
+    let count = |wanted: &str| cases.iter().filter(|case| case.element == wanted).count();
+    let ended_ms = view.stopped_ms.unwrap_or_else(|| latest_ms(view));
+    let mut text = format!(
+        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{}\" timestamp=\"{}\">\n",
+        escaped(&view.id),
+        cases.len(),
+        count("failure"),
+        usize::from(count("failure") == 0 && view.failure.is_some()),
+        count("skipped"),
+        seconds(ended_ms.saturating_sub(view.started_ms)),
+        rfc3339(view.started_ms),
+    );
+    cases.iter().for_each(|case| text.push_str(&case.xml(&view.id)));
+    if let Some((error, cause)) = view.failure.as_ref().filter(|_| count("failure") == 0) {
+        text.push_str(&format!("    <system-err>{}: {}</system-err>\n", escaped(error), escaped(cause)));
+    }
+    text.push_str("  </testsuite>\n");
+    text
+}
+
+struct Case {
+    name: String,
+    took_ms: u64,
+    /// `failure`, `skipped`, or none for a section that was left.
+    element: &'static str,
+    message: String,
+    text: String,
+}
+
+fn case(view: &View, path: &str, name: &str) -> Case {
+    let case =
+        |took_ms, element, message: String, text| Case { name: name.to_owned(), took_ms, element, message, text };
+    let Some(state) = view.states.get(path) else {
+        return case(0, "skipped", "not entered".to_owned(), String::new());
+    };
+    let took_ms = until_ms(view, state).saturating_sub(state.entered_ms);
+    if let Doing::Exited { .. } = state.doing {
+        return case(took_ms, "", String::new(), String::new());
+    }
+    let mut failed = view.failed().filter(|(failed, _)| failed.path == path || is_inside(&failed.path, path));
+    match failed.next() {
+        Some((failed, failure)) => {
+            let text = format!("{}\n{}: {}", title(view, &failed.path), failure.error, failure.cause);
+            case(took_ms, "failure", failure.error.clone(), text)
+        }
+        None => case(took_ms, "skipped", "not finished".to_owned(), String::new()),
+    }
+}
+
+fn until_ms(view: &View, state: &StateView) -> u64 {
+    match &state.doing {
+        Doing::Exited { stopped_ms } | Doing::Failed { stopped_ms, .. } | Doing::Stopped { stopped_ms } => *stopped_ms,
+        _ => view.stopped_ms.unwrap_or_else(|| latest_ms(view)),
+    }
+}
+
+/// The latest time that a view of an execution that has not ended contains.
+fn latest_ms(view: &View) -> u64 {
+    let latest = view.states.values().map(|state| match &state.doing {
+        Doing::Exited { stopped_ms } | Doing::Failed { stopped_ms, .. } => *stopped_ms,
+        Doing::Waiting(wait) => wait.polled_ms,
+        _ => state.entered_ms,
+    });
+    latest.max().unwrap_or(view.started_ms)
+}
+
+impl Case {
+    fn xml(&self, id: &str) -> String {
+        let head = format!(
+            "    <testcase classname=\"{}\" name=\"{}\" time=\"{}\"",
+            escaped(id),
+            escaped(&self.name),
+            seconds(self.took_ms)
+        );
+        let (element, message) = (self.element, escaped(&self.message));
+        match (element, self.text.as_str()) {
+            ("", _) => format!("{head}/>\n"),
+            (_, "") => format!("{head}>\n      <{element} message=\"{message}\"/>\n    </testcase>\n"),
+            (_, text) => format!(
+                "{head}>\n      <{element} message=\"{message}\">{}</{element}>\n    </testcase>\n",
+                escaped(text)
+            ),
+        }
+    }
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{:03}", ms / 1000, ms % 1000)
+}
+
+/// Text for XML 1.0, without the control characters that it forbids.
+fn escaped(text: &str) -> String {
+    let mut xml = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => xml.push_str("&amp;"),
+            '<' => xml.push_str("&lt;"),
+            '>' => xml.push_str("&gt;"),
+            '"' => xml.push_str("&quot;"),
+            '\n' | '\t' => xml.push(c),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => xml.push('\u{fffd}'),
+            c => xml.push(c),
+        }
+    }
+    xml
+}

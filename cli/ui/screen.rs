@@ -1,0 +1,192 @@
+//! The terminal: its size, whether it shows colours and Unicode, and styled lines.
+
+use std::io::IsTerminal;
+
+use super::text::{fit, width};
+use crate::arguments::Color;
+
+/// What a span of text means, which decides its colour. Colour is never the only sign: icons and words say the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tone {
+    /// No colour.
+    #[default]
+    Plain,
+    /// Succeeded.
+    Good,
+    /// Failed.
+    Bad,
+    /// Needs a person, or is about to be repeated.
+    Attention,
+    /// Runs.
+    Active,
+    /// Of less interest: finished, or not yet entered.
+    Faint,
+}
+
+impl Tone {
+    /// The parameters of the SGR escape sequence (ECMA-48, 8.3.117).
+    fn sgr(self) -> Option<&'static str> {
+        match self {
+            Tone::Plain => None,
+            Tone::Good => Some("32"),
+            Tone::Bad => Some("31"),
+            Tone::Attention => Some("33"),
+            Tone::Active => Some("36"),
+            Tone::Faint => Some("2"),
+        }
+    }
+}
+
+/// A line of styled spans.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Line(pub Vec<(Tone, String)>);
+
+impl Line {
+    /// A line of one span.
+    pub fn new(tone: Tone, text: impl Into<String>) -> Self {
+        Line(vec![(tone, text.into())])
+    }
+
+    /// Adds a span.
+    pub fn push(&mut self, tone: Tone, text: impl Into<String>) {
+        self.0.push((tone, text.into()));
+    }
+}
+
+/// What a display can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Screen {
+    /// The width in cells; unlimited in a file or a pipe.
+    pub columns: usize,
+    /// The height in lines; unlimited in a file or a pipe.
+    pub rows: usize,
+    /// Whether colours are shown.
+    pub color: bool,
+    /// Whether only ASCII is shown of what flow itself draws. Names are shown as they are.
+    pub ascii: bool,
+}
+
+impl Screen {
+    /// The screen of standard output.
+    pub fn of_stdout(color: Color) -> Self {
+        let terminal = std::io::stdout().is_terminal();
+        let (columns, rows) = match crossterm::terminal::size() {
+            Ok((columns, rows)) if terminal && columns > 0 && rows > 0 => (usize::from(columns), usize::from(rows)),
+            _ if terminal => (100, 40),
+            _ => (usize::MAX, usize::MAX),
+        };
+        Screen { columns, rows, color: shows_color(color, terminal, variable), ascii: is_ascii(variable) }
+    }
+
+    /// The line as text: cut to the width, with escape sequences where colours are shown.
+    pub fn paint(&self, line: &Line) -> String {
+        let mut left = self.columns;
+        let mut text = String::new();
+        let last = line.0.iter().rposition(|(_, span)| !span.trim_end().is_empty());
+        for (number, (tone, span)) in line.0.iter().enumerate() {
+            let span = if Some(number) >= last { span.trim_end() } else { span };
+            let span = if self.ascii { in_ascii(span) } else { span.to_owned() };
+            let span = fit(&span, left);
+            // The ellipsis of a cut text.
+            let span = if self.ascii { span.replace('…', ".") } else { span };
+            left -= width(&span).min(left);
+            match tone.sgr().filter(|_| self.color && !span.is_empty()) {
+                Some(sgr) => text.push_str(&format!("\u{1b}[{sgr}m{span}\u{1b}[0m")),
+                None => text.push_str(&span),
+            }
+        }
+        text
+    }
+
+    /// A line of text without colours, in ASCII where the screen shows no more. It is not cut: it may hold a command to copy.
+    pub fn plain(&self, line: &str) -> String {
+        if self.ascii { in_ascii(line) } else { line.to_owned() }
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether to show colours: as the option says; else not with NO_COLOR (<https://no-color.org>), always with CLICOLOR_FORCE, else on a
+/// terminal that is not `dumb`.
+fn shows_color(color: Color, terminal: bool, variable: impl Fn(&str) -> Option<String>) -> bool {
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if variable("NO_COLOR").is_some() => false,
+        Color::Auto if variable("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
+        Color::Auto => terminal && variable("TERM").is_none_or(|term| term != "dumb"),
+    }
+}
+
+/// Whether the locale names a character set other than UTF-8 (POSIX: LC_ALL, LC_CTYPE, LANG, the first that is set). Without a locale
+/// UTF-8 is assumed: containers rarely set one.
+fn is_ascii(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);
+    locale.is_some_and(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        !locale.contains("utf-8") && !locale.contains("utf8")
+    })
+}
+
+/// The characters that flow draws, in ASCII.
+fn in_ascii(text: &str) -> String {
+    let mut ascii = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '✔' => ascii.push('+'),
+            '✖' => ascii.push('x'),
+            '●' => ascii.push('*'),
+            '⏸' => ascii.push('!'),
+            '◌' => ascii.push('.'),
+            '■' => ascii.push('#'),
+            '└' => ascii.push('`'),
+            '─' | '·' | '–' => ascii.push('-'),
+            '×' => ascii.push('x'),
+            '›' => ascii.push('>'),
+            '←' => ascii.push_str("<-"),
+            '…' => ascii.push_str("..."),
+            c => ascii.push(c),
+        }
+    }
+    ascii
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_follow_the_option_then_the_environment() {
+        let none = |_: &str| None;
+        let only =
+            |wanted: &'static str, value: &'static str| move |name: &str| (name == wanted).then(|| value.to_owned());
+        assert!(shows_color(Color::Auto, true, none) && !shows_color(Color::Auto, false, none));
+        assert!(!shows_color(Color::Auto, true, only("NO_COLOR", "1")));
+        assert!(!shows_color(Color::Auto, true, only("TERM", "dumb")));
+        assert!(shows_color(Color::Auto, false, only("CLICOLOR_FORCE", "1")));
+        assert!(shows_color(Color::Always, false, only("NO_COLOR", "1")));
+        assert!(!shows_color(Color::Never, true, none));
+    }
+
+    #[test]
+    fn a_locale_without_utf_8_gets_ascii() {
+        let locale =
+            |wanted: &'static str, value: &'static str| move |name: &str| (name == wanted).then(|| value.to_owned());
+        assert!(is_ascii(locale("LC_ALL", "C")) && is_ascii(locale("LANG", "de_DE.ISO-8859-1")));
+        assert!(!is_ascii(locale("LANG", "de_DE.UTF-8")) && !is_ascii(locale("LC_CTYPE", "C.utf8")));
+        assert!(!is_ascii(|_| None));
+    }
+
+    #[test]
+    fn a_line_is_cut_by_cells_and_coloured_by_span() {
+        let mut line = Line::new(Tone::Good, "✔ ");
+        line.push(Tone::Plain, "データベースを作る   ");
+        line.push(Tone::Faint, "  ");
+        let screen = Screen { columns: 10, rows: 9, color: true, ascii: false };
+        assert_eq!(screen.paint(&line), "\u{1b}[32m✔ \u{1b}[0mデータ…");
+        let wide = Screen { columns: 80, color: false, ascii: true, ..screen };
+        assert_eq!(wide.paint(&line), "+ データベースを作る");
+    }
+}

@@ -1,0 +1,207 @@
+//! What people see, as snapshots. A change is reviewed with `cargo insta review`, or by reading the `.snap` files in the diff.
+#![allow(clippy::unwrap_used)]
+
+use api::view::{Typical, TypicalState};
+use engine::machine::{ExecutionHeader, ExecutionStatus};
+
+use super::{
+    json, junit, lines,
+    screen::Screen,
+    standing::standing,
+    status::{Detail, Listed, list},
+    story::{self, Story, approval, cjk, failed, forty, map, running, sections},
+    summary,
+    tree::{Shown, tree},
+};
+
+const WIDTHS: [usize; 4] = [60, 80, 100, 140];
+
+macro_rules! snapshot {
+    ($name:expr, $shown:expr) => {
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!($name, $shown);
+        })
+    };
+}
+
+fn screen(columns: usize, rows: usize) -> Screen {
+    Screen { columns, rows, color: false, ascii: false }
+}
+
+/// The same at every width.
+fn at_widths(draw: impl Fn(&Screen) -> Vec<String>) -> String {
+    let at = |columns| format!("── {columns} columns\n{}\n", draw(&screen(columns, usize::MAX)).join("\n"));
+    WIDTHS.into_iter().map(at).collect()
+}
+
+fn drawn(story: &Story, standing: &str, seconds: f64, typical: Option<&Typical>, screen: &Screen) -> Vec<String> {
+    let shown = Shown { view: &story.view, standing, typical, now_ms: Story::at(seconds) };
+    let lines: Vec<String> = tree(&shown, screen).iter().map(|line| screen.paint(line)).collect();
+    if !screen.color {
+        let widest = lines.iter().map(|line| super::text::width(line)).max().unwrap_or(0);
+        assert!(widest <= screen.columns, "{widest} cells in {}: {lines:#?}", screen.columns);
+    }
+    assert!(lines.len() <= screen.rows, "{} lines in {} rows", lines.len(), screen.rows);
+    lines
+}
+
+fn typical() -> Typical {
+    let state = |name: &str, frame: &str, seconds: u64| TypicalState {
+        path: if frame.is_empty() { name.to_owned() } else { format!("{frame}/{name}") },
+        frame: frame.to_owned(),
+        low_ms: seconds * 900,
+        median_ms: seconds * 1_000,
+        high_ms: seconds * 1_300,
+        needs_person: false,
+    };
+    let wait = state("Wait until the load balancer is active", story::NAMES[2], 180);
+    let later = story::NAMES[4..].iter().map(|name| state(name, "", 150));
+    let states = [state(story::NAMES[2], "", 190), wait].into_iter().chain(later).collect();
+    Typical { executions: 4, states }
+}
+
+#[test]
+fn a_tree_at_every_width() {
+    let (story, typical) = (running(), typical());
+    snapshot!("tree", at_widths(|screen| drawn(&story, "RUNNING", 124.0, Some(&typical), screen)));
+    let story = failed();
+    snapshot!("tree_failed", at_widths(|screen| drawn(&story, "FAILED", 1_000.0, None, screen)));
+    let story = cjk();
+    snapshot!("tree_cjk", at_widths(|screen| drawn(&story, "RUNNING", 104.0, None, screen)));
+    let story = map();
+    snapshot!("tree_map", at_widths(|screen| drawn(&story, "RUNNING", 195.0, None, screen)));
+}
+
+#[test]
+fn a_tree_with_colours_and_in_ascii() {
+    let story = running();
+    let colours = Screen { color: true, ..screen(100, 40) };
+    let shown = drawn(&story, "RUNNING", 124.0, None, &colours).join("\n").replace('\u{1b}', "␛");
+    snapshot!("tree_colours", shown);
+    let ascii = Screen { ascii: true, ..screen(100, 40) };
+    let shown = drawn(&story, "RUNNING", 124.0, None, &ascii).join("\n");
+    assert!(shown.is_ascii(), "{shown}");
+    snapshot!("tree_ascii", shown);
+}
+
+#[test]
+fn a_tree_fits_any_height() {
+    let heights = |story: &Story, seconds: f64, heights: &[usize]| -> String {
+        let at = |rows: &usize| {
+            let rows = *rows;
+            let lines = drawn(story, "RUNNING", seconds, None, &screen(80, rows));
+            format!("── {rows} rows\n{}\n", lines.join("\n"))
+        };
+        heights.iter().map(at).collect()
+    };
+    snapshot!("forty_states", heights(&forty(), 3.0, &[12, 24, 40, 60]));
+    snapshot!("map_of_200", heights(&map(), 195.0, &[5, 8, 12, 24, 60]));
+    snapshot!("few_rows", heights(&running(), 124.0, &[4, 5, 6, 7, 8, 12]));
+    let story = running();
+    let shown = drawn(&story, "RUNNING", 124.0, None, &screen(80, 4)).join("\n");
+    assert!(shown.contains("› Wait") && shown.contains("needs you"), "{shown}");
+}
+
+#[test]
+fn what_runs_is_shown_in_every_height() {
+    for rows in 3..60 {
+        let shown = drawn(&forty(), "RUNNING", 3.0, None, &screen(80, rows)).join("\n");
+        assert!(shown.contains("Step 36 "), "{rows} rows: {shown}");
+        let shown = drawn(&running(), "RUNNING", 124.0, None, &screen(80, rows)).join("\n");
+        assert!(shown.contains("needs you"), "{rows} rows: {shown}");
+    }
+}
+
+#[test]
+fn lines_and_json_lines() {
+    for (name, story) in [("running", running()), ("failed", failed())] {
+        let all: Vec<String> = story.entries.iter().flat_map(|entry| lines::lines(&story.view, entry)).collect();
+        snapshot!(format!("lines_{name}"), all.join("\n"));
+        let line = |entry: &engine::journal::Entry| {
+            let event = engine::runner::RunnerEvent::Entry { execution: story.view.id.clone(), entry: entry.clone() };
+            json::complete(json::event(&story.view, &event).unwrap()).to_string()
+        };
+        let mut all: Vec<String> = story.entries.iter().map(line).collect();
+        all.push(json::complete(json::ended(&story.view, Story::at(1_000.0))).to_string());
+        snapshot!(format!("json_{name}"), all.join("\n"));
+    }
+    let heartbeat = lines::heartbeat(&map().view, None, Story::at(195.0)).unwrap();
+    let other = lines::heartbeat(&running().view, Some(&typical()), Story::at(124.0)).unwrap();
+    snapshot!("heartbeats", format!("{heartbeat}\n{other}"));
+}
+
+#[test]
+fn summaries() {
+    let mut done = Story::new("endpoints-aws-7k3f", &sections(&story::NAMES[..2]));
+    done.section(0.0, 0.8, story::NAMES[0])
+        .section(0.8, 6.2, story::NAMES[1])
+        .made(2.0, "VPC and subnets/Create VPC", "AWS::EC2::VPC", "vpc-0a1b2c3d", false)
+        .made(3.0, "VPC and subnets/Create NAT gateway", "AWS::EC2::NatGateway", "nat-0d4e5f", true)
+        .event(6.2, "", engine::journal::HistoryEventDetails::ExecutionSucceeded { output: Default::default() });
+    let mut shown = summary::end(&done.view, Story::at(7.0));
+    shown.push(String::new());
+    shown.extend(summary::table(&done.view));
+    snapshot!("summary_succeeded", shown.join("\n"));
+    snapshot!("summary_failed", summary::end(&failed().view, Story::at(2_000.0)).join("\n"));
+    let mut asks = running();
+    asks.enter(121.0, "", engine::journal::StateType::Parallel, story::NAMES[7])
+        .enter(121.0, story::NAMES[7], engine::journal::StateType::Task, "Choose the stack")
+        .waiting(121.0, "Use the application/Choose the stack", "asked", Some(approval()));
+    snapshot!("needs_you", summary::waits(&asks.view, Story::at(124.0)).join("\n"));
+}
+
+#[test]
+fn a_junit_report() {
+    snapshot!("junit", junit::report([&running().view, &failed().view].into_iter()));
+}
+
+fn header(id: &str, change: impl FnOnce(&mut ExecutionHeader)) -> Listed {
+    let mut header = running().header;
+    header.id = id.to_owned();
+    change(&mut header);
+    Listed { header, driven: id.starts_with("driven") }
+}
+
+#[test]
+fn the_list_of_executions() {
+    let ended = |status, seconds: f64| {
+        move |header: &mut ExecutionHeader| {
+            (header.status, header.stopped_ms) = (status, Some(Story::at(seconds)));
+        }
+    };
+    let listed = [
+        header("driven-endpoints-aws-7k3f", |_| {}),
+        header("endpoints-aws-waits", |header| header.next_wake_ms = Some(Story::at(90_000.0))),
+        header("endpoints-aws-interrupted", |header| header.awake = true),
+        header("公開-7k3f", |header| header.paused = true),
+        header("endpoints-aws-failed", ended(ExecutionStatus::Failed, 1_000.0)),
+        header("endpoints-aws-done", ended(ExecutionStatus::Succeeded, 190_000.0)),
+        header(&format!("long-{}", "n".repeat(75)), ended(ExecutionStatus::Aborted, 5.0)),
+    ];
+    snapshot!(
+        "status_list",
+        at_widths(|screen| {
+            let shown = list(&listed, Story::at(7_200.0), screen);
+            let rows = shown.iter().filter(|line| !line.starts_with("    "));
+            assert!(rows.clone().all(|line| super::text::width(line) <= screen.columns), "{shown:#?}");
+            shown
+        })
+    );
+}
+
+#[test]
+fn an_execution_in_detail() {
+    let detail = |story: &Story, driven: bool, seconds: f64, screen: &Screen| {
+        let now_ms = Story::at(seconds);
+        let standing = standing(&story.header, driven, now_ms);
+        let (header, view, typical, place) =
+            (&story.header, &story.view, &Typical::default(), "account 111122223333   region eu-central-1");
+        Detail { header, view, standing, typical, place, now_ms }.lines(screen)
+    };
+    let mut waits = running();
+    waits.header.next_wake_ms = Some(Story::at(150.0));
+    snapshot!("status_detail", at_widths(|screen| detail(&waits, false, 124.0, screen)));
+    let mut ended = failed();
+    (ended.header.status, ended.header.stopped_ms) = (ExecutionStatus::Failed, Some(Story::at(1_000.0)));
+    snapshot!("status_detail_failed", detail(&ended, false, 9_000.0, &screen(100, usize::MAX)).join("\n"));
+}

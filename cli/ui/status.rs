@@ -1,0 +1,148 @@
+//! The screens of `flow status`: the list, and one execution in detail.
+
+use api::view::{Typical, View};
+use engine::machine::ExecutionHeader;
+
+use super::{
+    screen::{Line, Screen, Tone},
+    standing::standing,
+    summary,
+    text::{duration, fit, moment, pad, width},
+    tree::{Shown, tree},
+};
+
+/// The usual width of the column of ids.
+const ID_CELLS_USUAL: usize = 34;
+/// The widths of the columns of status, start and duration.
+const STANDING_CELLS: usize = 11;
+const STARTED_CELLS: usize = 16;
+const TOOK_CELLS: usize = 7;
+
+/// A row of the list.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The execution.
+    pub header: ExecutionHeader,
+    /// Whether a process drives it.
+    pub driven: bool,
+}
+
+/// The list: id, status, start, duration and the command that continues it. An id that is too long is cut: its beginning names the
+/// execution too. A command is never cut: it has a line of its own where the row has no room.
+pub fn list(executions: &[Listed], now_ms: u64, screen: &Screen) -> Vec<String> {
+    let longest = executions.iter().map(|listed| width(&listed.header.id)).max().unwrap_or(0);
+    let fixed = STANDING_CELLS + TOOK_CELLS + 2;
+    let most = ID_CELLS_USUAL.max(screen.columns / 5 * 2);
+    let id_cells = longest.max(ID_CELLS_USUAL).min(most).min(screen.columns.saturating_sub(fixed));
+    let shows_start = screen.columns > id_cells + fixed + STARTED_CELLS;
+    executions.iter().flat_map(|listed| row(listed, now_ms, (id_cells, shows_start), screen)).collect()
+}
+
+fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), screen: &Screen) -> Vec<String> {
+    let Listed { header, driven } = listed;
+    let standing = standing(header, *driven, now_ms);
+    let took = header.stopped_ms.unwrap_or(now_ms).saturating_sub(header.started_ms);
+    let mut line = Line::new(Tone::Plain, format!("{} ", pad(&header.id, id_cells)));
+    line.push(tone(standing), format!("{standing:<STANDING_CELLS$} "));
+    let mut used = id_cells + STANDING_CELLS + TOOK_CELLS + 2;
+    if shows_start {
+        line.push(Tone::Faint, format!("{:<STARTED_CELLS$} ", moment(header.started_ms, now_ms)));
+        used += STARTED_CELLS + 1;
+    }
+    line.push(Tone::Plain, format!("{:>TOOK_CELLS$}", duration(took)));
+    let next = next(header, standing, now_ms);
+    if next.is_empty() || used + 3 + width(&next) <= screen.columns {
+        line.push(Tone::Plain, format!("   {next}"));
+        return vec![screen.paint(&line)];
+    }
+    vec![screen.paint(&line), format!("    {}", screen.plain(&next))]
+}
+
+/// The command that continues or explains an execution.
+fn next(header: &ExecutionHeader, standing: &str, now_ms: u64) -> String {
+    match standing {
+        "WAITING" => next_check(header, now_ms),
+        "INTERRUPTED" | "PAUSED" => format!("flow resume {}", header.id),
+        "FAILED" | "TIMED_OUT" => format!("flow status {}", header.id),
+        _ => String::new(),
+    }
+}
+
+/// The colour of a status.
+pub fn tone(standing: &str) -> Tone {
+    match standing {
+        "SUCCEEDED" => Tone::Good,
+        "RUNNING" => Tone::Active,
+        "FAILED" | "TIMED_OUT" | "ABORTED" => Tone::Bad,
+        _ => Tone::Attention,
+    }
+}
+
+/// When an execution that no process drives must be resumed, as a sentence with the command.
+fn next_check(header: &ExecutionHeader, now_ms: u64) -> String {
+    let due = header.next_wake_ms.map_or_else(String::new, |next| format!("next check {}: ", moment(next, now_ms)));
+    format!("{due}flow resume {}", header.id)
+}
+
+/// One execution in detail.
+pub struct Detail<'d> {
+    /// The execution.
+    pub header: &'d ExecutionHeader,
+    /// Its view.
+    pub view: &'d View,
+    /// Its status in one word.
+    pub standing: &'d str,
+    /// How long its states took in earlier executions.
+    pub typical: &'d Typical,
+    /// Account, region and profile; empty if no account is pinned.
+    pub place: &'d str,
+    /// The current time, in milliseconds since the Unix epoch.
+    pub now_ms: u64,
+}
+
+impl Detail<'_> {
+    /// The tree, where it acts, what it waits for or how it ended, and the next command.
+    pub fn lines(&self, screen: &Screen) -> Vec<String> {
+        let below = self.below(screen);
+        let mut lines = self.tree(&Screen { rows: usize::MAX, ..*screen });
+        lines.extend(below);
+        lines
+    }
+
+    /// The same for a terminal on which it is drawn again: no line is wrapped, and at least the tree fits.
+    pub fn fitted(&self, screen: &Screen) -> Vec<String> {
+        let below: Vec<String> = self.below(screen).iter().map(|line| fit(line, screen.columns)).collect();
+        let rows_of_tree = screen.rows.saturating_sub(below.len()).max(screen.rows / 2);
+        let mut lines = self.tree(&Screen { rows: rows_of_tree, ..*screen });
+        lines.extend(below);
+        lines.truncate(screen.rows);
+        lines
+    }
+
+    fn tree(&self, screen: &Screen) -> Vec<String> {
+        let Detail { view, standing, typical, now_ms, .. } = *self;
+        let shown = Shown { view, standing, typical: Some(typical), now_ms };
+        tree(&shown, screen).iter().map(|line| screen.paint(line)).collect()
+    }
+
+    fn below(&self, screen: &Screen) -> Vec<String> {
+        let Detail { header, view, now_ms, .. } = *self;
+        let mut lines = Vec::new();
+        if !self.place.is_empty() {
+            lines.push(format!("  {}", self.place));
+        }
+        match view.stopped_ms {
+            Some(_) => lines.extend(summary::end(view, now_ms)),
+            None => lines.extend(summary::waits(view, now_ms)),
+        }
+        match self.standing {
+            "INTERRUPTED" => lines.push(format!("No process drives it. Nothing is lost: flow resume {}", view.id)),
+            "WAITING" if view.needs_person() => {
+                lines.push(format!("No process drives it. After the answer:   flow resume {}", view.id));
+            }
+            "WAITING" => lines.push(format!("No process drives it. {}", next_check(header, now_ms))),
+            _ => {}
+        }
+        lines.iter().map(|line| screen.plain(line)).collect()
+    }
+}

@@ -1,0 +1,42 @@
+//! What a state waits for, and until when.
+
+use api::view::{Doing, StateView};
+
+use crate::ui::text::{duration, moment};
+
+/// What a state waits for, and until when, in full.
+pub fn detail(state: &StateView, now_ms: u64) -> String {
+    let pieces: Vec<String> = pieces(state, now_ms).into_iter().map(|(_, piece)| piece).collect();
+    pieces.join(" · ")
+}
+
+/// The same in pieces, each with its importance: where the line is too long, the least important is left out first.
+pub fn pieces(state: &StateView, now_ms: u64) -> Vec<(u8, String)> {
+    let gives_up = |due: &Option<u64>| due.map(|due| (2, format!("gives up {}", moment(due, now_ms))));
+    let mut pieces = Vec::new();
+    match &state.doing {
+        Doing::Waiting(wait) => {
+            pieces.push((3, wait.reason.clone()));
+            pieces.push((1, format!("checked {} ago", duration(now_ms.saturating_sub(wait.polled_ms)))));
+            pieces.extend(gives_up(&wait.deadline_ms));
+        }
+        Doing::Sleeping { due_ms } => {
+            pieces.push((3, format!("until {}", moment(*due_ms, now_ms))));
+            if *due_ms > now_ms {
+                pieces.push((1, format!("in {}", duration(due_ms - now_ms))));
+            }
+        }
+        Doing::Parked { deadline_ms } => {
+            pieces.push((3, "waits for an answer".to_owned()));
+            pieces.extend(gives_up(deadline_ms));
+        }
+        Doing::Retrying { attempt, next_attempt_ms, failure } => {
+            let due = duration(next_attempt_ms.saturating_sub(now_ms));
+            pieces.push((3, format!("attempt {attempt} in {due}: {}", failure.cause)));
+        }
+        Doing::Failed { failure, .. } | Doing::Paused { failure } => pieces.push((3, failure.cause.clone())),
+        Doing::Running if state.attempt > 1 => pieces.push((3, format!("attempt {}", state.attempt))),
+        Doing::Running | Doing::Exited { .. } | Doing::Stopped { .. } => {}
+    }
+    pieces
+}

@@ -1,0 +1,133 @@
+//! A row of the tree, and how its columns are laid out.
+
+use crate::ui::{
+    screen::{Line, Tone},
+    text::{duration, fit, pad, width},
+};
+
+/// The columns of names are at most so wide.
+const NAME_CELLS_MAX: usize = 46;
+/// The column of names is so wide where the screen allows it, so that it stays while states come and go.
+const NAME_CELLS_USUAL: usize = 35;
+/// The cells of a duration, such as `1h03m`.
+const TOOK_CELLS: usize = 7;
+/// The cells between the columns: before and after the duration.
+const GAPS: usize = 4;
+
+/// What a row is, which decides when it is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    /// A section that was left.
+    Finished,
+    /// A section or a Map that contains what is active.
+    Section,
+    /// A state that runs.
+    Running,
+    /// A state that failed or needs a person.
+    Needs,
+    /// The sections that were not entered yet.
+    Ahead,
+    /// The number of rows that are left out.
+    Count,
+}
+
+/// A row of the tree.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// What it is.
+    pub rank: Rank,
+    /// 0 for a section, 1 for what is inside it, 2 for iterations of a Map inside it.
+    pub depth: usize,
+    /// One character for its status.
+    pub icon: &'static str,
+    /// The colour of the icon.
+    pub tone: Tone,
+    /// The name.
+    pub name: String,
+    /// The time since it was entered, or until it ended.
+    pub took_ms: Option<u64>,
+    /// Details, each with its importance.
+    pub pieces: Vec<(u8, String)>,
+    /// Whether a person has to do something in this section.
+    pub needs_you: bool,
+}
+
+impl Row {
+    /// A row without details.
+    pub fn new(depth: usize, icon: &'static str, name: String) -> Self {
+        let (rank, tone, took_ms, pieces, needs_you) = (Rank::Count, Tone::Plain, None, Vec::new(), false);
+        Row { rank, depth, icon, tone, name, took_ms, pieces, needs_you }
+    }
+
+    fn indent(&self) -> &'static str {
+        match self.depth {
+            0 => " ",
+            1 => " └─",
+            _ => "   └─",
+        }
+    }
+
+    /// The cells of indentation, icon and space.
+    fn lead(&self) -> usize {
+        width(self.indent()) + width(self.icon) + 1
+    }
+}
+
+/// The widths of the columns.
+#[derive(Debug, Clone, Copy)]
+pub struct Columns {
+    name: usize,
+    detail: usize,
+}
+
+impl Columns {
+    /// The widths for these rows on a screen of so many cells.
+    pub fn of(rows: &[Row], cells: usize) -> Self {
+        let needed = rows.iter().filter(|row| row.took_ms.is_some()).map(|row| row.lead() + width(&row.name)).max();
+        let most = NAME_CELLS_MAX.min(cells.saturating_mul(9) / 20);
+        let name = needed.unwrap_or(0).max(NAME_CELLS_USUAL).min(most);
+        Columns { name, detail: cells.saturating_sub(name + TOOK_CELLS + GAPS) }
+    }
+
+    /// Whether a text fits into the column of details.
+    pub fn has_room(&self, text: &str) -> bool {
+        width(text) <= self.detail
+    }
+
+    /// The row as a line. `needs_you` is the detail of a section that needs a person.
+    pub fn line(&self, row: &Row, needs_you: &str) -> Line {
+        let mut line = Line::new(Tone::Faint, row.indent());
+        line.push(row.tone, format!("{} ", row.icon));
+        let Some(took_ms) = row.took_ms else {
+            line.push(row.tone, fit(&row.name, self.name + TOOK_CELLS + GAPS + self.detail.min(80)));
+            return line;
+        };
+        line.push(Tone::Plain, pad(&row.name, self.name.saturating_sub(row.lead())));
+        line.push(Tone::Faint, format!(" {:>TOOK_CELLS$}   ", duration(took_ms)));
+        let tone = match row.rank {
+            Rank::Finished => Tone::Faint,
+            Rank::Needs => row.tone,
+            _ => Tone::Plain,
+        };
+        match (row.needs_you, self.has_room(needs_you)) {
+            (true, true) => line.push(Tone::Attention, needs_you),
+            (true, false) => line.push(Tone::Attention, fit("needs you", self.detail)),
+            (false, _) => line.push(tone, self.detail(&row.pieces)),
+        }
+        line
+    }
+
+    /// The pieces that fit: the least important are left out, the last one is cut.
+    fn detail(&self, pieces: &[(u8, String)]) -> String {
+        let mut pieces: Vec<&(u8, String)> = pieces.iter().collect();
+        loop {
+            let text = pieces.iter().map(|(_, piece)| piece.as_str()).collect::<Vec<_>>().join(" · ");
+            if width(&text) <= self.detail || pieces.len() < 2 {
+                return fit(&text, self.detail);
+            }
+            let least = pieces.iter().map(|(importance, _)| *importance).min();
+            let at = pieces.iter().position(|(importance, _)| Some(*importance) == least);
+            at.map(|at| pieces.remove(at));
+        }
+    }
+}

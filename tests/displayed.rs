@@ -1,0 +1,156 @@
+//! What is displayed while an execution runs: JSON lines beside the display, JUnit reports, colours, the time left.
+
+use serde_json::{Value, json};
+
+use crate::support::{Home, text};
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// Fails unless every line is valid by `docs/json-lines.schema.json`.
+fn valid(printed: &str) -> Vec<Value> {
+    let schema: Value = serde_json::from_str(include_str!("../docs/json-lines.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let lines = lines(printed);
+    for line in &lines {
+        let problems: Vec<String> = schema.iter_errors(line).map(|problem| problem.to_string()).collect();
+        assert!(problems.is_empty(), "{problems:#?}: {line}");
+    }
+    lines
+}
+
+/// A Map, a Parallel and a state that fails.
+fn fails(home: &Home) -> String {
+    let inner = |name: &str| json!({ "StartAt": name, "States": { name: { "Type": "Pass", "End": true } } });
+    let states = json!({
+        "Each": { "Type": "Map", "Items": [1, 2, 3], "ItemProcessor": inner("Item"), "Next": "Both" },
+        "Both": { "Type": "Parallel", "Branches": [inner("Left"), inner("Right")], "Next": "Stop" },
+        "Stop": { "Type": "Fail", "Error": "Broken", "Cause": "a < b & \"c\"" } });
+    home.definition("fails", &json!({ "QueryLanguage": "JSONata", "StartAt": "Each", "States": states }))
+}
+
+#[test]
+fn every_json_line_is_valid_by_the_schema() {
+    let home = Home::plain();
+    let good = home.definition(
+        "good",
+        &json!({ "StartAt": "Rest", "States": {
+        "Rest": { "Type": "Wait", "Seconds": 1, "Next": "End" }, "End": { "Type": "Succeed" } } }),
+    );
+    let file = fails(&home);
+    let printed = [
+        home.exits(&["run", &good, "--yes", "--id", "good", "-o", "json"], 0),
+        home.exits(&["run", &file, "--yes", "--id", "bad", "-o", "json"], 1),
+        home.exits(&["run", &home.waits("long", 3600), "--yes", "--id", "waits", "--no-wait=0", "-o", "json"], 75),
+    ];
+    let watched = valid(&printed[1]);
+    assert_eq!(watched.last().unwrap()["type"], "end");
+    let iteration = watched.iter().find(|line| line["event"]["type"] == "MapIterationSucceeded").unwrap();
+    assert_eq!(iteration["state"], "Each[0]");
+    printed.iter().for_each(|printed| drop(valid(printed)));
+    for command in [
+        &["status"][..],
+        &["status", "good"],
+        &["status", "bad"],
+        &["status", "waits"],
+        &["status", "waits", "--state", "Rest"],
+        &["events", "bad"],
+        &["check", &file],
+        &["resume", "--all", "--no-wait=0"],
+        &["approvals"],
+        &["workflows"],
+        &["steps"],
+        &["explain"],
+        &["doctor"],
+        &["cancel", "waits"],
+        &["status", "missing"],
+    ] {
+        let output = home.flow(&[command, &["-o", "json"]].concat());
+        let said = text(&output.stdout);
+        assert!(!valid(&said).is_empty(), "{command:?}");
+    }
+}
+
+#[test]
+fn events_and_a_report_are_written_beside_the_display() {
+    let home = Home::plain();
+    let file = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let (events, report) = (file("events.jsonl"), file("report.xml"));
+    let progress = format!("lines,junit={report}");
+    let run = ["run", &fails(&home), "--yes", "--id", "one", "--events-file", &events, "--progress", &progress];
+    let said = home.exits(&run, 1);
+    assert!(said.contains("Completed") && said.contains("FAILED"), "{said}");
+    let recorded = valid(&std::fs::read_to_string(&events).unwrap());
+    assert_eq!((&recorded[0]["type"], &recorded.last().unwrap()["status"]), (&json!("version"), &json!("FAILED")));
+    assert!(recorded.iter().any(|line| line["event"]["type"] == "StateEntered" && line["state"] == "Both"));
+    let xml = std::fs::read_to_string(&report).unwrap();
+    assert!(xml.contains("tests=\"4\" failures=\"1\""), "{xml}");
+    assert!(xml.contains("name=\"Stop\"") && xml.contains("a &lt; b &amp; &quot;c&quot;"), "{xml}");
+    let missing = file("none/events.jsonl");
+    let refused = home.flow(&["run", &fails(&home), "--yes", "--id", "two", "--events-file", &missing]);
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused.stderr));
+    home.exits(&["status", "two"], 4);
+}
+
+#[test]
+fn several_executions_share_a_report() {
+    let home = Home::plain();
+    let file = home.waits("long", 3600);
+    for id in ["one", "two"] {
+        home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", id], 75);
+    }
+    let report = home.path().join("report.xml");
+    let progress = format!("junit={}", report.display());
+    home.exits(&["resume", "--all", "--no-wait=0", "--progress", &progress], 75);
+    let xml = std::fs::read_to_string(report).unwrap();
+    assert_eq!((xml.matches("<testsuite ").count(), xml.matches("<skipped").count()), (2, 2), "{xml}");
+}
+
+#[test]
+fn a_watch_off_a_terminal_prints_changes_only_and_ends_with_the_exit_code() {
+    let home = Home::plain();
+    let file = home.waits("short", 3);
+    let mut child = home.spawn(&["run", &file, "--yes", "--id", "one"]);
+    crate::support::until(10, "it runs", || home.flow(&["status", "one"]).status.success());
+    let said = home.exits(&["status", "one", "--watch"], 0);
+    assert!(said.matches("RUNNING").count() <= 3 && said.contains("SUCCEEDED"), "{said}");
+    assert!(child.wait().unwrap().success());
+    home.exits(&["run", &fails(&home), "--yes", "--id", "bad"], 1);
+    home.exits(&["status", "bad", "--watch"], 1);
+}
+
+#[test]
+fn the_time_left_is_estimated_from_earlier_executions() {
+    let home = Home::plain();
+    let file = home.definition(
+        "rests",
+        &json!({ "StartAt": "First", "States": {
+        "First": { "Type": "Wait", "SecondsPath": "$.first", "Next": "Second" },
+        "Second": { "Type": "Wait", "Seconds": 1, "End": true } } }),
+    );
+    let time_left = |id: &str| lines(&home.exits(&["status", id, "-o", "json"], 0)).pop().unwrap()["timeLeft"].clone();
+    home.exits(&["run", &file, "--yes", "--id", "zero", "--no-wait=0", "--input", r#"{"first": 3600}"#], 75);
+    assert_eq!(time_left("zero"), Value::Null, "nothing is known yet");
+    for id in ["one", "two", "three"] {
+        home.exits(&["run", &file, "--yes", "--id", id, "--input", r#"{"first": 1}"#], 0);
+    }
+    let left = time_left("zero");
+    assert_eq!((&left["executions"], &left["needsPerson"]), (&json!(3), &json!(false)), "{left}");
+    assert!(left["lowMs"].as_u64().unwrap() > 3_000_000, "the due time of a Wait counts, not what is usual: {left}");
+    assert!(home.exits(&["status", "zero"], 0).contains(" left"), "{}", home.exits(&["status", "zero"], 0));
+}
+
+#[test]
+fn colours_are_shown_where_they_are_wanted() {
+    let home = Home::plain();
+    home.exits(&["run", &home.waits("long", 3600), "--yes", "--no-wait=0", "--id", "one"], 75);
+    assert!(!home.exits(&["status", "one"], 0).contains('\u{1b}'));
+    assert!(home.exits(&["status", "one", "--color", "always"], 0).contains("\u{1b}[33m"));
+    assert!(home.exits_with(&["status", "one"], &[("CLICOLOR_FORCE", "1")], 0).contains('\u{1b}'));
+    let both = [("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")];
+    assert!(!home.exits_with(&["status", "one"], &both, 0).contains('\u{1b}'));
+    assert!(!home.exits_with(&["status", "one", "--color", "never"], &both[..1], 0).contains('\u{1b}'));
+    let ascii = home.exits_with(&["status", "one"], &[("LC_ALL", "C")], 0);
+    assert!(ascii.is_ascii() && ascii.contains("* Rest"), "{ascii}");
+}
