@@ -20,7 +20,7 @@ pub use self::{
     opening::{REPAIR_HINT, SAVE_HINT, exclusive, open_store, salvage},
 };
 use self::{
-    holder::{ending, unreachable},
+    holder::{ending, only_reads, unreachable},
     local::Idle,
     patience::{OWNER_WAIT_MAX, Patience},
 };
@@ -437,16 +437,6 @@ impl Handle {
             idle.leave();
         }
     }
-}
-
-/// The error if an owner reads the store for longer than a process waits.
-fn only_reads(home: &Home) -> CliError {
-    let message = format!(
-        "the store in {} is read by {}, so that no execution can be driven. Nothing was changed",
-        home.folder().display(),
-        holder::described(home.folder())
-    );
-    CliError::new(Exit::Unreachable, message).hint("close what it prints into, or end it; then give the command again")
 }
 
 fn failed(home: &Home, error: ClientError) -> CliError {

@@ -56,3 +56,13 @@ pub fn unreachable(home: &Home) -> CliError {
         "continue it, if it is stopped, with   kill -CONT {pid}   or end it with   kill -9 {pid}   : nothing is lost"
     ))
 }
+/// The error if an owner reads the store for longer than a process waits.
+pub(super) fn only_reads(home: &Home) -> CliError {
+    let message = format!(
+        "the store in {} is read by {}, so that no execution can be driven. Nothing was changed",
+        home.folder().display(),
+        described(home.folder())
+    );
+    CliError::new(Exit::Unreachable, message).hint("close what it prints into, or end it; then give the command again")
+}
+
