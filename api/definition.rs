@@ -41,7 +41,7 @@ impl Api {
         if request.severity != Some(Least::Warning) {
             found.retain(|diagnostic| diagnostic.severity == Severity::Error);
         } else if let Some(definition) = definition {
-            let has_step = |resource: &str| self.options.surroundings.has_step(resource);
+            let has_step = |resource: &str| self.options.host.has_step(resource);
             found.extend(asl::without_step(&definition, &has_step));
         }
         let failed = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);

@@ -21,7 +21,7 @@ use crate::{
 
 pub(crate) use list::List;
 pub(crate) use redrive::Request as RedriveRequest;
-pub(crate) use start::{Prepared, Start, new_uuid};
+pub(crate) use start::{PreparedStart, Start, new_uuid};
 
 /// A request that names an execution.
 #[derive(Debug, Deserialize)]
@@ -65,7 +65,7 @@ impl Api {
     }
 
     /// The header of an execution, without its input.
-    pub(crate) fn standing_of(&self, id: &str) -> Result<ExecutionHeader, Fault> {
+    pub(crate) fn header_of(&self, id: &str) -> Result<ExecutionHeader, Fault> {
         self.runner.store().summary(id)?.ok_or_else(|| Fault::no_execution(id))
     }
 

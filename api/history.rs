@@ -2,7 +2,7 @@
 
 mod details;
 
-use engine::journal::{Content, Entry};
+use engine::journal::{EntryContent, JournalEntry};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ impl Api {
         Ok(Source { id: header.id, started, child: None, last_sequence: header.last_sequence })
     }
 
-    fn entries_of(&self, source: &Source, from: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
+    fn entries_of(&self, source: &Source, from: u64, limit: usize) -> Result<Vec<JournalEntry>, Fault> {
         match &source.child {
             Some(child) => self.child_entries(child, from, limit),
             None => Ok(self.runner.store().entries(&source.id, from, limit)?),
@@ -69,8 +69,8 @@ impl Api {
         let (size, after) = (request.page.size(), request.page.after()?);
         let after: Option<u64> = after.map(|after| after.parse().map_err(|_| paging::invalid_token())).transpose()?;
         let mut events: Vec<(u64, Value)> = Vec::new();
-        let told = |entry: &Entry| {
-            let Content::Event(event) = &entry.content else { return None };
+        let told = |entry: &JournalEntry| {
+            let EntryContent::Event(event) = &entry.content else { return None };
             let mut shown = json!({
                 "timestamp": seconds(entry.timestamp_ms), "id": event.id, "previousEventId": event.previous_event_id,
             });

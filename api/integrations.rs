@@ -22,10 +22,10 @@ use crate::{
 pub const INTEGRATIONS: [&str; 3] =
     ["states:startExecution", "states:startExecution.sync", "states:startExecution.sync:2"];
 
-const FIRST_LOOK_AFTER: Duration = Duration::from_millis(50);
-const LOOK_AFTER_MAX: Duration = Duration::from_secs(5);
+const FIRST_POLL_AFTER: Duration = Duration::from_millis(50);
+const POLL_AFTER_MAX: Duration = Duration::from_secs(5);
 /// The longest poll interval for an execution that sleeps.
-const SLEEPING_LOOK_AFTER_MAX: Duration = Duration::from_secs(3_600);
+const SLEEPING_POLL_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
 impl Api {
     /// Registers the steps for `arn:aws:states:::states:startExecution` and its `.sync` forms. They hold a weak
@@ -54,9 +54,9 @@ impl Api {
     }
 
     async fn run_nested(&self, context: &StepContext, input: &Value, version: u8) -> StepResult<Value> {
-        if context.look == 1 || !self.nested_exists(context, input)? {
+        if context.poll == 1 || !self.nested_exists(context, input)? {
             let started = self.start_nested(context, input).await?;
-            return Ok(Answer::submitted("RUNNING", started, FIRST_LOOK_AFTER));
+            return Ok(Answer::submitted("RUNNING", started, FIRST_POLL_AFTER));
         }
         let arn = self.execution_arn(&nested_id(context, input)?);
         let request = json!({ "executionArn": arn }).to_string();
@@ -73,11 +73,11 @@ impl Api {
     async fn await_nested(&self, context: &StepContext, id: String) -> StepResult<Value> {
         let unknown = |error: RunnerError| StepError::new(ErrorClass::Unknown, error.to_string());
         self.runner.recover(&id).await.map_err(unknown)?;
-        let poll_after = context.poll_interval(FIRST_LOOK_AFTER, LOOK_AFTER_MAX);
+        let poll_after = context.poll_interval(FIRST_POLL_AFTER, POLL_AFTER_MAX);
         let check_again_after = match self.runner.asleep(&id).await {
             Some(next_wake_ms) => {
                 let sleeps_ms = next_wake_ms.map_or(u64::MAX, |next| next.saturating_sub(context.now_ms));
-                Duration::from_millis(sleeps_ms).clamp(poll_after, SLEEPING_LOOK_AFTER_MAX)
+                Duration::from_millis(sleeps_ms).clamp(poll_after, SLEEPING_POLL_AFTER_MAX)
             }
             None => poll_after,
         };

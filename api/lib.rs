@@ -15,6 +15,7 @@ mod executions;
 mod fault;
 pub mod flow;
 mod history;
+mod host;
 mod integrations;
 mod locks;
 mod machine_cache;
@@ -27,7 +28,6 @@ mod request;
 mod state_machines;
 mod states;
 mod step_functions;
-mod surroundings;
 mod tags;
 mod tasks;
 mod test_state;
@@ -49,10 +49,10 @@ pub use fault::{
     UNAVAILABLE,
 };
 pub use flow::state_machine_name;
+pub use host::{Host, OwnerDescription};
 pub use integrations::INTEGRATIONS;
 pub use operation::{Operation, StreamOperation};
 pub use records::documents_of;
-pub use surroundings::{OwnerDescription, Surroundings};
 
 /// The prefix of Step Functions' targets (`X-Amz-Target`).
 pub const TARGET_PREFIX: &str = "AWSStepFunctions.";
@@ -65,7 +65,7 @@ pub struct ApiOptions {
     /// The account in ARNs, 12 digits.
     pub account_id: String,
     /// The environments and the steps of this process.
-    pub surroundings: Arc<dyn Surroundings>,
+    pub host: Arc<dyn Host>,
 }
 
 /// The operations.

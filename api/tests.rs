@@ -35,7 +35,7 @@ use engine::{
 };
 use serde_json::{Value, json};
 
-use crate::{Api, ApiOptions, Fault, OwnerDescription, Surroundings};
+use crate::{Api, ApiOptions, Fault, Host, OwnerDescription};
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
 const PREFIX: &str = "arn:aws:states:us-east-1:111111111111";
@@ -44,7 +44,7 @@ const PREFIX: &str = "arn:aws:states:us-east-1:111111111111";
 pub struct Nowhere;
 
 #[async_trait::async_trait]
-impl Surroundings for Nowhere {
+impl Host for Nowhere {
     async fn environment(&self, _needs_account: bool) -> Value {
         Value::Null
     }
@@ -106,8 +106,8 @@ impl World {
         let clock = Arc::new(SystemClock::default());
         let runner = runner::start(store, Arc::new(registry), clock, RunnerOptions::default());
         let (region, account_id) = ("us-east-1".to_owned(), "111111111111".to_owned());
-        let surroundings = Arc::new(Nowhere);
-        let api = Api::new(runner.clone(), ApiOptions { region, account_id, surroundings });
+        let host = Arc::new(Nowhere);
+        let api = Api::new(runner.clone(), ApiOptions { region, account_id, host });
         World { api, runner, whole }
     }
 

@@ -12,10 +12,10 @@ mod time_left;
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
-    journal::{Content, Entry, HistoryEventDetails, Note, StateType, StepFailure, state_path},
+    journal::{EntryContent, HistoryEventDetails, JournalEntry, Note, StateType, StepFailure, state_path},
     machine::{ExecutionHeader, ExecutionStatus},
     runner::RunnerEvent,
-    step::{Change, Effect, Instructions},
+    step::{ChangeAction, Instructions, ResourceChange},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -151,7 +151,8 @@ pub struct Made {
     /// The path of the state.
     pub state_path: String,
     /// The resource and the kind of change.
-    pub effect: Effect,
+    #[serde(rename = "effect")]
+    pub change: ResourceChange,
 }
 
 /// The view of an execution.
@@ -237,9 +238,9 @@ impl View {
     pub fn see(&mut self, event: &RunnerEvent) {
         match event {
             RunnerEvent::Entry { entry, .. } => self.fold(entry),
-            RunnerEvent::Rested { header } => self.paused = header.paused,
-            RunnerEvent::Looked { state_path, waiting, next_look_ms, deadline_ms, .. } => {
-                let times = (waiting.looked_ms, *next_look_ms, *deadline_ms);
+            RunnerEvent::Settled { header } => self.paused = header.paused,
+            RunnerEvent::Polled { state_path, waiting, next_poll_ms, deadline_ms, .. } => {
+                let times = (waiting.polled_ms, *next_poll_ms, *deadline_ms);
                 let wait = Wait::new(&waiting.reason, times, waiting.instructions.as_ref());
                 self.set(state_path, Doing::Waiting(wait));
             }
@@ -248,11 +249,11 @@ impl View {
     }
 
     /// Folds a journal entry into the view.
-    pub fn fold(&mut self, entry: &Entry) {
+    pub fn fold(&mut self, entry: &JournalEntry) {
         self.last_sequence = self.last_sequence.max(entry.sequence);
         match &entry.content {
-            Content::Event(event) => self.fold_event(&event.frame, &event.details, entry.timestamp_ms),
-            Content::Note(note) => self.fold_note(note, entry.timestamp_ms),
+            EntryContent::Event(event) => self.fold_event(&event.frame, &event.details, entry.timestamp_ms),
+            EntryContent::Note(note) => self.fold_note(note, entry.timestamp_ms),
         }
     }
 
@@ -336,8 +337,8 @@ impl View {
 
     fn fold_note(&mut self, note: &Note, at_ms: u64) {
         match note {
-            Note::Waiting { state_path, reason, next_look_ms, deadline_ms, instructions, .. } => {
-                let wait = Wait::new(reason, (at_ms, *next_look_ms, *deadline_ms), instructions.as_ref());
+            Note::Waiting { state_path, reason, next_poll_ms, deadline_ms, instructions, .. } => {
+                let wait = Wait::new(reason, (at_ms, *next_poll_ms, *deadline_ms), instructions.as_ref());
                 self.set(state_path, Doing::Waiting(wait));
             }
             Note::RetryScheduled { state_path, attempt, next_attempt_ms, failure } => {
@@ -353,8 +354,8 @@ impl View {
             | Note::SignalApplied { .. }
             | Note::SignalDropped { .. }
             | Note::Unknown => {}
-            Note::Effect { state_path, effect } => {
-                self.made.push(Made { state_path: state_path.clone(), effect: effect.clone() });
+            Note::ResourceChanged { state_path, change } => {
+                self.made.push(Made { state_path: state_path.clone(), change: change.clone() });
             }
             Note::Paused { state_path, failure } => {
                 self.paused = true;
@@ -442,18 +443,18 @@ impl View {
 
     /// Whether its steps left every resource unchanged.
     pub fn changed_nothing(&self) -> bool {
-        self.made.iter().all(|made| made.effect.change == Change::Unchanged)
+        self.made.iter().all(|made| made.change.action == ChangeAction::Unchanged)
     }
 
     /// The number of resources by kind of change. A resource that several steps touched counts once, with its largest
     /// change.
     pub fn changes(&self) -> BTreeMap<&'static str, usize> {
-        let mut fates: BTreeMap<(&str, &str), Change> = BTreeMap::new();
+        let mut fates: BTreeMap<(&str, &str), ChangeAction> = BTreeMap::new();
         for made in &self.made {
-            let key = (made.effect.resource_type.as_str(), made.effect.id.as_str());
-            let fate = fates.entry(key).or_insert(made.effect.change);
-            if weight(made.effect.change) > weight(*fate) {
-                *fate = made.effect.change;
+            let key = (made.change.resource_type.as_str(), made.change.id.as_str());
+            let fate = fates.entry(key).or_insert(made.change.action);
+            if weight(made.change.action) > weight(*fate) {
+                *fate = made.change.action;
             }
         }
         let mut counts = BTreeMap::new();
@@ -469,23 +470,23 @@ pub fn is_inside(path: &str, outer: &str) -> bool {
     path.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['/', '[']))
 }
 
-fn weight(change: Change) -> u8 {
-    match change {
-        Change::Unchanged => 0,
-        Change::Adopted => 1,
-        Change::Updated => 2,
-        Change::Created => 3,
-        Change::Deleted => 4,
+fn weight(action: ChangeAction) -> u8 {
+    match action {
+        ChangeAction::Unchanged => 0,
+        ChangeAction::Adopted => 1,
+        ChangeAction::Updated => 2,
+        ChangeAction::Created => 3,
+        ChangeAction::Deleted => 4,
     }
 }
 
 /// The word for a change.
-pub fn word(change: Change) -> &'static str {
-    match change {
-        Change::Created => "created",
-        Change::Adopted => "adopted",
-        Change::Updated => "updated",
-        Change::Unchanged => "unchanged",
-        Change::Deleted => "deleted",
+pub fn word(action: ChangeAction) -> &'static str {
+    match action {
+        ChangeAction::Created => "created",
+        ChangeAction::Adopted => "adopted",
+        ChangeAction::Updated => "updated",
+        ChangeAction::Unchanged => "unchanged",
+        ChangeAction::Deleted => "deleted",
     }
 }

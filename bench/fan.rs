@@ -16,7 +16,7 @@ pub async fn fan(folder: &Path, executions: usize) -> Result<Report, BenchError>
     let disk_rate = disk::fdatasyncs_per_second(folder)?;
     let runner = world::runner(folder)?;
     let definition = Definition::from(&world::tasks(STEPS_EACH));
-    let mut rests = runner.rests();
+    let mut settled = runner.settled();
     let (synchronizations_before, began) = (synchronizations(), Instant::now());
     let starts = (0..executions).map(|number| {
         let new = world::new(&format!("fan-{number}"), "fan", &definition);
@@ -24,7 +24,7 @@ pub async fn fan(folder: &Path, executions: usize) -> Result<Report, BenchError>
         async move { runner.start_execution(new).await }
     });
     let starts = futures::future::try_join_all(starts);
-    let (started, ended) = tokio::join!(starts, world::wait_for(&mut rests, executions));
+    let (started, ended) = tokio::join!(starts, world::wait_for(&mut settled, executions));
     started?;
     ended?;
     let seconds = began.elapsed().as_secs_f64();

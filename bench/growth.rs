@@ -60,7 +60,7 @@ pub async fn growth(folder: &Path, executions: usize) -> Result<Report, BenchErr
 
 /// Steps per second in each part of one long execution.
 async fn history(runner: &RunnerHandle) -> Result<Vec<(String, f64, &'static str)>, BenchError> {
-    let mut follow = runner.rests();
+    let mut follow = runner.settled();
     let began_ms = runner.clock().now_ms();
     runner.start_execution(world::new("history", "history", &Definition::from(&world::tasks(LONG_CHAIN)))).await?;
     world::wait_for(&mut follow, 1).await?;

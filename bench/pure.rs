@@ -61,14 +61,14 @@ pub async fn pure(folder: &Path, transitions: usize) -> Result<Report, BenchErro
 
 /// Runs executions of a definition, a few at a time: one is written to disk while the next one computes.
 async fn run_all(runner: &RunnerHandle, name: &str, count: usize, definition: &Definition) -> Result<(), BenchError> {
-    let mut rests = runner.rests();
+    let mut settled = runner.settled();
     let starts = (0..count).map(|number| {
         let new = world::new(&format!("{name}-{number}"), name, definition);
         let runner = runner.clone();
         async move { runner.start_execution(new).await }
     });
     let started = futures::stream::iter(starts).buffer_unordered(RUNS_AT_ONCE).try_collect::<Vec<_>>();
-    let (started, ended) = tokio::join!(started, world::wait_for(&mut rests, count));
+    let (started, ended) = tokio::join!(started, world::wait_for(&mut settled, count));
     started?;
     ended
 }

@@ -143,7 +143,7 @@ async fn together(folder: &Path, count: usize) -> Result<(Vec<f64>, Vec<f64>), B
         "Sleep": { "Type": "Wait", "TimestampPath": "$.due", "End": true }
     } }));
     let due = jiff::Timestamp::from_millisecond(due_ms as i64).map(|due| format!("{due:.3}")).unwrap_or_default();
-    let mut rests = runner.rests();
+    let mut settled = runner.settled();
     let starts = (0..count).map(|number| {
         let mut new = world::new(&format!("together-{number}"), "together", &definition);
         new.input = json!({ "due": due });
@@ -153,7 +153,7 @@ async fn together(folder: &Path, count: usize) -> Result<(Vec<f64>, Vec<f64>), B
     futures::future::try_join_all(starts).await?;
     let (mut lateness, mut told) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for _ in 0..count {
-        let header = rests.recv().await.map_err(|error| BenchError::Failed(error.to_string()))?;
+        let header = settled.recv().await.map_err(|error| BenchError::Failed(error.to_string()))?;
         let Some(stopped_ms) = header.stopped_ms.filter(|stopped_ms| *stopped_ms >= due_ms) else {
             return Err(BenchError::Failed(header.id.clone()));
         };

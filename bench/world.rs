@@ -20,7 +20,7 @@ pub(crate) const STEP: &str = "flow:bench:step";
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(10);
 
 /// How many executions may end before the workload has received the first of them.
-const RESTS_KEPT: usize = 16_384;
+const SETTLED_KEPT: usize = 16_384;
 
 /// A runner over a store in a folder.
 pub(crate) fn runner(folder: &Path) -> Result<RunnerHandle, BenchError> {
@@ -34,7 +34,7 @@ pub(crate) fn runner(folder: &Path) -> Result<RunnerHandle, BenchError> {
     });
     let store = Arc::new(Store::new(LoggedRecords::open(&folder.join("store"))?)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let options = RunnerOptions { rests_kept: RESTS_KEPT, ..RunnerOptions::default() };
+    let options = RunnerOptions { settled_kept: SETTLED_KEPT, ..RunnerOptions::default() };
     Ok(engine::runner::start(store, Arc::new(registry), clock, options))
 }
 
@@ -71,15 +71,15 @@ pub(crate) fn tasks(count: usize) -> Value {
 
 /// Runs one execution until it ends.
 pub(crate) async fn run(runner: &RunnerHandle, new: NewExecution) -> Result<(), BenchError> {
-    let mut rests = runner.rests();
+    let mut settled = runner.settled();
     runner.start_execution(new).await?;
-    wait_for(&mut rests, 1).await
+    wait_for(&mut settled, 1).await
 }
 
 /// Waits until `count` executions have succeeded.
-pub(crate) async fn wait_for(rests: &mut Receiver<Arc<ExecutionHeader>>, count: usize) -> Result<(), BenchError> {
+pub(crate) async fn wait_for(settled: &mut Receiver<Arc<ExecutionHeader>>, count: usize) -> Result<(), BenchError> {
     for _ in 0..count {
-        let header = rests.recv().await.map_err(|error| BenchError::Failed(error.to_string()))?;
+        let header = settled.recv().await.map_err(|error| BenchError::Failed(error.to_string()))?;
         if header.status != ExecutionStatus::Succeeded {
             return Err(BenchError::Failed(header.id.clone()));
         }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{Fault, OwnerDescription, Surroundings, flow::ProgramLine};
+use api::{Fault, Host, OwnerDescription, flow::ProgramLine};
 use async_trait::async_trait;
 use engine::step::{ErrorClass, Registries, Registry, Resource, Step, StepError};
 use futures::{StreamExt, stream::BoxStream};
@@ -24,13 +24,13 @@ use tokio::sync::{
     broadcast::{Receiver, error::RecvError},
 };
 
-pub use self::pinned::{Pinned, Place};
+pub use self::pinned::{Location, Pinned};
 use crate::{home::Home, owner};
 pub use steps::Account;
 
 /// The region in ARNs if none is configured.
 pub const REGION_DEFAULT: &str = "us-east-1";
-/// The most places, or environments of executions, of which something is kept.
+/// The most locations, or environments of executions, of which something is kept.
 const KEPT_MAX: usize = 64;
 /// How long unusable credentials are not tried again when a client starts an execution.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -39,14 +39,14 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 pub struct Environments {
     home: Home,
     /// The environment of executions that clients of the API start.
-    default_place: Place,
+    default_location: Location,
     /// What this process's environment variables allow, for executions that pin nothing.
     settings: LocalSettings,
     /// The AWS environments by profile and region. Each asks STS once. The lock is not held while one is opened: a profile that does not
     /// answer must not stop the others.
-    open: Mutex<HashMap<Place, Arc<OnceCell<Arc<Environment>>>>>,
-    /// Since when the credentials of a place are unusable.
-    unusable_since: Mutex<HashMap<Place, Arc<Mutex<Option<Instant>>>>>,
+    open: Mutex<HashMap<Location, Arc<OnceCell<Arc<Environment>>>>>,
+    /// Since when the credentials of a location are unusable.
+    unusable_since: Mutex<HashMap<Location, Arc<Mutex<Option<Instant>>>>>,
     registries: Mutex<HashMap<String, Registry>>,
     /// Steps that need no environment, because this process answers them.
     anywhere: OnceLock<Registry>,
@@ -57,14 +57,14 @@ pub struct Environments {
 impl Environments {
     /// Creates an empty set. Executions of the API's clients act where this process's environment variables say.
     pub fn new(home: Home) -> Arc<Self> {
-        Self::with_default_place(home, Place::of_this_process())
+        Self::with_default_location(home, Location::of_this_process())
     }
 
-    /// Creates an empty set. Executions of the API's clients act in `default_place`.
-    pub fn with_default_place(home: Home, default_place: Place) -> Arc<Self> {
+    /// Creates an empty set. Executions of the API's clients act in `default_location`.
+    pub fn with_default_location(home: Home, default_location: Location) -> Arc<Self> {
         Arc::new(Environments {
             home,
-            default_place,
+            default_location,
             settings: LocalSettings::from_environment(),
             open: Mutex::default(),
             unusable_since: Mutex::default(),
@@ -81,7 +81,7 @@ impl Environments {
 
     /// The region in the ARNs of this process's API.
     pub fn region(&self) -> &str {
-        self.default_place.region().unwrap_or(REGION_DEFAULT)
+        self.default_location.region().unwrap_or(REGION_DEFAULT)
     }
 
     /// What this process's environment variables allow to local steps.
@@ -94,12 +94,14 @@ impl Environments {
         let _ = self.anywhere.set(steps);
     }
 
-    async fn open(&self, place: &Place) -> Result<Arc<Environment>, StepError> {
-        let cell = limited(&mut *self.open.lock().await).entry(place.clone()).or_default().clone();
+    async fn open(&self, location: &Location) -> Result<Arc<Environment>, StepError> {
+        let cell = limited(&mut *self.open.lock().await).entry(location.clone()).or_default().clone();
         let open = async || {
-            let environment = match place {
-                Place::Aws { profile, region } => Environment::for_aws(profile.as_deref(), region.as_deref()).await?,
-                Place::Rehearsal { world } => Environment::for_rehearsal(self.addresses(world)?)?,
+            let environment = match location {
+                Location::Aws { profile, region } => {
+                    Environment::for_aws(profile.as_deref(), region.as_deref()).await?
+                }
+                Location::Rehearsal { world } => Environment::for_rehearsal(self.addresses(world)?)?,
             };
             Ok(Arc::new(environment.with_keys_directory(self.home.keys())))
         };
@@ -120,23 +122,23 @@ impl Environments {
         })
     }
 
-    /// The identity of a place's credentials. STS is asked once for each set of credentials.
+    /// The identity of a location's credentials. STS is asked once for each set of credentials.
     ///
     /// # Errors
     /// There are no credentials, or they are refused.
-    pub async fn identity(&self, place: &Place) -> Result<CallerIdentity, StepError> {
-        self.open(place).await?.identity().await
+    pub async fn identity(&self, location: &Location) -> Result<CallerIdentity, StepError> {
+        self.open(location).await?.identity().await
     }
 
-    /// The account of a place, if its credentials are usable. Unusable ones are not tried again for
+    /// The account of a location, if its credentials are usable. Unusable ones are not tried again for
     /// [`ASK_AGAIN_AFTER`].
-    async fn account_if_any(&self, place: &Place) -> Option<Account> {
-        let of_place = limited(&mut *self.unusable_since.lock().await).entry(place.clone()).or_default().clone();
-        let mut unusable_since = of_place.lock().await;
+    async fn account_if_any(&self, location: &Location) -> Option<Account> {
+        let of_location = limited(&mut *self.unusable_since.lock().await).entry(location.clone()).or_default().clone();
+        let mut unusable_since = of_location.lock().await;
         if unusable_since.is_some_and(|since| since.elapsed() < ASK_AGAIN_AFTER) {
             return None;
         }
-        match self.identity(place).await {
+        match self.identity(location).await {
             Ok(identity) => Some(Account::of(&identity)),
             Err(_) => {
                 *unusable_since = Some(Instant::now());
@@ -145,15 +147,15 @@ impl Environments {
         }
     }
 
-    /// The identity that would act in a place, and the place with its region resolved from the profile.
+    /// The identity that would act in a location, and the location with its region resolved from the profile.
     ///
     /// # Errors
     /// There are no credentials, or they are refused.
-    pub async fn pin(&self, place: Place) -> Result<(Place, CallerIdentity), StepError> {
-        let identity = self.identity(&place).await?;
-        let Place::Aws { profile, .. } = place.clone() else { return Ok((place, identity)) };
-        let resolved = Place::Aws { profile, region: Some(identity.region.clone()) };
-        let environment = self.open(&place).await?;
+    pub async fn pin(&self, location: Location) -> Result<(Location, CallerIdentity), StepError> {
+        let identity = self.identity(&location).await?;
+        let Location::Aws { profile, .. } = location.clone() else { return Ok((location, identity)) };
+        let resolved = Location::Aws { profile, region: Some(identity.region.clone()) };
+        let environment = self.open(&location).await?;
         let cell = Arc::new(OnceCell::new_with(Some(environment)));
         limited(&mut *self.open.lock().await).insert(resolved.clone(), cell);
         Ok((resolved, identity))
@@ -161,7 +163,7 @@ impl Environments {
 
     /// Opens the AWS environment of an execution, restricted to the pinned account.
     async fn verified(&self, pinned: &Pinned) -> Result<Arc<Environment>, StepError> {
-        let environment = self.open(&pinned.place).await?;
+        let environment = self.open(&pinned.location).await?;
         let Some(account) = &pinned.account else { return Ok(environment) };
         account.refuse_other(&environment.identity().await?)?;
         Ok(Arc::new(environment.restricted_to(account.clone())))
@@ -192,7 +194,7 @@ impl Environments {
     /// Why this process cannot act in a pinned environment: its credentials are unusable or belong to another account.
     async fn refusal(&self, pinned: &Pinned) -> Option<Fault> {
         let account = pinned.account.as_ref()?;
-        let (kind, error) = match self.identity(&pinned.place).await {
+        let (kind, error) = match self.identity(&pinned.location).await {
             Err(error) => (api::CREDENTIALS_UNUSABLE, error),
             Ok(identity) => ("EnvironmentRefused", account.refuse_other(&identity).err()?),
         };
@@ -251,22 +253,22 @@ impl Registries for Environments {
 }
 
 #[async_trait]
-impl Surroundings for Environments {
+impl Host for Environments {
     async fn environment(&self, needs_account: bool) -> Value {
-        let place = match self.home.rehearsal {
+        let location = match self.home.rehearsal {
             // An execution that starts in a rehearsal stays in its world. If the world has ended, its calls fail.
-            true => Place::Rehearsal {
+            true => Location::Rehearsal {
                 world: World::read(self.home.folder()).ok().flatten().map(|world| world.id).unwrap_or_default(),
             },
-            false => self.default_place.clone(),
+            false => self.default_location.clone(),
         };
         // Without usable credentials no account can be pinned. The first call then fails as it would at AWS.
         let account = match needs_account && !self.home.rehearsal {
-            true => self.account_if_any(&place).await,
+            true => self.account_if_any(&location).await,
             false => None,
         };
         // The server's settings apply at each call: its operator decides what executions of clients may use.
-        serde_json::to_value(Pinned { place, account, settings: LocalSettings::default(), has_own_settings: false })
+        serde_json::to_value(Pinned { location, account, settings: LocalSettings::default(), has_own_settings: false })
             .unwrap_or_default()
     }
 

@@ -165,7 +165,7 @@ impl Step for MockedStep {
         }
     }
 
-    async fn look(&self, context: StepContext, _input: Value) -> StepResult<Value> {
+    async fn poll(&self, context: StepContext, _input: Value) -> StepResult<Value> {
         self.0.answer(self.0.name_of(&context.state_path))
     }
 }

@@ -373,7 +373,7 @@ impl Handle {
         self.find_next_owner().await?;
         let request = flow::DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
         let execution = self.call::<flow::DescribeExecution>(request).await?.execution;
-        if execution.rests() {
+        if execution.is_quiescent() {
             return Ok(());
         }
         // What has begun is interrupted, not refused.

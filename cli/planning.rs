@@ -137,7 +137,7 @@ async fn execute(steps: Arc<PlannedSteps>, question: &Question<'_>) -> Result<Ex
     runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;
     loop {
         match follow.next().await.map_err(|error| refused(error.to_string()))? {
-            Some(RunnerEvent::Rested { header }) => return Ok((*header).clone()),
+            Some(RunnerEvent::Settled { header }) => return Ok((*header).clone()),
             Some(_) => {}
             None => return Err(refused("the runner has stopped".to_owned())),
         }

@@ -16,7 +16,7 @@ const DEPLOYMENT_TAG: &str = "flow:deployment";
 
 /// What a policy is restricted to.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Restriction {
     /// `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: String,
     /// The account's twelve digits, or `*`.
@@ -63,14 +63,14 @@ fn collect(definition: &Value, registry: &Registry, actions: &mut BTreeSet<Strin
 
 /// The statements that allow the actions. An action on a resource of the deployment and on another one, such as an
 /// image, is in two statements.
-pub fn statements(actions: &BTreeSet<String>, place: &Place) -> Vec<Statement> {
+pub fn statements(actions: &BTreeSet<String>, restriction: &Restriction) -> Vec<Statement> {
     let mut by_scope: BTreeMap<Scope, Vec<String>> = BTreeMap::new();
     for action in actions {
         for scope in scopes(action) {
             by_scope.entry(*scope).or_default().push(action.clone());
         }
     }
-    by_scope.into_iter().map(|(scope, actions)| scope.statement(actions, place)).collect()
+    by_scope.into_iter().map(|(scope, actions)| scope.statement(actions, restriction)).collect()
 }
 
 /// The policy document.
@@ -97,14 +97,14 @@ pub fn document(statements: &[Statement]) -> Value {
 mod tests {
     use super::*;
 
-    fn place() -> Place {
+    fn restriction() -> Restriction {
         let text = str::to_owned;
-        Place { partition: text("aws"), account: text("*"), region: text("*"), deployment: text("demo") }
+        Restriction { partition: text("aws"), account: text("*"), region: text("*"), deployment: text("demo") }
     }
 
     fn policy(actions: &[&str]) -> Value {
         let actions = actions.iter().map(|action| (*action).to_owned()).collect();
-        document(&statements(&actions, &place()))
+        document(&statements(&actions, &restriction()))
     }
 
     fn of<'a>(policy: &'a Value, id: &str) -> &'a Value {

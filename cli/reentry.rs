@@ -49,7 +49,7 @@ pub fn show(global: &Global, planned: &PlanReentryResponse) {
     calls.iter().for_each(|call| say!("  {}", line(call)));
     if !made.is_empty() {
         say!("What they did remains; a step that finds its own resource adopts it:");
-        made.iter().for_each(|made| say!("  {}   {}", made.state_path, made.effect.id));
+        made.iter().for_each(|made| say!("  {}   {}", made.state_path, made.change.id));
     }
 }
 

@@ -18,7 +18,7 @@ use api::{
 };
 use deploy::plan::ALIAS;
 use engine::{
-    journal::{Content, ErrorAndCause, HistoryEventDetails},
+    journal::{EntryContent, ErrorAndCause, HistoryEventDetails},
     machine::{ExecutionHeader, ExecutionStatus},
     step::{ErrorClass, StepError},
 };
@@ -395,7 +395,7 @@ impl Executions {
 fn waiting_token(known: &Known, state: &str) -> Result<String, CliError> {
     let mut waiting = None;
     for entry in known.history.entries() {
-        let Content::Event(event) = &entry.content else { continue };
+        let EntryContent::Event(event) = &entry.content else { continue };
         let is_state = |name: &str| {
             let is_path = event.frame.len() + 1 + name.len() == state.len() && state.starts_with(&*event.frame);
             name == state || (is_path && state.ends_with(name))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::{
-    journal::Entry,
+    journal::JournalEntry,
     machine::{ExecutionHeader, Reentry},
     runner::{ManualClock, NewExecution, RunnerEvent, RunnerOptions},
     store::{MemoryRecords, Store},
@@ -23,7 +23,7 @@ pub struct Trial {
     /// The header.
     pub header: ExecutionHeader,
     /// The journal.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<JournalEntry>,
 }
 
 /// Runs a definition to its end. [`crate::mocks::mocked`] must have replaced its calls. `from` is the state at which it
@@ -53,7 +53,7 @@ pub async fn run(mocks: Mocks, definition: &Value, input: Value, from: Vec<Reent
     runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;
     let header = loop {
         match follow.next().await.map_err(|error| refused(error.to_string()))? {
-            Some(RunnerEvent::Rested { header }) => break (*header).clone(),
+            Some(RunnerEvent::Settled { header }) => break (*header).clone(),
             Some(_) => {}
             None => return Err(refused("the runner has stopped".to_owned())),
         }

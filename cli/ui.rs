@@ -2,6 +2,7 @@
 
 pub mod block;
 pub mod display;
+pub mod display_status;
 pub mod json;
 mod junit;
 pub mod lines;
@@ -9,7 +10,6 @@ pub mod record;
 pub mod screen;
 #[cfg(test)]
 mod snapshots;
-pub mod standing;
 pub mod status;
 #[cfg(test)]
 mod story;

@@ -5,16 +5,16 @@ mod check;
 mod cost;
 mod evaluate;
 mod parse;
-mod sight;
+mod references;
 mod types;
 
 pub use check::{
     Diagnostic, Severity, check, check_as, did_you_mean, nearest, read, repeated_keys, unknown_names, without_step,
 };
-pub use evaluate::{EvaluationFailure, View, evaluate, place};
+pub use evaluate::{EvaluationFailure, View, evaluate, insert_at_result_path};
 pub(crate) use evaluate::{evaluate_within, select};
 pub use parse::parse;
-pub use sight::Sight;
+pub use references::ScopeReferences;
 pub use types::{
     Catcher, ChoiceRule, Common, Condition, InputType, ItemBatcher, ItemReader, JitterStrategy, Map, Paths,
     QueryLanguage, ResultWriter, Retrier, Selection, State, StateKind, StateMachine, Task, Template, Through,

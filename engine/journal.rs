@@ -21,20 +21,20 @@ pub use write::write_entries;
 
 /// One entry of an execution's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct JournalEntry {
     /// Position in the journal: dense, from 1.
     pub sequence: u64,
     /// When the entry was made, in milliseconds since the Unix epoch, by the runner's clock.
     pub timestamp_ms: u64,
     /// The event or note.
     #[serde(flatten)]
-    pub content: Content,
+    pub content: EntryContent,
 }
 
 /// A history event or a note.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Content {
+pub enum EntryContent {
     /// An event of GetExecutionHistory.
     Event(HistoryEvent),
     /// Something that Step Functions has no event for. Boxed: notes are rare and long, and would enlarge every entry.
@@ -46,12 +46,12 @@ pub fn state_path(frame: &str, name: &str) -> String {
     if frame.is_empty() { name.to_owned() } else { format!("{frame}/{name}") }
 }
 
-impl Content {
+impl EntryContent {
     /// Whether a later version of flow wrote it, as a kind that this version does not know.
     pub fn is_unknown(&self) -> bool {
         match self {
-            Content::Event(event) => event.details == HistoryEventDetails::Unknown,
-            Content::Note(note) => **note == Note::Unknown,
+            EntryContent::Event(event) => event.details == HistoryEventDetails::Unknown,
+            EntryContent::Note(note) => **note == Note::Unknown,
         }
     }
 }
@@ -69,18 +69,18 @@ mod tests {
         let read = |mut entry: Value| {
             entry["sequence"] = json!(7);
             entry["timestamp_ms"] = json!(1_000);
-            serde_json::from_value::<Entry>(entry).unwrap().content
+            serde_json::from_value::<JournalEntry>(entry).unwrap().content
         };
         let event =
             json!({ "id": 3, "previousEventId": 2, "frame": "A[0]", "type": "StateDreamt", "dream": { "of": [1] } });
-        let Content::Event(event) = read(json!({ "event": event })) else { unreachable!("an event") };
+        let EntryContent::Event(event) = read(json!({ "event": event })) else { unreachable!("an event") };
         assert_eq!((event.id, &*event.frame, event.details), (3, "A[0]", HistoryEventDetails::Unknown));
         let note = json!({ "note": "dreamt", "statePath": "A", "of": { "sheep": 7 } });
-        assert_eq!(read(json!({ "note": note })), Content::Note(Box::new(Note::Unknown)));
+        assert_eq!(read(json!({ "note": note })), EntryContent::Note(Box::new(Note::Unknown)));
         let Entries(entries) =
             serde_json::from_value(json!([{ "sequence": 1, "timestamp_ms": 5, "note": { "note": "dreamt" } }]))
                 .unwrap();
-        assert_eq!(entries[0].content, Content::Note(Box::new(Note::Unknown)));
+        assert_eq!(entries[0].content, EntryContent::Note(Box::new(Note::Unknown)));
     }
 
     #[test]

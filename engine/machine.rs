@@ -34,17 +34,17 @@ mod turn;
 mod wait;
 
 pub use advance::advance;
-pub use command::{Command, Look, OfferedTask, Transition};
+pub use command::{Command, OfferedTask, StepCall, Transition};
 pub use early_signal::{EARLY_SIGNALS_MAX, EarlySignal, EarlySignalChanges, SignalAnswer};
 pub use execution::{Execution, ExecutionHeader, ExecutionStatus, Identity};
 pub use frame::{
-    Activity, Frame, FrameId, FrameRow, FrameWrite, Heartbeat, Parked, Part, TOP_FRAME, Tolerated, Waiting, is_long,
+    Frame, FrameId, FrameRow, FrameState, FrameWrite, Heartbeat, Parked, Part, TOP_FRAME, Tolerated, Waiting, is_long,
 };
 pub use frames::Frames;
 pub use input::{Input, StepAnswer};
 pub use limits::{HISTORY_EVENTS_MAX, NESTING_LEVELS_MAX, PAYLOAD_BYTES_MAX, too_deep};
 pub use map_run::{
     Child, ChildEntries, ChildId, ChildStatus, Counts, MapRun, MapRunChanges, MapRunLimits, MapRunStatus, child_index,
-    label, place,
+    label, uuid_prefix,
 };
 pub use reentry::{Reentry, check_reentry, reentry_path};

@@ -7,16 +7,16 @@ mod committer;
 mod dispatcher;
 mod error;
 mod event;
+mod fast_steps;
 mod follow;
 mod handle;
 mod idle;
 mod in_flight;
 mod inbox;
 mod lanes;
-mod look;
 mod message;
 mod offers;
-mod prompt;
+mod step_call;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -43,8 +43,8 @@ pub struct RunnerOptions {
     pub crash_after_commit: Option<u64>,
     /// Records answers from outside and calls no steps: the next runner calls those that are due.
     pub makes_no_calls: bool,
-    /// How many executions may end or pause before a slow receiver of [`RunnerHandle::rests`] misses some.
-    pub rests_kept: usize,
+    /// How many executions may end or pause before a slow receiver of [`RunnerHandle::settled`] misses some.
+    pub settled_kept: usize,
 }
 
 impl Default for RunnerOptions {
@@ -53,7 +53,7 @@ impl Default for RunnerOptions {
             crash_before_commit: None,
             crash_after_commit: None,
             makes_no_calls: false,
-            rests_kept: event::RESTS_KEPT,
+            settled_kept: event::SETTLED_KEPT,
         }
     }
 }
@@ -68,22 +68,22 @@ pub fn start(
 ) -> RunnerHandle {
     let (messages, received) = std::sync::mpsc::channel();
     let (events, _) = tokio::sync::broadcast::channel(event::EVENTS_KEPT);
-    let (rests, _) = tokio::sync::broadcast::channel(options.rests_kept);
-    let (weak_events, weak_rests) = (events.downgrade(), rests.downgrade());
+    let (settled, _) = tokio::sync::broadcast::channel(options.settled_kept);
+    let (weak_events, weak_settled) = (events.downgrade(), settled.downgrade());
     let (committer, commits) = committer::new(store.clone(), messages.clone(), options);
     let (count, failure) = (committer.batches.count.clone(), committer.failure.clone());
     let offers = Arc::new(offers::Offers::default());
-    let looks = look::Looks {
+    let calls = step_call::StepCalls {
         runtime: tokio::runtime::Handle::current(),
         registries,
         clock: clock.clone(),
-        places: Arc::new(tokio::sync::Semaphore::new(look::LOOKS_MAX)),
+        permits: Arc::new(tokio::sync::Semaphore::new(step_call::CALLS_MAX)),
         messages: messages.clone(),
-        prompt: Arc::default(),
+        fast_steps: Arc::default(),
         in_flight: Arc::default(),
     };
-    let outside: (Box<dyn look::Calls>, dispatcher::Entropy) = (Box::new(looks), Box::new(rand::random));
-    let (of_dispatcher, watchers) = (store.clone(), (events, rests));
+    let outside: (Box<dyn step_call::StepCaller>, dispatcher::Rng) = (Box::new(calls), Box::new(rand::random));
+    let (of_dispatcher, watchers) = (store.clone(), (events, settled));
     let dispatcher =
         dispatcher::Dispatcher::new(of_dispatcher, clock.clone(), committer, outside, watchers, offers.clone());
     let dispatcher = if options.makes_no_calls { dispatcher.without_calls() } else { dispatcher };
@@ -95,7 +95,7 @@ pub fn start(
         threads: Arc::new(threads),
         store,
         events: weak_events,
-        rests: weak_rests,
+        settled: weak_settled,
         clock,
         commits: count,
         failure,

@@ -14,7 +14,7 @@ mod resource;
 mod token;
 
 pub use abandonment::Abandonment;
-pub use answer::{Answer, Change, Done, Effect, Instructions, Pending};
+pub use answer::{Answer, ChangeAction, Done, Instructions, Pending, ResourceChange};
 pub use approval::Approval;
 pub use call::call;
 pub use context::StepContext;

@@ -37,7 +37,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub use commit::{Definition, Origin, Write};
+pub use commit::{Definition, StartData, Write};
 pub use documents::DocumentChanges;
 pub use error::StoreError;
 pub use executions::{Active, Kept, Listed};
@@ -115,8 +115,8 @@ impl Store {
     }
 
     /// Hears that nothing more comes for now. Costs no wait for the disk.
-    pub fn rest(&self) {
-        self.records.rest();
+    pub fn on_idle(&self) {
+        self.records.on_idle();
     }
 
     /// Brings everything to its final place, so that the next opening has nothing to do.

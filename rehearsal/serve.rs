@@ -15,7 +15,7 @@ use crate::{
 };
 
 const REGION: &str = "eu-central-1";
-const IDLE_LOOK: Duration = Duration::from_secs(5);
+const IDLE_POLL: Duration = Duration::from_secs(5);
 
 /// The options of a world.
 #[derive(Debug, Clone)]
@@ -83,7 +83,7 @@ pub async fn serve_world(options: WorldOptions, progress: &(dyn Fn(&str) + Send 
 
 async fn idle(gateway: &Gateway, exit: Duration) {
     loop {
-        tokio::time::sleep(IDLE_LOOK).await;
+        tokio::time::sleep(IDLE_POLL).await;
         let idle = gateway.ask::<Idle>("idle").await.map_or(0.0, |idle| idle.idle_seconds);
         if idle > exit.as_secs_f64() {
             return;

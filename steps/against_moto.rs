@@ -10,31 +10,31 @@ use std::{
     sync::Arc,
 };
 
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError};
+use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError};
 use serde_json::{Value, json};
 
 use crate::{Environment, registry, test_server::addresses};
 
 const ENDPOINT_VARIABLE: &str = "FLOW_TEST_AWS_ENDPOINT";
 const DOMAIN: &str = "endpoints.example.com";
-const LOOKS_MAX: u32 = 200;
+const POLLS_MAX: u32 = 200;
 /// All tests share one moto, and each resets it.
 static MOTO: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// An execution that calls steps by name, as the engine does, and records their effects.
+/// An execution that calls steps by name, as the engine does, and records their resource changes.
 struct Execution {
     registry: Registry,
     id: &'static str,
     created: BTreeMap<String, u64>,
     remembers: bool,
     visits: u64,
-    effects: Vec<Effect>,
+    changes: Vec<ResourceChange>,
 }
 
 impl Execution {
     fn new(environment: &Arc<Environment>, id: &'static str) -> Self {
         let registry = registry(Arc::clone(environment));
-        Execution { registry, id, created: BTreeMap::new(), remembers: true, visits: 0, effects: Vec::new() }
+        Execution { registry, id, created: BTreeMap::new(), remembers: true, visits: 0, changes: Vec::new() }
     }
 
     async fn run(&mut self, name: &str, input: Value) -> Value {
@@ -44,32 +44,33 @@ impl Execution {
     async fn try_run(&mut self, name: &str, input: Value) -> Result<Value, StepError> {
         self.visits += 1;
         let step = self.registry.find(&format!("flow:{name}")).unwrap_or_else(|| panic!("no step {name}"));
-        for look in 1..=LOOKS_MAX {
+        for poll in 1..=POLLS_MAX {
             let context = StepContext {
                 execution: self.id.to_owned(),
-                look,
+                poll,
                 visit: self.visits,
                 token: format!("{:064x}", self.visits),
                 created: Arc::new(self.created.clone()),
                 ..StepContext::for_test(&format!("Test/{name}"))
             };
-            match step.look(context, input.clone()).await? {
+            match step.poll(context, input.clone()).await? {
                 Answer::Pending(_) => tokio::task::yield_now().await,
                 Answer::Done(done) => {
-                    let made = done.effects.iter().filter(|effect| effect.change == Change::Created);
+                    let made =
+                        done.changes.iter().filter(|resource_change| resource_change.action == ChangeAction::Created);
                     if self.remembers {
-                        self.created.extend(made.map(|effect| (effect.id.clone(), 0)));
+                        self.created.extend(made.map(|resource_change| (resource_change.id.clone(), 0)));
                     }
-                    self.effects.extend(done.effects);
+                    self.changes.extend(done.changes);
                     return Ok(done.output);
                 }
             }
         }
-        panic!("{name} is still pending after {LOOKS_MAX} polls");
+        panic!("{name} is still pending after {POLLS_MAX} polls");
     }
 
     fn changes(&self) -> BTreeSet<String> {
-        self.effects.iter().map(|effect| format!("{:?}", effect.change)).collect()
+        self.changes.iter().map(|resource_change| format!("{:?}", resource_change.action)).collect()
     }
 }
 
@@ -269,7 +270,7 @@ async fn a_second_run_finds_everything_and_a_teardown_leaves_nothing() {
     let free = first.run("preflight:checkNames", names()).await;
     assert_eq!(free["ours"], json!([]));
     let made = deploy(&mut first).await;
-    assert!(!first.changes().contains("Updated"), "{:?}", first.effects);
+    assert!(!first.changes().contains("Updated"), "{:?}", first.changes);
     let tagged = all_tagged(&environment).await;
     instance_is_as_wanted(&environment, made["instance"].as_str().unwrap()).await;
     // Without a record of created resources, as after a crash before each commit, a second run must not create a second
@@ -284,7 +285,7 @@ async fn a_second_run_finds_everything_and_a_teardown_leaves_nothing() {
     let names = second.run("preflight:checkNames", names()).await;
     assert_eq!(names["ours"], json!(["key pair demo-bastion"]));
     assert_eq!(deploy(&mut second).await, made);
-    assert_eq!(second.changes(), BTreeSet::from(["Unchanged".to_owned()]), "{:?}", second.effects);
+    assert_eq!(second.changes(), BTreeSet::from(["Unchanged".to_owned()]), "{:?}", second.changes);
     assert_eq!(all_tagged(&environment).await, tagged);
 
     let mut teardown = Execution::new(&environment, "demo-0003");
@@ -292,7 +293,7 @@ async fn a_second_run_finds_everything_and_a_teardown_leaves_nothing() {
     assert_eq!(teardown.changes(), BTreeSet::from(["Deleted".to_owned()]));
     let mut nothing = Execution::new(&environment, "demo-0004");
     tear_down(&mut nothing, &made).await;
-    assert_eq!(nothing.effects, Vec::new());
+    assert_eq!(nothing.changes, Vec::new());
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ struct Approved {
 }
 
 async fn request(_: Arc<LocalSettings>, context: StepContext, input: Request) -> StepResult<Approved> {
-    let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_look_ms));
+    let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_poll_ms));
     if context.deadline_ms.is_none() && waited >= WAIT_TIME_MAX {
         return Err(StepError::named("States.Timeout", "no answer within a year"));
     }
@@ -83,8 +83,8 @@ async fn request(_: Arc<LocalSettings>, context: StepContext, input: Request) ->
     }
     let interval =
         input.reminder_seconds.map_or(INTERVAL, |seconds| Duration::from_secs(seconds.max(REMINDER_SECONDS_MIN)));
-    let reason = match (context.look, input.reminder_seconds) {
-        (2.., Some(_)) => format!("waits for an answer, reminder {}", context.look - 1),
+    let reason = match (context.poll, input.reminder_seconds) {
+        (2.., Some(_)) => format!("waits for an answer, reminder {}", context.poll - 1),
         _ => "waits for an answer".to_owned(),
     };
     Ok(Answer::Pending(Pending { instructions: Some(instructions(input)), ..Pending::new(reason, interval) }))
@@ -118,8 +118,8 @@ mod tests {
 
     use super::*;
 
-    async fn asked(look: u32, input: Value) -> Pending {
-        let context = StepContext { look, ..StepContext::for_test("Ask") };
+    async fn asked(poll: u32, input: Value) -> Pending {
+        let context = StepContext { poll, ..StepContext::for_test("Ask") };
         let input: Request = serde_json::from_value(input).unwrap();
         match request(Arc::default(), context, input).await.unwrap() {
             Answer::Pending(pending) => pending,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, Statistic};
-use engine::step::{Answer, Change, Done, Effect, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, Done, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +111,7 @@ pub(crate) async fn tags_of(environment: &Environment, alarm_arn: &str) -> Resul
 
 async fn put_alarm(environment: Arc<Environment>, context: StepContext, input: PutAlarm) -> StepResult<PutAlarmOutput> {
     let there = find(&environment, std::slice::from_ref(&input.name)).await?.into_iter().next();
-    let mut change = Change::Created;
+    let mut change = ChangeAction::Created;
     if let Some(alarm) = &there {
         let tags = tags_of(&environment, alarm.alarm_arn().unwrap_or_default()).await?;
         if !tags.is_ours(&input.deployment) {
@@ -121,7 +121,7 @@ async fn put_alarm(environment: Arc<Environment>, context: StepContext, input: P
             let change = tags.change(&context, &input.name);
             return Ok(put(input.name, change));
         }
-        change = Change::Updated;
+        change = ChangeAction::Updated;
         say_differences(&environment, alarm, &input);
     }
     send(&environment, &context, &input).await?;
@@ -129,9 +129,9 @@ async fn put_alarm(environment: Arc<Environment>, context: StepContext, input: P
 }
 
 /// The answer of a created or updated alarm. Its id is its name, as in CloudFormation: PutMetricAlarm returns no ARN.
-fn put(name: String, change: Change) -> Answer<PutAlarmOutput> {
-    let effect = Effect::new(change, ALARM, &name).billed();
-    Answer::with_effect(PutAlarmOutput { name }, effect)
+fn put(name: String, change: ChangeAction) -> Answer<PutAlarmOutput> {
+    let resource_change = ResourceChange::new(change, ALARM, &name).billed();
+    Answer::with_change(PutAlarmOutput { name }, resource_change)
 }
 
 async fn send(environment: &Environment, context: &StepContext, input: &PutAlarm) -> Result<(), StepError> {
@@ -246,6 +246,6 @@ async fn delete_alarms(environment: Arc<Environment>, context: StepContext, inpu
 }
 
 fn deleted(names: Vec<String>) -> Answer<Nothing> {
-    let effects = names.into_iter().map(|name| Effect::new(Change::Deleted, ALARM, name)).collect();
-    Answer::Done(Done { output: Nothing {}, effects })
+    let changes = names.into_iter().map(|name| ResourceChange::new(ChangeAction::Deleted, ALARM, name)).collect();
+    Answer::Done(Done { output: Nothing {}, changes })
 }

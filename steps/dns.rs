@@ -46,7 +46,7 @@ async fn wait_for_record(
     context: StepContext,
     input: WaitForRecord,
 ) -> StepResult<FoundRecord> {
-    match look(environment.resolver(), &input.name, &input.target).await {
+    match probe(environment.resolver(), &input.name, &input.target).await {
         Ok(answers) => Ok(Answer::done(FoundRecord { answers })),
         Err(reason) => {
             let check_again_after = context.poll_interval(Duration::from_secs(10), Duration::from_secs(60));
@@ -70,7 +70,7 @@ fn instructions(input: &WaitForRecord) -> Instructions {
 }
 
 /// What the name resolves to if it leads to the target; otherwise the reason why it does not.
-async fn look(resolver: &TokioResolver, name: &str, target: &str) -> Result<Vec<String>, String> {
+async fn probe(resolver: &TokioResolver, name: &str, target: &str) -> Result<Vec<String>, String> {
     let found = addresses(resolver, name).await;
     if let Ok(found) = &found
         && found.names.contains(&normal(target))

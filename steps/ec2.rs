@@ -18,7 +18,7 @@ mod zones;
 use std::{sync::Arc, time::Duration};
 
 use aws_sdk_ec2::types::Filter;
-use engine::step::{Change, Registry, StepContext};
+use engine::step::{ChangeAction, Registry, StepContext};
 
 use crate::{
     Environment,
@@ -61,7 +61,7 @@ fn soon(context: &StepContext) -> Duration {
 
 /// The change of a link that has no tags: if this execution created `parent` and has not reported `link`, it created
 /// the link too and the answer was lost.
-fn change_of_link(context: &StepContext, parent: &str, link: &str) -> Change {
+fn change_of_link(context: &StepContext, parent: &str, link: &str) -> ChangeAction {
     let made_here = context.created.contains_key(parent) && !context.created.contains_key(link);
-    if made_here { Change::Created } else { Change::Unchanged }
+    if made_here { ChangeAction::Created } else { ChangeAction::Unchanged }
 }

@@ -96,14 +96,14 @@ where
 ///
 /// # Errors
 /// Any other error.
-pub fn look_again_or<T>(error: StepError, context: &StepContext) -> StepResult<T> {
+pub fn poll_again_or<T>(error: StepError, context: &StepContext) -> StepResult<T> {
     let reason = match error.class {
-        ErrorClass::Throttled => "throttled; looking again",
-        ErrorClass::Unknown => "no answer; looking again",
-        ErrorClass::NotConsistentYet => "not known everywhere yet; looking again",
+        ErrorClass::Throttled => "throttled; polling again",
+        ErrorClass::Unknown => "no answer; polling again",
+        ErrorClass::NotConsistentYet => "not known everywhere yet; polling again",
         _ => return Err(error),
     };
-    tracing::debug!(%error, "looking again");
+    tracing::debug!(%error, "polling again");
     Ok(Answer::pending(reason, context.poll_interval(Duration::from_secs(5), Duration::from_secs(60))))
 }
 

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use rustix::io::Errno;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ async fn write(settings: Arc<LocalSettings>, _context: StepContext, input: Write
     let results = input.results;
     let change = on_a_thread(move || replace(&folder, &relative, &results)).await;
     let change = change.map_err(|error| failed(WRITER, &input.path, &shown, &error))?;
-    Ok(Answer::with_effect(Written { path: input.path }, Effect::new(change, "File", id)))
+    Ok(Answer::with_change(Written { path: input.path }, ResourceChange::new(change, "File", id)))
 }
 
 /// Runs blocking work on a separate thread: disks block.
@@ -113,13 +113,13 @@ fn read_text(folder: &Path, relative: &Path) -> Result<String> {
 }
 
 /// Replaces the file atomically and durably: a reader reads the old content or the new one, also after a crash.
-fn replace(folder: &Path, relative: &Path, results: &Value) -> Result<Change> {
+fn replace(folder: &Path, relative: &Path, results: &Value) -> Result<ChangeAction> {
     let folder = Folder::open(folder)?;
     let name = relative.file_name().ok_or(ErrorKind::InvalidInput)?;
     let parent = folder.make_parent(relative)?;
     let change = match folder.existing(relative)? {
-        Existing::RegularFile => Change::Updated,
-        Existing::Nothing => Change::Created,
+        Existing::RegularFile => ChangeAction::Updated,
+        Existing::Nothing => ChangeAction::Created,
         Existing::Other => return Err(not_regular()),
     };
     let mut temporary = Temporary::beside(&parent, name)?;

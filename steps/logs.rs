@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_cloudwatchlogs::types::LogGroup;
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -75,7 +75,7 @@ async fn create_log_group(
     }
     let tags = Tags::new(&context, &input.deployment).named(&input.name).logs();
     match environment.logs().create_log_group().log_group_name(&input.name).set_tags(Some(tags)).send().await {
-        Ok(_) => Ok(answered(input.name, Change::Created)),
+        Ok(_) => Ok(answered(input.name, ChangeAction::Created)),
         Err(error) if is_already_there(&error) => match find(&environment, &input.name).await? {
             Some(group) => found_group(&environment, &context, input, &group).await,
             None => Err(failure("logs:CreateLogGroup", error)),
@@ -84,9 +84,9 @@ async fn create_log_group(
     }
 }
 
-fn answered(name: String, change: Change) -> Answer<LogGroupName> {
-    let effect = Effect::new(change, RESOURCE_TYPE, &name).named(&name);
-    Answer::with_effect(LogGroupName { name }, effect)
+fn answered(name: String, change: ChangeAction) -> Answer<LogGroupName> {
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &name).named(&name);
+    Answer::with_change(LogGroupName { name }, resource_change)
 }
 
 pub(crate) async fn find(environment: &Environment, name: &str) -> Result<Option<LogGroup>, StepError> {

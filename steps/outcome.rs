@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::step::{Answer, Change, Effect, ErrorClass, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, ResourceChange, StepContext, StepError, StepResult};
 
 use crate::Nothing;
 
@@ -12,7 +12,7 @@ const CHECK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The answer of a deletion.
 pub(crate) fn gone(resource_type: &str, id: &str) -> StepResult<Nothing> {
-    Ok(Answer::with_effect(Nothing {}, Effect::new(Change::Deleted, resource_type, id)))
+    Ok(Answer::with_change(Nothing {}, ResourceChange::new(ChangeAction::Deleted, resource_type, id)))
 }
 
 /// The answer if the resource to delete does not exist: an earlier call of this visit deleted it and its answer was
@@ -23,7 +23,7 @@ pub(crate) fn gone_already(context: &StepContext, resource_type: &str, id: &str)
 
 /// Whether this visit has called the service earlier: in an earlier attempt, or in a process that ended.
 pub(crate) fn called_before(context: &StepContext) -> bool {
-    context.attempt > 1 || context.look > 1
+    context.attempt > 1 || context.poll > 1
 }
 
 /// The answer if there is nothing to delete or to set.
@@ -36,7 +36,7 @@ pub(crate) fn setting_changed(context: &StepContext, resource_type: &str, id: &s
     if context.created.contains_key(id) {
         return nothing_to_do();
     }
-    Ok(Answer::with_effect(Nothing {}, Effect::new(Change::Updated, resource_type, id)))
+    Ok(Answer::with_change(Nothing {}, ResourceChange::new(ChangeAction::Updated, resource_type, id)))
 }
 
 /// The ARN that this execution created and that ends in `ending` (such as `:db:demo-db`), else `ending` itself: for
@@ -47,9 +47,9 @@ pub(crate) fn made_id<'a>(context: &'a StepContext, ending: &'a str) -> &'a str 
 
 /// The change of a part without tags: if this execution created `parent` and has not reported `part`, it created the
 /// part too and the answer was lost.
-pub(crate) fn change_of_part(context: &StepContext, parent: &str, part: &str) -> Change {
+pub(crate) fn change_of_part(context: &StepContext, parent: &str, part: &str) -> ChangeAction {
     let made_here = context.created.contains_key(parent) && !context.created.contains_key(part);
-    if made_here { Change::Created } else { Change::Unchanged }
+    if made_here { ChangeAction::Created } else { ChangeAction::Unchanged }
 }
 
 /// The error of a resource that differs from the input in a property that cannot be changed.
@@ -68,8 +68,8 @@ pub(crate) fn incomplete_answer(action: &str, what: &str) -> StepError {
 /// delayed by seconds (EC2 API Reference, "Eventual consistency"). Without this, a VPC, which has no idempotency token,
 /// would be created twice.
 pub(crate) fn earlier_call_may_be_listed<T>(context: &StepContext) -> Option<Answer<T>> {
-    let looked_ms = context.now_ms.saturating_sub(context.first_look_ms);
-    (called_before(context) && looked_ms < LISTED_WITHIN_MS)
+    let polled_ms = context.now_ms.saturating_sub(context.first_poll_ms);
+    (called_before(context) && polled_ms < LISTED_WITHIN_MS)
         .then(|| Answer::pending("an earlier call may have created it; checking again", CHECK_AGAIN))
 }
 
@@ -110,13 +110,13 @@ mod tests {
         let mut context = StepContext::for_test("Create VPC");
         assert_eq!(earlier_call_may_be_listed::<()>(&context), None, "no call precedes the first one");
         context.attempt = 2;
-        let mut looks = 1;
+        let mut polls = 1;
         while let Some(Answer::Pending(pending)) = earlier_call_may_be_listed::<()>(&context) {
             context.now_ms += pending.check_again_after.as_millis() as u64;
-            looks += 1;
+            polls += 1;
         }
-        assert_eq!((looks, context.now_ms), (5, 20_000));
-        (context.attempt, context.look, context.now_ms) = (1, 2, 0);
+        assert_eq!((polls, context.now_ms), (5, 20_000));
+        (context.attempt, context.poll, context.now_ms) = (1, 2, 0);
         assert!(earlier_call_may_be_listed::<()>(&context).is_some(), "the process of the first call ended");
     }
 

@@ -14,8 +14,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use engine::step::{
-    Answer, Change, Done, Effect, ErrorClass, Registries, Registry, Resource, Step, StepContext, StepDescription,
-    StepError, StepResult,
+    Answer, ChangeAction, Done, ErrorClass, Registries, Registry, Resource, ResourceChange, Step, StepContext,
+    StepDescription, StepError, StepResult,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -210,32 +210,37 @@ impl PlannedStep {
             self.record.wait(PlannedWait { state: context.state_path.clone(), reason: None, usual_seconds });
         }
         let output = if calls.is_empty() { done.output } else { output::without_gaps(done.output) };
-        let mut effects = done.effects;
-        for effect in &mut effects {
-            if effect.id.is_empty() {
-                effect.id = KNOWN_AFTER_APPLY.to_owned();
+        let mut changes = done.changes;
+        for resource_change in &mut changes {
+            if resource_change.id.is_empty() {
+                resource_change.id = KNOWN_AFTER_APPLY.to_owned();
             }
-            self.record.change(planned_change(context, input, effect, &differences));
+            self.record.change(planned_change(context, input, resource_change, &differences));
         }
-        Ok(Answer::Done(Done { output, effects }))
+        Ok(Answer::Done(Done { output, changes }))
     }
 }
 
-fn planned_change(context: &StepContext, input: &Value, effect: &Effect, differences: &[Difference]) -> PlannedChange {
-    let action = match effect.change {
-        Change::Created if !differences.is_empty() => PlannedAction::Replace,
-        Change::Created => PlannedAction::Create,
-        Change::Adopted => PlannedAction::Adopt,
-        Change::Updated => PlannedAction::Update,
-        Change::Unchanged => PlannedAction::Unchanged,
-        Change::Deleted => PlannedAction::Delete,
+fn planned_change(
+    context: &StepContext,
+    input: &Value,
+    resource_change: &ResourceChange,
+    differences: &[Difference],
+) -> PlannedChange {
+    let action = match resource_change.action {
+        ChangeAction::Created if !differences.is_empty() => PlannedAction::Replace,
+        ChangeAction::Created => PlannedAction::Create,
+        ChangeAction::Adopted => PlannedAction::Adopt,
+        ChangeAction::Updated => PlannedAction::Update,
+        ChangeAction::Unchanged => PlannedAction::Unchanged,
+        ChangeAction::Deleted => PlannedAction::Delete,
     };
     let differs = matches!(action, PlannedAction::Update | PlannedAction::Replace);
     PlannedChange {
         action,
-        resource_type: effect.resource_type.clone(),
-        name: effect.name.clone(),
-        id: effect.id.clone(),
+        resource_type: resource_change.resource_type.clone(),
+        name: resource_change.name.clone(),
+        id: resource_change.id.clone(),
         fields: if differs { differences.to_vec() } else { Vec::new() },
         state: context.state_path.clone(),
         settings: input.clone(),
@@ -248,15 +253,15 @@ impl Step for PlannedStep {
         self.description.clone()
     }
 
-    async fn look(&self, context: StepContext, input: Value) -> StepResult<Value> {
+    async fn poll(&self, context: StepContext, input: Value) -> StepResult<Value> {
         // One step runs at a time, so that recorded calls belong to it.
         let _turn = self.record.begin_step(&self.description.actions).await;
         if self.only_reads() && output::has_unknown(&input) {
             return self.end_with_wait(&context, &input, None);
         }
         // A plan has made no call earlier, even if a read is repeated.
-        let first = StepContext { attempt: 1, look: 1, ..context.clone() };
-        match self.inner.look(first, input.clone()).await {
+        let first = StepContext { attempt: 1, poll: 1, ..context.clone() };
+        match self.inner.poll(first, input.clone()).await {
             Ok(Answer::Done(done)) => self.end(&context, &input, done),
             Ok(Answer::Pending(pending)) => self.end_with_wait(&context, &input, Some(pending.reason)),
             Err(error) if self.is_of_something_planned(&error, &input) && self.only_reads() => {

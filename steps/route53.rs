@@ -28,7 +28,7 @@ fn normal(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase().replace("\\052", "*")
 }
 
-/// The id of a record in effects.
+/// The id of a record in resource changes.
 fn record_id(name: &str, kind: &str) -> String {
     format!("{} {kind}", normal(name))
 }

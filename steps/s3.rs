@@ -11,7 +11,7 @@ use aws_sdk_s3::{
     primitives::ByteStream,
     types::Object,
 };
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -132,8 +132,8 @@ async fn put_results(environment: Arc<Environment>, context: StepContext, input:
         "DestinationBucket": bucket, "ResultFiles": { "FAILED": [], "PENDING": [], "SUCCEEDED": [file] },
     });
     put(key.clone(), manifest.to_string()).await?;
-    let effect = Effect::new(Change::Created, "AWS::S3::Object", format!("s3://{bucket}/{key}"));
-    Ok(Answer::with_effect(Written { bucket, key }, effect))
+    let resource_change = ResourceChange::new(ChangeAction::Created, "AWS::S3::Object", format!("s3://{bucket}/{key}"));
+    Ok(Answer::with_change(Written { bucket, key }, resource_change))
 }
 
 /// The failure of a call. The service's refusals have the names of the SDK integration, such as `S3.NoSuchKeyException`;

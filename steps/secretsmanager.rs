@@ -8,7 +8,7 @@ mod password;
 use std::sync::Arc;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +105,7 @@ async fn create(
         .send()
         .await;
     match created {
-        Ok(secret) => Ok(answered(secret.arn.unwrap_or_default(), name, Change::Created)),
+        Ok(secret) => Ok(answered(secret.arn.unwrap_or_default(), name, ChangeAction::Created)),
         Err(error) if is_already_there(&error) => match find(environment, deployment, name).await? {
             Some(secret) => {
                 let change = secret.tags.change(context, &secret.arn);
@@ -125,9 +125,9 @@ async fn create(
     }
 }
 
-fn answered(secret_arn: String, name: &str, change: Change) -> Answer<SecretArnAndName> {
-    let effect = Effect::new(change, RESOURCE_TYPE, &secret_arn).named(name).billed();
-    Answer::with_effect(SecretArnAndName { secret_arn, name: name.to_owned() }, effect)
+fn answered(secret_arn: String, name: &str, change: ChangeAction) -> Answer<SecretArnAndName> {
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &secret_arn).named(name).billed();
+    Answer::with_change(SecretArnAndName { secret_arn, name: name.to_owned() }, resource_change)
 }
 
 async fn delete_secret(environment: Arc<Environment>, context: StepContext, input: SecretArn) -> StepResult<Nothing> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -122,12 +122,12 @@ async fn create_topic(environment: Arc<Environment>, context: StepContext, input
     let created = environment.sns().create_topic().name(&input.name).set_tags(Some(tags)).send().await;
     let created = created.map_err(|error| failure("sns:CreateTopic", error))?;
     let topic_arn = created.topic_arn.ok_or_else(|| incomplete_answer("sns:CreateTopic", "topic"))?;
-    Ok(topic(topic_arn, &input.name, Change::Created))
+    Ok(topic(topic_arn, &input.name, ChangeAction::Created))
 }
 
-fn topic(topic_arn: String, name: &str, change: Change) -> Answer<TopicArn> {
-    let effect = Effect::new(change, TOPIC, &topic_arn).named(name);
-    Answer::with_effect(TopicArn { topic_arn }, effect)
+fn topic(topic_arn: String, name: &str, change: ChangeAction) -> Answer<TopicArn> {
+    let resource_change = ResourceChange::new(change, TOPIC, &topic_arn).named(name);
+    Answer::with_change(TopicArn { topic_arn }, resource_change)
 }
 
 async fn subscribe_email(
@@ -142,7 +142,7 @@ async fn subscribe_email(
     }
     let call = environment.sns().subscribe().topic_arn(&input.topic_arn).protocol("email").endpoint(&input.email);
     let answer = call.send().await.map_err(|error| failure_for(&context, &input.topic_arn, "sns:Subscribe", error))?;
-    Ok(subscription(answer.subscription_arn, &input.email, other_emails, Change::Created))
+    Ok(subscription(answer.subscription_arn, &input.email, other_emails, ChangeAction::Created))
 }
 
 /// The subscription of the address, with its ARN if it is confirmed, and the other e-mail addresses of the topic.
@@ -169,11 +169,16 @@ async fn find_subscriptions(
     Ok((subscribed, other_emails))
 }
 
-fn subscription(arn: Option<String>, email: &str, other_emails: Vec<String>, change: Change) -> Answer<Subscription> {
+fn subscription(
+    arn: Option<String>,
+    email: &str,
+    other_emails: Vec<String>,
+    change: ChangeAction,
+) -> Answer<Subscription> {
     let subscription_arn = arn.filter(|arn| !PENDING.contains(&arn.as_str()));
     let pending_confirmation = subscription_arn.is_none();
-    let effect = Effect::new(change, SUBSCRIPTION, email);
-    Answer::with_effect(Subscription { subscription_arn, pending_confirmation, other_emails }, effect)
+    let resource_change = ResourceChange::new(change, SUBSCRIPTION, email);
+    Answer::with_change(Subscription { subscription_arn, pending_confirmation, other_emails }, resource_change)
 }
 
 /// Deletes the topic of an earlier run with its subscriptions, for an input without alarms.

@@ -1,6 +1,6 @@
 //! The tags with the deployment of each resource, in every service's own type.
 
-use engine::step::{Change, StepContext, StepError};
+use engine::step::{ChangeAction, StepContext, StepError};
 
 use crate::failure::more_than_one;
 
@@ -150,9 +150,9 @@ impl FoundTags {
 
     /// The change to report for an own resource that does not differ: `Created` if this execution created it and has
     /// not reported it (the creating call's answer was lost), else `Unchanged`.
-    pub fn change(&self, context: &StepContext, id: &str) -> Change {
+    pub fn change(&self, context: &StepContext, id: &str) -> ChangeAction {
         let made_here = self.execution.as_deref() == Some(sanitised(&context.execution).as_str());
-        if made_here && !context.created.contains_key(id) { Change::Created } else { Change::Unchanged }
+        if made_here && !context.created.contains_key(id) { ChangeAction::Created } else { ChangeAction::Unchanged }
     }
 }
 
@@ -236,11 +236,11 @@ mod tests {
     fn what_was_made_by_a_lost_call_is_counted_once() {
         let mut context = StepContext::for_test("Create VPC");
         let tags = FoundTags { execution: Some("test-0000".into()), ..FoundTags::default() };
-        assert_eq!(tags.change(&context, "vpc-1"), Change::Created);
+        assert_eq!(tags.change(&context, "vpc-1"), ChangeAction::Created);
         context.created = std::sync::Arc::new([("vpc-1".to_owned(), 0)].into());
-        assert_eq!(tags.change(&context, "vpc-1"), Change::Unchanged);
+        assert_eq!(tags.change(&context, "vpc-1"), ChangeAction::Unchanged);
         let other = FoundTags { execution: Some("test-0001".into()), ..FoundTags::default() };
-        assert_eq!(other.change(&context, "vpc-2"), Change::Unchanged);
+        assert_eq!(other.change(&context, "vpc-2"), ChangeAction::Unchanged);
     }
 
     #[test]

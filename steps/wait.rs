@@ -59,7 +59,7 @@ fn interval_default() -> u64 {
 
 /// The answer of a poll whose condition does not hold.
 fn not_yet<T>(context: &StepContext, reason: String, interval_seconds: u64) -> StepResult<T> {
-    let waited_ms = context.now_ms.saturating_sub(context.first_look_ms);
+    let waited_ms = context.now_ms.saturating_sub(context.first_poll_ms);
     if context.deadline_ms.is_none() && u128::from(waited_ms) >= WAIT_TIME_MAX.as_millis() {
         let cause = format!("not ready after 24 h: {reason}");
         let hint = "the state has no TimeoutSeconds: with one, a wait may be longer or shorter";

@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    crashed::{APPEND, Dice, STEPS, definition, look},
+    crashed::{APPEND, Random, STEPS, definition, verify},
     serve::Server,
     support::{Home, post, send, until},
 };
@@ -75,7 +75,7 @@ fn every_execution_outlives_the_workers_and_each_effect_is_made_once() {
         runtime.block_on(drive(&server, &machine, &names, kills, &killed));
         workers.join().unwrap().into_iter().for_each(end);
     });
-    let repeated = look(&folder, &names);
+    let repeated = verify(&folder, &names);
     let (effects, seconds) = (executions * STEPS.len(), began.elapsed().as_secs());
     println!(
         "seed {seed}: {kills} kills in {seconds} s, {executions} executions, {effects} effects, lost 0, doubled 0"
@@ -92,12 +92,12 @@ fn kill_over_and_over(
     (kills, pause_ms): (usize, u64),
     killed: &AtomicUsize,
 ) -> Vec<Child> {
-    let mut dice = Dice(seed);
+    let mut random = Random(seed);
     let start = || worker(home, &server.endpoint, &["--activities", "process:run"], &[("FLOW_PROGRAMS", program)]);
     let mut workers: Vec<Child> = (0..3).map(|_| start()).collect();
     for _ in 0..kills {
-        std::thread::sleep(Duration::from_millis(pause_ms / 2 + dice.below(pause_ms)));
-        let one = dice.below(3) as usize;
+        std::thread::sleep(Duration::from_millis(pause_ms / 2 + random.below(pause_ms)));
+        let one = random.below(3) as usize;
         end(std::mem::replace(&mut workers[one], start()));
         killed.fetch_add(1, Ordering::Relaxed);
     }

@@ -82,12 +82,12 @@ impl Drop for Server {
 
 /// The address of the current server, and how many servers were killed.
 #[derive(Default)]
-struct Place {
+struct CurrentServer {
     endpoint: Mutex<Option<String>>,
     killed: AtomicUsize,
 }
 
-impl Place {
+impl CurrentServer {
     fn set(&self, endpoint: Option<String>) {
         *self.endpoint.lock().unwrap() = endpoint;
     }
@@ -117,9 +117,9 @@ impl Place {
 }
 
 /// Pseudo-random numbers from a seed that is printed.
-pub struct Dice(pub u64);
+pub struct Random(pub u64);
 
-impl Dice {
+impl Random {
     pub fn below(&mut self, most: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -140,14 +140,14 @@ fn two_hundred_executions_outlive_kill_after_kill_and_each_effect_is_there_once(
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 | 1;
     let names: Vec<String> = (0..executions).map(|number| format!("e-{number}")).collect();
-    let place = Place::default();
+    let current = CurrentServer::default();
     std::thread::scope(|scope| {
-        let alive = scope.spawn(|| kill_over_and_over(&home, &program, &place, seed, kills));
+        let alive = scope.spawn(|| kill_over_and_over(&home, &program, &current, seed, kills));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(drive(&place, &folder, &names, kills));
+        runtime.block_on(drive(&current, &folder, &names, kills));
         drop(alive.join().unwrap());
     });
-    let repeated = look(&folder, &names);
+    let repeated = verify(&folder, &names);
     assert!(text(&home.flow(&["doctor"]).stdout).contains("✔ store"), "the store is intact");
     let effects = executions * STEPS.len();
     println!("seed {seed}: {kills} kills, {executions} executions, {effects} effects, lost 0, doubled 0");
@@ -155,59 +155,60 @@ fn two_hundred_executions_outlive_kill_after_kill_and_each_effect_is_there_once(
 }
 
 /// Kills at random times, including before the store is open. Returns the last server.
-fn kill_over_and_over(home: &Home, program: &Path, place: &Place, seed: u64, kills: usize) -> Server {
-    let mut dice = Dice(seed);
+fn kill_over_and_over(home: &Home, program: &Path, current: &CurrentServer, seed: u64, kills: usize) -> Server {
+    let mut random = Random(seed);
     for _ in 0..kills {
         let (server, endpoint) = Server::start(home, program);
-        place.set(endpoint);
-        std::thread::sleep(Duration::from_millis(dice.below(400)));
+        current.set(endpoint);
+        std::thread::sleep(Duration::from_millis(random.below(400)));
         drop(server);
-        place.killed.fetch_add(1, Ordering::Relaxed);
+        current.killed.fetch_add(1, Ordering::Relaxed);
     }
     let (server, endpoint) = Server::start(home, program);
-    place.set(endpoint);
+    current.set(endpoint);
     server
 }
 
 /// Starts the executions, spread over the kills, and waits until they end.
-async fn drive(place: &Place, folder: &Path, names: &[String], kills: usize) {
+async fn drive(current: &CurrentServer, folder: &Path, names: &[String], kills: usize) {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build().unwrap();
     let machine = json!({ "name": "crashed", "roleArn": "arn:aws:iam::111111111111:role/flow",
         "definition": definition(folder).to_string() });
-    let made = place.call(&client, "CreateStateMachine", &machine).await;
+    let made = current.call(&client, "CreateStateMachine", &machine).await;
     let mut arns = Vec::new();
     for (name, number) in names.iter().zip(1..) {
-        while place.killed.load(Ordering::Relaxed) * names.len() < number * kills * 3 / 4 {
+        while current.killed.load(Ordering::Relaxed) * names.len() < number * kills * 3 / 4 {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let start = json!({ "stateMachineArn": made["stateMachineArn"], "name": name, "input": "{}" });
-        let started = place.call(&client, "StartExecution", &start).await;
+        let started = current.call(&client, "StartExecution", &start).await;
         arns.push(started["executionArn"].as_str().unwrap().to_owned());
     }
     for arn in &arns {
-        ended(place, &client, arn).await;
+        ended(current, &client, arn).await;
     }
 }
 
 /// Waits until an execution has succeeded, and checks that its history is complete.
-async fn ended(place: &Place, client: &reqwest::Client, arn: &str) {
+async fn ended(current: &CurrentServer, client: &reqwest::Client, arn: &str) {
     let begun = Instant::now();
     loop {
-        let told = place.call(client, "DescribeExecution", &json!({ "executionArn": arn })).await;
+        let told = current.call(client, "DescribeExecution", &json!({ "executionArn": arn })).await;
         match told["status"].as_str() {
             Some("SUCCEEDED") => break,
             Some("RUNNING") if begun.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(20)).await,
             other => panic!("{arn}: {other:?}: {told}"),
         }
     }
-    let history = place.call(client, "GetExecutionHistory", &json!({ "executionArn": arn, "maxResults": 1000 })).await;
+    let history =
+        current.call(client, "GetExecutionHistory", &json!({ "executionArn": arn, "maxResults": 1000 })).await;
     let events = history["events"].as_array().unwrap();
     let ids = events.iter().map(|event| event["id"].as_u64().unwrap());
     assert!(ids.eq(1..=events.len() as u64), "{arn}: {history}");
 }
 
 /// Checks that each effect happened under one token. Returns how many attempts ran twice.
-pub fn look(folder: &Path, names: &[String]) -> usize {
+pub fn verify(folder: &Path, names: &[String]) -> usize {
     let attempts = std::fs::read_to_string(folder.join("attempts")).unwrap();
     let mut tokens: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for line in attempts.lines() {

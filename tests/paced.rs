@@ -114,7 +114,7 @@ impl Calls {
                 changes.push(asked);
                 continue;
             }
-            let begins = WAITS.iter().find(|(look, _)| *look == name).map(|(_, begins)| begins);
+            let begins = WAITS.iter().find(|(wait, _)| *wait == name).map(|(_, begins)| begins);
             let begun_before = begins.and_then(|begins| begun.get(begins)).copied().unwrap_or(0);
             let is_new = questions.insert((asked, begun_before));
             if !is_new && begun_before == 0 {

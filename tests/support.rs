@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 pub const SPEED: &str = "400";
 
 /// Limits concurrent rehearsals, which share two cores, so that their waits take place.
-static PLACES: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
+static PERMITS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
 
 /// A folder that only this user can read, whatever the umask of this process is.
 fn folder() -> tempfile::TempDir {
@@ -24,20 +24,20 @@ fn folder() -> tempfile::TempDir {
 /// A home folder for the program. The processes that it started end when this is dropped.
 pub struct Home {
     folder: tempfile::TempDir,
-    _place: Option<MutexGuard<'static, ()>>,
+    _permit: Option<MutexGuard<'static, ()>>,
 }
 
 impl Home {
     /// A home without a rehearsal.
     pub fn plain() -> Self {
-        Home { folder: folder(), _place: None }
+        Home { folder: folder(), _permit: None }
     }
 
     /// A home for a rehearsal.
     pub fn for_rehearsal() -> Self {
-        let free = PLACES.iter().find_map(|place| place.try_lock().ok());
-        let place = free.unwrap_or_else(|| PLACES[0].lock().unwrap_or_else(PoisonError::into_inner));
-        Home { folder: folder(), _place: Some(place) }
+        let free = PERMITS.iter().find_map(|permit| permit.try_lock().ok());
+        let permit = free.unwrap_or_else(|| PERMITS[0].lock().unwrap_or_else(PoisonError::into_inner));
+        Home { folder: folder(), _permit: Some(permit) }
     }
 
     pub fn path(&self) -> &Path {

@@ -160,7 +160,7 @@ fn exported(output: &Output, wanted: &str) -> usize {
 
 /// Checks a damaged store: the damage is reported or has no effect, and answers are correct. Records with a second copy
 /// are not lost. Of the others, an export contains every readable one.
-fn look_after(home: &Home, path: &Path, what: &str) {
+fn check_recovery(home: &Home, path: &Path, what: &str) {
     let listed = home.flow(&["status", "--all", "-o", "json"]);
     let told = format!("{what}: {}{}", text(&listed.stdout), text(&listed.stderr));
     assert!(!told.contains("panicked") && listed.status.code().is_some_and(|code| code != 101), "{told}");
@@ -194,7 +194,7 @@ fn a_flipped_byte_anywhere_is_told_or_hurts_nothing() {
             let mut byte = [0];
             file.read_exact_at(&mut byte, at).unwrap();
             file.write_all_at(&[byte[0] ^ 0x41], at).unwrap();
-            look_after(&home, &path, &format!("{} byte {at} of {length}", path.display()));
+            check_recovery(&home, &path, &format!("{} byte {at} of {length}", path.display()));
             restore(&home, &whole);
         }
     }
@@ -208,7 +208,7 @@ fn a_store_that_was_cut_off_is_told_or_hurts_nothing() {
         for part in [0, 1, 2, 3] {
             let whole = backup(&home);
             std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length * part / 4).unwrap();
-            look_after(&home, &path, &format!("{} cut to {part}/4 of {length}", path.display()));
+            check_recovery(&home, &path, &format!("{} cut to {part}/4 of {length}", path.display()));
             restore(&home, &whole);
         }
     }

@@ -103,20 +103,20 @@ impl Repeater {
     /// Polls one attempt until it is done, as after a crash that lost the previous attempt's answer.
     async fn to_the_end(&self, step: &dyn Step, input: &TaskInput) -> Result<Value, StepError> {
         let visit = &input.flow;
-        for look in 1..POLLS_MAX {
+        for poll in 1..POLLS_MAX {
             let now_ms = self.clock.now_ms();
             let context = StepContext {
                 execution: visit.execution.rsplit(':').next().unwrap_or_default().to_owned(),
                 state_path: visit.indexed_path(),
                 visit: visit.entered_ms(),
                 token: visit.token(),
-                look,
+                poll,
                 now_ms,
-                first_look_ms: visit.entered_ms().min(now_ms),
+                first_poll_ms: visit.entered_ms().min(now_ms),
                 created: Arc::new(ids(&input.input).map(|id| (id, visit.started_ms())).collect()),
                 ..StepContext::for_test(&visit.state_path)
             };
-            match step.look(context, input.input.clone()).await? {
+            match step.poll(context, input.input.clone()).await? {
                 Answer::Done(done) => return Ok(done.output),
                 Answer::Pending(pending) => {
                     let due_ms = now_ms + pending.check_again_after.as_millis() as u64;

@@ -32,7 +32,7 @@ pub(crate) struct Start {
 }
 
 /// An execution to start: its API document and the runner's request.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedStart {
     pub started: Execution,
     pub new: NewExecution,
     kind: StateMachineType,
@@ -66,7 +66,7 @@ impl Api {
         self.begin(prepared).await?;
         let header = loop {
             match follow.next().await? {
-                Some(RunnerEvent::Rested { header }) if header.status != ExecutionStatus::Running => break header,
+                Some(RunnerEvent::Settled { header }) if header.status != ExecutionStatus::Running => break header,
                 Some(RunnerEvent::StoreFailed { message }) => return Err(Fault::internal(message)),
                 Some(_) => {}
                 None => return Err(RunnerError::Stopped.into()),
@@ -95,7 +95,7 @@ impl Api {
         answer
     }
 
-    async fn prepare(&self, request: Start) -> Result<Prepared, Fault> {
+    async fn prepare(&self, request: Start) -> Result<PreparedStart, Fault> {
         let resolved = self.resolve(&request.state_machine_arn)?;
         let is_name_new = request.name.is_none();
         let name = request.name.unwrap_or_else(new_uuid);
@@ -103,8 +103,8 @@ impl Api {
         let input = input::read(&text)?;
         let express = resolved.machine.kind == StateMachineType::Express;
         let definition = self.definitions.get(&resolved.machine.definition, express)?;
-        let needs_account = definition.resources().iter().any(|r| self.options.surroundings.needs_account(r));
-        let environment = self.options.surroundings.environment(needs_account).await;
+        let needs_account = definition.resources().iter().any(|r| self.options.host.needs_account(r));
+        let environment = self.options.host.environment(needs_account).await;
         let mut prepared = self.prepared(resolved, name, &definition, input)?;
         prepared.new.environment = environment;
         prepared.started.trace_header = request.trace_header;
@@ -120,7 +120,7 @@ impl Api {
         name: String,
         definition: &CheckedDefinition,
         input: Value,
-    ) -> Result<Prepared, Fault> {
+    ) -> Result<PreparedStart, Fault> {
         let Resolved { machine, version, alias } = resolved;
         checked_name(&name)?;
         let id = match machine.kind {
@@ -161,12 +161,12 @@ impl Api {
             updated_ms: machine.updated_ms,
             arn_prefix: self.arn_prefix(),
         };
-        Ok(Prepared { started, new, kind: machine.kind })
+        Ok(PreparedStart { started, new, kind: machine.kind })
     }
 
     /// Starts the execution, or returns the running one with the same name and input.
-    async fn begin(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
-        let Prepared { started, new, .. } = &prepared;
+    async fn begin(&self, prepared: PreparedStart) -> Result<ExecutionHeader, Fault> {
+        let PreparedStart { started, new, .. } = &prepared;
         if new.is_id_new {
             return self.begin_new(prepared).await;
         }
@@ -182,8 +182,8 @@ impl Api {
     }
 
     /// Starts an execution whose name is free. Its document becomes durable in the commit of its start.
-    pub(crate) async fn begin_new(&self, prepared: Prepared) -> Result<ExecutionHeader, Fault> {
-        let Prepared { started, mut new, kind, .. } = prepared;
+    pub(crate) async fn begin_new(&self, prepared: PreparedStart) -> Result<ExecutionHeader, Fault> {
+        let PreparedStart { started, mut new, kind, .. } = prepared;
         new.documents.put(&execution_key(&new.id), &started)?;
         // The engine stores the input as JSON. The text is stored only if the client wrote it in another form.
         let written = new.input.to_string();

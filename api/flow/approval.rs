@@ -2,7 +2,7 @@
 
 use engine::{
     journal::Signaller,
-    machine::{Activity, FrameRow},
+    machine::{FrameRow, FrameState},
     step::{Approval, Instructions},
 };
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,7 @@ impl Operation for AnswerApproval {
 
     async fn answer(api: &Api, request: AnswerApprovalRequest) -> Result<AnswerApprovalResponse, Fault> {
         let AnswerApprovalRequest { id, state, decision, by, groups } = request;
-        api.standing_of(&id)?;
+        api.header_of(&id)?;
         let row = api.approval_row(&id, state.as_deref())?;
         let approval = approval_of(&row).cloned().unwrap_or_default();
         if !approval.may_answer(&by.user, &groups) {
@@ -130,7 +130,7 @@ impl Api {
         let fields = Value::Object(fields);
         let problems = match &approval.fields {
             Some(schema) => {
-                let mut problems = self.options.surroundings.problems_of_value(schema, &fields);
+                let mut problems = self.options.host.problems_of_value(schema, &fields);
                 problems.extend(undeclared(schema, &fields));
                 problems
             }
@@ -164,8 +164,8 @@ fn undeclared(schema: &Value, fields: &Value) -> Option<String> {
 
 /// The instructions of a frame's task for a person.
 pub(super) fn instructions_of(row: &FrameRow) -> Option<&Instructions> {
-    match &row.activity {
-        Activity::Task { waiting: Some(waiting), .. } => waiting.instructions.as_ref(),
+    match &row.frame_state {
+        FrameState::Task { waiting: Some(waiting), .. } => waiting.instructions.as_ref(),
         _ => None,
     }
 }

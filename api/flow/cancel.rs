@@ -1,6 +1,6 @@
 //! Cancelling an execution.
 
-use engine::machine::{Activity, ExecutionStatus, FrameRow};
+use engine::machine::{ExecutionStatus, FrameRow, FrameState};
 use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation};
@@ -48,9 +48,9 @@ pub struct CallInFlight {
 }
 
 fn calls_in_flight(frames: &[FrameRow]) -> Vec<CallInFlight> {
-    let call = |row: &FrameRow| match row.activity {
-        Activity::Task { next_look_ms: None, parked: None, look_started_ms, .. } => {
-            Some(CallInFlight { state_path: row.state_path(), called_ms: look_started_ms })
+    let call = |row: &FrameRow| match row.frame_state {
+        FrameState::Task { next_poll_ms: None, parked: None, poll_started_ms, .. } => {
+            Some(CallInFlight { state_path: row.state_path(), called_ms: poll_started_ms })
         }
         _ => None,
     };
@@ -63,7 +63,7 @@ impl Operation for CancelExecution {
     type Response = CancelExecutionResponse;
 
     async fn answer(api: &Api, request: CancelExecutionRequest) -> Result<CancelExecutionResponse, Fault> {
-        let header = api.standing_of(&request.id)?;
+        let header = api.header_of(&request.id)?;
         if header.status != ExecutionStatus::Running {
             let ended_before = Some(header.status);
             return Ok(CancelExecutionResponse { ended_before, in_flight: Vec::new(), waits: false });
@@ -81,7 +81,7 @@ impl Operation for CancelExecution {
             return Ok(CancelExecutionResponse { ended_before: None, in_flight, waits: false });
         }
         api.runner.cancel_when_idle(&header.id, &request.error, &request.cause).await?;
-        let waits = api.standing_of(&header.id)?.status == ExecutionStatus::Running;
+        let waits = api.header_of(&header.id)?.status == ExecutionStatus::Running;
         Ok(CancelExecutionResponse { ended_before: None, in_flight, waits })
     }
 }

@@ -1,7 +1,7 @@
 //! Reads the journal in pages, and follows it as it is written.
 
 use engine::{
-    journal::Entry,
+    journal::JournalEntry,
     runner::{Follow, RunnerEvent},
 };
 use futures::{StreamExt, stream::BoxStream};
@@ -30,7 +30,7 @@ pub struct EntriesRequest {
 #[serde(rename_all = "camelCase", default)]
 pub struct EntriesResponse {
     /// The entries; empty at the end of the journal.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<JournalEntry>,
 }
 
 impl Operation for GetEntries {

@@ -1,6 +1,6 @@
 //! Lists the tasks that wait for people, over all executions.
 
-use engine::{machine::Activity, step::Instructions};
+use engine::{machine::FrameState, step::Instructions};
 use serde::{Deserialize, Serialize};
 
 use super::approval::instructions_of;
@@ -75,8 +75,8 @@ impl Operation for ListPersonTasks {
                 workflow: header.workflow.clone(),
                 state: row.state_path(),
                 since_ms: row.entered_ms,
-                deadline_ms: match &row.activity {
-                    Activity::Task { deadline_ms, .. } => *deadline_ms,
+                deadline_ms: match &row.frame_state {
+                    FrameState::Task { deadline_ms, .. } => *deadline_ms,
                     _ => None,
                 },
                 instructions: instructions.clone(),

@@ -32,7 +32,7 @@ impl StreamOperation for FollowProgramLines {
     type Item = ProgramLine;
 
     fn answer(api: &Api, request: ExecutionIdRequest) -> BoxStream<'static, Result<ProgramLine, Fault>> {
-        let lines = api.options.surroundings.follow_program_lines();
+        let lines = api.options.host.follow_program_lines();
         let of_this = move |line: &ProgramLine| std::future::ready(line.execution == request.id);
         lines.filter(of_this).map(Ok).boxed()
     }

@@ -99,8 +99,8 @@ fn plan(recorded: &Recorded, machine: &StateMachine, id: &str, wanted: &str) -> 
         let (input, variables) = (level.input.clone(), level.variables.clone());
         path.push(Reentry { state: name, input, variables });
     }
-    let made = recorded.effects_after(entered.sequence);
-    let made = made.map(|(path, effect)| Made { state_path: path.to_owned(), effect: effect.clone() }).collect();
+    let made = recorded.changes_after(entered.sequence);
+    let made = made.map(|(path, change)| Made { state_path: path.to_owned(), change: change.clone() }).collect();
     let calls = repeated(recorded, entered.sequence);
     Ok(PlanReentryResponse { state_path, entered_ms: entered.entered_ms, path, calls, made })
 }

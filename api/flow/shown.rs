@@ -38,7 +38,7 @@ impl Operation for MarkShown {
     type Response = Empty;
 
     async fn answer(api: &Api, MarkShownRequest { id, sequence }: MarkShownRequest) -> Result<Empty, Fault> {
-        let header = api.standing_of(&id)?;
+        let header = api.header_of(&id)?;
         // A successful execution is never resumed, so nothing newer will be shown of it.
         if header.status != ExecutionStatus::Succeeded && api.shown(&id)? < sequence {
             api.put(&shown_key(&id), &sequence)?;

@@ -2,7 +2,7 @@
 
 use engine::{
     journal::Signaller,
-    machine::{Activity, FrameRow},
+    machine::{FrameRow, FrameState},
     step::TaskToken,
 };
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,7 @@ impl Operation for SignalTask {
 
     async fn answer(api: &Api, request: SignalTaskRequest) -> Result<SignalTaskResponse, Fault> {
         let SignalTaskRequest { id, state, outcome, by, early } = request;
-        api.standing_of(&id)?;
+        api.header_of(&id)?;
         let outcome = match outcome {
             TaskOutcome::Success(text) => Ok(input::read_output(&text)?),
             TaskOutcome::Failure { error, cause } => Err((error, cause)),
@@ -128,7 +128,7 @@ impl Api {
 
     fn waiting_tasks(&self, id: &str) -> Result<Vec<FrameRow>, Fault> {
         let mut rows = self.runner.store().frames(id)?;
-        rows.retain(|row| matches!(row.activity, Activity::Task { .. }));
+        rows.retain(|row| matches!(row.frame_state, FrameState::Task { .. }));
         Ok(rows)
     }
 
@@ -165,7 +165,7 @@ impl Api {
     }
 
     fn check_output(&self, resource: &str, output: &Value) -> Result<(), Fault> {
-        let problems = self.options.surroundings.problems_of_output(resource, output);
+        let problems = self.options.host.problems_of_output(resource, output);
         if problems.is_empty() {
             return Ok(());
         }

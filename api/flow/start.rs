@@ -13,7 +13,7 @@ use tokio::sync::MutexGuard;
 
 use crate::{
     Api, CheckedDefinition, Fault, Operation,
-    executions::{Prepared, new_uuid},
+    executions::{PreparedStart, new_uuid},
     records::{Creation, StateMachine, StateMachineType, machine_key},
     state_machines::{Resolved, settings},
 };
@@ -71,7 +71,7 @@ impl Operation for StartExecution {
 
 /// Whether two environments have the same account, region and world. A caller that attaches to an execution must have
 /// been shown these.
-fn same_place(pinned: &Value, shown: &Value) -> bool {
+fn same_location(pinned: &Value, shown: &Value) -> bool {
     let fields: &[&str] = match pinned["accountId"].is_null() && shown["accountId"].is_null() {
         true => &["kind", "world"],
         false => &["kind", "world", "accountId", "partition", "region"],
@@ -80,7 +80,7 @@ fn same_place(pinned: &Value, shown: &Value) -> bool {
 }
 
 /// Describes for people where an environment acts.
-fn place_of(environment: &Value) -> String {
+fn location_of(environment: &Value) -> String {
     let text = |field: &str| environment[field].as_str();
     match (text("world"), text("accountId"), text("region")) {
         (Some(world), ..) => format!("the rehearsal {world}"),
@@ -104,11 +104,11 @@ impl Api {
         let _starting = self.starting.lock(&qualified_name).await;
         if let Ok((header, _)) = self.header(&qualified_name) {
             let message =
-                match (header.id == id && *header.input == input, same_place(&header.environment, &environment)) {
+                match (header.id == id && *header.input == input, same_location(&header.environment, &environment)) {
                     (true, true) => return Ok(header),
                     (false, _) => format!("an execution named '{id}' exists already, with another input"),
                     (_, false) => {
-                        let (pinned, shown) = (place_of(&header.environment), place_of(&environment));
+                        let (pinned, shown) = (location_of(&header.environment), location_of(&environment));
                         format!("an execution named '{id}' exists already and acts in {pinned}, not in {shown}")
                     }
                 };
@@ -116,7 +116,7 @@ impl Api {
         }
         let (machine, documents, _changing) = self.deployed(&name, &definition).await?;
         let resolved = Resolved { machine: Arc::new(machine), version: None, alias: None };
-        let mut prepared: Prepared = self.prepared(resolved, id.clone(), &definition, input)?;
+        let mut prepared: PreparedStart = self.prepared(resolved, id.clone(), &definition, input)?;
         prepared.new.id = id;
         prepared.new.subject = subject;
         prepared.new.environment = environment;

@@ -74,8 +74,8 @@ impl StreamOperation for VerifyEnvironment {
     type Item = Empty;
 
     fn answer(api: &Api, request: VerifyEnvironmentRequest) -> BoxStream<'static, Result<Empty, Fault>> {
-        let surroundings = api.options.surroundings.clone();
-        let verify = async move { surroundings.verify(&request.environment).await.map(|()| Empty {}) };
+        let host = api.options.host.clone();
+        let verify = async move { host.verify(&request.environment).await.map(|()| Empty {}) };
         futures::stream::once(verify).boxed()
     }
 }

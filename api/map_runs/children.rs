@@ -2,7 +2,7 @@
 //! Source: Step Functions API Reference, "ListExecutions", "DescribeExecution", "DescribeStateMachineForExecution".
 
 use engine::{
-    journal::{Content, Entry, HistoryEventDetails},
+    journal::{EntryContent, HistoryEventDetails, JournalEntry},
     machine::{self, ChildId, ChildStatus},
 };
 use serde_json::{Value, json};
@@ -112,13 +112,13 @@ impl Api {
     fn child_event(&self, child: &Child, event: u64) -> Result<Option<HistoryEventDetails>, Fault> {
         let entry = self.child_entries(child, event, 1)?.pop();
         Ok(entry.and_then(|entry| match entry.content {
-            Content::Event(event) => Some(event.details),
-            Content::Note(_) => None,
+            EntryContent::Event(event) => Some(event.details),
+            EntryContent::Note(_) => None,
         }))
     }
 
     /// The history of a child execution, starting with an event.
-    pub(crate) fn child_entries(&self, child: &Child, from: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
+    pub(crate) fn child_entries(&self, child: &Child, from: u64, limit: usize) -> Result<Vec<JournalEntry>, Fault> {
         Ok(self.runner.store().child_entries(&child.found.execution, child.row.id, from, limit)?)
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use engine::{
     asl::{self, Severity},
-    journal::{Content, Entry, HistoryEventDetails, Note},
-    machine::{Activity, Execution, ExecutionHeader, ExecutionStatus, Identity, Input, StepAnswer, advance},
+    journal::{EntryContent, HistoryEventDetails, JournalEntry, Note},
+    machine::{Execution, ExecutionHeader, ExecutionStatus, FrameState, Identity, Input, StepAnswer, advance},
     query::Moment,
     runner::{NewExecution, RunnerError, RunnerEvent},
 };
@@ -132,7 +132,7 @@ impl Trial {
         let mut entries = settled(&mut execution, Input::Start, &moment);
         if let (Some(data), Some((frame, visit, true))) = (&self.reader_data, waiting_task(&execution)) {
             let output = Value::String(data.clone());
-            let answer = StepAnswer::Done { output, effects: Vec::new() };
+            let answer = StepAnswer::Done { output, changes: Vec::new() };
             let read = Input::Answered { frame, visit, attempt: 1, answer };
             entries.extend(settled(&mut execution, read, &moment));
         }
@@ -173,7 +173,7 @@ impl Trial {
             workflow: "test-state".to_owned(),
             subject: None,
             identity: Some(self.identity.clone()),
-            environment: api.options.surroundings.environment(true).await,
+            environment: api.options.host.environment(true).await,
             definition: (&definition).into(),
             machine: None,
             input: input.clone(),
@@ -185,7 +185,7 @@ impl Trial {
         api.runner.start_execution(new).await?;
         let header = loop {
             match follow.next().await? {
-                Some(RunnerEvent::Rested { header }) => break header,
+                Some(RunnerEvent::Settled { header }) => break header,
                 Some(_) => {}
                 None => return Err(RunnerError::Stopped.into()),
             }
@@ -270,7 +270,7 @@ fn as_task(state: &Value) -> Value {
 }
 
 /// Advances until the execution waits for something outside.
-fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<Entry> {
+fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<JournalEntry> {
     let mut entries = advance(execution, input, moment).entries.to_vec();
     while execution.has_more_to_do() {
         entries.extend(advance(execution, Input::TimeCame, moment).entries.iter().cloned());
@@ -280,16 +280,16 @@ fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<Entr
 
 /// The frame and visit of the Task that waits for an answer, and whether it is the call of a Map's reader.
 fn waiting_task(execution: &Execution) -> Option<(u64, u64, bool)> {
-    execution.frames.in_order().find_map(|frame| match &frame.row.activity {
-        Activity::Task { resource, .. } => Some((frame.row.id, frame.row.visit, resource.is_some())),
+    execution.frames.in_order().find_map(|frame| match &frame.row.frame_state {
+        FrameState::Task { resource, .. } => Some((frame.row.id, frame.row.visit, resource.is_some())),
         _ => None,
     })
 }
 
 /// The items of a Map, and the inputs of its iterations.
 fn items_of(execution: &Execution) -> (Option<Value>, Option<Value>) {
-    let found = execution.frames.in_order().find_map(|frame| match &frame.row.activity {
-        Activity::Map { items, .. } => Some((frame.row.id, items.clone())),
+    let found = execution.frames.in_order().find_map(|frame| match &frame.row.frame_state {
+        FrameState::Map { items, .. } => Some((frame.row.id, items.clone())),
         _ => None,
     });
     let Some((map, items)) = found else { return (None, None) };
@@ -316,11 +316,11 @@ impl Outcome {
     }
 }
 
-fn outcome(header: &ExecutionHeader, entries: &[Entry], targets: &Targets) -> Outcome {
+fn outcome(header: &ExecutionHeader, entries: &[JournalEntry], targets: &Targets) -> Outcome {
     let mut outcome = Outcome { status: "SUCCEEDED", ..Outcome::default() };
     for entry in entries {
         match &entry.content {
-            Content::Event(event) => match &event.details {
+            EntryContent::Event(event) => match &event.details {
                 HistoryEventDetails::StateExited { name, output, .. } if **name == *STATE_NAME => {
                     outcome.output = Some((**output).clone());
                 }
@@ -332,7 +332,7 @@ fn outcome(header: &ExecutionHeader, entries: &[Entry], targets: &Targets) -> Ou
                 }
                 _ => {}
             },
-            Content::Note(note) => outcome.fold_note(note, entry.timestamp_ms),
+            EntryContent::Note(note) => outcome.fold_note(note, entry.timestamp_ms),
         }
     }
     if header.status == ExecutionStatus::Failed

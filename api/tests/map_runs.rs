@@ -273,8 +273,8 @@ async fn a_name_that_nothing_has_is_told() {
         assert_eq!(world.refused(operation, json!({ member: other })).await, told, "{operation}");
     }
     // The name of a child execution that never started, and the map run's own UUID as a child's name.
-    let place = &run[..run.len() - 12].replace(":mapRun:", ":execution:");
-    for name in [format!("{place}0000000000ff"), run.replace(":mapRun:", ":execution:"), format!("{place}x")] {
+    let prefix = &run[..run.len() - 12].replace(":mapRun:", ":execution:");
+    for name in [format!("{prefix}0000000000ff"), run.replace(":mapRun:", ":execution:"), format!("{prefix}x")] {
         for operation in ["DescribeExecution", "GetExecutionHistory", "DescribeStateMachineForExecution", "ListMapRuns"]
         {
             let (kind, _) = world.refused(operation, json!({ "executionArn": name })).await;

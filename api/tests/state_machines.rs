@@ -58,7 +58,7 @@ async fn what_is_described_is_what_was_created() {
 }
 
 #[tokio::test]
-async fn a_definition_that_cannot_run_is_refused_with_code_and_place() {
+async fn a_definition_that_cannot_run_is_refused_with_code_and_location() {
     let world = World::new();
     let message =
         "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /'";

@@ -2,7 +2,7 @@
 
 use engine::{
     journal::StateType,
-    machine::{Activity, FrameRow},
+    machine::{FrameRow, FrameState},
 };
 
 use super::{Doing, View, Wait};
@@ -17,11 +17,11 @@ impl View {
         let mut iteration_states = 0;
         for row in frames {
             self.see_map_frame(row);
-            let doing = match &row.activity {
-                Activity::Waiting { due_ms } => Doing::Sleeping { due_ms: *due_ms },
-                Activity::Task { parked: Some(_), deadline_ms, .. } => Doing::Parked { deadline_ms: *deadline_ms },
-                Activity::Task { next_look_ms: Some(next), deadline_ms, waiting: Some(waiting), .. } => {
-                    let times = (waiting.looked_ms, *next, *deadline_ms);
+            let doing = match &row.frame_state {
+                FrameState::Waiting { due_ms } => Doing::Sleeping { due_ms: *due_ms },
+                FrameState::Task { parked: Some(_), deadline_ms, .. } => Doing::Parked { deadline_ms: *deadline_ms },
+                FrameState::Task { next_poll_ms: Some(next), deadline_ms, waiting: Some(waiting), .. } => {
+                    let times = (waiting.polled_ms, *next, *deadline_ms);
                     Doing::Waiting(Wait::new(&waiting.reason, times, waiting.instructions.as_ref()))
                 }
                 _ => continue,
@@ -48,7 +48,7 @@ impl View {
             if self.is_distributed(&path) {
                 self.see_map_frame(row);
             }
-            let Activity::Waiting { due_ms } = row.activity else { continue };
+            let FrameState::Waiting { due_ms } = row.frame_state else { continue };
             if let Some(state) = self.states.get_mut(&path)
                 && is_wait_without_due_time(&state.doing, state.state_type)
             {
@@ -65,8 +65,8 @@ impl View {
 
     /// Adds the state of a frame that no event in this execution's history names.
     fn enter_from_frame(&mut self, row: &FrameRow) {
-        let state_type = match row.activity {
-            Activity::Waiting { .. } => StateType::Wait,
+        let state_type = match row.frame_state {
+            FrameState::Waiting { .. } => StateType::Wait,
             _ => StateType::Task,
         };
         self.enter(row.state_path(), &row.state, state_type, row.entered_ms);

@@ -1,6 +1,6 @@
 //! The progress of Maps: how many iterations have ended, of how many.
 
-use engine::machine::{Activity, FrameRow};
+use engine::machine::{FrameRow, FrameState};
 use serde::{Deserialize, Serialize};
 
 use super::View;
@@ -50,7 +50,7 @@ impl View {
     /// Folds in the progress of a Map that its frame has. The iterations of a distributed Map have histories of their own, so only
     /// the frame counts them.
     pub(super) fn see_map_frame(&mut self, row: &FrameRow) {
-        if let Activity::Map { items, next, running, failed, .. } = &row.activity {
+        if let FrameState::Map { items, next, running, failed, .. } = &row.frame_state {
             let succeeded = next.saturating_sub(running + failed);
             self.maps.insert(row.state_path(), MapProgress { total: items.len() as u64, succeeded, failed: *failed });
         }

@@ -14,16 +14,16 @@ fn view(definition: &Value) -> View {
     View::new(&Execution::new("x-1", "x", machine, json!({})).header, definition)
 }
 
-fn entry(sequence: u64, content: Content) -> Entry {
-    Entry { sequence, timestamp_ms: sequence * 1_000, content }
+fn entry(sequence: u64, content: EntryContent) -> JournalEntry {
+    JournalEntry { sequence, timestamp_ms: sequence * 1_000, content }
 }
 
-fn event(sequence: u64, details: HistoryEventDetails) -> Entry {
+fn event(sequence: u64, details: HistoryEventDetails) -> JournalEntry {
     let event = HistoryEvent { id: sequence, previous_event_id: sequence - 1, frame: "".into(), details };
-    entry(sequence, Content::Event(event))
+    entry(sequence, EntryContent::Event(event))
 }
 
-fn entered(sequence: u64, state_type: StateType, name: &str) -> Entry {
+fn entered(sequence: u64, state_type: StateType, name: &str) -> JournalEntry {
     event(sequence, HistoryEventDetails::StateEntered { state_type, name: name.into(), input: Default::default() })
 }
 
@@ -33,7 +33,7 @@ fn failed(state_type: StateType, answered: bool, failure: StepFailure) -> View {
     view.fold(&entered(1, state_type, "A"));
     view.states.get_mut("A").unwrap().answered = answered;
     let (state_path, error) = ("A".to_owned(), failure.error.clone());
-    view.fold(&entry(2, Content::Note(Box::new(Note::Failure { state_path, attempt: 1, failure }))));
+    view.fold(&entry(2, EntryContent::Note(Box::new(Note::Failure { state_path, attempt: 1, failure }))));
     let told = engine::journal::ErrorAndCause { error, cause: String::new() };
     view.fold(&event(3, HistoryEventDetails::ExecutionFailed(told)));
     view

@@ -9,7 +9,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
-    journal::{Content, Entry, HistoryEventDetails, Note, StateType, state_path},
+    journal::{EntryContent, HistoryEventDetails, JournalEntry, Note, StateType, state_path},
     machine::ExecutionStatus,
 };
 use serde::{Deserialize, Serialize};
@@ -72,10 +72,10 @@ pub struct Durations {
 
 impl Durations {
     /// Folds a journal entry in.
-    pub fn fold(&mut self, entry: &Entry) {
+    pub fn fold(&mut self, entry: &JournalEntry) {
         let event = match &entry.content {
-            Content::Event(event) => event,
-            Content::Note(note) => {
+            EntryContent::Event(event) => event,
+            EntryContent::Note(note) => {
                 if let Note::Waiting { state_path, instructions: Some(_), .. } = &**note {
                     self.needed_person.insert(state_path.clone());
                 }

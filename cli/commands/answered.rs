@@ -7,7 +7,7 @@ use crate::{
     clock,
     exit::CliError,
     owner::Handle,
-    ui::{standing::standing, summary},
+    ui::{display_status::display_status, summary},
 };
 
 /// Records that a person knows of the end of an execution, so that `flow resume --all` does not report it.
@@ -35,6 +35,6 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<String, CliError> {
     }
     end_was_shown(handle, &described.execution).await?;
     let now_ms = clock::of(handle.home()).now_ms();
-    let status = standing(&described.execution, false, now_ms);
+    let status = display_status(&described.execution, false, now_ms);
     Ok(format!(". {}", summary::one_line(&described.view, status, now_ms)))
 }

@@ -138,9 +138,9 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
             return Ok(Exit::Success);
         }
         let mut events = handle.follow(id, execution.last_sequence + 1).await?;
-        let rested = async {
+        let settled = async {
             while let Ok(Some(event)) = events.next().await {
-                if matches!(event, RunnerEvent::Rested { .. }) {
+                if matches!(event, RunnerEvent::Settled { .. }) {
                     return true;
                 }
             }
@@ -151,8 +151,8 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
                 eprintln!("\nflow: {}: flow status {id}", ends_later(id));
                 return Ok(exit);
             }
-            rested = rested => {
-                if !rested {
+            settled = settled => {
+                if !settled {
                     handle.take_over(id).await?;
                 }
             }

@@ -113,7 +113,7 @@ fn word(problem: &Diagnostic) -> &'static str {
 }
 
 /// The position of a problem in the file: inside an expression if it is known, with a reason.
-fn place(problem: &Diagnostic, source: &Source) -> Option<(Position, Option<String>)> {
+fn position_of(problem: &Diagnostic, source: &Source) -> Option<(Position, Option<String>)> {
     let mut location = problem.location.clone();
     if let Some(field) = payload_field(problem) {
         location = format!("{location}/{}", field.replace('~', "~0").replace('/', "~1"));
@@ -127,7 +127,8 @@ fn place(problem: &Diagnostic, source: &Source) -> Option<(Position, Option<Stri
 fn print(problem: &Diagnostic, file: &str, source: Option<&Source>) {
     let location = if problem.location.is_empty() { "/" } else { &problem.location };
     say!("{}[{}]: {}", word(problem), problem.code, problem.message);
-    let Some((source, (position, reason))) = source.and_then(|source| Some((source, place(problem, source)?))) else {
+    let Some((source, (position, reason))) = source.and_then(|source| Some((source, position_of(problem, source)?)))
+    else {
         say!("  at {location}\n");
         return;
     };
@@ -144,7 +145,7 @@ fn line(problem: &Diagnostic, source: Option<&Source>) -> Value {
         "type": "diagnostic", "severity": word(problem), "code": problem.code, "location": problem.location,
         "message": problem.message,
     });
-    if let Some((position, reason)) = source.and_then(|source| place(problem, source)) {
+    if let Some((position, reason)) = source.and_then(|source| position_of(problem, source)) {
         line["line"] = position.line.into();
         line["column"] = position.column.into();
         if let Some(reason) = reason {

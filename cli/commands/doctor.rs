@@ -14,7 +14,7 @@ use engine::store::{has_room, rebuild};
 use crate::{
     arguments::{Global, Output},
     clock,
-    environments::{Environments, Place},
+    environments::{Environments, Location},
     exit::{CliError, Exit, store_failed},
     home::Home,
     owner::{Handle, SAVE_HINT, exclusive, open_store, owned_elsewhere},
@@ -211,8 +211,8 @@ async fn credentials(report: &mut Report, global: &Global, ask: bool) -> Result<
         report.add("credentials", Verdict::Note, &format!("{source}; not asked: flow doctor --aws"));
         return Ok(());
     }
-    let place = Place::Aws { profile: global.profile.clone(), region: global.region.clone() };
-    match Environments::new(Home::real(global)?).identity(&place).await {
+    let location = Location::Aws { profile: global.profile.clone(), region: global.region.clone() };
+    match Environments::new(Home::real(global)?).identity(&location).await {
         Ok(identity) => report.add("credentials", Verdict::Good, &format!("{source}: {}", identity.arn)),
         Err(error) => report.add("credentials", Verdict::Bad, &format!("{source}: {error}")),
     }

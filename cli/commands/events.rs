@@ -9,7 +9,7 @@ use api::{
 };
 use clap::Args;
 use engine::{
-    journal::{Content, Entry, HistoryEventDetails, Note, state_path},
+    journal::{EntryContent, HistoryEventDetails, JournalEntry, Note, state_path},
     machine::ExecutionHeader,
     runner::RunnerEvent,
 };
@@ -94,7 +94,7 @@ async fn follow(entries: &mut Entries<'_>, store: &Handle, id: &str, mut from_se
                     from_sequence = entry.sequence + 1;
                     entries.show(&entry);
                 }
-                Ok(Some(RunnerEvent::Rested { .. })) => return Ok(()),
+                Ok(Some(RunnerEvent::Settled { .. })) => return Ok(()),
                 Ok(Some(_)) => {}
                 Err(StreamError::Failed(error)) => return Err(error),
                 Ok(None) | Err(StreamError::Gone(_)) => break,
@@ -138,7 +138,7 @@ struct Entries<'a> {
 }
 
 impl Entries<'_> {
-    fn show(&mut self, entry: &Entry) {
+    fn show(&mut self, entry: &JournalEntry) {
         let EventsArguments { since, failed, .. } = self.arguments;
         let is_wanted = entry.sequence >= *since && (!failed || is_failure(&entry.content));
         if let Some(view) = &mut self.view {
@@ -159,7 +159,7 @@ impl Entries<'_> {
 fn words(content: &Value) -> (String, String) {
     let text = |name: &str| content[name].as_str().map(str::to_owned);
     let what = text("type").or_else(|| text("note")).unwrap_or_default();
-    let place = match (text("frame"), text("name")) {
+    let path = match (text("frame"), text("name")) {
         (frame, Some(name)) => state_path(&frame.unwrap_or_default(), &name),
         (_, None) => text("statePath").unwrap_or_default(),
     };
@@ -179,16 +179,16 @@ fn words(content: &Value) -> (String, String) {
         }
         _ => String::new(),
     };
-    (what, format!("{place}{cause}{reason}{effect}{by}"))
+    (what, format!("{path}{cause}{reason}{effect}{by}"))
 }
 
-fn is_failure(content: &Content) -> bool {
+fn is_failure(content: &EntryContent) -> bool {
     match content {
-        Content::Note(note) => matches!(
+        EntryContent::Note(note) => matches!(
             **note,
             Note::Failure { .. } | Note::RetryScheduled { .. } | Note::Paused { .. } | Note::Caught { .. }
         ),
-        Content::Event(event) => matches!(
+        EntryContent::Event(event) => matches!(
             event.details,
             HistoryEventDetails::TaskFailed { .. }
                 | HistoryEventDetails::TaskScheduleFailed { .. }

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     environments,
     exit::{CliError, Exit},
-    policy::{self, Place},
+    policy::{self, Restriction},
 };
 
 /// Arguments of `flow policy`.
@@ -44,13 +44,13 @@ pub fn run(arguments: &PolicyArguments) -> Result<Exit, CliError> {
         let definition = workflow.definition().map_err(|error| CliError::refused(error.to_string()))?;
         actions.extend(policy::actions_of(&definition, &registry));
     }
-    let place = Place {
+    let restriction = Restriction {
         partition: arguments.partition.clone(),
         account: arguments.account.clone(),
         region: "*".to_owned(),
         deployment: arguments.deployment.clone(),
     };
-    let document = policy::document(&policy::statements(&actions, &place));
+    let document = policy::document(&policy::statements(&actions, &restriction));
     say!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
     Ok(Exit::Success)
 }

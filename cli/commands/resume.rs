@@ -16,7 +16,7 @@ use super::watch::{NO_WAIT_DEFAULT, Watch, show_end, show_output, watch};
 use crate::{
     arguments::{Global, Output, duration},
     clock,
-    environments::{Environments, Pinned, Place},
+    environments::{Environments, Location, Pinned},
     exit::{CliError, Exit},
     home::Home,
     interrupt,
@@ -101,7 +101,7 @@ async fn one(
     }
     let pinned = pinned(header);
     if let Some(pinned) = &pinned {
-        refuse_other_place(global, header, pinned)?;
+        refuse_other_location(global, header, pinned)?;
     }
     let _orderly = interrupt::Orderly::begin();
     let handle = Handle::drive(Environments::new(home)).await?;
@@ -167,12 +167,12 @@ fn pinned(header: &ExecutionHeader) -> Option<Pinned> {
 }
 
 /// Refuses a region other than the pinned one: the execution would still act in the pinned region.
-fn refuse_other_place(global: &Global, header: &ExecutionHeader, pinned: &Pinned) -> Result<(), CliError> {
+fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pinned) -> Result<(), CliError> {
     if pinned.account.is_none() {
         return Ok(());
     }
     let of_input = header.input["region"].is_string();
-    if let (Some(given), Some(pinned)) = (global.region.as_deref().filter(|_| !of_input), pinned.place.region())
+    if let (Some(given), Some(pinned)) = (global.region.as_deref().filter(|_| !of_input), pinned.location.region())
         && given != pinned
     {
         let message = format!("{} is pinned to region {pinned}, and {given} is given: nothing was changed", header.id);
@@ -183,8 +183,8 @@ fn refuse_other_place(global: &Global, header: &ExecutionHeader, pinned: &Pinned
 
 async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), CliError> {
     let living = world::living(home).await.map(|world| world.id);
-    match pinned(header).map(|pinned| pinned.place) {
-        Some(Place::Rehearsal { world }) if living.as_ref() != Some(&world) => {
+    match pinned(header).map(|pinned| pinned.location) {
+        Some(Location::Rehearsal { world }) if living.as_ref() != Some(&world) => {
             Err(CliError::not_found(world::ENDED).hint(world::ENDED_HINT))
         }
         _ => Ok(()),

@@ -17,7 +17,7 @@ use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_output, watch
 use crate::{
     arguments::{Global, Output, duration},
     clock,
-    environments::{Account, Environments, Pinned, Place},
+    environments::{Account, Environments, Location, Pinned},
     exit::{CliError, Exit},
     home::{Home, REHEARSAL_PREFIX},
     ids, interrupt,
@@ -112,13 +112,13 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
         plan.show(global, None, None);
         return Ok(Exit::Success);
     }
-    let (place, caller) = match arguments.rehearse {
+    let (location, caller) = match arguments.rehearse {
         true => (rehearsed(global, &home, &arguments).await?, None),
         false => where_it_acts(global, &environments, &plan).await?,
     };
     let account = caller.as_ref().map(|caller| caller.account.clone());
     let settings = environments.settings().clone();
-    let pinned = Pinned { place, account, settings, has_own_settings: true };
+    let pinned = Pinned { location, account, settings, has_own_settings: true };
     let made = planned::make(&environments, &arguments, &plan, (&pinned, caller.as_ref())).await?;
     if arguments.plan || !arguments.rehearse {
         plan.show(global, caller.as_ref(), made.as_ref());
@@ -150,13 +150,13 @@ async fn where_it_acts(
     global: &Global,
     environments: &Arc<Environments>,
     plan: &Plan,
-) -> Result<(Place, Option<Caller>), CliError> {
+) -> Result<(Location, Option<Caller>), CliError> {
     let region = plan.input["region"].as_str().map(str::to_owned).or_else(|| global.region.clone());
-    let place = Place::Aws { profile: global.profile.clone(), region };
+    let location = Location::Aws { profile: global.profile.clone(), region };
     if !plan.needs_account() {
-        return Ok((place, None));
+        return Ok((location, None));
     }
-    let (place, identity) = environments.pin(place).await.map_err(|error| {
+    let (location, identity) = environments.pin(location).await.map_err(|error| {
         let hint =
             error.hint.clone().unwrap_or_else(|| "name a profile with --profile, or run `aws sso login`".to_owned());
         CliError::refused(format!("no usable AWS credentials; nothing was changed: {error}")).hint(hint)
@@ -164,7 +164,7 @@ async fn where_it_acts(
     let account = Account::of(&identity);
     plan.refuse_other_accounts(&account)?;
     let caller = Caller { account, arn: identity.arn, region: identity.region, profile: global.profile.clone() };
-    Ok((place, Some(caller)))
+    Ok((location, Some(caller)))
 }
 
 /// The arguments of the teardown of this run, if the workflow has a teardown.
@@ -185,7 +185,7 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
 }
 
 /// The world of a rehearsal. Starts it if it does not run.
-async fn rehearsed(global: &Global, home: &Home, arguments: &RunArguments) -> Result<Place, CliError> {
+async fn rehearsed(global: &Global, home: &Home, arguments: &RunArguments) -> Result<Location, CliError> {
     let say = |line: &str| {
         if global.output == Output::Human && !global.quiet {
             eprintln!("{line}");
@@ -197,7 +197,7 @@ async fn rehearsed(global: &Global, home: &Home, arguments: &RunArguments) -> Re
         world.speed
     ));
     faults::order(&world, &arguments.faults).await?;
-    Ok(Place::Rehearsal { world: world.id })
+    Ok(Location::Rehearsal { world: world.id })
 }
 
 async fn execute(

@@ -12,7 +12,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
     arguments::{Global, Output},
-    environments::{Environments, Place},
+    environments::{Environments, Location},
     exit::{CliError, Exit, store_failed},
     home::Home,
     interrupt,
@@ -47,8 +47,8 @@ pub struct ServeArguments {
 /// flight.
 pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, CliError> {
     raise_file_handles();
-    let place = Place::Aws { profile: global.profile.clone(), region: global.region.clone() };
-    let environments = Environments::with_default_place(Home::real(global)?, place);
+    let location = Location::Aws { profile: global.profile.clone(), region: global.region.clone() };
+    let environments = Environments::with_default_location(Home::real(global)?, location);
     let guard = Guard { token: token(arguments.token_file.as_deref())?, key: key(environments.region())? };
     permitted(arguments.listen, &guard)?;
     let _orderly = interrupt::Orderly::begin();

@@ -27,9 +27,9 @@ use crate::{
     ui::{
         block,
         display::drawing_screen,
+        display_status::display_status,
         json, record,
         screen::Screen,
-        standing::standing,
         status::{Detail, Listed, list},
         summary, text,
     },
@@ -132,15 +132,15 @@ impl<'w> Watching<'w> {
             return Ok(());
         }
         let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
-        let standing = standing(execution, *driven, now_ms);
+        let display_status = display_status(execution, *driven, now_ms);
         let typical = &self.typical.clone().unwrap_or_default();
         if self.watches {
             self.record(view, ended, now_ms);
         }
         if self.global.output == Output::Json {
-            let message = summary::one_line(view, standing, now_ms);
+            let message = summary::one_line(view, display_status, now_ms);
             let mut line = json!({
-                "type": "status", "execution": view.id, "message": message, "standing": standing, "header": execution,
+                "type": "status", "execution": view.id, "message": message, "standing": display_status, "header": execution,
                 "frames": frames, "view": view, "needs": summary::needs(view, now_ms),
             });
             let same = line.to_string();
@@ -151,8 +151,9 @@ impl<'w> Watching<'w> {
             }
             return Ok(());
         }
-        let place = place(view);
-        let detail = Detail { header: execution, view, standing, typical, place: &place, now_ms };
+        let environment_line = environment_line(view);
+        let detail =
+            Detail { header: execution, view, display_status, typical, environment_line: &environment_line, now_ms };
         if self.redraws && !ended {
             block::draw(&detail.fitted(&drawing_screen(self.global.color)));
             return Ok(());
@@ -162,7 +163,7 @@ impl<'w> Watching<'w> {
             block::finish(&lines);
             return Ok(());
         }
-        let same = format!("{standing} {view:?}");
+        let same = format!("{display_status} {view:?}");
         self.print_changes(same, &lines);
         Ok(())
     }
@@ -252,16 +253,16 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
 /// The JSON line of an execution in the list.
 fn row(listed: &Listed, now_ms: u64) -> Value {
     let Listed { header, driven } = listed;
-    let standing = standing(header, *driven, now_ms);
+    let display_status = display_status(header, *driven, now_ms);
     json!({
-        "type": "execution", "execution": header.id, "message": format!("{} {standing}", header.id),
-        "workflow": header.workflow, "subject": header.subject, "status": header.status, "standing": standing,
+        "type": "execution", "execution": header.id, "message": format!("{} {display_status}", header.id),
+        "workflow": header.workflow, "subject": header.subject, "status": header.status, "standing": display_status,
         "startedMs": header.started_ms, "stoppedMs": header.stopped_ms,
     })
 }
 
 /// Account, region and profile, if an account is pinned.
-fn place(view: &View) -> String {
+fn environment_line(view: &View) -> String {
     serde_json::from_value::<Pinned>(view.environment.clone())
         .map_or_else(|_| String::new(), |pinned| pinned.described())
 }
@@ -277,7 +278,7 @@ fn state_lines(global: &Global, status: &DescribeExecutionResponse, name: &str) 
         let line = json::complete(json!({
             "type": "state", "time": text::rfc3339(row.entered_ms), "execution": status.execution.id, "state": row.state_path(),
             "message": format!("attempt {} of visit {}", row.attempt, row.visit), "visit": row.visit, "attempt": row.attempt,
-            "input": row.input, "variables": row.variables, "activity": row.activity,
+            "input": row.input, "variables": row.variables, "activity": row.frame_state,
         }));
         match global.output {
             Output::Json => line.to_string(),

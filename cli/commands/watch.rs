@@ -22,7 +22,7 @@ use crate::{
     exit::{CliError, Exit, store_failed},
     interrupt,
     owner::{self, Handle, StreamError},
-    ui::{display::Display, standing::standing},
+    ui::{display::Display, display_status::display_status},
 };
 
 /// The duration of a `--no-wait` without a value.
@@ -44,8 +44,8 @@ pub struct Watch {
 pub struct Watched {
     /// The execution as it is now.
     pub view: View,
-    /// Its status in one word, see [`standing`].
-    pub standing: &'static str,
+    /// Its status in one word, see [`display_status`].
+    pub display_status: &'static str,
     /// Whether it needs something of a person that was not shown before.
     pub needs_are_news: bool,
     /// The exit code.
@@ -54,7 +54,7 @@ pub struct Watched {
 
 /// Why a watch stops.
 enum Stop {
-    Rested,
+    Settled,
     Asleep,
     Asked(Exit),
 }
@@ -91,7 +91,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
             handle.drain().await;
             Some(exit)
         }
-        Stop::Rested | Stop::Asleep => None,
+        Stop::Settled | Stop::Asleep => None,
     };
     let DescribeExecutionResponse { execution, view, driven, .. } = describe(handle, id, false).await?;
     let exit = asked.unwrap_or(match execution.status {
@@ -109,7 +109,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         handle.call::<MarkShown>(request).await?;
     }
     let needs_are_news = view.needs_more_than(&before.view);
-    Ok(Watched { standing: standing(&execution, driven, clock.now_ms()), needs_are_news, exit, view })
+    Ok(Watched { display_status: display_status(&execution, driven, clock.now_ms()), needs_are_news, exit, view })
 }
 
 /// Whether the execution ended because a step refused its input, without any change.
@@ -202,8 +202,8 @@ impl Follow<'_> {
 
     fn stop(&self, view: &View, event: &RunnerEvent) -> Option<Stop> {
         let current = view.last_sequence >= self.known_sequence;
-        if matches!(event, RunnerEvent::Rested { .. }) || (current && view.status != ExecutionStatus::Running) {
-            return Some(Stop::Rested);
+        if matches!(event, RunnerEvent::Settled { .. }) || (current && view.status != ExecutionStatus::Running) {
+            return Some(Stop::Settled);
         }
         let RunnerEvent::Asleep { next_wake_ms, .. } = event else { return None };
         let limit_ms = self.watch.no_wait.filter(|_| current)?.as_millis() as u64;
@@ -224,7 +224,7 @@ pub fn show_end(global: &Global, handle: &Handle, watched: &Watched, display: &m
     if global.quiet && watched.exit == Exit::Waiting && worth_saying {
         display.needs(&watched.view, clock::of(handle.home()).now_ms());
     } else if worth_saying {
-        display.end(&watched.view, watched.standing, clock::of(handle.home()).now_ms());
+        display.end(&watched.view, watched.display_status, clock::of(handle.home()).now_ms());
     } else {
         display.record_end(&watched.view, clock::of(handle.home()).now_ms());
     }

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::{
     arguments::{Global, Output},
     clock,
-    environments::{self, Environments, Pinned, Place, REGION_DEFAULT},
+    environments::{self, Environments, Location, Pinned, REGION_DEFAULT},
     exit::{CliError, Exit},
     home::Home,
     interrupt,
@@ -56,12 +56,12 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     let refused = |error: engine::step::StepError| CliError::refused(error.to_string());
     let resources = resources(&environments::described().map_err(refused)?, &arguments.activities)?;
     let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
-    let place = match arguments.rehearse {
-        true => Place::Rehearsal { world: world::ensure(&home, world::SPEED_DEFAULT, &|_| {}).await?.id },
-        false => Place::Aws { profile: global.profile.clone(), region: global.region.clone() },
+    let location = match arguments.rehearse {
+        true => Location::Rehearsal { world: world::ensure(&home, world::SPEED_DEFAULT, &|_| {}).await?.id },
+        false => Location::Aws { profile: global.profile.clone(), region: global.region.clone() },
     };
     let environments = Environments::new(home.clone());
-    let pinned = Pinned { place, account: None, settings: environments.settings().clone(), has_own_settings: true };
+    let pinned = Pinned { location, account: None, settings: environments.settings().clone(), has_own_settings: true };
     let endpoint = endpoint(global, &arguments.endpoint)?;
     let poll_end_max = if matches!(endpoint, Endpoint::Aws { .. }) { AWS_POLL_MAX } else { Duration::ZERO };
     let (stop, stopping) = watch::channel(false);

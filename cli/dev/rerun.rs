@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::{
-    journal::{Content, Entry, HistoryEventDetails, Note, Recorded, state_path},
+    journal::{EntryContent, HistoryEventDetails, JournalEntry, Note, Recorded, state_path},
     machine::{ExecutionHeader, ExecutionStatus, Reentry, reentry_path},
 };
 use serde_json::{Value, json};
@@ -65,7 +65,12 @@ pub enum Begin {
 
 impl Run {
     /// Reads the journal of a run. A run that started inside the definition continues the one given in `before`.
-    pub fn new(prepared: Prepared, header: ExecutionHeader, entries: &[Entry], before: Option<(Run, &str)>) -> Self {
+    pub fn new(
+        prepared: Prepared,
+        header: ExecutionHeader,
+        entries: &[JournalEntry],
+        before: Option<(Run, &str)>,
+    ) -> Self {
         let (mut recorded, mut visits, mut outcomes) = (Recorded::default(), Vec::new(), BTreeMap::new());
         if let Some((before, from)) = before {
             let at = before.visits.iter().position(|visit| visit.path() == from).unwrap_or(0);
@@ -81,10 +86,10 @@ impl Run {
         run
     }
 
-    fn fold(&mut self, entry: &Entry) {
+    fn fold(&mut self, entry: &JournalEntry) {
         self.recorded.fold(entry);
         let (path, outcome) = match &entry.content {
-            Content::Event(event) => match &event.details {
+            EntryContent::Event(event) => match &event.details {
                 HistoryEventDetails::StateEntered { name, .. } => {
                     let visit = Visit { frame: event.frame.to_string(), name: name.to_string() };
                     let path = visit.path();
@@ -97,7 +102,7 @@ impl Run {
                 }
                 _ => return,
             },
-            Content::Note(note) => match &**note {
+            EntryContent::Note(note) => match &**note {
                 Note::Failure { state_path, failure, .. } => (
                     state_path.clone(),
                     Outcome::Failed(shortened(&format!("{}: {}", failure.error, failure.cause), OUTPUT_CHARACTERS_MAX)),

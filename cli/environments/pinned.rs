@@ -8,7 +8,7 @@ use steps::{Account, LocalSettings};
 pub struct Pinned {
     /// The profile and region, or the rehearsal's world.
     #[serde(flatten)]
-    pub place: Place,
+    pub location: Location,
     /// The AWS account, if its definition calls AWS.
     #[serde(flatten, default)]
     pub account: Option<Account>,
@@ -21,10 +21,10 @@ pub struct Pinned {
     pub has_own_settings: bool,
 }
 
-/// The place in which an execution acts: it decides which credentials and addresses are used.
+/// The location in which an execution acts: it decides which credentials and addresses are used.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
-pub enum Place {
+pub enum Location {
     /// AWS.
     Aws {
         /// The profile; `None` for AWS's default.
@@ -39,27 +39,27 @@ pub enum Place {
     },
 }
 
-impl Place {
-    /// The place that this process's environment variables select.
+impl Location {
+    /// The location that this process's environment variables select.
     pub fn of_this_process() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
-        Place::Aws { profile: variable("AWS_PROFILE"), region }
+        Location::Aws { profile: variable("AWS_PROFILE"), region }
     }
 
     /// The region, if it is set.
     pub fn region(&self) -> Option<&str> {
         match self {
-            Place::Aws { region, .. } => region.as_deref(),
-            Place::Rehearsal { .. } => None,
+            Location::Aws { region, .. } => region.as_deref(),
+            Location::Rehearsal { .. } => None,
         }
     }
 
     /// The profile, if one is named.
     pub fn profile(&self) -> Option<&str> {
         match self {
-            Place::Aws { profile, .. } => profile.as_deref(),
-            Place::Rehearsal { .. } => None,
+            Location::Aws { profile, .. } => profile.as_deref(),
+            Location::Rehearsal { .. } => None,
         }
     }
 }
@@ -75,7 +75,8 @@ impl Pinned {
 
     /// Replaces the profile, if one is given and an AWS account is pinned.
     pub fn with_profile(mut self, given: Option<&str>) -> Self {
-        if let (Place::Aws { profile, .. }, Some(given), true) = (&mut self.place, given, self.account.is_some()) {
+        if let (Location::Aws { profile, .. }, Some(given), true) = (&mut self.location, given, self.account.is_some())
+        {
             *profile = Some(given.to_owned());
         }
         self
@@ -93,8 +94,8 @@ impl Pinned {
             "aws" => format!("account {}", account.account_id),
             partition => format!("account {} ({partition})", account.account_id),
         });
-        let region = self.account.as_ref().and(self.place.region()).map(|region| format!("region {region}"));
-        let profile = self.account.as_ref().and(self.place.profile()).map(|profile| format!("profile {profile}"));
+        let region = self.account.as_ref().and(self.location.region()).map(|region| format!("region {region}"));
+        let profile = self.account.as_ref().and(self.location.profile()).map(|profile| format!("profile {profile}"));
         [account, region, profile].into_iter().flatten().collect::<Vec<_>>().join("   ")
     }
 }
@@ -121,11 +122,11 @@ mod tests {
     fn an_environment_of_an_earlier_version_is_read_and_a_new_one_survives_json() {
         let earlier = json!({ "kind": "aws", "profile": "p", "region": null });
         let read: Pinned = serde_json::from_value(earlier).unwrap();
-        assert_eq!((read.place.profile(), &read.account), (Some("p"), &None));
+        assert_eq!((read.location.profile(), &read.account), (Some("p"), &None));
         let settings = LocalSettings { programs: vec!["/bin/true".into()], ..LocalSettings::default() };
         let account = Account { account_id: "111111111111".to_owned(), partition: "aws-cn".to_owned() };
         let pinned = Pinned {
-            place: Place::Rehearsal { world: "w".to_owned() },
+            location: Location::Rehearsal { world: "w".to_owned() },
             account: Some(account),
             settings,
             has_own_settings: true,

@@ -65,4 +65,3 @@ pub(super) fn only_reads(home: &Home) -> CliError {
     );
     CliError::new(Exit::Unreachable, message).hint("close what it prints into, or end it; then give the command again")
 }
-

@@ -22,7 +22,7 @@ use crate::{
     exit::{CliError, Exit},
     wire::{
         guard::Guard,
-        server::{Closer, Door, Listener},
+        server::{Closer, Listener, Transport},
         socket::Socket,
     },
 };
@@ -83,7 +83,8 @@ impl Local {
         api.integrate(&mut integrations);
         environments.add(integrations);
         let closer = Closer::new();
-        let listener = Listener::on_socket(Socket::listen(&home.socket())?, closer.served(api.clone(), Door::Socket));
+        let listener =
+            Listener::on_socket(Socket::listen(&home.socket())?, closer.served(api.clone(), Transport::Socket));
         Ok(Local { api, runner, closer, listeners: vec![listener], lock })
     }
 
@@ -99,7 +100,7 @@ impl Local {
 
     /// Also serves clients over TCP that the guard allows, until the store is closed.
     pub fn listen(&mut self, listener: TcpListener, guard: Guard) {
-        let served = self.closer.served(self.api.clone(), Door::Network);
+        let served = self.closer.served(self.api.clone(), Transport::Network);
         self.listeners.push(Listener::on_network(listener, guard, served));
     }
 
@@ -216,7 +217,7 @@ async fn listen_while_reading(api: Weak<Api>, lock: Weak<OwnerLock>, socket: Pat
     let Some((api, _lock)) = api.upgrade().zip(lock.upgrade()) else { return };
     let closer = Closer::new();
     match Socket::listen(&socket) {
-        Ok(socket) => Listener::serve_socket(socket, closer.served(api, Door::Socket)).await,
+        Ok(socket) => Listener::serve_socket(socket, closer.served(api, Transport::Socket)).await,
         Err(error) => tracing::warn!("other processes cannot be served while this one reads: {error}"),
     }
 }
@@ -235,7 +236,7 @@ fn options(environments: &Arc<Environments>) -> ApiOptions {
     ApiOptions {
         region: environments.region().to_owned(),
         account_id: account.unwrap_or_else(|| "111111111111".to_owned()),
-        surroundings: environments.clone(),
+        host: environments.clone(),
     }
 }
 

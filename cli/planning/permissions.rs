@@ -8,7 +8,7 @@ use steps::plan::PermissionQuestion;
 use super::Question;
 use crate::{
     environments::Environments,
-    policy::{self, Place},
+    policy::{self, Restriction},
 };
 
 /// The actions that a run needs.
@@ -31,13 +31,13 @@ pub(super) async fn of(environments: &Environments, question: &Question<'_>, nee
         return Permissions { needed, denied: BTreeSet::new(), not_checked };
     };
     let account = question.pinned.account.as_ref();
-    let place = Place {
+    let restriction = Restriction {
         partition: account.map_or_else(|| "aws".to_owned(), |account| account.partition.clone()),
         account: account.map_or_else(|| "*".to_owned(), |account| account.account_id.clone()),
         region: question.region.clone(),
         deployment: question.input["deployment"].as_str().unwrap_or("*").to_owned(),
     };
-    let questions: Vec<_> = policy::statements(&needed, &place)
+    let questions: Vec<_> = policy::statements(&needed, &restriction)
         .into_iter()
         .map(|statement| PermissionQuestion {
             actions: statement.actions,

@@ -86,13 +86,13 @@ impl SavedPlan {
     }
 
     /// The saved form of a current plan.
-    pub fn of(identity: (&str, &str), input: &Value, place: (Option<String>, &str), plan: &WorkflowPlan) -> Self {
+    pub fn of(identity: (&str, &str), input: &Value, location: (Option<String>, &str), plan: &WorkflowPlan) -> Self {
         SavedPlan {
             workflow: identity.0.to_owned(),
             definition: identity.1.to_owned(),
             input: input.clone(),
-            account: place.0,
-            region: place.1.to_owned(),
+            account: location.0,
+            region: location.1.to_owned(),
             changes: plan.changes.clone(),
             refusal: plan.refusal.clone(),
         }

@@ -2,7 +2,7 @@
 
 use steps::plan::is_read;
 
-use super::{DEPLOYMENT_TAG, Place, Statement};
+use super::{DEPLOYMENT_TAG, Restriction, Statement};
 
 /// The services whose service-linked roles the steps create.
 const SERVICE_LINKED: [&str; 3] = ["ecs.amazonaws.com", "elasticloadbalancing.amazonaws.com", "rds.amazonaws.com"];
@@ -116,8 +116,8 @@ impl Scope {
         }
     }
 
-    pub(super) fn statement(self, actions: Vec<String>, place: &Place) -> Statement {
-        let Place { partition, account, region, deployment } = place;
+    pub(super) fn statement(self, actions: Vec<String>, restriction: &Restriction) -> Statement {
+        let Restriction { partition, account, region, deployment } = restriction;
         let arn = |service: &str, resource: &str| format!("arn:{partition}:{service}:{region}:{account}:{resource}");
         let all = |service: &str, resources: &[String]| resources.iter().map(|rest| arn(service, rest)).collect();
         let role = format!("arn:{partition}:iam::{account}:role/{deployment}-task-execution");

@@ -75,9 +75,9 @@ impl Following {
         let has_news = !self.ready.is_empty();
         self.request.from_sequence = self.request.from_sequence.max(known.history.last_id() + 1);
         self.pause = if has_news { PAUSE_MIN } else { (self.pause * 2).min(PAUSE_MAX) };
-        if header.rests() {
+        if header.is_quiescent() {
             self.is_over = true;
-            self.ready.push_back(RunnerEvent::Rested { header: Arc::new(header) });
+            self.ready.push_back(RunnerEvent::Settled { header: Arc::new(header) });
         } else if !has_news {
             let mut view = View::new(&header, &known.definition);
             entries.iter().for_each(|entry| view.fold(entry));

@@ -9,8 +9,8 @@ use std::{
 };
 
 use engine::journal::{
-    Content, Entry, ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails as Details, Note,
-    StateType, StepFailure, state_path,
+    EntryContent, ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails as Details,
+    JournalEntry, Note, StateType, StepFailure, state_path,
 };
 use serde_json::Value;
 use steps::step_functions::RemoteEvent;
@@ -34,21 +34,21 @@ enum Part {
 #[derive(Debug, Default)]
 pub struct History {
     ways: HashMap<String, Way>,
-    /// The place of each event.
-    places: HashMap<u64, Place>,
+    /// The position of each event.
+    positions: HashMap<u64, EventPosition>,
     /// The number of calls in the current visit of each state, by its path.
     attempts: HashMap<String, u32>,
     /// The failed attempts whose next event decides whether they are retried.
     failures: HashMap<u64, (String, StepFailure, u64)>,
-    /// The place of the last failed attempt: a redriven execution continues at it.
-    last_failed: Place,
-    entries: Vec<Entry>,
+    /// The position of the last failed attempt: a redriven execution continues at it.
+    last_failed: EventPosition,
+    entries: Vec<JournalEntry>,
     last_id: u64,
 }
 
-/// The place of an event.
+/// The position of an event.
 #[derive(Debug, Clone, Default)]
-struct Place {
+struct EventPosition {
     state: String,
     resource: String,
     /// The index in each Map that contains it.
@@ -69,7 +69,7 @@ impl History {
     }
 
     /// The entries of all events.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[JournalEntry] {
         &self.entries
     }
 
@@ -84,46 +84,46 @@ impl History {
     }
 
     fn event(&mut self, event: &RemoteEvent) {
-        let mut place = self.places.get(&event.previous_id).cloned().unwrap_or_default();
+        let mut position = self.positions.get(&event.previous_id).cloned().unwrap_or_default();
         let is_iteration = event.kind.starts_with("MapIteration");
         match (&event.name, event.index) {
             (Some(map), Some(index)) if is_iteration => {
-                place.indexes.insert(map.clone(), index);
-                place.state = map.clone();
+                position.indexes.insert(map.clone(), index);
+                position.state = map.clone();
             }
-            (Some(state), _) => place.state = state.clone(),
+            (Some(state), _) => position.state = state.clone(),
             _ => {}
         }
         if let Some(resource) = &event.resource {
-            place.resource = resource.clone();
+            position.resource = resource.clone();
         }
         if event.kind == "ExecutionRedriven" {
-            place = self.last_failed.clone();
+            position = self.last_failed.clone();
         } else if is_failure_of_attempt(&event.kind) {
-            self.last_failed = place.clone();
+            self.last_failed = position.clone();
         }
-        let frame = self.frame(&place);
-        let path = state_path(&frame, &place.state);
+        let frame = self.frame(&position);
+        let path = state_path(&frame, &position.state);
         self.note(event, &path);
         self.count(event, &path);
-        let is_hidden = place.state.starts_with(ADDED_STATE);
-        let details = details(event, &place);
-        self.places.insert(event.id, place);
+        let is_hidden = position.state.starts_with(ADDED_STATE);
+        let details = details(event, &position);
+        self.positions.insert(event.id, position);
         if !is_hidden {
             let (sequence, timestamp_ms) = (event.id, event.timestamp_ms);
             let event =
                 HistoryEvent { id: sequence, previous_event_id: event.previous_id, frame: frame.into(), details };
-            self.entries.push(Entry { sequence, timestamp_ms, content: Content::Event(event) });
+            self.entries.push(JournalEntry { sequence, timestamp_ms, content: EntryContent::Event(event) });
         }
     }
 
-    /// The path of a place's frame in the engine's form: `Section`, `Both[1]`, `Each[0]/Inner[2]`.
-    fn frame(&self, place: &Place) -> String {
-        let way = self.ways.get(&place.state).map(Vec::as_slice).unwrap_or_default();
+    /// The path of a position's frame in the engine's form: `Section`, `Both[1]`, `Each[0]/Inner[2]`.
+    fn frame(&self, position: &EventPosition) -> String {
+        let way = self.ways.get(&position.state).map(Vec::as_slice).unwrap_or_default();
         let part = |part: &Part| match part {
             Part::Branch(name, None) => name.clone(),
             Part::Branch(name, Some(index)) => format!("{name}[{index}]"),
-            Part::Iteration(name) => format!("{name}[{}]", place.indexes.get(name).copied().unwrap_or_default()),
+            Part::Iteration(name) => format!("{name}[{}]", position.indexes.get(name).copied().unwrap_or_default()),
         };
         way.iter().map(part).collect::<Vec<_>>().join("/")
     }
@@ -155,10 +155,10 @@ impl History {
         } else {
             Note::Failure { state_path, attempt, failure }
         };
-        self.entries.push(Entry {
+        self.entries.push(JournalEntry {
             sequence: event.id,
             timestamp_ms: failed_ms,
-            content: Content::Note(Box::new(note)),
+            content: EntryContent::Note(Box::new(note)),
         });
     }
 }
@@ -210,9 +210,9 @@ fn state_type(kind: &str) -> Option<(StateType, &str)> {
 }
 
 /// Converts the details of an event to the engine's types. Types that the engine does not write become unknown.
-fn details(event: &RemoteEvent, place: &Place) -> Details {
-    let name: Arc<str> = place.state.as_str().into();
-    let resource: Arc<str> = place.resource.as_str().into();
+fn details(event: &RemoteEvent, position: &EventPosition) -> Details {
+    let name: Arc<str> = position.state.as_str().into();
+    let resource: Arc<str> = position.resource.as_str().into();
     let data = || json(event.data.as_ref());
     let failure = || ErrorAndCause {
         error: event.error.clone().unwrap_or_default(),
@@ -247,7 +247,7 @@ fn details(event: &RemoteEvent, place: &Place) -> Details {
         "ExecutionRedriven" => Details::ExecutionRedriven { redrive_count: event.count.unwrap_or_default() as u32 },
         "EvaluationFailed" => {
             let ErrorAndCause { error, cause } = failure();
-            let state = place.state.clone();
+            let state = position.state.clone();
             Details::EvaluationFailed(Box::new(EvaluationFailedEventDetails {
                 state,
                 location: String::new(),
@@ -319,8 +319,8 @@ mod tests {
     }
 
     fn paths(history: &History) -> Vec<String> {
-        let entered = |entry: &Entry| {
-            let Content::Event(event) = &entry.content else { return None };
+        let entered = |entry: &JournalEntry| {
+            let EntryContent::Event(event) = &entry.content else { return None };
             let Details::StateEntered { name, .. } = &event.details else { return None };
             Some(state_path(&event.frame, name))
         };
@@ -369,8 +369,8 @@ mod tests {
             .entries()
             .iter()
             .filter_map(|entry| match &entry.content {
-                Content::Note(note) => Some(&**note),
-                Content::Event(_) => None,
+                EntryContent::Note(note) => Some(&**note),
+                EntryContent::Event(_) => None,
             })
             .collect();
         assert!(matches!(notes[0], Note::RetryScheduled { attempt: 2, .. }), "{notes:?}");

@@ -4,7 +4,7 @@ use std::{io::IsTerminal, sync::Arc, time::Duration};
 
 use api::view::{Typical, View};
 use engine::{
-    journal::Entry,
+    journal::JournalEntry,
     runner::{Clock, RunnerEvent},
 };
 
@@ -119,7 +119,7 @@ impl Display {
         }
     }
 
-    fn lines(&mut self, view: &View, entry: &Entry) {
+    fn lines(&mut self, view: &View, entry: &JournalEntry) {
         if self.quiet && !lines::is_worth_a_quiet_line(entry) {
             return;
         }
@@ -145,8 +145,8 @@ impl Display {
         let now_ms = self.clock.now_ms();
         match self.kind {
             Kind::Tree => {
-                let standing = if view.paused { "PAUSED" } else { "RUNNING" };
-                let wanted = self.tree(view, standing, now_ms);
+                let display_status = if view.paused { "PAUSED" } else { "RUNNING" };
+                let wanted = self.tree(view, display_status, now_ms);
                 if wanted != self.drawn {
                     block::draw(&wanted);
                     self.drawn = wanted;
@@ -170,19 +170,19 @@ impl Display {
         self.drawn.clear();
     }
 
-    fn tree(&self, view: &View, standing: &str, now_ms: u64) -> Vec<String> {
+    fn tree(&self, view: &View, display_status: &str, now_ms: u64) -> Vec<String> {
         let screen = drawing_screen(self.color);
-        let shown = Shown { view, standing, typical: self.typical.as_ref(), now_ms };
+        let shown = Shown { view, display_status, typical: self.typical.as_ref(), now_ms };
         tree::tree(&shown, &screen).iter().map(|line| screen.paint(line)).collect()
     }
 
     /// Shows how the execution ended, or what it waits for.
-    pub fn end(&mut self, view: &View, standing: &str, now_ms: u64) {
+    pub fn end(&mut self, view: &View, display_status: &str, now_ms: u64) {
         self.record_end(view, now_ms);
         match self.kind {
             Kind::Json => json::print(json::ended(view, now_ms)),
             Kind::Tree => {
-                block::finish(&self.tree(view, standing, now_ms));
+                block::finish(&self.tree(view, display_status, now_ms));
                 self.drawn.clear();
                 self.print_lines(&summary::end(view, now_ms));
             }

@@ -2,8 +2,8 @@
 
 use api::view::{Doing, Typical, View, word};
 use engine::{
-    journal::{Content, Entry, HistoryEventDetails, Note, Signaller, StateType, state_path},
-    step::Change,
+    journal::{EntryContent, HistoryEventDetails, JournalEntry, Note, Signaller, StateType, state_path},
+    step::ChangeAction,
 };
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 const HEARTBEAT_STATES_MAX: usize = 5;
 
 /// The lines of an entry. The view has the entry folded in.
-pub fn lines(view: &View, entry: &Entry) -> Vec<String> {
+pub fn lines(view: &View, entry: &JournalEntry) -> Vec<String> {
     let at = clock(entry.timestamp_ms);
     let line = |what: &str, path: &str, rest: String| {
         let (number, total) = (view.section_of(path).map_or(0, |(index, _)| index + 1), view.sections.len());
@@ -23,8 +23,8 @@ pub fn lines(view: &View, entry: &Entry) -> Vec<String> {
         format!("{at} {what:<9} ({number:>2}/{total}) {}{rest}", title(view, path))
     };
     match &entry.content {
-        Content::Note(note) => note_line(note, entry.timestamp_ms, &line).into_iter().collect(),
-        Content::Event(event) => {
+        EntryContent::Note(note) => note_line(note, entry.timestamp_ms, &line).into_iter().collect(),
+        EntryContent::Event(event) => {
             let path = |name: &str| state_path(&event.frame, name);
             match &event.details {
                 HistoryEventDetails::StateEntered { name, .. } if is_section(view, &path(name)) => {
@@ -52,11 +52,11 @@ pub fn lines(view: &View, entry: &Entry) -> Vec<String> {
 }
 
 /// Whether an entry is shown with `--quiet`: changes, failures and what needs a person.
-pub fn is_worth_a_quiet_line(entry: &Entry) -> bool {
+pub fn is_worth_a_quiet_line(entry: &JournalEntry) -> bool {
     match &entry.content {
-        Content::Event(_) => false,
-        Content::Note(note) => match &**note {
-            Note::Effect { effect, .. } => effect.change != Change::Unchanged,
+        EntryContent::Event(_) => false,
+        EntryContent::Note(note) => match &**note {
+            Note::ResourceChanged { change, .. } => change.action != ChangeAction::Unchanged,
             Note::Waiting { instructions, .. } => instructions.is_some(),
             Note::Paused { .. }
             | Note::Failure { .. }
@@ -69,7 +69,7 @@ pub fn is_worth_a_quiet_line(entry: &Entry) -> bool {
 }
 
 /// The description of an entry that has no line of its own: its type, and its state if it has one.
-pub fn sentence(view: &View, entry: &Entry) -> String {
+pub fn sentence(view: &View, entry: &JournalEntry) -> String {
     let value = serde_json::to_value(&entry.content).unwrap_or_default();
     let inner = value.as_object().and_then(|content| content.values().next()).cloned().unwrap_or_default();
     let text = |name: &str| inner[name].as_str().filter(|text| !text.is_empty());
@@ -82,7 +82,7 @@ pub fn sentence(view: &View, entry: &Entry) -> String {
 }
 
 /// The path of the state that an entry is about.
-pub fn path_of(entry: &Entry) -> Option<String> {
+pub fn path_of(entry: &JournalEntry) -> Option<String> {
     let value = serde_json::to_value(&entry.content).unwrap_or_default();
     let inner = value.as_object().and_then(|content| content.values().next())?;
     let text = |name: &str| inner[name].as_str().filter(|text| !text.is_empty());
@@ -97,12 +97,12 @@ pub fn path_of(entry: &Entry) -> Option<String> {
 
 fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> String) -> Option<String> {
     Some(match note {
-        Note::Waiting { state_path, reason, next_look_ms, deadline_ms, instructions, .. } => {
+        Note::Waiting { state_path, reason, next_poll_ms, deadline_ms, instructions, .. } => {
             let deadline = deadline_ms.map_or_else(String::new, |due| format!(" · gives up {}", moment(due, at_ms)));
             let mut text = line(
                 "Waiting",
                 state_path,
-                format!("{reason} · next check in {}{deadline}", duration(next_look_ms.saturating_sub(at_ms))),
+                format!("{reason} · next check in {}{deadline}", duration(next_poll_ms.saturating_sub(at_ms))),
             );
             for line in instructions.iter().flat_map(super::summary::instruction_lines) {
                 text.push_str(&format!("\n    {line}"));
@@ -116,12 +116,12 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
         Note::Caught { state_path, next, failure } => {
             line("Caught", state_path, format!("{}; continues at {next}", failure.cause))
         }
-        Note::Effect { effect, .. } if effect.change == Change::Unchanged => return None,
-        Note::Effect { state_path, effect } => {
-            let name = effect.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
-            let mut what = word(effect.change).to_owned();
+        Note::ResourceChanged { change, .. } if change.action == ChangeAction::Unchanged => return None,
+        Note::ResourceChanged { state_path, change } => {
+            let name = change.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+            let mut what = word(change.action).to_owned();
             what[..1].make_ascii_uppercase();
-            line(&what, state_path, format!("{}{name}", short_id(&effect.id)))
+            line(&what, state_path, format!("{}{name}", short_id(&change.id)))
         }
         Note::Paused { state_path, failure } => line("Paused", state_path, failure.cause.clone()),
         Note::Continued { state_path } => line("Continued", state_path, String::new()),

@@ -5,9 +5,9 @@ use api::view::{Typical, TypicalState};
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
 use super::{
+    display_status::display_status,
     json, junit, lines,
     screen::Screen,
-    standing::standing,
     status::{Detail, Listed, list},
     story::{self, Story, approval, cjk, failed, forty, map, running, sections},
     summary,
@@ -34,8 +34,8 @@ fn at_widths(draw: impl Fn(&Screen) -> Vec<String>) -> String {
     WIDTHS.into_iter().map(at).collect()
 }
 
-fn drawn(story: &Story, standing: &str, seconds: f64, typical: Option<&Typical>, screen: &Screen) -> Vec<String> {
-    let shown = Shown { view: &story.view, standing, typical, now_ms: Story::at(seconds) };
+fn drawn(story: &Story, display_status: &str, seconds: f64, typical: Option<&Typical>, screen: &Screen) -> Vec<String> {
+    let shown = Shown { view: &story.view, display_status, typical, now_ms: Story::at(seconds) };
     let lines: Vec<String> = tree(&shown, screen).iter().map(|line| screen.paint(line)).collect();
     if !screen.color {
         let widest = lines.iter().map(|line| super::text::width(line)).max().unwrap_or(0);
@@ -117,7 +117,7 @@ fn lines_and_json_lines() {
     for (name, story) in [("running", running()), ("failed", failed())] {
         let all: Vec<String> = story.entries.iter().flat_map(|entry| lines::lines(&story.view, entry)).collect();
         snapshot!(format!("lines_{name}"), all.join("\n"));
-        let line = |entry: &engine::journal::Entry| {
+        let line = |entry: &engine::journal::JournalEntry| {
             let event = engine::runner::RunnerEvent::Entry { execution: story.view.id.clone(), entry: entry.clone() };
             json::complete(json::event(&story.view, &event).unwrap()).to_string()
         };
@@ -193,10 +193,10 @@ fn the_list_of_executions() {
 fn an_execution_in_detail() {
     let detail = |story: &Story, driven: bool, seconds: f64, screen: &Screen| {
         let now_ms = Story::at(seconds);
-        let standing = standing(&story.header, driven, now_ms);
-        let (header, view, typical, place) =
+        let display_status = display_status(&story.header, driven, now_ms);
+        let (header, view, typical, environment_line) =
             (&story.header, &story.view, &Typical::default(), "account 111122223333   region eu-central-1");
-        Detail { header, view, standing, typical, place, now_ms }.lines(screen)
+        Detail { header, view, display_status, typical, environment_line, now_ms }.lines(screen)
     };
     let mut waits = running();
     waits.header.next_wake_ms = Some(Story::at(150.0));

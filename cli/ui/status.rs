@@ -4,8 +4,8 @@ use api::view::{Typical, View};
 use engine::machine::ExecutionHeader;
 
 use super::{
+    display_status::display_status,
     screen::{Line, Screen, Tone},
-    standing::standing,
     summary,
     text::{duration, fit, moment, pad, width},
     tree::{Shown, tree},
@@ -14,7 +14,7 @@ use super::{
 /// The usual width of the column of ids.
 const ID_CELLS_USUAL: usize = 34;
 /// The widths of the columns of status, start and duration.
-const STANDING_CELLS: usize = 11;
+const DISPLAY_STATUS_CELLS: usize = 11;
 const STARTED_CELLS: usize = 16;
 const TOOK_CELLS: usize = 7;
 
@@ -31,7 +31,7 @@ pub struct Listed {
 /// execution too. A command is never cut: it has a line of its own where the row has no room.
 pub fn list(executions: &[Listed], now_ms: u64, screen: &Screen) -> Vec<String> {
     let longest = executions.iter().map(|listed| width(&listed.header.id)).max().unwrap_or(0);
-    let fixed = STANDING_CELLS + TOOK_CELLS + 2;
+    let fixed = DISPLAY_STATUS_CELLS + TOOK_CELLS + 2;
     let most = ID_CELLS_USUAL.max(screen.columns / 5 * 2);
     let id_cells = longest.max(ID_CELLS_USUAL).min(most).min(screen.columns.saturating_sub(fixed));
     let shows_start = screen.columns > id_cells + fixed + STARTED_CELLS;
@@ -40,17 +40,17 @@ pub fn list(executions: &[Listed], now_ms: u64, screen: &Screen) -> Vec<String> 
 
 fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), screen: &Screen) -> Vec<String> {
     let Listed { header, driven } = listed;
-    let standing = standing(header, *driven, now_ms);
+    let display_status = display_status(header, *driven, now_ms);
     let took = header.stopped_ms.unwrap_or(now_ms).saturating_sub(header.started_ms);
     let mut line = Line::new(Tone::Plain, format!("{} ", pad(&header.id, id_cells)));
-    line.push(tone(standing), format!("{standing:<STANDING_CELLS$} "));
-    let mut used = id_cells + STANDING_CELLS + TOOK_CELLS + 2;
+    line.push(tone(display_status), format!("{display_status:<DISPLAY_STATUS_CELLS$} "));
+    let mut used = id_cells + DISPLAY_STATUS_CELLS + TOOK_CELLS + 2;
     if shows_start {
         line.push(Tone::Faint, format!("{:<STARTED_CELLS$} ", moment(header.started_ms, now_ms)));
         used += STARTED_CELLS + 1;
     }
     line.push(Tone::Plain, format!("{:>TOOK_CELLS$}", duration(took)));
-    let next = next(header, standing, now_ms);
+    let next = next(header, display_status, now_ms);
     if next.is_empty() || used + 3 + width(&next) <= screen.columns {
         line.push(Tone::Plain, format!("   {next}"));
         return vec![screen.paint(&line)];
@@ -59,8 +59,8 @@ fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), scr
 }
 
 /// The command that continues or explains an execution.
-fn next(header: &ExecutionHeader, standing: &str, now_ms: u64) -> String {
-    match standing {
+fn next(header: &ExecutionHeader, display_status: &str, now_ms: u64) -> String {
+    match display_status {
         "WAITING" => next_check(header, now_ms),
         "INTERRUPTED" | "PAUSED" => format!("flow resume {}", header.id),
         "FAILED" | "TIMED_OUT" => format!("flow status {}", header.id),
@@ -69,8 +69,8 @@ fn next(header: &ExecutionHeader, standing: &str, now_ms: u64) -> String {
 }
 
 /// The colour of a status.
-pub fn tone(standing: &str) -> Tone {
-    match standing {
+pub fn tone(display_status: &str) -> Tone {
+    match display_status {
         "SUCCEEDED" => Tone::Good,
         "RUNNING" => Tone::Active,
         "FAILED" | "TIMED_OUT" | "ABORTED" => Tone::Bad,
@@ -91,11 +91,11 @@ pub struct Detail<'d> {
     /// Its view.
     pub view: &'d View,
     /// Its status in one word.
-    pub standing: &'d str,
+    pub display_status: &'d str,
     /// How long its states took in earlier executions.
     pub typical: &'d Typical,
     /// Account, region and profile; empty if no account is pinned.
-    pub place: &'d str,
+    pub environment_line: &'d str,
     /// The current time, in milliseconds since the Unix epoch.
     pub now_ms: u64,
 }
@@ -120,22 +120,22 @@ impl Detail<'_> {
     }
 
     fn tree(&self, screen: &Screen) -> Vec<String> {
-        let Detail { view, standing, typical, now_ms, .. } = *self;
-        let shown = Shown { view, standing, typical: Some(typical), now_ms };
+        let Detail { view, display_status, typical, now_ms, .. } = *self;
+        let shown = Shown { view, display_status, typical: Some(typical), now_ms };
         tree(&shown, screen).iter().map(|line| screen.paint(line)).collect()
     }
 
     fn below(&self, screen: &Screen) -> Vec<String> {
         let Detail { header, view, now_ms, .. } = *self;
         let mut lines = Vec::new();
-        if !self.place.is_empty() {
-            lines.push(format!("  {}", self.place));
+        if !self.environment_line.is_empty() {
+            lines.push(format!("  {}", self.environment_line));
         }
         match view.stopped_ms {
             Some(_) => lines.extend(summary::end(view, now_ms)),
             None => lines.extend(summary::waits(view, now_ms)),
         }
-        match self.standing {
+        match self.display_status {
             "INTERRUPTED" => lines.push(format!("No process drives it. Nothing is lost: flow resume {}", view.id)),
             "WAITING" if view.needs_person() => {
                 lines.push(format!("No process drives it. After the answer:   flow resume {}", view.id));

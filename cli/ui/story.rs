@@ -4,10 +4,12 @@
 use api::view::View;
 use engine::{
     asl,
-    journal::{Content, Entry, ErrorAndCause, HistoryEvent, HistoryEventDetails, Note, StateType, StepFailure},
+    journal::{
+        EntryContent, ErrorAndCause, HistoryEvent, HistoryEventDetails, JournalEntry, Note, StateType, StepFailure,
+    },
     machine::{Execution, ExecutionHeader},
     runner::RunnerEvent,
-    step::{Approval, Change, Effect, ErrorClass, Instructions, StepError},
+    step::{Approval, ChangeAction, ErrorClass, Instructions, ResourceChange, StepError},
 };
 use serde_json::{Map, Value, json};
 
@@ -18,7 +20,7 @@ pub const BEGUN_MS: u64 = 1_795_694_880_000;
 pub struct Story {
     pub header: ExecutionHeader,
     pub view: View,
-    pub entries: Vec<Entry>,
+    pub entries: Vec<JournalEntry>,
 }
 
 /// A definition whose sections, with one state each, follow each other.
@@ -48,9 +50,9 @@ impl Story {
         Story { header, view, entries: Vec::new() }
     }
 
-    fn add(&mut self, at: f64, content: Content) -> &mut Self {
+    fn add(&mut self, at: f64, content: EntryContent) -> &mut Self {
         let timestamp_ms = BEGUN_MS + (at * 1_000.0) as u64;
-        let entry = Entry { sequence: self.entries.len() as u64 + 1, timestamp_ms, content };
+        let entry = JournalEntry { sequence: self.entries.len() as u64 + 1, timestamp_ms, content };
         self.view.see(&RunnerEvent::Entry { execution: self.view.id.clone(), entry: entry.clone() });
         self.entries.push(entry);
         self
@@ -58,11 +60,11 @@ impl Story {
 
     pub fn event(&mut self, at: f64, frame: &str, details: HistoryEventDetails) -> &mut Self {
         let id = self.entries.len() as u64 + 1;
-        self.add(at, Content::Event(HistoryEvent { id, previous_event_id: id - 1, frame: frame.into(), details }))
+        self.add(at, EntryContent::Event(HistoryEvent { id, previous_event_id: id - 1, frame: frame.into(), details }))
     }
 
     pub fn note(&mut self, at: f64, note: Note) -> &mut Self {
-        self.add(at, Content::Note(Box::new(note)))
+        self.add(at, EntryContent::Note(Box::new(note)))
     }
 
     pub fn enter(&mut self, at: f64, frame: &str, state_type: StateType, name: &str) -> &mut Self {
@@ -84,9 +86,9 @@ impl Story {
     }
 
     pub fn made(&mut self, at: f64, state_path: &str, kind: &str, id: &str, billed: bool) -> &mut Self {
-        let effect = Effect::new(Change::Created, kind, id);
-        let effect = if billed { effect.billed() } else { effect };
-        self.note(at, Note::Effect { state_path: state_path.to_owned(), effect })
+        let change = ResourceChange::new(ChangeAction::Created, kind, id);
+        let change = if billed { change.billed() } else { change };
+        self.note(at, Note::ResourceChanged { state_path: state_path.to_owned(), change })
     }
 
     pub fn waiting(
@@ -102,8 +104,8 @@ impl Story {
             Note::Waiting {
                 state_path: state_path.to_owned(),
                 reason: reason.to_owned(),
-                look: 1,
-                next_look_ms: at_ms + 30_000,
+                poll: 1,
+                next_poll_ms: at_ms + 30_000,
                 deadline_ms: Some(BEGUN_MS + 86_400_000),
                 instructions,
             },

@@ -3,7 +3,7 @@
 use api::view::{Doing, Made, Remedy, View, Wait, word};
 use engine::{
     machine::ExecutionStatus,
-    step::{Change, Instructions},
+    step::{ChangeAction, Instructions},
 };
 
 use super::{
@@ -129,21 +129,23 @@ pub fn waits(view: &View, now_ms: u64) -> Vec<String> {
 }
 
 /// An execution in one line, for a list of several.
-pub fn one_line(view: &View, standing: &str, now_ms: u64) -> String {
+pub fn one_line(view: &View, display_status: &str, now_ms: u64) -> String {
     let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
     match view.status {
         ExecutionStatus::Succeeded => format!("SUCCEEDED after {took}: {}", changes(view)),
-        ExecutionStatus::Running if view.needs_person() => format!("{standing}, needs you: flow status {}", view.id),
+        ExecutionStatus::Running if view.needs_person() => {
+            format!("{display_status}, needs you: flow status {}", view.id)
+        }
         ExecutionStatus::Running => {
             let first = view.active().next();
             let waits = first
                 .map_or_else(String::new, |state| format!(": {}, {}", title(view, &state.path), detail(state, now_ms)));
-            format!("{standing}{waits}")
+            format!("{display_status}{waits}")
         }
         _ => {
             let failure =
                 view.failure.as_ref().map_or_else(String::new, |(error, cause)| format!(": {error}: {cause}"));
-            format!("{standing} after {took}{failure}. flow status {}", view.id)
+            format!("{display_status} after {took}{failure}. flow status {}", view.id)
         }
     }
 }
@@ -204,8 +206,8 @@ fn failure(view: &View, took: &str) -> Vec<String> {
 }
 
 fn kept(view: &View) -> Vec<String> {
-    let created = view.made.iter().filter(|made| made.effect.change == Change::Created);
-    let (billed, free): (Vec<_>, Vec<_>) = created.partition(|made| made.effect.billed);
+    let created = view.made.iter().filter(|made| made.change.action == ChangeAction::Created);
+    let (billed, free): (Vec<_>, Vec<_>) = created.partition(|made| made.change.billed);
     let mut kept: Vec<String> = billed.iter().map(|made| format!("{} ← billed while it exists", label(made))).collect();
     if !free.is_empty() {
         kept.push(format!("{} that cost nothing", free.len()));
@@ -214,23 +216,23 @@ fn kept(view: &View) -> Vec<String> {
 }
 
 fn label(made: &Made) -> String {
-    let kind = made.effect.resource_type.rsplit("::").next().unwrap_or_default();
-    format!("{kind} {}", made.effect.name.clone().unwrap_or_else(|| short_id(&made.effect.id)))
+    let kind = made.change.resource_type.rsplit("::").next().unwrap_or_default();
+    format!("{kind} {}", made.change.name.clone().unwrap_or_else(|| short_id(&made.change.id)))
 }
 
 /// The table of created, found and deleted resources: one row for each.
 pub fn table(view: &View) -> Vec<String> {
     let mut rows: Vec<[String; 4]> = Vec::new();
     for made in &view.made {
-        let id = short_id(&made.effect.id);
-        let known = rows.iter_mut().find(|row| row[1] == made.effect.resource_type && row[3] == id);
+        let id = short_id(&made.change.id);
+        let known = rows.iter_mut().find(|row| row[1] == made.change.resource_type && row[3] == id);
         match known {
-            Some(row) if row[0] == "unchanged" => word(made.effect.change).clone_into(&mut row[0]),
+            Some(row) if row[0] == "unchanged" => word(made.change.action).clone_into(&mut row[0]),
             Some(_) => {}
             None => rows.push([
-                word(made.effect.change).to_owned(),
-                made.effect.resource_type.clone(),
-                made.effect.name.clone().unwrap_or_default(),
+                word(made.change.action).to_owned(),
+                made.change.resource_type.clone(),
+                made.change.name.clone().unwrap_or_default(),
                 id,
             ]),
         }

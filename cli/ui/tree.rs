@@ -24,8 +24,8 @@ const ALIKE_SHOWN_MAX: usize = 3;
 pub struct Shown<'s> {
     /// The execution.
     pub view: &'s View,
-    /// One word for it, see [`super::standing`].
-    pub standing: &'s str,
+    /// One word for it, see [`super::display_status`].
+    pub display_status: &'s str,
     /// How long its states took in earlier executions.
     pub typical: Option<&'s Typical>,
     /// The current time, in milliseconds since the Unix epoch.
@@ -54,7 +54,7 @@ fn needs_you(view: &View) -> String {
 
 /// Id, status, sections done, time taken and time left, as far as they fit.
 fn header(shown: &Shown, screen: &Screen) -> Line {
-    let Shown { view, standing, typical, now_ms } = *shown;
+    let Shown { view, display_status, typical, now_ms } = *shown;
     let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
     let mut line = Line::new(Tone::Plain, view.id.clone());
     let mut used = width(&view.id);
@@ -68,7 +68,7 @@ fn header(shown: &Shown, screen: &Screen) -> Line {
         fits
     };
     // The status is shown in any case, the rest if it fits.
-    push(status::tone(standing), standing.to_owned(), true);
+    push(status::tone(display_status), display_status.to_owned(), true);
     let fits = push(Tone::Plain, format!("{}/{}", view.sections_done(), view.sections.len()), false)
         && push(Tone::Plain, took, false);
     if let Some(left) = typical.and_then(|typical| view.time_left(typical, now_ms)).filter(|_| fits) {
@@ -146,11 +146,11 @@ fn map_pieces(map: &MapProgress) -> Vec<(u8, String)> {
 fn made_in(view: &View, path: &str) -> Option<String> {
     let mut made: Vec<_> = view.made.iter().filter(|made| is_inside(&made.state_path, path)).collect();
     // What costs is what the section is about: the instance, not its key pair.
-    made.sort_by_key(|made| !made.effect.billed);
+    made.sort_by_key(|made| !made.change.billed);
     match made.as_slice() {
         [] => None,
-        [one] => Some(short_id(&one.effect.id)),
-        [first, rest @ ..] => Some(format!("{} and {} more", short_id(&first.effect.id), rest.len())),
+        [one] => Some(short_id(&one.change.id)),
+        [first, rest @ ..] => Some(format!("{} and {} more", short_id(&first.change.id), rest.len())),
     }
 }
 

@@ -209,7 +209,7 @@ fn now_ms() -> u64 {
     BEGAN.elapsed().as_millis() as u64
 }
 
-/// An open connection. Dropping it frees its place.
+/// An open connection. Dropping it frees its slot.
 struct Entry {
     open: Arc<Open>,
     number: u64,

@@ -34,7 +34,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// The transport of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum Transport {
     /// The store's socket, which only processes of its user can open.
     Socket,
     /// TCP.
@@ -44,7 +44,7 @@ pub enum Door {
 /// The answers of a store's owner, until it is closed.
 pub struct Served {
     api: Arc<Api>,
-    door: Door,
+    transport: Transport,
     closing: watch::Receiver<bool>,
 }
 
@@ -58,8 +58,8 @@ impl Closer {
     }
 
     /// Creates the answers of a listener.
-    pub fn served(&self, api: Arc<Api>, door: Door) -> Served {
-        Served { api, door, closing: self.0.subscribe() }
+    pub fn served(&self, api: Arc<Api>, transport: Transport) -> Served {
+        Served { api, transport, closing: self.0.subscribe() }
     }
 
     /// Closes the listeners: requests in progress end, and no new ones are answered.
@@ -155,7 +155,7 @@ async fn respond(served: &Served, headers: &HeaderMap, body: Body) -> Response {
         let message = format!("this owner speaks wire {}, the request wire {theirs}", version::CURRENT);
         return fault_response(&Fault::new("IncompatibleVersion", message));
     }
-    if served.door == Door::Network && api::flow::SOCKET_ONLY.contains(&target) {
+    if served.transport == Transport::Network && api::flow::SOCKET_ONLY.contains(&target) {
         let message =
             format!("{target} is answered over the store's socket only: it acts for the user of this machine");
         return fault_response(&Fault::new("AccessDeniedException", message));

@@ -69,15 +69,15 @@ impl Job {
                 _ = stopping.wait_for(|stopping| *stopping) => return Outcome::GivenBack,
                 slot = self.worker.slots.acquire() => slot,
             };
-            context.look += 1;
+            context.poll += 1;
             context.now_ms = self.worker.clock.now_ms();
             let Worker { registries, environment, .. } = &*self.worker;
             let answer = step::call(registries.as_ref(), environment, context.clone(), input.input.clone()).await;
             drop(slot);
             match answer {
                 Ok(Answer::Done(done)) => {
-                    for effect in &done.effects {
-                        tracing::info!(change = ?effect.change, id = %effect.id, "{}", effect.resource_type);
+                    for change in &done.changes {
+                        tracing::info!(change = ?change.action, id = %change.id, "{}", change.resource_type);
                     }
                     return output(&done.output);
                 }
@@ -108,12 +108,12 @@ impl Job {
             frame: 0,
             visit: visit.entered_ms(),
             attempt: visit.retry_count.saturating_add(1),
-            look: 0,
+            poll: 0,
             token: visit.token(),
             now_ms,
             // The steps' clock may run faster and start later than the server's, so the time of entering may be in its
             // future.
-            first_look_ms: visit.entered_ms().min(now_ms),
+            first_poll_ms: visit.entered_ms().min(now_ms),
             deadline_ms: self.deadline_ms(visit, now_ms),
             abandonment: Default::default(),
             created: Arc::new(perhaps_created(&input.input, visit.started_ms())),

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Signaller;
-use crate::step::{Effect, Instructions, StepError};
+use crate::step::{Instructions, ResourceChange, StepError};
 
 /// A note about one state (`state_path` such as `VPC and subnets/Create VPC`) or about the execution.
-#[expect(missing_docs, reason = "the fields are named as in StepContext, StepError and Effect")]
+#[expect(missing_docs, reason = "the fields are named as in StepContext, StepError and ResourceChange")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "note", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Note {
@@ -14,8 +14,10 @@ pub enum Note {
     Waiting {
         state_path: String,
         reason: String,
-        look: u32,
-        next_look_ms: u64,
+        #[serde(rename = "look")]
+        poll: u32,
+        #[serde(rename = "nextLookMs")]
+        next_poll_ms: u64,
         deadline_ms: Option<u64>,
         instructions: Option<Instructions>,
     },
@@ -24,7 +26,12 @@ pub enum Note {
     /// A `Catch` rule matched a failure, and the workflow continues at `next`.
     Caught { state_path: String, next: String, failure: StepFailure },
     /// A change that a step made to a resource.
-    Effect { state_path: String, effect: Effect },
+    #[serde(rename = "effect")]
+    ResourceChanged {
+        state_path: String,
+        #[serde(rename = "effect")]
+        change: ResourceChange,
+    },
     /// The execution is paused until a person repairs something (credentials) and calls `flow resume`.
     Paused { state_path: String, failure: StepFailure },
     /// A pause ended.

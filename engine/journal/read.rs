@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{Content, Entry, HistoryEvent, HistoryEventDetails, Note};
+use super::{EntryContent, HistoryEvent, HistoryEventDetails, JournalEntry, Note};
 
 /// Entries of one journal as [`super::write_entries`] writes them. Earlier versions stored each entry complete.
-pub struct Entries(pub Vec<Entry>);
+pub struct Entries(pub Vec<JournalEntry>);
 
 #[derive(Deserialize)]
 struct Stored {
@@ -30,7 +30,7 @@ struct StoredEvent {
 impl<'de> Deserialize<'de> for Entries {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let stored = Vec::<Stored>::deserialize(from)?;
-        let mut entries: Vec<Entry> = Vec::with_capacity(stored.len());
+        let mut entries: Vec<JournalEntry> = Vec::with_capacity(stored.len());
         for stored in stored {
             let entry = stored.behind(entries.last()).map_err(D::Error::custom)?;
             entries.push(entry);
@@ -40,22 +40,22 @@ impl<'de> Deserialize<'de> for Entries {
 }
 
 impl Stored {
-    fn behind(self, before: Option<&Entry>) -> Result<Entry, &'static str> {
+    fn behind(self, before: Option<&JournalEntry>) -> Result<JournalEntry, &'static str> {
         let follows = before.filter(|_| self.sequence.is_none());
         let next = follows.and_then(|before| before.sequence.checked_add(1));
         let sequence = self.sequence.or(next).ok_or("an entry has no sequence")?;
         let timestamp_ms =
             self.timestamp_ms.or(follows.map(|before| before.timestamp_ms)).ok_or("an entry has no time")?;
         let event_before = follows.and_then(|before| match &before.content {
-            Content::Event(event) => Some(event),
-            Content::Note(_) => None,
+            EntryContent::Event(event) => Some(event),
+            EntryContent::Note(_) => None,
         });
         let content = match (self.event, self.note) {
-            (Some(event), None) => Content::Event(event.behind(event_before)?),
-            (None, Some(note)) => Content::Note(note),
+            (Some(event), None) => EntryContent::Event(event.behind(event_before)?),
+            (None, Some(note)) => EntryContent::Note(note),
             _ => return Err("an entry is neither an event nor a note"),
         };
-        Ok(Entry { sequence, timestamp_ms, content })
+        Ok(JournalEntry { sequence, timestamp_ms, content })
     }
 }
 

@@ -7,8 +7,8 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Content, Entry, HistoryEventDetails, Note, state_path};
-use crate::step::Effect;
+use super::{EntryContent, HistoryEventDetails, JournalEntry, Note, state_path};
+use crate::step::ResourceChange;
 
 /// The last time a state was entered.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,25 +51,25 @@ pub struct Recorded {
     /// The state that a resume enters again, and the variables of the frames on the path to it.
     reentry: Option<(String, Variables)>,
     calls: Vec<RecordedCall>,
-    effects: Vec<(u64, String, Effect)>,
+    changes: Vec<(u64, String, ResourceChange)>,
 }
 
 impl Recorded {
     /// Folds the next entry into the record.
-    pub fn fold(&mut self, entry: &Entry) {
+    pub fn fold(&mut self, entry: &JournalEntry) {
         match &entry.content {
-            Content::Event(event) => self.event(&event.frame, &event.details, entry),
-            Content::Note(note) => match &**note {
+            EntryContent::Event(event) => self.event(&event.frame, &event.details, entry),
+            EntryContent::Note(note) => match &**note {
                 Note::ResumedFrom { state_path } => self.resumed_from(state_path),
-                Note::Effect { state_path, effect } => {
-                    self.effects.push((entry.sequence, state_path.clone(), effect.clone()));
+                Note::ResourceChanged { state_path, change } => {
+                    self.changes.push((entry.sequence, state_path.clone(), change.clone()));
                 }
                 _ => {}
             },
         }
     }
 
-    fn event(&mut self, frame: &Arc<str>, details: &HistoryEventDetails, entry: &Entry) {
+    fn event(&mut self, frame: &Arc<str>, details: &HistoryEventDetails, entry: &JournalEntry) {
         match details {
             HistoryEventDetails::StateEntered { name, input, .. } => {
                 let variables = self.variables.get(frame).cloned().unwrap_or_default();
@@ -150,10 +150,10 @@ impl Recorded {
         self.calls.iter().filter(move |call| call.sequence > sequence)
     }
 
-    /// The effects that steps reported after an entry: the path of the state, and the effect.
-    pub fn effects_after(&self, sequence: u64) -> impl Iterator<Item = (&str, &Effect)> {
-        let after = self.effects.iter().filter(move |(at, ..)| *at > sequence);
-        after.map(|(_, state_path, effect)| (state_path.as_str(), effect))
+    /// The resource changes that steps reported after an entry: the path of the state, and the change.
+    pub fn changes_after(&self, sequence: u64) -> impl Iterator<Item = (&str, &ResourceChange)> {
+        let after = self.changes.iter().filter(move |(at, ..)| *at > sequence);
+        after.map(|(_, state_path, change)| (state_path.as_str(), change))
     }
 }
 

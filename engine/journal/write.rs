@@ -8,13 +8,13 @@ use std::ops::Range;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Content, Entry, HistoryEvent, HistoryEventDetails as Details};
+use super::{EntryContent, HistoryEvent, HistoryEventDetails as Details, JournalEntry};
 
 /// Appends entries of one journal to `to` as a JSON array; [`super::Entries`] reads it.
 ///
 /// # Errors
 /// A value cannot be written as JSON.
-pub fn write_entries(entries: &[Entry], to: &mut Vec<u8>) -> serde_json::Result<()> {
+pub fn write_entries(entries: &[JournalEntry], to: &mut Vec<u8>) -> serde_json::Result<()> {
     let mut writer = Writer { to, last: None };
     writer.raw("[");
     let mut before = None;
@@ -34,8 +34,8 @@ struct Writer<'w> {
 }
 
 impl Writer<'_> {
-    fn entry(&mut self, entry: &Entry, before: Option<&Entry>) -> serde_json::Result<()> {
-        let Content::Event(event) = &entry.content else { return self.other(entry) };
+    fn entry(&mut self, entry: &JournalEntry, before: Option<&JournalEntry>) -> serde_json::Result<()> {
+        let EntryContent::Event(event) = &entry.content else { return self.other(entry) };
         let start = self.to.len();
         if !self.details(&event.details)? {
             self.to.truncate(start);
@@ -95,7 +95,7 @@ impl Writer<'_> {
         Ok(true)
     }
 
-    fn whole(&mut self, entry: &Entry, event: &HistoryEvent) {
+    fn whole(&mut self, entry: &JournalEntry, event: &HistoryEvent) {
         self.number(",\"id\":", event.id);
         self.number(",\"previousEventId\":", event.previous_event_id);
         if !event.frame.is_empty() {
@@ -106,7 +106,13 @@ impl Writer<'_> {
         self.raw("}");
     }
 
-    fn difference(&mut self, entry: &Entry, event: &HistoryEvent, before: &Entry, event_before: &HistoryEvent) {
+    fn difference(
+        &mut self,
+        entry: &JournalEntry,
+        event: &HistoryEvent,
+        before: &JournalEntry,
+        event_before: &HistoryEvent,
+    ) {
         if event.previous_event_id != event_before.id {
             self.number(",\"previousEventId\":", event.previous_event_id);
         }
@@ -157,9 +163,9 @@ impl Writer<'_> {
 }
 
 /// The previous event and its entry, if this event has the next sequence and id.
-fn follows<'e>(before: &'e Entry, entry: &Entry) -> Option<(&'e Entry, &'e HistoryEvent)> {
+fn follows<'e>(before: &'e JournalEntry, entry: &JournalEntry) -> Option<(&'e JournalEntry, &'e HistoryEvent)> {
     match (&before.content, &entry.content) {
-        (Content::Event(earlier), Content::Event(event)) => {
+        (EntryContent::Event(earlier), EntryContent::Event(event)) => {
             let dense =
                 before.sequence.checked_add(1) == Some(entry.sequence) && earlier.id.checked_add(1) == Some(event.id);
             dense.then_some((before, earlier))
@@ -221,14 +227,14 @@ mod tests {
         })
     }
 
-    fn entry() -> impl Strategy<Value = Entry> {
+    fn entry() -> impl Strategy<Value = JournalEntry> {
         let event = (any::<u64>(), any::<u64>(), any::<String>(), details()).prop_map(
             |(id, previous_event_id, frame, details)| {
-                Content::Event(HistoryEvent { id, previous_event_id, frame: frame.as_str().into(), details })
+                EntryContent::Event(HistoryEvent { id, previous_event_id, frame: frame.as_str().into(), details })
             },
         );
-        let content = prop_oneof![9 => event, 1 => any::<String>().prop_map(|state_path| Content::Note(Box::new(Note::Continued { state_path })))];
-        (any::<u64>(), any::<u64>(), content).prop_map(|(sequence, timestamp_ms, content)| Entry {
+        let content = prop_oneof![9 => event, 1 => any::<String>().prop_map(|state_path| EntryContent::Note(Box::new(Note::Continued { state_path })))];
+        (any::<u64>(), any::<u64>(), content).prop_map(|(sequence, timestamp_ms, content)| JournalEntry {
             sequence,
             timestamp_ms,
             content,
@@ -236,12 +242,12 @@ mod tests {
     }
 
     /// Numbers and times like a journal's: dense, often the same time, an event often caused by the previous one.
-    fn number(entries: &mut [Entry]) {
+    fn number(entries: &mut [JournalEntry]) {
         let mut id = 40;
         for (entry, sequence) in entries.iter_mut().zip(70..) {
             entry.sequence = sequence;
             entry.timestamp_ms = entry.timestamp_ms % 2 + 1_795_700_000_000;
-            if let Content::Event(event) = &mut entry.content {
+            if let EntryContent::Event(event) = &mut entry.content {
                 id += 1;
                 event.id = id;
                 event.previous_event_id = id - event.previous_event_id % 3;
@@ -250,7 +256,7 @@ mod tests {
         }
     }
 
-    fn read(json: &[u8]) -> Vec<Entry> {
+    fn read(json: &[u8]) -> Vec<JournalEntry> {
         let Entries(entries) = serde_json::from_slice(json).unwrap();
         entries
     }
@@ -261,7 +267,7 @@ mod tests {
         fn what_is_left_out_is_what_follows(mut entries in proptest::collection::vec(entry(), 0..12), same in value(), dense in any::<bool>()) {
             // Neighbours share a value, as the events of one state do.
             for entry in entries.iter_mut().skip(3) {
-                if let Content::Event(HistoryEvent { details: Details::StateEntered { input: value, .. } | Details::TaskSucceeded { output: value, .. }, .. }) = &mut entry.content {
+                if let EntryContent::Event(HistoryEvent { details: Details::StateEntered { input: value, .. } | Details::TaskSucceeded { output: value, .. }, .. }) = &mut entry.content {
                     *value = same.clone();
                 }
             }

@@ -24,7 +24,7 @@ pub fn advance(execution: &mut Execution, input: Input, moment: &Moment) -> Tran
         Input::CancelWhenIdle { error, cause } if running => turn.cancel_when_idle(error, cause),
         Input::EndNext { error, cause } if running => turn.end_next(error, cause),
         Input::Resume { environment, recover } => turn.resume(environment, recover),
-        Input::AwaitedRested { execution } if running && !turn.is_cancelling() => turn.awaited_rested(&execution),
+        Input::AwaitedSettled { execution } if running && !turn.is_cancelling() => turn.awaited_settled(&execution),
         Input::ResumeFrom { path, environment } => turn.resume_from(&path, environment),
         Input::Recover if running => turn.recover(),
         _ => {}

@@ -4,9 +4,9 @@ use super::turn::Turn;
 
 impl Turn<'_> {
     /// Polls the Tasks that wait for an execution which has ended or paused.
-    pub fn awaited_rested(&mut self, execution: &str) {
+    pub fn awaited_settled(&mut self, execution: &str) {
         for id in self.execution.awaiting(execution) {
-            self.look(id);
+            self.poll(id);
         }
         self.rearm = true;
     }

@@ -1,7 +1,7 @@
 //! Ends an execution from outside: cancelled at once, cancelled when its calls in flight have answered, timed out, or failed because
 //! its state machine was deleted.
 
-use super::{Activity, ExecutionStatus, FrameId, turn::Turn};
+use super::{ExecutionStatus, FrameId, FrameState, turn::Turn};
 use crate::journal::{ErrorAndCause, HistoryEventDetails, StepFailure};
 
 impl Turn<'_> {
@@ -58,7 +58,7 @@ impl Turn<'_> {
     /// The failure with which the execution ends if `ends_with` is set and this frame is about to execute a state.
     pub(super) fn ends_here(&self, id: FrameId) -> Option<StepFailure> {
         let ErrorAndCause { error, cause } = self.execution.header.ends_with.clone()?;
-        let enters = matches!(self.execution.frames.get(id)?.row.activity, Activity::Entering);
+        let enters = matches!(self.execution.frames.get(id)?.row.frame_state, FrameState::Entering);
         enters.then_some(StepFailure { error, cause, details: None })
     }
 

@@ -9,7 +9,7 @@ use super::{
     Child, ChildId, ChildStatus, Command, FrameId, MapRunStatus, limits,
     turn::{Turn, too_many_events},
 };
-use crate::journal::{Content, Entry, ErrorAndCause, HistoryEvent, HistoryEventDetails, StepFailure};
+use crate::journal::{EntryContent, ErrorAndCause, HistoryEvent, HistoryEventDetails, JournalEntry, StepFailure};
 
 impl Turn<'_> {
     /// The child execution that a frame belongs to: the frame of its iteration.
@@ -45,7 +45,7 @@ impl Turn<'_> {
     fn drop_calls_below(&mut self, id: FrameId) {
         let mut commands = std::mem::take(&mut self.commands);
         commands.retain(|command| match command {
-            Command::Look(look) => !self.is_within(look.frame, id),
+            Command::CallStep(call) => !self.is_within(call.frame, id),
             Command::Offer(offered) => !self.is_within(offered.token.frame, id),
             _ => true,
         });
@@ -78,7 +78,7 @@ impl Turn<'_> {
         let (of, event_id) = (child.id, child.last_event_id);
         let previous_event_id = previous.unwrap_or(event_id - 1);
         let event = HistoryEvent { id: event_id, previous_event_id, frame: Arc::default(), details };
-        let entry = Entry { sequence: event_id, timestamp_ms, content: Content::Event(event) };
+        let entry = JournalEntry { sequence: event_id, timestamp_ms, content: EntryContent::Event(event) };
         self.runs.entries.entry(of).or_default().push(entry);
         Some(event_id)
     }

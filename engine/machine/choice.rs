@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{FrameId, scope::Extra, state::Leaving, turn::Turn};
 use crate::{
-    asl::{ChoiceRule, Condition, EvaluationFailure, Sight, State, Template},
+    asl::{ChoiceRule, Condition, EvaluationFailure, ScopeReferences, State, Template},
     journal::StepFailure,
     query::Budget,
 };
@@ -63,9 +63,13 @@ impl Turn<'_> {
             Condition::Not(condition) => Ok(!self.fits(id, condition, input)?),
             Condition::Comparison(comparison) => {
                 self.check_evaluation_time(id)?;
-                let sight = comparison.paths().into_iter().map(Sight::of_path).fold(Sight::default(), Sight::and);
+                let references = comparison
+                    .paths()
+                    .into_iter()
+                    .map(ScopeReferences::of_path)
+                    .fold(ScopeReferences::default(), ScopeReferences::and);
                 let budget = Budget::new();
-                let holds = self.with_view(id, input, Extra::None, true, sight, |view, _| {
+                let holds = self.with_view(id, input, Extra::None, true, references, |view, _| {
                     comparison.holds_within(&view.roots(), &budget)
                 });
                 self.charge_work(budget.work_units());

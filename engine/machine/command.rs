@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::Value;
 
 use super::{EarlySignalChanges, ExecutionHeader, FrameId, FrameWrite, MapRunChanges, Part};
-use crate::{journal::Entry, step::TaskToken};
+use crate::{journal::JournalEntry, step::TaskToken};
 
 /// What one input changed: rows to write in one batch, then commands to carry out.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub struct Transition {
     /// Frames that ended, each with the parts of it that have records of their own.
     pub frames_deleted: Vec<(FrameId, Vec<Part>)>,
     /// New journal entries, in order.
-    pub entries: Arc<Vec<Entry>>,
+    pub entries: Arc<Vec<JournalEntry>>,
     /// Changes of map runs and their child executions.
     pub map_runs: MapRunChanges,
     /// Early signals that were added or removed.
@@ -45,7 +45,7 @@ impl Transition {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Poll a step once and answer with [`super::Input::Answered`].
-    Look(Box<Look>),
+    CallStep(Box<StepCall>),
     /// Offer a task to the workers of an activity.
     Offer(Box<OfferedTask>),
     /// Drop a call in flight, because its visit has ended.
@@ -55,22 +55,22 @@ pub enum Command {
     /// Nothing is due: cancel any earlier `WakeAt`.
     NoWake,
     /// The execution ended or paused. Nothing happens until an input from outside.
-    Rest,
+    Settled,
 }
 
 /// One call of the step for `resource`. Source of the other fields: [`crate::step::StepContext`].
 #[expect(missing_docs, reason = "the fields are those of the context that the step gets")]
 #[derive(Debug, Clone, PartialEq)]
-pub struct Look {
+pub struct StepCall {
     pub frame: FrameId,
     pub visit: u64,
     pub attempt: u32,
-    pub look: u32,
+    pub poll: u32,
     pub state_path: String,
     pub resource: String,
     pub arguments: Arc<Value>,
     pub token: String,
-    pub first_look_ms: u64,
+    pub first_poll_ms: u64,
     pub deadline_ms: Option<u64>,
     pub created: Arc<BTreeMap<String, u64>>,
 }

@@ -12,7 +12,7 @@ use super::{
     turn::Turn,
 };
 use crate::{
-    asl::{Selection, Sight, State, place, select},
+    asl::{ScopeReferences, Selection, State, insert_at_result_path, select},
     journal::StepFailure,
     query::Budget,
 };
@@ -36,9 +36,10 @@ impl Turn<'_> {
             Selection::Whole => Ok(value),
             Selection::Nothing => Ok(Arc::new(json!({}))),
             Selection::Path(path) => {
-                let sight = Sight::of_path(path);
+                let references = ScopeReferences::of_path(path);
                 let budget = Budget::new();
-                let found = self.with_view(id, &value, Extra::None, true, sight, |view, _| select(path, view, &budget));
+                let found =
+                    self.with_view(id, &value, Extra::None, true, references, |view, _| select(path, view, &budget));
                 self.charge_work(budget.work_units());
                 found.map(Arc::new).map_err(|failure| self.evaluation_failed(id, failure))
             }
@@ -59,7 +60,7 @@ impl Turn<'_> {
                 Selection::Whole => value,
                 Selection::Nothing => input.clone(),
                 Selection::Path(path) => {
-                    let placed = place(path, input, (*value).clone());
+                    let placed = insert_at_result_path(path, input, (*value).clone());
                     Arc::new(placed.map_err(|failure| self.evaluation_failed(id, failure))?)
                 }
             };

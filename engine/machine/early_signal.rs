@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Activity, Execution, ExecutionStatus, FrameId, FrameRow, limits, turn::Turn};
+use super::{Execution, ExecutionStatus, FrameId, FrameRow, FrameState, limits, turn::Turn};
 use crate::{
     asl::{StateKind, StateMachine},
     journal::{ErrorAndCause, Note, Signaller, StepFailure},
@@ -121,12 +121,12 @@ impl Execution {
 
     /// The frames that wait in a Task with this name or path.
     fn waiting(&self, state: &str) -> Vec<FrameId> {
-        let waits = |activity: &Activity| {
-            let waits = |next_look_ms: &Option<u64>, parked: bool| next_look_ms.is_some() || parked;
-            matches!(activity, Activity::Task { next_look_ms, parked, .. } if waits(next_look_ms, parked.is_some()))
+        let waits = |state: &FrameState| {
+            let waits = |next_poll_ms: &Option<u64>, parked: bool| next_poll_ms.is_some() || parked;
+            matches!(state, FrameState::Task { next_poll_ms, parked, .. } if waits(next_poll_ms, parked.is_some()))
         };
         let frames = self.frames.in_order().map(|frame| &frame.row);
-        frames.filter(|row| is_meant(row, state) && waits(&row.activity)).map(|row| row.id).collect()
+        frames.filter(|row| is_meant(row, state) && waits(&row.frame_state)).map(|row| row.id).collect()
     }
 }
 

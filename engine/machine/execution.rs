@@ -158,7 +158,7 @@ impl ExecutionHeader {
     }
 
     /// Whether nothing happens until an input from outside: it has ended or is paused.
-    pub fn rests(&self) -> bool {
+    pub fn is_quiescent(&self) -> bool {
         self.status != ExecutionStatus::Running || self.paused
     }
 }
@@ -289,7 +289,7 @@ impl Execution {
     }
 
     /// The frames with a call in flight or waiting for another execution: a new process polls them again.
-    pub(super) fn looked_at(&self) -> Vec<FrameId> {
+    pub(super) fn to_poll(&self) -> Vec<FrameId> {
         self.in_flight.union(&self.awaiting).copied().collect()
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{
-    Activity, ExecutionStatus, FrameId, FrameRow, MapRunStatus, TOP_FRAME, retry,
+    ExecutionStatus, FrameId, FrameRow, FrameState, MapRunStatus, TOP_FRAME, retry,
     state::{ExtraKind, Leaving},
     turn::Turn,
 };
@@ -52,7 +52,7 @@ impl Turn<'_> {
             *count += 1;
         }
         row.attempt += 1;
-        row.activity = Activity::Backoff { due_ms, failure: Box::new(failure.clone()) };
+        row.frame_state = FrameState::Backoff { due_ms, failure: Box::new(failure.clone()) };
         let (state_path, attempt) = (row.state_path(), row.attempt);
         self.note(Note::RetryScheduled { state_path, attempt, next_attempt_ms: due_ms, failure: failure.clone() });
         true
@@ -82,9 +82,9 @@ impl Turn<'_> {
         self.drop_early_signals_of(id);
         let row = &self.frame(id).row;
         let (state_path, attempt, parent) = (row.state_path(), row.attempt, row.parent);
-        // A frame with children keeps its activity: a redrive continues in the children that had not ended.
+        // A frame with children keeps its state: a redrive continues in the children that had not ended.
         if self.children(id).is_empty() {
-            self.row(id).activity = Activity::Failed { failure: Box::new(failure.clone()) };
+            self.row(id).frame_state = FrameState::Failed { failure: Box::new(failure.clone()) };
             self.note(Note::Failure { state_path, attempt, failure: failure.clone() });
         }
         match parent {
@@ -157,7 +157,10 @@ impl Turn<'_> {
     }
 
     fn is_running(&self, id: FrameId) -> bool {
-        !matches!(self.frame(id).row.activity, Activity::Ended { .. } | Activity::Failed { .. } | Activity::Stopped)
+        !matches!(
+            self.frame(id).row.frame_state,
+            FrameState::Ended { .. } | FrameState::Failed { .. } | FrameState::Stopped
+        )
     }
 
     /// Writes, as following the event `line`, that a child and its descendants were aborted.
@@ -197,16 +200,16 @@ impl Turn<'_> {
     pub fn stop_leaf(&mut self, id: FrameId) {
         self.stop_runs(id);
         let leaf = !matches!(
-            self.frame(id).row.activity,
-            Activity::Parallel { .. }
-                | Activity::Map { .. }
-                | Activity::Ended { .. }
-                | Activity::Failed { .. }
-                | Activity::Stopped
+            self.frame(id).row.frame_state,
+            FrameState::Parallel { .. }
+                | FrameState::Map { .. }
+                | FrameState::Ended { .. }
+                | FrameState::Failed { .. }
+                | FrameState::Stopped
         );
         if leaf {
             self.abandon(id);
-            self.row(id).activity = Activity::Stopped;
+            self.row(id).frame_state = FrameState::Stopped;
         }
     }
 

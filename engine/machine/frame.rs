@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The longest a call may take that began after its state's deadline: ten minutes.
-const LAST_LOOK_MS_MAX: u64 = 600_000;
+const LAST_POLL_MS_MAX: u64 = 600_000;
 
 /// The due time of a frame that only waits for its turn.
 pub(super) const AT_ONCE_MS: u64 = 0;
@@ -55,7 +55,8 @@ pub struct FrameRow {
     /// The variables of this scope when the state was entered. The parents' variables are in the parents' rows.
     pub variables: Arc<Map<String, Value>>,
     /// What the frame is doing.
-    pub activity: Activity,
+    #[serde(rename = "activity")]
+    pub frame_state: FrameState,
     /// How often each rule of `Retry` has been used in this visit.
     pub retries: Vec<u32>,
     /// The number of the attempt, from 1.
@@ -185,33 +186,33 @@ impl Frame {
 
     /// The execution whose end its Task waits for.
     pub(super) fn awaited(&self) -> Option<&str> {
-        match &self.row.activity {
-            Activity::Task { next_look_ms: Some(_), waiting: Some(waiting), .. } => waiting.execution.as_deref(),
+        match &self.row.frame_state {
+            FrameState::Task { next_poll_ms: Some(_), waiting: Some(waiting), .. } => waiting.execution.as_deref(),
             _ => None,
         }
     }
 
     /// Whether a new process must offer its task to workers again.
     pub(super) fn is_offered(&self) -> bool {
-        matches!(self.row.activity, Activity::Task { parked: Some(Parked::Offered), .. })
+        matches!(self.row.frame_state, FrameState::Task { parked: Some(Parked::Offered), .. })
     }
 
     /// When something is due in this frame, in milliseconds since the Unix epoch.
     pub(super) fn due_ms(&self) -> Option<u64> {
-        match &self.row.activity {
-            Activity::Entering => Some(AT_ONCE_MS),
-            Activity::Waiting { due_ms } | Activity::Backoff { due_ms, .. } => Some(*due_ms),
-            Activity::Task { next_look_ms: Some(next), deadline_ms, .. } => {
+        match &self.row.frame_state {
+            FrameState::Entering => Some(AT_ONCE_MS),
+            FrameState::Waiting { due_ms } | FrameState::Backoff { due_ms, .. } => Some(*due_ms),
+            FrameState::Task { next_poll_ms: Some(next), deadline_ms, .. } => {
                 Some(deadline_ms.map_or(*next, |d| d.min(*next)))
             }
-            Activity::Task { parked: Some(_), deadline_ms, heartbeat, .. } => {
+            FrameState::Task { parked: Some(_), deadline_ms, heartbeat, .. } => {
                 let beat = heartbeat.as_ref().and_then(|heartbeat| heartbeat.due_ms);
                 deadline_ms.iter().copied().chain(beat).min()
             }
             // A call that began after the deadline (the machine was off) is the last one. Its answer decides, if it arrives in time.
-            Activity::Task { next_look_ms: None, deadline_ms, look_started_ms, .. } => {
-                let last_look_due_ms = look_started_ms.saturating_add(LAST_LOOK_MS_MAX);
-                deadline_ms.map(|deadline| if *look_started_ms < deadline { deadline } else { last_look_due_ms })
+            FrameState::Task { next_poll_ms: None, deadline_ms, poll_started_ms, .. } => {
+                let last_poll_due_ms = poll_started_ms.saturating_add(LAST_POLL_MS_MAX);
+                deadline_ms.map(|deadline| if *poll_started_ms < deadline { deadline } else { last_poll_due_ms })
             }
             _ => None,
         }
@@ -219,7 +220,7 @@ impl Frame {
 
     /// Whether a call is in flight.
     pub(super) fn in_flight(&self) -> bool {
-        matches!(self.row.activity, Activity::Task { next_look_ms: None, parked: None, .. })
+        matches!(self.row.frame_state, FrameState::Task { next_poll_ms: None, parked: None, .. })
     }
 
     /// The path of the state it is in, such as `VPC and subnets/Create VPC`.
@@ -237,19 +238,23 @@ fn long_parts(row: &FrameRow) -> Vec<(Part, PartValue)> {
 #[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "doing", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Activity {
+pub enum FrameState {
     /// About to execute its state, in this turn or, if this turn has reached its cost limit, in the next.
     Entering,
     /// In a Wait until `due_ms`.
     Waiting { due_ms: u64 },
-    /// In a Task: a call is in flight, or the next poll is due at `next_look_ms`.
+    /// In a Task: a call is in flight, or the next poll is due at `next_poll_ms`.
     Task {
         arguments: Arc<Value>,
-        first_look_ms: u64,
+        #[serde(rename = "firstLookMs")]
+        first_poll_ms: u64,
         deadline_ms: Option<u64>,
-        look: u32,
-        look_started_ms: u64,
-        next_look_ms: Option<u64>,
+        #[serde(rename = "look")]
+        poll: u32,
+        #[serde(rename = "lookStartedMs")]
+        poll_started_ms: u64,
+        #[serde(rename = "nextLookMs")]
+        next_poll_ms: Option<u64>,
         waiting: Option<Box<Waiting>>,
         /// Set when nothing is called and an answer from outside is awaited.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -335,7 +340,8 @@ pub struct Waiting {
     /// One short phrase.
     pub reason: String,
     /// When that poll answered, in milliseconds since the Unix epoch.
-    pub looked_ms: u64,
+    #[serde(rename = "lookedMs")]
+    pub polled_ms: u64,
     /// What a person must do.
     pub instructions: Option<Instructions>,
     /// The id of the execution whose end it waits for.

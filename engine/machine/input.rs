@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{FrameId, MapRunLimits, Reentry, SignalAnswer};
 use crate::{
     journal::Signaller,
-    step::{Effect, Instructions, StepError},
+    step::{Instructions, ResourceChange, StepError},
 };
 
 /// One input of the machine.
@@ -51,7 +51,7 @@ pub enum Input {
     /// has loaded the execution for this, and the turn also does what [`Input::Recover`] does.
     Resume { environment: Option<Arc<Value>>, recover: bool },
     /// Another execution has ended or paused: poll the Tasks that wait for it.
-    AwaitedRested { execution: String },
+    AwaitedSettled { execution: String },
     /// A person continues an execution that did not succeed at a state that it entered earlier; in another `environment` if one is given.
     /// Ignored if [`super::check_reentry`] refuses the path.
     ResumeFrom { path: Vec<Reentry>, environment: Option<Arc<Value>> },
@@ -64,12 +64,12 @@ pub enum Input {
 #[derive(Debug, Clone, PartialEq)]
 pub enum StepAnswer {
     /// The step has finished.
-    Done { output: Value, effects: Vec<Effect> },
-    /// Poll again at `next_look_ms` (milliseconds since the Unix epoch). `submitted`: the output of a call that has begun, recorded in the
+    Done { output: Value, changes: Vec<ResourceChange> },
+    /// Poll again at `next_poll_ms` (milliseconds since the Unix epoch). `submitted`: the output of a call that has begun, recorded in the
     /// history once. `execution`: the id of the execution whose end is awaited.
     Pending {
         reason: String,
-        next_look_ms: u64,
+        next_poll_ms: u64,
         instructions: Option<Instructions>,
         submitted: Option<Value>,
         execution: Option<String>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map as Object, Value, json};
 
 use super::{
-    Activity, FrameId, Tolerated, limits,
+    FrameId, FrameState, Tolerated, limits,
     scope::{Extra, timestamp},
     turn::Turn,
     wait::shown,
@@ -177,7 +177,7 @@ impl Turn<'_> {
         let kind = if run.express { "express" } else { "execution" };
         let shown = |child: FrameId| {
             let row = &self.frame(child).row;
-            let Activity::Ended { output } = &row.activity else { return None };
+            let FrameState::Ended { output } = &row.frame_state else { return None };
             let name = run.child_name(row.index);
             let started_ms = row.child.as_deref().map_or(0, |child| child.started_ms);
             let stopped_ms = row.child.as_deref().and_then(|child| child.stopped_ms).unwrap_or(started_ms);

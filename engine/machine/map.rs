@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, FrameId, FrameRow, MapRunStatus, limits, scope::Extra, turn::Turn};
+use super::{FrameId, FrameRow, FrameState, MapRunStatus, limits, scope::Extra, turn::Turn};
 use crate::{
     asl::{Map, State, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
@@ -68,8 +68,8 @@ impl Turn<'_> {
         let (limit, tolerated) = self.run_has_items(id, limit, tolerated, [count, items.len() as u64]);
         let max_concurrency = concurrency(map, limit);
         let none = items.is_empty();
-        self.row(id).activity =
-            Activity::Map { items: Arc::new(items), next: 0, running: 0, failed: 0, max_concurrency, tolerated };
+        self.row(id).frame_state =
+            FrameState::Map { items: Arc::new(items), next: 0, running: 0, failed: 0, max_concurrency, tolerated };
         if none && let Some(state) = self.state_of(id).cloned() {
             self.map_ended(id, &state, map);
             return Ok(());
@@ -81,7 +81,7 @@ impl Turn<'_> {
     pub(super) fn start_iterations(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
         loop {
             let redriven = self.next_redriven(id);
-            let Activity::Map { items, next, running, max_concurrency, .. } = &mut self.row(id).activity else {
+            let FrameState::Map { items, next, running, max_concurrency, .. } = &mut self.row(id).frame_state else {
                 return Ok(());
             };
             if *running >= *max_concurrency {
@@ -131,7 +131,7 @@ impl Turn<'_> {
     /// Handles an iteration that got no input: a redrive begins it anew.
     fn iteration_not_begun(&mut self, id: FrameId, child: FrameId) {
         self.delete(child);
-        if let Activity::Map { next, running, .. } = &mut self.row(id).activity {
+        if let FrameState::Map { next, running, .. } = &mut self.row(id).frame_state {
             *next -= 1;
             *running -= 1;
         }
@@ -174,12 +174,12 @@ impl Turn<'_> {
     }
 
     fn is_last_iteration(&self, id: FrameId) -> bool {
-        let Activity::Map { items, next, running, .. } = &self.frame(id).row.activity else { return false };
+        let FrameState::Map { items, next, running, .. } = &self.frame(id).row.frame_state else { return false };
         *running == 1 && *next as usize == items.len()
     }
 
     fn iteration_over(&mut self, parent: FrameId, state: &State, map: &Map) {
-        let Activity::Map { items, next, running, .. } = &mut self.row(parent).activity else { return };
+        let FrameState::Map { items, next, running, .. } = &mut self.row(parent).frame_state else { return };
         *running -= 1;
         let all_ended = *running == 0 && *next as usize == items.len();
         if all_ended {
@@ -192,7 +192,7 @@ impl Turn<'_> {
 
     /// Handles a failed iteration of a distributed Map: the Map continues unless its failures exceed what it tolerates.
     pub fn iteration_failed(&mut self, parent: FrameId, state: &State, map: &Map) {
-        let Activity::Map { failed, .. } = &mut self.row(parent).activity else { return };
+        let FrameState::Map { failed, .. } = &mut self.row(parent).frame_state else { return };
         *failed += 1;
         match self.threshold_exceeded(parent) {
             Some(failure) => self.map_failed(parent, state, failure),
@@ -202,7 +202,7 @@ impl Turn<'_> {
 
     /// The failure of a distributed Map, if more iterations failed than it tolerates.
     pub(super) fn threshold_exceeded(&mut self, id: FrameId) -> Option<StepFailure> {
-        let Activity::Map { items, failed, tolerated, .. } = &self.frame(id).row.activity else { return None };
+        let FrameState::Map { items, failed, tolerated, .. } = &self.frame(id).row.frame_state else { return None };
         if !tolerated.is_exceeded(*failed, items.len()) {
             return None;
         }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Tolerated;
-use crate::journal::Entry;
+use crate::journal::JournalEntry;
 
 /// The record of a map run. Its size does not depend on the number of child executions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -153,7 +153,7 @@ pub struct ChildEntries {
     /// The child execution.
     pub id: ChildId,
     /// The entries in order. The sequence of an entry is its event's id.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<JournalEntry>,
 }
 
 /// Changes of map runs and their child executions in a turn.
@@ -233,29 +233,29 @@ impl MapRun {
     }
 
     /// The prefix that the names of its child executions share with its own UUID.
-    pub fn place(&self) -> &str {
-        place(&self.uuid).unwrap_or_default()
+    pub fn uuid_prefix(&self) -> &str {
+        uuid_prefix(&self.uuid).unwrap_or_default()
     }
 
     /// The name of a child execution: a UUID that ends with the index and shares all other groups with the run's UUID.
     pub fn child_name(&self, index: u64) -> String {
-        format!("{}{index:012x}", self.place())
+        format!("{}{index:012x}", self.uuid_prefix())
     }
 }
 
 /// The length, in characters, of the prefix that a map run's UUID and its child executions' UUIDs share.
-const PLACE_CHARACTERS: usize = 24;
+const UUID_PREFIX_CHARACTERS: usize = 24;
 
 /// The prefix that a map run's UUID and its child executions' UUIDs share; `None` if the text is no such UUID.
-pub fn place(uuid: &str) -> Option<&str> {
-    let (place, rest) = uuid.split_at_checked(PLACE_CHARACTERS)?;
-    (rest.len() == 12 && rest.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(place)
+pub fn uuid_prefix(uuid: &str) -> Option<&str> {
+    let (uuid_prefix, rest) = uuid.split_at_checked(UUID_PREFIX_CHARACTERS)?;
+    (rest.len() == 12 && rest.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(uuid_prefix)
 }
 
 /// The index in the name of a child execution.
 pub fn child_index(name: &str) -> Option<u64> {
-    place(name)?;
-    u64::from_str_radix(&name[PLACE_CHARACTERS..], 16).ok()
+    uuid_prefix(name)?;
+    u64::from_str_radix(&name[UUID_PREFIX_CHARACTERS..], 16).ok()
 }
 
 /// The UUID of a map run (RFC 9562, version 8: its bits are a hash of ours).
@@ -299,8 +299,8 @@ mod tests {
         assert_eq!((run.len(), run.as_bytes()[14], run.as_bytes()[19]), (36, b'8', b'a'));
         assert_eq!(run, uuid("m:e", "A", 7), "the same after a crash");
         assert_ne!(run, uuid("m:e", "A", 8));
-        let name = format!("{}{:012x}", place(&run).unwrap(), 10_000);
-        assert_eq!((place(&name), child_index(&name)), (place(&run), Some(10_000)));
+        let name = format!("{}{:012x}", uuid_prefix(&run).unwrap(), 10_000);
+        assert_eq!((uuid_prefix(&name), child_index(&name)), (uuid_prefix(&run), Some(10_000)));
         assert_eq!((child_index("none"), child_index(&"x".repeat(36))), (None, None));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, FrameId, frame::nothing, limits, scope::Extra, state::Leaving, turn::Turn};
+use super::{FrameId, FrameState, frame::nothing, limits, scope::Extra, state::Leaving, turn::Turn};
 use crate::{
     asl::{State, StateKind, StateMachine, Template},
     journal::{HistoryEventDetails, StepFailure},
@@ -25,7 +25,7 @@ impl Turn<'_> {
         let name = self.frame(id).row.state.clone();
         limits::refuse(&name, &input)?;
         self.event(Some(id), HistoryEventDetails::ParallelStateStarted { name });
-        self.row(id).activity = Activity::Parallel { running: branches.len() as u64 };
+        self.row(id).frame_state = FrameState::Parallel { running: branches.len() as u64 };
         let path = self.frame(id).state_path();
         for (index, branch) in branches.iter().enumerate() {
             let path = if branches.len() == 1 { path.clone() } else { format!("{path}[{index}]") };
@@ -38,7 +38,7 @@ impl Turn<'_> {
     /// Handles a branch or an iteration that succeeded.
     pub fn child_ended(&mut self, id: FrameId, output: Arc<Value>) {
         let row = self.row(id);
-        row.activity = Activity::Ended { output: output.clone() };
+        row.frame_state = FrameState::Ended { output: output.clone() };
         (row.input, row.variables) = nothing();
         let Some(parent) = row.parent else { return };
         self.child_succeeded(id, &output);
@@ -54,7 +54,7 @@ impl Turn<'_> {
     }
 
     fn branch_ended(&mut self, parent: FrameId, state: &State) {
-        let Activity::Parallel { running } = &mut self.row(parent).activity else { return };
+        let FrameState::Parallel { running } = &mut self.row(parent).frame_state else { return };
         *running -= 1;
         if *running > 0 {
             return;
@@ -67,8 +67,8 @@ impl Turn<'_> {
     /// The outputs of all children, in order.
     pub fn gather(&self, parent: FrameId) -> Value {
         // A tolerated failure has no output.
-        let output = |id: FrameId| match &self.frame(id).row.activity {
-            Activity::Ended { output } => Some((**output).clone()),
+        let output = |id: FrameId| match &self.frame(id).row.frame_state {
+            FrameState::Ended { output } => Some((**output).clone()),
             _ => None,
         };
         self.children(parent).into_iter().filter_map(output).collect()

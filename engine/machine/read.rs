@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Activity, FrameId, scope::Extra, turn::Turn};
+use super::{FrameId, FrameState, scope::Extra, turn::Turn};
 use crate::{
     asl::{ItemReader, Map, ResultWriter, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
@@ -44,20 +44,20 @@ impl Turn<'_> {
 
     fn call_for_map(&mut self, id: FrameId, resource: &str, arguments: Value) {
         let now = self.now_ms();
-        self.row(id).activity = Activity::Task {
+        self.row(id).frame_state = FrameState::Task {
             arguments: Arc::new(arguments),
-            first_look_ms: now,
+            first_poll_ms: now,
             deadline_ms: None,
-            look: 0,
-            look_started_ms: now,
-            next_look_ms: None,
+            poll: 0,
+            poll_started_ms: now,
+            next_poll_ms: None,
             waiting: None,
             parked: None,
             submitted: false,
             heartbeat: None,
             resource: Some(resource.to_owned()),
         };
-        self.look(id);
+        self.poll(id);
     }
 
     /// Handles the answer of a Map's reader or writer.
@@ -105,7 +105,7 @@ impl Turn<'_> {
     }
 
     fn writes_results(&self, id: FrameId) -> bool {
-        matches!(&self.frame(id).row.activity, Activity::Task { arguments, .. } if arguments.get("Results").is_some())
+        matches!(&self.frame(id).row.frame_state, FrameState::Task { arguments, .. } if arguments.get("Results").is_some())
     }
 
     /// Fails a map run because its reader or writer failed.

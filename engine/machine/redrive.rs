@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, ExecutionStatus, FrameId, map::concurrency, turn::Turn};
+use super::{ExecutionStatus, FrameId, FrameState, map::concurrency, turn::Turn};
 use crate::{
     asl::{Map, StateKind},
     journal::{HistoryEventDetails, Note},
@@ -35,7 +35,7 @@ impl Turn<'_> {
             .execution
             .frames
             .in_order()
-            .filter(|frame| matches!(frame.row.activity, Activity::Paused { .. }))
+            .filter(|frame| matches!(frame.row.frame_state, FrameState::Paused { .. }))
             .map(|frame| frame.row.id)
             .collect();
         if self.execution.header.paused {
@@ -81,13 +81,13 @@ impl Turn<'_> {
     }
 
     pub(super) fn redrive_frame(&mut self, id: FrameId) {
-        if matches!(self.frame(id).row.activity, Activity::Ended { .. }) {
+        if matches!(self.frame(id).row.frame_state, FrameState::Ended { .. }) {
             return;
         }
         let children = self.children(id);
         if children.is_empty() {
             self.row(id).visit += 1;
-            self.row(id).activity = Activity::Entering;
+            self.row(id).frame_state = FrameState::Entering;
             self.reset_retries(id);
             return self.ready.push_back(id);
         }
@@ -105,9 +105,9 @@ impl Turn<'_> {
         let Some(state) = self.state_of(id).cloned() else { return };
         self.row(id).visit += 1;
         self.redrive_run(id, children);
-        let ended = |id: &FrameId| matches!(self.frame(*id).row.activity, Activity::Ended { .. });
-        let (items, begun) = match &self.frame(id).row.activity {
-            Activity::Map { items, next, .. } => (items.clone(), *next),
+        let ended = |id: &FrameId| matches!(self.frame(*id).row.frame_state, FrameState::Ended { .. });
+        let (items, begun) = match &self.frame(id).row.frame_state {
+            FrameState::Map { items, next, .. } => (items.clone(), *next),
             // All iterations had begun, because the results were being written.
             _ => {
                 let item = |id: &FrameId| self.frame(*id).row.item.as_deref().cloned().unwrap_or_default();
@@ -119,7 +119,8 @@ impl Turn<'_> {
         }
         let (limit, tolerated) = self.run_limits(id);
         let max_concurrency = concurrency(map, limit);
-        self.row(id).activity = Activity::Map { items, next: begun, running: 0, failed: 0, max_concurrency, tolerated };
+        self.row(id).frame_state =
+            FrameState::Map { items, next: begun, running: 0, failed: 0, max_concurrency, tolerated };
         if let Err(failure) = self.start_iterations(id, map) {
             self.stop_children(id);
             self.fail_state(id, failure);
@@ -127,12 +128,12 @@ impl Turn<'_> {
     }
 
     fn restore_composite(&mut self, id: FrameId, children: &[FrameId]) {
-        let ended = |id: &FrameId| matches!(self.frame(*id).row.activity, Activity::Ended { .. });
+        let ended = |id: &FrameId| matches!(self.frame(*id).row.frame_state, FrameState::Ended { .. });
         let running = children.iter().filter(|child| !ended(child)).count() as u64;
         let Some(state) = self.state_of(id).cloned() else { return };
         if matches!(state.kind, StateKind::Parallel { .. }) {
-            self.row(id).activity = Activity::Parallel { running };
-        } else if let Activity::Map { running: count, .. } = &mut self.row(id).activity {
+            self.row(id).frame_state = FrameState::Parallel { running };
+        } else if let FrameState::Map { running: count, .. } = &mut self.row(id).frame_state {
             *count = running;
         }
     }

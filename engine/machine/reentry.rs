@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Activity, ExecutionStatus, FrameId, TOP_FRAME, turn::Turn};
+use super::{ExecutionStatus, FrameId, FrameState, TOP_FRAME, turn::Turn};
 use crate::{
     asl::{State, StateKind, StateMachine},
     journal::{HistoryEventDetails, Note, state_path},
@@ -116,7 +116,7 @@ impl Turn<'_> {
             }
             let name = self.frame(id).row.state.clone();
             self.event(Some(id), HistoryEventDetails::ParallelStateStarted { name });
-            self.row(id).activity = Activity::Parallel { running: 1 };
+            self.row(id).frame_state = FrameState::Parallel { running: 1 };
             let inside = self.frame(id).state_path();
             id = self.new_frame(Some(id), 0, inside.into(), None);
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Activity, ChildEntries, ChildId, ChildStatus, Counts, FrameId, MapRun, MapRunChanges, MapRunLimits, MapRunStatus,
+    ChildEntries, ChildId, ChildStatus, Counts, FrameId, FrameState, MapRun, MapRunChanges, MapRunLimits, MapRunStatus,
     Tolerated,
     map::concurrency,
     map_run::{label, uuid},
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     asl::{Map, StateKind},
-    journal::{Entry, HistoryEventDetails},
+    journal::{HistoryEventDetails, JournalEntry},
 };
 
 /// Changes of map runs in a turn: the frames whose run or child execution changed, and the changes already taken from their frames.
@@ -21,7 +21,7 @@ pub(super) struct RunsChanged {
     pub children: BTreeSet<FrameId>,
     /// Child executions whose full history omitted an event.
     pub full: BTreeSet<FrameId>,
-    pub entries: BTreeMap<ChildId, Vec<Entry>>,
+    pub entries: BTreeMap<ChildId, Vec<JournalEntry>>,
     pub changes: MapRunChanges,
 }
 
@@ -139,7 +139,7 @@ impl Turn<'_> {
         run.updated = run.updated.with(limits);
         run.apply(limits);
         let (limit, set) = (concurrency(map, run.max_concurrency), run.tolerated);
-        let Activity::Map { max_concurrency, tolerated, .. } = &mut self.row(id).activity else { return };
+        let FrameState::Map { max_concurrency, tolerated, .. } = &mut self.row(id).frame_state else { return };
         (*max_concurrency, *tolerated) = (limit, set);
         if let Some(failure) = self.threshold_exceeded(id) {
             self.map_failed(id, &state, failure);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{FrameId, limits, turn::Turn};
 use crate::{
-    asl::{EvaluationFailure, Sight, StateKind, Template, View, evaluate_within},
+    asl::{EvaluationFailure, ScopeReferences, StateKind, Template, View, evaluate_within},
     journal::{EvaluationFailedEventDetails, HistoryEventDetails, StepFailure},
     query::Budget,
     step::TaskToken,
@@ -49,10 +49,10 @@ impl Turn<'_> {
             Extra::Result(value) | Extra::ErrorOutput(value) | Extra::Input(value) => value,
             Extra::None => &effective,
         };
-        let sight = template.sight();
+        let references = template.references();
         self.check_evaluation_time(id)?;
         let budget = Budget::new();
-        let evaluated = self.with_view(id, input, extra, paths, sight, |view, turn| {
+        let evaluated = self.with_view(id, input, extra, paths, references, |view, turn| {
             evaluate_within(template, view, turn.moment, &budget)
         });
         self.charge_work(budget.work_units());
@@ -68,14 +68,14 @@ impl Turn<'_> {
         input: &Value,
         extra: Extra<'_>,
         paths: bool,
-        sight: Sight,
-        look: impl FnOnce(&View<'_>, &Self) -> T,
+        references: ScopeReferences,
+        evaluate: impl FnOnce(&View<'_>, &Self) -> T,
     ) -> T {
-        let context = if sight.context { self.context(id, sight.execution_input) } else { Value::Null };
-        let states = if paths { Value::Null } else { self.states(id, extra, sight, &context) };
+        let context = if references.context { self.context(id, references.execution_input) } else { Value::Null };
+        let states = if paths { Value::Null } else { self.states(id, extra, references, &context) };
         let scopes = self.variables(id);
         let scopes: Vec<&Map<String, Value>> = scopes.iter().map(|scope| &**scope).collect();
-        look(&View { states: &states, input, context: &context, variables: &scopes }, self)
+        evaluate(&View { states: &states, input, context: &context, variables: &scopes }, self)
     }
 
     /// The failure of a state whose expression failed. A JSONata failure also writes EvaluationFailed.
@@ -128,12 +128,12 @@ impl Turn<'_> {
         scopes
     }
 
-    fn states(&self, id: FrameId, extra: Extra<'_>, sight: Sight, context: &Value) -> Value {
+    fn states(&self, id: FrameId, extra: Extra<'_>, references: ScopeReferences, context: &Value) -> Value {
         let mut states = json!({});
-        if sight.input {
+        if references.input {
             states["input"] = (*self.frame(id).row.input).clone();
         }
-        if sight.context {
+        if references.context {
             states["context"] = context.clone();
         }
         match extra {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, ExecutionStatus, FrameId, limits, scope::Extra, turn::Turn};
+use super::{ExecutionStatus, FrameId, FrameState, limits, scope::Extra, turn::Turn};
 use crate::{
     asl::{Selection, State, StateKind, Template},
     journal::{HistoryEventDetails, StepFailure},
@@ -29,7 +29,7 @@ impl Turn<'_> {
         let row = &mut frame.row;
         row.visit += 1;
         row.input = input.clone();
-        row.activity = Activity::Entering;
+        row.frame_state = FrameState::Entering;
         row.entered_ms = now;
         row.attempt = 1;
         row.retries = vec![0; rules];

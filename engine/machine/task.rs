@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    Activity, Command, FrameId, Heartbeat, Look, Parked, StepAnswer, Waiting, limits, scope::Extra, state::Leaving,
-    turn::Turn, wait::shown,
+    Command, FrameId, FrameState, Heartbeat, Parked, StepAnswer, StepCall, Waiting, limits, scope::Extra,
+    state::Leaving, turn::Turn, wait::shown,
 };
 use crate::{
     asl::{State, StateKind, Task, Template},
     journal::{ErrorAndCause, HistoryEventDetails, Note, Signaller, StepFailure},
-    step::{Change, Effect, ErrorClass, Resource, StepError, idempotency_token},
+    step::{ChangeAction, ErrorClass, Resource, ResourceChange, StepError, idempotency_token},
 };
 
 impl Turn<'_> {
@@ -46,13 +46,13 @@ impl Turn<'_> {
         if !offered {
             self.event(Some(id), HistoryEventDetails::TaskStarted { name, resource: resource.clone(), worker: None });
         }
-        self.row(id).activity = Activity::Task {
+        self.row(id).frame_state = FrameState::Task {
             arguments,
-            first_look_ms: now,
+            first_poll_ms: now,
             deadline_ms: timeout_seconds.map(|seconds| now.saturating_add(seconds.saturating_mul(1000))),
-            look: 0,
-            look_started_ms: now,
-            next_look_ms: None,
+            poll: 0,
+            poll_started_ms: now,
+            next_poll_ms: None,
             waiting: None,
             parked: offered.then_some(Parked::Offered),
             submitted: false,
@@ -60,7 +60,7 @@ impl Turn<'_> {
             resource: None,
         };
         if !offered {
-            self.look(id);
+            self.poll(id);
         } else if !self.apply_early_signal(id) {
             self.offer(id);
         }
@@ -91,7 +91,7 @@ impl Turn<'_> {
     }
 
     /// Requests the next poll of the attempt that a frame is in.
-    pub fn look(&mut self, id: FrameId) {
+    pub fn poll(&mut self, id: FrameId) {
         let Some(resource) = self.called_resource(id) else { return };
         let now = self.now_ms();
         let created = self.execution.header.created.clone();
@@ -99,33 +99,33 @@ impl Turn<'_> {
         let token = idempotency_token(&self.execution.header.id, &state_path, self.frame(id).row.visit);
         let row = self.row(id);
         let (visit, attempt) = (row.visit, row.attempt);
-        let Activity::Task { arguments, first_look_ms, deadline_ms, look, look_started_ms, next_look_ms, .. } =
-            &mut row.activity
+        let FrameState::Task { arguments, first_poll_ms, deadline_ms, poll, poll_started_ms, next_poll_ms, .. } =
+            &mut row.frame_state
         else {
             return;
         };
-        *look += 1;
-        *look_started_ms = now;
-        *next_look_ms = None;
-        let look = Look {
+        *poll += 1;
+        *poll_started_ms = now;
+        *next_poll_ms = None;
+        let call = StepCall {
             frame: id,
             visit,
             attempt,
-            look: *look,
+            poll: *poll,
             state_path,
             resource,
             arguments: arguments.clone(),
             token,
-            first_look_ms: *first_look_ms,
+            first_poll_ms: *first_poll_ms,
             deadline_ms: *deadline_ms,
             created,
         };
-        self.commands.push(Command::Look(Box::new(look)));
+        self.commands.push(Command::CallStep(Box::new(call)));
     }
 
     /// The resource that a frame calls.
     fn called_resource(&self, id: FrameId) -> Option<String> {
-        if let Activity::Task { resource: Some(resource), .. } = &self.frame(id).row.activity {
+        if let FrameState::Task { resource: Some(resource), .. } = &self.frame(id).row.frame_state {
             return Some(resource.clone());
         }
         self.name_and_resource(id).map(|(_, resource)| resource.to_string())
@@ -134,9 +134,9 @@ impl Turn<'_> {
     /// Handles the next poll or the deadline of a Task. If both are due, the poll comes first: the machine was off in the meantime.
     pub fn task_is_due(&mut self, id: FrameId) {
         let now = self.now_ms();
-        match &self.frame(id).row.activity {
-            Activity::Task { next_look_ms: Some(next), .. } if *next <= now => self.look(id),
-            Activity::Task { .. } => self.task_timed_out(id),
+        match &self.frame(id).row.frame_state {
+            FrameState::Task { next_poll_ms: Some(next), .. } if *next <= now => self.poll(id),
+            FrameState::Task { .. } => self.task_timed_out(id),
             _ => {}
         }
     }
@@ -144,8 +144,8 @@ impl Turn<'_> {
     fn task_timed_out(&mut self, id: FrameId) {
         self.abandon(id);
         let row = &self.frame(id).row;
-        let reason = match &row.activity {
-            Activity::Task { waiting: Some(waiting), .. } => format!(" The last look found: {}.", waiting.reason),
+        let reason = match &row.frame_state {
+            FrameState::Task { waiting: Some(waiting), .. } => format!(" The last poll found: {}.", waiting.reason),
             _ => String::new(),
         };
         // AWS gives no cause here. Our steps have a reason to report.
@@ -180,14 +180,14 @@ impl Turn<'_> {
             return self.run();
         }
         match answer {
-            StepAnswer::Done { output, effects } if self.waits_for_token(id) => self.park(id, output, effects),
-            StepAnswer::Done { output, effects } => self.task_done(id, output, effects),
-            StepAnswer::Pending { reason, next_look_ms, instructions, submitted, execution } => {
+            StepAnswer::Done { output, changes } if self.waits_for_token(id) => self.park(id, output, changes),
+            StepAnswer::Done { output, changes } => self.task_done(id, output, changes),
+            StepAnswer::Pending { reason, next_poll_ms, instructions, submitted, execution } => {
                 if let Some(output) = submitted {
                     self.submitted(id, output);
                 }
-                let looked_ms = self.now_ms();
-                self.task_pending(id, next_look_ms, Waiting { reason, looked_ms, instructions, execution })
+                let polled_ms = self.now_ms();
+                self.task_pending(id, next_poll_ms, Waiting { reason, polled_ms, instructions, execution })
             }
             StepAnswer::Failed(error) if error.class == ErrorClass::Credentials => self.pause(id, error),
             StepAnswer::Failed(error) => self.task_failed(id, error),
@@ -234,11 +234,11 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn note_effects(&mut self, id: FrameId, effects: Vec<Effect>) {
+    pub(super) fn note_changes(&mut self, id: FrameId, changes: Vec<ResourceChange>) {
         let state_path = self.frame(id).state_path();
-        for effect in effects {
-            let made = (effect.change == Change::Created).then(|| effect.id.clone());
-            self.note(Note::Effect { state_path: state_path.clone(), effect });
+        for change in changes {
+            let made = (change.action == ChangeAction::Created).then(|| change.id.clone());
+            self.note(Note::ResourceChanged { state_path: state_path.clone(), change });
             if let Some(id) = made {
                 let header = self.header();
                 Arc::make_mut(&mut header.created).insert(id, header.last_timestamp_ms);
@@ -246,8 +246,8 @@ impl Turn<'_> {
         }
     }
 
-    fn task_done(&mut self, id: FrameId, output: Value, effects: Vec<Effect>) {
-        self.note_effects(id, effects);
+    fn task_done(&mut self, id: FrameId, output: Value, changes: Vec<ResourceChange>) {
+        self.note_changes(id, changes);
         if let Some(map) = self.calls_for_map(id) {
             return self.map_answered(id, &map, output);
         }
@@ -264,21 +264,21 @@ impl Turn<'_> {
         }
     }
 
-    fn task_pending(&mut self, id: FrameId, next_look: u64, found: Waiting) {
+    fn task_pending(&mut self, id: FrameId, next_poll: u64, found: Waiting) {
         let now = self.now_ms();
         let (reason, instructions) = (found.reason.clone(), found.instructions.clone());
         let row = self.row(id);
         let state_path = row.state_path();
-        let Activity::Task { deadline_ms, look, next_look_ms, waiting, .. } = &mut row.activity else { return };
-        *next_look_ms = Some(next_look);
+        let FrameState::Task { deadline_ms, poll, next_poll_ms, waiting, .. } = &mut row.frame_state else { return };
+        *next_poll_ms = Some(next_poll);
         let news = waiting.as_ref().is_none_or(|last| last.reason != reason || last.instructions != instructions);
         *waiting = Some(Box::new(found));
-        let (look, deadline_ms) = (*look, *deadline_ms);
+        let (poll, deadline_ms) = (*poll, *deadline_ms);
         if deadline_ms.is_some_and(|deadline| deadline <= now) {
             return self.task_timed_out(id);
         }
         if news {
-            self.note(Note::Waiting { state_path, reason, look, next_look_ms: next_look, deadline_ms, instructions });
+            self.note(Note::Waiting { state_path, reason, poll, next_poll_ms: next_poll, deadline_ms, instructions });
         }
         self.apply_early_signal(id);
     }
@@ -308,7 +308,7 @@ impl Turn<'_> {
             StepFailure { error: error.class.error_name().to_owned(), cause: error.to_string(), details: Some(error) };
         let state_path = self.frame(id).state_path();
         self.header().paused = true;
-        self.row(id).activity = Activity::Paused { failure: Box::new(failure.clone()) };
+        self.row(id).frame_state = FrameState::Paused { failure: Box::new(failure.clone()) };
         self.note(Note::Paused { state_path, failure });
     }
 }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     asl,
-    journal::{Content, HistoryEventDetails, Note},
+    journal::{EntryContent, HistoryEventDetails, Note},
     query::Moment,
     step::{ErrorClass, StepError},
 };
@@ -28,7 +28,7 @@ pub(super) struct Trial {
     pub execution: Execution,
     pub now_ms: u64,
     pub commands: Vec<Command>,
-    pub entries: Vec<crate::journal::Entry>,
+    pub entries: Vec<crate::journal::JournalEntry>,
     pub map_runs: Vec<MapRunChanges>,
 }
 
@@ -74,7 +74,7 @@ impl Trial {
     }
 
     /// The calls requested and neither answered, abandoned nor requested again.
-    pub fn looks(&self) -> Vec<(FrameId, u64, u32, String)> {
+    pub fn polls(&self) -> Vec<(FrameId, u64, u32, String)> {
         self.execution
             .frames
             .in_order()
@@ -84,16 +84,16 @@ impl Trial {
     }
 
     pub fn answer(&mut self, state_path: &str, answer: StepAnswer) {
-        let looks = self.looks();
-        let (frame, visit, attempt, _) = looks
+        let polls = self.polls();
+        let (frame, visit, attempt, _) = polls
             .iter()
             .find(|(.., path)| path == state_path)
-            .unwrap_or_else(|| panic!("{state_path} is not in flight: {looks:?}"));
+            .unwrap_or_else(|| panic!("{state_path} is not in flight: {polls:?}"));
         self.give(Input::Answered { frame: *frame, visit: *visit, attempt: *attempt, answer });
     }
 
     pub fn done(&mut self, state_path: &str, output: Value) {
-        self.answer(state_path, StepAnswer::Done { output, effects: Vec::new() });
+        self.answer(state_path, StepAnswer::Done { output, changes: Vec::new() });
     }
 
     pub fn fail(&mut self, state_path: &str, class: ErrorClass) {
@@ -101,12 +101,12 @@ impl Trial {
     }
 
     pub fn pending(&mut self, state_path: &str, after_ms: u64) {
-        let next_look_ms = self.now_ms + after_ms;
+        let next_poll_ms = self.now_ms + after_ms;
         self.answer(
             state_path,
             StepAnswer::Pending {
                 reason: "creating".to_owned(),
-                next_look_ms,
+                next_poll_ms,
                 instructions: None,
                 submitted: None,
                 execution: None,
@@ -136,8 +136,8 @@ impl Trial {
         self.entries
             .iter()
             .filter_map(|entry| match &entry.content {
-                Content::Event(event) => Some(event_type(&event.details)),
-                Content::Note(_) => None,
+                EntryContent::Event(event) => Some(event_type(&event.details)),
+                EntryContent::Note(_) => None,
             })
             .collect()
     }
@@ -146,8 +146,8 @@ impl Trial {
         self.entries
             .iter()
             .filter_map(|entry| match &entry.content {
-                Content::Note(note) => Some(&**note),
-                Content::Event(_) => None,
+                EntryContent::Note(note) => Some(&**note),
+                EntryContent::Event(_) => None,
             })
             .collect()
     }
@@ -199,8 +199,8 @@ fn the_history_is_dense_and_leads_back_to_its_first_event() {
         .entries
         .iter()
         .filter_map(|entry| match &entry.content {
-            Content::Event(event) => Some((event.id, event.previous_event_id)),
-            Content::Note(_) => None,
+            EntryContent::Event(event) => Some((event.id, event.previous_event_id)),
+            EntryContent::Note(_) => None,
         })
         .collect();
     assert_eq!(ids, [(1, 0), (2, 0), (3, 2), (4, 3)]);

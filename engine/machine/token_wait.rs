@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Activity, Command, Execution, FrameId, Heartbeat, Input, OfferedTask, Parked, turn::Turn};
+use super::{Command, Execution, FrameId, FrameState, Heartbeat, Input, OfferedTask, Parked, turn::Turn};
 use crate::{
     asl::StateKind,
     journal::HistoryEventDetails,
-    step::{Effect, Resource, TaskToken},
+    step::{Resource, ResourceChange, TaskToken},
 };
 
 impl Execution {
@@ -27,7 +27,7 @@ impl Execution {
         self.frames.get(id).is_some_and(|frame| {
             frame.row.visit == visit
                 && attempt.is_none_or(|attempt| attempt == frame.row.attempt)
-                && matches!(frame.row.activity, Activity::Task { .. })
+                && matches!(frame.row.frame_state, FrameState::Task { .. })
         })
     }
 }
@@ -53,7 +53,7 @@ impl Turn<'_> {
         let Some(state) = self.state_of(id).cloned() else { return };
         let StateKind::Task(task) = &state.kind else { return };
         let row = &self.frame(id).row;
-        let Activity::Task { arguments, .. } = &row.activity else { return };
+        let FrameState::Task { arguments, .. } = &row.frame_state else { return };
         let execution = self.execution.header.id.clone();
         let token = TaskToken { execution, frame: id, visit: row.visit, attempt: row.attempt };
         let offered = OfferedTask { activity: task.resource.to_string(), token, input: arguments.clone() };
@@ -62,8 +62,8 @@ impl Turn<'_> {
 
     /// Offers again the tasks that no worker had fetched when the previous process ended.
     pub(super) fn offer_again(&mut self) {
-        let offered = |activity: &Activity| matches!(activity, Activity::Task { parked: Some(Parked::Offered), .. });
-        let frames = self.execution.frames.in_order().filter(|frame| offered(&frame.row.activity));
+        let offered = |state: &FrameState| matches!(state, FrameState::Task { parked: Some(Parked::Offered), .. });
+        let frames = self.execution.frames.in_order().filter(|frame| offered(&frame.row.frame_state));
         let ids: Vec<_> = frames.map(|frame| frame.row.id).collect();
         ids.into_iter().for_each(|id| self.offer(id));
     }
@@ -73,7 +73,7 @@ impl Turn<'_> {
         if !self.is_current_task(id, visit, Some(attempt)) {
             return;
         }
-        let Activity::Task { parked: Some(Parked::Offered), .. } = self.frame(id).row.activity else { return };
+        let FrameState::Task { parked: Some(Parked::Offered), .. } = self.frame(id).row.frame_state else { return };
         let failure = self.runtime_failure(id, cause);
         self.fail_state(id, failure);
         self.run();
@@ -85,7 +85,7 @@ impl Turn<'_> {
             return;
         }
         let now = self.now_ms();
-        let Activity::Task { parked, heartbeat, .. } = &mut self.row(id).activity else { return };
+        let FrameState::Task { parked, heartbeat, .. } = &mut self.row(id).frame_state else { return };
         if *parked != Some(Parked::Offered) {
             return;
         }
@@ -97,11 +97,11 @@ impl Turn<'_> {
     }
 
     /// Waits for the task token after the call that carries it has been made.
-    pub(super) fn park(&mut self, id: FrameId, output: Value, effects: Vec<Effect>) {
-        self.note_effects(id, effects);
+    pub(super) fn park(&mut self, id: FrameId, output: Value, changes: Vec<ResourceChange>) {
+        self.note_changes(id, changes);
         self.submitted(id, output);
         let now = self.now_ms();
-        let Activity::Task { parked, heartbeat, .. } = &mut self.row(id).activity else { return };
+        let FrameState::Task { parked, heartbeat, .. } = &mut self.row(id).frame_state else { return };
         *parked = Some(Parked::Token);
         beat(heartbeat, now);
         self.apply_early_signal(id);
@@ -109,7 +109,7 @@ impl Turn<'_> {
 
     /// Writes once, as TaskSubmitted, that the call has begun.
     pub(super) fn submitted(&mut self, id: FrameId, output: Value) {
-        let Activity::Task { submitted, .. } = &mut self.row(id).activity else { return };
+        let FrameState::Task { submitted, .. } = &mut self.row(id).frame_state else { return };
         if std::mem::replace(submitted, true) {
             return;
         }
@@ -124,7 +124,7 @@ impl Turn<'_> {
             return;
         }
         let now = self.now_ms();
-        if let Activity::Task { heartbeat, .. } = &mut self.row(id).activity {
+        if let FrameState::Task { heartbeat, .. } = &mut self.row(id).frame_state {
             beat(heartbeat, now);
         }
     }

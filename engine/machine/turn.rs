@@ -3,12 +3,12 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Activity, Command, EarlySignalChanges, Execution, ExecutionStatus, Frame, FrameId, FrameRow, Part, Reentry,
+    Command, EarlySignalChanges, Execution, ExecutionStatus, Frame, FrameId, FrameRow, FrameState, Part, Reentry,
     TOP_FRAME, Transition, frame::nothing, limits, runs::RunsChanged,
 };
 use crate::{
     asl::{State, StateMachine},
-    journal::{Content, Entry, ErrorAndCause, HistoryEvent, HistoryEventDetails, Note, StepFailure},
+    journal::{EntryContent, ErrorAndCause, HistoryEvent, HistoryEventDetails, JournalEntry, Note, StepFailure},
     query::{EvaluationTime, Moment},
 };
 
@@ -22,7 +22,7 @@ pub(super) struct Turn<'a> {
     pub(super) runs: RunsChanged,
     /// Changes of early signals.
     pub(super) early_signals: EarlySignalChanges,
-    entries: Vec<Entry>,
+    entries: Vec<JournalEntry>,
     dirty: Vec<FrameId>,
     deleted: Vec<(FrameId, Vec<Part>)>,
     header_changed: bool,
@@ -138,10 +138,10 @@ impl<'a> Turn<'a> {
         if self.frame(id).due_ms().is_none_or(|due| due > self.now_ms()) {
             return;
         }
-        match &self.frame(id).row.activity {
-            Activity::Waiting { .. } => self.wait_is_over(id),
-            Activity::Backoff { .. } | Activity::Entering => self.ready.push_back(id),
-            Activity::Task { .. } => self.task_is_due(id),
+        match &self.frame(id).row.frame_state {
+            FrameState::Waiting { .. } => self.wait_is_over(id),
+            FrameState::Backoff { .. } | FrameState::Entering => self.ready.push_back(id),
+            FrameState::Task { .. } => self.task_is_due(id),
             _ => {}
         }
     }
@@ -152,8 +152,8 @@ impl<'a> Turn<'a> {
         if let Some(ErrorAndCause { error, cause }) = self.execution.header.cancels_with.clone() {
             return self.cancel(error, cause);
         }
-        for id in self.execution.looked_at() {
-            self.look(id);
+        for id in self.execution.to_poll() {
+            self.poll(id);
         }
         self.offer_again();
         self.rearm = true;
@@ -182,9 +182,9 @@ impl<'a> Turn<'a> {
     /// Leaves the ready frames to the next turn, which follows at once.
     fn put_off(&mut self) {
         for id in std::mem::take(&mut self.ready) {
-            let there = self.execution.frames.get(id).map(|frame| &frame.row.activity);
-            if there.is_some_and(|activity| !matches!(activity, Activity::Stopped | Activity::Failed { .. })) {
-                self.row(id).activity = Activity::Entering;
+            let there = self.execution.frames.get(id).map(|frame| &frame.row.frame_state);
+            if there.is_some_and(|state| !matches!(state, FrameState::Stopped | FrameState::Failed { .. })) {
+                self.row(id).frame_state = FrameState::Entering;
             }
         }
     }
@@ -205,7 +205,7 @@ impl<'a> Turn<'a> {
             }
             let Some(frame) = self.execution.frames.get(id) else { continue };
             // It was queued when its map run, its siblings or its child execution ended.
-            if matches!(frame.row.activity, Activity::Stopped | Activity::Failed { .. }) {
+            if matches!(frame.row.frame_state, FrameState::Stopped | FrameState::Failed { .. }) {
                 continue;
             }
             self.evaluation_time = EvaluationTime::new();
@@ -230,7 +230,7 @@ impl<'a> Turn<'a> {
         self.end_cancelled();
         if self.history_is_full {
             // The history has no TaskScheduled event for these calls, so they must not be made.
-            self.commands.retain(|command| !matches!(command, Command::Look(_) | Command::Offer(_)));
+            self.commands.retain(|command| !matches!(command, Command::CallStep(_) | Command::Offer(_)));
         }
         self.execution.turn_was_cut_short = self.is_spent();
         let map_runs = self.map_runs_changed();
@@ -245,13 +245,13 @@ impl<'a> Turn<'a> {
         if awake != self.execution.header.awake {
             self.header().awake = awake;
         }
-        let rests = {
+        let settled = {
             let header = &self.execution.header;
             let ended = header.status != ExecutionStatus::Running;
             (ended && self.header_changed) || (header.paused && !self.execution.in_flight())
         };
-        if rests {
-            self.commands.push(Command::Rest);
+        if settled {
+            self.commands.push(Command::Settled);
         }
         let frames = &mut self.execution.frames;
         // The store has header and top frame in one record.
@@ -345,7 +345,7 @@ impl<'a> Turn<'a> {
             visit: parent.map_or(0, |parent| self.visits_before(parent)),
             input,
             variables,
-            activity: Activity::Entering,
+            frame_state: FrameState::Entering,
             retries: Vec::new(),
             attempt: 1,
             entered_ms: self.now_ms(),
@@ -411,7 +411,7 @@ impl<'a> Turn<'a> {
         let row = self.row(frame);
         let previous_event_id = std::mem::replace(&mut row.last_event_id, id);
         let path = row.path.clone();
-        self.push(Content::Event(HistoryEvent { id, previous_event_id, frame: path, details }));
+        self.push(EntryContent::Event(HistoryEvent { id, previous_event_id, frame: path, details }));
     }
 
     /// Whether the history has no room for an event: the last id is reserved for the event of the execution's end.
@@ -431,7 +431,7 @@ impl<'a> Turn<'a> {
     pub fn event_after(&mut self, previous_event_id: u64, details: HistoryEventDetails) {
         let id = self.execution.header.last_event_id + 1;
         self.header().last_event_id = id;
-        self.push(Content::Event(HistoryEvent { id, previous_event_id, frame: Arc::default(), details }));
+        self.push(EntryContent::Event(HistoryEvent { id, previous_event_id, frame: Arc::default(), details }));
     }
 
     /// Writes an event of a frame without moving the frame's last event: the next event follows the same one. AWS links in this way the
@@ -459,22 +459,22 @@ impl<'a> Turn<'a> {
             return Some(0);
         }
         self.entries.iter().rev().find_map(|entry| match &entry.content {
-            Content::Event(event) if event.id == event_id => Some(event.previous_event_id),
+            EntryContent::Event(event) if event.id == event_id => Some(event.previous_event_id),
             _ => None,
         })
     }
 
     pub fn note(&mut self, note: Note) {
-        self.push(Content::Note(Box::new(note)));
+        self.push(EntryContent::Note(Box::new(note)));
     }
 
-    fn push(&mut self, content: Content) {
+    fn push(&mut self, content: EntryContent) {
         let now_ms = self.now_ms();
         let header = self.header();
         header.last_sequence += 1;
         // Timestamps in a history never decrease, even if the clock does so between two processes.
         header.last_timestamp_ms = header.last_timestamp_ms.max(now_ms);
-        let entry = Entry { sequence: header.last_sequence, timestamp_ms: header.last_timestamp_ms, content };
+        let entry = JournalEntry { sequence: header.last_sequence, timestamp_ms: header.last_timestamp_ms, content };
         self.entries.push(entry);
     }
 

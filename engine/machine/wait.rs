@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Activity, FrameId, scope::Extra, turn::Turn};
+use super::{FrameId, FrameState, scope::Extra, turn::Turn};
 use crate::{
     asl::{EvaluationFailure, Template, Wait},
     journal::StepFailure,
@@ -32,7 +32,7 @@ impl Turn<'_> {
         if due_ms.saturating_sub(now) / 1_000 > TIMESTAMP_SECONDS_AHEAD_MAX {
             return Err(self.runtime_failure(id, "Wait state delay is too long."));
         }
-        self.row(id).activity = Activity::Waiting { due_ms };
+        self.row(id).frame_state = FrameState::Waiting { due_ms };
         Ok(())
     }
 

@@ -92,7 +92,7 @@ fn next(waiting: &mpsc::Receiver<Commit>, store: &Store) -> Option<Commit> {
     if let Ok(commit) = waiting.try_recv() {
         return Some(commit);
     }
-    store.rest();
+    store.on_idle();
     waiting.recv().ok()
 }
 

@@ -1,20 +1,20 @@
 //! The dispatcher: the only writer of the executions that this process drives. It is a thread, because it may block on the disk and on
 //! expressions.
 
-mod alone;
+mod adaptive_gate;
 mod asleep;
 mod awaited;
 mod beside;
 mod draining;
 mod drive;
 mod forget;
+mod inline_commit;
 mod machines;
-mod occasions;
+mod prefetch;
 #[cfg(test)]
 mod simulation;
 mod start;
 mod subjects;
-mod warm;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -22,8 +22,8 @@ use tokio::sync::{broadcast, oneshot};
 
 pub(super) use self::draining::COMMITS_WAIT_MAX;
 use self::{
-    alone::Alone, awaited::Awaited, beside::Away, draining::Draining, machines::Machines, subjects::Subjects,
-    warm::Warm,
+    awaited::Awaited, beside::Away, draining::Draining, inline_commit::InlineCommit, machines::Machines,
+    prefetch::Prefetch, subjects::Subjects,
 };
 use super::{
     Clock, RunnerError, RunnerEvent,
@@ -31,16 +31,16 @@ use super::{
     event::Broadcast,
     inbox::{Inbox, Received},
     lanes::Lanes,
-    look::Calls,
     message::{Committed, Message, Reply},
     offers::{Offer, Offers, not_offered},
+    step_call::StepCaller,
     timers::{NEVER_MS, Timers},
 };
 use crate::{
-    journal::{Content, Entry, Note},
-    machine::{Activity, Command, Execution, ExecutionHeader, Input, OfferedTask, Transition, advance},
+    journal::{EntryContent, JournalEntry, Note},
+    machine::{Command, Execution, ExecutionHeader, FrameState, Input, OfferedTask, Transition, advance},
     query::Moment,
-    store::{DocumentChanges, Origin, Store, StoreError, Write},
+    store::{DocumentChanges, StartData, Store, StoreError, Write},
 };
 
 /// An execution that this process drives. It is in memory only while something of it is in flight or due soon.
@@ -61,35 +61,35 @@ impl Default for Driven {
     }
 }
 
-/// The data that an execution begins with.
-pub(super) struct Begun {
-    origin: Origin,
+/// What the write of a start contains besides the transition: definition, input and documents.
+pub(super) struct StartWrite {
+    data: StartData,
     documents: DocumentChanges,
 }
 
 /// The source of each turn's randomness.
-pub(super) type Entropy = Box<dyn FnMut() -> u64 + Send>;
+pub(super) type Rng = Box<dyn FnMut() -> u64 + Send>;
 
 pub(super) struct Dispatcher {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     committer: Committer,
-    calls: Box<dyn Calls>,
-    entropy: Entropy,
+    calls: Box<dyn StepCaller>,
+    rng: Rng,
     events: broadcast::Sender<Broadcast>,
-    rests: broadcast::Sender<Arc<ExecutionHeader>>,
+    settled: broadcast::Sender<Arc<ExecutionHeader>>,
     offers: Arc<Offers>,
     driven: HashMap<Arc<str>, Driven>,
     machines: Machines,
     subjects: Subjects,
     awaited: Awaited,
     timers: Timers,
-    warm: Warm,
-    looks_in_flight: usize,
+    prefetch: Prefetch,
+    calls_in_flight: usize,
     lanes: Option<Lanes>,
     turns_beside: usize,
     commits_under_way: usize,
-    alone: Alone,
+    inline_commit: InlineCommit,
     draining: Draining,
     makes_no_calls: bool,
     failed: Option<StoreError>,
@@ -100,8 +100,8 @@ impl Dispatcher {
         store: Arc<Store>,
         clock: Arc<dyn Clock>,
         committer: Committer,
-        (calls, entropy): (Box<dyn Calls>, Entropy),
-        (events, rests): (broadcast::Sender<Broadcast>, broadcast::Sender<Arc<ExecutionHeader>>),
+        (calls, rng): (Box<dyn StepCaller>, Rng),
+        (events, settled): (broadcast::Sender<Broadcast>, broadcast::Sender<Arc<ExecutionHeader>>),
         offers: Arc<Offers>,
     ) -> Self {
         Dispatcher {
@@ -109,21 +109,21 @@ impl Dispatcher {
             clock,
             committer,
             calls,
-            entropy,
+            rng,
             events,
-            rests,
+            settled,
             offers,
             driven: HashMap::new(),
             machines: Machines::default(),
             subjects: Subjects::default(),
             awaited: Awaited::default(),
             timers: Timers::default(),
-            warm: Warm::default(),
-            looks_in_flight: 0,
+            prefetch: Prefetch::default(),
+            calls_in_flight: 0,
             lanes: None,
             turns_beside: 0,
             commits_under_way: 0,
-            alone: Alone::default(),
+            inline_commit: InlineCommit::default(),
             draining: Draining::default(),
             makes_no_calls: false,
             failed: None,
@@ -139,11 +139,11 @@ impl Dispatcher {
     pub fn run(mut self, mut inbox: Inbox) {
         loop {
             match self.next(&mut inbox) {
-                Received::Message(Message::Stop) | Received::Closed => return self.commit_alone(false),
+                Received::Message(Message::Stop) | Received::Closed => return self.commit_inline(false),
                 Received::Message(message) => self.receive(message),
                 Received::TimedOut => self.time_came(),
             }
-            self.commit_alone(inbox.is_empty());
+            self.commit_inline(inbox.is_empty());
             if self.has_drained() {
                 return self.end_drained();
             }
@@ -152,11 +152,11 @@ impl Dispatcher {
 
     /// The next message, or the time-out at which something is due.
     fn next(&mut self, inbox: &mut Inbox) -> Received {
-        let acknowledge_after = self.alone.rests_after();
+        let acknowledge_after = self.inline_commit.idle_after();
         let Some(due_ms) = self.timers.next_ms().filter(|_| self.goes_on()) else {
             return inbox.next(acknowledge_after.into_iter().chain(self.draining.wait_max()).min());
         };
-        if self.warm_up() {
+        if self.prefetch_due() {
             return inbox.try_next();
         }
         if let Some(wait) = self.clock.in_flight_wait_max().filter(|_| self.is_busy(inbox))
@@ -164,13 +164,13 @@ impl Dispatcher {
         {
             return received;
         }
-        let wait = self.clock.real_duration_until(self.warm.wakes_ms(due_ms, self.clock.now_ms()));
+        let wait = self.clock.real_duration_until(self.prefetch.wakes_ms(due_ms, self.clock.now_ms()));
         inbox.next(acknowledge_after.into_iter().chain([wait]).min())
     }
 
     /// Whether something can happen without time passing.
     fn is_busy(&self, inbox: &mut Inbox) -> bool {
-        self.looks_in_flight > 0 || self.turns_beside > 0 || self.commits_under_way > 0 || !inbox.is_empty()
+        self.calls_in_flight > 0 || self.turns_beside > 0 || self.commits_under_way > 0 || !inbox.is_empty()
     }
 
     /// Whether due times and calls are handled: not while draining or after a failure of the store.
@@ -193,7 +193,7 @@ impl Dispatcher {
             Message::RecoverAll { reply } => drop(reply.send(self.recover_all())),
             Message::Input { id, input, reply } => self.input(&id, input, reply),
             Message::Answered { id, input } => {
-                self.looks_in_flight -= 1;
+                self.calls_in_flight -= 1;
                 if self.driven.contains_key(id.as_str()) {
                     self.advance(&id, input, None, None);
                 }
@@ -211,13 +211,13 @@ impl Dispatcher {
     }
 
     fn time_came(&mut self) {
-        self.alone.rest(&self.store);
+        self.inline_commit.on_idle(&self.store);
         if !self.goes_on() {
             return;
         }
         let now_ms = self.clock.now_ms();
         while let Some(id) = self.timers.pop_due(now_ms) {
-            self.warm.count = self.warm.count.saturating_sub(1);
+            self.prefetch.count = self.prefetch.count.saturating_sub(1);
             if let Some(driven) = self.driven.get_mut(&id) {
                 driven.due_ms = NEVER_MS;
             }
@@ -234,11 +234,11 @@ impl Dispatcher {
     }
 
     fn moment(&mut self) -> Moment {
-        Moment { now_ms: self.clock.now_ms(), entropy: (self.entropy)() }
+        Moment { now_ms: self.clock.now_ms(), entropy: (self.rng)() }
     }
 
     /// Folds an input into an execution and sends the changes to the committer.
-    fn advance(&mut self, id: &str, input: Input, begun: Option<Begun>, reply: Option<Replies>) {
+    fn advance(&mut self, id: &str, input: Input, start_write: Option<StartWrite>, reply: Option<Replies>) {
         if self.is_away(id) {
             return self.put_off(id, input, reply);
         }
@@ -253,11 +253,17 @@ impl Dispatcher {
         let moment = self.moment();
         let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
         let transition = advance(execution, input, &moment);
-        self.fold(&key, transition, begun, reply);
+        self.fold(&key, transition, start_write, reply);
     }
 
     /// Sends the changes of a turn to the committer.
-    fn fold(&mut self, key: &Arc<str>, mut transition: Transition, begun: Option<Begun>, reply: Option<Replies>) {
+    fn fold(
+        &mut self,
+        key: &Arc<str>,
+        mut transition: Transition,
+        start_write: Option<StartWrite>,
+        reply: Option<Replies>,
+    ) {
         let (id, key) = (&**key, key.clone());
         let Some(driven) = self.driven.get_mut(id) else { return };
         let Some(execution) = driven.execution.as_mut() else { return };
@@ -267,31 +273,32 @@ impl Dispatcher {
         }
         let commands = std::mem::take(&mut transition.commands);
         let entries = transition.entries.clone();
-        let looked = looked(id, &transition);
-        let rests = commands.contains(&Command::Rest);
+        let polled = polled(id, &transition);
+        let settled = commands.contains(&Command::Settled);
         let changed = transition.header.clone();
-        let header = (rests || reply.is_some()).then(|| changed.unwrap_or_else(|| Arc::new(execution.header.clone())));
+        let header =
+            (settled || reply.is_some()).then(|| changed.unwrap_or_else(|| Arc::new(execution.header.clone())));
         let environment = execution.header.environment.clone();
         let committed = Committed { id: key.clone(), environment, commands, entries, header, replies: reply };
-        if transition.is_empty() && begun.is_none() {
+        if transition.is_empty() && start_write.is_none() {
             self.carry_out(committed);
             self.show_asleep(&key);
             return self.let_go_ended(&key);
         }
         driven.uncommitted += 1;
-        let (origin, documents) = begun.map(|begun| (begun.origin, begun.documents)).unzip();
+        let (start, documents) = start_write.map(|start| (start.data, start.documents)).unzip();
         let documents = documents.unwrap_or_default();
-        let write = Write { execution: id.to_owned(), origin, transition, documents };
+        let write = Write { execution: id.to_owned(), start, transition, documents };
         self.hand_over(Commit { write, committed });
-        looked.into_iter().for_each(|event| self.show(event));
+        polled.into_iter().for_each(|event| self.show(event));
     }
 
     fn hand_over(&mut self, commit: Commit) {
         self.commits_under_way += 1;
         if self.commits_under_way == 1 {
-            return self.alone.waits(commit);
+            return self.inline_commit.store(commit);
         }
-        let earlier = self.alone.take();
+        let earlier = self.inline_commit.take();
         earlier.into_iter().chain([commit]).for_each(|commit| self.send(commit));
     }
 
@@ -332,20 +339,20 @@ impl Dispatcher {
         }
         for command in commands {
             match command {
-                Command::Look(look) if self.goes_on() && !self.makes_no_calls => {
-                    self.looks_in_flight += 1;
-                    self.calls.call(&id, environment.clone(), *look);
+                Command::CallStep(call) if self.goes_on() && !self.makes_no_calls => {
+                    self.calls_in_flight += 1;
+                    self.calls.call(&id, environment.clone(), *call);
                 }
-                Command::Look(_) => {}
+                Command::CallStep(_) => {}
                 Command::Abandon { frame, visit } => self.calls.abandon(&id, frame, visit),
                 Command::Offer(offered) => self.offer(&id, *offered),
                 Command::WakeAt { due_ms } => self.wake_at(&id, due_ms),
                 Command::NoWake => self.wake_at(&id, NEVER_MS),
                 // A pause keeps the timers: frames that wait beside the paused call continue.
-                Command::Rest => {
+                Command::Settled => {
                     if let Some(header) = &header {
-                        let _ = self.rests.send(header.clone());
-                        self.show(RunnerEvent::Rested { header: header.clone() });
+                        let _ = self.settled.send(header.clone());
+                        self.show(RunnerEvent::Settled { header: header.clone() });
                     }
                     self.wake_awaiting(&id);
                 }
@@ -422,8 +429,8 @@ impl Replies {
 }
 
 /// The events for polls that left a wait unchanged. A changed wait is in the journal.
-fn looked(id: &str, transition: &Transition) -> Vec<RunnerEvent> {
-    let news = |entry: &Entry| matches!(&entry.content, Content::Note(note) if matches!(**note, Note::Waiting { .. }));
+fn polled(id: &str, transition: &Transition) -> Vec<RunnerEvent> {
+    let news = |entry: &JournalEntry| matches!(&entry.content, EntryContent::Note(note) if matches!(**note, Note::Waiting { .. }));
     if transition.entries.iter().any(news) {
         return Vec::new();
     }
@@ -431,13 +438,13 @@ fn looked(id: &str, transition: &Transition) -> Vec<RunnerEvent> {
         .frames_put
         .iter()
         .map(|write| &write.row)
-        .filter_map(|row| match &row.activity {
-            Activity::Task { next_look_ms: Some(next), deadline_ms, waiting: Some(waiting), .. } => {
-                Some(RunnerEvent::Looked {
+        .filter_map(|row| match &row.frame_state {
+            FrameState::Task { next_poll_ms: Some(next), deadline_ms, waiting: Some(waiting), .. } => {
+                Some(RunnerEvent::Polled {
                     execution: id.to_owned(),
                     state_path: row.state_path(),
                     waiting: (**waiting).clone(),
-                    next_look_ms: *next,
+                    next_poll_ms: *next,
                     deadline_ms: *deadline_ms,
                 })
             }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    journal::Entry,
+    journal::JournalEntry,
     machine::{ExecutionHeader, Waiting},
 };
 
 /// How many events a watcher may lag before it must read from the store.
 pub(super) const EVENTS_KEPT: usize = 4096;
 
-/// The default of [`super::RunnerOptions::rests_kept`]. It is small: the memory for all of them is initialized at each process start.
-pub(super) const RESTS_KEPT: usize = 256;
+/// The default of [`super::RunnerOptions::settled_kept`]. It is small: the memory for all of them is initialized at each process start.
+pub(super) const SETTLED_KEPT: usize = 256;
 
 /// An event of an execution or of the runner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,15 +24,17 @@ pub enum RunnerEvent {
         /// The execution.
         execution: String,
         /// The entry.
-        entry: Entry,
+        entry: JournalEntry,
     },
     /// The execution ended or paused. Never missed, may be repeated.
-    Rested {
+    #[serde(rename = "rested")]
+    Settled {
         /// The execution's current header.
         header: Arc<ExecutionHeader>,
     },
     /// A poll left a wait unchanged; may be missed.
-    Looked {
+    #[serde(rename = "looked")]
+    Polled {
         /// The execution.
         execution: String,
         /// The state's path.
@@ -40,7 +42,8 @@ pub enum RunnerEvent {
         /// The result of the poll.
         waiting: Waiting,
         /// When the next poll is due, in milliseconds since the Unix epoch.
-        next_look_ms: u64,
+        #[serde(rename = "nextLookMs")]
+        next_poll_ms: u64,
         /// When the wait times out, in milliseconds since the Unix epoch.
         deadline_ms: Option<u64>,
     },

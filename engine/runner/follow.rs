@@ -9,7 +9,7 @@ use super::{
     event::{Asleep, Broadcast, EVENTS_KEPT},
     message::{Message, Messages},
 };
-use crate::{journal::Entry, machine::ExecutionHeader, store::Store};
+use crate::{journal::JournalEntry, machine::ExecutionHeader, store::Store};
 
 /// The events of one execution from a sequence on: first the stored entries and whether the execution has ended, is paused or is asleep,
 /// then live events.
@@ -19,10 +19,10 @@ pub struct Follow {
     live: broadcast::Receiver<Broadcast>,
     messages: Messages,
     next_sequence: u64,
-    stored: VecDeque<Entry>,
+    stored: VecDeque<JournalEntry>,
     read_store: bool,
     /// Events were missed (those before the subscription, or by lagging), and the end or pause may be among them.
-    may_rest: bool,
+    may_be_settled: bool,
     /// Events were missed, and `Asleep` may be among them.
     may_be_asleep: bool,
     /// Reported after the entries before it.
@@ -50,7 +50,7 @@ impl Follow {
             next_sequence: from_sequence.max(1),
             stored: VecDeque::new(),
             read_store: true,
-            may_rest: true,
+            may_be_settled: true,
             may_be_asleep: true,
             asleep: None,
             asleep_reported: None,
@@ -75,8 +75,8 @@ impl Follow {
                 self.read_store = self.stored.len() == EVENTS_KEPT;
                 continue;
             }
-            if std::mem::take(&mut self.may_rest)
-                && let Some(event) = self.rested()?
+            if std::mem::take(&mut self.may_be_settled)
+                && let Some(event) = self.settled_event()?
             {
                 return Ok(Some(event));
             }
@@ -105,7 +105,7 @@ impl Follow {
                     }
                 }
                 Err(broadcast::error::RecvError::Lagged(_)) => {
-                    (self.read_store, self.may_rest, self.may_be_asleep) = (true, true, true);
+                    (self.read_store, self.may_be_settled, self.may_be_asleep) = (true, true, true);
                 }
                 Err(broadcast::error::RecvError::Closed) => return Ok(None),
             }
@@ -117,18 +117,18 @@ impl Follow {
         Ok(())
     }
 
-    /// The `Rested` event, if the execution has ended or is paused and every entry before that has been reported.
-    fn rested(&mut self) -> Result<Option<RunnerEvent>, RunnerError> {
+    /// The `Settled` event, if the execution has ended or is paused and every entry before that has been reported.
+    fn settled_event(&mut self) -> Result<Option<RunnerEvent>, RunnerError> {
         let header = self.store.header(&self.execution)?;
         self.has_been_forgotten = self.has_existed && header.is_none();
         self.has_existed |= header.is_some();
-        let Some(header) = header.filter(ExecutionHeader::rests) else { return Ok(None) };
+        let Some(header) = header.filter(ExecutionHeader::is_quiescent) else { return Ok(None) };
         // It may have continued and stopped again since its entries were read: these come first.
         self.read_entries()?;
         if self.stored.is_empty() {
-            return Ok(Some(RunnerEvent::Rested { header: Arc::new(header) }));
+            return Ok(Some(RunnerEvent::Settled { header: Arc::new(header) }));
         }
-        (self.read_store, self.may_rest) = (true, true);
+        (self.read_store, self.may_be_settled) = (true, true);
         Ok(None)
     }
 
@@ -189,8 +189,8 @@ impl Follow {
     fn concerns(&self, event: &RunnerEvent) -> bool {
         match event {
             RunnerEvent::Entry { .. } | RunnerEvent::Unknown => false,
-            RunnerEvent::Rested { header } => header.id == self.execution,
-            RunnerEvent::Looked { execution, .. } | RunnerEvent::Asleep { execution, .. } => {
+            RunnerEvent::Settled { header } => header.id == self.execution,
+            RunnerEvent::Polled { execution, .. } | RunnerEvent::Asleep { execution, .. } => {
                 *execution == self.execution
             }
             RunnerEvent::StoreFailed { .. } => true,

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     journal::Signaller,
-    machine::{Activity, ExecutionHeader, Input, MapRunLimits, Reentry},
+    machine::{ExecutionHeader, FrameState, Input, MapRunLimits, Reentry},
     step::TaskToken,
     store::{Store, StoreError},
 };
@@ -46,7 +46,7 @@ pub struct RunnerHandle {
     pub(super) store: Arc<Store>,
     /// Weak: the end of the last sender informs watchers that the runner has stopped.
     pub(super) events: broadcast::WeakSender<Broadcast>,
-    pub(super) rests: broadcast::WeakSender<Arc<ExecutionHeader>>,
+    pub(super) settled: broadcast::WeakSender<Arc<ExecutionHeader>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) commits: Arc<AtomicU64>,
     pub(super) failure: watch::Receiver<Option<StoreError>>,
@@ -233,7 +233,7 @@ impl RunnerHandle {
         let row = self.store.frame(&token.execution, token.frame)?;
         Ok(row.is_some_and(|row| {
             let is_current = (row.visit, row.attempt) == (token.visit, token.attempt);
-            is_current && matches!(row.activity, Activity::Task { .. })
+            is_current && matches!(row.frame_state, FrameState::Task { .. })
         }))
     }
 
@@ -315,8 +315,8 @@ impl RunnerHandle {
     }
 
     /// The headers of executions that end or pause from now on. A receiver that lags by thousands gets the channel's error.
-    pub fn rests(&self) -> broadcast::Receiver<Arc<ExecutionHeader>> {
-        subscribe(&self.rests)
+    pub fn settled(&self) -> broadcast::Receiver<Arc<ExecutionHeader>> {
+        subscribe(&self.settled)
     }
 
     /// Deletes those of the executions that have ended, in one batch, with the documents that `documents` names for each. Returns how many.

@@ -16,7 +16,7 @@ impl RunnerHandle {
             threads,
             store,
             events: broadcast::channel(1).0.downgrade(),
-            rests: broadcast::channel(1).0.downgrade(),
+            settled: broadcast::channel(1).0.downgrade(),
             clock,
             commits: Arc::new(AtomicU64::new(0)),
             failure: watch::channel(None).1,

@@ -12,7 +12,7 @@ type Key = (String, FrameId, u64, u32);
 /// Visit, attempt and abandonment by execution and frame: a frame makes one call at a time.
 type Calls = HashMap<(String, FrameId), (u64, u32, Abandonment)>;
 
-/// The calls that did not answer at once. At most [`super::look::LOOKS_MAX`] of them run; the others wait for a permit.
+/// The calls that did not answer at once. At most [`super::step_call::CALLS_MAX`] of them run; the others wait for a permit.
 #[derive(Default)]
 pub(super) struct InFlight(Mutex<Calls>);
 

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::{RunnerError, dispatcher::Replies, event::Asleep, lanes::Done};
 use crate::{
     asl::StateMachine,
-    journal::{Entry, Signaller},
+    journal::{JournalEntry, Signaller},
     machine::{Command, ExecutionHeader, Identity, Input, Reentry, SignalAnswer},
     store::{Definition, DocumentChanges, StoreError},
 };
@@ -136,7 +136,7 @@ pub(super) struct Committed {
     pub id: Arc<str>,
     pub environment: Arc<Value>,
     pub commands: Vec<Command>,
-    pub entries: Arc<Vec<Entry>>,
+    pub entries: Arc<Vec<JournalEntry>>,
     pub header: Option<Arc<ExecutionHeader>>,
     pub replies: Option<Replies>,
 }

@@ -54,9 +54,9 @@ fn registry(calls: Arc<Mutex<Vec<String>>>) -> Registry {
     registry.register("test:slow", "Waits", &[], move |context: StepContext, _: Value| {
         counted(&context);
         async move {
-            match context.look {
+            match context.poll {
                 ..3 => Ok(Answer::pending("creating", Duration::from_secs(60))),
-                _ => Ok(Answer::done(json!({ "looks": context.look }))),
+                _ => Ok(Answer::done(json!({ "looks": context.poll }))),
             }
         }
     });
@@ -99,11 +99,11 @@ fn token(handle: &RunnerHandle, id: &str, state: &str) -> Option<TaskToken> {
     Some(TaskToken { execution: id.to_owned(), frame: row.id, visit: row.visit, attempt: row.attempt })
 }
 
-async fn rested(handle: &RunnerHandle, id: &str) -> Arc<ExecutionHeader> {
+async fn until_settled(handle: &RunnerHandle, id: &str) -> Arc<ExecutionHeader> {
     let mut follow = handle.follow(id, 1);
     loop {
         match follow.next().await.unwrap() {
-            Some(RunnerEvent::Rested { header }) => return header,
+            Some(RunnerEvent::Settled { header }) => return header,
             Some(_) => {}
             None => panic!("the runner stopped"),
         }
@@ -116,7 +116,7 @@ async fn a_chain_of_calls_waits_and_retries_ends_with_each_call_made_as_often_as
     let handle = runner(&records, &calls);
     let header = handle.start_execution(new("t-1", chain())).await.unwrap();
     assert_eq!(header.status, ExecutionStatus::Running);
-    let header = rested(&handle, "t-1").await;
+    let header = until_settled(&handle, "t-1").await;
     assert_eq!(header.output.as_deref(), Some(&json!({ "attempt": 2 })));
     assert_eq!(*calls.lock().unwrap(), ["A", "B", "B", "B", "C", "C"]);
     assert!(header.stopped_ms.unwrap() > 1_000 + 3_600_000, "the Wait took its time on the clock");
@@ -133,7 +133,7 @@ async fn another_process_goes_on_where_the_last_one_stopped() {
     assert!(matches!(first.start_execution(new("t-2", chain())).await, Err(RunnerError::Stopped)));
     let second = runner(&records, &calls);
     second.recover("t-1").await.unwrap();
-    assert_eq!(rested(&second, "t-1").await.output.as_deref(), Some(&json!({ "attempt": 2 })));
+    assert_eq!(until_settled(&second, "t-1").await.output.as_deref(), Some(&json!({ "attempt": 2 })));
     assert_eq!(calls.lock().unwrap().iter().filter(|path| *path == "A").count(), 1, "what succeeded is not repeated");
 }
 
@@ -147,7 +147,7 @@ async fn a_watcher_misses_no_entry_and_sees_none_twice() {
     while let Some(event) = early.next().await.unwrap() {
         match event {
             RunnerEvent::Entry { entry, .. } => seen.push(entry.sequence),
-            RunnerEvent::Rested { header } => {
+            RunnerEvent::Settled { header } => {
                 assert_eq!(header.last_sequence, seen.len() as u64);
                 break;
             }
@@ -195,7 +195,7 @@ async fn a_step_that_panics_is_a_failed_attempt_not_the_end_of_the_runner() {
     let handle = start(store, Arc::new(registry), Arc::new(ManualClock::new(0)), RunnerOptions::default());
     let task = json!({ "A": { "Type": "Task", "Resource": "flow:test:panics", "Retry": [{ "ErrorEquals": ["Flow.Unknown"] }], "End": true } });
     handle.start_execution(new("t-1", definition(task))).await.unwrap();
-    assert_eq!(rested(&handle, "t-1").await.output.as_deref(), Some(&json!(1)));
+    assert_eq!(until_settled(&handle, "t-1").await.output.as_deref(), Some(&json!(1)));
 }
 
 /// A step that answered at once and now waits neither blocks the dispatcher nor is forgotten.
@@ -233,8 +233,8 @@ async fn a_step_that_was_prompt_and_then_waits_is_waited_for_beside_the_others()
     handle.start_execution(new("t-1", definition(doors.into()))).await.unwrap();
     let key = json!({ "A": { "Type": "Task", "Resource": "flow:test:key", "End": true } });
     handle.start_execution(new("t-2", definition(key))).await.unwrap();
-    assert_eq!(rested(&handle, "t-1").await.output.as_deref(), Some(&json!(4)));
-    assert_eq!(rested(&handle, "t-2").await.status, ExecutionStatus::Succeeded);
+    assert_eq!(until_settled(&handle, "t-1").await.output.as_deref(), Some(&json!(4)));
+    assert_eq!(until_settled(&handle, "t-2").await.status, ExecutionStatus::Succeeded);
 }
 
 #[tokio::test]
@@ -247,7 +247,7 @@ async fn an_answer_ends_a_wait_and_one_of_another_attempt_does_not() {
     handle.start_execution(new("t-1", definition(task))).await.unwrap();
     loop {
         if let Some(RunnerEvent::Entry { entry, .. }) = follow.next().await.unwrap()
-            && matches!(&entry.content, crate::journal::Content::Note(note) if matches!(**note, crate::journal::Note::Waiting { .. }))
+            && matches!(&entry.content, crate::journal::EntryContent::Note(note) if matches!(**note, crate::journal::Note::Waiting { .. }))
         {
             break;
         }
@@ -256,7 +256,7 @@ async fn an_answer_ends_a_wait_and_one_of_another_attempt_does_not() {
     let other = TaskToken { attempt: token.attempt + 1, ..token.clone() };
     assert!(!handle.answer_task(&other, Ok(json!(1)), None).await.unwrap());
     assert!(handle.answer_task(&token, Ok(json!("by hand")), None).await.unwrap());
-    assert_eq!(rested(&handle, "t-1").await.output.as_deref(), Some(&json!("by hand")));
+    assert_eq!(until_settled(&handle, "t-1").await.output.as_deref(), Some(&json!("by hand")));
 }
 
 #[tokio::test]
@@ -271,7 +271,7 @@ async fn a_thousand_at_once_share_the_disk_and_all_end() {
     });
     futures::future::join_all(starts).await;
     for n in 0..1_000 {
-        assert_eq!(rested(&handle, &format!("t-{n}")).await.status, ExecutionStatus::Succeeded);
+        assert_eq!(until_settled(&handle, &format!("t-{n}")).await.status, ExecutionStatus::Succeeded);
     }
     assert!(handle.commits() < 6_000, "{} commits for 6,000 steps and more", handle.commits());
 }
@@ -297,7 +297,7 @@ async fn a_wait_beside_a_paused_call_goes_on_after_the_resume() {
     ] } }));
     let first = start(store(), registry.clone(), Arc::new(SystemClock::default()), RunnerOptions::default());
     first.start_execution(new("t-1", both)).await.unwrap();
-    assert!(rested(&first, "t-1").await.paused);
+    assert!(until_settled(&first, "t-1").await.paused);
     first.drain(DRAIN_MAX).await;
     let clock = ManualClock::new(SystemClock::default().now_ms());
     let second = start(store(), registry, Arc::new(clock), RunnerOptions::default());
@@ -305,7 +305,7 @@ async fn a_wait_beside_a_paused_call_goes_on_after_the_resume() {
     second.resume("t-1", None).await.unwrap();
     let ended = async {
         while let Some(event) = follow.next().await.unwrap() {
-            if matches!(&event, RunnerEvent::Rested { header } if header.status == ExecutionStatus::Succeeded) {
+            if matches!(&event, RunnerEvent::Settled { header } if header.status == ExecutionStatus::Succeeded) {
                 return;
             }
         }
@@ -333,7 +333,7 @@ async fn two_starts_at_once_of_one_id_or_one_subject_begin_one_execution() {
     });
     let begun = futures::future::join_all(starts).await.into_iter().filter(Result::is_ok).count();
     assert_eq!(begun, 1, "the subject was worked on twice");
-    assert_eq!(rested(&handle, "t-1").await.status, ExecutionStatus::Succeeded);
+    assert_eq!(until_settled(&handle, "t-1").await.status, ExecutionStatus::Succeeded);
 }
 
 /// The wall clock set back by an hour.
@@ -375,7 +375,7 @@ async fn a_clock_that_went_back_an_hour_between_two_processes_loses_nothing() {
         }
         tokio::task::yield_now().await;
     }
-    let header = rested(&second, "t-1").await;
+    let header = until_settled(&second, "t-1").await;
     assert_eq!(header.status, ExecutionStatus::Succeeded);
     let mut follow = second.follow("t-1", 1);
     let mut times = Vec::new();

@@ -21,18 +21,18 @@ pub struct Done<T> {
     /// The Task's result.
     pub output: T,
     /// The changes that the step made to resources, in order.
-    pub effects: Vec<Effect>,
+    pub changes: Vec<ResourceChange>,
 }
 
 impl<T> Answer<T> {
-    /// A finished step without effects.
+    /// A finished step without resource changes.
     pub fn done(output: T) -> Self {
-        Answer::Done(Done { output, effects: Vec::new() })
+        Answer::Done(Done { output, changes: Vec::new() })
     }
 
-    /// A finished step with one effect.
-    pub fn with_effect(output: T, effect: Effect) -> Self {
-        Answer::Done(Done { output, effects: vec![effect] })
+    /// A finished step with one resource change.
+    pub fn with_change(output: T, change: ResourceChange) -> Self {
+        Answer::Done(Done { output, changes: vec![change] })
     }
 
     /// A step that waits: poll again after `check_again_after`.
@@ -92,7 +92,7 @@ pub struct Instructions {
 /// How a resource changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Change {
+pub enum ChangeAction {
     /// It did not exist and was created.
     Created,
     /// It existed and belongs to this deployment, but was created by another execution or in an attempt whose answer was lost.
@@ -107,9 +107,10 @@ pub enum Change {
 
 /// A change of a resource that a step made, or a resource that it found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Effect {
+pub struct ResourceChange {
     /// How it changed.
-    pub change: Change,
+    #[serde(rename = "change")]
+    pub action: ChangeAction,
     /// The kind of resource in CloudFormation's words, such as `AWS::EC2::VPC`.
     pub resource_type: String,
     /// Its id or ARN.
@@ -120,10 +121,10 @@ pub struct Effect {
     pub billed: bool,
 }
 
-impl Effect {
-    /// An effect on a resource that costs nothing to keep.
-    pub fn new(change: Change, resource_type: &str, id: impl Into<String>) -> Self {
-        Effect { change, resource_type: resource_type.to_owned(), id: id.into(), name: None, billed: false }
+impl ResourceChange {
+    /// A change of a resource that costs nothing to keep.
+    pub fn new(action: ChangeAction, resource_type: &str, id: impl Into<String>) -> Self {
+        ResourceChange { action, resource_type: resource_type.to_owned(), id: id.into(), name: None, billed: false }
     }
 
     /// Adds the name that people use for the resource.

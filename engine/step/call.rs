@@ -18,7 +18,7 @@ pub async fn call(
     let resource = context.resource.clone();
     let called = async {
         match registries.step(environment, &resource).await? {
-            Some(step) => step.look(context, arguments).await,
+            Some(step) => step.poll(context, arguments).await,
             None => Err(missing(&resource)),
         }
     };

@@ -26,13 +26,13 @@ pub struct StepContext {
     /// The number of the attempt within the visit, from 1.
     pub attempt: u32,
     /// The number of the poll within the attempt, from 1.
-    pub look: u32,
+    pub poll: u32,
     /// Idempotency token: 64 hexadecimal digits, the same for every attempt of a visit, different for every other visit.
     pub token: String,
     /// Now, in milliseconds since the Unix epoch.
     pub now_ms: u64,
     /// When the first poll of this attempt was, in milliseconds since the Unix epoch.
-    pub first_look_ms: u64,
+    pub first_poll_ms: u64,
     /// When the attempt times out, in milliseconds since the Unix epoch.
     pub deadline_ms: Option<u64>,
     /// Ids and ARNs of everything that this execution created so far, and when, in milliseconds since the Unix epoch. "Not found" for one
@@ -51,27 +51,27 @@ impl StepContext {
 
     /// The interval before the next poll: `first` after the first poll, multiplied by 1.5 after each later one, at most `max`.
     pub fn poll_interval(&self, first: Duration, max: Duration) -> Duration {
-        let growth = 1.5_f64.powi(self.look.saturating_sub(1).min(64) as i32);
+        let growth = 1.5_f64.powi(self.poll.saturating_sub(1).min(64) as i32);
         Duration::from_secs_f64((first.as_secs_f64() * growth).min(max.as_secs_f64()))
     }
 
     /// The interval before the next poll of what usually takes `typical`: 3/4 of the remaining time (all of it near the end), or 1/3 of the
     /// overdue time, between 1/20 of `typical` and a minute. It polls rarely while the result is improbable and often when it is expected.
     pub fn poll_towards(&self, typical: Duration) -> Duration {
-        interval_towards(typical, Duration::from_millis(self.now_ms.saturating_sub(self.first_look_ms)))
+        interval_towards(typical, Duration::from_millis(self.now_ms.saturating_sub(self.first_poll_ms)))
     }
 
     /// How long the first poll of `id`, which usually takes `typical`, must still wait; `None` if it is due now. The call that created the
     /// resource has just answered that it is not ready, so an immediate poll is useless.
-    pub fn first_look_after(&self, id: &str, typical: Duration) -> Option<Duration> {
-        let made_ms = self.created.get(id).filter(|_| self.look == 1)?;
+    pub fn first_poll_after(&self, id: &str, typical: Duration) -> Option<Duration> {
+        let made_ms = self.created.get(id).filter(|_| self.poll == 1)?;
         let age = Duration::from_millis(self.now_ms.saturating_sub(*made_ms));
         interval_towards(typical, Duration::ZERO).checked_sub(age).filter(|left| !left.is_zero())
     }
 
     /// A context for one call outside of any execution, such as asking for the caller's identity before a start.
     pub fn outside_execution(now_ms: u64) -> Self {
-        StepContext { execution: String::new(), now_ms, first_look_ms: now_ms, ..StepContext::for_test("") }
+        StepContext { execution: String::new(), now_ms, first_poll_ms: now_ms, ..StepContext::for_test("") }
     }
 
     /// A context for tests of a step function: first poll of the first attempt of the first visit, at the epoch.
@@ -83,10 +83,10 @@ impl StepContext {
             frame: 1,
             visit: 1,
             attempt: 1,
-            look: 1,
+            poll: 1,
             token: "0".repeat(64),
             now_ms: 0,
-            first_look_ms: 0,
+            first_poll_ms: 0,
             deadline_ms: None,
             created: Arc::default(),
             abandonment: Abandonment::default(),
@@ -110,22 +110,22 @@ mod tests {
     use super::*;
 
     /// The polls of something that is done after `done_seconds`: how many, and how late the last one is.
-    fn looks(typical_seconds: u64, done_seconds: u64) -> (usize, f64) {
+    fn polls(typical_seconds: u64, done_seconds: u64) -> (usize, f64) {
         let mut context = StepContext::for_test("");
-        let mut looks = 1;
+        let mut polls = 1;
         while context.now_ms < done_seconds * 1_000 {
             context.now_ms += context.poll_towards(Duration::from_secs(typical_seconds)).as_millis() as u64;
-            looks += 1;
+            polls += 1;
         }
-        (looks, context.now_ms as f64 / 1_000.0 - done_seconds as f64)
+        (polls, context.now_ms as f64 / 1_000.0 - done_seconds as f64)
     }
 
     /// What takes its usual time is found promptly, and with few calls to AWS.
     #[test]
-    fn what_takes_as_long_as_usual_is_seen_soon_and_with_few_looks() {
+    fn what_takes_as_long_as_usual_is_seen_soon_and_with_few_polls() {
         for typical_seconds in [2, 5, 25, 40, 150, 180, 360] {
-            let (looks, late_seconds) = looks(typical_seconds, typical_seconds);
-            assert!(looks <= 7, "{typical_seconds}: {looks} looks");
+            let (polls, late_seconds) = polls(typical_seconds, typical_seconds);
+            assert!(polls <= 7, "{typical_seconds}: {polls} polls");
             assert!(late_seconds < 0.01, "{typical_seconds}: {late_seconds} s late");
         }
     }
@@ -135,21 +135,21 @@ mod tests {
     fn what_was_made_a_moment_ago_is_not_asked_for_and_what_was_made_long_ago_is_at_once() {
         let (database, typical) = ("arn:db", Duration::from_secs(360));
         let mut context = StepContext::for_test("");
-        assert_eq!(context.first_look_after(database, typical), None, "created by someone else: it may be ready");
+        assert_eq!(context.first_poll_after(database, typical), None, "created by someone else: it may be ready");
         context.created = Arc::new([(database.to_owned(), 1_000)].into());
         context.now_ms = 1_500;
-        assert_eq!(context.first_look_after(database, typical), Some(Duration::from_millis(59_500)));
-        context.look = 2;
-        assert_eq!(context.first_look_after(database, typical), None);
-        (context.look, context.now_ms) = (1, 61_000);
-        assert_eq!(context.first_look_after(database, typical), None, "resumed later: it may be ready");
+        assert_eq!(context.first_poll_after(database, typical), Some(Duration::from_millis(59_500)));
+        context.poll = 2;
+        assert_eq!(context.first_poll_after(database, typical), None);
+        (context.poll, context.now_ms) = (1, 61_000);
+        assert_eq!(context.first_poll_after(database, typical), None, "resumed later: it may be ready");
     }
 
     #[test]
     fn what_is_quicker_or_slower_than_usual_is_seen_within_a_minute() {
         for typical_seconds in [5, 40, 150, 360] {
             for done_seconds in (1..40).map(|tenth| typical_seconds * tenth / 10) {
-                let (_, late_seconds) = looks(typical_seconds, done_seconds);
+                let (_, late_seconds) = polls(typical_seconds, done_seconds);
                 assert!(late_seconds <= 60.0, "{typical_seconds} {done_seconds}: {late_seconds} s late");
             }
         }

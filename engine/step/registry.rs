@@ -30,7 +30,7 @@ pub trait Step: Send + Sync {
     /// The step's description.
     fn description(&self) -> StepDescription;
     /// Calls the step once. It must stop at a safe point when dropped.
-    async fn look(&self, context: StepContext, input: Value) -> StepResult<Value>;
+    async fn poll(&self, context: StepContext, input: Value) -> StepResult<Value>;
 }
 
 /// The steps by name.
@@ -147,17 +147,17 @@ where
         }
     }
 
-    async fn look(&self, context: StepContext, input: Value) -> StepResult<Value> {
+    async fn poll(&self, context: StepContext, input: Value) -> StepResult<Value> {
         let name = &self.name;
         let input: I = serde_json::from_value(input)
             .map_err(|e| StepError::new(ErrorClass::Invalid, format!("flow:{name} cannot read its Arguments: {e}")))?;
         match (self.function)(context, input).await? {
             Answer::Pending(pending) => Ok(Answer::Pending(pending)),
-            Answer::Done(Done { output, effects }) => {
+            Answer::Done(Done { output, changes }) => {
                 let output = serde_json::to_value(output).map_err(|e| {
                     StepError::new(ErrorClass::Invalid, format!("flow:{name} cannot write its output: {e}"))
                 })?;
-                Ok(Answer::Done(Done { output, effects }))
+                Ok(Answer::Done(Done { output, changes }))
             }
         }
     }

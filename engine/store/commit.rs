@@ -12,9 +12,9 @@ use super::{
     standing::{Beginning, Standing, Waking},
 };
 use crate::{
-    journal::{Content, Entry, Note, write_entries},
+    journal::{EntryContent, JournalEntry, Note, write_entries},
     machine::{EarlySignalChanges, ExecutionStatus, Transition, is_long},
-    step::Change,
+    step::ChangeAction,
 };
 
 /// How many entries a record of a journal holds at most: a page of a history decodes little more than it shows, even of a turn with
@@ -26,17 +26,17 @@ pub(super) const RECORD_ENTRIES_MAX: usize = 128;
 pub struct Write {
     /// The execution's id.
     pub execution: String,
-    /// What it begins with, when it does.
-    pub origin: Option<Origin>,
+    /// Definition and input, if this is the write of a start.
+    pub start: Option<StartData>,
     /// What a turn of the machine changed; its commands are not stored.
     pub transition: Transition,
     /// Documents that become durable with it.
     pub documents: DocumentChanges,
 }
 
-/// What an execution begins with: written once.
+/// Definition and input of an execution, written once, at its start.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Origin {
+pub struct StartData {
     /// The definition, pinned.
     pub definition: Definition,
     /// The input.
@@ -93,24 +93,24 @@ impl Store {
             batch.changes.extend_from_slice(write.documents.changes());
         }
         self.write(batch)?;
-        let begun = writes.iter().filter_map(|write| write.origin.as_ref());
-        self.known_definitions().extend(begun.map(|origin| origin.definition.hash.clone()));
+        let begun = writes.iter().filter_map(|write| write.start.as_ref());
+        self.known_definitions().extend(begun.map(|start| start.definition.hash.clone()));
         Ok(())
     }
 
     fn begin(&self, batch: &mut Batch, write: &Write) -> Result<(), StoreError> {
-        let (Some(origin), Some(header)) = (&write.origin, &write.transition.header) else { return Ok(()) };
-        let (id, definition) = (&write.execution, &origin.definition);
+        let (Some(start), Some(header)) = (&write.start, &write.transition.header) else { return Ok(()) };
+        let (id, definition) = (&write.execution, &start.definition);
         if !self.known_definitions().contains(&definition.hash) {
             let key = keys::definition(&definition.hash);
             let bytes = codec::encode_json(&key, definition.json.as_bytes());
             batch.put(key, bytes);
         }
         let mut beginning = Beginning::of(header, &definition.hash);
-        if is_long(&origin.input) {
-            put(batch, keys::input(id), &*origin.input)?;
+        if is_long(&start.input) {
+            put(batch, keys::input(id), &*start.input)?;
         } else {
-            beginning.input = Some(origin.input.clone());
+            beginning.input = Some(start.input.clone());
         }
         put(batch, keys::by_start(&header.workflow, header.started_ms, id), &beginning)
     }
@@ -128,14 +128,14 @@ fn put_standing(batch: &mut Batch, write: &Write, top: Option<StoredFrame<'_>>) 
         return top.map_or(Ok(()), |_| Err(StoreError::Encode { message: message() }));
     };
     put(batch, keys::standing(&header.id), &Standing::of(header, top))?;
-    if !write.transition.waking_changed && write.origin.is_none() {
+    if !write.transition.waking_changed && write.start.is_none() {
         return Ok(());
     }
     let key = keys::active(&header.id);
     match header.status {
         ExecutionStatus::Running => put(batch, key, &Waking::of(header))?,
         // One that ended in its first turn never had such a record.
-        _ if write.origin.is_some() => {}
+        _ if write.start.is_some() => {}
         _ => batch.delete(key),
     }
     Ok(())
@@ -149,13 +149,13 @@ fn put_early_signals(batch: &mut Batch, id: &str, changes: &EarlySignalChanges) 
     Ok(())
 }
 
-fn put_entries(batch: &mut Batch, id: &str, entries: &Arc<Vec<Entry>>) -> Result<(), StoreError> {
+fn put_entries(batch: &mut Batch, id: &str, entries: &Arc<Vec<JournalEntry>>) -> Result<(), StoreError> {
     for entry in entries.iter() {
-        if let Content::Note(note) = &entry.content
-            && let Note::Effect { effect, .. } = &**note
-            && effect.change == Change::Created
+        if let EntryContent::Note(note) = &entry.content
+            && let Note::ResourceChanged { change, .. } = &**note
+            && change.action == ChangeAction::Created
         {
-            put(batch, keys::created(id, &effect.id), &entry.timestamp_ms)?;
+            put(batch, keys::created(id, &change.id), &entry.timestamp_ms)?;
         }
     }
     for entries in entries.chunks(RECORD_ENTRIES_MAX) {

@@ -14,7 +14,7 @@ use super::{
     standing::{Beginning, Begun, Standing, Waking},
 };
 use crate::{
-    journal::{Entries, Entry},
+    journal::{Entries, JournalEntry},
     machine::{EarlySignal, ExecutionHeader, FrameRow},
 };
 
@@ -305,7 +305,7 @@ impl Store {
     ///
     /// # Errors
     /// The records cannot be read.
-    pub fn entries(&self, id: &str, from_sequence: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    pub fn entries(&self, id: &str, from_sequence: u64, limit: usize) -> Result<Vec<JournalEntry>, StoreError> {
         self.read_entries(&keys::entries(id), &keys::entry(id, from_sequence), from_sequence, limit)
     }
 
@@ -316,8 +316,8 @@ impl Store {
         from_key: &[u8],
         from_sequence: u64,
         limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
-        let mut entries: Vec<Entry> = Vec::new();
+    ) -> Result<Vec<JournalEntry>, StoreError> {
+        let mut entries: Vec<JournalEntry> = Vec::new();
         let (mut next, mut step) = (from_key.to_vec(), ENTRY_RECORDS_MIN);
         while entries.len() < limit {
             // A record holds at least one entry, and its key has the last of them.

@@ -138,7 +138,7 @@ impl Store {
     pub(super) fn put_listing(&self, batch: &mut Batch, write: &Write) -> Result<(), StoreError> {
         let Some(header) = &write.transition.header else { return Ok(()) };
         let has_ended = header.status != ExecutionStatus::Running;
-        if write.origin.is_none() {
+        if write.start.is_none() {
             let is_redriven = header.redrive_count > 0;
             let ends_now = has_ended && write.transition.waking_changed;
             if !is_redriven && !ends_now {

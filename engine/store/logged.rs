@@ -185,7 +185,7 @@ impl Records for LoggedRecords {
         self.shared.place.examine()
     }
 
-    fn rest(&self) {
+    fn on_idle(&self) {
         self.log().acknowledge();
     }
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Batch, Store, StoreError, codec, commit::RECORD_ENTRIES_MAX, keys, records::Record};
 use crate::{
-    journal::{Entry, write_entries},
-    machine::{Child, ChildId, MapRun, MapRunChanges, place},
+    journal::{JournalEntry, write_entries},
+    machine::{Child, ChildId, MapRun, MapRunChanges, uuid_prefix},
 };
 
 /// The numbers of a block that is read at once differ in their last byte.
@@ -29,7 +29,7 @@ pub(super) fn put(batch: &mut Batch, id: &str, changes: &MapRunChanges) -> Resul
         let key = keys::map_run(id, run.number);
         put(key.clone(), codec::encode(&key, run))?;
         if changes.begun.contains(&run.number) {
-            let key = keys::map_run_place(run.place());
+            let key = keys::map_run_place(run.uuid_prefix());
             let place = MapRunPlace { execution: id.to_owned(), number: run.number };
             put(key.clone(), codec::encode(&key, &place))?;
         }
@@ -102,8 +102,8 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn map_run(&self, uuid: &str) -> Result<Option<(String, MapRun)>, StoreError> {
-        let Some(place) = place(uuid) else { return Ok(None) };
-        let found: Option<MapRunPlace> = self.read(&keys::map_run_place(place))?;
+        let Some(prefix) = uuid_prefix(uuid) else { return Ok(None) };
+        let found: Option<MapRunPlace> = self.read(&keys::map_run_place(prefix))?;
         let Some(MapRunPlace { execution, number }) = found else { return Ok(None) };
         Ok(self.map_run_numbered(&execution, number)?.map(|run| (execution, run)))
     }
@@ -136,7 +136,7 @@ impl Store {
         child: ChildId,
         from_sequence: u64,
         limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
+    ) -> Result<Vec<JournalEntry>, StoreError> {
         let from = keys::child_entry(id, child, from_sequence);
         self.read_entries(&keys::child_entries(id, child), &from, from_sequence, limit)
     }
@@ -145,7 +145,7 @@ impl Store {
     pub(super) fn forget_map_runs(&self, batch: &mut Batch, id: &str) -> Result<(), StoreError> {
         let forget = |(key, _): Record, batch: &mut Batch| batch.delete(key);
         for run in self.map_runs(id)? {
-            batch.delete(keys::map_run_place(run.place()));
+            batch.delete(keys::map_run_place(run.uuid_prefix()));
         }
         for prefix in [keys::map_runs(id), keys::all_children(id), keys::all_child_entries(id)] {
             let records = self.records.scan(&prefix, None, usize::MAX)?;

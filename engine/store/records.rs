@@ -61,7 +61,7 @@ pub trait Records: Send + Sync + 'static {
     fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 
     /// Hears that nothing more comes for now. Costs no wait for the disk.
-    fn rest(&self) {}
+    fn on_idle(&self) {}
 
     /// Returns when nothing is on its way to its final place.
     ///

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     asl,
-    journal::{Content, Entry, Note},
+    journal::{EntryContent, JournalEntry, Note},
     machine::{Execution, Input, advance},
     query::Moment,
-    step::{Change, Effect},
+    step::{ChangeAction, ResourceChange},
 };
 
 fn begun(id: &str) -> (Execution, Write) {
@@ -23,10 +23,10 @@ fn begun(id: &str) -> (Execution, Write) {
     let input = json!({ "n": 1 });
     let mut execution = Execution::new(id, "test", asl::parse(&definition).unwrap(), input.clone());
     let transition = advance(&mut execution, Input::Start, &Moment { now_ms: 5_000, entropy: 1 });
-    let origin = Origin { definition: Definition::from(&definition), input: Arc::new(input) };
+    let start = StartData { definition: Definition::from(&definition), input: Arc::new(input) };
     (
         execution,
-        Write { execution: id.to_owned(), origin: Some(origin), transition, documents: DocumentChanges::default() },
+        Write { execution: id.to_owned(), start: Some(start), transition, documents: DocumentChanges::default() },
     )
 }
 
@@ -187,9 +187,9 @@ fn when_a_thing_was_created_is_kept_and_of_earlier_versions_things_it_was_long_a
     let records = MemoryRecords::new();
     let store = Store::new(records.clone()).unwrap();
     let (_, mut write) = begun("a-1");
-    let effect = Effect::new(Change::Created, "AWS::EC2::VPC", "vpc-1");
-    let content = Content::Note(Box::new(Note::Effect { state_path: "W".to_owned(), effect }));
-    Arc::make_mut(&mut write.transition.entries).push(Entry { sequence: 3, timestamp_ms: 6_000, content });
+    let change = ResourceChange::new(ChangeAction::Created, "AWS::EC2::VPC", "vpc-1");
+    let content = EntryContent::Note(Box::new(Note::ResourceChanged { state_path: "W".to_owned(), change }));
+    Arc::make_mut(&mut write.transition.entries).push(JournalEntry { sequence: 3, timestamp_ms: 6_000, content });
     store.commit(&[write]).unwrap();
     let (key, mut batch) = (keys::created("a-1", "vpc-0"), Batch::default());
     batch.put(key.clone(), codec::encode(&key, &()).unwrap());
@@ -220,7 +220,7 @@ fn a_store_of_a_later_version_is_left_alone() {
 fn a_top_frame_without_its_header_is_refused_and_not_forgotten() {
     let store = Store::new(MemoryRecords::new()).unwrap();
     let (_, mut write) = begun("a-1");
-    (write.origin, write.transition.header) = (None, None);
+    (write.start, write.transition.header) = (None, None);
     assert!(matches!(store.commit(&[write]), Err(StoreError::Encode { .. })));
 }
 
@@ -250,10 +250,10 @@ fn a_long_value_is_written_once_and_read_back_whole() {
     let items: Vec<_> = (0..200).map(|n| format!("item number {n}")).collect();
     let input = json!({ "long": "x".repeat(5_000), "items": items });
     let mut execution = Execution::new("long", "test", asl::parse(&definition).unwrap(), input.clone());
-    let origin = Origin { definition: Definition::from(&definition), input: Arc::new(input) };
+    let start = StartData { definition: Definition::from(&definition), input: Arc::new(input) };
     let records = MemoryRecords::new();
     let store = Store::new(records.clone()).unwrap();
-    let mut origin = Some(origin);
+    let mut start = Some(start);
     let mut written = Vec::new();
     let mut now_ms = 5_000;
     let mut parts = std::collections::BTreeSet::new();
@@ -267,16 +267,16 @@ fn a_long_value_is_written_once_and_read_back_whole() {
                     now_ms = *due_ms;
                     inputs.push_back(Input::TimeCame);
                 }
-                crate::machine::Command::Look(look) => {
-                    let output = json!("y".repeat(if look.frame == 3 { 3_000 } else { 3 }));
-                    let answer = crate::machine::StepAnswer::Done { output, effects: Vec::new() };
-                    let (frame, visit, attempt) = (look.frame, look.visit, look.attempt);
+                crate::machine::Command::CallStep(call) => {
+                    let output = json!("y".repeat(if call.frame == 3 { 3_000 } else { 3 }));
+                    let answer = crate::machine::StepAnswer::Done { output, changes: Vec::new() };
+                    let (frame, visit, attempt) = (call.frame, call.visit, call.attempt);
                     inputs.push_back(Input::Answered { frame, visit, attempt, answer });
                 }
                 _ => {}
             }
         }
-        let write = Write { execution: "long".to_owned(), origin: origin.take(), transition, ..Write::default() };
+        let write = Write { execution: "long".to_owned(), start: start.take(), transition, ..Write::default() };
         store.commit(&[write]).unwrap();
         let rows: Vec<_> = execution.frames.in_order().map(|frame| frame.row.clone()).collect();
         assert_eq!(store.frames("long").unwrap(), rows, "what is read back is what was written");
@@ -318,8 +318,8 @@ fn with_early_signals(store: &Store) -> Execution {
         "T": { "Type": "Task", "Resource": "flow:test:step", "Next": "U" },
         "U": { "Type": "Task", "Resource": "flow:test:step", "End": true } } });
     let mut execution = Execution::new("e-1", "test", asl::parse(&definition).unwrap(), json!({}));
-    let origin = Origin { definition: Definition::from(&definition), input: Arc::new(json!({})) };
-    let mut origin = Some(origin);
+    let start = StartData { definition: Definition::from(&definition), input: Arc::new(json!({})) };
+    let mut start = Some(start);
     let answer = |output: Value| crate::machine::SignalAnswer::Output(Arc::new(output));
     for input in [
         Input::Start,
@@ -329,7 +329,7 @@ fn with_early_signals(store: &Store) -> Execution {
     ] {
         let transition = advance(&mut execution, input, &Moment { now_ms: 5_000, entropy: 1 });
         let documents = DocumentChanges::default();
-        let write = Write { execution: "e-1".to_owned(), origin: origin.take(), transition, documents };
+        let write = Write { execution: "e-1".to_owned(), start: start.take(), transition, documents };
         store.commit(&[write]).unwrap();
     }
     execution
@@ -354,7 +354,7 @@ fn early_signals_and_a_replaced_environment_are_read_back_exported_and_forgotten
     // A turn that gives one of them away deletes its record.
     let mut execution = execution;
     let visit = execution.frames[1].row.visit;
-    let answer = crate::machine::StepAnswer::Done { output: json!(1), effects: Vec::new() };
+    let answer = crate::machine::StepAnswer::Done { output: json!(1), changes: Vec::new() };
     let answered = Input::Answered { frame: 1, visit, attempt: 1, answer };
     let transition = advance(&mut execution, answered, &Moment { now_ms: 6_000, entropy: 1 });
     store.commit(&[Write { execution: "e-1".to_owned(), transition, ..Write::default() }]).unwrap();
@@ -370,7 +370,7 @@ fn an_import_of_what_this_version_does_not_know_is_refused() {
     let from = Store::new(MemoryRecords::new()).unwrap();
     from.commit(&[begun("a-1").1]).unwrap();
     let mut exported = from.export("a-1").unwrap();
-    exported.entries[1].content = Content::Note(Box::new(Note::Unknown));
+    exported.entries[1].content = EntryContent::Note(Box::new(Note::Unknown));
     let to = Store::new(MemoryRecords::new()).unwrap();
     let refused = to.import(exported).unwrap_err().to_string();
     assert!(refused.contains("entry 2 of a-1 is of a kind that this version does not know"), "{refused}");

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Definition, DocumentChanges, Kept, Origin, Record, Store, StoreError, Write, codec, keys,
+    Definition, DocumentChanges, Kept, Record, StartData, Store, StoreError, Write, codec, keys,
     records::{RECORDS_AT_ONCE, all_in_parts},
 };
 use crate::{
-    journal::Entry,
+    journal::JournalEntry,
     machine::{EarlySignalChanges, ExecutionHeader, FrameRow, FrameWrite, Transition},
 };
 
@@ -46,7 +46,7 @@ pub struct Exported {
     /// Its frames.
     pub frames: Vec<FrameRow>,
     /// Its journal.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<JournalEntry>,
 }
 
 impl Exported {
@@ -150,7 +150,7 @@ impl Store {
             return Err(StoreError::Encode { message });
         }
         let Exported { header, definition, frames, entries } = exported;
-        let origin = Origin { definition: Definition::from(&definition), input: header.input.clone() };
+        let start = StartData { definition: Definition::from(&definition), input: header.input.clone() };
         let early_signals = EarlySignalChanges { put: header.early_signals.to_vec(), deleted: Vec::new() };
         let transition = Transition {
             early_signals,
@@ -159,7 +159,7 @@ impl Store {
             entries: Arc::new(entries),
             ..Transition::default()
         };
-        let write = Write { execution: id, origin: Some(origin), transition, documents: DocumentChanges::default() };
+        let write = Write { execution: id, start: Some(start), transition, documents: DocumentChanges::default() };
         self.commit(&[write])?;
         Ok(true)
     }

@@ -34,9 +34,9 @@ fuzz_target!(|given: (&str, &str, [u8; 16])| {
         let Some(next) = next else { return };
         let transition = advance(&mut execution, next, &Moment { now_ms, entropy: number as u64 });
         for command in transition.commands {
-            if let Command::Look(look) = command {
+            if let Command::CallStep(call) = command {
                 let answer = answer(answers[number % answers.len()], now_ms);
-                let (frame, visit, attempt) = (look.frame, look.visit, look.attempt);
+                let (frame, visit, attempt) = (call.frame, call.visit, call.attempt);
                 waiting.push_back(Input::Answered { frame, visit, attempt, answer });
             }
         }
@@ -49,14 +49,14 @@ fn answer(kind: u8, now_ms: u64) -> StepAnswer {
         1 => StepAnswer::Failed(StepError::named("Named", "x".repeat(usize::from(kind) * 200))),
         2 => StepAnswer::Pending {
             reason: "soon".to_owned(),
-            next_look_ms: now_ms + 1,
+            next_poll_ms: now_ms + 1,
             instructions: None,
             submitted: None,
         },
         3 => StepAnswer::Done {
             output: json!({ "a": [1, null, { "b": "x".repeat(usize::from(kind)) }] }),
-            effects: Vec::new(),
+            changes: Vec::new(),
         },
-        _ => StepAnswer::Done { output: json!(kind), effects: Vec::new() },
+        _ => StepAnswer::Done { output: json!(kind), changes: Vec::new() },
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_acm::types::{CertificateDetail, CertificateStatus, CertificateSummary, ValidationMethod};
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -95,12 +95,12 @@ async fn request_certificate(
         .send()
         .await
         .map_err(|error| failure("acm:RequestCertificate", error))?;
-    Ok(answer(requested.certificate_arn.unwrap_or_default(), Change::Created, &input.domain))
+    Ok(answer(requested.certificate_arn.unwrap_or_default(), ChangeAction::Created, &input.domain))
 }
 
-fn answer(certificate_arn: String, change: Change, domain: &str) -> Answer<RequestedCertificate> {
-    let effect = Effect::new(change, RESOURCE_TYPE, &certificate_arn).named(domain);
-    Answer::with_effect(RequestedCertificate { certificate_arn }, effect)
+fn answer(certificate_arn: String, change: ChangeAction, domain: &str) -> Answer<RequestedCertificate> {
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &certificate_arn).named(domain);
+    Answer::with_change(RequestedCertificate { certificate_arn }, resource_change)
 }
 
 /// The deployment's certificate for the domain, if it is issued or can still be issued with the requested validation

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{CertificateArn, IssuedCertificate, ValidationRecord, describe, failed_for_good, issued, record, status};
-use crate::{Environment, failure::look_again_or};
+use crate::{Environment, failure::poll_again_or};
 
 /// How long a certificate usually has no validation record yet.
 const TYPICAL_RECORD: Duration = Duration::from_secs(5);
@@ -54,12 +54,12 @@ async fn describe_validation(
     context: StepContext,
     input: CertificateArn,
 ) -> StepResult<ValidationRecord> {
-    if let Some(later) = context.first_look_after(&input.certificate_arn, TYPICAL_RECORD) {
+    if let Some(later) = context.first_poll_after(&input.certificate_arn, TYPICAL_RECORD) {
         return Ok(Answer::pending(NO_RECORD, later));
     }
     let certificate = match describe(&environment, &context, &input.certificate_arn).await {
         Ok(certificate) => certificate,
-        Err(error) => return look_again_or(error, &context),
+        Err(error) => return poll_again_or(error, &context),
     };
     if let Some(failure) = failed_for_good(&certificate) {
         return Err(failure);
@@ -80,7 +80,7 @@ async fn wait_for_certificate(
 ) -> StepResult<IssuedCertificate> {
     let certificate = match describe(&environment, &context, &input.certificate_arn).await {
         Ok(certificate) => certificate,
-        Err(error) => return look_again_or(error, &context),
+        Err(error) => return poll_again_or(error, &context),
     };
     if let Some(failure) = failed_for_good(&certificate) {
         return Err(failure);

@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, HttpTokensState, Instance, InstanceMetadataOptionsRequest,
     InstanceNetworkInterfaceSpecification, InstanceStateName, InstanceType, ResourceType, VolumeType,
 };
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -130,12 +130,12 @@ async fn run_instance(
         .await
         .map_err(|error| failure_for(&context, &input.subnet_id, "ec2:RunInstances", error))?;
     let instance_id = started.instances().first().and_then(Instance::instance_id).unwrap_or_default().to_owned();
-    Ok(answer(instance_id, Change::Created, &input.name))
+    Ok(answer(instance_id, ChangeAction::Created, &input.name))
 }
 
-fn answer(instance_id: String, change: Change, name: &str) -> Answer<InstanceId> {
-    let effect = Effect::new(change, RESOURCE_TYPE, &instance_id).named(name).billed();
-    Answer::with_effect(InstanceId { instance_id }, effect)
+fn answer(instance_id: String, change: ChangeAction, name: &str) -> Answer<InstanceId> {
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &instance_id).named(name).billed();
+    Answer::with_change(InstanceId { instance_id }, resource_change)
 }
 
 async fn find_by_name(environment: &Environment, deployment: &str, name: &str) -> Result<Option<Instance>, StepError> {

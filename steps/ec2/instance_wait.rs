@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::instance::InstanceId;
 use crate::{
     Environment, Nothing,
-    failure::{failure_for, look_again_or},
+    failure::{failure_for, poll_again_or},
 };
 
 /// How long the status checks usually take: two to five minutes.
@@ -58,12 +58,12 @@ async fn wait_for_instance_running(
     context: StepContext,
     input: InstanceId,
 ) -> StepResult<RunningInstance> {
-    if let Some(later) = context.first_look_after(&input.instance_id, TYPICAL_CHANGE) {
+    if let Some(later) = context.first_poll_after(&input.instance_id, TYPICAL_CHANGE) {
         return Ok(Answer::pending("pending", later));
     }
     let instance = match find_instance(&environment, &context, &input.instance_id).await {
         Ok(instance) => instance,
-        Err(error) => return look_again_or(error, &context),
+        Err(error) => return poll_again_or(error, &context),
     };
     let interval = interval(&context);
     let Some(instance) = instance else { return Ok(Answer::pending("pending", interval)) };
@@ -86,7 +86,7 @@ async fn wait_for_instance_status(
     context: StepContext,
     input: InstanceId,
 ) -> StepResult<InstanceId> {
-    if let Some(later) = context.first_look_after(&input.instance_id, TYPICAL_CHECKS) {
+    if let Some(later) = context.first_poll_after(&input.instance_id, TYPICAL_CHECKS) {
         return Ok(Answer::pending("initializing", later));
     }
     let call = environment.ec2_reads().describe_instance_status().instance_ids(&input.instance_id);
@@ -94,7 +94,7 @@ async fn wait_for_instance_status(
         Ok(answer) => answer,
         Err(error) => {
             let failure = failure_for(&context, &input.instance_id, "ec2:DescribeInstanceStatus", error);
-            return look_again_or(failure, &context);
+            return poll_again_or(failure, &context);
         }
     };
     let interval = context.poll_towards(TYPICAL_CHECKS);
@@ -127,7 +127,7 @@ async fn wait_for_instance_terminated(
     let instance = match find_instance(&environment, &context, &input.instance_id).await {
         Ok(instance) => instance,
         Err(error) if error.class == ErrorClass::NotFound => None,
-        Err(error) => return look_again_or(error, &context),
+        Err(error) => return poll_again_or(error, &context),
     };
     match instance.as_ref().and_then(Instance::state).and_then(|state| state.name()) {
         None | Some(InstanceStateName::Terminated) => Ok(Answer::done(Nothing {})),

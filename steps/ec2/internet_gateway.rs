@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_ec2::types::{InternetGateway, ResourceType};
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -108,11 +108,11 @@ async fn create_internet_gateway(
                 .await
                 .map_err(|error| failure("ec2:CreateInternetGateway", error))?;
             let id = answer.internet_gateway().and_then(InternetGateway::internet_gateway_id).unwrap_or_default();
-            (id.to_owned(), Change::Created)
+            (id.to_owned(), ChangeAction::Created)
         }
     };
-    let effect = Effect::new(change, RESOURCE_TYPE, &id).named(&input.deployment);
-    Ok(Answer::with_effect(InternetGatewayId { internet_gateway_id: id }, effect))
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &id).named(&input.deployment);
+    Ok(Answer::with_change(InternetGatewayId { internet_gateway_id: id }, resource_change))
 }
 
 async fn attach_internet_gateway(
@@ -124,7 +124,7 @@ async fn attach_internet_gateway(
     let link = format!("{gateway_id} {}", input.vpc_id);
     let answer = |change| {
         let output = InternetGatewayId { internet_gateway_id: gateway_id.clone() };
-        Ok(Answer::with_effect(output, Effect::new(change, ATTACHMENT, &link)))
+        Ok(Answer::with_change(output, ResourceChange::new(change, ATTACHMENT, &link)))
     };
     match attached_to(&environment, &context, &gateway_id).await? {
         Some(vpc_id) if vpc_id == input.vpc_id => return answer(change_of_link(&context, &gateway_id, &link)),
@@ -138,7 +138,7 @@ async fn attach_internet_gateway(
     }
     let call = environment.ec2().attach_internet_gateway().internet_gateway_id(&gateway_id).vpc_id(&input.vpc_id);
     match call.send().await {
-        Ok(_) => answer(Change::Created),
+        Ok(_) => answer(ChangeAction::Created),
         Err(error) => Err(failure_for(&context, &gateway_id, "ec2:AttachInternetGateway", error)),
     }
 }

@@ -6,7 +6,7 @@ use aws_sdk_ec2::{
     primitives::Blob,
     types::{KeyPairInfo, ResourceType},
 };
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -141,8 +141,9 @@ async fn import_key_pair(
     match answer {
         Ok(answer) => {
             let key_pair_id = answer.key_pair_id.unwrap_or_default();
-            let effect = Effect::new(Change::Created, RESOURCE_TYPE, &key_pair_id).named(&input.key_name);
-            Ok(Answer::with_effect(KeyPair { key_name: input.key_name, key_pair_id }, effect))
+            let resource_change =
+                ResourceChange::new(ChangeAction::Created, RESOURCE_TYPE, &key_pair_id).named(&input.key_name);
+            Ok(Answer::with_change(KeyPair { key_name: input.key_name, key_pair_id }, resource_change))
         }
         Err(error) if is_already_there(&error) => match find(&environment, &input.key_name).await? {
             Some(found) => found_key_pair(&context, input, &found),
@@ -180,8 +181,9 @@ fn found_key_pair(context: &StepContext, input: ImportKeyPair, found: &KeyPairIn
              by hand, or tear the deployment down first.",
         ));
     }
-    let effect = Effect::new(tags.change(context, &key_pair_id), RESOURCE_TYPE, &key_pair_id).named(&input.key_name);
-    Ok(Answer::with_effect(KeyPair { key_name: input.key_name, key_pair_id }, effect))
+    let resource_change =
+        ResourceChange::new(tags.change(context, &key_pair_id), RESOURCE_TYPE, &key_pair_id).named(&input.key_name);
+    Ok(Answer::with_change(KeyPair { key_name: input.key_name, key_pair_id }, resource_change))
 }
 
 /// Whether algorithm and key are the same. The comment after them does not matter.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_ec2::types::{ResourceType, Route, RouteState, RouteTable};
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -142,11 +142,11 @@ async fn create_route_table(
                 .await
                 .map_err(|error| failure_for(&context, &input.vpc_id, "ec2:CreateRouteTable", error))?;
             let id = answer.route_table().and_then(RouteTable::route_table_id).unwrap_or_default();
-            (id.to_owned(), Change::Created)
+            (id.to_owned(), ChangeAction::Created)
         }
     };
-    let effect = Effect::new(change, RESOURCE_TYPE, &id).named(&input.deployment);
-    Ok(Answer::with_effect(RouteTableId { route_table_id: id }, effect))
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &id).named(&input.deployment);
+    Ok(Answer::with_change(RouteTableId { route_table_id: id }, resource_change))
 }
 
 async fn create_route(
@@ -178,7 +178,7 @@ async fn create_route(
                 .send()
                 .await
                 .map_err(|error| failure_for(&context, &id, "ec2:ReplaceRoute", error))?;
-            Change::Updated
+            ChangeAction::Updated
         }
         None => {
             ec2.create_route()
@@ -188,10 +188,10 @@ async fn create_route(
                 .send()
                 .await
                 .map_err(|error| failure_for(&context, &id, "ec2:CreateRoute", error))?;
-            Change::Created
+            ChangeAction::Created
         }
     };
-    Ok(Answer::with_effect(RouteTableId { route_table_id: id }, Effect::new(change, ROUTE, link)))
+    Ok(Answer::with_change(RouteTableId { route_table_id: id }, ResourceChange::new(change, ROUTE, link)))
 }
 
 async fn find_route(
@@ -234,7 +234,7 @@ async fn associate_route_table(
                 .send()
                 .await
                 .map_err(|error| failure_for(&context, table_id, "ec2:ReplaceRouteTableAssociation", error))?;
-            (answer.new_association_id.unwrap_or_default(), Change::Updated)
+            (answer.new_association_id.unwrap_or_default(), ChangeAction::Updated)
         }
         None => {
             let answer = environment
@@ -245,11 +245,11 @@ async fn associate_route_table(
                 .send()
                 .await
                 .map_err(|error| failure_for(&context, table_id, "ec2:AssociateRouteTable", error))?;
-            (answer.association_id.unwrap_or_default(), Change::Created)
+            (answer.association_id.unwrap_or_default(), ChangeAction::Created)
         }
     };
-    let effect = Effect::new(change, ASSOCIATION, &association_id);
-    Ok(Answer::with_effect(AssociationId { association_id }, effect))
+    let resource_change = ResourceChange::new(change, ASSOCIATION, &association_id);
+    Ok(Answer::with_change(AssociationId { association_id }, resource_change))
 }
 
 /// The route table that the subnet explicitly uses, with the id of the association.

@@ -7,7 +7,7 @@ use aws_sdk_ec2::{
     operation::describe_security_groups::DescribeSecurityGroupsError,
     types::{ResourceType, SecurityGroup},
 };
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -88,8 +88,9 @@ async fn create_security_group(
     match answer {
         Ok(answer) => {
             let group_id = answer.group_id.unwrap_or_default();
-            let effect = Effect::new(Change::Created, RESOURCE_TYPE, &group_id).named(&input.name);
-            Ok(Answer::with_effect(CreatedSecurityGroup { group_id, name: input.name }, effect))
+            let resource_change =
+                ResourceChange::new(ChangeAction::Created, RESOURCE_TYPE, &group_id).named(&input.name);
+            Ok(Answer::with_change(CreatedSecurityGroup { group_id, name: input.name }, resource_change))
         }
         // The name is unique within the VPC, so the existing group belongs to this deployment or to someone else.
         Err(error) if is_already_there(&error) => match find(&environment, &context, &input).await? {
@@ -137,8 +138,9 @@ fn found_group(
         let what = format!("{} ({group_id}) in {}", input.name, input.vpc_id);
         return Err(name_taken("security group", &what, &input.deployment, tags.deployment.as_deref()));
     }
-    let effect = Effect::new(tags.change(context, &group_id), RESOURCE_TYPE, &group_id).named(&input.name);
-    Ok(Answer::with_effect(CreatedSecurityGroup { group_id, name: input.name }, effect))
+    let resource_change =
+        ResourceChange::new(tags.change(context, &group_id), RESOURCE_TYPE, &group_id).named(&input.name);
+    Ok(Answer::with_change(CreatedSecurityGroup { group_id, name: input.name }, resource_change))
 }
 
 async fn delete_security_group(

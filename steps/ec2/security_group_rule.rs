@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, SecurityGroup, SecurityGroupRule, UserIdGroupPair};
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -122,9 +122,10 @@ async fn authorize_ingress(
         Ok(answer) => {
             let rule = answer.security_group_rules().first().and_then(SecurityGroupRule::security_group_rule_id);
             let id = rule.unwrap_or(&input.group_id);
-            let effect = Effect::new(Change::Created, RESOURCE_TYPE, id).named(&input.description);
+            let resource_change =
+                ResourceChange::new(ChangeAction::Created, RESOURCE_TYPE, id).named(&input.description);
             let security_group_rule_id = rule.map(str::to_owned);
-            Ok(Answer::with_effect(CreatedRule { security_group_rule_id, has_earlier_rules }, effect))
+            Ok(Answer::with_change(CreatedRule { security_group_rule_id, has_earlier_rules }, resource_change))
         }
         Err(error) if is_already_there(&error) => {
             let (rule, _) = find(&environment, &context, &input).await?;
@@ -143,8 +144,8 @@ fn found_rule(
 ) -> StepResult<CreatedRule> {
     let id = rule.security_group_rule_id.unwrap_or_default();
     let change = change_of_link(context, &input.group_id, &id);
-    let effect = Effect::new(change, RESOURCE_TYPE, &id).named(&input.description);
-    Ok(Answer::with_effect(CreatedRule { security_group_rule_id: Some(id), has_earlier_rules }, effect))
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &id).named(&input.description);
+    Ok(Answer::with_change(CreatedRule { security_group_rule_id: Some(id), has_earlier_rules }, resource_change))
 }
 
 fn permission(input: &AuthorizeIngress) -> Result<IpPermission, StepError> {
@@ -262,8 +263,9 @@ async fn revoke(
     let call = environment.ec2().revoke_security_group_ingress().group_id(group_id);
     match call.set_security_group_rule_ids(Some(ids.clone())).send().await {
         Ok(_) => {
-            let effects = ids.into_iter().map(|id| Effect::new(Change::Deleted, RESOURCE_TYPE, id)).collect();
-            Ok(Answer::Done(engine::step::Done { output: Nothing {}, effects }))
+            let changes =
+                ids.into_iter().map(|id| ResourceChange::new(ChangeAction::Deleted, RESOURCE_TYPE, id)).collect();
+            Ok(Answer::Done(engine::step::Done { output: Nothing {}, changes }))
         }
         Err(error) if is_missing(&error) => nothing_to_do(),
         Err(error) => Err(failure("ec2:RevokeSecurityGroupIngress", error)),

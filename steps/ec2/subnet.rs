@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use aws_sdk_ec2::types::{ResourceType, Subnet, SubnetState};
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{TYPICAL_CREATION, filter, gone, gone_already, holders, of_deployment, soon};
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_already_there, is_missing, look_again_or},
+    failure::{failure, failure_for, is_already_there, is_missing, poll_again_or},
     found_tags,
     outcome::earlier_call_may_be_listed,
     tags::{Tags, only_one, sanitised},
@@ -88,9 +88,10 @@ async fn create_subnet(
     match answer {
         Ok(answer) => {
             let subnet_id = answer.subnet().and_then(Subnet::subnet_id).unwrap_or_default().to_owned();
-            let effect = Effect::new(Change::Created, RESOURCE_TYPE, &subnet_id).named(&input.name);
+            let resource_change =
+                ResourceChange::new(ChangeAction::Created, RESOURCE_TYPE, &subnet_id).named(&input.name);
             let output = CreatedSubnet { subnet_id, availability_zone: input.availability_zone, cidr: input.cidr };
-            Ok(Answer::with_effect(output, effect))
+            Ok(Answer::with_change(output, resource_change))
         }
         Err(error) if is_already_there(&error) => match find(&environment, &context, &input).await? {
             Some(subnet) => found_subnet(&context, &input, &subnet),
@@ -129,19 +130,19 @@ fn found_subnet(context: &StepContext, input: &CreateSubnet, subnet: &Subnet) ->
         .hint("The addresses of a subnet cannot be changed: set them back, or tear the deployment down first."));
     }
     let change = found_tags!(subnet.tags()).change(context, &subnet_id);
-    let effect = Effect::new(change, RESOURCE_TYPE, &subnet_id).named(&input.name);
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &subnet_id).named(&input.name);
     let availability_zone = subnet.availability_zone().unwrap_or(&input.availability_zone).to_owned();
-    Ok(Answer::with_effect(CreatedSubnet { subnet_id, availability_zone, cidr }, effect))
+    Ok(Answer::with_change(CreatedSubnet { subnet_id, availability_zone, cidr }, resource_change))
 }
 
 async fn wait_for_subnet(environment: Arc<Environment>, context: StepContext, input: SubnetId) -> StepResult<SubnetId> {
-    if let Some(later) = context.first_look_after(&input.subnet_id, TYPICAL_CREATION) {
+    if let Some(later) = context.first_poll_after(&input.subnet_id, TYPICAL_CREATION) {
         return Ok(Answer::pending("pending", later));
     }
     let answer = match environment.ec2_reads().describe_subnets().subnet_ids(&input.subnet_id).send().await {
         Ok(answer) => answer,
         Err(error) => {
-            return look_again_or(failure_for(&context, &input.subnet_id, "ec2:DescribeSubnets", error), &context);
+            return poll_again_or(failure_for(&context, &input.subnet_id, "ec2:DescribeSubnets", error), &context);
         }
     };
     match answer.subnets().first().and_then(Subnet::state) {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc, VpcAttributeName, VpcState};
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{TYPICAL_CREATION, filter, gone, gone_already, holders, of_deployment, soon};
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_missing, look_again_or},
+    failure::{failure, failure_for, is_missing, poll_again_or},
     found_tags,
     outcome::earlier_call_may_be_listed,
     tags::{Tags, only_one},
@@ -95,8 +95,8 @@ async fn create_vpc(environment: Arc<Environment>, context: StepContext, input: 
         .await
         .map_err(|error| failure("ec2:CreateVpc", error))?;
     let vpc_id = answer.vpc().and_then(Vpc::vpc_id).unwrap_or_default().to_owned();
-    let effect = Effect::new(Change::Created, RESOURCE_TYPE, &vpc_id).named(&input.deployment);
-    Ok(Answer::with_effect(VpcAndCidr { vpc_id, cidr: input.cidr }, effect))
+    let resource_change = ResourceChange::new(ChangeAction::Created, RESOURCE_TYPE, &vpc_id).named(&input.deployment);
+    Ok(Answer::with_change(VpcAndCidr { vpc_id, cidr: input.cidr }, resource_change))
 }
 
 fn found_vpc(context: &StepContext, input: &CreateVpc, vpc: &Vpc) -> StepResult<VpcAndCidr> {
@@ -113,19 +113,19 @@ fn found_vpc(context: &StepContext, input: &CreateVpc, vpc: &Vpc) -> StepResult<
         .hint("The addresses of a VPC cannot be changed: set them back, or tear the deployment down first."));
     }
     let change = found_tags!(vpc.tags()).change(context, &vpc_id);
-    let effect = Effect::new(change, RESOURCE_TYPE, &vpc_id).named(&input.deployment);
-    Ok(Answer::with_effect(VpcAndCidr { vpc_id, cidr }, effect))
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &vpc_id).named(&input.deployment);
+    Ok(Answer::with_change(VpcAndCidr { vpc_id, cidr }, resource_change))
 }
 
 async fn wait_for_vpc(environment: Arc<Environment>, context: StepContext, input: VpcId) -> StepResult<VpcId> {
-    if let Some(later) = context.first_look_after(&input.vpc_id, TYPICAL_CREATION) {
+    if let Some(later) = context.first_poll_after(&input.vpc_id, TYPICAL_CREATION) {
         return Ok(Answer::pending("pending", later));
     }
     let answer = environment.ec2_reads().describe_vpcs().vpc_ids(&input.vpc_id).send().await;
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
-            return look_again_or(failure_for(&context, &input.vpc_id, "ec2:DescribeVpcs", error), &context);
+            return poll_again_or(failure_for(&context, &input.vpc_id, "ec2:DescribeVpcs", error), &context);
         }
     };
     match answer.vpcs().first().and_then(Vpc::state) {
@@ -175,8 +175,8 @@ async fn enable_attribute(
         // This completes the creation, so it is not reported as an update.
         return Ok(Answer::done(input));
     }
-    let effect = Effect::new(Change::Updated, RESOURCE_TYPE, &input.vpc_id);
-    Ok(Answer::with_effect(input, effect))
+    let resource_change = ResourceChange::new(ChangeAction::Updated, RESOURCE_TYPE, &input.vpc_id);
+    Ok(Answer::with_change(input, resource_change))
 }
 
 async fn delete_vpc(environment: Arc<Environment>, context: StepContext, input: VpcId) -> StepResult<Nothing> {

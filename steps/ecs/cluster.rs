@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_ecs::types::{Cluster, ClusterField};
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -76,12 +76,12 @@ async fn create_cluster(
     let created = created.map_err(|error| failure("ecs:CreateCluster", error))?;
     let arn = created.cluster.and_then(|cluster| cluster.cluster_arn);
     let arn = arn.ok_or_else(|| incomplete_answer("ecs:CreateCluster", "cluster"))?;
-    Ok(answered(arn, input.name, Change::Created))
+    Ok(answered(arn, input.name, ChangeAction::Created))
 }
 
-fn answered(cluster_arn: String, name: String, change: Change) -> Answer<ClusterArnAndName> {
-    let effect = Effect::new(change, RESOURCE_TYPE, &cluster_arn).named(&name);
-    Answer::with_effect(ClusterArnAndName { cluster_arn, name }, effect)
+fn answered(cluster_arn: String, name: String, change: ChangeAction) -> Answer<ClusterArnAndName> {
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &cluster_arn).named(&name);
+    Answer::with_change(ClusterArnAndName { cluster_arn, name }, resource_change)
 }
 
 /// Finds the cluster. A deleted cluster is listed as inactive for some time and does not match.

@@ -6,7 +6,7 @@ use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, Deployment, DeploymentCircuitBreaker, DeploymentConfiguration,
     DeploymentRolloutState, LaunchType, LoadBalancer, NetworkConfiguration, Service,
 };
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +107,7 @@ async fn create(environment: &Environment, context: &StepContext, input: &Create
         })?;
     let arn = created.service.and_then(|service| service.service_arn);
     let arn = arn.ok_or_else(|| incomplete_answer("ecs:CreateService", "service"))?;
-    Ok(answered(arn, input, Change::Created))
+    Ok(answered(arn, input, ChangeAction::Created))
 }
 
 /// The network of tasks. Without a public address a task in a public subnet could reach neither the image nor the
@@ -135,9 +135,9 @@ fn not_consistent_yet(context: &StepContext, input: &CreateService, mut failure:
     failure
 }
 
-fn answered(service_arn: String, input: &CreateService, change: Change) -> Answer<CreatedService> {
-    let effect = Effect::new(change, RESOURCE_TYPE, &service_arn).named(&input.name).billed();
-    Answer::with_effect(CreatedService { service_arn, service_name: input.name.clone() }, effect)
+fn answered(service_arn: String, input: &CreateService, change: ChangeAction) -> Answer<CreatedService> {
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &service_arn).named(&input.name).billed();
+    Answer::with_change(CreatedService { service_arn, service_name: input.name.clone() }, resource_change)
 }
 
 async fn found_service(
@@ -170,7 +170,7 @@ async fn found_service(
         .send()
         .await
         .map_err(|error| failure_for(context, &arn, "ecs:UpdateService", error))?;
-    Ok(answered(arn, &input, Change::Updated))
+    Ok(answered(arn, &input, ChangeAction::Updated))
 }
 
 fn refuse_what_cannot_change(service: &Service, input: &CreateService) -> Result<(), StepError> {

@@ -8,7 +8,7 @@ use engine::step::{Answer, Registry, StepContext, StepError, StepResult};
 use super::{ACTIVE, INACTIVE, ServiceName, find_service, service::RESOURCE_TYPE, service_arn};
 use crate::{
     Environment, Nothing,
-    failure::{code_of, failure, is_missing, look_again_or},
+    failure::{code_of, failure, is_missing, poll_again_or},
     outcome::{gone, gone_already, nothing_to_do},
 };
 
@@ -97,7 +97,7 @@ async fn wait_for_service_inactive(
     let service = match find(&environment, &context, &input).await {
         Ok(Some(service)) => service,
         Ok(None) => return nothing_to_do(),
-        Err(error) => return look_again_or(error, &context),
+        Err(error) => return poll_again_or(error, &context),
     };
     let interval = context.poll_towards(TYPICAL_DRAINING);
     let status = service.status().unwrap_or("DRAINING");

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{ACTIVE, evidence, find_service, service_arn};
 use crate::{
     Environment,
-    failure::{failure_for, look_again_or},
+    failure::{failure_for, poll_again_or},
 };
 
 /// How long a roll-out usually takes: two to six minutes.
@@ -76,7 +76,7 @@ async fn wait_for_service(
     input: WaitForService,
 ) -> StepResult<StableService> {
     if let Some(later) =
-        context.first_look_after(&service_arn(&input.cluster_arn, &input.service_name), TYPICAL_ROLLOUT)
+        context.first_poll_after(&service_arn(&input.cluster_arn, &input.service_name), TYPICAL_ROLLOUT)
     {
         return Ok(Answer::pending(DeploymentRolloutState::InProgress.as_str(), later));
     }
@@ -86,14 +86,14 @@ async fn wait_for_service(
             let cause = format!("there is no service {} in {}", input.service_name, input.cluster_arn);
             return Err(StepError::new(ErrorClass::NotFound, cause).during("ecs:DescribeServices"));
         }
-        Err(error) => return look_again_or(error, &context),
+        Err(error) => return poll_again_or(error, &context),
     };
     // Without running tasks no target can be healthy.
     let targets = match service.running_count() {
         0 => Vec::new(),
         _ => match target_health(&environment, &context, &input.target_group_arn).await {
             Ok(targets) => targets,
-            Err(error) => return look_again_or(error, &context),
+            Err(error) => return poll_again_or(error, &context),
         },
     };
     let interval = context.poll_towards(TYPICAL_ROLLOUT);
@@ -103,7 +103,7 @@ async fn wait_for_service(
             let cause = format!("service {} failed: {reason}", input.service_name);
             Err(evidence::explain(&environment, &input, cause, &service, &targets).await)
         }
-        Progress::OnTheWay(reason) if is_last_look(&context, interval) => {
+        Progress::OnTheWay(reason) if is_last_poll(&context, interval) => {
             let cause = format!("service {} is not stable in time: {reason}", input.service_name);
             Err(evidence::explain(&environment, &input, cause, &service, &targets).await)
         }
@@ -113,9 +113,9 @@ async fn wait_for_service(
 
 /// Whether the deadline passes before the next poll. The engine's time-out knows nothing about services, so this poll
 /// must report what AWS knows.
-fn is_last_look(context: &StepContext, interval: Duration) -> bool {
-    let next_look_ms = context.now_ms.saturating_add(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
-    context.deadline_ms.is_some_and(|deadline_ms| next_look_ms >= deadline_ms)
+fn is_last_poll(context: &StepContext, interval: Duration) -> bool {
+    let next_poll_ms = context.now_ms.saturating_add(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
+    context.deadline_ms.is_some_and(|deadline_ms| next_poll_ms >= deadline_ms)
 }
 
 async fn target_health(
@@ -192,7 +192,7 @@ fn other_revision(
 ) -> Progress {
     let wanted = &input.task_definition_arn;
     let of_wanted = deployments.iter().find(|deployment| deployment.task_definition() == Some(wanted.as_str()));
-    let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_look_ms));
+    let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_poll_ms));
     if of_wanted.is_none() && waited < UPDATE_LISTED_WITHIN {
         return Progress::OnTheWay("the new deployment is not listed yet".to_owned());
     }

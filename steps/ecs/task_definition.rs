@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use aws_sdk_ecs::types::{
     Compatibility, NetworkMode, SortOrder, TaskDefinition, TaskDefinitionField, TaskDefinitionStatus,
 };
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -124,15 +124,15 @@ async fn register_task_definition(
         .map_err(|error| role_not_known_yet(&context, &input, failure("ecs:RegisterTaskDefinition", error)))?;
     let registered = registered.task_definition;
     let registered = registered.ok_or_else(|| incomplete_answer("ecs:RegisterTaskDefinition", "task definition"))?;
-    Ok(answered(&registered, &input.family, Change::Created))
+    Ok(answered(&registered, &input.family, ChangeAction::Created))
 }
 
-fn answered(definition: &TaskDefinition, family: &str, change: Change) -> Answer<Revision> {
+fn answered(definition: &TaskDefinition, family: &str, change: ChangeAction) -> Answer<Revision> {
     let arn = definition.task_definition_arn().unwrap_or_default().to_owned();
     let revision = definition.revision();
     let name = if crate::plan::is_unknown(&arn) { family.to_owned() } else { format!("{family}:{revision}") };
-    let effect = Effect::new(change, RESOURCE_TYPE, &arn).named(name);
-    Answer::with_effect(Revision { task_definition_arn: arn, revision }, effect)
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &arn).named(name);
+    Answer::with_change(Revision { task_definition_arn: arn, revision }, resource_change)
 }
 
 /// IAM takes some seconds to spread a role that this execution created.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, Certificate, Listener, ProtocolEnum};
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,7 @@ async fn create_listener(
     match created {
         Ok(answer) => {
             let arn = answer.listeners().first().and_then(Listener::listener_arn).unwrap_or_default();
-            Ok(answered(arn, Change::Created))
+            Ok(answered(arn, ChangeAction::Created))
         }
         Err(error) if is_already_there(&error) => match find(&environment, &context, &input).await? {
             Some(listener) => found_listener(&environment, &context, input, &listener).await,
@@ -115,9 +115,9 @@ fn not_known_yet(context: &StepContext, certificate_arn: &str, mut failure: Step
     failure
 }
 
-fn answered(arn: &str, change: Change) -> Answer<ListenerArn> {
-    let effect = Effect::new(change, RESOURCE_TYPE, arn).named("HTTPS 443");
-    Answer::with_effect(ListenerArn { listener_arn: arn.to_owned() }, effect)
+fn answered(arn: &str, action: ChangeAction) -> Answer<ListenerArn> {
+    let resource_change = ResourceChange::new(action, RESOURCE_TYPE, arn).named("HTTPS 443");
+    Answer::with_change(ListenerArn { listener_arn: arn.to_owned() }, resource_change)
 }
 
 /// The listener on the port: there can be only one.
@@ -166,7 +166,7 @@ async fn found_listener(
             let failure = failure_for(context, arn, "elasticloadbalancing:ModifyListener", error);
             not_known_yet(context, &input.certificate_arn, failure)
         })?;
-    Ok(answered(arn, Change::Updated))
+    Ok(answered(arn, ChangeAction::Updated))
 }
 
 fn say_differences(environment: &Environment, listener: &Listener, input: &CreateListener) {

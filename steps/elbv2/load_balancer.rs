@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_elasticloadbalancingv2::types::{
     AvailabilityZone, IpAddressType, LoadBalancer, LoadBalancerSchemeEnum, LoadBalancerTypeEnum,
 };
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +101,7 @@ async fn create_load_balancer(
             let balancer = answer.load_balancers.unwrap_or_default().into_iter().next();
             let balancer = balancer
                 .ok_or_else(|| incomplete_answer("elasticloadbalancing:CreateLoadBalancer", "load balancer"))?;
-            Ok(answered(&balancer, &input.name, Change::Created))
+            Ok(answered(&balancer, &input.name, ChangeAction::Created))
         }
         Err(error) if is_already_there(&error) => match find(&environment, &input).await? {
             Some(balancer) => found_load_balancer(&environment, &context, input, &balancer).await,
@@ -115,15 +115,15 @@ fn tags(context: &StepContext, input: &CreateLoadBalancer) -> Tags {
     Tags::new(context, &input.deployment).named(&input.name).with(DOMAIN, input.domain.as_deref())
 }
 
-fn answered(balancer: &LoadBalancer, name: &str, change: Change) -> Answer<CreatedLoadBalancer> {
+fn answered(balancer: &LoadBalancer, name: &str, change: ChangeAction) -> Answer<CreatedLoadBalancer> {
     let load_balancer_arn = balancer.load_balancer_arn().unwrap_or_default().to_owned();
-    let effect = Effect::new(change, RESOURCE_TYPE, &load_balancer_arn).named(name).billed();
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &load_balancer_arn).named(name).billed();
     let output = CreatedLoadBalancer {
         load_balancer_arn,
         dns_name: balancer.dns_name().unwrap_or_default().to_owned(),
         canonical_hosted_zone_id: balancer.canonical_hosted_zone_id().unwrap_or_default().to_owned(),
     };
-    Answer::with_effect(output, effect)
+    Answer::with_change(output, resource_change)
 }
 
 async fn find(environment: &Environment, input: &CreateLoadBalancer) -> Result<Option<LoadBalancer>, StepError> {
@@ -155,7 +155,7 @@ async fn found_load_balancer(
         let call = environment.elbv2().set_security_groups().load_balancer_arn(arn);
         let answer = call.set_security_groups(Some(input.group_ids.clone())).send().await;
         answer.map_err(|error| failure_for(context, arn, "elasticloadbalancing:SetSecurityGroups", error))?;
-        change = Change::Updated;
+        change = ChangeAction::Updated;
     }
     if !same_set(balancer.availability_zones().iter().filter_map(AvailabilityZone::subnet_id), &input.subnet_ids) {
         let there = balancer.availability_zones().iter().filter_map(AvailabilityZone::subnet_id);
@@ -163,7 +163,7 @@ async fn found_load_balancer(
         let call = environment.elbv2().set_subnets().load_balancer_arn(arn);
         let answer = call.set_subnets(Some(input.subnet_ids.clone())).send().await;
         answer.map_err(|error| failure_for(context, arn, "elasticloadbalancing:SetSubnets", error))?;
-        change = Change::Updated;
+        change = ChangeAction::Updated;
     }
     Ok(answered(balancer, &input.name, change))
 }

@@ -9,7 +9,7 @@ use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepRes
 use super::load_balancer::{LoadBalancerArn, find_by_arn};
 use crate::{
     Environment, Nothing,
-    failure::{failure, look_again_or},
+    failure::{failure, poll_again_or},
     outcome::nothing_to_do,
 };
 
@@ -44,7 +44,7 @@ async fn wait_for_load_balancer(
     context: StepContext,
     input: LoadBalancerArn,
 ) -> StepResult<LoadBalancerArn> {
-    if let Some(later) = context.first_look_after(&input.load_balancer_arn, TYPICAL_PROVISIONING) {
+    if let Some(later) = context.first_poll_after(&input.load_balancer_arn, TYPICAL_PROVISIONING) {
         return Ok(Answer::pending("provisioning", later));
     }
     let balancer = match find_by_arn(&environment, &context, &input.load_balancer_arn).await {
@@ -55,7 +55,7 @@ async fn wait_for_load_balancer(
                 StepError::new(ErrorClass::NotFound, cause).during("elasticloadbalancing:DescribeLoadBalancers")
             );
         }
-        Err(error) => return look_again_or(error, &context),
+        Err(error) => return poll_again_or(error, &context),
     };
     match state(&balancer) {
         (Some(LoadBalancerStateEnum::Active), _) => Ok(Answer::done(input)),
@@ -86,13 +86,13 @@ async fn wait_for_load_balancer_deleted(
     match find_by_arn(&environment, &context, &input.load_balancer_arn).await {
         Ok(Some(_)) => return Ok(Answer::pending("deleting", interval(&context))),
         Ok(None) => {}
-        Err(error) => return look_again_or(error, &context),
+        Err(error) => return poll_again_or(error, &context),
     }
     match interfaces(&environment, &input.load_balancer_arn).await {
         Ok(0) => nothing_to_do(),
         Ok(1) => Ok(Answer::pending("1 network interface left", interval(&context))),
         Ok(count) => Ok(Answer::pending(format!("{count} network interfaces left"), interval(&context))),
-        Err(error) => look_again_or(error, &context),
+        Err(error) => poll_again_or(error, &context),
     }
 }
 

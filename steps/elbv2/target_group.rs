@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_elasticloadbalancingv2::types::{Matcher, ProtocolEnum, TargetGroup, TargetTypeEnum};
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -89,7 +89,7 @@ async fn create_target_group(
     match created {
         Ok(answer) => {
             let arn = answer.target_groups().first().and_then(TargetGroup::target_group_arn).unwrap_or_default();
-            Ok(answered(arn, &input.name, Change::Created))
+            Ok(answered(arn, &input.name, ChangeAction::Created))
         }
         Err(error) if is_already_there(&error) => match find(&environment, &input).await? {
             Some(group) => found_target_group(&environment, &context, input, &group).await,
@@ -99,9 +99,9 @@ async fn create_target_group(
     }
 }
 
-fn answered(arn: &str, name: &str, change: Change) -> Answer<TargetGroupArn> {
-    let effect = Effect::new(change, RESOURCE_TYPE, arn).named(name);
-    Answer::with_effect(TargetGroupArn { target_group_arn: arn.to_owned() }, effect)
+fn answered(arn: &str, name: &str, action: ChangeAction) -> Answer<TargetGroupArn> {
+    let resource_change = ResourceChange::new(action, RESOURCE_TYPE, arn).named(name);
+    Answer::with_change(TargetGroupArn { target_group_arn: arn.to_owned() }, resource_change)
 }
 
 async fn find(environment: &Environment, input: &CreateTargetGroup) -> Result<Option<TargetGroup>, StepError> {
@@ -146,7 +146,7 @@ async fn found_target_group(
         .send()
         .await
         .map_err(|error| failure_for(context, arn, "elasticloadbalancing:ModifyTargetGroup", error))?;
-    Ok(answered(arn, &input.name, Change::Updated))
+    Ok(answered(arn, &input.name, ChangeAction::Updated))
 }
 
 fn refuse_what_cannot_change(group: &TargetGroup, input: &CreateTargetGroup) -> Result<(), StepError> {

@@ -206,10 +206,10 @@ async fn a_refusal_names_the_action_that_is_missing_and_not_the_call() {
 fn a_wait_goes_on_after_a_passing_error_and_ends_with_a_lasting_one() {
     let context = StepContext::for_test("Wait");
     let throttled = StepError::new(ErrorClass::Throttled, "slow down");
-    match look_again_or::<()>(throttled, &context) {
+    match poll_again_or::<()>(throttled, &context) {
         Ok(Answer::Pending(pending)) => assert!(pending.reason.starts_with("throttled")),
         other => panic!("{other:?}"),
     }
     let denied = StepError::new(ErrorClass::Permission, "no");
-    assert!(look_again_or::<()>(denied, &context).is_err());
+    assert!(poll_again_or::<()>(denied, &context).is_err());
 }

@@ -12,18 +12,18 @@ use super::*;
 
 /// A folder for the steps, and one that they may not use.
 struct World {
-    _place: tempfile::TempDir,
+    _directory: tempfile::TempDir,
     files: PathBuf,
     outside: PathBuf,
 }
 
 impl World {
     fn new() -> Self {
-        let place = tempfile::tempdir().unwrap();
-        let (files, outside) = (place.path().join("files"), place.path().join("outside"));
+        let directory = tempfile::tempdir().unwrap();
+        let (files, outside) = (directory.path().join("files"), directory.path().join("outside"));
         fs::create_dir(&files).unwrap();
         fs::create_dir(&outside).unwrap();
-        World { _place: place, files, outside }
+        World { _directory: directory, files, outside }
     }
 
     fn settings(&self) -> Arc<LocalSettings> {
@@ -38,10 +38,10 @@ impl World {
         }
     }
 
-    async fn write(&self, path: &str, results: Value) -> std::result::Result<Change, StepError> {
+    async fn write(&self, path: &str, results: Value) -> std::result::Result<ChangeAction, StepError> {
         let input = Write { path: path.to_owned(), results };
         match write(self.settings(), StepContext::for_test(""), input).await? {
-            Answer::Done(done) => Ok(done.effects[0].change),
+            Answer::Done(done) => Ok(done.changes[0].action),
             Answer::Pending(_) => panic!("it is pending"),
         }
     }
@@ -68,8 +68,8 @@ fn a_path_that_leads_out_of_the_folder_by_its_spelling_is_refused() {
 async fn what_was_written_is_read_and_no_other_file_is_touched() {
     let world = World::new();
     fs::write(world.files.join("report.new"), "mine").unwrap();
-    assert_eq!(world.write("report.json", json!({ "a": 1 })).await.unwrap(), Change::Created);
-    assert_eq!(world.write("report.json", json!({ "a": 2 })).await.unwrap(), Change::Updated);
+    assert_eq!(world.write("report.json", json!({ "a": 1 })).await.unwrap(), ChangeAction::Created);
+    assert_eq!(world.write("report.json", json!({ "a": 2 })).await.unwrap(), ChangeAction::Updated);
     assert_eq!(world.read("file:report.json").await.unwrap(), r#"{"a":2}"#);
     assert_eq!(fs::read_to_string(world.files.join("report.new")).unwrap(), "mine");
     assert_eq!(world.names(&world.files), ["report.json", "report.new"]);
@@ -78,8 +78,8 @@ async fn what_was_written_is_read_and_no_other_file_is_touched() {
 #[tokio::test]
 async fn missing_folders_are_made() {
     let world = World::new();
-    assert_eq!(world.write("a/b/c.json", json!(1)).await.unwrap(), Change::Created);
-    assert_eq!(world.write("a/b/d.json", json!(2)).await.unwrap(), Change::Created);
+    assert_eq!(world.write("a/b/c.json", json!(1)).await.unwrap(), ChangeAction::Created);
+    assert_eq!(world.write("a/b/d.json", json!(2)).await.unwrap(), ChangeAction::Created);
     assert_eq!(world.names(&world.files.join("a/b")), ["c.json", "d.json"]);
 }
 

@@ -209,7 +209,7 @@ async fn a_call_ends_at_the_deadline_of_its_state() {
     let step = registry.find("arn:aws:states:::http:invoke").unwrap();
     let context = StepContext { now_ms: 5_000, deadline_ms: Some(5_050), ..StepContext::for_test("") };
     let input = json!({ "Method": "GET", "ApiEndpoint": format!("http://{}/", silent.local_addr().unwrap()) });
-    let error = step.look(context, input).await.unwrap_err();
+    let error = step.poll(context, input).await.unwrap_err();
     assert_eq!(error.error_name(), "States.Timeout");
 }
 

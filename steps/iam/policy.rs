@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -111,9 +111,9 @@ async fn put_role_policy(
         }
         Some(_) => {
             environment.differs("secretArns", "another policy", input.secret_arns.join(", "));
-            Change::Updated
+            ChangeAction::Updated
         }
-        None => Change::Created,
+        None => ChangeAction::Created,
     };
     environment
         .iam()
@@ -134,8 +134,8 @@ fn reading(secret_arns: &[String]) -> Value {
     })
 }
 
-fn answered(id: &str, name: &str, change: Change) -> Answer<Nothing> {
-    Answer::with_effect(Nothing {}, Effect::new(change, INLINE_POLICY, id).named(name))
+fn answered(id: &str, name: &str, change: ChangeAction) -> Answer<Nothing> {
+    Answer::with_change(Nothing {}, ResourceChange::new(change, INLINE_POLICY, id).named(name))
 }
 
 async fn find(environment: &Environment, role: &str, policy: &str) -> Result<Option<String>, StepError> {

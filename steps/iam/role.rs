@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_iam::types::Role;
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ async fn create_role(
     match created {
         Ok(answer) => {
             let role = answer.role.ok_or_else(|| incomplete_answer("iam:CreateRole", "role"))?;
-            Ok(answered(role.arn, input.name, Change::Created))
+            Ok(answered(role.arn, input.name, ChangeAction::Created))
         }
         Err(error) if is_already_there(&error) => match find(&environment, &input.name).await? {
             Some(role) => found_role(&environment, &context, input, role).await,
@@ -95,9 +95,9 @@ fn trust(service: &str) -> Value {
     })
 }
 
-fn answered(role_arn: String, name: String, change: Change) -> Answer<RoleArnAndName> {
-    let effect = Effect::new(change, ROLE, &role_arn).named(&name);
-    Answer::with_effect(RoleArnAndName { role_arn, name }, effect)
+fn answered(role_arn: String, name: String, change: ChangeAction) -> Answer<RoleArnAndName> {
+    let resource_change = ResourceChange::new(change, ROLE, &role_arn).named(&name);
+    Answer::with_change(RoleArnAndName { role_arn, name }, resource_change)
 }
 
 async fn find(environment: &Environment, name: &str) -> Result<Option<Role>, StepError> {
@@ -129,7 +129,7 @@ async fn found_role(
         let ending = role_ending(&input.name);
         failure_for(context, made_id(context, &ending), "iam:UpdateAssumeRolePolicy", error)
     })?;
-    Ok(answered(role.arn, input.name, Change::Updated))
+    Ok(answered(role.arn, input.name, ChangeAction::Updated))
 }
 
 async fn delete_role(environment: Arc<Environment>, context: StepContext, input: RoleName) -> StepResult<Nothing> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -37,18 +37,18 @@ async fn create_service_linked_role(
     input: CreateServiceLinkedRole,
 ) -> StepResult<Nothing> {
     if let Some(arn) = find(&environment, &input.service).await? {
-        return Ok(answered(&arn, Change::Unchanged));
+        return Ok(answered(&arn, ChangeAction::Unchanged));
     }
     match environment.iam().create_service_linked_role().aws_service_name(&input.service).send().await {
         Ok(answer) => {
             let arn = answer.role.map(|role| role.arn).unwrap_or_else(|| input.service.clone());
-            Ok(answered(&arn, Change::Created))
+            Ok(answered(&arn, ChangeAction::Created))
         }
         Err(error) => {
             let there = is_already_there(&error);
             let failure = failure("iam:CreateServiceLinkedRole", error);
             if there || is_taken(&failure) {
-                return Ok(answered(&input.service, Change::Unchanged));
+                return Ok(answered(&input.service, ChangeAction::Unchanged));
             }
             Err(failure)
         }
@@ -60,8 +60,8 @@ fn is_taken(failure: &StepError) -> bool {
     failure.code.as_deref() == Some("InvalidInput") && failure.cause.contains("has been taken")
 }
 
-fn answered(arn: &str, change: Change) -> Answer<Nothing> {
-    Answer::with_effect(Nothing {}, Effect::new(change, RESOURCE_TYPE, arn))
+fn answered(arn: &str, action: ChangeAction) -> Answer<Nothing> {
+    Answer::with_change(Nothing {}, ResourceChange::new(action, RESOURCE_TYPE, arn))
 }
 
 async fn find(environment: &Environment, service: &str) -> Result<Option<String>, StepError> {

@@ -8,9 +8,9 @@ use crate::test_server::{TestServer, environment};
 const NO_VPC: &str =
     "<DescribeVpcsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><vpcSet/></DescribeVpcsResponse>";
 
-async fn look(steps: &PlannedSteps, resource: &str, state: &str, input: Value) -> StepResult<Value> {
+async fn poll(steps: &PlannedSteps, resource: &str, state: &str, input: Value) -> StepResult<Value> {
     let step = steps.step(&Value::Null, resource).await.unwrap().unwrap();
-    step.look(StepContext::for_test(state), input).await
+    step.poll(StepContext::for_test(state), input).await
 }
 
 /// A call for a change has no connection.
@@ -19,7 +19,7 @@ async fn a_call_that_would_change_something_has_no_connection() {
     let server = TestServer::start((200, "content-type: text/xml\r\n", NO_VPC)).await;
     let steps = PlannedSteps::new(&environment(&server));
     let input = json!({ "deployment": "demo", "cidr": "10.100.0.0/16" });
-    let Answer::Done(done) = look(&steps, "flow:ec2:createVpc", "Create VPC", input).await.unwrap() else {
+    let Answer::Done(done) = poll(&steps, "flow:ec2:createVpc", "Create VPC", input).await.unwrap() else {
         panic!("a plan does not wait")
     };
     assert_eq!(done.output, json!({ "vpcId": KNOWN_AFTER_APPLY, "cidr": "10.100.0.0/16" }));
@@ -36,7 +36,7 @@ async fn what_does_not_exist_yet_is_not_polled() {
     let server = TestServer::start((500, "", "")).await;
     let steps = PlannedSteps::new(&environment(&server));
     let input = json!({ "instanceId": KNOWN_AFTER_APPLY });
-    let answer = look(&steps, "flow:ec2:waitForInstanceRunning", "Wait", input).await.unwrap();
+    let answer = poll(&steps, "flow:ec2:waitForInstanceRunning", "Wait", input).await.unwrap();
     assert!(matches!(answer, Answer::Done(_)), "{answer:?}");
     assert!(server.requests().is_empty());
     let planned = steps.planned();
@@ -58,7 +58,7 @@ async fn no_client_for_changes_has_a_connection() {
 }
 
 #[test]
-fn a_call_that_only_looks_is_told_from_one_that_changes() {
+fn a_call_that_only_reads_differs_from_one_that_changes() {
     assert!(is_read("ec2:DescribeVpcs") && is_read("iam:ListRoles") && is_read("secretsmanager:GetSecretValue"));
     assert!(!is_read("ec2:CreateVpc") && !is_read("iam:PassRole"));
 }

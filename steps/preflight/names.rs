@@ -1,6 +1,6 @@
 //! Checks whether the names that a deployment needs are free or already its own.
 
-mod look;
+mod lookup;
 
 use std::sync::Arc;
 
@@ -83,24 +83,24 @@ async fn check_names(
     let mut checked = Vec::new();
     let world = &*environment;
     let mut add = |kind: &str, name: &str, holder: Holder| checked.push((format!("{kind} {name}"), holder));
-    add("load balancer", &input.load_balancer_name, look::load_balancer(world, &input.load_balancer_name).await?);
-    add("target group", &input.target_group_name, look::target_group(world, &input.target_group_name).await?);
-    add("database", &input.database_identifier, look::database(world, &input.database_identifier).await?);
+    add("load balancer", &input.load_balancer_name, lookup::load_balancer(world, &input.load_balancer_name).await?);
+    add("target group", &input.target_group_name, lookup::target_group(world, &input.target_group_name).await?);
+    add("database", &input.database_identifier, lookup::database(world, &input.database_identifier).await?);
     let name = &input.database_subnet_group_name;
-    add("database subnet group", name, look::database_subnet_group(world, name).await?);
-    add("cluster", &input.cluster_name, look::cluster(world, &input.cluster_name).await?);
-    add("role", &input.role_name, look::role(world, &input.role_name).await?);
+    add("database subnet group", name, lookup::database_subnet_group(world, name).await?);
+    add("cluster", &input.cluster_name, lookup::cluster(world, &input.cluster_name).await?);
+    add("role", &input.role_name, lookup::role(world, &input.role_name).await?);
     for name in &input.secret_names {
-        add("secret", name, look::secret(world, name).await?);
+        add("secret", name, lookup::secret(world, name).await?);
     }
-    add("log group", &input.log_group_name, look::log_group(world, &input.log_group_name).await?);
+    add("log group", &input.log_group_name, lookup::log_group(world, &input.log_group_name).await?);
     if let Some(name) = &input.topic_name {
-        add("topic", name, look::topic(world, name).await?);
+        add("topic", name, lookup::topic(world, name).await?);
     }
     if let Some(name) = &input.key_pair_name {
-        add("key pair", name, look::key_pair(world, name).await?);
+        add("key pair", name, lookup::key_pair(world, name).await?);
     }
-    for (name, holder) in input.alarm_names.iter().zip(look::alarms(world, &input.alarm_names).await?) {
+    for (name, holder) in input.alarm_names.iter().zip(lookup::alarms(world, &input.alarm_names).await?) {
         add("alarm", name, holder);
     }
     sorted_out(&input.deployment, checked).map(Answer::done)

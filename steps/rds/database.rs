@@ -5,7 +5,7 @@ mod difference;
 use std::sync::Arc;
 
 use aws_sdk_rds::types::DbInstance;
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +101,7 @@ async fn create_database(
     match created {
         Ok(answer) => {
             let arn = answer.db_instance.and_then(|database| database.db_instance_arn).unwrap_or_default();
-            Ok(answered(input.identifier, arn, Change::Created))
+            Ok(answered(input.identifier, arn, ChangeAction::Created))
         }
         Err(error) if is_already_there(&error) => match look_up(&environment, &context, &input).await? {
             Some(database) => found_database(&environment, &context, input, &database).await,
@@ -114,9 +114,9 @@ async fn create_database(
     }
 }
 
-fn answered(identifier: String, arn: String, change: Change) -> Answer<CreatedDatabase> {
-    let effect = Effect::new(change, RESOURCE_TYPE, &arn).named(&identifier).billed();
-    Answer::with_effect(CreatedDatabase { identifier, arn }, effect)
+fn answered(identifier: String, arn: String, change: ChangeAction) -> Answer<CreatedDatabase> {
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &arn).named(&identifier).billed();
+    Answer::with_change(CreatedDatabase { identifier, arn }, resource_change)
 }
 
 async fn look_up(
@@ -159,5 +159,5 @@ async fn found_database(
         let ending = database_ending(&input.identifier);
         failure_for(context, made_id(context, &ending), "rds:ModifyDBInstance", error)
     })?;
-    Ok(answered(input.identifier, arn, Change::Updated))
+    Ok(answered(input.identifier, arn, ChangeAction::Updated))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -78,8 +78,9 @@ async fn disable_deletion_protection(
     match call.deletion_protection(false).copy_tags_to_snapshot(true).apply_immediately(true).send().await {
         Ok(_) => {
             let arn = database.db_instance_arn().unwrap_or_default();
-            let effect = Effect::new(Change::Updated, RESOURCE_TYPE, arn).named(&input.identifier).billed();
-            Ok(Answer::with_effect(Nothing {}, effect))
+            let resource_change =
+                ResourceChange::new(ChangeAction::Updated, RESOURCE_TYPE, arn).named(&input.identifier).billed();
+            Ok(Answer::with_change(Nothing {}, resource_change))
         }
         Err(error) if is_missing(&error) => nothing_to_do(),
         Err(error) => Err(failure("rds:ModifyDBInstance", error)),
@@ -99,8 +100,9 @@ async fn delete_database(
         if called_before(&context) {
             // An earlier call of this visit deleted it and its answer was lost.
             let id = database_ending(&input.identifier);
-            let effect = Effect::new(Change::Deleted, RESOURCE_TYPE, id).named(&input.identifier).billed();
-            return Ok(Answer::with_effect(output, effect));
+            let resource_change =
+                ResourceChange::new(ChangeAction::Deleted, RESOURCE_TYPE, id).named(&input.identifier).billed();
+            return Ok(Answer::with_change(output, resource_change));
         }
         return Ok(Answer::done(output));
     };
@@ -110,10 +112,11 @@ async fn delete_database(
         return Err(StepError::new(ErrorClass::Invalid, cause).during("rds:DeleteDBInstance"));
     }
     let arn = database.db_instance_arn().unwrap_or_default();
-    let effect = Effect::new(Change::Deleted, RESOURCE_TYPE, arn).named(&input.identifier).billed();
+    let resource_change =
+        ResourceChange::new(ChangeAction::Deleted, RESOURCE_TYPE, arn).named(&input.identifier).billed();
     if status(&database) == "deleting" {
         let kept = existing_snapshot(&environment, snapshot).await?;
-        return Ok(Answer::with_effect(DeletedDatabase { final_snapshot_identifier: kept }, effect));
+        return Ok(Answer::with_change(DeletedDatabase { final_snapshot_identifier: kept }, resource_change));
     }
     if wanted && !can_be_snapshot(status(&database)) {
         refuse_without_snapshot(&input, status(&database))?;
@@ -122,7 +125,7 @@ async fn delete_database(
     let call = environment.rds().delete_db_instance().db_instance_identifier(&input.identifier);
     let call = call.skip_final_snapshot(snapshot.is_none()).set_final_db_snapshot_identifier(snapshot.clone());
     match call.send().await {
-        Ok(_) => Ok(Answer::with_effect(DeletedDatabase { final_snapshot_identifier: snapshot }, effect)),
+        Ok(_) => Ok(Answer::with_change(DeletedDatabase { final_snapshot_identifier: snapshot }, resource_change)),
         Err(error) if is_missing(&error) => Ok(Answer::done(DeletedDatabase { final_snapshot_identifier: None })),
         Err(error) => Err(still_protected(failure("rds:DeleteDBInstance", error))),
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_rds::types::{DbSubnetGroup, Subnet};
-use engine::step::{Answer, Change, Effect, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +79,7 @@ async fn create_subnet_group(
     match created {
         Ok(answer) => {
             let arn = answer.db_subnet_group.and_then(|group| group.db_subnet_group_arn).unwrap_or_default();
-            Ok(answered(input.name, &arn, Change::Created))
+            Ok(answered(input.name, &arn, ChangeAction::Created))
         }
         Err(error) if is_already_there(&error) => match find(&environment, &input.name).await? {
             Some((group, tags)) => found_group(&environment, &context, input, &group, &tags).await,
@@ -89,9 +89,9 @@ async fn create_subnet_group(
     }
 }
 
-fn answered(name: String, arn: &str, change: Change) -> Answer<SubnetGroupName> {
-    let effect = Effect::new(change, RESOURCE_TYPE, arn).named(&name);
-    Answer::with_effect(SubnetGroupName { name }, effect)
+fn answered(name: String, arn: &str, action: ChangeAction) -> Answer<SubnetGroupName> {
+    let resource_change = ResourceChange::new(action, RESOURCE_TYPE, arn).named(&name);
+    Answer::with_change(SubnetGroupName { name }, resource_change)
 }
 
 async fn find(environment: &Environment, name: &str) -> Result<Option<(DbSubnetGroup, FoundTags)>, StepError> {
@@ -137,7 +137,7 @@ async fn found_group(
         .send()
         .await
         .map_err(|error| failure_for(context, arn, "rds:ModifyDBSubnetGroup", error))?;
-    Ok(answered(input.name, arn, Change::Updated))
+    Ok(answered(input.name, arn, ChangeAction::Updated))
 }
 
 async fn delete_subnet_group(

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{DatabaseIdentifier, database_ending, find_database, status};
 use crate::{
     Environment, Nothing,
-    failure::look_again_or,
+    failure::poll_again_or,
     outcome::{incomplete_answer, made_id, nothing_to_do},
 };
 
@@ -56,7 +56,7 @@ async fn wait_for_database(
     input: DatabaseIdentifier,
 ) -> StepResult<AvailableDatabase> {
     let ending = database_ending(&input.identifier);
-    if let Some(later) = context.first_look_after(made_id(&context, &ending), TYPICAL_CREATION) {
+    if let Some(later) = context.first_poll_after(made_id(&context, &ending), TYPICAL_CREATION) {
         return Ok(Answer::pending("creating", later));
     }
     let database = match find_database(&environment, &context, &input.identifier).await {
@@ -65,7 +65,7 @@ async fn wait_for_database(
             let cause = format!("there is no database {}", input.identifier);
             return Err(StepError::new(ErrorClass::NotFound, cause).during("rds:DescribeDBInstances"));
         }
-        Err(error) => return look_again_or(error, &context),
+        Err(error) => return poll_again_or(error, &context),
     };
     let interval = context.poll_towards(TYPICAL_CREATION);
     let status = status(&database);
@@ -153,7 +153,7 @@ async fn wait_for_database_deleted(
     match find_database(&environment, &context, &input.identifier).await {
         Ok(None) => nothing_to_do(),
         Ok(Some(database)) => Ok(Answer::pending(status(&database), interval)),
-        Err(error) => look_again_or(error, &context),
+        Err(error) => poll_again_or(error, &context),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use aws_sdk_route53::types::{AliasTarget, ChangeAction, ResourceRecordSet, RrType};
-use engine::step::{Change, ErrorClass, Registry, StepContext, StepError, StepResult};
+use aws_sdk_route53::types::{AliasTarget, ChangeAction as RecordAction, ResourceRecordSet, RrType};
+use engine::step::{ChangeAction, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -48,7 +48,7 @@ async fn create_alias(
     let in_the_way: Vec<&ResourceRecordSet> = records.iter().filter(|record| answers_for_addresses(record)).collect();
     let id = record_id(&input.name, "A");
     if in_the_way.iter().any(|record| is_as_wanted(record, &input)) {
-        return Ok(changed(input.name, id, None, Change::Unchanged));
+        return Ok(changed(input.name, id, None, ChangeAction::Unchanged));
     }
     if !in_the_way.is_empty() && !input.overwrite {
         let there = in_the_way.iter().map(|record| described(record)).collect::<Vec<_>>().join("; ");
@@ -64,7 +64,7 @@ async fn create_alias(
         let there = in_the_way.iter().map(|record| described(record)).collect::<Vec<_>>().join("; ");
         environment.differs("record", there, format!("A alias of {}", input.dns_name));
     }
-    let change = if in_the_way.is_empty() { Change::Created } else { Change::Updated };
+    let change = if in_the_way.is_empty() { ChangeAction::Created } else { ChangeAction::Updated };
     let change_id = apply(&environment, &context, &input.hosted_zone_id, changes).await?;
     Ok(changed(input.name, id, Some(change_id), change))
 }
@@ -105,9 +105,9 @@ fn changes(
     let alias = alias.map_err(|error| incomplete(&error))?;
     let mut changes = Vec::new();
     for record in in_the_way.iter().filter(|record| *record.r#type() != RrType::A) {
-        changes.push(record_change(ChangeAction::Delete, (*record).clone())?);
+        changes.push(record_change(RecordAction::Delete, (*record).clone())?);
     }
-    changes.push(record_change(ChangeAction::Upsert, alias)?);
+    changes.push(record_change(RecordAction::Upsert, alias)?);
     Ok(changes)
 }
 
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(described(&cname), "CNAME old.example.com");
         let changes = changes(&input(), &[&cname]).unwrap();
         let actions: Vec<_> = changes.iter().map(|change| change.action().clone()).collect();
-        assert_eq!(actions, [ChangeAction::Delete, ChangeAction::Upsert]);
+        assert_eq!(actions, [RecordAction::Delete, RecordAction::Upsert]);
     }
 
     #[test]

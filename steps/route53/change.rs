@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Environment,
-    failure::{failure, look_again_or},
+    failure::{failure, poll_again_or},
 };
 
 /// How long a change usually takes to reach all of Route 53's servers.
@@ -50,12 +50,12 @@ async fn wait_for_change(
     let in_sync = || Answer::done(Synchronised { status: ChangeStatus::Insync.as_str().to_owned() });
     let Some(change_id) = input.change_id else { return Ok(in_sync()) };
     let record_id = input.record_id.as_deref().unwrap_or_default();
-    if let Some(later) = context.first_look_after(record_id, TYPICAL_CHANGE) {
+    if let Some(later) = context.first_poll_after(record_id, TYPICAL_CHANGE) {
         return Ok(Answer::pending(ChangeStatus::Pending.as_str(), later));
     }
     let answer = match environment.route53_reads().get_change().id(change_id).send().await {
         Ok(answer) => answer,
-        Err(error) => return look_again_or(failure("route53:GetChange", error), &context),
+        Err(error) => return poll_again_or(failure("route53:GetChange", error), &context),
     };
     match answer.change_info.map(|change| change.status) {
         Some(ChangeStatus::Insync) => Ok(in_sync()),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use aws_sdk_route53::types::{
-    Change as RecordChange, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
+    Change as RecordChange, ChangeAction as RecordAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
 };
-use engine::step::{Answer, Change, Effect, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -79,10 +79,10 @@ async fn upsert_record(
     let there = records.iter().find(|record| *record.r#type() == kind);
     let id = record_id(&input.name, &input.kind);
     if there.is_some_and(|record| is_as_wanted(record, &input)) {
-        return Ok(changed(input.name, id, None, Change::Unchanged));
+        return Ok(changed(input.name, id, None, ChangeAction::Unchanged));
     }
     tracing::debug!(deployment = %input.deployment, record = %id, "changing a record");
-    let change = if there.is_some() { Change::Updated } else { Change::Created };
+    let change = if there.is_some() { ChangeAction::Updated } else { ChangeAction::Created };
     let value = ResourceRecord::builder().value(&input.value).build().map_err(|error| incomplete(&error))?;
     let wanted = ResourceRecordSet::builder()
         .name(&input.name)
@@ -94,7 +94,7 @@ async fn upsert_record(
     if let Some(record) = there {
         environment.differs("record", super::described(record), format!("{} {}", input.kind, input.value));
     }
-    let changes = vec![record_change(ChangeAction::Upsert, wanted)?];
+    let changes = vec![record_change(RecordAction::Upsert, wanted)?];
     let change_id = apply(&environment, &context, &input.hosted_zone_id, changes).await?;
     Ok(changed(input.name, id, Some(change_id), change))
 }
@@ -103,10 +103,10 @@ pub(super) fn changed(
     name: String,
     record_id: String,
     change_id: Option<String>,
-    change: Change,
+    change: ChangeAction,
 ) -> Answer<ChangedRecord> {
-    let effect = Effect::new(change, RESOURCE_TYPE, &record_id);
-    Answer::with_effect(ChangedRecord { name, record_id, change_id }, effect)
+    let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &record_id);
+    Answer::with_change(ChangedRecord { name, record_id, change_id }, resource_change)
 }
 
 fn is_as_wanted(record: &ResourceRecordSet, input: &UpsertRecord) -> bool {
@@ -136,7 +136,7 @@ pub(crate) async fn records_at(
     Ok(answer.resource_record_sets.into_iter().filter(|record| normal(record.name()) == normal(name)).collect())
 }
 
-pub(super) fn record_change(action: ChangeAction, record: ResourceRecordSet) -> Result<RecordChange, StepError> {
+pub(super) fn record_change(action: RecordAction, record: ResourceRecordSet) -> Result<RecordChange, StepError> {
     let change = RecordChange::builder().action(action).resource_record_set(record).build();
     change.map_err(|error| incomplete(&error))
 }
@@ -176,7 +176,7 @@ async fn delete_record(environment: Arc<Environment>, context: StepContext, inpu
     let there = records.into_iter().find(|record| record.r#type().as_str() == input.kind);
     let Some(record) = there else { return gone_already(&context, RESOURCE_TYPE, &id) };
     // Route 53 deletes a record only if its complete description matches.
-    let batch = ChangeBatch::builder().changes(record_change(ChangeAction::Delete, record)?).build();
+    let batch = ChangeBatch::builder().changes(record_change(RecordAction::Delete, record)?).build();
     let call = environment.route53().change_resource_record_sets().hosted_zone_id(&input.hosted_zone_id);
     match call.change_batch(batch.map_err(|error| incomplete(&error))?).send().await {
         Ok(_) => gone(RESOURCE_TYPE, &id),

@@ -46,9 +46,9 @@ pub(super) async fn manifest(
     text: &str,
 ) -> Result<Value, StepError> {
     if through == ReadThrough::AthenaData {
-        let places = text.lines().map(|line| line.trim().trim_matches('"')).filter(|line| !line.is_empty());
-        let places: Vec<_> = places.map(place).collect::<Result<_, _>>()?;
-        return Ok(json!({ "Files": read_all(environment, &places).await? }));
+        let locations = text.lines().map(|line| line.trim().trim_matches('"')).filter(|line| !line.is_empty());
+        let locations: Vec<_> = locations.map(bucket_and_key).collect::<Result<_, _>>()?;
+        return Ok(json!({ "Files": read_all(environment, &locations).await? }));
     }
     let told = |error| StepError::new(ErrorClass::Invalid, format!("This is no manifest of an S3 inventory: {error}"));
     let inventory: Inventory = serde_json::from_str(text).map_err(told)?;
@@ -58,31 +58,31 @@ pub(super) async fn manifest(
     }
     let bucket = inventory.destination_bucket.as_deref().unwrap_or(bucket);
     let bucket = bucket.rsplit(':').next().unwrap_or(bucket).to_owned();
-    let places: Vec<_> = inventory.files.into_iter().map(|file| (bucket.clone(), file.key)).collect();
+    let locations: Vec<_> = inventory.files.into_iter().map(|file| (bucket.clone(), file.key)).collect();
     let columns: Vec<&str> = inventory.file_schema.split(',').map(str::trim).collect();
-    Ok(json!({ "Columns": columns, "Files": read_all(environment, &places).await? }))
+    Ok(json!({ "Columns": columns, "Files": read_all(environment, &locations).await? }))
 }
 
 /// The items in the objects of a listing.
 pub(super) async fn objects(environment: &Environment, bucket: &str, found: &[Object]) -> Result<Value, StepError> {
     // A key that ends in a slash represents a folder and has no content.
     let keys = found.iter().filter_map(Object::key).filter(|key| !key.ends_with('/'));
-    let places: Vec<_> = keys.map(|key| (bucket.to_owned(), key.to_owned())).collect();
-    Ok(json!({ "Files": read_all(environment, &places).await? }))
+    let locations: Vec<_> = keys.map(|key| (bucket.to_owned(), key.to_owned())).collect();
+    Ok(json!({ "Files": read_all(environment, &locations).await? }))
 }
 
 /// The bucket and the key of `s3://bucket/key`.
-fn place(uri: &str) -> Result<(String, String), StepError> {
-    let parts = uri.strip_prefix("s3://").and_then(|place| place.split_once('/'));
+fn bucket_and_key(uri: &str) -> Result<(String, String), StepError> {
+    let parts = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
     let (bucket, key) =
         parts.ok_or_else(|| StepError::new(ErrorClass::Invalid, format!("'{uri}' is no s3://bucket/key.")))?;
     Ok((bucket.to_owned(), key.to_owned()))
 }
 
-async fn read_all(environment: &Environment, places: &[(String, String)]) -> Result<Vec<String>, StepError> {
+async fn read_all(environment: &Environment, locations: &[(String, String)]) -> Result<Vec<String>, StepError> {
     let mut texts = Vec::new();
     let mut bytes_left = READ_BYTES_MAX;
-    for (bucket, key) in places {
+    for (bucket, key) in locations {
         let answer = environment.s3().get_object().bucket(bucket).key(key).send().await;
         let text = text(key, answer.map_err(|error| failed("s3:GetObject", error))?.body, bytes_left).await?;
         bytes_left = bytes_left.saturating_sub(text.len() as u64);

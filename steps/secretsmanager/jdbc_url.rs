@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::step::{Change, Registry, StepContext, StepResult};
+use engine::step::{ChangeAction, Registry, StepContext, StepResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -70,7 +70,7 @@ async fn create_jdbc_url(
         .send()
         .await
         .map_err(|error| failure_for(&context, &secret.arn, "secretsmanager:PutSecretValue", error))?;
-    Ok(answered(secret.arn, &input.name, Change::Updated))
+    Ok(answered(secret.arn, &input.name, ChangeAction::Updated))
 }
 
 fn jdbc_url(input: &CreateJdbcUrl, login: &Login) -> String {

@@ -77,7 +77,7 @@ async fn wait_for_login(
         None => None,
     };
     let within = environment.scaled(SOCKET_TIMEOUT);
-    match look(environment.ssh_server(), &input, key, within).await {
+    match probe(environment.ssh_server(), &input, key, within).await {
         Ok(logged_in) => Ok(Answer::done(logged_in)),
         Err(reason) => {
             let interval = context.poll_interval(Duration::from_secs(5), Duration::from_secs(30));
@@ -104,7 +104,7 @@ fn is_out_of_reach(reason: &str) -> bool {
 }
 
 fn is_out_of_reach_for_long(context: &StepContext) -> bool {
-    context.now_ms.saturating_sub(context.first_look_ms) >= OUT_OF_REACH_MS
+    context.now_ms.saturating_sub(context.first_poll_ms) >= OUT_OF_REACH_MS
 }
 
 /// Whether the deadline passes before the next poll.
@@ -131,7 +131,7 @@ fn load_key(file: &str) -> Result<PrivateKey, StepError> {
 }
 
 /// Makes one attempt. The error is the reason to continue waiting.
-async fn look(
+async fn probe(
     server: Option<SocketAddr>,
     input: &WaitForLogin,
     key: Option<Arc<PrivateKey>>,

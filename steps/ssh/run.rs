@@ -67,7 +67,7 @@ struct Ended {
 
 async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> StepResult<Value> {
     let name = format!("{} on {}", input.program, input.host);
-    if context.look > 1 {
+    if context.poll > 1 {
         let cause = format!("the process that started {name} has ended before the program did");
         return Err(outcome_unknown("Ssh.OutcomeUnknown", &cause));
     }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Found, find_all};
-use crate::{Environment, failure::look_again_or};
+use crate::{Environment, failure::poll_again_or};
 
 /// How long a deleted resource may still be listed: seconds in EC2, minutes in services that list by tag.
 const LISTED_WITHIN_MS: u64 = 180_000;
@@ -47,14 +47,14 @@ async fn wait_for_nothing_left(
 ) -> StepResult<NothingLeft> {
     let found = match find_all(&environment, &input.deployment).await {
         Ok(found) => found,
-        Err(error) => return look_again_or(error, &context),
+        Err(error) => return poll_again_or(error, &context),
     };
     let left = named(&found)?;
     if left.is_empty() {
         return Ok(Answer::done(NothingLeft { stays: found.stays }));
     }
     let left = left.join("; ");
-    if context.now_ms.saturating_sub(context.first_look_ms) < LISTED_WITHIN_MS {
+    if context.now_ms.saturating_sub(context.first_poll_ms) < LISTED_WITHIN_MS {
         return Ok(Answer::pending(format!("still listed: {left}"), CHECK_AGAIN));
     }
     let cause = format!("still there, with the tags of {}: {left}", input.deployment);

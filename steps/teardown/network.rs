@@ -63,7 +63,7 @@ async fn instances(environment: &Environment, deployment: &str) -> Result<Vec<St
 
 fn in_order(groups: Vec<SecurityGroup>) -> Vec<FoundSecurityGroup> {
     // In a shared VPC the group's name is prefixed with the deployment's.
-    let place = |name: &str| ORDER.iter().position(|known| name.ends_with(known)).unwrap_or(ORDER.len());
+    let rank = |name: &str| ORDER.iter().position(|known| name.ends_with(known)).unwrap_or(ORDER.len());
     let mut found: Vec<FoundSecurityGroup> = groups
         .into_iter()
         .map(|group| FoundSecurityGroup {
@@ -71,7 +71,7 @@ fn in_order(groups: Vec<SecurityGroup>) -> Vec<FoundSecurityGroup> {
             name: group.group_name.unwrap_or_default(),
         })
         .collect();
-    found.sort_by_key(|group| place(&group.name));
+    found.sort_by_key(|group| rank(&group.name));
     found
 }
 

@@ -13,7 +13,7 @@ fn step(name: &str, settings: &LocalSettings) -> Arc<dyn Step> {
 }
 
 async fn poll(name: &str, settings: &LocalSettings, input: Value) -> StepResult<Value> {
-    step(name, settings).look(StepContext::for_test("Wait"), input).await
+    step(name, settings).poll(StepContext::for_test("Wait"), input).await
 }
 
 /// The reason of a poll whose condition does not hold, else its output as text.

@@ -173,18 +173,17 @@ fn no_wait_is_without_a_deadline_and_no_task_without_retries() {
 
 #[test]
 fn every_expression_can_be_parsed() {
-    fn parse_all(place: &str, value: &Value, count: &mut usize) {
+    fn parse_all(path: &str, value: &Value, count: &mut usize) {
         match value {
             Value::String(text) if text.starts_with("{%") => {
                 let expression = text.strip_prefix("{%").unwrap().strip_suffix("%}").expect(text);
-                jsonata_core::parser::parse(expression)
-                    .unwrap_or_else(|error| panic!("{place}: {expression}: {error}"));
+                jsonata_core::parser::parse(expression).unwrap_or_else(|error| panic!("{path}: {expression}: {error}"));
                 *count += 1;
             }
-            Value::String(text) => assert!(!text.contains("{%"), "{place}: {text}"),
-            Value::Array(items) => items.iter().for_each(|item| parse_all(place, item, count)),
+            Value::String(text) => assert!(!text.contains("{%"), "{path}: {text}"),
+            Value::Array(items) => items.iter().for_each(|item| parse_all(path, item, count)),
             Value::Object(fields) => {
-                fields.iter().for_each(|(name, field)| parse_all(&format!("{place}/{name}"), field, count))
+                fields.iter().for_each(|(name, field)| parse_all(&format!("{path}/{name}"), field, count))
             }
             _ => {}
         }

@@ -4,16 +4,16 @@ use serde_json::json;
 
 use super::*;
 
-fn event(at_ms: u64, frame: &str, details: HistoryEventDetails) -> Entry {
+fn event(at_ms: u64, frame: &str, details: HistoryEventDetails) -> JournalEntry {
     let event = HistoryEvent { id: 1, previous_event_id: 0, frame: frame.into(), details };
-    Entry { sequence: 1, timestamp_ms: at_ms, content: Content::Event(event) }
+    JournalEntry { sequence: 1, timestamp_ms: at_ms, content: EntryContent::Event(event) }
 }
 
-fn entered(at_ms: u64, frame: &str, state_type: StateType, name: &str) -> Entry {
+fn entered(at_ms: u64, frame: &str, state_type: StateType, name: &str) -> JournalEntry {
     event(at_ms, frame, HistoryEventDetails::StateEntered { state_type, name: name.into(), input: Default::default() })
 }
 
-fn exited(at_ms: u64, frame: &str, name: &str) -> Entry {
+fn exited(at_ms: u64, frame: &str, name: &str) -> JournalEntry {
     let (state_type, output, assigned_variables) = (StateType::Task, Default::default(), None);
     event(at_ms, frame, HistoryEventDetails::StateExited { state_type, name: name.into(), output, assigned_variables })
 }

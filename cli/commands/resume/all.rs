@@ -27,7 +27,7 @@ use crate::{
     home::Home,
     interrupt,
     owner::{self, Handle},
-    ui::{display::Display, json, standing::standing, summary},
+    ui::{display::Display, display_status::display_status, json, summary},
 };
 
 /// The most executions driven by another process that are named.
@@ -36,7 +36,7 @@ const DRIVEN_SHOWN_MAX: usize = 20;
 /// The outcome of one execution.
 struct Outcome {
     id: String,
-    standing: &'static str,
+    display_status: &'static str,
     message: String,
     exit: Exit,
     /// Whether it gets a line with `--quiet`: changes, failures and waits for people.
@@ -96,8 +96,13 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
             Err(error) if error.exit == Exit::Unreachable => return Err(error),
             Err(error) => {
                 let message = format!("not resumed: {}", error.message);
-                let refused =
-                    Outcome { id: header.id.clone(), standing: "REFUSED", message, exit: error.exit, is_news: true };
+                let refused = Outcome {
+                    id: header.id.clone(),
+                    display_status: "REFUSED",
+                    message,
+                    exit: error.exit,
+                    is_news: true,
+                };
                 worst = worst.worse(show(global, &refused));
             }
         }
@@ -141,10 +146,10 @@ async fn report_ended(global: &Global, handle: &Handle, unfinished: &[ExecutionH
         let request = DescribeExecutionRequest { id: header.id.clone(), as_shown: false };
         let described = handle.call::<DescribeExecution>(request).await?;
         let now_ms = clock::of(handle.home()).now_ms();
-        let standing = standing(&described.execution, false, now_ms);
-        let message = summary::one_line(&described.view, standing, now_ms);
+        let display_status = display_status(&described.execution, false, now_ms);
+        let message = summary::one_line(&described.view, display_status, now_ms);
         let exit = if header.status == ExecutionStatus::Succeeded { Exit::Success } else { Exit::Failed };
-        worst = worst.worse(show(global, &Outcome { id: header.id, standing, message, exit, is_news: true }));
+        worst = worst.worse(show(global, &Outcome { id: header.id, display_status, message, exit, is_news: true }));
     }
     Ok(worst)
 }
@@ -167,7 +172,7 @@ async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outc
         }
         Err(error) => Outcome {
             id: header.id.clone(),
-            standing: "UNKNOWN",
+            display_status: "UNKNOWN",
             message: error.message,
             exit: error.exit,
             is_news: true,
@@ -176,16 +181,16 @@ async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outc
 }
 
 fn outcome(watched: &Watched, clock: &dyn Clock) -> Outcome {
-    let Watched { view, standing, needs_are_news, exit } = watched;
-    let message = summary::one_line(view, standing, clock.now_ms());
+    let Watched { view, display_status, needs_are_news, exit } = watched;
+    let message = summary::one_line(view, display_status, clock.now_ms());
     let is_news = *needs_are_news || matches!(exit, Exit::Success | Exit::Failed);
-    Outcome { id: view.id.clone(), standing, message, exit: *exit, is_news }
+    Outcome { id: view.id.clone(), display_status, message, exit: *exit, is_news }
 }
 
 fn show(global: &Global, outcome: &Outcome) -> Exit {
-    let Outcome { id, standing, message, exit, is_news } = outcome;
+    let Outcome { id, display_status, message, exit, is_news } = outcome;
     match global.output {
-        Output::Json => json::print(line(id, standing, message)),
+        Output::Json => json::print(line(id, display_status, message)),
         Output::Human if global.quiet && !is_news => {}
         Output::Human => say!("{id}   {message}"),
     }
@@ -212,7 +217,7 @@ async fn show_needs(global: &Global, handle: &Handle, theirs: &[ExecutionHeader]
         if view.needs_more_than(&before) {
             let message = summary::one_line(&view, "RUNNING", clock::of(handle.home()).now_ms());
             let (id, exit) = (header.id.clone(), Exit::Success);
-            show(global, &Outcome { id: id.clone(), standing: "RUNNING", message, exit, is_news: true });
+            show(global, &Outcome { id: id.clone(), display_status: "RUNNING", message, exit, is_news: true });
             handle.call::<MarkShown>(MarkShownRequest { id, sequence: view.last_sequence }).await?;
         }
     }
@@ -220,8 +225,8 @@ async fn show_needs(global: &Global, handle: &Handle, theirs: &[ExecutionHeader]
 }
 
 /// The JSON line about an execution.
-pub fn line(id: &str, standing: &str, message: &str) -> Value {
-    json!({ "type": "execution", "execution": id, "standing": standing, "message": message })
+pub fn line(id: &str, display_status: &str, message: &str) -> Value {
+    json!({ "type": "execution", "execution": id, "standing": display_status, "message": message })
 }
 
 /// Lists the executions that another process drives. This process does nothing for them.

@@ -8,7 +8,7 @@ use super::{
     plan::{Caller, Plan},
 };
 use crate::{
-    environments::{Environments, Pinned, Place},
+    environments::{Environments, Location, Pinned},
     exit::{CliError, Exit},
     planning::{self, Question, SavedPlan, WorkflowPlan},
 };
@@ -62,9 +62,11 @@ pub async fn make(
     if !wanted || !planning::is_possible(&plan.definition) {
         return Ok(None);
     }
-    let region = match &pinned.place {
-        Place::Aws { region, .. } => region.clone(),
-        Place::Rehearsal { .. } => World::read(environments.home().folder()).ok().flatten().map(|world| world.region),
+    let region = match &pinned.location {
+        Location::Aws { region, .. } => region.clone(),
+        Location::Rehearsal { .. } => {
+            World::read(environments.home().folder()).ok().flatten().map(|world| world.region)
+        }
     };
     let region = region.unwrap_or_default();
     let caller_arn = caller.map(|caller| caller.arn.as_str());

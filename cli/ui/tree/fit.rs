@@ -39,21 +39,21 @@ enum End {
 /// Replaces as many rows of a rank as needed by one with their number; at least `kept` of them stay.
 fn count(rows: &mut Vec<Row>, limit: usize, rank: Rank, kept: usize, end: End, row: impl Fn(usize) -> Row) {
     let Some(surplus) = rows.len().checked_sub(limit).filter(|surplus| *surplus > 0) else { return };
-    let places: Vec<usize> = (0..rows.len()).filter(|place| rows[*place].rank == rank).collect();
-    let removed = (surplus + 1).min(places.len().saturating_sub(kept));
+    let indexes: Vec<usize> = (0..rows.len()).filter(|index| rows[*index].rank == rank).collect();
+    let removed = (surplus + 1).min(indexes.len().saturating_sub(kept));
     // One row would be replaced by one row.
     if removed < 2 {
         return;
     }
-    let places = match end {
-        End::First => &places[..removed],
-        End::Last => &places[places.len() - removed..],
+    let indexes = match end {
+        End::First => &indexes[..removed],
+        End::Last => &indexes[indexes.len() - removed..],
     };
-    let (first, last) = (places[0], places[removed - 1]);
-    let mut place = 0;
+    let (first, last) = (indexes[0], indexes[removed - 1]);
+    let mut index = 0;
     rows.retain(|_| {
-        place += 1;
-        !places.contains(&(place - 1))
+        index += 1;
+        !indexes.contains(&(index - 1))
     });
     let at = match end {
         End::First => first,
@@ -66,7 +66,7 @@ fn count(rows: &mut Vec<Row>, limit: usize, rank: Rank, kept: usize, end: End, r
 fn merge(rows: &mut Vec<Row>, limit: usize) {
     let mut at = 0;
     while rows.len() > limit && at + 1 < rows.len() {
-        let is_inside = |place: usize| rows.get(place).is_some_and(|row: &Row| row.depth > rows[at].depth);
+        let is_inside = |index: usize| rows.get(index).is_some_and(|row: &Row| row.depth > rows[at].depth);
         let is_only = rows[at].rank == Rank::Section && is_inside(at + 1) && !is_inside(at + 2);
         if is_only && rows[at].pieces.is_empty() {
             let section = rows.remove(at);
@@ -80,8 +80,8 @@ fn merge(rows: &mut Vec<Row>, limit: usize) {
 
 fn remove(rows: &mut Vec<Row>, limit: usize, is_removed: impl Fn(&Row) -> bool) {
     while rows.len() > limit
-        && let Some(place) = rows.iter().position(&is_removed)
+        && let Some(index) = rows.iter().position(&is_removed)
     {
-        rows.remove(place);
+        rows.remove(index);
     }
 }

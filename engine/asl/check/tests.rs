@@ -84,8 +84,8 @@ fn an_expression_reads_what_is_offered() {
     let top = |name: &str| format!("Reference to '{name}' at the top level is not supported.");
     let unsupported = "UNSUPPORTED_JSONATA_EXPRESSION";
     let state = json!({ "Type": "Pass", "Output": { "v": "{% phone.number %}", "w": ["{% $$ %}"] }, "Next": "Z" });
-    let places = ["/States/A/Output/v", "/States/A/Output/w[0]"];
-    refused(&jsonata(state), &[(unsupported, places[0], &top("phone")), (unsupported, places[1], &top("$"))]);
+    let locations = ["/States/A/Output/v", "/States/A/Output/w[0]"];
+    refused(&jsonata(state), &[(unsupported, locations[0], &top("phone")), (unsupported, locations[1], &top("$"))]);
     let outside = json!({ "Type": "Pass", "Output": "{% $states.errorOutput.Cause %}", "Next": "Z" });
     has(&jsonata(outside), unsupported, "/States/A/Output");
     let rule = json!({ "ErrorEquals": ["E"], "Output": "{% $states.errorOutput %}", "Next": "Z" });

@@ -13,7 +13,7 @@ fn problems(definition: Value) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn every_problem_is_told_at_once_with_its_place() {
+fn every_problem_is_reported_at_once_with_its_location() {
     let found = problems(json!({
         "QueryLanguage": "JSONata",
         "StartAt": "Nowhere",

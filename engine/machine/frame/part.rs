@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
-use super::{Activity, Frame, FrameRow};
+use super::{Frame, FrameRow, FrameState};
 
 /// Values above this many bytes of JSON are stored in a record of their own.
 const LONG_BYTES: usize = 1_024;
@@ -132,13 +132,13 @@ impl Part {
 impl FrameRow {
     /// The value of a part, if this frame has it.
     pub fn part(&self, part: Part) -> Option<PartValue> {
-        match (part, &self.activity) {
+        match (part, &self.frame_state) {
             (Part::Input, _) => Some(PartValue::Value(self.input.clone())),
             (Part::Variables, _) => Some(PartValue::Variables(self.variables.clone())),
             (Part::Item, _) => self.item.clone().map(PartValue::Value),
-            (Part::Arguments, Activity::Task { arguments, .. }) => Some(PartValue::Value(arguments.clone())),
-            (Part::Items, Activity::Map { items, .. }) => Some(PartValue::Items(items.clone())),
-            (Part::Output, Activity::Ended { output }) => Some(PartValue::Value(output.clone())),
+            (Part::Arguments, FrameState::Task { arguments, .. }) => Some(PartValue::Value(arguments.clone())),
+            (Part::Items, FrameState::Map { items, .. }) => Some(PartValue::Items(items.clone())),
+            (Part::Output, FrameState::Ended { output }) => Some(PartValue::Value(output.clone())),
             _ => None,
         }
     }
@@ -150,13 +150,13 @@ impl FrameRow {
             Value::Array(items) if part == Part::Items => (Value::Null, Map::new(), items),
             value => (value, Map::new(), Vec::new()),
         };
-        match (part, &mut self.activity) {
+        match (part, &mut self.frame_state) {
             (Part::Input, _) => self.input = Arc::new(value),
             (Part::Variables, _) => self.variables = Arc::new(fields),
             (Part::Item, _) => self.item = Some(Arc::new(value)),
-            (Part::Arguments, Activity::Task { arguments, .. }) => *arguments = Arc::new(value),
-            (Part::Items, Activity::Map { items, .. }) => *items = Arc::new(array),
-            (Part::Output, Activity::Ended { output }) => *output = Arc::new(value),
+            (Part::Arguments, FrameState::Task { arguments, .. }) => *arguments = Arc::new(value),
+            (Part::Items, FrameState::Map { items, .. }) => *items = Arc::new(array),
+            (Part::Output, FrameState::Ended { output }) => *output = Arc::new(value),
             _ => {}
         }
     }

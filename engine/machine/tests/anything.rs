@@ -143,16 +143,16 @@ fn drive(definition: &Value, input: Value, answers: &[Value]) {
         if execution.header.status != ExecutionStatus::Running {
             return;
         }
-        let look = commands.iter().find_map(|command| match command {
-            Command::Look(look) => Some((look.frame, look.visit, look.attempt)),
+        let poll = commands.iter().find_map(|command| match command {
+            Command::CallStep(call) => Some((call.frame, call.visit, call.attempt)),
             _ => None,
         });
-        let input = match look.filter(|_| execution.in_flight()) {
+        let input = match poll.filter(|_| execution.in_flight()) {
             Some((frame, visit, attempt)) => {
                 let output = answers[turn % answers.len()].clone();
                 let answer = match turn % 3 {
                     0 => StepAnswer::Failed(StepError::new(ErrorClass::Unknown, "lost")),
-                    _ => StepAnswer::Done { output, effects: Vec::new() },
+                    _ => StepAnswer::Done { output, changes: Vec::new() },
                 };
                 Input::Answered { frame, visit, attempt, answer }
             }
@@ -166,7 +166,7 @@ fn drive(definition: &Value, input: Value, answers: &[Value]) {
                 Input::TimeCame
             }
         };
-        commands.retain(|command| !matches!((command, look), (Command::Look(look), Some(done)) if (look.frame, look.visit, look.attempt) == done));
+        commands.retain(|command| !matches!((command, poll), (Command::CallStep(call), Some(done)) if (call.frame, call.visit, call.attempt) == done));
         let transition = advance(&mut execution, input, &Moment { now_ms, entropy: turn as u64 });
         commands.extend(transition.commands);
     }

@@ -21,7 +21,7 @@ fn cancelling() -> Trial {
 }
 
 fn calls(trial: &Trial) -> usize {
-    trial.commands.iter().filter(|command| matches!(command, Command::Look(_))).count()
+    trial.commands.iter().filter(|command| matches!(command, Command::CallStep(_))).count()
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn calls_in_flight_answer_first_and_none_is_made_after_the_cancel() {
     assert_eq!((trial.status(), calls(&trial)), (ExecutionStatus::Aborted, 0));
     assert!(trial.types().contains(&"TaskSucceeded".to_owned()), "what B made is recorded");
     trial.give(Input::Resume { environment: None, recover: false });
-    let called: Vec<String> = trial.looks().into_iter().map(|look| look.3).collect();
+    let called: Vec<String> = trial.polls().into_iter().map(|call| call.3).collect();
     assert_eq!(called, ["P[0]/A", "P[1]/After"], "a redrive continues after B");
 }
 

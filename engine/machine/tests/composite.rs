@@ -20,7 +20,7 @@ fn outputs_stand_in_the_order_of_the_branches_not_of_their_ends() {
     let mut trial = Trial::start(side_by_side(), json!({}));
     trial.done("P[1]/B", json!("b"));
     trial.done("P[0]/A", json!("a"));
-    assert_eq!(trial.looks()[0].3, "C");
+    assert_eq!(trial.polls()[0].3, "C");
     let row = &trial.execution.frames.in_order().next().unwrap().row;
     assert_eq!(*row.input, json!(["a", "b"]));
     assert_eq!(trial.execution.frames.len(), 1, "ended branches are forgotten");
@@ -34,7 +34,7 @@ fn a_redrive_does_not_repeat_what_had_ended_well() {
     assert_eq!((trial.status(), trial.error().as_str()), (ExecutionStatus::Failed, "Flow.Quota"));
     trial.give(Input::Resume { environment: None, recover: false });
     assert_eq!(trial.status(), ExecutionStatus::Running);
-    assert_eq!(trial.looks().into_iter().map(|look| look.3).collect::<Vec<_>>(), ["P[1]/B"]);
+    assert_eq!(trial.polls().into_iter().map(|call| call.3).collect::<Vec<_>>(), ["P[1]/B"]);
     trial.done("P[1]/B", json!("b"));
     trial.done("C", json!("end"));
     assert_eq!(trial.output(), json!("end"));
@@ -47,7 +47,7 @@ fn a_failed_branch_stops_the_others_and_a_redrive_goes_on_with_all_of_them() {
     trial.fail("P[0]/A", ErrorClass::Invalid);
     assert!(trial.commands.iter().any(|command| matches!(command, Command::Abandon { .. })));
     trial.give(Input::Resume { environment: None, recover: false });
-    assert_eq!(trial.looks().len(), 2);
+    assert_eq!(trial.polls().len(), 2);
     trial.done("P[0]/A", json!(1));
     trial.done("P[1]/B", json!(2));
     trial.done("C", json!(3));
@@ -89,7 +89,7 @@ fn a_map_runs_no_more_at_once_than_it_may_and_keeps_the_order() {
         } }
     });
     let mut trial = Trial::start(definition, json!({ "items": ["a", "b", "c"] }));
-    assert_eq!(trial.looks().len(), 2);
+    assert_eq!(trial.polls().len(), 2);
     trial.done("M[1]/T", json!("B"));
     trial.done("M[2]/T", json!("C"));
     trial.done("M[0]/T", json!("A"));
@@ -98,7 +98,7 @@ fn a_map_runs_no_more_at_once_than_it_may_and_keeps_the_order() {
         .commands
         .iter()
         .filter_map(|command| match command {
-            Command::Look(look) => Some((*look.arguments).clone()),
+            Command::CallStep(call) => Some((*call.arguments).clone()),
             _ => None,
         })
         .collect();
@@ -141,5 +141,5 @@ fn a_parallel_that_retries_begins_again_with_all_branches() {
     trial.done("P[0]/A", json!(1));
     trial.fail("P[1]/B", ErrorClass::Busy);
     trial.sleep();
-    assert_eq!(trial.looks().len(), 2);
+    assert_eq!(trial.polls().len(), 2);
 }

@@ -11,7 +11,7 @@ use super::*;
 struct Durable {
     header: Option<ExecutionHeader>,
     frames: BTreeMap<FrameId, FrameRow>,
-    entries: Vec<crate::journal::Entry>,
+    entries: Vec<crate::journal::JournalEntry>,
     map_runs: BTreeMap<u64, MapRun>,
     children: BTreeMap<ChildId, Child>,
     child_events: BTreeMap<ChildId, Vec<u64>>,
@@ -72,11 +72,11 @@ fn definition() -> Value {
 }
 
 /// The answers of the simulated services: they depend on the call alone.
-fn world(state_path: &str, attempt: u32, look: u32) -> StepAnswer {
-    match (state_path, attempt, look) {
-        ("Both[0]/L", _, look) if look < 3 => StepAnswer::Pending {
+fn world(state_path: &str, attempt: u32, poll: u32) -> StepAnswer {
+    match (state_path, attempt, poll) {
+        ("Both[0]/L", _, poll) if poll < 3 => StepAnswer::Pending {
             reason: "creating".to_owned(),
-            next_look_ms: 0,
+            next_poll_ms: 0,
             instructions: None,
             submitted: None,
             execution: None,
@@ -85,7 +85,7 @@ fn world(state_path: &str, attempt: u32, look: u32) -> StepAnswer {
             StepAnswer::Failed(StepError::new(ErrorClass::Unknown, "lost"))
         }
         (path, ..) if path.starts_with("Both[2]/D[1]") => StepAnswer::Failed(StepError::named("Bad", "as meant")),
-        (path, ..) => StepAnswer::Done { output: json!({ "n": path }), effects: Vec::new() },
+        (path, ..) => StepAnswer::Done { output: json!({ "n": path }), changes: Vec::new() },
     }
 }
 
@@ -114,11 +114,11 @@ fn run(crash_after: Option<usize>) -> ((Value, Value), usize) {
             commands = recovered.commands;
         }
         for command in commands {
-            if let Command::Look(look) = command {
-                let Look { frame, visit, attempt, look, state_path, .. } = *look;
-                let mut answer = world(&state_path, attempt, look);
-                if let StepAnswer::Pending { next_look_ms, .. } = &mut answer {
-                    *next_look_ms = now_ms + 10_000;
+            if let Command::CallStep(call) = command {
+                let StepCall { frame, visit, attempt, poll, state_path, .. } = *call;
+                let mut answer = world(&state_path, attempt, poll);
+                if let StepAnswer::Pending { next_poll_ms, .. } = &mut answer {
+                    *next_poll_ms = now_ms + 10_000;
                 }
                 inputs.push_back(Input::Answered { frame, visit, attempt, answer });
             }

@@ -54,7 +54,7 @@ fn a_kept_answer_is_given_to_the_task_when_its_call_is_pending() {
     keep(&mut trial, "B", output(json!({ "approved": true })));
     assert_eq!(trial.execution.header.early_signals.len(), 1);
     trial.done("A", json!(1));
-    assert_eq!(trial.looks().len(), 1, "the call is made nevertheless");
+    assert_eq!(trial.polls().len(), 1, "the call is made nevertheless");
     trial.pending("B", 60_000);
     assert_eq!(trial.output(), json!({ "approved": true }));
     assert_eq!(kinds(&trial), ["kept", "applied"]);
@@ -104,7 +104,7 @@ fn an_answer_is_dropped_when_its_state_ends_without_it_or_the_execution_ends() {
     trial.give(Input::Cancel { error: "Stop".to_owned(), cause: String::new() });
     assert_eq!(kinds(&trial), ["kept", "kept", "dropped", "dropped"]);
     let last = trial.entries.last().map(|entry| entry.content.clone());
-    assert!(matches!(last, Some(Content::Event(_))), "the journal ends with the end: {last:?}");
+    assert!(matches!(last, Some(EntryContent::Event(_))), "the journal ends with the end: {last:?}");
     assert!(trial.execution.header.early_signals.is_empty());
     let message = refused(&mut trial, "B", &output(json!(1)));
     assert!(message.contains("has ended"), "{message}");
@@ -131,7 +131,7 @@ fn a_task_that_waits_already_is_answered_at_once() {
     let mut trial = two("flow:test:step");
     trial.pending("A", 60_000);
     keep(&mut trial, "A", output(json!("by hand")));
-    assert_eq!((kinds(&trial), trial.looks()[0].3.as_str()), (vec!["signalled"], "B"));
+    assert_eq!((kinds(&trial), trial.polls()[0].3.as_str()), (vec!["signalled"], "B"));
 }
 
 #[test]
@@ -224,13 +224,13 @@ fn who_signalled_is_noted_before_the_result_and_no_longer_than_a_journal_takes()
     let long = Signaller { comment: Some("c".repeat(100_000)), ..by().unwrap() };
     trial.give(Input::Signalled { frame: 1, visit: 1, attempt: None, answer: Ok(json!(1)), by: Some(long) });
     let at = trial.entries.iter().position(|entry| match &entry.content {
-        Content::Note(note) => matches!(&**note, Note::Signalled { state_path, by, succeeded: true }
+        EntryContent::Note(note) => matches!(&**note, Note::Signalled { state_path, by, succeeded: true }
             if state_path == "A" && by.user == "ann" && by.comment.as_ref().is_some_and(|comment| comment.len() == 4_096)),
-        Content::Event(_) => false,
+        EntryContent::Event(_) => false,
     });
     let succeeded = trial.entries.iter().position(|entry| match &entry.content {
-        Content::Event(event) => event_type(&event.details) == "TaskSucceeded",
-        Content::Note(_) => false,
+        EntryContent::Event(event) => event_type(&event.details) == "TaskSucceeded",
+        EntryContent::Note(_) => false,
     });
     assert_eq!(at.unwrap() + 1, succeeded.unwrap());
 }

@@ -13,7 +13,7 @@ fn assert_ended_by_a_limit(trial: &Trial) {
     assert_eq!((trial.status(), trial.error().as_str()), (ExecutionStatus::Failed, "States.DataLimitExceeded"));
     for entry in &trial.entries {
         let text = serde_json::to_string(entry).unwrap();
-        serde_json::from_str::<crate::journal::Entry>(&text).expect("what is written reads back");
+        serde_json::from_str::<crate::journal::JournalEntry>(&text).expect("what is written reads back");
     }
 }
 
@@ -79,7 +79,7 @@ fn a_variable_that_doubles_and_variables_that_become_many_are_refused() {
 fn a_task_is_not_called_with_more_than_it_may_get_nor_believed_with_more_than_it_may_answer() {
     let task = json!({ "A": { "Type": "Task", "Resource": "flow:test:step", "Parameters": { "a.$": "$", "b.$": "$" }, "End": true } });
     let trial = start(task, json!("x".repeat(200_000)));
-    assert!(!trial.commands.iter().any(|command| matches!(command, Command::Look(_))));
+    assert!(!trial.commands.iter().any(|command| matches!(command, Command::CallStep(_))));
     assert_ended_by_a_limit(&trial);
 
     let task = || start(json!({ "A": { "Type": "Task", "Resource": "flow:test:step", "End": true } }), json!({}));
@@ -107,13 +107,13 @@ fn what_was_called_and_tells_too_much_while_it_is_waited_for_is_refused() {
     assert_ended_by_a_limit(&trial);
 
     let mut trial = start(json!({ "A": { "Type": "Task", "Resource": "flow:test:step", "End": true } }), json!({}));
-    let next_look_ms = trial.now_ms + 1;
+    let next_poll_ms = trial.now_ms + 1;
     let submitted = Some(nested(1_000));
     trial.answer(
         "A",
         StepAnswer::Pending {
             reason: "creating".to_owned(),
-            next_look_ms,
+            next_poll_ms,
             instructions: None,
             submitted,
             execution: None,

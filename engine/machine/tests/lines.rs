@@ -16,8 +16,8 @@ fn chain(trial: &Trial) -> Vec<String> {
         .entries
         .iter()
         .filter_map(|entry| match &entry.content {
-            Content::Event(event) => Some(event),
-            Content::Note(_) => None,
+            EntryContent::Event(event) => Some(event),
+            EntryContent::Note(_) => None,
         })
         .collect();
     let before =
@@ -133,7 +133,7 @@ fn a_distributed_map_is_left_from_the_event_of_its_runs_start() {
         .entries
         .iter()
         .filter_map(|entry| match &entry.content {
-            Content::Event(crate::journal::HistoryEvent {
+            EntryContent::Event(crate::journal::HistoryEvent {
                 details: HistoryEventDetails::MapStateStarted { length, .. },
                 ..
             }) => Some(*length),

@@ -75,7 +75,7 @@ fn a_redrive_keeps_to_the_concurrency_and_begins_what_had_not_begun_last() {
     let expected = Counts { failed: 2, aborted: 1, pending: 1, total: 4, ..Counts::default() };
     assert_eq!(Kept::of(&trial).run().executions, expected);
     trial.give(Input::Resume { environment: None, recover: false });
-    let paths = |trial: &Trial| trial.looks().into_iter().map(|(.., path)| path).collect::<Vec<_>>();
+    let paths = |trial: &Trial| trial.polls().into_iter().map(|(.., path)| path).collect::<Vec<_>>();
     assert_eq!(paths(&trial), ["A[0]/T", "A[1]/T"]);
     let expected = Counts { running: 2, pending_redrive: 1, pending: 1, total: 4, ..Counts::default() };
     assert_eq!(Kept::of(&trial).run().executions, expected);
@@ -98,7 +98,7 @@ fn results_that_could_not_be_written_do_not_cost_what_had_ended_well() {
     trial.fail("A", ErrorClass::Failed);
     assert_eq!(Kept::of(&trial).run().status, MapRunStatus::Failed);
     trial.give(Input::Resume { environment: None, recover: false });
-    assert_eq!(trial.looks().into_iter().map(|(.., path)| path).collect::<Vec<_>>(), ["A[1]/T"]);
+    assert_eq!(trial.polls().into_iter().map(|(.., path)| path).collect::<Vec<_>>(), ["A[1]/T"]);
     trial.done("A[1]/T", json!("two"));
     trial.done("A", json!({ "Path": "out.json" }));
     let kept = Kept::of(&trial);
@@ -159,11 +159,11 @@ fn a_call_whose_scheduling_has_no_room_in_the_history_of_its_child_is_not_made()
         let child = kept.children.values().next().unwrap();
         assert_eq!((child.status, child.last_event_id), (ChildStatus::Failed, HISTORY_EVENTS_MAX));
         let entries = trial.map_runs.iter().flat_map(|changes| &changes.entries).flat_map(|child| &child.entries);
-        let is_scheduled = |entry: &&crate::journal::Entry| match &entry.content {
-            Content::Event(event) => event_type(&event.details) == "TaskScheduled",
-            Content::Note(_) => false,
+        let is_scheduled = |entry: &&crate::journal::JournalEntry| match &entry.content {
+            EntryContent::Event(event) => event_type(&event.details) == "TaskScheduled",
+            EntryContent::Note(_) => false,
         };
-        let calls = trial.commands.iter().filter(|command| matches!(command, Command::Look(_))).count();
+        let calls = trial.commands.iter().filter(|command| matches!(command, Command::CallStep(_))).count();
         assert_eq!(calls, entries.filter(is_scheduled).count(), "the history has each call");
     }
 }

@@ -18,7 +18,7 @@ fn data_goes_through_all_five_fields_in_their_order() {
         json!({ "order": { "id": 7 }, "rest": true }),
     );
     let sent = trial.commands.iter().find_map(|command| match command {
-        Command::Look(look) => Some((*look.arguments).clone()),
+        Command::CallStep(call) => Some((*call.arguments).clone()),
         _ => None,
     });
     assert_eq!(sent, Some(json!({ "id": 7, "name": "A", "fixed": [1] })));
@@ -193,11 +193,11 @@ fn a_distributed_map_reads_its_items_and_hands_its_results_over() {
     states["A"]["ItemProcessor"]["States"] = json!({ "Which": { "Type": "Pass", "InputPath": "$.id", "End": true } });
     let mut trial = start(states, json!({ "from": "in.csv" }));
     let asked = |trial: &Trial| {
-        let look = trial.commands.iter().rev().find_map(|command| match command {
-            Command::Look(look) => Some((look.resource.clone(), (*look.arguments).clone())),
+        let poll = trial.commands.iter().rev().find_map(|command| match command {
+            Command::CallStep(call) => Some((call.resource.clone(), (*call.arguments).clone())),
             _ => None,
         });
-        look.unwrap()
+        poll.unwrap()
     };
     assert_eq!(asked(&trial), ("flow:file:read".to_owned(), json!({ "Path": "in.csv" })));
     trial.done("A", json!("id,n\n1,a\n2,b\n3,c\n"));
@@ -288,7 +288,7 @@ fn a_reader_without_credentials_pauses_and_its_map_begins_once() {
     trial.give(Input::Resume { environment: None, recover: false });
     trial.done("A", json!("[1, 2]"));
     assert_eq!(trial.output(), json!([1, 2]));
-    let begun = |entry: &&crate::journal::Entry| format!("{:?}", entry.content).contains("MapStateStarted");
+    let begun = |entry: &&crate::journal::JournalEntry| format!("{:?}", entry.content).contains("MapStateStarted");
     assert_eq!(trial.entries.iter().filter(begun).count(), 1);
     let mut trial = start(distributed(&json!({ "ItemReader": reader })), json!({}));
     trial.fail("A", ErrorClass::Invalid);

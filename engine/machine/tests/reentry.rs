@@ -42,18 +42,18 @@ fn chain(sections: &[u8]) -> Value {
 /// Answers every call until the execution ends or `calls_max` calls have been answered.
 fn answer(trial: &mut Trial, calls_max: usize) {
     for _ in 0..calls_max {
-        let Some((.., path)) = trial.looks().into_iter().next() else { return };
+        let Some((.., path)) = trial.polls().into_iter().next() else { return };
         let length = path.len() as u64;
         trial.done(&path, json!(length));
     }
 }
 
 fn tokens(trial: &Trial) -> Vec<(String, String)> {
-    let look = |command: &Command| match command {
-        Command::Look(look) => Some((look.state_path.clone(), look.token.clone())),
+    let poll = |command: &Command| match command {
+        Command::CallStep(call) => Some((call.state_path.clone(), call.token.clone())),
         _ => None,
     };
-    trial.commands.iter().filter_map(look).collect()
+    trial.commands.iter().filter_map(poll).collect()
 }
 
 fn recorded(trial: &Trial) -> Recorded {
@@ -76,7 +76,7 @@ fn path_to(trial: &Trial, state_path: &str) -> Vec<Reentry> {
 fn entered_states(trial: &Trial) -> Vec<String> {
     let mut paths = Vec::new();
     for entry in &trial.entries {
-        let Content::Event(event) = &entry.content else { continue };
+        let EntryContent::Event(event) = &entry.content else { continue };
         let HistoryEventDetails::StateEntered { name, .. } = &event.details else { continue };
         paths.push(journal::state_path(&event.frame, name));
     }
@@ -85,8 +85,8 @@ fn entered_states(trial: &Trial) -> Vec<String> {
 
 fn assert_dense(trial: &Trial) {
     let ids = trial.entries.iter().filter_map(|entry| match &entry.content {
-        Content::Event(event) => Some((event.id, event.previous_event_id)),
-        Content::Note(_) => None,
+        EntryContent::Event(event) => Some((event.id, event.previous_event_id)),
+        EntryContent::Note(_) => None,
     });
     for (at, (id, previous)) in ids.enumerate() {
         assert_eq!(id, at as u64 + 1);
@@ -108,7 +108,7 @@ proptest! {
         let mut trial = Trial::start(chain(&sections), json!({}));
         for (calls, at) in failures {
             answer(&mut trial, calls);
-            let Some((.., path)) = trial.looks().into_iter().next() else { break };
+            let Some((.., path)) = trial.polls().into_iter().next() else { break };
             trial.fail(&path, ErrorClass::Quota);
             prop_assert_eq!(trial.status(), ExecutionStatus::Failed);
             let states = entered_states(&trial);
@@ -155,7 +155,7 @@ fn the_history_reads_as_a_redrive_whose_first_event_enters_the_state() {
         ["ExecutionRedriven", "StateEntered", "ParallelStateStarted", "StateEntered", "TaskScheduled", "TaskStarted"]
     );
     assert_eq!(trial.execution.header.redrive_count, 1);
-    assert_eq!(trial.looks()[0].3, "S1/T0");
+    assert_eq!(trial.polls()[0].3, "S1/T0");
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn what_cannot_be_entered_by_itself_is_refused_and_changes_nothing() {
         assert_eq!((trial.status(), trial.types().len()), (ExecutionStatus::Failed, events));
     }
     trial.give(Input::ResumeFrom { path: vec![entry("P")], environment: None });
-    assert_eq!(trial.looks().len(), 2, "both branches begin again");
+    assert_eq!(trial.polls().len(), 2, "both branches begin again");
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn one(extra: Value) -> Value {
 fn a_late_or_doubled_answer_changes_nothing() {
     let retry = json!({ "Retry": [{ "ErrorEquals": ["Flow.Unknown"], "IntervalSeconds": 1 }] });
     let mut trial = Trial::start(one(retry), json!({}));
-    let (frame, visit, attempt, _) = trial.looks()[0].clone();
+    let (frame, visit, attempt, _) = trial.polls()[0].clone();
     let failed = StepAnswer::Failed(StepError::new(ErrorClass::Unknown, "lost"));
     trial.give(Input::Answered { frame, visit, attempt, answer: failed.clone() });
     let before = trial.execution.header.last_sequence;
@@ -25,7 +25,7 @@ fn a_late_or_doubled_answer_changes_nothing() {
         frame,
         visit,
         attempt,
-        answer: StepAnswer::Done { output: json!(1), effects: vec![] },
+        answer: StepAnswer::Done { output: json!(1), changes: vec![] },
     });
     assert_eq!(trial.execution.header.last_sequence, before);
     trial.sleep();
@@ -33,7 +33,7 @@ fn a_late_or_doubled_answer_changes_nothing() {
         frame,
         visit,
         attempt,
-        answer: StepAnswer::Done { output: json!(1), effects: vec![] },
+        answer: StepAnswer::Done { output: json!(1), changes: vec![] },
     });
     assert_eq!(trial.status(), ExecutionStatus::Running, "the first attempt's answer must not end the second");
     trial.done("T", json!("second"));
@@ -54,7 +54,7 @@ fn every_attempt_of_a_visit_has_the_same_token_and_another_visit_another() {
         .commands
         .iter()
         .filter_map(|command| match command {
-            Command::Look(look) => Some(look.token.clone()),
+            Command::CallStep(call) => Some(call.token.clone()),
             _ => None,
         })
         .collect();
@@ -71,16 +71,16 @@ fn a_wait_gives_up_at_its_deadline_and_says_what_it_saw_last() {
     trial.sleep();
     assert_eq!((trial.now_ms, trial.error().as_str()), (1_100_000, "States.Timeout"));
     let cause = &trial.execution.header.failure.as_ref().unwrap().cause;
-    assert!(cause.contains("The last look found: creating."), "{cause}");
+    assert!(cause.contains("The last poll found: creating."), "{cause}");
 }
 
 #[test]
-fn after_a_long_sleep_of_the_machine_a_wait_looks_once_more_before_it_gives_up() {
+fn after_a_long_sleep_of_the_machine_a_wait_polls_once_more_before_it_gives_up() {
     let mut trial = Trial::start(one(json!({ "TimeoutSeconds": 100 })), json!({}));
     trial.pending("T", 60_000);
     trial.now_ms += 1_000_000;
     trial.give(Input::TimeCame);
-    assert_eq!(trial.looks().len(), 1, "past its deadline, but not polled since");
+    assert_eq!(trial.polls().len(), 1, "past its deadline, but not polled since");
     let last_ms = trial.now_ms + 600_000;
     assert_eq!(trial.execution.header.next_wake_ms, Some(last_ms), "the poll decides, unless it does not answer");
     trial.done("T", json!("issued"));
@@ -88,7 +88,7 @@ fn after_a_long_sleep_of_the_machine_a_wait_looks_once_more_before_it_gives_up()
 }
 
 #[test]
-fn a_last_look_that_hangs_after_the_deadline_does_not_hold_the_execution_for_ever() {
+fn a_last_poll_that_hangs_after_the_deadline_does_not_hold_the_execution_for_ever() {
     let mut trial = Trial::start(one(json!({ "TimeoutSeconds": 100 })), json!({}));
     trial.now_ms += 200_000;
     trial.give(Input::Recover);
@@ -101,10 +101,10 @@ fn expired_credentials_pause_and_lose_no_attempt() {
     let mut trial = Trial::start(one(json!({})), json!({}));
     trial.fail("T", ErrorClass::Credentials);
     assert!(trial.execution.header.paused && trial.status() == ExecutionStatus::Running);
-    assert!(trial.commands.contains(&Command::Rest));
+    assert!(trial.commands.contains(&Command::Settled));
     trial.give(Input::Resume { environment: None, recover: false });
     assert!(!trial.execution.header.paused);
-    assert_eq!(trial.looks()[0].2, 1, "the same attempt");
+    assert_eq!(trial.polls()[0].2, 1, "the same attempt");
     trial.done("T", json!(1));
     assert_eq!(trial.status(), ExecutionStatus::Succeeded);
 }

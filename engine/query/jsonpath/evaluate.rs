@@ -33,7 +33,7 @@ pub(super) struct Walk<'d> {
 }
 
 /// The position of a step in its path.
-struct Place<'s> {
+struct PathCursor<'s> {
     root: &'s Root,
     steps: &'s [Step],
     position: usize,
@@ -42,7 +42,7 @@ struct Place<'s> {
     scanned: bool,
 }
 
-impl Place<'_> {
+impl PathCursor<'_> {
     fn is_last(&self) -> bool {
         self.position + 1 == self.steps.len()
     }
@@ -94,27 +94,32 @@ impl<'d> Walk<'d> {
     /// The values that the steps select: one if the steps are definite, else any number.
     pub(super) fn run<'v>(&self, root: &Root, steps: &[Step], start: &'v Value) -> Result<Values<'v>, Failure> {
         let mut values: Values<'v> = vec![Cow::Borrowed(start)];
-        let mut place = Place { root, steps, position: 0, is_definite: true, scanned: false };
+        let mut cursor = PathCursor { root, steps, position: 0, is_definite: true, scanned: false };
         for (position, step) in steps.iter().enumerate() {
-            place.position = position;
-            values = self.apply_to_all(&place, step, values)?;
-            place.is_definite &= step.is_definite();
-            place.scanned = matches!(step, Step::Scan);
+            cursor.position = position;
+            values = self.apply_to_all(&cursor, step, values)?;
+            cursor.is_definite &= step.is_definite();
+            cursor.scanned = matches!(step, Step::Scan);
         }
-        if values.is_empty() && place.is_definite {
+        if values.is_empty() && cursor.is_definite {
             return Err(Failure::Missing(format!("No results for path: {}", canonical(root, steps))));
         }
         Ok(values)
     }
 
-    fn apply_to_all<'v>(&self, place: &Place<'_>, step: &Step, values: Values<'v>) -> Result<Values<'v>, Failure> {
+    fn apply_to_all<'v>(
+        &self,
+        cursor: &PathCursor<'_>,
+        step: &Step,
+        values: Values<'v>,
+    ) -> Result<Values<'v>, Failure> {
         let mut found = Vec::new();
         for value in values {
             self.charge(1)?;
             match value {
-                Cow::Borrowed(value) => found.append(&mut self.apply(place, step, value)?),
+                Cow::Borrowed(value) => found.append(&mut self.apply(cursor, step, value)?),
                 Cow::Owned(value) => {
-                    let children = self.apply(place, step, &value)?;
+                    let children = self.apply(cursor, step, &value)?;
                     self.charge_copies(&children)?;
                     found.extend(children.into_iter().map(|child| Cow::Owned(child.into_owned())));
                 }
@@ -124,47 +129,49 @@ impl<'d> Walk<'d> {
         Ok(found)
     }
 
-    fn apply<'v>(&self, place: &Place<'_>, step: &Step, value: &'v Value) -> Result<Values<'v>, Failure> {
+    fn apply<'v>(&self, cursor: &PathCursor<'_>, step: &Step, value: &'v Value) -> Result<Values<'v>, Failure> {
         match step {
-            Step::Names(names) => self.names(place, names, value),
-            Step::Indices(indices) => match array(place, value)? {
-                Some(items) => indexed(place, items, indices),
+            Step::Names(names) => self.names(cursor, names, value),
+            Step::Indices(indices) => match array(cursor, value)? {
+                Some(items) => indexed(cursor, items, indices),
                 None => Ok(Vec::new()),
             },
-            Step::FromEnd(back) => match array(place, value)? {
+            Step::FromEnd(back) => match array(cursor, value)? {
                 Some(items) => {
                     let index = items.len() as i64 - i64::try_from(*back).unwrap_or(i64::MAX);
-                    indexed(place, items, &[index])
+                    indexed(cursor, items, &[index])
                 }
                 None => Ok(Vec::new()),
             },
-            Step::Slice { from, to } => Ok(match array(place, value)? {
+            Step::Slice { from, to } => Ok(match array(cursor, value)? {
                 Some(items) => slice(items, *from, *to),
                 None => Vec::new(),
             }),
             Step::Wildcard => Ok(children(value).map(Cow::Borrowed).collect()),
             Step::Scan => self.containers(value),
-            Step::Filter(condition) => self.filter(place, condition, value),
+            Step::Filter(condition) => self.filter(cursor, condition, value),
         }
     }
 
-    fn names<'v>(&self, place: &Place<'_>, names: &[String], value: &'v Value) -> Result<Values<'v>, Failure> {
+    fn names<'v>(&self, cursor: &PathCursor<'_>, names: &[String], value: &'v Value) -> Result<Values<'v>, Failure> {
         let Value::Object(fields) = value else {
-            return place.missing(|| {
-                let property = canonical(place.root, &[Step::Names(names.to_vec())]);
+            return cursor.missing(|| {
+                let property = canonical(cursor.root, &[Step::Names(names.to_vec())]);
                 let property = property.trim_start_matches(['$', '@']);
-                format!("Property {property} not found in path {}", place.path_up_to(place.position))
+                format!("Property {property} not found in path {}", cursor.path_up_to(cursor.position))
             });
         };
         if let [name] = names {
             return match fields.get(name) {
                 Some(field) => Ok(vec![Cow::Borrowed(field)]),
-                None if place.is_last() => Ok(Vec::new()),
-                None => place.missing(|| format!("Missing property in path {}", place.path_up_to(place.position + 1))),
+                None if cursor.is_last() => Ok(Vec::new()),
+                None => {
+                    cursor.missing(|| format!("Missing property in path {}", cursor.path_up_to(cursor.position + 1)))
+                }
             };
         }
-        if !place.is_last() {
-            let path = place.path_up_to(place.position + 1);
+        if !cursor.is_last() {
+            let path = cursor.path_up_to(cursor.position + 1);
             return Err(Failure::Missing(format!("Multi properties can only be used as path leafs: {path}")));
         }
         let present = names.iter().filter_map(|name| fields.get(name).map(|field| (name, field)));
@@ -174,10 +181,15 @@ impl<'d> Walk<'d> {
         Ok(vec![Cow::Owned(merged)])
     }
 
-    fn filter<'v>(&self, place: &Place<'_>, condition: &Condition, value: &'v Value) -> Result<Values<'v>, Failure> {
+    fn filter<'v>(
+        &self,
+        cursor: &PathCursor<'_>,
+        condition: &Condition,
+        value: &'v Value,
+    ) -> Result<Values<'v>, Failure> {
         let candidates: Vec<&'v Value> = match value {
             // A deep scan visits the items of an array separately.
-            Value::Array(_) if place.scanned => Vec::new(),
+            Value::Array(_) if cursor.scanned => Vec::new(),
             // `@` matches objects only. Source: Developer Guide, "Using paths to access input for Step Functions workflows".
             Value::Array(items) => items.iter().filter(|item| item.is_object()).collect(),
             Value::Object(_) => vec![value],
@@ -185,7 +197,7 @@ impl<'d> Walk<'d> {
                 let context = || {
                     format!("Filter: [?] can not be applied to primitives. Current context is: {}", java_text(value))
                 };
-                return place.missing(context);
+                return cursor.missing(context);
             }
         };
         let mut found = Vec::new();
@@ -223,16 +235,16 @@ fn children(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
 }
 
 /// The items of an array; `None` if another value may be skipped.
-fn array<'v>(place: &Place<'_>, value: &'v Value) -> Result<Option<&'v Vec<Value>>, Failure> {
+fn array<'v>(cursor: &PathCursor<'_>, value: &'v Value) -> Result<Option<&'v Vec<Value>>, Failure> {
     if let Value::Array(items) = value {
         return Ok(Some(items));
     }
-    place.missing(|| {
-        let current = place.path_up_to(place.position);
+    cursor.missing(|| {
+        let current = cursor.path_up_to(cursor.position);
         if value.is_null() {
             return format!("The path {current} is null");
         }
-        let step = canonical(place.root, place.steps.get(place.position..=place.position).unwrap_or_default());
+        let step = canonical(cursor.root, cursor.steps.get(cursor.position..=cursor.position).unwrap_or_default());
         let step = step.trim_start_matches(['$', '@']);
         format!("Filter: {step} can only be applied to arrays. Current context is: {}", java_text(value))
     })?;
@@ -245,12 +257,12 @@ fn item(items: &[Value], index: i64) -> Option<&Value> {
     items.get(usize::try_from(index).ok()?)
 }
 
-fn indexed<'v>(place: &Place<'_>, items: &'v [Value], indices: &[i64]) -> Result<Values<'v>, Failure> {
+fn indexed<'v>(cursor: &PathCursor<'_>, items: &'v [Value], indices: &[i64]) -> Result<Values<'v>, Failure> {
     // A negative index selects nothing (measured on AWS).
     let at = |index: &i64| usize::try_from(*index).ok().and_then(|index| items.get(index));
     let found: Values<'v> = indices.iter().filter_map(at).map(Cow::Borrowed).collect();
-    if found.is_empty() && indices.len() == 1 && place.is_last() && place.is_definite {
-        return Err(Failure::OutOfRange(format!("No results for path: {}", place.path_up_to(place.steps.len()))));
+    if found.is_empty() && indices.len() == 1 && cursor.is_last() && cursor.is_definite {
+        return Err(Failure::OutOfRange(format!("No results for path: {}", cursor.path_up_to(cursor.steps.len()))));
     }
     Ok(found)
 }

@@ -10,31 +10,31 @@ pub(super) fn set(steps: &[Step], input: &Value, value: Value) -> Result<Value, 
         return Ok(value);
     }
     let mut output = input.clone();
-    let mut place = &mut output;
+    let mut target = &mut output;
     for step in steps {
-        place = match step {
-            Step::Names(names) => child(place, names.first().map(String::as_str).unwrap_or_default())?,
-            Step::Indices(indices) => item(place, indices.first().copied().unwrap_or_default())?,
+        target = match step {
+            Step::Names(names) => child(target, names.first().map(String::as_str).unwrap_or_default())?,
+            Step::Indices(indices) => item(target, indices.first().copied().unwrap_or_default())?,
             _ => return Err("A ResultPath must be a Reference Path".to_owned()),
         };
     }
-    *place = value;
+    *target = value;
     Ok(output)
 }
 
-fn child<'v>(place: &'v mut Value, name: &str) -> Result<&'v mut Value, String> {
-    match place {
+fn child<'v>(target: &'v mut Value, name: &str) -> Result<&'v mut Value, String> {
+    match target {
         // A missing object is created empty.
         Value::Object(fields) => Ok(fields.entry(name).or_insert_with(|| Value::Object(Map::new()))),
-        _ => Err(format!("Unable to apply step \"{name}\" to input {place}")),
+        _ => Err(format!("Unable to apply step \"{name}\" to input {target}")),
     }
 }
 
-fn item(place: &mut Value, index: i64) -> Result<&mut Value, String> {
+fn item(target: &mut Value, index: i64) -> Result<&mut Value, String> {
     let position = usize::try_from(index).unwrap_or(usize::MAX);
     // Checked separately: the borrow of the found item would otherwise outlive the message.
-    if place.get(position).is_none() {
-        return Err(format!("Unable to apply step \"{index}\" to input {place}"));
+    if target.get(position).is_none() {
+        return Err(format!("Unable to apply step \"{index}\" to input {target}"));
     }
-    place.get_mut(position).ok_or_else(|| format!("Unable to apply step \"{index}\""))
+    target.get_mut(position).ok_or_else(|| format!("Unable to apply step \"{index}\""))
 }

@@ -41,7 +41,7 @@ fn holds(cases: &[(&str, Value)]) {
 }
 
 #[test]
-fn a_path_leads_to_another_place() {
+fn a_path_leads_to_another_field() {
     holds(&[
         ("$.expensive", json!(10)),
         ("$['store']['bicycle']['color']", json!("red")),
@@ -199,7 +199,7 @@ fn a_definite_path_is_taken_for_an_indefinite_one() {
 }
 
 #[test]
-fn a_result_goes_to_another_place() {
+fn a_result_goes_to_another_field() {
     let input = json!({ "a": { "b": 1 }, "list": [1, 2] });
     let cases = [
         ("$", json!(9)),

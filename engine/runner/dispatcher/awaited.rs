@@ -11,7 +11,7 @@ impl Awaited {
     /// Records the executions that the Tasks of an execution wait for after a turn.
     pub fn note(&mut self, id: &Arc<str>, transition: &Transition) {
         for write in &transition.frames_put {
-            let Activity::Task { waiting: Some(waiting), .. } = &write.row.activity else { continue };
+            let FrameState::Task { waiting: Some(waiting), .. } = &write.row.frame_state else { continue };
             let Some(awaited) = &waiting.execution else { continue };
             let waiting = self.0.entry(awaited.clone()).or_default();
             if !waiting.contains(id) {
@@ -23,10 +23,10 @@ impl Awaited {
 
 impl Dispatcher {
     /// Polls the Tasks that wait for an execution which has ended or paused.
-    pub(super) fn wake_awaiting(&mut self, rested: &str) {
-        for id in self.awaited.0.remove(rested).unwrap_or_default() {
+    pub(super) fn wake_awaiting(&mut self, settled: &str) {
+        for id in self.awaited.0.remove(settled).unwrap_or_default() {
             if self.driven.contains_key(&id) {
-                self.advance(&id, Input::AwaitedRested { execution: rested.to_owned() }, None, None);
+                self.advance(&id, Input::AwaitedSettled { execution: settled.to_owned() }, None, None);
             }
         }
     }

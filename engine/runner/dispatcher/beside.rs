@@ -72,7 +72,7 @@ impl Dispatcher {
             return Some((input, reply));
         }
         let execution = driven.execution.take()?;
-        let entropy = (self.entropy)();
+        let entropy = (self.rng)();
         match lanes.run(Job { id: id.clone(), execution, input, entropy, reply }) {
             Ok(()) => {
                 driven.away = Some(Box::default());

@@ -44,16 +44,16 @@ impl Dispatcher {
     pub(super) fn has_drained(&self) -> bool {
         let Some(until) = self.draining.calls_until else { return false };
         let passed = |until: Instant| Instant::now() >= until;
-        let calls_over = self.looks_in_flight + self.turns_beside == 0 || passed(until);
+        let calls_over = self.calls_in_flight + self.turns_beside == 0 || passed(until);
         let commits_over = self.commits_under_way == 0 || passed(until + COMMITS_WAIT_MAX);
         self.failed.is_some() || (calls_over && commits_over)
     }
 
     /// Ends the dispatcher after draining.
     pub(super) fn end_drained(mut self) {
-        self.commit_alone(false);
+        self.commit_inline(false);
         for reply in std::mem::take(&mut self.draining.replies) {
-            let _ = reply.send(self.looks_in_flight);
+            let _ = reply.send(self.calls_in_flight);
         }
         // If this fails, everything is in the log, and the next opening reads it from the log.
         let _ = self.store.settle();

@@ -6,11 +6,11 @@
 //!
 //! `FLOW_SIMULATION_SEEDS=100000` sets the number of seeds; `FLOW_SIMULATION_SEED=17` runs a single one.
 
-mod dice;
 mod disk;
 mod legal;
 mod process;
 mod run;
+mod simulated_rng;
 mod world;
 
 use std::{

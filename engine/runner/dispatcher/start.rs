@@ -21,9 +21,9 @@ impl Dispatcher {
         self.check_running()?;
         let id = ExecutionId::new(&new.id).map_err(|error| RunnerError::InvalidId { message: error.to_string() })?;
         // An execution whose start is not durable yet is only in memory.
-        let begun = self.driven.get(new.id.as_str()).and_then(|driven| driven.execution.as_ref());
-        let begun = begun.map(|execution| execution.header.clone());
-        let existing = match begun {
+        let in_memory = self.driven.get(new.id.as_str()).and_then(|driven| driven.execution.as_ref());
+        let in_memory = in_memory.map(|execution| execution.header.clone());
+        let existing = match in_memory {
             Some(header) => Some(header),
             None if new.is_id_new => None,
             None => self.store.header(id.as_str())?,
@@ -77,14 +77,14 @@ impl Dispatcher {
         };
         match self.prepared(new) {
             Err(error) => drop(reply.send(Err(error))),
-            Ok((execution, begun)) => {
+            Ok((execution, start_write)) => {
                 self.driven.insert(id.clone(), Driven { execution: Some(Box::new(execution)), ..Driven::default() });
-                self.advance(&id, input, Some(begun), Some(Replies::Header(reply)));
+                self.advance(&id, input, Some(start_write), Some(Replies::Header(reply)));
             }
         }
     }
 
-    fn prepared(&mut self, new: NewExecution) -> Result<(Execution, Begun), RunnerError> {
+    fn prepared(&mut self, new: NewExecution) -> Result<(Execution, StartWrite), RunnerError> {
         let definition = new.definition;
         let machine = match (self.machines.known(&definition.hash), new.machine) {
             (Some(machine), _) => machine,
@@ -104,7 +104,7 @@ impl Dispatcher {
         execution.header.identity = new.identity.map(Arc::new);
         execution.header.subject = new.subject;
         execution.header.environment = Arc::new(new.environment);
-        let origin = Origin { definition, input: execution.header.input.clone() };
-        Ok((execution, Begun { origin, documents: new.documents }))
+        let data = StartData { definition, input: execution.header.input.clone() };
+        Ok((execution, StartWrite { data, documents: new.documents }))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    journal::{Content, HistoryEventDetails},
+    journal::{EntryContent, HistoryEventDetails},
     runner::Follow,
 };
 
@@ -17,26 +17,26 @@ fn plain(records: &MemoryRecords) -> RunnerHandle {
     runner_of(registry(Arc::default()), Arc::new(SystemClock::default()), records)
 }
 
-/// The events that a watcher receives, abbreviated: the types of history events, `rested`, and `asleep` with its time.
+/// The events that a watcher receives, abbreviated: the types of history events, `settled`, and `asleep` with its time.
 #[derive(Debug, PartialEq)]
 enum Seen {
     Event(String),
     Asleep(Option<u64>),
-    Rested,
+    Settled,
 }
 
 async fn seen(follow: &mut Follow) -> Option<Seen> {
     loop {
         return Some(match follow.next().await.unwrap()? {
             RunnerEvent::Entry { entry, .. } => match entry.content {
-                Content::Event(event) => {
+                EntryContent::Event(event) => {
                     let json = serde_json::to_value(&event.details).unwrap();
                     Seen::Event(json["type"].as_str().unwrap().to_owned())
                 }
-                Content::Note(_) => continue,
+                EntryContent::Note(_) => continue,
             },
             RunnerEvent::Asleep { next_wake_ms, .. } => Seen::Asleep(next_wake_ms),
-            RunnerEvent::Rested { .. } => Seen::Rested,
+            RunnerEvent::Settled { .. } => Seen::Settled,
             _ => continue,
         });
     }
@@ -49,7 +49,7 @@ async fn until_asleep(follow: &mut Follow) -> (Vec<String>, Option<u64>) {
         match seen(follow).await.unwrap() {
             Seen::Event(event) => events.push(event),
             Seen::Asleep(next_wake_ms) => return (events, next_wake_ms),
-            Seen::Rested => panic!("it rested after {events:?}"),
+            Seen::Settled => panic!("it settled after {events:?}"),
         }
     }
 }
@@ -81,10 +81,10 @@ async fn a_wait_is_asleep_until_its_time_for_an_early_and_for_a_late_watcher() {
     handle.cancel("t-1", "Cancelled", "by a test").await.unwrap();
     for follow in [&mut early, &mut late, &mut later] {
         assert_eq!(seen(follow).await, Some(Seen::Event("ExecutionAborted".to_owned())));
-        assert_eq!(seen(follow).await, Some(Seen::Rested));
+        assert_eq!(seen(follow).await, Some(Seen::Settled));
     }
     let mut after_the_end = handle.follow("t-1", 4);
-    assert_eq!(seen(&mut after_the_end).await, Some(Seen::Rested));
+    assert_eq!(seen(&mut after_the_end).await, Some(Seen::Settled));
     handle.drain(DRAIN_MAX).await;
     assert_eq!(seen(&mut after_the_end).await, None, "what has ended does not sleep");
 }
@@ -154,7 +154,7 @@ async fn a_wait_that_is_due_sleeps_until_at_once() {
     assert!(next_wake_ms.is_some_and(|due_ms| due_ms < now_ms));
     assert_eq!(seen(&mut follow).await, Some(Seen::Event("StateExited".to_owned())));
     assert_eq!(seen(&mut follow).await, Some(Seen::Event("ExecutionSucceeded".to_owned())));
-    assert_eq!(seen(&mut follow).await, Some(Seen::Rested));
+    assert_eq!(seen(&mut follow).await, Some(Seen::Settled));
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn an_execution_that_has_more_to_do_is_due_at_once() {
     let last = HistoryEventDetails::ExecutionSucceeded { output: Arc::new(json!({})) };
     loop {
         if let Some(RunnerEvent::Entry { entry, .. }) = follow.next().await.unwrap()
-            && matches!(&entry.content, Content::Event(event) if event.details == last)
+            && matches!(&entry.content, EntryContent::Event(event) if event.details == last)
         {
             break;
         }

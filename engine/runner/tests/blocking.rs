@@ -65,5 +65,5 @@ async fn a_step_that_was_prompt_finds_the_timers_and_sockets_of_the_runtime() {
     (first["Next"], second["Next"], third["End"]) = (json!("B"), json!("C"), json!(true));
     let states = json!({ "A": first, "B": second, "C": third });
     handle.start_execution(new("t-1", definition(states))).await.unwrap();
-    assert_eq!(rested(&handle, "t-1").await.output.as_deref(), Some(&json!(3)));
+    assert_eq!(until_settled(&handle, "t-1").await.output.as_deref(), Some(&json!(3)));
 }

@@ -33,7 +33,7 @@ async fn an_execution_of_every_earlier_format_continues_in_another_environment()
         assert_eq!(handle.store().ids_with_prefix("", 10).unwrap().len(), 5, "{format}");
         assert_eq!(handle.store().ids_with_prefix("kept-", 10).unwrap().len(), 3, "{format}");
         handle.resume("waits", None).await.unwrap();
-        assert_eq!(rested(&handle, "waits").await.status, ExecutionStatus::Succeeded, "{format}");
+        assert_eq!(until_settled(&handle, "waits").await.status, ExecutionStatus::Succeeded, "{format}");
         let elsewhere = json!({ "region": "eu-west-1" });
         handle.resume("sleeps", Some(elsewhere.clone())).await.unwrap();
         close(handle).await;

@@ -22,7 +22,7 @@ async fn an_execution_starts_and_ends_while_others_evaluate() {
     for number in 0..20 {
         let id = format!("quick-{number}");
         handle.start_execution(new(&id, quick.clone())).await.unwrap();
-        assert_eq!(rested(&handle, &id).await.status, ExecutionStatus::Succeeded);
+        assert_eq!(until_settled(&handle, &id).await.status, ExecutionStatus::Succeeded);
     }
     // Expressions of another state machine are evaluated in the meantime too.
     let evaluates =
@@ -30,7 +30,7 @@ async fn an_execution_starts_and_ends_while_others_evaluate() {
     let header =
         handle.start_execution(NewExecution { workflow: "other".to_owned(), ..new("other", evaluates) }).await.unwrap();
     assert_eq!(header.status, ExecutionStatus::Running);
-    assert_eq!(rested(&handle, "other").await.status, ExecutionStatus::Succeeded);
+    assert_eq!(until_settled(&handle, "other").await.status, ExecutionStatus::Succeeded);
     for number in 0..4 {
         let id = format!("long-{number}");
         assert_eq!(
@@ -54,5 +54,5 @@ async fn what_reaches_an_execution_during_its_turn_is_done_after_it() {
     let (cancelled, asleep) = tokio::join!(cancelled, handle.start_execution(new("two", chain())));
     cancelled.unwrap();
     asleep.unwrap();
-    assert_eq!(rested(&handle, "one").await.status, ExecutionStatus::Aborted);
+    assert_eq!(until_settled(&handle, "one").await.status, ExecutionStatus::Aborted);
 }

@@ -48,7 +48,7 @@ async fn a_paused_execution_continues_in_the_new_environment_and_stays_there() {
     let records = MemoryRecords::new();
     let first = runner_in(&records);
     first.start_execution(in_region("t-1", "old")).await.unwrap();
-    assert!(rested(&first, "t-1").await.paused);
+    assert!(until_settled(&first, "t-1").await.paused);
     first.resume("t-1", None).await.unwrap();
     let paused = async {
         while !first.store().header("t-1").unwrap().unwrap().paused {
@@ -56,9 +56,9 @@ async fn a_paused_execution_continues_in_the_new_environment_and_stays_there() {
         }
     };
     tokio::time::timeout(DRAIN_MAX, paused).await.expect("without another environment it pauses again");
-    let mut rests = first.rests();
+    let mut settled = first.settled();
     first.resume("t-1", Some(json!({ "region": "new" }))).await.unwrap();
-    assert_eq!(rests.recv().await.unwrap().output.as_deref(), Some(&json!("new")));
+    assert_eq!(settled.recv().await.unwrap().output.as_deref(), Some(&json!("new")));
     first.drain(DRAIN_MAX).await;
     let header = Store::new(records).unwrap().header("t-1").unwrap().unwrap();
     assert_eq!(*header.environment, json!({ "region": "new" }));
@@ -71,9 +71,9 @@ async fn a_call_that_was_in_flight_is_repeated_in_the_new_environment() {
     first.start_execution(in_region("t-1", "hangs")).await.unwrap();
     first.drain(Duration::ZERO).await;
     let second = runner_in(&records);
-    let mut rests = second.rests();
+    let mut settled = second.settled();
     second.resume("t-1", Some(json!({ "region": "new" }))).await.unwrap();
-    assert_eq!(rests.recv().await.unwrap().output.as_deref(), Some(&json!("new")));
+    assert_eq!(settled.recv().await.unwrap().output.as_deref(), Some(&json!("new")));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! An answer from outside is not lost between two processes, and the journal records who gave it.
 
 use super::*;
-use crate::journal::{Content, Note, Signaller};
+use crate::journal::{EntryContent, Note, Signaller};
 
 fn runner_with_clock(records: &MemoryRecords) -> RunnerHandle {
     let store = Arc::new(Store::new(records.clone()).unwrap());
@@ -22,8 +22,8 @@ fn ann() -> Option<Signaller> {
 fn notes(handle: &RunnerHandle, id: &str) -> Vec<Note> {
     let entries = handle.store().entries(id, 1, 1_000).unwrap();
     let note = |content| match content {
-        Content::Note(note) => Some(*note),
-        Content::Event(_) => None,
+        EntryContent::Note(note) => Some(*note),
+        EntryContent::Event(_) => None,
     };
     entries.into_iter().filter_map(|entry| note(entry.content)).collect()
 }
@@ -43,7 +43,7 @@ async fn an_early_answer_survives_a_restart_and_is_given_when_its_state_waits() 
     let store = Arc::new(Store::new(records.clone()).unwrap());
     let second = start(store, Arc::new(registry(Arc::default())), Arc::new(clock), RunnerOptions::default());
     assert_eq!(second.recover_all().await.unwrap(), 1);
-    let header = rested(&second, "t-1").await;
+    let header = until_settled(&second, "t-1").await;
     assert_eq!(header.output.as_deref(), Some(&json!("approved")));
     let applied = Note::SignalApplied { state_path: "B".to_owned(), by: ann(), succeeded: true };
     let notes = notes(&second, "t-1");
@@ -95,7 +95,7 @@ async fn of_two_answers_at_once_only_one_is_confirmed() {
     let answers = futures::future::join_all((0..8).map(answer)).await;
     let confirmed: Vec<usize> = (0..8).filter(|at| *answers[*at].as_ref().unwrap()).collect();
     let [confirmed] = confirmed[..] else { panic!("{confirmed:?} were confirmed") };
-    assert_eq!(rested(&handle, "t-1").await.output.as_deref(), Some(&json!(confirmed)));
+    assert_eq!(until_settled(&handle, "t-1").await.output.as_deref(), Some(&json!(confirmed)));
 }
 
 #[tokio::test]
@@ -142,8 +142,11 @@ async fn a_call_learns_that_its_attempt_is_over() {
     let token = token(&handle, "answered", "A").unwrap();
     assert!(handle.answer_task(&token, Ok(json!("by a person")), None).await.unwrap());
     entered("timed-out", hangs(json!({ "TimeoutSeconds": 1 }))).await;
-    let statuses =
-        [rested(&handle, "cancelled").await, rested(&handle, "answered").await, rested(&handle, "timed-out").await];
+    let statuses = [
+        until_settled(&handle, "cancelled").await,
+        until_settled(&handle, "answered").await,
+        until_settled(&handle, "timed-out").await,
+    ];
     assert_eq!(
         statuses.map(|header| header.status),
         [ExecutionStatus::Aborted, ExecutionStatus::Succeeded, ExecutionStatus::Failed]

@@ -43,7 +43,7 @@ async fn a_drained_store_is_opened_ten_times_in_one_process() {
         assert_eq!(handle.store().ids_with_prefix("t-", 100).unwrap().len(), round);
         let id = format!("t-{round}");
         handle.start_execution(new(&id, one_task("flow:test:echo"))).await.unwrap();
-        assert_eq!(rested(&handle, &id).await.status, ExecutionStatus::Succeeded);
+        assert_eq!(until_settled(&handle, &id).await.status, ExecutionStatus::Succeeded);
         assert_eq!(handle.drain(DRAIN_MAX).await, Drained { unanswered: 0, has_ended: true });
         close(handle);
     }
@@ -75,13 +75,13 @@ async fn a_runner_that_has_stopped_answers_everybody_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let handle = opened(folder.path());
     let other = handle.clone();
-    let mut rests = handle.rests();
+    let mut settled = handle.settled();
     let (first, second) = tokio::join!(handle.drain(DRAIN_MAX), other.drain(DRAIN_MAX));
     assert!(first.has_ended && second.has_ended);
     assert!(matches!(other.recover_all().await, Err(RunnerError::Stopped)));
     assert!(matches!(other.start_execution(new("t-1", chain())).await, Err(RunnerError::Stopped)));
     assert_eq!(other.driven(vec!["t-1".into()]).await, Vec::<String>::new());
-    assert!(rests.recv().await.is_err() && other.rests().recv().await.is_err());
+    assert!(settled.recv().await.is_err() && other.settled().recv().await.is_err());
     assert!(other.follow("t-1", 1).next().await.unwrap().is_none());
     assert!(other.drain(DRAIN_MAX).await.has_ended, "a second drain ends at once");
 }

@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     asl,
     machine::{Execution, Transition},
-    store::{Definition, DocumentChanges, MemoryRecords, Origin, Record, Records, codec},
+    store::{Definition, DocumentChanges, MemoryRecords, Record, Records, StartData, codec},
 };
 
 /// Records that count how many of them are read.
@@ -69,12 +69,12 @@ fn redriven(header: &ExecutionHeader, redriven_ms: u64) -> ExecutionHeader {
 }
 
 fn write(header: &ExecutionHeader, is_new: bool) -> Write {
-    let origin = Origin { definition: Definition::from(&json!({})), input: Arc::default() };
+    let start = StartData { definition: Definition::from(&json!({})), input: Arc::default() };
     let transition =
         Transition { header: Some(Arc::new(header.clone())), waking_changed: true, ..Transition::default() };
     Write {
         execution: header.id.clone(),
-        origin: is_new.then_some(origin),
+        start: is_new.then_some(start),
         transition,
         documents: DocumentChanges::default(),
     }
@@ -194,10 +194,10 @@ fn a_page_of_a_history_reads_no_more_of_a_long_one() {
         let counted = Counted::default();
         let store = Store::new(counted.clone()).unwrap();
         let new = header("e", 1);
-        let entry = |sequence| crate::journal::Entry {
+        let entry = |sequence| crate::journal::JournalEntry {
             sequence,
             timestamp_ms: 1,
-            content: crate::journal::Content::Note(Box::new(crate::journal::Note::Continued {
+            content: crate::journal::EntryContent::Note(Box::new(crate::journal::Note::Continued {
                 state_path: "A".to_owned(),
             })),
         };

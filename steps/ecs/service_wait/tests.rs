@@ -104,8 +104,8 @@ fn a_failed_deployment_before_the_one_that_repairs_it_is_history() {
 #[test]
 fn what_aws_knows_is_said_before_the_deadline_and_not_lost_with_it() {
     let mut context = context();
-    assert!(!is_last_look(&context, Duration::from_secs(30)));
+    assert!(!is_last_poll(&context, Duration::from_secs(30)));
     context.deadline_ms = Some(30_000);
-    assert!(is_last_look(&context, Duration::from_secs(30)));
-    assert!(!is_last_look(&context, Duration::from_secs(29)));
+    assert!(is_last_poll(&context, Duration::from_secs(30)));
+    assert!(!is_last_poll(&context, Duration::from_secs(29)));
 }

@@ -10,7 +10,7 @@ use crate::{
     test_server::addresses,
 };
 
-async fn look_at(port: u16, key_file: Option<String>) -> Answer<LoggedIn> {
+async fn poll_at(port: u16, key_file: Option<String>) -> Answer<LoggedIn> {
     let addresses = crate::RehearsalAddresses {
         ssh_server: SocketAddr::from(([127, 0, 0, 1], port)),
         ..addresses("http://127.0.0.1:9".to_owned())
@@ -39,12 +39,12 @@ async fn ssh_is_waited_for_until_openssh_lets_the_user_in() {
         return;
     };
     let port = free_port();
-    assert_eq!(reason(&look_at(port, None).await), "connection refused");
+    assert_eq!(reason(&poll_at(port, None).await), "connection refused");
 
     let sshd = Sshd::start(&program, port);
     let started = Instant::now();
     let greeted = loop {
-        match look_at(sshd.port, None).await {
+        match poll_at(sshd.port, None).await {
             Answer::Done(done) => break done.output,
             Answer::Pending(_) if started.elapsed() < Duration::from_secs(20) => tokio::task::yield_now().await,
             Answer::Pending(pending) => panic!("{}: {}", pending.reason, sshd.log()),
@@ -53,11 +53,11 @@ async fn ssh_is_waited_for_until_openssh_lets_the_user_in() {
     assert!(greeted.server_banner.starts_with("SSH-2.0-OpenSSH"), "{}", greeted.server_banner);
     assert!(!greeted.logged_in);
 
-    let refused = look_at(sshd.port, Some(sshd.user_key_file())).await;
+    let refused = poll_at(sshd.port, Some(sshd.user_key_file())).await;
     assert_eq!(reason(&refused), "Permission denied (publickey)", "{}", sshd.log());
 
     sshd.authorize_the_user();
-    let Answer::Done(done) = look_at(sshd.port, Some(sshd.user_key_file())).await else {
+    let Answer::Done(done) = poll_at(sshd.port, Some(sshd.user_key_file())).await else {
         panic!("not let in: {}", sshd.log());
     };
     assert!(done.output.logged_in);
@@ -73,8 +73,8 @@ async fn something_that_is_not_ssh_is_waited_for_and_not_trusted() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("key");
     write_key(&file, 3);
-    assert!(!reason(&look_at(port, Some(file.display().to_string())).await).is_empty());
-    assert!(!reason(&look_at(port, None).await).is_empty());
+    assert!(!reason(&poll_at(port, Some(file.display().to_string())).await).is_empty());
+    assert!(!reason(&poll_at(port, None).await).is_empty());
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ async fn what_may_still_run_is_said_and_never_started_again_by_itself() {
     assert!(late.cause.contains("or run still. It is not started again by itself."), "{late}");
 
     let mut context = StepContext::for_test("Run");
-    context.look = 2;
+    context.poll = 2;
     let folder = sshd.directory.path().join("again");
     let again = super::run(settings.clone(), context, sh(&format!("touch {}", folder.display()))).await.unwrap_err();
     assert_eq!(again.error_name(), "Ssh.OutcomeUnknown");

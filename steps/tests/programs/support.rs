@@ -36,7 +36,7 @@ pub async fn run(context: StepContext, input: Value) -> Result<Value, StepError>
     let mut registry = Registry::new();
     register_local(&mut registry, &LocalSettings { programs, ..LocalSettings::default() });
     let step = registry.find("flow:process:run").unwrap();
-    match step.look(context, input).await? {
+    match step.poll(context, input).await? {
         Answer::Done(done) => Ok(done.output),
         Answer::Pending(_) => panic!("the step is pending"),
     }

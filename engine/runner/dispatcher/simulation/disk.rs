@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::dice::Dice;
+use super::simulated_rng::SimulatedRng;
 use crate::store::{Batch, ChangeRef, FinalPlace, LogFile, Record, Records, StoreError};
 
 /// The size of the pieces into which a crash tears a write, in bytes: smaller than the sector of any disk.
@@ -40,7 +40,7 @@ struct Map {
 struct State {
     files: [File; 2],
     map: Map,
-    dice: Dice,
+    random: SimulatedRng,
     /// How many more operations succeed.
     left: Option<usize>,
 }
@@ -50,8 +50,8 @@ struct State {
 pub struct Disk(Arc<Mutex<State>>);
 
 impl Disk {
-    pub fn new(dice: Dice) -> Self {
-        let state = State { files: Default::default(), map: Map::default(), dice, left: None };
+    pub fn new(random: SimulatedRng) -> Self {
+        let state = State { files: Default::default(), map: Map::default(), random, left: None };
         Disk(Arc::new(Mutex::new(state)))
     }
 
@@ -76,22 +76,22 @@ impl Disk {
     pub fn crash(&self) {
         let state = &mut *self.state();
         state.left = None;
-        if state.dice.in_thousand(400) {
+        if state.random.in_thousand(400) {
             // Only the process ended: the next one reads everything from the system's cache, durable or not.
             return;
         }
-        let kept_in_thousand = [1_000, 0, 500, 900, 100][state.dice.below(5)];
+        let kept_in_thousand = [1_000, 0, 500, 900, 100][state.random.below(5)];
         for file in &mut state.files {
             for change in std::mem::take(&mut file.waiting) {
                 match change {
                     FileChange::Put(offset, bytes) => {
                         for (piece, number) in bytes.chunks(PIECE_BYTES).zip(0..) {
-                            if state.dice.in_thousand(kept_in_thousand) {
+                            if state.random.in_thousand(kept_in_thousand) {
                                 put(&mut file.durable, offset + number * PIECE_BYTES, piece);
                             }
                         }
                     }
-                    FileChange::Cut(length) if state.dice.in_thousand(kept_in_thousand) => {
+                    FileChange::Cut(length) if state.random.in_thousand(kept_in_thousand) => {
                         file.durable.truncate(length)
                     }
                     FileChange::Cut(_) => {}
@@ -100,7 +100,7 @@ impl Disk {
             file.seen.clone_from(&file.durable);
         }
         for (key, value) in std::mem::take(&mut state.map.waiting) {
-            if state.dice.in_thousand(kept_in_thousand) {
+            if state.random.in_thousand(kept_in_thousand) {
                 set(&mut state.map.durable, key, value);
             }
         }
@@ -163,7 +163,7 @@ impl LogFile for DiskFile {
         let state = &mut *self.disk.state();
         let done = state.operation();
         if done != Err(false) {
-            let kept = if done.is_ok() { bytes.len() } else { state.dice.below(bytes.len()) };
+            let kept = if done.is_ok() { bytes.len() } else { state.random.below(bytes.len()) };
             let file = &mut state.files[self.index];
             put(&mut file.seen, offset_bytes as usize, &bytes[..kept]);
             file.waiting.push(FileChange::Put(offset_bytes as usize, bytes[..kept].to_vec()));
@@ -174,7 +174,7 @@ impl LogFile for DiskFile {
     fn shorten(&mut self, length_bytes: u64) -> io::Result<()> {
         let state = &mut *self.disk.state();
         let done = state.operation();
-        if done.is_ok() || (done == Err(true) && state.dice.in_thousand(500)) {
+        if done.is_ok() || (done == Err(true) && state.random.in_thousand(500)) {
             let file = &mut state.files[self.index];
             file.seen.truncate(length_bytes as usize);
             file.waiting.push(FileChange::Cut(length_bytes as usize));
@@ -186,7 +186,7 @@ impl LogFile for DiskFile {
         let state = &mut *self.disk.state();
         let done = state.operation();
         // An operation that fails in the middle may have had its complete effect.
-        if done.is_ok() || (done == Err(true) && state.dice.in_thousand(500)) {
+        if done.is_ok() || (done == Err(true) && state.random.in_thousand(500)) {
             let file = &mut state.files[self.index];
             for change in file.waiting.drain(..) {
                 match change {
@@ -239,7 +239,7 @@ impl FinalPlace for Disk {
     fn synchronize(&self) -> Result<(), StoreError> {
         let state = &mut *self.state();
         let done = state.operation();
-        if done.is_ok() || (done == Err(true) && state.dice.in_thousand(500)) {
+        if done.is_ok() || (done == Err(true) && state.random.in_thousand(500)) {
             for (key, value) in state.map.waiting.drain(..) {
                 set(&mut state.map.durable, key, value);
             }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    journal::{Content, Entry, HistoryEventDetails},
+    journal::{EntryContent, HistoryEventDetails, JournalEntry},
     machine::ExecutionHeader,
 };
 
 /// Sequences and ids are dense, timestamps do not decrease, each event follows its cause, and only a redrive follows the end.
-pub fn legal(entries: &[Entry], header: &ExecutionHeader) -> Result<(), String> {
+pub fn legal(entries: &[JournalEntry], header: &ExecutionHeader) -> Result<(), String> {
     if !entries.iter().map(|entry| entry.sequence).eq(1..=header.last_sequence) {
         return Err("the journal is not dense".to_owned());
     }
@@ -18,8 +18,8 @@ pub fn legal(entries: &[Entry], header: &ExecutionHeader) -> Result<(), String> 
     let events: Vec<_> = entries
         .iter()
         .filter_map(|entry| match &entry.content {
-            Content::Event(event) => Some(event),
-            Content::Note(_) => None,
+            EntryContent::Event(event) => Some(event),
+            EntryContent::Note(_) => None,
         })
         .collect();
     if !events.iter().map(|event| event.id).eq(1..=header.last_event_id) {

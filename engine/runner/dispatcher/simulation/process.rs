@@ -10,13 +10,13 @@ use std::{
 };
 
 use super::{
-    super::{alone::Alone, *},
-    dice::Dice,
+    super::{inline_commit::InlineCommit, *},
     disk::Disk,
+    simulated_rng::SimulatedRng,
 };
 use crate::{
-    machine::Look,
-    runner::{RunnerOptions, committer::Batches, look::Calls},
+    machine::StepCall,
+    runner::{RunnerOptions, committer::Batches, step_call::StepCaller},
     store::{ByHand, LoggedRecords},
 };
 
@@ -49,16 +49,16 @@ impl Clock for SetClock {
 
 /// Calls that have not been carried out.
 #[derive(Default, Clone)]
-pub struct Called(Arc<Mutex<VecDeque<(String, Look)>>>);
+pub struct Called(Arc<Mutex<VecDeque<(String, StepCall)>>>);
 
 impl Called {
-    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<(String, Look)>> {
+    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<(String, StepCall)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn take(&self, dice: &mut Dice) -> Option<(String, Look)> {
+    pub fn take(&self, random: &mut SimulatedRng) -> Option<(String, StepCall)> {
         let mut queue = self.queue();
-        let at = dice.below(queue.len());
+        let at = random.below(queue.len());
         queue.remove(at)
     }
 
@@ -67,9 +67,9 @@ impl Called {
     }
 }
 
-impl Calls for Called {
-    fn call(&self, execution: &str, _environment: Arc<serde_json::Value>, look: Look) {
-        self.queue().push_back((execution.to_owned(), look));
+impl StepCaller for Called {
+    fn call(&self, execution: &str, _environment: Arc<serde_json::Value>, call: StepCall) {
+        self.queue().push_back((execution.to_owned(), call));
     }
 
     /// A call in flight answers even if it was abandoned.
@@ -89,7 +89,7 @@ pub struct Process {
 
 impl Process {
     /// A process opens the store and recovers the executions that have not ended.
-    pub fn start(disk: &Disk, clock: Arc<SetClock>, mut dice: Dice) -> Result<Self, StoreError> {
+    pub fn start(disk: &Disk, clock: Arc<SetClock>, mut random: SimulatedRng) -> Result<Self, StoreError> {
         let (records, checkpoints) = LoggedRecords::by_hand(disk.clone(), [disk.file(0), disk.file(1)], LOG_BYTES_MAX)?;
         let store = Arc::new(Store::new(records)?);
         let (queue, commits) = std::sync::mpsc::channel();
@@ -97,14 +97,14 @@ impl Process {
         let committer = Committer { queue, batches, failure };
         let called = Called::default();
         let (events, received) = broadcast::channel(8_192);
-        let entropy: Entropy = Box::new(move || dice.next());
-        let outside: (Box<dyn Calls>, Entropy) = (Box::new(called.clone()), entropy);
-        let rests = broadcast::channel(64).0;
-        let mut dispatcher = Dispatcher::new(store, clock, committer, outside, (events, rests), Arc::default());
+        let rng: Rng = Box::new(move || random.next());
+        let outside: (Box<dyn StepCaller>, Rng) = (Box::new(called.clone()), rng);
+        let settled = broadcast::channel(64).0;
+        let mut dispatcher = Dispatcher::new(store, clock, committer, outside, (events, settled), Arc::default());
         // Real durations must not influence the simulation.
-        dispatcher.alone = Alone::where_quick_is(Duration::MAX);
+        dispatcher.inline_commit = InlineCommit::with_quick(Duration::MAX);
         dispatcher.recover_all().map_err(|error| StoreError::Read { message: error.to_string() })?;
-        dispatcher.commit_alone(false);
+        dispatcher.commit_inline(false);
         let (inbox, waiting) = (VecDeque::new(), VecDeque::new());
         Ok(Process { dispatcher, inbox, called, events: received, commits, waiting, checkpoints, behind: 0 })
     }
@@ -119,13 +119,13 @@ impl Process {
     }
 
     /// Does the work of the committer thread.
-    pub fn commit(&mut self, dice: &mut Dice) {
+    pub fn commit(&mut self, random: &mut SimulatedRng) {
         self.one_more_behind();
-        let count = (1 + dice.below(BATCH_WRITES_MAX)).min(self.waiting.len());
+        let count = (1 + random.below(BATCH_WRITES_MAX)).min(self.waiting.len());
         let batch: Vec<Commit> = self.waiting.drain(..count).collect();
         let done = self.dispatcher.committer.batches.commit(batch);
-        if dice.in_thousand(300) {
-            self.dispatcher.store.rest();
+        if random.in_thousand(300) {
+            self.dispatcher.store.on_idle();
         }
         self.inbox.push_back(done);
     }
@@ -150,29 +150,29 @@ impl Process {
         }
     }
 
-    pub fn receive(&mut self, dice: &mut Dice) {
+    pub fn receive(&mut self, random: &mut SimulatedRng) {
         if let Some(message) = self.inbox.pop_front() {
             self.dispatcher.receive(message);
-            self.commit_alone(dice);
+            self.commit_inline(random);
         }
     }
 
     /// Makes an inline commit, as the dispatcher does when it is idle.
-    fn commit_alone(&mut self, dice: &mut Dice) {
-        if self.dispatcher.alone.is_waiting() {
+    fn commit_inline(&mut self, random: &mut SimulatedRng) {
+        if self.dispatcher.inline_commit.is_waiting() {
             self.one_more_behind();
         }
-        self.dispatcher.commit_alone(dice.in_thousand(500));
+        self.dispatcher.commit_inline(random.in_thousand(500));
     }
 
     pub fn next_timer_ms(&self) -> Option<u64> {
         self.dispatcher.timers.next_ms()
     }
 
-    pub fn time_came(&mut self, dice: &mut Dice) {
-        self.dispatcher.warm_up();
+    pub fn time_came(&mut self, random: &mut SimulatedRng) {
+        self.dispatcher.prefetch_due();
         self.dispatcher.time_came();
-        self.commit_alone(dice);
+        self.commit_inline(random);
     }
 
     pub fn has_failed(&self) -> bool {

@@ -7,10 +7,10 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::{
     super::*,
-    dice::{Dice, of_text},
     disk::Disk,
     legal::legal,
     process::{Process, SetClock},
+    simulated_rng::{SimulatedRng, of_text},
     world::{OnItsWay, World, definition},
 };
 use crate::{
@@ -42,7 +42,7 @@ struct Client {
 
 pub struct Run {
     seed: u64,
-    dice: Dice,
+    random: SimulatedRng,
     disk: Disk,
     world: World,
     clock: Arc<SetClock>,
@@ -54,7 +54,7 @@ pub struct Run {
     /// When a person resumes which execution.
     people: BTreeMap<String, u64>,
     /// Entries that were shown as durable.
-    shown: BTreeMap<String, BTreeMap<u64, Entry>>,
+    shown: BTreeMap<String, BTreeMap<u64, JournalEntry>>,
     crashes_left: usize,
     broken_steps: usize,
     figures: Figures,
@@ -62,13 +62,13 @@ pub struct Run {
 
 impl Run {
     pub fn new(seed: u64, with_crashes: bool) -> Self {
-        let mut dice = Dice::new(seed);
-        let crashes_left = if with_crashes { 1 + dice.below(CRASHES_MAX) } else { 0 };
+        let mut random = SimulatedRng::new(seed);
+        let crashes_left = if with_crashes { 1 + random.below(CRASHES_MAX) } else { 0 };
         let client = |number| Client { id: format!("e-{number}"), acknowledged: false, waits: None };
         Run {
             seed,
             disk: Disk::new(of_text(seed, "disk")),
-            dice,
+            random,
             world: World::new(seed),
             clock: Arc::default(),
             now_ms: 1_000_000,
@@ -112,7 +112,7 @@ impl Run {
         if self.process.is_none() {
             self.start()?;
         }
-        if self.crashes_left > 0 && self.dice.in_thousand(15) {
+        if self.crashes_left > 0 && self.random.in_thousand(15) {
             self.trouble();
             return Ok(true);
         }
@@ -122,7 +122,7 @@ impl Run {
         let failed = self.process.as_ref().is_some_and(Process::has_failed);
         if failed || self.disk.is_broken() {
             self.broken_steps += 1;
-            if self.broken_steps > BROKEN_STEPS_MAX || self.dice.in_thousand(100) {
+            if self.broken_steps > BROKEN_STEPS_MAX || self.random.in_thousand(100) {
                 self.crash();
             }
             return Ok(true);
@@ -132,8 +132,8 @@ impl Run {
 
     /// A crash now, or a disk that fails soon.
     fn trouble(&mut self) {
-        if self.dice.in_thousand(500) {
-            self.disk.break_after(1 + self.dice.below(60));
+        if self.random.in_thousand(500) {
+            self.disk.break_after(1 + self.random.below(60));
             self.crashes_left -= 1;
         } else {
             self.crashes_left -= 1;
@@ -147,18 +147,18 @@ impl Run {
         self.answers.clear();
         self.broken_steps = 0;
         self.disk.crash();
-        self.now_ms += self.dice.below(5_000) as u64;
+        self.now_ms += self.random.below(5_000) as u64;
         self.clock.set(self.now_ms);
         // The disk may also fail while the next process recovers.
-        if self.crashes_left > 0 && self.dice.in_thousand(300) {
+        if self.crashes_left > 0 && self.random.in_thousand(300) {
             self.crashes_left -= 1;
-            self.disk.break_after(1 + self.dice.below(20));
+            self.disk.break_after(1 + self.random.below(20));
         }
     }
 
     fn start(&mut self) -> Result<(), String> {
-        let dice = Dice::new(self.dice.next());
-        match Process::start(&self.disk, self.clock.clone(), dice) {
+        let random = SimulatedRng::new(self.random.next());
+        match Process::start(&self.disk, self.clock.clone(), random) {
             Ok(process) => self.process = Some(process),
             Err(_) if self.disk.is_broken() => {
                 self.crash();
@@ -173,7 +173,7 @@ impl Run {
         self.people.clear();
         let ids: Vec<_> =
             self.clients.iter().filter(|client| client.acknowledged).map(|client| client.id.clone()).collect();
-        ids.iter().for_each(|id| self.person_looks(id));
+        ids.iter().for_each(|id| self.person_acts(id));
         Ok(())
     }
 
@@ -189,15 +189,15 @@ impl Run {
         ];
         let possible: Vec<usize> = can.iter().enumerate().filter(|(_, can)| **can).map(|(index, _)| index).collect();
         // Time may pass even if something else could happen.
-        if possible.is_empty() || self.dice.in_thousand(30) {
+        if possible.is_empty() || self.random.in_thousand(30) {
             return self.time_passes(possible.is_empty());
         }
-        match possible[self.dice.below(possible.len())] {
-            0 => process.receive(&mut self.dice),
-            1 => process.commit(&mut self.dice),
+        match possible[self.random.below(possible.len())] {
+            0 => process.receive(&mut self.random),
+            1 => process.commit(&mut self.random),
             2 => {
-                if let Some((id, look)) = process.called.take(&mut self.dice) {
-                    for OnItsWay { due_ms, input } in self.world.call(&id, look, self.now_ms) {
+                if let Some((id, call)) = process.called.take(&mut self.random) {
+                    for OnItsWay { due_ms, input } in self.world.call(&id, call, self.now_ms) {
                         self.answers
                             .insert((due_ms, self.figures.steps * 10 + self.answers.len()), (id.clone(), input));
                     }
@@ -220,10 +220,10 @@ impl Run {
         let next_ms = next.into_iter().flatten().min();
         self.now_ms = match next_ms {
             Some(next_ms) if all_wait => self.now_ms.max(next_ms),
-            _ => self.now_ms + self.dice.below(2_000) as u64,
+            _ => self.now_ms + self.random.below(2_000) as u64,
         };
         self.clock.set(self.now_ms);
-        process.time_came(&mut self.dice);
+        process.time_came(&mut self.random);
         self.answers_come();
         self.people_act();
         Ok(())
@@ -233,7 +233,7 @@ impl Run {
         let Some(process) = &mut self.process else { return };
         while let Some(entry) = self.answers.first_entry().filter(|entry| entry.key().0 <= self.now_ms) {
             let (id, input) = entry.remove();
-            process.dispatcher.looks_in_flight += 1;
+            process.dispatcher.calls_in_flight += 1;
             process.inbox.push_back(Message::Answered { id, input });
         }
     }
@@ -264,13 +264,13 @@ impl Run {
     /// Delivers replies and events to clients and watchers.
     fn watch(&mut self) {
         let Some(process) = &mut self.process else { return };
-        let mut rested: Vec<String> = Vec::new();
+        let mut settled: Vec<String> = Vec::new();
         for client in &mut self.clients {
             let answered = client.waits.as_mut().map(oneshot::Receiver::try_recv);
             match answered {
                 Some(Ok(Ok(_))) => {
                     (client.acknowledged, client.waits) = (true, None);
-                    rested.push(client.id.clone());
+                    settled.push(client.id.clone());
                 }
                 Some(Ok(Err(_)) | Err(TryRecvError::Closed)) => client.waits = None,
                 _ => {}
@@ -281,19 +281,19 @@ impl Run {
                 Broadcast::Event(RunnerEvent::Entry { execution, entry }) => {
                     self.shown.entry(execution).or_default().insert(entry.sequence, entry);
                 }
-                Broadcast::Event(RunnerEvent::Rested { header }) => rested.push(header.id.clone()),
+                Broadcast::Event(RunnerEvent::Settled { header }) => settled.push(header.id.clone()),
                 _ => {}
             }
         }
-        rested.iter().for_each(|id| self.person_looks(id));
+        settled.iter().for_each(|id| self.person_acts(id));
     }
 
     /// A person notices an execution that is paused or has failed, and will resume it.
-    fn person_looks(&mut self, id: &str) {
+    fn person_acts(&mut self, id: &str) {
         let Some(process) = &self.process else { return };
         let Ok(Some(header)) = process.store().summary(id) else { return };
         if header.paused || header.status == ExecutionStatus::Failed {
-            let after_ms = 1_000 + self.dice.below(100_000) as u64;
+            let after_ms = 1_000 + self.random.below(100_000) as u64;
             self.people.entry(id.to_owned()).or_insert(self.now_ms + after_ms);
         }
     }
@@ -308,7 +308,7 @@ impl Run {
             self.world.mend(&id);
             process.inbox.push_back(Message::Drive {
                 id,
-                resume: Some(Resume { environment: None, from: Vec::new() }),
+                resume: Some(Resume { environment: None, from: Vec::new(), only_unfinished: false }),
                 reply: oneshot::channel().0,
             });
         }
@@ -351,7 +351,7 @@ impl Run {
             header(process, &client.id)?;
         }
         for (id, shown) in &self.shown {
-            let kept: BTreeMap<u64, Entry> =
+            let kept: BTreeMap<u64, JournalEntry> =
                 entries(process, id)?.into_iter().map(|entry| (entry.sequence, entry)).collect();
             for (sequence, entry) in shown {
                 if kept.get(sequence) != Some(entry) {
@@ -371,7 +371,7 @@ fn header(process: &Process, id: &str) -> Result<ExecutionHeader, String> {
     header.ok_or_else(|| format!("{id} was acknowledged and is not there"))
 }
 
-fn entries(process: &Process, id: &str) -> Result<Vec<Entry>, String> {
+fn entries(process: &Process, id: &str) -> Result<Vec<JournalEntry>, String> {
     process.store().entries(id, 1, usize::MAX).map_err(|error| format!("{id}: {error}"))
 }
 

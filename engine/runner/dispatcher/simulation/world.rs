@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::dice::of_text;
+use super::simulated_rng::of_text;
 use crate::{
-    machine::{Input, Look, StepAnswer},
+    machine::{Input, StepAnswer, StepCall},
     step::{ErrorClass, StepError},
 };
 
 /// How long a polled wait takes, and its poll interval.
 const READY_AFTER_MS: u64 = 30_000;
-const LOOK_AGAIN_MS: u64 = 10_000;
+const POLL_AGAIN_MS: u64 = 10_000;
 
 /// Placeholders for a delay that the seed determines, and for one beyond the deadline.
 const LATE: u64 = u64::MAX;
@@ -44,13 +44,14 @@ impl World {
     }
 
     /// Receives a call; its answers arrive later, once, twice or never.
-    pub fn call(&mut self, execution: &str, look: Look, now_ms: u64) -> Vec<OnItsWay> {
-        let Look { frame, visit, attempt, state_path, token, first_look_ms, deadline_ms, .. } = look;
-        let mut dice = of_text(self.seed, &format!("{execution} {state_path}"));
-        let kind = dice.below(14);
+    pub fn call(&mut self, execution: &str, call: StepCall, now_ms: u64) -> Vec<OnItsWay> {
+        let StepCall { frame, visit, attempt, state_path, token, first_poll_ms, deadline_ms, .. } = call;
+        let mut random = of_text(self.seed, &format!("{execution} {state_path}"));
+        let kind = random.below(14);
         let mended = self.mended.contains(execution);
-        let late_ms = 5_000 + dice.below(60_000) as u64;
-        let done = StepAnswer::Done { output: json!({ "path": state_path, "n": dice.below(10) }), effects: Vec::new() };
+        let late_ms = 5_000 + random.below(60_000) as u64;
+        let done =
+            StepAnswer::Done { output: json!({ "path": state_path, "n": random.below(10) }), changes: Vec::new() };
         let failed = |class| StepAnswer::Failed(StepError::new(class, "as the seed wants it"));
         let mut effect = || {
             let tokens = self.effects.entry((execution.to_owned(), state_path.clone())).or_default();
@@ -66,7 +67,7 @@ impl World {
             (2, 1) if deadline_ms.is_some_and(|deadline_ms| deadline_ms <= now_ms) => (&[], done),
             // The answer arrives after the deadline, when the next attempt is in progress.
             (2, 1) if deadline_ms.is_some() => {
-                (&[STALE], StepAnswer::Done { output: json!("stale"), effects: Vec::new() })
+                (&[STALE], StepAnswer::Done { output: json!("stale"), changes: Vec::new() })
             }
             (2, _) if deadline_ms.is_some() => {
                 effect();
@@ -79,7 +80,7 @@ impl World {
             }
             (5, _) => {
                 effect();
-                let answer = if now_ms < first_look_ms + READY_AFTER_MS { pending(now_ms) } else { done };
+                let answer = if now_ms < first_poll_ms + READY_AFTER_MS { pending(now_ms) } else { done };
                 (&[0], answer)
             }
             (6, _) if deadline_ms.is_none() => {
@@ -106,10 +107,10 @@ impl World {
 }
 
 fn pending(now_ms: u64) -> StepAnswer {
-    let next_look_ms = now_ms + LOOK_AGAIN_MS;
+    let next_poll_ms = now_ms + POLL_AGAIN_MS;
     StepAnswer::Pending {
         reason: "creating".to_owned(),
-        next_look_ms,
+        next_poll_ms,
         instructions: None,
         submitted: None,
         execution: None,
@@ -118,8 +119,8 @@ fn pending(now_ms: u64) -> StepAnswer {
 
 /// A workflow whose shape the seed determines. No task is visited twice.
 pub fn definition(seed: u64, number: usize) -> Value {
-    let mut dice = of_text(seed, &format!("definition {number}"));
-    let deadline = dice.in_thousand(400);
+    let mut random = of_text(seed, &format!("definition {number}"));
+    let deadline = random.in_thousand(400);
     let task = |more: Value| {
         let mut task = json!({ "Type": "Task", "Resource": "flow:test:step", "Retry": [{
             "ErrorEquals": ["Flow.Throttled", "Flow.Unknown", "States.Timeout"], "IntervalSeconds": 2, "MaxAttempts": 3,
@@ -141,16 +142,16 @@ pub fn definition(seed: u64, number: usize) -> Value {
     let both = json!({ "Type": "Parallel", "Branches": [safe("L"), safe("R")], "Next": "After", "Output": { "both": "{% $states.result %}" } });
     let mut map = json!({ "Type": "Map", "Items": [1, 2, 3], "MaxConcurrency": 2, "ItemProcessor": safe("Item"), "Next": "After",
         "Output": { "all": "{% $states.result %}" } });
-    if dice.in_thousand(400) {
+    if random.in_thousand(400) {
         map["ItemProcessor"]["ProcessorConfig"] = json!({ "Mode": "DISTRIBUTED" });
     }
     let choice = json!({ "Type": "Choice", "Choices": [{ "Condition": "{% $states.input.n > 5 %}", "Next": "Both" }], "Default": "Each" });
-    let next = ["Pick", "Pause", "After"][dice.below(3)];
+    let next = ["Pick", "Pause", "After"][random.below(3)];
     let first = task(json!({ "Assign": { "first": "{% $states.result %}" }, "Next": next }));
     let last = task(
         json!({ "Output": { "first": "{% $first %}", "before": "{% $states.input %}", "last": "{% $states.result %}" }, "End": true }),
     );
     json!({ "QueryLanguage": "JSONata", "StartAt": "First", "States": {
-        "First": first, "Pause": wait(dice.below(100), "Pick"), "Pick": choice, "Both": both, "Each": map,
-        "After": wait(dice.below(3), "Last"), "Last": last } })
+        "First": first, "Pause": wait(random.below(100), "Pick"), "Pick": choice, "Both": both, "Each": map,
+        "After": wait(random.below(3), "Last"), "Last": last } })
 }

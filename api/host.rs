@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::{Fault, flow::ProgramLine};
 
-/// The process that contains an API.
+/// The host of an API: the process that contains it.
 #[async_trait]
-pub trait Surroundings: Send + Sync + 'static {
+pub trait Host: Send + Sync + 'static {
     /// The environment of an execution that a client of the API starts; pinned in its header. `needs_account` says
     /// whether its definition calls AWS.
     async fn environment(&self, needs_account: bool) -> Value;

@@ -3,36 +3,36 @@
 
 use std::time::Instant;
 
-use super::{occasions::Occasions, *};
+use super::{adaptive_gate::AdaptiveGate, *};
 
 /// If commits take longer, they are left to the committer, because the dispatcher's messages wait meanwhile.
 const QUICK: Duration = Duration::from_millis(1);
 /// The idle time after which the last commit's acknowledgement marker is written.
-const RESTS_AFTER: Duration = Duration::from_millis(2);
+const IDLE_AFTER: Duration = Duration::from_millis(2);
 
 /// The commit that may be made inline, and whether inline commits have been fast.
-pub(super) struct Alone {
+pub(super) struct InlineCommit {
     commit: Option<Commit>,
     quick: Duration,
-    occasions: Occasions,
+    gate: AdaptiveGate,
     /// Whether the acknowledgement marker of the last commit is still to be written.
-    rests: bool,
+    marker_is_due: bool,
 }
 
-impl Default for Alone {
+impl Default for InlineCommit {
     fn default() -> Self {
-        Alone::where_quick_is(QUICK)
+        InlineCommit::with_quick(QUICK)
     }
 }
 
-impl Alone {
+impl InlineCommit {
     /// Leaves commits to the committer if they take longer than `quick`.
-    pub fn where_quick_is(quick: Duration) -> Self {
-        Alone { commit: None, quick, occasions: Occasions::default(), rests: false }
+    pub fn with_quick(quick: Duration) -> Self {
+        InlineCommit { commit: None, quick, gate: AdaptiveGate::default(), marker_is_due: false }
     }
 
     /// Stores a commit, the only one in progress.
-    pub fn waits(&mut self, commit: Commit) {
+    pub fn store(&mut self, commit: Commit) {
         self.commit = Some(commit);
     }
 
@@ -47,30 +47,30 @@ impl Alone {
     }
 
     /// The idle time after which the acknowledgement marker is due, if it is not written yet.
-    pub fn rests_after(&self) -> Option<Duration> {
-        self.rests.then_some(RESTS_AFTER)
+    pub fn idle_after(&self) -> Option<Duration> {
+        self.marker_is_due.then_some(IDLE_AFTER)
     }
 
-    pub fn rest(&mut self, store: &Store) {
-        if std::mem::take(&mut self.rests) {
-            store.rest();
+    pub fn on_idle(&mut self, store: &Store) {
+        if std::mem::take(&mut self.marker_is_due) {
+            store.on_idle();
         }
     }
 }
 
 impl Dispatcher {
     /// Makes the stored commit durable: inline if nothing else is in progress, else by the committer.
-    pub(super) fn commit_alone(&mut self, quiet: bool) {
-        while let Some(commit) = self.alone.take() {
-            let quiet = quiet && self.looks_in_flight + self.turns_beside == 0 && self.failed.is_none();
-            if !quiet || !self.alone.occasions.taken() {
+    pub(super) fn commit_inline(&mut self, quiet: bool) {
+        while let Some(commit) = self.inline_commit.take() {
+            let quiet = quiet && self.calls_in_flight + self.turns_beside == 0 && self.failed.is_none();
+            if !quiet || !self.inline_commit.gate.permits() {
                 self.send(commit);
                 return;
             }
             let began = Instant::now();
             let done = self.committer.batches.commit(vec![commit]);
-            self.alone.occasions.ended(began.elapsed() < self.alone.quick);
-            self.alone.rests = true;
+            self.inline_commit.gate.record(began.elapsed() < self.inline_commit.quick);
+            self.inline_commit.marker_is_due = true;
             self.receive(done);
         }
     }

@@ -2,13 +2,13 @@
 
 /// Pseudorandom numbers (Marsaglia's xorshift64*), the same for the same seed.
 #[derive(Debug, Clone)]
-pub struct Dice(u64);
+pub struct SimulatedRng(u64);
 
-impl Dice {
+impl SimulatedRng {
     pub fn new(seed: u64) -> Self {
-        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        dice.next();
-        dice
+        let mut random = SimulatedRng(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        random.next();
+        random
     }
 
     pub fn next(&mut self) -> u64 {
@@ -30,9 +30,9 @@ impl Dice {
 }
 
 /// Random numbers derived from a seed and a text: the same in every run.
-pub fn of_text(seed: u64, text: &str) -> Dice {
+pub fn of_text(seed: u64, text: &str) -> SimulatedRng {
     let hash = text
         .bytes()
         .fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3));
-    Dice::new(seed ^ hash)
+    SimulatedRng::new(seed ^ hash)
 }

@@ -5,23 +5,23 @@ use super::*;
 /// How long before its due time an execution is loaded, on the runner's clock.
 const AHEAD_MS: u64 = 1_000;
 /// The most executions that are prefetched.
-const WARM_MAX: usize = 20_000;
+const PREFETCHED_MAX: usize = 20_000;
 /// How many timers are examined at a time, which bounds how long a message waits.
 const AT_ONCE: usize = 32;
 
 /// The position in the timers up to which executions were prefetched, and how many are in memory.
-pub(super) struct Warm {
-    place: (u64, Arc<str>),
+pub(super) struct Prefetch {
+    position: (u64, Arc<str>),
     pub count: usize,
 }
 
-impl Default for Warm {
+impl Default for Prefetch {
     fn default() -> Self {
-        Warm { place: (0, "".into()), count: 0 }
+        Prefetch { position: (0, "".into()), count: 0 }
     }
 }
 
-impl Warm {
+impl Prefetch {
     /// When the dispatcher must wake for what is due next: first to prefetch it.
     pub fn wakes_ms(&self, due_ms: u64, now_ms: u64) -> u64 {
         let ahead_ms = due_ms.saturating_sub(AHEAD_MS);
@@ -31,18 +31,18 @@ impl Warm {
 
 impl Dispatcher {
     /// Prefetches a few executions that are due soon. Returns whether there may be more.
-    pub(super) fn warm_up(&mut self) -> bool {
-        if self.warm.count >= WARM_MAX {
+    pub(super) fn prefetch_due(&mut self) -> bool {
+        if self.prefetch.count >= PREFETCHED_MAX {
             return false;
         }
         let until_ms = self.clock.now_ms().saturating_add(AHEAD_MS);
-        let due: Vec<_> = self.timers.due_between(&self.warm.place, until_ms).take(AT_ONCE).cloned().collect();
+        let due: Vec<_> = self.timers.due_between(&self.prefetch.position, until_ms).take(AT_ONCE).cloned().collect();
         let Some(last) = due.last() else { return false };
-        self.warm.place = last.clone();
+        self.prefetch.position = last.clone();
         for (_, id) in &due {
             if self.driven.get(id).is_some_and(|driven| driven.execution.is_none()) {
                 // A read error is reported when the execution is due.
-                self.warm.count += usize::from(self.load(id).is_ok());
+                self.prefetch.count += usize::from(self.load(id).is_ok());
             }
         }
         true

@@ -5,7 +5,7 @@ use engine::machine::{ExecutionHeader, ExecutionStatus};
 /// Step Functions' status. A running execution is PAUSED until `flow resume`; CANCELLING while calls in flight answer;
 /// WAITING if no process drives it and nothing is due yet; INTERRUPTED if no process drives it and a call is in flight
 /// or due.
-pub fn standing(header: &ExecutionHeader, driven: bool, now_ms: u64) -> &'static str {
+pub fn display_status(header: &ExecutionHeader, driven: bool, now_ms: u64) -> &'static str {
     match header.status {
         ExecutionStatus::Running if header.paused => "PAUSED",
         ExecutionStatus::Running if driven && header.cancels_with.is_some() => "CANCELLING",
