@@ -65,7 +65,7 @@ fn run(home: &Home, workflow: &str, more: &[&str]) -> Counts {
     let mut resources: BTreeMap<(String, String), String> = BTreeMap::new();
     for line in lines(&output.stdout) {
         let Some(effect) = effect(&line) else { continue };
-        let key = (effect["resource_type"].to_string(), effect["id"].to_string());
+        let key = (effect["resourceType"].to_string(), effect["id"].to_string());
         let change = effect["change"].as_str().unwrap().to_owned();
         let known = resources.entry(key).or_insert_with(|| change.clone());
         if known == "unchanged" || change == "deleted" {
@@ -82,7 +82,7 @@ fn run(home: &Home, workflow: &str, more: &[&str]) -> Counts {
 /// The effect in an entry, at any depth.
 fn effect(value: &Value) -> Option<&Value> {
     match value {
-        Value::Object(fields) if fields.contains_key("resource_type") => Some(value),
+        Value::Object(fields) if fields.contains_key("resourceType") => Some(value),
         Value::Object(fields) => fields.values().find_map(effect),
         _ => None,
     }

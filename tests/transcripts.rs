@@ -25,7 +25,7 @@ static VARIABLE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", "2026-01-01T12:00:00+00:00"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "2026-01-01 12:00"),
         (r"\b\d\d:\d\d:\d\d\b", "12:00:00"),
-        (r"\b\d+h\d\dm\b", "1h00m"),
+        (r"\b\d+h\d\dm\b|\b\d+d\d\dh\b", "1h00m"),
         (r"\b\d+m\d\ds\b", "1m00s"),
         (r"\b\d+\.\d+s\b|\b\d+s\b", "1s"),
         (r"by ([a-z]+) on [\w.-]+", "by $1 on HOST"),

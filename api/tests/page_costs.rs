@@ -147,7 +147,7 @@ async fn what_ended_later_costs_a_prune_nothing_and_an_export_reads_its_own_exec
         let pruned = counted.reads.load(Ordering::Relaxed) - before;
         let ids = vec!["m:e0".to_owned()];
         let lines: Vec<_> = ExportExecutions::answer(&world.api, ExportRequest { ids }).collect().await;
-        assert_eq!(lines.len(), 3, "the version, the execution, its document: {lines:?}");
+        assert_eq!(lines.len(), 4, "the version, the execution, its document, the end: {lines:?}");
         (pruned, counted.reads.load(Ordering::Relaxed) - before - pruned)
     };
     assert_eq!(costs(10).await, costs(100).await);
