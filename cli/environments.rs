@@ -238,6 +238,10 @@ impl Registries for Environments {
             return Ok(Some(step));
         }
         if steps::needs_account(resource) {
+            // A step that is missing is missing in every account: no region or credentials are asked for first.
+            if !has_step(self.described(), resource) {
+                return Ok(None);
+            }
             return Ok(self.registry(environment).await?.find(resource));
         }
         let key = format!("local {environment}");

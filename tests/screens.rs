@@ -225,3 +225,21 @@ fn an_unknown_id_is_answered_without_a_search() {
         assert!(begun.elapsed().as_millis() < 1_000, "{command:?}: {:?}", begun.elapsed());
     }
 }
+
+/// A display that asks the system for its size starts no other program.
+#[test]
+fn a_run_into_a_pipe_starts_no_other_program() {
+    let home = Home::plain();
+    let folder = home.path().join("programs");
+    std::fs::create_dir(&folder).unwrap();
+    let marker = home.path().join("started");
+    for name in ["tput", "stty", "locale"] {
+        let program = home.program(name, &format!("touch {}", marker.display()));
+        std::fs::rename(program, folder.join(name)).unwrap();
+    }
+    let path = format!("{}:/usr/bin:/bin", folder.display());
+    let file = home.one("pass", &json!({ "Type": "Pass", "End": true }));
+    home.exits_with(&["run", &file, "--yes"], &[("PATH", &path)], 0);
+    home.exits_with(&["status"], &[("PATH", &path)], 0);
+    assert!(!marker.exists());
+}

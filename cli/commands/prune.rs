@@ -25,7 +25,7 @@ const OWNERS_MAX: usize = 5;
 #[derive(Debug, Args)]
 pub struct PruneArguments {
     /// Delete executions that ended longer ago than this many days.
-    #[arg(long, default_value = "90", value_name = "DAYS")]
+    #[arg(long, default_value = "90", value_name = "DAYS", allow_negative_numbers = true)]
     days: f64,
     /// Only report what would be deleted.
     #[arg(long)]
@@ -37,7 +37,7 @@ pub struct PruneArguments {
 pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
     let age_ms = Duration::try_from_secs_f64(arguments.days * 86_400.0)
-        .map_err(|error| CliError::refused(format!("--days: {error}")))?
+        .map_err(|_| CliError::refused(format!("--days {}: it must be a number of days from 0 on", arguments.days)))?
         .as_millis() as u64;
     let ended_before_ms = SystemClock::default().now_ms().saturating_sub(age_ms);
     let bytes_before = bytes(&home.store());

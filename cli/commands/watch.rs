@@ -1,6 +1,6 @@
 //! Watches an execution until it ends, pauses, waits or is interrupted, whichever process drives it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::{
     flow::{
@@ -59,6 +59,11 @@ enum Stop {
     Asked(Exit),
 }
 
+/// How long a display waits for what it reads beside the events.
+const READ_MAX: Duration = Duration::from_millis(500);
+/// An execution that ends within this time is shown without what takes long to read: the time left, and what only frames hold.
+const SHORT_EXECUTION_MAX: Duration = Duration::from_millis(500);
+
 /// Follows an execution from the last entry shown until there is a reason to stop, and records what was shown.
 ///
 /// # Errors
@@ -69,9 +74,6 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let mut view = before.view.clone();
     let shown_before = view.last_sequence;
     let clock = clock::of(handle.home());
-    if display.wants_time_left() {
-        display.set_typical(typical(handle, id).await);
-    }
     display.begin(&view);
     let stop = loop {
         let proceeded_ms = clock.now_ms();
@@ -157,6 +159,7 @@ impl Follow<'_> {
     ) -> Result<Option<Stop>, CliError> {
         let mut events = handle.follow(&view.id, view.last_sequence + 1).await?;
         let mut tick = tokio::time::interval(display.tick_interval());
+        let began = Instant::now();
         loop {
             tokio::select! {
                 biased;
@@ -180,7 +183,15 @@ impl Follow<'_> {
                     }
                 }
                 _ = tick.tick() => {
-                    self.read_frames(handle, view).await;
+                    // Reading takes longer than a short execution does.
+                    if began.elapsed() >= SHORT_EXECUTION_MAX {
+                        // An owner that does not answer is noticed by its stream.
+                        if display.wants_time_left() {
+                            let typical = tokio::time::timeout(READ_MAX, typical(handle, &view.id)).await;
+                            display.set_typical(typical.unwrap_or_default());
+                        }
+                        let _ = tokio::time::timeout(READ_MAX, self.read_frames(handle, view)).await;
+                    }
                     display.tick(view);
                 }
             }

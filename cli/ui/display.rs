@@ -82,9 +82,9 @@ impl Display {
         }
     }
 
-    /// Whether it shows the time left.
+    /// Whether it shows the time left, and does not know yet how long the states took in earlier executions.
     pub fn wants_time_left(&self) -> bool {
-        self.kind == Kind::Tree || (self.kind == Kind::Lines && !self.quiet)
+        self.typical.is_none() && (self.kind == Kind::Tree || (self.kind == Kind::Lines && !self.quiet))
     }
 
     /// Sets how long the states took in earlier executions.

@@ -70,10 +70,11 @@ impl Screen {
     /// The screen of standard output.
     pub fn of_stdout(color: Color) -> Self {
         let terminal = std::io::stdout().is_terminal();
-        let (columns, rows) = match crossterm::terminal::size() {
-            Ok((columns, rows)) if terminal && columns > 0 && rows > 0 => (usize::from(columns), usize::from(rows)),
-            _ if terminal => (100, 40),
-            _ => (usize::MAX, usize::MAX),
+        // Without a terminal crossterm would start other programs to find one.
+        let (columns, rows) = match terminal.then(crossterm::terminal::size) {
+            Some(Ok((columns, rows))) if columns > 0 && rows > 0 => (usize::from(columns), usize::from(rows)),
+            Some(_) => (100, 40),
+            None => (usize::MAX, usize::MAX),
         };
         Screen { columns, rows, color: shows_color(color, terminal, variable), ascii: is_ascii(variable) }
     }
