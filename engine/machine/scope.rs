@@ -149,7 +149,10 @@ impl Turn<'_> {
             return (**context).clone();
         }
         let header = &self.execution.header;
-        let row = &self.frame(id).row;
+        // The frame of an iteration that has entered no state yet is in the Map's state: its ItemSelector is evaluated there.
+        let of_state = Some(id).filter(|id| !self.frame(*id).row.state.is_empty()).or(self.frame(id).row.parent);
+        let of_state = of_state.unwrap_or(id);
+        let row = &self.frame(of_state).row;
         let identity = header.identity.as_deref().cloned();
         let identity = identity.unwrap_or_else(|| super::Identity::local(&header.id, &header.workflow));
         let mut context = json!({
@@ -166,7 +169,7 @@ impl Turn<'_> {
         if !identity.is_express() {
             context["Execution"]["RedriveCount"] = header.redrive_count.into();
         }
-        match self.state_of(id).map(|state| &state.kind) {
+        match self.state_of(of_state).map(|state| &state.kind) {
             Some(StateKind::Task(task)) => {
                 context["State"]["RetryCount"] = (row.attempt - 1).into();
                 if task.has_token() {

@@ -13,6 +13,9 @@ pub(super) fn check(definition: &Value, found: &mut Vec<Diagnostic>) {
     {
         found.push(wrong("/Version", format!("Version must be \"1.0\", not {version}")));
     }
+    if definition.get("QueryLanguage").is_some_and(|language| !language.is_string()) {
+        found.push(wrong("/QueryLanguage", "QueryLanguage must be a string."));
+    }
     let jsonata = definition.get("QueryLanguage").is_some_and(|language| language == "JSONata");
     machine(definition, "", jsonata, found);
 }
@@ -101,9 +104,27 @@ fn state(fields: &Map<String, Value>, pointer: &str, jsonata: bool, found: &mut 
         let values = fields.iter().filter(|(name, _)| *name != "Comment");
         return values.for_each(|(name, value)| expressions(value, &below(pointer, name), found));
     }
-    for name in ["Parameters", "ResultSelector", "ItemSelector", "Assign"] {
+    payload_templates(fields, pointer, &mut |template, pointer| twins(template, pointer, found));
+}
+
+/// Visits every payload template of a JSONPath state. Source: Developer Guide, the field tables of each state.
+fn payload_templates(fields: &Map<String, Value>, pointer: &str, visit: &mut impl FnMut(&Value, &str)) {
+    for name in ["Parameters", "ResultSelector", "ItemSelector", "Assign", "Credentials"] {
         if let Some(template) = fields.get(name) {
-            twins(template, &below(pointer, name), found);
+            visit(template, &below(pointer, name));
+        }
+    }
+    for (name, inner) in [("ItemBatcher", "BatchInput"), ("ItemReader", "Parameters"), ("ResultWriter", "Parameters")] {
+        if let Some(template) = fields.get(name).and_then(|outer| outer.get(inner)) {
+            visit(template, &below(&below(pointer, name), inner));
+        }
+    }
+    for name in ["Choices", "Catch"] {
+        let rules = fields.get(name).and_then(Value::as_array).into_iter().flatten();
+        for (index, rule) in rules.enumerate() {
+            if let Some(template) = rule.get("Assign") {
+                visit(template, &below(&item(&below(pointer, name), index), "Assign"));
+            }
         }
     }
 }

@@ -174,6 +174,15 @@ fn values_have_their_documented_form() {
     refused(&task("HeartbeatSeconds", json!(9)), &[]);
     has(&task("Credentials", json!("arn:aws:iam::111111111111:role/r")), SCHEMA, "/States/A/Credentials");
     has(&task("Parameters", json!({ "a": { "x": 1, "x.$": "$.x" } })), SCHEMA, "/States/A/Parameters/a");
+    let both = json!({ "x": 1, "x.$": "$.x" });
+    has(&task("Credentials", json!({ "RoleArn": "r", "RoleArn.$": "$.r" })), SCHEMA, "/States/A/Credentials");
+    let catch = json!([{ "ErrorEquals": ["x"], "Next": "A", "Assign": both }]);
+    has(&task("Catch", catch), SCHEMA, "/States/A/Catch[0]/Assign");
+    has(&task("ItemBatcher", json!({ "BatchInput": both })), SCHEMA, "/States/A/ItemBatcher/BatchInput");
+    has(&task("ItemReader", json!({ "Parameters": both })), SCHEMA, "/States/A/ItemReader/Parameters");
+    let mut odd = machine(json!({ "A": { "Type": "Pass", "End": true } }));
+    odd["QueryLanguage"] = json!(1);
+    has(&odd, SCHEMA, "/QueryLanguage");
 }
 
 #[test]

@@ -27,6 +27,15 @@ fn outputs_stand_in_the_order_of_the_branches_not_of_their_ends() {
 }
 
 #[test]
+fn a_selector_of_items_sees_the_state_of_its_map() {
+    let map = json!({ "Type": "Map", "Items": [1, 2], "End": true,
+        "ItemSelector": { "state": "{% $states.context.State.Name %}", "item": "{% $states.context.Map.Item.Value %}" },
+        "ItemProcessor": { "StartAt": "I", "States": { "I": { "Type": "Pass", "End": true } } } });
+    let trial = Trial::start(json!({ "StartAt": "M", "States": { "M": map } }), json!({}));
+    assert_eq!(trial.output(), json!([{ "state": "M", "item": 1 }, { "state": "M", "item": 2 }]));
+}
+
+#[test]
 fn a_redrive_does_not_repeat_what_had_ended_well() {
     let mut trial = Trial::start(side_by_side(), json!({}));
     trial.done("P[0]/A", json!("a"));
