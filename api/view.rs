@@ -197,40 +197,32 @@ pub struct View {
 impl View {
     /// The view of an execution before any journal entry is folded.
     pub fn new(header: &ExecutionHeader, definition: &Value) -> Self {
-        View {
-            id: header.id.clone(),
-            environment: (*header.environment).clone(),
-            sections: sections(definition),
-            states: BTreeMap::new(),
-            order: Vec::new(),
-            maps: BTreeMap::new(),
-            distributed: BTreeSet::new(),
-            made: Vec::new(),
-            status: ExecutionStatus::Running,
-            started_ms: header.started_ms,
-            stopped_ms: None,
-            failure: None,
-            output: None,
-            paused: false,
-            last_sequence: 0,
-        }
+        let (id, environment) = (header.id.clone(), (*header.environment).clone());
+        View::unfolded(id, environment, sections(definition), header.started_ms)
     }
 
     /// The same view before any journal entry is folded.
     pub fn emptied(self) -> Self {
+        View::unfolded(self.id, self.environment, self.sections, self.started_ms)
+    }
+
+    fn unfolded(id: String, environment: Value, sections: Vec<Section>, started_ms: u64) -> Self {
         View {
+            id,
+            environment,
+            sections,
             states: BTreeMap::new(),
             order: Vec::new(),
             maps: BTreeMap::new(),
             distributed: BTreeSet::new(),
             made: Vec::new(),
             status: ExecutionStatus::Running,
+            started_ms,
             stopped_ms: None,
             failure: None,
             output: None,
             paused: false,
             last_sequence: 0,
-            ..self
         }
     }
 

@@ -1,7 +1,7 @@
 //! Lines on a terminal that are drawn over and over at the same place.
 //!
 //! Between two drawings the cursor is above the lines, on an empty line. So the next drawing only clears what is below the cursor: it
-//! leaves nothing behind, however a terminal wraps lines when it is resized. A message that another part of the program prints
+//! leaves no debris, however a terminal wraps lines when it is resized. A message that another part of the program prints
 //! meanwhile takes the empty line, and the drawing continues below it.
 
 #[cfg(test)]

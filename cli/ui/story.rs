@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 /// 2026-11-26 12:08:00 UTC.
 pub const BEGUN_MS: u64 = 1_795_694_880_000;
 
-/// An execution that is told entry by entry. Times are seconds since its start.
+/// An execution whose entries are added one by one. Times are seconds since its start.
 pub struct Story {
     pub header: ExecutionHeader,
     pub view: View,

@@ -176,16 +176,8 @@ impl Store {
 
     /// How an execution stands.
     pub(super) fn standing(&self, id: &str) -> Result<Option<Standing<'static>>, StoreError> {
-        if let Some(standing) = self.read(&keys::standing(id))? {
-            return Ok(Some(standing));
-        }
-        if !self.has_format_2 {
-            return Ok(None);
-        }
-        match self.read(&keys::active(id))? {
-            Some(standing) => Ok(Some(standing)),
-            None => self.read(&keys::ended(id)),
-        }
+        let record = self.standing_record(id)?;
+        record.map(|(key, bytes)| codec::decode(&key, &bytes)).transpose()
     }
 
     /// Whether an execution has the records that only format 2 writes.
@@ -241,10 +233,10 @@ impl Store {
     /// Reads several records of an execution as of one moment: again, where a turn was committed meanwhile. Without this a value that
     /// the turn deleted would be taken for damage.
     pub(super) fn at_one_moment<T>(&self, id: &str, read: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut before = self.standing_bytes(id)?;
+        let mut before = self.standing_record(id)?;
         for _ in 0..READS_MAX {
             let found = read();
-            let after = self.standing_bytes(id)?;
+            let after = self.standing_record(id)?;
             if after == before {
                 return found;
             }
@@ -254,10 +246,12 @@ impl Store {
     }
 
     /// The record that every turn of an execution rewrites.
-    fn standing_bytes(&self, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        for key in [keys::standing(id), keys::active(id), keys::ended(id)] {
+    fn standing_record(&self, id: &str) -> Result<Option<Record>, StoreError> {
+        let earlier = [keys::active(id), keys::ended(id)];
+        let earlier = earlier.into_iter().filter(|_| self.has_format_2);
+        for key in std::iter::once(keys::standing(id)).chain(earlier) {
             if let Some(bytes) = self.records.get(&key)? {
-                return Ok(Some(bytes));
+                return Ok(Some((key, bytes)));
             }
         }
         Ok(None)
