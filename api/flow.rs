@@ -38,7 +38,7 @@ pub use people::{ListPersonTasks, ListPersonTasksRequest, ListPersonTasksRespons
 pub use program_lines::{FollowProgramLines, ProgramLine};
 pub use prune::{PruneExecutions, PruneRequest, PruneResponse};
 pub use reentry::{PlanReentry, PlanReentryRequest, PlanReentryResponse, RepeatedCall};
-pub use resume::{ExecutionIdRequest, RecoverExecution, ResumeExecution, ResumeRequest};
+pub use resume::{ExecutionIdRequest, RecoverExecution, ResumeExecution, ResumeRequest, ResumeResponse};
 pub use shown::{MarkShown, MarkShownRequest};
 pub use signal::{SignalTask, SignalTaskRequest, TaskOutcome};
 pub use start::{StartExecution, StartExecutionRequest, state_machine_name};

@@ -116,6 +116,7 @@ fn header(arn: &str, remote: &RemoteExecution) -> ExecutionHeader {
         redriven_ms: None,
         paused: false,
         awake: false,
+        only_waits: false,
         ends_with: None,
         cancels_with: None,
         last_sequence: 0,
@@ -342,7 +343,7 @@ impl Executions {
     }
 
     /// Redrives a failed execution. A running one continues by itself. Earlier events are not shown again.
-    async fn resume(&self, request: flow::ResumeRequest) -> Result<flow::Empty, CliError> {
+    async fn resume(&self, request: flow::ResumeRequest) -> Result<flow::ResumeResponse, CliError> {
         let known = self.of(&request.id).await?;
         let mut known = known.lock().await;
         self.read(&mut known).await?;
@@ -350,7 +351,7 @@ impl Executions {
         if self.remote(&known.arn).await?.status != "RUNNING" {
             self.api.redrive(&known.arn).await.map_err(refused)?;
         }
-        Ok(flow::Empty {})
+        Ok(flow::ResumeResponse::default())
     }
 
     async fn cancel(&self, request: flow::CancelExecutionRequest) -> Result<flow::CancelExecutionResponse, CliError> {

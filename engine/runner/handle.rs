@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     journal::Signaller,
-    machine::{ExecutionHeader, FrameState, Input, MapRunLimits, Reentry},
+    machine::{ExecutionHeader, ExecutionStatus, FrameState, Input, MapRunLimits, Reentry},
     step::TaskToken,
     store::{Store, StoreError},
 };
@@ -119,13 +119,20 @@ impl RunnerHandle {
     }
 
     /// Continues an execution as [`Self::resume`] does, unless it has ended: an end that is recorded between the caller's decision and
-    /// this call stays.
+    /// this call stays, and is returned.
     ///
     /// # Errors
     /// Those of [`Self::resume`].
-    pub async fn resume_unfinished(&self, id: &str, environment: Option<Value>) -> Result<(), RunnerError> {
+    pub async fn resume_unfinished(
+        &self,
+        id: &str,
+        environment: Option<Value>,
+    ) -> Result<Option<ExecutionStatus>, RunnerError> {
         let resume = Some(Resume { environment, from: Vec::new(), only_unfinished: true });
-        self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await
+        match self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await {
+            Err(RunnerError::HasEnded { status, .. }) => Ok(Some(status)),
+            answered => answered.map(|()| None),
+        }
     }
 
     /// Continues an execution that did not succeed at a state that it entered earlier; see [`Self::resume`].

@@ -43,8 +43,8 @@ struct Outcome {
     is_news: bool,
 }
 
-/// Drives every unfinished execution. A failing one does not stop the others. The exit code is that of the worst
-/// outcome.
+/// Drives every unfinished execution. A failing one does not stop the others. The exit code is that of the worst outcome: one
+/// that has not ended counts as waiting, whichever process drives it, so that cron sees the same beside an owner and without one.
 pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
     if !home.has_store()? {
@@ -87,12 +87,19 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
     if let Some(owner) = &elsewhere {
         show_driven(global, &theirs, owner);
         show_needs(global, handle, &theirs).await?;
+        worst = if theirs.is_empty() { worst } else { worst.worse(Exit::Waiting) };
     }
     let mut running = FuturesUnordered::new();
+    let mut unfinished = ids(&theirs);
+    unfinished.extend(ids(&ours));
     // All are resumed before any is awaited, so that a long Wait of one does not delay another.
     for header in &ours {
         match resume(global, handle, header, pinned(header).as_ref(), Vec::new()).await {
-            Ok(()) => running.push(one(handle, header, watching)),
+            Ok(None) => running.push(one(handle, header, watching)),
+            Ok(Some(status)) => {
+                worst = worst.worse(show(global, &ended_meanwhile(handle, &header.id, status).await?));
+                unfinished.retain(|id| *id != header.id);
+            }
             Err(error) if error.exit == Exit::Unreachable => return Err(error),
             Err(error) => {
                 let message = format!("not resumed: {}", error.message);
@@ -110,8 +117,6 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
             return Ok(exit);
         }
     }
-    let mut unfinished = ids(&theirs);
-    unfinished.extend(ids(&ours));
     let mut stops = pin!(interrupt::requested().fuse());
     loop {
         tokio::select! {
@@ -143,15 +148,29 @@ async fn report_ended(global: &Global, handle: &Handle, unfinished: &[ExecutionH
     let request = TrackUnfinishedRequest { ids: ids(unfinished) };
     let mut worst = Exit::Success;
     for header in handle.call::<TrackUnfinished>(request).await?.ended {
-        let request = DescribeExecutionRequest { id: header.id.clone(), as_shown: false };
-        let described = handle.call::<DescribeExecution>(request).await?;
-        let now_ms = clock::of(handle.home()).now_ms();
-        let display_status = display_status(&described.execution, false, now_ms);
-        let message = summary::one_line(&described.view, display_status, now_ms);
         let exit = if header.status == ExecutionStatus::Succeeded { Exit::Success } else { Exit::Failed };
-        worst = worst.worse(show(global, &Outcome { id: header.id, display_status, message, exit, is_news: true }));
+        worst = worst.worse(show(global, &ended(handle, &header.id, exit).await?));
     }
     Ok(worst)
+}
+
+/// The outcome of an execution that ended between the list and its resume. A cancellation in between is no failure.
+async fn ended_meanwhile(handle: &Handle, id: &str, status: ExecutionStatus) -> Result<Outcome, CliError> {
+    let exit = match status {
+        ExecutionStatus::Failed | ExecutionStatus::TimedOut => Exit::Failed,
+        ExecutionStatus::Running | ExecutionStatus::Succeeded | ExecutionStatus::Aborted => Exit::Success,
+    };
+    ended(handle, id, exit).await
+}
+
+/// The outcome of an execution that ended before this command watched it.
+async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliError> {
+    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
+    let described = handle.call::<DescribeExecution>(request).await?;
+    let now_ms = clock::of(handle.home()).now_ms();
+    let display_status = display_status(&described.execution, false, now_ms);
+    let message = summary::one_line(&described.view, display_status, now_ms);
+    Ok(Outcome { id: id.to_owned(), display_status, message, exit, is_news: true })
 }
 
 /// After a signal, prints what happens next and how to stop immediately.
