@@ -30,6 +30,7 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     interrupt,
+    proposed::OPTIONS,
     step_functions::Executions,
     wire::client::{Client, ClientError},
 };
@@ -371,7 +372,7 @@ impl Handle {
             Exit::Refused => {
                 let message = format!("{id} is interrupted: {}", error.message);
                 CliError { exit: Exit::Waiting, message, ..error }
-                    .hint(format!("with the right credentials: flow resume {id}"))
+                    .hint(format!("with the right credentials: flow resume {id}{OPTIONS}"))
             }
             _ => error,
         })

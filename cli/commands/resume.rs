@@ -22,6 +22,7 @@ use crate::{
     interrupt,
     locate::{Located, locate_at},
     owner::Handle,
+    proposed::OPTIONS,
     target::{Engine, Target},
     ui::display::Display,
     world,
@@ -176,7 +177,7 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
         && given != pinned
     {
         let message = format!("{} is pinned to region {pinned}, and {given} is given: nothing was changed", header.id);
-        return Err(CliError::refused(message).hint(format!("flow resume {} --region {pinned}", header.id)));
+        return Err(CliError::refused(message).hint(format!("flow resume {} --region {pinned}{OPTIONS}", header.id)));
     }
     Ok(())
 }

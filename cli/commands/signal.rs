@@ -10,6 +10,7 @@ use crate::{
     exit::{CliError, Exit},
     locate::locate_at,
     person,
+    proposed::OPTIONS,
     target::Target,
     ui::json,
 };
@@ -62,12 +63,14 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     let afterwards = answered::afterwards(&handle, &id).await;
     let closed = handle.close().await;
     let answer = answer.map_err(|error| match (error.fault.as_deref(), error.exit) {
-        (Some(api::IS_APPROVAL), _) => error.hint(format!("flow approve {id}, or flow reject {id}, answers it")),
+        (Some(api::IS_APPROVAL), _) => {
+            error.hint(format!("flow approve {id}{OPTIONS}, or flow reject {id}{OPTIONS}, answers it"))
+        }
         (Some(api::APPROVAL_DOES_NOT_WAIT), _) => {
-            error.hint("flow approvals lists it once it waits, with the commands that answer it")
+            error.hint(format!("flow approvals{OPTIONS} lists it once it waits, with the commands that answer it"))
         }
         (_, Exit::Refused) => {
-            error.hint(format!("flow status {id} shows what waits, and with which answer it can continue"))
+            error.hint(format!("flow status {id}{OPTIONS} shows what waits, and with which answer it can continue"))
         }
         _ => error,
     })?;

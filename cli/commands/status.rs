@@ -23,6 +23,7 @@ use crate::{
     interrupt,
     locate::{Located, locate_at},
     owner::Handle,
+    proposed::OPTIONS,
     target::Target,
     ui::{
         block,
@@ -221,7 +222,7 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         handle.leave();
     }
     if more && global.output == Output::Human {
-        say!("Earlier ones:   flow status --all");
+        say!("Earlier ones:   flow status --all{OPTIONS}");
     }
     if !any && global.output == Output::Human {
         say!("No execution yet. Try   flow run endpoints-aws --rehearse");
@@ -245,7 +246,7 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
         say!();
     }
     if response.tasks.len() > NEEDS_SHOWN_MAX {
-        say!("… and {} more: flow approvals\n", response.tasks.len() - NEEDS_SHOWN_MAX);
+        say!("… and {} more: flow approvals{OPTIONS}\n", response.tasks.len() - NEEDS_SHOWN_MAX);
     }
     Ok(())
 }
@@ -272,7 +273,7 @@ fn state_lines(global: &Global, status: &DescribeExecutionResponse, name: &str) 
     if found.is_empty() {
         let message = format!("{} is in no state named '{name}'", status.execution.id);
         return Err(CliError::not_found(message)
-            .hint(format!("flow events {} shows the states it has left", status.execution.id)));
+            .hint(format!("flow events {}{OPTIONS} shows the states it has left", status.execution.id)));
     }
     let line = |row: &&FrameRow| {
         let line = json::complete(json!({

@@ -62,8 +62,8 @@ fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), scr
 fn next(header: &ExecutionHeader, display_status: &str, now_ms: u64) -> String {
     match display_status {
         "WAITING" => next_check(header, now_ms),
-        "INTERRUPTED" | "PAUSED" => format!("flow resume {}", header.id),
-        "FAILED" | "TIMED_OUT" => format!("flow status {}", header.id),
+        "INTERRUPTED" | "PAUSED" => format!("flow resume {}{OPTIONS}", header.id),
+        "FAILED" | "TIMED_OUT" => format!("flow status {}{OPTIONS}", header.id),
         _ => String::new(),
     }
 }
@@ -81,7 +81,7 @@ pub fn tone(display_status: &str) -> Tone {
 /// When an execution that no process drives must be resumed, as a sentence with the command.
 fn next_check(header: &ExecutionHeader, now_ms: u64) -> String {
     let due = header.next_wake_ms.map_or_else(String::new, |next| format!("next check {}: ", moment(next, now_ms)));
-    format!("{due}flow resume {}", header.id)
+    format!("{due}flow resume {}{OPTIONS}", header.id)
 }
 
 /// One execution in detail.
@@ -136,9 +136,11 @@ impl Detail<'_> {
             None => lines.extend(summary::waits(view, now_ms)),
         }
         match self.display_status {
-            "INTERRUPTED" => lines.push(format!("No process drives it. Nothing is lost: flow resume {}", view.id)),
+            "INTERRUPTED" => {
+                lines.push(format!("No process drives it. Nothing is lost: flow resume {}{OPTIONS}", view.id))
+            }
             "WAITING" if view.needs_person() => {
-                lines.push(format!("No process drives it. After the answer:   flow resume {}", view.id));
+                lines.push(format!("No process drives it. After the answer:   flow resume {}{OPTIONS}", view.id));
             }
             "WAITING" => lines.push(format!("No process drives it. {}", next_check(header, now_ms))),
             _ => {}

@@ -27,6 +27,7 @@ use crate::{
     home::Home,
     interrupt,
     owner::{self, Handle},
+    proposed::OPTIONS,
     ui::{display::Display, display_status::display_status, json, summary},
 };
 
@@ -177,7 +178,7 @@ async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliErro
 fn say_that_all_stop(elsewhere: Option<&str>) {
     match elsewhere {
         Some(owner) => eprintln!("\nflow: what runs continues in {owner}"),
-        None => eprintln!("\nflow: {}. Nothing is lost: flow resume --all", owner::no_new_calls()),
+        None => eprintln!("\nflow: {}. Nothing is lost: flow resume --all{OPTIONS}", owner::no_new_calls()),
     }
 }
 
