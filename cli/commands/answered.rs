@@ -36,6 +36,6 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<String, CliError> {
     }
     end_was_shown(handle, &described.execution).await?;
     let now_ms = clock::of(handle.home()).now_ms();
-    let status = display_status(&described.execution, false, now_ms);
+    let status = display_status(&described.execution, false, None, now_ms);
     Ok(format!(". {}", summary::one_line(&described.view, status, now_ms)))
 }

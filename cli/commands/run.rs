@@ -266,7 +266,8 @@ async fn start_and_watch(
 fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched: &Watched) {
     let view = &watched.view;
     if watched.exit == Exit::Waiting && !global.quiet {
-        say!("Nothing is lost. Continue with   flow resume {}{OPTIONS}", view.id);
+        let when = if view.awaits_answer() { "After the answer:" } else { "Continue with" };
+        say!("Nothing is lost. {when}   flow resume {}{OPTIONS}", view.id);
         return;
     }
     if watched.exit != Exit::Success || (global.quiet && view.changed_nothing()) {

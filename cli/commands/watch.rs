@@ -112,7 +112,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         handle.call::<MarkShown>(request).await?;
     }
     let needs_are_news = view.needs_more_than(&before.view);
-    Ok(Watched { display_status: display_status(&execution, driven, clock.now_ms()), needs_are_news, exit, view })
+    Ok(Watched { display_status: display_status(&execution, driven, None, clock.now_ms()), needs_are_news, exit, view })
 }
 
 /// Whether the execution ended because a step refused its input, without any change.

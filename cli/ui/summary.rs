@@ -8,7 +8,8 @@ use engine::{
 
 use super::{
     lines::title,
-    text::{duration, moment, pad, quoted, short_id, width},
+    next,
+    text::{duration, moment, pad, short_id, width},
     tree::detail,
 };
 use crate::proposed::OPTIONS;
@@ -26,28 +27,6 @@ pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
     };
     lines.extend(instructions.values.iter().map(line));
     lines
-}
-
-/// The commands that answer a task that waits for a person.
-pub fn answer_commands(id: &str, state_path: &str, instructions: &Instructions) -> Vec<String> {
-    let path = quoted(state_path);
-    let Some(approval) = &instructions.approval else {
-        let signal = |answer: &serde_json::Value| {
-            let answer = quoted(&answer.to_string());
-            format!("To continue without the check:   flow signal {id} {path} --success {answer}{OPTIONS}")
-        };
-        return instructions.answer.iter().map(signal).collect();
-    };
-    let required = approval.fields.as_ref().and_then(|schema| schema["required"].as_array());
-    let required = required.into_iter().flatten().filter_map(serde_json::Value::as_str);
-    let set: String = required.map(|name| format!(" --set {name}=…")).collect();
-    let approve = |choice: String| format!("To approve:   flow approve {id} {path}{choice}{set}{OPTIONS}");
-    let mut commands: Vec<String> = match approval.choices.as_slice() {
-        [] => vec![approve(String::new())],
-        choices => choices.iter().map(|choice| approve(format!(" --choice {}", quoted(choice)))).collect(),
-    };
-    commands.push(format!("To reject:    flow reject {id} {path} --comment WHY{OPTIONS}"));
-    commands
 }
 
 /// The lines of everything that waits for a person.
@@ -71,7 +50,7 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                 });
                 let id = &view.id;
                 lines.push(format!("  To give up:   flow cancel {id}{OPTIONS}"));
-                let commands = answer_commands(id, &state.path, instructions);
+                let commands = next::answer_commands(id, &state.path, instructions);
                 lines.extend(commands.into_iter().map(|command| format!("  {command}")));
             }
             Doing::Paused { failure } => {
@@ -120,11 +99,7 @@ pub fn waits(view: &View, now_ms: u64) -> Vec<String> {
         let detail = if detail.is_empty() { "runs".to_owned() } else { detail };
         lines.push(format!("… {}: {detail}", title(view, &state.path)));
         if matches!(state.doing, Doing::Parked { .. }) {
-            lines.push(format!(
-                "  To answer:   flow signal {}{OPTIONS} {} --success '{{}}'",
-                view.id,
-                quoted(&state.path)
-            ));
+            lines.push(format!("  To answer:   {}", next::signal(&view.id, &state.path)));
         }
     }
     if others.len() > WAITS_SHOWN_MAX {

@@ -64,7 +64,7 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
 
 /// Lists the unfinished executions. Waits for an owner that is about to end: this process then drives its executions.
 async fn list(handle: &Handle) -> Result<ListResponse, CliError> {
-    let request = ListRequest { limit: None, unfinished: true };
+    let request = ListRequest { unfinished: true, ..ListRequest::default() };
     loop {
         let listed = handle.call::<ListExecutions>(request.clone()).await?;
         let Some(id) = listed.driven.first().cloned() else { return Ok(listed) };
@@ -169,7 +169,7 @@ async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliErro
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
     let described = handle.call::<DescribeExecution>(request).await?;
     let now_ms = clock::of(handle.home()).now_ms();
-    let display_status = display_status(&described.execution, false, now_ms);
+    let display_status = display_status(&described.execution, false, None, now_ms);
     let message = summary::one_line(&described.view, display_status, now_ms);
     Ok(Outcome { id: id.to_owned(), display_status, message, exit, is_news: true })
 }
