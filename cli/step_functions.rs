@@ -374,8 +374,9 @@ impl Executions {
         request: flow::SignalTaskRequest,
     ) -> Result<<flow::SignalTask as Operation>::Response, CliError> {
         let flow::SignalTaskRequest { id, state, outcome, early, .. } = request;
-        if early {
-            return Err(CliError::refused("Step Functions keeps no answer for a state that does not wait yet"));
+        let keeps_none = || CliError::refused("Step Functions keeps no answer for a state that does not wait yet");
+        if early || outcome == TaskOutcome::Withdraw {
+            return Err(keeps_none());
         }
         let known = self.of(&id).await?;
         let mut known = known.lock().await;
@@ -384,6 +385,7 @@ impl Executions {
         let sent = match outcome {
             TaskOutcome::Success(output) => self.api.task_succeeded(&token, &output).await,
             TaskOutcome::Failure { error, cause } => self.api.task_failed(&token, &error, &cause).await,
+            TaskOutcome::Withdraw => return Err(keeps_none()),
         };
         match sent.map_err(refused)? {
             Receipt::Accepted => Ok(Default::default()),

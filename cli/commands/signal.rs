@@ -12,7 +12,7 @@ use crate::{
     person,
     proposed::OPTIONS,
     target::Target,
-    ui::json,
+    ui::{json, next},
 };
 
 /// Arguments of `flow signal`.
@@ -23,7 +23,7 @@ pub struct SignalArguments {
     /// The waiting state: its name, or its path.
     state: String,
     /// The task succeeded with this output. It must match the step's output schema, which flow steps NAME shows.
-    #[arg(long, value_name = "JSON", required_unless_present = "failure")]
+    #[arg(long, value_name = "JSON", required_unless_present_any = ["failure", "withdraw"])]
     success: Option<String>,
     /// The task failed with this error name.
     #[arg(long, value_name = "ERROR", conflicts_with = "success")]
@@ -37,6 +37,9 @@ pub struct SignalArguments {
     /// Keep the answer until the state waits; not for approvals.
     #[arg(long)]
     early: bool,
+    /// Withdraw the answer that is kept for the state.
+    #[arg(long, conflicts_with_all = ["success", "failure", "early"])]
+    withdraw: bool,
     /// The engine.
     #[command(flatten)]
     target: Target,
@@ -50,8 +53,9 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
             .hint("a text is written with its quotes: --success '\"yes\"'"));
     }
     let (id, handle) = located.answer().await?;
-    let SignalArguments { state, success, failure, cause, comment, early, .. } = arguments;
+    let SignalArguments { state, success, failure, cause, comment, early, withdraw, .. } = arguments;
     let outcome = match (success, failure) {
+        _ if withdraw => TaskOutcome::Withdraw,
         (Some(output), _) => TaskOutcome::Success(output),
         (None, failure) => {
             TaskOutcome::Failure { error: failure.unwrap_or_default(), cause: cause.unwrap_or_default() }
@@ -76,13 +80,21 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     })?;
     closed?;
     let afterwards = afterwards?;
-    let what = if answer.is_kept { "does not wait yet; the answer is kept until it does" } else { "is answered" };
+    let what = match (withdraw, answer.is_kept) {
+        (true, _) => "has no kept answer any more: it is withdrawn",
+        (false, true) => "does not wait yet; the answer is kept until it does",
+        (false, false) => "is answered",
+    };
     let message = format!("{id}: \"{state}\" {what}");
     match global.output {
         Output::Human if global.quiet => {}
+        Output::Human if answer.is_kept => {
+            say!("{message}{afterwards}");
+            say!("  To withdraw:   {}", next::withdraw(&id, &state));
+        }
         Output::Human => say!("{message}{afterwards}"),
         Output::Json => json::print(
-            json!({ "type": "signalled", "execution": id, "state": state, "kept": answer.is_kept, "message": message }),
+            json!({ "type": "signalled", "execution": id, "state": state, "kept": answer.is_kept, "withdrawn": withdraw, "message": message }),
         ),
     }
     Ok(Exit::Success)

@@ -143,7 +143,7 @@ impl<'w> Watching<'w> {
             let message = summary::one_line(view, display_status, now_ms);
             let mut line = json!({
                 "type": "status", "execution": view.id, "message": message, "standing": display_status, "header": execution,
-                "frames": frames, "view": view, "needs": summary::needs(view, now_ms),
+                "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
             });
             let same = line.to_string();
             line["timeLeft"] = json!(view.time_left(typical, now_ms));

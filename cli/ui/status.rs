@@ -140,6 +140,7 @@ impl Detail<'_> {
             Some(_) => lines.extend(summary::end(view, now_ms)),
             None => lines.extend(summary::waits(view, now_ms)),
         }
+        lines.extend(summary::kept_answers(header));
         match self.display_status {
             "INTERRUPTED" => {
                 lines.push(format!("No process drives it. Nothing is lost: flow resume {}{OPTIONS}", view.id))

@@ -2,12 +2,12 @@
 
 use api::view::{Doing, Made, Remedy, View, Wait, word};
 use engine::{
-    machine::ExecutionStatus,
+    machine::{EarlySignal, ExecutionHeader, ExecutionStatus, SignalAnswer},
     step::{ChangeAction, Instructions},
 };
 
 use super::{
-    lines::title,
+    lines::{signaller, title},
     next,
     text::{duration, moment, pad, short_id, width},
     tree::detail,
@@ -106,6 +106,16 @@ pub fn waits(view: &View, now_ms: u64) -> Vec<String> {
         lines.push(format!("… and {} more", others.len() - WAITS_SHOWN_MAX));
     }
     lines
+}
+
+/// The answers that are kept for states which do not wait yet, with the commands that withdraw them.
+pub fn kept_answers(header: &ExecutionHeader) -> Vec<String> {
+    let lines = header.early_signals.iter().flat_map(|EarlySignal { state, answer, by, .. }| {
+        let outcome = if matches!(answer, SignalAnswer::Output(_)) { "success" } else { "failure" };
+        let given = format!("An answer is kept for \"{state}\": {outcome}{}", signaller(by.as_ref()));
+        [given, format!("  To withdraw:   {}", next::withdraw(&header.id, state))]
+    });
+    lines.collect()
 }
 
 /// An execution in one line, for a list of several.

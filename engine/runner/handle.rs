@@ -187,6 +187,16 @@ impl RunnerHandle {
         Ok(is_kept.await.unwrap_or(false))
     }
 
+    /// Withdraws the answer that is stored for a Task that does not wait yet, by the name or path with which it was given. `by` is
+    /// written into the journal.
+    ///
+    /// # Errors
+    /// There is no such execution, it stores no answer for that state, or the store fails.
+    pub async fn withdraw_signal(&self, id: &str, state: &str, by: Signaller) -> Result<(), RunnerError> {
+        let (id, input) = (id.to_owned(), Input::WithdrawSignal { state: state.to_owned(), by });
+        self.ask(|reply| Message::Input { id, input, reply }).await
+    }
+
     /// Sets, once for this runner, which activities exist. Tasks of others fail when they are scheduled.
     pub fn know_activities(&self, known: impl Fn(&str) -> bool + Send + Sync + 'static) {
         let _ = self.offers.known.set(Box::new(known));

@@ -162,7 +162,10 @@ impl Dispatcher {
         match self.is_awaited(id, &input) {
             Ok(true) => self.advance(id, input, None, Some(Replies::Done(reply))),
             Ok(false) => {
-                let message = format!("the task of {id} has been answered, timed out or cancelled");
+                let message = match &input {
+                    Input::WithdrawSignal { state, .. } => format!("{id} keeps no answer for '{state}'"),
+                    _ => format!("the task of {id} has been answered, timed out or cancelled"),
+                };
                 let _ = reply.send(Err(RunnerError::NotWaiting { message }));
                 self.let_go_ended(&Arc::from(id));
             }
@@ -170,9 +173,11 @@ impl Dispatcher {
         }
     }
 
-    /// Whether the task that an input addresses still waits; true for an input that addresses no task.
+    /// See [`Execution::awaits`].
     fn is_awaited(&mut self, id: &str, input: &Input) -> Result<bool, StoreError> {
-        let (Input::Signalled { .. } | Input::Heartbeat { .. } | Input::Fetched { .. }) = input else {
+        let (Input::Signalled { .. } | Input::Heartbeat { .. } | Input::Fetched { .. } | Input::WithdrawSignal { .. }) =
+            input
+        else {
             return Ok(true);
         };
         self.load(id)?;
