@@ -32,7 +32,7 @@ const DOLLARS_PER_MILLION_TRANSITIONS: f64 = 25.0;
 /// The role of a state machine at a `flow serve`, which assumes none.
 const ROLE_OF_SERVER: &str = "arn:aws:iam::111111111111:role/flow";
 /// HeartbeatSeconds of Tasks without that field.
-const HEARTBEAT_SECONDS_DEFAULT: u64 = 60;
+pub const HEARTBEAT_SECONDS_DEFAULT: u64 = 60;
 
 /// Arguments of `flow deploy`.
 #[derive(Debug, Args)]
