@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 pub use self::{
     holder::{command, name_this_process, owned_elsewhere},
     local::{DRAIN_MAX, Local, no_new_calls},
-    opening::{REPAIR_HINT, SAVE_HINT, exclusive, open_store, salvage},
+    opening::{exclusive, open_store, repair_hint, salvage, save_hint},
     stream::{Stream, StreamError},
 };
 use self::{

@@ -24,7 +24,7 @@ use crate::{
     locate::{Located, locate_at},
     owner::Handle,
     proposed::OPTIONS,
-    target::Target,
+    target::{Engine, Target},
     ui::{
         block,
         display::drawing_screen,
@@ -235,7 +235,10 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         say!("Earlier ones:   flow status --all{OPTIONS}");
     }
     if !any && global.output == Output::Human {
-        say!("No execution yet. Try   flow run endpoints-aws --rehearse");
+        match arguments.target.engine {
+            Engine::Local => say!("No execution yet. Try   flow run endpoints-aws --rehearse{OPTIONS}"),
+            Engine::Sfn => say!("No execution yet."),
+        }
     }
     Ok(Exit::Success)
 }
