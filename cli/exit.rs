@@ -143,10 +143,10 @@ fn of_fault(kind: &str, message: String) -> CliError {
 
 /// The error of a store that failed while it was in use.
 pub fn store_failed(message: impl Into<String>) -> CliError {
-    CliError::new(Exit::Failed, message)
-        .hint(format!(
-"nothing new was begun. See   flow doctor{OPTIONS}   , make room or repair the disk, then   flow resume --all{OPTIONS}"
-))
+    CliError::new(Exit::Failed, message).hint(format!(
+        "nothing new was begun. See   flow doctor{OPTIONS}   , make room or repair the disk, then   \
+         flow resume --all{OPTIONS}"
+    ))
 }
 
 impl From<std::io::Error> for CliError {

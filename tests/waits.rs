@@ -24,8 +24,8 @@ fn approval(home: &Home) -> String {
 /// The row of an execution in the list, as JSON.
 fn row(home: &Home, id: &str) -> Value {
     let printed = home.succeed(&["status", "-o", "json"]);
-    let lines = printed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    lines.into_iter().find(|line| line["type"] == "execution" && line["execution"] == id).unwrap()
+    let mut lines = printed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.find(|line| line["type"] == "execution" && line["execution"] == id).unwrap()
 }
 
 #[test]
