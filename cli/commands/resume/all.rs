@@ -80,7 +80,7 @@ async fn list(handle: &Handle) -> Result<ListResponse, CliError> {
 }
 
 async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: Watch) -> Result<Exit, CliError> {
-    let ListResponse { executions, driven } = listed;
+    let ListResponse { executions, driven, .. } = listed;
     let mut worst = report_ended(global, handle, &executions).await?;
     let elsewhere = handle.owner_elsewhere().await;
     let is_driven = |header: &ExecutionHeader| elsewhere.is_some() && !header.paused && driven.contains(&header.id);
