@@ -2,9 +2,14 @@
 //! step an approval that shows the step's text and its commands.
 
 mod blocks;
+mod code;
 mod document;
+mod headings;
 mod html;
 mod markdown;
+mod names;
+mod section;
+mod table;
 mod text;
 mod waits;
 mod yaml;

@@ -67,7 +67,8 @@ fn a_written_document_becomes_a_runbook_that_is_run_by_hand() {
     .unwrap();
     told(&home, &["new", "failover", "--from", "failover.md"], 0);
     let written = fs::read_to_string(home.path().join("work/failover.asl.yaml")).unwrap();
-    for words in ["# Only at night.", "1. Prepare", "1.2 Note the time", "- date", "Seconds: 300", "flow:wait:http"] {
+    for words in ["Text: Only at night.", "1. Prepare", "1.2 Note the time", "- date", "Seconds: 300", "flow:wait:http"]
+    {
         assert!(written.contains(words), "{words:?} is not in: {written}");
     }
     told(&home, &["run", "failover.asl.yaml", "--yes", "--id", "f-1", "--no-wait"], 75);
@@ -81,6 +82,28 @@ fn a_written_document_becomes_a_runbook_that_is_run_by_hand() {
     told(&home, &["new", "automated", "--from", "failover.md", "--run-commands"], 0);
     let written = fs::read_to_string(home.path().join("work/automated.asl.yaml")).unwrap();
     assert!(written.contains("flow:process:run"), "{written}");
+}
+
+#[test]
+fn a_rejected_step_of_a_document_leads_to_its_rollback() {
+    let home = Home::plain();
+    fs::create_dir_all(home.path().join("work")).unwrap();
+    fs::write(
+        home.path().join("work/renew.md"),
+        "# Renew\n\n> **Warning** It stops the service.\n\n## Renew\n\n- Make a key:\n\n  ```sh\n  date\n  ```\n- Send it to the CA\n\n\
+         ## Rollback\n\n| Step | Command | Expected |\n|---|---|---|\n| Restore `/etc/ssl/www.crt.bak` | `date` | a date |\n",
+    )
+    .unwrap();
+    let said = told(&home, &["new", "renew", "--from", "renew.md", "--run-commands"], 0);
+    assert!(said.contains("(flow reject) leads to \"Rollback\""), "{said}");
+    let asked = told(&home, &["run", "renew.asl.yaml", "--yes", "--id", "r-1", "--no-wait"], 75);
+    for words in ["Send it to the CA", "Warning It stops the service."] {
+        assert!(asked.contains(words), "{words:?} is not in: {asked}");
+    }
+    told(&home, &["reject", "r-1", "--comment", "no answer"], 0);
+    let failed = told(&home, &["resume", "r-1"], 1);
+    assert!(failed.contains("Runbook.NotCompleted"), "{failed}");
+    assert!(told(&home, &["events", "r-1"], 0).contains("2.1 Restore"), "the rollback has run");
 }
 
 #[test]

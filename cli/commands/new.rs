@@ -84,8 +84,14 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
         return Err(CliError::refused(format!("'{name}' is no name: 1 to 80 letters, digits, - and _")));
     }
     let mut next = vec![format!("flow check {name}.asl.yaml"), format!("flow run {name}.asl.yaml")];
+    let mut contingencies = Vec::new();
     let mut files = match &arguments.from {
-        Some(document) => vec![(format!("{name}.asl.yaml"), converted(name, document, arguments.run_commands)?)],
+        Some(file) => {
+            let document = read(file)?;
+            contingencies = titles_of_contingencies(&document);
+            let text = runbook::workflow(name, &document, arguments.run_commands);
+            vec![(format!("{name}.asl.yaml"), text)]
+        }
         None => {
             let [definition, schema, mocks] = arguments.template.texts().map(|text| text.replace(NAME, name));
             next = commands(&definition);
@@ -108,11 +114,16 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
     match global.output {
         Output::Json => {
             let message = format!("wrote {}", names.join(", "));
-            json::print(json!({ "type": "new", "workflow": name, "files": names, "message": message }));
+            json::print(json!({ "type": "new", "workflow": name, "files": names, "onRejection": contingencies,
+                                "message": message }));
         }
         Output::Human if global.quiet => {}
         Output::Human => {
             names.iter().for_each(|file| say!("wrote {file}"));
+            if let Some((first, others)) = contingencies.split_first() {
+                let then = others.iter().map(|title| format!(", then to \"{title}\"")).collect::<String>();
+                say!("A step that is rejected (flow reject) leads to \"{first}\"{then}; otherwise they are not run.");
+            }
             say!("Next:   {}", next.join("\n        "));
         }
     }
@@ -131,7 +142,13 @@ fn write_new(file: &str, text: &str) -> Result<(), CliError> {
     written.map_err(|error| CliError::refused(format!("{file} cannot be written: {error}")))
 }
 
-fn converted(name: &str, file: &Path, run_commands: bool) -> Result<String, CliError> {
+/// The titles of a document's sections that are run only if a step is rejected.
+fn titles_of_contingencies(document: &Document) -> Vec<String> {
+    let sections = document.sections.iter().filter(|section| section.is_contingency);
+    sections.map(|section| section.title.clone()).collect()
+}
+
+fn read(file: &Path) -> Result<Document, CliError> {
     let shown = file.display();
     let wrong = |error: std::io::Error| CliError::refused(format!("{shown} cannot be read: {error}"));
     if fs::metadata(file).map_err(wrong)?.len() > DOCUMENT_BYTES_MAX {
@@ -139,10 +156,10 @@ fn converted(name: &str, file: &Path, run_commands: bool) -> Result<String, CliE
     }
     let document = Document::read(&fs::read_to_string(file).map_err(wrong)?);
     if document.sections.is_empty() {
-        return Err(CliError::refused(format!("{shown} has no steps: no numbered item and no code block"))
-            .hint("write the steps as a numbered list, then run the command again"));
+        let message = format!("{shown} has no steps: no numbered item, bullet, code block or table of steps");
+        return Err(CliError::refused(message).hint("write the steps as a numbered list, then run the command again"));
     }
-    Ok(runbook::workflow(name, &document, run_commands))
+    Ok(document)
 }
 
 #[cfg(test)]

@@ -1,18 +1,28 @@
-//! The common form of all documents: headings, paragraphs, numbered items and code blocks, in order.
+//! The common form of all documents: headings, paragraphs, quotes, items and code blocks, in order.
 
-use super::Step;
+use super::{
+    Step,
+    code::{self, Code},
+    table,
+};
 
 /// A part of a document.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Block {
     /// A heading of a level, from 1.
     Heading(u8, String),
-    /// A paragraph.
+    /// A paragraph, or the rows of a table, one a line.
     Paragraph(String),
-    /// A numbered item, with everything inside it.
+    /// A paragraph of a block quote: a warning or a note.
+    Quote(String),
+    /// A numbered item or a row of a table of steps, with everything inside it.
     Item(Step),
-    /// Commands.
-    Code(String),
+    /// A bullet, with everything inside it.
+    Bullet(Step),
+    /// A code block that is not inside an item: what is typed.
+    Code(Step),
+    /// A code block that is not inside an item: what is printed.
+    Output(String),
 }
 
 /// Adds a line to a text.
@@ -28,10 +38,14 @@ pub(super) fn add_line(text: &mut String, line: &str) {
 pub(super) struct Reader {
     blocks: Vec<Block>,
     text: String,
-    /// The numbered item that is being read.
+    /// The item that is being read.
     item: Option<Step>,
     /// Whether each open list is numbered.
     lists: Vec<bool>,
+    /// The number of open block quotes.
+    quotes: usize,
+    /// The rows of the table that is being read.
+    table: Option<Vec<Vec<String>>>,
     in_heading: bool,
     /// What the open paragraph has: a link within the document, and text outside such links.
     in_page_link: bool,
@@ -56,6 +70,7 @@ impl Reader {
     pub fn end_heading(&mut self, level: u8) {
         let text = std::mem::take(&mut self.text);
         self.in_heading = false;
+        self.announces_output = false;
         self.blocks.push(Block::Heading(level, text.trim().to_owned()));
     }
 
@@ -71,8 +86,9 @@ impl Reader {
 
     pub fn begin_item(&mut self) {
         self.end_paragraph();
-        match (self.lists.len(), self.lists.last()) {
-            (1, Some(true)) => self.item = Some(Step::default()),
+        match self.lists.len() {
+            1 if self.quotes == 0 && self.table.is_none() => self.item = Some(Step::default()),
+            _ if self.table.is_some() => self.text.push_str(" - "),
             _ => self.text.push_str("- "),
         }
     }
@@ -83,8 +99,55 @@ impl Reader {
             && let Some(item) = self.item.take()
             && item != Step::default()
         {
-            self.blocks.push(Block::Item(item));
+            let is_numbered = self.lists.first().is_some_and(|is_numbered| *is_numbered);
+            self.blocks.push(if is_numbered { Block::Item(item) } else { Block::Bullet(item) });
         }
+    }
+
+    pub fn begin_quote(&mut self) {
+        self.end_paragraph();
+        self.quotes += 1;
+    }
+
+    pub fn end_quote(&mut self) {
+        self.end_paragraph();
+        self.quotes = self.quotes.saturating_sub(1);
+    }
+
+    pub fn begin_table(&mut self) {
+        self.end_paragraph();
+        self.table = Some(Vec::new());
+    }
+
+    pub fn begin_row(&mut self) {
+        match &mut self.table {
+            Some(rows) => rows.push(Vec::new()),
+            None => self.end_paragraph(),
+        }
+    }
+
+    pub fn end_cell(&mut self) {
+        match &mut self.table {
+            Some(rows) => {
+                let cell = std::mem::take(&mut self.text).trim().to_owned();
+                rows.last_mut().map(|row| row.push(cell)).unwrap_or_default();
+            }
+            None => self.text.push_str("  "),
+        }
+    }
+
+    /// Ends a table. The rows of a table of steps are items; those of another table are the lines of a paragraph.
+    pub fn end_table(&mut self) {
+        let Some(rows) = self.table.take() else { return self.end_paragraph() };
+        self.text.clear();
+        self.end_paragraph();
+        let is_inside = self.item.is_some() || self.quotes > 0;
+        if let Some(steps) = table::steps(&rows).filter(|_| !is_inside) {
+            return self.blocks.extend(steps.into_iter().map(Block::Item));
+        }
+        let lines: Vec<String> = rows.iter().map(|row| row.join("  ").trim().to_owned()).collect();
+        self.text(&lines.join("\n"));
+        self.end_paragraph();
     }
 
     pub fn text(&mut self, text: &str) {
@@ -92,28 +155,53 @@ impl Reader {
         self.text.push_str(text);
     }
 
-    /// Adds commands as written. If some lines start with a prompt, only these are commands, and the others are their
-    /// output.
-    pub fn code(&mut self, code: &str) {
+    /// Adds a code block. If some lines start with a prompt, only these are commands, and the others are their output.
+    pub fn code(&mut self, code: &str, language: &str) {
+        let code = code.trim_end().trim_start_matches(['\n', '\r']);
+        if self.table.is_some() {
+            return self.text(&format!("`{}`", code.trim().replace('\n', "`, `")));
+        }
         self.end_paragraph();
-        if std::mem::take(&mut self.announces_output) {
-            self.text(&format!("It prints: {}", code.trim().replace('\n', " / ")));
-            return self.end_paragraph();
+        let announced = std::mem::take(&mut self.announces_output);
+        if code.is_empty() {
+            return;
         }
-        let (commands, printed) = without_prompts(code.trim_end());
+        match code::kind(code, language, announced) {
+            Code::Output => self.output(&code::indented(code)),
+            _ if self.quotes > 0 => self.output(&code::indented(code)),
+            Code::File => self.typed(Step { text: code::indented(code), ..Step::default() }),
+            kind => {
+                let (commands, printed) = code::without_prompts(code);
+                self.typed(Step {
+                    commands: vec![commands],
+                    is_manual: kind == Code::OtherLanguage,
+                    ..Step::default()
+                });
+                if !printed.is_empty() {
+                    self.output(&code::printed(&printed));
+                }
+            }
+        }
+    }
+
+    fn typed(&mut self, code: Step) {
         match &mut self.item {
-            Some(item) => item.commands.push(commands),
-            None => self.blocks.push(Block::Code(commands)),
+            Some(item) => item.add(code),
+            None => self.blocks.push(Block::Code(code)),
         }
-        if !printed.is_empty() {
-            self.text(&format!("It prints: {printed}"));
-            self.end_paragraph();
+    }
+
+    fn output(&mut self, lines: &str) {
+        match &mut self.item {
+            Some(item) => add_line(&mut item.text, lines),
+            None if self.quotes > 0 => self.blocks.push(Block::Quote(lines.to_owned())),
+            None => self.blocks.push(Block::Output(lines.to_owned())),
         }
     }
 
     /// Ends the current paragraph.
     pub fn end_paragraph(&mut self) {
-        if self.in_heading {
+        if self.in_heading || self.table.is_some() {
             return;
         }
         let text = std::mem::take(&mut self.text);
@@ -123,60 +211,41 @@ impl Reader {
         if text.is_empty() || text == "-" || (has_page_link && !has_own_text) {
             return;
         }
-        self.announces_output = announces_output(text);
+        self.announces_output = code::announces_output(text);
         match &mut self.item {
+            Some(item) if self.quotes > 0 => add_line(&mut item.text, &alert(text)),
             Some(item) => add_line(&mut item.text, text),
+            None if self.quotes > 0 => self.blocks.push(Block::Quote(alert(text))),
             None => self.blocks.push(Block::Paragraph(text.to_owned())),
         }
     }
 
     pub fn blocks(mut self) -> Vec<Block> {
+        self.end_table();
         self.end_paragraph();
         self.blocks
     }
 }
 
-/// Whether a paragraph says that the following block is printed, not typed: `Example output:`, `The output is similar to this:`.
-fn announces_output(text: &str) -> bool {
-    const CHARACTERS_MAX: usize = 60;
-    let text = text.trim_start_matches("- ").to_lowercase();
-    text.chars().count() <= CHARACTERS_MAX
-        && text.ends_with(':')
-        && text.split(|c: char| !c.is_alphabetic()).any(|word| word == "output")
-}
-
-/// Splits the lines of a console into commands and their output.
-fn without_prompts(code: &str) -> (String, String) {
-    let prompt = |line: &str| ["$ ", "# ", "> "].iter().find_map(|prompt| line.strip_prefix(prompt)).map(str::to_owned);
-    // Without a `$ ` prompt in any line, a line that starts with `#` is a comment of a script.
-    if !code.lines().any(|line| line.starts_with("$ ")) {
-        return (code.to_owned(), String::new());
+/// The text of a quote. `[!WARNING] Text`, as hosts of Markdown write an alert, becomes `Warning: Text`.
+fn alert(text: &str) -> String {
+    let Some((kind, rest)) = text.strip_prefix("[!").and_then(|rest| rest.split_once(']')) else {
+        return text.to_owned();
+    };
+    let mut kind = kind.to_lowercase();
+    if let Some(first) = kind.get_mut(..1) {
+        first.make_ascii_uppercase();
     }
-    let (mut commands, mut printed) = (String::new(), String::new());
-    let mut continues = false;
-    for line in code.lines() {
-        match prompt(line) {
-            Some(command) => add_line(&mut commands, &command),
-            None if continues => add_line(&mut commands, line),
-            None if line.trim().is_empty() => continue,
-            None => add_line(&mut printed, line),
-        }
-        continues = commands.ends_with('\\') && (continues || prompt(line).is_some());
-    }
-    (commands, printed.replace('\n', " / "))
+    format!("{kind}: {}", rest.trim()).trim_end().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{announces_output, without_prompts};
+    use super::alert;
 
     #[test]
-    fn a_console_is_its_commands_and_what_they_print() {
-        let (commands, printed) = without_prompts("$ df -h \\\n  /var\nFilesystem 90%\n$ uptime");
-        assert_eq!((commands.as_str(), printed.as_str()), ("df -h \\\n  /var\nuptime", "Filesystem 90%"));
-        assert!(announces_output("Example output:") && announces_output("The output is similar to this:"));
-        assert!(!announces_output("Keep the output.") && !announces_output("Run the following:"));
-        let script = "# twice\nstop";
-        assert_eq!(without_prompts(script), (script.to_owned(), String::new()));
+    fn an_alert_is_read_as_a_warning() {
+        assert_eq!(alert("[!WARNING] It deletes data."), "Warning: It deletes data.");
+        assert_eq!(alert("Warning It deletes data."), "Warning It deletes data.");
     }
 }

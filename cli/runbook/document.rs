@@ -1,12 +1,11 @@
 //! The sections and steps of a written runbook.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 use super::{
     blocks::{Block, add_line},
-    html, markdown, text,
+    headings::{is_aside, is_contingency, is_numbered, is_of_contacts},
+    html, markdown,
+    section::section,
+    text,
 };
 
 /// A parsed runbook.
@@ -14,8 +13,10 @@ use super::{
 pub struct Document {
     /// The title; empty if the document has none.
     pub title: String,
-    /// The paragraphs preceding the first section with steps.
+    /// The sections that precede the steps and describe the background.
     pub introduction: Vec<String>,
+    /// What a person must read first: the text below the title, conditions, warnings, contacts.
+    pub notices: Vec<String>,
     /// The sections, in order.
     pub sections: Vec<Section>,
 }
@@ -29,6 +30,10 @@ pub struct Section {
     pub introduction: Vec<String>,
     /// The steps, in order.
     pub steps: Vec<Step>,
+    /// Sections without steps that follow this section, such as references.
+    pub remarks: Vec<String>,
+    /// Whether the section is only for the case that the procedure does not work.
+    pub is_contingency: bool,
 }
 
 /// A step of a section.
@@ -38,12 +43,39 @@ pub struct Step {
     pub text: String,
     /// The code blocks, as written.
     pub commands: Vec<String>,
+    /// Whether some of the code is not for a shell.
+    pub is_manual: bool,
+}
+
+impl Step {
+    /// Adds text and commands that follow.
+    pub(super) fn add(&mut self, other: Step) {
+        if !other.text.is_empty() {
+            add_line(&mut self.text, &other.text);
+        }
+        self.commands.extend(other.commands);
+        self.is_manual |= other.is_manual;
+    }
+
+    /// Inserts lines after the first line, which is the question.
+    pub(super) fn preface(&mut self, lines: &[String]) {
+        if lines.is_empty() {
+            return;
+        }
+        let (question, rest) = self.text.split_once('\n').unwrap_or((&self.text, ""));
+        let mut text = question.to_owned();
+        lines.iter().for_each(|line| add_line(&mut text, line));
+        if !rest.is_empty() {
+            add_line(&mut text, rest);
+        }
+        self.text = text;
+    }
 }
 
 impl Document {
-    /// Reads HTML, text with numbered sections, or else Markdown. Numbered items are steps. A section without numbered
-    /// items has a step for each code block, with the preceding text, and for each numbered heading. A section without
-    /// any of these is introduction.
+    /// Reads HTML, text with numbered sections, or else Markdown. Numbered items and the rows of a table of steps are steps. A
+    /// section without them has a step for each bullet, for each code block with the preceding text, and for each numbered
+    /// heading. A section without any of these is introduction.
     pub fn read(document: &str) -> Self {
         if html::is_html(document) {
             return Document::of(html::blocks(document));
@@ -52,86 +84,120 @@ impl Document {
     }
 
     fn of(blocks: Vec<Block>) -> Self {
-        let title_at = blocks.iter().position(|block| matches!(block, Block::Heading(..)));
-        let first_level = title_at.and_then(|at| level(&blocks[at]));
-        // A single heading above all others is the title.
-        let is_title = first_level.is_some_and(|first| {
-            title_at == Some(0) && blocks.iter().skip(1).all(|block| level(block).is_none_or(|level| level > first))
+        let (title, parts) = parts(blocks);
+        let mut document = Document { title, ..Document::default() };
+        let has_headings = parts.iter().any(|(title, _)| !title.is_empty());
+        let sections: Vec<(Section, Vec<String>)> = parts
+            .into_iter()
+            .map(|(title, blocks)| {
+                let is_read = if title.is_empty() { has_headings } else { is_aside(&title) };
+                section(title, blocks, is_read)
+            })
+            .collect();
+        // Numbered headings above prose are the steps of one section, if all of them are.
+        let is_flat = sections.iter().all(|(section, _)| {
+            !is_numbered(&section.title) || section.steps.is_empty() || is_contingency(&section.title)
         });
-        let section_level = blocks.iter().skip(usize::from(is_title)).filter_map(level).min();
-        let mut document = Document::default();
-        let mut parts: Vec<(String, Vec<Block>)> = vec![(String::new(), Vec::new())];
-        for (index, block) in blocks.into_iter().enumerate() {
-            match block {
-                Block::Heading(_, text) if is_title && index == 0 => document.title = text,
-                Block::Heading(level, text) if Some(level) == section_level => parts.push((text, Vec::new())),
-                block => parts.last_mut().map(|(_, blocks)| blocks.push(block)).unwrap_or_default(),
+        let has_contingencies = !is_contingency(&document.title);
+        for (mut section, quotes) in sections {
+            section.is_contingency = has_contingencies && is_contingency(&section.title);
+            if section.steps.is_empty() && is_flat && is_flat_step(&section) {
+                let step = step_of(std::mem::take(&mut section.title), &section.introduction, &quotes);
+                document.add_flat_step(step);
+                continue;
             }
+            document.add(section, quotes);
         }
-        for (title, blocks) in parts {
-            let mut section = section(title, blocks);
-            // Numbered headings above prose are the steps of one section.
-            if is_numbered(&section.title) && section.steps.is_empty() {
-                let lines = std::iter::once(section.title).chain(section.introduction);
-                let step = Step { text: lines.collect::<Vec<_>>().join("\n"), commands: Vec::new() };
-                let last = document.sections.last_mut();
-                if let Some(last) = last.filter(|last| last.steps.iter().all(|step| is_numbered(&step.text))) {
-                    last.steps.push(step);
-                    continue;
-                }
-                section = Section { steps: vec![step], ..Section::default() };
-            }
-            // Prose after the first steps is a part of the procedure, unless its heading says that it is not.
-            if section.steps.is_empty()
-                && !document.sections.is_empty()
-                && !section.introduction.is_empty()
-                && !section.title.is_empty()
-                && !is_reference(&section.title)
-            {
-                let text = std::mem::take(&mut section.introduction).join("\n");
-                section.steps.push(Step { text, commands: Vec::new() });
-            }
-            if !section.steps.is_empty() {
-                if section.title.is_empty() {
-                    section.title = if document.title.is_empty() { "Steps".to_owned() } else { document.title.clone() };
-                }
-                document.sections.push(section);
-            } else if let Some(last) = document.sections.last_mut() {
-                last.introduction.extend(Some(section.title).filter(|title| !title.is_empty()));
-                last.introduction.append(&mut section.introduction);
-            } else {
-                document.introduction.extend(Some(section.title).filter(|title| !title.is_empty()));
-                document.introduction.append(&mut section.introduction);
-            }
+        // A document only about such cases has no other steps.
+        if document.sections.iter().all(|section| section.is_contingency) {
+            document.sections.iter_mut().for_each(|section| section.is_contingency = false);
         }
         document
     }
+
+    /// Adds a numbered heading above prose to the section of such headings.
+    fn add_flat_step(&mut self, step: Step) {
+        let last = self.sections.last_mut();
+        match last.filter(|last| last.steps.iter().all(|step| is_numbered(&step.text))) {
+            Some(last) => last.steps.push(step),
+            None => {
+                let title = self.title_of_steps();
+                self.sections.push(Section { title, steps: vec![step], ..Section::default() });
+            }
+        }
+    }
+
+    /// The title of a section that has none: the document's, for its first section.
+    fn title_of_steps(&self) -> String {
+        match self.title.as_str() {
+            "" => "Steps".to_owned(),
+            _ if !self.sections.is_empty() => "Steps".to_owned(),
+            title => title.to_owned(),
+        }
+    }
+
+    /// Adds a section, or what it says to those who read the document if it has no steps.
+    fn add(&mut self, mut section: Section, quotes: Vec<String>) {
+        let is_read = section.title.is_empty() || is_aside(&section.title);
+        // Prose after the first steps is a part of the procedure, unless its heading says that it is not.
+        let is_step = section.is_contingency
+            || is_numbered(&section.title)
+            || (!self.sections.is_empty() && !section.introduction.is_empty());
+        if section.steps.is_empty() && is_step && !is_read {
+            let text = std::mem::take(&mut section.introduction);
+            let step = match text.split_first() {
+                Some((question, rest)) => step_of(question.clone(), rest, &quotes),
+                None => step_of(section.title.clone(), &[], &quotes),
+            };
+            section.steps.push(step);
+        }
+        if !section.steps.is_empty() {
+            if section.title.is_empty() {
+                section.title = self.title_of_steps();
+            }
+            return self.sections.push(section);
+        }
+        let text = Some(section.title.clone()).filter(|title| !title.is_empty()).into_iter();
+        let text = text.chain(section.introduction);
+        self.notices.extend(quotes);
+        if !is_aside(&section.title) || is_of_contacts(&section.title) {
+            return self.notices.extend(text);
+        }
+        match self.sections.last_mut() {
+            Some(last) => last.remarks.extend(text),
+            None => self.introduction.extend(text),
+        }
+    }
 }
 
-/// Whether a heading is a step: `Step 3: Drain`, `3. Drain`, `3) Drain`.
-fn is_numbered(heading: &str) -> bool {
-    static NUMBERED: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?i)^(?:(?:step|phase|task)\s+\d+\b|\d+[.)]\s)").ok());
-    NUMBERED.as_ref().is_some_and(|numbered| numbered.is_match(heading))
-}
-
-/// Whether a heading is of a section to which a procedure refers.
-fn is_reference(heading: &str) -> bool {
-    const WORDS: [&str; 12] = [
-        "notes",
-        "note",
-        "references",
-        "reference",
-        "see",
-        "links",
-        "appendix",
-        "contacts",
-        "related",
-        "changelog",
-        "history",
-        "resources",
-    ];
-    heading.split(|c: char| !c.is_alphabetic()).any(|word| WORDS.contains(&word.to_lowercase().as_str()))
+/// The title, and the blocks below each heading of a section.
+fn parts(blocks: Vec<Block>) -> (String, Vec<(String, Vec<Block>)>) {
+    let title_at = blocks.iter().position(|block| matches!(block, Block::Heading(..)));
+    let first_level = title_at.and_then(|at| level(&blocks[at]));
+    // A single heading above all others is the title.
+    let is_title = first_level.is_some_and(|first| {
+        title_at == Some(0) && blocks.iter().skip(1).all(|block| level(block).is_none_or(|level| level > first))
+    });
+    let section_level = blocks.iter().skip(usize::from(is_title)).filter_map(level).min();
+    let mut title = String::new();
+    let mut parts: Vec<(String, Vec<Block>)> = vec![(String::new(), Vec::new())];
+    // The level of the contingency that is inside a section: the next heading of this level ends it.
+    let mut contingency: Option<u8> = None;
+    for (index, block) in blocks.into_iter().enumerate() {
+        match block {
+            Block::Heading(_, text) if is_title && index == 0 => title = text,
+            Block::Heading(level, text)
+                if Some(level) == section_level
+                    || is_contingency(&text)
+                    || contingency.is_some_and(|contingency| level <= contingency) =>
+            {
+                contingency = (Some(level) != section_level && is_contingency(&text)).then_some(level);
+                parts.push((text, Vec::new()));
+            }
+            block => parts.last_mut().map(|(_, blocks)| blocks.push(block)).unwrap_or_default(),
+        }
+    }
+    (title, parts)
 }
 
 fn level(block: &Block) -> Option<u8> {
@@ -141,99 +207,17 @@ fn level(block: &Block) -> Option<u8> {
     }
 }
 
-/// The section of the blocks below one heading. A heading inside it becomes the prefix of the steps that follow it.
-fn section(title: String, blocks: Vec<Block>) -> Section {
-    let numbered = blocks.iter().any(|block| matches!(block, Block::Item(_)));
-    let mut section = Section { title, ..Section::default() };
-    let (mut heading, mut steps_before) = (String::new(), 0);
-    let mut before: Vec<String> = Vec::new();
-    for block in blocks {
-        match block {
-            Block::Heading(_, text) => {
-                end_heading(&mut section, &heading, steps_before, &mut before);
-                (heading, steps_before) = (text, section.steps.len());
-            }
-            Block::Paragraph(text) => before.push(text),
-            Block::Item(mut step) => {
-                match section.steps.last_mut() {
-                    // Text between two items belongs to the preceding item.
-                    Some(last) if heading.is_empty() => {
-                        before.drain(..).for_each(|text| add_line(&mut last.text, &text))
-                    }
-                    _ => section.introduction.append(&mut before),
-                }
-                if !heading.is_empty() {
-                    step.text = format!("{heading}: {}", step.text);
-                }
-                section.steps.push(step);
-            }
-            Block::Code(code) if numbered => match section.steps.last_mut() {
-                Some(last) => {
-                    before.drain(..).for_each(|text| add_line(&mut last.text, &text));
-                    last.commands.push(code);
-                }
-                None => section.steps.push(Step { text: std::mem::take(&mut before).join("\n"), commands: vec![code] }),
-            },
-            // A numbered heading is one step with everything below it.
-            Block::Code(code) if is_numbered(&heading) => {
-                if section.steps.len() == steps_before {
-                    section.steps.push(Step { text: heading.clone(), commands: Vec::new() });
-                }
-                if let Some(last) = section.steps.last_mut() {
-                    before.drain(..).for_each(|text| add_line(&mut last.text, &text));
-                    last.commands.push(code);
-                }
-            }
-            Block::Code(code) => {
-                let has_steps = section.steps.len() > steps_before;
-                let mut text = before.pop().unwrap_or_default();
-                // Text between two blocks belongs to the preceding step.
-                match section.steps.last_mut().filter(|_| has_steps) {
-                    Some(last) => before.drain(..).for_each(|text| add_line(&mut last.text, &text)),
-                    None => section.introduction.append(&mut before),
-                }
-                let title = if heading.is_empty() { &section.title } else { &heading };
-                match section.steps.last_mut() {
-                    // A second block without text in between belongs to the same step.
-                    Some(last) if text.is_empty() => last.commands.push(code),
-                    _ => {
-                        if text.is_empty() {
-                            text = title.clone();
-                        }
-                        section.steps.push(Step { text: std::mem::take(&mut text), commands: vec![code] });
-                    }
-                }
-            }
-        }
-    }
-    end_heading(&mut section, &heading, steps_before, &mut before);
-    with_bullets(section)
+/// Whether a section without steps is a step of a document of numbered headings.
+fn is_flat_step(section: &Section) -> bool {
+    is_numbered(&section.title) && !section.is_contingency && !is_aside(&section.title)
 }
 
-/// Converts the bullets of a section without other steps to steps.
-fn with_bullets(mut section: Section) -> Section {
-    if !section.steps.is_empty() {
-        return section;
-    }
-    let (bullets, prose): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut section.introduction).into_iter().partition(|text| text.starts_with("- "));
-    let step = |text: String| Step { text: text.trim_start_matches("- ").to_owned(), commands: Vec::new() };
-    section.steps = bullets.into_iter().map(step).collect();
-    section.introduction = prose;
-    section
-}
-
-/// Ends the part below a heading inside a section. A numbered heading without items and code becomes a step.
-fn end_heading(section: &mut Section, heading: &str, steps_before: usize, before: &mut Vec<String>) {
-    if section.steps.len() == steps_before && is_numbered(heading) {
-        let lines = std::iter::once(heading.to_owned()).chain(before.drain(..));
-        let text = lines.collect::<Vec<_>>().join("\n");
-        return section.steps.push(Step { text, commands: Vec::new() });
-    }
-    match section.steps.last_mut() {
-        Some(last) => before.drain(..).for_each(|text| add_line(&mut last.text, &text)),
-        None => section.introduction.append(before),
-    }
+/// A step of a heading or a paragraph with the text that follows it.
+fn step_of(question: String, text: &[String], quotes: &[String]) -> Step {
+    let mut step = Step { text: question, ..Step::default() };
+    text.iter().for_each(|text| add_line(&mut step.text, text));
+    step.preface(quotes);
+    step
 }
 
 #[cfg(test)]
@@ -267,7 +251,8 @@ mod tests {
              systemctl stop w\n   ```\n\n2. Wait\n   about 5 minutes.\n   - on a\n   - on b\n\n## Check\n\n1. Open `/health`.\n",
         );
         assert_eq!(document.title, "Fail over");
-        assert_eq!(document.introduction, ["Why and when.", "Background", "Prose only."]);
+        assert_eq!(document.introduction, ["Background", "Prose only."]);
+        assert_eq!(document.notices, ["Why and when."]);
         let expected = [
             ("Drain", vec!["Stop the writer:", "Wait about 5 minutes.\n- on a\n- on b"]),
             ("Check", vec!["Open `/health`."]),
@@ -292,7 +277,7 @@ mod tests {
         assert_eq!(titles(&document), [("Steps", vec!["Do this.", "Do that."])]);
         assert_eq!(
             Document::read("nothing to do"),
-            Document { introduction: vec!["nothing to do".into()], ..Document::default() }
+            Document { notices: vec!["nothing to do".into()], ..Document::default() }
         );
     }
 
@@ -310,7 +295,7 @@ mod tests {
         assert_eq!(titles(&document), [("Procedure", expected.to_vec())]);
         let flat = Document::read("# T\n\n## 1. Stop it\n\nNow.\n\n## 2. Start it\n\nThen.\n\n## Notes\n\nNone.\n");
         assert_eq!(titles(&flat), [("T", vec!["1. Stop it\nNow.", "2. Start it\nThen."])]);
-        assert_eq!(flat.sections[0].introduction, ["Notes", "None."]);
+        assert_eq!(flat.sections[0].remarks, ["Notes", "None."]);
     }
 
     #[test]
@@ -319,18 +304,82 @@ mod tests {
             "# Restore\n\n1. [Stop](#stop)\n2. [Start](#start)\n\n## Stop\n\n1. Stop it:\n\n   ```\n   stop\n   ```\n\n   Example output:\n\n   \
              ```\n   stopped\n   ```\n\n## Start\n\nAsk the owner to start it.\n\n## See also\n\nThe manual.\n",
         );
-        let expected = [
-            ("Stop", vec!["Stop it:\nExample output:\nIt prints: stopped"]),
-            ("Start", vec!["Ask the owner to start it."]),
-        ];
+        let expected =
+            [("Stop", vec!["Stop it:\nExample output:\n  stopped"]), ("Start", vec!["Ask the owner to start it."])];
         assert_eq!(titles(&document), expected);
         assert_eq!(document.sections[0].steps[0].commands, ["stop"]);
-        assert_eq!(document.sections[1].introduction, ["See also", "The manual."]);
+        assert_eq!(document.sections[1].remarks, ["See also", "The manual."]);
     }
 
     #[test]
     fn headings_below_a_section_name_the_steps_after_them() {
         let document = Document::read("# T\n## S\n### First\n1. a\n### Second\n1. b\n");
         assert_eq!(titles(&document), [("S", vec!["First: a", "Second: b"])]);
+    }
+
+    #[test]
+    fn every_bullet_is_a_step_also_between_code_blocks() {
+        let document = Document::read(
+            "# Renew\n\n## Renew\n\n- Make a new key:\n\n  ```sh\n  openssl genrsa\n  ```\n\n- Send the CSR to the CA\n- Install it:\n\n  \
+             ```sh\n  install\n  ```\n- Close the ticket\n\n## Check\n\n* Look:\n\n```sh\nlook\n```\n\n* Ask\n\nFor example:\n\n```sh\nask\n```\n* Done\n\n\
+             Then reload:\n\n```sh\nreload\n```\n",
+        );
+        let commands: Vec<Vec<usize>> = document
+            .sections
+            .iter()
+            .map(|section| section.steps.iter().map(|step| step.commands.len()).collect())
+            .collect();
+        let renew = vec!["Make a new key:", "Send the CSR to the CA", "Install it:", "Close the ticket"];
+        let check = vec!["Look:", "Ask\nFor example:", "Done", "Then reload:"];
+        assert_eq!(titles(&document), [("Renew", renew), ("Check", check)]);
+        assert_eq!(commands, [[1, 0, 1, 0], [1, 1, 0, 1]]);
+    }
+
+    #[test]
+    fn output_that_the_text_announces_is_text_and_a_table_of_steps_is_steps() {
+        let document = Document::read(
+            "# T\n\n## Check\n\n1. Ask every member:\n\n   ```sh\n   etcdctl endpoint status\n   ```\n\n   You should see one leader:\n\n   \
+             ```\n   | a | true |\n   | b | false |\n   ```\n2. Next\n\n| Step | Command | Expected |\n|---|---|---|\n| Stop | `stop w` | stopped |\n",
+        );
+        let expected = [
+            "Ask every member:\nYou should see one leader:\n  | a | true |\n  | b | false |",
+            "Next",
+            "Stop\nExpected: stopped",
+        ];
+        assert_eq!(titles(&document), [("Check", expected.to_vec())]);
+        assert_eq!(document.sections[0].steps[0].commands, ["etcdctl endpoint status"]);
+        assert_eq!(document.sections[0].steps[2].commands, ["stop w"]);
+    }
+
+    #[test]
+    fn a_quote_belongs_to_the_step_that_follows_or_else_precedes() {
+        let document = Document::read(
+            "# T\n\n> **Warning** Data is lost.\n\n## S\n\n1. a\n\n> Before b.\n\n2. b\n   more\n\n> At the end.\n\n## Contacts\n\n\
+             | Who | Phone |\n|---|---|\n| Ann | 17 |\n",
+        );
+        assert_eq!(titles(&document), [("S", vec!["a", "b more\nBefore b.\nAt the end."])]);
+        assert_eq!(document.notices, ["Warning Data is lost.", "Contacts", "Who  Phone\nAnn  17"]);
+    }
+
+    #[test]
+    fn sections_keep_their_titles_and_those_for_failures_are_marked() {
+        let document = Document::read(
+            "# Upgrade\n\n## 1. Overview\n\nWhy.\n\n## Step 2: Prepare\n\n1. a\n\n### If it fails\n\n- undo a\n\n### Then\n\n1. b\n\n## Step 3: \
+             Verify\n\nLook at it.\n\n## Rollback\n\n1. c\n\n## Escalation\n\nCall Ann.\n",
+        );
+        let expected = [
+            ("Step 2: Prepare", vec!["a"]),
+            ("If it fails", vec!["undo a"]),
+            ("Then", vec!["b"]),
+            ("Step 3: Verify", vec!["Look at it."]),
+            ("Rollback", vec!["c"]),
+            ("Escalation", vec!["Call Ann."]),
+        ];
+        assert_eq!(titles(&document), expected);
+        let marked: Vec<bool> = document.sections.iter().map(|section| section.is_contingency).collect();
+        assert_eq!(marked, [false, true, false, false, true, true]);
+        assert_eq!(document.introduction, ["1. Overview", "Why."]);
+        let only = Document::read("# Rollback\n\n## Rollback\n\n1. c\n");
+        assert!(!only.sections[0].is_contingency);
     }
 }

@@ -6,8 +6,11 @@ use super::blocks::{Block, Reader};
 /// Elements whose text is not part of the document.
 const SKIPPED: [&str; 8] = ["head", "script", "style", "nav", "footer", "aside", "form", "svg"];
 /// Elements that end a paragraph at their start and at their end.
-const PARAGRAPHS: [&str; 12] =
-    ["p", "div", "section", "article", "tr", "table", "br", "blockquote", "dt", "dd", "header", "main"];
+const PARAGRAPHS: [&str; 9] = ["p", "div", "section", "article", "br", "dt", "dd", "header", "main"];
+/// The longest table that is read as one, in bytes.
+const TABLE_BYTES_MAX: usize = 16 << 10;
+/// Elements that a table of text does not contain: a table with one of them only arranges the page.
+const NOT_IN_TABLES: [&str; 7] = ["<table", "<ol", "<ul", "<pre", "<h1", "<h2", "<h3"];
 
 /// Whether a text is an HTML document or a fragment of one.
 pub(super) fn is_html(text: &str) -> bool {
@@ -29,7 +32,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
             continue;
         }
         let Some(end) = rest.find('>') else { break };
-        document.tag(&rest[1..end]);
+        document.tag(&rest[1..end], &rest[end + 1..]);
         rest = &rest[end + 1..];
         // The content of these elements is not HTML.
         if let Some(raw @ ("script" | "style")) = document.skipped.last().copied() {
@@ -66,7 +69,8 @@ impl Document {
         }
     }
 
-    fn tag(&mut self, tag: &str) {
+    /// Reads a tag. `rest` is the document after it.
+    fn tag(&mut self, tag: &str, rest: &str) {
         let (is_end, tag) = tag.strip_prefix('/').map_or((false, tag), |tag| (true, tag));
         let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default().to_ascii_lowercase();
         if let Some(skipped) = SKIPPED.into_iter().find(|skipped| *skipped == name) {
@@ -84,7 +88,7 @@ impl Document {
             ("pre", false) => self.code = Some(String::new()),
             ("pre", true) => {
                 let code = self.code.take().unwrap_or_default();
-                self.reader.code(code.trim_start_matches('\n'));
+                self.reader.code(code.trim_start_matches('\n'), "");
             }
             ("br", _) if self.code.is_some() => self.text("\n"),
             _ if self.code.is_some() => {}
@@ -98,7 +102,12 @@ impl Document {
                 self.reader.begin_item();
             }
             ("li", true) => self.reader.end_item(),
-            ("td" | "th", true) => self.reader.text("  "),
+            ("blockquote", false) => self.reader.begin_quote(),
+            ("blockquote", true) => self.reader.end_quote(),
+            ("table", false) if has_only_text(rest) => self.reader.begin_table(),
+            ("table", _) => self.reader.end_table(),
+            ("tr", false) => self.reader.begin_row(),
+            ("td" | "th", true) => self.reader.end_cell(),
             (heading, _) if level(heading).is_some() => match (level(heading), is_end) {
                 (Some(level), true) => self.reader.end_heading(level),
                 _ => self.reader.begin_heading(),
@@ -107,6 +116,14 @@ impl Document {
             _ => {}
         }
     }
+}
+
+/// Whether a table has only rows of text. `rest` is the document after its start tag.
+fn has_only_text(rest: &str) -> bool {
+    let start = &rest.as_bytes()[..rest.len().min(TABLE_BYTES_MAX)];
+    let table = String::from_utf8_lossy(start).to_ascii_lowercase();
+    let table = table.split("</table").next().unwrap_or_default();
+    NOT_IN_TABLES.iter().all(|element| !table.contains(element))
 }
 
 fn level(name: &str) -> Option<u8> {
@@ -175,7 +192,8 @@ mod tests {
              <li>Look<ul><li>here<li>there</ul></li></ol><script>if (a < b) { x(\"<p>no</p>\") }</script></body></html>",
         );
         let step = |text: &str, commands: &[&str]| {
-            Block::Item(Step { text: text.to_owned(), commands: commands.iter().map(|c| (*c).to_owned()).collect() })
+            let commands = commands.iter().map(|command| (*command).to_owned()).collect();
+            Block::Item(Step { text: text.to_owned(), commands, ..Step::default() })
         };
         let expected = [
             Block::Heading(1, "Fail over".to_owned()),
@@ -183,6 +201,22 @@ mod tests {
             Block::Heading(2, "Drain".to_owned()),
             step("Stop `w`:\nIt prints: done", &["stop && wait"]),
             step("Look\n- here\n- there", &[]),
+        ];
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn tables_and_quotes_are_read_and_a_table_that_arranges_the_page_is_not() {
+        let read = blocks(
+            "<div><blockquote><p>Careful.</p></blockquote><table><tr><th>Service<th></th></tr><tr><td>Stop</td><td>now</td></tr></table>\
+             <table><tr><td><h2>S</h2><ol><li>a</ol></td></tr></table></div>",
+        );
+        let step = |text: &str| Block::Item(Step { text: text.to_owned(), ..Step::default() });
+        let expected = [
+            Block::Quote("Careful.".to_owned()),
+            Block::Paragraph("Service\nStop  now".to_owned()),
+            Block::Heading(2, "S".to_owned()),
+            step("a"),
         ];
         assert_eq!(read, expected);
     }

@@ -12,7 +12,14 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
     reader.blocks()
 }
 
-fn read(reader: &mut Reader, code: &mut Option<String>, event: Event<'_>) {
+/// A code block that is being read.
+#[derive(Default)]
+struct OpenCode {
+    language: String,
+    text: String,
+}
+
+fn read(reader: &mut Reader, code: &mut Option<OpenCode>, event: Event<'_>) {
     match event {
         Event::Start(Tag::Heading { .. }) => reader.begin_heading(),
         Event::End(TagEnd::Heading(level)) => reader.end_heading(level as u8),
@@ -20,14 +27,25 @@ fn read(reader: &mut Reader, code: &mut Option<String>, event: Event<'_>) {
         Event::End(TagEnd::List(_)) => reader.end_list(),
         Event::Start(Tag::Item) => reader.begin_item(),
         Event::End(TagEnd::Item) => reader.end_item(),
-        Event::End(TagEnd::Paragraph | TagEnd::TableRow | TagEnd::TableHead) => reader.end_paragraph(),
-        Event::End(TagEnd::TableCell) => reader.text("  "),
-        Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_) | CodeBlockKind::Indented)) => *code = Some(String::new()),
-        Event::End(TagEnd::CodeBlock) => reader.code(&code.take().unwrap_or_default()),
+        Event::Start(Tag::BlockQuote(_)) => reader.begin_quote(),
+        Event::End(TagEnd::BlockQuote(_)) => reader.end_quote(),
+        Event::Start(Tag::Table(_)) => reader.begin_table(),
+        Event::Start(Tag::TableHead | Tag::TableRow) => reader.begin_row(),
+        Event::End(TagEnd::TableCell) => reader.end_cell(),
+        Event::End(TagEnd::Table) => reader.end_table(),
+        Event::End(TagEnd::Paragraph) => reader.end_paragraph(),
+        Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
+            *code = Some(OpenCode { language: language.to_string(), text: String::new() });
+        }
+        Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) => *code = Some(OpenCode::default()),
+        Event::End(TagEnd::CodeBlock) => {
+            let OpenCode { language, text } = code.take().unwrap_or_default();
+            reader.code(&text, &language);
+        }
         Event::Start(Tag::Link { dest_url, .. }) if dest_url.starts_with('#') => reader.page_link(true),
         Event::End(TagEnd::Link) => reader.page_link(false),
         Event::Text(text) => match code {
-            Some(code) => code.push_str(&text),
+            Some(code) => code.text.push_str(&text),
             None => reader.text(&text),
         },
         Event::Code(text) => reader.text(&format!("`{text}`")),

@@ -32,7 +32,7 @@ pub(super) fn blocks(text: &str) -> Option<Vec<Block>> {
         }
         let is_code = matches!(kind, Line::Other) && is_command(line, in_list);
         if !is_code && !code.is_empty() && !line.trim().is_empty() {
-            reader.code(&dedented(&std::mem::take(&mut code)));
+            reader.code(&dedented(&std::mem::take(&mut code)), "");
         }
         match kind {
             Line::Section(title) => {
@@ -71,7 +71,7 @@ pub(super) fn blocks(text: &str) -> Option<Vec<Block>> {
         }
     }
     if !code.is_empty() {
-        reader.code(&dedented(&code));
+        reader.code(&dedented(&code), "");
     }
     close(&mut reader, &mut in_list);
     Some(reader.blocks())

@@ -2,107 +2,159 @@
 
 use std::fmt::Write;
 
-use super::{Document, Section, Step, waits::suggestions};
+use super::{Document, Section, Step, names::numbered, waits::suggestions};
 
-/// The longest name of a step, in characters: names are shown in lists.
-const NAME_CHARACTERS_MAX: usize = 48;
+/// The state that ends an execution after the steps for a failure.
+const NOT_COMPLETED: &str = "Not completed";
 
 /// The workflow in YAML. With `run_commands`, a shell runs a step's commands; otherwise they are shown to a person.
 pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
     let mut text = format!("# yaml-language-server: $schema={name}.asl.schema.json\n");
     comment(&mut text, 0, &document.introduction);
+    let (main, contingencies): (Vec<&Section>, Vec<&Section>) =
+        document.sections.iter().partition(|section| !section.is_contingency);
+    let mut notices = Some(&document.notices).filter(|notices| !notices.is_empty());
+    if !main.iter().flat_map(|section| &section.steps).any(|step| is_approval(step, run_commands)) {
+        comment(&mut text, 0, notices.take().map_or(&[][..], Vec::as_slice));
+    }
     let title = if document.title.is_empty() { name } else { &document.title };
     let _ = writeln!(text, "Comment: {}", scalar(title));
     text.push_str("QueryLanguage: JSONata\n");
-    let names: Vec<String> =
-        document.sections.iter().enumerate().map(|(index, section)| section_name(index, section)).collect();
+    let sections: Vec<&Section> = main.iter().chain(&contingencies).copied().collect();
+    let names: Vec<String> = sections.iter().enumerate().map(|(index, section)| section_name(index, section)).collect();
     let _ = writeln!(text, "StartAt: {}\nStates:", scalar(names.first().map_or("", String::as_str)));
-    for (index, section) in document.sections.iter().enumerate() {
+    for (index, section) in sections.iter().enumerate() {
         if index > 0 {
             text.push('\n');
         }
-        write_section(&mut text, index, section, names.get(index + 1), run_commands);
+        // A rejected step leads to the first section for failures, and a rejected step of that section to the next one.
+        let rejected = names.get(if index < main.len() { main.len() } else { index + 1 }).map(String::as_str);
+        let next = match index + 1 {
+            next if next < main.len() => names.get(next).map(String::as_str),
+            next if next == main.len() => None,
+            _ => Some(NOT_COMPLETED),
+        };
+        if index == main.len() {
+            comment(&mut text, 2, &contingency_lines());
+        }
+        let is_asking = section.steps.iter().any(|step| is_approval(step, run_commands));
+        let notices = if is_asking { notices.take() } else { None };
+        let mut preamble: Vec<&str> = notices.into_iter().flatten().map(String::as_str).collect();
+        preamble.extend(section.introduction.iter().map(String::as_str));
+        let section = Written { index, section, name: &names[index], next, rejected, run_commands };
+        section.write(&mut text, &preamble);
+    }
+    if !contingencies.is_empty() {
+        let _ = writeln!(
+            text,
+            "\n  {NOT_COMPLETED}:\n    Type: Fail\n    Error: Runbook.NotCompleted\n    Cause: \"A step was rejected, and the steps for that case are done\""
+        );
     }
     text
+}
+
+/// What the file says about the sections for failures.
+fn contingency_lines() -> Vec<String> {
+    let lines = [
+        "Only for the case that the procedure does not work: flow reject ID leads from any step above to the next section.",
+        "The execution fails after it. flow resume ID --from STATE then continues at a step above.",
+        "For failed commands too, add States.TaskFailed to the ErrorEquals above.",
+    ];
+    lines.map(str::to_owned).into()
 }
 
 fn section_name(index: usize, section: &Section) -> String {
     numbered(&format!("{}.", index + 1), &section.title)
 }
 
-/// A name that starts with its number, so that it is unique and sorts in the document's order.
-fn numbered(number: &str, title: &str) -> String {
-    let title = title.lines().next().unwrap_or_default();
-    let title = without_step(title);
-    let title = title.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == ')').trim();
-    let sentence = title.split(". ").next().unwrap_or(title).trim_end_matches(['.', ':', ',']);
-    let plain: String = sentence.chars().filter(|c| !"`*\"<>{}[]?*#%\\^|~$&,;:/".contains(*c)).collect();
-    let mut name = String::new();
-    for word in plain.split_whitespace() {
-        if name.chars().count() + word.chars().count() >= NAME_CHARACTERS_MAX {
-            break;
+/// Whether a person answers a step.
+fn is_approval(step: &Step, run_commands: bool) -> bool {
+    !run_commands || step.commands.is_empty() || step.is_manual
+}
+
+/// A section as a state.
+struct Written<'s> {
+    /// Its position.
+    index: usize,
+    section: &'s Section,
+    name: &'s str,
+    /// The state that follows it.
+    next: Option<&'s str>,
+    /// The state that follows it if a step is rejected.
+    rejected: Option<&'s str>,
+    run_commands: bool,
+}
+
+impl Written<'_> {
+    /// Writes the section. The first approval shows the preamble.
+    fn write(&self, text: &mut String, preamble: &[&str]) {
+        let steps = &self.section.steps;
+        comment(text, 2, &self.section.remarks);
+        let asks = steps.iter().position(|step| is_approval(step, self.run_commands));
+        if asks.is_none() {
+            comment(text, 2, &preamble.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>());
         }
-        name = if name.is_empty() { word.to_owned() } else { format!("{name} {word}") };
-    }
-    if name.is_empty() { number.trim_end_matches('.').to_owned() } else { format!("{number} {name}") }
-}
-
-/// A title without the prefix `Step 3:`, which the number replaces.
-fn without_step(title: &str) -> &str {
-    let is_step = title.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("step "));
-    if !is_step {
-        return title;
-    }
-    let rest =
-        title[5..].trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches([':', '.', ')', '-', ' ']);
-    if rest.is_empty() { title } else { rest }
-}
-
-fn write_section(text: &mut String, index: usize, section: &Section, next: Option<&String>, run_commands: bool) {
-    comment(text, 2, &section.introduction);
-    let names: Vec<String> = section
-        .steps
-        .iter()
-        .enumerate()
-        .map(|(step, one)| numbered(&format!("{}.{}", index + 1, step + 1), &one.text))
-        .collect();
-    let _ = writeln!(text, "  {}:\n    Type: Parallel\n    Branches:", scalar(&section_name(index, section)));
-    let _ = writeln!(text, "      - StartAt: {}\n        States:", scalar(names.first().map_or("", String::as_str)));
-    for (step, one) in section.steps.iter().enumerate() {
-        write_step(text, &names[step], one, names.get(step + 1), run_commands);
-    }
-    text.push_str("    Output: \"{% $states.input %}\"\n");
-    match next {
-        Some(next) => drop(writeln!(text, "    Next: {}", scalar(next))),
-        None => text.push_str("    End: true\n"),
+        let number = |step: usize| format!("{}.{}", self.index + 1, step + 1);
+        let names: Vec<String> =
+            steps.iter().enumerate().map(|(step, one)| numbered(&number(step), &one.text)).collect();
+        let _ = writeln!(text, "  {}:\n    Type: Parallel\n    Branches:", scalar(self.name));
+        let _ =
+            writeln!(text, "      - StartAt: {}\n        States:", scalar(names.first().map_or("", String::as_str)));
+        for (step, one) in steps.iter().enumerate() {
+            let preamble = if asks == Some(step) { preamble } else { &[] };
+            write_step(text, (names[step].as_str(), one), names.get(step + 1), self.run_commands, preamble);
+        }
+        if let Some(rejected) = self.rejected {
+            let _ = writeln!(
+                text,
+                "    Catch:\n      - ErrorEquals: [Approval.Rejected]\n        Output: \"{{% $states.input %}}\"\n        Next: {}",
+                scalar(rejected)
+            );
+        }
+        text.push_str("    Output: \"{% $states.input %}\"\n");
+        match self.next {
+            Some(next) => drop(writeln!(text, "    Next: {}", scalar(next))),
+            None => text.push_str("    End: true\n"),
+        }
     }
 }
 
-fn write_step(text: &mut String, name: &str, step: &Step, next: Option<&String>, run_commands: bool) {
+fn write_step(
+    text: &mut String,
+    (name, step): (&str, &Step),
+    next: Option<&String>,
+    run_commands: bool,
+    preamble: &[&str],
+) {
     comment(text, 10, &suggestions(&step.text));
     let _ = writeln!(text, "          {}:\n            Type: Task", scalar(name));
-    if run_commands && !step.commands.is_empty() {
+    if is_approval(step, run_commands) {
+        write_approval(text, step, preamble);
+    } else {
         text.push_str("            Resource: flow:process:run\n            TimeoutSeconds: 3600\n");
         comment(text, 12, &step.text.lines().map(str::to_owned).collect::<Vec<_>>());
         text.push_str("            Arguments:\n              Program: /bin/sh\n              Arguments:\n                - -euc\n");
         let _ = writeln!(text, "                - {}", block(&step.commands.join("\n"), 18));
-    } else {
-        text.push_str("            Resource: flow:approval:request\n            Arguments:\n");
-        let (prompt, rest) = step.text.split_once('\n').unwrap_or((&step.text, ""));
-        let _ = writeln!(text, "              Prompt: {}", scalar(prompt));
-        if !rest.is_empty() {
-            let _ = writeln!(text, "              Text: {}", block(rest, 16));
-        }
-        if !step.commands.is_empty() {
-            text.push_str("              Commands:\n");
-            for command in &step.commands {
-                let _ = writeln!(text, "                - {}", block(command, 18));
-            }
-        }
     }
     match next {
         Some(next) => drop(writeln!(text, "            Next: {}", scalar(next))),
         None => text.push_str("            End: true\n"),
+    }
+}
+
+fn write_approval(text: &mut String, step: &Step, preamble: &[&str]) {
+    text.push_str("            Resource: flow:approval:request\n            Arguments:\n");
+    let (prompt, rest) = step.text.split_once('\n').unwrap_or((&step.text, ""));
+    let _ = writeln!(text, "              Prompt: {}", scalar(prompt));
+    let lines: Vec<&str> = preamble.iter().copied().chain(Some(rest)).filter(|lines| !lines.is_empty()).collect();
+    if !lines.is_empty() {
+        let _ = writeln!(text, "              Text: {}", block(&lines.join("\n"), 16));
+    }
+    if !step.commands.is_empty() {
+        text.push_str("              Commands:\n");
+        for command in &step.commands {
+            let _ = writeln!(text, "                - {}", block(command, 18));
+        }
     }
 }
 
@@ -133,14 +185,16 @@ pub fn scalar(value: &str) -> String {
 /// A text of several lines, indented.
 fn block(value: &str, indent: usize) -> String {
     let fits = value.contains('\n')
-        && !value.starts_with([' ', '\n', '\t'])
+        && !value.starts_with(['\n', '\t'])
         && !value.ends_with([' ', '\n'])
         && value.chars().all(|c| c == '\n' || c == '\t' || !c.is_control());
     if !fits {
         return scalar(value);
     }
     let lines = value.lines().map(|line| format!("{:indent$}{line}", "").trim_end().to_owned());
-    format!("|-\n{}", lines.collect::<Vec<_>>().join("\n"))
+    // YAML takes the indentation from the first line, unless a number gives it.
+    let start = if value.starts_with(' ') { "|2-" } else { "|-" };
+    format!("{start}\n{}", lines.collect::<Vec<_>>().join("\n"))
 }
 
 #[cfg(test)]
@@ -171,10 +225,10 @@ mod tests {
             assert_eq!(found, [], "{text}");
         }
         let (text, definition) = written(false);
-        assert!(text.contains("# Only at night."), "{text}");
+        assert!(text.contains("Text: Only at night."), "{text}");
         assert!(text.contains("# The text says \"Wait about 5 minutes\"."), "{text}");
         let branch = &definition["States"]["1. Drain"]["Branches"][0];
-        let step = &branch["States"]["1.1 Stop the writer now"]["Arguments"];
+        let step = &branch["States"]["1.1 Stop the writer"]["Arguments"];
         assert_eq!(step["Prompt"], "Stop the \"writer\": now");
         assert_eq!(step["Commands"][0], "systemctl stop w\n# twice");
         assert_eq!(definition["States"]["1. Drain"]["Next"], "2. Check");
@@ -183,8 +237,33 @@ mod tests {
     #[test]
     fn commands_are_run_where_that_was_asked_for() {
         let (_, definition) = written(true);
-        let step = &definition["States"]["1. Drain"]["Branches"][0]["States"]["1.1 Stop the writer now"];
+        let step = &definition["States"]["1. Drain"]["Branches"][0]["States"]["1.1 Stop the writer"];
         assert_eq!(step["Resource"], "flow:process:run");
         assert_eq!(step["Arguments"]["Arguments"][1], "systemctl stop w\n# twice");
+    }
+
+    #[test]
+    fn a_step_without_commands_stays_an_approval_and_a_rejection_leads_to_the_rollback() {
+        let document = Document::read(
+            "# Renew\n\nAt night.\n\n## Renew\n\nTwo people.\n\n- Make a key:\n\n  ```sh\n  make key\n  ```\n- Send it\n\n  ```\n    | a |\n    | b |\n  ```\n\n\
+             ## Rollback\n\n- Undo\n\n## Escalation\n\nCall Ann.\n",
+        );
+        let text = workflow("renew", &document, true);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("w.asl.yaml");
+        std::fs::write(&file, &text).unwrap();
+        let definition = workflows::load_definition(&file).unwrap_or_else(|error| unreachable!("{error}\n{text}"));
+        assert_eq!(checks::problems(&definition, &environments::described().unwrap()), [], "{text}");
+        let states = &definition["States"];
+        let steps = &states["1. Renew"]["Branches"][0]["States"];
+        assert_eq!(steps["1.1 Make a key"]["Resource"], "flow:process:run");
+        assert_eq!(steps["1.2 Send it"]["Resource"], "flow:approval:request");
+        assert_eq!(steps["1.2 Send it"]["Arguments"]["Text"], "At night.\nTwo people.\n    | a |\n    | b |");
+        assert_eq!(states["1. Renew"]["End"], true);
+        for (section, next) in [("1. Renew", "2. Rollback"), ("2. Rollback", "3. Escalation")] {
+            assert_eq!(states[section]["Catch"][0]["Next"], next, "{text}");
+        }
+        assert_eq!(states["2. Rollback"]["Next"], NOT_COMPLETED);
+        assert!(states["3. Escalation"]["Catch"].is_null() && states[NOT_COMPLETED]["Type"] == "Fail", "{text}");
     }
 }

@@ -1,0 +1,118 @@
+//! Reads tables whose rows are steps, such as `Step | Command | Expected`.
+
+use super::{Step, blocks::add_line};
+
+/// What a column contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    /// The step's number.
+    Number,
+    /// What to do.
+    Action,
+    /// What to type.
+    Command,
+    /// Anything else: shown with the column's name.
+    Other,
+}
+
+/// The steps of a table with its head as first row; `None` if its rows are no steps.
+pub(super) fn steps(rows: &[Vec<String>]) -> Option<Vec<Step>> {
+    let (head, rows) = rows.split_first()?;
+    let columns: Vec<Column> = head.iter().map(|name| column(name)).collect();
+    let is_of_steps =
+        columns.first().is_some_and(|first| *first != Column::Other) || columns.contains(&Column::Command);
+    let steps: Vec<Step> =
+        rows.iter().map(|row| step(head, &columns, row)).filter(|step| *step != Step::default()).collect();
+    (is_of_steps && !steps.is_empty()).then_some(steps)
+}
+
+fn column(name: &str) -> Column {
+    match name.trim().trim_matches('`').to_lowercase().as_str() {
+        "#" | "no" | "no." | "nr" | "nr." | "number" => Column::Number,
+        "step" | "steps" | "action" | "actions" | "task" | "what" | "what to do" | "do" | "instruction"
+        | "instructions" | "activity" | "procedure" => Column::Action,
+        "command" | "commands" | "run" | "command to run" | "cli" => Column::Command,
+        _ => Column::Other,
+    }
+}
+
+fn step(head: &[String], columns: &[Column], row: &[String]) -> Step {
+    let mut step = Step::default();
+    let mut others: Vec<(&str, &str)> = Vec::new();
+    for ((name, column), cell) in head.iter().zip(columns).zip(row) {
+        let is_empty = ["", "-", "–", "—", "n/a", "none"].contains(&cell.to_lowercase().as_str());
+        // A number in a column of actions is the number of the step.
+        let is_number = cell.chars().all(|c| c.is_ascii_digit() || ".)".contains(c));
+        match column {
+            Column::Number => {}
+            Column::Action if !is_empty && !is_number => add_line(&mut step.text, cell),
+            Column::Command if !is_empty => step.commands.extend(commands(cell)),
+            Column::Other if !is_empty => others.push((name.as_str(), cell.as_str())),
+            Column::Action | Column::Command | Column::Other => {}
+        }
+    }
+    if step.text.is_empty() && step.commands.is_empty() {
+        // The second column says what to do if the first has only numbers.
+        if others.is_empty() {
+            return step;
+        }
+        others.remove(0).1.clone_into(&mut step.text);
+    }
+    if step.text.is_empty() {
+        // A description, if the table has one, is a better question than the command.
+        let description = others.iter().position(|(name, _)| name.to_lowercase().starts_with("desc"));
+        step.text = match description {
+            Some(at) => others.remove(at).1.to_owned(),
+            None => format!("Run {}", step.commands.first().map_or("", String::as_str)),
+        };
+    }
+    for (name, cell) in others {
+        add_line(&mut step.text, &format!("{name}: {cell}"));
+    }
+    step
+}
+
+/// The commands of a cell: its inline code, or else all of it.
+fn commands(cell: &str) -> Vec<String> {
+    let spans: Vec<String> =
+        cell.split('`').skip(1).step_by(2).map(|code| code.trim().to_owned()).filter(|code| !code.is_empty()).collect();
+    if spans.is_empty() { vec![cell.to_owned()] } else { spans }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(rows: &[&[&str]]) -> Vec<Vec<String>> {
+        rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect()
+    }
+
+    #[test]
+    fn the_rows_of_a_table_of_steps_are_steps() {
+        let rows = table(&[
+            &["Step", "Command", "Expected"],
+            &["Stop it", "`systemctl stop w`", "inactive"],
+            &["Tell the team", "-", ""],
+        ]);
+        let read: Vec<_> = steps(&rows).into_iter().flatten().map(|step| (step.text, step.commands)).collect();
+        let expected = [
+            ("Stop it\nExpected: inactive".to_owned(), vec!["systemctl stop w".to_owned()]),
+            ("Tell the team".to_owned(), vec![]),
+        ];
+        assert_eq!(read, expected);
+        let numbered = table(&[&["#", "Description", "Owner"], &["1", "Drain it", "ann"]]);
+        let read: Vec<_> = steps(&numbered).into_iter().flatten().map(|step| step.text).collect();
+        assert_eq!(read, ["Drain it\nOwner: ann"]);
+        let bare = table(&[&["Step", "Command"], &["1", "`a`, then `b`"]]);
+        let read: Vec<_> = steps(&bare).into_iter().flatten().map(|step| (step.text, step.commands.len())).collect();
+        assert_eq!(read, [("Run a".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn other_tables_have_no_steps() {
+        for head in [["Who", "Phone"], ["Severity", "Meaning"]] {
+            assert_eq!(steps(&table(&[&head, &["a", "b"]])), None);
+        }
+        assert_eq!(steps(&[]), None);
+    }
+}
