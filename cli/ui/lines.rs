@@ -100,11 +100,13 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
     Some(match note {
         Note::Waiting { state_path, reason, next_poll_ms, deadline_ms, instructions, .. } => {
             let deadline = deadline_ms.map_or_else(String::new, |due| format!(" · gives up {}", moment(due, at_ms)));
-            let mut text = line(
-                "Waiting",
-                state_path,
-                format!("{reason} · next check in {}{deadline}", duration(next_poll_ms.saturating_sub(at_ms))),
-            );
+            // Nothing checks an approval: a person answers it.
+            let is_approval = instructions.as_ref().is_some_and(|asks| asks.approval.is_some());
+            let next = match is_approval {
+                true => String::new(),
+                false => format!(" · next check in {}", duration(next_poll_ms.saturating_sub(at_ms))),
+            };
+            let mut text = line("Waiting", state_path, format!("{reason}{next}{deadline}"));
             for line in instructions.iter().flat_map(super::summary::instruction_lines) {
                 text.push_str(&format!("\n    {line}"));
             }

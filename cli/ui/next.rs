@@ -5,6 +5,7 @@ use engine::{
     machine::ExecutionHeader,
     step::{Approval, Instructions},
 };
+use serde_json::Value;
 
 use super::text::{moment, quoted};
 use crate::proposed::OPTIONS;
@@ -39,12 +40,7 @@ fn answer(needs: &Needs) -> String {
     let Needs { execution: id, state, .. } = needs;
     match &needs.answerer {
         Answerer::Person(approval) => {
-            let choice = match approval.choices.as_slice() {
-                [] => None,
-                [only] => Some(quoted(only)),
-                _ => Some(FILL_IN.to_owned()),
-            };
-            format!("needs you: {}", approve(id, state, approval, choice))
+            format!("needs you: {}", shortest_answer(id, state, approval))
         }
         Answerer::TokenHolder => format!("needs an answer: {}", signal(id, state)),
         Answerer::Worker => format!("needs a worker, or an answer: {}", signal(id, state)),
@@ -61,13 +57,32 @@ pub fn withdraw(id: &str, state: &str) -> String {
     format!("flow signal {id} {} --withdraw{OPTIONS}", quoted(state))
 }
 
-/// The command that approves, with a choice that is quoted already.
+/// The command that approves, with a choice that is quoted already. Fields that are not required are in brackets.
 fn approve(id: &str, state_path: &str, approval: &Approval, choice: Option<String>) -> String {
-    let required = approval.fields.as_ref().and_then(|schema| schema["required"].as_array());
-    let required = required.into_iter().flatten().filter_map(serde_json::Value::as_str);
-    let set: String = required.map(|name| format!(" --set {name}={FILL_IN}")).collect();
     let choice = choice.map_or_else(String::new, |choice| format!(" --choice {choice}"));
-    format!("flow approve {id} {}{choice}{set}{OPTIONS}", quoted(state_path))
+    let state = if state_path.is_empty() { String::new() } else { format!(" {}", quoted(state_path)) };
+    format!("flow approve {id}{state}{choice}{}{OPTIONS}", fields(approval))
+}
+
+/// The options that set an approval's fields.
+fn fields(approval: &Approval) -> String {
+    let Some(schema) = &approval.fields else { return String::new() };
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let declared = schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    let optional: Vec<&str> = declared.filter(|name| !required.contains(name)).collect();
+    let required = required.iter().map(|name| format!(" --set {name}={FILL_IN}"));
+    let optional = optional.iter().map(|name| format!(" [--set {name}={FILL_IN}]"));
+    required.chain(optional).collect()
+}
+
+/// The shortest command that answers an approval: `state_path` is empty if it is the only one that waits.
+pub fn shortest_answer(id: &str, state_path: &str, approval: &Approval) -> String {
+    let choice = match approval.choices.as_slice() {
+        [] => None,
+        [only] => Some(quoted(only)),
+        _ => Some(FILL_IN.to_owned()),
+    };
+    approve(id, state_path, approval, choice)
 }
 
 /// The commands that answer a task that waits for a person.
@@ -87,4 +102,21 @@ pub fn answer_commands(id: &str, state_path: &str, instructions: &Instructions) 
     };
     commands.push(format!("To reject:    flow reject {id} {path} --comment WHY{OPTIONS}"));
     commands
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn fields_that_are_not_required_are_shown_in_brackets() {
+        let fields = json!({ "required": ["ticket"], "properties": { "note": {}, "ticket": {} } });
+        let approval = Approval { fields: Some(fields), ..Approval::default() };
+        let command = "flow approve r-1 'Ask ann' --set ticket=… [--set note=…]";
+        assert!(shortest_answer("r-1", "Ask ann", &approval).starts_with(command));
+        let choices = Approval { choices: vec!["now".to_owned()], ..Approval::default() };
+        assert!(shortest_answer("r-1", "", &choices).starts_with("flow approve r-1 --choice now"));
+    }
 }

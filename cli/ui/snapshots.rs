@@ -73,6 +73,36 @@ fn a_tree_at_every_width() {
 }
 
 #[test]
+fn a_tree_shows_the_question_and_the_command_that_answers_it() {
+    let task = engine::journal::StateType::Task;
+    let mut story = Story::new("release-7k3f", &sections(&["Ask", "Then"]));
+    story.enter(0.0, "", task, "Ask").waiting(1.0, "Ask", "waits for an answer", Some(approval()));
+    let command = "needs you: flow approve release-7k3f --choice …";
+    let shown = drawn(&story, "RUNNING", 60.0, None, &screen(100, 40)).join("\n");
+    assert!(shown.contains("Which stack becomes the productive one?") && shown.contains(command), "{shown}");
+    assert!(!shown.contains("checked"), "nothing checks an answer: {shown}");
+    let mut inside = Story::new("release-7k3f", &sections(&["Release", "Then"]));
+    inside.enter(0.0, "", engine::journal::StateType::Parallel, "Release").enter(0.0, "Release", task, "Ask").waiting(
+        1.0,
+        "Release/Ask",
+        "waits for an answer",
+        Some(approval()),
+    );
+    for columns in [80, 100, 140] {
+        let shown = drawn(&inside, "RUNNING", 60.0, None, &screen(columns, 40)).join("\n");
+        assert!(shown.contains("Which stack becomes") && shown.contains(command), "{columns} columns: {shown}");
+    }
+}
+
+#[test]
+fn a_value_of_several_lines_is_indented_alike() {
+    let mut asks = approval();
+    asks.values = vec![("run".to_owned(), "cat <<EOF\n  a\nEOF".to_owned()), (String::new(), "b".to_owned())];
+    let lines = summary::instruction_lines(&asks);
+    assert_eq!(lines[1..], ["  run  cat <<EOF", "         a", "       EOF", "  b"]);
+}
+
+#[test]
 fn a_tree_with_colours_and_in_ascii() {
     let story = running();
     let colours = Screen { color: true, ..screen(100, 40) };

@@ -17,15 +17,18 @@ use crate::proposed::OPTIONS;
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
 
-/// The lines of an instruction: the sentence, then the values to copy.
+/// The lines of an instruction: the sentence, then the values to copy. All lines of a value have the same indentation.
 pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
     let mut lines = vec![instructions.sentence.clone()];
     let cells = instructions.values.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
-    let line = |(name, value): &(String, String)| match name.as_str() {
-        "" => format!("  {value}"),
-        _ => format!("  {}  {value}", pad(name, cells)),
-    };
-    lines.extend(instructions.values.iter().map(line));
+    for (name, value) in &instructions.values {
+        let first = if name.is_empty() { "  ".to_owned() } else { format!("  {}  ", pad(name, cells)) };
+        let (mut lead, next) = (first.clone(), " ".repeat(width(&first)));
+        for line in value.split('\n') {
+            lines.push(format!("{lead}{line}").trim_end().to_owned());
+            lead.clone_from(&next);
+        }
+    }
     lines
 }
 

@@ -5,12 +5,13 @@ mod fit;
 mod row;
 
 use api::view::{Doing, MapProgress, StateView, Typical, View, is_inside};
-use engine::journal::StateType;
+use engine::{journal::StateType, step::Approval};
 
 pub use detail::detail;
 use row::{Rank, Row};
 
 use super::{
+    next,
     screen::{Line, Screen, Tone},
     status,
     text::{duration, duration_range, short_id, width},
@@ -38,19 +39,36 @@ pub struct Shown<'s> {
 pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
     let rows = rows(shown);
     let columns = row::Columns::of(&rows, screen.columns);
-    let hides_command = rows.iter().any(|row| row.needs_you && !columns.has_room(&needs_you(shown.view)));
+    let needs = needs_you(shown.view, screen.columns);
+    let hides_command = rows.iter().any(|row| row.is_question || row.needs_you && !columns.has_room(&needs));
     let mut lines = vec![header(shown, screen)];
     let limit = screen.rows.saturating_sub(1 + usize::from(hides_command));
-    lines.extend(fit::fit(rows, limit).into_iter().map(|row| columns.line(&row, &needs_you(shown.view))));
+    lines.extend(fit::fit(rows, limit).into_iter().map(|row| columns.line(&row, &needs)));
     if hides_command {
-        lines.push(Line::new(Tone::Attention, format!(" {}", needs_you(shown.view))));
+        lines.push(Line::new(Tone::Attention, format!(" {needs}")));
     }
     lines.truncate(screen.rows);
     lines
 }
 
-fn needs_you(view: &View) -> String {
-    format!("needs you: flow status {}{OPTIONS}", view.id)
+/// The command that answers the first approval that waits, or shows what else needs a person. A command that the screen would cut
+/// is not shown.
+fn needs_you(view: &View, cells: usize) -> String {
+    let approvals: Vec<_> = view.active().filter_map(|state| Some((state, approval_of(state)?))).collect();
+    let command = approvals.first().map(|(state, approval)| {
+        let path = if approvals.len() > 1 { state.path.as_str() } else { "" };
+        format!("needs you: {}", next::shortest_answer(&view.id, path, approval))
+    });
+    let fits = command.filter(|command| width(command) < cells);
+    fits.unwrap_or_else(|| format!("needs you: flow status {}{OPTIONS}", view.id))
+}
+
+/// The approval that a state waits for.
+fn approval_of(state: &StateView) -> Option<&Approval> {
+    match &state.doing {
+        Doing::Waiting(wait) => wait.instructions.as_ref()?.approval.as_deref(),
+        _ => None,
+    }
 }
 
 /// Id, status, sections done, time taken and time left, as far as they fit.
@@ -132,7 +150,10 @@ fn section_row(view: &View, state: &StateView, now_ms: u64) -> Row {
         _ => Rank::Section,
     };
     let took_ms = Some(until_ms.saturating_sub(state.entered_ms));
-    Row { rank, tone, took_ms, pieces, needs_you, ..Row::new(0, icon, state.name.clone()) }
+    // The row of an approval shows its question; the command has a line of its own.
+    let is_question = approval_of(state).is_some();
+    let needs_you = needs_you && !is_question;
+    Row { rank, tone, took_ms, pieces, needs_you, is_question, ..Row::new(0, icon, state.name.clone()) }
 }
 
 /// How many iterations of a Map have ended.

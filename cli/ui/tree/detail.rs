@@ -1,6 +1,7 @@
 //! What a state waits for, and until when.
 
-use api::view::{Doing, StateView};
+use api::view::{Doing, StateView, Wait};
+use engine::step::Instructions;
 
 use crate::ui::text::{duration, moment};
 
@@ -15,6 +16,15 @@ pub fn pieces(state: &StateView, now_ms: u64) -> Vec<(u8, String)> {
     let gives_up = |due: &Option<u64>| due.map(|due| (2, format!("gives up {}", moment(due, now_ms))));
     let mut pieces = Vec::new();
     match &state.doing {
+        // Nothing checks an approval: its question is shown in place of the last poll's reason.
+        Doing::Waiting(Wait {
+            instructions: Some(Instructions { sentence, approval: Some(_), .. }),
+            deadline_ms,
+            ..
+        }) => {
+            pieces.push((3, sentence.clone()));
+            pieces.extend(gives_up(deadline_ms));
+        }
         Doing::Waiting(wait) => {
             pieces.push((3, wait.reason.clone()));
             pieces.push((1, format!("checked {} ago", duration(now_ms.saturating_sub(wait.polled_ms)))));

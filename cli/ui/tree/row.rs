@@ -50,13 +50,15 @@ pub struct Row {
     pub pieces: Vec<(u8, String)>,
     /// Whether a person has to do something in this section.
     pub needs_you: bool,
+    /// Whether this is a section that asks a person, and shows the question.
+    pub is_question: bool,
 }
 
 impl Row {
     /// A row without details.
     pub fn new(depth: usize, icon: &'static str, name: String) -> Self {
-        let (rank, tone, took_ms, pieces, needs_you) = (Rank::Count, Tone::Plain, None, Vec::new(), false);
-        Row { rank, depth, icon, tone, name, took_ms, pieces, needs_you }
+        let (rank, tone, took_ms, pieces) = (Rank::Count, Tone::Plain, None, Vec::new());
+        Row { rank, depth, icon, tone, name, took_ms, pieces, needs_you: false, is_question: false }
     }
 
     fn indent(&self) -> &'static str {
