@@ -27,7 +27,9 @@ use serde_json::Value;
 
 use crate::{Api, Fault, Operation, StreamOperation};
 
-pub use approval::{AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, Decision, REJECTED, approval_of};
+pub use approval::{
+    AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, Decision, NOT_ALLOWED, REJECTED, approval_of,
+};
 pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};
 pub use entries::{EntriesRequest, EntriesResponse, FollowExecution, GetEntries};

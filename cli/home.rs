@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{arguments::Global, exit::CliError};
+use crate::{arguments::Global, exit::CliError, person};
 
 /// The prefix of rehearsals' ids.
 pub const REHEARSAL_PREFIX: &str = "rehearsal-";
@@ -53,6 +53,11 @@ impl Home {
         &self.folder
     }
 
+    /// The folder of the home of real executions, which `--home` names.
+    pub fn real_folder(&self) -> &Path {
+        self.folder.parent().filter(|_| self.rehearsal).unwrap_or(&self.folder)
+    }
+
     /// The store's folder.
     pub fn store(&self) -> PathBuf {
         self.folder.join("store")
@@ -66,8 +71,13 @@ impl Home {
         match std::fs::metadata(self.store()) {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(CliError::refused(format!("{} cannot be read: {error}", self.folder.display()))
-                .hint("run it as the user whose it is, or give another --home")),
+            Err(error) => {
+                let hint = match person::command_as_owner(self.real_folder()) {
+                    Some(command) => format!("run it as the owner of the home:   {command}"),
+                    None => "run it as the owner of the home, or give another --home".to_owned(),
+                };
+                Err(CliError::refused(format!("{} cannot be read: {error}", self.folder.display())).hint(hint))
+            }
         }
     }
 

@@ -1,10 +1,10 @@
 //! The person who runs a command, as recorded in the history.
 
-use std::{env, fs};
+use std::{env, fs, os::unix::fs::MetadataExt, path::Path};
 
 use engine::{journal::Signaller, store::Holder};
 
-use crate::owner;
+use crate::{owner, ui::text::quoted};
 
 /// The user of this process. With sudo it is the user who called sudo, which distinguishes people who share an account.
 pub fn signaller(comment: Option<String>) -> Signaller {
@@ -38,9 +38,41 @@ fn groups_in(user: &str, passwd: &str, group: &str) -> Vec<String> {
     rows.filter(|row| is_member(row)).filter_map(|row| row.first().map(|name| (*name).to_owned())).collect()
 }
 
+/// The user who owns a folder, or the closest folder above it that this process can see: the name, or `#` and the number of a user
+/// without a name.
+pub fn owner_of(folder: &Path) -> Option<String> {
+    let uid = folder.ancestors().find_map(|folder| fs::metadata(folder).ok())?.uid();
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    Some(name_in(uid, &passwd).unwrap_or_else(|| format!("#{uid}")))
+}
+
+fn name_in(uid: u32, passwd: &str) -> Option<String> {
+    let uid = uid.to_string();
+    let mut rows = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let row = rows.find(|row| row.get(2).is_some_and(|id| **id == uid))?;
+    row.first().map(|name| (*name).to_owned())
+}
+
+/// This command as another user runs it through sudo: in this home, as the home's owner. The history names the user who called
+/// sudo.
+pub fn command_as_owner(home: &Path) -> Option<String> {
+    let arguments: Vec<String> = env::args().skip(1).map(|argument| quoted(&argument)).collect();
+    let names_home = arguments.iter().any(|argument| argument == "--home" || argument.starts_with("--home="));
+    let home_option =
+        if names_home { String::new() } else { format!(" --home {}", quoted(&home.display().to_string())) };
+    Some(format!("sudo -u {} flow {}{home_option}", quoted(&owner_of(home)?), arguments.join(" ")))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::groups_in;
+    use super::{groups_in, name_in};
+
+    #[test]
+    fn a_user_is_named_by_the_table() {
+        let passwd = "root:x:0:0::/:/bin/sh\nann:x:1000:100:Ann:/home/ann:/bin/sh\n";
+        assert_eq!(name_in(1000, passwd).as_deref(), Some("ann"));
+        assert_eq!(name_in(100, passwd), None);
+    }
 
     #[test]
     fn a_user_has_the_primary_group_and_those_that_list_the_user() {

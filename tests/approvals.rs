@@ -61,6 +61,8 @@ fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
     for (user, arguments, words) in refusals {
         let refused = as_user(user, arguments);
         assert_eq!(refused.status.code(), Some(3), "{arguments:?}");
+        let (shows_sudo, is_other) = (text(&refused.stderr).contains("sudo -u "), user == "ann");
+        assert_eq!(shows_sudo, is_other, "how somebody else answers: {}", text(&refused.stderr));
         assert!(text(&refused.stderr).contains(words), "{words:?} is not in: {}", text(&refused.stderr));
     }
     let approve = ["approve", "r-1", "--choice", "tonight", "--set", "ticket=CHG-17", "--comment", "after 22:00"];
@@ -120,4 +122,44 @@ fn a_rejection_is_an_error_that_the_workflow_can_catch() {
     );
     let again = home.flow(&["approve", "r-1"]);
     assert_eq!(again.status.code(), Some(3));
+}
+
+/// Two questions, one after the other.
+fn asks_twice(home: &Home) -> String {
+    let ask = |prompt: &str| {
+        json!({ "Type": "Task", "Resource": "flow:approval:request", "Arguments": {
+            "Prompt": prompt, "Fields": { "type": "object", "properties": { "note": { "type": "string" } } } } })
+    };
+    let (mut first, mut second) = (ask("First?"), ask("Second?"));
+    (first["Next"], second["End"]) = (json!("Second"), json!(true));
+    let states = json!({ "First": first, "Second": second });
+    home.definition("twice", &json!({ "QueryLanguage": "JSONata", "StartAt": "First", "States": states }))
+}
+
+#[test]
+fn after_an_answer_that_nobody_continues_every_command_names_resume() {
+    let home = Home::plain();
+    let asked = started(&home, &asks_twice(&home), "t-1");
+    assert!(asked.contains("First?") && !asked.contains("next check"), "nothing checks an answer: {asked}");
+    assert!(asked.contains("flow approve t-1 First [--set note=…]"), "a field that is not required: {asked}");
+    home.succeed(&["approve", "t-1"]);
+    let refused = home.exits(&["approve", "t-1"], 3);
+    assert!(refused.contains("no process drives t-1") && refused.contains("flow resume t-1"), "{refused}");
+    let listed = home.succeed(&["approvals"]);
+    assert!(listed.contains("no process drives it") && listed.contains("flow resume t-1"), "{listed}");
+}
+
+#[test]
+fn a_resume_says_that_the_changed_file_is_not_what_runs() {
+    let home = Home::plain();
+    let file = asks_twice(&home);
+    started(&home, &file, "t-1");
+    let folder = std::path::Path::new(&file).parent().unwrap();
+    let resumed = || home.command(&["resume", "t-1", "--no-wait"]).current_dir(folder).output().unwrap();
+    let said = text(&resumed().stdout);
+    assert!(!said.contains("has changed"), "{said}");
+    let changed = std::fs::read_to_string(&file).unwrap().replace("Second?", "The second?");
+    std::fs::write(&file, changed).unwrap();
+    let said = text(&resumed().stdout);
+    assert!(said.contains("the definition that it has pinned") && said.contains("--again t-1 --from First"), "{said}");
 }

@@ -68,6 +68,8 @@ fn a_failed_execution_is_resumed_from_a_state_with_what_it_had_then() {
     let said = home.exits_with(&["run", "--again", "s-1", "--from", "Three", "--id", "s-2", "--yes"], &programs, 0);
     assert!(said.contains("Enters \"Section/Three\""), "{said}");
     assert_eq!(log(&home), "one two three two three three");
+    let said = home.exits(&["run", "--again", "s-1", "--from", "Three", "--set", "x=1", "--yes"], 3);
+    assert!(said.contains("with the input that the state had then"), "the reason is given: {said}");
     let without = home.flow(&["run", &file, "--from", "Two", "--yes"]);
     assert_eq!(without.status.code(), Some(2), "--from needs --again");
 }

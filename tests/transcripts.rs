@@ -30,6 +30,7 @@ static VARIABLE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b\d+\.\d+s\b|\b\d+s\b", "1s"),
         (r"by ([a-z]+) on [\w.-]+", "by $1 on HOST"),
         (r"answered by [\w.-]+", "answered by USER"),
+        (r"sudo -u \S+", "sudo -u ann"),
         (r"[ \t]+\n", "\n"),
     ]
     .map(pattern)
@@ -38,6 +39,9 @@ static VARIABLE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 
 fn normal(printed: &str, folder: &Path) -> String {
     let mut printed = printed.replace(&folder.display().to_string(), "/home/you");
+    if let Some(home) = folder.parent() {
+        printed = printed.replace(&home.display().to_string(), "/var/lib/flow");
+    }
     for (pattern, replacement) in VARIABLE.iter() {
         printed = pattern.replace_all(&printed, *replacement).into_owned();
     }

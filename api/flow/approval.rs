@@ -13,6 +13,9 @@ use crate::{Api, Fault, Operation};
 /// The error name of a rejected approval; `Catch` can match it.
 pub const REJECTED: &str = "Approval.Rejected";
 
+/// The kind of the fault of an answer by a user who may not give it.
+pub const NOT_ALLOWED: &str = "ApprovalNotAllowed";
+
 /// Approves or rejects an approval.
 pub struct AnswerApproval;
 
@@ -74,7 +77,7 @@ impl Operation for AnswerApproval {
                 .chain(approval.groups.iter().map(|name| format!("group {name}")))
                 .collect();
             let message = format!("{} may not answer \"{}\": {} may", by.user, row.state_path(), who.join(", "));
-            return Err(Fault::new("ApprovalNotAllowed", message));
+            return Err(Fault::new(NOT_ALLOWED, message));
         }
         let outcome = match decision {
             Decision::Approve { choice, fields } => Ok(api.approved(&approval, choice, fields, &by)?),

@@ -1,12 +1,13 @@
 //! The report after a task was answered.
 
-use api::flow::{DescribeExecution, DescribeExecutionRequest, MarkShown, MarkShownRequest};
+use api::flow::{DescribeExecution, DescribeExecutionRequest, MarkShown, MarkShownRequest, NOT_ALLOWED, approval_of};
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
 use crate::{
     clock,
     exit::CliError,
     owner::Handle,
+    person,
     proposed::OPTIONS,
     ui::{display_status::display_status, summary},
 };
@@ -38,4 +39,28 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<String, CliError> {
     let now_ms = clock::of(handle.home()).now_ms();
     let status = display_status(&described.execution, false, None, now_ms);
     Ok(format!(". {}", summary::one_line(&described.view, status, now_ms)))
+}
+
+/// What to do after an answer to an approval was refused.
+///
+/// # Errors
+/// The execution cannot be read.
+pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> Result<String, CliError> {
+    let listed = format!("flow approvals{OPTIONS} shows what waits, and with which answers");
+    if refused.fault.as_deref() == Some(NOT_ALLOWED) {
+        let command = person::command_as_owner(handle.home().real_folder());
+        return Ok(command.map_or(listed, |command| {
+            format!("whoever may answer runs   {command}   : the history names the user who calls sudo")
+        }));
+    }
+    if handle.is_remote().await || handle.at_step_functions().await.is_some() {
+        return Ok(listed);
+    }
+    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
+    let described = handle.call::<DescribeExecution>(request).await?;
+    let asks = described.frames.iter().any(|row| approval_of(row).is_some());
+    Ok(match described.execution.status == ExecutionStatus::Running && !asks {
+        true => format!("no process drives {id}, so its next question is not asked yet: flow resume {id}{OPTIONS}"),
+        false => listed,
+    })
 }

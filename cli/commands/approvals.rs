@@ -1,6 +1,9 @@
 //! `flow approvals`.
 
-use api::flow::{ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, PersonTask};
+use api::flow::{
+    ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, ListResponse,
+    PersonTask,
+};
 use clap::Args;
 use serde_json::json;
 
@@ -10,27 +13,61 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     owner::Handle,
-    ui::{json, next, summary, text},
+    proposed::OPTIONS,
+    ui::{json, next, status::Listed, summary, text},
 };
+
+/// The most unfinished executions of which it is known whether a person must continue them.
+const SEARCHED_MAX: usize = 1_000;
 
 /// Arguments of `flow approvals`.
 #[derive(Debug, Args)]
 pub struct ApprovalsArguments {}
 
-/// Lists what waits for people over all executions, with the commands that answer each.
+/// Lists what waits for people over all executions: questions, with the commands that answer each, and executions that no
+/// process drives.
 pub async fn run(global: &Global, _arguments: ApprovalsArguments) -> Result<Exit, CliError> {
     let mut any = false;
     for home in [Home::real(global)?, Home::rehearsals(global)?] {
         let handle = Handle::read(&home).await?;
         let response = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
+        let now_ms = clock::of(&home).now_ms();
         any |= !response.tasks.is_empty();
-        show(global, &response, clock::of(&home).now_ms());
+        show(global, &response, now_ms);
+        for id in undriven(&handle, now_ms).await? {
+            any = true;
+            show_undriven(global, &id);
+        }
         handle.leave();
     }
     if !any && global.output == Output::Human {
         say!("Nothing waits for a person.");
     }
     Ok(Exit::Success)
+}
+
+/// The executions that could proceed, but no process drives them.
+async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<String>, CliError> {
+    let request = ListRequest { limit: Some(SEARCHED_MAX), unfinished: true, with_needs: true };
+    let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request).await?;
+    let listed = executions.into_iter().map(|header| {
+        let driven = driven.contains(&header.id);
+        let needs = needs.iter().find(|needs| needs.execution == header.id).cloned();
+        Listed { header, driven, needs }
+    });
+    let stopped = listed.filter(|listed| ["INTERRUPTED", "PAUSED"].contains(&listed.display_status(now_ms)));
+    Ok(stopped.map(|listed| listed.header.id).collect())
+}
+
+fn show_undriven(global: &Global, id: &str) {
+    let command = format!("flow resume {id}{OPTIONS}");
+    match global.output {
+        Output::Human => say!("{id}   no process drives it\n  To continue:   {command}\n"),
+        Output::Json => {
+            let message = format!("no process drives {id}");
+            json::print(json!({ "type": "needsResume", "execution": id, "message": message, "commands": [command] }));
+        }
+    }
 }
 
 fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {

@@ -14,7 +14,6 @@ use crate::{
     locate::locate,
     owner::Handle,
     person,
-    proposed::OPTIONS,
     ui::json,
 };
 
@@ -118,11 +117,16 @@ async fn answer(
     };
     let request = AnswerApprovalRequest { id: id.clone(), state, decision, by, groups };
     let response = handle.call::<AnswerApproval>(request).await;
-    let afterwards = answered::afterwards(&handle, &id).await;
+    let afterwards = match &response {
+        Ok(_) => answered::afterwards(&handle, &id).await,
+        Err(refused) => answered::hint_of_refusal(&handle, &id, refused).await,
+    };
     let closed = handle.close().await;
-    let state = response
-        .map_err(|error| error.hint(format!("flow approvals{OPTIONS} shows what waits, and with which answers")))?
-        .state;
+    let state = match (response, &afterwards) {
+        (Ok(response), _) => response.state,
+        (Err(refused), Ok(hint)) => return Err(refused.hint(hint)),
+        (Err(refused), Err(_)) => return Err(refused),
+    };
     closed?;
     let afterwards = afterwards?;
     let message = format!("{id}: \"{state}\" is {word} by {user}");

@@ -1,6 +1,7 @@
 //! `flow resume`.
 
 mod all;
+mod changed;
 mod from;
 
 use std::time::Duration;
@@ -75,12 +76,17 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
     }
     let home = located.store.home().clone();
     let request = DescribeExecutionRequest { id: located.header.id, as_shown: true };
-    let header = located.store.call::<DescribeExecution>(request).await?.execution;
+    let described = located.store.call::<DescribeExecution>(request).await?;
+    let changed = changed::note(&described).filter(|_| described.execution.status != ExecutionStatus::Succeeded);
+    let header = described.execution;
     let planned = match &arguments.from {
         Some(state) => Some(from::plan(&located.store, &header, state).await?),
         None => None,
     };
     drop(located.store);
+    if let Some(changed) = changed.filter(|_| global.output == Output::Human && !global.quiet) {
+        say!("{changed}");
+    }
     if let Some(planned) = &planned {
         from::agree(global, &header, planned, arguments.yes).await?;
     }

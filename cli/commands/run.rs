@@ -44,7 +44,7 @@ pub struct RunArguments {
     pub again: Option<String>,
     /// With --again: start at this state, which the earlier execution has entered, with the input that it had then; its
     /// name or path.
-    #[arg(long, value_name = "STATE", requires = "again", conflicts_with_all = ["rehearse", "input", "set"])]
+    #[arg(long, value_name = "STATE", requires = "again", conflicts_with = "rehearse")]
     pub from: Option<String>,
     /// The input: a file (JSON, YAML or TOML), `-` for standard input, or JSON.
     #[arg(long, value_name = "FILE|-|JSON")]

@@ -29,6 +29,12 @@ pub struct Again {
 /// The text does not name exactly one execution, or its store cannot be read.
 pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Again, CliError> {
     let Some(wanted) = &arguments.again else { return Ok(Again::default()) };
+    if arguments.from.is_some() && (arguments.input.is_some() || !arguments.set.is_empty()) {
+        let message = "--from starts at a state with the input that the state had then, which --input and --set do not change: \
+                       nothing was changed";
+        let hint = "without --from it starts at the beginning, with the changed input; with a changed file, the state may ignore its input";
+        return Err(CliError::refused(message).hint(hint));
+    }
     let located = locate(global, wanted).await?;
     let request = DescribeExecutionRequest { id: located.header.id.clone(), as_shown: false };
     let described = located.store.call::<DescribeExecution>(request).await?;
