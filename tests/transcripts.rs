@@ -31,6 +31,8 @@ static VARIABLE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"by ([a-z]+) on [\w.-]+", "by $1 on HOST"),
         (r"answered by [\w.-]+", "answered by USER"),
         (r"sudo -u \S+", "sudo -u ann"),
+        (r#""Host":"[^"]*""#, r#""Host":"HOST""#),
+        (r#""Time":"[^"]*""#, r#""Time":"2026-01-01T12:00:00Z""#),
         (r"[ \t]+\n", "\n"),
     ]
     .map(pattern)
