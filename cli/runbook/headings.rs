@@ -42,16 +42,13 @@ pub(super) fn is_aside(heading: &str) -> bool {
         "description",
         "context",
     ];
-    const REFERENCE: [&str; 15] = [
+    const REFERENCE: [&str; 12] = [
         "notes",
-        "note",
         "references",
         "reference",
-        "see",
         "links",
         "appendix",
         "contacts",
-        "contact",
         "related",
         "changelog",
         "history",
@@ -59,10 +56,17 @@ pub(super) fn is_aside(heading: &str) -> bool {
         "glossary",
         "owners",
     ];
+    const LAST: [&str; 3] = ["contacts", "references", "links"];
+    const LAST_WORDS_MAX: usize = 3;
     let words: Vec<String> = words(heading).collect();
-    // `About` in the middle of a heading is a preposition, and a `Summary` may have to be sent.
-    words.first().is_some_and(|first| BACKGROUND.contains(&first.as_str()))
-        || words.iter().any(|word| REFERENCE.contains(&word.as_str()))
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        // In a longer heading these are verbs.
+        ["note" | "contact"] | ["see", "also"] => true,
+        [first, ..] if BACKGROUND.contains(first) || REFERENCE.contains(first) => true,
+        [.., last] if words.len() <= LAST_WORDS_MAX => LAST.contains(last),
+        _ => false,
+    }
 }
 
 /// Whether a section has the people to call: whoever runs the procedure needs it at hand.
@@ -103,7 +107,11 @@ mod tests {
             assert!(!is_contingency(heading), "{heading}");
         }
         assert!(is_aside("1. Overview") && is_aside("See also") && is_aside("On-call contacts"));
-        assert!(!is_aside("Tell everyone about it") && !is_aside("Prepare"));
+        for heading in
+            ["Tell everyone about it", "Prepare", "Note the time", "Contact the owner", "Delete the resources"]
+        {
+            assert!(!is_aside(heading), "{heading}");
+        }
         assert!(is_of_contacts("Contacts") && !is_of_contacts("Notes"));
         assert!(is_numbered("Step 3: Drain") && is_numbered("3) Drain") && !is_numbered("Drain 3"));
     }
