@@ -1,25 +1,53 @@
 //! Certificate Manager.
 
 mod claim;
+mod inventory;
 mod request;
 mod wait;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use aws_sdk_acm::types::{CertificateDetail, DomainValidation};
 use engine::step::{ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use inventory::CertificateNames;
+
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
     outcome::{gone, gone_already},
+    service::Service,
+    teardown::Found,
 };
 
 const RESOURCE_TYPE: &str = "AWS::CertificateManager::Certificate";
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// Certificate Manager: the certificates of a deployment.
+pub(crate) struct CertificateManager;
+
+#[async_trait]
+impl Service for CertificateManager {
+    fn name(&self) -> &'static str {
+        "acm"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &["acm:ListCertificates", "acm:ListTagsForCertificate", "acm:DescribeCertificate", "ec2:DescribeRegions"]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, deployment, found).await
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     claim::register(registry, environment);
     request::register(registry, environment);
     wait::register(registry, environment);
@@ -32,8 +60,6 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         delete_certificate
     );
 }
-
-pub(crate) use claim::{RECORD, RECORD_CREATED};
 
 /// A DNS record that proves who owns the domain.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

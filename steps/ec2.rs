@@ -6,6 +6,7 @@ mod image;
 mod instance;
 mod instance_wait;
 mod internet_gateway;
+mod inventory;
 mod key_pair;
 mod route_table;
 mod security_group;
@@ -17,19 +18,68 @@ mod zones;
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use aws_sdk_ec2::types::Filter;
-use engine::step::{ChangeAction, Registry, StepContext};
+use engine::step::{ChangeAction, Registry, StepContext, StepError};
+
+pub(crate) use inventory::{FoundInternetGateway, FoundRouteTable, FoundSecurityGroup};
 
 use crate::{
     Environment,
     outcome::{gone, gone_already, nothing_to_do},
+    preflight::{CheckNames, Holders},
+    service::Service,
     tags::{DEPLOYMENT, sanitised},
+    teardown::Found,
 };
 
 /// How long a VPC or a subnet usually takes until it is available.
 const TYPICAL_CREATION: Duration = Duration::from_secs(2);
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// EC2: instances, key pairs and networks.
+pub(crate) struct Ec2;
+
+#[async_trait]
+impl Service for Ec2 {
+    fn name(&self) -> &'static str {
+        "ec2"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &[
+            "ec2:DescribeInstances",
+            "ec2:DescribeKeyPairs",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeRouteTables",
+            "ec2:DescribeInternetGateways",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+        ]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &["ec2:DescribeKeyPairs"]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        inventory::check_names(environment, names, holders).await
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     zones::register(registry, environment);
     choose_zones::register(registry, environment);
     vpc::register(registry, environment);

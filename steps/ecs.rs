@@ -2,6 +2,7 @@
 
 mod cluster;
 mod evidence;
+mod inventory;
 mod service;
 mod service_delete;
 mod service_wait;
@@ -9,17 +10,21 @@ mod task_definition;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use aws_sdk_ecs::types::{Failure, Service, ServiceField};
 use engine::step::{ErrorClass, Registry, StepContext, StepError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(crate) use task_definition::describe as describe_task_definition;
+pub(crate) use inventory::FoundService;
 
 use crate::{
     Environment,
     failure::{failure_for, is_missing},
     plan::is_unknown,
+    preflight::{CheckNames, Holders},
+    service::Service,
+    teardown::Found,
 };
 
 /// ECS's reason, among the failures of an answer, for a resource that does not exist.
@@ -28,7 +33,49 @@ const ACTIVE: &str = "ACTIVE";
 const INACTIVE: &str = "INACTIVE";
 const DRAINING: &str = "DRAINING";
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// ECS: clusters, services and task definitions.
+pub(crate) struct Ecs;
+
+#[async_trait]
+impl Service for Ecs {
+    fn name(&self) -> &'static str {
+        "ecs"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &[
+            "ecs:ListClusters",
+            "ecs:DescribeClusters",
+            "ecs:ListServices",
+            "ecs:DescribeServices",
+            "ecs:ListTaskDefinitions",
+            "ecs:DescribeTaskDefinition",
+        ]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &["ecs:DescribeClusters"]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        inventory::check_names(environment, names, holders).await
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     cluster::register(registry, environment);
     task_definition::register(registry, environment);
     service::register(registry, environment);

@@ -1,5 +1,6 @@
 //! Elastic Load Balancing: the load balancer, its target group and its listener.
 
+mod inventory;
 mod listener;
 mod load_balancer;
 mod load_balancer_wait;
@@ -8,16 +9,66 @@ mod target_group;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use engine::step::{Registry, StepError};
+
+pub(crate) use inventory::Balancer;
 
 use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
+    preflight::{CheckNames, Holders},
+    service::Service,
     tags::FoundTags,
+    teardown::Found,
 };
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// Elastic Load Balancing: load balancers, listeners and target groups.
+pub(crate) struct LoadBalancing;
+
+#[async_trait]
+impl Service for LoadBalancing {
+    fn name(&self) -> &'static str {
+        "elbv2"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &[
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeListeners",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTags",
+        ]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &[
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTags",
+        ]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        inventory::check_names(environment, names, holders).await
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     load_balancer::register(registry, environment);
     load_balancer_wait::register(registry, environment);
     target_group::register(registry, environment);

@@ -1,19 +1,63 @@
 //! IAM: the role that starts the tasks, and ECS's service-linked role.
 
+mod inventory;
 mod policy;
 mod role;
 mod service_linked_role;
 
 use std::sync::Arc;
 
-use engine::step::Registry;
+use async_trait::async_trait;
+use engine::step::{Registry, StepError};
 use serde_json::Value;
 
-use crate::Environment;
+pub(crate) use inventory::FoundRole;
+
+use crate::{
+    Environment,
+    preflight::{CheckNames, Holders},
+    service::Service,
+    teardown::Found,
+};
 
 const ROLE: &str = "AWS::IAM::Role";
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// IAM: the task execution role.
+pub(crate) struct Iam;
+
+#[async_trait]
+impl Service for Iam {
+    fn name(&self) -> &'static str {
+        "iam"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &["iam:ListRoles", "iam:ListRoleTags", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:GetRole"]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &["iam:GetRole"]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        inventory::check_names(environment, names, holders).await
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     service_linked_role::register(registry, environment);
     role::register(registry, environment);
     policy::register(registry, environment);

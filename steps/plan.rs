@@ -20,7 +20,7 @@ use engine::step::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Environment;
+use crate::{Environment, SERVICES};
 pub(crate) use no_connection::NoConnection;
 pub use permissions::{PermissionQuestion, denied_actions};
 pub(crate) use record::PlanRecord;
@@ -32,26 +32,9 @@ const READS: [&str; 5] = ["Describe", "Get", "List", "Lookup", "Simulate"];
 
 /// The error name of a read without an answer. No rule retries it.
 const NO_ANSWER: &str = "Flow.NoAnswer";
-/// The services whose steps make changes only through the clients for changes.
-const PLANNABLE: [&str; 17] = [
-    "acm",
-    "cloudwatch",
-    "dns",
-    "ec2",
-    "ecs",
-    "elbv2",
-    "https",
-    "iam",
-    "logs",
-    "preflight",
-    "rds",
-    "route53",
-    "secretsmanager",
-    "sns",
-    "ssh",
-    "sts",
-    "teardown",
-];
+/// The modules without a [`Service`](crate::service::Service) whose steps make changes only through the clients for
+/// changes. The steps of every service do.
+const PLANNABLE: [&str; 6] = ["dns", "https", "preflight", "ssh", "sts", "teardown"];
 
 /// Whether a value names a resource that does not exist yet.
 pub(crate) fn is_unknown(value: &str) -> bool {
@@ -67,7 +50,8 @@ pub fn is_read(action: &str) -> bool {
 /// Whether the step of a `Resource` can report what it would change: it calls AWS only through the clients of an
 /// [`Environment`].
 pub fn is_plannable(resource: &str) -> bool {
-    matches!(Resource::parse(resource), Resource::Step { service, .. } if PLANNABLE.contains(&service))
+    let Resource::Step { service, .. } = Resource::parse(resource) else { return false };
+    PLANNABLE.contains(&service) || SERVICES.iter().any(|known| known.name() == service)
 }
 
 /// The planned change of a resource.

@@ -2,25 +2,67 @@
 
 mod database;
 mod delete;
+mod inventory;
 mod subnet_group;
 mod wait;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use aws_sdk_rds::types::DbInstance;
 use engine::step::{Registry, StepContext, StepError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use inventory::FoundDatabase;
+
 use crate::{
     Environment,
     failure::{failure_for, is_missing},
     outcome::made_id,
+    preflight::{CheckNames, Holders},
+    service::Service,
+    teardown::Found,
 };
 
 const RESOURCE_TYPE: &str = "AWS::RDS::DBInstance";
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// RDS: databases and subnet groups.
+pub(crate) struct Rds;
+
+#[async_trait]
+impl Service for Rds {
+    fn name(&self) -> &'static str {
+        "rds"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &["rds:DescribeDBInstances", "rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &["rds:DescribeDBInstances", "rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        inventory::check_names(environment, names, holders).await
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     subnet_group::register(registry, environment);
     database::register(registry, environment);
     wait::register(registry, environment);

@@ -2,21 +2,46 @@
 
 mod alias;
 mod change;
+mod inventory;
 mod record;
 mod zone;
 
 use std::sync::Arc;
 
-use engine::step::Registry;
-
-use crate::Environment;
+use async_trait::async_trait;
+use engine::step::{Registry, StepError};
 
 pub(crate) use alias::{described, points_elsewhere};
+pub(crate) use inventory::FoundRecord;
 pub(crate) use record::records_at;
+
+use crate::{Environment, service::Service, teardown::Found};
 
 const RESOURCE_TYPE: &str = "AWS::Route53::RecordSet";
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// Route 53: the records that lead to a deployment.
+pub(crate) struct Route53;
+
+#[async_trait]
+impl Service for Route53 {
+    fn name(&self) -> &'static str {
+        "route53"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &["route53:ListHostedZones", "route53:ListResourceRecordSets"]
+    }
+
+    async fn find(&self, environment: &Environment, _deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, found).await
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     zone::register(registry, environment);
     record::register(registry, environment);
     alias::register(registry, environment);

@@ -1,12 +1,14 @@
 //! Secrets Manager: the database's password and the URL that contains it. Secrets stay in this file and its submodules:
 //! they are in no output, no error and no log.
 
+mod inventory;
 mod jdbc_url;
 mod login;
 mod password;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -19,12 +21,50 @@ use crate::{
     failure::{code_of, failure, is_already_there, is_missing, name_taken},
     found_tags,
     outcome::{gone, gone_already},
+    preflight::{CheckNames, Holders},
+    service::Service,
     tags::{FoundTags, Tags},
+    teardown::Found,
 };
 
 const RESOURCE_TYPE: &str = "AWS::SecretsManager::Secret";
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// Secrets Manager: the secrets of a deployment.
+pub(crate) struct SecretsManager;
+
+#[async_trait]
+impl Service for SecretsManager {
+    fn name(&self) -> &'static str {
+        "secretsmanager"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &["secretsmanager:ListSecrets", "secretsmanager:DescribeSecret"]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &["secretsmanager:DescribeSecret"]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        inventory::check_names(environment, names, holders).await
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     password::register(registry, environment);
     jdbc_url::register(registry, environment);
     step!(

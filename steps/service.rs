@@ -1,0 +1,53 @@
+//! What every AWS service does for a deployment, apart from its steps. [`SERVICES`](crate::SERVICES) lists the services.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use engine::step::{Registry, StepError};
+
+use crate::{
+    Environment,
+    preflight::{CheckNames, Holders},
+    teardown::Found,
+};
+
+/// An AWS service whose resources belong to deployments. Each service implements it in its own module.
+#[async_trait]
+pub(crate) trait Service: Sync {
+    /// The service in the names of its steps, such as `sns` in `flow:sns:createTopic`.
+    fn name(&self) -> &'static str;
+
+    /// Registers the service's steps.
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>);
+
+    /// The IAM actions of [`Service::find`].
+    fn find_actions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Adds the resources with the deployment's tag to `found`.
+    ///
+    /// # Errors
+    /// A read failed. A resource that is deleted in the meantime is not an error.
+    async fn find(&self, _environment: &Environment, _deployment: &str, _found: &mut Found) -> Result<(), StepError> {
+        Ok(())
+    }
+
+    /// The IAM actions of [`Service::check_names`].
+    fn name_actions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Adds the holders of the service's names to `holders`.
+    ///
+    /// # Errors
+    /// A read failed.
+    async fn check_names(
+        &self,
+        _environment: &Environment,
+        _names: &CheckNames,
+        _holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        Ok(())
+    }
+}
