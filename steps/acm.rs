@@ -20,6 +20,7 @@ use crate::{
     failure::{failure, failure_for, is_missing},
     outcome::{gone, gone_already},
     service::Service,
+    tags::Tags,
     teardown::Found,
 };
 
@@ -44,6 +45,16 @@ impl Service for CertificateManager {
 
     async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
         inventory::find(environment, deployment, found).await
+    }
+}
+
+impl Tags {
+    /// The tags in Certificate Manager's form.
+    fn acm(&self) -> Vec<aws_sdk_acm::types::Tag> {
+        // Building a tag fails only without a key, and every pair has one.
+        self.pairs()
+            .filter_map(|(key, value)| aws_sdk_acm::types::Tag::builder().key(key).value(value).build().ok())
+            .collect()
     }
 }
 

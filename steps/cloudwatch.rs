@@ -56,6 +56,15 @@ impl Service for CloudWatch {
     }
 }
 
+impl Tags {
+    /// The tags in CloudWatch's form.
+    fn cloudwatch(&self) -> Vec<aws_sdk_cloudwatch::types::Tag> {
+        self.pairs()
+            .map(|(key, value)| aws_sdk_cloudwatch::types::Tag::builder().key(key).value(value).build())
+            .collect()
+    }
+}
+
 fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,

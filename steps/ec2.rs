@@ -19,7 +19,7 @@ mod zones;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use engine::step::{ChangeAction, Registry, StepContext, StepError};
 
 pub(crate) use inventory::{FoundInternetGateway, FoundRouteTable, FoundSecurityGroup};
@@ -29,7 +29,7 @@ use crate::{
     outcome::{gone, gone_already, nothing_to_do},
     preflight::{CheckNames, Holders},
     service::Service,
-    tags::{DEPLOYMENT, sanitised},
+    tags::{DEPLOYMENT, Tags, sanitised},
     teardown::Found,
 };
 
@@ -76,6 +76,14 @@ impl Service for Ec2 {
         holders: &mut Holders,
     ) -> Result<(), StepError> {
         inventory::check_names(environment, names, holders).await
+    }
+}
+
+impl Tags {
+    /// The tags in EC2's form for a creating call.
+    fn ec2_specification(&self, kind: ResourceType) -> TagSpecification {
+        let tags = self.pairs().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+        TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
     }
 }
 

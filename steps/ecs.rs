@@ -24,6 +24,7 @@ use crate::{
     plan::is_unknown,
     preflight::{CheckNames, Holders},
     service::Service,
+    tags::Tags,
     teardown::Found,
 };
 
@@ -72,6 +73,13 @@ impl Service for Ecs {
         holders: &mut Holders,
     ) -> Result<(), StepError> {
         inventory::check_names(environment, names, holders).await
+    }
+}
+
+impl Tags {
+    /// The tags in ECS's form.
+    fn ecs(&self) -> Vec<aws_sdk_ecs::types::Tag> {
+        self.pairs().map(|(key, value)| aws_sdk_ecs::types::Tag::builder().key(key).value(value).build()).collect()
     }
 }
 

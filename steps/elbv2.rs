@@ -20,7 +20,7 @@ use crate::{
     found_tags,
     preflight::{CheckNames, Holders},
     service::Service,
-    tags::FoundTags,
+    tags::{FoundTags, Tags},
     teardown::Found,
 };
 
@@ -65,6 +65,15 @@ impl Service for LoadBalancing {
         holders: &mut Holders,
     ) -> Result<(), StepError> {
         inventory::check_names(environment, names, holders).await
+    }
+}
+
+impl Tags {
+    /// The tags in Elastic Load Balancing's form.
+    fn elbv2(&self) -> Vec<aws_sdk_elasticloadbalancingv2::types::Tag> {
+        self.pairs()
+            .map(|(key, value)| aws_sdk_elasticloadbalancingv2::types::Tag::builder().key(key).value(value).build())
+            .collect()
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     Environment,
     preflight::{CheckNames, Holders},
     service::Service,
+    tags::Tags,
     teardown::Found,
 };
 
@@ -54,6 +55,16 @@ impl Service for Iam {
         holders: &mut Holders,
     ) -> Result<(), StepError> {
         inventory::check_names(environment, names, holders).await
+    }
+}
+
+impl Tags {
+    /// The tags in IAM's form.
+    fn iam(&self) -> Vec<aws_sdk_iam::types::Tag> {
+        // Building a tag fails only without a key, and every pair has one.
+        self.pairs()
+            .filter_map(|(key, value)| aws_sdk_iam::types::Tag::builder().key(key).value(value).build().ok())
+            .collect()
     }
 }
 

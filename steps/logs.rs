@@ -1,6 +1,6 @@
 //! CloudWatch Logs: the log group of the tasks.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::types::LogGroup;
@@ -58,6 +58,13 @@ impl Service for Logs {
         };
         holders.add("log group", name, Holder::of(tags));
         Ok(())
+    }
+}
+
+impl Tags {
+    /// The tags in CloudWatch Logs' form.
+    fn logs(&self) -> HashMap<String, String> {
+        self.pairs().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
 }
 

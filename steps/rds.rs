@@ -22,6 +22,7 @@ use crate::{
     outcome::made_id,
     preflight::{CheckNames, Holders},
     service::Service,
+    tags::Tags,
     teardown::Found,
 };
 
@@ -59,6 +60,13 @@ impl Service for Rds {
         holders: &mut Holders,
     ) -> Result<(), StepError> {
         inventory::check_names(environment, names, holders).await
+    }
+}
+
+impl Tags {
+    /// The tags in RDS's form.
+    fn rds(&self) -> Vec<aws_sdk_rds::types::Tag> {
+        self.pairs().map(|(key, value)| aws_sdk_rds::types::Tag::builder().key(key).value(value).build()).collect()
     }
 }
 

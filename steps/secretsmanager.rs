@@ -64,6 +64,15 @@ impl Service for SecretsManager {
     }
 }
 
+impl Tags {
+    /// The tags in Secrets Manager's form.
+    fn secretsmanager(&self) -> Vec<aws_sdk_secretsmanager::types::Tag> {
+        self.pairs()
+            .map(|(key, value)| aws_sdk_secretsmanager::types::Tag::builder().key(key).value(value).build())
+            .collect()
+    }
+}
+
 fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     password::register(registry, environment);
     jdbc_url::register(registry, environment);

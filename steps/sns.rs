@@ -65,6 +65,16 @@ impl Service for Sns {
     }
 }
 
+impl Tags {
+    /// The tags in SNS's form.
+    fn sns(&self) -> Vec<aws_sdk_sns::types::Tag> {
+        // Building a tag fails only without a key, and every pair has one.
+        self.pairs()
+            .filter_map(|(key, value)| aws_sdk_sns::types::Tag::builder().key(key).value(value).build().ok())
+            .collect()
+    }
+}
+
 fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
