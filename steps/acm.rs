@@ -19,7 +19,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
     outcome::{gone, gone_already},
-    service::Service,
+    service::{Service, Wait},
     tags::Tags,
     teardown::Found,
 };
@@ -45,6 +45,17 @@ impl Service for CertificateManager {
 
     async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
         inventory::find(environment, deployment, found).await
+    }
+
+    fn waits(&self) -> &'static [Wait] {
+        &[
+            Wait { step: "acm:describeValidation", usual_seconds: (5, 30), takes: None },
+            Wait {
+                step: "acm:waitForCertificate",
+                usual_seconds: (120, 1_800),
+                takes: Some("about 2.5 min once the DNS record is there"),
+            },
+        ]
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
     Environment,
     outcome::{gone, gone_already, nothing_to_do},
     preflight::{CheckNames, Holders},
-    service::Service,
+    service::{Service, Wait},
     tags::{DEPLOYMENT, Tags, sanitised},
     teardown::Found,
 };
@@ -76,6 +76,16 @@ impl Service for Ec2 {
         holders: &mut Holders,
     ) -> Result<(), StepError> {
         inventory::check_names(environment, names, holders).await
+    }
+
+    fn waits(&self) -> &'static [Wait] {
+        &[
+            Wait { step: "ec2:waitForVpc", usual_seconds: (1, 5), takes: None },
+            Wait { step: "ec2:waitForSubnet", usual_seconds: (1, 5), takes: None },
+            Wait { step: "ec2:waitForInstanceRunning", usual_seconds: (20, 60), takes: Some("about 25 s") },
+            Wait { step: "ec2:waitForInstanceTerminated", usual_seconds: (20, 60), takes: Some("about 25 s") },
+            Wait { step: "ec2:waitForInstanceStatus", usual_seconds: (120, 300), takes: Some("about 3 min") },
+        ]
     }
 }
 

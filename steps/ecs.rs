@@ -15,15 +15,16 @@ use aws_sdk_ecs::types::{Failure, Service, ServiceField};
 use engine::step::{ErrorClass, Registry, StepContext, StepError};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 pub(crate) use inventory::FoundService;
 
 use crate::{
     Environment,
     failure::{failure_for, is_missing},
-    plan::is_unknown,
+    plan::{KNOWN_AFTER_APPLY, is_unknown},
     preflight::{CheckNames, Holders},
-    service::Service,
+    service::Wait,
     tags::Tags,
     teardown::Found,
 };
@@ -37,8 +38,9 @@ const DRAINING: &str = "DRAINING";
 /// ECS: clusters, services and task definitions.
 pub(crate) struct Ecs;
 
+// `Service` alone is a type of ECS.
 #[async_trait]
-impl Service for Ecs {
+impl crate::service::Service for Ecs {
     fn name(&self) -> &'static str {
         "ecs"
     }
@@ -73,6 +75,25 @@ impl Service for Ecs {
         holders: &mut Holders,
     ) -> Result<(), StepError> {
         inventory::check_names(environment, names, holders).await
+    }
+
+    fn waits(&self) -> &'static [Wait] {
+        &[
+            Wait { step: "ecs:waitForService", usual_seconds: (120, 600), takes: Some("about 3 min") },
+            Wait { step: "ecs:waitForServiceInactive", usual_seconds: (30, 300), takes: Some("about 30 s") },
+        ]
+    }
+
+    fn answer_in_plan(&self, operation: &str) -> Option<String> {
+        let kinds = ["Cluster", "Service", "TaskDefinition"];
+        kinds.iter().any(|kind| operation.ends_with(kind)).then(|| {
+            json!({
+                "cluster": { "clusterArn": KNOWN_AFTER_APPLY },
+                "service": { "serviceArn": KNOWN_AFTER_APPLY },
+                "taskDefinition": { "taskDefinitionArn": KNOWN_AFTER_APPLY },
+            })
+            .to_string()
+        })
     }
 }
 

@@ -18,8 +18,9 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
+    plan::{KNOWN_AFTER_APPLY, query_answer},
     preflight::{CheckNames, Holders},
-    service::Service,
+    service::{Service, Wait},
     tags::{FoundTags, Tags},
     teardown::Found,
 };
@@ -65,6 +66,22 @@ impl Service for LoadBalancing {
         holders: &mut Holders,
     ) -> Result<(), StepError> {
         inventory::check_names(environment, names, holders).await
+    }
+
+    fn waits(&self) -> &'static [Wait] {
+        &[
+            Wait { step: "elbv2:waitForLoadBalancer", usual_seconds: (120, 300), takes: Some("about 2.5 min") },
+            Wait { step: "elbv2:waitForLoadBalancerDeleted", usual_seconds: (30, 600), takes: Some("about 1 min") },
+        ]
+    }
+
+    fn answer_in_plan(&self, operation: &str) -> Option<String> {
+        let id = KNOWN_AFTER_APPLY;
+        let content = format!(
+            "<LoadBalancers><member><LoadBalancerArn>{id}</LoadBalancerArn><DNSName>{id}</DNSName>\
+             <CanonicalHostedZoneId>{id}</CanonicalHostedZoneId></member></LoadBalancers>"
+        );
+        (operation == "CreateLoadBalancer").then(|| query_answer(operation, &content))
     }
 }
 

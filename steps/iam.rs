@@ -15,6 +15,7 @@ pub(crate) use inventory::FoundRole;
 
 use crate::{
     Environment,
+    plan::{KNOWN_AFTER_APPLY, query_answer},
     preflight::{CheckNames, Holders},
     service::Service,
     tags::Tags,
@@ -55,6 +56,15 @@ impl Service for Iam {
         holders: &mut Holders,
     ) -> Result<(), StepError> {
         inventory::check_names(environment, names, holders).await
+    }
+
+    fn answer_in_plan(&self, operation: &str) -> Option<String> {
+        let content = format!(
+            "<Role><Path>/</Path><RoleName/><RoleId/><Arn>{KNOWN_AFTER_APPLY}</Arn>\
+             <CreateDate>2020-01-01T00:00:00Z</CreateDate></Role>"
+        );
+        let returns_role = matches!(operation, "CreateRole" | "CreateServiceLinkedRole");
+        returns_role.then(|| query_answer(operation, &content))
     }
 }
 

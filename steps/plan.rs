@@ -21,9 +21,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{Environment, SERVICES};
-pub(crate) use no_connection::NoConnection;
+pub(crate) use no_connection::{NoConnection, query_answer};
 pub use permissions::{PermissionQuestion, denied_actions};
 pub(crate) use record::PlanRecord;
+pub use waits::usual_wait;
 
 /// The text in a plan for an id, an ARN or an address that the service chooses.
 pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";

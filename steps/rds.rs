@@ -21,7 +21,7 @@ use crate::{
     failure::{failure_for, is_missing},
     outcome::made_id,
     preflight::{CheckNames, Holders},
-    service::Service,
+    service::{Service, Wait},
     tags::Tags,
     teardown::Found,
 };
@@ -60,6 +60,13 @@ impl Service for Rds {
         holders: &mut Holders,
     ) -> Result<(), StepError> {
         inventory::check_names(environment, names, holders).await
+    }
+
+    fn waits(&self) -> &'static [Wait] {
+        &[
+            Wait { step: "rds:waitForDatabase", usual_seconds: (300, 1_200), takes: Some("about 6 min") },
+            Wait { step: "rds:waitForDatabaseDeleted", usual_seconds: (180, 900), takes: Some("about 3 min") },
+        ]
     }
 }
 

@@ -15,7 +15,12 @@ pub(crate) use alias::{described, points_elsewhere};
 pub(crate) use inventory::FoundRecord;
 pub(crate) use record::records_at;
 
-use crate::{Environment, service::Service, teardown::Found};
+use crate::{
+    Environment,
+    plan::KNOWN_AFTER_APPLY,
+    service::{Service, Wait},
+    teardown::Found,
+};
 
 const RESOURCE_TYPE: &str = "AWS::Route53::RecordSet";
 
@@ -38,6 +43,19 @@ impl Service for Route53 {
 
     async fn find(&self, environment: &Environment, _deployment: &str, found: &mut Found) -> Result<(), StepError> {
         inventory::find(environment, found).await
+    }
+
+    fn waits(&self) -> &'static [Wait] {
+        &[Wait { step: "route53:waitForChange", usual_seconds: (30, 60), takes: Some("about 40 s") }]
+    }
+
+    fn answer_in_plan(&self, operation: &str) -> Option<String> {
+        (operation == "ChangeResourceRecordSets").then(|| {
+            format!(
+                "<ChangeResourceRecordSetsResponse><ChangeInfo><Id>{KNOWN_AFTER_APPLY}</Id><Status>PENDING</Status>\
+                 <SubmittedAt>2020-01-01T00:00:00Z</SubmittedAt></ChangeInfo></ChangeResourceRecordSetsResponse>"
+            )
+        })
     }
 }
 

@@ -50,4 +50,25 @@ pub(crate) trait Service: Sync {
     ) -> Result<(), StepError> {
         Ok(())
     }
+
+    /// The steps that wait.
+    fn waits(&self) -> &'static [Wait] {
+        &[]
+    }
+
+    /// The body of the answer to a call for a change in a plan, which is not sent: the fewest fields that the service's
+    /// steps require. `None` if they require none.
+    fn answer_in_plan(&self, _operation: &str) -> Option<String> {
+        None
+    }
+}
+
+/// How long a step waits.
+pub(crate) struct Wait {
+    /// The step's name, such as `ec2:waitForVpc`.
+    pub(crate) step: &'static str,
+    /// The shortest and the longest duration in seconds that AWS's documentation and users report.
+    pub(crate) usual_seconds: (u32, u32),
+    /// The usual duration in words, for the manual; `None` if the step answers in a few calls.
+    pub(crate) takes: Option<&'static str>,
 }

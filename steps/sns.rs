@@ -12,7 +12,7 @@ use crate::{
     failure::{failure, failure_for, is_missing, name_taken},
     found_tags,
     outcome::{change_of_part, gone, gone_already, incomplete_answer, nothing_to_do},
-    plan::is_unknown,
+    plan::{KNOWN_AFTER_APPLY, is_unknown, query_answer},
     preflight::{CheckNames, Holder, Holders},
     service::Service,
     tags::{FoundTags, Tags},
@@ -62,6 +62,11 @@ impl Service for Sns {
         };
         holders.add("topic", name, Holder::of(tags));
         Ok(())
+    }
+
+    fn answer_in_plan(&self, operation: &str) -> Option<String> {
+        let content = format!("<TopicArn>{KNOWN_AFTER_APPLY}</TopicArn>");
+        (operation == "CreateTopic").then(|| query_answer(operation, &content))
     }
 }
 
