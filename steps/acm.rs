@@ -19,12 +19,23 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
     outcome::{gone, gone_already},
+    policy::{REQUEST_TAGGED, Restriction, Scope, none, resource_tag},
     service::{Service, Wait},
     tags::Tags,
     teardown::Found,
 };
 
 const RESOURCE_TYPE: &str = "AWS::CertificateManager::Certificate";
+
+/// All certificates.
+const CERTIFICATES: Scope = Scope { id: "Certificates", place: 11, resources: all_certificates, condition: none };
+/// The certificates with the deployment's tag.
+const CERTIFICATES_OF_DEPLOYMENT: Scope =
+    Scope { id: "CertificatesOfTheDeployment", place: 12, resources: all_certificates, condition: resource_tag };
+
+fn all_certificates(restriction: &Restriction) -> Vec<String> {
+    vec![restriction.arn("acm", "certificate/*")]
+}
 
 /// Certificate Manager: the certificates of a deployment.
 pub(crate) struct CertificateManager;
@@ -56,6 +67,14 @@ impl Service for CertificateManager {
                 takes: Some("about 2.5 min once the DNS record is there"),
             },
         ]
+    }
+
+    fn scopes(&self, call: &str) -> &'static [&'static Scope] {
+        match call {
+            "RequestCertificate" => &[&REQUEST_TAGGED],
+            "DeleteCertificate" => &[&CERTIFICATES_OF_DEPLOYMENT],
+            _ => &[&CERTIFICATES],
+        }
     }
 }
 

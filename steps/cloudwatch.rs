@@ -13,6 +13,7 @@ use crate::{
     failure::{failure, is_missing, name_taken},
     found_tags,
     outcome::called_before,
+    policy::{Scope, none},
     preflight::{CheckNames, Holder, Holders},
     service::Service,
     tags::{FoundTags, Tags},
@@ -20,6 +21,14 @@ use crate::{
 };
 
 const ALARM: &str = "AWS::CloudWatch::Alarm";
+
+/// The alarms of a deployment.
+const ALARMS: Scope = Scope {
+    id: "Alarms",
+    place: 10,
+    resources: |restriction| vec![restriction.arn("cloudwatch", &format!("alarm:{}-*", restriction.deployment))],
+    condition: none,
+};
 
 /// CloudWatch: alarms have the deployment's name and tag.
 pub(crate) struct CloudWatch;
@@ -53,6 +62,10 @@ impl Service for CloudWatch {
         holders: &mut Holders,
     ) -> Result<(), StepError> {
         check_alarm_names(environment, &names.alarm_names, holders).await
+    }
+
+    fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&ALARMS]
     }
 }
 

@@ -8,6 +8,7 @@ mod instance_wait;
 mod internet_gateway;
 mod inventory;
 mod key_pair;
+mod permissions;
 mod route_table;
 mod security_group;
 mod security_group_rule;
@@ -27,6 +28,7 @@ pub(crate) use inventory::{FoundInternetGateway, FoundRouteTable, FoundSecurityG
 use crate::{
     Environment,
     outcome::{gone, gone_already, nothing_to_do},
+    policy::Scope,
     preflight::{CheckNames, Holders},
     service::{Service, Wait},
     tags::{DEPLOYMENT, Tags, sanitised},
@@ -86,6 +88,10 @@ impl Service for Ec2 {
             Wait { step: "ec2:waitForInstanceTerminated", usual_seconds: (20, 60), takes: Some("about 25 s") },
             Wait { step: "ec2:waitForInstanceStatus", usual_seconds: (120, 300), takes: Some("about 3 min") },
         ]
+    }
+
+    fn scopes(&self, call: &str) -> &'static [&'static Scope] {
+        permissions::scopes(call)
     }
 }
 

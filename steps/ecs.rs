@@ -23,6 +23,7 @@ use crate::{
     Environment,
     failure::{failure_for, is_missing},
     plan::{KNOWN_AFTER_APPLY, is_unknown},
+    policy::{REQUEST_TAGGED, Scope, all, none},
     preflight::{CheckNames, Holders},
     service::Wait,
     tags::Tags,
@@ -34,6 +35,24 @@ const MISSING: &str = "MISSING";
 const ACTIVE: &str = "ACTIVE";
 const INACTIVE: &str = "INACTIVE";
 const DRAINING: &str = "DRAINING";
+
+/// The cluster, its services and its task definitions.
+const SERVICES: Scope = Scope {
+    id: "Services",
+    place: 8,
+    resources: |restriction| {
+        let deployment = &restriction.deployment;
+        let named = [
+            format!("cluster/{deployment}"),
+            format!("service/{deployment}/*"),
+            format!("task-definition/{deployment}:*"),
+        ];
+        named.iter().map(|resource| restriction.arn("ecs", resource)).collect()
+    },
+    condition: none,
+};
+/// All task definitions: AWS does not restrict these actions.
+const TASK_DEFINITIONS: Scope = Scope { id: "TaskDefinitions", place: 20, resources: all, condition: none };
 
 /// ECS: clusters, services and task definitions.
 pub(crate) struct Ecs;
@@ -94,6 +113,14 @@ impl crate::service::Service for Ecs {
             })
             .to_string()
         })
+    }
+
+    fn scopes(&self, call: &str) -> &'static [&'static Scope] {
+        match call {
+            "CreateCluster" | "RegisterTaskDefinition" => &[&REQUEST_TAGGED],
+            "DeregisterTaskDefinition" => &[&TASK_DEFINITIONS],
+            _ => &[&SERVICES],
+        }
     }
 }
 

@@ -19,10 +19,27 @@ use crate::{
     failure::{failure, is_missing},
     found_tags,
     plan::{KNOWN_AFTER_APPLY, query_answer},
+    policy::{Scope, none},
     preflight::{CheckNames, Holders},
     service::{Service, Wait},
     tags::{FoundTags, Tags},
     teardown::Found,
+};
+
+/// The load balancer, its listeners and its target group.
+const LOAD_BALANCERS: Scope = Scope {
+    id: "LoadBalancers",
+    place: 7,
+    resources: |restriction| {
+        let deployment = &restriction.deployment;
+        let named = [
+            format!("loadbalancer/app/{deployment}-https/*"),
+            format!("listener/app/{deployment}-https/*"),
+            format!("targetgroup/{deployment}-app/*"),
+        ];
+        named.iter().map(|resource| restriction.arn("elasticloadbalancing", resource)).collect()
+    },
+    condition: none,
 };
 
 /// Elastic Load Balancing: load balancers, listeners and target groups.
@@ -82,6 +99,14 @@ impl Service for LoadBalancing {
              <CanonicalHostedZoneId>{id}</CanonicalHostedZoneId></member></LoadBalancers>"
         );
         (operation == "CreateLoadBalancer").then(|| query_answer(operation, &content))
+    }
+
+    fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&LOAD_BALANCERS]
+    }
+
+    fn iam_prefix(&self) -> &'static str {
+        "elasticloadbalancing"
     }
 }
 

@@ -1,6 +1,7 @@
 //! IAM: the role that starts the tasks, and ECS's service-linked role.
 
 mod inventory;
+mod permissions;
 mod policy;
 mod role;
 mod service_linked_role;
@@ -16,6 +17,7 @@ pub(crate) use inventory::FoundRole;
 use crate::{
     Environment,
     plan::{KNOWN_AFTER_APPLY, query_answer},
+    policy::Scope,
     preflight::{CheckNames, Holders},
     service::Service,
     tags::Tags,
@@ -65,6 +67,10 @@ impl Service for Iam {
         );
         let returns_role = matches!(operation, "CreateRole" | "CreateServiceLinkedRole");
         returns_role.then(|| query_answer(operation, &content))
+    }
+
+    fn scopes(&self, call: &str) -> &'static [&'static Scope] {
+        permissions::scopes(call)
     }
 }
 

@@ -25,6 +25,7 @@ pub mod deployment;
 pub mod environment;
 pub mod failure;
 pub mod plan;
+pub mod policy;
 mod service;
 pub mod step_functions;
 pub mod tags;

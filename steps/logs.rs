@@ -12,6 +12,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
     outcome::{gone, gone_already, nothing_to_do, setting_changed},
+    policy::{Scope, none},
     preflight::{CheckNames, Holder, Holders},
     service::Service,
     tags::{FoundTags, Tags},
@@ -19,6 +20,14 @@ use crate::{
 };
 
 const RESOURCE_TYPE: &str = "AWS::Logs::LogGroup";
+
+/// The log groups of a deployment.
+const LOG_GROUPS: Scope = Scope {
+    id: "LogGroups",
+    place: 5,
+    resources: |restriction| vec![restriction.arn("logs", &format!("log-group:/ecs/{}*", restriction.deployment))],
+    condition: none,
+};
 
 /// CloudWatch Logs: log groups have the deployment's name and tag.
 pub(crate) struct Logs;
@@ -58,6 +67,10 @@ impl Service for Logs {
         };
         holders.add("log group", name, Holder::of(tags));
         Ok(())
+    }
+
+    fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&LOG_GROUPS]
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     Environment,
     failure::{failure_for, is_missing},
     outcome::made_id,
+    policy::{Scope, none},
     preflight::{CheckNames, Holders},
     service::{Service, Wait},
     tags::Tags,
@@ -27,6 +28,24 @@ use crate::{
 };
 
 const RESOURCE_TYPE: &str = "AWS::RDS::DBInstance";
+
+/// The database, its subnet group, its final snapshots, and the default groups that RDS assigns to it.
+const DATABASES: Scope = Scope {
+    id: "Databases",
+    place: 6,
+    resources: |restriction| {
+        let deployment = &restriction.deployment;
+        let named = [
+            format!("db:{deployment}-db"),
+            format!("subgrp:{deployment}-db"),
+            format!("snapshot:{deployment}-db-final-*"),
+            "og:*".to_owned(),
+            "pg:*".to_owned(),
+        ];
+        named.iter().map(|resource| restriction.arn("rds", resource)).collect()
+    },
+    condition: none,
+};
 
 /// RDS: databases and subnet groups.
 pub(crate) struct Rds;
@@ -67,6 +86,10 @@ impl Service for Rds {
             Wait { step: "rds:waitForDatabase", usual_seconds: (300, 1_200), takes: Some("about 6 min") },
             Wait { step: "rds:waitForDatabaseDeleted", usual_seconds: (180, 900), takes: Some("about 3 min") },
         ]
+    }
+
+    fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&DATABASES]
     }
 }
 

@@ -18,11 +18,20 @@ pub(crate) use record::records_at;
 use crate::{
     Environment,
     plan::KNOWN_AFTER_APPLY,
+    policy::{Scope, none},
     service::{Service, Wait},
     teardown::Found,
 };
 
 const RESOURCE_TYPE: &str = "AWS::Route53::RecordSet";
+
+/// The records of every hosted zone.
+const RECORDS: Scope = Scope {
+    id: "Records",
+    place: 13,
+    resources: |restriction| vec![format!("arn:{}:route53:::hostedzone/*", restriction.partition)],
+    condition: none,
+};
 
 /// Route 53: the records that lead to a deployment.
 pub(crate) struct Route53;
@@ -56,6 +65,10 @@ impl Service for Route53 {
                  <SubmittedAt>2020-01-01T00:00:00Z</SubmittedAt></ChangeInfo></ChangeResourceRecordSetsResponse>"
             )
         })
+    }
+
+    fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&RECORDS]
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     failure::{code_of, failure, is_already_there, is_missing, name_taken},
     found_tags,
     outcome::{gone, gone_already},
+    policy::{READS, Scope, none},
     preflight::{CheckNames, Holders},
     service::Service,
     tags::{FoundTags, Tags},
@@ -28,6 +29,14 @@ use crate::{
 };
 
 const RESOURCE_TYPE: &str = "AWS::SecretsManager::Secret";
+
+/// The secrets of a deployment.
+const SECRETS: Scope = Scope {
+    id: "Secrets",
+    place: 4,
+    resources: |restriction| vec![restriction.arn("secretsmanager", &format!("secret:{}/*", restriction.deployment))],
+    condition: none,
+};
 
 /// Secrets Manager: the secrets of a deployment.
 pub(crate) struct SecretsManager;
@@ -61,6 +70,18 @@ impl Service for SecretsManager {
         holders: &mut Holders,
     ) -> Result<(), StepError> {
         inventory::check_names(environment, names, holders).await
+    }
+
+    fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&SECRETS]
+    }
+
+    fn read_scopes(&self, call: &str) -> &'static [&'static Scope] {
+        match call {
+            "ListSecrets" | "GetRandomPassword" => &[&READS],
+            // Reading a secret's value is not an ordinary read.
+            _ => &[&SECRETS],
+        }
     }
 }
 

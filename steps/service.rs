@@ -7,6 +7,7 @@ use engine::step::{Registry, StepError};
 
 use crate::{
     Environment,
+    policy::{READS, Scope},
     preflight::{CheckNames, Holders},
     teardown::Found,
 };
@@ -49,6 +50,20 @@ pub(crate) trait Service: Sync {
         _holders: &mut Holders,
     ) -> Result<(), StepError> {
         Ok(())
+    }
+
+    /// The service in the names of IAM's actions, such as `sns` in `sns:CreateTopic`.
+    fn iam_prefix(&self) -> &'static str {
+        self.name()
+    }
+
+    /// The scopes of a call that changes something, such as `CreateTopic`; several if it needs resources of different
+    /// kinds.
+    fn scopes(&self, call: &str) -> &'static [&'static Scope];
+
+    /// The scopes of a call that only reads.
+    fn read_scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&READS]
     }
 
     /// The steps that wait.

@@ -13,6 +13,7 @@ use crate::{
     found_tags,
     outcome::{change_of_part, gone, gone_already, incomplete_answer, nothing_to_do},
     plan::{KNOWN_AFTER_APPLY, is_unknown, query_answer},
+    policy::{Scope, none},
     preflight::{CheckNames, Holder, Holders},
     service::Service,
     tags::{FoundTags, Tags},
@@ -23,6 +24,14 @@ const TOPIC: &str = "AWS::SNS::Topic";
 const SUBSCRIPTION: &str = "AWS::SNS::Subscription";
 /// SNS's value in place of an ARN until the link in its e-mail has been followed.
 const PENDING: [&str; 2] = ["PendingConfirmation", "pending confirmation"];
+
+/// The topic of alarms.
+const TOPICS: Scope = Scope {
+    id: "Topics",
+    place: 9,
+    resources: |restriction| vec![restriction.arn("sns", &format!("{}-alarms", restriction.deployment))],
+    condition: none,
+};
 
 /// SNS: topics have the deployment's name and tag.
 pub(crate) struct Sns;
@@ -67,6 +76,10 @@ impl Service for Sns {
     fn answer_in_plan(&self, operation: &str) -> Option<String> {
         let content = format!("<TopicArn>{KNOWN_AFTER_APPLY}</TopicArn>");
         (operation == "CreateTopic").then(|| query_answer(operation, &content))
+    }
+
+    fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&TOPICS]
     }
 }
 
