@@ -13,6 +13,7 @@ use crate::{
     failure::{failure, is_missing, name_taken},
     found_tags,
     outcome::called_before,
+    plan::{PlannedChange, Price, Prices},
     policy::{Scope, none},
     preflight::{CheckNames, Holder, Holders},
     service::Service,
@@ -66,6 +67,13 @@ impl Service for CloudWatch {
 
     fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
         &[&ALARMS]
+    }
+
+    fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
+        match change.resource_type.as_str() {
+            ALARM => prices.everywhere("alarmMonth").into(),
+            _ => Price::Free,
+        }
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) use inventory::{FoundInternetGateway, FoundRouteTable, FoundSecurityG
 use crate::{
     Environment,
     outcome::{gone, gone_already, nothing_to_do},
+    plan::{PlannedChange, Price, Prices},
     policy::Scope,
     preflight::{CheckNames, Holders},
     service::{Service, Wait},
@@ -92,6 +93,13 @@ impl Service for Ec2 {
 
     fn scopes(&self, call: &str) -> &'static [&'static Scope] {
         permissions::scopes(call)
+    }
+
+    fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
+        match change.resource_type.as_str() {
+            instance::RESOURCE_TYPE => instance::monthly_usd(&change.settings, prices).into(),
+            _ => Price::Free,
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) use inventory::FoundService;
 use crate::{
     Environment,
     failure::{failure_for, is_missing},
-    plan::{KNOWN_AFTER_APPLY, is_unknown},
+    plan::{KNOWN_AFTER_APPLY, PlannedChange, Price, Prices, is_unknown},
     policy::{REQUEST_TAGGED, Scope, all, none},
     preflight::{CheckNames, Holders},
     service::Wait,
@@ -121,6 +121,14 @@ impl crate::service::Service for Ecs {
             "DeregisterTaskDefinition" => &[&TASK_DEFINITIONS],
             _ => &[&SERVICES],
         }
+    }
+
+    fn monthly_usd(&self, change: &PlannedChange, plan: &[PlannedChange], prices: &Prices) -> Price {
+        if change.resource_type != service::RESOURCE_TYPE {
+            return Price::Free;
+        }
+        let task = plan.iter().rfind(|change| change.resource_type == task_definition::RESOURCE_TYPE);
+        task.and_then(|task| service::monthly_usd(&change.settings, &task.settings, prices)).into()
     }
 }
 

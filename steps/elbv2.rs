@@ -18,7 +18,7 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    plan::{KNOWN_AFTER_APPLY, query_answer},
+    plan::{KNOWN_AFTER_APPLY, PlannedChange, Price, Prices, query_answer},
     policy::{Scope, none},
     preflight::{CheckNames, Holders},
     service::{Service, Wait},
@@ -107,6 +107,13 @@ impl Service for LoadBalancing {
 
     fn iam_prefix(&self) -> &'static str {
         "elasticloadbalancing"
+    }
+
+    fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
+        match change.resource_type.as_str() {
+            load_balancer::RESOURCE_TYPE => load_balancer::monthly_usd(&change.settings, prices).into(),
+            _ => Price::Free,
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod no_connection;
 mod output;
 mod permissions;
+mod price;
 mod record;
 mod waits;
 
@@ -23,6 +24,7 @@ use serde_json::Value;
 use crate::{Environment, SERVICES};
 pub(crate) use no_connection::{NoConnection, query_answer};
 pub use permissions::{PermissionQuestion, denied_actions};
+pub use price::{Price, Prices};
 pub(crate) use record::PlanRecord;
 pub use waits::usual_wait;
 

@@ -13,6 +13,7 @@ use aws_sdk_rds::types::DbInstance;
 use engine::step::{Registry, StepContext, StepError};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 pub(crate) use inventory::FoundDatabase;
 
@@ -20,6 +21,7 @@ use crate::{
     Environment,
     failure::{failure_for, is_missing},
     outcome::made_id,
+    plan::{PlannedChange, Price, Prices},
     policy::{Scope, none},
     preflight::{CheckNames, Holders},
     service::{Service, Wait},
@@ -91,6 +93,13 @@ impl Service for Rds {
     fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
         &[&DATABASES]
     }
+
+    fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
+        match change.resource_type.as_str() {
+            RESOURCE_TYPE => monthly_usd(&change.settings, prices).into(),
+            _ => Price::Free,
+        }
+    }
 }
 
 impl Tags {
@@ -105,6 +114,14 @@ fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     database::register(registry, environment);
     wait::register(registry, environment);
     delete::register(registry, environment);
+}
+
+/// The monthly price of a database: its hours and its storage. A standby doubles it.
+fn monthly_usd(settings: &Value, prices: &Prices) -> Option<f64> {
+    let hour = prices.regional("databaseHour")[settings["instanceClass"].as_str()?].as_f64()?;
+    let gib_month = prices.regional("databaseStorageGibMonth")[settings["storageType"].as_str()?].as_f64()?;
+    let one = hour * prices.hours_per_month() + gib_month * settings["allocatedStorageGib"].as_f64()?;
+    Some(if settings["multiAz"] == true { 2.0 * one } else { one })
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

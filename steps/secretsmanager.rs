@@ -21,6 +21,7 @@ use crate::{
     failure::{code_of, failure, is_already_there, is_missing, name_taken},
     found_tags,
     outcome::{gone, gone_already},
+    plan::{PlannedChange, Price, Prices},
     policy::{READS, Scope, none},
     preflight::{CheckNames, Holders},
     service::Service,
@@ -81,6 +82,13 @@ impl Service for SecretsManager {
             "ListSecrets" | "GetRandomPassword" => &[&READS],
             // Reading a secret's value is not an ordinary read.
             _ => &[&SECRETS],
+        }
+    }
+
+    fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
+        match change.resource_type.as_str() {
+            RESOURCE_TYPE => prices.everywhere("secretMonth").into(),
+            _ => Price::Free,
         }
     }
 }

@@ -7,6 +7,7 @@ use engine::step::{Registry, StepError};
 
 use crate::{
     Environment,
+    plan::{PlannedChange, Price, Prices},
     policy::{READS, Scope},
     preflight::{CheckNames, Holders},
     teardown::Found,
@@ -69,6 +70,11 @@ pub(crate) trait Service: Sync {
     /// The steps that wait.
     fn waits(&self) -> &'static [Wait] {
         &[]
+    }
+
+    /// The monthly price of a resource of `plan`. [`Price::Free`] also if it belongs to another service.
+    fn monthly_usd(&self, _change: &PlannedChange, _plan: &[PlannedChange], _prices: &Prices) -> Price {
+        Price::Free
     }
 
     /// The body of the answer to a call for a change in a plan, which is not sent: the fewest fields that the service's
