@@ -78,6 +78,25 @@ impl Service for CertificateManager {
     }
 }
 
+impl Environment {
+    /// The client for changes.
+    fn acm(&self) -> aws_sdk_acm::Client {
+        self.client_for_changes(aws_sdk_acm::Client::new)
+    }
+
+    /// The client for reads.
+    fn acm_reads(&self) -> aws_sdk_acm::Client {
+        self.client_for_reads(aws_sdk_acm::Client::new)
+    }
+
+    /// The client for reads in another region of the same account.
+    fn acm_reads_in(&self, region: &str) -> aws_sdk_acm::Client {
+        let builder = aws_sdk_acm::config::Builder::from(self.config_of_reads());
+        let builder = builder.region(aws_config::Region::new(region.to_owned()));
+        aws_sdk_acm::Client::from_conf(builder.build())
+    }
+}
+
 impl Tags {
     /// The tags in Certificate Manager's form.
     fn acm(&self) -> Vec<aws_sdk_acm::types::Tag> {

@@ -77,6 +77,18 @@ impl Service for CloudWatch {
     }
 }
 
+impl Environment {
+    /// The client for changes.
+    fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
+        self.client_for_changes(aws_sdk_cloudwatch::Client::new)
+    }
+
+    /// The client for reads.
+    fn cloudwatch_reads(&self) -> aws_sdk_cloudwatch::Client {
+        self.client_for_reads(aws_sdk_cloudwatch::Client::new)
+    }
+}
+
 impl Tags {
     /// The tags in CloudWatch's form.
     fn cloudwatch(&self) -> Vec<aws_sdk_cloudwatch::types::Tag> {

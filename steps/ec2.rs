@@ -103,6 +103,18 @@ impl Service for Ec2 {
     }
 }
 
+impl Environment {
+    /// The client for changes.
+    pub(crate) fn ec2(&self) -> aws_sdk_ec2::Client {
+        self.client_for_changes(aws_sdk_ec2::Client::new)
+    }
+
+    /// The client for reads.
+    pub(crate) fn ec2_reads(&self) -> aws_sdk_ec2::Client {
+        self.client_for_reads(aws_sdk_ec2::Client::new)
+    }
+}
+
 impl Tags {
     /// The tags in EC2's form for a creating call.
     fn ec2_specification(&self, kind: ResourceType) -> TagSpecification {

@@ -132,6 +132,18 @@ impl crate::service::Service for Ecs {
     }
 }
 
+impl Environment {
+    /// The client for changes.
+    pub(crate) fn ecs(&self) -> aws_sdk_ecs::Client {
+        self.client_for_changes(aws_sdk_ecs::Client::new)
+    }
+
+    /// The client for reads.
+    fn ecs_reads(&self) -> aws_sdk_ecs::Client {
+        self.client_for_reads(aws_sdk_ecs::Client::new)
+    }
+}
+
 impl Tags {
     /// The tags in ECS's form.
     fn ecs(&self) -> Vec<aws_sdk_ecs::types::Tag> {

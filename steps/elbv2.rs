@@ -117,6 +117,18 @@ impl Service for LoadBalancing {
     }
 }
 
+impl Environment {
+    /// The client for changes.
+    fn elbv2(&self) -> aws_sdk_elasticloadbalancingv2::Client {
+        self.client_for_changes(aws_sdk_elasticloadbalancingv2::Client::new)
+    }
+
+    /// The client for reads.
+    pub(crate) fn elbv2_reads(&self) -> aws_sdk_elasticloadbalancingv2::Client {
+        self.client_for_reads(aws_sdk_elasticloadbalancingv2::Client::new)
+    }
+}
+
 impl Tags {
     /// The tags in Elastic Load Balancing's form.
     fn elbv2(&self) -> Vec<aws_sdk_elasticloadbalancingv2::types::Tag> {

@@ -74,6 +74,18 @@ impl Service for Iam {
     }
 }
 
+impl Environment {
+    /// The client for changes.
+    pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
+        self.client_for_changes(aws_sdk_iam::Client::new)
+    }
+
+    /// The client for reads.
+    pub(crate) fn iam_reads(&self) -> aws_sdk_iam::Client {
+        self.client_for_reads(aws_sdk_iam::Client::new)
+    }
+}
+
 impl Tags {
     /// The tags in IAM's form.
     fn iam(&self) -> Vec<aws_sdk_iam::types::Tag> {

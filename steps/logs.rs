@@ -74,6 +74,18 @@ impl Service for Logs {
     }
 }
 
+impl Environment {
+    /// The client for changes.
+    pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
+        self.client_for_changes(aws_sdk_cloudwatchlogs::Client::new)
+    }
+
+    /// The client for reads.
+    pub(crate) fn logs_reads(&self) -> aws_sdk_cloudwatchlogs::Client {
+        self.client_for_reads(aws_sdk_cloudwatchlogs::Client::new)
+    }
+}
+
 impl Tags {
     /// The tags in CloudWatch Logs' form.
     fn logs(&self) -> HashMap<String, String> {

@@ -102,6 +102,18 @@ impl Service for Rds {
     }
 }
 
+impl Environment {
+    /// The client for changes.
+    pub(crate) fn rds(&self) -> aws_sdk_rds::Client {
+        self.client_for_changes(aws_sdk_rds::Client::new)
+    }
+
+    /// The client for reads.
+    pub(crate) fn rds_reads(&self) -> aws_sdk_rds::Client {
+        self.client_for_reads(aws_sdk_rds::Client::new)
+    }
+}
+
 impl Tags {
     /// The tags in RDS's form.
     fn rds(&self) -> Vec<aws_sdk_rds::types::Tag> {

@@ -72,6 +72,18 @@ impl Service for Route53 {
     }
 }
 
+impl Environment {
+    /// The client for changes.
+    pub(crate) fn route53(&self) -> aws_sdk_route53::Client {
+        self.client_for_changes(aws_sdk_route53::Client::new)
+    }
+
+    /// The client for reads.
+    pub(crate) fn route53_reads(&self) -> aws_sdk_route53::Client {
+        self.client_for_reads(aws_sdk_route53::Client::new)
+    }
+}
+
 fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     zone::register(registry, environment);
     record::register(registry, environment);

@@ -93,6 +93,18 @@ impl Service for SecretsManager {
     }
 }
 
+impl Environment {
+    /// The client for changes.
+    fn secretsmanager(&self) -> aws_sdk_secretsmanager::Client {
+        self.client_for_changes(aws_sdk_secretsmanager::Client::new)
+    }
+
+    /// The client for reads.
+    fn secretsmanager_reads(&self) -> aws_sdk_secretsmanager::Client {
+        self.client_for_reads(aws_sdk_secretsmanager::Client::new)
+    }
+}
+
 impl Tags {
     /// The tags in Secrets Manager's form.
     fn secretsmanager(&self) -> Vec<aws_sdk_secretsmanager::types::Tag> {

@@ -83,6 +83,18 @@ impl Service for Sns {
     }
 }
 
+impl Environment {
+    /// The client for changes.
+    fn sns(&self) -> aws_sdk_sns::Client {
+        self.client_for_changes(aws_sdk_sns::Client::new)
+    }
+
+    /// The client for reads.
+    fn sns_reads(&self) -> aws_sdk_sns::Client {
+        self.client_for_reads(aws_sdk_sns::Client::new)
+    }
+}
+
 impl Tags {
     /// The tags in SNS's form.
     fn sns(&self) -> Vec<aws_sdk_sns::types::Tag> {

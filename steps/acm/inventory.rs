@@ -33,7 +33,7 @@ struct Validation {
 /// certificate needs it.
 pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let mut validations = Vec::new();
-    for certificate in list(&environment.acm_reads().clone()).await? {
+    for certificate in list(&environment.acm_reads()).await? {
         let arn = certificate.certificate_arn.clone().unwrap_or_default();
         let Some((tags, created_record)) = tags_of(environment, &arn).await? else { continue };
         if !tags.is_ours(deployment) {
