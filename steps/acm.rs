@@ -20,9 +20,8 @@ use crate::{
     failure::{failure, failure_for, is_missing},
     outcome::{gone, gone_already},
     policy::{REQUEST_TAGGED, Restriction, Scope, none, resource_tag},
-    service::{Service, Wait},
+    service::{Found, Service, Wait},
     tags::Tags,
-    teardown::Found,
 };
 
 const RESOURCE_TYPE: &str = "AWS::CertificateManager::Certificate";

@@ -15,10 +15,9 @@ use crate::{
     outcome::called_before,
     plan::{PlannedChange, Price, Prices},
     policy::{Scope, none},
-    preflight::{CheckNames, Holder, Holders},
-    service::Service,
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found, Service},
     tags::{FoundTags, Tags},
-    teardown::Found,
 };
 
 const ALARM: &str = "AWS::CloudWatch::Alarm";

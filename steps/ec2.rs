@@ -30,10 +30,9 @@ use crate::{
     outcome::{gone, gone_already, nothing_to_do},
     plan::{PlannedChange, Price, Prices},
     policy::Scope,
-    preflight::{CheckNames, Holders},
-    service::{Service, Wait},
+    preflight::Holders,
+    service::{CheckNames, Found, Service, Wait},
     tags::{DEPLOYMENT, Tags, sanitised},
-    teardown::Found,
 };
 
 /// How long a VPC or a subnet usually takes until it is available.

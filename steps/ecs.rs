@@ -24,10 +24,9 @@ use crate::{
     failure::{failure_for, is_missing},
     plan::{KNOWN_AFTER_APPLY, PlannedChange, Price, Prices, is_unknown},
     policy::{REQUEST_TAGGED, Scope, all, none},
-    preflight::{CheckNames, Holders},
-    service::Wait,
+    preflight::Holders,
+    service::{CheckNames, Found, Wait},
     tags::Tags,
-    teardown::Found,
 };
 
 /// ECS's reason, among the failures of an answer, for a resource that does not exist.

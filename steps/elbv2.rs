@@ -20,10 +20,9 @@ use crate::{
     found_tags,
     plan::{KNOWN_AFTER_APPLY, PlannedChange, Price, Prices, query_answer},
     policy::{Scope, none},
-    preflight::{CheckNames, Holders},
-    service::{Service, Wait},
+    preflight::Holders,
+    service::{CheckNames, Found, Service, Wait},
     tags::{FoundTags, Tags},
-    teardown::Found,
 };
 
 /// The load balancer, its listeners and its target group.

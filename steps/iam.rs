@@ -18,10 +18,9 @@ use crate::{
     Environment,
     plan::{KNOWN_AFTER_APPLY, query_answer},
     policy::Scope,
-    preflight::{CheckNames, Holders},
-    service::Service,
+    preflight::Holders,
+    service::{CheckNames, Found, Service},
     tags::Tags,
-    teardown::Found,
 };
 
 const ROLE: &str = "AWS::IAM::Role";

@@ -13,10 +13,9 @@ use crate::{
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
     outcome::{gone, gone_already, nothing_to_do, setting_changed},
     policy::{Scope, none},
-    preflight::{CheckNames, Holder, Holders},
-    service::Service,
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found, Service},
     tags::{FoundTags, Tags},
-    teardown::Found,
 };
 
 const RESOURCE_TYPE: &str = "AWS::Logs::LogGroup";

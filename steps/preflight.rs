@@ -11,7 +11,7 @@ use std::sync::Arc;
 use engine::step::Registry;
 
 use crate::Environment;
-pub(crate) use names::{CheckNames, Holder, Holders};
+pub(crate) use names::{Holder, Holders};
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     changes::register(registry, environment);

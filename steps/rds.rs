@@ -23,10 +23,9 @@ use crate::{
     outcome::made_id,
     plan::{PlannedChange, Price, Prices},
     policy::{Scope, none},
-    preflight::{CheckNames, Holders},
-    service::{Service, Wait},
+    preflight::Holders,
+    service::{CheckNames, Found, Service, Wait},
     tags::Tags,
-    teardown::Found,
 };
 
 const RESOURCE_TYPE: &str = "AWS::RDS::DBInstance";

@@ -19,8 +19,7 @@ use crate::{
     Environment,
     plan::KNOWN_AFTER_APPLY,
     policy::{Scope, none},
-    service::{Service, Wait},
-    teardown::Found,
+    service::{Found, Service, Wait},
 };
 
 const RESOURCE_TYPE: &str = "AWS::Route53::RecordSet";

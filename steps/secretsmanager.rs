@@ -23,10 +23,9 @@ use crate::{
     outcome::{gone, gone_already},
     plan::{PlannedChange, Price, Prices},
     policy::{READS, Scope, none},
-    preflight::{CheckNames, Holders},
-    service::Service,
+    preflight::Holders,
+    service::{CheckNames, Found, Service},
     tags::{FoundTags, Tags},
-    teardown::Found,
 };
 
 const RESOURCE_TYPE: &str = "AWS::SecretsManager::Secret";

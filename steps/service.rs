@@ -1,16 +1,25 @@
-//! What every AWS service does for a deployment, apart from its steps. [`SERVICES`](crate::SERVICES) lists the services.
+//! The trait of AWS services, and what it passes between the services and the steps for a complete deployment: names in,
+//! resources out. [`SERVICES`](crate::SERVICES) lists the services.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use engine::step::{Registry, StepError};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Environment,
+    acm::CertificateNames,
+    ec2::{FoundInternetGateway, FoundRouteTable, FoundSecurityGroup},
+    ecs::FoundService,
+    elbv2::Balancer,
+    iam::FoundRole,
     plan::{PlannedChange, Price, Prices},
     policy::{READS, Scope},
-    preflight::{CheckNames, Holders},
-    teardown::Found,
+    preflight::Holders,
+    rds::FoundDatabase,
+    route53::FoundRecord,
 };
 
 /// An AWS service whose resources belong to deployments. Each service implements it in its own module.
@@ -92,4 +101,95 @@ pub(crate) struct Wait {
     pub(crate) usual_seconds: (u32, u32),
     /// The usual duration in words, for the manual; `None` if the step answers in a few calls.
     pub(crate) takes: Option<&'static str>,
+}
+
+// The input of preflight:checkNames. Doc comments of input and output are part of a step's schema.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CheckNames {
+    pub(crate) deployment: String,
+    pub(crate) load_balancer_name: String,
+    pub(crate) target_group_name: String,
+    pub(crate) database_identifier: String,
+    pub(crate) database_subnet_group_name: String,
+    pub(crate) cluster_name: String,
+    pub(crate) role_name: String,
+    pub(crate) secret_names: Vec<String>,
+    pub(crate) log_group_name: String,
+    #[serde(default)]
+    pub(crate) topic_name: Option<String>,
+    #[serde(default)]
+    pub(crate) key_pair_name: Option<String>,
+    pub(crate) alarm_names: Vec<String>,
+}
+
+/// Everything of a deployment, in the order in which it can be deleted.
+#[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Found {
+    pub(crate) alarm_names: Vec<String>,
+    pub(crate) topic_arns: Vec<String>,
+    pub(crate) services: Vec<FoundService>,
+    pub(crate) records: Vec<FoundRecord>,
+    pub(crate) listener_arns: Vec<String>,
+    pub(crate) load_balancer_arns: Vec<String>,
+    pub(crate) target_group_arns: Vec<String>,
+    pub(crate) task_definition_arns: Vec<String>,
+    pub(crate) cluster_arns: Vec<String>,
+    pub(crate) log_group_names: Vec<String>,
+    pub(crate) roles: Vec<FoundRole>,
+    pub(crate) secret_arns: Vec<String>,
+    pub(crate) databases: Vec<FoundDatabase>,
+    pub(crate) database_subnet_group_names: Vec<String>,
+    pub(crate) instance_ids: Vec<String>,
+    pub(crate) key_pair_ids: Vec<String>,
+    /// Those whose rules refer to others come first.
+    pub(crate) security_groups: Vec<FoundSecurityGroup>,
+    pub(crate) route_tables: Vec<FoundRouteTable>,
+    pub(crate) internet_gateways: Vec<FoundInternetGateway>,
+    pub(crate) subnet_ids: Vec<String>,
+    pub(crate) vpc_ids: Vec<String>,
+    pub(crate) certificate_arns: Vec<String>,
+    /// How many there are of all these together.
+    pub(crate) total: usize,
+    /// What is not deleted, each with the reason.
+    pub(crate) stays: Vec<String>,
+    /// What Elastic Load Balancing found for Route 53.
+    #[serde(skip)]
+    pub(crate) balancers: Vec<Balancer>,
+    /// What Certificate Manager found for Route 53.
+    #[serde(skip)]
+    pub(crate) certificate_names: CertificateNames,
+}
+
+impl Found {
+    /// The number of all resources.
+    pub(crate) fn count(&self) -> usize {
+        [
+            self.alarm_names.len(),
+            self.topic_arns.len(),
+            self.services.len(),
+            self.records.len(),
+            self.listener_arns.len(),
+            self.load_balancer_arns.len(),
+            self.target_group_arns.len(),
+            self.task_definition_arns.len(),
+            self.cluster_arns.len(),
+            self.log_group_names.len(),
+            self.roles.len(),
+            self.secret_arns.len(),
+            self.databases.len(),
+            self.database_subnet_group_names.len(),
+            self.instance_ids.len(),
+            self.key_pair_ids.len(),
+            self.security_groups.len(),
+            self.route_tables.len(),
+            self.internet_gateways.len(),
+            self.subnet_ids.len(),
+            self.vpc_ids.len(),
+            self.certificate_arns.len(),
+        ]
+        .into_iter()
+        .sum()
+    }
 }

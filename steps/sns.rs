@@ -14,10 +14,9 @@ use crate::{
     outcome::{change_of_part, gone, gone_already, incomplete_answer, nothing_to_do},
     plan::{KNOWN_AFTER_APPLY, is_unknown, query_answer},
     policy::{Scope, none},
-    preflight::{CheckNames, Holder, Holders},
-    service::Service,
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found, Service},
     tags::{FoundTags, Tags},
-    teardown::Found,
 };
 
 const TOPIC: &str = "AWS::SNS::Topic";

@@ -8,8 +8,8 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
+    service::Found,
     tags::FoundTags,
-    teardown::Found,
 };
 
 /// The DNS names in the deployment's certificates.

@@ -11,8 +11,8 @@ use crate::{
     Environment,
     failure::failure,
     found_tags,
-    preflight::{CheckNames, Holder, Holders},
-    teardown::Found,
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found},
 };
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]

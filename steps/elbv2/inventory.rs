@@ -10,9 +10,9 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    preflight::{CheckNames, Holder, Holders},
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found},
     tags::FoundTags,
-    teardown::Found,
 };
 
 /// The most ARNs in one call.

@@ -10,8 +10,8 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    preflight::{CheckNames, Holder, Holders},
-    teardown::Found,
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found},
 };
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{Environment, SERVICES, tags::FoundTags};
+use crate::{Environment, SERVICES, service::CheckNames, tags::FoundTags};
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     let actions: Vec<&str> = SERVICES.iter().flat_map(|service| service.name_actions()).copied().collect();
@@ -17,25 +17,6 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         &actions,
         move |context, input| check_names(Arc::clone(&environment), context, input),
     );
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct CheckNames {
-    deployment: String,
-    pub(crate) load_balancer_name: String,
-    pub(crate) target_group_name: String,
-    pub(crate) database_identifier: String,
-    pub(crate) database_subnet_group_name: String,
-    pub(crate) cluster_name: String,
-    pub(crate) role_name: String,
-    pub(crate) secret_names: Vec<String>,
-    pub(crate) log_group_name: String,
-    #[serde(default)]
-    pub(crate) topic_name: Option<String>,
-    #[serde(default)]
-    pub(crate) key_pair_name: Option<String>,
-    pub(crate) alarm_names: Vec<String>,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]

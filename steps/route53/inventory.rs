@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     Environment,
     failure::{failure, is_missing},
-    teardown::Found,
+    service::Found,
 };
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]

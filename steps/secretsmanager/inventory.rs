@@ -8,9 +8,9 @@ use crate::{
     Environment,
     failure::failure,
     found_tags,
-    preflight::{CheckNames, Holder, Holders},
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found},
     tags::DEPLOYMENT,
-    teardown::Found,
 };
 
 pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
