@@ -193,3 +193,31 @@ impl Found {
         .sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{SERVICES, plan::is_read};
+
+    #[test]
+    fn a_service_registers_its_steps_under_its_name() {
+        let addresses = crate::test_server::addresses("http://127.0.0.1:9".to_owned());
+        let environment = Arc::new(Environment::for_rehearsal(addresses).unwrap());
+        for service in SERVICES {
+            let mut registry = Registry::new();
+            service.register(&mut registry, &environment);
+            let names: Vec<String> = registry.descriptions().map(|step| step.name).collect();
+            let prefix = format!("{}:", service.name());
+            assert!(!names.is_empty() && names.iter().all(|name| name.starts_with(&prefix)), "{prefix} {names:?}");
+        }
+    }
+
+    #[test]
+    fn a_search_only_reads() {
+        for service in SERVICES {
+            let mut actions = service.find_actions().iter().chain(service.name_actions());
+            assert!(actions.all(|action| is_read(action)), "{}", service.name());
+        }
+    }
+}
