@@ -45,7 +45,7 @@ pub struct RunnerHandle {
     pub(super) threads: Arc<Threads>,
     pub(super) store: Arc<Store>,
     /// Weak: the end of the last sender informs watchers that the runner has stopped.
-    pub(super) events: broadcast::WeakSender<Broadcast>,
+    pub(super) events: broadcast::WeakSender<Arc<Broadcast>>,
     pub(super) settled: broadcast::WeakSender<Arc<ExecutionHeader>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) commits: Arc<AtomicU64>,
