@@ -1,6 +1,6 @@
-//! The IAM policy that actions need, as narrow as AWS allows: by name if the steps choose the name, by tag if AWS chooses
-//! the id. Each service states the scope of its own actions. Source: Service Authorization Reference, "Actions, resources,
-//! and condition keys" of each service.
+//! The IAM policy that actions need, as narrow as AWS allows: by name if the steps choose the name, by tag if AWS
+//! chooses the id. Each service states the scope of its own actions. Source: Service Authorization Reference, "Actions,
+//! resources, and condition keys" of each service.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! The trait of AWS services, and what it passes between the services and the steps for a complete deployment: names in,
-//! resources out. [`SERVICES`](crate::SERVICES) lists the services.
+//! The trait of AWS services, and the types that it passes between a service and the steps for complete deployments: the
+//! names to check, the resources found. [`SERVICES`](crate::SERVICES) lists the services.
 
 use std::sync::Arc;
 

@@ -65,7 +65,8 @@ impl Clients {
     }
 }
 
-/// The clients of one configuration. A client is created on first use: a process that only checks a workflow needs none.
+/// The clients of one configuration. A client is created on first use: a process that only checks a workflow needs
+/// none.
 struct ClientsByType {
     config: SdkConfig,
     clients: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,

@@ -1,5 +1,5 @@
-//! Finds the DNS records of a deployment. They have no tags. A record belongs to the deployment if it points the deployment's domain at its
-//! load balancer, or if the deployment created it to validate a certificate.
+//! Finds the DNS records of a deployment. They have no tags. A record belongs to the deployment if it points the
+//! deployment's domain at its load balancer, or if the deployment created it to validate a certificate.
 
 use aws_sdk_route53::types::{HostedZone, ResourceRecordSet, RrType};
 use engine::step::StepError;
