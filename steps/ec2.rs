@@ -1,5 +1,6 @@
 //! EC2: network, security groups, key pairs, images and instances.
 
+mod changes;
 mod choose_zones;
 mod holders;
 mod image;
@@ -9,6 +10,7 @@ mod internet_gateway;
 mod inventory;
 mod key_pair;
 mod permissions;
+mod quotas;
 mod route_table;
 mod security_group;
 mod security_group_rule;
@@ -30,7 +32,7 @@ use crate::{
     outcome::{gone, gone_already, nothing_to_do},
     plan::{PlannedChange, Price, Prices},
     policy::Scope,
-    preflight::Holders,
+    preflight::{CheckChanges, Holders, Objections},
     service::{CheckNames, Found, Service, Wait},
     tags::{DEPLOYMENT, Tags, sanitised},
 };
@@ -99,6 +101,25 @@ impl Service for Ec2 {
             instance::RESOURCE_TYPE => instance::monthly_usd(&change.settings, prices).into(),
             _ => Price::Free,
         }
+    }
+
+    fn change_actions(&self) -> &'static [&'static str] {
+        &[
+            "ec2:DescribeInstances",
+            "ec2:DescribeVpcs",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTags",
+            "servicequotas:GetServiceQuota",
+        ]
+    }
+
+    async fn check_changes(
+        &self,
+        environment: &Environment,
+        input: &CheckChanges,
+        objections: &mut Objections,
+    ) -> Result<(), StepError> {
+        changes::check(environment, input, objections).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! RDS: the database and its subnet group.
 
+mod changes;
 mod database;
 mod delete;
 mod inventory;
@@ -23,7 +24,7 @@ use crate::{
     outcome::made_id,
     plan::{PlannedChange, Price, Prices},
     policy::{Scope, none},
-    preflight::Holders,
+    preflight::{CheckChanges, Holders, Objections},
     service::{CheckNames, Found, Service, Wait},
     tags::Tags,
 };
@@ -98,6 +99,19 @@ impl Service for Rds {
             RESOURCE_TYPE => monthly_usd(&change.settings, prices).into(),
             _ => Price::Free,
         }
+    }
+
+    fn change_actions(&self) -> &'static [&'static str] {
+        &["rds:DescribeDBInstances"]
+    }
+
+    async fn check_changes(
+        &self,
+        environment: &Environment,
+        input: &CheckChanges,
+        objections: &mut Objections,
+    ) -> Result<(), StepError> {
+        changes::check(environment, input, objections).await
     }
 }
 

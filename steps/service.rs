@@ -17,7 +17,7 @@ use crate::{
     iam::FoundRole,
     plan::{PlannedChange, Price, Prices},
     policy::{READS, Scope},
-    preflight::Holders,
+    preflight::{CheckChanges, Holders, Objections},
     rds::FoundDatabase,
     route53::FoundRecord,
 };
@@ -58,6 +58,24 @@ pub(crate) trait Service: Sync {
         _environment: &Environment,
         _names: &CheckNames,
         _holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        Ok(())
+    }
+
+    /// The IAM actions of [`Service::check_changes`].
+    fn change_actions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Adds what `input` requires and the existing resources do not support to `objections`.
+    ///
+    /// # Errors
+    /// A read failed.
+    async fn check_changes(
+        &self,
+        _environment: &Environment,
+        _input: &CheckChanges,
+        _objections: &mut Objections,
     ) -> Result<(), StepError> {
         Ok(())
     }
@@ -216,7 +234,8 @@ mod tests {
     #[test]
     fn a_search_only_reads() {
         for service in SERVICES {
-            let mut actions = service.find_actions().iter().chain(service.name_actions());
+            let checks = service.name_actions().iter().chain(service.change_actions());
+            let mut actions = service.find_actions().iter().chain(checks);
             assert!(actions.all(|action| is_read(action)), "{}", service.name());
         }
     }
