@@ -78,7 +78,7 @@ pub use process::{ProgramLine, ProgramStream, SUPERVISOR_ARGUMENT, follow_progra
 
 /// The AWS services whose resources belong to deployments. `preflight:checkNames` and `teardown:find` read them in this
 /// order. Route 53 comes last: what it finds depends on the load balancers and certificates found.
-static SERVICES: [&dyn Service; 11] = [
+static SERVICES: &[&dyn Service] = &[
     &elbv2::LoadBalancing,
     &rds::Rds,
     &ecs::Ecs,
