@@ -165,7 +165,7 @@ fn answered(name: String, change: ChangeAction) -> Answer<LogGroupName> {
     Answer::with_change(LogGroupName { name }, resource_change)
 }
 
-async fn find(environment: &Environment, name: &str) -> Result<Option<LogGroup>, StepError> {
+pub(crate) async fn find(environment: &Environment, name: &str) -> Result<Option<LogGroup>, StepError> {
     let mut pages =
         environment.logs_reads().describe_log_groups().log_group_name_prefix(name).into_paginator().items().send();
     // A missing group gives an empty list, and longer names have the same prefix.
