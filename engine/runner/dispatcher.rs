@@ -16,9 +16,9 @@ mod simulation;
 mod start;
 mod subjects;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::broadcast;
 
 pub(super) use self::draining::COMMITS_WAIT_MAX;
 use self::{
