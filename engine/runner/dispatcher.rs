@@ -308,7 +308,7 @@ impl Dispatcher {
             return;
         }
         if self.committer.queue.send(commit).is_err() {
-            self.store_failed(StoreError::Write { message: "the committer has stopped".to_owned() });
+            self.store_failed(StoreError::not_written("the committer has stopped"));
         }
     }
 

@@ -144,7 +144,7 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if !self.is_done {
             let message = format!("a turn of the execution {} panicked", self.id);
-            let _ = self.messages.send(Message::StoreFailed { error: StoreError::Write { message } });
+            let _ = self.messages.send(Message::StoreFailed { error: StoreError::not_written(message) });
         }
     }
 }
