@@ -3,7 +3,7 @@
 use api::flow::{FindExecutions, FindRequest, FindResponse};
 use engine::machine::ExecutionHeader;
 
-use crate::{arguments::Global, environments::Environments, exit::CliError, home::Home, owner::Handle, target::Target};
+use crate::{environments::Environments, exit::CliError, global::Global, home::Home, owner::Handle, target::Target};
 
 /// Names the execution that started last.
 const LATEST: &str = "@latest";

@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Mutex;
 
 pub use self::{
-    holder::{command, name_this_process, owned_elsewhere},
+    holder::owned_elsewhere,
     local::{DRAIN_MAX, Local, no_new_calls},
     opening::{REPAIR_HINT, SAVE_HINT, exclusive, open_store, salvage},
 };
@@ -30,6 +30,7 @@ use crate::{
     home::Home,
     interrupt,
     step_functions::Executions,
+    this_process,
     wire::client::{Client, ClientError, Items},
 };
 
@@ -457,7 +458,7 @@ fn may_have_been_carried_out(error: CliError) -> CliError {
 }
 
 fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
-    Ok(OwnerLock::try_acquire(home.folder(), holder::command())?)
+    Ok(OwnerLock::try_acquire(home.folder(), this_process::command())?)
 }
 
 async fn side(environments: &Arc<Environments>, purpose: Purpose) -> Result<Side, CliError> {

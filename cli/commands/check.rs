@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use workflows::RepeatedKey;
 
 use crate::{
-    arguments::{Global, Output},
     checks::{self, DefinitionFile, Inside, inside, payload_field},
     environments,
     exit::{CliError, Exit},
+    global::{Global, Output},
     graph::{self, Graph},
     source::{Position, Source},
     ui::json,

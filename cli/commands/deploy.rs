@@ -16,11 +16,11 @@ use steps::{
 
 use super::{check, run::consent};
 use crate::{
-    arguments::{Global, Output},
     checks,
     deployment::{Cloud, Source, needs_environment},
     environments,
     exit::{CliError, Exit},
+    global::{Global, Output},
     target::endpoint,
     ui::json,
 };

@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 
 use super::{check, test};
 use crate::{
-    arguments::{Global, Output},
     checks::{self, each_state},
     dev::{Automation, Begin, Outcome, Prepared, Run, tree},
     environments,
     exit::{CliError, Exit},
+    global::{Global, Output},
     graph::Graph,
     input, interrupt,
     mocks::{self, MockConfig, Mocks, mocked},
     trial,
-    ui::{json, text},
+    ui::{self, json, text},
 };
 
 /// How often the files are checked for changes.
@@ -64,7 +64,7 @@ pub async fn run(global: &Global, arguments: &DevArguments) -> Result<Exit, CliE
             return turned;
         }
         if let Err(error) = turned {
-            error.print(global.output == Output::Json);
+            ui::error::print(&error, global.output == Output::Json);
         }
         if global.output == Output::Human {
             say!("Watching {}. Ctrl-C ends.\n", arguments.file);

@@ -12,10 +12,10 @@ use clap::Args;
 use engine::store::{has_room, rebuild};
 
 use crate::{
-    arguments::{Global, Output},
     clock,
     environments::{Environments, Location},
     exit::{CliError, Exit, store_failed},
+    global::{Global, Output},
     home::Home,
     owner::{Handle, SAVE_HINT, exclusive, open_store, owned_elsewhere},
     ui::json,

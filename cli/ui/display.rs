@@ -14,7 +14,7 @@ use super::{
     summary, text,
     tree::{self, Shown},
 };
-use crate::arguments::{Color, Global, Output, ProgressDisplay};
+use crate::global::{Color, Global, Output, ProgressDisplay};
 
 const HEARTBEAT_FIRST: Duration = Duration::from_secs(10);
 const HEARTBEAT_MAX: Duration = Duration::from_secs(300);

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use api::flow::PlanReentryResponse;
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
-use crate::{arguments::Global, commands::run::consent::question, exit::CliError, owner::Handle, reentry};
+use crate::{commands::run::consent::question, exit::CliError, global::Global, owner::Handle, reentry};
 
 /// Plans to enter the state again.
 ///

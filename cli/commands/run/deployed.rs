@@ -2,10 +2,10 @@
 
 use super::{Plan, RunArguments, consent};
 use crate::{
-    arguments::{Global, Output},
     clock,
     commands::watch::{Watch, show_end, show_output, watch},
     exit::{CliError, Exit},
+    global::{Global, Output},
     ids, interrupt,
     owner::Handle,
     ui::display::Display,
