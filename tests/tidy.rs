@@ -1,11 +1,20 @@
 //! Files and functions stay short, and each room uses only the rooms that it may. Every message says what to do.
 
-use std::path::{Path, PathBuf};
+mod modules;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use syn::{spanned::Spanned, visit::Visit};
 
+use self::modules::{Modules, circles};
+
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
+/// A file and the files inside it may use each other.
+const CIRCLE_FILES_MAX: usize = 7;
 
 fn sources() -> Vec<(PathBuf, String)> {
     // Read at run time: a target folder in a cache may have been built by another clone.
@@ -148,6 +157,72 @@ fn names(line: &str, word: &str) -> bool {
         let before = line[..at].chars().next_back();
         !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '"')
     })
+}
+
+/// The arrows of the code map: which room of the engine may use which.
+fn drawn_arrows() -> BTreeMap<String, Vec<String>> {
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    let map = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let rows = map.lines().filter_map(|line| line.strip_prefix("| `engine/"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').collect();
+        let room = cells[0].trim().trim_end_matches('`').to_owned();
+        let arrows = cells[2].split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        (room, arrows.map(str::to_owned).collect())
+    })
+    .collect()
+}
+
+#[test]
+fn the_rooms_of_the_engine_use_each_other_as_drawn() {
+    let mut drawn = drawn_arrows();
+    let mut problems = Vec::new();
+    for (room, mut used) in Modules::read(&sources(), "engine").rooms() {
+        used.remove("lib");
+        let mut arrows = drawn.remove(&room).unwrap_or_default();
+        arrows.sort();
+        let used: Vec<String> = used.into_iter().collect();
+        if room != "lib" && used != arrows {
+            problems.push(format!(
+                "engine/{room} uses [{}], the code map of ARCHITECTURE.md draws [{}]: remove the use, or draw the arrow \
+                 and say in the commit why it is right",
+                used.join(", "),
+                arrows.join(", ")
+            ));
+        }
+    }
+    problems.extend(drawn.keys().map(|room| format!("ARCHITECTURE.md draws engine/{room}: no such room")));
+    report(&problems);
+}
+
+#[test]
+fn the_rooms_of_the_command_line_use_each_other_one_way() {
+    let modules = Modules::read(&sources(), "cli");
+    let rooms = circles(&modules.rooms());
+    let of_rooms = rooms.iter().map(|circle| {
+        format!(
+            "cli: these rooms use each other in a circle: {}: move what both use to a room of its own",
+            circle.join(", ")
+        )
+    });
+    let files = circles(modules.files());
+    let of_files = files.iter().filter(|circle| circle.len() > CIRCLE_FILES_MAX).map(|circle| {
+        let files: Vec<String> = circle.iter().map(|module| module.join("/")).collect();
+        format!(
+            "cli: {} files use each other in a circle, at most {CIRCLE_FILES_MAX}: {}: let each use only files below it",
+            files.len(),
+            files.join(", ")
+        )
+    });
+    report(&of_rooms.chain(of_files).collect::<Vec<_>>());
+}
+
+#[test]
+fn only_tests_import_everything_from_their_parent() {
+    let sources = sources();
+    let crates = ["cli", "api", "bench", "deploy", "engine", "steps", "workflows", "rehearsal"];
+    let files = crates.iter().flat_map(|folder| Modules::read(&sources, folder).globs_of_parent);
+    report(&files.map(|file| format!("{}: use super::*: name what it uses", file.display())).collect::<Vec<_>>());
 }
 
 #[test]
