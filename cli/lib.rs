@@ -70,7 +70,7 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     completion::complete();
-    engine::query::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
+    engine::runner::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = arguments::Arguments::parse();
     arguments.global = arguments.global.with_environment();
     this_process::name(arguments.command.verb());

@@ -7,7 +7,7 @@ use engine::{
     journal::{EntryContent, HistoryEventDetails, JournalEntry, Note},
     machine::{Execution, ExecutionHeader, ExecutionStatus, FrameState, Identity, Input, StepAnswer, advance},
     query::Moment,
-    runner::{NewExecution, RunnerError, RunnerEvent},
+    runner::{NewExecution, RunnerError, RunnerEvent, process_evaluator},
 };
 use serde_json::{Map, Value, json};
 
@@ -271,9 +271,9 @@ fn as_task(state: &Value) -> Value {
 
 /// Advances until the execution waits for something outside.
 fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<JournalEntry> {
-    let mut entries = advance(execution, input, moment).entries.to_vec();
+    let mut entries = advance(execution, input, moment, process_evaluator()).entries.to_vec();
     while execution.has_more_to_do() {
-        entries.extend(advance(execution, Input::TimeCame, moment).entries.iter().cloned());
+        entries.extend(advance(execution, Input::TimeCame, moment, process_evaluator()).entries.iter().cloned());
     }
     entries
 }

@@ -28,6 +28,7 @@ use self::{
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
+    evaluation::process_evaluator,
     event::Broadcast,
     inbox::{Inbox, Received},
     lanes::Lanes,
@@ -252,7 +253,7 @@ impl Dispatcher {
         let Some((input, reply)) = self.run_beside(&key, input, reply) else { return };
         let moment = self.moment();
         let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
-        let transition = advance(execution, input, &moment);
+        let transition = advance(execution, input, &moment, process_evaluator());
         self.fold(&key, transition, start_write, reply);
     }
 

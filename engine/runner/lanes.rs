@@ -16,6 +16,7 @@ use queue::Queue;
 use super::{
     Clock,
     dispatcher::Replies,
+    evaluation::process_evaluator,
     message::{Message, Messages},
 };
 use crate::{
@@ -122,7 +123,7 @@ fn serve(shared: &Shared) {
 
 fn run(job: Job, clock: &dyn Clock) -> Done {
     let Job { id, mut execution, input, entropy, reply } = job;
-    let transition = advance(&mut execution, input, &Moment { now_ms: clock.now_ms(), entropy });
+    let transition = advance(&mut execution, input, &Moment { now_ms: clock.now_ms(), entropy }, process_evaluator());
     Done { id, execution, transition, reply }
 }
 
