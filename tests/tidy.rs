@@ -279,3 +279,18 @@ fn every_test_that_the_documents_name_exists() {
             .collect::<Vec<_>>(),
     );
 }
+
+#[test]
+fn every_file_that_the_code_map_names_exists() {
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    let map = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let is_file = |code: &&str| {
+        let plain = code.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
+        plain && code.contains('/') && (code.ends_with(".rs") || code.ends_with(".yaml"))
+    };
+    let named: Vec<&str> = map.split('`').skip(1).step_by(2).filter(is_file).collect();
+    assert!(named.len() > 40, "{named:?}");
+    let exists = |name: &str| root.join(name).is_file();
+    let missing = named.iter().filter(|name| !exists(name));
+    report(&missing.map(|name| format!("ARCHITECTURE.md names {name}: no such file")).collect::<Vec<_>>());
+}
