@@ -1,6 +1,7 @@
 //! Answers a task on behalf of a person or a script on this machine.
 
 use engine::{
+    asl::each_state,
     journal::Signaller,
     machine::{FrameRow, FrameState},
     step::TaskToken,
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::approval::APPROVAL;
-use crate::{APPROVAL_DOES_NOT_WAIT, Api, Fault, IS_APPROVAL, Operation, executions::input, states::for_each_state};
+use crate::{APPROVAL_DOES_NOT_WAIT, Api, Fault, IS_APPROVAL, Operation, executions::input};
 
 /// Answers the task of a waiting state, as SendTaskSuccess and SendTaskFailure do, but by the state's name.
 pub struct SignalTask;
@@ -149,8 +150,8 @@ impl Api {
         let name = state.rsplit('/').next().unwrap_or(state);
         let named = |wanted: &str| {
             let mut found = Vec::new();
-            for_each_state(&definition, &mut |name, state| {
-                found.extend(state["Resource"].as_str().filter(|_| name == wanted).map(str::to_owned));
+            each_state(&definition, &mut |state| {
+                found.extend(state.json["Resource"].as_str().filter(|_| state.name == wanted).map(str::to_owned));
             });
             found
         };
