@@ -2,7 +2,7 @@
 
 use engine::{
     asl::each_state,
-    journal::Signaller,
+    journal::{ErrorAndCause, Signaller},
     machine::{FrameRow, FrameState},
     step::TaskToken,
 };
@@ -65,7 +65,7 @@ impl Operation for SignalTask {
         api.header_of(&id)?;
         let outcome = match outcome {
             TaskOutcome::Success(text) => Ok(input::read_output(&text)?),
-            TaskOutcome::Failure { error, cause } => Err((error, cause)),
+            TaskOutcome::Failure { error, cause } => Err(ErrorAndCause { error, cause }),
         };
         let found = api.waiting(&id, &state)?;
         if found.is_none() && !early {
@@ -105,7 +105,7 @@ impl Api {
         &self,
         id: &str,
         row: &FrameRow,
-        outcome: Result<Value, (String, String)>,
+        outcome: Result<Value, ErrorAndCause>,
         by: Signaller,
     ) -> Result<bool, Fault> {
         let token = TaskToken { execution: id.to_owned(), frame: row.id, visit: row.visit, attempt: row.attempt };

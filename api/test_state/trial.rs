@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::{
     asl::{self, Severity},
-    journal::{EntryContent, HistoryEventDetails, JournalEntry, Note},
+    journal::{EntryContent, ErrorAndCause, HistoryEventDetails, JournalEntry, Note},
     machine::{Execution, ExecutionHeader, ExecutionStatus, FrameState, Identity, Input, StepAnswer, advance},
     query::Moment,
     runner::{NewExecution, RunnerError, RunnerEvent, process_evaluator},
@@ -149,7 +149,7 @@ impl Trial {
         }
         let answer = match mock.clone() {
             Mock::Result(result) => Ok(result),
-            Mock::Error(error, cause) => Err((error, cause)),
+            Mock::Error(error, cause) => Err(ErrorAndCause { error, cause }),
         };
         let signalled = Input::Signalled { frame, visit, attempt: None, answer, by: None };
         entries.extend(settled(&mut execution, signalled, &moment));

@@ -20,7 +20,7 @@ use super::{
     threads::Threads,
 };
 use crate::{
-    journal::Signaller,
+    journal::{ErrorAndCause, Signaller},
     machine::{ExecutionHeader, FrameState, Input, MapRunLimits, Reentry},
     step::TaskToken,
     store::{Store, StoreError},
@@ -171,7 +171,7 @@ impl RunnerHandle {
         &self,
         id: &str,
         state: &str,
-        answer: Result<Value, (String, String)>,
+        answer: Result<Value, ErrorAndCause>,
         by: Option<Signaller>,
     ) -> Result<bool, RunnerError> {
         let (id, state, answer) = (id.to_owned(), state.to_owned(), answer.into());
@@ -244,7 +244,7 @@ impl RunnerHandle {
     pub async fn answer_task(
         &self,
         token: &TaskToken,
-        answer: Result<Value, (String, String)>,
+        answer: Result<Value, ErrorAndCause>,
         by: Option<Signaller>,
     ) -> Result<bool, RunnerError> {
         let TaskToken { execution, frame, visit, attempt } = token.clone();
