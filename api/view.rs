@@ -299,6 +299,15 @@ impl View {
         self.status == ExecutionStatus::Running && !self.needs().is_empty()
     }
 
+    /// Whether a state waits for an approval, a task token or a worker: a resume alone does not continue it.
+    pub fn awaits_answer(&self) -> bool {
+        self.active().any(|state| match &state.doing {
+            Doing::Parked { .. } => true,
+            Doing::Waiting(wait) => wait.instructions.as_ref().is_some_and(|asks| asks.approval.is_some()),
+            _ => false,
+        })
+    }
+
     /// Whether it waits for a person in more states than an earlier view did.
     pub fn needs_more_than(&self, earlier: &View) -> bool {
         let asks = |doing: &Doing| match doing {

@@ -39,6 +39,7 @@ mod owner;
 mod person;
 mod planning;
 mod policy;
+mod proposed;
 mod reentry;
 mod runbook;
 mod runtime;
@@ -72,6 +73,7 @@ pub fn main() -> ExitCode {
     completion::complete();
     engine::runner::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = arguments::Arguments::parse();
+    proposed::remember(&arguments.global);
     arguments.global = arguments.global.with_environment();
     this_process::name(arguments.command.verb());
     start_log(&arguments);

@@ -7,6 +7,7 @@ pub mod error;
 pub mod json;
 mod junit;
 pub mod lines;
+pub mod next;
 pub mod record;
 pub mod screen;
 #[cfg(test)]

@@ -120,6 +120,7 @@ impl View {
             | Note::SignalKept { .. }
             | Note::SignalApplied { .. }
             | Note::SignalDropped { .. }
+            | Note::SignalWithdrawn { .. }
             | Note::Unknown => {}
             Note::ResourceChanged { state_path, change } => {
                 self.made.push(Made { state_path: state_path.clone(), change: change.clone() });
