@@ -25,7 +25,7 @@ use tokio::sync::{
 };
 
 pub use self::pinned::{Location, Pinned};
-use crate::{home::Home, owner};
+use crate::{home::Home, this_process};
 pub use steps::Account;
 
 /// The region in ARNs if none is configured.
@@ -318,7 +318,7 @@ impl Host for Environments {
         OwnerDescription {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            command: owner::command().to_owned(),
+            command: this_process::command().to_owned(),
             only_reads: false,
         }
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use engine::{
     asl::{self, Severity},
-    journal::{EntryContent, HistoryEventDetails, JournalEntry, Note},
+    journal::{EntryContent, ErrorAndCause, HistoryEventDetails, JournalEntry, Note},
     machine::{Execution, ExecutionHeader, ExecutionStatus, FrameState, Identity, Input, StepAnswer, advance},
     query::Moment,
-    runner::{NewExecution, RunnerError, RunnerEvent},
+    runner::{NewExecution, RunnerError, RunnerEvent, process_evaluator},
 };
 use serde_json::{Map, Value, json};
 
@@ -149,7 +149,7 @@ impl Trial {
         }
         let answer = match mock.clone() {
             Mock::Result(result) => Ok(result),
-            Mock::Error(error, cause) => Err((error, cause)),
+            Mock::Error(error, cause) => Err(ErrorAndCause { error, cause }),
         };
         let signalled = Input::Signalled { frame, visit, attempt: None, answer, by: None };
         entries.extend(settled(&mut execution, signalled, &moment));
@@ -271,9 +271,9 @@ fn as_task(state: &Value) -> Value {
 
 /// Advances until the execution waits for something outside.
 fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<JournalEntry> {
-    let mut entries = advance(execution, input, moment).entries.to_vec();
+    let mut entries = advance(execution, input, moment, process_evaluator()).entries.to_vec();
     while execution.has_more_to_do() {
-        entries.extend(advance(execution, Input::TimeCame, moment).entries.iter().cloned());
+        entries.extend(advance(execution, Input::TimeCame, moment, process_evaluator()).entries.iter().cloned());
     }
     entries
 }

@@ -51,7 +51,7 @@ impl Turn<'_> {
         };
         let references = template.references();
         self.check_evaluation_time(id)?;
-        let budget = Budget::new();
+        let budget = Budget::new(self.evaluator);
         let evaluated = self.with_view(id, input, extra, paths, references, |view, turn| {
             evaluate_within(template, view, turn.moment, &budget)
         });

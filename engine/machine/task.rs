@@ -211,7 +211,7 @@ impl Turn<'_> {
         id: FrameId,
         visit: u64,
         attempt: Option<u32>,
-        answer: Result<Value, (String, String)>,
+        answer: Result<Value, ErrorAndCause>,
         by: Option<Signaller>,
     ) {
         if !self.is_current_task(id, visit, attempt) {
@@ -227,10 +227,10 @@ impl Turn<'_> {
     }
 
     /// Ends a Task with an answer from outside.
-    pub(super) fn answer_from_outside(&mut self, id: FrameId, answer: Result<Value, (String, String)>) {
+    pub(super) fn answer_from_outside(&mut self, id: FrameId, answer: Result<Value, ErrorAndCause>) {
         match answer {
             Ok(output) => self.task_done(id, output, Vec::new()),
-            Err((error, cause)) => self.task_failed_as(id, StepFailure { error, cause, details: None }),
+            Err(ErrorAndCause { error, cause }) => self.task_failed_as(id, StepFailure { error, cause, details: None }),
         }
     }
 

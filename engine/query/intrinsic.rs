@@ -13,7 +13,7 @@ mod texts;
 use serde_json::Value;
 
 use super::{
-    Path, PathError, PathErrorKind, Roots,
+    InThisThread, Path, PathError, PathErrorKind, Roots,
     budget::Budget,
     jsonata::Moment,
     random::{JavaRandom, Numbers},
@@ -115,7 +115,7 @@ impl Intrinsic {
     /// # Errors
     /// A path has no value, a function does not accept its arguments, or a limit was reached.
     pub fn evaluate(&self, roots: &Roots<'_>, moment: &Moment) -> Result<Value, IntrinsicError> {
-        self.evaluate_within(roots, moment, &Budget::new())
+        self.evaluate_within(roots, moment, &Budget::new(&InThisThread))
     }
 
     /// Like `evaluate`, with the work recorded in a budget.
@@ -126,7 +126,7 @@ impl Intrinsic {
         outer: &Budget,
     ) -> Result<Value, IntrinsicError> {
         let numbers = Numbers::new(moment.entropy);
-        let evaluation = Evaluation { roots, numbers: &numbers, budget: Budget::new() };
+        let evaluation = Evaluation { roots, numbers: &numbers, budget: Budget::new(outer.evaluator) };
         let value = evaluation.call(&self.call).map_err(|failure| failure.told_of(&self.source));
         outer.charge_work(evaluation.budget.work_units());
         value
@@ -137,7 +137,7 @@ impl Intrinsic {
 struct Evaluation<'e> {
     roots: &'e Roots<'e>,
     numbers: &'e Numbers,
-    budget: Budget,
+    budget: Budget<'e>,
 }
 
 struct Failure {

@@ -20,7 +20,7 @@ use super::{
     threads::Threads,
 };
 use crate::{
-    journal::Signaller,
+    journal::{ErrorAndCause, Signaller},
     machine::{ExecutionHeader, ExecutionStatus, FrameState, Input, MapRunLimits, Reentry},
     step::TaskToken,
     store::{Store, StoreError},
@@ -178,7 +178,7 @@ impl RunnerHandle {
         &self,
         id: &str,
         state: &str,
-        answer: Result<Value, (String, String)>,
+        answer: Result<Value, ErrorAndCause>,
         by: Option<Signaller>,
     ) -> Result<bool, RunnerError> {
         let (id, state, answer) = (id.to_owned(), state.to_owned(), answer.into());
@@ -261,7 +261,7 @@ impl RunnerHandle {
     pub async fn answer_task(
         &self,
         token: &TaskToken,
-        answer: Result<Value, (String, String)>,
+        answer: Result<Value, ErrorAndCause>,
         by: Option<Signaller>,
     ) -> Result<bool, RunnerError> {
         let TaskToken { execution, frame, visit, attempt } = token.clone();
