@@ -158,7 +158,7 @@ impl RunnerHandle {
     }
 
     /// Whether an execution that this process drives is asleep, and if so when something of it is due next, as in
-    /// [`RunnerEvent::Asleep`].
+    /// [`super::RunnerEvent::Asleep`].
     pub async fn asleep(&self, id: &str) -> Option<Option<u64>> {
         let (reply, answer) = oneshot::channel();
         self.threads.messages.send(Message::Asleep { id: id.to_owned(), reply }).ok()?;
