@@ -147,3 +147,153 @@ pub(super) fn calls(template: &Value, pointer: &str, found: &mut Vec<Diagnostic>
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::super::{Severity, check};
+    use super::*;
+
+    /// The locations and messages of the errors in this state of a machine.
+    fn errors(language: &str, state: Value) -> Vec<(String, String)> {
+        let end = json!({ "Type": "Succeed" });
+        let machine = json!({ "QueryLanguage": language, "StartAt": "A", "States": { "A": state, "Z": end } });
+        let found = check(&machine, &|_| true).into_iter().filter(|problem| problem.severity == Severity::Error);
+        let in_state = found.filter(|problem| problem.location.starts_with("/States/A"));
+        in_state.map(|problem| (problem.location, problem.message)).collect()
+    }
+
+    #[track_caller]
+    fn refused(language: &str, state: Value, at: &str, message: &str) {
+        let expected = (format!("/States/A{at}"), message.to_owned());
+        let found = errors(language, state);
+        assert!(found.contains(&expected), "{expected:?} is not in {found:?}");
+    }
+
+    #[track_caller]
+    fn accepted(language: &str, state: Value) {
+        let found = errors(language, state);
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    fn task(field: &str, value: Value) -> Value {
+        let mut task = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Z" });
+        task[field] = value;
+        task
+    }
+
+    fn map(mode: &str, field: &str, value: Value) -> Value {
+        let config = json!({ "Mode": mode, "ExecutionType": "STANDARD" });
+        let config = if mode == "DISTRIBUTED" { config } else { json!({ "Mode": mode }) };
+        let inner = json!({ "I": { "Type": "Pass", "End": true } });
+        let processor = json!({ "ProcessorConfig": config, "StartAt": "I", "States": inner });
+        let mut map = json!({ "Type": "Map", "ItemProcessor": processor, "Next": "Z" });
+        map[field] = value;
+        map
+    }
+
+    #[test]
+    fn a_payload_template_is_an_object() {
+        let object = "Expected value of type Object";
+        for value in [json!("text"), json!(1), json!([1]), json!(true), json!(null)] {
+            for field in ["Parameters", "ResultSelector"] {
+                refused("JSONPath", task(field, value.clone()), &format!("/{field}"), object);
+            }
+            refused("JSONPath", map("INLINE", "ItemSelector", value.clone()), "/ItemSelector", object);
+            let batcher = json!({ "MaxItemsPerBatch": 1, "BatchInput": value });
+            refused("JSONPath", map("DISTRIBUTED", "ItemBatcher", batcher), "/ItemBatcher/BatchInput", object);
+        }
+        accepted("JSONPath", task("Parameters", json!({ "a.$": "$.a" })));
+        accepted("JSONPath", json!({ "Type": "Pass", "Result": [1], "Next": "Z" }));
+    }
+
+    #[test]
+    fn values_in_jsonata_have_their_type_or_are_expressions() {
+        let object = "Expected value of type Object or a JSONata expression";
+        for value in [json!("text"), json!(1), json!([1]), json!(null)] {
+            refused("JSONata", task("Arguments", value), "/Arguments", object);
+        }
+        accepted("JSONata", task("Arguments", json!("{% $states.input %}")));
+        accepted("JSONata", task("Arguments", json!({ "a": "text" })));
+        for value in [json!("text"), json!(null), json!([]), json!(7)] {
+            accepted("JSONata", task("Output", value));
+        }
+        let array = "Expected value of type Array or a JSONata expression";
+        for value in [json!("text"), json!(1), json!(null), json!({ "a": 1 })] {
+            refused("JSONata", map("INLINE", "Items", value), "/Items", array);
+        }
+        accepted("JSONata", map("INLINE", "Items", json!([1, "{% 2 %}"])));
+        accepted("JSONata", map("INLINE", "ItemSelector", json!("text")));
+        accepted("JSONata", map("DISTRIBUTED", "Items", json!({ "a": 1 })));
+        let string = "Expected value of type String or a JSONata expression";
+        refused("JSONata", json!({ "Type": "Fail", "Error": 5 }), "/Error", string);
+        refused("JSONata", json!({ "Type": "Fail", "Cause": { "a": 1 } }), "/Cause", string);
+        assert!(!errors("JSONPath", json!({ "Type": "Fail", "Error": 5 })).is_empty());
+        let choice = |condition: Value| json!({ "Type": "Choice", "Choices": [{ "Condition": condition, "Next": "Z" }], "Default": "Z" });
+        let boolean = "Expected value of type Boolean or a JSONata expression";
+        for value in [json!("true"), json!(1), json!({}), json!(null)] {
+            refused("JSONata", choice(value), "/Choices[0]/Condition", boolean);
+        }
+        accepted("JSONata", choice(json!(true)));
+        accepted("JSONata", choice(json!("{% true %}")));
+    }
+
+    #[test]
+    fn an_inline_map_has_no_field_of_a_distributed_one() {
+        let reader =
+            json!({ "Resource": "arn:aws:states:::s3:getObject", "Parameters": { "Bucket": "b", "Key": "k" } });
+        let writer = json!({ "Resource": "arn:aws:states:::s3:putObject", "Parameters": { "Bucket": "b" } });
+        let fields = [
+            ("Label", json!("l")),
+            ("ItemReader", reader),
+            ("ItemBatcher", json!({ "MaxItemsPerBatch": 2 })),
+            ("ResultWriter", writer),
+        ];
+        for (field, value) in fields {
+            let message = format!("Field '{field}' is not supported in INLINE mode");
+            refused("JSONPath", map("INLINE", field, value.clone()), "", &message);
+            accepted("JSONPath", map("DISTRIBUTED", field, value));
+        }
+        for field in ["MaxConcurrency", "ToleratedFailureCount", "ToleratedFailurePercentage"] {
+            accepted("JSONPath", map("INLINE", field, json!(1)));
+        }
+    }
+
+    #[test]
+    fn an_error_path_is_a_reference_path_or_an_allowed_call() {
+        let fail = |path: &str| json!({ "Type": "Fail", "ErrorPath": path, "CausePath": path });
+        for path in ["$.a", "$.a[0].b", "$error", "$$.State.Name", "States.Format('{}', $.a)", "States.UUID()"] {
+            accepted("JSONPath", fail(path));
+        }
+        for path in ["$.a[*]", "$..a", "$.a[?(@.b == 1)]"] {
+            refused("JSONPath", fail(path), "/ErrorPath", &format!("Value is not a Reference Path: {path}"));
+        }
+        let allowed = format!("The intrinsic function must be one of [{}]", FAIL_FUNCTIONS.join(", "));
+        for call in ["States.Array(1)", "States.MathAdd(1, 2)", "States.StringToJson('1')"] {
+            refused("JSONPath", fail(call), "/CausePath", &allowed);
+        }
+        let count = "States.UUID does not take this number of arguments";
+        refused("JSONPath", fail("States.Format('{}', States.UUID(1))"), "/ErrorPath", count);
+    }
+
+    #[test]
+    fn a_call_has_as_many_arguments_as_its_function_takes() {
+        let call = |source: &str| task("Parameters", json!({ "in": [{ "a.$": source }] }));
+        let message = "The value for the field 'a.$' must be a valid JSONPath or a valid intrinsic function call";
+        for source in [
+            "States.MathAdd(1)",
+            "States.UUID(1)",
+            "States.Format()",
+            "States.ArrayRange(1, 2)",
+            "States.Hash('a')",
+            "States.Array(States.MathAdd(1, 2, 3))",
+        ] {
+            refused("JSONPath", call(source), "/Parameters/in[0]", message);
+        }
+        for source in ["States.MathAdd(1, 2)", "States.Array()", "States.MathRandom(1, 2, 3)", "States.UUID()"] {
+            accepted("JSONPath", call(source));
+        }
+    }
+}
