@@ -88,7 +88,7 @@ impl From<RunnerError> for Fault {
             RunnerError::SignalRefused { .. } | RunnerError::ReentryRefused { .. } => "ValidationException",
             RunnerError::InvalidId { .. } => "InvalidName",
             RunnerError::InvalidDefinition { .. } => "InvalidDefinition",
-            RunnerError::Succeeded { .. } => "ExecutionNotRedrivable",
+            RunnerError::Succeeded { .. } | RunnerError::HasEnded { .. } => "ExecutionNotRedrivable",
             RunnerError::Store(_) => INTERNAL_FAILURE,
             RunnerError::Stopped => UNAVAILABLE,
         };

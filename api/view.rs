@@ -345,6 +345,7 @@ impl View {
             | Note::SignalKept { .. }
             | Note::SignalApplied { .. }
             | Note::SignalDropped { .. }
+            | Note::SignalWithdrawn { .. }
             | Note::Unknown => {}
             Note::ResourceChanged { state_path, change } => {
                 self.made.push(Made { state_path: state_path.clone(), change: change.clone() });
@@ -411,6 +412,15 @@ impl View {
     /// Whether the execution waits for a person.
     pub fn needs_person(&self) -> bool {
         self.status == ExecutionStatus::Running && !self.needs().is_empty()
+    }
+
+    /// Whether a state waits for an approval, a task token or a worker: a resume alone does not continue it.
+    pub fn awaits_answer(&self) -> bool {
+        self.active().any(|state| match &state.doing {
+            Doing::Parked { .. } => true,
+            Doing::Waiting(wait) => wait.instructions.as_ref().is_some_and(|asks| asks.approval.is_some()),
+            _ => false,
+        })
     }
 
     /// Whether it waits for a person in more states than an earlier view did.

@@ -115,7 +115,7 @@ fn executions() -> Vec<CompletionCandidate> {
         let mut found: Vec<ExecutionHeader> = Vec::new();
         for home in [Home::real(&global)?, Home::rehearsals(&global)?] {
             let handle = Handle::read(&home).await?;
-            let request = ListRequest { limit: Some(EXECUTIONS_MAX), unfinished: false };
+            let request = ListRequest { limit: Some(EXECUTIONS_MAX), ..ListRequest::default() };
             found.extend(handle.call::<ListExecutions>(request).await?.executions);
             handle.leave();
         }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::{
+    proposed::OPTIONS,
     ui::{json, record},
     wire::client::ClientError,
 };
@@ -125,13 +126,14 @@ impl From<ClientError> for CliError {
 /// The exit code and the hint of a fault, by its name.
 fn of_fault(kind: &str, message: String) -> CliError {
     let error = match kind {
-        "ExecutionDoesNotExist" => CliError::not_found(message).hint("flow status lists all"),
+        "ExecutionDoesNotExist" => CliError::not_found(message).hint(format!("flow status{OPTIONS} lists all")),
         api::INTERNAL_FAILURE => store_failed(message),
         api::CREDENTIALS_UNUSABLE => CliError::new(Exit::Waiting, message),
         api::UNAVAILABLE => CliError::new(Exit::Unreachable, message),
         api::SUBJECT_BUSY => {
             let other = message.split(' ').next().unwrap_or_default();
-            let hint = format!("flow resume {other}   continues it, and   flow cancel {other}   ends it");
+            let hint =
+                format!("flow resume {other}{OPTIONS}   continues it, and   flow cancel {other}{OPTIONS}   ends it");
             CliError::refused(message).hint(hint)
         }
         _ => CliError::refused(message),
@@ -141,8 +143,10 @@ fn of_fault(kind: &str, message: String) -> CliError {
 
 /// The error of a store that failed while it was in use.
 pub fn store_failed(message: impl Into<String>) -> CliError {
-    CliError::new(Exit::Failed, message)
-        .hint("nothing new was begun. See   flow doctor   , make room or repair the disk, then   flow resume --all")
+    CliError::new(Exit::Failed, message).hint(format!(
+        "nothing new was begun. See   flow doctor{OPTIONS}   , make room or repair the disk, then   \
+         flow resume --all{OPTIONS}"
+    ))
 }
 
 impl From<std::io::Error> for CliError {

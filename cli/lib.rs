@@ -38,6 +38,7 @@ mod owner;
 mod person;
 mod planning;
 mod policy;
+mod proposed;
 mod reentry;
 mod runbook;
 mod source;
@@ -69,6 +70,7 @@ pub fn main() -> ExitCode {
     completion::complete();
     engine::query::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = arguments::Arguments::parse();
+    proposed::remember(&arguments.global);
     arguments.global = arguments.global.with_environment();
     owner::name_this_process(arguments.command.verb());
     start_log(&arguments);

@@ -3,7 +3,10 @@
 use api::flow::{FindExecutions, FindRequest, FindResponse};
 use engine::machine::ExecutionHeader;
 
-use crate::{arguments::Global, environments::Environments, exit::CliError, home::Home, owner::Handle, target::Target};
+use crate::{
+    arguments::Global, environments::Environments, exit::CliError, home::Home, owner::Handle, proposed::OPTIONS,
+    target::Target,
+};
 
 /// Names the execution that started last.
 const LATEST: &str = "@latest";
@@ -80,7 +83,8 @@ pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> 
 pub fn no_single<'h>(wanted: &str, matches: impl Iterator<Item = &'h ExecutionHeader>) -> CliError {
     let names: Vec<_> = matches.map(|header| header.id.as_str()).collect();
     match names.as_slice() {
-        [] => CliError::not_found(format!("there is no execution named '{wanted}'")).hint("flow status lists all"),
+        [] => CliError::not_found(format!("there is no execution named '{wanted}'"))
+            .hint(format!("flow status{OPTIONS} lists all")),
         _ => CliError::not_found(format!("'{wanted}' can mean {}", names.join(", "))).hint("write more of the id"),
     }
 }

@@ -5,19 +5,20 @@ mod holder;
 mod local;
 mod opening;
 mod patience;
+mod stream;
 
 use std::{sync::Arc, time::Duration};
 
 use api::{Operation, StreamOperation, flow};
 use engine::store::OwnerLock;
-use futures::{StreamExt, stream::BoxStream};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Mutex;
 
 pub use self::{
     holder::{command, name_this_process, owned_elsewhere},
     local::{DRAIN_MAX, Local, no_new_calls},
-    opening::{REPAIR_HINT, SAVE_HINT, exclusive, open_store, salvage},
+    opening::{exclusive, open_store, repair_hint, salvage, save_hint},
+    stream::{Stream, StreamError},
 };
 use self::{
     holder::{ending, only_reads, unreachable},
@@ -29,8 +30,9 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     interrupt,
+    proposed::OPTIONS,
     step_functions::Executions,
-    wire::client::{Client, ClientError, Items},
+    wire::client::{Client, ClientError},
 };
 
 /// The interval between attempts while waiting.
@@ -62,37 +64,6 @@ enum Side {
     StepFunctions(Arc<Executions>),
 }
 
-/// The items of an operation, local or remote.
-pub enum Stream<T> {
-    Local(BoxStream<'static, Result<T, api::Fault>>),
-    /// The items, and the home of the owner that sends them.
-    Remote(Items<T>, Home),
-    /// The items that are polled from Step Functions, as JSON.
-    Polled(BoxStream<'static, Result<serde_json::Value, CliError>>),
-}
-
-impl<T: DeserializeOwned> Stream<T> {
-    /// The next item; `None` after the last.
-    ///
-    /// # Errors
-    /// The operation's fault, or the owner is gone or silent.
-    pub async fn next(&mut self) -> Result<Option<T>, StreamError> {
-        match self {
-            Stream::Local(items) => items.next().await.transpose().map_err(|fault| StreamError::Failed(fault.into())),
-            Stream::Remote(items, home) => items.next().await.map_err(|error| match error {
-                ended @ (ClientError::Absent(_) | ClientError::Gone(_) | ClientError::Ending(_)) => {
-                    StreamError::Gone(ended)
-                }
-                other => StreamError::Failed(failed(home, other)),
-            }),
-            Stream::Polled(items) => match items.next().await.transpose().map_err(StreamError::Failed)? {
-                Some(item) => Ok(Some(of_json(item).map_err(StreamError::Failed)?)),
-                None => Ok(None),
-            },
-        }
-    }
-}
-
 /// The response of a call.
 pub struct Answered<T> {
     pub response: T,
@@ -108,15 +79,6 @@ fn to_json<T: Serialize>(value: T) -> Result<serde_json::Value, CliError> {
 /// Converts a response of the Step Functions side from JSON.
 fn of_json<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, CliError> {
     serde_json::from_value(value).map_err(|error| CliError::new(Exit::Failed, error.to_string()))
-}
-
-/// Why a stream has no next item.
-#[derive(Debug)]
-pub enum StreamError {
-    /// The owner has ended or is about to end. Another owner may continue.
-    Gone(ClientError),
-    /// Any other error.
-    Failed(CliError),
 }
 
 impl Handle {
@@ -290,15 +252,44 @@ impl Handle {
         S::Request: Serialize + Clone,
         S::Item: DeserializeOwned,
     {
+        self.last::<S>(request, drop).await
+    }
+
+    /// The last item of an operation that may take long. If the owner ends meanwhile, calls the next owner with the same request;
+    /// `cut_short` receives the last item of each call that did not end.
+    ///
+    /// # Errors
+    /// The operation's fault, or no owner answers.
+    pub async fn last<S: StreamOperation>(
+        &self,
+        request: S::Request,
+        mut cut_short: impl FnMut(S::Item),
+    ) -> Result<S::Item, CliError>
+    where
+        S::Request: Serialize + Clone,
+        S::Item: DeserializeOwned,
+    {
         let mut patience = Patience::begin();
         loop {
             let side = self.side().await;
-            let ended = match self.stream::<S>(request.clone()).await?.next().await {
-                Ok(Some(item)) => return Ok(item),
-                Err(StreamError::Failed(error)) => return Err(error),
-                Err(StreamError::Gone(ended)) => ended,
-                Ok(None) => ClientError::Gone("its answer has no item".to_owned()),
+            let mut items = self.stream::<S>(request.clone()).await?;
+            let mut last = None;
+            let ended = loop {
+                match items.next().await {
+                    Ok(Some(item)) => last = Some(item),
+                    Ok(None) => match last.take() {
+                        Some(item) => return Ok(item),
+                        None => break ClientError::Gone("its answer has no item".to_owned()),
+                    },
+                    Err(StreamError::Failed(error)) => return Err(error),
+                    Err(StreamError::Gone(ended)) => break ended,
+                }
             };
+            if let Some(item) = last {
+                // This owner worked until it ended, so the time to find the next one starts now.
+                patience = Patience::begin();
+                cut_short(item);
+            }
             if !patience.lasts(&self.home, &ended) {
                 return Err(failed(&self.home, ended));
             }
@@ -381,7 +372,7 @@ impl Handle {
             Exit::Refused => {
                 let message = format!("{id} is interrupted: {}", error.message);
                 CliError { exit: Exit::Waiting, message, ..error }
-                    .hint(format!("with the right credentials: flow resume {id}"))
+                    .hint(format!("with the right credentials: flow resume {id}{OPTIONS}"))
             }
             _ => error,
         })

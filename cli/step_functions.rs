@@ -9,7 +9,10 @@ mod history;
 mod pace;
 mod token;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use api::{
     Operation, StreamOperation,
@@ -59,6 +62,16 @@ struct Known {
     history: History,
     /// The last event that was shown. Earlier events are not shown again.
     shown: u64,
+}
+
+/// A deployed workflow.
+pub struct Deployed {
+    /// The ARN that executions are started with: the alias, or without one the state machine.
+    target: String,
+    /// The definitions that executions run: of each version to which the alias routes.
+    pub definitions: Vec<Value>,
+    /// The ARN of each activity of the account, by name.
+    pub activities: BTreeMap<String, String>,
 }
 
 /// Converts an error of Step Functions to the same error of the local engine.
@@ -116,6 +129,7 @@ fn header(arn: &str, remote: &RemoteExecution) -> ExecutionHeader {
         redriven_ms: None,
         paused: false,
         awake: false,
+        only_waits: false,
         ends_with: None,
         cancels_with: None,
         last_sequence: 0,
@@ -181,21 +195,33 @@ impl Executions {
         self.describe.call(|| self.api.execution(arn)).await.map_err(refused)
     }
 
-    /// Starts an execution of a deployed workflow through its alias. The same name and input return the existing
-    /// execution.
+    /// What is deployed under a workflow's name; `None` if nothing is.
     ///
     /// # Errors
-    /// The workflow is not deployed, or Step Functions' error.
-    pub async fn start(&self, workflow: &str, id: &str, input: &Value) -> Result<(), CliError> {
+    /// Step Functions' error.
+    pub async fn deployed(&self, workflow: &str) -> Result<Option<Deployed>, CliError> {
         let name = flow::state_machine_name(workflow);
-        let Some(machine) = self.api.state_machine_arn(&name).await.map_err(refused)? else {
-            return Err(CliError::not_found(format!("there is no state machine named {name}"))
-                .hint(format!("flow deploy {workflow} makes it")));
-        };
+        let Some(machine) = self.api.state_machine_arn(&name).await.map_err(refused)? else { return Ok(None) };
         let alias = format!("{machine}:{ALIAS}");
-        let exists = self.api.alias(&alias).await.map_err(refused)?.is_some();
-        let target = if exists { &alias } else { &machine };
-        let arn = self.api.start(target, id, &input.to_string()).await.map_err(refused)?;
+        let (target, versions) = match self.api.alias(&alias).await.map_err(refused)? {
+            Some(versions) => (alias, versions),
+            None => (machine.clone(), vec![machine]),
+        };
+        let mut definitions = Vec::new();
+        for version in versions {
+            let text = self.api.state_machine(&version).await.map_err(refused)?.definition;
+            definitions.push(serde_json::from_str(&text).map_err(internal)?);
+        }
+        let activities = self.api.activities().await.map_err(refused)?.into_iter().collect();
+        Ok(Some(Deployed { target, definitions, activities }))
+    }
+
+    /// Starts an execution of a deployed workflow. The same name and input return the existing execution.
+    ///
+    /// # Errors
+    /// Step Functions' error.
+    pub async fn start(&self, deployed: &Deployed, id: &str, input: &Value) -> Result<(), CliError> {
+        let arn = self.api.start(&deployed.target, id, &input.to_string()).await.map_err(refused)?;
         self.keep(&arn).await.map(drop)
     }
 
@@ -299,7 +325,7 @@ impl Executions {
         let executions: Vec<_> = all.iter().map(|remote| header(&remote.arn, remote)).collect();
         let running = executions.iter().filter(|header| header.status == ExecutionStatus::Running);
         let driven = running.map(|header| header.id.clone()).collect();
-        Ok(flow::ListResponse { executions, driven })
+        Ok(flow::ListResponse { executions, driven, needs: Vec::new() })
     }
 
     async fn describe(
@@ -342,7 +368,7 @@ impl Executions {
     }
 
     /// Redrives a failed execution. A running one continues by itself. Earlier events are not shown again.
-    async fn resume(&self, request: flow::ResumeRequest) -> Result<flow::Empty, CliError> {
+    async fn resume(&self, request: flow::ResumeRequest) -> Result<flow::ResumeResponse, CliError> {
         let known = self.of(&request.id).await?;
         let mut known = known.lock().await;
         self.read(&mut known).await?;
@@ -350,7 +376,7 @@ impl Executions {
         if self.remote(&known.arn).await?.status != "RUNNING" {
             self.api.redrive(&known.arn).await.map_err(refused)?;
         }
-        Ok(flow::Empty {})
+        Ok(flow::ResumeResponse::default())
     }
 
     async fn cancel(&self, request: flow::CancelExecutionRequest) -> Result<flow::CancelExecutionResponse, CliError> {
@@ -373,8 +399,9 @@ impl Executions {
         request: flow::SignalTaskRequest,
     ) -> Result<<flow::SignalTask as Operation>::Response, CliError> {
         let flow::SignalTaskRequest { id, state, outcome, early, .. } = request;
-        if early {
-            return Err(CliError::refused("Step Functions keeps no answer for a state that does not wait yet"));
+        let keeps_none = || CliError::refused("Step Functions keeps no answer for a state that does not wait yet");
+        if early || outcome == TaskOutcome::Withdraw {
+            return Err(keeps_none());
         }
         let known = self.of(&id).await?;
         let mut known = known.lock().await;
@@ -383,6 +410,7 @@ impl Executions {
         let sent = match outcome {
             TaskOutcome::Success(output) => self.api.task_succeeded(&token, &output).await,
             TaskOutcome::Failure { error, cause } => self.api.task_failed(&token, &error, &cause).await,
+            TaskOutcome::Withdraw => return Err(keeps_none()),
         };
         match sent.map_err(refused)? {
             Receipt::Accepted => Ok(Default::default()),

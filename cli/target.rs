@@ -9,6 +9,7 @@ use crate::{
     exit::CliError,
     home::Home,
     owner::Handle,
+    proposed,
     step_functions::{Executions, refused},
 };
 
@@ -48,6 +49,7 @@ impl Target {
                 Some(_) => Err(CliError::refused("--endpoint is for another engine").hint("add --engine sfn")),
             };
         }
+        proposed::remember_step_functions(self.endpoint.as_deref());
         let endpoint = endpoint(global, self.endpoint.as_deref())?;
         let api = StepFunctions::connect(&endpoint).await.map_err(refused)?;
         Ok(Some(Handle::step_functions(Home::real(global)?, Executions::new(api))))

@@ -6,6 +6,7 @@ pub mod display_status;
 pub mod json;
 mod junit;
 pub mod lines;
+pub mod next;
 pub mod record;
 pub mod screen;
 #[cfg(test)]

@@ -60,6 +60,26 @@ fn a_resume_with_another_account_or_region_is_refused_and_names_both() {
 }
 
 #[test]
+fn a_cancel_between_the_list_and_the_resume_of_all_is_no_failure() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let run = ["run", &asks_twice(&home), "--yes", "--no-wait=0", "--id", "one"];
+    home.exits_with(&run, &sts.credentials(STAGING), 75);
+    // While STS answers, the execution is listed and not yet resumed.
+    let slow = Sts::start_slow(std::time::Duration::from_secs(4));
+    let mut all = home.command(&["resume", "--all", "--no-wait=0"]);
+    all.envs(slow.credentials(STAGING)).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let all = all.spawn().unwrap();
+    until(10, "the account is asked for", || slow.asked() > 0);
+    home.exits(&["cancel", "one"], 0);
+    let all = all.wait_with_output().unwrap();
+    let said = format!("{}{}", text(&all.stdout), text(&all.stderr));
+    assert_eq!(all.status.code(), Some(0), "{said}");
+    assert!(said.contains("one   ABORTED"), "it says how it ended: {said}");
+    assert_eq!(home.status_of("one"), "ABORTED", "the resume did not redrive it");
+    assert_eq!(home.exits(&["resume", "--all", "--no-wait=0"], 0), "", "it is reported once");
+}
+
+#[test]
 fn a_server_of_another_account_does_not_act_for_a_run_that_showed_this_one() {
     let (home, sts) = (Home::plain(), Sts::start());
     let server = Server::start_with(&home, &sts.credentials(STAGING));

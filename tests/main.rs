@@ -52,5 +52,6 @@ mod transcripts;
 mod transports;
 mod trouble;
 mod twice;
+mod waits;
 mod whole;
 mod workers;

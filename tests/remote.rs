@@ -105,6 +105,32 @@ fn a_run_ends_as_on_the_local_engine_with_the_same_screen_and_exit_code() {
 }
 
 #[test]
+fn a_run_of_another_definition_than_the_deployed_one_is_refused() {
+    let there = Elsewhere::start("echo 1");
+    let with = |comment: &str| {
+        let act = there.task(json!({ "End": true, "Comment": comment }));
+        there.person.definition("job", &json!({ "StartAt": "Act", "States": { "Act": act } }))
+    };
+    let run = |file: &str, id: &str, exit| {
+        there.at_server(&["run", file, "--yes", "--id", id, "--input", &there.input(), "--progress", "none"], exit)
+    };
+    let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
+    let file = with("first");
+    let deploy_command = format!("flow deploy {file} {options}");
+    let refused = run(&file, "job-0", 4);
+    assert!(refused.contains(&deploy_command), "{refused}");
+    // Another value of HeartbeatSeconds is an option of the deployment, not another definition.
+    deploy(&there.serving, &there.server.endpoint, &file, 20);
+    run(&file, "job-1", 0);
+    let file = with("second");
+    let refused = run(&file, "job-2", 3);
+    assert!(refused.contains("nothing was started") && refused.contains(&deploy_command), "{refused}");
+    there.at_server(&["status", "job-2"], 4);
+    deploy(&there.serving, &there.server.endpoint, &file, 30);
+    run(&file, "job-2", 0);
+}
+
+#[test]
 fn a_failed_execution_is_redriven_where_it_failed() {
     let there = Elsewhere::start("if [ -e \"$1/repaired\" ]; then echo 1; else echo broken >&2; exit 1; fi");
     let file = there.person.definition(
@@ -138,7 +164,11 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
     let file = there.person.definition("asking", &json!({ "StartAt": "Ask", "States": { "Ask": ask } }));
     deploy(&there.serving, &there.server.endpoint, &file, 20);
     for id in ["asking-1", "asking-2"] {
-        there.at_server(&["run", &file, "--yes", "--id", id, "--no-wait=0"], 75);
+        let printed = there.at_server(&["run", &file, "--yes", "--id", id, "--no-wait=0"], 75);
+        let endpoint = &there.server.endpoint;
+        let answer =
+            format!("flow signal {id} Ask --success '{{}}' --engine sfn --endpoint {endpoint} --region us-east-1");
+        assert!(printed.contains(&answer), "a proposed command works when pasted: {printed}");
     }
     there.at_server(&["signal", "asking-1", "None", "--success", "1"], 3);
     there.at_server(&["signal", "asking-1", "Ask", "--success", "{\"answer\": 7}"], 0);

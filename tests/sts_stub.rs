@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 pub const STAGING: &str = "111111111111";
@@ -20,6 +21,11 @@ pub struct Sts {
 
 impl Sts {
     pub fn start() -> Self {
+        Sts::start_slow(Duration::ZERO)
+    }
+
+    /// A stub that takes this long for each answer.
+    pub fn start_slow(delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(AtomicUsize::new(0));
@@ -27,7 +33,7 @@ impl Sts {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let count = count.clone();
-                std::thread::spawn(move || answer(stream, &count));
+                std::thread::spawn(move || answer(stream, &count, delay));
             }
         });
         Sts { endpoint, asked }
@@ -49,7 +55,7 @@ impl Sts {
     }
 }
 
-fn answer(stream: TcpStream, count: &AtomicUsize) {
+fn answer(stream: TcpStream, count: &AtomicUsize, delay: Duration) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut stream = stream;
     loop {
@@ -73,6 +79,7 @@ fn answer(stream: TcpStream, count: &AtomicUsize) {
         let mut body = vec![0; length];
         reader.read_exact(&mut body).unwrap();
         count.fetch_add(1, Ordering::SeqCst);
+        std::thread::sleep(delay);
         let xml = format!(
             "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
              <Arn>arn:aws:iam::{account}:user/test</Arn><UserId>U</UserId><Account>{account}</Account>\

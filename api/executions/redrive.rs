@@ -39,7 +39,9 @@ impl Api {
         let (header, started) = self.header(id)?;
         let name = if id.contains(':') { id.to_owned() } else { started.qualified_name() };
         match header.status {
-            ExecutionStatus::Running if from.is_empty() => Ok(self.runner.resume_unfinished(id, environment).await?),
+            ExecutionStatus::Running if from.is_empty() => {
+                Ok(self.runner.resume_unfinished(id, environment).await.map(drop)?)
+            }
             ExecutionStatus::Running => Ok(self.runner.resume_from(id, environment, from).await?),
             _ => self.redrive(&name, None, (environment, from), refusal_by_status).await.map(drop),
         }

@@ -3,7 +3,11 @@
 use engine::{machine::ExecutionHeader, store::StoreError};
 use serde::{Deserialize, Serialize};
 
+use super::Needs;
 use crate::{Api, Fault, Operation};
+
+/// The most executions whose needs are read.
+const NEEDS_SEARCHED_MAX: usize = 1_000;
 
 /// Lists executions, newest first. If more unfinished executions exist than the limit, the first by id are listed.
 pub struct ListExecutions;
@@ -16,6 +20,8 @@ pub struct ListRequest {
     pub limit: Option<usize>,
     /// Only executions that have not ended.
     pub unfinished: bool,
+    /// Whether the response reports what the executions need from outside.
+    pub with_needs: bool,
 }
 
 /// The response of [`ListExecutions`].
@@ -26,6 +32,8 @@ pub struct ListResponse {
     pub executions: Vec<ExecutionHeader>,
     /// The ids of the listed executions that the owner runs now.
     pub driven: Vec<String>,
+    /// What listed executions need from outside, if the request asks for it.
+    pub needs: Vec<Needs>,
 }
 
 impl Operation for ListExecutions {
@@ -40,8 +48,19 @@ impl Operation for ListExecutions {
             false => api.runner.store().latest(limit)?,
         };
         let driven = api.runner.driven(executions.iter().map(|header| header.id.clone()).collect()).await;
-        Ok(ListResponse { executions, driven })
+        let needs = if request.with_needs { needs(api, &executions)? } else { Vec::new() };
+        Ok(ListResponse { executions, driven, needs })
     }
+}
+
+/// What the first of these executions need from outside.
+fn needs(api: &Api, executions: &[ExecutionHeader]) -> Result<Vec<Needs>, StoreError> {
+    let mut needs = Vec::new();
+    let running = executions.iter().filter(|header| !header.is_quiescent()).take(NEEDS_SEARCHED_MAX);
+    for ExecutionHeader { id, deadline_ms, .. } in running {
+        needs.extend(Needs::of(id, &api.runner.store().frames(id)?, *deadline_ms));
+    }
+    Ok(needs)
 }
 
 /// Reads the index of unfinished executions, which is ordered by id, so that ended ones cost nothing. Sorts what it read

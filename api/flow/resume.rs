@@ -1,6 +1,6 @@
 //! Continuing executions.
 
-use engine::machine::Reentry;
+use engine::machine::{ExecutionStatus, Reentry};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,6 +27,14 @@ pub struct ResumeRequest {
     pub only_unfinished: bool,
 }
 
+/// The response of [`ResumeExecution`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ResumeResponse {
+    /// How the execution had ended before this request, if `only_unfinished` left it as it is.
+    pub ended_before: Option<ExecutionStatus>,
+}
+
 /// The id of an execution.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExecutionIdRequest {
@@ -37,15 +45,15 @@ pub struct ExecutionIdRequest {
 impl Operation for ResumeExecution {
     const NAME: &'static str = "Flow.ResumeExecution";
     type Request = ResumeRequest;
-    type Response = Empty;
+    type Response = ResumeResponse;
 
-    async fn answer(api: &Api, request: ResumeRequest) -> Result<Empty, Fault> {
+    async fn answer(api: &Api, request: ResumeRequest) -> Result<ResumeResponse, Fault> {
         let ResumeRequest { id, environment, from, only_unfinished } = request;
-        match only_unfinished {
-            true => api.runner.resume_unfinished(&id, environment).await?,
-            false => api.resume(&id, environment, from).await?,
+        if only_unfinished {
+            return Ok(ResumeResponse { ended_before: api.runner.resume_unfinished(&id, environment).await? });
         }
-        Ok(Empty {})
+        api.resume(&id, environment, from).await?;
+        Ok(ResumeResponse::default())
     }
 }
 

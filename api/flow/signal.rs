@@ -52,6 +52,8 @@ pub enum TaskOutcome {
         /// The cause, for people.
         cause: String,
     },
+    /// The answer that is stored for the task is withdrawn.
+    Withdraw,
 }
 
 impl Operation for SignalTask {
@@ -65,6 +67,10 @@ impl Operation for SignalTask {
         let outcome = match outcome {
             TaskOutcome::Success(text) => Ok(input::read_output(&text)?),
             TaskOutcome::Failure { error, cause } => Err((error, cause)),
+            TaskOutcome::Withdraw => {
+                api.withdraw(&id, &state, by).await?;
+                return Ok(SignalTaskResponse::default());
+            }
         };
         let found = api.waiting(&id, &state)?;
         if found.is_none() && !early {
@@ -124,6 +130,20 @@ impl Api {
                 Err(Fault::new("TaskDoesNotExist", message))
             }
         }
+    }
+
+    /// Withdraws the answer that is stored for a state, by the name or path with which it was given.
+    async fn withdraw(&self, id: &str, state: &str, by: Signaller) -> Result<(), Fault> {
+        let header = self.runner.store().header(id)?.ok_or_else(|| Fault::no_execution(id))?;
+        if header.early_signals.iter().any(|signal| signal.state == state) {
+            return Ok(self.runner.withdraw_signal(id, state, by).await?);
+        }
+        let kept: Vec<String> = header.early_signals.iter().map(|signal| format!("\"{}\"", signal.state)).collect();
+        let others = match kept.as_slice() {
+            [] => "it keeps none".to_owned(),
+            _ => format!("it keeps answers for {}", kept.join(", ")),
+        };
+        Err(Fault::new("TaskDoesNotExist", format!("{id} keeps no answer for a state named \"{state}\"; {others}")))
     }
 
     fn waiting_tasks(&self, id: &str) -> Result<Vec<FrameRow>, Fault> {

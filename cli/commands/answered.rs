@@ -7,6 +7,7 @@ use crate::{
     clock,
     exit::CliError,
     owner::Handle,
+    proposed::OPTIONS,
     ui::{display_status::display_status, summary},
 };
 
@@ -31,10 +32,10 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<String, CliError> {
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
     let described = handle.call::<DescribeExecution>(request).await?;
     if described.execution.status == ExecutionStatus::Running {
-        return Ok(format!(". No process drives it: flow resume {id}"));
+        return Ok(format!(". No process drives it: flow resume {id}{OPTIONS}"));
     }
     end_was_shown(handle, &described.execution).await?;
     let now_ms = clock::of(handle.home()).now_ms();
-    let status = display_status(&described.execution, false, now_ms);
+    let status = display_status(&described.execution, false, None, now_ms);
     Ok(format!(". {}", summary::one_line(&described.view, status, now_ms)))
 }

@@ -10,7 +10,7 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     owner::Handle,
-    ui::{json, summary, text},
+    ui::{json, next, summary, text},
 };
 
 /// Arguments of `flow approvals`.
@@ -71,5 +71,5 @@ pub fn block(task: &PersonTask, now_ms: u64) -> Vec<String> {
 
 /// The commands that answer a task.
 pub fn commands(task: &PersonTask) -> Vec<String> {
-    summary::answer_commands(&task.execution, &task.state, &task.instructions)
+    next::answer_commands(&task.execution, &task.state, &task.instructions)
 }

@@ -14,6 +14,7 @@ use crate::{
     locate::locate,
     owner::Handle,
     person,
+    proposed::OPTIONS,
     ui::json,
 };
 
@@ -119,7 +120,9 @@ async fn answer(
     let response = handle.call::<AnswerApproval>(request).await;
     let afterwards = answered::afterwards(&handle, &id).await;
     let closed = handle.close().await;
-    let state = response.map_err(|error| error.hint("flow approvals shows what waits, and with which answers"))?.state;
+    let state = response
+        .map_err(|error| error.hint(format!("flow approvals{OPTIONS} shows what waits, and with which answers")))?
+        .state;
     closed?;
     let afterwards = afterwards?;
     let message = format!("{id}: \"{state}\" is {word} by {user}");

@@ -16,6 +16,7 @@ use crate::{
     interrupt,
     locate::locate_at,
     owner::{Answered, Handle},
+    proposed::OPTIONS,
     target::Target,
     ui::json,
 };
@@ -102,7 +103,7 @@ async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool) -> Result
     if let Some(status) = answer.ended_before.filter(|_| !is_ours) {
         let status = serde_json::to_value(status).unwrap_or_default();
         let message = format!("{id} had ended before ({}): nothing was changed", status.as_str().unwrap_or_default());
-        return Err(CliError::new(Exit::Failed, message).hint(format!("flow status {id} shows it")));
+        return Err(CliError::new(Exit::Failed, message).hint(format!("flow status {id}{OPTIONS} shows it")));
     }
     let CancelExecutionResponse { in_flight, waits, .. } = answer;
     if !waits {
@@ -112,7 +113,7 @@ async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool) -> Result
     if global.output == Output::Human && !global.quiet {
         say!("No more calls are made. In flight: {}.", paths(&in_flight));
         say!(
-            "Waiting up to {} s for the answer. To end without it:   flow cancel {id} --now",
+            "Waiting up to {} s for the answer. To end without it:   flow cancel {id} --now{OPTIONS}",
             ANSWER_WAIT_MAX.as_secs()
         );
     }
@@ -148,7 +149,7 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
         };
         tokio::select! {
             exit = interrupt::requested() => {
-                eprintln!("\nflow: {}: flow status {id}", ends_later(id));
+                eprintln!("\nflow: {}: flow status {id}{OPTIONS}", ends_later(id));
                 return Ok(exit);
             }
             settled = settled => {
@@ -170,11 +171,11 @@ fn show(id: &str, Cancelled { in_flight, waited, answered, .. }: &Cancelled) {
         say!("{id} is cancelled. In flight and {how}: {}.", paths(in_flight));
         say!("What these calls change may have happened, or may still happen, and is not recorded.");
         say!(
-            "   flow resume {id}   makes them again: a step that finds what its call made adopts it. Until then check by hand."
+            "   flow resume {id}{OPTIONS}   makes them again: a step that finds what its call made adopts it. Until then check by hand."
         );
         return;
     }
-    say!("{id} is cancelled. What it created stays. To continue after all: flow resume {id}");
+    say!("{id} is cancelled. What it created stays. To continue after all: flow resume {id}{OPTIONS}");
 }
 
 fn paths(calls: &[CallInFlight]) -> String {

@@ -22,7 +22,7 @@ use crate::{
     environments,
     exit::{CliError, Exit},
     target::endpoint,
-    ui::json,
+    ui::{json, text::quoted},
 };
 
 /// The longest name of a role without the prefix that deployments add (IAM and STS quotas).
@@ -32,7 +32,7 @@ const DOLLARS_PER_MILLION_TRANSITIONS: f64 = 25.0;
 /// The role of a state machine at a `flow serve`, which assumes none.
 const ROLE_OF_SERVER: &str = "arn:aws:iam::111111111111:role/flow";
 /// HeartbeatSeconds of Tasks without that field.
-const HEARTBEAT_SECONDS_DEFAULT: u64 = 60;
+pub const HEARTBEAT_SECONDS_DEFAULT: u64 = 60;
 
 /// Arguments of `flow deploy`.
 #[derive(Debug, Args)]
@@ -255,6 +255,7 @@ async fn deploy(
             global,
             found.machine.map(|machine| machine.arn),
             if arguments.plan { "plan" } else { "kept" },
+            "",
         ));
     }
     if !arguments.yes && !consent::question(format!("Change {changed} resources? [y/N] ")).await? {
@@ -263,10 +264,10 @@ async fn deploy(
     let mut made = |change: &ResourceChange| print(global, "changed", change);
     if arguments.remove {
         cloud.remove(&wanted, &found, &changes, &mut made).await.map_err(cut_short)?;
-        return Ok(finish(global, None, "removed"));
+        return Ok(finish(global, None, "removed", ""));
     }
     let arn = cloud.apply(source, wanted, found, &changes, &mut made).await.map_err(cut_short)?;
-    Ok(finish(global, Some(arn), "deployed"))
+    Ok(finish(global, Some(arn), "deployed", &aws_options(global, arguments)))
 }
 
 async fn removal(cloud: &Cloud, wanted: &Wanted, found: &plan::Found) -> Result<Vec<ResourceChange>, CliError> {
@@ -331,7 +332,20 @@ fn print(global: &Global, kind: &str, change: &ResourceChange) {
     }
 }
 
-fn finish(global: &Global, arn: Option<String>, outcome: &str) -> Exit {
+/// The options with which the AWS CLI calls the API of the deployment.
+fn aws_options(global: &Global, arguments: &DeployArguments) -> String {
+    let (url, profile, region) = match endpoint(global, arguments.endpoint.as_deref()) {
+        Ok(Endpoint::Url { url, region, .. }) => (Some(url), None, Some(region)),
+        Ok(Endpoint::Aws { profile, region }) => (None, profile, region),
+        Err(_) => (None, None, None),
+    };
+    let options = [("endpoint-url", url), ("profile", profile), ("region", region)];
+    let given = options.into_iter().filter_map(|(name, value)| Some(format!(" --{name} {}", quoted(&value?))));
+    given.collect()
+}
+
+/// Shows the outcome. `options` complete the proposed command of the AWS CLI.
+fn finish(global: &Global, arn: Option<String>, outcome: &str, options: &str) -> Exit {
     let alias = arn.as_ref().map(|arn| format!("{arn}:{ALIAS}"));
     match (global.output, outcome, alias) {
         (Output::Json, ..) => {
@@ -340,7 +354,9 @@ fn finish(global: &Global, arn: Option<String>, outcome: &str) -> Exit {
         (_, "plan", _) => say!("Nothing was changed."),
         (_, "kept", None) => say!("There is nothing to change."),
         (_, "kept", Some(alias)) => say!("Everything is as wanted: {alias}"),
-        (_, _, Some(alias)) => say!("Start it with   aws stepfunctions start-execution --state-machine-arn {alias}"),
+        (_, _, Some(alias)) => {
+            say!("Start it with   aws stepfunctions start-execution --state-machine-arn {alias}{options}");
+        }
         _ => {}
     }
     Exit::Success

@@ -17,7 +17,8 @@ use crate::{
     environments::{Environments, Location},
     exit::{CliError, Exit, store_failed},
     home::Home,
-    owner::{Handle, SAVE_HINT, exclusive, open_store, owned_elsewhere},
+    owner::{Handle, exclusive, open_store, owned_elsewhere, save_hint},
+    proposed::OPTIONS,
     ui::json,
 };
 
@@ -193,9 +194,10 @@ fn add_findings(report: &mut Report, findings: &StoreFindings, owner: Option<&st
         report.add("store", Verdict::Bad, problem);
     }
     let cure = match findings.index_is_damaged {
-        true => "nothing is lost: the mirror has every record. Keep a copy of the folder, then   flow doctor --repair"
-            .to_owned(),
-        false => format!("keep a copy of the folder; {SAVE_HINT}"),
+        true => format!(
+            "nothing is lost: the mirror has every record. Keep a copy of the folder, then   flow doctor --repair{OPTIONS}"
+        ),
+        false => format!("keep a copy of the folder; {}", save_hint()),
     };
     report.add("store", Verdict::Note, &format!("{counts}; {cure}"));
 }
@@ -208,7 +210,7 @@ async fn credentials(report: &mut Report, global: &Global, ask: bool) -> Result<
         None => "AWS's default chain".to_owned(),
     };
     if !ask {
-        report.add("credentials", Verdict::Note, &format!("{source}; not asked: flow doctor --aws"));
+        report.add("credentials", Verdict::Note, &format!("{source}; not asked: flow doctor --aws{OPTIONS}"));
         return Ok(());
     }
     let location = Location::Aws { profile: global.profile.clone(), region: global.region.clone() };

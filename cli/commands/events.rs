@@ -161,7 +161,7 @@ fn words(content: &Value) -> (String, String) {
     let what = text("type").or_else(|| text("note")).unwrap_or_default();
     let path = match (text("frame"), text("name")) {
         (frame, Some(name)) => state_path(&frame.unwrap_or_default(), &name),
-        (_, None) => text("statePath").unwrap_or_default(),
+        (_, None) => text("statePath").or_else(|| text("state")).unwrap_or_default(),
     };
     let failure = content.get("failure").unwrap_or(content);
     let named = |name: &str| failure[name].as_str().filter(|text| !text.is_empty());

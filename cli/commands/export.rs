@@ -9,7 +9,7 @@ use crate::{
     home::Home,
     locate::no_single,
     out,
-    owner::{Handle, REPAIR_HINT, StreamError, salvage},
+    owner::{Handle, StreamError, repair_hint, salvage},
 };
 
 /// Arguments of `flow export`.
@@ -37,7 +37,7 @@ pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, Cl
         Err(error) => return Err(error),
     };
     if damaged {
-        eprintln!("hint: {REPAIR_HINT}");
+        eprintln!("hint: {}", repair_hint());
         return Ok(Exit::Failed);
     }
     Ok(Exit::Success)

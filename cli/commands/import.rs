@@ -17,6 +17,7 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     owner::{exclusive, owned_elsewhere},
+    proposed::OPTIONS,
     ui::json,
 };
 
@@ -74,7 +75,7 @@ fn report(global: &Global, imported: &Imported) {
         Output::Human => {
             say!("{executions} executions and {documents} documents taken in, {known} were here already");
             if *not_ended > 0 {
-                say!("{not_ended} of them had not ended: continue them with   flow resume --all");
+                say!("{not_ended} of them had not ended: continue them with   flow resume --all{OPTIONS}");
                 say!(
                     "The home that exported them may continue them too: cancel them in that home first, or its steps run twice."
                 );

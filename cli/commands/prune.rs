@@ -14,12 +14,9 @@ use crate::{
     environments::Environments,
     exit::{CliError, Exit, store_failed},
     home::Home,
-    owner::{Handle, StreamError, exclusive},
+    owner::{Handle, exclusive},
     ui::json,
 };
-
-/// How many owners of the store are asked, one after the end of the other.
-const OWNERS_MAX: usize = 5;
 
 /// Arguments of `flow prune`.
 #[derive(Debug, Args)]
@@ -52,7 +49,7 @@ pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, Cl
     let pruned = prune(&handle, PruneRequest { ended_before_ms, plan: arguments.plan }).await;
     let owner = handle.owner_elsewhere().await;
     let closed = handle.close().await;
-    let count = pruned?.executions;
+    let count = pruned?;
     closed?;
     if !arguments.plan
         && owner.is_none()
@@ -68,28 +65,12 @@ pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, Cl
     Ok(Exit::Success)
 }
 
-async fn prune(handle: &Handle, request: PruneRequest) -> Result<PruneResponse, CliError> {
-    let (mut deleted, mut owners) = (0, 0);
-    loop {
-        let mut steps = handle.stream::<PruneExecutions>(request.clone()).await?;
-        let mut last = PruneResponse::default();
-        loop {
-            match steps.next().await {
-                Ok(Some(step)) => last = step,
-                Ok(None) => return Ok(PruneResponse { executions: deleted + last.executions }),
-                Err(StreamError::Failed(error)) => return Err(error),
-                Err(StreamError::Gone(_)) => break,
-            }
-        }
-        // A plan counts everything again at the next owner.
-        deleted += if request.plan { 0 } else { last.executions };
-        owners += 1;
-        if owners == OWNERS_MAX {
-            let message = format!("the owner of the store ended after {deleted} executions were deleted");
-            return Err(CliError::new(Exit::Unreachable, message).hint("run it again: flow prune"));
-        }
-        handle.find_next_owner().await?;
-    }
+/// Prunes through the owner of the store. Another owner that follows it deletes the rest; a plan counts everything again.
+async fn prune(handle: &Handle, request: PruneRequest) -> Result<usize, CliError> {
+    let (plan, mut deleted) = (request.plan, 0);
+    let cut_short = |step: PruneResponse| deleted += if plan { 0 } else { step.executions };
+    let last = handle.last::<PruneExecutions>(request, cut_short).await?;
+    Ok(deleted + last.executions)
 }
 
 fn report(global: &Global, arguments: &PruneArguments, count: usize, (before, after): (u64, u64), owner: Option<&str>) {

@@ -22,6 +22,7 @@ use crate::{
     interrupt,
     locate::{Located, locate_at},
     owner::Handle,
+    proposed::OPTIONS,
     target::{Engine, Target},
     ui::display::Display,
     world,
@@ -138,14 +139,15 @@ async fn resume_and_watch(
 }
 
 /// Resumes an execution in its pinned environment, after verifying that this caller may act in it. A given profile
-/// replaces the pinned one: it only provides the credentials of the pinned account.
+/// replaces the pinned one: it only provides the credentials of the pinned account. Returns how an execution ended that was
+/// unfinished when its header was read and has ended since: that end stays.
 async fn resume(
     global: &Global,
     handle: &Handle,
     header: &ExecutionHeader,
     pinned: Option<&Pinned>,
     from: Vec<Reentry>,
-) -> Result<(), CliError> {
+) -> Result<Option<ExecutionStatus>, CliError> {
     let mut environment = None;
     if let Some(pinned) = pinned {
         let given = pinned.clone().with_settings(handle.settings()).with_profile(global.profile.as_deref());
@@ -156,10 +158,9 @@ async fn resume(
             handle.verify(environment.as_ref().unwrap_or(&header.environment)).await?;
         }
     }
-    // An execution that was unfinished when its header was read may have been cancelled since: that stays.
     let only_unfinished = header.status == ExecutionStatus::Running && from.is_empty();
     let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished };
-    handle.call::<ResumeExecution>(request).await.map(drop)
+    Ok(handle.call::<ResumeExecution>(request).await?.ended_before)
 }
 
 fn pinned(header: &ExecutionHeader) -> Option<Pinned> {
@@ -176,7 +177,7 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
         && given != pinned
     {
         let message = format!("{} is pinned to region {pinned}, and {given} is given: nothing was changed", header.id);
-        return Err(CliError::refused(message).hint(format!("flow resume {} --region {pinned}", header.id)));
+        return Err(CliError::refused(message).hint(format!("flow resume {} --region {pinned}{OPTIONS}", header.id)));
     }
     Ok(())
 }

@@ -22,7 +22,9 @@ use crate::{
     home::{Home, REHEARSAL_PREFIX},
     ids, interrupt,
     owner::Handle,
-    planning, reentry,
+    planning,
+    proposed::OPTIONS,
+    reentry,
     target::Target,
     ui::{display::Display, summary},
     world,
@@ -264,7 +266,8 @@ async fn start_and_watch(
 fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched: &Watched) {
     let view = &watched.view;
     if watched.exit == Exit::Waiting && !global.quiet {
-        say!("Nothing is lost. Continue with   flow resume {}", view.id);
+        let when = if view.awaits_answer() { "After the answer:" } else { "Continue with" };
+        say!("Nothing is lost. {when}   flow resume {}{OPTIONS}", view.id);
         return;
     }
     if watched.exit != Exit::Success || (global.quiet && view.changed_nothing()) {
@@ -277,6 +280,6 @@ fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched
     }
     show_output(view);
     if let Some(teardown) = teardown_of(arguments).filter(|_| rehearsal && !arguments.teardown) {
-        say!("\nTear it down with   flow run {} --rehearse", teardown.workflow);
+        say!("\nTear it down with   flow run {} --rehearse{OPTIONS}", teardown.workflow);
     }
 }

@@ -10,8 +10,9 @@ use crate::{
     exit::{CliError, Exit},
     locate::locate_at,
     person,
+    proposed::OPTIONS,
     target::Target,
-    ui::json,
+    ui::{json, next},
 };
 
 /// Arguments of `flow signal`.
@@ -22,7 +23,7 @@ pub struct SignalArguments {
     /// The waiting state: its name, or its path.
     state: String,
     /// The task succeeded with this output. It must match the step's output schema, which flow steps NAME shows.
-    #[arg(long, value_name = "JSON", required_unless_present = "failure")]
+    #[arg(long, value_name = "JSON", required_unless_present_any = ["failure", "withdraw"])]
     success: Option<String>,
     /// The task failed with this error name.
     #[arg(long, value_name = "ERROR", conflicts_with = "success")]
@@ -36,6 +37,9 @@ pub struct SignalArguments {
     /// Keep the answer until the state waits; not for approvals.
     #[arg(long)]
     early: bool,
+    /// Withdraw the answer that is kept for the state.
+    #[arg(long, conflicts_with_all = ["success", "failure", "early"])]
+    withdraw: bool,
     /// The engine.
     #[command(flatten)]
     target: Target,
@@ -49,8 +53,9 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
             .hint("a text is written with its quotes: --success '\"yes\"'"));
     }
     let (id, handle) = located.answer().await?;
-    let SignalArguments { state, success, failure, cause, comment, early, .. } = arguments;
+    let SignalArguments { state, success, failure, cause, comment, early, withdraw, .. } = arguments;
     let outcome = match (success, failure) {
+        _ if withdraw => TaskOutcome::Withdraw,
         (Some(output), _) => TaskOutcome::Success(output),
         (None, failure) => {
             TaskOutcome::Failure { error: failure.unwrap_or_default(), cause: cause.unwrap_or_default() }
@@ -62,24 +67,34 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     let afterwards = answered::afterwards(&handle, &id).await;
     let closed = handle.close().await;
     let answer = answer.map_err(|error| match (error.fault.as_deref(), error.exit) {
-        (Some(api::IS_APPROVAL), _) => error.hint(format!("flow approve {id}, or flow reject {id}, answers it")),
+        (Some(api::IS_APPROVAL), _) => {
+            error.hint(format!("flow approve {id}{OPTIONS}, or flow reject {id}{OPTIONS}, answers it"))
+        }
         (Some(api::APPROVAL_DOES_NOT_WAIT), _) => {
-            error.hint("flow approvals lists it once it waits, with the commands that answer it")
+            error.hint(format!("flow approvals{OPTIONS} lists it once it waits, with the commands that answer it"))
         }
         (_, Exit::Refused) => {
-            error.hint(format!("flow status {id} shows what waits, and with which answer it can continue"))
+            error.hint(format!("flow status {id}{OPTIONS} shows what waits, and with which answer it can continue"))
         }
         _ => error,
     })?;
     closed?;
     let afterwards = afterwards?;
-    let what = if answer.is_kept { "does not wait yet; the answer is kept until it does" } else { "is answered" };
+    let what = match (withdraw, answer.is_kept) {
+        (true, _) => "has no kept answer any more: it is withdrawn",
+        (false, true) => "does not wait yet; the answer is kept until it does",
+        (false, false) => "is answered",
+    };
     let message = format!("{id}: \"{state}\" {what}");
     match global.output {
         Output::Human if global.quiet => {}
+        Output::Human if answer.is_kept => {
+            say!("{message}{afterwards}");
+            say!("  To withdraw:   {}", next::withdraw(&id, &state));
+        }
         Output::Human => say!("{message}{afterwards}"),
         Output::Json => json::print(
-            json!({ "type": "signalled", "execution": id, "state": state, "kept": answer.is_kept, "message": message }),
+            json!({ "type": "signalled", "execution": id, "state": state, "kept": answer.is_kept, "withdrawn": withdraw, "message": message }),
         ),
     }
     Ok(Exit::Success)

@@ -5,7 +5,7 @@ use std::{io::IsTerminal, time::Duration};
 use api::{
     flow::{
         DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, ListExecutions, ListPersonTasks,
-        ListPersonTasksRequest, ListRequest, ListResponse,
+        ListPersonTasksRequest, ListRequest, ListResponse, Needs,
     },
     view::{Typical, View},
 };
@@ -23,7 +23,8 @@ use crate::{
     interrupt,
     locate::{Located, locate_at},
     owner::Handle,
-    target::Target,
+    proposed::OPTIONS,
+    target::{Engine, Target},
     ui::{
         block,
         display::drawing_screen,
@@ -132,7 +133,8 @@ impl<'w> Watching<'w> {
             return Ok(());
         }
         let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
-        let display_status = display_status(execution, *driven, now_ms);
+        let needs = needs_of(execution, frames);
+        let display_status = display_status(execution, *driven, needs.as_ref(), now_ms);
         let typical = &self.typical.clone().unwrap_or_default();
         if self.watches {
             self.record(view, ended, now_ms);
@@ -141,7 +143,7 @@ impl<'w> Watching<'w> {
             let message = summary::one_line(view, display_status, now_ms);
             let mut line = json!({
                 "type": "status", "execution": view.id, "message": message, "standing": display_status, "header": execution,
-                "frames": frames, "view": view, "needs": summary::needs(view, now_ms),
+                "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
             });
             let same = line.to_string();
             line["timeLeft"] = json!(view.time_left(typical, now_ms));
@@ -152,8 +154,15 @@ impl<'w> Watching<'w> {
             return Ok(());
         }
         let environment_line = environment_line(view);
-        let detail =
-            Detail { header: execution, view, display_status, typical, environment_line: &environment_line, now_ms };
+        let detail = Detail {
+            header: execution,
+            view,
+            needs: needs.as_ref(),
+            display_status,
+            typical,
+            environment_line: &environment_line,
+            now_ms,
+        };
         if self.redraws && !ended {
             block::draw(&detail.fitted(&drawing_screen(self.global.color)));
             return Ok(());
@@ -187,7 +196,8 @@ impl<'w> Watching<'w> {
 
 async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, CliError> {
     let all = arguments.all;
-    let request = ListRequest { limit: Some(LISTED_MAX + 1).filter(|_| !all), unfinished: false };
+    let request =
+        ListRequest { limit: Some(LISTED_MAX + 1).filter(|_| !all), with_needs: true, ..ListRequest::default() };
     let handles = match arguments.target.handle(global).await? {
         Some(handle) => vec![handle],
         None => {
@@ -201,14 +211,15 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         show_needs(global, handle).await?;
     }
     for handle in handles {
-        let ListResponse { executions, driven } = handle.call::<ListExecutions>(request.clone()).await?;
+        let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request.clone()).await?;
         let limit = if all { usize::MAX } else { LISTED_MAX };
         more |= executions.len() > limit;
         let now_ms = clock::of(handle.home()).now_ms();
         any |= !executions.is_empty();
         let listed = executions.into_iter().take(limit).map(|header| {
             let driven = driven.contains(&header.id);
-            Listed { header, driven }
+            let needs = needs.iter().find(|needs| needs.execution == header.id).cloned();
+            Listed { header, driven, needs }
         });
         let listed: Vec<Listed> = listed.collect();
         match global.output {
@@ -221,10 +232,13 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         handle.leave();
     }
     if more && global.output == Output::Human {
-        say!("Earlier ones:   flow status --all");
+        say!("Earlier ones:   flow status --all{OPTIONS}");
     }
     if !any && global.output == Output::Human {
-        say!("No execution yet. Try   flow run endpoints-aws --rehearse");
+        match arguments.target.engine {
+            Engine::Local => say!("No execution yet. Try   flow run endpoints-aws --rehearse{OPTIONS}"),
+            Engine::Sfn => say!("No execution yet."),
+        }
     }
     Ok(Exit::Success)
 }
@@ -245,20 +259,26 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
         say!();
     }
     if response.tasks.len() > NEEDS_SHOWN_MAX {
-        say!("… and {} more: flow approvals\n", response.tasks.len() - NEEDS_SHOWN_MAX);
+        say!("… and {} more: flow approvals{OPTIONS}\n", response.tasks.len() - NEEDS_SHOWN_MAX);
     }
     Ok(())
 }
 
 /// The JSON line of an execution in the list.
 fn row(listed: &Listed, now_ms: u64) -> Value {
-    let Listed { header, driven } = listed;
-    let display_status = display_status(header, *driven, now_ms);
+    let Listed { header, needs, .. } = listed;
+    let display_status = listed.display_status(now_ms);
     json!({
         "type": "execution", "execution": header.id, "message": format!("{} {display_status}", header.id),
         "workflow": header.workflow, "subject": header.subject, "status": header.status, "standing": display_status,
-        "startedMs": header.started_ms, "stoppedMs": header.stopped_ms,
+        "startedMs": header.started_ms, "stoppedMs": header.stopped_ms, "needs": needs, "next": listed.next(now_ms),
     })
+}
+
+/// What an execution that runs needs from outside.
+fn needs_of(execution: &ExecutionHeader, frames: &[FrameRow]) -> Option<Needs> {
+    let runs = !execution.is_quiescent();
+    Needs::of(&execution.id, frames, execution.deadline_ms).filter(|_| runs)
 }
 
 /// Account, region and profile, if an account is pinned.
@@ -272,7 +292,7 @@ fn state_lines(global: &Global, status: &DescribeExecutionResponse, name: &str) 
     if found.is_empty() {
         let message = format!("{} is in no state named '{name}'", status.execution.id);
         return Err(CliError::not_found(message)
-            .hint(format!("flow events {} shows the states it has left", status.execution.id)));
+            .hint(format!("flow events {}{OPTIONS} shows the states it has left", status.execution.id)));
     }
     let line = |row: &&FrameRow| {
         let line = json::complete(json!({

@@ -22,6 +22,7 @@ use crate::{
     exit::{CliError, Exit, store_failed},
     interrupt,
     owner::{self, Handle, StreamError},
+    proposed::OPTIONS,
     ui::{display::Display, display_status::display_status},
 };
 
@@ -111,7 +112,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         handle.call::<MarkShown>(request).await?;
     }
     let needs_are_news = view.needs_more_than(&before.view);
-    Ok(Watched { display_status: display_status(&execution, driven, clock.now_ms()), needs_are_news, exit, view })
+    Ok(Watched { display_status: display_status(&execution, driven, None, clock.now_ms()), needs_are_news, exit, view })
 }
 
 /// Whether the execution ended because a step refused its input, without any change.
@@ -132,8 +133,10 @@ pub async fn typical(handle: &Handle, id: &str) -> Typical {
 /// After a signal, prints what happens next and how to stop immediately.
 async fn say_that_it_stops(handle: &Handle, id: &str) {
     match handle.owner_elsewhere().await {
-        Some(owner) => eprintln!("\nflow: {id} continues in {owner}. Watch it with   flow status {id} --watch"),
-        None => eprintln!("\nflow: {}. Nothing is lost: flow resume {id}", owner::no_new_calls()),
+        Some(owner) => {
+            eprintln!("\nflow: {id} continues in {owner}. Watch it with   flow status {id} --watch{OPTIONS}")
+        }
+        None => eprintln!("\nflow: {}. Nothing is lost: flow resume {id}{OPTIONS}", owner::no_new_calls()),
     }
 }
 

@@ -5,15 +5,22 @@ use std::sync::Arc;
 use engine::store::{self, LoggedRecords, OwnerLock, Store, StoreError};
 
 use super::{acquire, owned_elsewhere};
-use crate::{exit::CliError, home::Home};
+use crate::{exit::CliError, home::Home, proposed::OPTIONS};
 
 /// The hint for a store with records that cannot be read.
-pub const REPAIR_HINT: &str =
-    "flow doctor   reports what is damaged,   flow doctor --repair   rebuilds the index from its mirror";
+pub fn repair_hint() -> String {
+    format!(
+        "flow doctor{OPTIONS}   reports what is damaged,   flow doctor --repair{OPTIONS}   rebuilds the index from its mirror"
+    )
+}
 
 /// The hint for a store that cannot be repaired.
-pub const SAVE_HINT: &str = "what is readable comes out with   flow export > saved.jsonl   and goes into another --home with   \
-                             flow import saved.jsonl";
+pub fn save_hint() -> String {
+    format!(
+        "what is readable comes out with   flow export{OPTIONS} > saved.jsonl   and goes into another --home with   \
+         flow import saved.jsonl"
+    )
+}
 
 /// Opens a store. A damaged index is rebuilt from its mirror.
 ///
@@ -35,7 +42,8 @@ pub fn open_store(home: &Home) -> Result<Store, CliError> {
     });
     opened.map_err(|error: StoreError| {
         let folder = folder.display();
-        CliError::refused(error.to_string()).hint(format!("nothing was changed. Keep a copy of {folder}; {SAVE_HINT}"))
+        CliError::refused(error.to_string())
+            .hint(format!("nothing was changed. Keep a copy of {folder}; {}", save_hint()))
     })
 }
 
@@ -45,7 +53,7 @@ pub fn open_store(home: &Home) -> Result<Store, CliError> {
 /// Another process owns it, or its files cannot be read at all.
 pub fn salvage(home: &Home) -> Result<(Arc<Store>, Vec<StoreError>, OwnerLock), CliError> {
     let lock = acquire(home)?.ok_or_else(|| owned_elsewhere(home))?;
-    let unreadable = |error: StoreError| CliError::refused(error.to_string()).hint(REPAIR_HINT);
+    let unreadable = |error: StoreError| CliError::refused(error.to_string()).hint(repair_hint());
     let (store, problems) = Store::salvage(&home.store()).map_err(unreadable)?;
     Ok((Arc::new(store), problems, lock))
 }

@@ -14,7 +14,10 @@ use super::{
     summary, text,
     tree::{self, Shown},
 };
-use crate::arguments::{Color, Global, Output, ProgressDisplay};
+use crate::{
+    arguments::{Color, Global, Output, ProgressDisplay},
+    proposed::OPTIONS,
+};
 
 const HEARTBEAT_FIRST: Duration = Duration::from_secs(10);
 const HEARTBEAT_MAX: Duration = Duration::from_secs(300);
@@ -96,7 +99,7 @@ impl Display {
     pub fn begin(&mut self, view: &View) {
         if self.kind == Kind::Lines && !self.quiet && view.last_sequence > 0 {
             self.print(&format!(
-                "{}: what is new since it was shown last; all of it: flow events {}",
+                "{}: what is new since it was shown last; all of it: flow events {}{OPTIONS}",
                 view.id, view.id
             ));
         }

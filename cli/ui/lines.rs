@@ -62,7 +62,8 @@ pub fn is_worth_a_quiet_line(entry: &JournalEntry) -> bool {
             | Note::Failure { .. }
             | Note::Signalled { .. }
             | Note::SignalApplied { .. }
-            | Note::SignalDropped { .. } => true,
+            | Note::SignalDropped { .. }
+            | Note::SignalWithdrawn { .. } => true,
             _ => false,
         },
     }
@@ -138,6 +139,10 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
         Note::SignalDropped { state, by, reason } => {
             line("Dropped", state, format!("the answer that was kept{}: {reason}", signaller(by.as_ref())))
         }
+        Note::SignalWithdrawn { state, by, given_by } => {
+            let (given, withdrawn) = (signaller(given_by.as_ref()), signaller(Some(by)));
+            line("Withdrawn", state, format!("the answer that was kept{given}: withdrawn{withdrawn}"))
+        }
         Note::Unknown => return None,
         Note::Failure { state_path, failure, .. } => line("Failed", state_path, failure.cause.clone()),
     })
@@ -148,7 +153,7 @@ fn outcome(succeeded: bool) -> &'static str {
 }
 
 /// The person who signalled, and the comment.
-fn signaller(by: Option<&Signaller>) -> String {
+pub fn signaller(by: Option<&Signaller>) -> String {
     let Some(Signaller { user, host, comment }) = by else { return String::new() };
     let comment = comment.as_ref().map_or_else(String::new, |comment| format!(" ({comment})"));
     format!(" by {user} on {host}{comment}")

@@ -159,7 +159,7 @@ fn header(id: &str, change: impl FnOnce(&mut ExecutionHeader)) -> Listed {
     let mut header = running().header;
     header.id = id.to_owned();
     change(&mut header);
-    Listed { header, driven: id.starts_with("driven") }
+    Listed { header, driven: id.starts_with("driven"), needs: None }
 }
 
 #[test]
@@ -193,10 +193,10 @@ fn the_list_of_executions() {
 fn an_execution_in_detail() {
     let detail = |story: &Story, driven: bool, seconds: f64, screen: &Screen| {
         let now_ms = Story::at(seconds);
-        let display_status = display_status(&story.header, driven, now_ms);
+        let display_status = display_status(&story.header, driven, None, now_ms);
         let (header, view, typical, environment_line) =
             (&story.header, &story.view, &Typical::default(), "account 111122223333   region eu-central-1");
-        Detail { header, view, display_status, typical, environment_line, now_ms }.lines(screen)
+        Detail { header, view, needs: None, display_status, typical, environment_line, now_ms }.lines(screen)
     };
     let mut waits = running();
     waits.header.next_wake_ms = Some(Story::at(150.0));

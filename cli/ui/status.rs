@@ -1,15 +1,20 @@
 //! The screens of `flow status`: the list, and one execution in detail.
 
-use api::view::{Typical, View};
+use api::{
+    flow::Needs,
+    view::{Typical, View},
+};
 use engine::machine::ExecutionHeader;
 
 use super::{
     display_status::display_status,
+    next::{next, resume},
     screen::{Line, Screen, Tone},
     summary,
     text::{duration, fit, moment, pad, width},
     tree::{Shown, tree},
 };
+use crate::proposed::OPTIONS;
 
 /// The usual width of the column of ids.
 const ID_CELLS_USUAL: usize = 34;
@@ -25,10 +30,24 @@ pub struct Listed {
     pub header: ExecutionHeader,
     /// Whether a process drives it.
     pub driven: bool,
+    /// What it needs from outside.
+    pub needs: Option<Needs>,
 }
 
-/// The list: id, status, start, duration and the command that continues it. An id that is too long is cut: its beginning names the
-/// execution too. A command is never cut: it has a line of its own where the row has no room.
+impl Listed {
+    /// Its status in one word.
+    pub fn display_status(&self, now_ms: u64) -> &'static str {
+        display_status(&self.header, self.driven, self.needs.as_ref(), now_ms)
+    }
+
+    /// What it needs, and the command that acts.
+    pub fn next(&self, now_ms: u64) -> String {
+        next(&self.header, self.display_status(now_ms), self.needs.as_ref(), now_ms)
+    }
+}
+
+/// The list: id, status, start, duration, and what it needs with the command that acts. An id that is too long is cut: its beginning
+/// names the execution too. A command is never cut: it has a line of its own where the row has no room.
 pub fn list(executions: &[Listed], now_ms: u64, screen: &Screen) -> Vec<String> {
     let longest = executions.iter().map(|listed| width(&listed.header.id)).max().unwrap_or(0);
     let fixed = DISPLAY_STATUS_CELLS + TOOK_CELLS + 2;
@@ -39,8 +58,8 @@ pub fn list(executions: &[Listed], now_ms: u64, screen: &Screen) -> Vec<String> 
 }
 
 fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), screen: &Screen) -> Vec<String> {
-    let Listed { header, driven } = listed;
-    let display_status = display_status(header, *driven, now_ms);
+    let header = &listed.header;
+    let display_status = listed.display_status(now_ms);
     let took = header.stopped_ms.unwrap_or(now_ms).saturating_sub(header.started_ms);
     let mut line = Line::new(Tone::Plain, format!("{} ", pad(&header.id, id_cells)));
     line.push(tone(display_status), format!("{display_status:<DISPLAY_STATUS_CELLS$} "));
@@ -50,22 +69,12 @@ fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), scr
         used += STARTED_CELLS + 1;
     }
     line.push(Tone::Plain, format!("{:>TOOK_CELLS$}", duration(took)));
-    let next = next(header, display_status, now_ms);
+    let next = listed.next(now_ms);
     if next.is_empty() || used + 3 + width(&next) <= screen.columns {
         line.push(Tone::Plain, format!("   {next}"));
         return vec![screen.paint(&line)];
     }
     vec![screen.paint(&line), format!("    {}", screen.plain(&next))]
-}
-
-/// The command that continues or explains an execution.
-fn next(header: &ExecutionHeader, display_status: &str, now_ms: u64) -> String {
-    match display_status {
-        "WAITING" => next_check(header, now_ms),
-        "INTERRUPTED" | "PAUSED" => format!("flow resume {}", header.id),
-        "FAILED" | "TIMED_OUT" => format!("flow status {}", header.id),
-        _ => String::new(),
-    }
 }
 
 /// The colour of a status.
@@ -78,18 +87,14 @@ pub fn tone(display_status: &str) -> Tone {
     }
 }
 
-/// When an execution that no process drives must be resumed, as a sentence with the command.
-fn next_check(header: &ExecutionHeader, now_ms: u64) -> String {
-    let due = header.next_wake_ms.map_or_else(String::new, |next| format!("next check {}: ", moment(next, now_ms)));
-    format!("{due}flow resume {}", header.id)
-}
-
 /// One execution in detail.
 pub struct Detail<'d> {
     /// The execution.
     pub header: &'d ExecutionHeader,
     /// Its view.
     pub view: &'d View,
+    /// What it needs from outside.
+    pub needs: Option<&'d Needs>,
     /// Its status in one word.
     pub display_status: &'d str,
     /// How long its states took in earlier executions.
@@ -135,12 +140,15 @@ impl Detail<'_> {
             Some(_) => lines.extend(summary::end(view, now_ms)),
             None => lines.extend(summary::waits(view, now_ms)),
         }
+        lines.extend(summary::kept_answers(header));
         match self.display_status {
-            "INTERRUPTED" => lines.push(format!("No process drives it. Nothing is lost: flow resume {}", view.id)),
-            "WAITING" if view.needs_person() => {
-                lines.push(format!("No process drives it. After the answer:   flow resume {}", view.id));
+            "INTERRUPTED" => {
+                lines.push(format!("No process drives it. Nothing is lost: flow resume {}{OPTIONS}", view.id))
             }
-            "WAITING" => lines.push(format!("No process drives it. {}", next_check(header, now_ms))),
+            "WAITING" => {
+                let awaits_answer = view.needs_person() || self.needs.is_some();
+                lines.push(format!("No process drives it. {}", resume(header, awaits_answer, now_ms)));
+            }
             _ => {}
         }
         lines.iter().map(|line| screen.plain(line)).collect()

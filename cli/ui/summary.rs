@@ -2,15 +2,17 @@
 
 use api::view::{Doing, Made, Remedy, View, Wait, word};
 use engine::{
-    machine::ExecutionStatus,
+    machine::{EarlySignal, ExecutionHeader, ExecutionStatus, SignalAnswer},
     step::{ChangeAction, Instructions},
 };
 
 use super::{
-    lines::title,
-    text::{duration, moment, pad, quoted, short_id, width},
+    lines::{signaller, title},
+    next,
+    text::{duration, moment, pad, short_id, width},
     tree::detail,
 };
+use crate::proposed::OPTIONS;
 
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
@@ -25,28 +27,6 @@ pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
     };
     lines.extend(instructions.values.iter().map(line));
     lines
-}
-
-/// The commands that answer a task that waits for a person.
-pub fn answer_commands(id: &str, state_path: &str, instructions: &Instructions) -> Vec<String> {
-    let path = quoted(state_path);
-    let Some(approval) = &instructions.approval else {
-        let signal = |answer: &serde_json::Value| {
-            let answer = quoted(&answer.to_string());
-            format!("To continue without the check:   flow signal {id} {path} --success {answer}")
-        };
-        return instructions.answer.iter().map(signal).collect();
-    };
-    let required = approval.fields.as_ref().and_then(|schema| schema["required"].as_array());
-    let required = required.into_iter().flatten().filter_map(serde_json::Value::as_str);
-    let set: String = required.map(|name| format!(" --set {name}=…")).collect();
-    let approve = |choice: String| format!("To approve:   flow approve {id} {path}{choice}{set}");
-    let mut commands: Vec<String> = match approval.choices.as_slice() {
-        [] => vec![approve(String::new())],
-        choices => choices.iter().map(|choice| approve(format!(" --choice {}", quoted(choice)))).collect(),
-    };
-    commands.push(format!("To reject:    flow reject {id} {path} --comment WHY"));
-    commands
 }
 
 /// The lines of everything that waits for a person.
@@ -69,8 +49,8 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                     ),
                 });
                 let id = &view.id;
-                lines.push(format!("  To give up:   flow cancel {id}"));
-                let commands = answer_commands(id, &state.path, instructions);
+                lines.push(format!("  To give up:   flow cancel {id}{OPTIONS}"));
+                let commands = next::answer_commands(id, &state.path, instructions);
                 lines.extend(commands.into_iter().map(|command| format!("  {command}")));
             }
             Doing::Paused { failure } => {
@@ -78,7 +58,7 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                 if let Some(hint) = failure.details.as_ref().and_then(|details| details.hint.as_ref()) {
                     lines.push(format!("  {hint}"));
                 }
-                lines.push(format!("  Nothing is lost. Then   flow resume {}", view.id));
+                lines.push(format!("  Nothing is lost. Then   flow resume {}{OPTIONS}", view.id));
             }
             _ => {}
         }
@@ -119,7 +99,7 @@ pub fn waits(view: &View, now_ms: u64) -> Vec<String> {
         let detail = if detail.is_empty() { "runs".to_owned() } else { detail };
         lines.push(format!("… {}: {detail}", title(view, &state.path)));
         if matches!(state.doing, Doing::Parked { .. }) {
-            lines.push(format!("  To answer:   flow signal {} {} --success '{{}}'", view.id, quoted(&state.path)));
+            lines.push(format!("  To answer:   {}", next::signal(&view.id, &state.path)));
         }
     }
     if others.len() > WAITS_SHOWN_MAX {
@@ -128,13 +108,23 @@ pub fn waits(view: &View, now_ms: u64) -> Vec<String> {
     lines
 }
 
+/// The answers that are kept for states which do not wait yet, with the commands that withdraw them.
+pub fn kept_answers(header: &ExecutionHeader) -> Vec<String> {
+    let lines = header.early_signals.iter().flat_map(|EarlySignal { state, answer, by, .. }| {
+        let outcome = if matches!(answer, SignalAnswer::Output(_)) { "success" } else { "failure" };
+        let given = format!("An answer is kept for \"{state}\": {outcome}{}", signaller(by.as_ref()));
+        [given, format!("  To withdraw:   {}", next::withdraw(&header.id, state))]
+    });
+    lines.collect()
+}
+
 /// An execution in one line, for a list of several.
 pub fn one_line(view: &View, display_status: &str, now_ms: u64) -> String {
     let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
     match view.status {
         ExecutionStatus::Succeeded => format!("SUCCEEDED after {took}: {}", changes(view)),
         ExecutionStatus::Running if view.needs_person() => {
-            format!("{display_status}, needs you: flow status {}", view.id)
+            format!("{display_status}, needs you: flow status {}{OPTIONS}", view.id)
         }
         ExecutionStatus::Running => {
             let first = view.active().next();
@@ -145,7 +135,7 @@ pub fn one_line(view: &View, display_status: &str, now_ms: u64) -> String {
         _ => {
             let failure =
                 view.failure.as_ref().map_or_else(String::new, |(error, cause)| format!(": {error}: {cause}"));
-            format!("{display_status} after {took}{failure}. flow status {}", view.id)
+            format!("{display_status} after {took}{failure}. flow status {}{OPTIONS}", view.id)
         }
     }
 }
@@ -192,11 +182,11 @@ fn failure(view: &View, took: &str) -> Vec<String> {
         lines.push(format!("  Created and kept:  {}", kept.join(", ")));
     }
     lines.push(match (view.status, view.remedy()) {
-        (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {}", view.id),
+        (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {}{OPTIONS}", view.id),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
-            format!("  To ask once more:   flow resume {}", view.id)
+            format!("  To ask once more:   flow resume {}{OPTIONS}", view.id)
         }
-        (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {}", view.id),
+        (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {}{OPTIONS}", view.id),
         (_, Remedy::StartAgain) => {
             "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \
              execution with   flow run".to_owned()

@@ -15,6 +15,7 @@ use super::{
     status,
     text::{duration, duration_range, short_id, width},
 };
+use crate::proposed::OPTIONS;
 
 /// So many states of a Map's iterations have lines of their own; more of them are one line with their number.
 const ALIKE_SHOWN_MAX: usize = 3;
@@ -49,7 +50,7 @@ pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
 }
 
 fn needs_you(view: &View) -> String {
-    format!("needs you: flow status {}", view.id)
+    format!("needs you: flow status {}{OPTIONS}", view.id)
 }
 
 /// Id, status, sections done, time taken and time left, as far as they fit.

@@ -48,6 +48,8 @@ pub enum Note {
     SignalApplied { state_path: String, by: Option<Signaller>, succeeded: bool },
     /// A stored answer was dropped without being used.
     SignalDropped { state: String, by: Option<Signaller>, reason: String },
+    /// A person withdrew the answer that was stored for a Task; `given_by` had given it.
+    SignalWithdrawn { state: String, by: Signaller, given_by: Option<Signaller> },
     /// A note of a kind that a later version writes; this version reads it and never writes it.
     #[serde(other)]
     Unknown,

@@ -69,7 +69,7 @@ impl From<Result<Value, (String, String)>> for SignalAnswer {
 pub struct EarlySignalChanges {
     /// Signals that were added.
     pub put: Vec<EarlySignal>,
-    /// The numbers of signals that were applied or dropped.
+    /// The numbers of signals that were applied, dropped or withdrawn.
     pub deleted: Vec<u64>,
 }
 
@@ -197,6 +197,21 @@ impl Turn<'_> {
         let signal = EarlySignal { number: self.execution.header.last_sequence, state, answer, by };
         Arc::make_mut(&mut self.header().early_signals).push(signal.clone());
         self.early_signals.put.push(signal);
+    }
+
+    /// Removes the answer that is stored for a Task with this name or path.
+    pub(super) fn withdraw_signal(&mut self, state: &str, by: Signaller) {
+        let kept = self.execution.header.early_signals.iter().cloned();
+        let (withdrawn, left): (Vec<_>, Vec<_>) = kept.partition(|signal| signal.state == state);
+        if withdrawn.is_empty() {
+            return;
+        }
+        self.header().early_signals = Arc::new(left);
+        let by = by.shortened();
+        for EarlySignal { number, state, by: given_by, .. } in withdrawn {
+            self.early_signals.deleted.push(number);
+            self.note(Note::SignalWithdrawn { state, by: by.clone(), given_by });
+        }
     }
 
     /// Applies the stored answer to a Task that has begun to wait. Returns whether one was stored.

@@ -117,6 +117,9 @@ pub struct ExecutionHeader {
     /// Whether a call is in flight, a task is on offer or another execution is awaited: a new process must load it at once.
     #[serde(default)]
     pub awake: bool,
+    /// Whether it is awake although no call is in flight: a worker or another execution must act. Earlier versions did not store it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_waits: bool,
     /// The failure with which it ends when it enters its next state; set when its state machine is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_with: Option<ErrorAndCause>,
@@ -213,6 +216,7 @@ impl Execution {
             redriven_ms: None,
             paused: false,
             awake: false,
+            only_waits: false,
             ends_with: None,
             cancels_with: None,
             last_sequence: 0,
@@ -283,9 +287,11 @@ impl Execution {
         self.header.next_wake_ms == Some(AT_ONCE_MS)
     }
 
-    /// Whether a new process must load it at once.
-    pub(super) fn is_awake(&self) -> bool {
-        self.in_flight() || !self.offered.is_empty() || !self.awaiting.is_empty()
+    /// Whether a new process must load it at once, and whether it then only waits: no call is in flight.
+    pub(super) fn awake(&self) -> (bool, bool) {
+        let running = self.header.status == ExecutionStatus::Running;
+        let waits = !self.offered.is_empty() || !self.awaiting.is_empty();
+        (running && (self.in_flight() || waits), running && waits && !self.in_flight())
     }
 
     /// The frames with a call in flight or waiting for another execution: a new process polls them again.

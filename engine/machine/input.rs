@@ -33,6 +33,8 @@ pub enum Input {
     /// A Task with that name or path is answered, whether or not it waits yet. Ignored if
     /// [`super::Execution::check_early_signal`] refuses it.
     SignalEarly { state: String, answer: SignalAnswer, by: Option<Signaller> },
+    /// A person withdraws the answer that is stored for a Task with that name or path. Ignored if none is stored.
+    WithdrawSignal { state: String, by: Signaller },
     /// The task cannot be offered, because its activity does not exist. No rule matches this failure.
     NotOffered { frame: FrameId, visit: u64, attempt: u32, cause: String },
     /// A worker has fetched the task.

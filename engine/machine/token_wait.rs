@@ -12,12 +12,16 @@ use crate::{
 };
 
 impl Execution {
-    /// Whether the task that an input addresses still waits; true for an input that addresses no task.
+    /// Whether the task that an input addresses still waits, or the stored answer still exists; true for an input that addresses
+    /// neither.
     pub fn awaits(&self, input: &Input) -> bool {
         match input {
             Input::Signalled { frame, visit, attempt, .. } => self.is_current_task(*frame, *visit, *attempt),
             Input::Heartbeat { frame, visit, attempt } | Input::Fetched { frame, visit, attempt, .. } => {
                 self.is_current_task(*frame, *visit, Some(*attempt))
+            }
+            Input::WithdrawSignal { state, .. } => {
+                self.header.early_signals.iter().any(|signal| signal.state == *state)
             }
             _ => true,
         }

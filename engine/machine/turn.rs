@@ -241,9 +241,9 @@ impl<'a> Turn<'a> {
             self.execution.arm(id);
         }
         self.command_wake();
-        let awake = self.execution.is_awake() && self.execution.header.status == ExecutionStatus::Running;
-        if awake != self.execution.header.awake {
-            self.header().awake = awake;
+        let awake = self.execution.awake();
+        if awake != (self.execution.header.awake, self.execution.header.only_waits) {
+            (self.header().awake, self.header().only_waits) = awake;
         }
         let settled = {
             let header = &self.execution.header;

@@ -76,7 +76,7 @@ pub(super) struct Dispatcher {
     committer: Committer,
     calls: Box<dyn StepCaller>,
     rng: Rng,
-    events: broadcast::Sender<Broadcast>,
+    events: broadcast::Sender<Arc<Broadcast>>,
     settled: broadcast::Sender<Arc<ExecutionHeader>>,
     offers: Arc<Offers>,
     driven: HashMap<Arc<str>, Driven>,
@@ -101,7 +101,7 @@ impl Dispatcher {
         clock: Arc<dyn Clock>,
         committer: Committer,
         (calls, rng): (Box<dyn StepCaller>, Rng),
-        (events, settled): (broadcast::Sender<Broadcast>, broadcast::Sender<Arc<ExecutionHeader>>),
+        (events, settled): (broadcast::Sender<Arc<Broadcast>>, broadcast::Sender<Arc<ExecutionHeader>>),
         offers: Arc<Offers>,
     ) -> Self {
         Dispatcher {
@@ -325,7 +325,7 @@ impl Dispatcher {
 
     /// Sends an event to all watchers.
     fn show(&self, event: RunnerEvent) {
-        let _ = self.events.send(Broadcast::Event(event));
+        let _ = self.events.send(Arc::new(Broadcast::Event(event)));
     }
 
     /// Shows the entries of a durable turn and carries out its commands.

@@ -1,6 +1,6 @@
 //! Errors of a runner.
 
-use crate::{asl::Diagnostic, store::StoreError};
+use crate::{asl::Diagnostic, machine::ExecutionStatus, store::StoreError};
 
 /// The reason why a runner refuses a request or cannot carry it out.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -60,6 +60,14 @@ pub enum RunnerError {
     Succeeded {
         /// Its id.
         id: String,
+    },
+    /// The execution has ended, and only an unfinished one was to be resumed.
+    #[error("{id} has ended")]
+    HasEnded {
+        /// Its id.
+        id: String,
+        /// How it ended.
+        status: ExecutionStatus,
     },
     /// The store failed; the runner has stopped.
     #[error("{0}")]

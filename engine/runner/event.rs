@@ -75,8 +75,9 @@ pub(super) struct Asleep {
     pub next_wake_ms: Option<u64>,
 }
 
-/// A message from the dispatcher to all watchers.
-#[derive(Debug, Clone)]
+/// A message from the dispatcher to all watchers. Its channel carries it in an `Arc`: a process initializes the places of
+/// [`EVENTS_KEPT`] messages when it starts, and every watcher takes every message.
+#[derive(Debug)]
 pub(super) enum Broadcast {
     Event(RunnerEvent),
     /// [`RunnerEvent::Asleep`] before [`super::Follow`] orders it among the entries.

@@ -16,7 +16,7 @@ use crate::{journal::JournalEntry, machine::ExecutionHeader, store::Store};
 pub struct Follow {
     execution: String,
     store: Arc<Store>,
-    live: broadcast::Receiver<Broadcast>,
+    live: broadcast::Receiver<Arc<Broadcast>>,
     messages: Messages,
     next_sequence: u64,
     stored: VecDeque<JournalEntry>,
@@ -39,7 +39,7 @@ impl Follow {
         execution: String,
         from_sequence: u64,
         store: Arc<Store>,
-        live: broadcast::Receiver<Broadcast>,
+        live: broadcast::Receiver<Arc<Broadcast>>,
         messages: Messages,
     ) -> Self {
         Follow {
@@ -100,7 +100,7 @@ impl Follow {
             }
             match self.live.recv().await {
                 Ok(broadcast) => {
-                    if let Some(event) = self.concerning(broadcast) {
+                    if let Some(event) = self.concerning(&broadcast) {
                         return Ok(Some(event));
                     }
                 }
@@ -160,15 +160,15 @@ impl Follow {
     }
 
     /// The event of a broadcast, if it concerns this execution and can be reported at once.
-    fn concerning(&mut self, broadcast: Broadcast) -> Option<RunnerEvent> {
+    fn concerning(&mut self, broadcast: &Broadcast) -> Option<RunnerEvent> {
         match broadcast {
             Broadcast::Asleep { execution, asleep } => {
-                if execution == self.execution {
-                    self.asleep = Some(asleep);
+                if *execution == self.execution {
+                    self.asleep = Some(*asleep);
                 }
                 None
             }
-            Broadcast::Event(RunnerEvent::Entry { execution, entry }) if execution == self.execution => {
+            Broadcast::Event(event @ RunnerEvent::Entry { execution, entry }) if *execution == self.execution => {
                 match entry.sequence.cmp(&self.next_sequence) {
                     Ordering::Less => None,
                     Ordering::Greater => {
@@ -178,11 +178,11 @@ impl Follow {
                     Ordering::Equal => {
                         self.next_sequence += 1;
                         self.has_existed = true;
-                        Some(RunnerEvent::Entry { execution, entry })
+                        Some(event.clone())
                     }
                 }
             }
-            Broadcast::Event(event) => self.concerns(&event).then_some(event),
+            Broadcast::Event(event) => self.concerns(event).then(|| event.clone()),
         }
     }
 

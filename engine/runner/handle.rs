@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     journal::Signaller,
-    machine::{ExecutionHeader, FrameState, Input, MapRunLimits, Reentry},
+    machine::{ExecutionHeader, ExecutionStatus, FrameState, Input, MapRunLimits, Reentry},
     step::TaskToken,
     store::{Store, StoreError},
 };
@@ -45,7 +45,7 @@ pub struct RunnerHandle {
     pub(super) threads: Arc<Threads>,
     pub(super) store: Arc<Store>,
     /// Weak: the end of the last sender informs watchers that the runner has stopped.
-    pub(super) events: broadcast::WeakSender<Broadcast>,
+    pub(super) events: broadcast::WeakSender<Arc<Broadcast>>,
     pub(super) settled: broadcast::WeakSender<Arc<ExecutionHeader>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) commits: Arc<AtomicU64>,
@@ -119,13 +119,20 @@ impl RunnerHandle {
     }
 
     /// Continues an execution as [`Self::resume`] does, unless it has ended: an end that is recorded between the caller's decision and
-    /// this call stays.
+    /// this call stays, and is returned.
     ///
     /// # Errors
     /// Those of [`Self::resume`].
-    pub async fn resume_unfinished(&self, id: &str, environment: Option<Value>) -> Result<(), RunnerError> {
+    pub async fn resume_unfinished(
+        &self,
+        id: &str,
+        environment: Option<Value>,
+    ) -> Result<Option<ExecutionStatus>, RunnerError> {
         let resume = Some(Resume { environment, from: Vec::new(), only_unfinished: true });
-        self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await
+        match self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await {
+            Err(RunnerError::HasEnded { status, .. }) => Ok(Some(status)),
+            answered => answered.map(|()| None),
+        }
     }
 
     /// Continues an execution that did not succeed at a state that it entered earlier; see [`Self::resume`].
@@ -178,6 +185,16 @@ impl RunnerHandle {
         let (kept, is_kept) = oneshot::channel();
         self.ask(|reply| Message::SignalEarly { id, state, answer, by, kept, reply }).await?;
         Ok(is_kept.await.unwrap_or(false))
+    }
+
+    /// Withdraws the answer that is stored for a Task that does not wait yet, by the name or path with which it was given. `by` is
+    /// written into the journal.
+    ///
+    /// # Errors
+    /// There is no such execution, it stores no answer for that state, or the store fails.
+    pub async fn withdraw_signal(&self, id: &str, state: &str, by: Signaller) -> Result<(), RunnerError> {
+        let (id, input) = (id.to_owned(), Input::WithdrawSignal { state: state.to_owned(), by });
+        self.ask(|reply| Message::Input { id, input, reply }).await
     }
 
     /// Sets, once for this runner, which activities exist. Tasks of others fail when they are scheduled.

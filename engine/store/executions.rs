@@ -247,9 +247,7 @@ impl Store {
 
     /// The record that every turn of an execution rewrites.
     fn standing_record(&self, id: &str) -> Result<Option<Record>, StoreError> {
-        let earlier = [keys::active(id), keys::ended(id)];
-        let earlier = earlier.into_iter().filter(|_| self.has_format_2);
-        for key in std::iter::once(keys::standing(id)).chain(earlier) {
+        for key in self.keys_of_every_format(id) {
             if let Some(bytes) = self.records.get(&key)? {
                 return Ok(Some((key, bytes)));
             }

@@ -24,8 +24,12 @@ pub(super) use salvage::salvage;
 
 use super::StoreError;
 
-/// How much of a file is made ready at once: all that it takes until the other one's turn, so that it is waited for only once.
-const ALLOCATION_BYTES: u64 = if cfg!(test) { 256 * 1024 } else { 1088 * 1024 };
+/// How much of a file is made ready at once when it is new. The files are read whole whenever the store is opened: those of a store
+/// that has a few executions a day stay short.
+const ALLOCATION_BYTES_MIN: u64 = if cfg!(test) { 32 * 1024 } else { 64 * 1024 };
+/// How much of a file is made ready at once at most. What is made ready doubles, so that it is waited for five times until the other
+/// file's turn.
+const ALLOCATION_BYTES_MAX: u64 = if cfg!(test) { 256 * 1024 } else { 1088 * 1024 };
 /// How much memory is kept ready for the next frame.
 const SCRATCH_BYTES_MAX: usize = 256 * 1024;
 /// What a file that a burst made longer keeps when it begins anew: it is read whole whenever the store is opened.
@@ -94,7 +98,7 @@ impl CommitLog {
             scratch: Vec::new(),
         };
         if is_new {
-            log.allocate(header::BYTES + ALLOCATION_BYTES)?;
+            log.allocate(header::BYTES + ALLOCATION_BYTES_MIN)?;
         }
         Ok((log, found))
     }
@@ -165,7 +169,7 @@ impl CommitLog {
         }
         let file = self.files[self.active].as_mut();
         let from_bytes = self.header.allocated_bytes;
-        let to_bytes = end_bytes.max(from_bytes + ALLOCATION_BYTES);
+        let to_bytes = end_bytes.max(from_bytes + from_bytes.clamp(ALLOCATION_BYTES_MIN, ALLOCATION_BYTES_MAX));
         let zeros = vec![0; (to_bytes - from_bytes) as usize];
         file.write(from_bytes, &zeros).map_err(unwritten)?;
         file.synchronize().map_err(unwritten)?;

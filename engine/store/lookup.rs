@@ -10,7 +10,7 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn exists(&self, id: &str) -> Result<bool, StoreError> {
-        for key in [keys::standing(id), keys::active(id), keys::ended(id)] {
+        for key in self.keys_of_every_format(id) {
             if self.records.get(&key)?.is_some() {
                 return Ok(true);
             }
@@ -18,16 +18,23 @@ impl Store {
         Ok(false)
     }
 
-    /// The ids that begin with `prefix`, in order, at most `limit`. Reads the keys of that prefix only, of every format.
+    /// The ids that begin with `prefix`, in order, at most `limit`. Reads the keys of that prefix only, of every format in the store.
     ///
     /// # Errors
     /// The records cannot be read.
     pub fn ids_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<String>, StoreError> {
         let mut ids = BTreeSet::new();
-        for prefixed in [keys::standing(prefix), keys::active(prefix), keys::ended(prefix)] {
+        for prefixed in self.keys_of_every_format(prefix) {
             self.collect_ids(&prefixed, limit, &mut ids)?;
         }
         Ok(ids.into_iter().take(limit).collect())
+    }
+
+    /// The keys under which an execution of this id, or of an id with this prefix, has its status: those of format 2 only if the store
+    /// has records of that format.
+    pub(super) fn keys_of_every_format(&self, id: &str) -> impl Iterator<Item = Vec<u8>> + use<> {
+        let earlier = self.has_format_2.then(|| [keys::active(id), keys::ended(id)]);
+        std::iter::once(keys::standing(id)).chain(earlier.into_iter().flatten())
     }
 
     /// Adds the first `limit` ids under a prefix of keys.

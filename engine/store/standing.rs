@@ -85,6 +85,9 @@ pub(super) struct Standing<'s> {
     pub paused: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub awake: bool,
+    /// Whether it is awake although no call is in flight; earlier versions did not write it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub only_waits: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub ends_with: Option<ErrorAndCause>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -140,6 +143,7 @@ impl<'s> Standing<'s> {
             redriven_ms: header.redriven_ms,
             paused: header.paused,
             awake: header.awake,
+            only_waits: header.only_waits,
             ends_with: header.ends_with.clone(),
             cancels_with: header.cancels_with.clone(),
             next_wake_ms: header.next_wake_ms,
@@ -174,6 +178,7 @@ impl<'s> Standing<'s> {
             redriven_ms: self.redriven_ms,
             paused: self.paused,
             awake: self.awake,
+            only_waits: self.only_waits,
             ends_with: self.ends_with,
             cancels_with: self.cancels_with,
             last_sequence: self.last_sequence,

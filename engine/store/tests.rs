@@ -125,6 +125,13 @@ fn ids_of_format_2_are_found_by_their_prefix() {
         batch.put(key, b"format 2".to_vec());
     }
     store.records.commit(batch).unwrap();
+    assert_eq!(store.ids_with_prefix("b-", 10).unwrap(), ["b-3"], "a store without format 2 has no such keys");
+    assert!(!store.exists("b-2").unwrap());
+    let mut batch = Batch::default();
+    batch.put(keys::origin("b-1"), b"format 2".to_vec());
+    store.records.commit(batch).unwrap();
+    drop(store);
+    let store = Store::new(records).unwrap();
     assert_eq!(store.ids_with_prefix("b-", 10).unwrap(), ["b-1", "b-2", "b-3"]);
     assert_eq!(store.ids_with_prefix("", 2).unwrap(), ["b-1", "b-2"]);
     assert!(store.exists("b-2").unwrap() && store.exists("c-1").unwrap() && !store.exists("b-4").unwrap());

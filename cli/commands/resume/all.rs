@@ -27,6 +27,7 @@ use crate::{
     home::Home,
     interrupt,
     owner::{self, Handle},
+    proposed::OPTIONS,
     ui::{display::Display, display_status::display_status, json, summary},
 };
 
@@ -43,8 +44,8 @@ struct Outcome {
     is_news: bool,
 }
 
-/// Drives every unfinished execution. A failing one does not stop the others. The exit code is that of the worst
-/// outcome.
+/// Drives every unfinished execution. A failing one does not stop the others. The exit code is that of the worst outcome: one
+/// that has not ended counts as waiting, whichever process drives it, so that cron sees the same beside an owner and without one.
 pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
     if !home.has_store()? {
@@ -63,7 +64,7 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
 
 /// Lists the unfinished executions. Waits for an owner that is about to end: this process then drives its executions.
 async fn list(handle: &Handle) -> Result<ListResponse, CliError> {
-    let request = ListRequest { limit: None, unfinished: true };
+    let request = ListRequest { unfinished: true, ..ListRequest::default() };
     loop {
         let listed = handle.call::<ListExecutions>(request.clone()).await?;
         let Some(id) = listed.driven.first().cloned() else { return Ok(listed) };
@@ -79,7 +80,7 @@ async fn list(handle: &Handle) -> Result<ListResponse, CliError> {
 }
 
 async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: Watch) -> Result<Exit, CliError> {
-    let ListResponse { executions, driven } = listed;
+    let ListResponse { executions, driven, .. } = listed;
     let mut worst = report_ended(global, handle, &executions).await?;
     let elsewhere = handle.owner_elsewhere().await;
     let is_driven = |header: &ExecutionHeader| elsewhere.is_some() && !header.paused && driven.contains(&header.id);
@@ -87,12 +88,19 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
     if let Some(owner) = &elsewhere {
         show_driven(global, &theirs, owner);
         show_needs(global, handle, &theirs).await?;
+        worst = if theirs.is_empty() { worst } else { worst.worse(Exit::Waiting) };
     }
     let mut running = FuturesUnordered::new();
+    let mut unfinished = ids(&theirs);
+    unfinished.extend(ids(&ours));
     // All are resumed before any is awaited, so that a long Wait of one does not delay another.
     for header in &ours {
         match resume(global, handle, header, pinned(header).as_ref(), Vec::new()).await {
-            Ok(()) => running.push(one(handle, header, watching)),
+            Ok(None) => running.push(one(handle, header, watching)),
+            Ok(Some(status)) => {
+                worst = worst.worse(show(global, &ended_meanwhile(handle, &header.id, status).await?));
+                unfinished.retain(|id| *id != header.id);
+            }
             Err(error) if error.exit == Exit::Unreachable => return Err(error),
             Err(error) => {
                 let message = format!("not resumed: {}", error.message);
@@ -110,8 +118,6 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
             return Ok(exit);
         }
     }
-    let mut unfinished = ids(&theirs);
-    unfinished.extend(ids(&ours));
     let mut stops = pin!(interrupt::requested().fuse());
     loop {
         tokio::select! {
@@ -143,22 +149,36 @@ async fn report_ended(global: &Global, handle: &Handle, unfinished: &[ExecutionH
     let request = TrackUnfinishedRequest { ids: ids(unfinished) };
     let mut worst = Exit::Success;
     for header in handle.call::<TrackUnfinished>(request).await?.ended {
-        let request = DescribeExecutionRequest { id: header.id.clone(), as_shown: false };
-        let described = handle.call::<DescribeExecution>(request).await?;
-        let now_ms = clock::of(handle.home()).now_ms();
-        let display_status = display_status(&described.execution, false, now_ms);
-        let message = summary::one_line(&described.view, display_status, now_ms);
         let exit = if header.status == ExecutionStatus::Succeeded { Exit::Success } else { Exit::Failed };
-        worst = worst.worse(show(global, &Outcome { id: header.id, display_status, message, exit, is_news: true }));
+        worst = worst.worse(show(global, &ended(handle, &header.id, exit).await?));
     }
     Ok(worst)
+}
+
+/// The outcome of an execution that ended between the list and its resume. A cancellation in between is no failure.
+async fn ended_meanwhile(handle: &Handle, id: &str, status: ExecutionStatus) -> Result<Outcome, CliError> {
+    let exit = match status {
+        ExecutionStatus::Failed | ExecutionStatus::TimedOut => Exit::Failed,
+        ExecutionStatus::Running | ExecutionStatus::Succeeded | ExecutionStatus::Aborted => Exit::Success,
+    };
+    ended(handle, id, exit).await
+}
+
+/// The outcome of an execution that ended before this command watched it.
+async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliError> {
+    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
+    let described = handle.call::<DescribeExecution>(request).await?;
+    let now_ms = clock::of(handle.home()).now_ms();
+    let display_status = display_status(&described.execution, false, None, now_ms);
+    let message = summary::one_line(&described.view, display_status, now_ms);
+    Ok(Outcome { id: id.to_owned(), display_status, message, exit, is_news: true })
 }
 
 /// After a signal, prints what happens next and how to stop immediately.
 fn say_that_all_stop(elsewhere: Option<&str>) {
     match elsewhere {
         Some(owner) => eprintln!("\nflow: what runs continues in {owner}"),
-        None => eprintln!("\nflow: {}. Nothing is lost: flow resume --all", owner::no_new_calls()),
+        None => eprintln!("\nflow: {}. Nothing is lost: flow resume --all{OPTIONS}", owner::no_new_calls()),
     }
 }
 

@@ -5,7 +5,9 @@ use std::io::IsTerminal;
 use api::flow::PlanReentryResponse;
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
-use crate::{arguments::Global, commands::run::consent::question, exit::CliError, owner::Handle, reentry};
+use crate::{
+    arguments::Global, commands::run::consent::question, exit::CliError, owner::Handle, proposed::OPTIONS, reentry,
+};
 
 /// Plans to enter the state again.
 ///
@@ -16,12 +18,12 @@ pub async fn plan(store: &Handle, header: &ExecutionHeader, state: &str) -> Resu
     match header.status {
         ExecutionStatus::Running => {
             let message = format!("{id} has not ended: nothing was changed");
-            Err(CliError::refused(message).hint(format!("flow cancel {id}   ends it, then repeat this")))
+            Err(CliError::refused(message).hint(format!("flow cancel {id}{OPTIONS}   ends it, then repeat this")))
         }
         ExecutionStatus::Succeeded => {
             let message = format!("{id} has succeeded: nothing was changed");
             Err(CliError::refused(message)
-                .hint(format!("flow run --again {id} --from '{state}'   starts a new one there")))
+                .hint(format!("flow run --again {id} --from '{state}'{OPTIONS}   starts a new one there")))
         }
         _ => reentry::plan(store, id, state).await,
     }

@@ -1,14 +1,28 @@
 //! Starts and watches an execution of a workflow that `flow deploy` deployed to Step Functions.
 
+use std::collections::BTreeSet;
+
+use deploy::Options;
+use engine::step::Registry;
+use serde_json::Value;
+
 use super::{Plan, RunArguments, consent};
 use crate::{
     arguments::{Global, Output},
     clock,
-    commands::watch::{Watch, show_end, show_output, watch},
+    commands::{
+        deploy::HEARTBEAT_SECONDS_DEFAULT,
+        watch::{Watch, show_end, show_output, watch},
+    },
+    deployment::Source,
+    environments,
     exit::{CliError, Exit},
     ids, interrupt,
     owner::Handle,
+    proposed::OPTIONS,
+    step_functions::{Deployed, Executions, refused},
     ui::display::Display,
+    ui::text::quoted,
 };
 
 /// The longest input of an execution, in bytes (Developer Guide, "Service quotas").
@@ -37,11 +51,12 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     if arguments.plan {
         return Ok(Exit::Success);
     }
-    consent::ask(plan, arguments).await?;
     let Some(executions) = handle.at_step_functions().await else { return Ok(Exit::Refused) };
+    let deployed = deployed(&executions, arguments, plan).await?;
+    consent::ask(plan, arguments).await?;
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", &plan.name));
     let _orderly = interrupt::Orderly::begin();
-    executions.start(&plan.name, &id, &plan.input).await?;
+    executions.start(&deployed, &id, &plan.input).await?;
     let mut display = Display::new(global, clock::of(handle.home()));
     let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: false };
     let watched = watch(handle, &id, watching, &mut display).await?;
@@ -50,4 +65,47 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
         show_output(&watched.view);
     }
     Ok(watched.exit)
+}
+
+/// Finds the deployed workflow, and refuses another one than the definition compiles to.
+async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan) -> Result<Deployed, CliError> {
+    let file = if arguments.workflow.is_empty() { &plan.name } else { &arguments.workflow };
+    let substitute: String =
+        arguments.substitute.iter().map(|text| format!(" --substitute {}", quoted(text))).collect();
+    let deploy = format!("flow deploy {}{substitute}{OPTIONS}", quoted(file));
+    let name = &plan.name;
+    let Some(deployed) = executions.deployed(name).await? else {
+        let message = format!("there is no state machine named {}", api::flow::state_machine_name(name));
+        return Err(CliError::not_found(message).hint(format!("{deploy}   makes it")));
+    };
+    let steps = environments::described().map_err(refused)?;
+    let definition = plan.definition.value();
+    if deployed.definitions.iter().all(|found| is_compiled_from(found, definition, &steps, &deployed)) {
+        return Ok(deployed);
+    }
+    let message = format!("{name} is deployed from another definition than {file}: nothing was started");
+    Err(CliError::refused(message).hint(format!("{deploy}   updates it; with --plan it shows what differs")))
+}
+
+/// Whether a definition at Step Functions is compiled from this one. HeartbeatSeconds is an option of the deployment, so each value in
+/// the compiled definition may be the one that was given.
+fn is_compiled_from(found: &Value, definition: &Value, steps: &Registry, deployed: &Deployed) -> bool {
+    let mut heartbeats = BTreeSet::from([HEARTBEAT_SECONDS_DEFAULT]);
+    collect_heartbeats(found, &mut heartbeats);
+    let compiles_to = |heartbeat_seconds: u64| {
+        let source = Source { definition, steps, options: Options { heartbeat_seconds } };
+        source.compile(&deployed.activities).is_ok_and(|compiled| compiled.definition == *found)
+    };
+    found == definition || heartbeats.into_iter().any(compiles_to)
+}
+
+fn collect_heartbeats(value: &Value, heartbeats: &mut BTreeSet<u64>) {
+    match value {
+        Value::Object(fields) => {
+            heartbeats.extend(fields.get("HeartbeatSeconds").and_then(Value::as_u64));
+            fields.values().for_each(|value| collect_heartbeats(value, heartbeats));
+        }
+        Value::Array(items) => items.iter().for_each(|value| collect_heartbeats(value, heartbeats)),
+        _ => {}
+    }
 }

@@ -35,6 +35,7 @@ fn kinds(trial: &Trial) -> Vec<&'static str> {
         Note::SignalKept { .. } => Some("kept"),
         Note::SignalApplied { .. } => Some("applied"),
         Note::SignalDropped { .. } => Some("dropped"),
+        Note::SignalWithdrawn { .. } => Some("withdrawn"),
         Note::Signalled { .. } => Some("signalled"),
         _ => None,
     };
@@ -112,6 +113,22 @@ fn an_answer_is_dropped_when_its_state_ends_without_it_or_the_execution_ends() {
     keep(&mut trial, "B", output(json!("early")));
     trial.fail("A", ErrorClass::Failed);
     assert_eq!((trial.status(), kinds(&trial)), (ExecutionStatus::Failed, vec!["kept", "dropped"]));
+}
+
+#[test]
+fn a_withdrawn_answer_is_not_applied_and_another_can_be_given() {
+    let mut trial = two("flow:test:step");
+    keep(&mut trial, "B", output(json!("wrong")));
+    let withdraw = Input::WithdrawSignal { state: "B".to_owned(), by: by().unwrap() };
+    assert!(trial.execution.awaits(&withdraw));
+    trial.give(withdraw.clone());
+    assert!(!trial.execution.awaits(&withdraw), "there is nothing to withdraw any more");
+    let before = trial.execution.header.last_sequence;
+    trial.give(withdraw);
+    assert_eq!(trial.execution.header.last_sequence, before, "a repeated withdrawal changes nothing");
+    keep(&mut trial, "B", output(json!("right")));
+    assert_eq!(kinds(&trial), ["kept", "withdrawn", "kept"]);
+    assert_eq!(trial.execution.header.early_signals.len(), 1);
 }
 
 #[test]

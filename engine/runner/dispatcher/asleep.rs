@@ -23,7 +23,7 @@ impl Dispatcher {
         let Some(execution) = driven.and_then(|driven| driven.execution.as_deref()) else { return };
         if is_asleep(execution) {
             let asleep = Asleep::of(&execution.header);
-            let _ = self.events.send(Broadcast::Asleep { execution: id.to_string(), asleep });
+            let _ = self.events.send(Arc::new(Broadcast::Asleep { execution: id.to_string(), asleep }));
         }
     }
 

@@ -15,9 +15,11 @@ impl Dispatcher {
     /// Drives an execution of the store: continues it after a crash and, with `resume`, after a pause or a failure.
     pub fn drive(&mut self, id: &str, resume: Option<Resume>, reply: Reply<()>) {
         if resume.as_ref().is_some_and(|resume| resume.only_unfinished) {
-            match self.has_ended(id) {
-                Ok(false) => {}
-                Ok(true) => return drop(reply.send(Ok(()))),
+            match self.end_of(id) {
+                Ok(None) => {}
+                Ok(Some(status)) => {
+                    return drop(reply.send(Err(RunnerError::HasEnded { id: id.to_owned(), status })));
+                }
                 Err(error) => return drop(reply.send(Err(error))),
             }
         }
@@ -44,14 +46,14 @@ impl Dispatcher {
         self.advance(id, input, None, Some(Replies::Done(reply)));
     }
 
-    /// Whether an execution has ended, durably or in a turn that is being committed.
-    fn has_ended(&self, id: &str) -> Result<bool, RunnerError> {
+    /// How an execution ended, durably or in a turn that is being committed; `None` if it has not ended.
+    fn end_of(&self, id: &str) -> Result<Option<ExecutionStatus>, RunnerError> {
         let in_memory = self.driven.get(id).and_then(|driven| driven.execution.as_deref());
         let status = match in_memory {
             Some(execution) => Some(execution.header.status),
             None => self.store.summary(id)?.map(|header| header.status),
         };
-        Ok(status.is_some_and(|status| status != ExecutionStatus::Running))
+        Ok(status.filter(|status| *status != ExecutionStatus::Running))
     }
 
     /// Refuses a state at which the machine would not continue.
@@ -160,7 +162,10 @@ impl Dispatcher {
         match self.is_awaited(id, &input) {
             Ok(true) => self.advance(id, input, None, Some(Replies::Done(reply))),
             Ok(false) => {
-                let message = format!("the task of {id} has been answered, timed out or cancelled");
+                let message = match &input {
+                    Input::WithdrawSignal { state, .. } => format!("{id} keeps no answer for '{state}'"),
+                    _ => format!("the task of {id} has been answered, timed out or cancelled"),
+                };
                 let _ = reply.send(Err(RunnerError::NotWaiting { message }));
                 self.let_go_ended(&Arc::from(id));
             }
@@ -168,9 +173,11 @@ impl Dispatcher {
         }
     }
 
-    /// Whether the task that an input addresses still waits; true for an input that addresses no task.
+    /// See [`Execution::awaits`].
     fn is_awaited(&mut self, id: &str, input: &Input) -> Result<bool, StoreError> {
-        let (Input::Signalled { .. } | Input::Heartbeat { .. } | Input::Fetched { .. }) = input else {
+        let (Input::Signalled { .. } | Input::Heartbeat { .. } | Input::Fetched { .. } | Input::WithdrawSignal { .. }) =
+            input
+        else {
             return Ok(true);
         };
         self.load(id)?;

@@ -81,7 +81,7 @@ async fn an_end_that_came_before_a_resume_of_the_unfinished_stays() {
     let handle = runner_in(&MemoryRecords::new());
     handle.start_execution(in_region("t-1", "hangs")).await.unwrap();
     handle.cancel("t-1", "Cancelled", "by a test").await.unwrap();
-    handle.resume_unfinished("t-1", None).await.unwrap();
+    assert_eq!(handle.resume_unfinished("t-1", None).await.unwrap(), Some(ExecutionStatus::Aborted));
     let header = handle.store().header("t-1").unwrap().unwrap();
     assert_eq!((header.status, header.redrive_count), (ExecutionStatus::Aborted, 0));
 }

@@ -17,7 +17,9 @@ use crate::store::StoreError;
 /// How long an opening waits for the lock of a process that has just ended.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
 const LOCK_WAIT_STEP: Duration = Duration::from_millis(10);
-const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+/// How much of its nodes sled keeps in memory. With a quarter of this, starts at full speed spend a fifth of their processor time on
+/// reading nodes again; with twice as much, 100,000 sleeping executions take more than 100 MB.
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A database that was opened.
 pub(super) struct Opened {

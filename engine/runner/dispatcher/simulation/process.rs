@@ -80,7 +80,7 @@ pub struct Process {
     pub dispatcher: Dispatcher,
     pub inbox: VecDeque<Message>,
     pub called: Called,
-    pub events: broadcast::Receiver<Broadcast>,
+    pub events: broadcast::Receiver<Arc<Broadcast>>,
     commits: std::sync::mpsc::Receiver<Commit>,
     waiting: VecDeque<Commit>,
     checkpoints: ByHand,

@@ -277,9 +277,9 @@ impl Run {
             }
         }
         while let Ok(event) = process.events.try_recv() {
-            match event {
+            match &*event {
                 Broadcast::Event(RunnerEvent::Entry { execution, entry }) => {
-                    self.shown.entry(execution).or_default().insert(entry.sequence, entry);
+                    self.shown.entry(execution.clone()).or_default().insert(entry.sequence, entry.clone());
                 }
                 Broadcast::Event(RunnerEvent::Settled { header }) => settled.push(header.id.clone()),
                 _ => {}

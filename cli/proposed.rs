@@ -1,0 +1,58 @@
+//! The options that every proposed command repeats, so that it works when pasted: the home, and the engine with its endpoint,
+//! region and profile, as they are given to this command.
+
+use std::{
+    fmt::{Display, Formatter, Result},
+    path::PathBuf,
+    sync::OnceLock,
+};
+
+use crate::{arguments::Global, ui::text::quoted};
+
+/// The options of this command, as text that follows a proposed command: `flow resume {id}{OPTIONS}`.
+pub const OPTIONS: Options = Options;
+
+static GIVEN: OnceLock<Given> = OnceLock::new();
+static ENGINE: OnceLock<String> = OnceLock::new();
+
+/// Displays the options, with a space before each.
+pub struct Options;
+
+/// The options on the command line; those from environment variables need not be repeated.
+struct Given {
+    home: Option<PathBuf>,
+    profile: Option<String>,
+    region: Option<String>,
+}
+
+/// Remembers the options of the command line. Called before environment variables fill the others.
+pub fn remember(global: &Global) {
+    let Global { home, profile, region, .. } = global.clone();
+    // Pasted into another folder, a relative path would name another home.
+    let home = home.map(|home| std::path::absolute(&home).unwrap_or(home));
+    let _ = GIVEN.set(Given { home, profile, region });
+}
+
+/// Remembers that the command is for the executions at Step Functions, at a given endpoint.
+pub fn remember_step_functions(endpoint: Option<&str>) {
+    let given = GIVEN.get();
+    let named = [
+        ("endpoint", endpoint),
+        ("region", given.and_then(|given| given.region.as_deref())),
+        ("profile", given.and_then(|given| given.profile.as_deref())),
+    ];
+    let mut options = " --engine sfn".to_owned();
+    for (name, value) in named {
+        options.extend(value.map(|value| format!(" --{name} {}", quoted(value))));
+    }
+    let _ = ENGINE.set(options);
+}
+
+impl Display for Options {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        if let Some(home) = GIVEN.get().and_then(|given| given.home.as_ref()) {
+            write!(f, " --home {}", quoted(&home.to_string_lossy()))?;
+        }
+        f.write_str(ENGINE.get().map_or("", String::as_str))
+    }
+}
