@@ -7,6 +7,7 @@ mod integrations;
 mod keys;
 mod names;
 mod nearest;
+mod types;
 
 #[cfg(test)]
 mod tests;

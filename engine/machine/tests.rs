@@ -6,6 +6,7 @@ mod cancellation;
 mod composite;
 mod crash;
 mod early_signal;
+mod items;
 mod limits;
 mod lines;
 mod map_runs;

@@ -94,6 +94,26 @@ impl Intrinsic {
         &self.source
     }
 
+    /// The name of the function that it calls.
+    pub fn function(&self) -> &'static str {
+        self.call.function.name()
+    }
+
+    /// The name of a function, nested calls included, that does not take the number of its arguments.
+    pub fn wrong_count(&self) -> Option<&'static str> {
+        let mut pending = vec![&self.call];
+        while let Some(call) = pending.pop() {
+            if !call.function.takes(call.arguments.len()) {
+                return Some(call.function.name());
+            }
+            pending.extend(call.arguments.iter().filter_map(|argument| match argument {
+                Argument::Call(call) => Some(call),
+                Argument::Literal(_) | Argument::Text { .. } | Argument::Path(_) => None,
+            }));
+        }
+        None
+    }
+
     /// The paths among the arguments, nested calls included.
     pub fn paths(&self) -> Vec<&Path> {
         let mut paths = Vec::new();
