@@ -9,10 +9,11 @@ mod html;
 mod markdown;
 mod names;
 mod section;
+mod step;
 mod table;
 mod text;
 mod waits;
 mod yaml;
 
-pub use document::{Document, Section, Step};
+pub use document::Document;
 pub use yaml::{scalar, workflow};

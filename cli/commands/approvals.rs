@@ -8,9 +8,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
-    arguments::{Global, Output},
     clock,
     exit::{CliError, Exit},
+    global::{Global, Output},
     home::Home,
     owner::Handle,
     proposed::OPTIONS,

@@ -1,8 +1,8 @@
 //! The common form of all documents: headings, paragraphs, quotes, items and code blocks, in order.
 
 use super::{
-    Step,
     code::{self, Code},
+    step::{Step, add_line},
     table,
 };
 
@@ -23,14 +23,6 @@ pub(super) enum Block {
     Code(Step),
     /// A code block that is not inside an item: what is printed.
     Output(String),
-}
-
-/// Adds a line to a text.
-pub(super) fn add_line(text: &mut String, line: &str) {
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    text.push_str(line);
 }
 
 /// Collects blocks from a parser's events. An item contains everything inside it, including nested lists.

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::blocks::add_line;
+use super::step::add_line;
 
 /// What a code block is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! The sections and steps of a written runbook.
 
 use super::{
-    blocks::{Block, add_line},
+    blocks::Block,
     headings::{is_aside, is_contingency, is_numbered, is_of_contacts},
     html, markdown,
     section::section,
+    step::{Section, Step, add_line},
     text,
 };
 
@@ -19,57 +20,6 @@ pub struct Document {
     pub notices: Vec<String>,
     /// The sections, in order.
     pub sections: Vec<Section>,
-}
-
-/// A section with steps.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Section {
-    /// The heading.
-    pub title: String,
-    /// The paragraphs preceding the first step.
-    pub introduction: Vec<String>,
-    /// The steps, in order.
-    pub steps: Vec<Step>,
-    /// Sections without steps that follow this section, such as references.
-    pub remarks: Vec<String>,
-    /// Whether the section is only for the case that the procedure does not work.
-    pub is_contingency: bool,
-}
-
-/// A step of a section.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Step {
-    /// The text. Further paragraphs are separate lines.
-    pub text: String,
-    /// The code blocks, as written.
-    pub commands: Vec<String>,
-    /// Whether some of the code is not for a shell.
-    pub is_manual: bool,
-}
-
-impl Step {
-    /// Adds text and commands that follow.
-    pub(super) fn add(&mut self, other: Step) {
-        if !other.text.is_empty() {
-            add_line(&mut self.text, &other.text);
-        }
-        self.commands.extend(other.commands);
-        self.is_manual |= other.is_manual;
-    }
-
-    /// Inserts lines after the first line, which is the question.
-    pub(super) fn preface(&mut self, lines: &[String]) {
-        if lines.is_empty() {
-            return;
-        }
-        let (question, rest) = self.text.split_once('\n').unwrap_or((&self.text, ""));
-        let mut text = question.to_owned();
-        lines.iter().for_each(|line| add_line(&mut text, line));
-        if !rest.is_empty() {
-            add_line(&mut text, rest);
-        }
-        self.text = text;
-    }
 }
 
 impl Document {

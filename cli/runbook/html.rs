@@ -181,7 +181,7 @@ fn character(name: &str) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runbook::Step;
+    use crate::runbook::step::Step;
 
     #[test]
     fn headings_lists_and_preformatted_text_are_read() {

@@ -1,9 +1,9 @@
 //! Reads the blocks below one heading as a section with steps.
 
 use super::{
-    Section, Step,
-    blocks::{Block, add_line},
+    blocks::Block,
     headings::{is_aside, is_numbered},
+    step::{Section, Step, add_line},
 };
 
 /// The section of the blocks below one heading, and the quotes that no step has. `is_read` is true for a section that is read,

@@ -1,6 +1,6 @@
 //! Reads tables whose rows are steps, such as `Step | Command | Expected`.
 
-use super::{Step, blocks::add_line};
+use super::step::{Step, add_line};
 
 /// What a column contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

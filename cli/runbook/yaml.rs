@@ -2,7 +2,12 @@
 
 use std::fmt::Write;
 
-use super::{Document, Section, Step, names::numbered, waits::suggestions};
+use super::{
+    document::Document,
+    names::numbered,
+    step::{Section, Step},
+    waits::suggestions,
+};
 
 /// The state that ends an execution after the steps for a failure.
 const NOT_COMPLETED: &str = "Not completed";

@@ -7,8 +7,8 @@ use engine::{
 };
 use serde_json::Value;
 
-use super::text::{moment, quoted};
-use crate::proposed::OPTIONS;
+use super::text::moment;
+use crate::proposed::{OPTIONS, quoted};
 
 /// A value that the person fills in.
 const FILL_IN: &str = "…";

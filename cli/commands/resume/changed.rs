@@ -4,7 +4,10 @@ use std::path::Path;
 
 use api::flow::DescribeExecutionResponse;
 
-use crate::{checks::DefinitionFile, proposed::OPTIONS, ui::text::quoted};
+use crate::{
+    checks::DefinitionFile,
+    proposed::{OPTIONS, quoted},
+};
 
 /// The endings of definition files.
 const ENDINGS: [&str; 7] = ["asl.yaml", "asl.yml", "asl.json", "asl", "yaml", "yml", "json"];
