@@ -50,7 +50,9 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
     if refused.fault.as_deref() == Some(NOT_ALLOWED) {
         let command = person::command_as_owner(handle.home().real_folder());
         return Ok(command.map_or(listed, |command| {
-            format!("whoever may answer runs   {command}   : the history names the user who calls sudo")
+            format!(
+                "whoever may answer runs   {command}   (the history names the user who calls sudo; whoever can write the home can answer in any name)"
+            )
         }));
     }
     if handle.is_remote().await || handle.at_step_functions().await.is_some() {
