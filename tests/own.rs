@@ -95,7 +95,7 @@ fn a_rejected_step_of_a_document_leads_to_its_rollback() {
     )
     .unwrap();
     let said = told(&home, &["new", "renew", "--from", "renew.md", "--run-commands"], 0);
-    assert!(said.contains("(flow reject) leads to \"Rollback\""), "{said}");
+    assert!(said.contains("Only after a step is rejected (flow reject):   \"Rollback\""), "{said}");
     let asked = told(&home, &["run", "renew.asl.yaml", "--yes", "--id", "r-1", "--no-wait"], 75);
     for words in ["Send it to the CA", "Warning It stops the service."] {
         assert!(asked.contains(words), "{words:?} is not in: {asked}");

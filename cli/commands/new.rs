@@ -120,9 +120,9 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
         Output::Human if global.quiet => {}
         Output::Human => {
             names.iter().for_each(|file| say!("wrote {file}"));
-            if let Some((first, others)) = contingencies.split_first() {
-                let then = others.iter().map(|title| format!(", then to \"{title}\"")).collect::<String>();
-                say!("A step that is rejected (flow reject) leads to \"{first}\"{then}; otherwise they are not run.");
+            if !contingencies.is_empty() {
+                let titles: Vec<_> = contingencies.iter().map(|title| format!("\"{title}\"")).collect();
+                say!("Only after a step is rejected (flow reject):   {}", titles.join(", then "));
             }
             say!("Next:   {}", next.join("\n        "));
         }
