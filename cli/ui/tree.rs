@@ -51,14 +51,15 @@ pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
     lines
 }
 
-/// The command that answers the first approval that waits, or shows what else needs a person. A command that the screen would cut
-/// is not shown.
+/// The command that answers the only approval that waits; the command that shows what a person must do if it is something else, or
+/// several things, or if the screen would cut the answering command.
 fn needs_you(view: &View, cells: usize) -> String {
-    let approvals: Vec<_> = view.active().filter_map(|state| Some((state, approval_of(state)?))).collect();
-    let command = approvals.first().map(|(state, approval)| {
-        let path = if approvals.len() > 1 { state.path.as_str() } else { "" };
-        format!("needs you: {}", next::shortest_answer(&view.id, path, approval))
-    });
+    let waiting: Vec<&StateView> = view.active().filter(|state| state.doing.needs_person()).collect();
+    let approval = match waiting.as_slice() {
+        [only] => approval_of(only),
+        _ => None,
+    };
+    let command = approval.map(|approval| format!("needs you: {}", next::shortest_answer(&view.id, "", approval)));
     let fits = command.filter(|command| width(command) < cells);
     fits.unwrap_or_else(|| format!("needs you: flow status {}{OPTIONS}", view.id))
 }
