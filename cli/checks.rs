@@ -19,6 +19,7 @@ use crate::{environments, exit::CliError};
 
 pub use inside::{Inside, inside, payload_field};
 pub use placeholders::{is_placeholder, names as placeholder_names};
+pub use suggestions::state_names;
 
 /// A definition from a file or from standard input, with its text.
 pub struct DefinitionFile {

@@ -102,7 +102,8 @@ fn quoted<'m>(message: &'m str, before: &str) -> Option<&'m str> {
     message.strip_prefix(before)?.split('\'').next()
 }
 
-fn state_names(definition: &Value) -> Vec<String> {
+/// The names of all states, including states in branches and Maps.
+pub fn state_names(definition: &Value) -> Vec<String> {
     let mut names = Vec::new();
     each_state(definition, &mut |pointer, _, _| {
         let name = pointer.rsplit('/').next().unwrap_or_default();

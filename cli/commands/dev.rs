@@ -144,7 +144,9 @@ fn read_mocks(arguments: &DevArguments, definition: &Value) -> Result<(Mocks, Ve
             None => cases.values().next(),
         };
         let missing = || CliError::not_found(format!("{shown} has no such case"));
-        mocks = config.case(case.ok_or_else(missing)?).map_err(CliError::refused)?;
+        let case = case.ok_or_else(missing)?;
+        mocks::refuse_unknown_states(case, definition, &shown)?;
+        mocks = config.case(case).map_err(CliError::refused)?;
     }
     let mut tasks = Vec::new();
     each_state(definition, &mut |pointer, state, _| {

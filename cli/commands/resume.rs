@@ -12,6 +12,7 @@ use engine::{
     runner::RunnerError,
 };
 
+pub(super) use self::all::line;
 use super::watch::{NO_WAIT_DEFAULT, Watch, show_end, show_output, watch};
 use crate::{
     arguments::{Global, Output, duration},

@@ -1,0 +1,83 @@
+//! A mistake of a person is refused with what is allowed, and nothing is run.
+
+use serde_json::{Value, json};
+
+use crate::support::Home;
+
+fn write(home: &Home, name: &str, text: &str) -> String {
+    let file = home.path().join(name);
+    std::fs::write(&file, text).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_file_of_connections_of_another_shape_is_refused_at_the_start() {
+    let home = Home::plain();
+    let connections = write(&home, "connections.json", r#"{ "orders": { "Username": "u", "Password": "canary-1" } }"#);
+    let chmod = std::process::Command::new("chmod").args(["600", &connections]).status().unwrap();
+    assert!(chmod.success());
+    let arguments = json!({ "Method": "GET", "ApiEndpoint": "http://127.0.0.1:9/", "Authentication": { "ConnectionArn": "orders" } });
+    let file = home.one(
+        "call",
+        &json!({ "Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Arguments": arguments, "End": true }),
+    );
+    let said =
+        home.exits_with(&["run", &file, "--yes", "--id", "one"], &[("FLOW_CONNECTIONS", connections.as_str())], 3);
+    for expected in
+        ["'orders'", "unknown field 'Username'", "AuthorizationType, AuthParameters", "ApiKeyAuthParameters"]
+    {
+        assert!(said.contains(expected), "{expected} is not in: {said}");
+    }
+    assert!(!said.contains("canary-1"), "{said}");
+    home.exits(&["status", "one"], 4);
+}
+
+#[test]
+fn an_id_that_has_ended_runs_nothing_and_says_so() {
+    let home = Home::plain();
+    let pass = |output: &str| json!({ "Type": "Pass", "Output": output, "End": true });
+    let file = home.one("work", &pass("first"));
+    home.exits(&["run", &file, "--yes", "--id", "one"], 0);
+    let run = ["run", file.as_str(), "--yes", "--id", "one"];
+    let said = home.exits(&run, 0);
+    assert!(said.contains("one exists already and has SUCCEEDED; nothing was run"), "{said}");
+    assert!(!home.exits(&[&run[..], &["--quiet"]].concat(), 0).contains("exists already"));
+    home.one("work", &pass("second"));
+    let said = home.exits(&run, 3);
+    assert!(said.contains("exists already, with another definition"), "{said}");
+    assert!(said.contains("flow resume one") && said.contains("another --id"), "both ways: {said}");
+    let fail = home.one("fail", &json!({ "Type": "Fail", "Error": "Disk.Full" }));
+    let run = ["run", fail.as_str(), "--yes", "--id", "two"];
+    home.exits(&run, 1);
+    let said = home.exits(&run, 1);
+    assert!(said.contains("two exists already and has FAILED; nothing was run"), "{said}");
+}
+
+fn mocks(states: &Value) -> String {
+    json!({ "StateMachines": { "work": { "TestCases": { "Happy": states } } },
+            "MockedResponses": { "Fine": { "0": { "Return": {} } } } })
+    .to_string()
+}
+
+#[test]
+fn a_case_a_state_and_a_field_of_the_mocks_that_do_not_exist_are_refused() {
+    let home = Home::plain();
+    let task =
+        json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": "/bin/date" }, "End": true });
+    let file = home.one("work", &task);
+    let answers = write(&home, "work.mocks.json", &mocks(&json!({ "Only": "Fine" })));
+    home.exits(&["test", &file, "--expect", "Happy=SUCCEEDED"], 0);
+    let said = home.exits(&["test", &file, "--expect", "Hapy=FAILED"], 4);
+    assert!(said.contains("has no case 'Hapy'; did you mean 'Happy'?"), "{said}");
+    let said = home.exits(&["test", &file, "--expect", "Happy=SUCCEDED"], 3);
+    assert!(said.contains("SUCCEEDED, FAILED, TIMED_OUT, ABORTED"), "{said}");
+    write(&home, "work.mocks.json", &mocks(&json!({ "Onyl": "Fine" })));
+    for command in ["test", "dev"] {
+        let once: &[&str] = if command == "dev" { &["--once"] } else { &[] };
+        let said = home.exits(&[&[command, &file], once].concat(), 3);
+        assert!(said.contains(&answers) && said.contains("'Onyl'") && said.contains("did you mean 'Only'?"), "{said}");
+    }
+    write(&home, "work.mocks.json", r#"{ "StateMachines": {}, "MockedResponse": {} }"#);
+    let said = home.exits(&["test", &file], 3);
+    assert!(said.contains("unknown field `MockedResponse`"), "{said}");
+}
