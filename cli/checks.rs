@@ -1,10 +1,13 @@
 //! Finds every problem of a definition that is detectable without running it: what Step Functions reports, and what
 //! only the steps' schemas and this machine show.
 
+mod approvals;
 mod arguments;
+mod consequences;
 mod inside;
 mod placeholders;
 mod suggestions;
+mod vocabulary;
 
 use std::{fs, path::Path};
 
@@ -17,7 +20,7 @@ use workflows::{DefinitionText, RepeatedKey, WorkflowError};
 
 use crate::{environments, exit::CliError};
 
-pub use inside::{Inside, inside, payload_field};
+pub use inside::{Inside, inside, is_about_a_name, named_field};
 pub use placeholders::{is_placeholder, names as placeholder_names};
 pub use suggestions::state_names;
 
@@ -119,6 +122,12 @@ pub fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     let mut found = asl::check(definition, &known);
     found.extend(beyond_step_functions(definition, steps));
     suggestions::add(&mut found, definition, steps);
+    if let Some(cause) = consequences::missing_language(definition, &found) {
+        // It replaces a problem of each field.
+        found.retain(|problem| !problem.message.ends_with("only supported for the 'JSONata' QueryLanguage"));
+        found.insert(0, cause);
+    }
+    consequences::leave_out(&mut found);
     found.sort_by_key(|problem| problem.severity);
     found
 }
@@ -129,6 +138,8 @@ pub fn beyond_step_functions(definition: &Value, steps: &Registry) -> Vec<Diagno
     found.extend(arguments::problems(definition, steps));
     found.extend(placeholders::problems(definition));
     found.extend(asl::unknown_names(definition));
+    found.extend(approvals::problems(definition));
+    found.extend(vocabulary::problems(definition));
     found
 }
 

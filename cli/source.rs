@@ -154,7 +154,7 @@ fn escape_length(raw: &[char], wanted: char) -> usize {
 }
 
 /// Converts a location to a JSON pointer: an index may be `[1]`, as AWS writes it.
-fn pointer_of(location: &str) -> String {
+pub fn pointer_of(location: &str) -> String {
     let location = location.trim_end_matches('/');
     let mut pointer = String::with_capacity(location.len());
     for (at, part) in location.split('[').enumerate() {

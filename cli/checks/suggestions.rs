@@ -7,6 +7,7 @@ use engine::{
 use serde_json::Value;
 
 use super::each_state;
+use crate::source::pointer_of;
 
 /// The fields of a state machine, a state and its parts. Source: states-language.net, and the Developer Guide's pages
 /// on each type of state.
@@ -79,6 +80,10 @@ pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry
     let states = state_names(definition);
     let steps: Vec<String> = steps.descriptions().map(|step| format!("flow:{}", step.name)).collect();
     for problem in found {
+        if let Some(hint) = written_otherwise(problem, definition) {
+            problem.message.push_str(&hint);
+            continue;
+        }
         let meant = match problem.message.as_str() {
             message if message.ends_with("' is not supported") => {
                 quoted(message, "Field '").and_then(|name| nearest(name, FIELDS.iter().copied()))
@@ -96,6 +101,16 @@ pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry
             problem.message = format!("{}{end}", problem.message.trim_end_matches('.'));
         }
     }
+}
+
+/// The hint for a required field that is written in another way, such as `type`.
+fn written_otherwise(problem: &Diagnostic, definition: &Value) -> Option<String> {
+    let required = problem.message.strip_prefix("These fields are required: [")?.strip_suffix(']')?;
+    let object = definition.pointer(&pointer_of(&problem.location))?.as_object()?;
+    let unknown: Vec<&str> = object.keys().map(String::as_str).filter(|name| !FIELDS.contains(name)).collect();
+    let meant =
+        |name: &str| nearest(name, unknown.iter().copied()).map(|near| format!("; is '{near}' meant as '{name}'?"));
+    required.split(", ").find_map(meant)
 }
 
 fn quoted<'m>(message: &'m str, before: &str) -> Option<&'m str> {
@@ -133,5 +148,8 @@ mod tests {
         ] {
             assert!(messages.contains(&expected), "{expected}: {messages:?}");
         }
+        let definition = json!({ "StartAt": "A", "States": { "A": { "type": "Wait", "Seconds": 1, "End": true } } });
+        let found = problems(&definition, &environments::described().unwrap());
+        assert_eq!(found[0].message, "These fields are required: [Type]; is 'type' meant as 'Type'?");
     }
 }

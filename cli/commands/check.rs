@@ -7,7 +7,7 @@ use workflows::RepeatedKey;
 
 use crate::{
     arguments::{Global, Output},
-    checks::{self, DefinitionFile, Inside, inside, payload_field},
+    checks::{self, DefinitionFile, Inside, inside, is_about_a_name, named_field},
     environments,
     exit::{CliError, Exit},
     graph::{self, Graph},
@@ -115,10 +115,12 @@ fn word(problem: &Diagnostic) -> &'static str {
 /// The position of a problem in the file: inside an expression if it is known, with a reason.
 fn position_of(problem: &Diagnostic, source: &Source) -> Option<(Position, Option<String>)> {
     let mut location = problem.location.clone();
-    if let Some(field) = payload_field(problem) {
-        location = format!("{location}/{}", field.replace('~', "~0").replace('/', "~1"));
+    if let Some(field) = named_field(problem) {
+        let field = field.replace('~', "~0").replace('/', "~1");
+        location = format!("{}/{field}", location.trim_end_matches('/'));
     }
-    let within = source.text(&location).and_then(|text| inside(problem, text));
+    let text = source.text(&location).filter(|_| !is_about_a_name(problem));
+    let within = text.and_then(|text| inside(problem, text));
     let exact = within.and_then(|Inside { offset, reason }| Some((source.position_in(&location, offset)?, reason)));
     exact.or_else(|| Some((source.position(&location)?, None)))
 }
