@@ -30,8 +30,23 @@ pub struct DefinitionFile {
     pub name: String,
     /// The text, after substitution.
     pub text: String,
-    /// The definition, or every repeated key of the text.
-    pub definition: Result<Value, Vec<RepeatedKey>>,
+    /// The definition.
+    pub definition: Result<Value, Unreadable>,
+}
+
+/// Why a text is not a definition.
+pub enum Unreadable {
+    /// Objects repeat keys.
+    RepeatedKeys(Vec<RepeatedKey>),
+    /// It is neither JSON nor YAML.
+    NotParsed {
+        /// The parser's message, with line and column.
+        message: String,
+        /// Line and column, counted from 1.
+        position: (usize, usize),
+        /// The error for commands that need the definition.
+        error: CliError,
+    },
 }
 
 impl DefinitionFile {
@@ -49,7 +64,11 @@ impl DefinitionFile {
         text.substitute(&read_substitutions(substitutions)?);
         let definition = match text.definition() {
             Ok(definition) => Ok(definition),
-            Err(WorkflowError::RepeatedKeys { keys, name }) if name == path => Err(keys),
+            Err(WorkflowError::RepeatedKeys { keys, name }) if name == path => Err(Unreadable::RepeatedKeys(keys)),
+            Err(WorkflowError::Parse { name, message, position: Some(position) }) if name == path => {
+                let error = WorkflowError::Parse { name, message: message.clone(), position: Some(position) };
+                Err(Unreadable::NotParsed { message, position, error: with_hint(error, text.text()) })
+            }
             Err(error) => return Err(with_hint(error, text.text())),
         };
         let file = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -60,11 +79,14 @@ impl DefinitionFile {
     /// Returns the definition.
     ///
     /// # Errors
-    /// The text repeats keys.
+    /// The text repeats keys, or is neither JSON nor YAML.
     pub fn definition(self) -> Result<Value, CliError> {
-        self.definition.map_err(|keys| {
-            let lines: Vec<_> = keys.iter().map(|key| format!("  {}: {key}", key.pointer)).collect();
-            CliError::refused(format!("the definition cannot run; nothing was changed\n{}", lines.join("\n")))
+        self.definition.map_err(|unreadable| match unreadable {
+            Unreadable::RepeatedKeys(keys) => {
+                let lines: Vec<_> = keys.iter().map(|key| format!("  {}: {key}", key.pointer)).collect();
+                CliError::refused(format!("the definition cannot run; nothing was changed\n{}", lines.join("\n")))
+            }
+            Unreadable::NotParsed { error, .. } => error,
         })
     }
 }

@@ -75,6 +75,11 @@ impl Source {
         source
     }
 
+    /// Sets the position at which the text cannot be parsed: that of the definition itself.
+    pub fn failed_at(&mut self, position: Position) {
+        self.positions.insert(String::new(), position);
+    }
+
     /// Returns the pointer of a value that starts here.
     fn node(&mut self, open: &mut [Open], position: Position) -> String {
         match open.last_mut() {

@@ -81,3 +81,29 @@ fn a_case_a_state_and_a_field_of_the_mocks_that_do_not_exist_are_refused() {
     let said = home.exits(&["test", &file], 3);
     assert!(said.contains("unknown field `MockedResponse`"), "{said}");
 }
+
+#[test]
+fn a_file_that_cannot_be_parsed_is_a_problem_with_its_line() {
+    let home = Home::plain();
+    let text = "StartAt: A\nStates:\n  A:\n    Type: Pass\n\tEnd: true\n";
+    let file = write(&home, "tab.asl.yaml", text);
+    let said = home.exits(&["check", &file], 3);
+    assert!(said.contains(&format!("--> {file}:5:1")) && !said.contains("<input>"), "{said}");
+    let said = home.exits(&["check", &file, "-o", "json"], 3);
+    let line: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((&line["type"], &line["code"]), (&json!("diagnostic"), &json!("NOT_PARSED")), "{said}");
+    assert_eq!((&line["line"], &line["column"]), (&json!(5), &json!(1)), "{said}");
+    let said = home.exits(&["run", &file, "--yes"], 3);
+    assert!(said.contains("cannot be parsed: line 5 column 1"), "{said}");
+}
+
+#[test]
+fn a_misspelt_field_is_marked_at_its_own_line() {
+    let home = Home::plain();
+    let text = "StartAt: A\nStates:\n  A:\n    type: Wait\n    Seconds: 1\n    End: true\n";
+    let said = home.exits(&["check", &write(&home, "type.asl.yaml", text)], 3);
+    assert!(said.contains("is 'type' meant as 'Type'?") && said.contains(":4:5"), "{said}");
+    let text = "StartAt: A\nStates:\n  A:\n    Type: Pass\n    Nxt: B\n    End: true\n";
+    let said = home.exits(&["check", &write(&home, "next.asl.yaml", text)], 3);
+    assert!(said.contains("did you mean 'Next'?") && said.contains(":5:5"), "{said}");
+}

@@ -7,7 +7,7 @@ use workflows::RepeatedKey;
 
 use crate::{
     arguments::{Global, Output},
-    checks::{self, DefinitionFile, Inside, inside, is_about_a_name, named_field},
+    checks::{self, DefinitionFile, Inside, Unreadable, inside, is_about_a_name, named_field},
     environments,
     exit::{CliError, Exit},
     graph::{self, Graph},
@@ -92,15 +92,24 @@ pub(super) fn read(workflow: &str, substitute: &[String]) -> Result<(Readable, O
     Ok((definition, Some(source)))
 }
 
-/// Reads a definition file.
+/// Reads a definition file. A text that cannot be parsed is a problem with a position, like every other.
 ///
 /// # Errors
-/// The file does not exist, or its text is not a definition.
+/// The file does not exist, or cannot be read.
 pub(super) fn read_file(path: &str, substitutions: &[String]) -> Result<(Readable, Source), CliError> {
     let file = DefinitionFile::read(path, substitutions)?;
-    let source = Source::new(&file.text);
+    let mut source = Source::new(&file.text);
     let repeated = |key: &RepeatedKey| Diagnostic::error("DUPLICATE_KEY", &key.pointer, sentence(&key.to_string()));
-    Ok((file.definition.map_err(|keys| keys.iter().map(repeated).collect()), source))
+    let definition = match file.definition {
+        Ok(definition) => Ok(definition),
+        Err(Unreadable::RepeatedKeys(keys)) => Err(keys.iter().map(repeated).collect()),
+        Err(Unreadable::NotParsed { message, position: (line, column), error }) => {
+            source.failed_at(Position { line, column });
+            let hint = error.hint.map_or_else(String::new, |hint| format!("; {hint}"));
+            Err(vec![Diagnostic::error("NOT_PARSED", "", format!("{path} cannot be parsed: {message}{hint}"))])
+        }
+    };
+    Ok((definition, source))
 }
 
 fn sentence(text: &str) -> String {
