@@ -107,3 +107,35 @@ fn a_misspelt_field_is_marked_at_its_own_line() {
     let said = home.exits(&["check", &write(&home, "next.asl.yaml", text)], 3);
     assert!(said.contains("did you mean 'Next'?") && said.contains(":5:5"), "{said}");
 }
+
+#[test]
+fn a_failure_says_only_what_there_is_to_say() {
+    let home = Home::plain();
+    let fail = home.one("fail", &json!({ "Type": "Fail", "Error": "Disk.Full" }));
+    let said = home.exits(&["run", &fail, "--yes", "--id", "one"], 1);
+    assert!(said.contains("The workflow ended itself with this error"), "{said}");
+    assert!(!said.contains("The mistake is in the definition") && !said.contains("no call"), "{said}");
+    let task = json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": "/bin/false" }, "End": true });
+    let said = home.exits_with(
+        &["run", &home.one("false", &task), "--yes", "--id", "two"],
+        &[("FLOW_PROGRAMS", "/bin/false")],
+        1,
+    );
+    assert!(said.contains("/bin/false: exit status: 1\n") && !said.contains("no call"), "{said}");
+    let pass = home.one("pass", &json!({ "Type": "Pass", "End": true }));
+    let said = home.exits(&["run", &pass, "--yes"], 0);
+    assert!(said.contains("SUCCEEDED") && !said.contains("0 created"), "no step reports resources: {said}");
+    let read = json!({ "Type": "Task", "Resource": "flow:file:read", "Arguments": { "Path": "a" }, "End": true });
+    let said = home.exits(&["run", &home.one("read", &read), "--yes", "--id", "three"], 1);
+    assert!(said.contains("To allow it:   FLOW_FILES=FOLDER flow resume three"), "{said}");
+}
+
+#[test]
+fn resume_all_says_what_it_waits_for() {
+    let home = Home::plain();
+    home.exits(&["run", &home.waits("rest", 2), "--yes", "--id", "one", "--no-wait=0"], 75);
+    let said = home.exits(&["resume", "--all"], 0);
+    assert!(said.starts_with("one   resumed"), "{said}");
+    home.exits(&["run", &home.waits("rest", 2), "--yes", "--id", "two", "--no-wait=0"], 75);
+    assert!(!home.exits(&["resume", "--all", "--quiet"], 0).contains("resumed"));
+}
