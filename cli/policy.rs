@@ -1,45 +1,11 @@
-//! The IAM policy that a workflow's steps need, as narrow as AWS allows: by name if the steps choose the name, by tag
-//! if AWS chooses the id. Source: Service Authorization Reference, "Actions, resources, and condition keys" of each
-//! service.
+//! The actions of a workflow's steps, and the IAM policy that allows them as a document.
 
-mod scope;
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use engine::step::{Registry, StepDescription};
 use serde_json::{Value, json};
 
-use scope::{Scope, scopes};
-
-/// The tag by which steps recognize the resources of a deployment.
-const DEPLOYMENT_TAG: &str = "flow:deployment";
-
-/// What a policy is restricted to.
-#[derive(Debug, Clone)]
-pub struct Restriction {
-    /// `aws`, `aws-cn` or `aws-us-gov`.
-    pub partition: String,
-    /// The account's twelve digits, or `*`.
-    pub account: String,
-    /// The region's name, or `*`.
-    pub region: String,
-    /// The deployment's name, or `*`.
-    pub deployment: String,
-}
-
-/// Actions that are allowed on the same resources under the same condition.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Statement {
-    /// Its name within the policy.
-    pub id: &'static str,
-    /// The actions in IAM's names, such as `ec2:CreateVpc`.
-    pub actions: Vec<String>,
-    /// ARNs, which may end with `*`.
-    pub resources: Vec<String>,
-    /// Condition keys and their values, of which one must match. The operator is `StringLike`, so that a value may
-    /// contain `*`.
-    pub condition: Vec<(String, Vec<String>)>,
-}
+pub use steps::policy::{Restriction, Statement, statements};
 
 /// The actions of every step that a definition names, at any depth.
 pub fn actions_of(definition: &Value, registry: &Registry) -> BTreeSet<String> {
@@ -59,18 +25,6 @@ fn collect(definition: &Value, registry: &Registry, actions: &mut BTreeSet<Strin
         Value::Array(items) => items.iter().for_each(|item| collect(item, registry, actions)),
         _ => {}
     }
-}
-
-/// The statements that allow the actions. An action on a resource of the deployment and on another one, such as an
-/// image, is in two statements.
-pub fn statements(actions: &BTreeSet<String>, restriction: &Restriction) -> Vec<Statement> {
-    let mut by_scope: BTreeMap<Scope, Vec<String>> = BTreeMap::new();
-    for action in actions {
-        for scope in scopes(action) {
-            by_scope.entry(*scope).or_default().push(action.clone());
-        }
-    }
-    by_scope.into_iter().map(|(scope, actions)| scope.statement(actions, restriction)).collect()
 }
 
 /// The policy document.
@@ -151,9 +105,9 @@ mod tests {
         let Ok(registry) = crate::environments::described() else { panic!("no registry") };
         for workflow in workflows::catalogue() {
             let Ok(definition) = workflow.definition() else { panic!("{} is broken", workflow.name) };
-            for action in actions_of(&definition, &registry) {
-                assert!(!scopes(&action).contains(&Scope::Others), "{action} is narrowed by nothing");
-            }
+            let statements = statements(&actions_of(&definition, &registry), &restriction());
+            let others = statements.iter().find(|statement| statement.id == "Others");
+            assert!(others.is_none(), "{others:?} is narrowed by nothing");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The manual of a step in addition to its schemas: what a repeated call does, how long it takes, and an example.
 
-use engine::step::StepDescription;
+use engine::{asl::each_state, step::StepDescription};
 use serde_json::{Map, Value, json};
 
-use crate::{checks::each_state, runbook::scalar};
+use crate::runbook::scalar;
 
 /// The longest name of a state (Amazon States Language specification, "States").
 const STATE_NAME_CHARACTERS_MAX: usize = 80;
@@ -41,25 +41,11 @@ const READING: &[&str] = &["wait", "find", "describe", "choose", "check", "read"
 const REMOVING: &[&str] =
     &["delete", "terminate", "revoke", "detach", "disassociate", "deregister", "disable", "scaleServiceToZero"];
 
-/// The steps that usually take longer than one call. The steps poll with the same figures.
+/// The steps outside AWS services that usually take longer than one call.
 const TAKES: &[(&str, &str)] = &[
     ("approval:request", "until a person answers"),
     ("process:run", "as long as the program, at most TimeoutSeconds (an hour without it)"),
     ("ssh:run", "as long as the program, at most TimeoutSeconds (an hour without it)"),
-    ("acm:waitForCertificate", "about 2.5 min once the DNS record is there"),
-    ("dns:waitForRecord", "until a person has made the record"),
-    ("ec2:waitForInstanceRunning", "about 25 s"),
-    ("ec2:waitForInstanceStatus", "about 3 min"),
-    ("ec2:waitForInstanceTerminated", "about 25 s"),
-    ("ecs:waitForServiceInactive", "about 30 s"),
-    ("ecs:waitForService", "about 3 min"),
-    ("elbv2:waitForLoadBalancerDeleted", "about 1 min"),
-    ("elbv2:waitForLoadBalancer", "about 2.5 min"),
-    ("https:waitForAnswer", "about 1 min"),
-    ("rds:waitForDatabaseDeleted", "about 3 min"),
-    ("rds:waitForDatabase", "about 6 min"),
-    ("route53:waitForChange", "about 40 s"),
-    ("ssh:waitForLogin", "about 1 min after the machine runs"),
     ("wait:", "until it is as wanted, at most TimeoutSeconds (24 hours without it)"),
     ("aws:lambda:", "as long as the function, at most 15 min"),
     ("aws:states:startExecution.sync", "as long as the other execution"),
@@ -84,10 +70,8 @@ pub fn repeated(name: &str) -> &'static str {
 
 /// How long a step usually takes.
 pub fn takes(name: &str) -> &'static str {
-    TAKES
-        .iter()
-        .find(|(prefix, _)| name.starts_with(prefix))
-        .map_or("about a second: one call or a few", |(_, text)| text)
+    let local = || TAKES.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, text)| *text);
+    steps::plan::usual_wait(name).or_else(local).unwrap_or("about a second: one call or a few")
 }
 
 /// The `Resource` that names a step.
@@ -148,11 +132,9 @@ pub fn example(step: &StepDescription) -> (String, Value) {
     let mut shipped = None;
     for workflow in workflows::catalogue() {
         let Ok(definition) = workflow.definition() else { continue };
-        each_state(&definition, &mut |pointer, state, _| {
-            if shipped.is_none() && state["Resource"] == resource.as_str() {
-                let name = pointer.rsplit("/States/").next().unwrap_or_default();
-                let arguments = state.get("Arguments").cloned();
-                shipped = Some((name.replace("~1", "/").replace("~0", "~"), arguments));
+        each_state(&definition, &mut |state| {
+            if shipped.is_none() && state.json["Resource"] == resource.as_str() {
+                shipped = Some((state.name.to_owned(), state.json.get("Arguments").cloned()));
             }
         });
     }

@@ -1,25 +1,112 @@
 //! Certificate Manager.
 
 mod claim;
+mod inventory;
 mod request;
 mod wait;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use aws_sdk_acm::types::{CertificateDetail, DomainValidation};
 use engine::step::{ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use inventory::CertificateNames;
+
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
     outcome::{gone, gone_already},
+    policy::{REQUEST_TAGGED, Restriction, Scope, none, resource_tag},
+    service::{Found, Service, Wait},
+    tags::Tags,
 };
 
 const RESOURCE_TYPE: &str = "AWS::CertificateManager::Certificate";
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// All certificates.
+const CERTIFICATES: Scope = Scope { id: "Certificates", place: 11, resources: all_certificates, condition: none };
+/// The certificates with the deployment's tag.
+const CERTIFICATES_OF_DEPLOYMENT: Scope =
+    Scope { id: "CertificatesOfTheDeployment", place: 12, resources: all_certificates, condition: resource_tag };
+
+fn all_certificates(restriction: &Restriction) -> Vec<String> {
+    vec![restriction.arn("acm", "certificate/*")]
+}
+
+/// Certificate Manager: the certificates of a deployment.
+pub(crate) struct CertificateManager;
+
+#[async_trait]
+impl Service for CertificateManager {
+    fn name(&self) -> &'static str {
+        "acm"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &["acm:ListCertificates", "acm:ListTagsForCertificate", "acm:DescribeCertificate", "ec2:DescribeRegions"]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, deployment, found).await
+    }
+
+    fn waits(&self) -> &'static [Wait] {
+        &[
+            Wait { step: "acm:describeValidation", usual_seconds: (5, 30), takes: None },
+            Wait {
+                step: "acm:waitForCertificate",
+                usual_seconds: (120, 1_800),
+                takes: Some("about 2.5 min once the DNS record is there"),
+            },
+        ]
+    }
+
+    fn scopes(&self, call: &str) -> &'static [&'static Scope] {
+        match call {
+            "RequestCertificate" => &[&REQUEST_TAGGED],
+            "DeleteCertificate" => &[&CERTIFICATES_OF_DEPLOYMENT],
+            _ => &[&CERTIFICATES],
+        }
+    }
+}
+
+impl Environment {
+    /// The client for changes.
+    fn acm(&self) -> aws_sdk_acm::Client {
+        self.client_for_changes(aws_sdk_acm::Client::new)
+    }
+
+    /// The client for reads.
+    fn acm_reads(&self) -> aws_sdk_acm::Client {
+        self.client_for_reads(aws_sdk_acm::Client::new)
+    }
+
+    /// The client for reads in another region of the same account.
+    fn acm_reads_in(&self, region: &str) -> aws_sdk_acm::Client {
+        let builder = aws_sdk_acm::config::Builder::from(self.config_of_reads());
+        let builder = builder.region(aws_config::Region::new(region.to_owned()));
+        aws_sdk_acm::Client::from_conf(builder.build())
+    }
+}
+
+impl Tags {
+    /// The tags in Certificate Manager's form.
+    fn acm(&self) -> Vec<aws_sdk_acm::types::Tag> {
+        // Building a tag fails only without a key, and every pair has one.
+        self.pairs()
+            .filter_map(|(key, value)| aws_sdk_acm::types::Tag::builder().key(key).value(value).build().ok())
+            .collect()
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     claim::register(registry, environment);
     request::register(registry, environment);
     wait::register(registry, environment);
@@ -32,8 +119,6 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         delete_certificate
     );
 }
-
-pub(crate) use claim::{RECORD, RECORD_CREATED};
 
 /// A DNS record that proves who owns the domain.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

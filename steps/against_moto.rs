@@ -228,7 +228,7 @@ fn names() -> Value {
 }
 
 async fn all_tagged(environment: &Environment) -> usize {
-    let call = environment.tagging_reads().get_resources();
+    let call = environment.client_for_reads(aws_sdk_resourcegroupstagging::Client::new).get_resources();
     let filter =
         aws_sdk_resourcegroupstagging::types::TagFilter::builder().key("flow:deployment").values("demo").build();
     call.tag_filters(filter).send().await.unwrap().resource_tag_mapping_list().len()

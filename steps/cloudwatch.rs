@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, Statistic};
 use engine::step::{Answer, ChangeAction, Done, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -12,12 +13,91 @@ use crate::{
     failure::{failure, is_missing, name_taken},
     found_tags,
     outcome::called_before,
+    plan::{PlannedChange, Price, Prices},
+    policy::{Scope, none},
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found, Service},
     tags::{FoundTags, Tags},
 };
 
 const ALARM: &str = "AWS::CloudWatch::Alarm";
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// The alarms of a deployment.
+const ALARMS: Scope = Scope {
+    id: "Alarms",
+    place: 10,
+    resources: |restriction| vec![restriction.arn("cloudwatch", &format!("alarm:{}-*", restriction.deployment))],
+    condition: none,
+};
+
+/// CloudWatch: alarms have the deployment's name and tag.
+pub(crate) struct CloudWatch;
+
+#[async_trait]
+impl Service for CloudWatch {
+    fn name(&self) -> &'static str {
+        "cloudwatch"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        find_alarms(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        check_alarm_names(environment, &names.alarm_names, holders).await
+    }
+
+    fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&ALARMS]
+    }
+
+    fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
+        match change.resource_type.as_str() {
+            ALARM => prices.everywhere("alarmMonth").into(),
+            _ => Price::Free,
+        }
+    }
+}
+
+impl Environment {
+    /// The client for changes.
+    fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
+        self.client_for_changes(aws_sdk_cloudwatch::Client::new)
+    }
+
+    /// The client for reads.
+    fn cloudwatch_reads(&self) -> aws_sdk_cloudwatch::Client {
+        self.client_for_reads(aws_sdk_cloudwatch::Client::new)
+    }
+}
+
+impl Tags {
+    /// The tags in CloudWatch's form.
+    fn cloudwatch(&self) -> Vec<aws_sdk_cloudwatch::types::Tag> {
+        self.pairs()
+            .map(|(key, value)| aws_sdk_cloudwatch::types::Tag::builder().key(key).value(value).build())
+            .collect()
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
         environment,
@@ -94,17 +174,51 @@ struct AlarmNames {
 }
 
 /// The alarms of these names that exist.
-pub(crate) async fn find(environment: &Environment, names: &[String]) -> Result<Vec<MetricAlarm>, StepError> {
+async fn find(environment: &Environment, names: &[String]) -> Result<Vec<MetricAlarm>, StepError> {
     let call = environment.cloudwatch_reads().describe_alarms().set_alarm_names(Some(names.to_vec()));
     let answer = call.send().await.map_err(|error| failure("cloudwatch:DescribeAlarms", error))?;
     Ok(answer.metric_alarms.unwrap_or_default())
 }
 
-/// The tags of an alarm; empty if it no longer exists.
-pub(crate) async fn tags_of(environment: &Environment, alarm_arn: &str) -> Result<FoundTags, StepError> {
+/// Finds alarms. Their names start with the deployment's, so the tags of other alarms need not be read.
+async fn find_alarms(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+    let call = environment.cloudwatch_reads().describe_alarms().alarm_name_prefix(deployment);
+    let mut pages = call.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| failure("cloudwatch:DescribeAlarms", error))?;
+        for alarm in page.metric_alarms() {
+            let tags = tags_of(environment, alarm.alarm_arn().unwrap_or_default()).await?;
+            if tags.is_some_and(|tags| tags.is_ours(deployment)) {
+                found.alarm_names.extend(alarm.alarm_name.clone());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adds the holders of alarms' names, in the order of the names: one call reads all of them.
+async fn check_alarm_names(
+    environment: &Environment,
+    names: &[String],
+    holders: &mut Holders,
+) -> Result<(), StepError> {
+    let found = if names.is_empty() { Vec::new() } else { find(environment, names).await? };
+    for name in names {
+        let alarm = found.iter().find(|alarm| alarm.alarm_name() == Some(name));
+        let tags = match alarm.and_then(MetricAlarm::alarm_arn) {
+            Some(arn) => tags_of(environment, arn).await?,
+            None => None,
+        };
+        holders.add("alarm", name, Holder::of(tags));
+    }
+    Ok(())
+}
+
+/// The tags of an alarm; `None` if it no longer exists.
+async fn tags_of(environment: &Environment, alarm_arn: &str) -> Result<Option<FoundTags>, StepError> {
     match environment.cloudwatch_reads().list_tags_for_resource().resource_arn(alarm_arn).send().await {
-        Ok(answer) => Ok(found_tags!(answer.tags())),
-        Err(error) if is_missing(&error) => Ok(FoundTags::default()),
+        Ok(answer) => Ok(Some(found_tags!(answer.tags()))),
+        Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(failure("cloudwatch:ListTagsForResource", error)),
     }
 }
@@ -113,7 +227,7 @@ async fn put_alarm(environment: Arc<Environment>, context: StepContext, input: P
     let there = find(&environment, std::slice::from_ref(&input.name)).await?.into_iter().next();
     let mut change = ChangeAction::Created;
     if let Some(alarm) = &there {
-        let tags = tags_of(&environment, alarm.alarm_arn().unwrap_or_default()).await?;
+        let tags = tags_of(&environment, alarm.alarm_arn().unwrap_or_default()).await?.unwrap_or_default();
         if !tags.is_ours(&input.deployment) {
             return Err(name_taken("alarm", &input.name, &input.deployment, tags.deployment.as_deref()));
         }
@@ -223,7 +337,7 @@ async fn delete_own_alarms(
 ) -> StepResult<Nothing> {
     let mut names = Vec::new();
     for alarm in find(&environment, &input.names).await? {
-        let tags = tags_of(&environment, alarm.alarm_arn().unwrap_or_default()).await?;
+        let tags = tags_of(&environment, alarm.alarm_arn().unwrap_or_default()).await?.unwrap_or_default();
         names.extend(alarm.alarm_name.filter(|_| tags.is_ours(&input.deployment)));
     }
     if names.is_empty() {

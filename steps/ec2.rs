@@ -1,12 +1,16 @@
 //! EC2: network, security groups, key pairs, images and instances.
 
+mod changes;
 mod choose_zones;
 mod holders;
 mod image;
 mod instance;
 mod instance_wait;
 mod internet_gateway;
+mod inventory;
 mod key_pair;
+mod permissions;
+mod quotas;
 mod route_table;
 mod security_group;
 mod security_group_rule;
@@ -17,19 +21,129 @@ mod zones;
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_ec2::types::Filter;
-use engine::step::{ChangeAction, Registry, StepContext};
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use engine::step::{ChangeAction, Registry, StepContext, StepError};
+
+pub(crate) use inventory::{FoundInternetGateway, FoundRouteTable, FoundSecurityGroup};
 
 use crate::{
     Environment,
     outcome::{gone, gone_already, nothing_to_do},
-    tags::{DEPLOYMENT, sanitised},
+    plan::{PlannedChange, Price, Prices},
+    policy::Scope,
+    preflight::{CheckChanges, Holders, Objections},
+    service::{CheckNames, Found, Service, Wait},
+    tags::{DEPLOYMENT, Tags, sanitised},
 };
 
 /// How long a VPC or a subnet usually takes until it is available.
 const TYPICAL_CREATION: Duration = Duration::from_secs(2);
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// EC2: instances, key pairs and networks.
+pub(crate) struct Ec2;
+
+#[async_trait]
+impl Service for Ec2 {
+    fn name(&self) -> &'static str {
+        "ec2"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &[
+            "ec2:DescribeInstances",
+            "ec2:DescribeKeyPairs",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeRouteTables",
+            "ec2:DescribeInternetGateways",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+        ]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &["ec2:DescribeKeyPairs"]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        inventory::check_names(environment, names, holders).await
+    }
+
+    fn waits(&self) -> &'static [Wait] {
+        &[
+            Wait { step: "ec2:waitForVpc", usual_seconds: (1, 5), takes: None },
+            Wait { step: "ec2:waitForSubnet", usual_seconds: (1, 5), takes: None },
+            Wait { step: "ec2:waitForInstanceRunning", usual_seconds: (20, 60), takes: Some("about 25 s") },
+            Wait { step: "ec2:waitForInstanceTerminated", usual_seconds: (20, 60), takes: Some("about 25 s") },
+            Wait { step: "ec2:waitForInstanceStatus", usual_seconds: (120, 300), takes: Some("about 3 min") },
+        ]
+    }
+
+    fn scopes(&self, call: &str) -> &'static [&'static Scope] {
+        permissions::scopes(call)
+    }
+
+    fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
+        match change.resource_type.as_str() {
+            instance::RESOURCE_TYPE => instance::monthly_usd(&change.settings, prices).into(),
+            _ => Price::Free,
+        }
+    }
+
+    fn change_actions(&self) -> &'static [&'static str] {
+        &[
+            "ec2:DescribeInstances",
+            "ec2:DescribeVpcs",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTags",
+            "servicequotas:GetServiceQuota",
+        ]
+    }
+
+    async fn check_changes(
+        &self,
+        environment: &Environment,
+        input: &CheckChanges,
+        objections: &mut Objections,
+    ) -> Result<(), StepError> {
+        changes::check(environment, input, objections).await
+    }
+}
+
+impl Environment {
+    /// The client for changes.
+    pub(crate) fn ec2(&self) -> aws_sdk_ec2::Client {
+        self.client_for_changes(aws_sdk_ec2::Client::new)
+    }
+
+    /// The client for reads.
+    pub(crate) fn ec2_reads(&self) -> aws_sdk_ec2::Client {
+        self.client_for_reads(aws_sdk_ec2::Client::new)
+    }
+}
+
+impl Tags {
+    /// The tags in EC2's form for a creating call.
+    fn ec2_specification(&self, kind: ResourceType) -> TagSpecification {
+        let tags = self.pairs().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+        TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     zones::register(registry, environment);
     choose_zones::register(registry, environment);
     vpc::register(registry, environment);

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod evidence;
+mod inventory;
 mod service;
 mod service_delete;
 mod service_wait;
@@ -9,17 +10,23 @@ mod task_definition;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use aws_sdk_ecs::types::{Failure, Service, ServiceField};
 use engine::step::{ErrorClass, Registry, StepContext, StepError};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
-pub(crate) use task_definition::describe as describe_task_definition;
+pub(crate) use inventory::FoundService;
 
 use crate::{
     Environment,
     failure::{failure_for, is_missing},
-    plan::is_unknown,
+    plan::{KNOWN_AFTER_APPLY, PlannedChange, Price, Prices, is_unknown},
+    policy::{REQUEST_TAGGED, Scope, all, none},
+    preflight::Holders,
+    service::{CheckNames, Found, Wait},
+    tags::Tags,
 };
 
 /// ECS's reason, among the failures of an answer, for a resource that does not exist.
@@ -28,7 +35,122 @@ const ACTIVE: &str = "ACTIVE";
 const INACTIVE: &str = "INACTIVE";
 const DRAINING: &str = "DRAINING";
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// The cluster, its services and its task definitions.
+const SERVICES: Scope = Scope {
+    id: "Services",
+    place: 8,
+    resources: |restriction| {
+        let deployment = &restriction.deployment;
+        let named = [
+            format!("cluster/{deployment}"),
+            format!("service/{deployment}/*"),
+            format!("task-definition/{deployment}:*"),
+        ];
+        named.iter().map(|resource| restriction.arn("ecs", resource)).collect()
+    },
+    condition: none,
+};
+/// All task definitions: AWS does not restrict these actions.
+const TASK_DEFINITIONS: Scope = Scope { id: "TaskDefinitions", place: 20, resources: all, condition: none };
+
+/// ECS: clusters, services and task definitions.
+pub(crate) struct Ecs;
+
+// `Service` alone is a type of ECS.
+#[async_trait]
+impl crate::service::Service for Ecs {
+    fn name(&self) -> &'static str {
+        "ecs"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &[
+            "ecs:ListClusters",
+            "ecs:DescribeClusters",
+            "ecs:ListServices",
+            "ecs:DescribeServices",
+            "ecs:ListTaskDefinitions",
+            "ecs:DescribeTaskDefinition",
+        ]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &["ecs:DescribeClusters"]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        inventory::check_names(environment, names, holders).await
+    }
+
+    fn waits(&self) -> &'static [Wait] {
+        &[
+            Wait { step: "ecs:waitForService", usual_seconds: (120, 600), takes: Some("about 3 min") },
+            Wait { step: "ecs:waitForServiceInactive", usual_seconds: (30, 300), takes: Some("about 30 s") },
+        ]
+    }
+
+    fn answer_in_plan(&self, operation: &str) -> Option<String> {
+        let kinds = ["Cluster", "Service", "TaskDefinition"];
+        kinds.iter().any(|kind| operation.ends_with(kind)).then(|| {
+            json!({
+                "cluster": { "clusterArn": KNOWN_AFTER_APPLY },
+                "service": { "serviceArn": KNOWN_AFTER_APPLY },
+                "taskDefinition": { "taskDefinitionArn": KNOWN_AFTER_APPLY },
+            })
+            .to_string()
+        })
+    }
+
+    fn scopes(&self, call: &str) -> &'static [&'static Scope] {
+        match call {
+            "CreateCluster" | "RegisterTaskDefinition" => &[&REQUEST_TAGGED],
+            "DeregisterTaskDefinition" => &[&TASK_DEFINITIONS],
+            _ => &[&SERVICES],
+        }
+    }
+
+    fn monthly_usd(&self, change: &PlannedChange, plan: &[PlannedChange], prices: &Prices) -> Price {
+        if change.resource_type != service::RESOURCE_TYPE {
+            return Price::Free;
+        }
+        let task = plan.iter().rfind(|change| change.resource_type == task_definition::RESOURCE_TYPE);
+        task.and_then(|task| service::monthly_usd(&change.settings, &task.settings, prices)).into()
+    }
+}
+
+impl Environment {
+    /// The client for changes.
+    pub(crate) fn ecs(&self) -> aws_sdk_ecs::Client {
+        self.client_for_changes(aws_sdk_ecs::Client::new)
+    }
+
+    /// The client for reads.
+    fn ecs_reads(&self) -> aws_sdk_ecs::Client {
+        self.client_for_reads(aws_sdk_ecs::Client::new)
+    }
+}
+
+impl Tags {
+    /// The tags in ECS's form.
+    fn ecs(&self) -> Vec<aws_sdk_ecs::types::Tag> {
+        self.pairs().map(|(key, value)| aws_sdk_ecs::types::Tag::builder().key(key).value(value).build()).collect()
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     cluster::register(registry, environment);
     task_definition::register(registry, environment);
     service::register(registry, environment);

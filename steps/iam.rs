@@ -1,19 +1,101 @@
 //! IAM: the role that starts the tasks, and ECS's service-linked role.
 
+mod inventory;
+mod permissions;
 mod policy;
 mod role;
 mod service_linked_role;
 
 use std::sync::Arc;
 
-use engine::step::Registry;
+use async_trait::async_trait;
+use engine::step::{Registry, StepError};
 use serde_json::Value;
 
-use crate::Environment;
+pub(crate) use inventory::FoundRole;
+
+use crate::{
+    Environment,
+    plan::{KNOWN_AFTER_APPLY, query_answer},
+    policy::Scope,
+    preflight::Holders,
+    service::{CheckNames, Found, Service},
+    tags::Tags,
+};
 
 const ROLE: &str = "AWS::IAM::Role";
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// IAM: the task execution role.
+pub(crate) struct Iam;
+
+#[async_trait]
+impl Service for Iam {
+    fn name(&self) -> &'static str {
+        "iam"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &["iam:ListRoles", "iam:ListRoleTags", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:GetRole"]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &["iam:GetRole"]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        inventory::check_names(environment, names, holders).await
+    }
+
+    fn answer_in_plan(&self, operation: &str) -> Option<String> {
+        let content = format!(
+            "<Role><Path>/</Path><RoleName/><RoleId/><Arn>{KNOWN_AFTER_APPLY}</Arn>\
+             <CreateDate>2020-01-01T00:00:00Z</CreateDate></Role>"
+        );
+        let returns_role = matches!(operation, "CreateRole" | "CreateServiceLinkedRole");
+        returns_role.then(|| query_answer(operation, &content))
+    }
+
+    fn scopes(&self, call: &str) -> &'static [&'static Scope] {
+        permissions::scopes(call)
+    }
+}
+
+impl Environment {
+    /// The client for changes.
+    pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
+        self.client_for_changes(aws_sdk_iam::Client::new)
+    }
+
+    /// The client for reads.
+    pub(crate) fn iam_reads(&self) -> aws_sdk_iam::Client {
+        self.client_for_reads(aws_sdk_iam::Client::new)
+    }
+}
+
+impl Tags {
+    /// The tags in IAM's form.
+    fn iam(&self) -> Vec<aws_sdk_iam::types::Tag> {
+        // Building a tag fails only without a key, and every pair has one.
+        self.pairs()
+            .filter_map(|(key, value)| aws_sdk_iam::types::Tag::builder().key(key).value(value).build().ok())
+            .collect()
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     service_linked_role::register(registry, environment);
     role::register(registry, environment);
     policy::register(registry, environment);

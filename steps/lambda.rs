@@ -19,6 +19,13 @@ use serde_json::{Map, Value, json};
 use crate::{Environment, failure::of_refused_credentials};
 use metadata::Metadata;
 
+impl Environment {
+    /// The client for changes.
+    fn lambda(&self) -> aws_sdk_lambda::Client {
+        self.client_for_changes(aws_sdk_lambda::Client::new)
+    }
+}
+
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,

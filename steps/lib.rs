@@ -1,4 +1,4 @@
-//! The steps: one file for each service, one function for each step. This file is the complete list of services.
+//! The steps: one module for each service, one function for each step. This file is the complete list of services.
 //!
 //! A step that creates a resource first searches for it, by tag or by unique name. It then adopts, updates or creates
 //! it with at most one mutating call, and reports which. A step that waits only polls. A step that deletes treats a
@@ -25,6 +25,8 @@ pub mod deployment;
 pub mod environment;
 pub mod failure;
 pub mod plan;
+pub mod policy;
+mod service;
 pub mod step_functions;
 pub mod tags;
 
@@ -65,6 +67,8 @@ use std::sync::Arc;
 
 use engine::step::Registry;
 
+use service::Service;
+
 /// The most bytes that one step reads for a Map: the content is in memory as text and as the Map's items.
 pub(crate) const READ_BYTES_MAX: u64 = 128 << 20;
 
@@ -72,26 +76,34 @@ pub use environment::{Account, CallerIdentity, Environment, RehearsalAddresses};
 pub use local::{LocalSettings, needs_account, register_local};
 pub use process::{ProgramLine, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, supervise};
 
+/// The AWS services whose resources belong to deployments. `preflight:checkNames` and `teardown:find` read them in this
+/// order. Route 53 comes last: what it finds depends on the load balancers and certificates found.
+static SERVICES: &[&dyn Service] = &[
+    &elbv2::LoadBalancing,
+    &rds::Rds,
+    &ecs::Ecs,
+    &iam::Iam,
+    &secretsmanager::SecretsManager,
+    &logs::Logs,
+    &sns::Sns,
+    &ec2::Ec2,
+    &cloudwatch::CloudWatch,
+    &acm::CertificateManager,
+    &route53::Route53,
+];
+
 /// Every step, by the name after `flow:` in a Task's `Resource`.
 pub fn registry(environment: Arc<Environment>) -> Registry {
     let mut registry = Registry::new();
     let all = &mut registry;
-    acm::register(all, &environment);
-    cloudwatch::register(all, &environment);
+    for service in SERVICES {
+        service.register(all, &environment);
+    }
     dns::register(all, &environment);
-    ec2::register(all, &environment);
-    ecs::register(all, &environment);
-    elbv2::register(all, &environment);
     https::register(all, &environment);
-    iam::register(all, &environment);
     lambda::register(all, &environment);
-    logs::register(all, &environment);
     preflight::register(all, &environment);
-    rds::register(all, &environment);
-    route53::register(all, &environment);
     s3::register(all, &environment);
-    secretsmanager::register(all, &environment);
-    sns::register(all, &environment);
     ssh::register(all, &environment);
     sts::register(all, &environment);
     teardown::register(all, &environment);

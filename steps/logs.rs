@@ -1,7 +1,8 @@
 //! CloudWatch Logs: the log group of the tasks.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
+use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::types::LogGroup;
 use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -11,12 +12,87 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
     outcome::{gone, gone_already, nothing_to_do, setting_changed},
+    policy::{Scope, none},
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found, Service},
     tags::{FoundTags, Tags},
 };
 
 const RESOURCE_TYPE: &str = "AWS::Logs::LogGroup";
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// The log groups of a deployment.
+const LOG_GROUPS: Scope = Scope {
+    id: "LogGroups",
+    place: 5,
+    resources: |restriction| vec![restriction.arn("logs", &format!("log-group:/ecs/{}*", restriction.deployment))],
+    condition: none,
+};
+
+/// CloudWatch Logs: log groups have the deployment's name and tag.
+pub(crate) struct Logs;
+
+#[async_trait]
+impl Service for Logs {
+    fn name(&self) -> &'static str {
+        "logs"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &["logs:DescribeLogGroups", "logs:ListTagsForResource"]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        find_log_groups(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &["logs:DescribeLogGroups", "logs:ListTagsForResource"]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        let name = &names.log_group_name;
+        let tags = match find(environment, name).await? {
+            Some(group) => tags_of(environment, &group).await?,
+            None => None,
+        };
+        holders.add("log group", name, Holder::of(tags));
+        Ok(())
+    }
+
+    fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&LOG_GROUPS]
+    }
+}
+
+impl Environment {
+    /// The client for changes.
+    pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
+        self.client_for_changes(aws_sdk_cloudwatchlogs::Client::new)
+    }
+
+    /// The client for reads.
+    pub(crate) fn logs_reads(&self) -> aws_sdk_cloudwatchlogs::Client {
+        self.client_for_reads(aws_sdk_cloudwatchlogs::Client::new)
+    }
+}
+
+impl Tags {
+    /// The tags in CloudWatch Logs' form.
+    fn logs(&self) -> HashMap<String, String> {
+        self.pairs().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
         environment,
@@ -102,8 +178,22 @@ pub(crate) async fn find(environment: &Environment, name: &str) -> Result<Option
     Ok(None)
 }
 
+/// Finds log groups. Their names start with the deployment's, so the tags of other log groups need not be read.
+async fn find_log_groups(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+    let prefix = format!("/ecs/{deployment}");
+    let call = environment.logs_reads().describe_log_groups().log_group_name_prefix(prefix);
+    let mut groups = call.into_paginator().items().send();
+    while let Some(group) = groups.next().await {
+        let group = group.map_err(|error| failure("logs:DescribeLogGroups", error))?;
+        if tags_of(environment, &group).await?.is_some_and(|tags| tags.is_ours(deployment)) {
+            found.log_group_names.extend(group.log_group_name);
+        }
+    }
+    Ok(())
+}
+
 /// The tags of a log group; `None` if it no longer exists.
-pub(crate) async fn tags_of(environment: &Environment, group: &LogGroup) -> Result<Option<FoundTags>, StepError> {
+async fn tags_of(environment: &Environment, group: &LogGroup) -> Result<Option<FoundTags>, StepError> {
     let arn = group.log_group_arn().or(group.arn()).unwrap_or_default().trim_end_matches(":*");
     match environment.logs_reads().list_tags_for_resource().resource_arn(arn).send().await {
         Ok(answer) => {

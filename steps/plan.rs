@@ -7,6 +7,7 @@
 mod no_connection;
 mod output;
 mod permissions;
+mod price;
 mod record;
 mod waits;
 
@@ -20,10 +21,12 @@ use engine::step::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Environment;
-pub(crate) use no_connection::NoConnection;
+use crate::{Environment, SERVICES};
+pub(crate) use no_connection::{NoConnection, query_answer};
 pub use permissions::{PermissionQuestion, denied_actions};
+pub use price::{Price, Prices};
 pub(crate) use record::PlanRecord;
+pub use waits::usual_wait;
 
 /// The text in a plan for an id, an ARN or an address that the service chooses.
 pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
@@ -32,26 +35,9 @@ const READS: [&str; 5] = ["Describe", "Get", "List", "Lookup", "Simulate"];
 
 /// The error name of a read without an answer. No rule retries it.
 const NO_ANSWER: &str = "Flow.NoAnswer";
-/// The services whose steps make changes only through the clients for changes.
-const PLANNABLE: [&str; 17] = [
-    "acm",
-    "cloudwatch",
-    "dns",
-    "ec2",
-    "ecs",
-    "elbv2",
-    "https",
-    "iam",
-    "logs",
-    "preflight",
-    "rds",
-    "route53",
-    "secretsmanager",
-    "sns",
-    "ssh",
-    "sts",
-    "teardown",
-];
+/// The modules without a [`Service`](crate::service::Service) whose steps make changes only through the clients for
+/// changes. The steps of every service do.
+const PLANNABLE: [&str; 6] = ["dns", "https", "preflight", "ssh", "sts", "teardown"];
 
 /// Whether a value names a resource that does not exist yet.
 pub(crate) fn is_unknown(value: &str) -> bool {
@@ -67,7 +53,8 @@ pub fn is_read(action: &str) -> bool {
 /// Whether the step of a `Resource` can report what it would change: it calls AWS only through the clients of an
 /// [`Environment`].
 pub fn is_plannable(resource: &str) -> bool {
-    matches!(Resource::parse(resource), Resource::Step { service, .. } if PLANNABLE.contains(&service))
+    let Resource::Step { service, .. } = Resource::parse(resource) else { return false };
+    PLANNABLE.contains(&service) || SERVICES.iter().any(|known| known.name() == service)
 }
 
 /// The planned change of a resource.

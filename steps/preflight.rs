@@ -4,13 +4,14 @@ mod changes;
 mod domain;
 mod fargate;
 mod names;
-mod quotas;
 
 use std::sync::Arc;
 
 use engine::step::Registry;
 
 use crate::Environment;
+pub(crate) use changes::{CheckChanges, Objections};
+pub(crate) use names::{Holder, Holders};
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     changes::register(registry, environment);

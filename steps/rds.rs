@@ -1,30 +1,152 @@
 //! RDS: the database and its subnet group.
 
+mod changes;
 mod database;
 mod delete;
+mod inventory;
 mod subnet_group;
 mod wait;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use aws_sdk_rds::types::DbInstance;
 use engine::step::{Registry, StepContext, StepError};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
+
+pub(crate) use inventory::FoundDatabase;
 
 use crate::{
     Environment,
     failure::{failure_for, is_missing},
     outcome::made_id,
+    plan::{PlannedChange, Price, Prices},
+    policy::{Scope, none},
+    preflight::{CheckChanges, Holders, Objections},
+    service::{CheckNames, Found, Service, Wait},
+    tags::Tags,
 };
 
 const RESOURCE_TYPE: &str = "AWS::RDS::DBInstance";
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// The database, its subnet group, its final snapshots, and the default groups that RDS assigns to it.
+const DATABASES: Scope = Scope {
+    id: "Databases",
+    place: 6,
+    resources: |restriction| {
+        let deployment = &restriction.deployment;
+        let named = [
+            format!("db:{deployment}-db"),
+            format!("subgrp:{deployment}-db"),
+            format!("snapshot:{deployment}-db-final-*"),
+            "og:*".to_owned(),
+            "pg:*".to_owned(),
+        ];
+        named.iter().map(|resource| restriction.arn("rds", resource)).collect()
+    },
+    condition: none,
+};
+
+/// RDS: databases and subnet groups.
+pub(crate) struct Rds;
+
+#[async_trait]
+impl Service for Rds {
+    fn name(&self) -> &'static str {
+        "rds"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &["rds:DescribeDBInstances", "rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &["rds:DescribeDBInstances", "rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        inventory::check_names(environment, names, holders).await
+    }
+
+    fn waits(&self) -> &'static [Wait] {
+        &[
+            Wait { step: "rds:waitForDatabase", usual_seconds: (300, 1_200), takes: Some("about 6 min") },
+            Wait { step: "rds:waitForDatabaseDeleted", usual_seconds: (180, 900), takes: Some("about 3 min") },
+        ]
+    }
+
+    fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&DATABASES]
+    }
+
+    fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
+        match change.resource_type.as_str() {
+            RESOURCE_TYPE => monthly_usd(&change.settings, prices).into(),
+            _ => Price::Free,
+        }
+    }
+
+    fn change_actions(&self) -> &'static [&'static str] {
+        &["rds:DescribeDBInstances"]
+    }
+
+    async fn check_changes(
+        &self,
+        environment: &Environment,
+        input: &CheckChanges,
+        objections: &mut Objections,
+    ) -> Result<(), StepError> {
+        changes::check(environment, input, objections).await
+    }
+}
+
+impl Environment {
+    /// The client for changes.
+    pub(crate) fn rds(&self) -> aws_sdk_rds::Client {
+        self.client_for_changes(aws_sdk_rds::Client::new)
+    }
+
+    /// The client for reads.
+    pub(crate) fn rds_reads(&self) -> aws_sdk_rds::Client {
+        self.client_for_reads(aws_sdk_rds::Client::new)
+    }
+}
+
+impl Tags {
+    /// The tags in RDS's form.
+    fn rds(&self) -> Vec<aws_sdk_rds::types::Tag> {
+        self.pairs().map(|(key, value)| aws_sdk_rds::types::Tag::builder().key(key).value(value).build()).collect()
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     subnet_group::register(registry, environment);
     database::register(registry, environment);
     wait::register(registry, environment);
     delete::register(registry, environment);
+}
+
+/// The monthly price of a database: its hours and its storage. A standby doubles it.
+fn monthly_usd(settings: &Value, prices: &Prices) -> Option<f64> {
+    let hour = prices.regional("databaseHour")[settings["instanceClass"].as_str()?].as_f64()?;
+    let gib_month = prices.regional("databaseStorageGibMonth")[settings["storageType"].as_str()?].as_f64()?;
+    let one = hour * prices.hours_per_month() + gib_month * settings["allocatedStorageGib"].as_f64()?;
+    Some(if settings["multiAz"] == true { 2.0 * one } else { one })
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

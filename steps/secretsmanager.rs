@@ -1,12 +1,14 @@
 //! Secrets Manager: the database's password and the URL that contains it. Secrets stay in this file and its submodules:
 //! they are in no output, no error and no log.
 
+mod inventory;
 mod jdbc_url;
 mod login;
 mod password;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -19,12 +21,99 @@ use crate::{
     failure::{code_of, failure, is_already_there, is_missing, name_taken},
     found_tags,
     outcome::{gone, gone_already},
+    plan::{PlannedChange, Price, Prices},
+    policy::{READS, Scope, none},
+    preflight::Holders,
+    service::{CheckNames, Found, Service},
     tags::{FoundTags, Tags},
 };
 
 const RESOURCE_TYPE: &str = "AWS::SecretsManager::Secret";
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// The secrets of a deployment.
+const SECRETS: Scope = Scope {
+    id: "Secrets",
+    place: 4,
+    resources: |restriction| vec![restriction.arn("secretsmanager", &format!("secret:{}/*", restriction.deployment))],
+    condition: none,
+};
+
+/// Secrets Manager: the secrets of a deployment.
+pub(crate) struct SecretsManager;
+
+#[async_trait]
+impl Service for SecretsManager {
+    fn name(&self) -> &'static str {
+        "secretsmanager"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &["secretsmanager:ListSecrets", "secretsmanager:DescribeSecret"]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        inventory::find(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &["secretsmanager:DescribeSecret"]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        inventory::check_names(environment, names, holders).await
+    }
+
+    fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&SECRETS]
+    }
+
+    fn read_scopes(&self, call: &str) -> &'static [&'static Scope] {
+        match call {
+            "ListSecrets" | "GetRandomPassword" => &[&READS],
+            // Reading a secret's value is not an ordinary read.
+            _ => &[&SECRETS],
+        }
+    }
+
+    fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
+        match change.resource_type.as_str() {
+            RESOURCE_TYPE => prices.everywhere("secretMonth").into(),
+            _ => Price::Free,
+        }
+    }
+}
+
+impl Environment {
+    /// The client for changes.
+    fn secretsmanager(&self) -> aws_sdk_secretsmanager::Client {
+        self.client_for_changes(aws_sdk_secretsmanager::Client::new)
+    }
+
+    /// The client for reads.
+    fn secretsmanager_reads(&self) -> aws_sdk_secretsmanager::Client {
+        self.client_for_reads(aws_sdk_secretsmanager::Client::new)
+    }
+}
+
+impl Tags {
+    /// The tags in Secrets Manager's form.
+    fn secretsmanager(&self) -> Vec<aws_sdk_secretsmanager::types::Tag> {
+        self.pairs()
+            .map(|(key, value)| aws_sdk_secretsmanager::types::Tag::builder().key(key).value(value).build())
+            .collect()
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     password::register(registry, environment);
     jdbc_url::register(registry, environment);
     step!(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,10 @@ use crate::{
     failure::{failure, failure_for, is_missing, name_taken},
     found_tags,
     outcome::{change_of_part, gone, gone_already, incomplete_answer, nothing_to_do},
-    plan::is_unknown,
+    plan::{KNOWN_AFTER_APPLY, is_unknown, query_answer},
+    policy::{Scope, none},
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found, Service},
     tags::{FoundTags, Tags},
 };
 
@@ -20,7 +24,87 @@ const SUBSCRIPTION: &str = "AWS::SNS::Subscription";
 /// SNS's value in place of an ARN until the link in its e-mail has been followed.
 const PENDING: [&str; 2] = ["PendingConfirmation", "pending confirmation"];
 
-pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+/// The topic of alarms.
+const TOPICS: Scope = Scope {
+    id: "Topics",
+    place: 9,
+    resources: |restriction| vec![restriction.arn("sns", &format!("{}-alarms", restriction.deployment))],
+    condition: none,
+};
+
+/// SNS: topics have the deployment's name and tag.
+pub(crate) struct Sns;
+
+#[async_trait]
+impl Service for Sns {
+    fn name(&self) -> &'static str {
+        "sns"
+    }
+
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>) {
+        register(registry, environment);
+    }
+
+    fn find_actions(&self) -> &'static [&'static str] {
+        &["sns:ListTopics", "sns:ListTagsForResource"]
+    }
+
+    async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+        find_topics(environment, deployment, found).await
+    }
+
+    fn name_actions(&self) -> &'static [&'static str] {
+        &["sns:ListTopics", "sns:ListTagsForResource"]
+    }
+
+    async fn check_names(
+        &self,
+        environment: &Environment,
+        names: &CheckNames,
+        holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        let Some(name) = &names.topic_name else { return Ok(()) };
+        let tags = match find_topic(environment, name).await? {
+            Some(topic_arn) => tags_of(environment, &topic_arn).await?,
+            None => None,
+        };
+        holders.add("topic", name, Holder::of(tags));
+        Ok(())
+    }
+
+    fn answer_in_plan(&self, operation: &str) -> Option<String> {
+        let content = format!("<TopicArn>{KNOWN_AFTER_APPLY}</TopicArn>");
+        (operation == "CreateTopic").then(|| query_answer(operation, &content))
+    }
+
+    fn scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&TOPICS]
+    }
+}
+
+impl Environment {
+    /// The client for changes.
+    fn sns(&self) -> aws_sdk_sns::Client {
+        self.client_for_changes(aws_sdk_sns::Client::new)
+    }
+
+    /// The client for reads.
+    fn sns_reads(&self) -> aws_sdk_sns::Client {
+        self.client_for_reads(aws_sdk_sns::Client::new)
+    }
+}
+
+impl Tags {
+    /// The tags in SNS's form.
+    fn sns(&self) -> Vec<aws_sdk_sns::types::Tag> {
+        // Building a tag fails only without a key, and every pair has one.
+        self.pairs()
+            .filter_map(|(key, value)| aws_sdk_sns::types::Tag::builder().key(key).value(value).build().ok())
+            .collect()
+    }
+}
+
+fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
         environment,
@@ -88,7 +172,7 @@ struct Subscription {
 }
 
 /// The ARN of the topic with this name.
-pub(crate) async fn find_topic(environment: &Environment, name: &str) -> Result<Option<String>, StepError> {
+async fn find_topic(environment: &Environment, name: &str) -> Result<Option<String>, StepError> {
     let ending = format!(":{name}");
     let mut topics = environment.sns_reads().list_topics().into_paginator().items().send();
     while let Some(topic) = topics.next().await {
@@ -100,18 +184,33 @@ pub(crate) async fn find_topic(environment: &Environment, name: &str) -> Result<
     Ok(None)
 }
 
-/// The tags of a topic; empty if it no longer exists.
-pub(crate) async fn tags_of(environment: &Environment, topic_arn: &str) -> Result<FoundTags, StepError> {
+/// Finds topics. Their names start with the deployment's, so the tags of other topics need not be read.
+async fn find_topics(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+    let mut topics = environment.sns_reads().list_topics().into_paginator().items().send();
+    while let Some(topic) = topics.next().await {
+        let arn = topic.map_err(|error| failure("sns:ListTopics", error))?.topic_arn.unwrap_or_default();
+        if !arn.rsplit(':').next().is_some_and(|name| name.starts_with(deployment)) {
+            continue;
+        }
+        if tags_of(environment, &arn).await?.is_some_and(|tags| tags.is_ours(deployment)) {
+            found.topic_arns.push(arn);
+        }
+    }
+    Ok(())
+}
+
+/// The tags of a topic; `None` if it no longer exists.
+async fn tags_of(environment: &Environment, topic_arn: &str) -> Result<Option<FoundTags>, StepError> {
     match environment.sns_reads().list_tags_for_resource().resource_arn(topic_arn).send().await {
-        Ok(answer) => Ok(found_tags!(answer.tags())),
-        Err(error) if is_missing(&error) => Ok(FoundTags::default()),
+        Ok(answer) => Ok(Some(found_tags!(answer.tags()))),
+        Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(failure("sns:ListTagsForResource", error)),
     }
 }
 
 async fn create_topic(environment: Arc<Environment>, context: StepContext, input: CreateTopic) -> StepResult<TopicArn> {
     if let Some(topic_arn) = find_topic(&environment, &input.name).await? {
-        let tags = tags_of(&environment, &topic_arn).await?;
+        let tags = tags_of(&environment, &topic_arn).await?.unwrap_or_default();
         if !tags.is_ours(&input.deployment) {
             return Err(name_taken("topic", &input.name, &input.deployment, tags.deployment.as_deref()));
         }
@@ -188,7 +287,7 @@ async fn delete_own_topic(
     input: CreateTopic,
 ) -> StepResult<Nothing> {
     let Some(topic_arn) = find_topic(&environment, &input.name).await? else { return nothing_to_do() };
-    if !tags_of(&environment, &topic_arn).await?.is_ours(&input.deployment) {
+    if !tags_of(&environment, &topic_arn).await?.unwrap_or_default().is_ours(&input.deployment) {
         return nothing_to_do();
     }
     delete_topic(environment, context, TopicArn { topic_arn }).await

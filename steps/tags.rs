@@ -1,4 +1,4 @@
-//! The tags with the deployment of each resource, in every service's own type.
+//! The tags with the deployment of each resource. Each service converts them to its own type in its own module.
 
 use engine::step::{ChangeAction, StepContext, StepError};
 
@@ -54,60 +54,6 @@ impl Tags {
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|(key, value)| (*key, value.as_str()))
     }
-
-    /// The tags in EC2's form for a creating call.
-    pub fn ec2_specification(&self, kind: aws_sdk_ec2::types::ResourceType) -> aws_sdk_ec2::types::TagSpecification {
-        aws_sdk_ec2::types::TagSpecification::builder().resource_type(kind).set_tags(Some(self.ec2())).build()
-    }
-
-    /// The tags in CloudWatch Logs' form.
-    pub fn logs(&self) -> std::collections::HashMap<String, String> {
-        self.pairs().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
-    }
-}
-
-macro_rules! tag_types {
-    ($($name:ident: $sdk:ident, $service:literal;)*) => {
-        impl Tags {
-            $(
-                #[doc = concat!("As ", $service, " wants them.")]
-                pub fn $name(&self) -> Vec<$sdk::types::Tag> {
-                    self.pairs().map(|(key, value)| $sdk::types::Tag::builder().key(key).value(value).build()).collect()
-                }
-            )*
-        }
-    };
-}
-
-macro_rules! tag_types_that_check_for_a_key {
-    ($($name:ident: $sdk:ident, $service:literal;)*) => {
-        impl Tags {
-            $(
-                #[doc = concat!("As ", $service, " wants them.")]
-                pub fn $name(&self) -> Vec<$sdk::types::Tag> {
-                    // Building a tag fails only without a key, and every pair has one.
-                    self.pairs()
-                        .filter_map(|(key, value)| $sdk::types::Tag::builder().key(key).value(value).build().ok())
-                        .collect()
-                }
-            )*
-        }
-    };
-}
-
-tag_types! {
-    cloudwatch: aws_sdk_cloudwatch, "CloudWatch";
-    ec2: aws_sdk_ec2, "EC2";
-    ecs: aws_sdk_ecs, "ECS";
-    elbv2: aws_sdk_elasticloadbalancingv2, "Elastic Load Balancing";
-    rds: aws_sdk_rds, "RDS";
-    secretsmanager: aws_sdk_secretsmanager, "Secrets Manager";
-}
-
-tag_types_that_check_for_a_key! {
-    acm: aws_sdk_acm, "Certificate Manager";
-    iam: aws_sdk_iam, "IAM";
-    sns: aws_sdk_sns, "SNS";
 }
 
 /// The tags of an existing resource.

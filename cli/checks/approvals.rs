@@ -1,15 +1,16 @@
 //! Checks the fields of approvals: with a wrong JSON schema nobody could answer.
 
-use engine::asl::Diagnostic;
+use engine::asl::{Diagnostic, each_state};
 use serde_json::Value;
 
-use super::{arguments::is_literal, each_state};
+use super::arguments::is_literal;
 
 /// Reports each `Fields` that is not a JSON schema.
 pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    each_state(definition, &mut |pointer, state, language| {
-        let field = if language == "JSONata" { "Arguments" } else { "Parameters" };
+    each_state(definition, &mut |raw| {
+        let (pointer, state) = (&raw.pointer, raw.json);
+        let field = if raw.language == "JSONata" { "Arguments" } else { "Parameters" };
         let is_approval =
             state["Resource"].as_str().is_some_and(|resource| resource.starts_with("flow:approval:request"));
         let Some(schema) = state[field].get("Fields").filter(|schema| is_approval && is_literal(schema)) else {

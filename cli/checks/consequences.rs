@@ -1,9 +1,7 @@
 //! Puts the cause of problems first and leaves out what only follows from it.
 
-use engine::asl::Diagnostic;
+use engine::asl::{Diagnostic, each_state};
 use serde_json::Value;
-
-use super::each_state;
 
 /// Removes unreachable states where a transition is wrong: they are reachable once it is corrected. A misspelt field
 /// may be a transition too, and a state without its required fields leads nowhere.
@@ -28,20 +26,19 @@ pub(super) fn missing_language(definition: &Value, found: &[Diagnostic]) -> Opti
         problem.message.starts_with("The QueryLanguage is set to 'JSONPath'")
             && problem.message.ends_with("only supported for the 'JSONata' QueryLanguage")
     });
-    let mut expressions = Vec::new();
-    each_state(definition, &mut |pointer, state, language| {
-        let mut fields = state.as_object().into_iter().flatten();
+    let mut uses_expressions = false;
+    each_state(definition, &mut |raw| {
+        let mut fields = raw.json.as_object().into_iter().flatten();
         let own = |name: &str| !["Branches", "ItemProcessor", "Iterator", "Comment"].contains(&name);
-        if language == "JSONPath" && fields.any(|(name, value)| own(name) && has_expression(value)) {
-            expressions.push(pointer.to_owned());
-        }
+        uses_expressions |=
+            raw.language == "JSONPath" && fields.any(|(name, value)| own(name) && has_expression(value));
     });
     let message = "The definition uses JSONata and has no QueryLanguage, which is JSONPath then. Add this line at the top: \
                    QueryLanguage: JSONata";
-    match (is_refused, expressions.first()) {
+    match (is_refused, uses_expressions) {
         (true, _) => Some(Diagnostic::error("SCHEMA_VALIDATION_FAILED", "", message)),
-        (false, Some(_)) => Some(Diagnostic::warning("SCHEMA_VALIDATION_FAILED", "", message)),
-        (false, None) => None,
+        (false, true) => Some(Diagnostic::warning("SCHEMA_VALIDATION_FAILED", "", message)),
+        (false, false) => None,
     }
 }
 

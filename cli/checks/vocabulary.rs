@@ -3,11 +3,12 @@
 
 use std::sync::LazyLock;
 
-use engine::asl::{Diagnostic, did_you_mean, nearest};
+use engine::asl::{
+    Diagnostic, did_you_mean, each_state, nearest,
+    pointer::{below, item},
+};
 use regex::Regex;
 use serde_json::Value;
-
-use super::each_state;
 
 /// The error names with the reserved prefix. Source: Developer Guide, "Handling errors in Step Functions workflows";
 /// "Call HTTPS APIs in Step Functions workflows"; Amazon States Language specification, "Appendix A: Predefined Error
@@ -52,7 +53,8 @@ const TEMPLATES: &[&str] = &["Arguments", "Assign", "ItemSelector", "Items", "Ou
 /// Warns of names that have no meaning.
 pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    each_state(definition, &mut |pointer, state, language| {
+    each_state(definition, &mut |raw| {
+        let (pointer, state, language) = (raw.pointer.as_str(), raw.json, raw.language);
         errors(state, pointer, &mut found);
         let Some(fields) = state.as_object() else { return };
         // The states of branches and Maps are visited by themselves.
@@ -175,10 +177,10 @@ fn each_text<'v>(value: &'v Value, pointer: &str, visit: &mut dyn FnMut(&'v str,
     match value {
         Value::String(text) => visit(text, pointer),
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| each_text(item, &format!("{pointer}[{index}]"), visit));
+            items.iter().enumerate().for_each(|(index, part)| each_text(part, &item(pointer, index), visit));
         }
         Value::Object(fields) => fields.iter().for_each(|(name, field)| {
-            each_text(field, &format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")), visit);
+            each_text(field, &below(pointer, name), visit);
         }),
         _ => {}
     }

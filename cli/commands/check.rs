@@ -1,15 +1,15 @@
 //! `flow check`.
 
 use clap::{Args, ValueEnum};
-use engine::asl::{Diagnostic, Severity};
+use engine::asl::{Diagnostic, Severity, pointer::below};
 use serde_json::{Value, json};
 use workflows::RepeatedKey;
 
 use crate::{
-    arguments::{Global, Output},
     checks::{self, DefinitionFile, Inside, Unreadable, inside, is_about_a_name, named_field},
     environments,
     exit::{CliError, Exit},
+    global::{Global, Output},
     graph::{self, Graph},
     source::{Position, Source},
     ui::json,
@@ -125,8 +125,7 @@ fn word(problem: &Diagnostic) -> &'static str {
 fn position_of(problem: &Diagnostic, source: &Source) -> Option<(Position, Option<String>)> {
     let mut location = problem.location.clone();
     if let Some(field) = named_field(problem) {
-        let field = field.replace('~', "~0").replace('/', "~1");
-        location = format!("{}/{field}", location.trim_end_matches('/'));
+        location = below(location.trim_end_matches('/'), field);
     }
     let text = source.text(&location).filter(|_| !is_about_a_name(problem));
     let within = text.and_then(|text| inside(problem, text));

@@ -12,13 +12,12 @@ use engine::{
     runner::RunnerError,
 };
 
-pub(super) use self::all::line;
 use super::watch::{NO_WAIT_DEFAULT, Watch, show_end, show_output, watch};
 use crate::{
-    arguments::{Global, Output, duration},
     clock,
     environments::{Environments, Location, Pinned},
     exit::{CliError, Exit},
+    global::{Global, Output, duration},
     home::Home,
     interrupt,
     locate::{Located, locate_at},

@@ -16,10 +16,10 @@ use engine::{machine::Reentry, step::StepError};
 
 use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_output, watch};
 use crate::{
-    arguments::{Global, Output, duration},
     clock,
     environments::{Account, Environments, Location, Pinned},
     exit::{CliError, Exit},
+    global::{Global, Output, duration},
     home::{Home, REHEARSAL_PREFIX},
     ids, interrupt,
     owner::Handle,

@@ -10,9 +10,9 @@ use engine::{
 use serde_json::{Value, json};
 
 use crate::{
-    arguments::{Global, Output},
     checks::DefinitionFile,
     exit::{CliError, Exit},
+    global::{Global, Output},
     input,
     mocks::{self, MockConfig, mocked},
     trial,

@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use steps::plan::{PlannedAction, PlannedChange};
+use steps::plan::{PlannedAction, PlannedChange, Price, Prices};
 
 /// The cost of a month, as far as the table has prices.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,12 +24,10 @@ pub struct Cost {
 
 /// The cost of a plan.
 pub fn of(changes: &[PlannedChange], region: &str) -> Cost {
-    let table = Table::read(region);
-    let as_of = table.prices["asOf"].as_str().unwrap_or_default().to_owned();
-    let mut cost = Cost { as_of, region: region.to_owned(), ..Cost::default() };
-    let task = changes.iter().rfind(|change| change.resource_type == "AWS::ECS::TaskDefinition");
+    let prices = Prices::new(serde_json::from_str(workflows::PRICES).unwrap_or_default(), region);
+    let mut cost = Cost { as_of: prices.as_of().to_owned(), region: region.to_owned(), ..Cost::default() };
     for change in changes {
-        let price = match table.monthly_usd(change, task) {
+        let price = match prices.monthly_usd(change, changes) {
             Price::Free => continue,
             Price::Known(price) => price,
             // A deletion does not contain the size, which determines the price.
@@ -52,83 +49,9 @@ pub fn of(changes: &[PlannedChange], region: &str) -> Cost {
     cost
 }
 
-enum Price {
-    Free,
-    Known(f64),
-    Unknown,
-}
-
-/// The prices of a region.
-struct Table {
-    prices: Value,
-    region: String,
-    hours_per_month: f64,
-}
-
-impl Table {
-    fn read(region: &str) -> Self {
-        let prices: Value = serde_json::from_str(workflows::PRICES).unwrap_or_default();
-        let hours_per_month = prices["hoursPerMonth"].as_f64().unwrap_or(730.0);
-        Table { prices, region: region.to_owned(), hours_per_month }
-    }
-
-    fn regional(&self, name: &str) -> &Value {
-        &self.prices["regions"][&self.region][name]
-    }
-
-    fn everywhere(&self, name: &str) -> Option<f64> {
-        self.prices["everywhere"][name].as_f64()
-    }
-
-    /// The monthly price of one resource.
-    fn monthly_usd(&self, change: &PlannedChange, task: Option<&PlannedChange>) -> Price {
-        let settings = &change.settings;
-        let price = match change.resource_type.as_str() {
-            "AWS::EC2::Instance" => self.instance(settings),
-            "AWS::RDS::DBInstance" => self.database(settings),
-            "AWS::ECS::Service" => task.and_then(|task| self.service(settings, &task.settings)),
-            "AWS::ElasticLoadBalancingV2::LoadBalancer" => self.load_balancer(settings),
-            "AWS::SecretsManager::Secret" => self.everywhere("secretMonth"),
-            "AWS::CloudWatch::Alarm" => self.everywhere("alarmMonth"),
-            _ => return Price::Free,
-        };
-        price.map_or(Price::Unknown, Price::Known)
-    }
-
-    fn public_address(&self) -> Option<f64> {
-        Some(self.everywhere("publicIpv4Hour")? * self.hours_per_month)
-    }
-
-    fn instance(&self, settings: &Value) -> Option<f64> {
-        let hour = self.regional("instanceHour")[settings["instanceType"].as_str()?].as_f64()?;
-        let volume = self.regional("volumeGibMonth").as_f64()? * settings["rootVolumeGib"].as_f64().unwrap_or(8.0);
-        Some(hour * self.hours_per_month + volume + self.public_address()?)
-    }
-
-    fn database(&self, settings: &Value) -> Option<f64> {
-        let hour = self.regional("databaseHour")[settings["instanceClass"].as_str()?].as_f64()?;
-        let gib_month = self.regional("databaseStorageGibMonth")[settings["storageType"].as_str()?].as_f64()?;
-        let one = hour * self.hours_per_month + gib_month * settings["allocatedStorageGib"].as_f64()?;
-        Some(if settings["multiAz"] == true { 2.0 * one } else { one })
-    }
-
-    fn service(&self, settings: &Value, task: &Value) -> Option<f64> {
-        let vcpu = task["cpu"].as_f64()? / 1024.0 * self.regional("fargateVcpuHour").as_f64()?;
-        let memory = task["memoryMib"].as_f64()? / 1024.0 * self.regional("fargateGibHour").as_f64()?;
-        let one = (vcpu + memory) * self.hours_per_month + self.public_address()?;
-        Some(one * settings["desiredCount"].as_f64()?)
-    }
-
-    /// The monthly price of a load balancer: its hours, and a public address in each subnet.
-    fn load_balancer(&self, settings: &Value) -> Option<f64> {
-        let subnets = settings["subnetIds"].as_array()?.len() as f64;
-        Some(self.regional("loadBalancerHour").as_f64()? * self.hours_per_month + self.public_address()? * subnets)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

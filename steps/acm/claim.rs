@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// The tag with the origin of a certificate's validation record.
-pub(crate) const RECORD: &str = "flow:validation-record";
+pub(super) const RECORD: &str = "flow:validation-record";
 /// The value of [`RECORD`] if the deployment creates the record.
-pub(crate) const RECORD_CREATED: &str = "created";
+pub(super) const RECORD_CREATED: &str = "created";
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(

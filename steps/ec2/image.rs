@@ -17,6 +17,13 @@ const IMAGES_PER_PAGE: i32 = 200;
 /// The most pages: a release has some hundred images.
 const IMAGE_PAGES_MAX: usize = 10;
 
+impl Environment {
+    /// Systems Manager's client for reads.
+    fn ssm_reads(&self) -> aws_sdk_ssm::Client {
+        self.client_for_reads(aws_sdk_ssm::Client::new)
+    }
+}
+
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,

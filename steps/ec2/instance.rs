@@ -9,6 +9,7 @@ use aws_sdk_ec2::types::{
 use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{filter, gone, gone_already, instance_wait::find_instance, nothing_to_do, of_deployment};
 use crate::{
@@ -16,14 +17,22 @@ use crate::{
     failure::{failure, failure_for, is_missing},
     found_tags,
     outcome::earlier_call_may_be_listed,
+    plan::Prices,
     tags::{RELEASE, Tags, only_one, sanitised},
 };
 
-const RESOURCE_TYPE: &str = "AWS::EC2::Instance";
+pub(super) const RESOURCE_TYPE: &str = "AWS::EC2::Instance";
 /// The root device of Ubuntu's images, if the image itself does not name it.
 const UBUNTU_ROOT_DEVICE: &str = "/dev/sda1";
 /// The root volume size of Ubuntu's images, if the image itself does not have it.
 const UBUNTU_ROOT_VOLUME_GIB: i32 = 8;
+
+/// The monthly price of an instance: its hours, its volume and its public address.
+pub(super) fn monthly_usd(settings: &Value, prices: &Prices) -> Option<f64> {
+    let hour = prices.regional("instanceHour")[settings["instanceType"].as_str()?].as_f64()?;
+    let volume = prices.regional("volumeGibMonth").as_f64()? * settings["rootVolumeGib"].as_f64().unwrap_or(8.0);
+    Some(hour * prices.hours_per_month() + volume + prices.public_address()?)
+}
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(

@@ -85,7 +85,7 @@ fn answered(cluster_arn: String, name: String, change: ChangeAction) -> Answer<C
 }
 
 /// Finds the cluster. A deleted cluster is listed as inactive for some time and does not match.
-async fn find(environment: &Environment, name_or_arn: &str) -> Result<Option<Cluster>, StepError> {
+pub(super) async fn find(environment: &Environment, name_or_arn: &str) -> Result<Option<Cluster>, StepError> {
     let call = environment.ecs_reads().describe_clusters().clusters(name_or_arn).include(ClusterField::Tags);
     match call.send().await {
         Ok(answer) => {

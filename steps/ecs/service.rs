@@ -9,6 +9,7 @@ use aws_sdk_ecs::types::{
 use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{ACTIVE, DRAINING, find_service};
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     failure::{failure_for, name_taken},
     found_tags,
     outcome::{cannot_change, incomplete_answer, same_set},
+    plan::Prices,
     tags::{Tags, short_token},
 };
 
@@ -24,6 +26,14 @@ pub(super) const RESOURCE_TYPE: &str = "AWS::ECS::Service";
 const TOKEN_LENGTH: usize = 32;
 /// How long a starting task may be unhealthy: the application first prepares its database.
 const HEALTH_CHECK_GRACE_PERIOD_SECONDS: i32 = 300;
+
+/// The monthly price of a service: its tasks and their public addresses.
+pub(super) fn monthly_usd(settings: &Value, task: &Value, prices: &Prices) -> Option<f64> {
+    let vcpu = task["cpu"].as_f64()? / 1024.0 * prices.regional("fargateVcpuHour").as_f64()?;
+    let memory = task["memoryMib"].as_f64()? / 1024.0 * prices.regional("fargateGibHour").as_f64()?;
+    let one = (vcpu + memory) * prices.hours_per_month() + prices.public_address()?;
+    Some(one * settings["desiredCount"].as_f64()?)
+}
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(

@@ -21,7 +21,7 @@ use crate::{
     tags::{FoundTags, Tags},
 };
 
-const RESOURCE_TYPE: &str = "AWS::ECS::TaskDefinition";
+pub(super) const RESOURCE_TYPE: &str = "AWS::ECS::TaskDefinition";
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(

@@ -62,8 +62,8 @@ fn the_child_that_rehearses() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let environment = Environment::for_rehearsal(addresses(endpoint)).unwrap();
         assert_eq!(environment.region(), "eu-central-1");
-        environment.sts_reads().get_caller_identity().send().await.unwrap();
-        environment.sts().get_caller_identity().send().await.unwrap();
+        environment.client_for_reads(aws_sdk_sts::Client::new).get_caller_identity().send().await.unwrap();
+        environment.client_for_changes(aws_sdk_sts::Client::new).get_caller_identity().send().await.unwrap();
     });
 }
 

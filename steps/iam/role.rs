@@ -100,7 +100,7 @@ fn answered(role_arn: String, name: String, change: ChangeAction) -> Answer<Role
     Answer::with_change(RoleArnAndName { role_arn, name }, resource_change)
 }
 
-async fn find(environment: &Environment, name: &str) -> Result<Option<Role>, StepError> {
+pub(super) async fn find(environment: &Environment, name: &str) -> Result<Option<Role>, StepError> {
     match environment.iam_reads().get_role().role_name(name).send().await {
         Ok(answer) => Ok(answer.role),
         Err(error) if is_missing(&error) => Ok(None),

@@ -13,7 +13,8 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 
-use super::{KNOWN_AFTER_APPLY, PlanRecord};
+use super::PlanRecord;
+use crate::SERVICES;
 
 /// Records every call and answers it with a success that has the fewest fields that steps can parse.
 #[derive(Debug, Clone)]
@@ -38,8 +39,11 @@ impl HttpConnector for NoConnection {
         let operation = operation(&request);
         self.record.call(&operation);
         let is_json = request.headers().get("x-amz-target").is_some();
-        let (content_type, body) =
-            if is_json { ("application/x-amz-json-1.1", json_answer()) } else { ("text/xml", xml_answer(&operation)) };
+        let (content_type, body) = if is_json {
+            ("application/x-amz-json-1.1", json_answer(&operation))
+        } else {
+            ("text/xml", xml_answer(&operation))
+        };
         let answer = StatusCode::try_from(200).map(|status| {
             let mut response = HttpResponse::new(status, SdkBody::from(body));
             response.headers_mut().insert("content-type", content_type);
@@ -59,38 +63,22 @@ fn operation(request: &HttpRequest) -> String {
     action.map_or_else(|| "ChangeResourceRecordSets".to_owned(), |(_, action)| action.into_owned())
 }
 
-/// The answer in the JSON protocol. Every service ignores the fields of other services.
-fn json_answer() -> String {
-    serde_json::json!({
-        "cluster": { "clusterArn": KNOWN_AFTER_APPLY },
-        "service": { "serviceArn": KNOWN_AFTER_APPLY },
-        "taskDefinition": { "taskDefinitionArn": KNOWN_AFTER_APPLY },
-    })
-    .to_string()
+/// The answer in the JSON protocol.
+fn json_answer(operation: &str) -> String {
+    of_service(operation).unwrap_or_else(|| "{}".to_owned())
 }
 
-/// The answer in an XML protocol, with the fields that steps require.
+/// The answer in an XML protocol.
 fn xml_answer(operation: &str) -> String {
-    let id = KNOWN_AFTER_APPLY;
-    let content = match operation {
-        "ChangeResourceRecordSets" => {
-            return format!(
-                "<ChangeResourceRecordSetsResponse><ChangeInfo><Id>{id}</Id><Status>PENDING</Status>\
-                 <SubmittedAt>2020-01-01T00:00:00Z</SubmittedAt></ChangeInfo></ChangeResourceRecordSetsResponse>"
-            );
-        }
-        "CreateRole" | "CreateServiceLinkedRole" => {
-            format!(
-                "<Role><Path>/</Path><RoleName/><RoleId/><Arn>{id}</Arn>\
-                 <CreateDate>2020-01-01T00:00:00Z</CreateDate></Role>"
-            )
-        }
-        "CreateTopic" => format!("<TopicArn>{id}</TopicArn>"),
-        "CreateLoadBalancer" => format!(
-            "<LoadBalancers><member><LoadBalancerArn>{id}</LoadBalancerArn><DNSName>{id}</DNSName>\
-             <CanonicalHostedZoneId>{id}</CanonicalHostedZoneId></member></LoadBalancers>"
-        ),
-        _ => String::new(),
-    };
+    of_service(operation).unwrap_or_else(|| query_answer(operation, ""))
+}
+
+/// The answer of the service whose steps require fields in it.
+fn of_service(operation: &str) -> Option<String> {
+    SERVICES.iter().find_map(|service| service.answer_in_plan(operation))
+}
+
+/// An answer in the Query protocol.
+pub(crate) fn query_answer(operation: &str, content: &str) -> String {
     format!("<{operation}Response><{operation}Result>{content}</{operation}Result></{operation}Response>")
 }

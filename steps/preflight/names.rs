@@ -1,60 +1,22 @@
 //! Checks whether the names that a deployment needs are free or already its own.
 
-mod lookup;
-
 use std::sync::Arc;
 
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{Environment, tags::FoundTags};
+use crate::{Environment, SERVICES, service::CheckNames, tags::FoundTags};
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
-    step!(
-        registry,
-        environment,
+    let actions: Vec<&str> = SERVICES.iter().flat_map(|service| service.name_actions()).copied().collect();
+    let environment = Arc::clone(environment);
+    registry.register(
         "preflight:checkNames",
         "Looks whether every name that the deployment needs is free, or its own already.",
-        [
-            "elasticloadbalancing:DescribeLoadBalancers",
-            "elasticloadbalancing:DescribeTargetGroups",
-            "elasticloadbalancing:DescribeTags",
-            "rds:DescribeDBInstances",
-            "rds:DescribeDBSubnetGroups",
-            "rds:ListTagsForResource",
-            "ecs:DescribeClusters",
-            "iam:GetRole",
-            "secretsmanager:DescribeSecret",
-            "logs:DescribeLogGroups",
-            "logs:ListTagsForResource",
-            "sns:ListTopics",
-            "sns:ListTagsForResource",
-            "ec2:DescribeKeyPairs",
-            "cloudwatch:DescribeAlarms",
-            "cloudwatch:ListTagsForResource",
-        ],
-        check_names
+        &actions,
+        move |context, input| check_names(Arc::clone(&environment), context, input),
     );
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct CheckNames {
-    deployment: String,
-    load_balancer_name: String,
-    target_group_name: String,
-    database_identifier: String,
-    database_subnet_group_name: String,
-    cluster_name: String,
-    role_name: String,
-    secret_names: Vec<String>,
-    log_group_name: String,
-    #[serde(default)]
-    topic_name: Option<String>,
-    #[serde(default)]
-    key_pair_name: Option<String>,
-    alarm_names: Vec<String>,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
@@ -67,7 +29,7 @@ struct CheckedNames {
 }
 
 /// The holder of a name.
-enum Holder {
+pub(crate) enum Holder {
     Nobody,
     /// A resource with these tags, which may be empty.
     Tagged(FoundTags),
@@ -75,35 +37,37 @@ enum Holder {
     Kept(&'static str),
 }
 
+impl Holder {
+    /// The holder with the tags of the resource with a name; `None` if no resource has it.
+    pub(crate) fn of(tags: Option<FoundTags>) -> Self {
+        tags.map_or(Holder::Nobody, Holder::Tagged)
+    }
+}
+
+/// The holders of the names that are checked so far, in the order of the checks.
+#[derive(Default)]
+pub(crate) struct Holders {
+    /// Kind and name, such as `load balancer demo`, and the holder.
+    checked: Vec<(String, Holder)>,
+}
+
+impl Holders {
+    /// Adds the holder of the name of a `kind` of resource, such as `load balancer`.
+    pub(crate) fn add(&mut self, kind: &str, name: &str, holder: Holder) {
+        self.checked.push((format!("{kind} {name}"), holder));
+    }
+}
+
 async fn check_names(
     environment: Arc<Environment>,
     _context: StepContext,
     input: CheckNames,
 ) -> StepResult<CheckedNames> {
-    let mut checked = Vec::new();
-    let world = &*environment;
-    let mut add = |kind: &str, name: &str, holder: Holder| checked.push((format!("{kind} {name}"), holder));
-    add("load balancer", &input.load_balancer_name, lookup::load_balancer(world, &input.load_balancer_name).await?);
-    add("target group", &input.target_group_name, lookup::target_group(world, &input.target_group_name).await?);
-    add("database", &input.database_identifier, lookup::database(world, &input.database_identifier).await?);
-    let name = &input.database_subnet_group_name;
-    add("database subnet group", name, lookup::database_subnet_group(world, name).await?);
-    add("cluster", &input.cluster_name, lookup::cluster(world, &input.cluster_name).await?);
-    add("role", &input.role_name, lookup::role(world, &input.role_name).await?);
-    for name in &input.secret_names {
-        add("secret", name, lookup::secret(world, name).await?);
+    let mut holders = Holders::default();
+    for service in SERVICES {
+        service.check_names(&environment, &input, &mut holders).await?;
     }
-    add("log group", &input.log_group_name, lookup::log_group(world, &input.log_group_name).await?);
-    if let Some(name) = &input.topic_name {
-        add("topic", name, lookup::topic(world, name).await?);
-    }
-    if let Some(name) = &input.key_pair_name {
-        add("key pair", name, lookup::key_pair(world, name).await?);
-    }
-    for (name, holder) in input.alarm_names.iter().zip(lookup::alarms(world, &input.alarm_names).await?) {
-        add("alarm", name, holder);
-    }
-    sorted_out(&input.deployment, checked).map(Answer::done)
+    sorted_out(&input.deployment, holders.checked).map(Answer::done)
 }
 
 /// Sorts names into free and own ones, or reports all taken ones in one error.

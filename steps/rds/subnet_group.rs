@@ -94,7 +94,11 @@ fn answered(name: String, arn: &str, action: ChangeAction) -> Answer<SubnetGroup
     Answer::with_change(SubnetGroupName { name }, resource_change)
 }
 
-async fn find(environment: &Environment, name: &str) -> Result<Option<(DbSubnetGroup, FoundTags)>, StepError> {
+/// The subnet group with this name, and its tags.
+pub(super) async fn find(
+    environment: &Environment,
+    name: &str,
+) -> Result<Option<(DbSubnetGroup, FoundTags)>, StepError> {
     let rds = environment.rds_reads();
     let group = match rds.describe_db_subnet_groups().db_subnet_group_name(name).send().await {
         Ok(answer) => answer.db_subnet_groups.unwrap_or_default().into_iter().next(),

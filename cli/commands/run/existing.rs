@@ -2,10 +2,10 @@
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest};
 use engine::machine::ExecutionStatus;
+use serde_json::json;
 
 use crate::{
-    arguments::{Global, Output},
-    commands::resume::line,
+    global::{Global, Output},
     owner::Handle,
     ui::json,
 };
@@ -23,7 +23,9 @@ pub(super) fn say(global: &Global, id: &str, status: ExecutionStatus) {
     let verb = if status == "ABORTED" { "was" } else { "has" };
     let message = format!("{id} exists already and {verb} {status}; nothing was run");
     match global.output {
-        Output::Json => json::print(line(id, status, &message)),
+        Output::Json => {
+            json::print(json!({ "type": "execution", "execution": id, "standing": status, "message": message }))
+        }
         Output::Human if global.quiet => {}
         Output::Human => say!("{message}"),
     }

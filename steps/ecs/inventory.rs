@@ -1,20 +1,29 @@
-//! Finds clusters, services and task definitions.
+//! Finds the clusters, services and task definitions of a deployment, and the holder of its cluster's name.
 
 use aws_sdk_ecs::types::{Cluster, ClusterField, ServiceField, TaskDefinitionStatus};
 use engine::step::StepError;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{Found, FoundService};
+use super::{INACTIVE, cluster, task_definition};
 use crate::{
-    Environment, ecs,
+    Environment,
     failure::{failure, is_missing},
     found_tags,
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found},
 };
 
 /// ECS's limits on the number of items in one call.
 const CLUSTERS_MAX: usize = 100;
 const SERVICES_MAX: usize = 10;
 
-const INACTIVE: &str = "INACTIVE";
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FoundService {
+    cluster_arn: String,
+    service_name: String,
+}
 
 pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     for arn in clusters(environment, deployment).await? {
@@ -101,10 +110,21 @@ async fn task_definitions(environment: &Environment, deployment: &str, found: &m
     let mut listed = call.status(TaskDefinitionStatus::Active).into_paginator().items().send();
     while let Some(arn) = listed.next().await {
         let arn = arn.map_err(|error| failure("ecs:ListTaskDefinitions", error))?;
-        let there = ecs::describe_task_definition(environment, &arn).await?;
+        let there = task_definition::describe(environment, &arn).await?;
         if there.is_some_and(|(_, tags)| tags.is_ours(deployment)) {
             found.task_definition_arns.push(arn);
         }
     }
+    Ok(())
+}
+
+pub(super) async fn check_names(
+    environment: &Environment,
+    names: &CheckNames,
+    holders: &mut Holders,
+) -> Result<(), StepError> {
+    let name = &names.cluster_name;
+    let cluster = cluster::find(environment, name).await?;
+    holders.add("cluster", name, Holder::of(cluster.map(|cluster| found_tags!(cluster.tags()))));
     Ok(())
 }

@@ -1,13 +1,25 @@
-//! Finds databases and their subnet groups.
+//! Finds the databases and subnet groups of a deployment, and the holders of their names.
 
 use engine::step::StepError;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{Found, FoundDatabase};
+use super::subnet_group;
 use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found},
+    tags::FoundTags,
 };
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FoundDatabase {
+    identifier: String,
+    deletion_protection: bool,
+}
 
 pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let mut databases = environment.rds_reads().describe_db_instances().into_paginator().items().send();
@@ -46,4 +58,26 @@ async fn subnet_groups(environment: &Environment, deployment: &str, found: &mut 
         }
     }
     Ok(())
+}
+
+pub(super) async fn check_names(
+    environment: &Environment,
+    names: &CheckNames,
+    holders: &mut Holders,
+) -> Result<(), StepError> {
+    let identifier = &names.database_identifier;
+    holders.add("database", identifier, Holder::of(database_tags(environment, identifier).await?));
+    let name = &names.database_subnet_group_name;
+    let group = subnet_group::find(environment, name).await?;
+    holders.add("database subnet group", name, Holder::of(group.map(|(_, tags)| tags)));
+    Ok(())
+}
+
+/// The tags of the database with this identifier, if it exists.
+async fn database_tags(environment: &Environment, identifier: &str) -> Result<Option<FoundTags>, StepError> {
+    match environment.rds_reads().describe_db_instances().db_instance_identifier(identifier).send().await {
+        Ok(answer) => Ok(answer.db_instances().first().map(|database| found_tags!(database.tag_list()))),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(failure("rds:DescribeDBInstances", error)),
+    }
 }

@@ -1,14 +1,42 @@
-//! Finds EC2's resources: instance, key pair, security groups and the network. EC2 filters by tag itself.
+//! Finds the instances, key pairs, security groups and networks of a deployment, and the holder of its key pair's name.
+//! EC2 filters by tag itself.
 
 use aws_sdk_ec2::types::{Filter, RouteTable, SecurityGroup};
 use engine::step::StepError;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{Found, FoundInternetGateway, FoundRouteTable, FoundSecurityGroup};
+use super::{filter, of_deployment};
 use crate::{
     Environment,
     failure::failure,
-    tags::{DEPLOYMENT, sanitised},
+    found_tags,
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found},
 };
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FoundSecurityGroup {
+    group_id: String,
+    name: String,
+}
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FoundRouteTable {
+    route_table_id: String,
+    association_ids: Vec<String>,
+    destination_cidrs: Vec<String>,
+}
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FoundInternetGateway {
+    internet_gateway_id: String,
+    /// The VPC that it is attached to, if any.
+    vpc_id: Option<String>,
+}
 
 /// The names of the groups in the order of deletion: a group precedes the groups that its rules refer to.
 const ORDER: [&str; 4] = ["DB", "WebApp", "Load Balancer HTTPS", "SSH from Internet"];
@@ -48,10 +76,6 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     Ok(())
 }
 
-fn of_deployment(deployment: &str) -> Filter {
-    Filter::builder().name(format!("tag:{DEPLOYMENT}")).values(sanitised(deployment)).build()
-}
-
 async fn instances(environment: &Environment, deployment: &str) -> Result<Vec<String>, StepError> {
     let states = NOT_TERMINATED.map(str::to_owned).to_vec();
     let alive = Filter::builder().name("instance-state-name").set_values(Some(states)).build();
@@ -84,6 +108,19 @@ fn route_table(table: &RouteTable) -> FoundRouteTable {
         association_ids: associations.filter_map(|one| one.route_table_association_id.clone()).collect(),
         destination_cidrs: routes.filter_map(|route| route.destination_cidr_block.clone()).collect(),
     }
+}
+
+pub(super) async fn check_names(
+    environment: &Environment,
+    names: &CheckNames,
+    holders: &mut Holders,
+) -> Result<(), StepError> {
+    let Some(name) = &names.key_pair_name else { return Ok(()) };
+    let found = environment.ec2_reads().describe_key_pairs().filters(filter("key-name", name)).send().await;
+    let found = found.map_err(|error| failure("ec2:DescribeKeyPairs", error))?;
+    let pair = found.key_pairs().iter().find(|pair| pair.key_name() == Some(name.as_str()));
+    holders.add("key pair", name, Holder::of(pair.map(|pair| found_tags!(pair.tags()))));
+    Ok(())
 }
 
 #[cfg(test)]

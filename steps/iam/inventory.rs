@@ -1,22 +1,30 @@
-//! Finds roles and secrets.
+//! Finds the roles of a deployment, and the holder of the task execution role's name.
 
 use aws_sdk_iam::types::AttachedPolicy;
-use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use engine::step::StepError;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{Found, FoundRole};
+use super::role;
 use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    tags::DEPLOYMENT,
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found},
 };
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FoundRole {
+    name: String,
+    attached_policy_arns: Vec<String>,
+    inline_policy_names: Vec<String>,
+}
 
 pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     roles(environment, deployment, found).await?;
-    named_role(environment, deployment, found).await?;
-    secrets(environment, deployment, found).await?;
-    named_secrets(environment, deployment, found).await
+    named_role(environment, deployment, found).await
 }
 
 /// Finds the role by its name, because lists are delayed (IAM User Guide, "Changes that I make are not always
@@ -26,33 +34,9 @@ async fn named_role(environment: &Environment, deployment: &str, found: &mut Fou
     if found.roles.iter().any(|role| role.name == name) {
         return Ok(());
     }
-    match environment.iam_reads().get_role().role_name(&name).send().await {
-        Ok(answer) => {
-            if answer.role.is_some_and(|role| found_tags!(role.tags()).is_ours(deployment)) {
-                found.roles.push(role_with_policies(environment, name).await?);
-            }
-            Ok(())
-        }
-        Err(error) if is_missing(&error) => Ok(()),
-        Err(error) => Err(failure("iam:GetRole", error)),
-    }
-}
-
-/// Finds the secrets by their names, and keeps only existing ones: ListSecrets may be minutes late for created and
-/// deleted secrets (Secrets Manager API Reference, ListSecrets).
-async fn named_secrets(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
-    let listed = std::mem::take(&mut found.secret_arns);
-    let named = ["database-password", "jdbc-url"].map(|name| format!("{deployment}/{name}"));
-    for id in listed.into_iter().chain(named) {
-        let secret = match environment.secretsmanager_reads().describe_secret().secret_id(&id).send().await {
-            Ok(secret) => secret,
-            Err(error) if is_missing(&error) => continue,
-            Err(error) => return Err(failure("secretsmanager:DescribeSecret", error)),
-        };
-        let ours = secret.deleted_date().is_none() && found_tags!(secret.tags()).is_ours(deployment);
-        if let Some(arn) = secret.arn.filter(|arn| ours && !found.secret_arns.contains(arn)) {
-            found.secret_arns.push(arn);
-        }
+    let named = role::find(environment, &name).await?;
+    if named.is_some_and(|role| found_tags!(role.tags()).is_ours(deployment)) {
+        found.roles.push(role_with_policies(environment, name).await?);
     }
     Ok(())
 }
@@ -96,18 +80,13 @@ async fn role_with_policies(environment: &Environment, name: String) -> Result<F
     Ok(FoundRole { name, attached_policy_arns, inline_policy_names })
 }
 
-/// Finds secrets. Those that are scheduled for deletion are not listed.
-async fn secrets(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
-    let tagged = Filter::builder().key(FilterNameStringType::TagKey).values(DEPLOYMENT).build();
-    let call = environment.secretsmanager_reads().list_secrets().filters(tagged);
-    let mut pages = call.into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| failure("secretsmanager:ListSecrets", error))?;
-        let ours = page
-            .secret_list()
-            .iter()
-            .filter(|secret| secret.deleted_date().is_none() && found_tags!(secret.tags()).is_ours(deployment));
-        found.secret_arns.extend(ours.filter_map(|secret| secret.arn.clone()));
-    }
+pub(super) async fn check_names(
+    environment: &Environment,
+    names: &CheckNames,
+    holders: &mut Holders,
+) -> Result<(), StepError> {
+    let name = &names.role_name;
+    let role = role::find(environment, name).await?;
+    holders.add("role", name, Holder::of(role.map(|role| found_tags!(role.tags()))));
     Ok(())
 }

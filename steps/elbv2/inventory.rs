@@ -1,15 +1,17 @@
-//! Finds load balancers, listeners and target groups.
+//! Finds the load balancers, listeners and target groups of a deployment, and the holders of their names.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 use engine::step::StepError;
 
-use super::Found;
+use super::tags_of;
 use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
+    preflight::{Holder, Holders},
+    service::{CheckNames, Found},
     tags::FoundTags,
 };
 
@@ -17,18 +19,15 @@ use crate::{
 const ARNS_MAX: usize = 20;
 
 /// The DNS names of a load balancer of the deployment.
-pub(super) struct Balancer {
-    pub(super) dns_name: String,
+#[derive(Debug, PartialEq)]
+pub(crate) struct Balancer {
+    pub(crate) dns_name: String,
     /// The domain that the deployment points at it, if its tags have one.
-    pub(super) domain: Option<String>,
+    pub(crate) domain: Option<String>,
 }
 
-/// Finds load balancers, listeners and target groups. Returns the load balancers.
-pub(super) async fn find(
-    environment: &Environment,
-    deployment: &str,
-    found: &mut Found,
-) -> Result<Vec<Balancer>, StepError> {
+/// Finds load balancers, listeners and target groups.
+pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let elbv2 = environment.elbv2_reads();
     let mut balancers = Vec::new();
     let mut pages = elbv2.describe_load_balancers().into_paginator().send();
@@ -45,10 +44,9 @@ pub(super) async fn find(
         let tags = ours.get(balancer.load_balancer_arn()?)?;
         Some(Balancer { dns_name: balancer.dns_name?, domain: tags.domain.clone() })
     };
-    let balancers = balancers.into_iter().filter_map(balancer).collect();
+    found.balancers = balancers.into_iter().filter_map(balancer).collect();
     found.load_balancer_arns = ours.into_keys().collect();
-    target_groups(environment, deployment, found).await?;
-    Ok(balancers)
+    target_groups(environment, deployment, found).await
 }
 
 /// Finds all listeners of a load balancer of the deployment: they are deleted with it.
@@ -97,4 +95,42 @@ async fn ours(
         }
     }
     Ok(ours)
+}
+
+pub(super) async fn check_names(
+    environment: &Environment,
+    names: &CheckNames,
+    holders: &mut Holders,
+) -> Result<(), StepError> {
+    let name = &names.load_balancer_name;
+    let arn = load_balancer_arn(environment, name).await?;
+    holders.add("load balancer", name, holder(environment, arn).await?);
+    let name = &names.target_group_name;
+    let arn = target_group_arn(environment, name).await?;
+    holders.add("target group", name, holder(environment, arn).await?);
+    Ok(())
+}
+
+/// The holder of a name, from the ARN of the resource that has it.
+async fn holder(environment: &Environment, arn: Option<String>) -> Result<Holder, StepError> {
+    match arn {
+        Some(arn) => Ok(Holder::of(tags_of(environment, &arn).await?)),
+        None => Ok(Holder::Nobody),
+    }
+}
+
+async fn load_balancer_arn(environment: &Environment, name: &str) -> Result<Option<String>, StepError> {
+    match environment.elbv2_reads().describe_load_balancers().names(name).send().await {
+        Ok(answer) => Ok(answer.load_balancers().first().and_then(|found| found.load_balancer_arn.clone())),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(failure("elasticloadbalancing:DescribeLoadBalancers", error)),
+    }
+}
+
+async fn target_group_arn(environment: &Environment, name: &str) -> Result<Option<String>, StepError> {
+    match environment.elbv2_reads().describe_target_groups().names(name).send().await {
+        Ok(answer) => Ok(answer.target_groups().first().and_then(|found| found.target_group_arn.clone())),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(failure("elasticloadbalancing:DescribeTargetGroups", error)),
+    }
 }

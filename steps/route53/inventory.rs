@@ -1,14 +1,25 @@
-//! Finds DNS records. They have no tags. A record belongs to the deployment if it points the deployment's domain at its
-//! load balancer, or if the deployment created it to validate a certificate.
+//! Finds the DNS records of a deployment. They have no tags. A record belongs to the deployment if it points the
+//! deployment's domain at its load balancer, or if the deployment created it to validate a certificate.
 
 use aws_sdk_route53::types::{HostedZone, ResourceRecordSet, RrType};
 use engine::step::StepError;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{Found, FoundRecord, certificates::OfCertificates, load_balancing::Balancer};
 use crate::{
     Environment,
     failure::{failure, is_missing},
+    service::Found,
 };
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FoundRecord {
+    hosted_zone_id: String,
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
 
 /// The suffix of the values that validate certificates.
 const VALIDATION: &str = ".acm-validations.aws";
@@ -23,17 +34,14 @@ struct Ours {
     validations: Vec<String>,
 }
 
-pub(super) async fn find(
-    environment: &Environment,
-    balancers: &[Balancer],
-    of_certificates: &OfCertificates,
-    found: &mut Found,
-) -> Result<(), StepError> {
-    let domains = balancers.iter().filter_map(|balancer| balancer.domain.as_ref()).chain(&of_certificates.domains);
+/// Finds the records that lead to the load balancers and certificates in `found`.
+pub(super) async fn find(environment: &Environment, found: &mut Found) -> Result<(), StepError> {
+    let (balancers, certificates) = (&found.balancers, &found.certificate_names);
+    let domains = balancers.iter().filter_map(|balancer| balancer.domain.as_ref()).chain(&certificates.domains);
     let ours = Ours {
         balancers: balancers.iter().map(|balancer| normal(&balancer.dns_name)).collect(),
         domains: domains.map(|domain| normal(domain)).collect(),
-        validations: of_certificates.records.iter().map(|name| normal(name)).collect(),
+        validations: certificates.records.iter().map(|name| normal(name)).collect(),
     };
     if ours.balancers.is_empty() && ours.validations.is_empty() {
         return Ok(());

@@ -1,24 +1,24 @@
-//! Finds certificates, and the DNS records that validate them.
+//! Finds the certificates of a deployment, and the DNS records that validate them.
 
 use aws_sdk_acm::types::{CertificateStatus, CertificateSummary, DomainValidation, Filters, KeyAlgorithm};
 use engine::step::StepError;
 
-use super::Found;
+use super::claim::{RECORD, RECORD_CREATED};
 use crate::{
     Environment,
-    acm::{RECORD, RECORD_CREATED},
     failure::{failure, is_missing},
     found_tags,
+    service::Found,
     tags::FoundTags,
 };
 
 /// The DNS names in the deployment's certificates.
-#[derive(Debug, Default)]
-pub(super) struct OfCertificates {
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct CertificateNames {
     /// The names of validation records that this deployment created and that no other certificate uses.
-    pub(super) records: Vec<String>,
+    pub(crate) records: Vec<String>,
     /// The domains of the certificates.
-    pub(super) domains: Vec<String>,
+    pub(crate) domains: Vec<String>,
 }
 
 /// A validation record of a certificate of this deployment.
@@ -31,20 +31,15 @@ struct Validation {
 /// Finds the certificates. A validation record validates a domain in every region and for every certificate of the
 /// account (ACM User Guide, "DNS validation"). So a record is deleted only if this deployment created it and no other
 /// certificate needs it.
-pub(super) async fn find(
-    environment: &Environment,
-    deployment: &str,
-    found: &mut Found,
-) -> Result<OfCertificates, StepError> {
-    let mut of = OfCertificates::default();
+pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let mut validations = Vec::new();
-    for certificate in list(&environment.acm_reads().clone()).await? {
+    for certificate in list(&environment.acm_reads()).await? {
         let arn = certificate.certificate_arn.clone().unwrap_or_default();
         let Some((tags, created_record)) = tags_of(environment, &arn).await? else { continue };
         if !tags.is_ours(deployment) {
             continue;
         }
-        of.domains.extend(certificate.domain_name.clone());
+        found.certificate_names.domains.extend(certificate.domain_name.clone());
         for validation in validations_of(environment, &arn).await? {
             if created_record {
                 validations.push(validation);
@@ -59,19 +54,19 @@ pub(super) async fn find(
         found.certificate_arns.push(arn);
     }
     if validations.is_empty() {
-        return Ok(of);
+        return Ok(());
     }
     let others = others(environment, &found.certificate_arns.clone(), found).await?;
     for validation in validations {
         match others.iter().find(|(_, other)| may_use(other, &validation.domain)) {
-            None => of.records.push(validation.record),
+            None => found.certificate_names.records.push(validation.record),
             Some((region, other)) => {
                 let arn = other.certificate_arn().unwrap_or_default();
                 keep(found, &validation.record, &format!("certificate {arn} in {region} is validated by it"));
             }
         }
     }
-    Ok(of)
+    Ok(())
 }
 
 fn keep(found: &mut Found, record: &str, why: &str) {

@@ -1,0 +1,126 @@
+//! The IAM policy that actions need, as narrow as AWS allows: by name if the steps choose the name, by tag if AWS
+//! chooses the id. Each service states the scope of its own actions. Source: Service Authorization Reference, "Actions,
+//! resources, and condition keys" of each service.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{SERVICES, plan::is_read, tags::DEPLOYMENT};
+
+/// What a policy is restricted to.
+#[derive(Debug, Clone)]
+pub struct Restriction {
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: String,
+    /// The account's twelve digits, or `*`.
+    pub account: String,
+    /// The region's name, or `*`.
+    pub region: String,
+    /// The deployment's name, or `*`.
+    pub deployment: String,
+}
+
+impl Restriction {
+    /// The ARN of a resource of `service`, such as `log-group:*`.
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        let Restriction { partition, account, region, .. } = self;
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
+}
+
+/// Actions that are allowed on the same resources under the same condition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// Its name within the policy.
+    pub id: &'static str,
+    /// The actions in IAM's names, such as `ec2:CreateVpc`.
+    pub actions: Vec<String>,
+    /// ARNs, which may end with `*`.
+    pub resources: Vec<String>,
+    /// Condition keys and their values, of which one must match. The operator is `StringLike`, so that a value may
+    /// contain `*`.
+    pub condition: Condition,
+}
+
+/// Condition keys and their values.
+pub type Condition = Vec<(String, Vec<String>)>;
+
+/// The scope of actions: the resources on which they are allowed, and the condition. Each scope is a statement.
+pub(crate) struct Scope {
+    /// The statement's name.
+    pub(crate) id: &'static str,
+    /// The statement's place in the policy: statements are sorted by place, then by name.
+    pub(crate) place: u8,
+    /// The ARNs of the resources.
+    pub(crate) resources: fn(&Restriction) -> Vec<String>,
+    /// The condition.
+    pub(crate) condition: fn(&Restriction) -> Condition,
+}
+
+/// All resources: most services do not restrict reads.
+pub(crate) const READS: Scope = Scope { id: "Reads", place: 0, resources: all, condition: none };
+
+/// Resources that are created with the deployment's tag and have no ARN yet.
+pub(crate) const REQUEST_TAGGED: Scope =
+    Scope { id: "RequestWithTheDeploymentsTag", place: 19, resources: all, condition: request_tag };
+
+/// Actions without a scope of their own.
+const OTHERS: Scope = Scope { id: "Others", place: 21, resources: all, condition: none };
+
+/// All resources.
+pub(crate) fn all(_restriction: &Restriction) -> Vec<String> {
+    vec!["*".to_owned()]
+}
+
+/// No condition.
+pub(crate) fn none(_restriction: &Restriction) -> Condition {
+    Vec::new()
+}
+
+/// The request sets the deployment's tag.
+pub(crate) fn request_tag(restriction: &Restriction) -> Condition {
+    tag("aws:RequestTag", restriction)
+}
+
+/// The resource has the deployment's tag.
+pub(crate) fn resource_tag(restriction: &Restriction) -> Condition {
+    tag("aws:ResourceTag", restriction)
+}
+
+fn tag(key: &str, restriction: &Restriction) -> Condition {
+    vec![(format!("{key}/{DEPLOYMENT}"), vec![restriction.deployment.clone()])]
+}
+
+/// One of the values of a condition key.
+pub(crate) fn one_of(key: &str, values: &[&str]) -> Condition {
+    vec![(key.to_owned(), values.iter().map(|value| (*value).to_owned()).collect())]
+}
+
+/// The statements that allow the actions. An action on a resource of the deployment and on another one, such as an
+/// image, is in two statements.
+pub fn statements(actions: &BTreeSet<String>, restriction: &Restriction) -> Vec<Statement> {
+    let mut by_scope: BTreeMap<(u8, &str), (&Scope, Vec<String>)> = BTreeMap::new();
+    for action in actions {
+        for &scope in scopes(action) {
+            let (_, allowed) = by_scope.entry((scope.place, scope.id)).or_insert_with(|| (scope, Vec::new()));
+            allowed.push(action.clone());
+        }
+    }
+    let statement = |(scope, actions): (&Scope, Vec<String>)| Statement {
+        id: scope.id,
+        actions,
+        resources: (scope.resources)(restriction),
+        condition: (scope.condition)(restriction),
+    };
+    by_scope.into_values().map(statement).collect()
+}
+
+/// The scopes of an action; several if it needs resources of different kinds.
+fn scopes(action: &str) -> &'static [&'static Scope] {
+    let (prefix, call) = action.split_once(':').unwrap_or((action, ""));
+    match SERVICES.iter().find(|service| service.iam_prefix() == prefix) {
+        Some(service) if is_read(action) => service.read_scopes(call),
+        Some(service) => service.scopes(call),
+        None if is_read(action) => &[&READS],
+        None => &[&OTHERS],
+    }
+}

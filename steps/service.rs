@@ -1,0 +1,242 @@
+//! The trait of AWS services, and the types that it passes between a service and the steps for complete deployments: the
+//! names to check, the resources found. [`SERVICES`](crate::SERVICES) lists the services.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use engine::step::{Registry, StepError};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Environment,
+    acm::CertificateNames,
+    ec2::{FoundInternetGateway, FoundRouteTable, FoundSecurityGroup},
+    ecs::FoundService,
+    elbv2::Balancer,
+    iam::FoundRole,
+    plan::{PlannedChange, Price, Prices},
+    policy::{READS, Scope},
+    preflight::{CheckChanges, Holders, Objections},
+    rds::FoundDatabase,
+    route53::FoundRecord,
+};
+
+/// An AWS service whose resources belong to deployments. Each service implements it in its own module.
+#[async_trait]
+pub(crate) trait Service: Sync {
+    /// The service in the names of its steps, such as `sns` in `flow:sns:createTopic`.
+    fn name(&self) -> &'static str;
+
+    /// Registers the service's steps.
+    fn register(&self, registry: &mut Registry, environment: &Arc<Environment>);
+
+    /// The IAM actions of [`Service::find`].
+    fn find_actions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Adds the resources with the deployment's tag to `found`.
+    ///
+    /// # Errors
+    /// A read failed. A resource that is deleted in the meantime is not an error.
+    async fn find(&self, _environment: &Environment, _deployment: &str, _found: &mut Found) -> Result<(), StepError> {
+        Ok(())
+    }
+
+    /// The IAM actions of [`Service::check_names`].
+    fn name_actions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Adds the holders of the service's names to `holders`.
+    ///
+    /// # Errors
+    /// A read failed.
+    async fn check_names(
+        &self,
+        _environment: &Environment,
+        _names: &CheckNames,
+        _holders: &mut Holders,
+    ) -> Result<(), StepError> {
+        Ok(())
+    }
+
+    /// The IAM actions of [`Service::check_changes`].
+    fn change_actions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Adds what `input` requires and the existing resources do not support to `objections`.
+    ///
+    /// # Errors
+    /// A read failed.
+    async fn check_changes(
+        &self,
+        _environment: &Environment,
+        _input: &CheckChanges,
+        _objections: &mut Objections,
+    ) -> Result<(), StepError> {
+        Ok(())
+    }
+
+    /// The service in the names of IAM's actions, such as `sns` in `sns:CreateTopic`.
+    fn iam_prefix(&self) -> &'static str {
+        self.name()
+    }
+
+    /// The scopes of a call that changes something, such as `CreateTopic`; several if it needs resources of different
+    /// kinds.
+    fn scopes(&self, call: &str) -> &'static [&'static Scope];
+
+    /// The scopes of a call that only reads.
+    fn read_scopes(&self, _call: &str) -> &'static [&'static Scope] {
+        &[&READS]
+    }
+
+    /// The steps that wait.
+    fn waits(&self) -> &'static [Wait] {
+        &[]
+    }
+
+    /// The monthly price of a resource of `plan`. [`Price::Free`] also if it belongs to another service.
+    fn monthly_usd(&self, _change: &PlannedChange, _plan: &[PlannedChange], _prices: &Prices) -> Price {
+        Price::Free
+    }
+
+    /// The body of the answer to a call for a change in a plan, which is not sent: the fewest fields that the service's
+    /// steps require. `None` if they require none.
+    fn answer_in_plan(&self, _operation: &str) -> Option<String> {
+        None
+    }
+}
+
+/// How long a step waits.
+pub(crate) struct Wait {
+    /// The step's name, such as `ec2:waitForVpc`.
+    pub(crate) step: &'static str,
+    /// The shortest and the longest duration in seconds that AWS's documentation and users report.
+    pub(crate) usual_seconds: (u32, u32),
+    /// The usual duration in words, for the manual; `None` if the step answers in a few calls.
+    pub(crate) takes: Option<&'static str>,
+}
+
+// The input of preflight:checkNames. Doc comments of input and output are part of a step's schema.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CheckNames {
+    pub(crate) deployment: String,
+    pub(crate) load_balancer_name: String,
+    pub(crate) target_group_name: String,
+    pub(crate) database_identifier: String,
+    pub(crate) database_subnet_group_name: String,
+    pub(crate) cluster_name: String,
+    pub(crate) role_name: String,
+    pub(crate) secret_names: Vec<String>,
+    pub(crate) log_group_name: String,
+    #[serde(default)]
+    pub(crate) topic_name: Option<String>,
+    #[serde(default)]
+    pub(crate) key_pair_name: Option<String>,
+    pub(crate) alarm_names: Vec<String>,
+}
+
+/// Everything of a deployment, in the order in which it can be deleted.
+#[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Found {
+    pub(crate) alarm_names: Vec<String>,
+    pub(crate) topic_arns: Vec<String>,
+    pub(crate) services: Vec<FoundService>,
+    pub(crate) records: Vec<FoundRecord>,
+    pub(crate) listener_arns: Vec<String>,
+    pub(crate) load_balancer_arns: Vec<String>,
+    pub(crate) target_group_arns: Vec<String>,
+    pub(crate) task_definition_arns: Vec<String>,
+    pub(crate) cluster_arns: Vec<String>,
+    pub(crate) log_group_names: Vec<String>,
+    pub(crate) roles: Vec<FoundRole>,
+    pub(crate) secret_arns: Vec<String>,
+    pub(crate) databases: Vec<FoundDatabase>,
+    pub(crate) database_subnet_group_names: Vec<String>,
+    pub(crate) instance_ids: Vec<String>,
+    pub(crate) key_pair_ids: Vec<String>,
+    /// Those whose rules refer to others come first.
+    pub(crate) security_groups: Vec<FoundSecurityGroup>,
+    pub(crate) route_tables: Vec<FoundRouteTable>,
+    pub(crate) internet_gateways: Vec<FoundInternetGateway>,
+    pub(crate) subnet_ids: Vec<String>,
+    pub(crate) vpc_ids: Vec<String>,
+    pub(crate) certificate_arns: Vec<String>,
+    /// How many there are of all these together.
+    pub(crate) total: usize,
+    /// What is not deleted, each with the reason.
+    pub(crate) stays: Vec<String>,
+    /// What Elastic Load Balancing found for Route 53.
+    #[serde(skip)]
+    pub(crate) balancers: Vec<Balancer>,
+    /// What Certificate Manager found for Route 53.
+    #[serde(skip)]
+    pub(crate) certificate_names: CertificateNames,
+}
+
+impl Found {
+    /// The number of all resources.
+    pub(crate) fn count(&self) -> usize {
+        [
+            self.alarm_names.len(),
+            self.topic_arns.len(),
+            self.services.len(),
+            self.records.len(),
+            self.listener_arns.len(),
+            self.load_balancer_arns.len(),
+            self.target_group_arns.len(),
+            self.task_definition_arns.len(),
+            self.cluster_arns.len(),
+            self.log_group_names.len(),
+            self.roles.len(),
+            self.secret_arns.len(),
+            self.databases.len(),
+            self.database_subnet_group_names.len(),
+            self.instance_ids.len(),
+            self.key_pair_ids.len(),
+            self.security_groups.len(),
+            self.route_tables.len(),
+            self.internet_gateways.len(),
+            self.subnet_ids.len(),
+            self.vpc_ids.len(),
+            self.certificate_arns.len(),
+        ]
+        .into_iter()
+        .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{SERVICES, plan::is_read};
+
+    #[test]
+    fn a_service_registers_its_steps_under_its_name() {
+        let addresses = crate::test_server::addresses("http://127.0.0.1:9".to_owned());
+        let environment = Arc::new(Environment::for_rehearsal(addresses).unwrap());
+        for service in SERVICES {
+            let mut registry = Registry::new();
+            service.register(&mut registry, &environment);
+            let names: Vec<String> = registry.descriptions().map(|step| step.name).collect();
+            let prefix = format!("{}:", service.name());
+            assert!(!names.is_empty() && names.iter().all(|name| name.starts_with(&prefix)), "{prefix} {names:?}");
+        }
+    }
+
+    #[test]
+    fn a_search_only_reads() {
+        for service in SERVICES {
+            let checks = service.name_actions().iter().chain(service.change_actions());
+            let mut actions = service.find_actions().iter().chain(checks);
+            assert!(actions.all(|action| is_read(action)), "{}", service.name());
+        }
+    }
+}
