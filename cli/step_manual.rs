@@ -114,7 +114,7 @@ fn written(name: &str) -> Option<(String, Value)> {
                     "Authentication": { "ConnectionArn": "orders" },
                     "RequestBody": { "item": "{% $states.input.item %}" },
                 },
-                "Retry": [{ "ErrorEquals": ["States.Http.StatusCode.503"], "MaxAttempts": 3 }],
+                "TimeoutSeconds": 30,
                 "End": true,
             }),
         ),
