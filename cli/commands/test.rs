@@ -69,11 +69,12 @@ pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliE
     let machine = machine(&config, &arguments.file, &mocks_file, arguments.state_machine.as_deref())?;
     let all = &config.state_machines[&machine].test_cases;
     refuse_unknown_cases(&arguments, all, &mocks_file)?;
-    let wanted = || all.iter().filter(|(name, _)| arguments.cases.is_empty() || arguments.cases.contains(name));
-    for (_, case) in wanted() {
+    let is_wanted = |name: &String| arguments.cases.is_empty() || arguments.cases.contains(name);
+    let wanted: Vec<_> = all.iter().filter(|(name, _)| is_wanted(name)).collect();
+    for (_, case) in &wanted {
         mocks::refuse_unknown_states(case, &definition, &mocks_file)?;
     }
-    for (name, case) in wanted() {
+    for (name, case) in wanted {
         let mocks = config.case(case).map_err(CliError::refused)?;
         let header = trial::run(mocks, &definition, input.clone(), Vec::new()).await?.header;
         let expected = arguments.expect.iter().find_map(|expect| expect.strip_prefix(&format!("{name}=")));
