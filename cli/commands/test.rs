@@ -16,7 +16,7 @@ use crate::{
     input,
     mocks::{self, MockConfig, mocked},
     trial,
-    ui::json,
+    ui::{json, text},
 };
 
 /// The cases of a mocks file.
@@ -126,7 +126,7 @@ pub fn machine(config: &MockConfig, file: &str, mocks: &str, named: Option<&str>
 fn tell(global: &Global, name: &str, header: &ExecutionHeader, as_wanted: bool) {
     let status = serde_json::to_value(header.status).unwrap_or_default();
     let status = status.as_str().unwrap_or_default();
-    let failure = header.failure.as_ref().map(|failure| format!("{}: {}", failure.error, failure.cause));
+    let failure = header.failure.as_ref().map(|failure| text::error_and_cause(&failure.error, &failure.cause));
     if global.output == Output::Json {
         let line = json!({
             "type": "case", "case": name, "status": status, "asWanted": as_wanted, "output": header.output, "failure": failure,

@@ -10,7 +10,7 @@ use engine::{
 use super::{
     lines::{signaller, title},
     next,
-    text::{duration, moment, pad, short_id, width},
+    text::{duration, error_and_cause, moment, pad, short_id, width},
     tree::detail,
 };
 use crate::proposed::OPTIONS;
@@ -84,11 +84,6 @@ pub fn changes(view: &View) -> String {
 /// The changes after a colon; nothing if no step reports a resource.
 fn changes_if_any(view: &View) -> String {
     if view.changes().is_empty() { String::new() } else { format!(": {}", changes(view)) }
-}
-
-/// An error with its cause, which may be empty.
-fn error_and_cause(error: &str, cause: &str) -> String {
-    if cause.trim().is_empty() { error.to_owned() } else { format!("{error}: {cause}") }
 }
 
 /// The summary of an execution that has ended.
