@@ -109,7 +109,7 @@ fn a_misspelt_field_is_marked_at_its_own_line() {
 }
 
 #[test]
-fn a_failure_says_only_what_there_is_to_say() {
+fn a_failure_is_described_without_empty_parts() {
     let home = Home::plain();
     let fail = home.one("fail", &json!({ "Type": "Fail", "Error": "Disk.Full" }));
     let said = home.exits(&["run", &fail, "--yes", "--id", "one"], 1);

@@ -126,12 +126,12 @@ fn context(object: &str, (first, second): (Option<&str>, Option<&str>), pointer:
         return found.push(unknown(&format!("{object}.{first}"), object, first, &names, pointer));
     };
     if let Some(second) = second.filter(|second| !fields.contains(second)) {
-        let (whole, object) = (format!("{object}.{first}.{second}"), format!("{object}.{first}"));
-        found.push(unknown(&whole, &object, second, fields, pointer));
+        let (full, object) = (format!("{object}.{first}.{second}"), format!("{object}.{first}"));
+        found.push(unknown(&full, &object, second, fields, pointer));
     }
 }
 
-fn unknown(whole: &str, object: &str, name: &str, known: &[&str], pointer: &str) -> Diagnostic {
+fn unknown(full: &str, object: &str, name: &str, known: &[&str], pointer: &str) -> Diagnostic {
     let hint = match nearest(name, known.iter().copied()) {
         None => format!("; its fields are {}.", known.join(", ")),
         near => did_you_mean(near.map(|near| format!("{object}.{near}"))),
@@ -139,7 +139,7 @@ fn unknown(whole: &str, object: &str, name: &str, known: &[&str], pointer: &str)
     Diagnostic::warning(
         "UNKNOWN_VARIABLE",
         pointer,
-        format!("'{whole}' does not exist: {object} has no field '{name}'{hint}"),
+        format!("'{full}' does not exist: {object} has no field '{name}'{hint}"),
     )
 }
 
