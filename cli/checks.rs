@@ -1,10 +1,13 @@
 //! Finds every problem of a definition that is detectable without running it: what Step Functions reports, and what
 //! only the steps' schemas and this machine show.
 
+mod approvals;
 mod arguments;
+mod consequences;
 mod inside;
 mod placeholders;
 mod suggestions;
+mod vocabulary;
 
 use std::{fs, path::Path};
 
@@ -17,8 +20,9 @@ use workflows::{DefinitionText, RepeatedKey, WorkflowError};
 
 use crate::{environments, exit::CliError};
 
-pub use inside::{Inside, inside, payload_field};
+pub use inside::{Inside, inside, is_about_a_name, named_field};
 pub use placeholders::{is_placeholder, names as placeholder_names};
+pub use suggestions::state_names;
 
 /// A definition from a file or from standard input, with its text.
 pub struct DefinitionFile {
@@ -26,8 +30,23 @@ pub struct DefinitionFile {
     pub name: String,
     /// The text, after substitution.
     pub text: String,
-    /// The definition, or every repeated key of the text.
-    pub definition: Result<Value, Vec<RepeatedKey>>,
+    /// The definition.
+    pub definition: Result<Value, Unreadable>,
+}
+
+/// Why a text is not a definition.
+pub enum Unreadable {
+    /// Objects repeat keys.
+    RepeatedKeys(Vec<RepeatedKey>),
+    /// It is neither JSON nor YAML.
+    NotParsed {
+        /// The parser's message, with line and column.
+        message: String,
+        /// Line and column, counted from 1.
+        position: (usize, usize),
+        /// The error for commands that need the definition.
+        error: CliError,
+    },
 }
 
 impl DefinitionFile {
@@ -45,7 +64,11 @@ impl DefinitionFile {
         text.substitute(&read_substitutions(substitutions)?);
         let definition = match text.definition() {
             Ok(definition) => Ok(definition),
-            Err(WorkflowError::RepeatedKeys { keys, name }) if name == path => Err(keys),
+            Err(WorkflowError::RepeatedKeys { keys, name }) if name == path => Err(Unreadable::RepeatedKeys(keys)),
+            Err(WorkflowError::Parse { name, message, position: Some(position) }) if name == path => {
+                let error = WorkflowError::Parse { name, message: message.clone(), position: Some(position) };
+                Err(Unreadable::NotParsed { message, position, error: with_hint(error, text.text()) })
+            }
             Err(error) => return Err(with_hint(error, text.text())),
         };
         let file = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -56,11 +79,14 @@ impl DefinitionFile {
     /// Returns the definition.
     ///
     /// # Errors
-    /// The text repeats keys.
+    /// The text repeats keys, or is neither JSON nor YAML.
     pub fn definition(self) -> Result<Value, CliError> {
-        self.definition.map_err(|keys| {
-            let lines: Vec<_> = keys.iter().map(|key| format!("  {}: {key}", key.pointer)).collect();
-            CliError::refused(format!("the definition cannot run; nothing was changed\n{}", lines.join("\n")))
+        self.definition.map_err(|unreadable| match unreadable {
+            Unreadable::RepeatedKeys(keys) => {
+                let lines: Vec<_> = keys.iter().map(|key| format!("  {}: {key}", key.pointer)).collect();
+                CliError::refused(format!("the definition cannot run; nothing was changed\n{}", lines.join("\n")))
+            }
+            Unreadable::NotParsed { error, .. } => error,
         })
     }
 }
@@ -118,6 +144,12 @@ pub fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     let mut found = asl::check(definition, &known);
     found.extend(beyond_step_functions(definition, steps));
     suggestions::add(&mut found, definition, steps);
+    if let Some(cause) = consequences::missing_language(definition, &found) {
+        // It replaces a problem of each field.
+        found.retain(|problem| !problem.message.ends_with("only supported for the 'JSONata' QueryLanguage"));
+        found.insert(0, cause);
+    }
+    consequences::leave_out(&mut found);
     found.sort_by_key(|problem| problem.severity);
     found
 }
@@ -128,6 +160,8 @@ pub fn beyond_step_functions(definition: &Value, steps: &Registry) -> Vec<Diagno
     found.extend(arguments::problems(definition, steps));
     found.extend(placeholders::problems(definition));
     found.extend(asl::unknown_names(definition));
+    found.extend(approvals::problems(definition));
+    found.extend(vocabulary::problems(definition));
     found
 }
 

@@ -3,13 +3,18 @@
 
 use std::time::Duration;
 
-use api::flow::{DescribeExecution, DescribeExecutionRequest, ListExecutions, ListRequest};
+use api::flow::{
+    DescribeExecution, DescribeExecutionRequest, ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListRequest,
+};
 use clap::{Arg, CommandFactory, Parser, ValueHint};
 use clap_complete::{
     CompleteEnv,
     engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter},
 };
-use engine::machine::ExecutionHeader;
+use engine::{
+    machine::{ExecutionHeader, ExecutionStatus},
+    step::StepDescription,
+};
 
 use crate::{
     arguments::Arguments,
@@ -19,9 +24,9 @@ use crate::{
     explanations,
     global::Global,
     home::Home,
-    locate::{Located, locate},
+    locate::{LATEST, Located, locate},
     owner::Handle,
-    runtime, this_process,
+    runtime, step_manual, this_process,
 };
 
 /// The variable that only bash sets. bash inserts a candidate as it is; other shells quote it.
@@ -49,12 +54,19 @@ fn with_candidates(verb: &str, arg: Arg) -> Arg {
     match (verb, name.as_str()) {
         // The id of a new execution.
         ("run", "id") => arg,
-        (_, "id" | "ids" | "again") => arg.add(ArgValueCandidates::new(executions)),
+        ("approve" | "reject", "id") => arg.add(ArgValueCandidates::new(awaiting_people)),
+        ("cancel" | "signal", "id") => {
+            arg.add(ArgValueCandidates::new(|| executions(|status| status == ExecutionStatus::Running)))
+        }
+        ("resume", "id") => {
+            arg.add(ArgValueCandidates::new(|| executions(|status| status != ExecutionStatus::Succeeded)))
+        }
+        (_, "id" | "ids" | "again") => arg.add(ArgValueCandidates::new(|| executions(|_| true))),
         ("new", "from") => arg.value_hint(ValueHint::FilePath),
         (_, "state" | "from") => arg.add(ArgValueCandidates::new(states)),
-        ("init" | "policy" | "schema", "workflow") => arg.add(ArgValueCandidates::new(shipped_workflows)),
+        ("init" | "policy", "workflow") => arg.add(ArgValueCandidates::new(shipped_workflows)),
         (_, "workflow") => arg.add(ArgValueCompleter::new(WorkflowsAndFiles)),
-        ("steps", "name") => arg.add(ArgValueCandidates::new(steps)),
+        ("steps", "name") => arg.add(ArgValueCompleter::new(Steps)),
         ("explain", "code") => arg.add(ArgValueCandidates::new(codes)),
         (_, "file" | "input" | "mocks" | "plan_file" | "token_file") => arg.value_hint(ValueHint::FilePath),
         _ => arg,
@@ -100,18 +112,29 @@ impl ValueCompleter for WorkflowsAndFiles {
     }
 }
 
-fn steps() -> Vec<CompletionCandidate> {
-    let Ok(steps) = environments::described() else { return Vec::new() };
-    steps.descriptions().map(|step| candidate(&step.name, &step.summary)).collect()
+/// The steps: by their names, or as a `Resource` has them.
+struct Steps;
+
+impl ValueCompleter for Steps {
+    fn complete(&self, current: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
+        let typed = current.to_string_lossy();
+        let Ok(steps) = environments::described() else { return Vec::new() };
+        let as_resource = typed.starts_with("flow:") || typed.starts_with("arn:");
+        let named = |step: StepDescription| {
+            let name = if as_resource { step_manual::resource(&step.name) } else { step.name };
+            name.starts_with(&*typed).then(|| candidate(&name, &step.summary))
+        };
+        steps.descriptions().filter_map(named).collect()
+    }
 }
 
 fn codes() -> Vec<CompletionCandidate> {
     explanations::ALL.iter().map(|page| candidate(page.code, page.meaning)).collect()
 }
 
-/// The latest executions, rehearsals too.
-fn executions() -> Vec<CompletionCandidate> {
-    let found = ask(async {
+/// The latest executions whose status a command accepts, rehearsals too.
+fn executions(accepts: impl Fn(ExecutionStatus) -> bool) -> Vec<CompletionCandidate> {
+    let all = ask(async {
         let global = global()?;
         let mut found: Vec<ExecutionHeader> = Vec::new();
         for home in [Home::real(&global)?, Home::rehearsals(&global)?] {
@@ -122,7 +145,32 @@ fn executions() -> Vec<CompletionCandidate> {
         }
         Ok(found)
     });
-    found.iter().map(|header| candidate(&header.id, &header.workflow)).collect()
+    let latest = all.iter().max_by_key(|header| header.started_ms).filter(|header| accepts(header.status));
+    let latest = latest.map(|header| candidate(LATEST, &header.id));
+    let accepted = all.iter().filter(|header| accepts(header.status));
+    accepted.map(|header| candidate(&header.id, &header.workflow)).chain(latest).collect()
+}
+
+/// The executions that wait for a person, with the question.
+fn awaiting_people() -> Vec<CompletionCandidate> {
+    let tasks = ask(async {
+        let global = global()?;
+        let mut found = Vec::new();
+        for home in [Home::real(&global)?, Home::rehearsals(&global)?] {
+            let handle = Handle::read(&home).await?;
+            found.extend(handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?.tasks);
+            handle.leave();
+        }
+        Ok(found)
+    });
+    let mut found: Vec<CompletionCandidate> = Vec::new();
+    for task in tasks.iter().filter(|task| task.instructions.approval.is_some()) {
+        let next = candidate(&task.execution, &task.instructions.sentence);
+        if found.last().is_none_or(|last| last.get_value() != next.get_value()) {
+            found.push(next);
+        }
+    }
+    found
 }
 
 /// The paths of the states that the execution on the command line has entered.

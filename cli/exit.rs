@@ -116,6 +116,13 @@ fn of_fault(kind: &str, message: String) -> CliError {
                 format!("flow resume {other}{OPTIONS}   continues it, and   flow cancel {other}{OPTIONS}   ends it");
             CliError::refused(message).hint(hint)
         }
+        "ExecutionAlreadyExists" => {
+            let id = message.split('\'').nth(1).unwrap_or("ID").to_owned();
+            CliError::refused(message).hint(format!(
+                "flow resume {id}{OPTIONS}   continues that execution with its own definition and input, and   flow run   with \
+                 another --id starts a new one; nothing was run"
+            ))
+        }
         _ => CliError::refused(message),
     };
     CliError { fault: Some(kind.to_owned()), ..error }

@@ -69,6 +69,11 @@ pub const ALL: &[Explanation] = &[
         "Try the expression at https://try.jsonata.org. Strings inside are written with single quotes in YAML's double quotes.",
     ),
     page(
+        "LITERAL_PATH",
+        "A text of a JSONata state is JSONPath or an intrinsic function. JSONata uses the text as it is written.",
+        "Write an expression, such as {% $states.input.name %}, or leave the text if it is meant.",
+    ),
+    page(
         "MISSING_END_STATE",
         "No state ends the machine.",
         "Give the last state End: true, or lead to a Succeed or Fail state.",
@@ -77,6 +82,11 @@ pub const ALL: &[Explanation] = &[
         "MISSING_TRANSITION_TARGET",
         "A Next, Default or StartAt names a state that does not exist, or a state is never reached.",
         "Correct the name: it must be one of the same machine, a branch is a machine of its own.",
+    ),
+    page(
+        "NOT_PARSED",
+        "The file is neither JSON nor YAML.",
+        "Correct the line that the message names. YAML is indented with spaces, and a value that contains a colon or begins with { or % needs quotes.",
     ),
     page(
         "PAYLOAD_TOO_LARGE",
@@ -104,6 +114,11 @@ pub const ALL: &[Explanation] = &[
         "Use an integration with .waitForTaskToken in place of the step.",
     ),
     page(
+        "UNKNOWN_ERROR_NAME",
+        "A Retry or Catch names an error with the reserved prefix States. that does not exist: the rule never matches.",
+        "Correct the name; it must be written exactly, such as States.ALL.",
+    ),
+    page(
         "UNKNOWN_FUNCTION",
         "An expression calls a function that neither JSONata nor Step Functions has.",
         "Correct the name. docs.jsonata.org lists the functions; Step Functions adds $partition, $range, $hash, $random(seed), $uuid and \
@@ -112,8 +127,8 @@ pub const ALL: &[Explanation] = &[
     page("UNKNOWN_RESOURCE", "No step has the name in Resource.", "flow steps lists all."),
     page(
         "UNKNOWN_VARIABLE",
-        "An expression reads a variable that no state assigns. Its value is undefined, and an undefined result fails with \
-         States.QueryEvaluationError.",
+        "An expression reads a variable that no state assigns, or a field that $states or the context object does not have. Its value is \
+         undefined, and an undefined result fails with States.QueryEvaluationError.",
         "Correct the name, or set it with Assign in a state that runs earlier.",
     ),
     page(

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Names the execution that started last.
-const LATEST: &str = "@latest";
+pub const LATEST: &str = "@latest";
 
 /// An execution, with a handle to read it.
 pub struct Located {

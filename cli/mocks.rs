@@ -8,9 +8,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use engine::step::{Answer, Registries, Registry, Step, StepContext, StepDescription, StepError, StepResult};
+use engine::{
+    asl::{did_you_mean, nearest},
+    step::{Answer, Registries, Registry, Step, StepContext, StepDescription, StepError, StepResult},
+};
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::{checks, exit::CliError};
 
 /// The mocks file of a definition file: the given one, else `NAME.mocks.json` beside the definition, if it exists.
 pub fn file(definition_file: &str, given: Option<&str>) -> Option<PathBuf> {
@@ -24,7 +29,7 @@ pub fn file(definition_file: &str, given: Option<&str>) -> Option<PathBuf> {
 
 /// A mocks file.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct MockConfig {
     /// The state machines, by name.
     pub state_machines: BTreeMap<String, MockedMachine>,
@@ -34,7 +39,7 @@ pub struct MockConfig {
 
 /// The cases of a state machine.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct MockedMachine {
     /// The cases, by name. Each maps a state to the response of its calls.
     pub test_cases: BTreeMap<String, BTreeMap<String, String>>,
@@ -42,6 +47,7 @@ pub struct MockedMachine {
 
 /// The answer of a call.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum MockedResponse {
     /// A result.
     Return(Value),
@@ -82,6 +88,20 @@ impl MockConfig {
         }
         Ok(Mocks { responses, calls: Mutex::default() })
     }
+}
+
+/// Refuses a case with a mock for a state that the definition does not have. `file` is the mocks file.
+///
+/// # Errors
+/// The definition has no such state. The message names the most similar one.
+pub fn refuse_unknown_states(case: &BTreeMap<String, String>, definition: &Value, file: &str) -> Result<(), CliError> {
+    let states = checks::state_names(definition);
+    // A mock may name a state by the end of its path.
+    let is_known = |name: &str| states.iter().any(|state| name == state || name.ends_with(&format!("/{state}")));
+    let Some(unknown) = case.keys().find(|name| !is_known(name)) else { return Ok(()) };
+    let hint = did_you_mean(nearest(unknown, states.iter().map(String::as_str)));
+    let message = format!("{file} has a mock for the state '{unknown}', which the definition does not have{hint}");
+    Err(CliError::refused(message.trim_end_matches('.')))
 }
 
 /// Parses `3` or `3-5`.

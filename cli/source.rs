@@ -75,6 +75,11 @@ impl Source {
         source
     }
 
+    /// Sets the position at which the text cannot be parsed: that of the definition itself.
+    pub fn failed_at(&mut self, position: Position) {
+        self.positions.insert(String::new(), position);
+    }
+
     /// Returns the pointer of a value that starts here.
     fn node(&mut self, open: &mut [Open], position: Position) -> String {
         match open.last_mut() {
@@ -154,7 +159,7 @@ fn escape_length(raw: &[char], wanted: char) -> usize {
 }
 
 /// Converts a location to a JSON pointer: an index may be `[1]`, as AWS writes it.
-fn pointer_of(location: &str) -> String {
+pub fn pointer_of(location: &str) -> String {
     let location = location.trim_end_matches('/');
     let mut pointer = String::with_capacity(location.len());
     for (at, part) in location.split('[').enumerate() {

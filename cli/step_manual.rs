@@ -82,8 +82,52 @@ pub fn resource(name: &str) -> String {
     }
 }
 
-/// A state that uses the step: from a shipped workflow, or else generated from the schema.
+/// The examples of steps whose required arguments alone do not show how they are used.
+fn written(name: &str) -> Option<(String, Value)> {
+    let (name, state) = match name {
+        "approval:request" => (
+            "Ask before the deployment",
+            json!({
+                "Type": "Task",
+                "Resource": resource(name),
+                "Arguments": {
+                    "Prompt": "Deploy to production?",
+                    "Choices": ["now", "tonight"],
+                    "Fields": {
+                        "type": "object",
+                        "required": ["ticket"],
+                        "properties": { "ticket": { "type": "string", "description": "The ticket of the change" } },
+                    },
+                },
+                "TimeoutSeconds": 86_400,
+                "End": true,
+            }),
+        ),
+        "aws:http:invoke" => (
+            "Create an order",
+            json!({
+                "Type": "Task",
+                "Resource": resource(name),
+                "Arguments": {
+                    "Method": "POST",
+                    "ApiEndpoint": "https://api.example.com/orders",
+                    "Authentication": { "ConnectionArn": "orders" },
+                    "RequestBody": { "item": "{% $states.input.item %}" },
+                },
+                "TimeoutSeconds": 30,
+                "End": true,
+            }),
+        ),
+        _ => return None,
+    };
+    Some((name.to_owned(), state))
+}
+
+/// A state that uses the step: written for it, from a shipped workflow, or else generated from the schema.
 pub fn example(step: &StepDescription) -> (String, Value) {
+    if let Some(written) = written(&step.name) {
+        return written;
+    }
     let resource = resource(&step.name);
     let mut shipped = None;
     for workflow in workflows::catalogue() {

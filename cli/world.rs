@@ -30,6 +30,9 @@ pub async fn ensure(home: &Home, speed: f64, say: &dyn Fn(&str)) -> Result<World
     if let Some(world) = living(home).await {
         return Ok(world);
     }
+    say(
+        "Preparing the rehearsal: an AWS API, DNS, SSH and HTTPS on this machine. The first time this takes about a minute.",
+    );
     home.make()?;
     let path = home.folder().join("world.log");
     let mut log = std::fs::OpenOptions::new().create(true).append(true).read(true).open(&path)?;

@@ -58,15 +58,15 @@ struct Written {
     path: String,
 }
 
-async fn read(settings: Arc<LocalSettings>, _context: StepContext, input: Read) -> StepResult<String> {
-    let (folder, relative) = allowed(&settings, &input.path)?;
+async fn read(settings: Arc<LocalSettings>, context: StepContext, input: Read) -> StepResult<String> {
+    let (folder, relative) = allowed(&settings, &context.execution, &input.path)?;
     let shown = folder.clone();
     let text = on_a_thread(move || read_text(&folder, &relative)).await;
     text.map(Answer::done).map_err(|error| failed(READER, &input.path, &shown, &error))
 }
 
-async fn write(settings: Arc<LocalSettings>, _context: StepContext, input: Write) -> StepResult<Written> {
-    let (folder, relative) = allowed(&settings, &input.path)?;
+async fn write(settings: Arc<LocalSettings>, context: StepContext, input: Write) -> StepResult<Written> {
+    let (folder, relative) = allowed(&settings, &context.execution, &input.path)?;
     let shown = folder.clone();
     let id = folder.join(&relative).display().to_string();
     let results = input.results;
@@ -84,8 +84,12 @@ async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send 
 ///
 /// # Errors
 /// The operator allows no folder, or the path leads out of it or to something other than a regular file.
-pub(crate) async fn length(settings: &LocalSettings, path: &str) -> std::result::Result<Option<u64>, StepError> {
-    let (folder, relative) = allowed(settings, path)?;
+pub(crate) async fn length(
+    settings: &LocalSettings,
+    execution: &str,
+    path: &str,
+) -> std::result::Result<Option<u64>, StepError> {
+    let (folder, relative) = allowed(settings, execution, path)?;
     let shown = folder.clone();
     let length = on_a_thread(move || match Folder::open(&folder)?.open_regular(&relative) {
         Ok(file) => Ok(Some(file.metadata()?.len())),
@@ -145,9 +149,17 @@ fn failed(name: &str, path: &str, folder: &Path, error: &Error) -> StepError {
 }
 
 /// The operator's folder and a path relative to it.
-fn allowed(settings: &LocalSettings, path: &str) -> std::result::Result<(PathBuf, PathBuf), StepError> {
+fn allowed(
+    settings: &LocalSettings,
+    execution: &str,
+    path: &str,
+) -> std::result::Result<(PathBuf, PathBuf), StepError> {
     let refuse = |cause: String| StepError::new(ErrorClass::Permission, cause);
-    let none = || refuse(format!("no folder may be read or written: {FILES} names none"));
+    let none = || {
+        let hint =
+            format!("To allow it:   {FILES}=FOLDER flow resume {execution}   with the folder that '{path}' is below");
+        refuse(format!("no folder may be read or written: {FILES} names none")).hint(hint)
+    };
     let folder = settings.files.as_deref().ok_or_else(none)?;
     let relative = below(folder, path.strip_prefix("file:").unwrap_or(path)).map_err(refuse)?;
     Ok((folder.to_owned(), relative))

@@ -1,7 +1,9 @@
 //! HTTP tasks: call any HTTPS API with credentials that the workflow never receives.
 //! Source: Step Functions Developer Guide, "Call HTTPS APIs in Step Functions workflows".
 
+mod arguments;
 mod connection;
+mod declaration;
 mod form;
 mod request;
 #[cfg(test)]
@@ -12,10 +14,12 @@ use std::{
     time::Duration,
 };
 
-use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, Done, ErrorClass, Registry, StepContext, StepError, StepResult};
 use serde_json::{Map, Value, json};
 
+use arguments::{HttpAnswer, HttpCall};
 use connection::Connection;
+pub(crate) use connection::declarations;
 use request::Call;
 
 use crate::local::LocalSettings;
@@ -36,11 +40,14 @@ pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
     );
 }
 
-async fn invoke(settings: Arc<LocalSettings>, context: StepContext, input: Value) -> StepResult<Value> {
-    let call = Call::read(&input)?;
+async fn invoke(settings: Arc<LocalSettings>, context: StepContext, input: HttpCall) -> StepResult<HttpAnswer> {
+    let call = Call::read(&input.0)?;
     let connection = Connection::find(settings.connections.as_deref(), call.connection.as_deref())?;
     let time_left = context.deadline_ms.map(|due| Duration::from_millis(due.saturating_sub(context.now_ms)));
-    perform(&call, &connection, time_left.unwrap_or(REQUEST_TIME_MAX)).await
+    Ok(match perform(&call, &connection, time_left.unwrap_or(REQUEST_TIME_MAX)).await? {
+        Answer::Done(Done { output, changes }) => Answer::Done(Done { output: HttpAnswer(output), changes }),
+        Answer::Pending(pending) => Answer::Pending(pending),
+    })
 }
 
 /// Makes the call within AWS's limit and the state's remaining time, including fetching a token and a second attempt.

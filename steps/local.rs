@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use engine::step::{Registry, Resource};
+use engine::step::{Registry, Resource, StepError};
 use serde::{Deserialize, Serialize};
 
 use crate::{approval, file, http, process, ssh, wait};
@@ -43,6 +43,23 @@ impl LocalSettings {
     /// empty variable counts as unset.
     pub fn from_environment() -> Self {
         Self::from_variables(|name| std::env::var_os(name))
+    }
+
+    /// Checks the files that these `Resource`s read, so that a mistake is found at the start of a run.
+    ///
+    /// # Errors
+    /// A file cannot be read, has the wrong permissions, or has an unknown field.
+    pub fn check<'r>(&self, resources: impl IntoIterator<Item = &'r str>) -> Result<(), StepError> {
+        for resource in resources {
+            match (Resource::parse(resource), &self.connections, &self.ssh_hosts) {
+                (Resource::Integration { service: "http", action: "invoke", .. }, Some(file), _) => {
+                    http::declarations(file)?;
+                }
+                (Resource::Step { service: "ssh", action: "run", .. }, _, Some(file)) => ssh::check_hosts(file)?,
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn from_variables<V: AsRef<OsStr>>(variable: impl Fn(&str) -> Option<V>) -> Self {

@@ -153,7 +153,11 @@ fn result(name: &str, ended: Result<Ended, Failure>) -> StepResult<Value> {
     let text = text.trim();
     if !ended.status.success() {
         let tail = if ended.error_tail.trim().is_empty() { text } else { ended.error_tail.trim() };
-        let cause = format!("{name}: {}: {}", ended.status, output::last_characters(tail, TAIL_CHARACTERS));
+        let tail = match tail {
+            "" => String::new(),
+            tail => format!(": {}", output::last_characters(tail, TAIL_CHARACTERS)),
+        };
+        let cause = format!("{name}: {}{tail}", ended.status);
         return Err(StepError::named("Process.Failed", cause));
     }
     Ok(Answer::done(json_or_text(text)))
@@ -206,6 +210,7 @@ mod tests {
         let cause = |raw, output, error| ended(raw, output, error).unwrap_err().cause;
         assert_eq!(cause(3 << 8, "out", "no disk\n"), "/p: exit status: 3: no disk");
         assert_eq!(cause(9, "out\n", " \n"), "/p: signal: 9 (SIGKILL): out");
+        assert_eq!(cause(1 << 8, "", " \n"), "/p: exit status: 1");
         assert_eq!(cause(1 << 8, "", &"x".repeat(5_000)).len(), "/p: exit status: 1: ".len() + TAIL_CHARACTERS);
     }
 

@@ -7,9 +7,9 @@ mod run;
 #[cfg(test)]
 mod test_sshd;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use engine::step::Registry;
+use engine::step::{Registry, StepError};
 
 use crate::{Environment, local::LocalSettings};
 
@@ -21,4 +21,12 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 /// Registers the steps that need no AWS account.
 pub(crate) fn register_local(registry: &mut Registry, settings: &Arc<LocalSettings>) {
     run::register(registry, settings);
+}
+
+/// Checks the format of the file of hosts.
+///
+/// # Errors
+/// The file cannot be read, others may write it, or its format is wrong.
+pub(crate) fn check_hosts(file: &Path) -> Result<(), StepError> {
+    hosts::declared_hosts(file).map(drop)
 }

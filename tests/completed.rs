@@ -46,6 +46,7 @@ fn commands_workflows_steps_and_codes_are_completed() {
     assert_eq!(candidates(&home, &["init", "endpoints-aws-"]), ["endpoints-aws-teardown"]);
     assert!(candidates(&home, &["run", "endpoints-"]).contains(&"endpoints-aws".to_owned()));
     assert_eq!(candidates(&home, &["steps", "wait:h"]), ["wait:http"]);
+    assert_eq!(candidates(&home, &["steps", "flow:wait:h"]), ["flow:wait:http"]);
     assert!(candidates(&home, &["explain", "States.T"]).contains(&"States.Timeout".to_owned()));
     assert!(!candidates(&home, &[""]).contains(&"rehearsal-world".to_owned()), "a command that is hidden");
 }
@@ -61,6 +62,47 @@ fn executions_and_their_states_are_completed() {
     assert_eq!(candidates(&home, &["resume", "one", "--from", "F"]), ["First"]);
     assert_eq!(candidates(&home, &["run", "--again", "one", "--from", "F"]), ["First"]);
     assert_eq!(home.status_of("one"), "RUNNING", "a completion changes nothing");
+}
+
+#[test]
+fn a_command_completes_only_executions_that_it_accepts() {
+    let home = home_with_two();
+    home.exits(&["run", &home.one("done", &json!({ "Type": "Succeed" })), "--yes", "--id", "over"], 0);
+    let ask =
+        json!({ "Type": "Task", "Resource": "flow:approval:request", "Arguments": { "Prompt": "Go?" }, "End": true });
+    home.exits(&["run", &home.one("ask", &ask), "--yes", "--id", "open", "--no-wait=0"], 75);
+    let sorted = |words: &[&str]| {
+        let mut found = candidates(&home, words);
+        found.sort();
+        found
+    };
+    assert_eq!(sorted(&["status", "o"]), ["one", "open", "other", "over"]);
+    for command in ["cancel", "resume"] {
+        assert_eq!(sorted(&[command, "o"]), ["one", "open", "other"], "{command}");
+    }
+    assert_eq!(candidates(&home, &["approve", "o"]), ["open"]);
+    assert_eq!(candidates(&home, &["status", "@"]), ["@latest"]);
+    assert!(candidates(&Home::plain(), &["status", "@"]).is_empty());
+}
+
+/// bash splits words at colons.
+#[test]
+fn bash_joins_a_word_with_colons_and_keeps_its_beginning() {
+    let home = Home::plain();
+    let script = home.path().join("completion.bash");
+    std::fs::write(&script, home.succeed(&["completions", "bash"])).unwrap();
+    let ask = r#"
+        flow() { "$FLOW" "$@"; }
+        source "$1"
+        COMP_LINE='flow steps flow:wait:h' COMP_WORDS=(flow steps flow : wait : h) COMP_CWORD=6 COMP_TYPE=9
+        COMP_POINT=${#COMP_LINE}
+        _clap_complete_flow flow h : 2> /dev/null
+        printf '%s\n' "${COMPREPLY[@]}"
+    "#;
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["--norc", "-c", ask, "bash", script.to_str().unwrap()]).env("FLOW_HOME", home.path());
+    let output = bash.env("FLOW", env!("CARGO_BIN_EXE_flow")).output().unwrap();
+    assert_eq!(text(&output.stdout), "http\n", "{}", text(&output.stderr));
 }
 
 #[test]

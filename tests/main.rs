@@ -27,6 +27,7 @@ mod kept;
 mod kill;
 mod ledger;
 mod local;
+mod mistakes;
 mod nested;
 mod nights;
 mod one_path;

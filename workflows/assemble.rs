@@ -24,6 +24,8 @@ pub enum WorkflowError {
         name: String,
         /// The parser's message, with line and column.
         message: String,
+        /// Line and column, counted from 1.
+        position: Option<(usize, usize)>,
     },
     /// A `Branches` entry names a section that does not exist.
     #[error("{name} names the section {section}, which does not exist")]
@@ -79,15 +81,66 @@ pub(crate) const NESTING_MAX: usize = 16;
 /// The key under which YAML files define values for reuse. It is not part of the language.
 const ANCHORS: &str = "Anchors";
 
-/// Parses YAML 1.2, in which `yes`, `No` and `on` are texts. The error is the parser's message, with line and column.
-pub(crate) fn yaml(text: &str) -> Result<Value, String> {
+/// Why a text is not JSON or YAML.
+pub(crate) struct SyntaxProblem {
+    /// The parser's message, with line and column.
+    pub message: String,
+    /// Line and column, counted from 1.
+    pub position: Option<(usize, usize)>,
+}
+
+/// Parses JSON.
+pub(crate) fn json(text: &str) -> Result<Value, SyntaxProblem> {
+    serde_json::from_str(text).map_err(|error| SyntaxProblem {
+        message: error.to_string(),
+        position: Some((error.line(), error.column().max(1))),
+    })
+}
+
+/// Parses YAML 1.2, in which `yes`, `No` and `on` are texts.
+pub(crate) fn yaml(text: &str) -> Result<Value, SyntaxProblem> {
     let options = serde_saphyr::options! { strict_booleans: true };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| syntax_problem(&error, text))
+}
+
+/// The first line of the parser's error, which shows the lines around it too, and names no file.
+fn syntax_problem(error: &serde_saphyr::Error, text: &str) -> SyntaxProblem {
+    let all = error.to_string();
+    let first = all.lines().next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let number = |number: u64| usize::try_from(number).unwrap_or(1);
+    let position = error.location().map(|location| (number(location.line()), number(location.column())));
+    let Some((line, column)) = position.map(|position| tab_position(first, position, text)) else {
+        return SyntaxProblem { message: first.to_owned(), position: None };
+    };
+    let reason = first.strip_prefix("line ").and_then(|rest| rest.split_once(": ")).map_or(first, |(_, reason)| reason);
+    SyntaxProblem { message: format!("line {line} column {column}: {reason}"), position: Some((line, column)) }
+}
+
+/// The position of a problem. For a tab in the indentation the parser may report the line above.
+fn tab_position(message: &str, (line, column): (usize, usize), text: &str) -> (usize, usize) {
+    if !message.contains("tab") {
+        return (line, column);
+    }
+    let tab_of = |line: &str| {
+        let indentation = line.chars().take_while(|c| c.is_whitespace());
+        indentation.enumerate().find(|(_, c)| *c == '\t').map(|(at, _)| at + 1)
+    };
+    let mut lines = text.lines().enumerate().skip(line.saturating_sub(1)).take(2);
+    let found = lines.find_map(|(at, line)| Some((at + 1, tab_of(line)?)));
+    found.unwrap_or((line, column))
 }
 
 /// Parses YAML into a state machine, without its anchors.
 pub(crate) fn parse_yaml(name: &str, text: &str) -> Result<Value, WorkflowError> {
-    yaml(text).map(without_anchors).map_err(|message| WorkflowError::Parse { name: name.to_owned(), message })
+    yaml(text).map(without_anchors).map_err(|problem| problem.of(name))
+}
+
+impl SyntaxProblem {
+    /// The error of a file.
+    pub fn of(self, name: &str) -> WorkflowError {
+        WorkflowError::Parse { name: name.to_owned(), message: self.message, position: self.position }
+    }
 }
 
 /// Removes the key with the anchors.

@@ -95,7 +95,7 @@ fn json(text: &str) -> Result<Value, InputError> {
 }
 
 fn yaml(text: &str) -> Result<Value, InputError> {
-    crate::assemble::yaml(text).map_err(|message| InputError::Syntax { format: "YAML", message })
+    crate::assemble::yaml(text).map_err(|problem| InputError::Syntax { format: "YAML", message: problem.message })
 }
 
 fn toml(text: &str) -> Result<Value, InputError> {

@@ -31,7 +31,7 @@ pub use catalogue::{Workflow, catalogue, find};
 pub use input::{InputError, InputFormat, parse_input, set_key};
 pub use keys::RepeatedKey;
 pub use load::{DefinitionText, load_definition};
-pub use prepare::{prepare_input, schema_problems};
+pub use prepare::{prepare_input, schema_error, schema_problems};
 pub use problem::InputProblem;
 
 /// The prices of the resources that the workflows create, by region, as JSON.

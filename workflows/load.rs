@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    assemble::{WorkflowError, assemble, without_anchors, yaml},
+    assemble::{WorkflowError, assemble, json, without_anchors, yaml},
     keys::repeated_keys,
     template,
 };
@@ -75,10 +75,10 @@ impl DefinitionText {
             return Err(WorkflowError::RepeatedKeys { name: self.name.clone(), keys });
         }
         let parsed = match self.is_json() {
-            true => serde_json::from_str(&self.text).map_err(|error| error.to_string()),
+            true => json(&self.text),
             false => yaml(&self.text).map(without_anchors),
         };
-        parsed.map_err(|message| WorkflowError::Parse { name: self.name.clone(), message })
+        parsed.map_err(|problem| problem.of(&self.name))
     }
 
     /// Decides by the file's extension. A text with another extension is JSON if it starts with a brace.

@@ -35,6 +35,11 @@ pub fn prepare_input(schema: &Value, input: Value) -> Result<Value, Vec<InputPro
     prepare(schema, |_| Vec::new(), input)
 }
 
+/// Why a value is not a JSON schema.
+pub fn schema_error(schema: &Value) -> Option<String> {
+    jsonschema::validator_for(schema).err().map(|error| error.to_string())
+}
+
 /// The problems of a value against a JSON schema, in plain words.
 pub fn schema_problems(schema: &Value, input: &Value) -> Vec<InputProblem> {
     let validator = match jsonschema::validator_for(schema) {

@@ -21,8 +21,8 @@ use crate::{
 /// The longest name of a state machine (API Reference, CreateStateMachine, `name`).
 const NAME_CHARACTERS_MAX: usize = 80;
 
-/// Starts an execution of a workflow, and creates or updates its state machine. A repeated request with the same id and
-/// input returns the existing execution, also if it has ended.
+/// Starts an execution of a workflow, and creates or updates its state machine. A repeated request with the same id,
+/// definition and input returns the existing execution, also if it has ended.
 pub struct StartExecution;
 
 /// A request of [`StartExecution`].
@@ -103,15 +103,18 @@ impl Api {
         let qualified_name = format!("{name}:{id}");
         let _starting = self.starting.lock(&qualified_name).await;
         if let Ok((header, _)) = self.header(&qualified_name) {
-            let message =
-                match (header.id == id && *header.input == input, same_location(&header.environment, &environment)) {
-                    (true, true) => return Ok(header),
-                    (false, _) => format!("an execution named '{id}' exists already, with another input"),
-                    (_, false) => {
-                        let (pinned, shown) = (location_of(&header.environment), location_of(&environment));
-                        format!("an execution named '{id}' exists already and acts in {pinned}, not in {shown}")
-                    }
-                };
+            let pinned = self.runner.store().definition(&header.id)?.map(|(_, pinned)| pinned);
+            let same_definition = pinned.is_none_or(|pinned| pinned == *definition.value());
+            let same_input = header.id == id && *header.input == input;
+            let message = match (same_input, same_definition, same_location(&header.environment, &environment)) {
+                (true, true, true) => return Ok(header),
+                (false, ..) => format!("an execution named '{id}' exists already, with another input"),
+                (_, false, _) => format!("an execution named '{id}' exists already, with another definition"),
+                (.., false) => {
+                    let (pinned, shown) = (location_of(&header.environment), location_of(&environment));
+                    format!("an execution named '{id}' exists already and acts in {pinned}, not in {shown}")
+                }
+            };
             return Err(Fault::new("ExecutionAlreadyExists", message));
         }
         let (machine, documents, _changing) = self.deployed(&name, &definition).await?;

@@ -65,6 +65,9 @@ async fn one_name_is_one_execution_whoever_begins_it() {
     world.api.start_workflow(workflow("w-1", &wait())).await.unwrap();
     let other = StartExecutionRequest { input: json!({ "a": 2 }), ..workflow("w-1", &wait()) };
     assert_eq!(world.api.start_workflow(other).await.unwrap_err().kind, "ExecutionAlreadyExists");
+    let edited = world.api.start_workflow(workflow("w-1", &pass())).await.unwrap_err();
+    assert_eq!(edited.kind, "ExecutionAlreadyExists");
+    assert!(edited.message.ends_with("with another definition"), "{}", edited.message);
     let machine = format!("{PREFIX}:stateMachine:work");
     let again = |input: &str| json!({ "stateMachineArn": machine, "name": "w-1", "input": input });
     let same = world.ask("StartExecution", again(r#"{"a":1}"#)).await;

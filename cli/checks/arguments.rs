@@ -57,7 +57,7 @@ fn check(resource: &str, schema: &Value, arguments: &Map<String, Value>, pointer
 }
 
 /// Whether a value is constant: it contains no path, expression or placeholder.
-fn is_literal(value: &Value) -> bool {
+pub(super) fn is_literal(value: &Value) -> bool {
     match value {
         Value::String(text) => !text.trim_start().starts_with("{%") && !placeholders::is_placeholder(text),
         Value::Array(items) => items.iter().all(is_literal),

@@ -35,10 +35,21 @@ pub fn inside(problem: &Diagnostic, text: &str) -> Option<Inside> {
     Some(Inside { offset: text.get(..bytes)?.chars().count(), reason })
 }
 
-/// The name of the field whose value is neither a path nor a call, if the problem is about one.
-pub fn payload_field(problem: &Diagnostic) -> Option<&str> {
-    let name = problem.message.strip_prefix("The value for the field '")?;
+/// The name of the field that a problem is about, if its location is the object with the field.
+pub fn named_field(problem: &Diagnostic) -> Option<&str> {
+    let message = problem.message.as_str();
+    let after = |start: &str| message.split_once(start).map(|(_, rest)| rest);
+    if let Some(rest) = message.strip_prefix("Field '").or_else(|| after("', but field '")).or_else(|| after("]; is '"))
+    {
+        return rest.split('\'').next();
+    }
+    let name = message.strip_prefix("The value for the field '")?;
     Some(name.split_once("' must be a valid JSONPath")?.0)
+}
+
+/// Whether a problem is about the name of a field, not about its value.
+pub fn is_about_a_name(problem: &Diagnostic) -> bool {
+    named_field(problem).is_some() && !problem.message.starts_with("The value for the field '")
 }
 
 /// The first text in single quotes.
@@ -155,9 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn the_field_of_a_payload_is_named_in_the_message() {
+    fn the_field_of_a_problem_is_named_in_the_message() {
         let message = "The value for the field 'x.$' must be a valid JSONPath or a valid intrinsic function call";
-        assert_eq!(payload_field(&Diagnostic::error("SCHEMA_VALIDATION_FAILED", "/S", message)), Some("x.$"));
-        assert_eq!(payload_field(&Diagnostic::error("SCHEMA_VALIDATION_FAILED", "/S", "Required")), None);
+        let field = |message: &str| {
+            named_field(&Diagnostic::error("SCHEMA_VALIDATION_FAILED", "/S", message)).map(str::to_owned)
+        };
+        assert_eq!(field(message).as_deref(), Some("x.$"));
+        assert_eq!(field("Field 'Nxt' is not supported; did you mean 'Next'?").as_deref(), Some("Nxt"));
+        assert_eq!(field("These fields are required: [Type]; is 'type' meant as 'Type'?").as_deref(), Some("type"));
+        assert_eq!(field("These fields are required: [Type]"), None);
     }
 }

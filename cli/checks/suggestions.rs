@@ -6,6 +6,8 @@ use engine::{
 };
 use serde_json::Value;
 
+use crate::source::pointer_of;
+
 /// The fields of a state machine, a state and its parts. Source: states-language.net, and the Developer Guide's pages
 /// on each type of state.
 const FIELDS: &[&str] = &[
@@ -77,6 +79,10 @@ pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry
     let states = state_names(definition);
     let steps: Vec<String> = steps.descriptions().map(|step| format!("flow:{}", step.name)).collect();
     for problem in found {
+        if let Some(hint) = written_otherwise(problem, definition) {
+            problem.message.push_str(&hint);
+            continue;
+        }
         let meant = match problem.message.as_str() {
             message if message.ends_with("' is not supported") => {
                 quoted(message, "Field '").and_then(|name| nearest(name, FIELDS.iter().copied()))
@@ -96,11 +102,22 @@ pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry
     }
 }
 
+/// The hint for a required field that is written in another way, such as `type`.
+fn written_otherwise(problem: &Diagnostic, definition: &Value) -> Option<String> {
+    let required = problem.message.strip_prefix("These fields are required: [")?.strip_suffix(']')?;
+    let object = definition.pointer(&pointer_of(&problem.location))?.as_object()?;
+    let unknown: Vec<&str> = object.keys().map(String::as_str).filter(|name| !FIELDS.contains(name)).collect();
+    let meant =
+        |name: &str| nearest(name, unknown.iter().copied()).map(|near| format!("; is '{near}' meant as '{name}'?"));
+    required.split(", ").find_map(meant)
+}
+
 fn quoted<'m>(message: &'m str, before: &str) -> Option<&'m str> {
     message.strip_prefix(before)?.split('\'').next()
 }
 
-fn state_names(definition: &Value) -> Vec<String> {
+/// The names of all states, including states in branches and Maps.
+pub fn state_names(definition: &Value) -> Vec<String> {
     let mut names = Vec::new();
     each_state(definition, &mut |state| names.push(state.name.to_owned()));
     names
@@ -127,5 +144,8 @@ mod tests {
         ] {
             assert!(messages.contains(&expected), "{expected}: {messages:?}");
         }
+        let definition = json!({ "StartAt": "A", "States": { "A": { "type": "Wait", "Seconds": 1, "End": true } } });
+        let found = problems(&definition, &environments::described().unwrap());
+        assert_eq!(found[0].message, "These fields are required: [Type]; is 'type' meant as 'Type'?");
     }
 }

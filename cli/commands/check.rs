@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use workflows::RepeatedKey;
 
 use crate::{
-    checks::{self, DefinitionFile, Inside, inside, payload_field},
+    checks::{self, DefinitionFile, Inside, Unreadable, inside, is_about_a_name, named_field},
     environments,
     exit::{CliError, Exit},
     global::{Global, Output},
@@ -92,15 +92,24 @@ pub(super) fn read(workflow: &str, substitute: &[String]) -> Result<(Readable, O
     Ok((definition, Some(source)))
 }
 
-/// Reads a definition file.
+/// Reads a definition file. A text that cannot be parsed is a problem with a position, like every other.
 ///
 /// # Errors
-/// The file does not exist, or its text is not a definition.
+/// The file does not exist, or cannot be read.
 pub(super) fn read_file(path: &str, substitutions: &[String]) -> Result<(Readable, Source), CliError> {
     let file = DefinitionFile::read(path, substitutions)?;
-    let source = Source::new(&file.text);
+    let mut source = Source::new(&file.text);
     let repeated = |key: &RepeatedKey| Diagnostic::error("DUPLICATE_KEY", &key.pointer, sentence(&key.to_string()));
-    Ok((file.definition.map_err(|keys| keys.iter().map(repeated).collect()), source))
+    let definition = match file.definition {
+        Ok(definition) => Ok(definition),
+        Err(Unreadable::RepeatedKeys(keys)) => Err(keys.iter().map(repeated).collect()),
+        Err(Unreadable::NotParsed { message, position: (line, column), error }) => {
+            source.failed_at(Position { line, column });
+            let hint = error.hint.map_or_else(String::new, |hint| format!("; {hint}"));
+            Err(vec![Diagnostic::error("NOT_PARSED", "", format!("{path} cannot be parsed: {message}{hint}"))])
+        }
+    };
+    Ok((definition, source))
 }
 
 fn sentence(text: &str) -> String {
@@ -115,10 +124,11 @@ fn word(problem: &Diagnostic) -> &'static str {
 /// The position of a problem in the file: inside an expression if it is known, with a reason.
 fn position_of(problem: &Diagnostic, source: &Source) -> Option<(Position, Option<String>)> {
     let mut location = problem.location.clone();
-    if let Some(field) = payload_field(problem) {
-        location = below(&location, field);
+    if let Some(field) = named_field(problem) {
+        location = below(location.trim_end_matches('/'), field);
     }
-    let within = source.text(&location).and_then(|text| inside(problem, text));
+    let text = source.text(&location).filter(|_| !is_about_a_name(problem));
+    let within = text.and_then(|text| inside(problem, text));
     let exact = within.and_then(|Inside { offset, reason }| Some((source.position_in(&location, offset)?, reason)));
     exact.or_else(|| Some((source.position(&location)?, None)))
 }

@@ -44,6 +44,28 @@ impl Shell {
     }
 }
 
+/// Where the lines for bash go in: in front of the call of the program, and after it.
+const CALL: &str = "    COMPREPLY=( $( \\\n";
+const END: &str = "        compopt -o nospace\n    fi\n";
+
+/// bash splits a word at colons and at signs: names of steps, ARNs and @latest have some. These lines join the word again.
+const JOIN: &str = r#"    local flow_line="${COMP_LINE:0:COMP_POINT}" flow_prefix="" flow_breaks=""
+    local flow_word="${flow_line##*[[:space:]]}"
+    [[ "$COMP_WORDBREAKS" == *:* ]] && flow_breaks+=":"
+    [[ "$COMP_WORDBREAKS" == *@* ]] && flow_breaks+="@"
+    if [[ -n "$flow_breaks" && "$flow_word" == *["$flow_breaks"]* ]]; then
+        flow_prefix="${flow_word%"${flow_word##*["$flow_breaks"]}"}"
+        IFS=$' \t' read -ra words <<< "${flow_line%"$flow_word"}"
+        words+=("$flow_word")
+        _CLAP_COMPLETE_INDEX=$((${#words[@]} - 1))
+    fi
+"#;
+/// These lines remove from the candidates what bash does not replace: the word up to its last break.
+const TRIM: &str = r#"    if [[ -n "$flow_prefix" && ${#COMPREPLY[@]} -gt 0 ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"$flow_prefix"}")
+    fi
+"#;
+
 /// Prints the script that makes a shell complete command lines of flow.
 pub fn run(arguments: &CompletionsArguments) -> Result<Exit, CliError> {
     let shells = Shells::builtins();
@@ -51,6 +73,10 @@ pub fn run(arguments: &CompletionsArguments) -> Result<Exit, CliError> {
     let shell = shells.completer(name).ok_or_else(|| CliError::refused(format!("{name} cannot be completed")))?;
     let mut script = Vec::new();
     shell.write_registration(VARIABLE, "flow", "flow", "flow", &mut script)?;
-    say!("{}", String::from_utf8_lossy(&script).trim());
+    let mut script = String::from_utf8_lossy(&script).into_owned();
+    if arguments.shell == Shell::Bash {
+        script = script.replacen(CALL, &format!("{JOIN}{CALL}"), 1).replacen(END, &format!("{END}{TRIM}"), 1);
+    }
+    say!("{}", script.trim());
     Ok(Exit::Success)
 }

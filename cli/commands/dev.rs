@@ -144,7 +144,9 @@ fn read_mocks(arguments: &DevArguments, definition: &Value) -> Result<(Mocks, Ve
             None => cases.values().next(),
         };
         let missing = || CliError::not_found(format!("{shown} has no such case"));
-        mocks = config.case(case.ok_or_else(missing)?).map_err(CliError::refused)?;
+        let case = case.ok_or_else(missing)?;
+        mocks::refuse_unknown_states(case, definition, &shown)?;
+        mocks = config.case(case).map_err(CliError::refused)?;
     }
     let mut tasks = Vec::new();
     each_state(definition, &mut |state| {
@@ -161,7 +163,7 @@ fn show(global: &Global, run: &Run, from: Option<&str>, without_mock: &[String])
     let automation = Automation::of(definition);
     let status = serde_json::to_value(run.header.status).unwrap_or_default();
     let status = status.as_str().unwrap_or_default();
-    let failure = run.header.failure.as_ref().map(|failure| format!("{}: {}", failure.error, failure.cause));
+    let failure = run.header.failure.as_ref().map(|failure| text::error_and_cause(&failure.error, &failure.cause));
     if global.output == Output::Json {
         let states = run.outcomes().iter().map(|(path, outcome)| (path.clone(), word(outcome).into()));
         let states: serde_json::Map<String, Value> = states.collect();

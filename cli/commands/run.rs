@@ -3,6 +3,7 @@
 mod again;
 pub(super) mod consent;
 mod deployed;
+mod existing;
 mod faults;
 pub(super) mod plan;
 mod planned;
@@ -11,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use api::flow::{StartExecution, StartExecutionRequest};
 use clap::Args;
-use engine::machine::Reentry;
+use engine::{machine::Reentry, step::StepError};
 
 use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_output, watch};
 use crate::{
@@ -120,6 +121,7 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     };
     let account = caller.as_ref().map(|caller| caller.account.clone());
     let settings = environments.settings().clone();
+    settings.check(plan.definition.resources().iter().map(String::as_str)).map_err(configuration)?;
     let pinned = Pinned { location, account, settings, has_own_settings: true };
     let made = planned::make(&environments, &arguments, &plan, (&pinned, caller.as_ref())).await?;
     if arguments.plan || !arguments.rehearse {
@@ -145,6 +147,15 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
         return Box::pin(run(global, teardown)).await;
     }
     Ok(exit)
+}
+
+/// The refusal of a run because of a file of the operator, such as that of FLOW_CONNECTIONS.
+fn configuration(error: StepError) -> CliError {
+    let refused = CliError::refused(format!("{}; nothing was changed", error.cause));
+    match error.hint {
+        Some(hint) => refused.hint(hint),
+        None => refused,
+    }
 }
 
 /// The environment in which the workflow will act, and the caller's identity if it calls AWS.
@@ -256,10 +267,24 @@ async fn start_and_watch(
         })?;
     }
     let id = start.id.clone();
+    let ended = match &arguments.id {
+        Some(id) => existing::ended(handle, id).await,
+        None => None,
+    };
     handle.call::<StartExecution>(start).await?;
-    let mut display = Display::new(global, clock::of(handle.home()));
+    let clock = clock::of(handle.home());
+    let mut display = match ended {
+        // Its history is that of an earlier command.
+        Some(_) if global.output == Output::Human => Display::none(clock),
+        _ => Display::new(global, clock),
+    };
+    if let Some(ended) = ended {
+        existing::say(global, &id, ended);
+    }
     let watched = watch(handle, &id, Watch { no_wait: arguments.no_wait, is_one_of_many: false }, &mut display).await?;
-    show_end(global, handle, &watched, &mut display);
+    if watched.exit != Exit::Success || ended.is_none() || global.output == Output::Json {
+        show_end(global, handle, &watched, &mut display);
+    }
     Ok(watched)
 }
 

@@ -1,16 +1,21 @@
 //! `flow schema`.
 
+use std::path::Path;
+
 use clap::Args;
+use serde_json::Value;
 
 use crate::{
     asl_schema, environments,
     exit::{CliError, Exit},
+    input,
 };
 
 /// Arguments of `flow schema`.
 #[derive(Debug, Args)]
 pub struct SchemaArguments {
-    /// A shipped workflow: the schema of its input. Without one, the schema of a definition, for editors.
+    /// A shipped workflow or a definition file: the schema of its input. Without one, the schema of a definition, for
+    /// editors.
     workflow: Option<String>,
 }
 
@@ -21,11 +26,24 @@ pub fn run(arguments: &SchemaArguments) -> Result<Exit, CliError> {
             let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
             asl_schema::schema(&steps)
         }
-        Some(name) => {
-            let missing = || CliError::not_found(format!("no workflow is named '{name}'")).hint("flow workflows");
-            workflows::find(name).ok_or_else(missing)?.input_schema()
-        }
+        Some(name) => match workflows::find(name) {
+            Some(workflow) => workflow.input_schema(),
+            None => of_file(name)?,
+        },
     };
     say!("{schema:#}");
     Ok(Exit::Success)
+}
+
+/// The schema beside a definition file, as `flow new` writes it.
+fn of_file(file: &str) -> Result<Value, CliError> {
+    if !Path::new(file).is_file() {
+        let message = format!("neither a workflow nor a file is named '{file}'");
+        return Err(CliError::not_found(message).hint("flow workflows lists what is shipped"));
+    }
+    input::schema(file)?.ok_or_else(|| {
+        let message = format!("{file} has no schema of its input beside it");
+        CliError::not_found(message)
+            .hint("the schema is NAME.input.schema.json beside NAME.asl.yaml; flow new writes one")
+    })
 }

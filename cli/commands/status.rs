@@ -194,6 +194,9 @@ impl<'w> Watching<'w> {
     }
 }
 
+/// The heading of rehearsals, whose clock may be far from this machine's.
+const REHEARSALS: &str = "Rehearsals; their times are of the rehearsal's clock, which runs faster:";
+
 async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, CliError> {
     let all = arguments.all;
     let request =
@@ -226,6 +229,9 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
             Output::Json => listed.iter().for_each(|listed| json::print(row(listed, now_ms))),
             Output::Human => {
                 let screen = Screen::of_stdout(global.color);
+                if handle.home().rehearsal && !listed.is_empty() {
+                    say!("{}", screen.plain(REHEARSALS));
+                }
                 list(&listed, now_ms, &screen).iter().for_each(|line| say!("{line}"));
             }
         }

@@ -1,7 +1,7 @@
 //! `flow steps`.
 
 use clap::Args;
-use engine::step::StepDescription;
+use engine::step::{Registry, StepDescription};
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 /// Arguments of `flow steps`.
 #[derive(Debug, Args)]
 pub struct StepsArguments {
-    /// A step's name, such as ec2:createVpc.
+    /// A step's name, such as ec2:createVpc, or the beginning of several, such as wait:.
     name: Option<String>,
 }
 
@@ -26,15 +26,17 @@ pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError>
         .name
         .as_deref()
         .map(|name| name.strip_prefix("flow:").or_else(|| name.strip_prefix("arn:aws:states:::")).unwrap_or(name));
+    if let Some(prefix) = wanted.filter(|wanted| wanted.ends_with(':')) {
+        return list(global, &steps, prefix);
+    }
     // An integration's name is also accepted as its Resource has it.
     let is_wanted = |name: &str, wanted: &str| name == wanted || name.strip_prefix("aws:") == Some(wanted);
     let mut found = false;
     for step in steps.descriptions().filter(|step| wanted.is_none_or(|wanted| is_wanted(&step.name, wanted))) {
         found = true;
         match (global.output, wanted) {
-            (Output::Json, None) => json::print(json!({ "type": "step", "step": step, "message": step.summary })),
+            (_, None) => show_in_list(global, &step),
             (Output::Json, Some(_)) => json::print(line(&step)),
-            (Output::Human, None) => say!("{:<40} {}", step.name, step.summary),
             (Output::Human, Some(_)) => show(&step),
         }
     }
@@ -54,6 +56,27 @@ pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError>
             .hint("flow steps lists all"));
     }
     Ok(Exit::Success)
+}
+
+/// Lists the steps whose names begin with a prefix.
+fn list(global: &Global, steps: &Registry, prefix: &str) -> Result<Exit, CliError> {
+    let begins =
+        |name: &str| name.starts_with(prefix) || name.strip_prefix("aws:").is_some_and(|name| name.starts_with(prefix));
+    let found: Vec<StepDescription> = steps.descriptions().filter(|step| begins(&step.name)).collect();
+    if found.is_empty() {
+        return Err(CliError::not_found(format!("no step's name begins with '{prefix}'")).hint("flow steps lists all"));
+    }
+    for step in found {
+        show_in_list(global, &step);
+    }
+    Ok(Exit::Success)
+}
+
+fn show_in_list(global: &Global, step: &StepDescription) {
+    match global.output {
+        Output::Json => json::print(json!({ "type": "step", "step": step, "message": step.summary })),
+        Output::Human => say!("{:<40} {}", step.name, step.summary),
+    }
 }
 
 fn line(step: &StepDescription) -> Value {

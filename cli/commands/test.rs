@@ -1,9 +1,12 @@
 //! `flow test`.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use clap::Args;
-use engine::machine::{ExecutionHeader, ExecutionStatus};
+use engine::{
+    asl::{did_you_mean, nearest},
+    machine::{ExecutionHeader, ExecutionStatus},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,8 +16,14 @@ use crate::{
     input,
     mocks::{self, MockConfig, mocked},
     trial,
-    ui::json,
+    ui::{json, text},
 };
+
+/// The cases of a mocks file.
+type Cases = BTreeMap<String, BTreeMap<String, String>>;
+
+/// How a case can end.
+const STATUSES: &[&str] = &["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"];
 
 /// The file name of Step Functions Local.
 const MOCKS_FILE: &str = "MockConfigFile.json";
@@ -59,21 +68,42 @@ pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliE
     let mut exit = Exit::Success;
     let machine = machine(&config, &arguments.file, &mocks_file, arguments.state_machine.as_deref())?;
     let all = &config.state_machines[&machine].test_cases;
-    for (name, case) in all.iter().filter(|(name, _)| arguments.cases.is_empty() || arguments.cases.contains(name)) {
+    refuse_unknown_cases(&arguments, all, &mocks_file)?;
+    let is_wanted = |name: &String| arguments.cases.is_empty() || arguments.cases.contains(name);
+    let wanted: Vec<_> = all.iter().filter(|(name, _)| is_wanted(name)).collect();
+    for (_, case) in &wanted {
+        mocks::refuse_unknown_states(case, &definition, &mocks_file)?;
+    }
+    for (name, case) in wanted {
         let mocks = config.case(case).map_err(CliError::refused)?;
         let header = trial::run(mocks, &definition, input.clone(), Vec::new()).await?.header;
-        let wanted = arguments.expect.iter().find_map(|expect| expect.strip_prefix(&format!("{name}=")));
+        let expected = arguments.expect.iter().find_map(|expect| expect.strip_prefix(&format!("{name}=")));
         let status = serde_json::to_value(header.status).unwrap_or_default();
-        let as_wanted = status == wanted.unwrap_or("SUCCEEDED");
+        let as_wanted = status == expected.unwrap_or("SUCCEEDED");
         tell(global, name, &header, as_wanted);
         if !as_wanted {
             exit = Exit::Failed;
         }
     }
-    if let Some(missing) = arguments.cases.iter().find(|case| !all.contains_key(*case)) {
-        return Err(CliError::not_found(format!("{mocks_file} has no case '{missing}'")));
-    }
     Ok(exit)
+}
+
+/// Refuses a `--case` or an `--expect` of a case that the mocks file does not have, and an unknown status.
+fn refuse_unknown_cases(arguments: &TestArguments, all: &Cases, mocks_file: &str) -> Result<(), CliError> {
+    let mut named: Vec<&str> = arguments.cases.iter().map(String::as_str).collect();
+    for expect in &arguments.expect {
+        let (case, status) = expect.rsplit_once('=').unwrap_or((expect, ""));
+        if !STATUSES.contains(&status) {
+            let message = format!("--expect {expect}: it must be CASE=STATUS with one of {}", STATUSES.join(", "));
+            return Err(CliError::refused(message));
+        }
+        named.push(case);
+    }
+    let Some(missing) = named.into_iter().find(|case| !all.contains_key(*case)) else { return Ok(()) };
+    let hint = did_you_mean(nearest(missing, all.keys().map(String::as_str)));
+    let message = format!("{mocks_file} has no case '{missing}'{hint}");
+    let names = all.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    Err(CliError::not_found(message.trim_end_matches('.')).hint(format!("its cases are {names}")))
 }
 
 /// The state machine in the mocks file that belongs to a definition file: the named one, else the file's name, else the
@@ -96,7 +126,7 @@ pub fn machine(config: &MockConfig, file: &str, mocks: &str, named: Option<&str>
 fn tell(global: &Global, name: &str, header: &ExecutionHeader, as_wanted: bool) {
     let status = serde_json::to_value(header.status).unwrap_or_default();
     let status = status.as_str().unwrap_or_default();
-    let failure = header.failure.as_ref().map(|failure| format!("{}: {}", failure.error, failure.cause));
+    let failure = header.failure.as_ref().map(|failure| text::error_and_cause(&failure.error, &failure.cause));
     if global.output == Output::Json {
         let line = json!({
             "type": "case", "case": name, "status": status, "asWanted": as_wanted, "output": header.output, "failure": failure,

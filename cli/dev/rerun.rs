@@ -9,7 +9,10 @@ use engine::{
 use serde_json::{Value, json};
 
 use super::{drawing::Outcome, states::state_at};
-use crate::{mocks::Mocks, ui::text::shortened};
+use crate::{
+    mocks::Mocks,
+    ui::text::{error_and_cause, shortened},
+};
 
 /// The longest output in a line, in characters.
 const OUTPUT_CHARACTERS_MAX: usize = 60;
@@ -105,7 +108,7 @@ impl Run {
             EntryContent::Note(note) => match &**note {
                 Note::Failure { state_path, failure, .. } => (
                     state_path.clone(),
-                    Outcome::Failed(shortened(&format!("{}: {}", failure.error, failure.cause), OUTPUT_CHARACTERS_MAX)),
+                    Outcome::Failed(shortened(&error_and_cause(&failure.error, &failure.cause), OUTPUT_CHARACTERS_MAX)),
                 ),
                 _ => return,
             },

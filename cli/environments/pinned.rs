@@ -88,15 +88,17 @@ impl Pinned {
         self
     }
 
-    /// Account, region and profile in one line for people. Empty without an account.
+    /// Account, region and profile in one line for people, or that it is a rehearsal. Empty without an account.
     pub fn described(&self) -> String {
         let account = self.account.as_ref().map(|account| match account.partition.as_str() {
             "aws" => format!("account {}", account.account_id),
             partition => format!("account {} ({partition})", account.account_id),
         });
+        let is_rehearsal = matches!(self.location, Location::Rehearsal { .. });
+        let rehearsal = is_rehearsal.then(|| "rehearsal: times are of its own clock".to_owned());
         let region = self.account.as_ref().and(self.location.region()).map(|region| format!("region {region}"));
         let profile = self.account.as_ref().and(self.location.profile()).map(|profile| format!("profile {profile}"));
-        [account, region, profile].into_iter().flatten().collect::<Vec<_>>().join("   ")
+        [rehearsal, account, region, profile].into_iter().flatten().collect::<Vec<_>>().join("   ")
     }
 }
 

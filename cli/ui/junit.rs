@@ -4,7 +4,10 @@
 
 use api::view::{Doing, StateView, View, is_inside};
 
-use super::{lines::title, text::rfc3339};
+use super::{
+    lines::title,
+    text::{error_and_cause, rfc3339},
+};
 
 /// The report of these executions.
 pub fn report<'v>(views: impl Iterator<Item = &'v View>) -> String {
@@ -56,7 +59,7 @@ fn case(view: &View, path: &str, name: &str) -> Case {
     let mut failed = view.failed().filter(|(failed, _)| failed.path == path || is_inside(&failed.path, path));
     match failed.next() {
         Some((failed, failure)) => {
-            let text = format!("{}\n{}: {}", title(view, &failed.path), failure.error, failure.cause);
+            let text = format!("{}\n{}", title(view, &failed.path), error_and_cause(&failure.error, &failure.cause));
             case(took_ms, "failure", failure.error.clone(), text)
         }
         None => case(took_ms, "skipped", "not finished".to_owned(), String::new()),

@@ -2,6 +2,7 @@
 
 use api::view::{Doing, Made, Remedy, View, Wait, word};
 use engine::{
+    journal::StateType,
     machine::{EarlySignal, ExecutionHeader, ExecutionStatus, SignalAnswer},
     step::{ChangeAction, Instructions},
 };
@@ -9,7 +10,7 @@ use engine::{
 use super::{
     lines::{signaller, title},
     next,
-    text::{duration, moment, pad, short_id, width},
+    text::{duration, error_and_cause, moment, pad, short_id, width},
     tree::detail,
 };
 use crate::proposed::OPTIONS;
@@ -83,11 +84,16 @@ pub fn changes(view: &View) -> String {
     text
 }
 
+/// The changes after a colon; nothing if no step reports a resource.
+fn changes_if_any(view: &View) -> String {
+    if view.changes().is_empty() { String::new() } else { format!(": {}", changes(view)) }
+}
+
 /// The summary of an execution that has ended.
 pub fn end(view: &View, now_ms: u64) -> Vec<String> {
     let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
     match view.status {
-        ExecutionStatus::Succeeded => vec![format!("✔ {} SUCCEEDED after {took}: {}", view.id, changes(view))],
+        ExecutionStatus::Succeeded => vec![format!("✔ {} SUCCEEDED after {took}{}", view.id, changes_if_any(view))],
         ExecutionStatus::Running => waits(view, now_ms),
         ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => failure(view, &took),
     }
@@ -125,7 +131,7 @@ pub fn kept_answers(header: &ExecutionHeader) -> Vec<String> {
 pub fn one_line(view: &View, display_status: &str, now_ms: u64) -> String {
     let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
     match view.status {
-        ExecutionStatus::Succeeded => format!("SUCCEEDED after {took}: {}", changes(view)),
+        ExecutionStatus::Succeeded => format!("SUCCEEDED after {took}{}", changes_if_any(view)),
         ExecutionStatus::Running if view.needs_person() => {
             format!("{display_status}, needs you: flow status {}{OPTIONS}", view.id)
         }
@@ -136,8 +142,9 @@ pub fn one_line(view: &View, display_status: &str, now_ms: u64) -> String {
             format!("{display_status}{waits}")
         }
         _ => {
+            let failure = view.failure.as_ref();
             let failure =
-                view.failure.as_ref().map_or_else(String::new, |(error, cause)| format!(": {error}: {cause}"));
+                failure.map_or_else(String::new, |(error, cause)| format!(": {}", error_and_cause(error, cause)));
             format!("{display_status} after {took}{failure}. flow status {}{OPTIONS}", view.id)
         }
     }
@@ -163,9 +170,9 @@ fn failure(view: &View, took: &str) -> Vec<String> {
                 failure.error
             ));
             if let Some(details) = &failure.details {
-                let action = details.action.clone().unwrap_or_else(|| "no call".to_owned());
+                let action = details.action.as_ref().map_or_else(String::new, |action| format!("{action}   "));
                 let request = details.request_id.as_ref().map_or_else(String::new, |id| format!("   request id {id}"));
-                lines.push(format!("  {action}   attempt {attempt}{request}"));
+                lines.push(format!("  {action}attempt {attempt}{request}"));
                 let code = details.code.as_ref().map_or_else(String::new, |code| format!("{code}: "));
                 lines.extend(format!("{code}{}", details.cause).lines().map(|line| format!("  {line}")));
                 lines.extend(details.hint.iter().map(|hint| format!("  {hint}")));
@@ -176,7 +183,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
         None => {
             lines.push(format!("✖ {} {word} after {took}", view.id));
             if let Some((error, cause)) = &view.failure {
-                lines.push(format!("  {error}: {cause}"));
+                lines.push(format!("  {}", error_and_cause(error, cause)));
             }
         }
     }
@@ -190,6 +197,10 @@ fn failure(view: &View, took: &str) -> Vec<String> {
             format!("  To ask once more:   flow resume {}{OPTIONS}", view.id)
         }
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {}{OPTIONS}", view.id),
+        (_, Remedy::StartAgain) if failed.is_some_and(|(state, ..)| state.state_type == StateType::Fail) => format!(
+            "  The workflow ended itself with this error. To run it again with the same input:   flow run --again {}{OPTIONS}",
+            view.id
+        ),
         (_, Remedy::StartAgain) => {
             "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \
              execution with   flow run".to_owned()

@@ -136,6 +136,11 @@ pub fn shortened(text: &str, characters_max: usize) -> String {
     }
 }
 
+/// An error with its cause, which may be empty.
+pub fn error_and_cause(error: &str, cause: &str) -> String {
+    if cause.trim().is_empty() { error.to_owned() } else { format!("{error}: {cause}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

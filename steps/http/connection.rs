@@ -16,7 +16,7 @@ use engine::step::{ErrorClass, StepError};
 use reqwest::Client;
 use serde_json::{Map, Value, json};
 
-use super::{form, request::pairs};
+use super::{declaration, form, request::pairs};
 use crate::local::CONNECTIONS;
 
 /// How long before its expiry a token is replaced.
@@ -83,18 +83,10 @@ impl Connection {
 
     /// Finds the connection of an ARN in a file that only its owner may read.
     pub fn declared_in(file: &Path, arn: &str) -> Result<Self, StepError> {
-        let shown = file.display();
-        let unreadable = |error: std::io::Error| refuse(format!("{CONNECTIONS} names {shown}: {error}"));
-        let (text, mode) = read(file).map_err(unreadable)?;
-        if mode & 0o077 != 0 {
-            return Err(refuse(format!("{shown} holds secrets and others may read it: chmod 600 {shown}")));
-        }
-        // Without the parser's message, which quotes the file.
-        let all: Value = serde_json::from_str(&text)
-            .map_err(|error| refuse(format!("{shown} is not JSON at line {}", error.line())))?;
+        let all = declarations(file)?;
         let name = arn.split(":connection/").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or(arn);
         let declared = all.get(arn).or_else(|| all.get(name));
-        let declared = declared.ok_or_else(|| refuse(format!("{shown} declares no connection {arn}")))?;
+        let declared = declared.ok_or_else(|| refuse(format!("{} declares no connection {arn}", file.display())))?;
         Ok(Connection { name: arn.to_owned(), declared: declared.clone() })
     }
 
@@ -108,7 +100,8 @@ impl Connection {
         let parameters = &self.declared["AuthParameters"];
         let mut additions = invocation(&parameters["InvocationHttpParameters"]);
         let authorization = match self.declared["AuthorizationType"].as_str() {
-            None => return Ok(additions),
+            None if self.declared.is_null() => return Ok(additions),
+            None => return Err(unusable(format!("{} has no AuthorizationType", self.name))),
             Some("BASIC") => {
                 let basic = &parameters["BasicAuthParameters"];
                 let (user, password) = (text(basic, "Username")?, text(basic, "Password")?);
@@ -182,6 +175,27 @@ impl Connection {
         let lifetime = answer["expires_in"].as_u64().map_or(TOKEN_LIFETIME, Duration::from_secs);
         Ok((token.to_owned(), lifetime))
     }
+}
+
+/// The connections that a file declares. Every one of them is checked, so that a mistake is found before any request.
+///
+/// # Errors
+/// The file cannot be read, others may read it, or its format is wrong.
+pub(crate) fn declarations(file: &Path) -> Result<Value, StepError> {
+    let shown = file.display();
+    let unreadable = |error: std::io::Error| refuse(format!("{CONNECTIONS} names {shown}: {error}"));
+    let (text, mode) = read(file).map_err(unreadable)?;
+    if mode & 0o077 != 0 {
+        return Err(refuse(format!("{shown} holds secrets and others may read it: chmod 600 {shown}")));
+    }
+    // Without the parser's message, which quotes the file.
+    let all: Value =
+        serde_json::from_str(&text).map_err(|error| refuse(format!("{shown} is not JSON at line {}", error.line())))?;
+    declaration::check(&all).map_err(|problem| {
+        let hint = format!("the format of the file is, for example: {}", declaration::EXAMPLE);
+        refuse(format!("{CONNECTIONS} names {shown}: {problem}")).hint(hint)
+    })?;
+    Ok(all)
 }
 
 /// The content of a regular file, and its mode.

@@ -1,13 +1,16 @@
 //! Parses the arguments of an HTTP task and builds its request.
 
-use engine::step::StepError;
+use engine::{
+    asl::{did_you_mean, nearest},
+    step::StepError,
+};
 use reqwest::{
     Client, Method, Request, Url,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 use serde_json::{Map, Value};
 
-use super::{connection::Additions, form};
+use super::{arguments::ARGUMENTS, connection::Additions, form};
 
 /// Headers that AWS does not allow a Task to set, from the same page.
 const REFUSED_HEADERS: &[&str] = &[
@@ -67,6 +70,7 @@ fn wrong(cause: impl Into<String>) -> StepError {
 impl Call {
     /// Parses the Parameters or Arguments of a Task.
     pub fn read(input: &Value) -> Result<Self, StepError> {
+        refuse_unknown(input)?;
         let endpoint = required(input, "ApiEndpoint")?;
         let method = required(input, "Method")?;
         let known = METHODS.iter().find(|known| known.as_str() == method);
@@ -137,6 +141,15 @@ impl Call {
         fields.extend(additions.body.clone());
         Some(Value::Object(fields))
     }
+}
+
+/// Refuses an argument that is not known.
+fn refuse_unknown(input: &Value) -> Result<(), StepError> {
+    let mut names = input.as_object().into_iter().flat_map(Map::keys);
+    let Some(unknown) = names.find(|name| !ARGUMENTS.contains(&name.as_str())) else { return Ok(()) };
+    let hint = did_you_mean(nearest(unknown, ARGUMENTS.iter().copied()));
+    let message = format!("The field '{unknown}' is not supported; the fields are {}", ARGUMENTS.join(", "));
+    Err(wrong(format!("{message}{}", hint.trim_end_matches('.'))))
 }
 
 fn required<'v>(input: &'v Value, field: &str) -> Result<&'v str, StepError> {

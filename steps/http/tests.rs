@@ -144,6 +144,8 @@ fn what_no_task_may_ask_for_is_refused() {
         wrong(json!({ "Method": "GET", "ApiEndpoint": "http://example.com" })).contains("must begin with https://")
     );
     assert!(wrong(json!({ "Method": "BREW", "ApiEndpoint": url })).contains("'BREW' is not a Method"));
+    let misspelt = json!({ "Method": "GET", "ApiEndpoint": url, "Authentcation": { "ConnectionArn": "c" } });
+    assert!(wrong(misspelt).contains("did you mean 'Authentication'?"), "never without its credentials");
     for header in ["Host", "X-Forwarded-For", "x-amz-date", "Transfer-Encoding"] {
         let input = json!({ "Method": "GET", "ApiEndpoint": url, "Headers": { header: "x" } });
         assert!(wrong(input).contains(header), "{header}");
@@ -162,6 +164,42 @@ fn a_file_of_secrets_that_others_may_read_is_not_read() {
     std::io::Write::write_all(&mut options(0o600).unwrap(), br#"{ "canary-7f3a91 "#).unwrap();
     let error = Connection::declared_in(&file, "c").err().unwrap();
     assert!(error.cause.contains("is not JSON") && !error.cause.contains(CANARY), "{}", error.cause);
+}
+
+#[tokio::test]
+async fn a_file_of_another_shape_is_refused_before_any_request() {
+    let server = TestServer::start((200, "", "{}")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("connections.json");
+    let mut open = std::fs::OpenOptions::new().write(true).create(true).mode(0o600).open(&file).unwrap();
+    let declared = json!({ "orders": { "type": "basic", "user": "u", "password": CANARY } });
+    std::io::Write::write_all(&mut open, declared.to_string().as_bytes()).unwrap();
+    let mut registry = Registry::new();
+    let settings = LocalSettings { connections: Some(file), ..LocalSettings::default() };
+    crate::register_local(&mut registry, &settings);
+    let step = registry.find("arn:aws:states:::http:invoke").unwrap();
+    let input =
+        json!({ "Method": "GET", "ApiEndpoint": server.endpoint(), "Authentication": { "ConnectionArn": "orders" } });
+    let error = step.poll(StepContext::for_test(""), input).await.unwrap_err();
+    let said = format!("{} {}", error.cause, error.hint.clone().unwrap_or_default());
+    assert!(said.contains("'orders'") && said.contains("unknown field 'type'"), "{said}");
+    assert!(said.contains("AuthorizationType, AuthParameters") && said.contains("ApiKeyValue"), "{said}");
+    assert!(!said.contains(CANARY), "{said}");
+    assert!(server.requests().is_empty());
+    let refused = settings.check(["arn:aws:states:::http:invoke"]).unwrap_err();
+    assert_eq!(refused.cause, error.cause, "the same at the start of a run");
+    settings.check(["flow:process:run"]).unwrap();
+}
+
+#[test]
+fn the_schema_names_the_arguments_that_are_parsed() {
+    let mut registry = Registry::new();
+    crate::register_local(&mut registry, &LocalSettings::default());
+    let schema = registry.find("arn:aws:states:::http:invoke").unwrap().description().input_schema;
+    let mut names: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, arguments::ARGUMENTS);
+    assert_eq!(schema["additionalProperties"], false);
 }
 
 #[tokio::test]

@@ -16,6 +16,10 @@ use crate::local::SSH_HOSTS;
 /// The largest file of hosts, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// A file with one host.
+const EXAMPLE: &str =
+    r#"{ "web": { "host": "web.example.com", "user": "deploy", "privateKeyFile": "/home/you/.ssh/id_ed25519" } }"#;
+
 /// A server, and the login to it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -43,6 +47,25 @@ fn refuse(cause: String) -> StepError {
     StepError::new(ErrorClass::Permission, cause)
 }
 
+/// The hosts that a file declares.
+///
+/// # Errors
+/// The file cannot be read, others may write it, or its format is wrong.
+pub(super) fn declared_hosts(file: &Path) -> Result<BTreeMap<String, SshHost>, StepError> {
+    let shown = file.display();
+    let unreadable = |error: std::io::Error| refuse(format!("{SSH_HOSTS} names {shown}: {error}"));
+    let open = std::fs::File::open(file).map_err(unreadable)?;
+    if open.metadata().map_err(unreadable)?.permissions().mode() & 0o022 != 0 {
+        return Err(refuse(format!("{shown} says where programs run and others may write it: chmod 600 {shown}")));
+    }
+    let mut text = String::new();
+    open.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
+    serde_json::from_str(&text).map_err(|error| {
+        let hint = format!("the format of the file is, for example: {EXAMPLE}");
+        refuse(format!("{shown} cannot be read: {error}")).hint(hint)
+    })
+}
+
 impl SshHost {
     /// Finds a host in the file.
     ///
@@ -51,16 +74,7 @@ impl SshHost {
     pub fn find(file: Option<&Path>, name: &str) -> Result<Self, StepError> {
         let file =
             file.ok_or_else(|| refuse(format!("the SSH host '{name}' is not known: {SSH_HOSTS} names no file")))?;
-        let shown = file.display();
-        let unreadable = |error: std::io::Error| refuse(format!("{SSH_HOSTS} names {shown}: {error}"));
-        let open = std::fs::File::open(file).map_err(unreadable)?;
-        if open.metadata().map_err(unreadable)?.permissions().mode() & 0o022 != 0 {
-            return Err(refuse(format!("{shown} says where programs run and others may write it: chmod 600 {shown}")));
-        }
-        let mut text = String::new();
-        open.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
-        let mut hosts: BTreeMap<String, SshHost> =
-            serde_json::from_str(&text).map_err(|error| refuse(format!("{shown} cannot be read: {error}")))?;
+        let (shown, mut hosts) = (file.display(), declared_hosts(file)?);
         let names: Vec<String> = hosts.keys().cloned().collect();
         hosts.remove(name).ok_or_else(|| refuse(format!("{shown} has no host '{name}'; it has {}", names.join(", "))))
     }

@@ -192,7 +192,8 @@ fn result(name: &str, ended: Ended) -> StepResult<Value> {
     let tail = String::from_utf8_lossy(&ended.error_tail);
     let said = if tail.trim().is_empty() { text } else { tail.trim() };
     let start = said.char_indices().rev().take(ERROR_TAIL_BYTES).last().map_or(0, |(start, _)| start);
-    Err(StepError::named("Ssh.Failed", format!("{name}: {status}: {}", &said[start..])))
+    let said = if said[start..].is_empty() { String::new() } else { format!(": {}", &said[start..]) };
+    Err(StepError::named("Ssh.Failed", format!("{name}: {status}{said}")))
 }
 
 /// Accepts only the host key that is pinned or known.

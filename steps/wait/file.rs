@@ -31,7 +31,7 @@ pub(super) struct Seen {
 }
 
 pub(super) async fn wait(settings: Arc<LocalSettings>, context: StepContext, input: WaitForFile) -> StepResult<Seen> {
-    let bytes = file::length(&settings, &input.path).await?;
+    let bytes = file::length(&settings, &context.execution, &input.path).await?;
     let reason = match (bytes, input.gone) {
         (Some(bytes), false) => return Ok(Answer::done(Seen { path: input.path, bytes })),
         (None, true) => return Ok(Answer::done(Seen { path: input.path, bytes: 0 })),

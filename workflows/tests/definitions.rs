@@ -233,6 +233,17 @@ fn a_file_that_is_no_definition_says_why() {
     };
     assert!(matches!(load("a.json", "{"), WorkflowError::Parse { .. }));
     assert!(matches!(load("a.yaml", "a: [b"), WorkflowError::Parse { .. }));
+    let position = |name: &str, text: &str| match load(name, text) {
+        WorkflowError::Parse { position, message, .. } if !message.contains("<input>") => position,
+        other => panic!("{other}"),
+    };
+    assert_eq!(position("t.json", "{\"StartAt\":\n }"), Some((2, 2)));
+    for (text, expected) in [
+        ("StartAt: A\nStates:\n\tA:\n\t\tType: Pass\n", (3, 1)),
+        ("StartAt: A\nStates:\n  A:\n    Type: Pass\n\tEnd: true\n", (5, 1)),
+    ] {
+        assert_eq!(position("t.yaml", text), Some(expected), "{text}");
+    }
     assert!(matches!(load("a.txt", "- a"), WorkflowError::NotAnObject { .. }));
     let twice = "StartAt: A\nStates: {A: {Type: Succeed}}\nStartAt: B";
     assert!(matches!(load("e.yaml", twice), WorkflowError::RepeatedKeys { .. }));

@@ -96,7 +96,10 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
     // All are resumed before any is awaited, so that a long Wait of one does not delay another.
     for header in &ours {
         match resume(global, handle, header, pinned(header).as_ref(), Vec::new()).await {
-            Ok(None) => running.push(one(handle, header, watching)),
+            Ok(None) => {
+                show_begun(global, header, watching);
+                running.push(one(handle, header, watching));
+            }
             Ok(Some(status)) => {
                 worst = worst.worse(show(global, &ended_meanwhile(handle, &header.id, status).await?));
                 unfinished.retain(|id| *id != header.id);
@@ -205,6 +208,14 @@ fn outcome(watched: &Watched, clock: &dyn Clock) -> Outcome {
     let message = summary::one_line(view, display_status, clock.now_ms());
     let is_news = *needs_are_news || matches!(exit, Exit::Success | Exit::Failed);
     Outcome { id: view.id.clone(), display_status, message, exit: *exit, is_news }
+}
+
+/// Reports that an execution is resumed, if this command waits for its end, which may be far.
+fn show_begun(global: &Global, header: &ExecutionHeader, watching: Watch) {
+    if watching.no_wait.is_none() && global.output == Output::Human && !global.quiet {
+        say!("{}   resumed; this command waits for its end", header.id);
+        crate::out::flush();
+    }
 }
 
 fn show(global: &Global, outcome: &Outcome) -> Exit {

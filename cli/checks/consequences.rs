@@ -1,0 +1,90 @@
+//! Puts the cause of problems first and leaves out what only follows from it.
+
+use engine::asl::{Diagnostic, each_state};
+use serde_json::Value;
+
+/// Removes unreachable states where a transition is wrong: they are reachable once it is corrected. A misspelt field
+/// may be a transition too, and a state without its required fields leads nowhere.
+pub(super) fn leave_out(found: &mut Vec<Diagnostic>) {
+    let is_unreachable = |problem: &Diagnostic| problem.message.ends_with("\" is not reachable.");
+    let is_cause = |problem: &Diagnostic| {
+        problem.message.starts_with("Missing 'Next' target: ")
+            || problem.message.starts_with("These fields are required: ")
+            || problem.message.starts_with("Field '")
+    };
+    if found.iter().any(is_cause) {
+        found.retain(|problem| !is_unreachable(problem));
+    }
+}
+
+/// A definition without `QueryLanguage` that uses JSONata: one problem that says which line is missing.
+pub(super) fn missing_language(definition: &Value, found: &[Diagnostic]) -> Option<Diagnostic> {
+    if !definition["QueryLanguage"].is_null() {
+        return None;
+    }
+    let is_refused = found.iter().any(|problem| {
+        problem.message.starts_with("The QueryLanguage is set to 'JSONPath'")
+            && problem.message.ends_with("only supported for the 'JSONata' QueryLanguage")
+    });
+    let mut uses_expressions = false;
+    each_state(definition, &mut |raw| {
+        let mut fields = raw.json.as_object().into_iter().flatten();
+        let own = |name: &str| !["Branches", "ItemProcessor", "Iterator", "Comment"].contains(&name);
+        uses_expressions |=
+            raw.language == "JSONPath" && fields.any(|(name, value)| own(name) && has_expression(value));
+    });
+    let message = "The definition uses JSONata and has no QueryLanguage, which is JSONPath then. Add this line at the top: \
+                   QueryLanguage: JSONata";
+    match (is_refused, uses_expressions) {
+        (true, _) => Some(Diagnostic::error("SCHEMA_VALIDATION_FAILED", "", message)),
+        (false, true) => Some(Diagnostic::warning("SCHEMA_VALIDATION_FAILED", "", message)),
+        (false, false) => None,
+    }
+}
+
+fn has_expression(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.starts_with("{%") && text.ends_with("%}"),
+        Value::Array(items) => items.iter().any(has_expression),
+        Value::Object(fields) => fields.values().any(has_expression),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use engine::asl::Severity;
+    use serde_json::json;
+
+    use crate::{checks::problems, environments};
+
+    fn messages(definition: &serde_json::Value) -> Vec<(Severity, String)> {
+        let found = problems(definition, &environments::described().unwrap()).into_iter();
+        found.map(|problem| (problem.severity, problem.message)).collect()
+    }
+
+    #[test]
+    fn a_state_that_a_wrong_transition_makes_unreachable_is_left_out() {
+        let mut definition = json!({ "StartAt": "Frist", "States": {
+            "First": { "Type": "Pass", "Next": "Last" }, "Last": { "Type": "Succeed" } } });
+        let found = messages(&definition);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].1.ends_with("did you mean 'First'?"), "{found:?}");
+        definition["StartAt"] = json!("Last");
+        assert!(messages(&definition)[0].1.ends_with("is not reachable."), "without a cause it is one itself");
+    }
+
+    #[test]
+    fn a_missing_query_language_is_said_once_and_first() {
+        let state = json!({ "Type": "Pass", "Output": "{% 1 %}", "Next": "B" });
+        let last = json!({ "Type": "Pass", "Output": "{% 2 %}", "End": true });
+        let found = messages(&json!({ "StartAt": "A", "States": { "A": state, "B": last } }));
+        assert!(found[0].1.ends_with("QueryLanguage: JSONata") && found[0].0 == Severity::Error, "{found:?}");
+        assert_eq!(found.iter().filter(|(_, message)| message.contains("JSONata")).count(), 1, "{found:?}");
+        let found = messages(
+            &json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "Result": "{% 1 %}", "End": true } } }),
+        );
+        assert!(found[0].1.ends_with("QueryLanguage: JSONata") && found[0].0 == Severity::Warning, "{found:?}");
+    }
+}

@@ -1,0 +1,42 @@
+//! `flow run --id` with the id of an execution that has ended already.
+
+use api::flow::{DescribeExecution, DescribeExecutionRequest};
+use engine::machine::ExecutionStatus;
+use serde_json::json;
+
+use crate::{
+    global::{Global, Output},
+    owner::Handle,
+    ui::json,
+};
+
+/// How the execution with this id has ended. `None` if there is none, or it has not ended.
+pub(super) async fn ended(handle: &Handle, id: &str) -> Option<ExecutionStatus> {
+    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
+    let status = handle.call::<DescribeExecution>(request).await.ok()?.execution.status;
+    (status != ExecutionStatus::Running).then_some(status)
+}
+
+/// Says that nothing is run, because the execution has ended already.
+pub(super) fn say(global: &Global, id: &str, status: ExecutionStatus) {
+    let status = word(status);
+    let verb = if status == "ABORTED" { "was" } else { "has" };
+    let message = format!("{id} exists already and {verb} {status}; nothing was run");
+    match global.output {
+        Output::Json => {
+            json::print(json!({ "type": "execution", "execution": id, "standing": status, "message": message }))
+        }
+        Output::Human if global.quiet => {}
+        Output::Human => say!("{message}"),
+    }
+}
+
+fn word(status: ExecutionStatus) -> &'static str {
+    match status {
+        ExecutionStatus::Running => "RUNNING",
+        ExecutionStatus::Succeeded => "SUCCEEDED",
+        ExecutionStatus::Failed => "FAILED",
+        ExecutionStatus::TimedOut => "TIMED_OUT",
+        ExecutionStatus::Aborted => "ABORTED",
+    }
+}
