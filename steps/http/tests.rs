@@ -171,7 +171,7 @@ async fn a_file_of_another_shape_is_refused_before_any_request() {
     let server = TestServer::start((200, "", "{}")).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("connections.json");
-    let mut open = std::fs::OpenOptions::new().write(true).create(true).mode(0o600).open(&file).unwrap();
+    let mut open = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&file).unwrap();
     let declared = json!({ "orders": { "type": "basic", "user": "u", "password": CANARY } });
     std::io::Write::write_all(&mut open, declared.to_string().as_bytes()).unwrap();
     let mut registry = Registry::new();
