@@ -1,5 +1,6 @@
 //! EC2: network, security groups, key pairs, images and instances.
 
+mod bastion;
 mod changes;
 mod choose_zones;
 mod holders;
@@ -156,6 +157,7 @@ fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     key_pair::register(registry, environment);
     image::register(registry, environment);
     instance::register(registry, environment);
+    bastion::register(registry, environment);
     instance_wait::register(registry, environment);
 }
 

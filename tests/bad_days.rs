@@ -189,8 +189,21 @@ fn a_changed_input_is_applied_or_refused_and_never_ignored() {
     assert_eq!(world.changing_calls().len(), before, "something was changed");
     home.rehearse(&["--set", "bastion.enabled=false", "--set", "alarms.enabled=false"]);
     let found = world.inspect();
-    for gone in ["instances", "alarms", "topics"] {
+    for gone in ["instances", "key_pairs", "alarms", "topics"] {
         assert_eq!(found["counts"][gone], 0, "{gone} still exist");
+    }
+    assert_eq!(found["counts"]["security_groups"], 3, "the SSH group still exists");
+}
+
+#[test]
+fn an_address_removed_from_the_input_is_named_in_the_plan_and_in_the_run() {
+    let home = Home::for_rehearsal();
+    home.rehearse(&[]);
+    let nobody = ["--set", "alarms.email=null"];
+    for more in [&["--plan"][..], &[]] {
+        let (exit, said) = run(&home, &[&nobody[..], more].concat());
+        assert_eq!(exit, Some(0), "{said}");
+        assert!(said.contains("Alarms are also sent to person@example.com"), "{more:?}: {said}");
     }
 }
 

@@ -40,6 +40,12 @@ pub(crate) struct CheckChanges {
     /// Such as `14` or `14.12`.
     pub(crate) database_version: String,
     pub(crate) database_allocated_storage_gib: i32,
+    /// The name of the alarms' topic; null without alarms.
+    #[serde(default)]
+    pub(crate) topic_name: Option<String>,
+    /// The e-mail address of alarms; null for none.
+    #[serde(default)]
+    pub(crate) alarms_email: Option<String>,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
@@ -91,6 +97,8 @@ impl CheckChanges {
             database_username: "postgres".into(),
             database_version: "14".into(),
             database_allocated_storage_gib: 20,
+            topic_name: Some("demo-alarms".into()),
+            alarms_email: Some("person@example.com".into()),
         }
     }
 }

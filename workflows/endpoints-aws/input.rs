@@ -244,7 +244,7 @@ fn warnings(input: &Value) -> Vec<String> {
         warnings.push("a record that the domain has already will be replaced (overwriteDnsRecord is on)".into());
     }
     if input["alarms"]["enabled"] == true && input["alarms"]["email"].is_null() {
-        warnings.push("alarms are created, but nobody is notified: alarms.email is empty".into());
+        warnings.push("alarms.email is empty: this run subscribes nobody to the alarms".into());
     }
     warnings
 }

@@ -28,9 +28,9 @@ sts:getCallerIdentity | | | account arn userId partition region
 ec2:describeAvailabilityZones | count | | zones
 ec2:chooseZones | count databaseInstanceClass databaseVersion databaseStorageType databaseMultiAz bastionInstanceType | availabilityZones | zones
 preflight:checkDomain | domain hostedZoneId overwrite loadBalancerName | | isDelegated
-preflight:checkChanges | deployment targetGroupName vpcId vpcCidr bastionName bastionInstanceType bastionRelease bastionKeyName databaseIdentifier databaseUsername databaseVersion databaseAllocatedStorageGib | | notes
-ec2:revokeIngressByName | deployment vpcId name | |
-ec2:terminateInstanceByName | deployment name | |
+preflight:checkChanges | deployment targetGroupName vpcId vpcCidr bastionName bastionInstanceType bastionRelease bastionKeyName databaseIdentifier databaseUsername databaseVersion databaseAllocatedStorageGib topicName alarmsEmail | | notes
+ec2:findBastion | deployment name keyName vpcId groupName databaseGroupId | | instanceIds keyPairIds groupIds groupsToClose stays
+ec2:revokeIngressFromGroup | groupId sourceGroupId | |
 ec2:findKeyPair | deployment keyName | | publicKey
 cloudwatch:deleteOwnAlarms | deployment names | |
 sns:deleteOwnTopic | deployment name | |

@@ -61,6 +61,9 @@ fn field_value(field: &str) -> Value {
         "loadBalancerArn" => json!("arn:aws:elasticloadbalancing:r:1:loadbalancer/app/x-https/50dc"),
         "targetGroupArn" => json!("arn:aws:elasticloadbalancing:r:1:targetgroup/x-app/73e2"),
         "stays" | "notes" | "otherEmails" => json!([]),
+        "instanceIds" => json!(["<instanceId>"]),
+        "keyPairIds" => json!(["<keyPairId>"]),
+        "groupIds" | "groupsToClose" => json!(["<groupId>"]),
         "total" => json!(0),
         other => json!(format!("<{other}>")),
     }
