@@ -13,7 +13,7 @@ use crate::{
     failure::{failure, is_missing, name_taken},
     found_tags,
     outcome::called_before,
-    plan::{PlannedChange, Price, Prices},
+    plan::{Bill, PlannedChange, Price, Prices},
     policy::{Scope, none},
     preflight::{Holder, Holders},
     service::{CheckNames, Found, Service},
@@ -70,7 +70,7 @@ impl Service for CloudWatch {
 
     fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
         match change.resource_type.as_str() {
-            ALARM => prices.everywhere("alarmMonth").into(),
+            ALARM => Price::Billed(Bill::default().with("alarms", Some(1.0), prices.everywhere("alarmMonth"))),
             _ => Price::Free,
         }
     }

@@ -6,6 +6,7 @@ use aws_sdk_ec2::types::{Filter, Instance, InstanceNetworkInterface, SecurityGro
 use engine::step::{Answer, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{filter, holders, key_pair, of_deployment, security_group};
 use crate::{Environment, failure::failure, found_tags, tags::sanitised};
@@ -68,12 +69,20 @@ async fn find_bastion(
     let group = security_group::named(&environment, &input.vpc_id, &input.group_name).await;
     let group = group.map_err(|error| failure("ec2:DescribeSecurityGroups", error))?;
     let ours = |group: &SecurityGroup| found_tags!(group.tags()).is_ours(&input.deployment);
+    for instance in &instances {
+        let settings = json!({ "instanceType": instance.instance_type().map(|kind| kind.as_str()) });
+        environment.knows(instance.instance_id().unwrap_or_default(), Some(&input.name), settings);
+    }
+    if let Some(id) = pair.as_ref().and_then(|pair| pair.key_pair_id()) {
+        environment.knows(id, Some(&input.key_name), Value::Null);
+    }
     let mut found = FoundBastion {
         instance_ids: instances.iter().filter_map(|instance| instance.instance_id.clone()).collect(),
         key_pair_ids: pair.and_then(|pair| pair.key_pair_id).into_iter().collect(),
         ..FoundBastion::default()
     };
     if let Some(group_id) = group.filter(ours).and_then(|group| group.group_id) {
+        environment.knows(&group_id, Some(&input.group_name), Value::Null);
         let users = holders::other_users(&environment, &group_id, &interfaces(&instances), &input.database_group_id);
         add_group(&mut found, &input.group_name, group_id, &users.await?);
     }

@@ -17,7 +17,7 @@ use crate::{
     failure::{failure_for, name_taken},
     found_tags,
     outcome::{cannot_change, incomplete_answer, same_set},
-    plan::Prices,
+    plan::{Bill, Prices},
     tags::{Tags, short_token},
 };
 
@@ -28,11 +28,13 @@ const TOKEN_LENGTH: usize = 32;
 const HEALTH_CHECK_GRACE_PERIOD_SECONDS: i32 = 300;
 
 /// The monthly price of a service: its tasks and their public addresses.
-pub(super) fn monthly_usd(settings: &Value, task: &Value, prices: &Prices) -> Option<f64> {
-    let vcpu = task["cpu"].as_f64()? / 1024.0 * prices.regional("fargateVcpuHour").as_f64()?;
-    let memory = task["memoryMib"].as_f64()? / 1024.0 * prices.regional("fargateGibHour").as_f64()?;
-    let one = (vcpu + memory) * prices.hours_per_month() + prices.public_address()?;
-    Some(one * settings["desiredCount"].as_f64()?)
+pub(super) fn monthly_usd(settings: &Value, task: &Value, prices: &Prices) -> Bill {
+    let hours = settings["desiredCount"].as_f64().map(|tasks| tasks * prices.hours_per_month());
+    let of_tasks = |unit: Option<f64>| Some(hours? * unit? / 1024.0);
+    Bill::default()
+        .with("CPU of the tasks", of_tasks(task["cpu"].as_f64()), prices.regional("fargateVcpuHour").as_f64())
+        .with("memory of the tasks", of_tasks(task["memoryMib"].as_f64()), prices.regional("fargateGibHour").as_f64())
+        .with("public addresses", hours, prices.public_address_hour())
 }
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {

@@ -1,8 +1,10 @@
 //! Finds the databases and subnet groups of a deployment, and the holders of their names.
 
+use aws_sdk_rds::types::DbInstance;
 use engine::step::StepError;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::subnet_group;
 use crate::{
@@ -27,6 +29,8 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
         let database = database.map_err(|error| failure("rds:DescribeDBInstances", error))?;
         // A database that is being deleted must still be awaited.
         if found_tags!(database.tag_list()).is_ours(deployment) {
+            let arn = database.db_instance_arn().unwrap_or_default();
+            environment.knows(arn, database.db_instance_identifier(), settings(&database));
             found.databases.push(FoundDatabase {
                 deletion_protection: database.deletion_protection() == Some(true),
                 identifier: database.db_instance_identifier.unwrap_or_default(),
@@ -34,6 +38,16 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
         }
     }
     subnet_groups(environment, deployment, found).await
+}
+
+/// The settings that determine a database's price, as in the input of `rds:createDatabase`.
+fn settings(database: &DbInstance) -> Value {
+    json!({
+        "instanceClass": database.db_instance_class(),
+        "allocatedStorageGib": database.allocated_storage(),
+        "storageType": database.storage_type(),
+        "multiAz": database.multi_az(),
+    })
 }
 
 /// Finds subnet groups. Their names start with the deployment's, because the list has no tags. RDS stores the names in
