@@ -65,6 +65,12 @@ const DAYS: &[Day] = &[
         says: &["Allow elasticloadbalancing:CreateListener", "billed while it exists"],
     },
     Day {
+        name: "a role may not be passed",
+        faults: &["iam:PassRole=denied"],
+        end: End::Resumes(1),
+        says: &["Allow iam:PassRole"],
+    },
+    Day {
         name: "the credentials expire",
         faults: &["ecs:RegisterTaskDefinition=expired"],
         end: End::Resumes(75),
@@ -205,6 +211,37 @@ fn an_address_removed_from_the_input_is_named_in_the_plan_and_in_the_run() {
         assert_eq!(exit, Some(0), "{said}");
         assert!(said.contains("Alarms are also sent to person@example.com"), "{more:?}: {said}");
     }
+}
+
+#[test]
+fn a_rehearsal_refuses_an_account_that_the_input_does_not_allow() {
+    let home = Home::for_rehearsal();
+    let world = home.world();
+    let other = ["--set", "allowedAccountIds=[\"999999999999\"]"];
+    for more in [&["--plan"][..], &[]] {
+        let (exit, said) = run(&home, &[&other[..], more].concat());
+        assert_eq!(exit, Some(3), "{said}");
+        assert!(said.contains("123456789012") && said.contains("999999999999"), "{said}");
+    }
+    assert_eq!(world.changing_calls(), Vec::<String>::new());
+    let (exit, said) = run(&home, &["--set", "allowedAccountIds=[\"123456789012\"]", "--plan"]);
+    assert_eq!(exit, Some(0), "{said}");
+}
+
+#[test]
+fn a_fault_that_cannot_occur_is_refused_and_one_that_did_not_is_named() {
+    let home = Home::for_rehearsal();
+    for (fault, near) in [
+        ("ec2:CreateVpx=lost", "did you mean 'ec2:CreateVpc'?"),
+        ("kill@Create the databse", "did you mean 'Create the database'?"),
+        ("rds:database=storage-ful", "did you mean 'storage-full'?"),
+    ] {
+        let (exit, said) = run(&home, &["--fault", fault]);
+        assert_eq!(exit, Some(2), "{said}");
+        assert!(said.contains(near), "{said}");
+    }
+    let said = run(&home, &["--fault", "rds:ModifyDBInstance=lost", "--fault", "ec2:CreateVpc=lost"]).1;
+    assert!(said.contains("Faults that never occurred: rds:ModifyDBInstance=lost\n"), "{said}");
 }
 
 #[test]

@@ -346,7 +346,7 @@ class States:
 
     def sick(self, service):
         """Whether the tasks of a service without an earlier revision do not become healthy."""
-        return self.faults.condition("ecs:service") in ("never-healthy", "tasks-die") and service.arn not in self.rolled_back
+        return service.arn not in self.rolled_back and self.faults.condition("ecs:service", ("never-healthy", "tasks-die")) is not None
 
     def rolled_out(self, service):
         return self.age("service", service.arn) >= durations.SERVICE_ROLLOUT
@@ -400,7 +400,7 @@ class States:
                 service["taskDefinition"] = primary["taskDefinition"] = self.rolled_back[arn]
             self.show(service, "IN_PROGRESS" if going else "COMPLETED", "tasks failed to start" if going else "rolled back", 1)
             return True
-        condition = self.faults.condition("ecs:service")
+        condition = self.faults.condition("ecs:service", ("never-healthy", "tasks-die"))
         if condition == "never-healthy":
             self.show(service, "IN_PROGRESS", "is unhealthy in its target group", 0)
             return True
@@ -441,7 +441,7 @@ class States:
             arn, earlier = self.earlier
             self.renew("service", arn)
             changed = call.parameters.get("taskDefinition") not in (None, earlier)
-            if changed and self.faults.condition("ecs:service") == "rollback":
+            if changed and self.faults.condition("ecs:service", ("rollback",)):
                 self.rolled_back[arn] = earlier
             else:
                 self.rolled_back.pop(arn, None)
