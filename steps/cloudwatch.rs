@@ -244,7 +244,7 @@ async fn put_alarm(environment: Arc<Environment>, context: StepContext, input: P
 
 /// The answer of a created or updated alarm. Its id is its name, as in CloudFormation: PutMetricAlarm returns no ARN.
 fn put(name: String, change: ChangeAction) -> Answer<PutAlarmOutput> {
-    let resource_change = ResourceChange::new(change, ALARM, &name).billed();
+    let resource_change = ResourceChange::new(change, ALARM, &name).named(&name).billed();
     Answer::with_change(PutAlarmOutput { name }, resource_change)
 }
 
@@ -360,6 +360,7 @@ async fn delete_alarms(environment: Arc<Environment>, context: StepContext, inpu
 }
 
 fn deleted(names: Vec<String>) -> Answer<Nothing> {
-    let changes = names.into_iter().map(|name| ResourceChange::new(ChangeAction::Deleted, ALARM, name)).collect();
+    let changes = names.into_iter().map(|name| ResourceChange::new(ChangeAction::Deleted, ALARM, &name).named(name));
+    let changes = changes.collect();
     Answer::Done(Done { output: Nothing {}, changes })
 }

@@ -181,7 +181,13 @@ fn failure(view: &View, took: &str) -> Vec<String> {
     if !kept.is_empty() {
         lines.push(format!("  Created and kept:  {}", kept.join(", ")));
     }
-    lines.push(match (view.status, view.remedy()) {
+    lines.extend(instruction(view));
+    lines
+}
+
+/// What to do after a failure; `None` if the failure's own hint says it.
+fn instruction(view: &View) -> Option<String> {
+    Some(match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {}{OPTIONS}", view.id),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
             format!("  To ask once more:   flow resume {}{OPTIONS}", view.id)
@@ -191,8 +197,8 @@ fn failure(view: &View, took: &str) -> Vec<String> {
             "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \
              execution with   flow run".to_owned()
         }
-    });
-    lines
+        (_, Remedy::RunAgain) => return None,
+    })
 }
 
 fn kept(view: &View) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, Deployment, DeploymentCircuitBreaker, DeploymentConfiguration,
-    DeploymentRolloutState, LaunchType, LoadBalancer, NetworkConfiguration, Service,
+    DeploymentRolloutState, LaunchType, LoadBalancer, NetworkConfiguration, Service, ServiceEvent,
 };
 use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -24,6 +24,9 @@ use crate::{
 pub(super) const RESOURCE_TYPE: &str = "AWS::ECS::Service";
 /// ECS accepts at most 36 characters.
 const TOKEN_LENGTH: usize = 32;
+/// ECS's words for a rollback in events and reasons of deployments (Amazon ECS Developer Guide, "How the Amazon ECS
+/// deployment circuit breaker detects failures").
+const ROLLED_BACK: [&str; 3] = ["rolling back", "rolled back", "circuit breaker"];
 /// How long a starting task may be unhealthy: the application first prepares its database.
 const HEALTH_CHECK_GRACE_PERIOD_SECONDS: i32 = 300;
 
@@ -212,6 +215,9 @@ fn say_differences(environment: &Environment, service: &Service, input: &CreateS
     if runs != input.task_definition_arn {
         environment.differs("taskDefinitionArn", runs, &input.task_definition_arn);
     }
+    if is_rolled_back(service, runs, &input.task_definition_arn) {
+        environment.differs("rollout", "ECS rolled this revision back", "another deployment of it");
+    }
     if service.desired_count() != input.desired_count {
         environment.differs("desiredCount", service.desired_count(), input.desired_count);
     }
@@ -229,6 +235,16 @@ fn say_differences(environment: &Environment, service: &Service, input: &CreateS
     if failed {
         environment.differs("rolloutState", "FAILED", "another deployment");
     }
+}
+
+/// Whether ECS went back from the wanted revision to an earlier one: its deployments or events say so.
+fn is_rolled_back(service: &Service, runs: &str, wanted: &str) -> bool {
+    let revision = |arn: &str| arn.rsplit(':').next().and_then(|number| number.parse::<u32>().ok());
+    let is_earlier = revision(runs).zip(revision(wanted)).is_some_and(|(runs, wanted)| runs < wanted);
+    let reasons = service.deployments().iter().filter_map(Deployment::rollout_state_reason);
+    let messages = service.events().iter().filter_map(ServiceEvent::message);
+    let says = |text: &str| ROLLED_BACK.iter().any(|words| text.to_lowercase().contains(words));
+    is_earlier && reasons.chain(messages).any(says)
 }
 
 fn is_as_wanted(service: &Service, input: &CreateService) -> bool {

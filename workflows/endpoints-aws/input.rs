@@ -113,7 +113,9 @@ fn check_vpc(input: &Value, problems: &mut Vec<InputProblem>) {
                         "/16 to /27".to_owned(),
                     );
                 } else if let Some(vpc) = vpc.filter(|vpc| !vpc.contains(subnet)) {
-                    report("is not inside the VPC".to_owned(), format!("a part of {vpc}"));
+                    // After a change of vpc.cidr this is the first problem, and the cure for it would not help.
+                    let allowed = format!("a part of {vpc}; the network of a deployment that exists cannot move");
+                    report("is not inside the VPC".to_owned(), allowed);
                 } else if let Some(other) = earlier.iter().find(|other| other.overlaps(subnet)) {
                     report(format!("overlaps {other}"), "a range of its own".to_owned());
                 }
