@@ -214,6 +214,19 @@ fn an_address_removed_from_the_input_is_named_in_the_plan_and_in_the_run() {
 }
 
 #[test]
+fn a_database_that_is_full_is_waited_for_once_it_grows() {
+    let home = Home::for_rehearsal();
+    home.rehearse(&[]);
+    let (exit, said) = run(&home, &["--fault", "rds:database=storage-full"]);
+    assert_eq!(exit, Some(1), "{said}");
+    assert!(said.contains("--set database.allocatedStorageGib=22") && !said.contains("flow resume"), "{said}");
+    let (exit, said) = run(&home, &["--set", "database.allocatedStorageGib=22"]);
+    assert_eq!(exit, Some(0), "{said}");
+    let (exit, said) = run(&home, &["--set", "database.allocatedStorageGib=22"]);
+    assert_eq!(exit, Some(0), "a run after that: {said}");
+}
+
+#[test]
 fn a_rehearsal_refuses_an_account_that_the_input_does_not_allow() {
     let home = Home::for_rehearsal();
     let world = home.world();

@@ -273,14 +273,29 @@ class States:
                 if age < durations.DATABASE_CREATING:
                     markup.put(item, "creating", "DBInstanceStatus")
                     markup.remove(item, "Endpoint")
-                elif self.faults.condition("rds:database"):
-                    markup.put(item, self.faults.condition("rds:database"), "DBInstanceStatus")
+                elif self.database_status(markup.text(item, "DBInstanceIdentifier")):
+                    markup.put(item, self.database_status(markup.text(item, "DBInstanceIdentifier")), "DBInstanceStatus")
                 elif age < durations.DATABASE_CREATING + durations.DATABASE_BACKING_UP:
                     markup.put(item, "backing-up", "DBInstanceStatus")
 
         return self.edit_xml(status, content_type, out, edit)
 
+    def database_status(self, name):
+        """The ordered status of a database. One whose storage is full recovers after it has been given more."""
+        ordered = self.faults.condition("rds:database")
+        if ordered != "storage-full" or ("grown", name) not in self.born:
+            return ordered
+        age = self.age("grown", name)
+        if age < durations.DATABASE_CHANGE_BEGINS:
+            return ordered
+        return "modifying" if age < durations.DATABASE_CHANGE_BEGINS + durations.DATABASE_MODIFYING else None
+
     rds_CreateDBInstance = rds_DescribeDBInstances = databases
+
+    def rds_ModifyDBInstance(self, call, status, content_type, out):
+        if status == 200 and call.parameters.get("AllocatedStorage"):
+            self.renew("grown", call.parameters.get("DBInstanceIdentifier"))
+        return self.databases(call, status, content_type, out)
 
     def rds_DeleteDBInstance(self, call, status, content_type, out):
         name = call.parameters.get("DBInstanceIdentifier")

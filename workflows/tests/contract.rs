@@ -71,8 +71,8 @@ ec2:waitForInstanceStatus | instanceId | | instanceId
 ssh:waitForLogin | host user privateKeyFile | port | host serverBanner loggedIn
 rds:createSubnetGroup | deployment name description subnetIds | | name
 secretsmanager:createPassword | deployment name username | | secretArn name
-rds:createDatabase | deployment identifier engineVersion instanceClass allocatedStorageGib storageType multiAz subnetGroupName groupIds passwordSecretArn backupRetentionDays deletionProtection | | identifier arn
-rds:waitForDatabase | identifier | | identifier address port engineVersion allocatedStorageGib dbiResourceId
+rds:createDatabase | deployment identifier engineVersion instanceClass allocatedStorageGib storageType multiAz subnetGroupName groupIds passwordSecretArn backupRetentionDays deletionProtection | | identifier arn isModified
+rds:waitForDatabase | identifier | isModified | identifier address port engineVersion allocatedStorageGib dbiResourceId
 secretsmanager:createJdbcUrl | deployment name passwordSecretArn address port databaseName | | secretArn name
 iam:createServiceLinkedRole | service | |
 iam:createRole | deployment name service | | roleArn name

@@ -55,7 +55,7 @@ fn field_value(field: &str) -> Value {
         "partition" => json!("aws"),
         "subnetIds" => json!(["subnet-1", "subnet-2"]),
         "found" | "pendingConfirmation" | "loggedIn" | "hasEarlierRules" => json!(true),
-        "isApex" => json!(false),
+        "isApex" | "isModified" => json!(false),
         "port" => json!(5432),
         "allocatedStorageGib" | "rootVolumeGib" => json!(20),
         "loadBalancerArn" => json!("arn:aws:elasticloadbalancing:r:1:loadbalancer/app/x-https/50dc"),
