@@ -64,7 +64,7 @@ impl Service for Rds {
     }
 
     fn find_actions(&self) -> &'static [&'static str] {
-        &["rds:DescribeDBInstances", "rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"]
+        &["rds:DescribeDBInstances", "rds:DescribeDBSubnetGroups", "rds:ListTagsForResource", "rds:DescribeDBSnapshots"]
     }
 
     async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {

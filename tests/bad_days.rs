@@ -289,6 +289,28 @@ fn a_teardown_waits_for_what_lingers_and_says_what_stays() {
 }
 
 #[test]
+fn a_plan_of_a_teardown_lists_what_goes_what_is_made_and_what_stays() {
+    let home = Home::for_rehearsal();
+    home.rehearse(&[]);
+    let teardown = ["run", "endpoints-aws-teardown", "--rehearse", "--speed", SPEED];
+    let said = home.succeed(&[&teardown[..], &["--plan"]].concat());
+    for words in [
+        "create    AWS::RDS::DBSnapshot",
+        "deletionProtection: true -> false",
+        "SSH from Internet",
+        "rehearsal-1",
+        "PostgreSQL from the bastion",
+        "Estimated cost that ends: at least ",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(!said.contains("still listed"), "{said}");
+    home.succeed(&teardown);
+    let said = home.succeed(&teardown);
+    assert!(said.contains("database snapshot rehearsal-db-final-") && said.contains("which is billed"), "{said}");
+}
+
+#[test]
 fn a_validation_record_that_serves_another_certificate_stays() {
     let home = Home::for_rehearsal();
     home.rehearse(&[]);

@@ -37,7 +37,25 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
             });
         }
     }
-    subnet_groups(environment, deployment, found).await
+    subnet_groups(environment, deployment, found).await?;
+    snapshots(environment, deployment, found).await
+}
+
+/// Names the final snapshots of earlier teardowns: they stay and are billed. A snapshot that a person copied or made has
+/// the deployment's tags if the database had them.
+async fn snapshots(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+    let call = environment.rds_reads().describe_db_snapshots().snapshot_type("manual");
+    let mut snapshots = call.into_paginator().items().send();
+    while let Some(snapshot) = snapshots.next().await {
+        let snapshot = snapshot.map_err(|error| failure("rds:DescribeDBSnapshots", error))?;
+        let identifier = snapshot.db_snapshot_identifier().unwrap_or_default();
+        let is_final = identifier.starts_with(&format!("{}-db-final-", deployment.to_ascii_lowercase()));
+        if is_final || found_tags!(snapshot.tag_list()).is_ours(deployment) {
+            let gib = snapshot.allocated_storage().unwrap_or_default();
+            found.stays.push(format!("database snapshot {identifier} of {gib} GiB, which is billed"));
+        }
+    }
+    Ok(())
 }
 
 /// The settings that determine a database's price, as in the input of `rds:createDatabase`.
