@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use engine::{
-    asl::{self, Diagnostic, Severity, StateMachine},
+    asl::{self, Diagnostic, Severity, StateMachine, each_state},
     step::Resource,
     store::Definition,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-
-use crate::states::for_each_state;
 
 /// A definition that can run: its JSON, its hash, and the parsed machine.
 #[derive(Debug, Clone)]
@@ -70,7 +68,8 @@ impl CheckedDefinition {
 /// Lists the resources that a definition calls. A field named `Resource` in a state's data is not a call.
 fn called_resources(definition: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    for_each_state(definition, &mut |_, state| {
+    each_state(definition, &mut |state| {
+        let state = state.json;
         let called = [&state["Resource"], &state["ItemReader"]["Resource"], &state["ResultWriter"]["Resource"]];
         found.extend(called.into_iter().filter_map(Value::as_str).map(str::to_owned));
     });

@@ -26,7 +26,6 @@ mod paging;
 mod records;
 mod request;
 mod state_machines;
-mod states;
 mod step_functions;
 mod tags;
 mod tasks;

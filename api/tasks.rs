@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::step::TaskToken;
+use engine::{journal::ErrorAndCause, step::TaskToken};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -63,7 +63,8 @@ impl Api {
 
     pub(crate) async fn send_task_failure(&self, request: Failure) -> Answer {
         let token = checked_token(&request.task_token)?;
-        let answered = self.runner.answer_task(&token, Err((request.error, request.cause)), None).await?;
+        let failure = ErrorAndCause { error: request.error, cause: request.cause };
+        let answered = self.runner.answer_task(&token, Err(failure), None).await?;
         self.still_waited(&token, answered)
     }
 

@@ -1,12 +1,15 @@
 //! TestState: runs one state with given data and, if it calls something, a mocked answer. Stores nothing.
 //! Source: API Reference, TestState; Developer Guide, "Testing state machines with TestState API".
 
+mod configuration;
 mod context;
 mod inspection;
+mod map;
 mod mock;
 mod shapes;
 mod trial;
 
+use engine::asl::Diagnostic;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -39,7 +42,7 @@ pub(crate) struct TestState {
     #[serde(default)]
     mock: Option<mock::MockInput>,
     #[serde(default)]
-    state_configuration: Configuration,
+    state_configuration: configuration::Configuration,
     #[serde(default)]
     reveal_secrets: bool,
 }
@@ -51,19 +54,6 @@ enum InspectionLevel {
     Info,
     Debug,
     Trace,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Configuration {
-    #[serde(default)]
-    retrier_retry_count: u32,
-    #[serde(default)]
-    error_caused_by_state: Option<String>,
-    #[serde(default)]
-    map_iteration_failure_count: Option<u64>,
-    #[serde(default)]
-    map_item_reader_data: Option<String>,
 }
 
 impl Api {
@@ -84,7 +74,8 @@ impl Api {
             context,
             variables,
             mock,
-            retries: request.state_configuration.retrier_retry_count,
+            retries: request.state_configuration.retrier_retry_count.unwrap_or(0),
+            failures: request.state_configuration.map_iteration_failure_count,
             reader_data: request.state_configuration.map_item_reader_data,
             now_ms: self.now_ms(),
         };
@@ -116,15 +107,8 @@ impl Api {
 fn refuse(request: &TestState, state: &Value) -> Result<(), Fault> {
     let kind = state["Type"].as_str().unwrap_or_default();
     let configuration = &request.state_configuration;
-    let Some(_) = &request.mock else {
-        let needs_mock = [
-            (configuration.map_iteration_failure_count.is_some(), "MapIterationFailureCount"),
-            (configuration.error_caused_by_state.is_some(), "ErrorCausedByState"),
-            (configuration.map_item_reader_data.is_some(), "MapItemReaderData"),
-        ];
-        if let Some((_, name)) = needs_mock.iter().find(|(given, _)| *given) {
-            return Err(Fault::validation(format!("TestState does not support {name} when a mock is not specified.")));
-        }
+    let Some(mock) = &request.mock else {
+        configuration.refuse_without_mock()?;
         if kind == "Map" || kind == "Parallel" {
             let message = "TestState API does not support Map or Parallel states. \
                            Supported state types include: [Task, Wait, Pass, Succeed, Fail, Choice]";
@@ -142,16 +126,8 @@ fn refuse(request: &TestState, state: &Value) -> Result<(), Fault> {
         let message = format!("State type '{kind}' is not supported when a mock is specified");
         return Err(Fault::validation(message));
     }
-    let Some(name) = &configuration.error_caused_by_state else { return Ok(()) };
-    if !inner_states(state, name) {
-        return Err(Fault::validation("ErrorCausedByState must name a state within the state under test"));
-    }
-    Ok(())
-}
-
-/// Whether a Map or a Parallel contains a state of that name.
-fn inner_states(state: &Value, name: &str) -> bool {
-    find(&json!({ "States": { "": state } }), name).is_some()
+    let machine = json!({ "States": { "": state } });
+    configuration.refuse(state, mock, &|name| find(&machine, name).is_some())
 }
 
 /// The state's JSON: the definition itself, or the named state if the definition is a state machine.
@@ -161,7 +137,7 @@ fn state_under_test(request: &TestState) -> Result<Value, Fault> {
         let message = format!("Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: {complaint}'");
         Fault::new("InvalidDefinition", message)
     })?;
-    let Some(name) = &request.state_name else { return Ok(definition) };
+    let Some(name) = &request.state_name else { return state_alone(definition) };
     crate::definition::runnable(&request.definition, StateMachineType::Standard)?;
     let missing = || Fault::validation("State not found in definition");
     let mut state = find(&definition, name).ok_or_else(missing)?;
@@ -171,6 +147,16 @@ fn state_under_test(request: &TestState) -> Result<Value, Fault> {
         state["QueryLanguage"] = language.clone();
     }
     Ok(state)
+}
+
+/// The definition as a state. A state machine is none: its state must be named.
+fn state_alone(definition: Value) -> Result<Value, Fault> {
+    if definition.get("Type").is_some() {
+        return Ok(definition);
+    }
+    let location = format!("/States/{STATE_NAME}");
+    let missing = Diagnostic::error("SCHEMA_VALIDATION_FAILED", &location, "These fields are required: [Type]");
+    Err(crate::definition::invalid(&[&missing]))
 }
 
 /// Finds a state by name anywhere in a machine.

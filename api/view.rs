@@ -1,6 +1,7 @@
 //! The view of an execution, folded from its journal and its frames. Terminal and JSON displays use the same view.
 
 mod failure;
+mod fold;
 mod frames;
 mod map_progress;
 mod reentry;
@@ -12,7 +13,7 @@ mod time_left;
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
-    journal::{EntryContent, HistoryEventDetails, JournalEntry, Note, StateType, StepFailure, state_path},
+    journal::{EntryContent, JournalEntry, StateType, StepFailure},
     machine::{ExecutionHeader, ExecutionStatus},
     runner::RunnerEvent,
     step::{ChangeAction, Instructions, ResourceChange},
@@ -246,122 +247,6 @@ impl View {
         match &entry.content {
             EntryContent::Event(event) => self.fold_event(&event.frame, &event.details, entry.timestamp_ms),
             EntryContent::Note(note) => self.fold_note(note, entry.timestamp_ms),
-        }
-    }
-
-    fn fold_event(&mut self, frame: &str, details: &HistoryEventDetails, at_ms: u64) {
-        use HistoryEventDetails as Details;
-        let path = |name: &str| state_path(frame, name);
-        match details {
-            Details::ExecutionStarted { .. } => self.started_ms = at_ms,
-            Details::StateEntered { state_type, name, .. } => {
-                self.enter(path(name), name, *state_type, at_ms);
-            }
-            Details::StateExited { name, .. } => self.set(&path(name), Doing::Exited { stopped_ms: at_ms }),
-            Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
-            Details::TaskSubmitted { name, .. } => self.set(&path(name), Doing::Parked { deadline_ms: None }),
-            Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
-            Details::MapStateStarted { name, length } => self.begin_map(path(name), *length),
-            Details::MapRunStarted { .. } => self.begin_map_run(frame),
-            Details::MapIterationSucceeded { .. } => self.end_iteration(frame, true),
-            Details::MapIterationFailed { .. } | Details::MapIterationAborted { .. } => {
-                self.end_iteration(frame, false)
-            }
-            Details::ExecutionSucceeded { output } => {
-                self.output = Some((**output).clone());
-                self.end(ExecutionStatus::Succeeded, at_ms, None);
-            }
-            Details::ExecutionFailed(failure) => {
-                self.end(ExecutionStatus::Failed, at_ms, Some((failure.error.clone(), failure.cause.clone())));
-            }
-            Details::ExecutionTimedOut(failure) => {
-                self.end(ExecutionStatus::TimedOut, at_ms, Some((failure.error.clone(), failure.cause.clone())));
-            }
-            Details::ExecutionAborted(failure) => {
-                self.end(ExecutionStatus::Aborted, at_ms, Some((failure.error.clone(), failure.cause.clone())));
-            }
-            Details::ExecutionRedriven { .. } => {
-                self.status = ExecutionStatus::Running;
-                self.stopped_ms = None;
-                self.failure = None;
-                // The iterations that failed run again.
-                self.maps.values_mut().for_each(|map| map.failed = 0);
-                // States that had not exited continue: later events update them.
-                for state in self.states.values_mut() {
-                    if matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
-                        state.doing = Doing::Running;
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn end(&mut self, status: ExecutionStatus, at_ms: u64, failure: Option<(String, String)>) {
-        self.status = status;
-        self.stopped_ms = Some(at_ms);
-        self.failure = failure;
-        self.paused = false;
-        for state in self.states.values_mut() {
-            if !matches!(state.doing, Doing::Exited { .. } | Doing::Failed { .. }) {
-                state.doing = Doing::Stopped { stopped_ms: at_ms };
-            }
-        }
-    }
-
-    /// A call is scheduled: a repeated attempt, or a call after a redrive, starts the same state again.
-    fn scheduled(&mut self, path: &str, at_ms: u64) {
-        if let Some(state) = self.states.get_mut(path) {
-            if matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
-                state.entered_ms = at_ms;
-            }
-            (state.called, state.answered) = (true, false);
-            state.doing = Doing::Running;
-        }
-    }
-
-    fn answered(&mut self, path: &str) {
-        if let Some(state) = self.states.get_mut(path) {
-            state.answered = true;
-            state.doing = Doing::Running;
-        }
-    }
-
-    fn fold_note(&mut self, note: &Note, at_ms: u64) {
-        match note {
-            Note::Waiting { state_path, reason, next_poll_ms, deadline_ms, instructions, .. } => {
-                let wait = Wait::new(reason, (at_ms, *next_poll_ms, *deadline_ms), instructions.as_ref());
-                self.set(state_path, Doing::Waiting(wait));
-            }
-            Note::RetryScheduled { state_path, attempt, next_attempt_ms, failure } => {
-                let (attempt, next_attempt_ms, failure) = (*attempt, *next_attempt_ms, failure.clone());
-                if let Some(state) = self.states.get_mut(state_path) {
-                    state.attempt = attempt;
-                    state.doing = Doing::Retrying { attempt, next_attempt_ms, failure };
-                }
-            }
-            Note::Caught { .. }
-            | Note::Signalled { .. }
-            | Note::SignalKept { .. }
-            | Note::SignalApplied { .. }
-            | Note::SignalDropped { .. }
-            | Note::SignalWithdrawn { .. }
-            | Note::Unknown => {}
-            Note::ResourceChanged { state_path, change } => {
-                self.made.push(Made { state_path: state_path.clone(), change: change.clone() });
-            }
-            Note::Paused { state_path, failure } => {
-                self.paused = true;
-                self.set(state_path, Doing::Paused { failure: failure.clone() });
-            }
-            Note::Continued { state_path } => {
-                self.paused = false;
-                self.set(state_path, Doing::Running);
-            }
-            Note::ResumedFrom { state_path } => self.forget_from(state_path),
-            Note::Failure { state_path, attempt, failure } => {
-                self.set(state_path, Doing::Failed { stopped_ms: at_ms, attempt: *attempt, failure: failure.clone() });
-            }
         }
     }
 

@@ -16,22 +16,31 @@ pub(crate) fn unusable(folder: &Path) -> impl Fn(io::Error) -> BenchError + '_ {
     |error| BenchError::Folder { folder: folder.display().to_string(), error }
 }
 
-/// How often per second 256 bytes at the end of a file become durable.
-pub(crate) fn fdatasyncs_per_second(folder: &Path) -> Result<f64, BenchError> {
+/// How often per second 256 bytes at the end of a file become durable, measured for the given time.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn probe_disk(folder: &Path, duration: Duration) -> io::Result<f64> {
     let path = folder.join("probe");
     let probe = || -> io::Result<f64> {
         let mut file = File::create(&path)?;
         let (began, mut count) = (Instant::now(), 0_u32);
-        while began.elapsed() < PROBE {
+        while began.elapsed() < duration {
             file.write_all(&PROBE_BYTES)?;
             file.sync_data()?;
             count += 1;
         }
-        let rate = f64::from(count) / began.elapsed().as_secs_f64();
-        std::fs::remove_file(&path)?;
-        Ok(rate)
+        Ok(f64::from(count) / began.elapsed().as_secs_f64())
     };
-    probe().map_err(unusable(folder))
+    let rate = probe();
+    // Also after an error: the file may be what fills the disk.
+    let _ = std::fs::remove_file(&path);
+    rate
+}
+
+/// The rate of [`probe_disk`] for a second.
+pub(crate) fn fdatasyncs_per_second(folder: &Path) -> Result<f64, BenchError> {
+    probe_disk(folder, PROBE).map_err(unusable(folder))
 }
 
 /// The resident memory of a process, in bytes. Source: proc(5), /proc/PID/status, VmRSS.

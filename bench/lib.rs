@@ -14,6 +14,7 @@ mod start;
 mod world;
 
 pub use chain::chain;
+pub use disk::probe_disk;
 pub use error::BenchError;
 pub use fan::fan;
 pub use growth::growth;

@@ -1,10 +1,14 @@
-//! The arguments of the command line.
+//! The command line: its arguments, and the function of each command.
 
-use std::path::PathBuf;
+use clap::{CommandFactory, Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use crate::commands;
+use crate::{
+    commands,
+    exit::{CliError, Exit},
+    global::{Global, Output},
+    interrupt,
+    ui::{json, record},
+};
 
 /// A durable workflow engine: runbooks as resumable Amazon States Language workflows.
 #[derive(Debug, Parser)]
@@ -16,120 +20,6 @@ pub struct Arguments {
     /// The command.
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// Options of every command.
-#[derive(Debug, Clone, Args)]
-pub struct Global {
-    /// Output format: for people, or one JSON object per line.
-    #[arg(short, long, global = true, value_enum, default_value = "human")]
-    pub output: Output,
-    /// Progress display: auto (a tree on a terminal, lines elsewhere), tree, lines or none; for CI also junit=FILE, a JUnit
-    /// report beside the display, as in lines,junit=FILE.
-    #[arg(long, global = true, value_name = "DISPLAY", default_value = "auto", value_parser = progress)]
-    pub progress: Progress,
-    /// Also write what is watched as JSON lines to this file, beside the display; for run, resume and status --watch.
-    #[arg(long, global = true, value_name = "FILE")]
-    pub events_file: Option<PathBuf>,
-    /// Colours; auto shows them on a terminal, unless NO_COLOR is set.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
-    pub color: Color,
-    /// The folder that stores executions; default FLOW_HOME, then $XDG_STATE_HOME/flow.
-    #[arg(long, global = true, value_name = "FOLDER")]
-    pub home: Option<PathBuf>,
-    /// The AWS profile; default AWS_PROFILE.
-    #[arg(long, global = true, value_name = "NAME")]
-    pub profile: Option<String>,
-    /// The AWS region; default AWS_REGION, then AWS_DEFAULT_REGION, then the profile's.
-    #[arg(long, global = true, value_name = "REGION")]
-    pub region: Option<String>,
-    /// Log more on standard error.
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
-    pub verbose: bool,
-    /// Print only changes, failures and what needs a person; for cron.
-    #[arg(short, long, global = true)]
-    pub quiet: bool,
-}
-
-impl Global {
-    /// Fills options that are not given from environment variables. The parser does not read them, because it would
-    /// report an option from the environment as if it had been given.
-    pub fn with_environment(mut self) -> Self {
-        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
-        self.home = self.home.or_else(|| variable("FLOW_HOME").map(PathBuf::from));
-        self.profile = self.profile.or_else(|| text("AWS_PROFILE"));
-        self.region = self.region.or_else(|| text("AWS_REGION")).or_else(|| text("AWS_DEFAULT_REGION"));
-        self
-    }
-}
-
-/// Output format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people.
-    Human,
-    /// One JSON object per line.
-    Json,
-}
-
-/// When to show colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal.
-    Auto,
-    /// Also in a pipe.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// The progress display, and the JUnit report beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// What is shown.
-    pub display: ProgressDisplay,
-    /// The file of the JUnit report.
-    pub junit: Option<PathBuf>,
-}
-
-/// What is shown while an execution runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProgressDisplay {
-    /// A tree on a terminal, lines elsewhere.
-    Auto,
-    /// A tree that is redrawn.
-    Tree,
-    /// A line per change.
-    Lines,
-    /// Only the end.
-    None,
-}
-
-/// Parses a progress display: `auto`, `tree`, `lines`, `none`, `junit=FILE`, or a display and a report with a comma.
-///
-/// # Errors
-/// The text names no display.
-fn progress(text: &str) -> Result<Progress, String> {
-    const JUNIT: &str = "junit=";
-    let (display, junit) = match text.strip_prefix(JUNIT) {
-        Some(file) => ("auto", Some(file)),
-        None => match text.split_once(',') {
-            Some((display, report)) => (display, report.strip_prefix(JUNIT).or(Some(""))),
-            None => (text, None),
-        },
-    };
-    let display = match display {
-        "auto" => ProgressDisplay::Auto,
-        "tree" => ProgressDisplay::Tree,
-        "lines" => ProgressDisplay::Lines,
-        "none" => ProgressDisplay::None,
-        _ => return Err("it is auto, tree, lines, none, junit=FILE, or as lines,junit=FILE".to_owned()),
-    };
-    match junit {
-        Some("") => Err("a report is written as junit=FILE".to_owned()),
-        file => Ok(Progress { display, junit: file.map(PathBuf::from) }),
-    }
 }
 
 /// The commands.
@@ -252,43 +142,47 @@ impl Command {
     }
 }
 
-/// Parses a duration: `10s`, `5m`, `1h30m`, or whole seconds.
-///
-/// # Errors
-/// The text is not a duration, or it is negative.
-pub fn duration(text: &str) -> Result<std::time::Duration, String> {
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(std::time::Duration::from_secs(seconds));
+/// Runs the command of a command line.
+pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
+    let global = arguments.global;
+    // `rehearsal-world` handles signals itself, to end the processes that it started.
+    if !matches!(arguments.command, Command::RehearsalWorld(_)) {
+        interrupt::install()?;
     }
-    let parsed = text.parse::<jiff::SignedDuration>().map_err(|error| error.to_string())?;
-    parsed.try_into().map_err(|_| "a duration is not negative".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{ProgressDisplay, duration, progress};
-
-    #[test]
-    fn a_report_goes_with_every_display() {
-        let read =
-            |text: &str| progress(text).map(|read| (read.display, read.junit.map(|file| file.display().to_string())));
-        assert_eq!(read("tree"), Ok((ProgressDisplay::Tree, None)));
-        assert_eq!(read("junit=a,b.xml"), Ok((ProgressDisplay::Auto, Some("a,b.xml".to_owned()))));
-        assert_eq!(read("lines,junit=r.xml"), Ok((ProgressDisplay::Lines, Some("r.xml".to_owned()))));
-        for wrong in ["", "bars", "junit=", "lines,", "lines,xml=r"] {
-            assert!(read(wrong).is_err(), "{wrong}");
-        }
+    record::open(&global)?;
+    if global.output == Output::Json && arguments.command.prints_lines() {
+        say!("{}", json::complete(json::version()));
     }
-
-    #[test]
-    fn durations_are_read_as_people_write_them() {
-        for (text, seconds) in [("0", 0), ("90", 90), ("10s", 10), ("5m", 300), ("1h30m", 5_400)] {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
-        }
-        for text in ["", "soon", "-5s"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
+    match arguments.command {
+        Command::Run(arguments) => commands::run::run(&global, arguments).await,
+        Command::Resume(arguments) => commands::resume::run(&global, arguments).await,
+        Command::Status(arguments) => commands::status::run(&global, arguments).await,
+        Command::Events(arguments) => commands::events::run(&global, arguments).await,
+        Command::Signal(arguments) => commands::signal::run(&global, arguments).await,
+        Command::Approve(arguments) => commands::approve::approve(&global, arguments).await,
+        Command::Reject(arguments) => commands::approve::reject(&global, arguments).await,
+        Command::Approvals(arguments) => commands::approvals::run(&global, arguments).await,
+        Command::Cancel(arguments) => commands::cancel::run(&global, arguments).await,
+        Command::Check(arguments) => commands::check::run(&global, arguments),
+        Command::Dev(arguments) => commands::dev::run(&global, &arguments).await,
+        Command::Doctor(arguments) => commands::doctor::run(&global, arguments).await,
+        Command::Export(arguments) => commands::export::run(&global, arguments).await,
+        Command::Import(arguments) => commands::import::run(&global, arguments),
+        Command::Prune(arguments) => commands::prune::run(&global, &arguments).await,
+        Command::Bench(arguments) => commands::bench::run(&global, arguments).await,
+        Command::Serve(arguments) => commands::serve::run(&global, arguments).await,
+        Command::Test(arguments) => commands::test::run(&global, arguments).await,
+        Command::New(arguments) => commands::new::run(&global, &arguments),
+        Command::Explain(arguments) => commands::explain::run(&global, &arguments),
+        Command::Schema(arguments) => commands::schema::run(&arguments),
+        Command::Init(arguments) => commands::init::run(arguments),
+        Command::Policy(arguments) => commands::policy::run(&arguments),
+        Command::Workflows => commands::workflows::run(&global),
+        Command::Completions(arguments) => commands::completions::run(&arguments),
+        Command::Man(arguments) => commands::man::run(&arguments, Arguments::command()),
+        Command::Deploy(arguments) => commands::deploy::run(&global, arguments).await,
+        Command::Worker(arguments) => commands::worker::run(&global, arguments).await,
+        Command::Steps(arguments) => commands::steps::run(&global, arguments),
+        Command::RehearsalWorld(arguments) => commands::rehearsal_world::run(arguments).await,
     }
 }

@@ -151,23 +151,3 @@ fn integrations(steps: &Registry) -> String {
     names.sort();
     names.join(", ")
 }
-
-/// Calls `visit` with the JSON pointer, the JSON and the definition's query language for each state, including states
-/// in branches and Maps.
-pub fn each_state(definition: &Value, visit: &mut dyn FnMut(&str, &Value, &str)) {
-    let language = definition["QueryLanguage"].as_str().unwrap_or("JSONPath");
-    machine(definition, "", language, visit);
-}
-
-fn machine(value: &Value, pointer: &str, language: &str, visit: &mut dyn FnMut(&str, &Value, &str)) {
-    for (name, state) in value.get("States").and_then(Value::as_object).into_iter().flatten() {
-        let pointer = format!("{pointer}/States/{}", name.replace('~', "~0").replace('/', "~1"));
-        visit(&pointer, state, state["QueryLanguage"].as_str().unwrap_or(language));
-        for (index, branch) in state["Branches"].as_array().into_iter().flatten().enumerate() {
-            machine(branch, &format!("{pointer}/Branches[{index}]"), language, visit);
-        }
-        for processor in ["ItemProcessor", "Iterator"] {
-            machine(&state[processor], &format!("{pointer}/{processor}"), language, visit);
-        }
-    }
-}

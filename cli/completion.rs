@@ -12,17 +12,18 @@ use clap_complete::{
 use engine::machine::ExecutionHeader;
 
 use crate::{
-    arguments::{Arguments, Global},
+    arguments::Arguments,
+    commands::completions::VARIABLE,
     environments,
     exit::CliError,
     explanations,
+    global::Global,
     home::Home,
     locate::{Located, locate},
-    owner::{Handle, name_this_process},
+    owner::Handle,
+    runtime, this_process,
 };
 
-/// The variable with the shell's name that makes the program complete a command line instead of running it.
-pub const VARIABLE: &str = "FLOW_COMPLETE";
 /// The variable that only bash sets. bash inserts a candidate as it is; other shells quote it.
 const BASH: &str = "_CLAP_COMPLETE_COMP_TYPE";
 /// How many executions are candidates: the latest.
@@ -165,8 +166,8 @@ fn global() -> Result<Global, CliError> {
 
 /// The answer, or nothing where there is none in time: a completion reports no errors.
 fn ask<T: Default>(answer: impl Future<Output = Result<T, CliError>>) -> T {
-    name_this_process("completions");
-    let Ok(runtime) = crate::runtime() else { return T::default() };
+    this_process::name("completions");
+    let Ok(runtime) = runtime::new() else { return T::default() };
     let answered = runtime.block_on(async { tokio::time::timeout(TIME_MAX, answer).await });
     runtime.shutdown_background();
     answered.ok().and_then(Result::ok).unwrap_or_default()

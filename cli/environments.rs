@@ -25,7 +25,7 @@ use tokio::sync::{
 };
 
 pub use self::pinned::{Location, Pinned};
-use crate::{home::Home, owner};
+use crate::{home::Home, this_process};
 pub use steps::Account;
 
 /// The region in ARNs if none is configured.
@@ -233,15 +233,15 @@ impl Registries for Environments {
         Ok(registry)
     }
 
+    fn is_known(&self, resource: &str) -> bool {
+        !steps::needs_account(resource) || has_step(self.described(), resource)
+    }
+
     async fn step(&self, environment: &Value, resource: &str) -> Result<Option<Arc<dyn Step>>, StepError> {
         if let Some(step) = self.anywhere.get().and_then(|steps| steps.find(resource)) {
             return Ok(Some(step));
         }
         if steps::needs_account(resource) {
-            // A step that is missing is missing in every account: no region or credentials are asked for first.
-            if !has_step(self.described(), resource) {
-                return Ok(None);
-            }
             return Ok(self.registry(environment).await?.find(resource));
         }
         let key = format!("local {environment}");
@@ -318,7 +318,7 @@ impl Host for Environments {
         OwnerDescription {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            command: owner::command().to_owned(),
+            command: this_process::command().to_owned(),
             only_reads: false,
         }
     }

@@ -1,12 +1,6 @@
 //! Exit codes, and errors that carry one.
 
-use serde_json::json;
-
-use crate::{
-    proposed::OPTIONS,
-    ui::{json, record},
-    wire::client::ClientError,
-};
+use crate::{proposed::OPTIONS, wire::client::ClientError};
 
 /// The exit codes; docs/reference/exit-codes.md lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,20 +87,6 @@ impl CliError {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
-    }
-
-    /// Prints the error: for people on standard error, for programs as a JSON line.
-    pub fn print(&self, as_json: bool) {
-        let line = json!({ "type": "error", "exit": self.exit as u8, "message": self.message, "hint": self.hint });
-        if as_json {
-            json::print(line);
-        } else {
-            record::event(&json::complete(line));
-        }
-        eprintln!("flow: {}", self.message);
-        if let Some(hint) = &self.hint {
-            eprintln!("hint: {hint}");
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod svg;
 
+use engine::asl::machines_inside;
 use serde_json::Value;
 
 pub use svg::svg;
@@ -34,9 +35,7 @@ impl Graph {
         let mut graph = Graph::default();
         let states = machine["States"].as_object();
         for (name, state) in states.into_iter().flatten() {
-            let branches = state["Branches"].as_array().into_iter().flatten();
-            let processors = ["ItemProcessor", "Iterator"].into_iter().filter_map(|field| state.get(field));
-            let inner = branches.chain(processors).map(Graph::of).collect();
+            let inner = machines_inside(state).into_iter().map(|(machine, _)| Graph::of(machine)).collect();
             let kind = state["Type"].as_str().unwrap_or("?").to_owned();
             graph.nodes.push(Node { name: name.clone(), kind, inner });
         }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{arguments::Global, exit::CliError};
+use crate::{exit::CliError, global::Global};
 
 /// The prefix of rehearsals' ids.
 pub const REHEARSAL_PREFIX: &str = "rehearsal-";

@@ -26,6 +26,7 @@ mod environments;
 mod evaluator;
 mod exit;
 mod explanations;
+mod global;
 mod graph;
 mod home;
 mod ids;
@@ -41,10 +42,12 @@ mod policy;
 mod proposed;
 mod reentry;
 mod runbook;
+mod runtime;
 mod source;
 mod step_functions;
 mod step_manual;
 mod target;
+mod this_process;
 mod trial;
 mod ui;
 mod wire;
@@ -68,24 +71,24 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     completion::complete();
-    engine::query::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
+    engine::runner::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = arguments::Arguments::parse();
     proposed::remember(&arguments.global);
     arguments.global = arguments.global.with_environment();
-    owner::name_this_process(arguments.command.verb());
+    this_process::name(arguments.command.verb());
     start_log(&arguments);
-    let json = arguments.global.output == arguments::Output::Json;
-    let runtime = match file_handles().and_then(|()| runtime()) {
+    let json = arguments.global.output == global::Output::Json;
+    let runtime = match file_handles().and_then(|()| runtime::new()) {
         Ok(runtime) => runtime,
         Err(error) => {
-            error.print(json);
+            ui::error::print(&error, json);
             return ExitCode::from(error.exit as u8);
         }
     };
-    let code = match runtime.block_on(commands::run(arguments)) {
+    let code = match runtime.block_on(arguments::run(arguments)) {
         Ok(exit) => exit,
         Err(error) => {
-            error.print(json);
+            ui::error::print(&error, json);
             error.exit
         }
     };
@@ -119,11 +122,6 @@ fn with_output(code: Exit) -> Exit {
         }
         None => code,
     }
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| CliError::refused(format!("the system gives no threads: {error}")))
 }
 
 /// Fails if too few file handles are available: libraries that this program uses end the process when they get none.

@@ -4,7 +4,7 @@ use api::flow::{FindExecutions, FindRequest, FindResponse};
 use engine::machine::ExecutionHeader;
 
 use crate::{
-    arguments::Global, environments::Environments, exit::CliError, home::Home, owner::Handle, proposed::OPTIONS,
+    environments::Environments, exit::CliError, global::Global, home::Home, owner::Handle, proposed::OPTIONS,
     target::Target,
 };
 

@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Mutex;
 
 pub use self::{
-    holder::{command, name_this_process, owned_elsewhere},
+    holder::owned_elsewhere,
     local::{DRAIN_MAX, Local, no_new_calls},
     opening::{exclusive, open_store, repair_hint, salvage, save_hint},
     stream::{Stream, StreamError},
@@ -32,6 +32,7 @@ use crate::{
     interrupt,
     proposed::OPTIONS,
     step_functions::Executions,
+    this_process,
     wire::client::{Client, ClientError},
 };
 
@@ -448,7 +449,7 @@ fn may_have_been_carried_out(error: CliError) -> CliError {
 }
 
 fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
-    Ok(OwnerLock::try_acquire(home.folder(), holder::command())?)
+    Ok(OwnerLock::try_acquire(home.folder(), this_process::command())?)
 }
 
 async fn side(environments: &Arc<Environments>, purpose: Purpose) -> Result<Side, CliError> {

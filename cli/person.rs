@@ -4,11 +4,11 @@ use std::{env, fs};
 
 use engine::{journal::Signaller, store::Holder};
 
-use crate::owner;
+use crate::this_process;
 
 /// The user of this process. With sudo it is the user who called sudo, which distinguishes people who share an account.
 pub fn signaller(comment: Option<String>) -> Signaller {
-    let Holder { user, host, .. } = Holder::this_process(owner::command());
+    let Holder { user, host, .. } = Holder::this_process(this_process::command());
     let user = variable("SUDO_USER").unwrap_or(user);
     let host = match variable("SSH_CONNECTION").as_deref().and_then(|connection| connection.split(' ').next()) {
         Some(address) => format!("{host} (over SSH from {address})"),

@@ -7,7 +7,7 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::{arguments::Global, ui::text::quoted};
+use crate::global::Global;
 
 /// The options of this command, as text that follows a proposed command: `flow resume {id}{OPTIONS}`.
 pub const OPTIONS: Options = Options;
@@ -54,5 +54,26 @@ impl Display for Options {
             write!(f, " --home {}", quoted(&home.to_string_lossy()))?;
         }
         f.write_str(ENGINE.get().map_or("", String::as_str))
+    }
+}
+
+/// A word of a command line, quoted if a shell requires it.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_word_survives_a_shell() {
+        assert_eq!(quoted("Create-VPC_1"), "Create-VPC_1");
+        assert_eq!(quoted("it's {\"a\": 1}"), r#"'it'\''s {"a": 1}'"#);
+        assert_eq!(quoted(""), "''");
     }
 }

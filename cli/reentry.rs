@@ -4,8 +4,8 @@ use api::flow::{PlanReentry, PlanReentryRequest, PlanReentryResponse, RepeatedCa
 use serde_json::json;
 
 use crate::{
-    arguments::{Global, Output},
     exit::CliError,
+    global::{Global, Output},
     owner::Handle,
     ui::{json, text},
 };

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
+use engine::asl::pointer::below;
 use granit_parser::{Event, Parser};
 
 /// A position in a text, counted from 1.
@@ -49,10 +50,9 @@ impl Source {
             match event {
                 Event::Scalar(text, ..) => {
                     if let Some(Open::Object { pointer, key: key @ None }) = open.last_mut() {
-                        let name = text.replace('~', "~0").replace('/', "~1");
-                        let below = format!("{pointer}/{name}");
-                        source.positions.insert(below.clone(), position);
-                        *key = Some(below);
+                        let field = below(pointer, &text);
+                        source.positions.insert(field.clone(), position);
+                        *key = Some(field);
                     } else {
                         let pointer = source.node(&mut open, position);
                         let range = span.start.index()..span.end.index();

@@ -1,9 +1,9 @@
 //! The manual of a step in addition to its schemas: what a repeated call does, how long it takes, and an example.
 
-use engine::step::StepDescription;
+use engine::{asl::each_state, step::StepDescription};
 use serde_json::{Map, Value, json};
 
-use crate::{checks::each_state, runbook::scalar};
+use crate::runbook::scalar;
 
 /// The longest name of a state (Amazon States Language specification, "States").
 const STATE_NAME_CHARACTERS_MAX: usize = 80;
@@ -88,11 +88,9 @@ pub fn example(step: &StepDescription) -> (String, Value) {
     let mut shipped = None;
     for workflow in workflows::catalogue() {
         let Ok(definition) = workflow.definition() else { continue };
-        each_state(&definition, &mut |pointer, state, _| {
-            if shipped.is_none() && state["Resource"] == resource.as_str() {
-                let name = pointer.rsplit("/States/").next().unwrap_or_default();
-                let arguments = state.get("Arguments").cloned();
-                shipped = Some((name.replace("~1", "/").replace("~0", "~"), arguments));
+        each_state(&definition, &mut |state| {
+            if shipped.is_none() && state.json["Resource"] == resource.as_str() {
+                shipped = Some((state.name.to_owned(), state.json.get("Arguments").cloned()));
             }
         });
     }

@@ -4,9 +4,9 @@ use clap::{Args, ValueEnum};
 use steps::step_functions::{Endpoint, StepFunctions};
 
 use crate::{
-    arguments::Global,
-    commands::worker,
+    environments::REGION_DEFAULT,
     exit::CliError,
+    global::Global,
     home::Home,
     owner::Handle,
     proposed,
@@ -62,5 +62,28 @@ impl Target {
 /// It is neither `aws` nor a URL.
 pub fn endpoint(global: &Global, given: Option<&str>) -> Result<Endpoint, CliError> {
     let variable = std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty());
-    worker::endpoint(global, given.or(variable.as_deref()).unwrap_or("aws"))
+    parse_endpoint(global, given.or(variable.as_deref()).unwrap_or("aws"))
+}
+
+/// Parses the endpoint of an option.
+///
+/// # Errors
+/// It is neither `aws` nor a URL, or a key is incomplete.
+pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError> {
+    if text == "aws" {
+        return Ok(Endpoint::Aws { profile: global.profile.clone(), region: global.region.clone() });
+    }
+    if !text.starts_with("http://") && !text.starts_with("https://") {
+        return Err(CliError::refused(format!(
+            "'{text}' is neither aws nor a URL that begins with http:// or https://"
+        )));
+    }
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let key = match (variable("FLOW_ACCESS_KEY_ID"), variable("FLOW_SECRET_ACCESS_KEY")) {
+        (Some(id), Some(secret)) => Some((id, secret)),
+        (None, None) => None,
+        _ => return Err(CliError::refused("one of FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY is not set")),
+    };
+    let region = global.region.clone().unwrap_or_else(|| REGION_DEFAULT.to_owned());
+    Ok(Endpoint::Url { url: text.to_owned(), region, key, token: variable("FLOW_TOKEN") })
 }

@@ -3,6 +3,7 @@
 pub mod block;
 pub mod display;
 pub mod display_status;
+pub mod error;
 pub mod json;
 mod junit;
 pub mod lines;

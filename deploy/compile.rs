@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::{
-    asl::{self, Diagnostic, Severity},
+    asl::{self, Diagnostic, Severity, machines_inside, pointer::below},
     step::{Registry, Resource},
 };
 use serde_json::{Map, Value};
@@ -91,21 +91,12 @@ fn is_jsonata(value: &Value, otherwise: bool) -> bool {
     value.get("QueryLanguage").map_or(otherwise, |language| language == "JSONata")
 }
 
-/// The machines inside a state, with their JSON pointers.
-fn machines(state: &Value) -> Vec<(&Value, String)> {
-    let branches = state["Branches"].as_array().into_iter().flatten().enumerate();
-    let branches = branches.map(|(index, branch)| (branch, format!("/Branches[{index}]")));
-    let processors = ["ItemProcessor", "Iterator"].into_iter();
-    let processors = processors.filter_map(|field| Some((state.get(field)?, format!("/{field}"))));
-    branches.chain(processors).collect()
-}
-
 fn states_of(machine: &Value) -> impl Iterator<Item = (&String, &Value)> {
     machine.get("States").and_then(Value::as_object).into_iter().flatten()
 }
 
 fn states(machine: &Value) -> usize {
-    let inside = |state: &Value| machines(state).iter().map(|(machine, _)| states(machine)).sum::<usize>();
+    let inside = |state: &Value| machines_inside(state).iter().map(|(machine, _)| states(machine)).sum::<usize>();
     states_of(machine).map(|(_, state)| 1 + inside(state)).sum()
 }
 
@@ -121,7 +112,8 @@ fn is_step(state: &Value) -> bool {
 fn has_inline_map_of_steps(machine: &Value, in_map: bool) -> bool {
     states_of(machine).any(|(_, state)| {
         let is_map = state["Type"] == "Map";
-        let inside = || machines(state).iter().any(|(machine, _)| has_inline_map_of_steps(machine, in_map || is_map));
+        let inside =
+            || machines_inside(state).iter().any(|(machine, _)| has_inline_map_of_steps(machine, in_map || is_map));
         (in_map && is_step(state)) || (!(is_map && is_distributed(state)) && inside())
     })
 }
@@ -149,7 +141,7 @@ impl Pass<'_> {
     fn machine(&mut self, machine: &mut Value, pointer: &str, scope: &Scope, express: bool) {
         let Some(states) = machine.get_mut("States").and_then(Value::as_object_mut) else { return };
         for (name, state) in states.iter_mut() {
-            let pointer = format!("{pointer}/States/{}", name.replace('~', "~0").replace('/', "~1"));
+            let pointer = below(&below(pointer, "States"), name);
             let scope = Scope { jsonata: is_jsonata(state, scope.jsonata), ..scope.clone() };
             self.refuse_files(state, &pointer);
             self.refuse_large_values(state, &pointer);
@@ -226,11 +218,11 @@ impl Pass<'_> {
         scope.path.push(name.to_owned());
         // A child execution of a distributed Map has its own id, so outer indexes are not needed.
         scope.depth = if distributed { 0 } else { scope.depth + usize::from(is_map) };
-        let found: Vec<String> = machines(state).into_iter().map(|(_, pointer)| pointer).collect();
-        for below in found {
-            let Some(machine) = state.pointer_mut(&below.replace('[', "/").replace(']', "")) else { continue };
+        let found: Vec<String> = machines_inside(state).into_iter().map(|(_, pointer)| pointer).collect();
+        for inside in found {
+            let Some(machine) = state.pointer_mut(&inside.replace('[', "/").replace(']', "")) else { continue };
             let keeps_index = is_map && !distributed && has_inline_map_of_steps(machine, false);
-            self.machine(machine, &format!("{pointer}{below}"), &scope, express);
+            self.machine(machine, &format!("{pointer}{inside}"), &scope, express);
             if keeps_index {
                 keep_index(machine, name, &scope);
             }

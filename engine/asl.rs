@@ -5,6 +5,8 @@ mod check;
 mod cost;
 mod evaluate;
 mod parse;
+pub mod pointer;
+mod raw;
 mod references;
 mod types;
 
@@ -14,6 +16,7 @@ pub use check::{
 pub use evaluate::{EvaluationFailure, View, evaluate, insert_at_result_path};
 pub(crate) use evaluate::{evaluate_within, select};
 pub use parse::parse;
+pub use raw::{RawState, each_state, machines_inside};
 pub use references::ScopeReferences;
 pub use types::{
     Catcher, ChoiceRule, Common, Condition, InputType, ItemBatcher, ItemReader, JitterStrategy, Map, Paths,

@@ -1,6 +1,6 @@
 //! The engine: interprets the Amazon States Language durably. It knows neither AWS nor a terminal.
 //!
-//! Arrows: `runner` -> `store`, `machine`, `step`; `store` -> `machine`, `journal`; `machine` -> `asl`, `query`, `journal`.
+//! The code map of ARCHITECTURE.md draws which room uses which; `tests/tidy.rs` compares it with the sources.
 
 pub mod asl;
 pub mod journal;

@@ -7,6 +7,7 @@ mod compare;
 mod cursor;
 mod digest;
 mod evaluation_time;
+mod evaluator;
 mod intrinsic;
 mod java;
 mod jsonata;
@@ -19,10 +20,11 @@ mod recordings;
 pub(crate) use budget::Budget;
 pub use choice::{Comparison, ComparisonError, parse_timestamp};
 pub(crate) use evaluation_time::EvaluationTime;
+pub use evaluator::{Evaluator, InThisThread};
 pub use intrinsic::{Intrinsic, IntrinsicError, IntrinsicErrorKind};
 pub use jsonata::{
     EVALUATION_MS_MAX, EvaluationError, Expression, Moment, ParseError, References, Sandbox, SandboxAnswer,
-    SandboxRequest, Scope, evaluate_in_sandbox, names::JSONATA_FUNCTIONS,
+    SandboxRequest, Scope, names::JSONATA_FUNCTIONS,
 };
 pub use jsonpath::{Path, PathError, PathErrorKind, Roots};
 pub use payload::{PayloadFailure, PayloadTemplate, Query, QueryError, QueryErrorKind, TemplateProblem};

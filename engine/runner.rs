@@ -6,6 +6,7 @@ mod clock;
 mod committer;
 mod dispatcher;
 mod error;
+mod evaluation;
 mod event;
 mod fast_steps;
 mod follow;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 pub use clock::{Clock, ManualClock, ScaledClock, SystemClock};
 pub use error::RunnerError;
+pub use evaluation::{evaluate_in_sandbox, process_evaluator};
 pub use event::RunnerEvent;
 pub use follow::Follow;
 pub use handle::{Drained, RunnerHandle};

@@ -1,7 +1,7 @@
 //! Workers are killed repeatedly while hundreds of executions run: none is lost, and no effect happens twice.
 //!
 //! `FLOW_TEST_WORKERS=1` runs 300 executions and also measures the round trips of a worker. Without it, a smaller
-//! campaign runs.
+//! campaign runs. `FLOW_TEST_STEP_FUNCTIONS=URL` runs the campaign at LocalStack; see tests/localstack.sh.
 
 use std::{
     process::{Child, Stdio},
@@ -28,6 +28,11 @@ pub fn worker(home: &Home, endpoint: &str, more: &[&str], variables: &[(&str, &s
     command.envs(variables.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
+/// The Step Functions to which workflows are deployed: LocalStack, if it is named, or this server.
+pub fn step_functions(server: &Server) -> String {
+    std::env::var("FLOW_TEST_STEP_FUNCTIONS").unwrap_or_else(|_| server.endpoint.clone())
+}
+
 /// Deploys a definition to a server and returns the ARN of its state machine.
 pub fn deploy(home: &Home, endpoint: &str, file: &str, heartbeat_seconds: u64) -> String {
     let heartbeat = heartbeat_seconds.to_string();
@@ -38,8 +43,8 @@ pub fn deploy(home: &Home, endpoint: &str, file: &str, heartbeat_seconds: u64) -
 }
 
 /// Calls an operation with a client that keeps its connection open.
-async fn call(client: &reqwest::Client, server: &Server, operation: &str, input: &Value) -> Value {
-    let request = client.post(&server.endpoint).header("x-amz-target", format!("AWSStepFunctions.{operation}"));
+async fn call(client: &reqwest::Client, endpoint: &str, operation: &str, input: &Value) -> Value {
+    let request = client.post(endpoint).header("x-amz-target", format!("AWSStepFunctions.{operation}"));
     let sent = request.header("content-type", "application/x-amz-json-1.0").body(input.to_string()).send().await;
     let body: Value = serde_json::from_str(&sent.unwrap().text().await.unwrap()).unwrap();
     assert!(body.get("__type").is_none(), "{operation} {input}: {body}");
@@ -63,16 +68,17 @@ fn every_execution_outlives_the_workers_and_each_effect_is_made_once() {
     std::fs::rename(&program, folder.join("append")).unwrap();
     let program = folder.join("append").to_str().unwrap().to_owned();
     let server = Server::start(&home);
-    let machine = deploy(&home, &server.endpoint, &home.definition("campaign", &definition(&folder)), 2);
+    let endpoint = step_functions(&server);
+    let machine = deploy(&home, &endpoint, &home.definition("campaign", &definition(&folder)), 2);
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 | 1;
     let names: Vec<String> = (0..executions).map(|number| format!("e-{number}")).collect();
     let killed = AtomicUsize::new(0);
     let began = Instant::now();
     std::thread::scope(|scope| {
         let workers =
-            scope.spawn(|| kill_over_and_over(&elsewhere, &server, &program, seed, (kills, pause_ms), &killed));
+            scope.spawn(|| kill_over_and_over(&elsewhere, &endpoint, &program, seed, (kills, pause_ms), &killed));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(drive(&server, &machine, &names, kills, &killed));
+        runtime.block_on(drive(&endpoint, &machine, &names, kills, &killed));
         workers.join().unwrap().into_iter().for_each(end);
     });
     let repeated = verify(&folder, &names);
@@ -86,14 +92,14 @@ fn every_execution_outlives_the_workers_and_each_effect_is_made_once() {
 /// Runs three workers and repeatedly kills and replaces one. Returns those that are left.
 fn kill_over_and_over(
     home: &Home,
-    server: &Server,
+    endpoint: &str,
     program: &str,
     seed: u64,
     (kills, pause_ms): (usize, u64),
     killed: &AtomicUsize,
 ) -> Vec<Child> {
     let mut random = Random(seed);
-    let start = || worker(home, &server.endpoint, &["--activities", "process:run"], &[("FLOW_PROGRAMS", program)]);
+    let start = || worker(home, endpoint, &["--activities", "process:run"], &[("FLOW_PROGRAMS", program)]);
     let mut workers: Vec<Child> = (0..3).map(|_| start()).collect();
     for _ in 0..kills {
         std::thread::sleep(Duration::from_millis(pause_ms / 2 + random.below(pause_ms)));
@@ -105,7 +111,7 @@ fn kill_over_and_over(
 }
 
 /// Starts the executions, spread over the kills, and waits until they end.
-async fn drive(server: &Server, machine: &str, names: &[String], kills: usize, killed: &AtomicUsize) {
+async fn drive(endpoint: &str, machine: &str, names: &[String], kills: usize, killed: &AtomicUsize) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let began = Instant::now();
     let mut arns = Vec::new();
@@ -115,12 +121,12 @@ async fn drive(server: &Server, machine: &str, names: &[String], kills: usize, k
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let start = json!({ "stateMachineArn": format!("{machine}:deployed"), "name": name, "input": "{}" });
-        let started = call(&client, server, "StartExecution", &start).await;
+        let started = call(&client, endpoint, "StartExecution", &start).await;
         arns.push(started["executionArn"].as_str().unwrap().to_owned());
     }
     for arn in arns {
         loop {
-            let found = call(&client, server, "DescribeExecution", &json!({ "executionArn": arn })).await;
+            let found = call(&client, endpoint, "DescribeExecution", &json!({ "executionArn": arn })).await;
             match found["status"].as_str() {
                 Some("SUCCEEDED") => break,
                 Some("RUNNING") if began.elapsed().as_secs() < SECONDS_MAX => {
@@ -150,13 +156,14 @@ fn the_round_trips_of_a_worker_are_measured() {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     runtime.block_on(async {
         for _ in 0..tasks {
-            call(&client, &server, "StartExecution", &json!({ "stateMachineArn": machine, "input": "{}" })).await;
+            call(&client, &server.endpoint, "StartExecution", &json!({ "stateMachineArn": machine, "input": "{}" }))
+                .await;
         }
     });
     let variables = [("FLOW_FILES", elsewhere.path().to_str().unwrap())];
     let running = || {
         let request = json!({ "stateMachineArn": machine, "statusFilter": "RUNNING", "maxResults": 1 });
-        !runtime.block_on(call(&client, &server, "ListExecutions", &request))["executions"]
+        !runtime.block_on(call(&client, &server.endpoint, "ListExecutions", &request))["executions"]
             .as_array()
             .unwrap()
             .is_empty()

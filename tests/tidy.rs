@@ -1,11 +1,20 @@
 //! Files and functions stay short, and each room uses only the rooms that it may. Every message says what to do.
 
-use std::path::{Path, PathBuf};
+mod modules;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use syn::{spanned::Spanned, visit::Visit};
 
+use self::modules::{Modules, circles};
+
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
+/// A file and the files inside it may use each other.
+const CIRCLE_FILES_MAX: usize = 7;
 
 fn sources() -> Vec<(PathBuf, String)> {
     // Read at run time: a target folder in a cache may have been built by another clone.
@@ -142,7 +151,7 @@ fn arrows_point_one_way() {
     report(&problems);
 }
 
-/// Whether the line names the crate itself, not a module of that name in another path.
+/// Whether the line names the crate or type itself, not one whose name ends alike or that is inside another path.
 fn names(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();
@@ -150,23 +159,99 @@ fn names(line: &str, word: &str) -> bool {
     })
 }
 
+/// The arrows of the code map: which room of the engine may use which.
+fn drawn_arrows() -> BTreeMap<String, Vec<String>> {
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    let map = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let rows = map.lines().filter_map(|line| line.strip_prefix("| `engine/"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').collect();
+        let room = cells[0].trim().trim_end_matches('`').to_owned();
+        let arrows = cells[2].split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        (room, arrows.map(str::to_owned).collect())
+    })
+    .collect()
+}
+
 #[test]
-fn the_machine_stays_pure() {
+fn the_rooms_of_the_engine_use_each_other_as_drawn() {
+    let mut drawn = drawn_arrows();
     let mut problems = Vec::new();
-    for (path, text) in sources().iter().filter(|(path, _)| path.starts_with("engine/machine")) {
+    for (room, mut used) in Modules::read(&sources(), "engine").rooms() {
+        used.remove("lib");
+        let mut arrows = drawn.remove(&room).unwrap_or_default();
+        arrows.sort();
+        let used: Vec<String> = used.into_iter().collect();
+        if room != "lib" && used != arrows {
+            problems.push(format!(
+                "engine/{room} uses [{}], the code map of ARCHITECTURE.md draws [{}]: remove the use, or draw the arrow \
+                 and say in the commit why it is right",
+                used.join(", "),
+                arrows.join(", ")
+            ));
+        }
+    }
+    problems.extend(drawn.keys().map(|room| format!("ARCHITECTURE.md draws engine/{room}: no such room")));
+    report(&problems);
+}
+
+#[test]
+fn the_rooms_of_the_command_line_use_each_other_one_way() {
+    let modules = Modules::read(&sources(), "cli");
+    let rooms = circles(&modules.rooms());
+    let of_rooms = rooms.iter().map(|circle| {
+        format!(
+            "cli: these rooms use each other in a circle: {}: move what both use to a room of its own",
+            circle.join(", ")
+        )
+    });
+    let files = circles(modules.files());
+    let of_files = files.iter().filter(|circle| circle.len() > CIRCLE_FILES_MAX).map(|circle| {
+        let files: Vec<String> = circle.iter().map(|module| module.join("/")).collect();
+        format!(
+            "cli: {} files use each other in a circle, at most {CIRCLE_FILES_MAX}: {}: let each use only files below it",
+            files.len(),
+            files.join(", ")
+        )
+    });
+    report(&of_rooms.chain(of_files).collect::<Vec<_>>());
+}
+
+#[test]
+fn only_tests_import_everything_from_their_parent() {
+    let sources = sources();
+    let crates = ["cli", "api", "bench", "deploy", "engine", "steps", "workflows", "rehearsal"];
+    let files = crates.iter().flat_map(|folder| Modules::read(&sources, folder).globs_of_parent);
+    report(&files.map(|file| format!("{}: use super::*: name what it uses", file.display())).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_machine_and_the_query_languages_stay_pure() {
+    let is_pure = |path: &Path| {
+        let for_tests = path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "recordings.rs");
+        (path.starts_with("engine/machine") || path.starts_with("engine/query")) && !for_tests
+    };
+    let mut problems = Vec::new();
+    for (path, text) in sources().iter().filter(|(path, _)| is_pure(path)) {
         for word in [
-            "std::time::Instant",
+            "Instant::",
             "SystemTime",
-            "tokio::",
-            "std::fs",
-            "std::env",
-            "rand::",
-            "async fn",
             "Timestamp::now",
+            "tokio::",
+            "async fn",
+            "rand::",
+            "std::env",
+            "std::fs",
+            "std::net",
+            "std::process",
+            "std::thread",
+            "OnceLock",
+            "thread_local",
+            "static mut",
         ] {
-            if text.contains(word) {
+            if text.lines().any(|line| names(line, word)) {
                 problems.push(format!(
-                    "{}: {word}: hand it in as data (engine/query's Moment, or an Input)",
+                    "{}: {word}: hand it in, as data (a Moment, an Input) or with the Evaluator",
                     path.display()
                 ));
             }
@@ -193,4 +278,19 @@ fn every_test_that_the_documents_name_exists() {
             .map(|name| format!("docs/security.md names {name}: name the test that holds the sentence"))
             .collect::<Vec<_>>(),
     );
+}
+
+#[test]
+fn every_file_that_the_code_map_names_exists() {
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    let map = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let is_file = |code: &&str| {
+        let plain = code.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
+        plain && code.contains('/') && (code.ends_with(".rs") || code.ends_with(".yaml"))
+    };
+    let named: Vec<&str> = map.split('`').skip(1).step_by(2).filter(is_file).collect();
+    assert!(named.len() > 40, "{named:?}");
+    let exists = |name: &str| root.join(name).is_file();
+    let missing = named.iter().filter(|name| !exists(name));
+    report(&missing.map(|name| format!("ARCHITECTURE.md names {name}: no such file")).collect::<Vec<_>>());
 }

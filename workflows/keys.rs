@@ -5,6 +5,8 @@ use std::{collections::HashMap, fmt};
 
 use granit_parser::{Event, Parser};
 
+use crate::pointer::below;
+
 /// A key that occurs twice in one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepeatedKey {
@@ -42,7 +44,7 @@ pub(crate) fn repeated_keys(text: &str) -> Vec<RepeatedKey> {
         match event {
             Event::Scalar(key, ..) => match open.last_mut() {
                 Some(Open::Object { pointer, key: current @ None, lines }) => {
-                    let below = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+                    let below = below(pointer, &key);
                     let second_line = span.start.line();
                     // `<<` is YAML's merge key and may be repeated.
                     if let Some(first_line) = lines.insert(key.to_string(), second_line).filter(|_| key != "<<") {

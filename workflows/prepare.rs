@@ -3,7 +3,7 @@
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
-use crate::{defaults, problem::InputProblem};
+use crate::{defaults, pointer::below, problem::InputProblem};
 
 /// Checks `input` against `schema` and with `check`, which receives it with defaults.
 pub(crate) fn prepare(
@@ -68,14 +68,14 @@ fn in_plain_words(schema: &Value, error: &jsonschema::ValidationError<'_>) -> Ve
                 .unwrap_or_default();
             let unknown = |name: &String| {
                 let value = error.instance().get(name);
-                InputProblem::new(&child(pointer, name), value, "is in a field that does not exist", known.join(", "))
+                InputProblem::new(&below(pointer, name), value, "is in a field that does not exist", known.join(", "))
             };
             unexpected.iter().map(unknown).collect()
         }
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
             let property_schema = &holder["properties"][name];
-            vec![InputProblem::new(&child(pointer, name), None, "is missing", allowed_by(property_schema))]
+            vec![InputProblem::new(&below(pointer, name), None, "is missing", allowed_by(property_schema))]
         }
         ValidationErrorKind::Type { kind } => {
             let hint = match value {
@@ -143,8 +143,4 @@ fn allowed_by(schema: &Value) -> String {
         (Some("array"), ..) => "a list".to_owned(),
         _ => schema["description"].as_str().map_or_else(|| "a text".to_owned(), |text| format!("a text. {text}")),
     }
-}
-
-fn child(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }

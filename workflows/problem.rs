@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::pointer::names;
+
 /// A field of an input with a problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InputProblem {
@@ -60,6 +62,5 @@ fn shortened(value: &Value) -> String {
 }
 
 fn field_of(pointer: &str) -> String {
-    let unescaped = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
-    unescaped.collect::<Vec<_>>().join(".")
+    names(pointer).collect::<Vec<_>>().join(".")
 }

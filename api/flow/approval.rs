@@ -1,7 +1,7 @@
 //! Answers an approval, which a `flow:approval:request` state requests.
 
 use engine::{
-    journal::Signaller,
+    journal::{ErrorAndCause, Signaller},
     machine::{FrameRow, FrameState},
     step::{Approval, Instructions},
 };
@@ -80,7 +80,8 @@ impl Operation for AnswerApproval {
             Decision::Approve { choice, fields } => Ok(api.approved(&approval, choice, fields, &by)?),
             Decision::Reject => {
                 let comment = by.comment.as_ref().map_or_else(String::new, |comment| format!(": {comment}"));
-                Err((REJECTED.to_owned(), format!("rejected by {} on {}{comment}", by.user, by.host)))
+                let cause = format!("rejected by {} on {}{comment}", by.user, by.host);
+                Err(ErrorAndCause { error: REJECTED.to_owned(), cause })
             }
         };
         let path = row.state_path();

@@ -1,7 +1,8 @@
 //! Answers a task on behalf of a person or a script on this machine.
 
 use engine::{
-    journal::Signaller,
+    asl::each_state,
+    journal::{ErrorAndCause, Signaller},
     machine::{FrameRow, FrameState},
     step::TaskToken,
 };
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::approval::APPROVAL;
-use crate::{APPROVAL_DOES_NOT_WAIT, Api, Fault, IS_APPROVAL, Operation, executions::input, states::for_each_state};
+use crate::{APPROVAL_DOES_NOT_WAIT, Api, Fault, IS_APPROVAL, Operation, executions::input};
 
 /// Answers the task of a waiting state, as SendTaskSuccess and SendTaskFailure do, but by the state's name.
 pub struct SignalTask;
@@ -66,7 +67,7 @@ impl Operation for SignalTask {
         api.header_of(&id)?;
         let outcome = match outcome {
             TaskOutcome::Success(text) => Ok(input::read_output(&text)?),
-            TaskOutcome::Failure { error, cause } => Err((error, cause)),
+            TaskOutcome::Failure { error, cause } => Err(ErrorAndCause { error, cause }),
             TaskOutcome::Withdraw => {
                 api.withdraw(&id, &state, by).await?;
                 return Ok(SignalTaskResponse::default());
@@ -110,7 +111,7 @@ impl Api {
         &self,
         id: &str,
         row: &FrameRow,
-        outcome: Result<Value, (String, String)>,
+        outcome: Result<Value, ErrorAndCause>,
         by: Signaller,
     ) -> Result<bool, Fault> {
         let token = TaskToken { execution: id.to_owned(), frame: row.id, visit: row.visit, attempt: row.attempt };
@@ -169,8 +170,8 @@ impl Api {
         let name = state.rsplit('/').next().unwrap_or(state);
         let named = |wanted: &str| {
             let mut found = Vec::new();
-            for_each_state(&definition, &mut |name, state| {
-                found.extend(state["Resource"].as_str().filter(|_| name == wanted).map(str::to_owned));
+            each_state(&definition, &mut |state| {
+                found.extend(state.json["Resource"].as_str().filter(|_| state.name == wanted).map(str::to_owned));
             });
             found
         };

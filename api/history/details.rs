@@ -60,7 +60,30 @@ pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
             }
             (format!("{}StateExited", state_type.name()), "stateExited".to_owned(), told)
         }
-        other => composite(other, started).unwrap_or_else(|| task(other, started)),
+        // No `_`: the compiler asks about a new kind of event.
+        Details::ParallelStateStarted { .. }
+        | Details::ParallelStateSucceeded { .. }
+        | Details::ParallelStateFailed { .. }
+        | Details::StateAborted { .. }
+        | Details::MapRunStarted { .. }
+        | Details::MapRunRedriven { .. }
+        | Details::MapRunSucceeded
+        | Details::MapRunFailed(_)
+        | Details::MapStateStarted { .. }
+        | Details::MapStateSucceeded { .. }
+        | Details::MapStateFailed { .. }
+        | Details::MapIterationStarted { .. }
+        | Details::MapIterationSucceeded { .. }
+        | Details::MapIterationFailed { .. }
+        | Details::MapIterationAborted { .. } => composite(details, started),
+        Details::TaskScheduled { .. }
+        | Details::TaskStarted { .. }
+        | Details::TaskSucceeded { .. }
+        | Details::TaskScheduleFailed { .. }
+        | Details::TaskFailed { .. }
+        | Details::TaskTimedOut { .. }
+        | Details::TaskSubmitted { .. } => task(details, started),
+        Details::Unknown => unknown(),
     };
     event["type"] = kind.into();
     // Some events have no details field at all; others have one even if it is empty.
@@ -70,6 +93,11 @@ pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
 }
 
 type Told = (String, String, Map<String, Value>);
+
+/// An event of a later version.
+fn unknown() -> Told {
+    ("Unknown".to_owned(), String::new(), Map::new())
+}
 
 /// An event whose details field is named after its type.
 fn plain(kind: &str, details: Map<String, Value>) -> Told {
@@ -112,12 +140,12 @@ fn execution_started(started: &Execution) -> Told {
     plain("ExecutionStarted", told)
 }
 
-fn composite(details: &Details, started: &Execution) -> Option<Told> {
+fn composite(details: &Details, started: &Execution) -> Told {
     let iteration = |kind: &str, name: &str, index: u64| {
         (kind.to_owned(), lower(kind), fields([("name", json!(name)), ("index", json!(index))]))
     };
     let bare = |kind: &str| (kind.to_owned(), String::new(), Map::new());
-    Some(match details {
+    match details {
         Details::ParallelStateStarted { .. } => bare("ParallelStateStarted"),
         Details::ParallelStateSucceeded { .. } => bare("ParallelStateSucceeded"),
         Details::ParallelStateFailed { .. } => bare("ParallelStateFailed"),
@@ -139,8 +167,8 @@ fn composite(details: &Details, started: &Execution) -> Option<Told> {
         Details::MapIterationSucceeded { name, index } => iteration("MapIterationSucceeded", name, *index),
         Details::MapIterationFailed { name, index, .. } => iteration("MapIterationFailed", name, *index),
         Details::MapIterationAborted { name, index } => iteration("MapIterationAborted", name, *index),
-        _ => return None,
-    })
+        _ => unknown(),
+    }
 }
 
 /// The prefix of a Task's events, and the fields that name its resource.
@@ -177,7 +205,7 @@ fn task(details: &Details, started: &Execution) -> Told {
         Details::TaskFailed { resource, failure, .. } => ("Failed", resource, failed(failure)),
         Details::TaskTimedOut { resource, failure, .. } => ("TimedOut", resource, failed(failure)),
         Details::TaskSubmitted { resource, output, .. } => ("Submitted", resource, data("output", output)),
-        _ => return ("Unknown".to_owned(), String::new(), Map::new()),
+        _ => return unknown(),
     };
     let (prefix, mut told) = called(resource);
     told.extend(more);

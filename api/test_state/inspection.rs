@@ -32,7 +32,7 @@ pub(super) fn inspect(trial: &Trial, state: &Value, input: &Value, outcome: &Out
     if state["Type"] == "Map" {
         inspected.limits(&mut data, outcome);
     }
-    if !inspected.is_jsonata() && !outcome.not_begun {
+    if !inspected.is_jsonata() && !outcome.not_begun && !outcome.exceeded {
         inspected.results(&mut data);
     }
     if let Some(Mock::Result(result)) = trial.mock.as_ref().filter(|_| state["Type"] == "Task") {
@@ -52,7 +52,7 @@ pub(super) fn inspect(trial: &Trial, state: &Value, input: &Value, outcome: &Out
 
 /// Which rule of `Retry` or `Catch` names the failure, also if its attempts are used up.
 fn rule(state: &Value, list: &str, outcome: &Outcome) -> Option<usize> {
-    let (error, _) = outcome.failure.as_ref()?;
+    let (error, _) = outcome.failure.as_ref().filter(|(error, _)| error != "States.Runtime")?;
     let names = |rule: &Value| {
         let names = rule["ErrorEquals"].as_array().into_iter().flatten().filter_map(Value::as_str);
         names.into_iter().any(|name| name == error || name == "States.ALL" || name == "States.TaskFailed")
@@ -92,21 +92,26 @@ impl Inspected<'_> {
         }
     }
 
-    /// Adds the results of a Map's fields, unless reading its items failed.
+    /// Adds the results of a Map's fields, unless the Map could not begin.
     fn limits(&self, data: &mut Value, outcome: &Outcome) {
-        if outcome.failure.as_ref().is_some_and(|(error, _)| error.starts_with("States.")) {
+        if outcome.not_begun {
             return;
         }
+        let text = |value: Option<Value>| value.as_ref().map(Value::to_string);
+        set(data, "afterItemsPointer", text(self.trial.pointed(self.state)));
         if !self.is_jsonata() {
-            let items = self.state.get("ItemsPath").map_or_else(|| Some(self.input.clone()), |path| self.at(path));
-            set(data, "afterItemsPath", items.map(|items| items.to_string()));
+            let items = match (self.state.get("ItemReader"), self.state.get("ItemsPath")) {
+                (Some(_), _) => self.trial.items(self.state, self.input, false),
+                (None, Some(path)) => self.at(path),
+                (None, None) => Some(self.input.clone()),
+            };
+            set(data, "afterItemsPath", text(items));
         }
-        let text = |value: &Option<Value>, field: &str| {
-            value.as_ref().filter(|_| self.state.get(field).is_some()).map(Value::to_string)
-        };
-        set(data, "afterItemBatcher", text(&outcome.items, "ItemBatcher"));
-        if self.state.get("ItemBatcher").is_none() {
-            set(data, "afterItemSelector", text(&outcome.selected, "ItemSelector"));
+        if self.state.get("ItemSelector").is_some() {
+            set(data, "afterItemSelector", text(self.trial.items(self.state, self.input, true)));
+        }
+        if self.state.get("ItemBatcher").is_some() {
+            set(data, "afterItemBatcher", text(outcome.items.clone()));
         }
         data["maxConcurrency"] = self.number("MaxConcurrency").unwrap_or_else(|| json!(0));
         set(data, "toleratedFailureCount", self.number("ToleratedFailureCount"));

@@ -45,6 +45,11 @@ pub(super) fn without_metadata(mut result: Value) -> Value {
 }
 
 impl MockInput {
+    /// Whether it mocks an error.
+    pub fn is_error(&self) -> bool {
+        self.error_output.is_some()
+    }
+
     pub fn checked(self, state: &Value) -> Result<Mock, Fault> {
         match (self.result, self.error_output) {
             (Some(_), Some(_)) => {

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use engine::{
     asl::{self, Severity},
-    journal::{EntryContent, HistoryEventDetails, JournalEntry, Note},
-    machine::{Execution, ExecutionHeader, ExecutionStatus, FrameState, Identity, Input, StepAnswer, advance},
+    journal::{EntryContent, ErrorAndCause, HistoryEventDetails, JournalEntry, Note},
+    machine::{
+        Execution, ExecutionHeader, ExecutionStatus, FrameState, Identity, Input, StepAnswer, Tolerated, advance,
+    },
     query::Moment,
-    runner::{NewExecution, RunnerError, RunnerEvent},
+    runner::{NewExecution, RunnerError, RunnerEvent, process_evaluator},
 };
 use serde_json::{Map, Value, json};
 
@@ -25,6 +27,8 @@ pub(super) struct Trial {
     pub mock: Option<Mock>,
     /// How many retries each rule of `Retry` has used, from the request.
     pub retries: u32,
+    /// How many iterations of a Map failed, from the request.
+    pub failures: Option<u64>,
     /// The data of an ItemReader, from the request.
     pub reader_data: Option<String>,
     pub now_ms: u64,
@@ -44,9 +48,12 @@ pub(super) struct Outcome {
     pub retry_seconds: Option<u64>,
     /// Whether a Map or a Parallel failed before its children started.
     pub not_begun: bool,
-    /// The items of a Map, and the input of each iteration if all of them started.
+    /// Whether more iterations of a Map failed than it tolerates.
+    pub exceeded: bool,
+    /// The items of a Map, or its batches of items.
     pub items: Option<Value>,
-    pub selected: Option<Value>,
+    /// How many failures a Map that has begun tolerates.
+    pub tolerated: Tolerated,
 }
 
 /// The state that sets the variables and precedes the one under test. No state of the definition can have its name.
@@ -103,17 +110,10 @@ impl Targets {
 impl Trial {
     /// Runs a state with an input.
     pub fn run(&self, state: &Value, input: &Value) -> Result<Outcome, Fault> {
-        let composite = state["Type"] == "Map" || state["Type"] == "Parallel";
-        if !composite {
-            return self.drive(state, input);
+        match state["Type"].as_str() {
+            Some("Map" | "Parallel") => self.run_composite(state, input),
+            _ => self.drive(state, input, None, self.mock.as_ref()),
         }
-        let begun = self.drive(&with_idle_children(state), input)?;
-        if begun.status == "FAILED" || begun.status == "CAUGHT_ERROR" || begun.status == "RETRIABLE" {
-            return Ok(Outcome { not_begun: true, ..begun });
-        }
-        // A Task handles a result in the same way.
-        let ended = self.drive(&as_task(state), input)?;
-        Ok(Outcome { items: begun.items, selected: begun.selected, ..ended })
     }
 
     /// Refuses a state that cannot be created.
@@ -122,7 +122,14 @@ impl Trial {
         if found.is_empty() { Ok(()) } else { Err(definition::invalid(&found.iter().collect::<Vec<_>>())) }
     }
 
-    fn drive(&self, state: &Value, input: &Value) -> Result<Outcome, Fault> {
+    /// Runs a state. `read` is the answer of a Map's reader, `mock` the answer of a Task.
+    pub(super) fn drive(
+        &self,
+        state: &Value,
+        input: &Value,
+        read: Option<Value>,
+        mock: Option<&Mock>,
+    ) -> Result<Outcome, Fault> {
         let mut targets = Targets(Vec::new());
         let machine = parsed(&self.definition(state, &mut targets))?;
         let mut execution = Execution::new("test", "test", machine, input.clone());
@@ -130,17 +137,16 @@ impl Trial {
         execution.context = self.context.clone().map(Arc::new);
         let moment = Moment { now_ms: self.now_ms, entropy: rand::random() };
         let mut entries = settled(&mut execution, Input::Start, &moment);
-        if let (Some(data), Some((frame, visit, true))) = (&self.reader_data, waiting_task(&execution)) {
-            let output = Value::String(data.clone());
+        if let (Some(output), Some((frame, visit, true))) = (read, waiting_task(&execution)) {
             let answer = StepAnswer::Done { output, changes: Vec::new() };
             let read = Input::Answered { frame, visit, attempt: 1, answer };
             entries.extend(settled(&mut execution, read, &moment));
         }
         let Some((frame, visit, _)) = waiting_task(&execution) else {
-            let (items, selected) = items_of(&execution);
-            return Ok(Outcome { items, selected, ..outcome(&execution.header, &entries, &targets) });
+            let (items, tolerated) = items_of(&execution);
+            return Ok(Outcome { items, tolerated, ..outcome(&execution.header, &entries, &targets) });
         };
-        let Some(mock) = &self.mock else {
+        let Some(mock) = mock else {
             return Err(Fault::validation("A test mock is required to test a Task state here"));
         };
         if let Some(frame) = execution.frames.get_mut(frame) {
@@ -149,7 +155,7 @@ impl Trial {
         }
         let answer = match mock.clone() {
             Mock::Result(result) => Ok(result),
-            Mock::Error(error, cause) => Err((error, cause)),
+            Mock::Error(error, cause) => Err(ErrorAndCause { error, cause }),
         };
         let signalled = Input::Signalled { frame, visit, attempt: None, answer, by: None };
         entries.extend(settled(&mut execution, signalled, &moment));
@@ -226,54 +232,11 @@ fn parsed(definition: &Value) -> Result<Arc<asl::StateMachine>, Fault> {
     })
 }
 
-/// The Map or Parallel with branches and iterations that only wait.
-fn with_idle_children(state: &Value) -> Value {
-    let idle = json!({ "StartAt": "idle", "States": { "idle": { "Type": "Wait", "Seconds": 60, "End": true } } });
-    let mut state = state.clone();
-    for branch in state.get_mut("Branches").and_then(Value::as_array_mut).into_iter().flatten() {
-        *branch = idle.clone();
-    }
-    for field in ["ItemProcessor", "Iterator"] {
-        if let Some(processor) = state.get_mut(field) {
-            let mut quiet = idle.clone();
-            if let Some(config) = processor.get("ProcessorConfig") {
-                quiet["ProcessorConfig"] = config.clone();
-            }
-            *processor = quiet;
-        }
-    }
-    state
-}
-
-fn as_task(state: &Value) -> Value {
-    let kept = [
-        "QueryLanguage",
-        "Comment",
-        "InputPath",
-        "OutputPath",
-        "ResultPath",
-        "ResultSelector",
-        "Retry",
-        "Catch",
-        "Next",
-        "End",
-        "Assign",
-        "Output",
-    ];
-    let mut task = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke" });
-    for field in kept {
-        if let Some(value) = state.get(field) {
-            task[field] = value.clone();
-        }
-    }
-    task
-}
-
 /// Advances until the execution waits for something outside.
 fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<JournalEntry> {
-    let mut entries = advance(execution, input, moment).entries.to_vec();
+    let mut entries = advance(execution, input, moment, process_evaluator()).entries.to_vec();
     while execution.has_more_to_do() {
-        entries.extend(advance(execution, Input::TimeCame, moment).entries.iter().cloned());
+        entries.extend(advance(execution, Input::TimeCame, moment, process_evaluator()).entries.iter().cloned());
     }
     entries
 }
@@ -286,17 +249,13 @@ fn waiting_task(execution: &Execution) -> Option<(u64, u64, bool)> {
     })
 }
 
-/// The items of a Map, and the inputs of its iterations.
-fn items_of(execution: &Execution) -> (Option<Value>, Option<Value>) {
-    let found = execution.frames.in_order().find_map(|frame| match &frame.row.frame_state {
-        FrameState::Map { items, .. } => Some((frame.row.id, items.clone())),
+/// The items of a Map that has begun, and how many failures it tolerates.
+fn items_of(execution: &Execution) -> (Option<Value>, Tolerated) {
+    let map = execution.frames.in_order().find_map(|frame| match &frame.row.frame_state {
+        FrameState::Map { items, tolerated, .. } => Some((Value::Array(items.to_vec()), *tolerated)),
         _ => None,
     });
-    let Some((map, items)) = found else { return (None, None) };
-    let begun = execution.frames.in_order().filter(|frame| frame.row.parent == Some(map));
-    let begun: Vec<Value> = begun.map(|frame| Value::clone(&frame.row.input)).collect();
-    let selected = (begun.len() == items.len()).then_some(Value::Array(begun));
-    (Some(Value::Array(items.to_vec())), selected)
+    map.map_or((None, Tolerated::default()), |(items, tolerated)| (Some(items), tolerated))
 }
 
 impl Outcome {

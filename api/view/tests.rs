@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use engine::{
     asl,
-    journal::HistoryEvent,
+    journal::{HistoryEvent, HistoryEventDetails, Note},
     machine::Execution,
     step::{ErrorClass, StepError},
 };

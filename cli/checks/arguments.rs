@@ -1,18 +1,19 @@
 //! Checks the arguments of Tasks against the input schemas of their steps, as far as they are known before a run.
 
 use engine::{
-    asl::{Diagnostic, did_you_mean, nearest},
+    asl::{Diagnostic, did_you_mean, each_state, nearest, pointer::escaped},
     step::Registry,
 };
 use serde_json::{Map, Value, json};
 
-use super::{each_state, placeholders};
+use super::placeholders;
 
 /// Reports each unknown argument, each missing argument, and each literal value that does not fit its schema.
 pub(super) fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    each_state(definition, &mut |pointer, state, language| {
-        let field = if language == "JSONata" { "Arguments" } else { "Parameters" };
+    each_state(definition, &mut |raw| {
+        let (pointer, state) = (&raw.pointer, raw.json);
+        let field = if raw.language == "JSONata" { "Arguments" } else { "Parameters" };
         let resource = state["Resource"].as_str().filter(|_| state["Type"] == "Task").unwrap_or_default();
         let (Some(step), Some(arguments)) = (steps.find(resource), state[field].as_object()) else { return };
         let schema = step.description().input_schema;
@@ -53,10 +54,6 @@ fn check(resource: &str, schema: &Value, arguments: &Map<String, Value>, pointer
     for problem in workflows::schema_problems(&of_literals, &Value::Object(literals)) {
         wrong(&problem.pointer, format!("{resource}: {problem}."));
     }
-}
-
-fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// Whether a value is constant: it contains no path, expression or placeholder.

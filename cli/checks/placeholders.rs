@@ -2,7 +2,10 @@
 //! definition.
 //! Source: AWS SAM Developer Guide, "AWS::Serverless::StateMachine", DefinitionSubstitutions.
 
-use engine::asl::Diagnostic;
+use engine::asl::{
+    Diagnostic,
+    pointer::{below, item},
+};
 use serde_json::Value;
 
 const NAME_CHARACTERS_MAX: usize = 128;
@@ -76,10 +79,10 @@ fn each_text<'v>(value: &'v Value, pointer: &str, visit: &mut dyn FnMut(&'v str,
     match value {
         Value::String(text) => visit(text, pointer),
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| each_text(item, &format!("{pointer}[{index}]"), visit));
+            items.iter().enumerate().for_each(|(index, part)| each_text(part, &item(pointer, index), visit));
         }
         Value::Object(fields) => fields.iter().for_each(|(name, field)| {
-            each_text(field, &format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")), visit);
+            each_text(field, &below(pointer, name), visit);
         }),
         _ => {}
     }

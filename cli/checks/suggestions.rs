@@ -1,12 +1,10 @@
 //! Adds suggestions to problems whose messages are Step Functions' own.
 
 use engine::{
-    asl::{Diagnostic, did_you_mean, nearest},
+    asl::{Diagnostic, did_you_mean, each_state, nearest},
     step::Registry,
 };
 use serde_json::Value;
-
-use super::each_state;
 
 /// The fields of a state machine, a state and its parts. Source: states-language.net, and the Developer Guide's pages
 /// on each type of state.
@@ -104,10 +102,7 @@ fn quoted<'m>(message: &'m str, before: &str) -> Option<&'m str> {
 
 fn state_names(definition: &Value) -> Vec<String> {
     let mut names = Vec::new();
-    each_state(definition, &mut |pointer, _, _| {
-        let name = pointer.rsplit('/').next().unwrap_or_default();
-        names.push(name.replace("~1", "/").replace("~0", "~"));
-    });
+    each_state(definition, &mut |state| names.push(state.name.to_owned()));
     names
 }
 

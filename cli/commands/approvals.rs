@@ -5,9 +5,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
-    arguments::{Global, Output},
     clock,
     exit::{CliError, Exit},
+    global::{Global, Output},
     home::Home,
     owner::Handle,
     ui::{json, next, summary, text},

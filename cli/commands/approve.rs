@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::answered;
 use crate::{
-    arguments::{Global, Output},
     exit::{CliError, Exit},
+    global::{Global, Output},
     locate::locate,
     owner::Handle,
     person,

@@ -10,8 +10,8 @@ use bench::{Report, ServeWorkload};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    arguments::{Global, Output},
     exit::{CliError, Exit},
+    global::{Global, Output},
     home::Home,
     ui::json,
 };

@@ -11,8 +11,8 @@ use engine::{machine::ExecutionStatus, runner::RunnerEvent};
 use serde_json::json;
 
 use crate::{
-    arguments::{Global, Output},
     exit::{CliError, Exit},
+    global::{Global, Output},
     interrupt,
     locate::locate_at,
     owner::{Answered, Handle},

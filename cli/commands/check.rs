@@ -1,15 +1,15 @@
 //! `flow check`.
 
 use clap::{Args, ValueEnum};
-use engine::asl::{Diagnostic, Severity};
+use engine::asl::{Diagnostic, Severity, pointer::below};
 use serde_json::{Value, json};
 use workflows::RepeatedKey;
 
 use crate::{
-    arguments::{Global, Output},
     checks::{self, DefinitionFile, Inside, inside, payload_field},
     environments,
     exit::{CliError, Exit},
+    global::{Global, Output},
     graph::{self, Graph},
     source::{Position, Source},
     ui::json,
@@ -116,7 +116,7 @@ fn word(problem: &Diagnostic) -> &'static str {
 fn position_of(problem: &Diagnostic, source: &Source) -> Option<(Position, Option<String>)> {
     let mut location = problem.location.clone();
     if let Some(field) = payload_field(problem) {
-        location = format!("{location}/{}", field.replace('~', "~0").replace('/', "~1"));
+        location = below(&location, field);
     }
     let within = source.text(&location).and_then(|text| inside(problem, text));
     let exact = within.and_then(|Inside { offset, reason }| Some((source.position_in(&location, offset)?, reason)));

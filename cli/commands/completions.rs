@@ -3,10 +3,10 @@
 use clap::{Args, ValueEnum};
 use clap_complete::env::Shells;
 
-use crate::{
-    completion::VARIABLE,
-    exit::{CliError, Exit},
-};
+use crate::exit::{CliError, Exit};
+
+/// The variable with the shell's name that makes the program complete a command line instead of running it.
+pub const VARIABLE: &str = "FLOW_COMPLETE";
 
 /// Arguments of `flow completions`.
 #[derive(Debug, Args)]

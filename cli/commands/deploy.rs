@@ -16,13 +16,14 @@ use steps::{
 
 use super::{check, run::consent};
 use crate::{
-    arguments::{Global, Output},
     checks,
     deployment::{Cloud, Source, needs_environment},
     environments,
     exit::{CliError, Exit},
+    global::{Global, Output},
+    proposed::quoted,
     target::endpoint,
-    ui::{json, text::quoted},
+    ui::json,
 };
 
 /// The longest name of a role without the prefix that deployments add (IAM and STS quotas).

@@ -6,21 +6,21 @@ use std::{
 };
 
 use clap::Args;
-use engine::asl::Severity;
+use engine::asl::{Severity, each_state};
 use serde_json::{Value, json};
 
 use super::{check, test};
 use crate::{
-    arguments::{Global, Output},
-    checks::{self, each_state},
+    checks,
     dev::{Automation, Begin, Outcome, Prepared, Run, tree},
     environments,
     exit::{CliError, Exit},
+    global::{Global, Output},
     graph::Graph,
     input, interrupt,
     mocks::{self, MockConfig, Mocks, mocked},
     trial,
-    ui::{json, text},
+    ui::{self, json, text},
 };
 
 /// How often the files are checked for changes.
@@ -64,7 +64,7 @@ pub async fn run(global: &Global, arguments: &DevArguments) -> Result<Exit, CliE
             return turned;
         }
         if let Err(error) = turned {
-            error.print(global.output == Output::Json);
+            ui::error::print(&error, global.output == Output::Json);
         }
         if global.output == Output::Human {
             say!("Watching {}. Ctrl-C ends.\n", arguments.file);
@@ -147,10 +147,9 @@ fn read_mocks(arguments: &DevArguments, definition: &Value) -> Result<(Mocks, Ve
         mocks = config.case(case.ok_or_else(missing)?).map_err(CliError::refused)?;
     }
     let mut tasks = Vec::new();
-    each_state(definition, &mut |pointer, state, _| {
-        if state["Type"] == "Task" {
-            let name = pointer.rsplit("/States/").next().unwrap_or_default();
-            tasks.push(name.replace("~1", "/").replace("~0", "~"));
+    each_state(definition, &mut |state| {
+        if state.json["Type"] == "Task" {
+            tasks.push(state.name.to_owned());
         }
     });
     let without_mock = mocks.answer_the_rest(tasks.iter().map(String::as_str));

@@ -1,21 +1,16 @@
 //! `flow doctor`.
 
-use std::{
-    io::{Seek, Write},
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    time::Instant,
-};
+use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use api::flow::{StoreFindings, VerifyStore, VerifyStoreRequest};
 use clap::Args;
 use engine::store::{has_room, rebuild};
 
 use crate::{
-    arguments::{Global, Output},
     clock,
     environments::{Environments, Location},
     exit::{CliError, Exit, store_failed},
+    global::{Global, Output},
     home::Home,
     owner::{Handle, exclusive, open_store, owned_elsewhere, save_hint},
     proposed::OPTIONS,
@@ -24,8 +19,8 @@ use crate::{
 
 /// Fewer fdatasync calls per second than this make every step slow.
 const FDATASYNCS_SLOW: f64 = 200.0;
-/// The number of writes after which the probe returns to the start of its file.
-const PROBE_WRITES: u32 = 256;
+/// How long the disk is measured.
+const PROBE: Duration = Duration::from_millis(300);
 
 /// Arguments of `flow doctor`.
 #[derive(Debug, Args)]
@@ -99,23 +94,7 @@ fn permissions(report: &mut Report, home: &Home) {
 }
 
 fn disk(report: &mut Report, home: &Path) {
-    let path = home.join("doctor.probe");
-    let probe = || -> std::io::Result<f64> {
-        let mut file = std::fs::File::create(&path)?;
-        let (began, mut count) = (Instant::now(), 0);
-        while began.elapsed().as_millis() < 300 {
-            // The probe writes the same few pages repeatedly, so that it cannot fill the disk.
-            if count % PROBE_WRITES == 0 {
-                file.rewind()?;
-            }
-            file.write_all(&[0; 256])?;
-            file.sync_data()?;
-            count += 1;
-        }
-        Ok(f64::from(count) / began.elapsed().as_secs_f64())
-    };
-    let rate = probe();
-    let _ = std::fs::remove_file(&path);
+    let rate = bench::probe_disk(home, PROBE);
     if let Err(error) = has_room(home) {
         return report.add("disk", Verdict::Bad, &error.to_string());
     }

@@ -16,8 +16,8 @@ use engine::{
 use serde_json::Value;
 
 use crate::{
-    arguments::{Global, Output},
     exit::{CliError, Exit},
+    global::{Global, Output},
     locate::{Located, locate_at},
     out,
     owner::{Handle, Stream, StreamError},

@@ -5,9 +5,9 @@ use engine::asl::{did_you_mean, nearest};
 use serde_json::json;
 
 use crate::{
-    arguments::{Global, Output},
     exit::{CliError, Exit},
     explanations::{self, Explanation},
+    global::{Global, Output},
     ui::json,
 };
 

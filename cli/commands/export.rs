@@ -4,8 +4,8 @@ use api::flow::{ExportExecutions, ExportItem, ExportRequest, FindExecutions, Fin
 use clap::Args;
 
 use crate::{
-    arguments::Global,
     exit::{CliError, Exit},
+    global::Global,
     home::Home,
     locate::no_single,
     out,

@@ -13,8 +13,8 @@ use engine::{
 };
 
 use crate::{
-    arguments::{Global, Output},
     exit::{CliError, Exit},
+    global::{Global, Output},
     home::Home,
     owner::{exclusive, owned_elsewhere},
     proposed::OPTIONS,

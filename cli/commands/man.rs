@@ -2,12 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 
-use crate::{
-    arguments::Arguments,
-    exit::{CliError, Exit},
-};
+use crate::exit::{CliError, Exit};
 
 /// Arguments of `flow man`.
 #[derive(Debug, Args)]
@@ -16,11 +13,11 @@ pub struct ManArguments {
     folder: PathBuf,
 }
 
-/// Writes a man page for the program and for each command.
-pub fn run(arguments: &ManArguments) -> Result<Exit, CliError> {
+/// Writes a man page for the program and for each of its commands.
+pub fn run(arguments: &ManArguments, program: clap::Command) -> Result<Exit, CliError> {
     let folder = &arguments.folder;
     let wrong = |error: std::io::Error| CliError::refused(format!("{}: {error}", folder.display()));
     std::fs::create_dir_all(folder).map_err(wrong)?;
-    clap_mangen::generate_to(Arguments::command(), folder).map_err(wrong)?;
+    clap_mangen::generate_to(program, folder).map_err(wrong)?;
     Ok(Exit::Success)
 }

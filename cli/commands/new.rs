@@ -10,9 +10,9 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::{
-    arguments::{Global, Output},
     asl_schema, environments,
     exit::{CliError, Exit},
+    global::{Global, Output},
     runbook::{self, Document},
     ui::json,
 };

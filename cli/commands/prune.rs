@@ -10,9 +10,9 @@ use engine::{
 };
 
 use crate::{
-    arguments::{Global, Output},
     environments::Environments,
     exit::{CliError, Exit, store_failed},
+    global::{Global, Output},
     home::Home,
     owner::{Handle, exclusive},
     ui::json,

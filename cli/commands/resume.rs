@@ -14,10 +14,10 @@ use engine::{
 
 use super::watch::{NO_WAIT_DEFAULT, Watch, show_end, show_output, watch};
 use crate::{
-    arguments::{Global, Output, duration},
     clock,
     environments::{Environments, Location, Pinned},
     exit::{CliError, Exit},
+    global::{Global, Output, duration},
     home::Home,
     interrupt,
     locate::{Located, locate_at},

@@ -15,10 +15,10 @@ use engine::machine::Reentry;
 
 use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_output, watch};
 use crate::{
-    arguments::{Global, Output, duration},
     clock,
     environments::{self, Account, Environments, Location, Pinned},
     exit::{CliError, Exit},
+    global::{Global, Output, duration},
     home::{Home, REHEARSAL_PREFIX},
     ids, interrupt,
     owner::Handle,

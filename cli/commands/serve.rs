@@ -11,9 +11,9 @@ use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
-    arguments::{Global, Output},
     environments::{Environments, Location},
     exit::{CliError, Exit, store_failed},
+    global::{Global, Output},
     home::Home,
     interrupt,
     owner::{self, Handle, Local},

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::answered;
 use crate::{
-    arguments::{Global, Output},
     exit::{CliError, Exit},
+    global::{Global, Output},
     locate::locate_at,
     person,
     proposed::OPTIONS,

@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 
 use super::{approvals, watch::typical};
 use crate::{
-    arguments::{Global, Output},
     clock,
     environments::Pinned,
     exit::{CliError, Exit},
+    global::{Global, Output},
     home::Home,
     interrupt,
     locate::{Located, locate_at},

@@ -5,9 +5,9 @@ use engine::step::StepDescription;
 use serde_json::{Value, json};
 
 use crate::{
-    arguments::{Global, Output},
     environments,
     exit::{CliError, Exit},
+    global::{Global, Output},
     step_manual::{example, fields, repeated, resource, takes, yaml},
     ui::json,
 };

@@ -7,9 +7,9 @@ use engine::machine::{ExecutionHeader, ExecutionStatus};
 use serde_json::{Value, json};
 
 use crate::{
-    arguments::{Global, Output},
     checks::DefinitionFile,
     exit::{CliError, Exit},
+    global::{Global, Output},
     input,
     mocks::{self, MockConfig, mocked},
     trial,

@@ -17,9 +17,9 @@ use engine::{
 use serde_json::Value;
 
 use crate::{
-    arguments::Global,
     clock,
     exit::{CliError, Exit, store_failed},
+    global::Global,
     interrupt,
     owner::{self, Handle, StreamError},
     proposed::OPTIONS,

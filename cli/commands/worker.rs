@@ -8,12 +8,13 @@ use steps::step_functions::{Endpoint, StepFunctions};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    arguments::{Global, Output},
     clock,
-    environments::{self, Environments, Location, Pinned, REGION_DEFAULT},
+    environments::{self, Environments, Location, Pinned},
     exit::{CliError, Exit},
+    global::{Global, Output},
     home::Home,
     interrupt,
+    target::parse_endpoint,
     ui::json,
     worker::{Counts, Worker},
     world,
@@ -62,7 +63,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     };
     let environments = Environments::new(home.clone());
     let pinned = Pinned { location, account: None, settings: environments.settings().clone(), has_own_settings: true };
-    let endpoint = endpoint(global, &arguments.endpoint)?;
+    let endpoint = parse_endpoint(global, &arguments.endpoint)?;
     let poll_end_max = if matches!(endpoint, Endpoint::Aws { .. }) { AWS_POLL_MAX } else { Duration::ZERO };
     let (stop, stopping) = watch::channel(false);
     let counts = Arc::new(Counts::default());
@@ -143,29 +144,6 @@ fn resources(steps: &Registry, patterns: &[String]) -> Result<BTreeMap<String, S
     }
     let entry = |step: &engine::step::StepDescription| (deploy::activity_name(step), format!("flow:{}", step.name));
     Ok(wanted.iter().map(entry).collect())
-}
-
-/// Parses the endpoint of an option.
-///
-/// # Errors
-/// It is neither `aws` nor a URL, or a key is incomplete.
-pub fn endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError> {
-    if text == "aws" {
-        return Ok(Endpoint::Aws { profile: global.profile.clone(), region: global.region.clone() });
-    }
-    if !text.starts_with("http://") && !text.starts_with("https://") {
-        return Err(CliError::refused(format!(
-            "'{text}' is neither aws nor a URL that begins with http:// or https://"
-        )));
-    }
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let key = match (variable("FLOW_ACCESS_KEY_ID"), variable("FLOW_SECRET_ACCESS_KEY")) {
-        (Some(id), Some(secret)) => Some((id, secret)),
-        (None, None) => None,
-        _ => return Err(CliError::refused("one of FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY is not set")),
-    };
-    let region = global.region.clone().unwrap_or_else(|| REGION_DEFAULT.to_owned());
-    Ok(Endpoint::Url { url: text.to_owned(), region, key, token: variable("FLOW_TOKEN") })
 }
 
 /// The name of this worker in history events, at most 80 characters.

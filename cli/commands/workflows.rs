@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::{
-    arguments::{Global, Output},
     exit::{CliError, Exit},
+    global::{Global, Output},
     ui::json,
 };
 

@@ -1,8 +1,7 @@
 //! How much of a runbook is automated.
 
+use engine::asl::each_state;
 use serde_json::Value;
-
-use crate::checks::each_state;
 
 /// The Resource of a Task that a person answers.
 const APPROVAL: &str = "flow:approval:request";
@@ -20,12 +19,11 @@ impl Automation {
     /// Counts the Tasks of a definition.
     pub fn of(definition: &Value) -> Self {
         let mut automation = Automation { steps: 0, by_hand: Vec::new() };
-        each_state(definition, &mut |pointer, state, _| {
-            let Some(resource) = state["Resource"].as_str() else { return };
+        each_state(definition, &mut |state| {
+            let Some(resource) = state.json["Resource"].as_str() else { return };
             automation.steps += 1;
             if resource.starts_with(APPROVAL) {
-                let name = pointer.rsplit('/').next().unwrap_or_default();
-                automation.by_hand.push(name.replace("~1", "/").replace("~0", "~"));
+                automation.by_hand.push(state.name.to_owned());
             }
         });
         automation

@@ -1,9 +1,12 @@
 //! Draws a graph as SVG: states in rows by their distance from the start, nested machines inside their state's box.
 
-use super::Graph;
+use super::{Graph, Node};
+use crate::ui::text;
 
 const BOX_WIDTH: usize = 220;
 const BOX_HEIGHT: usize = 36;
+/// A cell of bold text at size 13 takes at most this width on average.
+const CELL_WIDTH: usize = 8;
 const GAP: usize = 40;
 const MARGIN: usize = 20;
 
@@ -49,11 +52,17 @@ fn rows(graph: &Graph) -> Vec<Vec<usize>> {
     rows
 }
 
+/// The width of a box that contains the name and the type of a state.
+fn text_width(node: &Node) -> usize {
+    (text::width(&node.name) + 1 + text::width(&node.kind)) * CELL_WIDTH + MARGIN
+}
+
 fn lay(graph: &Graph) -> Laid {
     let inner: Vec<Vec<Laid>> = graph.nodes.iter().map(|node| node.inner.iter().map(lay).collect()).collect();
     let size = |node: usize| {
         let within = &inner[node];
         let width: usize = within.iter().map(|laid| laid.width + GAP).sum();
+        let width = width.max(text_width(&graph.nodes[node]));
         let height = within.iter().map(|laid| laid.height + GAP).max().unwrap_or(0);
         (BOX_WIDTH.max(width), BOX_HEIGHT + height)
     };

@@ -1,6 +1,6 @@
 //! Describes the owner of a store: process, host, user and command, never its arguments.
 
-use std::{path::Path, sync::OnceLock};
+use std::path::Path;
 
 use engine::store::OwnerLock;
 
@@ -8,19 +8,6 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
 };
-
-/// The name of this process in the lock.
-static COMMAND: OnceLock<String> = OnceLock::new();
-
-/// Sets the name of this process from its command.
-pub fn name_this_process(verb: &str) {
-    let _ = COMMAND.set(format!("flow {verb}"));
-}
-
-/// The program and its command.
-pub fn command() -> &'static str {
-    COMMAND.get().map_or("flow", String::as_str)
-}
 
 /// Describes the owner of the store in a folder.
 pub fn described(folder: &Path) -> String {

@@ -15,7 +15,7 @@ use super::{
     tree::{self, Shown},
 };
 use crate::{
-    arguments::{Color, Global, Output, ProgressDisplay},
+    global::{Color, Global, Output, ProgressDisplay},
     proposed::OPTIONS,
 };
 

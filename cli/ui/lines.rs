@@ -2,7 +2,7 @@
 
 use api::view::{Doing, Typical, View, word};
 use engine::{
-    journal::{EntryContent, HistoryEventDetails, JournalEntry, Note, Signaller, StateType, state_path},
+    journal::{EntryContent, HistoryEvent, HistoryEventDetails, JournalEntry, Note, Signaller, StateType, state_path},
     step::ChangeAction,
 };
 
@@ -24,30 +24,66 @@ pub fn lines(view: &View, entry: &JournalEntry) -> Vec<String> {
     };
     match &entry.content {
         EntryContent::Note(note) => note_line(note, entry.timestamp_ms, &line).into_iter().collect(),
-        EntryContent::Event(event) => {
-            let path = |name: &str| state_path(&event.frame, name);
-            match &event.details {
-                HistoryEventDetails::StateEntered { name, .. } if is_section(view, &path(name)) => {
-                    vec![line("Started", &path(name), String::new())]
-                }
-                HistoryEventDetails::StateExited { name, .. } if is_section(view, &path(name)) => {
-                    let took =
-                        view.states.get(&path(name)).map_or(0, |s| entry.timestamp_ms.saturating_sub(s.entered_ms));
-                    vec![line("Completed", &path(name), format!("after {}", duration(took)))]
-                }
-                HistoryEventDetails::StateExited { state_type: StateType::Task, name, .. }
-                    if name.starts_with("Wait") =>
-                {
-                    let took =
-                        view.states.get(&path(name)).map_or(0, |s| entry.timestamp_ms.saturating_sub(s.entered_ms));
-                    vec![line("Ready", &path(name), format!("after {}", duration(took)))]
-                }
-                HistoryEventDetails::ExecutionRedriven { redrive_count } => {
-                    vec![format!("{at} Resumed   {} (redrive {redrive_count})", view.id)]
-                }
-                _ => Vec::new(),
-            }
+        EntryContent::Event(event) => event_lines(view, entry.timestamp_ms, event, &line),
+    }
+}
+
+/// The lines of an event. Most events have none.
+fn event_lines(
+    view: &View,
+    at_ms: u64,
+    event: &HistoryEvent,
+    line: &dyn Fn(&str, &str, String) -> String,
+) -> Vec<String> {
+    use HistoryEventDetails as Details;
+    let path = |name: &str| state_path(&event.frame, name);
+    match &event.details {
+        Details::StateEntered { name, .. } if is_section(view, &path(name)) => {
+            vec![line("Started", &path(name), String::new())]
         }
+        Details::StateExited { name, .. } if is_section(view, &path(name)) => {
+            let took = view.states.get(&path(name)).map_or(0, |s| at_ms.saturating_sub(s.entered_ms));
+            vec![line("Completed", &path(name), format!("after {}", duration(took)))]
+        }
+        Details::StateExited { state_type: StateType::Task, name, .. } if name.starts_with("Wait") => {
+            let took = view.states.get(&path(name)).map_or(0, |s| at_ms.saturating_sub(s.entered_ms));
+            vec![line("Ready", &path(name), format!("after {}", duration(took)))]
+        }
+        Details::ExecutionRedriven { redrive_count } => {
+            vec![format!("{} Resumed   {} (redrive {redrive_count})", clock(at_ms), view.id)]
+        }
+        // No `_`: the compiler asks about a new kind of event.
+        Details::ExecutionStarted { .. }
+        | Details::ExecutionSucceeded { .. }
+        | Details::ExecutionFailed(_)
+        | Details::ExecutionTimedOut(_)
+        | Details::ExecutionAborted(_)
+        | Details::EvaluationFailed(_)
+        | Details::StateEntered { .. }
+        | Details::StateExited { .. }
+        | Details::StateAborted { .. }
+        | Details::TaskScheduled { .. }
+        | Details::TaskStarted { .. }
+        | Details::TaskSucceeded { .. }
+        | Details::TaskScheduleFailed { .. }
+        | Details::TaskFailed { .. }
+        | Details::TaskTimedOut { .. }
+        | Details::TaskSubmitted { .. }
+        | Details::ParallelStateStarted { .. }
+        | Details::ParallelStateSucceeded { .. }
+        | Details::ParallelStateFailed { .. }
+        | Details::MapStateStarted { .. }
+        | Details::MapStateSucceeded { .. }
+        | Details::MapStateFailed { .. }
+        | Details::MapRunStarted { .. }
+        | Details::MapRunRedriven { .. }
+        | Details::MapRunSucceeded
+        | Details::MapRunFailed(_)
+        | Details::MapIterationStarted { .. }
+        | Details::MapIterationSucceeded { .. }
+        | Details::MapIterationFailed { .. }
+        | Details::MapIterationAborted { .. }
+        | Details::Unknown => Vec::new(),
     }
 }
 

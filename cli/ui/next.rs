@@ -6,8 +6,8 @@ use engine::{
     step::{Approval, Instructions},
 };
 
-use super::text::{moment, quoted};
-use crate::proposed::OPTIONS;
+use super::text::moment;
+use crate::proposed::{OPTIONS, quoted};
 
 /// A value that the person fills in.
 const FILL_IN: &str = "…";

@@ -12,7 +12,7 @@ use api::view::View;
 use serde_json::Value;
 
 use super::{json, junit};
-use crate::{arguments::Global, exit::CliError};
+use crate::{exit::CliError, global::Global};
 
 static RECORDER: OnceLock<Recorder> = OnceLock::new();
 

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use super::text::{fit, width};
-use crate::arguments::Color;
+use crate::global::Color;
 
 /// What a span of text means, which decides its colour. Colour is never the only sign: icons and words say the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -136,15 +136,6 @@ pub fn shortened(text: &str, characters_max: usize) -> String {
     }
 }
 
-/// A word of a command line, quoted if a shell requires it.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,13 +164,6 @@ mod tests {
         assert_eq!(width(&pad("データベース", 9)), 9);
         assert_eq!(fit("a\u{1b}[2Jb", 20), "a [2Jb");
         assert_eq!(fit("abc", 0), "");
-    }
-
-    #[test]
-    fn a_word_survives_a_shell() {
-        assert_eq!(quoted("Create-VPC_1"), "Create-VPC_1");
-        assert_eq!(quoted("it's {\"a\": 1}"), r#"'it'\''s {"a": 1}'"#);
-        assert_eq!(quoted(""), "''");
     }
 
     #[test]

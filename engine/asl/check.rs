@@ -7,6 +7,7 @@ mod integrations;
 mod keys;
 mod names;
 mod nearest;
+mod types;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub(super) use super::pointer::{below, item};
 use super::{StateMachine, parse::parse_all};
 pub(super) use graph::targets;
 pub use integrations::without_step;
@@ -84,17 +86,4 @@ pub fn read(
         (a.severity, a.location.is_empty(), &a.location).cmp(&(b.severity, b.location.is_empty(), &b.location))
     });
     (machine, found)
-}
-
-/// A JSON pointer extended by one name.
-pub(super) fn below(pointer: &str, name: &str) -> String {
-    match name.contains(['~', '/']) {
-        true => [pointer, "/", &name.replace('~', "~0").replace('/', "~1")].concat(),
-        false => [pointer, "/", name].concat(),
-    }
-}
-
-/// A pointer extended by the index of an item, in AWS's notation.
-pub(super) fn item(pointer: &str, index: usize) -> String {
-    format!("{pointer}[{index}]")
 }

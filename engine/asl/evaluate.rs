@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Template;
-use crate::query::{Budget, EvaluationError, Moment, Path, QueryError, Roots, Scope};
+use crate::query::{Budget, EvaluationError, InThisThread, Moment, Path, QueryError, Roots, Scope};
 
 /// The data that a template reads: the scope of a JSONata expression, the roots of a JSONPath query.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ impl EvaluationFailure {
 /// # Errors
 /// An expression failed or is undefined.
 pub fn evaluate(template: &Template, view: &View<'_>, moment: &Moment) -> Result<Value, EvaluationFailure> {
-    evaluate_within(template, view, moment, &Budget::new())
+    evaluate_within(template, view, moment, &Budget::new(&InThisThread))
 }
 
 /// Like `evaluate`, within a budget that also records the work.

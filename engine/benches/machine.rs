@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::{
     asl::{StateMachine, parse},
     machine::{Execution, Input, advance},
-    query::Moment,
+    query::{InThisThread, Moment},
 };
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn run(bencher: divan::Bencher<'_, '_>, definition: &Value, transitions: usize) 
     let machine = machine(definition);
     bencher.counter(divan::counter::ItemsCount::new(transitions)).bench(|| {
         let mut execution = Execution::new("bench", "bench", machine.clone(), json!({ "shop": "example" }));
-        advance(&mut execution, Input::Start, &Moment { now_ms: 1_000, entropy: 1 })
+        advance(&mut execution, Input::Start, &Moment { now_ms: 1_000, entropy: 1 }, &InThisThread)
     });
 }
 
@@ -74,7 +74,7 @@ fn jsonata(bencher: divan::Bencher<'_, '_>) {
     let machine = machine(&definition);
     bencher.counter(divan::counter::ItemsCount::new(100_usize)).bench(|| {
         let mut execution = Execution::new("bench", "bench", machine.clone(), json!({ "n": 1 }));
-        advance(&mut execution, Input::Start, &Moment { now_ms: 1_000, entropy: 1 })
+        advance(&mut execution, Input::Start, &Moment { now_ms: 1_000, entropy: 1 }, &InThisThread)
     });
 }
 

@@ -1,11 +1,12 @@
 //! The machine's only entry point: `advance` folds an input into an execution.
 
 use super::{Execution, ExecutionStatus, Input, Transition, turn::Turn};
-use crate::query::Moment;
+use crate::query::{Evaluator, Moment};
 
-/// Applies `input` at `moment` and returns what changed. A late or repeated input changes nothing.
-pub fn advance(execution: &mut Execution, input: Input, moment: &Moment) -> Transition {
-    let mut turn = Turn::new(execution, moment);
+/// Applies `input` at `moment` and returns what changed. A late or repeated input changes nothing. Expressions are evaluated by
+/// `evaluator` if their cost has no small bound.
+pub fn advance(execution: &mut Execution, input: Input, moment: &Moment, evaluator: &dyn Evaluator) -> Transition {
+    let mut turn = Turn::new(execution, moment, evaluator);
     let running = turn.execution.header.status == ExecutionStatus::Running;
     match input {
         Input::Start => turn.start(&[]),

@@ -68,7 +68,7 @@ impl Turn<'_> {
                     .into_iter()
                     .map(ScopeReferences::of_path)
                     .fold(ScopeReferences::default(), ScopeReferences::and);
-                let budget = Budget::new();
+                let budget = Budget::new(self.evaluator);
                 let holds = self.with_view(id, input, Extra::None, true, references, |view, _| {
                     comparison.holds_within(&view.roots(), &budget)
                 });

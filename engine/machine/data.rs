@@ -37,7 +37,7 @@ impl Turn<'_> {
             Selection::Nothing => Ok(Arc::new(json!({}))),
             Selection::Path(path) => {
                 let references = ScopeReferences::of_path(path);
-                let budget = Budget::new();
+                let budget = Budget::new(self.evaluator);
                 let found =
                     self.with_view(id, &value, Extra::None, true, references, |view, _| select(path, view, &budget));
                 self.charge_work(budget.work_units());

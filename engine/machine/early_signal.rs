@@ -44,19 +44,19 @@ impl SignalAnswer {
         matches!(self, SignalAnswer::Output(_))
     }
 
-    fn into_result(self) -> Result<Value, (String, String)> {
+    fn into_result(self) -> Result<Value, ErrorAndCause> {
         match self {
             SignalAnswer::Output(output) => Ok(Arc::unwrap_or_clone(output)),
-            SignalAnswer::Failure(ErrorAndCause { error, cause }) => Err((error, cause)),
+            SignalAnswer::Failure(failure) => Err(failure),
         }
     }
 }
 
-impl From<Result<Value, (String, String)>> for SignalAnswer {
-    fn from(answer: Result<Value, (String, String)>) -> Self {
+impl From<Result<Value, ErrorAndCause>> for SignalAnswer {
+    fn from(answer: Result<Value, ErrorAndCause>) -> Self {
         match answer {
             Ok(output) => SignalAnswer::Output(Arc::new(output)),
-            Err((error, cause)) => {
+            Err(ErrorAndCause { error, cause }) => {
                 let StepFailure { error, cause, .. } = StepFailure { error, cause, details: None }.shortened();
                 SignalAnswer::Failure(ErrorAndCause { error, cause })
             }

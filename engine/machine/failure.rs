@@ -36,7 +36,7 @@ impl Turn<'_> {
             return None;
         }
         let rules = &state.common.retry;
-        let at = rules.iter().position(|rule| retry::matches(&rule.error_equals, &failure.error))?;
+        let at = rules.iter().position(|rule| retry::matches(&rule.error_equals, failure))?;
         let used = self.frame(id).row.retries.get(at).copied().unwrap_or(0);
         (used < rules[at].max_attempts).then_some((at, used))
     }
@@ -59,7 +59,7 @@ impl Turn<'_> {
     }
 
     fn catch(&mut self, id: FrameId, state: &State, failure: &StepFailure) -> Result<bool, StepFailure> {
-        let rule = state.common.catch.iter().find(|rule| retry::matches(&rule.error_equals, &failure.error));
+        let rule = state.common.catch.iter().find(|rule| retry::matches(&rule.error_equals, failure));
         let Some(rule) = rule else { return Ok(false) };
         self.delete_children(id);
         let state_path = self.frame(id).state_path();
@@ -100,7 +100,10 @@ impl Turn<'_> {
             && map.distributed
         {
             self.child_execution_failed(child, &failure);
-            return self.iteration_failed(parent, &state, map);
+            return match failure.details.as_ref().is_some_and(StepError::is_missing_step) {
+                true => self.map_run_lacks_step(parent, failure),
+                false => self.iteration_failed(parent, &state, map),
+            };
         }
         self.continue_from(parent, child);
         // An error that no rule can match fails the execution at once. AWS writes no event in between.
@@ -116,6 +119,16 @@ impl Turn<'_> {
         }
         self.composite_failed(parent, &state, &failure);
         self.fail_state(parent, failure);
+    }
+
+    /// Fails a distributed Map because a child execution calls an integration that has no step. No rule matches this failure, and no
+    /// threshold tolerates it: an execution whose call was never made must not succeed.
+    fn map_run_lacks_step(&mut self, id: FrameId, failure: StepFailure) {
+        self.end_run(id, MapRunStatus::Failed);
+        let told = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
+        self.event(Some(id), HistoryEventDetails::MapRunFailed(told));
+        self.stop_children(id);
+        self.fail_frame(id, failure);
     }
 
     /// Fails a distributed Map while iterations of it run.

@@ -323,8 +323,13 @@ pub struct Tolerated {
 }
 
 impl Tolerated {
+    /// Whether a limit is set.
+    pub fn is_set(&self) -> bool {
+        self.count.is_some() || self.percentage.is_some()
+    }
+
     /// Whether `failed` failures of `items` items exceed what is tolerated.
-    pub(super) fn is_exceeded(&self, failed: u64, items: usize) -> bool {
+    pub fn is_exceeded(&self, failed: u64, items: usize) -> bool {
         let percentage = failed as f64 * 100.0 / items.max(1) as f64;
         match (self.count, self.percentage) {
             (None, None) => failed > 0,

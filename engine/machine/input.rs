@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{FrameId, MapRunLimits, Reentry, SignalAnswer};
 use crate::{
-    journal::Signaller,
+    journal::{ErrorAndCause, Signaller},
     step::{Instructions, ResourceChange, StepError},
 };
 
@@ -27,7 +27,7 @@ pub enum Input {
         frame: FrameId,
         visit: u64,
         attempt: Option<u32>,
-        answer: Result<Value, (String, String)>,
+        answer: Result<Value, ErrorAndCause>,
         by: Option<Signaller>,
     },
     /// A Task with that name or path is answered, whether or not it waits yet. Ignored if

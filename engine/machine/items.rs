@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map as Object, Value, json};
 
 use super::{
-    FrameId, FrameState, Tolerated, limits,
+    FrameId, FrameState, MapRun, Tolerated, limits,
     scope::{Extra, timestamp},
     turn::Turn,
     wait::shown,
@@ -15,15 +15,48 @@ use crate::{
     journal::StepFailure,
 };
 
+/// The items of a Map.
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    pub values: Vec<Value>,
+    /// Whether they are the key-value pairs of an object.
+    pub keyed: bool,
+}
+
+impl Items {
+    /// The elements of an array.
+    pub fn of_array(values: Vec<Value>) -> Self {
+        Items { values, keyed: false }
+    }
+
+    /// The pairs of an object: an item is `{"Key": …, "Value": …}`.
+    pub fn of_object(object: Object<String, Value>) -> Self {
+        let pairs = object.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
+        Items { values: pairs.collect(), keyed: true }
+    }
+}
+
+/// `Map.Item` of the context object in an iteration. Source: Developer Guide, "Accessing execution data from the Context object".
+pub(super) fn context_of_item(index: u64, item: &Value, run: Option<&MapRun>) -> Value {
+    let source = run.and_then(|run| run.source.as_deref()).unwrap_or("STATE_DATA");
+    let pair = item.as_object().filter(|pair| pair.len() == 2 && run.is_some_and(|run| run.keyed));
+    match pair.and_then(|pair| pair.get("Key").zip(pair.get("Value"))) {
+        Some((key, value)) => json!({ "Index": index, "Key": key, "Value": value, "Source": source }),
+        None => json!({ "Index": index, "Value": item, "Source": source }),
+    }
+}
+
 impl Turn<'_> {
-    /// The items, which must be an array.
-    pub(super) fn map_items(&mut self, id: FrameId, map: &Map) -> Result<Vec<Value>, StepFailure> {
+    /// The items: an array, or in a distributed Map also the pairs of an object. Source: Developer Guide, "ItemsPath (Map)" and
+    /// "ItemReader (Map)". An inline Map refuses an object (recorded in December 2025).
+    pub(super) fn map_items(&mut self, id: FrameId, map: &Map) -> Result<Items, StepFailure> {
         let items = match &map.items {
             Some(template) => self.evaluate(id, template, Extra::None)?,
             None => (*self.effective_input(id)?).clone(),
         };
         let items = match items {
-            Value::Array(items) => return Ok(items),
+            Value::Array(items) => return Ok(Items::of_array(items)),
+            Value::Object(object) if map.distributed => return Ok(Items::of_object(object)),
             other => other,
         };
         let language = self.state_of(id).map(|state| state.common.query_language);

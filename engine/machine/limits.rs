@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::frame::fits;
-use crate::journal::StepFailure;
+use crate::{journal::StepFailure, step::StepError};
 
 /// The largest input, output or result of a state, in bytes of JSON; also the largest variable, and the most that one `Assign`
 /// sets.
@@ -50,6 +50,15 @@ pub(super) fn refuse(state: &str, value: &Value) -> Result<(), StepFailure> {
         )));
     }
     Ok(())
+}
+
+/// Fails the state if the result of its call is too large or nested too deep. Unlike other values that are too large, `States.ALL`
+/// matches this failure, because it is the failure of a call.
+pub(super) fn refuse_result(called: &str, result: &Value) -> Result<(), StepFailure> {
+    refuse(called, result).map_err(|failure| StepFailure {
+        details: Some(StepError::named(failure.error.clone(), failure.cause.clone())),
+        ..failure
+    })
 }
 
 /// Fails the state if the value is nested too deep.

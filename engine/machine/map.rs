@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{FrameId, FrameRow, FrameState, MapRunStatus, limits, scope::Extra, turn::Turn};
+use super::{FrameId, FrameRow, FrameState, MapRunStatus, items::Items, limits, scope::Extra, turn::Turn};
 use crate::{
     asl::{Map, State, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
@@ -43,7 +43,7 @@ impl Turn<'_> {
         }
         let items = self.map_items(id, map)?;
         self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?;
-        self.map_started(id, map, items.len() as u64)?;
+        self.map_started(id, map, items.values.len() as u64)?;
         self.begin_with_items(id, map, items)
     }
 
@@ -60,11 +60,15 @@ impl Turn<'_> {
     }
 
     /// Starts the first iterations.
-    pub(super) fn begin_with_items(&mut self, id: FrameId, map: &Map, items: Vec<Value>) -> Result<(), StepFailure> {
+    pub(super) fn begin_with_items(&mut self, id: FrameId, map: &Map, items: Items) -> Result<(), StepFailure> {
         let limit = self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?.unwrap_or(0);
         let tolerated = self.tolerated(id, map)?;
-        let count = items.len() as u64;
-        let items = self.batched(id, map, items)?;
+        let Items { values, keyed } = items;
+        if keyed && let Some(run) = self.run_of(id) {
+            run.keyed = true;
+        }
+        let count = values.len() as u64;
+        let items = self.batched(id, map, values)?;
         let (limit, tolerated) = self.run_has_items(id, limit, tolerated, [count, items.len() as u64]);
         let max_concurrency = concurrency(map, limit);
         let none = items.is_empty();

@@ -23,6 +23,12 @@ pub struct MapRun {
     /// Whether its child executions are EXPRESS ones.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub express: bool,
+    /// Whether its items are the key-value pairs of a JSON object.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keyed: bool,
+    /// The source from which an ItemReader read its items, such as `S3://bucket/key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Current status.
     pub status: MapRunStatus,
     /// When it began, in milliseconds since the Unix epoch.

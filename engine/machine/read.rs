@@ -7,12 +7,23 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{FrameId, FrameState, scope::Extra, turn::Turn};
+use super::{FrameId, FrameState, items::Items, scope::Extra, turn::Turn};
 use crate::{
     asl::{ItemReader, Map, ResultWriter, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
     step::{ErrorClass, StepError},
 };
+
+/// The source of the items, for the context object: the S3 URI of the object or of the bucket that is listed, or the path of a file.
+/// Source: Developer Guide, "Accessing execution data from the Context object".
+fn source_of(arguments: &Value) -> Option<String> {
+    let text = |name: &str| arguments.get(name).and_then(Value::as_str);
+    match (text("Bucket"), text("Key")) {
+        (Some(bucket), Some(key)) => Some(format!("S3://{bucket}/{key}")),
+        (Some(bucket), None) => Some(format!("S3://{bucket}")),
+        (None, _) => text("Path").map(str::to_owned),
+    }
+}
 
 impl Turn<'_> {
     /// Calls the reader.
@@ -20,6 +31,10 @@ impl Turn<'_> {
         let mut arguments = self.evaluate(id, &reader.arguments, Extra::None)?;
         if let (Some(through), Value::Object(arguments)) = (reader.through, &mut arguments) {
             arguments.insert("ReadThrough".to_owned(), format!("{through:?}").into());
+        }
+        let source = source_of(&arguments);
+        if let Some(run) = self.run_of(id) {
+            run.source = source;
         }
         self.call_for_map(id, &reader.resource, arguments);
         Ok(())
@@ -124,8 +139,8 @@ impl Turn<'_> {
         }
     }
 
-    fn items_read(&mut self, id: FrameId, map: &Map, output: &Value) -> Result<Vec<Value>, StepFailure> {
-        let Some(reader) = &map.item_reader else { return Ok(Vec::new()) };
+    fn items_read(&mut self, id: FrameId, map: &Map, output: &Value) -> Result<Items, StepFailure> {
+        let Some(reader) = &map.item_reader else { return Ok(Items::default()) };
         let refuse = |cause: String| StepFailure { error: "States.ItemReaderFailed".to_owned(), cause, details: None };
         let mut items = items::of(reader, output).map_err(refuse)?;
         if let Some(template) = &reader.max_items {
@@ -135,7 +150,7 @@ impl Turn<'_> {
             }
         }
         if let Some(most) = self.map_count(id, reader.max_items.as_ref(), "MaxItems")?.filter(|most| *most > 0) {
-            items.truncate(most as usize);
+            items.values.truncate(most as usize);
         }
         Ok(items)
     }

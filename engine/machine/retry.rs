@@ -5,20 +5,35 @@ use std::time::Duration;
 
 use backoff::{ExponentialBackoffBuilder, backoff::Backoff};
 
-use crate::asl::{JitterStrategy, Retrier};
+use crate::{
+    asl::{JitterStrategy, Retrier},
+    journal::StepFailure,
+};
 
-/// Whether `ErrorEquals` matches the error. No rule matches `States.Runtime`. Source: Step Functions Developer Guide, "Handling errors in
-/// Step Functions workflows". The guide denies that `States.ALL` matches States.DataLimitExceeded of a Task; a recording of AWS shows it.
-pub(super) fn matches(error_equals: &[String], error: &str) -> bool {
+/// Whether `ErrorEquals` matches the failure.
+///
+/// | error | its own name | `States.ALL` | `States.TaskFailed` | source |
+/// |---|---|---|---|---|
+/// | `States.Runtime` | no | no | no | guide: "will always cause the execution to fail" |
+/// | `States.DataLimitExceeded`: the result of a call | yes | yes | no | recorded, March 2024: caught by `States.ALL` |
+/// | `States.DataLimitExceeded`: arguments, output, variables | yes | no | no | guide: "a terminal error that can't be caught by `States.ALL`" |
+/// | `States.Timeout`, `States.HeartbeatTimeout` | yes, by either name | yes | no | guide; a missed heartbeat is recorded as `States.Timeout` |
+/// | every other error, such as `States.QueryEvaluationError` | yes | yes | yes | guide: `States.TaskFailed` "matches any known error name except for `States.Timeout`" |
+///
+/// The guide is the Step Functions Developer Guide, "Handling errors in Step Functions workflows". It denies the second row, which a
+/// recording of AWS shows.
+pub(super) fn matches(error_equals: &[String], failure: &StepFailure) -> bool {
+    let error = failure.error.as_str();
     if error == "States.Runtime" {
         return false;
     }
+    // Only the failure of a call has details.
+    let is_terminal = error == "States.DataLimitExceeded" && failure.details.is_none();
     error_equals.iter().any(|name| match name.as_str() {
-        "States.ALL" => true,
+        "States.ALL" => !is_terminal,
         "States.TaskFailed" => {
             !matches!(error, "States.Timeout" | "States.HeartbeatTimeout" | "States.DataLimitExceeded")
         }
-        // AWS reports a missed heartbeat as States.Timeout. A rule may use either name.
         "States.Timeout" | "States.HeartbeatTimeout" => matches!(error, "States.Timeout" | "States.HeartbeatTimeout"),
         name => name == error,
     })
@@ -59,6 +74,7 @@ fn mix(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::step::StepError;
 
     fn rule() -> Retrier {
         Retrier {
@@ -92,8 +108,39 @@ mod tests {
     }
 
     #[test]
-    fn states_all_does_not_hide_a_runtime_error() {
-        let all = ["States.ALL".to_owned()];
-        assert!(matches(&all, "Flow.Unknown") && !matches(&all, "States.Runtime"));
+    fn each_error_is_matched_by_the_names_of_its_row() {
+        let matched = |rule: &str, error: &str, of_call: bool| {
+            let details = of_call.then(|| StepError::named(error, "cause"));
+            let failure = StepFailure { error: error.to_owned(), cause: "cause".to_owned(), details };
+            matches(&[rule.to_owned()], &failure)
+        };
+        let rows = [
+            ("States.Runtime", false, [false, false, false]),
+            ("States.Runtime", true, [false, false, false]),
+            ("States.DataLimitExceeded", true, [true, true, false]),
+            ("States.DataLimitExceeded", false, [true, false, false]),
+            ("States.Timeout", false, [true, true, false]),
+            ("States.HeartbeatTimeout", false, [true, true, false]),
+            ("States.QueryEvaluationError", false, [true, true, true]),
+            ("States.TaskFailed", false, [true, true, true]),
+            ("States.NoChoiceMatched", false, [true, true, true]),
+            ("States.ExceedToleratedFailureThreshold", false, [true, true, true]),
+            ("States.ItemReaderFailed", true, [true, true, true]),
+            ("States.ResultWriterFailed", true, [true, true, true]),
+            ("States.Permissions", true, [true, true, true]),
+            ("States.IntrinsicFailure", false, [true, true, true]),
+            ("States.ParameterPathFailure", false, [true, true, true]),
+            ("States.ResultPathMatchFailure", false, [true, true, true]),
+            ("States.BranchFailed", false, [true, true, true]),
+            ("States.Http.Socket", true, [true, true, true]),
+            ("Flow.Unknown", true, [true, true, true]),
+        ];
+        for (error, of_call, expected) in rows {
+            let found = [error, "States.ALL", "States.TaskFailed"].map(|rule| matched(rule, error, of_call));
+            assert_eq!(found, expected, "{error}, the failure of a call: {of_call}");
+            assert!(!matched("Other", error, of_call), "{error}");
+        }
+        assert!(matched("States.HeartbeatTimeout", "States.Timeout", false));
+        assert!(matched("States.Timeout", "States.HeartbeatTimeout", false));
     }
 }

@@ -40,6 +40,8 @@ impl Turn<'_> {
             label: label(map.label.as_deref(), &row.state),
             within,
             express: map.is_express,
+            keyed: false,
+            source: None,
             status: MapRunStatus::Running,
             started_ms: now,
             stopped_ms: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{FrameId, limits, turn::Turn};
+use super::{FrameId, items::context_of_item, limits, turn::Turn};
 use crate::{
     asl::{EvaluationFailure, ScopeReferences, StateKind, Template, View, evaluate_within},
     journal::{EvaluationFailedEventDetails, HistoryEventDetails, StepFailure},
@@ -51,7 +51,7 @@ impl Turn<'_> {
         };
         let references = template.references();
         self.check_evaluation_time(id)?;
-        let budget = Budget::new();
+        let budget = Budget::new(self.evaluator);
         let evaluated = self.with_view(id, input, extra, paths, references, |view, turn| {
             evaluate_within(template, view, turn.moment, &budget)
         });
@@ -144,10 +144,26 @@ impl Turn<'_> {
         states
     }
 
+    /// The context object: the execution's own or the given one, and the item of the iteration.
     fn context(&self, id: FrameId, with_input: bool) -> Value {
-        if let Some(context) = &self.execution.context {
-            return (**context).clone();
+        let mut context = match &self.execution.context {
+            Some(context) => (**context).clone(),
+            None => self.context_of_state(id, with_input),
+        };
+        let mut above = Some(id);
+        while let Some(frame) = above {
+            let row = &self.frame(frame).row;
+            if let Some(item) = &row.item {
+                let run = row.parent.and_then(|map| self.frame(map).row.map_run.as_deref());
+                context["Map"] = json!({ "Item": context_of_item(row.index, item, run) });
+                break;
+            }
+            above = row.parent;
         }
+        context
+    }
+
+    fn context_of_state(&self, id: FrameId, with_input: bool) -> Value {
         let header = &self.execution.header;
         // The frame of an iteration that has entered no state yet is in the Map's state: its ItemSelector is evaluated there.
         let of_state = Some(id).filter(|id| !self.frame(*id).row.state.is_empty()).or(self.frame(id).row.parent);
@@ -182,15 +198,6 @@ impl Turn<'_> {
                 context["State"]["RetryCount"] = (row.attempt - 1).into();
             }
             _ => {}
-        }
-        let mut above = Some(id);
-        while let Some(frame) = above {
-            let row = &self.frame(frame).row;
-            if let Some(item) = &row.item {
-                context["Map"] = json!({ "Item": { "Index": row.index, "Value": &**item } });
-                break;
-            }
-            above = row.parent;
         }
         context
     }

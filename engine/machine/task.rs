@@ -22,8 +22,7 @@ impl Turn<'_> {
             None => self.effective_input(id)?,
         };
         limits::refuse(&self.frame(id).row.state, &arguments)?;
-        let timeout_seconds = self.seconds(id, task.timeout_seconds.as_ref())?;
-        let heartbeat_seconds = self.seconds(id, task.heartbeat_seconds.as_ref())?;
+        let (timeout_seconds, heartbeat_seconds) = self.time_limits(id, task)?;
         let role_arn = self.role_arn(id, task)?;
         let now = self.now_ms();
         let name = self.frame(id).row.state.clone();
@@ -72,6 +71,22 @@ impl Turn<'_> {
         let Some(template) = &task.credentials else { return Ok(None) };
         let credentials = self.evaluate(id, template, Extra::None)?;
         Ok(credentials["RoleArn"].as_str().map(Into::into))
+    }
+
+    /// `TimeoutSeconds` and `HeartbeatSeconds`. "HeartbeatSeconds must be smaller than TimeoutSeconds": a definition is refused if its
+    /// numbers break this rule, a state fails if the values of its paths or expressions do.
+    fn time_limits(&mut self, id: FrameId, task: &Task) -> Result<(Option<u64>, Option<u64>), StepFailure> {
+        let timeout = self.seconds(id, task.timeout_seconds.as_ref())?;
+        let heartbeat = self.seconds(id, task.heartbeat_seconds.as_ref())?;
+        match (timeout, heartbeat) {
+            (Some(timeout), Some(heartbeat)) if heartbeat >= timeout => {
+                let cause = format!(
+                    "HeartbeatSeconds must be smaller than TimeoutSeconds, but {heartbeat} is not smaller than {timeout}"
+                );
+                Err(self.runtime_failure(id, cause))
+            }
+            limits => Ok(limits),
+        }
     }
 
     fn seconds(&mut self, id: FrameId, template: Option<&Template>) -> Result<Option<u64>, StepFailure> {
@@ -199,8 +214,8 @@ impl Turn<'_> {
     fn refuse_begun(&self, id: FrameId, answer: &StepAnswer) -> Result<(), StepFailure> {
         let Some(state) = self.state_of(id) else { return Ok(()) };
         match answer {
-            StepAnswer::Done { output, .. } if self.waits_for_token(id) => limits::refuse(called(state), output),
-            StepAnswer::Pending { submitted: Some(output), .. } => limits::refuse(called(state), output),
+            StepAnswer::Done { output, .. } if self.waits_for_token(id) => limits::refuse_result(called(state), output),
+            StepAnswer::Pending { submitted: Some(output), .. } => limits::refuse_result(called(state), output),
             _ => Ok(()),
         }
     }
@@ -211,7 +226,7 @@ impl Turn<'_> {
         id: FrameId,
         visit: u64,
         attempt: Option<u32>,
-        answer: Result<Value, (String, String)>,
+        answer: Result<Value, ErrorAndCause>,
         by: Option<Signaller>,
     ) {
         if !self.is_current_task(id, visit, attempt) {
@@ -227,10 +242,10 @@ impl Turn<'_> {
     }
 
     /// Ends a Task with an answer from outside.
-    pub(super) fn answer_from_outside(&mut self, id: FrameId, answer: Result<Value, (String, String)>) {
+    pub(super) fn answer_from_outside(&mut self, id: FrameId, answer: Result<Value, ErrorAndCause>) {
         match answer {
             Ok(output) => self.task_done(id, output, Vec::new()),
-            Err((error, cause)) => self.task_failed_as(id, StepFailure { error, cause, details: None }),
+            Err(ErrorAndCause { error, cause }) => self.task_failed_as(id, StepFailure { error, cause, details: None }),
         }
     }
 
@@ -252,7 +267,7 @@ impl Turn<'_> {
             return self.map_answered(id, &map, output);
         }
         let Some(state) = self.state_of(id).cloned() else { return };
-        if let Err(failure) = limits::refuse(called(&state), &output) {
+        if let Err(failure) = limits::refuse_result(called(&state), &output) {
             return self.task_failed_as(id, failure);
         }
         let output = Arc::new(output);

@@ -6,6 +6,7 @@ mod cancellation;
 mod composite;
 mod crash;
 mod early_signal;
+mod items;
 mod limits;
 mod lines;
 mod map_runs;
@@ -19,7 +20,7 @@ use super::*;
 use crate::{
     asl,
     journal::{EntryContent, HistoryEventDetails, Note},
-    query::Moment,
+    query::{InThisThread, Moment},
     step::{ErrorClass, StepError},
 };
 
@@ -67,7 +68,7 @@ impl Trial {
 
     fn turn(&mut self, input: Input) {
         let moment = Moment { now_ms: self.now_ms, entropy: self.now_ms };
-        let transition = advance(&mut self.execution, input, &moment);
+        let transition = advance(&mut self.execution, input, &moment, &InThisThread);
         self.commands.extend(transition.commands);
         self.entries.extend(transition.entries.iter().cloned());
         self.map_runs.push(transition.map_runs);

@@ -9,12 +9,13 @@ use super::{
 use crate::{
     asl::{State, StateMachine},
     journal::{EntryContent, ErrorAndCause, HistoryEvent, HistoryEventDetails, JournalEntry, Note, StepFailure},
-    query::{EvaluationTime, Moment},
+    query::{EvaluationTime, Evaluator, Moment},
 };
 
 pub(super) struct Turn<'a> {
     pub execution: &'a mut Execution,
     pub moment: &'a Moment,
+    pub evaluator: &'a dyn Evaluator,
     pub commands: Vec<Command>,
     /// Frames whose state must be executed.
     pub ready: VecDeque<FrameId>,
@@ -49,12 +50,13 @@ pub(super) fn too_many_events() -> StepFailure {
 }
 
 impl<'a> Turn<'a> {
-    pub fn new(execution: &'a mut Execution, moment: &'a Moment) -> Self {
+    pub fn new(execution: &'a mut Execution, moment: &'a Moment, evaluator: &'a dyn Evaluator) -> Self {
         Turn {
             waking_before: execution.header.waking(),
             cost_max: execution.turn_cost_max.map_or(COST_MAX, |max| max.min(COST_MAX)),
             execution,
             moment,
+            evaluator,
             commands: Vec::new(),
             ready: VecDeque::new(),
             runs: RunsChanged::default(),
@@ -72,7 +74,7 @@ impl<'a> Turn<'a> {
 
     /// Fails a state whose evaluations together have taken longer than they may.
     pub fn check_evaluation_time(&mut self, id: FrameId) -> Result<(), StepFailure> {
-        if self.evaluation_time.is_over() {
+        if self.evaluation_time.is_over(self.evaluator) {
             return Err(self.runtime_failure(id, "The evaluations of the state take longer than they may together."));
         }
         Ok(())

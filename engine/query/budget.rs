@@ -4,23 +4,23 @@ use std::cell::Cell;
 
 use serde_json::Value;
 
-use super::evaluation_time::EvaluationTime;
+use super::{Evaluator, evaluation_time::EvaluationTime};
 
 /// The most bytes one evaluation may allocate, counted roughly. A payload has at most 256 KiB, so no valid evaluation comes near this.
 const BYTES_MAX: usize = 64 << 20;
 
-/// The bytes and time left to an evaluation, and the work it has done.
-#[derive(Debug)]
-pub(crate) struct Budget {
+/// The bytes and time left to an evaluation, the work it has done, and the evaluator that it uses.
+pub(crate) struct Budget<'e> {
+    pub(crate) evaluator: &'e dyn Evaluator,
     bytes_left: Cell<usize>,
     time: EvaluationTime,
     work_units: Cell<u64>,
 }
 
-impl Budget {
+impl<'e> Budget<'e> {
     /// A full budget.
-    pub(crate) fn new() -> Self {
-        Budget { bytes_left: Cell::new(BYTES_MAX), time: EvaluationTime::new(), work_units: Cell::new(0) }
+    pub(crate) fn new(evaluator: &'e dyn Evaluator) -> Self {
+        Budget { evaluator, bytes_left: Cell::new(BYTES_MAX), time: EvaluationTime::new(), work_units: Cell::new(0) }
     }
 
     /// Records work, in units of about 1 ns.
@@ -58,6 +58,6 @@ impl Budget {
         }
         self.bytes_left.set(left);
         self.charge_work((before - left) as u64);
-        !self.time.is_over()
+        !self.time.is_over(self.evaluator)
     }
 }

@@ -9,7 +9,7 @@ mod timestamp;
 use serde_json::Value;
 
 use super::{
-    Path, PathError, PathErrorKind, Roots,
+    InThisThread, Path, PathError, PathErrorKind, Roots,
     budget::Budget,
     compare::{compare_numbers, compare_texts},
 };
@@ -79,7 +79,7 @@ impl Comparison {
     /// # Errors
     /// A path has no value, unless the operator asks for exactly that.
     pub fn holds(&self, roots: &Roots<'_>) -> Result<bool, PathError> {
-        self.holds_within(roots, &Budget::new())
+        self.holds_within(roots, &Budget::new(&InThisThread))
     }
 
     /// Like `holds`, with the work recorded in a budget.

@@ -1,16 +1,15 @@
 //! The time limit for all evaluations of one state: each has a limit of its own, but a state may have thousands.
 
-use std::{
-    cell::OnceCell,
-    time::{Duration, Instant},
-};
+use std::cell::OnceCell;
 
-/// The longest the evaluations of one state may take together.
-const TIME_MAX: Duration = Duration::from_secs(10);
+use super::Evaluator;
 
-/// A stopwatch that starts when it is first checked.
+/// The longest the evaluations of one state may take together, in milliseconds.
+const TIME_MS_MAX: u64 = 10_000;
+
+/// A measurement that starts when it is first checked.
 #[derive(Debug)]
-pub(crate) struct EvaluationTime(OnceCell<Instant>);
+pub(crate) struct EvaluationTime(OnceCell<u64>);
 
 impl EvaluationTime {
     pub(crate) fn new() -> Self {
@@ -18,7 +17,38 @@ impl EvaluationTime {
     }
 
     /// Whether the evaluations have taken longer than the limit.
-    pub(crate) fn is_over(&self) -> bool {
-        self.0.get_or_init(Instant::now).elapsed() > TIME_MAX
+    pub(crate) fn is_over(&self, evaluator: &dyn Evaluator) -> bool {
+        let now_ms = evaluator.elapsed_ms();
+        now_ms.saturating_sub(*self.0.get_or_init(|| now_ms)) > TIME_MS_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::query::{SandboxAnswer, SandboxRequest};
+
+    struct Stopwatch(AtomicU64);
+
+    impl Evaluator for Stopwatch {
+        fn elapsed_ms(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
+        }
+
+        fn sandboxed(&self, _: &SandboxRequest<'_>) -> Option<SandboxAnswer> {
+            None
+        }
+    }
+
+    #[test]
+    fn the_time_counts_from_the_first_check() {
+        let (stopwatch, time) = (Stopwatch(AtomicU64::new(50_000)), EvaluationTime::new());
+        assert!(!time.is_over(&stopwatch));
+        stopwatch.0.store(60_000, Ordering::Relaxed);
+        assert!(!time.is_over(&stopwatch));
+        stopwatch.0.store(60_001, Ordering::Relaxed);
+        assert!(time.is_over(&stopwatch));
     }
 }

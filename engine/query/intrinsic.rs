@@ -13,7 +13,7 @@ mod texts;
 use serde_json::Value;
 
 use super::{
-    Path, PathError, PathErrorKind, Roots,
+    InThisThread, Path, PathError, PathErrorKind, Roots,
     budget::Budget,
     jsonata::Moment,
     random::{JavaRandom, Numbers},
@@ -94,6 +94,26 @@ impl Intrinsic {
         &self.source
     }
 
+    /// The name of the function that it calls.
+    pub fn function(&self) -> &'static str {
+        self.call.function.name()
+    }
+
+    /// The name of a function, nested calls included, that does not take the number of its arguments.
+    pub fn wrong_count(&self) -> Option<&'static str> {
+        let mut pending = vec![&self.call];
+        while let Some(call) = pending.pop() {
+            if !call.function.takes(call.arguments.len()) {
+                return Some(call.function.name());
+            }
+            pending.extend(call.arguments.iter().filter_map(|argument| match argument {
+                Argument::Call(call) => Some(call),
+                Argument::Literal(_) | Argument::Text { .. } | Argument::Path(_) => None,
+            }));
+        }
+        None
+    }
+
     /// The paths among the arguments, nested calls included.
     pub fn paths(&self) -> Vec<&Path> {
         let mut paths = Vec::new();
@@ -115,7 +135,7 @@ impl Intrinsic {
     /// # Errors
     /// A path has no value, a function does not accept its arguments, or a limit was reached.
     pub fn evaluate(&self, roots: &Roots<'_>, moment: &Moment) -> Result<Value, IntrinsicError> {
-        self.evaluate_within(roots, moment, &Budget::new())
+        self.evaluate_within(roots, moment, &Budget::new(&InThisThread))
     }
 
     /// Like `evaluate`, with the work recorded in a budget.
@@ -126,7 +146,7 @@ impl Intrinsic {
         outer: &Budget,
     ) -> Result<Value, IntrinsicError> {
         let numbers = Numbers::new(moment.entropy);
-        let evaluation = Evaluation { roots, numbers: &numbers, budget: Budget::new() };
+        let evaluation = Evaluation { roots, numbers: &numbers, budget: Budget::new(outer.evaluator) };
         let value = evaluation.call(&self.call).map_err(|failure| failure.told_of(&self.source));
         outer.charge_work(evaluation.budget.work_units());
         value
@@ -137,7 +157,7 @@ impl Intrinsic {
 struct Evaluation<'e> {
     roots: &'e Roots<'e>,
     numbers: &'e Numbers,
-    budget: Budget,
+    budget: Budget<'e>,
 }
 
 struct Failure {

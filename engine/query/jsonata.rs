@@ -2,7 +2,7 @@
 //! Source: Step Functions Developer Guide, "Transforming data with JSONata".
 //!
 //! JSONata can compute anything, so one line of it can use all time and memory. An expression whose cost is small for its scope
-//! (`growth`) is evaluated in this process. Every other one is evaluated in the sandbox that was set with [`evaluate_in_sandbox`].
+//! (`growth`) is evaluated in this process. Every other one is evaluated in the sandbox of the [`Evaluator`](super::Evaluator).
 
 mod functions;
 mod growth;
@@ -21,10 +21,10 @@ use jsonata_core::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::budget::Budget;
+use super::{InThisThread, budget::Budget};
 use growth::ExpressionGrowth;
 pub use references::References;
-pub use sandbox::{Sandbox, SandboxAnswer, SandboxRequest, evaluate_in_sandbox};
+pub use sandbox::{Sandbox, SandboxAnswer, SandboxRequest};
 
 /// The deepest nesting of an evaluation; it ends unbounded recursion.
 const STACK_DEPTH_MAX: usize = 2_000;
@@ -117,12 +117,12 @@ impl Expression {
         self.growth.work_units(self.seen_units(scope, u64::MAX))
     }
 
-    /// Evaluates the expression. `None` is JSONata's *undefined*.
+    /// Evaluates the expression in this thread. `None` is JSONata's *undefined*.
     ///
     /// # Errors
     /// A JSONata error, or a limit on time, memory, depth or length was reached.
     pub fn evaluate(&self, scope: &Scope<'_>, moment: &Moment) -> Result<Option<Value>, EvaluationError> {
-        self.evaluate_within(scope, moment, &Budget::new())
+        self.evaluate_within(scope, moment, &Budget::new(&InThisThread))
     }
 
     /// Like `evaluate`, with the work recorded in a budget.
@@ -138,10 +138,11 @@ impl Expression {
             _ => None,
         };
         budget.charge_work(work.unwrap_or(SANDBOX_WORK_UNITS));
-        match (work, sandbox::sandbox()) {
-            (None, Some(sandbox)) => sandbox.answer(&self.request(scope, moment)).into_result(),
-            _ => self.evaluate_here(scope, moment),
-        }
+        let sandboxed = match work {
+            Some(_) => None,
+            None => budget.evaluator.sandboxed(&self.request(scope, moment)),
+        };
+        sandboxed.map_or_else(|| self.evaluate_here(scope, moment), SandboxAnswer::into_result)
     }
 
     /// Evaluates the expression in this thread, whatever it costs.

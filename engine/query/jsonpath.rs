@@ -20,7 +20,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::budget::Budget;
+use super::{InThisThread, budget::Budget};
 use evaluate::{Failure, Walk};
 pub(super) use parse::parse_embedded;
 use step::{Root, Step};
@@ -146,7 +146,7 @@ impl Path {
     /// # Errors
     /// A definite path has no value, or a limit was reached.
     pub fn evaluate(&self, roots: &Roots<'_>) -> Result<Value, PathError> {
-        self.evaluate_within(roots, &Budget::new())
+        self.evaluate_within(roots, &Budget::new(&InThisThread))
     }
 
     /// Like `evaluate`, with the work recorded in a budget.

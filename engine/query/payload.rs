@@ -7,7 +7,7 @@ mod tests;
 
 use serde_json::{Map, Value};
 
-use super::{Path, Roots, budget::Budget, jsonata::Moment};
+use super::{InThisThread, Path, Roots, budget::Budget, jsonata::Moment};
 pub use query::{Query, QueryError, QueryErrorKind};
 
 /// The deepest nesting of a template.
@@ -69,7 +69,7 @@ impl PayloadTemplate {
     /// # Errors
     /// A query failed.
     pub fn evaluate(&self, roots: &Roots<'_>, moment: &Moment) -> Result<Value, PayloadFailure> {
-        self.evaluate_within(roots, moment, &Budget::new())
+        self.evaluate_within(roots, moment, &Budget::new(&InThisThread))
     }
 
     /// Like `evaluate`, within a budget that also records the work.
@@ -154,7 +154,7 @@ impl Node {
 struct Evaluation<'e> {
     roots: &'e Roots<'e>,
     moment: &'e Moment,
-    budget: &'e Budget,
+    budget: &'e Budget<'e>,
 }
 
 fn evaluate(node: &Node, evaluation: &Evaluation<'_>) -> Result<Value, PayloadFailure> {

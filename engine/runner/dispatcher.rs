@@ -16,9 +16,9 @@ mod simulation;
 mod start;
 mod subjects;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::broadcast;
 
 pub(super) use self::draining::COMMITS_WAIT_MAX;
 use self::{
@@ -28,6 +28,7 @@ use self::{
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
+    evaluation::process_evaluator,
     event::Broadcast,
     inbox::{Inbox, Received},
     lanes::Lanes,
@@ -252,7 +253,7 @@ impl Dispatcher {
         let Some((input, reply)) = self.run_beside(&key, input, reply) else { return };
         let moment = self.moment();
         let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
-        let transition = advance(execution, input, &moment);
+        let transition = advance(execution, input, &moment, process_evaluator());
         self.fold(&key, transition, start_write, reply);
     }
 
@@ -308,7 +309,7 @@ impl Dispatcher {
             return;
         }
         if self.committer.queue.send(commit).is_err() {
-            self.store_failed(StoreError::Write { message: "the committer has stopped".to_owned() });
+            self.store_failed(StoreError::not_written("the committer has stopped"));
         }
     }
 

@@ -20,7 +20,7 @@ use super::{
     threads::Threads,
 };
 use crate::{
-    journal::Signaller,
+    journal::{ErrorAndCause, Signaller},
     machine::{ExecutionHeader, ExecutionStatus, FrameState, Input, MapRunLimits, Reentry},
     step::TaskToken,
     store::{Store, StoreError},
@@ -158,7 +158,7 @@ impl RunnerHandle {
     }
 
     /// Whether an execution that this process drives is asleep, and if so when something of it is due next, as in
-    /// [`RunnerEvent::Asleep`].
+    /// [`super::RunnerEvent::Asleep`].
     pub async fn asleep(&self, id: &str) -> Option<Option<u64>> {
         let (reply, answer) = oneshot::channel();
         self.threads.messages.send(Message::Asleep { id: id.to_owned(), reply }).ok()?;
@@ -178,7 +178,7 @@ impl RunnerHandle {
         &self,
         id: &str,
         state: &str,
-        answer: Result<Value, (String, String)>,
+        answer: Result<Value, ErrorAndCause>,
         by: Option<Signaller>,
     ) -> Result<bool, RunnerError> {
         let (id, state, answer) = (id.to_owned(), state.to_owned(), answer.into());
@@ -261,7 +261,7 @@ impl RunnerHandle {
     pub async fn answer_task(
         &self,
         token: &TaskToken,
-        answer: Result<Value, (String, String)>,
+        answer: Result<Value, ErrorAndCause>,
         by: Option<Signaller>,
     ) -> Result<bool, RunnerError> {
         let TaskToken { execution, frame, visit, attempt } = token.clone();

@@ -16,6 +16,7 @@ use queue::Queue;
 use super::{
     Clock,
     dispatcher::Replies,
+    evaluation::process_evaluator,
     message::{Message, Messages},
 };
 use crate::{
@@ -122,7 +123,7 @@ fn serve(shared: &Shared) {
 
 fn run(job: Job, clock: &dyn Clock) -> Done {
     let Job { id, mut execution, input, entropy, reply } = job;
-    let transition = advance(&mut execution, input, &Moment { now_ms: clock.now_ms(), entropy });
+    let transition = advance(&mut execution, input, &Moment { now_ms: clock.now_ms(), entropy }, process_evaluator());
     Done { id, execution, transition, reply }
 }
 
@@ -144,7 +145,7 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if !self.is_done {
             let message = format!("a turn of the execution {} panicked", self.id);
-            let _ = self.messages.send(Message::StoreFailed { error: StoreError::Write { message } });
+            let _ = self.messages.send(Message::StoreFailed { error: StoreError::not_written(message) });
         }
     }
 }

@@ -43,6 +43,25 @@ pub struct NewExecution {
     pub is_id_new: bool,
 }
 
+impl NewExecution {
+    /// An execution at the definition's `StartAt`, without subject, identity, environment and documents.
+    pub fn new(id: &str, workflow: &str, definition: &Value, input: Value) -> Self {
+        NewExecution {
+            id: id.to_owned(),
+            workflow: workflow.to_owned(),
+            subject: None,
+            identity: None,
+            environment: Value::Null,
+            definition: definition.into(),
+            machine: None,
+            input,
+            from: Vec::new(),
+            documents: DocumentChanges::default(),
+            is_id_new: false,
+        }
+    }
+}
+
 pub(super) type Reply<T> = oneshot::Sender<Result<T, RunnerError>>;
 
 /// The sender of messages to the dispatcher. The channel is unbounded, because each sender waits for an answer, or is one of a limited

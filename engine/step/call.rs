@@ -17,6 +17,10 @@ pub async fn call(
 ) -> StepResult<Value> {
     let resource = context.resource.clone();
     let called = async {
+        // A step that is missing is missing in every environment: no region or credentials are asked for first.
+        if !registries.is_known(&resource) {
+            return Err(missing(&resource));
+        }
         match registries.step(environment, &resource).await? {
             Some(step) => step.poll(context, arguments).await,
             None => Err(missing(&resource)),
@@ -39,8 +43,44 @@ fn missing(resource: &str) -> StepError {
         Resource::Integration { service, action_with_pattern, .. } => {
             let cause =
                 format!("There is no step for the integration {service}:{action_with_pattern}: nothing was called.");
-            StepError::named("States.Runtime", cause)
+            StepError::missing_step(cause)
         }
         _ => StepError::new(ErrorClass::Invalid, format!("no step is named '{resource}'")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::step::Registry;
+
+    /// An environment without a region. It may have a step for `lambda:invoke` only.
+    struct WithoutRegion;
+
+    #[async_trait::async_trait]
+    impl Registries for WithoutRegion {
+        async fn registry(&self, _environment: &Value) -> Result<Registry, StepError> {
+            Err(StepError::new(ErrorClass::Credentials, "no region"))
+        }
+
+        fn is_known(&self, resource: &str) -> bool {
+            resource.ends_with("lambda:invoke")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_step_is_reported_before_a_missing_region() {
+        let called = async |resource: &str| {
+            let resource = format!("arn:aws:states:::{resource}");
+            let context = StepContext { resource, ..StepContext::for_test("Call") };
+            call(&WithoutRegion, &Value::Null, context, json!({})).await.err()
+        };
+        let missing = called("sqs:sendMessage").await;
+        assert!(missing.as_ref().is_some_and(StepError::is_missing_step), "{missing:?}");
+        assert_eq!(missing.map(|error| error.error_name().to_owned()).as_deref(), Some("States.Runtime"));
+        let class = called("lambda:invoke").await.map(|error| error.class);
+        assert_eq!(class, Some(ErrorClass::Credentials));
     }
 }

@@ -69,11 +69,6 @@ impl StepContext {
         interval_towards(typical, Duration::ZERO).checked_sub(age).filter(|left| !left.is_zero())
     }
 
-    /// A context for one call outside of any execution, such as asking for the caller's identity before a start.
-    pub fn outside_execution(now_ms: u64) -> Self {
-        StepContext { execution: String::new(), now_ms, first_poll_ms: now_ms, ..StepContext::for_test("") }
-    }
-
     /// A context for tests of a step function: first poll of the first attempt of the first visit, at the epoch.
     pub fn for_test(state_path: &str) -> Self {
         StepContext {

@@ -51,6 +51,9 @@ impl ErrorClass {
     }
 }
 
+/// The code of the error of a call that has no step: that of the check's finding.
+const MISSING_STEP: &str = "INTEGRATION_WITHOUT_STEP";
+
 /// The error of a failed call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepError {
@@ -91,6 +94,16 @@ impl StepError {
     /// the settings and resumes.
     pub fn is_refused_here(&self) -> bool {
         self.class == ErrorClass::Permission && self.action.is_none() && self.name.is_none()
+    }
+
+    /// The error of a call of an integration that has no step. No rule of `Retry` or `Catch` matches it.
+    pub fn missing_step(cause: impl Into<String>) -> Self {
+        StepError { code: Some(MISSING_STEP.to_owned()), ..StepError::named("States.Runtime", cause) }
+    }
+
+    /// Whether the call was not made because the integration has no step.
+    pub fn is_missing_step(&self) -> bool {
+        self.code.as_deref() == Some(MISSING_STEP)
     }
 
     /// Adds the name of the call.

@@ -96,6 +96,11 @@ pub trait Registries: Send + Sync + 'static {
     /// The environment cannot be reached; class `Credentials` pauses the execution.
     async fn registry(&self, environment: &Value) -> Result<Registry, StepError>;
 
+    /// Whether any environment may have a step for a `Resource`. A call of another one fails without its environment.
+    fn is_known(&self, _resource: &str) -> bool {
+        true
+    }
+
     /// The step for a `Resource`; `None` if none is registered.
     ///
     /// # Errors

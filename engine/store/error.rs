@@ -1,17 +1,22 @@
-//! What can go wrong with a store, and what to do then.
+//! Errors of the store. Each keeps the kind of the system's error, so that a caller can match it, such as
+//! [`io::ErrorKind::StorageFull`].
 
-/// Trouble with the store.
+use std::{io, path::Path};
+
+/// An error of the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be opened.
     #[error("the store in {folder} cannot be opened: {message}")]
     Open {
-        /// The folder.
+        /// The folder or file.
         folder: String,
-        /// The system's words.
+        /// The system's message.
         message: String,
+        /// The system's kind of error.
+        kind: io::ErrorKind,
     },
-    /// The index that its records lie in is damaged: they lie a second time in its mirror.
+    /// The index is damaged. The mirror has a second copy of its records.
     #[error("the index of the store in {folder} is damaged: {message}")]
     Index {
         /// The folder.
@@ -30,14 +35,18 @@ pub enum StoreError {
     /// It cannot be read.
     #[error("the store cannot be read: {message}")]
     Read {
-        /// The system's words.
+        /// The system's message.
         message: String,
+        /// The system's kind of error.
+        kind: io::ErrorKind,
     },
-    /// It cannot be written. What was acknowledged before is safe.
+    /// It cannot be written. What was acknowledged earlier is safe.
     #[error("the store cannot be written: {message}; what was acknowledged before is safe")]
     Write {
-        /// The system's words.
+        /// The system's message.
         message: String,
+        /// The system's kind of error.
+        kind: io::ErrorKind,
     },
     /// It could not be closed within the time that its owner gave it.
     #[error("the store was not closed in time: {message}; what was acknowledged before is safe")]
@@ -59,4 +68,57 @@ pub enum StoreError {
         /// What is wrong with it.
         message: String,
     },
+}
+
+impl StoreError {
+    /// The error of a folder or file that cannot be opened.
+    pub fn open_error(path: &Path, error: &io::Error) -> Self {
+        StoreError::Open { folder: path.display().to_string(), message: error.to_string(), kind: error.kind() }
+    }
+
+    /// The error of a read that failed.
+    pub fn read_error(error: &io::Error) -> Self {
+        StoreError::Read { message: error.to_string(), kind: error.kind() }
+    }
+
+    /// The error of a write that failed.
+    pub fn write_error(error: &io::Error) -> Self {
+        StoreError::Write { message: error.to_string(), kind: error.kind() }
+    }
+
+    /// The error of a write that no call of the system failed.
+    pub fn not_written(message: impl Into<String>) -> Self {
+        StoreError::Write { message: message.into(), kind: io::ErrorKind::Other }
+    }
+
+    /// The system's kind of error, if the system refused something.
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            StoreError::Open { kind, .. } | StoreError::Read { kind, .. } | StoreError::Write { kind, .. } => {
+                Some(*kind)
+            }
+            StoreError::Index { .. }
+            | StoreError::Format { .. }
+            | StoreError::NotClosed { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Encode { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_can_be_matched() {
+        let no_space = io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
+        let errors = [
+            StoreError::write_error(&no_space),
+            StoreError::read_error(&no_space),
+            StoreError::open_error(Path::new("store"), &no_space),
+        ];
+        assert!(errors.iter().all(|error| error.io_kind() == Some(io::ErrorKind::StorageFull)), "{errors:?}");
+        assert_eq!(StoreError::not_written("stopped").io_kind(), Some(io::ErrorKind::Other));
+    }
 }

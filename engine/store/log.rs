@@ -58,7 +58,7 @@ impl CommitLog {
         let mut files = files;
         let mut generations = Vec::new();
         for (index, file) in files.iter_mut().enumerate() {
-            if checkpoint.is_some() && file.length().map_err(unread)? < header::BYTES {
+            if checkpoint.is_some() && file.length().map_err(read_error)? < header::BYTES {
                 return Err(frame::damaged(format!("file {index} is gone, or was cut off")));
             }
             if let Some(header) = header::read(file.as_mut())? {
@@ -87,7 +87,7 @@ impl CommitLog {
             None => (0, begin(&mut files, next_sequence)?, header::BYTES),
         };
         // A frame that only the system's cache still has would be acted on, and then lost with the power.
-        files[active].synchronize().map_err(unwritten)?;
+        files[active].synchronize().map_err(write_error)?;
         let mut log = CommitLog {
             files,
             active,
@@ -114,8 +114,8 @@ impl CommitLog {
         let end_bytes = self.offset_bytes + bytes.len() as u64;
         self.allocate(end_bytes + frame::HEAD_BYTES as u64)?;
         let file = self.files[self.active].as_mut();
-        file.write(self.offset_bytes, &bytes).map_err(unwritten)?;
-        file.synchronize().map_err(unwritten)?;
+        file.write(self.offset_bytes, &bytes).map_err(write_error)?;
+        file.synchronize().map_err(write_error)?;
         bytes.clear();
         bytes.shrink_to(SCRATCH_BYTES_MAX);
         self.scratch = bytes;
@@ -144,13 +144,13 @@ impl CommitLog {
     /// The disk cannot be written.
     pub fn switch(&mut self) -> Result<u64, StoreError> {
         let other = 1 - self.active;
-        let length_bytes = self.files[other].length().map_err(unwritten)?;
+        let length_bytes = self.files[other].length().map_err(write_error)?;
         let kept_bytes = length_bytes.clamp(header::BYTES, KEPT_BYTES_MAX);
         let header = Header { allocated_bytes: kept_bytes, ..Header::new(self.header.turn + 1, self.next_sequence) };
         let header = header::begin(self.files[other].as_mut(), &header)?;
         // Only now: a file that is shorter than its header says has lost something.
         if length_bytes > kept_bytes {
-            self.files[other].shorten(kept_bytes).map_err(unwritten)?;
+            self.files[other].shorten(kept_bytes).map_err(write_error)?;
         }
         self.acknowledge();
         (self.active, self.header, self.offset_bytes) = (other, header, header::BYTES);
@@ -171,8 +171,8 @@ impl CommitLog {
         let from_bytes = self.header.allocated_bytes;
         let to_bytes = end_bytes.max(from_bytes + from_bytes.clamp(ALLOCATION_BYTES_MIN, ALLOCATION_BYTES_MAX));
         let zeros = vec![0; (to_bytes - from_bytes) as usize];
-        file.write(from_bytes, &zeros).map_err(unwritten)?;
-        file.synchronize().map_err(unwritten)?;
+        file.write(from_bytes, &zeros).map_err(write_error)?;
+        file.synchronize().map_err(write_error)?;
         self.header.allocated_bytes = to_bytes;
         self.header.turn += 1;
         header::write(file, &self.header)
@@ -191,7 +191,7 @@ fn read_whole(
     header: &Header,
     next_sequence: u64,
 ) -> Result<(FoundFile, u64, Option<StoreError>), StoreError> {
-    let bytes = file.read_whole().map_err(unread)?;
+    let bytes = file.read_whole().map_err(read_error)?;
     let frame::Frames { places: mut frames, end_bytes, damage } = frame::find_all(header, &bytes);
     frames.retain(|(sequence, _)| *sequence >= next_sequence);
     let missing = frames
@@ -205,16 +205,16 @@ fn read_whole(
 fn begin(files: &mut [Box<dyn LogFile>; 2], next_sequence: u64) -> Result<Header, StoreError> {
     let header = Header::new(1, next_sequence);
     // From here on a file that is shorter has lost something.
-    files[1].write(0, &[0; header::BYTES as usize]).map_err(unwritten)?;
-    files[1].synchronize().map_err(unwritten)?;
-    files[0].write(0, &[0; header::BYTES as usize]).map_err(unwritten)?;
+    files[1].write(0, &[0; header::BYTES as usize]).map_err(write_error)?;
+    files[1].synchronize().map_err(write_error)?;
+    files[0].write(0, &[0; header::BYTES as usize]).map_err(write_error)?;
     header::begin(files[0].as_mut(), &header)
 }
 
-fn unwritten(error: std::io::Error) -> StoreError {
-    StoreError::Write { message: error.to_string() }
+fn write_error(error: std::io::Error) -> StoreError {
+    StoreError::write_error(&error)
 }
 
-fn unread(error: std::io::Error) -> StoreError {
-    StoreError::Read { message: error.to_string() }
+fn read_error(error: std::io::Error) -> StoreError {
+    StoreError::read_error(&error)
 }

@@ -47,8 +47,7 @@ pub(super) const LOG_NAMES: [&str; 2] = ["commits-0.log", "commits-1.log"];
 fn log_files(folder: &Path) -> Result<[Box<dyn LogFile>; 2], StoreError> {
     let file = |name: &str| -> Result<Box<dyn LogFile>, StoreError> {
         let path = folder.join(name);
-        let file = DiskFile::open(&path)
-            .map_err(|error| StoreError::Open { folder: path.display().to_string(), message: error.to_string() })?;
+        let file = DiskFile::open(&path).map_err(|error| StoreError::open_error(&path, &error))?;
         Ok(Box::new(file))
     };
     let [first, second] = LOG_NAMES;

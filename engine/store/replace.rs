@@ -18,7 +18,7 @@ fn beside(folder: &Path, ending: &str) -> PathBuf {
 }
 
 fn failed(folder: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
-    |error| StoreError::Open { folder: folder.display().to_string(), message: error.to_string() }
+    |error| StoreError::open_error(folder, &error)
 }
 
 /// Mends what an interrupted [`compact`] or [`rebuild`] left: the old folder is back in its place, or the new one is.

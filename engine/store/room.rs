@@ -1,46 +1,49 @@
-//! Whether a disk has room: sled does not survive a disk that is full in the middle of its writing, so it never begins there.
+//! Checks the free space of a disk: sled does not survive a disk that becomes full during a write.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use super::StoreError;
 
-/// What must be free when a store is opened or its log is emptied, in bytes.
+/// The bytes that must be free when a store is opened or its log is emptied.
 pub(super) const ROOM_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
-/// Refuses where the disk of a store's folder has no room for what comes.
+/// Checks that the disk of a store's folder has room for the store.
 ///
 /// # Errors
-/// There is less than a store needs, or the folder cannot be looked at.
+/// The disk has less than a store needs, or its free space cannot be read.
 pub fn has_room(folder: &Path) -> Result<(), StoreError> {
-    // A log that is as full as it gets, and what comes of it.
+    // A full log, and what a checkpoint of it writes.
     ensure(folder, 4 * ROOM_BYTES_MIN)
 }
 
-/// Refuses where a folder's disk has less than `needed` bytes for us.
+/// Refuses if a folder's disk has less than `needed` bytes for this user.
 pub(super) fn ensure(folder: &Path, needed: u64) -> Result<(), StoreError> {
-    let told = |message: String| StoreError::Write { message };
-    let disk = rustix::fs::statvfs(folder).map_err(|error| told(format!("{}: {error}", folder.display())))?;
+    let refused = |kind, message: String| StoreError::Write { kind, message };
+    let unknown = |error: rustix::io::Errno| refused(error.kind(), format!("{}: {error}", folder.display()));
+    let disk = rustix::fs::statvfs(folder).map_err(unknown)?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     if free >= needed {
         return Ok(());
     }
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     let (has, needs) = (megabytes(free), megabytes(needed));
-    Err(told(format!(
-        "No space left on the disk of {}: it has {has:.1} MB, {needs:.1} MB are needed",
-        folder.display()
-    )))
+    let disk = folder.display();
+    let message = format!("No space left on the disk of {disk}: it has {has:.1} MB, {needs:.1} MB are needed");
+    Err(refused(io::ErrorKind::StorageFull, message))
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic)]
     use super::*;
 
     #[test]
-    fn a_disk_without_room_is_told_with_what_it_has_and_what_is_needed() {
+    fn a_disk_without_room_is_reported_with_what_it_has_and_what_is_needed() {
         let folder = std::env::temp_dir();
         assert_eq!(ensure(&folder, 0), Ok(()));
-        let refused = ensure(&folder, u64::MAX).map_err(|error| error.to_string());
-        assert!(refused.is_err_and(|told| told.contains("No space left") && told.contains("are needed")));
+        let Err(refused) = ensure(&folder, u64::MAX) else { panic!("no disk is that large") };
+        assert_eq!(refused.io_kind(), Some(io::ErrorKind::StorageFull));
+        let message = refused.to_string();
+        assert!(message.contains("No space left") && message.contains("are needed"), "{message}");
     }
 }

@@ -10,6 +10,7 @@ mod tree;
 use std::{
     collections::HashMap,
     fs::{DirBuilder, File},
+    io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -56,7 +57,11 @@ impl SledRecords {
     /// The folder cannot be used, another process has it open, or it is damaged ([`StoreError::Index`]).
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         // For its owner alone, also in a home that others may read: it holds inputs and outputs.
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| failed(folder, &error))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| StoreError::open_error(folder, &error))?;
         room::ensure(folder, room::ROOM_BYTES_MIN)?;
         let Opened { tree, log, was_read_anew } = opening::open(folder)?;
         let damaged = |error: StoreError| opening::damaged(folder, error.to_string());
@@ -152,12 +157,24 @@ fn make(tree: &LongTree, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
     })
 }
 
-fn failed(folder: &Path, error: &dyn std::error::Error) -> StoreError {
-    StoreError::Open { folder: folder.display().to_string(), message: error.to_string() }
+/// The kind of the system's error that sled reports.
+fn io_kind(error: &sled::Error) -> io::ErrorKind {
+    match error {
+        sled::Error::Io(error) => error.kind(),
+        _ => io::ErrorKind::Other,
+    }
 }
 
-fn read(error: sled::Error) -> StoreError {
-    StoreError::Read { message: error.to_string() }
+fn open_error(folder: &Path, error: &sled::Error) -> StoreError {
+    StoreError::Open { folder: folder.display().to_string(), message: error.to_string(), kind: io_kind(error) }
+}
+
+fn read_error(error: sled::Error) -> StoreError {
+    StoreError::Read { message: error.to_string(), kind: io_kind(&error) }
+}
+
+fn write_error(error: sled::Error) -> StoreError {
+    StoreError::Write { message: error.to_string(), kind: io_kind(&error) }
 }
 
 impl Records for SledRecords {
@@ -207,7 +224,7 @@ impl FinalPlace for SledRecords {
         count_synchronization();
         count_synchronization();
         self.tree.flush()?;
-        self.log.sync_data().map_err(|error| written(&error))
+        self.log.sync_data().map_err(|error| StoreError::write_error(&error))
     }
 
     fn is_doubtful(&self) -> bool {
@@ -221,8 +238,4 @@ impl FinalPlace for SledRecords {
 
 fn shown(key: &[u8]) -> String {
     String::from_utf8_lossy(key).replace('\0', "#")
-}
-
-fn written(error: &dyn std::error::Error) -> StoreError {
-    StoreError::Write { message: error.to_string() }
 }

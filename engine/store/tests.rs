@@ -10,7 +10,7 @@ use crate::{
     asl,
     journal::{EntryContent, JournalEntry, Note},
     machine::{Execution, Input, advance},
-    query::Moment,
+    query::{InThisThread, Moment},
     step::{ChangeAction, ResourceChange},
 };
 
@@ -22,7 +22,7 @@ fn begun(id: &str) -> (Execution, Write) {
     });
     let input = json!({ "n": 1 });
     let mut execution = Execution::new(id, "test", asl::parse(&definition).unwrap(), input.clone());
-    let transition = advance(&mut execution, Input::Start, &Moment { now_ms: 5_000, entropy: 1 });
+    let transition = advance(&mut execution, Input::Start, &Moment { now_ms: 5_000, entropy: 1 }, &InThisThread);
     let start = StartData { definition: Definition::from(&definition), input: Arc::new(input) };
     (
         execution,
@@ -266,7 +266,7 @@ fn a_long_value_is_written_once_and_read_back_whole() {
     let mut parts = std::collections::BTreeSet::new();
     let mut inputs = std::collections::VecDeque::from([Input::Start]);
     while let Some(input) = inputs.pop_front() {
-        let transition = advance(&mut execution, input, &Moment { now_ms, entropy: 1 });
+        let transition = advance(&mut execution, input, &Moment { now_ms, entropy: 1 }, &InThisThread);
         written.push(transition.frames_put.iter().map(|frame| frame.written.len()).sum::<usize>());
         for command in &transition.commands {
             match command {
@@ -334,7 +334,7 @@ fn with_early_signals(store: &Store) -> Execution {
         Input::SignalEarly { state: "U".to_owned(), answer: answer(json!("long".repeat(2_000))), by: None },
         Input::Resume { environment: Some(Arc::new(json!({ "region": "eu-west-1" }))), recover: false },
     ] {
-        let transition = advance(&mut execution, input, &Moment { now_ms: 5_000, entropy: 1 });
+        let transition = advance(&mut execution, input, &Moment { now_ms: 5_000, entropy: 1 }, &InThisThread);
         let documents = DocumentChanges::default();
         let write = Write { execution: "e-1".to_owned(), start: start.take(), transition, documents };
         store.commit(&[write]).unwrap();
@@ -363,7 +363,7 @@ fn early_signals_and_a_replaced_environment_are_read_back_exported_and_forgotten
     let visit = execution.frames[1].row.visit;
     let answer = crate::machine::StepAnswer::Done { output: json!(1), changes: Vec::new() };
     let answered = Input::Answered { frame: 1, visit, attempt: 1, answer };
-    let transition = advance(&mut execution, answered, &Moment { now_ms: 6_000, entropy: 1 });
+    let transition = advance(&mut execution, answered, &Moment { now_ms: 6_000, entropy: 1 }, &InThisThread);
     store.commit(&[Write { execution: "e-1".to_owned(), transition, ..Write::default() }]).unwrap();
     assert_eq!(store.kept("e-1").unwrap().unwrap().header, execution.header);
     let records_of = |store: &Store| store.records.scan(&keys::early_signals("e-1"), None, 10).unwrap().len();

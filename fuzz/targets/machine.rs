@@ -4,7 +4,7 @@
 use engine::{
     asl,
     machine::{Command, Execution, ExecutionStatus, Input, StepAnswer, advance},
-    query::Moment,
+    query::{InThisThread, Moment},
     step::{ErrorClass, StepError},
 };
 use libfuzzer_sys::fuzz_target;
@@ -32,7 +32,7 @@ fuzz_target!(|given: (&str, &str, [u8; 16])| {
             Some(Input::TimeCame)
         });
         let Some(next) = next else { return };
-        let transition = advance(&mut execution, next, &Moment { now_ms, entropy: number as u64 });
+        let transition = advance(&mut execution, next, &Moment { now_ms, entropy: number as u64 }, &InThisThread);
         for command in transition.commands {
             if let Command::CallStep(call) = command {
                 let answer = answer(answers[number % answers.len()], now_ms);

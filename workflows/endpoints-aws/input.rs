@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     catalogue::Behaviour,
     network::{Cidr, domain_problem},
+    pointer::below,
     problem::InputProblem,
 };
 
@@ -182,7 +183,7 @@ fn check_size(input: &Value, problems: &mut Vec<InputProblem>) {
 fn check_environment(input: &Value, problems: &mut Vec<InputProblem>) {
     let Some(environment) = input["application"]["environment"].as_object() else { return };
     for name in environment.keys() {
-        let pointer = format!("/application/environment/{}", name.replace('~', "~0").replace('/', "~1"));
+        let pointer = below("/application/environment", name);
         if name == "ENDPOINTS_JDBC_URL" {
             let allowed = "nothing: the workflow sets it, as a secret, because the password is in it";
             problems.push(InputProblem::new(&pointer, None, "must not be set here", allowed));

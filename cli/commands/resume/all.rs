@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use super::{pinned, resume};
 use crate::{
-    arguments::{Global, Output},
     clock,
     commands::{
         approvals::show_truncated,
@@ -24,6 +23,7 @@ use crate::{
     },
     environments::Environments,
     exit::{CliError, Exit},
+    global::{Global, Output},
     home::Home,
     interrupt,
     owner::{self, Handle},

@@ -6,7 +6,7 @@ use api::flow::PlanReentryResponse;
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
 use crate::{
-    arguments::Global, commands::run::consent::question, exit::CliError, owner::Handle, proposed::OPTIONS, reentry,
+    commands::run::consent::question, exit::CliError, global::Global, owner::Handle, proposed::OPTIONS, reentry,
 };
 
 /// Plans to enter the state again.

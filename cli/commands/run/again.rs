@@ -4,7 +4,7 @@ use api::flow::{DescribeExecution, DescribeExecutionRequest, PlanReentryResponse
 use serde_json::Value;
 
 use super::RunArguments;
-use crate::{arguments::Global, exit::CliError, locate::locate, reentry};
+use crate::{exit::CliError, global::Global, locate::locate, reentry};
 
 /// The workflow of an earlier execution.
 pub struct Earlier {

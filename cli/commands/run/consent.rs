@@ -4,8 +4,8 @@ use std::io::{BufRead, IsTerminal};
 
 use super::{Plan, RunArguments};
 use crate::{
-    arguments::{Global, Output},
     exit::CliError,
+    global::{Global, Output},
 };
 
 /// Verifies that consent was given or that a terminal is available to ask on.

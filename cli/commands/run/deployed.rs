@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::{Plan, RunArguments, consent};
 use crate::{
-    arguments::{Global, Output},
     clock,
     commands::{
         deploy::HEARTBEAT_SECONDS_DEFAULT,
@@ -17,12 +16,12 @@ use crate::{
     deployment::Source,
     environments,
     exit::{CliError, Exit},
+    global::{Global, Output},
     ids, interrupt,
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
     step_functions::{Deployed, Executions, refused},
     ui::display::Display,
-    ui::text::quoted,
 };
 
 /// The longest input of an execution, in bytes (Developer Guide, "Service quotas").

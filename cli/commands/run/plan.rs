@@ -7,10 +7,10 @@ use workflows::Workflow;
 
 use super::{RunArguments, again::Earlier, planned::Made};
 use crate::{
-    arguments::{Global, Output},
     checks::{self, DefinitionFile},
     environments::{self, Account},
     exit::CliError,
+    global::{Global, Output},
     input,
     ui::json,
 };

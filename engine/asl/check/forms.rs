@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Diagnostic, below, graph::unknown_resource, item};
+use super::{Diagnostic, below, graph::unknown_resource, item, types};
 use crate::step::{Pattern, Resource};
 
 /// Checks a definition.
@@ -100,11 +100,15 @@ fn state(fields: &Map<String, Value>, pointer: &str, jsonata: bool, found: &mut 
         let message = "Label must not contain white space, control characters or any of ? * < > { } [ ] : ; , \\ | ^ ~ $ # % & ` \" /";
         found.push(wrong(&below(pointer, "Label"), message));
     }
+    types::check(fields, pointer, jsonata, found);
     if jsonata {
         let values = fields.iter().filter(|(name, _)| *name != "Comment");
         return values.for_each(|(name, value)| expressions(value, &below(pointer, name), found));
     }
-    payload_templates(fields, pointer, &mut |template, pointer| twins(template, pointer, found));
+    payload_templates(fields, pointer, &mut |template, pointer| {
+        twins(template, pointer, found);
+        types::calls(template, pointer, found);
+    });
 }
 
 /// Visits every payload template of a JSONPath state. Source: Developer Guide, the field tables of each state.

@@ -2,21 +2,15 @@
 
 use serde_json::Value;
 
-use super::{Diagnostic, below, item};
-use crate::step::Resource;
+use super::{Diagnostic, below};
+use crate::{asl::each_state, step::Resource};
 
 /// A warning for each Task with such an integration: the Task fails with `States.Runtime` when it runs. `has_step` returns whether a
 /// `Resource` has a step.
 pub fn without_step(definition: &Value, has_step: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    machine(definition, "", has_step, &mut found);
-    found
-}
-
-fn machine(value: &Value, pointer: &str, has_step: &dyn Fn(&str) -> bool, found: &mut Vec<Diagnostic>) {
-    for (name, state) in value.get("States").and_then(Value::as_object).into_iter().flatten() {
-        let pointer = below(&below(pointer, "States"), name);
-        let resource = state["Resource"].as_str().filter(|_| state["Type"] == "Task").unwrap_or_default();
+    each_state(definition, &mut |state| {
+        let resource = state.json["Resource"].as_str().filter(|_| state.json["Type"] == "Task").unwrap_or_default();
         let parsed = Resource::parse(resource);
         if let Resource::Integration { service, action_with_pattern, .. } = &parsed
             && parsed.is_recognized()
@@ -24,15 +18,10 @@ fn machine(value: &Value, pointer: &str, has_step: &dyn Fn(&str) -> bool, found:
         {
             let message =
                 format!("There is no step for {service}:{action_with_pattern}: this Task will fail when it runs.");
-            found.push(Diagnostic::warning("INTEGRATION_WITHOUT_STEP", &below(&pointer, "Resource"), message));
+            found.push(Diagnostic::warning("INTEGRATION_WITHOUT_STEP", &below(&state.pointer, "Resource"), message));
         }
-        for (index, branch) in state["Branches"].as_array().into_iter().flatten().enumerate() {
-            machine(branch, &item(&below(&pointer, "Branches"), index), has_step, found);
-        }
-        for processor in ["ItemProcessor", "Iterator"] {
-            machine(&state[processor], &below(&pointer, processor), has_step, found);
-        }
-    }
+    });
+    found
 }
 
 #[cfg(test)]

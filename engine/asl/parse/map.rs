@@ -37,9 +37,6 @@ pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, scope: Scope) -> O
     let distributed = processor.pointer("/ProcessorConfig/Mode").and_then(Value::as_str) == Some("DISTRIBUTED");
     let is_express =
         distributed && processor.pointer("/ProcessorConfig/ExecutionType").and_then(Value::as_str) == Some("EXPRESS");
-    if !distributed && (item_reader.is_some() || result_writer.is_some()) {
-        fields.wrong("ItemProcessor", "ItemReader and ResultWriter need ProcessorConfig with Mode DISTRIBUTED.");
-    }
     let (at, scope) = (below(pointer, name), scope.within());
     let processor = machine(processor, &at, scope, fields.found)?;
     Some(Map {

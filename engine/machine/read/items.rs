@@ -1,9 +1,9 @@
 //! Parses the answer of a Map's reader into items (Developer Guide, "ItemReader (Map)").
 
 use serde::Deserialize;
-use serde_json::{Map as Object, Value, json};
+use serde_json::{Map as Object, Value};
 
-use super::csv::records;
+use super::{super::items::Items, csv::records};
 use crate::asl::{InputType, ItemReader};
 
 /// The answer of a reader that followed a manifest or a listing.
@@ -17,47 +17,52 @@ struct Files {
 }
 
 /// The items, in the order of the files.
-pub(super) fn of(reader: &ItemReader, output: &Value) -> Result<Vec<Value>, String> {
+pub(super) fn of(reader: &ItemReader, output: &Value) -> Result<Items, String> {
     match output {
         // The answer for a list of objects is an array already.
-        Value::Array(items) => Ok(items.clone()),
+        Value::Array(items) => Ok(Items::of_array(items.clone())),
         Value::String(text) => parse(reader, text),
         output => {
             let Files { columns, files } = Files::deserialize(output)
                 .map_err(|_| "The reader answered neither a text nor an array nor files.".to_owned())?;
             let each = files.iter().map(|text| match (&columns, &reader.input_type) {
-                (Some(columns), InputType::Csv { delimiter, .. }) => csv(text, *delimiter, Some(columns)),
+                (Some(columns), InputType::Csv { delimiter, .. }) => {
+                    csv(text, *delimiter, Some(columns)).map(Items::of_array)
+                }
                 _ => parse(reader, text),
             });
-            Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
+            let mut all = Items::default();
+            for items in each {
+                let Items { values, keyed } = items?;
+                all.values.extend(values);
+                all.keyed |= keyed;
+            }
+            Ok(all)
         }
     }
 }
 
-fn parse(reader: &ItemReader, text: &str) -> Result<Vec<Value>, String> {
+fn parse(reader: &ItemReader, text: &str) -> Result<Items, String> {
     match &reader.input_type {
         InputType::Json => json(reader.items_pointer.as_deref(), text),
         InputType::JsonLines => {
             let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-            lines
-                .map(|(number, line)| {
-                    serde_json::from_str(line).map_err(|error| format!("Line {} cannot be read: {error}", number + 1))
-                })
-                .collect()
+            let read = lines.map(|(number, line)| {
+                serde_json::from_str(line).map_err(|error| format!("Line {} cannot be read: {error}", number + 1))
+            });
+            read.collect::<Result<_, _>>().map(Items::of_array)
         }
-        InputType::Csv { delimiter, headers } => csv(text, *delimiter, headers.as_deref()),
+        InputType::Csv { delimiter, headers } => csv(text, *delimiter, headers.as_deref()).map(Items::of_array),
     }
 }
 
-fn json(pointer: Option<&str>, text: &str) -> Result<Vec<Value>, String> {
+/// The array or the pairs of the object that the pointer selects. "The JSON file must contain an array or JSON object."
+fn json(pointer: Option<&str>, text: &str) -> Result<Items, String> {
     let mut read: Value = serde_json::from_str(text).map_err(|error| format!("The JSON cannot be read: {error}"))?;
     let found = read.pointer_mut(pointer.unwrap_or_default());
     match found.map(Value::take) {
-        Some(Value::Array(items)) => Ok(items),
-        // The values of an object are iterated together with their keys.
-        Some(Value::Object(object)) if pointer.is_some() => {
-            Ok(object.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect())
-        }
+        Some(Value::Array(items)) => Ok(Items::of_array(items)),
+        Some(Value::Object(object)) => Ok(Items::of_object(object)),
         Some(_) => Err("Attempting to map over non-iterable node.".to_owned()),
         None => Err(format!("ItemsPointer {} selects no value.", pointer.unwrap_or_default())),
     }
@@ -87,6 +92,8 @@ fn csv(text: &str, delimiter: u8, given: Option<&[String]>) -> Result<Vec<Value>
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
     use super::*;
     use crate::asl::Template;
 
@@ -99,8 +106,9 @@ mod tests {
         );
         assert_eq!(csv("1,2", b',', Some(&["a".to_owned()])).unwrap(), [json!({ "a": "1" })]);
         assert!(csv("a,a\n1,2", b',', None).unwrap_err().contains("duplicates"));
-        assert_eq!(parse(&reader(InputType::JsonLines), "1\n\n{}\n").unwrap(), [json!(1), json!({})]);
-        assert!(parse(&reader(InputType::Json), "{}").is_err());
+        let lines = parse(&reader(InputType::JsonLines), "1\n\n{}\n").unwrap();
+        assert_eq!((lines.values, lines.keyed), (vec![json!(1), json!({})], false));
+        assert!(parse(&reader(InputType::Json), "7").is_err());
     }
 
     fn reader(input_type: InputType) -> ItemReader {
@@ -112,8 +120,11 @@ mod tests {
     fn an_array_is_found_where_the_pointer_says() {
         let at = |pointer: &str| ItemReader { items_pointer: Some(pointer.to_owned()), ..reader(InputType::Json) };
         let text = r#"{"data": {"items": [1, 2], "by": {"a": 3}, "n": 4}}"#;
-        assert_eq!(parse(&at("/data/items"), text).unwrap(), [json!(1), json!(2)]);
-        assert_eq!(parse(&at("/data/by"), text).unwrap(), [json!({ "Key": "a", "Value": 3 })]);
+        assert_eq!(parse(&at("/data/items"), text).unwrap().values, [json!(1), json!(2)]);
+        let pairs = parse(&at("/data/by"), text).unwrap();
+        assert_eq!((pairs.values, pairs.keyed), (vec![json!({ "Key": "a", "Value": 3 })], true));
+        let whole = parse(&reader(InputType::Json), r#"{"b": 1, "a": [2]}"#).unwrap();
+        assert_eq!(whole.values, [json!({ "Key": "b", "Value": 1 }), json!({ "Key": "a", "Value": [2] })]);
         for wrong in ["/data/none", "/data/n"] {
             assert!(parse(&at(wrong), text).is_err(), "{wrong}");
         }
@@ -124,7 +135,7 @@ mod tests {
         let reader = reader(InputType::Csv { delimiter: b',', headers: None });
         let answer = json!({ "Columns": ["Bucket", "Key"], "Files": ["\"b\",\"k 1\"\n", "\"b\",\"k 2\"\n"] });
         let rows = of(&reader, &answer).unwrap();
-        assert_eq!(rows, [json!({ "Bucket": "b", "Key": "k 1" }), json!({ "Bucket": "b", "Key": "k 2" })]);
+        assert_eq!(rows.values, [json!({ "Bucket": "b", "Key": "k 1" }), json!({ "Bucket": "b", "Key": "k 2" })]);
         assert!(of(&reader, &json!(7)).is_err());
     }
 }

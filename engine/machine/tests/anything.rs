@@ -138,7 +138,7 @@ fn drive(definition: &Value, input: Value, answers: &[Value]) {
     let Ok(machine) = asl::parse(definition) else { return };
     let mut execution = Execution::new("any", "any", machine, input);
     let mut now_ms = 1_000_000;
-    let mut commands = advance(&mut execution, Input::Start, &Moment { now_ms, entropy: 1 }).commands;
+    let mut commands = advance(&mut execution, Input::Start, &Moment { now_ms, entropy: 1 }, &InThisThread).commands;
     for turn in 0..INPUTS_MAX {
         if execution.header.status != ExecutionStatus::Running {
             return;
@@ -167,7 +167,7 @@ fn drive(definition: &Value, input: Value, answers: &[Value]) {
             }
         };
         commands.retain(|command| !matches!((command, poll), (Command::CallStep(call), Some(done)) if (call.frame, call.visit, call.attempt) == done));
-        let transition = advance(&mut execution, input, &Moment { now_ms, entropy: turn as u64 });
+        let transition = advance(&mut execution, input, &Moment { now_ms, entropy: turn as u64 }, &InThisThread);
         commands.extend(transition.commands);
     }
 }
@@ -210,9 +210,9 @@ fn a_loop_without_end_is_ended_by_the_limit_on_history() {
         let map = json!({ "Type": "Map", "ItemProcessor": endless, "End": true });
         let machine = asl::parse(&json!({ "StartAt": "A", "States": { "A": map } })).unwrap();
         let mut execution = Execution::new("loop", "loop", machine, json!([1]));
-        advance(&mut execution, Input::Start, &Moment { now_ms: 1, entropy: 1 });
+        advance(&mut execution, Input::Start, &Moment { now_ms: 1, entropy: 1 }, &InThisThread);
         while execution.has_more_to_do() {
-            advance(&mut execution, Input::TimeCame, &Moment { now_ms: 1, entropy: 1 });
+            advance(&mut execution, Input::TimeCame, &Moment { now_ms: 1, entropy: 1 }, &InThisThread);
         }
         assert_eq!(execution.header.status, ExecutionStatus::Failed);
     }

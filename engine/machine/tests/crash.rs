@@ -101,7 +101,7 @@ fn run(crash_after: Option<usize>) -> ((Value, Value), usize) {
             now_ms = execution.header.next_wake_ms.expect("nothing is due").max(now_ms);
             Input::TimeCame
         });
-        let transition = advance(&mut execution, input, &Moment { now_ms, entropy: 7 });
+        let transition = advance(&mut execution, input, &Moment { now_ms, entropy: 7 }, &InThisThread);
         durable.commit(&transition);
         turns += 1;
         let mut commands = transition.commands;
@@ -109,7 +109,7 @@ fn run(crash_after: Option<usize>) -> ((Value, Value), usize) {
             inputs.clear();
             let rows = durable.frames.values().cloned().collect();
             execution = Execution::restore(durable.header.clone().unwrap(), machine.clone(), rows);
-            let recovered = advance(&mut execution, Input::Recover, &Moment { now_ms, entropy: 8 });
+            let recovered = advance(&mut execution, Input::Recover, &Moment { now_ms, entropy: 8 }, &InThisThread);
             durable.commit(&recovered);
             commands = recovered.commands;
         }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::journal::Signaller;
+use crate::journal::{ErrorAndCause, Signaller};
 
 const TOKEN_TASK: &str = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
 const ACTIVITY: &str = "arn:aws:states:us-east-1:111111111111:activity:work";
@@ -89,7 +89,11 @@ fn a_kept_failure_fails_the_task_and_can_be_caught() {
         json!({ "A": task(Some("B")), "B": caught, "C": { "Type": "Pass", "Result": "no", "End": true } }),
         json!({}),
     );
-    keep(&mut trial, "B", Err(("Rejected".to_owned(), "not now".to_owned())).into());
+    keep(
+        &mut trial,
+        "B",
+        SignalAnswer::Failure(ErrorAndCause { error: "Rejected".to_owned(), cause: "not now".to_owned() }),
+    );
     trial.done("A", json!(1));
     trial.pending("B", 60_000);
     assert_eq!((trial.output(), kinds(&trial)), (json!("no"), vec!["kept", "applied"]));

@@ -154,7 +154,7 @@ fn what_runs_without_a_pause_lets_others_in_between() {
     let machine = asl::parse(&json!({ "StartAt": "A", "States": states })).unwrap();
     let mut execution = Execution::new("trial-0001", "trial", machine, json!({ "a": 1 }));
     let moment = Moment { now_ms: 1_000, entropy: 1 };
-    let begun = advance(&mut execution, Input::Start, &moment);
+    let begun = advance(&mut execution, Input::Start, &moment, &InThisThread);
     assert!(execution.has_more_to_do());
     assert!(
         begun.commands.contains(&Command::WakeAt { due_ms: 0 }),
@@ -162,9 +162,9 @@ fn what_runs_without_a_pause_lets_others_in_between() {
         begun.commands
     );
     let events = execution.header.last_event_id;
-    advance(&mut execution, Input::TimeCame, &moment);
+    advance(&mut execution, Input::TimeCame, &moment, &InThisThread);
     assert!(execution.has_more_to_do() && execution.header.last_event_id > events);
-    advance(&mut execution, Input::Cancel { error: "Stop".to_owned(), cause: String::new() }, &moment);
+    advance(&mut execution, Input::Cancel { error: "Stop".to_owned(), cause: String::new() }, &moment, &InThisThread);
     assert_eq!(execution.header.status, ExecutionStatus::Aborted);
     assert!(!execution.has_more_to_do());
 }
@@ -184,10 +184,10 @@ fn an_expression_without_a_bound_ends_the_turn() {
     let machine = asl::parse(&json!({ "StartAt": "S0", "States": states })).unwrap();
     let mut execution = Execution::new("trial-0001", "trial", machine, json!({}));
     let moment = Moment { now_ms: 1_000, entropy: 1 };
-    advance(&mut execution, Input::Start, &moment);
+    advance(&mut execution, Input::Start, &moment, &InThisThread);
     let mut turns = 1;
     while execution.has_more_to_do() {
-        advance(&mut execution, Input::TimeCame, &moment);
+        advance(&mut execution, Input::TimeCame, &moment, &InThisThread);
         turns += 1;
     }
     assert_eq!(execution.header.status, ExecutionStatus::Succeeded);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::step::ErrorClass;
 
-fn cause(trial: &Trial) -> String {
+pub(super) fn cause(trial: &Trial) -> String {
     trial.execution.header.failure.as_ref().unwrap().cause.clone()
 }
 

@@ -72,7 +72,7 @@ impl Function {
         }
     }
 
-    /// Whether the function accepts this many arguments. AWS checks this only when it evaluates a call.
+    /// Whether the function accepts this many arguments.
     pub(super) fn takes(self, count: usize) -> bool {
         match self {
             Function::Uuid => count == 0,

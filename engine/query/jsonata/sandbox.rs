@@ -1,6 +1,6 @@
 //! The sandbox evaluates expressions without a bound on their cost in processes that can be killed.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::OnceLock};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,18 +11,6 @@ use super::{EvaluationError, Expression, Moment, Scope};
 pub trait Sandbox: Send + Sync {
     /// Evaluates an expression. Blocks until it has an answer or a limit is reached.
     fn answer(&self, request: &SandboxRequest<'_>) -> SandboxAnswer;
-}
-
-static SANDBOX: OnceLock<Box<dyn Sandbox>> = OnceLock::new();
-
-/// Sets the sandbox of this process; later calls have no effect. A process without one, such as a test, evaluates every expression in the
-/// calling thread without a limit on memory. A process that accepts definitions from others must set one.
-pub fn evaluate_in_sandbox(sandbox: Box<dyn Sandbox>) {
-    let _ = SANDBOX.set(sandbox);
-}
-
-pub(super) fn sandbox() -> Option<&'static dyn Sandbox> {
-    SANDBOX.get().map(|sandbox| &**sandbox)
 }
 
 /// An expression with the values that it needs.

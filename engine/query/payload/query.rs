@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::query::{
-    Budget, Intrinsic, IntrinsicError, IntrinsicErrorKind, Moment, Path, PathError, PathErrorKind, Roots,
+    Budget, InThisThread, Intrinsic, IntrinsicError, IntrinsicErrorKind, Moment, Path, PathError, PathErrorKind, Roots,
 };
 
 /// A path, or a call of an intrinsic function.
@@ -83,7 +83,7 @@ impl Query {
     /// # Errors
     /// The path has no value, or the function failed.
     pub fn evaluate(&self, roots: &Roots<'_>, moment: &Moment) -> Result<Value, QueryError> {
-        self.evaluate_within(roots, moment, &Budget::new())
+        self.evaluate_within(roots, moment, &Budget::new(&InThisThread))
     }
 
     /// Like `evaluate`, with the work recorded in a budget.

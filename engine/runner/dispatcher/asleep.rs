@@ -1,8 +1,10 @@
 //! Reports executions that are asleep: running, with no call in flight and everything durable.
 
-use super::*;
+use std::sync::Arc;
+
+use super::Dispatcher;
 use crate::{
-    machine::ExecutionStatus,
+    machine::{Execution, ExecutionHeader, ExecutionStatus},
     runner::event::{Asleep, Broadcast},
 };
 

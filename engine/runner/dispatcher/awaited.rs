@@ -1,6 +1,9 @@
 //! Tasks that wait for the end of another execution: they are polled at once when it ends or pauses.
 
-use super::*;
+use std::{collections::HashMap, sync::Arc};
+
+use super::Dispatcher;
+use crate::machine::{FrameState, Input, Transition};
 
 /// Which executions wait for which, as far as this process has seen. A new process learns this by polling every such Task once
 /// ([`Input::Recover`]).

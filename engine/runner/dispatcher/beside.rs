@@ -1,10 +1,16 @@
 //! Turns that run in a lane: those of executions whose evaluations may take long, and those of executions whose last turn reached its
 //! cost limit.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
-use super::*;
-use crate::runner::lanes::{Done, Job, Lanes};
+use super::{Dispatcher, Replies};
+use crate::{
+    machine::Input,
+    runner::{
+        lanes::{Done, Job, Lanes},
+        message::Message,
+    },
+};
 
 /// The cost limit of a turn that the dispatcher runs itself, in events: a few milliseconds.
 const INLINE_COST_MAX: u64 = if cfg!(test) { 24 } else { 2_000 };

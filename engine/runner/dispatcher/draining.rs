@@ -1,8 +1,10 @@
 //! Draining: no new calls are made, calls in flight have a time limit, and their answers are recorded.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::*;
+use tokio::sync::oneshot;
+
+use super::Dispatcher;
 
 /// How long commits in progress may take after the limit of the calls.
 pub(in crate::runner) const COMMITS_WAIT_MAX: Duration = Duration::from_secs(10);

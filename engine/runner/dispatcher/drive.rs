@@ -1,11 +1,18 @@
 //! Loads executions from the store and gives them inputs.
 
-use super::*;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{Dispatcher, Driven, Replies};
 use crate::{
     journal::Signaller,
-    machine::{ExecutionStatus, Reentry, SignalAnswer, check_reentry},
-    runner::message::Resume,
-    store::{Active, Kept},
+    machine::{Execution, ExecutionStatus, Input, Reentry, SignalAnswer, check_reentry},
+    runner::{
+        RunnerError,
+        message::{Message, Reply, Resume},
+    },
+    store::{Active, Kept, StoreError},
 };
 
 /// How many executions are read at a time, which bounds the memory for the records read.

@@ -1,7 +1,7 @@
 //! Deletes ended executions while others run. The dispatcher does it, so that none is redriven in the meantime.
 
-use super::*;
-use crate::machine::ExecutionStatus;
+use super::Dispatcher;
+use crate::{machine::ExecutionStatus, runner::RunnerError, store::DocumentChanges};
 
 impl Dispatcher {
     /// Deletes those of the executions that have ended, with the documents of each. Returns how many.

@@ -1,9 +1,10 @@
 //! Inline commits: the dispatcher itself makes a commit if nothing else is in progress. On a disk whose fdatasync takes no longer than
 //! waking a thread, a single execution is nearly twice as fast without the committer thread.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{adaptive_gate::AdaptiveGate, *};
+use super::{Dispatcher, adaptive_gate::AdaptiveGate};
+use crate::{runner::committer::Commit, store::Store};
 
 /// If commits take longer, they are left to the committer, because the dispatcher's messages wait meanwhile.
 const QUICK: Duration = Duration::from_millis(1);

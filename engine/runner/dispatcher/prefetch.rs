@@ -1,6 +1,8 @@
 //! Prefetch: loads executions into memory shortly before they are due, so that thousands that are due together wake on time.
 
-use super::*;
+use std::sync::Arc;
+
+use super::Dispatcher;
 
 /// How long before its due time an execution is loaded, on the runner's clock.
 const AHEAD_MS: u64 = 1_000;

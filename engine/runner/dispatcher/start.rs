@@ -1,10 +1,16 @@
 //! Starts executions.
 
-use super::*;
+use std::sync::Arc;
+
+use super::{Dispatcher, Driven, Replies, StartWrite};
 use crate::{
-    machine::{ExecutionStatus, check_reentry},
-    runner::NewExecution,
-    store::ExecutionId,
+    machine::{Execution, ExecutionHeader, ExecutionStatus, Input, check_reentry},
+    runner::{
+        NewExecution, RunnerError,
+        committer::Commit,
+        message::{Committed, Reply},
+    },
+    store::{ExecutionId, StartData, Write},
 };
 
 impl Dispatcher {

@@ -22,7 +22,7 @@ impl Records for Gated {
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let permit = self.permits.lock().unwrap().recv_timeout(Duration::from_secs(20));
-        permit.map_err(|_| StoreError::Write { message: "the runtime was blocked: no permit came".to_owned() })?;
+        permit.map_err(|_| StoreError::not_written("the runtime was blocked: no permit came"))?;
         self.records.commit(batch)
     }
 }

@@ -1,7 +1,7 @@
 //! An answer from outside is not lost between two processes, and the journal records who gave it.
 
 use super::*;
-use crate::journal::{EntryContent, Note, Signaller};
+use crate::journal::{EntryContent, ErrorAndCause, Note, Signaller};
 
 fn runner_with_clock(records: &MemoryRecords) -> RunnerHandle {
     let store = Arc::new(Store::new(records.clone()).unwrap());
@@ -77,7 +77,7 @@ async fn who_answered_a_waiting_task_is_in_its_journal() {
     handle.start_execution(new("t-1", task)).await.unwrap();
     while !matches!(follow.next().await.unwrap(), Some(RunnerEvent::Asleep { .. })) {}
     let token = token(&handle, "t-1", "A").unwrap();
-    let rejected = Err(("Rejected".to_owned(), "no".to_owned()));
+    let rejected = Err(ErrorAndCause { error: "Rejected".to_owned(), cause: "no".to_owned() });
     assert!(handle.answer_task(&token, rejected, ann()).await.unwrap());
     let signalled = Note::Signalled { state_path: "A".to_owned(), by: ann().unwrap(), succeeded: false };
     assert!(notes(&handle, "t-1").contains(&signalled));

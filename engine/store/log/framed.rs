@@ -3,7 +3,7 @@
 use super::{
     LogFile, StoreError, frame,
     header::{self, Header},
-    unread, unwritten,
+    read_error, write_error,
 };
 
 /// The sequence of a frame that was read, where the next one begins, and what it holds.
@@ -18,7 +18,7 @@ pub(in crate::store) struct FramedFile {
 impl FramedFile {
     /// Makes an empty file ready.
     pub fn begin(mut file: Box<dyn LogFile>) -> Result<Self, StoreError> {
-        file.write(0, &[0; header::BYTES as usize]).map_err(unwritten)?;
+        file.write(0, &[0; header::BYTES as usize]).map_err(write_error)?;
         let header = header::begin(file.as_mut(), &Header::new(1, 1))?;
         Ok(FramedFile { file, header })
     }
@@ -40,23 +40,23 @@ impl FramedFile {
     }
 
     pub fn length_bytes(&mut self) -> Result<u64, StoreError> {
-        self.file.length().map_err(unread)
+        self.file.length().map_err(read_error)
     }
 
     pub fn shorten(&mut self, length_bytes: u64) -> Result<(), StoreError> {
-        self.file.shorten(length_bytes).map_err(unwritten)
+        self.file.shorten(length_bytes).map_err(write_error)
     }
 
     /// Writes a frame and answers where it ends.
     pub fn write(&mut self, at_bytes: u64, sequence: u64, payload: &[u8]) -> Result<u64, StoreError> {
         let mut bytes = Vec::with_capacity(frame::HEAD_BYTES + payload.len());
         frame::encode(&self.header, sequence, |bytes| bytes.extend_from_slice(payload), &mut bytes)?;
-        self.file.write(at_bytes, &bytes).map_err(unwritten)?;
+        self.file.write(at_bytes, &bytes).map_err(write_error)?;
         Ok(at_bytes + bytes.len() as u64)
     }
 
     pub fn synchronize(&mut self) -> Result<(), StoreError> {
-        self.file.synchronize().map_err(unwritten)
+        self.file.synchronize().map_err(write_error)
     }
 
     /// Where the frame ends that begins here, by its own words.
@@ -67,7 +67,7 @@ impl FramedFile {
         if behind_bytes > length_bytes {
             return Ok(None);
         }
-        self.file.read(at_bytes, &mut head).map_err(unread)?;
+        self.file.read(at_bytes, &mut head).map_err(read_error)?;
         let end_bytes = behind_bytes + u64::from(frame::payload_length(head));
         Ok((end_bytes > behind_bytes && end_bytes <= length_bytes).then_some(end_bytes))
     }
@@ -76,7 +76,7 @@ impl FramedFile {
     pub fn read(&mut self, at_bytes: u64) -> Result<Option<FrameRead>, StoreError> {
         let Some(end_bytes) = self.end_of(at_bytes)? else { return Ok(None) };
         let mut bytes = vec![0; (end_bytes - at_bytes) as usize];
-        self.file.read(at_bytes, &mut bytes).map_err(unread)?;
+        self.file.read(at_bytes, &mut bytes).map_err(read_error)?;
         let Some((sequence, range)) = frame::decode(&self.header, &bytes, 0) else { return Ok(None) };
         Ok(Some((sequence, end_bytes, bytes.split_off(range.start))))
     }
@@ -84,7 +84,7 @@ impl FramedFile {
     /// A frame behind this place whose sequence is later than `next`: then what stands here was not the last of them.
     pub fn later_than(&mut self, at_bytes: u64, next: u64) -> Result<Option<u64>, StoreError> {
         let mut bytes = vec![0; self.length_bytes()?.saturating_sub(at_bytes) as usize];
-        self.file.read(at_bytes, &mut bytes).map_err(unread)?;
+        self.file.read(at_bytes, &mut bytes).map_err(read_error)?;
         Ok(frame::told_of(&self.header, &bytes, 0, next))
     }
 }

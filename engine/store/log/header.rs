@@ -1,6 +1,6 @@
 //! What stands at the beginning of a log file, twice: one copy is always whole, whatever a crash does to the other.
 
-use super::{LogFile, StoreError, unread, unwritten};
+use super::{LogFile, StoreError, read_error, write_error};
 
 /// Where the frames begin.
 pub(super) const BYTES: u64 = 2 * COPY_BYTES;
@@ -59,8 +59,8 @@ impl Header {
 pub(super) fn write(file: &mut dyn LogFile, header: &Header) -> Result<(), StoreError> {
     let mut bytes = header.encode();
     bytes.resize(COPY_BYTES as usize, 0);
-    file.write(header.turn % 2 * COPY_BYTES, &bytes).map_err(unwritten)?;
-    file.synchronize().map_err(unwritten)
+    file.write(header.turn % 2 * COPY_BYTES, &bytes).map_err(write_error)?;
+    file.synchronize().map_err(write_error)
 }
 
 /// Writes both copies of the header of a file that begins anew and answers with the later one: the copy that an earlier turn of
@@ -74,9 +74,9 @@ pub(super) fn begin(file: &mut dyn LogFile, header: &Header) -> Result<Header, S
 
 /// The header of a file; `None` for one that was never begun.
 pub(super) fn read(file: &mut dyn LogFile) -> Result<Option<Header>, StoreError> {
-    let length_bytes = file.length().map_err(unread)?;
+    let length_bytes = file.length().map_err(read_error)?;
     let mut bytes = vec![0; length_bytes.min(BYTES) as usize];
-    file.read(0, &mut bytes).map_err(unread)?;
+    file.read(0, &mut bytes).map_err(read_error)?;
     let copies = bytes.chunks(COPY_BYTES as usize).take(2).filter_map(Header::decode);
     let Some(header) = copies.max_by_key(|header| header.turn) else {
         // No more than the headers' place is there before one of them is durable, and one of two is always whole.

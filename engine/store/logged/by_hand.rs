@@ -24,7 +24,7 @@ impl LoggedRecords {
             by_hand = Some(ByHand { shared, orders, waiting: None });
             checkpointer
         })?;
-        let missing = || StoreError::Read { message: "no checkpointer was asked for".to_owned() };
+        let missing = || StoreError::not_written("no checkpointer was asked for");
         Ok((records, by_hand.ok_or_else(missing)?))
     }
 }

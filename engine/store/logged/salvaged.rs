@@ -64,6 +64,6 @@ impl Records for SalvagedRecords {
     }
 
     fn commit(&self, _batch: Batch) -> Result<(), StoreError> {
-        Err(StoreError::Write { message: "a store that is damaged is only read".to_owned() })
+        Err(StoreError::not_written("a store that is damaged is only read"))
     }
 }

@@ -62,7 +62,8 @@ impl Mirror {
     /// One that `fill` fills, in place of whatever lies there: but only once it is whole and durable.
     pub fn anew(folder: &Path, fill: impl FnOnce(&mut Self) -> Result<(), StoreError>) -> Result<Self, StoreError> {
         let (path, new) = (path(folder), folder.join(NEW_NAME));
-        let failed = |error: io::Error| StoreError::Write { message: format!("{}: {error}", new.display()) };
+        let failed =
+            |error: io::Error| StoreError::Write { message: format!("{}: {error}", new.display()), kind: error.kind() };
         let mut file = DiskFile::open(&new).map_err(failed)?;
         file.shorten(0).map_err(failed)?;
         let file = FramedFile::begin(Box::new(file))?;
@@ -206,8 +207,9 @@ fn existing(path: &Path) -> Result<Option<FramedFile>, StoreError> {
     if !path.exists() {
         return Ok(None);
     }
-    let file =
-        DiskFile::open(path).map_err(|error| StoreError::Read { message: format!("{}: {error}", path.display()) })?;
+    let unreadable =
+        |error: io::Error| StoreError::Read { message: format!("{}: {error}", path.display()), kind: error.kind() };
+    let file = DiskFile::open(path).map_err(unreadable)?;
     FramedFile::open(Box::new(file))
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use rustix::thread::{CpuSet, Pid, gettid, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
-use super::{LongTree, failed, panics::caught};
+use super::{LongTree, open_error, panics::caught};
 use crate::store::StoreError;
 
 /// How long an opening waits for the lock of a process that has just ended.
@@ -43,11 +43,11 @@ pub(super) fn open(folder: &Path) -> Result<Opened, StoreError> {
                 std::thread::sleep(LOCK_WAIT_STEP);
             }
             Ok(Err(error)) if is_damage(&error) => return Err(damaged(folder, error.to_string())),
-            Ok(Err(error)) => return Err(failed(folder, &error)),
+            Ok(Err(error)) => return Err(open_error(folder, &error)),
             Err(message) => return Err(damaged(folder, message)),
         }
     };
-    let log = File::open(folder.join("db")).map_err(|error| failed(folder, &error))?;
+    let log = File::open(folder.join("db")).map_err(|error| StoreError::open_error(folder, &error))?;
     let was_read_anew = snapshot_before.is_none() || snapshot(folder) != snapshot_before;
     Ok(Opened { tree, log, was_read_anew })
 }

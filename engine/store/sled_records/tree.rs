@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sled::{Db, IVec, Tree};
 
-use super::{panics::guarded, read, written};
+use super::{panics::guarded, read_error, write_error};
 use crate::store::StoreError;
 
 /// The longest value that is kept whole, and the longest part, in bytes: a full node stays far below what sled calls long.
@@ -30,16 +30,18 @@ impl LongTree {
 
     /// What was noted beside the records.
     pub fn note(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        guarded(&self.folder, || Ok(self.notes.get(name).map_err(read)?.map(|bytes| bytes.to_vec())))
+        guarded(&self.folder, || Ok(self.notes.get(name).map_err(read_error)?.map(|bytes| bytes.to_vec())))
     }
 
     /// Notes something beside the records: as durable as they are.
     pub fn set_note(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
-        guarded(&self.folder, || self.notes.insert(name, bytes).map(drop).map_err(|error| written(&error)))
+        guarded(&self.folder, || self.notes.insert(name, bytes).map(drop).map_err(write_error))
     }
 
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        guarded(&self.folder, || self.whole.get(key).map_err(read)?.map(|value| self.joined(key, &value)).transpose())
+        guarded(&self.folder, || {
+            self.whole.get(key).map_err(read_error)?.map(|value| self.joined(key, &value)).transpose()
+        })
     }
 
     pub fn range(&self, from: &[u8]) -> impl Iterator<Item = Result<(IVec, Vec<u8>), StoreError>> + '_ {
@@ -47,7 +49,7 @@ impl LongTree {
         std::iter::from_fn(move || {
             let next = guarded(&self.folder, || {
                 let Some(record) = records.as_mut().and_then(Iterator::next) else { return Ok(None) };
-                let (key, value) = record.map_err(read)?;
+                let (key, value) = record.map_err(read_error)?;
                 let value = self.joined(&key, &value)?;
                 Ok(Some((key, value)))
             });
@@ -82,8 +84,8 @@ impl LongTree {
     /// Everything to the operating system; what that does with it is the caller's.
     pub fn flush(&self) -> Result<(), StoreError> {
         guarded(&self.folder, || {
-            self.whole.flush().map_err(|error| written(&error))?;
-            self.parts.flush().map(drop).map_err(|error| written(&error))
+            self.whole.flush().map_err(write_error)?;
+            self.parts.flush().map(drop).map_err(write_error)
         })
     }
 
@@ -91,18 +93,18 @@ impl LongTree {
         let parts = value.chunks(PART_BYTES_MAX);
         let count = parts.len();
         for (number, part) in parts.enumerate() {
-            self.parts.insert(part_key(key, number), part).map_err(|error| written(&error))?;
+            self.parts.insert(part_key(key, number), part).map_err(write_error)?;
         }
         Ok(count)
     }
 
     /// Removes the parts from a number on of what stood under a key.
     fn remove_parts(&self, key: &[u8], before: sled::Result<Option<IVec>>, from: usize) -> Result<(), StoreError> {
-        let before = before.map_err(|error| written(&error))?;
+        let before = before.map_err(write_error)?;
         let count =
             before.and_then(|value| length_in_parts(&value)).map_or(0, |length| length.div_ceil(PART_BYTES_MAX));
         for number in from..count {
-            self.parts.remove(part_key(key, number)).map_err(|error| written(&error))?;
+            self.parts.remove(part_key(key, number)).map_err(write_error)?;
         }
         Ok(())
     }
@@ -111,7 +113,7 @@ impl LongTree {
         let Some(length) = length_in_parts(value) else { return Ok(value.to_vec()) };
         let mut joined = Vec::with_capacity(length);
         for number in 0..length.div_ceil(PART_BYTES_MAX) {
-            let part = self.parts.get(part_key(key, number)).map_err(read)?;
+            let part = self.parts.get(part_key(key, number)).map_err(read_error)?;
             let missing = || StoreError::Damaged {
                 key: String::from_utf8_lossy(key).into_owned(),
                 message: "a part is missing".to_owned(),

@@ -199,8 +199,8 @@ impl LogFile for DiskFile {
     }
 }
 
-fn unwritten(_: bool) -> StoreError {
-    StoreError::Write { message: broken().to_string() }
+fn write_error(_: bool) -> StoreError {
+    StoreError::write_error(&broken())
 }
 
 impl Records for Disk {
@@ -231,7 +231,7 @@ impl FinalPlace for Disk {
                 set(&mut state.map.seen, key.clone(), value.clone());
                 state.map.waiting.push((key, value));
             }
-            done.map_err(unwritten)?;
+            done.map_err(write_error)?;
         }
         Ok(())
     }
@@ -244,7 +244,7 @@ impl FinalPlace for Disk {
                 set(&mut state.map.durable, key, value);
             }
         }
-        done.map_err(unwritten)
+        done.map_err(write_error)
     }
 
     fn ensure_room(&self, _bytes: u64) -> Result<(), StoreError> {

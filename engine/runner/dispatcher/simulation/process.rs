@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    io,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -103,7 +104,7 @@ impl Process {
         let mut dispatcher = Dispatcher::new(store, clock, committer, outside, (events, settled), Arc::default());
         // Real durations must not influence the simulation.
         dispatcher.inline_commit = InlineCommit::with_quick(Duration::MAX);
-        dispatcher.recover_all().map_err(|error| StoreError::Read { message: error.to_string() })?;
+        dispatcher.recover_all().map_err(|error| StoreError::read_error(&io::Error::other(error.to_string())))?;
         dispatcher.commit_inline(false);
         let (inbox, waiting) = (VecDeque::new(), VecDeque::new());
         Ok(Process { dispatcher, inbox, called, events: received, commits, waiting, checkpoints, behind: 0 })

@@ -1,0 +1,142 @@
+//! Folds journal entries into a view.
+
+use engine::{
+    journal::{HistoryEventDetails, Note, state_path},
+    machine::ExecutionStatus,
+};
+
+use super::{Doing, Made, View, Wait};
+
+impl View {
+    pub(super) fn fold_event(&mut self, frame: &str, details: &HistoryEventDetails, at_ms: u64) {
+        use HistoryEventDetails as Details;
+        let path = |name: &str| state_path(frame, name);
+        match details {
+            Details::ExecutionStarted { .. } => self.started_ms = at_ms,
+            Details::StateEntered { state_type, name, .. } => {
+                self.enter(path(name), name, *state_type, at_ms);
+            }
+            Details::StateExited { name, .. } => self.set(&path(name), Doing::Exited { stopped_ms: at_ms }),
+            Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
+            Details::TaskSubmitted { name, .. } => self.set(&path(name), Doing::Parked { deadline_ms: None }),
+            Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
+            Details::MapStateStarted { name, length } => self.begin_map(path(name), *length),
+            Details::MapRunStarted { .. } => self.begin_map_run(frame),
+            Details::MapIterationSucceeded { .. } => self.end_iteration(frame, true),
+            Details::MapIterationFailed { .. } | Details::MapIterationAborted { .. } => {
+                self.end_iteration(frame, false)
+            }
+            Details::ExecutionSucceeded { output } => {
+                self.output = Some((**output).clone());
+                self.end(ExecutionStatus::Succeeded, at_ms, None);
+            }
+            Details::ExecutionFailed(failure) => {
+                self.end(ExecutionStatus::Failed, at_ms, Some((failure.error.clone(), failure.cause.clone())));
+            }
+            Details::ExecutionTimedOut(failure) => {
+                self.end(ExecutionStatus::TimedOut, at_ms, Some((failure.error.clone(), failure.cause.clone())));
+            }
+            Details::ExecutionAborted(failure) => {
+                self.end(ExecutionStatus::Aborted, at_ms, Some((failure.error.clone(), failure.cause.clone())));
+            }
+            Details::ExecutionRedriven { .. } => {
+                self.status = ExecutionStatus::Running;
+                self.stopped_ms = None;
+                self.failure = None;
+                // The iterations that failed run again.
+                self.maps.values_mut().for_each(|map| map.failed = 0);
+                // States that had not exited continue: later events update them.
+                for state in self.states.values_mut() {
+                    if matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
+                        state.doing = Doing::Running;
+                    }
+                }
+            }
+            // No `_`: the compiler asks about a new kind of event. A kind that this version does not know is `Unknown`.
+            Details::EvaluationFailed(_)
+            | Details::StateAborted { .. }
+            | Details::TaskStarted { .. }
+            | Details::TaskScheduleFailed { .. }
+            | Details::TaskFailed { .. }
+            | Details::TaskTimedOut { .. }
+            | Details::ParallelStateStarted { .. }
+            | Details::ParallelStateSucceeded { .. }
+            | Details::ParallelStateFailed { .. }
+            | Details::MapStateSucceeded { .. }
+            | Details::MapStateFailed { .. }
+            | Details::MapRunRedriven { .. }
+            | Details::MapRunSucceeded
+            | Details::MapRunFailed(_)
+            | Details::MapIterationStarted { .. }
+            | Details::Unknown => {}
+        }
+    }
+
+    fn end(&mut self, status: ExecutionStatus, at_ms: u64, failure: Option<(String, String)>) {
+        self.status = status;
+        self.stopped_ms = Some(at_ms);
+        self.failure = failure;
+        self.paused = false;
+        for state in self.states.values_mut() {
+            if !matches!(state.doing, Doing::Exited { .. } | Doing::Failed { .. }) {
+                state.doing = Doing::Stopped { stopped_ms: at_ms };
+            }
+        }
+    }
+
+    /// A call is scheduled: a repeated attempt, or a call after a redrive, starts the same state again.
+    fn scheduled(&mut self, path: &str, at_ms: u64) {
+        if let Some(state) = self.states.get_mut(path) {
+            if matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
+                state.entered_ms = at_ms;
+            }
+            (state.called, state.answered) = (true, false);
+            state.doing = Doing::Running;
+        }
+    }
+
+    fn answered(&mut self, path: &str) {
+        if let Some(state) = self.states.get_mut(path) {
+            state.answered = true;
+            state.doing = Doing::Running;
+        }
+    }
+
+    pub(super) fn fold_note(&mut self, note: &Note, at_ms: u64) {
+        match note {
+            Note::Waiting { state_path, reason, next_poll_ms, deadline_ms, instructions, .. } => {
+                let wait = Wait::new(reason, (at_ms, *next_poll_ms, *deadline_ms), instructions.as_ref());
+                self.set(state_path, Doing::Waiting(wait));
+            }
+            Note::RetryScheduled { state_path, attempt, next_attempt_ms, failure } => {
+                let (attempt, next_attempt_ms, failure) = (*attempt, *next_attempt_ms, failure.clone());
+                if let Some(state) = self.states.get_mut(state_path) {
+                    state.attempt = attempt;
+                    state.doing = Doing::Retrying { attempt, next_attempt_ms, failure };
+                }
+            }
+            Note::Caught { .. }
+            | Note::Signalled { .. }
+            | Note::SignalKept { .. }
+            | Note::SignalApplied { .. }
+            | Note::SignalDropped { .. }
+            | Note::SignalWithdrawn { .. }
+            | Note::Unknown => {}
+            Note::ResourceChanged { state_path, change } => {
+                self.made.push(Made { state_path: state_path.clone(), change: change.clone() });
+            }
+            Note::Paused { state_path, failure } => {
+                self.paused = true;
+                self.set(state_path, Doing::Paused { failure: failure.clone() });
+            }
+            Note::Continued { state_path } => {
+                self.paused = false;
+                self.set(state_path, Doing::Running);
+            }
+            Note::ResumedFrom { state_path } => self.forget_from(state_path),
+            Note::Failure { state_path, attempt, failure } => {
+                self.set(state_path, Doing::Failed { stopped_ms: at_ms, attempt: *attempt, failure: failure.clone() });
+            }
+        }
+    }
+}

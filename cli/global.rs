@@ -1,0 +1,160 @@
+//! The options of every command.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Output format: for people, or one JSON object per line.
+    #[arg(short, long, global = true, value_enum, default_value = "human")]
+    pub output: Output,
+    /// Progress display: auto (a tree on a terminal, lines elsewhere), tree, lines or none; for CI also junit=FILE, a JUnit
+    /// report beside the display, as in lines,junit=FILE.
+    #[arg(long, global = true, value_name = "DISPLAY", default_value = "auto", value_parser = progress)]
+    pub progress: Progress,
+    /// Also write what is watched as JSON lines to this file, beside the display; for run, resume and status --watch.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub events_file: Option<PathBuf>,
+    /// Colours; auto shows them on a terminal, unless NO_COLOR is set.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// The folder that stores executions; default FLOW_HOME, then $XDG_STATE_HOME/flow.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub home: Option<PathBuf>,
+    /// The AWS profile; default AWS_PROFILE.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The AWS region; default AWS_REGION, then AWS_DEFAULT_REGION, then the profile's.
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Log more on standard error.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Print only changes, failures and what needs a person; for cron.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+impl Global {
+    /// Fills options that are not given from environment variables. The parser does not read them, because it would
+    /// report an option from the environment as if it had been given.
+    pub fn with_environment(mut self) -> Self {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+        self.home = self.home.or_else(|| variable("FLOW_HOME").map(PathBuf::from));
+        self.profile = self.profile.or_else(|| text("AWS_PROFILE"));
+        self.region = self.region.or_else(|| text("AWS_REGION")).or_else(|| text("AWS_DEFAULT_REGION"));
+        self
+    }
+}
+
+/// Output format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Human,
+    /// One JSON object per line.
+    Json,
+}
+
+/// When to show colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Also in a pipe.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The progress display, and the JUnit report beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// What is shown.
+    pub display: ProgressDisplay,
+    /// The file of the JUnit report.
+    pub junit: Option<PathBuf>,
+}
+
+/// What is shown while an execution runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgressDisplay {
+    /// A tree on a terminal, lines elsewhere.
+    Auto,
+    /// A tree that is redrawn.
+    Tree,
+    /// A line per change.
+    Lines,
+    /// Only the end.
+    None,
+}
+
+/// Parses a progress display: `auto`, `tree`, `lines`, `none`, `junit=FILE`, or a display and a report with a comma.
+///
+/// # Errors
+/// The text names no display.
+fn progress(text: &str) -> Result<Progress, String> {
+    const JUNIT: &str = "junit=";
+    let (display, junit) = match text.strip_prefix(JUNIT) {
+        Some(file) => ("auto", Some(file)),
+        None => match text.split_once(',') {
+            Some((display, report)) => (display, report.strip_prefix(JUNIT).or(Some(""))),
+            None => (text, None),
+        },
+    };
+    let display = match display {
+        "auto" => ProgressDisplay::Auto,
+        "tree" => ProgressDisplay::Tree,
+        "lines" => ProgressDisplay::Lines,
+        "none" => ProgressDisplay::None,
+        _ => return Err("it is auto, tree, lines, none, junit=FILE, or as lines,junit=FILE".to_owned()),
+    };
+    match junit {
+        Some("") => Err("a report is written as junit=FILE".to_owned()),
+        file => Ok(Progress { display, junit: file.map(PathBuf::from) }),
+    }
+}
+
+/// Parses a duration: `10s`, `5m`, `1h30m`, or whole seconds.
+///
+/// # Errors
+/// The text is not a duration, or it is negative.
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Ok(std::time::Duration::from_secs(seconds));
+    }
+    let parsed = text.parse::<jiff::SignedDuration>().map_err(|error| error.to_string())?;
+    parsed.try_into().map_err(|_| "a duration is not negative".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{ProgressDisplay, duration, progress};
+
+    #[test]
+    fn a_report_goes_with_every_display() {
+        let read =
+            |text: &str| progress(text).map(|read| (read.display, read.junit.map(|file| file.display().to_string())));
+        assert_eq!(read("tree"), Ok((ProgressDisplay::Tree, None)));
+        assert_eq!(read("junit=a,b.xml"), Ok((ProgressDisplay::Auto, Some("a,b.xml".to_owned()))));
+        assert_eq!(read("lines,junit=r.xml"), Ok((ProgressDisplay::Lines, Some("r.xml".to_owned()))));
+        for wrong in ["", "bars", "junit=", "lines,", "lines,xml=r"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, seconds) in [("0", 0), ("90", 90), ("10s", 10), ("5m", 300), ("1h30m", 5_400)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "soon", "-5s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The error that ends a command.
+
+use serde_json::json;
+
+use super::{json, record};
+use crate::exit::CliError;
+
+/// Prints an error: for people on standard error, for programs as a JSON line.
+pub fn print(error: &CliError, as_json: bool) {
+    let line = json!({ "type": "error", "exit": error.exit as u8, "message": error.message, "hint": error.hint });
+    if as_json {
+        json::print(line);
+    } else {
+        record::event(&json::complete(line));
+    }
+    eprintln!("flow: {}", error.message);
+    if let Some(hint) = &error.hint {
+        eprintln!("hint: {hint}");
+    }
+}

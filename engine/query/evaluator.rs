@@ -1,0 +1,28 @@
+//! What evaluations use of their process: a stopwatch and a sandbox. The caller hands both in, so that `query` and `machine` read no
+//! clock and start no process themselves.
+
+use super::{SandboxAnswer, SandboxRequest};
+
+/// The stopwatch and the sandbox of a process.
+pub trait Evaluator: Send + Sync {
+    /// Milliseconds since a fixed time, on a clock that never goes back. They only limit how long evaluations take.
+    fn elapsed_ms(&self) -> u64;
+
+    /// Evaluates an expression without a small bound on its cost; `None` if the process has no sandbox. Blocks until the sandbox has an
+    /// answer or a limit is reached.
+    fn sandboxed(&self, request: &SandboxRequest<'_>) -> Option<SandboxAnswer>;
+}
+
+/// Evaluates every expression in the calling thread, without a limit on the time that several take together. For tests.
+#[derive(Debug, Clone, Copy)]
+pub struct InThisThread;
+
+impl Evaluator for InThisThread {
+    fn elapsed_ms(&self) -> u64 {
+        0
+    }
+
+    fn sandboxed(&self, _: &SandboxRequest<'_>) -> Option<SandboxAnswer> {
+        None
+    }
+}

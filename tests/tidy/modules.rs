@@ -1,0 +1,273 @@
+//! The modules of a crate and which of them each one uses, read from the sources. Tests are left out.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::{Path, PathBuf},
+};
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{UseTree, visit::Visit};
+
+/// The path of a module inside its crate; empty for the crate itself.
+pub type ModulePath = Vec<String>;
+
+/// A crate's modules, one for each file.
+pub struct Modules {
+    uses: BTreeMap<ModulePath, BTreeSet<ModulePath>>,
+    /// The modules that import everything from their parent.
+    pub globs_of_parent: Vec<PathBuf>,
+}
+
+impl Modules {
+    /// Reads the modules of the crate whose sources are in `folder`.
+    pub fn read(sources: &[(PathBuf, String)], folder: &str) -> Self {
+        let parsed: Vec<_> = sources
+            .iter()
+            .filter(|(path, _)| path.starts_with(folder) && !path.ends_with("main.rs"))
+            .map(|(path, text)| {
+                let module = module_path(path.strip_prefix(folder).unwrap());
+                let file = syn::parse_file(text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+                (path, module, file)
+            })
+            .collect();
+        let for_tests: Vec<ModulePath> = parsed
+            .iter()
+            .flat_map(|(_, module, file)| {
+                let declared = file.items.iter().filter_map(|item| match item {
+                    syn::Item::Mod(item) if item.content.is_none() && is_test(&item.attrs) => Some(item),
+                    _ => None,
+                });
+                declared.map(|item| [module.as_slice(), &[item.ident.to_string()]].concat())
+            })
+            .collect();
+        let known: BTreeSet<ModulePath> = parsed.iter().map(|(_, module, _)| module.clone()).collect();
+        // Integration tests and benchmarks are crates of their own.
+        let is_other_crate =
+            |module: &ModulePath| matches!(module.first().map(String::as_str), Some("tests" | "benches"));
+        let is_for_tests = |module: &ModulePath| for_tests.iter().any(|test| module.starts_with(test));
+
+        let mut modules = Modules { uses: BTreeMap::new(), globs_of_parent: Vec::new() };
+        for (path, module, file) in
+            parsed.iter().filter(|(_, module, _)| !is_other_crate(module) && !is_for_tests(module))
+        {
+            let mut paths = Paths { base: module.clone(), found: Vec::new(), imported: HashMap::new(), glob: false };
+            paths.visit_file(file);
+            if paths.glob {
+                modules.globs_of_parent.push((*path).clone());
+            }
+            let used = paths.resolved(&known).into_iter().map(|named| longest_known(&named, &known));
+            modules.uses.insert(module.clone(), used.filter(|used| used != module).collect());
+        }
+        modules
+    }
+
+    /// Which file uses which.
+    pub fn files(&self) -> &BTreeMap<ModulePath, BTreeSet<ModulePath>> {
+        &self.uses
+    }
+
+    /// Which room uses which, where a room is a module of the crate with all modules inside it.
+    pub fn rooms(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let room = |module: &ModulePath| module.first().map_or("lib", String::as_str).to_owned();
+        let mut rooms: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (module, uses) in &self.uses {
+            let used = uses.iter().map(room).filter(|used| *used != room(module));
+            rooms.entry(room(module)).or_default().extend(used);
+        }
+        rooms
+    }
+}
+
+/// The groups of nodes that use each other in a circle, largest first.
+pub fn circles<N: Ord + Clone>(uses: &BTreeMap<N, BTreeSet<N>>) -> Vec<Vec<N>> {
+    let reached: BTreeMap<&N, BTreeSet<&N>> = uses
+        .keys()
+        .map(|from| {
+            let mut reached = BTreeSet::new();
+            let mut pending = vec![from];
+            while let Some(node) = pending.pop() {
+                pending.extend(uses.get(node).into_iter().flatten().filter(|next| reached.insert(*next)));
+            }
+            (from, reached)
+        })
+        .collect();
+    let both = |a: &N, b: &N| reached[a].contains(b) && reached.get(b).is_some_and(|reached| reached.contains(a));
+    let mut circles: Vec<Vec<N>> = Vec::new();
+    for node in uses.keys().filter(|node| both(node, node)) {
+        match circles.iter_mut().find(|circle| both(&circle[0], node)) {
+            Some(circle) => circle.push(node.clone()),
+            None => circles.push(vec![node.clone()]),
+        }
+    }
+    circles.sort_by_key(|circle| std::cmp::Reverse(circle.len()));
+    circles
+}
+
+fn module_path(file: &Path) -> ModulePath {
+    let mut path: ModulePath = file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    path.retain(|part| part != "lib");
+    path
+}
+
+fn longest_known(path: &[String], known: &BTreeSet<ModulePath>) -> ModulePath {
+    let length = (0..=path.len()).rev().find(|length| known.contains(&path[..*length])).unwrap_or_default();
+    path[..length].to_vec()
+}
+
+fn is_test(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("test")
+            || attribute.path().is_ident("cfg")
+                && attribute.parse_args::<syn::Path>().is_ok_and(|condition| condition.is_ident("test"))
+    })
+}
+
+/// The paths that a file names outside its tests.
+struct Paths {
+    /// The module, with the inline modules around the visited item.
+    base: ModulePath,
+    found: Vec<(ModulePath, Vec<String>)>,
+    /// The names that `use` brings into the file, with their paths.
+    imported: HashMap<String, (ModulePath, Vec<String>)>,
+    glob: bool,
+}
+
+impl Paths {
+    /// The paths inside this crate, from its root.
+    fn resolved(&self, known: &BTreeSet<ModulePath>) -> BTreeSet<ModulePath> {
+        self.found.iter().filter_map(|(base, path)| self.resolve(base, path, known, true)).collect()
+    }
+
+    fn resolve(
+        &self,
+        base: &[String],
+        path: &[String],
+        known: &BTreeSet<ModulePath>,
+        imports: bool,
+    ) -> Option<ModulePath> {
+        let (first, rest) = path.split_first()?;
+        let mut resolved = base.to_vec();
+        match first.as_str() {
+            "crate" => resolved.clear(),
+            "self" => {}
+            "super" => drop(resolved.pop()),
+            name => {
+                let child = [base, &[name.to_owned()]].concat();
+                if known.contains(&child) {
+                    resolved = child;
+                } else {
+                    let (base, path) = self.imported.get(name).filter(|_| imports)?;
+                    resolved = self.resolve(base, path, known, false)?;
+                }
+            }
+        }
+        let supers = rest.iter().take_while(|name| *name == "super").count();
+        resolved.truncate(resolved.len() - supers);
+        resolved.extend(rest[supers..].iter().cloned());
+        Some(resolved)
+    }
+
+    fn add_use(&mut self, tree: &UseTree, mut prefix: Vec<String>) {
+        match tree {
+            UseTree::Path(path) => {
+                prefix.push(path.ident.to_string());
+                self.add_use(&path.tree, prefix);
+            }
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.add_use(tree, prefix.clone())),
+            UseTree::Glob(_) => {
+                self.glob |= prefix == ["super"];
+                self.found.push((self.base.clone(), prefix));
+            }
+            UseTree::Name(name) if name.ident == "self" => {
+                let name = prefix.last().cloned().unwrap_or_default();
+                self.import(name, prefix);
+            }
+            UseTree::Name(name) => {
+                prefix.push(name.ident.to_string());
+                self.import(name.ident.to_string(), prefix);
+            }
+            UseTree::Rename(rename) => {
+                if rename.ident != "self" {
+                    prefix.push(rename.ident.to_string());
+                }
+                self.import(rename.rename.to_string(), prefix);
+            }
+        }
+    }
+
+    fn import(&mut self, name: String, path: Vec<String>) {
+        self.found.push((self.base.clone(), path.clone()));
+        self.imported.insert(name, (self.base.clone(), path));
+    }
+
+    /// Finds paths in the tokens of a macro's call.
+    fn add_tokens(&mut self, tokens: TokenStream) {
+        let mut path: Vec<String> = Vec::new();
+        let mut colons = 0;
+        for token in tokens {
+            match token {
+                TokenTree::Ident(name) => {
+                    if colons != 2 {
+                        self.found.push((self.base.clone(), std::mem::take(&mut path)));
+                    }
+                    path.push(name.to_string());
+                    colons = 0;
+                }
+                TokenTree::Punct(mark) if mark.as_char() == ':' => colons += 1,
+                TokenTree::Group(group) => {
+                    self.add_tokens(group.stream());
+                    colons = 0;
+                }
+                TokenTree::Punct(_) | TokenTree::Literal(_) => colons = 0,
+            }
+        }
+        self.found.push((self.base.clone(), path));
+    }
+}
+
+impl<'ast> Visit<'ast> for Paths {
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        if !is_test(&item.attrs) {
+            self.base.push(item.ident.to_string());
+            syn::visit::visit_item_mod(self, item);
+            self.base.pop();
+        }
+    }
+
+    fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
+        if !is_test(&item.attrs) {
+            syn::visit::visit_item_fn(self, item);
+        }
+    }
+
+    fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
+        if !is_test(&item.attrs) {
+            syn::visit::visit_item_impl(self, item);
+        }
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
+        if !is_test(&item.attrs) {
+            syn::visit::visit_impl_item_fn(self, item);
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        if !is_test(&item.attrs) {
+            self.add_use(&item.tree, Vec::new());
+        }
+    }
+
+    /// `pub(crate)` and `pub(super)` use nothing.
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let names = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        self.found.push((self.base.clone(), names));
+        syn::visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, call: &'ast syn::Macro) {
+        self.add_tokens(call.tokens.clone());
+    }
+}
