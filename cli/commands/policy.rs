@@ -63,7 +63,8 @@ pub fn run(arguments: &PolicyArguments) -> Result<Exit, CliError> {
 /// Refuses a deployment or an account that the workflow's input would not accept.
 fn check_restriction(arguments: &PolicyArguments) -> Result<(), CliError> {
     let Some(workflow) = workflows::find(&arguments.workflow) else { return Ok(()) };
-    let properties = &workflow.input_schema()["properties"];
+    let schema = workflow.input_schema();
+    let properties = &schema["properties"];
     let schemas = [
         ("deployment", &arguments.deployment, &properties["deployment"]),
         ("account", &arguments.account, &properties["allowedAccountIds"]["items"]),

@@ -120,10 +120,8 @@ mod tests {
         update.fields.push(Difference { field, from, to });
         let of_two = of(&[update], "us-east-1");
         assert!((of_two.monthly_usd - 2.0 * of_one.monthly_usd).abs() < 1e-9, "{of_two:?}");
-        assert_eq!(
-            (of_one.monthly_usd_difference, of_two.monthly_usd_difference),
-            (of_one.monthly_usd, of_one.monthly_usd)
-        );
+        assert!((of_two.monthly_usd_difference - of_one.monthly_usd).abs() < 1e-9, "{of_two:?}");
+        assert_eq!(of_one.monthly_usd_difference, of_one.monthly_usd);
     }
 
     #[test]
@@ -141,8 +139,8 @@ mod tests {
     fn a_part_without_a_price_is_named_and_the_others_count() {
         let settings = json!({ "instanceType": "t3.micro", "rootVolumeGib": 8 });
         let cost = of(&[change(PlannedAction::Create, "AWS::EC2::Instance", settings)], "eu-central-1");
-        let missing = ["hours of t3.micro", "volume of the bastion"].map(str::to_owned);
-        assert_eq!((&cost.unknown, &cost.unknown_difference), (&missing.clone().into(), &missing.into()));
+        let missing: BTreeSet<String> = ["hours of t3.micro", "volume of the bastion"].map(str::to_owned).into();
+        assert_eq!((&cost.unknown, &cost.unknown_difference), (&missing, &missing));
         assert!((cost.monthly_usd - 0.005 * 730.0).abs() < 1e-9, "{cost:?}");
     }
 

@@ -83,8 +83,9 @@ async fn find_bastion(
     };
     if let Some(group_id) = group.filter(ours).and_then(|group| group.group_id) {
         environment.knows(&group_id, Some(&input.group_name), Value::Null);
-        let users = holders::other_users(&environment, &group_id, &interfaces(&instances), &input.database_group_id);
-        add_group(&mut found, &input.group_name, group_id, &users.await?);
+        let own = interfaces(&instances);
+        let users = holders::other_users(&environment, &group_id, &own, &input.database_group_id).await?;
+        add_group(&mut found, &input.group_name, group_id, &users);
     }
     Ok(Answer::done(found))
 }
