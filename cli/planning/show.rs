@@ -86,10 +86,14 @@ impl WorkflowPlan {
 
     /// The number of actions is the need of the run only if every step of the plan was called.
     fn permission_lines(&self) -> Vec<String> {
-        match &self.refusal {
-            Some(_) if self.permissions.denied.is_empty() => Vec::new(),
-            _ => permissions(&self.permissions),
+        let mut lines = permissions(&self.permissions);
+        if self.refusal.is_some() {
+            match lines.first_mut().filter(|_| !self.permissions.denied.is_empty()) {
+                Some(first) => *first = "IAM does not allow these actions to this identity:".to_owned(),
+                None => lines.clear(),
+            }
         }
+        lines
     }
 
     /// The fields that a plan adds to the line of type `plan`.
