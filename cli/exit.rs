@@ -10,6 +10,8 @@ pub enum Exit {
     Success = 0,
     /// The execution FAILED, TIMED_OUT or was ABORTED.
     Failed = 1,
+    /// The command line is wrong. The parser reports most such errors itself.
+    Usage = 2,
     /// Refused before anything was changed.
     Refused = 3,
     /// Not found.
@@ -33,7 +35,7 @@ impl Exit {
             Exit::Success => 0,
             Exit::Waiting | Exit::Changes => 1,
             Exit::NotFound => 2,
-            Exit::Refused => 3,
+            Exit::Refused | Exit::Usage => 3,
             Exit::Failed => 4,
             Exit::Unreachable => 5,
             Exit::Interrupted => 6,
@@ -69,6 +71,11 @@ impl CliError {
     /// Refused before anything was changed.
     pub fn refused(message: impl Into<String>) -> Self {
         CliError::new(Exit::Refused, message)
+    }
+
+    /// The command line is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        CliError::new(Exit::Usage, message)
     }
 
     /// Not found.

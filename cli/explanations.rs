@@ -195,6 +195,11 @@ pub const ALL: &[Explanation] = &[
     ),
     page("Flow.Quota", "A limit of the account is reached.", "Raise it or remove something, then flow resume."),
     page(
+        "Flow.Refused",
+        "A shipped workflow refused to start: its checks found what AWS, the account or an existing deployment does not allow. Nothing was changed.",
+        "The cause lists every problem at once: correct the input or the account and start again with flow run. flow run --plan makes the same checks.",
+    ),
+    page(
         "Flow.Throttled",
         "The service asks for fewer calls. Nothing was changed.",
         "It is retried; otherwise flow resume later.",

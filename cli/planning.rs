@@ -65,6 +65,10 @@ pub struct WorkflowPlan {
     pub permissions: Permissions,
     /// Why it would fail, if it would.
     pub refusal: Option<Refusal>,
+    /// What the input asks for and does not get, each in a sentence.
+    pub notes: Vec<String>,
+    /// What is not deleted, each with the reason.
+    pub stays: Vec<String>,
 }
 
 impl WorkflowPlan {
@@ -100,11 +104,11 @@ pub async fn make(environments: &Environments, question: &Question<'_>) -> Resul
     let header = execution.map_err(|_| {
         CliError::refused(format!("the plan was not complete after {} s; nothing was changed", TIME_MAX.as_secs()))
     })??;
-    let Planned { changes, waits, actions } = steps.planned();
+    let Planned { changes, waits, actions, notes, stays } = steps.planned();
     let refusal = refusal(&header);
     let permissions = permissions::of(environments, question, &actions).await;
     let cost = price::of(&changes, &question.region);
-    Ok(WorkflowPlan { changes, waits, cost, permissions, refusal })
+    Ok(WorkflowPlan { changes, waits, cost, permissions, refusal, notes, stays })
 }
 
 fn refusal(header: &ExecutionHeader) -> Option<Refusal> {

@@ -30,6 +30,44 @@ Faults of a rehearsal (--fault, several may be given; * matches any text, *N rep
   route53:zone=not-delegated     public DNS asks other name servers
   kill@STATE                     this process ends when the state is entered, as with kill -9";
 
+/// The statuses of a database that `rds:database=STATUS` can order (RDS User Guide, "Viewing Amazon RDS DB instance
+/// status").
+pub const DATABASE_STATUSES: [&str; 33] = [
+    "available",
+    "backing-up",
+    "configuring-associated-roles",
+    "configuring-enhanced-monitoring",
+    "configuring-iam-database-auth",
+    "configuring-log-exports",
+    "converting-to-vpc",
+    "creating",
+    "delete-precheck",
+    "deleting",
+    "failed",
+    "inaccessible-encryption-credentials",
+    "inaccessible-encryption-credentials-recoverable",
+    "incompatible-network",
+    "incompatible-option-group",
+    "incompatible-parameters",
+    "incompatible-restore",
+    "insufficient-capacity",
+    "maintenance",
+    "modifying",
+    "moving-to-vpc",
+    "rebooting",
+    "renaming",
+    "resetting-master-credentials",
+    "restore-error",
+    "starting",
+    "stopped",
+    "stopping",
+    "storage-config-upgrade",
+    "storage-full",
+    "storage-initialization",
+    "storage-optimization",
+    "upgrading",
+];
+
 /// The most repetitions of a fault.
 const TIMES_MAX: u32 = 1_000;
 
@@ -75,8 +113,14 @@ impl FromStr for Fault {
                 known_condition(service, operation, value)?;
                 condition(value)
             }
+            ("PassRole", kind) if kind != "denied" => {
+                return Err("iam:PassRole is a permission and no call: it can only be denied".to_owned());
+            }
             (_, kind) => call(&format!("{service}:{operation}"), kind, times)?,
         };
+        let mut order = order;
+        // The gateway names a fault that never occurs by its text.
+        order["fault"] = text.into();
         Ok(Fault::Order(order))
     }
 }
@@ -168,6 +212,7 @@ mod tests {
             ("ecs:service=ill", "never-healthy, tasks-die, rollback"),
             ("s3:service=rollback", "no fault s3:service"),
             ("kill@", "names a state"),
+            ("iam:PassRole=lost", "is a permission"),
             (":x=lost", "names a service"),
         ] {
             let error = text.parse::<Fault>().unwrap_err();

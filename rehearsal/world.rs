@@ -90,6 +90,17 @@ impl World {
         Ok(())
     }
 
+    /// The texts of the ordered faults that no call has met.
+    ///
+    /// # Errors
+    /// The gateway does not answer.
+    pub async fn never_occurred(&self) -> Result<Vec<String>, RehearsalError> {
+        let failed = |error: reqwest::Error| RehearsalError::Aws { output: error.to_string() };
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().map_err(failed)?;
+        let answer = client.get(format!("{}/world/never-occurred", self.aws_endpoint)).send().await;
+        answer.and_then(reqwest::Response::error_for_status).map_err(failed)?.json().await.map_err(failed)
+    }
+
     /// Whether the world runs: its process exists and its AWS API answers.
     pub async fn answers(&self) -> bool {
         let url = format!("{}/world/health", self.aws_endpoint);

@@ -1,5 +1,6 @@
 //! Certificate Manager.
 
+mod changes;
 mod claim;
 mod inventory;
 mod request;
@@ -20,6 +21,7 @@ use crate::{
     failure::{failure, failure_for, is_missing},
     outcome::{gone, gone_already},
     policy::{REQUEST_TAGGED, Restriction, Scope, none, resource_tag},
+    preflight::{CheckChanges, Objections},
     service::{Found, Service, Wait},
     tags::Tags,
 };
@@ -55,6 +57,19 @@ impl Service for CertificateManager {
 
     async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
         inventory::find(environment, deployment, found).await
+    }
+
+    fn change_actions(&self) -> &'static [&'static str] {
+        &["acm:ListCertificates", "acm:ListTagsForCertificate", "acm:DescribeCertificate"]
+    }
+
+    async fn check_changes(
+        &self,
+        environment: &Environment,
+        input: &CheckChanges,
+        objections: &mut Objections,
+    ) -> Result<(), StepError> {
+        changes::check(environment, input, objections).await
     }
 
     fn waits(&self) -> &'static [Wait] {

@@ -13,7 +13,7 @@ use crate::{
     failure::{failure, is_missing, name_taken},
     found_tags,
     outcome::called_before,
-    plan::{PlannedChange, Price, Prices},
+    plan::{Bill, PlannedChange, Price, Prices},
     policy::{Scope, none},
     preflight::{Holder, Holders},
     service::{CheckNames, Found, Service},
@@ -70,7 +70,7 @@ impl Service for CloudWatch {
 
     fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
         match change.resource_type.as_str() {
-            ALARM => prices.everywhere("alarmMonth").into(),
+            ALARM => Price::Billed(Bill::default().with("alarms", Some(1.0), prices.everywhere("alarmMonth"))),
             _ => Price::Free,
         }
     }
@@ -244,7 +244,7 @@ async fn put_alarm(environment: Arc<Environment>, context: StepContext, input: P
 
 /// The answer of a created or updated alarm. Its id is its name, as in CloudFormation: PutMetricAlarm returns no ARN.
 fn put(name: String, change: ChangeAction) -> Answer<PutAlarmOutput> {
-    let resource_change = ResourceChange::new(change, ALARM, &name).billed();
+    let resource_change = ResourceChange::new(change, ALARM, &name).named(&name).billed();
     Answer::with_change(PutAlarmOutput { name }, resource_change)
 }
 
@@ -360,6 +360,7 @@ async fn delete_alarms(environment: Arc<Environment>, context: StepContext, inpu
 }
 
 fn deleted(names: Vec<String>) -> Answer<Nothing> {
-    let changes = names.into_iter().map(|name| ResourceChange::new(ChangeAction::Deleted, ALARM, name)).collect();
+    let changes = names.into_iter().map(|name| ResourceChange::new(ChangeAction::Deleted, ALARM, &name).named(name));
+    let changes = changes.collect();
     Answer::Done(Done { output: Nothing {}, changes })
 }

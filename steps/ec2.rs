@@ -1,5 +1,6 @@
 //! EC2: network, security groups, key pairs, images and instances.
 
+mod bastion;
 mod changes;
 mod choose_zones;
 mod holders;
@@ -23,13 +24,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
-use engine::step::{ChangeAction, Registry, StepContext, StepError};
+use engine::step::{Registry, StepContext, StepError};
 
 pub(crate) use inventory::{FoundInternetGateway, FoundRouteTable, FoundSecurityGroup};
 
 use crate::{
     Environment,
-    outcome::{gone, gone_already, nothing_to_do},
+    outcome::{change_of_part as change_of_link, gone, gone_already, nothing_to_do},
     plan::{PlannedChange, Price, Prices},
     policy::Scope,
     preflight::{CheckChanges, Holders, Objections},
@@ -98,7 +99,7 @@ impl Service for Ec2 {
 
     fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
         match change.resource_type.as_str() {
-            instance::RESOURCE_TYPE => instance::monthly_usd(&change.settings, prices).into(),
+            instance::RESOURCE_TYPE => Price::Billed(instance::monthly_usd(&change.settings, prices)),
             _ => Price::Free,
         }
     }
@@ -156,6 +157,7 @@ fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     key_pair::register(registry, environment);
     image::register(registry, environment);
     instance::register(registry, environment);
+    bastion::register(registry, environment);
     instance_wait::register(registry, environment);
 }
 
@@ -171,11 +173,4 @@ fn of_deployment(deployment: &str) -> Filter {
 /// The interval until the next poll of something that takes seconds.
 fn soon(context: &StepContext) -> Duration {
     context.poll_towards(TYPICAL_CREATION)
-}
-
-/// The change of a link that has no tags: if this execution created `parent` and has not reported `link`, it created
-/// the link too and the answer was lost.
-fn change_of_link(context: &StepContext, parent: &str, link: &str) -> ChangeAction {
-    let made_here = context.created.contains_key(parent) && !context.created.contains_key(link);
-    if made_here { ChangeAction::Created } else { ChangeAction::Unchanged }
 }

@@ -15,7 +15,7 @@ use aws_sdk_ecs::types::{Failure, Service, ServiceField};
 use engine::step::{ErrorClass, Registry, StepContext, StepError};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(crate) use inventory::FoundService;
 
@@ -127,7 +127,8 @@ impl crate::service::Service for Ecs {
             return Price::Free;
         }
         let task = plan.iter().rfind(|change| change.resource_type == task_definition::RESOURCE_TYPE);
-        task.and_then(|task| service::monthly_usd(&change.settings, &task.settings, prices)).into()
+        let task = task.map_or(&Value::Null, |task| &task.settings);
+        Price::Billed(service::monthly_usd(&change.settings, task, prices))
     }
 }
 

@@ -110,7 +110,7 @@ impl Service for LoadBalancing {
 
     fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
         match change.resource_type.as_str() {
-            load_balancer::RESOURCE_TYPE => load_balancer::monthly_usd(&change.settings, prices).into(),
+            load_balancer::RESOURCE_TYPE => Price::Billed(load_balancer::monthly_usd(&change.settings, prices)),
             _ => Price::Free,
         }
     }

@@ -20,7 +20,7 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use engine::step::{ErrorClass, StepError};
 use hickory_resolver::TokioResolver;
 
-use crate::plan::{Difference, NoConnection, PlanRecord};
+use crate::plan::{Difference, Known, NoConnection, PlanRecord};
 
 pub use account::Account;
 pub use addresses::RehearsalAddresses;
@@ -158,6 +158,13 @@ impl Environment {
         if let Some(plan) = &self.plan {
             let (field, from, to) = (field.to_owned(), from.to_string(), to.to_string());
             plan.differs(Difference { field, from, to });
+        }
+    }
+
+    /// Reports what a search found out about a resource, whose deletion knows only its id. Only a plan uses it.
+    pub(crate) fn knows(&self, id: &str, name: Option<&str>, settings: serde_json::Value) {
+        if let Some(plan) = &self.plan {
+            plan.know(id, Known { name: name.map(str::to_owned), settings });
         }
     }
 

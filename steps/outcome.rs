@@ -45,11 +45,20 @@ pub(crate) fn made_id<'a>(context: &'a StepContext, ending: &'a str) -> &'a str 
     context.created.keys().find(|id| id.ends_with(ending)).map_or(ending, String::as_str)
 }
 
-/// The change of a part without tags: if this execution created `parent` and has not reported `part`, it created the
-/// part too and the answer was lost.
+/// The change of a part without tags. This execution created it and the answer was lost if it has not reported `part`,
+/// and either created `parent` or has called the service earlier in this visit.
 pub(crate) fn change_of_part(context: &StepContext, parent: &str, part: &str) -> ChangeAction {
-    let made_here = context.created.contains_key(parent) && !context.created.contains_key(part);
+    if context.created.contains_key(part) {
+        return ChangeAction::Unchanged;
+    }
+    let made_here = context.created.contains_key(parent) || called_before(context);
     if made_here { ChangeAction::Created } else { ChangeAction::Unchanged }
+}
+
+/// The change of a resource that has neither tags nor a parent, such as a DNS record, and that exists as wanted: an
+/// earlier call of this visit created it and its answer was lost, or it existed.
+pub(crate) fn change_without_tags(context: &StepContext, id: &str) -> ChangeAction {
+    change_of_part(context, "", id)
 }
 
 /// The error of a resource that differs from the input in a property that cannot be changed.
@@ -126,6 +135,18 @@ mod tests {
         assert_eq!(gone_already(&context, "AWS::EC2::VPC", "vpc-1").unwrap(), Answer::done(Nothing {}));
         context.attempt = 2;
         assert_eq!(gone_already(&context, "AWS::EC2::VPC", "vpc-1").unwrap(), gone("AWS::EC2::VPC", "vpc-1").unwrap());
+    }
+
+    #[test]
+    fn a_part_or_a_record_whose_creating_answer_was_lost_counts_as_created() {
+        let mut context = StepContext::for_test("Create the validation record");
+        assert_eq!(change_without_tags(&context, "a CNAME"), ChangeAction::Unchanged);
+        assert_eq!(change_of_part(&context, "sg-1", "sgr-1"), ChangeAction::Unchanged);
+        context.attempt = 2;
+        assert_eq!(change_without_tags(&context, "a CNAME"), ChangeAction::Created);
+        assert_eq!(change_of_part(&context, "sg-1", "sgr-1"), ChangeAction::Created);
+        context.created = std::sync::Arc::new([("sgr-1".to_owned(), 0)].into());
+        assert_eq!(change_of_part(&context, "sg-1", "sgr-1"), ChangeAction::Unchanged);
     }
 
     #[test]

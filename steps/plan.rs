@@ -24,8 +24,8 @@ use serde_json::Value;
 use crate::{Environment, SERVICES};
 pub(crate) use no_connection::{NoConnection, query_answer};
 pub use permissions::{PermissionQuestion, denied_actions};
-pub use price::{Price, Prices};
-pub(crate) use record::PlanRecord;
+pub use price::{Bill, Price, Prices};
+pub(crate) use record::{Known, PlanRecord};
 pub use waits::usual_wait;
 
 /// The text in a plan for an id, an ARN or an address that the service chooses.
@@ -33,6 +33,8 @@ pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
 /// The prefixes of calls that change nothing.
 const READS: [&str; 5] = ["Describe", "Get", "List", "Lookup", "Simulate"];
 
+/// A part of the name of every step that only waits.
+const WAITS: &str = ":waitFor";
 /// The error name of a read without an answer. No rule retries it.
 const NO_ANSWER: &str = "Flow.NoAnswer";
 /// The modules without a [`Service`](crate::service::Service) whose steps make changes only through the clients for
@@ -128,6 +130,10 @@ pub struct Planned {
     pub waits: Vec<PlannedWait>,
     /// Every action that the steps need, as IAM actions.
     pub actions: BTreeSet<String>,
+    /// What the input asks for and does not get, and what could not be checked, each in a sentence.
+    pub notes: Vec<String>,
+    /// What is not deleted, each with the reason.
+    pub stays: Vec<String>,
 }
 
 /// The steps of an environment for one execution that makes a plan.
@@ -180,8 +186,13 @@ impl PlannedStep {
 
     /// Ends the step without an answer of its own: its output is generated from its schema.
     fn end_with_wait(&self, context: &StepContext, input: &Value, reason: Option<String>) -> StepResult<Value> {
-        let usual_seconds = waits::usual_seconds(&self.description.name);
-        self.record.wait(PlannedWait { state: context.state_path.clone(), reason, usual_seconds });
+        let name = &self.description.name;
+        let usual_seconds = waits::usual_seconds(name);
+        // A search for something that does not exist yet is no wait.
+        if reason.is_some() || usual_seconds.is_some() || name.contains(WAITS) {
+            let reason = reason.filter(|reason| !reason.is_empty());
+            self.record.wait(PlannedWait { state: context.state_path.clone(), reason, usual_seconds });
+        }
         Ok(Answer::done(self.made_up_output(input)))
     }
 
@@ -191,6 +202,7 @@ impl PlannedStep {
 
     fn end(&self, context: &StepContext, input: &Value, done: Done<Value>) -> StepResult<Value> {
         let (calls, differences) = self.record.end_step();
+        self.record.remarks(&done.output);
         let usual_seconds = waits::usual_seconds(&self.description.name);
         if usual_seconds.is_some() && self.record.updates_any_of(&output::names(input)) {
             // The resource is ready now, but not for some time after the update.

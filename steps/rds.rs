@@ -22,7 +22,7 @@ use crate::{
     Environment,
     failure::{failure_for, is_missing},
     outcome::made_id,
-    plan::{PlannedChange, Price, Prices},
+    plan::{Bill, PlannedChange, Price, Prices},
     policy::{Scope, none},
     preflight::{CheckChanges, Holders, Objections},
     service::{CheckNames, Found, Service, Wait},
@@ -30,6 +30,7 @@ use crate::{
 };
 
 const RESOURCE_TYPE: &str = "AWS::RDS::DBInstance";
+const SNAPSHOT: &str = "AWS::RDS::DBSnapshot";
 
 /// The database, its subnet group, its final snapshots, and the default groups that RDS assigns to it.
 const DATABASES: Scope = Scope {
@@ -63,7 +64,7 @@ impl Service for Rds {
     }
 
     fn find_actions(&self) -> &'static [&'static str] {
-        &["rds:DescribeDBInstances", "rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"]
+        &["rds:DescribeDBInstances", "rds:DescribeDBSubnetGroups", "rds:ListTagsForResource", "rds:DescribeDBSnapshots"]
     }
 
     async fn find(&self, environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
@@ -96,7 +97,9 @@ impl Service for Rds {
 
     fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
         match change.resource_type.as_str() {
-            RESOURCE_TYPE => monthly_usd(&change.settings, prices).into(),
+            RESOURCE_TYPE => Price::Billed(monthly_usd(&change.settings, prices)),
+            // The size of a snapshot is not known before it is made.
+            SNAPSHOT => Price::Billed(Bill::default().with("storage of the final snapshot", None, None)),
             _ => Price::Free,
         }
     }
@@ -142,11 +145,22 @@ fn register(registry: &mut Registry, environment: &Arc<Environment>) {
 }
 
 /// The monthly price of a database: its hours and its storage. A standby doubles it.
-fn monthly_usd(settings: &Value, prices: &Prices) -> Option<f64> {
-    let hour = prices.regional("databaseHour")[settings["instanceClass"].as_str()?].as_f64()?;
-    let gib_month = prices.regional("databaseStorageGibMonth")[settings["storageType"].as_str()?].as_f64()?;
-    let one = hour * prices.hours_per_month() + gib_month * settings["allocatedStorageGib"].as_f64()?;
-    Some(if settings["multiAz"] == true { 2.0 * one } else { one })
+fn monthly_usd(settings: &Value, prices: &Prices) -> Bill {
+    let copies = if settings["multiAz"] == true { 2.0 } else { 1.0 };
+    let class = settings["instanceClass"].as_str().unwrap_or("the database");
+    let storage = settings["storageType"].as_str().unwrap_or_default();
+    let gib = settings["allocatedStorageGib"].as_f64().map(|gib| copies * gib);
+    Bill::default()
+        .with(
+            format!("hours of {class}"),
+            Some(copies * prices.hours_per_month()),
+            prices.regional("databaseHour")[class].as_f64(),
+        )
+        .with(
+            format!("{storage} storage of the database").trim_start(),
+            gib,
+            prices.regional("databaseStorageGibMonth")[storage].as_f64(),
+        )
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -21,7 +21,7 @@ use crate::{
     failure::{code_of, failure, is_already_there, is_missing, name_taken},
     found_tags,
     outcome::{gone, gone_already},
-    plan::{PlannedChange, Price, Prices},
+    plan::{Bill, PlannedChange, Price, Prices},
     policy::{READS, Scope, none},
     preflight::Holders,
     service::{CheckNames, Found, Service},
@@ -86,7 +86,9 @@ impl Service for SecretsManager {
 
     fn monthly_usd(&self, change: &PlannedChange, _plan: &[PlannedChange], prices: &Prices) -> Price {
         match change.resource_type.as_str() {
-            RESOURCE_TYPE => prices.everywhere("secretMonth").into(),
+            RESOURCE_TYPE => {
+                Price::Billed(Bill::default().with("secrets", Some(1.0), prices.everywhere("secretMonth")))
+            }
             _ => Price::Free,
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     outcome::{change_of_part, gone, gone_already, incomplete_answer, nothing_to_do},
     plan::{KNOWN_AFTER_APPLY, is_unknown, query_answer},
     policy::{Scope, none},
-    preflight::{Holder, Holders},
+    preflight::{CheckChanges, Holder, Holders, Objections},
     service::{CheckNames, Found, Service},
     tags::{FoundTags, Tags},
 };
@@ -23,6 +23,9 @@ const TOPIC: &str = "AWS::SNS::Topic";
 const SUBSCRIPTION: &str = "AWS::SNS::Subscription";
 /// SNS's value in place of an ARN until the link in its e-mail has been followed.
 const PENDING: [&str; 2] = ["PendingConfirmation", "pending confirmation"];
+
+/// SNS's value in place of an ARN after the address has unsubscribed.
+const DELETED: &str = "Deleted";
 
 /// The topic of alarms.
 const TOPICS: Scope = Scope {
@@ -69,6 +72,26 @@ impl Service for Sns {
             None => None,
         };
         holders.add("topic", name, Holder::of(tags));
+        Ok(())
+    }
+
+    fn change_actions(&self) -> &'static [&'static str] {
+        &["sns:ListTopics", "sns:ListTagsForResource", "sns:ListSubscriptionsByTopic"]
+    }
+
+    async fn check_changes(
+        &self,
+        environment: &Environment,
+        input: &CheckChanges,
+        objections: &mut Objections,
+    ) -> Result<(), StepError> {
+        let Some(name) = &input.topic_name else { return Ok(()) };
+        let Some(topic_arn) = find_topic(environment, name).await? else { return Ok(()) };
+        if !tags_of(environment, &topic_arn).await?.unwrap_or_default().is_ours(&input.deployment) {
+            return Ok(());
+        }
+        let others = other_emails(environment, &topic_arn, input.alarms_email.as_deref()).await?;
+        objections.notes.extend(note_of_others(&others, input.alarms_email.as_deref()));
         Ok(())
     }
 
@@ -268,6 +291,41 @@ async fn find_subscriptions(
     Ok((subscribed, other_emails))
 }
 
+/// The e-mail addresses of a topic other than the wanted one. Nobody can say whether an earlier input or a person added
+/// them, so they are named and stay subscribed.
+async fn other_emails(
+    environment: &Environment,
+    topic_arn: &str,
+    wanted: Option<&str>,
+) -> Result<Vec<String>, StepError> {
+    let call = environment.sns_reads().list_subscriptions_by_topic().topic_arn(topic_arn);
+    let mut subscriptions = call.into_paginator().items().send();
+    let mut others = Vec::new();
+    while let Some(found) = subscriptions.next().await {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) if is_missing(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(failure("sns:ListSubscriptionsByTopic", error)),
+        };
+        // SNS lists an address that has unsubscribed for some days.
+        let is_deleted = found.subscription_arn() == Some(DELETED);
+        if found.protocol() == Some("email") && found.endpoint() != wanted && !is_deleted {
+            others.extend(found.endpoint);
+        }
+    }
+    Ok(others)
+}
+
+fn note_of_others(others: &[String], wanted: Option<&str>) -> Option<String> {
+    if others.is_empty() {
+        return None;
+    }
+    let (is, others) = (wanted.map_or("empty".to_owned(), str::to_owned), others.join(", "));
+    Some(format!(
+        "Alarms are also sent to {others} (alarms.email is {is}): unsubscribe in SNS who should not get them."
+    ))
+}
+
 fn subscription(
     arn: Option<String>,
     email: &str,
@@ -304,5 +362,21 @@ async fn delete_topic(environment: Arc<Environment>, context: StepContext, input
         Ok(_) => gone(TOPIC, &input.topic_arn),
         Err(error) if is_missing(&error) => gone_already(&context, TOPIC, &input.topic_arn),
         Err(error) => Err(failure("sns:DeleteTopic", error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_address_that_was_removed_from_the_input_is_named() {
+        assert_eq!(note_of_others(&[], None), None);
+        let earlier = ["earlier@example.com".to_owned()];
+        let note = note_of_others(&earlier, None).unwrap();
+        assert!(note.contains("earlier@example.com") && note.contains("alarms.email is empty"), "{note}");
+        let note = note_of_others(&earlier, Some("new@example.com")).unwrap();
+        assert!(note.contains("alarms.email is new@example.com"), "{note}");
     }
 }

@@ -65,6 +65,12 @@ const DAYS: &[Day] = &[
         says: &["Allow elasticloadbalancing:CreateListener", "billed while it exists"],
     },
     Day {
+        name: "a role may not be passed",
+        faults: &["iam:PassRole=denied"],
+        end: End::Resumes(1),
+        says: &["Allow iam:PassRole"],
+    },
+    Day {
         name: "the credentials expire",
         faults: &["ecs:RegisterTaskDefinition=expired"],
         end: End::Resumes(75),
@@ -189,9 +195,66 @@ fn a_changed_input_is_applied_or_refused_and_never_ignored() {
     assert_eq!(world.changing_calls().len(), before, "something was changed");
     home.rehearse(&["--set", "bastion.enabled=false", "--set", "alarms.enabled=false"]);
     let found = world.inspect();
-    for gone in ["instances", "alarms", "topics"] {
+    for gone in ["instances", "key_pairs", "alarms", "topics"] {
         assert_eq!(found["counts"][gone], 0, "{gone} still exist");
     }
+    assert_eq!(found["counts"]["security_groups"], 3, "the SSH group still exists");
+}
+
+#[test]
+fn an_address_removed_from_the_input_is_named_in_the_plan_and_in_the_run() {
+    let home = Home::for_rehearsal();
+    home.rehearse(&[]);
+    let nobody = ["--set", "alarms.email=null"];
+    for more in [&["--plan"][..], &[]] {
+        let (exit, said) = run(&home, &[&nobody[..], more].concat());
+        assert_eq!(exit, Some(0), "{said}");
+        assert!(said.contains("Alarms are also sent to person@example.com"), "{more:?}: {said}");
+    }
+}
+
+#[test]
+fn a_database_that_is_full_is_waited_for_once_it_grows() {
+    let home = Home::for_rehearsal();
+    home.rehearse(&[]);
+    let (exit, said) = run(&home, &["--fault", "rds:database=storage-full"]);
+    assert_eq!(exit, Some(1), "{said}");
+    assert!(said.contains("--set database.allocatedStorageGib=22") && !said.contains("flow resume"), "{said}");
+    let (exit, said) = run(&home, &["--set", "database.allocatedStorageGib=22"]);
+    assert_eq!(exit, Some(0), "{said}");
+    let (exit, said) = run(&home, &["--set", "database.allocatedStorageGib=22"]);
+    assert_eq!(exit, Some(0), "a run after that: {said}");
+}
+
+#[test]
+fn a_rehearsal_refuses_an_account_that_the_input_does_not_allow() {
+    let home = Home::for_rehearsal();
+    let world = home.world();
+    let other = ["--set", "allowedAccountIds=[\"999999999999\"]"];
+    for more in [&["--plan"][..], &[]] {
+        let (exit, said) = run(&home, &[&other[..], more].concat());
+        assert_eq!(exit, Some(3), "{said}");
+        assert!(said.contains("123456789012") && said.contains("999999999999"), "{said}");
+    }
+    assert_eq!(world.changing_calls(), Vec::<String>::new());
+    let (exit, said) = run(&home, &["--set", "allowedAccountIds=[\"123456789012\"]", "--plan"]);
+    assert_eq!(exit, Some(0), "{said}");
+}
+
+#[test]
+fn a_fault_that_cannot_occur_is_refused_and_one_that_did_not_is_named() {
+    let home = Home::for_rehearsal();
+    for (fault, near) in [
+        ("ec2:CreateVpx=lost", "did you mean 'ec2:CreateVpc'?"),
+        ("kill@Create the databse", "did you mean 'Create the database'?"),
+        ("rds:database=storage-ful", "did you mean 'storage-full'?"),
+    ] {
+        let (exit, said) = run(&home, &["--fault", fault]);
+        assert_eq!(exit, Some(2), "{said}");
+        assert!(said.contains(near), "{said}");
+    }
+    let said = run(&home, &["--fault", "rds:ModifyDBInstance=lost", "--fault", "ec2:CreateVpc=lost"]).1;
+    assert!(said.contains("Faults that never occurred: rds:ModifyDBInstance=lost\n"), "{said}");
 }
 
 #[test]
@@ -223,6 +286,27 @@ fn a_teardown_waits_for_what_lingers_and_says_what_stays() {
     let found = home.world().inspect();
     let left: Vec<_> = found["counts"].as_object().unwrap().iter().filter(|(_, count)| **count != json!(0)).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_plan_of_a_teardown_lists_what_goes_what_is_made_and_what_stays() {
+    let home = Home::for_rehearsal();
+    home.rehearse(&[]);
+    let teardown = ["run", "endpoints-aws-teardown", "--rehearse", "--speed", SPEED];
+    let said = home.succeed(&[&teardown[..], &["--plan"]].concat());
+    for words in [
+        "create    AWS::RDS::DBSnapshot",
+        "deletionProtection: true -> false",
+        "SSH from Internet",
+        "rehearsal-1",
+        "Estimated cost that ends: at least ",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(!said.contains("still listed"), "{said}");
+    home.succeed(&teardown);
+    let said = home.succeed(&teardown);
+    assert!(said.contains("database snapshot rehearsal-db-final-") && said.contains("which is billed"), "{said}");
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub enum Remedy {
     Resume,
     /// The error is in the pinned definition or the input: a resume would fail in the same way.
     StartAgain,
+    /// The failure's hint names the remedy, a new run: a resume would fail in the same way.
+    RunAgain,
 }
 
 /// Errors of the interpreter. They depend on pinned definition and data (Amazon States Language specification,
@@ -41,7 +43,10 @@ impl View {
             Some(_) => failed.any(|(state, failure)| repeats(state, failure)),
             None => self.failure.as_ref().is_some_and(|(error, _)| OF_THE_DEFINITION.contains(&error.as_str())),
         };
-        if hopeless { Remedy::StartAgain } else { Remedy::Resume }
+        if hopeless {
+            return Remedy::StartAgain;
+        }
+        if self.failed().any(|(_, failure)| asks_for_another_run(failure)) { Remedy::RunAgain } else { Remedy::Resume }
     }
 
     /// The failed states, with their failures.
@@ -51,6 +56,13 @@ impl View {
             _ => None,
         })
     }
+}
+
+/// Whether the failure's hint asks for a new run and not for a resume.
+fn asks_for_another_run(failure: &StepFailure) -> bool {
+    let hint = failure.details.as_ref().and_then(|details| details.hint.as_deref()).unwrap_or_default();
+    let hint = hint.to_lowercase();
+    !hint.contains("resume") && ["run again", "flow run"].iter().any(|words| hint.contains(words))
 }
 
 /// Whether a state would fail again in the same way: its result depends on nothing outside the execution.

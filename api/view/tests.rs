@@ -48,6 +48,11 @@ fn of_step(class: ErrorClass) -> StepFailure {
     StepFailure { error: class.error_name().to_owned(), cause: String::new(), details: Some(details) }
 }
 
+fn with_hint(hint: &str) -> StepFailure {
+    let details = StepError::new(ErrorClass::Failed, "as meant").hint(hint);
+    StepFailure { error: "Flow.Failed".to_owned(), cause: String::new(), details: Some(details) }
+}
+
 #[test]
 fn a_resume_is_the_remedy_only_where_something_outside_can_change_the_end() {
     let evaluation = || plain("States.QueryEvaluationError");
@@ -59,6 +64,8 @@ fn a_resume_is_the_remedy_only_where_something_outside_can_change_the_end() {
         (StateType::Task, true, evaluation(), Remedy::Resume),
         (StateType::Task, false, of_step(ErrorClass::Invalid), Remedy::StartAgain),
         (StateType::Task, false, of_step(ErrorClass::Permission), Remedy::Resume),
+        (StateType::Task, false, with_hint("Repair the cause and run again with the same input."), Remedy::RunAgain),
+        (StateType::Task, false, with_hint("Delete it and run again, or repair it and resume."), Remedy::Resume),
         (StateType::Task, false, plain("States.Timeout"), Remedy::Resume),
         (StateType::Task, false, plain("Custom.Error"), Remedy::Resume),
         (StateType::Map, false, plain("States.Runtime"), Remedy::StartAgain),

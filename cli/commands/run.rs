@@ -17,7 +17,7 @@ use engine::{machine::Reentry, step::StepError};
 use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_output, watch};
 use crate::{
     clock,
-    environments::{Account, Environments, Location, Pinned},
+    environments::{self, Account, Environments, Location, Pinned},
     exit::{CliError, Exit},
     global::{Global, Output, duration},
     home::{Home, REHEARSAL_PREFIX},
@@ -100,6 +100,7 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
         Some(earlier) => Plan::again(earlier, &arguments)?,
         None => Plan::make(&arguments)?,
     };
+    check_faults(&arguments, &plan)?;
     if let Some(handle) = arguments.target.handle(global).await? {
         if from.is_some() {
             return Err(CliError::refused("--from is for this machine's engine: nothing was changed"));
@@ -116,7 +117,7 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
         return Ok(Exit::Success);
     }
     let (location, caller) = match arguments.rehearse {
-        true => (rehearsed(global, &home, &arguments).await?, None),
+        true => (rehearsed(global, &environments, &arguments, &plan).await?, None),
         false => where_it_acts(global, &environments, &plan).await?,
     };
     let account = caller.as_ref().map(|caller| caller.account.clone());
@@ -138,13 +139,16 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
         consent::ask(&plan, &arguments).await?;
     }
     let path = from.map_or_else(Vec::new, |from| from.path);
-    let exit = execute(global, environments, &arguments, (plan, path), pinned).await?;
+    let mut exit = execute(global, environments, &arguments, (plan, path), pinned).await?;
     if arguments.rehearse
         && exit == Exit::Success
         && let Some(teardown) = teardown_of(&arguments)
         && consent::tear_down(&arguments, global).await?
     {
-        return Box::pin(run(global, teardown)).await;
+        exit = Box::pin(run(global, teardown)).await?;
+    }
+    if arguments.rehearse {
+        faults::name_never_occurred(global, &home, &arguments.faults).await;
     }
     Ok(exit)
 }
@@ -156,6 +160,18 @@ fn configuration(error: StepError) -> CliError {
         Some(hint) => refused.hint(hint),
         None => refused,
     }
+}
+
+/// Refuses faults that cannot occur in this run and the teardown that follows it.
+fn check_faults(arguments: &RunArguments, plan: &Plan) -> Result<(), CliError> {
+    if arguments.faults.is_empty() {
+        return Ok(());
+    }
+    let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
+    let teardown = teardown_of(arguments).and_then(|teardown| workflows::find(&teardown.workflow));
+    let teardown = teardown.and_then(|workflow| workflow.definition().ok());
+    let definitions: Vec<_> = [Some(plan.definition.value()), teardown.as_ref()].into_iter().flatten().collect();
+    faults::check(&arguments.faults, &definitions, &steps)
 }
 
 /// The environment in which the workflow will act, and the caller's identity if it calls AWS.
@@ -198,19 +214,33 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
 }
 
 /// The world of a rehearsal. Starts it if it does not run.
-async fn rehearsed(global: &Global, home: &Home, arguments: &RunArguments) -> Result<Location, CliError> {
+///
+/// # Errors
+/// It cannot be started, or the input does not allow its account.
+async fn rehearsed(
+    global: &Global,
+    environments: &Environments,
+    arguments: &RunArguments,
+    plan: &Plan,
+) -> Result<Location, CliError> {
     let say = |line: &str| {
         if global.output == Output::Human && !global.quiet {
             eprintln!("{line}");
         }
     };
-    let world = world::ensure(home, arguments.speed, &say).await?;
+    let world = world::ensure(environments.home(), arguments.speed, &say).await?;
     say(&format!(
         "Rehearsal: an AWS API, DNS, SSH and HTTPS on this machine only. Time runs {} times faster; times below are the workflow's.",
         world.speed
     ));
+    let location = Location::Rehearsal { world: world.id.clone() };
+    if plan.restricts_accounts() {
+        let identity = environments.identity(&location).await;
+        let identity = identity.map_err(|error| CliError::refused(error.to_string()))?;
+        plan.refuse_other_accounts(&Account::of(&identity))?;
+    }
     faults::order(&world, &arguments.faults).await?;
-    Ok(Location::Rehearsal { world: world.id })
+    Ok(location)
 }
 
 async fn execute(

@@ -4,18 +4,21 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use steps::plan::{PlannedAction, PlannedChange, Price, Prices};
+use serde_json::Value;
+use steps::plan::{Bill, PlannedAction, PlannedChange, Price, Prices};
 
 /// The cost of a month, as far as the table has prices.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
-    /// The cost of everything that exists after the run, in US dollars.
+    /// The cost of everything that exists after the run, in US dollars. The least cost if `unknown` is not empty.
     pub monthly_usd: f64,
-    /// The cost of what the run creates, minus that of what it deletes, in US dollars. Updates are not included.
+    /// The cost after the run minus the cost now, in US dollars.
     pub monthly_usd_difference: f64,
-    /// The billed kinds of resource without a price for this region in the table.
+    /// What is billed and has no price for this region in the table, such as `hours of t3.micro`.
     pub unknown: BTreeSet<String>,
+    /// What of the difference has no price in the table.
+    pub unknown_difference: BTreeSet<String>,
     /// The month of the prices, such as `2026-07`.
     pub as_of: String,
     /// The region of the prices.
@@ -25,33 +28,70 @@ pub struct Cost {
 /// The cost of a plan.
 pub fn of(changes: &[PlannedChange], region: &str) -> Cost {
     let prices = Prices::new(serde_json::from_str(workflows::PRICES).unwrap_or_default(), region);
-    let mut cost = Cost { as_of: prices.as_of().to_owned(), region: region.to_owned(), ..Cost::default() };
-    for change in changes {
-        let price = match prices.monthly_usd(change, changes) {
-            Price::Free => continue,
-            Price::Known(price) => price,
-            // A deletion does not contain the size, which determines the price.
-            Price::Unknown if change.action == PlannedAction::Delete => continue,
-            Price::Unknown => {
-                cost.unknown.insert(change.resource_type.clone());
-                continue;
-            }
-        };
-        match change.action {
-            PlannedAction::Delete => cost.monthly_usd_difference -= price,
-            PlannedAction::Create => {
-                cost.monthly_usd += price;
-                cost.monthly_usd_difference += price;
-            }
-            _ => cost.monthly_usd += price,
+    let (now, later) = (existing_now(changes), existing_later(changes));
+    let (cost_now, cost_later) = (bill(&now, &prices, |_| true), bill(&later, &prices, |_| true));
+    let mut unknown_difference = bill(&later, &prices, is_changed).missing;
+    unknown_difference.append(&mut bill(&now, &prices, is_changed).missing);
+    Cost {
+        monthly_usd: cost_later.usd,
+        monthly_usd_difference: cost_later.usd - cost_now.usd,
+        unknown: cost_later.missing,
+        unknown_difference,
+        as_of: prices.as_of().to_owned(),
+        region: region.to_owned(),
+    }
+}
+
+/// The resources before the run, with their settings of now.
+fn existing_now(changes: &[PlannedChange]) -> Vec<PlannedChange> {
+    let existing = changes.iter().filter(|change| change.action != PlannedAction::Create);
+    existing.map(with_earlier_settings).collect()
+}
+
+/// The resources after the run.
+fn existing_later(changes: &[PlannedChange]) -> Vec<PlannedChange> {
+    changes.iter().filter(|change| change.action != PlannedAction::Delete).cloned().collect()
+}
+
+fn with_earlier_settings(change: &PlannedChange) -> PlannedChange {
+    let mut earlier = change.clone();
+    for field in &change.fields {
+        if let Some(setting) = earlier.settings.get_mut(&field.field) {
+            *setting = value_like(setting, &field.from);
         }
     }
-    cost
+    earlier
+}
+
+/// The value of a text, of the same type as another value.
+fn value_like(other: &Value, text: &str) -> Value {
+    match other {
+        Value::String(_) => text.into(),
+        Value::Array(_) => text.split(", ").collect::<Vec<_>>().into(),
+        _ => serde_json::from_str(text).unwrap_or(Value::Null),
+    }
+}
+
+fn is_changed(change: &PlannedChange) -> bool {
+    !matches!(change.action, PlannedAction::Unchanged | PlannedAction::Adopt)
+}
+
+/// The sum for the wanted resources of a plan.
+fn bill(changes: &[PlannedChange], prices: &Prices, wanted: impl Fn(&PlannedChange) -> bool) -> Bill {
+    let mut sum = Bill::default();
+    for change in changes.iter().filter(|change| wanted(change)) {
+        if let Price::Billed(mut bill) = prices.monthly_usd(change, changes) {
+            sum.usd += bill.usd;
+            sum.missing.append(&mut bill.missing);
+        }
+    }
+    sum
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
+    use steps::plan::Difference;
 
     use super::*;
 
@@ -75,15 +115,40 @@ mod tests {
     fn a_database_costs_its_hours_and_its_storage_and_a_standby_doubles_it() {
         let of_one = of(&[change(PlannedAction::Create, "AWS::RDS::DBInstance", database(false))], "us-east-1");
         assert!((of_one.monthly_usd - (0.016 * 730.0 + 20.0 * 0.115)).abs() < 1e-9, "{of_one:?}");
-        let of_two = of(&[change(PlannedAction::Update, "AWS::RDS::DBInstance", database(true))], "us-east-1");
+        let mut update = change(PlannedAction::Update, "AWS::RDS::DBInstance", database(true));
+        let (field, from, to) = ("multiAz".to_owned(), "false".to_owned(), "true".to_owned());
+        update.fields.push(Difference { field, from, to });
+        let of_two = of(&[update], "us-east-1");
         assert!((of_two.monthly_usd - 2.0 * of_one.monthly_usd).abs() < 1e-9, "{of_two:?}");
-        assert_eq!((of_one.monthly_usd_difference, of_two.monthly_usd_difference), (of_one.monthly_usd, 0.0));
+        assert!((of_two.monthly_usd_difference - of_one.monthly_usd).abs() < 1e-9, "{of_two:?}");
+        assert_eq!(of_one.monthly_usd_difference, of_one.monthly_usd);
+    }
+
+    #[test]
+    fn more_storage_costs_more_and_a_deletion_ends_the_cost() {
+        let mut update = change(PlannedAction::Update, "AWS::RDS::DBInstance", database(false));
+        let (field, from, to) = ("allocatedStorageGib".to_owned(), "10".to_owned(), "20".to_owned());
+        update.fields.push(Difference { field, from, to });
+        assert!((of(&[update], "us-east-1").monthly_usd_difference - 10.0 * 0.115).abs() < 1e-9);
+        let deleted = of(&[change(PlannedAction::Delete, "AWS::RDS::DBInstance", database(false))], "us-east-1");
+        assert_eq!(deleted.monthly_usd, 0.0);
+        assert!((deleted.monthly_usd_difference + 0.016 * 730.0 + 20.0 * 0.115).abs() < 1e-9, "{deleted:?}");
+    }
+
+    #[test]
+    fn a_part_without_a_price_is_named_and_the_others_count() {
+        let settings = json!({ "instanceType": "t3.micro", "rootVolumeGib": 8 });
+        let cost = of(&[change(PlannedAction::Create, "AWS::EC2::Instance", settings)], "eu-central-1");
+        let missing: BTreeSet<String> = ["hours of t3.micro", "volume of the bastion"].map(str::to_owned).into();
+        assert_eq!((&cost.unknown, &cost.unknown_difference), (&missing, &missing));
+        assert!((cost.monthly_usd - 0.005 * 730.0).abs() < 1e-9, "{cost:?}");
     }
 
     #[test]
     fn what_the_table_does_not_have_is_named_and_not_taken_for_free() {
         let cost = of(&[change(PlannedAction::Create, "AWS::RDS::DBInstance", database(false))], "ap-south-1");
-        assert_eq!((cost.monthly_usd, cost.unknown), (0.0, ["AWS::RDS::DBInstance".to_owned()].into()));
+        assert_eq!(cost.monthly_usd, 0.0);
+        assert!(cost.unknown.contains("hours of db.t4g.micro") && cost.unknown.len() == 2, "{cost:?}");
         let free = of(&[change(PlannedAction::Create, "AWS::EC2::VPC", Value::Null)], "ap-south-1");
         assert!(free.unknown.is_empty());
     }

@@ -1,5 +1,7 @@
 //! Formats a plan for people and for programs.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use steps::plan::{PlannedAction, PlannedChange, PlannedWait};
 
@@ -8,13 +10,16 @@ use crate::ui::text::{duration, short_id};
 
 /// The longest reason that is shown, in characters.
 const REASON_CHARACTERS_MAX: usize = 60;
+/// Smaller amounts in US dollars are shown as 0.00.
+const CENT_HALF: f64 = 0.005;
 /// The most missing actions that are named.
 const ACTIONS_NAMED_MAX: usize = 20;
 
 impl WorkflowPlan {
     /// The table of changes, then waits, costs and permissions.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<String> = Vec::new();
+        let refusal = self.refusal.iter().map(|refusal| format!("Refused: {}: {}", refusal.error, refusal.cause));
+        let mut lines: Vec<String> = refusal.collect();
         let shown: Vec<_> = self.changes.iter().filter(|change| change.action != PlannedAction::Unchanged).collect();
         let width = shown.iter().map(|change| change.resource_type.len()).max().unwrap_or(0);
         for change in shown {
@@ -22,11 +27,14 @@ impl WorkflowPlan {
             let fields = change.fields.iter();
             lines.extend(fields.map(|field| format!("              {}: {} -> {}", field.field, field.from, field.to)));
         }
-        lines.push(self.counts());
+        if self.refusal.is_none() || !self.changes.is_empty() {
+            lines.push(self.counts());
+        }
         lines.extend(self.waits.iter().map(wait));
         lines.extend(self.cost_line());
-        lines.extend(permissions(&self.permissions));
-        lines.extend(self.refusal.iter().map(|refusal| format!("Refused: {}: {}", refusal.error, refusal.cause)));
+        lines.extend(self.permission_lines());
+        lines.extend(self.stays.iter().map(|text| format!("  stays     {text}")));
+        lines.extend(self.notes.iter().map(|text| format!("  note      {text}")));
         lines
     }
 
@@ -42,33 +50,56 @@ impl WorkflowPlan {
         ];
         let parts = all.iter().map(|(words, action)| (words, count(*action))).filter(|(_, count)| *count > 0);
         let parts: Vec<String> = parts.map(|(words, count)| format!("{count} {words}")).collect();
-        if parts.is_empty() { "Plan: nothing to change.".to_owned() } else { format!("Plan: {}.", parts.join(", ")) }
+        match &self.refusal {
+            // The steps after the refusal were not called.
+            Some(_) if parts.is_empty() => "Refused.".to_owned(),
+            Some(_) => format!("Refused after these: {}.", parts.join(", ")),
+            None if parts.is_empty() => "Plan: nothing to change.".to_owned(),
+            None => format!("Plan: {}.", parts.join(", ")),
+        }
     }
 
     fn cost_line(&self) -> Option<String> {
         let cost = &self.cost;
-        if cost.monthly_usd == 0.0 && cost.unknown.is_empty() {
+        let difference = if cost.monthly_usd_difference.abs() < CENT_HALF { 0.0 } else { cost.monthly_usd_difference };
+        let missing: Vec<&str> = cost.unknown.union(&cost.unknown_difference).map(String::as_str).collect();
+        if cost.monthly_usd == 0.0 && difference == 0.0 && missing.is_empty() {
             return None;
         }
-        let difference = cost.monthly_usd_difference;
-        let difference = if difference == 0.0 { String::new() } else { format!(" ({difference:+.2})") };
-        let unknown = match cost.unknown.len() {
-            0 => String::new(),
-            _ => {
-                let kinds: Vec<&str> = cost.unknown.iter().map(String::as_str).collect();
-                format!(", and no price is known for {}", kinds.join(", "))
-            }
+        let least = |unknown: &BTreeSet<String>| if unknown.is_empty() { "" } else { "at least " };
+        let estimate = if cost.monthly_usd < CENT_HALF && difference < 0.0 {
+            format!("Estimated cost that ends: {}{:.2} USD a month", least(&cost.unknown_difference), -difference)
+        } else {
+            let change = match difference == 0.0 && cost.unknown_difference.is_empty() {
+                true => String::new(),
+                false if cost.unknown_difference.is_empty() => format!(" ({difference:+.2})"),
+                false => format!(" ({difference:+.2} without what has no price)"),
+            };
+            format!("Estimated cost: {}{:.2} USD a month{change}", least(&cost.unknown), cost.monthly_usd)
         };
-        Some(format!(
-            "Estimated cost: {:.2} USD a month{difference}{unknown}; prices of {} of {}, without traffic and taxes",
-            cost.monthly_usd, cost.region, cost.as_of
-        ))
+        let missing = match missing.is_empty() {
+            true => String::new(),
+            false => format!("; no price is known for {}", missing.join(", ")),
+        };
+        Some(format!("{estimate}{missing}; prices of {} of {}, without traffic and taxes", cost.region, cost.as_of))
+    }
+
+    /// The number of actions is the need of the run only if every step of the plan was called.
+    fn permission_lines(&self) -> Vec<String> {
+        let mut lines = permissions(&self.permissions);
+        if self.refusal.is_some() {
+            match lines.first_mut().filter(|_| !self.permissions.denied.is_empty()) {
+                Some(first) => *first = "IAM does not allow these actions to this identity:".to_owned(),
+                None => lines.clear(),
+            }
+        }
+        lines
     }
 
     /// The fields that a plan adds to the line of type `plan`.
     pub fn json(&self) -> Value {
         json!({ "changes": self.changes, "waits": self.waits, "cost": self.cost, "permissions": self.permissions,
-                "refusal": self.refusal, "summary": self.counts() })
+                "refusal": self.refusal, "summary": self.counts(), "notes": self.notes, "stays": self.stays })
     }
 }
 
@@ -88,12 +119,19 @@ fn title(change: &PlannedChange) -> String {
     match &change.name {
         Some(name) if change.id.contains(steps::plan::KNOWN_AFTER_APPLY) || *name == id => name.clone(),
         Some(name) => format!("{name}  {id}"),
+        // A link without a name, such as a route: its state says what it links.
+        None if change.id.contains(steps::plan::KNOWN_AFTER_APPLY) => last_segment(&change.state).to_owned(),
         None => id,
     }
 }
 
+/// The name of a state without the sections that it is in.
+fn last_segment(state: &str) -> &str {
+    state.rsplit('/').next().unwrap_or(state)
+}
+
 fn wait(wait: &PlannedWait) -> String {
-    let state = wait.state.rsplit('/').next().unwrap_or(&wait.state);
+    let state = last_segment(&wait.state);
     let reason = wait.reason.as_ref().map_or_else(String::new, |reason| format!(" (now: {})", shortened(reason)));
     let usual = |(least, most): (u32, u32)| {
         let text = |seconds: u32| duration(u64::from(seconds) * 1_000);
@@ -102,11 +140,22 @@ fn wait(wait: &PlannedWait) -> String {
     format!("  wait      {state}{reason}{}", wait.usual_seconds.map(usual).unwrap_or_default())
 }
 
-/// Shortens a reason. The JSON has the complete text.
+/// Shortens a reason to complete words. The JSON has the complete text.
 fn shortened(reason: &str) -> String {
-    let mut characters = reason.chars();
-    let start: String = characters.by_ref().take(REASON_CHARACTERS_MAX).collect();
-    if characters.next().is_some() { format!("{start}…") } else { start }
+    if reason.chars().count() <= REASON_CHARACTERS_MAX {
+        return reason.to_owned();
+    }
+    let mut start = String::new();
+    for word in reason.split_whitespace() {
+        if !start.is_empty() && start.chars().count() + word.chars().count() >= REASON_CHARACTERS_MAX {
+            break;
+        }
+        if !start.is_empty() {
+            start.push(' ');
+        }
+        start.push_str(word);
+    }
+    format!("{start} …")
 }
 
 fn permissions(permissions: &Permissions) -> Vec<String> {
@@ -129,8 +178,6 @@ fn permissions(permissions: &Permissions) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::planning::{Cost, Refusal};
 
@@ -161,7 +208,8 @@ mod tests {
             cost: Cost {
                 monthly_usd: 57.0,
                 monthly_usd_difference: 9.5,
-                unknown: set(&["AWS::SNS::Topic"]),
+                unknown: set(&["hours of t3.micro"]),
+                unknown_difference: BTreeSet::new(),
                 as_of: "2026-07".to_owned(),
                 region: "eu-central-1".to_owned(),
             },
@@ -170,13 +218,34 @@ mod tests {
                 denied: set(&["rds:ModifyDBInstance"]),
                 not_checked: None,
             },
-            refusal: Some(Refusal {
-                error: "Flow.Refused".to_owned(),
-                cause: "the quota of VPCs is reached".to_owned(),
-            }),
+            refusal: None,
+            notes: vec!["Alarms are also sent to earlier@example.com.".to_owned()],
+            stays: vec!["a record".to_owned()],
         };
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!("plan", plan.lines().join("\n"));
         });
+    }
+    #[test]
+    fn a_refused_plan_says_so_first_and_counts_neither_changes_nor_actions() {
+        let refusal = Refusal { error: "Flow.Refused".to_owned(), cause: "the quota of VPCs is reached".to_owned() };
+        let plan = WorkflowPlan {
+            changes: Vec::new(),
+            waits: Vec::new(),
+            cost: Cost::default(),
+            permissions: Permissions { not_checked: Some("a rehearsal".to_owned()), ..Permissions::default() },
+            refusal: Some(refusal),
+            notes: Vec::new(),
+            stays: Vec::new(),
+        };
+        assert_eq!(plan.lines(), ["Refused: Flow.Refused: the quota of VPCs is reached"]);
+        assert_eq!(plan.json()["summary"], "Refused.");
+    }
+
+    #[test]
+    fn a_reason_is_not_cut_within_a_name() {
+        let reason = "the records of endpoints.example.com lead to another-load-balancer.elb.amazonaws.com";
+        assert_eq!(shortened(reason), "the records of endpoints.example.com lead to …");
+        assert_eq!(shortened("creating"), "creating");
     }
 }

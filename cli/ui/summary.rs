@@ -191,13 +191,20 @@ fn failure(view: &View, took: &str) -> Vec<String> {
     if !kept.is_empty() {
         lines.push(format!("  Created and kept:  {}", kept.join(", ")));
     }
-    lines.push(match (view.status, view.remedy()) {
+    let is_fail = failed.is_some_and(|(state, ..)| state.state_type == StateType::Fail);
+    lines.extend(instruction(view, is_fail));
+    lines
+}
+
+/// What to do after a failure, which may be that of a Fail state; `None` if the failure's own hint says it.
+fn instruction(view: &View, is_fail: bool) -> Option<String> {
+    Some(match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {}{OPTIONS}", view.id),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
             format!("  To ask once more:   flow resume {}{OPTIONS}", view.id)
         }
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {}{OPTIONS}", view.id),
-        (_, Remedy::StartAgain) if failed.is_some_and(|(state, ..)| state.state_type == StateType::Fail) => format!(
+        (_, Remedy::StartAgain) if is_fail => format!(
             "  The workflow ended itself with this error. To run it again with the same input:   flow run --again {}{OPTIONS}",
             view.id
         ),
@@ -205,8 +212,8 @@ fn failure(view: &View, took: &str) -> Vec<String> {
             "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \
              execution with   flow run".to_owned()
         }
-    });
-    lines
+        (_, Remedy::RunAgain) => return None,
+    })
 }
 
 fn kept(view: &View) -> Vec<String> {

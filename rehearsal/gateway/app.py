@@ -113,6 +113,8 @@ class Gateway:
             self.faults.order(json.loads(body))
         elif path == "faults":
             self.faults.clear()
+        elif path == "never-occurred":
+            result = self.faults.never_occurred()
         elif path == "ssh":
             result = {"phase": self.states.ssh_phase()}
         elif path == "https":

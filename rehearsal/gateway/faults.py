@@ -15,6 +15,8 @@ AFTER = {"error_after", "drop_after"}
 CHANGED = {"delay", "one_zone"}
 # Kinds that are not the answer of one call, but a condition of the world until it is cleared.
 CONDITIONS = {"condition"}
+# A permission that AWS checks in calls of other services.
+PASS_ROLE = "iam:PassRole"
 READS = ("Describe", "List", "Get", "Lookup", "Search")
 
 
@@ -23,12 +25,15 @@ class Faults:
         self.lock = threading.Lock()
         self.orders = []
         self.conditions = {}
+        # The texts of ordered faults that have occurred.
+        self.occurred = set()
 
     def order(self, orders):
         with self.lock:
             for order in orders:
+                self.occurred.discard(order.get("fault"))
                 if order["kind"] in CONDITIONS:
-                    self.conditions[order["operation"]] = order["value"]
+                    self.conditions[order["operation"]] = order
                 else:
                     self.orders.append(dict(order, left={}))
 
@@ -36,17 +41,29 @@ class Faults:
         with self.lock:
             self.orders.clear()
             self.conditions.clear()
+            self.occurred.clear()
 
-    def condition(self, name):
-        """The value of a condition of the world, such as `rollback` of `ecs:service`; `None` if it is not set."""
+    def condition(self, name, among=None):
+        """The value of a condition of the world, such as `rollback` of `ecs:service`; `None` if it is not set, or not `among` some."""
         service, what = name.split(":")
-        return self.conditions.get(name) or self.conditions.get(f"*:{what}")
+        order = self.conditions.get(name) or self.conditions.get(f"*:{what}")
+        if order is None or (among and order["value"] not in among):
+            return None
+        self.occurred.add(order.get("fault"))
+        return order["value"]
+
+    def never_occurred(self):
+        """The texts of the ordered faults that no call has met."""
+        with self.lock:
+            ordered = [order.get("fault") for order in [*self.orders, *self.conditions.values()]]
+            return [fault for fault in ordered if fault and fault not in self.occurred]
 
     def take(self, call):
         """The fault of this call, if any. With `each`, every operation meets it `times` times."""
         with self.lock:
             for order in self.orders:
-                if not fnmatch.fnmatchcase(call.name, order["operation"]):
+                passes = order["operation"] == PASS_ROLE and passed_role(call)
+                if not passes and not fnmatch.fnmatchcase(call.name, order["operation"]):
                     continue
                 if order.get("mutations") and call.operation.startswith(READS):
                     continue
@@ -54,8 +71,16 @@ class Faults:
                 left = order["left"].setdefault(key, order.get("times", 1))
                 if left > 0:
                     order["left"][key] = left - 1
+                    self.occurred.add(order.get("fault"))
                     return order
         return None
+
+
+def passed_role(call):
+    """The role that a call passes to a service, for which AWS checks the permission `iam:PassRole`; `None` if it passes none."""
+    names = {"ecs:RegisterTaskDefinition": ("executionRoleArn", "taskRoleArn"), "ecs:CreateService": ("role",),
+             "ec2:RunInstances": ("IamInstanceProfile.Arn", "IamInstanceProfile.Name")}.get(call.name, ())
+    return next((call.parameters[name] for name in names if call.parameters.get(name)), None)
 
 
 def answer(fault, call):
@@ -71,9 +96,12 @@ def answer(fault, call):
     if fault["kind"] == "denied":
         code = {"ec2": "UnauthorizedOperation", "json": "AccessDeniedException"}.get(call.protocol, "AccessDenied")
         service = {"elbv2": "elasticloadbalancing"}.get(call.service, call.service)
+        action, resource = f"{service}:{call.operation}", ""
+        if fault.get("operation") == PASS_ROLE:
+            action, resource = PASS_ROLE, f" on resource: {passed_role(call)}"
         who = "User: arn:aws:iam::123456789012:user/rehearsal"
-        return error(call, code, f"{who} is not authorized to perform: {service}:{call.operation} because no identity-based "
-                     f"policy allows the {service}:{call.operation} action", 400 if call.protocol == "json" else 403)
+        return error(call, code, f"{who} is not authorized to perform: {action}{resource} because no identity-based "
+                     f"policy allows the {action} action", 400 if call.protocol == "json" else 403)
     code = fault.get("code", "InternalError" if call.protocol != "json" else "InternalServerError")
     return error(call, code, "ordered by the rehearsal", fault.get("status", 500))
 

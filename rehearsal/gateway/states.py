@@ -273,14 +273,29 @@ class States:
                 if age < durations.DATABASE_CREATING:
                     markup.put(item, "creating", "DBInstanceStatus")
                     markup.remove(item, "Endpoint")
-                elif self.faults.condition("rds:database"):
-                    markup.put(item, self.faults.condition("rds:database"), "DBInstanceStatus")
+                elif self.database_status(markup.text(item, "DBInstanceIdentifier")):
+                    markup.put(item, self.database_status(markup.text(item, "DBInstanceIdentifier")), "DBInstanceStatus")
                 elif age < durations.DATABASE_CREATING + durations.DATABASE_BACKING_UP:
                     markup.put(item, "backing-up", "DBInstanceStatus")
 
         return self.edit_xml(status, content_type, out, edit)
 
+    def database_status(self, name):
+        """The ordered status of a database. One whose storage is full recovers after it has been given more."""
+        ordered = self.faults.condition("rds:database")
+        if ordered != "storage-full" or ("grown", name) not in self.born:
+            return ordered
+        age = self.age("grown", name)
+        if age < durations.DATABASE_CHANGE_BEGINS:
+            return ordered
+        return "modifying" if age < durations.DATABASE_CHANGE_BEGINS + durations.DATABASE_MODIFYING else None
+
     rds_CreateDBInstance = rds_DescribeDBInstances = databases
+
+    def rds_ModifyDBInstance(self, call, status, content_type, out):
+        if status == 200 and call.parameters.get("AllocatedStorage"):
+            self.renew("grown", call.parameters.get("DBInstanceIdentifier"))
+        return self.databases(call, status, content_type, out)
 
     def rds_DeleteDBInstance(self, call, status, content_type, out):
         name = call.parameters.get("DBInstanceIdentifier")
@@ -346,7 +361,7 @@ class States:
 
     def sick(self, service):
         """Whether the tasks of a service without an earlier revision do not become healthy."""
-        return self.faults.condition("ecs:service") in ("never-healthy", "tasks-die") and service.arn not in self.rolled_back
+        return service.arn not in self.rolled_back and self.faults.condition("ecs:service", ("never-healthy", "tasks-die")) is not None
 
     def rolled_out(self, service):
         return self.age("service", service.arn) >= durations.SERVICE_ROLLOUT
@@ -400,7 +415,7 @@ class States:
                 service["taskDefinition"] = primary["taskDefinition"] = self.rolled_back[arn]
             self.show(service, "IN_PROGRESS" if going else "COMPLETED", "tasks failed to start" if going else "rolled back", 1)
             return True
-        condition = self.faults.condition("ecs:service")
+        condition = self.faults.condition("ecs:service", ("never-healthy", "tasks-die"))
         if condition == "never-healthy":
             self.show(service, "IN_PROGRESS", "is unhealthy in its target group", 0)
             return True
@@ -441,7 +456,7 @@ class States:
             arn, earlier = self.earlier
             self.renew("service", arn)
             changed = call.parameters.get("taskDefinition") not in (None, earlier)
-            if changed and self.faults.condition("ecs:service") == "rollback":
+            if changed and self.faults.condition("ecs:service", ("rollback",)):
                 self.rolled_back[arn] = earlier
             else:
                 self.rolled_back.pop(arn, None)

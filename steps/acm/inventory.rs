@@ -78,7 +78,7 @@ fn keep(found: &mut Found, record: &str, why: &str) {
 
 /// All certificates with every type of key: without the filter ACM lists only those with RSA keys of 1024 and 2048 bits
 /// (ACM API Reference, ListCertificates).
-async fn list(acm: &aws_sdk_acm::Client) -> Result<Vec<CertificateSummary>, StepError> {
+pub(super) async fn list(acm: &aws_sdk_acm::Client) -> Result<Vec<CertificateSummary>, StepError> {
     let every_key = Filters::builder()
         .set_key_types(Some(KeyAlgorithm::values().iter().map(|kind| KeyAlgorithm::from(*kind)).collect()));
     let mut certificates = Vec::new();
@@ -140,7 +140,7 @@ fn base(name: &str) -> String {
 }
 
 /// The tags of a certificate, and whether this deployment created its validation record; `None` if it no longer exists.
-async fn tags_of(environment: &Environment, arn: &str) -> Result<Option<(FoundTags, bool)>, StepError> {
+pub(super) async fn tags_of(environment: &Environment, arn: &str) -> Result<Option<(FoundTags, bool)>, StepError> {
     match environment.acm_reads().list_tags_for_certificate().certificate_arn(arn).send().await {
         Ok(answer) => {
             let created = answer.tags().iter().any(|tag| tag.key() == RECORD && tag.value() == Some(RECORD_CREATED));

@@ -1,10 +1,10 @@
 //! Finds what prevents the deletion of a resource: nearly always a network interface.
 
-use aws_sdk_ec2::types::{Filter, NetworkInterface};
+use aws_sdk_ec2::types::{Filter, NetworkInterface, SecurityGroup};
 use engine::step::{ErrorClass, StepError};
 
 use super::filter;
-use crate::Environment;
+use crate::{Environment, failure::failure};
 
 /// The most network interfaces that are named.
 const NAMED_MAX: usize = 5;
@@ -26,22 +26,40 @@ pub(super) async fn explain_group(environment: &Environment, failure: StepError,
     if failure.class != ErrorClass::Busy {
         return failure;
     }
-    let referring = filter("ip-permission.group-id", group_id);
-    let Ok(found) = environment.ec2_reads().describe_security_groups().filters(referring).send().await else {
-        return failure;
-    };
-    let groups = found.security_groups().iter().filter(|group| group.group_id() != Some(group_id));
-    let groups = groups
-        .map(|group| {
-            format!(
-                "a rule of security group {} ({})",
-                group.group_id().unwrap_or_default(),
-                group.group_name().unwrap_or_default()
-            )
-        })
-        .collect();
-    add(&mut failure, groups);
+    let Ok(groups) = referring_groups(environment, group_id).await else { return failure };
+    add(&mut failure, groups.iter().map(described_rule).collect());
     failure
+}
+
+/// What uses a security group, apart from these network interfaces and one group whose rules are about to be revoked.
+pub(super) async fn other_users(
+    environment: &Environment,
+    group_id: &str,
+    own_interfaces: &[&str],
+    revoked_group_id: &str,
+) -> Result<Vec<String>, StepError> {
+    let call = environment.ec2_reads().describe_network_interfaces().filters(filter("group-id", group_id));
+    let found = call.send().await.map_err(|error| failure("ec2:DescribeNetworkInterfaces", error))?;
+    let is_own =
+        |interface: &&NetworkInterface| interface.network_interface_id().is_some_and(|id| own_interfaces.contains(&id));
+    let interfaces = found.network_interfaces().iter().filter(|interface| !is_own(interface)).map(described);
+    let groups = referring_groups(environment, group_id).await?;
+    let groups = groups.iter().filter(|group| group.group_id() != Some(revoked_group_id)).map(described_rule);
+    Ok(interfaces.chain(groups).take(NAMED_MAX).collect())
+}
+
+/// The other groups with a rule that refers to this group.
+async fn referring_groups(environment: &Environment, group_id: &str) -> Result<Vec<SecurityGroup>, StepError> {
+    let referring = filter("ip-permission.group-id", group_id);
+    let found = environment.ec2_reads().describe_security_groups().filters(referring).send().await;
+    let found = found.map_err(|error| failure("ec2:DescribeSecurityGroups", error))?;
+    let groups = found.security_groups.unwrap_or_default().into_iter();
+    Ok(groups.filter(|group| group.group_id() != Some(group_id)).collect())
+}
+
+fn described_rule(group: &SecurityGroup) -> String {
+    let (id, name) = (group.group_id().unwrap_or_default(), group.group_name().unwrap_or_default());
+    format!("a rule of security group {id} ({name})")
 }
 
 fn add(failure: &mut StepError, holders: Vec<String>) {

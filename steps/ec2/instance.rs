@@ -17,7 +17,7 @@ use crate::{
     failure::{failure, failure_for, is_missing},
     found_tags,
     outcome::earlier_call_may_be_listed,
-    plan::Prices,
+    plan::{Bill, Prices},
     tags::{RELEASE, Tags, only_one, sanitised},
 };
 
@@ -28,10 +28,14 @@ const UBUNTU_ROOT_DEVICE: &str = "/dev/sda1";
 const UBUNTU_ROOT_VOLUME_GIB: i32 = 8;
 
 /// The monthly price of an instance: its hours, its volume and its public address.
-pub(super) fn monthly_usd(settings: &Value, prices: &Prices) -> Option<f64> {
-    let hour = prices.regional("instanceHour")[settings["instanceType"].as_str()?].as_f64()?;
-    let volume = prices.regional("volumeGibMonth").as_f64()? * settings["rootVolumeGib"].as_f64().unwrap_or(8.0);
-    Some(hour * prices.hours_per_month() + volume + prices.public_address()?)
+pub(super) fn monthly_usd(settings: &Value, prices: &Prices) -> Bill {
+    let hours = Some(prices.hours_per_month());
+    let kind = settings["instanceType"].as_str().unwrap_or("the bastion");
+    let gib = settings["rootVolumeGib"].as_f64().unwrap_or(f64::from(UBUNTU_ROOT_VOLUME_GIB));
+    Bill::default()
+        .with(format!("hours of {kind}"), hours, prices.regional("instanceHour")[kind].as_f64())
+        .with("volume of the bastion", Some(gib), prices.regional("volumeGibMonth").as_f64())
+        .with("public addresses", hours, prices.public_address_hour())
 }
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {

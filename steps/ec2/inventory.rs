@@ -1,10 +1,11 @@
 //! Finds the instances, key pairs, security groups and networks of a deployment, and the holder of its key pair's name.
 //! EC2 filters by tag itself.
 
-use aws_sdk_ec2::types::{Filter, RouteTable, SecurityGroup};
+use aws_sdk_ec2::types::{Filter, RouteTable, SecurityGroup, Tag};
 use engine::step::StepError;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{filter, of_deployment};
 use crate::{
@@ -61,19 +62,39 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     found.instance_ids = instances(environment, deployment).await?;
     let key_pairs = ec2.describe_key_pairs().filters(of_deployment(deployment)).send().await;
     let key_pairs = key_pairs.map_err(|error| failure("ec2:DescribeKeyPairs", error))?;
-    found.key_pair_ids = key_pairs.key_pairs().iter().filter_map(|pair| pair.key_pair_id.clone()).collect();
+    for pair in key_pairs.key_pairs() {
+        environment.knows(pair.key_pair_id().unwrap_or_default(), pair.key_name(), Value::Null);
+        found.key_pair_ids.extend(pair.key_pair_id.clone());
+    }
     let groups = tagged!(deployment, "ec2:DescribeSecurityGroups", ec2.describe_security_groups(), |group| Some(group));
+    for group in &groups {
+        environment.knows(group.group_id().unwrap_or_default(), group.group_name(), Value::Null);
+    }
     found.security_groups = in_order(groups);
-    found.route_tables =
-        tagged!(deployment, "ec2:DescribeRouteTables", ec2.describe_route_tables(), |table| Some(route_table(&table)));
+    found.route_tables = tagged!(deployment, "ec2:DescribeRouteTables", ec2.describe_route_tables(), |table| {
+        knows_name(environment, table.route_table_id(), table.tags());
+        Some(route_table(&table))
+    });
     found.internet_gateways =
         tagged!(deployment, "ec2:DescribeInternetGateways", ec2.describe_internet_gateways(), |gateway| {
+            knows_name(environment, gateway.internet_gateway_id(), gateway.tags());
             let vpc_id = gateway.attachments().first().and_then(|attachment| attachment.vpc_id.clone());
             gateway.internet_gateway_id.map(|id| FoundInternetGateway { internet_gateway_id: id, vpc_id })
         });
-    found.subnet_ids = tagged!(deployment, "ec2:DescribeSubnets", ec2.describe_subnets(), |subnet| subnet.subnet_id);
-    found.vpc_ids = tagged!(deployment, "ec2:DescribeVpcs", ec2.describe_vpcs(), |vpc| vpc.vpc_id);
+    found.subnet_ids = tagged!(deployment, "ec2:DescribeSubnets", ec2.describe_subnets(), |subnet| {
+        knows_name(environment, subnet.subnet_id(), subnet.tags());
+        subnet.subnet_id
+    });
+    found.vpc_ids = tagged!(deployment, "ec2:DescribeVpcs", ec2.describe_vpcs(), |vpc| {
+        knows_name(environment, vpc.vpc_id(), vpc.tags());
+        vpc.vpc_id
+    });
     Ok(())
+}
+
+/// Reports the `Name` of a resource for a plan.
+fn knows_name(environment: &Environment, id: Option<&str>, tags: &[Tag]) {
+    environment.knows(id.unwrap_or_default(), found_tags!(tags).name.as_deref(), Value::Null);
 }
 
 async fn instances(environment: &Environment, deployment: &str) -> Result<Vec<String>, StepError> {
@@ -82,6 +103,11 @@ async fn instances(environment: &Environment, deployment: &str) -> Result<Vec<St
     let call = environment.ec2_reads().describe_instances().filters(alive);
     let reservations =
         tagged!(deployment, "ec2:DescribeInstances", call, |reservation| reservation.instances.unwrap_or_default());
+    for instance in &reservations {
+        let settings = json!({ "instanceType": instance.instance_type().map(|kind| kind.as_str()) });
+        let name = found_tags!(instance.tags()).name;
+        environment.knows(instance.instance_id().unwrap_or_default(), name.as_deref(), settings);
+    }
     Ok(reservations.into_iter().filter_map(|instance| instance.instance_id).collect())
 }
 

@@ -153,7 +153,8 @@ async fn import_key_pair(
     }
 }
 
-async fn find(environment: &Environment, key_name: &str) -> Result<Option<KeyPairInfo>, StepError> {
+/// The key pair with this name.
+pub(super) async fn find(environment: &Environment, key_name: &str) -> Result<Option<KeyPairInfo>, StepError> {
     let found = environment
         .ec2_reads()
         .describe_key_pairs()

@@ -45,6 +45,14 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
     step!(
         registry,
         environment,
+        "ec2:revokeIngressFromGroup",
+        "Removes the rules of a security group that let another group in.",
+        ["ec2:DescribeSecurityGroupRules", "ec2:RevokeSecurityGroupIngress"],
+        revoke_ingress_from_group
+    );
+    step!(
+        registry,
+        environment,
         "ec2:revokeAllIngress",
         "Removes all rules for incoming traffic, so that no group refers to another any more.",
         ["ec2:DescribeSecurityGroupRules", "ec2:RevokeSecurityGroupIngress"],
@@ -84,6 +92,14 @@ struct RevokeReplacedIngress {
     description: String,
     /// The addresses whose rule stays.
     cidr: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RevokeIngressFromGroup {
+    group_id: String,
+    /// The group that was let in.
+    source_group_id: String,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -199,7 +215,7 @@ async fn ingress_rules(environment: &Environment, group_id: &str) -> Result<Vec<
 fn is_wanted(rule: &SecurityGroupRule, input: &AuthorizeIngress) -> bool {
     let source = match (&input.cidr, &input.source_group_id) {
         (Some(cidr), _) => rule.cidr_ipv4() == Some(cidr) || rule.cidr_ipv6() == Some(cidr),
-        (None, Some(group)) => rule.referenced_group_info().and_then(|referenced| referenced.group_id()) == Some(group),
+        (None, Some(group)) => source_group(rule) == Some(group),
         (None, None) => false,
     };
     // For "all protocols" AWS returns no ports, or -1.
@@ -240,6 +256,19 @@ async fn revoke_replaced_ingress(
     revoke(&environment, &input.group_id, |rule| is_replaced(rule, &input)).await
 }
 
+async fn revoke_ingress_from_group(
+    environment: Arc<Environment>,
+    _context: StepContext,
+    input: RevokeIngressFromGroup,
+) -> StepResult<Nothing> {
+    revoke(&environment, &input.group_id, |rule| source_group(rule) == Some(input.source_group_id.as_str())).await
+}
+
+/// The group that a rule lets in.
+fn source_group(rule: &SecurityGroupRule) -> Option<&str> {
+    rule.referenced_group_info().and_then(|referenced| referenced.group_id())
+}
+
 fn is_replaced(rule: &SecurityGroupRule, input: &RevokeReplacedIngress) -> bool {
     let kept = [rule.cidr_ipv4(), rule.cidr_ipv6()].contains(&Some(input.cidr.as_str()));
     rule.description() == Some(input.description.as_str()) && !kept
@@ -255,20 +284,29 @@ async fn revoke(
         Err(error) if is_missing(&error) => return nothing_to_do(),
         Err(error) => return Err(failure("ec2:DescribeSecurityGroupRules", error)),
     };
-    let rules = rules.into_iter().filter(wanted);
-    let ids: Vec<String> = rules.filter_map(|rule| rule.security_group_rule_id).collect();
+    let rules: Vec<SecurityGroupRule> = rules.into_iter().filter(wanted).collect();
+    let ids: Vec<String> = rules.iter().filter_map(|rule| rule.security_group_rule_id.clone()).collect();
     if ids.is_empty() {
         return nothing_to_do();
     }
     let call = environment.ec2().revoke_security_group_ingress().group_id(group_id);
-    match call.set_security_group_rule_ids(Some(ids.clone())).send().await {
+    match call.set_security_group_rule_ids(Some(ids)).send().await {
         Ok(_) => {
-            let changes =
-                ids.into_iter().map(|id| ResourceChange::new(ChangeAction::Deleted, RESOURCE_TYPE, id)).collect();
+            let changes = rules.iter().map(revoked).collect();
             Ok(Answer::Done(engine::step::Done { output: Nothing {}, changes }))
         }
         Err(error) if is_missing(&error) => nothing_to_do(),
         Err(error) => Err(failure("ec2:RevokeSecurityGroupIngress", error)),
+    }
+}
+
+/// The deletion of a rule. People know rules by their descriptions.
+fn revoked(rule: &SecurityGroupRule) -> ResourceChange {
+    let id = rule.security_group_rule_id().unwrap_or_default();
+    let change = ResourceChange::new(ChangeAction::Deleted, RESOURCE_TYPE, id);
+    match rule.description().filter(|description| !description.is_empty()) {
+        Some(description) => change.named(description),
+        None => change,
     }
 }
 
@@ -311,6 +349,13 @@ mod tests {
         assert!(is_replaced(&rule("SSH to the bastion", "0.0.0.0/0"), &wanted));
         assert!(!is_replaced(&rule("SSH to the bastion", "192.0.2.0/24"), &wanted));
         assert!(!is_replaced(&rule("the second office, added by hand", "0.0.0.0/0"), &wanted));
+    }
+
+    #[test]
+    fn a_revoked_rule_has_the_name_that_people_use() {
+        let rule = SecurityGroupRule::builder().security_group_rule_id("sgr-1").description("PostgreSQL");
+        assert_eq!(revoked(&rule.build()).name.as_deref(), Some("PostgreSQL"));
+        assert_eq!(revoked(&SecurityGroupRule::builder().security_group_rule_id("sgr-1").build()).name, None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use aws_sdk_ecs::types::{Cluster, ClusterField, ServiceField, TaskDefinitionStat
 use engine::step::StepError;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use super::{INACTIVE, cluster, task_definition};
 use crate::{
@@ -96,6 +97,8 @@ async fn services(
             if service.status() == Some(INACTIVE) || !found_tags!(service.tags()).is_ours(deployment) {
                 continue;
             }
+            let settings = json!({ "desiredCount": service.desired_count() });
+            environment.knows(service.service_arn().unwrap_or_default(), service.service_name(), settings);
             found.services.push(FoundService {
                 cluster_arn: cluster_arn.to_owned(),
                 service_name: service.service_name().unwrap_or_default().to_owned(),
@@ -111,7 +114,10 @@ async fn task_definitions(environment: &Environment, deployment: &str, found: &m
     while let Some(arn) = listed.next().await {
         let arn = arn.map_err(|error| failure("ecs:ListTaskDefinitions", error))?;
         let there = task_definition::describe(environment, &arn).await?;
-        if there.is_some_and(|(_, tags)| tags.is_ours(deployment)) {
+        if let Some((revision, _)) = there.filter(|(_, tags)| tags.is_ours(deployment)) {
+            let number = |text: Option<&str>| text.and_then(|text| text.parse::<u32>().ok());
+            let settings = json!({ "cpu": number(revision.cpu()), "memoryMib": number(revision.memory()) });
+            environment.knows(&arn, None, settings);
             found.task_definition_arns.push(arn);
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, Deployment, DeploymentCircuitBreaker, DeploymentConfiguration,
-    DeploymentRolloutState, LaunchType, LoadBalancer, NetworkConfiguration, Service,
+    DeploymentRolloutState, LaunchType, LoadBalancer, NetworkConfiguration, Service, ServiceEvent,
 };
 use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -17,22 +17,27 @@ use crate::{
     failure::{failure_for, name_taken},
     found_tags,
     outcome::{cannot_change, incomplete_answer, same_set},
-    plan::Prices,
+    plan::{Bill, Prices},
     tags::{Tags, short_token},
 };
 
 pub(super) const RESOURCE_TYPE: &str = "AWS::ECS::Service";
 /// ECS accepts at most 36 characters.
 const TOKEN_LENGTH: usize = 32;
+/// ECS's words for a rollback in events and reasons of deployments (Amazon ECS Developer Guide, "How the Amazon ECS
+/// deployment circuit breaker detects failures").
+const ROLLED_BACK: [&str; 3] = ["rolling back", "rolled back", "circuit breaker"];
 /// How long a starting task may be unhealthy: the application first prepares its database.
 const HEALTH_CHECK_GRACE_PERIOD_SECONDS: i32 = 300;
 
 /// The monthly price of a service: its tasks and their public addresses.
-pub(super) fn monthly_usd(settings: &Value, task: &Value, prices: &Prices) -> Option<f64> {
-    let vcpu = task["cpu"].as_f64()? / 1024.0 * prices.regional("fargateVcpuHour").as_f64()?;
-    let memory = task["memoryMib"].as_f64()? / 1024.0 * prices.regional("fargateGibHour").as_f64()?;
-    let one = (vcpu + memory) * prices.hours_per_month() + prices.public_address()?;
-    Some(one * settings["desiredCount"].as_f64()?)
+pub(super) fn monthly_usd(settings: &Value, task: &Value, prices: &Prices) -> Bill {
+    let hours = settings["desiredCount"].as_f64().map(|tasks| tasks * prices.hours_per_month());
+    let of_tasks = |unit: Option<f64>| Some(hours? * unit? / 1024.0);
+    Bill::default()
+        .with("CPU of the tasks", of_tasks(task["cpu"].as_f64()), prices.regional("fargateVcpuHour").as_f64())
+        .with("memory of the tasks", of_tasks(task["memoryMib"].as_f64()), prices.regional("fargateGibHour").as_f64())
+        .with("public addresses", hours, prices.public_address_hour())
 }
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -210,6 +215,9 @@ fn say_differences(environment: &Environment, service: &Service, input: &CreateS
     if runs != input.task_definition_arn {
         environment.differs("taskDefinitionArn", runs, &input.task_definition_arn);
     }
+    if is_rolled_back(service, runs, &input.task_definition_arn) {
+        environment.differs("rollout", "ECS rolled this revision back", "another deployment of it");
+    }
     if service.desired_count() != input.desired_count {
         environment.differs("desiredCount", service.desired_count(), input.desired_count);
     }
@@ -227,6 +235,16 @@ fn say_differences(environment: &Environment, service: &Service, input: &CreateS
     if failed {
         environment.differs("rolloutState", "FAILED", "another deployment");
     }
+}
+
+/// Whether ECS went back from the wanted revision to an earlier one: its deployments or events say so.
+fn is_rolled_back(service: &Service, runs: &str, wanted: &str) -> bool {
+    let revision = |arn: &str| arn.rsplit(':').next().and_then(|number| number.parse::<u32>().ok());
+    let is_earlier = revision(runs).zip(revision(wanted)).is_some_and(|(runs, wanted)| runs < wanted);
+    let reasons = service.deployments().iter().filter_map(Deployment::rollout_state_reason);
+    let messages = service.events().iter().filter_map(ServiceEvent::message);
+    let says = |text: &str| ROLLED_BACK.iter().any(|words| text.to_lowercase().contains(words));
+    is_earlier && reasons.chain(messages).any(says)
 }
 
 fn is_as_wanted(service: &Service, input: &CreateService) -> bool {

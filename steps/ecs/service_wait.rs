@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, Service};
+use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, Service, ServiceEvent};
 use aws_sdk_elasticloadbalancingv2::types::{TargetHealthDescription, TargetHealthStateEnum};
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -107,7 +107,17 @@ async fn wait_for_service(
             let cause = format!("service {} is not stable in time: {reason}", input.service_name);
             Err(evidence::explain(&environment, &input, cause, &service, &targets).await)
         }
-        Progress::OnTheWay(reason) => Ok(Answer::pending(reason, interval)),
+        Progress::OnTheWay(reason) => Ok(Answer::pending(with_last_event(reason, &context, &service), interval)),
+    }
+}
+
+/// Adds the service's last event to the reason of a wait that takes longer than usual. A time-out reports the reason of
+/// the last poll.
+fn with_last_event(reason: String, context: &StepContext, service: &Service) -> String {
+    let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_poll_ms));
+    match service.events().first().and_then(ServiceEvent::message).filter(|_| waited > TYPICAL_ROLLOUT) {
+        Some(event) => format!("{reason}; last event: {event}"),
+        None => reason,
     }
 }
 

@@ -102,7 +102,7 @@ async fn register_task_definition(
             return Ok(answered(&newest, &input.family, change));
         }
         for (field, from, to) in wanted::differences(&newest, &input, &wanted) {
-            environment.differs(field, from, to);
+            environment.differs(&field, from, to);
         }
     }
     if let Some(answer) = earlier_call_may_be_listed(&context) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 use engine::step::StepError;
+use serde_json::json;
 
 use super::tags_of;
 use crate::{
@@ -37,6 +38,12 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     }
     let arns = balancers.iter().filter_map(|balancer| balancer.load_balancer_arn.clone()).collect();
     let ours = ours(environment, deployment, arns).await?;
+    for balancer in &balancers {
+        let zones = balancer.availability_zones().iter();
+        let subnet_ids: Vec<&str> = zones.filter_map(|zone| zone.subnet_id()).collect();
+        let settings = json!({ "subnetIds": subnet_ids });
+        environment.knows(balancer.load_balancer_arn().unwrap_or_default(), balancer.load_balancer_name(), settings);
+    }
     for arn in ours.keys() {
         listeners(environment, arn, found).await?;
     }

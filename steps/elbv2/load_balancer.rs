@@ -15,17 +15,21 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
     outcome::{gone, gone_already, incomplete_answer, same_set},
-    plan::Prices,
+    plan::{Bill, Prices},
     tags::{DOMAIN, Tags, only_one},
 };
 
 pub(super) const RESOURCE_TYPE: &str = "AWS::ElasticLoadBalancingV2::LoadBalancer";
 
 /// The monthly price of a load balancer: its hours, and a public address in each subnet.
-pub(super) fn monthly_usd(settings: &Value, prices: &Prices) -> Option<f64> {
-    let subnets = settings["subnetIds"].as_array()?.len() as f64;
-    let hours = prices.regional("loadBalancerHour").as_f64()? * prices.hours_per_month();
-    Some(hours + prices.public_address()? * subnets)
+pub(super) fn monthly_usd(settings: &Value, prices: &Prices) -> Bill {
+    let hours = prices.hours_per_month();
+    let subnets = settings["subnetIds"].as_array().map(|subnets| subnets.len() as f64);
+    Bill::default().with("hours of the load balancer", Some(hours), prices.regional("loadBalancerHour").as_f64()).with(
+        "public addresses",
+        subnets.map(|subnets| subnets * hours),
+        prices.public_address_hour(),
+    )
 }
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {

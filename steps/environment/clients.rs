@@ -19,7 +19,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a call may take with all its attempts.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(90);
 /// The most attempts of a read.
-const READ_ATTEMPTS: u32 = 3;
+pub(super) const READ_ATTEMPTS: u32 = 3;
 
 /// The S3 client. At an endpoint other than AWS's, buckets are in the path instead of the host.
 pub(super) fn s3(config: &SdkConfig, backoff: Duration) -> aws_sdk_s3::Client {

@@ -9,9 +9,11 @@ use aws_sigv4::{
 };
 use serde_json::Value;
 
-use super::{Environment, chain, identity::provided};
+use super::{Environment, chain, clients::READ_ATTEMPTS, identity::provided};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+/// The start of the problem of a call without an answer.
+const NO_ANSWER: &str = "no answer: ";
 /// The longest answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
@@ -21,6 +23,18 @@ impl Environment {
     /// # Errors
     /// A sentence: no credentials, no answer, or the service's error.
     pub(crate) async fn call_json(&self, service: &str, target: &str, body: &Value) -> Result<Value, String> {
+        let mut wait = self.read_backoff;
+        for _ in 1..READ_ATTEMPTS {
+            match self.call_json_once(service, target, body).await {
+                Err(why) if will_pass(&why) => tokio::time::sleep(wait).await,
+                answer => return answer,
+            }
+            wait = wait.saturating_mul(2);
+        }
+        self.call_json_once(service, target, body).await
+    }
+
+    async fn call_json_once(&self, service: &str, target: &str, body: &Value) -> Result<Value, String> {
         let config = self.clients.config();
         let url = match config.endpoint_url() {
             Some(endpoint) => endpoint.to_owned(),
@@ -49,7 +63,18 @@ impl Environment {
         for (name, value) in headers.into_iter().chain(instructions.headers()) {
             request = request.header(name, value);
         }
-        read(request.send().await.map_err(|error| chain(&error))?).await
+        read(request.send().await.map_err(|error| format!("{NO_ANSWER}{}", chain(&error)))?).await
+    }
+}
+
+/// Whether the problem is throttling, an error of the service or a lost answer, which the clients for reads retry too.
+fn will_pass(why: &str) -> bool {
+    let status =
+        why.strip_prefix("HTTP ").and_then(|rest| rest.split(' ').next()).and_then(|status| status.parse().ok());
+    match status {
+        Some(429 | 500..=599_u16) => true,
+        Some(_) => why.contains("Throttl") || why.contains("TooManyRequests"),
+        None => why.starts_with(NO_ANSWER),
     }
 }
 
@@ -70,4 +95,20 @@ async fn read(mut answer: reqwest::Response) -> Result<Value, String> {
     let code = code.rsplit('#').next().unwrap_or(code);
     let message = json["message"].as_str().or_else(|| json["Message"].as_str()).unwrap_or_default();
     Err(format!("HTTP {} {code} {message}", status.as_u16()).trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throttling_and_errors_of_the_service_pass_and_refusals_do_not() {
+        for why in ["HTTP 400 ThrottlingException Rate exceeded", "HTTP 503", "HTTP 429", "no answer: reset"] {
+            assert!(will_pass(why), "{why}");
+        }
+        for why in ["HTTP 400 AccessDeniedException not allowed", "no credentials", "HTTP 404 NoSuchResourceException"]
+        {
+            assert!(!will_pass(why), "{why}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::{
     Environment, Nothing,
     failure::{failure, is_already_there},
+    outcome::change_without_tags,
 };
 
 const RESOURCE_TYPE: &str = "AWS::IAM::ServiceLinkedRole";
@@ -33,22 +34,25 @@ struct CreateServiceLinkedRole {
 
 async fn create_service_linked_role(
     environment: Arc<Environment>,
-    _context: StepContext,
+    context: StepContext,
     input: CreateServiceLinkedRole,
 ) -> StepResult<Nothing> {
     if let Some(arn) = find(&environment, &input.service).await? {
-        return Ok(answered(&arn, ChangeAction::Unchanged));
+        let action = change_without_tags(&context, &arn);
+        return Ok(answered(&arn, &input.service, action));
     }
     match environment.iam().create_service_linked_role().aws_service_name(&input.service).send().await {
         Ok(answer) => {
             let arn = answer.role.map(|role| role.arn).unwrap_or_else(|| input.service.clone());
-            Ok(answered(&arn, ChangeAction::Created))
+            Ok(answered(&arn, &input.service, ChangeAction::Created))
         }
         Err(error) => {
             let there = is_already_there(&error);
             let failure = failure("iam:CreateServiceLinkedRole", error);
             if there || is_taken(&failure) {
-                return Ok(answered(&input.service, ChangeAction::Unchanged));
+                // The role is not listed yet.
+                let action = change_without_tags(&context, &input.service);
+                return Ok(answered(&input.service, &input.service, action));
             }
             Err(failure)
         }
@@ -60,8 +64,8 @@ fn is_taken(failure: &StepError) -> bool {
     failure.code.as_deref() == Some("InvalidInput") && failure.cause.contains("has been taken")
 }
 
-fn answered(arn: &str, action: ChangeAction) -> Answer<Nothing> {
-    Answer::with_change(Nothing {}, ResourceChange::new(action, RESOURCE_TYPE, arn))
+fn answered(arn: &str, service: &str, action: ChangeAction) -> Answer<Nothing> {
+    Answer::with_change(Nothing {}, ResourceChange::new(action, RESOURCE_TYPE, arn).named(service))
 }
 
 async fn find(environment: &Environment, service: &str) -> Result<Option<String>, StepError> {

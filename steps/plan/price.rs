@@ -1,24 +1,40 @@
 //! The prices of the resources in a plan. Each service states what its own resources cost.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::PlannedChange;
 use crate::SERVICES;
 
 /// The monthly price of a resource.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Price {
     /// It is not billed.
     Free,
-    /// In US dollars.
-    Known(f64),
-    /// It is billed, and the table has no price for it.
-    Unknown,
+    /// It is billed.
+    Billed(Bill),
 }
 
-impl From<Option<f64>> for Price {
-    fn from(usd: Option<f64>) -> Self {
-        usd.map_or(Price::Unknown, Price::Known)
+/// What a resource costs a month, as far as the table has prices.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Bill {
+    /// In US dollars.
+    pub usd: f64,
+    /// The parts without a price in the table, such as `hours of t3.micro`.
+    pub missing: BTreeSet<String>,
+}
+
+impl Bill {
+    /// Adds a part: a quantity and its price. A part without one of them is missing.
+    pub(crate) fn with(mut self, what: impl Into<String>, quantity: Option<f64>, price: Option<f64>) -> Self {
+        match (quantity, price) {
+            (Some(quantity), Some(price)) => self.usd += quantity * price,
+            _ => {
+                self.missing.insert(what.into());
+            }
+        }
+        self
     }
 }
 
@@ -61,8 +77,8 @@ impl Prices {
         self.table["hoursPerMonth"].as_f64().unwrap_or(730.0)
     }
 
-    /// The monthly price of a public IPv4 address.
-    pub(crate) fn public_address(&self) -> Option<f64> {
-        Some(self.everywhere("publicIpv4Hour")? * self.hours_per_month())
+    /// The hourly price of a public IPv4 address.
+    pub(crate) fn public_address_hour(&self) -> Option<f64> {
+        self.everywhere("publicIpv4Hour")
     }
 }

@@ -1,6 +1,11 @@
 //! Collects the reports of steps in a plan.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::Value;
 
 use super::{Difference, Planned, PlannedAction, PlannedChange, PlannedWait, is_unknown};
 
@@ -18,6 +23,17 @@ struct Recorded {
     calls: Vec<String>,
     /// The differences that the current step found.
     differences: Vec<Difference>,
+    /// What is known of existing resources, by id.
+    known: BTreeMap<String, Known>,
+}
+
+/// What a search found out about an existing resource. The step that deletes it knows only its id.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    /// The name that people use.
+    pub(crate) name: Option<String>,
+    /// The settings that determine its price, named as in the input of the step that creates it.
+    pub(crate) settings: Value,
 }
 
 impl PlanRecord {
@@ -50,10 +66,34 @@ impl PlanRecord {
         self.recorded().differences.push(difference);
     }
 
+    /// Records what a search found out about a resource.
+    pub(crate) fn know(&self, id: &str, known: Known) {
+        self.recorded().known.insert(id.to_owned(), known);
+    }
+
+    /// Records the lists `notes` and `stays` of a step's output, which the result of a run repeats.
+    pub(super) fn remarks(&self, output: &Value) {
+        let mut recorded = self.recorded();
+        let planned = &mut recorded.planned;
+        for (field, list) in [("notes", &mut planned.notes), ("stays", &mut planned.stays)] {
+            for text in output[field].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                if !list.iter().any(|known| known == text) {
+                    list.push(text.to_owned());
+                }
+            }
+        }
+    }
+
     /// Records the change of a resource. A resource that several steps touch is recorded once: a deletion outweighs an
     /// update, and an update outweighs no change.
-    pub(super) fn change(&self, change: PlannedChange) {
+    pub(super) fn change(&self, mut change: PlannedChange) {
         let mut recorded = self.recorded();
+        if let Some(known) = recorded.known.get(&change.id) {
+            change.name = change.name.or_else(|| known.name.clone());
+            if change.action == PlannedAction::Delete {
+                change.settings = known.settings.clone();
+            }
+        }
         let is_known = !is_unknown(&change.id);
         let same = |known: &&mut PlannedChange| known.resource_type == change.resource_type && known.id == change.id;
         match recorded.planned.changes.iter_mut().find(same).filter(|_| is_known) {
@@ -63,7 +103,7 @@ impl PlanRecord {
                     (known.action, known.state) = (change.action, change.state);
                 }
                 if known.action == PlannedAction::Delete {
-                    known.fields.clear();
+                    known.settings = change.settings;
                 }
                 known.name = known.name.take().or(change.name);
             }
@@ -100,8 +140,6 @@ impl PlanRecord {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     fn change(action: PlannedAction, name: Option<&str>, fields: &[&str]) -> PlannedChange {
@@ -128,6 +166,27 @@ mod tests {
         record.change(change(PlannedAction::Delete, Some("demo-db"), &[]));
         let planned = record.planned();
         assert_eq!(planned.changes.len(), 1);
-        assert_eq!((planned.changes[0].action, planned.changes[0].fields.len()), (PlannedAction::Delete, 0));
+        // The deletion protection is switched off first.
+        assert_eq!((planned.changes[0].action, planned.changes[0].fields.len()), (PlannedAction::Delete, 1));
+    }
+
+    #[test]
+    fn a_deletion_has_the_name_and_the_settings_that_the_search_found() {
+        let record = PlanRecord::default();
+        let settings = serde_json::json!({ "instanceClass": "db.t4g.micro" });
+        record.know("arn:db", Known { name: Some("demo-db".to_owned()), settings: settings.clone() });
+        record.change(change(PlannedAction::Delete, None, &[]));
+        let planned = record.planned();
+        assert_eq!((planned.changes[0].name.as_deref(), &planned.changes[0].settings), (Some("demo-db"), &settings));
+    }
+
+    #[test]
+    fn what_a_step_notes_and_what_stays_is_listed_once() {
+        let record = PlanRecord::default();
+        let output = serde_json::json!({ "notes": ["a note"], "stays": ["a record"] });
+        record.remarks(&output);
+        record.remarks(&output);
+        let planned = record.planned();
+        assert_eq!((planned.notes, planned.stays), (vec!["a note".to_owned()], vec!["a record".to_owned()]));
     }
 }

@@ -40,6 +40,17 @@ pub(crate) struct CheckChanges {
     /// Such as `14` or `14.12`.
     pub(crate) database_version: String,
     pub(crate) database_allocated_storage_gib: i32,
+    #[serde(default)]
+    pub(crate) domain: Option<String>,
+    /// How the certificate is validated: `DNS`, `EMAIL` or `EXISTING`.
+    #[serde(default)]
+    pub(crate) certificate_validation: Option<String>,
+    /// The name of the alarms' topic; null without alarms.
+    #[serde(default)]
+    pub(crate) topic_name: Option<String>,
+    /// The e-mail address of alarms; null for none.
+    #[serde(default)]
+    pub(crate) alarms_email: Option<String>,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
@@ -91,6 +102,10 @@ impl CheckChanges {
             database_username: "postgres".into(),
             database_version: "14".into(),
             database_allocated_storage_gib: 20,
+            domain: Some("demo.example.com".into()),
+            certificate_validation: Some("DNS".into()),
+            topic_name: Some("demo-alarms".into()),
+            alarms_email: Some("person@example.com".into()),
         }
     }
 }

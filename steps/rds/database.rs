@@ -9,12 +9,12 @@ use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, S
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{RESOURCE_TYPE, database_ending, find_database, status};
+use super::{RESOURCE_TYPE, database_ending, find_database, status, wait::is_about_to_change};
 use crate::{
     Environment,
     failure::{failure, failure_for, is_already_there, name_taken},
     found_tags,
-    outcome::made_id,
+    outcome::{called_before, made_id},
     secretsmanager::read_password,
     tags::Tags,
 };
@@ -64,6 +64,8 @@ struct CreateDatabase {
 struct CreatedDatabase {
     identifier: String,
     arn: String,
+    /// Whether RDS has accepted changes of settings that it may not have applied yet.
+    is_modified: bool,
 }
 
 async fn create_database(
@@ -101,7 +103,7 @@ async fn create_database(
     match created {
         Ok(answer) => {
             let arn = answer.db_instance.and_then(|database| database.db_instance_arn).unwrap_or_default();
-            Ok(answered(input.identifier, arn, ChangeAction::Created))
+            Ok(answered(input.identifier, arn, ChangeAction::Created, false))
         }
         Err(error) if is_already_there(&error) => match look_up(&environment, &context, &input).await? {
             Some(database) => found_database(&environment, &context, input, &database).await,
@@ -114,9 +116,9 @@ async fn create_database(
     }
 }
 
-fn answered(identifier: String, arn: String, change: ChangeAction) -> Answer<CreatedDatabase> {
+fn answered(identifier: String, arn: String, change: ChangeAction, is_modified: bool) -> Answer<CreatedDatabase> {
     let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &arn).named(&identifier).billed();
-    Answer::with_change(CreatedDatabase { identifier, arn }, resource_change)
+    Answer::with_change(CreatedDatabase { identifier, arn, is_modified }, resource_change)
 }
 
 async fn look_up(
@@ -146,7 +148,9 @@ async fn found_database(
     let differences = difference::differences(database, &input);
     if differences.is_empty() {
         let change = tags.change(context, &arn);
-        return Ok(answered(input.identifier, arn, change));
+        // The answer of an earlier call of this visit may be lost.
+        let is_modified = is_about_to_change(database) || called_before(context);
+        return Ok(answered(input.identifier, arn, change, is_modified));
     }
     tracing::info!(database = %input.identifier, ?differences, "the database differs from the input");
     for difference in &differences {
@@ -159,5 +163,5 @@ async fn found_database(
         let ending = database_ending(&input.identifier);
         failure_for(context, made_id(context, &ending), "rds:ModifyDBInstance", error)
     })?;
-    Ok(answered(input.identifier, arn, ChangeAction::Updated))
+    Ok(answered(input.identifier, arn, ChangeAction::Updated, true))
 }

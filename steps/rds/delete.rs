@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
+use engine::step::{
+    Answer, ChangeAction, Done, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DatabaseIdentifier, RESOURCE_TYPE, database_ending, find_database, status};
+use super::{DatabaseIdentifier, RESOURCE_TYPE, SNAPSHOT, database_ending, find_database, status};
 use crate::{
     Environment, Nothing,
     failure::{failure, is_missing},
     found_tags,
     outcome::{called_before, nothing_to_do},
+    plan::KNOWN_AFTER_APPLY,
     tags::short_token,
 };
 
@@ -96,15 +99,12 @@ async fn delete_database(
     let mut snapshot = wanted.then(|| snapshot_identifier(&context, &input.identifier));
     let Some(database) = find_database(&environment, &context, &input.identifier).await? else {
         let kept = existing_snapshot(&environment, snapshot).await?;
-        let output = DeletedDatabase { final_snapshot_identifier: kept };
         if called_before(&context) {
             // An earlier call of this visit deleted it and its answer was lost.
             let id = database_ending(&input.identifier);
-            let resource_change =
-                ResourceChange::new(ChangeAction::Deleted, RESOURCE_TYPE, id).named(&input.identifier).billed();
-            return Ok(Answer::with_change(output, resource_change));
+            return Ok(deleted(&environment, &input.identifier, &id, kept));
         }
-        return Ok(Answer::done(output));
+        return Ok(Answer::done(DeletedDatabase { final_snapshot_identifier: kept }));
     };
     let tags = found_tags!(database.tag_list());
     if !tags.is_ours(&input.deployment) {
@@ -112,11 +112,9 @@ async fn delete_database(
         return Err(StepError::new(ErrorClass::Invalid, cause).during("rds:DeleteDBInstance"));
     }
     let arn = database.db_instance_arn().unwrap_or_default();
-    let resource_change =
-        ResourceChange::new(ChangeAction::Deleted, RESOURCE_TYPE, arn).named(&input.identifier).billed();
     if status(&database) == "deleting" {
         let kept = existing_snapshot(&environment, snapshot).await?;
-        return Ok(Answer::with_change(DeletedDatabase { final_snapshot_identifier: kept }, resource_change));
+        return Ok(deleted(&environment, &input.identifier, arn, kept));
     }
     if wanted && !can_be_snapshot(status(&database)) {
         refuse_without_snapshot(&input, status(&database))?;
@@ -125,10 +123,24 @@ async fn delete_database(
     let call = environment.rds().delete_db_instance().db_instance_identifier(&input.identifier);
     let call = call.skip_final_snapshot(snapshot.is_none()).set_final_db_snapshot_identifier(snapshot.clone());
     match call.send().await {
-        Ok(_) => Ok(Answer::with_change(DeletedDatabase { final_snapshot_identifier: snapshot }, resource_change)),
+        Ok(_) => Ok(deleted(&environment, &input.identifier, arn, snapshot)),
         Err(error) if is_missing(&error) => Ok(Answer::done(DeletedDatabase { final_snapshot_identifier: None })),
         Err(error) => Err(still_protected(failure("rds:DeleteDBInstance", error))),
     }
+}
+
+/// The answer of a deletion, which also creates the final snapshot, if there is one.
+fn deleted(environment: &Environment, identifier: &str, id: &str, snapshot: Option<String>) -> Answer<DeletedDatabase> {
+    let mut changes = vec![ResourceChange::new(ChangeAction::Deleted, RESOURCE_TYPE, id).named(identifier).billed()];
+    if let Some(snapshot) = &snapshot {
+        // The snapshot's name depends on the execution, so a plan does not know it.
+        let (id, name) = match environment.is_planning() {
+            true => (KNOWN_AFTER_APPLY, format!("final snapshot of {identifier}, which stays")),
+            false => (snapshot.as_str(), snapshot.clone()),
+        };
+        changes.push(ResourceChange::new(ChangeAction::Created, SNAPSHOT, id).named(name).billed());
+    }
+    Answer::Done(Done { output: DeletedDatabase { final_snapshot_identifier: snapshot }, changes })
 }
 
 /// Whether RDS can make a snapshot of a database in this state (Amazon RDS API Reference, DeleteDBInstance,

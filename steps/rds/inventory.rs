@@ -1,8 +1,10 @@
 //! Finds the databases and subnet groups of a deployment, and the holders of their names.
 
+use aws_sdk_rds::types::DbInstance;
 use engine::step::StepError;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::subnet_group;
 use crate::{
@@ -27,13 +29,43 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
         let database = database.map_err(|error| failure("rds:DescribeDBInstances", error))?;
         // A database that is being deleted must still be awaited.
         if found_tags!(database.tag_list()).is_ours(deployment) {
+            let arn = database.db_instance_arn().unwrap_or_default();
+            environment.knows(arn, database.db_instance_identifier(), settings(&database));
             found.databases.push(FoundDatabase {
                 deletion_protection: database.deletion_protection() == Some(true),
                 identifier: database.db_instance_identifier.unwrap_or_default(),
             });
         }
     }
-    subnet_groups(environment, deployment, found).await
+    subnet_groups(environment, deployment, found).await?;
+    snapshots(environment, deployment, found).await
+}
+
+/// Names the final snapshots of earlier teardowns: they stay and are billed. A snapshot that a person copied or made has
+/// the deployment's tags if the database had them.
+async fn snapshots(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
+    let call = environment.rds_reads().describe_db_snapshots().snapshot_type("manual");
+    let mut snapshots = call.into_paginator().items().send();
+    while let Some(snapshot) = snapshots.next().await {
+        let snapshot = snapshot.map_err(|error| failure("rds:DescribeDBSnapshots", error))?;
+        let identifier = snapshot.db_snapshot_identifier().unwrap_or_default();
+        let is_final = identifier.starts_with(&format!("{}-db-final-", deployment.to_ascii_lowercase()));
+        if is_final || found_tags!(snapshot.tag_list()).is_ours(deployment) {
+            let gib = snapshot.allocated_storage().unwrap_or_default();
+            found.stays.push(format!("database snapshot {identifier} of {gib} GiB, which is billed"));
+        }
+    }
+    Ok(())
+}
+
+/// The settings that determine a database's price, as in the input of `rds:createDatabase`.
+fn settings(database: &DbInstance) -> Value {
+    json!({
+        "instanceClass": database.db_instance_class(),
+        "allocatedStorageGib": database.allocated_storage(),
+        "storageType": database.storage_type(),
+        "multiAz": database.multi_az(),
+    })
 }
 
 /// Finds subnet groups. Their names start with the deployment's, because the list has no tags. RDS stores the names in

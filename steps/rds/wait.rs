@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use aws_sdk_rds::types::DbInstance;
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{DatabaseIdentifier, database_ending, find_database, status};
 use crate::{
@@ -17,6 +17,9 @@ use crate::{
 /// How long a database in one zone usually takes until it is available, including its first backup: five to ten
 /// minutes.
 const TYPICAL_CREATION: Duration = Duration::from_secs(360);
+/// How long RDS may show the status of before after it has accepted a change.
+const CHANGE_BEGINS_WITHIN: Duration = Duration::from_secs(900);
+const STORAGE_FULL: &str = "storage-full";
 /// How long a database usually takes to be deleted.
 const TYPICAL_DELETION: Duration = Duration::from_secs(180);
 
@@ -50,10 +53,19 @@ struct AvailableDatabase {
     dbi_resource_id: String,
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WaitForDatabase {
+    identifier: String,
+    /// Whether RDS has accepted changes, as `isModified` of `rds:createDatabase`.
+    #[serde(default)]
+    is_modified: bool,
+}
+
 async fn wait_for_database(
     environment: Arc<Environment>,
     context: StepContext,
-    input: DatabaseIdentifier,
+    input: WaitForDatabase,
 ) -> StepResult<AvailableDatabase> {
     let ending = database_ending(&input.identifier);
     if let Some(later) = context.first_poll_after(made_id(&context, &ending), TYPICAL_CREATION) {
@@ -69,7 +81,10 @@ async fn wait_for_database(
     };
     let interval = context.poll_towards(TYPICAL_CREATION);
     let status = status(&database);
-    if let Some(hint) = hopeless(status) {
+    if status == STORAGE_FULL && is_growing(&context, &input, &database) {
+        return Ok(Answer::pending("storage-full, more storage is requested", interval));
+    }
+    if let Some(hint) = hopeless(status, &database) {
         let cause = format!("database {} is {status}", input.identifier);
         return Err(StepError::new(ErrorClass::Failed, cause).hint(hint));
     }
@@ -118,24 +133,39 @@ fn is_usable(status: &str) -> bool {
     USABLE.contains(&status)
 }
 
+/// Whether RDS has accepted more storage and shows the status of before. It starts the change within minutes.
+fn is_growing(context: &StepContext, input: &WaitForDatabase, database: &DbInstance) -> bool {
+    let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_poll_ms));
+    (input.is_modified || is_about_to_change(database)) && waited < CHANGE_BEGINS_WITHIN
+}
+
 /// The hint for a status that the database does not leave by itself.
-fn hopeless(status: &str) -> Option<&'static str> {
-    match status {
-        "stopped" | "stopping" => Some("Start the database in RDS, then resume."),
-        "deleting" => Some("Run again when it is deleted: a new one is made."),
-        "storage-full" => Some("Give the database more storage, then resume."),
+fn hopeless(status: &str, database: &DbInstance) -> Option<String> {
+    let hint = match status {
+        "stopped" | "stopping" => "Start the database in RDS, then resume.",
+        "deleting" => "Run again when it is deleted: a new one is made.",
+        STORAGE_FULL => return Some(more_storage(database.allocated_storage())),
         "failed" | "restore-error" | "insufficient-capacity" => {
-            Some("See the database's events in RDS for the reason; delete it and run again, or repair it and resume.")
+            "See the database's events in RDS for the reason; delete it and run again, or repair it and resume."
         }
         _ if status.starts_with("incompatible-") || status.starts_with("inaccessible-") => {
-            Some("See the database's events in RDS for the reason, repair it, then resume.")
+            "See the database's events in RDS for the reason, repair it, then resume."
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// The run that gives a database more storage. This execution has pinned its input, so it cannot.
+fn more_storage(there_gib: Option<i32>) -> String {
+    // RDS grows storage by at least 10 % (Amazon RDS API Reference, ModifyDBInstance, AllocatedStorage).
+    let wanted =
+        there_gib.map_or_else(|| "N".to_owned(), |gib| gib.saturating_add(gib.saturating_add(9) / 10).to_string());
+    format!("Give the database more storage: flow run … --set database.allocatedStorageGib={wanted}")
 }
 
 /// Whether a requested change has not started: the database stays available for some seconds.
-fn is_about_to_change(database: &DbInstance) -> bool {
+pub(super) fn is_about_to_change(database: &DbInstance) -> bool {
     database.pending_modified_values().is_some_and(|to| {
         to.db_instance_class().is_some()
             || to.allocated_storage().is_some()
@@ -161,20 +191,40 @@ async fn wait_for_database_deleted(
 mod tests {
     use super::*;
 
+    fn any() -> DbInstance {
+        DbInstance::builder().build()
+    }
+
+    #[test]
+    fn a_full_database_that_grows_is_waited_for_and_another_one_names_the_run_that_helps() {
+        let mut context = StepContext::for_test("Wait until the database is available");
+        let input = |is_modified| WaitForDatabase { identifier: "demo-db".into(), is_modified };
+        assert!(is_growing(&context, &input(true), &any()));
+        assert!(!is_growing(&context, &input(false), &any()));
+        context.now_ms = context.first_poll_ms + 900_000;
+        assert!(!is_growing(&context, &input(true), &any()), "the change has not begun");
+        let full = DbInstance::builder().allocated_storage(20).build();
+        let hint = hopeless(STORAGE_FULL, &full).unwrap_or_default();
+        assert!(
+            hint.contains("flow run … --set database.allocatedStorageGib=22") && !hint.contains("resume"),
+            "{hint}"
+        );
+    }
+
     #[test]
     fn a_stopped_or_broken_database_is_not_waited_for_until_the_deadline() {
         for status in ["failed", "stopped", "incompatible-network", "inaccessible-encryption-credentials", "deleting"] {
-            assert!(hopeless(status).is_some() && !is_usable(status), "{status}");
+            assert!(hopeless(status, &any()).is_some() && !is_usable(status), "{status}");
         }
         for status in ["creating", "upgrading", "starting", "rebooting", "maintenance"] {
-            assert!(hopeless(status).is_none() && !is_usable(status), "{status}");
+            assert!(hopeless(status, &any()).is_none() && !is_usable(status), "{status}");
         }
     }
 
     #[test]
     fn a_database_that_answers_is_not_waited_for() {
         for status in ["available", "backing-up", "storage-optimization", "configuring-log-exports", "modifying"] {
-            assert!(hopeless(status).is_none() && is_usable(status), "{status}");
+            assert!(hopeless(status, &any()).is_none() && is_usable(status), "{status}");
         }
         let to = aws_sdk_rds::types::PendingModifiedValues::builder().db_instance_class("db.t4g.small").build();
         assert!(is_about_to_change(&DbInstance::builder().pending_modified_values(to).build()));

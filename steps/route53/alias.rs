@@ -12,7 +12,7 @@ use super::{
     record::{ChangedRecord, apply, changed, incomplete, record_change, records_at},
     record_id,
 };
-use crate::Environment;
+use crate::{Environment, outcome::change_without_tags};
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
@@ -48,7 +48,8 @@ async fn create_alias(
     let in_the_way: Vec<&ResourceRecordSet> = records.iter().filter(|record| answers_for_addresses(record)).collect();
     let id = record_id(&input.name, "A");
     if in_the_way.iter().any(|record| is_as_wanted(record, &input)) {
-        return Ok(changed(input.name, id, None, ChangeAction::Unchanged));
+        let change = change_without_tags(&context, &id);
+        return Ok(changed(input.name, id, None, change));
     }
     if !in_the_way.is_empty() && !input.overwrite {
         let there = in_the_way.iter().map(|record| described(record)).collect::<Vec<_>>().join("; ");

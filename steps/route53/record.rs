@@ -13,7 +13,7 @@ use super::{RESOURCE_TYPE, normal, record_id};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
-    outcome::{gone, gone_already, nothing_to_do},
+    outcome::{change_without_tags, gone, gone_already, nothing_to_do},
     plan::is_unknown,
 };
 
@@ -79,7 +79,8 @@ async fn upsert_record(
     let there = records.iter().find(|record| *record.r#type() == kind);
     let id = record_id(&input.name, &input.kind);
     if there.is_some_and(|record| is_as_wanted(record, &input)) {
-        return Ok(changed(input.name, id, None, ChangeAction::Unchanged));
+        let change = change_without_tags(&context, &id);
+        return Ok(changed(input.name, id, None, change));
     }
     tracing::debug!(deployment = %input.deployment, record = %id, "changing a record");
     let change = if there.is_some() { ChangeAction::Updated } else { ChangeAction::Created };

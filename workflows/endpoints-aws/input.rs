@@ -114,7 +114,9 @@ fn check_vpc(input: &Value, problems: &mut Vec<InputProblem>) {
                         "/16 to /27".to_owned(),
                     );
                 } else if let Some(vpc) = vpc.filter(|vpc| !vpc.contains(subnet)) {
-                    report("is not inside the VPC".to_owned(), format!("a part of {vpc}"));
+                    // After a change of vpc.cidr this is the first problem, and the cure for it would not help.
+                    let allowed = format!("a part of {vpc}; the network of a deployment that exists cannot move");
+                    report("is not inside the VPC".to_owned(), allowed);
                 } else if let Some(other) = earlier.iter().find(|other| other.overlaps(subnet)) {
                     report(format!("overlaps {other}"), "a range of its own".to_owned());
                 }
@@ -245,7 +247,7 @@ fn warnings(input: &Value) -> Vec<String> {
         warnings.push("a record that the domain has already will be replaced (overwriteDnsRecord is on)".into());
     }
     if input["alarms"]["enabled"] == true && input["alarms"]["email"].is_null() {
-        warnings.push("alarms are created, but nobody is notified: alarms.email is empty".into());
+        warnings.push("alarms.email is empty: this run subscribes nobody to the alarms".into());
     }
     warnings
 }
@@ -267,31 +269,26 @@ fn plan_lines(input: &Value) -> Vec<String> {
     let mut lines = vec![certificate, network, "security groups; free".to_owned()];
     if input["bastion"]["enabled"] != false {
         let kind = at("/bastion/instanceType");
-        lines.push(format!("bastion {kind} with a public address: about 12 USD a month as t3.micro"));
+        lines.push(format!("bastion {kind} with a public address"));
     }
     let standby = if input["database"]["multiAz"] == true { " with a standby (double)" } else { "" };
     lines.push(format!(
-        "PostgreSQL {} on {} with {} GiB{standby}: about 14 USD a month as db.t4g.micro with 20 GiB",
+        "PostgreSQL {} on {} with {} GiB{standby}",
         at("/database/version"),
         at("/database/instanceClass"),
         input["database"]["allocatedStorageGib"],
     ));
     lines.push(format!(
-        "{} Fargate task(s), cpu {}, {} MiB, with a public address: about 13 USD a month each at cpu 256, 512 MiB",
+        "{} Fargate task(s), cpu {}, {} MiB, with a public address each",
         input["application"]["desiredCount"], input["application"]["cpu"], input["application"]["memoryMib"],
     ));
-    lines.push("load balancer with two public addresses: about 24 USD a month and what passes through it".to_owned());
+    lines.push("load balancer with two public addresses".to_owned());
     lines.push(format!("{domain} points at the load balancer; Route 53 alias, or shown when the zone is elsewhere"));
-    lines.push(format!(
-        "two secrets: about 1 USD a month; container log, kept {} days: by volume",
-        input["logRetentionDays"]
-    ));
+    lines.push(format!("two secrets; container log, kept {} days", input["logRetentionDays"]));
     if input["alarms"]["enabled"] != false {
         let email = input["alarms"]["email"].as_str().map(|email| format!(" to {email}")).unwrap_or_default();
-        lines.push(format!("four alarms{email}: less than 1 USD a month"));
+        lines.push(format!("four alarms{email}"));
     }
-    lines
-        .push("prices are rough, without tax and traffic, and differ by region: see https://calculator.aws".to_owned());
     lines
 }
 

@@ -28,9 +28,9 @@ sts:getCallerIdentity | | | account arn userId partition region
 ec2:describeAvailabilityZones | count | | zones
 ec2:chooseZones | count databaseInstanceClass databaseVersion databaseStorageType databaseMultiAz bastionInstanceType | availabilityZones | zones
 preflight:checkDomain | domain hostedZoneId overwrite loadBalancerName | | isDelegated
-preflight:checkChanges | deployment targetGroupName vpcId vpcCidr bastionName bastionInstanceType bastionRelease bastionKeyName databaseIdentifier databaseUsername databaseVersion databaseAllocatedStorageGib | | notes
-ec2:revokeIngressByName | deployment vpcId name | |
-ec2:terminateInstanceByName | deployment name | |
+preflight:checkChanges | deployment targetGroupName vpcId vpcCidr bastionName bastionInstanceType bastionRelease bastionKeyName databaseIdentifier databaseUsername databaseVersion databaseAllocatedStorageGib domain certificateValidation topicName alarmsEmail | | notes
+ec2:findBastion | deployment name keyName vpcId groupName databaseGroupId | | instanceIds keyPairIds groupIds groupsToClose stays
+ec2:revokeIngressFromGroup | groupId sourceGroupId | |
 ec2:findKeyPair | deployment keyName | | publicKey
 cloudwatch:deleteOwnAlarms | deployment names | |
 sns:deleteOwnTopic | deployment name | |
@@ -71,8 +71,8 @@ ec2:waitForInstanceStatus | instanceId | | instanceId
 ssh:waitForLogin | host user privateKeyFile | port | host serverBanner loggedIn
 rds:createSubnetGroup | deployment name description subnetIds | | name
 secretsmanager:createPassword | deployment name username | | secretArn name
-rds:createDatabase | deployment identifier engineVersion instanceClass allocatedStorageGib storageType multiAz subnetGroupName groupIds passwordSecretArn backupRetentionDays deletionProtection | | identifier arn
-rds:waitForDatabase | identifier | | identifier address port engineVersion allocatedStorageGib dbiResourceId
+rds:createDatabase | deployment identifier engineVersion instanceClass allocatedStorageGib storageType multiAz subnetGroupName groupIds passwordSecretArn backupRetentionDays deletionProtection | | identifier arn isModified
+rds:waitForDatabase | identifier | isModified | identifier address port engineVersion allocatedStorageGib dbiResourceId
 secretsmanager:createJdbcUrl | deployment name passwordSecretArn address port databaseName | | secretArn name
 iam:createServiceLinkedRole | service | |
 iam:createRole | deployment name service | | roleArn name

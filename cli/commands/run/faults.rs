@@ -1,21 +1,136 @@
 //! `flow run --rehearse --fault`.
 
-use std::{convert::Infallible, time::Duration};
+use std::{collections::BTreeSet, convert::Infallible, time::Duration};
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest};
-use rehearsal::{Fault, World};
+use engine::{
+    asl::{did_you_mean, nearest},
+    step::Registry,
+};
+use rehearsal::{DATABASE_STATUSES, Fault, World};
+use serde_json::{Value, json};
 
-use crate::{exit::CliError, owner::Handle, ui::block};
+use crate::{
+    exit::CliError,
+    global::{Global, Output},
+    home::Home,
+    owner::Handle,
+    policy,
+    ui::{block, json},
+};
 
 /// The interval between checks whether the state of a `kill@STATE` was entered.
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
+/// The Task whose execution calls what its own definition says.
+const NESTED: &str = "states:startExecution";
 
 /// Parses one fault.
 ///
 /// # Errors
 /// The text is not a fault.
 pub fn parse(text: &str) -> Result<Fault, String> {
-    text.parse()
+    let fault: Fault = text.parse()?;
+    if let Fault::Order(order) = &fault
+        && order["operation"] == "rds:database"
+        && let Some(status) = order["value"].as_str().filter(|status| !DATABASE_STATUSES.contains(status))
+    {
+        let near = did_you_mean(nearest(status, DATABASE_STATUSES));
+        return Err(format!("'{status}' is no status of a database in RDS{near}"));
+    }
+    Ok(fault)
+}
+
+/// Refuses faults that cannot occur in a run of these definitions: calls that no step makes, and states that do not
+/// exist.
+///
+/// # Errors
+/// The first such fault, with the nearest call, service or state.
+pub fn check(faults: &[Fault], definitions: &[&Value], steps: &Registry) -> Result<(), CliError> {
+    let actions = definitions.iter().flat_map(|definition| policy::actions_of(definition, steps));
+    let calls: BTreeSet<String> = actions.map(|action| operation_of(&action)).collect();
+    let states: BTreeSet<String> = definitions.iter().flat_map(|definition| state_names(definition)).collect();
+    let is_nested = definitions.iter().any(|definition| definition.to_string().contains(NESTED));
+    for fault in faults {
+        match fault {
+            Fault::KillAt(state) if !states.contains(state) => {
+                let near = did_you_mean(nearest(state, states.iter().map(String::as_str)));
+                return Err(CliError::usage(format!("kill@{state}: no state has this name{near}")));
+            }
+            // The definition of a nested execution may make other calls.
+            Fault::Order(order) if !is_nested => {
+                check_call(order, &calls).map_err(CliError::usage)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_call(order: &Value, calls: &BTreeSet<String>) -> Result<(), String> {
+    let wanted = order["operation"].as_str().unwrap_or_default();
+    let text = order["fault"].as_str().unwrap_or(wanted);
+    let services: BTreeSet<&str> = calls.iter().filter_map(|call| call.split(':').next()).collect();
+    let service = wanted.split(':').next().unwrap_or_default();
+    if !services.iter().any(|known| is_match(service, known)) {
+        let near = did_you_mean(nearest(service, services));
+        return Err(format!("{text}: the workflow never calls the service '{service}'{near}"));
+    }
+    let is_condition = order["kind"] == "condition";
+    if is_condition || calls.iter().any(|call| is_match(wanted, call)) {
+        return Ok(());
+    }
+    let near = did_you_mean(nearest(wanted, calls.iter().map(String::as_str)));
+    Err(format!("{text}: the workflow never calls {wanted}{near}"))
+}
+
+/// The gateway's name of the call with this IAM action.
+fn operation_of(action: &str) -> String {
+    action.replacen("elasticloadbalancing:", "elbv2:", 1)
+}
+
+/// Whether a text matches a pattern in which `*` is any text.
+fn is_match(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(text) = text.strip_prefix(start) else { return false };
+    (0..=text.len()).any(|at| text.get(at..).is_some_and(|end| is_match(rest, end)))
+}
+
+/// The names of all states, at any depth.
+fn state_names(definition: &Value) -> Vec<String> {
+    match definition {
+        Value::Object(fields) => {
+            let own = fields.get("States").and_then(Value::as_object);
+            let own = own.into_iter().flat_map(|states| states.keys().cloned());
+            own.chain(fields.values().flat_map(state_names)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(state_names).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Names the faults that never occurred. Without an answer of the world nothing is known.
+pub async fn name_never_occurred(global: &Global, home: &Home, faults: &[Fault]) {
+    let Some(world) = World::read(home.folder()).ok().flatten().filter(|_| !faults.is_empty()) else { return };
+    let Ok(unmet) = world.never_occurred().await else { return };
+    let never: Vec<String> = faults.iter().filter_map(|fault| text_if_unmet(fault, &unmet)).collect();
+    if never.is_empty() {
+        return;
+    }
+    let message = format!("never occurred: {}", never.join(", "));
+    match global.output {
+        Output::Json => json::print(json!({ "type": "faults", "neverOccurred": never, "message": message })),
+        Output::Human => eprintln!("Faults that {message}"),
+    }
+}
+
+fn text_if_unmet(fault: &Fault, unmet: &[String]) -> Option<String> {
+    match fault {
+        Fault::Order(order) => {
+            order["fault"].as_str().filter(|text| unmet.iter().any(|one| one == text)).map(str::to_owned)
+        }
+        // This process would not run any more.
+        Fault::KillAt(state) => Some(format!("kill@{state}")),
+    }
 }
 
 /// Sends the faults to the world, which injects them.
@@ -56,6 +171,49 @@ pub async fn kill_at(handle: &Handle, id: &str, faults: &[Fault]) -> Infallible 
         if described.view.states.values().any(|entered| states.contains(&entered.name.as_str())) {
             block::leave();
             std::process::abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::environments;
+
+    fn problem(text: &str) -> String {
+        let definition = workflows::find("endpoints-aws").unwrap().definition().unwrap();
+        let faults = parse(text).map(|fault| vec![fault]);
+        let steps = environments::described().unwrap();
+        match faults {
+            Ok(faults) => check(&faults, &[&definition], &steps).err().map_or_else(String::new, |error| error.message),
+            Err(problem) => problem,
+        }
+    }
+
+    #[test]
+    fn a_fault_that_can_never_occur_is_refused_with_the_nearest_one_that_can() {
+        for (text, said) in [
+            ("foo:Bar=lost", "never calls the service 'foo'"),
+            ("ec2:CreateVpx=lost", "did you mean 'ec2:CreateVpc'?"),
+            ("ecz:CreateCluster=lost", "did you mean 'ec2'?"),
+            ("kill@Nonsense", "no state has this name"),
+            ("kill@Create the databse", "did you mean 'Create the database'?"),
+            ("rds:database=storage-ful", "did you mean 'storage-full'?"),
+        ] {
+            assert!(problem(text).contains(said), "{text}: {}", problem(text));
+        }
+        for text in [
+            "*:role=first-use",
+            "rds:*=throttle*2",
+            "*=delay",
+            "elasticloadbalancing:CreateListener=denied",
+            "iam:PassRole=denied",
+            "ecs:service=rollback",
+            "kill@Create the database",
+            "route53:zone=not-delegated",
+        ] {
+            assert_eq!(problem(text), "", "{text}");
         }
     }
 }

@@ -96,6 +96,11 @@ impl Plan {
         self.definition.resources().iter().any(|resource| steps::needs_account(resource))
     }
 
+    /// Whether the input allows some accounts only.
+    pub fn restricts_accounts(&self) -> bool {
+        self.input["allowedAccountIds"].as_array().is_some_and(|allowed| !allowed.is_empty())
+    }
+
     /// Refuses an account that the input does not allow (`allowedAccountIds`).
     ///
     /// # Errors

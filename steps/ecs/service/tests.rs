@@ -73,3 +73,13 @@ fn only_a_target_group_of_this_execution_is_waited_for() {
     let role = StepError::new(ErrorClass::Invalid, "Unable to assume the service linked role. Please verify …");
     assert_eq!(not_consistent_yet(&context, &input(), role).class, ErrorClass::NotConsistentYet);
 }
+
+#[test]
+fn a_plan_names_a_rollback_only_where_ecs_says_that_it_made_one() {
+    let event = ServiceEvent::builder().message("(service demo) rolling back to deployment ecs-svc/1.").build();
+    let rolled_back = service(DeploymentRolloutState::Completed).events(event).build();
+    let (earlier, wanted) = ("arn:task-definition/demo:1", "arn:task-definition/demo:2");
+    assert!(is_rolled_back(&rolled_back, earlier, wanted));
+    assert!(!is_rolled_back(&rolled_back, earlier, crate::plan::KNOWN_AFTER_APPLY), "the revision is new");
+    assert!(!is_rolled_back(&service(DeploymentRolloutState::Completed).build(), earlier, wanted));
+}

@@ -109,3 +109,14 @@ fn what_aws_knows_is_said_before_the_deadline_and_not_lost_with_it() {
     assert!(is_last_poll(&context, Duration::from_secs(30)));
     assert!(!is_last_poll(&context, Duration::from_secs(29)));
 }
+
+#[test]
+fn a_time_out_reports_the_last_event_of_a_wait_that_takes_longer_than_usual() {
+    let event = ServiceEvent::builder().message("(service demo) is unhealthy in its target group.").build();
+    let late = service(0, DeploymentRolloutState::InProgress).events(event).build();
+    let mut context = context();
+    assert_eq!(with_last_event("IN_PROGRESS".into(), &context, &late), "IN_PROGRESS");
+    context.now_ms = context.first_poll_ms + 181_000;
+    let said = with_last_event("IN_PROGRESS".into(), &context, &late);
+    assert_eq!(said, "IN_PROGRESS; last event: (service demo) is unhealthy in its target group.");
+}

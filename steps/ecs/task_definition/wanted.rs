@@ -1,6 +1,6 @@
 //! The wanted container, and its comparison with a revision.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, KeyValuePair, LogConfiguration, LogDriver, NetworkMode, PortMapping, Secret,
@@ -70,16 +70,9 @@ pub(super) fn differences(
     there: &TaskDefinition,
     input: &RegisterTaskDefinition,
     wanted: &ContainerDefinition,
-) -> Vec<(&'static str, String, String)> {
+) -> Vec<(String, String, String)> {
     let container = there.container_definitions().first();
     let text = |value: Option<&str>| value.unwrap_or("none").to_owned();
-    let variables = |container: &ContainerDefinition| {
-        let pairs = environment(container).into_iter();
-        pairs.map(|(name, value)| format!("{}={}", text(name), text(value))).collect::<Vec<_>>().join(", ")
-    };
-    let secret_arns = |container: &ContainerDefinition| {
-        secrets(container).into_iter().map(|(name, arn)| format!("{name}={arn}")).collect::<Vec<_>>().join(", ")
-    };
     let of_container = |value: &dyn Fn(&ContainerDefinition) -> String| container.map_or_else(|| text(None), value);
     let memory = |container: &ContainerDefinition| container.memory().map_or_else(|| text(None), |n| n.to_string());
     let fields = [
@@ -87,15 +80,35 @@ pub(super) fn differences(
         ("cpu", text(there.cpu()), input.cpu.to_string()),
         ("memoryMib", text(there.memory()), input.memory_mib.to_string()),
         ("containerMemoryMib", of_container(&memory), input.container_memory_mib.to_string()),
-        ("environment", of_container(&variables), variables(wanted)),
-        ("secrets", of_container(&secret_arns), secret_arns(wanted)),
         ("executionRoleArn", text(there.execution_role_arn()), input.execution_role_arn.clone()),
     ];
-    let mut differ: Vec<_> = fields.into_iter().filter(|(_, from, to)| from != to).collect();
+    let fields = fields.into_iter().filter(|(_, from, to)| from != to);
+    let mut differ: Vec<_> = fields.map(|(field, from, to)| (field.to_owned(), from, to)).collect();
+    let variables_of = |container: &ContainerDefinition| -> BTreeMap<String, String> {
+        environment(container).into_iter().map(|(name, value)| (text(name), text(value))).collect()
+    };
+    let secrets_of = |container: &ContainerDefinition| -> BTreeMap<String, String> {
+        secrets(container).into_iter().map(|(name, arn)| (name.to_owned(), arn.to_owned())).collect()
+    };
+    differ.extend(entries("environment", &container.map(variables_of).unwrap_or_default(), &variables_of(wanted)));
+    differ.extend(entries("secrets", &container.map(secrets_of).unwrap_or_default(), &secrets_of(wanted)));
     if differ.is_empty() {
-        differ.push(("settings", "others".to_owned(), "as a new revision has them".to_owned()));
+        differ.push(("settings".to_owned(), "others".to_owned(), "as a new revision has them".to_owned()));
     }
     differ
+}
+
+/// The entries of a field that differ, each by its own name.
+fn entries(
+    field: &str,
+    there: &BTreeMap<String, String>,
+    wanted: &BTreeMap<String, String>,
+) -> Vec<(String, String, String)> {
+    let names: BTreeSet<&String> = there.keys().chain(wanted.keys()).collect();
+    let value =
+        |map: &BTreeMap<String, String>, name: &String| map.get(name).cloned().unwrap_or_else(|| "none".to_owned());
+    let values = names.into_iter().map(|name| (format!("{field}.{name}"), value(there, name), value(wanted, name)));
+    values.filter(|(_, from, to)| from != to).collect()
 }
 
 fn ports(container: &ContainerDefinition) -> Vec<Option<i32>> {
@@ -170,6 +183,16 @@ mod tests {
         assert!(differs(&RegisterTaskDefinition { environment: BTreeMap::new(), ..input() }));
         assert!(differs(&RegisterTaskDefinition { secrets: BTreeMap::new(), ..input() }));
         assert!(differs(&RegisterTaskDefinition { log_group: "/ecs/other".into(), ..input() }));
+    }
+
+    #[test]
+    fn only_the_variables_that_changed_are_named() {
+        let there = registered(container(&input(), "eu-central-1").unwrap());
+        let environment = [("A".to_owned(), "3".to_owned()), ("C".to_owned(), "4".to_owned())].into();
+        let changed = RegisterTaskDefinition { environment, ..input() };
+        let found = differences(&there, &changed, &container(&changed, "eu-central-1").unwrap());
+        let found: Vec<_> = found.iter().map(|(field, from, to)| format!("{field}: {from} -> {to}")).collect();
+        assert_eq!(found, ["environment.A: 1 -> 3", "environment.B: 2 -> none", "environment.C: none -> 4"]);
     }
 
     #[test]
