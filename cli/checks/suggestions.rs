@@ -76,6 +76,9 @@ const FIELDS: &[&str] = &[
 
 /// Adds the most similar name to problems of misspelt fields, states and steps.
 pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry) {
+    if found.is_empty() {
+        return;
+    }
     let states = state_names(definition);
     let steps: Vec<String> = steps.descriptions().map(|step| format!("flow:{}", step.name)).collect();
     for problem in found {

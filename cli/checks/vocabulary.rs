@@ -7,7 +7,7 @@ use engine::asl::{
     Diagnostic, did_you_mean, each_state, nearest,
     pointer::{below, item},
 };
-use regex::Regex;
+use regex_lite::Regex;
 use serde_json::Value;
 
 /// The error names with the reserved prefix. Source: Developer Guide, "Handling errors in Step Functions workflows";
@@ -96,7 +96,8 @@ fn errors(state: &Value, pointer: &str, found: &mut Vec<Diagnostic>) {
 fn expression(text: &str, pointer: &str, found: &mut Vec<Diagnostic>) {
     static STATES: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"\$states\.(\w+)(?:\.(\w+))?(?:\.(\w+))?").ok());
-    let (Some(states), true) = (STATES.as_ref(), text.trim_start().starts_with("{%")) else { return };
+    let is_expression = text.trim_start().starts_with("{%");
+    let Some(states) = is_expression.then(|| STATES.as_ref()).flatten() else { return };
     for names in states.captures_iter(text) {
         let name = |group: usize| names.get(group).map(|name| name.as_str());
         let Some(first) = name(1) else { continue };
@@ -112,7 +113,7 @@ fn expression(text: &str, pointer: &str, found: &mut Vec<Diagnostic>) {
 fn path(text: &str, pointer: &str, found: &mut Vec<Diagnostic>) {
     static CONTEXT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\$\$\.(\w+)(?:\.(\w+))?").ok());
     let is_path = pointer.ends_with(".$") || pointer.ends_with("Path") || pointer.ends_with("/Variable");
-    let (Some(paths), true) = (CONTEXT.as_ref(), is_path) else { return };
+    let Some(paths) = is_path.then(|| CONTEXT.as_ref()).flatten() else { return };
     for names in paths.captures_iter(text) {
         let name = |group: usize| names.get(group).map(|name| name.as_str());
         context("$$", (name(1), name(2)), pointer, found);

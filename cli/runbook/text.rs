@@ -159,7 +159,7 @@ mod tests {
              2.1. Stop the writer:\n      $ systemctl stop w\n2.2. 30 seconds later, look again.\n",
         );
         assert_eq!(document.title, "MOVING THE DATABASE");
-        assert_eq!(document.introduction, ["For the people on call."]);
+        assert_eq!(document.notices, ["For the people on call."]);
         let sections: Vec<(&str, Vec<(&str, usize)>)> = document
             .sections
             .iter()
