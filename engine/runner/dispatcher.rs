@@ -206,6 +206,7 @@ impl Dispatcher {
             Message::Asleep { id, reply } => drop(reply.send(self.asleep(&id))),
             Message::Driven { ids, reply } => drop(reply.send(self.driven_of(ids))),
             Message::Drain { limit, reply } => self.draining.begin(limit, reply),
+            Message::DrainIfQuiet { reply } => self.drain_if_quiet(reply),
             // `run` ends the loop.
             Message::Stop => {}
         }
