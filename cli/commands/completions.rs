@@ -44,7 +44,7 @@ impl Shell {
     }
 }
 
-/// Where the lines for bash go in: in front of the call of the program, and after it.
+/// The texts of the generated script for bash between which lines are inserted: before the call of the program, and after it.
 const CALL: &str = "    COMPREPLY=( $( \\\n";
 const END: &str = "        compopt -o nospace\n    fi\n";
 

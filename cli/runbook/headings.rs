@@ -69,7 +69,7 @@ pub(super) fn is_aside(heading: &str) -> bool {
     }
 }
 
-/// Whether a section has the people to call: whoever runs the procedure needs it at hand.
+/// Whether a section lists the people to call. The operator of the procedure needs it.
 pub(super) fn is_of_contacts(heading: &str) -> bool {
     words(heading).any(|word| ["contacts", "contact", "owners", "phone"].contains(&word.as_str()))
 }

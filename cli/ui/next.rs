@@ -1,4 +1,4 @@
-//! The commands that screens propose for an execution: each screen takes them from here.
+//! The commands that answer or continue an execution, as screens propose them.
 
 use api::flow::{Answerer, Needs};
 use engine::{

@@ -17,7 +17,7 @@ use crate::{
 /// How long a database in one zone usually takes until it is available, including its first backup: five to ten
 /// minutes.
 const TYPICAL_CREATION: Duration = Duration::from_secs(360);
-/// How long RDS may show the status of before after it has accepted a change.
+/// How long RDS may show the previous status after it has accepted a change.
 const CHANGE_BEGINS_WITHIN: Duration = Duration::from_secs(900);
 const STORAGE_FULL: &str = "storage-full";
 /// How long a database usually takes to be deleted.
@@ -133,7 +133,7 @@ fn is_usable(status: &str) -> bool {
     USABLE.contains(&status)
 }
 
-/// Whether RDS has accepted more storage and shows the status of before. It starts the change within minutes.
+/// Whether RDS has accepted more storage and still shows the previous status. It starts the change within minutes.
 fn is_growing(context: &StepContext, input: &WaitForDatabase, database: &DbInstance) -> bool {
     let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_poll_ms));
     (input.is_modified || is_about_to_change(database)) && waited < CHANGE_BEGINS_WITHIN
