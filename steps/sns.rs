@@ -322,7 +322,7 @@ fn note_of_others(others: &[String], wanted: Option<&str>) -> Option<String> {
     }
     let (is, others) = (wanted.map_or("empty".to_owned(), str::to_owned), others.join(", "));
     Some(format!(
-        "Alarms are also sent to {others} (alarms.email is {is}): unsubscribe in SNS who should not get them."
+        "Alarms are also sent to {others} (alarms.email is {is}): unsubscribe in SNS the addresses that should not receive them."
     ))
 }
 
