@@ -10,11 +10,18 @@ pub(super) fn leave_out(found: &mut Vec<Diagnostic>) {
     let is_cause = |problem: &Diagnostic| {
         problem.message.starts_with("Missing 'Next' target: ")
             || problem.message.starts_with("These fields are required: ")
-            || problem.message.starts_with("Field '")
+            || is_unknown_field(&problem.message)
     };
     if found.iter().any(is_cause) {
         found.retain(|problem| !is_unreachable(problem));
     }
+}
+
+/// Whether a message reports a field that the state cannot have, which may be misspelt. A field that a Map cannot have in INLINE mode
+/// is not misspelt.
+fn is_unknown_field(message: &str) -> bool {
+    message.starts_with("Field '")
+        && (message.ends_with("' is not supported") || message.contains("' is not supported; did you mean"))
 }
 
 /// A definition without `QueryLanguage` that uses JSONata: one problem that says which line is missing.
