@@ -25,7 +25,7 @@ const ALARM: &str = "AWS::CloudWatch::Alarm";
 /// The alarms of a deployment.
 const ALARMS: Scope = Scope {
     id: "Alarms",
-    place: 10,
+    order: 10,
     resources: |restriction| vec![restriction.arn("cloudwatch", &format!("alarm:{}-*", restriction.deployment))],
     condition: none,
 };

@@ -23,7 +23,7 @@ const RESOURCE_TYPE: &str = "AWS::Logs::LogGroup";
 /// The log groups of a deployment.
 const LOG_GROUPS: Scope = Scope {
     id: "LogGroups",
-    place: 5,
+    order: 5,
     resources: |restriction| vec![restriction.arn("logs", &format!("log-group:/ecs/{}*", restriction.deployment))],
     condition: none,
 };

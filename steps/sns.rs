@@ -30,7 +30,7 @@ const DELETED: &str = "Deleted";
 /// The topic of alarms.
 const TOPICS: Scope = Scope {
     id: "Topics",
-    place: 9,
+    order: 9,
     resources: |restriction| vec![restriction.arn("sns", &format!("{}-alarms", restriction.deployment))],
     condition: none,
 };
