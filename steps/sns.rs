@@ -278,8 +278,8 @@ async fn find_subscriptions(
         return Ok((subscribed, other_emails));
     }
     let call = environment.sns_reads().list_subscriptions_by_topic().topic_arn(&input.topic_arn);
-    let mut there = call.into_paginator().items().send();
-    while let Some(found) = there.next().await {
+    let mut existing = call.into_paginator().items().send();
+    while let Some(found) = existing.next().await {
         let action = "sns:ListSubscriptionsByTopic";
         let found = found.map_err(|error| failure_for(context, &input.topic_arn, action, error))?;
         if found.endpoint() == Some(&input.email) {

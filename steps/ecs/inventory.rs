@@ -113,8 +113,8 @@ async fn task_definitions(environment: &Environment, deployment: &str, found: &m
     let mut listed = call.status(TaskDefinitionStatus::Active).into_paginator().items().send();
     while let Some(arn) = listed.next().await {
         let arn = arn.map_err(|error| failure("ecs:ListTaskDefinitions", error))?;
-        let there = task_definition::describe(environment, &arn).await?;
-        if let Some((revision, _)) = there.filter(|(_, tags)| tags.is_ours(deployment)) {
+        let existing = task_definition::describe(environment, &arn).await?;
+        if let Some((revision, _)) = existing.filter(|(_, tags)| tags.is_ours(deployment)) {
             let number = |text: Option<&str>| text.and_then(|text| text.parse::<u32>().ok());
             let settings = json!({ "cpu": number(revision.cpu()), "memoryMib": number(revision.memory()) });
             environment.record_found(&arn, None, settings);
