@@ -83,6 +83,15 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_inline_mode_refuses_hides_no_unreachable_state() {
+        let inner = json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } });
+        let map = json!({ "Type": "Map", "Label": "m", "ItemProcessor": inner, "End": true });
+        let found = messages(&json!({ "StartAt": "M", "States": { "M": map, "Z": { "Type": "Succeed" } } }));
+        assert!(found.iter().any(|(_, message)| message.ends_with("is not supported in INLINE mode")), "{found:?}");
+        assert!(found.iter().any(|(_, message)| message.ends_with("is not reachable.")), "{found:?}");
+    }
+
+    #[test]
     fn a_missing_query_language_is_said_once_and_first() {
         let state = json!({ "Type": "Pass", "Output": "{% 1 %}", "Next": "B" });
         let last = json!({ "Type": "Pass", "Output": "{% 2 %}", "End": true });
