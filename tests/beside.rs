@@ -427,7 +427,7 @@ fn an_owner_that_is_done_drives_what_it_has_begun_for_others() {
     let variables = [("FLOW_PROGRAMS", program.as_str())];
     let call = home.one(
         "call",
-        &json!({ "Type": "Task", "Resource": "flow:process:run", "Parameters": { "Program": program }, "End": true }),
+        &json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": program }, "End": true }),
     );
     let mut first = home.spawn(&["run", &home.waits("short", 3), "--yes", "--id", "first"]);
     until(20, "the first owns the store", || home.path().join("flow.sock").exists());

@@ -1,20 +1,40 @@
 //! The arguments and the answer of an HTTP task, as `flow steps` shows them and `flow check` checks them.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The arguments of a Task. They are parsed by [`super::request::Call`], whose errors are AWS's.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
 #[serde(transparent)]
-pub(super) struct HttpCall(#[schemars(with = "HttpArguments")] pub Value);
+pub(super) struct HttpCall(pub Value);
+
+impl JsonSchema for HttpCall {
+    fn schema_name() -> Cow<'static, str> {
+        HttpArguments::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        HttpArguments::json_schema(generator)
+    }
+}
 
 /// The answer of an API.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 #[serde(transparent)]
-pub(super) struct HttpAnswer(#[schemars(with = "HttpOutput")] pub Value);
+pub(super) struct HttpAnswer(pub Value);
+
+impl JsonSchema for HttpAnswer {
+    fn schema_name() -> Cow<'static, str> {
+        HttpOutput::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        HttpOutput::json_schema(generator)
+    }
+}
 
 /// The names of the arguments. One that is not known is refused: a misspelt `Authentication` would otherwise send the
 /// request without credentials.

@@ -48,10 +48,11 @@ impl Draining {
 
 impl Dispatcher {
     /// Begins to drain if no execution has a call in flight, so that none is given up. A call that an execution has abandoned may still
-    /// be in flight.
+    /// be in flight, and a runner that makes no calls leaves those of its executions to the next one.
     pub(super) fn drain_if_quiet(&mut self, reply: oneshot::Sender<bool>) {
         let calls = |driven: &Driven| driven.execution.as_deref().is_some_and(Execution::in_flight);
-        let is_quiet = self.failed.is_some() || (self.turns_beside == 0 && !self.driven.values().any(calls));
+        let is_quiet = self.failed.is_some()
+            || (self.turns_beside == 0 && (self.calls_in_flight == 0 || !self.driven.values().any(calls)));
         if is_quiet {
             self.draining.limit_calls(LIMIT_MAX);
         }
