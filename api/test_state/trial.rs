@@ -41,6 +41,8 @@ pub(super) struct Outcome {
     pub output: Option<Value>,
     pub failure: Option<(String, String)>,
     pub next_state: Option<String>,
+    /// The variables that the state assigned.
+    pub assigned: Map<String, Value>,
     /// The parameters that the Task would send.
     pub parameters: Option<Value>,
     /// The rule of `Retry` that handles the failure, and the seconds until it retries.
@@ -280,8 +282,9 @@ fn outcome(header: &ExecutionHeader, entries: &[JournalEntry], targets: &Targets
     for entry in entries {
         match &entry.content {
             EntryContent::Event(event) => match &event.details {
-                HistoryEventDetails::StateExited { name, output, .. } if **name == *STATE_NAME => {
+                HistoryEventDetails::StateExited { name, output, assigned_variables, .. } if **name == *STATE_NAME => {
                     outcome.output = Some((**output).clone());
+                    outcome.assigned = assigned_variables.as_deref().cloned().unwrap_or_default();
                 }
                 HistoryEventDetails::StateEntered { name, .. } => {
                     outcome.next_state = outcome.next_state.or_else(|| targets.original(name));
