@@ -139,6 +139,10 @@ impl Trial {
         execution.context = self.context.clone().map(Arc::new);
         let moment = Moment { now_ms: self.now_ms, entropy: rand::random() };
         let mut entries = settled(&mut execution, Input::Start, &moment);
+        if let Some(due_ms) = wait_due_ms(&execution) {
+            let moment = Moment { now_ms: due_ms, ..moment };
+            entries.extend(settled(&mut execution, Input::TimeCame, &moment));
+        }
         if let (Some(output), Some((frame, visit, true))) = (read, waiting_task(&execution)) {
             let answer = StepAnswer::Done { output, changes: Vec::new() };
             let read = Input::Answered { frame, visit, attempt: 1, answer };
@@ -241,6 +245,16 @@ fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<Jour
         entries.extend(advance(execution, Input::TimeCame, moment, process_evaluator()).entries.iter().cloned());
     }
     entries
+}
+
+/// The end of the wait if the state under test is a Wait. TestState does not wait.
+fn wait_due_ms(execution: &Execution) -> Option<u64> {
+    execution.frames.in_order().find_map(|frame| match &frame.row.frame_state {
+        FrameState::Waiting { due_ms } if frame.row.parent.is_none() && *frame.row.state == *STATE_NAME => {
+            Some(*due_ms)
+        }
+        _ => None,
+    })
 }
 
 /// The frame and visit of the Task that waits for an answer, and whether it is the call of a Map's reader.
