@@ -35,7 +35,8 @@ pub(super) fn checked(text: &str) -> Result<Value, Fault> {
         let Some((_, known)) = FIELDS.iter().find(|(name, _)| name == group) else {
             return Err(refuse(format!("Field '{group}' is not allowed")));
         };
-        for (field, value) in fields.as_object().into_iter().flatten() {
+        let fields = fields.as_object().ok_or_else(|| refuse(format!("{group} must be an object")))?;
+        for (field, value) in fields {
             match known.iter().find(|(name, _)| name == field) {
                 None => return Err(refuse(format!("Field '{field}' is not allowed"))),
                 Some((_, true)) if !value.is_string() => {

@@ -20,8 +20,11 @@ struct Inspected<'a> {
 pub(super) fn inspect(trial: &Trial, state: &Value, input: &Value, outcome: &Outcome) -> Value {
     let inspected = Inspected { trial, state, input };
     let mut data = json!({ "input": input.to_string() });
-    if !trial.variables.is_empty() {
-        data["variables"] = Value::Object(trial.variables.clone()).to_string().into();
+    // The variables after the state. Source: API Reference, InspectionData.
+    let mut variables = trial.variables.clone();
+    variables.extend(outcome.assigned.clone());
+    if !variables.is_empty() {
+        data["variables"] = Value::Object(variables).to_string().into();
     }
     if inspected.is_jsonata() {
         let arguments = outcome.parameters.as_ref().filter(|_| state.get("Arguments").is_some());

@@ -41,6 +41,8 @@ pub(super) struct Outcome {
     pub output: Option<Value>,
     pub failure: Option<(String, String)>,
     pub next_state: Option<String>,
+    /// The variables that the state assigned.
+    pub assigned: Map<String, Value>,
     /// The parameters that the Task would send.
     pub parameters: Option<Value>,
     /// The rule of `Retry` that handles the failure, and the seconds until it retries.
@@ -137,6 +139,10 @@ impl Trial {
         execution.context = self.context.clone().map(Arc::new);
         let moment = Moment { now_ms: self.now_ms, entropy: rand::random() };
         let mut entries = settled(&mut execution, Input::Start, &moment);
+        if let Some(due_ms) = wait_due_ms(&execution) {
+            let moment = Moment { now_ms: due_ms, ..moment };
+            entries.extend(settled(&mut execution, Input::TimeCame, &moment));
+        }
         if let (Some(output), Some((frame, visit, true))) = (read, waiting_task(&execution)) {
             let answer = StepAnswer::Done { output, changes: Vec::new() };
             let read = Input::Answered { frame, visit, attempt: 1, answer };
@@ -241,6 +247,16 @@ fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<Jour
     entries
 }
 
+/// The end of the wait if the state under test is a Wait. TestState does not wait.
+fn wait_due_ms(execution: &Execution) -> Option<u64> {
+    execution.frames.in_order().find_map(|frame| match &frame.row.frame_state {
+        FrameState::Waiting { due_ms } if frame.row.parent.is_none() && *frame.row.state == *STATE_NAME => {
+            Some(*due_ms)
+        }
+        _ => None,
+    })
+}
+
 /// The frame and visit of the Task that waits for an answer, and whether it is the call of a Map's reader.
 fn waiting_task(execution: &Execution) -> Option<(u64, u64, bool)> {
     execution.frames.in_order().find_map(|frame| match &frame.row.frame_state {
@@ -280,8 +296,9 @@ fn outcome(header: &ExecutionHeader, entries: &[JournalEntry], targets: &Targets
     for entry in entries {
         match &entry.content {
             EntryContent::Event(event) => match &event.details {
-                HistoryEventDetails::StateExited { name, output, .. } if **name == *STATE_NAME => {
+                HistoryEventDetails::StateExited { name, output, assigned_variables, .. } if **name == *STATE_NAME => {
                     outcome.output = Some((**output).clone());
+                    outcome.assigned = assigned_variables.as_deref().cloned().unwrap_or_default();
                 }
                 HistoryEventDetails::StateEntered { name, .. } => {
                     outcome.next_state = outcome.next_state.or_else(|| targets.original(name));

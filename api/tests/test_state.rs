@@ -274,3 +274,30 @@ async fn every_stage_of_a_maps_items_is_shown() {
     assert_eq!((&data["maxConcurrency"], &data["toleratedFailurePercentage"]), (&json!(1), &json!(10.0)));
     assert_eq!((shown("afterResultSelector"), shown("afterResultPath")), (json!([1, 2]), json!([1, 2])));
 }
+
+#[tokio::test]
+async fn the_variables_shown_are_those_after_the_state() {
+    let world = World::new();
+    let state = json!({ "Type": "Pass", "Assign": { "b": 2, "c.$": "$a" }, "End": true });
+    let more = json!({ "variables": "{\"a\":1,\"b\":1}", "inspectionLevel": "DEBUG" });
+    let answer = world.ask("TestState", request(&state, more)).await;
+    let shown: Value = serde_json::from_str(answer["inspectionData"]["variables"].as_str().unwrap()).unwrap();
+    assert_eq!(shown, json!({ "a": 1, "b": 2, "c": 1 }));
+}
+
+#[tokio::test]
+async fn a_wait_answers_at_once_with_its_output_and_the_next_state() {
+    let world = World::new();
+    let state = json!({ "Type": "Wait", "Seconds": 3600, "OutputPath": "$.a", "Next": "B" });
+    let answer = world.ask("TestState", request(&state, json!({ "input": "{\"a\":1}" }))).await;
+    assert_eq!(answer, json!({ "status": "SUCCEEDED", "output": "1", "nextState": "B" }));
+}
+
+#[tokio::test]
+async fn a_group_of_the_context_object_is_an_object() {
+    let world = World::new();
+    let state = json!({ "Type": "Pass", "End": true });
+    let more = json!({ "context": "{\"Execution\":1}" });
+    let refusal = world.refused("TestState", request(&state, more)).await;
+    expect(refusal, "Invalid Context object provided: Execution must be an object");
+}

@@ -117,13 +117,15 @@ impl Turn<'_> {
         self.evaluation_failed(id, EvaluationFailure { location: None, error: "States.Runtime", cause: cause.into() })
     }
 
+    /// The variables of a frame and of the frames above, innermost first. States inside a distributed Map do not see those of
+    /// the outer scopes. Source: Developer Guide, "Passing data between states with variables".
     fn variables(&self, id: FrameId) -> Vec<Arc<Map<String, Value>>> {
         let mut scopes = Vec::new();
         let mut next = Some(id);
         while let Some(id) = next {
             let row = &self.frame(id).row;
             scopes.push(row.variables.clone());
-            next = row.parent;
+            next = row.parent.filter(|parent| !self.is_distributed(*parent));
         }
         scopes
     }

@@ -395,7 +395,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn is_distributed(&self, id: FrameId) -> bool {
+    pub fn is_distributed(&self, id: FrameId) -> bool {
         matches!(self.state_of(id).map(|state| &state.kind), Some(crate::asl::StateKind::Map(map)) if map.distributed)
     }
 

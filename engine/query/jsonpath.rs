@@ -95,7 +95,13 @@ impl Path {
         parse::parse(source).map_err(|reason| PathError::new(PathErrorKind::Invalid, source, &reason))
     }
 
-    /// The text it was parsed from.
+    /// The text of a path without the white space around it. Jayway 2.0.0 calls Java's `String.trim` before it parses
+    /// (`PathCompiler.compile`): every character up to U+0020 is removed.
+    pub fn trimmed(source: &str) -> &str {
+        source.trim_matches(|c: char| c <= ' ')
+    }
+
+    /// The text it was parsed from, without the white space around it.
     pub fn source(&self) -> &str {
         &self.source
     }

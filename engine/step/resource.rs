@@ -186,7 +186,9 @@ impl Resource<'_> {
             Resource::Unknown => false,
             Resource::Integration { service, pattern, .. } if !has_pattern(service, *pattern) => false,
             Resource::Integration { service, action, .. } => match service.strip_prefix("aws-sdk:") {
-                Some(_) => true,
+                Some(service) => is_sdk_name(service) && is_sdk_name(action),
+                // The service is missing: `aws-sdk:lambda` has no action.
+                None if *service == "aws-sdk" => false,
                 // A service that is not listed may be newer than the list.
                 None => match OPTIMIZED.iter().find(|(name, _)| name == service) {
                     Some((_, actions)) => actions.contains(action),
@@ -200,6 +202,12 @@ impl Resource<'_> {
 
 fn is_word(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+/// Whether a text can be the name of a service or an action in an ARN of an AWS SDK integration. AWS writes services in lower case
+/// and actions in camel case. Source: Developer Guide, "Learning to use AWS service SDK integrations".
+fn is_sdk_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase()) && is_word(text)
 }
 
 fn integration(rest: &str) -> Resource<'_> {
@@ -246,6 +254,17 @@ mod tests {
         assert_eq!(located, Resource::parse("arn:aws:states:::lambda:invoke"));
         for nothing in ["", "arn:aws:s3:::bucket", "arn:aws:states:::x", "invalid"] {
             assert_eq!(Resource::parse(nothing), Resource::Unknown, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn an_sdk_integration_has_a_service_and_an_action_that_begin_in_lower_case() {
+        let recognized = |name: &str| Resource::parse(&format!("arn:aws:states:::aws-sdk:{name}")).is_recognized();
+        for name in ["sqs:sendMessage", "apigatewayv2:getApi", "newer2027:doIt", "sqs:sendMessage.waitForTaskToken"] {
+            assert!(recognized(name), "{name}");
+        }
+        for name in ["lambda", "lambda:", ":invoke", "Lambda:invoke", "lambda:Invoke", "lambda:invoke:x"] {
+            assert!(!recognized(name), "{name}");
         }
     }
 }

@@ -19,11 +19,16 @@ use crate::{
 /// A problem for each function and variable that nothing defines: an error if it is called, else a warning.
 pub fn unknown_names(definition: &Value) -> Vec<Diagnostic> {
     let Some(machine) = parse_all(definition).0 else { return Vec::new() };
-    let mut variables = BTreeSet::from(["states".to_owned()]);
-    assigned(&machine, &mut variables);
     let mut found = Vec::new();
-    check(&machine, "", &variables, &mut found);
+    check(&machine, "", &scope_of(&machine), &mut found);
     found
+}
+
+/// The names that an expression of a machine without an outer scope can read.
+fn scope_of(machine: &StateMachine) -> BTreeSet<String> {
+    let mut variables = BTreeSet::from(["states".to_owned()]);
+    assigned(machine, &mut variables);
+    variables
 }
 
 /// Collects the names that any `Assign` of the machine sets: which of them a state can read depends on the path of the execution.
@@ -50,7 +55,14 @@ fn check(machine: &StateMachine, pointer: &str, variables: &BTreeSet<String>, fo
     for (name, state) in &machine.states {
         let pointer = below(&states, name);
         templates(state).into_iter().for_each(|template| check_template(template, &pointer, variables, found));
-        inner_machines(state, &pointer).into_iter().for_each(|(inner, at)| check(inner, &at, variables, found));
+        // States inside a distributed Map do not see the variables of the outer scopes.
+        let is_isolated = matches!(&state.kind, StateKind::Map(map) if map.distributed);
+        for (inner, at) in inner_machines(state, &pointer) {
+            match is_isolated {
+                true => check(inner, &at, &scope_of(inner), found),
+                false => check(inner, &at, variables, found),
+            }
+        }
     }
 }
 
@@ -107,5 +119,23 @@ mod tests {
         ];
         let expected = expected.map(|(code, location, message)| (code, location.to_owned(), message.to_owned()));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_variable_of_the_outer_scope_is_unknown_inside_a_distributed_map_alone() {
+        let found = |mode: &str| {
+            let processor = json!({ "ProcessorConfig": { "Mode": mode, "ExecutionType": "STANDARD" }, "StartAt": "I", "States": {
+                "I": { "Type": "Pass", "Assign": { "own": 1 }, "Next": "J" },
+                "J": { "Type": "Pass", "Output": "{% $total + $own %}", "End": true },
+            } });
+            let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "A", "States": {
+                "A": { "Type": "Pass", "Assign": { "total": [1] }, "Next": "M" },
+                "M": { "Type": "Map", "Items": "{% $total %}", "ItemProcessor": processor, "End": true },
+            } });
+            unknown_names(&definition).into_iter().map(|one| (one.code, one.location)).collect::<Vec<_>>()
+        };
+        let location = "/States/M/ItemProcessor/States/J/Output".to_owned();
+        assert_eq!(found("DISTRIBUTED"), [("UNKNOWN_VARIABLE", location)]);
+        assert!(found("INLINE").is_empty());
     }
 }

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::{Diagnostic, below, item};
-use crate::query::{Intrinsic, Query};
+use crate::query::{Intrinsic, Path, Query};
 
 /// The fields of a Map in DISTRIBUTED mode. The tolerated failures are not among them: AWS accepts those in INLINE mode (recorded).
 const DISTRIBUTED_FIELDS: &[&str] = &["Label", "ItemReader", "ItemBatcher", "ResultWriter"];
@@ -128,7 +128,8 @@ pub(super) fn calls(template: &Value, pointer: &str, found: &mut Vec<Diagnostic>
     match template {
         Value::Object(fields) => {
             for (name, value) in fields {
-                let source = value.as_str().filter(|source| name.ends_with(".$") && !source.starts_with('$'));
+                let source =
+                    value.as_str().filter(|source| name.ends_with(".$") && !Path::trimmed(source).starts_with('$'));
                 if source
                     .and_then(|source| Intrinsic::parse(source).ok())
                     .is_some_and(|call| call.wrong_count().is_some())

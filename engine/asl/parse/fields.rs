@@ -249,7 +249,7 @@ impl<'v, 'f> Fields<'v, 'f> {
         let source = match self.get(name) {
             None => return Selection::Whole,
             Some(Value::Null) => return Selection::Nothing,
-            Some(Value::String(source)) if source == "$" => return Selection::Whole,
+            Some(Value::String(source)) if Path::trimmed(source) == "$" => return Selection::Whole,
             Some(Value::String(source)) => source,
             Some(other) => {
                 self.wrong(name, format!("{name} must be a path or null, not {other}."));

@@ -54,6 +54,21 @@ fn a_wait_without_a_deadline_and_a_choice_without_default_are_warned_of_but_run(
 }
 
 #[test]
+fn white_space_around_a_path_is_accepted() {
+    let found = problems(json!({
+        "StartAt": "A",
+        "States": {
+            "A": {
+                "Type": "Pass", "InputPath": "$.a ", "Parameters": { "name.$": "$$.Execution.Name ", "all.$": " $" },
+                "ResultPath": " $.r", "OutputPath": " $ ", "Next": "B"
+            },
+            "B": { "Type": "Wait", "SecondsPath": " $.s", "End": true }
+        }
+    }));
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
 fn a_field_of_the_other_query_language_is_refused_not_ignored() {
     let of = |language: &str, field: &str, value: Value| {
         let mut state = json!({ "Type": "Pass", "End": true });

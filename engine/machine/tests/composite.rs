@@ -86,6 +86,23 @@ fn inner_branches_see_outer_variables_but_cannot_change_them() {
 }
 
 #[test]
+fn states_inside_a_distributed_map_alone_do_not_see_outer_variables() {
+    let seen = |mode: &str| {
+        let processor = json!({ "ProcessorConfig": { "Mode": mode, "ExecutionType": "STANDARD" }, "StartAt": "I", "States": {
+            "I": { "Type": "Pass", "Assign": { "own": 1 }, "Next": "J" },
+            "J": { "Type": "Pass", "Output": "{% [$exists($x), $exists($own)] %}", "End": true }
+        } });
+        let definition = json!({ "StartAt": "A", "States": {
+            "A": { "Type": "Pass", "Assign": { "x": [7, 8] }, "Next": "M" },
+            "M": { "Type": "Map", "Items": "{% $x %}", "ItemProcessor": processor, "End": true }
+        } });
+        Trial::start(definition, json!({})).output()
+    };
+    assert_eq!(seen("DISTRIBUTED"), json!([[false, true], [false, true]]));
+    assert_eq!(seen("INLINE"), json!([[true, true], [true, true]]));
+}
+
+#[test]
 fn a_map_runs_no_more_at_once_than_it_may_and_keeps_the_order() {
     let definition = json!({
         "StartAt": "M",

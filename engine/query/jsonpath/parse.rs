@@ -16,6 +16,7 @@ pub(super) fn parse(source: &str) -> Result<Path, String> {
     if source.len() > LENGTH_MAX {
         return Err(format!("A path must not be longer than {LENGTH_MAX} characters"));
     }
+    let source = Path::trimmed(source);
     let mut parser = Parser::new(Cursor::new(source), false);
     let (root, steps) = parser.path()?;
     if root == Root::Current {

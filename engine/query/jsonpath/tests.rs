@@ -41,6 +41,17 @@ fn holds(cases: &[(&str, Value)]) {
 }
 
 #[test]
+fn white_space_around_a_path_is_ignored() {
+    holds(&[
+        ("$.expensive ", json!(10)),
+        (" \t$.expensive\n", json!(10)),
+        (" $$.Execution.Id ", json!("arn")),
+        ("$wanted ", json!("fiction")),
+    ]);
+    assert_eq!(Path::parse(" $$.a ").unwrap().source(), "$$.a");
+}
+
+#[test]
 fn a_path_leads_to_another_field() {
     holds(&[
         ("$.expensive", json!(10)),

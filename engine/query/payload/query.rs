@@ -42,12 +42,12 @@ pub enum QueryErrorKind {
 }
 
 impl Query {
-    /// Parses a text that begins with `$` as a path, any other as a call.
+    /// Parses a text that begins with `$`, possibly after white space, as a path, any other as a call.
     ///
     /// # Errors
     /// The text is neither.
     pub fn parse(source: &str) -> Result<Self, QueryError> {
-        if source.starts_with('$') {
+        if Path::trimmed(source).starts_with('$') {
             Path::parse(source).map(Query::Path).map_err(QueryError::Path)
         } else {
             Intrinsic::parse(source).map(Query::Intrinsic).map_err(QueryError::Intrinsic)
