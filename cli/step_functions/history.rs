@@ -40,6 +40,8 @@ pub struct History {
     attempts: HashMap<String, u32>,
     /// The failed attempts whose next event decides whether they are retried.
     failures: HashMap<u64, (String, StepFailure, u64)>,
+    /// The paths of the Fail states that were entered, by the id of the event.
+    fail_states: HashMap<u64, String>,
     /// The position of the last failed attempt: a redriven execution continues at it.
     last_failed: EventPosition,
     entries: Vec<JournalEntry>,
@@ -129,6 +131,9 @@ impl History {
     }
 
     fn count(&mut self, event: &RemoteEvent, path: &str) {
+        if event.kind == "FailStateEntered" {
+            self.fail_states.insert(event.id, path.to_owned());
+        }
         if event.kind.ends_with("StateEntered") {
             self.attempts.remove(path);
         } else if event.kind.ends_with("Scheduled") {
@@ -143,8 +148,20 @@ impl History {
         }
     }
 
-    /// Adds the note of a failed attempt: it is retried, caught, or fails its parent.
+    /// Adds the note of a failed attempt: it is retried, caught, or fails its parent. Also that of a Fail state.
     fn note(&mut self, event: &RemoteEvent, path: &str) {
+        if event.kind == "ExecutionFailed"
+            && let Some(state_path) = self.fail_states.remove(&event.previous_id)
+        {
+            let failure = StepFailure {
+                error: event.error.clone().unwrap_or_default(),
+                cause: event.cause.clone().unwrap_or_default(),
+                details: None,
+            };
+            let note = Note::Failure { state_path, attempt: 1, failure };
+            let content = EntryContent::Note(Box::new(note));
+            self.entries.push(JournalEntry { sequence: event.id, timestamp_ms: event.timestamp_ms, content });
+        }
         let Some((state_path, failure, failed_ms)) = self.failures.remove(&event.previous_id) else { return };
         let attempt = self.attempts.get(&state_path).copied().unwrap_or(1);
         let note = if event.kind.ends_with("Scheduled") && path == state_path {

@@ -60,10 +60,18 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: false };
     let watched = watch(handle, &id, watching, &mut display).await?;
     show_end(global, handle, &watched, &mut display);
+    say_how_to_watch(global, &executions, &id, watched.exit);
     if global.output == Output::Human && watched.exit == Exit::Success && !global.quiet {
         show_output(&watched.view);
     }
     Ok(watched.exit)
+}
+
+/// After a watch that stopped because nothing proceeds: what drives the execution, and how to watch it.
+pub fn say_how_to_watch(global: &Global, executions: &Executions, id: &str, exit: Exit) {
+    if exit == Exit::Waiting && global.output == Output::Human && !global.quiet {
+        say!("Nothing is lost. {id} continues in {}:   flow status {id} --watch{OPTIONS}", executions.service());
+    }
 }
 
 /// Finds the deployed workflow, and refuses another one than the definition compiles to.
