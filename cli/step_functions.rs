@@ -354,6 +354,9 @@ impl Executions {
         let mut view = View::new(&execution, &known.definition);
         let last = if request.as_shown { known.shown } else { u64::MAX };
         known.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
+        if !request.as_shown {
+            known.history.mark_waits_for_workers(&mut view);
+        }
         Ok(flow::DescribeExecutionResponse {
             // AWS drives it.
             driven: execution.status == ExecutionStatus::Running,

@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use api::view::{Doing, View, Wait};
 use engine::journal::{
     EntryContent, ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails as Details,
     JournalEntry, Note, StateType, StepFailure, state_path,
@@ -17,6 +18,9 @@ use steps::step_functions::RemoteEvent;
 
 /// The state that the compiler adds to an outer Map; it is not shown.
 const ADDED_STATE: &str = "flow: keep the index of this iteration";
+
+/// What a state waits for whose activity has no worker yet.
+const WAITS_FOR_WORKER: &str = "waits for a worker";
 
 /// The path from the top of a definition to a state.
 type Way = Vec<Part>;
@@ -42,6 +46,8 @@ pub struct History {
     failures: HashMap<u64, (String, StepFailure, u64)>,
     /// The paths of the Fail states that were entered, by the id of the event.
     fail_states: HashMap<u64, String>,
+    /// The paths of the states whose activity was scheduled and not started, with the time at which it was scheduled.
+    without_worker: BTreeMap<String, u64>,
     /// The position of the last failed attempt: a redriven execution continues at it.
     last_failed: EventPosition,
     entries: Vec<JournalEntry>,
@@ -73,6 +79,26 @@ impl History {
     /// The entries of all events.
     pub fn entries(&self) -> &[JournalEntry] {
         &self.entries
+    }
+
+    /// Marks the states of a complete view whose activity has no worker yet. Returns whether there are any.
+    pub fn mark_waits_for_workers(&self, view: &mut View) -> bool {
+        let mut any = false;
+        for (path, scheduled_ms) in &self.without_worker {
+            let Some(state) = view.states.get_mut(path) else { continue };
+            if state.doing == Doing::Running {
+                state.doing = Doing::Waiting(Wait {
+                    reason: WAITS_FOR_WORKER.to_owned(),
+                    polled_ms: *scheduled_ms,
+                    // Nothing polls it.
+                    next_poll_ms: 0,
+                    deadline_ms: None,
+                    instructions: None,
+                });
+                any = true;
+            }
+        }
+        any
     }
 
     /// Adds the events after the last one, oldest first.
@@ -131,6 +157,11 @@ impl History {
     }
 
     fn count(&mut self, event: &RemoteEvent, path: &str) {
+        if event.kind == "ActivityScheduled" {
+            self.without_worker.insert(path.to_owned(), event.timestamp_ms);
+        } else if event.kind.starts_with("Activity") {
+            self.without_worker.remove(path);
+        }
         if event.kind == "FailStateEntered" {
             self.fail_states.insert(event.id, path.to_owned());
         }
@@ -312,7 +343,6 @@ fn of_call(what: &str, event: &RemoteEvent, name: Arc<str>, resource: Arc<str>) 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use api::view::{Doing, View};
     use serde_json::json;
 
     use super::*;
