@@ -356,6 +356,7 @@ impl Executions {
         known.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
         if !request.as_shown {
             known.history.mark_waits_for_workers(&mut view);
+            known.history.mark_approvals(&mut view);
         }
         Ok(flow::DescribeExecutionResponse {
             // AWS drives it.

@@ -4,7 +4,7 @@
 //! state names are unique, and from `previousEventId`, which leads back to the event that entered the state.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -18,6 +18,9 @@ use steps::step_functions::RemoteEvent;
 
 /// The state that the compiler adds to an outer Map; it is not shown.
 const ADDED_STATE: &str = "flow: keep the index of this iteration";
+
+/// The resource of a Task that asks a person.
+const APPROVAL: &str = "flow:approval:request";
 
 /// What a state waits for whose activity has no worker yet.
 const WAITS_FOR_WORKER: &str = "waits for a worker";
@@ -38,6 +41,8 @@ enum Part {
 #[derive(Debug, Default)]
 pub struct History {
     ways: HashMap<String, Way>,
+    /// The names of the states that ask a person.
+    approvals: BTreeSet<String>,
     /// The position of each event.
     positions: HashMap<u64, EventPosition>,
     /// The number of calls in the current visit of each state, by its path.
@@ -68,7 +73,9 @@ impl History {
     pub fn new(definition: &Value) -> Self {
         let mut ways = HashMap::new();
         find_ways(definition, &mut Vec::new(), &mut ways);
-        History { ways, ..History::default() }
+        let mut approvals = BTreeSet::new();
+        find_approvals(definition, &mut approvals);
+        History { ways, approvals, ..History::default() }
     }
 
     /// The id of the last event.
@@ -99,6 +106,24 @@ impl History {
             }
         }
         any
+    }
+
+    /// Marks the states of a complete view that ask a person, which only a flow serve supports.
+    pub fn mark_approvals(&self, view: &mut View) {
+        let id = view.id.clone();
+        for state in view.states.values_mut() {
+            let asks = state.called && !state.answered && self.approvals.contains(&state.name);
+            if asks && state.doing == Doing::Running {
+                state.doing = Doing::Waiting(Wait {
+                    reason: format!("waits for a person; in the home of the server:   flow approve {id}"),
+                    polled_ms: state.entered_ms,
+                    // Nothing polls it.
+                    next_poll_ms: 0,
+                    deadline_ms: None,
+                    instructions: None,
+                });
+            }
+        }
     }
 
     /// Adds the events after the last one, oldest first.
@@ -208,6 +233,17 @@ impl History {
             timestamp_ms: failed_ms,
             content: EntryContent::Note(Box::new(note)),
         });
+    }
+}
+
+fn find_approvals(machine: &Value, found: &mut BTreeSet<String>) {
+    for (name, state) in machine["States"].as_object().into_iter().flatten() {
+        if state["Resource"] == APPROVAL {
+            found.insert(name.clone());
+        }
+        let branches = state["Branches"].as_array().into_iter().flatten();
+        let processors = ["ItemProcessor", "Iterator"].into_iter().filter_map(|field| state.get(field));
+        branches.chain(processors).for_each(|machine| find_approvals(machine, found));
     }
 }
 
