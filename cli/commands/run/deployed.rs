@@ -87,6 +87,14 @@ async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan
     };
     let steps = environments::described().map_err(refused)?;
     let definition = plan.definition.value();
+    // A deployment compiles every step of flow to an activity.
+    let names_steps = plan.definition.resources().iter().any(|resource| resource.starts_with("flow:"));
+    if names_steps && deployed.definitions.iter().any(|found| found == definition) {
+        let message = format!("flow deploy did not create the state machine {name}: nothing was started");
+        let hint =
+            format!("{deploy} --name NAME   deploys it under another name; flow run without --engine runs it here");
+        return Err(CliError::refused(message).hint(hint));
+    }
     if deployed.definitions.iter().all(|found| is_compiled_from(found, definition, &steps, &deployed)) {
         return Ok(deployed);
     }
