@@ -126,8 +126,7 @@ fn of_fault(kind: &str, message: String) -> CliError {
         "ExecutionAlreadyExists" => {
             let id = message.split('\'').nth(1).unwrap_or("ID").to_owned();
             CliError::refused(message).hint(format!(
-                "flow resume {id}{OPTIONS}   continues that execution with its own definition and input, and   flow run   with \
-                 another --id starts a new one; nothing was run"
+                "flow status {id}{OPTIONS} shows that execution; flow run with another --id starts a new one; nothing was run"
             ))
         }
         _ => CliError::refused(message),

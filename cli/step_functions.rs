@@ -416,7 +416,7 @@ impl Executions {
     ) -> Result<<flow::SignalTask as Operation>::Response, CliError> {
         let flow::SignalTaskRequest { id, state, outcome, early, .. } = request;
         let keeps_none = || CliError::refused("Step Functions keeps no answer for a state that does not wait yet");
-        if early || outcome == TaskOutcome::Withdraw {
+        if early {
             return Err(keeps_none());
         }
         let known = self.of(&id).await?;

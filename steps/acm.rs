@@ -29,10 +29,10 @@ use crate::{
 const RESOURCE_TYPE: &str = "AWS::CertificateManager::Certificate";
 
 /// All certificates.
-const CERTIFICATES: Scope = Scope { id: "Certificates", place: 11, resources: all_certificates, condition: none };
+const CERTIFICATES: Scope = Scope { id: "Certificates", order: 11, resources: all_certificates, condition: none };
 /// The certificates with the deployment's tag.
 const CERTIFICATES_OF_DEPLOYMENT: Scope =
-    Scope { id: "CertificatesOfTheDeployment", place: 12, resources: all_certificates, condition: resource_tag };
+    Scope { id: "CertificatesOfTheDeployment", order: 12, resources: all_certificates, condition: resource_tag };
 
 fn all_certificates(restriction: &Restriction) -> Vec<String> {
     vec![restriction.arn("acm", "certificate/*")]

@@ -25,7 +25,7 @@ const ALARM: &str = "AWS::CloudWatch::Alarm";
 /// The alarms of a deployment.
 const ALARMS: Scope = Scope {
     id: "Alarms",
-    place: 10,
+    order: 10,
     resources: |restriction| vec![restriction.arn("cloudwatch", &format!("alarm:{}-*", restriction.deployment))],
     condition: none,
 };
@@ -224,9 +224,9 @@ async fn tags_of(environment: &Environment, alarm_arn: &str) -> Result<Option<Fo
 }
 
 async fn put_alarm(environment: Arc<Environment>, context: StepContext, input: PutAlarm) -> StepResult<PutAlarmOutput> {
-    let there = find(&environment, std::slice::from_ref(&input.name)).await?.into_iter().next();
+    let existing = find(&environment, std::slice::from_ref(&input.name)).await?.into_iter().next();
     let mut change = ChangeAction::Created;
-    if let Some(alarm) = &there {
+    if let Some(alarm) = &existing {
         let tags = tags_of(&environment, alarm.alarm_arn().unwrap_or_default()).await?.unwrap_or_default();
         if !tags.is_ours(&input.deployment) {
             return Err(name_taken("alarm", &input.name, &input.deployment, tags.deployment.as_deref()));
@@ -276,12 +276,12 @@ fn dimensions(input: &PutAlarm) -> Vec<Dimension> {
 }
 
 fn is_as_wanted(alarm: &MetricAlarm, input: &PutAlarm) -> bool {
-    let there: BTreeMap<&str, &str> =
+    let existing: BTreeMap<&str, &str> =
         alarm.dimensions().iter().map(|d| (d.name().unwrap_or_default(), d.value().unwrap_or_default())).collect();
     let wanted: BTreeMap<&str, &str> =
         input.dimensions.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let topics: Vec<&str> = input.topic_arn.as_deref().into_iter().collect();
-    there == wanted
+    existing == wanted
         && alarm.namespace() == Some(&input.namespace)
         && alarm.metric_name() == Some(&input.metric_name)
         && alarm.statistic().map(Statistic::as_str) == Some(&input.statistic)
@@ -298,18 +298,18 @@ fn say_differences(environment: &Environment, alarm: &MetricAlarm, input: &PutAl
     if alarm.threshold() != Some(input.threshold) {
         environment.differs("threshold", alarm.threshold().unwrap_or_default(), input.threshold);
     }
-    let there = alarm.alarm_actions().join(", ");
+    let existing = alarm.alarm_actions().join(", ");
     let topic = input.topic_arn.clone().unwrap_or_default();
-    if there != topic {
-        environment.differs("topicArn", there, topic);
+    if existing != topic {
+        environment.differs("topicArn", existing, topic);
     }
     let said =
         |name: Option<&str>, value: Option<&str>| format!("{}={}", name.unwrap_or_default(), value.unwrap_or_default());
-    let mut there: Vec<String> = alarm.dimensions().iter().map(|d| said(d.name(), d.value())).collect();
-    there.sort_unstable();
+    let mut existing: Vec<String> = alarm.dimensions().iter().map(|d| said(d.name(), d.value())).collect();
+    existing.sort_unstable();
     let wanted: Vec<String> = input.dimensions.iter().map(|(name, value)| said(Some(name), Some(value))).collect();
-    if there != wanted {
-        environment.differs("dimensions", there.join(", "), wanted.join(", "));
+    if existing != wanted {
+        environment.differs("dimensions", existing.join(", "), wanted.join(", "));
     }
     let rule = |statistic: Option<&str>, period: Option<i32>, of: Option<i32>, missing: Option<&str>| {
         let (period, of) = (period.unwrap_or_default(), of.unwrap_or_default());
@@ -320,11 +320,11 @@ fn say_differences(environment: &Environment, alarm: &MetricAlarm, input: &PutAl
         )
     };
     let statistic = alarm.statistic().map(Statistic::as_str);
-    let there = rule(statistic, alarm.period(), alarm.evaluation_periods(), alarm.treat_missing_data());
+    let existing = rule(statistic, alarm.period(), alarm.evaluation_periods(), alarm.treat_missing_data());
     let periods = (Some(input.period_seconds), Some(input.evaluation_periods));
     let wanted = rule(Some(&input.statistic), periods.0, periods.1, Some(&input.treat_missing_data));
-    if there != wanted {
-        environment.differs("rule", there, wanted);
+    if existing != wanted {
+        environment.differs("rule", existing, wanted);
     }
 }
 
@@ -347,13 +347,13 @@ async fn delete_own_alarms(
 }
 
 async fn delete_alarms(environment: Arc<Environment>, context: StepContext, input: AlarmNames) -> StepResult<Nothing> {
-    let there = if input.names.is_empty() { Vec::new() } else { find(&environment, &input.names).await? };
-    if there.is_empty() {
+    let existing = if input.names.is_empty() { Vec::new() } else { find(&environment, &input.names).await? };
+    if existing.is_empty() {
         // An earlier call of this visit deleted all of them at once.
         let names = if called_before(&context) { input.names } else { Vec::new() };
         return Ok(deleted(names));
     }
-    let names: Vec<String> = there.into_iter().filter_map(|alarm| alarm.alarm_name).collect();
+    let names: Vec<String> = existing.into_iter().filter_map(|alarm| alarm.alarm_name).collect();
     let answer = environment.cloudwatch().delete_alarms().set_alarm_names(Some(names.clone())).send().await;
     answer.map_err(|error| failure("cloudwatch:DeleteAlarms", error))?;
     Ok(deleted(names))

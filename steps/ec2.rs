@@ -30,7 +30,7 @@ pub(crate) use inventory::{FoundInternetGateway, FoundRouteTable, FoundSecurityG
 
 use crate::{
     Environment,
-    outcome::{change_of_part as change_of_link, gone, gone_already, nothing_to_do},
+    outcome::{change_of_part, gone, gone_already, nothing_to_do},
     plan::{PlannedChange, Price, Prices},
     policy::Scope,
     preflight::{CheckChanges, Holders, Objections},

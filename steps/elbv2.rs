@@ -28,7 +28,7 @@ use crate::{
 /// The load balancer, its listeners and its target group.
 const LOAD_BALANCERS: Scope = Scope {
     id: "LoadBalancers",
-    place: 7,
+    order: 7,
     resources: |restriction| {
         let deployment = &restriction.deployment;
         let named = [

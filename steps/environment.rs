@@ -161,8 +161,8 @@ impl Environment {
         }
     }
 
-    /// Reports what a search found out about a resource, whose deletion knows only its id. Only a plan uses it.
-    pub(crate) fn knows(&self, id: &str, name: Option<&str>, settings: serde_json::Value) {
+    /// Records the name and the settings of a resource that a search found, because its deletion has only its id. Only a plan uses it.
+    pub(crate) fn record_found(&self, id: &str, name: Option<&str>, settings: serde_json::Value) {
         if let Some(plan) = &self.plan {
             plan.know(id, Known { name: name.map(str::to_owned), settings });
         }

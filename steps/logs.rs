@@ -23,7 +23,7 @@ const RESOURCE_TYPE: &str = "AWS::Logs::LogGroup";
 /// The log groups of a deployment.
 const LOG_GROUPS: Scope = Scope {
     id: "LogGroups",
-    place: 5,
+    order: 5,
     resources: |restriction| vec![restriction.arn("logs", &format!("log-group:/ecs/{}*", restriction.deployment))],
     condition: none,
 };
@@ -224,11 +224,11 @@ async fn put_retention_policy(
     context: StepContext,
     input: PutRetentionPolicy,
 ) -> StepResult<Nothing> {
-    let there = find(&environment, &input.name).await?.and_then(|group| group.retention_in_days);
-    if there == Some(input.retention_days) {
+    let existing = find(&environment, &input.name).await?.and_then(|group| group.retention_in_days);
+    if existing == Some(input.retention_days) {
         return nothing_to_do();
     }
-    let from = there.map_or_else(|| "never expires".to_owned(), |days| days.to_string());
+    let from = existing.map_or_else(|| "never expires".to_owned(), |days| days.to_string());
     environment.differs("retentionDays", from, input.retention_days);
     let call = environment.logs().put_retention_policy().log_group_name(&input.name);
     let answer = call.retention_in_days(input.retention_days).send().await;

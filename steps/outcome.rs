@@ -45,8 +45,8 @@ pub(crate) fn made_id<'a>(context: &'a StepContext, ending: &'a str) -> &'a str 
     context.created.keys().find(|id| id.ends_with(ending)).map_or(ending, String::as_str)
 }
 
-/// The change of a part without tags. This execution created it and the answer was lost if it has not reported `part`,
-/// and either created `parent` or has called the service earlier in this visit.
+/// The change of a part without tags that exists as wanted. It is `Created` if this execution has not reported `part`, and has created
+/// `parent` or called the service earlier in this visit: the answer of that call was lost.
 pub(crate) fn change_of_part(context: &StepContext, parent: &str, part: &str) -> ChangeAction {
     if context.created.contains_key(part) {
         return ChangeAction::Unchanged;
@@ -62,8 +62,8 @@ pub(crate) fn change_without_tags(context: &StepContext, id: &str) -> ChangeActi
 }
 
 /// The error of a resource that differs from the input in a property that cannot be changed.
-pub(crate) fn cannot_change(what: &str, of: &str, there: &str, wanted: &str) -> StepError {
-    StepError::new(ErrorClass::Invalid, format!("{what} of {of} is {there}, but the input says {wanted}"))
+pub(crate) fn cannot_change(what: &str, of: &str, existing: &str, wanted: &str) -> StepError {
+    StepError::new(ErrorClass::Invalid, format!("{what} of {of} is {existing}, but the input says {wanted}"))
         .hint("This cannot be changed while it exists: set the input back, or tear the deployment down first.")
 }
 
@@ -90,14 +90,14 @@ pub(crate) fn taken_but_not_listed(mut failure: StepError) -> StepError {
 
 /// Whether both contain the same texts, in any order.
 pub(crate) fn same_set<'a, 'b>(
-    there: impl IntoIterator<Item = &'a str>,
+    existing: impl IntoIterator<Item = &'a str>,
     wanted: impl IntoIterator<Item = &'b String>,
 ) -> bool {
-    let mut there: Vec<&str> = there.into_iter().collect();
+    let mut existing: Vec<&str> = existing.into_iter().collect();
     let mut wanted: Vec<&str> = wanted.into_iter().map(String::as_str).collect();
-    there.sort_unstable();
+    existing.sort_unstable();
     wanted.sort_unstable();
-    there == wanted
+    existing == wanted
 }
 
 #[cfg(test)]

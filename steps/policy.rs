@@ -48,8 +48,8 @@ pub type Condition = Vec<(String, Vec<String>)>;
 pub(crate) struct Scope {
     /// The statement's name.
     pub(crate) id: &'static str,
-    /// The statement's place in the policy: statements are sorted by place, then by name.
-    pub(crate) place: u8,
+    /// The order of the statement in the policy: statements are sorted by it, then by name.
+    pub(crate) order: u8,
     /// The ARNs of the resources.
     pub(crate) resources: fn(&Restriction) -> Vec<String>,
     /// The condition.
@@ -57,14 +57,14 @@ pub(crate) struct Scope {
 }
 
 /// All resources: most services do not restrict reads.
-pub(crate) const READS: Scope = Scope { id: "Reads", place: 0, resources: all, condition: none };
+pub(crate) const READS: Scope = Scope { id: "Reads", order: 0, resources: all, condition: none };
 
 /// Resources that are created with the deployment's tag and have no ARN yet.
 pub(crate) const REQUEST_TAGGED: Scope =
-    Scope { id: "RequestWithTheDeploymentsTag", place: 19, resources: all, condition: request_tag };
+    Scope { id: "RequestWithTheDeploymentsTag", order: 19, resources: all, condition: request_tag };
 
 /// Actions without a scope of their own.
-const OTHERS: Scope = Scope { id: "Others", place: 21, resources: all, condition: none };
+const OTHERS: Scope = Scope { id: "Others", order: 21, resources: all, condition: none };
 
 /// All resources.
 pub(crate) fn all(_restriction: &Restriction) -> Vec<String> {
@@ -101,7 +101,7 @@ pub fn statements(actions: &BTreeSet<String>, restriction: &Restriction) -> Vec<
     let mut by_scope: BTreeMap<(u8, &str), (&Scope, Vec<String>)> = BTreeMap::new();
     for action in actions {
         for &scope in scopes(action) {
-            let (_, allowed) = by_scope.entry((scope.place, scope.id)).or_insert_with(|| (scope, Vec::new()));
+            let (_, allowed) = by_scope.entry((scope.order, scope.id)).or_insert_with(|| (scope, Vec::new()));
             allowed.push(action.clone());
         }
     }

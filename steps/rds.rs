@@ -35,7 +35,7 @@ const SNAPSHOT: &str = "AWS::RDS::DBSnapshot";
 /// The database, its subnet group, its final snapshots, and the default groups that RDS assigns to it.
 const DATABASES: Scope = Scope {
     id: "Databases",
-    place: 6,
+    order: 6,
     resources: |restriction| {
         let deployment = &restriction.deployment;
         let named = [
@@ -49,6 +49,12 @@ const DATABASES: Scope = Scope {
     },
     condition: none,
 };
+
+/// The least storage to which RDS grows a database with this storage, in GiB: the new value must be at least 10 % greater (Amazon RDS
+/// API Reference, ModifyDBInstance, AllocatedStorage).
+fn least_growth_gib(current_gib: i32) -> i32 {
+    current_gib.saturating_add(current_gib.saturating_add(9) / 10)
+}
 
 /// RDS: databases and subnet groups.
 pub(crate) struct Rds;

@@ -27,7 +27,7 @@ const RESOURCE_TYPE: &str = "AWS::Route53::RecordSet";
 /// The records of every hosted zone.
 const RECORDS: Scope = Scope {
     id: "Records",
-    place: 13,
+    order: 13,
     resources: |restriction| vec![format!("arn:{}:route53:::hostedzone/*", restriction.partition)],
     condition: none,
 };

@@ -22,7 +22,8 @@ use crate::{
     route53::FoundRecord,
 };
 
-/// An AWS service whose resources belong to deployments. Each service implements it in its own module.
+/// An AWS service whose resources belong to deployments. Each service implements it in its own module. What stays outside that module:
+/// its fields in [`CheckNames`], [`CheckChanges`] and [`Found`], and the order of its statements in the policy.
 #[async_trait]
 pub(crate) trait Service: Sync {
     /// The service in the names of its steps, such as `sns` in `flow:sns:createTopic`.

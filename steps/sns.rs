@@ -30,7 +30,7 @@ const DELETED: &str = "Deleted";
 /// The topic of alarms.
 const TOPICS: Scope = Scope {
     id: "Topics",
-    place: 9,
+    order: 9,
     resources: |restriction| vec![restriction.arn("sns", &format!("{}-alarms", restriction.deployment))],
     condition: none,
 };
@@ -278,8 +278,8 @@ async fn find_subscriptions(
         return Ok((subscribed, other_emails));
     }
     let call = environment.sns_reads().list_subscriptions_by_topic().topic_arn(&input.topic_arn);
-    let mut there = call.into_paginator().items().send();
-    while let Some(found) = there.next().await {
+    let mut existing = call.into_paginator().items().send();
+    while let Some(found) = existing.next().await {
         let action = "sns:ListSubscriptionsByTopic";
         let found = found.map_err(|error| failure_for(context, &input.topic_arn, action, error))?;
         if found.endpoint() == Some(&input.email) {
@@ -322,7 +322,7 @@ fn note_of_others(others: &[String], wanted: Option<&str>) -> Option<String> {
     }
     let (is, others) = (wanted.map_or("empty".to_owned(), str::to_owned), others.join(", "));
     Some(format!(
-        "Alarms are also sent to {others} (alarms.email is {is}): unsubscribe in SNS who should not get them."
+        "Alarms are also sent to {others} (alarms.email is {is}): unsubscribe in SNS the addresses that should not receive them."
     ))
 }
 

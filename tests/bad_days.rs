@@ -299,7 +299,7 @@ fn a_plan_of_a_teardown_lists_what_goes_what_is_made_and_what_stays() {
         "deletionProtection: true -> false",
         "SSH from Internet",
         "rehearsal-1",
-        "Estimated cost that ends: at least ",
+        "Estimated saving: at least ",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }

@@ -317,7 +317,7 @@ fn one_that_only_waits_is_waiting_and_one_whose_call_broke_off_is_interrupted() 
     assert!(line("waits").contains("WAITING") && line("waits").contains("flow resume waits"), "{said}");
     assert!(line("due").contains("INTERRUPTED"), "{said}");
     let said = home.exits(&["status", "waits"], 0);
-    assert!(said.contains("WAITING") && said.contains("next check"), "{said}");
+    assert!(said.contains("WAITING") && said.contains("Next check"), "{said}");
 }
 
 #[test]
@@ -416,4 +416,29 @@ fn commands_that_hand_the_store_to_each_other_all_end() {
             assert!(home.succeed(&["status", id]).contains("WAITING"));
         }
     }
+}
+
+/// A command that is done does not end the programs that it runs for others, and these can still be cancelled.
+#[test]
+fn an_owner_that_is_done_drives_what_it_has_begun_for_others() {
+    let home = Home::plain();
+    let effects = home.path().join("effects");
+    let program = home.program("slow", &format!("echo begun >> {}; sleep 40", effects.display()));
+    let variables = [("FLOW_PROGRAMS", program.as_str())];
+    let call = home.one(
+        "call",
+        &json!({ "Type": "Task", "Resource": "flow:process:run", "Parameters": { "Program": program }, "End": true }),
+    );
+    let mut first = home.spawn(&["run", &home.waits("short", 3), "--yes", "--id", "first"]);
+    until(20, "the first owns the store", || home.path().join("flow.sock").exists());
+    let mut second = home.command(&["run", &call, "--yes", "--id", "second"]).envs(variables).spawn().unwrap();
+    until(20, "the program runs", || effects.exists());
+    until(20, "the first has succeeded", || home.succeed(&["status", "first"]).contains("SUCCEEDED"));
+    assert!(first.try_wait().unwrap().is_none(), "the first ended beside a call in flight");
+    let begun = Instant::now();
+    home.exits(&["cancel", "second", "--now"], 0);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    until(20, "the first ends", || first.try_wait().unwrap().is_some());
+    until(20, "the second ends", || second.try_wait().unwrap().is_some());
+    assert_eq!(std::fs::read_to_string(&effects).unwrap(), "begun\n");
 }

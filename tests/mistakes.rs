@@ -45,7 +45,7 @@ fn an_id_that_has_ended_runs_nothing_and_says_so() {
     home.one("work", &pass("second"));
     let said = home.exits(&run, 3);
     assert!(said.contains("exists already, with another definition"), "{said}");
-    assert!(said.contains("flow resume one") && said.contains("another --id"), "both ways: {said}");
+    assert!(said.contains("flow status one") && said.contains("another --id"), "both ways: {said}");
     let fail = home.one("fail", &json!({ "Type": "Fail", "Error": "Disk.Full" }));
     let run = ["run", fail.as_str(), "--yes", "--id", "two"];
     home.exits(&run, 1);

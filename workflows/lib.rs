@@ -30,7 +30,7 @@ pub use assemble::WorkflowError;
 pub use catalogue::{Workflow, catalogue, find};
 pub use input::{InputError, InputFormat, parse_input, set_key};
 pub use keys::RepeatedKey;
-pub use load::{DefinitionText, load_definition};
+pub use load::{DEFINITION_ENDINGS, DefinitionText, load_definition};
 pub use prepare::{prepare_input, schema_error, schema_problems};
 pub use problem::InputProblem;
 

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
+    iter,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +19,9 @@ use crate::{
 const STANDARD_INPUT: &str = "-";
 /// The largest definition, in bytes: 16 times what Step Functions accepts, for files with comments and anchors.
 const DEFINITION_BYTES_MAX: u64 = 16 << 20;
+
+/// The endings of definition files, in the order in which they are tried.
+pub const DEFINITION_ENDINGS: [&str; 7] = [".asl.yaml", ".asl.yml", ".asl.json", ".asl", ".yaml", ".yml", ".json"];
 
 /// The text of a definition, with its path.
 #[derive(Debug, Clone)]
@@ -112,9 +116,8 @@ fn limited(source: impl Read) -> io::Result<String> {
 }
 
 fn read_section(name: &str, folder: &Path, reference: &str) -> Result<Value, WorkflowError> {
-    let endings = ["", ".asl.yaml", ".asl.yml", ".asl.json", ".asl", ".yaml", ".yml", ".json"];
-    let found = endings.iter().map(|ending| folder.join(format!("{reference}{ending}"))).find(|path| path.is_file());
-    match found {
+    let mut named = iter::once("").chain(DEFINITION_ENDINGS).map(|ending| folder.join(format!("{reference}{ending}")));
+    match named.find(|path| path.is_file()) {
         Some(path) => DefinitionText::read(&path)?.parse(),
         None => Err(WorkflowError::MissingSection { name: name.to_owned(), section: reference.to_owned() }),
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Needs;
 use crate::{Api, Fault, Operation};
 
-/// The most executions whose needs are read.
+/// The most executions whose needs are read. The needs of further executions are not reported.
 const NEEDS_SEARCHED_MAX: usize = 1_000;
 
 /// Lists executions, newest first. If more unfinished executions exist than the limit, the first by id are listed.
@@ -20,7 +20,8 @@ pub struct ListRequest {
     pub limit: Option<usize>,
     /// Only executions that have not ended.
     pub unfinished: bool,
-    /// Whether the response reports what the executions need from outside.
+    /// Whether the response reports what the executions need from outside. Needs are read for the first 1,000
+    /// listed executions that are running and not paused.
     pub with_needs: bool,
 }
 
@@ -32,7 +33,7 @@ pub struct ListResponse {
     pub executions: Vec<ExecutionHeader>,
     /// The ids of the listed executions that the owner runs now.
     pub driven: Vec<String>,
-    /// What listed executions need from outside, if the request asks for it.
+    /// What listed executions need from outside, if the request asks for it: see [`ListRequest::with_needs`].
     pub needs: Vec<Needs>,
 }
 
@@ -53,7 +54,7 @@ impl Operation for ListExecutions {
     }
 }
 
-/// What the first of these executions need from outside.
+/// What the first [`NEEDS_SEARCHED_MAX`] of these executions that are running and not paused need from outside.
 fn needs(api: &Api, executions: &[ExecutionHeader]) -> Result<Vec<Needs>, StoreError> {
     let mut needs = Vec::new();
     let running = executions.iter().filter(|header| !header.is_quiescent()).take(NEEDS_SEARCHED_MAX);

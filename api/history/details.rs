@@ -92,15 +92,16 @@ pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
     }
 }
 
-type Told = (String, String, Map<String, Value>);
+/// An event's type, the prefix of its details field (empty if it has none), and its details.
+type EventBody = (String, String, Map<String, Value>);
 
 /// An event of a later version.
-fn unknown() -> Told {
+fn unknown() -> EventBody {
     ("Unknown".to_owned(), String::new(), Map::new())
 }
 
 /// An event whose details field is named after its type.
-fn plain(kind: &str, details: Map<String, Value>) -> Told {
+fn plain(kind: &str, details: Map<String, Value>) -> EventBody {
     (kind.to_owned(), lower(kind), details)
 }
 
@@ -130,7 +131,7 @@ fn failed(failure: &ErrorAndCause) -> Map<String, Value> {
     told.map(|(name, text)| (name.to_owned(), json!(text))).collect()
 }
 
-fn execution_started(started: &Execution) -> Told {
+fn execution_started(started: &Execution) -> EventBody {
     let mut told = fields([
         ("input", started.input.clone().into()),
         ("inputDetails", json!({ "truncated": false })),
@@ -140,7 +141,7 @@ fn execution_started(started: &Execution) -> Told {
     plain("ExecutionStarted", told)
 }
 
-fn composite(details: &Details, started: &Execution) -> Told {
+fn composite(details: &Details, started: &Execution) -> EventBody {
     let iteration = |kind: &str, name: &str, index: u64| {
         (kind.to_owned(), lower(kind), fields([("name", json!(name)), ("index", json!(index))]))
     };
@@ -167,7 +168,23 @@ fn composite(details: &Details, started: &Execution) -> Told {
         Details::MapIterationSucceeded { name, index } => iteration("MapIterationSucceeded", name, *index),
         Details::MapIterationFailed { name, index, .. } => iteration("MapIterationFailed", name, *index),
         Details::MapIterationAborted { name, index } => iteration("MapIterationAborted", name, *index),
-        _ => unknown(),
+        Details::ExecutionStarted { .. }
+        | Details::ExecutionSucceeded { .. }
+        | Details::ExecutionFailed(_)
+        | Details::ExecutionTimedOut(_)
+        | Details::ExecutionAborted(_)
+        | Details::ExecutionRedriven { .. }
+        | Details::EvaluationFailed(_)
+        | Details::StateEntered { .. }
+        | Details::StateExited { .. }
+        | Details::TaskScheduled { .. }
+        | Details::TaskStarted { .. }
+        | Details::TaskSucceeded { .. }
+        | Details::TaskScheduleFailed { .. }
+        | Details::TaskFailed { .. }
+        | Details::TaskTimedOut { .. }
+        | Details::TaskSubmitted { .. }
+        | Details::Unknown => unknown(),
     }
 }
 
@@ -186,7 +203,7 @@ fn called(resource: &str) -> (&'static str, Map<String, Value>) {
     }
 }
 
-fn task(details: &Details, started: &Execution) -> Told {
+fn task(details: &Details, started: &Execution) -> EventBody {
     let (suffix, resource, more) = match details {
         Details::TaskScheduled { resource, parameters, timeout_seconds, heartbeat_seconds, role_arn, .. } => {
             let limits = [("timeoutInSeconds", *timeout_seconds), ("heartbeatInSeconds", *heartbeat_seconds)];
@@ -205,7 +222,31 @@ fn task(details: &Details, started: &Execution) -> Told {
         Details::TaskFailed { resource, failure, .. } => ("Failed", resource, failed(failure)),
         Details::TaskTimedOut { resource, failure, .. } => ("TimedOut", resource, failed(failure)),
         Details::TaskSubmitted { resource, output, .. } => ("Submitted", resource, data("output", output)),
-        _ => return unknown(),
+        Details::ExecutionStarted { .. }
+        | Details::ExecutionSucceeded { .. }
+        | Details::ExecutionFailed(_)
+        | Details::ExecutionTimedOut(_)
+        | Details::ExecutionAborted(_)
+        | Details::ExecutionRedriven { .. }
+        | Details::EvaluationFailed(_)
+        | Details::StateEntered { .. }
+        | Details::StateExited { .. }
+        | Details::StateAborted { .. }
+        | Details::ParallelStateStarted { .. }
+        | Details::ParallelStateSucceeded { .. }
+        | Details::ParallelStateFailed { .. }
+        | Details::MapStateStarted { .. }
+        | Details::MapStateSucceeded { .. }
+        | Details::MapStateFailed { .. }
+        | Details::MapRunStarted { .. }
+        | Details::MapRunRedriven { .. }
+        | Details::MapRunSucceeded
+        | Details::MapRunFailed(_)
+        | Details::MapIterationStarted { .. }
+        | Details::MapIterationSucceeded { .. }
+        | Details::MapIterationFailed { .. }
+        | Details::MapIterationAborted { .. }
+        | Details::Unknown => return unknown(),
     };
     let (prefix, mut told) = called(resource);
     told.extend(more);
@@ -214,7 +255,7 @@ fn task(details: &Details, started: &Execution) -> Told {
     (kind, field, told)
 }
 
-fn task_scheduled(resource: &str, parameters: &Value, limits: [(&str, Option<u64>); 2], region: &str) -> Told {
+fn task_scheduled(resource: &str, parameters: &Value, limits: [(&str, Option<u64>); 2], region: &str) -> EventBody {
     let (prefix, mut told) = called(resource);
     if prefix == "Task" {
         told.insert("region".to_owned(), region.into());

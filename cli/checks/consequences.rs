@@ -10,11 +10,18 @@ pub(super) fn leave_out(found: &mut Vec<Diagnostic>) {
     let is_cause = |problem: &Diagnostic| {
         problem.message.starts_with("Missing 'Next' target: ")
             || problem.message.starts_with("These fields are required: ")
-            || problem.message.starts_with("Field '")
+            || is_unknown_field(&problem.message)
     };
     if found.iter().any(is_cause) {
         found.retain(|problem| !is_unreachable(problem));
     }
+}
+
+/// Whether a message reports a field that the state cannot have, which may be misspelt. A field that a Map cannot have in INLINE mode
+/// is not misspelt.
+fn is_unknown_field(message: &str) -> bool {
+    message.starts_with("Field '")
+        && (message.ends_with("' is not supported") || message.contains("' is not supported; did you mean"))
 }
 
 /// A definition without `QueryLanguage` that uses JSONata: one problem that says which line is missing.
@@ -73,6 +80,15 @@ mod tests {
         assert!(found[0].1.ends_with("did you mean 'First'?"), "{found:?}");
         definition["StartAt"] = json!("Last");
         assert!(messages(&definition)[0].1.ends_with("is not reachable."), "without a cause it is one itself");
+    }
+
+    #[test]
+    fn a_field_that_inline_mode_refuses_hides_no_unreachable_state() {
+        let inner = json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } });
+        let map = json!({ "Type": "Map", "Label": "m", "ItemProcessor": inner, "End": true });
+        let found = messages(&json!({ "StartAt": "M", "States": { "M": map, "Z": { "Type": "Succeed" } } }));
+        assert!(found.iter().any(|(_, message)| message.ends_with("is not supported in INLINE mode")), "{found:?}");
+        assert!(found.iter().any(|(_, message)| message.ends_with("is not reachable.")), "{found:?}");
     }
 
     #[test]

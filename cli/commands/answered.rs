@@ -51,7 +51,7 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
         let command = person::command_as_owner(handle.home().real_folder());
         return Ok(command.map_or(listed, |command| {
             format!(
-                "whoever may answer runs   {command}   (the history names the user who calls sudo; whoever can write the home can answer in any name)"
+                "a user who may answer runs   {command}   (the history names the user who calls sudo; a user who can write to the home can answer in any name)"
             )
         }));
     }

@@ -44,11 +44,11 @@ impl Shell {
     }
 }
 
-/// Where the lines for bash go in: in front of the call of the program, and after it.
+/// The texts of the generated script for bash between which lines are inserted: before the call of the program, and after it.
 const CALL: &str = "    COMPREPLY=( $( \\\n";
 const END: &str = "        compopt -o nospace\n    fi\n";
 
-/// bash splits a word at colons and at signs: names of steps, ARNs and @latest have some. These lines join the word again.
+/// bash splits a word at `:` and `@`, which names of steps, ARNs and `@latest` contain. These lines join the word again.
 const JOIN: &str = r#"    local flow_line="${COMP_LINE:0:COMP_POINT}" flow_prefix="" flow_breaks=""
     local flow_word="${flow_line##*[[:space:]]}"
     [[ "$COMP_WORDBREAKS" == *:* ]] && flow_breaks+=":"

@@ -298,7 +298,7 @@ async fn start_and_watch(
     }
     let id = start.id.clone();
     let ended = match &arguments.id {
-        Some(id) => existing::ended(handle, id).await,
+        Some(id) => existing::ended(handle, id).await?,
         None => None,
     };
     handle.call::<StartExecution>(start).await?;
@@ -309,7 +309,7 @@ async fn start_and_watch(
         _ => Display::new(global, clock),
     };
     if let Some(ended) = ended {
-        existing::say(global, &id, ended);
+        existing::report(global, &id, ended);
     }
     let watched = watch(handle, &id, Watch { no_wait: arguments.no_wait, is_one_of_many: false }, &mut display).await?;
     if watched.exit != Exit::Success || ended.is_none() || global.output == Output::Json {

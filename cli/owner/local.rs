@@ -1,6 +1,7 @@
 //! The store in this process: driven, with a socket for other processes, or only read.
 
 use std::{
+    io::IsTerminal,
     path::PathBuf,
     sync::{Arc, Weak},
     time::Duration,
@@ -20,6 +21,7 @@ use crate::{
     clock,
     environments::Environments,
     exit::{CliError, Exit},
+    interrupt::{self, Orderly},
     wire::{
         guard::Guard,
         server::{Closer, Listener, Transport},
@@ -34,6 +36,8 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(30);
 pub fn no_new_calls() -> String {
     format!("no new calls; those in flight may end within {} s (once more stops now)", DRAIN_MAX.as_secs())
 }
+/// How long this process drives only other processes' executions without an explanation.
+const QUIET_UNEXPLAINED_MAX: Duration = Duration::from_secs(1);
 /// A read that takes longer serves other processes meanwhile.
 const SHORT_READ_MAX: Duration = Duration::from_millis(200);
 /// How long the engine's threads and open requests may take to release the store.
@@ -109,13 +113,14 @@ impl Local {
         drain(&self.runner).await;
     }
 
-    /// Stops. Makes no new calls; those in flight end and are recorded, or the next owner repeats them. Then ends the
-    /// listeners, removes the socket and closes the store, so that this process or another can open it again.
+    /// Stops. Drives other processes' executions until no call is in flight, so that no program is ended and started
+    /// again by the next owner. After a signal, calls in flight have a time limit. Then ends the listeners, removes the socket and closes the store, so that this process or another can open it again.
     ///
     /// # Errors
     /// The store could not be closed.
     pub async fn close(self) -> Result<(), CliError> {
         let Local { api, runner, closer, listeners, lock } = self;
+        quiet(&runner).await;
         drain(&runner).await;
         closer.close();
         for listener in listeners {
@@ -135,6 +140,28 @@ impl Local {
         // A part of this process may still write: the lock is released when the process ends.
         std::mem::forget(lock);
         Err(closed)
+    }
+}
+
+/// Waits until no call is in flight, or a signal asks for the end of this process.
+async fn quiet(runner: &RunnerHandle) {
+    let _orderly = Orderly::begin();
+    let quiet = runner.quiet();
+    tokio::pin!(quiet);
+    tokio::select! {
+        () = &mut quiet => return,
+        _ = interrupt::requested() => return,
+        () = tokio::time::sleep(QUIET_UNEXPLAINED_MAX) => {}
+    }
+    if std::io::stderr().is_terminal() {
+        eprintln!(
+            "flow: this process still makes calls for other executions, and ends when these calls have ended. \
+             Ctrl-C hands the executions over"
+        );
+    }
+    tokio::select! {
+        () = quiet => {}
+        _ = interrupt::requested() => {}
     }
 }
 

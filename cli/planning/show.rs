@@ -11,7 +11,7 @@ use crate::ui::text::{duration, short_id};
 /// The longest reason that is shown, in characters.
 const REASON_CHARACTERS_MAX: usize = 60;
 /// Smaller amounts in US dollars are shown as 0.00.
-const CENT_HALF: f64 = 0.005;
+const HALF_CENT_USD: f64 = 0.005;
 /// The most missing actions that are named.
 const ACTIONS_NAMED_MAX: usize = 20;
 
@@ -61,14 +61,15 @@ impl WorkflowPlan {
 
     fn cost_line(&self) -> Option<String> {
         let cost = &self.cost;
-        let difference = if cost.monthly_usd_difference.abs() < CENT_HALF { 0.0 } else { cost.monthly_usd_difference };
+        let difference =
+            if cost.monthly_usd_difference.abs() < HALF_CENT_USD { 0.0 } else { cost.monthly_usd_difference };
         let missing: Vec<&str> = cost.unknown.union(&cost.unknown_difference).map(String::as_str).collect();
         if cost.monthly_usd == 0.0 && difference == 0.0 && missing.is_empty() {
             return None;
         }
         let least = |unknown: &BTreeSet<String>| if unknown.is_empty() { "" } else { "at least " };
-        let estimate = if cost.monthly_usd < CENT_HALF && difference < 0.0 {
-            format!("Estimated cost that ends: {}{:.2} USD a month", least(&cost.unknown_difference), -difference)
+        let estimate = if cost.monthly_usd < HALF_CENT_USD && difference < 0.0 {
+            format!("Estimated saving: {}{:.2} USD a month", least(&cost.unknown_difference), -difference)
         } else {
             let change = match difference == 0.0 && cost.unknown_difference.is_empty() {
                 true => String::new(),

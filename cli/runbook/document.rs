@@ -2,7 +2,7 @@
 
 use super::{
     blocks::Block,
-    headings::{is_aside, is_contingency, is_numbered, is_of_contacts},
+    headings::{self, is_contingency, is_numbered, is_of_contacts, is_reference},
     html, markdown,
     section::section,
     step::{Section, Step, add_line},
@@ -40,8 +40,8 @@ impl Document {
         let sections: Vec<(Section, Vec<String>)> = parts
             .into_iter()
             .map(|(title, blocks)| {
-                let is_read = if title.is_empty() { has_headings } else { is_aside(&title) };
-                section(title, blocks, is_read)
+                let is_reference = if title.is_empty() { has_headings } else { is_reference(&title) };
+                section(title, blocks, is_reference)
             })
             .collect();
         // Numbered headings above prose are the steps of one section, if all of them are.
@@ -88,12 +88,12 @@ impl Document {
 
     /// Adds a section, or what it says to those who read the document if it has no steps.
     fn add(&mut self, mut section: Section, quotes: Vec<String>) {
-        let is_read = section.title.is_empty() || is_aside(&section.title);
+        let is_reference = section.title.is_empty() || is_reference(&section.title);
         // Prose after the first steps is a part of the procedure, unless its heading says that it is not.
         let is_step = section.is_contingency
             || is_numbered(&section.title)
             || (!self.sections.is_empty() && !section.introduction.is_empty());
-        if section.steps.is_empty() && is_step && !is_read {
+        if section.steps.is_empty() && is_step && !is_reference {
             let text = std::mem::take(&mut section.introduction);
             let step = match text.split_first() {
                 Some((question, rest)) => step_of(question.clone(), rest, &quotes),
@@ -110,7 +110,7 @@ impl Document {
         let text = Some(section.title.clone()).filter(|title| !title.is_empty()).into_iter();
         let text = text.chain(section.introduction);
         self.notices.extend(quotes);
-        if !is_aside(&section.title) || is_of_contacts(&section.title) {
+        if !headings::is_reference(&section.title) || is_of_contacts(&section.title) {
             return self.notices.extend(text);
         }
         match self.sections.last_mut() {
@@ -159,7 +159,7 @@ fn level(block: &Block) -> Option<u8> {
 
 /// Whether a section without steps is a step of a document of numbered headings.
 fn is_flat_step(section: &Section) -> bool {
-    is_numbered(&section.title) && !section.is_contingency && !is_aside(&section.title)
+    is_numbered(&section.title) && !section.is_contingency && !is_reference(&section.title)
 }
 
 /// A step of a heading or a paragraph with the text that follows it.

@@ -27,7 +27,7 @@ pub(super) fn is_contingency(heading: &str) -> bool {
 }
 
 /// Whether a heading is of a section that is read, not done: what precedes a procedure, or what it refers to.
-pub(super) fn is_aside(heading: &str) -> bool {
+pub(super) fn is_reference(heading: &str) -> bool {
     const BACKGROUND: [&str; 12] = [
         "overview",
         "introduction",
@@ -69,7 +69,7 @@ pub(super) fn is_aside(heading: &str) -> bool {
     }
 }
 
-/// Whether a section has the people to call: whoever runs the procedure needs it at hand.
+/// Whether a section lists the people to call. The operator of the procedure needs it.
 pub(super) fn is_of_contacts(heading: &str) -> bool {
     words(heading).any(|word| ["contacts", "contact", "owners", "phone"].contains(&word.as_str()))
 }
@@ -106,11 +106,11 @@ mod tests {
         {
             assert!(!is_contingency(heading), "{heading}");
         }
-        assert!(is_aside("1. Overview") && is_aside("See also") && is_aside("On-call contacts"));
+        assert!(is_reference("1. Overview") && is_reference("See also") && is_reference("On-call contacts"));
         for heading in
             ["Tell everyone about it", "Prepare", "Note the time", "Contact the owner", "Delete the resources"]
         {
-            assert!(!is_aside(heading), "{heading}");
+            assert!(!is_reference(heading), "{heading}");
         }
         assert!(is_of_contacts("Contacts") && !is_of_contacts("Notes"));
         assert!(is_numbered("Step 3: Drain") && is_numbered("3) Drain") && !is_numbered("Drain 3"));

@@ -10,7 +10,7 @@ pub(super) fn numbered(number: &str, title: &str) -> String {
     let title = title.lines().next().unwrap_or_default();
     let title = without_step(title);
     let title = title.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == ')').trim();
-    let plain = without_links_and_code(title);
+    let plain = without_code(title);
     let mut name = String::new();
     for word in clause(&plain).split_whitespace().filter_map(word) {
         if !name.is_empty() && name.chars().count() + 1 + word.chars().count() > CHARACTERS_MAX {
@@ -18,7 +18,7 @@ pub(super) fn numbered(number: &str, title: &str) -> String {
         }
         name = if name.is_empty() { word.to_owned() } else { format!("{name} {word}") };
     }
-    let name = without_last_preposition(&name);
+    let name = without_last_function_words(&name);
     if name.is_empty() { number.trim_end_matches('.').to_owned() } else { format!("{number} {name}") }
 }
 
@@ -34,7 +34,7 @@ fn without_step(title: &str) -> &str {
 }
 
 /// A title without its inline code, unless that is a word.
-fn without_links_and_code(title: &str) -> String {
+fn without_code(title: &str) -> String {
     let parts = title.split('`').enumerate();
     let kept = parts.map(|(index, part)| match index % 2 {
         1 if word(part).is_none() => " ",
@@ -62,14 +62,14 @@ fn word(text: &str) -> Option<&str> {
     (is_word || is_number && !text.is_empty()).then_some(text)
 }
 
-fn without_last_preposition(name: &str) -> &str {
-    const PREPOSITIONS: [&str; 19] = [
+fn without_last_function_words(name: &str) -> &str {
+    const FUNCTION_WORDS: [&str; 19] = [
         "to", "from", "the", "in", "at", "on", "of", "and", "a", "an", "with", "for", "as", "is", "into", "by", "or",
         "if", "about",
     ];
     let mut name = name;
     while let Some((start, last)) = name.rsplit_once(' ')
-        && PREPOSITIONS.contains(&last.to_lowercase().as_str())
+        && FUNCTION_WORDS.contains(&last.to_lowercase().as_str())
     {
         name = start;
     }

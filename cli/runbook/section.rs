@@ -2,14 +2,13 @@
 
 use super::{
     blocks::Block,
-    headings::{is_aside, is_numbered},
+    headings::{self, is_numbered},
     step::{Section, Step, add_line},
 };
 
-/// The section of the blocks below one heading, and the quotes that no step has. `is_read` is true for a section that is read,
-/// not done: its bullets are no steps.
-pub(super) fn section(title: String, blocks: Vec<Block>, is_read: bool) -> (Section, Vec<String>) {
-    let mut reader = Sections { section: Section { title, ..Section::default() }, quotes: Vec::new() };
+/// The section of the blocks below one heading, and the quotes that no step has. The bullets of a reference section are no steps.
+pub(super) fn section(title: String, blocks: Vec<Block>, is_reference: bool) -> (Section, Vec<String>) {
+    let mut reader = SectionReader { section: Section { title, ..Section::default() }, quotes: Vec::new() };
     let mut groups: Vec<(String, Vec<Block>)> = vec![(String::new(), Vec::new())];
     for block in blocks {
         match block {
@@ -18,11 +17,11 @@ pub(super) fn section(title: String, blocks: Vec<Block>, is_read: bool) -> (Sect
         }
     }
     for (heading, blocks) in groups {
-        let is_read = is_read || is_aside(&heading);
-        let group = Group::new(&mut reader, heading, &blocks, is_read);
+        let is_reference = is_reference || headings::is_reference(&heading);
+        let group = Group::new(&mut reader, heading, &blocks, is_reference);
         group.read(blocks);
     }
-    let Sections { mut section, mut quotes } = reader;
+    let SectionReader { mut section, mut quotes } = reader;
     // No step follows these quotes.
     if let Some(last) = section.steps.last_mut() {
         quotes.drain(..).for_each(|quote| add_line(&mut last.text, &quote));
@@ -30,13 +29,14 @@ pub(super) fn section(title: String, blocks: Vec<Block>, is_read: bool) -> (Sect
     (section, quotes)
 }
 
-struct Sections {
+/// A section while its blocks are read.
+struct SectionReader {
     section: Section,
     /// The quotes that belong to the next step.
     quotes: Vec<String>,
 }
 
-impl Sections {
+impl SectionReader {
     /// Adds a step with the quotes that precede it.
     fn push(&mut self, mut step: Step) {
         step.preface(&std::mem::take(&mut self.quotes));
@@ -46,7 +46,7 @@ impl Sections {
 
 /// What is below one heading inside a section.
 struct Group<'s> {
-    all: &'s mut Sections,
+    all: &'s mut SectionReader,
     heading: String,
     /// The number of steps that precede this group.
     steps_before: usize,
@@ -63,11 +63,11 @@ struct Group<'s> {
 }
 
 impl<'s> Group<'s> {
-    fn new(all: &'s mut Sections, heading: String, blocks: &[Block], is_read: bool) -> Self {
+    fn new(all: &'s mut SectionReader, heading: String, blocks: &[Block], is_reference: bool) -> Self {
         let has_items = blocks.iter().any(|block| matches!(block, Block::Item(_)));
         let bullets_ahead = blocks.iter().filter(|block| matches!(block, Block::Bullet(_))).count();
         let is_step = is_numbered(&heading) && !has_items;
-        let has_bullets = bullets_ahead > 0 && !has_items && !is_step && !is_read;
+        let has_bullets = bullets_ahead > 0 && !has_items && !is_step && !is_reference;
         let steps_before = all.section.steps.len();
         Group { all, heading, steps_before, text: Vec::new(), has_items, is_step, has_bullets, bullets_ahead }
     }

@@ -1,4 +1,4 @@
-//! The commands that screens propose for an execution: each screen takes them from here.
+//! The commands that answer or continue an execution, as screens propose them.
 
 use api::flow::{Answerer, Needs};
 use engine::{
@@ -18,18 +18,23 @@ pub fn next(header: &ExecutionHeader, display_status: &str, needs: Option<&Needs
     let id = &header.id;
     match (display_status, needs) {
         ("WAITING" | "RUNNING", Some(needs)) => answer(needs),
-        ("WAITING", None) => resume(header, false, now_ms),
+        ("WAITING", None) => in_row(&resume(header, false, now_ms)),
         ("INTERRUPTED" | "PAUSED", _) => format!("flow resume {id}{OPTIONS}"),
         ("FAILED" | "TIMED_OUT", _) => format!("flow status {id}{OPTIONS}"),
         _ => String::new(),
     }
 }
 
+/// A sentence as text of a list's row, which starts with a small letter.
+fn in_row(sentence: &str) -> String {
+    sentence.strip_prefix("Next").map_or_else(|| sentence.to_owned(), |rest| format!("next{rest}"))
+}
+
 /// The command that continues an execution that waits: after an answer, or when something is due.
 pub fn resume(header: &ExecutionHeader, awaits_answer: bool, now_ms: u64) -> String {
     let when = match (awaits_answer, header.next_wake_ms) {
         (true, _) => "After the answer:   ".to_owned(),
-        (false, Some(next)) => format!("next check {}: ", moment(next, now_ms)),
+        (false, Some(next)) => format!("Next check {}: ", moment(next, now_ms)),
         (false, None) => String::new(),
     };
     format!("{when}flow resume {}{OPTIONS}", header.id)

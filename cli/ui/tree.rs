@@ -40,11 +40,11 @@ pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
     let rows = rows(shown);
     let columns = row::Columns::of(&rows, screen.columns);
     let needs = needs_you(shown.view, screen.columns);
-    let hides_command = rows.iter().any(|row| row.is_question || row.needs_you && !columns.has_room(&needs));
+    let has_command_line = rows.iter().any(|row| row.is_question || row.needs_you && !columns.has_room(&needs));
     let mut lines = vec![header(shown, screen)];
-    let limit = screen.rows.saturating_sub(1 + usize::from(hides_command));
+    let limit = screen.rows.saturating_sub(1 + usize::from(has_command_line));
     lines.extend(fit::fit(rows, limit).into_iter().map(|row| columns.line(&row, &needs)));
-    if hides_command {
+    if has_command_line {
         lines.push(Line::new(Tone::Attention, format!(" {needs}")));
     }
     lines.truncate(screen.rows);

@@ -125,8 +125,8 @@ impl Turn<'_> {
     /// threshold tolerates it: an execution whose call was never made must not succeed.
     fn map_run_lacks_step(&mut self, id: FrameId, failure: StepFailure) {
         self.end_run(id, MapRunStatus::Failed);
-        let told = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
-        self.event(Some(id), HistoryEventDetails::MapRunFailed(told));
+        let recorded = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
+        self.event(Some(id), HistoryEventDetails::MapRunFailed(recorded));
         self.stop_children(id);
         self.fail_frame(id, failure);
     }
@@ -229,10 +229,10 @@ impl Turn<'_> {
     /// Fails the execution.
     pub fn fail_execution(&mut self, failure: StepFailure) {
         let failure = self.full_history().unwrap_or(failure);
-        let told = ErrorAndCause { error: failure.error, cause: failure.cause };
+        let recorded = ErrorAndCause { error: failure.error, cause: failure.cause };
         self.drop_all_early_signals();
         let last = self.execution.frames.get(TOP_FRAME).map_or(0, |top| top.row.last_event_id);
-        self.event_after(last, HistoryEventDetails::ExecutionFailed(told.clone()));
-        self.end(ExecutionStatus::Failed, Some(told));
+        self.event_after(last, HistoryEventDetails::ExecutionFailed(recorded.clone()));
+        self.end(ExecutionStatus::Failed, Some(recorded));
     }
 }

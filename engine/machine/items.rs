@@ -63,8 +63,8 @@ impl Turn<'_> {
         match &map.items {
             Some(template @ Template::Expression { .. }) => Err(self.unexpected_type(id, template, "array", &items)),
             Some(Template::Query { query, .. }) => {
-                let told = format!("Reference path \"{}\" must point to array.", query.source_in_cause());
-                Err(self.runtime_failure(id, told))
+                let cause = format!("Reference path \"{}\" must point to array.", query.source_in_cause());
+                Err(self.runtime_failure(id, cause))
             }
             None if language == Some(QueryLanguage::JsonPath) => {
                 Err(self.runtime_failure(id, "Reference path \"$\" must point to array."))
@@ -103,8 +103,8 @@ impl Turn<'_> {
     fn not_a_number(&mut self, id: FrameId, template: &Template, value: &Value, kind: &str) -> StepFailure {
         let Template::Query { query, field } = template else { return self.runtime_failure(id, "not a number") };
         let (path, value) = (query.source_in_cause(), shown(value));
-        let told = format!("The {field} field refers to value \"{value}\" which is not a valid {kind}: {path}");
-        self.runtime_failure(id, told)
+        let cause = format!("The {field} field refers to value \"{value}\" which is not a valid {kind}: {path}");
+        self.runtime_failure(id, cause)
     }
 
     /// How many failures the Map tolerates.

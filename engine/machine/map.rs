@@ -214,8 +214,8 @@ impl Turn<'_> {
             "States.ExceedToleratedFailureThreshold".to_owned(),
             "The specified tolerated failure threshold was exceeded".to_owned(),
         );
-        let told = ErrorAndCause { error: error.clone(), cause: cause.clone() };
-        self.event(Some(id), HistoryEventDetails::MapRunFailed(told));
+        let recorded = ErrorAndCause { error: error.clone(), cause: cause.clone() };
+        self.event(Some(id), HistoryEventDetails::MapRunFailed(recorded));
         Some(StepFailure { error, cause, details: None })
     }
 

@@ -125,10 +125,10 @@ impl Turn<'_> {
 
     /// Fails a map run because its reader or writer failed.
     pub(super) fn map_run_failed(&mut self, id: FrameId, failure: &StepFailure) {
-        let told = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
+        let recorded = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
         let name = self.frame(id).row.state.clone();
-        self.event(Some(id), HistoryEventDetails::MapRunFailed(told.clone()));
-        self.event(Some(id), HistoryEventDetails::MapStateFailed { name, failure: told });
+        self.event(Some(id), HistoryEventDetails::MapRunFailed(recorded.clone()));
+        self.event(Some(id), HistoryEventDetails::MapStateFailed { name, failure: recorded });
     }
 
     /// The Map whose reader or writer the frame calls, if it does.

@@ -98,8 +98,8 @@ impl Turn<'_> {
             (Some(seconds), _) => Ok(Some(seconds)),
             (None, Template::Query { query, field }) => {
                 let (path, value) = (query.source_in_cause(), shown(&value));
-                let told = format!("The {field} parameter does not reference a positive integer: {path} == {value}");
-                Err(self.runtime_failure(id, told))
+                let cause = format!("The {field} parameter does not reference a positive integer: {path} == {value}");
+                Err(self.runtime_failure(id, cause))
             }
             (None, template) => Err(self.unexpected_type(id, template, "integer", &value)),
         }

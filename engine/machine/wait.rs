@@ -64,8 +64,8 @@ impl Turn<'_> {
         let form = "ISO-8601 extended offset date-time format string";
         if let Template::Query { query, field } = template {
             let path = query.source_in_cause();
-            let told = format!("The {field} parameter does not reference a valid {form}: {path} == {}", shown(value));
-            return Err(self.runtime_failure(id, told));
+            let cause = format!("The {field} parameter does not reference a valid {form}: {path} == {}", shown(value));
+            return Err(self.runtime_failure(id, cause));
         }
         if !value.is_string() {
             return Err(self.unexpected_type(id, template, "string", value));

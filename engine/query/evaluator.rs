@@ -8,8 +8,8 @@ pub trait Evaluator: Send + Sync {
     /// Milliseconds since a fixed time, on a clock that never goes back. They only limit how long evaluations take.
     fn elapsed_ms(&self) -> u64;
 
-    /// Evaluates an expression without a small bound on its cost; `None` if the process has no sandbox. Blocks until the sandbox has an
-    /// answer or a limit is reached.
+    /// Evaluates in the sandbox an expression whose cost has no small bound; `None` if the process has no sandbox. Blocks until the
+    /// sandbox answers or a limit is reached.
     fn sandboxed(&self, request: &SandboxRequest<'_>) -> Option<SandboxAnswer>;
 }
 

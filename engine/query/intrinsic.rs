@@ -147,7 +147,7 @@ impl Intrinsic {
     ) -> Result<Value, IntrinsicError> {
         let numbers = Numbers::new(moment.entropy);
         let evaluation = Evaluation { roots, numbers: &numbers, budget: Budget::new(outer.evaluator) };
-        let value = evaluation.call(&self.call).map_err(|failure| failure.told_of(&self.source));
+        let value = evaluation.call(&self.call).map_err(|failure| failure.with_source(&self.source));
         outer.charge_work(evaluation.budget.work_units());
         value
     }
@@ -166,7 +166,7 @@ struct Failure {
 }
 
 impl Failure {
-    fn told_of(self, source: &str) -> IntrinsicError {
+    fn with_source(self, source: &str) -> IntrinsicError {
         let message = format!("The function '{source}' had the following error: {}", self.reason);
         IntrinsicError { kind: self.kind, message }
     }

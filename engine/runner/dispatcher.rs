@@ -206,6 +206,7 @@ impl Dispatcher {
             Message::Asleep { id, reply } => drop(reply.send(self.asleep(&id))),
             Message::Driven { ids, reply } => drop(reply.send(self.driven_of(ids))),
             Message::Drain { limit, reply } => self.draining.begin(limit, reply),
+            Message::DrainIfQuiet { reply } => self.drain_if_quiet(reply),
             // `run` ends the loop.
             Message::Stop => {}
         }
@@ -371,12 +372,13 @@ impl Dispatcher {
         let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
         if !execution.machine.activities.is_empty() {
             let named = execution.machine.activities.iter();
-            execution.missing_activities = named.filter(|activity| !self.offers.knows(activity)).cloned().collect();
+            execution.missing_activities =
+                named.filter(|activity| !self.offers.has_activity(activity)).cloned().collect();
         }
     }
 
     fn offer(&mut self, id: &str, OfferedTask { activity, token, input }: OfferedTask) {
-        match self.offers.knows(&activity) {
+        match self.offers.has_activity(&activity) {
             true => self.offers.put(&activity, Offer { token, input }),
             false => self.advance(id, not_offered(&activity, token), None, None),
         }

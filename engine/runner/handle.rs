@@ -29,6 +29,9 @@ use crate::{
 /// How long the runner's threads may take to end after calls and commits: they checkpoint the store.
 const ENDING_MAX: Duration = Duration::from_secs(30);
 
+/// The interval between checks whether a call is in flight.
+const QUIET_CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
 /// The result of draining a runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
@@ -364,6 +367,19 @@ impl RunnerHandle {
             return Vec::new();
         }
         answer.await.unwrap_or_default()
+    }
+
+    /// Waits until no execution has a call in flight, for as long as that takes, and stops new calls at that moment. Until then the runner drives its
+    /// executions as before. [`RunnerHandle::drain`] does the rest. Returns at once if the runner has stopped.
+    pub async fn quiet(&self) {
+        loop {
+            let (reply, answer) = oneshot::channel();
+            let asked = self.threads.messages.send(Message::DrainIfQuiet { reply });
+            if asked.is_err() || answer.await.unwrap_or(true) {
+                return;
+            }
+            tokio::time::sleep(QUIET_CHECK_INTERVAL).await;
+        }
     }
 
     /// Stops the runner. No new calls are made; those in flight have up to `limit` to answer and to be recorded. Then the runner's threads

@@ -136,6 +136,10 @@ pub(super) enum Message {
         limit: Duration,
         reply: oneshot::Sender<usize>,
     },
+    /// Begins to drain unless an execution has a call in flight, and answers whether it has begun.
+    DrainIfQuiet {
+        reply: oneshot::Sender<bool>,
+    },
     /// Stops the dispatcher: the last handle was dropped.
     Stop,
 }

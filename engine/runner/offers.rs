@@ -41,7 +41,8 @@ struct Queue {
 }
 
 impl Offers {
-    pub fn knows(&self, activity: &str) -> bool {
+    /// Whether the activity exists.
+    pub fn has_activity(&self, activity: &str) -> bool {
         self.known.get().is_none_or(|known| known(activity))
     }
 

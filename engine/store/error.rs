@@ -86,12 +86,12 @@ impl StoreError {
         StoreError::Write { message: error.to_string(), kind: error.kind() }
     }
 
-    /// The error of a write that no call of the system failed.
+    /// The error of a write that fails without a system error, such as a stopped committer.
     pub fn not_written(message: impl Into<String>) -> Self {
         StoreError::Write { message: message.into(), kind: io::ErrorKind::Other }
     }
 
-    /// The system's kind of error, if the system refused something.
+    /// The kind of an open, read or write error; `Other` if no system call failed.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
             StoreError::Open { kind, .. } | StoreError::Read { kind, .. } | StoreError::Write { kind, .. } => {

@@ -24,11 +24,10 @@ pub(super) use salvage::salvage;
 
 use super::StoreError;
 
-/// How much of a file is made ready at once when it is new. The files are read whole whenever the store is opened: those of a store
-/// that has a few executions a day stay short.
+/// The first allocation of a new log file. Opening a store reads its log files completely, so a store with few executions must keep
+/// them short.
 const ALLOCATION_BYTES_MIN: u64 = if cfg!(test) { 32 * 1024 } else { 64 * 1024 };
-/// How much of a file is made ready at once at most. What is made ready doubles, so that it is waited for five times until the other
-/// file's turn.
+/// The largest allocation. Allocations double, so that filling a file allocates five times.
 const ALLOCATION_BYTES_MAX: u64 = if cfg!(test) { 256 * 1024 } else { 1088 * 1024 };
 /// How much memory is kept ready for the next frame.
 const SCRATCH_BYTES_MAX: usize = 256 * 1024;

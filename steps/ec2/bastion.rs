@@ -71,10 +71,10 @@ async fn find_bastion(
     let ours = |group: &SecurityGroup| found_tags!(group.tags()).is_ours(&input.deployment);
     for instance in &instances {
         let settings = json!({ "instanceType": instance.instance_type().map(|kind| kind.as_str()) });
-        environment.knows(instance.instance_id().unwrap_or_default(), Some(&input.name), settings);
+        environment.record_found(instance.instance_id().unwrap_or_default(), Some(&input.name), settings);
     }
     if let Some(id) = pair.as_ref().and_then(|pair| pair.key_pair_id()) {
-        environment.knows(id, Some(&input.key_name), Value::Null);
+        environment.record_found(id, Some(&input.key_name), Value::Null);
     }
     let mut found = FoundBastion {
         instance_ids: instances.iter().filter_map(|instance| instance.instance_id.clone()).collect(),
@@ -82,7 +82,7 @@ async fn find_bastion(
         ..FoundBastion::default()
     };
     if let Some(group_id) = group.filter(ours).and_then(|group| group.group_id) {
-        environment.knows(&group_id, Some(&input.group_name), Value::Null);
+        environment.record_found(&group_id, Some(&input.group_name), Value::Null);
         let own = interfaces(&instances);
         let users = holders::other_users(&environment, &group_id, &own, &input.database_group_id).await?;
         add_group(&mut found, &input.group_name, group_id, &users);

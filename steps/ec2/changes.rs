@@ -50,9 +50,9 @@ async fn instance(environment: &Environment, deployment: &str, name: &str) -> Re
 fn check_bastion(input: &CheckChanges, instance: &Instance, problems: &mut Vec<String>) {
     let id = instance.instance_id().unwrap_or("the bastion");
     let replace = "The instance is replaced by a run with bastion.enabled: false and another one with it true";
-    let mut differs = |field: &str, wanted: &str, there: Option<&str>| {
-        if let Some(there) = there.filter(|there| *there != wanted) {
-            problems.push(format!("{field} is {wanted} in the input, and {id} was created with {there}. {replace}"));
+    let mut differs = |field: &str, wanted: &str, existing: Option<&str>| {
+        if let Some(existing) = existing.filter(|existing| *existing != wanted) {
+            problems.push(format!("{field} is {wanted} in the input, and {id} was created with {existing}. {replace}"));
         }
     };
     let instance_type = instance.instance_type().map(|kind| kind.as_str());
@@ -68,8 +68,8 @@ async fn check_network(
     input: &CheckChanges,
     problems: &mut Vec<String>,
 ) -> Result<bool, StepError> {
-    let Some(there) = vpc_of_deployment(environment, input).await? else { return Ok(false) };
-    let found = environment.ec2_reads().describe_vpcs().vpc_ids(&there).send().await;
+    let Some(existing) = vpc_of_deployment(environment, input).await? else { return Ok(false) };
+    let found = environment.ec2_reads().describe_vpcs().vpc_ids(&existing).send().await;
     let found = match found {
         Ok(found) => found,
         Err(error) if is_missing(&error) => return Ok(false),
@@ -79,18 +79,18 @@ async fn check_network(
     let is_own = found_tags!(vpc.tags()).is_ours(&input.deployment);
     let stay = "A deployment cannot move: set the input back, or tear it down first";
     match (&input.vpc_id, &input.vpc_cidr) {
-        (Some(wanted), _) if *wanted != there => {
-            problems.push(format!("vpc.id is {wanted} in the input, and the deployment is in {there}. {stay}"));
+        (Some(wanted), _) if *wanted != existing => {
+            problems.push(format!("vpc.id is {wanted} in the input, and the deployment is in {existing}. {stay}"));
         }
         (None, None) if vpc.is_default() != Some(true) => {
-            problems.push(format!("vpc.mode is default in the input, and the deployment is in {there}. {stay}"));
+            problems.push(format!("vpc.mode is default in the input, and the deployment is in {existing}. {stay}"));
         }
         (None, Some(_)) if !is_own => {
-            problems.push(format!("vpc.mode is new in the input, and the deployment is in {there}. {stay}"));
+            problems.push(format!("vpc.mode is new in the input, and the deployment is in {existing}. {stay}"));
         }
-        (None, Some(cidr)) if vpc.cidr_block().is_some_and(|there| there != cidr) => {
-            let there = vpc.cidr_block().unwrap_or_default();
-            problems.push(format!("vpc.cidr is {cidr} in the input, and the VPC has {there}. {stay}"));
+        (None, Some(cidr)) if vpc.cidr_block().is_some_and(|existing| existing != cidr) => {
+            let existing = vpc.cidr_block().unwrap_or_default();
+            problems.push(format!("vpc.cidr is {cidr} in the input, and the VPC has {existing}. {stay}"));
         }
         _ => {}
     }

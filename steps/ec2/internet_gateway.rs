@@ -7,7 +7,7 @@ use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, S
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{change_of_link, filter, gone, gone_already, holders, of_deployment};
+use super::{change_of_part, filter, gone, gone_already, holders, of_deployment};
 use crate::{
     Environment, Nothing,
     failure::{code_of, failure, failure_for, is_missing},
@@ -127,7 +127,7 @@ async fn attach_internet_gateway(
         Ok(Answer::with_change(output, ResourceChange::new(change, ATTACHMENT, &link)))
     };
     match attached_to(&environment, &context, &gateway_id).await? {
-        Some(vpc_id) if vpc_id == input.vpc_id => return answer(change_of_link(&context, &gateway_id, &link)),
+        Some(vpc_id) if vpc_id == input.vpc_id => return answer(change_of_part(&context, &gateway_id, &link)),
         Some(vpc_id) => {
             return Err(StepError::new(
                 ErrorClass::NameTaken,

@@ -63,12 +63,12 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     let key_pairs = ec2.describe_key_pairs().filters(of_deployment(deployment)).send().await;
     let key_pairs = key_pairs.map_err(|error| failure("ec2:DescribeKeyPairs", error))?;
     for pair in key_pairs.key_pairs() {
-        environment.knows(pair.key_pair_id().unwrap_or_default(), pair.key_name(), Value::Null);
+        environment.record_found(pair.key_pair_id().unwrap_or_default(), pair.key_name(), Value::Null);
         found.key_pair_ids.extend(pair.key_pair_id.clone());
     }
     let groups = tagged!(deployment, "ec2:DescribeSecurityGroups", ec2.describe_security_groups(), |group| Some(group));
     for group in &groups {
-        environment.knows(group.group_id().unwrap_or_default(), group.group_name(), Value::Null);
+        environment.record_found(group.group_id().unwrap_or_default(), group.group_name(), Value::Null);
     }
     found.security_groups = in_order(groups);
     found.route_tables = tagged!(deployment, "ec2:DescribeRouteTables", ec2.describe_route_tables(), |table| {
@@ -94,7 +94,7 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
 
 /// Reports the `Name` of a resource for a plan.
 fn knows_name(environment: &Environment, id: Option<&str>, tags: &[Tag]) {
-    environment.knows(id.unwrap_or_default(), found_tags!(tags).name.as_deref(), Value::Null);
+    environment.record_found(id.unwrap_or_default(), found_tags!(tags).name.as_deref(), Value::Null);
 }
 
 async fn instances(environment: &Environment, deployment: &str) -> Result<Vec<String>, StepError> {
@@ -106,7 +106,7 @@ async fn instances(environment: &Environment, deployment: &str) -> Result<Vec<St
     for instance in &reservations {
         let settings = json!({ "instanceType": instance.instance_type().map(|kind| kind.as_str()) });
         let name = found_tags!(instance.tags()).name;
-        environment.knows(instance.instance_id().unwrap_or_default(), name.as_deref(), settings);
+        environment.record_found(instance.instance_id().unwrap_or_default(), name.as_deref(), settings);
     }
     Ok(reservations.into_iter().filter_map(|instance| instance.instance_id).collect())
 }

@@ -7,7 +7,7 @@ use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{change_of_link, filter, gone, gone_already, of_deployment};
+use super::{change_of_part, filter, gone, gone_already, of_deployment};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
@@ -156,14 +156,14 @@ async fn create_route(
 ) -> StepResult<RouteTableId> {
     let id = input.route_table_id.clone();
     let link = format!("{id} {}", input.destination_cidr);
-    let there = find_route(&environment, &context, &input).await?;
+    let existing = find_route(&environment, &context, &input).await?;
     let ec2 = environment.ec2();
-    let change = match there {
+    let change = match existing {
         Some(route)
             if route.gateway_id() == Some(input.internet_gateway_id.as_str())
                 && route.state() != Some(&RouteState::Blackhole) =>
         {
-            change_of_link(&context, &id, &link)
+            change_of_part(&context, &id, &link)
         }
         Some(route) => {
             environment.differs(
@@ -221,7 +221,7 @@ async fn associate_route_table(
     let table_id = &input.route_table_id;
     let (association_id, change) = match find_association(&environment, &input.subnet_id).await? {
         Some((found_table, association_id)) if found_table == *table_id => {
-            let change = change_of_link(&context, table_id, &association_id);
+            let change = change_of_part(&context, table_id, &association_id);
             (association_id, change)
         }
         Some((found_table, association_id)) => {

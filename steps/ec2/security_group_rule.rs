@@ -7,7 +7,7 @@ use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, S
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{change_of_link, filter, nothing_to_do, security_group};
+use super::{change_of_part, filter, nothing_to_do, security_group};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing},
@@ -159,7 +159,7 @@ fn found_rule(
     has_earlier_rules: bool,
 ) -> StepResult<CreatedRule> {
     let id = rule.security_group_rule_id.unwrap_or_default();
-    let change = change_of_link(context, &input.group_id, &id);
+    let change = change_of_part(context, &input.group_id, &id);
     let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &id).named(&input.description);
     Ok(Answer::with_change(CreatedRule { security_group_rule_id: Some(id), has_earlier_rules }, resource_change))
 }

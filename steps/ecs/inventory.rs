@@ -98,7 +98,7 @@ async fn services(
                 continue;
             }
             let settings = json!({ "desiredCount": service.desired_count() });
-            environment.knows(service.service_arn().unwrap_or_default(), service.service_name(), settings);
+            environment.record_found(service.service_arn().unwrap_or_default(), service.service_name(), settings);
             found.services.push(FoundService {
                 cluster_arn: cluster_arn.to_owned(),
                 service_name: service.service_name().unwrap_or_default().to_owned(),
@@ -113,11 +113,11 @@ async fn task_definitions(environment: &Environment, deployment: &str, found: &m
     let mut listed = call.status(TaskDefinitionStatus::Active).into_paginator().items().send();
     while let Some(arn) = listed.next().await {
         let arn = arn.map_err(|error| failure("ecs:ListTaskDefinitions", error))?;
-        let there = task_definition::describe(environment, &arn).await?;
-        if let Some((revision, _)) = there.filter(|(_, tags)| tags.is_ours(deployment)) {
+        let existing = task_definition::describe(environment, &arn).await?;
+        if let Some((revision, _)) = existing.filter(|(_, tags)| tags.is_ours(deployment)) {
             let number = |text: Option<&str>| text.and_then(|text| text.parse::<u32>().ok());
             let settings = json!({ "cpu": number(revision.cpu()), "memoryMib": number(revision.memory()) });
-            environment.knows(&arn, None, settings);
+            environment.record_found(&arn, None, settings);
             found.task_definition_arns.push(arn);
         }
     }

@@ -80,8 +80,8 @@ async fn create_service(
     input: CreateService,
 ) -> StepResult<CreatedService> {
     // Not every creation of an existing name is refused, so the service is searched for first.
-    let there = find_service(&environment, &context, &input.cluster_arn, &input.name).await?;
-    match there.as_ref().and_then(Service::status) {
+    let existing = find_service(&environment, &context, &input.cluster_arn, &input.name).await?;
+    match existing.as_ref().and_then(Service::status) {
         Some(ACTIVE) => {}
         Some(DRAINING) => {
             let cause = format!("service {} is being deleted and keeps its name until then", input.name);
@@ -89,7 +89,7 @@ async fn create_service(
         }
         _ => return create(&environment, &context, &input).await,
     }
-    match there {
+    match existing {
         Some(service) => found_service(&environment, &context, input, &service).await,
         None => create(&environment, &context, &input).await,
     }
@@ -191,9 +191,9 @@ async fn found_service(
 fn refuse_what_cannot_change(service: &Service, input: &CreateService) -> Result<(), StepError> {
     let mut targets = service.load_balancers().iter().filter_map(LoadBalancer::target_group_arn);
     match targets.next() {
-        Some(there) if there != input.target_group_arn => {
+        Some(existing) if existing != input.target_group_arn => {
             let of = format!("service {}", input.name);
-            Err(cannot_change("the target group", &of, there, &input.target_group_arn))
+            Err(cannot_change("the target group", &of, existing, &input.target_group_arn))
         }
         _ => Ok(()),
     }
@@ -250,7 +250,8 @@ fn is_rolled_back(service: &Service, runs: &str, wanted: &str) -> bool {
 fn is_as_wanted(service: &Service, input: &CreateService) -> bool {
     let wanted = Some(input.task_definition_arn.as_str());
     // After a rollback the PRIMARY deployment has the earlier revision.
-    let rolled_back = primary(service).and_then(Deployment::task_definition).is_some_and(|there| Some(there) != wanted);
+    let rolled_back =
+        primary(service).and_then(Deployment::task_definition).is_some_and(|existing| Some(existing) != wanted);
     service.task_definition() == wanted
         && !rolled_back
         && service.desired_count() == input.desired_count

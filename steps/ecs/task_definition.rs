@@ -196,8 +196,8 @@ async fn deregister_task_definition(
     input: TaskDefinitionArn,
 ) -> StepResult<Nothing> {
     let arn = &input.task_definition_arn;
-    let there = describe(&environment, arn).await?;
-    let active = there.filter(|(definition, _)| {
+    let existing = describe(&environment, arn).await?;
+    let active = existing.filter(|(definition, _)| {
         definition.status().is_none_or(|status| status.as_str() != INACTIVE && status.as_str() != "DELETE_IN_PROGRESS")
     });
     if active.is_none() {

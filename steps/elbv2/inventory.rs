@@ -42,7 +42,11 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
         let zones = balancer.availability_zones().iter();
         let subnet_ids: Vec<&str> = zones.filter_map(|zone| zone.subnet_id()).collect();
         let settings = json!({ "subnetIds": subnet_ids });
-        environment.knows(balancer.load_balancer_arn().unwrap_or_default(), balancer.load_balancer_name(), settings);
+        environment.record_found(
+            balancer.load_balancer_arn().unwrap_or_default(),
+            balancer.load_balancer_name(),
+            settings,
+        );
     }
     for arn in ours.keys() {
         listeners(environment, arn, found).await?;

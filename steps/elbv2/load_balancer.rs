@@ -171,8 +171,8 @@ async fn found_load_balancer(
         change = ChangeAction::Updated;
     }
     if !same_set(balancer.availability_zones().iter().filter_map(AvailabilityZone::subnet_id), &input.subnet_ids) {
-        let there = balancer.availability_zones().iter().filter_map(AvailabilityZone::subnet_id);
-        environment.differs("subnetIds", there.collect::<Vec<_>>().join(", "), input.subnet_ids.join(", "));
+        let existing = balancer.availability_zones().iter().filter_map(AvailabilityZone::subnet_id);
+        environment.differs("subnetIds", existing.collect::<Vec<_>>().join(", "), input.subnet_ids.join(", "));
         let call = environment.elbv2().set_subnets().load_balancer_arn(arn);
         let answer = call.set_subnets(Some(input.subnet_ids.clone())).send().await;
         answer.map_err(|error| failure_for(context, arn, "elasticloadbalancing:SetSubnets", error))?;

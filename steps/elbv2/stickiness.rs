@@ -40,14 +40,14 @@ async fn enable_stickiness(
 ) -> StepResult<Nothing> {
     let arn = &input.target_group_arn;
     let answer = environment.elbv2_reads().describe_target_group_attributes().target_group_arn(arn).send().await;
-    let there = answer
+    let existing = answer
         .map_err(|error| failure_for(&context, arn, "elasticloadbalancing:DescribeTargetGroupAttributes", error))?;
     let wanted = wanted(input.duration_seconds);
-    if wanted.iter().all(|attribute| there.attributes().contains(attribute)) {
+    if wanted.iter().all(|attribute| existing.attributes().contains(attribute)) {
         return nothing_to_do();
     }
-    for attribute in wanted.iter().filter(|attribute| !there.attributes().contains(attribute)) {
-        let found = there.attributes().iter().find(|found| found.key() == attribute.key());
+    for attribute in wanted.iter().filter(|attribute| !existing.attributes().contains(attribute)) {
+        let found = existing.attributes().iter().find(|found| found.key() == attribute.key());
         let from = found.and_then(TargetGroupAttribute::value).unwrap_or("unset");
         environment.differs(attribute.key().unwrap_or_default(), from, attribute.value().unwrap_or_default());
     }

@@ -130,12 +130,12 @@ async fn found_target_group(
     if is_asked_as_wanted(group, &input) {
         return Ok(answered(arn, &input.name, tags.change(context, arn)));
     }
-    let there = group.health_check_path().unwrap_or_default();
+    let existing = group.health_check_path().unwrap_or_default();
     let protocol = group.health_check_protocol().map_or("", ProtocolEnum::as_str);
     let codes = group.matcher().and_then(Matcher::http_code).unwrap_or_default();
     let asked = |protocol: &str, path: &str, codes: &str| format!("{protocol} {path} answers {codes}");
     let wanted = asked(ProtocolEnum::Http.as_str(), &input.health_check_path, HEALTHY);
-    environment.differs("healthCheck", asked(protocol, there, codes), wanted);
+    environment.differs("healthCheck", asked(protocol, existing, codes), wanted);
     environment
         .elbv2()
         .modify_target_group()
@@ -151,7 +151,7 @@ async fn found_target_group(
 
 fn refuse_what_cannot_change(group: &TargetGroup, input: &CreateTargetGroup) -> Result<(), StepError> {
     let of = format!("target group {}", input.name);
-    let refuse = |what: &str, there: &str, wanted: &str| Err(cannot_change(what, &of, there, wanted));
+    let refuse = |what: &str, existing: &str, wanted: &str| Err(cannot_change(what, &of, existing, wanted));
     if let Some(vpc_id) = group.vpc_id().filter(|vpc_id| *vpc_id != input.vpc_id) {
         return refuse("the VPC", vpc_id, &input.vpc_id);
     }

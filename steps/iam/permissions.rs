@@ -8,14 +8,14 @@ const SERVICE_LINKED: [&str; 3] = ["ecs.amazonaws.com", "elasticloadbalancing.am
 /// The task execution role, for ECS.
 const PASS_ROLE: Scope = Scope {
     id: "PassTheTaskExecutionRole",
-    place: 1,
+    order: 1,
     resources: task_execution_role,
     condition: |_| one_of("iam:PassedToService", &["ecs-tasks.amazonaws.com"]),
 };
 /// The service-linked roles.
 const SERVICE_LINKED_ROLES: Scope = Scope {
     id: "ServiceLinkedRoles",
-    place: 2,
+    order: 2,
     resources: |restriction| {
         let Restriction { partition, account, .. } = restriction;
         vec![format!("arn:{partition}:iam::{account}:role/aws-service-role/*")]
@@ -23,7 +23,7 @@ const SERVICE_LINKED_ROLES: Scope = Scope {
     condition: |_| one_of("iam:AWSServiceName", &SERVICE_LINKED),
 };
 /// The task execution role.
-const ROLES: Scope = Scope { id: "TaskExecutionRole", place: 3, resources: task_execution_role, condition: none };
+const ROLES: Scope = Scope { id: "TaskExecutionRole", order: 3, resources: task_execution_role, condition: none };
 
 fn task_execution_role(restriction: &Restriction) -> Vec<String> {
     let Restriction { partition, account, deployment, .. } = restriction;

@@ -104,8 +104,8 @@ async fn put_role_policy(
     let role = made_id(&context, &ending);
     let wanted = reading(&input.secret_arns);
     let id = format!("{}/{}", input.role_name, input.policy_name);
-    let there = find(&environment, &input.role_name, &input.policy_name).await?;
-    let change = match &there {
+    let existing = find(&environment, &input.role_name, &input.policy_name).await?;
+    let change = match &existing {
         Some(document) if says(document, &wanted) => {
             return Ok(answered(&id, &input.policy_name, change_of_part(&context, role, &id)));
         }

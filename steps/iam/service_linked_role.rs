@@ -47,9 +47,9 @@ async fn create_service_linked_role(
             Ok(answered(&arn, &input.service, ChangeAction::Created))
         }
         Err(error) => {
-            let there = is_already_there(&error);
+            let exists = is_already_there(&error);
             let failure = failure("iam:CreateServiceLinkedRole", error);
-            if there || is_taken(&failure) {
+            if exists || is_taken(&failure) {
                 // The role is not listed yet.
                 let action = change_without_tags(&context, &input.service);
                 return Ok(answered(&input.service, &input.service, action));

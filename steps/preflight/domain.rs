@@ -108,12 +108,12 @@ async fn name_servers(environment: &Environment, zone: &str) -> Option<BTreeSet<
 
 fn not_delegated(id: &str, zone: &str, ours: &BTreeSet<String>, public: Option<&BTreeSet<String>>) -> String {
     let list = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
-    let there = match public.filter(|public| !public.is_empty()) {
+    let public_answer = match public.filter(|public| !public.is_empty()) {
         Some(public) => format!("asks {}", list(public)),
         None => "has no name servers".to_owned(),
     };
     format!(
-        "public DNS does not ask hosted zone {id}: {zone} {there}. Set the NS records of {zone} at its registrar to {}, or give the \
+        "public DNS does not ask hosted zone {id}: {zone} {public_answer}. Set the NS records of {zone} at its registrar to {}, or give the \
          zone that is asked as hostedZoneId",
         list(ours)
     )

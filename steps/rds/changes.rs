@@ -3,6 +3,7 @@
 use aws_sdk_rds::types::DbInstance;
 use engine::step::StepError;
 
+use super::least_growth_gib;
 use crate::{
     Environment,
     failure::{failure, is_missing},
@@ -51,20 +52,19 @@ fn check_database(input: &CheckChanges, database: &DbInstance, problems: &mut Ve
             input.database_version
         ));
     }
-    let (wanted_gib, there_gib) = (
+    let (wanted_gib, current_gib) = (
         input.database_allocated_storage_gib,
         database.allocated_storage().unwrap_or(input.database_allocated_storage_gib),
     );
-    // Amazon RDS API Reference, ModifyDBInstance, AllocatedStorage: the new value must be at least 10 % greater.
-    let least_gib = there_gib.saturating_add(there_gib.saturating_add(9) / 10);
-    if wanted_gib > there_gib && wanted_gib < least_gib {
+    let least_gib = least_growth_gib(current_gib);
+    if wanted_gib > current_gib && wanted_gib < least_gib {
         problems.push(format!(
-            "database.allocatedStorageGib is {wanted_gib} in the input, and the database has {there_gib} GiB: RDS grows storage by at \
-             least 10 %. Give {least_gib} or more, or {there_gib}"
+            "database.allocatedStorageGib is {wanted_gib} in the input, and the database has {current_gib} GiB: RDS grows storage by at \
+             least 10 %. Give {least_gib} or more, or {current_gib}"
         ));
-    } else if wanted_gib < there_gib {
+    } else if wanted_gib < current_gib {
         notes.push(format!(
-            "The database has {there_gib} GiB, more than database.allocatedStorageGib ({wanted_gib}): storage never shrinks."
+            "The database has {current_gib} GiB, more than database.allocatedStorageGib ({wanted_gib}): storage never shrinks."
         ));
     }
 }

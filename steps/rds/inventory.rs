@@ -30,7 +30,7 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
         // A database that is being deleted must still be awaited.
         if found_tags!(database.tag_list()).is_ours(deployment) {
             let arn = database.db_instance_arn().unwrap_or_default();
-            environment.knows(arn, database.db_instance_identifier(), settings(&database));
+            environment.record_found(arn, database.db_instance_identifier(), settings(&database));
             found.databases.push(FoundDatabase {
                 deletion_protection: database.deletion_protection() == Some(true),
                 identifier: database.db_instance_identifier.unwrap_or_default(),

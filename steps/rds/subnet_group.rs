@@ -131,8 +131,8 @@ async fn found_group(
     if same_set(group.subnets().iter().filter_map(Subnet::subnet_identifier), &input.subnet_ids) {
         return Ok(answered(input.name, arn, tags.change(context, arn)));
     }
-    let there = group.subnets().iter().filter_map(Subnet::subnet_identifier).collect::<Vec<_>>().join(", ");
-    environment.differs("subnetIds", there, input.subnet_ids.join(", "));
+    let existing = group.subnets().iter().filter_map(Subnet::subnet_identifier).collect::<Vec<_>>().join(", ");
+    environment.differs("subnetIds", existing, input.subnet_ids.join(", "));
     environment
         .rds()
         .modify_db_subnet_group()

@@ -7,7 +7,7 @@ use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepRes
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DatabaseIdentifier, database_ending, find_database, status};
+use super::{DatabaseIdentifier, database_ending, find_database, least_growth_gib, status};
 use crate::{
     Environment, Nothing,
     failure::poll_again_or,
@@ -17,7 +17,7 @@ use crate::{
 /// How long a database in one zone usually takes until it is available, including its first backup: five to ten
 /// minutes.
 const TYPICAL_CREATION: Duration = Duration::from_secs(360);
-/// How long RDS may show the status of before after it has accepted a change.
+/// How long RDS may show the previous status after it has accepted a change.
 const CHANGE_BEGINS_WITHIN: Duration = Duration::from_secs(900);
 const STORAGE_FULL: &str = "storage-full";
 /// How long a database usually takes to be deleted.
@@ -84,7 +84,7 @@ async fn wait_for_database(
     if status == STORAGE_FULL && is_growing(&context, &input, &database) {
         return Ok(Answer::pending("storage-full, more storage is requested", interval));
     }
-    if let Some(hint) = hopeless(status, &database) {
+    if let Some(hint) = hint_for_stuck(status, &database) {
         let cause = format!("database {} is {status}", input.identifier);
         return Err(StepError::new(ErrorClass::Failed, cause).hint(hint));
     }
@@ -133,14 +133,14 @@ fn is_usable(status: &str) -> bool {
     USABLE.contains(&status)
 }
 
-/// Whether RDS has accepted more storage and shows the status of before. It starts the change within minutes.
+/// Whether RDS has accepted more storage and still shows the previous status. It starts the change within minutes.
 fn is_growing(context: &StepContext, input: &WaitForDatabase, database: &DbInstance) -> bool {
     let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_poll_ms));
     (input.is_modified || is_about_to_change(database)) && waited < CHANGE_BEGINS_WITHIN
 }
 
 /// The hint for a status that the database does not leave by itself.
-fn hopeless(status: &str, database: &DbInstance) -> Option<String> {
+fn hint_for_stuck(status: &str, database: &DbInstance) -> Option<String> {
     let hint = match status {
         "stopped" | "stopping" => "Start the database in RDS, then resume.",
         "deleting" => "Run again when it is deleted: a new one is made.",
@@ -157,10 +157,8 @@ fn hopeless(status: &str, database: &DbInstance) -> Option<String> {
 }
 
 /// The run that gives a database more storage. This execution has pinned its input, so it cannot.
-fn more_storage(there_gib: Option<i32>) -> String {
-    // RDS grows storage by at least 10 % (Amazon RDS API Reference, ModifyDBInstance, AllocatedStorage).
-    let wanted =
-        there_gib.map_or_else(|| "N".to_owned(), |gib| gib.saturating_add(gib.saturating_add(9) / 10).to_string());
+fn more_storage(current_gib: Option<i32>) -> String {
+    let wanted = current_gib.map_or_else(|| "N".to_owned(), |gib| least_growth_gib(gib).to_string());
     format!("Give the database more storage: flow run … --set database.allocatedStorageGib={wanted}")
 }
 
@@ -204,7 +202,7 @@ mod tests {
         context.now_ms = context.first_poll_ms + 900_000;
         assert!(!is_growing(&context, &input(true), &any()), "the change has not begun");
         let full = DbInstance::builder().allocated_storage(20).build();
-        let hint = hopeless(STORAGE_FULL, &full).unwrap_or_default();
+        let hint = hint_for_stuck(STORAGE_FULL, &full).unwrap_or_default();
         assert!(
             hint.contains("flow run … --set database.allocatedStorageGib=22") && !hint.contains("resume"),
             "{hint}"
@@ -214,17 +212,17 @@ mod tests {
     #[test]
     fn a_stopped_or_broken_database_is_not_waited_for_until_the_deadline() {
         for status in ["failed", "stopped", "incompatible-network", "inaccessible-encryption-credentials", "deleting"] {
-            assert!(hopeless(status, &any()).is_some() && !is_usable(status), "{status}");
+            assert!(hint_for_stuck(status, &any()).is_some() && !is_usable(status), "{status}");
         }
         for status in ["creating", "upgrading", "starting", "rebooting", "maintenance"] {
-            assert!(hopeless(status, &any()).is_none() && !is_usable(status), "{status}");
+            assert!(hint_for_stuck(status, &any()).is_none() && !is_usable(status), "{status}");
         }
     }
 
     #[test]
     fn a_database_that_answers_is_not_waited_for() {
         for status in ["available", "backing-up", "storage-optimization", "configuring-log-exports", "modifying"] {
-            assert!(hopeless(status, &any()).is_none() && is_usable(status), "{status}");
+            assert!(hint_for_stuck(status, &any()).is_none() && is_usable(status), "{status}");
         }
         let to = aws_sdk_rds::types::PendingModifiedValues::builder().db_instance_class("db.t4g.small").build();
         assert!(is_about_to_change(&DbInstance::builder().pending_modified_values(to).build()));

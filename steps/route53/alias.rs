@@ -52,18 +52,18 @@ async fn create_alias(
         return Ok(changed(input.name, id, None, change));
     }
     if !in_the_way.is_empty() && !input.overwrite {
-        let there = in_the_way.iter().map(|record| described(record)).collect::<Vec<_>>().join("; ");
+        let existing = in_the_way.iter().map(|record| described(record)).collect::<Vec<_>>().join("; ");
         return Err(StepError::new(
             ErrorClass::NameTaken,
-            format!("{} exists already, as {there}, and does not lead to {}", input.name, input.dns_name),
+            format!("{} exists already, as {existing}, and does not lead to {}", input.name, input.dns_name),
         )
         .hint("Remove the record, or allow it to be replaced."));
     }
     tracing::debug!(deployment = %input.deployment, record = %id, "pointing a name at the load balancer");
     let changes = changes(&input, &in_the_way)?;
     if !in_the_way.is_empty() {
-        let there = in_the_way.iter().map(|record| described(record)).collect::<Vec<_>>().join("; ");
-        environment.differs("record", there, format!("A alias of {}", input.dns_name));
+        let existing = in_the_way.iter().map(|record| described(record)).collect::<Vec<_>>().join("; ");
+        environment.differs("record", existing, format!("A alias of {}", input.dns_name));
     }
     let change = if in_the_way.is_empty() { ChangeAction::Created } else { ChangeAction::Updated };
     let change_id = apply(&environment, &context, &input.hosted_zone_id, changes).await?;

@@ -76,14 +76,14 @@ async fn upsert_record(
 ) -> StepResult<ChangedRecord> {
     let kind = RrType::from(input.kind.as_str());
     let records = records_at(&environment, &context, &input.hosted_zone_id, &input.name).await?;
-    let there = records.iter().find(|record| *record.r#type() == kind);
+    let existing = records.iter().find(|record| *record.r#type() == kind);
     let id = record_id(&input.name, &input.kind);
-    if there.is_some_and(|record| is_as_wanted(record, &input)) {
+    if existing.is_some_and(|record| is_as_wanted(record, &input)) {
         let change = change_without_tags(&context, &id);
         return Ok(changed(input.name, id, None, change));
     }
     tracing::debug!(deployment = %input.deployment, record = %id, "changing a record");
-    let change = if there.is_some() { ChangeAction::Updated } else { ChangeAction::Created };
+    let change = if existing.is_some() { ChangeAction::Updated } else { ChangeAction::Created };
     let value = ResourceRecord::builder().value(&input.value).build().map_err(|error| incomplete(&error))?;
     let wanted = ResourceRecordSet::builder()
         .name(&input.name)
@@ -92,7 +92,7 @@ async fn upsert_record(
         .resource_records(value)
         .build()
         .map_err(|error| incomplete(&error))?;
-    if let Some(record) = there {
+    if let Some(record) = existing {
         environment.differs("record", super::described(record), format!("{} {}", input.kind, input.value));
     }
     let changes = vec![record_change(RecordAction::Upsert, wanted)?];
@@ -174,8 +174,8 @@ async fn delete_record(environment: Arc<Environment>, context: StepContext, inpu
         Err(error) => return Err(error),
     };
     let id = record_id(&input.name, &input.kind);
-    let there = records.into_iter().find(|record| record.r#type().as_str() == input.kind);
-    let Some(record) = there else { return gone_already(&context, RESOURCE_TYPE, &id) };
+    let existing = records.into_iter().find(|record| record.r#type().as_str() == input.kind);
+    let Some(record) = existing else { return gone_already(&context, RESOURCE_TYPE, &id) };
     // Route 53 deletes a record only if its complete description matches.
     let batch = ChangeBatch::builder().changes(record_change(RecordAction::Delete, record)?).build();
     let call = environment.route53().change_resource_record_sets().hosted_zone_id(&input.hosted_zone_id);

@@ -5,20 +5,27 @@ use engine::machine::ExecutionStatus;
 use serde_json::json;
 
 use crate::{
+    exit::{CliError, Exit},
     global::{Global, Output},
     owner::Handle,
     ui::json,
 };
 
 /// How the execution with this id has ended. `None` if there is none, or it has not ended.
-pub(super) async fn ended(handle: &Handle, id: &str) -> Option<ExecutionStatus> {
+///
+/// # Errors
+/// The execution cannot be read.
+pub(super) async fn ended(handle: &Handle, id: &str) -> Result<Option<ExecutionStatus>, CliError> {
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
-    let status = handle.call::<DescribeExecution>(request).await.ok()?.execution.status;
-    (status != ExecutionStatus::Running).then_some(status)
+    match handle.call::<DescribeExecution>(request).await {
+        Ok(described) => Ok(Some(described.execution.status).filter(|status| *status != ExecutionStatus::Running)),
+        Err(error) if error.exit == Exit::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
-/// Says that nothing is run, because the execution has ended already.
-pub(super) fn say(global: &Global, id: &str, status: ExecutionStatus) {
+/// Reports that nothing is run, because the execution has ended already.
+pub(super) fn report(global: &Global, id: &str, status: ExecutionStatus) {
     let status = word(status);
     let verb = if status == "ABORTED" { "was" } else { "has" };
     let message = format!("{id} exists already and {verb} {status}; nothing was run");

@@ -11,6 +11,7 @@ use rehearsal::{DATABASE_STATUSES, Fault, World};
 use serde_json::{Value, json};
 
 use crate::{
+    checks::state_names,
     exit::CliError,
     global::{Global, Output},
     home::Home,
@@ -95,24 +96,11 @@ fn is_match(pattern: &str, text: &str) -> bool {
     (0..=text.len()).any(|at| text.get(at..).is_some_and(|end| is_match(rest, end)))
 }
 
-/// The names of all states, at any depth.
-fn state_names(definition: &Value) -> Vec<String> {
-    match definition {
-        Value::Object(fields) => {
-            let own = fields.get("States").and_then(Value::as_object);
-            let own = own.into_iter().flat_map(|states| states.keys().cloned());
-            own.chain(fields.values().flat_map(state_names)).collect()
-        }
-        Value::Array(items) => items.iter().flat_map(state_names).collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// Names the faults that never occurred. Without an answer of the world nothing is known.
 pub async fn name_never_occurred(global: &Global, home: &Home, faults: &[Fault]) {
     let Some(world) = World::read(home.folder()).ok().flatten().filter(|_| !faults.is_empty()) else { return };
-    let Ok(unmet) = world.never_occurred().await else { return };
-    let never: Vec<String> = faults.iter().filter_map(|fault| text_if_unmet(fault, &unmet)).collect();
+    let Ok(not_occurred) = world.never_occurred().await else { return };
+    let never: Vec<String> = faults.iter().filter_map(|fault| text_if_not_occurred(fault, &not_occurred)).collect();
     if never.is_empty() {
         return;
     }
@@ -123,10 +111,10 @@ pub async fn name_never_occurred(global: &Global, home: &Home, faults: &[Fault])
     }
 }
 
-fn text_if_unmet(fault: &Fault, unmet: &[String]) -> Option<String> {
+fn text_if_not_occurred(fault: &Fault, not_occurred: &[String]) -> Option<String> {
     match fault {
         Fault::Order(order) => {
-            order["fault"].as_str().filter(|text| unmet.iter().any(|one| one == text)).map(str::to_owned)
+            order["fault"].as_str().filter(|text| not_occurred.iter().any(|one| one == text)).map(str::to_owned)
         }
         // This process would not run any more.
         Fault::KillAt(state) => Some(format!("kill@{state}")),

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::Dispatcher;
+use super::{Dispatcher, Driven};
+use crate::machine::Execution;
 
 /// How long commits in progress may take after the limit of the calls.
 pub(in crate::runner) const COMMITS_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -27,9 +28,13 @@ impl Draining {
 
     /// Begins to drain, or shortens the limit if it has begun already.
     pub fn begin(&mut self, limit: Duration, reply: oneshot::Sender<usize>) {
+        self.limit_calls(limit);
+        self.replies.push(reply);
+    }
+
+    fn limit_calls(&mut self, limit: Duration) {
         let until = Instant::now() + limit.min(LIMIT_MAX);
         self.calls_until = Some(self.calls_until.map_or(until, |earlier| earlier.min(until)));
-        self.replies.push(reply);
     }
 
     /// The longest that the dispatcher may wait for a message before it checks again whether it has drained.
@@ -42,6 +47,17 @@ impl Draining {
 }
 
 impl Dispatcher {
+    /// Begins to drain if no execution has a call in flight, so that none is given up. A call that an execution has abandoned may still
+    /// be in flight.
+    pub(super) fn drain_if_quiet(&mut self, reply: oneshot::Sender<bool>) {
+        let calls = |driven: &Driven| driven.execution.as_deref().is_some_and(Execution::in_flight);
+        let is_quiet = self.failed.is_some() || (self.turns_beside == 0 && !self.driven.values().any(calls));
+        if is_quiet {
+            self.draining.limit_calls(LIMIT_MAX);
+        }
+        let _ = reply.send(is_quiet);
+    }
+
     /// Whether a stop was requested and everything that it waits for is done.
     pub(super) fn has_drained(&self) -> bool {
         let Some(until) = self.draining.calls_until else { return false };

@@ -85,7 +85,7 @@ pub(super) fn find_all(header: &Header, bytes: &[u8]) -> Frames {
         places.push((sequence, range));
     }
     let next = header.first_sequence + places.len() as u64;
-    let damage = told_of(header, bytes, at, next).map(|later| match later == next {
+    let damage = later_sequence(header, bytes, at, next).map(|later| match later == next {
         true => damaged(format!("the commit {next} was acknowledged and cannot be read")),
         false => damaged(format!("the commit {next} cannot be read, and commit {later} behind it can")),
     });
@@ -93,7 +93,7 @@ pub(super) fn find_all(header: &Header, bytes: &[u8]) -> Frames {
 }
 
 /// What shows that somebody was told of the commit `next`, which cannot be read: an acknowledgement, or a whole frame behind it.
-pub(super) fn told_of(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
+pub(super) fn later_sequence(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
     let bytes = &bytes[..written_bytes(bytes).saturating_add(HEAD_BYTES).min(bytes.len())];
     // The files are read whenever the store is opened, by the shortest command too. What may be the upper half of a sequence is
     // found faster than the sequence, which may be any of those that have room here.

@@ -85,6 +85,6 @@ impl FramedFile {
     pub fn later_than(&mut self, at_bytes: u64, next: u64) -> Result<Option<u64>, StoreError> {
         let mut bytes = vec![0; self.length_bytes()?.saturating_sub(at_bytes) as usize];
         self.file.read(at_bytes, &mut bytes).map_err(read_error)?;
-        Ok(frame::told_of(&self.header, &bytes, 0, next))
+        Ok(frame::later_sequence(&self.header, &bytes, 0, next))
     }
 }

@@ -191,7 +191,7 @@ proptest! {
 }
 
 /// Every place, one by one.
-fn told_of_slowly(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
+fn later_sequence_slowly(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
     let near = |sequence: u64| sequence.wrapping_sub(next) < bytes.len() as u64;
     (from..bytes.len())
         .filter_map(|at| frame::decode(header, bytes, at))
@@ -212,6 +212,6 @@ proptest! {
         frame::encode(&header, next - 20 + ahead, self::bytes(vec![9; length]), &mut frame).unwrap();
         bytes.extend(frame);
         bytes.resize(bytes.len() + behind, 0);
-        prop_assert_eq!(frame::told_of(&header, &bytes, 0, next), told_of_slowly(&header, &bytes, 0, next));
+        prop_assert_eq!(frame::later_sequence(&header, &bytes, 0, next), later_sequence_slowly(&header, &bytes, 0, next));
     }
 }

@@ -35,11 +35,11 @@ fn a_service_that_its_circuit_breaker_stopped_is_started_again() {
 
 #[test]
 fn a_new_revision_or_a_lost_public_address_is_brought_out() {
-    let there = service(DeploymentRolloutState::Completed).build();
-    assert!(is_as_wanted(&there, &input()));
+    let existing = service(DeploymentRolloutState::Completed).build();
+    assert!(is_as_wanted(&existing, &input()));
     let newer = CreateService { task_definition_arn: "arn:task-definition/demo:3".into(), ..input() };
-    assert!(!is_as_wanted(&there, &newer));
-    let mut private = there;
+    assert!(!is_as_wanted(&existing, &newer));
+    let mut private = existing;
     let vpc = private.network_configuration.as_mut().and_then(|network| network.awsvpc_configuration.as_mut()).unwrap();
     vpc.assign_public_ip = Some(AssignPublicIp::Disabled);
     assert!(!is_as_wanted(&private, &input()));
@@ -51,15 +51,15 @@ fn a_service_that_was_rolled_back_is_updated_again() {
         .status("PRIMARY")
         .rollout_state(DeploymentRolloutState::Completed)
         .task_definition("arn:task-definition/demo:1");
-    let there = service(DeploymentRolloutState::Failed).set_deployments(Some(vec![earlier.build()])).build();
-    assert!(!is_as_wanted(&there, &input()));
+    let existing = service(DeploymentRolloutState::Failed).set_deployments(Some(vec![earlier.build()])).build();
+    assert!(!is_as_wanted(&existing, &input()));
 }
 
 #[test]
 fn another_target_group_is_refused_and_not_ignored() {
-    let there = service(DeploymentRolloutState::Completed).build();
+    let existing = service(DeploymentRolloutState::Completed).build();
     let other = CreateService { target_group_arn: "arn:other".into(), ..input() };
-    assert_eq!(refuse_what_cannot_change(&there, &other).unwrap_err().class, ErrorClass::Invalid);
+    assert_eq!(refuse_what_cannot_change(&existing, &other).unwrap_err().class, ErrorClass::Invalid);
 }
 
 #[test]

@@ -41,46 +41,46 @@ pub(super) fn container(input: &RegisterTaskDefinition, region: &str) -> Result<
 
 /// Whether a revision is as wanted. Compares only what the steps set, because ECS adds defaults.
 pub(super) fn is_as_wanted(
-    there: &TaskDefinition,
+    existing: &TaskDefinition,
     input: &RegisterTaskDefinition,
     wanted: &ContainerDefinition,
 ) -> bool {
-    let [container] = there.container_definitions() else { return false };
-    there.cpu() == Some(input.cpu.to_string().as_str())
-        && there.memory() == Some(input.memory_mib.to_string().as_str())
-        && there.network_mode() == Some(&NetworkMode::Awsvpc)
-        && there.requires_compatibilities().contains(&Compatibility::Fargate)
-        && there.execution_role_arn() == Some(input.execution_role_arn.as_str())
+    let [container] = existing.container_definitions() else { return false };
+    existing.cpu() == Some(input.cpu.to_string().as_str())
+        && existing.memory() == Some(input.memory_mib.to_string().as_str())
+        && existing.network_mode() == Some(&NetworkMode::Awsvpc)
+        && existing.requires_compatibilities().contains(&Compatibility::Fargate)
+        && existing.execution_role_arn() == Some(input.execution_role_arn.as_str())
         && is_same_container(container, wanted)
 }
 
-fn is_same_container(there: &ContainerDefinition, wanted: &ContainerDefinition) -> bool {
-    there.name() == wanted.name()
-        && there.image() == wanted.image()
-        && there.memory() == wanted.memory()
-        && there.essential() != Some(false)
-        && ports(there) == ports(wanted)
-        && environment(there) == environment(wanted)
-        && secrets(there) == secrets(wanted)
-        && logs(there) == logs(wanted)
+fn is_same_container(existing: &ContainerDefinition, wanted: &ContainerDefinition) -> bool {
+    existing.name() == wanted.name()
+        && existing.image() == wanted.image()
+        && existing.memory() == wanted.memory()
+        && existing.essential() != Some(false)
+        && ports(existing) == ports(wanted)
+        && environment(existing) == environment(wanted)
+        && secrets(existing) == secrets(wanted)
+        && logs(existing) == logs(wanted)
 }
 
 /// The differences of the newest revision: the field of the input, its current value and the wanted one. At least one.
 pub(super) fn differences(
-    there: &TaskDefinition,
+    existing: &TaskDefinition,
     input: &RegisterTaskDefinition,
     wanted: &ContainerDefinition,
 ) -> Vec<(String, String, String)> {
-    let container = there.container_definitions().first();
+    let container = existing.container_definitions().first();
     let text = |value: Option<&str>| value.unwrap_or("none").to_owned();
     let of_container = |value: &dyn Fn(&ContainerDefinition) -> String| container.map_or_else(|| text(None), value);
     let memory = |container: &ContainerDefinition| container.memory().map_or_else(|| text(None), |n| n.to_string());
     let fields = [
         ("image", of_container(&|container| text(container.image())), input.image.clone()),
-        ("cpu", text(there.cpu()), input.cpu.to_string()),
-        ("memoryMib", text(there.memory()), input.memory_mib.to_string()),
+        ("cpu", text(existing.cpu()), input.cpu.to_string()),
+        ("memoryMib", text(existing.memory()), input.memory_mib.to_string()),
         ("containerMemoryMib", of_container(&memory), input.container_memory_mib.to_string()),
-        ("executionRoleArn", text(there.execution_role_arn()), input.execution_role_arn.clone()),
+        ("executionRoleArn", text(existing.execution_role_arn()), input.execution_role_arn.clone()),
     ];
     let fields = fields.into_iter().filter(|(_, from, to)| from != to);
     let mut differ: Vec<_> = fields.map(|(field, from, to)| (field.to_owned(), from, to)).collect();
@@ -101,13 +101,13 @@ pub(super) fn differences(
 /// The entries of a field that differ, each by its own name.
 fn entries(
     field: &str,
-    there: &BTreeMap<String, String>,
+    existing: &BTreeMap<String, String>,
     wanted: &BTreeMap<String, String>,
 ) -> Vec<(String, String, String)> {
-    let names: BTreeSet<&String> = there.keys().chain(wanted.keys()).collect();
+    let names: BTreeSet<&String> = existing.keys().chain(wanted.keys()).collect();
     let value =
         |map: &BTreeMap<String, String>, name: &String| map.get(name).cloned().unwrap_or_else(|| "none".to_owned());
-    let values = names.into_iter().map(|name| (format!("{field}.{name}"), value(there, name), value(wanted, name)));
+    let values = names.into_iter().map(|name| (format!("{field}.{name}"), value(existing, name), value(wanted, name)));
     values.filter(|(_, from, to)| from != to).collect()
 }
 
@@ -163,19 +163,19 @@ mod tests {
     #[test]
     fn defaults_that_ecs_adds_and_another_order_make_no_new_revision() {
         let wanted = container(&input(), "eu-central-1").unwrap();
-        let mut there = wanted.clone();
-        there.cpu = 0;
-        there.mount_points = Some(Vec::new());
-        there.environment.as_mut().unwrap().reverse();
-        there.port_mappings.as_mut().unwrap()[0].host_port = Some(8080);
-        assert!(is_as_wanted(&registered(there), &input(), &wanted));
+        let mut existing = wanted.clone();
+        existing.cpu = 0;
+        existing.mount_points = Some(Vec::new());
+        existing.environment.as_mut().unwrap().reverse();
+        existing.port_mappings.as_mut().unwrap()[0].host_port = Some(8080);
+        assert!(is_as_wanted(&registered(existing), &input(), &wanted));
     }
 
     #[test]
     fn another_image_or_setting_or_a_variable_too_many_makes_a_new_revision() {
-        let there = registered(container(&input(), "eu-central-1").unwrap());
+        let existing = registered(container(&input(), "eu-central-1").unwrap());
         let differs = |wanted: &RegisterTaskDefinition| {
-            !is_as_wanted(&there, wanted, &container(wanted, "eu-central-1").unwrap())
+            !is_as_wanted(&existing, wanted, &container(wanted, "eu-central-1").unwrap())
         };
         assert!(!differs(&input()));
         assert!(differs(&RegisterTaskDefinition { image: "example/image:2".into(), ..input() }));
@@ -187,10 +187,10 @@ mod tests {
 
     #[test]
     fn only_the_variables_that_changed_are_named() {
-        let there = registered(container(&input(), "eu-central-1").unwrap());
+        let existing = registered(container(&input(), "eu-central-1").unwrap());
         let environment = [("A".to_owned(), "3".to_owned()), ("C".to_owned(), "4".to_owned())].into();
         let changed = RegisterTaskDefinition { environment, ..input() };
-        let found = differences(&there, &changed, &container(&changed, "eu-central-1").unwrap());
+        let found = differences(&existing, &changed, &container(&changed, "eu-central-1").unwrap());
         let found: Vec<_> = found.iter().map(|(field, from, to)| format!("{field}: {from} -> {to}")).collect();
         assert_eq!(found, ["environment.A: 1 -> 3", "environment.B: 2 -> none", "environment.C: none -> 4"]);
     }

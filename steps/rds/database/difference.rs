@@ -92,10 +92,10 @@ pub(super) fn differences(database: &DbInstance, input: &CreateDatabase) -> Vec<
     let differs = [
         (Difference::InstanceClass, class != Some(input.instance_class.as_str())),
         // Storage cannot shrink. More than wanted is the result of autoscaling.
-        (Difference::AllocatedStorage, storage_gib.is_none_or(|there| there < input.allocated_storage_gib)),
+        (Difference::AllocatedStorage, storage_gib.is_none_or(|existing| existing < input.allocated_storage_gib)),
         (Difference::StorageType, storage_type != Some(input.storage_type.as_str())),
         (Difference::MultiAz, multi_az.unwrap_or(false) != input.multi_az),
-        (Difference::EngineVersion, version.is_some_and(|there| is_older(there, &input.engine_version))),
+        (Difference::EngineVersion, version.is_some_and(|existing| is_older(existing, &input.engine_version))),
         (Difference::SecurityGroups, !same_set(groups, &input.group_ids)),
         (Difference::BackupRetention, retention_days != Some(input.backup_retention_days)),
         (Difference::DeletionProtection, database.deletion_protection() != Some(input.deletion_protection)),
@@ -125,8 +125,8 @@ pub(super) fn refuse_what_cannot_change(database: &DbInstance, input: &CreateDat
     }
     let subnet_group = database.db_subnet_group().and_then(|group| group.db_subnet_group_name());
     match subnet_group {
-        Some(there) if !there.eq_ignore_ascii_case(&input.subnet_group_name) => {
-            Err(cannot_change("the subnet group", &of, there, &input.subnet_group_name))
+        Some(existing) if !existing.eq_ignore_ascii_case(&input.subnet_group_name) => {
+            Err(cannot_change("the subnet group", &of, existing, &input.subnet_group_name))
         }
         _ => Ok(()),
     }
@@ -136,12 +136,12 @@ fn major(version: &str) -> &str {
     version.split('.').next().unwrap_or(version)
 }
 
-/// Whether `there` is an older minor version than the one in `wanted`. Without a minor version in `wanted` none is
+/// Whether `existing` is an older minor version than the one in `wanted`. Without a minor version in `wanted` none is
 /// older.
-fn is_older(there: &str, wanted: &str) -> bool {
+fn is_older(existing: &str, wanted: &str) -> bool {
     let minor = |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
-    match (minor(there), minor(wanted)) {
-        (Some(there), Some(wanted)) => there < wanted,
+    match (minor(existing), minor(wanted)) {
+        (Some(existing), Some(wanted)) => existing < wanted,
         _ => false,
     }
 }
