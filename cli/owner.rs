@@ -157,7 +157,7 @@ impl Handle {
     pub async fn owner_elsewhere(&self) -> Option<String> {
         match &*self.side().await {
             Side::Remote(_) => Some(holder::described(self.home.folder())),
-            Side::StepFunctions(_) => Some("AWS Step Functions".to_owned()),
+            Side::StepFunctions(executions) => Some(executions.service().to_owned()),
             Side::Local(_) | Side::Idle(_) => None,
         }
     }

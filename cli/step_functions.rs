@@ -27,7 +27,7 @@ use engine::{
 };
 use futures::stream::BoxStream;
 use serde_json::{Value, json};
-use steps::step_functions::{Receipt, RemoteExecution, StepFunctions};
+use steps::step_functions::{Endpoint, Receipt, RemoteExecution, StepFunctions};
 use tokio::sync::Mutex;
 
 use self::{history::History, pace::Pace};
@@ -49,6 +49,8 @@ const HISTORY_PER_SECOND: u32 = 10;
 /// The executions of an account in a region, or of a `flow serve`.
 pub struct Executions {
     api: StepFunctions,
+    /// The service, for messages.
+    service: String,
     describe: Pace,
     history: Pace,
     /// The executions that were found, by name.
@@ -143,14 +145,24 @@ fn header(arn: &str, remote: &RemoteExecution) -> ExecutionHeader {
 }
 
 impl Executions {
-    /// The executions that an API serves.
-    pub fn new(api: StepFunctions) -> Arc<Self> {
+    /// The executions that the API of an endpoint serves.
+    pub fn new(api: StepFunctions, endpoint: &Endpoint) -> Arc<Self> {
+        let service = match endpoint {
+            Endpoint::Url { url, .. } => format!("the server at {url}"),
+            Endpoint::Aws { .. } => "AWS Step Functions".to_owned(),
+        };
         Arc::new(Executions {
             api,
+            service,
             describe: Pace::per_second(DESCRIBE_PER_SECOND),
             history: Pace::per_second(HISTORY_PER_SECOND),
             known: Mutex::default(),
         })
+    }
+
+    /// The service that drives the executions, for messages.
+    pub fn service(&self) -> &str {
+        &self.service
     }
 
     /// Answers an operation.
@@ -342,6 +354,10 @@ impl Executions {
         let mut view = View::new(&execution, &known.definition);
         let last = if request.as_shown { known.shown } else { u64::MAX };
         known.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
+        if !request.as_shown {
+            known.history.mark_waits_for_workers(&mut view);
+            known.history.mark_approvals(&mut view);
+        }
         Ok(flow::DescribeExecutionResponse {
             // AWS drives it.
             driven: execution.status == ExecutionStatus::Running,

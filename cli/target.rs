@@ -52,7 +52,7 @@ impl Target {
         proposed::remember_step_functions(self.endpoint.as_deref());
         let endpoint = endpoint(global, self.endpoint.as_deref())?;
         let api = StepFunctions::connect(&endpoint).await.map_err(refused)?;
-        Ok(Some(Handle::step_functions(Home::real(global)?, Executions::new(api))))
+        Ok(Some(Handle::step_functions(Home::real(global)?, Executions::new(api, &endpoint))))
     }
 }
 

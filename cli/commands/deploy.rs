@@ -229,10 +229,6 @@ async fn deploy(
     source: &Source<'_>,
     mut wanted: Wanted,
 ) -> Result<Exit, CliError> {
-    if !arguments.plan && !arguments.yes && !std::io::stdin().is_terminal() {
-        return Err(CliError::refused("nothing was changed: there is no terminal to ask on")
-            .hint("--yes changes without asking, --plan shows what would change"));
-    }
     let (cloud, caller) = connect(global, arguments, &wanted).await?;
     let found = cloud.find(&wanted).await.map_err(refused)?;
     if let Ok(compiled) = source.compile(&found.activities) {
@@ -246,9 +242,14 @@ async fn deploy(
                 let lines = problems.join("\n  ");
                 return Err(CliError::refused(format!("Step Functions refuses the definition:\n  {lines}")));
             }
-            plan::changes(&wanted, &found).map_err(|why| CliError::refused(why).hint("--name NAME gives another"))?
+            plan::changes(&wanted, &found).map_err(|why| CliError::refused(why).hint(another_name(arguments)))?
         }
     };
+    // After the refusals of the plan: a person is not asked to agree to a deployment that is refused.
+    if !arguments.plan && !arguments.yes && !std::io::stdin().is_terminal() {
+        return Err(CliError::refused("nothing was changed: there is no terminal to ask on")
+            .hint("--yes changes without asking, --plan shows what would change"));
+    }
     show(global, &wanted, &caller, &changes, arguments.remove);
     let changed = changes.iter().filter(|change| change.action != Action::Unchanged).count();
     if arguments.plan || changed == 0 {
@@ -269,6 +270,15 @@ async fn deploy(
     }
     let arn = cloud.apply(source, wanted, found, &changes, &mut made).await.map_err(cut_short)?;
     Ok(finish(global, Some(arn), "deployed", &aws_options(global, arguments)))
+}
+
+/// The ways on after a resource of the wanted name was not created by this deployment.
+fn another_name(arguments: &DeployArguments) -> String {
+    let file = quoted(&arguments.workflow);
+    format!(
+        "--name NAME deploys under another name. A flow serve also serves a state machine for each workflow that flow run \
+         started in its home: flow run {file}, without --engine, runs that one"
+    )
 }
 
 async fn removal(cloud: &Cloud, wanted: &Wanted, found: &plan::Found) -> Result<Vec<ResourceChange>, CliError> {

@@ -13,7 +13,10 @@ use engine::{
     runner::RunnerError,
 };
 
-use super::watch::{NO_WAIT_DEFAULT, Watch, show_end, show_output, watch};
+use super::{
+    run::deployed::say_how_to_watch,
+    watch::{NO_WAIT_DEFAULT, Watch, show_end, show_output, watch},
+};
 use crate::{
     clock,
     environments::{Environments, Location, Pinned},
@@ -66,13 +69,15 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
         return all::run(global, watching).await;
     };
     let located = locate_at(global, &arguments.target, wanted).await?;
-    if located.store.at_step_functions().await.is_some() {
+    if let Some(executions) = located.store.at_step_functions().await {
         if arguments.from.is_some() {
             return Err(CliError::refused(
                 "--from is for this machine's engine: Step Functions redrives where it failed",
             ));
         }
-        return redrive(global, &located, watching).await;
+        let exit = redrive(global, &located, watching).await?;
+        say_how_to_watch(global, &executions, &located.header.id, exit);
+        return Ok(exit);
     }
     let home = located.store.home().clone();
     let request = DescribeExecutionRequest { id: located.header.id, as_shown: true };

@@ -2,7 +2,7 @@
 
 mod again;
 pub(super) mod consent;
-mod deployed;
+pub(super) mod deployed;
 mod existing;
 mod faults;
 pub(super) mod plan;

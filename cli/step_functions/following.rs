@@ -6,7 +6,7 @@ use api::{
     flow::EntriesRequest,
     view::{Doing, View},
 };
-use engine::runner::RunnerEvent;
+use engine::runner::{Clock, RunnerEvent, SystemClock};
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
 
@@ -16,6 +16,8 @@ use crate::exit::CliError;
 /// The shortest and the longest pause between two polls. The pause grows while nothing happens.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(3);
+/// The assumed time until a worker takes a task, in milliseconds. More than zero, so that --no-wait=0s stops.
+const WORKER_EXPECTED_MS: u64 = 1_000;
 
 struct Following {
     executions: Arc<Executions>,
@@ -81,10 +83,15 @@ impl Following {
         } else if !has_news {
             let mut view = View::new(&header, &known.definition);
             entries.iter().for_each(|entry| view.fold(entry));
-            // A called Task may end at any time. Only a token or a Wait is certain to take long.
-            let waits = |doing: &Doing| matches!(doing, Doing::Parked { .. } | Doing::Sleeping { .. });
+            let waits_for_worker = known.history.mark_waits_for_workers(&mut view);
+            known.history.mark_approvals(&mut view);
+            // A called Task may end at any time. Only a token, a missing worker or a Wait is certain to take long.
+            let waits =
+                |doing: &Doing| matches!(doing, Doing::Parked { .. } | Doing::Sleeping { .. } | Doing::Waiting(_));
             if view.active().all(|state| waits(&state.doing) || state.state_type == engine::journal::StateType::Wait) {
-                self.ready.push_back(RunnerEvent::Asleep { execution: header.id.clone(), next_wake_ms: None });
+                // A worker may take the task at any time: a watch waits for it as long as --no-wait allows.
+                let next_wake_ms = waits_for_worker.then(|| SystemClock::default().now_ms() + WORKER_EXPECTED_MS);
+                self.ready.push_back(RunnerEvent::Asleep { execution: header.id.clone(), next_wake_ms });
             }
         }
         Ok(())

@@ -4,10 +4,11 @@
 //! state names are unique, and from `previousEventId`, which leads back to the event that entered the state.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
+use api::view::{Doing, View, Wait};
 use engine::journal::{
     EntryContent, ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails as Details,
     JournalEntry, Note, StateType, StepFailure, state_path,
@@ -17,6 +18,12 @@ use steps::step_functions::RemoteEvent;
 
 /// The state that the compiler adds to an outer Map; it is not shown.
 const ADDED_STATE: &str = "flow: keep the index of this iteration";
+
+/// The resource of a Task that asks a person.
+const APPROVAL: &str = "flow:approval:request";
+
+/// What a state waits for whose activity has no worker yet.
+const WAITS_FOR_WORKER: &str = "waits for a worker";
 
 /// The path from the top of a definition to a state.
 type Way = Vec<Part>;
@@ -34,12 +41,18 @@ enum Part {
 #[derive(Debug, Default)]
 pub struct History {
     ways: HashMap<String, Way>,
+    /// The names of the states that ask a person.
+    approvals: BTreeSet<String>,
     /// The position of each event.
     positions: HashMap<u64, EventPosition>,
     /// The number of calls in the current visit of each state, by its path.
     attempts: HashMap<String, u32>,
     /// The failed attempts whose next event decides whether they are retried.
     failures: HashMap<u64, (String, StepFailure, u64)>,
+    /// The paths of the Fail states that were entered, by the id of the event.
+    fail_states: HashMap<u64, String>,
+    /// The paths of the states whose activity was scheduled and not started, with the time at which it was scheduled.
+    without_worker: BTreeMap<String, u64>,
     /// The position of the last failed attempt: a redriven execution continues at it.
     last_failed: EventPosition,
     entries: Vec<JournalEntry>,
@@ -60,7 +73,9 @@ impl History {
     pub fn new(definition: &Value) -> Self {
         let mut ways = HashMap::new();
         find_ways(definition, &mut Vec::new(), &mut ways);
-        History { ways, ..History::default() }
+        let mut approvals = BTreeSet::new();
+        find_approvals(definition, &mut approvals);
+        History { ways, approvals, ..History::default() }
     }
 
     /// The id of the last event.
@@ -71,6 +86,44 @@ impl History {
     /// The entries of all events.
     pub fn entries(&self) -> &[JournalEntry] {
         &self.entries
+    }
+
+    /// Marks the states of a complete view whose activity has no worker yet. Returns whether there are any.
+    pub fn mark_waits_for_workers(&self, view: &mut View) -> bool {
+        let mut any = false;
+        for (path, scheduled_ms) in &self.without_worker {
+            let Some(state) = view.states.get_mut(path) else { continue };
+            if state.doing == Doing::Running {
+                state.doing = Doing::Waiting(Wait {
+                    reason: WAITS_FOR_WORKER.to_owned(),
+                    polled_ms: *scheduled_ms,
+                    // Nothing polls it.
+                    next_poll_ms: 0,
+                    deadline_ms: None,
+                    instructions: None,
+                });
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Marks the states of a complete view that ask a person, which only a flow serve supports.
+    pub fn mark_approvals(&self, view: &mut View) {
+        let id = view.id.clone();
+        for state in view.states.values_mut() {
+            let asks = state.called && !state.answered && self.approvals.contains(&state.name);
+            if asks && state.doing == Doing::Running {
+                state.doing = Doing::Waiting(Wait {
+                    reason: format!("waits for a person; in the home of the server:   flow approve {id}"),
+                    polled_ms: state.entered_ms,
+                    // Nothing polls it.
+                    next_poll_ms: 0,
+                    deadline_ms: None,
+                    instructions: None,
+                });
+            }
+        }
     }
 
     /// Adds the events after the last one, oldest first.
@@ -129,6 +182,14 @@ impl History {
     }
 
     fn count(&mut self, event: &RemoteEvent, path: &str) {
+        if event.kind == "ActivityScheduled" {
+            self.without_worker.insert(path.to_owned(), event.timestamp_ms);
+        } else if event.kind.starts_with("Activity") {
+            self.without_worker.remove(path);
+        }
+        if event.kind == "FailStateEntered" {
+            self.fail_states.insert(event.id, path.to_owned());
+        }
         if event.kind.ends_with("StateEntered") {
             self.attempts.remove(path);
         } else if event.kind.ends_with("Scheduled") {
@@ -143,8 +204,20 @@ impl History {
         }
     }
 
-    /// Adds the note of a failed attempt: it is retried, caught, or fails its parent.
+    /// Adds the note of a failed attempt: it is retried, caught, or fails its parent. Also that of a Fail state.
     fn note(&mut self, event: &RemoteEvent, path: &str) {
+        if event.kind == "ExecutionFailed"
+            && let Some(state_path) = self.fail_states.remove(&event.previous_id)
+        {
+            let failure = StepFailure {
+                error: event.error.clone().unwrap_or_default(),
+                cause: event.cause.clone().unwrap_or_default(),
+                details: None,
+            };
+            let note = Note::Failure { state_path, attempt: 1, failure };
+            let content = EntryContent::Note(Box::new(note));
+            self.entries.push(JournalEntry { sequence: event.id, timestamp_ms: event.timestamp_ms, content });
+        }
         let Some((state_path, failure, failed_ms)) = self.failures.remove(&event.previous_id) else { return };
         let attempt = self.attempts.get(&state_path).copied().unwrap_or(1);
         let note = if event.kind.ends_with("Scheduled") && path == state_path {
@@ -160,6 +233,17 @@ impl History {
             timestamp_ms: failed_ms,
             content: EntryContent::Note(Box::new(note)),
         });
+    }
+}
+
+fn find_approvals(machine: &Value, found: &mut BTreeSet<String>) {
+    for (name, state) in machine["States"].as_object().into_iter().flatten() {
+        if state["Resource"] == APPROVAL {
+            found.insert(name.clone());
+        }
+        let branches = state["Branches"].as_array().into_iter().flatten();
+        let processors = ["ItemProcessor", "Iterator"].into_iter().filter_map(|field| state.get(field));
+        branches.chain(processors).for_each(|machine| find_approvals(machine, found));
     }
 }
 
@@ -295,7 +379,6 @@ fn of_call(what: &str, event: &RemoteEvent, name: Arc<str>, resource: Arc<str>) 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use api::view::{Doing, View};
     use serde_json::json;
 
     use super::*;

@@ -137,8 +137,11 @@ pub fn one_line(view: &View, display_status: &str, now_ms: u64) -> String {
         }
         ExecutionStatus::Running => {
             let first = view.active().next();
-            let waits = first
-                .map_or_else(String::new, |state| format!(": {}, {}", title(view, &state.path), detail(state, now_ms)));
+            let waits = first.map_or_else(String::new, |state| {
+                let detail = detail(state, now_ms);
+                let comma = if detail.is_empty() { "" } else { ", " };
+                format!(": {}{comma}{detail}", title(view, &state.path))
+            });
             format!("{display_status}{waits}")
         }
         _ => {

@@ -4,7 +4,7 @@ use api::flow::{DescribeExecution, DescribeExecutionRequest, PlanReentryResponse
 use serde_json::Value;
 
 use super::RunArguments;
-use crate::{exit::CliError, global::Global, locate::locate, reentry};
+use crate::{exit::CliError, global::Global, locate::locate_at, reentry, target::Engine};
 
 /// The workflow of an earlier execution.
 pub struct Earlier {
@@ -35,7 +35,10 @@ pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Again
         let hint = "without --from it starts at the beginning, with the changed input; with a changed file, the state may ignore its input";
         return Err(CliError::refused(message).hint(hint));
     }
-    let located = locate(global, wanted).await?;
+    if arguments.from.is_some() && arguments.target.engine == Engine::Sfn {
+        return Err(CliError::refused("--from is for this machine's engine: nothing was changed"));
+    }
+    let located = locate_at(global, &arguments.target, wanted).await?;
     let request = DescribeExecutionRequest { id: located.header.id.clone(), as_shown: false };
     let described = located.store.call::<DescribeExecution>(request).await?;
     let from = match &arguments.from {

@@ -60,10 +60,18 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: false };
     let watched = watch(handle, &id, watching, &mut display).await?;
     show_end(global, handle, &watched, &mut display);
+    say_how_to_watch(global, &executions, &id, watched.exit);
     if global.output == Output::Human && watched.exit == Exit::Success && !global.quiet {
         show_output(&watched.view);
     }
     Ok(watched.exit)
+}
+
+/// After a watch that stopped because nothing proceeds: what drives the execution, and how to watch it.
+pub fn say_how_to_watch(global: &Global, executions: &Executions, id: &str, exit: Exit) {
+    if exit == Exit::Waiting && global.output == Output::Human && !global.quiet {
+        say!("Nothing is lost. {id} continues in {}:   flow status {id} --watch{OPTIONS}", executions.service());
+    }
 }
 
 /// Finds the deployed workflow, and refuses another one than the definition compiles to.
@@ -79,6 +87,14 @@ async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan
     };
     let steps = environments::described().map_err(refused)?;
     let definition = plan.definition.value();
+    // A deployment compiles every step of flow to an activity.
+    let names_steps = plan.definition.resources().iter().any(|resource| resource.starts_with("flow:"));
+    if names_steps && deployed.definitions.iter().any(|found| found == definition) {
+        let message = format!("flow deploy did not create the state machine {name}: nothing was started");
+        let hint =
+            format!("{deploy} --name NAME   deploys it under another name; flow run without --engine runs it here");
+        return Err(CliError::refused(message).hint(hint));
+    }
     if deployed.definitions.iter().all(|found| is_compiled_from(found, definition, &steps, &deployed)) {
         return Ok(deployed);
     }

@@ -27,7 +27,10 @@ pub fn pieces(state: &StateView, now_ms: u64) -> Vec<(u8, String)> {
         }
         Doing::Waiting(wait) => {
             pieces.push((3, wait.reason.clone()));
-            pieces.push((1, format!("checked {} ago", duration(now_ms.saturating_sub(wait.polled_ms)))));
+            // Zero: nothing polls it.
+            if wait.next_poll_ms > 0 {
+                pieces.push((1, format!("checked {} ago", duration(now_ms.saturating_sub(wait.polled_ms)))));
+            }
             pieces.extend(gives_up(&wait.deadline_ms));
         }
         Doing::Sleeping { due_ms } => {
