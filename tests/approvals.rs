@@ -166,3 +166,18 @@ fn a_resume_says_that_the_changed_file_is_not_what_runs() {
     let said = text(&resumed().stdout);
     assert!(said.contains("the definition that it has pinned") && said.contains("--again t-1 --from First"), "{said}");
 }
+
+#[test]
+fn a_proposed_command_is_not_an_answer_before_its_values_are_filled_in() {
+    let home = Home::plain();
+    let fields = json!({ "type": "object", "properties": { "ticket": { "type": "string" } }, "required": ["ticket"] });
+    let arguments = json!({ "Prompt": "ok?", "Fields": fields });
+    let file = home.one(
+        "ask",
+        &json!({ "Type": "Task", "Resource": "flow:approval:request", "Arguments": arguments, "End": true }),
+    );
+    home.exits(&["run", &file, "--yes", "--id", "one", "--no-wait"], 75);
+    let said = home.exits(&["approve", "one", "--set", "ticket=…"], 3);
+    assert!(said.contains("nothing was answered"), "{said}");
+    assert_eq!(home.status_of("one"), "RUNNING");
+}

@@ -228,3 +228,22 @@ fn an_end_that_nobody_watched_is_reported_by_the_next_resume_of_all_once() {
     home.exits(&["resume", "--all", "--no-wait=10s", "--quiet"], 1);
     assert_eq!(home.exits(&all, 0), "");
 }
+
+/// The command of the night has left with exit code 75, and nobody watches when the execution fails under a server.
+#[test]
+fn a_night_that_fails_after_its_command_has_left_is_reported_once() {
+    let home = Home::plain();
+    let states = json!({
+        "Rest": { "Type": "Wait", "Seconds": 3, "Next": "Break" },
+        "Break": { "Type": "Fail", "Error": "Broken" }
+    });
+    let file = home.definition("night", &json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states }));
+    let _server = Server::start(&home);
+    let resume = ["resume", "--all", "--no-wait", "--quiet"];
+    assert_eq!(home.exits(&resume, 0), "");
+    home.exits(&["run", &file, "--yes", "--id", "night", "--no-wait=1s", "--quiet"], 75);
+    until(30, "it has failed", || home.status_of("night") == "FAILED");
+    let said = home.exits(&resume, 1);
+    assert!(said.contains("night") && said.contains("Broken"), "{said}");
+    assert_eq!(home.exits(&resume, 0), "");
+}

@@ -1,5 +1,5 @@
 //! Records up to which journal entry an execution was shown to a person, so that the next display prints only newer
-//! entries.
+//! entries, and that its end is still to be shown.
 
 use engine::machine::ExecutionStatus;
 use serde::{Deserialize, Serialize};
@@ -43,8 +43,9 @@ impl Operation for MarkShown {
         if header.status != ExecutionStatus::Succeeded && api.shown(&id)? < sequence {
             api.put(&shown_key(&id), &sequence)?;
         }
-        if header.status != ExecutionStatus::Running {
-            api.end_tracking(&id)?;
+        match header.status {
+            ExecutionStatus::Running => api.track(id)?,
+            _ => api.end_tracking(&id)?,
         }
         Ok(Empty {})
     }

@@ -1,5 +1,5 @@
-//! Tracks which executions were unfinished at the last `flow resume --all`, so that an end that nobody watched is
-//! reported once.
+//! Tracks which executions were unfinished at the last `flow resume --all`, or when another command left them, so that an end
+//! that nobody watched is reported once.
 
 use std::collections::HashSet;
 
@@ -20,7 +20,7 @@ pub struct TrackUnfinished;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrackUnfinishedRequest {
-    /// The ids of the unfinished executions, which replace the stored ones.
+    /// The ids of the unfinished executions. They replace the stored ones, but for those that run.
     pub ids: Vec<String>,
 }
 
@@ -33,6 +33,16 @@ pub struct TrackUnfinishedResponse {
 }
 
 impl Api {
+    /// Also tracks an execution: a command that showed it has left it unfinished, and its end may be seen by nobody.
+    pub(super) fn track(&self, id: String) -> Result<(), Fault> {
+        let mut ids: Vec<String> = self.runner.store().document(UNFINISHED)?.unwrap_or_default();
+        if ids.len() < IDS_MAX && !ids.contains(&id) {
+            ids.push(id);
+            self.put(UNFINISHED, &ids)?;
+        }
+        Ok(())
+    }
+
     /// Stops tracking an execution: its end has been shown.
     pub(super) fn end_tracking(&self, id: &str) -> Result<(), Fault> {
         let mut ids: Vec<String> = self.runner.store().document(UNFINISHED)?.unwrap_or_default();
@@ -54,15 +64,18 @@ impl Operation for TrackUnfinished {
         let store = api.runner.store();
         let before: Vec<String> = store.document(UNFINISHED)?.unwrap_or_default();
         let mut ids = request.ids;
+        let mut ended = Vec::new();
+        let named: HashSet<String> = ids.iter().cloned().collect();
+        for id in before.iter().filter(|id| !named.contains(*id)) {
+            // A pruned execution has nothing to report, and another command may have left one that runs since the list was made.
+            match store.summary(id)? {
+                Some(header) if header.status == ExecutionStatus::Running => ids.push(id.clone()),
+                header => ended.extend(header),
+            }
+        }
         ids.truncate(IDS_MAX);
         if ids != before {
             api.put(UNFINISHED, &ids)?;
-        }
-        let mut ended = Vec::new();
-        let still: HashSet<&str> = ids.iter().map(String::as_str).collect();
-        for id in before.iter().filter(|id| !still.contains(id.as_str())) {
-            // A pruned execution has nothing to report.
-            ended.extend(store.summary(id)?.filter(|header| header.status != ExecutionStatus::Running));
         }
         Ok(TrackUnfinishedResponse { ended })
     }

@@ -14,7 +14,7 @@ use crate::{
     locate::locate,
     owner::Handle,
     person,
-    ui::json,
+    ui::{json, next::FILL_IN},
 };
 
 /// Arguments of `flow approve`.
@@ -85,13 +85,25 @@ async fn schema_of(handle: &Handle, id: &str, state: Option<&str>) -> Result<Opt
 /// The decision for an answer. A field that the approval's schema declares as text is one, whatever it reads like.
 async fn decision(handle: &Handle, id: &str, state: Option<&str>, answer: Answer) -> Result<Decision, CliError> {
     let Answer::Approve { choice, set } = answer else { return Ok(Decision::Reject) };
+    refuse_placeholder("--choice", choice.as_deref().unwrap_or_default())?;
     let schema = if set.is_empty() { None } else { schema_of(handle, id, state).await? };
     Ok(Decision::Approve { choice, fields: fields(schema.as_ref(), &set)? })
+}
+
+/// Refuses the sign that stands for a value in a proposed command.
+fn refuse_placeholder(option: &str, value: &str) -> Result<(), CliError> {
+    match value == FILL_IN {
+        true => {
+            Err(CliError::refused(format!("{option} still has {FILL_IN} where a value belongs; nothing was answered")))
+        }
+        false => Ok(()),
+    }
 }
 
 fn fields(schema: Option<&Value>, assignments: &[String]) -> Result<Map<String, Value>, CliError> {
     let mut fields = json!({});
     for assignment in assignments {
+        refuse_placeholder("--set", assignment.split_once('=').map_or("", |(_, value)| value))?;
         workflows::set_key(&mut fields, schema, assignment).map_err(|error| CliError::refused(error.to_string()))?;
     }
     Ok(fields.as_object().cloned().unwrap_or_default())

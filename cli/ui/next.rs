@@ -11,7 +11,7 @@ use super::text::moment;
 use crate::proposed::{OPTIONS, quoted};
 
 /// A value that the person fills in.
-const FILL_IN: &str = "…";
+pub const FILL_IN: &str = "…";
 
 /// What an execution needs, and the command that acts; empty if it needs nothing.
 pub fn next(header: &ExecutionHeader, display_status: &str, needs: Option<&Needs>, now_ms: u64) -> String {
