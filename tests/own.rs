@@ -102,7 +102,7 @@ fn a_rejected_step_of_a_document_leads_to_its_rollback() {
     }
     told(&home, &["reject", "r-1", "--comment", "no answer"], 0);
     let failed = told(&home, &["resume", "r-1"], 1);
-    assert!(failed.contains("Runbook.NotCompleted"), "{failed}");
+    assert!(failed.contains("Not completed: A step was rejected"), "{failed}");
     assert!(told(&home, &["events", "r-1"], 0).contains("2.1 Restore"), "the rollback has run");
 }
 
@@ -191,7 +191,9 @@ fn documents_of_three_styles_become_runbooks() {
         let file = format!("{workflow}.asl.yaml");
         let written = fs::read_to_string(home.path().join("work").join(&file)).unwrap();
         for words in steps {
-            assert!(written.contains(words), "{words:?} is not in: {written}");
+            // Names of states are cut at a word.
+            let beginning: String = words.chars().take(20).collect();
+            assert!(written.contains(&beginning), "{words:?} is not in: {written}");
         }
         for words in ["menu", "Edited yesterday", "Operations"] {
             assert!(!written.contains(words) || words == "Operations" && written.contains("#operations"), "{written}");

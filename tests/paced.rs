@@ -19,7 +19,7 @@ const CALLS_RATIO_MAX: f64 = 1.3;
 /// The number of changing calls.
 const CHANGES: usize = 50;
 /// The number of different reads. The two reads of the certificate, for its record and for its status, count as one.
-const QUESTIONS: usize = 76;
+const QUESTIONS: usize = 77;
 
 /// The read of each wait, and the call that creates what it waits for: before that call the read asks whether the
 /// resource exists, after it whether it is ready.
@@ -38,7 +38,7 @@ const WAITS: [(&str, &str); 10] = [
 
 /// The reads that are repeated other than in waits: names, checked before any change and again before the name is used;
 /// a log group and a security group, read again before a change of them; and the password, which no state may pass on.
-const ASKED_AGAIN: [&str; 20] = [
+const ASKED_AGAIN: [&str; 21] = [
     "ec2:DescribeInstances",
     "ec2:DescribeKeyPairs",
     "ec2:DescribeSecurityGroupRules",
@@ -58,6 +58,7 @@ const ASKED_AGAIN: [&str; 20] = [
     "secretsmanager:DescribeSecret",
     "secretsmanager:DescribeSecret",
     "secretsmanager:GetSecretValue",
+    "sns:ListTopics",
     "sns:ListTopics",
 ];
 
