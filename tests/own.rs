@@ -103,6 +103,8 @@ fn a_rejected_step_of_a_document_leads_to_its_rollback() {
     told(&home, &["reject", "r-1", "--comment", "no answer"], 0);
     let failed = told(&home, &["resume", "r-1"], 1);
     assert!(failed.contains("Not completed: A step was rejected"), "{failed}");
+    let recorded = told(&home, &["status", "r-1", "-o", "json"], 0);
+    assert!(recorded.contains("Runbook.NotCompleted"), "{recorded}");
     assert!(told(&home, &["events", "r-1"], 0).contains("2.1 Restore"), "the rollback has run");
 }
 
@@ -153,7 +155,8 @@ fn documents_of_three_styles_become_runbooks() {
             &[
                 "# The queue of the mail relay",
                 "1. Diagnosis",
-                "1.1 See how long the queue is",
+                "\"1.1 See how long the queue\":",
+                "Prompt: \"See how long the queue is:\"",
                 "mailq | tail -1",
                 "Compare with yesterday",
                 "2.1 Run the queue",
@@ -191,9 +194,7 @@ fn documents_of_three_styles_become_runbooks() {
         let file = format!("{workflow}.asl.yaml");
         let written = fs::read_to_string(home.path().join("work").join(&file)).unwrap();
         for words in steps {
-            // Names of states are cut at a word.
-            let beginning: String = words.chars().take(20).collect();
-            assert!(written.contains(&beginning), "{words:?} is not in: {written}");
+            assert!(written.contains(words), "{words:?} is not in: {written}");
         }
         for words in ["menu", "Edited yesterday", "Operations"] {
             assert!(!written.contains(words) || words == "Operations" && written.contains("#operations"), "{written}");

@@ -90,7 +90,7 @@ async fn decision(handle: &Handle, id: &str, state: Option<&str>, answer: Answer
     Ok(Decision::Approve { choice, fields: fields(schema.as_ref(), &set)? })
 }
 
-/// Refuses the sign that stands for a value in a proposed command.
+/// Refuses the placeholder of a proposed command as a value.
 fn refuse_placeholder(option: &str, value: &str) -> Result<(), CliError> {
     match value == FILL_IN {
         true => {
