@@ -12,7 +12,7 @@ use crate::{
         RunnerError,
         message::{Message, Reply, Resume},
     },
-    store::{Active, Kept, StoreError},
+    store::{Active, StoreError, StoredExecution},
 };
 
 /// How many executions are read at a time, which bounds the memory for the records read.
@@ -242,7 +242,8 @@ impl Dispatcher {
     fn restored(&mut self, id: &str) -> Result<Execution, StoreError> {
         let missing =
             |what: &str| StoreError::Damaged { key: id.to_owned(), message: format!("its {what} is missing") };
-        let Kept { header, definition_hash, frames } = self.store.kept(id)?.ok_or_else(|| missing("header"))?;
+        let StoredExecution { header, definition_hash, frames } =
+            self.store.load(id)?.ok_or_else(|| missing("header"))?;
         let machine = match self.machines.known(&definition_hash) {
             Some(machine) => machine,
             None => {
