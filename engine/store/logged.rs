@@ -35,7 +35,7 @@ use super::{
 /// The length at which the other file becomes the active one. The memtable has the same changes in memory.
 const LOG_BYTES_MAX: u64 = 1024 * 1024;
 /// A file of this length waits until the other one is free: a bound for memory and disk.
-const LOG_BYTES_BEHIND_MAX: u64 = 3 * LOG_BYTES_MAX;
+const LOG_BYTES_LIMIT: u64 = 3 * LOG_BYTES_MAX;
 /// The longest wait by which a commit is slowed down to the rate of checkpoints.
 const PACE_MAX: Duration = Duration::from_millis(20);
 /// Up to this length the log stays when the store is closed: reading it at the next opening takes no time.
@@ -58,7 +58,7 @@ fn log_files(folder: &Path) -> Result<[Box<dyn LogFile>; 2], StoreError> {
 /// at which commits stop.
 fn pace(used_bytes: u64, log_bytes_max: u64) -> Duration {
     let over = used_bytes.saturating_sub(log_bytes_max) as f64;
-    let span = log_bytes_max.saturating_mul(LOG_BYTES_BEHIND_MAX / LOG_BYTES_MAX - 1).max(1) as f64;
+    let span = log_bytes_max.saturating_mul(LOG_BYTES_LIMIT / LOG_BYTES_MAX - 1).max(1) as f64;
     PACE_MAX.mul_f64((over / span).min(1.0))
 }
 
@@ -163,7 +163,7 @@ impl Records for LoggedRecords {
         let mut log = self.log();
         self.shared.failure()?;
         if log.used_bytes() >= self.log_bytes_max {
-            if log.used_bytes() >= self.log_bytes_max.saturating_mul(LOG_BYTES_BEHIND_MAX / LOG_BYTES_MAX) {
+            if log.used_bytes() >= self.log_bytes_max.saturating_mul(LOG_BYTES_LIMIT / LOG_BYTES_MAX) {
                 self.shared.wait_until_free()?;
             } else {
                 self.shared.pace(pace(log.used_bytes(), self.log_bytes_max));

@@ -77,7 +77,7 @@ fn conformance(open: &dyn Fn() -> Store) {
     let rows = store.frames("a-1").unwrap();
     assert_eq!(rows, execution.frames.in_order().map(|frame| frame.row.clone()).collect::<Vec<_>>());
     let kept = store.load("a-1").unwrap().unwrap();
-    assert_eq!((kept.header, kept.frames), (execution.header, rows), "what a process takes up is all of that");
+    assert_eq!((kept.header, kept.frames), (execution.header, rows), "what a process loads is complete");
     assert_eq!(store.load("none").unwrap(), None);
     lookups(&store);
     assert_eq!(store.frames("a-11").unwrap().len(), other.frames.len(), "a longer id is another execution");

@@ -126,14 +126,14 @@ impl Dispatcher {
         let (mut count, mut last) = (0, None);
         loop {
             let page = self.store.active_after(last.as_deref(), RECOVERED_AT_ONCE)?;
-            let Some(behind) = page.last() else { return Ok(count) };
-            last = Some(behind.id.clone());
+            let Some(last_active) = page.last() else { return Ok(count) };
+            last = Some(last_active.id.clone());
             count += page.len();
-            page.into_iter().for_each(|active| self.take_up(active));
+            page.into_iter().for_each(|active| self.recover_active(active));
         }
     }
 
-    fn take_up(&mut self, Active { id, awake, next_wake_ms, .. }: Active) {
+    fn recover_active(&mut self, Active { id, awake, next_wake_ms, .. }: Active) {
         if self.driven.contains_key(id.as_str()) {
             return;
         }

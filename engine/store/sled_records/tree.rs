@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_value_comes_back_whole_leaves_nothing_behind_and_makes_no_file_of_its_own() {
+    fn a_long_value_is_read_back_completely_leaves_no_part_and_makes_no_file_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let tree = LongTree::new(folder.path(), sled::open(folder.path()).unwrap()).unwrap();
         for length in [0, 4_096, 4_097, 300_000, 9_000, 5, 1_000_000] {
