@@ -9,7 +9,7 @@ mod mock;
 mod shapes;
 mod trial;
 
-use engine::asl::Diagnostic;
+use engine::asl::{Diagnostic, find_state};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -127,7 +127,7 @@ fn refuse(request: &TestState, state: &Value) -> Result<(), Fault> {
         return Err(Fault::validation(message));
     }
     let machine = json!({ "States": { "": state } });
-    configuration.refuse(state, mock, &|name| find(&machine, name).is_some())
+    configuration.refuse(state, mock, &|name| find_state(&machine, name).is_some())
 }
 
 /// The state's JSON: the definition itself, or the named state if the definition is a state machine.
@@ -140,7 +140,7 @@ fn state_under_test(request: &TestState) -> Result<Value, Fault> {
     let Some(name) = &request.state_name else { return state_alone(definition) };
     crate::definition::runnable(&request.definition, StateMachineType::Standard)?;
     let missing = || Fault::validation("State not found in definition");
-    let mut state = find(&definition, name).ok_or_else(missing)?;
+    let mut state = find_state(&definition, name).cloned().ok_or_else(missing)?;
     if state.get("QueryLanguage").is_none()
         && let Some(language) = definition.get("QueryLanguage")
     {
@@ -157,19 +157,6 @@ fn state_alone(definition: Value) -> Result<Value, Fault> {
     let location = format!("/States/{STATE_NAME}");
     let missing = Diagnostic::error("SCHEMA_VALIDATION_FAILED", &location, "These fields are required: [Type]");
     Err(crate::definition::invalid(&[&missing]))
-}
-
-/// Finds a state by name anywhere in a machine.
-fn find(machine: &Value, name: &str) -> Option<Value> {
-    let states = machine.get("States")?.as_object()?;
-    if let Some(state) = states.get(name) {
-        return Some(state.clone());
-    }
-    states.values().find_map(|state| {
-        let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
-        let processors = ["ItemProcessor", "Iterator"].into_iter().filter_map(|field| state.get(field));
-        branches.chain(processors).find_map(|inner| find(inner, name))
-    })
 }
 
 fn variables(text: Option<&str>) -> Result<Map<String, Value>, Fault> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use engine::asl::{RawState, each_state};
 use serde_json::{Map, Value};
 
 /// The names of the variables by state, in order. States without references are omitted. Empty for a text that is not a
@@ -9,8 +10,7 @@ use serde_json::{Map, Value};
 pub(crate) fn references(definition: &str) -> Map<String, Value> {
     let mut found = Map::new();
     if let Ok(machine) = serde_json::from_str::<Value>(definition) {
-        let language = if machine["QueryLanguage"] == "JSONata" { Language::Jsonata } else { Language::Jsonpath };
-        visit_machine(&machine, language, &mut found);
+        each_state(&machine, &mut |state| visit_state(state, &mut found));
     }
     found
 }
@@ -29,25 +29,19 @@ enum Language {
     Jsonata,
 }
 
-fn visit_machine(machine: &Value, language: Language, found: &mut Map<String, Value>) {
-    for (name, state) in machine["States"].as_object().into_iter().flatten() {
-        let language = if state["QueryLanguage"] == "JSONata" { Language::Jsonata } else { language };
-        let mut names = BTreeSet::new();
-        for (field, value) in state.as_object().into_iter().flatten() {
-            match field.as_str() {
-                "ItemProcessor" | "Iterator" => visit_machine(value, language, found),
-                "Branches" => {
-                    value.as_array().into_iter().flatten().for_each(|branch| visit_machine(branch, language, found));
-                }
-                // Literal data contains no references.
-                "Comment" => {}
-                "Result" if language == Language::Jsonpath => {}
-                _ => visit(field, value, language, &mut names),
-            }
+fn visit_state(state: &RawState<'_>, found: &mut Map<String, Value>) {
+    let language = if state.language == "JSONata" { Language::Jsonata } else { Language::Jsonpath };
+    let mut names = BTreeSet::new();
+    for (field, value) in state.json.as_object().into_iter().flatten() {
+        match field.as_str() {
+            // The states inside are visited on their own; literal data contains no references.
+            "ItemProcessor" | "Iterator" | "Branches" | "Comment" => {}
+            "Result" if language == Language::Jsonpath => {}
+            _ => visit(field, value, language, &mut names),
         }
-        if !names.is_empty() {
-            found.insert(name.clone(), names.into_iter().collect());
-        }
+    }
+    if !names.is_empty() {
+        found.insert(state.name.to_owned(), names.into_iter().collect());
     }
 }
 

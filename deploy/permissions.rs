@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use engine::step::{Pattern, Resource};
+use engine::{
+    asl::each_state,
+    step::{Pattern, Resource},
+};
 use serde_json::{Value, json};
 
 /// The statements of the role's policy, from the integrations that a definition names. Empty if it calls activities
 /// only.
 pub fn role_statements(definition: &Value) -> Vec<Value> {
     let mut allowed: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    visit(definition, &mut |state| {
+    each_state(definition, &mut |state| {
+        let state = state.json;
         let resource = state["Resource"].as_str().filter(|_| state["Type"] == "Task").unwrap_or_default();
         for (action, on) in actions(resource, state) {
             let on_all = allowed.entry(on).or_default();
@@ -28,18 +32,6 @@ pub fn role_statements(definition: &Value) -> Vec<Value> {
         json!({ "Effect": "Allow", "Action": actions, "Resource": resource })
     };
     allowed.into_iter().map(statement).collect()
-}
-
-fn visit(machine: &Value, see: &mut dyn FnMut(&Value)) {
-    for (_, state) in machine.get("States").and_then(Value::as_object).into_iter().flatten() {
-        see(state);
-        for branch in state["Branches"].as_array().into_iter().flatten() {
-            visit(branch, see);
-        }
-        for processor in ["ItemProcessor", "Iterator"] {
-            visit(&state[processor], see);
-        }
-    }
 }
 
 /// The actions of a Task, each with the resource on which it is allowed.

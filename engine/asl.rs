@@ -16,7 +16,7 @@ pub use check::{
 pub use evaluate::{EvaluationFailure, View, evaluate, insert_at_result_path};
 pub(crate) use evaluate::{evaluate_within, select};
 pub use parse::parse;
-pub use raw::{RawState, each_state, machines_inside};
+pub use raw::{RawState, each_state, find_state, machines_inside};
 pub use references::ScopeReferences;
 pub use types::{
     Catcher, ChoiceRule, Common, Condition, InputType, ItemBatcher, ItemReader, JitterStrategy, Map, Paths,

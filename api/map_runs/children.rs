@@ -2,6 +2,7 @@
 //! Source: Step Functions API Reference, "ListExecutions", "DescribeExecution", "DescribeStateMachineForExecution".
 
 use engine::{
+    asl::each_state,
     journal::{EntryContent, HistoryEventDetails, JournalEntry},
     machine::{self, ChildId, ChildStatus},
 };
@@ -169,13 +170,14 @@ fn add_data(details: HistoryEventDetails, response: &mut Value) {
 
 /// The definition of child executions: the processor of the Map with that label, at any depth.
 pub(crate) fn processor<'d>(definition: &'d Value, label: &str) -> Option<&'d Value> {
-    let states = definition["States"].as_object()?;
-    states.iter().find_map(|(name, state)| {
-        let inner = [&state["ItemProcessor"], &state["Iterator"]].into_iter().find(|inner| inner.is_object());
+    let mut found = None;
+    each_state(definition, &mut |state| {
+        let json = state.json;
+        let inner = [&json["ItemProcessor"], &json["Iterator"]].into_iter().find(|inner| inner.is_object());
         let distributed = inner.filter(|inner| inner["ProcessorConfig"]["Mode"] == "DISTRIBUTED");
-        let labelled = |_: &&Value| machine::label(state["Label"].as_str(), name) == label;
-        let branches = state["Branches"].as_array().into_iter().flatten();
-        let within = || inner.into_iter().chain(branches).find_map(|below| processor(below, label));
-        distributed.filter(labelled).or_else(within)
-    })
+        if found.is_none() && machine::label(json["Label"].as_str(), state.name) == label {
+            found = distributed;
+        }
+    });
+    found
 }

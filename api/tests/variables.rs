@@ -36,6 +36,16 @@ fn functions_and_what_an_expression_binds_itself_are_no_variables() {
     assert_eq!(response(states), json!({ "A": ["list"] }));
 }
 
+#[test]
+fn a_state_inside_has_the_language_of_the_definition_not_of_the_state_around_it() {
+    let inside = json!({ "F": { "Type": "Pass", "Parameters": { "q.$": "$question" }, "End": true } });
+    let states = json!({
+        "A": { "Type": "Map", "QueryLanguage": "JSONata", "Items": "{% $list %}", "End": true,
+            "ItemProcessor": { "StartAt": "F", "States": inside } },
+    });
+    assert_eq!(response(states), json!({ "A": ["list"], "F": ["question"] }));
+}
+
 #[tokio::test]
 async fn a_description_has_them_only_where_there_are_any() {
     let world = World::new();
