@@ -18,7 +18,7 @@ const DIAGNOSTICS_MAX: usize = 100;
 /// A request of ValidateStateMachineDefinition.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Validate {
+pub(crate) struct ValidateRequest {
     definition: String,
     #[serde(default, rename = "type")]
     kind: StateMachineType,
@@ -36,7 +36,7 @@ enum Least {
 }
 
 impl Api {
-    pub(crate) fn validate(&self, request: &Validate) -> Answer {
+    pub(crate) fn validate(&self, request: &ValidateRequest) -> Answer {
         let (definition, mut found) = diagnose(&request.definition, request.kind);
         if request.severity != Some(Least::Warning) {
             found.retain(|diagnostic| diagnostic.severity == Severity::Error);

@@ -19,14 +19,14 @@ use crate::{
     variables,
 };
 
-pub(crate) use list::List;
+pub(crate) use list::ListExecutionsRequest;
 pub(crate) use redrive::Request as RedriveRequest;
-pub(crate) use start::{PreparedStart, Start, new_uuid};
+pub(crate) use start::{PreparedStart, StartRequest, new_uuid};
 
 /// A request that names an execution.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Named {
+pub(crate) struct ExecutionRequest {
     execution_arn: String,
     #[serde(default)]
     included_data: IncludedData,
@@ -43,7 +43,7 @@ pub(crate) enum IncludedData {
 /// A request of StopExecution.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Stop {
+pub(crate) struct StopRequest {
     execution_arn: String,
     #[serde(default)]
     error: String,
@@ -78,7 +78,7 @@ impl Api {
         Ok(Some((header, started)))
     }
 
-    pub(crate) async fn stop_execution(&self, request: Stop) -> Answer {
+    pub(crate) async fn stop_execution(&self, request: StopRequest) -> Answer {
         let id = arn::standard_execution(&request.execution_arn)?;
         let (header, _) = self.header(&id)?;
         if header.status != ExecutionStatus::Running {
@@ -89,7 +89,7 @@ impl Api {
         Ok(json!({ "stopDate": seconds(header.stopped_ms.unwrap_or_else(|| self.now_ms())) }))
     }
 
-    pub(crate) fn describe_execution(&self, request: &Named) -> Answer {
+    pub(crate) fn describe_execution(&self, request: &ExecutionRequest) -> Answer {
         if let arn::Resource::Child(name) = arn::parse(&request.execution_arn)? {
             let child = self.child(&name, &request.execution_arn)?;
             return self.describe_child(&child, request.included_data == IncludedData::AllData);
@@ -129,7 +129,7 @@ impl Api {
         answer
     }
 
-    pub(crate) fn describe_for_execution(&self, request: &Named) -> Answer {
+    pub(crate) fn describe_for_execution(&self, request: &ExecutionRequest) -> Answer {
         let child = match arn::parse(&request.execution_arn)? {
             arn::Resource::Child(name) => Some(self.child(&name, &request.execution_arn)?),
             _ => None,

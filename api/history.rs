@@ -20,7 +20,7 @@ const ENTRIES_READ_MIN: usize = 32;
 /// A request of GetExecutionHistory.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct History {
+pub(crate) struct HistoryRequest {
     execution_arn: String,
     #[serde(flatten)]
     page: Page,
@@ -63,7 +63,7 @@ impl Api {
         }
     }
 
-    pub(crate) fn execution_history(&self, request: &History) -> Answer {
+    pub(crate) fn execution_history(&self, request: &HistoryRequest) -> Answer {
         let source = self.history_of(&request.execution_arn)?;
         let started = &source.started;
         let (size, after) = (request.page.size(), request.page.after()?);

@@ -13,7 +13,7 @@ mod types;
 pub use check::{
     Diagnostic, Severity, check, check_as, did_you_mean, nearest, read, repeated_keys, unknown_names, without_step,
 };
-pub use evaluate::{EvaluationFailure, View, evaluate, insert_at_result_path};
+pub use evaluate::{EvaluationFailure, TemplateData, evaluate, insert_at_result_path};
 pub(crate) use evaluate::{evaluate_within, select};
 pub use parse::parse;
 pub use raw::{RawState, each_state, find_state, machines_inside};

@@ -19,7 +19,7 @@ use crate::{
 /// A request of StartExecution or StartSyncExecution.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Start {
+pub(crate) struct StartRequest {
     state_machine_arn: String,
     #[serde(default)]
     name: Option<String>,
@@ -47,14 +47,14 @@ pub(crate) fn new_uuid() -> String {
 }
 
 impl Api {
-    pub(crate) async fn start_execution(&self, request: Start) -> Answer {
+    pub(crate) async fn start_execution(&self, request: StartRequest) -> Answer {
         let prepared = self.prepare(request).await?;
         let started = prepared.started.clone();
         let header = self.begin(prepared).await?;
         Ok(json!({ "executionArn": self.arn_of(&header.id, &started), "startDate": seconds(header.started_ms) }))
     }
 
-    pub(crate) async fn start_sync_execution(&self, request: Start) -> Answer {
+    pub(crate) async fn start_sync_execution(&self, request: StartRequest) -> Answer {
         let included = request.included_data;
         let prepared = self.prepare(request).await?;
         if prepared.kind != StateMachineType::Express {
@@ -95,7 +95,7 @@ impl Api {
         answer
     }
 
-    async fn prepare(&self, request: Start) -> Result<PreparedStart, Fault> {
+    async fn prepare(&self, request: StartRequest) -> Result<PreparedStart, Fault> {
         let resolved = self.resolve(&request.state_machine_arn)?;
         let is_name_new = request.name.is_none();
         let name = request.name.unwrap_or_else(new_uuid);

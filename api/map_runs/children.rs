@@ -8,7 +8,7 @@ use engine::{
 };
 use serde_json::{Value, json};
 
-use super::{EXAMINED_MAX, Found};
+use super::{EXAMINED_MAX, FoundMapRun};
 use crate::{
     Answer, Api, Fault,
     arn::MapRunName,
@@ -19,7 +19,7 @@ use crate::{
 
 /// A child execution, and the map run that started it.
 pub(crate) struct Child {
-    pub found: Found,
+    pub found: FoundMapRun,
     pub row: machine::Child,
 }
 
@@ -36,14 +36,14 @@ impl Api {
         Ok(Child { found, row })
     }
 
-    pub(crate) fn child_arn(&self, found: &Found, index: u64) -> String {
+    pub(crate) fn child_arn(&self, found: &FoundMapRun, index: u64) -> String {
         let kind = if found.run.express { "express" } else { "execution" };
         let (machine, label, name) = (found.machine(), &found.run.label, found.run.child_name(index));
         format!("{}:{kind}:{machine}/{label}:{name}", self.arn_prefix())
     }
 
     /// The ARN of the Map's processor, which is the state machine of its child executions.
-    pub(crate) fn processor_arn(&self, found: &Found) -> String {
+    pub(crate) fn processor_arn(&self, found: &FoundMapRun) -> String {
         self.state_machine_arn(&format!("{}/{}", found.machine(), found.run.label))
     }
 
@@ -79,13 +79,13 @@ impl Api {
         Ok(answer)
     }
 
-    fn child_listed(&self, found: &Found, row: &machine::Child) -> Value {
+    fn child_listed(&self, found: &FoundMapRun, row: &machine::Child) -> Value {
         let mut response = self.child_summary(found, row);
         response["itemCount"] = row.items.into();
         response
     }
 
-    fn child_summary(&self, found: &Found, row: &machine::Child) -> Value {
+    fn child_summary(&self, found: &FoundMapRun, row: &machine::Child) -> Value {
         let mut response = json!({
             "executionArn": self.child_arn(found, row.id.index), "stateMachineArn": self.processor_arn(found),
             "name": found.run.child_name(row.id.index), "status": row.status, "startDate": seconds(row.started_ms),

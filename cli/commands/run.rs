@@ -83,7 +83,7 @@ pub struct RunArguments {
     pub speed: f64,
     /// Inject a fault into a rehearsal, such as 'ec2:CreateVpc=lost' or 'kill@Create the database'; see below.
     #[arg(long = "fault", requires = "rehearse", value_name = "FAULT", value_parser = faults::parse)]
-    pub faults: Vec<rehearsal::Fault>,
+    pub faults: Vec<rehearsal::InjectedFault>,
     /// After a rehearsal, delete what it created.
     #[arg(long, requires = "rehearse")]
     pub teardown: bool,

@@ -21,12 +21,12 @@ pub struct Offer {
 }
 
 /// Returns whether an activity's ARN exists.
-pub(super) type Known = Box<dyn Fn(&str) -> bool + Send + Sync>;
+pub(super) type ActivityCheck = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 #[derive(Default)]
 pub(super) struct Offers {
     /// If unset, every activity exists.
-    pub known: OnceLock<Known>,
+    pub known: OnceLock<ActivityCheck>,
     queues: Mutex<HashMap<String, Queue>>,
 }
 

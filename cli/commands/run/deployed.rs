@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deploy::Options;
+use deploy::CompileOptions;
 use engine::step::Registry;
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::{
         deploy::HEARTBEAT_SECONDS_DEFAULT,
         watch::{Watch, show_end, show_output, watch},
     },
-    deployment::Source,
+    deployment::DeploymentSource,
     environments,
     exit::{CliError, Exit},
     global::{Global, Output},
@@ -108,7 +108,7 @@ fn is_compiled_from(found: &Value, definition: &Value, steps: &Registry, deploye
     let mut heartbeats = BTreeSet::from([HEARTBEAT_SECONDS_DEFAULT]);
     collect_heartbeats(found, &mut heartbeats);
     let compiles_to = |heartbeat_seconds: u64| {
-        let source = Source { definition, steps, options: Options { heartbeat_seconds } };
+        let source = DeploymentSource { definition, steps, options: CompileOptions { heartbeat_seconds } };
         source.compile(&deployed.activities).is_ok_and(|compiled| compiled.definition == *found)
     };
     found == definition || heartbeats.into_iter().any(compiles_to)

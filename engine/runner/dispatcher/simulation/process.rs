@@ -77,7 +77,7 @@ impl StepCaller for Called {
     fn abandon(&self, _execution: &str, _frame: crate::machine::FrameId, _visit: u64) {}
 }
 
-pub struct Process {
+pub struct SimulatedProcess {
     pub dispatcher: Dispatcher,
     pub inbox: VecDeque<Message>,
     pub called: Called,
@@ -88,7 +88,7 @@ pub struct Process {
     commit_lag: usize,
 }
 
-impl Process {
+impl SimulatedProcess {
     /// A process opens the store and recovers the executions that have not ended.
     pub fn start(disk: &Disk, clock: Arc<SetClock>, mut random: SimulatedRng) -> Result<Self, StoreError> {
         let (records, checkpoints) = LoggedRecords::by_hand(disk.clone(), [disk.file(0), disk.file(1)], LOG_BYTES_MAX)?;
@@ -107,7 +107,16 @@ impl Process {
         dispatcher.recover_all().map_err(|error| StoreError::read_error(&io::Error::other(error.to_string())))?;
         dispatcher.commit_inline(false);
         let (inbox, waiting) = (VecDeque::new(), VecDeque::new());
-        Ok(Process { dispatcher, inbox, called, events: received, commits, waiting, checkpoints, commit_lag: 0 })
+        Ok(SimulatedProcess {
+            dispatcher,
+            inbox,
+            called,
+            events: received,
+            commits,
+            waiting,
+            checkpoints,
+            commit_lag: 0,
+        })
     }
 
     pub fn store(&self) -> &Store {

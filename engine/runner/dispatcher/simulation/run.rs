@@ -9,9 +9,9 @@ use super::{
     super::*,
     disk::Disk,
     legal::legal,
-    process::{Process, SetClock},
+    process::{SetClock, SimulatedProcess},
     simulated_rng::{SimulatedRng, of_text},
-    world::{OnItsWay, World, definition},
+    world::{OnItsWay, SimulatedWorld, definition},
 };
 use crate::{
     machine::ExecutionStatus,
@@ -44,10 +44,10 @@ pub struct Run {
     seed: u64,
     random: SimulatedRng,
     disk: Disk,
-    world: World,
+    world: SimulatedWorld,
     clock: Arc<SetClock>,
     now_ms: u64,
-    process: Option<Process>,
+    process: Option<SimulatedProcess>,
     clients: Vec<Client>,
     /// Answers that are on their way to this process.
     answers: BTreeMap<(u64, usize), (String, Input)>,
@@ -69,7 +69,7 @@ impl Run {
             seed,
             disk: Disk::new(of_text(seed, "disk")),
             random,
-            world: World::new(seed),
+            world: SimulatedWorld::new(seed),
             clock: Arc::default(),
             now_ms: 1_000_000,
             process: None,
@@ -119,7 +119,7 @@ impl Run {
         self.happens()?;
         self.watch();
         self.doubled()?;
-        let failed = self.process.as_ref().is_some_and(Process::has_failed);
+        let failed = self.process.as_ref().is_some_and(SimulatedProcess::has_failed);
         if failed || self.disk.is_broken() {
             self.broken_steps += 1;
             if self.broken_steps > BROKEN_STEPS_MAX || self.random.in_thousand(100) {
@@ -158,7 +158,7 @@ impl Run {
 
     fn start(&mut self) -> Result<(), String> {
         let random = SimulatedRng::new(self.random.next());
-        match Process::start(&self.disk, self.clock.clone(), random) {
+        match SimulatedProcess::start(&self.disk, self.clock.clone(), random) {
             Ok(process) => self.process = Some(process),
             Err(_) if self.disk.is_broken() => {
                 self.crash();
@@ -366,16 +366,16 @@ impl Run {
     }
 }
 
-fn header(process: &Process, id: &str) -> Result<ExecutionHeader, String> {
+fn header(process: &SimulatedProcess, id: &str) -> Result<ExecutionHeader, String> {
     let header = process.store().header(id).map_err(|error| error.to_string())?;
     header.ok_or_else(|| format!("{id} was acknowledged and is not there"))
 }
 
-fn entries(process: &Process, id: &str) -> Result<Vec<JournalEntry>, String> {
+fn entries(process: &SimulatedProcess, id: &str) -> Result<Vec<JournalEntry>, String> {
     process.store().entries(id, 1, usize::MAX).map_err(|error| format!("{id}: {error}"))
 }
 
 /// Checks that the index of lists has each execution once, under its current status.
-fn listed_once(process: &Process) -> Result<(), String> {
+fn listed_once(process: &SimulatedProcess) -> Result<(), String> {
     process.store().verify_listings().map_err(|error| error.to_string())
 }

@@ -25,7 +25,7 @@ pub struct OnItsWay {
     pub input: Input,
 }
 
-pub struct World {
+pub struct SimulatedWorld {
     seed: u64,
     /// The tokens that have had an effect, for each task of each execution.
     pub effects: BTreeMap<(String, String), BTreeSet<String>>,
@@ -33,9 +33,9 @@ pub struct World {
     repaired: BTreeSet<String>,
 }
 
-impl World {
+impl SimulatedWorld {
     pub fn new(seed: u64) -> Self {
-        World { seed, effects: BTreeMap::new(), repaired: BTreeSet::new() }
+        SimulatedWorld { seed, effects: BTreeMap::new(), repaired: BTreeSet::new() }
     }
 
     /// A person repairs what made calls of an execution fail.
