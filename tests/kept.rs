@@ -142,6 +142,21 @@ fn a_small_measurement_reports_what_it_did() {
 }
 
 #[test]
+fn a_durable_step_costs_one_fdatasync_and_concurrent_executions_share_it() {
+    let home = Home::plain();
+    let fsyncs_per_step = |workload: &str| {
+        let reported = home.succeed(&["bench", workload, "-n", "20", "-o", "json"]);
+        let line: Value = serde_json::from_str(reported.lines().last().unwrap()).unwrap();
+        line["fsyncsPerStep"].as_f64().unwrap()
+    };
+    // The start has a commit of its own.
+    let one_by_one = fsyncs_per_step("chain");
+    assert!((1.0..1.2).contains(&one_by_one), "{one_by_one}");
+    let together = fsyncs_per_step("fan");
+    assert!(together < 0.8, "{together}");
+}
+
+#[test]
 fn the_serve_workload_measures_starts_round_trips_and_pages() {
     let home = Home::plain();
     let mut command = home.command(&["bench", "serve", "-n", "200", "-o", "json"]);
