@@ -115,7 +115,7 @@ impl Store {
     }
 
     /// Hears that nothing more comes for now. Costs no wait for the disk.
-    pub fn on_idle(&self) {
+    pub(crate) fn on_idle(&self) {
         self.records.on_idle();
     }
 

@@ -30,16 +30,16 @@ impl FramedFile {
     }
 
     /// Where the first frame begins.
-    pub fn begins_bytes(&self) -> u64 {
+    pub(crate) fn begins_bytes(&self) -> u64 {
         header::BYTES
     }
 
     /// What tells this file from others of its kind.
-    pub fn salt(&self) -> u64 {
+    pub(crate) fn salt(&self) -> u64 {
         self.header.salt
     }
 
-    pub fn length_bytes(&mut self) -> Result<u64, StoreError> {
+    pub(crate) fn length_bytes(&mut self) -> Result<u64, StoreError> {
         self.file.length().map_err(read_error)
     }
 
@@ -55,12 +55,12 @@ impl FramedFile {
         Ok(at_bytes + bytes.len() as u64)
     }
 
-    pub fn synchronize(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn synchronize(&mut self) -> Result<(), StoreError> {
         self.file.synchronize().map_err(write_error)
     }
 
     /// Where the frame ends that begins here, by its own words.
-    pub fn end_of(&mut self, at_bytes: u64) -> Result<Option<u64>, StoreError> {
+    pub(crate) fn end_of(&mut self, at_bytes: u64) -> Result<Option<u64>, StoreError> {
         let length_bytes = self.length_bytes()?;
         let mut head = [0; frame::HEAD_BYTES];
         let behind_bytes = at_bytes + frame::HEAD_BYTES as u64;
@@ -82,7 +82,7 @@ impl FramedFile {
     }
 
     /// A frame behind this place whose sequence is later than `next`: then what stands here was not the last of them.
-    pub fn later_than(&mut self, at_bytes: u64, next: u64) -> Result<Option<u64>, StoreError> {
+    pub(crate) fn later_than(&mut self, at_bytes: u64, next: u64) -> Result<Option<u64>, StoreError> {
         let mut bytes = vec![0; self.length_bytes()?.saturating_sub(at_bytes) as usize];
         self.file.read(at_bytes, &mut bytes).map_err(read_error)?;
         Ok(frame::later_sequence(&self.header, &bytes, 0, next))

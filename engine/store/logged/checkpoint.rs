@@ -49,7 +49,7 @@ impl Shared {
         Shared { place, overlay: RwLock::new(overlay), on_its_way: Mutex::default(), news: Condvar::new() }
     }
 
-    pub fn overlay(&self) -> RwLockReadGuard<'_, Overlay> {
+    pub(crate) fn overlay(&self) -> RwLockReadGuard<'_, Overlay> {
         self.overlay.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -74,7 +74,7 @@ impl Shared {
     }
 
     /// Sets the changes aside for the checkpointer; `false` where it is busy.
-    pub fn freeze(&self) -> bool {
+    pub(crate) fn freeze(&self) -> bool {
         let mut way = self.way();
         if way.busy || !self.change().freeze() {
             return false;
@@ -93,12 +93,12 @@ impl Shared {
     }
 
     /// Returns when nothing is on its way.
-    pub fn wait_until_free(&self) -> Result<(), StoreError> {
+    pub(crate) fn wait_until_free(&self) -> Result<(), StoreError> {
         self.wait_until_free_by(None)
     }
 
     /// The same, with an error at `until`, where it is given.
-    pub fn wait_until_free_by(&self, until: Option<Instant>) -> Result<(), StoreError> {
+    pub(crate) fn wait_until_free_by(&self, until: Option<Instant>) -> Result<(), StoreError> {
         let mut way = self.way();
         while way.busy && way.trouble.is_none() {
             way = match until.map(|until| until.saturating_duration_since(Instant::now())) {

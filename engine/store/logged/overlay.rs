@@ -57,7 +57,7 @@ impl Overlay {
     }
 
     /// Sets what there is aside; `false` where something is on its way still.
-    pub fn freeze(&mut self) -> bool {
+    pub(crate) fn freeze(&mut self) -> bool {
         if self.frozen.is_some() {
             return false;
         }
@@ -66,7 +66,7 @@ impl Overlay {
     }
 
     /// What is on its way.
-    pub fn frozen(&self) -> Option<Arc<Changes>> {
+    pub(crate) fn frozen(&self) -> Option<Arc<Changes>> {
         self.frozen.clone()
     }
 
