@@ -96,7 +96,7 @@ impl Durations {
                 let took_ms = entry.timestamp_ms.saturating_sub(entered_ms);
                 self.left.entry(path).or_insert_with(|| (event.frame.to_string(), 0)).1 += took_ms;
             }
-            // Whoever holds the task token answers.
+            // The holder of the task token answers.
             HistoryEventDetails::TaskSubmitted { name, resource, .. } if resource.ends_with(".waitForTaskToken") => {
                 self.needed_person.insert(path(name));
             }
