@@ -57,30 +57,18 @@ impl Memtable {
         changes
     }
 
-<<<<<<< HEAD:engine/store/logged/overlay.rs
-    /// Sets what there is aside; `false` where something is on its way still.
-    pub(crate) fn freeze(&mut self) -> bool {
-        if self.frozen.is_some() {
-=======
     /// Makes the active memtable immutable; `false` if a checkpoint is in progress.
     pub fn make_immutable(&mut self) -> bool {
         if self.immutable.is_some() {
->>>>>>> house21:engine/store/logged/memtable.rs
             return false;
         }
         self.immutable = Some(Arc::new(std::mem::take(&mut self.active)));
         true
     }
 
-<<<<<<< HEAD:engine/store/logged/overlay.rs
-    /// What is on its way.
-    pub(crate) fn frozen(&self) -> Option<Arc<Changes>> {
-        self.frozen.clone()
-=======
     /// The immutable memtable.
     pub fn immutable(&self) -> Option<Arc<Changes>> {
         self.immutable.clone()
->>>>>>> house21:engine/store/logged/memtable.rs
     }
 
     /// Drops the immutable memtable: the index has it.
