@@ -118,7 +118,7 @@ impl Store {
     }
 
     /// Called when the dispatcher is idle: appends the acknowledgement marker without fsync.
-    pub fn on_idle(&self) {
+    pub(crate) fn on_idle(&self) {
         self.records.on_idle();
     }
 

@@ -123,8 +123,19 @@ fn a_rejection_is_an_error_that_the_workflow_can_catch() {
         output.as_str().is_some_and(|cause| cause.starts_with("rejected by ") && cause.ends_with(": not today")),
         "{output}"
     );
-    let again = home.flow(&["approve", "r-1"]);
-    assert_eq!(again.status.code(), Some(3));
+    let before = home.exits(&["events", "r-1"], 0);
+    for again in [
+        &["approve", "r-1"][..],
+        &["reject", "r-1", "Ask"],
+        &["signal", "r-1", "Ask", "--success", "1"],
+        &["signal", "r-1", "Ask", "--success", "1", "--early"],
+    ] {
+        let refused = home.exits(again, 1);
+        for words in ["\"Ask\" of r-1 was answered by ", "r-1 has ended: SUCCEEDED at 2", "nothing was changed"] {
+            assert!(refused.contains(words), "{again:?}: {words:?} is not in: {refused}");
+        }
+    }
+    assert_eq!(home.exits(&["events", "r-1"], 0), before, "a refused answer changes nothing");
 }
 
 /// Two questions, one after the other.
@@ -149,8 +160,11 @@ fn after_an_answer_that_nobody_continues_every_command_names_resume() {
     );
     assert!(asked.contains("flow approve t-1 First [--set note=…]"), "a field that is not required: {asked}");
     home.succeed(&["approve", "t-1"]);
-    let refused = home.exits(&["approve", "t-1"], 3);
+    let refused = home.exits(&["approve", "t-1"], 1);
     assert!(refused.contains("no process drives t-1") && refused.contains("flow resume t-1"), "{refused}");
+    assert!(refused.contains("no approval waits in t-1: \"First\" of t-1 was answered by "), "{refused}");
+    let refused = home.exits(&["reject", "t-1", "First"], 1);
+    assert!(refused.contains("\"First\" of t-1 was answered by "), "{refused}");
     let listed = home.succeed(&["approvals"]);
     assert!(listed.contains("no process drives it") && listed.contains("flow resume t-1"), "{listed}");
 }

@@ -5,7 +5,10 @@ use engine::runner::NewExecution;
 use super::*;
 use crate::{
     CheckedDefinition, Operation,
-    flow::{SignalTask, SignalTaskRequest, StartExecutionRequest, TaskOutcome},
+    flow::{
+        MarkShown, MarkShownRequest, SignalTask, SignalTaskRequest, StartExecutionRequest, TaskOutcome,
+        TrackUnfinished, TrackUnfinishedRequest,
+    },
     state_machine_name,
 };
 
@@ -165,6 +168,33 @@ async fn a_waiting_state_is_answered_by_its_name() {
     assert!(refused.message.contains("\"A\""), "the message names the waiting state: {}", refused.message);
     answer("A").await.unwrap();
     assert_eq!(world.ended(&format!("{PREFIX}:execution:work:w-1")).await["output"], "[1]");
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_reported_is_reported_once_by_the_next_request() {
+    let world = World::new();
+    let ids = ["w-1", "w-2", "w-3"];
+    for id in ids {
+        world.api.start_workflow(workflow(id, &wait())).await.unwrap();
+    }
+    let texts = |ids: &[&str]| ids.iter().map(ToString::to_string).collect::<Vec<String>>();
+    let track = async |ids: &[&str], reported: &[&str], keeps_ended: bool| {
+        let request = TrackUnfinishedRequest { ids: texts(ids), reported: texts(reported), keeps_ended };
+        let ended = TrackUnfinished::answer(&world.api, request).await.unwrap().ended;
+        ended.into_iter().map(|header| header.id).collect::<Vec<String>>()
+    };
+    assert!(track(&ids, &[], false).await.is_empty());
+    for id in ids {
+        let arn = format!("{PREFIX}:execution:work:{id}");
+        world.ask("StopExecution", json!({ "executionArn": arn })).await;
+        world.ended(&arn).await;
+    }
+    let sequence = world.runner.store().summary("w-2").unwrap().unwrap().last_sequence;
+    MarkShown::answer(&world.api, MarkShownRequest { id: "w-2".to_owned(), sequence }).await.unwrap();
+    // The caller listed w-2 and w-3 before they ended, and reported the end of w-1. The person who stopped w-2 knows of its end.
+    assert!(track(&["w-2", "w-3"], &["w-1"], true).await.is_empty());
+    assert_eq!(track(&[], &[], false).await, ["w-3"]);
+    assert!(track(&[], &[], false).await.is_empty());
 }
 
 #[test]

@@ -9,7 +9,7 @@ impl Store {
     ///
     /// # Errors
     /// The records cannot be read or written.
-    pub fn forget_all(&self, ids: &[&str]) -> Result<(), StoreError> {
+    pub(crate) fn forget_all(&self, ids: &[&str]) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         for id in ids {
             if let Some(header) = self.summary(id)? {

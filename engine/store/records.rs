@@ -32,7 +32,7 @@ impl Batch {
     }
 
     /// The changes by reference.
-    pub fn by_reference(&self) -> Vec<ChangeRef<'_>> {
+    pub(crate) fn by_reference(&self) -> Vec<ChangeRef<'_>> {
         self.changes.iter().map(|(key, value)| (&key[..], value.as_deref())).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! A map run's counts and its child executions' histories match what happened.
 
+use crate::machine::limits::HISTORY_EVENTS_MAX;
 use serde_json::json;
 
 use super::*;

@@ -30,16 +30,16 @@ impl FramedFile {
     }
 
     /// The offset of the first frame.
-    pub fn begins_bytes(&self) -> u64 {
+    pub(crate) fn begins_bytes(&self) -> u64 {
         header::BYTES
     }
 
     /// Distinguishes this file from other mirrors of the same store.
-    pub fn salt(&self) -> u64 {
+    pub(crate) fn salt(&self) -> u64 {
         self.header.salt
     }
 
-    pub fn length_bytes(&mut self) -> Result<u64, StoreError> {
+    pub(crate) fn length_bytes(&mut self) -> Result<u64, StoreError> {
         self.file.length().map_err(read_error)
     }
 
@@ -55,12 +55,12 @@ impl FramedFile {
         Ok(at_bytes + bytes.len() as u64)
     }
 
-    pub fn synchronize(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn synchronize(&mut self) -> Result<(), StoreError> {
         self.file.synchronize().map_err(write_error)
     }
 
     /// The offset at which the frame at `at_bytes` ends, by the length in its head.
-    pub fn end_of(&mut self, at_bytes: u64) -> Result<Option<u64>, StoreError> {
+    pub(crate) fn end_of(&mut self, at_bytes: u64) -> Result<Option<u64>, StoreError> {
         let length_bytes = self.length_bytes()?;
         let mut head = [0; frame::HEAD_BYTES];
         let payload_bytes = at_bytes + frame::HEAD_BYTES as u64;
@@ -82,7 +82,7 @@ impl FramedFile {
     }
 
     /// The sequence of a frame after this offset that is later than `next`. Then the frame at this offset is damaged, not torn.
-    pub fn later_than(&mut self, at_bytes: u64, next: u64) -> Result<Option<u64>, StoreError> {
+    pub(crate) fn later_than(&mut self, at_bytes: u64, next: u64) -> Result<Option<u64>, StoreError> {
         let mut bytes = vec![0; self.length_bytes()?.saturating_sub(at_bytes) as usize];
         self.file.read(at_bytes, &mut bytes).map_err(read_error)?;
         Ok(frame::later_sequence(&self.header, &bytes, 0, next))

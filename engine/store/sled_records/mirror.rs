@@ -79,7 +79,7 @@ impl Mirror {
     ///
     /// # Errors
     /// It is damaged after that position, it cannot be read, or `repeat` failed.
-    pub fn in_step(
+    pub(crate) fn in_step(
         folder: &Path,
         end: End,
         mut repeat: impl FnMut(&[ChangeRef<'_>]) -> Result<(), StoreError>,
@@ -132,7 +132,7 @@ impl Mirror {
         self.sequence == 0
     }
 
-    pub fn length_bytes(&self) -> u64 {
+    pub(crate) fn length_bytes(&self) -> u64 {
         self.length_bytes
     }
 
@@ -148,7 +148,7 @@ impl Mirror {
         Ok(())
     }
 
-    pub fn synchronize(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn synchronize(&mut self) -> Result<(), StoreError> {
         self.file.synchronize()
     }
 

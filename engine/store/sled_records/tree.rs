@@ -34,7 +34,7 @@ impl LongTree {
     }
 
     /// Sets a value of the tree of notes; as durable as the records.
-    pub fn set_note(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
+    pub(crate) fn set_note(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
         guarded(&self.folder, || self.notes.insert(name, bytes).map(drop).map_err(write_error))
     }
 
