@@ -150,6 +150,39 @@ fn is_empty<T>(all: &Arc<Vec<T>>) -> bool {
 }
 
 impl ExecutionHeader {
+    /// The header of an execution that has not begun.
+    pub fn new(id: &str, workflow: &str, input: Arc<Value>) -> Self {
+        ExecutionHeader {
+            id: id.to_owned(),
+            workflow: workflow.to_owned(),
+            identity: None,
+            subject: None,
+            environment: Arc::default(),
+            environment_replaced: false,
+            input,
+            status: ExecutionStatus::Running,
+            started_ms: 0,
+            stopped_ms: None,
+            output: None,
+            failure: None,
+            deadline_ms: None,
+            redrive_count: 0,
+            redriven_ms: None,
+            paused: false,
+            awake: false,
+            only_waits: false,
+            ends_with: None,
+            cancels_with: None,
+            last_sequence: 0,
+            last_event_id: 0,
+            last_timestamp_ms: 0,
+            next_frame_id: 1,
+            created: Arc::default(),
+            next_wake_ms: None,
+            early_signals: Arc::default(),
+        }
+    }
+
     /// The fields of the wake record, which a new process reads.
     pub(super) fn waking(&self) -> (ExecutionStatus, bool, Option<u64>) {
         (self.status, self.awake, self.next_wake_ms)
@@ -198,37 +231,8 @@ pub struct Execution {
 impl Execution {
     /// An execution that has not begun. The first input is [`super::Input::Start`].
     pub fn new(id: &str, workflow: &str, machine: Arc<StateMachine>, input: Value) -> Self {
-        let header = ExecutionHeader {
-            id: id.to_owned(),
-            workflow: workflow.to_owned(),
-            identity: None,
-            subject: None,
-            environment: Arc::default(),
-            environment_replaced: false,
-            input: Arc::new(input),
-            status: ExecutionStatus::Running,
-            started_ms: 0,
-            stopped_ms: None,
-            output: None,
-            failure: None,
-            deadline_ms: None,
-            redrive_count: 0,
-            redriven_ms: None,
-            paused: false,
-            awake: false,
-            only_waits: false,
-            ends_with: None,
-            cancels_with: None,
-            last_sequence: 0,
-            last_event_id: 0,
-            last_timestamp_ms: 0,
-            next_frame_id: 1,
-            created: Arc::default(),
-            next_wake_ms: None,
-            early_signals: Arc::default(),
-        };
         Execution {
-            header,
+            header: ExecutionHeader::new(id, workflow, Arc::new(input)),
             machine,
             frames: Frames::default(),
             context: None,

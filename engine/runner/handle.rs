@@ -226,9 +226,9 @@ impl RunnerHandle {
         &self,
         activity: &str,
         worker: Option<String>,
-        patience: Duration,
+        wait_max: Duration,
     ) -> Result<Option<Offer>, RunnerError> {
-        let deadline = tokio::time::Instant::now() + patience;
+        let deadline = tokio::time::Instant::now() + wait_max;
         loop {
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             let Some(offer) = self.offers.take(activity, left).await else { return Ok(None) };

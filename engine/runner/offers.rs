@@ -78,9 +78,9 @@ impl Offers {
         Some(offer)
     }
 
-    /// Takes the oldest task. Waits for one at most `patience`.
-    pub async fn take(&self, activity: &str, patience: Duration) -> Option<Offer> {
-        let deadline = tokio::time::Instant::now() + patience;
+    /// Takes the oldest task. Waits for one at most `wait_max`.
+    pub async fn take(&self, activity: &str, wait_max: Duration) -> Option<Offer> {
+        let deadline = tokio::time::Instant::now() + wait_max;
         let poller = Poller::of(self, activity);
         loop {
             let news = poller.news.notified();

@@ -11,7 +11,7 @@ use super::{
     legal::legal,
     process::{SetClock, SimulatedProcess},
     simulated_rng::{SimulatedRng, of_text},
-    world::{OnItsWay, SimulatedWorld, definition},
+    world::{PendingAnswer, SimulatedWorld, definition},
 };
 use crate::{
     machine::ExecutionStatus,
@@ -197,7 +197,7 @@ impl Run {
             1 => process.commit(&mut self.random),
             2 => {
                 if let Some((id, call)) = process.called.take(&mut self.random) {
-                    for OnItsWay { due_ms, input } in self.world.call(&id, call, self.now_ms) {
+                    for PendingAnswer { due_ms, input } in self.world.call(&id, call, self.now_ms) {
                         self.answers
                             .insert((due_ms, self.figures.steps * 10 + self.answers.len()), (id.clone(), input));
                     }

@@ -20,7 +20,7 @@ const LATE: u64 = u64::MAX;
 const STALE: u64 = u64::MAX - 1;
 
 /// An answer that has not arrived yet.
-pub struct OnItsWay {
+pub struct PendingAnswer {
     pub due_ms: u64,
     pub input: Input,
 }
@@ -44,7 +44,7 @@ impl SimulatedWorld {
     }
 
     /// Receives a call; its answers arrive later, once, twice or never.
-    pub fn call(&mut self, execution: &str, call: StepCall, now_ms: u64) -> Vec<OnItsWay> {
+    pub fn call(&mut self, execution: &str, call: StepCall, now_ms: u64) -> Vec<PendingAnswer> {
         let StepCall { frame, visit, attempt, state_path, token, first_poll_ms, deadline_ms, .. } = call;
         let mut random = of_text(self.seed, &format!("{execution} {state_path}"));
         let kind = random.below(14);
@@ -102,7 +102,7 @@ impl SimulatedWorld {
             delay => now_ms + delay,
         };
         let input = |answer: StepAnswer| Input::Answered { frame, visit, attempt, answer };
-        delays.iter().map(|delay| OnItsWay { due_ms: due(delay), input: input(answer.clone()) }).collect()
+        delays.iter().map(|delay| PendingAnswer { due_ms: due(delay), input: input(answer.clone()) }).collect()
     }
 }
 
