@@ -126,12 +126,22 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn latest(&self, limit: usize) -> Result<Vec<ExecutionHeader>, StoreError> {
+        self.latest_until(None, limit)
+    }
+
+    /// Like [`Store::latest`], only those that began at `until_ms` or earlier.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn latest_until(&self, until_ms: Option<u64>, limit: usize) -> Result<Vec<ExecutionHeader>, StoreError> {
         let at_once = limit.div_ceil(8).clamp(LISTED_MIN, RECORDS_AT_ONCE);
         // The next executions of each workflow; the heap has the first of each.
         let mut lists = Vec::new();
         let mut firsts = BinaryHeap::new();
         for workflow in self.workflows()? {
-            let list = VecDeque::from(self.listed(&workflow, None, at_once)?);
+            // No id is empty: every execution that began at that time is behind this place.
+            let after = until_ms.map(|started_ms| Listed { id: String::new(), workflow: workflow.clone(), started_ms });
+            let list = VecDeque::from(self.listed(&workflow, after.as_ref(), at_once)?);
             firsts.extend(list.front().map(|first| (first.started_ms, first.id.clone(), lists.len())));
             lists.push(list);
         }
