@@ -449,7 +449,8 @@ fn may_have_been_carried_out(error: CliError) -> CliError {
 }
 
 fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
-    Ok(OwnerLock::try_acquire(home.folder(), this_process::command())?)
+    OwnerLock::try_acquire(home.folder(), this_process::command())
+        .map_err(|error| home.refuse_file().err().unwrap_or_else(|| error.into()))
 }
 
 async fn side(environments: &Arc<Environments>, purpose: Purpose) -> Result<Side, CliError> {

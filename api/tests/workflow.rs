@@ -6,8 +6,8 @@ use super::*;
 use crate::{
     CheckedDefinition, Operation,
     flow::{
-        MarkShown, MarkShownRequest, SignalTask, SignalTaskRequest, StartExecutionRequest, TaskOutcome,
-        TrackUnfinished, TrackUnfinishedRequest,
+        MarkShown, MarkShownRequest, ResumeExecution, ResumeRequest, SignalTask, SignalTaskRequest,
+        StartExecutionRequest, TaskOutcome, TrackUnfinished, TrackUnfinishedRequest,
     },
     state_machine_name,
 };
@@ -195,6 +195,16 @@ async fn an_end_that_nobody_reported_is_reported_once_by_the_next_request() {
     assert!(track(&["w-2", "w-3"], &["w-1"], true).await.is_empty());
     assert_eq!(track(&[], &[], false).await, ["w-3"]);
     assert!(track(&[], &[], false).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_resume_of_a_pruned_execution_names_its_id() {
+    let world = World::new();
+    for only_unfinished in [true, false] {
+        let request = ResumeRequest { id: "work-1".to_owned(), environment: None, from: Vec::new(), only_unfinished };
+        let fault = ResumeExecution::answer(&world.api, request).await.unwrap_err();
+        assert_eq!((fault.kind, &*fault.message), ("ExecutionDoesNotExist", "there is no execution named 'work-1'"));
+    }
 }
 
 #[test]
