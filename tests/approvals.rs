@@ -21,9 +21,9 @@ fn started(home: &Home, file: &str, id: &str) -> String {
 }
 
 fn output(home: &Home, id: &str) -> Value {
-    let told = home.succeed(&["status", id, "-o", "json"]);
+    let reported = home.succeed(&["status", id, "-o", "json"]);
     let line =
-        told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|line| line["type"] == "status");
+        reported.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|line| line["type"] == "status");
     line.unwrap()["view"]["output"].clone()
 }
 
@@ -41,8 +41,8 @@ fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
     for (command, words) in
         [("approvals", "flow approve r-1 Ask --choice now --set ticket=…"), ("status", "r-1 needs you: Release it?")]
     {
-        let told = home.succeed(&[command]);
-        assert!(told.contains(words), "{words:?} is not in: {told}");
+        let reported = home.succeed(&[command]);
+        assert!(reported.contains(words), "{words:?} is not in: {reported}");
     }
     let as_user = |user: &str, arguments: &[&str]| {
         home.command(arguments).env("SUDO_USER", user).env_remove("SSH_CONNECTION").output().unwrap()
@@ -75,8 +75,11 @@ fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
     {
         assert_eq!(output[field], value, "{output}");
     }
-    for told in [home.succeed(&["events", "r-1"]), home.succeed(&["export"])] {
-        assert!(told.contains("bob") && told.contains("after 22:00"), "the author and the comment are in: {told}");
+    for reported in [home.succeed(&["events", "r-1"]), home.succeed(&["export"])] {
+        assert!(
+            reported.contains("bob") && reported.contains("after 22:00"),
+            "the author and the comment are in: {reported}"
+        );
     }
     assert!(home.succeed(&["approvals"]).contains("Nothing waits for a person."));
 }

@@ -49,7 +49,7 @@ impl Operation for ListExecutions {
         let limit = request.limit.unwrap_or(usize::MAX);
         let executions = match request.unfinished {
             true => unfinished(api, limit)?,
-            false => api.runner.store().latest_until(request.until_ms, limit)?,
+            false => api.runner.store().recent_until(request.until_ms, limit)?,
         };
         let driven = api.runner.driven(executions.iter().map(|header| header.id.clone()).collect()).await;
         let needs = if request.with_needs { needs(api, &executions)? } else { Vec::new() };

@@ -35,17 +35,17 @@ async fn what_a_workflow_begins_is_seen_stopped_and_redriven_by_its_arn() {
     let listed = world.ask("ListExecutions", json!({ "stateMachineArn": machine })).await;
     let arn = format!("{PREFIX}:execution:work:work-7k3f");
     assert_eq!(listed["executions"][0]["executionArn"], arn);
-    let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
-    assert_eq!((&told["status"], &told["input"]), (&json!("RUNNING"), &json!(r#"{"a":1}"#)));
+    let response = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
+    assert_eq!((&response["status"], &response["input"]), (&json!("RUNNING"), &json!(r#"{"a":1}"#)));
     assert_eq!(world.history(&arn).await[0]["type"], "ExecutionStarted");
     world.ask("StopExecution", json!({ "executionArn": arn, "error": "E" })).await;
     assert_eq!(world.ended(&arn).await["error"], "E");
     world.ask("RedriveExecution", json!({ "executionArn": arn })).await;
     world.ask("StopExecution", json!({ "executionArn": arn })).await;
     world.api.resume("work-7k3f", None, Vec::new()).await.unwrap();
-    let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
-    assert_eq!((&told["status"], &told["redriveCount"]), (&json!("RUNNING"), &json!(2)), "both redrives count");
-    assert!(told["redriveDate"].is_number());
+    let response = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
+    assert_eq!((&response["status"], &response["redriveCount"]), (&json!("RUNNING"), &json!(2)), "both redrives count");
+    assert!(response["redriveDate"].is_number());
     let pinned = world.ask("DescribeStateMachineForExecution", json!({ "executionArn": arn })).await;
     assert_eq!(pinned["stateMachineArn"], machine);
 }
@@ -62,7 +62,7 @@ async fn the_context_object_says_what_awss_says() {
 }
 
 #[tokio::test]
-async fn one_name_is_one_execution_whoever_begins_it() {
+async fn one_name_is_one_execution_for_every_caller() {
     let world = World::new();
     world.api.start_workflow(workflow("w-1", &wait())).await.unwrap();
     world.api.start_workflow(workflow("w-1", &wait())).await.unwrap();
@@ -129,8 +129,8 @@ async fn executions_of_earlier_versions_are_known_by_arn_too() {
     world.api.adopt().unwrap();
     world.api.adopt().unwrap();
     let arn = format!("{PREFIX}:execution:old:old-1");
-    let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
-    assert_eq!((&told["name"], &told["input"]), (&json!("old-1"), &json!(r#"{"old":true}"#)));
+    let response = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
+    assert_eq!((&response["name"], &response["input"]), (&json!("old-1"), &json!(r#"{"old":true}"#)));
     world.ask("StopExecution", json!({ "executionArn": arn })).await;
     world.api.resume("old-1", None, Vec::new()).await.unwrap();
     let listed = world.ask("ListExecutions", json!({ "stateMachineArn": format!("{PREFIX}:stateMachine:old") })).await;
