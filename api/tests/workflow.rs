@@ -190,7 +190,7 @@ async fn an_end_that_nobody_reported_is_reported_once_by_the_next_request() {
         world.ended(&arn).await;
     }
     let sequence = world.runner.store().summary("w-2").unwrap().unwrap().last_sequence;
-    MarkShown::answer(&world.api, MarkShownRequest { id: "w-2".to_owned(), sequence }).await.unwrap();
+    MarkShown::answer(&world.api, MarkShownRequest { id: "w-2".to_owned(), sequence, continues: false }).await.unwrap();
     // The caller listed w-2 and w-3 before they ended, and reported the end of w-1. The person who stopped w-2 knows of its end.
     assert!(track(&["w-2", "w-3"], &["w-1"], true).await.is_empty());
     assert_eq!(track(&[], &[], false).await, ["w-3"]);
