@@ -154,7 +154,7 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
             }
             settled = settled => {
                 if !settled {
-                    handle.take_over(id).await?;
+                    handle.take_over(id, false).await?;
                 }
             }
         }

@@ -86,7 +86,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
             Follow { watch, proceeded_ms, known_sequence, frames_read: None, marked, clock: clock.as_ref() };
         match follow.until_stop(handle, &mut view, display).await? {
             Some(stop) => break stop,
-            None => handle.take_over(id).await?,
+            None => handle.take_over(id, watch.no_wait.is_none()).await?,
         }
     };
     let asked = match stop {
