@@ -31,7 +31,6 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     interrupt,
-    proposed::OPTIONS,
     step_functions::Executions,
     this_process,
     wire::client::{Client, ClientError},
