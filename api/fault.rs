@@ -9,6 +9,10 @@ pub const INTERNAL_FAILURE: &str = "InternalFailure";
 /// The kind of the fault of an environment whose credentials are missing, expired or refused. New credentials resolve
 /// it.
 pub const CREDENTIALS_UNUSABLE: &str = "CredentialsUnusable";
+/// The kind of the fault of an environment that is pinned to another account than the credentials in use.
+pub const ENVIRONMENT_REFUSED: &str = "EnvironmentRefused";
+/// The kind of the fault of an environment of which the credentials could not be compared: AWS did not answer.
+pub const ENVIRONMENT_UNREACHABLE: &str = "EnvironmentUnreachable";
 /// The kind of the fault of a start or a resume whose subject has an execution that has not ended. The message begins
 /// with the id of that execution.
 pub const SUBJECT_BUSY: &str = "SubjectBusy";

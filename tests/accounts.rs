@@ -203,6 +203,64 @@ fn a_client_takes_over_with_the_account_that_is_pinned() {
     assert!(text(&output.stdout).contains("second: 111111111111"));
 }
 
+/// Starts a run with credentials beside a server, and another one without credentials. Kills the server so that the other one becomes the
+/// owner. Returns both: the one with credentials, and the owner.
+fn beside_an_owner_without_credentials(
+    home: &Home,
+    sts: &Sts,
+    more: &[&str],
+    owner_seconds: u64,
+) -> (std::process::Child, std::process::Child) {
+    let piped = std::process::Stdio::piped;
+    let mut server = Server::start_with(home, &sts.credentials(STAGING));
+    let file = asks_twice(home);
+    let mut client = home.command(&[&["run", &file, "--yes", "--id", "one"], more].concat());
+    client.envs(sts.credentials(STAGING)).stdout(piped()).stderr(piped());
+    let client = client.spawn().unwrap();
+    until(10, "it waits", || text(&home.flow(&["status", "one"]).stdout).contains("Rest"));
+    let other = home.spawn(&["run", &home.waits("other", owner_seconds), "--yes", "--id", "other"]);
+    until(10, "the other one runs", || home.flow(&["status", "other"]).status.success());
+    crate::support::send("-STOP", client.id());
+    crate::support::send("-KILL", server.pid());
+    server.exit_code();
+    let owner = format!("\"pid\":{},", other.id());
+    until(10, "the other one owns the store", || {
+        std::fs::read_to_string(home.path().join("owner.lock")).unwrap_or_default().contains(&owner)
+    });
+    crate::support::send("-CONT", client.id());
+    (client, other)
+}
+
+#[test]
+fn an_execution_is_continued_by_its_own_client_if_the_next_owner_has_no_credentials() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let (client, other) = beside_an_owner_without_credentials(&home, &sts, &[], 8);
+    let other_pid = other.id();
+    assert_eq!(other.wait_with_output().unwrap().status.code(), Some(0));
+    let output = client.wait_with_output().unwrap();
+    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains(&format!("waiting until process {other_pid}")), "{said}");
+    assert!(said.contains("second: 111111111111"), "{said}");
+    assert!(!home.succeed(&["events", "one"]).contains("paused"), "nobody without credentials drove it");
+}
+
+#[test]
+fn an_execution_for_which_nothing_can_act_is_paused_with_the_reason() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    // The client does not wait as long as the owner lives.
+    let (client, mut other) = beside_an_owner_without_credentials(&home, &sts, &["--no-wait=60s"], 600);
+    let output = client.wait_with_output().unwrap();
+    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(75), "{said}");
+    let status = home.succeed(&["status", "one"]);
+    assert!(status.contains("PAUSED") && status.contains("redentials"), "{status}");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let said = home.exits_with(&["resume", "one"], &sts.credentials(STAGING), 0);
+    assert!(said.contains("second: 111111111111"), "{said}");
+}
+
 #[test]
 fn the_input_may_allow_some_accounts_only() {
     let (home, sts) = (Home::plain(), Sts::start());

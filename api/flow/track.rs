@@ -64,10 +64,9 @@ impl Api {
 }
 
 impl Api {
-    /// Whether an execution has ended and a person was shown its end.
+    /// Whether a person was shown the end of an execution.
     fn end_was_shown(&self, header: &ExecutionHeader) -> Result<bool, Fault> {
-        let has_ended = header.status != ExecutionStatus::Running;
-        Ok(has_ended && self.shown(&header.id)? >= header.last_sequence)
+        Ok(self.shown(&header.id)? >= header.last_sequence)
     }
 }
 
@@ -85,9 +84,11 @@ impl Operation for TrackUnfinished {
         let (mut ids, mut ended) = (Vec::new(), Vec::new());
         for id in named.iter().filter(|id| !reported.contains(*id)) {
             // An execution that ended after the caller listed it is tracked unless its end was shown. A pruned one is not.
-            if let Some(header) = store.summary(id)?
-                && !api.end_was_shown(&header)?
-            {
+            let Some(header) = store.summary(id)? else { continue };
+            let has_ended = header.status != ExecutionStatus::Running;
+            // A command that shows an end stops tracking it: what the caller's first request stored is missing then.
+            let was_shown = has_ended && ((keeps_ended && !before.contains(id)) || api.end_was_shown(&header)?);
+            if !was_shown {
                 ids.push(id.clone());
             }
         }

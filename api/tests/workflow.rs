@@ -6,8 +6,8 @@ use super::*;
 use crate::{
     CheckedDefinition, Operation,
     flow::{
-        MarkShown, MarkShownRequest, SignalTask, SignalTaskRequest, StartExecutionRequest, TaskOutcome,
-        TrackUnfinished, TrackUnfinishedRequest,
+        MarkShown, MarkShownRequest, ResumeExecution, ResumeRequest, SignalTask, SignalTaskRequest,
+        StartExecutionRequest, TaskOutcome, TrackUnfinished, TrackUnfinishedRequest,
     },
     state_machine_name,
 };
@@ -170,6 +170,14 @@ async fn a_waiting_state_is_answered_by_its_name() {
     assert_eq!(world.ended(&format!("{PREFIX}:execution:work:w-1")).await["output"], "[1]");
 }
 
+/// Sends the executions that have not ended and those whose end was reported. Returns those that are to be reported.
+async fn track(world: &World, ids: &[&str], reported: &[&str], keeps_ended: bool) -> Vec<String> {
+    let texts = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+    let request = TrackUnfinishedRequest { ids: texts(ids), reported: texts(reported), keeps_ended };
+    let ended = TrackUnfinished::answer(&world.api, request).await.unwrap().ended;
+    ended.into_iter().map(|header| header.id).collect()
+}
+
 #[tokio::test]
 async fn an_end_that_nobody_reported_is_reported_once_by_the_next_request() {
     let world = World::new();
@@ -177,24 +185,28 @@ async fn an_end_that_nobody_reported_is_reported_once_by_the_next_request() {
     for id in ids {
         world.api.start_workflow(workflow(id, &wait())).await.unwrap();
     }
-    let texts = |ids: &[&str]| ids.iter().map(ToString::to_string).collect::<Vec<String>>();
-    let track = async |ids: &[&str], reported: &[&str], keeps_ended: bool| {
-        let request = TrackUnfinishedRequest { ids: texts(ids), reported: texts(reported), keeps_ended };
-        let ended = TrackUnfinished::answer(&world.api, request).await.unwrap().ended;
-        ended.into_iter().map(|header| header.id).collect::<Vec<String>>()
-    };
-    assert!(track(&ids, &[], false).await.is_empty());
+    assert!(track(&world, &ids, &[], false).await.is_empty());
     for id in ids {
         let arn = format!("{PREFIX}:execution:work:{id}");
         world.ask("StopExecution", json!({ "executionArn": arn })).await;
         world.ended(&arn).await;
     }
     let sequence = world.runner.store().summary("w-2").unwrap().unwrap().last_sequence;
-    MarkShown::answer(&world.api, MarkShownRequest { id: "w-2".to_owned(), sequence }).await.unwrap();
+    MarkShown::answer(&world.api, MarkShownRequest { id: "w-2".to_owned(), sequence, continues: false }).await.unwrap();
     // The caller listed w-2 and w-3 before they ended, and reported the end of w-1. The person who stopped w-2 knows of its end.
-    assert!(track(&["w-2", "w-3"], &["w-1"], true).await.is_empty());
-    assert_eq!(track(&[], &[], false).await, ["w-3"]);
-    assert!(track(&[], &[], false).await.is_empty());
+    assert!(track(&world, &["w-2", "w-3"], &["w-1"], true).await.is_empty());
+    assert_eq!(track(&world, &[], &[], false).await, ["w-3"]);
+    assert!(track(&world, &[], &[], false).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_resume_of_a_pruned_execution_names_its_id() {
+    let world = World::new();
+    for only_unfinished in [true, false] {
+        let request = ResumeRequest { id: "work-1".to_owned(), environment: None, from: Vec::new(), only_unfinished };
+        let fault = ResumeExecution::answer(&world.api, request).await.unwrap_err();
+        assert_eq!((fault.kind, &*fault.message), ("ExecutionDoesNotExist", "there is no execution named 'work-1'"));
+    }
 }
 
 #[test]

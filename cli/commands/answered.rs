@@ -17,7 +17,7 @@ use crate::{
 /// # Errors
 /// The owner of the store does not answer.
 pub async fn end_was_shown(handle: &Handle, execution: &ExecutionHeader) -> Result<(), CliError> {
-    let request = MarkShownRequest { id: execution.id.clone(), sequence: execution.last_sequence };
+    let request = MarkShownRequest { id: execution.id.clone(), sequence: execution.last_sequence, continues: false };
     handle.call::<MarkShown>(request).await.map(drop)
 }
 

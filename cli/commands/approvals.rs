@@ -48,7 +48,7 @@ pub async fn run(global: &Global, _arguments: ApprovalsArguments) -> Result<Exit
 
 /// The executions that could proceed, but no process drives them.
 async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<String>, CliError> {
-    let request = ListRequest { limit: Some(SEARCHED_MAX), unfinished: true, with_needs: true };
+    let request = ListRequest { limit: Some(SEARCHED_MAX), until_ms: None, unfinished: true, with_needs: true };
     let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request).await?;
     let listed = executions.into_iter().map(|header| {
         let driven = driven.contains(&header.id);

@@ -24,7 +24,7 @@ use crate::{
     global::{Global, Output, duration},
     home::Home,
     interrupt,
-    locate::{Located, locate_at},
+    locate::{Located, if_pruned, locate_at},
     owner::Handle,
     proposed::OPTIONS,
     target::{Engine, Target},
@@ -81,7 +81,8 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
     }
     let home = located.store.home().clone();
     let request = DescribeExecutionRequest { id: located.header.id, as_shown: true };
-    let described = located.store.call::<DescribeExecution>(request).await?;
+    let described = located.store.call::<DescribeExecution>(request).await;
+    let described = described.map_err(|error| if_pruned(wanted, error))?;
     let changed = changed::note(&described).filter(|_| described.execution.status != ExecutionStatus::Succeeded);
     let header = described.execution;
     let planned = match &arguments.from {
@@ -119,7 +120,7 @@ async fn one(
     let handle = Handle::drive(Environments::new(home)).await?;
     let watched = resume_and_watch(global, &handle, header, (pinned.as_ref(), from), watching).await;
     let closed = handle.close().await;
-    let exit = watched?;
+    let exit = watched.map_err(|error| if_pruned(&header.id, error))?;
     closed.map(|()| exit)
 }
 

@@ -8,7 +8,7 @@ use super::answered;
 use crate::{
     exit::{CliError, Exit},
     global::{Global, Output},
-    locate::locate_at,
+    locate::{if_pruned, locate_at},
     person,
     proposed::OPTIONS,
     target::Target,
@@ -84,7 +84,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
         (_, Exit::Refused) | (Some(api::ALREADY_ANSWERED), _) => {
             error.hint(format!("flow status {id}{OPTIONS} shows what waits, and with which answer it can continue"))
         }
-        _ => error,
+        _ => if_pruned(&id, error),
     })?;
     closed?;
     let afterwards = afterwards?;

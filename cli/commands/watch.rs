@@ -32,6 +32,9 @@ pub const NO_WAIT_DEFAULT: &str = "10s";
 /// The interval at which frames are read for what the journal does not record.
 const FRAMES_INTERVAL: Duration = Duration::from_secs(2);
 
+/// The interval at which a display records what it has shown.
+const MARK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Options of a watch.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
@@ -78,10 +81,12 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     display.begin(&view);
     let stop = loop {
         let proceeded_ms = clock.now_ms();
-        let mut follow = Follow { watch, proceeded_ms, known_sequence, frames_read: None, clock: clock.as_ref() };
+        let marked = (view.last_sequence, Instant::now());
+        let mut follow =
+            Follow { watch, proceeded_ms, known_sequence, frames_read: None, marked, clock: clock.as_ref() };
         match follow.until_stop(handle, &mut view, display).await? {
             Some(stop) => break stop,
-            None => handle.take_over(id).await?,
+            None => handle.take_over(id, watch.no_wait.is_none()).await?,
         }
     };
     let asked = match stop {
@@ -108,7 +113,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let driven = driven && (handle.is_remote().await || exit == Exit::Success);
     let is_news = view.last_sequence > shown_before;
     if is_news {
-        let request = MarkShownRequest { id: id.to_owned(), sequence: view.last_sequence };
+        let request = MarkShownRequest { id: id.to_owned(), sequence: view.last_sequence, continues: false };
         handle.call::<MarkShown>(request).await?;
     }
     let needs_are_news = view.needs_more_than(&before.view);
@@ -149,6 +154,8 @@ struct Follow<'c> {
     known_sequence: u64,
     /// When frames were read last.
     frames_read: Option<tokio::time::Instant>,
+    /// The last entry that is recorded as shown, and when it was recorded.
+    marked: (u64, Instant),
     clock: &'c dyn Clock,
 }
 
@@ -194,11 +201,25 @@ impl Follow<'_> {
                             display.set_typical(typical.unwrap_or_default());
                         }
                         let _ = tokio::time::timeout(READ_MAX, self.read_frames(handle, view)).await;
+                        let _ = tokio::time::timeout(READ_MAX, self.mark_shown(handle, view)).await;
                     }
                     display.tick(view);
                 }
             }
         }
+    }
+
+    /// Records what was shown, so that after a crash of the owner the next display does not show it again. Several executions that are
+    /// watched at once are shown only at their end.
+    async fn mark_shown(&mut self, handle: &Handle, view: &View) {
+        let (sequence, marked) = self.marked;
+        if self.watch.is_one_of_many || view.last_sequence <= sequence || marked.elapsed() < MARK_INTERVAL {
+            return;
+        }
+        self.marked = (view.last_sequence, Instant::now());
+        let request = MarkShownRequest { id: view.id.clone(), sequence: view.last_sequence, continues: true };
+        // Without it, a few lines are shown again.
+        let _ = handle.call::<MarkShown>(request).await;
     }
 
     /// Reads what only frames record: when a Wait ends, and how far a distributed Map is.

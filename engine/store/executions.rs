@@ -132,12 +132,23 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn recent(&self, limit: usize) -> Result<Vec<ExecutionHeader>, StoreError> {
+        self.recent_until(None, limit)
+    }
+
+    /// Like [`Store::recent`], only those that began at `until_ms` or earlier.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn recent_until(&self, until_ms: Option<u64>, limit: usize) -> Result<Vec<ExecutionHeader>, StoreError> {
         let at_once = limit.div_ceil(8).clamp(STARTS_READ_MIN, RECORDS_AT_ONCE);
         // The next executions of each workflow. The heap has the first of each.
         let mut lists = Vec::new();
         let mut firsts = BinaryHeap::new();
         for workflow in self.workflows()? {
-            let list = VecDeque::from(self.starts_page(&workflow, None, at_once)?);
+            // No id is empty, so every execution that began at that time comes after this position.
+            let after =
+                until_ms.map(|started_ms| StartPosition { id: String::new(), workflow: workflow.clone(), started_ms });
+            let list = VecDeque::from(self.starts_page(&workflow, after.as_ref(), at_once)?);
             firsts.extend(list.front().map(|first| (first.started_ms, first.id.clone(), lists.len())));
             lists.push(list);
         }

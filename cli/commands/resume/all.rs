@@ -351,7 +351,8 @@ async fn show_needs(global: &Global, handle: &Handle, theirs: &[ExecutionHeader]
             let message = summary::one_line(&view, "RUNNING", clock::of(handle.home()).now_ms());
             let (id, exit) = (header.id.clone(), Exit::Success);
             show(global, &Outcome { id: id.clone(), display_status: "RUNNING", message, exit, is_news: true });
-            handle.call::<MarkShown>(MarkShownRequest { id, sequence: view.last_sequence }).await?;
+            let request = MarkShownRequest { id, sequence: view.last_sequence, continues: false };
+            handle.call::<MarkShown>(request).await?;
         }
     }
     Ok(())

@@ -255,3 +255,20 @@ fn the_latest_of_all_workflows_come_in_order_and_cost_what_is_shown() {
     };
     assert_eq!(reads(200), reads(2_000));
 }
+
+#[test]
+fn the_next_page_begins_at_a_time() {
+    let store = Store::new(Counted::default()).unwrap();
+    for n in 0..40_u64 {
+        let workflow = format!("w{}", n % 3);
+        // Two begin at each time.
+        let new = ExecutionHeader { workflow, ..header(&format!("e{n:02}"), n / 2) };
+        store.commit(&[write(&new, true)]).unwrap();
+    }
+    let ids = |until_ms: Option<u64>, limit: usize| {
+        store.recent_until(until_ms, limit).unwrap().into_iter().map(|header| header.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(Some(18), 3), ["e37", "e36", "e35"]);
+    assert_eq!(ids(Some(0), 9), ["e01", "e00"]);
+    assert_eq!(ids(Some(1_000), 40), ids(None, 40));
+}
