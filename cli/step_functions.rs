@@ -129,6 +129,7 @@ fn header(arn: &str, remote: &RemoteExecution) -> ExecutionHeader {
         deadline_ms: None,
         redrive_count: remote.redrive_count,
         redriven_ms: None,
+        idle_ms: 0,
         paused: false,
         awake: false,
         only_waits: false,

@@ -42,11 +42,11 @@ fn event_lines(
             vec![line("Started", &path(name), String::new())]
         }
         Details::StateExited { name, .. } if is_section(view, &path(name)) => {
-            let took = view.states.get(&path(name)).map_or(0, |s| at_ms.saturating_sub(s.entered_ms));
+            let took = view.states.get(&path(name)).map_or(0, |s| view.active_ms(s.entered_ms, at_ms));
             vec![line("Completed", &path(name), format!("after {}", duration(took)))]
         }
         Details::StateExited { state_type: StateType::Task, name, .. } if name.starts_with("Wait") => {
-            let took = view.states.get(&path(name)).map_or(0, |s| at_ms.saturating_sub(s.entered_ms));
+            let took = view.states.get(&path(name)).map_or(0, |s| view.active_ms(s.entered_ms, at_ms));
             vec![line("Ready", &path(name), format!("after {}", duration(took)))]
         }
         Details::ExecutionRedriven { redrive_count } => {
@@ -220,8 +220,9 @@ pub fn heartbeat(view: &View, typical: Option<&Typical>, now_ms: u64) -> Option<
     let mut waits: Vec<String> = waiting()
         .take(HEARTBEAT_STATES_MAX)
         .map(|state| {
-            let since = duration(now_ms.saturating_sub(state.entered_ms));
-            let detail = detail(state, now_ms);
+            let since = duration(view.active_ms(state.entered_ms, now_ms));
+            // The process that prints this drives the execution, or follows the one that does.
+            let detail = detail(state, true, now_ms);
             let detail = if detail.is_empty() { detail } else { format!(" ({detail})") };
             format!("{} {since}{detail}", state.name)
         })
