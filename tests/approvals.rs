@@ -137,6 +137,23 @@ fn asks_twice(home: &Home) -> String {
 }
 
 #[test]
+fn the_line_and_the_output_of_an_answer_have_the_documented_types() {
+    let home = Home::plain();
+    started(&home, &asks_twice(&home), "t-1");
+    let said = home.succeed(&["approve", "t-1", "--set", "note=7", "-o", "json"]);
+    let line: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((&line["type"], &line["state"]), (&json!("approved"), &json!("First")), "{line}");
+    assert!(line["user"].is_string(), "{line}");
+    let events = home.succeed(&["events", "t-1", "-o", "json"]);
+    let entries = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut succeeded = entries.filter(|entry| entry["event"]["type"] == "TaskSucceeded");
+    let output = succeeded.next().unwrap()["event"]["output"].clone();
+    assert_eq!((&output["Choice"], &output["Fields"]), (&json!("approve"), &json!({ "note": "7" })), "{output}");
+    assert!(["User", "Host", "Time"].iter().all(|name| output[name].is_string()), "{output}");
+    assert!(output["Comment"].is_null(), "{output}");
+}
+
+#[test]
 fn after_an_answer_that_nobody_continues_every_command_names_resume() {
     let home = Home::plain();
     let asked = started(&home, &asks_twice(&home), "t-1");

@@ -153,7 +153,8 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
             line("Retry", state_path, format!("attempt {attempt} in {delay}: {}", failure.cause))
         }
         Note::Caught { state_path, next, failure } => {
-            line("Caught", state_path, format!("{}; continues at {next}", failure.cause))
+            let cause = failure.cause.trim_end_matches('.');
+            line("Caught", state_path, format!("{cause}; continues at {next}"))
         }
         Note::ResourceChanged { change, .. } if change.action == ChangeAction::Unchanged => return None,
         Note::ResourceChanged { state_path, change } => {
