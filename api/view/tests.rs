@@ -95,8 +95,8 @@ fn failed(state_type: StateType, answered: bool, failure: StepFailure) -> View {
     view.states.get_mut("A").unwrap().answered = answered;
     let (state_path, error) = ("A".to_owned(), failure.error.clone());
     view.fold(&entry(2, EntryContent::Note(Box::new(Note::Failure { state_path, attempt: 1, failure }))));
-    let told = engine::journal::ErrorAndCause { error, cause: String::new() };
-    view.fold(&event(3, HistoryEventDetails::ExecutionFailed(told)));
+    let failure = engine::journal::ErrorAndCause { error, cause: String::new() };
+    view.fold(&event(3, HistoryEventDetails::ExecutionFailed(failure)));
     view
 }
 
@@ -143,8 +143,8 @@ fn after_the_end_nothing_is_active_and_a_redrive_continues() {
     view.fold(&entered(1, StateType::Wait, "A"));
     view.fold(&entered(2, StateType::Task, "B"));
     assert_eq!(view.active().count(), 2);
-    let told = engine::journal::ErrorAndCause { error: "Cancelled".to_owned(), cause: String::new() };
-    view.fold(&event(3, HistoryEventDetails::ExecutionAborted(told)));
+    let failure = engine::journal::ErrorAndCause { error: "Cancelled".to_owned(), cause: String::new() };
+    view.fold(&event(3, HistoryEventDetails::ExecutionAborted(failure)));
     assert_eq!((view.active().count(), view.stopped_ms), (0, Some(3_000)));
     assert!(view.states.values().all(|state| state.doing == Doing::Stopped { stopped_ms: 3_000 }));
     view.fold(&event(4, HistoryEventDetails::ExecutionRedriven { redrive_count: 1 }));

@@ -105,7 +105,7 @@ impl Durations {
                 let idle_ms = self.stopped_ms.take().map_or(0, |stopped| entry.timestamp_ms.saturating_sub(stopped));
                 self.entered_ms.values_mut().for_each(|entered_ms| *entered_ms += idle_ms);
             }
-            // Whoever holds the task token answers.
+            // The holder of the task token answers.
             HistoryEventDetails::TaskSubmitted { name, resource, .. } if resource.ends_with(".waitForTaskToken") => {
                 self.needed_person.insert(path(name));
             }
