@@ -200,7 +200,7 @@ impl Environments {
             Ok(identity) => (api::ENVIRONMENT_REFUSED, account.refuse_other(&identity).err()?),
         };
         let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!(". {hint}"));
-        Some(Fault::new(kind, format!("{error}{hint}")))
+        Some(Fault::new(kind, format!("{}{hint}", error.to_string().trim_end_matches('.'))))
     }
 
     /// All steps with their schemas. They cannot make calls.

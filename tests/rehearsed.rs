@@ -70,6 +70,26 @@ fn the_aws_api_ends_with_its_world_even_when_that_is_killed() {
 }
 
 #[test]
+fn a_world_keeps_its_speed_and_ends_when_no_command_can_find_it() {
+    let home = Home::for_rehearsal();
+    let world = home.world();
+    let file = home.path().join("nothing.asl.json");
+    let output = home.flow(&["run", file.to_str().unwrap(), "--rehearse"]);
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains(&format!("started with --speed {SPEED} and keeps it")), "{said}");
+    std::fs::remove_file(home.path().join("rehearsal/world.json")).unwrap();
+    let begun = Instant::now();
+    for process in [world.pid, world.moto_pid] {
+        let process = format!("/proc/{process}/stat");
+        while std::fs::read_to_string(Path::new(&process)).is_ok_and(|stat| !stat.contains(") Z ")) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "a process of the world remains");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+#[test]
 fn what_a_rehearsal_leaves_is_its_owners_alone() {
     let home = Home::for_rehearsal();
     home.world();

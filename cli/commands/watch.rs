@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use api::{
     flow::{
         DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, EstimateTimeLeft, ExecutionIdRequest,
-        MarkShown, MarkShownRequest,
+        MarkShown, MarkShownRequest, Needs,
     },
     view::{Typical, View},
 };
@@ -22,7 +22,7 @@ use crate::{
     global::Global,
     interrupt,
     owner::{self, Handle, StreamError},
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
     ui::{display::Display, display_status::display_status},
 };
 
@@ -101,14 +101,15 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         }
         Stop::Settled | Stop::Asleep => None,
     };
-    let DescribeExecutionResponse { execution, view, driven, .. } = describe(handle, id, false).await?;
-    let exit = asked.unwrap_or(match execution.status {
-        ExecutionStatus::Succeeded => Exit::Success,
-        ExecutionStatus::Running => Exit::Waiting,
-        // A check that precedes the first change refused the input.
-        _ if was_refused(&view) => Exit::Refused,
-        _ => Exit::Failed,
-    });
+    let DescribeExecutionResponse { execution, frames, view, driven, .. } = describe(handle, id, false).await?;
+    let exit = match ended(&view) {
+        Some(exit) => exit,
+        None => asked.unwrap_or(Exit::Waiting),
+    };
+    if asked.is_some() && execution.status != ExecutionStatus::Running && !watch.is_one_of_many {
+        let status = display_status(&execution, false, None, clock.now_ms());
+        eprintln!("flow: {id} ended before this process stopped: {status}");
+    }
     // This process is about to stop driving its executions.
     let driven = driven && (handle.is_remote().await || exit == Exit::Success);
     let is_news = view.last_sequence > shown_before;
@@ -117,7 +118,20 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         handle.call::<MarkShown>(request).await?;
     }
     let needs_are_news = view.needs_more_than(&before.view);
-    Ok(Watched { display_status: display_status(&execution, driven, None, clock.now_ms()), needs_are_news, exit, view })
+    let needs = Needs::of(id, &frames, execution.deadline_ms);
+    let display_status = display_status(&execution, driven, needs.as_ref(), clock.now_ms());
+    Ok(Watched { display_status, needs_are_news, exit, view })
+}
+
+/// The exit code of an execution that has ended, also if it ended after a signal.
+fn ended(view: &View) -> Option<Exit> {
+    Some(match view.status {
+        ExecutionStatus::Running => return None,
+        ExecutionStatus::Succeeded => Exit::Success,
+        // A check that precedes the first change refused the input.
+        _ if was_refused(view) => Exit::Refused,
+        _ => Exit::Failed,
+    })
 }
 
 /// Whether the execution ended because a step refused its input, without any change.
@@ -139,9 +153,12 @@ pub async fn typical(handle: &Handle, id: &str) -> Typical {
 async fn say_that_it_stops(handle: &Handle, id: &str) {
     match handle.owner_elsewhere().await {
         Some(owner) => {
-            eprintln!("\nflow: {id} continues in {owner}. Watch it with   flow status {id} --watch{OPTIONS}")
+            let quoted_id = quoted(id);
+            eprintln!("\nflow: {id} continues in {owner}. Watch it with   flow status {quoted_id} --watch{OPTIONS}")
         }
-        None => eprintln!("\nflow: {}. Nothing is lost: flow resume {id}{OPTIONS}", owner::no_new_calls()),
+        None => {
+            eprintln!("\nflow: {}. Nothing is lost: flow resume {}{OPTIONS}", owner::no_new_calls(), quoted(id))
+        }
     }
 }
 

@@ -112,6 +112,9 @@ pub struct ExecutionHeader {
     /// When it was last redriven, in milliseconds since the Unix epoch. Earlier versions did not store it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redriven_ms: Option<u64>,
+    /// The time between its ends and the redrives that followed them, in milliseconds. Earlier versions did not store it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub idle_ms: u64,
     /// Whether it is paused until `flow resume` (credentials).
     pub paused: bool,
     /// Whether a call is in flight, a task is on offer or another execution is awaited: a new process must load it at once.
@@ -145,6 +148,10 @@ pub struct ExecutionHeader {
     pub early_signals: Arc<Vec<EarlySignal>>,
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 fn is_empty<T>(all: &Arc<Vec<T>>) -> bool {
     all.is_empty()
 }
@@ -168,6 +175,7 @@ impl ExecutionHeader {
             deadline_ms: None,
             redrive_count: 0,
             redriven_ms: None,
+            idle_ms: 0,
             paused: false,
             awake: false,
             only_waits: false,
@@ -191,6 +199,12 @@ impl ExecutionHeader {
     /// The output of an execution that succeeded. JSON null is stored as no output, because serde reads both as `None`.
     pub fn result(&self) -> Option<Arc<Value>> {
         (self.status == ExecutionStatus::Succeeded).then(|| self.output.clone().unwrap_or_default())
+    }
+
+    /// For how long it has been active at a time, in milliseconds: without the time between an end and a redrive.
+    pub fn active_ms(&self, now_ms: u64) -> u64 {
+        let until_ms = self.stopped_ms.unwrap_or(now_ms);
+        until_ms.saturating_sub(self.started_ms).saturating_sub(self.idle_ms)
     }
 
     /// Whether nothing happens until an input from outside: it has ended or is paused.

@@ -84,6 +84,8 @@ pub(super) struct ExecutionRecord<'s> {
     #[serde(default, skip_serializing_if = "is_default")]
     pub redriven_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
+    pub idle_ms: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub paused: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub awake: bool,
@@ -143,6 +145,7 @@ impl<'s> ExecutionRecord<'s> {
             next_frame_id: header.next_frame_id,
             redrive_count: header.redrive_count,
             redriven_ms: header.redriven_ms,
+            idle_ms: header.idle_ms,
             paused: header.paused,
             awake: header.awake,
             only_waits: header.only_waits,
@@ -178,6 +181,7 @@ impl<'s> ExecutionRecord<'s> {
             deadline_ms: self.deadline_ms,
             redrive_count: self.redrive_count,
             redriven_ms: self.redriven_ms,
+            idle_ms: self.idle_ms,
             paused: self.paused,
             awake: self.awake,
             only_waits: self.only_waits,

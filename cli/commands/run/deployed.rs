@@ -55,6 +55,7 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     consent::ask(plan, arguments).await?;
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", &plan.name));
     let _orderly = interrupt::Orderly::begin();
+    interrupt::check()?;
     executions.start(&deployed, &id, &plan.input).await?;
     let mut display = Display::new(global, clock::of(handle.home()));
     let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: false };
@@ -70,7 +71,8 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
 /// After a watch that stopped because nothing proceeds: what drives the execution, and how to watch it.
 pub fn say_how_to_watch(global: &Global, executions: &Executions, id: &str, exit: Exit) {
     if exit == Exit::Waiting && global.output == Output::Human && !global.quiet {
-        say!("Nothing is lost. {id} continues in {}:   flow status {id} --watch{OPTIONS}", executions.service());
+        let (service, quoted_id) = (executions.service(), quoted(id));
+        say!("Nothing is lost. {id} continues in {service}:   flow status {quoted_id} --watch{OPTIONS}");
     }
 }
 
