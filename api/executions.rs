@@ -98,7 +98,7 @@ impl Api {
         let (header, started) = self.header(&id)?;
         let mut answer = self.summary(&header, &started);
         if request.included_data == IncludedData::AllData {
-            tell_data(&header, &started, &mut answer);
+            add_data(&header, &started, &mut answer);
         }
         // AWS reports States.Timeout only in the history (recorded).
         if header.status == ExecutionStatus::TimedOut
@@ -154,8 +154,8 @@ impl Api {
             answer["mapRunArn"] = self.map_run_arn(found).into();
             answer["label"] = found.run.label.clone().into();
         }
-        settings::tell(&started.settings, &mut answer);
-        variables::tell(&definition, &mut answer);
+        settings::add_to(&started.settings, &mut answer);
+        variables::add_to(&definition, &mut answer);
         set(&mut answer, "revisionId", started.revision_id);
         Ok(answer)
     }
@@ -181,7 +181,7 @@ impl Api {
 }
 
 /// Writes input, output, error and cause into an answer.
-fn tell_data(header: &ExecutionHeader, started: &Execution, answer: &mut Value) {
+fn add_data(header: &ExecutionHeader, started: &Execution, answer: &mut Value) {
     answer["input"] = started.input.clone().into();
     answer["inputDetails"] = json!({ "included": true });
     if let Some(output) = header.result() {

@@ -16,6 +16,12 @@ pub const SUBJECT_BUSY: &str = "SubjectBusy";
 pub const IS_APPROVAL: &str = "IsApproval";
 /// The kind of the fault of an early signal to an approval that does not wait yet.
 pub const APPROVAL_DOES_NOT_WAIT: &str = "ApprovalDoesNotWait";
+/// The kind of the fault of an answer to an execution that has ended.
+pub const HAS_ENDED: &str = "ExecutionHasEnded";
+/// The kind of the fault of an answer to a state that was answered already.
+pub const ALREADY_ANSWERED: &str = "TaskAlreadyAnswered";
+/// The kind of the fault of an answer to a state whose call is running, and which waits for none.
+pub const CALL_RUNS: &str = "TaskCallRuns";
 /// The error name of an execution whose workflow refused its input or its environment, such as in a preflight.
 pub const REFUSED: &str = "Flow.Refused";
 

@@ -44,8 +44,8 @@ use tokio::sync::Mutex;
 
 pub use checked_definition::CheckedDefinition;
 pub use fault::{
-    APPROVAL_DOES_NOT_WAIT, CREDENTIALS_UNUSABLE, Fault, INTERNAL_FAILURE, IS_APPROVAL, REFUSED, SUBJECT_BUSY,
-    UNAVAILABLE,
+    ALREADY_ANSWERED, APPROVAL_DOES_NOT_WAIT, CALL_RUNS, CREDENTIALS_UNUSABLE, Fault, HAS_ENDED, INTERNAL_FAILURE,
+    IS_APPROVAL, REFUSED, SUBJECT_BUSY, UNAVAILABLE,
 };
 pub use flow::state_machine_name;
 pub use host::{Host, OwnerDescription};

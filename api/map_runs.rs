@@ -113,7 +113,7 @@ impl Api {
     pub(crate) fn describe_map_run(&self, request: &Named) -> Answer {
         let found = self.map_run(&request.map_run_arn)?;
         let run = &found.run;
-        let mut told = json!({
+        let mut response = json!({
             "mapRunArn": request.map_run_arn, "executionArn": self.arn_of_its_execution(&found)?, "status": run.status,
             "startDate": seconds(run.started_ms), "maxConcurrency": run.max_concurrency,
             "toleratedFailurePercentage": run.tolerated.percentage.unwrap_or(0.0),
@@ -121,20 +121,21 @@ impl Api {
             "itemCounts": counts(&run.items), "executionCounts": counts(&run.executions),
             "redriveCount": run.redrive_count,
         });
-        set(&mut told, "stopDate", run.stopped_ms.map(seconds));
-        set(&mut told, "redriveDate", run.redriven_ms.map(seconds));
-        Ok(told)
+        set(&mut response, "stopDate", run.stopped_ms.map(seconds));
+        set(&mut response, "redriveDate", run.redriven_ms.map(seconds));
+        Ok(response)
     }
 
     pub(crate) async fn update_map_run(&self, request: Update) -> Answer {
         let found = self.map_run(&request.map_run_arn)?;
         if request.limits == MapRunLimits::default() {
-            let told = "Must provide at least one of maxConcurrency, toleratedFailureCount, toleratedFailurePercentage";
-            return Err(Fault::validation(told));
+            let message =
+                "Must provide at least one of maxConcurrency, toleratedFailureCount, toleratedFailurePercentage";
+            return Err(Fault::validation(message));
         }
         if found.run.status != MapRunStatus::Running {
-            let told = format!("Map Run is not running and cannot be updated: '{}'", request.map_run_arn);
-            return Err(Fault::validation(told));
+            let message = format!("Map Run is not running and cannot be updated: '{}'", request.map_run_arn);
+            return Err(Fault::validation(message));
         }
         self.runner.update_map_run(&found.execution, found.run.number, request.limits).await?;
         Ok(json!({}))
@@ -169,7 +170,7 @@ impl Api {
 
 /// Converts counts to AWS's names. Every failed child execution can be redriven by flow.
 fn counts(counts: &Counts) -> Value {
-    let mut told = json!(counts);
-    told["failuresNotRedrivable"] = 0.into();
-    told
+    let mut response = json!(counts);
+    response["failuresNotRedrivable"] = 0.into();
+    response
 }

@@ -242,8 +242,8 @@ fn described(machine: &StateMachine, arn: &str, included: IncludedData) -> Value
         "stateMachineArn": arn, "name": machine.name, "status": status, "definition": definition,
         "roleArn": machine.role_arn, "type": machine.kind, "creationDate": seconds(machine.created_ms),
     });
-    settings::tell(&machine.settings, &mut answer);
-    variables::tell(definition, &mut answer);
+    settings::add_to(&machine.settings, &mut answer);
+    variables::add_to(definition, &mut answer);
     set(&mut answer, "revisionId", machine.revision_id.clone());
     answer
 }

@@ -84,7 +84,7 @@ impl Api {
             trial.mock = Some(trial.call(self, &state, &input).await?);
         }
         let outcome = trial.run(&state, &input)?;
-        let mut answer = told(&outcome);
+        let mut answer = outcome_json(&outcome);
         if request.inspection_level != InspectionLevel::Info {
             answer["inspectionData"] = inspection::inspect(&trial, &state, &input, &outcome);
         }
@@ -177,7 +177,7 @@ fn variables(text: Option<&str>) -> Result<Map<String, Value>, Fault> {
     serde_json::from_str(text).map_err(|_| Fault::validation("Variables must be a JSON object"))
 }
 
-fn told(outcome: &Outcome) -> Value {
+fn outcome_json(outcome: &Outcome) -> Value {
     let mut answer = json!({ "status": outcome.status });
     set(&mut answer, "output", outcome.output.as_ref().map(Value::to_string));
     set(&mut answer, "error", outcome.failure.as_ref().map(|(error, _)| error.clone()));

@@ -16,7 +16,7 @@ pub(crate) fn references(definition: &str) -> Map<String, Value> {
 }
 
 /// Adds the references to an answer, if there are any.
-pub(crate) fn tell(definition: &str, answer: &mut Value) {
+pub(crate) fn add_to(definition: &str, answer: &mut Value) {
     let references = references(definition);
     if !references.is_empty() {
         answer["variableReferences"] = Value::Object(references);
@@ -73,7 +73,7 @@ fn visit(field: &str, value: &Value, language: Language, names: &mut BTreeSet<St
 struct Word<'a> {
     name: &'a str,
     before: &'a str,
-    behind: &'a str,
+    after: &'a str,
 }
 
 fn words(expression: &str) -> Vec<Word<'_>> {
@@ -89,11 +89,11 @@ fn words(expression: &str) -> Vec<Word<'_>> {
             (None, '$') => {
                 let tail = &expression[at + 1..];
                 let length = tail.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(tail.len());
-                let (name, behind) = tail.split_at(length);
+                let (name, after) = tail.split_at(length);
                 // `$$` is the context object.
                 let own = !expression[..at].ends_with('$') && !name.starts_with(|c: char| c.is_ascii_digit());
                 if own && !name.is_empty() {
-                    words.push(Word { name, before: expression[..at].trim_end(), behind: behind.trim_start() });
+                    words.push(Word { name, before: expression[..at].trim_end(), after: after.trim_start() });
                 }
             }
             (None, _) => {}
@@ -109,8 +109,8 @@ fn in_jsonata(expression: &str) -> Vec<String> {
         let list = word.before.rsplit_once('(').filter(|(_, between)| !between.contains(')'));
         list.is_some_and(|(head, _)| head.trim_end().ends_with("function") || head.trim_end().ends_with('λ'))
     };
-    let binds = |word: &Word| word.behind.starts_with(":=") || word.before.ends_with(['@', '#']) || parameter(word);
+    let binds = |word: &Word| word.after.starts_with(":=") || word.before.ends_with(['@', '#']) || parameter(word);
     let bound: BTreeSet<&str> = words.iter().filter(|word| binds(word)).map(|word| word.name).collect();
-    let refers = |word: &&Word| !word.behind.starts_with('(') && word.name != "states" && !bound.contains(word.name);
+    let refers = |word: &&Word| !word.after.starts_with('(') && word.name != "states" && !bound.contains(word.name);
     words.iter().filter(refers).map(|word| word.name.to_owned()).collect()
 }

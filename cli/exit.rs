@@ -115,6 +115,7 @@ fn of_fault(kind: &str, message: String) -> CliError {
     let error = match kind {
         "ExecutionDoesNotExist" => CliError::not_found(message).hint(format!("flow status{OPTIONS} lists all")),
         api::INTERNAL_FAILURE => store_failed(message),
+        api::HAS_ENDED | api::ALREADY_ANSWERED | api::CALL_RUNS => CliError::new(Exit::Failed, message),
         api::CREDENTIALS_UNUSABLE => CliError::new(Exit::Waiting, message),
         api::UNAVAILABLE => CliError::new(Exit::Unreachable, message),
         api::SUBJECT_BUSY => {

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_conditions_and_kills_are_told_apart() {
+    fn calls_conditions_and_kills_are_distinguished() {
         let lost = order("ec2:CreateVpc=lost");
         assert_eq!(
             (&lost["operation"], &lost["kind"], &lost["times"]),

@@ -21,9 +21,9 @@ fn started(home: &Home, file: &str, id: &str) -> String {
 }
 
 fn output(home: &Home, id: &str) -> Value {
-    let told = home.succeed(&["status", id, "-o", "json"]);
+    let reported = home.succeed(&["status", id, "-o", "json"]);
     let line =
-        told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|line| line["type"] == "status");
+        reported.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|line| line["type"] == "status");
     line.unwrap()["view"]["output"].clone()
 }
 
@@ -41,8 +41,8 @@ fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
     for (command, words) in
         [("approvals", "flow approve r-1 Ask --choice now --set ticket=…"), ("status", "r-1 needs you: Release it?")]
     {
-        let told = home.succeed(&[command]);
-        assert!(told.contains(words), "{words:?} is not in: {told}");
+        let reported = home.succeed(&[command]);
+        assert!(reported.contains(words), "{words:?} is not in: {reported}");
     }
     let as_user = |user: &str, arguments: &[&str]| {
         home.command(arguments).env("SUDO_USER", user).env_remove("SSH_CONNECTION").output().unwrap()
@@ -75,8 +75,11 @@ fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
     {
         assert_eq!(output[field], value, "{output}");
     }
-    for told in [home.succeed(&["events", "r-1"]), home.succeed(&["export"])] {
-        assert!(told.contains("bob") && told.contains("after 22:00"), "the author and the comment are in: {told}");
+    for reported in [home.succeed(&["events", "r-1"]), home.succeed(&["export"])] {
+        assert!(
+            reported.contains("bob") && reported.contains("after 22:00"),
+            "the author and the comment are in: {reported}"
+        );
     }
     assert!(home.succeed(&["approvals"]).contains("Nothing waits for a person."));
 }
@@ -120,8 +123,19 @@ fn a_rejection_is_an_error_that_the_workflow_can_catch() {
         output.as_str().is_some_and(|cause| cause.starts_with("rejected by ") && cause.ends_with(": not today")),
         "{output}"
     );
-    let again = home.flow(&["approve", "r-1"]);
-    assert_eq!(again.status.code(), Some(3));
+    let before = home.exits(&["events", "r-1"], 0);
+    for again in [
+        &["approve", "r-1"][..],
+        &["reject", "r-1", "Ask"],
+        &["signal", "r-1", "Ask", "--success", "1"],
+        &["signal", "r-1", "Ask", "--success", "1", "--early"],
+    ] {
+        let refused = home.exits(again, 1);
+        for words in ["\"Ask\" of r-1 was answered by ", "r-1 has ended: SUCCEEDED at 2", "nothing was changed"] {
+            assert!(refused.contains(words), "{again:?}: {words:?} is not in: {refused}");
+        }
+    }
+    assert_eq!(home.exits(&["events", "r-1"], 0), before, "a refused answer changes nothing");
 }
 
 /// Two questions, one after the other.
@@ -146,8 +160,11 @@ fn after_an_answer_that_nobody_continues_every_command_names_resume() {
     );
     assert!(asked.contains("flow approve t-1 First [--set note=…]"), "a field that is not required: {asked}");
     home.succeed(&["approve", "t-1"]);
-    let refused = home.exits(&["approve", "t-1"], 3);
+    let refused = home.exits(&["approve", "t-1"], 1);
     assert!(refused.contains("no process drives t-1") && refused.contains("flow resume t-1"), "{refused}");
+    assert!(refused.contains("no approval waits in t-1: \"First\" of t-1 was answered by "), "{refused}");
+    let refused = home.exits(&["reject", "t-1", "First"], 1);
+    assert!(refused.contains("\"First\" of t-1 was answered by "), "{refused}");
     let listed = home.succeed(&["approvals"]);
     assert!(listed.contains("no process drives it") && listed.contains("flow resume t-1"), "{listed}");
 }

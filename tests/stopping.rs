@@ -64,7 +64,7 @@ fn two_signals_stop_at_once_and_nothing_runs_on() {
 }
 
 #[test]
-fn a_server_stops_in_order_when_told_once_and_at_once_when_told_twice() {
+fn a_server_stops_in_order_after_one_signal_and_at_once_after_two() {
     let home = Home::plain();
     let mut server = Server::start(&home);
     send("-TERM", server.pid());

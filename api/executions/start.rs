@@ -8,7 +8,7 @@ use engine::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{IncludedData, input, tell_data};
+use super::{IncludedData, add_data, input};
 use crate::{
     Answer, Api, CheckedDefinition, Fault,
     records::{Execution, StateMachineType, execution_key, input_key, seconds, set},
@@ -72,16 +72,16 @@ impl Api {
                 None => return Err(RunnerError::Stopped.into()),
             }
         };
-        let mut answer = self.told(&header, &started);
+        let mut answer = self.response(&header, &started);
         if included == IncludedData::AllData {
-            tell_data(&header, &started, &mut answer);
+            add_data(&header, &started, &mut answer);
             // AWS reports this also when there is no output (recorded).
             answer["outputDetails"] = json!({ "included": true });
         }
         Ok(answer)
     }
 
-    fn told(&self, header: &ExecutionHeader, started: &Execution) -> Value {
+    fn response(&self, header: &ExecutionHeader, started: &Execution) -> Value {
         let stopped_ms = header.stopped_ms.unwrap_or(header.started_ms);
         // AWS bills EXPRESS executions in units of 100 ms and 64 MB.
         let billed_ms = stopped_ms.saturating_sub(header.started_ms).div_ceil(100).max(1) * 100;

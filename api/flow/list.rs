@@ -46,7 +46,7 @@ impl Operation for ListExecutions {
         let limit = request.limit.unwrap_or(usize::MAX);
         let executions = match request.unfinished {
             true => unfinished(api, limit)?,
-            false => api.runner.store().latest(limit)?,
+            false => api.runner.store().recent(limit)?,
         };
         let driven = api.runner.driven(executions.iter().map(|header| header.id.clone()).collect()).await;
         let needs = if request.with_needs { needs(api, &executions)? } else { Vec::new() };

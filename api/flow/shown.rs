@@ -44,8 +44,8 @@ impl Operation for MarkShown {
             api.put(&shown_key(&id), &sequence)?;
         }
         match header.status {
-            ExecutionStatus::Running => api.track(id)?,
-            _ => api.end_tracking(&id)?,
+            ExecutionStatus::Running => api.track(id).await?,
+            _ => api.end_tracking(&id).await?,
         }
         Ok(Empty {})
     }

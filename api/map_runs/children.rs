@@ -79,34 +79,34 @@ impl Api {
     }
 
     fn child_listed(&self, found: &Found, row: &machine::Child) -> Value {
-        let mut told = self.child_summary(found, row);
-        told["itemCount"] = row.items.into();
-        told
+        let mut response = self.child_summary(found, row);
+        response["itemCount"] = row.items.into();
+        response
     }
 
     fn child_summary(&self, found: &Found, row: &machine::Child) -> Value {
-        let mut told = json!({
+        let mut response = json!({
             "executionArn": self.child_arn(found, row.id.index), "stateMachineArn": self.processor_arn(found),
             "name": found.run.child_name(row.id.index), "status": row.status, "startDate": seconds(row.started_ms),
             "mapRunArn": self.map_run_arn(found), "redriveCount": row.redrive_count,
         });
-        set(&mut told, "stopDate", row.stopped_ms.map(seconds));
-        set(&mut told, "redriveDate", row.redriven_ms.map(seconds));
-        told
+        set(&mut response, "stopDate", row.stopped_ms.map(seconds));
+        set(&mut response, "redriveDate", row.redriven_ms.map(seconds));
+        response
     }
 
     /// The answer of DescribeExecution for a child execution.
     pub(crate) fn describe_child(&self, child: &Child, with_data: bool) -> Answer {
         let Child { found, row } = child;
-        let mut told = self.child_summary(found, row);
+        let mut response = self.child_summary(found, row);
         if with_data {
             let ends = [self.child_event(child, 1)?, self.child_event(child, row.last_event_id)?];
-            ends.into_iter().flatten().for_each(|details| tell_data(details, &mut told));
+            ends.into_iter().flatten().for_each(|details| add_data(details, &mut response));
         }
         let (status, reason) = redrivable(row.status, found.run.express);
-        told["redriveStatus"] = status.into();
-        set(&mut told, "redriveStatusReason", reason);
-        Ok(told)
+        response["redriveStatus"] = status.into();
+        set(&mut response, "redriveStatusReason", reason);
+        Ok(response)
     }
 
     fn child_event(&self, child: &Child, event: u64) -> Result<Option<HistoryEventDetails>, Fault> {
@@ -148,20 +148,20 @@ fn redrivable(status: ChildStatus, express: bool) -> (&'static str, Option<&'sta
     }
 }
 
-fn tell_data(details: HistoryEventDetails, told: &mut Value) {
+fn add_data(details: HistoryEventDetails, response: &mut Value) {
     match details {
         HistoryEventDetails::ExecutionStarted { input } => {
-            told["input"] = input.to_string().into();
-            told["inputDetails"] = json!({ "included": true });
+            response["input"] = input.to_string().into();
+            response["inputDetails"] = json!({ "included": true });
         }
         HistoryEventDetails::ExecutionSucceeded { output } => {
-            told["output"] = output.to_string().into();
-            told["outputDetails"] = json!({ "included": true });
+            response["output"] = output.to_string().into();
+            response["outputDetails"] = json!({ "included": true });
         }
         HistoryEventDetails::ExecutionFailed(failure) | HistoryEventDetails::ExecutionAborted(failure) => {
             let said = |text: String| (!text.is_empty()).then_some(text);
-            set(told, "error", said(failure.error));
-            set(told, "cause", said(failure.cause));
+            set(response, "error", said(failure.error));
+            set(response, "cause", said(failure.cause));
         }
         _ => {}
     }

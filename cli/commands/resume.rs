@@ -193,6 +193,26 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
     Ok(())
 }
 
+/// Refuses, among several executions, one that is pinned to another region than the command line gives. One environment may be that of
+/// executions in several regions, so only options count. A given profile provides the credentials of the pinned account, except to an
+/// execution that another process drives.
+fn refuse_given_location(global: &Global, pinned: &Pinned, is_driven: bool) -> Result<(), CliError> {
+    let given =
+        |option: &Option<String>, is_given: bool| option.clone().filter(|_| is_given && pinned.account.is_some());
+    let region = given(&global.region, global.region_is_given);
+    let profile = given(&global.profile, global.profile_is_given && is_driven);
+    let differs = [("region", region, pinned.location.region()), ("profile", profile, pinned.location.profile())];
+    for (what, given, pinned) in differs {
+        if let (Some(given), Some(pinned)) = (given, pinned)
+            && given != pinned
+        {
+            let message = format!("pinned to {what} {pinned}, and {given} is given: nothing was changed");
+            return Err(CliError::refused(message));
+        }
+    }
+    Ok(())
+}
+
 async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), CliError> {
     let living = world::living(home).await.map(|world| world.id);
     match pinned(header).map(|pinned| pinned.location) {

@@ -50,9 +50,9 @@ fn ways(graph: &Graph, from: usize) -> String {
         let target = &graph.nodes[*to].name;
         if label.is_empty() { target.clone() } else { format!("{target} ({label})") }
     };
-    let is_told =
+    let is_labelled =
         |(source, to, label): &&(usize, usize, String)| *source == from && (!label.is_empty() || *to != from + 1);
-    let ways: Vec<String> = graph.edges.iter().filter(is_told).map(labelled).collect();
+    let ways: Vec<String> = graph.edges.iter().filter(is_labelled).map(labelled).collect();
     if ways.is_empty() { String::new() } else { format!("  → {}", ways.join(", ")) }
 }
 

@@ -120,6 +120,6 @@ pub(crate) fn select(path: &Path, view: &View<'_>, budget: &Budget) -> Result<Va
 ///
 /// # Errors
 /// The path does not fit the input.
-pub fn insert_at_result_path(path: &Path, input: &Value, result: Value) -> Result<Value, EvaluationFailure> {
+pub(crate) fn insert_at_result_path(path: &Path, input: &Value, result: Value) -> Result<Value, EvaluationFailure> {
     path.set(input, result).map_err(|error| EvaluationFailure::runtime(error.message))
 }

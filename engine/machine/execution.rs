@@ -268,12 +268,12 @@ impl Execution {
     }
 
     /// Sets a cost limit for each of the next turns, in events, below the limit of every turn.
-    pub fn limit_turn(&mut self, cost_max: Option<u64>) {
+    pub(crate) fn limit_turn(&mut self, cost_max: Option<u64>) {
         self.turn_cost_max = cost_max;
     }
 
     /// Whether the last turn ended early because it reached its cost limit.
-    pub fn turn_was_cut_short(&self) -> bool {
+    pub(crate) fn turn_was_cut_short(&self) -> bool {
         self.turn_was_cut_short
     }
 
@@ -306,7 +306,7 @@ impl Execution {
     }
 
     /// Whether it waits for the end of another execution.
-    pub fn awaits_executions(&self) -> bool {
+    pub(crate) fn awaits_executions(&self) -> bool {
         !self.awaiting.is_empty()
     }
 

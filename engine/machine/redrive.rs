@@ -26,11 +26,11 @@ impl Turn<'_> {
         if recover {
             self.recover();
         }
-        self.go_on();
+        self.end_pause();
     }
 
     /// Ends a pause: repeats the calls that could not be made, in the same visit and attempt.
-    fn go_on(&mut self) {
+    fn end_pause(&mut self) {
         let paused: Vec<_> = self
             .execution
             .frames

@@ -15,7 +15,7 @@ use super::{
 };
 use operator::{Kind, Operator, Relation};
 use pattern::Pattern;
-pub use timestamp::parse_timestamp;
+pub(crate) use timestamp::parse_timestamp;
 
 /// One comparison of a Choice Rule, parsed.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl Comparison {
     }
 
     /// The names of all operators.
-    pub fn operators() -> Vec<String> {
+    pub(crate) fn operators() -> Vec<String> {
         Operator::all().map(|operator| operator.name()).collect()
     }
 

@@ -97,7 +97,7 @@ impl Path {
 
     /// The text of a path without the white space around it. Jayway 2.0.0 calls Java's `String.trim` before it parses
     /// (`PathCompiler.compile`): every character up to U+0020 is removed.
-    pub fn trimmed(source: &str) -> &str {
+    pub(crate) fn trimmed(source: &str) -> &str {
         source.trim_matches(|c: char| c <= ' ')
     }
 
@@ -107,7 +107,7 @@ impl Path {
     }
 
     /// Whether the path selects a single value, which is then not wrapped in an array.
-    pub fn is_definite(&self) -> bool {
+    pub(crate) fn is_definite(&self) -> bool {
         step::is_definite(&self.steps)
     }
 
@@ -121,7 +121,7 @@ impl Path {
     }
 
     /// Whether it visits no value more than once: it has no scan, filter or function.
-    pub fn is_cheap(&self) -> bool {
+    pub(crate) fn is_cheap(&self) -> bool {
         self.steps.iter().all(|step| match step {
             Step::Names(_) | Step::FromEnd(_) | Step::Wildcard => true,
             Step::Indices(indices) => indices.len() == 1,
@@ -130,12 +130,12 @@ impl Path {
     }
 
     /// Whether the path starts at `$`, as a `ResultPath` must.
-    pub fn starts_at_input(&self) -> bool {
+    pub(crate) fn starts_at_input(&self) -> bool {
         self.root == Root::Input
     }
 
     /// Whether the path starts at `$$`.
-    pub fn starts_at_context(&self) -> bool {
+    pub(crate) fn starts_at_context(&self) -> bool {
         self.root == Root::Context
     }
 

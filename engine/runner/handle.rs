@@ -175,8 +175,8 @@ impl RunnerHandle {
     ///
     /// # Errors
     /// There is no such execution or it has ended, its definition has no Task of that name or path, several of that name wait, the
-    /// answer is larger than a payload may be, another one is stored for that state, or
-    /// [`crate::machine::EARLY_SIGNALS_MAX`] are stored.
+    /// answer is larger than a payload may be, another one is stored for that state, or 16 are
+    /// stored.
     pub async fn signal_early(
         &self,
         id: &str,

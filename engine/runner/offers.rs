@@ -42,7 +42,7 @@ struct Queue {
 
 impl Offers {
     /// Whether the activity exists.
-    pub fn has_activity(&self, activity: &str) -> bool {
+    pub(crate) fn has_activity(&self, activity: &str) -> bool {
         self.known.get().is_none_or(|known| known(activity))
     }
 

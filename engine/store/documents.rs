@@ -1,4 +1,4 @@
-//! Named JSON documents beside the executions: what an API keeps about state machines, activities, tags.
+//! Named JSON documents: what the API stores about state machines, activities and tags.
 
 use std::{
     collections::HashMap,
@@ -16,7 +16,7 @@ pub struct DocumentChanges {
 }
 
 impl DocumentChanges {
-    /// Writes a document in place of an earlier one of that name.
+    /// Writes a document; replaces an earlier one of the same name.
     ///
     /// # Errors
     /// It cannot be written as JSON.
@@ -71,7 +71,7 @@ fn kind(key: &[u8]) -> &[u8] {
 }
 
 impl Store {
-    /// Carries changes out in one batch and returns when they are durable.
+    /// Writes the changes in one batch and returns when they are durable.
     ///
     /// # Errors
     /// The records cannot be written.
@@ -79,13 +79,13 @@ impl Store {
         self.write(changes.batch)
     }
 
-    /// A number that is another one after every change of a document of the same kind as `name`: of all documents whose name has the
-    /// same part before the first `/`. It has changed before the change is acknowledged.
+    /// A version that differs after every change of a document of the same kind. The kind is the part of the name before the first
+    /// `/`. It changes before the change is acknowledged.
     pub fn document_version(&self, name: &str) -> u64 {
         self.document_versions.of(&keys::document(name))
     }
 
-    /// The document of a name.
+    /// Loads a document by its name.
     ///
     /// # Errors
     /// The records cannot be read.
@@ -93,7 +93,7 @@ impl Store {
         self.read(&keys::document(name))
     }
 
-    /// The documents whose name begins with `prefix`, by name, at most `limit` of them, those behind `after` only.
+    /// The documents whose names begin with `prefix`, by name, at most `limit`, only those after the name `after`.
     ///
     /// # Errors
     /// The records cannot be read.
@@ -103,7 +103,7 @@ impl Store {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, T)>, StoreError> {
-        // The least name behind another has one NUL more.
+        // The next possible name has one NUL more.
         let from = after.map(|after| [&keys::document(after)[..], b"\0"].concat());
         let found = self.records.scan(&keys::document(prefix), from.as_deref(), limit)?;
         let skipped = keys::document("").len();

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_taken_names_are_told_at_once() {
+    fn all_taken_names_are_reported_at_once() {
         let tags = |deployment: Option<&str>| {
             Holder::Tagged(FoundTags { deployment: deployment.map(Into::into), ..FoundTags::default() })
         };

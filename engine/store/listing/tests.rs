@@ -15,7 +15,7 @@ use crate::{
     store::{Definition, DocumentChanges, MemoryRecords, Record, Records, StartData, codec},
 };
 
-/// Records that count how many of them are read.
+/// Records that count the reads.
 #[derive(Clone, Default)]
 struct Counted {
     records: MemoryRecords,
@@ -101,7 +101,7 @@ fn fill(store: &Store) {
     let failed = ended(&headers[0], ExecutionStatus::Failed, 50);
     let again = redriven(&failed, 60);
     store.commit(&[write(&ended(&headers[1], ExecutionStatus::Succeeded, 45), false), write(&failed, false)]).unwrap();
-    // The redrive and the end of what it continues are one batch.
+    // The redrive and the end of the execution are one batch.
     let end = ended(&again, ExecutionStatus::Succeeded, 70);
     store.commit(&[write(&again, false), write(&end, false)]).unwrap();
     store.commit(&[write(&ended(&headers[2], ExecutionStatus::Failed, 45), false)]).unwrap();
@@ -247,7 +247,7 @@ fn the_latest_of_all_workflows_come_in_order_and_cost_what_is_shown() {
         }
         let expected: Vec<String> = (0..count).rev().take(40).map(|n| format!("e{n:05}")).collect();
         let reads = counted.reads_of(|| {
-            let latest = store.latest(40).unwrap();
+            let latest = store.recent(40).unwrap();
             assert_eq!(latest.into_iter().map(|header| header.id).collect::<Vec<_>>(), expected);
         });
         assert_eq!(store.headers().unwrap().len(), count as usize);

@@ -26,7 +26,7 @@ pub(super) enum Difference {
 
 impl Difference {
     /// Adds the wanted value to the call. The password is never changed.
-    pub(super) fn mend(self, call: ModifyDatabase, input: &CreateDatabase) -> ModifyDatabase {
+    pub(super) fn apply(self, call: ModifyDatabase, input: &CreateDatabase) -> ModifyDatabase {
         match self {
             Difference::InstanceClass => call.db_instance_class(&input.instance_class),
             Difference::AllocatedStorage => call.allocated_storage(input.allocated_storage_gib),

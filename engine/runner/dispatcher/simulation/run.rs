@@ -127,7 +127,7 @@ impl Run {
             }
             return Ok(true);
         }
-        self.goes_on()
+        self.has_work_left()
     }
 
     /// A crash now, or a disk that fails soon.
@@ -305,7 +305,7 @@ impl Run {
             self.people.iter().filter(|(_, due_ms)| **due_ms <= now_ms).map(|(id, _)| id.clone()).collect();
         for id in due {
             self.people.remove(&id);
-            self.world.mend(&id);
+            self.world.repair(&id);
             process.inbox.push_back(Message::Drive {
                 id,
                 resume: Some(Resume { environment: None, from: Vec::new(), only_unfinished: false }),
@@ -315,7 +315,7 @@ impl Run {
     }
 
     /// Whether anything is left to happen. An execution that has not ended and waits for nothing is an error.
-    fn goes_on(&mut self) -> Result<bool, String> {
+    fn has_work_left(&mut self) -> Result<bool, String> {
         let Some(process) = &mut self.process else { return Ok(true) };
         let quiet = process.inbox.is_empty() && !process.may_commit() && process.called.is_empty();
         let clients = self.clients.iter().all(|client| client.acknowledged);

@@ -30,17 +30,17 @@ pub struct World {
     /// The tokens that have had an effect, for each task of each execution.
     pub effects: BTreeMap<(String, String), BTreeSet<String>>,
     /// Executions whose cause of failure a person has repaired.
-    mended: BTreeSet<String>,
+    repaired: BTreeSet<String>,
 }
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        World { seed, effects: BTreeMap::new(), mended: BTreeSet::new() }
+        World { seed, effects: BTreeMap::new(), repaired: BTreeSet::new() }
     }
 
     /// A person repairs what made calls of an execution fail.
-    pub fn mend(&mut self, execution: &str) {
-        self.mended.insert(execution.to_owned());
+    pub fn repair(&mut self, execution: &str) {
+        self.repaired.insert(execution.to_owned());
     }
 
     /// Receives a call; its answers arrive later, once, twice or never.
@@ -48,7 +48,7 @@ impl World {
         let StepCall { frame, visit, attempt, state_path, token, first_poll_ms, deadline_ms, .. } = call;
         let mut random = of_text(self.seed, &format!("{execution} {state_path}"));
         let kind = random.below(14);
-        let mended = self.mended.contains(execution);
+        let repaired = self.repaired.contains(execution);
         let late_ms = 5_000 + random.below(60_000) as u64;
         let done =
             StepAnswer::Done { output: json!({ "path": state_path, "n": random.below(10) }), changes: Vec::new() };
@@ -73,9 +73,9 @@ impl World {
                 effect();
                 (&[LATE], done)
             }
-            (3, _) if !mended => (&[0], failed(ErrorClass::Credentials)),
+            (3, _) if !repaired => (&[0], failed(ErrorClass::Credentials)),
             // Failures that the workflow catches are permanent. A person repairs the others before the redrive.
-            (4, _) if !mended || state_path.contains('[') => {
+            (4, _) if !repaired || state_path.contains('[') => {
                 (&[0], StepAnswer::Failed(StepError::named("Bad", "as the seed wants it")))
             }
             (5, _) => {
