@@ -40,6 +40,19 @@ async fn an_object_is_read_as_aws_reads_it() {
 }
 
 #[tokio::test]
+async fn the_steps_are_found_by_an_arn_with_region_and_account_too() {
+    let server = TestServer::start((200, "", "")).await;
+    let registry = crate::registry(Arc::new(environment(&server)));
+    for action in
+        ["getObject", "headObject", "listObjectsV2", "putObject", "deleteObject", "putObject.waitForTaskToken"]
+    {
+        let located = format!("arn:aws:states:eu-central-1:111111111111:aws-sdk:s3:{action}");
+        assert!(registry.find(&located).is_some(), "{located}");
+    }
+    assert!(registry.find("arn:aws:states:::aws-sdk:s3:copyObject").is_none());
+}
+
+#[tokio::test]
 async fn an_object_whose_result_would_be_too_large_fails_as_on_aws() {
     let body: &'static str = Box::leak("x".repeat(RESULT_BYTES_MAX as usize + 1).into_boxed_str());
     let (output, _) = call((200, "", body), "getObject", object()).await;
