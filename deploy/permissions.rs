@@ -61,6 +61,13 @@ fn actions(resource: &str, state: &Value) -> Vec<(String, String)> {
         ],
         Resource::Integration { service, action, .. } => {
             let service = service.strip_prefix("aws-sdk:").unwrap_or(service);
+            // S3's actions are not named after the calls (Service Authorization Reference, "Amazon S3").
+            let action = match (service, action) {
+                ("s3", "headObject") => "getObject",
+                ("s3", "headBucket" | "listObjects" | "listObjectsV2") => "listBucket",
+                ("s3", "listBuckets") => "listAllMyBuckets",
+                (_, action) => action,
+            };
             let mut letters = action.chars();
             let first = letters.next().map(|letter| letter.to_ascii_uppercase());
             let action: String = first.into_iter().chain(letters).collect();

@@ -114,7 +114,7 @@ fn too_large(bytes_max: u64) -> String {
 }
 
 /// The bytes of a body; `None` if there are more than `bytes_max`. Checks the announced length first.
-async fn collect(mut body: ByteStream, bytes_max: u64) -> Result<Option<Vec<u8>>, StepError> {
+pub(super) async fn collect(mut body: ByteStream, bytes_max: u64) -> Result<Option<Vec<u8>>, StepError> {
     if body.size_hint().0 > bytes_max {
         return Ok(None);
     }
