@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{check, test};
 use crate::{
     checks,
-    dev::{Automation, Begin, Outcome, Prepared, Run, tree},
+    dev::{Automation, Begin, StateOutcome, Prepared, Run, tree},
     environments,
     exit::{CliError, Exit},
     global::{Global, Output},
@@ -188,11 +188,11 @@ fn show(global: &Global, run: &Run, from: Option<&str>, without_mock: &[String])
     say!("{}", automation.sentence());
 }
 
-fn word(outcome: &Outcome) -> &'static str {
+fn word(outcome: &StateOutcome) -> &'static str {
     match outcome {
-        Outcome::Exited(_) => "exited",
-        Outcome::Failed(_) => "failed",
-        Outcome::Entered => "entered",
+        StateOutcome::Exited(_) => "exited",
+        StateOutcome::Failed(_) => "failed",
+        StateOutcome::Entered => "entered",
     }
 }
 
