@@ -11,7 +11,7 @@ use super::answered;
 use crate::{
     exit::{CliError, Exit},
     global::{Global, Output},
-    locate::{if_pruned, locate},
+    locate::{if_pruned, locate_asking},
     owner::Handle,
     person,
     ui::{json, next::FILL_IN},
@@ -116,7 +116,7 @@ async fn answer(
     answer: Answer,
     comment: Option<String>,
 ) -> Result<Exit, CliError> {
-    let (id, handle) = locate(global, wanted).await?.answer().await?;
+    let (id, handle) = locate_asking(global, wanted).await?.answer().await?;
     let by = person::signaller(comment);
     let groups = person::groups(&by.user);
     let (word, user) = (if answer == Answer::Reject { "rejected" } else { "approved" }, by.user.clone());
