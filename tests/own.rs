@@ -130,6 +130,13 @@ fn an_earlier_execution_is_run_again_with_another_field() {
     fs::remove_file(&file).unwrap();
     let again = reported(&home, &["run", "--again", "j-1", "--set", "b=z", "--yes"], 0);
     assert!(again.contains("xz"), "{again}");
+    let schema = serde_json::json!({ "type": "object", "additionalProperties": false,
+        "properties": { "a": { "type": "string" }, "b": { "type": "string", "enum": ["y", "z"] } } });
+    fs::write(home.path().join("joined.input.schema.json"), schema.to_string()).unwrap();
+    for wrong in ["b=other", "c=1"] {
+        let refused = reported(&home, &["run", "--again", "j-1", "--set", wrong, "--yes"], 3);
+        assert!(refused.contains("the input is not right") && refused.contains("allowed:"), "{wrong}: {refused}");
+    }
     let missing = in_folder(&home, &["run", "--yes"]);
     assert_eq!(missing.status.code(), Some(2), "{}", text(&missing.stderr));
 }
