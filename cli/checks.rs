@@ -4,6 +4,7 @@
 mod approvals;
 mod arguments;
 mod consequences;
+mod deadlines;
 mod definition_file;
 mod error_names;
 mod inside;
@@ -51,6 +52,7 @@ pub fn beyond_step_functions(definition: &Value, steps: &Registry) -> Vec<Diagno
     found.extend(approvals::problems(definition));
     found.extend(vocabulary::problems(definition));
     found.extend(error_names::problems(definition));
+    found.extend(deadlines::problems(definition));
     found
 }
 

@@ -144,7 +144,8 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         "WAIT_WITHOUT_DEADLINE",
-        "A Task that waits has no TimeoutSeconds and can wait without end.",
+        "A waitFor step, or a Task with .waitForTaskToken, has no TimeoutSeconds and can wait without end. An approval without it waits for at most a year, a \
+         step of flow:wait for a day.",
         "Add TimeoutSeconds, and a Catch of States.Timeout where the workflow can continue.",
     ),
     page(
