@@ -1,7 +1,7 @@
 //! Completion of command lines: the shell runs this program with [`VARIABLE`] set, and it prints the candidates. Some of them only this
 //! machine has: ids of executions, their states, shipped workflows, steps, codes.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use api::flow::{
     DescribeExecution, DescribeExecutionRequest, ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListRequest,
@@ -15,6 +15,7 @@ use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
     step::StepDescription,
 };
+use workflows::DEFINITION_ENDINGS;
 
 use crate::{
     arguments::Arguments,
@@ -64,7 +65,7 @@ fn with_candidates(verb: &str, arg: Arg) -> Arg {
         (_, "id" | "ids" | "again") => arg.add(ArgValueCandidates::new(|| executions(|_| true))),
         ("new", "from") => arg.value_hint(ValueHint::FilePath),
         (_, "state" | "from") => arg.add(ArgValueCandidates::new(states)),
-        ("init" | "policy", "workflow") => arg.add(ArgValueCandidates::new(shipped_workflows)),
+        ("init", "workflow") => arg.add(ArgValueCandidates::new(shipped_workflows)),
         (_, "workflow") => arg.add(ArgValueCompleter::new(WorkflowsAndFiles)),
         ("steps", "name") => arg.add(ArgValueCompleter::new(Steps)),
         ("explain", "code") => arg.add(ArgValueCandidates::new(codes)),
@@ -107,9 +108,16 @@ impl ValueCompleter for WorkflowsAndFiles {
         let typed = current.to_string_lossy();
         let mut found = shipped_workflows();
         found.retain(|workflow| workflow.get_value().to_string_lossy().starts_with(&*typed));
-        found.extend(PathCompleter::file().complete(current));
+        found.extend(PathCompleter::any().filter(is_definition).complete(current));
         found
     }
+}
+
+/// Whether a file may be a definition: by its ending, and not one of the files that `flow new` writes beside it.
+fn is_definition(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let is_companion = [".mocks.json", ".schema.json"].iter().any(|ending| name.ends_with(ending));
+    path.is_file() && !is_companion && DEFINITION_ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 /// The steps: by their names, or as a `Resource` has them.

@@ -178,6 +178,20 @@ fn an_earlier_execution_is_run_again_with_another_field() {
 }
 
 #[test]
+fn what_takes_a_step_or_a_workflow_names_what_was_meant() {
+    let home = Home::plain();
+    for (given, meant) in [("aproval", "did you mean 'approval'?"), ("wait:htp", "did you mean 'wait:http'?")] {
+        let said = reported(&home, &["steps", given], 4);
+        assert!(said.contains(meant), "{said}");
+    }
+    let listed = reported(&home, &["steps", "flow:wait"], 0);
+    assert!(listed.contains("wait:http") && listed.contains("wait:dns") && !listed.contains("ssh:run"), "{listed}");
+    let file = home.one("own", &serde_json::json!({ "Type": "Task", "Resource": "flow:ec2:createVpc", "End": true }));
+    assert!(reported(&home, &["policy", &file], 0).contains("ec2:CreateVpc"));
+    assert!(reported(&home, &["init", &file], 4).contains("flow schema"));
+}
+
+#[test]
 fn the_editors_schema_is_json() {
     let home = Home::plain();
     let schema: serde_json::Value = serde_json::from_str(&reported(&home, &["schema"], 0)).unwrap();
