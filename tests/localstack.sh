@@ -28,9 +28,9 @@ fi
 mkdir -p "$folder/home"
 HOME="$folder/home" GATEWAY_SERVER=hypercorn GATEWAY_LISTEN=127.0.0.1:4566 SERVICES=stepfunctions,sts,iam,sqs,lambda \
     DISABLE_EVENTS=1 SKIP_SSL_CERT_DOWNLOAD=1 DNS_ADDRESS=0 LS_LOG=error \
-    timeout 3600 "$folder/bin/python" "$tests/localstack_host.py" > "$folder/log" 2>&1 &
+    timeout --kill-after=5 3600 "$folder/bin/python" "$tests/localstack_host.py" > "$folder/log" 2>&1 &
 started=$!
-# Waits for its end, so that the next start finds the address free.
+# LocalStack may ignore SIGTERM while polls are open, so `timeout` kills it. Its end frees the address for the next start.
 trap 'kill $started 2>/dev/null || true; wait $started 2>/dev/null || true' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
