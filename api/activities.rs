@@ -14,7 +14,7 @@ use crate::{
 /// A request of CreateActivity.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Create {
+pub(crate) struct CreateActivityRequest {
     name: String,
     #[serde(default)]
     tags: Vec<Tag>,
@@ -25,7 +25,7 @@ pub(crate) struct Create {
 /// A request that names an activity.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Named {
+pub(crate) struct ActivityRequest {
     activity_arn: String,
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn exists(store: &Store, arn: &str) -> bool {
 }
 
 impl Api {
-    pub(crate) async fn create_activity(&self, request: Create) -> Answer {
+    pub(crate) async fn create_activity(&self, request: CreateActivityRequest) -> Answer {
         checked_name(&request.name)?;
         let _changing = self.changing.lock().await;
         let arn = self.activity_arn(&request.name);
@@ -65,7 +65,7 @@ impl Api {
         found.ok_or_else(|| Fault::new("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'")))
     }
 
-    pub(crate) fn describe_activity(&self, request: &Named) -> Answer {
+    pub(crate) fn describe_activity(&self, request: &ActivityRequest) -> Answer {
         let activity = self.activity(&request.activity_arn)?;
         let mut answer = json!({
             "activityArn": request.activity_arn, "name": activity.name, "creationDate": seconds(activity.created_ms),
@@ -85,7 +85,7 @@ impl Api {
         })
     }
 
-    pub(crate) async fn delete_activity(&self, request: Named) -> Answer {
+    pub(crate) async fn delete_activity(&self, request: ActivityRequest) -> Answer {
         let name = arn::activity(&request.activity_arn)?;
         let _changing = self.changing.lock().await;
         self.delete(&[activity_key(&name), tags_key(&self.activity_arn(&name))])?;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     Answer, Api, Fault, arn, paging,
     records::{self, Alias, Route, alias_key, no_such_resource, seconds, set},
-    versions::List,
+    versions::ListVersionsRequest,
 };
 
 /// How many aliases a state machine may have (API Reference, CreateStateMachineAlias).
@@ -15,7 +15,7 @@ const ALIASES_MAX: usize = 100;
 /// A request of CreateStateMachineAlias.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Create {
+pub(crate) struct CreateAliasRequest {
     name: String,
     #[serde(default)]
     description: Option<String>,
@@ -25,7 +25,7 @@ pub(crate) struct Create {
 /// A request of UpdateStateMachineAlias.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Update {
+pub(crate) struct UpdateAliasRequest {
     state_machine_alias_arn: String,
     #[serde(default)]
     description: Option<String>,
@@ -36,12 +36,12 @@ pub(crate) struct Update {
 /// A request that names an alias.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Named {
+pub(crate) struct AliasRequest {
     state_machine_alias_arn: String,
 }
 
 impl Api {
-    pub(crate) async fn create_alias(&self, request: Create) -> Answer {
+    pub(crate) async fn create_alias(&self, request: CreateAliasRequest) -> Answer {
         let _changing = self.changing.lock().await;
         let machine = self.checked_routes(&request.routing_configuration)?;
         let key = alias_key(&machine, &request.name);
@@ -84,7 +84,7 @@ impl Api {
         Err(Fault::new("ServiceQuotaExceededException", message))
     }
 
-    pub(crate) async fn update_alias(&self, request: Update) -> Answer {
+    pub(crate) async fn update_alias(&self, request: UpdateAliasRequest) -> Answer {
         let (machine, name) = arn::qualified(&request.state_machine_alias_arn)?;
         if request.description.is_none() && request.routing_configuration.is_none() {
             return Err(Fault::validation("Either the description or the RoutingConfiguration must be specified"));
@@ -103,7 +103,7 @@ impl Api {
         Ok(json!({ "updateDate": seconds(alias.updated_ms) }))
     }
 
-    pub(crate) fn describe_alias(&self, request: &Named) -> Answer {
+    pub(crate) fn describe_alias(&self, request: &AliasRequest) -> Answer {
         let (machine, name) = arn::qualified(&request.state_machine_alias_arn)?;
         let alias = self.alias(&machine, &name)?;
         let mut answer = json!({
@@ -115,14 +115,14 @@ impl Api {
         Ok(answer)
     }
 
-    pub(crate) async fn delete_alias(&self, request: Named) -> Answer {
+    pub(crate) async fn delete_alias(&self, request: AliasRequest) -> Answer {
         let (machine, name) = arn::qualified(&request.state_machine_alias_arn)?;
         let _changing = self.changing.lock().await;
         self.delete(&[alias_key(&machine, &name)])?;
         Ok(json!({}))
     }
 
-    pub(crate) fn list_aliases(&self, request: &List) -> Answer {
+    pub(crate) fn list_aliases(&self, request: &ListVersionsRequest) -> Answer {
         let (machine, version_arn) = match arn::parse(&request.state_machine_arn)? {
             arn::Resource::StateMachine { name, qualifier: None } => (name, None),
             arn::Resource::StateMachine { name, .. } => (name, Some(&request.state_machine_arn)),

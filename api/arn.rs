@@ -57,8 +57,8 @@ pub(crate) fn parse(arn: &str) -> Result<Resource, Fault> {
 
 /// Parses the rest of an ARN that has a label after the state machine's name.
 fn below_machine(kind: &str, rest: &str) -> Option<Resource> {
-    let (machine, behind) = rest.split_once('/')?;
-    let (label, id) = behind.split_once(':')?;
+    let (machine, label_and_id) = rest.split_once('/')?;
+    let (label, id) = label_and_id.split_once(':')?;
     if ![machine, label, id].iter().all(|name| engine::store::is_name(name)) {
         return None;
     }

@@ -18,7 +18,7 @@ const DIAGNOSTICS_MAX: usize = 100;
 /// A request of ValidateStateMachineDefinition.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Validate {
+pub(crate) struct ValidateRequest {
     definition: String,
     #[serde(default, rename = "type")]
     kind: StateMachineType,
@@ -36,7 +36,7 @@ enum Least {
 }
 
 impl Api {
-    pub(crate) fn validate(&self, request: &Validate) -> Answer {
+    pub(crate) fn validate(&self, request: &ValidateRequest) -> Answer {
         let (definition, mut found) = diagnose(&request.definition, request.kind);
         if request.severity != Some(Least::Warning) {
             found.retain(|diagnostic| diagnostic.severity == Severity::Error);
@@ -47,16 +47,16 @@ impl Api {
         let failed = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
         let shown = if request.max_results == 0 { DIAGNOSTICS_MAX } else { request.max_results.min(DIAGNOSTICS_MAX) };
         let truncated = found.len() > shown;
-        let diagnostics: Vec<Value> = found.iter().take(shown).map(told).collect();
+        let diagnostics: Vec<Value> = found.iter().take(shown).map(diagnostic_json).collect();
         Ok(json!({ "result": if failed { "FAIL" } else { "OK" }, "diagnostics": diagnostics, "truncated": truncated }))
     }
 }
 
-fn told(diagnostic: &Diagnostic) -> Value {
+fn diagnostic_json(diagnostic: &Diagnostic) -> Value {
     let severity = if diagnostic.severity == Severity::Error { "ERROR" } else { "WARNING" };
-    let mut told = json!({ "severity": severity, "code": diagnostic.code, "message": diagnostic.message });
-    set(&mut told, "location", Some(diagnostic.location.as_str()).filter(|location| !location.is_empty()));
-    told
+    let mut json = json!({ "severity": severity, "code": diagnostic.code, "message": diagnostic.message });
+    set(&mut json, "location", Some(diagnostic.location.as_str()).filter(|location| !location.is_empty()));
+    json
 }
 
 /// Parses a definition and returns every diagnostic; `None` if it is not JSON.
@@ -97,11 +97,11 @@ pub(crate) fn runnable(definition: &str, kind: StateMachineType) -> Result<Value
 /// The fault for a definition with these errors, joined as AWS joins them. An error about the definition as such has
 /// the location null.
 pub(crate) fn invalid(errors: &[&Diagnostic]) -> Fault {
-    let told = |error: &&Diagnostic| match error.location.as_str() {
+    let shown = |error: &&Diagnostic| match error.location.as_str() {
         "" if error.code == "INVALID_JSON_DESCRIPTION" => format!("{}: {}", error.code, error.message),
         "" => format!("{}: {} at null", error.code, error.message),
         location => format!("{}: {} at {location}", error.code, error.message),
     };
-    let told: Vec<String> = errors.iter().map(told).collect();
-    Fault::new("InvalidDefinition", format!("Invalid State Machine Definition: '{}'", told.join(", ")))
+    let messages: Vec<String> = errors.iter().map(shown).collect();
+    Fault::new("InvalidDefinition", format!("Invalid State Machine Definition: '{}'", messages.join(", ")))
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     Answer, Api, Fault, arn,
     records::{self, StateMachine, StateMachineType, machine_key},
-    state_machines::Named,
+    state_machines::StateMachineRequest,
 };
 
 /// The most running executions that are read at once.
@@ -20,7 +20,7 @@ const RUNNING_AT_ONCE: usize = 1_000;
 
 impl Api {
     /// Deletes the state machine with its versions and aliases: immediately if no execution of it runs.
-    pub(crate) async fn delete_state_machine(&self, request: Named) -> Answer {
+    pub(crate) async fn delete_state_machine(&self, request: StateMachineRequest) -> Answer {
         let name = arn::state_machine(request.arn())?;
         let _changing = self.changing.lock().await;
         // A repeated request repeats the deletion: after a crash, some executions may not have received the request to

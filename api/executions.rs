@@ -19,14 +19,14 @@ use crate::{
     variables,
 };
 
-pub(crate) use list::List;
+pub(crate) use list::ListExecutionsRequest;
 pub(crate) use redrive::Request as RedriveRequest;
-pub(crate) use start::{PreparedStart, Start, new_uuid};
+pub(crate) use start::{PreparedStart, StartRequest, new_uuid};
 
 /// A request that names an execution.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Named {
+pub(crate) struct ExecutionRequest {
     execution_arn: String,
     #[serde(default)]
     included_data: IncludedData,
@@ -43,7 +43,7 @@ pub(crate) enum IncludedData {
 /// A request of StopExecution.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Stop {
+pub(crate) struct StopRequest {
     execution_arn: String,
     #[serde(default)]
     error: String,
@@ -78,7 +78,7 @@ impl Api {
         Ok(Some((header, started)))
     }
 
-    pub(crate) async fn stop_execution(&self, request: Stop) -> Answer {
+    pub(crate) async fn stop_execution(&self, request: StopRequest) -> Answer {
         let id = arn::standard_execution(&request.execution_arn)?;
         let (header, _) = self.header(&id)?;
         if header.status != ExecutionStatus::Running {
@@ -89,7 +89,7 @@ impl Api {
         Ok(json!({ "stopDate": seconds(header.stopped_ms.unwrap_or_else(|| self.now_ms())) }))
     }
 
-    pub(crate) fn describe_execution(&self, request: &Named) -> Answer {
+    pub(crate) fn describe_execution(&self, request: &ExecutionRequest) -> Answer {
         if let arn::Resource::Child(name) = arn::parse(&request.execution_arn)? {
             let child = self.child(&name, &request.execution_arn)?;
             return self.describe_child(&child, request.included_data == IncludedData::AllData);
@@ -98,7 +98,7 @@ impl Api {
         let (header, started) = self.header(&id)?;
         let mut answer = self.summary(&header, &started);
         if request.included_data == IncludedData::AllData {
-            tell_data(&header, &started, &mut answer);
+            add_data(&header, &started, &mut answer);
         }
         // AWS reports States.Timeout only in the history (recorded).
         if header.status == ExecutionStatus::TimedOut
@@ -129,7 +129,7 @@ impl Api {
         answer
     }
 
-    pub(crate) fn describe_for_execution(&self, request: &Named) -> Answer {
+    pub(crate) fn describe_for_execution(&self, request: &ExecutionRequest) -> Answer {
         let child = match arn::parse(&request.execution_arn)? {
             arn::Resource::Child(name) => Some(self.child(&name, &request.execution_arn)?),
             _ => None,
@@ -154,8 +154,8 @@ impl Api {
             answer["mapRunArn"] = self.map_run_arn(found).into();
             answer["label"] = found.run.label.clone().into();
         }
-        settings::tell(&started.settings, &mut answer);
-        variables::tell(&definition, &mut answer);
+        settings::add_to(&started.settings, &mut answer);
+        variables::add_to(&definition, &mut answer);
         set(&mut answer, "revisionId", started.revision_id);
         Ok(answer)
     }
@@ -181,7 +181,7 @@ impl Api {
 }
 
 /// Writes input, output, error and cause into an answer.
-fn tell_data(header: &ExecutionHeader, started: &Execution, answer: &mut Value) {
+fn add_data(header: &ExecutionHeader, started: &Execution, answer: &mut Value) {
     answer["input"] = started.input.clone().into();
     answer["inputDetails"] = json!({ "included": true });
     if let Some(output) = header.result() {

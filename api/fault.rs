@@ -9,6 +9,10 @@ pub const INTERNAL_FAILURE: &str = "InternalFailure";
 /// The kind of the fault of an environment whose credentials are missing, expired or refused. New credentials resolve
 /// it.
 pub const CREDENTIALS_UNUSABLE: &str = "CredentialsUnusable";
+/// The kind of the fault of an environment that is pinned to another account than the credentials in use.
+pub const ENVIRONMENT_REFUSED: &str = "EnvironmentRefused";
+/// The kind of the fault of an environment of which the credentials could not be compared: AWS did not answer.
+pub const ENVIRONMENT_UNREACHABLE: &str = "EnvironmentUnreachable";
 /// The kind of the fault of a start or a resume whose subject has an execution that has not ended. The message begins
 /// with the id of that execution.
 pub const SUBJECT_BUSY: &str = "SubjectBusy";
@@ -16,6 +20,12 @@ pub const SUBJECT_BUSY: &str = "SubjectBusy";
 pub const IS_APPROVAL: &str = "IsApproval";
 /// The kind of the fault of an early signal to an approval that does not wait yet.
 pub const APPROVAL_DOES_NOT_WAIT: &str = "ApprovalDoesNotWait";
+/// The kind of the fault of an answer to an execution that has ended.
+pub const HAS_ENDED: &str = "ExecutionHasEnded";
+/// The kind of the fault of an answer to a state that was answered already.
+pub const ALREADY_ANSWERED: &str = "TaskAlreadyAnswered";
+/// The kind of the fault of an answer to a state whose call is running, and which waits for none.
+pub const CALL_RUNS: &str = "TaskCallRuns";
 /// The error name of an execution whose workflow refused its input or its environment, such as in a preflight.
 pub const REFUSED: &str = "Flow.Refused";
 

@@ -20,6 +20,7 @@ mod signal;
 mod start;
 mod time_left;
 mod track;
+mod unanswerable;
 mod verify;
 
 use futures::{StreamExt, stream::BoxStream};

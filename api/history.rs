@@ -20,7 +20,7 @@ const ENTRIES_READ_MIN: usize = 32;
 /// A request of GetExecutionHistory.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct History {
+pub(crate) struct HistoryRequest {
     execution_arn: String,
     #[serde(flatten)]
     page: Page,
@@ -63,18 +63,18 @@ impl Api {
         }
     }
 
-    pub(crate) fn execution_history(&self, request: &History) -> Answer {
+    pub(crate) fn execution_history(&self, request: &HistoryRequest) -> Answer {
         let source = self.history_of(&request.execution_arn)?;
         let started = &source.started;
         let (size, after) = (request.page.size(), request.page.after()?);
         let after: Option<u64> = after.map(|after| after.parse().map_err(|_| paging::invalid_token())).transpose()?;
         let mut events: Vec<(u64, Value)> = Vec::new();
-        let told = |entry: &JournalEntry| {
+        let event_of = |entry: &JournalEntry| {
             let EntryContent::Event(event) = &entry.content else { return None };
             let mut shown = json!({
                 "timestamp": seconds(entry.timestamp_ms), "id": event.id, "previousEventId": event.previous_event_id,
             });
-            details::tell(&event.details, started, &mut shown);
+            details::event_fields(&event.details, started, &mut shown);
             if !request.include_execution_data {
                 details::without_data(&mut shown);
             }
@@ -87,7 +87,7 @@ impl Api {
                 let wanted = (size + 1 - events.len()).max(ENTRIES_READ_MIN);
                 let from = before.saturating_sub(wanted as u64).max(1);
                 let read = self.entries_of(&source, from, usize::try_from(before - from).unwrap_or(wanted))?;
-                events.extend(read.iter().rev().filter_map(told).take(size + 1 - events.len()));
+                events.extend(read.iter().rev().filter_map(event_of).take(size + 1 - events.len()));
                 before = from;
             }
         } else {
@@ -97,7 +97,7 @@ impl Api {
                 let read = self.entries_of(&source, from, wanted)?;
                 let Some(last) = read.last() else { break };
                 from = last.sequence + 1;
-                events.extend(read.iter().filter_map(told).take(size + 1 - events.len()));
+                events.extend(read.iter().filter_map(event_of).take(size + 1 - events.len()));
             }
         }
         let more = events.len() > size;

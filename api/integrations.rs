@@ -48,9 +48,9 @@ impl Api {
 
     async fn start_nested(&self, context: &StepContext, input: &Value) -> Result<Value, StepError> {
         let request = request(context, input)?;
-        let told =
+        let response =
             step_functions::checked::<StartExecution>(self, request.to_string().as_bytes()).await.map_err(failed)?;
-        Ok(json!({ "ExecutionArn": told["executionArn"], "StartDate": milliseconds(&told["startDate"]) }))
+        Ok(json!({ "ExecutionArn": response["executionArn"], "StartDate": milliseconds(&response["startDate"]) }))
     }
 
     async fn run_nested(&self, context: &StepContext, input: &Value, version: u8) -> StepResult<Value> {
@@ -60,11 +60,11 @@ impl Api {
         }
         let arn = self.execution_arn(&nested_id(context, input)?);
         let request = json!({ "executionArn": arn }).to_string();
-        let told = step_functions::checked::<DescribeExecution>(self, request.as_bytes()).await.map_err(failed)?;
-        match told["status"].as_str() {
+        let response = step_functions::checked::<DescribeExecution>(self, request.as_bytes()).await.map_err(failed)?;
+        match response["status"].as_str() {
             Some("RUNNING") => self.await_nested(context, nested_id(context, input)?).await,
-            Some("SUCCEEDED") => Ok(Answer::done(shown(&told, version))),
-            _ => Err(StepError::named("States.TaskFailed", shown(&told, 1).to_string())),
+            Some("SUCCEEDED") => Ok(Answer::done(shown(&response, version))),
+            _ => Err(StepError::named("States.TaskFailed", shown(&response, 1).to_string())),
         }
     }
 
@@ -147,13 +147,13 @@ fn milliseconds(seconds: &Value) -> Value {
 
 /// Converts the end of an execution to a Task's result: names start with capitals, times are milliseconds. Version 2
 /// parses JSON texts.
-fn shown(told: &Value, version: u8) -> Value {
+fn shown(response: &Value, version: u8) -> Value {
     let data = |text: &Value| match version {
         2 => text.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null),
         _ => text.clone(),
     };
     let mut shown = serde_json::Map::new();
-    for (name, value) in told.as_object().into_iter().flatten() {
+    for (name, value) in response.as_object().into_iter().flatten() {
         let value = match name.as_str() {
             "input" | "output" => data(value),
             "inputDetails" | "outputDetails" => json!({ "Included": value["included"] }),

@@ -25,7 +25,7 @@ const EXAMINED_MAX: usize = 1_000;
 /// A request of ListMapRuns.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct List {
+pub(crate) struct ListMapRunsRequest {
     execution_arn: String,
     #[serde(flatten)]
     page: Page,
@@ -34,26 +34,26 @@ pub(crate) struct List {
 /// A request that names a map run.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Named {
+pub(crate) struct MapRunRequest {
     map_run_arn: String,
 }
 
 /// A request of UpdateMapRun.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Update {
+pub(crate) struct UpdateMapRunRequest {
     map_run_arn: String,
     #[serde(flatten)]
     limits: MapRunLimits,
 }
 
 /// A map run and the id of its execution.
-pub(crate) struct Found {
+pub(crate) struct FoundMapRun {
     pub execution: String,
     pub run: MapRun,
 }
 
-impl Found {
+impl FoundMapRun {
     /// The name of the state machine.
     pub fn machine(&self) -> &str {
         self.execution.split(':').next().unwrap_or_default()
@@ -61,7 +61,7 @@ impl Found {
 }
 
 impl Api {
-    pub(crate) fn list_map_runs(&self, request: &List) -> Answer {
+    pub(crate) fn list_map_runs(&self, request: &ListMapRunsRequest) -> Answer {
         let (execution, within) = match arn::parse(&request.execution_arn)? {
             Resource::Child(name) => {
                 let child = self.child(&name, &request.execution_arn)?;
@@ -91,7 +91,7 @@ impl Api {
             for run in runs {
                 before = run.number;
                 if run.within == within {
-                    let found = Found { execution: execution.clone(), run };
+                    let found = FoundMapRun { execution: execution.clone(), run };
                     listed.push(self.map_run_listed(&request.execution_arn, &found));
                 }
             }
@@ -101,7 +101,7 @@ impl Api {
         Ok(answer)
     }
 
-    fn map_run_listed(&self, execution_arn: &str, found: &Found) -> Value {
+    fn map_run_listed(&self, execution_arn: &str, found: &FoundMapRun) -> Value {
         let mut listed = json!({
             "executionArn": execution_arn, "mapRunArn": self.map_run_arn(found),
             "stateMachineArn": self.processor_arn(found), "startDate": seconds(found.run.started_ms),
@@ -110,10 +110,10 @@ impl Api {
         listed
     }
 
-    pub(crate) fn describe_map_run(&self, request: &Named) -> Answer {
+    pub(crate) fn describe_map_run(&self, request: &MapRunRequest) -> Answer {
         let found = self.map_run(&request.map_run_arn)?;
         let run = &found.run;
-        let mut told = json!({
+        let mut response = json!({
             "mapRunArn": request.map_run_arn, "executionArn": self.arn_of_its_execution(&found)?, "status": run.status,
             "startDate": seconds(run.started_ms), "maxConcurrency": run.max_concurrency,
             "toleratedFailurePercentage": run.tolerated.percentage.unwrap_or(0.0),
@@ -121,55 +121,56 @@ impl Api {
             "itemCounts": counts(&run.items), "executionCounts": counts(&run.executions),
             "redriveCount": run.redrive_count,
         });
-        set(&mut told, "stopDate", run.stopped_ms.map(seconds));
-        set(&mut told, "redriveDate", run.redriven_ms.map(seconds));
-        Ok(told)
+        set(&mut response, "stopDate", run.stopped_ms.map(seconds));
+        set(&mut response, "redriveDate", run.redriven_ms.map(seconds));
+        Ok(response)
     }
 
-    pub(crate) async fn update_map_run(&self, request: Update) -> Answer {
+    pub(crate) async fn update_map_run(&self, request: UpdateMapRunRequest) -> Answer {
         let found = self.map_run(&request.map_run_arn)?;
         if request.limits == MapRunLimits::default() {
-            let told = "Must provide at least one of maxConcurrency, toleratedFailureCount, toleratedFailurePercentage";
-            return Err(Fault::validation(told));
+            let message =
+                "Must provide at least one of maxConcurrency, toleratedFailureCount, toleratedFailurePercentage";
+            return Err(Fault::validation(message));
         }
         if found.run.status != MapRunStatus::Running {
-            let told = format!("Map Run is not running and cannot be updated: '{}'", request.map_run_arn);
-            return Err(Fault::validation(told));
+            let message = format!("Map Run is not running and cannot be updated: '{}'", request.map_run_arn);
+            return Err(Fault::validation(message));
         }
         self.runner.update_map_run(&found.execution, found.run.number, request.limits).await?;
         Ok(json!({}))
     }
 
     /// The map run of an ARN.
-    pub(crate) fn map_run(&self, arn: &str) -> Result<Found, Fault> {
+    pub(crate) fn map_run(&self, arn: &str) -> Result<FoundMapRun, Fault> {
         let Resource::MapRun(name) = arn::parse(arn)? else { return Err(arn::wrong_kind(arn)) };
         let found = self.run_named(&name)?.filter(|found| found.run.uuid == name.id);
         found.ok_or_else(|| Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'")))
     }
 
     /// The map run with this name, or the one whose child execution has this name.
-    pub(crate) fn run_named(&self, name: &MapRunName) -> Result<Option<Found>, Fault> {
-        let found = self.runner.store().map_run(&name.id)?.map(|(execution, run)| Found { execution, run });
+    pub(crate) fn run_named(&self, name: &MapRunName) -> Result<Option<FoundMapRun>, Fault> {
+        let found = self.runner.store().map_run(&name.id)?.map(|(execution, run)| FoundMapRun { execution, run });
         Ok(found.filter(|found| found.machine() == name.machine && found.run.label == name.label))
     }
 
-    pub(crate) fn map_run_arn(&self, found: &Found) -> String {
+    pub(crate) fn map_run_arn(&self, found: &FoundMapRun) -> String {
         format!("{}:mapRun:{}/{}:{}", self.arn_prefix(), found.machine(), found.run.label, found.run.uuid)
     }
 
     /// The ARN of the execution that started a map run. It may be a child execution of another map run.
-    fn arn_of_its_execution(&self, found: &Found) -> Result<String, Fault> {
+    fn arn_of_its_execution(&self, found: &FoundMapRun) -> Result<String, Fault> {
         let Some(child) = found.run.within else { return Ok(self.execution_arn(&found.execution)) };
         let outer = self.runner.store().map_run_numbered(&found.execution, child.run)?;
         Ok(outer.map_or_else(String::new, |run| {
-            self.child_arn(&Found { execution: found.execution.clone(), run }, child.index)
+            self.child_arn(&FoundMapRun { execution: found.execution.clone(), run }, child.index)
         }))
     }
 }
 
 /// Converts counts to AWS's names. Every failed child execution can be redriven by flow.
 fn counts(counts: &Counts) -> Value {
-    let mut told = json!(counts);
-    told["failuresNotRedrivable"] = 0.into();
-    told
+    let mut response = json!(counts);
+    response["failuresNotRedrivable"] = 0.into();
+    response
 }

@@ -21,7 +21,7 @@ use crate::{
 /// A request of CreateStateMachine.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Create {
+pub(crate) struct CreateStateMachineRequest {
     name: String,
     definition: String,
     role_arn: String,
@@ -40,7 +40,7 @@ pub(crate) struct Create {
 /// A request of UpdateStateMachine.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Update {
+pub(crate) struct UpdateStateMachineRequest {
     state_machine_arn: String,
     #[serde(default)]
     definition: Option<String>,
@@ -57,13 +57,13 @@ pub(crate) struct Update {
 /// A request that names a state machine, a version or an alias.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Named {
+pub(crate) struct StateMachineRequest {
     state_machine_arn: String,
     #[serde(default)]
     included_data: IncludedData,
 }
 
-impl Named {
+impl StateMachineRequest {
     pub fn arn(&self) -> &str {
         &self.state_machine_arn
     }
@@ -77,7 +77,7 @@ pub(crate) struct Resolved {
 }
 
 impl Api {
-    pub(crate) async fn create_state_machine(&self, request: Create) -> Answer {
+    pub(crate) async fn create_state_machine(&self, request: CreateStateMachineRequest) -> Answer {
         checked_publishing(request.publish, request.version_description.as_deref())?;
         checked_name(&request.name)?;
         checked_role(&request.role_arn)?;
@@ -124,7 +124,7 @@ impl Api {
         Ok(answer)
     }
 
-    pub(crate) async fn update_state_machine(&self, request: Update) -> Answer {
+    pub(crate) async fn update_state_machine(&self, request: UpdateStateMachineRequest) -> Answer {
         let name = arn::state_machine(&request.state_machine_arn)?;
         if request.definition.is_none() && request.role_arn.is_none() && request.settings.is_empty() {
             let message = "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration \
@@ -168,7 +168,7 @@ impl Api {
         self.qualified_arn(&version.machine.name, &version.number.to_string())
     }
 
-    pub(crate) fn describe_state_machine(&self, request: &Named) -> Answer {
+    pub(crate) fn describe_state_machine(&self, request: &StateMachineRequest) -> Answer {
         let arn = &request.state_machine_arn;
         let missing = || Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"));
         match arn::parse(arn)? {
@@ -242,8 +242,8 @@ fn described(machine: &StateMachine, arn: &str, included: IncludedData) -> Value
         "stateMachineArn": arn, "name": machine.name, "status": status, "definition": definition,
         "roleArn": machine.role_arn, "type": machine.kind, "creationDate": seconds(machine.created_ms),
     });
-    settings::tell(&machine.settings, &mut answer);
-    variables::tell(definition, &mut answer);
+    settings::add_to(&machine.settings, &mut answer);
+    variables::add_to(definition, &mut answer);
     set(&mut answer, "revisionId", machine.revision_id.clone());
     answer
 }

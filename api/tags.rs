@@ -38,7 +38,7 @@ pub(crate) struct UntagRequest {
 /// A request of ListTagsForResource.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ListRequest {
+pub(crate) struct ListTagsRequest {
     resource_arn: String,
 }
 
@@ -94,7 +94,7 @@ impl Api {
         Ok(json!({}))
     }
 
-    pub(crate) fn list_tags(&self, request: &ListRequest) -> Answer {
+    pub(crate) fn list_tags(&self, request: &ListTagsRequest) -> Answer {
         let tags = self.tags(&self.tagged(&request.resource_arn)?)?;
         let tags: Vec<Tag> = tags.into_iter().map(|(key, value)| Tag { key, value }).collect();
         Ok(json!({ "tags": tags }))

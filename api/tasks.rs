@@ -14,7 +14,7 @@ const LONG_POLL: Duration = Duration::from_secs(60);
 /// A request of GetActivityTask.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Get {
+pub(crate) struct ActivityTaskRequest {
     activity_arn: String,
     #[serde(default)]
     worker_name: Option<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Get {
 /// A request of SendTaskSuccess.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Success {
+pub(crate) struct TaskSuccessRequest {
     task_token: String,
     output: String,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Success {
 /// A request of SendTaskFailure.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Failure {
+pub(crate) struct TaskFailureRequest {
     task_token: String,
     #[serde(default)]
     error: String,
@@ -42,12 +42,12 @@ pub(crate) struct Failure {
 /// A request of SendTaskHeartbeat.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Heartbeat {
+pub(crate) struct TaskHeartbeatRequest {
     task_token: String,
 }
 
 impl Api {
-    pub(crate) async fn get_activity_task(&self, request: Get) -> Answer {
+    pub(crate) async fn get_activity_task(&self, request: ActivityTaskRequest) -> Answer {
         self.activity(&request.activity_arn)?;
         match self.runner.fetch(&request.activity_arn, request.worker_name, LONG_POLL).await? {
             Some(offer) => Ok(json!({ "taskToken": offer.token.encode(), "input": offer.input.to_string() })),
@@ -55,20 +55,20 @@ impl Api {
         }
     }
 
-    pub(crate) async fn send_task_success(&self, request: Success) -> Answer {
+    pub(crate) async fn send_task_success(&self, request: TaskSuccessRequest) -> Answer {
         let token = checked_token(&request.task_token)?;
         let output = input::read_output(&request.output)?;
         self.still_waited(&token, self.runner.answer_task(&token, Ok(output), None).await?)
     }
 
-    pub(crate) async fn send_task_failure(&self, request: Failure) -> Answer {
+    pub(crate) async fn send_task_failure(&self, request: TaskFailureRequest) -> Answer {
         let token = checked_token(&request.task_token)?;
         let failure = ErrorAndCause { error: request.error, cause: request.cause };
         let answered = self.runner.answer_task(&token, Err(failure), None).await?;
         self.still_waited(&token, answered)
     }
 
-    pub(crate) async fn send_task_heartbeat(&self, request: Heartbeat) -> Answer {
+    pub(crate) async fn send_task_heartbeat(&self, request: TaskHeartbeatRequest) -> Answer {
         let token = checked_token(&request.task_token)?;
         let beaten = self.runner.heartbeat(&token).await?;
         self.still_waited(&token, beaten)

@@ -9,7 +9,7 @@ mod mock;
 mod shapes;
 mod trial;
 
-use engine::asl::Diagnostic;
+use engine::asl::{Diagnostic, find_state};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -84,7 +84,7 @@ impl Api {
             trial.mock = Some(trial.call(self, &state, &input).await?);
         }
         let outcome = trial.run(&state, &input)?;
-        let mut answer = told(&outcome);
+        let mut answer = outcome_json(&outcome);
         if request.inspection_level != InspectionLevel::Info {
             answer["inspectionData"] = inspection::inspect(&trial, &state, &input, &outcome);
         }
@@ -127,7 +127,7 @@ fn refuse(request: &TestState, state: &Value) -> Result<(), Fault> {
         return Err(Fault::validation(message));
     }
     let machine = json!({ "States": { "": state } });
-    configuration.refuse(state, mock, &|name| find(&machine, name).is_some())
+    configuration.refuse(state, mock, &|name| find_state(&machine, name).is_some())
 }
 
 /// The state's JSON: the definition itself, or the named state if the definition is a state machine.
@@ -140,7 +140,7 @@ fn state_under_test(request: &TestState) -> Result<Value, Fault> {
     let Some(name) = &request.state_name else { return state_alone(definition) };
     crate::definition::runnable(&request.definition, StateMachineType::Standard)?;
     let missing = || Fault::validation("State not found in definition");
-    let mut state = find(&definition, name).ok_or_else(missing)?;
+    let mut state = find_state(&definition, name).cloned().ok_or_else(missing)?;
     if state.get("QueryLanguage").is_none()
         && let Some(language) = definition.get("QueryLanguage")
     {
@@ -159,25 +159,12 @@ fn state_alone(definition: Value) -> Result<Value, Fault> {
     Err(crate::definition::invalid(&[&missing]))
 }
 
-/// Finds a state by name anywhere in a machine.
-fn find(machine: &Value, name: &str) -> Option<Value> {
-    let states = machine.get("States")?.as_object()?;
-    if let Some(state) = states.get(name) {
-        return Some(state.clone());
-    }
-    states.values().find_map(|state| {
-        let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
-        let processors = ["ItemProcessor", "Iterator"].into_iter().filter_map(|field| state.get(field));
-        branches.chain(processors).find_map(|inner| find(inner, name))
-    })
-}
-
 fn variables(text: Option<&str>) -> Result<Map<String, Value>, Fault> {
     let Some(text) = text else { return Ok(Map::new()) };
     serde_json::from_str(text).map_err(|_| Fault::validation("Variables must be a JSON object"))
 }
 
-fn told(outcome: &Outcome) -> Value {
+fn outcome_json(outcome: &Outcome) -> Value {
     let mut answer = json!({ "status": outcome.status });
     set(&mut answer, "output", outcome.output.as_ref().map(Value::to_string));
     set(&mut answer, "error", outcome.failure.as_ref().map(|(error, _)| error.clone()));

@@ -76,7 +76,7 @@ impl Host for Nowhere {
     }
 }
 
-/// The API with two steps: `echo` answers with its input, `mended` fails until [`World::mend`] is called.
+/// The API with two steps: `echo` answers with its input, `repaired` fails until [`World::repair`] is called.
 struct World {
     api: Api,
     runner: RunnerHandle,
@@ -97,9 +97,9 @@ impl World {
             &[],
             |_: StepContext, input: Value| async move { Ok(Answer::done(input)) },
         );
-        let mended = whole.clone();
-        registry.register("test:mended", "Fails until it is mended", &[], move |_: StepContext, input: Value| {
-            let whole = mended.load(Ordering::Relaxed);
+        let repaired = whole.clone();
+        registry.register("test:repaired", "Fails until it is repaired", &[], move |_: StepContext, input: Value| {
+            let whole = repaired.load(Ordering::Relaxed);
             async move { if whole { Ok(Answer::done(input)) } else { Err(StepError::named("Broken", "as meant")) } }
         });
         let store = Arc::new(Store::new(records.clone()).unwrap());
@@ -111,7 +111,7 @@ impl World {
         World { api, runner, whole }
     }
 
-    fn mend(&self) {
+    fn repair(&self) {
         self.whole.store(true, Ordering::Relaxed);
     }
 
@@ -146,9 +146,9 @@ impl World {
     async fn ended(&self, execution: &str) -> Value {
         let ended = async {
             loop {
-                let told = self.ask("DescribeExecution", json!({ "executionArn": execution })).await;
-                if told["status"] != "RUNNING" {
-                    return told;
+                let response = self.ask("DescribeExecution", json!({ "executionArn": execution })).await;
+                if response["status"] != "RUNNING" {
+                    return response;
                 }
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
@@ -157,8 +157,8 @@ impl World {
     }
 
     async fn history(&self, execution: &str) -> Vec<Value> {
-        let told = self.ask("GetExecutionHistory", json!({ "executionArn": execution, "maxResults": 1000 })).await;
-        told["events"].as_array().unwrap().clone()
+        let response = self.ask("GetExecutionHistory", json!({ "executionArn": execution, "maxResults": 1000 })).await;
+        response["events"].as_array().unwrap().clone()
     }
 }
 

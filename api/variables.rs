@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use engine::asl::{RawState, each_state};
 use serde_json::{Map, Value};
 
 /// The names of the variables by state, in order. States without references are omitted. Empty for a text that is not a
@@ -9,14 +10,13 @@ use serde_json::{Map, Value};
 pub(crate) fn references(definition: &str) -> Map<String, Value> {
     let mut found = Map::new();
     if let Ok(machine) = serde_json::from_str::<Value>(definition) {
-        let language = if machine["QueryLanguage"] == "JSONata" { Language::Jsonata } else { Language::Jsonpath };
-        visit_machine(&machine, language, &mut found);
+        each_state(&machine, &mut |state| visit_state(state, &mut found));
     }
     found
 }
 
 /// Adds the references to an answer, if there are any.
-pub(crate) fn tell(definition: &str, answer: &mut Value) {
+pub(crate) fn add_to(definition: &str, answer: &mut Value) {
     let references = references(definition);
     if !references.is_empty() {
         answer["variableReferences"] = Value::Object(references);
@@ -29,25 +29,19 @@ enum Language {
     Jsonata,
 }
 
-fn visit_machine(machine: &Value, language: Language, found: &mut Map<String, Value>) {
-    for (name, state) in machine["States"].as_object().into_iter().flatten() {
-        let language = if state["QueryLanguage"] == "JSONata" { Language::Jsonata } else { language };
-        let mut names = BTreeSet::new();
-        for (field, value) in state.as_object().into_iter().flatten() {
-            match field.as_str() {
-                "ItemProcessor" | "Iterator" => visit_machine(value, language, found),
-                "Branches" => {
-                    value.as_array().into_iter().flatten().for_each(|branch| visit_machine(branch, language, found));
-                }
-                // Literal data contains no references.
-                "Comment" => {}
-                "Result" if language == Language::Jsonpath => {}
-                _ => visit(field, value, language, &mut names),
-            }
+fn visit_state(state: &RawState<'_>, found: &mut Map<String, Value>) {
+    let language = if state.language == "JSONata" { Language::Jsonata } else { Language::Jsonpath };
+    let mut names = BTreeSet::new();
+    for (field, value) in state.json.as_object().into_iter().flatten() {
+        match field.as_str() {
+            // The states inside are visited on their own; literal data contains no references.
+            "ItemProcessor" | "Iterator" | "Branches" | "Comment" => {}
+            "Result" if language == Language::Jsonpath => {}
+            _ => visit(field, value, language, &mut names),
         }
-        if !names.is_empty() {
-            found.insert(name.clone(), names.into_iter().collect());
-        }
+    }
+    if !names.is_empty() {
+        found.insert(state.name.to_owned(), names.into_iter().collect());
     }
 }
 
@@ -73,7 +67,7 @@ fn visit(field: &str, value: &Value, language: Language, names: &mut BTreeSet<St
 struct Word<'a> {
     name: &'a str,
     before: &'a str,
-    behind: &'a str,
+    after: &'a str,
 }
 
 fn words(expression: &str) -> Vec<Word<'_>> {
@@ -89,11 +83,11 @@ fn words(expression: &str) -> Vec<Word<'_>> {
             (None, '$') => {
                 let tail = &expression[at + 1..];
                 let length = tail.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(tail.len());
-                let (name, behind) = tail.split_at(length);
+                let (name, after) = tail.split_at(length);
                 // `$$` is the context object.
                 let own = !expression[..at].ends_with('$') && !name.starts_with(|c: char| c.is_ascii_digit());
                 if own && !name.is_empty() {
-                    words.push(Word { name, before: expression[..at].trim_end(), behind: behind.trim_start() });
+                    words.push(Word { name, before: expression[..at].trim_end(), after: after.trim_start() });
                 }
             }
             (None, _) => {}
@@ -109,8 +103,8 @@ fn in_jsonata(expression: &str) -> Vec<String> {
         let list = word.before.rsplit_once('(').filter(|(_, between)| !between.contains(')'));
         list.is_some_and(|(head, _)| head.trim_end().ends_with("function") || head.trim_end().ends_with('λ'))
     };
-    let binds = |word: &Word| word.behind.starts_with(":=") || word.before.ends_with(['@', '#']) || parameter(word);
+    let binds = |word: &Word| word.after.starts_with(":=") || word.before.ends_with(['@', '#']) || parameter(word);
     let bound: BTreeSet<&str> = words.iter().filter(|word| binds(word)).map(|word| word.name).collect();
-    let refers = |word: &&Word| !word.behind.starts_with('(') && word.name != "states" && !bound.contains(word.name);
+    let refers = |word: &&Word| !word.after.starts_with('(') && word.name != "states" && !bound.contains(word.name);
     words.iter().filter(refers).map(|word| word.name.to_owned()).collect()
 }

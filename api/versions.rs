@@ -17,7 +17,7 @@ const VERSIONS_MAX: u64 = 1_000;
 /// A request of PublishStateMachineVersion.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Publish {
+pub(crate) struct PublishVersionRequest {
     state_machine_arn: String,
     #[serde(default)]
     revision_id: Option<String>,
@@ -28,21 +28,21 @@ pub(crate) struct Publish {
 /// A request of DeleteStateMachineVersion.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Delete {
+pub(crate) struct DeleteVersionRequest {
     state_machine_version_arn: String,
 }
 
 /// A request of ListStateMachineVersions or ListStateMachineAliases.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct List {
+pub(crate) struct ListVersionsRequest {
     pub state_machine_arn: String,
     #[serde(flatten)]
     pub page: Page,
 }
 
 impl Api {
-    pub(crate) async fn publish_version(&self, request: Publish) -> Answer {
+    pub(crate) async fn publish_version(&self, request: PublishVersionRequest) -> Answer {
         let name = arn::state_machine(&request.state_machine_arn)?;
         let _changing = self.changing.lock().await;
         let machine = self.lasting_machine(&name)?;
@@ -95,7 +95,7 @@ impl Api {
         Err(Fault::new("ServiceQuotaExceededException", message))
     }
 
-    pub(crate) async fn delete_version(&self, request: Delete) -> Answer {
+    pub(crate) async fn delete_version(&self, request: DeleteVersionRequest) -> Answer {
         let arn = request.state_machine_version_arn;
         let (name, qualifier) = arn::qualified(&arn)?;
         let number = qualifier.parse().map_err(|_| Fault::new("InvalidArn", format!("Invalid Arn: '{arn}'")))?;
@@ -117,7 +117,7 @@ impl Api {
         Ok(json!({}))
     }
 
-    pub(crate) fn list_versions(&self, request: &List) -> Answer {
+    pub(crate) fn list_versions(&self, request: &ListVersionsRequest) -> Answer {
         let name = arn::state_machine(&request.state_machine_arn)?;
         let (store, size) = (self.runner.store(), request.page.size());
         let last = self.machine_if_any(&name)?.map_or(0, |machine| machine.last_version);

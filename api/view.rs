@@ -3,6 +3,7 @@
 mod failure;
 mod fold;
 mod frames;
+mod idle;
 mod map_progress;
 mod reentry;
 mod sections;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use failure::Remedy;
+pub use idle::Idle;
 pub use map_progress::MapProgress;
 pub use sections::{Section, sections};
 pub use time_left::{Durations, TimeLeft, Typical, TypicalState};
@@ -131,9 +133,15 @@ pub struct StateView {
     /// Whether its call was scheduled in this visit.
     #[serde(default)]
     pub called: bool,
+    /// When the call of the current attempt was scheduled, in milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called_ms: Option<u64>,
     /// Whether its call answered in this visit.
     #[serde(default)]
     pub answered: bool,
+    /// Whether a state outside it was left or repeated while it had not exited: a redrive does not continue it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub abandoned: bool,
     /// The number of the current attempt in this visit, from 1.
     #[serde(default = "first_attempt")]
     pub attempt: u32,
@@ -185,8 +193,15 @@ pub struct View {
     pub started_ms: u64,
     /// When it ended.
     pub stopped_ms: Option<u64>,
+    /// The times between an end and the redrive that followed it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub idle: Vec<Idle>,
     /// The error and the cause, if it failed.
     pub failure: Option<(String, String)>,
+    /// The path of the state that failed last, unless a `Retry` or a `Catch` has handled its failure. Once the execution has FAILED,
+    /// this is the state whose failure ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unhandled_failure: Option<String>,
     /// The output, if it succeeded.
     pub output: Option<Value>,
     /// Whether it is paused until `flow resume`.
@@ -220,7 +235,9 @@ impl View {
             status: ExecutionStatus::Running,
             started_ms,
             stopped_ms: None,
+            idle: Vec::new(),
             failure: None,
+            unhandled_failure: None,
             output: None,
             paused: false,
             last_sequence: 0,
@@ -251,13 +268,18 @@ impl View {
     }
 
     fn enter(&mut self, path: String, name: &str, state_type: StateType, entered_ms: u64) {
+        if self.unhandled_failure.as_ref() == Some(&path) {
+            self.unhandled_failure = None;
+        }
         let state = StateView {
             path: path.clone(),
             name: name.to_owned(),
             state_type,
             entered_ms,
             called: false,
+            called_ms: None,
             answered: false,
+            abandoned: false,
             attempt: 1,
             doing: Doing::Running,
         };

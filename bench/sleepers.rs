@@ -87,7 +87,7 @@ pub async fn sleepers(folder: &Path, count: usize, phase: &dyn Fn(&str) -> Comma
     }
     let disk_bytes = disk::folder_bytes(folder);
     let over = |phase: &Phase| phase.rss_after_bytes.saturating_sub(phase.rss_before_bytes) as f64 / 1e6;
-    let (late_ms, told_ms) = together(&folder.join("together"), count.min(TOGETHER_MAX)).await?;
+    let (late_ms, durable_ms) = together(&folder.join("together"), count.min(TOGETHER_MAX)).await?;
     let at =
         |times_ms: &[f64], share: f64| times_ms.get((times_ms.len() as f64 * share) as usize).copied().unwrap_or(0.0);
     let due = late_ms.len();
@@ -110,7 +110,7 @@ pub async fn sleepers(folder: &Path, count: usize, phase: &dyn Fn(&str) -> Comma
             ("memory over the empty process, recovered".to_owned(), over(&recovered), "MB"),
             (format!("{due} due together: woken late by, p50"), at(&late_ms, 0.5), "ms"),
             (format!("{due} due together: woken late by, p99"), at(&late_ms, 0.99), "ms"),
-            (format!("{due} due together: durable late by, p99"), at(&told_ms, 0.99), "ms"),
+            (format!("{due} due together: durable late by, p99"), at(&durable_ms, 0.99), "ms"),
         ],
     })
 }
@@ -151,17 +151,17 @@ async fn together(folder: &Path, count: usize) -> Result<(Vec<f64>, Vec<f64>), B
         async move { runner.start_execution(new).await }
     });
     futures::future::try_join_all(starts).await?;
-    let (mut lateness, mut told) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let (mut lateness, mut durable) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for _ in 0..count {
         let header = settled.recv().await.map_err(|error| BenchError::Failed(error.to_string()))?;
         let Some(stopped_ms) = header.stopped_ms.filter(|stopped_ms| *stopped_ms >= due_ms) else {
             return Err(BenchError::Failed(header.id.clone()));
         };
         lateness.push((stopped_ms - due_ms) as f64);
-        told.push((runner.clock().now_ms() - due_ms) as f64);
+        durable.push((runner.clock().now_ms() - due_ms) as f64);
     }
     runner.drain(world::DRAIN_MAX).await;
     lateness.sort_by(f64::total_cmp);
-    told.sort_by(f64::total_cmp);
-    Ok((lateness, told))
+    durable.sort_by(f64::total_cmp);
+    Ok((lateness, durable))
 }

@@ -145,9 +145,9 @@ impl Command {
 /// Runs the command of a command line.
 pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let global = arguments.global;
-    // `rehearsal-world` handles signals itself, to end the processes that it started.
-    if !matches!(arguments.command, Command::RehearsalWorld(_)) {
-        interrupt::install()?;
+    // These two prepare for long, and then begin what an orderly end protects.
+    if !matches!(arguments.command, Command::Run(_) | Command::Resume(_)) {
+        interrupt::begun();
     }
     record::open(&global)?;
     if global.output == Output::Json && arguments.command.prints_lines() {

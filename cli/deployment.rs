@@ -5,8 +5,10 @@ mod apply;
 use std::{collections::BTreeMap, sync::Arc};
 
 use deploy::{
-    Compiled, Options, Stack,
-    plan::{ALIAS, DEPLOYMENT_TAG, Found, FoundLogGroup, FoundMachine, FoundRole, LogLevel, Wanted},
+    CompileOptions, Compiled, Stack,
+    plan::{
+        ALIAS, DEPLOYMENT_TAG, ExistingLogGroup, ExistingMachine, ExistingResources, ExistingRole, LogLevel, Wanted,
+    },
 };
 use engine::{
     asl::Diagnostic,
@@ -24,16 +26,16 @@ pub struct Cloud {
 }
 
 /// A workflow before it is compiled for the ARNs of an account.
-pub struct Source<'a> {
+pub struct DeploymentSource<'a> {
     /// The definition.
     pub definition: &'a Value,
     /// The steps that it may name.
     pub steps: &'a Registry,
     /// The author's options.
-    pub options: Options,
+    pub options: CompileOptions,
 }
 
-impl Source<'_> {
+impl DeploymentSource<'_> {
     /// Compiles the definition for the activities that exist. The others get a placeholder as ARN.
     ///
     /// # Errors
@@ -49,18 +51,18 @@ impl Cloud {
     ///
     /// # Errors
     /// The error of a service.
-    pub async fn find(&self, wanted: &Wanted) -> Result<Found, StepError> {
+    pub async fn find(&self, wanted: &Wanted) -> Result<ExistingResources, StepError> {
         let all = self.states.activities().await?;
         let own = |name: &String| wanted.compiled.activities.iter().any(|activity| activity.name == *name);
-        let mut found = Found {
+        let mut found = ExistingResources {
             activities: all.into_iter().filter(|(name, _)| own(name)).collect(),
             machine: self.find_machine(&wanted.name).await?,
-            ..Found::default()
+            ..ExistingResources::default()
         };
         if let Some(environment) = &self.environment {
             if wanted.role_arn.is_none() {
                 let role = steps::deployment::find_role(environment, &wanted.role_name()).await?;
-                found.role = role.map(|role| FoundRole {
+                found.role = role.map(|role| ExistingRole {
                     arn: role.arn,
                     deployment: role.deployment,
                     trusts: role.trusts,
@@ -68,12 +70,13 @@ impl Cloud {
                 });
             }
             let group = steps::deployment::find_log_group(environment, &wanted.log_group()).await?;
-            found.log_group = group.map(|group| FoundLogGroup { arn: group.arn, retention_days: group.retention_days });
+            found.log_group =
+                group.map(|group| ExistingLogGroup { arn: group.arn, retention_days: group.retention_days });
         }
         Ok(found)
     }
 
-    async fn find_machine(&self, name: &str) -> Result<Option<FoundMachine>, StepError> {
+    async fn find_machine(&self, name: &str) -> Result<Option<ExistingMachine>, StepError> {
         let Some(arn) = self.states.state_machine_arn(name).await? else { return Ok(None) };
         let machine = self.states.state_machine(&arn).await?;
         let deployment = self.states.tags(&arn).await?.remove(DEPLOYMENT_TAG);
@@ -84,7 +87,7 @@ impl Cloud {
         };
         let alias = self.states.alias(&format!("{arn}:{ALIAS}")).await?;
         let only = |targets: &Vec<String>| (targets.len() == 1).then(|| targets[0].clone());
-        Ok(Some(FoundMachine {
+        Ok(Some(ExistingMachine {
             arn,
             definition: machine.definition,
             role_arn: machine.role_arn,

@@ -6,5 +6,5 @@ mod rerun;
 mod states;
 
 pub use automation::Automation;
-pub use drawing::{Outcome, tree};
+pub use drawing::{StateOutcome, tree};
 pub use rerun::{Begin, Prepared, Run};

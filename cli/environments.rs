@@ -195,11 +195,12 @@ impl Environments {
     async fn refusal(&self, pinned: &Pinned) -> Option<Fault> {
         let account = pinned.account.as_ref()?;
         let (kind, error) = match self.identity(&pinned.location).await {
-            Err(error) => (api::CREDENTIALS_UNUSABLE, error),
-            Ok(identity) => ("EnvironmentRefused", account.refuse_other(&identity).err()?),
+            Err(error) if error.class == ErrorClass::Credentials => (api::CREDENTIALS_UNUSABLE, error),
+            Err(error) => (api::ENVIRONMENT_UNREACHABLE, error),
+            Ok(identity) => (api::ENVIRONMENT_REFUSED, account.refuse_other(&identity).err()?),
         };
         let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!(". {hint}"));
-        Some(Fault::new(kind, format!("{error}{hint}")))
+        Some(Fault::new(kind, format!("{}{hint}", error.to_string().trim_end_matches('.'))))
     }
 
     /// All steps with their schemas. They cannot make calls.
@@ -277,7 +278,7 @@ impl Host for Environments {
     }
 
     async fn verify(&self, environment: &Value) -> Result<(), Fault> {
-        let pinned = read(environment).map_err(|error| Fault::new("EnvironmentRefused", error.cause))?;
+        let pinned = read(environment).map_err(|error| Fault::new(api::ENVIRONMENT_REFUSED, error.cause))?;
         self.refusal(&pinned).await.map_or(Ok(()), Err)
     }
 

@@ -15,7 +15,7 @@ use std::{
 };
 
 use engine::query::{Sandbox, SandboxAnswer, SandboxRequest};
-use process::{Process, Trouble};
+use process::{EvaluatorProcess, Trouble};
 pub(crate) use worker::{ARGUMENT, run};
 
 /// The most processes at once.
@@ -48,7 +48,7 @@ struct Limits {
 
 #[derive(Default)]
 struct Pool {
-    idle: Vec<Process>,
+    idle: Vec<EvaluatorProcess>,
     /// The number of processes, including those that are starting.
     count: usize,
     waiting: usize,
@@ -107,7 +107,7 @@ impl Evaluators {
     }
 
     /// Takes an idle process, or starts one within the limit.
-    fn process(&self, deadline: Instant) -> Result<Process, String> {
+    fn process(&self, deadline: Instant) -> Result<EvaluatorProcess, String> {
         let mut pool = self.pool();
         if pool.waiting >= WAITING_MAX {
             return Err(format!("{WAITING_MAX} evaluations wait for an evaluator process already"));
@@ -125,7 +125,7 @@ impl Evaluators {
             if pool.count < PROCESSES_MAX {
                 pool.count += 1;
                 drop(pool);
-                let started = (self.command)().and_then(Process::start);
+                let started = (self.command)().and_then(EvaluatorProcess::start);
                 pool = self.pool();
                 match started {
                     Ok(process) => break Ok(process),
@@ -147,7 +147,7 @@ impl Evaluators {
     }
 
     /// Returns a process to the pool, or frees its slot if it has ended.
-    fn give_back(&self, process: Option<Process>) {
+    fn give_back(&self, process: Option<EvaluatorProcess>) {
         let mut pool = self.pool();
         match process {
             Some(process) => pool.idle.push(process),

@@ -1,6 +1,9 @@
 //! Exit codes, and errors that carry one.
 
-use crate::{proposed::OPTIONS, wire::client::ClientError};
+use crate::{
+    proposed::{OPTIONS, quoted},
+    wire::client::ClientError,
+};
 
 /// The exit codes; docs/reference/exit-codes.md lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +25,9 @@ pub enum Exit {
     Changes = 10,
     /// Stopped at a wait or paused; resume later.
     Waiting = 75,
-    /// Ended by SIGINT; nothing is lost.
+    /// Ended by SIGINT before the execution ended; nothing is lost.
     Interrupted = 130,
-    /// Ended by SIGTERM; nothing is lost.
+    /// Ended by SIGTERM before the execution ended; nothing is lost.
     Terminated = 143,
 }
 
@@ -115,16 +118,17 @@ fn of_fault(kind: &str, message: String) -> CliError {
     let error = match kind {
         "ExecutionDoesNotExist" => CliError::not_found(message).hint(format!("flow status{OPTIONS} lists all")),
         api::INTERNAL_FAILURE => store_failed(message),
-        api::CREDENTIALS_UNUSABLE => CliError::new(Exit::Waiting, message),
+        api::HAS_ENDED | api::ALREADY_ANSWERED | api::CALL_RUNS => CliError::new(Exit::Failed, message),
+        api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_UNREACHABLE => CliError::new(Exit::Waiting, message),
         api::UNAVAILABLE => CliError::new(Exit::Unreachable, message),
         api::SUBJECT_BUSY => {
-            let other = message.split(' ').next().unwrap_or_default();
+            let other = quoted(message.split(' ').next().unwrap_or_default());
             let hint =
                 format!("flow resume {other}{OPTIONS}   continues it, and   flow cancel {other}{OPTIONS}   ends it");
             CliError::refused(message).hint(hint)
         }
         "ExecutionAlreadyExists" => {
-            let id = message.split('\'').nth(1).unwrap_or("ID").to_owned();
+            let id = quoted(message.split('\'').nth(1).unwrap_or("ID"));
             CliError::refused(message).hint(format!(
                 "flow status {id}{OPTIONS} shows that execution; flow run with another --id starts a new one; nothing was run"
             ))

@@ -29,6 +29,12 @@ pub struct Global {
     /// The AWS region; default AWS_REGION, then AWS_DEFAULT_REGION, then the profile's.
     #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
+    /// Whether the profile is an option of the command line, and not of the environment.
+    #[arg(skip)]
+    pub profile_is_given: bool,
+    /// Whether the region is an option of the command line, and not of the environment.
+    #[arg(skip)]
+    pub region_is_given: bool,
     /// Log more on standard error.
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
@@ -44,6 +50,7 @@ impl Global {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
         self.home = self.home.or_else(|| variable("FLOW_HOME").map(PathBuf::from));
+        (self.profile_is_given, self.region_is_given) = (self.profile.is_some(), self.region.is_some());
         self.profile = self.profile.or_else(|| text("AWS_PROFILE"));
         self.region = self.region.or_else(|| text("AWS_REGION")).or_else(|| text("AWS_DEFAULT_REGION"));
         self

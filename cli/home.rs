@@ -72,6 +72,7 @@ impl Home {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => {
+                self.refuse_file()?;
                 let hint = match person::command_as_owner(self.real_folder()) {
                     Some(command) => format!("run it as the owner of the home:   {command}"),
                     None => "run it as the owner of the home, or give another --home".to_owned(),
@@ -79,6 +80,18 @@ impl Home {
                 Err(CliError::refused(format!("{} cannot be read: {error}", self.folder.display())).hint(hint))
             }
         }
+    }
+
+    /// Refuses a home whose path names a file, or a folder inside a file.
+    ///
+    /// # Errors
+    /// It does. The message names the file.
+    pub fn refuse_file(&self) -> Result<(), CliError> {
+        let existing = self.folder.ancestors().find(|path| path.exists());
+        let Some(file) = existing.filter(|path| !path.is_dir()) else { return Ok(()) };
+        let message = format!("the home is a folder, and {} is a file", file.display());
+        Err(CliError::refused(message)
+            .hint("name a folder with --home or FLOW_HOME; it is created if it does not exist"))
     }
 
     /// The owner's socket.

@@ -1,9 +1,9 @@
 //! Handles SIGINT and SIGTERM. The first signal requests an orderly end, the second ends the process. Without
-//! [`Orderly`], so does the first.
+//! [`Orderly`], so does the first: until a command begins something, it ends with a message that nothing was begun.
 
 use std::sync::{
     OnceLock,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use tokio::{
@@ -11,12 +11,17 @@ use tokio::{
     sync::watch,
 };
 
-use crate::exit::Exit;
+use crate::exit::{CliError, Exit};
 
 /// SIGXFSZ (signal(7)): a file exceeded the size limit. With a handler, the write fails with an error that can be
 /// reported.
 const SIGXFSZ: i32 = 25;
 
+/// The message of a command that a signal ends before it begins something.
+const NOTHING_BEGUN: &str = "stopped; nothing was begun";
+
+/// Whether this process may have begun something.
+static BEGUN: AtomicBool = AtomicBool::new(false);
 /// The number of [`Orderly`] values.
 static ORDERLY: AtomicUsize = AtomicUsize::new(0);
 /// The exit code of a received signal.
@@ -26,7 +31,7 @@ fn asked() -> &'static watch::Sender<Option<Exit>> {
     ASKED.get_or_init(|| watch::Sender::new(None))
 }
 
-/// Installs the signal handlers. Called once, within the runtime.
+/// Installs the signal handlers. Called once, within the runtime, before the command line is read.
 ///
 /// # Errors
 /// The system refuses a handler.
@@ -42,15 +47,23 @@ pub fn install() -> std::io::Result<()> {
                 _ = terminate.recv() => Exit::Terminated,
             };
             let again = asked().send_replace(Some(exit)).is_some();
+            let is_orderly = ORDERLY.load(Ordering::SeqCst) > 0;
             if again {
                 eprintln!("flow: stopped. A call that was in flight is made again by the next flow resume");
+            } else if !is_orderly && !BEGUN.load(Ordering::SeqCst) {
+                eprintln!("\nflow: {NOTHING_BEGUN}");
             }
-            if again || ORDERLY.load(Ordering::SeqCst) == 0 {
+            if again || !is_orderly {
                 std::process::exit(i32::from(exit as u8));
             }
         }
     });
     Ok(())
+}
+
+/// Notes that this process may begin something from now on.
+pub fn begun() {
+    BEGUN.store(true, Ordering::SeqCst);
 }
 
 /// While a value exists, the first signal does not end the process and is left to [`requested`].
@@ -60,6 +73,7 @@ impl Orderly {
     /// Leaves the first signal to [`requested`] from now on.
     pub fn begin() -> Self {
         ORDERLY.fetch_add(1, Ordering::SeqCst);
+        begun();
         Orderly(())
     }
 }
@@ -82,4 +96,17 @@ pub async fn requested() -> Exit {
 /// The exit code of a received signal.
 pub fn received() -> Option<Exit> {
     *asked().borrow()
+}
+
+/// The error of a command that a signal ends before it begins something.
+pub fn nothing_begun(exit: Exit) -> CliError {
+    CliError::new(exit, NOTHING_BEGUN)
+}
+
+/// Refuses to begin something after a signal.
+///
+/// # Errors
+/// A signal was received.
+pub fn check() -> Result<(), CliError> {
+    received().map_or(Ok(()), |exit| Err(nothing_begun(exit)))
 }

@@ -71,6 +71,7 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     completion::complete();
+    let runtime = start_runtime();
     engine::runner::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = arguments::Arguments::parse();
     proposed::remember(&arguments.global);
@@ -78,7 +79,7 @@ pub fn main() -> ExitCode {
     this_process::name(arguments.command.verb());
     start_log(&arguments);
     let json = arguments.global.output == global::Output::Json;
-    let runtime = match file_handles().and_then(|()| runtime::new()) {
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             ui::error::print(&error, json);
@@ -95,6 +96,18 @@ pub fn main() -> ExitCode {
     // Calls in flight are not awaited here: commands that need their answers have drained the engine already.
     runtime.shutdown_background();
     ExitCode::from(with_output(code) as u8)
+}
+
+/// Starts the runtime, and first of all installs the signal handlers: a signal in the first moments ends the command as a later one does.
+/// A world of a rehearsal handles signals itself, to end the processes that it started.
+fn start_runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    file_handles()?;
+    let runtime = runtime::new()?;
+    let is_world = std::env::args_os().nth(1).is_some_and(|argument| argument == world::ARGUMENT);
+    if !is_world {
+        runtime.block_on(async { interrupt::install() })?;
+    }
+    Ok(runtime)
 }
 
 /// Parses a command line without executing it; the first word is the program's name. The tests of the documents use it.

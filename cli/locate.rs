@@ -79,6 +79,16 @@ pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> 
     }
 }
 
+/// The error of a command on an execution that was found, and pruned before the command reached it. Any other error stays.
+pub fn if_pruned(id: &str, error: CliError) -> CliError {
+    match error.fault.as_deref() {
+        Some("ExecutionDoesNotExist") => {
+            CliError { message: format!("{id} was pruned in this moment: nothing was changed"), ..error }
+        }
+        _ => error,
+    }
+}
+
 /// The error for a text that matches no execution, or several.
 pub fn no_single<'h>(wanted: &str, matches: impl Iterator<Item = &'h ExecutionHeader>) -> CliError {
     let names: Vec<_> = matches.map(|header| header.id.as_str()).collect();

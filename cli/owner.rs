@@ -6,6 +6,7 @@ mod local;
 mod opening;
 mod patience;
 mod stream;
+mod take_over;
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,7 +31,6 @@ use crate::{
     exit::{CliError, Exit},
     home::Home,
     interrupt,
-    proposed::OPTIONS,
     step_functions::Executions,
     this_process,
     wire::client::{Client, ClientError},
@@ -56,6 +56,8 @@ pub struct Handle {
     purpose: Purpose,
     environments: Arc<Environments>,
     side: Mutex<Arc<Side>>,
+    /// The owner whose end this process waits for, once it has said so.
+    awaited_owner: Mutex<Option<String>>,
 }
 
 enum Side {
@@ -111,7 +113,7 @@ impl Handle {
     pub fn step_functions(home: Home, executions: Arc<Executions>) -> Self {
         let environments = Environments::new(home.clone());
         let side = Mutex::new(Arc::new(Side::StepFunctions(executions)));
-        Handle { home, purpose: Purpose::Read, environments, side }
+        Handle { home, purpose: Purpose::Read, environments, side, awaited_owner: Mutex::default() }
     }
 
     /// The executions at Step Functions, if this is a handle to them.
@@ -125,7 +127,8 @@ impl Handle {
     async fn open(environments: Arc<Environments>, purpose: Purpose) -> Result<Self, CliError> {
         let home = environments.home().clone();
         let side = side(&environments, purpose).await?;
-        Ok(Handle { home, purpose, environments, side: Mutex::new(Arc::new(side)) })
+        let side = Mutex::new(Arc::new(side));
+        Ok(Handle { home, purpose, environments, side, awaited_owner: Mutex::default() })
     }
 
     /// Becomes the owner of the store. For a server, which cannot be a client of another owner.
@@ -355,30 +358,6 @@ impl Handle {
         }
     }
 
-    /// Called after the owner ended. Becomes the owner or a client of the next one, and checks that this process may act in the pinned
-    /// environment of an execution, which [`Handle::follow`] then continues.
-    ///
-    /// # Errors
-    /// As [`Handle::drive`], or the credentials in use belong to another account.
-    pub async fn take_over(&self, id: &str) -> Result<(), CliError> {
-        // The watch of another execution may have taken over the store already.
-        self.find_next_owner().await?;
-        let request = flow::DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
-        let execution = self.call::<flow::DescribeExecution>(request).await?.execution;
-        if execution.is_quiescent() {
-            return Ok(());
-        }
-        // What has begun is interrupted, not refused.
-        self.verify(&execution.environment).await.map_err(|error| match error.exit {
-            Exit::Refused => {
-                let message = format!("{id} is interrupted: {}", error.message);
-                CliError { exit: Exit::Waiting, message, ..error }
-                    .hint(format!("with the right credentials: flow resume {id}{OPTIONS}"))
-            }
-            _ => error,
-        })
-    }
-
     /// Verifies that the owner of the store can act in an environment.
     ///
     /// # Errors
@@ -393,10 +372,10 @@ impl Handle {
         match (verified, self.owner_elsewhere().await) {
             (Ok(_), _) => Ok(()),
             (Err(error), Some(owner)) if matches!(error.exit, Exit::Refused | Exit::Waiting) => {
-                Err(CliError::new(error.exit, format!("the owner of the store, {owner}, would act: {}", error.message))
-                    .hint(format!(
-                        "end it first, or start it with these credentials; or give another --home. Owner: {owner}"
-                    )))
+                let message = format!("the owner of the store, {owner}, would act: {}", error.message);
+                Err(CliError { message, ..error }.hint(format!(
+                    "end it first, or start it with these credentials; or give another --home. Owner: {owner}"
+                )))
             }
             (Err(error), _) => Err(error),
         }
@@ -449,7 +428,8 @@ fn may_have_been_carried_out(error: CliError) -> CliError {
 }
 
 fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
-    Ok(OwnerLock::try_acquire(home.folder(), this_process::command())?)
+    OwnerLock::try_acquire(home.folder(), this_process::command())
+        .map_err(|error| home.refuse_file().err().unwrap_or_else(|| error.into()))
 }
 
 async fn side(environments: &Arc<Environments>, purpose: Purpose) -> Result<Side, CliError> {

@@ -59,8 +59,9 @@ impl Display for Options {
 
 /// A word of a command line, quoted if a shell requires it.
 pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
+    // Letters of other scripts are plain too. zsh replaces a word that begins with an equals sign.
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && !word.starts_with('=') && word.chars().all(plain) {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
@@ -75,5 +76,7 @@ mod tests {
         assert_eq!(quoted("Create-VPC_1"), "Create-VPC_1");
         assert_eq!(quoted("it's {\"a\": 1}"), r#"'it'\''s {"a": 1}'"#);
         assert_eq!(quoted(""), "''");
+        assert_eq!((quoted("公開-7k3f").as_str(), quoted("=ls").as_str()), ("公開-7k3f", "'=ls'"));
+        assert_eq!(quoted("a(b)!"), "'a(b)!'");
     }
 }

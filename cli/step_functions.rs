@@ -110,40 +110,22 @@ fn status(word: &str) -> ExecutionStatus {
 /// The header of an execution. Fields that only the local engine has are empty.
 fn header(arn: &str, remote: &RemoteExecution) -> ExecutionHeader {
     let parts: Vec<&str> = arn.splitn(8, ':').collect();
-    let part = |index: usize| parts.get(index).copied().unwrap_or_default().to_owned();
+    let part = |index: usize| parts.get(index).copied().unwrap_or_default();
     let value = |text: &Option<String>| text.as_ref().and_then(|text| serde_json::from_str::<Value>(text).ok());
     let failure = remote
         .error
         .as_ref()
         .map(|error| ErrorAndCause { error: error.clone(), cause: remote.cause.clone().unwrap_or_default() });
     ExecutionHeader {
-        id: part(7),
-        workflow: part(6),
-        identity: None,
-        subject: None,
         environment: Arc::new(json!({ "engine": "sfn", "region": part(3), "account": part(4) })),
-        environment_replaced: false,
-        input: Arc::new(value(&remote.input).unwrap_or_default()),
         status: status(&remote.status),
         started_ms: remote.started_ms,
         stopped_ms: remote.stopped_ms,
         output: value(&remote.output).map(Arc::new),
         failure,
-        deadline_ms: None,
         redrive_count: remote.redrive_count,
-        redriven_ms: None,
-        paused: false,
-        awake: false,
-        only_waits: false,
-        ends_with: None,
-        cancels_with: None,
-        last_sequence: 0,
-        last_event_id: 0,
-        last_timestamp_ms: 0,
         next_frame_id: 0,
-        created: Arc::default(),
-        next_wake_ms: None,
-        early_signals: Arc::default(),
+        ..ExecutionHeader::new(part(7), part(6), Arc::new(value(&remote.input).unwrap_or_default()))
     }
 }
 

@@ -33,6 +33,10 @@ const REPEATED: &[(&str, &str)] = &[
     ("aws:s3:getObject", "Changes nothing."),
     ("aws:s3:listObjectsV2", "Changes nothing."),
     ("aws:s3:putObject", "Writes the same object again."),
+    (
+        "aws:aws-sdk:s3:putObject",
+        "Writes the same object again; a bucket with versions has another version of it then.",
+    ),
 ];
 
 /// The prefixes of the names of steps that change nothing.

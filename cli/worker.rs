@@ -21,7 +21,7 @@ use tokio::{
     task::JoinSet,
 };
 
-pub use self::counts::Counts;
+pub use self::counts::TaskCounts;
 use self::poller::Poller;
 
 /// The most tasks that a worker holds at once. Most of them wait for their next poll.
@@ -53,7 +53,7 @@ pub struct Worker {
     /// is closed.
     pub poll_end_max: Duration,
     /// Its counters.
-    pub counts: Arc<Counts>,
+    pub counts: Arc<TaskCounts>,
     /// True once it must stop.
     pub stopping: watch::Receiver<bool>,
 }

@@ -13,6 +13,8 @@ use crate::{exit::CliError, home::Home};
 
 /// The default speed of a rehearsal: ten minutes take ten seconds.
 pub const SPEED_DEFAULT: f64 = 60.0;
+/// The command that serves a world, the first word after the program's name.
+pub const ARGUMENT: &str = "rehearsal-world";
 /// The first start creates a Python environment, which takes a while.
 const START_WAIT_MAX: Duration = Duration::from_secs(600);
 const START_WAIT_STEP: Duration = Duration::from_millis(100);
@@ -31,14 +33,15 @@ pub async fn ensure(home: &Home, speed: f64, say: &dyn Fn(&str)) -> Result<World
         return Ok(world);
     }
     say(
-        "Preparing the rehearsal: an AWS API, DNS, SSH and HTTPS on this machine. The first time this takes about a minute.",
+        "Preparing the rehearsal: an AWS API, DNS, SSH and HTTPS on this machine. The first time this takes about a minute. \
+         Their process, flow rehearsal-world, ends 30 minutes after its last call.",
     );
     home.make()?;
     let path = home.folder().join("world.log");
     let mut log = std::fs::OpenOptions::new().create(true).append(true).read(true).open(&path)?;
     let from = log.seek(SeekFrom::End(0))?;
     let mut child = Command::new(std::env::current_exe()?)
-        .arg("rehearsal-world")
+        .arg(ARGUMENT)
         .args(["--home".as_ref(), home.folder().as_os_str()])
         .args(["--speed", &speed.to_string()])
         .stdin(Stdio::null())

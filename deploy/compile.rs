@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     activity_name,
-    wrap::{Scope, wrap},
+    wrap::{TaskScope, wrap},
 };
 
 /// The largest definition that Step Functions accepts, in bytes (Developer Guide, "Service quotas").
@@ -22,7 +22,7 @@ const INDEX_STATE: &str = "flow: keep the index of this iteration";
 
 /// The author's options.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct CompileOptions {
     /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task.
     pub heartbeat_seconds: u64,
 }
@@ -58,7 +58,7 @@ pub struct Compiled {
 pub fn compile(
     definition: &Value,
     steps: &Registry,
-    options: &Options,
+    options: &CompileOptions,
     arn: &dyn Fn(&str) -> String,
 ) -> Result<Compiled, Vec<Diagnostic>> {
     let known = |resource: &str| {
@@ -71,7 +71,7 @@ pub fn compile(
     }
     let mut pass = Pass { steps, options, arn, activities: BTreeMap::new(), errors: Vec::new(), warnings: Vec::new() };
     let jsonata = is_jsonata(definition, false);
-    let scope = Scope { jsonata, path: Vec::new(), depth: 0 };
+    let scope = TaskScope { jsonata, path: Vec::new(), depth: 0 };
     let mut compiled = definition.clone();
     pass.machine(&mut compiled, "", &scope, false);
     let bytes = compiled.to_string().len();
@@ -120,7 +120,7 @@ fn has_inline_map_of_steps(machine: &Value, in_map: bool) -> bool {
 
 struct Pass<'a> {
     steps: &'a Registry,
-    options: &'a Options,
+    options: &'a CompileOptions,
     arn: &'a dyn Fn(&str) -> String,
     activities: BTreeMap<String, Activity>,
     errors: Vec<Diagnostic>,
@@ -138,11 +138,11 @@ impl Pass<'_> {
         self.warnings.push(Diagnostic { severity: Severity::Warning, code, message: message.into(), location });
     }
 
-    fn machine(&mut self, machine: &mut Value, pointer: &str, scope: &Scope, express: bool) {
+    fn machine(&mut self, machine: &mut Value, pointer: &str, scope: &TaskScope, express: bool) {
         let Some(states) = machine.get_mut("States").and_then(Value::as_object_mut) else { return };
         for (name, state) in states.iter_mut() {
             let pointer = below(&below(pointer, "States"), name);
-            let scope = Scope { jsonata: is_jsonata(state, scope.jsonata), ..scope.clone() };
+            let scope = TaskScope { jsonata: is_jsonata(state, scope.jsonata), ..scope.clone() };
             self.refuse_files(state, &pointer);
             self.refuse_large_values(state, &pointer);
             if is_step(state) {
@@ -176,7 +176,7 @@ impl Pass<'_> {
         }
     }
 
-    fn step(&mut self, state: &mut Value, name: &str, pointer: &str, scope: &Scope, express: bool) {
+    fn step(&mut self, state: &mut Value, name: &str, pointer: &str, scope: &TaskScope, express: bool) {
         let resource = state["Resource"].as_str().unwrap_or_default().to_owned();
         let Some(step) = self.steps.find(&resource) else { return };
         if express {
@@ -207,7 +207,7 @@ impl Pass<'_> {
         self.activities.insert(activity, found);
     }
 
-    fn inside(&mut self, state: &mut Value, name: &str, pointer: &str, scope: &Scope, express: bool) {
+    fn inside(&mut self, state: &mut Value, name: &str, pointer: &str, scope: &TaskScope, express: bool) {
         let is_map = state["Type"] == "Map";
         let distributed = is_map && is_distributed(state);
         let express = match distributed {
@@ -231,7 +231,7 @@ impl Pass<'_> {
 }
 
 /// Adds the state that stores a Map's index for the Maps inside it.
-fn keep_index(machine: &mut Value, map: &str, scope: &Scope) {
+fn keep_index(machine: &mut Value, map: &str, scope: &TaskScope) {
     let Some(start) = machine["StartAt"].as_str().map(str::to_owned) else { return };
     // State names are unique in a definition, so the Map's name makes this one unique too.
     let name: String = format!("{INDEX_STATE} {map}").chars().take(80).collect();

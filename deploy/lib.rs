@@ -12,7 +12,7 @@ mod template;
 mod wrap;
 
 pub use activity::activity_name;
-pub use compile::{Activity, Compiled, Options, compile};
+pub use compile::{Activity, CompileOptions, Compiled, compile};
 pub use permissions::role_statements;
 pub use task_input::{TaskInput, TaskInputError, Visit, WORKER_STOPPED};
 pub use template::{Stack, cloudformation, terraform};

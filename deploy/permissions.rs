@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use engine::step::{Pattern, Resource};
+use engine::{
+    asl::each_state,
+    step::{Pattern, Resource},
+};
 use serde_json::{Value, json};
 
 /// The statements of the role's policy, from the integrations that a definition names. Empty if it calls activities
 /// only.
 pub fn role_statements(definition: &Value) -> Vec<Value> {
     let mut allowed: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    visit(definition, &mut |state| {
+    each_state(definition, &mut |state| {
+        let state = state.json;
         let resource = state["Resource"].as_str().filter(|_| state["Type"] == "Task").unwrap_or_default();
         for (action, on) in actions(resource, state) {
             let on_all = allowed.entry(on).or_default();
@@ -28,18 +32,6 @@ pub fn role_statements(definition: &Value) -> Vec<Value> {
         json!({ "Effect": "Allow", "Action": actions, "Resource": resource })
     };
     allowed.into_iter().map(statement).collect()
-}
-
-fn visit(machine: &Value, see: &mut dyn FnMut(&Value)) {
-    for (_, state) in machine.get("States").and_then(Value::as_object).into_iter().flatten() {
-        see(state);
-        for branch in state["Branches"].as_array().into_iter().flatten() {
-            visit(branch, see);
-        }
-        for processor in ["ItemProcessor", "Iterator"] {
-            visit(&state[processor], see);
-        }
-    }
 }
 
 /// The actions of a Task, each with the resource on which it is allowed.
@@ -69,6 +61,13 @@ fn actions(resource: &str, state: &Value) -> Vec<(String, String)> {
         ],
         Resource::Integration { service, action, .. } => {
             let service = service.strip_prefix("aws-sdk:").unwrap_or(service);
+            // S3's actions are not named after the calls (Service Authorization Reference, "Amazon S3").
+            let action = match (service, action) {
+                ("s3", "headObject") => "getObject",
+                ("s3", "headBucket" | "listObjects" | "listObjectsV2") => "listBucket",
+                ("s3", "listBuckets") => "listAllMyBuckets",
+                (_, action) => action,
+            };
             let mut letters = action.chars();
             let first = letters.next().map(|letter| letter.to_ascii_uppercase());
             let action: String = first.into_iter().chain(letters).collect();

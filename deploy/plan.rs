@@ -40,7 +40,7 @@ impl Action {
 
 /// The kind of a resource, in the order in which a deployment creates them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum ResourceKind {
     /// An activity.
     Activity,
     /// The state machine's role.
@@ -57,28 +57,28 @@ pub enum Kind {
     Alias,
 }
 
-impl Kind {
+impl ResourceKind {
     /// AWS's name of the kind.
     pub fn word(self) -> &'static str {
         match self {
-            Kind::Activity => "AWS::StepFunctions::Activity",
-            Kind::Role => "AWS::IAM::Role",
-            Kind::RolePolicy => "AWS::IAM::RolePolicy",
-            Kind::LogGroup => "AWS::Logs::LogGroup",
-            Kind::StateMachine => "AWS::StepFunctions::StateMachine",
-            Kind::Version => "AWS::StepFunctions::StateMachineVersion",
-            Kind::Alias => "AWS::StepFunctions::StateMachineAlias",
+            ResourceKind::Activity => "AWS::StepFunctions::Activity",
+            ResourceKind::Role => "AWS::IAM::Role",
+            ResourceKind::RolePolicy => "AWS::IAM::RolePolicy",
+            ResourceKind::LogGroup => "AWS::Logs::LogGroup",
+            ResourceKind::StateMachine => "AWS::StepFunctions::StateMachine",
+            ResourceKind::Version => "AWS::StepFunctions::StateMachineVersion",
+            ResourceKind::Alias => "AWS::StepFunctions::StateMachineAlias",
         }
     }
 }
 
 /// One change of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResourceChange {
+pub struct DeploymentChange {
     /// The change.
     pub action: Action,
     /// The kind of resource.
-    pub kind: Kind,
+    pub kind: ResourceKind,
     /// Its name.
     pub name: String,
 }
@@ -159,7 +159,7 @@ fn log_statement() -> Value {
 
 /// An existing role.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FoundRole {
+pub struct ExistingRole {
     /// Its ARN.
     pub arn: String,
     /// The deployment to which it belongs.
@@ -172,7 +172,7 @@ pub struct FoundRole {
 
 /// An existing log group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundLogGroup {
+pub struct ExistingLogGroup {
     /// Its ARN, as a destination of logs.
     pub arn: String,
     /// Its retention in days.
@@ -181,7 +181,7 @@ pub struct FoundLogGroup {
 
 /// An existing state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundMachine {
+pub struct ExistingMachine {
     /// Its ARN.
     pub arn: String,
     /// Its definition as JSON text.
@@ -208,52 +208,52 @@ pub struct FoundMachine {
 
 /// The existing resources.
 #[derive(Debug, Clone, Default)]
-pub struct Found {
+pub struct ExistingResources {
     /// The ARN of each activity, by name.
     pub activities: BTreeMap<String, String>,
     /// The role, if the deployment creates one.
-    pub role: Option<FoundRole>,
+    pub role: Option<ExistingRole>,
     /// The log group.
-    pub log_group: Option<FoundLogGroup>,
+    pub log_group: Option<ExistingLogGroup>,
     /// The state machine.
-    pub machine: Option<FoundMachine>,
+    pub machine: Option<ExistingMachine>,
 }
 
 /// The changes that turn what exists into what is wanted, in order.
 ///
 /// # Errors
 /// A name belongs to another deployment or client, or what exists cannot be changed as wanted.
-pub fn changes(wanted: &Wanted, found: &Found) -> Result<Vec<ResourceChange>, String> {
+pub fn changes(wanted: &Wanted, found: &ExistingResources) -> Result<Vec<DeploymentChange>, String> {
     refuse_others(wanted, found)?;
     let mut all = Vec::new();
-    let mut add = |action, kind, name: &str| all.push(ResourceChange { action, kind, name: name.to_owned() });
+    let mut add = |action, kind, name: &str| all.push(DeploymentChange { action, kind, name: name.to_owned() });
     for activity in &wanted.compiled.activities {
         let exists = found.activities.contains_key(&activity.name);
-        add(if exists { Action::Unchanged } else { Action::Created }, Kind::Activity, &activity.name);
+        add(if exists { Action::Unchanged } else { Action::Created }, ResourceKind::Activity, &activity.name);
     }
     if wanted.role_arn.is_none() {
         let name = wanted.role_name();
-        add(differs(found.role.as_ref().map(|role| role.trusts)), Kind::Role, &name);
+        add(differs(found.role.as_ref().map(|role| role.trusts)), ResourceKind::Role, &name);
         let policy = found.role.as_ref().and_then(|role| role.policy.as_ref());
         match (wanted.role_policy(), policy) {
-            (Some(wanted), found) => add(differs(found.map(|found| *found == wanted)), Kind::RolePolicy, &name),
-            (None, Some(_)) => add(Action::Deleted, Kind::RolePolicy, &name),
+            (Some(wanted), found) => add(differs(found.map(|found| *found == wanted)), ResourceKind::RolePolicy, &name),
+            (None, Some(_)) => add(Action::Deleted, ResourceKind::RolePolicy, &name),
             (None, None) => {}
         }
     }
     let group = found.log_group.as_ref().map(|group| group.retention_days == Some(LOG_RETENTION_DAYS));
     if wanted.log_level != LogLevel::Off {
-        add(differs(group), Kind::LogGroup, &wanted.log_group());
+        add(differs(group), ResourceKind::LogGroup, &wanted.log_group());
     }
     let machine = differs(found.machine.as_ref().map(|machine| is_as_wanted(wanted, found, machine)));
-    add(machine, Kind::StateMachine, &wanted.name);
+    add(machine, ResourceKind::StateMachine, &wanted.name);
     let published = machine == Action::Unchanged && found.machine.as_ref().is_some_and(|machine| machine.is_published);
-    add(if published { Action::Unchanged } else { Action::Created }, Kind::Version, &wanted.name);
-    let routed = |machine: &FoundMachine| published && machine.alias_target == machine.newest_version;
+    add(if published { Action::Unchanged } else { Action::Created }, ResourceKind::Version, &wanted.name);
+    let routed = |machine: &ExistingMachine| published && machine.alias_target == machine.newest_version;
     let alias = found.machine.as_ref().filter(|machine| machine.has_alias).map(routed);
-    add(differs(alias), Kind::Alias, &format!("{}:{ALIAS}", wanted.name));
+    add(differs(alias), ResourceKind::Alias, &format!("{}:{ALIAS}", wanted.name));
     if wanted.log_level == LogLevel::Off && group.is_some() {
-        add(Action::Deleted, Kind::LogGroup, &wanted.log_group());
+        add(Action::Deleted, ResourceKind::LogGroup, &wanted.log_group());
     }
     Ok(all)
 }
@@ -267,7 +267,7 @@ fn differs(same: Option<bool>) -> Action {
 }
 
 /// Refuses resources that belong to another deployment or client, and a state machine that cannot be updated.
-fn refuse_others(wanted: &Wanted, found: &Found) -> Result<(), String> {
+fn refuse_others(wanted: &Wanted, found: &ExistingResources) -> Result<(), String> {
     let belongs = |deployment: &Option<String>| match deployment {
         Some(deployment) if *deployment == wanted.name => Ok(()),
         Some(other) => Err(format!("it belongs to the deployment {other}")),
@@ -288,7 +288,7 @@ fn refuse_others(wanted: &Wanted, found: &Found) -> Result<(), String> {
     Ok(())
 }
 
-fn is_as_wanted(wanted: &Wanted, found: &Found, machine: &FoundMachine) -> bool {
+fn is_as_wanted(wanted: &Wanted, found: &ExistingResources, machine: &ExistingMachine) -> bool {
     let role = wanted.role_arn.as_ref().or_else(|| found.role.as_ref().map(|role| &role.arn));
     let definition = serde_json::from_str::<Value>(&machine.definition);
     role == Some(&machine.role_arn)
@@ -300,28 +300,28 @@ fn is_as_wanted(wanted: &Wanted, found: &Found, machine: &FoundMachine) -> bool 
 ///
 /// # Errors
 /// A name belongs to another deployment or client.
-pub fn removal(wanted: &Wanted, found: &Found, needed: &[String]) -> Result<Vec<ResourceChange>, String> {
+pub fn removal(wanted: &Wanted, found: &ExistingResources, needed: &[String]) -> Result<Vec<DeploymentChange>, String> {
     refuse_others(wanted, found)?;
     let mut all = Vec::new();
-    let mut add = |kind, name: String| all.push(ResourceChange { action: Action::Deleted, kind, name });
+    let mut add = |kind, name: String| all.push(DeploymentChange { action: Action::Deleted, kind, name });
     if let Some(machine) = &found.machine {
         if machine.has_alias {
-            add(Kind::Alias, format!("{}:{ALIAS}", wanted.name));
+            add(ResourceKind::Alias, format!("{}:{ALIAS}", wanted.name));
         }
-        add(Kind::StateMachine, wanted.name.clone());
+        add(ResourceKind::StateMachine, wanted.name.clone());
     }
     if found.log_group.is_some() {
-        add(Kind::LogGroup, wanted.log_group());
+        add(ResourceKind::LogGroup, wanted.log_group());
     }
     if let Some(role) = found.role.as_ref().filter(|_| wanted.role_arn.is_none()) {
         if role.policy.is_some() {
-            add(Kind::RolePolicy, wanted.role_name());
+            add(ResourceKind::RolePolicy, wanted.role_name());
         }
-        add(Kind::Role, wanted.role_name());
+        add(ResourceKind::Role, wanted.role_name());
     }
     let own = wanted.compiled.activities.iter().map(|activity| &activity.name);
     let unused = own.filter(|name| found.activities.contains_key(*name) && !needed.contains(name));
-    unused.for_each(|name| add(Kind::Activity, name.clone()));
+    unused.for_each(|name| add(ResourceKind::Activity, name.clone()));
     Ok(all)
 }
 

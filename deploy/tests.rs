@@ -7,7 +7,7 @@ use engine::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{Options, Stack, TaskInput, WORKER_STOPPED, activity_name, cloudformation, compile, terraform};
+use crate::{CompileOptions, Stack, TaskInput, WORKER_STOPPED, activity_name, cloudformation, compile, terraform};
 
 fn steps() -> Registry {
     #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -22,7 +22,7 @@ fn steps() -> Registry {
     registry
 }
 
-const OPTIONS: Options = Options { heartbeat_seconds: 60 };
+const OPTIONS: CompileOptions = CompileOptions { heartbeat_seconds: 60 };
 
 fn compiled(definition: &Value) -> Result<crate::Compiled, Vec<asl::Diagnostic>> {
     compile(definition, &steps(), &OPTIONS, &|name| Stack::placeholder(name))

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{Options, WORKER_STOPPED};
+use crate::{CompileOptions, WORKER_STOPPED};
 
 /// The number of retries that the compiler adds for workers that end, if the author allows no more for every error.
 const WORKER_ATTEMPTS: u64 = 6;
@@ -13,7 +13,7 @@ const MAX_ATTEMPTS_DEFAULT: u64 = 3;
 
 /// The scope of a Task.
 #[derive(Debug, Clone)]
-pub(crate) struct Scope {
+pub(crate) struct TaskScope {
     /// Whether its expressions are JSONata.
     pub jsonata: bool,
     /// The names of the states that contain it.
@@ -22,7 +22,7 @@ pub(crate) struct Scope {
     pub depth: usize,
 }
 
-impl Scope {
+impl TaskScope {
     /// The path of a state.
     pub fn state_path(&self, name: &str) -> String {
         let mut path = self.path.clone();
@@ -38,7 +38,7 @@ impl Scope {
     /// The state that assigns the index of the innermost Map to a variable for the Maps inside it: the context object
     /// has only the innermost index.
     pub fn index_state(&self, next: &str) -> Value {
-        let variable = Scope::variable(self.depth.saturating_sub(1));
+        let variable = TaskScope::variable(self.depth.saturating_sub(1));
         let assign = match self.jsonata {
             true => json!({ variable: "{% $states.context.Map.Item.Index %}" }),
             false => json!({ format!("{variable}.$"): "$$.Map.Item.Index" }),
@@ -51,7 +51,7 @@ impl Scope {
     }
 
     fn index(&self) -> (&'static str, Value) {
-        let outer = (0..self.depth.saturating_sub(1)).map(|depth| format!("${}", Scope::variable(depth)));
+        let outer = (0..self.depth.saturating_sub(1)).map(|depth| format!("${}", TaskScope::variable(depth)));
         match (self.depth, self.jsonata) {
             (0, _) => ("index", json!([])),
             (_, true) => {
@@ -67,7 +67,13 @@ impl Scope {
 }
 
 /// Rewrites the Task `name` in place.
-pub(crate) fn wrap(state: &mut Map<String, Value>, name: &str, scope: &Scope, arn: String, options: &Options) {
+pub(crate) fn wrap(
+    state: &mut Map<String, Value>,
+    name: &str,
+    scope: &TaskScope,
+    arn: String,
+    options: &CompileOptions,
+) {
     state.insert("Resource".to_owned(), Value::String(arn));
     add_heartbeat(state, options.heartbeat_seconds);
     add_retry(state);
@@ -87,7 +93,7 @@ pub(crate) fn wrap(state: &mut Map<String, Value>, name: &str, scope: &Scope, ar
 }
 
 /// The visit, as an object in the state's query language.
-fn visit(name: &str, scope: &Scope) -> Map<String, Value> {
+fn visit(name: &str, scope: &TaskScope) -> Map<String, Value> {
     let fields = [
         ("execution", "Execution.Id"),
         ("startedAt", "Execution.StartTime"),

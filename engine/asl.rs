@@ -13,10 +13,10 @@ mod types;
 pub use check::{
     Diagnostic, Severity, check, check_as, did_you_mean, nearest, read, repeated_keys, unknown_names, without_step,
 };
-pub use evaluate::{EvaluationFailure, View, evaluate, insert_at_result_path};
-pub(crate) use evaluate::{evaluate_within, select};
+pub use evaluate::{EvaluationFailure, TemplateData, evaluate};
+pub(crate) use evaluate::{evaluate_within, insert_at_result_path, select};
 pub use parse::parse;
-pub use raw::{RawState, each_state, machines_inside};
+pub use raw::{RawState, each_state, find_state, machines_inside};
 pub use references::ScopeReferences;
 pub use types::{
     Catcher, ChoiceRule, Common, Condition, InputType, ItemBatcher, ItemReader, JitterStrategy, Map, Paths,

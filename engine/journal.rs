@@ -17,7 +17,7 @@ pub use note::{Note, StepFailure};
 pub use read::Entries;
 pub use recorded::{Entered, Recorded, RecordedCall};
 pub use signaller::Signaller;
-pub use write::write_entries;
+pub(crate) use write::write_entries;
 
 /// One entry of an execution's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

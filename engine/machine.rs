@@ -35,16 +35,17 @@ mod wait;
 
 pub use advance::advance;
 pub use command::{Command, OfferedTask, StepCall, Transition};
-pub use early_signal::{EARLY_SIGNALS_MAX, EarlySignal, EarlySignalChanges, SignalAnswer};
+pub use early_signal::{EarlySignal, EarlySignalChanges, SignalAnswer};
 pub use execution::{Execution, ExecutionHeader, ExecutionStatus, Identity};
-pub use frame::{
-    Frame, FrameId, FrameRow, FrameState, FrameWrite, Heartbeat, Parked, Part, TOP_FRAME, Tolerated, Waiting, is_long,
-};
+pub use frame::{Frame, FrameId, FrameRow, FrameState, FrameWrite, Heartbeat, Parked, Part, Tolerated, Waiting};
+pub(crate) use frame::{TOP_FRAME, is_long};
 pub use frames::Frames;
 pub use input::{Input, StepAnswer};
-pub use limits::{HISTORY_EVENTS_MAX, NESTING_LEVELS_MAX, PAYLOAD_BYTES_MAX, too_deep};
+pub use limits::{NESTING_LEVELS_MAX, PAYLOAD_BYTES_MAX, too_deep};
+pub(crate) use map_run::uuid_prefix;
 pub use map_run::{
     Child, ChildEntries, ChildId, ChildStatus, Counts, MapRun, MapRunChanges, MapRunLimits, MapRunStatus, child_index,
-    label, uuid_prefix,
+    label,
 };
-pub use reentry::{Reentry, check_reentry, reentry_path};
+pub(crate) use reentry::check_reentry;
+pub use reentry::{Reentry, reentry_path};

@@ -1,13 +1,14 @@
-//! What survives. A [`Store`] writes all that a group of transitions changed in one durable batch, and reads it back.
+//! Durable data. A [`Store`] writes everything that a group of transitions changed in one durable batch, and reads it back.
 //!
-//! The records lie in anything that is a sorted map with a durable batch ([`Records`]): on disk a commit log before sled
-//! ([`LoggedRecords`]), in memory a map. One conformance suite holds them all.
+//! The records are in any sorted map with a durable batch ([`Records`]): on disk a commit log in front of sled ([`LoggedRecords`]),
+//! in memory a map. One conformance suite tests them all.
 
 mod close;
 mod codec;
 mod commit;
 mod documents;
 mod error;
+mod execution_records;
 mod executions;
 mod forget;
 mod frames;
@@ -25,7 +26,6 @@ mod records;
 mod replace;
 mod room;
 mod sled_records;
-mod standing;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -40,7 +40,7 @@ use std::{
 pub use commit::{Definition, StartData, Write};
 pub use documents::DocumentChanges;
 pub use error::StoreError;
-pub use executions::{Active, Kept, Listed};
+pub use executions::{Active, StartPosition, StoredExecution};
 pub use id::{ExecutionId, InvalidId, is_name};
 pub use listing::{ListFilter, ListPosition};
 pub use lock::{Holder, OwnerLock};
@@ -49,21 +49,25 @@ pub use log::{DiskFile, LogFile, synchronizations};
 pub(crate) use logged::ByHand;
 pub use logged::LoggedRecords;
 pub use memory::MemoryRecords;
-pub use records::{Batch, Change, ChangeRef, FinalPlace, Record, Records};
-pub use replace::{compact, mend, rebuild};
+pub use records::{Batch, Change, ChangeRef, Index, Record, Records};
+pub use replace::{compact, complete_replacement, rebuild};
 pub use room::has_room;
 use sled_records::Mirror;
 pub use sled_records::SledRecords;
-pub use transfer::{EXPORT_VERSION, Exported, FIRST_VERSION_WITH_AN_END, Line};
+pub use transfer::{EXPORT_VERSION, ExportLine, Exported, FIRST_VERSION_WITH_AN_END};
 pub use verify::Findings;
 
-/// Executions, durable.
+/// The index of a store on disk. Another one implements [`Index`], has a function `open`, and is named here.
+type DiskIndex = SledRecords;
+
+/// The durable data of executions, and documents.
 pub struct Store {
     records: Box<dyn Records>,
-    /// The hashes of definitions that are in the store for certain.
+    /// The hashes of definitions that are certainly in the store.
     known_definitions: Mutex<HashSet<Arc<str>>>,
     document_versions: documents::DocumentVersions,
-    /// Whether there are records of executions in the form of format 2.
+    deferred_changes: documents::DeferredChanges,
+    /// Whether some executions have the records of format 2.
     has_format_2: bool,
 }
 
@@ -74,7 +78,7 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// A store over records; new ones are given this version's format.
+    /// A store over records. Empty records get the format of this version.
     ///
     /// # Errors
     /// The records are of another format, or cannot be read or written.
@@ -82,7 +86,7 @@ impl Store {
         let mut store = Store::over(Box::new(records));
         store.has_format_2 = store.has_executions_of_format_2()?;
         let Some(bytes) = store.records.get(keys::FORMAT)? else { return store.of_this_format() };
-        // The format is read before anything else is believed, so its record is the same in every version.
+        // The format is read first, so its record is the same in every version.
         match serde_json::from_slice(bytes.get(5..).unwrap_or_default()) {
             Ok(codec::FORMAT) => Ok(store),
             Ok(found) if codec::EARLIER_FORMATS.contains(&found) => store.of_this_format(),
@@ -92,8 +96,8 @@ impl Store {
     }
 
     fn over(records: Box<dyn Records>) -> Self {
-        let (known_definitions, document_versions) = Default::default();
-        Store { records, known_definitions, document_versions, has_format_2: true }
+        let (known_definitions, document_versions, deferred_changes) = Default::default();
+        Store { records, known_definitions, document_versions, deferred_changes, has_format_2: true }
     }
 
     /// The format is written last: a crash before that repeats the change.
@@ -105,7 +109,7 @@ impl Store {
         Ok(self)
     }
 
-    /// What can be read of a store that cannot be opened, and what is wrong with the rest. Nothing can be written to it.
+    /// The readable part of a store that cannot be opened, and the errors of the rest. It refuses writes.
     ///
     /// # Errors
     /// Its files cannot be opened at all.
@@ -114,23 +118,23 @@ impl Store {
         Ok((Store::over(Box::new(records)), problems))
     }
 
-    /// Hears that nothing more comes for now. Costs no wait for the disk.
-    pub fn on_idle(&self) {
+    /// Called when the dispatcher is idle: appends the acknowledgement marker without fsync.
+    pub(crate) fn on_idle(&self) {
         self.records.on_idle();
     }
 
-    /// Brings everything to its final place, so that the next opening has nothing to do.
+    /// Writes all committed changes to the index, so that the next opening has nothing to repeat.
     ///
     /// # Errors
-    /// The records cannot be written. What was committed is safe all the same.
-    pub fn settle(&self) -> Result<(), StoreError> {
-        self.records.settle(None)
+    /// The records cannot be written. Committed changes stay durable.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        self.records.checkpoint(None)
     }
 
-    /// Leaves the store to the end of the process, which is sooner there when nothing is taken apart. What is on its way arrives
-    /// first: a checkpoint that a crash interrupted would begin anew at every opening.
+    /// Skips the destructors: the process ends soon, and freeing memory takes time. Waits for the checkpoint in progress first: an
+    /// interrupted checkpoint would start again at every opening.
     pub fn leave(self) {
-        if self.records.arrive().is_ok() {
+        if self.records.wait_for_checkpoint().is_ok() {
             std::mem::forget(self);
         }
     }
@@ -140,7 +144,8 @@ impl Store {
     }
 
     /// Writes a batch and returns when it is durable.
-    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+    fn write(&self, mut batch: Batch) -> Result<(), StoreError> {
+        self.deferred_changes.move_to(&mut batch);
         let kinds = documents::changed_kinds(&batch.changes);
         self.records.commit(batch)?;
         self.document_versions.count(kinds);

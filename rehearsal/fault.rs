@@ -73,14 +73,14 @@ const TIMES_MAX: u32 = 1_000;
 
 /// One fault.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Fault {
+pub enum InjectedFault {
     /// An order to the gateway.
     Order(Value),
     /// The process that drives the execution is killed when a state of this name is entered.
     KillAt(String),
 }
 
-impl FromStr for Fault {
+impl FromStr for InjectedFault {
     /// The problem of the text.
     type Err = String;
 
@@ -88,7 +88,7 @@ impl FromStr for Fault {
         if let Some(state) = text.strip_prefix("kill@") {
             return match state.trim() {
                 "" => Err("kill@ names a state, such as 'kill@Create the database'".to_owned()),
-                state => Ok(Fault::KillAt(state.to_owned())),
+                state => Ok(InjectedFault::KillAt(state.to_owned())),
             };
         }
         let (what, kind) = text.split_once('=').ok_or("a fault is SERVICE:OPERATION=KIND or kill@STATE")?;
@@ -121,7 +121,7 @@ impl FromStr for Fault {
         let mut order = order;
         // The gateway names a fault that never occurs by its text.
         order["fault"] = text.into();
-        Ok(Fault::Order(order))
+        Ok(InjectedFault::Order(order))
     }
 }
 
@@ -183,13 +183,13 @@ mod tests {
 
     fn order(text: &str) -> Value {
         match text.parse().unwrap() {
-            Fault::Order(order) => order,
-            Fault::KillAt(state) => panic!("kill at {state}"),
+            InjectedFault::Order(order) => order,
+            InjectedFault::KillAt(state) => panic!("kill at {state}"),
         }
     }
 
     #[test]
-    fn calls_conditions_and_kills_are_told_apart() {
+    fn calls_conditions_and_kills_are_distinguished() {
         let lost = order("ec2:CreateVpc=lost");
         assert_eq!(
             (&lost["operation"], &lost["kind"], &lost["times"]),
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(order("elasticloadbalancing:CreateListener=denied")["operation"], "elbv2:CreateListener");
         assert_eq!(order("ec2:CreateVpc=VpcLimitExceeded")["code"], "VpcLimitExceeded");
         assert_eq!(order("rds:database=storage-optimization")["value"], "storage-optimization");
-        assert_eq!("kill@Create the database".parse(), Ok(Fault::KillAt("Create the database".to_owned())));
+        assert_eq!("kill@Create the database".parse(), Ok(InjectedFault::KillAt("Create the database".to_owned())));
     }
 
     #[test]
@@ -215,7 +215,7 @@ mod tests {
             ("iam:PassRole=lost", "is a permission"),
             (":x=lost", "names a service"),
         ] {
-            let error = text.parse::<Fault>().unwrap_err();
+            let error = text.parse::<InjectedFault>().unwrap_err();
             assert!(error.contains(said), "{text}: {error}");
         }
     }
@@ -230,7 +230,7 @@ mod tests {
                 .replace("SERVICE", "rds")
                 .replace("CODE", "VpcLimitExceeded")
                 .replace("STATUS", "failed");
-            assert!(text.parse::<Fault>().is_ok(), "{text}");
+            assert!(text.parse::<InjectedFault>().is_ok(), "{text}");
         }
     }
 }

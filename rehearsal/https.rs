@@ -39,15 +39,15 @@ pub(crate) async fn serve(gateway: Gateway, domain: &str) -> Result<(SocketAddr,
 }
 
 fn certificates(domain: &str) -> Result<(ServerConfig, String), String> {
-    let told = |error: rcgen::Error| error.to_string();
-    let authority_key = KeyPair::generate().map_err(told)?;
-    let mut authority = CertificateParams::new(Vec::new()).map_err(told)?;
+    let message = |error: rcgen::Error| error.to_string();
+    let authority_key = KeyPair::generate().map_err(message)?;
+    let mut authority = CertificateParams::new(Vec::new()).map_err(message)?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let root = authority.self_signed(&authority_key).map_err(told)?;
+    let root = authority.self_signed(&authority_key).map_err(message)?;
     let issuer = Issuer::new(authority, authority_key);
-    let key = KeyPair::generate().map_err(told)?;
+    let key = KeyPair::generate().map_err(message)?;
     let names = vec![domain.to_owned(), format!("*.{domain}")];
-    let certificate = CertificateParams::new(names).map_err(told)?.signed_by(&key, &issuer).map_err(told)?;
+    let certificate = CertificateParams::new(names).map_err(message)?.signed_by(&key, &issuer).map_err(message)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)

@@ -14,6 +14,6 @@ mod ssh;
 mod world;
 
 pub use error::RehearsalError;
-pub use fault::{DATABASE_STATUSES, FAULTS, Fault};
+pub use fault::{DATABASE_STATUSES, FAULTS, InjectedFault};
 pub use serve::{WorldOptions, serve_world};
 pub use world::World;

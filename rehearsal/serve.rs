@@ -1,8 +1,8 @@
 //! Creates a world, serves it and ends it.
 
 use std::{
-    path::PathBuf,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde::Deserialize;
@@ -39,8 +39,8 @@ struct Idle {
     idle_seconds: f64,
 }
 
-/// Creates a world and serves it until a signal, or until it is idle for `idle_exit`. Calls `progress` at the start of
-/// slow operations.
+/// Creates a world and serves it until a signal, until it is idle for `idle_exit`, or until its description is gone or names another
+/// world, so that no client finds it. Calls `progress` at the start of slow operations.
 ///
 /// # Errors
 /// A part of the world cannot be created.
@@ -67,6 +67,13 @@ pub async fn serve_world(options: WorldOptions, progress: &(dyn Fn(&str) + Send 
         started_at_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
         speed: options.speed,
     };
+    // Two commands may start a world at the same time: the later one ends, so that all commands find the same.
+    if let Some(other) = World::read(&options.state_directory)?
+        && other.answers().await
+    {
+        let _ = aws.child.kill().await;
+        return Ok(());
+    }
     world.write(&options.state_directory)?;
     let listen = |kind| signal(kind).map_err(RehearsalError::io("signals"));
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
@@ -74,19 +81,74 @@ pub async fn serve_world(options: WorldOptions, progress: &(dyn Fn(&str) + Send 
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         () = idle(&gateway, options.idle_exit) => {}
+        () = replaced(&options.state_directory, &world.id) => {}
         _ = aws.child.wait() => {}
     }
-    World::forget(&options.state_directory);
+    if is_named(&options.state_directory, &world.id) {
+        World::forget(&options.state_directory);
+    }
     let _ = aws.child.kill().await;
     Ok(())
 }
 
 async fn idle(gateway: &Gateway, exit: Duration) {
+    let mut answered = Instant::now();
     loop {
         tokio::time::sleep(IDLE_POLL).await;
-        let idle = gateway.ask::<Idle>("idle").await.map_or(0.0, |idle| idle.idle_seconds);
-        if idle > exit.as_secs_f64() {
-            return;
+        match gateway.ask::<Idle>("idle").await {
+            Some(idle) if idle.idle_seconds > exit.as_secs_f64() => return,
+            Some(_) => answered = Instant::now(),
+            // A gateway that does not answer serves no client either.
+            None if answered.elapsed() > exit => return,
+            None => {}
         }
+    }
+}
+
+/// Returns when the description in the folder is not that of this world: the folder was deleted, or two commands started a world each.
+async fn replaced(state_directory: &Path, id: &str) {
+    while is_named(state_directory, id) {
+        tokio::time::sleep(IDLE_POLL).await;
+    }
+}
+
+fn is_named(state_directory: &Path, id: &str) -> bool {
+    match World::read(state_directory) {
+        Ok(world) => world.is_some_and(|world| world.id == id),
+        // A description that cannot be read at the moment may be this world's.
+        Err(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_world_is_found_as_long_as_the_description_in_its_folder_is_its_own() {
+        let folder = std::env::temp_dir().join(format!("flow-world-{:016x}", rand::random::<u64>()));
+        std::fs::create_dir(&folder).unwrap();
+        assert!(!is_named(&folder, "1"), "no description");
+        let address = "127.0.0.1:1".parse().unwrap();
+        let world = World {
+            id: "1".to_owned(),
+            pid: 1,
+            moto_pid: 2,
+            aws_endpoint: String::new(),
+            moto_endpoint: String::new(),
+            ssh_server: address,
+            dns_server: address,
+            https_server: address,
+            https_root_certificate_pem: String::new(),
+            region: REGION.to_owned(),
+            domain: "example.com".to_owned(),
+            started_at_ms: 0,
+            speed: 60.0,
+        };
+        world.write(&folder).unwrap();
+        assert!(is_named(&folder, "1") && !is_named(&folder, "2"));
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(!is_named(&folder, "1"), "the folder is gone");
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     outcome::{gone, gone_already},
     policy::{REQUEST_TAGGED, Restriction, Scope, none, resource_tag},
     preflight::{CheckChanges, Objections},
-    service::{Found, Service, Wait},
+    service::{Found, Service, UsualWait},
     tags::Tags,
 };
 
@@ -72,10 +72,10 @@ impl Service for CertificateManager {
         changes::check(environment, input, objections).await
     }
 
-    fn waits(&self) -> &'static [Wait] {
+    fn waits(&self) -> &'static [UsualWait] {
         &[
-            Wait { step: "acm:describeValidation", usual_seconds: (5, 30), takes: None },
-            Wait {
+            UsualWait { step: "acm:describeValidation", usual_seconds: (5, 30), takes: None },
+            UsualWait {
                 step: "acm:waitForCertificate",
                 usual_seconds: (120, 1_800),
                 takes: Some("about 2.5 min once the DNS record is there"),

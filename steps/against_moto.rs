@@ -1,4 +1,4 @@
-//! Runs the steps of network, keys, instance, certificate and DNS against a running moto, each twice.
+//! Runs the steps of network, keys, instance, certificate and DNS against a running moto, each twice, and the SDK integrations of S3.
 //!
 //! Runs only if `FLOW_TEST_AWS_ENDPOINT` is the URL of a moto (such as `http://127.0.0.1:5000`). The tests reset it
 //! first.
@@ -315,4 +315,48 @@ async fn a_name_that_is_not_ours_stops_the_run() {
     let input = json!({"deployment": "foreign", "cidr": "10.0.0.0/99"});
     let error = execution.try_run("ec2:createVpc", input).await.unwrap_err();
     assert_eq!(error.class, engine::step::ErrorClass::Invalid, "{error}");
+}
+
+#[tokio::test]
+async fn an_object_is_written_read_listed_and_deleted_with_the_names_of_aws() {
+    let Ok(endpoint) = std::env::var(ENDPOINT_VARIABLE) else {
+        println!("skipped: {ENDPOINT_VARIABLE} names no moto");
+        return;
+    };
+    let _moto = MOTO.lock().await;
+    let environment = Arc::new(Environment::for_rehearsal(addresses(endpoint.clone())).unwrap());
+    let reset = environment.https().post(format!("{endpoint}/moto-api/reset")).send().await;
+    assert!(reset.unwrap().status().is_success());
+    let place = aws_sdk_s3::types::CreateBucketConfiguration::builder()
+        .location_constraint(aws_sdk_s3::types::BucketLocationConstraint::EuCentral1)
+        .build();
+    environment.s3().create_bucket().bucket("data").create_bucket_configuration(place).send().await.unwrap();
+
+    let mut execution = Execution::new(&environment, "objects-0001");
+    let call = |action: &str| format!("aws:aws-sdk:s3:{action}");
+    let object = json!({ "Bucket": "data", "Key": "a.json" });
+    let mut wanted = object.clone();
+    wanted["Body"] = json!({ "Dict": "Value" });
+    wanted["Metadata"] = json!({ "origin": "test" });
+    let written = execution.run(&call("putObject"), wanted).await;
+    let read = execution.run(&call("getObject"), object.clone()).await;
+    assert_eq!((&read["Body"], &read["ContentLength"]), (&json!("{\"Dict\":\"Value\"}"), &json!(16)), "{read}");
+    assert_eq!((&read["ETag"], &read["Metadata"]), (&written["ETag"], &json!({ "origin": "test" })), "{read}");
+    assert!(read["LastModified"].as_str().unwrap().ends_with('Z') && read.get("ChecksumCRC32").is_none(), "{read}");
+    let head = execution.run(&call("headObject"), object.clone()).await;
+    assert_eq!((&head["ETag"], head.get("Body")), (&written["ETag"], None), "{head}");
+    let listed = execution.run(&call("listObjectsV2"), json!({ "Bucket": "data", "Prefix": "a" })).await;
+    assert_eq!((&listed["Contents"][0]["Key"], &listed["KeyCount"]), (&json!("a.json"), &json!(1)), "{listed}");
+    for _ in 0..2 {
+        execution.run(&call("deleteObject"), object.clone()).await;
+    }
+    for action in ["getObject", "headObject"] {
+        let error = execution.try_run(&call(action), object.clone()).await.unwrap_err();
+        assert_eq!(error.error_name(), "S3.NoSuchKeyException", "{action}: {error}");
+    }
+    let elsewhere = json!({ "Bucket": "missing", "Key": "a.json" });
+    let error = execution.try_run(&call("getObject"), elsewhere).await.unwrap_err();
+    assert_eq!(error.error_name(), "S3.NoSuchBucketException", "{error}");
+    let empty = execution.run(&call("listObjectsV2"), json!({ "Bucket": "data" })).await;
+    assert_eq!((empty.get("Contents"), &empty["KeyCount"]), (None, &json!(0)), "{empty}");
 }

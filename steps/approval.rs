@@ -67,7 +67,7 @@ struct Approved {
     user: String,
     /// The machine on which they answered.
     host: String,
-    /// The comment of the answer.
+    /// The comment of the answer, or null.
     comment: Option<String>,
     /// When they answered (RFC 3339).
     time: String,

@@ -15,7 +15,7 @@ use crate::{
     outcome::called_before,
     plan::{Bill, PlannedChange, Price, Prices},
     policy::{Scope, none},
-    preflight::{Holder, Holders},
+    preflight::{Holders, NameHolder},
     service::{CheckNames, Found, Service},
     tags::{FoundTags, Tags},
 };
@@ -209,7 +209,7 @@ async fn check_alarm_names(
             Some(arn) => tags_of(environment, arn).await?,
             None => None,
         };
-        holders.add("alarm", name, Holder::of(tags));
+        holders.add("alarm", name, NameHolder::of(tags));
     }
     Ok(())
 }

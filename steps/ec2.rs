@@ -34,7 +34,7 @@ use crate::{
     plan::{PlannedChange, Price, Prices},
     policy::Scope,
     preflight::{CheckChanges, Holders, Objections},
-    service::{CheckNames, Found, Service, Wait},
+    service::{CheckNames, Found, Service, UsualWait},
     tags::{DEPLOYMENT, Tags, sanitised},
 };
 
@@ -83,13 +83,13 @@ impl Service for Ec2 {
         inventory::check_names(environment, names, holders).await
     }
 
-    fn waits(&self) -> &'static [Wait] {
+    fn waits(&self) -> &'static [UsualWait] {
         &[
-            Wait { step: "ec2:waitForVpc", usual_seconds: (1, 5), takes: None },
-            Wait { step: "ec2:waitForSubnet", usual_seconds: (1, 5), takes: None },
-            Wait { step: "ec2:waitForInstanceRunning", usual_seconds: (20, 60), takes: Some("about 25 s") },
-            Wait { step: "ec2:waitForInstanceTerminated", usual_seconds: (20, 60), takes: Some("about 25 s") },
-            Wait { step: "ec2:waitForInstanceStatus", usual_seconds: (120, 300), takes: Some("about 3 min") },
+            UsualWait { step: "ec2:waitForVpc", usual_seconds: (1, 5), takes: None },
+            UsualWait { step: "ec2:waitForSubnet", usual_seconds: (1, 5), takes: None },
+            UsualWait { step: "ec2:waitForInstanceRunning", usual_seconds: (20, 60), takes: Some("about 25 s") },
+            UsualWait { step: "ec2:waitForInstanceTerminated", usual_seconds: (20, 60), takes: Some("about 25 s") },
+            UsualWait { step: "ec2:waitForInstanceStatus", usual_seconds: (120, 300), takes: Some("about 3 min") },
         ]
     }
 

@@ -25,7 +25,7 @@ use crate::{
     plan::{KNOWN_AFTER_APPLY, PlannedChange, Price, Prices, is_unknown},
     policy::{REQUEST_TAGGED, Scope, all, none},
     preflight::Holders,
-    service::{CheckNames, Found, Wait},
+    service::{CheckNames, Found, UsualWait},
     tags::Tags,
 };
 
@@ -95,10 +95,10 @@ impl crate::service::Service for Ecs {
         inventory::check_names(environment, names, holders).await
     }
 
-    fn waits(&self) -> &'static [Wait] {
+    fn waits(&self) -> &'static [UsualWait] {
         &[
-            Wait { step: "ecs:waitForService", usual_seconds: (120, 600), takes: Some("about 3 min") },
-            Wait { step: "ecs:waitForServiceInactive", usual_seconds: (30, 300), takes: Some("about 30 s") },
+            UsualWait { step: "ecs:waitForService", usual_seconds: (120, 600), takes: Some("about 3 min") },
+            UsualWait { step: "ecs:waitForServiceInactive", usual_seconds: (30, 300), takes: Some("about 30 s") },
         ]
     }
 

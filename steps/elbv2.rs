@@ -21,7 +21,7 @@ use crate::{
     plan::{KNOWN_AFTER_APPLY, PlannedChange, Price, Prices, query_answer},
     policy::{Scope, none},
     preflight::Holders,
-    service::{CheckNames, Found, Service, Wait},
+    service::{CheckNames, Found, Service, UsualWait},
     tags::{FoundTags, Tags},
 };
 
@@ -84,10 +84,14 @@ impl Service for LoadBalancing {
         inventory::check_names(environment, names, holders).await
     }
 
-    fn waits(&self) -> &'static [Wait] {
+    fn waits(&self) -> &'static [UsualWait] {
         &[
-            Wait { step: "elbv2:waitForLoadBalancer", usual_seconds: (120, 300), takes: Some("about 2.5 min") },
-            Wait { step: "elbv2:waitForLoadBalancerDeleted", usual_seconds: (30, 600), takes: Some("about 1 min") },
+            UsualWait { step: "elbv2:waitForLoadBalancer", usual_seconds: (120, 300), takes: Some("about 2.5 min") },
+            UsualWait {
+                step: "elbv2:waitForLoadBalancerDeleted",
+                usual_seconds: (30, 600),
+                takes: Some("about 1 min"),
+            },
         ]
     }
 

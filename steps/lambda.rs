@@ -75,7 +75,7 @@ async fn invoke(environment: Arc<Environment>, _context: StepContext, input: Val
         result.insert("LogResult".to_owned(), answer.log_result().unwrap_or_default().into());
     }
     result.insert("Payload".to_owned(), payload(&answer)?);
-    result.extend(metadata.told());
+    result.extend(metadata.fields());
     result.insert("SdkResponseMetadata".to_owned(), json!({ "RequestId": answer.request_id() }));
     result.insert("StatusCode".to_owned(), answer.status_code().into());
     Ok(Answer::done(Value::Object(result)))

@@ -13,7 +13,7 @@ use crate::{
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
     outcome::{gone, gone_already, nothing_to_do, setting_changed},
     policy::{Scope, none},
-    preflight::{Holder, Holders},
+    preflight::{Holders, NameHolder},
     service::{CheckNames, Found, Service},
     tags::{FoundTags, Tags},
 };
@@ -64,7 +64,7 @@ impl Service for Logs {
             Some(group) => tags_of(environment, &group).await?,
             None => None,
         };
-        holders.add("log group", name, Holder::of(tags));
+        holders.add("log group", name, NameHolder::of(tags));
         Ok(())
     }
 

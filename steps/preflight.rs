@@ -11,7 +11,7 @@ use engine::step::Registry;
 
 use crate::Environment;
 pub(crate) use changes::{CheckChanges, Objections};
-pub(crate) use names::{Holder, Holders};
+pub(crate) use names::{Holders, NameHolder};
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     changes::register(registry, environment);

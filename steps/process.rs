@@ -24,9 +24,9 @@ pub use turn::programs_ended;
 
 use self::{
     lines::Origin,
-    program::{Ended, Failure, Program},
+    program::{Ended, Program, ProgramFailure},
     protocol::Request,
-    turn::Turn,
+    turn::ProgramTurn,
 };
 use crate::local::{LocalSettings, PROGRAMS};
 
@@ -82,8 +82,8 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
 }
 
 /// Runs the program after the previous one of the same state has ended, which may still be ending.
-async fn run_in_turn(context: &StepContext, input: Run) -> Result<Ended, Failure> {
-    let turn = Turn::wait(&context.execution, &context.state_path).await;
+async fn run_in_turn(context: &StepContext, input: Run) -> Result<Ended, ProgramFailure> {
+    let turn = ProgramTurn::wait(&context.execution, &context.state_path).await;
     let mut variables = vec![
         ("FLOW_IDEMPOTENCY_TOKEN".into(), context.token.clone().into()),
         ("FLOW_TASK_TOKEN".into(), context.task_token().into()),
@@ -95,7 +95,7 @@ async fn run_in_turn(context: &StepContext, input: Run) -> Result<Ended, Failure
 }
 
 /// The end of a program, for a wait that evaluates its exit code.
-pub(crate) struct Exit {
+pub(crate) struct ProgramExit {
     /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// The status in words.
@@ -116,7 +116,7 @@ pub(crate) async fn exit_of(
     program: String,
     arguments: Vec<String>,
     input: Value,
-) -> Result<Exit, StepError> {
+) -> Result<ProgramExit, StepError> {
     allowed(settings, &context.execution, &program)?;
     let name = program.clone();
     let ended = tokio::time::timeout(time_left(context), run_in_turn(context, Run { program, arguments, input })).await;
@@ -124,7 +124,12 @@ pub(crate) async fn exit_of(
     let text = String::from_utf8_lossy(&ended.output).trim().to_owned();
     let said = if ended.error_tail.trim().is_empty() { &text } else { ended.error_tail.trim() };
     let last_line = output::last_characters(said.lines().last().unwrap_or_default(), LINE_CHARACTERS).to_owned();
-    Ok(Exit { code: ended.status.code(), status: ended.status.to_string(), output: json_or_text(&text), last_line })
+    Ok(ProgramExit {
+        code: ended.status.code(),
+        status: ended.status.to_string(),
+        output: json_or_text(&text),
+        last_line,
+    })
 }
 
 fn time_left(context: &StepContext) -> Duration {
@@ -136,18 +141,18 @@ fn json_or_text(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }
 
-fn failed(name: &str, failure: Failure) -> StepError {
+fn failed(name: &str, failure: ProgramFailure) -> StepError {
     match failure {
-        Failure::CannotStart(cause) => StepError::named("Process.CannotStart", format!("{name}: {cause}")),
-        Failure::TooMuchOutput => StepError::named(
+        ProgramFailure::CannotStart(cause) => StepError::named("Process.CannotStart", format!("{name}: {cause}")),
+        ProgramFailure::TooMuchOutput => StepError::named(
             "States.DataLimitExceeded",
             format!("{name} printed more than {OUTPUT_BYTES_MAX} bytes and was ended"),
         ),
-        Failure::Lost(cause) => StepError::named("Process.Failed", format!("{name}: {cause}")),
+        ProgramFailure::Lost(cause) => StepError::named("Process.Failed", format!("{name}: {cause}")),
     }
 }
 
-fn result(name: &str, ended: Result<Ended, Failure>) -> StepResult<Value> {
+fn result(name: &str, ended: Result<Ended, ProgramFailure>) -> StepResult<Value> {
     let ended = ended.map_err(|failure| failed(name, failure))?;
     let text = String::from_utf8_lossy(&ended.output);
     let text = text.trim();

@@ -25,7 +25,7 @@ use crate::{
     plan::{Bill, PlannedChange, Price, Prices},
     policy::{Scope, none},
     preflight::{CheckChanges, Holders, Objections},
-    service::{CheckNames, Found, Service, Wait},
+    service::{CheckNames, Found, Service, UsualWait},
     tags::Tags,
 };
 
@@ -90,10 +90,10 @@ impl Service for Rds {
         inventory::check_names(environment, names, holders).await
     }
 
-    fn waits(&self) -> &'static [Wait] {
+    fn waits(&self) -> &'static [UsualWait] {
         &[
-            Wait { step: "rds:waitForDatabase", usual_seconds: (300, 1_200), takes: Some("about 6 min") },
-            Wait { step: "rds:waitForDatabaseDeleted", usual_seconds: (180, 900), takes: Some("about 3 min") },
+            UsualWait { step: "rds:waitForDatabase", usual_seconds: (300, 1_200), takes: Some("about 6 min") },
+            UsualWait { step: "rds:waitForDatabaseDeleted", usual_seconds: (180, 900), takes: Some("about 3 min") },
         ]
     }
 

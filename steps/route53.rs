@@ -19,7 +19,7 @@ use crate::{
     Environment,
     plan::KNOWN_AFTER_APPLY,
     policy::{Scope, none},
-    service::{Found, Service, Wait},
+    service::{Found, Service, UsualWait},
 };
 
 const RESOURCE_TYPE: &str = "AWS::Route53::RecordSet";
@@ -53,8 +53,8 @@ impl Service for Route53 {
         inventory::find(environment, found).await
     }
 
-    fn waits(&self) -> &'static [Wait] {
-        &[Wait { step: "route53:waitForChange", usual_seconds: (30, 60), takes: Some("about 40 s") }]
+    fn waits(&self) -> &'static [UsualWait] {
+        &[UsualWait { step: "route53:waitForChange", usual_seconds: (30, 60), takes: Some("about 40 s") }]
     }
 
     fn answer_in_plan(&self, operation: &str) -> Option<String> {

@@ -1,6 +1,7 @@
-//! S3 objects that distributed Maps read as items and write as results.
+//! S3 objects that distributed Maps read as items and write as results, and the AWS SDK integrations of S3 ([`sdk`]).
 //! Source: Developer Guide, "ItemReader (Map)" and "ResultWriter (Map)".
 
+mod sdk;
 mod through;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
     step!(registry, environment, "aws:s3:getObject", "Reads an object.", ["s3:GetObject"], get_object);
     step!(registry, environment, "aws:s3:listObjectsV2", "Lists objects.", ["s3:ListBucket"], list_objects);
     step!(registry, environment, "aws:s3:putObject", "Writes a Map's results.", ["s3:PutObject"], put_results);
+    sdk::register(registry, environment);
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -157,7 +159,13 @@ where
 /// The name of an error in Step Functions' SDK integration: errors that the API's model lists have their own.
 fn error_name(code: &str) -> String {
     match code {
-        "NoSuchKey" | "NoSuchBucket" | "InvalidObjectState" => format!("S3.{code}Exception"),
+        "NoSuchKey"
+        | "NoSuchBucket"
+        | "InvalidObjectState"
+        | "EncryptionTypeMismatch"
+        | "InvalidRequest"
+        | "InvalidWriteOffset"
+        | "TooManyParts" => format!("S3.{code}Exception"),
         _ => "S3.S3Exception".to_owned(),
     }
 }

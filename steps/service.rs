@@ -96,7 +96,7 @@ pub(crate) trait Service: Sync {
     }
 
     /// The steps that wait.
-    fn waits(&self) -> &'static [Wait] {
+    fn waits(&self) -> &'static [UsualWait] {
         &[]
     }
 
@@ -113,7 +113,7 @@ pub(crate) trait Service: Sync {
 }
 
 /// How long a step waits.
-pub(crate) struct Wait {
+pub(crate) struct UsualWait {
     /// The step's name, such as `ec2:waitForVpc`.
     pub(crate) step: &'static str,
     /// The shortest and the longest duration in seconds that AWS's documentation and users report.

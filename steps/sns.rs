@@ -14,7 +14,7 @@ use crate::{
     outcome::{change_of_part, gone, gone_already, incomplete_answer, nothing_to_do},
     plan::{KNOWN_AFTER_APPLY, is_unknown, query_answer},
     policy::{Scope, none},
-    preflight::{CheckChanges, Holder, Holders, Objections},
+    preflight::{CheckChanges, Holders, NameHolder, Objections},
     service::{CheckNames, Found, Service},
     tags::{FoundTags, Tags},
 };
@@ -71,7 +71,7 @@ impl Service for Sns {
             Some(topic_arn) => tags_of(environment, &topic_arn).await?,
             None => None,
         };
-        holders.add("topic", name, Holder::of(tags));
+        holders.add("topic", name, NameHolder::of(tags));
         Ok(())
     }
 

@@ -59,24 +59,103 @@ fn a_resume_with_another_account_or_region_is_refused_and_names_both() {
     assert!(said.contains("second: 111111111111"), "{said}");
 }
 
+/// Runs `flow resume --all` with these credentials, and calls `meanwhile` while it asks STS: an execution is listed then, and not resumed yet.
+fn resume_of_all_during(home: &Home, account: &str, meanwhile: impl FnOnce()) -> (Option<i32>, String) {
+    let slow = Sts::start_slow(std::time::Duration::from_secs(4));
+    let mut all = home.command(&["resume", "--all", "--no-wait=0"]);
+    all.envs(slow.credentials(account)).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let all = all.spawn().unwrap();
+    until(10, "the account is asked for", || slow.asked() > 0);
+    meanwhile();
+    let all = all.wait_with_output().unwrap();
+    (all.status.code(), format!("{}{}", text(&all.stdout), text(&all.stderr)))
+}
+
 #[test]
 fn a_cancel_between_the_list_and_the_resume_of_all_is_no_failure() {
     let (home, sts) = (Home::plain(), Sts::start());
+    // Also where the resume would have been refused.
+    for (id, account) in [("one", STAGING), ("two", PRODUCTION)] {
+        let run = ["run", &asks_twice(&home), "--yes", "--no-wait=0", "--id", id];
+        home.exits_with(&run, &sts.credentials(STAGING), 75);
+        let (code, said) = resume_of_all_during(&home, account, || {
+            home.exits(&["cancel", id], 0);
+        });
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains(&format!("{id}   ABORTED")), "it says how it ended: {said}");
+        assert_eq!(home.status_of(id), "ABORTED", "the resume did not redrive it");
+        assert_eq!(home.exits(&["resume", "--all", "--no-wait=0"], 0), "", "it is reported once");
+    }
+}
+
+#[test]
+fn a_prune_between_the_list_and_the_resume_of_all_is_no_failure() {
+    let (home, sts) = (Home::plain(), Sts::start());
     let run = ["run", &asks_twice(&home), "--yes", "--no-wait=0", "--id", "one"];
     home.exits_with(&run, &sts.credentials(STAGING), 75);
-    // While STS answers, the execution is listed and not yet resumed.
-    let slow = Sts::start_slow(std::time::Duration::from_secs(4));
-    let mut all = home.command(&["resume", "--all", "--no-wait=0"]);
-    all.envs(slow.credentials(STAGING)).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    let all = all.spawn().unwrap();
-    until(10, "the account is asked for", || slow.asked() > 0);
-    home.exits(&["cancel", "one"], 0);
-    let all = all.wait_with_output().unwrap();
-    let said = format!("{}{}", text(&all.stdout), text(&all.stderr));
-    assert_eq!(all.status.code(), Some(0), "{said}");
-    assert!(said.contains("one   ABORTED"), "it says how it ended: {said}");
-    assert_eq!(home.status_of("one"), "ABORTED", "the resume did not redrive it");
-    assert_eq!(home.exits(&["resume", "--all", "--no-wait=0"], 0), "", "it is reported once");
+    let (code, said) = resume_of_all_during(&home, STAGING, || {
+        home.exits(&["cancel", "one"], 0);
+        home.exits(&["prune", "--days", "0"], 0);
+    });
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("one   had ended, and was pruned"), "{said}");
+    assert_eq!(home.exits(&["resume", "--all", "--no-wait=0"], 0), "");
+}
+
+#[test]
+fn a_resume_of_all_with_another_region_refuses_what_is_pinned_elsewhere_and_continues_the_rest() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let file = asks_twice(&home);
+    for (id, region) in [("east", "us-east-1"), ("west", "eu-west-1")] {
+        let run = ["run", &file, "--yes", "--no-wait=0", "--id", id, "--region", region];
+        home.exits_with(&run, &sts.credentials(STAGING), 75);
+    }
+    let all = ["resume", "--all", "--no-wait=0"];
+    // The environment of cron is that of executions in several regions.
+    let said = home.exits_with(&all, &sts.credentials(STAGING), 75);
+    assert!(!said.contains("not resumed"), "{said}");
+    let refused = "west   not resumed: pinned to region eu-west-1, and us-east-1 is given";
+    let with_region = [&all[..], &["--region", "us-east-1"]].concat();
+    let said = home.exits_with(&with_region, &sts.credentials(STAGING), 3);
+    assert!(said.contains(refused) && said.contains("east   ") && !said.contains("east   not resumed"), "{said}");
+    let _server = Server::start_with(&home, &sts.credentials(STAGING));
+    let said = home.exits_with(&with_region, &sts.credentials(STAGING), 3);
+    assert!(said.contains(refused) && said.contains("east   RUNNING in process"), "{said}");
+}
+
+#[test]
+fn a_reason_that_several_executions_share_is_printed_once() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let file = asks_twice(&home);
+    for id in ["one", "two", "three"] {
+        home.exits_with(&["run", &file, "--yes", "--no-wait=0", "--id", id], &sts.credentials(STAGING), 75);
+    }
+    let all = ["resume", "--all", "--no-wait=0"];
+    let (none, other): (&[(&str, &str)], _) = (&[], sts.credentials(PRODUCTION));
+    for (credentials, exit) in [(none, 75), (&other[..], 3)] {
+        let said = home.exits_with(&all, credentials, exit);
+        assert_eq!(said.matches("   not resumed, for the reason above").count(), 3, "{said}");
+        assert_eq!(said.lines().filter(|line| line.starts_with("not resumed: ")).count(), 1, "{said}");
+        let json = home.exits_with(&[&all[..], &["-o", "json"]].concat(), credentials, exit);
+        assert_eq!(
+            json.lines().filter(|line| line.contains("not resumed: ")).count(),
+            3,
+            "each line is complete: {json}"
+        );
+    }
+}
+
+#[test]
+fn a_resume_of_all_beside_a_server_says_for_what_it_waits() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let run = ["run", &asks_twice(&home), "--yes", "--no-wait=0", "--id", "one"];
+    home.exits_with(&run, &sts.credentials(STAGING), 75);
+    let server = Server::start_with(&home, &sts.credentials(PRODUCTION));
+    until(40, "it is paused", || home.exits(&["status", "one"], 0).contains("PAUSED"));
+    drop(server);
+    let server = Server::start_with(&home, &sts.credentials(STAGING));
+    let said = home.exits_with(&["resume", "--all"], &sts.credentials(STAGING), 0);
+    assert!(said.contains(&format!("waiting for 1 execution that process {}", server.pid())), "{said}");
 }
 
 #[test]
@@ -122,6 +201,64 @@ fn a_client_takes_over_with_the_account_that_is_pinned() {
     let output = client.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
     assert!(text(&output.stdout).contains("second: 111111111111"));
+}
+
+/// Starts a run with credentials beside a server, and another one without credentials. Kills the server so that the other one becomes the
+/// owner. Returns both: the one with credentials, and the owner.
+fn beside_an_owner_without_credentials(
+    home: &Home,
+    sts: &Sts,
+    more: &[&str],
+    owner_seconds: u64,
+) -> (std::process::Child, std::process::Child) {
+    let piped = std::process::Stdio::piped;
+    let mut server = Server::start_with(home, &sts.credentials(STAGING));
+    let file = asks_twice(home);
+    let mut client = home.command(&[&["run", &file, "--yes", "--id", "one"], more].concat());
+    client.envs(sts.credentials(STAGING)).stdout(piped()).stderr(piped());
+    let client = client.spawn().unwrap();
+    until(10, "it waits", || text(&home.flow(&["status", "one"]).stdout).contains("Rest"));
+    let other = home.spawn(&["run", &home.waits("other", owner_seconds), "--yes", "--id", "other"]);
+    until(10, "the other one runs", || home.flow(&["status", "other"]).status.success());
+    crate::support::send("-STOP", client.id());
+    crate::support::send("-KILL", server.pid());
+    server.exit_code();
+    let owner = format!("\"pid\":{},", other.id());
+    until(10, "the other one owns the store", || {
+        std::fs::read_to_string(home.path().join("owner.lock")).unwrap_or_default().contains(&owner)
+    });
+    crate::support::send("-CONT", client.id());
+    (client, other)
+}
+
+#[test]
+fn an_execution_is_continued_by_its_own_client_if_the_next_owner_has_no_credentials() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let (client, other) = beside_an_owner_without_credentials(&home, &sts, &[], 8);
+    let other_pid = other.id();
+    assert_eq!(other.wait_with_output().unwrap().status.code(), Some(0));
+    let output = client.wait_with_output().unwrap();
+    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains(&format!("waiting until process {other_pid}")), "{said}");
+    assert!(said.contains("second: 111111111111"), "{said}");
+    assert!(!home.succeed(&["events", "one"]).contains("paused"), "nobody without credentials drove it");
+}
+
+#[test]
+fn an_execution_for_which_nothing_can_act_is_paused_with_the_reason() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    // The client does not wait as long as the owner lives.
+    let (client, mut other) = beside_an_owner_without_credentials(&home, &sts, &["--no-wait=60s"], 600);
+    let output = client.wait_with_output().unwrap();
+    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(75), "{said}");
+    let status = home.succeed(&["status", "one"]);
+    assert!(status.contains("PAUSED") && status.contains("redentials"), "{status}");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let said = home.exits_with(&["resume", "one"], &sts.credentials(STAGING), 0);
+    assert!(said.contains("second: 111111111111"), "{said}");
 }
 
 #[test]

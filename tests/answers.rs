@@ -100,3 +100,63 @@ fn an_early_answer_is_kept_until_its_state_waits() {
     assert!(said.contains("SUCCEEDED") && said.contains("yes"), "{said}");
     assert!(home.exits(&["events", "one"], 0).contains("on leave"));
 }
+
+/// A Task that calls a program, which takes this long.
+fn slow_call(home: &Home, seconds: u32) -> (String, std::path::PathBuf, String) {
+    let effects = home.path().join("effects");
+    let (begun, ended) =
+        (format!("echo begun >> {}", effects.display()), format!("echo ended >> {}", effects.display()));
+    let program = home.program("slow", &format!("{begun}; sleep {seconds}; {ended}; echo 7"));
+    let arguments = json!({ "Program": program });
+    let task = json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": arguments, "End": true });
+    (home.one("slow", &task), effects, program)
+}
+
+fn lines(effects: &std::path::Path) -> String {
+    std::fs::read_to_string(effects).unwrap_or_default()
+}
+
+#[test]
+fn a_call_that_runs_is_not_answered_and_ends_with_its_own_output() {
+    let home = Home::plain();
+    let (file, effects, program) = slow_call(&home, 6);
+    let server = crate::serve::Server::start_with(&home, &[("FLOW_PROGRAMS", &program)]);
+    let run = |id: &str| {
+        let mut run = home.command(&["run", &file, "--yes", "--id", id]);
+        run.env("FLOW_PROGRAMS", &program).stdout(std::process::Stdio::null()).spawn().unwrap()
+    };
+    let runs = ["one", "two"].map(run);
+    until(20, "both programs run", || lines(&effects).matches("begun").count() == 2);
+    for answer in [&["--success", "1"][..], &["--failure", "Wrong"]] {
+        let said = home.exits(&[&["signal", "one", "Only"], answer].concat(), 1);
+        assert!(said.contains("\"Only\" of one waits for no answer: its call is running"), "{said}");
+    }
+    for mut run in runs {
+        assert_eq!(run.wait().unwrap().code(), Some(0));
+    }
+    assert_eq!(lines(&effects).matches("ended").count(), 2, "no program was ended");
+    let said = home.exits(&["signal", "one", "Only", "--success", "1"], 1);
+    assert!(said.contains("one has ended: SUCCEEDED at 2") && said.contains("nothing was changed"), "{said}");
+    drop(server);
+    let said = home.exits(&["signal", "two", "Only", "--failure", "Wrong"], 1);
+    assert!(said.contains("two has ended: SUCCEEDED at 2"), "{said}");
+}
+
+#[test]
+fn after_its_owner_died_a_call_is_not_answered_and_what_waits_for_a_person_is() {
+    let home = Home::plain();
+    let (file, effects, program) = slow_call(&home, 60);
+    let arguments = json!({ "Prompt": "Go?" });
+    let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "Arguments": arguments, "End": true });
+    let mut owner = home.command(&["run", &file, "--yes", "--id", "calls"]);
+    let mut owner = owner.env("FLOW_PROGRAMS", &program).stdout(std::process::Stdio::null()).spawn().unwrap();
+    until(20, "the program runs", || lines(&effects).contains("begun"));
+    home.exits(&["run", &home.one("ask", &ask), "--yes", "--no-wait", "--id", "asks"], 75);
+    crate::support::send("-KILL", owner.id());
+    owner.wait().unwrap();
+    let said = home.exits(&["signal", "calls", "Only", "--success", "1"], 1);
+    assert!(said.contains("its call was running when the process that made it ended"), "{said}");
+    assert_eq!(home.status_of("calls"), "RUNNING", "nothing was answered");
+    home.exits(&["approve", "asks"], 0);
+    assert_eq!(home.status_of("asks"), "SUCCEEDED");
+}

@@ -21,9 +21,9 @@ fn started(home: &Home, file: &str, id: &str) -> String {
 }
 
 fn output(home: &Home, id: &str) -> Value {
-    let told = home.succeed(&["status", id, "-o", "json"]);
+    let reported = home.succeed(&["status", id, "-o", "json"]);
     let line =
-        told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|line| line["type"] == "status");
+        reported.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|line| line["type"] == "status");
     line.unwrap()["view"]["output"].clone()
 }
 
@@ -41,8 +41,8 @@ fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
     for (command, words) in
         [("approvals", "flow approve r-1 Ask --choice now --set ticket=…"), ("status", "r-1 needs you: Release it?")]
     {
-        let told = home.succeed(&[command]);
-        assert!(told.contains(words), "{words:?} is not in: {told}");
+        let reported = home.succeed(&[command]);
+        assert!(reported.contains(words), "{words:?} is not in: {reported}");
     }
     let as_user = |user: &str, arguments: &[&str]| {
         home.command(arguments).env("SUDO_USER", user).env_remove("SSH_CONNECTION").output().unwrap()
@@ -75,8 +75,11 @@ fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
     {
         assert_eq!(output[field], value, "{output}");
     }
-    for told in [home.succeed(&["events", "r-1"]), home.succeed(&["export"])] {
-        assert!(told.contains("bob") && told.contains("after 22:00"), "the author and the comment are in: {told}");
+    for reported in [home.succeed(&["events", "r-1"]), home.succeed(&["export"])] {
+        assert!(
+            reported.contains("bob") && reported.contains("after 22:00"),
+            "the author and the comment are in: {reported}"
+        );
     }
     assert!(home.succeed(&["approvals"]).contains("Nothing waits for a person."));
 }
@@ -120,8 +123,19 @@ fn a_rejection_is_an_error_that_the_workflow_can_catch() {
         output.as_str().is_some_and(|cause| cause.starts_with("rejected by ") && cause.ends_with(": not today")),
         "{output}"
     );
-    let again = home.flow(&["approve", "r-1"]);
-    assert_eq!(again.status.code(), Some(3));
+    let before = home.exits(&["events", "r-1"], 0);
+    for again in [
+        &["approve", "r-1"][..],
+        &["reject", "r-1", "Ask"],
+        &["signal", "r-1", "Ask", "--success", "1"],
+        &["signal", "r-1", "Ask", "--success", "1", "--early"],
+    ] {
+        let refused = home.exits(again, 1);
+        for words in ["\"Ask\" of r-1 was answered by ", "r-1 has ended: SUCCEEDED at 2", "nothing was changed"] {
+            assert!(refused.contains(words), "{again:?}: {words:?} is not in: {refused}");
+        }
+    }
+    assert_eq!(home.exits(&["events", "r-1"], 0), before, "a refused answer changes nothing");
 }
 
 /// Two questions, one after the other.
@@ -137,6 +151,57 @@ fn asks_twice(home: &Home) -> String {
 }
 
 #[test]
+fn after_a_rejection_that_is_caught_the_state_that_ended_the_execution_is_named() {
+    let home = Home::plain();
+    let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "Arguments": { "Prompt": "Deploy?" }, "End": true });
+    let rejected = json!([{ "ErrorEquals": ["Approval.Rejected"], "Next": "Not completed" }]);
+    let branch = json!({ "StartAt": "Ask", "States": { "Ask": ask } });
+    let states = json!({
+        "Deploy": { "Type": "Parallel", "Branches": [branch], "Catch": rejected, "End": true },
+        "Not completed": { "Type": "Fail", "Error": "NotCompleted", "Cause": "It was rolled back." } });
+    let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "Deploy", "States": states });
+    started(&home, &home.definition("deploy", &definition), "d-1");
+    let said = home.exits(&["reject", "d-1"], 0);
+    assert!(said.contains("It was rolled back. flow status d-1") && !said.contains(".. "), "{said}");
+    let shown = home.succeed(&["status", "d-1"]);
+    assert!(shown.contains("FAILED at \"Not completed\"") && shown.contains("[NotCompleted]"), "{shown}");
+    assert!(shown.contains("The workflow ended itself") && !shown.contains("Rejected"), "{shown}");
+}
+
+#[test]
+fn after_a_rejection_and_a_resume_the_time_in_between_is_not_counted_and_the_question_is_new() {
+    let home = Home::plain();
+    started(&home, &asks_twice(&home), "t-1");
+    home.exits(&["reject", "t-1"], 0);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    home.exits(&["resume", "t-1", "--no-wait"], 75);
+    let said = home.succeed(&["status", "t-1", "-o", "json"]);
+    let line: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    let (state, idle) = (&line["view"]["states"]["First"], &line["view"]["idle"][0]);
+    let ms = |value: &Value| value.as_u64().unwrap();
+    assert!(ms(&state["calledMs"]) >= ms(&state["enteredMs"]) + 3_000, "it is asked again: {state}");
+    assert!(ms(&idle["untilMs"]) >= ms(&idle["fromMs"]) + 3_000, "{idle}");
+    assert_eq!(ms(&line["header"]["idleMs"]), ms(&idle["untilMs"]) - ms(&idle["fromMs"]), "the list counts the same");
+}
+
+#[test]
+fn the_line_and_the_output_of_an_answer_have_the_documented_types() {
+    let home = Home::plain();
+    started(&home, &asks_twice(&home), "t-1");
+    let said = home.succeed(&["approve", "t-1", "--set", "note=7", "-o", "json"]);
+    let line: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((&line["type"], &line["state"]), (&json!("approved"), &json!("First")), "{line}");
+    assert!(line["user"].is_string(), "{line}");
+    let events = home.succeed(&["events", "t-1", "-o", "json"]);
+    let entries = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut succeeded = entries.filter(|entry| entry["event"]["type"] == "TaskSucceeded");
+    let output = succeeded.next().unwrap()["event"]["output"].clone();
+    assert_eq!((&output["Choice"], &output["Fields"]), (&json!("approve"), &json!({ "note": "7" })), "{output}");
+    assert!(["User", "Host", "Time"].iter().all(|name| output[name].is_string()), "{output}");
+    assert!(output["Comment"].is_null(), "{output}");
+}
+
+#[test]
 fn after_an_answer_that_nobody_continues_every_command_names_resume() {
     let home = Home::plain();
     let asked = started(&home, &asks_twice(&home), "t-1");
@@ -144,10 +209,14 @@ fn after_an_answer_that_nobody_continues_every_command_names_resume() {
         asked.contains("First?") && !asked.to_lowercase().contains("next check"),
         "nothing checks an answer: {asked}"
     );
-    assert!(asked.contains("flow approve t-1 First [--set note=…]"), "a field that is not required: {asked}");
+    assert!(asked.contains("flow approve t-1 First\n"), "a command that works when pasted: {asked}");
+    assert!(asked.contains("Not required: --set note=…"), "a field that is not required: {asked}");
     home.succeed(&["approve", "t-1"]);
-    let refused = home.exits(&["approve", "t-1"], 3);
+    let refused = home.exits(&["approve", "t-1"], 1);
     assert!(refused.contains("no process drives t-1") && refused.contains("flow resume t-1"), "{refused}");
+    assert!(refused.contains("no approval waits in t-1: \"First\" of t-1 was answered by "), "{refused}");
+    let refused = home.exits(&["reject", "t-1", "First"], 1);
+    assert!(refused.contains("\"First\" of t-1 was answered by "), "{refused}");
     let listed = home.succeed(&["approvals"]);
     assert!(listed.contains("no process drives it") && listed.contains("flow resume t-1"), "{listed}");
 }

@@ -19,19 +19,19 @@ fn every_problem_is_shown_with_its_line() {
         "StartAt: A\nStates:\n  A:\n    Type: Pass\n    Next: Nowhere\n  B:\n    Type: Succeed\n",
     );
     let output = home.flow(&["check", &file]);
-    let told = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(3), "{told}");
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{printed}");
     for words in ["MISSING_TRANSITION_TARGET", ":5:5", "    Next: Nowhere"] {
-        assert!(told.contains(words), "{words:?} is not in: {told}");
+        assert!(printed.contains(words), "{words:?} is not in: {printed}");
     }
-    assert!(!told.contains("is not reachable"), "it follows from the wrong Next: {told}");
+    assert!(!printed.contains("is not reachable"), "it follows from the wrong Next: {printed}");
     let file = written(
         &home,
         "bad.asl.yaml",
         "StartAt: A\nStates:\n  A:\n    Type: Pass\n    End: true\n  B:\n    Type: Succeed\n",
     );
-    let told = home.exits(&["check", &file], 3);
-    assert!(told.contains("State \"B\" is not reachable.") && told.contains(":6:3"), "{told}");
+    let printed = home.exits(&["check", &file], 3);
+    assert!(printed.contains("State \"B\" is not reachable.") && printed.contains(":6:3"), "{printed}");
 }
 
 #[test]
@@ -48,15 +48,15 @@ fn an_integration_that_nothing_here_makes_is_an_error_with_what_there_is() {
     let definition =
         json!({ "StartAt": "P", "States": { "P": { "Type": "Parallel", "Branches": branches, "End": true } } });
     let file = written(&home, "calls.asl.json", &definition.to_string());
-    let told = home.exits(&["check", &file, "-o", "json"], 3);
-    assert!(!told.contains("can run"), "the definition cannot run: {told}");
-    let warned: Vec<_> = told.lines().filter(|line| line.contains("INTEGRATION_WITHOUT_STEP")).collect();
-    assert_eq!(warned.len(), 1, "{told}");
+    let printed = home.exits(&["check", &file, "-o", "json"], 3);
+    assert!(!printed.contains("can run"), "the definition cannot run: {printed}");
+    let warned: Vec<_> = printed.lines().filter(|line| line.contains("INTEGRATION_WITHOUT_STEP")).collect();
+    assert_eq!(warned.len(), 1, "{printed}");
     for words in ["/States/P/Branches[3]/States/A3/Resource", "no step for aws-sdk:sqs:sendMessage", "lambda:invoke, "]
     {
-        assert!(warned[0].contains(words), "{words:?} is not in: {told}");
+        assert!(warned[0].contains(words), "{words:?} is not in: {printed}");
     }
-    assert!(warned[0].contains("arn:aws:states:::"), "the prefix that has to be written: {told}");
+    assert!(warned[0].contains("arn:aws:states:::"), "the prefix that has to be written: {printed}");
     let listed = warned[0].split("There are steps for ").nth(1).unwrap().split(". ").next().unwrap();
     for name in listed.split(", ") {
         home.succeed(&["steps", name]);
@@ -65,9 +65,9 @@ fn an_integration_that_nothing_here_makes_is_an_error_with_what_there_is() {
 }
 
 #[test]
-fn a_drawing_has_every_state() {
+fn a_graph_has_every_state() {
     let home = Home::plain();
-    for (language, begins) in [("mermaid", "flowchart"), ("dot", "digraph"), ("svg", "<svg")] {
+    for (language, begins) in [("mermaid", "flowchart"), ("dot", "digraph")] {
         let drawn = home.succeed(&["check", "endpoints-aws", "--graph", language]);
         assert!(drawn.starts_with(begins) && drawn.contains("Create VPC") && drawn.contains("PostgreSQL database"));
     }
@@ -97,9 +97,9 @@ fn retries_and_catches_are_tried_against_mocks_without_waiting() {
     let file = written(&home, "mine.asl.json", &definition.to_string());
     let mocks = written(&home, "MockConfigFile.json", &mocks.to_string());
     let expected = ["--expect", "GivesUp=FAILED", "--expect", "Unmocked=FAILED"];
-    let told = home.succeed(&[&["test", &file, "--mocks", &mocks], &expected[..]].concat());
+    let printed = home.succeed(&[&["test", &file, "--mocks", &mocks], &expected[..]].concat());
     for words in [r#"{"at":"last"}"#, "elsewhere", "Busy", "no mock answers call 0 of the state 'Call'"] {
-        assert!(told.contains(words), "{words:?} is not in: {told}");
+        assert!(printed.contains(words), "{words:?} is not in: {printed}");
     }
     assert_eq!(
         home.flow(&["test", &file, "--mocks", &mocks]).status.code(),

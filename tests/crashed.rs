@@ -65,8 +65,8 @@ impl Server {
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let told: Option<Value> = serde_json::from_str(&line).ok();
-        let endpoint = told.and_then(|told| told["endpoint"].as_str().map(str::to_owned));
+        let reported: Option<Value> = serde_json::from_str(&line).ok();
+        let endpoint = reported.and_then(|reported| reported["endpoint"].as_str().map(str::to_owned));
         (Server { process }, endpoint)
     }
 }
@@ -193,11 +193,11 @@ async fn drive(current: &CurrentServer, folder: &Path, names: &[String], kills: 
 async fn ended(current: &CurrentServer, client: &reqwest::Client, arn: &str) {
     let begun = Instant::now();
     loop {
-        let told = current.call(client, "DescribeExecution", &json!({ "executionArn": arn })).await;
-        match told["status"].as_str() {
+        let reported = current.call(client, "DescribeExecution", &json!({ "executionArn": arn })).await;
+        match reported["status"].as_str() {
             Some("SUCCEEDED") => break,
             Some("RUNNING") if begun.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(20)).await,
-            other => panic!("{arn}: {other:?}: {told}"),
+            other => panic!("{arn}: {other:?}: {reported}"),
         }
     }
     let history =

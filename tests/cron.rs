@@ -247,3 +247,31 @@ fn a_night_that_fails_after_its_command_has_left_is_reported_once() {
     assert!(said.contains("night") && said.contains("Broken"), "{said}");
     assert_eq!(home.exits(&resume, 0), "");
 }
+
+/// The owner records at most every second what was shown, and not only at an orderly end.
+#[test]
+fn after_a_crash_of_the_owner_a_resume_does_not_print_again_what_was_shown_before_the_last_commit() {
+    for has_server in [false, true] {
+        let home = Home::plain();
+        let mut states = serde_json::Map::new();
+        for n in 1..=5 {
+            states.insert(format!("Step {n}"), json!({ "Type": "Pass", "Next": format!("Step {}", n + 1) }));
+        }
+        states.insert("Step 6".to_owned(), json!({ "Type": "Wait", "Seconds": 4, "Next": "Rest" }));
+        states.insert("Rest".to_owned(), json!({ "Type": "Wait", "Seconds": 3600, "End": true }));
+        let file = home.definition("long", &json!({ "StartAt": "Step 1", "States": states }));
+        let server = has_server.then(|| Server::start(&home));
+        let mut run = home.command(&["run", &file, "--yes", "--id", "one", "--progress", "lines"]);
+        let mut run = run.stdout(std::process::Stdio::null()).spawn().unwrap();
+        until(20, "the second wait begins", || {
+            let printed = text(&home.flow(&["status", "one", "-o", "json"]).stdout);
+            printed.contains(r#""state":"Rest""#)
+        });
+        run.kill().unwrap();
+        run.wait().unwrap();
+        // A server is killed too.
+        drop(server);
+        let said = home.exits(&["resume", "one", "--no-wait"], 75);
+        assert!(said.contains("Rest") && !said.contains("Step 3"), "has_server: {has_server}: {said}");
+    }
+}

@@ -239,3 +239,23 @@ fn the_changelog_has_this_version_and_the_licences_are_there() {
         assert!(fs::read_to_string(root().join(file)).unwrap().contains(words), "{file}");
     }
 }
+
+/// The types of the JSON lines that a source file prints.
+fn line_types(source: &str) -> impl Iterator<Item = &str> {
+    source.split("\"type\": \"").skip(1).filter_map(|rest| rest.split('"').next())
+}
+
+#[test]
+fn every_type_of_a_json_line_is_described() {
+    let page = fs::read_to_string(root().join("docs/json-lines.md")).unwrap();
+    let mut sources = files("cli/commands", "rs");
+    sources.extend(files("cli/worker", "rs"));
+    sources.push(root().join("cli/reentry.rs"));
+    let texts: Vec<String> = sources.iter().map(|source| fs::read_to_string(source).unwrap()).collect();
+    let mut types: BTreeSet<&str> = texts.iter().flat_map(|text| line_types(text)).collect();
+    // `flow approve` and `flow reject` print the word for the answer.
+    types.extend(["approved", "rejected"]);
+    assert!(types.len() > 20, "{types:?}");
+    let missing: Vec<&&str> = types.iter().filter(|kind| !page.contains(&format!("| `{kind}` |"))).collect();
+    assert!(missing.is_empty(), "docs/json-lines.md does not describe the lines of type {missing:?}");
+}

@@ -8,49 +8,52 @@ use crate::support::{Home, SPEED, one_of_everything, text};
 fn rehearse_with(home: &Home, operation: &str, code: &str, status: u16) -> (Option<i32>, String) {
     let order = json!([{ "operation": operation, "kind": "error", "code": code, "status": status, "times": 1 }]);
     home.world().faults(&order);
-    let output = home.flow(&["run", "endpoints-aws", "--rehearse", "--speed", SPEED, "--id", "rehearsal-told"]);
+    let output = home.flow(&["run", "endpoints-aws", "--rehearse", "--speed", SPEED, "--id", "rehearsal-paused"]);
     (output.status.code(), format!("{}\n{}", text(&output.stdout), text(&output.stderr)))
 }
 
-fn says(told: &str, expected: &[&str]) {
+fn says(reported: &str, expected: &[&str]) {
     for words in expected {
-        assert!(told.contains(words), "{words:?} is not in: {told}");
+        assert!(reported.contains(words), "{words:?} is not in: {reported}");
     }
 }
 
 /// Resumes, and checks that the run succeeds with one of everything.
 fn resumes(home: &Home) {
-    let told = home.succeed(&["resume", "rehearsal-told"]);
-    says(&told, &["SUCCEEDED"]);
-    assert_eq!(home.world().inspect()["counts"], one_of_everything(), "{told}");
+    let reported = home.succeed(&["resume", "rehearsal-paused"]);
+    says(&reported, &["SUCCEEDED"]);
+    assert_eq!(home.world().inspect()["counts"], one_of_everything(), "{reported}");
 }
 
 #[test]
-fn expired_credentials_pause_and_a_resume_goes_on() {
+fn expired_credentials_pause_and_a_resume_continues() {
     let home = Home::for_rehearsal();
-    let (exit, told) = rehearse_with(&home, "ec2:CreateSubnet", "RequestExpired", 400);
-    assert_eq!(exit, Some(75), "{told}");
-    says(&told, &["paused", "RequestExpired", "request id rehearsal-", "aws sso login", "flow resume rehearsal-told"]);
-    says(&home.succeed(&["status", "rehearsal-told"]), &["PAUSED", "Create subnet", "RequestExpired"]);
+    let (exit, reported) = rehearse_with(&home, "ec2:CreateSubnet", "RequestExpired", 400);
+    assert_eq!(exit, Some(75), "{reported}");
+    says(
+        &reported,
+        &["paused", "RequestExpired", "request id rehearsal-", "aws sso login", "flow resume rehearsal-paused"],
+    );
+    says(&home.succeed(&["status", "rehearsal-paused"]), &["PAUSED", "Create subnet", "RequestExpired"]);
     resumes(&home);
 }
 
 #[test]
 fn a_missing_permission_names_the_action_and_what_is_kept() {
     let home = Home::for_rehearsal();
-    let (exit, told) = rehearse_with(&home, "elbv2:CreateListener", "AccessDenied", 403);
-    assert_eq!(exit, Some(1), "{told}");
+    let (exit, reported) = rehearse_with(&home, "elbv2:CreateListener", "AccessDenied", 403);
+    assert_eq!(exit, Some(1), "{reported}");
     let call = ["elasticloadbalancing:CreateListener", "AccessDenied", "request id rehearsal-"];
-    says(&told, &[&call[..], &["FAILED at", "billed while it exists", "flow resume rehearsal-told"]].concat());
+    says(&reported, &[&call[..], &["FAILED at", "billed while it exists", "flow resume rehearsal-paused"]].concat());
     resumes(&home);
 }
 
 #[test]
 fn a_reached_limit_names_it_and_where_to_raise_it() {
     let home = Home::for_rehearsal();
-    let (exit, told) = rehearse_with(&home, "ec2:CreateVpc", "VpcLimitExceeded", 400);
-    assert_eq!(exit, Some(1), "{told}");
-    says(&told, &["ec2:CreateVpc", "VpcLimitExceeded", "Service Quotas", "flow resume rehearsal-told"]);
+    let (exit, reported) = rehearse_with(&home, "ec2:CreateVpc", "VpcLimitExceeded", 400);
+    assert_eq!(exit, Some(1), "{reported}");
+    says(&reported, &["ec2:CreateVpc", "VpcLimitExceeded", "Service Quotas", "flow resume rehearsal-paused"]);
     resumes(&home);
 }
 

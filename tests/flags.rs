@@ -77,6 +77,46 @@ fn a_state_is_shown_with_its_input_and_one_that_is_not_entered_is_not_found() {
 }
 
 #[test]
+fn a_state_that_was_left_is_shown_with_its_last_result() {
+    let home = Home::plain();
+    let first = json!({ "Type": "Pass", "Output": { "m": 8 }, "Next": "Last" });
+    let states = json!({ "First": first, "Last": { "Type": "Fail", "Error": "Broken", "Cause": "as meant" } });
+    let fails = json!({ "QueryLanguage": "JSONata", "StartAt": "First", "States": states });
+    home.exits(&["run", &home.definition("fails", &fails), "--yes", "--id", "one", "--input", r#"{"n": 7}"#], 1);
+    home.exits(&["run", &home.one("pass", &json!({ "Type": "Pass", "End": true })), "--yes", "--id", "two"], 0);
+    let state = |id: &str, name: &str| -> Value {
+        serde_json::from_str(&home.exits(&["status", id, "--state", name], 0)).unwrap()
+    };
+    let first = state("one", "First");
+    assert_eq!((&first["input"]["n"], &first["output"]["m"]), (&json!(7), &json!(8)), "{first}");
+    assert_eq!((&first["visit"], &first["activity"]["doing"]), (&json!(1), &json!("left")), "{first}");
+    assert!(state("one", "Last").to_string().contains("Broken"));
+    assert_eq!(state("two", "Only")["type"], "state");
+    let said = home.exits(&["status", "two", "--state", "Other"], 4);
+    assert!(said.contains("two has not entered a state named 'Other'"), "{said}");
+}
+
+#[test]
+fn the_json_list_has_every_execution() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let file = home.one("pass", &json!({ "Type": "Pass", "End": true }));
+    for n in 0..103 {
+        home.exits(&["run", &file, "--yes", "--id", &format!("e-{n}")], 0);
+    }
+    let ids = || {
+        let printed = home.succeed(&["status", "-o", "json"]);
+        let lines = printed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let ids = lines.filter(|line| line["type"] == "execution").map(|line| line["execution"].clone());
+        ids.collect::<Vec<Value>>()
+    };
+    let expected: Vec<Value> = (0..103).rev().map(|n| json!(format!("e-{n}"))).collect();
+    assert_eq!(ids(), expected, "beside an owner");
+    drop(server);
+    assert_eq!(ids(), expected, "without one");
+}
+
+#[test]
 fn events_begin_at_a_sequence_and_show_only_what_failed() {
     let home = Home::plain();
     let definition = json!({ "StartAt": "First", "States": { "First": { "Type": "Pass", "Next": "Last" },

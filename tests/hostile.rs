@@ -39,7 +39,7 @@ fn an_expression_that_asks_for_all_there_is_fails_its_execution_and_nothing_else
     let server = Server::start(&home);
     let sleeper = written(&home, "sleeper", &json!({ "Type": "Wait", "Seconds": 3600, "End": true }));
     assert_eq!(home.flow(&["run", &sleeper, "--yes", "--no-wait", "--id", "s-1"]).status.code(), Some(75));
-    for (number, (expression, told)) in EXPRESSIONS.iter().enumerate() {
+    for (number, (expression, reported)) in EXPRESSIONS.iter().enumerate() {
         let output = format!("{{% {expression} %}}");
         let state = json!({ "Type": "Pass", "QueryLanguage": "JSONata", "Output": output, "End": true });
         let (file, id) = (written(&home, &format!("hostile-{number}"), &state), format!("h-{number}"));
@@ -49,7 +49,7 @@ fn an_expression_that_asks_for_all_there_is_fails_its_execution_and_nothing_else
         assert_eq!(output.status.code(), Some(1), "{expression}: {said}");
         assert!(began.elapsed() < TIME_MAX, "{expression} took {:?}", began.elapsed());
         // On a busy machine the time limit can be reached before the memory limit.
-        assert!(said.contains(told) || said.contains("D1012"), "{expression}: {said}");
+        assert!(said.contains(reported) || said.contains("D1012"), "{expression}: {said}");
     }
     assert!(home.succeed(&["status", "s-1"]).contains("RUNNING"));
     let peak_bytes = server.peak_memory_bytes();

@@ -27,7 +27,7 @@ fn until(child: &mut std::process::Child, wanted: &str) {
 }
 
 #[test]
-fn a_killed_run_is_seen_without_a_process_and_goes_on_at_the_same_deadline() {
+fn a_killed_run_is_shown_without_a_process_and_continues_with_the_same_deadline() {
     let home = Home::plain();
     let mut child = home.spawn(&["run", &waiting_file(&home, 3), "--yes", "--id", "w-1"]);
     until(&mut child, "Started   ( 2/3)");
@@ -41,7 +41,7 @@ fn a_killed_run_is_seen_without_a_process_and_goes_on_at_the_same_deadline() {
 }
 
 #[test]
-fn an_interrupt_loses_nothing_and_says_how_to_go_on() {
+fn an_interrupt_loses_nothing_and_says_how_to_continue() {
     let home = Home::plain();
     let mut child = home.spawn(&["run", &waiting_file(&home, 600), "--yes", "--id", "w-1"]);
     until(&mut child, "Started   ( 2/3)");

@@ -39,7 +39,7 @@ fn without_time(mut line: Value) -> Value {
 }
 
 #[test]
-fn what_is_exported_goes_on_in_another_home_as_if_nothing_had_happened() {
+fn what_is_exported_continues_in_another_home_as_if_nothing_had_happened() {
     let (from, to) = (Home::plain(), Home::plain());
     fill(&from, 3);
     let waiting =
@@ -112,15 +112,15 @@ fn pruning_forgets_what_ended_gives_the_disk_back_and_spares_what_waits() {
     fill(&home, 40);
     home.flow(&["run", &file(&home, 600), "--yes", "--id", "waits", "--input", r#"{"n": 7}"#, "--no-wait"]);
     let pruned = |arguments: &[&str]| -> Value {
-        let told = home.succeed(&[&["prune", "-o", "json"], arguments].concat());
-        serde_json::from_str(told.lines().last().unwrap()).unwrap()
+        let reported = home.succeed(&[&["prune", "-o", "json"], arguments].concat());
+        serde_json::from_str(reported.lines().last().unwrap()).unwrap()
     };
     assert_eq!(pruned(&[])["executions"], 0, "the default is ninety days");
     assert_eq!(pruned(&["--days", "0", "--plan"])["executions"], 40);
     assert!(home.succeed(&["status", "kept-0"]).contains("SUCCEEDED"), "a plan changes nothing");
-    let told = pruned(&["--days", "0"]);
-    assert_eq!(told["executions"], 40);
-    assert!(told["bytesAfter"].as_u64() < told["bytesBefore"].as_u64(), "{told}");
+    let reported = pruned(&["--days", "0"]);
+    assert_eq!(reported["executions"], 40);
+    assert!(reported["bytesAfter"].as_u64() < reported["bytesBefore"].as_u64(), "{reported}");
     assert_eq!(home.flow(&["status", "kept-0"]).status.code(), Some(4));
     assert!(
         home.succeed(&["status", "waits"]).contains("WAITING")
@@ -130,15 +130,30 @@ fn pruning_forgets_what_ended_gives_the_disk_back_and_spares_what_waits() {
 }
 
 #[test]
-fn a_small_measurement_tells_what_it_did() {
+fn a_small_measurement_reports_what_it_did() {
     let home = Home::plain();
     for workload in ["chain", "fan", "pure", "sleepers", "growth"] {
-        let told = home.succeed(&["bench", workload, "-n", "20", "-o", "json"]);
-        let line: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+        let reported = home.succeed(&["bench", workload, "-n", "20", "-o", "json"]);
+        let line: Value = serde_json::from_str(reported.lines().last().unwrap()).unwrap();
         for figure in ["figure", "diskFdatasyncsPerSecond", "rssBytes", "diskBytes"] {
             assert!(line[figure].as_f64().is_some_and(|figure| figure > 0.0), "{figure}: {line}");
         }
     }
+}
+
+#[test]
+fn a_durable_step_costs_one_fdatasync_and_concurrent_executions_share_it() {
+    let home = Home::plain();
+    let fsyncs_per_step = |workload: &str| {
+        let reported = home.succeed(&["bench", workload, "-n", "20", "-o", "json"]);
+        let line: Value = serde_json::from_str(reported.lines().last().unwrap()).unwrap();
+        line["fsyncsPerStep"].as_f64().unwrap()
+    };
+    // The start has a commit of its own.
+    let one_by_one = fsyncs_per_step("chain");
+    assert!((1.0..1.2).contains(&one_by_one), "{one_by_one}");
+    let together = fsyncs_per_step("fan");
+    assert!(together < 0.8, "{together}");
 }
 
 #[test]

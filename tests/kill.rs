@@ -21,10 +21,10 @@ fn kill_at(variable: &str, commit: u64) -> bool {
     // A kill before the first commit leaves no execution to resume, so the same command is run again.
     let again = home.flow(&["resume", ID]);
     let again = if again.status.code() == Some(4) { home.flow(&run) } else { again };
-    let told = format!("{}\n{}", text(&again.stdout), text(&again.stderr));
-    assert!(again.status.success(), "{variable}={commit}: {told}");
+    let reported = format!("{}\n{}", text(&again.stdout), text(&again.stderr));
+    assert!(again.status.success(), "{variable}={commit}: {reported}");
     let found = World::read(home.path()).unwrap().inspect();
-    assert_eq!(found["counts"], one_of_everything(), "{variable}={commit}: {told}");
+    assert_eq!(found["counts"], one_of_everything(), "{variable}={commit}: {reported}");
     true
 }
 

@@ -35,7 +35,7 @@ fn a_program_gets_json_and_answers_json_and_only_those_allowed_run() {
 }
 
 #[test]
-fn a_failed_program_is_told_with_its_last_words() {
+fn a_failed_program_is_reported_with_its_last_lines() {
     let home = Home::plain();
     let mut definition = process("/bin/sh", &json!({}));
     definition["States"]["A"]["Parameters"]["Arguments"] = json!(["-c", "echo oops >&2; exit 3"]);

@@ -139,3 +139,17 @@ fn resume_all_says_what_it_waits_for() {
     home.exits(&["run", &home.waits("rest", 2), "--yes", "--id", "two", "--no-wait=0"], 75);
     assert!(!home.exits(&["resume", "--all", "--quiet"], 0).contains("resumed"));
 }
+
+#[test]
+fn a_home_that_is_a_file_is_named_as_one() {
+    let home = Home::plain();
+    let pass = home.one("pass", &json!({ "Type": "Pass", "End": true }));
+    let file = write(&home, "taken", "");
+    for folder in [file.clone(), format!("{file}/inside")] {
+        for command in [&["status"][..], &["resume", "--all"], &["run", &pass, "--yes"], &["cancel", "one"]] {
+            let said = home.exits_with(command, &[("FLOW_HOME", &folder)], 3);
+            assert!(said.contains("the home is a folder, and ") && said.contains("taken is a file"), "{said}");
+            assert!(said.contains("name a folder with --home or FLOW_HOME") && !said.contains("sudo"), "{said}");
+        }
+    }
+}

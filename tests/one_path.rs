@@ -24,9 +24,9 @@ fn file(home: &Home, name: &str, definition: &Value) -> String {
 
 fn exit(home: &Home, arguments: &[&str], expected: i32) -> String {
     let output = home.flow(arguments);
-    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(expected), "flow {arguments:?}: {told}");
-    told
+    let reported = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(expected), "flow {arguments:?}: {reported}");
+    reported
 }
 
 /// A home, and the Python environment, which any rehearsal creates.
@@ -50,14 +50,14 @@ fn boto3_sees_stops_and_redrives_what_flow_run_began_before_and_beside_the_serve
             Server::start(&home)
         };
         server.python(CLIENT, &["stop_what_flow_run_began"]);
-        let told = exit(&home, &["status", "w-1"], 0);
-        assert!(told.contains("ABORTED") && told.contains("by boto3"), "{told}");
-        assert!(!told.contains("waits:w-1"), "the id is the given one: {told}");
+        let reported = exit(&home, &["status", "w-1"], 0);
+        assert!(reported.contains("ABORTED") && reported.contains("by boto3"), "{reported}");
+        assert!(!reported.contains("waits:w-1"), "the id is the given one: {reported}");
         exit(&home, &["resume", "w-1", "--no-wait"], 75);
         server.python(CLIENT, &["is_redriven"]);
         exit(&home, &["cancel", "arn:aws:states:us-east-1:111111111111:execution:waits:w-1"], 0);
-        let told = server.python(CLIENT, &["status", "waits:w-1"]);
-        assert_eq!(told.trim(), r#"["ABORTED", null, "Cancelled", 1]"#);
+        let reported = server.python(CLIENT, &["status", "waits:w-1"]);
+        assert_eq!(reported.trim(), r#"["ABORTED", null, "Cancelled", 1]"#);
     }
 }
 
@@ -73,12 +73,12 @@ fn every_command_works_on_what_boto3_began() {
     }
     exit(&home, &["signal", "rehearsal-task:e-1", "None such", "--success", "1"], 3);
     exit(&home, &["signal", "rehearsal-task:e-1", "A", "--success", r#"{"by": "hand"}"#], 0);
-    let told = server.python(CLIENT, &["status", "rehearsal-task:e-1"]);
-    assert_eq!(told.trim(), r#"["SUCCEEDED", "{\"by\":\"hand\"}", null, 0]"#);
+    let reported = server.python(CLIENT, &["status", "rehearsal-task:e-1"]);
+    assert_eq!(reported.trim(), r#"["SUCCEEDED", "{\"by\":\"hand\"}", null, 0]"#);
     exit(&home, &["cancel", "rehearsal-wait:e-1"], 0);
     exit(&home, &["resume", "rehearsal-wait:e-1", "--no-wait"], 75);
-    let told = server.python(CLIENT, &["status", "rehearsal-wait:e-1"]);
-    assert_eq!(told.trim(), r#"["RUNNING", null, null, 1]"#);
+    let reported = server.python(CLIENT, &["status", "rehearsal-wait:e-1"]);
+    assert_eq!(reported.trim(), r#"["RUNNING", null, null, 1]"#);
 }
 
 #[test]
@@ -86,8 +86,8 @@ fn a_file_with_any_name_runs() {
     let home = Home::plain();
     let succeed = json!({ "StartAt": "A", "States": { "A": { "Type": "Succeed" } } });
     let name = format!("my first, {}", "long ".repeat(20));
-    let told = exit(&home, &["run", &file(&home, &name, &succeed), "--yes"], 0);
-    assert!(told.contains("my-first--long-"), "{told}");
+    let reported = exit(&home, &["run", &file(&home, &name, &succeed), "--yes"], 0);
+    assert!(reported.contains("my-first--long-"), "{reported}");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn what_a_rehearsal_starts_stays_in_its_world() {
         "Parameters": { "StateMachineArn": "arn:aws:states:us-east-1:111111111111:stateMachine:child" } });
     let parent = file(&home, "parent", &json!({ "StartAt": "A", "States": { "A": start } }));
     for file in [child, parent] {
-        let told = exit(&home, &["run", &file, "--rehearse", "--speed", SPEED], 0);
-        assert!(told.contains("123456789012"), "the account of the rehearsal's AWS: {told}");
+        let reported = exit(&home, &["run", &file, "--rehearse", "--speed", SPEED], 0);
+        assert!(reported.contains("123456789012"), "the account of the rehearsal's AWS: {reported}");
     }
 }

@@ -11,23 +11,23 @@ fn in_folder(home: &Home, arguments: &[&str]) -> Output {
     home.command(arguments).current_dir(folder).env("FLOW_PROGRAMS", "/bin/date:/bin/sh").output().unwrap()
 }
 
-fn told(home: &Home, arguments: &[&str], code: i32) -> String {
+fn reported(home: &Home, arguments: &[&str], code: i32) -> String {
     let output = in_folder(home, arguments);
-    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "flow {arguments:?}: {told}");
-    told
+    let reported = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "flow {arguments:?}: {reported}");
+    reported
 }
 
 #[test]
 fn four_commands_lead_to_a_workflow_of_ones_own_that_has_run() {
     let home = Home::plain();
-    told(&home, &["new", "own"], 0);
-    assert!(told(&home, &["check", "own.asl.yaml"], 0).contains("can run"));
-    told(&home, &["run", "own.asl.yaml", "--yes", "--id", "own-1", "--no-wait=20s"], 75);
-    told(&home, &["approve", "own-1", "--set", "ticket=CHG-17"], 0);
+    reported(&home, &["new", "own"], 0);
+    assert!(reported(&home, &["check", "own.asl.yaml"], 0).contains("can run"));
+    reported(&home, &["run", "own.asl.yaml", "--yes", "--id", "own-1", "--no-wait=20s"], 75);
+    reported(&home, &["approve", "own-1", "--set", "ticket=CHG-17"], 0);
     in_folder(&home, &["resume", "own-1"]);
-    assert!(told(&home, &["status", "own-1"], 0).contains("SUCCEEDED"));
-    let refused = told(&home, &["new", "own"], 3);
+    assert!(reported(&home, &["status", "own-1"], 0).contains("SUCCEEDED"));
+    let refused = reported(&home, &["new", "own"], 3);
     assert!(refused.contains("exists already: nothing was written"), "{refused}");
 }
 
@@ -35,11 +35,11 @@ fn four_commands_lead_to_a_workflow_of_ones_own_that_has_run() {
 fn the_tests_of_every_template_pass() {
     let home = Home::plain();
     for template in ["first", "approval", "deploy", "backup", "wait-for-http"] {
-        let said = told(&home, &["new", template, "--template", template], 0);
+        let said = reported(&home, &["new", template, "--template", template], 0);
         let next = said.split_once("Next:").expect("no command is proposed").1;
         let of = |command: &str| next.lines().map(str::trim).find(|line| line.starts_with(command)).map(str::to_owned);
         for command in [of("flow check"), of("flow test")].map(|command| command.expect(next)) {
-            told(&home, &words(&command).iter().map(String::as_str).collect::<Vec<_>>()[1..], 0);
+            reported(&home, &words(&command).iter().map(String::as_str).collect::<Vec<_>>()[1..], 0);
         }
         assert!(next.contains(&format!("flow run {template}.asl.yaml")), "{next}");
     }
@@ -65,21 +65,21 @@ fn a_written_document_becomes_a_runbook_that_is_run_by_hand() {
          1. Wait about 5 minutes until replication is idle.\n",
     )
     .unwrap();
-    told(&home, &["new", "failover", "--from", "failover.md"], 0);
+    reported(&home, &["new", "failover", "--from", "failover.md"], 0);
     let written = fs::read_to_string(home.path().join("work/failover.asl.yaml")).unwrap();
     for words in ["Text: Only at night.", "1. Prepare", "1.2 Note the time", "- date", "Seconds: 300", "flow:wait:http"]
     {
         assert!(written.contains(words), "{words:?} is not in: {written}");
     }
-    told(&home, &["run", "failover.asl.yaml", "--yes", "--id", "f-1", "--no-wait"], 75);
-    let asked = told(&home, &["approvals"], 0);
+    reported(&home, &["run", "failover.asl.yaml", "--yes", "--id", "f-1", "--no-wait"], 75);
+    let asked = reported(&home, &["approvals"], 0);
     assert!(asked.contains("Tell the team."), "{asked}");
     for _ in 0..3 {
-        told(&home, &["approve", "f-1"], 0);
+        reported(&home, &["approve", "f-1"], 0);
         in_folder(&home, &["resume", "f-1", "--no-wait"]);
     }
-    assert!(told(&home, &["status", "f-1"], 0).contains("SUCCEEDED"));
-    told(&home, &["new", "automated", "--from", "failover.md", "--run-commands"], 0);
+    assert!(reported(&home, &["status", "f-1"], 0).contains("SUCCEEDED"));
+    reported(&home, &["new", "automated", "--from", "failover.md", "--run-commands"], 0);
     let written = fs::read_to_string(home.path().join("work/automated.asl.yaml")).unwrap();
     assert!(written.contains("flow:process:run"), "{written}");
 }
@@ -94,18 +94,18 @@ fn a_rejected_step_of_a_document_leads_to_its_rollback() {
          ## Rollback\n\n| Step | Command | Expected |\n|---|---|---|\n| Restore `/etc/ssl/www.crt.bak` | `date` | a date |\n",
     )
     .unwrap();
-    let said = told(&home, &["new", "renew", "--from", "renew.md", "--run-commands"], 0);
+    let said = reported(&home, &["new", "renew", "--from", "renew.md", "--run-commands"], 0);
     assert!(said.contains("Only after a step is rejected (flow reject):   \"Rollback\""), "{said}");
-    let asked = told(&home, &["run", "renew.asl.yaml", "--yes", "--id", "r-1", "--no-wait"], 75);
+    let asked = reported(&home, &["run", "renew.asl.yaml", "--yes", "--id", "r-1", "--no-wait"], 75);
     for words in ["Send it to the CA", "Warning It stops the service."] {
         assert!(asked.contains(words), "{words:?} is not in: {asked}");
     }
-    told(&home, &["reject", "r-1", "--comment", "no answer"], 0);
-    let failed = told(&home, &["resume", "r-1"], 1);
+    reported(&home, &["reject", "r-1", "--comment", "no answer"], 0);
+    let failed = reported(&home, &["resume", "r-1"], 1);
     assert!(failed.contains("Not completed: A step was rejected"), "{failed}");
-    let recorded = told(&home, &["status", "r-1", "-o", "json"], 0);
+    let recorded = reported(&home, &["status", "r-1", "-o", "json"], 0);
     assert!(recorded.contains("Runbook.NotCompleted"), "{recorded}");
-    assert!(told(&home, &["events", "r-1"], 0).contains("2.1 Restore"), "the rollback has run");
+    assert!(reported(&home, &["events", "r-1"], 0).contains("2.1 Restore"), "the rollback has run");
 }
 
 #[test]
@@ -114,11 +114,11 @@ fn placeholders_are_named_and_replaced() {
     fs::create_dir_all(home.path().join("work")).unwrap();
     fs::write(home.path().join("work/p.asl"), "StartAt: A\nStates:\n  A: {Type: Wait, Seconds: ${Pause}, End: true}\n")
         .unwrap();
-    let named = told(&home, &["check", "p.asl"], 3);
+    let named = reported(&home, &["check", "p.asl"], 3);
     assert!(named.contains("--substitute Pause=VALUE"), "{named}");
-    told(&home, &["run", "p.asl", "--yes", "--substitute", "Pause=0"], 0);
+    reported(&home, &["run", "p.asl", "--yes", "--substitute", "Pause=0"], 0);
     fs::write(home.path().join("work/values.yaml"), "Pause: 0\n").unwrap();
-    told(&home, &["check", "p.asl", "--substitute", "values.yaml"], 0);
+    reported(&home, &["check", "p.asl", "--substitute", "values.yaml"], 0);
 }
 
 #[test]
@@ -126,9 +126,9 @@ fn an_earlier_execution_is_run_again_with_another_field() {
     let home = Home::plain();
     let pass = serde_json::json!({ "Type": "Pass", "Output": "{% $states.input.a & $states.input.b %}", "End": true });
     let file = home.one("joined", &pass);
-    told(&home, &["run", &file, "--yes", "--id", "j-1", "--set", "a=x", "--set", "b=y"], 0);
+    reported(&home, &["run", &file, "--yes", "--id", "j-1", "--set", "a=x", "--set", "b=y"], 0);
     fs::remove_file(&file).unwrap();
-    let again = told(&home, &["run", "--again", "j-1", "--set", "b=z", "--yes"], 0);
+    let again = reported(&home, &["run", "--again", "j-1", "--set", "b=z", "--yes"], 0);
     assert!(again.contains("xz"), "{again}");
     let missing = in_folder(&home, &["run", "--yes"]);
     assert_eq!(missing.status.code(), Some(2), "{}", text(&missing.stderr));
@@ -137,9 +137,9 @@ fn an_earlier_execution_is_run_again_with_another_field() {
 #[test]
 fn the_editors_schema_is_json() {
     let home = Home::plain();
-    let schema: serde_json::Value = serde_json::from_str(&told(&home, &["schema"], 0)).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&reported(&home, &["schema"], 0)).unwrap();
     assert!(schema["$defs"]["state"]["properties"]["Resource"].is_object());
-    let of_input: serde_json::Value = serde_json::from_str(&told(&home, &["schema", "endpoints-aws"], 0)).unwrap();
+    let of_input: serde_json::Value = serde_json::from_str(&reported(&home, &["schema", "endpoints-aws"], 0)).unwrap();
     assert_eq!(of_input["type"], "object");
 }
 
@@ -190,7 +190,7 @@ fn documents_of_three_styles_become_runbooks() {
         ),
     ] {
         let workflow = name.split('.').next().unwrap();
-        told(&home, &["new", workflow, "--from", &document(name)], 0);
+        reported(&home, &["new", workflow, "--from", &document(name)], 0);
         let file = format!("{workflow}.asl.yaml");
         let written = fs::read_to_string(home.path().join("work").join(&file)).unwrap();
         for words in steps {
@@ -199,15 +199,15 @@ fn documents_of_three_styles_become_runbooks() {
         for words in ["menu", "Edited yesterday", "Operations"] {
             assert!(!written.contains(words) || words == "Operations" && written.contains("#operations"), "{written}");
         }
-        told(&home, &["check", &file], 0);
-        told(&home, &["dev", &file, "--once"], 0);
+        reported(&home, &["check", &file], 0);
+        reported(&home, &["dev", &file, "--once"], 0);
     }
 }
 
 #[test]
 fn a_step_is_shown_with_what_a_person_has_to_know() {
     let home = Home::plain();
-    let shown = told(&home, &["steps", "ec2:createVpc"], 0);
+    let shown = reported(&home, &["steps", "ec2:createVpc"], 0);
     for words in [
         "IAM actions\n  ec2:",
         "When it is called again\n  Looks for",
@@ -217,7 +217,7 @@ fn a_step_is_shown_with_what_a_person_has_to_know() {
     ] {
         assert!(shown.contains(words), "{words:?} is not in: {shown}");
     }
-    assert!(told(&home, &["steps", "flow:ssh:run"], 0).contains("Never starts the program again by itself"));
-    let line = told(&home, &["steps", "wait:http", "-o", "json"], 0);
+    assert!(reported(&home, &["steps", "flow:ssh:run"], 0).contains("Never starts the program again by itself"));
+    let line = reported(&home, &["steps", "wait:http", "-o", "json"], 0);
     assert!(line.contains("\"repeated\":\"Changes nothing.\"") && line.contains("\"example\""), "{line}");
 }

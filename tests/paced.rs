@@ -63,7 +63,7 @@ const ASKED_AGAIN: [&str; 21] = [
 ];
 
 #[test]
-fn the_deployment_is_as_quick_as_aws_lets_it_be_and_asks_nothing_that_it_was_told() {
+fn the_deployment_is_as_fast_as_aws_permits_and_reads_nothing_that_it_knows() {
     let to_measure = std::env::var_os("FLOW_TEST_DEPLOYMENT").is_some();
     let speed = if to_measure { SPEED_TO_MEASURE } else { SPEED };
     let home = Home::for_rehearsal();
@@ -134,8 +134,8 @@ fn changes_something(name: &str) -> bool {
 }
 
 fn seconds_between_first_and_last(home: &Home) -> f64 {
-    let told = home.succeed(&["events", "rehearsal-paced", "-o", "json"]);
-    let entries = told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let reported = home.succeed(&["events", "rehearsal-paced", "-o", "json"]);
+    let entries = reported.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let times: Vec<u64> = entries.filter_map(|entry| entry["timestampMs"].as_u64()).collect();
     (times.last().unwrap() - times.first().unwrap()) as f64 / 1000.0
 }

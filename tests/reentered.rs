@@ -14,19 +14,21 @@ fn runbook(home: &Home) -> (String, String) {
         "step.sh",
         &format!("echo $1 >> {folder}/log; if [ $1 = three ] && [ -e {folder}/broken ]; then exit 1; fi; echo \"{{\\\"n\\\": \\\"$1\\\"}}\""),
     );
-    let step = |name: &str| {
+    // A section has a variable of its own: it cannot assign that of the outer scope.
+    let step = |name: &str, variable: &str, before: &str| {
         json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": script, "Arguments": [name] },
-                "Assign": { "seen": format!("{{% $seen & '{name} ' %}}") }, "Output": "{% $states.input %}" })
+                "Assign": { variable: format!("{{% ${before} & '{name} ' %}}") }, "Output": "{% $states.input %}" })
     };
     let with = |mut state: Value, field: &str, value: Value| {
         state[field] = value;
         state
     };
     let section = json!({ "StartAt": "Two", "States": {
-        "Two": with(step("two"), "Next", json!("Three")), "Three": with(step("three"), "End", json!(true)) } });
+        "Two": with(step("two", "inside", "seen"), "Next", json!("Three")),
+        "Three": with(step("three", "inside", "inside"), "End", json!(true)) } });
     let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "Begin", "States": {
         "Begin": { "Type": "Pass", "Assign": { "seen": "" }, "Next": "One" },
-        "One": with(step("one"), "Next", json!("Section")),
+        "One": with(step("one", "seen", "seen"), "Next", json!("Section")),
         "Section": { "Type": "Parallel", "Branches": [section], "Next": "End" },
         "End": { "Type": "Pass", "Output": "{% $seen %}", "End": true } } });
     (home.definition("steps", &definition), script)

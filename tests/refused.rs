@@ -6,20 +6,20 @@ use crate::support::{Home, World, text};
 
 fn refusal(home: &Home, arguments: &[&str], expected: &str) {
     let output = home.flow(arguments);
-    let told = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(3), "{told}");
-    assert!(told.contains(expected), "{expected:?} is not in: {told}");
+    let reported = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(3), "{reported}");
+    assert!(reported.contains(expected), "{expected:?} is not in: {reported}");
 }
 
 #[test]
-fn every_problem_of_the_input_is_told_at_once_and_nothing_runs() {
+fn every_problem_of_the_input_is_reported_at_once_and_nothing_runs() {
     let home = Home::plain();
     let input = json!({ "deployment": "Not OK", "domain": "https://x", "database": { "storage": 1 } }).to_string();
     let output = home.flow(&["run", "endpoints-aws", "--yes", "--input", &input]);
-    let told = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(3), "{told}");
+    let reported = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{reported}");
     for expected in ["deployment", "domain", "database.storage"] {
-        assert!(told.contains(expected), "{expected} is not in: {told}");
+        assert!(reported.contains(expected), "{expected} is not in: {reported}");
     }
     assert!(!home.path().join("store").exists());
 }
@@ -44,8 +44,8 @@ fn without_a_terminal_and_without_yes_nothing_is_begun() {
 fn fails_before_any_change(home: &Home, world: &World, more: &[&str]) -> String {
     let arguments = [&["run", "endpoints-aws", "--rehearse", "--speed", crate::support::SPEED], more].concat();
     let output = home.flow(&arguments);
-    let told = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(3), "{told}");
+    let reported = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(3), "{reported}");
     let reads = ["Describe", "List", "Get"];
     let changed: Vec<_> = world
         .calls()
@@ -55,7 +55,7 @@ fn fails_before_any_change(home: &Home, world: &World, more: &[&str]) -> String 
         })
         .collect();
     assert!(changed.is_empty(), "{changed:?}");
-    told
+    reported
 }
 
 #[test]
@@ -68,8 +68,8 @@ c = boto3.client("ecs", endpoint_url=sys.argv[1], region_name=sys.argv[2], aws_a
 c.create_cluster(clusterName="rehearsal")
 "#;
     world.python(taken);
-    let told = fails_before_any_change(&home, &world, &[]);
-    assert!(told.contains("cluster") && told.contains("rehearsal"), "{told}");
+    let reported = fails_before_any_change(&home, &world, &[]);
+    assert!(reported.contains("cluster") && reported.contains("rehearsal"), "{reported}");
 }
 
 #[test]
@@ -77,6 +77,6 @@ fn a_region_with_one_zone_stops_the_run_before_any_change() {
     let home = Home::for_rehearsal();
     let world = home.world();
     world.faults(&json!([{ "operation": "ec2:DescribeAvailabilityZones", "kind": "one_zone", "times": 100 }]));
-    let told = fails_before_any_change(&home, &world, &[]);
-    assert!(told.contains("Availability Zone"), "{told}");
+    let reported = fails_before_any_change(&home, &world, &[]);
+    assert!(reported.contains("Availability Zone"), "{reported}");
 }

@@ -70,11 +70,31 @@ fn the_aws_api_ends_with_its_world_even_when_that_is_killed() {
 }
 
 #[test]
+fn a_world_keeps_its_speed_and_ends_when_no_command_can_find_it() {
+    let home = Home::for_rehearsal();
+    let world = home.world();
+    let file = home.path().join("nothing.asl.json");
+    let output = home.flow(&["run", file.to_str().unwrap(), "--rehearse"]);
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains(&format!("started with --speed {SPEED} and keeps it")), "{said}");
+    std::fs::remove_file(home.path().join("rehearsal/world.json")).unwrap();
+    let begun = Instant::now();
+    for process in [world.pid, world.moto_pid] {
+        let process = format!("/proc/{process}/stat");
+        while std::fs::read_to_string(Path::new(&process)).is_ok_and(|stat| !stat.contains(") Z ")) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "a process of the world remains");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+#[test]
 fn what_a_rehearsal_leaves_is_its_owners_alone() {
     let home = Home::for_rehearsal();
     home.world();
-    let told = home.succeed(&["doctor"]);
-    assert!(told.contains("rehearsal, mode 700"), "{told}");
+    let reported = home.succeed(&["doctor"]);
+    assert!(reported.contains("rehearsal, mode 700"), "{reported}");
 }
 
 #[test]
@@ -119,8 +139,8 @@ c.put_object(Bucket="data.one", Key="in/a.jsonl", Body=b'{"n": 1}\n{"n": 2}\n')
     } } });
     let file = home.path().join("s3.asl.json");
     std::fs::write(&file, definition.to_string()).unwrap();
-    let told = home.succeed(&["run", file.to_str().unwrap(), "--rehearse", "--speed", SPEED]);
-    assert!(told.contains("manifest.json"), "{told}");
+    let reported = home.succeed(&["run", file.to_str().unwrap(), "--rehearse", "--speed", SPEED]);
+    assert!(reported.contains("manifest.json"), "{reported}");
     let look = r#"
 keys = [o["Key"] for o in c.list_objects_v2(Bucket="data.one", Prefix="out/")["Contents"]]
 manifest = json.loads(c.get_object(Bucket="data.one", Key=[k for k in keys if k.endswith("manifest.json")][0])["Body"].read())
@@ -131,7 +151,7 @@ assert (len(keys), json.loads(results)) == (2, [1, 2]), (keys, results)
 }
 
 #[test]
-fn a_map_reads_what_an_inventory_names_and_what_lies_below_a_prefix() {
+fn a_map_reads_what_an_inventory_names_and_what_is_below_a_prefix() {
     let home = Home::for_rehearsal();
     let fill = r#"
 import boto3, gzip, json, sys
@@ -168,8 +188,8 @@ c.put_object(Bucket="data.two", Key="manifest.json", Body=json.dumps(manifest).e
     let file = home.path().join("inventory.asl.json");
     std::fs::write(&file, definition.to_string()).unwrap();
     home.succeed(&["run", file.to_str().unwrap(), "--rehearse", "--speed", SPEED, "--id", "rehearsal-inventory"]);
-    let told = home.succeed(&["events", "rehearsal-inventory", "-o", "json"]);
-    let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    let reported = home.succeed(&["events", "rehearsal-inventory", "-o", "json"]);
+    let last: Value = serde_json::from_str(reported.lines().last().unwrap()).unwrap();
     let row = |key: &str, size: &str| serde_json::json!({ "Bucket": "photos", "Key": key, "Size": size });
     let rows = [row("a1.png", "10"), row("b1.png", "20"), row("a2.png", "10")];
     let wanted = serde_json::json!({ "inventory": rows, "listing": [{ "n": 1 }, { "n": 2 }] });

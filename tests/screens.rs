@@ -179,7 +179,7 @@ fn a_full_device_is_a_failure_and_a_reader_that_goes_is_none() {
         &["events", "n1"],
         &["init", "endpoints-aws"],
         &["steps"],
-        &["check", &file, "--graph", "svg"],
+        &["check", &file, "--graph", "dot"],
         &["workflows"],
     ];
     for command in commands {

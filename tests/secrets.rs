@@ -79,16 +79,16 @@ fn the_databases_password_is_in_no_file_log_event_process_list_or_answer() {
         over.store(true, Ordering::Relaxed);
         (output, watcher.join().unwrap())
     });
-    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{told}");
+    let reported = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{reported}");
     let password = password(&World::read(home.path()).unwrap());
     assert_eq!(password.len(), 32);
     assert!(processes.iter().any(|process| contains(process, ID)), "no process was read");
     assert!(!files_with(home.path(), ID).is_empty(), "no file was read");
     assert!(!processes.iter().any(|process| contains(process, &password)), "in the process list");
     assert_eq!(files_with(home.path(), &password), Vec::<String>::new());
-    assert!(told.lines().count() > 500, "the log was written");
-    for line in told.lines() {
+    assert!(reported.lines().count() > 500, "the log was written");
+    for line in reported.lines() {
         assert!(!line.contains(&password), "{line}");
     }
     // Data that is compressed in the store.

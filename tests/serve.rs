@@ -137,7 +137,7 @@ fn functions_answer_fail_by_name_and_bring_tokens_back() {
 }
 
 #[test]
-fn after_a_kill_tokens_offers_and_waits_go_on() {
+fn after_a_kill_tokens_offers_and_waits_continue() {
     let home = home();
     let first = Server::start(&home);
     let kept = first.client("before_the_kill", &[]);

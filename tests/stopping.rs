@@ -17,12 +17,26 @@ fn work(program: &str) -> Value {
     json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": program }, "End": true })
 }
 
-/// Starts a run of a slow program. Returns once the program runs.
+/// Starts a run of a slow program, which a short Wait follows. Returns once the program runs.
 fn running(home: &Home, script: &str) -> (std::process::Child, std::path::PathBuf, String) {
+    let rest = json!({ "Type": "Wait", "Seconds": 1, "End": true });
+    running_then(home, script, Some(&rest))
+}
+
+/// Starts a run of a slow program, which a state may follow. Returns once the program runs.
+fn running_then(home: &Home, script: &str, rest: Option<&Value>) -> (std::process::Child, std::path::PathBuf, String) {
     let log = home.path().join("log");
     let program =
         home.program("work.sh", &format!("echo begin >> {0}; {script}; echo end >> {0}; echo 1", log.display()));
-    let mut run = home.command(&["run", &home.one("work", &work(&program)), "--yes", "--id", "one"]);
+    let (mut only, mut states) = (work(&program), json!({}));
+    if let Some(rest) = rest {
+        only.as_object_mut().unwrap().remove("End");
+        only["Next"] = json!("Rest");
+        states["Rest"] = rest.clone();
+    }
+    states["Only"] = only;
+    let file = home.definition("work", &json!({ "QueryLanguage": "JSONata", "StartAt": "Only", "States": states }));
+    let mut run = home.command(&["run", &file, "--yes", "--id", "one"]);
     let run = run.env("FLOW_PROGRAMS", &program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until(10, "the program runs", || log.exists());
     (run, log, program)
@@ -46,6 +60,70 @@ fn one_signal_lets_the_call_in_flight_end_and_records_it() {
 }
 
 #[test]
+fn an_execution_that_ends_after_a_signal_has_its_own_exit_code() {
+    for (script, code, status) in [("sleep 2", 0, "SUCCEEDED"), ("sleep 2; exit 3", 1, "FAILED")] {
+        let home = Home::plain();
+        let (run, ..) = running_then(&home, script, None);
+        send("-INT", run.id());
+        let output = run.wait_with_output().unwrap();
+        let (shown, said) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{shown}{said}");
+        assert!(shown.contains(&format!("one {status}")), "{shown}");
+        assert!(said.contains(&format!("one ended before this process stopped: {status}")), "{said}");
+        assert_eq!(home.status_of("one"), status);
+    }
+}
+
+/// Waits until a process handles SIGTERM.
+fn until_handled(pid: u32) {
+    let handled = || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0").trim().to_owned();
+        u64::from_str_radix(&caught, 16).unwrap_or_default() & (1 << 14) != 0
+    };
+    until(10, "it handles SIGTERM", handled);
+}
+
+#[test]
+fn a_signal_before_anything_is_begun_begins_nothing_and_says_so() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let home = Home::plain();
+        let file = home.waits("long", 3600);
+        // It reads its input from a pipe that stays open.
+        let mut run = home.command(&["run", &file, "--yes", "--id", "one", "--input", "-"]);
+        let mut run = run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdin = run.stdin.take();
+        until_handled(run.id());
+        send(signal, run.id());
+        let output = run.wait_with_output().unwrap();
+        drop(stdin);
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("nothing was begun"), "{}", text(&output.stderr));
+        home.exits(&["status", "one"], 4);
+    }
+}
+
+#[test]
+fn a_signal_while_another_owner_ends_begins_nothing() {
+    let home = Home::plain();
+    let (run, ..) = running(&home, "sleep 6");
+    send("-TERM", run.id());
+    let other = home.spawn(&["run", &home.waits("long", 3600), "--yes", "--id", "two"]);
+    until_handled(other.id());
+    std::thread::sleep(Duration::from_secs(1));
+    let begun = Instant::now();
+    send("-TERM", other.id());
+    let output = other.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(143), "{said}");
+    // The owner may have been asked already: then flow does not know.
+    assert!(said.contains("nothing was begun") || said.contains("flow status two"), "{said}");
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_eq!(run.wait_with_output().unwrap().status.code(), Some(143));
+    home.exits(&["status", "two"], 4);
+}
+
+#[test]
 fn two_signals_stop_at_once_and_nothing_runs_on() {
     let home = Home::plain();
     let (run, log, program) = running(&home, "trap '' TERM INT; sleep 30");
@@ -64,7 +142,7 @@ fn two_signals_stop_at_once_and_nothing_runs_on() {
 }
 
 #[test]
-fn a_server_stops_in_order_when_told_once_and_at_once_when_told_twice() {
+fn a_server_stops_in_order_after_one_signal_and_at_once_after_two() {
     let home = Home::plain();
     let mut server = Server::start(&home);
     send("-TERM", server.pid());

@@ -73,8 +73,8 @@ impl Home {
     /// Runs a command that must succeed. Returns its standard output.
     pub fn succeed(&self, arguments: &[&str]) -> String {
         let output = self.flow(arguments);
-        let told = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "flow {arguments:?}: {}\n{told}", output.status);
+        let reported = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "flow {arguments:?}: {}\n{reported}", output.status);
         text(&output.stdout)
     }
 

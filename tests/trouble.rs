@@ -65,13 +65,13 @@ fn on_a_small_disk(home: &Home, script: &str) -> Option<Output> {
 
 /// The exit codes that the script printed.
 fn exits(output: &Output) -> BTreeMap<String, i32> {
-    let told = text(&output.stdout);
-    let lines = told.lines().filter_map(|line| line.strip_prefix("exit ")?.split_once(' '));
+    let message = text(&output.stdout);
+    let lines = message.lines().filter_map(|line| line.strip_prefix("exit ")?.split_once(' '));
     lines.map(|(name, code)| (name.to_owned(), code.parse().unwrap())).collect()
 }
 
 #[test]
-fn a_full_disk_is_told_and_nothing_acknowledged_is_lost() {
+fn a_full_disk_is_reported_and_nothing_acknowledged_is_lost() {
     let home = Home::plain();
     let script = r#"
         run() { name=$1; shift; $FLOW "$@" --progress none 2>&1; echo "exit $name $?"; }
@@ -88,16 +88,16 @@ fn a_full_disk_is_told_and_nothing_acknowledged_is_lost() {
         run whole doctor
     "#;
     let Some(output) = on_a_small_disk(&home, script) else { return };
-    let (told, exits) = (text(&output.stdout), exits(&output));
+    let (message, exits) = (text(&output.stdout), exits(&output));
     let wanted =
         [("first", 0), ("full", 1), ("kept", 0), ("sick", 1), ("cured", 0), ("resumed", 0), ("again", 0), ("whole", 0)];
     for (name, code) in wanted {
-        assert_eq!(exits.get(name), Some(&code), "{name}\n{told}");
+        assert_eq!(exits.get(name), Some(&code), "{name}\n{message}");
     }
     for words in ["No space left", "what was acknowledged before is safe", "make room", "long SUCCEEDED"] {
-        assert!(told.contains(words), "{words}\n{told}");
+        assert!(message.contains(words), "{words}\n{message}");
     }
-    assert!(!told.contains("panicked"), "{told}");
+    assert!(!message.contains("panicked"), "{message}");
 }
 
 #[test]
@@ -114,11 +114,11 @@ fn a_read_only_folder_is_named_and_works_again_when_it_can_be_written() {
         run second run $1 --yes --id second
     "#;
     let Some(output) = on_a_small_disk(&home, script) else { return };
-    let (told, exits) = (text(&output.stdout), exits(&output));
+    let (message, exits) = (text(&output.stdout), exits(&output));
     for (name, code) in [("first", 0), ("refused", 3), ("sick", 1), ("kept", 0), ("second", 0)] {
-        assert_eq!(exits.get(name), Some(&code), "{name}\n{told}");
+        assert_eq!(exits.get(name), Some(&code), "{name}\n{message}");
     }
-    assert!(told.contains("disk/home: Read-only file system"), "{told}");
+    assert!(message.contains("disk/home: Read-only file system"), "{message}");
 }
 
 /// Every file of the store that is not empty.
@@ -162,8 +162,8 @@ fn exported(output: &Output, wanted: &str) -> usize {
 /// are not lost. Of the others, an export contains every readable one.
 fn check_recovery(home: &Home, path: &Path, what: &str) {
     let listed = home.flow(&["status", "--all", "-o", "json"]);
-    let told = format!("{what}: {}{}", text(&listed.stdout), text(&listed.stderr));
-    assert!(!told.contains("panicked") && listed.status.code().is_some_and(|code| code != 101), "{told}");
+    let message = format!("{what}: {}{}", text(&listed.stdout), text(&listed.stderr));
+    assert!(!message.contains("panicked") && listed.status.code().is_some_and(|code| code != 101), "{message}");
     let doctor = home.flow(&["doctor", "--repair"]);
     let examined = format!("{what}: {}{}", text(&doctor.stdout), text(&doctor.stderr));
     assert!(!examined.contains("panicked"), "{examined}");
@@ -182,7 +182,7 @@ fn check_recovery(home: &Home, path: &Path, what: &str) {
 }
 
 #[test]
-fn a_flipped_byte_anywhere_is_told_or_hurts_nothing() {
+fn a_flipped_byte_anywhere_is_reported_or_harmless() {
     let home = filled();
     for path in files(&home.path().join("store")) {
         let length = std::fs::metadata(&path).unwrap().len();
@@ -201,7 +201,7 @@ fn a_flipped_byte_anywhere_is_told_or_hurts_nothing() {
 }
 
 #[test]
-fn a_store_that_was_cut_off_is_told_or_hurts_nothing() {
+fn a_truncated_store_is_reported_or_harmless() {
     let home = filled();
     for path in files(&home.path().join("store")) {
         let length = std::fs::metadata(&path).unwrap().len();
@@ -245,7 +245,7 @@ fn an_hour_ahead(value: &mut Value) {
 }
 
 #[test]
-fn a_clock_that_went_back_an_hour_is_told_and_no_history_goes_back_with_it() {
+fn a_clock_that_went_back_an_hour_is_reported_and_no_history_goes_back_with_it() {
     let (before, home) = (Home::plain(), Home::plain());
     let states = json!({ "W": { "Type": "Wait", "Seconds": 36_000, "Next": "E" }, "E": { "Type": "Succeed" } });
     let file = write(&before, "waits", &json!({ "StartAt": "W", "States": states }));
@@ -295,9 +295,9 @@ fn without_file_handles_nothing_begins_and_with_few_everything_ends() {
     };
     for handles in 4..14 {
         let output = limited(handles, &["run", &short, "--yes", "--id", &format!("e-{handles}"), "--progress", "none"]);
-        let told = format!("{handles} handles: {}{}", text(&output.stdout), text(&output.stderr));
-        assert!(!told.contains("panicked"), "{told}");
-        assert!(output.status.success() || told.contains("Too many open files"), "{told}");
+        let message = format!("{handles} handles: {}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!message.contains("panicked"), "{message}");
+        assert!(output.status.success() || message.contains("Too many open files"), "{message}");
     }
     let task = json!({ "Type": "Task", "Resource": "flow:process:run", "End": true,
         "Arguments": { "Program": "/bin/sh", "Arguments": ["-c", "sleep 0.2; echo 1"] },
@@ -306,8 +306,8 @@ fn without_file_handles_nothing_begins_and_with_few_everything_ends() {
         "ItemProcessor": { "StartAt": "T", "States": { "T": task } } } });
     let many = write(&home, "many", &json!({ "QueryLanguage": "JSONata", "StartAt": "M", "States": map }));
     let output = limited(40, &["run", &many, "--yes", "--id", "many", "-o", "json"]);
-    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{told}");
-    assert!(told.contains("Too many open files"), "the limit is not reached: {told}");
+    let message = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{message}");
+    assert!(message.contains("Too many open files"), "the limit is not reached: {message}");
     assert!(text(&home.flow(&["doctor"]).stdout).contains("✔ store"));
 }

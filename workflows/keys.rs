@@ -93,16 +93,16 @@ mod tests {
 
     #[test]
     fn a_repeated_key_is_reported_with_both_lines_in_json_and_in_yaml() {
-        let told = |text: &str| {
+        let repeated = |text: &str| {
             let found = repeated_keys(text).into_iter();
             found.map(|key| (key.pointer, [key.first_line, key.second_line])).collect::<Vec<_>>()
         };
         let json = "{\n \"a\": [ {\"b\": 1,\n \"\\u0062\": 2} ],\n \"c\": {\"a\": \"}\\\"\"}, \"a\": null }";
         let found = [("/a/0/b".to_owned(), [2, 3]), ("/a".to_owned(), [2, 4])];
-        assert_eq!(told(json), found);
-        assert_eq!(told("a: 1\nb: {c: 1}\na: [x, x]\n"), [("/a".to_owned(), [1, 3])]);
-        assert_eq!(told("a: {b: 1}\nb: {a: 1, c: a}\n"), []);
-        assert_eq!(told("{\n\t\"a\": 1,\n\t\"a\": 2\n}"), [("/a".to_owned(), [2, 3])], "with tabs");
-        assert_eq!(told("{"), [], "a parse error is another problem");
+        assert_eq!(repeated(json), found);
+        assert_eq!(repeated("a: 1\nb: {c: 1}\na: [x, x]\n"), [("/a".to_owned(), [1, 3])]);
+        assert_eq!(repeated("a: {b: 1}\nb: {a: 1, c: a}\n"), []);
+        assert_eq!(repeated("{\n\t\"a\": 1,\n\t\"a\": 2\n}"), [("/a".to_owned(), [2, 3])], "with tabs");
+        assert_eq!(repeated("{"), [], "a parse error is another problem");
     }
 }

@@ -21,7 +21,7 @@ const EXAMINED_MAX: usize = 1_000;
 /// A request of ListExecutions.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct List {
+pub(crate) struct ListExecutionsRequest {
     #[serde(default)]
     state_machine_arn: Option<String>,
     #[serde(default)]
@@ -42,7 +42,7 @@ enum RedriveFilter {
 }
 
 impl Api {
-    pub(crate) fn list_executions(&self, request: &List) -> Answer {
+    pub(crate) fn list_executions(&self, request: &ListExecutionsRequest) -> Answer {
         if let Some(arn) = &request.map_run_arn {
             return self.list_children(arn, &request.page, |status, redrives| request.wants(status, redrives));
         }
@@ -106,7 +106,7 @@ fn position(key: &str) -> Result<ListPosition, Fault> {
     Ok(ListPosition { at_ms, id: id.to_owned() })
 }
 
-impl List {
+impl ListExecutionsRequest {
     /// The filter for the store; `None` if no execution of a state machine can have the status.
     fn filter(&self) -> Option<ListFilter> {
         let status = match self.status_filter.as_deref() {

@@ -8,7 +8,7 @@ use engine::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{IncludedData, input, tell_data};
+use super::{IncludedData, add_data, input};
 use crate::{
     Answer, Api, CheckedDefinition, Fault,
     records::{Execution, StateMachineType, execution_key, input_key, seconds, set},
@@ -19,7 +19,7 @@ use crate::{
 /// A request of StartExecution or StartSyncExecution.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Start {
+pub(crate) struct StartRequest {
     state_machine_arn: String,
     #[serde(default)]
     name: Option<String>,
@@ -47,14 +47,14 @@ pub(crate) fn new_uuid() -> String {
 }
 
 impl Api {
-    pub(crate) async fn start_execution(&self, request: Start) -> Answer {
+    pub(crate) async fn start_execution(&self, request: StartRequest) -> Answer {
         let prepared = self.prepare(request).await?;
         let started = prepared.started.clone();
         let header = self.begin(prepared).await?;
         Ok(json!({ "executionArn": self.arn_of(&header.id, &started), "startDate": seconds(header.started_ms) }))
     }
 
-    pub(crate) async fn start_sync_execution(&self, request: Start) -> Answer {
+    pub(crate) async fn start_sync_execution(&self, request: StartRequest) -> Answer {
         let included = request.included_data;
         let prepared = self.prepare(request).await?;
         if prepared.kind != StateMachineType::Express {
@@ -72,16 +72,16 @@ impl Api {
                 None => return Err(RunnerError::Stopped.into()),
             }
         };
-        let mut answer = self.told(&header, &started);
+        let mut answer = self.response(&header, &started);
         if included == IncludedData::AllData {
-            tell_data(&header, &started, &mut answer);
+            add_data(&header, &started, &mut answer);
             // AWS reports this also when there is no output (recorded).
             answer["outputDetails"] = json!({ "included": true });
         }
         Ok(answer)
     }
 
-    fn told(&self, header: &ExecutionHeader, started: &Execution) -> Value {
+    fn response(&self, header: &ExecutionHeader, started: &Execution) -> Value {
         let stopped_ms = header.stopped_ms.unwrap_or(header.started_ms);
         // AWS bills EXPRESS executions in units of 100 ms and 64 MB.
         let billed_ms = stopped_ms.saturating_sub(header.started_ms).div_ceil(100).max(1) * 100;
@@ -95,7 +95,7 @@ impl Api {
         answer
     }
 
-    async fn prepare(&self, request: Start) -> Result<PreparedStart, Fault> {
+    async fn prepare(&self, request: StartRequest) -> Result<PreparedStart, Fault> {
         let resolved = self.resolve(&request.state_machine_arn)?;
         let is_name_new = request.name.is_none();
         let name = request.name.unwrap_or_else(new_uuid);

@@ -8,6 +8,7 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::unanswerable::is_named;
 use crate::{Api, Fault, Operation};
 
 /// The error name of a rejected approval; `Catch` can match it.
@@ -66,8 +67,10 @@ impl Operation for AnswerApproval {
 
     async fn answer(api: &Api, request: AnswerApprovalRequest) -> Result<AnswerApprovalResponse, Fault> {
         let AnswerApprovalRequest { id, state, decision, by, groups } = request;
-        api.header_of(&id)?;
-        let row = api.approval_row(&id, state.as_deref())?;
+        if let Some(ended) = api.ended(&api.header_of(&id)?, state.as_deref())? {
+            return Err(ended);
+        }
+        let row = api.approval_row(&id, state.as_deref()).await?;
         let approval = approval_of(&row).cloned().unwrap_or_default();
         if !approval.may_answer(&by.user, &groups) {
             let who: Vec<_> = approval
@@ -90,26 +93,33 @@ impl Operation for AnswerApproval {
         let path = row.state_path();
         match api.answer_row(&id, &row, outcome, by).await? {
             true => Ok(AnswerApprovalResponse { state: path }),
-            false => Err(Fault::new("TaskDoesNotExist", format!("\"{path}\" of {id} does not wait any more"))),
+            false => {
+                let otherwise = format!("\"{path}\" of {id} does not wait any more");
+                Err(api.unanswerable(&id, Some(&path), otherwise).await?)
+            }
         }
     }
 }
 
 impl Api {
     /// Finds the frame of the approval to answer.
-    fn approval_row(&self, id: &str, state: Option<&str>) -> Result<FrameRow, Fault> {
+    async fn approval_row(&self, id: &str, state: Option<&str>) -> Result<FrameRow, Fault> {
         let mut rows = self.runner.store().frames(id)?;
         rows.retain(|row| approval_of(row).is_some());
         let all: Vec<String> = rows.iter().map(|row| format!("\"{}\"", row.state_path())).collect();
-        rows.retain(|row| state.is_none_or(|state| row.state_path() == state || *row.state == *state));
-        match (rows.len(), all.is_empty()) {
-            (1, _) => Ok(rows.remove(0)),
-            (_, true) => Err(Fault::new("TaskDoesNotExist", format!("no approval waits in {id}"))),
-            _ => {
-                let message = format!("name one of the approvals that wait in {id}: {}", all.join(", "));
-                Err(Fault::new("TaskDoesNotExist", message))
-            }
+        rows.retain(|row| state.is_none_or(|state| is_named(row, state)));
+        if rows.len() == 1 {
+            return Ok(rows.remove(0));
         }
+        let otherwise = match all.is_empty() {
+            true => format!("no approval waits in {id}"),
+            false => format!("name one of the approvals that wait in {id}: {}", all.join(", ")),
+        };
+        // Without a name, an answer is ambiguous only among approvals that wait.
+        Err(match rows.is_empty() && (state.is_some() || all.is_empty()) {
+            true => self.unanswerable(id, state, otherwise).await?,
+            false => Fault::new("TaskDoesNotExist", otherwise),
+        })
     }
 
     /// Validates an answer against the approval, and returns the task's output.

@@ -2,7 +2,7 @@
 
 use engine::{
     machine::{ExecutionHeader, FrameRow},
-    store::Kept,
+    store::StoredExecution,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,7 +50,7 @@ impl Operation for DescribeExecution {
         let store = api.runner.store();
         let missing = || Fault::no_execution(&id);
         // The frames match the header. Later changes are in the journal.
-        let Kept { header: execution, frames, .. } = store.kept_beside_a_writer(&id)?.ok_or_else(missing)?;
+        let StoredExecution { header: execution, frames, .. } = store.load_consistent(&id)?.ok_or_else(missing)?;
         let (_, definition) = store.definition(&id)?.ok_or_else(missing)?;
         let mut view = View::new(&execution, &definition);
         let last = if as_shown { api.shown(&id)?.min(execution.last_sequence) } else { execution.last_sequence };

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use engine::store::{EXPORT_VERSION, Line, Store, StoreError};
+use engine::store::{EXPORT_VERSION, ExportLine, Store, StoreError};
 use futures::{StreamExt, stream::BoxStream};
 use serde::{Deserialize, Serialize};
 
@@ -54,12 +54,12 @@ pub fn export_lines(
     // An id that is named twice is exported once.
     let mut named = HashSet::new();
     ids.retain(|id| named.insert(id.clone()));
-    let first = std::iter::once(Ok(Line::Export { version: EXPORT_VERSION }));
+    let first = std::iter::once(Ok(ExportLine::Export { version: EXPORT_VERSION }));
     let rest: Lines = if ids.is_empty() { every_line(store)? } else { lines_of(store, ids) };
-    Ok(first.chain(rest).chain(std::iter::once(Ok(Line::End))).map(item))
+    Ok(first.chain(rest).chain(std::iter::once(Ok(ExportLine::End))).map(item))
 }
 
-type Lines = Box<dyn Iterator<Item = Result<Line, StoreError>> + Send>;
+type Lines = Box<dyn Iterator<Item = Result<ExportLine, StoreError>> + Send>;
 
 fn every_line(store: Arc<Store>) -> Result<Lines, StoreError> {
     let mut ids = store.clone().each_id().peekable();
@@ -86,16 +86,16 @@ fn lines_of(store: Arc<Store>, ids: Vec<String>) -> Lines {
     let names: Vec<String> = ids.iter().flat_map(|id| documents_of(id)).collect();
     let documents = names.into_iter().filter_map(move |name| {
         let found = of_documents.document(&name).transpose()?;
-        Some(found.map(|document| Line::Document { name, document }))
+        Some(found.map(|document| ExportLine::Document { name, document }))
     });
     Box::new(ids.into_iter().map(move |id| execution_line(&store, &id)).chain(documents))
 }
 
-fn execution_line(store: &Store, id: &str) -> Result<Line, StoreError> {
-    store.export(id).map(|exported| Line::Execution(Box::new(exported)))
+fn execution_line(store: &Store, id: &str) -> Result<ExportLine, StoreError> {
+    store.export(id).map(|exported| ExportLine::Execution(Box::new(exported)))
 }
 
-fn item(line: Result<Line, StoreError>) -> ExportItem {
+fn item(line: Result<ExportLine, StoreError>) -> ExportItem {
     match line.map(|line| serde_json::to_string(&line)) {
         Ok(Ok(text)) => ExportItem::Line(text),
         Ok(Err(error)) => ExportItem::LeftOut(error.to_string()),

@@ -39,7 +39,7 @@ impl Operation for FindExecutions {
     async fn answer(api: &Api, FindRequest { wanted }: FindRequest) -> Result<FindResponse, Fault> {
         let store = api.runner.store();
         if wanted == LATEST {
-            return Ok(FindResponse { exact: false, matches: store.latest(1)? });
+            return Ok(FindResponse { exact: false, matches: store.recent(1)? });
         }
         // An empty prefix matches nothing: in a script it is usually an unset variable.
         if wanted.is_empty() {

@@ -18,6 +18,9 @@ pub struct ListExecutions;
 pub struct ListRequest {
     /// The most executions to return: the newest, or with `unfinished` the first by id; `None` for all.
     pub limit: Option<usize>,
+    /// Only executions that started at this time or earlier, in milliseconds since the Unix epoch: the next page. Not with `unfinished`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
     /// Only executions that have not ended.
     pub unfinished: bool,
     /// Whether the response reports what the executions need from outside. Needs are read for the first 1,000
@@ -46,7 +49,7 @@ impl Operation for ListExecutions {
         let limit = request.limit.unwrap_or(usize::MAX);
         let executions = match request.unfinished {
             true => unfinished(api, limit)?,
-            false => api.runner.store().latest(limit)?,
+            false => api.runner.store().recent_until(request.until_ms, limit)?,
         };
         let driven = api.runner.driven(executions.iter().map(|header| header.id.clone()).collect()).await;
         let needs = if request.with_needs { needs(api, &executions)? } else { Vec::new() };

@@ -52,8 +52,11 @@ impl Operation for ResumeExecution {
         if only_unfinished {
             return Ok(ResumeResponse { ended_before: api.runner.resume_unfinished(&id, environment).await? });
         }
-        api.resume(&id, environment, from).await?;
-        Ok(ResumeResponse::default())
+        match api.resume(&id, environment, from).await {
+            // A prune deletes also what is about to be redriven. The API's text names an ARN, which the caller did not give.
+            Err(fault) if fault.kind == "ExecutionDoesNotExist" => Err(Fault::no_execution(&id)),
+            resumed => resumed.map(|()| ResumeResponse::default()),
+        }
     }
 }
 

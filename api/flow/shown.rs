@@ -1,7 +1,7 @@
 //! Records up to which journal entry an execution was shown to a person, so that the next display prints only newer
 //! entries, and that its end is still to be shown.
 
-use engine::machine::ExecutionStatus;
+use engine::{machine::ExecutionStatus, store::DocumentChanges};
 use serde::{Deserialize, Serialize};
 
 use super::Empty;
@@ -18,6 +18,9 @@ pub struct MarkShownRequest {
     pub id: String,
     /// The sequence of the last journal entry that was shown.
     pub sequence: u64,
+    /// Whether the display continues: the record is then written with the next commit of the store, without an fsync of its own.
+    #[serde(default)]
+    pub continues: bool,
 }
 
 /// The document `shown/ID`: a sequence.
@@ -37,15 +40,24 @@ impl Operation for MarkShown {
     type Request = MarkShownRequest;
     type Response = Empty;
 
-    async fn answer(api: &Api, MarkShownRequest { id, sequence }: MarkShownRequest) -> Result<Empty, Fault> {
+    async fn answer(api: &Api, request: MarkShownRequest) -> Result<Empty, Fault> {
+        let MarkShownRequest { id, sequence, continues } = request;
         let header = api.header_of(&id)?;
+        if continues {
+            if header.status == ExecutionStatus::Running && api.shown(&id)? < sequence {
+                let mut changes = DocumentChanges::default();
+                changes.put(&shown_key(&id), &sequence)?;
+                api.runner.store().change_documents_later(changes);
+            }
+            return Ok(Empty {});
+        }
         // A successful execution is never resumed, so nothing newer will be shown of it.
         if header.status != ExecutionStatus::Succeeded && api.shown(&id)? < sequence {
             api.put(&shown_key(&id), &sequence)?;
         }
         match header.status {
-            ExecutionStatus::Running => api.track(id)?,
-            _ => api.end_tracking(&id)?,
+            ExecutionStatus::Running => api.track(id).await?,
+            _ => api.end_tracking(&id).await?,
         }
         Ok(Empty {})
     }

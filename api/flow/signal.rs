@@ -3,13 +3,13 @@
 use engine::{
     asl::each_state,
     journal::{ErrorAndCause, Signaller},
-    machine::{FrameRow, FrameState},
+    machine::FrameRow,
     step::TaskToken,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::approval::APPROVAL;
+use super::{approval::APPROVAL, unanswerable::is_named};
 use crate::{APPROVAL_DOES_NOT_WAIT, Api, Fault, IS_APPROVAL, Operation, executions::input};
 
 /// Answers the task of a waiting state, as SendTaskSuccess and SendTaskFailure do, but by the state's name.
@@ -64,7 +64,9 @@ impl Operation for SignalTask {
 
     async fn answer(api: &Api, request: SignalTaskRequest) -> Result<SignalTaskResponse, Fault> {
         let SignalTaskRequest { id, state, outcome, by, early } = request;
-        api.header_of(&id)?;
+        if let Some(ended) = api.ended(&api.header_of(&id)?, Some(&state))? {
+            return Err(ended);
+        }
         let outcome = match outcome {
             TaskOutcome::Success(text) => Ok(input::read_output(&text)?),
             TaskOutcome::Failure { error, cause } => Err(ErrorAndCause { error, cause }),
@@ -75,7 +77,7 @@ impl Operation for SignalTask {
         };
         let found = api.waiting(&id, &state)?;
         if found.is_none() && !early {
-            return Err(api.nothing_waits(&id, &state)?);
+            return Err(api.nothing_waits(&id, &state).await?);
         }
         let path = found.as_ref().map_or_else(|| state.clone(), FrameRow::state_path);
         let resources = api.resources_of(&id, &path)?;
@@ -100,7 +102,7 @@ impl Operation for SignalTask {
         };
         match api.answer_row(&id, &row, outcome, by).await? {
             true => Ok(SignalTaskResponse { is_kept: false }),
-            false => Err(api.nothing_waits(&id, &state)?),
+            false => Err(api.nothing_waits(&id, &state).await?),
         }
     }
 }
@@ -121,7 +123,7 @@ impl Api {
     /// The frame of the only state of that name or path whose task waits; `None` if none waits.
     fn waiting(&self, id: &str, state: &str) -> Result<Option<FrameRow>, Fault> {
         let mut rows = self.waiting_tasks(id)?;
-        rows.retain(|row| row.state_path() == state || *row.state == *state);
+        rows.retain(|row| is_named(row, state));
         match rows.len() {
             0 | 1 => Ok(rows.pop()),
             _ => {
@@ -147,20 +149,15 @@ impl Api {
         Err(Fault::new("TaskDoesNotExist", format!("{id} keeps no answer for a state named \"{state}\"; {others}")))
     }
 
-    fn waiting_tasks(&self, id: &str) -> Result<Vec<FrameRow>, Fault> {
-        let mut rows = self.runner.store().frames(id)?;
-        rows.retain(|row| matches!(row.frame_state, FrameState::Task { .. }));
-        Ok(rows)
-    }
-
-    fn nothing_waits(&self, id: &str, state: &str) -> Result<Fault, Fault> {
+    async fn nothing_waits(&self, id: &str, state: &str) -> Result<Fault, Fault> {
         let waiting: Vec<String> =
             self.waiting_tasks(id)?.iter().map(|row| format!("\"{}\"", row.state_path())).collect();
         let others = match waiting.as_slice() {
             [] => "no task waits".to_owned(),
             _ => format!("these wait: {}", waiting.join(", ")),
         };
-        Ok(Fault::new("TaskDoesNotExist", format!("no task of a state named \"{state}\" waits in {id}; {others}")))
+        let otherwise = format!("no task of a state named \"{state}\" waits in {id}; {others}");
+        self.unanswerable(id, Some(state), otherwise).await
     }
 
     /// The resources of the states of that name or path in the pinned definition.

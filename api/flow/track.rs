@@ -17,24 +17,31 @@ const IDS_MAX: usize = 10_000;
 pub struct TrackUnfinished;
 
 /// A request of [`TrackUnfinished`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrackUnfinishedRequest {
     /// The ids of the unfinished executions. They replace the stored ones, but for those that run.
     pub ids: Vec<String>,
+    /// The ids of the executions whose end the caller has just reported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reported: Vec<String>,
+    /// Whether the ends of the other stored executions are left to the next request, because the caller does not report them.
+    #[serde(default)]
+    pub keeps_ended: bool,
 }
 
 /// The response of [`TrackUnfinished`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TrackUnfinishedResponse {
-    /// The executions of the previous list that have ended since.
+    /// The executions of the previous list that have ended since; empty if the request leaves them to the next one.
     pub ended: Vec<ExecutionHeader>,
 }
 
 impl Api {
     /// Also tracks an execution: a command that showed it has left it unfinished, and its end may be seen by nobody.
-    pub(super) fn track(&self, id: String) -> Result<(), Fault> {
+    pub(super) async fn track(&self, id: String) -> Result<(), Fault> {
+        let _changing = self.changing.lock().await;
         let mut ids: Vec<String> = self.runner.store().document(UNFINISHED)?.unwrap_or_default();
         if ids.len() < IDS_MAX && !ids.contains(&id) {
             ids.push(id);
@@ -44,7 +51,8 @@ impl Api {
     }
 
     /// Stops tracking an execution: its end has been shown.
-    pub(super) fn end_tracking(&self, id: &str) -> Result<(), Fault> {
+    pub(super) async fn end_tracking(&self, id: &str) -> Result<(), Fault> {
+        let _changing = self.changing.lock().await;
         let mut ids: Vec<String> = self.runner.store().document(UNFINISHED)?.unwrap_or_default();
         let count = ids.len();
         ids.retain(|tracked| tracked != id);
@@ -55,21 +63,40 @@ impl Api {
     }
 }
 
+impl Api {
+    /// Whether a person was shown the end of an execution.
+    fn end_was_shown(&self, header: &ExecutionHeader) -> Result<bool, Fault> {
+        Ok(self.shown(&header.id)? >= header.last_sequence)
+    }
+}
+
 impl Operation for TrackUnfinished {
     const NAME: &'static str = "Flow.TrackUnfinished";
     type Request = TrackUnfinishedRequest;
     type Response = TrackUnfinishedResponse;
 
     async fn answer(api: &Api, request: TrackUnfinishedRequest) -> Result<TrackUnfinishedResponse, Fault> {
+        let TrackUnfinishedRequest { ids: named, reported, keeps_ended } = request;
+        let reported: HashSet<String> = reported.into_iter().collect();
+        let _changing = api.changing.lock().await;
         let store = api.runner.store();
         let before: Vec<String> = store.document(UNFINISHED)?.unwrap_or_default();
-        let mut ids = request.ids;
-        let mut ended = Vec::new();
-        let named: HashSet<String> = ids.iter().cloned().collect();
+        let (mut ids, mut ended) = (Vec::new(), Vec::new());
+        for id in named.iter().filter(|id| !reported.contains(*id)) {
+            // An execution that ended after the caller listed it is tracked unless its end was shown. A pruned one is not.
+            let Some(header) = store.summary(id)? else { continue };
+            let has_ended = header.status != ExecutionStatus::Running;
+            // A command that shows an end stops tracking it: what the caller's first request stored is missing then.
+            let was_shown = has_ended && ((keeps_ended && !before.contains(id)) || api.end_was_shown(&header)?);
+            if !was_shown {
+                ids.push(id.clone());
+            }
+        }
+        let named: HashSet<String> = named.into_iter().chain(reported).collect();
         for id in before.iter().filter(|id| !named.contains(*id)) {
             // A pruned execution has nothing to report, and another command may have left one that runs since the list was made.
             match store.summary(id)? {
-                Some(header) if header.status == ExecutionStatus::Running => ids.push(id.clone()),
+                Some(header) if keeps_ended || header.status == ExecutionStatus::Running => ids.push(id.clone()),
                 header => ended.extend(header),
             }
         }

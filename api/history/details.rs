@@ -28,7 +28,7 @@ pub(super) fn without_data(event: &mut Value) {
 }
 
 /// Writes an event's type and details into it.
-pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
+pub(super) fn event_fields(details: &Details, started: &Execution, event: &mut Value) {
     let (kind, field, details) = match details {
         Details::ExecutionStarted { .. } => execution_started(started),
         Details::ExecutionSucceeded { output } => plain("ExecutionSucceeded", data("output", output)),
@@ -40,25 +40,25 @@ pub(super) fn tell(details: &Details, started: &Execution, event: &mut Value) {
         }
         Details::EvaluationFailed(failed) => {
             let EvaluationFailedEventDetails { state, location, error, cause } = &**failed;
-            let mut told = fields([("state", json!(state)), ("error", json!(error)), ("cause", json!(cause))]);
+            let mut body = fields([("state", json!(state)), ("error", json!(error)), ("cause", json!(cause))]);
             if !location.is_empty() {
-                told.insert("location".to_owned(), json!(location));
+                body.insert("location".to_owned(), json!(location));
             }
-            plain("EvaluationFailed", told)
+            plain("EvaluationFailed", body)
         }
         Details::StateEntered { state_type, name, input } => {
-            let told = with_name(name, data("input", input));
-            (format!("{}StateEntered", state_type.name()), "stateEntered".to_owned(), told)
+            let body = with_name(name, data("input", input));
+            (format!("{}StateEntered", state_type.name()), "stateEntered".to_owned(), body)
         }
         Details::StateExited { state_type, name, output, assigned_variables } => {
-            let mut told = with_name(name, data("output", output));
+            let mut body = with_name(name, data("output", output));
             if let Some(assigned_variables) = assigned_variables {
                 let texts: Map<String, Value> =
                     assigned_variables.iter().map(|(name, value)| (name.clone(), value.to_string().into())).collect();
-                told.insert("assignedVariables".to_owned(), Value::Object(texts));
-                told.insert("assignedVariablesDetails".to_owned(), json!({ "truncated": false }));
+                body.insert("assignedVariables".to_owned(), Value::Object(texts));
+                body.insert("assignedVariablesDetails".to_owned(), json!({ "truncated": false }));
             }
-            (format!("{}StateExited", state_type.name()), "stateExited".to_owned(), told)
+            (format!("{}StateExited", state_type.name()), "stateExited".to_owned(), body)
         }
         // No `_`: the compiler asks about a new kind of event.
         Details::ParallelStateStarted { .. }
@@ -127,18 +127,18 @@ fn with_name(name: &str, mut details: Map<String, Value>) -> Map<String, Value> 
 /// Error and cause. AWS omits a field that the definition does not set.
 fn failed(failure: &ErrorAndCause) -> Map<String, Value> {
     let both = [("error", &failure.error), ("cause", &failure.cause)];
-    let told = both.into_iter().filter(|(_, text)| !text.is_empty());
-    told.map(|(name, text)| (name.to_owned(), json!(text))).collect()
+    let body = both.into_iter().filter(|(_, text)| !text.is_empty());
+    body.map(|(name, text)| (name.to_owned(), json!(text))).collect()
 }
 
 fn execution_started(started: &Execution) -> EventBody {
-    let mut told = fields([
+    let mut body = fields([
         ("input", started.input.clone().into()),
         ("inputDetails", json!({ "truncated": false })),
         ("roleArn", started.role_arn.clone().into()),
     ]);
-    told.retain(|_, value| !value.is_null());
-    plain("ExecutionStarted", told)
+    body.retain(|_, value| !value.is_null());
+    plain("ExecutionStarted", body)
 }
 
 fn composite(details: &Details, started: &Execution) -> EventBody {
@@ -207,15 +207,15 @@ fn task(details: &Details, started: &Execution) -> EventBody {
     let (suffix, resource, more) = match details {
         Details::TaskScheduled { resource, parameters, timeout_seconds, heartbeat_seconds, role_arn, .. } => {
             let limits = [("timeoutInSeconds", *timeout_seconds), ("heartbeatInSeconds", *heartbeat_seconds)];
-            let (kind, field, mut told) = task_scheduled(resource, parameters, limits, started.region());
+            let (kind, field, mut body) = task_scheduled(resource, parameters, limits, started.region());
             if let Some(role_arn) = role_arn {
-                told.insert("taskCredentials".to_owned(), json!({ "roleArn": role_arn }));
+                body.insert("taskCredentials".to_owned(), json!({ "roleArn": role_arn }));
             }
-            return (kind, field, told);
+            return (kind, field, body);
         }
         Details::TaskStarted { resource, worker, .. } => {
-            let told = worker.iter().map(|worker| ("workerName".to_owned(), json!(worker))).collect();
-            ("Started", resource, told)
+            let body = worker.iter().map(|worker| ("workerName".to_owned(), json!(worker))).collect();
+            ("Started", resource, body)
         }
         Details::TaskSucceeded { resource, output, .. } => ("Succeeded", resource, data("output", output)),
         Details::TaskScheduleFailed { resource, failure, .. } => ("ScheduleFailed", resource, failed(failure)),
@@ -248,24 +248,24 @@ fn task(details: &Details, started: &Execution) -> EventBody {
         | Details::MapIterationAborted { .. }
         | Details::Unknown => return unknown(),
     };
-    let (prefix, mut told) = called(resource);
-    told.extend(more);
+    let (prefix, mut body) = called(resource);
+    body.extend(more);
     let kind = format!("{prefix}{suffix}");
     let field = lower(&kind);
-    (kind, field, told)
+    (kind, field, body)
 }
 
 fn task_scheduled(resource: &str, parameters: &Value, limits: [(&str, Option<u64>); 2], region: &str) -> EventBody {
-    let (prefix, mut told) = called(resource);
+    let (prefix, mut body) = called(resource);
     if prefix == "Task" {
-        told.insert("region".to_owned(), region.into());
-        told.insert("parameters".to_owned(), parameters.to_string().into());
+        body.insert("region".to_owned(), region.into());
+        body.insert("parameters".to_owned(), parameters.to_string().into());
     } else {
-        told.insert("resource".to_owned(), resource.into());
-        told.extend(data("input", parameters));
+        body.insert("resource".to_owned(), resource.into());
+        body.extend(data("input", parameters));
     }
-    told.extend(limits.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
+    body.extend(limits.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
     let kind = format!("{prefix}Scheduled");
     let field = lower(&kind);
-    (kind, field, told)
+    (kind, field, body)
 }

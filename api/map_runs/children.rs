@@ -2,12 +2,13 @@
 //! Source: Step Functions API Reference, "ListExecutions", "DescribeExecution", "DescribeStateMachineForExecution".
 
 use engine::{
+    asl::each_state,
     journal::{EntryContent, HistoryEventDetails, JournalEntry},
     machine::{self, ChildId, ChildStatus},
 };
 use serde_json::{Value, json};
 
-use super::{EXAMINED_MAX, Found};
+use super::{EXAMINED_MAX, FoundMapRun};
 use crate::{
     Answer, Api, Fault,
     arn::MapRunName,
@@ -18,7 +19,7 @@ use crate::{
 
 /// A child execution, and the map run that started it.
 pub(crate) struct Child {
-    pub found: Found,
+    pub found: FoundMapRun,
     pub row: machine::Child,
 }
 
@@ -35,14 +36,14 @@ impl Api {
         Ok(Child { found, row })
     }
 
-    pub(crate) fn child_arn(&self, found: &Found, index: u64) -> String {
+    pub(crate) fn child_arn(&self, found: &FoundMapRun, index: u64) -> String {
         let kind = if found.run.express { "express" } else { "execution" };
         let (machine, label, name) = (found.machine(), &found.run.label, found.run.child_name(index));
         format!("{}:{kind}:{machine}/{label}:{name}", self.arn_prefix())
     }
 
     /// The ARN of the Map's processor, which is the state machine of its child executions.
-    pub(crate) fn processor_arn(&self, found: &Found) -> String {
+    pub(crate) fn processor_arn(&self, found: &FoundMapRun) -> String {
         self.state_machine_arn(&format!("{}/{}", found.machine(), found.run.label))
     }
 
@@ -78,35 +79,35 @@ impl Api {
         Ok(answer)
     }
 
-    fn child_listed(&self, found: &Found, row: &machine::Child) -> Value {
-        let mut told = self.child_summary(found, row);
-        told["itemCount"] = row.items.into();
-        told
+    fn child_listed(&self, found: &FoundMapRun, row: &machine::Child) -> Value {
+        let mut response = self.child_summary(found, row);
+        response["itemCount"] = row.items.into();
+        response
     }
 
-    fn child_summary(&self, found: &Found, row: &machine::Child) -> Value {
-        let mut told = json!({
+    fn child_summary(&self, found: &FoundMapRun, row: &machine::Child) -> Value {
+        let mut response = json!({
             "executionArn": self.child_arn(found, row.id.index), "stateMachineArn": self.processor_arn(found),
             "name": found.run.child_name(row.id.index), "status": row.status, "startDate": seconds(row.started_ms),
             "mapRunArn": self.map_run_arn(found), "redriveCount": row.redrive_count,
         });
-        set(&mut told, "stopDate", row.stopped_ms.map(seconds));
-        set(&mut told, "redriveDate", row.redriven_ms.map(seconds));
-        told
+        set(&mut response, "stopDate", row.stopped_ms.map(seconds));
+        set(&mut response, "redriveDate", row.redriven_ms.map(seconds));
+        response
     }
 
     /// The answer of DescribeExecution for a child execution.
     pub(crate) fn describe_child(&self, child: &Child, with_data: bool) -> Answer {
         let Child { found, row } = child;
-        let mut told = self.child_summary(found, row);
+        let mut response = self.child_summary(found, row);
         if with_data {
             let ends = [self.child_event(child, 1)?, self.child_event(child, row.last_event_id)?];
-            ends.into_iter().flatten().for_each(|details| tell_data(details, &mut told));
+            ends.into_iter().flatten().for_each(|details| add_data(details, &mut response));
         }
         let (status, reason) = redrivable(row.status, found.run.express);
-        told["redriveStatus"] = status.into();
-        set(&mut told, "redriveStatusReason", reason);
-        Ok(told)
+        response["redriveStatus"] = status.into();
+        set(&mut response, "redriveStatusReason", reason);
+        Ok(response)
     }
 
     fn child_event(&self, child: &Child, event: u64) -> Result<Option<HistoryEventDetails>, Fault> {
@@ -148,20 +149,20 @@ fn redrivable(status: ChildStatus, express: bool) -> (&'static str, Option<&'sta
     }
 }
 
-fn tell_data(details: HistoryEventDetails, told: &mut Value) {
+fn add_data(details: HistoryEventDetails, response: &mut Value) {
     match details {
         HistoryEventDetails::ExecutionStarted { input } => {
-            told["input"] = input.to_string().into();
-            told["inputDetails"] = json!({ "included": true });
+            response["input"] = input.to_string().into();
+            response["inputDetails"] = json!({ "included": true });
         }
         HistoryEventDetails::ExecutionSucceeded { output } => {
-            told["output"] = output.to_string().into();
-            told["outputDetails"] = json!({ "included": true });
+            response["output"] = output.to_string().into();
+            response["outputDetails"] = json!({ "included": true });
         }
         HistoryEventDetails::ExecutionFailed(failure) | HistoryEventDetails::ExecutionAborted(failure) => {
             let said = |text: String| (!text.is_empty()).then_some(text);
-            set(told, "error", said(failure.error));
-            set(told, "cause", said(failure.cause));
+            set(response, "error", said(failure.error));
+            set(response, "cause", said(failure.cause));
         }
         _ => {}
     }
@@ -169,13 +170,14 @@ fn tell_data(details: HistoryEventDetails, told: &mut Value) {
 
 /// The definition of child executions: the processor of the Map with that label, at any depth.
 pub(crate) fn processor<'d>(definition: &'d Value, label: &str) -> Option<&'d Value> {
-    let states = definition["States"].as_object()?;
-    states.iter().find_map(|(name, state)| {
-        let inner = [&state["ItemProcessor"], &state["Iterator"]].into_iter().find(|inner| inner.is_object());
+    let mut found = None;
+    each_state(definition, &mut |state| {
+        let json = state.json;
+        let inner = [&json["ItemProcessor"], &json["Iterator"]].into_iter().find(|inner| inner.is_object());
         let distributed = inner.filter(|inner| inner["ProcessorConfig"]["Mode"] == "DISTRIBUTED");
-        let labelled = |_: &&Value| machine::label(state["Label"].as_str(), name) == label;
-        let branches = state["Branches"].as_array().into_iter().flatten();
-        let within = || inner.into_iter().chain(branches).find_map(|below| processor(below, label));
-        distributed.filter(labelled).or_else(within)
-    })
+        if found.is_none() && machine::label(json["Label"].as_str(), state.name) == label {
+            found = distributed;
+        }
+    });
+    found
 }

@@ -26,13 +26,13 @@ pub(super) enum Shape {
 pub(super) struct Text {
     pub min: usize,
     pub max: usize,
-    pub pattern: Option<Pattern>,
+    pub pattern: Option<TextPattern>,
     /// Whether messages must not repeat the value (`sensitive` in the model).
     pub is_secret: bool,
 }
 
 /// A regular expression of the model, and a function that matches the same texts.
-pub(super) struct Pattern {
+pub(super) struct TextPattern {
     pub expression: &'static str,
     pub matches: fn(&str) -> bool,
 }

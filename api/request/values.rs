@@ -1,6 +1,6 @@
 //! Shapes that several operations share, with the limits of the service model (Step Functions, 2016-11-23).
 
-use super::shapes::{Member, Pattern, Shape, Text};
+use super::shapes::{Member, Shape, Text, TextPattern};
 
 pub(super) const fn text(min: usize, max: usize) -> Shape {
     Shape::Text(Text { min, max, pattern: None, is_secret: false })
@@ -11,7 +11,7 @@ pub(super) const fn secret(min: usize, max: usize) -> Shape {
 }
 
 pub(super) const fn matching(min: usize, max: usize, expression: &'static str, matches: fn(&str) -> bool) -> Shape {
-    Shape::Text(Text { min, max, pattern: Some(Pattern { expression, matches }), is_secret: false })
+    Shape::Text(Text { min, max, pattern: Some(TextPattern { expression, matches }), is_secret: false })
 }
 
 pub(super) const fn list(item: &'static Shape, min: usize, max: usize) -> Shape {

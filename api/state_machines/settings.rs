@@ -47,8 +47,8 @@ pub(crate) fn initial() -> Settings {
     }
 }
 
-/// Writes the settings into an answer.
-pub(crate) fn tell(settings: &Settings, answer: &mut Value) {
+/// Adds the settings to an answer.
+pub(crate) fn add_to(settings: &Settings, answer: &mut Value) {
     let Settings { logging_configuration, tracing_configuration, encryption_configuration } = settings.clone();
     answer["loggingConfiguration"] = logging_configuration;
     answer["tracingConfiguration"] = tracing_configuration;

@@ -235,8 +235,8 @@ impl Trial {
 fn parsed(definition: &Value) -> Result<Arc<asl::StateMachine>, Fault> {
     asl::parse(definition).map_err(|problems| {
         let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-        let told: Vec<String> = errors.map(|p| format!("{}: {} at {}", p.code, p.message, p.location)).collect();
-        Fault::new("InvalidDefinition", format!("Invalid State Machine Definition: '{}'", told.join(", ")))
+        let messages: Vec<String> = errors.map(|p| format!("{}: {} at {}", p.code, p.message, p.location)).collect();
+        Fault::new("InvalidDefinition", format!("Invalid State Machine Definition: '{}'", messages.join(", ")))
     })
 }
 

@@ -10,12 +10,12 @@ async fn an_activity_is_created_once_and_deleted_for_good() {
     let first = world.ask("CreateActivity", json!({ "name": "a" })).await;
     assert_eq!(world.ask("CreateActivity", json!({ "name": "a" })).await, first);
     let arn = text(&first["activityArn"]);
-    let told = world.ask("DescribeActivity", json!({ "activityArn": arn })).await;
+    let response = world.ask("DescribeActivity", json!({ "activityArn": arn })).await;
     let encryption = json!({ "type": "AWS_OWNED_KEY" });
     let activity = json!({
         "activityArn": arn, "name": "a", "creationDate": first["creationDate"], "encryptionConfiguration": encryption,
     });
-    assert_eq!(told, activity);
+    assert_eq!(response, activity);
     for _ in 0..2 {
         assert_eq!(world.ask("DeleteActivity", json!({ "activityArn": arn })).await, json!({}));
     }
@@ -28,7 +28,7 @@ async fn an_activity_is_created_once_and_deleted_for_good() {
 }
 
 #[tokio::test]
-async fn a_worker_fetches_a_task_and_its_answer_goes_on() {
+async fn a_worker_fetches_a_task_and_its_answer_continues_the_execution() {
     let world = World::new();
     let activity = text(&world.ask("CreateActivity", json!({ "name": "a" })).await["activityArn"]);
     let machine = world.machine("m", &task(&activity)).await;
@@ -54,9 +54,9 @@ async fn a_worker_that_fails_fails_its_task() {
     let offered = world.ask("GetActivityTask", json!({ "activityArn": activity })).await;
     let answer = json!({ "taskToken": offered["taskToken"], "error": "Broken", "cause": "by a test" });
     world.ask("SendTaskFailure", answer).await;
-    let told = world.ended(&execution).await;
+    let response = world.ended(&execution).await;
     assert_eq!(
-        (&told["status"], &told["error"], &told["cause"]),
+        (&response["status"], &response["error"], &response["cause"]),
         (&json!("FAILED"), &json!("Broken"), &json!("by a test"))
     );
 }
@@ -82,14 +82,14 @@ async fn a_task_of_an_activity_that_does_not_exist_fails_when_scheduled_and_when
     world.ask("DeleteActivity", json!({ "activityArn": activity })).await;
     let late = world.start(&machine, "late").await;
     for (execution, follows_entering) in [(waiting, "ActivityScheduled"), (late, "ExecutionFailed")] {
-        let told = world.ended(&execution).await;
+        let response = world.ended(&execution).await;
         assert_eq!(
-            (&told["status"], &told["error"]),
+            (&response["status"], &response["error"]),
             (&json!("FAILED"), &json!("States.Runtime")),
             "States.Runtime is not caught"
         );
         let prefix = "An error occurred while executing the state 'A' (entered at the event id #2).";
-        assert_eq!(told["cause"], format!("{prefix} The activity {activity} does not exist."));
+        assert_eq!(response["cause"], format!("{prefix} The activity {activity} does not exist."));
         let history = world.history(&execution).await;
         let types: Vec<&str> = history.iter().filter_map(|event| event["type"].as_str()).collect();
         assert_eq!((types[2], types.last()), (follows_entering, Some(&"ExecutionFailed")));

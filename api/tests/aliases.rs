@@ -123,8 +123,8 @@ async fn what_is_not_updated_stays() {
     let request = json!({ "name": "LIVE", "description": "first", "routingConfiguration": routes });
     let alias = world.ask("CreateStateMachineAlias", request).await["stateMachineAliasArn"].clone();
     world.ask("UpdateStateMachineAlias", json!({ "stateMachineAliasArn": alias, "description": "second" })).await;
-    let told = world.ask("DescribeStateMachineAlias", json!({ "stateMachineAliasArn": alias })).await;
-    assert_eq!((&told["description"], &told["routingConfiguration"]), (&json!("second"), &routes));
+    let response = world.ask("DescribeStateMachineAlias", json!({ "stateMachineAliasArn": alias })).await;
+    assert_eq!((&response["description"], &response["routingConfiguration"]), (&json!("second"), &routes));
     let listed = world.ask("ListStateMachineAliases", json!({ "stateMachineArn": format!("{machine}:2") })).await;
     assert_eq!(listed["stateMachineAliases"][0]["stateMachineAliasArn"], alias);
 }

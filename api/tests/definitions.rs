@@ -12,20 +12,20 @@ async fn what_is_about_the_whole_definition_has_no_location() {
     let endless = json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "Next": "A" } } }).to_string();
     let diagnostic =
         json!({ "severity": "ERROR", "code": "MISSING_END_STATE", "message": "Workflow has no terminal state" });
-    let told = validated(&world, &endless, "ERROR").await;
-    assert_eq!(told, json!({ "result": "FAIL", "diagnostics": [diagnostic], "truncated": false }));
+    let response = validated(&world, &endless, "ERROR").await;
+    assert_eq!(response, json!({ "result": "FAIL", "diagnostics": [diagnostic], "truncated": false }));
     let request = json!({ "name": "m", "definition": endless, "roleArn": ROLE });
     let said = "Invalid State Machine Definition: 'MISSING_END_STATE: Workflow has no terminal state at null'";
     assert_eq!(world.refused("CreateStateMachine", request).await, pair("InvalidDefinition", said));
 }
 
 #[tokio::test]
-async fn a_key_that_is_there_twice_is_told_with_both_lines() {
+async fn a_repeated_key_is_reported_with_both_lines() {
     let world = World::new();
     let text = "{ \"StartAt\": \"A\",\n \"States\": { \"A\": { \"Type\": \"Pass\", \"End\": true },\n \"A\": { \"Type\": \"Succeed\" } } }";
-    let told = validated(&world, text, "ERROR").await;
-    assert_eq!((&told["result"], &told["diagnostics"][0]["code"]), (&json!("FAIL"), &json!("DUPLICATE_KEY")));
-    assert_eq!(told["diagnostics"][0]["message"], "The key 'A' is there twice: in line 2 and in line 3");
+    let response = validated(&world, text, "ERROR").await;
+    assert_eq!((&response["result"], &response["diagnostics"][0]["code"]), (&json!("FAIL"), &json!("DUPLICATE_KEY")));
+    assert_eq!(response["diagnostics"][0]["message"], "The key 'A' is there twice: in line 2 and in line 3");
     let request = json!({ "name": "m", "definition": text, "roleArn": ROLE });
     assert_eq!(world.refused("CreateStateMachine", request).await.0, "InvalidDefinition");
 }
@@ -35,9 +35,9 @@ async fn an_integration_without_a_step_is_warned_of() {
     let world = World::new();
     for (resource, warned) in [("sqs:sendMessage", 1), ("lambda:invoke", 0), ("states:startExecution.sync:2", 0)] {
         let definition = task(&format!("arn:aws:states:::{resource}")).to_string();
-        let told = validated(&world, &definition, "WARNING").await;
-        assert_eq!(told["result"], "OK", "{resource}");
-        let warnings = told["diagnostics"].as_array().unwrap();
+        let response = validated(&world, &definition, "WARNING").await;
+        assert_eq!(response["result"], "OK", "{resource}");
+        let warnings = response["diagnostics"].as_array().unwrap();
         assert_eq!(warnings.iter().filter(|found| found["code"] == "INTEGRATION_WITHOUT_STEP").count(), warned);
     }
 }
@@ -50,9 +50,9 @@ async fn an_integration_without_a_step_fails_and_nothing_catches_it() {
     definition["States"]["B"] = json!({ "Type": "Succeed" });
     let machine = world.machine("m", &definition).await;
     let execution = world.start(&machine, "e").await;
-    let told = world.ended(&execution).await;
-    assert_eq!((&told["status"], &told["error"]), (&json!("FAILED"), &json!("States.Runtime")));
-    assert!(text(&told["cause"]).contains("sqs:sendMessage"), "{told}");
+    let response = world.ended(&execution).await;
+    assert_eq!((&response["status"], &response["error"]), (&json!("FAILED"), &json!("States.Runtime")));
+    assert!(text(&response["cause"]).contains("sqs:sendMessage"), "{response}");
 }
 
 #[tokio::test]
@@ -85,8 +85,8 @@ async fn a_machine_that_takes_too_long_has_neither_error_nor_cause() {
     definition["TimeoutSeconds"] = json!(1);
     let machine = world.machine("m", &definition).await;
     let execution = world.start(&machine, "e").await;
-    let told = world.ended(&execution).await;
-    assert_eq!((&told["status"], told.get("error"), told.get("cause")), (&json!("TIMED_OUT"), None, None));
+    let response = world.ended(&execution).await;
+    assert_eq!((&response["status"], response.get("error"), response.get("cause")), (&json!("TIMED_OUT"), None, None));
     let last = world.history(&execution).await.pop().unwrap();
     assert_eq!(last["executionTimedOutEventDetails"], json!({ "error": "States.Timeout" }));
     assert_eq!(last["previousEventId"], 0);

@@ -32,7 +32,7 @@ async fn a_pass_leaves_the_events_that_aws_has() {
 #[tokio::test]
 async fn pages_put_together_are_the_whole_in_both_directions() {
     let world = World::new();
-    let machine = world.machine("m", &task("flow:test:mended")).await;
+    let machine = world.machine("m", &task("flow:test:repaired")).await;
     let execution = world.start(&machine, "e").await;
     world.ended(&execution).await;
     let whole = world.history(&execution).await;
@@ -63,9 +63,9 @@ async fn without_data_there_is_none_in_any_event() {
     let execution = text(&world.ask("StartExecution", request).await["executionArn"]);
     world.ended(&execution).await;
     let request = json!({ "executionArn": execution, "includeExecutionData": false });
-    let told = world.ask("GetExecutionHistory", request).await;
-    assert_eq!(told["events"].as_array().unwrap().len(), world.history(&execution).await.len());
-    assert!(!told.to_string().contains("hunter2"), "{told}");
+    let response = world.ask("GetExecutionHistory", request).await;
+    assert_eq!(response["events"].as_array().unwrap().len(), world.history(&execution).await.len());
+    assert!(!response.to_string().contains("hunter2"), "{response}");
 }
 
 #[tokio::test]

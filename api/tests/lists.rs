@@ -49,12 +49,12 @@ async fn executions_come_with_the_latest_first() {
 #[tokio::test]
 async fn a_filter_shows_what_it_names_and_nothing_else() {
     let world = World::new();
-    let machine = world.machine("m", &task("flow:test:mended")).await;
+    let machine = world.machine("m", &task("flow:test:repaired")).await;
     let failed = world.start(&machine, "failed").await;
     world.ended(&failed).await;
     let redriven = world.start(&machine, "redriven").await;
     world.ended(&redriven).await;
-    world.mend();
+    world.repair();
     world.ask("RedriveExecution", json!({ "executionArn": redriven })).await;
     world.ended(&redriven).await;
     for (filter, value, expected) in [

@@ -4,17 +4,17 @@ use serde_json::json;
 
 use super::*;
 
-/// A distributed Map over the input: `"wait"` waits an hour, `"bad"` fails, `"mended"` fails until [`World::mend`],
+/// A distributed Map over the input: `"wait"` waits an hour, `"bad"` fails, `"repaired"` fails until [`World::repair`],
 /// others succeed.
 fn map(fields: &Value) -> Value {
     let to = |text: &str, next: &str| json!({ "Variable": "$", "StringEquals": text, "Next": next });
     let mut state = json!({ "Type": "Map", "Label": "Rows", "ItemProcessor": {
         "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" }, "StartAt": "Which",
         "States": {
-            "Which": { "Type": "Choice", "Default": "Ends", "Choices": [to("wait", "Waits"), to("bad", "Fails"), to("mended", "Mended")] },
+            "Which": { "Type": "Choice", "Default": "Ends", "Choices": [to("wait", "Waits"), to("bad", "Fails"), to("repaired", "Repaired")] },
             "Waits": { "Type": "Wait", "Seconds": 3600, "End": true },
             "Fails": { "Type": "Fail", "Error": "Bad", "Cause": "as meant" },
-            "Mended": { "Type": "Task", "Resource": "flow:test:mended", "End": true },
+            "Repaired": { "Type": "Task", "Resource": "flow:test:repaired", "End": true },
             "Ends": { "Type": "Pass", "End": true },
         },
     }, "End": true });
@@ -58,7 +58,7 @@ fn statuses(children: &[Value]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_map_run_that_succeeded_is_told_whole_and_its_history_names_it() {
+async fn a_map_run_that_succeeded_is_described_completely_and_its_history_names_it() {
     let world = World::new();
     let execution =
         started(&world, json!({ "ToleratedFailureCount": 1, "MaxConcurrency": 2 }), json!([1, "bad", 3])).await;
@@ -67,8 +67,8 @@ async fn a_map_run_that_succeeded_is_told_whole_and_its_history_names_it() {
     let arn = text(&run["mapRunArn"]);
     assert!(arn.starts_with(&format!("{PREFIX}:mapRun:m/Rows:")), "{arn}");
     let history = world.history(&execution).await;
-    let told = history.iter().find(|event| event["type"] == "MapRunStarted").unwrap();
-    assert_eq!(told["mapRunStartedEventDetails"]["mapRunArn"], run["mapRunArn"]);
+    let response = history.iter().find(|event| event["type"] == "MapRunStarted").unwrap();
+    assert_eq!(response["mapRunStartedEventDetails"]["mapRunArn"], run["mapRunArn"]);
     assert_eq!(
         (&run["status"], &run["executionArn"], &run["maxConcurrency"], &run["toleratedFailureCount"]),
         (&json!("SUCCEEDED"), &json!(execution), &json!(2), &json!(1))
@@ -102,12 +102,15 @@ async fn children_are_listed_described_and_have_histories() {
     assert_eq!((&failed["itemCount"], &failed["mapRunArn"]), (&json!(1), &run["mapRunArn"]));
     let arn = text(&failed["executionArn"]);
     assert_eq!(arn, format!("{PREFIX}:execution:m/Rows:{}", text(&failed["name"])));
-    let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
+    let response = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
     assert_eq!(
-        (&told["input"], &told["error"], &told["cause"]),
+        (&response["input"], &response["error"], &response["cause"]),
         (&json!("\"bad\""), &json!("Bad"), &json!("as meant"))
     );
-    assert_eq!((&told["redriveStatus"], &told["mapRunArn"]), (&json!("REDRIVABLE_BY_MAP_RUN"), &run["mapRunArn"]));
+    assert_eq!(
+        (&response["redriveStatus"], &response["mapRunArn"]),
+        (&json!("REDRIVABLE_BY_MAP_RUN"), &run["mapRunArn"])
+    );
     let first = world.ask("DescribeExecution", json!({ "executionArn": all[2]["executionArn"] })).await;
     assert_eq!((&first["input"], &first["output"]), (&json!("1"), &json!("1")));
     let history = world.history(&text(&all[2]["executionArn"])).await;
@@ -167,7 +170,7 @@ async fn batches_count_their_items() {
 }
 
 #[tokio::test]
-async fn another_process_tells_the_same_and_goes_by_the_limits_that_were_set() {
+async fn another_process_answers_the_same_and_goes_by_the_limits_that_were_set() {
     let records = MemoryRecords::new();
     let world = World::over(&records);
     let execution = started(&world, json!({ "MaxConcurrency": 1 }), json!(["wait", "wait", "wait", 4])).await;
@@ -194,8 +197,8 @@ async fn a_lower_threshold_judges_what_has_failed_already() {
     world.ask("UpdateMapRun", json!({ "mapRunArn": arn, "toleratedFailureCount": 2 })).await;
     assert_eq!(run_of(&world, &execution).await["status"], "RUNNING");
     world.ask("UpdateMapRun", json!({ "mapRunArn": arn, "toleratedFailureCount": 1 })).await;
-    let told = world.ended(&execution).await;
-    assert_eq!(told["error"], "States.ExceedToleratedFailureThreshold");
+    let response = world.ended(&execution).await;
+    assert_eq!(response["error"], "States.ExceedToleratedFailureThreshold");
     assert_eq!(run_of(&world, &execution).await["status"], "FAILED");
     for limits in [json!({ "maxConcurrency": 1 }), json!({})] {
         let mut request = json!({ "mapRunArn": arn });
@@ -207,13 +210,13 @@ async fn a_lower_threshold_judges_what_has_failed_already() {
 #[tokio::test]
 async fn a_redrive_repeats_what_failed_and_nothing_else() {
     let world = World::new();
-    let execution = started(&world, json!({ "MaxConcurrency": 1 }), json!([1, "mended", 3])).await;
+    let execution = started(&world, json!({ "MaxConcurrency": 1 }), json!([1, "repaired", 3])).await;
     assert_eq!(world.ended(&execution).await["status"], "FAILED");
     let failed = run_of(&world, &execution).await;
     assert_eq!(counts(&failed, "executionCounts"), json!({ "succeeded": 1, "failed": 1, "pending": 1, "total": 3 }));
-    world.mend();
+    world.repair();
     world.ask("RedriveExecution", json!({ "executionArn": execution })).await;
-    assert_eq!(world.ended(&execution).await["output"], "[1,\"mended\",3]");
+    assert_eq!(world.ended(&execution).await["output"], "[1,\"repaired\",3]");
     let run = run_of(&world, &execution).await;
     assert_eq!((&run["mapRunArn"], &run["status"]), (&failed["mapRunArn"], &json!("SUCCEEDED")));
     assert_eq!((&run["redriveCount"], run["redriveDate"].is_number()), (&json!(1), true));
@@ -222,9 +225,12 @@ async fn a_redrive_repeats_what_failed_and_nothing_else() {
     let redrives: Vec<_> = all.iter().map(|child| child["redriveCount"].clone()).collect();
     assert_eq!(redrives, [0, 1, 0]);
     let history = world.history(&text(&all[1]["executionArn"])).await;
-    let told: Vec<_> = history.iter().map(|event| text(&event["type"])).collect();
-    assert!(told.contains(&"ExecutionFailed".to_owned()) && told.contains(&"ExecutionRedriven".to_owned()), "{told:?}");
-    assert_eq!(told.last().unwrap(), "ExecutionSucceeded");
+    let response: Vec<_> = history.iter().map(|event| text(&event["type"])).collect();
+    assert!(
+        response.contains(&"ExecutionFailed".to_owned()) && response.contains(&"ExecutionRedriven".to_owned()),
+        "{response:?}"
+    );
+    assert_eq!(response.last().unwrap(), "ExecutionSucceeded");
     assert!(world.history(&execution).await.iter().any(|event| event["type"] == "MapRunRedriven"));
 }
 
@@ -262,15 +268,15 @@ async fn express_children_are_described_and_not_listed() {
 }
 
 #[tokio::test]
-async fn a_name_that_nothing_has_is_told() {
+async fn a_name_that_nothing_has_is_an_error() {
     let world = World::new();
     let execution = started(&world, json!({}), json!([1])).await;
     world.ended(&execution).await;
     let run = text(&run_of(&world, &execution).await["mapRunArn"]);
     let other = run.replace("/Rows:", "/Other:");
     for (operation, member) in [("DescribeMapRun", "mapRunArn"), ("ListExecutions", "mapRunArn")] {
-        let told = pair("ResourceNotFound", &format!("Resource not found: '{other}'"));
-        assert_eq!(world.refused(operation, json!({ member: other })).await, told, "{operation}");
+        let response = pair("ResourceNotFound", &format!("Resource not found: '{other}'"));
+        assert_eq!(world.refused(operation, json!({ member: other })).await, response, "{operation}");
     }
     // The name of a child execution that never started, and the map run's own UUID as a child's name.
     let prefix = &run[..run.len() - 12].replace(":mapRun:", ":execution:");
@@ -284,7 +290,7 @@ async fn a_name_that_nothing_has_is_told() {
 }
 
 #[tokio::test]
-async fn a_forgotten_execution_leaves_no_map_run_behind() {
+async fn a_deleted_execution_leaves_no_map_run() {
     let world = World::new();
     let execution = started(&world, json!({}), json!([1])).await;
     world.ended(&execution).await;

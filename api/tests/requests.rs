@@ -5,15 +5,15 @@ use serde_json::json;
 use super::*;
 
 #[tokio::test]
-async fn every_violation_is_told_at_once() {
+async fn every_violation_is_reported_at_once() {
     let world = World::new();
     let request = json!({ "name": "n".repeat(81), "definition": "", "type": "SLOW" });
     let (kind, message) = world.refused("CreateStateMachine", request).await;
     assert_eq!(kind, "ValidationException");
-    let told: Vec<&str> = message.split("; ").collect();
+    let response: Vec<&str> = message.split("; ").collect();
     let name = "n".repeat(81);
     assert_eq!(
-        told,
+        response,
         [
             format!(
                 "4 validation errors detected: Value '{name}' at 'name' failed to satisfy constraint: \
@@ -104,7 +104,7 @@ async fn every_operation_that_requires_something_says_so() {
 }
 
 #[tokio::test]
-async fn an_operation_that_there_is_not_is_told() {
+async fn an_operation_that_does_not_exist_is_an_error() {
     let world = World::new();
     let (kind, message) = world.refused("MakeCoffee", json!({})).await;
     assert_eq!(kind, "UnknownOperationException");

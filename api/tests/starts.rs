@@ -30,16 +30,16 @@ async fn of_many_starts_under_one_name_one_runs_with_its_own_input() {
     });
     let started: Vec<i32> = futures::future::join_all(starts).await.into_iter().flatten().collect();
     assert_eq!(started.len(), 1);
-    let told = world.ask("DescribeExecution", json!({ "executionArn": format!("{PREFIX}:execution:m:e") })).await;
-    assert_eq!(told["input"], started[0].to_string());
+    let response = world.ask("DescribeExecution", json!({ "executionArn": format!("{PREFIX}:execution:m:e") })).await;
+    assert_eq!(response["input"], started[0].to_string());
 }
 
 #[tokio::test]
 async fn a_start_without_a_name_gets_a_uuid() {
     let world = World::new();
     let machine = world.machine("m", &pass()).await;
-    let told = world.ask("StartExecution", json!({ "stateMachineArn": machine })).await;
-    let arn = text(&told["executionArn"]);
+    let response = world.ask("StartExecution", json!({ "stateMachineArn": machine })).await;
+    let arn = text(&response["executionArn"]);
     let name = arn.rsplit(':').next().unwrap();
     let lengths: Vec<usize> = name.split('-').map(str::len).collect();
     assert_eq!(lengths, [8, 4, 4, 4, 12]);
@@ -66,8 +66,8 @@ async fn an_input_that_is_not_json_is_refused_in_the_words_of_aws() {
         assert_eq!(world.refused("StartExecution", request).await, pair("InvalidExecutionInput", &message));
     }
     for input in ["2", "\"text\"", "null"] {
-        let told = world.ask("StartExecution", json!({ "stateMachineArn": machine, "input": input })).await;
-        assert_eq!(world.ended(&text(&told["executionArn"])).await["input"], input);
+        let response = world.ask("StartExecution", json!({ "stateMachineArn": machine, "input": input })).await;
+        assert_eq!(world.ended(&text(&response["executionArn"])).await["input"], input);
     }
 }
 
@@ -88,16 +88,16 @@ async fn an_express_execution_answers_with_its_outcome() {
     let world = World::new();
     let request = json!({ "name": "x", "definition": pass().to_string(), "roleArn": ROLE, "type": "EXPRESS" });
     let machine = text(&world.ask("CreateStateMachine", request).await["stateMachineArn"]);
-    let told = world.ask("StartSyncExecution", json!({ "stateMachineArn": machine, "name": "e" })).await;
+    let response = world.ask("StartSyncExecution", json!({ "stateMachineArn": machine, "name": "e" })).await;
     assert_eq!(
-        (&told["status"], &told["output"], &told["input"]),
+        (&response["status"], &response["output"], &response["input"]),
         (&json!("SUCCEEDED"), &json!(r#"{"n":1}"#), &json!("{}"))
     );
-    assert!(text(&told["executionArn"]).starts_with(&format!("{PREFIX}:express:x:e:")));
-    assert!(told["billingDetails"]["billedDurationInMilliseconds"].as_u64().unwrap() >= 100);
+    assert!(text(&response["executionArn"]).starts_with(&format!("{PREFIX}:express:x:e:")));
+    assert!(response["billingDetails"]["billedDurationInMilliseconds"].as_u64().unwrap() >= 100);
     let request = json!({ "stateMachineArn": machine, "name": "e", "includedData": "METADATA_ONLY" });
     let again = world.ask("StartSyncExecution", request).await;
-    assert_ne!(again["executionArn"], told["executionArn"], "EXPRESS names need not be unique");
+    assert_ne!(again["executionArn"], response["executionArn"], "EXPRESS names need not be unique");
     assert_eq!((again.get("output"), again.get("input")), (None, None));
 }
 

@@ -17,8 +17,8 @@ async fn a_repeated_creation_answers_as_the_first() {
     again["roleArn"] = json!(format!("{ROLE}-of-another"));
     again["tags"] = json!([{ "key": "late", "value": "v" }]);
     assert_eq!(world.ask("CreateStateMachine", again).await, first, "role and tags do not matter");
-    let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": first["stateMachineArn"] })).await;
-    assert_eq!(told["roleArn"], ROLE, "the role is unchanged");
+    let response = world.ask("DescribeStateMachine", json!({ "stateMachineArn": first["stateMachineArn"] })).await;
+    assert_eq!(response["roleArn"], ROLE, "the role is unchanged");
 }
 
 #[tokio::test]
@@ -45,14 +45,14 @@ async fn what_is_described_is_what_was_created() {
     let world = World::new();
     let definition = serde_json::to_string_pretty(&pass()).unwrap();
     let created = world.ask("CreateStateMachine", create(&definition)).await;
-    let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": created["stateMachineArn"] })).await;
+    let response = world.ask("DescribeStateMachine", json!({ "stateMachineArn": created["stateMachineArn"] })).await;
     let expected = json!({
         "stateMachineArn": format!("{PREFIX}:stateMachine:m"), "name": "m", "status": "ACTIVE",
         "definition": definition, "roleArn": ROLE, "type": "STANDARD", "creationDate": created["creationDate"],
         "loggingConfiguration": { "level": "OFF", "includeExecutionData": false },
         "tracingConfiguration": { "enabled": false }, "encryptionConfiguration": { "type": "AWS_OWNED_KEY" },
     });
-    assert_eq!(told, expected);
+    assert_eq!(response, expected);
     let request = json!({ "stateMachineArn": created["stateMachineArn"], "includedData": "METADATA_ONLY" });
     assert_eq!(world.ask("DescribeStateMachine", request).await["definition"], "{}");
 }
@@ -70,18 +70,18 @@ async fn a_definition_that_cannot_run_is_refused_with_code_and_location() {
 }
 
 #[tokio::test]
-async fn validation_tells_what_creation_would_refuse() {
+async fn validation_reports_what_creation_would_refuse() {
     let world = World::new();
-    let told = world.ask("ValidateStateMachineDefinition", json!({ "definition": pass().to_string() })).await;
-    assert_eq!(told, json!({ "result": "OK", "diagnostics": [], "truncated": false }));
+    let response = world.ask("ValidateStateMachineDefinition", json!({ "definition": pass().to_string() })).await;
+    assert_eq!(response, json!({ "result": "OK", "diagnostics": [], "truncated": false }));
     let broken = json!({ "StartAt": "Z", "States": { "A": { "Type": "Pass" }, "B": { "Type": "Nap" } } });
-    let told = world.ask("ValidateStateMachineDefinition", json!({ "definition": broken.to_string() })).await;
-    assert_eq!(told["result"], "FAIL");
-    let all = told["diagnostics"].as_array().unwrap().len();
-    assert!(all > 1, "{told}");
+    let response = world.ask("ValidateStateMachineDefinition", json!({ "definition": broken.to_string() })).await;
+    assert_eq!(response["result"], "FAIL");
+    let all = response["diagnostics"].as_array().unwrap().len();
+    assert!(all > 1, "{response}");
     let request = json!({ "definition": broken.to_string(), "maxResults": 1 });
-    let told = world.ask("ValidateStateMachineDefinition", request).await;
-    assert_eq!((told["diagnostics"].as_array().unwrap().len(), &told["truncated"]), (1, &json!(true)));
+    let response = world.ask("ValidateStateMachineDefinition", request).await;
+    assert_eq!((response["diagnostics"].as_array().unwrap().len(), &response["truncated"]), (1, &json!(true)));
 }
 
 #[tokio::test]
@@ -101,15 +101,15 @@ async fn a_name_that_aws_refuses_is_refused() {
 async fn an_update_that_changes_nothing_makes_no_revision() {
     let world = World::new();
     let machine = world.machine("m", &pass()).await;
-    let told =
+    let response =
         world.ask("UpdateStateMachine", json!({ "stateMachineArn": machine, "definition": pass().to_string() })).await;
-    assert_eq!(told.get("revisionId"), None);
+    assert_eq!(response.get("revisionId"), None);
     let update = json!({ "stateMachineArn": machine, "definition": wait().to_string() });
     let first = world.ask("UpdateStateMachine", update.clone()).await["revisionId"].clone();
     assert!(first.is_string());
     assert_eq!(world.ask("UpdateStateMachine", update).await["revisionId"], first);
-    let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
-    assert_eq!((&told["revisionId"], &told["definition"]), (&first, &json!(wait().to_string())));
+    let response = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
+    assert_eq!((&response["revisionId"], &response["definition"]), (&first, &json!(wait().to_string())));
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn an_update_of_nothing_is_refused() {
 }
 
 #[tokio::test]
-async fn whoever_logs_names_one_destination() {
+async fn a_log_configuration_names_one_destination() {
     let world = World::new();
     let message = "Invalid Logging Configuration: Must specify exactly one Log Destination.";
     let group = json!({ "cloudWatchLogsLogGroup": { "logGroupArn": "arn:aws:logs:us-east-1:1:log-group:g:*" } });
@@ -139,9 +139,9 @@ async fn whoever_logs_names_one_destination() {
     let mut request = create(&pass().to_string());
     request["loggingConfiguration"] = json!({ "level": "ERROR", "destinations": [group] });
     let created = world.ask("CreateStateMachine", request).await;
-    let told = world.ask("DescribeStateMachine", created).await;
+    let response = world.ask("DescribeStateMachine", created).await;
     let expected = json!({ "level": "ERROR", "destinations": [group], "includeExecutionData": false });
-    assert_eq!(told["loggingConfiguration"], expected);
+    assert_eq!(response["loggingConfiguration"], expected);
 }
 
 #[tokio::test]
@@ -169,8 +169,8 @@ async fn what_was_created_is_there_after_a_crash() {
     let machine = world.machine("m", &pass()).await;
     drop(world);
     let world = World::over(&records);
-    let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
-    assert_eq!(told["definition"], pass().to_string());
+    let response = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
+    assert_eq!(response["definition"], pass().to_string());
 }
 
 #[tokio::test]
@@ -194,9 +194,9 @@ async fn a_state_machine_is_being_deleted_until_its_executions_would_enter_their
     assert_eq!(world.refused("CreateStateMachine", create.clone()).await, deleting);
     let offered = world.ask("GetActivityTask", json!({ "activityArn": activity })).await;
     world.ask("SendTaskSuccess", json!({ "taskToken": offered["taskToken"], "output": "1" })).await;
-    let told = world.ended(&execution).await;
+    let response = world.ended(&execution).await;
     let failed = (json!("FAILED"), json!("States.Runtime"), json!("State machine m has been deleted."));
-    assert_eq!((&told["status"], &told["error"], &told["cause"]), (&failed.0, &failed.1, &failed.2));
+    assert_eq!((&response["status"], &response["error"], &response["cause"]), (&failed.0, &failed.1, &failed.2));
     let types: Vec<Value> = world.history(&execution).await.iter().map(|event| event["type"].clone()).collect();
     assert_eq!(types[types.len() - 2..], [json!("PassStateEntered"), json!("ExecutionFailed")]);
     assert_eq!(world.ask("ListStateMachines", json!({})).await["stateMachines"], json!([]));
@@ -227,8 +227,8 @@ async fn a_deletion_outlives_its_process() {
         let offered = world.ask("GetActivityTask", json!({ "activityArn": activity })).await;
         let answer = json!({ "taskToken": offered["taskToken"], "output": "1" });
         world.ask("SendTaskSuccess", answer).await;
-        let told = world.ended(&execution).await;
-        assert_eq!(told["error"], "States.Runtime");
+        let response = world.ended(&execution).await;
+        assert_eq!(response["error"], "States.Runtime");
         let hindered = world.try_ask("RedriveExecution", json!({ "executionArn": execution })).await;
         assert_eq!(hindered.is_err(), execution.ends_with(":1"), "until the last has ended: {hindered:?}");
     }

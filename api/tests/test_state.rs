@@ -62,7 +62,7 @@ async fn a_state_that_could_not_be_created_is_not_tried_out() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_with_the_rules_that_serve_it() {
+async fn a_failure_is_reported_with_the_rules_that_match_it() {
     let world = World::new();
     let mut state = call();
     state["Retry"] =
@@ -73,13 +73,13 @@ async fn a_failure_is_told_with_the_rules_that_serve_it() {
         let configuration = json!({ "retrierRetryCount": retries });
         request(&state, json!({ "mock": mock, "inspectionLevel": "DEBUG", "stateConfiguration": configuration }))
     };
-    let told = world.ask("TestState", asked(0)).await;
+    let response = world.ask("TestState", asked(0)).await;
     let details = json!({ "retryIndex": 1, "retryBackoffIntervalSeconds": 3 });
-    assert_eq!((&told["status"], &told["inspectionData"]["errorDetails"]), (&json!("RETRIABLE"), &details));
-    let told = world.ask("TestState", asked(1)).await;
+    assert_eq!((&response["status"], &response["inspectionData"]["errorDetails"]), (&json!("RETRIABLE"), &details));
+    let response = world.ask("TestState", asked(1)).await;
     let details = json!({ "retryIndex": 1, "catchIndex": 1 });
-    assert_eq!((&told["status"], &told["inspectionData"]["errorDetails"]), (&json!("CAUGHT_ERROR"), &details));
-    assert_eq!(told["nextState"], "Z");
+    assert_eq!((&response["status"], &response["inspectionData"]["errorDetails"]), (&json!("CAUGHT_ERROR"), &details));
+    assert_eq!(response["nextState"], "Z");
 }
 
 #[tokio::test]
@@ -94,9 +94,9 @@ async fn a_maps_items_are_shown_as_they_go_through_its_fields() {
     let configuration = json!({ "mapItemReaderData": "n,m\n1,2\n3,4\n" });
     let more =
         json!({ "mock": { "result": "[1, 3]" }, "inspectionLevel": "TRACE", "stateConfiguration": configuration });
-    let told = world.ask("TestState", request(&state, more)).await;
-    assert_eq!((&told["status"], &told["output"]), (&json!("SUCCEEDED"), &json!("[1,3]")));
-    assert_eq!(told["inspectionData"]["afterItemSelector"], "[{\"n\":\"1\"},{\"n\":\"3\"}]");
+    let response = world.ask("TestState", request(&state, more)).await;
+    assert_eq!((&response["status"], &response["output"]), (&json!("SUCCEEDED"), &json!("[1,3]")));
+    assert_eq!(response["inspectionData"]["afterItemSelector"], "[{\"n\":\"1\"},{\"n\":\"3\"}]");
 }
 
 /// A Map of the JSONata recordings, which tolerates one failure.
@@ -124,9 +124,9 @@ async fn failed_iterations_beyond_what_a_map_tolerates_fail_it() {
     let world = World::new();
     let result = json!({ "result": "[0,0,1]" });
     let ask = async |state: &Value, more: Value| world.ask("TestState", request(state, more)).await;
-    let told = ask(&tolerant(json!({})), failed(1, result.clone())).await;
-    assert_eq!((&told["status"], &told["output"]), (&json!("SUCCEEDED"), &json!("[0,0,1]")));
-    let told = ask(&tolerant(json!({})), failed(2, result.clone())).await;
+    let response = ask(&tolerant(json!({})), failed(1, result.clone())).await;
+    assert_eq!((&response["status"], &response["output"]), (&json!("SUCCEEDED"), &json!("[0,0,1]")));
+    let response = ask(&tolerant(json!({})), failed(2, result.clone())).await;
     let error = "States.ExceedToleratedFailureThreshold";
     let cause = "The specified tolerated failure threshold was exceeded";
     let data = json!({ "input": "{\"Values\":[\"first\",\"second\",\"third\"]}", "maxConcurrency": 0,
@@ -134,17 +134,17 @@ async fn failed_iterations_beyond_what_a_map_tolerates_fail_it() {
     let output = json!({ "Error": error, "Cause": cause }).to_string();
     let expected = json!({ "status": "CAUGHT_ERROR", "error": error, "cause": cause, "nextState": "Y", "output": output,
         "inspectionData": data });
-    assert_eq!(told, expected);
+    assert_eq!(response, expected);
     let retry = json!([{ "ErrorEquals": ["Other"] }, { "ErrorEquals": [error], "MaxAttempts": 2 }]);
-    let told = ask(&tolerant(json!({ "Retry": retry })), failed(2, result.clone())).await;
+    let response = ask(&tolerant(json!({ "Retry": retry })), failed(2, result.clone())).await;
     let details = json!({ "retryIndex": 1, "retryBackoffIntervalSeconds": 1 });
-    assert_eq!((&told["status"], &told["inspectionData"]["errorDetails"]), (&json!("RETRIABLE"), &details));
+    assert_eq!((&response["status"], &response["inspectionData"]["errorDetails"]), (&json!("RETRIABLE"), &details));
     let percentage = json!({ "ToleratedFailureCount": 9, "ToleratedFailurePercentage": 50 });
     assert_eq!(ask(&tolerant(percentage), failed(2, result.clone())).await["error"], error);
     let mut unlimited = tolerant(json!({}));
     unlimited.as_object_mut().unwrap().remove("ToleratedFailureCount");
-    let told = ask(&unlimited, failed(2, result)).await;
-    assert_eq!(told["status"], "SUCCEEDED", "AWS compares nothing with a Map that sets no limit: recorded");
+    let response = ask(&unlimited, failed(2, result)).await;
+    assert_eq!(response["status"], "SUCCEEDED", "AWS compares nothing with a Map that sets no limit: recorded");
     let mock = json!({ "errorOutput": { "error": "MockException", "cause": "c" } });
     assert_eq!(ask(&tolerant(json!({})), failed(2, mock)).await["error"], "MockException");
 }
@@ -212,12 +212,14 @@ async fn the_data_of_every_reader_is_read_as_in_its_source() {
         let selector = json!({ "v.$": "$$.Map.Item.Value" });
         let state = map(json!({ "ItemReader": reader, "ItemSelector": selector, "MaxConcurrency": 1 }));
         let more = json!({ "mock": { "result": "[]" }, "inspectionLevel": "TRACE", "stateConfiguration": { "mapItemReaderData": data } });
-        let told = world.ask("TestState", request(&state, more)).await;
-        let Some(selected) = told["inspectionData"]["afterItemSelector"].as_str() else { return told["error"].clone() };
+        let response = world.ask("TestState", request(&state, more)).await;
+        let Some(selected) = response["inspectionData"]["afterItemSelector"].as_str() else {
+            return response["error"].clone();
+        };
         let selected: Vec<Value> = serde_json::from_str(selected).unwrap();
         let items: Value = selected.iter().map(|item| item["v"].clone()).collect();
-        let path = told["inspectionData"]["afterItemsPath"].as_str().unwrap();
-        assert_eq!(serde_json::from_str::<Value>(path).unwrap(), items, "{told}");
+        let path = response["inspectionData"]["afterItemsPath"].as_str().unwrap();
+        assert_eq!(serde_json::from_str::<Value>(path).unwrap(), items, "{response}");
         items
     };
     let first_row = json!({ "InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW" });
@@ -258,9 +260,9 @@ async fn every_stage_of_a_maps_items_is_shown() {
         "input": "{\"most\":1}", "mock": { "result": "[1,2]" }, "inspectionLevel": "TRACE",
         "stateConfiguration": { "mapItemReaderData": "{\"data\":{\"rows\":{\"a\":1,\"b\":2,\"c\":3}}}" },
     });
-    let told = world.ask("TestState", request(&state, more)).await;
+    let response = world.ask("TestState", request(&state, more)).await;
     let shown = |name: &str| {
-        let text = told["inspectionData"][name].as_str().unwrap_or_else(|| panic!("{name} is not in {told}"));
+        let text = response["inspectionData"][name].as_str().unwrap_or_else(|| panic!("{name} is not in {response}"));
         serde_json::from_str::<Value>(text).unwrap()
     };
     assert_eq!(shown("afterItemsPointer"), json!({ "a": 1, "b": 2, "c": 3 }));
@@ -270,7 +272,7 @@ async fn every_stage_of_a_maps_items_is_shown() {
     assert_eq!(shown("afterItemSelector"), json!([item("a", 1), item("b", 2), item("c", 3)]));
     let batches = json!([{ "Items": [item("a", 1), item("b", 2)] }, { "Items": [item("c", 3)] }]);
     assert_eq!(shown("afterItemBatcher"), batches);
-    let data = &told["inspectionData"];
+    let data = &response["inspectionData"];
     assert_eq!((&data["maxConcurrency"], &data["toleratedFailurePercentage"]), (&json!(1), &json!(10.0)));
     assert_eq!((shown("afterResultSelector"), shown("afterResultPath")), (json!([1, 2]), json!([1, 2])));
 }

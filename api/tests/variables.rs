@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::variables::references;
 
-fn told(states: Value) -> Value {
+fn response(states: Value) -> Value {
     Value::Object(references(&json!({ "StartAt": "A", "States": states }).to_string()))
 }
 
@@ -23,7 +23,7 @@ fn paths_templates_and_functions_refer_to_variables() {
     });
     let expected = json!({ "B": ["answer", "guess"], "C": ["wait_time"], "D": ["all", "place"], "E": ["items"],
         "F": ["question"], "G": ["causeVar", "errorVar"] });
-    assert_eq!(told(states), expected);
+    assert_eq!(response(states), expected);
 }
 
 #[test]
@@ -33,7 +33,17 @@ fn functions_and_what_an_expression_binds_itself_are_no_variables() {
     let states = json!({
         "A": { "Type": "Pass", "QueryLanguage": "JSONata", "Output": { "o": expression, "plain": "$nothing" }, "End": true },
     });
-    assert_eq!(told(states), json!({ "A": ["list"] }));
+    assert_eq!(response(states), json!({ "A": ["list"] }));
+}
+
+#[test]
+fn a_state_inside_has_the_language_of_the_definition_not_of_the_state_around_it() {
+    let inside = json!({ "F": { "Type": "Pass", "Parameters": { "q.$": "$question" }, "End": true } });
+    let states = json!({
+        "A": { "Type": "Map", "QueryLanguage": "JSONata", "Items": "{% $list %}", "End": true,
+            "ItemProcessor": { "StartAt": "F", "States": inside } },
+    });
+    assert_eq!(response(states), json!({ "A": ["list"], "F": ["question"] }));
 }
 
 #[tokio::test]

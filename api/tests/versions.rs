@@ -5,8 +5,8 @@ use serde_json::json;
 use super::*;
 
 async fn publish(world: &World, machine: &str) -> String {
-    let told = world.ask("PublishStateMachineVersion", json!({ "stateMachineArn": machine })).await;
-    text(&told["stateMachineVersionArn"])
+    let response = world.ask("PublishStateMachineVersion", json!({ "stateMachineArn": machine })).await;
+    text(&response["stateMachineVersionArn"])
 }
 
 async fn update(world: &World, machine: &str, result: u64) {
@@ -23,8 +23,8 @@ async fn a_version_stays_as_it_was_published() {
     let version = publish(&world, &machine).await;
     assert_eq!(version, format!("{machine}:1"));
     update(&world, &machine, 2).await;
-    let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": version })).await;
-    assert_eq!((&told["definition"], &told["stateMachineArn"]), (&json!(pass().to_string()), &json!(version)));
+    let response = world.ask("DescribeStateMachine", json!({ "stateMachineArn": version })).await;
+    assert_eq!((&response["definition"], &response["stateMachineArn"]), (&json!(pass().to_string()), &json!(version)));
     let execution = world.start(&version, "e").await;
     let ended = world.ended(&execution).await;
     assert_eq!((&ended["output"], &ended["stateMachineVersionArn"]), (&json!(r#"{"n":1}"#), &json!(version)));
@@ -36,8 +36,8 @@ async fn one_revision_has_one_version() {
     let machine = world.machine("m", &pass()).await;
     assert_eq!(publish(&world, &machine).await, publish(&world, &machine).await);
     let request = json!({ "stateMachineArn": machine, "definition": pass().to_string(), "publish": true });
-    let told = world.ask("UpdateStateMachine", request).await;
-    assert_eq!(told["stateMachineVersionArn"], format!("{machine}:1"), "nothing was changed");
+    let response = world.ask("UpdateStateMachine", request).await;
+    assert_eq!(response["stateMachineVersionArn"], format!("{machine}:1"), "nothing was changed");
 }
 
 #[tokio::test]
@@ -51,8 +51,8 @@ async fn no_number_is_given_twice() {
         world.ask("DeleteStateMachineVersion", json!({ "stateMachineVersionArn": second })).await;
     }
     assert_eq!(publish(&world, &machine).await, format!("{machine}:3"));
-    let told = world.ask("ListStateMachineVersions", json!({ "stateMachineArn": machine })).await;
-    let listed = told["stateMachineVersions"].as_array().unwrap();
+    let response = world.ask("ListStateMachineVersions", json!({ "stateMachineArn": machine })).await;
+    let listed = response["stateMachineVersions"].as_array().unwrap();
     let listed: Vec<String> = listed.iter().map(|version| text(&version["stateMachineVersionArn"])).collect();
     assert_eq!(listed, [format!("{machine}:3"), format!("{machine}:1")], "the last one first");
 }
@@ -62,8 +62,8 @@ async fn a_revision_that_somebody_has_replaced_is_not_published() {
     let world = World::new();
     let machine = world.machine("m", &pass()).await;
     update(&world, &machine, 2).await;
-    let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
-    let revision = text(&told["revisionId"]);
+    let response = world.ask("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
+    let revision = text(&response["revisionId"]);
     update(&world, &machine, 3).await;
     let request = json!({ "stateMachineArn": machine, "revisionId": revision });
     let (kind, message) = world.refused("PublishStateMachineVersion", request).await;
@@ -81,8 +81,8 @@ async fn a_description_needs_a_version() {
     assert_eq!(refused, pair("ValidationException", message));
     request["publish"] = json!(true);
     let version = world.ask("CreateStateMachine", request).await["stateMachineVersionArn"].clone();
-    let told = world.ask("DescribeStateMachine", json!({ "stateMachineArn": version })).await;
-    assert_eq!(told["description"], "first");
+    let response = world.ask("DescribeStateMachine", json!({ "stateMachineArn": version })).await;
+    assert_eq!(response["description"], "first");
 }
 
 #[tokio::test]

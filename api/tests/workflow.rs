@@ -5,7 +5,10 @@ use engine::runner::NewExecution;
 use super::*;
 use crate::{
     CheckedDefinition, Operation,
-    flow::{SignalTask, SignalTaskRequest, StartExecutionRequest, TaskOutcome},
+    flow::{
+        MarkShown, MarkShownRequest, ResumeExecution, ResumeRequest, SignalTask, SignalTaskRequest,
+        StartExecutionRequest, TaskOutcome, TrackUnfinished, TrackUnfinishedRequest,
+    },
     state_machine_name,
 };
 
@@ -32,17 +35,17 @@ async fn what_a_workflow_begins_is_seen_stopped_and_redriven_by_its_arn() {
     let listed = world.ask("ListExecutions", json!({ "stateMachineArn": machine })).await;
     let arn = format!("{PREFIX}:execution:work:work-7k3f");
     assert_eq!(listed["executions"][0]["executionArn"], arn);
-    let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
-    assert_eq!((&told["status"], &told["input"]), (&json!("RUNNING"), &json!(r#"{"a":1}"#)));
+    let response = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
+    assert_eq!((&response["status"], &response["input"]), (&json!("RUNNING"), &json!(r#"{"a":1}"#)));
     assert_eq!(world.history(&arn).await[0]["type"], "ExecutionStarted");
     world.ask("StopExecution", json!({ "executionArn": arn, "error": "E" })).await;
     assert_eq!(world.ended(&arn).await["error"], "E");
     world.ask("RedriveExecution", json!({ "executionArn": arn })).await;
     world.ask("StopExecution", json!({ "executionArn": arn })).await;
     world.api.resume("work-7k3f", None, Vec::new()).await.unwrap();
-    let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
-    assert_eq!((&told["status"], &told["redriveCount"]), (&json!("RUNNING"), &json!(2)), "both redrives count");
-    assert!(told["redriveDate"].is_number());
+    let response = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
+    assert_eq!((&response["status"], &response["redriveCount"]), (&json!("RUNNING"), &json!(2)), "both redrives count");
+    assert!(response["redriveDate"].is_number());
     let pinned = world.ask("DescribeStateMachineForExecution", json!({ "executionArn": arn })).await;
     assert_eq!(pinned["stateMachineArn"], machine);
 }
@@ -59,7 +62,7 @@ async fn the_context_object_says_what_awss_says() {
 }
 
 #[tokio::test]
-async fn one_name_is_one_execution_whoever_begins_it() {
+async fn one_name_is_one_execution_for_every_caller() {
     let world = World::new();
     world.api.start_workflow(workflow("w-1", &wait())).await.unwrap();
     world.api.start_workflow(workflow("w-1", &wait())).await.unwrap();
@@ -126,8 +129,8 @@ async fn executions_of_earlier_versions_are_known_by_arn_too() {
     world.api.adopt().unwrap();
     world.api.adopt().unwrap();
     let arn = format!("{PREFIX}:execution:old:old-1");
-    let told = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
-    assert_eq!((&told["name"], &told["input"]), (&json!("old-1"), &json!(r#"{"old":true}"#)));
+    let response = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
+    assert_eq!((&response["name"], &response["input"]), (&json!("old-1"), &json!(r#"{"old":true}"#)));
     world.ask("StopExecution", json!({ "executionArn": arn })).await;
     world.api.resume("old-1", None, Vec::new()).await.unwrap();
     let listed = world.ask("ListExecutions", json!({ "stateMachineArn": format!("{PREFIX}:stateMachine:old") })).await;
@@ -165,6 +168,45 @@ async fn a_waiting_state_is_answered_by_its_name() {
     assert!(refused.message.contains("\"A\""), "the message names the waiting state: {}", refused.message);
     answer("A").await.unwrap();
     assert_eq!(world.ended(&format!("{PREFIX}:execution:work:w-1")).await["output"], "[1]");
+}
+
+/// Sends the executions that have not ended and those whose end was reported. Returns those that are to be reported.
+async fn track(world: &World, ids: &[&str], reported: &[&str], keeps_ended: bool) -> Vec<String> {
+    let texts = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+    let request = TrackUnfinishedRequest { ids: texts(ids), reported: texts(reported), keeps_ended };
+    let ended = TrackUnfinished::answer(&world.api, request).await.unwrap().ended;
+    ended.into_iter().map(|header| header.id).collect()
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_reported_is_reported_once_by_the_next_request() {
+    let world = World::new();
+    let ids = ["w-1", "w-2", "w-3"];
+    for id in ids {
+        world.api.start_workflow(workflow(id, &wait())).await.unwrap();
+    }
+    assert!(track(&world, &ids, &[], false).await.is_empty());
+    for id in ids {
+        let arn = format!("{PREFIX}:execution:work:{id}");
+        world.ask("StopExecution", json!({ "executionArn": arn })).await;
+        world.ended(&arn).await;
+    }
+    let sequence = world.runner.store().summary("w-2").unwrap().unwrap().last_sequence;
+    MarkShown::answer(&world.api, MarkShownRequest { id: "w-2".to_owned(), sequence, continues: false }).await.unwrap();
+    // The caller listed w-2 and w-3 before they ended, and reported the end of w-1. The person who stopped w-2 knows of its end.
+    assert!(track(&world, &["w-2", "w-3"], &["w-1"], true).await.is_empty());
+    assert_eq!(track(&world, &[], &[], false).await, ["w-3"]);
+    assert!(track(&world, &[], &[], false).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_resume_of_a_pruned_execution_names_its_id() {
+    let world = World::new();
+    for only_unfinished in [true, false] {
+        let request = ResumeRequest { id: "work-1".to_owned(), environment: None, from: Vec::new(), only_unfinished };
+        let fault = ResumeExecution::answer(&world.api, request).await.unwrap_err();
+        assert_eq!((fault.kind, &*fault.message), ("ExecutionDoesNotExist", "there is no execution named 'work-1'"));
+    }
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! What continues an execution after a failure: a resume, or only a new execution.
 
+use std::ops::Bound;
+
 use engine::{
-    journal::{StateType, StepFailure},
+    journal::{ErrorAndCause, StateType, StepFailure},
     machine::ExecutionStatus,
     step::ErrorClass,
 };
 
-use super::{Doing, StateView, View};
+use super::{Doing, StateView, View, is_inside};
 
 /// The remedy for an execution that did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,23 +40,85 @@ impl View {
         if self.status != ExecutionStatus::Failed {
             return Remedy::Resume;
         }
-        let mut failed = self.failed().peekable();
-        let hopeless = match failed.peek() {
-            Some(_) => failed.any(|(state, failure)| repeats(state, failure)),
+        let failed = self.failed_state().and_then(|state| Some((state, state.failure()?)));
+        let repeats = match failed {
+            Some((state, failure)) => repeats(state, failure),
             None => self.failure.as_ref().is_some_and(|(error, _)| OF_THE_DEFINITION.contains(&error.as_str())),
         };
-        if hopeless {
-            return Remedy::StartAgain;
+        match failed {
+            _ if repeats => Remedy::StartAgain,
+            Some((_, failure)) if asks_for_another_run(failure) => Remedy::RunAgain,
+            _ => Remedy::Resume,
         }
-        if self.failed().any(|(_, failure)| asks_for_another_run(failure)) { Remedy::RunAgain } else { Remedy::Resume }
+    }
+
+    /// The state whose failure ended the execution; `None` if it has not FAILED, or no state failed it. A failure that a `Retry` or a
+    /// `Catch` handled, or that a Map tolerates, is not it.
+    pub fn failed_state(&self) -> Option<&StateView> {
+        let path = self.unhandled_failure.as_ref().filter(|_| self.status == ExecutionStatus::Failed)?;
+        self.states.get(path)
     }
 
     /// The failed states, with their failures.
     pub fn failed(&self) -> impl Iterator<Item = (&StateView, &StepFailure)> {
-        self.order.iter().filter_map(|path| self.states.get(path)).filter_map(|state| match &state.doing {
-            Doing::Failed { failure, .. } => Some((state, failure)),
+        let states = self.order.iter().filter_map(|path| self.states.get(path));
+        states.filter_map(|state| Some((state, state.failure()?)))
+    }
+
+    /// A Parallel or a Map fails. Its failure is that of a state inside it, unless that has another error: a Map that tolerates some
+    /// failures fails with an error of its own.
+    pub(super) fn fail_outer(&mut self, path: String, failure: &ErrorAndCause) {
+        let is_inner = |failed: &String| is_inside(failed, &path) && self.may_end_with(failed, Some(failure));
+        if !self.unhandled_failure.as_ref().is_some_and(is_inner) {
+            self.unhandled_failure = Some(path);
+        }
+    }
+
+    /// Whether the failure of a state can be that of the states outside it, or of the execution.
+    pub(super) fn may_end_with(&self, path: &str, outer: Option<&ErrorAndCause>) -> bool {
+        let (Some(state), Some(outer)) = (self.states.get(path), outer) else { return false };
+        match state.failure() {
+            Some(failure) => failure.error == outer.error,
+            None => matches!(state.state_type, StateType::Parallel | StateType::Map),
+        }
+    }
+
+    /// The `Retry` or the `Catch` of a state handles a failure, or the state is left or starts again: what is inside it does not
+    /// continue.
+    pub(super) fn handle_failure(&mut self, path: &str, at_ms: u64) {
+        let is_handled = |failed: &String| failed == path || is_inside(failed, path);
+        if self.unhandled_failure.as_ref().is_some_and(is_handled) {
+            self.unhandled_failure = None;
+        }
+        let after: (Bound<&str>, Bound<&str>) = (Bound::Excluded(path), Bound::Unbounded);
+        for (inner, state) in self.states.range_mut::<str, _>(after).take_while(|(inner, _)| inner.starts_with(path)) {
+            if !is_inside(inner, path) || matches!(state.doing, Doing::Exited { .. }) {
+                continue;
+            }
+            state.abandoned = true;
+            if !matches!(state.doing, Doing::Stopped { .. }) {
+                state.doing = Doing::Stopped { stopped_ms: at_ms };
+            }
+        }
+    }
+
+    /// A state is aborted because another one failed. The state that failed keeps its failure.
+    pub(super) fn stop(&mut self, path: &str, at_ms: u64) {
+        let ended =
+            |doing: &Doing| matches!(doing, Doing::Exited { .. } | Doing::Failed { .. } | Doing::Stopped { .. });
+        if self.states.get(path).is_some_and(|state| !ended(&state.doing)) {
+            self.set(path, Doing::Stopped { stopped_ms: at_ms });
+        }
+    }
+}
+
+impl StateView {
+    /// Its failure, if it failed and is not retried.
+    pub fn failure(&self) -> Option<&StepFailure> {
+        match &self.doing {
+            Doing::Failed { failure, .. } => Some(failure),
             _ => None,
-        })
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Folds journal entries into a view.
 
 use engine::{
-    journal::{HistoryEventDetails, Note, state_path},
+    journal::{ErrorAndCause, HistoryEventDetails, Note, StateType, state_path},
     machine::ExecutionStatus,
 };
 
-use super::{Doing, Made, View, Wait};
+use super::{Doing, Idle, Made, View, Wait};
 
 impl View {
     pub(super) fn fold_event(&mut self, frame: &str, details: &HistoryEventDetails, at_ms: u64) {
@@ -16,11 +16,19 @@ impl View {
             Details::StateEntered { state_type, name, .. } => {
                 self.enter(path(name), name, *state_type, at_ms);
             }
-            Details::StateExited { name, .. } => self.set(&path(name), Doing::Exited { stopped_ms: at_ms }),
+            Details::StateExited { name, state_type, .. } => self.exit(&path(name), *state_type, at_ms),
+            Details::StateAborted { name, .. } => self.stop(&path(name), at_ms),
             Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
             Details::TaskSubmitted { name, .. } => self.set(&path(name), Doing::Parked { deadline_ms: None }),
             Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
-            Details::MapStateStarted { name, length } => self.begin_map(path(name), *length),
+            Details::ParallelStateStarted { name } => self.handle_failure(&path(name), at_ms),
+            Details::MapStateStarted { name, length } => {
+                self.handle_failure(&path(name), at_ms);
+                self.begin_map(path(name), *length);
+            }
+            Details::ParallelStateFailed { name, failure } | Details::MapStateFailed { name, failure } => {
+                self.fail_outer(path(name), failure);
+            }
             Details::MapRunStarted { .. } => self.begin_map_run(frame),
             Details::MapIterationSucceeded { .. } => self.end_iteration(frame, true),
             Details::MapIterationFailed { .. } | Details::MapIterationAborted { .. } => {
@@ -30,40 +38,18 @@ impl View {
                 self.output = Some((**output).clone());
                 self.end(ExecutionStatus::Succeeded, at_ms, None);
             }
-            Details::ExecutionFailed(failure) => {
-                self.end(ExecutionStatus::Failed, at_ms, Some((failure.error.clone(), failure.cause.clone())));
-            }
-            Details::ExecutionTimedOut(failure) => {
-                self.end(ExecutionStatus::TimedOut, at_ms, Some((failure.error.clone(), failure.cause.clone())));
-            }
-            Details::ExecutionAborted(failure) => {
-                self.end(ExecutionStatus::Aborted, at_ms, Some((failure.error.clone(), failure.cause.clone())));
-            }
-            Details::ExecutionRedriven { .. } => {
-                self.status = ExecutionStatus::Running;
-                self.stopped_ms = None;
-                self.failure = None;
-                // The iterations that failed run again.
-                self.maps.values_mut().for_each(|map| map.failed = 0);
-                // States that had not exited continue: later events update them.
-                for state in self.states.values_mut() {
-                    if matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
-                        state.doing = Doing::Running;
-                    }
-                }
-            }
+            Details::ExecutionFailed(failure) => self.end(ExecutionStatus::Failed, at_ms, Some(failure)),
+            Details::ExecutionTimedOut(failure) => self.end(ExecutionStatus::TimedOut, at_ms, Some(failure)),
+            Details::ExecutionAborted(failure) => self.end(ExecutionStatus::Aborted, at_ms, Some(failure)),
+            Details::ExecutionRedriven { .. } => self.redrive(at_ms),
             // No `_`: the compiler asks about a new kind of event. A kind that this version does not know is `Unknown`.
             Details::EvaluationFailed(_)
-            | Details::StateAborted { .. }
             | Details::TaskStarted { .. }
             | Details::TaskScheduleFailed { .. }
             | Details::TaskFailed { .. }
             | Details::TaskTimedOut { .. }
-            | Details::ParallelStateStarted { .. }
             | Details::ParallelStateSucceeded { .. }
-            | Details::ParallelStateFailed { .. }
             | Details::MapStateSucceeded { .. }
-            | Details::MapStateFailed { .. }
             | Details::MapRunRedriven { .. }
             | Details::MapRunSucceeded
             | Details::MapRunFailed(_)
@@ -72,25 +58,50 @@ impl View {
         }
     }
 
-    fn end(&mut self, status: ExecutionStatus, at_ms: u64, failure: Option<(String, String)>) {
+    fn end(&mut self, status: ExecutionStatus, at_ms: u64, failure: Option<&ErrorAndCause>) {
+        let is_own = |path: &String| status == ExecutionStatus::Failed && self.may_end_with(path, failure);
+        if !self.unhandled_failure.as_ref().is_some_and(is_own) {
+            self.unhandled_failure = None;
+        }
         self.status = status;
         self.stopped_ms = Some(at_ms);
-        self.failure = failure;
+        self.failure = failure.map(|failure| (failure.error.clone(), failure.cause.clone()));
         self.paused = false;
         for state in self.states.values_mut() {
-            if !matches!(state.doing, Doing::Exited { .. } | Doing::Failed { .. }) {
+            if !matches!(state.doing, Doing::Exited { .. } | Doing::Failed { .. } | Doing::Stopped { .. }) {
                 state.doing = Doing::Stopped { stopped_ms: at_ms };
             }
         }
     }
 
-    /// A call is scheduled: a repeated attempt, or a call after a redrive, starts the same state again.
+    /// Continues after an end. States that had not exited continue: later events update them.
+    fn redrive(&mut self, at_ms: u64) {
+        self.status = ExecutionStatus::Running;
+        if let Some(from_ms) = self.stopped_ms.take() {
+            self.idle.push(Idle { from_ms, until_ms: at_ms });
+        }
+        (self.failure, self.unhandled_failure) = (None, None);
+        // The iterations that failed run again.
+        self.maps.values_mut().for_each(|map| map.failed = 0);
+        for state in self.states.values_mut() {
+            if !state.abandoned && matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
+                (state.called, state.called_ms, state.answered) = (false, None, false);
+                state.doing = Doing::Running;
+            }
+        }
+    }
+
+    fn exit(&mut self, path: &str, state_type: StateType, at_ms: u64) {
+        self.set(path, Doing::Exited { stopped_ms: at_ms });
+        if matches!(state_type, StateType::Parallel | StateType::Map) {
+            self.handle_failure(path, at_ms);
+        }
+    }
+
+    /// A call is scheduled, for the first attempt, a repeated one, or the one after a redrive.
     fn scheduled(&mut self, path: &str, at_ms: u64) {
         if let Some(state) = self.states.get_mut(path) {
-            if matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
-                state.entered_ms = at_ms;
-            }
-            (state.called, state.answered) = (true, false);
+            (state.called, state.called_ms, state.answered) = (true, Some(at_ms), false);
             state.doing = Doing::Running;
         }
     }
@@ -109,14 +120,15 @@ impl View {
                 self.set(state_path, Doing::Waiting(wait));
             }
             Note::RetryScheduled { state_path, attempt, next_attempt_ms, failure } => {
+                self.handle_failure(state_path, at_ms);
                 let (attempt, next_attempt_ms, failure) = (*attempt, *next_attempt_ms, failure.clone());
                 if let Some(state) = self.states.get_mut(state_path) {
                     state.attempt = attempt;
                     state.doing = Doing::Retrying { attempt, next_attempt_ms, failure };
                 }
             }
-            Note::Caught { .. }
-            | Note::Signalled { .. }
+            Note::Caught { state_path, .. } => self.handle_failure(state_path, at_ms),
+            Note::Signalled { .. }
             | Note::SignalKept { .. }
             | Note::SignalApplied { .. }
             | Note::SignalDropped { .. }
@@ -133,9 +145,13 @@ impl View {
                 self.paused = false;
                 self.set(state_path, Doing::Running);
             }
-            Note::ResumedFrom { state_path } => self.forget_from(state_path),
+            Note::ResumedFrom { state_path } => {
+                self.unhandled_failure = None;
+                self.forget_from(state_path);
+            }
             Note::Failure { state_path, attempt, failure } => {
                 self.set(state_path, Doing::Failed { stopped_ms: at_ms, attempt: *attempt, failure: failure.clone() });
+                self.unhandled_failure = Some(state_path.clone());
             }
         }
     }

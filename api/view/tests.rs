@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use engine::{
     asl,
-    journal::{HistoryEvent, HistoryEventDetails, Note},
+    journal::{ErrorAndCause, HistoryEvent, HistoryEventDetails, Note},
     machine::Execution,
     step::{ErrorClass, StepError},
 };
@@ -19,8 +19,69 @@ fn entry(sequence: u64, content: EntryContent) -> JournalEntry {
 }
 
 fn event(sequence: u64, details: HistoryEventDetails) -> JournalEntry {
-    let event = HistoryEvent { id: sequence, previous_event_id: sequence - 1, frame: "".into(), details };
+    event_in(sequence, "", details)
+}
+
+fn event_in(sequence: u64, frame: &str, details: HistoryEventDetails) -> JournalEntry {
+    let event = HistoryEvent { id: sequence, previous_event_id: sequence - 1, frame: frame.into(), details };
     entry(sequence, EntryContent::Event(event))
+}
+
+fn note(sequence: u64, note: Note) -> JournalEntry {
+    entry(sequence, EntryContent::Note(Box::new(note)))
+}
+
+fn failure_of(sequence: u64, state_path: &str, error: &str) -> JournalEntry {
+    note(sequence, Note::Failure { state_path: state_path.to_owned(), attempt: 1, failure: plain(error) })
+}
+
+fn error_and_cause(error: &str) -> ErrorAndCause {
+    ErrorAndCause { error: error.to_owned(), cause: String::new() }
+}
+
+fn execution_failed(sequence: u64, error: &str) -> JournalEntry {
+    event(sequence, HistoryEventDetails::ExecutionFailed(error_and_cause(error)))
+}
+
+fn scheduled(sequence: u64, name: &str) -> JournalEntry {
+    let (resource, parameters) = ("flow:test:call".into(), Default::default());
+    let (timeout_seconds, heartbeat_seconds, role_arn) = (None, None, None);
+    let name = name.into();
+    event(
+        sequence,
+        HistoryEventDetails::TaskScheduled { name, resource, parameters, timeout_seconds, heartbeat_seconds, role_arn },
+    )
+}
+
+fn redriven(sequence: u64) -> JournalEntry {
+    event(sequence, HistoryEventDetails::ExecutionRedriven { redrive_count: 1 })
+}
+
+fn any() -> View {
+    view(&json!({ "StartAt": "A", "States": { "A": { "Type": "Succeed" } } }))
+}
+
+/// A section whose approval is rejected, with a `Catch` that leads to a Fail state.
+fn rolled_back() -> View {
+    let mut view = any();
+    let (state_type, name, output) = (StateType::Parallel, "Deploy", Default::default());
+    let exited = HistoryEventDetails::StateExited { state_type, name: name.into(), output, assigned_variables: None };
+    let (rejected, next) = (plain("Approval.Rejected"), "Undone".to_owned());
+    let (state_type, input) = (StateType::Task, Default::default());
+    for entry in [
+        entered(1, StateType::Parallel, name),
+        event(2, HistoryEventDetails::ParallelStateStarted { name: name.into() }),
+        event_in(3, name, HistoryEventDetails::StateEntered { state_type, name: "Ask".into(), input }),
+        failure_of(4, "Deploy/Ask", "Approval.Rejected"),
+        note(5, Note::Caught { state_path: name.to_owned(), next, failure: rejected }),
+        event(6, exited),
+        entered(7, StateType::Fail, "Undone"),
+        failure_of(8, "Undone", "NotCompleted"),
+        execution_failed(8, "NotCompleted"),
+    ] {
+        view.fold(&entry);
+    }
+    view
 }
 
 fn entered(sequence: u64, state_type: StateType, name: &str) -> JournalEntry {
@@ -34,8 +95,8 @@ fn failed(state_type: StateType, answered: bool, failure: StepFailure) -> View {
     view.states.get_mut("A").unwrap().answered = answered;
     let (state_path, error) = ("A".to_owned(), failure.error.clone());
     view.fold(&entry(2, EntryContent::Note(Box::new(Note::Failure { state_path, attempt: 1, failure }))));
-    let told = engine::journal::ErrorAndCause { error, cause: String::new() };
-    view.fold(&event(3, HistoryEventDetails::ExecutionFailed(told)));
+    let failure = engine::journal::ErrorAndCause { error, cause: String::new() };
+    view.fold(&event(3, HistoryEventDetails::ExecutionFailed(failure)));
     view
 }
 
@@ -82,12 +143,86 @@ fn after_the_end_nothing_is_active_and_a_redrive_continues() {
     view.fold(&entered(1, StateType::Wait, "A"));
     view.fold(&entered(2, StateType::Task, "B"));
     assert_eq!(view.active().count(), 2);
-    let told = engine::journal::ErrorAndCause { error: "Cancelled".to_owned(), cause: String::new() };
-    view.fold(&event(3, HistoryEventDetails::ExecutionAborted(told)));
+    let failure = engine::journal::ErrorAndCause { error: "Cancelled".to_owned(), cause: String::new() };
+    view.fold(&event(3, HistoryEventDetails::ExecutionAborted(failure)));
     assert_eq!((view.active().count(), view.stopped_ms), (0, Some(3_000)));
     assert!(view.states.values().all(|state| state.doing == Doing::Stopped { stopped_ms: 3_000 }));
     view.fold(&event(4, HistoryEventDetails::ExecutionRedriven { redrive_count: 1 }));
     assert_eq!((view.active().count(), view.stopped_ms), (2, None));
+}
+
+#[test]
+fn a_caught_failure_is_not_what_the_execution_failed_with() {
+    let mut view = rolled_back();
+    assert_eq!(view.failed_state().unwrap().path, "Undone");
+    assert_eq!(view.remedy(), Remedy::StartAgain, "the Fail state would fail again");
+    assert_eq!(view.failed().count(), 1, "the caught failure is not one of the execution");
+    view.fold(&redriven(20));
+    let doing = |path: &str| view.states[path].doing.clone();
+    assert_eq!(doing("Undone"), Doing::Running);
+    assert_eq!(doing("Deploy/Ask"), Doing::Stopped { stopped_ms: 5_000 }, "a redrive does not continue it");
+    assert_eq!(view.failed_state(), None, "the failure of the earlier run is not that of this one");
+}
+
+#[test]
+fn a_failure_that_a_map_tolerates_is_not_that_of_the_execution() {
+    let (name, length): (std::sync::Arc<str>, _) = ("All".into(), 9);
+    let begun = |view: &mut View| {
+        let (state_type, input) = (StateType::Task, Default::default());
+        view.fold(&entered(1, StateType::Map, "All"));
+        view.fold(&event(2, HistoryEventDetails::MapStateStarted { name: name.clone(), length }));
+        let each = HistoryEventDetails::StateEntered { state_type, name: "Each".into(), input };
+        view.fold(&event_in(3, "All[0]", each));
+        view.fold(&failure_of(4, "All[0]/Each", "Odd"));
+    };
+    let mut too_many = any();
+    begun(&mut too_many);
+    let failure = error_and_cause("States.ExceedToleratedFailureThreshold");
+    too_many.fold(&event(5, HistoryEventDetails::MapStateFailed { name: name.clone(), failure: failure.clone() }));
+    too_many.fold(&event(6, HistoryEventDetails::ExecutionFailed(failure)));
+    assert_eq!(too_many.failed_state().unwrap().path, "All");
+    let mut aborted = any();
+    begun(&mut aborted);
+    aborted.fold(&event(5, HistoryEventDetails::ExecutionAborted(error_and_cause("Cancelled"))));
+    assert_eq!(aborted.failed_state(), None, "a person ended it");
+}
+
+#[test]
+fn a_retry_of_a_section_abandons_what_was_inside() {
+    let mut view = any();
+    let (state_type, input) = (StateType::Task, Default::default());
+    view.fold(&entered(1, StateType::Parallel, "Both"));
+    view.fold(&event(2, HistoryEventDetails::ParallelStateStarted { name: "Both".into() }));
+    for (frame, name) in [("Both[0]", "Fails"), ("Both[1]", "Stops")] {
+        let input = std::sync::Arc::clone(&input);
+        view.fold(&event_in(3, frame, HistoryEventDetails::StateEntered { state_type, name: name.into(), input }));
+    }
+    view.fold(&failure_of(4, "Both[0]/Fails", "Broken"));
+    let aborted = HistoryEventDetails::StateAborted { state_type, name: "Stops".into() };
+    view.fold(&event_in(5, "Both[1]", aborted));
+    assert_eq!(view.active().map(|state| state.path.as_str()).collect::<Vec<_>>(), ["Both[0]/Fails"]);
+    let (state_path, failure) = ("Both".to_owned(), plain("Broken"));
+    view.fold(&note(6, Note::RetryScheduled { state_path, attempt: 2, next_attempt_ms: 9_000, failure }));
+    assert_eq!((view.active().count(), view.failed().count()), (0, 0), "nothing inside runs until the next attempt");
+}
+
+#[test]
+fn the_time_between_an_end_and_a_redrive_is_not_active_time() {
+    let mut view = any();
+    view.fold(&event(1, HistoryEventDetails::ExecutionStarted { input: Default::default() }));
+    view.fold(&entered(2, StateType::Task, "A"));
+    view.fold(&scheduled(2, "A"));
+    view.fold(&failure_of(4, "A", "Approval.Rejected"));
+    view.fold(&execution_failed(4, "Approval.Rejected"));
+    assert_eq!(view.took_ms(50_000), 3_000);
+    view.fold(&redriven(100));
+    assert!(!view.states["A"].called, "its call is not repeated yet");
+    view.fold(&scheduled(101, "A"));
+    assert_eq!(view.took_ms(110_000), 13_000);
+    let state = &view.states["A"];
+    assert_eq!((state.entered_ms, state.called_ms), (2_000, Some(101_000)), "it is asked again now");
+    assert_eq!(view.active_ms(state.entered_ms, 110_000), 12_000);
+    assert_eq!(view.active_ms(101_000, 110_000), 9_000);
 }
 
 #[test]

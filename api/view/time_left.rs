@@ -68,6 +68,7 @@ pub struct Durations {
     left: BTreeMap<String, (String, u64)>,
     maps: BTreeSet<String>,
     needed_person: BTreeSet<String>,
+    stopped_ms: Option<u64>,
 }
 
 impl Durations {
@@ -96,7 +97,15 @@ impl Durations {
                 let took_ms = entry.timestamp_ms.saturating_sub(entered_ms);
                 self.left.entry(path).or_insert_with(|| (event.frame.to_string(), 0)).1 += took_ms;
             }
-            // Whoever holds the task token answers.
+            HistoryEventDetails::ExecutionFailed(_)
+            | HistoryEventDetails::ExecutionTimedOut(_)
+            | HistoryEventDetails::ExecutionAborted(_) => self.stopped_ms = Some(entry.timestamp_ms),
+            // The time between the end and the redrive is in no state's time.
+            HistoryEventDetails::ExecutionRedriven { .. } => {
+                let idle_ms = self.stopped_ms.take().map_or(0, |stopped| entry.timestamp_ms.saturating_sub(stopped));
+                self.entered_ms.values_mut().for_each(|entered_ms| *entered_ms += idle_ms);
+            }
+            // The holder of the task token answers.
             HistoryEventDetails::TaskSubmitted { name, resource, .. } if resource.ends_with(".waitForTaskToken") => {
                 self.needed_person.insert(path(name));
             }
@@ -190,7 +199,7 @@ impl<'e> Estimate<'e> {
             let left_ms = due_ms.saturating_sub(self.now_ms);
             return (left_ms, left_ms);
         }
-        let elapsed_ms = self.now_ms.saturating_sub(entered.entered_ms);
+        let elapsed_ms = self.view.active_ms(entered.entered_ms, self.now_ms);
         match self.view.maps.get(&state.path).filter(|map| map.ended() > 0) {
             // The iterations that are left take as long as those that have ended.
             Some(map) => {

@@ -18,6 +18,7 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
         };
         let at = format!("{pointer}/{field}/Fields");
         if let Some(error) = workflows::schema_error(schema) {
+            let error = error.trim_end_matches('.');
             let message = format!("flow:approval:request: Fields is not a JSON schema: {error}.");
             found.push(Diagnostic::error("INVALID_ARGUMENT", &at, message));
         }

@@ -52,7 +52,7 @@ fn check(resource: &str, schema: &Value, arguments: &Map<String, Value>, pointer
     let mut of_literals = schema.clone();
     of_literals["required"] = json!([]);
     for problem in workflows::schema_problems(&of_literals, &Value::Object(literals)) {
-        wrong(&problem.pointer, format!("{resource}: {problem}."));
+        wrong(&problem.pointer, format!("{resource}: {}.", problem.to_string().trim_end_matches('.')));
     }
 }
 

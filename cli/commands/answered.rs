@@ -17,7 +17,7 @@ use crate::{
 /// # Errors
 /// The owner of the store does not answer.
 pub async fn end_was_shown(handle: &Handle, execution: &ExecutionHeader) -> Result<(), CliError> {
-    let request = MarkShownRequest { id: execution.id.clone(), sequence: execution.last_sequence };
+    let request = MarkShownRequest { id: execution.id.clone(), sequence: execution.last_sequence, continues: false };
     handle.call::<MarkShown>(request).await.map(drop)
 }
 
@@ -41,11 +41,19 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<String, CliError> {
     Ok(format!(". {}", summary::one_line(&described.view, status, now_ms)))
 }
 
+/// What to do after an answer was refused because the execution has ended.
+pub fn hint_of_ended(id: &str) -> String {
+    format!("flow status {id}{OPTIONS} shows how it ended")
+}
+
 /// What to do after an answer to an approval was refused.
 ///
 /// # Errors
 /// The execution cannot be read.
 pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> Result<String, CliError> {
+    if refused.fault.as_deref() == Some(api::HAS_ENDED) {
+        return Ok(hint_of_ended(id));
+    }
     let listed = format!("flow approvals{OPTIONS} shows what waits, and with which answers");
     if refused.fault.as_deref() == Some(NOT_ALLOWED) {
         let command = person::command_as_owner(handle.home().real_folder());

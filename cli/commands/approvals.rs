@@ -13,7 +13,7 @@ use crate::{
     global::{Global, Output},
     home::Home,
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
     ui::{json, next, status::Listed, summary, text},
 };
 
@@ -48,7 +48,7 @@ pub async fn run(global: &Global, _arguments: ApprovalsArguments) -> Result<Exit
 
 /// The executions that could proceed, but no process drives them.
 async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<String>, CliError> {
-    let request = ListRequest { limit: Some(SEARCHED_MAX), unfinished: true, with_needs: true };
+    let request = ListRequest { limit: Some(SEARCHED_MAX), until_ms: None, unfinished: true, with_needs: true };
     let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request).await?;
     let listed = executions.into_iter().map(|header| {
         let driven = driven.contains(&header.id);
@@ -60,7 +60,7 @@ async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<String>, CliError>
 }
 
 fn show_undriven(global: &Global, id: &str) {
-    let command = format!("flow resume {id}{OPTIONS}");
+    let command = format!("flow resume {}{OPTIONS}", quoted(id));
     match global.output {
         Output::Human => say!("{id}   no process drives it\n  To continue:   {command}\n"),
         Output::Json => {
@@ -76,7 +76,8 @@ fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {
             Output::Human => block(task, now_ms).iter().for_each(|line| say!("{line}")),
             Output::Json => {
                 json::print(json!({ "type": "needsPerson", "execution": task.execution, "state": task.state,
-                            "message": task.instructions.sentence, "task": task, "commands": commands(task) }));
+                            "message": task.instructions.sentence, "task": task,
+                            "commands": next::answer_commands(&task.execution, &task.state, &task.instructions) }));
             }
         }
     }
@@ -106,7 +107,7 @@ pub fn block(task: &PersonTask, now_ms: u64) -> Vec<String> {
     lines
 }
 
-/// The commands that answer a task.
+/// The commands that answer a task, and the fields that are not required.
 pub fn commands(task: &PersonTask) -> Vec<String> {
-    next::answer_commands(&task.execution, &task.state, &task.instructions)
+    next::answer_lines(&task.execution, &task.state, &task.instructions)
 }

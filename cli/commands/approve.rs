@@ -11,7 +11,7 @@ use super::answered;
 use crate::{
     exit::{CliError, Exit},
     global::{Global, Output},
-    locate::locate,
+    locate::{if_pruned, locate},
     owner::Handle,
     person,
     ui::{json, next::FILL_IN},
@@ -136,8 +136,8 @@ async fn answer(
     let closed = handle.close().await;
     let state = match (response, &afterwards) {
         (Ok(response), _) => response.state,
-        (Err(refused), Ok(hint)) => return Err(refused.hint(hint)),
-        (Err(refused), Err(_)) => return Err(refused),
+        (Err(refused), Ok(hint)) => return Err(if_pruned(&id, refused).hint(hint)),
+        (Err(refused), Err(_)) => return Err(if_pruned(&id, refused)),
     };
     closed?;
     let afterwards = afterwards?;

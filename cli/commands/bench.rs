@@ -97,7 +97,7 @@ pub async fn run(global: &Global, arguments: BenchArguments) -> Result<Exit, Cli
     if own {
         std::fs::remove_dir_all(&folder)?;
     }
-    measured.map_err(failed)?.iter().for_each(|report| tell(global, report));
+    measured.map_err(failed)?.iter().for_each(|report| print_report(global, report));
     Ok(Exit::Success)
 }
 
@@ -173,7 +173,7 @@ fn myself() -> Command {
     Command::new(std::env::current_exe().unwrap_or_else(|_| PathBuf::from("flow")))
 }
 
-fn tell(global: &Global, report: &Report) {
+fn print_report(global: &Global, report: &Report) {
     if global.output == Output::Json {
         let message = format!("{}: {} {}", report.workload, shown(report.figure), report.unit);
         let line = serde_json::json!({ "type": "bench", "message": message });

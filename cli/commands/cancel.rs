@@ -14,7 +14,7 @@ use crate::{
     exit::{CliError, Exit},
     global::{Global, Output},
     interrupt,
-    locate::locate_at,
+    locate::{if_pruned, locate_at},
     owner::{Answered, Handle},
     proposed::OPTIONS,
     target::Target,
@@ -45,7 +45,7 @@ pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, Cl
         Err(error) => Err(error),
     };
     let closed = handle.close().await;
-    let cancelled = cancelled?;
+    let cancelled = cancelled.map_err(|error| if_pruned(&id, error))?;
     closed?;
     let Cancelled { in_flight, waited, answered, exit } = &cancelled;
     let has_ended = *exit == Exit::Success;
@@ -154,7 +154,7 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
             }
             settled = settled => {
                 if !settled {
-                    handle.take_over(id).await?;
+                    handle.take_over(id, false).await?;
                 }
             }
         }

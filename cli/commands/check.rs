@@ -23,20 +23,18 @@ pub struct CheckArguments {
     /// Replaces a placeholder `${NAME}` in the text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     substitute: Vec<String>,
-    /// Draw the machine on standard output instead.
+    /// Print the machine as a graph instead, for a program that draws it.
     #[arg(long, value_enum, value_name = "LANGUAGE")]
     graph: Option<Drawing>,
 }
 
-/// The format of a drawing.
+/// The language of a graph.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Drawing {
-    /// Mermaid's flowcharts.
+    /// Mermaid: drawn by GitHub, GitLab and editors.
     Mermaid,
-    /// Graphviz.
+    /// Graphviz: `dot -Tsvg` makes a picture.
     Dot,
-    /// A picture for a browser.
-    Svg,
 }
 
 /// Shows every problem of a definition. The exit code is 3 if it cannot run.
@@ -47,7 +45,6 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
         let drawn = match drawing {
             Drawing::Mermaid => graph::mermaid(&graph),
             Drawing::Dot => graph::dot(&graph),
-            Drawing::Svg => graph::svg(&graph),
         };
         say!("{}", drawn.trim_end());
         return Ok(Exit::Success);

@@ -4,8 +4,8 @@ use std::{io::IsTerminal, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use deploy::{
-    Options, Stack,
-    plan::{self, ALIAS, Action, LogLevel, ResourceChange, Wanted},
+    CompileOptions, Stack,
+    plan::{self, ALIAS, Action, DeploymentChange, LogLevel, Wanted},
 };
 use engine::{asl::Severity, step::StepError};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use steps::{
 use super::{check, run::consent};
 use crate::{
     checks,
-    deployment::{Cloud, Source, needs_environment},
+    deployment::{Cloud, DeploymentSource, needs_environment},
     environments,
     exit::{CliError, Exit},
     global::{Global, Output},
@@ -112,8 +112,8 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
         Ok(definition) => definition,
         Err(problems) => return Ok(check::show(global, &problems, &arguments.workflow, text.as_ref())),
     };
-    let options = Options { heartbeat_seconds: arguments.heartbeat };
-    let source = Source { definition: &definition, steps: &steps, options };
+    let options = CompileOptions { heartbeat_seconds: arguments.heartbeat };
+    let source = DeploymentSource { definition: &definition, steps: &steps, options };
     let compiled = source.compile(&Default::default());
     let beyond = || checks::beyond_step_functions(&definition, &steps);
     let compiled = compiled.and_then(|compiled| {
@@ -226,7 +226,7 @@ async fn connect(global: &Global, arguments: &DeployArguments, wanted: &Wanted) 
 async fn deploy(
     global: &Global,
     arguments: &DeployArguments,
-    source: &Source<'_>,
+    source: &DeploymentSource<'_>,
     mut wanted: Wanted,
 ) -> Result<Exit, CliError> {
     let (cloud, caller) = connect(global, arguments, &wanted).await?;
@@ -263,7 +263,7 @@ async fn deploy(
     if !arguments.yes && !consent::question(format!("Change {changed} resources? [y/N] ")).await? {
         return Err(CliError::refused("nothing was changed"));
     }
-    let mut made = |change: &ResourceChange| print(global, "changed", change);
+    let mut made = |change: &DeploymentChange| print(global, "changed", change);
     if arguments.remove {
         cloud.remove(&wanted, &found, &changes, &mut made).await.map_err(cut_short)?;
         return Ok(finish(global, None, "removed", ""));
@@ -281,7 +281,11 @@ fn another_name(arguments: &DeployArguments) -> String {
     )
 }
 
-async fn removal(cloud: &Cloud, wanted: &Wanted, found: &plan::Found) -> Result<Vec<ResourceChange>, CliError> {
+async fn removal(
+    cloud: &Cloud,
+    wanted: &Wanted,
+    found: &plan::ExistingResources,
+) -> Result<Vec<DeploymentChange>, CliError> {
     if let Some(machine) = &found.machine
         && let Some(running) = cloud.states.running_execution(&machine.arn).await.map_err(refused)?
     {
@@ -298,7 +302,7 @@ fn dollars(transitions: usize) -> f64 {
 }
 
 /// Shows the target, the price of a run, and the changes.
-fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[ResourceChange], removes: bool) {
+fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[DeploymentChange], removes: bool) {
     let transitions = wanted.compiled.transitions;
     let dollars = dollars(transitions);
     if global.output == Output::Json {
@@ -328,8 +332,8 @@ fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[ResourceCha
     changes.iter().for_each(|change| print(global, "change", change));
 }
 
-fn print(global: &Global, kind: &str, change: &ResourceChange) {
-    let ResourceChange { action, kind: resource, name } = change;
+fn print(global: &Global, kind: &str, change: &DeploymentChange) {
+    let DeploymentChange { action, kind: resource, name } = change;
     match global.output {
         Output::Json => {
             let message = format!("{} {name} ({})", action.word(), resource.word());

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use engine::{
     machine::ExecutionStatus,
-    store::{DocumentChanges, EXPORT_VERSION, FIRST_VERSION_WITH_AN_END, Line, Store},
+    store::{DocumentChanges, EXPORT_VERSION, ExportLine, FIRST_VERSION_WITH_AN_END, Store},
 };
 
 use crate::{
@@ -63,7 +63,7 @@ pub fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError
             write(&store, pass, &line?, number, &mut imported)?;
         }
     }
-    store.settle().map_err(|error| CliError::refused(error.to_string()))?;
+    store.checkpoint().map_err(|error| CliError::refused(error.to_string()))?;
     report(global, &imported);
     Ok(Exit::Success)
 }
@@ -139,21 +139,21 @@ fn check(lines: &mut File) -> Result<(), CliError> {
             continue;
         }
         match serde_json::from_str(&line).map_err(|error| refused(error.to_string()))? {
-            Line::Export { version } if version > EXPORT_VERSION => {
+            ExportLine::Export { version } if version > EXPORT_VERSION => {
                 let message =
                     format!("these are lines of version {version}, this program reads up to {EXPORT_VERSION}");
                 return Err(refused(message)
                     .hint("nothing is imported. Import them with the version of flow that exported them"));
             }
-            Line::Export { .. } if end_expected => return Err(refused(cut_off())),
-            Line::Export { version } => end_expected = version >= FIRST_VERSION_WITH_AN_END,
-            Line::End => end_expected = false,
-            Line::Execution(execution) => {
+            ExportLine::Export { .. } if end_expected => return Err(refused(cut_off())),
+            ExportLine::Export { version } => end_expected = version >= FIRST_VERSION_WITH_AN_END,
+            ExportLine::End => end_expected = false,
+            ExportLine::Execution(execution) => {
                 if let Some(message) = execution.unknown_entry() {
                     return Err(refused(message));
                 }
             }
-            Line::Document { .. } => {}
+            ExportLine::Document { .. } => {}
         }
     }
     match end_expected {
@@ -175,7 +175,7 @@ fn write(store: &Store, pass: Pass, line: &str, number: usize, imported: &mut Im
         return Ok(());
     }
     match serde_json::from_str(line).map_err(|error| CliError::refused(format!("line {number}: {error}")))? {
-        Line::Execution(execution) if pass == Pass::Executions => {
+        ExportLine::Execution(execution) if pass == Pass::Executions => {
             let has_ended = execution.header.status != ExecutionStatus::Running;
             match store.import(*execution).map_err(failed)? {
                 true => {
@@ -185,7 +185,7 @@ fn write(store: &Store, pass: Pass, line: &str, number: usize, imported: &mut Im
                 false => imported.known += 1,
             }
         }
-        Line::Document { name, document } if pass == Pass::Documents => {
+        ExportLine::Document { name, document } if pass == Pass::Documents => {
             if store.document::<serde_json::Value>(&name).map_err(failed)?.is_some() {
                 imported.known += 1;
                 return Ok(());
@@ -195,7 +195,7 @@ fn write(store: &Store, pass: Pass, line: &str, number: usize, imported: &mut Im
             store.change_documents(changes).map_err(failed)?;
             imported.documents += 1;
         }
-        Line::Execution(_) | Line::Document { .. } | Line::Export { .. } | Line::End => {}
+        ExportLine::Execution(_) | ExportLine::Document { .. } | ExportLine::Export { .. } | ExportLine::End => {}
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::{
     home::Home,
 };
 
-/// A world that receives no request for this long ends.
+/// A world that receives no request for this long ends; docs/tutorial.md and the message at its start name the time.
 const IDLE_EXIT: Duration = Duration::from_secs(30 * 60);
 
 /// Arguments of `flow rehearsal-world`.

@@ -24,7 +24,7 @@ use crate::{
     global::{Global, Output, duration},
     home::Home,
     interrupt,
-    locate::{Located, locate_at},
+    locate::{Located, if_pruned, locate_at},
     owner::Handle,
     proposed::OPTIONS,
     target::{Engine, Target},
@@ -81,7 +81,8 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
     }
     let home = located.store.home().clone();
     let request = DescribeExecutionRequest { id: located.header.id, as_shown: true };
-    let described = located.store.call::<DescribeExecution>(request).await?;
+    let described = located.store.call::<DescribeExecution>(request).await;
+    let described = described.map_err(|error| if_pruned(wanted, error))?;
     let changed = changed::note(&described).filter(|_| described.execution.status != ExecutionStatus::Succeeded);
     let header = described.execution;
     let planned = match &arguments.from {
@@ -119,7 +120,7 @@ async fn one(
     let handle = Handle::drive(Environments::new(home)).await?;
     let watched = resume_and_watch(global, &handle, header, (pinned.as_ref(), from), watching).await;
     let closed = handle.close().await;
-    let exit = watched?;
+    let exit = watched.map_err(|error| if_pruned(&header.id, error))?;
     closed.map(|()| exit)
 }
 
@@ -189,6 +190,26 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
     {
         let message = format!("{} is pinned to region {pinned}, and {given} is given: nothing was changed", header.id);
         return Err(CliError::refused(message).hint(format!("flow resume {} --region {pinned}{OPTIONS}", header.id)));
+    }
+    Ok(())
+}
+
+/// Refuses, among several executions, one that is pinned to another region than the command line gives. One environment may be that of
+/// executions in several regions, so only options count. A given profile provides the credentials of the pinned account, except to an
+/// execution that another process drives.
+fn refuse_given_location(global: &Global, pinned: &Pinned, is_driven: bool) -> Result<(), CliError> {
+    let given =
+        |option: &Option<String>, is_given: bool| option.clone().filter(|_| is_given && pinned.account.is_some());
+    let region = given(&global.region, global.region_is_given);
+    let profile = given(&global.profile, global.profile_is_given && is_driven);
+    let differs = [("region", region, pinned.location.region()), ("profile", profile, pinned.location.profile())];
+    for (what, given, pinned) in differs {
+        if let (Some(given), Some(pinned)) = (given, pinned)
+            && given != pinned
+        {
+            let message = format!("pinned to {what} {pinned}, and {given} is given: nothing was changed");
+            return Err(CliError::refused(message));
+        }
     }
     Ok(())
 }

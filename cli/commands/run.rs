@@ -24,13 +24,16 @@ use crate::{
     ids, interrupt,
     owner::Handle,
     planning,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
     reentry,
     target::Target,
     ui::{display::Display, summary},
     world,
 };
 use plan::{Caller, Plan};
+
+/// After a signal, how long the owner of the store is given to confirm that it has begun the execution.
+const CONFIRMATION_MAX: Duration = Duration::from_secs(2);
 
 /// Arguments of `flow run`.
 #[derive(Debug, Clone, Args)]
@@ -83,7 +86,7 @@ pub struct RunArguments {
     pub speed: f64,
     /// Inject a fault into a rehearsal, such as 'ec2:CreateVpc=lost' or 'kill@Create the database'; see below.
     #[arg(long = "fault", requires = "rehearse", value_name = "FAULT", value_parser = faults::parse)]
-    pub faults: Vec<rehearsal::Fault>,
+    pub faults: Vec<rehearsal::InjectedFault>,
     /// After a rehearsal, delete what it created.
     #[arg(long, requires = "rehearse")]
     pub teardown: bool,
@@ -150,23 +153,30 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
         consent::ask(&plan, &arguments).await?;
     }
     let path = from.map_or_else(Vec::new, |from| from.path);
-    let mut exit = execute(global, environments, &arguments, (plan, path), pinned).await?;
-    if arguments.rehearse
-        && exit == Exit::Success
-        && let Some(teardown) = teardown_of(&arguments)
-        && consent::tear_down(&arguments, global).await?
-    {
-        exit = Box::pin(run(global, teardown)).await?;
-    }
+    let exit = execute(global, environments, &arguments, (plan, path), pinned).await?;
+    let exit = tear_down(global, &arguments, exit).await?;
     if arguments.rehearse {
         faults::name_never_occurred(global, &home, &arguments.faults).await;
     }
     Ok(exit)
 }
 
+/// After a rehearsal that succeeded: deletes what it created, if that is wanted. A signal ends the command before it.
+async fn tear_down(global: &Global, arguments: &RunArguments, exit: Exit) -> Result<Exit, CliError> {
+    let wanted = teardown_of(arguments).filter(|_| arguments.rehearse && exit == Exit::Success);
+    let Some(teardown) = wanted else { return Ok(exit) };
+    if let Some(signal) = interrupt::received() {
+        return Ok(if arguments.teardown { signal } else { exit });
+    }
+    match consent::tear_down(arguments, global).await? {
+        true => Box::pin(run(global, teardown)).await,
+        false => Ok(exit),
+    }
+}
+
 /// The refusal of a run because of a file of the operator, such as that of FLOW_CONNECTIONS.
 fn configuration(error: StepError) -> CliError {
-    let refused = CliError::refused(format!("{}; nothing was changed", error.cause));
+    let refused = CliError::refused(format!("{}; nothing was changed", error.cause.trim_end_matches('.')));
     match error.hint {
         Some(hint) => refused.hint(hint),
         None => refused,
@@ -245,6 +255,12 @@ async fn rehearsed(
         "Rehearsal: an AWS API, DNS, SSH and HTTPS on this machine only. Time runs {} times faster; times below are the workflow's.",
         world.speed
     ));
+    if (world.speed - arguments.speed).abs() > f64::EPSILON {
+        let (speed, wanted) = (world.speed, arguments.speed);
+        say(&format!(
+            "This world was started with --speed {speed} and keeps it until it ends; a new one would have {wanted}."
+        ));
+    }
     let location = Location::Rehearsal { world: world.id.clone() };
     if plan.restricts_accounts() {
         let identity = environments.identity(&location).await;
@@ -270,7 +286,11 @@ async fn execute(
     }
     let environment = serde_json::to_value(&pinned).map_err(|error| CliError::refused(error.to_string()))?;
     let _orderly = interrupt::Orderly::begin();
-    let handle = Handle::drive(environments).await?;
+    // Another owner of the store may end slowly, and nothing is begun yet.
+    let handle = tokio::select! {
+        handle = Handle::drive(environments) => handle?,
+        exit = interrupt::requested() => return Err(interrupt::nothing_begun(exit)),
+    };
     let start = StartExecutionRequest {
         id: id.clone(),
         workflow: plan.name,
@@ -313,7 +333,7 @@ async fn start_and_watch(
         Some(id) => existing::ended(handle, id).await?,
         None => None,
     };
-    handle.call::<StartExecution>(start).await?;
+    begin(handle, start).await?;
     let clock = clock::of(handle.home());
     let mut display = match ended {
         // Its history is that of an earlier command.
@@ -330,11 +350,30 @@ async fn start_and_watch(
     Ok(watched)
 }
 
+/// Begins the execution. After a signal, the owner of the store has a short time to confirm it.
+async fn begin(handle: &Handle, start: StartExecutionRequest) -> Result<(), CliError> {
+    interrupt::check()?;
+    let id = quoted(&start.id);
+    let stopped = async {
+        let exit = interrupt::requested().await;
+        tokio::time::sleep(CONFIRMATION_MAX).await;
+        exit
+    };
+    tokio::select! {
+        biased;
+        begun = handle.call::<StartExecution>(start) => begun.map(drop),
+        exit = stopped => {
+            let message = "stopped; the owner of the store did not confirm that the execution is begun";
+            Err(CliError::new(exit, message).hint(format!("flow status {id}{OPTIONS}   shows whether it is")))
+        }
+    }
+}
+
 fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched: &Watched) {
     let view = &watched.view;
     if watched.exit == Exit::Waiting && !global.quiet {
         let when = if view.awaits_answer() { "After the answer:" } else { "Continue with" };
-        say!("Nothing is lost. {when}   flow resume {}{OPTIONS}", view.id);
+        say!("Nothing is lost. {when}   flow resume {}{OPTIONS}", quoted(&view.id));
         return;
     }
     if watched.exit != Exit::Success || (global.quiet && view.changed_nothing()) {

@@ -8,7 +8,7 @@ use super::answered;
 use crate::{
     exit::{CliError, Exit},
     global::{Global, Output},
-    locate::locate_at,
+    locate::{if_pruned, locate_at},
     person,
     proposed::OPTIONS,
     target::Target,
@@ -64,7 +64,11 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     let by = person::signaller(comment);
     let request = SignalTaskRequest { id: id.clone(), state: state.clone(), outcome, by, early };
     let answer = handle.call::<SignalTask>(request).await;
-    let afterwards = answered::afterwards(&handle, &id).await;
+    let afterwards = match &answer {
+        Ok(_) => answered::afterwards(&handle, &id).await,
+        // A refused answer changes nothing, so no end counts as shown.
+        Err(_) => Ok(String::new()),
+    };
     let closed = handle.close().await;
     let answer = answer.map_err(|error| match (error.fault.as_deref(), error.exit) {
         (Some(api::IS_APPROVAL), _) => {
@@ -73,10 +77,14 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
         (Some(api::APPROVAL_DOES_NOT_WAIT), _) => {
             error.hint(format!("flow approvals{OPTIONS} lists it once it waits, with the commands that answer it"))
         }
-        (_, Exit::Refused) => {
+        (Some(api::HAS_ENDED), _) => error.hint(answered::hint_of_ended(&id)),
+        (Some(api::CALL_RUNS), _) => error.hint(format!(
+            "flow status {id}{OPTIONS} shows whether a process runs it;   flow cancel {id}{OPTIONS}   ends the call and the execution"
+        )),
+        (_, Exit::Refused) | (Some(api::ALREADY_ANSWERED), _) => {
             error.hint(format!("flow status {id}{OPTIONS} shows what waits, and with which answer it can continue"))
         }
-        _ => error,
+        _ => if_pruned(&id, error),
     })?;
     closed?;
     let afterwards = afterwards?;

@@ -1,5 +1,8 @@
 //! `flow status`.
 
+mod rows;
+mod state;
+
 use std::{io::IsTerminal, time::Duration};
 
 use api::{
@@ -11,8 +14,9 @@ use api::{
 };
 use clap::Args;
 use engine::machine::{ExecutionHeader, ExecutionStatus, FrameRow};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use self::state::Left;
 use super::{approvals, watch::typical};
 use crate::{
     clock,
@@ -78,6 +82,7 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
             screen.typical = Some(if runs { typical(&store, &id).await } else { Typical::default() });
         }
         let ended = status.execution.stopped_ms.is_some();
+        screen.find_left(&store, &status).await?;
         screen.show(&home, &status, ended)?;
         if !arguments.watch {
             store.leave();
@@ -108,6 +113,8 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
 struct Watching<'w> {
     global: &'w Global,
     state: Option<&'w str>,
+    /// The last visit of that state, if the execution has left it.
+    left: Option<Left>,
     watches: bool,
     /// Whether it is drawn again at the same place.
     redraws: bool,
@@ -122,13 +129,20 @@ impl<'w> Watching<'w> {
         let redraws = arguments.watch && global.output == Output::Human && std::io::stdout().is_terminal();
         let state = arguments.state.as_deref();
         let (watches, last) = (arguments.watch, String::new());
-        Watching { global, state, watches, redraws, typical: None, last, last_sequence: 0 }
+        Watching { global, state, left: None, watches, redraws, typical: None, last, last_sequence: 0 }
+    }
+
+    /// Reads the last visit of the state that is shown, if the execution is not in it.
+    async fn find_left(&mut self, store: &Handle, status: &DescribeExecutionResponse) -> Result<(), CliError> {
+        let Some(name) = self.state.filter(|name| !state::is_current(status, name)) else { return Ok(()) };
+        self.left = Left::find(store, &status.execution.id, name).await?;
+        Ok(())
     }
 
     fn show(&mut self, home: &Home, status: &DescribeExecutionResponse, ended: bool) -> Result<(), CliError> {
         let now_ms = clock::of(home).now_ms();
         if let Some(state) = self.state {
-            let lines = state_lines(self.global, status, state)?;
+            let lines = state::lines(self.global, status, state, self.left.as_ref())?;
             self.print_changes(lines.join("\n"), &lines);
             return Ok(());
         }
@@ -214,6 +228,12 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         show_needs(global, handle).await?;
     }
     for handle in handles {
+        // A program that reads the lines needs all of them.
+        if global.output == Output::Json && arguments.target.engine == Engine::Local {
+            rows::print_all(&handle).await?;
+            handle.leave();
+            continue;
+        }
         let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request.clone()).await?;
         let limit = if all { usize::MAX } else { LISTED_MAX };
         more |= executions.len() > limit;
@@ -226,7 +246,7 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         });
         let listed: Vec<Listed> = listed.collect();
         match global.output {
-            Output::Json => listed.iter().for_each(|listed| json::print(row(listed, now_ms))),
+            Output::Json => listed.iter().for_each(|listed| json::print(rows::row(listed, now_ms))),
             Output::Human => {
                 let screen = Screen::of_stdout(global.color);
                 if handle.home().rehearsal && !listed.is_empty() {
@@ -237,8 +257,12 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         }
         handle.leave();
     }
-    if more && global.output == Output::Human {
-        say!("Earlier ones:   flow status --all{OPTIONS}");
+    match global.output {
+        Output::Human if more => say!("Earlier ones:   flow status --all{OPTIONS}"),
+        Output::Json if more => {
+            eprintln!("flow: only the latest are listed; all of them:   flow status --all{OPTIONS}")
+        }
+        _ => {}
     }
     if !any && global.output == Output::Human {
         match arguments.target.engine {
@@ -270,17 +294,6 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The JSON line of an execution in the list.
-fn row(listed: &Listed, now_ms: u64) -> Value {
-    let Listed { header, needs, .. } = listed;
-    let display_status = listed.display_status(now_ms);
-    json!({
-        "type": "execution", "execution": header.id, "message": format!("{} {display_status}", header.id),
-        "workflow": header.workflow, "subject": header.subject, "status": header.status, "standing": display_status,
-        "startedMs": header.started_ms, "stoppedMs": header.stopped_ms, "needs": needs, "next": listed.next(now_ms),
-    })
-}
-
 /// What an execution that runs needs from outside.
 fn needs_of(execution: &ExecutionHeader, frames: &[FrameRow]) -> Option<Needs> {
     let runs = !execution.is_quiescent();
@@ -291,25 +304,4 @@ fn needs_of(execution: &ExecutionHeader, frames: &[FrameRow]) -> Option<Needs> {
 fn environment_line(view: &View) -> String {
     serde_json::from_value::<Pinned>(view.environment.clone())
         .map_or_else(|_| String::new(), |pinned| pinned.described())
-}
-
-fn state_lines(global: &Global, status: &DescribeExecutionResponse, name: &str) -> Result<Vec<String>, CliError> {
-    let found: Vec<_> = status.frames.iter().filter(|row| *row.state == *name || row.state_path() == name).collect();
-    if found.is_empty() {
-        let message = format!("{} is in no state named '{name}'", status.execution.id);
-        return Err(CliError::not_found(message)
-            .hint(format!("flow events {}{OPTIONS} shows the states it has left", status.execution.id)));
-    }
-    let line = |row: &&FrameRow| {
-        let line = json::complete(json!({
-            "type": "state", "time": text::rfc3339(row.entered_ms), "execution": status.execution.id, "state": row.state_path(),
-            "message": format!("attempt {} of visit {}", row.attempt, row.visit), "visit": row.visit, "attempt": row.attempt,
-            "input": row.input, "variables": row.variables, "activity": row.frame_state,
-        }));
-        match global.output {
-            Output::Json => line.to_string(),
-            Output::Human => serde_json::to_string_pretty(&line).unwrap_or_default(),
-        }
-    };
-    Ok(found.iter().map(line).collect())
 }

@@ -80,7 +80,7 @@ pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliE
         let expected = arguments.expect.iter().find_map(|expect| expect.strip_prefix(&format!("{name}=")));
         let status = serde_json::to_value(header.status).unwrap_or_default();
         let as_wanted = status == expected.unwrap_or("SUCCEEDED");
-        tell(global, name, &header, as_wanted);
+        print_case(global, name, &header, as_wanted);
         if !as_wanted {
             exit = Exit::Failed;
         }
@@ -123,7 +123,7 @@ pub fn machine(config: &MockConfig, file: &str, mocks: &str, named: Option<&str>
     }
 }
 
-fn tell(global: &Global, name: &str, header: &ExecutionHeader, as_wanted: bool) {
+fn print_case(global: &Global, name: &str, header: &ExecutionHeader, as_wanted: bool) {
     let status = serde_json::to_value(header.status).unwrap_or_default();
     let status = status.as_str().unwrap_or_default();
     let failure = header.failure.as_ref().map(|failure| text::error_and_cause(&failure.error, &failure.cause));

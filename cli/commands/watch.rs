@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use api::{
     flow::{
         DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, EstimateTimeLeft, ExecutionIdRequest,
-        MarkShown, MarkShownRequest,
+        MarkShown, MarkShownRequest, Needs,
     },
     view::{Typical, View},
 };
@@ -22,7 +22,7 @@ use crate::{
     global::Global,
     interrupt,
     owner::{self, Handle, StreamError},
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
     ui::{display::Display, display_status::display_status},
 };
 
@@ -31,6 +31,9 @@ pub const NO_WAIT_DEFAULT: &str = "10s";
 
 /// The interval at which frames are read for what the journal does not record.
 const FRAMES_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The interval at which a display records what it has shown.
+const MARK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Options of a watch.
 #[derive(Debug, Clone, Copy)]
@@ -78,10 +81,12 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     display.begin(&view);
     let stop = loop {
         let proceeded_ms = clock.now_ms();
-        let mut follow = Follow { watch, proceeded_ms, known_sequence, frames_read: None, clock: clock.as_ref() };
+        let marked = (view.last_sequence, Instant::now());
+        let mut follow =
+            Follow { watch, proceeded_ms, known_sequence, frames_read: None, marked, clock: clock.as_ref() };
         match follow.until_stop(handle, &mut view, display).await? {
             Some(stop) => break stop,
-            None => handle.take_over(id).await?,
+            None => handle.take_over(id, watch.no_wait.is_none()).await?,
         }
     };
     let asked = match stop {
@@ -96,23 +101,37 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         }
         Stop::Settled | Stop::Asleep => None,
     };
-    let DescribeExecutionResponse { execution, view, driven, .. } = describe(handle, id, false).await?;
-    let exit = asked.unwrap_or(match execution.status {
-        ExecutionStatus::Succeeded => Exit::Success,
-        ExecutionStatus::Running => Exit::Waiting,
-        // A check that precedes the first change refused the input.
-        _ if was_refused(&view) => Exit::Refused,
-        _ => Exit::Failed,
-    });
+    let DescribeExecutionResponse { execution, frames, view, driven, .. } = describe(handle, id, false).await?;
+    let exit = match ended(&view) {
+        Some(exit) => exit,
+        None => asked.unwrap_or(Exit::Waiting),
+    };
+    if asked.is_some() && execution.status != ExecutionStatus::Running && !watch.is_one_of_many {
+        let status = display_status(&execution, false, None, clock.now_ms());
+        eprintln!("flow: {id} ended before this process stopped: {status}");
+    }
     // This process is about to stop driving its executions.
     let driven = driven && (handle.is_remote().await || exit == Exit::Success);
     let is_news = view.last_sequence > shown_before;
     if is_news {
-        let request = MarkShownRequest { id: id.to_owned(), sequence: view.last_sequence };
+        let request = MarkShownRequest { id: id.to_owned(), sequence: view.last_sequence, continues: false };
         handle.call::<MarkShown>(request).await?;
     }
     let needs_are_news = view.needs_more_than(&before.view);
-    Ok(Watched { display_status: display_status(&execution, driven, None, clock.now_ms()), needs_are_news, exit, view })
+    let needs = Needs::of(id, &frames, execution.deadline_ms);
+    let display_status = display_status(&execution, driven, needs.as_ref(), clock.now_ms());
+    Ok(Watched { display_status, needs_are_news, exit, view })
+}
+
+/// The exit code of an execution that has ended, also if it ended after a signal.
+fn ended(view: &View) -> Option<Exit> {
+    Some(match view.status {
+        ExecutionStatus::Running => return None,
+        ExecutionStatus::Succeeded => Exit::Success,
+        // A check that precedes the first change refused the input.
+        _ if was_refused(view) => Exit::Refused,
+        _ => Exit::Failed,
+    })
 }
 
 /// Whether the execution ended because a step refused its input, without any change.
@@ -134,9 +153,12 @@ pub async fn typical(handle: &Handle, id: &str) -> Typical {
 async fn say_that_it_stops(handle: &Handle, id: &str) {
     match handle.owner_elsewhere().await {
         Some(owner) => {
-            eprintln!("\nflow: {id} continues in {owner}. Watch it with   flow status {id} --watch{OPTIONS}")
+            let quoted_id = quoted(id);
+            eprintln!("\nflow: {id} continues in {owner}. Watch it with   flow status {quoted_id} --watch{OPTIONS}")
         }
-        None => eprintln!("\nflow: {}. Nothing is lost: flow resume {id}{OPTIONS}", owner::no_new_calls()),
+        None => {
+            eprintln!("\nflow: {}. Nothing is lost: flow resume {}{OPTIONS}", owner::no_new_calls(), quoted(id))
+        }
     }
 }
 
@@ -149,6 +171,8 @@ struct Follow<'c> {
     known_sequence: u64,
     /// When frames were read last.
     frames_read: Option<tokio::time::Instant>,
+    /// The last entry that is recorded as shown, and when it was recorded.
+    marked: (u64, Instant),
     clock: &'c dyn Clock,
 }
 
@@ -194,11 +218,25 @@ impl Follow<'_> {
                             display.set_typical(typical.unwrap_or_default());
                         }
                         let _ = tokio::time::timeout(READ_MAX, self.read_frames(handle, view)).await;
+                        let _ = tokio::time::timeout(READ_MAX, self.mark_shown(handle, view)).await;
                     }
                     display.tick(view);
                 }
             }
         }
+    }
+
+    /// Records what was shown, so that after a crash of the owner the next display does not show it again. Several executions that are
+    /// watched at once are shown only at their end.
+    async fn mark_shown(&mut self, handle: &Handle, view: &View) {
+        let (sequence, marked) = self.marked;
+        if self.watch.is_one_of_many || view.last_sequence <= sequence || marked.elapsed() < MARK_INTERVAL {
+            return;
+        }
+        self.marked = (view.last_sequence, Instant::now());
+        let request = MarkShownRequest { id: view.id.clone(), sequence: view.last_sequence, continues: true };
+        // Without it, a few lines are shown again.
+        let _ = handle.call::<MarkShown>(request).await;
     }
 
     /// Reads what only frames record: when a Wait ends, and how far a distributed Map is.

@@ -16,7 +16,7 @@ use crate::{
     interrupt,
     target::parse_endpoint,
     ui::json,
-    worker::{Counts, Worker},
+    worker::{TaskCounts, Worker},
     world,
 };
 
@@ -66,7 +66,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     let endpoint = parse_endpoint(global, &arguments.endpoint)?;
     let poll_end_max = if matches!(endpoint, Endpoint::Aws { .. }) { AWS_POLL_MAX } else { Duration::ZERO };
     let (stop, stopping) = watch::channel(false);
-    let counts = Arc::new(Counts::default());
+    let counts = Arc::new(TaskCounts::default());
     let worker = Worker {
         api: StepFunctions::connect(&endpoint).await.map_err(refused)?,
         resources,
@@ -99,7 +99,12 @@ fn begin(global: &Global, worker: &Worker, endpoint: &str) {
 }
 
 /// Runs the worker until it ends. The first signal drains it.
-async fn work(global: &Global, worker: Worker, stop: &watch::Sender<bool>, counts: &Counts) -> Result<Exit, CliError> {
+async fn work(
+    global: &Global,
+    worker: Worker,
+    stop: &watch::Sender<bool>,
+    counts: &TaskCounts,
+) -> Result<Exit, CliError> {
     let mut running = std::pin::pin!(worker.run());
     let mut every = tokio::time::interval(COUNTS_EVERY);
     let mut exit = Exit::Success;
@@ -120,7 +125,7 @@ async fn work(global: &Global, worker: Worker, stop: &watch::Sender<bool>, count
     }
 }
 
-fn summary(counts: &Counts) -> String {
+fn summary(counts: &TaskCounts) -> String {
     let line = counts.line();
     format!(
         "{} tasks received: {} succeeded, {} failed, {} given back, {} over before they were answered, \

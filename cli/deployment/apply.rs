@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
-use deploy::plan::{ALIAS, Action, DEPLOYMENT_TAG, Found, Kind, LOG_RETENTION_DAYS, LogLevel, ResourceChange, Wanted};
+use deploy::plan::{
+    ALIAS, Action, DEPLOYMENT_TAG, DeploymentChange, ExistingResources, LOG_RETENTION_DAYS, LogLevel, ResourceKind,
+    Wanted,
+};
 use engine::step::{ErrorClass, StepError};
 use steps::{Environment, deployment, step_functions::StateMachineSettings};
 
-use super::{Cloud, Source};
+use super::{Cloud, DeploymentSource};
 
 /// IAM spreads a new role with a delay: how often a call that is refused because of it is repeated, and the pause
 /// between calls.
@@ -24,25 +27,25 @@ impl Cloud {
     /// The error of a service. Earlier changes stay; repeating the deployment continues.
     pub async fn apply(
         &self,
-        source: &Source<'_>,
+        source: &DeploymentSource<'_>,
         mut wanted: Wanted,
-        mut found: Found,
-        changes: &[ResourceChange],
-        made: &mut dyn FnMut(&ResourceChange),
+        mut found: ExistingResources,
+        changes: &[DeploymentChange],
+        made: &mut dyn FnMut(&DeploymentChange),
     ) -> Result<String, StepError> {
-        let is_change = |change: &&ResourceChange| change.action != Action::Unchanged;
-        let new_role = changes
-            .iter()
-            .any(|change| matches!(change.kind, Kind::Role | Kind::RolePolicy) && change.action != Action::Unchanged);
+        let is_change = |change: &&DeploymentChange| change.action != Action::Unchanged;
+        let new_role = changes.iter().any(|change| {
+            matches!(change.kind, ResourceKind::Role | ResourceKind::RolePolicy) && change.action != Action::Unchanged
+        });
         for change in changes.iter().filter(is_change) {
             match change.kind {
-                Kind::Activity => {
+                ResourceKind::Activity => {
                     let step = wanted.compiled.activities.iter().find(|activity| activity.name == change.name);
                     let tags = [(STEP_TAG, step.map_or("", |activity| activity.step.as_str()))];
                     let arn = self.states.create_activity(&change.name, &tags).await?;
                     found.activities.insert(change.name.clone(), arn);
                 }
-                Kind::StateMachine => {
+                ResourceKind::StateMachine => {
                     wanted.compiled = source.compile(&found.activities).map_err(|problems| {
                         let first = problems.into_iter().next().map(|problem| problem.message).unwrap_or_default();
                         StepError::new(ErrorClass::Invalid, first)
@@ -51,18 +54,20 @@ impl Cloud {
                 }
                 // The change of the state machine publishes a version. Only an interrupted deployment leaves this
                 // change to be made.
-                Kind::Version => {
+                ResourceKind::Version => {
                     if let Some(machine) = &found.machine {
                         self.states.publish(&machine.arn).await?;
                     }
                 }
-                Kind::Alias => {}
-                Kind::Role | Kind::RolePolicy | Kind::LogGroup => self.beside(&wanted, &mut found, change).await?,
+                ResourceKind::Alias => {}
+                ResourceKind::Role | ResourceKind::RolePolicy | ResourceKind::LogGroup => {
+                    self.beside(&wanted, &mut found, change).await?
+                }
             }
-            if matches!(change.kind, Kind::StateMachine | Kind::Version) {
+            if matches!(change.kind, ResourceKind::StateMachine | ResourceKind::Version) {
                 found.machine = self.find_machine(&wanted.name).await?;
             }
-            if change.kind == Kind::Alias
+            if change.kind == ResourceKind::Alias
                 && let Some(machine) = &found.machine
                 && let Some(version) = &machine.newest_version
             {
@@ -73,7 +78,13 @@ impl Cloud {
         Ok(found.machine.map(|machine| machine.arn).unwrap_or_default())
     }
 
-    async fn machine(&self, wanted: &Wanted, found: &Found, action: Action, tries: u32) -> Result<(), StepError> {
+    async fn machine(
+        &self,
+        wanted: &Wanted,
+        found: &ExistingResources,
+        action: Action,
+        tries: u32,
+    ) -> Result<(), StepError> {
         let definition = wanted.compiled.definition.to_string();
         let of_role = || found.role.as_ref().map(|role| role.arn.as_str());
         let role_arn = wanted.role_arn.as_deref().or_else(of_role).unwrap_or_default();
@@ -103,22 +114,27 @@ impl Cloud {
     }
 
     /// Makes a change of the role or the log group.
-    async fn beside(&self, wanted: &Wanted, found: &mut Found, change: &ResourceChange) -> Result<(), StepError> {
+    async fn beside(
+        &self,
+        wanted: &Wanted,
+        found: &mut ExistingResources,
+        change: &DeploymentChange,
+    ) -> Result<(), StepError> {
         let (environment, name) = (self.environment()?, change.name.as_str());
         match (change.kind, change.action) {
-            (Kind::Role, Action::Created) => {
+            (ResourceKind::Role, Action::Created) => {
                 deployment::create_role(environment, name, &wanted.name).await?;
             }
-            (Kind::Role, Action::Updated) => deployment::set_trust(environment, name).await?,
-            (Kind::Role, Action::Deleted) => deployment::delete_role(environment, name).await?,
-            (Kind::RolePolicy, Action::Deleted) => deployment::delete_policy(environment, name).await?,
-            (Kind::RolePolicy, _) => {
+            (ResourceKind::Role, Action::Updated) => deployment::set_trust(environment, name).await?,
+            (ResourceKind::Role, Action::Deleted) => deployment::delete_role(environment, name).await?,
+            (ResourceKind::RolePolicy, Action::Deleted) => deployment::delete_policy(environment, name).await?,
+            (ResourceKind::RolePolicy, _) => {
                 // The policy names no activity, so placeholder ARNs do not affect it.
                 let policy = wanted.role_policy().unwrap_or_default();
                 deployment::put_policy(environment, name, &policy).await?;
             }
-            (Kind::LogGroup, Action::Deleted) => deployment::delete_log_group(environment, name).await?,
-            (Kind::LogGroup, _) => {
+            (ResourceKind::LogGroup, Action::Deleted) => deployment::delete_log_group(environment, name).await?,
+            (ResourceKind::LogGroup, _) => {
                 deployment::create_log_group(environment, name, &wanted.name).await?;
                 deployment::set_retention(environment, name, LOG_RETENTION_DAYS).await?;
             }
@@ -136,22 +152,22 @@ impl Cloud {
     pub async fn remove(
         &self,
         wanted: &Wanted,
-        found: &Found,
-        changes: &[ResourceChange],
-        made: &mut dyn FnMut(&ResourceChange),
+        found: &ExistingResources,
+        changes: &[DeploymentChange],
+        made: &mut dyn FnMut(&DeploymentChange),
     ) -> Result<(), StepError> {
         let machine = found.machine.as_ref().map(|machine| machine.arn.as_str()).unwrap_or_default();
         for change in changes {
             match change.kind {
-                Kind::Activity => {
+                ResourceKind::Activity => {
                     if let Some(arn) = found.activities.get(&change.name) {
                         self.states.delete_activity(arn).await?;
                     }
                 }
-                Kind::Alias => self.states.delete_alias(&format!("{machine}:{ALIAS}")).await?,
-                Kind::StateMachine => self.states.delete_state_machine(machine).await?,
-                Kind::Version => {}
-                Kind::Role | Kind::RolePolicy | Kind::LogGroup => {
+                ResourceKind::Alias => self.states.delete_alias(&format!("{machine}:{ALIAS}")).await?,
+                ResourceKind::StateMachine => self.states.delete_state_machine(machine).await?,
+                ResourceKind::Version => {}
+                ResourceKind::Role | ResourceKind::RolePolicy | ResourceKind::LogGroup => {
                     self.beside(wanted, &mut found.clone(), change).await?;
                 }
             }

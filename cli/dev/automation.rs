@@ -49,11 +49,12 @@ mod tests {
     #[test]
     fn approvals_are_what_is_done_by_hand() {
         let task = |resource: &str| json!({ "Type": "Task", "Resource": resource });
-        let branch = json!({ "States": { "Tell/ask": task("flow:approval:request"), "Do": task("flow:process:run") } });
+        let branch =
+            json!({ "States": { "Inform/ask": task("flow:approval:request"), "Do": task("flow:process:run") } });
         let definition = json!({ "States": { "S": { "Branches": [branch] }, "P": { "Type": "Pass" },
                                              "Send": task("arn:aws:states:::sqs:sendMessage") } });
         let automation = Automation::of(&definition);
-        assert_eq!(automation.sentence(), "2 of 3 steps automated. By hand: Tell/ask.");
+        assert_eq!(automation.sentence(), "2 of 3 steps automated. By hand: Inform/ask.");
         assert_eq!(Automation::of(&json!({})).sentence(), "0 of 0 steps automated.");
     }
 }

@@ -6,7 +6,7 @@ use crate::graph::Graph;
 
 /// The outcome of a state in a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum StateOutcome {
     /// It exited with this output, shortened.
     Exited(String),
     /// It failed.
@@ -17,20 +17,26 @@ pub enum Outcome {
 
 /// The lines of a run. Outcomes are keyed by paths in the definition, where all iterations of a Map share one:
 /// `Each[*]/Send`.
-pub fn tree(graph: &Graph, outcomes: &BTreeMap<String, Outcome>) -> Vec<String> {
+pub fn tree(graph: &Graph, outcomes: &BTreeMap<String, StateOutcome>) -> Vec<String> {
     let mut lines = Vec::new();
     within(graph, "", 1, outcomes, &mut lines);
     lines
 }
 
-fn within(graph: &Graph, prefix: &str, depth: usize, outcomes: &BTreeMap<String, Outcome>, lines: &mut Vec<String>) {
+fn within(
+    graph: &Graph,
+    prefix: &str,
+    depth: usize,
+    outcomes: &BTreeMap<String, StateOutcome>,
+    lines: &mut Vec<String>,
+) {
     for (index, node) in graph.nodes.iter().enumerate() {
         let path = format!("{prefix}{}", node.name);
         let (mark, text) = match outcomes.get(&path) {
             None => ("◌", String::new()),
-            Some(Outcome::Exited(output)) => ("✔", format!("   {output}")),
-            Some(Outcome::Failed(cause)) => ("✖", format!("   {cause}")),
-            Some(Outcome::Entered) => ("●", String::new()),
+            Some(StateOutcome::Exited(output)) => ("✔", format!("   {output}")),
+            Some(StateOutcome::Failed(cause)) => ("✖", format!("   {cause}")),
+            Some(StateOutcome::Entered) => ("●", String::new()),
         };
         lines.push(format!("{:indent$}{mark} {}{}{text}", "", node.name, ways(graph, index), indent = depth));
         for (number, inner) in node.inner.iter().enumerate() {
@@ -50,9 +56,9 @@ fn ways(graph: &Graph, from: usize) -> String {
         let target = &graph.nodes[*to].name;
         if label.is_empty() { target.clone() } else { format!("{target} ({label})") }
     };
-    let is_told =
+    let is_labelled =
         |(source, to, label): &&(usize, usize, String)| *source == from && (!label.is_empty() || *to != from + 1);
-    let ways: Vec<String> = graph.edges.iter().filter(is_told).map(labelled).collect();
+    let ways: Vec<String> = graph.edges.iter().filter(is_labelled).map(labelled).collect();
     if ways.is_empty() { String::new() } else { format!("  → {}", ways.join(", ")) }
 }
 
@@ -71,9 +77,9 @@ mod tests {
             "Last": { "Type": "Parallel", "Branches": [inner], "End": true },
         } }));
         let outcomes = BTreeMap::from([
-            ("A".to_owned(), Outcome::Exited("1".to_owned())),
-            ("Each".to_owned(), Outcome::Failed("No".to_owned())),
-            ("Each[*]/I".to_owned(), Outcome::Entered),
+            ("A".to_owned(), StateOutcome::Exited("1".to_owned())),
+            ("Each".to_owned(), StateOutcome::Failed("No".to_owned())),
+            ("Each[*]/I".to_owned(), StateOutcome::Entered),
         ]);
         assert_eq!(tree(&graph, &outcomes), [" ✔ A  → Last (No)   1", " ✖ Each   No", "   ● I", " ◌ Last", "   ◌ I"]);
     }

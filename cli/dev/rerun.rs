@@ -8,7 +8,7 @@ use engine::{
 };
 use serde_json::{Value, json};
 
-use super::{drawing::Outcome, states::state_at};
+use super::{drawing::StateOutcome, states::state_at};
 use crate::{
     mocks::Mocks,
     ui::text::{error_and_cause, shortened},
@@ -45,7 +45,7 @@ pub struct Run {
     prepared: Prepared,
     recorded: Recorded,
     visits: Vec<Visit>,
-    outcomes: BTreeMap<String, Outcome>,
+    outcomes: BTreeMap<String, StateOutcome>,
     /// The header of its execution.
     pub header: ExecutionHeader,
 }
@@ -97,18 +97,21 @@ impl Run {
                     let visit = Visit { frame: event.frame.to_string(), name: name.to_string() };
                     let path = visit.path();
                     self.visits.push(visit);
-                    (path, Outcome::Entered)
+                    (path, StateOutcome::Entered)
                 }
                 HistoryEventDetails::StateExited { name, output, .. } => {
                     let visit = Visit { frame: event.frame.to_string(), name: name.to_string() };
-                    (visit.path(), Outcome::Exited(shortened(&output.to_string(), OUTPUT_CHARACTERS_MAX)))
+                    (visit.path(), StateOutcome::Exited(shortened(&output.to_string(), OUTPUT_CHARACTERS_MAX)))
                 }
                 _ => return,
             },
             EntryContent::Note(note) => match &**note {
                 Note::Failure { state_path, failure, .. } => (
                     state_path.clone(),
-                    Outcome::Failed(shortened(&error_and_cause(&failure.error, &failure.cause), OUTPUT_CHARACTERS_MAX)),
+                    StateOutcome::Failed(shortened(
+                        &error_and_cause(&failure.error, &failure.cause),
+                        OUTPUT_CHARACTERS_MAX,
+                    )),
                 ),
                 _ => return,
             },
@@ -119,7 +122,7 @@ impl Run {
     }
 
     /// The outcome of each state, by its path in the definition.
-    pub fn outcomes(&self) -> &BTreeMap<String, Outcome> {
+    pub fn outcomes(&self) -> &BTreeMap<String, StateOutcome> {
         &self.outcomes
     }
 

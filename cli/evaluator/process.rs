@@ -24,14 +24,14 @@ pub(super) enum Trouble {
 }
 
 /// A running process. It is killed when this is dropped.
-pub(super) struct Process {
+pub(super) struct EvaluatorProcess {
     child: Child,
     requests: SyncSender<Vec<u8>>,
     answers: Receiver<io::Result<Vec<u8>>>,
     was_used: bool,
 }
 
-impl Process {
+impl EvaluatorProcess {
     pub fn start(mut command: Command) -> io::Result<Self> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
@@ -39,7 +39,7 @@ impl Process {
         };
         let (requests, requested) = sync_channel(1);
         let (answered, answers) = sync_channel(1);
-        let process = Process { child, requests, answers, was_used: false };
+        let process = EvaluatorProcess { child, requests, answers, was_used: false };
         // A pipe has no time-out. With a separate thread, a stopped process delays its caller only until the deadline.
         let thread = std::thread::Builder::new().name("evaluator".to_owned());
         thread.spawn(move || exchange(input, output, &requested, &answered))?;
@@ -98,7 +98,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for EvaluatorProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -37,7 +37,7 @@ fn an_evaluator_that_was_killed_while_it_was_idle_is_replaced() {
     let evaluators = Evaluators::new(answers, LIMITS);
     for _ in 0..3 {
         assert!(matches!(evaluators.answer(&request()), SandboxAnswer::Value(_)));
-        evaluators.pool().idle.iter_mut().for_each(Process::kill);
+        evaluators.pool().idle.iter_mut().for_each(EvaluatorProcess::kill);
     }
     assert_eq!(evaluators.pool().count, 1);
 }

@@ -29,7 +29,7 @@ pub fn save_hint() -> String {
 pub fn open_store(home: &Home) -> Result<Store, CliError> {
     let folder = home.store();
     let open = || Store::new(LoggedRecords::open(&folder)?);
-    let opened = store::mend(&folder).and_then(|()| open()).or_else(|error| match error {
+    let opened = store::complete_replacement(&folder).and_then(|()| open()).or_else(|error| match error {
         StoreError::Index { .. } => {
             let damaged = store::rebuild(&folder).map_err(|_| error.clone())?;
             let kept = damaged.display();

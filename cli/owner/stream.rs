@@ -8,14 +8,14 @@ use super::{failed, of_json};
 use crate::{
     exit::CliError,
     home::Home,
-    wire::client::{ClientError, Items},
+    wire::client::{ClientError, ItemStream},
 };
 
 /// The items of an operation, local or remote.
 pub enum Stream<T> {
     Local(BoxStream<'static, Result<T, Fault>>),
     /// The items, and the home of the owner that sends them.
-    Remote(Items<T>, Home),
+    Remote(ItemStream<T>, Home),
     /// The items that are polled from Step Functions, as JSON.
     Polled(BoxStream<'static, Result<serde_json::Value, CliError>>),
 }

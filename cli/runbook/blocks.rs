@@ -2,7 +2,7 @@
 
 use super::{
     code::{self, Code},
-    step::{Step, add_line},
+    step::{RunbookStep, add_line},
     table,
 };
 
@@ -16,11 +16,11 @@ pub(super) enum Block {
     /// A paragraph of a block quote: a warning or a note.
     Quote(String),
     /// A numbered item or a row of a table of steps, with everything inside it.
-    Item(Step),
+    Item(RunbookStep),
     /// A bullet, with everything inside it.
-    Bullet(Step),
+    Bullet(RunbookStep),
     /// A code block that is not inside an item: what is typed.
-    Code(Step),
+    Code(RunbookStep),
     /// A code block that is not inside an item: what is printed.
     Output(String),
 }
@@ -31,7 +31,7 @@ pub(super) struct Reader {
     blocks: Vec<Block>,
     text: String,
     /// The item that is being read.
-    item: Option<Step>,
+    item: Option<RunbookStep>,
     /// Whether each open list is numbered.
     lists: Vec<bool>,
     /// The number of open block quotes.
@@ -79,7 +79,7 @@ impl Reader {
     pub fn begin_item(&mut self) {
         self.end_paragraph();
         match self.lists.len() {
-            1 if self.quotes == 0 && self.table.is_none() => self.item = Some(Step::default()),
+            1 if self.quotes == 0 && self.table.is_none() => self.item = Some(RunbookStep::default()),
             _ if self.table.is_some() => self.text.push_str(" - "),
             _ => self.text.push_str("- "),
         }
@@ -89,7 +89,7 @@ impl Reader {
         self.end_paragraph();
         if self.lists.len() == 1
             && let Some(item) = self.item.take()
-            && item != Step::default()
+            && item != RunbookStep::default()
         {
             let is_numbered = self.lists.first().is_some_and(|is_numbered| *is_numbered);
             self.blocks.push(if is_numbered { Block::Item(item) } else { Block::Bullet(item) });
@@ -161,13 +161,13 @@ impl Reader {
         match code::kind(code, language, announced) {
             Code::Output => self.output(&code::indented(code)),
             _ if self.quotes > 0 => self.output(&code::indented(code)),
-            Code::File => self.typed(Step { text: code::indented(code), ..Step::default() }),
+            Code::File => self.typed(RunbookStep { text: code::indented(code), ..RunbookStep::default() }),
             kind => {
                 let (commands, printed) = code::without_prompts(code);
-                self.typed(Step {
+                self.typed(RunbookStep {
                     commands: vec![commands],
                     is_manual: kind == Code::OtherLanguage,
-                    ..Step::default()
+                    ..RunbookStep::default()
                 });
                 if !printed.is_empty() {
                     self.output(&code::printed(&printed));
@@ -176,7 +176,7 @@ impl Reader {
         }
     }
 
-    fn typed(&mut self, code: Step) {
+    fn typed(&mut self, code: RunbookStep) {
         match &mut self.item {
             Some(item) => item.add(code),
             None => self.blocks.push(Block::Code(code)),

@@ -5,7 +5,7 @@ use super::{
     headings::{self, is_contingency, is_numbered, is_of_contacts, is_reference},
     html, markdown,
     section::section,
-    step::{Section, Step, add_line},
+    step::{RunbookSection, RunbookStep, add_line},
     text,
 };
 
@@ -19,7 +19,7 @@ pub struct Document {
     /// What a person must read first: the text below the title, conditions, warnings, contacts.
     pub notices: Vec<String>,
     /// The sections, in order.
-    pub sections: Vec<Section>,
+    pub sections: Vec<RunbookSection>,
 }
 
 impl Document {
@@ -37,7 +37,7 @@ impl Document {
         let (title, parts) = parts(blocks);
         let mut document = Document { title, ..Document::default() };
         let has_headings = parts.iter().any(|(title, _)| !title.is_empty());
-        let sections: Vec<(Section, Vec<String>)> = parts
+        let sections: Vec<(RunbookSection, Vec<String>)> = parts
             .into_iter()
             .map(|(title, blocks)| {
                 let is_reference = if title.is_empty() { has_headings } else { is_reference(&title) };
@@ -66,13 +66,13 @@ impl Document {
     }
 
     /// Adds a numbered heading above prose to the section of such headings.
-    fn add_flat_step(&mut self, step: Step) {
+    fn add_flat_step(&mut self, step: RunbookStep) {
         let last = self.sections.last_mut();
         match last.filter(|last| last.steps.iter().all(|step| is_numbered(&step.text))) {
             Some(last) => last.steps.push(step),
             None => {
                 let title = self.title_of_steps();
-                self.sections.push(Section { title, steps: vec![step], ..Section::default() });
+                self.sections.push(RunbookSection { title, steps: vec![step], ..RunbookSection::default() });
             }
         }
     }
@@ -87,7 +87,7 @@ impl Document {
     }
 
     /// Adds a section, or what it says to those who read the document if it has no steps.
-    fn add(&mut self, mut section: Section, quotes: Vec<String>) {
+    fn add(&mut self, mut section: RunbookSection, quotes: Vec<String>) {
         let is_reference = section.title.is_empty() || is_reference(&section.title);
         // Prose after the first steps is a part of the procedure, unless its heading says that it is not.
         let is_step = section.is_contingency
@@ -158,13 +158,13 @@ fn level(block: &Block) -> Option<u8> {
 }
 
 /// Whether a section without steps is a step of a document of numbered headings.
-fn is_flat_step(section: &Section) -> bool {
+fn is_flat_step(section: &RunbookSection) -> bool {
     is_numbered(&section.title) && !section.is_contingency && !is_reference(&section.title)
 }
 
 /// A step of a heading or a paragraph with the text that follows it.
-fn step_of(question: String, text: &[String], quotes: &[String]) -> Step {
-    let mut step = Step { text: question, ..Step::default() };
+fn step_of(question: String, text: &[String], quotes: &[String]) -> RunbookStep {
+    let mut step = RunbookStep { text: question, ..RunbookStep::default() };
     text.iter().for_each(|text| add_line(&mut step.text, text));
     step.preface(quotes);
     step

@@ -181,7 +181,7 @@ fn character(name: &str) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runbook::step::Step;
+    use crate::runbook::step::RunbookStep;
 
     #[test]
     fn headings_lists_and_preformatted_text_are_read() {
@@ -193,7 +193,7 @@ mod tests {
         );
         let step = |text: &str, commands: &[&str]| {
             let commands = commands.iter().map(|command| (*command).to_owned()).collect();
-            Block::Item(Step { text: text.to_owned(), commands, ..Step::default() })
+            Block::Item(RunbookStep { text: text.to_owned(), commands, ..RunbookStep::default() })
         };
         let expected = [
             Block::Heading(1, "Fail over".to_owned()),
@@ -211,7 +211,7 @@ mod tests {
             "<div><blockquote><p>Careful.</p></blockquote><table><tr><th>Service<th></th></tr><tr><td>Stop</td><td>now</td></tr></table>\
              <table><tr><td><h2>S</h2><ol><li>a</ol></td></tr></table></div>",
         );
-        let step = |text: &str| Block::Item(Step { text: text.to_owned(), ..Step::default() });
+        let step = |text: &str| Block::Item(RunbookStep { text: text.to_owned(), ..RunbookStep::default() });
         let expected = [
             Block::Quote("Careful.".to_owned()),
             Block::Paragraph("Service\nStop  now".to_owned()),

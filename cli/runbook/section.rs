@@ -3,12 +3,13 @@
 use super::{
     blocks::Block,
     headings::{self, is_numbered},
-    step::{Section, Step, add_line},
+    step::{RunbookSection, RunbookStep, add_line},
 };
 
 /// The section of the blocks below one heading, and the quotes that no step has. The bullets of a reference section are no steps.
-pub(super) fn section(title: String, blocks: Vec<Block>, is_reference: bool) -> (Section, Vec<String>) {
-    let mut reader = SectionReader { section: Section { title, ..Section::default() }, quotes: Vec::new() };
+pub(super) fn section(title: String, blocks: Vec<Block>, is_reference: bool) -> (RunbookSection, Vec<String>) {
+    let mut reader =
+        SectionReader { section: RunbookSection { title, ..RunbookSection::default() }, quotes: Vec::new() };
     let mut groups: Vec<(String, Vec<Block>)> = vec![(String::new(), Vec::new())];
     for block in blocks {
         match block {
@@ -31,14 +32,14 @@ pub(super) fn section(title: String, blocks: Vec<Block>, is_reference: bool) -> 
 
 /// A section while its blocks are read.
 struct SectionReader {
-    section: Section,
+    section: RunbookSection,
     /// The quotes that belong to the next step.
     quotes: Vec<String>,
 }
 
 impl SectionReader {
     /// Adds a step with the quotes that precede it.
-    fn push(&mut self, mut step: Step) {
+    fn push(&mut self, mut step: RunbookStep) {
         step.preface(&std::mem::take(&mut self.quotes));
         self.section.steps.push(step);
     }
@@ -88,7 +89,7 @@ impl<'s> Group<'s> {
     }
 
     /// The last step of this group.
-    fn last(&mut self) -> Option<&mut Step> {
+    fn last(&mut self) -> Option<&mut RunbookStep> {
         let steps_before = self.steps_before;
         self.all.section.steps.get_mut(steps_before..)?.last_mut()
     }
@@ -104,7 +105,7 @@ impl<'s> Group<'s> {
 
     /// Adds a step of this group. The paragraphs so far belong to the preceding step of the group, or else to the section's
     /// preamble, or else to this step.
-    fn push(&mut self, mut step: Step) {
+    fn push(&mut self, mut step: RunbookStep) {
         self.text_to_last();
         let text = std::mem::take(&mut self.text);
         match self.all.section.steps.is_empty() {
@@ -114,7 +115,7 @@ impl<'s> Group<'s> {
         self.all.push(step);
     }
 
-    fn item(&mut self, mut step: Step) {
+    fn item(&mut self, mut step: RunbookStep) {
         if !self.heading.is_empty() {
             step.text = format!("{}: {}", self.heading, step.text);
         }
@@ -124,7 +125,7 @@ impl<'s> Group<'s> {
         self.push(step);
     }
 
-    fn bullet(&mut self, mut bullet: Step) {
+    fn bullet(&mut self, mut bullet: RunbookStep) {
         self.bullets_ahead = self.bullets_ahead.saturating_sub(1);
         if self.has_bullets {
             return self.item(bullet);
@@ -153,7 +154,7 @@ impl<'s> Group<'s> {
         }
     }
 
-    fn code(&mut self, code: Step) {
+    fn code(&mut self, code: RunbookStep) {
         self.begin_step();
         let is_new = self.last().is_none() || !(self.is_step || self.has_items || self.text.is_empty());
         // Between two bullets, text and code belong to the first.
@@ -161,7 +162,7 @@ impl<'s> Group<'s> {
             self.text_to_last();
             return self.last().map(|last| last.add(code)).unwrap_or_default();
         }
-        let mut step = Step { text: self.text.pop().unwrap_or_else(|| self.title()), ..Step::default() };
+        let mut step = RunbookStep { text: self.text.pop().unwrap_or_else(|| self.title()), ..RunbookStep::default() };
         step.add(code);
         self.push(step);
     }
@@ -169,7 +170,7 @@ impl<'s> Group<'s> {
     /// Makes a numbered heading a step.
     fn begin_step(&mut self) {
         if self.is_step && self.last().is_none() {
-            let step = Step { text: self.heading.clone(), ..Step::default() };
+            let step = RunbookStep { text: self.heading.clone(), ..RunbookStep::default() };
             self.all.push(step);
             self.text_to_last();
         }

@@ -10,13 +10,13 @@ pub(super) fn add_line(text: &mut String, line: &str) {
 
 /// A section with steps.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Section {
+pub struct RunbookSection {
     /// The heading.
     pub title: String,
     /// The paragraphs preceding the first step.
     pub introduction: Vec<String>,
     /// The steps, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RunbookStep>,
     /// Sections without steps that follow this section, such as references.
     pub remarks: Vec<String>,
     /// Whether the section is only for the case that the procedure does not work.
@@ -25,7 +25,7 @@ pub struct Section {
 
 /// A step of a section.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Step {
+pub struct RunbookStep {
     /// The text. Further paragraphs are separate lines.
     pub text: String,
     /// The code blocks, as written.
@@ -34,9 +34,9 @@ pub struct Step {
     pub is_manual: bool,
 }
 
-impl Step {
+impl RunbookStep {
     /// Adds text and commands that follow.
-    pub(super) fn add(&mut self, other: Step) {
+    pub(super) fn add(&mut self, other: RunbookStep) {
         if !other.text.is_empty() {
             add_line(&mut self.text, &other.text);
         }

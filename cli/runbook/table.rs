@@ -1,6 +1,6 @@
 //! Reads tables whose rows are steps, such as `Step | Command | Expected`.
 
-use super::step::{Step, add_line};
+use super::step::{RunbookStep, add_line};
 
 /// What a column contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,13 +16,13 @@ enum Column {
 }
 
 /// The steps of a table with its head as first row; `None` if its rows are no steps.
-pub(super) fn steps(rows: &[Vec<String>]) -> Option<Vec<Step>> {
+pub(super) fn steps(rows: &[Vec<String>]) -> Option<Vec<RunbookStep>> {
     let (head, rows) = rows.split_first()?;
     let columns: Vec<Column> = head.iter().map(|name| column(name)).collect();
     let is_of_steps =
         columns.first().is_some_and(|first| *first != Column::Other) || columns.contains(&Column::Command);
-    let steps: Vec<Step> =
-        rows.iter().map(|row| step(head, &columns, row)).filter(|step| *step != Step::default()).collect();
+    let steps: Vec<RunbookStep> =
+        rows.iter().map(|row| step(head, &columns, row)).filter(|step| *step != RunbookStep::default()).collect();
     (is_of_steps && !steps.is_empty()).then_some(steps)
 }
 
@@ -36,8 +36,8 @@ fn column(name: &str) -> Column {
     }
 }
 
-fn step(head: &[String], columns: &[Column], row: &[String]) -> Step {
-    let mut step = Step::default();
+fn step(head: &[String], columns: &[Column], row: &[String]) -> RunbookStep {
+    let mut step = RunbookStep::default();
     let mut others: Vec<(&str, &str)> = Vec::new();
     for ((name, column), cell) in head.iter().zip(columns).zip(row) {
         let is_empty = ["", "-", "–", "—", "n/a", "none"].contains(&cell.to_lowercase().as_str());

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{
     document::Document,
     names::numbered,
-    step::{Section, Step},
+    step::{RunbookSection, RunbookStep},
     waits::suggestions,
 };
 
@@ -16,7 +16,7 @@ const NOT_COMPLETED: &str = "Not completed";
 pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
     let mut text = format!("# yaml-language-server: $schema={name}.asl.schema.json\n");
     comment(&mut text, 0, &document.introduction);
-    let (main, contingencies): (Vec<&Section>, Vec<&Section>) =
+    let (main, contingencies): (Vec<&RunbookSection>, Vec<&RunbookSection>) =
         document.sections.iter().partition(|section| !section.is_contingency);
     let mut notices = Some(&document.notices).filter(|notices| !notices.is_empty());
     if !main.iter().flat_map(|section| &section.steps).any(|step| is_approval(step, run_commands)) {
@@ -25,7 +25,7 @@ pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
     let title = if document.title.is_empty() { name } else { &document.title };
     let _ = writeln!(text, "Comment: {}", scalar(title));
     text.push_str("QueryLanguage: JSONata\n");
-    let sections: Vec<&Section> = main.iter().chain(&contingencies).copied().collect();
+    let sections: Vec<&RunbookSection> = main.iter().chain(&contingencies).copied().collect();
     let names: Vec<String> = sections.iter().enumerate().map(|(index, section)| section_name(index, section)).collect();
     let _ = writeln!(text, "StartAt: {}\nStates:", scalar(names.first().map_or("", String::as_str)));
     for (index, section) in sections.iter().enumerate() {
@@ -68,12 +68,12 @@ fn contingency_lines() -> Vec<String> {
     lines.map(str::to_owned).into()
 }
 
-fn section_name(index: usize, section: &Section) -> String {
+fn section_name(index: usize, section: &RunbookSection) -> String {
     numbered(&format!("{}.", index + 1), &section.title)
 }
 
 /// Whether a person answers a step.
-fn is_approval(step: &Step, run_commands: bool) -> bool {
+fn is_approval(step: &RunbookStep, run_commands: bool) -> bool {
     !run_commands || step.commands.is_empty() || step.is_manual
 }
 
@@ -81,7 +81,7 @@ fn is_approval(step: &Step, run_commands: bool) -> bool {
 struct Written<'s> {
     /// Its position.
     index: usize,
-    section: &'s Section,
+    section: &'s RunbookSection,
     name: &'s str,
     /// The state that follows it.
     next: Option<&'s str>,
@@ -126,7 +126,7 @@ impl Written<'_> {
 
 fn write_step(
     text: &mut String,
-    (name, step): (&str, &Step),
+    (name, step): (&str, &RunbookStep),
     next: Option<&String>,
     run_commands: bool,
     preamble: &[&str],
@@ -147,7 +147,7 @@ fn write_step(
     }
 }
 
-fn write_approval(text: &mut String, step: &Step, preamble: &[&str]) {
+fn write_approval(text: &mut String, step: &RunbookStep, preamble: &[&str]) {
     text.push_str("            Resource: flow:approval:request\n            Arguments:\n");
     let (prompt, rest) = step.text.split_once('\n').unwrap_or((&step.text, ""));
     let _ = writeln!(text, "              Prompt: {}", scalar(prompt));

@@ -9,9 +9,12 @@ use std::{
 };
 
 use api::view::{Doing, View, Wait};
-use engine::journal::{
-    EntryContent, ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails as Details,
-    JournalEntry, Note, StateType, StepFailure, state_path,
+use engine::{
+    asl::each_state,
+    journal::{
+        EntryContent, ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails as Details,
+        JournalEntry, Note, StateType, StepFailure, state_path,
+    },
 };
 use serde_json::Value;
 use steps::step_functions::RemoteEvent;
@@ -76,7 +79,11 @@ impl History {
         let mut ways = HashMap::new();
         find_ways(definition, &mut Vec::new(), &mut ways);
         let mut approvals = BTreeSet::new();
-        find_approvals(definition, &mut approvals);
+        each_state(definition, &mut |state| {
+            if state.json["Resource"] == APPROVAL {
+                approvals.insert(state.name.to_owned());
+            }
+        });
         History { ways, approvals, ..History::default() }
     }
 
@@ -243,17 +250,6 @@ impl History {
             timestamp_ms: failed_ms,
             content: EntryContent::Note(Box::new(note)),
         });
-    }
-}
-
-fn find_approvals(machine: &Value, found: &mut BTreeSet<String>) {
-    for (name, state) in machine["States"].as_object().into_iter().flatten() {
-        if state["Resource"] == APPROVAL {
-            found.insert(name.clone());
-        }
-        let branches = state["Branches"].as_array().into_iter().flatten();
-        let processors = ["ItemProcessor", "Iterator"].into_iter().filter_map(|field| state.get(field));
-        branches.chain(processors).for_each(|machine| find_approvals(machine, found));
     }
 }
 

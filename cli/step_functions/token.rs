@@ -1,5 +1,6 @@
 //! Finds the task token of a waiting Task: Step Functions returns it only in the Task's recorded parameters.
 
+use engine::asl::find_state;
 use serde_json::Value;
 
 /// The expressions for the token in both query languages.
@@ -23,14 +24,8 @@ pub fn find(arguments: &Value, parameters: &Value) -> Option<String> {
 
 /// The arguments of the state of a name, anywhere in a definition.
 pub fn arguments_of<'d>(machine: &'d Value, name: &str) -> Option<&'d Value> {
-    machine["States"].as_object()?.iter().find_map(|(found, state)| {
-        if found == name {
-            return state.get("Arguments").or_else(|| state.get("Parameters"));
-        }
-        let branches = state["Branches"].as_array().into_iter().flatten();
-        let processors = ["ItemProcessor", "Iterator"].into_iter().filter_map(|field| state.get(field));
-        branches.chain(processors).find_map(|machine| arguments_of(machine, name))
-    })
+    let state = find_state(machine, name)?;
+    state.get("Arguments").or_else(|| state.get("Parameters"))
 }
 
 #[cfg(test)]

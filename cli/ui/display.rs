@@ -9,14 +9,16 @@ use engine::{
 };
 
 use super::{
-    block, json, lines, record,
+    block,
+    display_status::is_driven,
+    json, lines, record,
     screen::Screen,
     summary, text,
     tree::{self, Shown},
 };
 use crate::{
     global::{Color, Global, Output, ProgressDisplay},
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
 };
 
 const HEARTBEAT_FIRST: Duration = Duration::from_secs(10);
@@ -100,7 +102,8 @@ impl Display {
         if self.kind == Kind::Lines && !self.quiet && view.last_sequence > 0 {
             self.print(&format!(
                 "{}: what is new since it was shown last; all of it: flow events {}{OPTIONS}",
-                view.id, view.id
+                view.id,
+                quoted(&view.id)
             ));
         }
     }
@@ -181,15 +184,16 @@ impl Display {
 
     /// Shows how the execution ended, or what it waits for.
     pub fn end(&mut self, view: &View, display_status: &str, now_ms: u64) {
-        self.record_end(view, now_ms);
+        let driven = is_driven(display_status);
+        self.record(view, driven, now_ms);
         match self.kind {
-            Kind::Json => json::print(json::ended(view, now_ms)),
+            Kind::Json => json::print(json::ended_watch(view, driven, now_ms)),
             Kind::Tree => {
                 block::finish(&self.tree(view, display_status, now_ms));
                 self.drawn.clear();
-                self.print_lines(&summary::end(view, now_ms));
+                self.print_lines(&summary::end(view, driven, now_ms));
             }
-            Kind::Lines | Kind::None => self.print_lines(&summary::end(view, now_ms)),
+            Kind::Lines | Kind::None => self.print_lines(&summary::end(view, driven, now_ms)),
         }
     }
 
@@ -202,11 +206,15 @@ impl Display {
         }
     }
 
-    /// Records the end of a watch.
+    /// Records the end of a watch that a process drives until the end.
     pub fn record_end(&self, view: &View, now_ms: u64) {
+        self.record(view, true, now_ms);
+    }
+
+    fn record(&self, view: &View, driven: bool, now_ms: u64) {
         record::ended(view);
         if self.kind != Kind::Json && record::records_events() {
-            record::event(&json::complete(json::ended(view, now_ms)));
+            record::event(&json::complete(json::ended_watch(view, driven, now_ms)));
         }
     }
 

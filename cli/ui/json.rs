@@ -118,8 +118,13 @@ pub fn with(mut line: Value, more: Value) -> Value {
     line
 }
 
-/// The last line of a watch.
+/// The last line of a watch that a process drives until the end.
 pub fn ended(view: &View, now_ms: u64) -> Value {
+    ended_watch(view, true, now_ms)
+}
+
+/// The last line of a watch. `driven`: a process drives the execution on.
+pub fn ended_watch(view: &View, driven: bool, now_ms: u64) -> Value {
     json!({
         "type": "end",
         "time": rfc3339(view.stopped_ms.unwrap_or(now_ms)),
@@ -131,7 +136,7 @@ pub fn ended(view: &View, now_ms: u64) -> Value {
         "output": view.output,
         "error": view.failure.as_ref().map(|(error, _)| error),
         "cause": view.failure.as_ref().map(|(_, cause)| cause),
-        "message": end(view, now_ms).join("\n"),
+        "message": end(view, driven, now_ms).join("\n"),
     })
 }
 

@@ -26,7 +26,7 @@ fn suite(view: &View) -> String {
         count("failure"),
         usize::from(count("failure") == 0 && view.failure.is_some()),
         count("skipped"),
-        seconds(ended_ms.saturating_sub(view.started_ms)),
+        seconds(view.active_ms(view.started_ms, ended_ms)),
         rfc3339(view.started_ms),
     );
     cases.iter().for_each(|case| text.push_str(&case.xml(&view.id)));
@@ -52,15 +52,15 @@ fn case(view: &View, path: &str, name: &str) -> Case {
     let Some(state) = view.states.get(path) else {
         return case(0, "skipped", "not entered".to_owned(), String::new());
     };
-    let took_ms = until_ms(view, state).saturating_sub(state.entered_ms);
+    let took_ms = view.active_ms(state.entered_ms, until_ms(view, state));
     if let Doing::Exited { .. } = state.doing {
         return case(took_ms, "", String::new(), String::new());
     }
-    let mut failed = view.failed().filter(|(failed, _)| failed.path == path || is_inside(&failed.path, path));
-    match failed.next() {
-        Some((failed, failure)) => {
-            let text = format!("{}\n{}", title(view, &failed.path), error_and_cause(&failure.error, &failure.cause));
-            case(took_ms, "failure", failure.error.clone(), text)
+    let failed = view.failed_state().filter(|failed| failed.path == path || is_inside(&failed.path, path));
+    match failed.zip(view.failure.as_ref()) {
+        Some((failed, (error, cause))) => {
+            let text = format!("{}\n{}", title(view, &failed.path), error_and_cause(error, cause));
+            case(took_ms, "failure", error.clone(), text)
         }
         None => case(took_ms, "skipped", "not finished".to_owned(), String::new()),
     }
@@ -76,7 +76,7 @@ fn until_ms(view: &View, state: &StateView) -> u64 {
 /// The latest time that a view of an execution that has not ended contains.
 fn latest_ms(view: &View) -> u64 {
     let latest = view.states.values().map(|state| match &state.doing {
-        Doing::Exited { stopped_ms } | Doing::Failed { stopped_ms, .. } => *stopped_ms,
+        Doing::Exited { stopped_ms } | Doing::Failed { stopped_ms, .. } | Doing::Stopped { stopped_ms } => *stopped_ms,
         Doing::Waiting(wait) => wait.polled_ms,
         _ => state.entered_ms,
     });

@@ -42,11 +42,11 @@ fn event_lines(
             vec![line("Started", &path(name), String::new())]
         }
         Details::StateExited { name, .. } if is_section(view, &path(name)) => {
-            let took = view.states.get(&path(name)).map_or(0, |s| at_ms.saturating_sub(s.entered_ms));
+            let took = view.states.get(&path(name)).map_or(0, |s| view.active_ms(s.entered_ms, at_ms));
             vec![line("Completed", &path(name), format!("after {}", duration(took)))]
         }
         Details::StateExited { state_type: StateType::Task, name, .. } if name.starts_with("Wait") => {
-            let took = view.states.get(&path(name)).map_or(0, |s| at_ms.saturating_sub(s.entered_ms));
+            let took = view.states.get(&path(name)).map_or(0, |s| view.active_ms(s.entered_ms, at_ms));
             vec![line("Ready", &path(name), format!("after {}", duration(took)))]
         }
         Details::ExecutionRedriven { redrive_count } => {
@@ -153,7 +153,8 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
             line("Retry", state_path, format!("attempt {attempt} in {delay}: {}", failure.cause))
         }
         Note::Caught { state_path, next, failure } => {
-            line("Caught", state_path, format!("{}; continues at {next}", failure.cause))
+            let cause = failure.cause.trim_end_matches('.');
+            line("Caught", state_path, format!("{cause}; continues at {next}"))
         }
         Note::ResourceChanged { change, .. } if change.action == ChangeAction::Unchanged => return None,
         Note::ResourceChanged { state_path, change } => {
@@ -220,8 +221,9 @@ pub fn heartbeat(view: &View, typical: Option<&Typical>, now_ms: u64) -> Option<
     let mut waits: Vec<String> = waiting()
         .take(HEARTBEAT_STATES_MAX)
         .map(|state| {
-            let since = duration(now_ms.saturating_sub(state.entered_ms));
-            let detail = detail(state, now_ms);
+            let since = duration(view.active_ms(state.entered_ms, now_ms));
+            // The process that prints this drives the execution, or follows the one that does.
+            let detail = detail(state, true, now_ms);
             let detail = if detail.is_empty() { detail } else { format!(" ({detail})") };
             format!("{} {since}{detail}", state.name)
         })

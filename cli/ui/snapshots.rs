@@ -168,16 +168,16 @@ fn summaries() {
         .made(2.0, "VPC and subnets/Create VPC", "AWS::EC2::VPC", "vpc-0a1b2c3d", false)
         .made(3.0, "VPC and subnets/Create NAT gateway", "AWS::EC2::NatGateway", "nat-0d4e5f", true)
         .event(6.2, "", engine::journal::HistoryEventDetails::ExecutionSucceeded { output: Default::default() });
-    let mut shown = summary::end(&done.view, Story::at(7.0));
+    let mut shown = summary::end(&done.view, false, Story::at(7.0));
     shown.push(String::new());
     shown.extend(summary::table(&done.view));
     snapshot!("summary_succeeded", shown.join("\n"));
-    snapshot!("summary_failed", summary::end(&failed().view, Story::at(2_000.0)).join("\n"));
+    snapshot!("summary_failed", summary::end(&failed().view, false, Story::at(2_000.0)).join("\n"));
     let mut asks = running();
     asks.enter(121.0, "", engine::journal::StateType::Parallel, story::NAMES[7])
         .enter(121.0, story::NAMES[7], engine::journal::StateType::Task, "Choose the stack")
         .waiting(121.0, "Use the application/Choose the stack", "asked", Some(approval()));
-    snapshot!("needs_you", summary::waits(&asks.view, Story::at(124.0)).join("\n"));
+    snapshot!("needs_you", summary::waits(&asks.view, true, Story::at(124.0)).join("\n"));
 }
 
 #[test]

@@ -7,14 +7,14 @@ use api::{
 use engine::machine::ExecutionHeader;
 
 use super::{
-    display_status::display_status,
+    display_status::{display_status, is_driven},
     next::{next, resume},
     screen::{Line, Screen, Tone},
     summary,
     text::{duration, fit, moment, pad, width},
     tree::{Shown, tree},
 };
-use crate::proposed::OPTIONS;
+use crate::proposed::{OPTIONS, quoted};
 
 /// The usual width of the column of ids.
 const ID_CELLS_USUAL: usize = 34;
@@ -60,7 +60,6 @@ pub fn list(executions: &[Listed], now_ms: u64, screen: &Screen) -> Vec<String> 
 fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), screen: &Screen) -> Vec<String> {
     let header = &listed.header;
     let display_status = listed.display_status(now_ms);
-    let took = header.stopped_ms.unwrap_or(now_ms).saturating_sub(header.started_ms);
     let mut line = Line::new(Tone::Plain, format!("{} ", pad(&header.id, id_cells)));
     line.push(tone(display_status), format!("{display_status:<DISPLAY_STATUS_CELLS$} "));
     let mut used = id_cells + DISPLAY_STATUS_CELLS + TOOK_CELLS + 2;
@@ -68,7 +67,7 @@ fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), scr
         line.push(Tone::Faint, format!("{:<STARTED_CELLS$} ", moment(header.started_ms, now_ms)));
         used += STARTED_CELLS + 1;
     }
-    line.push(Tone::Plain, format!("{:>TOOK_CELLS$}", duration(took)));
+    line.push(Tone::Plain, format!("{:>TOOK_CELLS$}", duration(header.active_ms(now_ms))));
     let next = listed.next(now_ms);
     if next.is_empty() || used + 3 + width(&next) <= screen.columns {
         line.push(Tone::Plain, format!("   {next}"));
@@ -136,14 +135,11 @@ impl Detail<'_> {
         if !self.environment_line.is_empty() {
             lines.push(format!("  {}", self.environment_line));
         }
-        match view.stopped_ms {
-            Some(_) => lines.extend(summary::end(view, now_ms)),
-            None => lines.extend(summary::waits(view, now_ms)),
-        }
+        lines.extend(summary::end(view, is_driven(self.display_status), now_ms));
         lines.extend(summary::kept_answers(header));
         match self.display_status {
             "INTERRUPTED" => {
-                lines.push(format!("No process drives it. Nothing is lost: flow resume {}{OPTIONS}", view.id))
+                lines.push(format!("No process drives it. Nothing is lost: flow resume {}{OPTIONS}", quoted(&view.id)))
             }
             "WAITING" => {
                 let awaits_answer = view.needs_person() || self.needs.is_some();

@@ -1,19 +1,20 @@
 //! The summary at the end, and what people must do.
 
-use api::view::{Doing, Made, Remedy, View, Wait, word};
+use api::view::{Doing, Made, Remedy, StateView, View, Wait, word};
 use engine::{
-    journal::StateType,
+    journal::{StateType, StepFailure},
     machine::{EarlySignal, ExecutionHeader, ExecutionStatus, SignalAnswer},
     step::{ChangeAction, Instructions},
 };
 
 use super::{
+    display_status::is_driven,
     lines::{signaller, title},
     next,
-    text::{duration, error_and_cause, moment, pad, short_id, width},
+    text::{duration, error_and_cause, moment, pad, short_id, width, with_full_stop},
     tree::detail,
 };
-use crate::proposed::OPTIONS;
+use crate::proposed::{OPTIONS, quoted};
 
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
@@ -36,6 +37,7 @@ pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
 /// The lines of everything that waits for a person.
 pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
     let mut lines = Vec::new();
+    let id = quoted(&view.id);
     for state in view.active() {
         match &state.doing {
             Doing::Waiting(wait @ Wait { instructions: Some(instructions), .. }) => {
@@ -44,25 +46,26 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                 let deadline =
                     wait.deadline_ms.map_or_else(String::new, |due| format!(" Gives up {}.", moment(due, now_ms)));
                 lines.push(match instructions.approval {
-                    Some(_) => format!("  Asked {}.{deadline}", moment(state.entered_ms, now_ms)),
-                    None => format!(
-                        "  Last check {}: {}. Next check {}.{deadline}",
-                        moment(wait.polled_ms, now_ms),
-                        wait.reason,
-                        moment(wait.next_poll_ms, now_ms)
-                    ),
+                    // A state that is redriven or retried asks again.
+                    Some(_) => {
+                        format!("  Asked {}.{deadline}", moment(state.called_ms.unwrap_or(state.entered_ms), now_ms))
+                    }
+                    None => {
+                        let last = format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), wait.reason);
+                        let next = moment(wait.next_poll_ms, now_ms);
+                        format!("{} Next check {next}.{deadline}", with_full_stop(&last))
+                    }
                 });
-                let id = &view.id;
                 lines.push(format!("  To give up:   flow cancel {id}{OPTIONS}"));
-                let commands = next::answer_commands(id, &state.path, instructions);
-                lines.extend(commands.into_iter().map(|command| format!("  {command}")));
+                let answers = next::answer_lines(&view.id, &state.path, instructions);
+                lines.extend(answers.into_iter().map(|command| format!("  {command}")));
             }
             Doing::Paused { failure } => {
                 lines.push(format!("{} is paused: {}", title(view, &state.path), failure.cause));
                 if let Some(hint) = failure.details.as_ref().and_then(|details| details.hint.as_ref()) {
                     lines.push(format!("  {hint}"));
                 }
-                lines.push(format!("  Nothing is lost. Then   flow resume {}{OPTIONS}", view.id));
+                lines.push(format!("  Nothing is lost. Then   flow resume {id}{OPTIONS}"));
             }
             _ => {}
         }
@@ -89,23 +92,29 @@ fn changes_if_any(view: &View) -> String {
     if view.changes().is_empty() { String::new() } else { format!(": {}", changes(view)) }
 }
 
-/// The summary of an execution that has ended.
-pub fn end(view: &View, now_ms: u64) -> Vec<String> {
-    let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
+/// The summary of an execution that has ended, or what it waits for. `driven`: a process drives it.
+pub fn end(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
+    let took = duration(view.took_ms(now_ms));
     match view.status {
         ExecutionStatus::Succeeded => vec![format!("✔ {} SUCCEEDED after {took}{}", view.id, changes_if_any(view))],
-        ExecutionStatus::Running => waits(view, now_ms),
+        ExecutionStatus::Running => waits(view, driven, now_ms),
         ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => failure(view, &took),
     }
 }
 
 /// What an execution that has not ended waits for, people first.
-pub fn waits(view: &View, now_ms: u64) -> Vec<String> {
+pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
     let mut lines = needs(view, now_ms);
-    let others: Vec<_> = view.active().filter(|state| !state.doing.needs_person()).collect();
+    let is_other = |state: &&StateView| !state.doing.needs_person() && state.failure().is_none();
+    let others: Vec<_> = view.active().filter(is_other).collect();
     for state in others.iter().take(WAITS_SHOWN_MAX) {
-        let detail = detail(state, now_ms);
-        let detail = if detail.is_empty() { "runs".to_owned() } else { detail };
+        let detail = match detail(state, driven, now_ms) {
+            none if none.is_empty() && state.state_type == StateType::Task && !state.called => {
+                "not called yet".to_owned()
+            }
+            none if none.is_empty() => "runs".to_owned(),
+            detail => detail,
+        };
         lines.push(format!("… {}: {detail}", title(view, &state.path)));
         if matches!(state.doing, Doing::Parked { .. }) {
             lines.push(format!("  To answer:   {}", next::signal(&view.id, &state.path)));
@@ -129,16 +138,16 @@ pub fn kept_answers(header: &ExecutionHeader) -> Vec<String> {
 
 /// An execution in one line, for a list of several.
 pub fn one_line(view: &View, display_status: &str, now_ms: u64) -> String {
-    let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
+    let (took, id) = (duration(view.took_ms(now_ms)), quoted(&view.id));
     match view.status {
         ExecutionStatus::Succeeded => format!("SUCCEEDED after {took}{}", changes_if_any(view)),
         ExecutionStatus::Running if view.needs_person() => {
-            format!("{display_status}, needs you: flow status {}{OPTIONS}", view.id)
+            format!("{display_status}, needs you: flow status {id}{OPTIONS}")
         }
         ExecutionStatus::Running => {
             let first = view.active().next();
             let waits = first.map_or_else(String::new, |state| {
-                let detail = detail(state, now_ms);
+                let detail = detail(state, is_driven(display_status), now_ms);
                 let comma = if detail.is_empty() { "" } else { ", " };
                 format!(": {}{comma}{detail}", title(view, &state.path))
             });
@@ -148,7 +157,8 @@ pub fn one_line(view: &View, display_status: &str, now_ms: u64) -> String {
             let failure = view.failure.as_ref();
             let failure =
                 failure.map_or_else(String::new, |(error, cause)| format!(": {}", error_and_cause(error, cause)));
-            format!("{display_status} after {took}{failure}. flow status {}{OPTIONS}", view.id)
+            let ended = with_full_stop(&format!("{display_status} after {took}{failure}"));
+            format!("{ended} flow status {id}{OPTIONS}")
         }
     }
 }
@@ -159,20 +169,14 @@ fn failure(view: &View, took: &str) -> Vec<String> {
         ExecutionStatus::TimedOut => "TIMED_OUT",
         _ => "FAILED",
     };
-    let failed = view.states.values().find_map(|state| match &state.doing {
-        Doing::Failed { attempt, failure, .. } => Some((state, attempt, failure)),
-        _ => None,
-    });
+    let (error, cause) = view.failure.as_ref().map_or(("", ""), |(error, cause)| (error.as_str(), cause.as_str()));
+    let failed = view.failed_state();
     let mut lines = Vec::new();
     match failed {
-        Some((state, attempt, failure)) => {
-            lines.push(format!(
-                "✖ {} {word} at \"{}\" after {took}   [{}]",
-                view.id,
-                title(view, &state.path),
-                failure.error
-            ));
-            if let Some(details) = &failure.details {
+        Some(state) => {
+            let title = title(view, &state.path);
+            lines.push(format!("✖ {} {word} at \"{title}\" after {took}   [{error}]", view.id));
+            if let Doing::Failed { attempt, failure: StepFailure { details: Some(details), .. }, .. } = &state.doing {
                 let action = details.action.as_ref().map_or_else(String::new, |action| format!("{action}   "));
                 let request = details.request_id.as_ref().map_or_else(String::new, |id| format!("   request id {id}"));
                 lines.push(format!("  {action}attempt {attempt}{request}"));
@@ -180,12 +184,12 @@ fn failure(view: &View, took: &str) -> Vec<String> {
                 lines.extend(format!("{code}{}", details.cause).lines().map(|line| format!("  {line}")));
                 lines.extend(details.hint.iter().map(|hint| format!("  {hint}")));
             } else {
-                lines.extend(failure.cause.lines().map(|line| format!("  {line}")));
+                lines.extend(cause.lines().map(|line| format!("  {line}")));
             }
         }
         None => {
             lines.push(format!("✖ {} {word} after {took}", view.id));
-            if let Some((error, cause)) = &view.failure {
+            if !error.is_empty() {
                 lines.push(format!("  {}", error_and_cause(error, cause)));
             }
         }
@@ -194,22 +198,22 @@ fn failure(view: &View, took: &str) -> Vec<String> {
     if !kept.is_empty() {
         lines.push(format!("  Created and kept:  {}", kept.join(", ")));
     }
-    let is_fail = failed.is_some_and(|(state, ..)| state.state_type == StateType::Fail);
+    let is_fail = failed.is_some_and(|state| state.state_type == StateType::Fail);
     lines.extend(instruction(view, is_fail));
     lines
 }
 
 /// What to do after a failure, which may be that of a Fail state; `None` if the failure's own hint says it.
 fn instruction(view: &View, is_fail: bool) -> Option<String> {
+    let id = quoted(&view.id);
     Some(match (view.status, view.remedy()) {
-        (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {}{OPTIONS}", view.id),
+        (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
-            format!("  To ask once more:   flow resume {}{OPTIONS}", view.id)
+            format!("  To ask once more:   flow resume {id}{OPTIONS}")
         }
-        (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {}{OPTIONS}", view.id),
+        (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
         (_, Remedy::StartAgain) if is_fail => format!(
-            "  The workflow ended itself with this error. To run it again with the same input:   flow run --again {}{OPTIONS}",
-            view.id
+            "  The workflow ended itself with this error. To run it again with the same input:   flow run --again {id}{OPTIONS}"
         ),
         (_, Remedy::StartAgain) => {
             "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \
@@ -257,4 +261,110 @@ pub fn table(view: &View) -> Vec<String> {
         format!("  {}  {}  {}  {id}", pad(change, a), pad(kind, b), pad(name, c)).trim_end().to_owned()
     };
     rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::journal::{ErrorAndCause, HistoryEventDetails, Note};
+
+    use super::*;
+    use crate::ui::{
+        junit,
+        screen::Screen,
+        story::{Story, approval, sections},
+        tree::{Shown, tree},
+    };
+
+    fn plain(error: &str, cause: &str) -> StepFailure {
+        StepFailure { error: error.to_owned(), cause: cause.to_owned(), details: None }
+    }
+
+    fn fails(story: &mut Story, at: f64, state_path: &str, failure: &StepFailure) {
+        let (error, cause) = (failure.error.clone(), failure.cause.clone());
+        story.note(at, Note::Failure { state_path: state_path.to_owned(), attempt: 1, failure: failure.clone() });
+        story.event(at, "", HistoryEventDetails::ExecutionFailed(ErrorAndCause { error, cause }));
+    }
+
+    /// A rejection was caught, the section for the rollback ran, and a Fail state ended the execution.
+    fn rolled_back() -> Story {
+        let mut story = Story::new("release-7k3f", &sections(&["Deploy", "Roll back"]));
+        let (state_path, next) = ("Deploy".to_owned(), "Roll back".to_owned());
+        let rejected = plain("Approval.Rejected", "rejected by ann on host");
+        let failed = Note::Failure { state_path: "Deploy/Ask".to_owned(), attempt: 1, failure: rejected.clone() };
+        story.enter(0.0, "", StateType::Parallel, "Deploy").enter(0.0, "Deploy", StateType::Task, "Ask");
+        story.note(5.0, failed).note(5.0, Note::Caught { state_path, next, failure: rejected });
+        story.exit(5.0, "", StateType::Parallel, "Deploy").section(5.0, 9.0, "Roll back");
+        story.enter(9.0, "", StateType::Fail, "Not completed");
+        fails(&mut story, 9.0, "Not completed", &plain("NotCompleted", "The release was rolled back."));
+        story
+    }
+
+    #[test]
+    fn the_headline_names_the_failure_that_ended_the_execution_and_not_a_caught_one() {
+        let view = &rolled_back().view;
+        let lines = end(view, false, Story::at(60.0));
+        assert_eq!(lines[0], "✖ release-7k3f FAILED at \"Not completed\" after 9.0s   [NotCompleted]");
+        assert_eq!(lines[1], "  The release was rolled back.");
+        assert!(
+            lines[2].contains("The workflow ended itself") && lines[2].contains("run --again release-7k3f"),
+            "{lines:?}"
+        );
+        assert!(lines.iter().all(|line| !line.contains("Rejected")), "{lines:?}");
+        let line = one_line(view, "FAILED", Story::at(60.0));
+        assert_eq!(line, "FAILED after 9.0s: NotCompleted: The release was rolled back. flow status release-7k3f");
+        let report = junit::report([view].into_iter());
+        assert!(report.contains("failures=\"0\" errors=\"1\"") && report.contains("NotCompleted"), "{report}");
+    }
+
+    #[test]
+    fn a_redriven_execution_is_as_long_as_it_was_active_and_asks_at_the_new_time() {
+        let mut story = Story::new("release-7k3f", &sections(&["Deploy"]));
+        let scheduled = || HistoryEventDetails::TaskScheduled {
+            name: "Ask".into(),
+            resource: "flow:approval:request".into(),
+            parameters: Default::default(),
+            timeout_seconds: None,
+            heartbeat_seconds: None,
+            role_arn: None,
+        };
+        story.enter(0.0, "", StateType::Parallel, "Deploy").enter(0.0, "Deploy", StateType::Task, "Ask");
+        story.event(0.0, "Deploy", scheduled()).waiting(0.0, "Deploy/Ask", "waits for an answer", Some(approval()));
+        fails(&mut story, 10.0, "Deploy/Ask", &plain("Approval.Rejected", "rejected by ann on host"));
+        story.event(3_600.0, "", HistoryEventDetails::ExecutionRedriven { redrive_count: 1 });
+        let shown = waits(&story.view, false, Story::at(3_600.0)).join("\n");
+        assert_eq!(shown, "… Deploy › Ask: not called yet");
+        story.event(3_601.0, "Deploy", scheduled());
+        story.waiting(3_601.0, "Deploy/Ask", "waits for an answer", Some(approval()));
+        let shown = waits(&story.view, true, Story::at(3_620.0)).join("\n");
+        assert!(shown.contains("Asked 13:08:01."), "{shown}");
+        let view = &story.view;
+        let shown = Shown { view, display_status: "RUNNING", typical: None, now_ms: Story::at(3_620.0) };
+        let screen = Screen { columns: 100, rows: 40, color: false, ascii: false };
+        let drawn: Vec<String> = tree(&shown, &screen).iter().map(|line| screen.paint(line)).collect();
+        assert!(drawn[0].contains("RUNNING   0/1   30s") && drawn[1].contains(" 30s "), "{drawn:#?}");
+    }
+
+    #[test]
+    fn a_call_that_no_process_makes_does_not_run() {
+        let mut story = Story::new("release-7k3f", &sections(&["Deploy"]));
+        story.enter(0.0, "", StateType::Parallel, "Deploy").enter(0.0, "Deploy", StateType::Task, "Copy");
+        let waits_for = |story: &Story, driven| waits(&story.view, driven, Story::at(9.0)).join("\n");
+        assert_eq!(waits_for(&story, true), "… Deploy › Copy: not called yet");
+        assert_eq!(waits_for(&story, false), "… Deploy › Copy: not called yet");
+        let (name, resource, parameters) = ("Copy".into(), "flow:process:run".into(), Default::default());
+        let (timeout_seconds, heartbeat_seconds, role_arn) = (None, None, None);
+        let scheduled = HistoryEventDetails::TaskScheduled {
+            name,
+            resource,
+            parameters,
+            timeout_seconds,
+            heartbeat_seconds,
+            role_arn,
+        };
+        story.event(1.0, "Deploy", scheduled);
+        assert_eq!(waits_for(&story, true), "… Deploy › Copy: runs");
+        assert_eq!(waits_for(&story, false), "… Deploy › Copy: no answer is recorded yet");
+        let line = one_line(&story.view, "INTERRUPTED", Story::at(9.0));
+        assert_eq!(line, "INTERRUPTED: Deploy › Copy, no answer is recorded yet");
+    }
 }

@@ -141,6 +141,12 @@ pub fn error_and_cause(error: &str, cause: &str) -> String {
     if cause.trim().is_empty() { error.to_owned() } else { format!("{error}: {cause}") }
 }
 
+/// A text with a full stop at its end, unless it ends a sentence already, as a cause may.
+pub fn with_full_stop(text: &str) -> String {
+    let text = text.trim_end();
+    if text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +175,15 @@ mod tests {
         assert_eq!(width(&pad("データベース", 9)), 9);
         assert_eq!(fit("a\u{1b}[2Jb", 20), "a [2Jb");
         assert_eq!(fit("abc", 0), "");
+    }
+
+    #[test]
+    fn a_sentence_ends_with_one_full_stop() {
+        for (text, shown) in
+            [("It broke", "It broke."), ("It broke.", "It broke."), ("It broke.\n", "It broke."), ("Why?", "Why?")]
+        {
+            assert_eq!(with_full_stop(text), shown);
+        }
     }
 
     #[test]

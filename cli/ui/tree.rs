@@ -11,12 +11,13 @@ pub use detail::detail;
 use row::{Rank, Row};
 
 use super::{
+    display_status::is_driven,
     next,
     screen::{Line, Screen, Tone},
     status,
     text::{duration, duration_range, short_id, width},
 };
-use crate::proposed::OPTIONS;
+use crate::proposed::{OPTIONS, quoted};
 
 /// So many states of a Map's iterations have lines of their own; more of them are one line with their number.
 const ALIKE_SHOWN_MAX: usize = 3;
@@ -32,6 +33,13 @@ pub struct Shown<'s> {
     pub typical: Option<&'s Typical>,
     /// The current time, in milliseconds since the Unix epoch.
     pub now_ms: u64,
+}
+
+impl Shown<'_> {
+    /// Whether a process drives the execution.
+    fn driven(&self) -> bool {
+        is_driven(self.display_status)
+    }
 }
 
 /// The tree, in at most the screen's rows. What runs and what needs a person stays; finished sections become one line, then sections
@@ -61,7 +69,7 @@ fn needs_you(view: &View, cells: usize) -> String {
     };
     let command = approval.map(|approval| format!("needs you: {}", next::shortest_answer(&view.id, "", approval)));
     let fits = command.filter(|command| width(command) < cells);
-    fits.unwrap_or_else(|| format!("needs you: flow status {}{OPTIONS}", view.id))
+    fits.unwrap_or_else(|| format!("needs you: flow status {}{OPTIONS}", quoted(&view.id)))
 }
 
 /// The approval that a state waits for.
@@ -75,7 +83,7 @@ fn approval_of(state: &StateView) -> Option<&Approval> {
 /// Id, status, sections done, time taken and time left, as far as they fit.
 fn header(shown: &Shown, screen: &Screen) -> Line {
     let Shown { view, display_status, typical, now_ms } = *shown;
-    let took = duration(view.stopped_ms.unwrap_or(now_ms).saturating_sub(view.started_ms));
+    let took = duration(view.took_ms(now_ms));
     let mut line = Line::new(Tone::Plain, view.id.clone());
     let mut used = width(&view.id);
     let mut push = |tone, piece: String, always: bool| {
@@ -108,9 +116,9 @@ fn rows(shown: &Shown) -> Vec<Row> {
         match view.states.get(&section.path) {
             None => ahead.push(section.name.as_str()),
             Some(state) => {
-                rows.push(section_row(view, state, shown.now_ms));
+                rows.push(section_row(shown, state));
                 if !matches!(state.doing, Doing::Exited { .. }) {
-                    rows.extend(inner_rows(view, state, shown.now_ms));
+                    rows.extend(inner_rows(shown, state));
                 }
             }
         }
@@ -122,17 +130,19 @@ fn rows(shown: &Shown) -> Vec<Row> {
     rows
 }
 
-fn section_row(view: &View, state: &StateView, now_ms: u64) -> Row {
+fn section_row(shown: &Shown, state: &StateView) -> Row {
+    let Shown { view, now_ms, .. } = *shown;
     let within = |path: &str| path == state.path || is_inside(path, &state.path);
     let below = || view.active().filter(|active| within(&active.path));
     let needs_you = below().any(|active| matches!(&active.doing, Doing::Waiting(wait) if wait.instructions.is_some()));
+    let ended_it = view.failed_state().is_some_and(|failed| within(&failed.path));
     let failed = view.failed().any(|(failed, _)| within(&failed.path));
     let paused = below().any(|active| matches!(active.doing, Doing::Paused { .. }));
     let ended_ms = view.stopped_ms.unwrap_or(now_ms);
     let (icon, tone, until_ms) = match &state.doing {
         Doing::Exited { stopped_ms } => ("✔", Tone::Good, *stopped_ms),
         Doing::Failed { stopped_ms, .. } => ("✖", Tone::Bad, *stopped_ms),
-        _ if failed && view.stopped_ms.is_some() => ("✖", Tone::Bad, ended_ms),
+        _ if ended_it => ("✖", Tone::Bad, ended_ms),
         Doing::Stopped { stopped_ms } => ("■", Tone::Attention, *stopped_ms),
         _ if needs_you || paused => ("⏸", Tone::Attention, now_ms),
         _ if failed && !view.maps.contains_key(&state.path) => ("✖", Tone::Bad, ended_ms),
@@ -141,16 +151,16 @@ fn section_row(view: &View, state: &StateView, now_ms: u64) -> Row {
     let mut pieces = view.maps.get(&state.path).map(map_pieces).unwrap_or_default();
     match &state.doing {
         Doing::Exited { .. } => pieces.extend(made_in(view, &state.path).map(|made| (2, made))),
-        Doing::Stopped { .. } if failed => {}
+        Doing::Stopped { .. } if ended_it => {}
         Doing::Stopped { .. } => pieces.push((2, "stopped".to_owned())),
-        _ => pieces.extend(detail::pieces(state, now_ms)),
+        _ => pieces.extend(detail::pieces(state, shown.driven(), now_ms)),
     }
     let rank = match &state.doing {
         Doing::Exited { .. } => Rank::Finished,
         doing if doing.needs_person() || matches!(doing, Doing::Failed { .. }) => Rank::Needs,
         _ => Rank::Section,
     };
-    let took_ms = Some(until_ms.saturating_sub(state.entered_ms));
+    let took_ms = Some(view.active_ms(state.entered_ms, until_ms));
     // The row of an approval shows its question; the command has a line of its own.
     let is_question = approval_of(state).is_some();
     let needs_you = needs_you && !is_question;
@@ -178,40 +188,39 @@ fn made_in(view: &View, path: &str) -> Option<String> {
 }
 
 /// The rows of what is active inside a section: each Map followed by its iterations.
-fn inner_rows(view: &View, section: &StateView, now_ms: u64) -> Vec<Row> {
+fn inner_rows(shown: &Shown, section: &StateView) -> Vec<Row> {
+    let Shown { view, now_ms, .. } = *shown;
     let inside: Vec<&StateView> = view.active().filter(|state| is_inside(&state.path, &section.path)).collect();
     let map_of = |state: &StateView| {
         let maps = view.maps.keys().filter(|map| is_inside(&state.path, map) && is_inside(map, &section.path));
         maps.max_by_key(|map| map.len()).cloned()
     };
-    let mut rows =
-        states_rows(view, section, 1, inside.iter().copied().filter(|state| map_of(state).is_none()), now_ms);
+    let mut rows = states_rows(shown, section, 1, inside.iter().copied().filter(|state| map_of(state).is_none()));
     for path in view.order.iter().filter(|path| is_inside(path, &section.path)) {
         let Some(map) = view.states.get(path).filter(|map| map.state_type == StateType::Map) else { continue };
         if matches!(map.doing, Doing::Exited { .. } | Doing::Stopped { .. }) {
             continue;
         }
         let pieces = view.maps.get(path).map(map_pieces).unwrap_or_default();
-        let took_ms = Some(now_ms.saturating_sub(map.entered_ms));
+        let took_ms = Some(view.active_ms(map.entered_ms, now_ms));
         let name = inside_name(map, section);
         rows.push(Row { rank: Rank::Section, tone: Tone::Active, took_ms, pieces, ..Row::new(1, "●", name) });
         let iterations = inside.iter().copied().filter(|state| map_of(state).as_ref() == Some(path));
-        rows.extend(states_rows(view, map, 2, iterations, now_ms));
+        rows.extend(states_rows(shown, map, 2, iterations));
     }
     rows
 }
 
 /// The rows of states inside a section or a Map. Of many iterations in the same state the number is shown.
 fn states_rows<'v>(
-    view: &View,
+    shown: &Shown,
     outer: &StateView,
     depth: usize,
     states: impl Iterator<Item = &'v StateView>,
-    now_ms: u64,
 ) -> Vec<Row> {
     let mut groups: Vec<(Alike, Vec<&StateView>)> = Vec::new();
     for state in states {
-        let alike = Alike::of(view, state);
+        let alike = Alike::of(shown.view, state);
         match groups.iter_mut().find(|(other, _)| *other == alike) {
             Some((_, group)) => group.push(state),
             None => groups.push((alike, vec![state])),
@@ -220,9 +229,9 @@ fn states_rows<'v>(
     let mut rows = Vec::new();
     for (alike, group) in groups {
         if alike.is_iteration && group.len() > ALIKE_SHOWN_MAX {
-            rows.extend(group_row(depth, &group, now_ms));
+            rows.extend(group_row(shown, depth, &group));
         } else {
-            rows.extend(group.into_iter().map(|state| state_row(depth, state, outer, now_ms)));
+            rows.extend(group.into_iter().map(|state| state_row(shown, depth, state, outer)));
         }
     }
     rows
@@ -248,35 +257,37 @@ impl Alike {
     }
 }
 
-fn state_row(depth: usize, state: &StateView, outer: &StateView, now_ms: u64) -> Row {
+fn state_row(shown: &Shown, depth: usize, state: &StateView, outer: &StateView) -> Row {
+    let now_ms = shown.now_ms;
     let (icon, tone, rank) = icon(state);
     let until_ms = match &state.doing {
         Doing::Failed { stopped_ms, .. } => *stopped_ms,
         _ => now_ms,
     };
-    let took_ms = Some(until_ms.saturating_sub(state.entered_ms));
-    let pieces = detail::pieces(state, now_ms);
+    let took_ms = Some(shown.view.active_ms(state.entered_ms, until_ms));
+    let pieces = detail::pieces(state, shown.driven(), now_ms);
     Row { rank, tone, took_ms, pieces, ..Row::new(depth, icon, inside_name(state, outer)) }
 }
 
 /// One row for many iterations: the one that takes longest, failed last, or is repeated next.
-fn group_row(depth: usize, group: &[&StateView], now_ms: u64) -> Option<Row> {
+fn group_row(shown: &Shown, depth: usize, group: &[&StateView]) -> Option<Row> {
+    let now_ms = shown.now_ms;
     let first = group.iter().min_by_key(|state| match &state.doing {
         Doing::Retrying { next_attempt_ms, .. } => *next_attempt_ms,
         Doing::Failed { stopped_ms, .. } => u64::MAX - stopped_ms,
         _ => state.entered_ms,
     })?;
     let (icon, tone, rank) = icon(first);
-    let took_ms = Some(now_ms.saturating_sub(first.entered_ms));
+    let took_ms = Some(shown.view.active_ms(first.entered_ms, now_ms));
     let what = match &first.doing {
         Doing::Retrying { .. } => "the next",
         Doing::Failed { .. } => "the last",
         _ => "the longest",
     };
-    let shown = detail(first, now_ms);
-    let shown = if shown.is_empty() { what.to_owned() } else { format!("{what}: {shown}") };
+    let detail = detail(first, shown.driven(), now_ms);
+    let detail = if detail.is_empty() { what.to_owned() } else { format!("{what}: {detail}") };
     let name = format!("{} × {}", group.len(), first.name);
-    Some(Row { rank, tone, took_ms, pieces: vec![(1, shown)], ..Row::new(depth, icon, name) })
+    Some(Row { rank, tone, took_ms, pieces: vec![(1, detail)], ..Row::new(depth, icon, name) })
 }
 
 /// The name of a state inside a section or a Map, with the branch or iteration that it is in: `[2] Ask`.

@@ -126,13 +126,13 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn stream<O: StreamOperation>(&self, request: &O::Request) -> Result<Items<O::Item>, ClientError>
+    pub async fn stream<O: StreamOperation>(&self, request: &O::Request) -> Result<ItemStream<O::Item>, ClientError>
     where
         O::Request: Serialize,
     {
         let sent = tokio::time::timeout(SILENCE_MAX, self.send(O::NAME, request)).await;
         let body = sent.unwrap_or(Err(ClientError::Silent))?.into_body();
-        Ok(Items { body, buffer: Vec::new(), ended: false, silent_since: Instant::now(), item: PhantomData })
+        Ok(ItemStream { body, buffer: Vec::new(), ended: false, silent_since: Instant::now(), item: PhantomData })
     }
 }
 
@@ -141,7 +141,7 @@ fn refused(fault: WireFault) -> ClientError {
 }
 
 /// The items of an operation, as they arrive.
-pub struct Items<T> {
+pub struct ItemStream<T> {
     body: Incoming,
     buffer: Vec<u8>,
     ended: bool,
@@ -149,7 +149,7 @@ pub struct Items<T> {
     item: PhantomData<fn() -> T>,
 }
 
-impl<T: DeserializeOwned> Items<T> {
+impl<T: DeserializeOwned> ItemStream<T> {
     /// The next item; `None` after the last. Cancel safe.
     ///
     /// # Errors

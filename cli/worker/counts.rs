@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// Counters since the worker's start.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub struct TaskCounts {
     received: AtomicU64,
     succeeded: AtomicU64,
     failed: AtomicU64,
@@ -32,7 +32,7 @@ pub enum Ending {
     AnswerRefused,
 }
 
-impl Counts {
+impl TaskCounts {
     pub(super) fn received(&self) {
         self.received.fetch_add(1, Ordering::Relaxed);
     }
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_refused_answer_has_a_count_of_its_own() {
-        let counts = Counts::default();
+        let counts = TaskCounts::default();
         [Ending::AnswerRefused, Ending::Over, Ending::Over].into_iter().for_each(|ending| counts.ended(ending));
         let line = counts.line();
         assert_eq!((&line["answersRefused"], &line["over"]), (&json!(1), &json!(2)));

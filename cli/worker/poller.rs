@@ -12,7 +12,7 @@ use engine::step::{ErrorClass, StepError};
 use steps::step_functions::ActivityTask;
 use tokio::sync::Semaphore;
 
-use super::{Worker, task::Job};
+use super::{Worker, task::TaskJob};
 
 /// The most open polls of one activity while tasks arrive.
 const POLLS_MAX: usize = 8;
@@ -57,7 +57,7 @@ impl Poller {
                 Some(Ok(Some(task))) => {
                     backoff = BACKOFF_MIN;
                     self.worker.counts.received();
-                    let job = Job { worker: self.worker.clone(), task, resource: self.resource.clone() };
+                    let job = TaskJob { worker: self.worker.clone(), task, resource: self.resource.clone() };
                     tokio::spawn(async move {
                         job.run().await;
                         drop(room);

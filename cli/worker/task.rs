@@ -24,7 +24,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(300);
 const ANSWER_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// A task that a worker holds.
-pub(super) struct Job {
+pub(super) struct TaskJob {
     pub worker: Arc<Worker>,
     pub task: ActivityTask,
     /// The resource of its step.
@@ -40,7 +40,7 @@ enum Outcome {
     Over,
 }
 
-impl Job {
+impl TaskJob {
     pub async fn run(self) {
         let outcome = match TaskInput::read(&self.task.input) {
             Ok(input) => {

@@ -10,18 +10,18 @@ fn wanted(definition: Value) -> Wanted {
 }
 
 /// The resources that exist after a deployment.
-fn deployed(wanted: &Wanted) -> Found {
+fn deployed(wanted: &Wanted) -> ExistingResources {
     let version = Some("arn:m:1".to_owned());
-    Found {
+    ExistingResources {
         activities: [("flow-a".to_owned(), "arn:a".to_owned())].into(),
-        role: Some(FoundRole {
+        role: Some(ExistingRole {
             arn: "arn:role".to_owned(),
             deployment: Some("m".to_owned()),
             trusts: true,
             policy: wanted.role_policy(),
         }),
-        log_group: Some(FoundLogGroup { arn: "arn:log".to_owned(), retention_days: Some(LOG_RETENTION_DAYS) }),
-        machine: Some(FoundMachine {
+        log_group: Some(ExistingLogGroup { arn: "arn:log".to_owned(), retention_days: Some(LOG_RETENTION_DAYS) }),
+        machine: Some(ExistingMachine {
             arn: "arn:m".to_owned(),
             definition: wanted.compiled.definition.to_string(),
             role_arn: "arn:role".to_owned(),
@@ -37,7 +37,7 @@ fn deployed(wanted: &Wanted) -> Found {
     }
 }
 
-fn changed(wanted: &Wanted, found: &Found) -> Vec<(Action, Kind)> {
+fn changed(wanted: &Wanted, found: &ExistingResources) -> Vec<(Action, ResourceKind)> {
     let all = changes(wanted, found).unwrap();
     all.iter().filter(|change| change.action != Action::Unchanged).map(|change| (change.action, change.kind)).collect()
 }
@@ -45,7 +45,7 @@ fn changed(wanted: &Wanted, found: &Found) -> Vec<(Action, Kind)> {
 #[test]
 fn the_first_deployment_creates_everything_and_the_second_changes_nothing() {
     let wanted = wanted(json!({ "StartAt": "A" }));
-    let first = changes(&wanted, &Found::default()).unwrap();
+    let first = changes(&wanted, &ExistingResources::default()).unwrap();
     assert!(first.iter().all(|change| change.action == Action::Created), "{first:?}");
     assert!(first.is_sorted_by_key(|change| change.kind), "{first:?}");
     assert_eq!(first.len(), 7);
@@ -55,8 +55,11 @@ fn the_first_deployment_creates_everything_and_the_second_changes_nothing() {
 #[test]
 fn a_changed_definition_makes_one_version_and_moves_the_alias() {
     let found = deployed(&wanted(json!({ "StartAt": "A" })));
-    let expected =
-        [(Action::Updated, Kind::StateMachine), (Action::Created, Kind::Version), (Action::Updated, Kind::Alias)];
+    let expected = [
+        (Action::Updated, ResourceKind::StateMachine),
+        (Action::Created, ResourceKind::Version),
+        (Action::Updated, ResourceKind::Alias),
+    ];
     assert_eq!(changed(&wanted(json!({ "StartAt": "B" })), &found), expected);
 }
 
@@ -65,23 +68,29 @@ fn a_deployment_that_was_cut_short_is_completed() {
     let wanted = wanted(json!({ "StartAt": "A" }));
     let mut found = deployed(&wanted);
     found.machine.as_mut().unwrap().alias_target = Some("arn:m:0".to_owned());
-    assert_eq!(changed(&wanted, &found), [(Action::Updated, Kind::Alias)]);
+    assert_eq!(changed(&wanted, &found), [(Action::Updated, ResourceKind::Alias)]);
     found.machine.as_mut().unwrap().is_published = false;
-    assert_eq!(changed(&wanted, &found), [(Action::Created, Kind::Version), (Action::Updated, Kind::Alias)]);
+    assert_eq!(
+        changed(&wanted, &found),
+        [(Action::Created, ResourceKind::Version), (Action::Updated, ResourceKind::Alias)]
+    );
     found = deployed(&wanted);
     found.role.as_mut().unwrap().policy = None;
     found.log_group.as_mut().unwrap().retention_days = None;
-    assert_eq!(changed(&wanted, &found), [(Action::Created, Kind::RolePolicy), (Action::Updated, Kind::LogGroup)]);
+    assert_eq!(
+        changed(&wanted, &found),
+        [(Action::Created, ResourceKind::RolePolicy), (Action::Updated, ResourceKind::LogGroup)]
+    );
 }
 
 #[test]
 fn what_belongs_to_something_else_is_refused() {
     let wanted = wanted(json!({}));
     for change in [
-        |machine: &mut FoundMachine| machine.deployment = None,
-        |machine: &mut FoundMachine| machine.deployment = Some("other".to_owned()),
-        |machine: &mut FoundMachine| machine.kind = "EXPRESS".to_owned(),
-        |machine: &mut FoundMachine| machine.status = "DELETING".to_owned(),
+        |machine: &mut ExistingMachine| machine.deployment = None,
+        |machine: &mut ExistingMachine| machine.deployment = Some("other".to_owned()),
+        |machine: &mut ExistingMachine| machine.kind = "EXPRESS".to_owned(),
+        |machine: &mut ExistingMachine| machine.status = "DELETING".to_owned(),
     ] {
         let mut found = deployed(&wanted);
         change(found.machine.as_mut().unwrap());
@@ -95,19 +104,27 @@ fn what_belongs_to_something_else_is_refused() {
 #[test]
 fn a_removal_deletes_what_was_made_and_keeps_activities_that_others_name() {
     let wanted = wanted(json!({}));
-    let kinds = |needed: &[String]| -> Vec<Kind> {
+    let kinds = |needed: &[String]| -> Vec<ResourceKind> {
         removal(&wanted, &deployed(&wanted), needed).unwrap().iter().map(|change| change.kind).collect()
     };
-    let all = [Kind::Alias, Kind::StateMachine, Kind::LogGroup, Kind::RolePolicy, Kind::Role, Kind::Activity];
+    let all = [
+        ResourceKind::Alias,
+        ResourceKind::StateMachine,
+        ResourceKind::LogGroup,
+        ResourceKind::RolePolicy,
+        ResourceKind::Role,
+        ResourceKind::Activity,
+    ];
     assert_eq!(kinds(&[]), all);
     assert_eq!(kinds(&["flow-a".to_owned()]), all[..5]);
-    assert_eq!(removal(&wanted, &Found::default(), &[]).unwrap(), []);
+    assert_eq!(removal(&wanted, &ExistingResources::default(), &[]).unwrap(), []);
 }
 
 #[test]
 fn a_given_role_and_no_log_leave_other_services_alone() {
     let wanted = Wanted { role_arn: Some("arn:r".to_owned()), log_level: LogLevel::Off, ..wanted(json!({})) };
-    let kinds: Vec<_> = changes(&wanted, &Found::default()).unwrap().iter().map(|change| change.kind).collect();
-    assert_eq!(kinds, [Kind::Activity, Kind::StateMachine, Kind::Version, Kind::Alias]);
+    let kinds: Vec<_> =
+        changes(&wanted, &ExistingResources::default()).unwrap().iter().map(|change| change.kind).collect();
+    assert_eq!(kinds, [ResourceKind::Activity, ResourceKind::StateMachine, ResourceKind::Version, ResourceKind::Alias]);
     assert_eq!(wanted.role_policy(), None);
 }

@@ -7,6 +7,7 @@ mod integrations;
 mod keys;
 mod names;
 mod nearest;
+mod scopes;
 mod types;
 
 #[cfg(test)]
@@ -77,6 +78,7 @@ pub fn read(
 ) -> (Option<Arc<StateMachine>>, Vec<Diagnostic>) {
     let (machine, mut found) = parse_all(definition);
     forms::check(definition, &mut found);
+    scopes::check(definition, &mut found);
     if let Some(machine) = &machine {
         expressions::check(machine, "", &mut found);
         graph::check(machine, &graph::Context { express, known_resource }, &mut found);

@@ -7,7 +7,7 @@ use crate::query::{Budget, EvaluationError, InThisThread, Moment, Path, QueryErr
 
 /// The data that a template reads: the scope of a JSONata expression, the roots of a JSONPath query.
 #[derive(Debug, Clone, Copy)]
-pub struct View<'a> {
+pub struct TemplateData<'a> {
     /// The value of `$states`.
     pub states: &'a Value,
     /// The value of `$` in a path.
@@ -18,7 +18,7 @@ pub struct View<'a> {
     pub variables: &'a [&'a Map<String, Value>],
 }
 
-impl<'a> View<'a> {
+impl<'a> TemplateData<'a> {
     /// The roots for paths.
     pub fn roots(&self) -> Roots<'a> {
         Roots { input: self.input, context: self.context, variables: self.variables }
@@ -46,14 +46,14 @@ impl EvaluationFailure {
 ///
 /// # Errors
 /// An expression failed or is undefined.
-pub fn evaluate(template: &Template, view: &View<'_>, moment: &Moment) -> Result<Value, EvaluationFailure> {
+pub fn evaluate(template: &Template, view: &TemplateData<'_>, moment: &Moment) -> Result<Value, EvaluationFailure> {
     evaluate_within(template, view, moment, &Budget::new(&InThisThread))
 }
 
 /// Like `evaluate`, within a budget that also records the work.
 pub(crate) fn evaluate_within(
     template: &Template,
-    view: &View<'_>,
+    view: &TemplateData<'_>,
     moment: &Moment,
     budget: &Budget,
 ) -> Result<Value, EvaluationFailure> {
@@ -112,7 +112,7 @@ fn names_an_input(field: &str) -> bool {
 ///
 /// # Errors
 /// The path has no value.
-pub(crate) fn select(path: &Path, view: &View<'_>, budget: &Budget) -> Result<Value, EvaluationFailure> {
+pub(crate) fn select(path: &Path, view: &TemplateData<'_>, budget: &Budget) -> Result<Value, EvaluationFailure> {
     path.evaluate_within(&view.roots(), budget).map_err(|error| EvaluationFailure::runtime(error.message))
 }
 
@@ -120,6 +120,6 @@ pub(crate) fn select(path: &Path, view: &View<'_>, budget: &Budget) -> Result<Va
 ///
 /// # Errors
 /// The path does not fit the input.
-pub fn insert_at_result_path(path: &Path, input: &Value, result: Value) -> Result<Value, EvaluationFailure> {
+pub(crate) fn insert_at_result_path(path: &Path, input: &Value, result: Value) -> Result<Value, EvaluationFailure> {
     path.set(input, result).map_err(|error| EvaluationFailure::runtime(error.message))
 }

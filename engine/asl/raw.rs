@@ -35,6 +35,17 @@ fn machine<'d>(value: &'d Value, pointer: &str, language: &'d str, visit: &mut d
     }
 }
 
+/// The state of a name, at any depth.
+pub fn find_state<'d>(definition: &'d Value, name: &str) -> Option<&'d Value> {
+    let mut found = None;
+    each_state(definition, &mut |state| {
+        if found.is_none() && state.name == name {
+            found = Some(state.json);
+        }
+    });
+    found
+}
+
 /// The machines inside a state, each with its pointer inside the state.
 pub fn machines_inside(state: &Value) -> Vec<(&Value, String)> {
     let branches = state["Branches"].as_array().into_iter().flatten().enumerate();
@@ -68,6 +79,10 @@ mod tests {
             "B /States/A~11/Branches[1]/States/B/ItemProcessor/States/B JSONPath",
         ];
         assert_eq!(seen, expected);
+        assert_eq!(find_state(&definition, "A/1"), Some(&definition["States"]["A/1"]));
+        let branch = &definition["States"]["A/1"]["Branches"][0];
+        assert_eq!(find_state(&definition, "B"), Some(&branch["States"]["B"]), "the first one");
+        assert_eq!(find_state(&definition, "C"), None);
         each_state(&json!({ "States": 7 }), &mut |_| seen.clear());
         assert_eq!(seen.len(), 4);
     }

@@ -41,7 +41,7 @@ impl ScopeReferences {
     }
 
     /// The parts that a path reads.
-    pub fn of_path(path: &Path) -> ScopeReferences {
+    pub(crate) fn of_path(path: &Path) -> ScopeReferences {
         match path.source().split_once("$$") {
             None => ScopeReferences::default(),
             // A filter may read the context object too, even several times.

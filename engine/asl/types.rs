@@ -180,7 +180,7 @@ impl Task {
     }
 
     /// Whether it waits until its token is returned.
-    pub fn waits_for_token(&self) -> bool {
+    pub(crate) fn waits_for_token(&self) -> bool {
         let pattern = Pattern::WaitForTaskToken;
         matches!(Resource::parse(&self.resource), Resource::Integration { pattern: found, .. } if found == pattern)
     }

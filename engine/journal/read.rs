@@ -32,7 +32,7 @@ impl<'de> Deserialize<'de> for Entries {
         let stored = Vec::<Stored>::deserialize(from)?;
         let mut entries: Vec<JournalEntry> = Vec::with_capacity(stored.len());
         for stored in stored {
-            let entry = stored.behind(entries.last()).map_err(D::Error::custom)?;
+            let entry = stored.after(entries.last()).map_err(D::Error::custom)?;
             entries.push(entry);
         }
         Ok(Entries(entries))
@@ -40,7 +40,7 @@ impl<'de> Deserialize<'de> for Entries {
 }
 
 impl Stored {
-    fn behind(self, before: Option<&JournalEntry>) -> Result<JournalEntry, &'static str> {
+    fn after(self, before: Option<&JournalEntry>) -> Result<JournalEntry, &'static str> {
         let follows = before.filter(|_| self.sequence.is_none());
         let next = follows.and_then(|before| before.sequence.checked_add(1));
         let sequence = self.sequence.or(next).ok_or("an entry has no sequence")?;
@@ -51,7 +51,7 @@ impl Stored {
             EntryContent::Note(_) => None,
         });
         let content = match (self.event, self.note) {
-            (Some(event), None) => EntryContent::Event(event.behind(event_before)?),
+            (Some(event), None) => EntryContent::Event(event.after(event_before)?),
             (None, Some(note)) => EntryContent::Note(note),
             _ => return Err("an entry is neither an event nor a note"),
         };
@@ -60,7 +60,7 @@ impl Stored {
 }
 
 impl StoredEvent {
-    fn behind(self, before: Option<&HistoryEvent>) -> Result<HistoryEvent, &'static str> {
+    fn after(self, before: Option<&HistoryEvent>) -> Result<HistoryEvent, &'static str> {
         let next = before.and_then(|before| before.id.checked_add(1));
         let led = before.map(|before| before.id);
         Ok(HistoryEvent {

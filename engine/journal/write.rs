@@ -14,7 +14,7 @@ use super::{EntryContent, HistoryEvent, HistoryEventDetails as Details, JournalE
 ///
 /// # Errors
 /// A value cannot be written as JSON.
-pub fn write_entries(entries: &[JournalEntry], to: &mut Vec<u8>) -> serde_json::Result<()> {
+pub(crate) fn write_entries(entries: &[JournalEntry], to: &mut Vec<u8>) -> serde_json::Result<()> {
     let mut writer = Writer { to, last: None };
     writer.raw("[");
     let mut before = None;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The most early signals that one execution stores.
-pub const EARLY_SIGNALS_MAX: usize = 16;
+pub(crate) const EARLY_SIGNALS_MAX: usize = 16;
 
 /// An answer that was given to a Task before the Task waited.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ impl Execution {
     /// # Errors
     /// The execution has ended, no Task has that name or path, several Tasks of that name wait, the answer is too large, or the execution
     /// already stores the most early signals.
-    pub fn check_early_signal(&self, state: &str, answer: &SignalAnswer) -> Result<bool, String> {
+    pub(crate) fn check_early_signal(&self, state: &str, answer: &SignalAnswer) -> Result<bool, String> {
         let id = &self.header.id;
         if self.header.status != ExecutionStatus::Running {
             return Err(format!("{id} has ended: no state of it will wait"));

@@ -112,6 +112,9 @@ pub struct ExecutionHeader {
     /// When it was last redriven, in milliseconds since the Unix epoch. Earlier versions did not store it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redriven_ms: Option<u64>,
+    /// The time between its ends and the redrives that followed them, in milliseconds. Earlier versions did not store it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub idle_ms: u64,
     /// Whether it is paused until `flow resume` (credentials).
     pub paused: bool,
     /// Whether a call is in flight, a task is on offer or another execution is awaited: a new process must load it at once.
@@ -145,11 +148,49 @@ pub struct ExecutionHeader {
     pub early_signals: Arc<Vec<EarlySignal>>,
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 fn is_empty<T>(all: &Arc<Vec<T>>) -> bool {
     all.is_empty()
 }
 
 impl ExecutionHeader {
+    /// The header of an execution that has not begun.
+    pub fn new(id: &str, workflow: &str, input: Arc<Value>) -> Self {
+        ExecutionHeader {
+            id: id.to_owned(),
+            workflow: workflow.to_owned(),
+            identity: None,
+            subject: None,
+            environment: Arc::default(),
+            environment_replaced: false,
+            input,
+            status: ExecutionStatus::Running,
+            started_ms: 0,
+            stopped_ms: None,
+            output: None,
+            failure: None,
+            deadline_ms: None,
+            redrive_count: 0,
+            redriven_ms: None,
+            idle_ms: 0,
+            paused: false,
+            awake: false,
+            only_waits: false,
+            ends_with: None,
+            cancels_with: None,
+            last_sequence: 0,
+            last_event_id: 0,
+            last_timestamp_ms: 0,
+            next_frame_id: 1,
+            created: Arc::default(),
+            next_wake_ms: None,
+            early_signals: Arc::default(),
+        }
+    }
+
     /// The fields of the wake record, which a new process reads.
     pub(super) fn waking(&self) -> (ExecutionStatus, bool, Option<u64>) {
         (self.status, self.awake, self.next_wake_ms)
@@ -158,6 +199,12 @@ impl ExecutionHeader {
     /// The output of an execution that succeeded. JSON null is stored as no output, because serde reads both as `None`.
     pub fn result(&self) -> Option<Arc<Value>> {
         (self.status == ExecutionStatus::Succeeded).then(|| self.output.clone().unwrap_or_default())
+    }
+
+    /// For how long it has been active at a time, in milliseconds: without the time between an end and a redrive.
+    pub fn active_ms(&self, now_ms: u64) -> u64 {
+        let until_ms = self.stopped_ms.unwrap_or(now_ms);
+        until_ms.saturating_sub(self.started_ms).saturating_sub(self.idle_ms)
     }
 
     /// Whether nothing happens until an input from outside: it has ended or is paused.
@@ -198,37 +245,8 @@ pub struct Execution {
 impl Execution {
     /// An execution that has not begun. The first input is [`super::Input::Start`].
     pub fn new(id: &str, workflow: &str, machine: Arc<StateMachine>, input: Value) -> Self {
-        let header = ExecutionHeader {
-            id: id.to_owned(),
-            workflow: workflow.to_owned(),
-            identity: None,
-            subject: None,
-            environment: Arc::default(),
-            environment_replaced: false,
-            input: Arc::new(input),
-            status: ExecutionStatus::Running,
-            started_ms: 0,
-            stopped_ms: None,
-            output: None,
-            failure: None,
-            deadline_ms: None,
-            redrive_count: 0,
-            redriven_ms: None,
-            paused: false,
-            awake: false,
-            only_waits: false,
-            ends_with: None,
-            cancels_with: None,
-            last_sequence: 0,
-            last_event_id: 0,
-            last_timestamp_ms: 0,
-            next_frame_id: 1,
-            created: Arc::default(),
-            next_wake_ms: None,
-            early_signals: Arc::default(),
-        };
         Execution {
-            header,
+            header: ExecutionHeader::new(id, workflow, Arc::new(input)),
             machine,
             frames: Frames::default(),
             context: None,
@@ -268,12 +286,12 @@ impl Execution {
     }
 
     /// Sets a cost limit for each of the next turns, in events, below the limit of every turn.
-    pub fn limit_turn(&mut self, cost_max: Option<u64>) {
+    pub(crate) fn limit_turn(&mut self, cost_max: Option<u64>) {
         self.turn_cost_max = cost_max;
     }
 
     /// Whether the last turn ended early because it reached its cost limit.
-    pub fn turn_was_cut_short(&self) -> bool {
+    pub(crate) fn turn_was_cut_short(&self) -> bool {
         self.turn_was_cut_short
     }
 
@@ -306,7 +324,7 @@ impl Execution {
     }
 
     /// Whether it waits for the end of another execution.
-    pub fn awaits_executions(&self) -> bool {
+    pub(crate) fn awaits_executions(&self) -> bool {
         !self.awaiting.is_empty()
     }
 

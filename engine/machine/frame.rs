@@ -10,7 +10,8 @@ use std::{
 };
 
 pub(super) use part::fits;
-pub use part::{FrameWrite, Part, PartValue, is_long};
+pub(crate) use part::is_long;
+pub use part::{FrameWrite, Part, PartValue};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -31,7 +32,7 @@ pub(super) const AT_ONCE_MS: u64 = 0;
 pub type FrameId = u64;
 
 /// The frame at the top of an execution.
-pub const TOP_FRAME: FrameId = 1;
+pub(crate) const TOP_FRAME: FrameId = 1;
 
 /// The stored record of a frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,7 +125,7 @@ pub struct Frame {
 
 impl Frame {
     /// A frame that the store does not have yet.
-    pub fn from_row(row: FrameRow) -> Self {
+    pub(crate) fn from_row(row: FrameRow) -> Self {
         Frame {
             row,
             armed_ms: None,

@@ -55,7 +55,7 @@ pub enum Input {
     /// Another execution has ended or paused: poll the Tasks that wait for it.
     AwaitedSettled { execution: String },
     /// A person continues an execution that did not succeed at a state that it entered earlier; in another `environment` if one is given.
-    /// Ignored if [`super::check_reentry`] refuses the path.
+    /// Ignored if `check_reentry` refuses the path.
     ResumeFrom { path: Vec<Reentry>, environment: Option<Arc<Value>> },
     /// A process loaded the execution from the store: poll again the tasks that were in flight when the previous process ended.
     Recover,

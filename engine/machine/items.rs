@@ -25,12 +25,12 @@ pub(super) struct Items {
 
 impl Items {
     /// The elements of an array.
-    pub fn of_array(values: Vec<Value>) -> Self {
+    pub(crate) fn of_array(values: Vec<Value>) -> Self {
         Items { values, keyed: false }
     }
 
     /// The pairs of an object: an item is `{"Key": …, "Value": …}`.
-    pub fn of_object(object: Object<String, Value>) -> Self {
+    pub(crate) fn of_object(object: Object<String, Value>) -> Self {
         let pairs = object.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
         Items { values: pairs.collect(), keyed: true }
     }

@@ -17,10 +17,10 @@ const VARIABLES_BYTES_MAX: usize = 10 * 1024 * 1024;
 pub const NESTING_LEVELS_MAX: usize = 100;
 
 /// The most history events of one execution.
-pub const HISTORY_EVENTS_MAX: u64 = 25_000;
+pub(crate) const HISTORY_EVENTS_MAX: u64 = 25_000;
 
 /// The longest an EXPRESS execution may take, in seconds.
-pub const EXPRESS_SECONDS_MAX: u64 = 300;
+pub(crate) const EXPRESS_SECONDS_MAX: u64 = 300;
 
 /// Whether the value is larger than a payload may be. Stops counting at the limit.
 pub(super) fn too_large(value: &Value) -> bool {

@@ -239,7 +239,7 @@ impl MapRun {
     }
 
     /// The prefix that the names of its child executions share with its own UUID.
-    pub fn uuid_prefix(&self) -> &str {
+    pub(crate) fn uuid_prefix(&self) -> &str {
         uuid_prefix(&self.uuid).unwrap_or_default()
     }
 
@@ -253,7 +253,7 @@ impl MapRun {
 const UUID_PREFIX_CHARACTERS: usize = 24;
 
 /// The prefix that a map run's UUID and its child executions' UUIDs share; `None` if the text is no such UUID.
-pub fn uuid_prefix(uuid: &str) -> Option<&str> {
+pub(crate) fn uuid_prefix(uuid: &str) -> Option<&str> {
     let (uuid_prefix, rest) = uuid.split_at_checked(UUID_PREFIX_CHARACTERS)?;
     (rest.len() == 12 && rest.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(uuid_prefix)
 }

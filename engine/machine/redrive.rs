@@ -26,11 +26,11 @@ impl Turn<'_> {
         if recover {
             self.recover();
         }
-        self.go_on();
+        self.end_pause();
     }
 
     /// Ends a pause: repeats the calls that could not be made, in the same visit and attempt.
-    fn go_on(&mut self) {
+    fn end_pause(&mut self) {
         let paused: Vec<_> = self
             .execution
             .frames
@@ -72,7 +72,7 @@ impl Turn<'_> {
         header.failure = None;
         header.ends_with = None;
         header.cancels_with = None;
-        header.stopped_ms = None;
+        header.idle_ms += header.stopped_ms.take().map_or(0, |stopped_ms| now.saturating_sub(stopped_ms));
         header.redrive_count += 1;
         header.redriven_ms = Some(now);
         header.deadline_ms = timeout_seconds.map(|seconds| now.saturating_add(seconds * 1000));

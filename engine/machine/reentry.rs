@@ -27,7 +27,7 @@ pub struct Reentry {
 ///
 /// # Errors
 /// The reason why not, as a message for people.
-pub fn check_reentry(machine: &StateMachine, path: &[Reentry]) -> Result<(), String> {
+pub(crate) fn check_reentry(machine: &StateMachine, path: &[Reentry]) -> Result<(), String> {
     let mut machine = machine;
     for (level, Reentry { state: name, .. }) in path.iter().enumerate() {
         let state = machine.states.get(&**name).ok_or_else(|| format!("the definition has no state named '{name}'"))?;

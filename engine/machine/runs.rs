@@ -54,11 +54,11 @@ impl Turn<'_> {
             redriven_ms: None,
             redrive_from: 0,
         };
-        let told = self.map_run_name(&run);
+        let name = self.map_run_name(&run);
         self.runs.changes.begun.push(number);
         self.row(id).map_run = Some(Box::new(run));
         self.runs.runs.insert(id);
-        told
+        name
     }
 
     /// The part of a run's ARN after the account.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{FrameId, items::context_of_item, limits, turn::Turn};
 use crate::{
-    asl::{EvaluationFailure, ScopeReferences, StateKind, Template, View, evaluate_within},
+    asl::{EvaluationFailure, ScopeReferences, StateKind, Template, TemplateData, evaluate_within},
     journal::{EvaluationFailedEventDetails, HistoryEventDetails, StepFailure},
     query::Budget,
     step::TaskToken,
@@ -69,13 +69,13 @@ impl Turn<'_> {
         extra: Extra<'_>,
         paths: bool,
         references: ScopeReferences,
-        evaluate: impl FnOnce(&View<'_>, &Self) -> T,
+        evaluate: impl FnOnce(&TemplateData<'_>, &Self) -> T,
     ) -> T {
         let context = if references.context { self.context(id, references.execution_input) } else { Value::Null };
         let states = if paths { Value::Null } else { self.states(id, extra, references, &context) };
         let scopes = self.variables(id);
         let scopes: Vec<&Map<String, Value>> = scopes.iter().map(|scope| &**scope).collect();
-        evaluate(&View { states: &states, input, context: &context, variables: &scopes }, self)
+        evaluate(&TemplateData { states: &states, input, context: &context, variables: &scopes }, self)
     }
 
     /// The failure of a state whose expression failed. A JSONata failure also writes EvaluationFailed.

@@ -160,7 +160,9 @@ impl Turn<'_> {
         self.abandon(id);
         let row = &self.frame(id).row;
         let reason = match &row.frame_state {
-            FrameState::Task { waiting: Some(waiting), .. } => format!(" The last poll found: {}.", waiting.reason),
+            FrameState::Task { waiting: Some(waiting), .. } => {
+                format!(" The last poll found: {}.", waiting.reason.trim_end_matches('.'))
+            }
             _ => String::new(),
         };
         // AWS gives no cause here. Our steps have a reason to report.

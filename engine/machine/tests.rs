@@ -14,6 +14,7 @@ mod paths;
 mod reentry;
 mod task;
 
+use crate::machine::limits::HISTORY_EVENTS_MAX;
 use serde_json::{Value, json};
 
 use super::*;

@@ -13,9 +13,9 @@ use super::{
     budget::Budget,
     compare::{compare_numbers, compare_texts},
 };
-use operator::{Kind, Operator, Relation};
-use pattern::Pattern;
-pub use timestamp::parse_timestamp;
+use operator::{OperandKind, Operator, Relation};
+use pattern::WildcardPattern;
+pub(crate) use timestamp::parse_timestamp;
 
 /// One comparison of a Choice Rule, parsed.
 #[derive(Debug, Clone)]
@@ -26,9 +26,9 @@ pub struct Comparison {
 
 #[derive(Debug, Clone)]
 enum Test {
-    Is(Kind, bool),
-    Matches(Pattern),
-    Compare(Kind, Relation, Operand),
+    Is(OperandKind, bool),
+    Matches(WildcardPattern),
+    Compare(OperandKind, Relation, Operand),
 }
 
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl Comparison {
     }
 
     /// The names of all operators.
-    pub fn operators() -> Vec<String> {
+    pub(crate) fn operators() -> Vec<String> {
         Operator::all().map(|operator| operator.name()).collect()
     }
 
@@ -88,7 +88,7 @@ impl Comparison {
             Err(error) if error.is_missing() => None,
             found => Some(found?),
         };
-        if let Test::Is(Kind::Present, expected) = self.test {
+        if let Test::Is(OperandKind::Present, expected) = self.test {
             return Ok(found.is_some() == expected);
         }
         let value = found.ok_or_else(|| invalid_value(&self.variable))?;
@@ -121,7 +121,7 @@ fn parse_test(operator: Operator, operand: &Value) -> Result<Test, String> {
     match operator {
         Operator::Is(kind) => operand.as_bool().map(|expected| Test::Is(kind, expected)).ok_or_else(|| must("boolean")),
         Operator::Matches => {
-            operand.as_str().map(|text| Test::Matches(Pattern::parse(text))).ok_or_else(|| must("string"))
+            operand.as_str().map(|text| Test::Matches(WildcardPattern::parse(text))).ok_or_else(|| must("string"))
         }
         Operator::Compare { kind, relation, by_path: true } => {
             let source = operand.as_str().ok_or_else(|| must("path"))?;
@@ -133,11 +133,11 @@ fn parse_test(operator: Operator, operand: &Value) -> Result<Test, String> {
                 return Ok(Test::Compare(kind, relation, Operand::Literal(operand.clone())));
             }
             Err(match kind {
-                Kind::Timestamp if operand.is_string() => "String does not match RFC3339 timestamp".to_owned(),
-                Kind::Timestamp => must("timestamp"),
-                Kind::Number => must("number"),
-                Kind::Boolean => must("boolean"),
-                Kind::Text | Kind::Null | Kind::Present => must("string"),
+                OperandKind::Timestamp if operand.is_string() => "String does not match RFC3339 timestamp".to_owned(),
+                OperandKind::Timestamp => must("timestamp"),
+                OperandKind::Number => must("number"),
+                OperandKind::Boolean => must("boolean"),
+                OperandKind::Text | OperandKind::Null | OperandKind::Present => must("string"),
             })
         }
     }
@@ -147,12 +147,12 @@ fn must(be: &str) -> String {
     format!("The value must be a {be}")
 }
 
-fn compare(kind: Kind, relation: Relation, value: &Value, operand: &Value) -> bool {
+fn compare(kind: OperandKind, relation: Relation, value: &Value, operand: &Value) -> bool {
     let order = match (kind, value, operand) {
-        (Kind::Text, Value::String(value), Value::String(operand)) => Some(compare_texts(value, operand)),
-        (Kind::Number, Value::Number(value), Value::Number(operand)) => compare_numbers(value, operand),
-        (Kind::Boolean, Value::Bool(value), Value::Bool(operand)) => Some(value.cmp(operand)),
-        (Kind::Timestamp, Value::String(value), Value::String(operand)) => {
+        (OperandKind::Text, Value::String(value), Value::String(operand)) => Some(compare_texts(value, operand)),
+        (OperandKind::Number, Value::Number(value), Value::Number(operand)) => compare_numbers(value, operand),
+        (OperandKind::Boolean, Value::Bool(value), Value::Bool(operand)) => Some(value.cmp(operand)),
+        (OperandKind::Timestamp, Value::String(value), Value::String(operand)) => {
             match (parse_timestamp(value), parse_timestamp(operand)) {
                 (Some(value), Some(operand)) => Some(value.cmp(&operand)),
                 _ => None,

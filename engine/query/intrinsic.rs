@@ -100,7 +100,7 @@ impl Intrinsic {
     }
 
     /// The name of a function, nested calls included, that does not take the number of its arguments.
-    pub fn wrong_count(&self) -> Option<&'static str> {
+    pub(crate) fn wrong_count(&self) -> Option<&'static str> {
         let mut pending = vec![&self.call];
         while let Some(call) = pending.pop() {
             if !call.function.takes(call.arguments.len()) {

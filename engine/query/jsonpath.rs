@@ -21,9 +21,9 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::{InThisThread, budget::Budget};
-use evaluate::{Failure, Walk};
+use evaluate::{PathFailure, Walk};
 pub(super) use parse::parse_embedded;
-use step::{Root, Step};
+use step::{PathStep, Root};
 
 /// The values that a path can start from.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ impl<'a> Roots<'a> {
 pub struct Path {
     source: String,
     root: Root,
-    steps: Vec<Step>,
+    steps: Vec<PathStep>,
 }
 
 /// The reason why a path failed.
@@ -97,7 +97,7 @@ impl Path {
 
     /// The text of a path without the white space around it. Jayway 2.0.0 calls Java's `String.trim` before it parses
     /// (`PathCompiler.compile`): every character up to U+0020 is removed.
-    pub fn trimmed(source: &str) -> &str {
+    pub(crate) fn trimmed(source: &str) -> &str {
         source.trim_matches(|c: char| c <= ' ')
     }
 
@@ -107,35 +107,35 @@ impl Path {
     }
 
     /// Whether the path selects a single value, which is then not wrapped in an array.
-    pub fn is_definite(&self) -> bool {
+    pub(crate) fn is_definite(&self) -> bool {
         step::is_definite(&self.steps)
     }
 
     /// Whether this is a Reference Path: only names and indices that are not negative.
     pub fn is_reference(&self) -> bool {
         self.steps.iter().all(|step| match step {
-            Step::Names(names) => names.len() == 1,
-            Step::Indices(indices) => indices.len() == 1 && indices.iter().all(|index| *index >= 0),
+            PathStep::Names(names) => names.len() == 1,
+            PathStep::Indices(indices) => indices.len() == 1 && indices.iter().all(|index| *index >= 0),
             _ => false,
         })
     }
 
     /// Whether it visits no value more than once: it has no scan, filter or function.
-    pub fn is_cheap(&self) -> bool {
+    pub(crate) fn is_cheap(&self) -> bool {
         self.steps.iter().all(|step| match step {
-            Step::Names(_) | Step::FromEnd(_) | Step::Wildcard => true,
-            Step::Indices(indices) => indices.len() == 1,
-            Step::Slice { .. } | Step::Scan | Step::Filter(_) => false,
+            PathStep::Names(_) | PathStep::FromEnd(_) | PathStep::Wildcard => true,
+            PathStep::Indices(indices) => indices.len() == 1,
+            PathStep::Slice { .. } | PathStep::Scan | PathStep::Filter(_) => false,
         })
     }
 
     /// Whether the path starts at `$`, as a `ResultPath` must.
-    pub fn starts_at_input(&self) -> bool {
+    pub(crate) fn starts_at_input(&self) -> bool {
         self.root == Root::Input
     }
 
     /// Whether the path starts at `$$`.
-    pub fn starts_at_context(&self) -> bool {
+    pub(crate) fn starts_at_context(&self) -> bool {
         self.root == Root::Context
     }
 
@@ -170,11 +170,13 @@ impl Path {
         let error = |kind, reason: &str| Err(PathError::new(kind, &self.source, reason));
         match found {
             Ok(value) => Ok(value),
-            Err(Failure::Limit) => error(PathErrorKind::Limit, "The evaluation of the path takes too long"),
+            Err(PathFailure::Limit) => error(PathErrorKind::Limit, "The evaluation of the path takes too long"),
             // AWS returns an empty array where Jayway fails.
-            Err(Failure::Missing(_) | Failure::OutOfRange(_)) if !self.is_definite() => Ok(Value::Array(Vec::new())),
-            Err(Failure::Missing(reason)) => error(PathErrorKind::Missing, &reason),
-            Err(Failure::OutOfRange(reason)) => error(PathErrorKind::OutOfRange, &reason),
+            Err(PathFailure::Missing(_) | PathFailure::OutOfRange(_)) if !self.is_definite() => {
+                Ok(Value::Array(Vec::new()))
+            }
+            Err(PathFailure::Missing(reason)) => error(PathErrorKind::Missing, &reason),
+            Err(PathFailure::OutOfRange(reason)) => error(PathErrorKind::OutOfRange, &reason),
         }
     }
 

@@ -125,12 +125,12 @@ fn aws_answers_otherwise() {
         }
         replayed += 1;
         let expected = &case["expect"];
-        let as_told = match (&failure, &expected["cause"]) {
+        let is_as_recorded = match (&failure, &expected["cause"]) {
             (None, _) => expected["status"] == "SUCCEEDED" && value == expected["output"],
             (Some(found), Value::String(cause)) => cause.ends_with(found.as_str()),
             (Some(_), _) => expected["status"] == "FAILED",
         };
-        if !as_told {
+        if !is_as_recorded {
             differences.push(format!("{}: {value} {failure:?} instead of {expected}", case["id"]));
         }
     }

@@ -154,7 +154,7 @@ impl Dispatcher {
     /// The next message, or the time-out at which something is due.
     fn next(&mut self, inbox: &mut Inbox) -> Received {
         let acknowledge_after = self.inline_commit.idle_after();
-        let Some(due_ms) = self.timers.next_ms().filter(|_| self.goes_on()) else {
+        let Some(due_ms) = self.timers.next_ms().filter(|_| self.accepts_work()) else {
             return inbox.next(acknowledge_after.into_iter().chain(self.draining.wait_max()).min());
         };
         if self.prefetch_due() {
@@ -175,7 +175,7 @@ impl Dispatcher {
     }
 
     /// Whether due times and calls are handled: not while draining or after a failure of the store.
-    fn goes_on(&self) -> bool {
+    fn accepts_work(&self) -> bool {
         !self.draining.has_begun() && self.failed.is_none()
     }
 
@@ -214,7 +214,7 @@ impl Dispatcher {
 
     fn time_came(&mut self) {
         self.inline_commit.on_idle(&self.store);
-        if !self.goes_on() {
+        if !self.accepts_work() {
             return;
         }
         let now_ms = self.clock.now_ms();
@@ -341,7 +341,7 @@ impl Dispatcher {
         }
         for command in commands {
             match command {
-                Command::CallStep(call) if self.goes_on() && !self.makes_no_calls => {
+                Command::CallStep(call) if self.accepts_work() && !self.makes_no_calls => {
                     self.calls_in_flight += 1;
                     self.calls.call(&id, environment.clone(), *call);
                 }

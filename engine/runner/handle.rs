@@ -175,8 +175,8 @@ impl RunnerHandle {
     ///
     /// # Errors
     /// There is no such execution or it has ended, its definition has no Task of that name or path, several of that name wait, the
-    /// answer is larger than a payload may be, another one is stored for that state, or
-    /// [`crate::machine::EARLY_SIGNALS_MAX`] are stored.
+    /// answer is larger than a payload may be, another one is stored for that state, or 16 are
+    /// stored.
     pub async fn signal_early(
         &self,
         id: &str,
@@ -226,9 +226,9 @@ impl RunnerHandle {
         &self,
         activity: &str,
         worker: Option<String>,
-        patience: Duration,
+        wait_max: Duration,
     ) -> Result<Option<Offer>, RunnerError> {
-        let deadline = tokio::time::Instant::now() + patience;
+        let deadline = tokio::time::Instant::now() + wait_max;
         loop {
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             let Some(offer) = self.offers.take(activity, left).await else { return Ok(None) };

@@ -45,7 +45,7 @@ mod tests {
     async fn an_idle_store_is_read_and_nothing_is_driven() {
         let store = Arc::new(Store::new(MemoryRecords::new()).unwrap());
         let handle = RunnerHandle::idle(store, Arc::new(ManualClock::new(0)));
-        assert!(handle.store().latest(1).unwrap().is_empty());
+        assert!(handle.store().recent(1).unwrap().is_empty());
         assert!(handle.driven(Vec::new()).await.is_empty());
         assert!(matches!(handle.resume("a-1", None).await, Err(RunnerError::Stopped)));
         assert!(matches!(handle.follow("a-1", 1).next().await, Ok(None)));

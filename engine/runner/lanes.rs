@@ -31,7 +31,7 @@ const LANES: usize = 4;
 const NICE: i32 = 10;
 
 /// A turn to be run.
-pub(super) struct Job {
+pub(super) struct LaneTurn {
     pub id: Arc<str>,
     pub execution: Box<Execution>,
     pub input: Input,
@@ -41,7 +41,7 @@ pub(super) struct Job {
 }
 
 /// A finished turn.
-pub(super) struct Done {
+pub(super) struct FinishedTurn {
     pub id: Arc<str>,
     pub execution: Box<Execution>,
     pub transition: Transition,
@@ -55,14 +55,14 @@ pub(super) struct Lanes {
 }
 
 struct Shared {
-    queue: Mutex<Queue<Job>>,
+    queue: Mutex<Queue<LaneTurn>>,
     changed: Condvar,
     messages: Messages,
     clock: Arc<dyn Clock>,
 }
 
 impl Shared {
-    fn queue(&self) -> MutexGuard<'_, Queue<Job>> {
+    fn queue(&self) -> MutexGuard<'_, Queue<LaneTurn>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -75,7 +75,7 @@ impl Lanes {
     }
 
     /// Runs a turn; the result is sent as [`Message::TurnDone`]. Returns the turn if no thread can run it.
-    pub fn run(&mut self, job: Job) -> Result<(), Job> {
+    pub fn run(&mut self, job: LaneTurn) -> Result<(), LaneTurn> {
         let mut queue = self.shared.queue();
         if queue.is_busy() && self.threads < LANES || self.threads == 0 {
             let shared = self.shared.clone();
@@ -121,10 +121,10 @@ fn serve(shared: &Shared) {
     }
 }
 
-fn run(job: Job, clock: &dyn Clock) -> Done {
-    let Job { id, mut execution, input, entropy, reply } = job;
+fn run(job: LaneTurn, clock: &dyn Clock) -> FinishedTurn {
+    let LaneTurn { id, mut execution, input, entropy, reply } = job;
     let transition = advance(&mut execution, input, &Moment { now_ms: clock.now_ms(), entropy }, process_evaluator());
-    Done { id, execution, transition, reply }
+    FinishedTurn { id, execution, transition, reply }
 }
 
 /// Reports a turn that panicked, because its execution is lost to this process.
@@ -135,7 +135,7 @@ struct Guard<'m> {
 }
 
 impl Guard<'_> {
-    fn send(mut self, done: Done) {
+    fn send(mut self, done: FinishedTurn) {
         self.is_done = true;
         let _ = self.messages.send(Message::TurnDone(Box::new(done)));
     }

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{RunnerError, dispatcher::Replies, event::Asleep, lanes::Done};
+use super::{RunnerError, dispatcher::Replies, event::Asleep, lanes::FinishedTurn};
 use crate::{
     asl::StateMachine,
     journal::{JournalEntry, Signaller},
@@ -105,7 +105,7 @@ pub(super) enum Message {
         input: Input,
     },
     /// A turn that ran in a lane has ended.
-    TurnDone(Box<Done>),
+    TurnDone(Box<FinishedTurn>),
     Durable {
         committed: Vec<Committed>,
     },

@@ -21,12 +21,12 @@ pub struct Offer {
 }
 
 /// Returns whether an activity's ARN exists.
-pub(super) type Known = Box<dyn Fn(&str) -> bool + Send + Sync>;
+pub(super) type ActivityCheck = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 #[derive(Default)]
 pub(super) struct Offers {
     /// If unset, every activity exists.
-    pub known: OnceLock<Known>,
+    pub known: OnceLock<ActivityCheck>,
     queues: Mutex<HashMap<String, Queue>>,
 }
 
@@ -42,7 +42,7 @@ struct Queue {
 
 impl Offers {
     /// Whether the activity exists.
-    pub fn has_activity(&self, activity: &str) -> bool {
+    pub(crate) fn has_activity(&self, activity: &str) -> bool {
         self.known.get().is_none_or(|known| known(activity))
     }
 
@@ -78,9 +78,9 @@ impl Offers {
         Some(offer)
     }
 
-    /// Takes the oldest task. Waits for one at most `patience`.
-    pub async fn take(&self, activity: &str, patience: Duration) -> Option<Offer> {
-        let deadline = tokio::time::Instant::now() + patience;
+    /// Takes the oldest task. Waits for one at most `wait_max`.
+    pub async fn take(&self, activity: &str, wait_max: Duration) -> Option<Offer> {
+        let deadline = tokio::time::Instant::now() + wait_max;
         let poller = Poller::of(self, activity);
         loop {
             let news = poller.news.notified();

@@ -123,7 +123,7 @@ async fn a_chain_of_calls_waits_and_retries_ends_with_each_call_made_as_often_as
 }
 
 #[tokio::test]
-async fn another_process_goes_on_where_the_last_one_stopped() {
+async fn another_process_continues_where_the_last_one_stopped() {
     let (records, calls): (_, Arc<Mutex<Vec<String>>>) = (MemoryRecords::new(), Arc::default());
     let first = runner(&records, &calls);
     let mut follow = first.follow("t-1", 1);
@@ -277,7 +277,7 @@ async fn a_thousand_at_once_share_the_disk_and_all_end() {
 }
 
 #[tokio::test]
-async fn a_wait_beside_a_paused_call_goes_on_after_the_resume() {
+async fn a_wait_beside_a_paused_call_continues_after_the_resume() {
     let records = MemoryRecords::new();
     let mut registry = Registry::new();
     let denied = Arc::new(AtomicU32::new(0));

@@ -92,17 +92,17 @@ impl StepError {
 
     /// Whether the settings of this machine refused the step, without a call. A repeated attempt is refused too, until a person changes
     /// the settings and resumes.
-    pub fn is_refused_here(&self) -> bool {
+    pub(crate) fn is_refused_here(&self) -> bool {
         self.class == ErrorClass::Permission && self.action.is_none() && self.name.is_none()
     }
 
     /// The error of a call of an integration that has no step. No rule of `Retry` or `Catch` matches it.
-    pub fn missing_step(cause: impl Into<String>) -> Self {
+    pub(crate) fn missing_step(cause: impl Into<String>) -> Self {
         StepError { code: Some(MISSING_STEP.to_owned()), ..StepError::named("States.Runtime", cause) }
     }
 
     /// Whether the call was not made because the integration has no step.
-    pub fn is_missing_step(&self) -> bool {
+    pub(crate) fn is_missing_step(&self) -> bool {
         self.code.as_deref() == Some(MISSING_STEP)
     }
 

@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_is_told_from_the_others() {
+    fn every_kind_is_distinguished_from_the_others() {
         assert_eq!(Resource::parse("flow:ec2:createVpc"), Resource::Step { service: "ec2", action: "createVpc" });
         let lambda = "arn:aws:lambda:us-east-1:111111111111:function:f";
         assert_eq!(Resource::parse(lambda), Resource::LambdaFunction { region: "us-east-1" });

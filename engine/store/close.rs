@@ -7,26 +7,26 @@ use std::{
 
 use super::{Store, StoreError};
 
-/// How often it is checked whether other references have been dropped.
+/// The interval of the checks whether other references are dropped.
 const REFERENCES_POLL: Duration = Duration::from_millis(2);
-/// A longer limit is as good as none.
+/// Limits above this one count as no limit.
 const LIMIT_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 impl Store {
-    /// Closes the store: moves what is in its log to its index, as [`Store::settle`] does, waits until the caller's is the only
-    /// reference, ends the checkpointer thread, and lets go of the folder. Blocks the calling thread, for about `limit` at most.
+    /// Closes the store: writes its log to its index ([`Store::checkpoint`]), waits until the caller has the only reference, ends
+    /// the checkpointer thread and releases the folder. Blocks the calling thread for about `limit` at most.
     ///
-    /// An owner stops everything that has a reference first: [`crate::runner::RunnerHandle::drain`], then dropping the handle.
+    /// An owner first stops everything that has a reference: [`crate::runner::RunnerHandle::drain`], then dropping the handle.
     ///
     /// # Errors
-    /// Others still have references, the checkpoint takes longer, or it cannot be written. What was committed is safe all the same,
-    /// but the folder may still be in use: the store is closed when the last reference is dropped.
+    /// Others still have references, the checkpoint takes longer, or it cannot be written. Committed changes stay durable, but the
+    /// folder may still be in use: the store is closed when the last reference is dropped.
     pub fn close(self: Arc<Self>, limit: Duration) -> Result<(), StoreError> {
         let until = Instant::now() + limit.min(LIMIT_MAX);
-        let settled = self.records.settle(Some(until));
+        let settled = self.records.checkpoint(Some(until));
         let store = self.into_only(until)?;
         if matches!(settled, Err(StoreError::NotClosed { .. })) {
-            // Dropping it waits for the checkpoint, which has taken too long already.
+            // Dropping it waits for the checkpoint, which exceeded the limit already.
             std::thread::spawn(move || drop(store));
         } else {
             drop(store);
@@ -34,7 +34,7 @@ impl Store {
         settled
     }
 
-    /// The store itself, once no other reference is left.
+    /// The store by value, once there is no other reference.
     fn into_only(mut self: Arc<Self>, until: Instant) -> Result<Self, StoreError> {
         loop {
             self = match Arc::try_unwrap(self) {
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use crate::store::{DocumentChanges, LoggedRecords};
 
-    /// A text that does not get shorter when it is packed.
+    /// A text that compression does not shorten.
     fn noise(seed: u64, bytes: usize) -> String {
         let mut state = seed | 1;
         let mut text = String::new();
@@ -77,7 +77,7 @@ mod tests {
             assert_eq!(store.documents::<u64>("round/", None, 10).unwrap().len(), round as usize);
             let mut changes = DocumentChanges::default();
             changes.put(&format!("round/{round}"), &json!(round)).unwrap();
-            // More than may stay in the log: a checkpoint is made.
+            // More than may stay in the log, so a checkpoint is necessary.
             for number in 0..40 {
                 changes.put(&format!("long/{number}"), &json!(noise(round * 100 + number, 20_000))).unwrap();
             }

@@ -1,5 +1,5 @@
-//! A record: one byte of version, four of checksum over key and body (CRC-32, little endian), then JSON, which a long record
-//! packs (LZ4 block with its length before it): journals repeat themselves.
+//! Encodes a record: one byte of version, four of checksum over key and body (CRC-32, little endian), then JSON. Long JSON is
+//! compressed (LZ4 block after its length), because journals are repetitive.
 
 use std::{borrow::Cow, cell::RefCell};
 
@@ -7,20 +7,21 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::StoreError;
 
-/// The format of the whole store. A later version must read all earlier ones, from the first released on.
+/// The format of the store. Each version reads the formats of all released versions.
 pub(super) const FORMAT: u32 = 5;
-/// The formats before it; what is added to such a store is of this format. In format 2 journals have each entry complete and an
-/// execution has more records. Format 3 has no early signals and no replaced environments. Format 4 has no index for lists.
+/// Earlier formats that this version reads. What it adds to such a store has the current format. In format 2 each journal entry is
+/// complete and an execution has more records. Format 3 has no early signals and no replaced environments. Format 4 has no index
+/// for lists.
 pub(super) const EARLIER_FORMATS: [u32; 3] = [2, 3, 4];
 
-/// JSON as it is.
+/// Uncompressed JSON.
 const PLAIN: u8 = 2;
-/// JSON, packed.
+/// Compressed JSON.
 const PACKED: u8 = 3;
-/// From how many bytes on a record is packed.
+/// Records of more bytes than this are compressed.
 const PACKED_BYTES_MIN: usize = 2_048;
 const HEAD_BYTES: usize = 5;
-/// What a thread keeps ready to write records in.
+/// The largest buffer that a thread keeps for encoding records.
 const SCRATCH_BYTES_MAX: usize = 64 * 1024;
 
 pub(super) fn encode<T: Serialize + ?Sized>(key: &[u8], value: &T) -> Result<Vec<u8>, StoreError> {
@@ -33,7 +34,7 @@ pub(super) fn encode_written(
     write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
 ) -> Result<Vec<u8>, StoreError> {
     thread_local!(static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
-    // Records stay in memory until they are in their final place: no longer than they are.
+    // The memtable holds records until the next checkpoint, so they take no more memory than their length.
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.clear();
         write(scratch).map_err(|error| StoreError::Encode { message: error.to_string() })?;
@@ -43,7 +44,7 @@ pub(super) fn encode_written(
     })
 }
 
-/// A record of what is JSON already.
+/// A record of JSON that is serialized already.
 pub(super) fn encode_json(key: &[u8], json: &[u8]) -> Vec<u8> {
     let packed = (json.len() > PACKED_BYTES_MIN).then(|| lz4_flex::compress_prepend_size(json));
     let (version, body) = packed.as_deref().map_or((PLAIN, json), |packed| (PACKED, packed));
@@ -54,7 +55,7 @@ pub(super) fn encode_json(key: &[u8], json: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A record under another's key is not believed either.
+/// The checksum covers the key: a record under another record's key is an error.
 fn checksum(key: &[u8], body: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(key);
@@ -66,7 +67,7 @@ pub(super) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T,
     serde_json::from_slice(&json(key, bytes)?).map_err(|error| damaged(key, error.to_string()))
 }
 
-/// The JSON of a record whose version and checksum are right.
+/// The JSON of a record with the correct version and checksum.
 pub(super) fn json<'b>(key: &[u8], bytes: &'b [u8]) -> Result<Cow<'b, [u8]>, StoreError> {
     let too_short = || damaged(key, "it is too short".to_owned());
     let (head, body) = bytes.split_at_checked(HEAD_BYTES).ok_or_else(too_short)?;

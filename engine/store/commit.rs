@@ -1,4 +1,4 @@
-//! What is written when executions go on.
+//! Commits the changes of executions.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Batch, DocumentChanges, Store, StoreError, codec,
+    execution_records::{ExecutionRecord, StartRecord, WakeRecord},
     frames::{self, StoredFrame},
     keys, map_runs,
-    standing::{Beginning, Standing, Waking},
 };
 use crate::{
     journal::{EntryContent, JournalEntry, Note, write_entries},
@@ -17,20 +17,20 @@ use crate::{
     step::ChangeAction,
 };
 
-/// How many entries a record of a journal holds at most: a page of a history decodes little more than it shows, even of a turn with
-/// thousands of entries.
+/// The maximum number of entries in one record of a journal: a page of a history decodes little more than it shows, even for a turn
+/// with thousands of entries.
 pub(super) const RECORD_ENTRIES_MAX: usize = 128;
 
-/// What is written for one execution in a batch.
+/// The changes of one execution in a batch.
 #[derive(Debug, Default)]
 pub struct Write {
     /// The execution's id.
     pub execution: String,
-    /// Definition and input, if this is the write of a start.
+    /// Definition and input, if the execution starts.
     pub start: Option<StartData>,
-    /// What a turn of the machine changed; its commands are not stored.
+    /// The changes of a turn of the machine. Its commands are not stored.
     pub transition: Transition,
-    /// Documents that become durable with it.
+    /// Changes of documents in the same commit.
     pub documents: DocumentChanges,
 }
 
@@ -43,11 +43,11 @@ pub struct StartData {
     pub input: Arc<Value>,
 }
 
-/// A definition as it is kept: once, however many executions have it.
+/// A definition as it is stored: once for all executions that have it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Definition {
     json: Arc<str>,
-    /// Its hash (SHA-256 of its JSON, in hexadecimal), which names it.
+    /// SHA-256 of its JSON in hexadecimal; its name in the store.
     pub hash: Arc<str>,
 }
 
@@ -60,25 +60,25 @@ impl From<&Value> for Definition {
 }
 
 impl Definition {
-    /// Its JSON, as the store keeps it.
+    /// Its JSON, as it is stored.
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// What it says.
+    /// Its JSON, parsed.
     ///
     /// # Errors
-    /// It is nested deeper than definitions can be read.
+    /// Its nesting is too deep for the parser.
     pub fn value(&self) -> Result<Value, StoreError> {
         serde_json::from_str(&self.json).map_err(|error| StoreError::Encode { message: error.to_string() })
     }
 }
 
 impl Store {
-    /// Writes all in one batch and returns when it is durable.
+    /// Writes all changes in one batch and returns when they are durable.
     ///
     /// # Errors
-    /// Nothing of the batch is to be relied on.
+    /// The disk cannot be written. Whether the batch is durable is unknown.
     pub fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         for write in writes {
@@ -88,7 +88,7 @@ impl Store {
             put_entries(&mut batch, &write.execution, &write.transition.entries)?;
             map_runs::put(&mut batch, &write.execution, &write.transition.map_runs)?;
             put_early_signals(&mut batch, &write.execution, &write.transition.early_signals)?;
-            put_standing(&mut batch, write, top)?;
+            put_execution_record(&mut batch, write, top)?;
             self.put_listing(&mut batch, write)?;
             batch.changes.extend_from_slice(write.documents.changes());
         }
@@ -106,13 +106,13 @@ impl Store {
             let bytes = codec::encode_json(&key, definition.json.as_bytes());
             batch.put(key, bytes);
         }
-        let mut beginning = Beginning::of(header, &definition.hash);
+        let mut start_record = StartRecord::of(header, &definition.hash);
         if is_long(&start.input) {
             put(batch, keys::input(id), &*start.input)?;
         } else {
-            beginning.input = Some(start.input.clone());
+            start_record.input = Some(start.input.clone());
         }
-        put(batch, keys::by_start(&header.workflow, header.started_ms, id), &beginning)
+        put(batch, keys::by_start(&header.workflow, header.started_ms, id), &start_record)
     }
 }
 
@@ -122,19 +122,19 @@ pub(super) fn put<T: serde::Serialize + ?Sized>(batch: &mut Batch, key: Vec<u8>,
     Ok(())
 }
 
-fn put_standing(batch: &mut Batch, write: &Write, top: Option<StoredFrame<'_>>) -> Result<(), StoreError> {
+fn put_execution_record(batch: &mut Batch, write: &Write, top: Option<StoredFrame<'_>>) -> Result<(), StoreError> {
     let Some(header) = &write.transition.header else {
-        let message = || format!("the top frame of {} comes without the header that it lies with", write.execution);
+        let message = || format!("the top frame of {} is without the header of its record", write.execution);
         return top.map_or(Ok(()), |_| Err(StoreError::Encode { message: message() }));
     };
-    put(batch, keys::standing(&header.id), &Standing::of(header, top))?;
+    put(batch, keys::execution_record(&header.id), &ExecutionRecord::of(header, top))?;
     if !write.transition.waking_changed && write.start.is_none() {
         return Ok(());
     }
     let key = keys::active(&header.id);
     match header.status {
-        ExecutionStatus::Running => put(batch, key, &Waking::of(header))?,
-        // One that ended in its first turn never had such a record.
+        ExecutionStatus::Running => put(batch, key, &WakeRecord::of(header))?,
+        // An execution that ended in its first turn has no such record.
         _ if write.start.is_some() => {}
         _ => batch.delete(key),
     }

@@ -1,8 +1,11 @@
-//! Named JSON documents beside the executions: what an API keeps about state machines, activities, tags.
+//! Named JSON documents: what the API stores about state machines, activities and tags.
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -16,7 +19,7 @@ pub struct DocumentChanges {
 }
 
 impl DocumentChanges {
-    /// Writes a document in place of an earlier one of that name.
+    /// Writes a document; replaces an earlier one of the same name.
     ///
     /// # Errors
     /// It cannot be written as JSON.
@@ -53,6 +56,30 @@ impl DocumentVersions {
     }
 }
 
+/// Changes of documents that the next batch writes. At most one for each document.
+#[derive(Debug, Default)]
+pub(super) struct DeferredChanges {
+    /// Whether there are any: the lock is not taken for each batch.
+    any: AtomicBool,
+    changes: Mutex<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+}
+
+impl DeferredChanges {
+    fn add(&self, batch: Batch) {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).extend(batch.changes);
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Moves the changes to the beginning of a batch, so that the batch's own change of the same document applies.
+    pub fn move_to(&self, batch: &mut Batch) {
+        if batch.changes.is_empty() || !self.any.swap(false, Ordering::Acquire) {
+            return;
+        }
+        let changes = std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(batch.changes.splice(0..0, changes));
+    }
+}
+
 /// The kinds of the documents that changes write or delete, each once.
 pub(super) fn changed_kinds(changes: &[Change]) -> Vec<Vec<u8>> {
     let prefix = keys::document("");
@@ -71,7 +98,7 @@ fn kind(key: &[u8]) -> &[u8] {
 }
 
 impl Store {
-    /// Carries changes out in one batch and returns when they are durable.
+    /// Writes the changes in one batch and returns when they are durable.
     ///
     /// # Errors
     /// The records cannot be written.
@@ -79,13 +106,19 @@ impl Store {
         self.write(changes.batch)
     }
 
-    /// A number that is another one after every change of a document of the same kind as `name`: of all documents whose name has the
-    /// same part before the first `/`. It has changed before the change is acknowledged.
+    /// Writes changes with the next batch, in the same fsync. They are lost if this process ends before that batch, and cannot be read
+    /// until then.
+    pub fn change_documents_later(&self, changes: DocumentChanges) {
+        self.deferred_changes.add(changes.batch);
+    }
+
+    /// A version that differs after every change of a document of the same kind. The kind is the part of the name before the first
+    /// `/`. It changes before the change is acknowledged.
     pub fn document_version(&self, name: &str) -> u64 {
         self.document_versions.of(&keys::document(name))
     }
 
-    /// The document of a name.
+    /// Loads a document by its name.
     ///
     /// # Errors
     /// The records cannot be read.
@@ -93,7 +126,7 @@ impl Store {
         self.read(&keys::document(name))
     }
 
-    /// The documents whose name begins with `prefix`, by name, at most `limit` of them, those behind `after` only.
+    /// The documents whose names begin with `prefix`, by name, at most `limit`, only those after the name `after`.
     ///
     /// # Errors
     /// The records cannot be read.
@@ -103,7 +136,7 @@ impl Store {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, T)>, StoreError> {
-        // The least name behind another has one NUL more.
+        // The next possible name has one NUL more.
         let from = after.map(|after| [&keys::document(after)[..], b"\0"].concat());
         let found = self.records.scan(&keys::document(prefix), from.as_deref(), limit)?;
         let skipped = keys::document("").len();
@@ -112,5 +145,34 @@ impl Store {
             Ok((String::from_utf8_lossy(&key[skipped..]).into_owned(), document))
         };
         found.into_iter().map(named).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::store::MemoryRecords;
+
+    fn change(name: &str, document: u64) -> DocumentChanges {
+        let mut changes = DocumentChanges::default();
+        changes.put(name, &document).unwrap();
+        changes
+    }
+
+    #[test]
+    fn a_deferred_change_is_written_with_the_next_batch_unless_that_changes_the_same_document() {
+        let records = MemoryRecords::new();
+        let store = Store::new(records.clone()).unwrap();
+        store.change_documents_later(change("shown/a", 1));
+        store.change_documents_later(change("shown/a", 2));
+        store.change_documents_later(change("shown/b", 3));
+        assert_eq!(store.document::<u64>("shown/a").unwrap(), None);
+        store.change_documents(change("shown/b", 4)).unwrap();
+        let documents = || ["shown/a", "shown/b"].map(|name| store.document::<u64>(name).unwrap());
+        assert_eq!(documents(), [Some(2), Some(4)]);
+        store.change_documents(change("shown/a", 5)).unwrap();
+        assert_eq!(documents(), [Some(5), Some(4)], "it is written once");
     }
 }

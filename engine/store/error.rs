@@ -72,22 +72,22 @@ pub enum StoreError {
 
 impl StoreError {
     /// The error of a folder or file that cannot be opened.
-    pub fn open_error(path: &Path, error: &io::Error) -> Self {
+    pub(crate) fn open_error(path: &Path, error: &io::Error) -> Self {
         StoreError::Open { folder: path.display().to_string(), message: error.to_string(), kind: error.kind() }
     }
 
     /// The error of a read that failed.
-    pub fn read_error(error: &io::Error) -> Self {
+    pub(crate) fn read_error(error: &io::Error) -> Self {
         StoreError::Read { message: error.to_string(), kind: error.kind() }
     }
 
     /// The error of a write that failed.
-    pub fn write_error(error: &io::Error) -> Self {
+    pub(crate) fn write_error(error: &io::Error) -> Self {
         StoreError::Write { message: error.to_string(), kind: error.kind() }
     }
 
     /// The error of a write that fails without a system error, such as a stopped committer.
-    pub fn not_written(message: impl Into<String>) -> Self {
+    pub(crate) fn not_written(message: impl Into<String>) -> Self {
         StoreError::Write { message: message.into(), kind: io::ErrorKind::Other }
     }
 

@@ -1,4 +1,4 @@
-//! Executions as they stand in the store.
+//! Reads the records of executions.
 
 use std::{
     borrow::Cow,
@@ -9,39 +9,40 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Store, StoreError, codec, keys,
+    Store, StoreError, codec,
+    execution_records::{ExecutionRecord, StartRecord, StoredStart, WakeRecord},
+    keys,
     records::{RECORDS_AT_ONCE, Record},
-    standing::{Beginning, Begun, Standing, Waking},
 };
 use crate::{
     journal::{Entries, JournalEntry},
     machine::{EarlySignal, ExecutionHeader, FrameRow},
 };
 
-/// How many records of a journal are read first: most turns have several entries.
+/// The minimum number of journal records in the first read: most turns have several entries.
 const ENTRY_RECORDS_MIN: usize = 16;
-/// How many executions of a workflow are read at least for a list of all workflows' executions.
-const LISTED_MIN: usize = 16;
-/// How often records that are being written are read again, until none was written meanwhile.
+/// The minimum number of executions that are read of each workflow for a list over all workflows.
+const STARTS_READ_MIN: usize = 16;
+/// The maximum number of reads until no turn was committed during one.
 const READS_MAX: usize = 200;
 
-/// An execution that has not ended, as far as a new process has to know.
+/// An execution that has not ended: the fields that a new process needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Active {
     /// Its id.
     pub id: String,
-    /// What it works on.
+    /// Its subject.
     pub subject: Option<String>,
-    /// Whether something of it was in flight: then it has to be taken up at once.
+    /// Whether a call was in flight, so that it must be loaded at once.
     pub awake: bool,
-    /// When something is due, in milliseconds since the Unix epoch.
+    /// The time of its next wake-up, in milliseconds since the Unix epoch.
     pub next_wake_ms: Option<u64>,
 }
 
-/// An execution as a process takes it up.
+/// An execution with everything that is needed to continue it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Kept {
-    /// Its header, with its input and what it created.
+pub struct StoredExecution {
+    /// Its header, with its input and the resources that it created.
     pub header: ExecutionHeader,
     /// The hash of its definition.
     pub definition_hash: String,
@@ -49,14 +50,14 @@ pub struct Kept {
     pub frames: Vec<FrameRow>,
 }
 
-/// A place in the list of a workflow's executions.
+/// A position in the list of a workflow's executions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct StartPosition {
     /// The execution's id.
     pub id: String,
     /// Its workflow.
     pub workflow: String,
-    /// When it began, in milliseconds since the Unix epoch.
+    /// Its start time, in milliseconds since the Unix epoch.
     pub started_ms: u64,
 }
 
@@ -69,14 +70,14 @@ impl Store {
         self.active_after(None, usize::MAX)
     }
 
-    /// The same, those behind an id only and at most `limit` of them: there may be a million.
+    /// A page of [`Store::active`]: at most `limit`, only those after an id. There may be a million.
     ///
     /// # Errors
     /// The records cannot be read.
     pub fn active_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Active>, StoreError> {
         let from = after.map(|after| [keys::ACTIVE, after.as_bytes(), b"\0"].concat());
         let read = |(key, bytes): Record| {
-            let Waking { subject, awake, next_wake_ms } = codec::decode(&key, &bytes)?;
+            let WakeRecord { subject, awake, next_wake_ms } = codec::decode(&key, &bytes)?;
             let subject = subject.map(Cow::into_owned);
             let id = String::from_utf8_lossy(&key[keys::ACTIVE.len()..]).into_owned();
             Ok(Active { id, subject, awake, next_wake_ms })
@@ -93,45 +94,61 @@ impl Store {
         let mut from = keys::BY_START.to_vec();
         while let Some((key, _)) = self.records.scan(keys::BY_START, Some(&from), 1)?.pop() {
             let (workflow, ..) = started(&key)?;
-            // The first key behind all of this workflow's.
+            // The first key after all keys of this workflow.
             from = [keys::BY_START, workflow.as_bytes(), b"\x01"].concat();
             found.push(workflow.to_owned());
         }
         Ok(found)
     }
 
-    /// A workflow's executions, those begun last first, at most `limit` of them, those behind `after` only.
+    /// The executions of a workflow, the latest start first, at most `limit`, only those after the position `after`.
     ///
     /// # Errors
     /// The records cannot be read.
-    pub fn listed(&self, workflow: &str, after: Option<&Listed>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+    pub fn starts_page(
+        &self,
+        workflow: &str,
+        after: Option<&StartPosition>,
+        limit: usize,
+    ) -> Result<Vec<StartPosition>, StoreError> {
         let prefix = keys::of_workflow(workflow);
-        let behind = |key: &[u8]| [key, b"\0"].concat();
-        let mut from = after.map(|after| behind(&keys::by_start(&after.workflow, after.started_ms, &after.id)));
+        let after_key = |key: &[u8]| [key, b"\0"].concat();
+        let mut from = after.map(|after| after_key(&keys::by_start(&after.workflow, after.started_ms, &after.id)));
         let mut listed = Vec::new();
         while listed.len() < limit {
             let records = self.records.scan(&prefix, from.as_deref(), RECORDS_AT_ONCE.min(limit - listed.len()))?;
             let Some((last, _)) = records.last() else { break };
-            from = Some(behind(last));
+            from = Some(after_key(last));
             for (key, _) in &records {
                 let (workflow, started_ms, id) = started(key)?;
-                listed.push(Listed { id: id.to_owned(), workflow: workflow.to_owned(), started_ms });
+                listed.push(StartPosition { id: id.to_owned(), workflow: workflow.to_owned(), started_ms });
             }
         }
         Ok(listed)
     }
 
-    /// The headers of the executions begun last, those first, at most `limit`; without inputs and what was created.
+    /// The headers of the latest executions, the latest start first, at most `limit`; without inputs and created resources.
     ///
     /// # Errors
     /// The records cannot be read.
-    pub fn latest(&self, limit: usize) -> Result<Vec<ExecutionHeader>, StoreError> {
-        let at_once = limit.div_ceil(8).clamp(LISTED_MIN, RECORDS_AT_ONCE);
-        // The next executions of each workflow; the heap has the first of each.
+    pub fn recent(&self, limit: usize) -> Result<Vec<ExecutionHeader>, StoreError> {
+        self.recent_until(None, limit)
+    }
+
+    /// Like [`Store::recent`], only those that began at `until_ms` or earlier.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn recent_until(&self, until_ms: Option<u64>, limit: usize) -> Result<Vec<ExecutionHeader>, StoreError> {
+        let at_once = limit.div_ceil(8).clamp(STARTS_READ_MIN, RECORDS_AT_ONCE);
+        // The next executions of each workflow. The heap has the first of each.
         let mut lists = Vec::new();
         let mut firsts = BinaryHeap::new();
         for workflow in self.workflows()? {
-            let list = VecDeque::from(self.listed(&workflow, None, at_once)?);
+            // No id is empty, so every execution that began at that time comes after this position.
+            let after =
+                until_ms.map(|started_ms| StartPosition { id: String::new(), workflow: workflow.clone(), started_ms });
+            let list = VecDeque::from(self.starts_page(&workflow, after.as_ref(), at_once)?);
             firsts.extend(list.front().map(|first| (first.started_ms, first.id.clone(), lists.len())));
             lists.push(list);
         }
@@ -142,7 +159,7 @@ impl Store {
             && let Some(first) = list.pop_front()
         {
             if list.is_empty() {
-                list.extend(self.listed(&first.workflow, Some(&first), at_once)?);
+                list.extend(self.starts_page(&first.workflow, Some(&first), at_once)?);
             }
             firsts.extend(list.front().map(|first| (first.started_ms, first.id.clone(), number)));
             latest.push(first);
@@ -152,31 +169,33 @@ impl Store {
         headers.collect()
     }
 
-    /// When the execution begun last was started, in milliseconds since the Unix epoch; `None` where there is none, or it cannot be
+    /// The latest start of all executions, in milliseconds since the Unix epoch; `None` without executions, or if they cannot be
     /// read.
     pub fn latest_start_ms(&self) -> Option<u64> {
-        self.latest(1).ok()?.first().map(|header| header.started_ms)
+        self.recent(1).ok()?.first().map(|header| header.started_ms)
     }
 
-    /// Every execution's header, those begun last first; without inputs and what was created.
+    /// The headers of all executions, the latest start first; without inputs and created resources.
     ///
     /// # Errors
     /// The records cannot be read.
     pub fn headers(&self) -> Result<Vec<ExecutionHeader>, StoreError> {
-        self.latest(usize::MAX)
+        self.recent(usize::MAX)
     }
 
-    /// One execution's header without its input and what it created.
+    /// The header of an execution without its input and created resources.
     ///
     /// # Errors
     /// The records cannot be read.
     pub fn summary(&self, id: &str) -> Result<Option<ExecutionHeader>, StoreError> {
-        Ok(self.standing_and_beginning(id)?.map(|(standing, beginning)| standing.header(id, beginning)))
+        Ok(self
+            .execution_and_start_record(id)?
+            .map(|(execution_record, start_record)| execution_record.header(id, start_record)))
     }
 
-    /// How an execution stands.
-    pub(super) fn standing(&self, id: &str) -> Result<Option<Standing<'static>>, StoreError> {
-        let record = self.standing_record(id)?;
+    /// The execution record.
+    pub(super) fn execution_record(&self, id: &str) -> Result<Option<ExecutionRecord<'static>>, StoreError> {
+        let record = self.raw_execution_record(id)?;
         record.map(|(key, bytes)| codec::decode(&key, &bytes)).transpose()
     }
 
@@ -185,58 +204,67 @@ impl Store {
         Ok(!self.records.scan(keys::ORIGINS, None, 1)?.is_empty())
     }
 
-    fn standing_and_beginning(&self, id: &str) -> Result<Option<(Standing<'static>, Beginning)>, StoreError> {
-        let Some(standing) = self.standing(id)? else { return Ok(None) };
-        let key = match &standing.began {
+    fn execution_and_start_record(
+        &self,
+        id: &str,
+    ) -> Result<Option<(ExecutionRecord<'static>, StartRecord)>, StoreError> {
+        let Some(execution_record) = self.execution_record(id)? else { return Ok(None) };
+        let key = match &execution_record.began {
             Some((workflow, started_ms)) => keys::by_start(workflow, *started_ms, id),
             None => keys::origin(id),
         };
         let missing = |key: &[u8]| codec::damaged(key, "it is missing".to_owned());
-        let beginning = match self.read(&key)?.ok_or_else(|| missing(&key))? {
-            Begun::With(beginning) => *beginning,
-            // It began in format 2 and has gone on since.
-            Begun::Elsewhere(_) => self.read(&keys::origin(id))?.ok_or_else(|| missing(&keys::origin(id)))?,
+        let start_record = match self.read(&key)?.ok_or_else(|| missing(&key))? {
+            StoredStart::Record(start_record) => *start_record,
+            // It started in format 2 and has continued in a later one.
+            StoredStart::DefinitionHash(_) => {
+                self.read(&keys::origin(id))?.ok_or_else(|| missing(&keys::origin(id)))?
+            }
         };
-        Ok(Some((standing, beginning)))
+        Ok(Some((execution_record, start_record)))
     }
 
-    /// One execution's header, with its input and what it created.
+    /// The header of an execution with its input and created resources.
     ///
     /// # Errors
     /// The records cannot be read.
     pub fn header(&self, id: &str) -> Result<Option<ExecutionHeader>, StoreError> {
-        match self.standing_and_beginning(id)? {
-            Some((standing, beginning)) => self.header_of(id, standing, beginning).map(Some),
+        match self.execution_and_start_record(id)? {
+            Some((execution_record, start_record)) => self.header_of(id, execution_record, start_record).map(Some),
             None => Ok(None),
         }
     }
 
-    /// All that is needed to go on with an execution.
+    /// Loads everything that is needed to continue an execution.
     ///
     /// # Errors
     /// The records cannot be read.
-    pub fn kept(&self, id: &str) -> Result<Option<Kept>, StoreError> {
-        let Some((mut standing, beginning)) = self.standing_and_beginning(id)? else { return Ok(None) };
-        let frames = self.frames_below(id, standing.began.is_some(), standing.top.take())?;
-        let definition_hash = beginning.definition.clone();
-        Ok(Some(Kept { header: self.header_of(id, standing, beginning)?, definition_hash, frames }))
+    pub fn load(&self, id: &str) -> Result<Option<StoredExecution>, StoreError> {
+        let Some((mut execution_record, start_record)) = self.execution_and_start_record(id)? else { return Ok(None) };
+        let frames = self.frames_below(id, execution_record.began.is_some(), execution_record.top.take())?;
+        let definition_hash = start_record.definition.clone();
+        Ok(Some(StoredExecution {
+            header: self.header_of(id, execution_record, start_record)?,
+            definition_hash,
+            frames,
+        }))
     }
 
-    /// The same, while a runner may be writing: all of it as of one moment.
+    /// As [`Store::load`], while a runner may write: all records are of one commit.
     ///
     /// # Errors
     /// The records cannot be read.
-    pub fn kept_beside_a_writer(&self, id: &str) -> Result<Option<Kept>, StoreError> {
-        self.at_one_moment(id, || self.kept(id))
+    pub fn load_consistent(&self, id: &str) -> Result<Option<StoredExecution>, StoreError> {
+        self.at_one_moment(id, || self.load(id))
     }
 
-    /// Reads several records of an execution as of one moment: again, where a turn was committed meanwhile. Without this a value that
-    /// the turn deleted would be taken for damage.
+    /// Reads several records of one commit: repeats the read if a turn was committed during it. Otherwise a value that the turn
+    /// deleted would be reported as damage.
     pub(super) fn at_one_moment<T>(&self, id: &str, read: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut before = self.standing_record(id)?;
+        let mut before = self.raw_execution_record(id)?;
         for _ in 0..READS_MAX {
             let found = read();
-            let after = self.standing_record(id)?;
+            let after = self.raw_execution_record(id)?;
             if after == before {
                 return found;
             }
@@ -246,7 +274,7 @@ impl Store {
     }
 
     /// The record that every turn of an execution rewrites.
-    fn standing_record(&self, id: &str) -> Result<Option<Record>, StoreError> {
+    fn raw_execution_record(&self, id: &str) -> Result<Option<Record>, StoreError> {
         for key in self.keys_of_every_format(id) {
             if let Some(bytes) = self.records.get(&key)? {
                 return Ok(Some((key, bytes)));
@@ -255,10 +283,15 @@ impl Store {
         Ok(None)
     }
 
-    fn header_of(&self, id: &str, standing: Standing<'_>, beginning: Beginning) -> Result<ExecutionHeader, StoreError> {
-        let is_apart = beginning.input.is_none();
-        let early_signals = self.early_signals(id, &standing.early_signals)?;
-        let mut header = standing.header(id, beginning);
+    fn header_of(
+        &self,
+        id: &str,
+        execution_record: ExecutionRecord<'_>,
+        start_record: StartRecord,
+    ) -> Result<ExecutionHeader, StoreError> {
+        let is_apart = start_record.input.is_none();
+        let early_signals = self.early_signals(id, &execution_record.early_signals)?;
+        let mut header = execution_record.header(id, start_record);
         if is_apart && let Some(input) = self.read::<Value>(&keys::input(id))? {
             header.input = Arc::new(input);
         }
@@ -267,7 +300,7 @@ impl Store {
         let created = self.records.scan(&prefix, None, usize::MAX)?;
         let read = |(key, bytes): &Record| {
             let name = String::from_utf8_lossy(&key[prefix.len()..]).into_owned();
-            // Stores of earlier versions do not say when: long ago.
+            // Earlier formats have no timestamp: treat it as 0.
             Ok((name, codec::decode::<Option<u64>>(key, bytes)?.unwrap_or_default()))
         };
         header.created = Arc::new(created.iter().map(read).collect::<Result<BTreeMap<_, _>, StoreError>>()?);
@@ -282,18 +315,18 @@ impl Store {
         numbers.iter().map(read).collect()
     }
 
-    /// The definition that an execution was started with, and its hash.
+    /// The pinned definition of an execution, and its hash.
     ///
     /// # Errors
     /// The records cannot be read.
     pub fn definition(&self, id: &str) -> Result<Option<(String, Value)>, StoreError> {
-        let Some((_, beginning)) = self.standing_and_beginning(id)? else { return Ok(None) };
-        let hash = beginning.definition;
+        let Some((_, start_record)) = self.execution_and_start_record(id)? else { return Ok(None) };
+        let hash = start_record.definition;
         let definition = self.read(&keys::definition(&hash))?;
         Ok(definition.map(|definition| (hash, definition)))
     }
 
-    /// An execution's journal from a sequence on, at most `limit` entries.
+    /// The journal of an execution from a sequence on, at most `limit` entries.
     ///
     /// # Errors
     /// The records cannot be read.
@@ -301,7 +334,7 @@ impl Store {
         self.read_entries(&keys::entries(id), &keys::entry(id, from_sequence), from_sequence, limit)
     }
 
-    /// The entries of a journal under a prefix from a sequence on, at most `limit`. Reads few records more than hold them.
+    /// The entries of a journal under a prefix from a sequence on, at most `limit`. Reads few records more than it needs.
     pub(super) fn read_entries(
         &self,
         prefix: &[u8],
@@ -312,7 +345,7 @@ impl Store {
         let mut entries: Vec<JournalEntry> = Vec::new();
         let (mut next, mut step) = (from_key.to_vec(), ENTRY_RECORDS_MIN);
         while entries.len() < limit {
-            // A record holds at least one entry, and its key has the last of them.
+            // A record has at least one entry. Its key has the sequence of the last one.
             let wanted = step.min(limit - entries.len());
             let records = self.records.scan(prefix, Some(&next), wanted)?;
             for (key, bytes) in &records {

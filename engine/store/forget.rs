@@ -1,15 +1,15 @@
-//! Forgetting what has ended.
+//! Deletes ended executions.
 
 use std::collections::BTreeSet;
 
-use super::{Batch, Store, StoreError, codec, keys, records::all_in_parts, standing::Begun};
+use super::{Batch, Store, StoreError, codec, execution_records::StoredStart, keys, records::all_in_parts};
 
 impl Store {
-    /// Forgets ended executions, and the definitions that no other execution has.
+    /// Deletes ended executions, and the definitions that no other execution has.
     ///
     /// # Errors
     /// The records cannot be read or written.
-    pub fn forget_all(&self, ids: &[&str]) -> Result<(), StoreError> {
+    pub(crate) fn forget_all(&self, ids: &[&str]) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         for id in ids {
             if let Some(header) = self.summary(id)? {
@@ -22,7 +22,9 @@ impl Store {
                     batch.delete(key);
                 }
             }
-            for key in [keys::standing(id), keys::active(id), keys::ended(id), keys::origin(id), keys::input(id)] {
+            for key in
+                [keys::execution_record(id), keys::active(id), keys::ended(id), keys::origin(id), keys::input(id)]
+            {
                 if self.records.get(&key)?.is_some() {
                     batch.delete(key);
                 }
@@ -31,7 +33,7 @@ impl Store {
         self.write(batch)
     }
 
-    /// Forgets an ended execution; its definition stays for others.
+    /// Deletes an ended execution. Its definition stays, because others may have it.
     ///
     /// # Errors
     /// The records cannot be read or written.
@@ -39,7 +41,7 @@ impl Store {
         self.forget_all(&[id])
     }
 
-    /// Forgets the definitions that no execution has; answers how many.
+    /// Deletes the definitions that no execution has. Returns how many.
     ///
     /// # Errors
     /// The records cannot be read or written.
@@ -48,8 +50,8 @@ impl Store {
         all_in_parts(self.records.as_ref(), keys::BY_START, |records| {
             for (key, bytes) in records {
                 used.insert(match codec::decode(key, bytes)? {
-                    Begun::With(beginning) => beginning.definition,
-                    Begun::Elsewhere(definition) => definition,
+                    StoredStart::Record(start_record) => start_record.definition,
+                    StoredStart::DefinitionHash(definition) => definition,
                 });
             }
             Ok(())

@@ -1,4 +1,4 @@
-//! Frames as they stand in the store: the top one in the record that says how its execution stands, each other for itself.
+//! Reads and writes frames: the top frame is a part of the execution record, each other frame has a record of its own.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Batch, Store, StoreError, codec, commit::put, keys};
 use crate::machine::{FrameId, FrameRow, FrameWrite, Part, TOP_FRAME};
 
-/// A frame's row, and which of its values lie for themselves: a letter for each [`Part`].
+/// A frame's row, and a letter for each [`Part`] that has a record of its own.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct StoredFrame<'f>(Cow<'f, FrameRow>, String);
 
@@ -23,7 +23,7 @@ impl<'f> StoredFrame<'f> {
     }
 }
 
-/// Writes the frames of a turn; answers the top one, which belongs to how the execution stands.
+/// Writes the frames of a turn. Returns the top frame, which belongs to the execution record.
 pub(super) fn put_all<'f>(
     batch: &mut Batch,
     id: &str,
@@ -43,7 +43,7 @@ pub(super) fn put_all<'f>(
     Ok(top)
 }
 
-/// Deletes frames with their long values.
+/// Deletes frames and their parts.
 pub(super) fn delete_all(batch: &mut Batch, id: &str, frames: &[(FrameId, Vec<Part>)]) {
     for (frame, parts) in frames {
         if *frame != TOP_FRAME {
@@ -54,39 +54,39 @@ pub(super) fn delete_all(batch: &mut Batch, id: &str, frames: &[(FrameId, Vec<Pa
 }
 
 impl Store {
-    /// An execution's frames, in the order of their numbers.
+    /// The frames of an execution, ordered by number.
     ///
     /// # Errors
     /// The records cannot be read.
     pub fn frames(&self, id: &str) -> Result<Vec<FrameRow>, StoreError> {
-        self.at_one_moment(id, || match self.standing(id)? {
-            Some(standing) => self.frames_below(id, standing.began.is_some(), standing.top),
+        self.at_one_moment(id, || match self.execution_record(id)? {
+            Some(execution_record) => self.frames_below(id, execution_record.began.is_some(), execution_record.top),
             None => Ok(Vec::new()),
         })
     }
 
-    /// One frame of an execution, which costs the same however many others it has.
+    /// One frame of an execution. The cost does not depend on the number of frames.
     ///
     /// # Errors
     /// The records cannot be read.
     pub fn frame(&self, id: &str, number: u64) -> Result<Option<FrameRow>, StoreError> {
         let found = self.at_one_moment(id, || {
-            let Some(standing) = self.standing(id)? else { return Ok(Vec::new()) };
-            let top = standing.top.filter(|top| top.0.id == number);
-            self.frames_under(&keys::frame(id, number), id, standing.began.is_some(), top)
+            let Some(execution_record) = self.execution_record(id)? else { return Ok(Vec::new()) };
+            let top = execution_record.top.filter(|top| top.0.id == number);
+            self.frames_under(&keys::frame(id, number), id, execution_record.began.is_some(), top)
         })?;
         Ok(found.into_iter().find(|row| row.id == number))
     }
 
-    /// The same, of which the top one has been read. Of an execution that has gone on in this format, the top frame of format 2
-    /// is not believed any more.
+    /// All frames, with a top frame that was read already. The top frame of format 2 is ignored if the execution has continued in a
+    /// later format.
     pub(super) fn frames_below(
         &self,
         id: &str,
-        has_gone_on: bool,
+        has_continued: bool,
         top: Option<StoredFrame<'_>>,
     ) -> Result<Vec<FrameRow>, StoreError> {
-        self.frames_under(&keys::frames(id), id, has_gone_on, top)
+        self.frames_under(&keys::frames(id), id, has_continued, top)
     }
 
     /// The frames whose keys begin with `scanned`.
@@ -94,13 +94,13 @@ impl Store {
         &self,
         scanned: &[u8],
         id: &str,
-        has_gone_on: bool,
+        has_continued: bool,
         top: Option<StoredFrame<'_>>,
     ) -> Result<Vec<FrameRow>, StoreError> {
         let prefix = keys::frames(id);
         let mut frames: Vec<StoredFrame<'_>> = top.into_iter().collect();
         for (key, bytes) in self.records.scan(scanned, None, usize::MAX)? {
-            // A part lies right behind its frame and has a byte more.
+            // A part follows its frame: its key has one byte more.
             let (number, part) = key[prefix.len()..].split_at(8.min(key.len() - prefix.len()));
             match part.first().and_then(|part| Part::of(*part)) {
                 Some(part) => {
@@ -109,16 +109,16 @@ impl Store {
                     frame.0.to_mut().set_part(part, codec::decode(&key, &bytes)?);
                     frame.1.retain(|waited| waited != part as u8 as char);
                 }
-                None if has_gone_on && number == TOP_FRAME.to_be_bytes() => {}
+                None if has_continued && number == TOP_FRAME.to_be_bytes() => {}
                 None => frames.push(codec::decode(&key, &bytes)?),
             }
         }
-        frames.into_iter().map(|frame| whole(id, frame)).collect()
+        frames.into_iter().map(|frame| complete(id, frame)).collect()
     }
 }
 
-/// The row of a frame all of whose long values were found.
-fn whole(id: &str, StoredFrame(row, missing): StoredFrame<'_>) -> Result<FrameRow, StoreError> {
+/// The row of a frame, if all its parts were found.
+fn complete(id: &str, StoredFrame(row, missing): StoredFrame<'_>) -> Result<FrameRow, StoreError> {
     match missing.bytes().next() {
         None => Ok(row.into_owned()),
         Some(part) => Err(codec::damaged(&keys::part(id, row.id, part), "it is missing".to_owned())),

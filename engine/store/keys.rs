@@ -1,66 +1,66 @@
-//! Where each record lies. Ids hold no NUL, so a prefix with one behind the id is that execution's alone.
+//! The key of each record. Ids contain no NUL, so a prefix of an id and NUL selects one execution.
 //!
 //! | prefix | what |
 //! |---|---|
-//! | `s/` | how an execution stands, with its top frame |
-//! | `a/` | of one that has not ended, what a new process must know: whether it is awake, when it wakes |
-//! | `t/` | what it began with, by workflow and start, the latest first; `i/` its input, where that is long |
+//! | `s/` | the execution record: its status, with the top frame |
+//! | `a/` | the wake record of an execution that has not ended |
+//! | `t/` | the start record, by workflow and start, the latest first; `i/` a long input |
 //! | `d/` | definitions by their hash |
-//! | `f/` | the frames below the top, and the long values of a frame, each for itself |
+//! | `f/` | the frames below the top, and the parts of each frame |
 //! | `j/` | the journal, a record for each turn, by the last sequence in it |
-//! | `c/` | what it created, and when |
-//! | `e/` | answers for its Tasks that do not wait yet, since format 4 |
+//! | `c/` | the resources that it created, and when |
+//! | `e/` | early signals, since format 4 |
 //! | `l/` | the list of each workflow's executions by status, redriven or not, and time, the latest first; since format 5 |
 //! | `n/` | documents |
-//! | `r/` | map runs, by their number; `u/` where one is, by what its UUID shares with those of its child executions |
-//! | `x/` | child executions of map runs, those begun last first; `y/` their histories, a record for each turn |
+//! | `r/` | map runs, by their number; `u/` the place of one, by the UUID prefix that it shares with its child executions |
+//! | `x/` | child executions of map runs, the latest first; `y/` their histories, a record for each turn |
 //!
-//! In format 2 an execution that has not gone on since stands under `a/` or, ended, `h/`; its top frame lies under `f/`, what it
-//! began with under `o/`, and `t/` has its definition's hash.
+//! In format 2 the execution record of an execution that has not continued in a later format is under `a/`, or under `h/` once it
+//! has ended. Its top frame is under `f/`, its start record under `o/`, and `t/` has the hash of its definition.
 
 use crate::machine::ChildId;
 
 pub(super) const FORMAT: &[u8] = b"m/format";
 pub(super) const ACTIVE: &[u8] = b"a/";
-const STANDING: &[u8] = b"s/";
+const EXECUTION_RECORD: &[u8] = b"s/";
 const ENDED: &[u8] = b"h/";
 pub(super) const DEFINITIONS: &[u8] = b"d/";
 pub(super) const BY_START: &[u8] = b"t/";
 pub(super) const LISTED: &[u8] = b"l/";
 
-/// How an execution stands.
-pub(super) fn standing(id: &str) -> Vec<u8> {
-    [STANDING, id.as_bytes()].concat()
+/// The execution record.
+pub(super) fn execution_record(id: &str) -> Vec<u8> {
+    [EXECUTION_RECORD, id.as_bytes()].concat()
 }
 
-/// What must be known of an execution that has not ended.
+/// The wake record.
 pub(super) fn active(id: &str) -> Vec<u8> {
     [ACTIVE, id.as_bytes()].concat()
 }
 
-/// How an execution stands that has ended, in format 2.
+/// The execution record of an ended execution in format 2.
 pub(super) fn ended(id: &str) -> Vec<u8> {
     [ENDED, id.as_bytes()].concat()
 }
 
-/// The id in a key of [`standing`], [`active`] or [`ended`].
+/// The id in a key of [`execution_record`], [`active`] or [`ended`].
 pub(super) fn id(key: &[u8]) -> Option<&str> {
-    let id = [STANDING, ACTIVE, ENDED].into_iter().find_map(|prefix| key.strip_prefix(prefix))?;
+    let id = [EXECUTION_RECORD, ACTIVE, ENDED].into_iter().find_map(|prefix| key.strip_prefix(prefix))?;
     std::str::from_utf8(id).ok()
 }
 
-/// The execution that a record is about which each has: how it stands, or what it began with.
+/// The execution of an execution record or a start record.
 pub(super) fn execution(key: &[u8]) -> Option<&str> {
-    match key.strip_prefix(STANDING).or_else(|| key.strip_prefix(ACTIVE)) {
+    match key.strip_prefix(EXECUTION_RECORD).or_else(|| key.strip_prefix(ACTIVE)) {
         Some(id) => std::str::from_utf8(id).ok(),
         None => started(key).map(|(.., id)| id),
     }
 }
 
-/// The prefix of what executions of format 2 began with.
+/// The prefix of start records in format 2.
 pub(super) const ORIGINS: &[u8] = b"o/";
 
-/// What an execution began with, in format 2.
+/// The start record in format 2.
 pub(super) fn origin(id: &str) -> Vec<u8> {
     [ORIGINS, id.as_bytes()].concat()
 }
@@ -73,17 +73,17 @@ pub(super) fn definition(hash: &str) -> Vec<u8> {
     [DEFINITIONS, hash.as_bytes()].concat()
 }
 
-/// All executions of a workflow by their start.
+/// The prefix of a workflow's start records.
 pub(super) fn of_workflow(workflow: &str) -> Vec<u8> {
     [BY_START, workflow.as_bytes(), b"\0"].concat()
 }
 
-/// An execution by its start: the latest lies first.
+/// The start record: the latest start is first.
 pub(super) fn by_start(workflow: &str, started_ms: u64, id: &str) -> Vec<u8> {
     [&of_workflow(workflow)[..], &(!started_ms).to_be_bytes(), id.as_bytes()].concat()
 }
 
-/// Workflow, start and id of a key of [`by_start`].
+/// Workflow, start and id in a key of [`by_start`].
 pub(super) fn started(key: &[u8]) -> Option<(&str, u64, &str)> {
     let rest = key.strip_prefix(BY_START)?;
     let end = rest.iter().position(|byte| *byte == 0)?;
@@ -103,7 +103,7 @@ pub(super) fn listed(workflow: &str, group: [u8; 2], at_ms: u64, id: &str) -> Ve
     [&listed_group(workflow, group)[..], &(!at_ms).to_be_bytes(), id.as_bytes()].concat()
 }
 
-/// Time and id of a key of [`listed`] under the prefix of its group.
+/// Time and id in a key of [`listed`] below the prefix of its group.
 pub(super) fn listed_position<'k>(key: &'k [u8], prefix: &[u8]) -> Option<(u64, &'k str)> {
     let (time, id) = key.strip_prefix(prefix)?.split_at_checked(8)?;
     Some((!u64::from_be_bytes(time.try_into().ok()?), std::str::from_utf8(id).ok()?))
@@ -125,7 +125,7 @@ pub(super) fn frame(id: &str, frame: u64) -> Vec<u8> {
     [&frames(id)[..], &frame.to_be_bytes()].concat()
 }
 
-/// A long value of a frame: it lies behind its frame.
+/// A part of a frame; it follows the frame.
 pub(super) fn part(id: &str, frame_number: u64, part: u8) -> Vec<u8> {
     let mut key = frame(id, frame_number);
     key.push(part);
@@ -166,7 +166,7 @@ pub(super) fn map_run(id: &str, number: u64) -> Vec<u8> {
     [&map_runs(id)[..], &number.to_be_bytes()].concat()
 }
 
-/// The map runs whose numbers differ from `number` in the last `bits` only, which are whole bytes.
+/// The prefix of the map runs whose numbers differ from `number` only in the last `bits`, a multiple of 8.
 pub(super) fn map_runs_sharing(id: &str, number: u64, bits: u32) -> Vec<u8> {
     let mut key = map_run(id, number);
     key.truncate(key.len() - bits as usize / 8);
@@ -187,7 +187,7 @@ pub(super) fn children(id: &str, run: u64) -> Vec<u8> {
     [&all_children(id)[..], &run.to_be_bytes()].concat()
 }
 
-/// A child execution: the highest index lies first.
+/// A child execution: the highest index is first.
 pub(super) fn child(id: &str, child: ChildId) -> Vec<u8> {
     [&children(id, child.run)[..], &(!child.index).to_be_bytes()].concat()
 }

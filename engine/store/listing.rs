@@ -6,7 +6,9 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use super::{Batch, Store, StoreError, Write, commit::put, keys, records::all_in_parts, standing::Standing};
+use super::{
+    Batch, Store, StoreError, Write, commit::put, execution_records::ExecutionRecord, keys, records::all_in_parts,
+};
 use crate::machine::{ExecutionHeader, ExecutionStatus};
 
 /// The statuses, running executions first: a page that is read while an execution ends then shows it once, never not at all.
@@ -219,8 +221,10 @@ impl Store {
             let mut batch = Batch::default();
             for (key, _) in records {
                 let Some((workflow, started_ms, id)) = keys::started(key) else { continue };
-                match self.standing(id) {
-                    Ok(Some(standing)) => put(&mut batch, earlier(workflow, started_ms, id, &standing).key(), &())?,
+                match self.execution_record(id) {
+                    Ok(Some(execution_record)) => {
+                        put(&mut batch, earlier(workflow, started_ms, id, &execution_record).key(), &())?
+                    }
                     // What is damaged is reported by `verify`; the rest of the store is listed all the same.
                     Ok(None) | Err(StoreError::Damaged { .. }) => {}
                     Err(error) => return Err(error),
@@ -232,7 +236,7 @@ impl Store {
 }
 
 /// The position of an execution of an earlier format.
-fn earlier<'l>(workflow: &'l str, started_ms: u64, id: &'l str, standing: &Standing<'_>) -> Listing<'l> {
-    let at_ms = standing.stopped_ms.or(standing.redriven_ms).unwrap_or(started_ms);
-    Listing { workflow, id, status: standing.status, is_redriven: standing.redrive_count > 0, at_ms }
+fn earlier<'l>(workflow: &'l str, started_ms: u64, id: &'l str, execution_record: &ExecutionRecord<'_>) -> Listing<'l> {
+    let at_ms = execution_record.stopped_ms.or(execution_record.redriven_ms).unwrap_or(started_ms);
+    Listing { workflow, id, status: execution_record.status, is_redriven: execution_record.redrive_count > 0, at_ms }
 }

@@ -1,4 +1,4 @@
-//! Who owns a store. The kernel's lock dies with its process, so a stale lock is impossible.
+//! The lock of a store. The kernel releases it when its process ends, so a stale lock is impossible.
 
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
@@ -10,9 +10,9 @@ use std::{
 use rustix::{fs::OFlags, io::Errno, process::geteuid, system::uname};
 use serde::{Deserialize, Serialize};
 
-/// Write permission for the group and for others.
+/// Write permission of the group and of others.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
-/// The longest lock file that is read, in bytes: it holds one [`Holder`].
+/// The maximum length of a lock file, in bytes: it contains one [`Holder`].
 const HOLDER_BYTES_MAX: u64 = 4_096;
 
 /// The one process that may open the store of a home folder, for as long as this value lives.
@@ -21,18 +21,18 @@ pub struct OwnerLock {
     _file: File,
 }
 
-/// The process that holds the lock, as it described itself; for messages only.
+/// The process that holds the lock, as it wrote it into the lock file; for messages only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// Its process id.
     pub pid: u32,
-    /// The machine that it runs on; empty where an earlier version wrote the file.
+    /// Its machine; empty if an earlier version wrote the file.
     #[serde(default)]
     pub host: String,
-    /// The user that it runs as; empty where an earlier version wrote the file.
+    /// Its user; empty if an earlier version wrote the file.
     #[serde(default)]
     pub user: String,
-    /// The program's name and its subcommand. Never further arguments: they may hold a secret.
+    /// The program's name and its subcommand. No further arguments, because they may contain a secret.
     pub command: String,
 }
 
@@ -52,7 +52,7 @@ impl Holder {
     }
 }
 
-/// The name of a user in the system's table (passwd(5)); cron and services set no variable with it.
+/// The name of a user in passwd(5); cron and services set no variable for it.
 fn user_of(uid: u32) -> Option<String> {
     let table = std::fs::read_to_string("/etc/passwd").ok()?;
     let of_uid = |line: &&str| line.split(':').nth(2) == Some(uid.to_string().as_str());
@@ -60,11 +60,12 @@ fn user_of(uid: u32) -> Option<String> {
 }
 
 impl OwnerLock {
-    /// Creates the home folder (mode 0700) where it is missing and takes its lock; `None` where another process has it. `command` is
-    /// the program's name and its subcommand, for the messages of other processes.
+    /// Creates the home folder (mode 0700) if it is missing, and takes its lock; `None` if another process has it. `command` is the
+    /// program's name and its subcommand, for the messages of other processes.
     ///
     /// # Errors
-    /// The folder cannot be created or used, other users own it or may write to it, or its lock file is a symbolic link.
+    /// The folder cannot be created or used, it belongs to another user or others may write to it, or its lock file is a symbolic
+    /// link.
     pub fn try_acquire(home: &Path, command: &str) -> io::Result<Option<Self>> {
         let in_home = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", home.display()));
         DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(in_home)?;
@@ -83,7 +84,7 @@ impl OwnerLock {
         Ok(Some(OwnerLock { _file: file }))
     }
 
-    /// The process that took the lock last.
+    /// The process that last took the lock.
     pub fn holder(home: &Path) -> Option<Holder> {
         let mut text = String::new();
         let file = open_unlinked(OpenOptions::new().read(true), home).ok()?;
@@ -92,7 +93,8 @@ impl OwnerLock {
     }
 }
 
-/// Refuses a home in which another user could replace the store: it decides what this user's credentials are used for.
+/// Refuses a home in which another user could replace the store, because the store decides what this user's credentials are used
+/// for.
 fn refuse_shared(home: &Path) -> io::Result<()> {
     let refused = |message: String| Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
     let found = home.metadata()?;
@@ -111,11 +113,11 @@ fn refuse_shared(home: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens the lock file without following a link, which could point to a file of anybody's choice.
+/// Opens the lock file without following a link, which could point to any file.
 fn open_unlinked(open: &mut OpenOptions, home: &Path) -> io::Result<File> {
     let path = path(home);
     let shown = path.display();
-    // The bits are the platform's `int`.
+    // The platform's `int` has the bits.
     let file = open.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(&path);
     file.map_err(|error| match error.raw_os_error() {
         Some(code) if code == Errno::LOOP.raw_os_error() => {

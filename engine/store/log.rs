@@ -1,10 +1,10 @@
-//! The commit log: what was committed and is not yet in its final place, in two files that take turns.
+//! The commit log: committed changes that are not in the index yet, in two files that alternate.
 //!
-//! A commit is one write at the end of a file whose blocks are there already, and one fdatasync: as fast as the disk. Each file
-//! begins with a header that exists twice and names a salt; a frame that an earlier turn of the file left behind has another
-//! salt and is not believed. One append at a time: a crash can tear the last frame, which nobody was told of, and no other. Behind
-//! the last one stands, as soon as nothing more comes and without waiting for the disk, that it was acknowledged: what the system's
-//! cache has outlives the process, so after anything but a loss of power a damaged last frame is told from a torn one.
+//! A commit is one write at the end of a preallocated file and one fdatasync: as fast as the disk. Each file begins with a header,
+//! stored twice, that has a salt. Frames of an earlier use of the file have another salt and are ignored. Commits are appended one
+//! at a time, so a crash can only tear the last frame, which was not acknowledged. When the dispatcher is idle, an acknowledgement
+//! marker follows the last frame, without fsync: the system's cache survives the process, so after any crash but a power failure a
+//! damaged last frame is distinguished from a torn one.
 
 mod file;
 mod found;
@@ -27,29 +27,29 @@ use super::StoreError;
 /// The first allocation of a new log file. Opening a store reads its log files completely, so a store with few executions must keep
 /// them short.
 const ALLOCATION_BYTES_MIN: u64 = if cfg!(test) { 32 * 1024 } else { 64 * 1024 };
-/// The largest allocation. Allocations double, so that filling a file allocates five times.
+/// The largest allocation. Allocations double, so that a file is full after five of them.
 const ALLOCATION_BYTES_MAX: u64 = if cfg!(test) { 256 * 1024 } else { 1088 * 1024 };
-/// How much memory is kept ready for the next frame.
+/// The largest buffer that is kept for the next frame.
 const SCRATCH_BYTES_MAX: usize = 256 * 1024;
-/// What a file that a burst made longer keeps when it begins anew: it is read whole whenever the store is opened.
+/// The maximum length of a file when it is used again. A burst makes files longer, and every opening reads them completely.
 const KEPT_BYTES_MAX: u64 = if cfg!(test) { 128 * 1024 } else { 1536 * 1024 };
 
-/// The two files of a log and where in them the next frame goes.
+/// The two files of a log, and the offset of the next frame.
 pub struct CommitLog {
     files: [Box<dyn LogFile>; 2],
     active: usize,
     header: Header,
     offset_bytes: u64,
     next_sequence: u64,
-    /// Whether there is nothing left to say about the last frame.
+    /// Whether the last frame has its acknowledgement marker.
     is_acknowledged: bool,
-    /// What frames are written in.
+    /// The buffer for encoding frames.
     scratch: Vec<u8>,
 }
 
 impl CommitLog {
-    /// Opens a log and answers with the files that hold frames behind `checkpoint`, the last sequence that is in its final place
-    /// already (`None` where the final place has never heard of a log); the last of them is the one that grows.
+    /// Opens a log and returns the files that have frames after `checkpoint`; the last of them is the active one. `checkpoint` is
+    /// the last sequence in the index, `None` for a new index.
     ///
     /// # Errors
     /// The files cannot be read or written, or a frame that was acknowledged is missing or damaged.
@@ -67,7 +67,7 @@ impl CommitLog {
         generations.sort_by_key(|(_, header)| header.first_sequence);
         let arrived = |header: &Header| checkpoint.is_some_and(|checkpoint| header.first_sequence <= checkpoint + 1);
         if generations.get(1).is_some_and(|(_, header)| arrived(header)) {
-            // The earlier file has nothing that is not in its final place.
+            // The index has everything that is in the earlier file.
             generations.remove(0);
         }
         let mut next_sequence = checkpoint.unwrap_or_default() + 1;
@@ -85,7 +85,7 @@ impl CommitLog {
             None if checkpoint.is_some() => return Err(frame::damaged("neither file has a header".to_owned())),
             None => (0, begin(&mut files, next_sequence)?, header::BYTES),
         };
-        // A frame that only the system's cache still has would be acted on, and then lost with the power.
+        // Synchronize first: a frame that only the system's cache has would be acted on, and then lost in a power failure.
         files[active].synchronize().map_err(write_error)?;
         let mut log = CommitLog {
             files,
@@ -102,10 +102,10 @@ impl CommitLog {
         Ok((log, found))
     }
 
-    /// Appends a frame of what `write` writes and returns its sequence when it is durable.
+    /// Appends a frame, encoded by `write`, and returns its sequence when it is durable.
     ///
     /// # Errors
-    /// The disk cannot be written: whether the frame is durable is not known.
+    /// The disk cannot be written. Whether the frame is durable is unknown.
     pub fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<u64, StoreError> {
         let sequence = self.next_sequence;
         let mut bytes = std::mem::take(&mut self.scratch);
@@ -124,20 +124,20 @@ impl CommitLog {
         Ok(sequence)
     }
 
-    /// Says behind the last frame that it was acknowledged; the next frame takes the place of that. For when nothing more comes
-    /// for now: a frame that is behind another says the same, and writing this after each of them costs a quarter of their rate.
+    /// Writes the acknowledgement marker after the last frame. The next frame overwrites it. Only called when the dispatcher is
+    /// idle: a later frame acknowledges the previous one too, and a marker after each frame would cost a quarter of their rate.
     pub fn acknowledge(&mut self) {
         if std::mem::replace(&mut self.is_acknowledged, true) {
             return;
         }
-        // Without it nothing is lost, only less is noticed.
+        // Without the marker nothing is lost, but damage to the last frame is not detected.
         let mut bytes = Vec::new();
         if frame::encode(&self.header, self.next_sequence - 1, |_| (), &mut bytes).is_ok() {
             let _ = self.files[self.active].write(self.offset_bytes, &bytes);
         }
     }
 
-    /// Goes on in the other file, whose frames are in their final place; answers the last sequence of this one.
+    /// Makes the other file the active one; the index has all its frames. Returns the last sequence of the previous file.
     ///
     /// # Errors
     /// The disk cannot be written.
@@ -147,7 +147,7 @@ impl CommitLog {
         let kept_bytes = length_bytes.clamp(header::BYTES, KEPT_BYTES_MAX);
         let header = Header { allocated_bytes: kept_bytes, ..Header::new(self.header.turn + 1, self.next_sequence) };
         let header = header::begin(self.files[other].as_mut(), &header)?;
-        // Only now: a file that is shorter than its header says has lost something.
+        // After the header: a file that is shorter than its header says is reported as damaged.
         if length_bytes > kept_bytes {
             self.files[other].shorten(kept_bytes).map_err(write_error)?;
         }
@@ -156,12 +156,12 @@ impl CommitLog {
         Ok(self.next_sequence - 1)
     }
 
-    /// How long the active file's frames are.
+    /// The length of the frames in the active file.
     pub fn used_bytes(&self) -> u64 {
         self.offset_bytes - header::BYTES
     }
 
-    /// Fills with zeros ahead, so that an append changes no more than the blocks it writes.
+    /// Preallocates with zeros, so that an append changes no other blocks than those it writes.
     fn allocate(&mut self, end_bytes: u64) -> Result<(), StoreError> {
         if end_bytes <= self.header.allocated_bytes {
             return Ok(());
@@ -178,20 +178,20 @@ impl CommitLog {
     }
 }
 
-/// Reads the frames of a file that are not before `next_sequence`, and where the next one goes.
+/// Reads the frames of a file from `next_sequence` on, and the offset of the next frame.
 fn read(file: &mut dyn LogFile, header: &Header, next_sequence: u64) -> Result<(FoundFile, u64), StoreError> {
-    let (found, end_bytes, damage) = read_whole(file, header, next_sequence)?;
+    let (found, end_bytes, damage) = read_frames(file, header, next_sequence)?;
     damage.map_or(Ok((found, end_bytes)), Err)
 }
 
-/// Reads the frames of a file that are whole and not before `next_sequence`, where the next one goes, and what is wrong.
-fn read_whole(
+/// Reads the complete frames of a file from `next_sequence` on, the offset of the next frame, and the damage.
+fn read_frames(
     file: &mut dyn LogFile,
     header: &Header,
     next_sequence: u64,
 ) -> Result<(FoundFile, u64, Option<StoreError>), StoreError> {
-    let bytes = file.read_whole().map_err(read_error)?;
-    let frame::Frames { places: mut frames, end_bytes, damage } = frame::find_all(header, &bytes);
+    let bytes = file.read_all().map_err(read_error)?;
+    let frame::FoundFrames { places: mut frames, end_bytes, damage } = frame::find_all(header, &bytes);
     frames.retain(|(sequence, _)| *sequence >= next_sequence);
     let missing = frames
         .first()
@@ -200,10 +200,10 @@ fn read_whole(
     Ok((FoundFile { bytes, frames }, end_bytes, missing.or(damage)))
 }
 
-/// Makes both files ready for the first frame.
+/// Prepares both files for the first frame.
 fn begin(files: &mut [Box<dyn LogFile>; 2], next_sequence: u64) -> Result<Header, StoreError> {
     let header = Header::new(1, next_sequence);
-    // From here on a file that is shorter has lost something.
+    // From here on a file that is shorter is reported as damaged.
     files[1].write(0, &[0; header::BYTES as usize]).map_err(write_error)?;
     files[1].synchronize().map_err(write_error)?;
     files[0].write(0, &[0; header::BYTES as usize]).map_err(write_error)?;

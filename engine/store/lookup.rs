@@ -34,7 +34,7 @@ impl Store {
     /// has records of that format.
     pub(super) fn keys_of_every_format(&self, id: &str) -> impl Iterator<Item = Vec<u8>> + use<> {
         let earlier = self.has_format_2.then(|| [keys::active(id), keys::ended(id)]);
-        std::iter::once(keys::standing(id)).chain(earlier.into_iter().flatten())
+        std::iter::once(keys::execution_record(id)).chain(earlier.into_iter().flatten())
     }
 
     /// Adds the first `limit` ids under a prefix of keys.

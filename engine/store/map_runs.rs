@@ -1,5 +1,5 @@
-//! Map runs and their child executions as they stand in the store: a row for each, and for each turn of a child execution what
-//! it added to that one's history. Nothing of this is read to go on; it is for whoever asks.
+//! Reads and writes map runs and child executions: a record for each of them, and a record for each turn of a child execution with
+//! the entries that the turn added to its history. None of this is needed to continue an execution; API operations read it.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,12 +9,12 @@ use crate::{
     machine::{Child, ChildId, MapRun, MapRunChanges, uuid_prefix},
 };
 
-/// The numbers of a block that is read at once differ in their last byte.
+/// Numbers in a block, which is one read, differ in the last byte only.
 const BLOCK_BITS: u32 = 8;
-/// Where no map run has a number of these, no block of them is read: frames and map runs share their numbers.
+/// Frames and map runs share their numbers. A range of this many numbers without a map run is skipped.
 const SKIPPED_BITS: u32 = 16;
 
-/// Where a map run is found by what its UUID and those of its child executions have in common.
+/// The place of a map run, found by the prefix that its UUID and those of its child executions share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MapRunPlace {
     /// The execution.
@@ -58,8 +58,8 @@ impl Store {
         found.iter().rev().map(|(key, bytes)| codec::decode(key, bytes)).collect()
     }
 
-    /// The map runs of an execution and of its child executions with a number below `before`, the latest first, at most `limit`. Reads
-    /// no more of many map runs than of few.
+    /// The map runs of an execution and of its child executions with a number below `before`, the latest first, at most `limit`.
+    /// The cost does not depend on the number of map runs.
     ///
     /// # Errors
     /// The records cannot be read.
@@ -83,7 +83,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Whether an execution has a map run whose number begins with these bits.
+    /// Whether an execution has a map run whose number has these upper bits.
     fn has_map_runs(&self, id: &str, first_bits: u64) -> Result<bool, StoreError> {
         let prefix = keys::map_runs_sharing(id, first_bits << SKIPPED_BITS, SKIPPED_BITS);
         Ok(!self.records.scan(&prefix, None, 1)?.is_empty())
@@ -116,7 +116,7 @@ impl Store {
         self.read(&keys::child(id, child))
     }
 
-    /// Child executions of a map run, those begun last first, at most `limit`, those behind the one with the index `after` only.
+    /// The child executions of a map run, the latest first, at most `limit`, only those after the index `after`.
     ///
     /// # Errors
     /// The records cannot be read.
@@ -126,7 +126,7 @@ impl Store {
         found.iter().map(|(key, bytes)| codec::decode(key, bytes)).collect()
     }
 
-    /// The history of a child execution from an event on, at most `limit` entries.
+    /// The history of a child execution from a sequence on, at most `limit` entries.
     ///
     /// # Errors
     /// The records cannot be read.
@@ -141,7 +141,7 @@ impl Store {
         self.read_entries(&keys::child_entries(id, child), &from, from_sequence, limit)
     }
 
-    /// Forgets the map runs of an execution.
+    /// Deletes the map runs of an execution.
     pub(super) fn forget_map_runs(&self, batch: &mut Batch, id: &str) -> Result<(), StoreError> {
         let forget = |(key, _): Record, batch: &mut Batch| batch.delete(key);
         for run in self.map_runs(id)? {

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Batch, Records, StoreError,
-    records::{ChangeRef, FinalPlace, Record},
+    records::{ChangeRef, Index, Record},
 };
 
 /// A map in memory. Clones share it, as two openings of one disk do.
@@ -44,7 +44,7 @@ impl Records for MemoryRecords {
     }
 }
 
-impl FinalPlace for MemoryRecords {
+impl Index for MemoryRecords {
     fn write(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
         let mut map = self.map();
         for (key, value) in changes {

@@ -1,14 +1,14 @@
-//! A batch as bytes: for each change the lengths of key and value, the key, the value.
+//! Encodes a batch: for each change the lengths of key and value, the key, the value.
 
 use super::{
     StoreError,
     records::{Change, ChangeRef},
 };
 
-/// The length of a value that is deleted.
+/// The length that marks a deletion.
 const DELETED: u32 = u32::MAX;
 
-/// Writes changes behind what is there already.
+/// Appends the encoded changes.
 pub(super) fn encode<'c>(changes: impl Iterator<Item = ChangeRef<'c>> + Clone, bytes: &mut Vec<u8>) {
     let length = |(key, value): ChangeRef<'_>| 8 + key.len() + value.map_or(0, <[u8]>::len);
     bytes.reserve(changes.clone().map(length).sum());
@@ -24,12 +24,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Change>, StoreError> {
     let mut rest = bytes;
     let mut changes = Vec::new();
     while !rest.is_empty() {
-        let Some((change, behind)) = first(rest) else {
-            let message = "a commit does not hold what it says".to_owned();
+        let Some((change, next)) = first(rest) else {
+            let message = "a commit is shorter than its lengths".to_owned();
             return Err(StoreError::Damaged { key: "commit log".to_owned(), message });
         };
         changes.push(change);
-        rest = behind;
+        rest = next;
     }
     Ok(changes)
 }

@@ -1,13 +1,13 @@
-//! The little that a store needs of its disk.
+//! The interface between a store and its disk.
 
 use std::time::Instant;
 
 use super::StoreError;
 
-/// How many records are in memory at once when all of them are read.
+/// The maximum number of records in memory when all of them are read.
 pub(super) const RECORDS_AT_ONCE: usize = 2_048;
 
-/// Changes to be made together. A later change of a key takes the place of an earlier one.
+/// Changes that are committed together. A later change of a key replaces an earlier one.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// Keys and their new values; `None` deletes.
@@ -17,7 +17,7 @@ pub struct Batch {
 /// A key and its new value; `None` deletes.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
-/// A change that lies elsewhere.
+/// A change by reference.
 pub type ChangeRef<'c> = (&'c [u8], Option<&'c [u8]>);
 
 impl Batch {
@@ -31,8 +31,8 @@ impl Batch {
         self.changes.push((key, None));
     }
 
-    /// The changes where they lie.
-    pub fn by_reference(&self) -> Vec<ChangeRef<'_>> {
+    /// The changes by reference.
+    pub(crate) fn by_reference(&self) -> Vec<ChangeRef<'_>> {
         self.changes.iter().map(|(key, value)| (&key[..], value.as_deref())).collect()
     }
 }
@@ -42,55 +42,55 @@ pub type Record = (Vec<u8>, Vec<u8>);
 
 /// A sorted map with a durable, atomic batch.
 pub trait Records: Send + Sync + 'static {
-    /// The bytes under a key.
+    /// The value of a key.
     ///
     /// # Errors
     /// The disk cannot be read.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Records under a prefix in the order of their keys, beginning at `from`, at most `limit`.
+    /// Records under a prefix, ordered by key, from the key `from` on, at most `limit`.
     ///
     /// # Errors
     /// The disk cannot be read.
     fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError>;
 
-    /// Makes all changes, or none; returns when they are durable.
+    /// Makes all changes or none. Returns when they are durable.
     ///
     /// # Errors
-    /// The disk cannot be written: it is not known what is durable.
+    /// The disk cannot be written. What is durable is unknown.
     fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 
-    /// Hears that nothing more comes for now. Costs no wait for the disk.
+    /// Called when the dispatcher is idle: appends the acknowledgement marker without fsync.
     fn on_idle(&self) {}
 
-    /// Returns when nothing is on its way to its final place.
+    /// Blocks until no checkpoint is in progress.
     ///
     /// # Errors
-    /// The disk cannot be written. What was committed is safe all the same.
-    fn arrive(&self) -> Result<(), StoreError> {
+    /// The disk cannot be written. Committed changes stay durable.
+    fn wait_for_checkpoint(&self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Moves everything to its final place, so that the next opening has nothing to do. Gives up at `until`, where it is given.
+    /// Writes all committed changes to the index, so that the next opening has nothing to repeat. Fails at `until`.
     ///
     /// # Errors
-    /// The disk cannot be written, or the time is over. What was committed is safe all the same.
-    fn settle(&self, _until: Option<Instant>) -> Result<(), StoreError> {
+    /// The disk cannot be written, or the time is over. Committed changes stay durable.
+    fn checkpoint(&self, _until: Option<Instant>) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Looks for what the records alone do not show: that some of them are gone, or are what they were before.
+    /// Searches for damage that no single record shows: records that are missing or have an old value.
     ///
     /// # Errors
     /// The disk cannot be read.
-    fn examine(&self) -> Result<Vec<StoreError>, StoreError> {
+    fn scrub(&self) -> Result<Vec<StoreError>, StoreError> {
         Ok(Vec::new())
     }
 }
 
-/// A sorted map whose changes need not be durable at once: where committed records have their final place.
-pub trait FinalPlace: Records {
-    /// Makes changes that a crash may undo, each for itself. Who has them keeps them until they are durable.
+/// A sorted map whose changes may become durable later: what a checkpoint writes to.
+pub trait Index: Records {
+    /// Makes changes, not atomically; a crash may undo them. The caller keeps them until they are durable.
     ///
     /// # Errors
     /// The disk cannot be written.
@@ -102,19 +102,19 @@ pub trait FinalPlace: Records {
     /// The disk cannot be written.
     fn synchronize(&self) -> Result<(), StoreError>;
 
-    /// Whether damage may have been passed over when it was opened, and to look for it ([`Records::examine`]) takes no time.
+    /// Whether damage may have been skipped at opening, and [`Records::scrub`] is fast.
     fn is_doubtful(&self) -> bool {
         false
     }
 
-    /// Refuses where the disk has no room for so many bytes of changes.
+    /// Fails if the disk has no room for so many bytes of changes.
     ///
     /// # Errors
     /// There is no room.
     fn ensure_room(&self, bytes: u64) -> Result<(), StoreError>;
 }
 
-/// Hands over all records under a prefix in the order of their keys, as many at a time as lie in memory together.
+/// Passes all records under a prefix to `part`, ordered by key, at most [`RECORDS_AT_ONCE`] at a time.
 ///
 /// # Errors
 /// The disk cannot be read, or `part` failed.

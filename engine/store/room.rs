@@ -12,7 +12,7 @@ pub(super) const ROOM_BYTES_MIN: u64 = 16 * 1024 * 1024;
 /// # Errors
 /// The disk has less than a store needs, or its free space cannot be read.
 pub fn has_room(folder: &Path) -> Result<(), StoreError> {
-    // A full log, and what a checkpoint of it writes.
+    // A full log, and what its checkpoint writes.
     ensure(folder, 4 * ROOM_BYTES_MIN)
 }
 

@@ -1,4 +1,4 @@
-//! Records in sled, and beside it in a mirror.
+//! Records in sled, with a mirror beside it.
 
 mod mirror;
 mod opening;
@@ -25,61 +25,62 @@ use self::{
 use super::{
     Batch, Records, StoreError,
     log::count_synchronization,
-    records::{ChangeRef, FinalPlace, Record, all_in_parts},
+    records::{ChangeRef, Index, Record, all_in_parts},
     room,
 };
 
-/// How often sled and the mirror may write a byte until it lies where it stays.
+/// An upper bound for how many times sled and the mirror write each byte.
 const WRITTEN_TIMES_MAX: u64 = 5;
-/// Up to how long a mirror is compared with sled at an opening: it takes no time. A longer one is compared by whoever asks.
+/// Up to this length the mirror is compared with sled at an opening, which takes no time. A longer mirror is compared by `flow
+/// doctor` and before a compaction.
 const COMPARED_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// The note that tells up to where the mirror has everything.
+/// The note with the end of the mirror.
 const MIRROR_END: &str = "mirror";
-/// The most differences that are told.
+/// The maximum number of reported differences.
 const DIFFERENCES_MAX: usize = 20;
 
 /// A sled database. One process at a time: take the [`super::OwnerLock`] first.
 pub struct SledRecords {
     folder: PathBuf,
     tree: LongTree,
-    /// The file that sled writes. On Linux its `flush` ends with sync_file_range, which leaves the file's length and the disk's
-    /// own cache alone; only after fdatasync is a commit safe from a loss of power.
+    /// The file that sled writes. On Linux sled's `flush` ends with sync_file_range, which does not write the file's length and the
+    /// disk's cache; only after fdatasync does a commit survive a power failure.
     log: File,
-    /// `None` until something is written where there is none in step with sled.
+    /// `None` if no mirror matches sled; the next write creates one.
     mirror: Mutex<Option<Mirror>>,
     is_doubtful: bool,
 }
 
 impl SledRecords {
-    /// Opens or makes the database in a folder.
+    /// Opens or creates the database in a folder.
     ///
     /// # Errors
     /// The folder cannot be used, another process has it open, or it is damaged ([`StoreError::Index`]).
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        // For its owner alone, also in a home that others may read: it holds inputs and outputs.
+        // Inputs and outputs are private, also in a home that others may read.
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(folder)
             .map_err(|error| StoreError::open_error(folder, &error))?;
         room::ensure(folder, room::ROOM_BYTES_MIN)?;
-        let Opened { tree, log, was_read_anew } = opening::open(folder)?;
+        let Opened { tree, log, was_recovered } = opening::open(folder)?;
         let damaged = |error: StoreError| opening::damaged(folder, error.to_string());
         let end = tree.note(MIRROR_END).map_err(damaged)?.as_deref().and_then(End::decode);
         let mirror = match end {
-            Some(end) => match Mirror::in_step(folder, end, |changes| make(&tree, changes).map_err(damaged)) {
+            Some(end) => match Mirror::in_step(folder, end, |changes| apply(&tree, changes).map_err(damaged)) {
                 Err(error @ StoreError::Index { .. }) => return Err(error),
-                // What is wrong with the mirror alone is made good by the next one.
+                // Damage to the mirror alone is repaired: the next write creates a new mirror.
                 mirror => mirror.unwrap_or_default(),
             },
-            // Sled makes a new file where its own is gone.
+            // Sled creates a new file if its own is missing.
             None if Mirror::found(folder)?.is_some_and(|mirror| !mirror.is_empty()) => {
                 return Err(opening::damaged(folder, "it is empty, and its mirror is not".to_owned()));
             }
             None => None,
         };
         let is_short = mirror.as_ref().is_some_and(|mirror| mirror.length_bytes() <= COMPARED_BYTES_MAX);
-        let is_doubtful = was_read_anew && is_short;
+        let is_doubtful = was_recovered && is_short;
         Ok(SledRecords { folder: folder.to_owned(), tree, log, mirror: Mutex::new(mirror), is_doubtful })
     }
 
@@ -87,18 +88,18 @@ impl SledRecords {
         self.mirror.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes go to the mirror first: a crash in between leaves sled as it was.
-    fn reflect(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
+    /// The mirror first: a crash between the two leaves sled unchanged.
+    fn append_to_mirror(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
         let mut mirror = self.mirror();
         match mirror.as_mut() {
             Some(mirror) => mirror.append(changes),
-            None => mirror.insert(self.mirror_anew()?).append(changes),
+            None => mirror.insert(self.new_mirror()?).append(changes),
         }
     }
 
-    /// A mirror of what sled has, for a store that has none: an earlier version's, or one whose mirror was lost.
-    fn mirror_anew(&self) -> Result<Mirror, StoreError> {
-        Mirror::anew(&self.folder, |mirror| {
+    /// A mirror of sled's records, for a store without one: of an earlier version, or after the loss of the mirror.
+    fn new_mirror(&self) -> Result<Mirror, StoreError> {
+        Mirror::create(&self.folder, |mirror| {
             all_in_parts(self, &[], |records| {
                 let changes: Vec<_> = records.iter().map(|(key, value)| (&key[..], Some(&value[..]))).collect();
                 mirror.append(&changes)
@@ -106,7 +107,7 @@ impl SledRecords {
         })
     }
 
-    /// What every record is by the mirror: fingerprints of keys and values.
+    /// The records of the mirror, as fingerprints of keys and values.
     fn mirrored(&self) -> Result<Option<HashMap<u128, u128>>, StoreError> {
         let mut mirror = self.mirror();
         let Some(mirror) = mirror.as_mut() else { return Ok(None) };
@@ -118,46 +119,46 @@ impl SledRecords {
         Ok(Some(expected))
     }
 
-    fn renew_mirror(&self) -> Result<(), StoreError> {
-        *self.mirror() = Some(self.mirror_anew()?);
+    fn replace_mirror(&self) -> Result<(), StoreError> {
+        *self.mirror() = Some(self.new_mirror()?);
         self.synchronize()
     }
 
-    /// How the records differ from those that are expected.
+    /// The differences between sled's records and the expected ones.
     fn differences(&self, mut expected: HashMap<u128, u128>) -> Vec<StoreError> {
         let mut differences = Vec::new();
         for record in self.tree.range(&[]) {
             match record {
                 Ok((key, value)) if expected.remove(&fingerprint(&key)) == Some(fingerprint(&value)) => {}
                 Ok((key, _)) => {
-                    differences.push(self.differs(format!("the record {} is not what it was set to", shown(&key))))
+                    differences.push(self.index_error(format!("the record {} is not what it was set to", shown(&key))))
                 }
-                Err(error) => differences.push(self.differs(error.to_string())),
+                Err(error) => differences.push(self.index_error(error.to_string())),
             }
             if differences.len() >= DIFFERENCES_MAX {
                 return differences;
             }
         }
         if !expected.is_empty() {
-            differences.push(self.differs(format!("{} records are missing", expected.len())));
+            differences.push(self.index_error(format!("{} records are missing", expected.len())));
         }
         differences
     }
 
-    fn differs(&self, message: String) -> StoreError {
+    fn index_error(&self, message: String) -> StoreError {
         opening::damaged(&self.folder, message)
     }
 }
 
-/// One by one: within a batch sled keeps every earlier copy of the nodes that it changes in memory.
-fn make(tree: &LongTree, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
+/// One change at a time: within a batch sled keeps in memory every earlier copy of the nodes that it changes.
+fn apply(tree: &LongTree, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
     changes.iter().try_for_each(|(key, value)| match value {
         Some(value) => tree.insert(key, value),
         None => tree.remove(key),
     })
 }
 
-/// The kind of the system's error that sled reports.
+/// The kind of the system error inside an error of sled.
 fn io_kind(error: &sled::Error) -> io::ErrorKind {
     match error {
         sled::Error::Io(error) => error.kind(),
@@ -191,29 +192,29 @@ impl Records for SledRecords {
             .collect()
     }
 
-    /// Each change for itself: a crash may leave some of them. Behind a log, which repeats the whole of it, that is enough.
+    /// Not atomic: a crash may keep some of the changes. The log repeats all of them.
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.write(&batch.by_reference())?;
         self.synchronize()
     }
 
-    /// Sled and its mirror are compared; a mirror that is damaged itself is made anew.
-    fn examine(&self) -> Result<Vec<StoreError>, StoreError> {
+    /// Compares sled with its mirror. A damaged mirror is replaced by a new one.
+    fn scrub(&self) -> Result<Vec<StoreError>, StoreError> {
         match self.mirrored() {
             Ok(Some(expected)) => Ok(self.differences(expected)),
-            Ok(None) => self.renew_mirror().map(|()| Vec::new()),
-            Err(problem) => self.renew_mirror().map(|()| vec![problem]),
+            Ok(None) => self.replace_mirror().map(|()| Vec::new()),
+            Err(problem) => self.replace_mirror().map(|()| vec![problem]),
         }
     }
 }
 
-impl FinalPlace for SledRecords {
+impl Index for SledRecords {
     fn write(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
         if changes.is_empty() {
             return Ok(());
         }
-        self.reflect(changes)?;
-        make(&self.tree, changes)
+        self.append_to_mirror(changes)?;
+        apply(&self.tree, changes)
     }
 
     fn synchronize(&self) -> Result<(), StoreError> {

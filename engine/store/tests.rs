@@ -1,4 +1,4 @@
-//! One suite for every kind of records, and what only a disk can fear.
+//! One conformance suite for every kind of records, and tests of the store on disk.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
@@ -52,7 +52,7 @@ fn documents(open: &dyn Fn() -> Store) {
     assert_eq!(store.document::<Value>("m/b").unwrap(), None, "what was deleted is gone");
     assert_eq!(store.document::<Value>("m").unwrap(), None, "a prefix is no name");
     assert_eq!(named("m/", None, 10), ["m/a", "m/a:1"], "by name, and no other prefix's");
-    assert_eq!(named("m/", Some("m/a"), 10), ["m/a:1"], "a name is not behind itself");
+    assert_eq!(named("m/", Some("m/a"), 10), ["m/a:1"], "the name `after` is not on the page");
     assert_eq!(named("", None, 2), ["m/a", "m/a:1"]);
     assert_eq!(named("m/", Some("m/z"), 10), Vec::<String>::new());
 }
@@ -67,18 +67,18 @@ fn conformance(open: &dyn Fn() -> Store) {
     assert_eq!(store.header("a-1").unwrap().unwrap(), execution.header, "what was committed is read back");
     assert_eq!(store.header("none").unwrap(), None);
     assert_eq!(store.headers().unwrap().len(), 2);
-    let listed = store.listed("test", None, 10).unwrap();
+    let listed = store.starts_page("test", None, 10).unwrap();
     assert_eq!(listed.iter().map(|listed| listed.id.as_str()).collect::<Vec<_>>(), ["a-1", "a-11"]);
-    assert_eq!(store.listed("test", Some(&listed[0]), 10).unwrap(), listed[1..], "those behind it only");
-    assert_eq!(store.listed("tes", None, 10).unwrap(), [], "a prefix is no workflow");
+    assert_eq!(store.starts_page("test", Some(&listed[0]), 10).unwrap(), listed[1..], "only those after it");
+    assert_eq!(store.starts_page("tes", None, 10).unwrap(), [], "a prefix is no workflow");
     assert_eq!(store.workflows().unwrap(), ["test"]);
     let active = store.active().unwrap();
     assert_eq!(active.iter().map(|active| active.next_wake_ms).collect::<Vec<_>>(), [Some(65_000), Some(65_000)]);
     let rows = store.frames("a-1").unwrap();
     assert_eq!(rows, execution.frames.in_order().map(|frame| frame.row.clone()).collect::<Vec<_>>());
-    let kept = store.kept("a-1").unwrap().unwrap();
-    assert_eq!((kept.header, kept.frames), (execution.header, rows), "what a process takes up is all of that");
-    assert_eq!(store.kept("none").unwrap(), None);
+    let kept = store.load("a-1").unwrap().unwrap();
+    assert_eq!((kept.header, kept.frames), (execution.header, rows), "what a process loads is complete");
+    assert_eq!(store.load("none").unwrap(), None);
     lookups(&store);
     assert_eq!(store.frames("a-11").unwrap().len(), other.frames.len(), "a longer id is another execution");
     let entries = store.entries("a-1", 1, 100).unwrap();
@@ -100,7 +100,7 @@ fn conformance(open: &dyn Fn() -> Store) {
     store.forget("a-2").unwrap();
 }
 
-/// Of a store that has `a-1` and `a-11`.
+/// The store has `a-1` and `a-11`.
 fn lookups(store: &Store) {
     for (id, exists) in [("a-1", true), ("a-11", true), ("a-", false), ("a-111", false), ("", false)] {
         assert_eq!(store.exists(id).unwrap(), exists, "{id}");
@@ -119,7 +119,7 @@ fn ids_of_format_2_are_found_by_their_prefix() {
     let records = MemoryRecords::new();
     let store = Store::new(records.clone()).unwrap();
     store.commit(&[begun("b-3").1]).unwrap();
-    // Of these keys no value is read: format 2 had an execution that ran under one prefix, one that had ended under another.
+    // Only keys are read: format 2 has running executions under one prefix, ended ones under another.
     let mut batch = Batch::default();
     for key in [keys::active("b-1"), keys::ended("b-2"), keys::ended("c-1")] {
         batch.put(key, b"format 2".to_vec());
@@ -174,11 +174,11 @@ fn an_id_is_one_to_three_names() {
 }
 
 #[test]
-fn a_flipped_byte_is_told_and_not_believed() {
+fn a_flipped_byte_is_reported_and_its_record_not_used() {
     let records = MemoryRecords::new();
     let store = Store::new(records.clone()).unwrap();
     store.commit(&[begun("a-1").1]).unwrap();
-    let key = keys::standing("a-1");
+    let key = keys::execution_record("a-1");
     let mut bytes = records.get(&key).unwrap().unwrap();
     let last = bytes.len() - 2;
     bytes[last] ^= 1;
@@ -244,7 +244,7 @@ fn two_owners_are_impossible() {
 
 /// Turns of one execution whose data is long.
 #[test]
-fn a_long_value_is_written_once_and_read_back_whole() {
+fn a_long_value_is_written_once_and_read_back_completely() {
     let definition = json!({
         "QueryLanguage": "JSONata",
         "StartAt": "W",
@@ -288,7 +288,7 @@ fn a_long_value_is_written_once_and_read_back_whole() {
         let rows: Vec<_> = execution.frames.in_order().map(|frame| frame.row.clone()).collect();
         assert_eq!(store.frames("long").unwrap(), rows, "what is read back is what was written");
         assert_eq!(store.header("long").unwrap().unwrap(), execution.header);
-        // A part's key has a byte more than its frame's.
+        // The key of a part has one byte more than the key of its frame.
         let prefix = keys::frames("long");
         for (key, bytes) in records.scan(&prefix, None, usize::MAX).unwrap() {
             if key.len() == prefix.len() + 9 && parts.insert(key.clone()) {
@@ -309,8 +309,8 @@ fn what_is_exported_is_imported_as_it_was() {
     from.commit(&[begun("a-1").1, begun("a-2").1]).unwrap();
     let to = Store::new(MemoryRecords::new()).unwrap();
     for id in from.ids().unwrap() {
-        let line = serde_json::to_string(&Line::Execution(Box::new(from.export(&id).unwrap()))).unwrap();
-        let Line::Execution(read) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
+        let line = serde_json::to_string(&ExportLine::Execution(Box::new(from.export(&id).unwrap()))).unwrap();
+        let ExportLine::Execution(read) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
         assert!(to.import((*read).clone()).unwrap());
         assert!(!to.import(*read).unwrap(), "what is there stays as it is");
         assert_eq!(to.export(&id).unwrap(), from.export(&id).unwrap());
@@ -319,7 +319,7 @@ fn what_is_exported_is_imported_as_it_was() {
     assert_eq!(to.verify(), from.verify());
 }
 
-/// An execution that keeps two early signals, one of them long, and acts in another environment than at its start.
+/// An execution with two early signals, one of them long, that acts in another environment than at its start.
 fn with_early_signals(store: &Store) -> Execution {
     let definition = json!({ "StartAt": "T", "States": {
         "T": { "Type": "Task", "Resource": "flow:test:step", "Next": "U" },
@@ -349,23 +349,23 @@ fn early_signals_and_a_replaced_environment_are_read_back_exported_and_forgotten
     let execution = with_early_signals(&store);
     drop(store);
     let store = Store::new(records.clone()).unwrap();
-    let kept = store.kept("e-1").unwrap().unwrap().header;
+    let kept = store.load("e-1").unwrap().unwrap().header;
     assert_eq!(kept, execution.header);
     assert_eq!((kept.early_signals.len(), &kept.environment["region"]), (2, &json!("eu-west-1")));
     assert_eq!(store.verify().problems, []);
     let other = Store::new(MemoryRecords::new()).unwrap();
     let line = serde_json::to_string(&store.export("e-1").unwrap()).unwrap();
     assert!(other.import(serde_json::from_str(&line).unwrap()).unwrap());
-    let imported = other.kept("e-1").unwrap().unwrap().header;
+    let imported = other.load("e-1").unwrap().unwrap().header;
     assert_eq!((&imported.early_signals, &imported.environment), (&kept.early_signals, &kept.environment));
-    // A turn that gives one of them away deletes its record.
+    // A turn that delivers one of them deletes its record.
     let mut execution = execution;
     let visit = execution.frames[1].row.visit;
     let answer = crate::machine::StepAnswer::Done { output: json!(1), changes: Vec::new() };
     let answered = Input::Answered { frame: 1, visit, attempt: 1, answer };
     let transition = advance(&mut execution, answered, &Moment { now_ms: 6_000, entropy: 1 }, &InThisThread);
     store.commit(&[Write { execution: "e-1".to_owned(), transition, ..Write::default() }]).unwrap();
-    assert_eq!(store.kept("e-1").unwrap().unwrap().header, execution.header);
+    assert_eq!(store.load("e-1").unwrap().unwrap().header, execution.header);
     let records_of = |store: &Store| store.records.scan(&keys::early_signals("e-1"), None, 10).unwrap().len();
     assert_eq!((execution.header.early_signals.len(), records_of(&store)), (1, 1));
     store.forget("e-1").unwrap();
@@ -396,7 +396,7 @@ fn a_store_of_format_3_opens_and_becomes_one_of_this_format() {
 }
 
 #[test]
-fn a_look_through_finds_what_is_damaged_and_what_is_missing() {
+fn a_verification_finds_damaged_and_missing_records() {
     let records = MemoryRecords::new();
     let store = Store::new(records.clone()).unwrap();
     store.commit(&[begun("a-1").1, begun("a-2").1, begun("a-3").1]).unwrap();
@@ -433,7 +433,7 @@ fn a_compacted_store_is_smaller_and_has_lost_nothing() {
     let (kept, gone) = ids.split_at(10);
     gone.chunks(1_000).for_each(|ids| store.forget_all(&ids.iter().map(String::as_str).collect::<Vec<_>>()).unwrap());
     let exported: Vec<_> = kept.iter().map(|id| store.export(id).unwrap()).collect();
-    store.settle().unwrap();
+    store.checkpoint().unwrap();
     drop(store);
     let before = bytes();
     compact(&path).unwrap();
@@ -446,6 +446,6 @@ fn a_compacted_store_is_smaller_and_has_lost_nothing() {
     assert!(open().header("later").unwrap().is_some(), "commits after it are kept");
     // The process died between the two moves.
     std::fs::rename(&path, path.with_extension("old")).unwrap();
-    mend(&path).unwrap();
+    complete_replacement(&path).unwrap();
     assert_eq!(open().ids().unwrap().len(), 11);
 }

@@ -1,4 +1,4 @@
-//! Executions as JSON lines: out of one store, into another, so that nobody is locked into a broken one.
+//! Executions as JSON lines, to move them to another store or another program.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Definition, DocumentChanges, Kept, Record, StartData, Store, StoreError, Write, codec, keys,
+    Definition, DocumentChanges, Record, StartData, Store, StoreError, StoredExecution, Write, codec, keys,
     records::{RECORDS_AT_ONCE, all_in_parts},
 };
 use crate::{
@@ -17,29 +17,29 @@ use crate::{
 /// One line of an export.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
-pub enum Line {
-    /// The first line: which version of the lines this is.
+pub enum ExportLine {
+    /// The first line: the version of the format.
     Export {
-        /// The version; a program reads its own and earlier ones.
+        /// The version. A program reads its own and earlier ones.
         version: u32,
     },
-    /// An execution, whole.
+    /// A complete execution.
     Execution(Box<Exported>),
-    /// A document of an API: a state machine, an activity, what was said at a start.
+    /// A document of the API: a state machine, an activity, the request of a start.
     Document {
         /// Its name.
         name: String,
-        /// What it says.
+        /// Its value.
         document: Value,
     },
-    /// The last line. An export without it is cut off.
+    /// The last line. Without it the export is incomplete.
     End,
 }
 
-/// An execution, whole.
+/// A complete execution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exported {
-    /// How it stands, with its input.
+    /// Its header, with its input.
     pub header: ExecutionHeader,
     /// Its definition.
     pub definition: Value,
@@ -50,7 +50,7 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// Why this version cannot import the execution: an entry of a kind that it does not know, which it could not write again.
+    /// Why this version cannot import the execution: an entry of a kind that it does not know and cannot write again.
     pub fn unknown_entry(&self) -> Option<String> {
         let entry = self.entries.iter().find(|entry| entry.content.is_unknown())?;
         let id = &self.header.id;
@@ -58,34 +58,34 @@ impl Exported {
     }
 }
 
-/// The version of the lines that this program writes. Version 2 added early signals and their notes, which readers of version 1 do not
-/// know. Version 3 added the last line.
+/// The version of the lines that this program writes. Version 2 added early signals and their notes, which readers of version 1 do
+/// not know. Version 3 added the last line.
 pub const EXPORT_VERSION: u32 = 3;
 
 /// The first version whose exports have a last line.
 pub const FIRST_VERSION_WITH_AN_END: u32 = 3;
 
-/// How many documents are in memory at once: one may be as long as an input.
+/// The maximum number of documents in memory: one may be as long as an input.
 const DOCUMENTS_AT_ONCE: usize = 64;
 
 impl Store {
-    /// An execution, whole.
+    /// A complete execution.
     ///
     /// # Errors
-    /// There is none, or something of it cannot be read.
+    /// There is no such execution, or one of its records cannot be read.
     pub fn export(&self, id: &str) -> Result<Exported, StoreError> {
         let missing = |key: Vec<u8>| move || codec::damaged(&key, "it is missing".to_owned());
-        let Kept { header, definition_hash, frames } =
-            self.kept_beside_a_writer(id)?.ok_or_else(missing(keys::standing(id)))?;
+        let StoredExecution { header, definition_hash, frames } =
+            self.load_consistent(id)?.ok_or_else(missing(keys::execution_record(id)))?;
         let key = keys::definition(&definition_hash);
         let definition = self.read(&key)?.ok_or_else(missing(key))?;
-        // What was written since belongs to a later moment.
+        // Entries of later turns do not belong to this header.
         let mut entries = self.entries(id, 1, usize::MAX)?;
         entries.retain(|entry| entry.sequence <= header.last_sequence);
         Ok(Exported { header, definition, frames, entries })
     }
 
-    /// Every execution's id, also of one whose other records are damaged.
+    /// The ids of all executions, also of those with damaged records.
     ///
     /// # Errors
     /// The records cannot be read.
@@ -98,25 +98,24 @@ impl Store {
         Ok(ids)
     }
 
-    /// The same, read while they are asked for. A failure to read the records is the last item.
+    /// As [`Store::ids`], read in pages. A failure to read the records is the last item.
     pub fn each_id(self: Arc<Self>) -> impl Iterator<Item = Result<String, StoreError>> + Send + 'static {
         let id = |(key, _): Record| keys::execution(&key).map(str::to_owned);
         self.each_record(keys::BY_START.to_vec(), RECORDS_AT_ONCE).filter_map(move |read| read.map(id).transpose())
     }
 
-    /// Every document, read while they are asked for; those that cannot be read as their error. A failure to read the records is the
-    /// last item.
-    pub fn each_document(self: Arc<Self>) -> impl Iterator<Item = Result<Line, StoreError>> + Send + 'static {
+    /// All documents, read in pages; an error for each that cannot be read. A failure to read the records is the last item.
+    pub fn each_document(self: Arc<Self>) -> impl Iterator<Item = Result<ExportLine, StoreError>> + Send + 'static {
         let prefix = keys::document("");
         let skipped = prefix.len();
         self.each_record(prefix, DOCUMENTS_AT_ONCE).map(move |read| {
             let (key, bytes) = read?;
             let name = String::from_utf8_lossy(&key[skipped..]).into_owned();
-            codec::decode(&key, &bytes).map(|document| Line::Document { name, document })
+            codec::decode(&key, &bytes).map(|document| ExportLine::Document { name, document })
         })
     }
 
-    /// The records under a prefix, `at_once` of them in memory.
+    /// The records under a prefix, read in pages of `at_once`.
     fn each_record(
         self: Arc<Self>,
         prefix: Vec<u8>,
@@ -137,10 +136,10 @@ impl Store {
         })
     }
 
-    /// Adds an execution; returns `false` where the store has one of that id, which is not changed.
+    /// Adds an execution. Returns `false` if the store has one of that id, which is not changed.
     ///
     /// # Errors
-    /// The store fails, or the journal has an entry of a kind that this version does not know: it could not be written again.
+    /// The store fails, or the journal has an entry of a kind that this version does not know and cannot write again.
     pub fn import(&self, exported: Exported) -> Result<bool, StoreError> {
         let id = exported.header.id.clone();
         if self.summary(&id)?.is_some() {

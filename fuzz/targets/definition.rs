@@ -1,4 +1,4 @@
-//! A definition from anywhere: read, checked, told; never a panic, never without end.
+//! A definition from anywhere: read, checked and reported, without a panic and in bounded time.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -141,11 +141,11 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_told_to_add_a_record_that_flow_added_itself() {
+    fn nobody_is_asked_to_add_a_record_that_flow_added_itself() {
         let record = ValidationRecord { name: "_x.a.example.com.".into(), kind: "CNAME".into(), value: "_y.".into() };
         assert_eq!(instructions(&input("DNS", false), Some(record.clone())), None);
-        let told = instructions(&input("DNS", true), Some(record)).unwrap();
-        assert_eq!(told.values[0], ("name".into(), "_x.a.example.com.".into()));
+        let reported = instructions(&input("DNS", true), Some(record)).unwrap();
+        assert_eq!(reported.values[0], ("name".into(), "_x.a.example.com.".into()));
         assert!(instructions(&input("EMAIL", false), None).unwrap().sentence.contains("e-mail"));
     }
 }

@@ -107,7 +107,7 @@ async fn a_name_that_leads_elsewhere_is_waited_for_and_said() {
 }
 
 #[tokio::test]
-async fn a_person_is_told_which_record_to_add_only_when_nobody_else_does() {
+async fn a_person_is_asked_to_add_a_record_only_when_nobody_else_does() {
     let Answer::Pending(pending) = wait(vec![], false).await else { panic!() };
     assert_eq!(pending.reason, "no such name");
     let instructions = pending.instructions.unwrap();

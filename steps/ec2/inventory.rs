@@ -12,7 +12,7 @@ use crate::{
     Environment,
     failure::failure,
     found_tags,
-    preflight::{Holder, Holders},
+    preflight::{Holders, NameHolder},
     service::{CheckNames, Found},
 };
 
@@ -145,7 +145,7 @@ pub(super) async fn check_names(
     let found = environment.ec2_reads().describe_key_pairs().filters(filter("key-name", name)).send().await;
     let found = found.map_err(|error| failure("ec2:DescribeKeyPairs", error))?;
     let pair = found.key_pairs().iter().find(|pair| pair.key_name() == Some(name.as_str()));
-    holders.add("key pair", name, Holder::of(pair.map(|pair| found_tags!(pair.tags()))));
+    holders.add("key pair", name, NameHolder::of(pair.map(|pair| found_tags!(pair.tags()))));
     Ok(())
 }
 

@@ -25,7 +25,8 @@ pub(super) async fn check_vpcs(
             return Ok(());
         }
         Err(why) => {
-            notes.push(format!("The quota of VPCs was not checked: {why}."));
+            let why = why.to_string();
+            notes.push(format!("The quota of VPCs was not checked: {}.", why.trim_end_matches('.')));
             return Ok(());
         }
     };

@@ -11,7 +11,7 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    preflight::{Holder, Holders},
+    preflight::{Holders, NameHolder},
     service::{CheckNames, Found},
 };
 
@@ -131,6 +131,6 @@ pub(super) async fn check_names(
 ) -> Result<(), StepError> {
     let name = &names.cluster_name;
     let cluster = cluster::find(environment, name).await?;
-    holders.add("cluster", name, Holder::of(cluster.map(|cluster| found_tags!(cluster.tags()))));
+    holders.add("cluster", name, NameHolder::of(cluster.map(|cluster| found_tags!(cluster.tags()))));
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    preflight::{Holder, Holders},
+    preflight::{Holders, NameHolder},
     service::{CheckNames, Found},
     tags::FoundTags,
 };
@@ -123,10 +123,10 @@ pub(super) async fn check_names(
 }
 
 /// The holder of a name, from the ARN of the resource that has it.
-async fn holder(environment: &Environment, arn: Option<String>) -> Result<Holder, StepError> {
+async fn holder(environment: &Environment, arn: Option<String>) -> Result<NameHolder, StepError> {
     match arn {
-        Some(arn) => Ok(Holder::of(tags_of(environment, &arn).await?)),
-        None => Ok(Holder::Nobody),
+        Some(arn) => Ok(NameHolder::of(tags_of(environment, &arn).await?)),
+        None => Ok(NameHolder::Nobody),
     }
 }
 

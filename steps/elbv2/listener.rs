@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_forwards_half_elsewhere_is_mended() {
+    fn a_listener_that_forwards_partly_elsewhere_is_corrected() {
         let to = |arn: &str| TargetGroupTuple::builder().target_group_arn(arn).weight(1).build();
         let action = |groups: Vec<TargetGroupTuple>| {
             let forward = ForwardActionConfig::builder().set_target_groups(Some(groups)).build();

@@ -21,12 +21,21 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(90);
 /// The most attempts of a read.
 pub(super) const READ_ATTEMPTS: u32 = 3;
 
-/// The S3 client. At an endpoint other than AWS's, buckets are in the path instead of the host.
+/// The S3 client of a Map's reader and writer.
 pub(super) fn s3(config: &SdkConfig, backoff: Duration) -> aws_sdk_s3::Client {
-    let elsewhere = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
     let again = RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_initial_backoff(backoff);
-    let builder = aws_sdk_s3::config::Builder::from(config).retry_config(again).force_path_style(elsewhere);
-    aws_sdk_s3::Client::from_conf(builder.build())
+    aws_sdk_s3::Client::from_conf(s3_configuration(config).retry_config(again).build())
+}
+
+/// A client for S3 with the retries and time-outs of `config`.
+fn plain_s3(config: &SdkConfig) -> aws_sdk_s3::Client {
+    aws_sdk_s3::Client::from_conf(s3_configuration(config).build())
+}
+
+/// The configuration of an S3 client. At an endpoint other than AWS's, buckets are in the path instead of the host.
+fn s3_configuration(config: &SdkConfig) -> aws_sdk_s3::config::Builder {
+    let elsewhere = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+    aws_sdk_s3::config::Builder::from(config).force_path_style(elsewhere)
 }
 
 /// The clients for reads and those for changes. A service's module declares its own clients with
@@ -98,6 +107,16 @@ impl Environment {
     /// The client of type `C` for reads: tries again by itself. `new` is `C::new`.
     pub(crate) fn client_for_reads<C: Clone + Send + Sync + 'static>(&self, new: fn(&SdkConfig) -> C) -> C {
         self.clients.reads.get(new)
+    }
+
+    /// The S3 client for reads of the SDK integrations.
+    pub(crate) fn s3_reads(&self) -> aws_sdk_s3::Client {
+        self.client_for_reads(plain_s3)
+    }
+
+    /// The S3 client for changes of the SDK integrations.
+    pub(crate) fn s3_changes(&self) -> aws_sdk_s3::Client {
+        self.client_for_changes(plain_s3)
     }
 
     /// The configuration of the clients for reads.

@@ -92,7 +92,7 @@ fn a_rehearsal_refuses_every_address_beyond_this_machine() {
 }
 
 #[tokio::test]
-async fn a_change_that_failed_is_not_repeated_behind_our_back() {
+async fn a_change_that_failed_is_not_repeated_by_the_sdk() {
     let server = TestServer::start((500, "", "<html>broken</html>")).await;
     let environment = crate::test_server::environment(&server);
     assert!(environment.ec2().create_vpc().cidr_block("10.0.0.0/16").send().await.is_err());

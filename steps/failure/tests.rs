@@ -203,7 +203,7 @@ async fn a_refusal_names_the_action_that_is_missing_and_not_the_call() {
 }
 
 #[test]
-fn a_wait_goes_on_after_a_passing_error_and_ends_with_a_lasting_one() {
+fn a_wait_continues_after_a_passing_error_and_ends_with_a_lasting_one() {
     let context = StepContext::for_test("Wait");
     let throttled = StepError::new(ErrorClass::Throttled, "slow down");
     match poll_again_or::<()>(throttled, &context) {

@@ -33,7 +33,7 @@ fn done(result: StepResult<Value>) -> Value {
 }
 
 #[tokio::test]
-async fn an_answer_is_told_with_status_headers_and_json() {
+async fn an_answer_has_status_headers_and_json() {
     let server = TestServer::start((201, "x-a: 1\r\nx-a: 2\r\n", r#"{"id":7}"#)).await;
     let input = json!({ "Method": "POST", "RequestBody": { "a": [1] }, "QueryParameters": { "q": ["x y", 2] },
         "Headers": { "X-Own": "o" } });

@@ -10,7 +10,7 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    preflight::{Holder, Holders},
+    preflight::{Holders, NameHolder},
     service::{CheckNames, Found},
 };
 
@@ -87,6 +87,6 @@ pub(super) async fn check_names(
 ) -> Result<(), StepError> {
     let name = &names.role_name;
     let role = role::find(environment, name).await?;
-    holders.add("role", name, Holder::of(role.map(|role| found_tags!(role.tags()))));
+    holders.add("role", name, NameHolder::of(role.map(|role| found_tags!(role.tags()))));
     Ok(())
 }

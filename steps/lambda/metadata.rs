@@ -10,13 +10,13 @@ use serde_json::{Map, Value, json};
 /// Records status and headers of an answer when it arrives.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Metadata {
-    told: Arc<Mutex<Map<String, Value>>>,
+    fields: Arc<Mutex<Map<String, Value>>>,
 }
 
 impl Metadata {
     /// `SdkHttpMetadata`, once the answer has arrived.
-    pub fn told(&self) -> Map<String, Value> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn fields(&self) -> Map<String, Value> {
+        self.fields.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -44,7 +44,7 @@ impl Intercept for Metadata {
         let metadata = json!({
             "AllHttpHeaders": all, "HttpHeaders": last, "HttpStatusCode": response.status().as_u16(),
         });
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert("SdkHttpMetadata".to_owned(), metadata);
+        self.fields.lock().unwrap_or_else(PoisonError::into_inner).insert("SdkHttpMetadata".to_owned(), metadata);
         Ok(())
     }
 }

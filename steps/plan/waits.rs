@@ -1,16 +1,20 @@
 //! The usual duration of each step's wait. The steps poll towards the shortest (`TYPICAL_…` in each step's file).
 
-use crate::{SERVICES, service::Wait};
+use crate::{SERVICES, service::UsualWait};
 
 /// The waits of the modules without a [`Service`](crate::service::Service).
-static OTHERS: [Wait; 4] = [
-    Wait { step: "dns:waitForRecord", usual_seconds: (30, 300), takes: Some("until a person has made the record") },
-    Wait { step: "https:waitForAnswer", usual_seconds: (1, 60), takes: Some("about 1 min") },
-    Wait { step: "ssh:waitForLogin", usual_seconds: (60, 300), takes: Some("about 1 min after the machine runs") },
-    Wait { step: "teardown:waitForNothingLeft", usual_seconds: (1, 180), takes: None },
+static OTHERS: [UsualWait; 4] = [
+    UsualWait {
+        step: "dns:waitForRecord",
+        usual_seconds: (30, 300),
+        takes: Some("until a person has made the record"),
+    },
+    UsualWait { step: "https:waitForAnswer", usual_seconds: (1, 60), takes: Some("about 1 min") },
+    UsualWait { step: "ssh:waitForLogin", usual_seconds: (60, 300), takes: Some("about 1 min after the machine runs") },
+    UsualWait { step: "teardown:waitForNothingLeft", usual_seconds: (1, 180), takes: None },
 ];
 
-fn of(step: &str) -> Option<&'static Wait> {
+fn of(step: &str) -> Option<&'static UsualWait> {
     let mut waits = SERVICES.iter().flat_map(|service| service.waits()).chain(&OTHERS);
     waits.find(|wait| wait.step == step)
 }

@@ -131,9 +131,9 @@ mod tests {
     fn a_zone_that_nobody_asks_names_the_records_to_set() {
         let ours = BTreeSet::from(["ns-1.awsdns-1.com".to_owned(), "ns-2.awsdns-2.org".to_owned()]);
         let other = BTreeSet::from(["ns.registrar.example".to_owned()]);
-        let told = not_delegated("Z1", "example.com", &ours, Some(&other));
-        assert!(told.contains("example.com asks ns.registrar.example"), "{told}");
-        assert!(told.contains("to ns-1.awsdns-1.com, ns-2.awsdns-2.org"), "{told}");
+        let reported = not_delegated("Z1", "example.com", &ours, Some(&other));
+        assert!(reported.contains("example.com asks ns.registrar.example"), "{reported}");
+        assert!(reported.contains("to ns-1.awsdns-1.com, ns-2.awsdns-2.org"), "{reported}");
         assert!(not_delegated("Z1", "example.com", &ours, Some(&BTreeSet::new())).contains("has no name servers"));
     }
 }

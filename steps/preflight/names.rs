@@ -29,7 +29,7 @@ struct CheckedNames {
 }
 
 /// The holder of a name.
-pub(crate) enum Holder {
+pub(crate) enum NameHolder {
     Nobody,
     /// A resource with these tags, which may be empty.
     Tagged(FoundTags),
@@ -37,10 +37,10 @@ pub(crate) enum Holder {
     Kept(&'static str),
 }
 
-impl Holder {
+impl NameHolder {
     /// The holder with the tags of the resource with a name; `None` if no resource has it.
     pub(crate) fn of(tags: Option<FoundTags>) -> Self {
-        tags.map_or(Holder::Nobody, Holder::Tagged)
+        tags.map_or(NameHolder::Nobody, NameHolder::Tagged)
     }
 }
 
@@ -48,12 +48,12 @@ impl Holder {
 #[derive(Default)]
 pub(crate) struct Holders {
     /// Kind and name, such as `load balancer demo`, and the holder.
-    checked: Vec<(String, Holder)>,
+    checked: Vec<(String, NameHolder)>,
 }
 
 impl Holders {
     /// Adds the holder of the name of a `kind` of resource, such as `load balancer`.
-    pub(crate) fn add(&mut self, kind: &str, name: &str, holder: Holder) {
+    pub(crate) fn add(&mut self, kind: &str, name: &str, holder: NameHolder) {
         self.checked.push((format!("{kind} {name}"), holder));
     }
 }
@@ -71,18 +71,18 @@ async fn check_names(
 }
 
 /// Sorts names into free and own ones, or reports all taken ones in one error.
-fn sorted_out(deployment: &str, checked: Vec<(String, Holder)>) -> Result<CheckedNames, StepError> {
+fn sorted_out(deployment: &str, checked: Vec<(String, NameHolder)>) -> Result<CheckedNames, StepError> {
     let mut names = CheckedNames::default();
     let mut taken = Vec::new();
     for (what, holder) in checked {
         match holder {
-            Holder::Nobody => names.free.push(what),
-            Holder::Tagged(tags) if tags.is_ours(deployment) => names.ours.push(what),
-            Holder::Tagged(FoundTags { deployment: Some(other), .. }) => {
+            NameHolder::Nobody => names.free.push(what),
+            NameHolder::Tagged(tags) if tags.is_ours(deployment) => names.ours.push(what),
+            NameHolder::Tagged(FoundTags { deployment: Some(other), .. }) => {
                 taken.push(format!("{what} belongs to deployment {other}"));
             }
-            Holder::Tagged(_) => taken.push(format!("{what} exists and carries no tags of a deployment")),
-            Holder::Kept(why) => taken.push(format!("{what} {why}")),
+            NameHolder::Tagged(_) => taken.push(format!("{what} exists and carries no tags of a deployment")),
+            NameHolder::Kept(why) => taken.push(format!("{what} {why}")),
         }
     }
     if taken.is_empty() {
@@ -98,16 +98,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_taken_names_are_told_at_once() {
+    fn all_taken_names_are_reported_at_once() {
         let tags = |deployment: Option<&str>| {
-            Holder::Tagged(FoundTags { deployment: deployment.map(Into::into), ..FoundTags::default() })
+            NameHolder::Tagged(FoundTags { deployment: deployment.map(Into::into), ..FoundTags::default() })
         };
         let checked = vec![
-            ("load balancer demo".to_owned(), Holder::Nobody),
+            ("load balancer demo".to_owned(), NameHolder::Nobody),
             ("cluster demo".to_owned(), tags(Some("demo"))),
             ("role demo".to_owned(), tags(Some("other"))),
             ("topic demo".to_owned(), tags(None)),
-            ("secret demo".to_owned(), Holder::Kept("is scheduled for deletion")),
+            ("secret demo".to_owned(), NameHolder::Kept("is scheduled for deletion")),
         ];
         let error = sorted_out("demo", checked).unwrap_err();
         assert_eq!(error.class, ErrorClass::NameTaken);

@@ -25,7 +25,7 @@ use super::{
     processes::signal_session,
     protocol::{END, REPORT_BYTES_MAX, Report, Request},
     supervisor::{GRACE, KILL_TIME_MAX, SUPERVISOR_ARGUMENT},
-    turn::Turn,
+    turn::ProgramTurn,
 };
 
 /// How many bytes of standard error are kept.
@@ -47,7 +47,7 @@ pub(super) struct Ended {
 
 /// Why there is no result.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum ProgramFailure {
     /// The program did not start.
     CannotStart(String),
     /// The program printed more than [`OUTPUT_BYTES_MAX`] and was killed.
@@ -58,7 +58,7 @@ pub(super) enum Failure {
 
 /// A running program. Dropping it asks the program to end. Its turn is held until it has ended.
 pub(super) struct Program {
-    ended: oneshot::Receiver<Result<Ended, Failure>>,
+    ended: oneshot::Receiver<Result<Ended, ProgramFailure>>,
     /// Dropping this sender abandons the program.
     _kept: oneshot::Sender<()>,
 }
@@ -72,9 +72,9 @@ impl Program {
         request: &Request,
         variables: Vec<(OsString, OsString)>,
         origin: Origin,
-        turn: Turn,
-    ) -> Result<Self, Failure> {
-        let cannot = |error: std::io::Error| Failure::CannotStart(format!("no supervisor: {error}"));
+        turn: ProgramTurn,
+    ) -> Result<Self, ProgramFailure> {
+        let cannot = |error: std::io::Error| ProgramFailure::CannotStart(format!("no supervisor: {error}"));
         let mut line = serde_json::to_vec(request).map_err(|error| cannot(error.into()))?;
         line.push(b'\n');
         let (supervisor, socket) = start_supervisor(variables).map_err(cannot)?;
@@ -92,9 +92,9 @@ impl Program {
     /// Waits until the program and its descendants have ended.
     ///
     /// # Errors
-    /// See [`Failure`].
-    pub async fn ended(self) -> Result<Ended, Failure> {
-        let lost = |_| Err(Failure::Lost("this process is shutting down".to_owned()));
+    /// See [`ProgramFailure`].
+    pub async fn ended(self) -> Result<Ended, ProgramFailure> {
+        let lost = |_| Err(ProgramFailure::Lost("this process is shutting down".to_owned()));
         self.ended.await.unwrap_or_else(lost)
     }
 }
@@ -125,7 +125,7 @@ async fn attend(
     request: &[u8],
     abandoned: oneshot::Receiver<()>,
     origin: Origin,
-) -> Result<Ended, Failure> {
+) -> Result<Ended, ProgramFailure> {
     // Both ends of the socket are held until the supervisor has ended: it takes a closed socket for the owner's death.
     let (mut from_supervisor, mut to_supervisor) = socket.into_split();
     let stop = Notify::new();
@@ -164,7 +164,7 @@ async fn attend(
         }
         ended
     };
-    let supervisor = ended.map_err(|error| Failure::Lost(error.to_string()))?;
+    let supervisor = ended.map_err(|error| ProgramFailure::Lost(error.to_string()))?;
     if let (None, Some(session)) = (&report, id) {
         // The supervisor died without a report, so its program is not supervised any more.
         signal_session(session, Signal::KILL);
@@ -192,15 +192,20 @@ async fn read_report(supervisor: &mut OwnedReadHalf, report: &mut Option<Report>
     }
 }
 
-fn conclude(supervisor: ExitStatus, report: Option<Report>, output: Head, error: Tail) -> Result<Ended, Failure> {
+fn conclude(
+    supervisor: ExitStatus,
+    report: Option<Report>,
+    output: Head,
+    error: Tail,
+) -> Result<Ended, ProgramFailure> {
     match report {
-        Some(Report::Ended(_)) if output.is_exceeded() => Err(Failure::TooMuchOutput),
+        Some(Report::Ended(_)) if output.is_exceeded() => Err(ProgramFailure::TooMuchOutput),
         Some(Report::Ended(status)) => Ok(Ended {
             status: ExitStatus::from_raw(status),
             output: output.into_bytes(),
             error_tail: error.into_text(),
         }),
-        Some(Report::CannotStart(cause)) => Err(Failure::CannotStart(cause)),
-        None => Err(Failure::Lost(format!("its supervisor ended with {supervisor}"))),
+        Some(Report::CannotStart(cause)) => Err(ProgramFailure::CannotStart(cause)),
+        None => Err(ProgramFailure::Lost(format!("its supervisor ended with {supervisor}"))),
     }
 }

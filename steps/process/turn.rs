@@ -15,11 +15,11 @@ type Turns = HashMap<(String, String), Arc<AsyncMutex<()>>>;
 static TURNS: LazyLock<Mutex<Turns>> = LazyLock::new(Mutex::default);
 
 /// The right to run a state's program. Dropping it lets the next attempt start.
-pub(super) struct Turn {
+pub(super) struct ProgramTurn {
     _held: OwnedMutexGuard<()>,
 }
 
-impl Turn {
+impl ProgramTurn {
     /// Waits until no other program of the state runs in this process. The caller limits the wait.
     pub async fn wait(execution: &str, state_path: &str) -> Self {
         let turn = {
@@ -27,7 +27,7 @@ impl Turn {
             turns.retain(|_, turn| Arc::strong_count(turn) > 1);
             Arc::clone(turns.entry((execution.to_owned(), state_path.to_owned())).or_default())
         };
-        Turn { _held: turn.lock_owned().await }
+        ProgramTurn { _held: turn.lock_owned().await }
     }
 }
 
@@ -49,13 +49,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_state_has_one_turn_and_states_do_not_wait_for_each_other() {
-        let first = Turn::wait("x-1", "turn-a").await;
-        let mut second = polled_once(Turn::wait("x-1", "turn-a")).await;
-        drop(Turn::wait("x-1", "turn-b").await);
+        let first = ProgramTurn::wait("x-1", "turn-a").await;
+        let mut second = polled_once(ProgramTurn::wait("x-1", "turn-a")).await;
+        drop(ProgramTurn::wait("x-1", "turn-b").await);
         drop(first);
         drop(second.as_mut().await);
         drop(second);
-        drop(Turn::wait("x-1", "turn-c").await);
+        drop(ProgramTurn::wait("x-1", "turn-c").await);
         assert!(
             !TURNS
                 .lock()

@@ -158,7 +158,7 @@ async fn found_database(
         environment.differs(field, from, to);
     }
     let call = environment.rds().modify_db_instance().db_instance_identifier(&input.identifier);
-    let call = differences.into_iter().fold(call, |call, difference| difference.mend(call, &input));
+    let call = differences.into_iter().fold(call, |call, difference| difference.apply(call, &input));
     call.apply_immediately(true).send().await.map_err(|error| {
         let ending = database_ending(&input.identifier);
         failure_for(context, made_id(context, &ending), "rds:ModifyDBInstance", error)

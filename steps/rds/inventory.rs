@@ -11,7 +11,7 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    preflight::{Holder, Holders},
+    preflight::{Holders, NameHolder},
     service::{CheckNames, Found},
     tags::FoundTags,
 };
@@ -98,10 +98,10 @@ pub(super) async fn check_names(
     holders: &mut Holders,
 ) -> Result<(), StepError> {
     let identifier = &names.database_identifier;
-    holders.add("database", identifier, Holder::of(database_tags(environment, identifier).await?));
+    holders.add("database", identifier, NameHolder::of(database_tags(environment, identifier).await?));
     let name = &names.database_subnet_group_name;
     let group = subnet_group::find(environment, name).await?;
-    holders.add("database subnet group", name, Holder::of(group.map(|(_, tags)| tags)));
+    holders.add("database subnet group", name, NameHolder::of(group.map(|(_, tags)| tags)));
     Ok(())
 }
 

@@ -50,11 +50,12 @@ pub(super) async fn manifest(
         let locations: Vec<_> = locations.map(bucket_and_key).collect::<Result<_, _>>()?;
         return Ok(json!({ "Files": read_all(environment, &locations).await? }));
     }
-    let told = |error| StepError::new(ErrorClass::Invalid, format!("This is no manifest of an S3 inventory: {error}"));
-    let inventory: Inventory = serde_json::from_str(text).map_err(told)?;
+    let unreadable =
+        |error| StepError::new(ErrorClass::Invalid, format!("This is no manifest of an S3 inventory: {error}"));
+    let inventory: Inventory = serde_json::from_str(text).map_err(unreadable)?;
     if inventory.file_format != "CSV" {
-        let told = format!("The inventory's files are {}; CSV is read.", inventory.file_format);
-        return Err(StepError::new(ErrorClass::Invalid, told));
+        let message = format!("The inventory's files are {}; CSV is read.", inventory.file_format);
+        return Err(StepError::new(ErrorClass::Invalid, message));
     }
     let bucket = inventory.destination_bucket.as_deref().unwrap_or(bucket);
     let bucket = bucket.rsplit(':').next().unwrap_or(bucket).to_owned();
@@ -113,7 +114,7 @@ fn too_large(bytes_max: u64) -> String {
 }
 
 /// The bytes of a body; `None` if there are more than `bytes_max`. Checks the announced length first.
-async fn collect(mut body: ByteStream, bytes_max: u64) -> Result<Option<Vec<u8>>, StepError> {
+pub(super) async fn collect(mut body: ByteStream, bytes_max: u64) -> Result<Option<Vec<u8>>, StepError> {
     if body.size_hint().0 > bytes_max {
         return Ok(None);
     }

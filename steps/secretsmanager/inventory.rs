@@ -8,7 +8,7 @@ use crate::{
     Environment,
     failure::failure,
     found_tags,
-    preflight::{Holder, Holders},
+    preflight::{Holders, NameHolder},
     service::{CheckNames, Found},
     tags::DEPLOYMENT,
 };
@@ -56,11 +56,11 @@ pub(super) async fn check_names(
 ) -> Result<(), StepError> {
     for name in &names.secret_names {
         let holder = match describe(environment, name).await? {
-            None => Holder::Nobody,
+            None => NameHolder::Nobody,
             Some(secret) if secret.deleted_date().is_some() => {
-                Holder::Kept("is scheduled for deletion and keeps its name until then")
+                NameHolder::Kept("is scheduled for deletion and keeps its name until then")
             }
-            Some(secret) => Holder::Tagged(found_tags!(secret.tags())),
+            Some(secret) => NameHolder::Tagged(found_tags!(secret.tags())),
         };
         holders.add("secret", name, holder);
     }

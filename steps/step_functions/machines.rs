@@ -19,7 +19,7 @@ const MACHINES_READ_MAX: usize = 2_000;
 
 /// A state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateMachine {
+pub struct RemoteStateMachine {
     /// Its ARN.
     pub arn: String,
     /// Its definition as JSON text.
@@ -95,11 +95,11 @@ impl StepFunctions {
     ///
     /// # Errors
     /// The API's.
-    pub async fn state_machine(&self, arn: &str) -> Result<StateMachine, StepError> {
+    pub async fn state_machine(&self, arn: &str) -> Result<RemoteStateMachine, StepError> {
         let described = self.client.describe_state_machine().state_machine_arn(arn).send().await;
         let described = described.map_err(|error| failure("states:DescribeStateMachine", error))?;
         let level = described.logging_configuration.and_then(|logging| logging.level);
-        Ok(StateMachine {
+        Ok(RemoteStateMachine {
             arn: described.state_machine_arn,
             definition: described.definition,
             role_arn: described.role_arn,

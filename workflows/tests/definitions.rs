@@ -71,7 +71,7 @@ fn no_transition_leads_nowhere_and_no_state_is_out_of_reach() {
 }
 
 #[test]
-fn every_state_either_goes_on_or_ends() {
+fn every_state_has_a_next_state_or_ends() {
     for workflow in catalogue() {
         for_each_state(workflow, &mut |name, state| {
             let ways = [state["Next"].is_string(), state["End"] == true];

@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{contract, interpreter::Interpreter};
+use super::{
+    contract,
+    interpreter::{Failure, Interpreter},
+};
 use crate::find;
 
 struct Run {
-    outcome: Result<Value, (String, String)>,
+    outcome: Result<Value, Failure>,
     visited: Vec<String>,
     calls: Vec<(String, Value)>,
 }
@@ -99,7 +102,8 @@ fn nothing_is_changed_before_the_preflight_is_through() {
     let first_change = run.position("flow:acm:requestCertificate").min(run.position("flow:ec2:createVpc"));
     assert!(run.position("flow:preflight:checkNames") < first_change);
     let refused = endpoints(json!({ "deployment": "shop", "domain": "a.example.com", "region": "us-east-1" }));
-    assert!(refused.outcome.as_ref().unwrap_err().1.contains("us-east-1"));
+    let failure = refused.outcome.as_ref().unwrap_err();
+    assert!(failure.error == "Flow.Refused" && failure.cause.contains("us-east-1"), "{failure:?}");
     assert_eq!(refused.calls.len(), 1);
 }
 

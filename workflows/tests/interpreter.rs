@@ -15,14 +15,24 @@ type Variables = BTreeMap<String, Value>;
 /// Answers a Task: receives resource and arguments, returns the output.
 pub(super) type Steps<'a> = dyn FnMut(&str, &Value) -> Value + 'a;
 
+/// The end of a machine in a Fail state.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub error: String,
+    pub cause: String,
+}
+
 pub(super) struct Interpreter<'a> {
     pub steps: &'a mut Steps<'a>,
     pub visited: Vec<String>,
 }
 
 impl Interpreter<'_> {
-    /// The machine's output, or the error and cause of a Fail state.
-    pub(super) fn run(&mut self, machine: &Value, input: Value) -> Result<Value, (String, String)> {
+    /// The machine's output.
+    ///
+    /// # Errors
+    /// It ends in a Fail state.
+    pub(super) fn run(&mut self, machine: &Value, input: Value) -> Result<Value, Failure> {
         self.machine(machine, input, Variables::new(), &Value::Null)
     }
 
@@ -32,7 +42,7 @@ impl Interpreter<'_> {
         mut input: Value,
         mut variables: Variables,
         item: &Value,
-    ) -> Result<Value, (String, String)> {
+    ) -> Result<Value, Failure> {
         let mut name = machine["StartAt"].as_str().unwrap().to_owned();
         loop {
             let state = &machine["States"][&name];
@@ -49,7 +59,7 @@ impl Interpreter<'_> {
             }
             if state["Type"] == "Fail" {
                 let text = |field: &str| evaluate(&state[field], &states).as_str().unwrap().to_owned();
-                return Err((text("Error"), text("Cause")));
+                return Err(Failure { error: text("Error"), cause: text("Cause") });
             }
             let result = self.result(&name, state, &input, &states, &variables)?;
             states["result"] = result.clone();
@@ -74,7 +84,7 @@ impl Interpreter<'_> {
         input: &Value,
         states: &Value,
         variables: &Variables,
-    ) -> Result<Value, (String, String)> {
+    ) -> Result<Value, Failure> {
         match state["Type"].as_str().unwrap() {
             "Pass" => Ok(input.clone()),
             "Task" => {

@@ -44,7 +44,7 @@ fn an_empty_file_is_an_empty_input_and_a_list_is_none() {
 }
 
 #[test]
-fn a_syntax_error_is_told_in_the_format_that_was_meant() {
+fn a_syntax_error_is_reported_for_the_format_that_was_meant() {
     let format_of = |text: &str| match parse_input(text, None).unwrap_err() {
         InputError::Syntax { format, message } => {
             assert!(message.contains("line") || message.contains(':'), "{message}");

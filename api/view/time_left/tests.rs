@@ -60,6 +60,22 @@ fn branches_take_as_long_as_the_longest_and_states_add_up() {
 }
 
 #[test]
+fn a_state_that_is_redriven_took_no_longer_for_the_time_in_between() {
+    let mut durations = Durations::default();
+    let failure = engine::journal::ErrorAndCause { error: "Broken".to_owned(), cause: String::new() };
+    for entry in [
+        entered(0, "", StateType::Task, "First"),
+        event(4_000, "", HistoryEventDetails::ExecutionFailed(failure)),
+        event(900_000, "", HistoryEventDetails::ExecutionRedriven { redrive_count: 1 }),
+        exited(906_000, "", "First"),
+    ] {
+        durations.fold(&entry);
+    }
+    let typical = Typical::of(&[durations]);
+    assert_eq!(typical.states[0].median_ms, 10_000);
+}
+
+#[test]
 fn one_earlier_execution_gives_a_range_and_a_person_is_not_estimated() {
     let mut durations = earlier(1);
     durations.needed_person.insert("First".to_owned());

@@ -14,7 +14,7 @@ use engine::{
 use futures::{FutureExt, StreamExt, future::FusedFuture, stream::FuturesUnordered};
 use serde_json::{Value, json};
 
-use super::{pinned, resume};
+use super::{pinned, refuse_given_location, resume};
 use crate::{
     clock,
     commands::{
@@ -81,45 +81,37 @@ async fn list(handle: &Handle) -> Result<ListResponse, CliError> {
 
 async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: Watch) -> Result<Exit, CliError> {
     let ListResponse { executions, driven, .. } = listed;
-    let mut worst = report_ended(global, handle, &executions).await?;
+    let mut report = Report::new(global);
+    report_ended(&mut report, handle, &executions).await?;
     let elsewhere = handle.owner_elsewhere().await;
     let is_driven = |header: &ExecutionHeader| elsewhere.is_some() && !header.paused && driven.contains(&header.id);
+    let listed = ids(&executions);
     let (theirs, ours): (Vec<_>, Vec<_>) = executions.into_iter().partition(is_driven);
     if let Some(owner) = &elsewhere {
+        for header in &theirs {
+            report.refuse_if_elsewhere(header, true);
+        }
         show_driven(global, &theirs, owner);
         show_needs(global, handle, &theirs).await?;
-        worst = if theirs.is_empty() { worst } else { worst.worse(Exit::Waiting) };
+        report.worst = if theirs.is_empty() { report.worst } else { report.worst.worse(Exit::Waiting) };
     }
     let mut running = FuturesUnordered::new();
-    let mut unfinished = ids(&theirs);
-    unfinished.extend(ids(&ours));
     // All are resumed before any is awaited, so that a long Wait of one does not delay another.
     for header in &ours {
-        match resume(global, handle, header, pinned(header).as_ref(), Vec::new()).await {
-            Ok(None) => {
-                show_begun(global, header, watching);
-                running.push(one(handle, header, watching));
-            }
-            Ok(Some(status)) => {
-                worst = worst.worse(show(global, &ended_meanwhile(handle, &header.id, status).await?));
-                unfinished.retain(|id| *id != header.id);
-            }
-            Err(error) if error.exit == Exit::Unreachable => return Err(error),
-            Err(error) => {
-                let message = format!("not resumed: {}", error.message);
-                let refused = Outcome {
-                    id: header.id.clone(),
-                    display_status: "REFUSED",
-                    message,
-                    exit: error.exit,
-                    is_news: true,
-                };
-                worst = worst.worse(show(global, &refused));
-            }
+        if !report.refuse_if_elsewhere(header, false) && resume_one(&mut report, handle, header, watching).await? {
+            running.push(one(handle, header, watching));
         }
         if let Some(exit) = interrupt::received() {
+            report.show_refusals();
             return Ok(exit);
         }
+    }
+    report.show_refusals();
+    if let Some(owner) = elsewhere.as_deref().filter(|_| !running.is_empty() && !global.quiet) {
+        eprintln!(
+            "flow: waiting for {} that {owner} drives; Ctrl-C ends only this command",
+            executions_of(running.len())
+        );
     }
     let mut stops = pin!(interrupt::requested().fuse());
     loop {
@@ -127,19 +119,117 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
             biased;
             _ = &mut stops, if !stops.is_terminated() => say_that_all_stop(elsewhere.as_deref()),
             outcome = running.next() => match outcome {
-                Some(outcome) => {
-                    worst = worst.worse(show(global, &outcome));
-                    if matches!(outcome.exit, Exit::Success | Exit::Failed) {
-                        unfinished.retain(|id| *id != outcome.id);
-                    }
-                }
+                Some(outcome) => report.show(&outcome),
                 None => break,
             },
         }
     }
-    // Executions whose end was just reported are not tracked.
-    let _ = handle.call::<TrackUnfinished>(TrackUnfinishedRequest { ids: unfinished }).await?;
-    Ok(interrupt::received().unwrap_or(worst))
+    // Executions whose end was just reported are not tracked. An end that another command has left meanwhile is reported by the next one.
+    let request = TrackUnfinishedRequest { ids: listed, reported: report.reported, keeps_ended: true };
+    handle.call::<TrackUnfinished>(request).await?;
+    Ok(interrupt::received().unwrap_or(report.worst))
+}
+
+/// Resumes an execution. Returns whether it runs; if not, why is reported.
+///
+/// # Errors
+/// No owner answers.
+async fn resume_one(
+    report: &mut Report<'_>,
+    handle: &Handle,
+    header: &ExecutionHeader,
+    watching: Watch,
+) -> Result<bool, CliError> {
+    let error = match resume(report.global, handle, header, pinned(header).as_ref(), Vec::new()).await {
+        Ok(None) => {
+            show_begun(report.global, header, watching);
+            return Ok(true);
+        }
+        Ok(Some(status)) => {
+            report.show(&ended_meanwhile(handle, &header.id, status).await?);
+            return Ok(false);
+        }
+        Err(error) if error.exit == Exit::Unreachable => {
+            report.show_refusals();
+            return Err(error);
+        }
+        Err(error) => error,
+    };
+    // What refused it may be that it was cancelled or pruned since it was listed.
+    let request = DescribeExecutionRequest { id: header.id.clone(), as_shown: true };
+    match handle.call::<DescribeExecution>(request).await {
+        Ok(described) if described.execution.status != ExecutionStatus::Running => {
+            report.show(&ended_meanwhile(handle, &header.id, described.execution.status).await?);
+        }
+        Err(gone) if gone.exit == Exit::NotFound => report.show(&pruned_meanwhile(&header.id)),
+        _ => report.refuse(&header.id, error),
+    }
+    Ok(false)
+}
+
+/// What a `flow resume --all` has reported.
+struct Report<'r> {
+    global: &'r Global,
+    /// The worst exit code.
+    worst: Exit,
+    /// The executions whose end was reported.
+    reported: Vec<String>,
+    /// The executions that are not resumed, by the reason, which is reported once.
+    refusals: Vec<(CliError, Vec<String>)>,
+}
+
+impl<'r> Report<'r> {
+    fn new(global: &'r Global) -> Self {
+        Report { global, worst: Exit::Success, reported: Vec::new(), refusals: Vec::new() }
+    }
+
+    fn show(&mut self, outcome: &Outcome) {
+        self.worst = self.worst.worse(show(self.global, outcome));
+        if matches!(outcome.exit, Exit::Success | Exit::Failed) {
+            self.reported.push(outcome.id.clone());
+        }
+    }
+
+    /// Refuses an execution that is pinned to another place than the options of the command line give. Returns whether it is refused.
+    fn refuse_if_elsewhere(&mut self, header: &ExecutionHeader, is_driven: bool) -> bool {
+        match pinned(header).map_or(Ok(()), |pinned| refuse_given_location(self.global, &pinned, is_driven)) {
+            Ok(()) => false,
+            Err(error) => {
+                self.refuse(&header.id, error);
+                true
+            }
+        }
+    }
+
+    fn refuse(&mut self, id: &str, error: CliError) {
+        match self.refusals.iter_mut().find(|(known, _)| known.message == error.message) {
+            Some((_, ids)) => ids.push(id.to_owned()),
+            None => self.refusals.push((error, vec![id.to_owned()])),
+        }
+    }
+
+    /// Reports the executions that are not resumed: a reason that several share, or that has several lines, once above their lines.
+    fn show_refusals(&mut self) {
+        for (error, ids) in std::mem::take(&mut self.refusals) {
+            let is_apart = self.global.output == Output::Human && (ids.len() > 1 || error.message.contains('\n'));
+            if is_apart {
+                say!("not resumed: {}", error.message);
+            }
+            let message = match is_apart {
+                true => "not resumed, for the reason above".to_owned(),
+                false => format!("not resumed: {}", error.message),
+            };
+            for id in ids {
+                let (message, exit) = (message.clone(), error.exit);
+                let refused = Outcome { id, display_status: "REFUSED", message, exit, is_news: true };
+                self.worst = self.worst.worse(show(self.global, &refused));
+            }
+        }
+    }
+}
+
+fn executions_of(count: usize) -> String {
+    if count == 1 { "1 execution".to_owned() } else { format!("{count} executions") }
 }
 
 fn ids(headers: &[ExecutionHeader]) -> Vec<String> {
@@ -147,15 +237,18 @@ fn ids(headers: &[ExecutionHeader]) -> Vec<String> {
 }
 
 /// Reports the executions that ended unwatched since the last `flow resume --all`: under a server, or while a process
-/// that was stopping let its calls end. Returns the worst exit code.
-async fn report_ended(global: &Global, handle: &Handle, unfinished: &[ExecutionHeader]) -> Result<Exit, CliError> {
-    let request = TrackUnfinishedRequest { ids: ids(unfinished) };
-    let mut worst = Exit::Success;
+/// that was stopping let its calls end.
+async fn report_ended(
+    report: &mut Report<'_>,
+    handle: &Handle,
+    unfinished: &[ExecutionHeader],
+) -> Result<(), CliError> {
+    let request = TrackUnfinishedRequest { ids: ids(unfinished), ..TrackUnfinishedRequest::default() };
     for header in handle.call::<TrackUnfinished>(request).await?.ended {
         let exit = if header.status == ExecutionStatus::Succeeded { Exit::Success } else { Exit::Failed };
-        worst = worst.worse(show(global, &ended(handle, &header.id, exit).await?));
+        report.show(&ended(handle, &header.id, exit).await?);
     }
-    Ok(worst)
+    Ok(())
 }
 
 /// The outcome of an execution that ended between the list and its resume. A cancellation in between is no failure.
@@ -170,11 +263,20 @@ async fn ended_meanwhile(handle: &Handle, id: &str, status: ExecutionStatus) -> 
 /// The outcome of an execution that ended before this command watched it.
 async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliError> {
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
-    let described = handle.call::<DescribeExecution>(request).await?;
+    let described = match handle.call::<DescribeExecution>(request).await {
+        Err(error) if error.exit == Exit::NotFound => return Ok(pruned_meanwhile(id)),
+        described => described?,
+    };
     let now_ms = clock::of(handle.home()).now_ms();
     let display_status = display_status(&described.execution, false, None, now_ms);
     let message = summary::one_line(&described.view, display_status, now_ms);
     Ok(Outcome { id: id.to_owned(), display_status, message, exit, is_news: true })
+}
+
+/// The outcome of an execution that ended and was pruned since this command listed it.
+fn pruned_meanwhile(id: &str) -> Outcome {
+    let message = "had ended, and was pruned".to_owned();
+    Outcome { id: id.to_owned(), display_status: "PRUNED", message, exit: Exit::Success, is_news: true }
 }
 
 /// After a signal, prints what happens next and how to stop immediately.
@@ -249,7 +351,8 @@ async fn show_needs(global: &Global, handle: &Handle, theirs: &[ExecutionHeader]
             let message = summary::one_line(&view, "RUNNING", clock::of(handle.home()).now_ms());
             let (id, exit) = (header.id.clone(), Exit::Success);
             show(global, &Outcome { id: id.clone(), display_status: "RUNNING", message, exit, is_news: true });
-            handle.call::<MarkShown>(MarkShownRequest { id, sequence: view.last_sequence }).await?;
+            let request = MarkShownRequest { id, sequence: view.last_sequence, continues: false };
+            handle.call::<MarkShown>(request).await?;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use deploy::Options;
+use deploy::CompileOptions;
 use engine::step::Registry;
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::{
         deploy::HEARTBEAT_SECONDS_DEFAULT,
         watch::{Watch, show_end, show_output, watch},
     },
-    deployment::Source,
+    deployment::DeploymentSource,
     environments,
     exit::{CliError, Exit},
     global::{Global, Output},
@@ -56,6 +56,7 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     // `Executions` finds an execution fastest if its name begins with that of its state machine.
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", name_of(arguments, plan)));
     let _orderly = interrupt::Orderly::begin();
+    interrupt::check()?;
     executions.start(&deployed, &id, &plan.input).await?;
     let mut display = Display::new(global, clock::of(handle.home()));
     let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: false };
@@ -71,7 +72,8 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
 /// After a watch that stopped because nothing proceeds: what drives the execution, and how to watch it.
 pub fn say_how_to_watch(global: &Global, executions: &Executions, id: &str, exit: Exit) {
     if exit == Exit::Waiting && global.output == Output::Human && !global.quiet {
-        say!("Nothing is lost. {id} continues in {}:   flow status {id} --watch{OPTIONS}", executions.service());
+        let (service, quoted_id) = (executions.service(), quoted(id));
+        say!("Nothing is lost. {id} continues in {service}:   flow status {quoted_id} --watch{OPTIONS}");
     }
 }
 
@@ -131,7 +133,7 @@ fn is_compiled_from(found: &Value, definition: &Value, steps: &Registry, deploye
     let mut heartbeats = BTreeSet::from([HEARTBEAT_SECONDS_DEFAULT]);
     collect_heartbeats(found, &mut heartbeats);
     let compiles_to = |heartbeat_seconds: u64| {
-        let source = Source { definition, steps, options: Options { heartbeat_seconds } };
+        let source = DeploymentSource { definition, steps, options: CompileOptions { heartbeat_seconds } };
         source.compile(&deployed.activities).is_ok_and(|compiled| compiled.definition == *found)
     };
     found == definition || heartbeats.into_iter().any(compiles_to)

@@ -7,7 +7,7 @@ use engine::{
     asl::{did_you_mean, nearest},
     step::Registry,
 };
-use rehearsal::{DATABASE_STATUSES, Fault, World};
+use rehearsal::{DATABASE_STATUSES, InjectedFault, World};
 use serde_json::{Value, json};
 
 use crate::{
@@ -29,9 +29,9 @@ const NESTED: &str = "states:startExecution";
 ///
 /// # Errors
 /// The text is not a fault.
-pub fn parse(text: &str) -> Result<Fault, String> {
-    let fault: Fault = text.parse()?;
-    if let Fault::Order(order) = &fault
+pub fn parse(text: &str) -> Result<InjectedFault, String> {
+    let fault: InjectedFault = text.parse()?;
+    if let InjectedFault::Order(order) = &fault
         && order["operation"] == "rds:database"
         && let Some(status) = order["value"].as_str().filter(|status| !DATABASE_STATUSES.contains(status))
     {
@@ -46,19 +46,19 @@ pub fn parse(text: &str) -> Result<Fault, String> {
 ///
 /// # Errors
 /// The first such fault, with the nearest call, service or state.
-pub fn check(faults: &[Fault], definitions: &[&Value], steps: &Registry) -> Result<(), CliError> {
+pub fn check(faults: &[InjectedFault], definitions: &[&Value], steps: &Registry) -> Result<(), CliError> {
     let actions = definitions.iter().flat_map(|definition| policy::actions_of(definition, steps));
     let calls: BTreeSet<String> = actions.map(|action| operation_of(&action)).collect();
     let states: BTreeSet<String> = definitions.iter().flat_map(|definition| state_names(definition)).collect();
     let is_nested = definitions.iter().any(|definition| definition.to_string().contains(NESTED));
     for fault in faults {
         match fault {
-            Fault::KillAt(state) if !states.contains(state) => {
+            InjectedFault::KillAt(state) if !states.contains(state) => {
                 let near = did_you_mean(nearest(state, states.iter().map(String::as_str)));
                 return Err(CliError::usage(format!("kill@{state}: no state has this name{near}")));
             }
             // The definition of a nested execution may make other calls.
-            Fault::Order(order) if !is_nested => {
+            InjectedFault::Order(order) if !is_nested => {
                 check_call(order, &calls).map_err(CliError::usage)?;
             }
             _ => {}
@@ -97,7 +97,7 @@ fn is_match(pattern: &str, text: &str) -> bool {
 }
 
 /// Names the faults that never occurred. Without an answer of the world nothing is known.
-pub async fn name_never_occurred(global: &Global, home: &Home, faults: &[Fault]) {
+pub async fn name_never_occurred(global: &Global, home: &Home, faults: &[InjectedFault]) {
     let Some(world) = World::read(home.folder()).ok().flatten().filter(|_| !faults.is_empty()) else { return };
     let Ok(not_occurred) = world.never_occurred().await else { return };
     let never: Vec<String> = faults.iter().filter_map(|fault| text_if_not_occurred(fault, &not_occurred)).collect();
@@ -111,13 +111,13 @@ pub async fn name_never_occurred(global: &Global, home: &Home, faults: &[Fault])
     }
 }
 
-fn text_if_not_occurred(fault: &Fault, not_occurred: &[String]) -> Option<String> {
+fn text_if_not_occurred(fault: &InjectedFault, not_occurred: &[String]) -> Option<String> {
     match fault {
-        Fault::Order(order) => {
+        InjectedFault::Order(order) => {
             order["fault"].as_str().filter(|text| not_occurred.iter().any(|one| one == text)).map(str::to_owned)
         }
         // This process would not run any more.
-        Fault::KillAt(state) => Some(format!("kill@{state}")),
+        InjectedFault::KillAt(state) => Some(format!("kill@{state}")),
     }
 }
 
@@ -125,12 +125,12 @@ fn text_if_not_occurred(fault: &Fault, not_occurred: &[String]) -> Option<String
 ///
 /// # Errors
 /// The world does not answer.
-pub async fn order(world: &World, faults: &[Fault]) -> Result<(), CliError> {
+pub async fn order(world: &World, faults: &[InjectedFault]) -> Result<(), CliError> {
     let orders: Vec<_> = faults
         .iter()
         .filter_map(|fault| match fault {
-            Fault::Order(order) => Some(order.clone()),
-            Fault::KillAt(_) => None,
+            InjectedFault::Order(order) => Some(order.clone()),
+            InjectedFault::KillAt(_) => None,
         })
         .collect();
     if orders.is_empty() {
@@ -140,12 +140,12 @@ pub async fn order(world: &World, faults: &[Fault]) -> Result<(), CliError> {
 }
 
 /// Aborts this process, without cleaning up, when a state of a `kill@STATE` is entered. Never returns.
-pub async fn kill_at(handle: &Handle, id: &str, faults: &[Fault]) -> Infallible {
+pub async fn kill_at(handle: &Handle, id: &str, faults: &[InjectedFault]) -> Infallible {
     let states: Vec<&str> = faults
         .iter()
         .filter_map(|fault| match fault {
-            Fault::KillAt(state) => Some(state.as_str()),
-            Fault::Order(_) => None,
+            InjectedFault::KillAt(state) => Some(state.as_str()),
+            InjectedFault::Order(_) => None,
         })
         .collect();
     if states.is_empty() {

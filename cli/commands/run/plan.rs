@@ -5,7 +5,7 @@ use engine::asl::Severity;
 use serde_json::{Value, json};
 use workflows::Workflow;
 
-use super::{RunArguments, again::Earlier, planned::Made};
+use super::{RunArguments, again::Earlier, planned::MadePlan};
 use crate::{
     checks::{self, DefinitionFile},
     environments::{self, Account},
@@ -123,7 +123,7 @@ impl Plan {
 
     /// Shows the plan: what will be done, by which identity and in which environment; resource by resource if the steps
     /// can plan.
-    pub fn show(&self, global: &Global, caller: Option<&Caller>, made: Option<&Made>) {
+    pub fn show(&self, global: &Global, caller: Option<&Caller>, made: Option<&MadePlan>) {
         let (lines, warnings) = match self.shipped {
             Some(workflow) => (workflow.plan_lines(&self.input), workflow.warnings(&self.input)),
             None => (Vec::new(), Vec::new()),

@@ -14,14 +14,14 @@ use crate::{
 };
 
 /// A plan, with the part that is compared with a saved one.
-pub struct Made {
+pub struct MadePlan {
     /// The plan.
     pub plan: WorkflowPlan,
     /// The form that a plan file contains.
     pub saved: SavedPlan,
 }
 
-impl Made {
+impl MadePlan {
     /// Adds the fields of the plan to the line of type `plan`.
     pub fn add_to(&self, line: &mut Value) {
         let more = [self.plan.json(), serde_json::to_value(&self.saved).unwrap_or_default()];
@@ -56,7 +56,7 @@ pub async fn make(
     arguments: &RunArguments,
     plan: &Plan,
     (pinned, caller): (&Pinned, Option<&Caller>),
-) -> Result<Option<Made>, CliError> {
+) -> Result<Option<MadePlan>, CliError> {
     let asks = !arguments.yes && !arguments.rehearse;
     let wanted = arguments.plan || arguments.plan_file.is_some() || asks;
     if !wanted || !planning::is_possible(&plan.definition) {
@@ -76,14 +76,14 @@ pub async fn make(
     let identity = (plan.name.as_str(), &*plan.definition.definition().hash);
     let account = pinned.account.as_ref().map(|account| account.account_id.clone());
     let saved = SavedPlan::of(identity, input, (account, &region), &made);
-    Ok(Some(Made { plan: made, saved }))
+    Ok(Some(MadePlan { plan: made, saved }))
 }
 
 /// Refuses a run whose plan predicts a failure or differs from the saved plan.
 ///
 /// # Errors
 /// As described; exit code 3.
-pub fn refuse(made: Option<&Made>, saved: Option<&SavedPlan>) -> Result<(), CliError> {
+pub fn refuse(made: Option<&MadePlan>, saved: Option<&SavedPlan>) -> Result<(), CliError> {
     let Some(made) = made else {
         return match saved {
             Some(_) => Err(CliError::new(Exit::Refused, "the steps of this workflow cannot plan")),

@@ -1,18 +1,18 @@
 //! What a state waits for, and until when.
 
 use api::view::{Doing, StateView, Wait};
-use engine::step::Instructions;
+use engine::{journal::StateType, step::Instructions};
 
 use crate::ui::text::{duration, moment};
 
-/// What a state waits for, and until when, in full.
-pub fn detail(state: &StateView, now_ms: u64) -> String {
-    let pieces: Vec<String> = pieces(state, now_ms).into_iter().map(|(_, piece)| piece).collect();
+/// What a state waits for, and until when, in full. `driven`: a process drives its execution.
+pub fn detail(state: &StateView, driven: bool, now_ms: u64) -> String {
+    let pieces: Vec<String> = pieces(state, driven, now_ms).into_iter().map(|(_, piece)| piece).collect();
     pieces.join(" · ")
 }
 
 /// The same in pieces, each with its importance: where the line is too long, the least important is left out first.
-pub fn pieces(state: &StateView, now_ms: u64) -> Vec<(u8, String)> {
+pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)> {
     let gives_up = |due: &Option<u64>| due.map(|due| (2, format!("gives up {}", moment(due, now_ms))));
     let mut pieces = Vec::new();
     match &state.doing {
@@ -48,8 +48,23 @@ pub fn pieces(state: &StateView, now_ms: u64) -> Vec<(u8, String)> {
             pieces.push((3, format!("attempt {attempt} in {due}: {}", failure.cause)));
         }
         Doing::Failed { failure, .. } | Doing::Paused { failure } => pieces.push((3, failure.cause.clone())),
-        Doing::Running if state.attempt > 1 => pieces.push((3, format!("attempt {}", state.attempt))),
-        Doing::Running | Doing::Exited { .. } | Doing::Stopped { .. } => {}
+        Doing::Running => {
+            if state.attempt > 1 {
+                pieces.push((3, format!("attempt {}", state.attempt)));
+            }
+            pieces.extend(progress(state).filter(|_| !driven).map(|words| (2, words.to_owned())));
+        }
+        Doing::Exited { .. } | Doing::Stopped { .. } => {}
     }
     pieces
+}
+
+/// How far a state came that no process drives. A recorded call may not have been made: the process that stopped makes no new ones.
+fn progress(state: &StateView) -> Option<&'static str> {
+    match state.state_type {
+        StateType::Parallel | StateType::Map => None,
+        StateType::Task if !state.called => Some("not called yet"),
+        StateType::Task if !state.answered => Some("no answer is recorded yet"),
+        _ => Some("not left yet"),
+    }
 }

@@ -31,15 +31,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_that_nothing_makes_is_told_wherever_it_is() {
+    fn a_call_without_a_step_is_reported_wherever_it_is() {
         let task =
             |service: &str| json!({ "Type": "Task", "Resource": format!("arn:aws:states:::{service}"), "End": true });
         let branch = json!({ "StartAt": "B", "States": { "B": task("sqs:sendMessage"), "C": task("lambda:invoke") } });
         let machine =
             json!({ "StartAt": "A", "States": { "A": { "Type": "Parallel", "Branches": [branch], "End": true } } });
         let found = without_step(&machine, &|resource| resource.ends_with("lambda:invoke"));
-        let told: Vec<_> = found.iter().map(|found| (found.code, &*found.location)).collect();
-        assert_eq!(told, [("INTEGRATION_WITHOUT_STEP", "/States/A/Branches[0]/States/B/Resource")]);
+        let reported: Vec<_> = found.iter().map(|found| (found.code, &*found.location)).collect();
+        assert_eq!(reported, [("INTEGRATION_WITHOUT_STEP", "/States/A/Branches[0]/States/B/Resource")]);
         assert!(found[0].message.contains("sqs:sendMessage"));
     }
 }

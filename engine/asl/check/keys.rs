@@ -105,13 +105,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repeated_name_is_told_with_both_lines() {
+    fn a_repeated_name_is_reported_with_both_lines() {
         let text = "{\n \"a\": [ {\"b\": 1,\n \"\\u0062\": 2} ],\n \"c\": {\"a\": \"}\\\"\"}, \"a\": null }";
         let found: Vec<_> = repeated_keys(text).into_iter().map(|found| (found.location, found.message)).collect();
-        let told = |key: &str, lines: [usize; 2]| {
+        let reported = |key: &str, lines: [usize; 2]| {
             format!("The key '{key}' is there twice: in line {} and in line {}", lines[0], lines[1])
         };
-        assert_eq!(found, [("/a[0]/b".to_owned(), told("b", [2, 3])), ("/a".to_owned(), told("a", [2, 4]))]);
+        assert_eq!(found, [("/a[0]/b".to_owned(), reported("b", [2, 3])), ("/a".to_owned(), reported("a", [2, 4]))]);
     }
 
     #[test]

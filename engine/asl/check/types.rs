@@ -296,5 +296,9 @@ mod tests {
         for source in ["States.MathAdd(1, 2)", "States.Array()", "States.MathRandom(1, 2, 3)", "States.UUID()"] {
             accepted("JSONPath", call(source));
         }
+        // The type of an argument is a matter of the run, even of a literal.
+        for source in ["States.ArrayRange('a', 5, 1)", "States.MathRandom(1, 10, null)", "States.StringSplit('a', 1)"] {
+            accepted("JSONPath", call(source));
+        }
     }
 }

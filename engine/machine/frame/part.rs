@@ -83,7 +83,7 @@ impl PartValue {
 }
 
 /// Whether a value is long enough for a record of its own.
-pub fn is_long(value: &Value) -> bool {
+pub(crate) fn is_long(value: &Value) -> bool {
     !fits(value, &mut LONG_BYTES.clone())
 }
 
@@ -144,7 +144,7 @@ impl FrameRow {
     }
 
     /// Sets the value of a part, or a short value that replaces it in the row.
-    pub fn set_part(&mut self, part: Part, value: Value) {
+    pub(crate) fn set_part(&mut self, part: Part, value: Value) {
         let (value, fields, array) = match value {
             Value::Object(fields) if part == Part::Variables => (Value::Null, fields, Vec::new()),
             Value::Array(items) if part == Part::Items => (Value::Null, Map::new(), items),

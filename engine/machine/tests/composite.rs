@@ -16,7 +16,7 @@ fn side_by_side() -> Value {
 }
 
 #[test]
-fn outputs_stand_in_the_order_of_the_branches_not_of_their_ends() {
+fn outputs_have_the_order_of_the_branches_not_of_their_ends() {
     let mut trial = Trial::start(side_by_side(), json!({}));
     trial.done("P[1]/B", json!("b"));
     trial.done("P[0]/A", json!("a"));
@@ -41,8 +41,10 @@ fn a_redrive_does_not_repeat_what_had_ended_well() {
     trial.done("P[0]/A", json!("a"));
     trial.fail("P[1]/B", ErrorClass::Quota);
     assert_eq!((trial.status(), trial.error().as_str()), (ExecutionStatus::Failed, "Flow.Quota"));
+    trial.now_ms += 5_000;
     trial.give(Input::Resume { environment: None, recover: false });
     assert_eq!(trial.status(), ExecutionStatus::Running);
+    assert_eq!(trial.execution.header.idle_ms, 5_000, "it was not active");
     assert_eq!(trial.polls().into_iter().map(|call| call.3).collect::<Vec<_>>(), ["P[1]/B"]);
     trial.done("P[1]/B", json!("b"));
     trial.done("C", json!("end"));
@@ -51,7 +53,7 @@ fn a_redrive_does_not_repeat_what_had_ended_well() {
 }
 
 #[test]
-fn a_failed_branch_stops_the_others_and_a_redrive_goes_on_with_all_of_them() {
+fn a_failed_branch_stops_the_others_and_a_redrive_continues_all_of_them() {
     let mut trial = Trial::start(side_by_side(), json!({}));
     trial.fail("P[0]/A", ErrorClass::Invalid);
     assert!(trial.commands.iter().any(|command| matches!(command, Command::Abandon { .. })));
@@ -132,7 +134,7 @@ fn a_map_runs_no_more_at_once_than_it_may_and_keeps_the_order() {
 }
 
 #[test]
-fn a_failed_map_goes_on_with_the_items_left() {
+fn a_failed_map_continues_with_the_items_left() {
     let definition = json!({
         "StartAt": "M",
         "States": { "M": {

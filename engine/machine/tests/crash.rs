@@ -134,8 +134,8 @@ fn run(crash_after: Option<usize>) -> ((Value, Value), usize) {
     );
     let runs = durable.map_runs.values().map(|run| json!([run.uuid, run.status, run.executions, run.items]));
     let children = durable.children.values().map(|child| json!([child.id, child.status, child.last_event_id]));
-    let told = json!([runs.collect::<Vec<_>>(), children.collect::<Vec<_>>()]);
-    ((Value::clone(execution.header.output.as_ref().unwrap()), told), turns)
+    let reported = json!([runs.collect::<Vec<_>>(), children.collect::<Vec<_>>()]);
+    ((Value::clone(execution.header.output.as_ref().unwrap()), reported), turns)
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn a_task_is_not_called_with_more_than_it_may_get_nor_believed_with_more_than_it
 }
 
 #[test]
-fn what_was_called_and_tells_too_much_while_it_is_waited_for_is_refused() {
+fn an_answer_of_a_call_that_is_too_long_is_refused_while_the_call_is_awaited() {
     let resource = "flow:test:step.waitForTaskToken";
     let mut trial = start(
         json!({ "A": { "Type": "Task", "Resource": resource, "Parameters": { "t.$": "$$.Task.Token" }, "End": true } }),

@@ -1,5 +1,6 @@
 //! A map run's counts and its child executions' histories match what happened.
 
+use crate::machine::limits::HISTORY_EVENTS_MAX;
 use serde_json::json;
 
 use super::*;
@@ -116,8 +117,8 @@ fn every_attempt_of_a_map_is_a_run_of_its_own() {
     trial.sleep();
     trial.done("A[0]/T", json!(1));
     let kept = Kept::of(&trial);
-    let told: Vec<_> = kept.runs.values().map(|run| (run.status, run.redrive_count)).collect();
-    assert_eq!(told, [(MapRunStatus::Failed, 0), (MapRunStatus::Succeeded, 0)]);
+    let reported: Vec<_> = kept.runs.values().map(|run| (run.status, run.redrive_count)).collect();
+    assert_eq!(reported, [(MapRunStatus::Failed, 0), (MapRunStatus::Succeeded, 0)]);
     let uuids: std::collections::BTreeSet<_> = kept.runs.values().map(|run| &run.uuid).collect();
     assert_eq!(uuids.len(), 2);
 }

@@ -127,7 +127,7 @@ fn distributed(more: &Value) -> Value {
 }
 
 #[test]
-fn a_distributed_map_bears_as_many_failures_as_it_says_and_tells_no_iterations() {
+fn a_distributed_map_tolerates_as_many_failures_as_it_says_and_has_no_iterations_in_its_history() {
     let items = json!([1, "x", 3, 4]);
     let trial = start(distributed(&json!({ "ToleratedFailureCount": 1 })), items.clone());
     assert_eq!(trial.output(), json!([1, 3, 4]));
@@ -237,9 +237,9 @@ fn a_result_that_is_too_large_is_caught_and_names_what_was_called() {
         json!({}),
     );
     trial.done("A", json!("x".repeat(270_000)));
-    let told = trial.output();
-    assert_eq!(told["Error"], "States.DataLimitExceeded");
-    let cause = told["Cause"].as_str().unwrap();
+    let reported = trial.output();
+    assert_eq!(reported["Error"], "States.DataLimitExceeded");
+    let cause = reported["Cause"].as_str().unwrap();
     assert!(cause.contains("'arn:aws:lambda:us-east-1:111111111111:function:f'"), "{cause}");
 }
 

@@ -138,7 +138,7 @@ fn retries_end_and_the_failure_keeps_what_the_step_said() {
 }
 
 #[test]
-fn a_catch_sees_the_error_and_goes_on_elsewhere() {
+fn a_catch_receives_the_error_and_continues_at_its_next_state() {
     let mut definition = one(json!({
         "Catch": [{ "ErrorEquals": ["Flow.NameTaken"], "Next": "Other", "Output": { "why": "{% $states.errorOutput.Error %}" } }]
     }));

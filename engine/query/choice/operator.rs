@@ -8,7 +8,7 @@ use super::parse_timestamp;
 
 /// The type that an operator compares or tests for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum OperandKind {
     Text,
     Number,
     Boolean,
@@ -17,16 +17,16 @@ pub(super) enum Kind {
     Present,
 }
 
-impl Kind {
+impl OperandKind {
     /// Whether a value is of this kind.
     pub(super) fn is_of(self, value: &Value) -> bool {
         match self {
-            Kind::Text => value.is_string(),
-            Kind::Number => value.is_number(),
-            Kind::Boolean => value.is_boolean(),
-            Kind::Timestamp => value.as_str().is_some_and(|text| parse_timestamp(text).is_some()),
-            Kind::Null => value.is_null(),
-            Kind::Present => true,
+            OperandKind::Text => value.is_string(),
+            OperandKind::Number => value.is_number(),
+            OperandKind::Boolean => value.is_boolean(),
+            OperandKind::Timestamp => value.as_str().is_some_and(|text| parse_timestamp(text).is_some()),
+            OperandKind::Null => value.is_null(),
+            OperandKind::Present => true,
         }
     }
 }
@@ -64,19 +64,26 @@ impl Relation {
 /// A comparison operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operator {
-    Is(Kind),
+    Is(OperandKind),
     Matches,
-    Compare { kind: Kind, relation: Relation, by_path: bool },
+    Compare { kind: OperandKind, relation: Relation, by_path: bool },
 }
 
 impl Operator {
     pub(super) fn all() -> impl Iterator<Item = Operator> {
-        let compared = [Kind::Text, Kind::Number, Kind::Timestamp]
+        let compared = [OperandKind::Text, OperandKind::Number, OperandKind::Timestamp]
             .into_iter()
             .flat_map(|kind| Relation::ALL.map(|relation| (kind, relation)))
-            .chain([(Kind::Boolean, Relation::Equals)])
+            .chain([(OperandKind::Boolean, Relation::Equals)])
             .flat_map(|(kind, relation)| [false, true].map(|by_path| Operator::Compare { kind, relation, by_path }));
-        let asked = [Kind::Null, Kind::Present, Kind::Number, Kind::Text, Kind::Boolean, Kind::Timestamp];
+        let asked = [
+            OperandKind::Null,
+            OperandKind::Present,
+            OperandKind::Number,
+            OperandKind::Text,
+            OperandKind::Boolean,
+            OperandKind::Timestamp,
+        ];
         compared.chain([Operator::Matches]).chain(asked.map(Operator::Is))
     }
 
@@ -86,12 +93,12 @@ impl Operator {
 
     pub(super) fn name(self) -> String {
         let kind_name = |kind| match kind {
-            Kind::Text => "String",
-            Kind::Number => "Numeric",
-            Kind::Boolean => "Boolean",
-            Kind::Timestamp => "Timestamp",
-            Kind::Null => "Null",
-            Kind::Present => "Present",
+            OperandKind::Text => "String",
+            OperandKind::Number => "Numeric",
+            OperandKind::Boolean => "Boolean",
+            OperandKind::Timestamp => "Timestamp",
+            OperandKind::Null => "Null",
+            OperandKind::Present => "Present",
         };
         match self {
             Operator::Is(kind) => format!("Is{}", kind_name(kind)),

@@ -2,14 +2,14 @@
 
 /// A pattern in which `*` matches any text.
 #[derive(Debug, Clone)]
-pub(super) struct Pattern {
+pub(super) struct WildcardPattern {
     /// The literal text at the beginning.
     first: String,
     /// The literal texts that follow, each after a `*`.
     others: Vec<String>,
 }
 
-impl Pattern {
+impl WildcardPattern {
     /// Parses a pattern; `\*` is an asterisk and `\\` a backslash.
     pub(super) fn parse(pattern: &str) -> Self {
         let (mut first, mut others) = (String::new(), Vec::new());
@@ -25,7 +25,7 @@ impl Pattern {
             };
             others.last_mut().unwrap_or(&mut first).push(literal);
         }
-        Pattern { first, others }
+        WildcardPattern { first, others }
     }
 
     /// Whether the entire text matches. Each literal is searched once, so the time is linear for every pattern.

@@ -205,8 +205,8 @@ fn a_pattern_matches_otherwise() {
 fn a_pattern_takes_for_ever() {
     let (pattern, text) = ("*a".repeat(50_000), "a".repeat(100_000));
     let begun = Instant::now();
-    assert!(Pattern::parse(&format!("{pattern}b")).matches(&format!("{text}b")));
-    assert!(!Pattern::parse(&format!("{pattern}b")).matches(&text));
+    assert!(WildcardPattern::parse(&format!("{pattern}b")).matches(&format!("{text}b")));
+    assert!(!WildcardPattern::parse(&format!("{pattern}b")).matches(&text));
     assert!(begun.elapsed() < Duration::from_secs(60));
 }
 
@@ -226,6 +226,6 @@ proptest! {
     #[test]
     fn a_pattern_agrees_with_a_regular_expression(pattern in "[ab*]{0,8}", text in "[ab]{0,8}") {
         let expression = regex::Regex::new(&format!("^{}$", pattern.replace('*', ".*"))).unwrap();
-        prop_assert_eq!(Pattern::parse(&pattern).matches(&text), expression.is_match(&text));
+        prop_assert_eq!(WildcardPattern::parse(&pattern).matches(&text), expression.is_match(&text));
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 /// Parses a timestamp: RFC 3339 with an uppercase `T` and an uppercase `Z` or an offset, and nothing else. Source: States Language
 /// specification, "Timestamps".
-pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_timestamp(text: &str) -> Option<Timestamp> {
     let (date_time, offset_minutes) = match text.strip_suffix('Z') {
         Some(date_time) => (date_time, 0),
         None => split_offset(text)?,

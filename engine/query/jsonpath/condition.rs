@@ -6,8 +6,8 @@ use regex::Regex;
 use serde_json::{Number, Value};
 
 use super::{
-    evaluate::{Failure, Walk},
-    step::{Condition, Operand, Operator, Root, Step},
+    evaluate::{PathFailure, Walk},
+    step::{FilterCondition, FilterOperator, Operand, PathStep, Root},
 };
 use crate::query::compare::{compare_numbers, compare_texts};
 
@@ -19,10 +19,10 @@ enum Side<'v> {
 
 impl<'d> Walk<'d> {
     /// Whether a value satisfies a condition.
-    pub(super) fn holds(&self, condition: &Condition, current: &Value) -> Result<bool, Failure> {
+    pub(super) fn holds(&self, condition: &FilterCondition, current: &Value) -> Result<bool, PathFailure> {
         self.charge(1)?;
         match condition {
-            Condition::All(conditions) => {
+            FilterCondition::All(conditions) => {
                 for condition in conditions {
                     if !self.holds(condition, current)? {
                         return Ok(false);
@@ -30,7 +30,7 @@ impl<'d> Walk<'d> {
                 }
                 Ok(true)
             }
-            Condition::Any(conditions) => {
+            FilterCondition::Any(conditions) => {
                 for condition in conditions {
                     if self.holds(condition, current)? {
                         return Ok(true);
@@ -39,11 +39,11 @@ impl<'d> Walk<'d> {
                 Ok(false)
             }
             // A null value counts as not existing.
-            Condition::Exists { root, steps, wanted } => {
+            FilterCondition::Exists { root, steps, wanted } => {
                 let found = self.value(root, steps, current)?;
                 Ok(found.is_some_and(|value| !value.is_null()) == *wanted)
             }
-            Condition::Compare(left, operator, right) => {
+            FilterCondition::Compare(left, operator, right) => {
                 let (left, right) = (self.side(left, current)?, self.side(right, current)?);
                 match (left, right) {
                     (Some(left), Some(right)) => self.compare(&left, *operator, &right),
@@ -55,7 +55,12 @@ impl<'d> Walk<'d> {
     }
 
     /// The value of a definite path in a filter; `None` if it is missing.
-    fn value<'v>(&self, root: &Root, steps: &[Step], current: &'v Value) -> Result<Option<Cow<'v, Value>>, Failure>
+    fn value<'v>(
+        &self,
+        root: &Root,
+        steps: &[PathStep],
+        current: &'v Value,
+    ) -> Result<Option<Cow<'v, Value>>, PathFailure>
     where
         'd: 'v,
     {
@@ -70,12 +75,12 @@ impl<'d> Walk<'d> {
         };
         match self.run(root, steps, start) {
             Ok(values) => Ok(values.into_iter().next()),
-            Err(Failure::Missing(_) | Failure::OutOfRange(_)) => Ok(None),
-            Err(Failure::Limit) => Err(Failure::Limit),
+            Err(PathFailure::Missing(_) | PathFailure::OutOfRange(_)) => Ok(None),
+            Err(PathFailure::Limit) => Err(PathFailure::Limit),
         }
     }
 
-    fn side<'v>(&self, operand: &'v Operand, current: &'v Value) -> Result<Option<Side<'v>>, Failure>
+    fn side<'v>(&self, operand: &'v Operand, current: &'v Value) -> Result<Option<Side<'v>>, PathFailure>
     where
         'd: 'v,
     {
@@ -86,11 +91,11 @@ impl<'d> Walk<'d> {
         })
     }
 
-    fn compare(&self, left: &Side<'_>, operator: Operator, right: &Side<'_>) -> Result<bool, Failure> {
+    fn compare(&self, left: &Side<'_>, operator: FilterOperator, right: &Side<'_>) -> Result<bool, PathFailure> {
         let (model, expected) = match (left, right) {
             (Side::Value(left), Side::Value(right)) => (left, right),
             (Side::Value(value), Side::Pattern(pattern)) | (Side::Pattern(pattern), Side::Value(value)) => {
-                return if operator == Operator::Matches { self.matches(pattern, value) } else { Ok(false) };
+                return if operator == FilterOperator::Matches { self.matches(pattern, value) } else { Ok(false) };
             }
             (Side::Pattern(_), Side::Pattern(_)) => return Ok(false),
         };
@@ -98,18 +103,18 @@ impl<'d> Walk<'d> {
         let Some(order) = order(expected, model) else { return Ok(false) };
         let one_is_null = model.is_null() != expected.is_null();
         Ok(match operator {
-            Operator::Equal => order == Ordering::Equal,
-            Operator::NotEqual => order != Ordering::Equal,
-            Operator::Matches => false,
+            FilterOperator::Equal => order == Ordering::Equal,
+            FilterOperator::NotEqual => order != Ordering::Equal,
+            FilterOperator::Matches => false,
             _ if one_is_null => false,
-            Operator::Greater => order == Ordering::Less,
-            Operator::GreaterOrEqual => order != Ordering::Greater,
-            Operator::Less => order == Ordering::Greater,
-            Operator::LessOrEqual => order != Ordering::Less,
+            FilterOperator::Greater => order == Ordering::Less,
+            FilterOperator::GreaterOrEqual => order != Ordering::Greater,
+            FilterOperator::Less => order == Ordering::Greater,
+            FilterOperator::LessOrEqual => order != Ordering::Less,
         })
     }
 
-    fn matches(&self, pattern: &Regex, value: &Value) -> Result<bool, Failure> {
+    fn matches(&self, pattern: &Regex, value: &Value) -> Result<bool, PathFailure> {
         let text = match value {
             Value::Null => return Ok(false),
             Value::String(text) => Cow::Borrowed(text.as_str()),

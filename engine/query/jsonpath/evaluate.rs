@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Roots,
-    step::{Condition, Root, Step, canonical},
+    step::{FilterCondition, PathStep, Root, canonical},
 };
 use crate::query::java::java_text;
 
@@ -17,7 +17,7 @@ const VISIT_WORK_UNITS: u64 = 50;
 
 /// The reason why an evaluation has no values.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum PathFailure {
     Missing(String),
     OutOfRange(String),
     Limit,
@@ -35,7 +35,7 @@ pub(super) struct Walk<'d> {
 /// The position of a step in its path.
 struct PathCursor<'s> {
     root: &'s Root,
-    steps: &'s [Step],
+    steps: &'s [PathStep],
     position: usize,
     /// Whether the steps before this one select a single value.
     is_definite: bool,
@@ -52,8 +52,8 @@ impl PathCursor<'_> {
     }
 
     /// Handles a missing value: an error in a definite path, no values in an indefinite one.
-    fn missing<'v>(&self, reason: impl FnOnce() -> String) -> Result<Values<'v>, Failure> {
-        if self.is_definite { Err(Failure::Missing(reason())) } else { Ok(Vec::new()) }
+    fn missing<'v>(&self, reason: impl FnOnce() -> String) -> Result<Values<'v>, PathFailure> {
+        if self.is_definite { Err(PathFailure::Missing(reason())) } else { Ok(Vec::new()) }
     }
 }
 
@@ -67,17 +67,17 @@ impl<'d> Walk<'d> {
         (WORK_MAX - self.work.get()) as u64 * VISIT_WORK_UNITS
     }
 
-    pub(super) fn charge(&self, work: usize) -> Result<(), Failure> {
-        self.work.set(self.work.get().checked_sub(work).ok_or(Failure::Limit)?);
+    pub(super) fn charge(&self, work: usize) -> Result<(), PathFailure> {
+        self.work.set(self.work.get().checked_sub(work).ok_or(PathFailure::Limit)?);
         Ok(())
     }
 
     /// Charges for the copies of values that may overlap.
-    pub(super) fn charge_copies(&self, values: &Values<'_>) -> Result<(), Failure> {
+    pub(super) fn charge_copies(&self, values: &Values<'_>) -> Result<(), PathFailure> {
         values.iter().try_for_each(|value| self.charge_copy(value))
     }
 
-    fn charge_copy(&self, value: &Value) -> Result<(), Failure> {
+    fn charge_copy(&self, value: &Value) -> Result<(), PathFailure> {
         let mut pending = vec![value];
         while let Some(value) = pending.pop() {
             self.charge(1)?;
@@ -92,17 +92,17 @@ impl<'d> Walk<'d> {
     }
 
     /// The values that the steps select: one if the steps are definite, else any number.
-    pub(super) fn run<'v>(&self, root: &Root, steps: &[Step], start: &'v Value) -> Result<Values<'v>, Failure> {
+    pub(super) fn run<'v>(&self, root: &Root, steps: &[PathStep], start: &'v Value) -> Result<Values<'v>, PathFailure> {
         let mut values: Values<'v> = vec![Cow::Borrowed(start)];
         let mut cursor = PathCursor { root, steps, position: 0, is_definite: true, scanned: false };
         for (position, step) in steps.iter().enumerate() {
             cursor.position = position;
             values = self.apply_to_all(&cursor, step, values)?;
             cursor.is_definite &= step.is_definite();
-            cursor.scanned = matches!(step, Step::Scan);
+            cursor.scanned = matches!(step, PathStep::Scan);
         }
         if values.is_empty() && cursor.is_definite {
-            return Err(Failure::Missing(format!("No results for path: {}", canonical(root, steps))));
+            return Err(PathFailure::Missing(format!("No results for path: {}", canonical(root, steps))));
         }
         Ok(values)
     }
@@ -110,9 +110,9 @@ impl<'d> Walk<'d> {
     fn apply_to_all<'v>(
         &self,
         cursor: &PathCursor<'_>,
-        step: &Step,
+        step: &PathStep,
         values: Values<'v>,
-    ) -> Result<Values<'v>, Failure> {
+    ) -> Result<Values<'v>, PathFailure> {
         let mut found = Vec::new();
         for value in values {
             self.charge(1)?;
@@ -129,34 +129,39 @@ impl<'d> Walk<'d> {
         Ok(found)
     }
 
-    fn apply<'v>(&self, cursor: &PathCursor<'_>, step: &Step, value: &'v Value) -> Result<Values<'v>, Failure> {
+    fn apply<'v>(&self, cursor: &PathCursor<'_>, step: &PathStep, value: &'v Value) -> Result<Values<'v>, PathFailure> {
         match step {
-            Step::Names(names) => self.names(cursor, names, value),
-            Step::Indices(indices) => match array(cursor, value)? {
+            PathStep::Names(names) => self.names(cursor, names, value),
+            PathStep::Indices(indices) => match array(cursor, value)? {
                 Some(items) => indexed(cursor, items, indices),
                 None => Ok(Vec::new()),
             },
-            Step::FromEnd(back) => match array(cursor, value)? {
+            PathStep::FromEnd(back) => match array(cursor, value)? {
                 Some(items) => {
                     let index = items.len() as i64 - i64::try_from(*back).unwrap_or(i64::MAX);
                     indexed(cursor, items, &[index])
                 }
                 None => Ok(Vec::new()),
             },
-            Step::Slice { from, to } => Ok(match array(cursor, value)? {
+            PathStep::Slice { from, to } => Ok(match array(cursor, value)? {
                 Some(items) => slice(items, *from, *to),
                 None => Vec::new(),
             }),
-            Step::Wildcard => Ok(children(value).map(Cow::Borrowed).collect()),
-            Step::Scan => self.containers(value),
-            Step::Filter(condition) => self.filter(cursor, condition, value),
+            PathStep::Wildcard => Ok(children(value).map(Cow::Borrowed).collect()),
+            PathStep::Scan => self.containers(value),
+            PathStep::Filter(condition) => self.filter(cursor, condition, value),
         }
     }
 
-    fn names<'v>(&self, cursor: &PathCursor<'_>, names: &[String], value: &'v Value) -> Result<Values<'v>, Failure> {
+    fn names<'v>(
+        &self,
+        cursor: &PathCursor<'_>,
+        names: &[String],
+        value: &'v Value,
+    ) -> Result<Values<'v>, PathFailure> {
         let Value::Object(fields) = value else {
             return cursor.missing(|| {
-                let property = canonical(cursor.root, &[Step::Names(names.to_vec())]);
+                let property = canonical(cursor.root, &[PathStep::Names(names.to_vec())]);
                 let property = property.trim_start_matches(['$', '@']);
                 format!("Property {property} not found in path {}", cursor.path_up_to(cursor.position))
             });
@@ -172,7 +177,7 @@ impl<'d> Walk<'d> {
         }
         if !cursor.is_last() {
             let path = cursor.path_up_to(cursor.position + 1);
-            return Err(Failure::Missing(format!("Multi properties can only be used as path leafs: {path}")));
+            return Err(PathFailure::Missing(format!("Multi properties can only be used as path leafs: {path}")));
         }
         let present = names.iter().filter_map(|name| fields.get(name).map(|field| (name, field)));
         let merged: Map<_, _> = present.map(|(name, field)| (name.clone(), field.clone())).collect();
@@ -184,9 +189,9 @@ impl<'d> Walk<'d> {
     fn filter<'v>(
         &self,
         cursor: &PathCursor<'_>,
-        condition: &Condition,
+        condition: &FilterCondition,
         value: &'v Value,
-    ) -> Result<Values<'v>, Failure> {
+    ) -> Result<Values<'v>, PathFailure> {
         let candidates: Vec<&'v Value> = match value {
             // A deep scan visits the items of an array separately.
             Value::Array(_) if cursor.scanned => Vec::new(),
@@ -210,7 +215,7 @@ impl<'d> Walk<'d> {
     }
 
     /// Every object and array at or below a value, outermost first.
-    fn containers<'v>(&self, value: &'v Value) -> Result<Values<'v>, Failure> {
+    fn containers<'v>(&self, value: &'v Value) -> Result<Values<'v>, PathFailure> {
         let mut found = Vec::new();
         let mut pending = vec![value];
         while let Some(value) = pending.pop() {
@@ -235,7 +240,7 @@ fn children(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
 }
 
 /// The items of an array; `None` if another value may be skipped.
-fn array<'v>(cursor: &PathCursor<'_>, value: &'v Value) -> Result<Option<&'v Vec<Value>>, Failure> {
+fn array<'v>(cursor: &PathCursor<'_>, value: &'v Value) -> Result<Option<&'v Vec<Value>>, PathFailure> {
     if let Value::Array(items) = value {
         return Ok(Some(items));
     }
@@ -257,12 +262,12 @@ fn item(items: &[Value], index: i64) -> Option<&Value> {
     items.get(usize::try_from(index).ok()?)
 }
 
-fn indexed<'v>(cursor: &PathCursor<'_>, items: &'v [Value], indices: &[i64]) -> Result<Values<'v>, Failure> {
+fn indexed<'v>(cursor: &PathCursor<'_>, items: &'v [Value], indices: &[i64]) -> Result<Values<'v>, PathFailure> {
     // A negative index selects nothing (measured on AWS).
     let at = |index: &i64| usize::try_from(*index).ok().and_then(|index| items.get(index));
     let found: Values<'v> = indices.iter().filter_map(at).map(Cow::Borrowed).collect();
     if found.is_empty() && indices.len() == 1 && cursor.is_last() && cursor.is_definite {
-        return Err(Failure::OutOfRange(format!("No results for path: {}", cursor.path_up_to(cursor.steps.len()))));
+        return Err(PathFailure::OutOfRange(format!("No results for path: {}", cursor.path_up_to(cursor.steps.len()))));
     }
     Ok(found)
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Path, parse_condition,
-    step::{Root, Step},
+    step::{PathStep, Root},
 };
 use crate::query::cursor::Cursor;
 
@@ -53,7 +53,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Parses a text within this path that must be one path.
-    pub(super) fn inner_path(&self, text: &str) -> Result<(Root, Vec<Step>), String> {
+    pub(super) fn inner_path(&self, text: &str) -> Result<(Root, Vec<PathStep>), String> {
         if self.depth == DEPTH_MAX {
             return Err(format!("A path must not be nested deeper than {DEPTH_MAX} levels"));
         }
@@ -81,7 +81,7 @@ impl<'a> Parser<'a> {
         Err("Filter brackets are not balanced".to_owned())
     }
 
-    fn path(&mut self) -> Result<(Root, Vec<Step>), String> {
+    fn path(&mut self) -> Result<(Root, Vec<PathStep>), String> {
         let root = self.root()?;
         let mut steps = Vec::new();
         loop {
@@ -112,9 +112,9 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn dot(&mut self, steps: &mut Vec<Step>) -> Result<(), String> {
+    fn dot(&mut self, steps: &mut Vec<PathStep>) -> Result<(), String> {
         if self.cursor.take_text("..") {
-            steps.push(Step::Scan);
+            steps.push(PathStep::Scan);
         } else {
             self.cursor.take();
         }
@@ -125,7 +125,7 @@ impl<'a> Parser<'a> {
             Some('[') => Ok(()),
             Some('*') => {
                 self.cursor.take();
-                steps.push(Step::Wildcard);
+                steps.push(PathStep::Wildcard);
                 Ok(())
             }
             Some(_) => {
@@ -137,7 +137,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads a name. Functions do not exist: `length()` is the name of a field.
-    fn name(&mut self) -> Result<Step, String> {
+    fn name(&mut self) -> Result<PathStep, String> {
         let start = self.cursor.position();
         let embedded = self.embedded;
         self.cursor.take_while(|c| !ends_name(c, embedded));
@@ -153,10 +153,10 @@ impl<'a> Parser<'a> {
         if name.is_empty() {
             return Err(format!("Could not parse token starting at position {start}"));
         }
-        Ok(Step::Names(vec![name.to_owned()]))
+        Ok(PathStep::Names(vec![name.to_owned()]))
     }
 
-    fn bracket(&mut self) -> Result<Step, String> {
+    fn bracket(&mut self) -> Result<PathStep, String> {
         let start = self.cursor.position();
         self.cursor.take();
         self.cursor.skip_blanks();
@@ -164,12 +164,12 @@ impl<'a> Parser<'a> {
             Some(quote @ ('\'' | '"')) => self.names(quote)?,
             Some('*') => {
                 self.cursor.take();
-                Step::Wildcard
+                PathStep::Wildcard
             }
             Some('?') => {
                 self.cursor.take();
                 self.cursor.skip_blanks();
-                Step::Filter(Box::new(parse_condition::filter(self)?))
+                PathStep::Filter(Box::new(parse_condition::filter(self)?))
             }
             Some('(') => self.index_from_end()?,
             Some(c) if c.is_ascii_digit() || c == '-' || c == ':' => self.indices()?,
@@ -185,7 +185,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn names(&mut self, quote: char) -> Result<Step, String> {
+    fn names(&mut self, quote: char) -> Result<PathStep, String> {
         let mut names = Vec::new();
         loop {
             if self.cursor.peek() != Some(quote) {
@@ -194,7 +194,7 @@ impl<'a> Parser<'a> {
             names.push(self.name_in_quotes()?);
             self.cursor.skip_blanks();
             if !self.cursor.take_text(",") {
-                return Ok(Step::Names(names));
+                return Ok(PathStep::Names(names));
             }
             self.cursor.skip_blanks();
         }
@@ -215,17 +215,17 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads `(@.length-1)` or `(@.size()-1)`.
-    fn index_from_end(&mut self) -> Result<Step, String> {
+    fn index_from_end(&mut self) -> Result<PathStep, String> {
         let start = self.cursor.position();
         let text = self.cursor.take_while(|c| c != ']');
         let plain: String = text.chars().filter(|c| !matches!(c, ' ' | '(' | ')')).collect();
         let back = plain.strip_prefix("@.length-").or_else(|| plain.strip_prefix("@.size-"));
         let back = back.filter(|_| text.trim_end().ends_with(')')).and_then(|back| back.parse().ok());
         let back = back.filter(|back| *back > 0);
-        back.map(Step::FromEnd).ok_or_else(|| format!("Could not parse token starting at position {start}"))
+        back.map(PathStep::FromEnd).ok_or_else(|| format!("Could not parse token starting at position {start}"))
     }
 
-    fn indices(&mut self) -> Result<Step, String> {
+    fn indices(&mut self) -> Result<PathStep, String> {
         let text = self.cursor.take_while(|c| c != ']');
         let number = |part: &str| match part.trim() {
             "" => Ok(None),
@@ -238,12 +238,12 @@ impl<'a> Parser<'a> {
             let bounds = text.split(':').map(number).collect::<Result<Vec<_>, _>>()?;
             return match bounds[..] {
                 // The step of a slice is parsed and ignored.
-                [from, to, ..] if from.is_some() || to.is_some() => Ok(Step::Slice { from, to }),
+                [from, to, ..] if from.is_some() || to.is_some() => Ok(PathStep::Slice { from, to }),
                 _ => Err(format!("Failed to parse SliceOperation: {text}")),
             };
         }
         let indices = text.split(',').map(number).collect::<Result<Option<Vec<_>>, _>>()?;
-        Ok(Step::Indices(indices.ok_or_else(|| format!("Failed to parse ArrayIndexOperation: {text}"))?))
+        Ok(PathStep::Indices(indices.ok_or_else(|| format!("Failed to parse ArrayIndexOperation: {text}"))?))
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     parse::Parser,
-    step::{Condition, Operand, Operator, Root, Step, is_definite},
+    step::{FilterCondition, FilterOperator, Operand, PathStep, Root, is_definite},
 };
 
 /// The largest compiled regular expression, in bytes.
@@ -15,27 +15,30 @@ const PATTERN_SIZE_MAX: usize = 1 << 20;
 const PATTERN_DEPTH_MAX: u32 = 50;
 
 /// The operators, in the order in which they are searched.
-const OPERATORS: [(&str, Operator); 7] = [
-    ("==", Operator::Equal),
-    (">=", Operator::GreaterOrEqual),
-    ("<=", Operator::LessOrEqual),
-    ("!=", Operator::NotEqual),
-    ("<", Operator::Less),
-    (">", Operator::Greater),
-    ("=~", Operator::Matches),
+const OPERATORS: [(&str, FilterOperator); 7] = [
+    ("==", FilterOperator::Equal),
+    (">=", FilterOperator::GreaterOrEqual),
+    ("<=", FilterOperator::LessOrEqual),
+    ("!=", FilterOperator::NotEqual),
+    ("<", FilterOperator::Less),
+    (">", FilterOperator::Greater),
+    ("=~", FilterOperator::Matches),
 ];
 
 /// Reads `(…)` after the `?` of a filter, up to the `]` that closes the filter.
-pub(super) fn filter(parser: &mut Parser<'_>) -> Result<Condition, String> {
+pub(super) fn filter(parser: &mut Parser<'_>) -> Result<FilterCondition, String> {
     let text = parser.take_filter()?;
     let inner = text.trim().strip_prefix('(').and_then(|text| text.strip_suffix(')'));
     let inner = inner.ok_or_else(|| format!("Filter must start with '[?(' and end with ')]'. {}", text.trim()))?;
     let all = |text: &str| text.split("&&").map(|text| one(parser, text)).collect::<Result<Vec<_>, _>>();
     let any = inner.split("||").map(all).collect::<Result<Vec<_>, _>>()?;
-    Ok(single_or(any.into_iter().map(|all| single_or(all, Condition::All)).collect(), Condition::Any))
+    Ok(single_or(any.into_iter().map(|all| single_or(all, FilterCondition::All)).collect(), FilterCondition::Any))
 }
 
-fn single_or(mut conditions: Vec<Condition>, combine: fn(Vec<Condition>) -> Condition) -> Condition {
+fn single_or(
+    mut conditions: Vec<FilterCondition>,
+    combine: fn(Vec<FilterCondition>) -> FilterCondition,
+) -> FilterCondition {
     match conditions.pop() {
         Some(only) if conditions.is_empty() => only,
         last => {
@@ -45,18 +48,18 @@ fn single_or(mut conditions: Vec<Condition>, combine: fn(Vec<Condition>) -> Cond
     }
 }
 
-fn one(parser: &Parser<'_>, text: &str) -> Result<Condition, String> {
+fn one(parser: &Parser<'_>, text: &str) -> Result<FilterCondition, String> {
     let text = text.trim_start_matches(['[', '?', '(', ' ']).trim_end_matches([')', ' ']);
     let found = OPERATORS.into_iter().find_map(|(symbol, operator)| Some((text.split_once(symbol)?, operator)));
     if let Some(((left, right), operator)) = found {
-        return Ok(Condition::Compare(operand(parser, left.trim())?, operator, operand(parser, right.trim())?));
+        return Ok(FilterCondition::Compare(operand(parser, left.trim())?, operator, operand(parser, right.trim())?));
     }
     let (path, wanted) = text.strip_prefix('!').map_or((text, true), |path| (path, false));
     if !path.starts_with(['@', '$']) {
         return Err(format!("CriteriaType can not be parsed: {text}"));
     }
     let (root, steps) = definite(parser, path)?;
-    Ok(Condition::Exists { root, steps, wanted })
+    Ok(FilterCondition::Exists { root, steps, wanted })
 }
 
 fn operand(parser: &Parser<'_>, text: &str) -> Result<Operand, String> {
@@ -78,7 +81,7 @@ fn operand(parser: &Parser<'_>, text: &str) -> Result<Operand, String> {
     Ok(Operand::Text(Value::String(text.to_owned())))
 }
 
-fn definite(parser: &Parser<'_>, text: &str) -> Result<(Root, Vec<Step>), String> {
+fn definite(parser: &Parser<'_>, text: &str) -> Result<(Root, Vec<PathStep>), String> {
     let (root, steps) = parser.inner_path(text)?;
     match is_definite(&steps) {
         true => Ok((root, steps)),

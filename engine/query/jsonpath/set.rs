@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::step::Step;
+use super::step::PathStep;
 
 /// A copy of the input with a value inserted at the steps' path; the error is AWS's text.
-pub(super) fn set(steps: &[Step], input: &Value, value: Value) -> Result<Value, String> {
+pub(super) fn set(steps: &[PathStep], input: &Value, value: Value) -> Result<Value, String> {
     if steps.is_empty() {
         return Ok(value);
     }
@@ -13,8 +13,8 @@ pub(super) fn set(steps: &[Step], input: &Value, value: Value) -> Result<Value, 
     let mut target = &mut output;
     for step in steps {
         target = match step {
-            Step::Names(names) => child(target, names.first().map(String::as_str).unwrap_or_default())?,
-            Step::Indices(indices) => item(target, indices.first().copied().unwrap_or_default())?,
+            PathStep::Names(names) => child(target, names.first().map(String::as_str).unwrap_or_default())?,
+            PathStep::Indices(indices) => item(target, indices.first().copied().unwrap_or_default())?,
             _ => return Err("A ResultPath must be a Reference Path".to_owned()),
         };
     }

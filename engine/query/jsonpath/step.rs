@@ -18,7 +18,7 @@ pub(super) enum Root {
 
 /// One step of a path.
 #[derive(Debug, Clone)]
-pub(super) enum Step {
+pub(super) enum PathStep {
     /// `.name`, `['name']`, `['a','b']`
     Names(Vec<String>),
     /// `[1]`, `[-1]`, `[1,2]`
@@ -32,21 +32,21 @@ pub(super) enum Step {
     /// `..`: the next step applies to every object and array below.
     Scan,
     /// `[?(…)]`
-    Filter(Box<Condition>),
+    Filter(Box<FilterCondition>),
 }
 
 /// The condition of a filter.
 #[derive(Debug, Clone)]
-pub(super) enum Condition {
-    All(Vec<Condition>),
-    Any(Vec<Condition>),
+pub(super) enum FilterCondition {
+    All(Vec<FilterCondition>),
+    Any(Vec<FilterCondition>),
     /// `@.a`, or `!@.a` if `wanted` is false.
     Exists {
         root: Root,
-        steps: Vec<Step>,
+        steps: Vec<PathStep>,
         wanted: bool,
     },
-    Compare(Operand, Operator, Operand),
+    Compare(Operand, FilterOperator, Operand),
 }
 
 /// One side of a comparison.
@@ -55,12 +55,12 @@ pub(super) enum Operand {
     /// A string in single quotes, or any other text that is no path and no pattern: numbers, `true` and `null` are strings too.
     Text(Value),
     Pattern(Regex),
-    Path(Root, Vec<Step>),
+    Path(Root, Vec<PathStep>),
 }
 
 /// The operator of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(super) enum FilterOperator {
     Equal,
     GreaterOrEqual,
     LessOrEqual,
@@ -70,43 +70,43 @@ pub(super) enum Operator {
     Matches,
 }
 
-impl Step {
+impl PathStep {
     pub(super) fn is_definite(&self) -> bool {
         match self {
             // The values of several names are merged into one object.
-            Step::Names(_) | Step::FromEnd(_) => true,
-            Step::Indices(indices) => indices.len() == 1,
-            Step::Slice { .. } | Step::Wildcard | Step::Scan | Step::Filter(_) => false,
+            PathStep::Names(_) | PathStep::FromEnd(_) => true,
+            PathStep::Indices(indices) => indices.len() == 1,
+            PathStep::Slice { .. } | PathStep::Wildcard | PathStep::Scan | PathStep::Filter(_) => false,
         }
     }
 }
 
 /// Whether steps select a single value.
-pub(super) fn is_definite(steps: &[Step]) -> bool {
-    steps.iter().all(Step::is_definite)
+pub(super) fn is_definite(steps: &[PathStep]) -> bool {
+    steps.iter().all(PathStep::is_definite)
 }
 
 /// Steps in the notation of Jayway's messages: `['a'][0]`.
-pub(super) fn canonical(root: &Root, steps: &[Step]) -> String {
+pub(super) fn canonical(root: &Root, steps: &[PathStep]) -> String {
     let mut text = if *root == Root::Current { "@" } else { "$" }.to_owned();
     for step in steps {
         match step {
-            Step::Names(names) => {
+            PathStep::Names(names) => {
                 let names: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
                 text.push_str(&format!("[{}]", names.join(", ")));
             }
-            Step::Indices(indices) => {
+            PathStep::Indices(indices) => {
                 let indices: Vec<_> = indices.iter().map(i64::to_string).collect();
                 text.push_str(&format!("[{}]", indices.join(",")));
             }
-            Step::FromEnd(back) => text.push_str(&format!("[(@.length-{back})]")),
-            Step::Slice { from, to } => {
+            PathStep::FromEnd(back) => text.push_str(&format!("[(@.length-{back})]")),
+            PathStep::Slice { from, to } => {
                 let bound = |bound: &Option<i64>| bound.map(|bound| bound.to_string()).unwrap_or_default();
                 text.push_str(&format!("[{}:{}]", bound(from), bound(to)));
             }
-            Step::Wildcard => text.push_str("[*]"),
-            Step::Scan => text.push_str(".."),
-            Step::Filter(_) => text.push_str("[?]"),
+            PathStep::Wildcard => text.push_str("[*]"),
+            PathStep::Scan => text.push_str(".."),
+            PathStep::Filter(_) => text.push_str("[?]"),
         }
     }
     text

@@ -63,7 +63,7 @@ impl Query {
     }
 
     /// The text in AWS's causes, which omit the second `$` of a path into the Context Object.
-    pub fn source_in_cause(&self) -> &str {
+    pub(crate) fn source_in_cause(&self) -> &str {
         match self {
             Query::Path(path) => path.source_from_input(),
             Query::Intrinsic(intrinsic) => intrinsic.source(),

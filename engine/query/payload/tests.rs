@@ -37,7 +37,7 @@ fn what_has_no_query_is_changed() {
 }
 
 #[test]
-fn a_missing_value_is_told_in_other_words() {
+fn a_missing_value_has_other_words_than_at_aws() {
     let failure = evaluate(json!({ "o": { "missing.$": "$.nope.deep" } }), &json!({ "other": 1 })).unwrap_err();
     assert_eq!((failure.key.as_str(), failure.query.as_str()), ("missing.$", "$.nope.deep"));
     assert_eq!(failure.error.kind(), QueryErrorKind::Missing);
@@ -60,7 +60,7 @@ fn an_index_past_the_end_is_a_failure() {
 }
 
 #[test]
-fn only_the_first_problem_is_told() {
+fn only_the_first_problem_is_reported() {
     let template =
         json!({ "a.$": 1, "b": [{ "c.$": "not a path" }], "d.$": "$.", "e.$": "States.Nothing()", "f.$": "$" });
     let problems = PayloadTemplate::parse(&template).unwrap_err();

@@ -7,7 +7,7 @@ use super::{Dispatcher, Replies};
 use crate::{
     machine::Input,
     runner::{
-        lanes::{Done, Job, Lanes},
+        lanes::{FinishedTurn, LaneTurn, Lanes},
         message::Message,
     },
 };
@@ -79,13 +79,13 @@ impl Dispatcher {
         }
         let execution = driven.execution.take()?;
         let entropy = (self.rng)();
-        match lanes.run(Job { id: id.clone(), execution, input, entropy, reply }) {
+        match lanes.run(LaneTurn { id: id.clone(), execution, input, entropy, reply }) {
             Ok(()) => {
                 driven.away = Some(Box::default());
                 self.turns_beside += 1;
                 None
             }
-            Err(Job { execution, input, reply, .. }) => {
+            Err(LaneTurn { execution, input, reply, .. }) => {
                 driven.execution = Some(execution);
                 Some((input, reply))
             }
@@ -93,8 +93,8 @@ impl Dispatcher {
     }
 
     /// Takes an execution back from its lane and applies what arrived during the turn.
-    pub(super) fn turn_done(&mut self, done: Done) {
-        let Done { id, execution, transition, reply } = done;
+    pub(super) fn turn_done(&mut self, done: FinishedTurn) {
+        let FinishedTurn { id, execution, transition, reply } = done;
         self.turns_beside = self.turns_beside.saturating_sub(1);
         let Some(driven) = self.driven.get_mut(&id) else { return };
         driven.execution = Some(execution);

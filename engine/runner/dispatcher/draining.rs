@@ -75,6 +75,6 @@ impl Dispatcher {
             let _ = reply.send(self.calls_in_flight);
         }
         // If this fails, everything is in the log, and the next opening reads it from the log.
-        let _ = self.store.settle();
+        let _ = self.store.checkpoint();
     }
 }

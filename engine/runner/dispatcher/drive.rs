@@ -12,7 +12,7 @@ use crate::{
         RunnerError,
         message::{Message, Reply, Resume},
     },
-    store::{Active, Kept, StoreError},
+    store::{Active, StoreError, StoredExecution},
 };
 
 /// How many executions are read at a time, which bounds the memory for the records read.
@@ -126,14 +126,14 @@ impl Dispatcher {
         let (mut count, mut last) = (0, None);
         loop {
             let page = self.store.active_after(last.as_deref(), RECOVERED_AT_ONCE)?;
-            let Some(behind) = page.last() else { return Ok(count) };
-            last = Some(behind.id.clone());
+            let Some(last_active) = page.last() else { return Ok(count) };
+            last = Some(last_active.id.clone());
             count += page.len();
-            page.into_iter().for_each(|active| self.take_up(active));
+            page.into_iter().for_each(|active| self.recover_active(active));
         }
     }
 
-    fn take_up(&mut self, Active { id, awake, next_wake_ms, .. }: Active) {
+    fn recover_active(&mut self, Active { id, awake, next_wake_ms, .. }: Active) {
         if self.driven.contains_key(id.as_str()) {
             return;
         }
@@ -242,7 +242,8 @@ impl Dispatcher {
     fn restored(&mut self, id: &str) -> Result<Execution, StoreError> {
         let missing =
             |what: &str| StoreError::Damaged { key: id.to_owned(), message: format!("its {what} is missing") };
-        let Kept { header, definition_hash, frames } = self.store.kept(id)?.ok_or_else(|| missing("header"))?;
+        let StoredExecution { header, definition_hash, frames } =
+            self.store.load(id)?.ok_or_else(|| missing("header"))?;
         let machine = match self.machines.known(&definition_hash) {
             Some(machine) => machine,
             None => {

@@ -38,7 +38,7 @@ async fn an_execution_of_every_earlier_format_continues_in_another_environment()
         handle.resume("sleeps", Some(elsewhere.clone())).await.unwrap();
         close(handle).await;
         let handle = opened(&folder);
-        let sleeps = handle.store().kept("sleeps").unwrap().unwrap().header;
+        let sleeps = handle.store().load("sleeps").unwrap().unwrap().header;
         assert_eq!((sleeps.status, &*sleeps.environment), (ExecutionStatus::Running, &elsewhere), "{format}");
         let refused = handle.signal_early("sleeps", "None", Ok(json!(1)), None).await;
         assert!(matches!(refused, Err(RunnerError::SignalRefused { .. })), "{format}");

@@ -15,7 +15,7 @@ use crate::{
     store::{Definition, DocumentChanges, MemoryRecords, Record, Records, StartData, codec},
 };
 
-/// Records that count how many of them are read.
+/// Records that count the reads.
 #[derive(Clone, Default)]
 struct Counted {
     records: MemoryRecords,
@@ -101,7 +101,7 @@ fn fill(store: &Store) {
     let failed = ended(&headers[0], ExecutionStatus::Failed, 50);
     let again = redriven(&failed, 60);
     store.commit(&[write(&ended(&headers[1], ExecutionStatus::Succeeded, 45), false), write(&failed, false)]).unwrap();
-    // The redrive and the end of what it continues are one batch.
+    // The redrive and the end of the execution are one batch.
     let end = ended(&again, ExecutionStatus::Succeeded, 70);
     store.commit(&[write(&again, false), write(&end, false)]).unwrap();
     store.commit(&[write(&ended(&headers[2], ExecutionStatus::Failed, 45), false)]).unwrap();
@@ -247,11 +247,28 @@ fn the_latest_of_all_workflows_come_in_order_and_cost_what_is_shown() {
         }
         let expected: Vec<String> = (0..count).rev().take(40).map(|n| format!("e{n:05}")).collect();
         let reads = counted.reads_of(|| {
-            let latest = store.latest(40).unwrap();
+            let latest = store.recent(40).unwrap();
             assert_eq!(latest.into_iter().map(|header| header.id).collect::<Vec<_>>(), expected);
         });
         assert_eq!(store.headers().unwrap().len(), count as usize);
         reads
     };
     assert_eq!(reads(200), reads(2_000));
+}
+
+#[test]
+fn the_next_page_begins_at_a_time() {
+    let store = Store::new(Counted::default()).unwrap();
+    for n in 0..40_u64 {
+        let workflow = format!("w{}", n % 3);
+        // Two begin at each time.
+        let new = ExecutionHeader { workflow, ..header(&format!("e{n:02}"), n / 2) };
+        store.commit(&[write(&new, true)]).unwrap();
+    }
+    let ids = |until_ms: Option<u64>, limit: usize| {
+        store.recent_until(until_ms, limit).unwrap().into_iter().map(|header| header.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(Some(18), 3), ["e37", "e36", "e35"]);
+    assert_eq!(ids(Some(0), 9), ["e01", "e00"]);
+    assert_eq!(ids(Some(1_000), 40), ids(None, 40));
 }

@@ -1,4 +1,4 @@
-//! The little that a log needs of a file.
+//! The operations of a log on a file.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,7 +10,7 @@ use std::{
 
 static SYNCHRONIZATIONS: AtomicU64 = AtomicU64::new(0);
 
-/// How often this process has waited for the disk to make something durable.
+/// How often this process has synchronized a file or waited for sled to do it.
 pub fn synchronizations() -> u64 {
     SYNCHRONIZATIONS.load(Ordering::Relaxed)
 }
@@ -19,7 +19,7 @@ pub(in crate::store) fn count_synchronization() {
     SYNCHRONIZATIONS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Bytes that stay. A simulation may put something in their place that loses and tears what was not synchronized.
+/// A file. A simulation replaces it by one that loses and tears unsynchronized writes.
 pub trait LogFile: Send + 'static {
     /// Its length in bytes.
     ///
@@ -33,29 +33,29 @@ pub trait LogFile: Send + 'static {
     /// The disk's; the file is too short.
     fn read(&mut self, offset_bytes: u64, bytes: &mut [u8]) -> io::Result<()>;
 
-    /// All of it.
+    /// The complete content.
     ///
     /// # Errors
     /// The disk's.
-    fn read_whole(&mut self) -> io::Result<Vec<u8>> {
+    fn read_all(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; self.length()? as usize];
         self.read(0, &mut bytes)?;
         Ok(bytes)
     }
 
-    /// Writes at an offset; the file grows where it has to. Not durable before [`LogFile::synchronize`].
+    /// Writes at an offset; the file grows if necessary. Durable after [`LogFile::synchronize`].
     ///
     /// # Errors
     /// The disk's.
     fn write(&mut self, offset_bytes: u64, bytes: &[u8]) -> io::Result<()>;
 
-    /// Cuts off what lies behind a length. Not durable before [`LogFile::synchronize`].
+    /// Truncates the file. Durable after [`LogFile::synchronize`].
     ///
     /// # Errors
     /// The disk's.
     fn shorten(&mut self, length_bytes: u64) -> io::Result<()>;
 
-    /// Returns when everything written is durable, the length too.
+    /// Returns when all writes and the length are durable.
     ///
     /// # Errors
     /// The disk's.
@@ -67,7 +67,7 @@ pub trait LogFile: Send + 'static {
 pub struct DiskFile(File);
 
 impl DiskFile {
-    /// Opens a file, or makes it (mode 0600) and its folder's entry durable.
+    /// Opens a file, or creates it (mode 0600) with a durable entry in its folder.
     ///
     /// # Errors
     /// The disk's.
@@ -90,8 +90,8 @@ impl LogFile for DiskFile {
         self.0.read_exact_at(bytes, offset_bytes)
     }
 
-    // Without filling the memory with zeros first: that takes as long as the reading.
-    fn read_whole(&mut self) -> io::Result<Vec<u8>> {
+    // Without zeroing the buffer first, which takes as long as the read.
+    fn read_all(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(self.length()? as usize + 1);
         self.0.rewind()?;
         self.0.read_to_end(&mut bytes)?;

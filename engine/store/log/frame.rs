@@ -1,4 +1,4 @@
-//! A frame: length, checksum, sequence, what it holds. An empty one says that the commit before it was acknowledged.
+//! A frame: length, checksum, sequence, payload. A frame without payload is the acknowledgement marker of the previous one.
 
 use memchr::memmem;
 
@@ -10,15 +10,15 @@ use super::{
 
 const SEQUENCE_BYTES: usize = 8;
 pub(super) const HEAD_BYTES: usize = 4 + 4 + SEQUENCE_BYTES;
-/// How many bytes are looked at together for being zero.
+/// How many bytes are compared with zero at once.
 const ZEROS_AT_ONCE: usize = 64;
 
 pub(super) fn damaged(message: String) -> StoreError {
     StoreError::Damaged { key: "commit log".to_owned(), message }
 }
 
-/// A frame of what `write` writes, in place of what is in `bytes`. Nothing, behind a frame that is durable, acknowledges it: with that,
-/// a frame that cannot be read is known not to have been torn.
+/// Encodes a frame into `bytes`; `write` appends the payload. An empty payload makes an acknowledgement marker: if the frame that
+/// it follows is unreadable, that frame is damaged, not torn.
 pub(super) fn encode(
     header: &Header,
     sequence: u64,
@@ -45,36 +45,36 @@ fn checksum(header: &Header, sequence: u64, payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// How many bytes follow a frame's head, by its own words.
+/// The length of the payload, as the head of a frame has it.
 pub(super) fn payload_length(head: [u8; HEAD_BYTES]) -> u32 {
     let [first, second, third, fourth, ..] = head;
     u32::from_le_bytes([first, second, third, fourth])
 }
 
-/// The sequence of the frame at an offset, and where what it holds lies.
+/// The sequence of the frame at an offset, and the range of its payload.
 pub(super) fn decode(header: &Header, bytes: &[u8], at: usize) -> Option<FrameAt> {
     let head: [u8; HEAD_BYTES] = bytes.get(at..at + HEAD_BYTES)?.try_into().ok()?;
     let length = payload_length(head) as usize;
-    let told = u32::from_le_bytes(head[4..8].try_into().ok()?);
+    let stored = u32::from_le_bytes(head[4..8].try_into().ok()?);
     let sequence = u64::from_le_bytes(head[8..].try_into().ok()?);
-    // What is zero was never written.
+    // Zeros were never written.
     if sequence < header.first_sequence {
         return None;
     }
     let range = at + HEAD_BYTES..at.checked_add(HEAD_BYTES)?.checked_add(length)?;
     let payload = bytes.get(range.clone())?;
-    (checksum(header, sequence, payload) == told).then_some((sequence, range))
+    (checksum(header, sequence, payload) == stored).then_some((sequence, range))
 }
 
-/// What the frames of a file are: their places, where the next one goes, and what is wrong where one of them is missing.
-pub(super) struct Frames {
+/// The frames of a file, the offset of the next one, and the damage if one of them is missing.
+pub(super) struct FoundFrames {
     pub places: Vec<FrameAt>,
     pub end_bytes: u64,
     pub damage: Option<StoreError>,
 }
 
-/// Finds the frames of a file, up to the first that cannot be read.
-pub(super) fn find_all(header: &Header, bytes: &[u8]) -> Frames {
+/// Finds the frames of a file up to the first unreadable one.
+pub(super) fn find_all(header: &Header, bytes: &[u8]) -> FoundFrames {
     let mut places = Vec::new();
     let mut at = header::BYTES as usize;
     while let Some((sequence, range)) = decode(header, bytes, at) {
@@ -87,16 +87,17 @@ pub(super) fn find_all(header: &Header, bytes: &[u8]) -> Frames {
     let next = header.first_sequence + places.len() as u64;
     let damage = later_sequence(header, bytes, at, next).map(|later| match later == next {
         true => damaged(format!("the commit {next} was acknowledged and cannot be read")),
-        false => damaged(format!("the commit {next} cannot be read, and commit {later} behind it can")),
+        false => damaged(format!("the commit {next} cannot be read, and the later commit {later} can")),
     });
-    Frames { places, end_bytes: at as u64, damage }
+    FoundFrames { places, end_bytes: at as u64, damage }
 }
 
-/// What shows that somebody was told of the commit `next`, which cannot be read: an acknowledgement, or a whole frame behind it.
+/// The sequence that proves that the unreadable commit `next` was acknowledged: of its acknowledgement marker, or of a complete
+/// later frame.
 pub(super) fn later_sequence(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
     let bytes = &bytes[..written_bytes(bytes).saturating_add(HEAD_BYTES).min(bytes.len())];
-    // The files are read whenever the store is opened, by the shortest command too. What may be the upper half of a sequence is
-    // found faster than the sequence, which may be any of those that have room here.
+    // Even the shortest command reads the files. Searching the upper half of a sequence is faster than searching a sequence, which
+    // may be any that fits into the file.
     let is_near = |sequence: u64| sequence.wrapping_sub(next) < bytes.len() as u64;
     let upper_half = |sequence: u64| ((sequence >> 32) as u32).to_le_bytes();
     let mut halves = vec![upper_half(next), upper_half(next.saturating_add(bytes.len() as u64))];
@@ -110,13 +111,13 @@ pub(super) fn later_sequence(header: &Header, bytes: &[u8], from: usize, next: u
     })
 }
 
-/// How many bytes there are before the zeros that a file ends in.
+/// The length without the zeros at the end of the file.
 fn written_bytes(bytes: &[u8]) -> usize {
     let zeros = bytes.rchunks(ZEROS_AT_ONCE).take_while(|chunk| chunk.iter().fold(0, |all, byte| all | byte) == 0);
     bytes.len() - zeros.map(<[u8]>::len).sum::<usize>()
 }
 
-/// Every place of some bytes, from one on; they may overlap.
+/// Every offset of `wanted` bytes from an offset on; matches may overlap.
 fn places(bytes: &[u8], from: usize, wanted: &[u8]) -> impl Iterator<Item = usize> {
     let mut next = from;
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! A file of frames that grows at its end and is read frame by frame: it may be longer than memory.
+//! A file of frames that grows at its end and is read frame by frame, because it may be larger than memory.
 
 use super::{
     LogFile, StoreError, frame,
@@ -6,40 +6,40 @@ use super::{
     read_error, write_error,
 };
 
-/// The sequence of a frame that was read, where the next one begins, and what it holds.
+/// The sequence of a frame that was read, the offset of the next one, and the payload.
 pub(in crate::store) type FrameRead = (u64, u64, Vec<u8>);
 
-/// A file of frames; where they lie is the caller's to know.
+/// A file of frames. The caller knows their offsets.
 pub(in crate::store) struct FramedFile {
     file: Box<dyn LogFile>,
     header: Header,
 }
 
 impl FramedFile {
-    /// Makes an empty file ready.
+    /// Prepares an empty file.
     pub fn begin(mut file: Box<dyn LogFile>) -> Result<Self, StoreError> {
         file.write(0, &[0; header::BYTES as usize]).map_err(write_error)?;
         let header = header::begin(file.as_mut(), &Header::new(1, 1))?;
         Ok(FramedFile { file, header })
     }
 
-    /// Opens a file; `None` for one that was never made ready.
+    /// Opens a file; `None` if it was never prepared.
     pub fn open(mut file: Box<dyn LogFile>) -> Result<Option<Self>, StoreError> {
         let header = header::read(file.as_mut())?;
         Ok(header.map(|header| FramedFile { file, header }))
     }
 
-    /// Where the first frame begins.
-    pub fn begins_bytes(&self) -> u64 {
+    /// The offset of the first frame.
+    pub(crate) fn begins_bytes(&self) -> u64 {
         header::BYTES
     }
 
-    /// What tells this file from others of its kind.
-    pub fn salt(&self) -> u64 {
+    /// Distinguishes this file from other mirrors of the same store.
+    pub(crate) fn salt(&self) -> u64 {
         self.header.salt
     }
 
-    pub fn length_bytes(&mut self) -> Result<u64, StoreError> {
+    pub(crate) fn length_bytes(&mut self) -> Result<u64, StoreError> {
         self.file.length().map_err(read_error)
     }
 
@@ -47,7 +47,7 @@ impl FramedFile {
         self.file.shorten(length_bytes).map_err(write_error)
     }
 
-    /// Writes a frame and answers where it ends.
+    /// Writes a frame and returns the offset of its end.
     pub fn write(&mut self, at_bytes: u64, sequence: u64, payload: &[u8]) -> Result<u64, StoreError> {
         let mut bytes = Vec::with_capacity(frame::HEAD_BYTES + payload.len());
         frame::encode(&self.header, sequence, |bytes| bytes.extend_from_slice(payload), &mut bytes)?;
@@ -55,24 +55,24 @@ impl FramedFile {
         Ok(at_bytes + bytes.len() as u64)
     }
 
-    pub fn synchronize(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn synchronize(&mut self) -> Result<(), StoreError> {
         self.file.synchronize().map_err(write_error)
     }
 
-    /// Where the frame ends that begins here, by its own words.
-    pub fn end_of(&mut self, at_bytes: u64) -> Result<Option<u64>, StoreError> {
+    /// The offset at which the frame at `at_bytes` ends, by the length in its head.
+    pub(crate) fn end_of(&mut self, at_bytes: u64) -> Result<Option<u64>, StoreError> {
         let length_bytes = self.length_bytes()?;
         let mut head = [0; frame::HEAD_BYTES];
-        let behind_bytes = at_bytes + frame::HEAD_BYTES as u64;
-        if behind_bytes > length_bytes {
+        let payload_bytes = at_bytes + frame::HEAD_BYTES as u64;
+        if payload_bytes > length_bytes {
             return Ok(None);
         }
         self.file.read(at_bytes, &mut head).map_err(read_error)?;
-        let end_bytes = behind_bytes + u64::from(frame::payload_length(head));
-        Ok((end_bytes > behind_bytes && end_bytes <= length_bytes).then_some(end_bytes))
+        let end_bytes = payload_bytes + u64::from(frame::payload_length(head));
+        Ok((end_bytes > payload_bytes && end_bytes <= length_bytes).then_some(end_bytes))
     }
 
-    /// The frame that begins here, if it is whole.
+    /// The frame at this offset, if it is complete.
     pub fn read(&mut self, at_bytes: u64) -> Result<Option<FrameRead>, StoreError> {
         let Some(end_bytes) = self.end_of(at_bytes)? else { return Ok(None) };
         let mut bytes = vec![0; (end_bytes - at_bytes) as usize];
@@ -81,8 +81,8 @@ impl FramedFile {
         Ok(Some((sequence, end_bytes, bytes.split_off(range.start))))
     }
 
-    /// A frame behind this place whose sequence is later than `next`: then what stands here was not the last of them.
-    pub fn later_than(&mut self, at_bytes: u64, next: u64) -> Result<Option<u64>, StoreError> {
+    /// The sequence of a frame after this offset that is later than `next`. Then the frame at this offset is damaged, not torn.
+    pub(crate) fn later_than(&mut self, at_bytes: u64, next: u64) -> Result<Option<u64>, StoreError> {
         let mut bytes = vec![0; self.length_bytes()?.saturating_sub(at_bytes) as usize];
         self.file.read(at_bytes, &mut bytes).map_err(read_error)?;
         Ok(frame::later_sequence(&self.header, &bytes, 0, next))

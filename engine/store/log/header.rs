@@ -1,8 +1,8 @@
-//! What stands at the beginning of a log file, twice: one copy is always whole, whatever a crash does to the other.
+//! The header of a log file, which is stored twice: a crash while one copy is written leaves the other one intact.
 
 use super::{LogFile, StoreError, read_error, write_error};
 
-/// Where the frames begin.
+/// The offset of the first frame.
 pub(super) const BYTES: u64 = 2 * COPY_BYTES;
 const COPY_BYTES: u64 = 512;
 const MAGIC: &[u8; 8] = b"flow-log";
@@ -11,18 +11,18 @@ const USED_BYTES: usize = 8 + 4 * 8 + 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
-    /// Counts the writings of headers: of two copies the later one counts.
+    /// Counts the writes of headers: the later copy is valid.
     pub turn: u64,
     /// Part of every frame's checksum.
     pub salt: u64,
     /// The sequence of the first frame.
     pub first_sequence: u64,
-    /// How long the file is at least.
+    /// The minimum length of the file.
     pub allocated_bytes: u64,
 }
 
 impl Header {
-    /// Of a file that begins anew.
+    /// The header of a file that is used anew.
     pub fn new(turn: u64, first_sequence: u64) -> Self {
         Header { turn, salt: rand::random(), first_sequence, allocated_bytes: BYTES }
     }
@@ -55,7 +55,7 @@ impl Header {
     }
 }
 
-/// Writes a header over the older of its copies.
+/// Writes a header over the older of the two copies.
 pub(super) fn write(file: &mut dyn LogFile, header: &Header) -> Result<(), StoreError> {
     let mut bytes = header.encode();
     bytes.resize(COPY_BYTES as usize, 0);
@@ -63,8 +63,8 @@ pub(super) fn write(file: &mut dyn LogFile, header: &Header) -> Result<(), Store
     file.synchronize().map_err(write_error)
 }
 
-/// Writes both copies of the header of a file that begins anew and answers with the later one: the copy that an earlier turn of
-/// the file left would be believed if the other were damaged.
+/// Writes both copies of the header of a file that is used anew, and returns the later one. If only one were written, the copy of
+/// an earlier use would be valid once that one is damaged.
 pub(super) fn begin(file: &mut dyn LogFile, header: &Header) -> Result<Header, StoreError> {
     write(file, header)?;
     let second = Header { turn: header.turn + 1, ..*header };
@@ -72,14 +72,14 @@ pub(super) fn begin(file: &mut dyn LogFile, header: &Header) -> Result<Header, S
     Ok(second)
 }
 
-/// The header of a file; `None` for one that was never begun.
+/// The header of a file; `None` if the file was never used.
 pub(super) fn read(file: &mut dyn LogFile) -> Result<Option<Header>, StoreError> {
     let length_bytes = file.length().map_err(read_error)?;
     let mut bytes = vec![0; length_bytes.min(BYTES) as usize];
     file.read(0, &mut bytes).map_err(read_error)?;
     let copies = bytes.chunks(COPY_BYTES as usize).take(2).filter_map(Header::decode);
     let Some(header) = copies.max_by_key(|header| header.turn) else {
-        // No more than the headers' place is there before one of them is durable, and one of two is always whole.
+        // Until a header is durable, the file has only the space for headers. After that, one of the two copies is complete.
         return match length_bytes > BYTES {
             true => Err(super::frame::damaged(format!("a file of {length_bytes} bytes has no header"))),
             false => Ok(None),

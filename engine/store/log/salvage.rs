@@ -1,8 +1,8 @@
-//! What can still be read of a log that cannot be opened.
+//! Reads a log that cannot be opened.
 
-use super::{FoundFile, LogFile, StoreError, header, read_whole};
+use super::{FoundFile, LogFile, StoreError, header, read_frames};
 
-/// The frames behind `checkpoint` up to the first that cannot be read, and what is wrong. Nothing is written.
+/// The frames after `checkpoint` up to the first unreadable one, and the damage. Writes nothing.
 pub(in crate::store) fn salvage(
     mut files: [Box<dyn LogFile>; 2],
     checkpoint: Option<u64>,
@@ -18,14 +18,14 @@ pub(in crate::store) fn salvage(
     let mut next_sequence = checkpoint.unwrap_or_default() + 1;
     let mut found = Vec::new();
     for (index, header) in generations {
-        let (file, damage) = match read_whole(files[index].as_mut(), &header, next_sequence) {
+        let (file, damage) = match read_frames(files[index].as_mut(), &header, next_sequence) {
             Ok((file, _, damage)) => (file, damage),
             Err(problem) => {
                 problems.push(problem);
                 break;
             }
         };
-        // A commit that is missing makes those behind it what nobody was ever told.
+        // The commits after a missing one were never acknowledged.
         if file.frames.first().is_some_and(|(first, _)| *first > next_sequence) {
             problems.extend(damage);
             break;

@@ -1,4 +1,4 @@
-//! The fear: a commit that was acknowledged is lost, or one that was torn is believed.
+//! The fear: an acknowledged commit is lost, or a torn one is applied.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::{Arc, Mutex};
@@ -42,7 +42,7 @@ impl LogFile for Bytes {
     }
 }
 
-/// Writes what a frame holds.
+/// Writes the payload of a frame.
 fn bytes<B: AsRef<[u8]>>(payload: B) -> impl FnOnce(&mut Vec<u8>) {
     move |bytes| bytes.extend_from_slice(payload.as_ref())
 }
@@ -69,29 +69,29 @@ fn what_was_appended_is_found_in_order_after_any_number_of_turns() {
         }
     }
     drop(log);
-    // The switch at 18 says that everything up to 12 had arrived.
+    // The switch at 18 implies that the index has everything up to 12.
     let (mut log, found) = open(&files, 12).unwrap();
     assert_eq!(found.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), (13..=20).collect::<Vec<_>>());
     assert_eq!(found[7].1, b"commit 20");
     assert_eq!(log.append(bytes(b"next")).unwrap(), 21);
     drop(log);
     assert_eq!(open(&files, 12).unwrap().1.last().unwrap(), &(21, b"next".to_vec()));
-    assert_eq!(open(&files, 20).unwrap().1.len(), 1, "what has arrived is not told again");
+    assert_eq!(open(&files, 20).unwrap().1.len(), 1, "what the index has is not returned again");
     let error = open(&files, 3).err().unwrap();
     assert!(error.to_string().contains("from 4 to 12 are missing"), "{error}");
 }
 
 #[test]
-fn a_torn_last_frame_is_not_believed_and_its_place_is_used_again() {
+fn a_torn_last_frame_is_ignored_and_overwritten() {
     let files = [Bytes::default(), Bytes::default()];
     let (mut log, _) = open(&files, 0).unwrap();
     log.append(bytes(b"first")).unwrap();
-    let whole = log.offset_bytes as usize;
+    let complete = log.offset_bytes as usize;
     log.append(bytes([7; 300])).unwrap();
     log.acknowledge();
     drop(log);
-    // To the end: what says that it was acknowledged comes behind it.
-    files[0].0.lock().unwrap()[whole + 100..].fill(0);
+    // To the end: the acknowledgement marker follows it.
+    files[0].0.lock().unwrap()[complete + 100..].fill(0);
     let (mut log, found) = open(&files, 0).unwrap();
     assert_eq!(found, [(1, b"first".to_vec())]);
     log.append(bytes(b"second")).unwrap();
@@ -100,7 +100,7 @@ fn a_torn_last_frame_is_not_believed_and_its_place_is_used_again() {
 }
 
 #[test]
-fn a_file_that_was_cut_off_is_told() {
+fn a_truncated_file_is_reported() {
     let files = [Bytes::default(), Bytes::default()];
     open(&files, 0).unwrap().0.append(bytes(b"first")).unwrap();
     files[0].0.lock().unwrap().truncate(5_000);
@@ -129,7 +129,7 @@ fn a_file_that_a_burst_made_long_is_short_again_when_its_turn_comes() {
     log.append(bytes(b"after")).unwrap();
     drop(log);
     assert_eq!(open(&files, 101).unwrap().1, [(102, b"after".to_vec())]);
-    // The power went before the disk had cut it.
+    // The power failed before the truncation was durable.
     let cut = files[0].0.lock().unwrap().len();
     files[0].0.lock().unwrap().extend_from_slice(&long[cut..]);
     let (mut log, found) = open(&files, 101).unwrap();
@@ -139,7 +139,7 @@ fn a_file_that_a_burst_made_long_is_short_again_when_its_turn_comes() {
     assert_eq!(open(&files, 102).unwrap().1, [(103, vec![8; 500_000])]);
 }
 
-/// The commits 1 and 2 are in their final place, 3 is in the file that grows.
+/// The commits 1 and 2 are in the index, 3 is in the active file.
 fn on_its_second_turn() -> [Bytes; 2] {
     let files = [Bytes::default(), Bytes::default()];
     let (mut log, _) = open(&files, 0).unwrap();
@@ -152,11 +152,11 @@ fn on_its_second_turn() -> [Bytes; 2] {
 }
 
 #[test]
-fn the_header_of_an_earlier_turn_is_not_believed_in_place_of_a_damaged_one() {
+fn the_header_of_an_earlier_use_does_not_replace_a_damaged_one() {
     for at in 0..header::BYTES as usize {
         let files = on_its_second_turn();
         files[0].0.lock().unwrap()[at] ^= 0x41;
-        assert_eq!(open(&files, 2).unwrap().1, [(3, b"third".to_vec())], "byte {at}: one copy is whole");
+        assert_eq!(open(&files, 2).unwrap().1, [(3, b"third".to_vec())], "byte {at}: one copy is complete");
     }
     let files = on_its_second_turn();
     files[0].0.lock().unwrap()[..header::BYTES as usize].fill(0);
@@ -165,7 +165,7 @@ fn the_header_of_an_earlier_turn_is_not_believed_in_place_of_a_damaged_one() {
 }
 
 proptest! {
-    /// The process was killed, not the power: every frame was acknowledged, the last one too.
+    /// The process was killed without a power failure: every frame was acknowledged, including the last one.
     #[test]
     fn a_flipped_byte_of_what_was_acknowledged_is_never_taken_for_the_end(at in any::<prop::sample::Index>(), bits in 1_u8..) {
         let files = [Bytes::default(), Bytes::default()];
@@ -190,7 +190,7 @@ proptest! {
     }
 }
 
-/// Every place, one by one.
+/// Tries every offset.
 fn later_sequence_slowly(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
     let near = |sequence: u64| sequence.wrapping_sub(next) < bytes.len() as u64;
     (from..bytes.len())
@@ -200,18 +200,18 @@ fn later_sequence_slowly(header: &Header, bytes: &[u8], from: usize, next: u64) 
 }
 
 proptest! {
-    /// The fear: looking fast passes over what shows that a commit is missing.
+    /// The fear: the fast search misses the proof that a commit is missing.
     #[test]
-    fn what_shows_that_somebody_was_told_is_found_wherever_it_lies(
+    fn the_proof_of_an_acknowledgement_is_found_at_every_offset(
         first in prop_oneof![Just(1_u64), (1_u64 << 32) - 40..(1 << 32) + 40, any::<u32>().prop_map(|first| u64::from(first) << 20)],
         before in proptest::collection::vec(prop_oneof![4 => Just(0_u8), 1 => any::<u8>()], 0..200),
-        (ahead, length, behind) in (0_u64..30, 0_usize..40, 0_usize..300),
+        (ahead, length, after) in (0_u64..30, 0_usize..40, 0_usize..300),
     ) {
         let (header, next) = (Header::new(7, first), first + 20);
         let (mut bytes, mut frame) = (before, Vec::new());
         frame::encode(&header, next - 20 + ahead, self::bytes(vec![9; length]), &mut frame).unwrap();
         bytes.extend(frame);
-        bytes.resize(bytes.len() + behind, 0);
+        bytes.resize(bytes.len() + after, 0);
         prop_assert_eq!(frame::later_sequence(&header, &bytes, 0, next), later_sequence_slowly(&header, &bytes, 0, next));
     }
 }

@@ -1,10 +1,10 @@
-//! Checkpoints when somebody says so, for the simulation: no thread, so that a seed decides when each is made.
+//! Checkpoints on request, for the simulation: without a thread, the seed decides when each is made.
 
 use std::sync::mpsc;
 
 use super::*;
 
-/// Makes the checkpoints of records that have no thread for it.
+/// Makes the checkpoints of records without a checkpointer thread.
 pub(crate) struct ByHand {
     shared: Arc<Shared>,
     orders: mpsc::Receiver<u64>,
@@ -12,31 +12,31 @@ pub(crate) struct ByHand {
 }
 
 impl LoggedRecords {
-    /// As [`LoggedRecords::over`], with checkpoints by hand.
+    /// As [`LoggedRecords::over`], with checkpoints on request.
     pub(crate) fn by_hand(
-        place: impl FinalPlace,
+        index: impl Index,
         files: [Box<dyn LogFile>; 2],
         log_bytes_max: u64,
     ) -> Result<(Self, ByHand), StoreError> {
         let mut by_hand = None;
-        let records = Self::with(place, files, log_bytes_max, |shared| {
+        let records = Self::with(index, files, log_bytes_max, |shared| {
             let (checkpointer, orders) = Checkpointer::by_hand();
             by_hand = Some(ByHand { shared, orders, waiting: None });
             checkpointer
         })?;
-        let missing = || StoreError::not_written("no checkpointer was asked for");
+        let missing = || StoreError::not_written("no checkpointer was created");
         Ok((records, by_hand.ok_or_else(missing)?))
     }
 }
 
 impl ByHand {
-    /// Whether changes are set aside for their final place.
+    /// Whether a checkpoint is due.
     pub(crate) fn waits(&mut self) -> bool {
         self.waiting = self.waiting.or_else(|| self.orders.try_recv().ok());
         self.waiting.is_some()
     }
 
-    /// Brings them there.
+    /// Makes the checkpoint.
     pub(crate) fn checkpoint(&mut self) {
         if self.waits()
             && let Some(sequence) = self.waiting.take()

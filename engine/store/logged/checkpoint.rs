@@ -1,4 +1,4 @@
-//! The thread that brings changes to their final place.
+//! The thread that makes checkpoints: it writes the immutable memtable to the index.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc},
@@ -6,115 +6,115 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::overlay::Overlay;
-use crate::store::{Batch, Records, StoreError, records::FinalPlace};
+use super::memtable::Memtable;
+use crate::store::{Batch, Records, StoreError, records::Index};
 
-/// Where the final place says up to which commit it has everything.
+/// The key of the last sequence that the index has completely.
 pub(in crate::store) const CHECKPOINT: &[u8] = b"m/checkpoint";
-/// How much the thread stands back, as `nice` counts it.
+/// The nice value of the thread.
 const NICE: i32 = 10;
-/// How many changes are handed over at once: readers wait no longer than that takes.
+/// The number of changes in one write: readers wait for one write at most.
 const CHANGES_AT_ONCE: usize = 2_048;
 
-/// The last commit that is in its final place; `None` where there was no log yet.
-pub(super) fn last(place: &dyn Records) -> Result<Option<u64>, StoreError> {
-    let Some(bytes) = place.get(CHECKPOINT)? else { return Ok(None) };
-    let damaged = |_| StoreError::Damaged { key: "m/checkpoint".to_owned(), message: "it is no number".to_owned() };
+/// The last sequence in the index; `None` for a new index.
+pub(super) fn last(index: &dyn Records) -> Result<Option<u64>, StoreError> {
+    let Some(bytes) = index.get(CHECKPOINT)? else { return Ok(None) };
+    let damaged = |_| StoreError::Damaged { key: "m/checkpoint".to_owned(), message: "it is not a number".to_owned() };
     bytes.try_into().map(|bytes| Some(u64::from_le_bytes(bytes))).map_err(damaged)
 }
 
-/// Says up to which commit everything is in its final place, once it is durable there.
-pub(super) fn set(place: &dyn Records, sequence: u64) -> Result<(), StoreError> {
+/// Stores the last sequence in the index. The changes up to it must be durable already.
+pub(super) fn set(index: &dyn Records, sequence: u64) -> Result<(), StoreError> {
     let mut batch = Batch::default();
     batch.put(CHECKPOINT.to_vec(), sequence.to_le_bytes().to_vec());
-    place.commit(batch)
+    index.commit(batch)
 }
 
-/// What the committing side, the readers and the checkpointer share.
+/// The state that committers, readers and the checkpointer share.
 pub(super) struct Shared {
-    pub place: Box<dyn FinalPlace>,
-    overlay: RwLock<Overlay>,
-    on_its_way: Mutex<Way>,
-    news: Condvar,
+    pub index: Box<dyn Index>,
+    memtable: RwLock<Memtable>,
+    progress: Mutex<Progress>,
+    changed: Condvar,
 }
 
 #[derive(Default)]
-struct Way {
+struct Progress {
     busy: bool,
-    trouble: Option<StoreError>,
+    failure: Option<StoreError>,
 }
 
 impl Shared {
-    pub fn new(place: Box<dyn FinalPlace>, overlay: Overlay) -> Self {
-        Shared { place, overlay: RwLock::new(overlay), on_its_way: Mutex::default(), news: Condvar::new() }
+    pub fn new(index: Box<dyn Index>, memtable: Memtable) -> Self {
+        Shared { index, memtable: RwLock::new(memtable), progress: Mutex::default(), changed: Condvar::new() }
     }
 
-    pub fn overlay(&self) -> RwLockReadGuard<'_, Overlay> {
-        self.overlay.read().unwrap_or_else(PoisonError::into_inner)
+    pub fn memtable(&self) -> RwLockReadGuard<'_, Memtable> {
+        self.memtable.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn change(&self) -> RwLockWriteGuard<'_, Overlay> {
-        self.overlay.write().unwrap_or_else(PoisonError::into_inner)
+    pub fn memtable_mut(&self) -> RwLockWriteGuard<'_, Memtable> {
+        self.memtable.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn way(&self) -> MutexGuard<'_, Way> {
-        self.on_its_way.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Why nothing reaches its final place any more.
-    pub fn trouble(&self) -> Result<(), StoreError> {
-        self.way().trouble.clone().map_or(Ok(()), Err)
+    /// Fails if a checkpoint or a commit has failed.
+    pub fn failure(&self) -> Result<(), StoreError> {
+        self.progress().failure.clone().map_or(Ok(()), Err)
     }
 
-    /// From now on every commit is refused with this error.
+    /// Refuses every later commit with this error.
     pub fn fail(&self, error: StoreError) -> StoreError {
-        self.way().trouble = Some(error.clone());
-        self.news.notify_all();
+        self.progress().failure = Some(error.clone());
+        self.changed.notify_all();
         error
     }
 
-    /// Sets the changes aside for the checkpointer; `false` where it is busy.
-    pub fn freeze(&self) -> bool {
-        let mut way = self.way();
-        if way.busy || !self.change().freeze() {
+    /// Makes the active memtable immutable, for the checkpointer; `false` if a checkpoint is in progress.
+    pub fn make_immutable(&self) -> bool {
+        let mut progress = self.progress();
+        if progress.busy || !self.memtable_mut().make_immutable() {
             return false;
         }
-        way.busy = true;
+        progress.busy = true;
         true
     }
 
-    /// Returns when no checkpoint is in progress, or after a time: a writer that is faster than checkpoints slows down to their rate
-    /// instead of stopping for a complete one.
+    /// Blocks until no checkpoint is in progress, at most for a time: a writer that is faster than checkpoints slows down to their
+    /// rate instead of waiting for a complete one.
     pub fn pace(&self, wait_max: Duration) {
-        let way = self.way();
-        if way.busy && way.trouble.is_none() {
-            let _ = self.news.wait_timeout(way, wait_max);
+        let progress = self.progress();
+        if progress.busy && progress.failure.is_none() {
+            let _ = self.changed.wait_timeout(progress, wait_max);
         }
     }
 
-    /// Returns when nothing is on its way.
-    pub fn wait_until_free(&self) -> Result<(), StoreError> {
+    /// Blocks until no checkpoint is in progress.
+    pub(crate) fn wait_until_free(&self) -> Result<(), StoreError> {
         self.wait_until_free_by(None)
     }
 
-    /// The same, with an error at `until`, where it is given.
-    pub fn wait_until_free_by(&self, until: Option<Instant>) -> Result<(), StoreError> {
-        let mut way = self.way();
-        while way.busy && way.trouble.is_none() {
-            way = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-                None => self.news.wait(way).unwrap_or_else(PoisonError::into_inner),
+    /// As [`Shared::wait_until_free`], with an error at `until`.
+    pub(crate) fn wait_until_free_by(&self, until: Option<Instant>) -> Result<(), StoreError> {
+        let mut progress = self.progress();
+        while progress.busy && progress.failure.is_none() {
+            progress = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => self.changed.wait(progress).unwrap_or_else(PoisonError::into_inner),
                 Some(Duration::ZERO) => {
                     let message = "a checkpoint of its log is being made".to_owned();
                     return Err(StoreError::NotClosed { message });
                 }
-                Some(left) => self.news.wait_timeout(way, left).unwrap_or_else(PoisonError::into_inner).0,
+                Some(left) => self.changed.wait_timeout(progress, left).unwrap_or_else(PoisonError::into_inner).0,
             };
         }
-        way.trouble.clone().map_or(Ok(()), Err)
+        progress.failure.clone().map_or(Ok(()), Err)
     }
 
-    fn bring(&self, sequence: u64) -> Result<(), StoreError> {
-        let Some(changes) = self.overlay().frozen() else { return Ok(()) };
+    fn write_to_index(&self, sequence: u64) -> Result<(), StoreError> {
+        let Some(changes) = self.memtable().immutable() else { return Ok(()) };
         let mut all = changes.iter().map(|(key, value)| (&key[..], value.as_deref()));
         let mut at_once = Vec::with_capacity(CHANGES_AT_ONCE);
         loop {
@@ -122,30 +122,30 @@ impl Shared {
             if at_once.is_empty() {
                 break;
             }
-            self.place.write(&at_once)?;
+            self.index.write(&at_once)?;
             at_once.clear();
         }
-        self.place.synchronize()?;
-        // Only now: a crash before this repeats the whole of it.
-        set(self.place.as_ref(), sequence)
+        self.index.synchronize()?;
+        // Last: a crash before this repeats the complete checkpoint.
+        set(self.index.as_ref(), sequence)
     }
 
     pub(super) fn checkpoint(&self, sequence: u64) {
-        let brought = self.bring(sequence);
-        let mut way = self.way();
-        match brought {
+        let written = self.write_to_index(sequence);
+        let mut progress = self.progress();
+        match written {
             Ok(()) => {
-                self.change().arrived();
-                way.busy = false;
+                self.memtable_mut().drop_immutable();
+                progress.busy = false;
             }
-            Err(error) => way.trouble = Some(error),
+            Err(error) => progress.failure = Some(error),
         }
-        drop(way);
-        self.news.notify_all();
+        drop(progress);
+        self.changed.notify_all();
     }
 }
 
-/// The thread's handle; dropping it waits for what is on its way.
+/// The handle of the thread. Dropping it waits for the checkpoint in progress.
 pub(super) struct Checkpointer {
     orders: Option<mpsc::Sender<u64>>,
     thread: Option<JoinHandle<()>>,
@@ -156,7 +156,8 @@ impl Checkpointer {
         let (orders, received) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let _ = rustix::thread::set_name(c"checkpointer");
-            // What is due goes first: nobody waits for a checkpoint. Where the system does not allow it, it is not needed.
+            // Commits have priority, because nothing waits for a checkpoint. If the system refuses the priority, the thread works
+            // without it.
             let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
             while let Ok(sequence) = received.recv() {
                 shared.checkpoint(sequence);
@@ -165,14 +166,14 @@ impl Checkpointer {
         Checkpointer { orders: Some(orders), thread: Some(thread) }
     }
 
-    /// One without a thread: whoever gets the orders carries them out.
+    /// A checkpointer without a thread. The receiver of the orders makes the checkpoints.
     #[cfg(test)]
     pub fn by_hand() -> (Self, mpsc::Receiver<u64>) {
         let (orders, received) = mpsc::channel();
         (Checkpointer { orders: Some(orders), thread: None }, received)
     }
 
-    /// Begins with what was set aside, which ends with the commit `sequence`.
+    /// Orders a checkpoint of the immutable memtable, whose last commit is `sequence`.
     pub fn begin(&self, sequence: u64) {
         if let Some(orders) = &self.orders {
             let _ = orders.send(sequence);

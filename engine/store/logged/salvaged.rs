@@ -1,48 +1,48 @@
-//! Records of a store that cannot be opened, as far as they can be read.
+//! The readable records of a store that cannot be opened.
 
 use std::path::Path;
 
-use super::{checkpoint, log_files, overlay, overlay::Overlay};
-use crate::store::{Batch, MemoryRecords, Mirror, Records, SledRecords, StoreError, log, payload, records::Record};
+use super::{checkpoint, log_files, memtable, memtable::Memtable};
+use crate::store::{Batch, DiskIndex, MemoryRecords, Mirror, Records, StoreError, log, payload, records::Record};
 
-/// Read, never written.
+/// Refuses writes.
 pub(in crate::store) struct SalvagedRecords {
-    place: Box<dyn Records>,
-    overlay: Overlay,
+    index: Box<dyn Records>,
+    memtable: Memtable,
 }
 
 impl SalvagedRecords {
-    /// What can be read in a folder, and what is wrong with the rest.
+    /// The readable records in a folder, and the errors of the rest.
     ///
     /// # Errors
     /// The folder's files cannot be opened at all.
     pub fn open(folder: &Path) -> Result<(Self, Vec<StoreError>), StoreError> {
         let mut problems = Vec::new();
-        let place: Box<dyn Records> = match SledRecords::open(folder) {
-            Ok(place) => Box::new(place),
+        let index: Box<dyn Records> = match DiskIndex::open(folder) {
+            Ok(index) => Box::new(index),
             Err(problem) => {
                 problems.push(problem);
                 Box::new(mirrored(folder, &mut problems))
             }
         };
-        let checkpoint = checkpoint::last(place.as_ref()).unwrap_or_else(|problem| {
+        let checkpoint = checkpoint::last(index.as_ref()).unwrap_or_else(|problem| {
             problems.push(problem);
             None
         });
         let (found, damage) = log::salvage(log_files(folder)?, checkpoint);
         problems.extend(damage);
-        let mut overlay = Overlay::default();
+        let mut memtable = Memtable::default();
         for (_, bytes) in found.iter().flat_map(log::FoundFile::frames) {
             match payload::decode(bytes) {
-                Ok(changes) => overlay.extend(changes),
+                Ok(changes) => memtable.extend(changes),
                 Err(problem) => problems.push(problem),
             }
         }
-        Ok((SalvagedRecords { place, overlay }, problems))
+        Ok((SalvagedRecords { index, memtable }, problems))
     }
 }
 
-/// What the mirror has: in memory, because where it lies nothing is to be written any more.
+/// The records of the mirror, in memory: the folder must not be written.
 fn mirrored(folder: &Path, problems: &mut Vec<StoreError>) -> MemoryRecords {
     let records = MemoryRecords::new();
     let read = || match Mirror::found(folder)? {
@@ -55,12 +55,12 @@ fn mirrored(folder: &Path, problems: &mut Vec<StoreError>) -> MemoryRecords {
 
 impl Records for SalvagedRecords {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.overlay.get(key).map_or_else(|| self.place.get(key), Ok)
+        self.memtable.get(key).map_or_else(|| self.index.get(key), Ok)
     }
 
     fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
-        let changes = self.overlay.range(prefix, from.unwrap_or(prefix), limit);
-        overlay::scan_under(changes, self.place.as_ref(), prefix, from, limit)
+        let changes = self.memtable.range(prefix, from.unwrap_or(prefix), limit);
+        memtable::scan_under(changes, self.index.as_ref(), prefix, from, limit)
     }
 
     fn commit(&self, _batch: Batch) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! The fear: a record is not where it is looked for while it moves to its final place, or after a crash.
+//! The fear: a read misses a record during a checkpoint, or after a crash.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
@@ -25,12 +25,12 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn open(place: &MemoryRecords, folder: &Path) -> LoggedRecords {
+fn open(index: &MemoryRecords, folder: &Path) -> LoggedRecords {
     let file = |name: &str| -> Box<dyn LogFile> { Box::new(DiskFile::open(&folder.join(name)).unwrap()) };
-    LoggedRecords::over(place.clone(), [file("0"), file("1")], 2_000).unwrap()
+    LoggedRecords::over(index.clone(), [file("0"), file("1")], 2_000).unwrap()
 }
 
-/// A place that a crash takes back to what was synchronized.
+/// An index of which a crash leaves only what was synchronized.
 #[derive(Clone, Default)]
 struct Cached {
     live: MemoryRecords,
@@ -52,7 +52,7 @@ impl Records for Cached {
     }
 }
 
-impl FinalPlace for Cached {
+impl Index for Cached {
     fn write(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
         self.live.write(changes)
     }
@@ -69,15 +69,15 @@ impl FinalPlace for Cached {
 }
 
 #[test]
-fn a_checkpoint_that_only_the_cache_has_is_not_believed_before_it_is_durable() {
-    let (place, folder) = (Cached::default(), tempfile::tempdir().unwrap());
+fn a_checkpoint_that_only_the_cache_has_counts_only_once_it_is_durable() {
+    let (index, folder) = (Cached::default(), tempfile::tempdir().unwrap());
     let file = |name: &str| -> Box<dyn LogFile> { Box::new(DiskFile::open(&folder.path().join(name)).unwrap()) };
-    let open = || LoggedRecords::over(place.clone(), [file("0"), file("1")], 2_000).unwrap();
+    let open = || LoggedRecords::over(index.clone(), [file("0"), file("1")], 2_000).unwrap();
     drop(open());
     let seven = 7_u64.to_le_bytes().to_vec();
     let mut batch = Batch::default();
     batch.put(CHECKPOINT.to_vec(), seven.clone());
-    place.write(&batch.by_reference()).unwrap();
+    index.write(&batch.by_reference()).unwrap();
     let records = open();
     for number in 0..40 {
         let mut batch = Batch::default();
@@ -85,18 +85,18 @@ fn a_checkpoint_that_only_the_cache_has_is_not_believed_before_it_is_durable() {
         records.commit(batch).unwrap();
     }
     assert!(
-        place.durable.get(CHECKPOINT).unwrap().is_some_and(|number| number >= seven),
+        index.durable.get(CHECKPOINT).unwrap().is_some_and(|number| number >= seven),
         "the power would take it back"
     );
 }
 
 #[test]
 fn a_file_is_not_written_over_when_the_process_before_died_during_the_checkpoint_of_it() {
-    let (folder, place) = (tempfile::tempdir().unwrap(), Cached::default());
+    let (folder, index) = (tempfile::tempdir().unwrap(), Cached::default());
     let file = |name: &str| -> Box<dyn LogFile> { Box::new(DiskFile::open(&folder.path().join(name)).unwrap()) };
-    let open = || LoggedRecords::by_hand(place.clone(), [file("0"), file("1")], 300).unwrap();
+    let open = || LoggedRecords::by_hand(index.clone(), [file("0"), file("1")], 300).unwrap();
     for round in 0..2_u8 {
-        // Nobody carries out this one's checkpoint: the process dies first.
+        // The process dies before this checkpoint.
         let (records, _checkpoints) = open();
         for number in 0..4 {
             let mut batch = Batch::default();
@@ -112,9 +112,9 @@ fn a_file_is_not_written_over_when_the_process_before_died_during_the_checkpoint
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn a_record_is_what_it_was_last_set_to_wherever_it_lies(acts in proptest::collection::vec(act(), 1..200)) {
-        let (folder, place) = (tempfile::tempdir().unwrap(), MemoryRecords::new());
-        let mut records = open(&place, folder.path());
+    fn a_record_has_its_last_value_at_every_stage(acts in proptest::collection::vec(act(), 1..200)) {
+        let (folder, index) = (tempfile::tempdir().unwrap(), MemoryRecords::new());
+        let mut records = open(&index, folder.path());
         let mut model: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
         for act in acts {
             let mut batch = Batch::default();
@@ -127,10 +127,10 @@ proptest! {
                     model.remove(&vec![key / 10, key]);
                     batch.delete(vec![key / 10, key]);
                 }
-                Act::Settle => records.settle(None).unwrap(),
+                Act::Settle => records.checkpoint(None).unwrap(),
                 Act::Reopen => {
                     drop(records);
-                    records = open(&place, folder.path());
+                    records = open(&index, folder.path());
                 }
             }
             records.commit(batch).unwrap();

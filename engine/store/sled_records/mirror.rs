@@ -1,5 +1,5 @@
-//! Everything that sled holds, a second time: its changes as they were made, in frames with checksums. One damaged byte can take
-//! sled's whole file with it; from this file it is made anew.
+//! The mirror: a second copy of all records, as the changes in frames with checksums. One damaged byte can make sled's complete
+//! file unreadable; then the index is rebuilt from this file.
 
 use std::{
     collections::HashSet,
@@ -18,18 +18,18 @@ use crate::store::{
 
 const NAME: &str = "mirror.log";
 const NEW_NAME: &str = "mirror.new";
-/// How the changes of a frame are written: as they are, or packed (LZ4 block with its length before it).
+/// The encoding of a frame's changes: uncompressed, or compressed (LZ4 block after its length).
 const PLAIN: u8 = 0;
 const PACKED: u8 = 1;
-/// The shortest value that packing again does not make shorter.
+/// From this length on values are compressed already.
 const LONG_BYTES_MIN: usize = 1_024;
 
-/// Where the file lies in a store's folder.
+/// The path of the file in a store's folder.
 pub(super) fn path(folder: &Path) -> PathBuf {
     folder.join(NAME)
 }
 
-/// Up to where a mirror has everything that sled has, and of which file that is true.
+/// The end of the mirror at sled's last synchronization, and the salt of the file that it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
     salt: u64,
@@ -59,8 +59,8 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// One that `fill` fills, in place of whatever lies there: but only once it is whole and durable.
-    pub fn anew(folder: &Path, fill: impl FnOnce(&mut Self) -> Result<(), StoreError>) -> Result<Self, StoreError> {
+    /// A new mirror, filled by `fill`. It replaces an existing one once it is complete and durable.
+    pub fn create(folder: &Path, fill: impl FnOnce(&mut Self) -> Result<(), StoreError>) -> Result<Self, StoreError> {
         let (path, new) = (path(folder), folder.join(NEW_NAME));
         let failed =
             |error: io::Error| StoreError::Write { message: format!("{}: {error}", new.display()), kind: error.kind() };
@@ -74,15 +74,15 @@ impl Mirror {
         Ok(mirror)
     }
 
-    /// The one that sled was in step with at its last synchronization, by what sled knows of that; `None` where it is not there
-    /// any more. What is behind that, because a crash came or because sled has lost what it knew, is handed over in order.
+    /// The mirror that matches sled's last synchronization; `None` if there is none. Later changes, from before a crash or lost by
+    /// sled, are passed to `repeat` in order.
     ///
     /// # Errors
-    /// It is damaged behind that place, or cannot be read, or `behind` failed.
-    pub fn in_step(
+    /// It is damaged after that position, it cannot be read, or `repeat` failed.
+    pub(crate) fn in_step(
         folder: &Path,
         end: End,
-        mut behind: impl FnMut(&[ChangeRef<'_>]) -> Result<(), StoreError>,
+        mut repeat: impl FnMut(&[ChangeRef<'_>]) -> Result<(), StoreError>,
     ) -> Result<Option<Self>, StoreError> {
         let Some(mut file) = existing(&path(folder))? else { return Ok(None) };
         if file.salt() != end.salt || file.length_bytes()? < end.length_bytes {
@@ -91,14 +91,14 @@ impl Mirror {
         let mut mirror = Mirror { file, length_bytes: end.length_bytes, sequence: end.sequence };
         while let Some((end_bytes, packed)) = mirror.next()? {
             let changes = unpacked(&packed, mirror.sequence + 1)?;
-            behind(&Batch { changes }.by_reference())?;
+            repeat(&Batch { changes }.by_reference())?;
             (mirror.length_bytes, mirror.sequence) = (end_bytes, mirror.sequence + 1);
         }
         mirror.file.shorten(mirror.length_bytes)?;
         Ok(Some(mirror))
     }
 
-    /// The one in a folder, to its last whole frame: where sled itself cannot be asked.
+    /// The mirror in a folder up to its last complete frame, for a sled that cannot be opened.
     ///
     /// # Errors
     /// It is damaged, or cannot be read.
@@ -111,10 +111,10 @@ impl Mirror {
         Ok(Some(mirror))
     }
 
-    /// Where the frame behind the last one ends, and what it holds.
+    /// The end of the next frame, and its payload.
     ///
     /// # Errors
-    /// It cannot be read, and one behind it can.
+    /// It is unreadable, and a later frame is readable.
     fn next(&mut self) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
         let next = self.sequence + 1;
         let read = self.file.read(self.length_bytes)?.filter(|(sequence, ..)| *sequence == next);
@@ -132,7 +132,7 @@ impl Mirror {
         self.sequence == 0
     }
 
-    pub fn length_bytes(&self) -> u64 {
+    pub(crate) fn length_bytes(&self) -> u64 {
         self.length_bytes
     }
 
@@ -140,7 +140,7 @@ impl Mirror {
         End { salt: self.file.salt(), length_bytes: self.length_bytes, sequence: self.sequence }
     }
 
-    /// Takes changes that are about to be made; not durable before [`Mirror::synchronize`].
+    /// Appends changes before sled makes them; durable after [`Mirror::synchronize`].
     pub fn append(&mut self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
         let packed = packed(changes);
         self.length_bytes = self.file.write(self.length_bytes, self.sequence + 1, &packed)?;
@@ -148,11 +148,11 @@ impl Mirror {
         Ok(())
     }
 
-    pub fn synchronize(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn synchronize(&mut self) -> Result<(), StoreError> {
         self.file.synchronize()
     }
 
-    /// Hands over every record as it was set last, each once, in no order.
+    /// Passes the last value of every record to `each`, in no order.
     ///
     /// # Errors
     /// A frame is damaged or cannot be read, or `each` failed.
@@ -164,7 +164,7 @@ impl Mirror {
             places.push(at_bytes);
             at_bytes = end_bytes.ok_or_else(|| damaged(format!("part {} has no end", places.len())))?;
         }
-        // The last change of a key comes first: those before it do not count.
+        // The last change of a key is read first; earlier ones are ignored.
         let mut seen = HashSet::new();
         for (index, place_bytes) in places.into_iter().enumerate().rev() {
             let number = index as u64 + 1;
@@ -180,7 +180,7 @@ impl Mirror {
     }
 }
 
-/// Changes as bytes, with a byte before them that tells how they are written: long values are packed already.
+/// Encodes changes, with a first byte for the encoding: long values are compressed already.
 fn packed(changes: &[ChangeRef<'_>]) -> Vec<u8> {
     let is_long = |(_, value): &&ChangeRef<'_>| value.is_some_and(|value| value.len() > LONG_BYTES_MIN);
     let mut bytes = vec![PLAIN];
@@ -217,7 +217,7 @@ fn damaged(message: String) -> StoreError {
     StoreError::Damaged { key: NAME.to_owned(), message }
 }
 
-/// A number for bytes that no other bytes of a store have.
+/// A number that is different for different bytes of a store.
 pub(super) fn fingerprint(bytes: &[u8]) -> u128 {
     let half = |number: u8| {
         let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! Opening sled, which answers some damage to its file with an error and some with a panic.
+//! Opens sled. Sled reports damage to its file as an error or as a panic.
 
 use std::{
     ffi::OsString,
@@ -14,21 +14,21 @@ use rustix::thread::{CpuSet, Pid, gettid, sched_getaffinity, sched_getcpu, sched
 use super::{LongTree, open_error, panics::caught};
 use crate::store::StoreError;
 
-/// How long an opening waits for the lock of a process that has just ended.
+/// How long an opening waits for the lock of a process that is ending.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
 const LOCK_WAIT_STEP: Duration = Duration::from_millis(10);
-/// How much of its nodes sled keeps in memory. With a quarter of this, starts at full speed spend a fifth of their processor time on
-/// reading nodes again; with twice as much, 100,000 sleeping executions take more than 100 MB.
+/// The size of sled's cache. With a quarter of it, starts at full speed spend a fifth of their CPU time on reading nodes again;
+/// with twice as much, 100,000 sleeping executions take more than 100 MB.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A database that was opened.
+/// An open database.
 pub(super) struct Opened {
     pub tree: LongTree,
     /// The file that it writes.
     pub log: File,
-    /// Whether it was put together anew from that file: then sled has passed over what it could not read. What its last snapshot
-    /// knows of is found damaged when it is read.
-    pub was_read_anew: bool,
+    /// Whether sled recovered the tree from its file: then it has skipped what it could not read. Damage to what its last snapshot
+    /// refers to is found by a read.
+    pub was_recovered: bool,
 }
 
 /// The database in a folder.
@@ -37,7 +37,7 @@ pub(super) fn open(folder: &Path) -> Result<Opened, StoreError> {
     let deadline = Instant::now() + LOCK_WAIT_MAX;
     let tree = loop {
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        match on_one_processor(|| caught(|| config.open().and_then(|whole| LongTree::new(folder, whole)))) {
+        match on_one_processor(|| caught(|| config.open().and_then(|database| LongTree::new(folder, database)))) {
             Ok(Ok(tree)) => break tree,
             Ok(Err(sled::Error::Io(error))) if is_locked(&error) && Instant::now() < deadline => {
                 std::thread::sleep(LOCK_WAIT_STEP);
@@ -48,11 +48,11 @@ pub(super) fn open(folder: &Path) -> Result<Opened, StoreError> {
         }
     };
     let log = File::open(folder.join("db")).map_err(|error| StoreError::open_error(folder, &error))?;
-    let was_read_anew = snapshot_before.is_none() || snapshot(folder) != snapshot_before;
-    Ok(Opened { tree, log, was_read_anew })
+    let was_recovered = snapshot_before.is_none() || snapshot(folder) != snapshot_before;
+    Ok(Opened { tree, log, was_recovered })
 }
 
-/// The name of sled's last snapshot of where everything lies: it names the place in the file that it knows of.
+/// The name of sled's last snapshot, which contains the offset up to which it is valid.
 fn snapshot(folder: &Path) -> Option<OsString> {
     let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.file_name());
     names.filter(|name| name.as_encoded_bytes().starts_with(b"snap.")).max()
@@ -66,7 +66,7 @@ fn is_locked(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
 }
 
-/// Whether it is the file's bytes that are wrong, not the system that refuses.
+/// Whether the bytes of the file are wrong, in contrast to a system call that failed.
 fn is_damage(error: &sled::Error) -> bool {
     match error {
         sled::Error::Io(error) => {
@@ -76,8 +76,8 @@ fn is_damage(error: &sled::Error) -> bool {
     }
 }
 
-/// Sled starts seven threads when it is first used, which spin until all of them are there: on two processors that takes as long as
-/// everything else. On the same processor as the one that starts them they run when it is done, or has used up its time.
+/// Sled starts seven threads at its first use. They spin until all of them run, which on two CPUs takes as long as everything else.
+/// On the CPU of the thread that starts them they run once that one waits or has used its time slice.
 fn on_one_processor<T>(act: impl FnOnce() -> T) -> T {
     static STARTED: AtomicBool = AtomicBool::new(false);
     let one = || -> rustix::io::Result<CpuSet> {
@@ -92,7 +92,7 @@ fn on_one_processor<T>(act: impl FnOnce() -> T) -> T {
     }
     let before = threads();
     let Ok(allowed) = one() else { return act() };
-    // Whoever has just slept has all of its time before it.
+    // A thread that has just slept has its complete time slice.
     std::thread::sleep(Duration::from_micros(1));
     let done = act();
     let begun = threads().into_iter().filter(|thread| !before.contains(thread));

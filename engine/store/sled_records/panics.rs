@@ -1,4 +1,4 @@
-//! Panics of sled, which answers some damage to its file with one: they are errors here, and print nothing.
+//! Converts panics of sled, by which it reports some damage to its file, to errors, without printing them.
 
 use std::{
     cell::Cell,
@@ -9,7 +9,7 @@ use std::{
 use crate::store::StoreError;
 
 thread_local! {
-    /// Whether this thread is inside a call of sled, whose panic is caught.
+    /// Whether this thread is in a call of sled whose panic is caught.
     static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -31,12 +31,12 @@ pub(super) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 /// Runs a call of sled on a database that is open.
 ///
 /// # Errors
-/// The call's own, or [`StoreError::Index`] where it panicked: a node that sled read is not what it wrote.
+/// The call's own, or [`StoreError::Index`] if it panicked, because a node is damaged.
 pub(super) fn guarded<T>(folder: &str, call: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     caught(call).unwrap_or_else(|message| Err(StoreError::Index { folder: folder.to_owned(), message }))
 }
 
-/// The process's own hook prints every panic but those that [`caught`] takes.
+/// The process's own hook prints all other panics.
 fn silence_caught() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

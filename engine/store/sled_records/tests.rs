@@ -1,4 +1,4 @@
-//! The fear: one damaged byte takes all executions with it, or some of them without a word.
+//! The fear: one damaged byte loses all executions, or some of them without an error.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
@@ -15,7 +15,7 @@ use crate::store::{LoggedRecords, rebuild};
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// A store as a kill leaves it: most records in sled, some changed and deleted again, the last of them in the log alone.
+/// A store after a kill: most records are in sled, some are changed and deleted again, the last ones are in the log only.
 fn killed() -> (tempfile::TempDir, Model) {
     let (folder, lived) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let records = LoggedRecords::open(&lived.path().join("store")).unwrap();
@@ -35,7 +35,7 @@ fn killed() -> (tempfile::TempDir, Model) {
         }
         records.commit(batch).unwrap();
     }
-    assert_eq!(records.examine().unwrap(), [], "nothing is on its way any more");
+    assert_eq!(records.scrub().unwrap(), [], "no checkpoint is in progress");
     copy(&lived.path().join("store"), &folder.path().join("store"));
     (folder, model)
 }
@@ -50,12 +50,12 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Opens a store as the command line does, and reads it all.
+/// Opens a store as the command line does, and reads all records.
 fn reopened(folder: &Path) -> Model {
     let read = || {
         let records = LoggedRecords::open(folder)?;
         let all = records.scan(b"k/", None, usize::MAX)?;
-        Ok((records.examine()?, all))
+        Ok((records.scrub()?, all))
     };
     let (problems, all) = match read() {
         Err(StoreError::Index { .. }) => {
@@ -64,7 +64,7 @@ fn reopened(folder: &Path) -> Model {
         }
         read => read.unwrap(),
     };
-    assert_eq!(problems, [], "what was made anew is whole");
+    assert_eq!(problems, [], "the rebuilt index is complete");
     all.into_iter().collect()
 }
 
@@ -84,13 +84,13 @@ fn damaged_files(folder: &Path) -> Vec<PathBuf> {
 fn a_store_without_its_index_or_without_its_mirror_has_lost_nothing() {
     let (folder, model) = killed();
     let store = folder.path().join("store");
-    let whole = folder.path().join("whole");
-    copy(&store, &whole);
+    let intact = folder.path().join("intact");
+    copy(&store, &intact);
     for path in damaged_files(&store) {
         let length = fs::metadata(&path).unwrap().len();
         for quarters in [None, Some(0), Some(1), Some(2), Some(3)] {
             fs::remove_dir_all(&store).unwrap();
-            copy(&whole, &store);
+            copy(&intact, &store);
             let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
             match quarters {
                 None => fs::remove_file(&path).unwrap(),
@@ -102,33 +102,33 @@ fn a_store_without_its_index_or_without_its_mirror_has_lost_nothing() {
 }
 
 #[test]
-fn a_damaged_mirror_is_told_and_made_anew() {
+fn a_damaged_mirror_is_reported_and_replaced() {
     let (folder, model) = killed();
     let store = folder.path().join("store");
     let mirror = mirror::path(&store);
     let file = fs::OpenOptions::new().write(true).open(&mirror).unwrap();
     file.write_all_at(&[0x41; 9], file.metadata().unwrap().len() / 2).unwrap();
     let records = LoggedRecords::open(&store).unwrap();
-    records.settle(None).unwrap();
+    records.checkpoint(None).unwrap();
     drop(records);
     assert!(reopened(&store) == model);
     fs::remove_file(store.join("db")).unwrap();
     assert!(reopened(&store) == model, "the new mirror has all of it");
 }
 
-/// A page of sled's that cannot be read is met when something is written, and the next opening must not take that for a lost mirror.
+/// A write finds a page of sled that is unreadable. The next opening must not treat that as a lost mirror.
 #[test]
 fn a_page_that_cannot_be_read_does_not_take_the_mirror_with_it() {
     let (folder, model) = killed();
     let store = folder.path().join("store");
-    // Now a snapshot knows of everything: damage is found when it is read.
+    // Now a snapshot refers to everything: damage is found by a read.
     assert!(reopened(&store) == model);
-    let whole = folder.path().join("whole");
-    copy(&store, &whole);
+    let intact = folder.path().join("intact");
+    copy(&store, &intact);
     let length = fs::metadata(store.join("db")).unwrap().len();
     for part in 0..10_u64 {
         fs::remove_dir_all(&store).unwrap();
-        copy(&whole, &store);
+        copy(&intact, &store);
         let file = fs::OpenOptions::new().write(true).open(store.join("db")).unwrap();
         file.write_all_at(&[0x41; 3], length * part / 10).unwrap();
         let mut model = model.clone();
@@ -146,9 +146,9 @@ fn a_page_that_cannot_be_read_does_not_take_the_mirror_with_it() {
                 }
                 model.extend(made.into_iter().filter_map(|(key, value)| Some((key, value?))));
             }
-            let _ = records.settle(None);
+            let _ = records.checkpoint(None);
         }
-        let problems = LoggedRecords::open(&store).and_then(|records| records.examine());
+        let problems = LoggedRecords::open(&store).and_then(|records| records.scrub());
         if problems.is_ok_and(|problems| !problems.is_empty()) {
             rebuild(&store).unwrap();
         }
@@ -157,7 +157,7 @@ fn a_page_that_cannot_be_read_does_not_take_the_mirror_with_it() {
 }
 
 #[test]
-fn a_mirror_of_which_nothing_is_whole_makes_no_index() {
+fn a_mirror_without_a_complete_frame_makes_no_index() {
     let (folder, _) = killed();
     let store = folder.path().join("store");
     fs::write(mirror::path(&store), vec![7; 50_000]).unwrap();
@@ -176,7 +176,7 @@ proptest! {
     ) {
         let (folder, model) = killed();
         let store = folder.path().join("store");
-        // Most often sled's own file.
+        // In most cases sled's own file.
         let files = damaged_files(&store);
         flip(files.get(file).unwrap_or(&files[0]), at, bits);
         prop_assert!(reopened(&store) == model);

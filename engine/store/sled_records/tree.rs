@@ -1,5 +1,5 @@
-//! A sorted map in sled whose long values are kept in parts. Sled writes what is long into files of its own without synchronizing
-//! them, and a node holds up to sixteen values: only short ones are as durable as its log.
+//! A sorted map in sled that splits long values into parts. Sled writes long values into files of their own without synchronizing
+//! them, and a node has up to sixteen values: only short values are as durable as its log.
 
 use std::path::Path;
 
@@ -8,44 +8,44 @@ use sled::{Db, IVec, Tree};
 use super::{panics::guarded, read_error, write_error};
 use crate::store::StoreError;
 
-/// The longest value that is kept whole, and the longest part, in bytes: a full node stays far below what sled calls long.
+/// The longest value without parts, and the longest part, in bytes: a full node is far below the length that sled treats as long.
 const PART_BYTES_MAX: usize = 4_096;
-/// What stands in the place of a value in parts, with its length behind it. No record begins like this.
+/// The value of a record in parts: this prefix, then the length. No record begins with it.
 const IN_PARTS: [u8; 8] = *b"\xF5parts\0\0";
 
-/// Every call is guarded: sled panics where it finds a damaged node.
+/// A sorted map in sled. Every call is guarded, because sled panics if a node is damaged.
 pub(super) struct LongTree {
-    /// Of the database, for errors.
+    /// The folder of the database, for errors.
     folder: String,
-    whole: Db,
+    values: Db,
     parts: Tree,
     notes: Tree,
 }
 
 impl LongTree {
-    pub fn new(folder: &Path, whole: Db) -> Result<Self, sled::Error> {
-        let (parts, notes) = (whole.open_tree("parts")?, whole.open_tree("notes")?);
-        Ok(LongTree { folder: folder.display().to_string(), whole, parts, notes })
+    pub fn new(folder: &Path, values: Db) -> Result<Self, sled::Error> {
+        let (parts, notes) = (values.open_tree("parts")?, values.open_tree("notes")?);
+        Ok(LongTree { folder: folder.display().to_string(), values, parts, notes })
     }
 
-    /// What was noted beside the records.
+    /// A value of the tree of notes.
     pub fn note(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         guarded(&self.folder, || Ok(self.notes.get(name).map_err(read_error)?.map(|bytes| bytes.to_vec())))
     }
 
-    /// Notes something beside the records: as durable as they are.
-    pub fn set_note(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
+    /// Sets a value of the tree of notes; as durable as the records.
+    pub(crate) fn set_note(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
         guarded(&self.folder, || self.notes.insert(name, bytes).map(drop).map_err(write_error))
     }
 
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         guarded(&self.folder, || {
-            self.whole.get(key).map_err(read_error)?.map(|value| self.joined(key, &value)).transpose()
+            self.values.get(key).map_err(read_error)?.map(|value| self.joined(key, &value)).transpose()
         })
     }
 
     pub fn range(&self, from: &[u8]) -> impl Iterator<Item = Result<(IVec, Vec<u8>), StoreError>> + '_ {
-        let mut records = Some(self.whole.range(from.to_vec()..));
+        let mut records = Some(self.values.range(from.to_vec()..));
         std::iter::from_fn(move || {
             let next = guarded(&self.folder, || {
                 let Some(record) = records.as_mut().and_then(Iterator::next) else { return Ok(None) };
@@ -53,7 +53,7 @@ impl LongTree {
                 let value = self.joined(&key, &value)?;
                 Ok(Some((key, value)))
             });
-            // Nothing follows a panic: the iterator may be in any state.
+            // The iterator is unusable after a panic.
             if matches!(next, Err(StoreError::Index { .. })) {
                 records = None;
             }
@@ -62,29 +62,29 @@ impl LongTree {
     }
 
     pub fn insert(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        guarded(&self.folder, || self.insert_whole(key, value))
+        guarded(&self.folder, || self.insert_unguarded(key, value))
     }
 
-    fn insert_whole(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+    fn insert_unguarded(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let count = match value.len() <= PART_BYTES_MAX {
             true => 0,
             false => self.insert_parts(key, value)?,
         };
         let before = match count {
-            0 => self.whole.insert(key, value),
-            _ => self.whole.insert(key, [&IN_PARTS[..], &(value.len() as u32).to_le_bytes()].concat()),
+            0 => self.values.insert(key, value),
+            _ => self.values.insert(key, [&IN_PARTS[..], &(value.len() as u32).to_le_bytes()].concat()),
         };
         self.remove_parts(key, before, count)
     }
 
     pub fn remove(&self, key: &[u8]) -> Result<(), StoreError> {
-        guarded(&self.folder, || self.remove_parts(key, self.whole.remove(key), 0))
+        guarded(&self.folder, || self.remove_parts(key, self.values.remove(key), 0))
     }
 
-    /// Everything to the operating system; what that does with it is the caller's.
+    /// Writes all changes to the operating system. The caller synchronizes the file.
     pub fn flush(&self) -> Result<(), StoreError> {
         guarded(&self.folder, || {
-            self.whole.flush().map_err(write_error)?;
+            self.values.flush().map_err(write_error)?;
             self.parts.flush().map(drop).map_err(write_error)
         })
     }
@@ -98,7 +98,7 @@ impl LongTree {
         Ok(count)
     }
 
-    /// Removes the parts from a number on of what stood under a key.
+    /// Removes the parts of an earlier value, from a number on.
     fn remove_parts(&self, key: &[u8], before: sled::Result<Option<IVec>>, from: usize) -> Result<(), StoreError> {
         let before = before.map_err(write_error)?;
         let count =
@@ -129,7 +129,7 @@ fn length_in_parts(value: &[u8]) -> Option<usize> {
     Some(u32::from_le_bytes(length) as usize)
 }
 
-/// The length goes before the key: no key's parts stand among another's.
+/// The length is first, so that the parts of different keys do not mix.
 fn part_key(key: &[u8], number: usize) -> Vec<u8> {
     [&(key.len() as u32).to_be_bytes()[..], key, &(number as u32).to_be_bytes()].concat()
 }
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_value_comes_back_whole_leaves_nothing_behind_and_makes_no_file_of_its_own() {
+    fn a_long_value_is_read_back_completely_leaves_no_part_and_makes_no_file_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let tree = LongTree::new(folder.path(), sled::open(folder.path()).unwrap()).unwrap();
         for length in [0, 4_096, 4_097, 300_000, 9_000, 5, 1_000_000] {
@@ -157,6 +157,6 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path().join("blobs")).unwrap().count(), 0);
         tree.remove(b"a").unwrap();
         tree.insert(b"a\0", &[1]).unwrap();
-        assert_eq!((tree.get(b"a").unwrap(), tree.parts.len(), tree.whole.len()), (None, 0, 1));
+        assert_eq!((tree.get(b"a").unwrap(), tree.parts.len(), tree.values.len()), (None, 0, 1));
     }
 }

@@ -11,7 +11,7 @@ use crate::outcome::{cannot_change, same_set};
 
 /// A setting that differs and can be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Difference {
+pub(super) enum DifferentSetting {
     InstanceClass,
     AllocatedStorage,
     StorageType,
@@ -24,63 +24,65 @@ pub(super) enum Difference {
     AutoMinorVersionUpgrade,
 }
 
-impl Difference {
+impl DifferentSetting {
     /// Adds the wanted value to the call. The password is never changed.
-    pub(super) fn mend(self, call: ModifyDatabase, input: &CreateDatabase) -> ModifyDatabase {
+    pub(super) fn apply(self, call: ModifyDatabase, input: &CreateDatabase) -> ModifyDatabase {
         match self {
-            Difference::InstanceClass => call.db_instance_class(&input.instance_class),
-            Difference::AllocatedStorage => call.allocated_storage(input.allocated_storage_gib),
-            Difference::StorageType => call.storage_type(&input.storage_type),
-            Difference::MultiAz => call.multi_az(input.multi_az),
-            Difference::EngineVersion => call.engine_version(&input.engine_version),
-            Difference::SecurityGroups => call.set_vpc_security_group_ids(Some(input.group_ids.clone())),
-            Difference::BackupRetention => call.backup_retention_period(input.backup_retention_days),
-            Difference::DeletionProtection => call.deletion_protection(input.deletion_protection),
-            Difference::PubliclyAccessible => call.publicly_accessible(false),
-            Difference::AutoMinorVersionUpgrade => call.auto_minor_version_upgrade(true),
+            DifferentSetting::InstanceClass => call.db_instance_class(&input.instance_class),
+            DifferentSetting::AllocatedStorage => call.allocated_storage(input.allocated_storage_gib),
+            DifferentSetting::StorageType => call.storage_type(&input.storage_type),
+            DifferentSetting::MultiAz => call.multi_az(input.multi_az),
+            DifferentSetting::EngineVersion => call.engine_version(&input.engine_version),
+            DifferentSetting::SecurityGroups => call.set_vpc_security_group_ids(Some(input.group_ids.clone())),
+            DifferentSetting::BackupRetention => call.backup_retention_period(input.backup_retention_days),
+            DifferentSetting::DeletionProtection => call.deletion_protection(input.deletion_protection),
+            DifferentSetting::PubliclyAccessible => call.publicly_accessible(false),
+            DifferentSetting::AutoMinorVersionUpgrade => call.auto_minor_version_upgrade(true),
         }
     }
 }
 
-impl Difference {
+impl DifferentSetting {
     /// The field of the input, its current value and the wanted one.
     pub(super) fn described(self, database: &DbInstance, input: &CreateDatabase) -> (&'static str, String, String) {
         let text = |value: Option<&str>| value.unwrap_or("unknown").to_owned();
         let number = |value: Option<i32>| value.map_or_else(|| "unknown".to_owned(), |value| value.to_string());
         let flag = |value: Option<bool>| value.unwrap_or(false).to_string();
         match self {
-            Difference::InstanceClass => {
+            DifferentSetting::InstanceClass => {
                 ("instanceClass", text(database.db_instance_class()), input.instance_class.clone())
             }
-            Difference::AllocatedStorage => {
+            DifferentSetting::AllocatedStorage => {
                 ("allocatedStorageGib", number(database.allocated_storage()), input.allocated_storage_gib.to_string())
             }
-            Difference::StorageType => ("storageType", text(database.storage_type()), input.storage_type.clone()),
-            Difference::MultiAz => ("multiAz", flag(database.multi_az()), input.multi_az.to_string()),
-            Difference::EngineVersion => {
+            DifferentSetting::StorageType => ("storageType", text(database.storage_type()), input.storage_type.clone()),
+            DifferentSetting::MultiAz => ("multiAz", flag(database.multi_az()), input.multi_az.to_string()),
+            DifferentSetting::EngineVersion => {
                 ("engineVersion", text(database.engine_version()), input.engine_version.clone())
             }
-            Difference::SecurityGroups => {
+            DifferentSetting::SecurityGroups => {
                 let groups = database.vpc_security_groups().iter();
                 let ids = groups.filter_map(VpcSecurityGroupMembership::vpc_security_group_id).collect::<Vec<_>>();
                 ("groupIds", ids.join(", "), input.group_ids.join(", "))
             }
-            Difference::BackupRetention => (
+            DifferentSetting::BackupRetention => (
                 "backupRetentionDays",
                 number(database.backup_retention_period()),
                 input.backup_retention_days.to_string(),
             ),
-            Difference::DeletionProtection => {
+            DifferentSetting::DeletionProtection => {
                 ("deletionProtection", flag(database.deletion_protection()), input.deletion_protection.to_string())
             }
-            Difference::PubliclyAccessible => ("publiclyAccessible", "true".to_owned(), "false".to_owned()),
-            Difference::AutoMinorVersionUpgrade => ("autoMinorVersionUpgrade", "false".to_owned(), "true".to_owned()),
+            DifferentSetting::PubliclyAccessible => ("publiclyAccessible", "true".to_owned(), "false".to_owned()),
+            DifferentSetting::AutoMinorVersionUpgrade => {
+                ("autoMinorVersionUpgrade", "false".to_owned(), "true".to_owned())
+            }
         }
     }
 }
 
 /// The settings that differ from the input. While RDS applies a change, its target values are compared.
-pub(super) fn differences(database: &DbInstance, input: &CreateDatabase) -> Vec<Difference> {
+pub(super) fn differences(database: &DbInstance, input: &CreateDatabase) -> Vec<DifferentSetting> {
     let pending = database.pending_modified_values().filter(|_| status(database) != "available");
     let class = pending.and_then(|to| to.db_instance_class()).or(database.db_instance_class());
     let storage_gib = pending.and_then(|to| to.allocated_storage()).or(database.allocated_storage());
@@ -90,17 +92,17 @@ pub(super) fn differences(database: &DbInstance, input: &CreateDatabase) -> Vec<
     let retention_days = pending.and_then(|to| to.backup_retention_period()).or(database.backup_retention_period());
     let groups = database.vpc_security_groups().iter().filter_map(VpcSecurityGroupMembership::vpc_security_group_id);
     let differs = [
-        (Difference::InstanceClass, class != Some(input.instance_class.as_str())),
+        (DifferentSetting::InstanceClass, class != Some(input.instance_class.as_str())),
         // Storage cannot shrink. More than wanted is the result of autoscaling.
-        (Difference::AllocatedStorage, storage_gib.is_none_or(|existing| existing < input.allocated_storage_gib)),
-        (Difference::StorageType, storage_type != Some(input.storage_type.as_str())),
-        (Difference::MultiAz, multi_az.unwrap_or(false) != input.multi_az),
-        (Difference::EngineVersion, version.is_some_and(|existing| is_older(existing, &input.engine_version))),
-        (Difference::SecurityGroups, !same_set(groups, &input.group_ids)),
-        (Difference::BackupRetention, retention_days != Some(input.backup_retention_days)),
-        (Difference::DeletionProtection, database.deletion_protection() != Some(input.deletion_protection)),
-        (Difference::PubliclyAccessible, database.publicly_accessible() == Some(true)),
-        (Difference::AutoMinorVersionUpgrade, database.auto_minor_version_upgrade() == Some(false)),
+        (DifferentSetting::AllocatedStorage, storage_gib.is_none_or(|existing| existing < input.allocated_storage_gib)),
+        (DifferentSetting::StorageType, storage_type != Some(input.storage_type.as_str())),
+        (DifferentSetting::MultiAz, multi_az.unwrap_or(false) != input.multi_az),
+        (DifferentSetting::EngineVersion, version.is_some_and(|existing| is_older(existing, &input.engine_version))),
+        (DifferentSetting::SecurityGroups, !same_set(groups, &input.group_ids)),
+        (DifferentSetting::BackupRetention, retention_days != Some(input.backup_retention_days)),
+        (DifferentSetting::DeletionProtection, database.deletion_protection() != Some(input.deletion_protection)),
+        (DifferentSetting::PubliclyAccessible, database.publicly_accessible() == Some(true)),
+        (DifferentSetting::AutoMinorVersionUpgrade, database.auto_minor_version_upgrade() == Some(false)),
     ];
     differs.into_iter().filter(|(_, differs)| *differs).map(|(difference, _)| difference).collect()
 }
@@ -195,13 +197,13 @@ mod tests {
         let wanted = CreateDatabase { engine_version: "14.9".into(), ..input() };
         assert_eq!(differences(&database().build(), &wanted), []);
         let wanted = CreateDatabase { engine_version: "14.15".into(), ..input() };
-        assert_eq!(differences(&database().build(), &wanted), [Difference::EngineVersion]);
+        assert_eq!(differences(&database().build(), &wanted), [DifferentSetting::EngineVersion]);
     }
 
     #[test]
     fn a_database_opened_to_the_internet_is_closed_again() {
         let found = differences(&database().publicly_accessible(true).deletion_protection(false).build(), &input());
-        assert_eq!(found, [Difference::DeletionProtection, Difference::PubliclyAccessible]);
+        assert_eq!(found, [DifferentSetting::DeletionProtection, DifferentSetting::PubliclyAccessible]);
     }
 
     #[test]
@@ -211,7 +213,7 @@ mod tests {
         let modifying = database().db_instance_status("modifying").pending_modified_values(to.clone()).build();
         assert_eq!(differences(&modifying, &wanted), []);
         let put_off = database().pending_modified_values(to).build();
-        assert_eq!(differences(&put_off, &wanted), [Difference::AllocatedStorage]);
+        assert_eq!(differences(&put_off, &wanted), [DifferentSetting::AllocatedStorage]);
     }
 
     #[test]

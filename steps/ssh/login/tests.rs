@@ -89,8 +89,10 @@ fn a_machine_that_cannot_reach_port_22_is_said_so_and_how_to_continue() {
     let input = WaitForLogin { host: "192.0.2.1".into(), port: None, user: "ubuntu".into(), private_key_file: None };
     assert!(is_out_of_reach("connection timed out") && is_out_of_reach("network unreachable"));
     assert!(!is_out_of_reach("connection refused") && !is_out_of_reach("Permission denied (publickey)"));
-    let told = way_out(&input);
-    assert!(told.sentence.contains("192.0.2.1 on port 22") && told.sentence.contains("bastion.waitForSsh: false"));
+    let reported = way_out(&input);
+    assert!(
+        reported.sentence.contains("192.0.2.1 on port 22") && reported.sentence.contains("bastion.waitForSsh: false")
+    );
     let mut context = StepContext::for_test("Wait until SSH lets ubuntu in");
     assert!(!is_out_of_reach_for_long(&context));
     context.now_ms = 120_000;

@@ -10,7 +10,7 @@ fn message(source: &str) -> (PathErrorKind, String) {
 }
 
 #[test]
-fn a_missing_value_is_told_in_other_words() {
+fn a_missing_value_has_other_words_than_at_aws() {
     let cases = [
         ("$.no", "Invalid path '$.no' : No results for path: $['no']"),
         ("$.no.such.result.path", "Invalid path '$.no.such.result.path' : Missing property in path $['no']"),
@@ -33,7 +33,7 @@ fn a_missing_value_is_told_in_other_words() {
 }
 
 #[test]
-fn an_index_past_the_end_is_not_told_apart() {
+fn an_index_past_the_end_is_reported_as_a_missing_value() {
     assert_eq!(message("$.numbers[4]").0, PathErrorKind::OutOfRange);
     assert_eq!(message("$.numbers[4].x").0, PathErrorKind::Missing);
     assert!(evaluate("$.numbers[4]", &store()).unwrap_err().is_missing());

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::simulated_rng::SimulatedRng;
-use crate::store::{Batch, ChangeRef, FinalPlace, LogFile, Record, Records, StoreError};
+use crate::store::{Batch, ChangeRef, Index, LogFile, Record, Records, StoreError};
 
 /// The size of the pieces into which a crash tears a write, in bytes: smaller than the sector of any disk.
 const PIECE_BYTES: usize = 128;
@@ -221,7 +221,7 @@ impl Records for Disk {
     }
 }
 
-impl FinalPlace for Disk {
+impl Index for Disk {
     fn write(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
         let state = &mut *self.state();
         for (key, value) in changes {

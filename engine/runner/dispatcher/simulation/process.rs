@@ -24,7 +24,7 @@ use crate::{
 /// Small, so that a run reuses the log many times, and larger than what is committed between two checkpoints.
 const LOG_BYTES_MAX: u64 = 24 * 1024;
 /// How many batches may be committed while a checkpoint is due: the log has room for them.
-const COMMITS_BEHIND_MAX: usize = 3;
+const COMMIT_LAG_MAX: usize = 3;
 /// The most writes in one batch.
 const BATCH_WRITES_MAX: usize = 3;
 
@@ -77,7 +77,7 @@ impl StepCaller for Called {
     fn abandon(&self, _execution: &str, _frame: crate::machine::FrameId, _visit: u64) {}
 }
 
-pub struct Process {
+pub struct SimulatedProcess {
     pub dispatcher: Dispatcher,
     pub inbox: VecDeque<Message>,
     pub called: Called,
@@ -85,10 +85,10 @@ pub struct Process {
     commits: std::sync::mpsc::Receiver<Commit>,
     waiting: VecDeque<Commit>,
     checkpoints: ByHand,
-    behind: usize,
+    commit_lag: usize,
 }
 
-impl Process {
+impl SimulatedProcess {
     /// A process opens the store and recovers the executions that have not ended.
     pub fn start(disk: &Disk, clock: Arc<SetClock>, mut random: SimulatedRng) -> Result<Self, StoreError> {
         let (records, checkpoints) = LoggedRecords::by_hand(disk.clone(), [disk.file(0), disk.file(1)], LOG_BYTES_MAX)?;
@@ -107,7 +107,16 @@ impl Process {
         dispatcher.recover_all().map_err(|error| StoreError::read_error(&io::Error::other(error.to_string())))?;
         dispatcher.commit_inline(false);
         let (inbox, waiting) = (VecDeque::new(), VecDeque::new());
-        Ok(Process { dispatcher, inbox, called, events: received, commits, waiting, checkpoints, behind: 0 })
+        Ok(SimulatedProcess {
+            dispatcher,
+            inbox,
+            called,
+            events: received,
+            commits,
+            waiting,
+            checkpoints,
+            commit_lag: 0,
+        })
     }
 
     pub fn store(&self) -> &Store {
@@ -121,7 +130,7 @@ impl Process {
 
     /// Does the work of the committer thread.
     pub fn commit(&mut self, random: &mut SimulatedRng) {
-        self.one_more_behind();
+        self.count_lag();
         let count = (1 + random.below(BATCH_WRITES_MAX)).min(self.waiting.len());
         let batch: Vec<Commit> = self.waiting.drain(..count).collect();
         let done = self.dispatcher.committer.batches.commit(batch);
@@ -138,14 +147,14 @@ impl Process {
     /// Does the work of the checkpointer thread.
     pub fn checkpoint(&mut self) {
         self.checkpoints.checkpoint();
-        self.behind = 0;
+        self.commit_lag = 0;
     }
 
     /// Counts a commit while a checkpoint is due, and makes the checkpoint when the log has no room for more.
-    fn one_more_behind(&mut self) {
+    fn count_lag(&mut self) {
         if self.checkpoints.waits() {
-            self.behind += 1;
-            if self.behind >= COMMITS_BEHIND_MAX {
+            self.commit_lag += 1;
+            if self.commit_lag >= COMMIT_LAG_MAX {
                 self.checkpoint();
             }
         }
@@ -161,7 +170,7 @@ impl Process {
     /// Makes an inline commit, as the dispatcher does when it is idle.
     fn commit_inline(&mut self, random: &mut SimulatedRng) {
         if self.dispatcher.inline_commit.is_waiting() {
-            self.one_more_behind();
+            self.count_lag();
         }
         self.dispatcher.commit_inline(random.in_thousand(500));
     }

@@ -9,9 +9,9 @@ use super::{
     super::*,
     disk::Disk,
     legal::legal,
-    process::{Process, SetClock},
+    process::{SetClock, SimulatedProcess},
     simulated_rng::{SimulatedRng, of_text},
-    world::{OnItsWay, World, definition},
+    world::{PendingAnswer, SimulatedWorld, definition},
 };
 use crate::{
     machine::ExecutionStatus,
@@ -44,10 +44,10 @@ pub struct Run {
     seed: u64,
     random: SimulatedRng,
     disk: Disk,
-    world: World,
+    world: SimulatedWorld,
     clock: Arc<SetClock>,
     now_ms: u64,
-    process: Option<Process>,
+    process: Option<SimulatedProcess>,
     clients: Vec<Client>,
     /// Answers that are on their way to this process.
     answers: BTreeMap<(u64, usize), (String, Input)>,
@@ -69,7 +69,7 @@ impl Run {
             seed,
             disk: Disk::new(of_text(seed, "disk")),
             random,
-            world: World::new(seed),
+            world: SimulatedWorld::new(seed),
             clock: Arc::default(),
             now_ms: 1_000_000,
             process: None,
@@ -119,7 +119,7 @@ impl Run {
         self.happens()?;
         self.watch();
         self.doubled()?;
-        let failed = self.process.as_ref().is_some_and(Process::has_failed);
+        let failed = self.process.as_ref().is_some_and(SimulatedProcess::has_failed);
         if failed || self.disk.is_broken() {
             self.broken_steps += 1;
             if self.broken_steps > BROKEN_STEPS_MAX || self.random.in_thousand(100) {
@@ -127,7 +127,7 @@ impl Run {
             }
             return Ok(true);
         }
-        self.goes_on()
+        self.has_work_left()
     }
 
     /// A crash now, or a disk that fails soon.
@@ -158,7 +158,7 @@ impl Run {
 
     fn start(&mut self) -> Result<(), String> {
         let random = SimulatedRng::new(self.random.next());
-        match Process::start(&self.disk, self.clock.clone(), random) {
+        match SimulatedProcess::start(&self.disk, self.clock.clone(), random) {
             Ok(process) => self.process = Some(process),
             Err(_) if self.disk.is_broken() => {
                 self.crash();
@@ -197,7 +197,7 @@ impl Run {
             1 => process.commit(&mut self.random),
             2 => {
                 if let Some((id, call)) = process.called.take(&mut self.random) {
-                    for OnItsWay { due_ms, input } in self.world.call(&id, call, self.now_ms) {
+                    for PendingAnswer { due_ms, input } in self.world.call(&id, call, self.now_ms) {
                         self.answers
                             .insert((due_ms, self.figures.steps * 10 + self.answers.len()), (id.clone(), input));
                     }
@@ -305,7 +305,7 @@ impl Run {
             self.people.iter().filter(|(_, due_ms)| **due_ms <= now_ms).map(|(id, _)| id.clone()).collect();
         for id in due {
             self.people.remove(&id);
-            self.world.mend(&id);
+            self.world.repair(&id);
             process.inbox.push_back(Message::Drive {
                 id,
                 resume: Some(Resume { environment: None, from: Vec::new(), only_unfinished: false }),
@@ -315,7 +315,7 @@ impl Run {
     }
 
     /// Whether anything is left to happen. An execution that has not ended and waits for nothing is an error.
-    fn goes_on(&mut self) -> Result<bool, String> {
+    fn has_work_left(&mut self) -> Result<bool, String> {
         let Some(process) = &mut self.process else { return Ok(true) };
         let quiet = process.inbox.is_empty() && !process.may_commit() && process.called.is_empty();
         let clients = self.clients.iter().all(|client| client.acknowledged);
@@ -366,16 +366,16 @@ impl Run {
     }
 }
 
-fn header(process: &Process, id: &str) -> Result<ExecutionHeader, String> {
+fn header(process: &SimulatedProcess, id: &str) -> Result<ExecutionHeader, String> {
     let header = process.store().header(id).map_err(|error| error.to_string())?;
     header.ok_or_else(|| format!("{id} was acknowledged and is not there"))
 }
 
-fn entries(process: &Process, id: &str) -> Result<Vec<JournalEntry>, String> {
+fn entries(process: &SimulatedProcess, id: &str) -> Result<Vec<JournalEntry>, String> {
     process.store().entries(id, 1, usize::MAX).map_err(|error| format!("{id}: {error}"))
 }
 
 /// Checks that the index of lists has each execution once, under its current status.
-fn listed_once(process: &Process) -> Result<(), String> {
+fn listed_once(process: &SimulatedProcess) -> Result<(), String> {
     process.store().verify_listings().map_err(|error| error.to_string())
 }

@@ -20,35 +20,35 @@ const LATE: u64 = u64::MAX;
 const STALE: u64 = u64::MAX - 1;
 
 /// An answer that has not arrived yet.
-pub struct OnItsWay {
+pub struct PendingAnswer {
     pub due_ms: u64,
     pub input: Input,
 }
 
-pub struct World {
+pub struct SimulatedWorld {
     seed: u64,
     /// The tokens that have had an effect, for each task of each execution.
     pub effects: BTreeMap<(String, String), BTreeSet<String>>,
     /// Executions whose cause of failure a person has repaired.
-    mended: BTreeSet<String>,
+    repaired: BTreeSet<String>,
 }
 
-impl World {
+impl SimulatedWorld {
     pub fn new(seed: u64) -> Self {
-        World { seed, effects: BTreeMap::new(), mended: BTreeSet::new() }
+        SimulatedWorld { seed, effects: BTreeMap::new(), repaired: BTreeSet::new() }
     }
 
     /// A person repairs what made calls of an execution fail.
-    pub fn mend(&mut self, execution: &str) {
-        self.mended.insert(execution.to_owned());
+    pub fn repair(&mut self, execution: &str) {
+        self.repaired.insert(execution.to_owned());
     }
 
     /// Receives a call; its answers arrive later, once, twice or never.
-    pub fn call(&mut self, execution: &str, call: StepCall, now_ms: u64) -> Vec<OnItsWay> {
+    pub fn call(&mut self, execution: &str, call: StepCall, now_ms: u64) -> Vec<PendingAnswer> {
         let StepCall { frame, visit, attempt, state_path, token, first_poll_ms, deadline_ms, .. } = call;
         let mut random = of_text(self.seed, &format!("{execution} {state_path}"));
         let kind = random.below(14);
-        let mended = self.mended.contains(execution);
+        let repaired = self.repaired.contains(execution);
         let late_ms = 5_000 + random.below(60_000) as u64;
         let done =
             StepAnswer::Done { output: json!({ "path": state_path, "n": random.below(10) }), changes: Vec::new() };
@@ -73,9 +73,9 @@ impl World {
                 effect();
                 (&[LATE], done)
             }
-            (3, _) if !mended => (&[0], failed(ErrorClass::Credentials)),
+            (3, _) if !repaired => (&[0], failed(ErrorClass::Credentials)),
             // Failures that the workflow catches are permanent. A person repairs the others before the redrive.
-            (4, _) if !mended || state_path.contains('[') => {
+            (4, _) if !repaired || state_path.contains('[') => {
                 (&[0], StepAnswer::Failed(StepError::named("Bad", "as the seed wants it")))
             }
             (5, _) => {
@@ -102,7 +102,7 @@ impl World {
             delay => now_ms + delay,
         };
         let input = |answer: StepAnswer| Input::Answered { frame, visit, attempt, answer };
-        delays.iter().map(|delay| OnItsWay { due_ms: due(delay), input: input(answer.clone()) }).collect()
+        delays.iter().map(|delay| PendingAnswer { due_ms: due(delay), input: input(answer.clone()) }).collect()
     }
 }
 

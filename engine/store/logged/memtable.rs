@@ -1,4 +1,4 @@
-//! What is in the log and not yet in its final place.
+//! The memtable: committed changes that are in the log and not in the index yet.
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
@@ -7,47 +7,48 @@ use crate::store::{
     records::{Change, RECORDS_AT_ONCE, Record},
 };
 
-/// How many records are read at least when those of a first reading were deleted: a log holds thousands of deletions side by side.
+/// The minimum number of records in a read that follows a read of deleted records: a log may have thousands of adjacent deletions.
 const SCAN_RECORDS_MIN: usize = 64;
 
 pub(super) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
-/// Changes since the last switch of the log, and those that are on their way.
+/// The active memtable has the changes since the last switch of the log; the immutable one is written by a checkpoint.
 #[derive(Default)]
-pub(super) struct Overlay {
-    fresh: Changes,
-    frozen: Option<Arc<Changes>>,
+pub(super) struct Memtable {
+    active: Changes,
+    immutable: Option<Arc<Changes>>,
 }
 
-impl Overlay {
-    /// Takes changes that are durable in the log.
+impl Memtable {
+    /// Adds changes that are durable in the log.
     pub fn extend(&mut self, changes: impl IntoIterator<Item = Change>) {
-        self.fresh.extend(changes);
+        self.active.extend(changes);
     }
 
-    /// What a key was changed to: `Some(None)` where it was deleted, `None` where its final place tells.
+    /// The change of a key: `Some(None)` if it was deleted, `None` if the index decides.
     pub fn get(&self, key: &[u8]) -> Option<Option<Vec<u8>>> {
-        let frozen = || self.frozen.as_ref()?.get(key);
-        self.fresh.get(key).or_else(frozen).cloned()
+        let immutable = || self.immutable.as_ref()?.get(key);
+        self.active.get(key).or_else(immutable).cloned()
     }
 
-    /// The changes under a prefix from a key on, in order, until `limit` of them are no deletions: no record behind those can be
-    /// among the first `limit`.
+    /// The changes under a prefix from a key on, in order, until `limit` of them are no deletions. No later change can be among the
+    /// first `limit` records.
     pub fn range(&self, prefix: &[u8], from: &[u8], limit: usize) -> Changes {
-        let mut fresh = under(&self.fresh, prefix, from).peekable();
-        let mut frozen = self.frozen.as_deref().into_iter().flat_map(|frozen| under(frozen, prefix, from)).peekable();
+        let mut active = under(&self.active, prefix, from).peekable();
+        let mut immutable =
+            self.immutable.as_deref().into_iter().flat_map(|immutable| under(immutable, prefix, from)).peekable();
         let (mut changes, mut left) = (Changes::new(), limit);
         while left > 0 {
-            let change = match (fresh.peek(), frozen.peek()) {
-                (Some((key, _)), Some((earlier, _))) if earlier < key => frozen.next(),
+            let change = match (active.peek(), immutable.peek()) {
+                (Some((key, _)), Some((earlier, _))) if earlier < key => immutable.next(),
                 (Some((key, _)), Some((earlier, _))) => {
                     if earlier == key {
-                        frozen.next();
+                        immutable.next();
                     }
-                    fresh.next()
+                    active.next()
                 }
-                (Some(_), None) => fresh.next(),
-                (None, _) => frozen.next(),
+                (Some(_), None) => active.next(),
+                (None, _) => immutable.next(),
             };
             let Some((key, value)) = change else { break };
             left -= usize::from(value.is_some());
@@ -56,48 +57,48 @@ impl Overlay {
         changes
     }
 
-    /// Sets what there is aside; `false` where something is on its way still.
-    pub fn freeze(&mut self) -> bool {
-        if self.frozen.is_some() {
+    /// Makes the active memtable immutable; `false` if a checkpoint is in progress.
+    pub fn make_immutable(&mut self) -> bool {
+        if self.immutable.is_some() {
             return false;
         }
-        self.frozen = Some(Arc::new(std::mem::take(&mut self.fresh)));
+        self.immutable = Some(Arc::new(std::mem::take(&mut self.active)));
         true
     }
 
-    /// What is on its way.
-    pub fn frozen(&self) -> Option<Arc<Changes>> {
-        self.frozen.clone()
+    /// The immutable memtable.
+    pub fn immutable(&self) -> Option<Arc<Changes>> {
+        self.immutable.clone()
     }
 
-    /// Forgets what has arrived.
-    pub fn arrived(&mut self) {
-        self.frozen = None;
+    /// Drops the immutable memtable: the index has it.
+    pub fn drop_immutable(&mut self) {
+        self.immutable = None;
     }
 }
 
-/// The records of a final place under a prefix, with changes of [`Overlay::range`] over them.
+/// The records of an index under a prefix, merged with changes of [`Memtable::range`].
 pub(super) fn scan_under(
     changes: Changes,
-    place: &dyn Records,
+    index: &dyn Records,
     prefix: &[u8],
     from: Option<&[u8]>,
     limit: usize,
 ) -> Result<Vec<Record>, StoreError> {
     if changes.is_empty() {
-        return place.scan(prefix, from, limit);
+        return index.scan(prefix, from, limit);
     }
-    // Deleted records do not count, so the place is read until there are enough others.
+    // Deleted records do not count, so the index is read until there are enough others.
     let (mut merged, mut live) = (Changes::new(), 0);
     let mut next = from.map(<[u8]>::to_vec);
     let mut wanted_min = 0;
     while live < limit {
         let wanted = (limit - live).max(wanted_min);
         wanted_min = (wanted_min * 2).clamp(SCAN_RECORDS_MIN, RECORDS_AT_ONCE);
-        let placed = place.scan(prefix, next.as_deref(), wanted)?;
-        let is_last = placed.len() < wanted;
-        next = placed.last().map(|(key, _)| [&key[..], b"\0"].concat());
-        let kept = placed.into_iter().filter(|(key, _)| changes.get(key) != Some(&None));
+        let indexed = index.scan(prefix, next.as_deref(), wanted)?;
+        let is_last = indexed.len() < wanted;
+        next = indexed.last().map(|(key, _)| [&key[..], b"\0"].concat());
+        let kept = indexed.into_iter().filter(|(key, _)| changes.get(key) != Some(&None));
         let before = merged.len();
         merged.extend(kept.map(|(key, value)| (key, Some(value))));
         live += merged.len() - before;
@@ -151,18 +152,18 @@ mod tests {
     #[test]
     fn many_deletions_before_the_first_record_cost_few_readings() {
         let key = |number: u32| format!("k{number:05}").into_bytes();
-        let place = Counted { records: MemoryRecords::new(), scans: AtomicUsize::new(0) };
+        let index = Counted { records: MemoryRecords::new(), scans: AtomicUsize::new(0) };
         let mut batch = Batch::default();
         (0..10_001).for_each(|number| batch.put(key(number), vec![1]));
-        place.records.commit(batch).unwrap();
-        let mut overlay = Overlay::default();
-        overlay.extend((0..10_000).map(|number| (key(number), None)));
+        index.records.commit(batch).unwrap();
+        let mut memtable = Memtable::default();
+        memtable.extend((0..10_000).map(|number| (key(number), None)));
         for limit in [1, 2] {
-            place.scans.store(0, Ordering::Relaxed);
-            let changes = overlay.range(b"k", b"k", limit);
-            let found = scan_under(changes, &place, b"k", None, limit).unwrap();
+            index.scans.store(0, Ordering::Relaxed);
+            let changes = memtable.range(b"k", b"k", limit);
+            let found = scan_under(changes, &index, b"k", None, limit).unwrap();
             assert_eq!(found, [(key(10_000), vec![1])]);
-            assert!(place.scans.load(Ordering::Relaxed) < 20, "{:?}", place.scans);
+            assert!(index.scans.load(Ordering::Relaxed) < 20, "{:?}", index.scans);
         }
     }
 }

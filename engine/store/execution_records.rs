@@ -1,4 +1,5 @@
-//! What of an execution is written once, and what is written with every turn.
+//! The records of an execution: the start record is written once, the execution record with every turn, the wake record when it
+//! changes.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -11,12 +12,12 @@ use crate::{
     machine::{ExecutionHeader, ExecutionStatus, Identity},
 };
 
-/// What an execution began with.
+/// The start record: definition, identity, environment and input.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Beginning {
+pub(super) struct StartRecord {
     pub definition: String,
-    /// Workflow and start, in format 2 only: later ones have them in the key.
+    /// Workflow and start time. Only in format 2; later formats have them in the key.
     #[serde(default, skip_serializing)]
     workflow: String,
     #[serde(default, skip_serializing)]
@@ -27,24 +28,24 @@ pub(super) struct Beginning {
     pub identity: Option<Arc<Identity>>,
     #[serde(default)]
     pub environment: Arc<Value>,
-    /// `None` where it is long and lies for itself.
+    /// `None` if the input is long and has a record of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Arc<Value>>,
 }
 
-/// What lies under an execution's start: what it began with, or in format 2, where that lies for itself, the definition's hash.
+/// The value under the key of a start: the start record, or in format 2 only the hash of the definition.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Begun {
-    With(Box<Beginning>),
-    Elsewhere(String),
+pub(super) enum StoredStart {
+    Record(Box<StartRecord>),
+    DefinitionHash(String),
 }
 
-/// What a new process must know of every execution that has not ended: apart from how it stands, because there may be a million.
+/// The wake record: the fields of an execution that has not ended which a new process needs. Short, because there may be a million.
 /// Source of the fields: [`ExecutionHeader`].
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Waking<'w> {
+pub(super) struct WakeRecord<'w> {
     #[serde(default, skip_serializing_if = "is_default")]
     pub subject: Option<Cow<'w, str>>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -53,22 +54,23 @@ pub(super) struct Waking<'w> {
     pub next_wake_ms: Option<u64>,
 }
 
-impl<'w> Waking<'w> {
+impl<'w> WakeRecord<'w> {
     pub fn of(header: &'w ExecutionHeader) -> Self {
         let subject = header.subject.as_deref().map(Cow::Borrowed);
-        Waking { subject, awake: header.awake, next_wake_ms: header.next_wake_ms }
+        WakeRecord { subject, awake: header.awake, next_wake_ms: header.next_wake_ms }
     }
 }
 
-/// How an execution stands: short, whatever went before.
+/// The execution record: the current header and the top frame. Its length does not grow with the history.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Standing<'s> {
+pub(super) struct ExecutionRecord<'s> {
     pub status: ExecutionStatus,
-    /// Workflow and start, by which its beginning is found; in format 2 that lies under the id, and the top frame for itself.
+    /// Workflow and start time: the key of the start record. `None` in format 2, where the id is the key and the top frame has a
+    /// record of its own.
     #[serde(default, skip_serializing_if = "is_default")]
     pub began: Option<(Cow<'s, str>, u64)>,
-    /// The frame at the top, as far as it is short, until the execution succeeds.
+    /// The top frame without its parts, until the execution succeeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top: Option<StoredFrame<'s>>,
     pub last_sequence: u64,
@@ -78,14 +80,16 @@ pub(super) struct Standing<'s> {
     pub next_frame_id: u64,
     #[serde(default, skip_serializing_if = "is_default")]
     pub redrive_count: u32,
-    /// When it was last redriven; not in formats before 5.
+    /// The time of the last redrive; not in formats before 5.
     #[serde(default, skip_serializing_if = "is_default")]
     pub redriven_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub idle_ms: u64,
     #[serde(default, skip_serializing_if = "is_default")]
     pub paused: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub awake: bool,
-    /// Whether it is awake although no call is in flight; earlier versions did not write it.
+    /// Whether it is awake without a call in flight. Earlier versions do not write it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub only_waits: bool,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -102,10 +106,10 @@ pub(super) struct Standing<'s> {
     pub failure: Option<ErrorAndCause>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub output: Option<Arc<Value>>,
-    /// Where it acts, once that is another environment than at its start.
+    /// The environment, if it is not the one of the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<Arc<Value>>,
-    /// The numbers of the early signals that are kept.
+    /// The numbers of its early signals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub early_signals: Vec<u64>,
 }
@@ -114,10 +118,10 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-impl Beginning {
-    /// Of a header, without the input.
+impl StartRecord {
+    /// The start record of a header, without the input.
     pub fn of(header: &ExecutionHeader, definition: &str) -> Self {
-        Beginning {
+        StartRecord {
             definition: definition.to_owned(),
             workflow: String::new(),
             started_ms: 0,
@@ -129,9 +133,9 @@ impl Beginning {
     }
 }
 
-impl<'s> Standing<'s> {
+impl<'s> ExecutionRecord<'s> {
     pub fn of(header: &'s ExecutionHeader, top: Option<StoredFrame<'s>>) -> Self {
-        Standing {
+        ExecutionRecord {
             status: header.status,
             began: Some((Cow::Borrowed(&header.workflow), header.started_ms)),
             top,
@@ -141,6 +145,7 @@ impl<'s> Standing<'s> {
             next_frame_id: header.next_frame_id,
             redrive_count: header.redrive_count,
             redriven_ms: header.redriven_ms,
+            idle_ms: header.idle_ms,
             paused: header.paused,
             awake: header.awake,
             only_waits: header.only_waits,
@@ -156,18 +161,18 @@ impl<'s> Standing<'s> {
         }
     }
 
-    /// The header that both make; without what was created and early signals.
-    pub fn header(self, id: &str, beginning: Beginning) -> ExecutionHeader {
+    /// The header of both records, without created resources and early signals.
+    pub fn header(self, id: &str, start_record: StartRecord) -> ExecutionHeader {
         let began = self.began.map(|(workflow, started_ms)| (workflow.into_owned(), started_ms));
-        let (workflow, started_ms) = began.unwrap_or((beginning.workflow, beginning.started_ms));
+        let (workflow, started_ms) = began.unwrap_or((start_record.workflow, start_record.started_ms));
         ExecutionHeader {
             id: id.to_owned(),
             workflow,
-            identity: beginning.identity,
-            subject: beginning.subject,
+            identity: start_record.identity,
+            subject: start_record.subject,
             environment_replaced: self.environment.is_some(),
-            environment: self.environment.unwrap_or(beginning.environment),
-            input: beginning.input.unwrap_or_default(),
+            environment: self.environment.unwrap_or(start_record.environment),
+            input: start_record.input.unwrap_or_default(),
             status: self.status,
             started_ms,
             stopped_ms: self.stopped_ms,
@@ -176,6 +181,7 @@ impl<'s> Standing<'s> {
             deadline_ms: self.deadline_ms,
             redrive_count: self.redrive_count,
             redriven_ms: self.redriven_ms,
+            idle_ms: self.idle_ms,
             paused: self.paused,
             awake: self.awake,
             only_waits: self.only_waits,

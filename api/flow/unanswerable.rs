@@ -1,0 +1,143 @@
+//! Which Tasks wait for an answer, and why another one cannot be answered.
+
+use std::collections::HashSet;
+
+use engine::{
+    asl::each_state,
+    journal::{EntryContent, Note, Signaller},
+    machine::{ExecutionHeader, ExecutionStatus, FrameRow, FrameState},
+};
+
+use crate::{ALREADY_ANSWERED, Api, CALL_RUNS, Fault, HAS_ENDED};
+
+/// How many journal entries are read at a time.
+const ENTRIES_AT_ONCE: usize = 500;
+/// The end of the resource of a Task that waits for its task token.
+const TOKEN_PATTERN: &str = ".waitForTaskToken";
+
+/// An answer from outside that a journal records.
+struct Answered {
+    state_path: String,
+    by: Option<Signaller>,
+    timestamp_ms: u64,
+}
+
+impl Answered {
+    fn sentence(&self, id: &str) -> String {
+        let by = self.by.as_ref().map_or_else(String::new, |by| format!(" by {} on {}", by.user, by.host));
+        format!("\"{}\" of {id} was answered{by} at {}", self.state_path, moment(self.timestamp_ms))
+    }
+}
+
+impl Api {
+    /// The frames of the Tasks that wait for an answer: a Task that is parked, whose last poll answered that it waits, or whose call in
+    /// flight carries its task token to somebody. The last poll decides also while the next one is in flight, and after the process
+    /// that made it died.
+    pub(super) fn waiting_tasks(&self, id: &str) -> Result<Vec<FrameRow>, Fault> {
+        let mut rows = self.runner.store().frames(id)?;
+        let of_token = if rows.iter().any(is_called) { self.token_states(id)? } else { HashSet::new() };
+        rows.retain(|row| match &row.frame_state {
+            // The call of a Map's reader or writer is no Task of the definition.
+            FrameState::Task { resource: Some(_), .. } => false,
+            FrameState::Task { parked, waiting, .. } => {
+                parked.is_some() || waiting.is_some() || of_token.contains(&*row.state)
+            }
+            _ => false,
+        });
+        Ok(rows)
+    }
+
+    /// The names of the states that wait for their task token.
+    fn token_states(&self, id: &str) -> Result<HashSet<String>, Fault> {
+        let (_, definition) = self.runner.store().definition(id)?.unwrap_or_default();
+        let mut names = HashSet::new();
+        each_state(&definition, &mut |state| {
+            if state.json["Resource"].as_str().is_some_and(|resource| resource.ends_with(TOKEN_PATTERN)) {
+                names.insert(state.name.to_owned());
+            }
+        });
+        Ok(names)
+    }
+
+    /// The fault of an answer to an execution of which no Task with that name or path waits, or no Task at all without a name. `otherwise` is
+    /// its message if the execution has not ended, the state's call is not running and nobody has answered it.
+    pub(super) async fn unanswerable(&self, id: &str, state: Option<&str>, otherwise: String) -> Result<Fault, Fault> {
+        let header = self.header_of(id)?;
+        if let Some(fault) = self.ended(&header, state)? {
+            return Ok(fault);
+        }
+        let rows = self.runner.store().frames(id)?;
+        let called = rows.iter().find(|row| is_called(row) && state.is_some_and(|state| is_named(row, state)));
+        if let Some(row) = called {
+            let is_driven = !self.runner.driven(vec![id.to_owned()]).await.is_empty();
+            let what = match is_driven {
+                true => "its call is running",
+                false => "its call was running when the process that made it ended",
+            };
+            let message = format!("\"{}\" of {id} waits for no answer: {what}; nothing was answered", row.state_path());
+            return Ok(Fault::new(CALL_RUNS, message));
+        }
+        match self.last_answer(id, state)? {
+            Some(answered) => {
+                let none_waits = if state.is_some() { String::new() } else { format!("{otherwise}: ") };
+                let message = format!("{none_waits}{}; nothing was changed", answered.sentence(id));
+                Ok(Fault::new(ALREADY_ANSWERED, message))
+            }
+            None => Ok(Fault::new("TaskDoesNotExist", otherwise)),
+        }
+    }
+
+    /// The fault of an answer to an execution that has ended; `None` if it has not. Names who answered the state, if a person did.
+    pub(super) fn ended(&self, header: &ExecutionHeader, state: Option<&str>) -> Result<Option<Fault>, Fault> {
+        if header.status == ExecutionStatus::Running {
+            return Ok(None);
+        }
+        let status = serde_json::to_value(header.status).unwrap_or_default();
+        let status = status.as_str().unwrap_or_default();
+        let at = header.stopped_ms.map_or_else(String::new, |stopped_ms| format!(" at {}", moment(stopped_ms)));
+        let ended = format!("{} has ended: {status}{at}", header.id);
+        let message = match self.last_answer(&header.id, state)? {
+            Some(answered) => format!("{}; {ended}; nothing was changed", answered.sentence(&header.id)),
+            None => format!("{ended}; nothing was changed"),
+        };
+        Ok(Some(Fault::new(HAS_ENDED, message)))
+    }
+
+    /// The last answer from outside to a state with that name or path, or to any state. An answer with a task token names nobody and
+    /// is not recorded as one.
+    fn last_answer(&self, id: &str, state: Option<&str>) -> Result<Option<Answered>, Fault> {
+        let (mut last, mut from_sequence) = (None, 1);
+        loop {
+            let entries = self.runner.store().entries(id, from_sequence, ENTRIES_AT_ONCE)?;
+            let Some(newest) = entries.last() else { return Ok(last) };
+            from_sequence = newest.sequence + 1;
+            for entry in entries {
+                let EntryContent::Note(note) = entry.content else { continue };
+                let (state_path, by) = match *note {
+                    Note::Signalled { state_path, by, .. } => (state_path, Some(by)),
+                    Note::SignalApplied { state_path, by, .. } => (state_path, by),
+                    _ => continue,
+                };
+                if state.is_none_or(|state| state_path == state || state_path.rsplit('/').next() == Some(state)) {
+                    last = Some(Answered { state_path, by, timestamp_ms: entry.timestamp_ms });
+                }
+            }
+        }
+    }
+}
+
+/// Whether a name or path names the state that a frame is in.
+pub(super) fn is_named(row: &FrameRow, state: &str) -> bool {
+    *row.state == *state || row.state_path() == state
+}
+
+/// Whether the call of a frame's Task is in flight, or was when its process died.
+fn is_called(row: &FrameRow) -> bool {
+    matches!(row.frame_state, FrameState::Task { next_poll_ms: None, parked: None, .. })
+}
+
+/// A time in UTC, to the second.
+fn moment(time_ms: u64) -> String {
+    let seconds = i64::try_from(time_ms / 1_000).unwrap_or_default();
+    jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default()
+}

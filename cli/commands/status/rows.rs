@@ -1,0 +1,69 @@
+//! The JSON lines of the list of executions.
+
+use std::collections::HashSet;
+
+use api::flow::{ListExecutions, ListRequest, ListResponse};
+use serde_json::{Value, json};
+
+use crate::{
+    clock,
+    exit::CliError,
+    out,
+    owner::Handle,
+    ui::{json, status::Listed},
+};
+
+/// How many executions are read at a time.
+const PAGE: usize = 500;
+
+/// Prints a line for each execution of a store, those that started last first, page by page.
+///
+/// # Errors
+/// The owner of the store does not answer.
+pub async fn print_all(handle: &Handle) -> Result<(), CliError> {
+    let (mut limit, mut until_ms) = (PAGE, None);
+    // The printed executions that started at `until_ms`, where the next page begins.
+    let mut at_boundary: HashSet<String> = HashSet::new();
+    loop {
+        let request = ListRequest { limit: Some(limit), until_ms, with_needs: true, ..ListRequest::default() };
+        let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request).await?;
+        let is_last = executions.len() < limit;
+        let last_ms = executions.last().map(|header| header.started_ms);
+        let now_ms = clock::of(handle.home()).now_ms();
+        let mut printed = 0;
+        for header in executions {
+            // An owner of an earlier version repeats the later ones.
+            let is_later = until_ms.is_some_and(|until_ms| header.started_ms > until_ms);
+            if is_later || (Some(header.started_ms) == until_ms && at_boundary.contains(&header.id)) {
+                continue;
+            }
+            printed += 1;
+            if Some(header.started_ms) == last_ms {
+                if until_ms != last_ms {
+                    (until_ms, at_boundary) = (last_ms, HashSet::new());
+                }
+                at_boundary.insert(header.id.clone());
+            }
+            let driven = driven.contains(&header.id);
+            let needs = needs.iter().find(|needs| needs.execution == header.id).cloned();
+            json::print(row(&Listed { header, driven, needs }, now_ms));
+        }
+        if is_last || out::is_closed() {
+            return Ok(());
+        }
+        if printed == 0 {
+            limit = limit.saturating_mul(2);
+        }
+    }
+}
+
+/// The JSON line of an execution in the list.
+pub fn row(listed: &Listed, now_ms: u64) -> Value {
+    let Listed { header, needs, .. } = listed;
+    let display_status = listed.display_status(now_ms);
+    json!({
+        "type": "execution", "execution": header.id, "message": format!("{} {display_status}", header.id),
+        "workflow": header.workflow, "subject": header.subject, "status": header.status, "standing": display_status,
+        "startedMs": header.started_ms, "stoppedMs": header.stopped_ms, "needs": needs, "next": listed.next(now_ms),
+    })
+}
