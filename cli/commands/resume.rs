@@ -26,7 +26,7 @@ use crate::{
     interrupt,
     locate::{Located, if_pruned, locate_at},
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
     target::{Engine, Target},
     ui::display::Display,
     world,
@@ -189,7 +189,8 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
         && given != pinned
     {
         let message = format!("{} is pinned to region {pinned}, and {given} is given: nothing was changed", header.id);
-        return Err(CliError::refused(message).hint(format!("flow resume {} --region {pinned}{OPTIONS}", header.id)));
+        let hint = format!("flow resume {} --region {}{OPTIONS}", quoted(&header.id), quoted(pinned));
+        return Err(CliError::refused(message).hint(hint));
     }
     Ok(())
 }

@@ -151,7 +151,7 @@ impl<'w> Watching<'w> {
         let display_status = display_status(execution, *driven, needs.as_ref(), now_ms);
         let typical = &self.typical.clone().unwrap_or_default();
         if self.watches {
-            self.record(view, ended, now_ms);
+            self.record(view, *driven, ended, now_ms);
         }
         if self.global.output == Output::Json {
             let message = summary::one_line(view, display_status, now_ms);
@@ -199,11 +199,11 @@ impl<'w> Watching<'w> {
     }
 
     /// Records a change of what is watched for `--events-file` and the JUnit report.
-    fn record(&mut self, view: &View, ended: bool, now_ms: u64) {
+    fn record(&mut self, view: &View, driven: bool, ended: bool, now_ms: u64) {
         record::ended(view);
         if self.global.output == Output::Human && (ended || view.last_sequence != self.last_sequence) {
             self.last_sequence = view.last_sequence;
-            record::event(&json::complete(json::ended(view, now_ms)));
+            record::event(&json::complete(json::ended_watch(view, driven, now_ms)));
         }
     }
 }

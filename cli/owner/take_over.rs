@@ -8,7 +8,7 @@ use super::Handle;
 use crate::{
     exit::{CliError, Exit},
     interrupt,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
 };
 
 /// The interval at which a process tries to become the owner in place of one that cannot act for its execution.
@@ -68,5 +68,5 @@ impl Handle {
 fn interrupted(id: &str, error: CliError) -> CliError {
     let exit = if error.exit == Exit::Refused { Exit::Waiting } else { error.exit };
     let message = format!("{id} is interrupted: {}", error.message);
-    CliError { exit, message, ..error }.hint(format!("to continue it: flow resume {id}{OPTIONS}"))
+    CliError { exit, message, ..error }.hint(format!("to continue it: flow resume {}{OPTIONS}", quoted(id)))
 }

@@ -13,7 +13,7 @@ use crate::{
     exit::CliError,
     global::{Global, Output},
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
     ui::{json, text},
 };
 
@@ -140,9 +140,8 @@ pub fn lines(
     }
     if found.is_empty() {
         let message = format!("{id} has not entered a state named '{name}'");
-        return Err(
-            CliError::not_found(message).hint(format!("flow events {id}{OPTIONS} shows the states it has entered"))
-        );
+        let hint = format!("flow events {}{OPTIONS} shows the states it has entered", quoted(id));
+        return Err(CliError::not_found(message).hint(hint));
     }
     let line = |mut line: Value| {
         (line["type"], line["execution"]) = ("state".into(), id.as_str().into());
