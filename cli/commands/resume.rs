@@ -4,7 +4,7 @@ mod all;
 mod changed;
 mod from;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest, ResumeExecution, ResumeRequest};
 use clap::Args;
@@ -31,6 +31,9 @@ use crate::{
     ui::display::Display,
     world,
 };
+
+/// After a signal, how long the owner of the store is given to confirm that it has resumed the execution.
+const CONFIRMATION_MAX: Duration = Duration::from_secs(2);
 
 /// Arguments of `flow resume`.
 #[derive(Debug, Args)]
@@ -117,11 +120,19 @@ async fn one(
         refuse_other_location(global, header, pinned)?;
     }
     let _orderly = interrupt::Orderly::begin();
-    let handle = Handle::drive(Environments::new(home)).await?;
+    let handle = drive(Environments::new(home)).await?;
     let watched = resume_and_watch(global, &handle, header, (pinned.as_ref(), from), watching).await;
     let closed = handle.close().await;
     let exit = watched.map_err(|error| if_pruned(&header.id, error))?;
     closed.map(|()| exit)
+}
+
+/// Becomes the owner of the store, or its client. Another owner may end slowly, and nothing is begun yet, so a signal ends the wait.
+async fn drive(environments: Arc<Environments>) -> Result<Handle, CliError> {
+    tokio::select! {
+        handle = Handle::drive(environments) => handle,
+        exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
+    }
 }
 
 /// Redrives an execution at Step Functions and watches it. Its environment is Step Functions' own.
@@ -172,7 +183,21 @@ async fn resume(
     }
     let only_unfinished = header.status == ExecutionStatus::Running && from.is_empty();
     let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished };
-    Ok(handle.call::<ResumeExecution>(request).await?.ended_before)
+    interrupt::check()?;
+    let stopped = async {
+        let exit = interrupt::requested().await;
+        tokio::time::sleep(CONFIRMATION_MAX).await;
+        exit
+    };
+    tokio::select! {
+        biased;
+        resumed = handle.call::<ResumeExecution>(request) => resumed.map(|resumed| resumed.ended_before),
+        exit = stopped => {
+            let message = format!("stopped; the owner of the store did not confirm that {} is resumed", header.id);
+            let hint = format!("flow status {}{OPTIONS}   shows whether it is", quoted(&header.id));
+            Err(CliError::new(exit, message).hint(hint))
+        }
+    }
 }
 
 fn pinned(header: &ExecutionHeader) -> Option<Pinned> {
